@@ -1,0 +1,142 @@
+import { realpathSync } from "node:fs"
+import { simpleGit } from "simple-git"
+import { VaultError } from "./errors.js"
+import type { Environment } from "./homes.js"
+import type { Checkout } from "./place.js"
+
+/** A blob's id in the repository's hash, SHA-1 or SHA-256, as hex. */
+export type BlobId = string
+
+/** Runs one git command with fixed arguments and hands back its stdout. */
+export type RunGit = (args: readonly string[], options?: RunOptions) => Promise<Buffer>
+
+export interface RunOptions {
+  readonly input?: Uint8Array | string
+  /** An index other than the user's. */
+  readonly indexFile?: string
+}
+
+/** A repository, as {@link openGit} checked it. */
+export interface Git {
+  readonly run: RunGit
+  readonly checkout: Checkout
+  readonly hash: "sha1" | "sha256"
+  readonly env: Environment
+}
+
+/** Nothing that a repository or its configuration names is run: hooks, monitors, pagers, editors. */
+const HARDENED = [
+  "core.hooksPath=/dev/null",
+  "core.fsmonitor=false",
+  "core.pager=cat",
+  "core.fsync=committed,reference",
+  "core.fsyncMethod=batch",
+  "core.quotePath=false",
+  "core.logAllRefUpdates=true",
+  "fastimport.unpackLimit=100",
+  "gc.auto=0",
+  "maintenance.auto=false",
+  "i18n.commitEncoding=UTF-8",
+  "submodule.recurse=false",
+]
+
+/** The variables of Git that are the user's own choice; every other GIT_* is dropped. */
+const KEPT = [
+  "GIT_AUTHOR_NAME",
+  "GIT_AUTHOR_EMAIL",
+  "GIT_AUTHOR_DATE",
+  "GIT_COMMITTER_NAME",
+  "GIT_COMMITTER_EMAIL",
+  "GIT_COMMITTER_DATE",
+  "GIT_CONFIG_GLOBAL",
+  "GIT_CONFIG_SYSTEM",
+  "GIT_CONFIG_NOSYSTEM",
+]
+const DROPPED = /^(AGENT_VAULT_.*|GIT_.*|EDITOR|VISUAL|PAGER|LESS|LANG|LC_.*)$/
+
+const OURS = {
+  GIT_NO_REPLACE_OBJECTS: "1",
+  GIT_OPTIONAL_LOCKS: "0",
+  GIT_TERMINAL_PROMPT: "0",
+  GIT_LITERAL_PATHSPECS: "1",
+  LC_ALL: "C",
+}
+
+/**
+ * Opens the repository of a checkout. Git must find the same one from there as the files did.
+ * Throws `NO_GIT`, `REPOSITORY_STATE`.
+ */
+export async function openGit(checkout: Checkout, env: Environment): Promise<Git> {
+  const run = runner(checkout.top, env)
+  const found = await run([
+    "rev-parse",
+    "--absolute-git-dir",
+    "--show-toplevel",
+    "--show-object-format",
+  ])
+  const [gitFolder = "", top = "", hash] = found.toString("utf8").split("\n")
+  if (realpathSync(gitFolder) !== realpathSync(checkout.gitFolder) || top !== checkout.top) {
+    throw new VaultError(
+      "REPOSITORY_STATE",
+      `git takes ${top} for the work tree, not ${checkout.top}`,
+      {
+        hint: "unset core.worktree and the like in the repository's configuration",
+      },
+    )
+  }
+  return { run, checkout, hash: hash === "sha256" ? "sha256" : "sha1", env }
+}
+
+/** Runs git in `folder` with a scrubbed environment. Its failures are `GIT_FAILED`, or `NO_GIT`. */
+export function runner(folder: string, env: Environment): RunGit {
+  return async (args, options = {}) => {
+    const output: Buffer[] = []
+    const index = options.indexFile === undefined ? {} : { GIT_INDEX_FILE: options.indexFile }
+    const git = simpleGit({
+      baseDir: folder,
+      config: HARDENED,
+      input: () => (options.input === undefined ? undefined : Buffer.from(options.input)),
+      allowEnvironment: [...KEPT, ...Object.keys(OURS), "GIT_INDEX_FILE"],
+      unsafe: {
+        // Our own settings, which switch these off, and the user's own choice of configuration.
+        allowUnsafeHooksPath: true,
+        allowUnsafeFsMonitor: true,
+        allowUnsafePager: true,
+        allowUnsafeConfigPaths: true,
+        allowUnsafeGpgProgram: true,
+      },
+    })
+    git.env({ ...scrubbed(env), ...OURS, ...index })
+    git.outputHandler((_command, stdout) => stdout.on("data", (data: Buffer) => output.push(data)))
+    try {
+      await git.raw([...args])
+    } catch (cause) {
+      throw failed(args, cause)
+    }
+    return Buffer.concat(output)
+  }
+}
+
+function scrubbed(env: Environment): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter(
+      (entry): entry is [string, string] =>
+        entry[1] !== undefined && (KEPT.includes(entry[0]) || !DROPPED.test(entry[0])),
+    ),
+  )
+}
+
+function failed(args: readonly string[], cause: unknown): VaultError {
+  const said = cause instanceof Error ? cause.message.trim() : String(cause)
+  if (said.includes("ENOENT") && said.includes("spawn")) {
+    return new VaultError("NO_GIT", "there is no git on this machine's PATH", {
+      hint: "install Git 2.30 or later",
+      cause,
+    })
+  }
+  const command = args.find((arg) => !arg.startsWith("-") && !arg.includes("=")) ?? ""
+  return new VaultError("GIT_FAILED", `git ${command}: ${said.split("\n").slice(0, 4).join(" ")}`, {
+    hint: "mend what git says, then repeat the command; the vault is as it was",
+    cause,
+  })
+}

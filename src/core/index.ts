@@ -1,0 +1,43 @@
+/** The reading half of agent-vault: no Git, no YAML and no schema compiler at run time. */
+export { type ErrorCode, type ErrorDetails, VaultError } from "./errors.js"
+export type { Environment } from "./homes.js"
+export {
+  type Identity,
+  type IdentityChoice,
+  type OwnerByDefault,
+  agentHarness,
+  decidingSource,
+} from "./identity.js"
+export {
+  type AskPassphrase,
+  type Key,
+  agentKeyFile,
+  localAgents,
+  ownerKeyFile,
+} from "./key-files.js"
+export { type SecretName, parseSecretName } from "./names.js"
+export { claimedId, identityAt, withVault } from "./open.js"
+export { type Checkout, type Place, findCheckout, findVault } from "./place.js"
+export {
+  type Actor,
+  type Door,
+  type ReadEvent,
+  type ReadOptions,
+  type SecretRead,
+  readSecret,
+} from "./read.js"
+export type {
+  AgentRecord,
+  Exposure,
+  GroupRecord,
+  Loss,
+  Member,
+  OwnerEntry,
+  Reveal,
+  SecretMetadata,
+  SecretRecord,
+  VaultRecord,
+} from "./record.js"
+export { later, parseDuration, parseTime, utc } from "./time.js"
+export type { Anchor } from "./trust.js"
+export type { Vault } from "./vault.js"

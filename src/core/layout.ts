@@ -1,0 +1,58 @@
+import { type SecretName, parseAgentName, parseGroupName, parseSecretName } from "./names.js"
+
+/** Where each thing lies inside `.agent-vault`. All paths are relative to it and use `/`. */
+export const VAULT_FOLDER = ".agent-vault"
+export const VAULT_RECORD = "vault.json"
+export const MANIFEST = "manifest.yaml"
+export const ATTRIBUTES = ".gitattributes"
+
+/** Byte limits of section "Input is hostile": what is larger is refused unread. */
+export const MIB = 1024 * 1024
+export const RECORD_LIMIT = MIB
+export const MANIFEST_LIMIT = 4 * MIB
+export const VALUE_LIMIT = 16 * MIB
+/** A sealed value: 16 bytes for each 64 KiB chunk, and a header for one recipient. */
+export const SEALED_LIMIT = VALUE_LIMIT + MIB
+/** A sealed key: stanzas for up to some thousand readers, 2 KB each in a post-quantum vault. */
+export const KEY_LIMIT = 16 * MIB
+
+export const agentRecordPath = (agent: string): string => `agents/${agent}.json`
+export const escrowPath = (agent: string): string => `agents/${agent}.age`
+export const groupRecordPath = (group: string): string => `groups/${group}.json`
+export const groupKeyPath = (group: string): string => `groups/${group}.age`
+export const groupPastPath = (group: string): string => `groups/${group}.past.age`
+export const secretRecordPath = (name: SecretName): string => `secrets/${name.full}.json`
+export const secretPath = (name: SecretName): string => `secrets/${name.full}.age`
+
+/** What a vault's file is, told from its path alone. */
+export type VaultFile =
+  | { readonly is: "vault" | "manifest" | "attributes" | "stray" }
+  | { readonly is: "agent" | "escrow"; readonly agent: string }
+  | { readonly is: "group" | "group-key" | "group-past"; readonly group: string }
+  | { readonly is: "secret" | "sealed"; readonly secret: SecretName }
+
+/** Tells what `path` is; `stray` for anything that has no place in a vault. */
+export function classify(path: string): VaultFile {
+  if (path === VAULT_RECORD) return { is: "vault" }
+  if (path === MANIFEST) return { is: "manifest" }
+  if (path === ATTRIBUTES) return { is: "attributes" }
+  try {
+    return classifyNamed(path)
+  } catch {
+    return { is: "stray" }
+  }
+}
+
+function classifyNamed(path: string): VaultFile {
+  const [, folder, stem = "", ending] = /^([a-z]+)\/(.+)\.(json|age)$/.exec(path) ?? []
+  const isRecord = ending === "json"
+  if (folder === "agents") return { is: isRecord ? "agent" : "escrow", agent: parseAgentName(stem) }
+  if (folder === "secrets") {
+    return { is: isRecord ? "secret" : "sealed", secret: parseSecretName(stem) }
+  }
+  if (folder !== "groups") return { is: "stray" }
+  if (!isRecord && stem.endsWith(".past")) {
+    return { is: "group-past", group: parseGroupName(stem.slice(0, -".past".length)) }
+  }
+  return { is: isRecord ? "group" : "group-key", group: parseGroupName(stem) }
+}

@@ -1,0 +1,205 @@
+import {
+  type Document,
+  type YAMLSeq,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  parseDocument,
+  visit,
+} from "yaml"
+import { VaultError } from "./errors.js"
+import { MANIFEST, MANIFEST_LIMIT } from "./layout.js"
+import { foldedCollision, parseAgentName, parseGroupName } from "./names.js"
+import { manifestProblem } from "./schema.js"
+import { parseTime } from "./time.js"
+
+/** A line of the manifest: this agent should open this group. */
+export interface Grant {
+  readonly agent: string
+  readonly group: string
+  /** UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
+  readonly until?: string
+  readonly reason?: string
+}
+
+/** The access manifest: who should open what. A wish, until an owner applies it. */
+export interface Manifest {
+  readonly version: 1
+  readonly vault: string
+  readonly groups: Readonly<Record<string, { readonly description?: string }>>
+  readonly grants: readonly Grant[]
+}
+
+/** A change of the manifest's text that leaves comments and order as they are. */
+export type ManifestEdit =
+  | { readonly do: "add-group"; readonly group: string }
+  | { readonly do: "put-grant"; readonly grant: Grant }
+  | { readonly do: "drop-grant"; readonly agent: string; readonly group: string }
+
+/** Open brackets at one place: far more than a manifest has, far fewer than hurt the parser. */
+const DEEPEST = 64
+
+/** The text of a new vault's manifest. */
+export function newManifest(vault: string): string {
+  return [
+    "# Who should open what. Edit it, review it, merge it; an owner makes it so: agent-vault apply",
+    "version: 1",
+    `vault: ${vault}`,
+    "groups: {}",
+    "grants: []",
+    "",
+  ].join("\n")
+}
+
+/** Parses and checks a manifest. Throws `MANIFEST_INVALID`. */
+export function parseManifest(bytes: Uint8Array, vault: string): Manifest {
+  return check(parseYaml(bytes).toJS({ maxAliasCount: 0 }), vault)
+}
+
+/** The manifest's bytes after `edits`. Throws `MANIFEST_INVALID`. */
+export function editManifest(
+  bytes: Uint8Array,
+  vault: string,
+  edits: readonly ManifestEdit[],
+): Uint8Array {
+  if (edits.length === 0) return bytes
+  const document = parseYaml(bytes)
+  check(document.toJS(), vault)
+  for (const edit of edits) applyEdit(document, edit)
+  const edited = Buffer.from(document.toString({ lineWidth: 0 }), "utf8")
+  parseManifest(edited, vault)
+  return edited
+}
+
+function parseYaml(bytes: Uint8Array): Document {
+  if (bytes.length > MANIFEST_LIMIT) throw invalid(`it is larger than ${MANIFEST_LIMIT} bytes`)
+  const text = decodeUtf8(bytes)
+  refuseDeepNesting(text)
+  // The library's own search for duplicate keys is quadratic; refuseDuplicates is linear.
+  const document = parseDocument(text, { uniqueKeys: false, version: "1.2", schema: "core" })
+  const [error] = document.errors
+  if (error !== undefined) throw invalid(error.message.split("\n")[0] ?? "it is no YAML", error)
+  if (document.warnings.length > 0) throw invalid("it uses YAML that a manifest does not need")
+  refuseCleverness(document)
+  return document
+}
+
+/** A manifest is three levels deep; thousands would overflow the parser's stack. */
+function refuseDeepNesting(text: string): void {
+  let depth = 0
+  for (const character of text) {
+    if (character === "[" || character === "{") depth += 1
+    if (character === "]" || character === "}") depth = Math.max(0, depth - 1)
+    if (depth > DEEPEST) throw invalid("it is nested too deeply")
+  }
+  if (/^ {200}/m.test(text) || /^\s*(?:[-?]\s+){20}/m.test(text)) {
+    throw invalid("it is nested too deeply")
+  }
+}
+
+/** Anchors, aliases, tags and duplicate keys: each lets a text mean what it does not seem to. */
+function refuseCleverness(document: Document): void {
+  visit(document, {
+    Node(_key, node) {
+      if (isAlias(node) || node.anchor !== undefined) throw invalid("it uses an anchor or alias")
+      if (node.tag !== undefined) throw invalid("it uses a tag")
+    },
+    Map(_key, node) {
+      const keys = new Set<unknown>()
+      for (const { key } of node.items) {
+        const name = isScalar(key) ? key.value : undefined
+        if (typeof name !== "string") throw invalid("a key is no plain text")
+        if (keys.has(name)) throw invalid(`the key ${JSON.stringify(name)} stands there twice`)
+        keys.add(name)
+      }
+    },
+  })
+}
+
+function check(value: unknown, vault: string): Manifest {
+  const problem = manifestProblem(value)
+  if (problem !== undefined) throw invalid(problem)
+  const manifest = value as Manifest
+  if (manifest.vault !== vault) throw invalid(`it belongs to another vault, ${manifest.vault}`)
+  checkNames(manifest)
+  return manifest
+}
+
+function checkNames({ groups, grants }: Manifest): void {
+  const names = Object.keys(groups)
+  for (const [index, name] of names.entries()) {
+    parseGroupName(name)
+    const other = foldedCollision(name, names.slice(0, index))
+    if (other !== undefined) throw invalid(`the groups ${name} and ${other} differ only in case`)
+  }
+  const seen = new Set<string>()
+  for (const { agent, group, until } of grants) {
+    parseAgentName(agent)
+    if (!Object.hasOwn(groups, group)) {
+      throw invalid(`a grant names the group ${group}, which is not listed`)
+    }
+    if (seen.has(`${agent}/${group}`)) throw invalid(`${agent} -> ${group} is granted twice`)
+    seen.add(`${agent}/${group}`)
+    if (until !== undefined) parseTime(until)
+  }
+}
+
+function applyEdit(document: Document, edit: ManifestEdit): void {
+  if (edit.do === "add-group") return addGroup(document, edit.group)
+  const grants = document.get("grants")
+  if (!isSeq(grants)) throw invalid("grants is no list")
+  const { agent, group } = edit.do === "put-grant" ? edit.grant : edit
+  const index = grants.items.findIndex(
+    (item) => isMap(item) && item.get("agent") === agent && item.get("group") === group,
+  )
+  if (edit.do === "put-grant") putGrant(document, grants, index, edit.grant)
+  else if (index >= 0) dropGrant(grants, index)
+  grants.flow = grants.items.length === 0
+}
+
+function putGrant(document: Document, grants: YAMLSeq, index: number, grant: Grant): void {
+  const line = document.createNode(grant, { flow: true })
+  const old = grants.items[index]
+  if (!isNode(old)) {
+    grants.items.push(line)
+    return
+  }
+  line.commentBefore = old.commentBefore ?? null
+  line.comment = old.comment ?? null
+  grants.items[index] = line
+}
+
+/** A comment above the line may speak of those below it, so it stays. */
+function dropGrant(grants: YAMLSeq, index: number): void {
+  const [dropped] = grants.items.splice(index, 1)
+  const comment = isNode(dropped) ? dropped.commentBefore : undefined
+  if (!comment) return
+  const next = grants.items[index]
+  if (isNode(next)) next.commentBefore = [comment, next.commentBefore].filter(Boolean).join("\n")
+  else grants.comment = [comment, grants.comment].filter(Boolean).join("\n")
+}
+
+function addGroup(document: Document, group: string): void {
+  const groups = document.get("groups")
+  if (!isMap(groups)) throw invalid("groups is no map")
+  if (groups.has(group)) return
+  groups.set(document.createNode(group), document.createNode({}, { flow: true }))
+  groups.flow = false
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw invalid("it is not UTF-8", cause)
+  }
+}
+
+function invalid(why: string, cause?: unknown): VaultError {
+  return new VaultError("MANIFEST_INVALID", `${MANIFEST} is not valid: ${why}`, {
+    hint: "mend it in an editor (its schema is in the docs), then: agent-vault apply --dry-run",
+    cause,
+  })
+}

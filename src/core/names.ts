@@ -1,0 +1,139 @@
+import { VaultError } from "./errors.js"
+
+/** A secret's name, `GROUP/NAME`, taken apart. */
+export interface SecretName {
+  /** As written, for example `stripe/api-key`. */
+  readonly full: string
+  /** The first segment: the group whose key seals the secret. */
+  readonly group: string
+}
+
+const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+const SEGMENTS_AFTER_GROUP = 4
+const WINDOWS_DEVICE = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/i
+const VAULT_ID = /^[0-9a-f]{32}$/
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
+
+/** The name of an agent. Throws `NAME_INVALID`. */
+export function parseAgentName(text: string): string {
+  return checkSegment("agent", text)
+}
+
+/** The name of an owner. Throws `NAME_INVALID`. */
+export function parseOwnerName(text: string): string {
+  return checkSegment("owner", text)
+}
+
+/** The name of a group. Throws `NAME_INVALID`. */
+export function parseGroupName(text: string): string {
+  // groups/G.past.age holds the earlier keys of G, so no group may be called G.past.
+  if (/\.past$/i.test(text)) throw invalid("group", text, "it ends in .past")
+  return checkSegment("group", text)
+}
+
+/** A secret's name: a group and one to four segments, joined by `/`. Throws `NAME_INVALID`. */
+export function parseSecretName(text: string): SecretName {
+  const [group = "", ...rest] = text.split("/")
+  if (rest.length === 0) {
+    throw new VaultError("NAME_INVALID", `${quote(text)} names no secret: a group is missing`, {
+      hint: "write it as GROUP/NAME, for example stripe/api-key",
+    })
+  }
+  if (rest.length > SEGMENTS_AFTER_GROUP) {
+    throw invalid("secret", text, `it has more than ${SEGMENTS_AFTER_GROUP} parts after the group`)
+  }
+  parseGroupName(group)
+  for (const segment of rest) checkSegment("secret", segment, text)
+  // A folder called x.json or x.age would stand where the files of a secret called x belong.
+  if (rest.slice(0, -1).some((segment) => /\.(json|age)$/i.test(segment))) {
+    throw invalid("secret", text, "only its last part may end in .json or .age")
+  }
+  return { full: text, group }
+}
+
+/** The id of a vault: 32 lower-case hex digits. Throws `NAME_INVALID`. */
+export function parseVaultId(text: string): string {
+  if (!VAULT_ID.test(text)) throw invalid("vault", text, "an id is 32 lower-case hex digits")
+  return text
+}
+
+/** The name of an environment variable. Throws `NAME_INVALID`. */
+export function parseVariableName(text: string): string {
+  if (!VARIABLE.test(text)) {
+    throw invalid("variable", text, "use letters, digits and _, not starting with a digit")
+  }
+  return text
+}
+
+/**
+ * The name in `taken` that `name` collides with on a file system that folds case.
+ * An equal name does not collide. A secret's folders count too: `a/B/c` collides with `a/b/d`.
+ */
+export function foldedCollision(name: string, taken: Iterable<string>): string | undefined {
+  const segments = name.split("/")
+  for (const other of taken) {
+    const others = other.split("/")
+    for (const [index, segment] of segments.entries()) {
+      const theirs = others[index]
+      if (theirs === undefined || theirs.toLowerCase() !== segment.toLowerCase()) break
+      if (theirs !== segment) return other
+    }
+  }
+  return undefined
+}
+
+/** The candidate that `name` was most likely meant to be, if one is near enough. */
+export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  const reach = Math.max(1, Math.floor(name.length / 3))
+  let best: { name: string; distance: number } | undefined
+  for (const candidate of candidates) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    if (distance <= reach && (best === undefined || distance < best.distance)) {
+      best = { name: candidate, distance }
+    }
+  }
+  return best?.name
+}
+
+function checkSegment(kind: string, segment: string, whole = segment): string {
+  if (!SEGMENT.test(segment)) {
+    throw invalid(
+      kind,
+      whole,
+      "each part starts with a letter or digit, goes on with letters, digits, . _ -, and has at most 64",
+    )
+  }
+  if (segment.endsWith(".")) throw invalid(kind, whole, "a part may not end in a dot")
+  if (WINDOWS_DEVICE.test(segment)) throw invalid(kind, whole, "it is a device name on Windows")
+  return segment
+}
+
+function invalid(kind: string, text: string, why: string): VaultError {
+  return new VaultError("NAME_INVALID", `${quote(text)} is no valid ${kind} name: ${why}`, {
+    hint: "choose a name like stripe, ci or stripe/api-key",
+  })
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+}
+
+/** Damerau-Levenshtein (adjacent swaps count as one), over two rolling rows. */
+function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = []
+  let last = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const cost = a[i - 1] === b[j - 1] ? 0 : 1
+      let distance = Math.min((row[j - 1] ?? 0) + 1, (last[j] ?? 0) + 1, (last[j - 1] ?? 0) + cost)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        distance = Math.min(distance, (beforeLast[j - 2] ?? 0) + 1)
+      }
+      row.push(distance)
+    }
+    beforeLast = last
+    last = row
+  }
+  return last[b.length] ?? 0
+}

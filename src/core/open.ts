@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import { VaultError } from "./errors.js"
+import { FolderFiles } from "./files.js"
+import { branchMarks, userMarks } from "./freshness.js"
+import type { Environment } from "./homes.js"
+import {
+  type IdentityChoice,
+  type OwnerByDefault,
+  type Identity,
+  chooseIdentity,
+} from "./identity.js"
+import { journalExists } from "./journal-file.js"
+import type { AskPassphrase } from "./key-files.js"
+import type { Place } from "./place.js"
+import { findAnchor } from "./trust.js"
+import { type Vault, openVaultFiles, readVaultRecord } from "./vault.js"
+
+const PATIENCE_MS = 2000
+const PAUSE_MS = 20
+
+/** What goes wrong while a change is half in the work tree, and is right a moment later. */
+const MOMENTARY = new Set([
+  "NO_VAULT",
+  "RECORD_INVALID",
+  "SIGNATURE_INVALID",
+  "DIGEST_MISMATCH",
+  "RECIPIENT_MISMATCH",
+  "NOT_A_READER",
+  "CIPHERTEXT_DAMAGED",
+  "ROLLED_BACK",
+  "SEALED_TO_OLD_KEY",
+  "GROUP_NOT_FOUND",
+  "SECRET_NOT_FOUND",
+  "AGENT_NOT_FOUND",
+])
+
+/** The id that the vault at `place` claims; nothing is verified yet. */
+export function claimedId(place: Place): string {
+  return readVaultRecord(new FolderFiles(place.root)).vault
+}
+
+/** Chooses who acts in the vault at `place`. Throws the codes of {@link chooseIdentity}. */
+export function identityAt(
+  place: Place,
+  choice: IdentityChoice,
+  ownerByDefault: OwnerByDefault,
+  env: Environment,
+  ask: AskPassphrase,
+): Promise<Identity> {
+  return chooseIdentity(claimedId(place), choice, ownerByDefault, env, ask)
+}
+
+/**
+ * Opens the vault at `place` for reading and does `work` with it. Takes no lock and runs no Git: if
+ * what was read does not fit together while another process changes the vault, it is read again,
+ * for at most two seconds. Throws `BUSY` if a change was left half done.
+ */
+export async function withVault<T>(
+  place: Place,
+  keyFileTrust: string | undefined,
+  env: Environment,
+  work: (vault: Vault) => T | Promise<T>,
+): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS
+  let before: string | undefined
+  for (;;) {
+    const changing = journalExists(place)
+    try {
+      if (!changing) return await work(openForReading(place, keyFileTrust, env))
+    } catch (error) {
+      if (!(error instanceof VaultError) || !MOMENTARY.has(error.code)) throw error
+      // The same failure twice, with nobody changing anything: it is what it says.
+      if (error.message === before && !journalExists(place)) throw error
+      before = error.message
+    }
+    if (Date.now() > deadline) throw busy()
+    await sleep(PAUSE_MS)
+  }
+}
+
+function openForReading(place: Place, keyFileTrust: string | undefined, env: Environment): Vault {
+  const files = new FolderFiles(place.root)
+  const id = readVaultRecord(files).vault
+  const anchor = findAnchor(id, keyFileTrust, env)
+  return openVaultFiles(files, anchor, branchMarks(id, place.checkout, env), userMarks(id, env))
+}
+
+function busy(): VaultError {
+  return new VaultError("BUSY", "a change of this vault is not complete", {
+    hint: "if no agent-vault is running, complete it (no key needed): agent-vault repair",
+  })
+}

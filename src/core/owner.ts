@@ -1,0 +1,19 @@
+/** The writing half of agent-vault: what only an owner does, as one commit each. */
+export {
+  type AgentRequest,
+  type Enrolled,
+  type Rekeyed,
+  addAgent,
+  rekeyAgent,
+  removeAgent,
+} from "./agents.js"
+export { type Applied, apply } from "./apply.js"
+export { type ChangeRequest, type Outcome, repair } from "./change.js"
+export { recoverAgent } from "./escrow.js"
+export { type GrantRequest, type RevokeRequest, grant, revoke } from "./grant.js"
+export { type InitRequest, type NewVault, init } from "./init.js"
+export { checkKeyFilePlace, formatKeyFile, writeKeyFile } from "./key-files.js"
+export type { GroupPlan, Plan } from "./plan.js"
+export type { ExposedSecret } from "./rekey.js"
+export type { Progress } from "./session.js"
+export { type SetRequest, type SetResult, setSecret } from "./set.js"

@@ -1,0 +1,111 @@
+import { unseal } from "./age.js"
+import { VaultError } from "./errors.js"
+import { inFile, openGroupKey, readSigned } from "./group-key.js"
+import type { Key } from "./key-files.js"
+import { SEALED_LIMIT, secretPath } from "./layout.js"
+import type { SecretName } from "./names.js"
+import { type GroupRecord, type SecretRecord, digestOf } from "./record.js"
+import { utc } from "./time.js"
+import { type Vault, getGroup, getSecret, remember } from "./vault.js"
+
+/** Through which surface a value was read. */
+export type Door = "cli" | "sdk" | "run" | "mcp" | "bridge" | "guard"
+
+/** Who acts: told from the key, by what the owners signed. */
+export interface Actor {
+  readonly role: "agent" | "owner"
+  readonly name: string
+}
+
+/** One read of one value: what an audit wants to know of it, and never the value. */
+export interface ReadEvent extends ReadTarget {
+  /** UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
+  readonly at: string
+  readonly actor: Actor
+  readonly door: Door
+}
+
+interface ReadTarget {
+  readonly vault: string
+  readonly secret: string
+  readonly version: number
+}
+
+/** A value that was read, and the signed record it came with. */
+export interface SecretRead {
+  readonly name: string
+  readonly value: Uint8Array
+  readonly record: SecretRecord
+}
+
+export interface ReadOptions {
+  readonly door: Door
+  readonly now: Date
+  /** Told of every read before the value is handed out; if it throws, the value is not. */
+  readonly onRead?: ((event: ReadEvent) => void) | undefined
+}
+
+/**
+ * The one read: owners were verified when `vault` was opened; here the group's and the secret's
+ * records are, then access, freshness, fingerprint and digest, and only then is anything
+ * decrypted, in memory. Throws the codes of exit 3, 4 and 5, and `SEALED_TO_OLD_KEY`.
+ */
+export async function readSecret(
+  vault: Vault,
+  key: Key,
+  name: SecretName,
+  options: ReadOptions,
+): Promise<SecretRead> {
+  const secret = getSecret(vault, name)
+  const group = getGroup(vault, name.group)
+  const actor = admit(vault, name.group, group, key, options.now)
+  refuseOldKey(name, secret, group)
+  const sealed = readSigned(vault, secretPath(name), SEALED_LIMIT, secret.digest)
+  const groupKey = await openGroupKey(vault, name.group, group, [key.identity])
+  const value = await inFile(secretPath(name), unseal(sealed, [groupKey]))
+  remember(vault, group)
+  remember(vault, secret)
+  const at = utc(options.now)
+  const { version } = secret
+  options.onRead?.({ at, actor, door: options.door, vault: vault.id, secret: name.full, version })
+  return { name: name.full, value, record: secret }
+}
+
+/** Who a key is in this vault; undefined for a stranger. Members are looked up in one group. */
+export function actorOf(vault: Vault, group: GroupRecord, recipient: string): Actor | undefined {
+  const owner = vault.owners.find((entry) => entry.recipient === recipient)
+  if (owner !== undefined) return { role: "owner", name: owner.name }
+  const member = group.members.find((entry) => entry.recipient === recipient)
+  return member === undefined ? undefined : { role: "agent", name: member.agent }
+}
+
+/** Who reads, if the signed record of the group lets him now. Throws `NOT_GRANTED`, `GRANT_ENDED`. */
+function admit(vault: Vault, name: string, group: GroupRecord, key: Key, now: Date): Actor {
+  const actor = actorOf(vault, group, key.recipient)
+  const who = actor?.name ?? key.agent
+  const ask = `ask an owner: agent-vault grant ${who ?? "AGENT"} ${name}`
+  if (actor === undefined) {
+    const stranger = key.owner === undefined ? (who ?? "this key") : `${key.owner} (no owner here)`
+    const before = group.revoked.find(({ agent }) => agent === who)
+    const revoked = before === undefined ? "" : ` (revoked on ${before.at})`
+    throw new VaultError("NOT_GRANTED", `${stranger} may not open ${name}${revoked}`, { hint: ask })
+  }
+  const until = group.members.find(({ recipient }) => recipient === key.recipient)?.until
+  if (actor.role === "agent" && until !== undefined && until <= utc(now)) {
+    throw new VaultError("GRANT_ENDED", `the grant of ${name} to ${actor.name} ended at ${until}`, {
+      hint: ask,
+    })
+  }
+  return actor
+}
+
+function refuseOldKey(name: SecretName, secret: SecretRecord, group: GroupRecord): void {
+  if (secret.recipient === digestOf(group.recipient)) return
+  throw new VaultError(
+    "SEALED_TO_OLD_KEY",
+    `${name.full} is sealed to an earlier key of ${name.group}`,
+    {
+      hint: "it was set while the group was rekeyed elsewhere; an owner mends it: agent-vault apply",
+    },
+  )
+}

@@ -1,0 +1,58 @@
+import { createCipheriv, createDecipheriv } from "node:crypto"
+
+/** A recipient stanza of an age header: its arguments, and its body before base64. */
+export interface Stanza {
+  readonly args: string[]
+  readonly body: Uint8Array
+}
+
+/** Wraps a file key. Throws if the recipient is no usable public key. */
+export interface Recipient {
+  wrapFileKey(fileKey: Uint8Array): Stanza[] | Promise<Stanza[]>
+}
+
+/** Unwraps a file key: `null` means no stanza is mine, a throw means one is mine but broken. */
+export interface Identity {
+  unwrapFileKey(stanzas: Stanza[]): Uint8Array | null | Promise<Uint8Array | null>
+}
+
+const CIPHER = "chacha20-poly1305"
+const TAG = { authTagLength: 16 }
+const WRAPPED_LENGTH = 32
+// Every wrapping key is used for one file key only, so the age spec fixes the nonce.
+const NONCE = new Uint8Array(12)
+
+/** The body of a stanza: a 16-byte file key under a 32-byte wrapping key (age spec, "body"). */
+export function wrap(fileKey: Uint8Array, key: Uint8Array): Uint8Array {
+  const cipher = createCipheriv(CIPHER, key, NONCE, TAG)
+  return Buffer.concat([cipher.update(fileKey), cipher.final(), cipher.getAuthTag()])
+}
+
+/**
+ * The file key in a stanza's body, or `null` if the key is not the one it was wrapped with.
+ * Throws on any other length: before the tag is checked, lest a long body hide a second key.
+ */
+export function unwrap(body: Uint8Array, key: Uint8Array): Uint8Array | null {
+  if (body.length !== WRAPPED_LENGTH) throw new Error("invalid length of a stanza's body")
+  const decipher = createDecipheriv(CIPHER, key, NONCE, TAG)
+  decipher.setAuthTag(body.subarray(16))
+  const fileKey = decipher.update(body.subarray(0, 16))
+  try {
+    decipher.final()
+    return fileKey
+  } catch {
+    return null
+  }
+}
+
+/** Unpadded standard base64, as in the arguments of a stanza. */
+export function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64").replaceAll("=", "")
+}
+
+/** Decodes unpadded standard base64; throws unless it is canonical and `length` bytes long. */
+export function fromBase64(text: string, length: number): Uint8Array {
+  const bytes = Buffer.from(text, "base64")
+  if (bytes.length !== length || toBase64(bytes) !== text) throw new Error("invalid base64")
+  return bytes
+}

@@ -1,0 +1,40 @@
+import { VaultError } from "./errors.js"
+
+const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
+const DAY = /^\d{4}-\d\d-\d\d$/
+const DURATION = /^([1-9]\d{0,5})(m|h|d|w)$/
+const SECONDS = { m: 60, h: 3600, d: 86_400, w: 604_800 }
+
+/** A time as records and JSON carry it: UTC, to the second. Such strings sort by time. */
+export function utc(date: Date): string {
+  return `${date.toISOString().slice(0, 19)}Z`
+}
+
+/** `2026-12-01` (its start) or `2026-12-01T09:30:00Z`. Throws `USAGE`. */
+export function parseTime(text: string): string {
+  const whole = DAY.test(text) ? `${text}T00:00:00Z` : text
+  const date = new Date(whole)
+  // Date accepts 2026-02-31 and means March; what it means must be what was written.
+  if (!UTC.test(whole) || Number.isNaN(date.getTime()) || utc(date) !== whole) {
+    throw new VaultError("USAGE", `${JSON.stringify(text)} is no time`, {
+      hint: "write a UTC date, 2026-12-01, or a time, 2026-12-01T09:30:00Z",
+    })
+  }
+  return whole
+}
+
+/** `30d`, `12h`, `90m`, `2w`, in seconds. Throws `USAGE`. */
+export function parseDuration(text: string): number {
+  const [, count, unit] = DURATION.exec(text) ?? []
+  if (count === undefined || unit === undefined) {
+    throw new VaultError("USAGE", `${JSON.stringify(text)} is no duration`, {
+      hint: "write 90m, 12h, 30d or 2w",
+    })
+  }
+  return Number(count) * SECONDS[unit as keyof typeof SECONDS]
+}
+
+/** The time `seconds` after `date`. */
+export function later(date: Date, seconds: number): string {
+  return utc(new Date(date.getTime() + seconds * 1000))
+}

@@ -1,0 +1,83 @@
+import { join } from "node:path"
+import { VaultError } from "./errors.js"
+import { readRegularFile, replaceFile } from "./files.js"
+import { type Environment, stateHome } from "./homes.js"
+import type { OwnerEntry } from "./record.js"
+
+/** The owner to trust, and where that is said. */
+export interface Anchor {
+  readonly signer: string
+  readonly from: readonly string[]
+}
+
+const SIGNER = /^ed25519:[A-Za-z0-9_-]{43}$/
+
+/** Checks the form of a signer that somebody wrote down. Throws `USAGE`. */
+export function parseSigner(text: string): string {
+  if (!SIGNER.test(text)) {
+    throw new VaultError("USAGE", "the owner to trust is no signer", {
+      hint: "write it as the owner's machine shows it (agent-vault trust): ed25519:…",
+    })
+  }
+  return text
+}
+
+/**
+ * The anchor of trust: the signer that the identity file, AGENT_VAULT_TRUST and the pin name.
+ * All that are present must agree; undefined when none is. Throws `TRUST_MISMATCH`.
+ */
+export function findAnchor(
+  vault: string,
+  keyFileTrust: string | undefined,
+  env: Environment,
+): Anchor | undefined {
+  const named = [
+    { from: "the key file", signer: keyFileTrust },
+    { from: "AGENT_VAULT_TRUST", signer: env["AGENT_VAULT_TRUST"] },
+    { from: "the pin on this machine", signer: readPin(vault, env) },
+  ].filter((source): source is { from: string; signer: string } => source.signer !== undefined)
+  const [first, ...others] = named
+  if (first === undefined) return undefined
+  const other = others.find(({ signer }) => signer !== first.signer)
+  if (other !== undefined) {
+    throw new VaultError(
+      "TRUST_MISMATCH",
+      `${first.from} trusts ${first.signer}, but ${other.from} trusts ${other.signer}`,
+      { hint: "ask the owner which is right, then correct the other (agent-vault trust --help)" },
+    )
+  }
+  return { signer: parseSigner(first.signer), from: named.map(({ from }) => from) }
+}
+
+/** Throws `UNTRUSTED` unless the anchor is one of the owners. */
+export function checkAnchor(anchor: Anchor | undefined, owners: readonly OwnerEntry[]): void {
+  const listed = owners.map(({ name, signer }) => `${name} ${signer}`).join(", ")
+  if (anchor === undefined) {
+    throw new VaultError("UNTRUSTED", `nothing says whom to trust; the vault names ${listed}`, {
+      hint: "compare that with the owner, then: agent-vault trust",
+    })
+  }
+  if (owners.some(({ signer }) => signer === anchor.signer)) return
+  throw new VaultError(
+    "UNTRUSTED",
+    `${anchor.from[0] ?? "you"} trusts ${anchor.signer}, who is no owner here; the vault names ${listed}`,
+    {
+      hint: "if the owner changed, compare the new signer with him, then: agent-vault trust SIGNER",
+    },
+  )
+}
+
+/** The signer that is pinned for a vault on this machine. */
+export function readPin(vault: string, env: Environment): string | undefined {
+  const bytes = readRegularFile(pinFile(vault, env), 4096)
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8").trim()
+}
+
+/** Pins the owner to trust. */
+export function writePin(vault: string, signer: string, env: Environment): void {
+  replaceFile(pinFile(vault, env), `${signer}\n`, 0o600)
+}
+
+function pinFile(vault: string, env: Environment): string {
+  return join(stateHome(env), vault, "pin")
+}

@@ -1,0 +1,217 @@
+import { VaultError } from "./errors.js"
+import type { VaultFiles } from "./files.js"
+import { type Marks, markOf } from "./freshness.js"
+import {
+  RECORD_LIMIT,
+  VAULT_RECORD,
+  agentRecordPath,
+  classify,
+  groupRecordPath,
+  secretRecordPath,
+} from "./layout.js"
+import { type SecretName, nearest } from "./names.js"
+import { acceptOwners, verifyOwners } from "./owners.js"
+import {
+  type AgentRecord,
+  type GroupRecord,
+  type OwnerEntry,
+  type SecretRecord,
+  type VaultDocument,
+  type VaultRecord,
+  checkSignature,
+  decodeRecord,
+} from "./record.js"
+import { type Verifier, verifier } from "./signature.js"
+import { type Anchor, checkAnchor } from "./trust.js"
+
+/** A vault whose owners are verified, trusted and fresh; its other records are as they are read. */
+export interface Vault {
+  readonly id: string
+  readonly record: VaultRecord
+  /** The owners who have not ended. */
+  readonly owners: readonly OwnerEntry[]
+  readonly verifiers: ReadonlyMap<string, Verifier>
+  readonly files: VaultFiles
+  /** What this clone has seen on this branch. */
+  readonly marks: Marks
+  /** What this user has seen on any branch: group epochs and agents. */
+  readonly seen: Marks
+}
+
+/** Reads vault.json without believing it yet. Throws `NO_VAULT`, `RECORD_INVALID`. */
+export function readVaultRecord(files: VaultFiles): VaultRecord {
+  const bytes = files.read(VAULT_RECORD, RECORD_LIMIT)
+  if (bytes === undefined) throw new VaultError("NO_VAULT", "vault.json is missing")
+  return decodeRecord("vault", VAULT_RECORD, bytes)
+}
+
+/**
+ * Verifies the owners of a vault: chain, signature, the anchor of trust, and freshness.
+ * Throws the codes of exit 4 and 5.
+ */
+export function openVaultFiles(
+  files: VaultFiles,
+  anchor: Anchor | undefined,
+  marks: Marks,
+  seen: Marks,
+): Vault {
+  const vault = verifyVault(files, marks, seen)
+  checkAnchor(anchor, vault.owners)
+  const { record } = vault
+  const mark = markOf(record)
+  marks.refuseOlder(VAULT_RECORD, mark)
+  const known = marks.highest(VAULT_RECORD)
+  if (known !== undefined && known.serial < mark.serial) {
+    const signers = marks.note(VAULT_RECORD, known).split("\n")
+    acceptOwners(record, { serial: known.serial, signers })
+  }
+  marks.remember(VAULT_RECORD, mark, vault.owners.map(({ signer }) => signer).join("\n"))
+  return vault
+}
+
+/** Verifies that a vault.json agrees with itself: nothing says yet that its owners are the right ones. */
+export function verifyVault(files: VaultFiles, marks: Marks, seen: Marks): Vault {
+  const record = readVaultRecord(files)
+  const owners = verifyOwners(record)
+  const verifiers = new Map(owners.map(({ signer }) => [signer, verifier(signer)]))
+  checkSignature(record, verifiers)
+  return { id: record.vault, record, owners, verifiers, files, marks, seen }
+}
+
+/** Remembers that a record was accepted, so that an older one is refused from now on. */
+export function remember(vault: Vault, record: VaultDocument): void {
+  const mark = markOf(record)
+  vault.marks.remember(record.path, mark)
+  if (record.kind === "agent") vault.seen.remember(record.path, mark)
+  if (record.kind === "group") vault.seen.remember(record.path, { ...mark, serial: 0 })
+}
+
+/**
+ * Refuses to seal to a group or an agent that is older than what this user has seen anywhere, on
+ * whatever branch. Throws `ROLLED_BACK`.
+ */
+export function refuseSealingToOlder(vault: Vault, record: GroupRecord | AgentRecord): void {
+  const highest = vault.seen.highest(record.path)
+  const [now, then] =
+    record.kind === "group" ? [record.epoch, highest?.epoch] : [record.serial, highest?.serial]
+  if (then === undefined || now >= then) return
+  throw new VaultError(
+    "ROLLED_BACK",
+    `${record.path} is at ${now}; you have seen ${then} elsewhere`,
+    {
+      hint: "merge the branch that has the newer state; a deliberate reset: agent-vault trust --rewind",
+    },
+  )
+}
+
+/** The record of a group, verified and fresh; undefined when there is none. */
+export function findGroup(vault: Vault, group: string): GroupRecord | undefined {
+  return readRecord(vault, "group", groupRecordPath(group))
+}
+
+/** The record of a group. Throws `GROUP_NOT_FOUND`, with the nearest name. */
+export function getGroup(vault: Vault, group: string): GroupRecord {
+  const record = findGroup(vault, group)
+  if (record !== undefined) return record
+  throw notFound("GROUP_NOT_FOUND", "group", group, listGroups(vault))
+}
+
+/** The record of an agent, verified and fresh; undefined when there is none, or it was removed. */
+export function findAgent(vault: Vault, agent: string): AgentRecord | undefined {
+  const record = findAgentRecord(vault, agent)
+  return record?.ended === undefined ? record : undefined
+}
+
+/** The record of an agent, of a removed one too. */
+export function findAgentRecord(vault: Vault, agent: string): AgentRecord | undefined {
+  return readRecord(vault, "agent", agentRecordPath(agent))
+}
+
+/** The record of an agent. Throws `AGENT_NOT_FOUND`, with the nearest name. */
+export function getAgent(vault: Vault, agent: string): AgentRecord {
+  const record = findAgent(vault, agent)
+  if (record !== undefined) return record
+  const others = listAgents(vault).filter((name) => findAgent(vault, name) !== undefined)
+  throw notFound("AGENT_NOT_FOUND", "agent", agent, others)
+}
+
+/** The record of a secret, verified and fresh; undefined when there is none. */
+export function findSecret(vault: Vault, name: SecretName): SecretRecord | undefined {
+  return readRecord(vault, "secret", secretRecordPath(name))
+}
+
+/** The record of a secret. Throws `SECRET_NOT_FOUND`, with the nearest name. */
+export function getSecret(vault: Vault, name: SecretName): SecretRecord {
+  const record = findSecret(vault, name)
+  if (record !== undefined) return record
+  const others = listSecrets(vault).map(({ full }) => full)
+  throw notFound("SECRET_NOT_FOUND", "secret", name.full, others)
+}
+
+/** The names of agents that have a record, removed ones too. */
+export function listAgents(vault: Vault): string[] {
+  return vault.files.list().flatMap((path) => {
+    const file = classify(path)
+    return file.is === "agent" ? [file.agent] : []
+  })
+}
+
+/** The names of groups that have a record. */
+export function listGroups(vault: Vault): string[] {
+  return vault.files.list().flatMap((path) => {
+    const file = classify(path)
+    return file.is === "group" ? [file.group] : []
+  })
+}
+
+/** The names of secrets that have a record, of one group if it is given. */
+export function listSecrets(vault: Vault, group?: string): SecretName[] {
+  return vault.files.list().flatMap((path) => {
+    const file = classify(path)
+    return file.is === "secret" && (group === undefined || file.secret.group === group)
+      ? [file.secret]
+      : []
+  })
+}
+
+/** An error for something that does not exist, naming what was most likely meant. */
+export function notFound(
+  code: "GROUP_NOT_FOUND" | "AGENT_NOT_FOUND" | "SECRET_NOT_FOUND",
+  kind: string,
+  name: string,
+  others: readonly string[],
+): VaultError {
+  const near = nearest(name, others)
+  const hint =
+    near === undefined ? `see them all: agent-vault ${LISTINGS[code]}` : `did you mean ${near}?`
+  return new VaultError(code, `there is no ${kind} ${name}`, { hint })
+}
+
+const LISTINGS = {
+  GROUP_NOT_FOUND: "list",
+  AGENT_NOT_FOUND: "agent list",
+  SECRET_NOT_FOUND: "list",
+}
+
+interface Kinds {
+  agent: AgentRecord
+  group: GroupRecord
+  secret: SecretRecord
+}
+
+function readRecord<K extends keyof Kinds>(
+  vault: Vault,
+  kind: K,
+  path: string,
+): Kinds[K] | undefined {
+  const bytes = vault.files.read(path, RECORD_LIMIT)
+  if (bytes === undefined) return undefined
+  const record = decodeRecord(kind, path, bytes, vault.id)
+  verifyRecord(vault, record, bytes)
+  return record
+}
+
+function verifyRecord(vault: Vault, record: VaultDocument, bytes: Uint8Array): void {
+  checkSignature(record, vault.verifiers)
+  vault.marks.refuseOlder(record.path, markOf(record, bytes))
+}
