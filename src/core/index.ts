@@ -39,5 +39,14 @@ export type {
   VaultRecord,
 } from "./record.js"
 export { later, parseDuration, parseTime, utc } from "./time.js"
-export type { Anchor } from "./trust.js"
+export {
+  type AgentListing,
+  type SecretListing,
+  describeAgent,
+  describeAgents,
+  describeSecrets,
+} from "./listing.js"
+export { type SetBack, findSetBack, rewind } from "./rewind.js"
+export { type TrustReport, describeTrust, pinOwner } from "./pin.js"
+export { type Anchor, parseSigner } from "./trust.js"
 export type { Vault } from "./vault.js"

@@ -40,9 +40,13 @@ export function verifyOwners(record: VaultRecord): readonly OwnerEntry[] {
   const verifiers = new Map(record.owners.map(({ signer }) => [signer, verifier(signer)]))
 
   for (const [index, entry] of record.owners.entries()) {
-    checkKind(record, entry)
-    checkAddition(record, entry, index === 0 ? entry : bySigner.get(entry.by), verifiers)
+    const isFirst = index === 0
+    if (isFirst !== (entry.by === entry.signer)) {
+      throw malformed(`the entry of ${entry.name} starts no chain`)
+    }
+    checkAddition(record, entry, bySigner.get(entry.by), isFirst, verifiers)
     if (entry.ended !== undefined) checkRemoval(record, entry, bySigner, verifiers)
+    checkKind(record, entry)
   }
 
   const active = record.owners.filter((entry) => entry.ended === undefined)
@@ -77,13 +81,11 @@ function checkAddition(
   record: VaultRecord,
   entry: OwnerEntry,
   adder: OwnerEntry | undefined,
+  isFirst: boolean,
   verifiers: ReadonlyMap<string, Verifier>,
 ): void {
-  const isFirst = adder === entry
-  if (isFirst ? entry.by !== entry.signer || entry.since !== 1 : entry.by === entry.signer) {
-    throw malformed(`the entry of ${entry.name} starts no chain`)
-  }
   if (adder === undefined) throw forged(entry, "nobody in the list added it")
+  if (isFirst && entry.since !== 1) throw malformed("the first owner was not there first")
   const adderEnd = adder.ended?.until ?? Infinity
   if (!isFirst && (entry.since <= adder.since || entry.since >= adderEnd)) {
     throw forged(entry, `${adder.name} was no owner then`)

@@ -41,10 +41,16 @@ export function signingKey(ownerIdentity: string): SigningKey {
   }
 }
 
-/** A verifier for one signer; make it once and use it for many records. */
+/**
+ * A verifier for one signer; make it once and use it for many records. Throws `RECORD_INVALID` for
+ * a second spelling of a signer: they are compared as text.
+ */
 export function verifier(signer: string): Verifier {
-  const jwk = { kty: "OKP", crv: "Ed25519", x: signer.slice(PREFIX.length) }
-  const key = createPublicKey({ key: jwk, format: "jwk" })
+  const x = signer.slice(PREFIX.length)
+  if (Buffer.from(x, "base64url").toString("base64url") !== x) {
+    throw new VaultError("RECORD_INVALID", "a signer is not in its one spelling")
+  }
+  const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" })
   return (kind, body, signature) => {
     const bytes = Buffer.from(signature, "base64url")
     // base64 has spare bits at its end: only one spelling of a signature is accepted.

@@ -49,22 +49,37 @@ export function findAnchor(
   return { signer: parseSigner(first.signer), from: named.map(({ from }) => from) }
 }
 
-/** Throws `UNTRUSTED` unless the anchor is one of the owners. */
-export function checkAnchor(anchor: Anchor | undefined, owners: readonly OwnerEntry[]): void {
+/**
+ * Throws `UNTRUSTED` unless the anchor is one of the owners, and every other one was brought by it:
+ * added by it, or by an owner it brought. That a stranger lists the anchor proves nothing: anybody
+ * can start a chain of his own and put somebody else's public key into it. `entries` are all
+ * entries of a verified vault.json, ended ones too.
+ */
+export function checkAnchor(anchor: Anchor | undefined, entries: readonly OwnerEntry[]): void {
+  const owners = entries.filter(({ ended }) => ended === undefined)
   const listed = owners.map(({ name, signer }) => `${name} ${signer}`).join(", ")
   if (anchor === undefined) {
     throw new VaultError("UNTRUSTED", `nothing says whom to trust; the vault names ${listed}`, {
       hint: "compare that with the owner, then: agent-vault trust",
     })
   }
-  if (owners.some(({ signer }) => signer === anchor.signer)) return
-  throw new VaultError(
-    "UNTRUSTED",
-    `${anchor.from[0] ?? "you"} trusts ${anchor.signer}, who is no owner here; the vault names ${listed}`,
-    {
+  const from = `${anchor.from[0] ?? "you"} trusts ${anchor.signer}, who`
+  if (!owners.some(({ signer }) => signer === anchor.signer)) {
+    throw new VaultError("UNTRUSTED", `${from} is no owner here; the vault names ${listed}`, {
       hint: "if the owner changed, compare the new signer with him, then: agent-vault trust SIGNER",
-    },
-  )
+    })
+  }
+  const stranger = owners.find((owner) => !wasBroughtBy(owner, anchor.signer, entries))
+  if (stranger === undefined) return
+  throw new VaultError("UNTRUSTED", `${from} did not bring the owner ${stranger.name}`, {
+    hint: "trust the owner who brought all others, if you know his signer: agent-vault trust SIGNER",
+  })
+}
+
+function wasBroughtBy(owner: OwnerEntry, signer: string, entries: readonly OwnerEntry[]): boolean {
+  if (owner.signer === signer) return true
+  const adder = entries.find((entry) => entry.signer === owner.by)
+  return adder !== undefined && adder !== owner && wasBroughtBy(adder, signer, entries)
 }
 
 /** The signer that is pinned for a vault on this machine. */

@@ -56,8 +56,8 @@ export function openVaultFiles(
   seen: Marks,
 ): Vault {
   const vault = verifyVault(files, marks, seen)
-  checkAnchor(anchor, vault.owners)
   const { record } = vault
+  checkAnchor(anchor, record.owners)
   const mark = markOf(record)
   marks.refuseOlder(VAULT_RECORD, mark)
   const known = marks.highest(VAULT_RECORD)
@@ -65,8 +65,14 @@ export function openVaultFiles(
     const signers = marks.note(VAULT_RECORD, known).split("\n")
     acceptOwners(record, { serial: known.serial, signers })
   }
-  marks.remember(VAULT_RECORD, mark, vault.owners.map(({ signer }) => signer).join("\n"))
+  rememberOwners(vault)
   return vault
+}
+
+/** Remembers the owners of an accepted vault.json: who may bring in the next one. */
+export function rememberOwners(vault: Vault): void {
+  const signers = vault.owners.map(({ signer }) => signer).join("\n")
+  vault.marks.remember(VAULT_RECORD, markOf(vault.record), signers)
 }
 
 /** Verifies that a vault.json agrees with itself: nothing says yet that its owners are the right ones. */
@@ -172,6 +178,17 @@ export function listSecrets(vault: Vault, group?: string): SecretName[] {
       ? [file.secret]
       : []
   })
+}
+
+/** Every record of the vault, verified and fresh. */
+export function allRecords(vault: Vault): VaultDocument[] {
+  const records = [
+    vault.record,
+    ...listAgents(vault).map((name) => findAgentRecord(vault, name)),
+    ...listGroups(vault).map((name) => findGroup(vault, name)),
+    ...listSecrets(vault).map((name) => findSecret(vault, name)),
+  ]
+  return records.filter((record) => record !== undefined)
 }
 
 /** An error for something that does not exist, naming what was most likely meant. */

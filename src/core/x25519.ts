@@ -14,15 +14,19 @@ import { fromBase64, toBase64, unwrap, wrap, type Identity, type Recipient } fro
 const TYPE = "X25519"
 const LABEL = "age-encryption.org/v1/X25519"
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b656e04220420", "hex")
+const BASE_POINT = importPublicKey(Uint8Array.of(9, ...new Uint8Array(31)))
 
 /** The recipient of a 32-byte X25519 public key. */
 export function x25519Recipient(publicKey: Uint8Array): Recipient {
   const theirs = importPublicKey(publicKey)
   return {
     wrapFileKey(fileKey) {
-      const ephemeral = generateKeyPairSync("x25519")
-      const share = exportPublicKey(ephemeral.publicKey)
-      const secret = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: theirs })
+      // The share is X25519(ephemeral, base point), as the spec writes it. Exporting the ephemeral
+      // public key instead hangs Node now and then: the export holds a lock that the generator's
+      // leftovers want too, if garbage collection falls into that moment.
+      const { privateKey } = generateKeyPairSync("x25519")
+      const share = diffieHellman({ privateKey, publicKey: BASE_POINT })
+      const secret = diffieHellman({ privateKey, publicKey: theirs })
       const key = wrappingKey(secret, share, publicKey)
       return [{ args: [TYPE, toBase64(share)], body: wrap(fileKey, key) }]
     },

@@ -1,0 +1,90 @@
+import type { AgentRecord, Exposure, GroupRecord, Reveal } from "./record.js"
+import {
+  type Vault,
+  findAgent,
+  getAgent,
+  getGroup,
+  getSecret,
+  listAgents,
+  listGroups,
+  listSecrets,
+} from "./vault.js"
+
+/** What anyone may know of a secret. Times are UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
+export interface SecretListing {
+  readonly name: string
+  readonly version: number
+  /** When the present value was set. */
+  readonly changed: string
+  readonly expires?: string
+  readonly description?: string
+  readonly env?: string
+  readonly reveal?: Reveal
+  readonly exposed?: readonly Exposure[]
+}
+
+/** What an agent may open, and until when. */
+export interface AgentListing {
+  readonly agent: string
+  readonly recipient: string
+  /** Whether an owner can recover its key. */
+  readonly escrow: boolean
+  readonly since: string
+  readonly groups: readonly {
+    readonly group: string
+    readonly since: string
+    readonly until?: string
+  }[]
+}
+
+/** The secrets of a vault, or of one group, from their verified records. Throws `GROUP_NOT_FOUND`. */
+export function describeSecrets(vault: Vault, group?: string): SecretListing[] {
+  if (group !== undefined) getGroup(vault, group)
+  return listSecrets(vault, group).map((name) => {
+    const { version, changed, expires, description, env, reveal, exposed } = getSecret(vault, name)
+    return {
+      name: name.full,
+      version,
+      changed,
+      ...(expires === undefined ? {} : { expires }),
+      ...(description === undefined ? {} : { description }),
+      ...(env === undefined ? {} : { env }),
+      ...(reveal === undefined ? {} : { reveal }),
+      ...(exposed === undefined ? {} : { exposed }),
+    }
+  })
+}
+
+/** The agents of a vault, removed ones left out. */
+export function describeAgents(vault: Vault): AgentListing[] {
+  const groups = groupRecords(vault)
+  return listAgents(vault).flatMap((agent) => {
+    const record = findAgent(vault, agent)
+    return record === undefined ? [] : [describe(agent, record, groups)]
+  })
+}
+
+/** One agent. Throws `AGENT_NOT_FOUND`. */
+export function describeAgent(vault: Vault, agent: string): AgentListing {
+  return describe(agent, getAgent(vault, agent), groupRecords(vault))
+}
+
+type GroupRecords = ReadonlyMap<string, GroupRecord>
+
+function groupRecords(vault: Vault): GroupRecords {
+  return new Map(listGroups(vault).map((group) => [group, getGroup(vault, group)]))
+}
+
+function describe(agent: string, record: AgentRecord, groups: GroupRecords): AgentListing {
+  const { recipient, since, escrow } = record
+  const opened = [...groups].flatMap(([group, { members }]) =>
+    members
+      .filter((member) => member.agent === agent && member.recipient === recipient)
+      .map((member) => ({
+        group,
+        since: member.since,
+        ...(member.until === undefined ? {} : { until: member.until }),
+      })),
+  )
+  return { agent, recipient, escrow: escrow !== undefined, since, groups: opened }
+}

@@ -1,0 +1,73 @@
+import { FolderFiles } from "./files.js"
+import { type Mark, Marks, branchMarks, markOf, userMarks } from "./freshness.js"
+import type { Environment } from "./homes.js"
+import type { Place } from "./place.js"
+import { VaultError } from "./errors.js"
+import type { VaultDocument } from "./record.js"
+import { checkAnchor, findAnchor } from "./trust.js"
+import {
+  type Vault,
+  allRecords,
+  readVaultRecord,
+  refuseSealingToOlder,
+  rememberOwners,
+  remember,
+  verifyVault,
+} from "./vault.js"
+
+/** A record that is older than what was seen, or other than it, and why it is refused. */
+export interface SetBack {
+  readonly path: string
+  readonly now: Mark
+  readonly why: string
+}
+
+/** What {@link rewind} would accept: signed by the owner you trust, but set back. */
+export function findSetBack(
+  place: Place,
+  keyFileTrust: string | undefined,
+  env: Environment,
+): SetBack[] {
+  const vault = openWithoutMarks(place, keyFileTrust, env)
+  const marks = branchMarks(vault.id, place.checkout, env)
+  const withMarks = { ...vault, marks, seen: userMarks(vault.id, env) }
+  return allRecords(vault).flatMap((record) => {
+    const why = reasonRefused(withMarks, record)
+    return why === undefined ? [] : [{ path: record.path, now: markOf(record), why }]
+  })
+}
+
+/** Forgets what was seen before, and remembers the vault as it is: for a deliberate reset. */
+export function rewind(place: Place, keyFileTrust: string | undefined, env: Environment): void {
+  const vault = openWithoutMarks(place, keyFileTrust, env)
+  const marks = branchMarks(vault.id, place.checkout, env)
+  const seen = userMarks(vault.id, env)
+  marks.forget()
+  seen.forget()
+  const fresh = { ...vault, marks, seen }
+  rememberOwners(fresh)
+  for (const record of allRecords(fresh)) {
+    if (record.kind === "group" || record.kind === "agent") remember(fresh, record)
+  }
+}
+
+/** Everything is verified but freshness, which is what is being reset. */
+function openWithoutMarks(place: Place, keyFileTrust: string | undefined, env: Environment): Vault {
+  const files = new FolderFiles(place.root)
+  const id = readVaultRecord(files).vault
+  const nothing = new Marks(undefined)
+  const vault = verifyVault(files, nothing, nothing)
+  checkAnchor(findAnchor(id, keyFileTrust, env), vault.record.owners)
+  return vault
+}
+
+function reasonRefused(vault: Vault, record: VaultDocument): string | undefined {
+  try {
+    vault.marks.refuseOlder(record.path, markOf(record))
+    if (record.kind === "group" || record.kind === "agent") refuseSealingToOlder(vault, record)
+    return undefined
+  } catch (error) {
+    if (error instanceof VaultError) return error.message
+    throw error
+  }
+}
