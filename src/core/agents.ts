@@ -10,6 +10,7 @@ import { type AgentRecord, digestOf } from "./record.js"
 import type { ExposedSecret } from "./rekey.js"
 import { type Session, editDraftManifest, putRecord, readManifest } from "./session.js"
 import { utc } from "./time.js"
+import { commonAnchor } from "./trust.js"
 import { findAgent, findAgentRecord, getAgent, listAgents } from "./vault.js"
 
 export interface AgentRequest extends ChangeRequest {
@@ -142,7 +143,8 @@ function dropGrants(session: Session, agent: string): void {
 
 function enrolled(session: Session, agent: string, { recipient, made }: AgentKey): Enrolled {
   const identity = made === undefined ? {} : { identity: made.identity }
-  return { agent, recipient, ...identity, signer: session.owner.signer, vault: session.vault.id }
+  const { signer } = commonAnchor(session.vault.record.owners) ?? session.owner
+  return { agent, recipient, ...identity, signer, vault: session.vault.id }
 }
 
 function refuseTaken(session: Session, agent: string): void {

@@ -4,6 +4,7 @@ import { inFile, readSigned } from "./group-key.js"
 import type { Key } from "./key-files.js"
 import { KEY_LIMIT, escrowPath } from "./layout.js"
 import type { AgentRecord } from "./record.js"
+import { commonAnchor } from "./trust.js"
 import { type Vault, getAgent } from "./vault.js"
 
 /** The escrow of an agent: its identity line, sealed to the owners. */
@@ -53,5 +54,11 @@ export async function recoverAgent(vault: Vault, agent: string, owner: Key): Pro
   }
   const identity = await openEscrow(vault, agent, getAgent(vault, agent), owner.identity)
   const recipient = await recipientOf(identity)
-  return { identity, recipient, vault: vault.id, agent, trust: own.signer }
+  return {
+    identity,
+    recipient,
+    vault: vault.id,
+    agent,
+    trust: (commonAnchor(vault.record.owners) ?? own).signer,
+  }
 }

@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, realpathSync, statSync } from "node:fs"
+import { existsSync, readdirSync, realpathSync, renameSync, statSync } from "node:fs"
 import { basename, dirname, join, resolve, sep } from "node:path"
 import { isPassphraseSealed, kindOfIdentity, recipientOf, unsealWithPassphrase } from "./age.js"
 import { VaultError } from "./errors.js"
 import { createFile, isErrno, readRegularFile } from "./files.js"
 import { type Environment, keyHome } from "./homes.js"
 import { findCheckout } from "./place.js"
+import { utc } from "./time.js"
 
 /** A private key as it lies in a key file, with what the file's comments say. */
 export interface Key {
@@ -124,6 +125,15 @@ export function checkKeyFilePlace(file: string): void {
       hint: "a key in a work tree ends up in Git: choose a folder outside it",
     })
   }
+}
+
+/** Puts a key that was replaced aside, under a name that says when; nothing is ever overwritten. */
+export function setKeyFileAside(file: string, now: Date): string | undefined {
+  if (!existsSync(file)) return undefined
+  const aside = `${file}.until-${utc(now).replaceAll(":", "")}`
+  checkKeyFilePlace(aside)
+  renameSync(file, aside)
+  return aside
 }
 
 /** Writes a key file, readable by its user alone, that must not exist yet. Throws `EXISTS`. */

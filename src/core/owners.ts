@@ -59,7 +59,7 @@ export function verifyOwners(record: VaultRecord): readonly OwnerEntry[] {
 
 /**
  * Accepts the owners of a vault.json that is newer than the one known: each must have been known,
- * or added later by an owner who is accepted. A removed owner can still sign, and date his entry
+ * or added later by an owner who is accepted. A removed owner can still sign, and date an entry
  * back: that is what this refuses. Throws `UNTRUSTED`.
  */
 export function acceptOwners(record: VaultRecord, known: KnownOwners): void {
@@ -72,7 +72,7 @@ export function acceptOwners(record: VaultRecord, known: KnownOwners): void {
   if (stranger === undefined) return
   throw new VaultError(
     "UNTRUSTED",
-    `${stranger.name} (${stranger.signer}) is listed as an owner, but no owner you knew added him`,
+    `${stranger.name} (${stranger.signer}) is listed as an owner, but no owner you knew added them`,
     { hint: "compare with the owner you trust; a deliberate reset: agent-vault trust --rewind" },
   )
 }

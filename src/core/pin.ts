@@ -41,7 +41,7 @@ export function pinOwner(place: Place, signer: string, env: Environment): void {
   if (!owners.some((owner) => owner.signer === signer)) {
     const listed = owners.map((owner) => `${owner.name} ${owner.signer}`).join(", ")
     throw new VaultError("UNTRUSTED", `${signer} is no owner of this vault; it names ${listed}`, {
-      hint: "compare with the owner: the vault, or what you typed, is not his",
+      hint: "compare with the owner: the vault, or what you typed, is not theirs",
     })
   }
   writePin(id, signer, env)

@@ -79,11 +79,16 @@ export function actorOf(vault: Vault, group: GroupRecord, recipient: string): Ac
   return member === undefined ? undefined : { role: "agent", name: member.agent }
 }
 
-/** Who reads, if the signed record of the group lets him now. Throws `NOT_GRANTED`, `GRANT_ENDED`. */
+/** Who reads, if the signed record of the group lets them now. Throws `NOT_GRANTED`, `GRANT_ENDED`. */
 function admit(vault: Vault, name: string, group: GroupRecord, key: Key, now: Date): Actor {
   const actor = actorOf(vault, group, key.recipient)
   const who = actor?.name ?? key.agent
   const ask = `ask an owner: agent-vault grant ${who ?? "AGENT"} ${name}`
+  if (actor === undefined && group.members.some(({ agent }) => agent === key.agent)) {
+    throw new VaultError("NOT_GRANTED", `this key of ${key.agent ?? ""} is not its present one`, {
+      hint: `${key.agent ?? "the agent"} was given a new key since: use that; an owner has it in escrow`,
+    })
+  }
   if (actor === undefined) {
     const stranger = key.owner === undefined ? (who ?? "this key") : `${key.owner} (no owner here)`
     const before = group.revoked.find(({ agent }) => agent === who)

@@ -52,7 +52,7 @@ export function findAnchor(
 /**
  * Throws `UNTRUSTED` unless the anchor is one of the owners, and every other one was brought by it:
  * added by it, or by an owner it brought. That a stranger lists the anchor proves nothing: anybody
- * can start a chain of his own and put somebody else's public key into it. `entries` are all
+ * can start a chain of their own and put somebody else's public key into it. `entries` are all
  * entries of a verified vault.json, ended ones too.
  */
 export function checkAnchor(anchor: Anchor | undefined, entries: readonly OwnerEntry[]): void {
@@ -66,14 +66,20 @@ export function checkAnchor(anchor: Anchor | undefined, entries: readonly OwnerE
   const from = `${anchor.from[0] ?? "you"} trusts ${anchor.signer}, who`
   if (!owners.some(({ signer }) => signer === anchor.signer)) {
     throw new VaultError("UNTRUSTED", `${from} is no owner here; the vault names ${listed}`, {
-      hint: "if the owner changed, compare the new signer with him, then: agent-vault trust SIGNER",
+      hint: "if the owner changed, compare the new signer with them, then: agent-vault trust SIGNER",
     })
   }
   const stranger = owners.find((owner) => !wasBroughtBy(owner, anchor.signer, entries))
   if (stranger === undefined) return
   throw new VaultError("UNTRUSTED", `${from} did not bring the owner ${stranger.name}`, {
-    hint: "trust the owner who brought all others, if you know his signer: agent-vault trust SIGNER",
+    hint: "trust the owner who brought all others, after comparing: agent-vault trust SIGNER",
   })
+}
+
+/** The owner who brought all others: the one whom agents are told to trust. */
+export function commonAnchor(entries: readonly OwnerEntry[]): OwnerEntry | undefined {
+  const owners = entries.filter(({ ended }) => ended === undefined)
+  return owners.find(({ signer }) => owners.every((owner) => wasBroughtBy(owner, signer, entries)))
 }
 
 function wasBroughtBy(owner: OwnerEntry, signer: string, entries: readonly OwnerEntry[]): boolean {

@@ -1,0 +1,169 @@
+// `npm run bench [-- NAME...] [--runs N] [--json]`: runs every bench/*.bench.mjs, or those whose
+// names contain a NAME, and prints one table. The budgets are those of docs/performance.md.
+//
+// A benchmark exports a default function that takes a `Bench` and measures with it:
+//
+//   export default async ({ command, call, node }) => {
+//     await command("get, cold", [node, bin, "get", "a/b"], { budget: 2.0 })
+//     await call("get, warm", () => vault.get("a/b"), { budget: 0.1 })
+//   }
+import { spawnSync } from "node:child_process"
+import { readdirSync } from "node:fs"
+import { performance } from "node:perf_hooks"
+import { parseArgs } from "node:util"
+
+/**
+ * @typedef {object} Row
+ * @property {string} name
+ * @property {number} median in milliseconds
+ * @property {number} fastest in milliseconds
+ * @property {number} [ratio] the median of the ratios, pair by pair, to the command compared with
+ * @property {number} [budget] what the ratio, or without one the median, should not exceed
+ */
+/**
+ * @typedef {object} CommandOptions
+ * @property {readonly string[]} [against] the command to compare with; `node -e 0` unless told
+ * @property {number} [budget] the largest good ratio
+ * @property {string} [cwd]
+ * @property {NodeJS.ProcessEnv} [env] on top of this process's own
+ * @property {string | Uint8Array} [input] what stdin holds
+ * @property {number} [runs]
+ * @property {() => unknown} [before] runs before each run, not timed
+ */
+/**
+ * @typedef {object} CallOptions
+ * @property {number} [budget] the largest good median, in milliseconds
+ * @property {number} [runs]
+ * @property {() => unknown} [before] runs before each run, not timed
+ */
+/** @typedef {ReturnType<typeof bench>} Bench */
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { runs: { type: "string" }, json: { type: "boolean" } },
+})
+
+/** @param {Row[]} rows */
+function bench(rows) {
+  const node = process.execPath
+  const usual = values.runs === undefined ? 15 : Number(values.runs)
+  /** `node` is the Node that runs this, for commands. */
+  return { node, command, call }
+
+  /**
+   * Times whole processes: the command and what it is compared with in turn, A B A B, so that a
+   * machine that changes its speed changes both.
+   *
+   * @param {string} name
+   * @param {readonly string[]} argv
+   * @param {CommandOptions} [options]
+   */
+  async function command(name, argv, options = {}) {
+    const { against = [node, "-e", "0"], budget, before, runs = usual, ...spawning } = options
+    /** @type {number[]} */
+    const times = []
+    /** @type {number[]} */
+    const ratios = []
+    for (let run = -2; run < runs; run += 1) {
+      await before?.()
+      const time = timeProcess(argv, spawning)
+      const base = timeProcess(against, {})
+      if (run < 0) continue
+      times.push(time)
+      ratios.push(time / base)
+    }
+    add({ name, ...summary(times), ratio: median(ratios) }, budget)
+  }
+
+  /**
+   * Times a function in this process; what it returns is awaited.
+   *
+   * @param {string} name
+   * @param {() => unknown} work
+   * @param {CallOptions} [options]
+   */
+  async function call(name, work, { budget, before, runs = usual } = {}) {
+    /** @type {number[]} */
+    const times = []
+    for (let run = -2; run < runs; run += 1) {
+      await before?.()
+      const start = performance.now()
+      await work()
+      if (run >= 0) times.push(performance.now() - start)
+    }
+    add({ name, ...summary(times) }, budget)
+  }
+
+  /**
+   * @param {Row} row
+   * @param {number | undefined} budget
+   */
+  function add(row, budget) {
+    rows.push(budget === undefined ? row : { ...row, budget })
+    if (!values.json) process.stderr.write(".")
+  }
+}
+
+/**
+ * @param {readonly string[]} argv
+ * @param {Pick<CommandOptions, "cwd" | "env" | "input">} options
+ * @returns {number} milliseconds
+ */
+function timeProcess([file = "", ...args], { env, ...options }) {
+  const start = performance.now()
+  const { status, stderr, error } = spawnSync(file, args, {
+    ...options,
+    env: { ...process.env, ...env },
+    maxBuffer: 1 << 28,
+  })
+  const time = performance.now() - start
+  if (status !== 0) throw new Error(`${file} ${args.join(" ")}: ${error ?? stderr.toString()}`)
+  return time
+}
+
+/** @param {number[]} times */
+function summary(times) {
+  return { median: median(times), fastest: Math.min(...times) }
+}
+
+/** @param {number[]} numbers */
+function median(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  const middle = sorted.length / 2
+  return ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2
+}
+
+/** @param {Row[]} rows */
+function table(rows) {
+  const cells = rows.map(({ name, median: middle, fastest, ratio, budget }) => [
+    name,
+    `${middle.toFixed(2)} ms`,
+    `${fastest.toFixed(2)} ms`,
+    ratio === undefined ? "" : `${ratio.toFixed(2)} x`,
+    budget === undefined ? "" : ratio === undefined ? `${budget} ms` : `${budget.toFixed(1)} x`,
+    budget === undefined ? "" : (ratio ?? middle) <= budget ? "ok" : "OVER",
+  ])
+  const all = [["", "median", "fastest", "ratio", "budget", ""], ...cells]
+  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
+  return all
+    .map((row) =>
+      row.map((cell, i) =>
+        i === 0 ? cell.padEnd(widths?.[0] ?? 0) : cell.padStart(widths?.[i] ?? 0),
+      ),
+    )
+    .map((row) => `${row.join("  ").trimEnd()}\n`)
+    .join("")
+}
+
+const folder = new URL("./", import.meta.url)
+const files = readdirSync(folder)
+  .filter((file) => file.endsWith(".bench.mjs"))
+  .filter((file) => positionals.length === 0 || positionals.some((name) => file.includes(name)))
+  .toSorted()
+/** @type {Row[]} */
+const rows = []
+for (const file of files) {
+  const { default: measure } = await import(new URL(file, folder).href)
+  await measure(bench(rows))
+}
+process.stdout.write(values.json ? `${JSON.stringify(rows)}\n` : `\n${table(rows)}`)

@@ -1,0 +1,124 @@
+// The house's rule of who may import whom, as a plugin of oxlint. docs/architecture.md explains it.
+import { isBuiltin } from "node:module"
+import { dirname, join, relative, sep } from "node:path"
+
+/** Every package and builtin with a risk of its own, and the only files that may import it. */
+const importers = new Map([
+  ["age-encryption", ["src/core/age.ts"]],
+  ["simple-git", ["src/core/git.ts"]],
+  ["@scure/base", ["src/core/bech32.ts"]],
+  ["yaml", ["src/core/manifest.ts"]],
+  ["yargs", ["src/cli/yargs.ts"]],
+  ["src/core/generated/validators.ts", ["src/core/schema.ts"]],
+  ["node:child_process", ["src/core/git.ts"]],
+])
+
+/**
+ * What belongs to a terminal or a process, and so not to core, and the files that need it still.
+ *
+ * @type {Map<string, string[]>}
+ */
+const notInCore = new Map([
+  ["node:console", []],
+  // A lock names the process that holds it, and asks whether that one lives.
+  ["node:process", ["src/core/lock.ts"]],
+  ["node:readline", []],
+  ["node:repl", []],
+  ["node:tty", []],
+])
+
+const doors = ["src/cli/", "src/mcp/", "src/precommit/"]
+const faces = new Set(["src/core/index.ts", "src/core/owner.ts"])
+
+/** The composition root may load these, on demand. */
+const root = "src/cli/bin.ts"
+const loadedByRoot = new Set(["src/mcp/main.ts", "src/precommit/main.ts"])
+
+/**
+ * What is wrong with an import, undefined if nothing is.
+ *
+ * @param {string} from the importing file, under src, from the project's root, with slashes
+ * @param {string} specifier as written
+ * @param {boolean} onDemand whether it is `import()`
+ * @returns {string | undefined}
+ */
+function importProblem(from, specifier, onDemand) {
+  const to = target(from, specifier)
+  if (isBuiltin(specifier) && !specifier.startsWith("node:")) return `write node:${specifier}`
+
+  const allowed = importers.get(to)
+  if (allowed && !allowed.includes(from)) return `only ${allowed.join(" and ")} may import ${to}`
+  if (!specifier.startsWith(".")) {
+    const excepted = notInCore.get(to.split("/", 1).join())
+    if (from.startsWith("src/core/") && excepted && !excepted.includes(from)) {
+      return `core knows no terminal and no process: it may not import ${to}`
+    }
+    if (!isBuiltin(specifier) && !allowed) {
+      return `${to} has no importer yet: give it one file, and name it in scripts/lint/house.mjs`
+    }
+    return undefined
+  }
+
+  if (!to.startsWith("src/")) return `src imports nothing outside src: ${to}`
+  if (from.startsWith("src/core/")) {
+    return to.startsWith("src/core/") ? undefined : `core may not import ${to}`
+  }
+  if (to.startsWith("src/core/")) {
+    return faces.has(to) ? undefined : `core is imported through ${[...faces].join(" or ")} only`
+  }
+  const [door, other] = [from, to].map((file) => doors.find((folder) => file.startsWith(folder)))
+  if (door === other) return undefined
+  if (from === root && loadedByRoot.has(to)) {
+    return onDemand ? undefined : `load ${to} on demand, with import()`
+  }
+  return `${door} may not import ${to}: the doors know only core`
+}
+
+/**
+ * The package, the builtin, or the source file from the project's root that a specifier names.
+ *
+ * @param {string} from
+ * @param {string} specifier
+ */
+function target(from, specifier) {
+  if (specifier.startsWith(".")) {
+    return join(dirname(from), specifier).split(sep).join("/").replace(/\.js$/, ".ts")
+  }
+  if (isBuiltin(specifier)) return specifier
+  return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/")
+}
+
+/** @typedef {{ source?: { value?: unknown } | null }} Importing a node of the syntax tree */
+/**
+ * @typedef {object} Context
+ * @property {string} cwd
+ * @property {string} filename
+ * @property {(problem: { message: string, node: Importing }) => void} report
+ */
+
+const imports = {
+  /** @param {Context} context */
+  create(context) {
+    const from = relative(context.cwd, context.filename).split(sep).join("/")
+    if (!from.startsWith("src/")) return {}
+    /** @param {boolean} onDemand */
+    const check = (onDemand) => (/** @type {Importing} */ node) => {
+      if (!node.source) return
+      const specifier = node.source.value
+      const message =
+        typeof specifier === "string"
+          ? importProblem(from, specifier, onDemand)
+          : "name what you import by a plain string, so that the rules of the house can see it"
+      if (message) context.report({ message, node })
+    }
+    return {
+      ImportDeclaration: check(false),
+      ExportNamedDeclaration: check(false),
+      ExportAllDeclaration: check(false),
+      TSImportType: check(false),
+      ImportExpression: check(true),
+    }
+  },
+}
+
+export default { meta: { name: "house" }, rules: { imports } }

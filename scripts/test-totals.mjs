@@ -1,0 +1,39 @@
+// A vitest reporter that writes what `npm test` sums up to the file named by TEST_TOTALS.
+import { writeFileSync } from "node:fs"
+
+/**
+ * @typedef {object} Totals
+ * @property {number} passed
+ * @property {number} failed
+ * @property {{ name: string, reason: string }[]} skipped
+ */
+
+/** @implements {Reporter} */
+export default class TestTotals {
+  /**
+   * @param {readonly import("vitest/node").TestModule[]} modules
+   * @param {readonly unknown[]} unhandledErrors
+   */
+  onTestRunEnd(modules, unhandledErrors) {
+    /** @type {Totals} */
+    const totals = { passed: 0, failed: unhandledErrors.length, skipped: [] }
+    for (const module of modules) {
+      // A file or a suite that could not be loaded, or whose hook failed, has no failed test.
+      totals.failed += module.errors().length
+      for (const suite of module.children.allSuites()) totals.failed += suite.errors().length
+      for (const test of module.children.allTests()) {
+        const result = test.result()
+        if (result.state === "passed") totals.passed += 1
+        else if (result.state === "failed") totals.failed += 1
+        else {
+          const note = result.state === "skipped" ? result.note : undefined
+          totals.skipped.push({ name: test.fullName, reason: note ?? "no reason given" })
+        }
+      }
+    }
+    const path = process.env["TEST_TOTALS"]
+    if (path) writeFileSync(path, JSON.stringify(totals))
+  }
+}
+
+/** @import { Reporter } from "vitest/node" */

@@ -1,0 +1,37 @@
+/** An option of a command. */
+export interface OptionSpec {
+  readonly describe: string
+  /** The word for its value in help; without one the option is a switch. */
+  readonly value?: string
+  /** What stands for the value when the option is given without one. */
+  readonly implied?: string
+  readonly choices?: readonly string[]
+}
+
+export interface CommandSpec {
+  /** The words that name it, for example `agent add`. */
+  readonly name: string
+  readonly summary: string
+  /** Positional arguments: `<required>`, `[optional]`, `<one or more..>`. */
+  readonly words: string
+  readonly options: Readonly<Record<string, OptionSpec>>
+  readonly examples: readonly (readonly [command: string, what: string])[]
+  readonly notes?: string
+}
+
+/** A command line, understood. */
+export interface Call {
+  readonly command: string
+  readonly words: readonly string[]
+  /** Switches are true; options have their value. What was not given is absent. */
+  readonly options: Readonly<Record<string, string | true>>
+}
+
+/** How many words a command takes. */
+export function wordRange(words: string): { least: number; most: number } {
+  const parts = words.split(" ").filter(Boolean)
+  return {
+    least: parts.filter((part) => part.startsWith("<")).length,
+    most: parts.some((part) => part.includes("..")) ? Infinity : parts.length,
+  }
+}

@@ -1,0 +1,43 @@
+import type { Environment } from "../core/index.js"
+import type { Call } from "./call.js"
+import type { Terminal } from "./terminal.js"
+
+/** What a command gets: its call, and what varies around it. */
+export interface Door {
+  readonly call: Call
+  readonly terminal: Terminal
+  readonly env: Environment
+  readonly cwd: string
+  readonly now: Date
+}
+
+/** A command: renders what core did, and returns the exit code if it is not 0. */
+export type Command = (door: Door) => Promise<number | void>
+
+/** Each command is loaded when it is called, and no other. */
+const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
+  init: () => import("./commands/init.js"),
+  "agent add": () => import("./commands/agent-add.js"),
+  "agent list": () => import("./commands/agent-list.js"),
+  "agent show": () => import("./commands/agent-show.js"),
+  "agent remove": () => import("./commands/agent-remove.js"),
+  "agent recover": () => import("./commands/agent-recover.js"),
+  "agent rekey": () => import("./commands/agent-rekey.js"),
+  set: () => import("./commands/set.js"),
+  get: () => import("./commands/get.js"),
+  list: () => import("./commands/list.js"),
+  grant: () => import("./commands/grant.js"),
+  revoke: () => import("./commands/revoke.js"),
+  apply: () => import("./commands/apply.js"),
+  check: () => import("./commands/check.js"),
+  status: () => import("./commands/status.js"),
+  trust: () => import("./commands/trust.js"),
+  repair: () => import("./commands/repair.js"),
+}
+
+/** Loads a command by its name in the table. */
+export function commandNamed(name: string): Promise<{ run: Command }> {
+  const load = LOADERS[name]
+  if (load === undefined) throw new TypeError(`the table names ${name}, which has no module`)
+  return load()
+}

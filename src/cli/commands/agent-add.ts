@@ -1,0 +1,74 @@
+import { VaultError, claimedId } from "../../core/index.js"
+import { type Enrolled, type Outcome, addAgent } from "../../core/owner.js"
+import type { Door } from "../commands.js"
+import { type KeyOutput, deliverKey, deliveryLines, keyOutput } from "../key-output.js"
+import { asJson, outcomeLine, tell } from "../report.js"
+import { changeRequest, option } from "../who.js"
+
+export async function run(door: Door): Promise<void> {
+  const [agent = ""] = door.call.words
+  const request = await changeRequest(door)
+  const recipient = option(door, "recipient")
+  refuseOutWithRecipient(door)
+  const output =
+    recipient === undefined ? keyOutput(door, claimedId(request.place), agent) : undefined
+  const outcome = await addAgent({ ...request, agent, recipient })
+  await handOver(door, outcome, output)
+  if (output?.to !== "stdout" && (await asJson(door, publicPart(outcome, output)))) return
+  tell(door, `${agent} ${request.dryRun ? "would be" : "is"} an agent of this vault.`)
+  if (output === undefined) {
+    tell(
+      door,
+      "Its key was made elsewhere, so there is no escrow: if it is lost, only a new one helps.",
+    )
+  } else if (!request.dryRun) tell(door, ...deliveryLines(agent, output))
+  tell(door, outcomeLine(door, outcome), `Next: agent-vault grant ${agent} GROUP`)
+}
+
+/** Two ways to say where the key is cannot both be meant. */
+export function refuseOutWithRecipient(door: Door): void {
+  if (option(door, "recipient") === undefined || option(door, "out") === undefined) return
+  throw new VaultError(
+    "USAGE",
+    "--recipient enrols a key made elsewhere: there is nothing to write to --out",
+    {
+      hint: "leave one of them out",
+    },
+  )
+}
+
+/** Hands a new identity over; the vault has it in escrow already, should this fail. */
+export async function handOver(
+  door: Door,
+  { result, commit }: Outcome<Enrolled>,
+  output: KeyOutput | undefined,
+): Promise<void> {
+  const { agent, identity, recipient, vault, signer } = result
+  if (identity === undefined || output === undefined || commit === undefined) return
+  try {
+    await deliverKey(door, { identity, recipient, vault, agent, trust: signer }, output)
+  } catch (cause) {
+    throw new VaultError(
+      "NO_ACCESS",
+      `the vault has the new key of ${agent}, but its file could not be written`,
+      {
+        hint: `bring it out of the escrow: agent-vault agent recover ${agent} --out FILE`,
+        cause,
+      },
+    )
+  }
+}
+
+/** What JSON says of it: everything but the identity. */
+export function publicPart(
+  { result, files, commit }: Outcome<Enrolled>,
+  output: KeyOutput | undefined,
+): object {
+  const { identity: _identity, ...rest } = result
+  return {
+    ...rest,
+    ...(output === undefined || output.to === "stdout" ? {} : { keyFile: output.file }),
+    files,
+    commit,
+  }
+}

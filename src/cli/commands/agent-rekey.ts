@@ -1,0 +1,40 @@
+import { agentKeyFile, claimedId } from "../../core/index.js"
+import { rekeyAgent, setKeyFileAside } from "../../core/owner.js"
+import type { Door } from "../commands.js"
+import { type KeyOutput, deliveryLines, keyOutput } from "../key-output.js"
+import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
+import { changeRequest, option } from "../who.js"
+import { handOver, publicPart, refuseOutWithRecipient } from "./agent-add.js"
+
+export async function run(door: Door): Promise<void> {
+  const [agent = ""] = door.call.words
+  const request = await changeRequest(door)
+  const recipient = option(door, "recipient")
+  refuseOutWithRecipient(door)
+  const vault = claimedId(request.place)
+  const output = recipient === undefined ? rekeyOutput(door, vault, agent) : undefined
+  const outcome = await rekeyAgent({ ...request, agent, recipient })
+  const aside = outcome.commit === undefined ? undefined : setOldAside(door, output)
+  await handOver(door, outcome, output)
+  if (output?.to !== "stdout" && (await asJson(door, publicPart(outcome, output)))) return
+  const { plan, exposed } = outcome.result
+  tell(
+    door,
+    `${agent} ${request.dryRun ? "would have" : "has"} a new key; the old one opens nothing written from now on.`,
+  )
+  if (output !== undefined && !request.dryRun) tell(door, ...deliveryLines(agent, output))
+  if (aside !== undefined) tell(door, `  The old key was put aside: ${aside}`)
+  if (output?.to === "stdout") tell(door, ...planLines(plan), ...exposureLines(exposed))
+  else await print(door, [...planLines(plan), ...exposureLines(exposed)])
+  tell(door, outcomeLine(door, outcome))
+}
+
+/** On this machine the new key takes the place of the old one, which is put aside. */
+function rekeyOutput(door: Door, vault: string, agent: string): KeyOutput {
+  if (option(door, "out") !== undefined) return keyOutput(door, vault, agent)
+  return { to: "home", file: agentKeyFile(vault, agent, door.env) }
+}
+
+function setOldAside(door: Door, output: KeyOutput | undefined): string | undefined {
+  return output?.to === "home" ? setKeyFileAside(output.file, door.now) : undefined
+}

@@ -1,0 +1,17 @@
+import { removeAgent } from "../../core/owner.js"
+import type { Door } from "../commands.js"
+import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
+import { changeRequest } from "../who.js"
+
+export async function run(door: Door): Promise<void> {
+  const [agent = ""] = door.call.words
+  const request = await changeRequest(door)
+  const outcome = await removeAgent({ ...request, agent })
+  const { plan, exposed } = outcome.result
+  if (await asJson(door, { agent, plan, exposed, files: outcome.files, commit: outcome.commit })) {
+    return
+  }
+  tell(door, `${agent} ${request.dryRun ? "would be" : "is"} no agent of this vault any more.`)
+  await print(door, [...planLines(plan), ...exposureLines(exposed)])
+  tell(door, outcomeLine(door, outcome))
+}

@@ -1,0 +1,25 @@
+import { describeAgent, utc, withVault } from "../../core/index.js"
+import type { Door } from "../commands.js"
+import { asJson, print } from "../report.js"
+import { identityIfSet, placeOf } from "../who.js"
+
+export async function run(door: Door): Promise<void> {
+  const [name = ""] = door.call.words
+  const place = placeOf(door)
+  const key = await identityIfSet(door, place)
+  const agent = await withVault(place, key?.trust, door.env, (vault) => describeAgent(vault, name))
+  if (await asJson(door, agent)) return
+  const now = utc(door.now)
+  const groups = agent.groups.map(({ group, since, until }) => {
+    const end =
+      until === undefined ? "without end" : until <= now ? `ended at ${until}` : `until ${until}`
+    return `  ${group}  since ${since}, ${end}`
+  })
+  await print(door, [
+    `${agent.agent}, an agent since ${agent.since}`,
+    `key     ${agent.recipient}`,
+    `escrow  ${agent.escrow ? "yes: an owner can recover the key" : "none: the key was made elsewhere"}`,
+    groups.length === 0 ? "opens   nothing yet" : "opens",
+    ...groups,
+  ])
+}

@@ -1,0 +1,48 @@
+import { VaultError } from "../../core/index.js"
+import { apply } from "../../core/owner.js"
+import type { Door } from "../commands.js"
+import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
+import { confirm } from "../terminal.js"
+import { changeRequest, isSet, option } from "../who.js"
+
+export async function run(door: Door): Promise<void> {
+  const request = await changeRequest(door)
+  const planned = await apply({ ...request, dryRun: true }, option(door, "plan"))
+  const { plan } = planned.result
+  if (request.dryRun) {
+    if (await asJson(door, { plan, files: planned.files })) return
+    await print(door, planLines(plan))
+    tell(door, outcomeLine(door, planned))
+    if (plan.groups.length > 0) {
+      tell(door, `Apply just this: agent-vault apply --yes --plan ${plan.id}`)
+    }
+    return
+  }
+  if (plan.groups.length > 0 && !(await isAgreed(door, planLines(plan), plan.id))) {
+    tell(door, "Nothing was changed.")
+    return
+  }
+  const outcome = await apply(request, plan.id)
+  const { exposed } = outcome.result
+  if (await asJson(door, { plan, exposed, files: outcome.files, commit: outcome.commit })) return
+  await print(door, exposureLines(exposed))
+  tell(door, outcomeLine(door, outcome))
+}
+
+/** Asks at a terminal; elsewhere the plan must have been reviewed, and be named. */
+async function isAgreed(door: Door, lines: readonly string[], id: string): Promise<boolean> {
+  const atTerminal = door.terminal.stdin.isTTY
+  if (isSet(door, "yes") && (atTerminal || option(door, "plan") !== undefined)) return true
+  tell(door, ...lines)
+  const flag = `agent-vault apply --yes --plan ${id}`
+  if (isSet(door, "yes")) {
+    throw new VaultError(
+      "NO_TERMINAL",
+      "without a terminal, --yes needs the plan that was reviewed",
+      {
+        hint: flag,
+      },
+    )
+  }
+  return confirm(door.terminal, "Make it so?", flag)
+}

@@ -1,0 +1,46 @@
+import { type Inspection, inspect } from "../../core/owner.js"
+import type { Door } from "../commands.js"
+import { asJson, counted, findingLines, print, tell } from "../report.js"
+import { identityIfSet, isSet, option, placeOf } from "../who.js"
+
+export async function run(door: Door): Promise<number> {
+  const place = placeOf(door)
+  const key = await identityIfSet(door, place)
+  const { env, now } = door
+  const history = isSet(door, "history")
+  const inspection = await inspect({
+    place,
+    key,
+    env,
+    now,
+    history,
+    against: option(door, "against"),
+  })
+  const code = exitCodeOf(inspection)
+  if (await asJson(door, { ...inspection, exitCode: code })) return code
+  await print(door, [...inspection.findings.flatMap(findingLines), ...accessLines(inspection)])
+  const { secrets, groups, agents, findings, anchored } = inspection
+  tell(
+    door,
+    `Checked ${counted(secrets, "secret")}, ${counted(groups, "group")}, ${counted(agents, "agent")}: ${counted(findings.length, "finding")}.`,
+  )
+  if (!anchored) {
+    tell(
+      door,
+      "Self-consistent only: nothing here says which owner to trust. Compare, then pin: agent-vault trust",
+    )
+  }
+  return code
+}
+
+function exitCodeOf({ findings, anchored }: Inspection): number {
+  if (findings.some(({ severity }) => severity === "refused")) return 5
+  return findings.length > 0 || !anchored ? 1 : 0
+}
+
+function accessLines({ access = [] }: Inspection): string[] {
+  return access.flatMap(({ group, gained, lost }) => [
+    ...gained.map((agent) => `access     ${agent} gained ${group}, by an owner's signature`),
+    ...lost.map((agent) => `access     ${agent} lost ${group}, by an owner's signature`),
+  ])
+}

@@ -1,0 +1,56 @@
+import { VaultError, parseSecretName, readSecret, withVault } from "../../core/index.js"
+import type { Door } from "../commands.js"
+import { harmless, writeOut } from "../terminal.js"
+import { identityOf, isSet, placeOf } from "../who.js"
+
+export async function run(door: Door): Promise<void> {
+  const [word = ""] = door.call.words
+  const name = parseSecretName(word)
+  const place = placeOf(door)
+  const atTerminal = door.terminal.stdout.isTTY
+  const key = await identityOf(door, place, atTerminal ? "at-terminal" : "never")
+  const { record, value } = await withVault(place, key.trust, door.env, (vault) =>
+    readSecret(vault, key, name, { door: "cli", now: door.now }),
+  )
+  if (isSet(door, "json")) {
+    const document = { name: name.full, version: record.version, ...encoded(value) }
+    await writeOut(door.terminal, `${JSON.stringify(document, null, 2)}\n`)
+  } else if (atTerminal && !isSet(door, "raw")) {
+    await writeOut(door.terminal, `${forTerminal(name.full, value)}\n`)
+  } else {
+    await writeOut(door.terminal, value)
+  }
+}
+
+/** UTF-8 as text, anything else in base64. */
+function encoded(value: Uint8Array): { value: string } | { base64: string } {
+  const text = asText(value)
+  return text === undefined ? { base64: Buffer.from(value).toString("base64") } : { value: text }
+}
+
+/** Control bytes could drive the terminal: they are shown as escapes, and binary not at all. */
+function forTerminal(name: string, value: Uint8Array): string {
+  const text = asText(value)
+  if (text === undefined) {
+    throw new VaultError(
+      "USAGE",
+      `${name} is binary (${value.length} bytes): not sent to a terminal`,
+      {
+        hint: `pipe it: agent-vault get ${name} > FILE; or send it as it is: --raw`,
+      },
+    )
+  }
+  return text
+    .replace(/\n$/, "")
+    .split("\n")
+    .map((line) => line.split("\t").map(harmless).join("\t"))
+    .join("\n")
+}
+
+function asText(value: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(value)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,31 @@
+import { VaultError, later, parseDuration, parseTime } from "../../core/index.js"
+import { grant } from "../../core/owner.js"
+import type { Door } from "../commands.js"
+import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
+import { changeRequest, option } from "../who.js"
+
+export async function run(door: Door): Promise<void> {
+  const [agent = "", ...groups] = door.call.words
+  const until = endOf(door)
+  const request = await changeRequest(door)
+  const outcome = await grant({ ...request, agent, groups, until, reason: option(door, "reason") })
+  const { plan, exposed } = outcome.result
+  if (await asJson(door, { plan, exposed, files: outcome.files, commit: outcome.commit })) return
+  if (plan.groups.length === 0) tell(door, `${agent} opens ${groups.join(", ")} already.`)
+  await print(door, [...planLines(plan), ...exposureLines(exposed)])
+  tell(door, outcomeLine(door, outcome))
+  if (!request.dryRun) {
+    tell(door, `Next: agent-vault get ${groups[0] ?? "GROUP"}/NAME --agent ${agent}`)
+  }
+}
+
+function endOf(door: Door): string | undefined {
+  const [span, date] = [option(door, "for"), option(door, "until")]
+  if (span !== undefined && date !== undefined) {
+    throw new VaultError("USAGE", "--for and --until both say when the grant ends", {
+      hint: "give one",
+    })
+  }
+  if (span !== undefined) return later(door.now, parseDuration(span))
+  return date === undefined ? undefined : parseTime(date)
+}

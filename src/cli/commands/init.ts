@@ -1,0 +1,71 @@
+import { userInfo } from "node:os"
+import { resolve } from "node:path"
+import { VaultError } from "../../core/index.js"
+import { type NewVault, init } from "../../core/owner.js"
+import type { Door } from "../commands.js"
+import { asJson, tell } from "../report.js"
+import { askHidden, readDescriptor } from "../terminal.js"
+import { isSet, option } from "../who.js"
+
+export async function run(door: Door): Promise<void> {
+  const [dir = "."] = door.call.words
+  const dryRun = isSet(door, "dry-run")
+  const made = await init({
+    folder: resolve(door.cwd, dir),
+    name: option(door, "name") ?? loginName(),
+    keys: isSet(door, "post-quantum") ? "mlkem768x25519" : "x25519",
+    passphrase: dryRun ? undefined : await choosePassphrase(door),
+    env: door.env,
+    now: door.now,
+    dryRun,
+  })
+  if (await asJson(door, made)) return
+  tell(door, ...(dryRun ? dryRunLines(made) : madeLines(made)))
+}
+
+/** A login name is what people know each other by; only what no name may hold is replaced. */
+function loginName(): string {
+  const name = userInfo()
+    .username.replace(/[^A-Za-z0-9._-]/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
+  return name === "" ? "owner" : name.slice(0, 64)
+}
+
+/** As ssh-keygen does it: asked twice at a terminal, empty for none. */
+async function choosePassphrase(door: Door): Promise<string | undefined> {
+  const descriptor = option(door, "passphrase-fd")
+  if (descriptor !== undefined) return readDescriptor(descriptor)
+  if (!door.terminal.stdin.isTTY || isSet(door, "json")) return undefined
+  const flag = "give it through --passphrase-fd FD"
+  const first = await askHidden(
+    door.terminal,
+    "Passphrase for the owner's key (empty for none)",
+    flag,
+  )
+  if (first === "") return undefined
+  const second = await askHidden(door.terminal, "The same again", flag)
+  if (first === second) return first
+  throw new VaultError("USAGE", "the two passphrases are not the same", {
+    hint: "nothing was made: repeat agent-vault init",
+  })
+}
+
+function dryRunLines({ root, owner, keyFile }: NewVault): string[] {
+  return [
+    `Dry run: ${root} would be made and committed, with ${owner} as its owner.`,
+    `The owner's key would go to a file like ${keyFile}`,
+  ]
+}
+
+function madeLines({ root, owner, signer, keyFile }: NewVault): string[] {
+  return [
+    `The vault ${root} is made and committed. Its owner is ${owner}.`,
+    "",
+    `Your key: ${keyFile}`,
+    "  Back it up now: print it, or copy it to a safe place. It is one line, it opens everything,",
+    "  and nobody can bring it back: not we, not the Git host.",
+    `Your fingerprint, for those who are to trust you: ${signer}`,
+    "",
+    "Next: agent-vault agent add NAME, agent-vault set GROUP/NAME, agent-vault grant NAME GROUP",
+  ]
+}

@@ -1,0 +1,52 @@
+import {
+  type SecretListing,
+  describeSecrets,
+  later,
+  parseDuration,
+  utc,
+  withVault,
+} from "../../core/index.js"
+import type { Door } from "../commands.js"
+import { asJson, print, table, tell } from "../report.js"
+import { identityIfSet, isSet, option, placeOf } from "../who.js"
+
+export async function run(door: Door): Promise<void> {
+  const [group] = door.call.words
+  const within = option(door, "expiring")
+  const horizon = within === undefined ? undefined : later(door.now, parseDuration(within))
+  const place = placeOf(door)
+  const key = await identityIfSet(door, place)
+  const all = await withVault(place, key?.trust, door.env, (vault) => describeSecrets(vault, group))
+  const secrets = all.filter(
+    ({ exposed, expires }) =>
+      (!isSet(door, "exposed") || exposed !== undefined) &&
+      (horizon === undefined || (expires !== undefined && expires <= horizon)),
+  )
+  if (await asJson(door, { secrets })) return
+  if (secrets.length === 0) {
+    const next =
+      all.length === 0 ? "There are no secrets yet. Next: agent-vault set GROUP/NAME" : "None."
+    tell(door, next)
+    return
+  }
+  const rows = secrets.map((secret) => row(secret, door.now))
+  await print(
+    door,
+    table([["SECRET", "VERSION", "AGE", "EXPIRES", "EXPOSED TO", "DESCRIPTION"], ...rows]),
+  )
+}
+
+function row(secret: SecretListing, now: Date): string[] {
+  const { name, version, changed, expires, exposed = [], description = "" } = secret
+  const expiry = expires === undefined ? "" : expires <= utc(now) ? `expired ${expires}` : expires
+  const to = exposed.map(({ agent }) => agent).join(", ")
+  return [name, String(version), age(changed, now), expiry, to, description]
+}
+
+/** `5 d`, `3 h`, `12 min`, `now`. */
+function age(since: string, now: Date): string {
+  const minutes = Math.floor((now.getTime() - Date.parse(since)) / 60_000)
+  if (minutes >= 2 * 1440) return `${Math.floor(minutes / 1440)} d`
+  if (minutes >= 120) return `${Math.floor(minutes / 60)} h`
+  return minutes >= 1 ? `${minutes} min` : "now"
+}

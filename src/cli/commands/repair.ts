@@ -1,0 +1,16 @@
+import { repair } from "../../core/owner.js"
+import type { Door } from "../commands.js"
+import { asJson, tell } from "../report.js"
+import { placeOf } from "../who.js"
+
+const SAID = {
+  nothing: "Nothing was left half done.",
+  discarded: "An interrupted change had not happened: its traces are removed.",
+  completed: "An interrupted change is complete now.",
+}
+
+export async function run(door: Door): Promise<void> {
+  const result = await repair(placeOf(door), door.env)
+  if (await asJson(door, { result })) return
+  tell(door, SAID[result])
+}

@@ -1,0 +1,28 @@
+import { VaultError } from "../../core/index.js"
+import { revoke } from "../../core/owner.js"
+import type { Door } from "../commands.js"
+import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
+import { changeRequest, isSet } from "../who.js"
+
+export async function run(door: Door): Promise<void> {
+  const [agent = "", ...named] = door.call.words
+  const all = isSet(door, "all")
+  if (all === named.length > 0) {
+    throw new VaultError(
+      "USAGE",
+      all ? "--all leaves no group to name" : "which groups are to be revoked?",
+      {
+        hint: `agent-vault revoke ${agent} GROUP…, or agent-vault revoke ${agent} --all`,
+      },
+    )
+  }
+  const request = await changeRequest(door)
+  const outcome = await revoke({ ...request, agent, groups: all ? "all" : named })
+  const { plan, exposed } = outcome.result
+  if (await asJson(door, { plan, exposed, files: outcome.files, commit: outcome.commit })) return
+  if (plan.groups.length === 0) {
+    tell(door, `${agent} does not open ${all ? "anything" : named.join(", ")}.`)
+  }
+  await print(door, [...planLines(plan), ...exposureLines(exposed)])
+  tell(door, outcomeLine(door, outcome))
+}

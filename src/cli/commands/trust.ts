@@ -1,0 +1,87 @@
+import {
+  type TrustReport,
+  describeTrust,
+  findSetBack,
+  parseSigner,
+  pinOwner,
+  rewind,
+} from "../../core/index.js"
+import type { Door } from "../commands.js"
+import { asJson, print, tell } from "../report.js"
+import { confirm } from "../terminal.js"
+import { identityIfSet, isSet, placeOf } from "../who.js"
+
+export async function run(door: Door): Promise<number> {
+  const place = placeOf(door)
+  const key = await identityIfSet(door, place)
+  if (isSet(door, "rewind")) return rewindCommand(door, key?.trust)
+  const [signer] = door.call.words
+  if (signer !== undefined) return pin(door, parseSigner(signer))
+  const report = describeTrust(place, key?.trust, door.env)
+  if (await asJson(door, report)) return report.trusted ? 0 : 1
+  await print(door, lines(report))
+  const [only, ...others] = report.owners
+  if (
+    report.anchor !== undefined ||
+    only === undefined ||
+    others.length > 0 ||
+    !door.terminal.stdin.isTTY
+  ) {
+    if (!report.trusted) {
+      tell(door, "Compare a fingerprint with its owner, then pin it: agent-vault trust SIGNER")
+    }
+    return report.trusted ? 0 : 1
+  }
+  tell(door, "Compare this fingerprint with the owner, by another way than this repository.")
+  if (!(await confirm(door.terminal, `Trust ${only.name}?`, `agent-vault trust ${only.signer}`))) {
+    return 1
+  }
+  return pin(door, only.signer)
+}
+
+function lines({ vault, owners, anchor, trusted }: TrustReport): string[] {
+  const whom =
+    anchor === undefined ? "nobody yet" : `${anchor.signer} (said by ${anchor.from.join(" and ")})`
+  return [
+    `vault   ${vault}`,
+    ...owners.map(({ name, signer }) => `owner   ${signer}  ${name}`),
+    `trusts  ${whom}`,
+    ...(anchor !== undefined && !trusted ? ["        who is no owner of this vault"] : []),
+  ]
+}
+
+async function pin(door: Door, signer: string): Promise<number> {
+  const place = placeOf(door)
+  const { pin: before } = describeTrust(place, undefined, {
+    ...door.env,
+    AGENT_VAULT_TRUST: undefined,
+  })
+  if (before !== undefined && before !== signer && !isSet(door, "yes")) {
+    tell(door, `This machine trusts ${before} now.`)
+    if (!(await confirm(door.terminal, `Trust ${signer} instead?`, "add --yes"))) return 1
+  }
+  pinOwner(place, signer, door.env)
+  if (!(await asJson(door, { pin: signer }))) {
+    tell(door, `This machine trusts ${signer} from now on.`)
+  }
+  return 0
+}
+
+async function rewindCommand(door: Door, keyFileTrust: string | undefined): Promise<number> {
+  const place = placeOf(door)
+  const setBack = findSetBack(place, keyFileTrust, door.env)
+  if (setBack.length > 0 && !isSet(door, "yes")) {
+    tell(door, ...setBack.map(({ why }) => `  ${why}`))
+    tell(door, "Whoever lost access meanwhile may have it again in this state.")
+    if (!(await confirm(door.terminal, "Accept it?", "add --yes"))) return 1
+  }
+  rewind(place, keyFileTrust, door.env)
+  if (await asJson(door, { accepted: setBack })) return 0
+  tell(
+    door,
+    setBack.length === 0
+      ? "Nothing was set back."
+      : `${setBack.length} records are accepted as they are.`,
+  )
+  return 0
+}

@@ -1,0 +1,78 @@
+import { VaultError } from "../core/index.js"
+import { type Door, commandNamed } from "./commands.js"
+import { parseQuickly } from "./quick.js"
+import type { Call } from "./call.js"
+import { type Terminal, bold, harmless, say, widthOf, writeOut } from "./terminal.js"
+
+declare const AGENT_VAULT_VERSION: string
+
+/** What the command needs of the process it runs in. */
+export interface Surroundings extends Terminal {
+  cwd(): string
+}
+
+/** Runs one command line. Returns the exit code; errors are rendered here and nowhere else. */
+export async function main(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  try {
+    if (argv.length === 1 && argv[0] === "--version") {
+      await writeOut(surroundings, `${AGENT_VAULT_VERSION}\n`)
+      return 0
+    }
+    const asked = parseQuickly(argv) ?? (await parseWithHelp(argv, surroundings))
+    if ("show" in asked) {
+      await writeOut(surroundings, `${asked.show}\n`)
+      return 0
+    }
+    return await runCommand(asked, surroundings)
+  } catch (error) {
+    return renderError(surroundings, error, argv.includes("--json"))
+  }
+}
+
+async function parseWithHelp(
+  argv: readonly string[],
+  terminal: Terminal,
+): Promise<Call | { readonly show: string }> {
+  const { parseFully } = await import("./yargs.js")
+  return parseFully(argv, widthOf(terminal))
+}
+
+async function runCommand(call: Call, surroundings: Surroundings): Promise<number> {
+  const { run } = await commandNamed(call.command)
+  const { env } = surroundings
+  const door: Door = { call, terminal: surroundings, env, cwd: surroundings.cwd(), now: new Date() }
+  return (await run(door)) ?? 0
+}
+
+/** Our one form of an error: code, what, and the next command. With --json, one line of JSON. */
+function renderError(terminal: Terminal, thrown: unknown, asJson: boolean): number {
+  const error = thrown instanceof VaultError ? thrown : asBug(thrown)
+  const { code, message, hint, exitCode } = error
+  if (asJson) {
+    say(
+      terminal,
+      JSON.stringify({
+        error: { code, message, ...(hint === undefined ? {} : { hint }), exitCode },
+      }),
+    )
+    return exitCode
+  }
+  say(terminal, `${bold(terminal, `agent-vault: ${code}`)}: ${harmless(message)}`)
+  if (hint !== undefined) say(terminal, `  ${harmless(hint)}`)
+  if (code === "BUG" && error.cause instanceof Error) say(terminal, framesOf(error.cause))
+  return exitCode
+}
+
+/** An error that is not ours is a bug. Its message may quote what it was given, so it is not shown. */
+function asBug(cause: unknown): VaultError {
+  const name = cause instanceof Error ? cause.name : typeof cause
+  return new VaultError("BUG", `something went wrong that should not (${name})`, {
+    hint: "please report it with the lines below, and what you did (never a value)",
+    cause,
+  })
+}
+
+function framesOf(error: Error): string {
+  const lines = (error.stack ?? "").split("\n")
+  return lines.filter((line) => /^\s+at /.test(line)).join("\n")
+}

@@ -1,0 +1,276 @@
+import type { CommandSpec } from "./call.js"
+
+const DIR = {
+  dir: { value: "FOLDER", describe: "the folder whose vault is meant (default: here)" },
+} as const
+const JSON_OUT = { json: { describe: "print one JSON document" } } as const
+const WHO = {
+  identity: { value: "FILE", describe: "act with this key file" },
+  agent: { value: "NAME", describe: "act as this agent, with its key on this machine" },
+  owner: { describe: "act with the owner's key" },
+  "passphrase-fd": { value: "FD", describe: "read the key's passphrase from this file descriptor" },
+} as const
+const CHANGE = {
+  ...DIR,
+  ...WHO,
+  "dry-run": { describe: "show what would change, and change nothing" },
+  ...JSON_OUT,
+} as const
+const REPORT = { ...DIR, ...WHO, ...JSON_OUT } as const
+
+/**
+ * The one table of commands and options. yargs is built from it, and so is the quick parser of the
+ * commands that must start fast; a property test holds the two together.
+ */
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "init",
+    words: "[dir]",
+    summary: "make a vault in a Git repository, and the owner's key outside it",
+    options: {
+      name: { value: "NAME", describe: "your name as an owner (default: from git or the login)" },
+      "post-quantum": { describe: "hybrid keys throughout: ML-KEM-768 with X25519" },
+      "passphrase-fd": {
+        value: "FD",
+        describe: "read a passphrase for the owner's key from this file descriptor",
+      },
+      "dry-run": { describe: "show what would be made, and make nothing" },
+      ...JSON_OUT,
+    },
+    examples: [
+      ["agent-vault init", "a vault in this repository"],
+      ["agent-vault init --name alice --post-quantum", "one that a quantum computer does not open"],
+    ],
+  },
+  {
+    name: "agent add",
+    words: "<name>",
+    summary: "give a new agent a key, with a copy in escrow",
+    options: {
+      recipient: {
+        value: "AGE1...",
+        describe: "enrol a key made elsewhere: there will be no escrow",
+      },
+      out: {
+        value: "FILE",
+        describe: "where to write the key file; - prints it (default: the key home)",
+      },
+      ...CHANGE,
+    },
+    examples: [
+      ["agent-vault agent add ci", "its key goes to this machine's key home"],
+      [
+        "agent-vault agent add ci --out - | ssh ci 'umask 077; cat > ci.key'",
+        "straight to where it runs",
+      ],
+    ],
+  },
+  {
+    name: "agent list",
+    words: "",
+    summary: "list the agents and what each may open",
+    options: REPORT,
+    examples: [["agent-vault agent list", "needs no key"]],
+  },
+  {
+    name: "agent show",
+    words: "<name>",
+    summary: "show one agent and what it may open, until when",
+    options: REPORT,
+    examples: [["agent-vault agent show ci", "needs no key"]],
+  },
+  {
+    name: "agent remove",
+    words: "<name>",
+    summary: "take every group from an agent and end it",
+    options: CHANGE,
+    examples: [["agent-vault agent remove ci", "its groups get new keys; prints what to rotate"]],
+  },
+  {
+    name: "agent recover",
+    words: "<name>",
+    summary: "bring an agent's original key back from its escrow",
+    options: {
+      out: {
+        value: "FILE",
+        describe: "where to write the key file; - prints it (default: the key home)",
+      },
+      ...REPORT,
+    },
+    examples: [
+      ["agent-vault agent recover ci --out ./ci.key", "changes nothing in the repository"],
+    ],
+  },
+  {
+    name: "agent rekey",
+    words: "<name>",
+    summary: "give an agent a new key; the old one counts as revoked",
+    options: {
+      recipient: {
+        value: "AGE1...",
+        describe: "change to a key made elsewhere: there will be no escrow",
+      },
+      out: {
+        value: "FILE",
+        describe: "where to write the key file; - prints it (default: the key home)",
+      },
+      ...CHANGE,
+    },
+    examples: [["agent-vault agent rekey ci --out ./ci.new.key", "after ci's machine was lost"]],
+  },
+  {
+    name: "set",
+    words: "<name>",
+    summary: "store a value: from a hidden prompt, stdin or a file",
+    options: {
+      "from-file": { value: "FILE", describe: "take the value from this file, byte for byte" },
+      generate: {
+        value: "LENGTH",
+        implied: "32",
+        describe: "make a random value of letters and digits (--generate=LENGTH, default 32)",
+      },
+      description: { value: "TEXT", describe: "what it is for; public" },
+      env: { value: "NAME", describe: "the environment variable that `run` gives it to" },
+      expires: { value: "WHEN", describe: "when it ends: 2026-12-01, or 90d from now" },
+      reveal: {
+        value: "POLICY",
+        choices: ["never", "confirm", "allow"],
+        describe: "whether MCP may show it to a model",
+      },
+      ...CHANGE,
+    },
+    examples: [
+      ["agent-vault set stripe/api-key", "asks for it, and does not show it"],
+      ["pbpaste | agent-vault set stripe/api-key", "from stdin, one newline at the end left off"],
+      [
+        "agent-vault set tls/key --from-file key.pem --expires 90d",
+        "bytes as they are in the file",
+      ],
+      ["agent-vault set db/password --generate", "nobody needs to see it"],
+    ],
+    notes: "A value is never an argument: arguments end up in the shell's history and in ps.",
+  },
+  {
+    name: "get",
+    words: "<name>",
+    summary: "print a value, exactly its bytes",
+    options: {
+      raw: { describe: "send control bytes to a terminal as they are" },
+      ...REPORT,
+    },
+    examples: [
+      ["agent-vault get stripe/api-key", "a person at a terminal, with the owner's key"],
+      ["agent-vault get stripe/api-key --agent ci", "as the agent ci"],
+    ],
+  },
+  {
+    name: "list",
+    words: "[group]",
+    summary: "list secrets: version, age, expiry, exposed; needs no key",
+    options: {
+      exposed: { describe: "only those that somebody could read who no longer may" },
+      expiring: { value: "WITHIN", describe: "only those that expire within this time: 30d" },
+      ...REPORT,
+    },
+    examples: [
+      ["agent-vault list stripe", "one group"],
+      ["agent-vault list --exposed", "what to rotate"],
+      ["agent-vault list --expiring 30d", "what to renew"],
+    ],
+  },
+  {
+    name: "grant",
+    words: "<agent> <group..>",
+    summary: "let an agent open groups",
+    options: {
+      for: { value: "TIME", describe: "end the grant after this time: 12h, 30d, 2w" },
+      until: { value: "DATE", describe: "end the grant then: 2026-12-01" },
+      reason: { value: "TEXT", describe: "why; stands in the manifest" },
+      ...CHANGE,
+    },
+    examples: [
+      ["agent-vault grant ci stripe", "ci opens stripe"],
+      ["agent-vault grant deploy stripe db --for 12h --reason release", "for a while"],
+    ],
+  },
+  {
+    name: "revoke",
+    words: "<agent> [group..]",
+    summary: "take groups from an agent: they get new keys",
+    options: {
+      all: { describe: "every group that the agent opens" },
+      ...CHANGE,
+    },
+    examples: [
+      ["agent-vault revoke ci stripe", "prints what to rotate"],
+      ["agent-vault revoke ci --all", "everything"],
+    ],
+  },
+  {
+    name: "apply",
+    words: "",
+    summary: "make the sealed state follow the manifest",
+    options: {
+      yes: { describe: "do not ask; needs --plan without a terminal" },
+      plan: { value: "ID", describe: "apply only if this is still the plan (from --dry-run)" },
+      ...CHANGE,
+    },
+    examples: [
+      ["agent-vault apply", "shows the plan, asks, does it"],
+      ["agent-vault apply --dry-run --json", "the plan and its id"],
+      ["agent-vault apply --yes --plan 15c9502bea57", "just what was reviewed"],
+    ],
+  },
+  {
+    name: "check",
+    words: "",
+    summary: "verify everything in the vault; needs no key",
+    options: {
+      history: { describe: "walk all commits: nothing may have been set back" },
+      against: {
+        value: "REF",
+        describe: "compare with the vault of this revision, as a pull request with its base",
+      },
+      ...REPORT,
+    },
+    examples: [
+      ["agent-vault check", "exit 0: fine, 1: needs attention, 5: a reader would refuse something"],
+      ["agent-vault check --owner", "opens every group and escrow as well"],
+      ["agent-vault check --against origin/main", "in a pull request"],
+    ],
+  },
+  {
+    name: "status",
+    words: "",
+    summary: "say who you are here, what you can open, and what needs attention",
+    options: REPORT,
+    examples: [["agent-vault status", "which identity decided, and why"]],
+  },
+  {
+    name: "trust",
+    words: "[signer]",
+    summary: "show, pin or change the owner whom this machine trusts",
+    options: {
+      yes: { describe: "do not ask" },
+      rewind: { describe: "accept that the vault was set back, on purpose" },
+      ...REPORT,
+    },
+    examples: [
+      ["agent-vault trust", "shows the fingerprint to compare; at a terminal, offers to pin it"],
+      ["agent-vault trust ed25519:…", "pins this one"],
+      ["agent-vault trust --rewind", "after a deliberate reset of the branch"],
+    ],
+  },
+  {
+    name: "repair",
+    words: "",
+    summary: "complete or discard a change that was interrupted; needs no key",
+    options: { ...DIR, ...JSON_OUT },
+    examples: [["agent-vault repair", "any changing command does it too"]],
+  },
+]
+
+/** The command of this name. */
+export function specOf(name: string): CommandSpec | undefined {
+  return COMMANDS.find((command) => command.name === name)
+}

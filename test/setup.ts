@@ -1,0 +1,49 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { devNull, tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll } from "vitest"
+
+/**
+ * Gives each test file a machine of its own: an empty home, a known Git identity, and none of the
+ * variables by which the developer's shell, an agent harness or a running Git hook would leak in.
+ */
+const foreign =
+  /^(?:AGENT_VAULT_|AGE_|AI_AGENT|AGENT$|AIDER_|AMP_|CLAUDE|CLINE_|CODEX_|COPILOT_|CURSOR_|GEMINI_|GOOSE_|OPENCODE|REPLIT_|WINDSURF_|GIT_|SSH_|GPG_|XDG_|HUSKY|(?:EDITOR|VISUAL|PAGER|LESS|NO_COLOR|FORCE_COLOR|COLORTERM)$)/
+for (const name of Object.keys(process.env)) {
+  if (foreign.test(name)) delete process.env[name]
+}
+
+const home = mkdtempSync(join(tmpdir(), "agent-vault-home-"))
+const gitConfig = join(home, "gitconfig")
+writeFileSync(
+  gitConfig,
+  [
+    "[user]",
+    "\tname = Test Person",
+    "\temail = test@example.com",
+    "[init]",
+    "\tdefaultBranch = main",
+    "[commit]",
+    "\tgpgSign = false",
+    "[gc]",
+    "\tauto = 0",
+    "[maintenance]",
+    "\tauto = false",
+    "",
+  ].join("\n"),
+)
+Object.assign(process.env, {
+  HOME: home,
+  USERPROFILE: home,
+  XDG_CONFIG_HOME: join(home, "config"),
+  XDG_STATE_HOME: join(home, "state"),
+  XDG_CACHE_HOME: join(home, "cache"),
+  GIT_CONFIG_GLOBAL: gitConfig,
+  GIT_CONFIG_SYSTEM: devNull,
+  GIT_CONFIG_NOSYSTEM: "1",
+  GIT_TERMINAL_PROMPT: "0",
+  LC_ALL: "C.UTF-8",
+  TZ: "UTC",
+})
+
+afterAll(() => rmSync(home, { recursive: true, force: true, maxRetries: 3 }))

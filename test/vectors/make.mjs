@@ -1,0 +1,367 @@
+// Makes the vaults, the forgeries and the list of cases in this folder anew, with new keys. Run by
+// hand, when the format changes on purpose: `node scripts/build.mjs && node test/vectors/make.mjs`.
+// README.md says what comes out. The vaults are made by the program's own operations, so they are
+// what it writes; only what needs an attacker, or an operation that does not exist yet, is made by
+// hand here.
+import { execFileSync } from "node:child_process"
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { generateIdentity, identityBytes, recipientOf, seal } from "../../dist/core/age.js"
+import { openGroupKey } from "../../dist/core/group-key.js"
+import { findVault, identityAt, withVault } from "../../dist/core/index.js"
+import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../../dist/core/key-files.js"
+import {
+  addAgent,
+  grant,
+  init,
+  rekeyAgent,
+  removeAgent,
+  revoke,
+  setSecret,
+} from "../../dist/core/owner.js"
+import { endOwner, signOwner } from "../../dist/core/owners.js"
+import { digestOf, encodeRecord, signRecord } from "../../dist/core/record.js"
+import { signingKey } from "../../dist/core/signature.js"
+import { getGroup } from "../../dist/core/vault.js"
+import { casesOf } from "./make-cases.mjs"
+
+const here = fileURLToPath(new URL(".", import.meta.url))
+const work = mkdtempSync(join(tmpdir(), "agent-vault-vectors-"))
+
+/** A vault in the making: a repository, an owner's home, and what the vectors say of it. */
+class Maker {
+  /** What `keys.json` will say. */
+  keys = {}
+  identities = {}
+  expected = {}
+
+  constructor(name) {
+    this.name = name
+    this.folder = join(work, name)
+    mkdirSync(this.folder)
+    writeFileSync(
+      join(work, "gitconfig"),
+      "[user]\n\tname = Vector\n\temail = vector@example.com\n",
+    )
+    this.env = this.envOf("alice")
+    execFileSync("git", ["init", "-q", "-b", "main", this.folder], { env: this.env })
+  }
+
+  envOf(user) {
+    return {
+      PATH: process.env.PATH,
+      HOME: join(work, `${this.name}-${user}`),
+      GIT_CONFIG_GLOBAL: join(work, "gitconfig"),
+      GIT_CONFIG_NOSYSTEM: "1",
+    }
+  }
+
+  get vaultFolder() {
+    return join(this.folder, ".agent-vault")
+  }
+
+  async init(keys) {
+    const { vault, signer } = await init({
+      folder: this.folder,
+      name: "alice",
+      keys,
+      env: this.env,
+      now: new Date("2026-01-01T00:00:00Z"),
+    })
+    this.vault = vault
+    this.trust = signer
+    this.kind = keys
+    this.addKey("alice", "owner", (await this.owner()).identity)
+  }
+
+  addKey(name, role, identity) {
+    this.identities[name] = identity
+    this.keys[name] = { role, throwaway: Buffer.from(identityBytes(identity)).toString("hex") }
+  }
+
+  owner() {
+    const ask = () => Promise.reject(new Error("no passphrase"))
+    return identityAt(findVault(this.folder), { owner: true }, "always", this.env, ask)
+  }
+
+  async request(at) {
+    const place = findVault(this.folder)
+    return { place, identity: await this.owner(), env: this.env, now: new Date(at) }
+  }
+
+  async addAgent(at, agent, keyName = agent) {
+    const { result } = await addAgent({ ...(await this.request(at)), agent })
+    this.addKey(keyName, "agent", result.identity)
+  }
+
+  async enrol(at, agent) {
+    const identity = await generateIdentity(this.kind)
+    const recipient = await recipientOf(identity)
+    await addAgent({ ...(await this.request(at)), agent, recipient })
+    this.addKey(agent, "agent", identity)
+  }
+
+  async set(at, name, value, metadata = {}) {
+    const bytes = Buffer.from(value)
+    await setSecret({ ...(await this.request(at)), name, value: bytes, metadata })
+    this.expected[name] = bytes
+  }
+
+  async grant(at, agent, groups, until) {
+    await grant({ ...(await this.request(at)), agent, groups, until })
+  }
+
+  async revoke(at, agent, groups) {
+    await revoke({ ...(await this.request(at)), agent, groups })
+  }
+
+  /** Keeps the present key of a group, which an agent may have kept as well. */
+  async keepGroupKey(group, keyName) {
+    const { identity, trust } = await this.owner()
+    const opened = await withVault(findVault(this.folder), trust, this.env, (vault) =>
+      openGroupKey(vault, group, getGroup(vault, group), [identity]),
+    )
+    this.addKey(keyName, "group", opened)
+  }
+
+  read(path) {
+    return readFileSync(join(this.vaultFolder, path))
+  }
+
+  record(path) {
+    return JSON.parse(this.read(path).toString("utf8"))
+  }
+
+  /** Writes a file into `forged/`, and hands back the name that a case uses for it. */
+  forge(name, bytes) {
+    const path = `forged/${this.name}/${name}`
+    mkdirSync(dirname(join(here, path)), { recursive: true })
+    writeFileSync(join(here, path), bytes)
+    return path
+  }
+
+  /** A record as somebody's key would sign it. */
+  signAs(who, record) {
+    const { signature: _signature, format: _format, ...body } = record
+    return encodeRecord(signRecord(body, signingKey(this.identities[who])))
+  }
+
+  save() {
+    const target = join(here, this.name)
+    rmSync(target, { recursive: true, force: true })
+    cpSync(this.vaultFolder, join(target, "vault/.agent-vault"), { recursive: true })
+    const { vault, trust, kind, keys } = this
+    const about = "Throwaway keys: the 32 raw bytes of each age identity, as hex."
+    writeJson(join(target, "keys.json"), { about, vault, trust, kind, keys })
+  }
+}
+
+function writeJson(file, value) {
+  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`)
+}
+
+async function classic() {
+  const maker = new Maker("classic")
+  await maker.init("x25519")
+  await maker.addAgent("2026-01-02T09:00:00Z", "ci")
+  await maker.enrol("2026-01-02T09:01:00Z", "deploy")
+  await maker.set("2026-01-03T00:00:00Z", "stripe/api-key", "first value")
+  maker.forge("api-key-1.json", maker.read("secrets/stripe/api-key.json"))
+  maker.forge("api-key-1.age", maker.read("secrets/stripe/api-key.age"))
+  await maker.set("2026-01-04T00:00:00Z", "stripe/api-key", "second value\n", { env: "STRIPE_KEY" })
+  await maker.set(
+    "2026-01-04T00:00:01Z",
+    "stripe/all-bytes",
+    Array.from({ length: 256 }, (_, i) => i),
+  )
+  await maker.set("2026-01-04T00:00:02Z", "stripe/empty", "")
+  await maker.set("2026-01-04T00:00:03Z", "stripe/two-chunks", Buffer.alloc(65_537, "chunk "))
+  await maker.set("2026-01-05T00:00:00Z", "web/eu/prod/tls/key.pem", "deepest\n", {
+    description: 'Schlüssel für "tls", C:\\keys\\1 </script> 😀 end',
+    expires: "2027-01-01T00:00:00Z",
+    env: "_TLS_KEY_1",
+    reveal: "never",
+  })
+  await maker.grant("2026-01-06T00:00:00Z", "ci", ["stripe"])
+  await maker.grant("2026-01-06T00:00:01Z", "deploy", ["web"])
+  await maker.grant("2026-01-06T00:00:02Z", "deploy", ["stripe"], "2026-12-01T00:00:00Z")
+  maker.addKey("stranger", "stranger", await generateIdentity("x25519"))
+  maker.addKey("mallory", "stranger", await generateIdentity("x25519"))
+  await forgeClassic(maker)
+  maker.save()
+  return maker
+}
+
+/** What an attacker without an owner's key would write, and what a broken program of an owner's. */
+async function forgeClassic(maker) {
+  const { identities, vault } = maker
+  const mallory = signingKey(identities.mallory)
+  const recipient = await recipientOf(identities.mallory)
+  const body = { name: "mallory", recipient, signer: mallory.signer }
+  const own = signOwner(vault, { ...body, since: 1 }, mallory)
+  const record = maker.record("vault.json")
+  const [alice] = record.owners
+  const put = (name, owners, serial) =>
+    maker.forge(name, maker.signAs("mallory", { ...record, owners, serial }))
+
+  put("vault-second-root.json", [alice, own], 2)
+  put("vault-own-root.json", [own], 2)
+  put(
+    "vault-alice-under-mallory.json",
+    [own, signOwner(vault, { ...pick(alice), since: 2 }, mallory)],
+    2,
+  )
+  const lie = { ...signOwner(vault, { ...body, since: 2 }, mallory), by: alice.signer }
+  put("vault-by-alice-not-signed-by-her.json", [alice, lie], 2)
+  put("vault-signed-by-mallory.json", [alice], 2)
+  const pq = await generateIdentity("mlkem768x25519")
+  const other = { name: "bob", recipient: await recipientOf(pq), signer: signingKey(pq).signer }
+  const mixed = signOwner(vault, { ...other, since: 2 }, signingKey(identities.alice))
+  maker.forge(
+    "vault-mixed-kinds.json",
+    maker.signAs("alice", { ...record, owners: [alice, mixed], serial: 2 }),
+  )
+
+  const secret = maker.record("secrets/stripe/api-key.json")
+  const group = maker.record("groups/stripe.json")
+  const sealed = await seal(Buffer.from("forged"), [group.recipient])
+  const forgedSecret = { ...secret, serial: secret.serial + 1, digest: digestOf(sealed) }
+  maker.forge("api-key-mallory.age", sealed)
+  maker.forge("api-key-mallory.json", maker.signAs("mallory", forgedSecret))
+  const member = { agent: "ci", recipient, since: group.members[0].since }
+  const members = [member, ...group.members.slice(1)]
+  maker.forge("stripe-mallory.json", maker.signAs("mallory", { ...group, members }))
+
+  const cut = maker.read("secrets/stripe/api-key.age").subarray(0, -1)
+  maker.forge("api-key-cut.age", cut)
+  const cutRecord = { ...secret, serial: secret.serial + 1, digest: digestOf(cut) }
+  maker.forge("api-key-cut.json", maker.signAs("alice", cutRecord))
+  const owners = [alice.recipient]
+  const misses = await seal(Buffer.from(`${identities.alice}\n`), owners)
+  maker.forge("stripe-without-ci.age", misses)
+  maker.forge("stripe-without-ci.json", maker.signAs("alice", resealed(group, misses)))
+  const wrong = await seal(Buffer.from(`${await generateIdentity("x25519")}\n`), [
+    ...owners,
+    ...group.members.map((entry) => entry.recipient),
+  ])
+  maker.forge("stripe-other-key.age", wrong)
+  maker.forge("stripe-other-key.json", maker.signAs("alice", resealed(group, wrong)))
+}
+
+function resealed(group, sealed) {
+  return { ...group, serial: group.serial + 1, digest: digestOf(sealed) }
+}
+
+function pick({ name, recipient, signer }) {
+  return { name, recipient, signer }
+}
+
+async function postQuantum() {
+  const maker = new Maker("post-quantum")
+  await maker.init("mlkem768x25519")
+  await maker.addAgent("2026-01-02T00:00:00Z", "ci")
+  await maker.addAgent("2026-01-02T00:00:00Z", "old")
+  await maker.set("2026-01-03T00:00:00Z", "stripe/api-key", "hybrid value")
+  await maker.grant("2026-01-03T00:00:00Z", "ci", ["stripe"])
+  await maker.grant("2026-01-03T00:00:01Z", "old", ["stripe"])
+  await maker.revoke("2026-01-04T00:00:00Z", "old", ["stripe"])
+  maker.save()
+  return maker
+}
+
+async function revoked() {
+  const maker = new Maker("revoked")
+  await maker.init("x25519")
+  for (const agent of ["ci", "old", "gone", "temp"]) {
+    await maker.addAgent("2026-01-02T00:00:00Z", agent)
+  }
+  await maker.addAgent("2026-01-02T00:00:00Z", "moved", "moved-before")
+  await maker.set("2026-01-03T00:00:00Z", "stripe/api-key", "exposed to many")
+  await maker.set("2026-01-03T00:00:00Z", "stripe/rotated", "soon rotated")
+  await maker.set("2026-01-03T00:00:00Z", "web/token", "never exposed")
+  for (const agent of ["ci", "old", "gone", "moved"]) {
+    await maker.grant("2026-01-04T00:00:00Z", agent, ["stripe"])
+  }
+  await maker.grant("2026-01-04T00:00:00Z", "temp", ["stripe"], "2026-03-01T00:00:00Z")
+  await maker.grant("2026-01-04T00:00:00Z", "ci", ["web"])
+  await maker.keepGroupKey("stripe", "stripe-epoch-1")
+  maker.forge("stripe-1.json", maker.read("groups/stripe.json"))
+  maker.forge("stripe-1.age", maker.read("groups/stripe.age"))
+  maker.forge("api-key-epoch-1.json", maker.read("secrets/stripe/api-key.json"))
+  maker.forge("api-key-epoch-1.age", maker.read("secrets/stripe/api-key.age"))
+
+  await maker.revoke("2026-02-01T00:00:00Z", "old", ["stripe"])
+  await removeAgent({ ...(await maker.request("2026-02-02T00:00:00Z")), agent: "gone" })
+  const moved = await rekeyAgent({
+    ...(await maker.request("2026-02-03T00:00:00Z")),
+    agent: "moved",
+  })
+  maker.addKey("moved", "agent", moved.result.identity)
+  await maker.set("2026-03-01T00:00:00Z", "stripe/new", "after the last rekey")
+  await maker.set("2026-03-02T00:00:00Z", "stripe/rotated", "rotated")
+  maker.save()
+  return maker
+}
+
+/** Alice began and added bob, who added carol and dave, then ended alice and carol; he is at work. */
+async function owners() {
+  const maker = new Maker("owners")
+  await maker.init("x25519")
+  for (const name of ["bob", "carol", "dave", "mallory"]) {
+    maker.addKey(name, "owner", await generateIdentity("x25519"))
+  }
+  maker.keys.mallory.role = "stranger"
+  const { vault, identities } = maker
+  const keyOf = (name) => signingKey(identities[name])
+  const newOwner = async (name, since, by) => {
+    const recipient = await recipientOf(identities[name])
+    return signOwner(vault, { name, recipient, signer: keyOf(name).signer, since }, keyOf(by))
+  }
+  const first = maker.record("vault.json")
+  const [alice] = first.owners
+  const bob = await newOwner("bob", 2, "alice")
+  const carol = await newOwner("carol", 3, "bob")
+  const dave = await newOwner("dave", 4, "bob")
+  const aliceEnded = endOwner(vault, alice, 5, keyOf("bob"))
+  const carolEnded = endOwner(vault, carol, 6, keyOf("bob"))
+  const owners = [aliceEnded, bob, carolEnded, dave]
+  const record = { ...first, serial: 6, owners }
+  writeFileSync(join(maker.vaultFolder, "vault.json"), maker.signAs("bob", record))
+  execFileSync("git", ["-C", maker.folder, "commit", "-qam", "owners"], { env: maker.env })
+  maker.trust = keyOf("bob").signer
+
+  maker.env = maker.envOf("bob")
+  const recipient = await recipientOf(identities.bob)
+  const key = { identity: identities.bob, recipient, vault, owner: "bob", trust: maker.trust }
+  writeKeyFile(ownerKeyFile(vault, maker.env), formatKeyFile(key, "2026-02-01T00:00:00Z"))
+  await maker.addAgent("2026-02-01T00:00:00Z", "ci")
+  await maker.set("2026-02-02T00:00:00Z", "stripe/api-key", "bob's value")
+  await maker.grant("2026-02-03T00:00:00Z", "ci", ["stripe"])
+
+  const put = (name, by, serial, entries) =>
+    maker.forge(name, maker.signAs(by, { ...record, serial, owners: entries }))
+  put("vault-4.json", "bob", 4, [alice, bob, carol, dave])
+  put("vault-alice-undoes-her-end.json", "alice", 9, [alice, bob, carolEnded, dave])
+  const byAlice = await newOwner("mallory", 4, "alice")
+  put("vault-alice-backdates-mallory.json", "mallory", 9, [...owners, byAlice])
+  const byCarol = await newOwner("mallory", 4, "carol")
+  put("vault-carol-backdates-mallory.json", "mallory", 9, [...owners, byCarol])
+  const late = await newOwner("mallory", 7, "carol")
+  put("vault-carol-adds-after-her-end.json", "mallory", 9, [...owners, late])
+  const selfEnded = { ...aliceEnded, ended: { ...aliceEnded.ended, by: alice.signer } }
+  put("vault-end-not-signed.json", "bob", 7, [selfEnded, bob, carolEnded, dave])
+  const secret = maker.record("secrets/stripe/api-key.json")
+  maker.forge("api-key-by-alice.json", maker.signAs("alice", { ...secret, serial: 9 }))
+  maker.save()
+  return maker
+}
+
+rmSync(join(here, "forged"), { recursive: true, force: true })
+try {
+  const made = [await classic(), await postQuantum(), await revoked(), await owners()]
+  writeJson(join(here, "cases.json"), casesOf(made))
+} finally {
+  rmSync(work, { recursive: true, force: true })
+}

@@ -1,0 +1,23 @@
+import { readFileSync } from "node:fs"
+import { defineConfig } from "vitest/config"
+
+const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8"))
+
+export default defineConfig({
+  define: { AGENT_VAULT_VERSION: JSON.stringify(version) },
+  oxc: { target: "node20.19" },
+  test: {
+    include: ["test/**/*.test.ts"],
+    globalSetup: "test/global-setup.ts",
+    setupFiles: "test/setup.ts",
+    // Processes, not threads: tests start git, change folders and set umasks.
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    restoreMocks: true,
+    unstubEnvs: true,
+    // A property test that fails must say so, not pass because it asserted nothing.
+    expect: { requireAssertions: true },
+  },
+})
