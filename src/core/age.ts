@@ -7,7 +7,7 @@ import {
   identityToRecipient,
 } from "age-encryption"
 import { decodeBech32, encodeBech32 } from "./bech32.js"
-import { VaultError } from "./errors.js"
+import { VaultError, type ErrorCode } from "./errors.js"
 import { scryptIdentity, scryptRecipient } from "./scrypt.js"
 import { x25519Identity, x25519PublicKey, x25519Recipient } from "./x25519.js"
 
@@ -135,9 +135,8 @@ export function unlocker(
   return async (ciphertext) => {
     try {
       return await decrypt(decrypter, ciphertext)
-    } catch (cause) {
-      if (!isNoMatch(cause)) throw damaged(cause)
-      throw new VaultError("NOT_A_READER", "the file is sealed to none of these identities")
+    } catch (error) {
+      throw refusal(error, "NOT_A_READER", "the file is sealed to none of these identities")
     }
   }
 }
@@ -158,8 +157,8 @@ export async function sealWithPassphrase(
 
 /**
  * Decrypts a passphrase-sealed age file, binary or armored.
- * @throws VaultError PASSPHRASE_WRONG, or CIPHERTEXT_DAMAGED, also for a file that no passphrase
- * opens.
+ * @throws VaultError PASSPHRASE_WRONG, or CIPHERTEXT_DAMAGED, also for a file that is sealed to
+ * recipients.
  */
 export async function unsealWithPassphrase(
   file: Uint8Array,
@@ -169,9 +168,8 @@ export async function unsealWithPassphrase(
   decrypter.addIdentity(scryptIdentity(passphrase))
   try {
     return await decrypt(decrypter, withoutArmor(file))
-  } catch (cause) {
-    if (!isNoMatch(cause)) throw damaged(cause)
-    throw new VaultError("PASSPHRASE_WRONG", "the passphrase does not open this file")
+  } catch (error) {
+    throw refusal(error, "PASSPHRASE_WRONG", "the passphrase does not open this file")
   }
 }
 
@@ -232,6 +230,7 @@ function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
 async function readAll(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   for await (const chunk of stream) chunks.push(chunk)
+  // Copied out of Buffer's pool, whose neighbours `.buffer` would show.
   return new Uint8Array(Buffer.concat(chunks))
 }
 
@@ -240,10 +239,11 @@ function withoutArmor(file: Uint8Array): Uint8Array {
   return text.trimStart().startsWith(ARMOR_BEGIN) ? armor.decode(text) : file
 }
 
-function isNoMatch(error: unknown): boolean {
-  return error instanceof Error && error.message === NO_MATCH
-}
-
-function damaged(cause: unknown): VaultError {
-  return new VaultError("CIPHERTEXT_DAMAGED", "the file is damaged, or is no age file", { cause })
+// Without a cause: the library's messages repeat what it read, such as the first line of a file
+// that should have been sealed and holds a key or a value in the clear.
+function refusal(error: unknown, unmatched: ErrorCode, message: string): VaultError {
+  if (VaultError.is(error)) return error
+  const noMatch = error instanceof Error && error.message === NO_MATCH
+  if (noMatch) return new VaultError(unmatched, message)
+  return new VaultError("CIPHERTEXT_DAMAGED", "the file is damaged, or is no age file")
 }

@@ -53,12 +53,16 @@ const SOON_SECONDS = 30 * 86_400
  */
 export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<CheckReport> {
   const findings: Finding[] = []
-  const files = vault.files.list().map((path) => ({ path, file: classify(path) }))
+  const files = recordsFirst(vault.files.list()).map((path) => ({ path, file: classify(path) }))
+  const told = new Set<string>()
   const attempt = async (subject: string, work: () => unknown): Promise<void> => {
     try {
       await work()
     } catch (error) {
-      findings.push(toFinding(subject, error))
+      const finding = toFinding(subject, error)
+      // One broken group must not be told once for each of its secrets.
+      if (!told.has(finding.message)) findings.push(finding)
+      told.add(finding.message)
     }
   }
 
@@ -205,6 +209,14 @@ function collisions(paths: readonly string[]): Finding[] {
       attention("NAME_INVALID", path, `differs from ${other} only in case`, "rename one of them"),
     ]
   })
+}
+
+/** What is wrong with a record is told of the record, not of a file that leads to it. */
+function recordsFirst(paths: readonly string[]): readonly string[] {
+  return [
+    ...paths.filter((path) => path.endsWith(".json")),
+    ...paths.filter((path) => !path.endsWith(".json")),
+  ]
 }
 
 function missingFiles(vault: Vault): Finding[] {

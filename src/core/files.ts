@@ -37,6 +37,7 @@ export class FolderFiles implements VaultFiles {
   readonly #root: string
   readonly #observe: ((path: string, bytes: Uint8Array | undefined) => void) | undefined
   readonly #folders = new Set<string>()
+  readonly #texts = new Map<string, Uint8Array | undefined>()
   #listing: readonly string[] | undefined
 
   constructor(root: string, observe?: (path: string, bytes: Uint8Array | undefined) => void) {
@@ -45,10 +46,13 @@ export class FolderFiles implements VaultFiles {
   }
 
   read(path: string, limit: number): Uint8Array | undefined {
+    if (this.#texts.has(path)) return this.#texts.get(path)
     const bytes = this.#hasFolder(dirname(path))
       ? readRegularFile(join(this.#root, path), limit, path)
       : undefined
     this.#observe?.(path, bytes)
+    // Records are small, and are asked for again and again; what is sealed may be large.
+    if (!path.endsWith(".age")) this.#texts.set(path, bytes)
     return bytes
   }
 

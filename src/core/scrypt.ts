@@ -1,5 +1,6 @@
 import { randomBytes, scrypt, type ScryptOptions } from "node:crypto"
 import { promisify } from "node:util"
+import { VaultError } from "./errors.js"
 import { fromBase64, toBase64, unwrap, wrap, type Identity, type Recipient } from "./stanza.js"
 
 // The scrypt recipient type of the age spec on Node's own OpenSSL: off the event loop, which
@@ -30,7 +31,9 @@ export function scryptIdentity(passphrase: string): Identity {
   return {
     async unwrapFileKey(stanzas) {
       const [stanza, ...others] = stanzas
-      if (stanza?.args[0] !== TYPE || others.length > 0) throw new Error("not one scrypt stanza")
+      if (stanza?.args[0] !== TYPE || others.length > 0) {
+        throw new VaultError("CIPHERTEXT_DAMAGED", "the file is not sealed to one passphrase")
+      }
       const [, salt, workFactor, ...surplus] = stanza.args
       if (salt === undefined || workFactor === undefined || surplus.length > 0) {
         throw new Error("invalid scrypt stanza")

@@ -32,6 +32,8 @@ export interface Vault {
   readonly owners: readonly OwnerEntry[]
   readonly verifiers: ReadonlyMap<string, Verifier>
   readonly files: VaultFiles
+  /** The records that were verified already, by the bytes they were read from. */
+  readonly verified: WeakMap<Uint8Array, VaultDocument>
   /** What this clone has seen on this branch. */
   readonly marks: Marks
   /** What this user has seen on any branch: group epochs and agents. */
@@ -81,7 +83,16 @@ export function verifyVault(files: VaultFiles, marks: Marks, seen: Marks): Vault
   const owners = verifyOwners(record)
   const verifiers = new Map(owners.map(({ signer }) => [signer, verifier(signer)]))
   checkSignature(record, verifiers)
-  return { id: record.vault, record, owners, verifiers, files, marks, seen }
+  return {
+    id: record.vault,
+    record,
+    owners,
+    verifiers,
+    files,
+    verified: new WeakMap(),
+    marks,
+    seen,
+  }
 }
 
 /** Remembers that a record was accepted, so that an older one is refused from now on. */
@@ -223,12 +234,11 @@ function readRecord<K extends keyof Kinds>(
 ): Kinds[K] | undefined {
   const bytes = vault.files.read(path, RECORD_LIMIT)
   if (bytes === undefined) return undefined
+  const before = vault.verified.get(bytes)
+  if (before?.path === path) return before as Kinds[K]
   const record = decodeRecord(kind, path, bytes, vault.id)
-  verifyRecord(vault, record, bytes)
-  return record
-}
-
-function verifyRecord(vault: Vault, record: VaultDocument, bytes: Uint8Array): void {
   checkSignature(record, vault.verifiers)
-  vault.marks.refuseOlder(record.path, markOf(record, bytes))
+  vault.marks.refuseOlder(path, markOf(record, bytes))
+  vault.verified.set(bytes, record)
+  return record
 }

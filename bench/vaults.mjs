@@ -1,0 +1,96 @@
+// Large vaults for the benchmarks, made in one commit each: what `set` would make one by one.
+import { execFileSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { sealer } from "../dist/core/age.js"
+import { findVault, identityAt } from "../dist/core/index.js"
+import { addAgent, apply, init } from "../dist/core/owner.js"
+import { digestOf, encodeRecord, signRecord } from "../dist/core/record.js"
+import { signingKey } from "../dist/core/signature.js"
+
+/**
+ * A repository with a vault of one group, `bulk`.
+ *
+ * @param {{ secrets: number, agents?: number, keys?: "x25519" | "mlkem768x25519" }} size
+ */
+export async function makeVault({ secrets, agents = 1, keys = "x25519" }) {
+  const stage = realpathSync(mkdtempSync(join(tmpdir(), "agent-vault-bench-")))
+  const repo = join(stage, "repo")
+  const env = benchEnvironment(stage)
+  execFileSync("git", ["init", "--quiet", "--initial-branch", "main", repo], { env })
+  const made = await init({ folder: repo, name: "owner", keys, env, now: new Date() })
+  const request = async () => {
+    const place = findVault(repo)
+    const identity = await identityAt(place, {}, "always", env, () => Promise.resolve(""))
+    return { place, identity, env, now: new Date() }
+  }
+  const names = Array.from({ length: agents }, (_, index) => `agent-${index}`)
+  const keyFiles = []
+  for (const agent of names) {
+    const { result } = await addAgent({ ...(await request()), agent })
+    const file = join(stage, `${agent}.key`)
+    writeFileSync(
+      file,
+      `# vault: ${made.vault}\n# agent: ${agent}\n# trust: ${made.signer}\n${result.identity}\n`,
+    )
+    keyFiles.push(file)
+  }
+  writeManifest(repo, made.vault, names)
+  await apply(await request())
+  await addSecrets(repo, made.vault, await request(), secrets)
+  return { repo, env, keyFiles, request, id: made.vault }
+}
+
+/** @param {string} stage */
+function benchEnvironment(stage) {
+  const { PATH } = process.env
+  const names = ["AUTHOR", "COMMITTER"].flatMap((role) => [
+    [`GIT_${role}_NAME`, "bench"],
+    [`GIT_${role}_EMAIL`, "bench@example.com"],
+  ])
+  return { PATH, HOME: stage, GIT_CONFIG_NOSYSTEM: "1", ...Object.fromEntries(names) }
+}
+
+/**
+ * @param {string} repo
+ * @param {string} vault
+ * @param {string[]} agents
+ */
+function writeManifest(repo, vault, agents) {
+  const grants = agents.map((agent) => `  - { agent: ${agent}, group: bulk }\n`)
+  const text = `version: 1\nvault: ${vault}\ngroups:\n  bulk: {}\ngrants:\n${grants.join("")}`
+  writeFileSync(join(repo, ".agent-vault/manifest.yaml"), text)
+}
+
+async function addSecrets(repo, vault, { identity, env }, count) {
+  const { readFileSync } = await import("node:fs")
+  const group = JSON.parse(readFileSync(join(repo, ".agent-vault/groups/bulk.json"), "utf8"))
+  const key = signingKey(identity.identity)
+  const seal = sealer([group.recipient])
+  for (let index = 0; index < count; index++) {
+    const path = `secrets/bulk/s${String(index).padStart(5, "0")}.json`
+    const sealed = await seal(Buffer.from(`bench-value-${index}`))
+    const time = "2026-01-01T00:00:00Z"
+    const record = signRecord(
+      {
+        kind: "secret",
+        vault,
+        path,
+        serial: 1,
+        version: 1,
+        recipient: digestOf(group.recipient),
+        digest: digestOf(sealed),
+        created: time,
+        changed: time,
+      },
+      key,
+    )
+    const file = join(repo, ".agent-vault", path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, encodeRecord(record))
+    writeFileSync(file.replace(/json$/, "age"), sealed)
+  }
+  execFileSync("git", ["add", "--all"], { cwd: repo, env })
+  execFileSync("git", ["commit", "--quiet", "--message", "secrets"], { cwd: repo, env })
+}
