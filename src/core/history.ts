@@ -1,9 +1,10 @@
 import { type Finding, toFinding } from "./check.js"
 import type { VaultFiles } from "./files.js"
-import { Marks, compareMarks } from "./freshness.js"
+import { compareMarks } from "./freshness.js"
 import type { Git } from "./git.js"
 import { committedFiles, readBlobs } from "./git-objects.js"
 import { classify } from "./layout.js"
+import { noMemory } from "./memory.js"
 import { acceptOwners } from "./owners.js"
 import { type Anchor, checkAnchor } from "./trust.js"
 import {
@@ -100,8 +101,7 @@ export async function vaultAt(
   folder: string,
   anchor: Anchor | undefined,
 ): Promise<Vault> {
-  const nothing = new Marks(undefined)
-  const vault = verifyVault(await commitFiles(git, commit, folder), nothing, nothing)
+  const vault = verifyVault(await commitFiles(git, commit, folder), noMemory())
   if (anchor !== undefined) checkAnchor(anchor, vault.record.owners)
   return vault
 }

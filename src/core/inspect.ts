@@ -1,17 +1,16 @@
-import { relative } from "node:path"
 import { type CheckReport, type Finding, checkVault, toFinding } from "./check.js"
 import { VaultError } from "./errors.js"
 import { FolderFiles } from "./files.js"
-import { Marks, branchMarks, userMarks } from "./freshness.js"
 import { type Git, openGit } from "./git.js"
 import { resolveCommit } from "./git-objects.js"
 import { type AccessChange, checkAgainst, checkHistory, vaultAt } from "./history.js"
 import type { Environment } from "./homes.js"
 import { journalExists } from "./journal-file.js"
 import type { Key } from "./key-files.js"
-import type { Place } from "./place.js"
+import { type Place, gitPath } from "./place.js"
 import { type Anchor, findAnchor } from "./trust.js"
 import { type Vault, openVaultFiles, readVaultRecord, verifyVault } from "./vault.js"
+import { memoryOf, noMemory } from "./memory.js"
 
 export interface InspectRequest {
   readonly place: Place
@@ -46,6 +45,7 @@ export async function inspect(request: InspectRequest): Promise<Inspection> {
   const { vault, anchor } = openToInspect(place, key, env)
   const owner = vault.owners.some(({ recipient }) => recipient === key?.recipient) ? key : undefined
   const report = await checkVault(vault, now, owner)
+  vault.known.save()
   const past = await inspectPast(request, vault, anchor)
   const findings = [...report.findings, ...past.findings].sort(bySeverity)
   const access = past.access === undefined ? {} : { access: past.access }
@@ -66,11 +66,8 @@ function openToInspect(
   const files = new FolderFiles(place.root)
   const id = readVaultRecord(files).vault
   const anchor = findAnchor(id, key?.trust, env)
-  const marks = branchMarks(id, place.checkout, env)
-  const seen = userMarks(id, env)
-  if (anchor !== undefined) return { vault: openVaultFiles(files, anchor, marks, seen), anchor }
-  const nothing = new Marks(undefined)
-  return { vault: verifyVault(files, nothing, nothing), anchor }
+  if (anchor === undefined) return { vault: verifyVault(files, noMemory()), anchor }
+  return { vault: openVaultFiles(files, anchor, memoryOf(id, place.checkout, env)), anchor }
 }
 
 async function inspectPast(
@@ -102,7 +99,7 @@ async function openRepository(
     })
   }
   const { checkout } = place
-  const folder = relative(checkout.top, place.root).replaceAll("\\", "/")
+  const folder = gitPath(checkout, place.root)
   return { git: await openGit(checkout, env), folder }
 }
 

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError } from "./errors.js"
 import { FolderFiles } from "./files.js"
-import { branchMarks, userMarks } from "./freshness.js"
 import type { Environment } from "./homes.js"
 import {
   type IdentityChoice,
@@ -14,6 +13,7 @@ import type { AskPassphrase } from "./key-files.js"
 import type { Place } from "./place.js"
 import { findAnchor } from "./trust.js"
 import { type Vault, openVaultFiles, readVaultRecord } from "./vault.js"
+import { memoryOf } from "./memory.js"
 
 const PATIENCE_MS = 2000
 const PAUSE_MS = 20
@@ -66,7 +66,7 @@ export async function withVault<T>(
   for (;;) {
     const changing = journalExists(place)
     try {
-      if (!changing) return await work(openForReading(place, keyFileTrust, env))
+      if (!changing) return await workWith(openForReading(place, keyFileTrust, env), work)
     } catch (error) {
       if (!(error instanceof VaultError) || !MOMENTARY.has(error.code)) throw error
       // The same failure twice, with nobody changing anything: it is what it says.
@@ -78,11 +78,17 @@ export async function withVault<T>(
   }
 }
 
+async function workWith<T>(vault: Vault, work: (vault: Vault) => T | Promise<T>): Promise<T> {
+  const result = await work(vault)
+  vault.known.save()
+  return result
+}
+
 function openForReading(place: Place, keyFileTrust: string | undefined, env: Environment): Vault {
   const files = new FolderFiles(place.root)
   const id = readVaultRecord(files).vault
   const anchor = findAnchor(id, keyFileTrust, env)
-  return openVaultFiles(files, anchor, branchMarks(id, place.checkout, env), userMarks(id, env))
+  return openVaultFiles(files, anchor, memoryOf(id, place.checkout, env))
 }
 
 function busy(): VaultError {

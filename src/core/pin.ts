@@ -1,10 +1,10 @@
 import { VaultError } from "./errors.js"
 import { FolderFiles } from "./files.js"
-import { Marks } from "./freshness.js"
 import type { Environment } from "./homes.js"
 import type { Place } from "./place.js"
 import { type Anchor, findAnchor, readPin, writePin } from "./trust.js"
 import { verifyVault } from "./vault.js"
+import { noMemory } from "./memory.js"
 
 /** Whom a vault names as its owners, and whom this machine trusts. */
 export interface TrustReport {
@@ -48,6 +48,5 @@ export function pinOwner(place: Place, signer: string, env: Environment): void {
 }
 
 function selfConsistent(place: Place): ReturnType<typeof verifyVault> {
-  const nothing = new Marks(undefined)
-  return verifyVault(new FolderFiles(place.root), nothing, nothing)
+  return verifyVault(new FolderFiles(place.root), noMemory())
 }

@@ -154,13 +154,22 @@ export function decodeRecord<K extends keyof Kinds>(
   const problem = check(record)
   if (problem !== undefined) throw invalid(path, problem)
   const document = record as Kinds[K]
-  if (document.path !== path) throw invalid(path, `it was signed as ${document.path}`)
-  if (vault !== undefined && document.vault !== vault) {
-    throw invalid(path, `it belongs to another vault, ${document.vault}`)
-  }
+  checkPlace(document, kind, path, vault)
   if (!Buffer.from(encodeRecord(document)).equals(bytes)) {
     throw invalid(path, "it is not in the one encoding of a record")
   }
+  return document
+}
+
+/** {@link decodeRecord} for bytes whose encoding and schema were checked before. */
+export function decodeKnownRecord<K extends keyof Kinds>(
+  kind: K,
+  path: string,
+  bytes: Uint8Array,
+  vault: string,
+): Kinds[K] {
+  const document = parse(path, bytes) as Kinds[K]
+  checkPlace(document, kind, path, vault)
   return document
 }
 
@@ -188,6 +197,14 @@ export function checkSignature(record: VaultDocument, owners: ReadonlyMap<string
     throw new VaultError("SIGNATURE_INVALID", `${record.path} is not what its owner signed`, {
       hint: "somebody changed it; bring back the signed version with git, then: agent-vault check",
     })
+  }
+}
+
+function checkPlace(document: VaultDocument, kind: string, path: string, vault?: string): void {
+  if (document.kind !== kind) throw invalid(path, `it is the record of a ${document.kind}`)
+  if (document.path !== path) throw invalid(path, `it was signed as ${document.path}`)
+  if (vault !== undefined && document.vault !== vault) {
+    throw invalid(path, `it belongs to another vault, ${document.vault}`)
   }
 }
 

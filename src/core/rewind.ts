@@ -1,5 +1,5 @@
 import { FolderFiles } from "./files.js"
-import { type Mark, Marks, branchMarks, markOf, userMarks } from "./freshness.js"
+import { type Mark, markOf } from "./freshness.js"
 import type { Environment } from "./homes.js"
 import type { Place } from "./place.js"
 import { VaultError } from "./errors.js"
@@ -14,6 +14,7 @@ import {
   remember,
   verifyVault,
 } from "./vault.js"
+import { memoryOf, noMemory } from "./memory.js"
 
 /** A record that is older than what was seen, or other than it, and why it is refused. */
 export interface SetBack {
@@ -29,10 +30,9 @@ export function findSetBack(
   env: Environment,
 ): SetBack[] {
   const vault = openWithoutMarks(place, keyFileTrust, env)
-  const marks = branchMarks(vault.id, place.checkout, env)
-  const withMarks = { ...vault, marks, seen: userMarks(vault.id, env) }
+  const remembering = { ...vault, memory: memoryOf(vault.id, place.checkout, env) }
   return allRecords(vault).flatMap((record) => {
-    const why = reasonRefused(withMarks, record)
+    const why = reasonRefused(remembering, record)
     return why === undefined ? [] : [{ path: record.path, now: markOf(record), why }]
   })
 }
@@ -40,11 +40,10 @@ export function findSetBack(
 /** Forgets what was seen before, and remembers the vault as it is: for a deliberate reset. */
 export function rewind(place: Place, keyFileTrust: string | undefined, env: Environment): void {
   const vault = openWithoutMarks(place, keyFileTrust, env)
-  const marks = branchMarks(vault.id, place.checkout, env)
-  const seen = userMarks(vault.id, env)
-  marks.forget()
-  seen.forget()
-  const fresh = { ...vault, marks, seen }
+  const memory = memoryOf(vault.id, place.checkout, env)
+  memory.marks.forget()
+  memory.seen.forget()
+  const fresh = { ...vault, memory }
   rememberOwners(fresh)
   for (const record of allRecords(fresh)) {
     if (record.kind === "group" || record.kind === "agent") remember(fresh, record)
@@ -55,15 +54,14 @@ export function rewind(place: Place, keyFileTrust: string | undefined, env: Envi
 function openWithoutMarks(place: Place, keyFileTrust: string | undefined, env: Environment): Vault {
   const files = new FolderFiles(place.root)
   const id = readVaultRecord(files).vault
-  const nothing = new Marks(undefined)
-  const vault = verifyVault(files, nothing, nothing)
+  const vault = verifyVault(files, noMemory())
   checkAnchor(findAnchor(id, keyFileTrust, env), vault.record.owners)
   return vault
 }
 
 function reasonRefused(vault: Vault, record: VaultDocument): string | undefined {
   try {
-    vault.marks.refuseOlder(record.path, markOf(record))
+    vault.memory.marks.refuseOlder(record.path, markOf(record))
     if (record.kind === "group" || record.kind === "agent") refuseSealingToOlder(vault, record)
     return undefined
   } catch (error) {

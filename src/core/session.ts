@@ -1,15 +1,13 @@
-import { relative } from "node:path"
 import { Draft } from "./draft.js"
 import { VaultError } from "./errors.js"
 import { FolderFiles } from "./files.js"
-import { branchMarks, userMarks } from "./freshness.js"
 import { type BlobId, type Git } from "./git.js"
 import { blobId, commitOf, readBlobs } from "./git-objects.js"
 import type { Environment } from "./homes.js"
 import type { Identity } from "./identity.js"
 import { MANIFEST, MANIFEST_LIMIT } from "./layout.js"
 import { type Manifest, type ManifestEdit, editManifest, parseManifest } from "./manifest.js"
-import type { Place } from "./place.js"
+import { type Place, gitPath } from "./place.js"
 import {
   type OwnerEntry,
   type Unsigned,
@@ -21,6 +19,7 @@ import {
 import { type SigningKey, signingKey } from "./signature.js"
 import { findAnchor } from "./trust.js"
 import { type Vault, openVaultFiles, readVaultRecord } from "./vault.js"
+import { memoryOf } from "./memory.js"
 
 /** Who works on a vault, and when. */
 export interface SessionRequest {
@@ -66,12 +65,11 @@ export function openSession(
   const { env, identity, now } = request
   const id = readVaultRecord(draft).vault
   const anchor = findAnchor(id, identity.trust, env)
-  const marks = branchMarks(id, place.checkout, env)
-  const vault = openVaultFiles(draft, anchor, marks, userMarks(id, env))
+  const vault = openVaultFiles(draft, anchor, memoryOf(id, place.checkout, env))
   const owner = requireOwner(vault, identity)
   const key = signingKey(identity.identity)
   const onProgress = request.onProgress ?? (() => {})
-  const folder = relative(git.checkout.top, place.root).replaceAll("\\", "/")
+  const folder = gitPath(git.checkout, place.root)
   const common = { git, folder, env, now, onProgress }
   return { session: { vault, draft, owner, key, identity: identity.identity, ...common }, observed }
 }
@@ -105,7 +103,8 @@ export async function precedent(
   session: Session,
   path: string,
 ): Promise<{ readonly epoch: number; readonly serial: number }> {
-  const marks = [session.vault.marks.highest(path), session.vault.seen.highest(path)]
+  const { memory } = session.vault
+  const marks = [memory.marks.highest(path), memory.seen.highest(path)]
   const removed = await removedRecord(session.git, `${session.folder}/${path}`)
   const known = [...marks, removed].filter((mark) => mark !== undefined)
   return {

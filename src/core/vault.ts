@@ -1,6 +1,8 @@
+import { join } from "node:path"
 import { VaultError } from "./errors.js"
 import type { VaultFiles } from "./files.js"
-import { type Marks, markOf } from "./freshness.js"
+import { markOf } from "./freshness.js"
+import { KnownRecords } from "./known-records.js"
 import {
   RECORD_LIMIT,
   VAULT_RECORD,
@@ -9,6 +11,7 @@ import {
   groupRecordPath,
   secretRecordPath,
 } from "./layout.js"
+import type { Memory } from "./memory.js"
 import { type SecretName, nearest } from "./names.js"
 import { acceptOwners, verifyOwners } from "./owners.js"
 import {
@@ -19,7 +22,10 @@ import {
   type VaultDocument,
   type VaultRecord,
   checkSignature,
+  decodeKnownRecord,
   decodeRecord,
+  digestOf,
+  encodeRecord,
 } from "./record.js"
 import { type Verifier, verifier } from "./signature.js"
 import { type Anchor, checkAnchor } from "./trust.js"
@@ -34,10 +40,9 @@ export interface Vault {
   readonly files: VaultFiles
   /** The records that were verified already, by the bytes they were read from. */
   readonly verified: WeakMap<Uint8Array, VaultDocument>
-  /** What this clone has seen on this branch. */
-  readonly marks: Marks
-  /** What this user has seen on any branch: group epochs and agents. */
-  readonly seen: Marks
+  readonly memory: Memory
+  /** The records that were verified by an earlier command. */
+  readonly known: KnownRecords
 }
 
 /** Reads vault.json without believing it yet. Throws `NO_VAULT`, `RECORD_INVALID`. */
@@ -54,10 +59,10 @@ export function readVaultRecord(files: VaultFiles): VaultRecord {
 export function openVaultFiles(
   files: VaultFiles,
   anchor: Anchor | undefined,
-  marks: Marks,
-  seen: Marks,
+  memory: Memory,
 ): Vault {
-  const vault = verifyVault(files, marks, seen)
+  const vault = verifyVault(files, memory)
+  const { marks } = memory
   const { record } = vault
   checkAnchor(anchor, record.owners)
   const mark = markOf(record)
@@ -74,15 +79,17 @@ export function openVaultFiles(
 /** Remembers the owners of an accepted vault.json: who may bring in the next one. */
 export function rememberOwners(vault: Vault): void {
   const signers = vault.owners.map(({ signer }) => signer).join("\n")
-  vault.marks.remember(VAULT_RECORD, markOf(vault.record), signers)
+  vault.memory.marks.remember(VAULT_RECORD, markOf(vault.record), signers)
 }
 
 /** Verifies that a vault.json agrees with itself: nothing says yet that its owners are the right ones. */
-export function verifyVault(files: VaultFiles, marks: Marks, seen: Marks): Vault {
+export function verifyVault(files: VaultFiles, memory: Memory): Vault {
   const record = readVaultRecord(files)
   const owners = verifyOwners(record)
   const verifiers = new Map(owners.map(({ signer }) => [signer, verifier(signer)]))
   checkSignature(record, verifiers)
+  const owned = digestOf(encodeRecord(record)).replace(":", "-")
+  const known = new KnownRecords(memory.verified && join(memory.verified, owned))
   return {
     id: record.vault,
     record,
@@ -90,17 +97,17 @@ export function verifyVault(files: VaultFiles, marks: Marks, seen: Marks): Vault
     verifiers,
     files,
     verified: new WeakMap(),
-    marks,
-    seen,
+    memory,
+    known,
   }
 }
 
 /** Remembers that a record was accepted, so that an older one is refused from now on. */
 export function remember(vault: Vault, record: VaultDocument): void {
   const mark = markOf(record)
-  vault.marks.remember(record.path, mark)
-  if (record.kind === "agent") vault.seen.remember(record.path, mark)
-  if (record.kind === "group") vault.seen.remember(record.path, { ...mark, serial: 0 })
+  vault.memory.marks.remember(record.path, mark)
+  if (record.kind === "agent") vault.memory.seen.remember(record.path, mark)
+  if (record.kind === "group") vault.memory.seen.remember(record.path, { ...mark, serial: 0 })
 }
 
 /**
@@ -108,7 +115,7 @@ export function remember(vault: Vault, record: VaultDocument): void {
  * whatever branch. Throws `ROLLED_BACK`.
  */
 export function refuseSealingToOlder(vault: Vault, record: GroupRecord | AgentRecord): void {
-  const highest = vault.seen.highest(record.path)
+  const highest = vault.memory.seen.highest(record.path)
   const [now, then] =
     record.kind === "group" ? [record.epoch, highest?.epoch] : [record.serial, highest?.serial]
   if (then === undefined || now >= then) return
@@ -236,9 +243,13 @@ function readRecord<K extends keyof Kinds>(
   if (bytes === undefined) return undefined
   const before = vault.verified.get(bytes)
   if (before?.path === path) return before as Kinds[K]
-  const record = decodeRecord(kind, path, bytes, vault.id)
-  checkSignature(record, vault.verifiers)
-  vault.marks.refuseOlder(path, markOf(record, bytes))
+  const digest = digestOf(bytes)
+  const record = vault.known.has(digest)
+    ? decodeKnownRecord(kind, path, bytes, vault.id)
+    : decodeRecord(kind, path, bytes, vault.id)
+  if (!vault.known.has(digest)) checkSignature(record, vault.verifiers)
+  vault.known.add(digest)
+  vault.memory.marks.refuseOlder(path, markOf(record, digest))
   vault.verified.set(bytes, record)
   return record
 }
