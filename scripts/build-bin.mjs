@@ -32,7 +32,11 @@ export async function writeBin(folder) {
   const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"))
   const split = await build({
     ...common,
-    entryPoints: [join(root, "src/cli/bin.ts")],
+    entryPoints: {
+      bin: join(root, "src/cli/bin.ts"),
+      // Started by its path, beside the chunks.
+      "reseal-worker": join(root, "src/core/reseal-worker.ts"),
+    },
     outdir: folder,
     outExtension: { ".js": ".cjs" },
     splitting: true,

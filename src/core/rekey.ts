@@ -1,13 +1,6 @@
-import { generateIdentity, recipientOf, sealer, unlocker } from "./age.js"
+import { generateIdentity, recipientOf } from "./age.js"
 import { VaultError } from "./errors.js"
-import {
-  inFile,
-  openGroupKey,
-  openPastKeys,
-  readSigned,
-  sealGroupKey,
-  sealPastKeys,
-} from "./group-key.js"
+import { openGroupKey, openPastKeys, readSigned, sealGroupKey, sealPastKeys } from "./group-key.js"
 import { SEALED_LIMIT, groupKeyPath, groupPastPath, secretPath } from "./layout.js"
 import { type SecretName, parseSecretName } from "./names.js"
 import {
@@ -18,6 +11,7 @@ import {
   digestOf,
   encodeRecord,
 } from "./record.js"
+import { type Resealing, resealAll } from "./reseal.js"
 import { type Session, putRecord } from "./session.js"
 import { getSecret, listSecrets } from "./vault.js"
 
@@ -28,8 +22,7 @@ export interface ExposedSecret {
 }
 
 /** Opens whatever is sealed to one of a group's keys, told by fingerprint; see {@link groupKeys}. */
-type GroupKeys = ReadonlyMap<string, { readonly epoch: number; readonly open: Open }>
-type Open = (ciphertext: Uint8Array) => Promise<Uint8Array>
+type GroupKeys = ReadonlyMap<string, { readonly epoch: number; readonly identity: string }>
 
 /**
  * Gives a group a new key pair, for `members` and the owners only: every secret is re-encrypted
@@ -90,31 +83,42 @@ async function resealSecrets(
   keys: GroupKeys,
   losses: readonly Exposure[],
 ): Promise<readonly ExposedSecret[]> {
-  const sealTo = sealer([group.recipient])
+  const secrets = names.map((name) => openable(session, name, keys))
+  const resealed = await resealAll(
+    secrets.map(({ job }) => job),
+    group.recipient,
+    (done) => session.onProgress(done, names.length, "re-encrypting secrets"),
+  )
   const recipient = digestOf(group.recipient)
-  const exposed: ExposedSecret[] = []
-  for (const [index, name] of names.entries()) {
-    const record = getSecret(session.vault, name)
-    const key = keys.get(record.recipient)
-    if (key === undefined) throw noKey(name)
-    const path = secretPath(name)
-    const sealed = readSigned(session.vault, path, SEALED_LIMIT, record.digest)
-    const resealed = await sealTo(await inFile(path, key.open(sealed)))
-    session.draft.write(path, resealed)
-    const newly = [...losses, ...lostSince(group, key.epoch, losses)]
+  return secrets.flatMap(({ name, record, epoch }, index) => {
+    const ciphertext = resealed[index] ?? new Uint8Array()
+    session.draft.write(secretPath(name), ciphertext)
+    const newly = [...losses, ...lostSince(group, epoch, losses)]
     const to = mergeExposures(record.exposed ?? [], newly)
     putRecord<SecretRecord>(session, {
       ...unsigned(record),
       serial: record.serial + 1,
       previous: digestOf(encodeRecord(record)),
       recipient,
-      digest: digestOf(resealed),
+      digest: digestOf(ciphertext),
       ...(to.length === 0 ? {} : { exposed: to }),
     })
-    if (newly.length > 0) exposed.push({ secret: name.full, to })
-    session.onProgress(index + 1, names.length, "re-encrypting secrets")
-  }
-  return exposed
+    return newly.length === 0 ? [] : [{ secret: name.full, to }]
+  })
+}
+
+/** A secret with what opens it: one of its group's keys, the present one or an earlier. */
+function openable(
+  session: Session,
+  name: SecretName,
+  keys: GroupKeys,
+): { name: SecretName; record: SecretRecord; epoch: number; job: Resealing } {
+  const record = getSecret(session.vault, name)
+  const key = keys.get(record.recipient)
+  if (key === undefined) throw noKey(name)
+  const path = secretPath(name)
+  const ciphertext = readSigned(session.vault, path, SEALED_LIMIT, record.digest)
+  return { name, record, epoch: key.epoch, job: { ciphertext, identity: key.identity, path } }
 }
 
 /** Who lost access after the epoch of the key that a secret is still sealed to. */
@@ -152,7 +156,7 @@ function revokedNow(
 async function groupKeys(identities: readonly string[], epoch: number): Promise<GroupKeys> {
   const keys = identities.map(async (identity, index) => {
     const fingerprint = digestOf(await recipientOf(identity))
-    return [fingerprint, { epoch: epoch - index, open: unlocker([identity]) }] as const
+    return [fingerprint, { epoch: epoch - index, identity }] as const
   })
   return new Map(await Promise.all(keys))
 }
