@@ -1,6 +1,6 @@
 // Large vaults for the benchmarks, made in one commit each: what `set` would make one by one.
 import { execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { sealer } from "../dist/core/age.js"
@@ -63,8 +63,13 @@ function writeManifest(repo, vault, agents) {
   writeFileSync(join(repo, ".agent-vault/manifest.yaml"), text)
 }
 
+/**
+ * @param {string} repo
+ * @param {string} vault
+ * @param {{ identity: import("../dist/core/index.js").Identity, env: Record<string, string | undefined> }} owner
+ * @param {number} count
+ */
 async function addSecrets(repo, vault, { identity, env }, count) {
-  const { readFileSync } = await import("node:fs")
   const group = JSON.parse(readFileSync(join(repo, ".agent-vault/groups/bulk.json"), "utf8"))
   const key = signingKey(identity.identity)
   const seal = sealer([group.recipient])
@@ -72,23 +77,21 @@ async function addSecrets(repo, vault, { identity, env }, count) {
     const path = `secrets/bulk/s${String(index).padStart(5, "0")}.json`
     const sealed = await seal(Buffer.from(`bench-value-${index}`))
     const time = "2026-01-01T00:00:00Z"
-    const record = signRecord(
-      {
-        kind: "secret",
-        vault,
-        path,
-        serial: 1,
-        version: 1,
-        recipient: digestOf(group.recipient),
-        digest: digestOf(sealed),
-        created: time,
-        changed: time,
-      },
-      key,
-    )
+    /** @type {Omit<import("../dist/core/index.js").SecretRecord, "signature" | "format">} */
+    const body = {
+      kind: "secret",
+      vault,
+      path,
+      serial: 1,
+      version: 1,
+      sealedTo: digestOf(group.recipient),
+      digest: digestOf(sealed),
+      created: time,
+      changed: time,
+    }
     const file = join(repo, ".agent-vault", path)
     mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, encodeRecord(record))
+    writeFileSync(file, encodeRecord(signRecord(body, key)))
     writeFileSync(file.replace(/json$/, "age"), sealed)
   }
   execFileSync("git", ["add", "--all"], { cwd: repo, env })

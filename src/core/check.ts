@@ -137,7 +137,7 @@ function checkSecret(vault: Vault, name: SecretName, now: Date): Finding[] {
   readSigned(vault, secretPath(name), SEALED_LIMIT, record.digest)
   const findings: Finding[] = []
   const { full } = name
-  if (record.recipient !== digestOf(group.recipient)) {
+  if (record.sealedTo !== digestOf(group.recipient)) {
     findings.push(
       attention(
         "SEALED_TO_OLD_KEY",

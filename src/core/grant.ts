@@ -2,7 +2,7 @@ import { type Applied, applyPlan, planEdit, summary } from "./apply.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { VaultError } from "./errors.js"
 import type { ManifestEdit } from "./manifest.js"
-import { parseAgentName, parseGroupName } from "./names.js"
+import { parseAgentName, parseGroupName, parseNote } from "./names.js"
 import { type Session, editDraftManifest, readManifest } from "./session.js"
 import { utc } from "./time.js"
 import { getAgent, getGroup } from "./vault.js"
@@ -25,6 +25,7 @@ export function grant(request: GrantRequest): Promise<Outcome<Applied>> {
   const agent = parseAgentName(request.agent)
   const groups = [...new Set(request.groups.map(parseGroupName))]
   const { until, reason } = request
+  if (reason !== undefined) parseNote(reason)
   if (until !== undefined && until <= utc(request.now)) {
     throw new VaultError("USAGE", `the grant would end at ${until}, which is past`, {
       hint: "give a later --until, or --for 30d",

@@ -12,6 +12,7 @@ const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 const SEGMENTS_AFTER_GROUP = 4
 const WINDOWS_DEVICE = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/i
 const VAULT_ID = /^[0-9a-f]{32}$/
+const NOTE_LENGTH = 1000
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
 
 /** The name of an agent. Throws `NAME_INVALID`. */
@@ -65,6 +66,14 @@ export function parseVariableName(text: string): string {
   return text
 }
 
+/** A line of text for people: a description, a reason. Throws `USAGE`. */
+export function parseNote(text: string): string {
+  if (text.length <= NOTE_LENGTH && text.isWellFormed() && !/\p{Cc}/u.test(text)) return text
+  throw new VaultError("USAGE", "a description or reason is one line of text", {
+    hint: `leave out line breaks and control characters; at most ${NOTE_LENGTH} characters`,
+  })
+}
+
 /**
  * The name in `taken` that `name` collides with on a file system that folds case.
  * An equal name does not collide. A secret's folders count too: `a/B/c` collides with `a/b/d`.
@@ -88,6 +97,8 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   let best: { name: string; distance: number } | undefined
   for (const candidate of candidates) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    // What shares no letter is not near, however short it is.
+    if (distance === Math.max(name.length, candidate.length)) continue
     if (distance <= reach && (best === undefined || distance < best.distance)) {
       best = { name: candidate, distance }
     }

@@ -105,7 +105,7 @@ function admit(vault: Vault, name: string, group: GroupRecord, key: Key, now: Da
 }
 
 function refuseOldKey(name: SecretName, secret: SecretRecord, group: GroupRecord): void {
-  if (secret.recipient === digestOf(group.recipient)) return
+  if (secret.sealedTo === digestOf(group.recipient)) return
   throw new VaultError(
     "SEALED_TO_OLD_KEY",
     `${name.full} is sealed to an earlier key of ${name.group}`,

@@ -99,7 +99,7 @@ export interface SecretRecord extends RecordBase, SecretMetadata {
   /** Digest of the record that this one replaced. */
   readonly previous?: string
   /** Fingerprint of the group's recipient that the value is sealed to. */
-  readonly recipient: string
+  readonly sealedTo: string
   readonly digest: string
   readonly created: string
   /** When the present value was set. */

@@ -89,7 +89,7 @@ async function resealSecrets(
     group.recipient,
     (done) => session.onProgress(done, names.length, "re-encrypting secrets"),
   )
-  const recipient = digestOf(group.recipient)
+  const sealedTo = digestOf(group.recipient)
   return secrets.flatMap(({ name, record, epoch }, index) => {
     const ciphertext = resealed[index] ?? new Uint8Array()
     session.draft.write(secretPath(name), ciphertext)
@@ -99,7 +99,7 @@ async function resealSecrets(
       ...unsigned(record),
       serial: record.serial + 1,
       previous: digestOf(encodeRecord(record)),
-      recipient,
+      sealedTo,
       digest: digestOf(ciphertext),
       ...(to.length === 0 ? {} : { exposed: to }),
     })
@@ -114,7 +114,7 @@ function openable(
   keys: GroupKeys,
 ): { name: SecretName; record: SecretRecord; epoch: number; job: Resealing } {
   const record = getSecret(session.vault, name)
-  const key = keys.get(record.recipient)
+  const key = keys.get(record.sealedTo)
   if (key === undefined) throw noKey(name)
   const path = secretPath(name)
   const ciphertext = readSigned(session.vault, path, SEALED_LIMIT, record.digest)

@@ -23,7 +23,7 @@ export function readSealedState(vault: Vault, secrets: "counted" | "read"): Seal
     const own = names.filter((name) => name.group === group)
     const stale = own.filter(
       (name) =>
-        secrets === "read" && findSecret(vault, name)?.recipient !== digestOf(record.recipient),
+        secrets === "read" && findSecret(vault, name)?.sealedTo !== digestOf(record.recipient),
     )
     byGroup.set(group, { record, secrets: own.length, stale: stale.map(({ full }) => full) })
   }

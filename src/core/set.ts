@@ -8,6 +8,7 @@ import {
   type SecretName,
   foldedCollision,
   nearest,
+  parseNote,
   parseSecretName,
   parseVariableName,
 } from "./names.js"
@@ -61,6 +62,7 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
     })
   }
   if (metadata.env !== undefined) parseVariableName(metadata.env)
+  if (metadata.description !== undefined) parseNote(metadata.description)
   return change(request, async (session) => {
     refuseCollision(session, name)
     const { newGroup, similarGroup, exposed } = await prepareGroup(session, name.group)
@@ -100,13 +102,19 @@ async function prepareGroup(
 
 /**
  * A pending grant does not stop a `set`; a pending loss does, since the value would still be
- * sealed to someone whom the manifest has taken out.
+ * sealed to someone whom the manifest has taken out. So does a later end that the manifest gives
+ * to a grant that has ended: anybody may have written it there.
  */
 function expiries(session: Session, group: string): Plan {
   const plan = planAccess(session)
   const own = plan.groups.filter((entry) => entry.group === group)
+  const now = utc(session.now)
   const loss = own.find(
-    (entry) => !isExpiryOnly(entry) && (entry.losses.length > 0 || entry.is === "gone"),
+    (entry) =>
+      !isExpiryOnly(entry) &&
+      (entry.losses.length > 0 ||
+        entry.is === "gone" ||
+        entry.retimed.some(({ from }) => from !== undefined && from <= now)),
   )
   if (loss !== undefined) throw pendingError([loss])
   return { ...plan, groups: own.filter(isExpiryOnly) }
@@ -120,7 +128,7 @@ async function holds(
   value: Uint8Array,
 ): Promise<boolean> {
   // What was set under an earlier key is sealed anew, whatever it is.
-  if (record.recipient !== digestOf(group.recipient)) return false
+  if (record.sealedTo !== digestOf(group.recipient)) return false
   const key = await openGroupKey(session.vault, name.group, group, [session.identity])
   const sealed = readSigned(session.vault, secretPath(name), SEALED_LIMIT, record.digest)
   return Buffer.from(await unseal(sealed, [key])).equals(value)
@@ -169,7 +177,7 @@ async function sealValue(
     path,
     serial: before?.serial ?? (await precedent(session, path)).serial,
     version: (before?.version ?? 0) + 1,
-    recipient: digestOf(group.recipient),
+    sealedTo: digestOf(group.recipient),
     digest: digestOf(sealed),
     changed: now,
   }

@@ -82,7 +82,7 @@ export function canonicalJson(value: Signable): string {
   if (isList(value)) return `[${value.map(canonicalJson).join(",")}]`
   const members = Object.entries(value)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`)
+    .map(([key, member]) => `${canonicalJson(key)}:${canonicalJson(member)}`)
   return `{${members.join(",")}}`
 }
 

@@ -141,7 +141,7 @@ function recordCases(classic) {
     bad(
       "wrong fingerprint",
       "SIGNATURE_INVALID",
-      edit(KEY, secret.recipient, `sha256:${"0".repeat(64)}`),
+      edit(KEY, secret.sealedTo, `sha256:${"0".repeat(64)}`),
     ),
     bad("wrong epoch", "SIGNATURE_INVALID", edit(GROUP, '"epoch": 1', '"epoch": 2')),
     bad(
@@ -195,7 +195,12 @@ function recordCases(classic) {
     }),
     { ...bad("no group record", "GROUP_NOT_FOUND", { do: "remove", path: GROUP }) },
     bad("no vault.json", "FOREIGN_VAULT", { do: "remove", path: "vault.json" }),
-    bad("a link for a record", "FILE_UNSAFE", { do: "link", path: KEY, target: "all-bytes.json" }),
+    bad(
+      "a link for a record",
+      "FILE_UNSAFE",
+      { do: "copy", from: KEY, path: "elsewhere" },
+      { do: "link", path: KEY, target: "../../elsewhere" },
+    ),
     bad("a record over the limit", "FILE_UNSAFE", { do: "pad", path: KEY, to: 1_048_577 }),
   ]
 }
@@ -352,7 +357,9 @@ function staleCases(classic, revoked, owners) {
     { do: "copy", from: "forged/revoked/stripe-1.json", path: GROUP },
     { do: "copy", from: "forged/revoked/stripe-1.age", path: GROUP_KEY },
   ]
-  const oldOwners = [{ do: "copy", from: "forged/owners/vault-4.json", path: "vault.json" }]
+  const put = (file) => [
+    { do: "copy", from: `forged/owners/vault-${file}.json`, path: "vault.json" },
+  ]
   const backdated = [
     { do: "copy", from: "forged/owners/vault-carol-backdates-mallory.json", path: "vault.json" },
   ]
@@ -397,12 +404,27 @@ function staleCases(classic, revoked, owners) {
       checker: "refused",
     },
     {
-      name: "owners set back",
+      name: "owners set back to before the first one's end",
       vault: owners,
-      edits: oldOwners,
-      as: "bob",
+      edits: put(4),
       error: "UNTRUSTED",
       checker: "refused",
+    },
+    {
+      name: "owners set back to before another's end, not seen before: not detected",
+      vault: owners,
+      edits: put(5),
+      value: value(owners.expected["stripe/api-key"]),
+      ...ok,
+    },
+    { name: "owners set back", vault: owners, edits: put(5), error: "ROLLED_BACK", ...seen, ...ok },
+    {
+      name: "other owners at the same serial",
+      vault: owners,
+      edits: put("6-without-dave"),
+      error: "ROLLED_BACK",
+      ...seen,
+      ...ok,
     },
     {
       name: "an entry dated back by one whom bob brought, not seen before: not detected",

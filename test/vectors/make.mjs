@@ -343,6 +343,8 @@ async function owners() {
   const put = (name, by, serial, entries) =>
     maker.forge(name, maker.signAs(by, { ...record, serial, owners: entries }))
   put("vault-4.json", "bob", 4, [alice, bob, carol, dave])
+  put("vault-5.json", "bob", 5, [aliceEnded, bob, carol, dave])
+  put("vault-6-without-dave.json", "bob", 6, [aliceEnded, bob, carolEnded])
   put("vault-alice-undoes-her-end.json", "alice", 9, [alice, bob, carolEnded, dave])
   const byAlice = await newOwner("mallory", 4, "alice")
   put("vault-alice-backdates-mallory.json", "mallory", 9, [...owners, byAlice])

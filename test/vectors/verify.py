@@ -1,0 +1,109 @@
+"""Verifies the signatures of a vault after docs/format.md: verify.py .agent-vault [SIGNER]
+
+Checks the encoding, place and signature of every record, the chain of owners, that SIGNER (the
+owner to trust) brought them all, and the digest of every age file. Prints `ok N records`, or the
+first failure, with exit 1. Opens nothing: it needs no key."""
+import base64, hashlib, json, os, sys
+import ed25519
+
+KINDS = {"vault.json": "vault", "agents": "agent", "groups": "group", "secrets": "secret"}
+
+
+def need(truth, why):
+    if not truth:
+        sys.exit(f"refused: {why}")
+
+
+def raw(text, length):
+    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    need(base64.urlsafe_b64encode(data).decode().rstrip("=") == text, "a second spelling of base64")
+    need(len(data) == length, "a key or signature of another length")
+    return data
+
+
+def signed(kind, body, signer, signature):
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    message = f"agent-vault/v1/{kind}\n{text}".encode()
+    need(signer.startswith("ed25519:"), "no signer")
+    return ed25519.verify(raw(signer[8:], 32), message, raw(signature, 64))
+
+
+def read(folder, path, limit):
+    file = os.path.join(folder, path)
+    need(os.path.isfile(file) and not os.path.islink(file), f"{path} is missing or no plain file")
+    need(os.path.getsize(file) <= limit, f"{path} is too large")
+    with open(file, "rb") as f:
+        return f.read()
+
+
+def record(folder, path, vault=None):
+    data = read(folder, path, 2**20)
+    r = json.loads(data)
+    text = json.dumps(r, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    need(text.encode() == data, f"{path} is not in the one encoding")
+    own = (r["format"], r["kind"], r["path"], r["vault"])
+    need(own == (1, KINDS[path.split("/")[0]], path, vault or r["vault"]), f"{path} is misplaced")
+    return r
+
+
+def owners_of(vault):
+    by_signer = {o["signer"]: o for o in vault["owners"]}
+    need(len(by_signer) == len(vault["owners"]), "a signer is listed twice")
+    for i, o in enumerate(vault["owners"]):
+        adder, end = by_signer.get(o["by"]), o.get("ended")
+        need((i == 0) == (o["by"] == o["signer"]) and adder, f"{o['name']} starts no chain")
+        until = adder["ended"]["until"] if "ended" in adder else float("inf")
+        need(o["since"] == 1 if i == 0 else adder["since"] < o["since"] < until, "added too late")
+        need(o["since"] <= vault["serial"], f"{o['name']} is from the future")
+        body = {k: o[k] for k in ("name", "recipient", "signer", "since", "by")}
+        body["vault"] = vault["vault"]
+        need(signed("owner", body, o["by"], o["signature"]), f"the entry of {o['name']} is forged")
+        post_quantum = vault["keys"] == "mlkem768x25519"
+        need(o["recipient"].startswith("age1pq1") == post_quantum, "kinds of keys are mixed")
+        if end:
+            remover = by_signer.get(end["by"])
+            need(remover and remover["since"] < end["until"], "ended by nobody")
+            last = remover["ended"]["until"] if "ended" in remover else vault["serial"]
+            need(o["since"] < end["until"] <= min(last, vault["serial"]), "ended at no time")
+            body = {k: o[k] for k in ("signer", "since")}
+            body.update(vault=vault["vault"], until=end["until"], by=end["by"])
+            need(signed("owner-end", body, end["by"], end["signature"]), "an end is forged")
+    return by_signer
+
+
+def brought(owner, signer, by_signer):
+    while owner["signer"] != signer and owner["by"] != owner["signer"]:
+        owner = by_signer[owner["by"]]
+    return owner["signer"] == signer
+
+
+def main(folder, trust=None):
+    vault = record(folder, "vault.json")
+    by_signer = owners_of(vault)
+    active = {s: o for s, o in by_signer.items() if "ended" not in o}
+    need(trust is None or trust in active, "the trusted signer is no owner")
+    for o in active.values():
+        need(trust is None or brought(o, trust, by_signer), f"{o['name']} is a stranger")
+    files = [os.path.relpath(os.path.join(d, f), folder) for d, _, fs in os.walk(folder) for f in fs]
+    records = [p for p in files if p.endswith(".json")]
+    digests = {}
+    for path in records:
+        r = record(folder, path, vault["vault"])
+        signer = r["signature"]["signer"]
+        need(signer in active, f"{path} is signed by no owner")
+        body = {**r, "signature": {"signer": signer}}
+        need(signed(r["kind"], body, signer, r["signature"]["ed25519"]), f"{path} is forged")
+        for field, ending in (("digest", ".age"), ("escrow", ".age"), ("past", ".past.age")):
+            if field in r:
+                digests[path[:-5] + ending] = r[field]
+    need(set(digests) == {p for p in files if p.endswith(".age")}, "age files and records differ")
+    for path, digest in digests.items():
+        data = read(folder, path, 17 * 2**20)
+        need("sha256:" + hashlib.sha256(data).hexdigest() == digest, f"{path} is another file")
+    print(f"ok {len(records)} records")
+
+
+try:
+    main(*sys.argv[1:3])
+except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    sys.exit(f"refused: malformed: {error!r}")
