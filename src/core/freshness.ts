@@ -70,7 +70,7 @@ export class Marks {
     if (earlier.some((seen) => compareMarks(seen, mark) === 0 && seen.digest === mark.digest)) {
       return
     }
-    createFile(this.#file(path, mark), note, 0o600)
+    this.#create(path, mark, note)
     for (const seen of earlier) {
       if (compareMarks(seen, mark) < 0) removeFile(this.#file(path, seen))
     }
@@ -85,6 +85,19 @@ export class Marks {
   /** Forgets everything, for a deliberate reset. */
   forget(): void {
     if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  #create(path: string, mark: Mark, note: string): void {
+    try {
+      createFile(this.#file(path, mark), note, 0o600)
+    } catch (cause) {
+      if (!VaultError.is(cause, "NO_ACCESS")) throw cause
+      // Without memory an older state could be passed off as this one, so it is not optional.
+      throw new VaultError("NO_ACCESS", `what was seen cannot be remembered: ${cause.message}`, {
+        hint: "set XDG_STATE_HOME to a folder that can be written and is kept",
+        cause,
+      })
+    }
   }
 
   #marks(path: string): Mark[] {
