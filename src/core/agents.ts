@@ -6,7 +6,7 @@ import { sealEscrow } from "./escrow.js"
 import { agentRecordPath, escrowPath } from "./layout.js"
 import { foldedCollision, parseAgentName } from "./names.js"
 import type { Plan } from "./plan.js"
-import { type AgentRecord, digestOf } from "./record.js"
+import { type AgentRecord, digestOf, unsigned } from "./record.js"
 import type { ExposedSecret } from "./rekey.js"
 import { type Session, editDraftManifest, putRecord, readManifest } from "./session.js"
 import { utc } from "./time.js"
@@ -120,7 +120,7 @@ function putAgent(session: Session, agent: string, { recipient, made }: AgentKey
 
 /** The record stays, ended: were it gone, an old one could be brought back. */
 function endAgent(session: Session, agent: string, record: AgentRecord): void {
-  const { signature: _signature, format: _format, escrow, ...body } = record
+  const { escrow, ...body } = unsigned(record)
   putRecord<AgentRecord>(session, { ...body, serial: record.serial + 1, ended: utc(session.now) })
   if (escrow !== undefined) session.draft.remove(escrowPath(agent))
 }

@@ -4,7 +4,7 @@ import { VaultError } from "./errors.js"
 import { openGroupKey, sealGroupKey } from "./group-key.js"
 import { MANIFEST, MANIFEST_LIMIT, groupKeyPath, groupPastPath, groupRecordPath } from "./layout.js"
 import { type GroupPlan, type Plan, isExpiryOnly, makePlan, needsRekey } from "./plan.js"
-import { type GroupRecord, digestOf } from "./record.js"
+import { type GroupRecord, digestOf, unsigned } from "./record.js"
 import { type ExposedSecret, rekeyGroup, resealStale } from "./rekey.js"
 import { readSealedState } from "./sealed-state.js"
 import { type Session, editDraftManifest, precedent, putRecord, readManifest } from "./session.js"
@@ -72,11 +72,12 @@ export async function applyPlan(session: Session, plan: Plan): Promise<readonly 
 
 /** A line that says what a plan does, for the commit: `ci -> stripe, deploy -/-> stripe`. */
 export function summary(plan: Plan): string {
-  const parts = plan.groups.flatMap(({ group, is, gains, losses, stale }) => [
+  const parts = plan.groups.flatMap(({ group, is, gains, losses, retimed, stale }) => [
     ...(is === "new" ? [`new group ${group}`] : []),
     ...(is === "gone" ? [`group ${group} is gone`] : []),
     ...gains.map(({ agent }) => `${agent} -> ${group}`),
     ...losses.map(({ agent, why }) => `${agent} -/-> ${group} (${why})`),
+    ...retimed.map(({ agent, until }) => `${agent} -> ${group} until ${until ?? "revoked"}`),
     ...(stale.length === 0 ? [] : [`${stale.length} re-encrypted in ${group}`]),
   ])
   const shown = parts.slice(0, 5).join(", ")
@@ -146,9 +147,8 @@ async function resealGroup(session: Session, plan: GroupPlan, record: GroupRecor
   const key = await sealGroupKey(identity, plan.members, vault.owners)
   draft.write(path, key)
   const regained = new Set(plan.members.map(({ agent }) => agent))
-  const { signature: _signature, format: _format, ...body } = record
   putRecord<GroupRecord>(session, {
-    ...body,
+    ...unsigned(record),
     serial: record.serial + 1,
     members: plan.members,
     revoked: record.revoked.filter(({ agent }) => !regained.has(agent)),
@@ -177,7 +177,7 @@ function refuseImpossible(session: Session, plan: GroupPlan): void {
   if (plan.is === "gone" && plan.secrets > 0) {
     throw new VaultError(
       "PENDING",
-      `the manifest no longer lists ${plan.group}, which still holds ${plan.secrets} secrets`,
+      `the manifest no longer lists ${plan.group}, which still holds secrets (${plan.secrets})`,
       { hint: `put "${plan.group}: {}" back under groups, or remove its secrets first` },
     )
   }

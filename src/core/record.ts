@@ -183,6 +183,12 @@ export function signRecord<R extends VaultDocument>(body: Unsigned<R>, key: Sign
   } as unknown as R
 }
 
+/** What a record says, to be changed and signed again. */
+export function unsigned<R extends VaultDocument>(record: R): Unsigned<R> {
+  const { signature: _signature, format: _format, ...body } = record
+  return body
+}
+
 /** Throws `SIGNATURE_INVALID` unless one of `owners` (by signer) signed the record. */
 export function checkSignature(record: VaultDocument, owners: ReadonlyMap<string, Verifier>): void {
   const { signer, ed25519 } = record.signature

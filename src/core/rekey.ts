@@ -10,6 +10,7 @@ import {
   type SecretRecord,
   digestOf,
   encodeRecord,
+  unsigned,
 } from "./record.js"
 import { type Resealing, resealAll } from "./reseal.js"
 import { type Session, putRecord } from "./session.js"
@@ -159,13 +160,6 @@ async function groupKeys(identities: readonly string[], epoch: number): Promise<
     return [fingerprint, { epoch: epoch - index, identity }] as const
   })
   return new Map(await Promise.all(keys))
-}
-
-function unsigned<R extends { signature: unknown; format: 1 }>(
-  record: R,
-): Omit<R, "signature" | "format"> {
-  const { signature: _signature, format: _format, ...body } = record
-  return body
 }
 
 function noKey(name: SecretName): VaultError {

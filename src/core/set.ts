@@ -20,6 +20,7 @@ import {
   type Unsigned,
   digestOf,
   encodeRecord,
+  unsigned,
 } from "./record.js"
 import type { ExposedSecret } from "./rekey.js"
 import { type Session, editDraftManifest, precedent, putRecord } from "./session.js"
@@ -144,14 +145,14 @@ async function putSecret(
   metadata: SecretMetadata,
 ): Promise<SetResult["is"]> {
   const previous = before === undefined ? {} : { previous: digestOf(encodeRecord(before)) }
-  const body = value === undefined ? before : await sealValue(session, name, before, group, value)
+  const kept = before === undefined ? undefined : unsigned(before)
+  const body = value === undefined ? kept : await sealValue(session, name, before, group, value)
   if (body === undefined) throw new VaultError("BUG", "no value and no record")
   const isNewMetadata = Object.entries(metadata).some(
     ([key, given]) => before?.[key as keyof SecretMetadata] !== given,
   )
   if (value === undefined && !isNewMetadata) return "unchanged"
-  const { signature: _signature, format: _format, ...rest } = { signature: 0, format: 1, ...body }
-  putRecord<SecretRecord>(session, { ...rest, ...previous, ...metadata, serial: body.serial + 1 })
+  putRecord<SecretRecord>(session, { ...body, ...previous, ...metadata, serial: body.serial + 1 })
   if (value === undefined) return "metadata"
   return before === undefined ? "new" : "new version"
 }
@@ -168,10 +169,9 @@ async function sealValue(
   const path = secretRecordPath(name)
   const sealed = await seal(value, [group.recipient])
   session.draft.write(secretPath(name), sealed)
-  const { exposed: _rotatedNow, ...kept } = before ?? { exposed: undefined }
   return {
     created: now,
-    ...kept,
+    ...(before === undefined ? {} : rotated(before)),
     kind: "secret",
     vault: session.vault.id,
     path,
@@ -181,6 +181,12 @@ async function sealValue(
     digest: digestOf(sealed),
     changed: now,
   }
+}
+
+/** What stays of a record whose value is replaced: nobody could read the new one yet. */
+function rotated(record: SecretRecord): Omit<Unsigned<SecretRecord>, "exposed"> {
+  const { exposed: _exposed, ...kept } = unsigned(record)
+  return kept
 }
 
 function refuseCollision(session: Session, name: SecretName): void {
