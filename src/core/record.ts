@@ -175,10 +175,10 @@ export function decodeKnownRecord<K extends keyof Kinds>(
 
 /** Signs `body` as an owner. */
 export function signRecord<R extends VaultDocument>(body: Unsigned<R>, key: SigningKey): R {
-  const unsigned = { ...body, format: 1, signature: { signer: key.signer } }
-  const ed25519 = key.sign(body.kind, withoutUndefined(unsigned))
+  const content = { ...body, format: 1, signature: { signer: key.signer } }
+  const ed25519 = key.sign(body.kind, withoutUndefined(content))
   return {
-    ...withoutUndefined(unsigned),
+    ...withoutUndefined(content),
     signature: { signer: key.signer, ed25519 },
   } as unknown as R
 }
