@@ -2,6 +2,7 @@
 // decides the form: see docs/performance.md, and measure with `npm run bench`.
 import { chmod, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { build, transform } from "esbuild"
 import { root, target } from "./build-places.mjs"
 
@@ -44,6 +45,7 @@ export async function writeBin(folder) {
     write: false,
     define: { AGENT_VAULT_VERSION: JSON.stringify(version), "import.meta.url": "moduleUrl" },
     external: [`./${curvesFile}`],
+    inject: [fileURLToPath(new URL("bin-streams.mjs", import.meta.url))],
     plugins: [lazyCurves],
   })
   await Promise.all([

@@ -38,6 +38,7 @@ const build = {
     "package-lock.json",
     "scripts/build.mjs",
     "scripts/build-bin.mjs",
+    "scripts/bin-streams.mjs",
     "scripts/build-places.mjs",
     "scripts/build-validators.mjs",
     "tsconfig.json",

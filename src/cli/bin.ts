@@ -2,10 +2,9 @@
 // The composition root: the one place that knows the process, and every door.
 import { main } from "./main.js"
 
-// A reader that closes the pipe (`agent-vault list | head -1`) is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error
-})
+// What cannot be written is told to whoever writes, and a reader that closes the pipe
+// (`agent-vault list | head -1`) is no error.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
 
 async function start(): Promise<void> {
   // Not process.exit(): what is still on its way to a pipe would be cut off.

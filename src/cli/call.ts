@@ -1,3 +1,5 @@
+import { VaultError } from "../core/index.js"
+
 /** An option of a command. */
 export interface OptionSpec {
   readonly describe: string
@@ -34,4 +36,24 @@ export function wordRange(words: string): { least: number; most: number } {
     least: parts.filter((part) => part.startsWith("<")).length,
     most: parts.some((part) => part.includes("..")) ? Infinity : parts.length,
   }
+}
+
+/** The words as help shows them: `AGENT GROUP…`, `[FOLDER]`. */
+export function shownWords(words: string): string {
+  return words.replace(/[<>]/g, "").replaceAll("..", "…").toUpperCase()
+}
+
+/** An option as help shows it: `--dir FOLDER`, `--generate[=LENGTH]`, `--raw`. */
+export function shownOption(name: string, { value, implied }: OptionSpec): string {
+  if (value === undefined) return `--${name}`
+  return implied === undefined ? `--${name} ${value}` : `--${name}[=${value}]`
+}
+
+/** The refusal of a value in the arguments, which does not repeat it. */
+export function valueAsArgument(generates = false): VaultError {
+  return new VaultError("VALUE_AS_ARGUMENT", "a value is never taken from the arguments", {
+    hint: generates
+      ? "the length to generate is written with an equals sign: --generate=LENGTH"
+      : "arguments end up in the shell's history and in ps: pipe it in, or use --from-file",
+  })
 }

@@ -33,6 +33,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   status: () => import("./commands/status.js"),
   trust: () => import("./commands/trust.js"),
   repair: () => import("./commands/repair.js"),
+  completion: () => import("./commands/completion.js"),
 }
 
 /** Loads a command by its name in the table. */

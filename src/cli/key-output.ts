@@ -30,7 +30,7 @@ export async function deliverKey(door: Door, key: Key, output: KeyOutput): Promi
 /** How the key gets to where the agent runs. */
 export function deliveryLines(agent: string, output: KeyOutput): string[] {
   if (output.to === "stdout") {
-    return [`The key of ${agent} is on stdout, and nowhere else but in escrow.`]
+    return [`The key of ${agent} is on stdout; an owner can bring it back from escrow.`]
   }
   const here =
     output.to === "home" ? `AGENT_VAULT_AGENT=${agent}` : "AGENT_VAULT_IDENTITY_FILE to that path"

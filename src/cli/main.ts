@@ -2,7 +2,7 @@ import { VaultError } from "../core/index.js"
 import { type Door, commandNamed } from "./commands.js"
 import { parseQuickly } from "./quick.js"
 import type { Call } from "./call.js"
-import { type Terminal, bold, harmless, say, widthOf, writeOut } from "./terminal.js"
+import { type Terminal, bold, harmless, say, toJson, widthOf, writeOut } from "./terminal.js"
 
 declare const AGENT_VAULT_VERSION: string
 
@@ -11,30 +11,41 @@ export interface Surroundings extends Terminal {
   cwd(): string
 }
 
+type ExitCode = number
+
 /** Runs one command line. Returns the exit code; errors are rendered here and nowhere else. */
 export async function main(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   try {
-    if (argv.length === 1 && argv[0] === "--version") {
+    const [first] = argv
+    if (argv.length === 1 && (first === "--version" || first === "-V")) {
       await writeOut(surroundings, `${AGENT_VAULT_VERSION}\n`)
       return 0
     }
-    const asked = parseQuickly(argv) ?? (await parseWithHelp(argv, surroundings))
-    if ("show" in asked) {
-      await writeOut(surroundings, `${asked.show}\n`)
-      return 0
-    }
-    return await runCommand(asked, surroundings)
+    const call = parseQuickly(argv) ?? (await parseWithHelp(argv, surroundings))
+    return typeof call === "number" ? call : await runCommand(call, surroundings)
   } catch (error) {
     return renderError(surroundings, error, argv.includes("--json"))
   }
 }
 
+/** What is not plain: help, which is shown at once, and whatever may be wrong. */
 async function parseWithHelp(
   argv: readonly string[],
   terminal: Terminal,
-): Promise<Call | { readonly show: string }> {
+): Promise<Call | ExitCode> {
+  const { helpAsked, helpOfAll } = await import("./help.js")
+  const width = widthOf(terminal)
+  const help = helpAsked(argv, width)
+  if (help !== undefined) {
+    await writeOut(terminal, help)
+    return 0
+  }
+  if (argv.length === 0) {
+    terminal.stderr.write(helpOfAll(width))
+    return 2
+  }
   const { parseFully } = await import("./yargs.js")
-  return parseFully(argv, widthOf(terminal))
+  return parseFully(argv)
 }
 
 async function runCommand(call: Call, surroundings: Surroundings): Promise<number> {
@@ -51,7 +62,7 @@ function renderError(terminal: Terminal, thrown: unknown, asJson: boolean): numb
   if (asJson) {
     say(
       terminal,
-      JSON.stringify({
+      toJson({
         error: { code, message, ...(hint === undefined ? {} : { hint }), exitCode },
       }),
     )

@@ -2,17 +2,17 @@ import { parseArgs } from "node:util"
 import { type Call, type CommandSpec, wordRange } from "./call.js"
 import { specOf } from "./table.js"
 
-/** The commands that must start fast: they are parsed without yargs. */
-const QUICK = new Set(["get"])
-
 /**
- * Understands a command line of a quick command if there is no doubt what it means. Undefined
- * leaves it to yargs: every usage error, every help text, everything unusual.
+ * Understands a command line if there is no doubt what it means, without loading yargs. Undefined
+ * leaves it to yargs: every usage error, and everything unusual.
  */
 export function parseQuickly(argv: readonly string[]): Call | undefined {
-  const [name, ...rest] = argv
-  const spec = name !== undefined && QUICK.has(name) ? specOf(name) : undefined
-  if (spec === undefined || !rest.every(isPlain)) return undefined
+  const spec = specOf(argv.slice(0, 2).join(" ")) ?? specOf(argv[0] ?? "")
+  if (spec === undefined) return undefined
+  const rest = argv.slice(spec.name.split(" ").length)
+  const end = rest.indexOf("--")
+  const before = end === -1 ? rest : rest.slice(0, end)
+  if (!before.every((word) => isPlain(spec, word))) return undefined
   const parsed = tryParse(spec, rest)
   if (parsed === undefined) return undefined
   const { least, most } = wordRange(spec.words)
@@ -20,32 +20,36 @@ export function parseQuickly(argv: readonly string[]): Call | undefined {
   return { command: spec.name, ...parsed }
 }
 
-/** Printable, not empty, and no form in which the two parsers could differ. */
-function isPlain(word: string): boolean {
-  return /^(--[a-z][a-z-]*(=[^=].*)?|[^-].*)$/.test(word) && !word.startsWith("--no-")
+/** Of no form in which the two parsers could differ. */
+function isPlain({ options }: CommandSpec, word: string): boolean {
+  if (word === "true" || word === "false") return false
+  if (!word.startsWith("-") || word === "-") return word !== ""
+  const [, name = "", value] = /^--([a-z][a-z-]*)(=.+)?$/s.exec(word) ?? []
+  const option = Object.hasOwn(options, name) ? options[name] : undefined
+  if (option === undefined) return false
+  return value !== undefined || option.implied === undefined
 }
 
 function tryParse(
   spec: CommandSpec,
   args: readonly string[],
 ): Pick<Call, "words" | "options"> | undefined {
+  const known = Object.entries(spec.options)
   const options = Object.fromEntries(
-    Object.entries(spec.options).map(([option, { value }]) => [
+    known.map(([option, { value }]) => [
       option,
       { type: value === undefined ? ("boolean" as const) : ("string" as const) },
     ]),
   )
   try {
-    const { values, positionals, tokens } = parseArgs({
-      args: [...args],
-      options,
-      allowPositionals: true,
-      strict: true,
-      tokens: true,
-    })
+    const parsed = parseArgs({ args: [...args], options, allowPositionals: true, tokens: true })
+    const { values, positionals, tokens } = parsed
     const given = tokens.flatMap((token) => (token.kind === "option" ? [token.name] : []))
     if (new Set(given).size !== given.length) return undefined
-    return { words: positionals, options: values as Record<string, string | true> }
+    const isWrong = ([option, { choices }]: (typeof known)[number]): boolean =>
+      option in values && choices?.includes(String(values[option])) === false
+    if (known.some(isWrong)) return undefined
+    return { words: positionals, options: { ...values } as Call["options"] }
   } catch {
     return undefined
   }

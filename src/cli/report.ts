@@ -1,12 +1,12 @@
 import type { ExposedSecret, Finding, GroupPlan, Outcome, Plan } from "../core/owner.js"
 import type { Door } from "./commands.js"
-import { harmless, say, writeOut } from "./terminal.js"
+import { harmless, say, toJson, writeOut } from "./terminal.js"
 import { isSet } from "./who.js"
 
 /** Prints the one JSON document of a command, if it was asked for; says whether it was. */
 export async function asJson(door: Door, document: unknown): Promise<boolean> {
   if (!isSet(door, "json")) return false
-  await writeOut(door.terminal, `${JSON.stringify(document, null, 2)}\n`)
+  await writeOut(door.terminal, `${toJson(document, 2)}\n`)
   return true
 }
 
@@ -39,18 +39,29 @@ function headLines({ group, is, losses, secrets, stale }: GroupPlan): string[] {
 }
 
 function memberLines({ gains, losses, retimed, unknown }: GroupPlan): string[] {
+  const rekeyed = losses.filter(
+    ({ agent, why }) => why === "rekeyed" && gains.some((gain) => gain.agent === agent),
+  )
+  const isRekeyed = ({ agent }: { agent: string }): boolean =>
+    rekeyed.some((loss) => loss.agent === agent)
   return [
-    ...gains.map(({ agent, until, reason, revokedAt }) =>
-      [
-        `  + ${agent} gains access`,
-        until === undefined ? "" : ` until ${until}`,
-        reason === undefined ? "" : ` (${reason})`,
-        revokedAt === undefined ? "" : `; it lost this group on ${revokedAt}`,
-      ].join(""),
-    ),
-    ...losses.map(
-      ({ agent, since, why }) => `  - ${agent} loses access, which it had since ${since} (${why})`,
-    ),
+    ...gains
+      .filter((gain) => !isRekeyed(gain))
+      .map(({ agent, until, reason, revokedAt }) =>
+        [
+          `  + ${agent} gains access`,
+          until === undefined ? "" : ` until ${until}`,
+          reason === undefined ? "" : ` (${reason})`,
+          revokedAt === undefined ? "" : `; it lost this group on ${revokedAt}`,
+        ].join(""),
+      ),
+    ...losses
+      .filter((loss) => !isRekeyed(loss))
+      .map(
+        ({ agent, since, why }) =>
+          `  - ${agent} loses access, which it had since ${since} (${why})`,
+      ),
+    ...rekeyed.map(({ agent }) => `  ~ ${agent} opens it with its new key, not with its old one`),
     ...retimed.map(
       ({ agent, from, until }) => `  ~ ${agent}: ends ${until ?? "never"}, not ${from ?? "never"}`,
     ),
@@ -59,14 +70,17 @@ function memberLines({ gains, losses, retimed, unknown }: GroupPlan): string[] {
 }
 
 /** What to do about values that somebody could read who no longer may. */
-export function exposureLines(exposed: readonly ExposedSecret[]): string[] {
+export function exposureLines(door: Door, exposed: readonly ExposedSecret[]): string[] {
   if (exposed.length === 0) return []
+  const these = exposed.length === 1 ? "this value" : `these ${exposed.length} values`
+  const lines = exposed.map(
+    ({ secret, to }) => `  ${secret}  (exposed to ${to.map(({ agent }) => agent).join(", ")})`,
+  )
+  if (isSet(door, "dry-run")) return [`You would have to rotate ${these}:`, ...lines]
   return [
-    `Rotate ${exposed.length === 1 ? "this value" : `these ${exposed.length} values`}: what was read cannot be unread.`,
-    ...exposed.map(
-      ({ secret, to }) => `  ${secret}  (exposed to ${to.map(({ agent }) => agent).join(", ")})`,
-    ),
-    `Make new values at their source, then: agent-vault set NAME. What is left: agent-vault list --exposed`,
+    `Rotate ${these}: what was read cannot be unread.`,
+    ...lines,
+    "Make new values at their source, then: agent-vault set NAME. What is left: agent-vault list --exposed",
   ]
 }
 
@@ -82,6 +96,12 @@ export function outcomeLine(door: Door, outcome: Outcome<unknown>): string {
   return commit === undefined
     ? "Nothing changed."
     : `${files} changed, commit ${commit.slice(0, 10)}. Share it: git push`
+}
+
+/** 5 if a reader would refuse something, 1 if anything needs attention. */
+export function exitCodeOf(findings: readonly Finding[]): number {
+  if (findings.some(({ severity }) => severity === "refused")) return 5
+  return findings.length > 0 ? 1 : 0
 }
 
 /** A finding as a line, and its way out as another. */

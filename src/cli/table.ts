@@ -4,9 +4,11 @@ const DIR = {
   dir: { value: "FOLDER", describe: "the folder whose vault is meant (default: here)" },
 } as const
 const JSON_OUT = { json: { describe: "print one JSON document" } } as const
-const WHO = {
+
+/** The options that say who acts. */
+export const WHO = {
   identity: { value: "FILE", describe: "act with this key file" },
-  agent: { value: "NAME", describe: "act as this agent, with its key on this machine" },
+  agent: { value: "AGENT", describe: "act as this agent, with its key on this machine" },
   owner: { describe: "act with the owner's key" },
   "passphrase-fd": { value: "FD", describe: "read the key's passphrase from this file descriptor" },
 } as const
@@ -19,13 +21,13 @@ const CHANGE = {
 const REPORT = { ...DIR, ...WHO, ...JSON_OUT } as const
 
 /**
- * The one table of commands and options. yargs is built from it, and so is the quick parser of the
- * commands that must start fast; a property test holds the two together.
+ * The one table of commands and options. Both parsers, all help, completion and docs/cli.md are
+ * made from it.
  */
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "init",
-    words: "[dir]",
+    words: "[folder]",
     summary: "make a vault in a Git repository, and the owner's key outside it",
     options: {
       name: { value: "NAME", describe: "your name as an owner (default: from git or the login)" },
@@ -74,21 +76,21 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "agent show",
-    words: "<name>",
+    words: "<agent>",
     summary: "show one agent and what it may open, until when",
     options: REPORT,
     examples: [["agent-vault agent show ci", "needs no key"]],
   },
   {
     name: "agent remove",
-    words: "<name>",
+    words: "<agent>",
     summary: "take every group from an agent and end it",
     options: CHANGE,
     examples: [["agent-vault agent remove ci", "its groups get new keys; prints what to rotate"]],
   },
   {
     name: "agent recover",
-    words: "<name>",
+    words: "<agent>",
     summary: "bring an agent's original key back from its escrow",
     options: {
       out: {
@@ -103,7 +105,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "agent rekey",
-    words: "<name>",
+    words: "<agent>",
     summary: "give an agent a new key; the old one counts as revoked",
     options: {
       recipient: {
@@ -120,14 +122,14 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "set",
-    words: "<name>",
+    words: "<group/name>",
     summary: "store a value: from a hidden prompt, stdin or a file",
     options: {
       "from-file": { value: "FILE", describe: "take the value from this file, byte for byte" },
       generate: {
         value: "LENGTH",
         implied: "32",
-        describe: "make a random value of letters and digits (--generate=LENGTH, default 32)",
+        describe: "make a random value of letters and digits (default length: 32)",
       },
       description: { value: "TEXT", describe: "what it is for; public" },
       env: { value: "NAME", describe: "the environment variable that `run` gives it to" },
@@ -152,7 +154,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "get",
-    words: "<name>",
+    words: "<group/name>",
     summary: "print a value, exactly its bytes",
     options: {
       raw: { describe: "send control bytes to a terminal as they are" },
@@ -257,7 +259,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     examples: [
       ["agent-vault trust", "shows the fingerprint to compare; at a terminal, offers to pin it"],
-      ["agent-vault trust ed25519:…", "pins this one"],
+      ["agent-vault trust ed25519:SIGNER", "pins this one"],
       ["agent-vault trust --rewind", "after a deliberate reset of the branch"],
     ],
   },
@@ -267,6 +269,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "complete or discard a change that was interrupted; needs no key",
     options: { ...DIR, ...JSON_OUT },
     examples: [["agent-vault repair", "any changing command does it too"]],
+  },
+  {
+    name: "completion",
+    words: "<shell> [word..]",
+    summary: "print the completion script for bash, zsh or fish",
+    options: {},
+    examples: [
+      ["source <(agent-vault completion bash)", "in ~/.bashrc"],
+      ["source <(agent-vault completion zsh)", "in ~/.zshrc, after compinit"],
+      ["agent-vault completion fish | source", "in ~/.config/fish/config.fish"],
+    ],
+    notes: "It completes commands, options, secrets, groups and agents, and never uses a key.",
   },
 ]
 

@@ -10,7 +10,8 @@ import {
   identityAt,
 } from "../core/index.js"
 import type { Door } from "./commands.js"
-import { askHidden, progress, readDescriptor } from "./terminal.js"
+import { readDescriptor } from "./input.js"
+import { progress } from "./terminal.js"
 
 /** The value of an option; undefined when it was not given. */
 export function option(door: Door, name: string): string | undefined {
@@ -81,8 +82,10 @@ function choiceOf(door: Door): IdentityChoice {
 
 function passphraseOf(door: Door): AskPassphrase {
   const descriptor = option(door, "passphrase-fd")
-  return (file) =>
-    descriptor === undefined
-      ? askHidden(door.terminal, `Passphrase of ${file}`, "give it through --passphrase-fd FD")
-      : Promise.resolve(readDescriptor(descriptor))
+  return async (file) => {
+    if (descriptor !== undefined) return readDescriptor(descriptor)
+    // Loaded when somebody is asked: reading a value must start fast.
+    const { askHidden } = await import("./ask.js")
+    return askHidden(door.terminal, `Passphrase of ${file}`, "give it through --passphrase-fd FD")
+  }
 }

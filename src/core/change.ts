@@ -1,12 +1,11 @@
 import { VaultError } from "./errors.js"
-import { type Git, openGit } from "./git.js"
+import { openGit } from "./git.js"
 import { blobId, commitOf, committedFiles } from "./git-objects.js"
-import type { Environment } from "./homes.js"
 import { completeJournal } from "./journal.js"
 import { journalExists } from "./journal-file.js"
 import { SEALED_LIMIT, classify } from "./layout.js"
-import { takeLock } from "./lock.js"
-import { type Place, findVault } from "./place.js"
+import { type Lock, withLock } from "./lock.js"
+import { type Checkout, type Place, findVault } from "./place.js"
 import { decodeRecord } from "./record.js"
 import { type Session, type SessionRequest, openSession } from "./session.js"
 import { changeableBranch, commitChange } from "./transaction.js"
@@ -34,7 +33,7 @@ export interface Work<T> {
   readonly message: string
 }
 
-const RETRIES = 5
+const RETRIES = 10
 
 /**
  * Runs one change of the vault as a transaction: lock, complete what an earlier command left,
@@ -55,74 +54,61 @@ export async function change<T>(
   }
 }
 
-/** Completes or discards what an interrupted command left; needs no key. */
-export async function repair(
-  place: Place,
-  env: Environment,
-): Promise<"nothing" | "discarded" | "completed"> {
-  const { checkout } = requireCheckout(place)
-  const git = await openGit(checkout, env)
-  const lock = await takeLock(checkout.gitFolder)
-  try {
-    return await completeJournal(git)
-  } finally {
-    lock.release()
-  }
+function changeOnce<T>(
+  request: ChangeRequest,
+  work: (session: Session) => Promise<Work<T>>,
+  wish: string | undefined,
+): Promise<Outcome<T>> {
+  if (request.dryRun === true) return dryRun(request, work, wish)
+  const { checkout } = requireCheckout(request.place)
+  changeableBranch(checkout)
+  return withLock(checkout.gitFolder, (lock) => changeUnder(lock, request, work, wish))
 }
 
-async function changeOnce<T>(
+async function changeUnder<T>(
+  lock: Lock,
+  request: ChangeRequest,
+  work: (session: Session) => Promise<Work<T>>,
+  wish: string | undefined,
+): Promise<Outcome<T>> {
+  const { place, checkout } = requireCheckout(request.place)
+  const git = await openGit(checkout, request.env)
+  await completeJournal(git)
+  const { session, observed } = openSession(git, place, request)
+  const { result, message } = await work(session)
+  const files = await changedFiles(session, wish)
+  if (files.size === 0) return { result, files: [] }
+  const above = (path: string): string => `${session.folder}/${path}`
+  const commit = await commitChange(git, lock, {
+    files: mapKeys(files, above),
+    observed: mapKeys(observed, above),
+    message: `agent-vault: ${message}`,
+    folder: session.folder,
+    ...(wish === undefined ? {} : { wish: above(wish) }),
+  })
+  rememberChanges(session.vault, files)
+  return { result, files: [...files.keys()].sort(), commit }
+}
+
+async function dryRun<T>(
   request: ChangeRequest,
   work: (session: Session) => Promise<Work<T>>,
   wish: string | undefined,
 ): Promise<Outcome<T>> {
   const { place, checkout } = requireCheckout(request.place)
   changeableBranch(checkout)
-  const git = await openGit(checkout, request.env)
-  if (request.dryRun === true) return dryRun(git, place, request, work, wish)
-  const lock = await takeLock(checkout.gitFolder)
-  try {
-    await completeJournal(git)
-    const { session, observed } = openSession(git, place, request)
-    const { result, message } = await work(session)
-    const files = await changedFiles(session, wish)
-    if (files.size === 0) return { result, files: [] }
-    const above = (path: string): string => `${session.folder}/${path}`
-    const commit = await commitChange(git, lock, {
-      files: mapKeys(files, above),
-      observed: mapKeys(observed, above),
-      message: `agent-vault: ${message}`,
-      folder: session.folder,
-      ...(wish === undefined ? {} : { wish: above(wish) }),
-    })
-    rememberChanges(session.vault, files)
-    return { result, files: [...files.keys()].sort(), commit }
-  } finally {
-    lock.release()
-  }
-}
-
-async function dryRun<T>(
-  git: Git,
-  place: Place,
-  request: ChangeRequest,
-  work: (session: Session) => Promise<Work<T>>,
-  wish: string | undefined,
-): Promise<Outcome<T>> {
   if (journalExists(place)) {
     throw new VaultError("BUSY", "an earlier change is not complete", {
       hint: "agent-vault repair",
     })
   }
-  const { session } = openSession(git, place, request)
+  const { session } = openSession(await openGit(checkout, request.env), place, request)
   const { result } = await work(session)
   return { result, files: [...(await changedFiles(session, wish)).keys()].sort() }
 }
 
 /** The checkout around a vault, looked at again: its branch may have changed while we waited. */
-function requireCheckout(before: Place): {
-  place: Place
-  checkout: NonNullable<Place["checkout"]>
-} {
+function requireCheckout(before: Place): { place: Place; checkout: Checkout } {
   const place = findVault(before.root)
   if (place.checkout !== undefined) return { place, checkout: place.checkout }
   throw new VaultError("NO_REPOSITORY", `${place.root} lies in no Git work tree`, {

@@ -79,9 +79,9 @@ export class VaultError extends Error {
   readonly hint: string | undefined
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    super(withoutKeys(message), details.cause === undefined ? undefined : { cause: details.cause })
     this.code = code
-    this.hint = details.hint
+    this.hint = details.hint === undefined ? undefined : withoutKeys(details.hint)
   }
 
   /** The exit code that the CLI ends with: 2 to 6, 70 or 130. */
@@ -93,4 +93,9 @@ export class VaultError extends Error {
   static is(error: unknown, code?: ErrorCode): error is VaultError {
     return error instanceof VaultError && (code === undefined || error.code === code)
   }
+}
+
+/** An identity that somebody gave where a name or a path belongs is not repeated. */
+function withoutKeys(text: string): string {
+  return text.replace(/AGE-SECRET-KEY-[0-9A-Z-]+/gi, "AGE-SECRET-KEY-…")
 }

@@ -3,6 +3,7 @@ import { VaultError } from "./errors.js"
 import { inFile, readSigned } from "./group-key.js"
 import type { Key } from "./key-files.js"
 import { KEY_LIMIT, escrowPath } from "./layout.js"
+import { parseAgentName } from "./names.js"
 import type { AgentRecord } from "./record.js"
 import { commonAnchor } from "./trust.js"
 import { type Vault, getAgent } from "./vault.js"
@@ -52,7 +53,8 @@ export async function recoverAgent(vault: Vault, agent: string, owner: Key): Pro
       hint: "run this where the owner's key is, without AGENT_VAULT_AGENT and the like",
     })
   }
-  const identity = await openEscrow(vault, agent, getAgent(vault, agent), owner.identity)
+  const record = getAgent(vault, parseAgentName(agent))
+  const identity = await openEscrow(vault, agent, record, owner.identity)
   const recipient = await recipientOf(identity)
   return {
     identity,

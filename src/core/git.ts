@@ -96,6 +96,11 @@ export function runner(folder: string, env: Environment): RunGit {
       baseDir: folder,
       config: HARDENED,
       input: () => (options.input === undefined ? undefined : Buffer.from(options.input)),
+      // Until the streams are closed, output may be on its way, however long git is gone.
+      completion: { onClose: true, onExit: false },
+      // By itself simple-git takes it for success when a git is killed, or fails without a word.
+      errors: (error, { exitCode }) =>
+        error ?? (exitCode === 0 ? undefined : new Error(`it ended with ${exitCode}`)),
       allowEnvironment: [...KEPT, ...Object.keys(OURS), "GIT_INDEX_FILE"],
       unsafe: {
         // Our own settings, which switch these off, and the user's own choice of configuration.
@@ -107,7 +112,11 @@ export function runner(folder: string, env: Environment): RunGit {
       },
     })
     git.env({ ...scrubbed(env), ...OURS, ...index })
-    git.outputHandler((_command, stdout) => stdout.on("data", (data: Buffer) => output.push(data)))
+    git.outputHandler((_command, stdout) => {
+      stdout.on("data", (data: Buffer) => output.push(data))
+      // Of a git that printed nothing simple-git waits for late output, 50 ms: there is none.
+      stdout.once("end", () => stdout.emit("data", Buffer.alloc(0)))
+    })
     try {
       await git.raw([...args])
     } catch (cause) {

@@ -15,7 +15,14 @@ export {
   localAgents,
   ownerKeyFile,
 } from "./key-files.js"
-export { type SecretName, parseSecretName } from "./names.js"
+export {
+  type SecretName,
+  nearest,
+  parseAgentName,
+  parseGroupName,
+  parseSecretName,
+  parseVariableName,
+} from "./names.js"
 export { claimedId, identityAt, withVault } from "./open.js"
 export { type Checkout, type Place, findCheckout, findVault } from "./place.js"
 export {
@@ -42,9 +49,11 @@ export { later, parseDuration, parseTime, utc } from "./time.js"
 export {
   type AgentListing,
   type SecretListing,
+  type VaultNames,
   describeAgent,
   describeAgents,
   describeSecrets,
+  namesIn,
 } from "./listing.js"
 export { type SetBack, findSetBack, rewind } from "./rewind.js"
 export { type TrustReport, describeTrust, pinOwner } from "./pin.js"

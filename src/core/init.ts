@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { existsSync, lstatSync, realpathSync } from "node:fs"
-import { join, relative } from "node:path"
+import { join } from "node:path"
 import { type KeyKind, generateIdentity, recipientOf, sealWithPassphrase } from "./age.js"
 import { VaultError } from "./errors.js"
 import { removeFile } from "./files.js"
@@ -8,15 +8,18 @@ import { branchMarks, markOf } from "./freshness.js"
 import { openGit } from "./git.js"
 import type { Environment } from "./homes.js"
 import { completeJournal } from "./journal.js"
+import { journalExists } from "./journal-file.js"
 import { formatKeyFile, ownerKeyFile, writeKeyFile } from "./key-files.js"
 import { ATTRIBUTES, MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "./layout.js"
-import { takeLock } from "./lock.js"
+import { withLock } from "./lock.js"
 import { newManifest } from "./manifest.js"
 import { parseOwnerName } from "./names.js"
 import { signOwner } from "./owners.js"
-import { type Checkout, findCheckout, foreign } from "./place.js"
+import { type Checkout, findCheckout, foreign, gitPath } from "./place.js"
 import { type VaultRecord, encodeRecord, signRecord } from "./record.js"
+import { repair } from "./repair.js"
 import { signingKey } from "./signature.js"
+import { rememberSite, siteOf } from "./site.js"
 import { utc } from "./time.js"
 import { changeableBranch, commitChange } from "./transaction.js"
 import { writePin } from "./trust.js"
@@ -62,6 +65,7 @@ export async function init(request: InitRequest): Promise<NewVault> {
   const name = parseOwnerName(request.name)
   const checkout = requireWorkTree(request.folder)
   const root = join(realpathSync(request.folder), VAULT_FOLDER)
+  if (request.dryRun !== true && journalExists({ root, checkout })) await repair(checkout.top, env)
   refuseExisting(root)
   changeableBranch(checkout)
 
@@ -99,13 +103,14 @@ export async function init(request: InitRequest): Promise<NewVault> {
   try {
     await commitVault(checkout, root, files, env)
   } catch (error) {
-    // The key of a vault that does not exist opens nothing.
-    removeFile(keyFile)
+    // The key of a vault that does not exist opens nothing; after `BUSY` it does exist.
+    if (!VaultError.is(error, "BUSY")) removeFile(keyFile)
     throw error
   }
   writePin(vault, key.signer, env)
   const branch = findCheckout(checkout.top)
   branchMarks(vault, branch, env).remember(VAULT_RECORD, markOf(record), key.signer)
+  rememberSite(siteOf({ root, checkout: branch }, env), vault)
   return made
 }
 
@@ -155,19 +160,16 @@ async function commitVault(
   files: ReadonlyMap<string, Uint8Array>,
   env: Environment,
 ): Promise<void> {
-  const git = await openGit(checkout, env)
-  const lock = await takeLock(checkout.gitFolder)
-  try {
+  await withLock(checkout.gitFolder, async (lock) => {
+    const git = await openGit(checkout, env)
     await completeJournal(git)
     refuseExisting(root)
-    const folder = relative(checkout.top, root).replaceAll("\\", "/")
+    const folder = gitPath(checkout, root)
     await commitChange(git, lock, {
       files: new Map([...files].map(([path, bytes]) => [`${folder}/${path}`, bytes])),
       observed: new Map(),
       message: "agent-vault: init",
       folder,
     })
-  } finally {
-    lock.release()
-  }
+  })
 }

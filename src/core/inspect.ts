@@ -67,7 +67,7 @@ function openToInspect(
   const id = readVaultRecord(files).vault
   const anchor = findAnchor(id, key?.trust, env)
   if (anchor === undefined) return { vault: verifyVault(files, noMemory()), anchor }
-  return { vault: openVaultFiles(files, anchor, memoryOf(id, place.checkout, env)), anchor }
+  return { vault: openVaultFiles(files, anchor, memoryOf(id, place, env)), anchor }
 }
 
 async function inspectPast(

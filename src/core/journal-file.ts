@@ -17,3 +17,10 @@ export function journalExists(place: Place): boolean {
   if (place.checkout === undefined) return false
   return statSync(journalFile(place.checkout.gitFolder), { throwIfNoEntry: false }) !== undefined
 }
+
+/** Is another one after any change that began or ended: each makes and removes files here. */
+export function changeStamp(place: Place): bigint | undefined {
+  if (place.checkout === undefined) return undefined
+  const folder = changeFolder(place.checkout.gitFolder)
+  return statSync(folder, { bigint: true, throwIfNoEntry: false })?.mtimeNs
+}

@@ -93,10 +93,25 @@ export async function readKeyFile(file: string, ask: AskPassphrase): Promise<Key
       hint: "give the right path, or recover the key on an owner's machine: agent-vault agent recover NAME",
     })
   }
-  const plain = isPassphraseSealed(bytes)
-    ? await unsealWithPassphrase(bytes, await ask(file))
-    : bytes
+  const plain = isPassphraseSealed(bytes) ? await unsealKeyFile(bytes, file, ask) : bytes
   return parseKey(Buffer.from(plain).toString("utf8"), file)
+}
+
+async function unsealKeyFile(
+  bytes: Uint8Array,
+  file: string,
+  ask: AskPassphrase,
+): Promise<Uint8Array> {
+  const passphrase = await ask(file)
+  try {
+    return await unsealWithPassphrase(bytes, passphrase)
+  } catch (cause) {
+    if (!VaultError.is(cause, "PASSPHRASE_WRONG")) throw cause
+    throw new VaultError("PASSPHRASE_WRONG", `the passphrase does not open ${file}`, {
+      hint: "nothing was changed: repeat the command",
+      cause,
+    })
+  }
 }
 
 /** Reads a key file of the key home, which must be readable by its user alone. Throws `KEY_UNSAFE`. */

@@ -1,3 +1,7 @@
+import { FolderFiles } from "./files.js"
+import { classify } from "./layout.js"
+import { parseAgentName, parseGroupName } from "./names.js"
+import type { Place } from "./place.js"
 import type { AgentRecord, Exposure, GroupRecord, Reveal } from "./record.js"
 import {
   type Vault,
@@ -37,9 +41,27 @@ export interface AgentListing {
   }[]
 }
 
+/** The names in a vault, as the names of its files tell them. */
+export interface VaultNames {
+  readonly secrets: readonly string[]
+  readonly groups: readonly string[]
+  /** Removed ones too. */
+  readonly agents: readonly string[]
+}
+
+/** What a shell completes: no file is opened and nothing verified, so do not rely on it. */
+export function namesIn(place: Place): VaultNames {
+  const files = new FolderFiles(place.root).list().map(classify)
+  return {
+    secrets: files.flatMap((file) => (file.is === "secret" ? [file.secret.full] : [])),
+    groups: files.flatMap((file) => (file.is === "group" ? [file.group] : [])),
+    agents: files.flatMap((file) => (file.is === "agent" ? [file.agent] : [])),
+  }
+}
+
 /** The secrets of a vault, or of one group, from their verified records. Throws `GROUP_NOT_FOUND`. */
 export function describeSecrets(vault: Vault, group?: string): SecretListing[] {
-  if (group !== undefined) getGroup(vault, group)
+  if (group !== undefined) getGroup(vault, parseGroupName(group))
   return listSecrets(vault, group).map((name) => {
     const { version, changed, expires, description, env, reveal, exposed } = getSecret(vault, name)
     return {
@@ -66,7 +88,7 @@ export function describeAgents(vault: Vault): AgentListing[] {
 
 /** One agent. Throws `AGENT_NOT_FOUND`. */
 export function describeAgent(vault: Vault, agent: string): AgentListing {
-  return describe(agent, getAgent(vault, agent), groupRecords(vault))
+  return describe(agent, getAgent(vault, parseAgentName(agent)), groupRecords(vault))
 }
 
 type GroupRecords = ReadonlyMap<string, GroupRecord>

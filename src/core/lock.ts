@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { linkSync, readFileSync, renameSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { join } from "node:path"
 import { kill, pid } from "node:process"
@@ -25,6 +25,17 @@ interface Holder {
 
 const PATIENCE_MS = 30_000
 const PAUSE_MS = 25
+const NONCE = /^[0-9a-f]{16}$/
+
+/** Does work under the lock of a work tree. Throws the codes of {@link takeLock}. */
+export async function withLock<T>(gitFolder: string, work: (lock: Lock) => Promise<T>): Promise<T> {
+  const lock = await takeLock(gitFolder)
+  try {
+    return await work(lock)
+  } finally {
+    lock.release()
+  }
+}
 
 /**
  * Takes the lock of a work tree, waiting for a living holder for up to 30 seconds. The lock of a
@@ -32,14 +43,9 @@ const PAUSE_MS = 25
  */
 export async function takeLock(gitFolder: string): Promise<Lock> {
   const file = join(changeFolder(gitFolder), "lock")
-  const holder = {
-    pid,
-    host: hostname(),
-    started: startOf(pid),
-    nonce: randomBytes(8).toString("hex"),
-  }
+  const holder = newHolder()
   const deadline = Date.now() + PATIENCE_MS
-  while (!createFile(file, JSON.stringify(holder), 0o600)) {
+  while (existsSync(file) || !createFile(file, JSON.stringify(holder), 0o600)) {
     const other = readHolder(file)
     if (other !== undefined && isDead(other)) breakLock(file, other)
     else if (Date.now() > deadline) throw locked(file, other)
@@ -56,31 +62,31 @@ export async function takeLock(gitFolder: string): Promise<Lock> {
   }
 }
 
-/** Renaming takes the file from everyone else who may be breaking it; a wrong one is put back. */
+/**
+ * Removes the lock of a dead holder. Of all who saw it dead, only the one who holds the claim on it
+ * may: he looks again, for meanwhile it may be somebody else's. A dead claimant is replaced alike.
+ */
 function breakLock(file: string, dead: Holder): void {
-  const aside = `${file}.${randomBytes(8).toString("hex")}`
-  try {
-    renameSync(file, aside)
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return
-    throw error
+  const claim = `${file}.${dead.nonce}`
+  if (!createFile(claim, JSON.stringify(newHolder()), 0o600)) {
+    const other = readHolder(claim)
+    if (other !== undefined && isDead(other)) breakLock(claim, other)
+    return
   }
-  if (readHolder(aside)?.nonce !== dead.nonce) {
-    try {
-      linkSync(aside, file)
-    } catch (error) {
-      // Somebody has the lock already; the one put aside sees that when it confirms.
-      if (!isErrno(error, "EEXIST")) throw error
-    }
-  }
-  removeFile(aside)
+  if (readHolder(file)?.nonce === dead.nonce) removeFile(file)
+  removeFile(claim)
+}
+
+function newHolder(): Holder {
+  return { pid, host: hostname(), started: startOf(pid), nonce: randomBytes(8).toString("hex") }
 }
 
 function readHolder(file: string): Holder | undefined {
   const bytes = readRegularFile(file, 4096)
   if (bytes === undefined) return undefined
   try {
-    return JSON.parse(Buffer.from(bytes).toString("utf8")) as Holder
+    const holder = JSON.parse(Buffer.from(bytes).toString("utf8")) as Holder
+    return holder.pid > 0 && NONCE.test(holder.nonce) ? holder : undefined
   } catch {
     return undefined
   }
@@ -96,11 +102,15 @@ function isDead(holder: Holder): boolean {
   return holder.started !== startOf(holder.pid)
 }
 
-/** The process's start in clock ticks since boot (Linux, proc(5) field 22); undefined elsewhere. */
+/**
+ * When a process started, in clock ticks since boot (Linux, proc(5) fields 3 and 22); undefined
+ * for a zombie, which runs no more, and on other systems.
+ */
 function startOf(process: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${process}/stat`, "utf8")
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    return state === "Z" ? undefined : fields[18]
   } catch {
     return undefined
   }

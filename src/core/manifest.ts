@@ -1,5 +1,6 @@
 import {
   type Document,
+  type YAMLMap,
   type YAMLSeq,
   isAlias,
   isMap,
@@ -11,7 +12,7 @@ import {
 } from "yaml"
 import { VaultError } from "./errors.js"
 import { MANIFEST, MANIFEST_LIMIT } from "./layout.js"
-import { foldedCollision, parseAgentName, parseGroupName } from "./names.js"
+import { parseAgentName, parseGroupName } from "./names.js"
 import { manifestProblem } from "./schema.js"
 import { parseTime } from "./time.js"
 
@@ -77,10 +78,12 @@ function parseYaml(bytes: Uint8Array): Document {
   if (bytes.length > MANIFEST_LIMIT) throw invalid(`it is larger than ${MANIFEST_LIMIT} bytes`)
   const text = decodeUtf8(bytes)
   refuseDeepNesting(text)
+  // A directive could switch to YAML 1.1, in which other words are booleans and keys merge.
+  if (/^%/m.test(text)) throw invalid("it uses a directive")
   // The library's own search for duplicate keys is quadratic; refuseDuplicates is linear.
   const document = parseDocument(text, { uniqueKeys: false, version: "1.2", schema: "core" })
   const [error] = document.errors
-  if (error !== undefined) throw invalid(error.message.split("\n")[0] ?? "it is no YAML", error)
+  if (error !== undefined) throw invalid(firstLine(error.message), error)
   if (document.warnings.length > 0) throw invalid("it uses YAML that a manifest does not need")
   refuseCleverness(document)
   return document
@@ -94,28 +97,31 @@ function refuseDeepNesting(text: string): void {
     if (character === "]" || character === "}") depth = Math.max(0, depth - 1)
     if (depth > DEEPEST) throw invalid("it is nested too deeply")
   }
-  if (/^ {200}/m.test(text) || /^\s*(?:[-?]\s+){20}/m.test(text)) {
+  if (/^ {200}/m.test(text) || /^[ \t]*(?:[-?][ \t]+){20}/m.test(text)) {
     throw invalid("it is nested too deeply")
   }
 }
 
 /** Anchors, aliases, tags and duplicate keys: each lets a text mean what it does not seem to. */
 function refuseCleverness(document: Document): void {
+  // One visitor for all nodes: a visitor of maps would keep maps from the visitor of nodes.
   visit(document, {
     Node(_key, node) {
       if (isAlias(node) || node.anchor !== undefined) throw invalid("it uses an anchor or alias")
       if (node.tag !== undefined) throw invalid("it uses a tag")
-    },
-    Map(_key, node) {
-      const keys = new Set<unknown>()
-      for (const { key } of node.items) {
-        const name = isScalar(key) ? key.value : undefined
-        if (typeof name !== "string") throw invalid("a key is no plain text")
-        if (keys.has(name)) throw invalid(`the key ${JSON.stringify(name)} stands there twice`)
-        keys.add(name)
-      }
+      if (isMap(node)) refuseDuplicates(node)
     },
   })
+}
+
+function refuseDuplicates(map: YAMLMap): void {
+  const keys = new Set<unknown>()
+  for (const { key } of map.items) {
+    const name = isScalar(key) ? key.value : undefined
+    if (typeof name !== "string") throw invalid("a key is no plain text")
+    if (keys.has(name)) throw invalid(`the key ${JSON.stringify(name)} stands there twice`)
+    keys.add(name)
+  }
 }
 
 function check(value: unknown, vault: string): Manifest {
@@ -128,21 +134,31 @@ function check(value: unknown, vault: string): Manifest {
 }
 
 function checkNames({ groups, grants }: Manifest): void {
-  const names = Object.keys(groups)
-  for (const [index, name] of names.entries()) {
-    parseGroupName(name)
-    const other = foldedCollision(name, names.slice(0, index))
+  const folded = new Map<string, string>()
+  for (const name of Object.keys(groups)) {
+    explained(() => parseGroupName(name))
+    const other = folded.get(name.toLowerCase())
     if (other !== undefined) throw invalid(`the groups ${name} and ${other} differ only in case`)
+    folded.set(name.toLowerCase(), name)
   }
   const seen = new Set<string>()
   for (const { agent, group, until } of grants) {
-    parseAgentName(agent)
+    explained(() => parseAgentName(agent))
     if (!Object.hasOwn(groups, group)) {
       throw invalid(`a grant names the group ${group}, which is not listed`)
     }
     if (seen.has(`${agent}/${group}`)) throw invalid(`${agent} -> ${group} is granted twice`)
     seen.add(`${agent}/${group}`)
-    if (until !== undefined) parseTime(until)
+    if (until !== undefined) explained(() => parseTime(until))
+  }
+}
+
+/** What is wrong with a name or a time is wrong with the manifest, not with the call. */
+function explained(parse: () => string): void {
+  try {
+    parse()
+  } catch (error) {
+    throw error instanceof VaultError ? invalid(error.message, error) : error
   }
 }
 
@@ -202,4 +218,9 @@ function invalid(why: string, cause?: unknown): VaultError {
     hint: "mend it in an editor (its schema is in the docs), then: agent-vault apply --dry-run",
     cause,
   })
+}
+
+/** What the YAML parser says, without the lines that it quotes. */
+function firstLine(message: string): string {
+  return (message.split("\n")[0] ?? "it is no YAML").replace(/:$/, "")
 }

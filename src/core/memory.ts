@@ -1,7 +1,8 @@
 import { join } from "node:path"
 import { Marks, branchMarks, userMarks } from "./freshness.js"
 import { type Environment, stateHome } from "./homes.js"
-import type { Checkout } from "./place.js"
+import type { Place } from "./place.js"
+import { type Site, siteOf } from "./site.js"
 
 /** What this machine remembers of a vault, in the state folder. */
 export interface Memory {
@@ -11,18 +12,22 @@ export interface Memory {
   readonly seen: Marks
   /** The folder with what was verified before; see known-records.ts. */
   readonly verified: string | undefined
+  /** Which vault this clone has seen at this place, on this branch. */
+  readonly site: Site
 }
 
 /** The memory of a vault, as far as the branch that is checked out is concerned. */
-export function memoryOf(vault: string, checkout: Checkout | undefined, env: Environment): Memory {
+export function memoryOf(vault: string, place: Place, env: Environment): Memory {
   return {
-    marks: branchMarks(vault, checkout, env),
+    marks: branchMarks(vault, place.checkout, env),
     seen: userMarks(vault, env),
     verified: join(stateHome(env), vault, "verified"),
+    site: siteOf(place, env),
   }
 }
 
 /** Where nothing is to be remembered, or held against what was. */
 export function noMemory(): Memory {
-  return { marks: new Marks(undefined), seen: new Marks(undefined), verified: undefined }
+  const nothing = new Marks(undefined)
+  return { marks: nothing, seen: nothing, verified: undefined, site: undefined }
 }

@@ -8,7 +8,7 @@ import {
   type Identity,
   chooseIdentity,
 } from "./identity.js"
-import { journalExists } from "./journal-file.js"
+import { changeStamp, journalExists } from "./journal-file.js"
 import type { AskPassphrase } from "./key-files.js"
 import type { Place } from "./place.js"
 import { findAnchor } from "./trust.js"
@@ -62,18 +62,20 @@ export async function withVault<T>(
   work: (vault: Vault) => T | Promise<T>,
 ): Promise<T> {
   const deadline = Date.now() + PATIENCE_MS
-  let before: string | undefined
+  let earlier: VaultError | undefined
   for (;;) {
-    const changing = journalExists(place)
+    const stamp = changeStamp(place)
     try {
-      if (!changing) return await workWith(openForReading(place, keyFileTrust, env), work)
+      if (!journalExists(place)) {
+        return await workWith(openForReading(place, keyFileTrust, env), work)
+      }
     } catch (error) {
       if (!(error instanceof VaultError) || !MOMENTARY.has(error.code)) throw error
-      // The same failure twice, with nobody changing anything: it is what it says.
-      if (error.message === before && !journalExists(place)) throw error
-      before = error.message
+      // The same failure twice, and nobody changed anything meanwhile: it is what it says.
+      if (error.message === earlier?.message && stamp === changeStamp(place)) throw error
+      earlier = error
     }
-    if (Date.now() > deadline) throw busy()
+    if (Date.now() > deadline) throw journalExists(place) ? busy() : (earlier ?? busy())
     await sleep(PAUSE_MS)
   }
 }
@@ -88,7 +90,7 @@ function openForReading(place: Place, keyFileTrust: string | undefined, env: Env
   const files = new FolderFiles(place.root)
   const id = readVaultRecord(files).vault
   const anchor = findAnchor(id, keyFileTrust, env)
-  return openVaultFiles(files, anchor, memoryOf(id, place.checkout, env))
+  return openVaultFiles(files, anchor, memoryOf(id, place, env))
 }
 
 function busy(): VaultError {

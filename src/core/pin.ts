@@ -2,7 +2,8 @@ import { VaultError } from "./errors.js"
 import { FolderFiles } from "./files.js"
 import type { Environment } from "./homes.js"
 import type { Place } from "./place.js"
-import { type Anchor, findAnchor, readPin, writePin } from "./trust.js"
+import type { OwnerEntry } from "./record.js"
+import { type Anchor, checkAnchor, findAnchor, readPin, writePin } from "./trust.js"
 import { verifyVault } from "./vault.js"
 import { noMemory } from "./memory.js"
 
@@ -13,7 +14,7 @@ export interface TrustReport {
   readonly pin?: string
   /** What key file, environment and pin agree on. */
   readonly anchor?: Anchor
-  /** Whether the anchor is one of the owners. */
+  /** Whether the anchor is one of the owners, and brought all others. */
   readonly trusted: boolean
 }
 
@@ -23,7 +24,7 @@ export function describeTrust(
   keyFileTrust: string | undefined,
   env: Environment,
 ): TrustReport {
-  const { id, owners } = selfConsistent(place)
+  const { id, owners, record } = selfConsistent(place)
   const anchor = findAnchor(id, keyFileTrust, env)
   const pin = readPin(id, env)
   return {
@@ -31,7 +32,7 @@ export function describeTrust(
     owners: owners.map(({ name, signer }) => ({ name, signer })),
     ...(pin === undefined ? {} : { pin }),
     ...(anchor === undefined ? {} : { anchor }),
-    trusted: owners.some(({ signer }) => signer === anchor?.signer),
+    trusted: isTrusted(anchor, record.owners),
   }
 }
 
@@ -45,6 +46,17 @@ export function pinOwner(place: Place, signer: string, env: Environment): void {
     })
   }
   writePin(id, signer, env)
+}
+
+/** That the anchor is listed is not enough: anybody can list it in a chain of their own. */
+function isTrusted(anchor: Anchor | undefined, entries: readonly OwnerEntry[]): boolean {
+  try {
+    checkAnchor(anchor, entries)
+    return true
+  } catch (error) {
+    if (VaultError.is(error, "UNTRUSTED")) return false
+    throw error
+  }
 }
 
 function selfConsistent(place: Place): ReturnType<typeof verifyVault> {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { lstatSync, realpathSync, statSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { dirname, join, relative, resolve, sep } from "node:path"
 import { VaultError } from "./errors.js"
 import { readRegularFile } from "./files.js"
 import { MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "./layout.js"
@@ -32,7 +32,9 @@ export function findVault(folder: string): Place {
   const start = existingFolder(folder)
   for (const above of upwards(start)) {
     const root = join(above, VAULT_FOLDER)
-    if (lstatSync(root, { throwIfNoEntry: false }) === undefined) continue
+    const stat = lstatSync(root, { throwIfNoEntry: false })
+    if (stat === undefined) continue
+    if (!stat.isDirectory()) throw notAFolder(root)
     if (readRegularFile(join(root, VAULT_RECORD), POINTER_LIMIT * 16) !== undefined) {
       return { root, checkout: findCheckout(above) }
     }
@@ -42,6 +44,12 @@ export function findVault(folder: string): Place {
   }
   throw new VaultError("NO_VAULT", `no vault in ${start} or above it`, {
     hint: "make one with: agent-vault init",
+  })
+}
+
+function notAFolder(root: string): VaultError {
+  return new VaultError("FILE_UNSAFE", `${root} is refused: it is not a folder`, {
+    hint: "a link is not followed: bring the folder back with git, or move what is there away",
   })
 }
 
@@ -63,6 +71,11 @@ export function findCheckout(folder: string): Checkout | undefined {
     return { top, gitFolder, clone, branch: branchOf(gitFolder) }
   }
   return undefined
+}
+
+/** A path as Git names it: from the top of the work tree, with `/`. */
+export function gitPath({ top }: Checkout, path: string): string {
+  return relative(top, path).split(sep).join("/")
 }
 
 /** The Git folder of the work tree whose top is `top`; a `.git` file leads there (gitfile). */

@@ -91,7 +91,11 @@ export function needsRekey(group: GroupPlan): boolean {
 
 function byGroup(grants: readonly Grant[]): Map<string, Grant[]> {
   const groups = new Map<string, Grant[]>()
-  for (const grant of grants) groups.set(grant.group, [...(groups.get(grant.group) ?? []), grant])
+  for (const grant of grants) {
+    const own = groups.get(grant.group)
+    if (own === undefined) groups.set(grant.group, [grant])
+    else own.push(grant)
+  }
   return groups
 }
 
@@ -106,7 +110,7 @@ function planGroup(
   const { secrets = 0, stale = [] } = present ?? {}
   const current = present?.record.members ?? []
   if (!Object.hasOwn(manifest.groups, group)) {
-    const losses = current.map((member) => lost(member, grants, sealed, now))
+    const losses = current.map((member) => lost(member, sealed, now))
     return {
       group,
       is: "gone",
@@ -133,7 +137,7 @@ function planGroup(
       .map((member) => gain(member, grants, present)),
     losses: current
       .filter((member) => !after.has(keyOf(member)))
-      .map((member) => lost(member, grants, sealed, now)),
+      .map((member) => lost(member, sealed, now)),
     retimed: members.flatMap((member) => retimed(member, before.get(keyOf(member)))),
     stale,
     unknown: running.filter((grant) => !isKnown(grant)).map(({ agent }) => agent),
@@ -167,17 +171,20 @@ function gain(member: Member, grants: readonly Grant[], group: SealedGroup | und
   }
 }
 
-function lost(member: Member, grants: readonly Grant[], sealed: SealedState, now: string): Lost {
-  return { agent: member.agent, since: member.since, why: whyLost(member, grants, sealed, now) }
+function lost(member: Member, sealed: SealedState, now: string): Lost {
+  return { agent: member.agent, since: member.since, why: whyLost(member, sealed, now) }
 }
 
-function whyLost(member: Member, grants: readonly Grant[], sealed: SealedState, now: string): Loss {
+/** A grant ends by its signed end alone: one that somebody wrote into the manifest is a wish. */
+function whyLost(member: Member, sealed: SealedState, now: string): Loss {
   const agent = activeAgent(sealed, member.agent)
   if (agent === undefined) return "removed"
   if (agent.recipient !== member.recipient) return "rekeyed"
-  const until = grants.find((grant) => grant.agent === member.agent)?.until
-  const ranOut = (time: string | undefined): boolean => time !== undefined && time <= now
-  return ranOut(until) || ranOut(member.until) ? "ended" : "revoked"
+  return hasEnded(member.until, now) ? "ended" : "revoked"
+}
+
+function hasEnded(until: string | undefined, now: string): boolean {
+  return until !== undefined && until <= now
 }
 
 function retimed(member: Member, before: Member | undefined): Retimed[] {

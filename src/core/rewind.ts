@@ -15,6 +15,7 @@ import {
   verifyVault,
 } from "./vault.js"
 import { memoryOf, noMemory } from "./memory.js"
+import { rememberSite } from "./site.js"
 
 /** A record that is older than what was seen, or other than it, and why it is refused. */
 export interface SetBack {
@@ -30,7 +31,7 @@ export function findSetBack(
   env: Environment,
 ): SetBack[] {
   const vault = openWithoutMarks(place, keyFileTrust, env)
-  const remembering = { ...vault, memory: memoryOf(vault.id, place.checkout, env) }
+  const remembering = { ...vault, memory: memoryOf(vault.id, place, env) }
   return allRecords(vault).flatMap((record) => {
     const why = reasonRefused(remembering, record)
     return why === undefined ? [] : [{ path: record.path, now: markOf(record), why }]
@@ -40,9 +41,10 @@ export function findSetBack(
 /** Forgets what was seen before, and remembers the vault as it is: for a deliberate reset. */
 export function rewind(place: Place, keyFileTrust: string | undefined, env: Environment): void {
   const vault = openWithoutMarks(place, keyFileTrust, env)
-  const memory = memoryOf(vault.id, place.checkout, env)
+  const memory = memoryOf(vault.id, place, env)
   memory.marks.forget()
   memory.seen.forget()
+  rememberSite(memory.site, vault.id)
   const fresh = { ...vault, memory }
   rememberOwners(fresh)
   for (const record of allRecords(fresh)) {

@@ -18,7 +18,7 @@ import {
 } from "./record.js"
 import { type SigningKey, signingKey } from "./signature.js"
 import { findAnchor } from "./trust.js"
-import { type Vault, openVaultFiles, readVaultRecord } from "./vault.js"
+import { type Vault, openVaultFiles, readVaultRecord, rememberAccess } from "./vault.js"
 import { memoryOf } from "./memory.js"
 
 /** Who works on a vault, and when. */
@@ -65,7 +65,8 @@ export function openSession(
   const { env, identity, now } = request
   const id = readVaultRecord(draft).vault
   const anchor = findAnchor(id, identity.trust, env)
-  const vault = openVaultFiles(draft, anchor, memoryOf(id, place.checkout, env))
+  const vault = openVaultFiles(draft, anchor, memoryOf(id, place, env))
+  rememberAccess(vault)
   const owner = requireOwner(vault, identity)
   const key = signingKey(identity.identity)
   const onProgress = request.onProgress ?? (() => {})

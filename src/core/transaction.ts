@@ -1,18 +1,12 @@
 import { lstatSync } from "node:fs"
 import { join } from "node:path"
 import { VaultError } from "./errors.js"
-import { type BlobId, type Git } from "./git.js"
-import {
-  blobId,
-  blobInWorkTree,
-  commitBlobs,
-  commitOf,
-  committedFiles,
-  moveRef,
-  stagedFiles,
-  writeBlobs,
-} from "./git-objects.js"
-import { completeJournal, writeJournal } from "./journal.js"
+import { FolderFiles } from "./files.js"
+import type { BlobId, Git } from "./git.js"
+import { authorship, moveRef, writeCommit } from "./git-commit.js"
+import { stagedFiles } from "./git-index.js"
+import { commitOf, committedFiles } from "./git-objects.js"
+import { blobIn, completeJournal, finishChange, writeJournal } from "./journal.js"
 import type { Lock } from "./lock.js"
 import type { Checkout } from "./place.js"
 
@@ -42,38 +36,36 @@ const IN_PROGRESS: Readonly<Record<string, string>> = {
  * Makes a change as one commit. Everything is written to Git's object store first; moving the
  * branch is the commit point; before it nothing has happened, after it the journal lets anyone
  * complete the work tree and the index, without a key. Returns the commit.
- * Throws `REPOSITORY_STATE`, `VAULT_DIRTY`, `CONFLICT`, `LOCKED`.
+ * Throws `REPOSITORY_STATE`, `VAULT_DIRTY`, `CONFLICT`, `LOCKED`; `BUSY` after the commit point.
  */
 export async function commitChange(git: Git, lock: Lock, change: Change): Promise<string> {
+  const { folder, files, message } = change
   const branch = changeableBranch(git.checkout)
-  const parent = await commitOf(git, branch)
-  await refuseDirty(git, parent, change)
-
-  const blobs = new Map(
-    [...change.files].map(([path, bytes]) => [path, bytes && blobId(bytes, git.hash)]),
-  )
-  await writeBlobs(
-    git,
-    [...change.files.values()].filter((bytes) => bytes !== undefined),
-  )
-  const commit = await commitBlobs(git, parent, blobs, change.message)
+  const [parent, staged, by] = await Promise.all([
+    commitOf(git, branch),
+    stagedFiles(git, folder),
+    authorship(git),
+  ])
+  const committed = await committedFiles(git, parent, folder)
+  refuseDirty(git, change, committed, staged)
+  const commit = await writeCommit(git, by, { parent, files, message })
 
   lock.confirm()
-  writeJournal(git.checkout.gitFolder, {
-    branch,
-    from: parent ?? null,
-    to: commit,
-    folder: change.folder,
-    paths: [...change.files.keys()],
-    wish: change.wish === undefined ? null : (change.observed.get(change.wish) ?? null),
-  })
+  const wish = change.wish === undefined ? null : (change.observed.get(change.wish) ?? null)
+  const paths = [...files.keys()]
+  const journal = { branch, from: parent ?? null, to: commit, folder, paths, wish }
+  writeJournal(git.checkout.gitFolder, journal)
   try {
-    await moveRef(git, branch, commit, parent, change.message)
+    await moveRef(git, branch, commit, parent, message)
   } catch (error) {
-    await completeJournal(git)
-    throw error
+    if ((await completeJournal(git)) === "discarded") throw error
+    return commit
   }
-  await completeJournal(git, change.files)
+  try {
+    await finishChange(git, journal, committed, files)
+  } catch (cause) {
+    throw incomplete(cause)
+  }
   return commit
 }
 
@@ -93,20 +85,35 @@ export function changeableBranch(checkout: Checkout): string {
   return checkout.branch
 }
 
-/** What we decided upon, and what we write, must be what HEAD holds: else we would sweep in edits. */
-async function refuseDirty(git: Git, parent: string | undefined, change: Change): Promise<void> {
-  const committed = await committedFiles(git, parent, change.folder)
-  const staged = await stagedFiles(git, change.folder)
-  const present = new Map(change.observed)
-  for (const path of change.files.keys()) {
-    if (!present.has(path)) present.set(path, blobInWorkTree(git, path))
-  }
-  for (const [path, blob] of present) {
-    if (path === change.wish) continue
+/** What HEAD holds must be what we decided upon and replace: else we would sweep in edits. */
+function refuseDirty(
+  git: Git,
+  { files, observed, wish, folder }: Change,
+  committed: ReadonlyMap<string, BlobId>,
+  staged: ReadonlyMap<string, BlobId>,
+): void {
+  const workTree = new FolderFiles(git.checkout.top)
+  const there = new Set(new FolderFiles(join(git.checkout.top, folder)).list())
+  const isPresent = (path: string): boolean => there.has(path.slice(folder.length + 1))
+  const isAsCommitted = (path: string): boolean => {
     const head = committed.get(path)
-    if (blob === head && staged.get(path) === head) continue
+    if (staged.get(path) !== head) return false
+    if (observed.has(path)) return observed.get(path) === head
+    return files.has(path) ? blobIn(workTree, path, git) === head : isPresent(path)
+  }
+  for (const path of new Set([...observed.keys(), ...files.keys(), ...committed.keys()])) {
+    if (path === wish || isAsCommitted(path)) continue
     throw new VaultError("VAULT_DIRTY", `${path} differs from the last commit`, {
       hint: `commit it, or bring it back: git restore --staged --worktree -- ${path}`,
     })
   }
+}
+
+/** The branch has moved, so the change stands; what is missing follows with the next command. */
+function incomplete(cause: unknown): VaultError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new VaultError("BUSY", `the change is committed, but not all files are written: ${why}`, {
+    hint: "mend that, then complete it (no key needed): agent-vault repair",
+    cause,
+  })
 }

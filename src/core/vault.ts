@@ -28,6 +28,7 @@ import {
   encodeRecord,
 } from "./record.js"
 import { type Verifier, verifier } from "./signature.js"
+import { refuseOtherVault } from "./site.js"
 import { type Anchor, checkAnchor } from "./trust.js"
 
 /** A vault whose owners are verified, trusted and fresh; its other records are as they are read. */
@@ -65,6 +66,7 @@ export function openVaultFiles(
   const { marks } = memory
   const { record } = vault
   checkAnchor(anchor, record.owners)
+  refuseOtherVault(memory.site, record.vault)
   const mark = markOf(record)
   marks.refuseOlder(VAULT_RECORD, mark)
   const known = marks.highest(VAULT_RECORD)
@@ -108,6 +110,18 @@ export function remember(vault: Vault, record: VaultDocument): void {
   vault.memory.marks.remember(record.path, mark)
   if (record.kind === "agent") vault.memory.seen.remember(record.path, mark)
   if (record.kind === "group") vault.memory.seen.remember(record.path, { ...mark, serial: 0 })
+}
+
+/**
+ * Remembers all groups and agents, before a change is decided upon them: however little of it the
+ * change writes anew, nothing is sealed to an older one from now on.
+ */
+export function rememberAccess(vault: Vault): void {
+  const records = [
+    ...listAgents(vault).map((name) => findAgentRecord(vault, name)),
+    ...listGroups(vault).map((name) => findGroup(vault, name)),
+  ]
+  for (const record of records) if (record !== undefined) remember(vault, record)
 }
 
 /**

@@ -1,5 +1,5 @@
-import { VaultError, claimedId } from "../../core/index.js"
-import { type Enrolled, type Outcome, addAgent } from "../../core/owner.js"
+import { VaultError, claimedId, parseAgentName } from "../../core/index.js"
+import { type ChangeRequest, type Enrolled, type Outcome, addAgent } from "../../core/owner.js"
 import type { Door } from "../commands.js"
 import { type KeyOutput, deliverKey, deliveryLines, keyOutput } from "../key-output.js"
 import { asJson, outcomeLine, tell } from "../report.js"
@@ -10,8 +10,7 @@ export async function run(door: Door): Promise<void> {
   const request = await changeRequest(door)
   const recipient = option(door, "recipient")
   refuseOutWithRecipient(door)
-  const output =
-    recipient === undefined ? keyOutput(door, claimedId(request.place), agent) : undefined
+  const output = recipient === undefined ? await newKeyOutput(door, request, agent) : undefined
   const outcome = await addAgent({ ...request, agent, recipient })
   await handOver(door, outcome, output)
   if (output?.to !== "stdout" && (await asJson(door, publicPart(outcome, output)))) return
@@ -23,6 +22,16 @@ export async function run(door: Door): Promise<void> {
     )
   } else if (!request.dryRun) tell(door, ...deliveryLines(agent, output))
   tell(door, outcomeLine(door, outcome), `Next: agent-vault grant ${agent} GROUP`)
+}
+
+/** Where the key goes. That the agent exists is said before that its key file does. */
+async function newKeyOutput(door: Door, request: ChangeRequest, agent: string): Promise<KeyOutput> {
+  try {
+    return keyOutput(door, claimedId(request.place), parseAgentName(agent))
+  } catch (error) {
+    await addAgent({ ...request, agent, dryRun: true })
+    throw error
+  }
 }
 
 /** Two ways to say where the key is cannot both be meant. */

@@ -9,10 +9,10 @@ export async function run(door: Door): Promise<void> {
   const [agent = ""] = door.call.words
   const place = placeOf(door)
   const owner = await identityOf(door, place, "always")
-  const output = keyOutput(door, claimedId(place), agent)
   const key = await withVault(place, owner.trust, door.env, (vault) =>
     recoverAgent(vault, agent, owner),
   )
+  const output = keyOutput(door, claimedId(place), agent)
   await deliverKey(door, key, output)
   const { recipient } = key
   if (output.to !== "stdout" && (await asJson(door, { agent, recipient, keyFile: output.file }))) {

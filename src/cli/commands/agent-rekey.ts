@@ -24,8 +24,8 @@ export async function run(door: Door): Promise<void> {
   )
   if (output !== undefined && !request.dryRun) tell(door, ...deliveryLines(agent, output))
   if (aside !== undefined) tell(door, `  The old key was put aside: ${aside}`)
-  if (output?.to === "stdout") tell(door, ...planLines(plan), ...exposureLines(exposed))
-  else await print(door, [...planLines(plan), ...exposureLines(exposed)])
+  if (output?.to === "stdout") tell(door, ...planLines(plan), ...exposureLines(door, exposed))
+  else await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
   tell(door, outcomeLine(door, outcome))
 }
 

@@ -12,6 +12,6 @@ export async function run(door: Door): Promise<void> {
     return
   }
   tell(door, `${agent} ${request.dryRun ? "would be" : "is"} no agent of this vault any more.`)
-  await print(door, [...planLines(plan), ...exposureLines(exposed)])
+  await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
   tell(door, outcomeLine(door, outcome))
 }

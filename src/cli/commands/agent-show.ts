@@ -1,6 +1,6 @@
 import { describeAgent, utc, withVault } from "../../core/index.js"
 import type { Door } from "../commands.js"
-import { asJson, print } from "../report.js"
+import { asJson, print, table } from "../report.js"
 import { identityIfSet, placeOf } from "../who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -13,13 +13,18 @@ export async function run(door: Door): Promise<void> {
   const groups = agent.groups.map(({ group, since, until }) => {
     const end =
       until === undefined ? "without end" : until <= now ? `ended at ${until}` : `until ${until}`
-    return `  ${group}  since ${since}, ${end}`
+    return [`  ${group}`, `since ${since}`, end]
   })
   await print(door, [
     `${agent.agent}, an agent since ${agent.since}`,
-    `key     ${agent.recipient}`,
+    `key     ${shortened(agent.recipient)}`,
     `escrow  ${agent.escrow ? "yes: an owner can recover the key" : "none: the key was made elsewhere"}`,
     groups.length === 0 ? "opens   nothing yet" : "opens",
-    ...groups,
+    ...table(groups),
   ])
+}
+
+/** A post-quantum key has 2,000 characters; --json has them all. */
+function shortened(recipient: string): string {
+  return recipient.length <= 80 ? recipient : `${recipient.slice(0, 40)}… (--json has all of it)`
 }

@@ -2,7 +2,7 @@ import { VaultError } from "../../core/index.js"
 import { apply } from "../../core/owner.js"
 import type { Door } from "../commands.js"
 import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
-import { confirm } from "../terminal.js"
+import { confirm } from "../ask.js"
 import { changeRequest, isSet, option } from "../who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -25,7 +25,7 @@ export async function run(door: Door): Promise<void> {
   const outcome = await apply(request, plan.id)
   const { exposed } = outcome.result
   if (await asJson(door, { plan, exposed, files: outcome.files, commit: outcome.commit })) return
-  await print(door, exposureLines(exposed))
+  await print(door, exposureLines(door, exposed))
   tell(door, outcomeLine(door, outcome))
 }
 

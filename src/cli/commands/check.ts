@@ -1,6 +1,6 @@
 import { type Inspection, inspect } from "../../core/owner.js"
 import type { Door } from "../commands.js"
-import { asJson, counted, findingLines, print, tell } from "../report.js"
+import { asJson, counted, exitCodeOf, findingLines, print, tell } from "../report.js"
 import { identityIfSet, isSet, option, placeOf } from "../who.js"
 
 export async function run(door: Door): Promise<number> {
@@ -16,7 +16,7 @@ export async function run(door: Door): Promise<number> {
     history,
     against: option(door, "against"),
   })
-  const code = exitCodeOf(inspection)
+  const code = exitCodeOf(inspection.findings) || (inspection.anchored ? 0 : 1)
   if (await asJson(door, { ...inspection, exitCode: code })) return code
   await print(door, [...inspection.findings.flatMap(findingLines), ...accessLines(inspection)])
   const { secrets, groups, agents, findings, anchored } = inspection
@@ -31,11 +31,6 @@ export async function run(door: Door): Promise<number> {
     )
   }
   return code
-}
-
-function exitCodeOf({ findings, anchored }: Inspection): number {
-  if (findings.some(({ severity }) => severity === "refused")) return 5
-  return findings.length > 0 || !anchored ? 1 : 0
 }
 
 function accessLines({ access = [] }: Inspection): string[] {

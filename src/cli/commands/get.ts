@@ -1,24 +1,48 @@
-import { VaultError, parseSecretName, readSecret, withVault } from "../../core/index.js"
+import {
+  type Place,
+  type SecretName,
+  VaultError,
+  namesIn,
+  parseSecretName,
+  readSecret,
+  withVault,
+} from "../../core/index.js"
 import type { Door } from "../commands.js"
+import { asJson } from "../report.js"
 import { harmless, writeOut } from "../terminal.js"
 import { identityOf, isSet, placeOf } from "../who.js"
 
+const SHOWN = 10
+
 export async function run(door: Door): Promise<void> {
   const [word = ""] = door.call.words
-  const name = parseSecretName(word)
   const place = placeOf(door)
+  const name = parseName(place, word)
   const atTerminal = door.terminal.stdout.isTTY
   const key = await identityOf(door, place, atTerminal ? "at-terminal" : "never")
   const { record, value } = await withVault(place, key.trust, door.env, (vault) =>
     readSecret(vault, key, name, { door: "cli", now: door.now }),
   )
-  if (isSet(door, "json")) {
-    const document = { name: name.full, version: record.version, ...encoded(value) }
-    await writeOut(door.terminal, `${JSON.stringify(document, null, 2)}\n`)
-  } else if (atTerminal && !isSet(door, "raw")) {
+  if (await asJson(door, { name: name.full, version: record.version, ...encoded(value) })) return
+  if (atTerminal && !isSet(door, "raw")) {
     await writeOut(door.terminal, `${forTerminal(name.full, value)}\n`)
   } else {
     await writeOut(door.terminal, value)
+  }
+}
+
+/** The name of a secret; for that of a group, the error says which secrets it has. */
+function parseName(place: Place, word: string): SecretName {
+  try {
+    return parseSecretName(word)
+  } catch (error) {
+    const { secrets } = namesIn(place)
+    const own = secrets.filter((name) => name.startsWith(`${word}/`))
+    if (own.length === 0) throw error
+    const more = own.length > SHOWN ? ` and ${own.length - SHOWN} more` : ""
+    throw new VaultError("NAME_INVALID", `${word} is a group, not a secret`, {
+      hint: `its secrets: ${own.slice(0, SHOWN).join(", ")}${more}`,
+    })
   }
 }
 

@@ -12,7 +12,7 @@ export async function run(door: Door): Promise<void> {
   const { plan, exposed } = outcome.result
   if (await asJson(door, { plan, exposed, files: outcome.files, commit: outcome.commit })) return
   if (plan.groups.length === 0) tell(door, `${agent} opens ${groups.join(", ")} already.`)
-  await print(door, [...planLines(plan), ...exposureLines(exposed)])
+  await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
   tell(door, outcomeLine(door, outcome))
   if (!request.dryRun) {
     tell(door, `Next: agent-vault get ${groups[0] ?? "GROUP"}/NAME --agent ${agent}`)

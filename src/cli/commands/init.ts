@@ -4,23 +4,27 @@ import { VaultError } from "../../core/index.js"
 import { type NewVault, init } from "../../core/owner.js"
 import type { Door } from "../commands.js"
 import { asJson, tell } from "../report.js"
-import { askHidden, readDescriptor } from "../terminal.js"
+import { askHidden } from "../ask.js"
+import { readDescriptor } from "../input.js"
 import { isSet, option } from "../who.js"
 
 export async function run(door: Door): Promise<void> {
   const [dir = "."] = door.call.words
   const dryRun = isSet(door, "dry-run")
-  const made = await init({
+  const request = {
     folder: resolve(door.cwd, dir),
     name: option(door, "name") ?? loginName(),
-    keys: isSet(door, "post-quantum") ? "mlkem768x25519" : "x25519",
-    passphrase: dryRun ? undefined : await choosePassphrase(door),
+    keys: isSet(door, "post-quantum") ? ("mlkem768x25519" as const) : ("x25519" as const),
     env: door.env,
     now: door.now,
-    dryRun,
-  })
-  if (await asJson(door, made)) return
-  tell(door, ...(dryRun ? dryRunLines(made) : madeLines(made)))
+  }
+  // Before a passphrase is asked for, everything that could stand in the way is looked at.
+  const planned = await init({ ...request, dryRun: true })
+  const passphrase = dryRun ? undefined : await choosePassphrase(door)
+  const made = dryRun ? planned : await init({ ...request, passphrase })
+  const { root, owner, files } = made
+  if (await asJson(door, dryRun ? { root, owner, files } : made)) return
+  tell(door, ...(dryRun ? dryRunLines(made) : madeLines(made, passphrase !== undefined)))
 }
 
 /** A login name is what people know each other by; only what no name may hold is replaced. */
@@ -34,7 +38,7 @@ function loginName(): string {
 /** As ssh-keygen does it: asked twice at a terminal, empty for none. */
 async function choosePassphrase(door: Door): Promise<string | undefined> {
   const descriptor = option(door, "passphrase-fd")
-  if (descriptor !== undefined) return readDescriptor(descriptor)
+  if (descriptor !== undefined) return (await readDescriptor(descriptor)) || undefined
   if (!door.terminal.stdin.isTTY || isSet(door, "json")) return undefined
   const flag = "give it through --passphrase-fd FD"
   const first = await askHidden(
@@ -57,12 +61,14 @@ function dryRunLines({ root, owner, keyFile }: NewVault): string[] {
   ]
 }
 
-function madeLines({ root, owner, signer, keyFile }: NewVault): string[] {
+function madeLines({ root, owner, signer, keyFile }: NewVault, hasPassphrase: boolean): string[] {
   return [
     `The vault ${root} is made and committed. Its owner is ${owner}.`,
     "",
     `Your key: ${keyFile}`,
-    "  Back it up now: print it, or copy it to a safe place. It is one line, it opens everything,",
+    hasPassphrase
+      ? "  Back it up now: copy it to a safe place, and its passphrase to another. It opens everything,"
+      : "  Back it up now: print it, or copy it to a safe place. It is one line, it opens everything,",
     "  and nobody can bring it back: not we, not the Git host.",
     `Your fingerprint, for those who are to trust you: ${signer}`,
     "",

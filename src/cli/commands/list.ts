@@ -24,9 +24,7 @@ export async function run(door: Door): Promise<void> {
   )
   if (await asJson(door, { secrets })) return
   if (secrets.length === 0) {
-    const next =
-      all.length === 0 ? "There are no secrets yet. Next: agent-vault set GROUP/NAME" : "None."
-    tell(door, next)
+    tell(door, nothingFound(door, all.length))
     return
   }
   const rows = secrets.map((secret) => row(secret, door.now))
@@ -34,6 +32,14 @@ export async function run(door: Door): Promise<void> {
     door,
     table([["SECRET", "VERSION", "AGE", "EXPIRES", "EXPOSED TO", "DESCRIPTION"], ...rows]),
   )
+}
+
+function nothingFound(door: Door, all: number): string {
+  if (all === 0) return "There are no secrets yet. Next: agent-vault set GROUP/NAME"
+  const within = option(door, "expiring")
+  const expires = within === undefined ? "" : `expires within ${within}`
+  const exposed = isSet(door, "exposed") ? "is exposed" : ""
+  return `Nothing ${[exposed, expires].filter(Boolean).join(" and ")}.`
 }
 
 function row(secret: SecretListing, now: Date): string[] {

@@ -1,7 +1,7 @@
 import { repair } from "../../core/owner.js"
 import type { Door } from "../commands.js"
 import { asJson, tell } from "../report.js"
-import { placeOf } from "../who.js"
+import { option, userPath } from "../who.js"
 
 const SAID = {
   nothing: "Nothing was left half done.",
@@ -10,7 +10,7 @@ const SAID = {
 }
 
 export async function run(door: Door): Promise<void> {
-  const result = await repair(placeOf(door), door.env)
+  const result = await repair(userPath(door, option(door, "dir") ?? "."), door.env)
   if (await asJson(door, { result })) return
   tell(door, SAID[result])
 }

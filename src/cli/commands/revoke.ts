@@ -23,6 +23,6 @@ export async function run(door: Door): Promise<void> {
   if (plan.groups.length === 0) {
     tell(door, `${agent} does not open ${all ? "anything" : named.join(", ")}.`)
   }
-  await print(door, [...planLines(plan), ...exposureLines(exposed)])
+  await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
   tell(door, outcomeLine(door, outcome))
 }

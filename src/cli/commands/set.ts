@@ -7,12 +7,15 @@ import {
   parseDuration,
   parseSecretName,
   parseTime,
+  parseVariableName,
   utc,
 } from "../../core/index.js"
 import { type SetResult, setSecret } from "../../core/owner.js"
+import { valueAsArgument } from "../call.js"
 import type { Door } from "../commands.js"
 import { asJson, exposureLines, outcomeLine, tell } from "../report.js"
-import { askHidden, readAll } from "../terminal.js"
+import { askHidden } from "../ask.js"
+import { VALUE_LIMIT, readAll, tooLarge } from "../input.js"
 import { changeRequest, option, userPath } from "../who.js"
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -25,26 +28,25 @@ export async function run(door: Door): Promise<void> {
   parseSecretName(name)
   const metadata = metadataOf(door)
   const request = await changeRequest(door)
-  const value = await takeValue(door, name)
+  const { value, isTrimmed = false } = await takeValue(door, name)
   const outcome = await setSecret({ ...request, name, value, metadata })
   const { result, files, commit } = outcome
   if (await asJson(door, { ...result, files, commit })) return
-  tell(door, ...resultLines(result, request.dryRun), ...exposureLines(result.exposed))
+  if (isTrimmed) tell(door, "The newline at the end was left off; --from-file - keeps every byte.")
+  tell(door, ...resultLines(result, request.dryRun), ...exposureLines(door, result.exposed))
   tell(door, outcomeLine(door, outcome), ...(request.dryRun ? [] : nextStep(result)))
 }
 
 /** `set stripe/api-key=VALUE` is a value in the arguments as well; it is not repeated. */
 function refuseValueInName(name: string): void {
-  if (!name.includes("=")) return
-  throw new VaultError("VALUE_AS_ARGUMENT", "a value is never taken from the arguments", {
-    hint: "arguments end up in the shell's history and in ps: pipe it in, or use --from-file",
-  })
+  if (name.includes("=")) throw valueAsArgument()
 }
 
 function metadataOf(door: Door): SecretMetadata {
   const [expires, description, env] = ["expires", "description", "env"].map((name) =>
     option(door, name),
   )
+  if (env !== undefined) parseVariableName(env)
   const reveal = option(door, "reveal") as SecretMetadata["reveal"]
   return {
     ...(expires === undefined ? {} : { expires: expiry(expires, door.now) }),
@@ -62,56 +64,57 @@ function expiry(text: string, now: Date): string {
   })
 }
 
-async function takeValue(door: Door, name: string): Promise<Uint8Array> {
+interface Taken {
+  readonly value: Uint8Array
+  /** Whether a newline at the end was left off. */
+  readonly isTrimmed?: boolean
+}
+
+async function takeValue(door: Door, name: string): Promise<Taken> {
   const [file, length] = [option(door, "from-file"), option(door, "generate")]
   if (file !== undefined && length !== undefined) {
     throw new VaultError("USAGE", "--from-file and --generate both say what the value is", {
       hint: "give one",
     })
   }
-  if (length !== undefined) return generate(length)
-  const value = file === undefined ? await typedOrPiped(door, name) : await readValue(door, file)
-  if (value.length > 0) return value
+  if (length !== undefined) return { value: generate(length) }
+  const taken =
+    file === undefined ? await typedOrPiped(door, name) : { value: await readValue(door, file) }
+  if (taken.value.length > 0) return taken
   throw new VaultError("USAGE", "there is no value: stdin, or the file, is empty", {
     hint: `pipe it in, or use --from-file FILE, or run agent-vault set ${name} at a terminal`,
   })
 }
 
-async function typedOrPiped(door: Door, name: string): Promise<Uint8Array> {
+async function typedOrPiped(door: Door, name: string): Promise<Taken> {
   const { terminal } = door
-  if (terminal.stdin.isTTY) {
-    return Buffer.from(
-      await askHidden(terminal, `Value of ${name} (not shown)`, "pipe it in, or use --from-file"),
-    )
-  }
-  const piped = await readAll(terminal)
-  if (!isOneLine(piped)) return piped
-  tell(door, "The newline at the end was left off; --from-file - keeps every byte.")
-  return piped.subarray(0, piped.at(-2) === 13 ? -2 : -1)
+  if (!terminal.stdin.isTTY) return withoutNewline(await readAll(terminal))
+  const flag = "pipe it in, or use --from-file"
+  const typed = await askHidden(terminal, `Value of ${name} (not shown)`, flag)
+  return withoutNewline(Buffer.from(typed))
 }
 
 /** A single line of text, as `echo` sends it: its newline is not part of the value. */
-function isOneLine(bytes: Buffer): boolean {
+function withoutNewline(bytes: Buffer): Taken {
   const end = bytes.indexOf(10)
-  return end === bytes.length - 1 && end > 0 && Buffer.from(bytes.toString("utf8")).equals(bytes)
+  const isLine = end > 0 && end === bytes.length - 1
+  if (!isLine || !Buffer.from(bytes.toString("utf8")).equals(bytes)) return { value: bytes }
+  return { value: bytes.subarray(0, bytes[end - 1] === 13 ? end - 1 : end), isTrimmed: true }
 }
 
 async function readValue(door: Door, file: string): Promise<Uint8Array> {
   if (file === "-") return readAll(door.terminal)
   const path = userPath(door, file)
-  const limit = 16 * 1024 * 1024
   try {
     const { size } = statSync(path)
-    if (size <= limit) return readFileSync(path)
+    if (size <= VALUE_LIMIT) return readFileSync(path)
   } catch (cause) {
     throw new VaultError("USAGE", `the file ${file} cannot be read`, {
       hint: "give the path of a file",
       cause,
     })
   }
-  throw new VaultError("VALUE_TOO_LARGE", `${file} is larger than a secret may be`, {
-    hint: "a secret holds at most 16777216 bytes (16 MiB)",
-  })
+  throw tooLarge(`${file} is larger than a secret may be`)
 }
 
 function generate(text: string): Uint8Array {
@@ -138,7 +141,10 @@ function resultLines(
     unchanged: `${name} holds that value already, version ${version}.`,
   }
   const similar = similarGroup === undefined ? "" : ` Did you mean ${similarGroup}?`
-  return [said[is], ...(newGroup ? [`The group ${group} is new.${similar}`] : [])]
+  return [
+    said[is],
+    ...(newGroup ? [`The group ${group} ${dryRun ? "would be" : "is"} new.${similar}`] : []),
+  ]
 }
 
 function nextStep({ name, readers }: SetResult): string[] {

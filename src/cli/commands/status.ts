@@ -8,7 +8,7 @@ import {
 } from "../../core/index.js"
 import { type Standing, describeStanding } from "../../core/owner.js"
 import type { Door } from "../commands.js"
-import { asJson, counted, findingLines, print } from "../report.js"
+import { asJson, counted, exitCodeOf, findingLines, print } from "../report.js"
 import { identityIfSet, placeOf } from "../who.js"
 
 const SHOWN = 10
@@ -37,7 +37,7 @@ export async function run(door: Door): Promise<number> {
     opens: standing?.opens ?? [],
     findings: standing?.report.findings ?? [],
   }
-  const code = trust.trusted && document.findings.length === 0 ? 0 : 1
+  const code = exitCodeOf(document.findings) || (trust.trusted ? 0 : 1)
   if (await asJson(door, document)) return code
   await print(door, [
     `vault     ${id}`,

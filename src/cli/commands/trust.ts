@@ -7,9 +7,11 @@ import {
   rewind,
 } from "../../core/index.js"
 import type { Door } from "../commands.js"
-import { asJson, print, tell } from "../report.js"
-import { confirm } from "../terminal.js"
+import { asJson, counted, print, tell } from "../report.js"
+import { confirm } from "../ask.js"
 import { identityIfSet, isSet, placeOf } from "../who.js"
+
+const UNCHANGED = "Nothing was changed."
 
 export async function run(door: Door): Promise<number> {
   const place = placeOf(door)
@@ -34,6 +36,7 @@ export async function run(door: Door): Promise<number> {
   }
   tell(door, "Compare this fingerprint with the owner, by another way than this repository.")
   if (!(await confirm(door.terminal, `Trust ${only.name}?`, `agent-vault trust ${only.signer}`))) {
+    tell(door, UNCHANGED)
     return 1
   }
   return pin(door, only.signer)
@@ -58,7 +61,10 @@ async function pin(door: Door, signer: string): Promise<number> {
   })
   if (before !== undefined && before !== signer && !isSet(door, "yes")) {
     tell(door, `This machine trusts ${before} now.`)
-    if (!(await confirm(door.terminal, `Trust ${signer} instead?`, "add --yes"))) return 1
+    if (!(await confirm(door.terminal, `Trust ${signer} instead?`, "add --yes"))) {
+      tell(door, UNCHANGED)
+      return 1
+    }
   }
   pinOwner(place, signer, door.env)
   if (!(await asJson(door, { pin: signer }))) {
@@ -73,7 +79,10 @@ async function rewindCommand(door: Door, keyFileTrust: string | undefined): Prom
   if (setBack.length > 0 && !isSet(door, "yes")) {
     tell(door, ...setBack.map(({ why }) => `  ${why}`))
     tell(door, "Whoever lost access meanwhile may have it again in this state.")
-    if (!(await confirm(door.terminal, "Accept it?", "add --yes"))) return 1
+    if (!(await confirm(door.terminal, "Accept it?", "add --yes"))) {
+      tell(door, UNCHANGED)
+      return 1
+    }
   }
   rewind(place, keyFileTrust, door.env)
   if (await asJson(door, { accepted: setBack })) return 0
@@ -81,7 +90,7 @@ async function rewindCommand(door: Door, keyFileTrust: string | undefined): Prom
     door,
     setBack.length === 0
       ? "Nothing was set back."
-      : `${setBack.length} records are accepted as they are.`,
+      : `${counted(setBack.length, "record")} set back, and accepted.`,
   )
   return 0
 }

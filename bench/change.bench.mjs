@@ -1,0 +1,61 @@
+import { execFileSync, spawnSync } from "node:child_process"
+import { rmSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { addAgent, grant } from "../dist/core/owner.js"
+import { makeVault } from "./vaults.mjs"
+
+const bin = fileURLToPath(new URL("../dist/cli/bin.cjs", import.meta.url))
+const MEMORY_MB = 300
+// At its end the process tells how much memory it had at most, in kilobytes.
+const tellMemory = `data:text/javascript,process.on("exit",()=>process.stderr.write("\\n"+process.resourceUsage().maxRSS))`
+
+/** @param {import("./run.mjs").Bench} bench */
+export default async ({ command, call, node }) => {
+  const small = await resettableVault(1000)
+  const one = { ...(await small.request()), agent: "another", groups: ["bulk"] }
+  const start = [node, bin, "--version"]
+  const common = { cwd: small.repo, env: small.env, before: small.reset, against: start }
+  await call("grant, 1000 secrets, 20 agents, in process", () => grant({ ...one }), {
+    budget: 150,
+    before: small.reset,
+  })
+  await command("grant, 1000 secrets, 20 agents, to --version", [node, bin, "grant", "another", "bulk"], common)
+  await revoking("revoke, 1000 secrets, 20 agents", small, 2000, 5)
+  small.remove()
+  const large = await resettableVault(10_000)
+  await revoking("revoke, 10000 secrets, 20 agents", large, 15_000, 1)
+  large.remove()
+
+  /** Times a revoke, and fails if it takes too much memory. */
+  async function revoking(name, vault, budget, runs) {
+    const argv = ["--import", tellMemory, bin, "revoke", "agent-0", "bulk"]
+    const revoke = () => {
+      const { status, stderr } = spawnSync(node, argv, {
+        cwd: vault.repo,
+        env: vault.env,
+        encoding: "utf8",
+      })
+      const megabytes = Math.round(Number(stderr.split("\n").at(-1)) / 1024)
+      if (status !== 0 || !(megabytes < MEMORY_MB)) {
+        throw new Error(`${name}: exit ${status}, ${megabytes} MB\n${stderr}`)
+      }
+      process.stderr.write(`${megabytes} MB `)
+    }
+    await call(name, revoke, { budget, before: vault.reset, runs })
+  }
+}
+
+/** A vault that can be set back to where it was, its marks included. */
+async function resettableVault(secrets) {
+  const { repo, env, id, request } = await makeVault({ secrets, agents: 20 })
+  await addAgent({ ...(await request()), agent: "another" })
+  const base = execFileSync("git", ["rev-parse", "HEAD"], { cwd: repo, env, encoding: "utf8" })
+  const reset = () => {
+    execFileSync("git", ["reset", "--quiet", "--hard", base.trim()], { cwd: repo, env })
+    const state = join(env.HOME, ".local/state/agent-vault", id)
+    for (const name of ["marks"]) rmSync(join(state, name), { recursive: true, force: true })
+  }
+  const remove = () => rmSync(dirname(repo), { recursive: true, force: true, maxRetries: 3 })
+  return { repo, env, request, reset, remove }
+}

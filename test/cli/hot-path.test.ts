@@ -1,0 +1,55 @@
+import { spawnSync } from "node:child_process"
+import { readFileSync, readdirSync } from "node:fs"
+import { basename, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { type Machine, vaultMachine } from "./machine.js"
+
+const folder = fileURLToPath(new URL("../../dist/cli/", import.meta.url))
+const bin = join(folder, "bin.cjs")
+
+/** What tells that a chunk holds the code of a dependency. */
+const MARKS = { yargs: "YError", yaml: "parseDocument", "simple-git": "simple-git" }
+
+let classic: Machine
+let postQuantum: Machine
+
+beforeAll(async () => {
+  classic = await vaultMachine()
+  postQuantum = await vaultMachine("--post-quantum")
+})
+afterAll(() => [classic, postQuantum].forEach((machine) => machine.remove()))
+
+/** The files of the bundle that a run of `get` loads, and its output. */
+function loadedBy(machine: Machine): { value: string; loaded: string[] } {
+  const program = `
+    process.argv[1] = ${JSON.stringify(bin)}
+    process.on("exit", () => process.stderr.write(JSON.stringify(Object.keys(require.cache))))
+    require(${JSON.stringify(bin)})`
+  const argv = ["-e", program, "--", "-", "get", "stripe/api-key", "--agent", "ci"]
+  const { stdout, stderr } = spawnSync(process.execPath, argv, {
+    cwd: machine.repo,
+    env: machine.env,
+    encoding: "utf8",
+  })
+  return { value: stdout, loaded: (JSON.parse(stderr) as string[]).map((file) => basename(file)) }
+}
+
+test("reading a value loads no yargs, no yaml, no git, and no curves", () => {
+  const { value, loaded } = loadedBy(classic)
+  expect(value).toBe("v")
+  expect(loaded).not.toContain("curves.cjs")
+  for (const [dependency, mark] of Object.entries(MARKS)) {
+    const holders = readdirSync(folder).filter((file) =>
+      readFileSync(join(folder, file), "utf8").includes(mark),
+    )
+    expect(holders, dependency).not.toEqual([])
+    expect(loaded.filter((file) => holders.includes(file))).toEqual([])
+  }
+})
+
+test("curves are loaded where keys are post-quantum", () => {
+  const { value, loaded } = loadedBy(postQuantum)
+  expect(value).toBe("v")
+  expect(loaded).toContain("curves.cjs")
+})

@@ -1,0 +1,285 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { COMMANDS } from "../../src/cli/table.js"
+import { Machine, vaultMachine } from "./machine.js"
+
+/** The shape of every document, as docs/cli.md describes it. */
+const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern)
+const id = matching(/^[0-9a-f]{32}$/)
+const commit = matching(/^[0-9a-f]{40}$/)
+const time = matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+const signer = matching(/^ed25519:[\w-]{43}$/)
+const recipient = matching(/^age1[a-z0-9]{58}$/)
+const planId = matching(/^[0-9a-f]{12}$/)
+const anyNumber: unknown = expect.any(Number)
+const anyText: unknown = expect.any(String)
+const anyList: unknown = expect.any(Array)
+const exposedTo = (agent: string, why: string): unknown => [{ agent, at: time, why }]
+
+let template: Machine
+let machine: Machine
+const machines: Machine[] = []
+const covered = new Set<string>()
+
+beforeAll(async () => {
+  template = await vaultMachine()
+})
+afterAll(() => [template, ...machines].forEach((each) => each.remove()))
+
+/** The document that a command prints, and nothing else, on stdout. */
+async function document(argv: readonly string[], stdin = "", code = 0): Promise<unknown> {
+  const ran = await machine.call([...argv, "--json"], stdin)
+  expect({ stderr: ran.stderr, code: ran.code }).toEqual({ stderr: "", code })
+  covered.add(argv[0] === "agent" ? argv.slice(0, 2).join(" ") : (argv[0] ?? ""))
+  return JSON.parse(ran.stdout)
+}
+
+function fresh(): void {
+  machine = template.copy()
+  machines.push(machine)
+}
+
+const unchanged = {
+  is: "changed",
+  gains: [],
+  losses: [],
+  retimed: [],
+  stale: [],
+  unknown: [],
+}
+
+describe("reports", () => {
+  beforeAll(fresh)
+
+  test("get", async () => {
+    expect(await document(["get", "stripe/api-key", "--agent", "ci"])).toEqual({
+      name: "stripe/api-key",
+      version: 1,
+      value: "v",
+    })
+    await machine.call(["set", "bin/all", "--from-file", "-"], Buffer.from([0, 255]))
+    expect(await document(["get", "bin/all", "--owner"])).toEqual({
+      name: "bin/all",
+      version: 1,
+      base64: "AP8=",
+    })
+  })
+
+  test("list", async () => {
+    const options = ["--description", "d", "--env", "E", "--reveal", "never", "--expires", "300d"]
+    await machine.call(["set", "listed/a", ...options], "a")
+    expect(await document(["list", "listed"])).toEqual({
+      secrets: [
+        {
+          name: "listed/a",
+          version: 1,
+          changed: time,
+          expires: time,
+          description: "d",
+          env: "E",
+          reveal: "never",
+        },
+      ],
+    })
+  })
+
+  test("agent list, agent show", async () => {
+    const ci = { agent: "ci", recipient, escrow: true, since: time }
+    const opens = { ...ci, groups: [{ group: "stripe", since: time }] }
+    const deploy = { ...ci, agent: "deploy", groups: [] }
+    expect(await document(["agent", "list"])).toEqual({ agents: [opens, deploy] })
+    expect(await document(["agent", "show", "ci"])).toEqual(opens)
+  })
+
+  test("trust", async () => {
+    expect(await document(["trust"])).toEqual({
+      vault: id,
+      owners: [{ name: "alice", signer }],
+      pin: signer,
+      anchor: { signer, from: ["the pin on this machine"] },
+      trusted: true,
+    })
+    const { pin } = JSON.parse((await machine.call(["trust", "--json"])).stdout) as { pin: string }
+    expect(await document(["trust", pin])).toEqual({ pin })
+    expect(await document(["trust", "--rewind", "--yes"])).toEqual({ accepted: [] })
+  })
+
+  test("status", async () => {
+    expect(await document(["status", "--agent", "ci"])).toEqual({
+      vault: id,
+      root: join(machine.repo, ".agent-vault"),
+      branch: "main",
+      trust: {
+        vault: id,
+        owners: [{ name: "alice", signer }],
+        pin: signer,
+        anchor: { signer, from: ["the key file", "the pin on this machine"] },
+        trusted: true,
+      },
+      identity: { decidedBy: "--agent ci", recipient, role: "agent", name: "ci" },
+      localAgents: ["ci", "deploy"],
+      opens: [{ group: "stripe" }],
+      findings: [],
+    })
+  })
+
+  test("check", async () => {
+    await machine.call(["set", "soon/a", "--expires", "9d"], "a")
+    expect(await document(["check", "--against", "HEAD"], "", 1)).toEqual({
+      findings: [
+        {
+          severity: "attention",
+          code: "EXPIRING",
+          subject: "soon/a",
+          message: anyText,
+          hint: anyText,
+        },
+      ],
+      secrets: anyNumber,
+      groups: anyNumber,
+      agents: 2,
+      pending: { id: planId, groups: [] },
+      anchored: true,
+      serial: 1,
+      access: [],
+      exitCode: 1,
+    })
+  })
+
+  test("repair", async () => {
+    expect(await document(["repair"])).toEqual({ result: "nothing" })
+  })
+})
+
+describe("changes", () => {
+  beforeAll(fresh)
+
+  test("init", async () => {
+    const empty = new Machine()
+    machines.push(empty)
+    const [vaults, before] = [machine, empty]
+    machine = before
+    const made = { root: join(empty.repo, ".agent-vault"), owner: "bob", files: anyList }
+    expect(await document(["init", "--name", "bob", "--dry-run"])).toEqual(made)
+    expect(await document(["init", "--name", "bob"])).toEqual({
+      ...made,
+      vault: id,
+      signer,
+      recipient,
+      keyFile: matching(/owner\.key$/),
+    })
+    machine = vaults
+  })
+
+  test("set", async () => {
+    const result = {
+      name: "stripe/api-key",
+      version: 2,
+      is: "new version",
+      newGroup: false,
+      readers: [{ agent: "ci" }],
+      exposed: [],
+      files: ["secrets/stripe/api-key.age", "secrets/stripe/api-key.json"],
+    }
+    expect(await document(["set", "stripe/api-key", "--dry-run"], "new")).toEqual(result)
+    expect(await document(["set", "stripe/api-key"], "new")).toEqual({ ...result, commit })
+    expect(await document(["set", "stripe/api-key"], "new")).toEqual({
+      ...result,
+      is: "unchanged",
+      files: [],
+    })
+  })
+
+  test("agent add, agent rekey, agent recover, agent remove", async () => {
+    const keyFile = matching(/agents\/third\.key$/)
+    const third = { agent: "third", recipient, signer, vault: id, keyFile, commit }
+    expect(await document(["agent", "add", "third"])).toEqual({
+      ...third,
+      files: ["agents/third.age", "agents/third.json"],
+    })
+    const nothing = { plan: { id: planId, groups: [] }, exposed: [] }
+    expect(await document(["agent", "rekey", "third"])).toEqual({
+      ...third,
+      ...nothing,
+      files: ["agents/third.age", "agents/third.json"],
+    })
+    const out = join(machine.home, "third.key")
+    expect(await document(["agent", "recover", "third", "--out", out])).toEqual({
+      agent: "third",
+      recipient,
+      keyFile: out,
+    })
+    expect(readFileSync(out, "utf8")).toContain("AGE-SECRET-KEY-1")
+    expect(await document(["agent", "remove", "third"])).toEqual({
+      agent: "third",
+      ...nothing,
+      files: ["agents/third.age", "agents/third.json"],
+      commit,
+    })
+  })
+
+  test("grant, revoke, apply", async () => {
+    const until = "2099-01-01T00:00:00Z"
+    const member = { agent: "deploy", recipient, since: time, until }
+    const granted = {
+      ...unchanged,
+      group: "db",
+      gains: [{ agent: "deploy", until, reason: "release" }],
+      members: [member],
+      secrets: 1,
+    }
+    const argv = ["grant", "deploy", "db", "--until", "2099-01-01", "--reason", "release"]
+    expect(await document(argv)).toEqual({
+      plan: { id: planId, groups: [granted] },
+      exposed: [],
+      files: ["groups/db.age", "groups/db.json", "manifest.yaml"],
+      commit,
+    })
+    const lost = {
+      ...unchanged,
+      group: "db",
+      losses: [{ agent: "deploy", since: time, why: "revoked" }],
+      members: [],
+      secrets: 1,
+    }
+    expect(await document(["revoke", "deploy", "db"])).toEqual({
+      plan: { id: planId, groups: [lost] },
+      exposed: [{ secret: "db/password", to: exposedTo("deploy", "revoked") }],
+      files: anyList,
+      commit,
+    })
+    const nothing = { plan: { id: planId, groups: [] }, files: [] }
+    expect(await document(["apply", "--dry-run"])).toEqual(nothing)
+    expect(await document(["apply"])).toEqual({ ...nothing, exposed: [] })
+  })
+})
+
+describe("errors", () => {
+  beforeAll(fresh)
+
+  test.each([
+    [["get", "no/such", "--owner"], "SECRET_NOT_FOUND", 3],
+    [["get", "stripe/api-key", "--agent", "deploy"], "NOT_GRANTED", 4],
+    [["get", "--frob"], "USAGE", 2],
+    [["nothing"], "USAGE", 2],
+    [["set", "a/b", "hunter2"], "VALUE_AS_ARGUMENT", 2],
+    [["apply", "--plan", "0123456789ab"], "PLAN_CHANGED", 6],
+  ] as const)(
+    "%j is one line of JSON on stderr, and nothing on stdout",
+    async (argv, code, exit) => {
+      const ran = await machine.call([...argv, "--json"])
+      expect(ran.stdout).toBe("")
+      expect(ran.stderr).toMatch(/^[^\n]*\n$/)
+      expect(JSON.parse(ran.stderr)).toEqual({
+        error: { code, message: anyText, hint: anyText, exitCode: exit },
+      })
+      expect(ran.code).toBe(exit)
+    },
+  )
+})
+
+test("every command that reports has been looked at", () => {
+  const reporting = COMMANDS.filter(({ options }) => "json" in options).map(({ name }) => name)
+  expect([...covered].sort()).toEqual(reporting.sort())
+})

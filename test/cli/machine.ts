@@ -1,0 +1,156 @@
+import { execFileSync, spawn } from "node:child_process"
+import { createHash } from "node:crypto"
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { delimiter, join } from "node:path"
+import { Readable, Writable } from "node:stream"
+import { fileURLToPath } from "node:url"
+import { type Surroundings, main } from "../../src/cli/main.js"
+
+const bin = fileURLToPath(new URL("../../dist/cli/bin.cjs", import.meta.url))
+
+/** What a command printed, and how it ended. */
+export interface Ran {
+  readonly stdout: string
+  readonly stderr: string
+  readonly code: number
+}
+
+/** A machine of its own for a person at a command line: a home, and an empty repository in it. */
+export class Machine {
+  readonly home: string
+  readonly repo: string
+  readonly env: NodeJS.ProcessEnv
+
+  constructor(home = newHome()) {
+    this.home = home
+    this.repo = join(home, "repo")
+    const path = `${join(home, "bin")}${delimiter}${process.env["PATH"] ?? ""}`
+    this.env = { ...process.env, HOME: home, USERPROFILE: home, PATH: path }
+    for (const name of Object.keys(this.env).filter((key) => key.startsWith("XDG_"))) {
+      delete this.env[name]
+    }
+  }
+
+  /** Another machine that holds what this one holds. */
+  copy(): Machine {
+    const home = newHome()
+    for (const name of readdirSync(this.home).filter((entry) => entry !== "bin")) {
+      cpSync(join(this.home, name), join(home, name), { recursive: true, verbatimSymlinks: true })
+    }
+    return new Machine(home)
+  }
+
+  remove(): void {
+    rmSync(this.home, { recursive: true, force: true, maxRetries: 3 })
+  }
+
+  git(...args: string[]): string {
+    const options = { cwd: this.repo, env: this.env, encoding: "utf8" as const }
+    return execFileSync("git", args, { ...options, stdio: ["ignore", "pipe", "pipe"] }).trimEnd()
+  }
+
+  /** Runs a line of shell in the repository, where `agent-vault` is the built command. */
+  shell(line: string): Promise<Ran> {
+    return new Promise((resolve, reject) => {
+      const child = spawn("bash", ["-c", line], { cwd: this.repo, env: this.env })
+      const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)]
+      child.stdin.end()
+      child.once("error", reject)
+      child.once("close", (code) => {
+        resolve({ stdout: stdout(), stderr: stderr(), code: code ?? 1 })
+      })
+    })
+  }
+
+  /** Runs a command line in this process, with no terminal anywhere. */
+  async call(argv: readonly string[], stdin: string | Uint8Array = ""): Promise<Ran> {
+    const [out, err] = [new Sink(), new Sink()]
+    const input = Buffer.from(stdin)
+    const surroundings = {
+      stdin: Readable.from(input.length === 0 ? [] : [input]),
+      stdout: out,
+      stderr: err,
+      env: this.env,
+      cwd: () => this.repo,
+    }
+    const code = await main(argv, surroundings as unknown as Surroundings)
+    return { stdout: out.text(), stderr: err.text(), code }
+  }
+
+  /** A digest of everything here: work tree, index, HEAD, keys and state. */
+  fingerprint(): string {
+    const hash = createHash("sha256")
+    for (const path of readdirSync(this.home, { recursive: true, encoding: "utf8" }).sort()) {
+      hash.update(`${path}\0`)
+      hash.update(contentOf(join(this.home, path)))
+    }
+    return hash.digest("hex")
+  }
+}
+
+/**
+ * A machine with a vault of alice's. The agent ci opens stripe, deploy opens nothing. The values:
+ * stripe/api-key is `v`, stripe/webhook `w`, db/password `x`.
+ */
+export async function vaultMachine(...initOptions: readonly string[]): Promise<Machine> {
+  const machine = new Machine()
+  const run = async (argv: readonly string[], stdin = ""): Promise<void> => {
+    const { code, stderr } = await machine.call(argv, stdin)
+    if (code !== 0) throw new Error(stderr)
+  }
+  await run(["init", "--name", "alice", ...initOptions])
+  await run(["agent", "add", "ci"])
+  await run(["agent", "add", "deploy"])
+  await run(["set", "stripe/api-key"], "v")
+  await run(["set", "stripe/webhook"], "w")
+  await run(["set", "db/password"], "x")
+  await run(["grant", "ci", "stripe"])
+  return machine
+}
+
+class Sink extends Writable {
+  readonly #chunks: Buffer[] = []
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.#chunks.push(chunk)
+    done()
+  }
+
+  text(): string {
+    return Buffer.concat(this.#chunks).toString("utf8")
+  }
+}
+
+function newHome(): string {
+  const home = realpathSync(mkdtempSync(join(tmpdir(), "agent-vault-cli-")))
+  mkdirSync(join(home, "bin"))
+  symlinkSync(bin, join(home, "bin", "agent-vault"))
+  mkdirSync(join(home, "repo"))
+  execFileSync("git", ["init", "--quiet", "--template=", "-b", "main"], { cwd: join(home, "repo") })
+  return home
+}
+
+function collect(stream: Readable): () => string {
+  const chunks: Buffer[] = []
+  stream.on("data", (chunk: Buffer) => chunks.push(chunk))
+  return () => Buffer.concat(chunks).toString("utf8")
+}
+
+function contentOf(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch {
+    // A folder, or a link that leads nowhere.
+    return new Uint8Array()
+  }
+}

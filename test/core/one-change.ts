@@ -1,0 +1,30 @@
+// One change of a vault in a process of its own, for tests that kill it or run many at once:
+// `node one-change.mjs FOLDER TOP set NAME VALUE`, with the World in FOLDER.
+import { rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { argv, env } from "node:process"
+import { setTimeout as sleep } from "node:timers/promises"
+import { withLock } from "../../src/core/lock.js"
+import { World } from "./world.js"
+
+const [folder = "", top = "", operation = "", first = "", second = ""] = argv.slice(2)
+const world = new World(folder, env, top)
+
+const operations: Record<string, () => Promise<unknown>> = {
+  init: () => world.init(),
+  set: () => world.set(first, second),
+  grant: () => world.grant(first, second),
+  revoke: () => world.revoke(first, second),
+  apply: () => world.apply(),
+  repair: () => world.repair(),
+  "hold-lock": () => withLock(join(top, ".git"), holdAlone),
+}
+await operations[operation]?.()
+
+/** Fails if anybody else is here at the same time. */
+async function holdAlone(): Promise<void> {
+  const file = join(folder, "inside")
+  writeFileSync(file, "", { flag: "wx" })
+  await sleep(5)
+  rmSync(file)
+}
