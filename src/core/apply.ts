@@ -178,7 +178,9 @@ function refuseImpossible(session: Session, plan: GroupPlan): void {
     throw new VaultError(
       "PENDING",
       `the manifest no longer lists ${plan.group}, which still holds secrets (${plan.secrets})`,
-      { hint: `put "${plan.group}: {}" back under groups, or remove its secrets first` },
+      {
+        hint: `put "${plan.group}: {}" back under groups, or remove its secrets first: git rm -r .agent-vault/secrets/${plan.group}, and commit`,
+      },
     )
   }
   for (const { agent } of plan.members) refuseOldAgent(session, agent)

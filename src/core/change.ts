@@ -7,7 +7,7 @@ import { SEALED_LIMIT, classify } from "./layout.js"
 import { type Lock, withLock } from "./lock.js"
 import { type Checkout, type Place, findVault } from "./place.js"
 import { decodeRecord } from "./record.js"
-import { type Session, type SessionRequest, openSession } from "./session.js"
+import { type Observed, type Session, type SessionRequest, openSession } from "./session.js"
 import { changeableBranch, commitChange } from "./transaction.js"
 import { type Vault, remember } from "./vault.js"
 
@@ -76,7 +76,7 @@ async function changeUnder<T>(
   await completeJournal(git)
   const { session, observed } = openSession(git, place, request)
   const { result, message } = await work(session)
-  const files = await changedFiles(session, wish)
+  const files = await changedFiles(session, observed, wish)
   if (files.size === 0) return { result, files: [] }
   const above = (path: string): string => `${session.folder}/${path}`
   const commit = await commitChange(git, lock, {
@@ -102,9 +102,11 @@ async function dryRun<T>(
       hint: "agent-vault repair",
     })
   }
-  const { session } = openSession(await openGit(checkout, request.env), place, request)
+  const git = await openGit(checkout, request.env)
+  const { session, observed } = openSession(git, place, request)
   const { result } = await work(session)
-  return { result, files: [...(await changedFiles(session, wish)).keys()].sort() }
+  const files = await changedFiles(session, observed, wish)
+  return { result, files: [...files.keys()].sort() }
 }
 
 /** The checkout around a vault, looked at again: its branch may have changed while we waited. */
@@ -119,13 +121,13 @@ function requireCheckout(before: Place): { place: Place; checkout: Checkout } {
 /** The files that differ from what is there; of the wish, from what is committed. */
 async function changedFiles(
   session: Session,
+  observed: Observed,
   wish: string | undefined,
 ): Promise<Map<string, Uint8Array | undefined>> {
-  const { draft } = session
+  const { draft, git } = session
   const changed = [...draft.changes].filter(([path, bytes]) => {
-    const before = draft.original(path, SEALED_LIMIT)
-    if (before === undefined || bytes === undefined) return before !== bytes
-    return !Buffer.from(before).equals(bytes)
+    if (!observed.has(path)) draft.original(path, SEALED_LIMIT)
+    return observed.get(path) !== (bytes && blobId(bytes, git.hash))
   })
   const files = new Map(changed)
   const edited = wish === undefined ? undefined : draft.read(wish, SEALED_LIMIT)

@@ -23,7 +23,7 @@ import { type Plan, makePlan } from "./plan.js"
 import { type GroupRecord, type Member, digestOf } from "./record.js"
 import { readSealedState } from "./sealed-state.js"
 import { later, utc } from "./time.js"
-import { type Vault, findAgent, findAgentRecord, findGroup, findSecret } from "./vault.js"
+import { type Vault, findAgent, findAgentRecord, findGroup, findSecret, remember } from "./vault.js"
 
 /** Something a check found. `refused` is what a reader would refuse; the rest needs attention. */
 export interface Finding {
@@ -103,6 +103,7 @@ async function checkFile(
 async function checkAgent(vault: Vault, agent: string, owner: Key | undefined): Promise<void> {
   const record = findAgentRecord(vault, agent)
   if (record === undefined) return
+  remember(vault, record)
   refuseMixed(vault, record.path, [record.recipient])
   if (record.escrow === undefined) return
   readSigned(vault, escrowPath(agent), KEY_LIMIT, record.escrow)
@@ -117,6 +118,7 @@ async function checkGroup(
 ): Promise<Finding[]> {
   const record = findGroup(vault, group)
   if (record === undefined) return []
+  remember(vault, record)
   refuseMixed(vault, record.path, [
     record.recipient,
     ...record.members.map(({ recipient }) => recipient),
@@ -251,7 +253,14 @@ function pendingFindings(plan: Plan | undefined): Finding[] {
     ...retimed.map(({ agent }) =>
       notApplied(group, `the grant to ${agent} is to end at another time`),
     ),
-    ...unknown.map((agent) => notApplied(group, `a grant names ${agent}, who is no agent`)),
+    ...unknown.map((agent) =>
+      attention(
+        "PENDING",
+        group,
+        `a grant names ${agent}, who is no agent`,
+        `agent-vault agent add ${agent}, or correct the manifest`,
+      ),
+    ),
   ])
 }
 

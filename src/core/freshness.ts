@@ -47,10 +47,7 @@ export class Marks {
   refuseOlder(path: string, mark: Mark): void {
     const floor = this.#floors.get(path)
     if (floor !== undefined && mark.serial < floor) {
-      throw rolledBack(
-        path,
-        `its serial is ${mark.serial}, AGENT_VAULT_MIN_SERIAL asks for ${floor}`,
-      )
+      throw belowFloor(path, mark.serial, floor)
     }
     for (const seen of this.#marks(path)) {
       const order = compareMarks(mark, seen)
@@ -166,6 +163,14 @@ function parseMark(name: string): Mark[] {
 
 function show(mark: Mark): string {
   return mark.epoch > 0 ? `epoch ${mark.epoch}, serial ${mark.serial}` : `serial ${mark.serial}`
+}
+
+function belowFloor(path: string, serial: number, floor: number): VaultError {
+  return new VaultError(
+    "ROLLED_BACK",
+    `${path} has the serial ${serial}, and AGENT_VAULT_MIN_SERIAL asks for ${floor}`,
+    { hint: "get the newer state (git pull), or correct AGENT_VAULT_MIN_SERIAL" },
+  )
 }
 
 function rolledBack(path: string, why: string): VaultError {

@@ -21,27 +21,26 @@ import { changeFolder } from "./journal-file.js"
 /** Files of the index by path from the top; undefined for one that is not, or goes. */
 type Staged = ReadonlyMap<string, BlobId | undefined>
 
+/** What was staged below a folder, when the index had these bytes. */
+export interface Seen {
+  readonly index: Buffer | undefined
+  readonly staged: Staged
+}
+
 const COPY = "index-"
 const PATIENCE_MS = 10_000
 const PAUSE_MS = 25
 
-/** The files of the user's index below `folder`; a conflicted one has no blob that matches any. */
-export async function stagedFiles(
-  git: Git,
-  folder: string,
-  indexFile?: string,
-): Promise<Map<string, BlobId>> {
-  const args = ["ls-files", "-s", "-z", "--full-name", "--", folder]
-  return parseEntries(
-    await git.run(args, indexFile === undefined ? {} : { indexFile }),
-    /^\d+ (\w+ \d)\t(.*)$/s,
-    (id) => (id.endsWith(" 0") ? id.slice(0, -2) : "in conflict"),
-  )
+/** Looks at what the user's index holds below `folder`. */
+export async function seeStaged(git: Git, folder: string): Promise<Seen> {
+  // First the bytes: if the index is another one meanwhile, it differs from them later on.
+  const index = readIndex(indexOf(git))?.bytes
+  return { index, staged: await stagedFiles(git, folder) }
 }
 
 /**
  * Puts files into the user's index and touches nothing else in it; `choose` says which, seeing
- * what is staged below `folder`. Git works on a copy. The index is locked, as Git locks it, only
+ * what is staged below `folder`; if that was `seen`, git is not asked again. Git works on a copy. The index is locked, as Git locks it, only
  * while the copy takes its place, and the lock is a link to the copy: one that a killed process
  * left behind is known as ours.
  */
@@ -49,8 +48,9 @@ export async function stage(
   git: Git,
   folder: string,
   choose: (staged: Staged) => Staged,
+  seen?: Seen,
 ): Promise<void> {
-  const index = join(git.checkout.gitFolder, "index")
+  const index = indexOf(git)
   const deadline = Date.now() + PATIENCE_MS
   do {
     const place = join(changeFolder(git.checkout.gitFolder), COPY + randomBytes(8).toString("hex"))
@@ -59,7 +59,8 @@ export async function stage(
     try {
       const before = readIndex(index)
       if (before !== undefined) writeFileSync(copy, before.bytes)
-      const files = choose(await stagedFiles(git, folder, copy))
+      const isSeen = seen !== undefined && isSame(before?.bytes, seen.index)
+      const files = choose(isSeen ? seen.staged : await stagedFiles(git, folder, copy))
       if (files.size === 0) return
       await updateCopy(git, place, copy, files)
       if (takePlace(copy, index, before)) return
@@ -81,6 +82,16 @@ export function removeIndexCopies(gitFolder: string): void {
     if (isSameFile(join(folder, name, "index"), lock)) removeFile(lock)
     rmSync(join(folder, name), { recursive: true, force: true })
   }
+}
+
+/** A conflicted file has no blob that matches any. */
+async function stagedFiles(git: Git, folder: string, indexFile?: string): Promise<Staged> {
+  const args = ["ls-files", "-s", "-z", "--full-name", "--", folder]
+  return parseEntries(
+    await git.run(args, indexFile === undefined ? {} : { indexFile }),
+    /^\d+ (\w+ \d)\t(.*)$/s,
+    (id) => (id.endsWith(" 0") ? id.slice(0, -2) : "in conflict"),
+  )
 }
 
 /**
@@ -106,8 +117,7 @@ function takePlace(copy: string, index: string, before: Index | undefined): bool
     if (isErrno(error, "EEXIST")) return false
     throw error
   }
-  const now = readIndex(index)
-  if (now === before || (now && before?.bytes.equals(now.bytes))) {
+  if (isSame(readIndex(index)?.bytes, before?.bytes)) {
     renameSync(lock, index)
     return true
   }
@@ -119,6 +129,14 @@ interface Index {
   readonly bytes: Buffer
   /** In whole seconds since 1970, rounded down. */
   readonly modified: number
+}
+
+function indexOf(git: Git): string {
+  return join(git.checkout.gitFolder, "index")
+}
+
+function isSame(a: Buffer | undefined, b: Buffer | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : a.equals(b)
 }
 
 function readIndex(index: string): Index | undefined {

@@ -11,7 +11,7 @@ import {
   readKeyFile,
   readOwnKeyFile,
 } from "./key-files.js"
-import { parseAgentName } from "./names.js"
+import { nearest, parseAgentName } from "./names.js"
 
 /** What the caller said about who acts. */
 export interface IdentityChoice {
@@ -74,25 +74,43 @@ interface Source {
   readonly read: (ask: AskPassphrase) => Promise<Key>
 }
 
-function setSource(vault: string, choice: IdentityChoice, env: Environment): Source | undefined {
-  const { identityFile, owner } = choice
+/** What is set, in the order in which it decides. */
+function setSources(vault: string, choice: IdentityChoice, env: Environment): Source[] {
+  const { identityFile, agent, owner } = choice
   const content = env["AGENT_VAULT_IDENTITY"]
   const fileVariable = env["AGENT_VAULT_IDENTITY_FILE"]
   const agentVariable = env["AGENT_VAULT_AGENT"]
-  if (identityFile !== undefined) {
-    return { name: `--identity ${identityFile}`, read: (ask) => readKeyFile(identityFile, ask) }
-  }
-  if (content !== undefined) {
-    return { name: "AGENT_VAULT_IDENTITY", read: () => parseKey(content, "AGENT_VAULT_IDENTITY") }
-  }
-  if (fileVariable !== undefined) {
-    return { name: "AGENT_VAULT_IDENTITY_FILE", read: (ask) => readKeyFile(fileVariable, ask) }
-  }
-  if (choice.agent !== undefined) return agentSource(vault, choice.agent, "--agent", env)
-  if (agentVariable !== undefined) {
-    return agentSource(vault, agentVariable, "AGENT_VAULT_AGENT", env)
-  }
-  return owner === true ? ownerSource(vault, "--owner", env) : undefined
+  const sources: (Source | undefined)[] = [
+    identityFile === undefined ? undefined : fileSource(identityFile, `--identity ${identityFile}`),
+    content === undefined
+      ? undefined
+      : { name: "AGENT_VAULT_IDENTITY", read: () => parseKey(content, "AGENT_VAULT_IDENTITY") },
+    fileVariable === undefined ? undefined : fileSource(fileVariable, "AGENT_VAULT_IDENTITY_FILE"),
+    agent === undefined ? undefined : agentSource(vault, agent, "--agent", env),
+    agentVariable === undefined
+      ? undefined
+      : agentSource(vault, agentVariable, "AGENT_VAULT_AGENT", env),
+    owner === true ? ownerSource(vault, "--owner", env) : undefined,
+  ]
+  return sources.filter((source) => source !== undefined)
+}
+
+/** The first source decides. Two that a person typed, or --owner and anything else, contradict. */
+function setSource(vault: string, choice: IdentityChoice, env: Environment): Source | undefined {
+  const [first, ...others] = setSources(vault, choice, env)
+  const contradiction = others.find(
+    ({ name }) => name === "--owner" || (name.startsWith("--") && first?.name.startsWith("--")),
+  )
+  if (first === undefined || contradiction === undefined) return first
+  throw new VaultError("USAGE", `${first.name} and ${contradiction.name} both say who acts`, {
+    hint: first.name.startsWith("--")
+      ? "give one of them"
+      : `unset ${first.name.split(" ")[0] ?? ""}`,
+  })
+}
+
+function fileSource(file: string, name: string): Source {
+  return { name, read: (ask) => readKeyFile(file, ask) }
 }
 
 function defaultSource(vault: string, ownerByDefault: OwnerByDefault, env: Environment): Source {
@@ -121,7 +139,7 @@ function defaultSource(vault: string, ownerByDefault: OwnerByDefault, env: Envir
 
 function whoToBe(vault: string, env: Environment): string {
   const [agent] = localAgents(vault, env)
-  if (agent !== undefined) return `say which agent: --agent ${agent}`
+  if (agent !== undefined) return `say which agent: --agent ${agent}; a person may say --owner`
   return "set AGENT_VAULT_IDENTITY_FILE or --identity to an agent's key file; a person may say --owner"
 }
 
@@ -131,10 +149,17 @@ function agentSource(vault: string, name: string, how: string, env: Environment)
     return explainMissing(
       await localKey(file, ask),
       `there is no key of agent ${name} here (${file})`,
-      `this machine has ${localAgents(vault, env).join(", ") || "none"}; an owner brings a key back with: agent-vault agent recover ${name}`,
+      otherAgents(name, localAgents(vault, env)),
     )
   }
   return { name: `${how} ${name}`, read }
+}
+
+function otherAgents(name: string, local: readonly string[]): string {
+  const near = nearest(name, local)
+  if (near !== undefined) return `did you mean ${near}?`
+  const here = local.length === 0 ? "there is no agent's key here" : `here are ${local.join(", ")}`
+  return `${here}; an owner brings a key back with: agent-vault agent recover ${name}`
 }
 
 function ownerSource(vault: string, name: string, env: Environment): Source {

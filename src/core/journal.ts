@@ -1,23 +1,15 @@
-import { lstatSync, readdirSync, statSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { lstatSync, statSync } from "node:fs"
+import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError } from "./errors.js"
-import {
-  FolderFiles,
-  TEMPORARY,
-  createFile,
-  isErrno,
-  readRegularFile,
-  removeFile,
-  replaceFile,
-} from "./files.js"
+import { createFile, readRegularFile, removeFile } from "./files.js"
 import type { BlobId, Git } from "./git.js"
 import { authorship, moveRef, writeCommit } from "./git-commit.js"
-import { removeIndexCopies, stage } from "./git-index.js"
-import { blobId, commitOf, committedFiles, readBlobs, resolveCommit } from "./git-objects.js"
+import { type Seen, removeIndexCopies } from "./git-index.js"
+import { blobId, commitOf, committedFiles, resolveCommit } from "./git-objects.js"
 import { journalFile } from "./journal-file.js"
-import { SEALED_LIMIT } from "./layout.js"
 import { findCheckout } from "./place.js"
+import { type Blobs, type Contents, type IsOurs, bringForward } from "./work-tree.js"
 
 /** What must be finished if the process dies: which branch moves from where to where, and the files. */
 export interface Journal {
@@ -31,13 +23,6 @@ export interface Journal {
   readonly wish: BlobId | null
 }
 
-/** Files by path from the top; undefined, or absent, for one that is not there. */
-type Blobs = ReadonlyMap<string, BlobId | undefined>
-type Contents = ReadonlyMap<string, Uint8Array | undefined>
-
-/** Whether a blob (undefined: no file) is what the change found or left, and so may be replaced. */
-type IsOurs = (path: string, blob: BlobId | undefined) => boolean
-
 const JOURNAL_LIMIT = 64 * 1024 * 1024
 /** How long a git may go on working after the process that started it was killed. */
 const AFTERLIFE_MS = 1000
@@ -48,22 +33,26 @@ export function writeJournal(gitFolder: string, journal: Journal): void {
   throw new VaultError("BUSY", "an earlier change is not complete", { hint: "agent-vault repair" })
 }
 
-/**
- * Brings work tree and index to a change that was just committed, upon what was committed
- * `before`, and removes the journal.
- */
+/** What is known of a change that was just committed, and so need not be asked of Git. */
+export interface JustCommitted {
+  /** What was committed before. */
+  readonly before: Blobs
+  readonly contents: Contents
+  readonly seen: Seen
+}
+
+/** Brings work tree and index to a change that was just committed, and removes the journal. */
 export async function finishChange(
   git: Git,
   journal: Journal,
-  before: Blobs,
-  contents: Contents,
+  { before, contents, seen }: JustCommitted,
 ): Promise<void> {
   const ours = new Map(
     [...contents].map(([path, bytes]) => [path, bytes && blobId(bytes, git.hash)] as const),
   )
-  await bringForward(git, journal, ours, isOneOf(before, ours, journal.wish), contents)
+  await bringForward(git, journal, ours, isOneOf(before, ours, journal.wish), contents, seen)
   // A commit that the user made meanwhile came from an index that knew nothing of ours.
-  if ((await headCommit(git)) === journal.to) removeFile(journalFile(git.checkout.gitFolder))
+  if (await isCheckedOut(git, journal)) removeFile(journalFile(git.checkout.gitFolder))
   else await completeJournal(git)
 }
 
@@ -127,67 +116,12 @@ async function restoreUndone(
   await moveRef(git, branch, commit, tip, message)
 }
 
-/** Brings work tree and index to `target`, where they are as the change found or left them. */
-async function bringForward(
-  git: Git,
-  { paths, folder }: Journal,
-  target: Blobs,
-  isOurs: IsOurs,
-  contents: Contents = new Map(),
-): Promise<void> {
-  const isBehind = (path: string, blob: BlobId | undefined): boolean =>
-    blob !== target.get(path) && isOurs(path, blob)
-
-  const present = new FolderFiles(git.checkout.top)
-  const behind = paths.filter((path) => isBehind(path, blobIn(present, path, git)))
-  await writeFiles(git, behind, target, contents)
-  for (const below of new Set(paths.map(dirname))) removeTemporaries(join(git.checkout.top, below))
-
-  await stage(git, folder, (staged) => {
-    const stale = paths.filter((path) => isBehind(path, staged.get(path)))
-    return new Map(stale.map((path) => [path, target.get(path)]))
-  })
-}
-
-/** The blob of a file of the work tree; undefined when there is none. */
-export function blobIn(files: FolderFiles, path: string, { hash }: Git): BlobId | undefined {
-  const bytes = files.read(path, SEALED_LIMIT)
-  return bytes && blobId(bytes, hash)
-}
-
-async function writeFiles(
-  git: Git,
-  paths: readonly string[],
-  target: Blobs,
-  contents: Contents,
-): Promise<void> {
-  const wanted = paths.flatMap((path) => {
-    const blob = contents.has(path) ? undefined : target.get(path)
-    return blob === undefined ? [] : [[path, blob] as const]
-  })
-  const blobs = await readBlobs(
-    git,
-    wanted.map(([, blob]) => blob),
-  )
-  const fromGit = new Map(wanted.map(([path], index) => [path, blobs[index]]))
-  for (const path of paths) {
-    const bytes = contents.get(path) ?? fromGit.get(path)
-    const file = join(git.checkout.top, path)
-    if (bytes === undefined) removeFile(file)
-    else replaceFile(file, bytes)
-  }
-}
-
-/** What a process that was killed while writing left behind. */
-function removeTemporaries(folder: string): void {
-  let names: string[]
-  try {
-    names = readdirSync(folder)
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return
-    throw error
-  }
-  for (const name of names) if (name.startsWith(TEMPORARY)) removeFile(join(folder, name))
+/** Whether HEAD is at our commit; Git is asked only if the ref's own file does not say so. */
+async function isCheckedOut(git: Git, { branch, to }: Journal): Promise<boolean> {
+  const isOurBranch = findCheckout(git.checkout.top)?.branch === branch
+  const ref = join(commonFolder(git.checkout.gitFolder), branch)
+  if (isOurBranch && readText(ref)?.trimEnd() === to) return true
+  return (await headCommit(git)) === to
 }
 
 /** The commit that is checked out now; undefined on an unborn branch. */
@@ -207,12 +141,19 @@ async function outliveGit(git: Git, { branch, from, to }: Journal): Promise<void
 /** A git that was killed left its locks: they name our commit, or are empty and old. */
 function removeDeadLocks(gitFolder: string, { branch, to }: Journal): void {
   removeIndexCopies(gitFolder)
-  const shared = readText(join(gitFolder, "commondir"))?.trimEnd()
-  const common = shared === undefined ? gitFolder : resolve(gitFolder, shared)
-  for (const lock of [join(common, `${branch}.lock`), join(gitFolder, "HEAD.lock")]) {
+  for (const lock of [
+    join(commonFolder(gitFolder), `${branch}.lock`),
+    join(gitFolder, "HEAD.lock"),
+  ]) {
     const content = readText(lock)?.trimEnd()
     if (content === to || (content === "" && isOld(lock))) removeFile(lock)
   }
+}
+
+/** The folder with the refs of all work trees of a clone. */
+function commonFolder(gitFolder: string): string {
+  const shared = readText(join(gitFolder, "commondir"))?.trimEnd()
+  return shared === undefined ? gitFolder : resolve(gitFolder, shared)
 }
 
 function isOld(file: string): boolean {

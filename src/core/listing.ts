@@ -12,6 +12,7 @@ import {
   listAgents,
   listGroups,
   listSecrets,
+  rememberAccess,
 } from "./vault.js"
 
 /** What anyone may know of a secret. Times are UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
@@ -62,6 +63,7 @@ export function namesIn(place: Place): VaultNames {
 /** The secrets of a vault, or of one group, from their verified records. Throws `GROUP_NOT_FOUND`. */
 export function describeSecrets(vault: Vault, group?: string): SecretListing[] {
   if (group !== undefined) getGroup(vault, parseGroupName(group))
+  rememberAccess(vault)
   return listSecrets(vault, group).map((name) => {
     const { version, changed, expires, description, env, reveal, exposed } = getSecret(vault, name)
     return {
@@ -79,6 +81,7 @@ export function describeSecrets(vault: Vault, group?: string): SecretListing[] {
 
 /** The agents of a vault, removed ones left out. */
 export function describeAgents(vault: Vault): AgentListing[] {
+  rememberAccess(vault)
   const groups = groupRecords(vault)
   return listAgents(vault).flatMap((agent) => {
     const record = findAgent(vault, agent)

@@ -126,6 +126,7 @@ function refuseDuplicates(map: YAMLMap): void {
 
 function check(value: unknown, vault: string): Manifest {
   const problem = manifestProblem(value)
+  if (problem?.includes("/until") === true) throw invalid(`${problem}: write 2026-12-01T00:00:00Z`)
   if (problem !== undefined) throw invalid(problem)
   const manifest = value as Manifest
   if (manifest.vault !== vault) throw invalid(`it belongs to another vault, ${manifest.vault}`)
@@ -215,7 +216,7 @@ function decodeUtf8(bytes: Uint8Array): string {
 
 function invalid(why: string, cause?: unknown): VaultError {
   return new VaultError("MANIFEST_INVALID", `${MANIFEST} is not valid: ${why}`, {
-    hint: "mend it in an editor (its schema is in the docs), then: agent-vault apply --dry-run",
+    hint: "mend it in an editor (its schema: .vault-manifest.schema.json of agent-vault), then: agent-vault apply --dry-run",
     cause,
   })
 }

@@ -36,9 +36,13 @@ export function parseGroupName(text: string): string {
 export function parseSecretName(text: string): SecretName {
   const [group = "", ...rest] = text.split("/")
   if (rest.length === 0) {
-    throw new VaultError("NAME_INVALID", `${quote(text)} names no secret: a group is missing`, {
-      hint: "write it as GROUP/NAME, for example stripe/api-key",
-    })
+    throw new VaultError(
+      "NAME_INVALID",
+      `${quote(text)} names no secret: a name after the group is missing`,
+      {
+        hint: "write it as GROUP/NAME, for example stripe/api-key",
+      },
+    )
   }
   if (rest.length > SEGMENTS_AFTER_GROUP) {
     throw invalid("secret", text, `it has more than ${SEGMENTS_AFTER_GROUP} parts after the group`)
@@ -61,7 +65,9 @@ export function parseVaultId(text: string): string {
 /** The name of an environment variable. Throws `NAME_INVALID`. */
 export function parseVariableName(text: string): string {
   if (!VARIABLE.test(text)) {
-    throw invalid("variable", text, "use letters, digits and _, not starting with a digit")
+    throw new VaultError("NAME_INVALID", `${quote(text)} is no name of a variable`, {
+      hint: "use letters, digits and _, and no digit at the start: STRIPE_API_KEY",
+    })
   }
   return text
 }

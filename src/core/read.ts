@@ -58,13 +58,14 @@ export async function readSecret(
 ): Promise<SecretRead> {
   const secret = getSecret(vault, name)
   const group = getGroup(vault, name.group)
+  // Also what refuses this reader was seen: it must not be set back to what let them in.
+  remember(vault, group)
+  remember(vault, secret)
   const actor = admit(vault, name.group, group, key, options.now)
   refuseOldKey(name, secret, group)
   const sealed = readSigned(vault, secretPath(name), SEALED_LIMIT, secret.digest)
   const groupKey = await openGroupKey(vault, name.group, group, [key.identity])
   const value = await inFile(secretPath(name), unseal(sealed, [groupKey]))
-  remember(vault, group)
-  remember(vault, secret)
   const at = utc(options.now)
   const { version } = secret
   options.onRead?.({ at, actor, door: options.door, vault: vault.id, secret: name.full, version })

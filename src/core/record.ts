@@ -218,8 +218,15 @@ function parse(path: string, bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))
   } catch (cause) {
+    if (Buffer.from(bytes).includes("\n>>>>>>> ")) throw inConflict(path)
     throw invalid(path, "it is no JSON", cause)
   }
+}
+
+function inConflict(path: string): VaultError {
+  return new VaultError("RECORD_INVALID", `${path} is in the middle of a merge`, {
+    hint: "take one side's files of the group, commit the merge, then: agent-vault apply",
+  })
 }
 
 function invalid(path: string, why: string, cause?: unknown): VaultError {

@@ -31,7 +31,9 @@ export function findSetBack(
   env: Environment,
 ): SetBack[] {
   const vault = openWithoutMarks(place, keyFileTrust, env)
-  const remembering = { ...vault, memory: memoryOf(vault.id, place, env) }
+  // A floor is not memory: a rewind does not lower it.
+  const memory = memoryOf(vault.id, place, { ...env, AGENT_VAULT_MIN_SERIAL: undefined })
+  const remembering = { ...vault, memory }
   return allRecords(vault).flatMap((record) => {
     const why = reasonRefused(remembering, record)
     return why === undefined ? [] : [{ path: record.path, now: markOf(record), why }]

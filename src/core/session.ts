@@ -48,6 +48,9 @@ export interface Session {
   readonly onProgress: Progress
 }
 
+/** The blob of each file of the vault when it was first read; undefined: it was not there. */
+export type Observed = ReadonlyMap<string, BlobId | undefined>
+
 /**
  * Opens the vault for an owner. `observed` fills with the blob of every file that is read, since
  * they are what the change is decided upon. Throws `NOT_OWNER` and the codes of exit 4 and 5.
@@ -56,11 +59,11 @@ export function openSession(
   git: Git,
   place: Place,
   request: SessionRequest,
-): { session: Session; observed: Map<string, BlobId | undefined> } {
+): { session: Session; observed: Observed } {
   const observed = new Map<string, BlobId | undefined>()
-  const files = new FolderFiles(place.root, (path, bytes) =>
-    observed.set(path, bytes && blobId(bytes, git.hash)),
-  )
+  const files = new FolderFiles(place.root, (path, bytes) => {
+    if (!observed.has(path)) observed.set(path, bytes && blobId(bytes, git.hash))
+  })
   const draft = new Draft(files)
   const { env, identity, now } = request
   const id = readVaultRecord(draft).vault

@@ -4,11 +4,12 @@ import { VaultError } from "./errors.js"
 import { FolderFiles } from "./files.js"
 import type { BlobId, Git } from "./git.js"
 import { authorship, moveRef, writeCommit } from "./git-commit.js"
-import { stagedFiles } from "./git-index.js"
+import { seeStaged } from "./git-index.js"
 import { commitOf, committedFiles } from "./git-objects.js"
-import { blobIn, completeJournal, finishChange, writeJournal } from "./journal.js"
+import { completeJournal, finishChange, writeJournal } from "./journal.js"
 import type { Lock } from "./lock.js"
 import type { Checkout } from "./place.js"
+import { blobIn } from "./work-tree.js"
 
 /** A change of vault files, decided upon from the files in `observed`. Paths are from the top. */
 export interface Change {
@@ -41,13 +42,13 @@ const IN_PROGRESS: Readonly<Record<string, string>> = {
 export async function commitChange(git: Git, lock: Lock, change: Change): Promise<string> {
   const { folder, files, message } = change
   const branch = changeableBranch(git.checkout)
-  const [parent, staged, by] = await Promise.all([
+  const [parent, seen, by] = await Promise.all([
     commitOf(git, branch),
-    stagedFiles(git, folder),
+    seeStaged(git, folder),
     authorship(git),
   ])
   const committed = await committedFiles(git, parent, folder)
-  refuseDirty(git, change, committed, staged)
+  refuseDirty(git, change, committed, seen.staged)
   const commit = await writeCommit(git, by, { parent, files, message })
 
   lock.confirm()
@@ -62,7 +63,7 @@ export async function commitChange(git: Git, lock: Lock, change: Change): Promis
     return commit
   }
   try {
-    await finishChange(git, journal, committed, files)
+    await finishChange(git, journal, { before: committed, contents: files, seen })
   } catch (cause) {
     throw incomplete(cause)
   }
@@ -90,7 +91,7 @@ function refuseDirty(
   git: Git,
   { files, observed, wish, folder }: Change,
   committed: ReadonlyMap<string, BlobId>,
-  staged: ReadonlyMap<string, BlobId>,
+  staged: ReadonlyMap<string, BlobId | undefined>,
 ): void {
   const workTree = new FolderFiles(git.checkout.top)
   const there = new Set(new FolderFiles(join(git.checkout.top, folder)).list())

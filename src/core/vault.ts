@@ -231,15 +231,14 @@ export function notFound(
   others: readonly string[],
 ): VaultError {
   const near = nearest(name, others)
-  const hint =
-    near === undefined ? `see them all: agent-vault ${LISTINGS[code]}` : `did you mean ${near}?`
+  const hint = near === undefined ? WAYS_OUT[code] : `did you mean ${near}?`
   return new VaultError(code, `there is no ${kind} ${name}`, { hint })
 }
 
-const LISTINGS = {
-  GROUP_NOT_FOUND: "list",
-  AGENT_NOT_FOUND: "agent list",
-  SECRET_NOT_FOUND: "list",
+const WAYS_OUT = {
+  GROUP_NOT_FOUND: "a group is made with its first secret: agent-vault set GROUP/NAME",
+  AGENT_NOT_FOUND: "see them all: agent-vault agent list",
+  SECRET_NOT_FOUND: "see them all: agent-vault list",
 }
 
 interface Kinds {

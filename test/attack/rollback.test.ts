@@ -50,13 +50,33 @@ test("a secret that was set back is refused where the newer one was read", async
   })
 })
 
+test("what refused a reader, or was only looked at, cannot be set back either", async () => {
+  await alice.revoke("ci", "stripe")
+  for (const look of [
+    ["get", "stripe/api-key", "--agent", "ci"],
+    ["list"],
+    ["check"],
+    ["agent", "list"],
+  ]) {
+    // A clone that has seen nothing yet; the pin is no memory of the branch.
+    rmSync(join(alice.env["XDG_STATE_HOME"] ?? "", "agent-vault", vaultIdOf(alice), "marks"), {
+      recursive: true,
+    })
+    alice.run(look)
+    setBack(alice, "HEAD~1", ".")
+    expect(alice.code(["get", "stripe/api-key", "--agent", "ci"]), look.join(" ")).toBe(
+      "5 ROLLED_BACK",
+    )
+    alice.git("reset", "--quiet", "--hard", "HEAD~1")
+  }
+})
+
 test("a group that was set back is refused, and nothing is sealed to it", async () => {
   await alice.revoke("ci", "stripe")
   setBack(alice, "HEAD~1", ".")
   const before = alice.snapshot()
   const back = "ROLLED_BACK"
-  // A list of secrets needs no group.
-  const answers = { get: back, list: "ok", check: back, set: back, grant: back, revoke: back }
+  const answers = { get: back, list: back, check: back, set: back, grant: back, revoke: back }
   expect(await alice.answers()).toEqual(answers)
   expect(alice.snapshot()).toEqual(before)
 })

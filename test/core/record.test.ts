@@ -55,7 +55,9 @@ const time = fc
 const count = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
 const metadata = fc.record(
   {
-    description: fc.string({ unit: "binary", maxLength: 200 }),
+    description: fc
+      .string({ unit: "binary", maxLength: 200 })
+      .map((text) => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ")),
     expires: time,
     env: fc.constantFrom("A", "_b1", "STRIPE_KEY"),
     reveal: fc.constantFrom("never" as const, "confirm" as const, "allow" as const),
