@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -151,6 +152,16 @@ describe("a reader", () => {
 
   const forbiddenToReaders =
     /node_modules\/(?:simple-git|yaml|ajv|ajv-formats|yargs)\/|^(?:node:)?(?:child_process|readline|tty)\b|^src\/core\/(?:git|manifest|owner)\.ts$/
+})
+
+test("docs/architecture.md has a line for each file of the sources, and for no other", () => {
+  const page = readFileSync(join(root, "docs/architecture.md"), "utf8")
+  const told = [...page.matchAll(/^- `([\w-]+\.ts)`: /gm)].map((match) => match[1])
+  const files = ["src/core", "src/cli"].flatMap((folder) =>
+    readdirSync(join(root, folder)).filter((name) => name.endsWith(".ts")),
+  )
+  expect(new Set(told)).toEqual(new Set(files))
+  expect(told).toHaveLength(new Set(files).size)
 })
 
 test("the lock names no download hosts, so that any registry serves it", () => {

@@ -1,7 +1,7 @@
 import { resolve } from "node:path"
 import { type VaultNames, claimedId, findVault, localAgents, namesIn } from "../core/index.js"
 import type { CommandSpec, OptionSpec } from "./call.js"
-import type { Door } from "./commands.js"
+import type { Door } from "./door.js"
 import { COMMANDS, specOf } from "./table.js"
 
 /** What the last of `words` may become. Whatever goes wrong, there is just nothing to say. */

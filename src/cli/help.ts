@@ -1,6 +1,6 @@
 import { VaultError, nearest } from "../core/index.js"
 import { type CommandSpec, type OptionSpec, shownOption, shownWords } from "./call.js"
-import { COMMANDS, WHO, specOf } from "./table.js"
+import { COMMANDS, isAboutWho, specOf } from "./table.js"
 
 const INDENT = "  "
 const NARROW = 60
@@ -68,8 +68,8 @@ export function helpOfAll(width: number): string {
 export function helpOf(spec: CommandSpec, width: number): string {
   const { name, words, summary, examples, notes } = spec
   const options = Object.entries<OptionSpec>(spec.options)
-  const own = options.filter(([option]) => !(option in WHO))
-  const who = options.filter(([option]) => option in WHO)
+  const own = options.filter(([option]) => !isAboutWho(spec.options, option))
+  const who = options.filter(([option]) => isAboutWho(spec.options, option))
   return lines([
     ["Usage: agent-vault", name, shownWords(words), options.length > 0 ? "[options]" : ""]
       .filter(Boolean)

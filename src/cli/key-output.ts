@@ -1,6 +1,6 @@
 import { type Key, agentKeyFile, utc } from "../core/index.js"
 import { checkKeyFilePlace, formatKeyFile, writeKeyFile } from "../core/owner.js"
-import type { Door } from "./commands.js"
+import type { Door } from "./door.js"
 import { writeOut } from "./terminal.js"
 import { option, userPath } from "./who.js"
 

@@ -1,5 +1,6 @@
 import { VaultError } from "../core/index.js"
-import { type Door, commandNamed } from "./commands.js"
+import { commandNamed } from "./commands.js"
+import type { Door } from "./door.js"
 import { parseQuickly } from "./quick.js"
 import type { Call } from "./call.js"
 import { type Terminal, bold, harmless, say, toJson, widthOf, writeOut } from "./terminal.js"

@@ -1,5 +1,5 @@
 import type { ExposedSecret, Finding, GroupPlan, Outcome, Plan } from "../core/owner.js"
-import type { Door } from "./commands.js"
+import type { Door } from "./door.js"
 import { harmless, say, toJson, writeOut } from "./terminal.js"
 import { isSet } from "./who.js"
 

@@ -4,9 +4,7 @@ const DIR = {
   dir: { value: "FOLDER", describe: "the folder whose vault is meant (default: here)" },
 } as const
 const JSON_OUT = { json: { describe: "print one JSON document" } } as const
-
-/** The options that say who acts. */
-export const WHO = {
+const WHO = {
   identity: { value: "FILE", describe: "act with this key file" },
   agent: { value: "AGENT", describe: "act as this agent, with its key on this machine" },
   owner: { describe: "act with the owner's key" },
@@ -30,7 +28,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     words: "[folder]",
     summary: "make a vault in a Git repository, and the owner's key outside it",
     options: {
-      name: { value: "NAME", describe: "your name as an owner (default: from git or the login)" },
+      name: { value: "NAME", describe: "your name as an owner (default: your login)" },
       "post-quantum": { describe: "hybrid keys throughout: ML-KEM-768 with X25519" },
       "passphrase-fd": {
         value: "FD",
@@ -143,7 +141,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     examples: [
       ["agent-vault set stripe/api-key", "asks for it, and does not show it"],
-      ["pbpaste | agent-vault set stripe/api-key", "from stdin, one newline at the end left off"],
+      [
+        "pbpaste | agent-vault set stripe/api-key",
+        "from stdin; of a single line, without the newline",
+      ],
       [
         "agent-vault set tls/key --from-file key.pem --expires 90d",
         "bytes as they are in the file",
@@ -283,6 +284,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     notes: "It completes commands, options, secrets, groups and agents, and never uses a key.",
   },
 ]
+
+/** Whether an option of a command says who acts there. `init` makes the first who can. */
+export function isAboutWho(options: CommandSpec["options"], option: string): boolean {
+  return "identity" in options && option in WHO
+}
 
 /** The command of this name. */
 export function specOf(name: string): CommandSpec | undefined {

@@ -9,7 +9,7 @@ import {
   findVault,
   identityAt,
 } from "../core/index.js"
-import type { Door } from "./commands.js"
+import type { Door } from "./door.js"
 import { readDescriptor } from "./input.js"
 import { progress } from "./terminal.js"
 

@@ -28,7 +28,8 @@ export class Draft implements VaultFiles {
   }
 
   write(path: string, bytes: Uint8Array): void {
-    this.#files.set(path, bytes)
+    // A copy of its own: a small Buffer keeps the 8 KB alive that it shares with others.
+    this.#files.set(path, new Uint8Array(bytes))
   }
 
   remove(path: string): void {

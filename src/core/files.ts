@@ -11,6 +11,7 @@ import {
   readSync,
   readdirSync,
   renameSync,
+  rmdirSync,
   unlinkSync,
   writeSync,
 } from "node:fs"
@@ -145,6 +146,16 @@ export function removeFile(file: string): void {
     unlinkSync(file)
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw inaccessible("remove", file, error)
+  }
+}
+
+/** Removes a folder if nothing is in it. */
+export function removeEmptyFolder(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch (error) {
+    if (isErrno(error, "ENOTEMPTY", "EEXIST", "ENOENT")) return
+    throw inaccessible("remove", folder, error)
   }
 }
 

@@ -48,7 +48,9 @@ export async function writeCommit(
     ...[...files].flatMap(fileCommand),
     `\nget-mark :1\nreset ${SCRATCH}\n\ndone\n`,
   ]
-  const input = Buffer.concat(stream.map((part) => Buffer.from(part)))
+  const input = Buffer.concat(
+    stream.map((part) => (typeof part === "string" ? Buffer.from(part) : part)),
+  )
   const commit = line(await git.run(["fast-import", "--quiet", "--done"], { input }))
   if (by.signing === undefined) return commit
   const parents = parent === undefined ? [] : ["-p", parent]

@@ -11,7 +11,7 @@ export type BlobId = string
 export type RunGit = (args: readonly string[], options?: RunOptions) => Promise<Buffer>
 
 export interface RunOptions {
-  readonly input?: Uint8Array | string
+  readonly input?: Buffer | string
   /** An index other than the user's. */
   readonly indexFile?: string
 }
@@ -95,7 +95,7 @@ export function runner(folder: string, env: Environment): RunGit {
     const git = simpleGit({
       baseDir: folder,
       config: HARDENED,
-      input: () => (options.input === undefined ? undefined : Buffer.from(options.input)),
+      input: () => options.input,
       // Until the streams are closed, output may be on its way, however long git is gone.
       completion: { onClose: true, onExit: false },
       // By itself simple-git takes it for success when a git is killed, or fails without a word.

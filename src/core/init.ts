@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto"
 import { existsSync, lstatSync, realpathSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { type KeyKind, generateIdentity, recipientOf, sealWithPassphrase } from "./age.js"
 import { VaultError } from "./errors.js"
-import { removeFile } from "./files.js"
+import { removeEmptyFolder, removeFile } from "./files.js"
 import { branchMarks, markOf } from "./freshness.js"
 import { openGit } from "./git.js"
 import type { Environment } from "./homes.js"
@@ -104,7 +104,10 @@ export async function init(request: InitRequest): Promise<NewVault> {
     await commitVault(checkout, root, files, env)
   } catch (error) {
     // The key of a vault that does not exist opens nothing; after `BUSY` it does exist.
-    if (!VaultError.is(error, "BUSY")) removeFile(keyFile)
+    if (!VaultError.is(error, "BUSY")) {
+      removeFile(keyFile)
+      removeEmptyFolder(dirname(keyFile))
+    }
     throw error
   }
   writePin(vault, key.signer, env)

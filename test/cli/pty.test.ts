@@ -90,7 +90,7 @@ describe("a hidden value", () => {
     const seen = await atTerminal(machine, ["set", "stripe/new"], [[value, typed]])
     expect(seen.code).toBe(code)
     expect(seen.shown).toContain(says)
-    expect(machine.fingerprint()).toBe(before)
+    expect(machine.fingerprint()).toEqual(before)
   })
 })
 
@@ -153,7 +153,7 @@ describe("the passphrase of the owner's key", () => {
     const seen = await atTerminal(locked, ["agent", "add", "ci"], [[passphrase, typed]])
     expect(seen.code).toBe(code)
     expect(seen.shown).toContain(says)
-    expect(locked.fingerprint()).toBe(before)
+    expect(locked.fingerprint()).toEqual(before)
   })
 
   test.each([
@@ -181,7 +181,7 @@ describe("the passphrase of the owner's key", () => {
     const before = empty.fingerprint()
     const seen = await atTerminal(empty, ["init", "--name", "alice"], steps)
     expect(seen.code).toBe(code)
-    expect(empty.fingerprint()).toBe(before)
+    expect(empty.fingerprint()).toEqual(before)
   })
 })
 
@@ -202,7 +202,7 @@ describe("a question", () => {
     const before = machine.fingerprint()
     const seen = await atTerminal(machine, ["apply"], [[question, typed]])
     expect(seen.code).toBe(code)
-    expect(machine.fingerprint()).toBe(before)
+    expect(machine.fingerprint()).toEqual(before)
   })
 
   test("only yes is yes; anything else is asked again", async () => {

@@ -1,8 +1,8 @@
 /**
  * A transcript is a session at a shell, with what it must print:
  *
- *     & vault                       first: the vault of `vaultMachine`, not an empty repository
- *     # A comment.
+ *     & vault                       begins with the vault of `vaultMachine`, not an empty repository
+ *     # A comment, after an empty line.
  *     -- notes/value.txt --
  *     a file, in the repository, up to a line --
  *     --
@@ -13,7 +13,7 @@
  *     ? 2                           the exit code, if it is not 0
  *
  * `$= ` is a command that must change nothing: no file of the repository, the keys and the state.
- * Empty lines do not count. `~` stands for the home folder.
+ * Empty lines do not count, nor how many spaces are between columns. `~` stands for the home folder.
  */
 export const VAULT = "& vault"
 
@@ -69,8 +69,10 @@ export function written(step: CommandStep, ran: { stdout: string; stderr: string
 }
 
 function endOfStep(lines: readonly string[], from: number): number {
-  const next = lines.slice(from).findIndex((line) => /^(\$|# |-- )/.test(line))
-  return next === -1 ? lines.length : from + next
+  const isNext = (line: string, at: number): boolean =>
+    /^(\$|-- )/.test(line) || (line.startsWith("# ") && lines[at - 1] === "")
+  const next = lines.findIndex((line, at) => at >= from && isNext(line, at))
+  return next === -1 ? lines.length : next
 }
 
 function parseStep(
@@ -103,8 +105,14 @@ function matches(expected: readonly string[], actual: readonly string[]): boolea
 }
 
 function matchesLine(expected: string, actual: string): boolean {
-  const parts = expected.split("[..]").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"))
-  return new RegExp(`^${parts.join(".*")}$`, "u").test(actual)
+  const parts = narrow(expected).split("[..]")
+  const pattern = parts.map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join(".*")
+  return new RegExp(`^${pattern}$`, "u").test(narrow(actual))
+}
+
+/** Columns are as wide as what is in them, which is not always the same. */
+function narrow(line: string): string {
+  return line.replace(/ {2,}/g, "  ")
 }
 
 function linesOf(text: string): string[] {
@@ -112,7 +120,7 @@ function linesOf(text: string): string[] {
 }
 
 const OPEN =
-  /\b(?:age1(?:pq1)?[a-z0-9]{50,}|AGE-SECRET-KEY-[0-9A-Z-]+|\d{4}-\d\d-\d\dT[\d:]+Z|[0-9a-f]{32,}|sha256:[0-9a-f]+)\b|(?<=commit )[0-9a-f]{10}\b|(?<=--plan |plan is )[0-9a-f]{12}|ed25519:[\w-]{43}/g
+  /\b(?:age1(?:pq1)?[a-z0-9]{30,}|AGE-SECRET-KEY-[0-9A-Z-]+|\d{4}-\d\d-\d\dT[\d:]+Z|[0-9a-f]{32,}|sha256:[0-9a-f]+)\b|(?<=commit )[0-9a-f]{10}\b|(?<=--plan |plan is )[0-9a-f]{12}|ed25519:[\w-]{43}|(?<=  )(?:now|\d+ (?:min|h|d))(?=  |$)/g
 
 function leftOpen(line: string): string {
   return line.replace(OPEN, "[..]")

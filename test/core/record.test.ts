@@ -57,7 +57,7 @@ const metadata = fc.record(
   {
     description: fc
       .string({ unit: "binary", maxLength: 200 })
-      .map((text) => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ")),
+      .map((text) => text.replace(/\p{Cc}/gu, " ")),
     expires: time,
     env: fc.constantFrom("A", "_b1", "STRIPE_KEY"),
     reveal: fc.constantFrom("never" as const, "confirm" as const, "allow" as const),

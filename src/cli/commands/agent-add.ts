@@ -1,6 +1,6 @@
 import { VaultError, claimedId, parseAgentName } from "../../core/index.js"
 import { type ChangeRequest, type Enrolled, type Outcome, addAgent } from "../../core/owner.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { type KeyOutput, deliverKey, deliveryLines, keyOutput } from "../key-output.js"
 import { asJson, outcomeLine, tell } from "../report.js"
 import { changeRequest, option } from "../who.js"

@@ -1,5 +1,5 @@
 import { describeAgents, withVault } from "../../core/index.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { asJson, print, table, tell } from "../report.js"
 import { identityIfSet, placeOf } from "../who.js"
 

@@ -1,6 +1,6 @@
 import { claimedId, withVault } from "../../core/index.js"
 import { recoverAgent } from "../../core/owner.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { deliverKey, deliveryLines, keyOutput } from "../key-output.js"
 import { asJson, tell } from "../report.js"
 import { identityOf, placeOf } from "../who.js"

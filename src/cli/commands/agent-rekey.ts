@@ -1,6 +1,6 @@
 import { agentKeyFile, claimedId } from "../../core/index.js"
 import { rekeyAgent, setKeyFileAside } from "../../core/owner.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { type KeyOutput, deliveryLines, keyOutput } from "../key-output.js"
 import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
 import { changeRequest, option } from "../who.js"

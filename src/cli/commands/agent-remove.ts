@@ -1,5 +1,6 @@
-import { removeAgent } from "../../core/owner.js"
-import type { Door } from "../commands.js"
+import { agentKeyFile, claimedId } from "../../core/index.js"
+import { removeAgent, setKeyFileAside } from "../../core/owner.js"
+import type { Door } from "../door.js"
 import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
 import { changeRequest } from "../who.js"
 
@@ -7,11 +8,16 @@ export async function run(door: Door): Promise<void> {
   const [agent = ""] = door.call.words
   const request = await changeRequest(door)
   const outcome = await removeAgent({ ...request, agent })
+  const file = agentKeyFile(claimedId(request.place), agent, door.env)
+  const aside = outcome.commit === undefined ? undefined : setKeyFileAside(file, door.now)
   const { plan, exposed } = outcome.result
   if (await asJson(door, { agent, plan, exposed, files: outcome.files, commit: outcome.commit })) {
     return
   }
   tell(door, `${agent} ${request.dryRun ? "would be" : "is"} no agent of this vault any more.`)
+  if (aside !== undefined) {
+    tell(door, `Its key, which opens nothing from now on, was put aside: ${aside}`)
+  }
   await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
   tell(door, outcomeLine(door, outcome))
 }

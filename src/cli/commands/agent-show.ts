@@ -1,5 +1,5 @@
 import { describeAgent, utc, withVault } from "../../core/index.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { asJson, print, table } from "../report.js"
 import { identityIfSet, placeOf } from "../who.js"
 

@@ -1,5 +1,5 @@
 import { type Inspection, inspect } from "../../core/owner.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { asJson, counted, exitCodeOf, findingLines, print, tell } from "../report.js"
 import { identityIfSet, isSet, option, placeOf } from "../who.js"
 

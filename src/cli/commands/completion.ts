@@ -1,5 +1,5 @@
 import { VaultError } from "../../core/index.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { candidates } from "../complete.js"
 import { SCRIPTS } from "../completion-scripts.js"
 import { writeOut } from "../terminal.js"

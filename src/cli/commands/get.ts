@@ -7,7 +7,7 @@ import {
   readSecret,
   withVault,
 } from "../../core/index.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { asJson } from "../report.js"
 import { harmless, writeOut } from "../terminal.js"
 import { identityOf, isSet, placeOf } from "../who.js"

@@ -1,6 +1,6 @@
 import { VaultError, later, parseDuration, parseTime } from "../../core/index.js"
 import { grant } from "../../core/owner.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
 import { changeRequest, option } from "../who.js"
 

@@ -6,7 +6,7 @@ import {
   utc,
   withVault,
 } from "../../core/index.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { asJson, print, table, tell } from "../report.js"
 import { identityIfSet, isSet, option, placeOf } from "../who.js"
 

@@ -1,5 +1,5 @@
 import { repair } from "../../core/owner.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { asJson, tell } from "../report.js"
 import { option, userPath } from "../who.js"
 

@@ -1,6 +1,6 @@
 import { VaultError } from "../../core/index.js"
 import { revoke } from "../../core/owner.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
 import { changeRequest, isSet } from "../who.js"
 

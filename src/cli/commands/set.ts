@@ -12,7 +12,7 @@ import {
 } from "../../core/index.js"
 import { type SetResult, setSecret } from "../../core/owner.js"
 import { valueAsArgument } from "../call.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { asJson, exposureLines, outcomeLine, tell } from "../report.js"
 import { askHidden } from "../ask.js"
 import { VALUE_LIMIT, readAll, tooLarge } from "../input.js"

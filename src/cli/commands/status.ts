@@ -7,7 +7,7 @@ import {
   withVault,
 } from "../../core/index.js"
 import { type Standing, describeStanding } from "../../core/owner.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { asJson, counted, exitCodeOf, findingLines, print } from "../report.js"
 import { identityIfSet, placeOf } from "../who.js"
 
@@ -78,8 +78,13 @@ function identityLine(
     return `none is set: the owner's key serves to change the vault, ${reading}`
   }
   const { actor } = standing ?? {}
-  const who = actor === undefined ? "a stranger to this vault" : `the ${actor.role} ${actor.name}`
+  const who = actor === undefined ? stranger(identity) : `the ${actor.role} ${actor.name}`
   return `${who}, decided by ${identity.decidedBy}`
+}
+
+/** A key file says whose key it was; the vault says whose it is. */
+function stranger({ agent }: Identity): string {
+  return agent === undefined ? "a stranger to this vault" : `a key that ${agent} has no longer`
 }
 
 function opensLines(identity: Identity | undefined, standing: Standing | undefined): string[] {
@@ -87,7 +92,11 @@ function opensLines(identity: Identity | undefined, standing: Standing | undefin
   const opens = standing.opens.map(({ group, until }) =>
     until === undefined ? group : `${group} until ${until}`,
   )
-  return [`opens     ${opens.join(", ") || "nothing: ask an owner for a grant"}`]
+  const nothing =
+    standing.actor === undefined
+      ? "nothing: use the present key"
+      : "nothing: ask an owner for a grant"
+  return [`opens     ${opens.join(", ") || nothing}`]
 }
 
 function attentionLines(standing: Standing | undefined): string[] {

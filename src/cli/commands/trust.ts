@@ -6,7 +6,7 @@ import {
   pinOwner,
   rewind,
 } from "../../core/index.js"
-import type { Door } from "../commands.js"
+import type { Door } from "../door.js"
 import { asJson, counted, print, tell } from "../report.js"
 import { confirm } from "../ask.js"
 import { identityIfSet, isSet, placeOf } from "../who.js"
