@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process"
-import { rmSync } from "node:fs"
+import { cpSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { addAgent, grant } from "../dist/core/owner.js"
@@ -20,14 +20,25 @@ export default async ({ command, call, node }) => {
     budget: 150,
     before: small.reset,
   })
-  await command("grant, 1000 secrets, 20 agents, to --version", [node, bin, "grant", "another", "bulk"], common)
+  await command(
+    "grant, 1000 secrets, 20 agents, to --version",
+    [node, bin, "grant", "another", "bulk"],
+    common,
+  )
   await revoking("revoke, 1000 secrets, 20 agents", small, 2000, 5)
   small.remove()
   const large = await resettableVault(10_000)
   await revoking("revoke, 10000 secrets, 20 agents", large, 15_000, 1)
   large.remove()
 
-  /** Times a revoke, and fails if it takes too much memory. */
+  /**
+   * Times a revoke, and fails if it takes too much memory.
+   *
+   * @param {string} name
+   * @param {Awaited<ReturnType<typeof resettableVault>>} vault
+   * @param {number} budget
+   * @param {number} runs
+   */
   async function revoking(name, vault, budget, runs) {
     const argv = ["--import", tellMemory, bin, "revoke", "agent-0", "bulk"]
     const revoke = () => {
@@ -46,15 +57,22 @@ export default async ({ command, call, node }) => {
   }
 }
 
-/** A vault that can be set back to where it was, its marks included. */
+/**
+ * A vault that can be set back to where it was, what this machine has seen of it included.
+ *
+ * @param {number} secrets
+ */
 async function resettableVault(secrets) {
   const { repo, env, id, request } = await makeVault({ secrets, agents: 20 })
   await addAgent({ ...(await request()), agent: "another" })
   const base = execFileSync("git", ["rev-parse", "HEAD"], { cwd: repo, env, encoding: "utf8" })
+  const state = join(env.HOME, ".local/state/agent-vault", id)
+  await grant({ ...(await request()), agent: "another", groups: ["bulk"], dryRun: true })
+  cpSync(state, `${state}.base`, { recursive: true })
   const reset = () => {
     execFileSync("git", ["reset", "--quiet", "--hard", base.trim()], { cwd: repo, env })
-    const state = join(env.HOME, ".local/state/agent-vault", id)
-    for (const name of ["marks"]) rmSync(join(state, name), { recursive: true, force: true })
+    rmSync(state, { recursive: true })
+    cpSync(`${state}.base`, state, { recursive: true })
   }
   const remove = () => rmSync(dirname(repo), { recursive: true, force: true, maxRetries: 3 })
   return { repo, env, request, reset, remove }

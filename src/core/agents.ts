@@ -66,12 +66,7 @@ export function removeAgent(
 export function rekeyAgent(request: AgentRequest): Promise<Outcome<Enrolled & Rekeyed>> {
   const agent = parseAgentName(request.agent)
   return change(request, async (session) => {
-    const { recipient } = getAgent(session.vault, agent)
-    if (recipient === request.recipient) {
-      throw new VaultError("EXISTS", `${agent} has that key already`, {
-        hint: "give another --recipient, or none to have a key made",
-      })
-    }
+    getAgent(session.vault, agent)
     const key = await makeKey(session, request.recipient)
     const rekeyed = await rekeyGroupsOf(session, agent, () => putAgent(session, agent, key))
     return {
@@ -90,6 +85,7 @@ interface AgentKey {
 async function makeKey(session: Session, recipient: string | undefined): Promise<AgentKey> {
   const { keys } = session.vault.record
   if (recipient !== undefined) {
+    refuseSharedKey(session, recipient)
     if (kindOfRecipient(recipient) === keys) return { recipient }
     throw new VaultError("KEYS_MIXED", `the recipient is not of the vault's kind, ${keys}`, {
       hint: keys === "x25519" ? "make it with: age-keygen" : "make it with: age-keygen -pq",
@@ -98,6 +94,18 @@ async function makeKey(session: Session, recipient: string | undefined): Promise
   const identity = await generateIdentity(keys)
   const escrow = await sealEscrow(identity, session.vault.owners)
   return { recipient: await recipientOf(identity), made: { identity, escrow } }
+}
+
+/** Who reads is told from the recipient, so that each must be one agent's, and no owner's. */
+function refuseSharedKey(session: Session, recipient: string): void {
+  const { vault } = session
+  const owner = vault.owners.find((entry) => entry.recipient === recipient)
+  const other = listAgents(vault).find((name) => findAgent(vault, name)?.recipient === recipient)
+  const holder = owner?.name ?? other
+  if (holder === undefined) return
+  throw new VaultError("EXISTS", `that is the key of ${holder} already`, {
+    hint: "each agent has a key of its own: make another with age-keygen",
+  })
 }
 
 /** Writes the record of an agent and its escrow; a name that was used before goes on counting. */

@@ -38,6 +38,7 @@ const HARDENED = [
   "maintenance.auto=false",
   "i18n.commitEncoding=UTF-8",
   "submodule.recurse=false",
+  "log.showSignature=false",
 ]
 
 /** The variables of Git that are the user's own choice; every other GIT_* is dropped. */
@@ -59,6 +60,9 @@ const OURS = {
   GIT_OPTIONAL_LOCKS: "0",
   GIT_TERMINAL_PROMPT: "0",
   GIT_LITERAL_PATHSPECS: "1",
+  // A partial clone would fetch missing objects through whatever its configuration names.
+  GIT_NO_LAZY_FETCH: "1",
+  GIT_ALLOW_PROTOCOL: "none",
   LC_ALL: "C",
 }
 

@@ -8,6 +8,7 @@ import { authorship, moveRef, writeCommit } from "./git-commit.js"
 import { type Seen, removeIndexCopies } from "./git-index.js"
 import { blobId, commitOf, committedFiles, resolveCommit } from "./git-objects.js"
 import { journalFile } from "./journal-file.js"
+import { VAULT_FOLDER, classify } from "./layout.js"
 import { findCheckout } from "./place.js"
 import { type Blobs, type Contents, type IsOurs, bringForward } from "./work-tree.js"
 
@@ -171,11 +172,31 @@ function readText(file: string): string | undefined {
   return bytes && Buffer.from(bytes).toString("utf8")
 }
 
+/** A repository may come from anywhere: a journal speaks of a vault's own files, and of no others. */
+function isOfVault({ branch, from, to, folder, paths }: Journal): boolean {
+  const parents = folder.split("/")
+  return (
+    branch.startsWith("refs/heads/") &&
+    isCommit(to) &&
+    (from === null || isCommit(from)) &&
+    parents.at(-1) === VAULT_FOLDER &&
+    !parents.includes("..") &&
+    paths.every((path) => path.startsWith(`${folder}/`)) &&
+    paths.every((path) => classify(path.slice(folder.length + 1)).is !== "stray")
+  )
+}
+
+function isCommit(id: string): boolean {
+  return /^[0-9a-f]{40,64}$/.test(id)
+}
+
 function readJournal(gitFolder: string): Journal | undefined {
   const text = readText(journalFile(gitFolder))
   if (text === undefined) return undefined
   try {
-    return JSON.parse(text) as Journal
+    const journal = JSON.parse(text) as Journal
+    if (isOfVault(journal)) return journal
+    throw new TypeError("it names files that are no vault's")
   } catch (cause) {
     throw new VaultError("BUSY", "the journal of an earlier change cannot be read", {
       hint: `compare the vault with git status, then remove ${journalFile(gitFolder)}`,
