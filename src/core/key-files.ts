@@ -145,8 +145,9 @@ export function checkKeyFilePlace(file: string): void {
 /** Puts a key that was replaced aside, under a name that says when; nothing is ever overwritten. */
 export function setKeyFileAside(file: string, now: Date): string | undefined {
   if (!existsSync(file)) return undefined
-  const aside = `${file}.until-${utc(now).replaceAll(":", "")}`
-  checkKeyFilePlace(aside)
+  const stem = `${file}.until-${utc(now).replaceAll(":", "")}`
+  let aside = stem
+  for (let count = 2; existsSync(aside); count++) aside = `${stem}-${count}`
   renameSync(file, aside)
   return aside
 }

@@ -1,6 +1,7 @@
-import { cpSync, readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { cpSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
+import { agentKeyFile } from "../../src/core/key-files.js"
 import { grant, rekeyAgent } from "../../src/core/owner.js"
 import { type StockAge, testWithStockAge } from "../stock-age.js"
 import {
@@ -12,6 +13,7 @@ import {
   makeArena,
   newMachine,
   said,
+  vaultIdOf,
 } from "./arena.js"
 
 // What an agent can open, with this program or without it: its own groups, and after a revoke, a
@@ -125,7 +127,12 @@ test("the escrow of a removed agent is gone, and its key is no agent's", async (
   expect(alice.code(["agent", "recover", "ci", "--out", join(alice.folder, "k")])).toBe(
     "3 AGENT_NOT_FOUND",
   )
-  expect(alice.code(["get", "stripe/api-key", "--agent", "ci"])).toBe("4 NOT_GRANTED")
+  expect(alice.code(["get", "stripe/api-key", "--agent", "ci"])).toBe("3 KEY_NOT_FOUND")
+  const home = dirname(agentKeyFile(vaultIdOf(alice), "ci", alice.env))
+  const aside = readdirSync(home).filter((name) => name.startsWith("ci.key.until-"))
+  expect(aside).toHaveLength(1)
+  const identity = join(home, aside[0] ?? "")
+  expect(alice.code(["get", "stripe/api-key", "--identity", identity])).toBe("4 NOT_GRANTED")
   expect(await loot(alice.vault, [old])).toEqual([])
 })
 

@@ -92,6 +92,19 @@ describe("many writers on one machine", () => {
     expect(world.git("status", "--porcelain")).toBe("")
   })
 
+  test("what the user stages at the last moment stays staged", async () => {
+    world = template.copy()
+    const file = ".agent-vault/secrets/stripe/api-key.json"
+    const stage = `echo mine > ${file}; ${realGit()} add ${file}`
+    const path = gitThat(world, `case "$*" in *update-ref*) ${stage};; esac`)
+    await world.with({ PATH: path }).set("stripe/api-key", "new")
+    expect(world.git("show", `:${file}`)).toBe("mine")
+    expect(readFileSync(join(world.top, file), "utf8")).toBe("mine\n")
+    world.git("restore", "--staged", "--worktree", file)
+    expect(await world.read("ci", "stripe/api-key")).toBe("new")
+    expect(world.git("status", "--porcelain")).toBe("")
+  })
+
   test("a reader who meets a half-written file looks again", async () => {
     world = template.copy()
     const file = join(world.top, ".agent-vault/secrets/stripe/api-key.age")
