@@ -116,12 +116,23 @@ export function readRegularFile(
 
 /** Replaces a file as a whole: a reader sees the old bytes or the new ones. */
 export function replaceFile(file: string, bytes: Uint8Array | string, mode = 0o644): void {
-  const temporary = writeTemporary(file, bytes, mode)
+  replaceFiles(new Map([[file, bytes]]), mode)
+}
+
+/**
+ * Replaces many files, each as a whole. All are written before the first is renamed: a file that is
+ * renamed over another goes to the disk at once on ext4, and each next one would wait for it.
+ */
+export function replaceFiles(files: ReadonlyMap<string, Uint8Array | string>, mode = 0o644): void {
+  const written: { file: string; temporary: string }[] = []
   try {
-    renameSync(temporary, file)
+    for (const [file, bytes] of files) {
+      written.push({ file, temporary: writeTemporary(file, bytes, mode) })
+    }
+    for (const { file, temporary } of written) rename(temporary, file)
   } catch (error) {
-    removeFile(temporary)
-    throw inaccessible("write", file, error)
+    for (const { temporary } of written) removeFile(temporary)
+    throw error
   }
 }
 
@@ -171,6 +182,14 @@ export function makeFolder(folder: string, mode = 0o777): void {
 /** Whether `error` is a system error with one of these codes. */
 export function isErrno(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(String(error.code))
+}
+
+function rename(from: string, to: string): void {
+  try {
+    renameSync(from, to)
+  } catch (error) {
+    throw inaccessible("write", to, error)
+  }
 }
 
 function writeTemporary(file: string, bytes: Uint8Array | string, mode: number): string {

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { FolderFiles, TEMPORARY, isErrno, removeFile, replaceFile } from "./files.js"
+import { FolderFiles, TEMPORARY, isErrno, removeFile, replaceFiles } from "./files.js"
 import type { BlobId, Git } from "./git.js"
 import { type Seen, stage } from "./git-index.js"
 import { blobId, readBlobs } from "./git-objects.js"
@@ -67,12 +67,16 @@ async function writeFiles(
     wanted.map(([, blob]) => blob),
   )
   const fromGit = new Map(wanted.map(([path], index) => [path, blobs[index]]))
+  const files = new Map<string, Uint8Array>()
+  const gone: string[] = []
   for (const path of paths) {
     const bytes = contents.get(path) ?? fromGit.get(path)
     const file = join(git.checkout.top, path)
-    if (bytes === undefined) removeFile(file)
-    else replaceFile(file, bytes)
+    if (bytes === undefined) gone.push(file)
+    else files.set(file, bytes)
   }
+  replaceFiles(files)
+  for (const file of gone) removeFile(file)
 }
 
 /** What a process that was killed while writing left behind. */
