@@ -7,7 +7,7 @@ export interface Authorship {
   /** As Git writes them into a commit: `Name <mail> 1700000000 +0000`. */
   readonly author: string
   readonly committer: string
-  /** The arguments of `git` that name the user's own programs; undefined: he does not sign. */
+  /** The arguments of `git` that name the user's own programs; undefined: unsigned. */
   readonly signing: readonly string[] | undefined
 }
 
@@ -22,7 +22,7 @@ export interface NewCommit {
 /** Never made: fast-import wants to name what it builds upon, and forgets it at the reset. */
 const SCRATCH = "refs/agent-vault/change"
 
-/** The user's own Git identity. Throws `GIT_FAILED` if he has none. */
+/** The user's own Git identity. Throws `GIT_FAILED` if there is none. */
 export async function authorship(git: Git): Promise<Authorship> {
   const [author, committer, signing] = await Promise.all([
     identity(git, "GIT_AUTHOR_IDENT"),

@@ -64,7 +64,7 @@ export async function takeLock(gitFolder: string): Promise<Lock> {
 
 /**
  * Removes the lock of a dead holder. Of all who saw it dead, only the one who holds the claim on it
- * may: he looks again, for meanwhile it may be somebody else's. A dead claimant is replaced alike.
+ * may: it looks again, for meanwhile it may be somebody else's. A dead claimant is replaced alike.
  */
 function breakLock(file: string, dead: Holder): void {
   const claim = `${file}.${dead.nonce}`

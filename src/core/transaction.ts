@@ -7,6 +7,7 @@ import { authorship, moveRef, writeCommit } from "./git-commit.js"
 import { seeStaged } from "./git-index.js"
 import { commitOf, committedFiles } from "./git-objects.js"
 import { completeJournal, finishChange, writeJournal } from "./journal.js"
+import { MANIFEST } from "./layout.js"
 import type { Lock } from "./lock.js"
 import type { Checkout } from "./place.js"
 import { blobIn } from "./work-tree.js"
@@ -104,8 +105,9 @@ function refuseDirty(
   }
   for (const path of new Set([...observed.keys(), ...files.keys(), ...committed.keys()])) {
     if (path === wish || isAsCommitted(path)) continue
+    const keep = path === `${folder}/${MANIFEST}` ? "apply it: agent-vault apply" : "commit it"
     throw new VaultError("VAULT_DIRTY", `${path} differs from the last commit`, {
-      hint: `commit it, or bring it back: git restore --staged --worktree -- ${path}`,
+      hint: `${keep}; or bring it back: git restore --staged --worktree -- ${path}`,
     })
   }
 }
