@@ -65,7 +65,7 @@ export function helpOfAll(width: number): string {
 }
 
 /** How one command is used. */
-export function helpOf(spec: CommandSpec, width: number): string {
+function helpOf(spec: CommandSpec, width: number): string {
   const { name, words, summary, examples, notes } = spec
   const options = Object.entries<OptionSpec>(spec.options)
   const own = options.filter(([option]) => !isAboutWho(spec.options, option))

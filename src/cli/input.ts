@@ -1,10 +1,8 @@
 import { readSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
-import { VaultError } from "../core/index.js"
+import { VALUE_LIMIT, VaultError } from "../core/index.js"
 import type { Terminal } from "./terminal.js"
 
-/** The most bytes that a value may have. */
-export const VALUE_LIMIT = 16 * 1024 * 1024
 const LINE_LIMIT = 4096
 const NEWLINE = 10
 const PAUSE_MS = 10

@@ -38,7 +38,7 @@ export function apply(request: ChangeRequest, planId?: string): Promise<Outcome<
 }
 
 /** Every difference between the manifest in the draft and the sealed state. */
-export function planAll(session: Session): Plan {
+function planAll(session: Session): Plan {
   return makePlan(readManifest(session), readSealedState(session.vault, "read"), session.now)
 }
 

@@ -20,7 +20,7 @@ import {
 import { parseManifest } from "./manifest.js"
 import { type SecretName, foldedCollision } from "./names.js"
 import { type Plan, makePlan } from "./plan.js"
-import { type GroupRecord, type Member, digestOf } from "./record.js"
+import { type Exposure, type GroupRecord, type Member, digestOf } from "./record.js"
 import { readSealedState } from "./sealed-state.js"
 import { later, utc } from "./time.js"
 import { type Vault, findAgent, findAgentRecord, findGroup, findSecret, remember } from "./vault.js"
@@ -150,9 +150,9 @@ function checkSecret(vault: Vault, name: SecretName, now: Date): Finding[] {
     )
   }
   if (record.exposed !== undefined) {
-    const to = record.exposed.map(({ agent }) => agent).join(", ")
+    const to = record.exposed.map(whoCouldRead).join(", ")
     const hint = `make a new value at its source, then: agent-vault set ${full}`
-    findings.push(attention("EXPOSED", full, `could be read by ${to}, who no longer may`, hint))
+    findings.push(attention("EXPOSED", full, `could be read by ${to}`, hint))
   }
   const { expires } = record
   if (expires !== undefined && expires <= later(now, SOON_SECONDS)) {
@@ -163,6 +163,11 @@ function checkSecret(vault: Vault, name: SecretName, now: Date): Finding[] {
     )
   }
   return findings
+}
+
+/** After a rekey it is the agent's old key that may no longer read, not the agent. */
+function whoCouldRead({ agent, why }: Exposure): string {
+  return why === "rekeyed" ? `an earlier key of ${agent}` : `${agent}, who no longer may`
 }
 
 /** A secret whose group has no record cannot be opened by anyone. */

@@ -171,7 +171,7 @@ export function removeEmptyFolder(folder: string): void {
 }
 
 /** Makes a folder and those above it. */
-export function makeFolder(folder: string, mode = 0o777): void {
+function makeFolder(folder: string, mode = 0o777): void {
   try {
     mkdirSync(folder, { recursive: true, mode })
   } catch (error) {

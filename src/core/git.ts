@@ -92,7 +92,7 @@ export async function openGit(checkout: Checkout, env: Environment): Promise<Git
 }
 
 /** Runs git in `folder` with a scrubbed environment. Its failures are `GIT_FAILED`, or `NO_GIT`. */
-export function runner(folder: string, env: Environment): RunGit {
+function runner(folder: string, env: Environment): RunGit {
   return async (args, options = {}) => {
     const output: Buffer[] = []
     const index = options.indexFile === undefined ? {} : { GIT_INDEX_FILE: options.indexFile }

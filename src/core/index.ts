@@ -15,6 +15,7 @@ export {
   localAgents,
   ownerKeyFile,
 } from "./key-files.js"
+export { VALUE_LIMIT } from "./layout.js"
 export {
   type SecretName,
   nearest,

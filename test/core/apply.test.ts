@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { describeSecrets, findVault, withVault } from "../../src/core/index.js"
+import { inspect, rekeyAgent } from "../../src/core/owner.js"
 import { type World, vaultWorld } from "./world.js"
 
 let world: World
@@ -35,4 +36,12 @@ describe("a secret that was set on one branch while its group was rekeyed on ano
     expect(exposed?.map(({ agent, why }) => [agent, why])).toEqual([["ci", "revoked"]])
     expect((await world.apply()).files).toEqual([])
   })
+})
+
+test("after an agent's rekey, check speaks of its earlier key, not of the agent", async () => {
+  const request = await world.request()
+  await rekeyAgent({ ...request, agent: "ci" })
+  const { findings } = await inspect({ place: request.place, env: world.env, now: new Date() })
+  const exposed = findings.find(({ code }) => code === "EXPOSED")
+  expect(exposed?.message).toBe("could be read by an earlier key of ci")
 })

@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto"
 import { readFileSync, statSync } from "node:fs"
 import {
   type SecretMetadata,
+  VALUE_LIMIT,
   VaultError,
   later,
   parseDuration,
@@ -15,7 +16,7 @@ import { valueAsArgument } from "../call.js"
 import type { Door } from "../door.js"
 import { asJson, exposureLines, outcomeLine, tell } from "../report.js"
 import { askHidden } from "../ask.js"
-import { VALUE_LIMIT, readAll, tooLarge } from "../input.js"
+import { readAll, tooLarge } from "../input.js"
 import { changeRequest, option, userPath } from "../who.js"
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
