@@ -71,11 +71,14 @@ export async function moveRef(
     await git.run(["update-ref", "-m", why, "--no-deref", ref, to, from ?? zero])
   } catch (cause) {
     if ((await commitOf(git, ref)) === from) throw cause
-    throw new VaultError("CONFLICT", `${ref} moved while the change was made`, {
-      hint: "repeat the command",
-      cause,
-    })
+    throw movedMeanwhile(ref, cause)
   }
+}
+
+/** Somebody else moved a branch that a change was made for. */
+export function movedMeanwhile(ref: string, cause?: unknown): VaultError {
+  const hint = "repeat the command"
+  return new VaultError("CONFLICT", `${ref} moved while the change was made`, { hint, cause })
 }
 
 async function identity(git: Git, variable: string): Promise<string> {

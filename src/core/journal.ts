@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError } from "./errors.js"
 import { createFile, readRegularFile, removeFile } from "./files.js"
 import type { BlobId, Git } from "./git.js"
-import { authorship, moveRef, writeCommit } from "./git-commit.js"
+import { authorship, moveRef, movedMeanwhile, writeCommit } from "./git-commit.js"
 import { type Seen, removeIndexCopies } from "./git-index.js"
 import { blobId, commitOf, committedFiles, resolveCommit } from "./git-objects.js"
 import { journalFile } from "./journal-file.js"
@@ -27,6 +27,7 @@ export interface Journal {
 const JOURNAL_LIMIT = 64 * 1024 * 1024
 /** How long a git may go on working after the process that started it was killed. */
 const AFTERLIFE_MS = 1000
+const ATTEMPTS = 20
 
 /** Writes the journal, before the branch is moved. Throws `BUSY` if one is there. */
 export function writeJournal(gitFolder: string, journal: Journal): void {
@@ -72,15 +73,38 @@ export async function completeJournal(git: Git): Promise<"nothing" | "discarded"
     committedFiles(git, journal.from ?? undefined, journal.folder),
     committedFiles(git, journal.to, journal.folder),
   ])
+  const found = await untilUndisturbed(() => complete(git, journal, before, ours))
+  removeFile(journalFile(gitFolder))
+  return found
+}
+
+/** A user may commit at any moment. Throws `CONFLICT` if that happens all the time. */
+async function untilUndisturbed<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let left = ATTEMPTS; ; left--) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!VaultError.is(error, "CONFLICT") || left === 0) throw error
+    }
+  }
+}
+
+async function complete(
+  git: Git,
+  journal: Journal,
+  before: Blobs,
+  ours: Blobs,
+): Promise<"discarded" | "completed"> {
   const happened = await hasHappened(git, journal)
   if (happened) await restoreUndone(git, journal, before, ours)
-  const head = await committedFiles(git, await headCommit(git), journal.folder)
+  const head = await headCommit(git)
   const isOurs = isOneOf(before, ours, journal.wish)
   // The wish of a change that did not happen is still an edit of the user's.
   const mayReplace: IsOurs = (path, blob) =>
     isOurs(path, blob) && (happened || blob === undefined || blob !== journal.wish)
-  await bringForward(git, journal, head, mayReplace)
-  removeFile(journalFile(gitFolder))
+  await bringForward(git, journal, await committedFiles(git, head, journal.folder), mayReplace)
+  // What was committed meanwhile may again have come from an index that knew nothing of ours.
+  if ((await headCommit(git)) !== head) throw movedMeanwhile(journal.branch)
   return happened ? "completed" : "discarded"
 }
 

@@ -92,6 +92,26 @@ describe("many writers on one machine", () => {
     expect(world.git("status", "--porcelain")).toBe("")
   })
 
+  test("a user who takes it back unknowingly, and commits while it is restored", async () => {
+    world = template.copy()
+    const git = realGit()
+    const isCommitted = `${git} log --format=%s | grep -q "set stripe/api-key"`
+    const theirs = `echo $((n + 1)) > "$0.count"; echo $n > t$n; ${git} add t$n; ${git} commit -qm t$n`
+    // The first from an index that knows nothing of us, the second while ours is restored.
+    const path = gitThat(
+      world,
+      `n=$(cat "$0.count" 2>/dev/null || echo 0)
+      case "$n $*" in
+        "0 "*update-index*|"1 "*update-ref*) if ${isCommitted}; then ${theirs}; fi;;
+      esac`,
+    )
+    await world.with({ PATH: path }).set("stripe/api-key", "new")
+    expect(world.git("ls-files", "t*").split("\n")).toHaveLength(2)
+    expect(await world.read("ci", "stripe/api-key")).toBe("new")
+    expect(world.git("status", "--porcelain", "-uno")).toBe("")
+    expect(world.git("diff", "HEAD", "--stat")).toBe("")
+  })
+
   test("what the user stages at the last moment stays staged", async () => {
     world = template.copy()
     const file = ".agent-vault/secrets/stripe/api-key.json"
