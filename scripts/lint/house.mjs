@@ -20,8 +20,9 @@ const importers = new Map([
  */
 const notInCore = new Map([
   ["node:console", []],
-  // A lock names the process that holds it, and asks whether that one lives.
-  ["node:process", ["src/core/lock.ts"]],
+  // A lock names the process that holds it, and asks whether that one lives. The library's own
+  // doors take the environment of the process if they are given none.
+  ["node:process", ["src/core/lock.ts", "src/core/open-vault.ts", "src/core/owner-vault.ts"]],
   ["node:readline", []],
   ["node:repl", []],
   ["node:tty", []],

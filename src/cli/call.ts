@@ -8,13 +8,20 @@ export interface OptionSpec {
   /** What stands for the value when the option is given without one. */
   readonly implied?: string
   readonly choices?: readonly string[]
+  /** One letter, for `-g`. */
+  readonly short?: string
+  /** It may be given more than once. */
+  readonly many?: true
 }
 
 export interface CommandSpec {
   /** The words that name it, for example `agent add`. */
   readonly name: string
   readonly summary: string
-  /** Positional arguments: `<required>`, `[optional]`, `<one or more..>`. */
+  /**
+   * Positional arguments: `<required>`, `[optional]`, `<one or more..>`. Behind `--` they are
+   * somebody else's command line, and the two dashes are not optional.
+   */
   readonly words: string
   readonly options: Readonly<Record<string, OptionSpec>>
   readonly examples: readonly (readonly [command: string, what: string])[]
@@ -25,8 +32,13 @@ export interface CommandSpec {
 export interface Call {
   readonly command: string
   readonly words: readonly string[]
-  /** Switches are true; options have their value. What was not given is absent. */
-  readonly options: Readonly<Record<string, string | true>>
+  /** Switches are true; options have their value, or all of them. What was not given is absent. */
+  readonly options: Readonly<Record<string, string | true | readonly string[]>>
+}
+
+/** Whether the words of a command are another program's command line, behind `--`. */
+export function takesCommand({ words }: CommandSpec): boolean {
+  return words.startsWith("-- ")
 }
 
 /** How many words a command takes. */
@@ -43,10 +55,11 @@ export function shownWords(words: string): string {
   return words.replace(/[<>]/g, "").replaceAll("..", "…").toUpperCase()
 }
 
-/** An option as help shows it: `--dir FOLDER`, `--generate[=LENGTH]`, `--raw`. */
-export function shownOption(name: string, { value, implied }: OptionSpec): string {
-  if (value === undefined) return `--${name}`
-  return implied === undefined ? `--${name} ${value}` : `--${name}[=${value}]`
+/** An option as help shows it: `--dir FOLDER`, `-g, --group GROUP`, `--generate[=LENGTH]`. */
+export function shownOption(name: string, { value, implied, short }: OptionSpec): string {
+  const names = short === undefined ? `--${name}` : `-${short}, --${name}`
+  if (value === undefined) return names
+  return implied === undefined ? `${names} ${value}` : `${names}[=${value}]`
 }
 
 /** The refusal of a value in the arguments, which does not repeat it. */

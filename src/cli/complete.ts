@@ -25,13 +25,17 @@ function meant(
   const spec = specOf(before.slice(0, 2).join(" ")) ?? specOf(before[0] ?? "")
   if (spec === undefined) return nextWordsOfCommands(before)
   const given = before.slice(spec.name.split(" ").length)
+  // Another program's command line: the shell completes files.
+  if (given.includes("--")) return []
   const waiting = optionAt(spec, given.at(-1))
   if (waiting?.value !== undefined && waiting.implied === undefined) {
     return waiting.choices ?? valuesOf(door, given, waiting.value)
   }
   if (current.startsWith("-")) {
-    const free = Object.keys(spec.options).filter((name) => !given.includes(`--${name}`))
-    return [...free, "help"].map((name) => `--${name}`)
+    const free = Object.entries<OptionSpec>(spec.options).filter(
+      ([name, { many }]) => many === true || !given.includes(`--${name}`),
+    )
+    return [...free.map(([name]) => `--${name}`), "--help"]
   }
   const placeholders = spec.words.split(" ").map((word) => word.replace(/[<>[\].]/g, ""))
   const position = countWords(spec, given)
@@ -51,7 +55,8 @@ function nextWordsOfCommands(before: readonly string[]): string[] {
 }
 
 function optionAt(spec: CommandSpec, word: string | undefined): OptionSpec | undefined {
-  return word?.startsWith("--") === true ? spec.options[word.slice(2)] : undefined
+  if (word?.startsWith("--") === true) return spec.options[word.slice(2)]
+  return Object.values(spec.options).find(({ short }) => word === `-${short ?? ""}`)
 }
 
 /** How many words stand before, options and their values left out. */
@@ -69,7 +74,7 @@ function valuesOf(
   given: readonly string[],
   placeholder: string,
 ): readonly string[] {
-  const kind = KINDS[placeholder.toLowerCase()]
+  const kind = KINDS[placeholder.toLowerCase().replace(/\[.*$/, "")]
   if (kind === undefined) return []
   if (kind === "shells") return ["bash", "zsh", "fish"]
   const at = given.indexOf("--dir")

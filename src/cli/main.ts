@@ -14,6 +14,9 @@ export interface Surroundings extends Terminal {
 
 type ExitCode = number
 
+/** What `env`, `nice` and `nohup` end with when they fail themselves. */
+const RUN_FAILED = 125
+
 /** Runs one command line. Returns the exit code; errors are rendered here and nowhere else. */
 export async function main(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   try {
@@ -25,7 +28,7 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
     const call = parseQuickly(argv) ?? (await parseWithHelp(argv, surroundings))
     return typeof call === "number" ? call : await runCommand(call, surroundings)
   } catch (error) {
-    return renderError(surroundings, error, argv.includes("--json"))
+    return renderError(surroundings, error, argv)
   }
 }
 
@@ -57,10 +60,13 @@ async function runCommand(call: Call, surroundings: Surroundings): Promise<numbe
 }
 
 /** Our one form of an error: code, what, and the next command. With --json, one line of JSON. */
-function renderError(terminal: Terminal, thrown: unknown, asJson: boolean): number {
+function renderError(terminal: Terminal, thrown: unknown, argv: readonly string[]): number {
   const error = thrown instanceof VaultError ? thrown : asBug(thrown)
-  const { code, message, hint, exitCode } = error
-  if (asJson) {
+  const { code, message, hint } = error
+  // The codes of `run` are those of the program it ran: ours must not be mistaken for one.
+  const exitCode = argv[0] === "run" ? RUN_FAILED : error.exitCode
+  const end = argv.indexOf("--")
+  if (argv.slice(0, end === -1 ? argv.length : end).includes("--json")) {
     say(
       terminal,
       toJson({

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util"
-import { type Call, type CommandSpec, wordRange } from "./call.js"
+import { type Call, type CommandSpec, takesCommand, wordRange } from "./call.js"
 import { specOf } from "./table.js"
 
 /**
@@ -13,6 +13,7 @@ export function parseQuickly(argv: readonly string[]): Call | undefined {
   const end = rest.indexOf("--")
   const before = end === -1 ? rest : rest.slice(0, end)
   if (!before.every((word) => isPlain(spec, word))) return undefined
+  if (takesCommand(spec) && end === -1) return undefined
   const parsed = tryParse(spec, rest)
   if (parsed === undefined) return undefined
   const { least, most } = wordRange(spec.words)
@@ -24,6 +25,8 @@ export function parseQuickly(argv: readonly string[]): Call | undefined {
 function isPlain({ options }: CommandSpec, word: string): boolean {
   if (word === "true" || word === "false") return false
   if (!word.startsWith("-") || word === "-") return word !== ""
+  const [, letter] = /^-([a-z])$/.exec(word) ?? []
+  if (letter !== undefined) return Object.values(options).some(({ short }) => short === letter)
   const [, name = "", value] = /^--([a-z][a-z-]*)(=.+)?$/s.exec(word) ?? []
   const option = Object.hasOwn(options, name) ? options[name] : undefined
   if (option === undefined) return false
@@ -36,16 +39,24 @@ function tryParse(
 ): Pick<Call, "words" | "options"> | undefined {
   const known = Object.entries(spec.options)
   const options = Object.fromEntries(
-    known.map(([option, { value }]) => [
+    known.map(([option, { value, short, many = false }]) => [
       option,
-      { type: value === undefined ? ("boolean" as const) : ("string" as const) },
+      {
+        type: value === undefined ? ("boolean" as const) : ("string" as const),
+        multiple: many,
+        ...(short === undefined ? {} : { short }),
+      },
     ]),
   )
   try {
     const parsed = parseArgs({ args: [...args], options, allowPositionals: true, tokens: true })
     const { values, positionals, tokens } = parsed
     const given = tokens.flatMap((token) => (token.kind === "option" ? [token.name] : []))
-    if (new Set(given).size !== given.length) return undefined
+    const once = given.filter((name) => spec.options[name]?.many !== true)
+    if (new Set(once).size !== once.length) return undefined
+    const end = tokens.find(({ kind }) => kind === "option-terminator")?.index ?? Infinity
+    const isEarly = tokens.some(({ kind, index }) => kind === "positional" && index < end)
+    if (takesCommand(spec) && isEarly) return undefined
     const isWrong = ([option, { choices }]: (typeof known)[number]): boolean =>
       option in values && choices?.includes(String(values[option])) === false
     if (known.some(isWrong)) return undefined

@@ -16,7 +16,13 @@ import { progress } from "./terminal.js"
 /** The value of an option; undefined when it was not given. */
 export function option(door: Door, name: string): string | undefined {
   const value = door.call.options[name]
-  return value === true ? undefined : value
+  return typeof value === "string" ? value : undefined
+}
+
+/** The values of an option that may be given more than once. */
+export function options(door: Door, name: string): readonly string[] {
+  const value = door.call.options[name]
+  return typeof value === "object" ? value : []
 }
 
 /** Whether a switch was given. */

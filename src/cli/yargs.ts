@@ -6,6 +6,7 @@ import {
   type OptionSpec,
   shownOption,
   shownWords,
+  takesCommand,
   valueAsArgument,
   wordRange,
 } from "./call.js"
@@ -21,13 +22,17 @@ const OPTIONS = Object.fromEntries<OptionSpec>(
  * `VALUE_AS_ARGUMENT`, neither of which repeats a word that could be a value.
  */
 export function parseFully(argv: readonly string[]): Call {
-  const { _: words, $0: _script, ...options } = parse(argv)
+  const { _: words, "--": behind = [], $0: _script, ...options } = parse(argv)
   const named = words.map(String)
   const spec = commandOf(named)
   if (spec === undefined) throw unknownCommand(named)
-  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  const given = Object.entries(options).flatMap(([option, value]) =>
+    value === undefined || isShort(option) ? [] : [[option, asMany(option, value)] as const],
+  )
   for (const [option, value] of given) checkOption(spec, option, value)
-  const rest = named.slice(spec.name.split(" ").length)
+  const before = named.slice(spec.name.split(" ").length)
+  if (takesCommand(spec) && (before.length > 0 || behind.length === 0)) throw noCommand(spec)
+  const rest = [...before, ...behind.map(String)]
   checkWords(spec, rest, "generate" in options)
   return {
     command: spec.name,
@@ -36,10 +41,20 @@ export function parseFully(argv: readonly string[]): Call {
   }
 }
 
+function isShort(option: string): boolean {
+  return Object.values(OPTIONS).some(({ short }) => short === option)
+}
+
+function asMany(option: string, value: unknown): unknown {
+  return OPTIONS[option]?.many === true ? [value].flat() : value
+}
+
 function parse(
   argv: readonly string[],
-): { _: (string | number)[]; $0: string } & Record<string, unknown> {
+): { _: (string | number)[]; "--"?: unknown[]; $0: string } & Record<string, unknown> {
   const names = Object.entries(OPTIONS)
+  const end = argv.indexOf("--")
+  const [before, behind] = end === -1 ? [argv, []] : [argv.slice(0, end), argv.slice(end)]
   return yargs()
     .help(false)
     .version(false)
@@ -61,12 +76,18 @@ function parse(
       "duplicate-arguments-array": true,
       "parse-numbers": false,
       "parse-positional-numbers": false,
+      "populate--": true,
       "short-option-groups": false,
     })
     .requiresArg(names.flatMap(([name, { value }]) => (value === undefined ? [] : [name])))
     .string(names.flatMap(([name, { value }]) => (value === undefined ? [] : [name])))
     .boolean(names.flatMap(([name, { value }]) => (value === undefined ? [name] : [])))
-    .parseSync(argv.map(withImpliedValue))
+    .alias(
+      Object.fromEntries(
+        names.flatMap(([name, { short }]) => (short === undefined ? [] : [[name, short]])),
+      ),
+    )
+    .parseSync([...before.map(withImpliedValue), ...behind])
 }
 
 /** `--generate` alone means its implied value; with one it is written `--generate=16`. */
@@ -77,15 +98,25 @@ function withImpliedValue(word: string): string {
 
 function checkOption(spec: CommandSpec, option: string, value: unknown): void {
   const known = spec.options[option]
-  const help = `agent-vault help ${spec.name}`
   if (known === undefined) throw unknownOption(spec, option)
-  const shown = shownOption(option, known)
-  if (Array.isArray(value)) throw usage(`--${option} is given twice`, help)
-  if (value === false) throw usage(`--${option} takes no value`, help)
-  if (value === "") throw usage(`--${option} needs a value: ${shown}`, help)
-  if (known.choices !== undefined && !known.choices.includes(String(value))) {
-    throw usage(`--${option} is one of ${known.choices.join(", ")}`, help)
+  if (Array.isArray(value) && known.many !== true) {
+    throw usage(`--${option} is given twice`, helpOn(spec))
   }
+  for (const each of [value].flat()) checkValue(spec, option, known, each)
+}
+
+function checkValue(spec: CommandSpec, option: string, known: OptionSpec, value: unknown): void {
+  if (value === false) throw usage(`--${option} takes no value`, helpOn(spec))
+  if (value === "") {
+    throw usage(`--${option} needs a value: ${shownOption(option, known)}`, helpOn(spec))
+  }
+  if (known.choices !== undefined && !known.choices.includes(String(value))) {
+    throw usage(`--${option} is one of ${known.choices.join(", ")}`, helpOn(spec))
+  }
+}
+
+function helpOn({ name }: CommandSpec): string {
+  return `agent-vault help ${name}`
 }
 
 function unknownOption({ name, options }: CommandSpec, option: string): VaultError {
@@ -100,10 +131,17 @@ function unknownOption({ name, options }: CommandSpec, option: string): VaultErr
   )
 }
 
+function noCommand({ name, words }: CommandSpec): VaultError {
+  return usage(
+    `${name} needs the command to run behind two dashes`,
+    `agent-vault ${name} [options] ${shownWords(words)}`,
+  )
+}
+
 function checkWords(spec: CommandSpec, words: readonly string[], generates: boolean): void {
   const { least, most } = wordRange(spec.words)
   if (words.length >= least && words.length <= most) return
-  const help = `agent-vault help ${spec.name}`
+  const help = helpOn(spec)
   if (words.length < least) throw usage(`${spec.name} needs ${shownWords(spec.words)}`, help)
   if (spec.name === "set") throw valueAsArgument(generates)
   throw usage(

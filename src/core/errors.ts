@@ -9,6 +9,8 @@ const EXIT_CODES = {
   NO_TERMINAL: 2,
   VALUE_AS_ARGUMENT: 2,
   VALUE_TOO_LARGE: 2,
+  VALUE_NOT_TEXT: 2,
+  CLOSED: 2,
   RECIPIENT_INVALID: 2,
   KEYS_MIXED: 2,
   // 3: something named does not exist

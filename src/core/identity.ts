@@ -17,6 +17,8 @@ import { nearest, parseAgentName } from "./names.js"
 export interface IdentityChoice {
   /** `--identity FILE` */
   readonly identityFile?: string | undefined
+  /** The content of a key file, from a program that holds it. */
+  readonly identity?: string | undefined
   /** `--agent NAME` */
   readonly agent?: string | undefined
   /** `--owner` */
@@ -76,12 +78,15 @@ interface Source {
 
 /** What is set, in the order in which it decides. */
 function setSources(vault: string, choice: IdentityChoice, env: Environment): Source[] {
-  const { identityFile, agent, owner } = choice
+  const { identityFile, identity, agent, owner } = choice
   const content = env["AGENT_VAULT_IDENTITY"]
   const fileVariable = env["AGENT_VAULT_IDENTITY_FILE"]
   const agentVariable = env["AGENT_VAULT_AGENT"]
   const sources: (Source | undefined)[] = [
     identityFile === undefined ? undefined : fileSource(identityFile, `--identity ${identityFile}`),
+    identity === undefined
+      ? undefined
+      : { name: "the identity given", read: () => parseKey(identity, "the identity given") },
     content === undefined
       ? undefined
       : { name: "AGENT_VAULT_IDENTITY", read: () => parseKey(content, "AGENT_VAULT_IDENTITY") },

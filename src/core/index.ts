@@ -1,4 +1,6 @@
 /** The reading half of agent-vault: no Git, no YAML and no schema compiler at run time. */
+export { AgentVault, type WatchOptions } from "./agent-vault.js"
+export { type AuditLine, auditFile, auditTo } from "./audit.js"
 export { type ErrorCode, type ErrorDetails, VaultError } from "./errors.js"
 export type { Environment } from "./homes.js"
 export {
@@ -25,6 +27,7 @@ export {
   parseVariableName,
 } from "./names.js"
 export { claimedId, identityAt, withVault } from "./open.js"
+export { type OpenOptions, openVault, openVaultAs } from "./open-vault.js"
 export { type Checkout, type Place, findCheckout, findVault } from "./place.js"
 export {
   type Actor,
@@ -48,7 +51,9 @@ export type {
 } from "./record.js"
 export { later, parseDuration, parseTime, utc } from "./time.js"
 export {
+  type AccessReport,
   type AgentListing,
+  type ReadableListing,
   type SecretListing,
   type VaultNames,
   describeAgent,
@@ -56,7 +61,10 @@ export {
   describeSecrets,
   namesIn,
 } from "./listing.js"
+export type { ReaderRequest } from "./reader.js"
+export { SecretValue } from "./secret-value.js"
 export { type SetBack, findSetBack, rewind } from "./rewind.js"
 export { type TrustReport, describeTrust, pinOwner } from "./pin.js"
 export { type Anchor, parseSigner } from "./trust.js"
 export type { Vault } from "./vault.js"
+export type { Change } from "./watch.js"

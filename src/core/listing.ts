@@ -1,7 +1,8 @@
 import { FolderFiles } from "./files.js"
 import { classify } from "./layout.js"
-import { parseAgentName, parseGroupName } from "./names.js"
+import { parseAgentName, parseGroupName, parseSecretName } from "./names.js"
 import type { Place } from "./place.js"
+import { mayOpen } from "./read.js"
 import type { AgentRecord, Exposure, GroupRecord, Reveal } from "./record.js"
 import {
   type Vault,
@@ -77,6 +78,71 @@ export function describeSecrets(vault: Vault, group?: string): SecretListing[] {
       ...(exposed === undefined ? {} : { exposed }),
     }
   })
+}
+
+/** A secret, and whether a key may read it now. */
+export interface ReadableListing extends SecretListing {
+  readonly readable: boolean
+}
+
+/** The secrets of a vault, or of one group, for one reader. Throws `GROUP_NOT_FOUND`. */
+export function describeReadable(
+  vault: Vault,
+  recipient: string,
+  now: Date,
+  group?: string,
+): ReadableListing[] {
+  const open = new Map(
+    [...groupRecords(vault)].map(([name, record]) => [
+      name,
+      mayOpen(vault, record, recipient, now),
+    ]),
+  )
+  return describeSecrets(vault, group).map((secret) => ({
+    ...secret,
+    readable: open.get(parseSecretName(secret.name).group) === true,
+  }))
+}
+
+/** What one reader may open, and what not. */
+export interface AccessReport {
+  readonly vault: string
+  /** The agent whose key it is, as the owners signed; undefined for a stranger's, or an owner's. */
+  readonly agent?: string
+  readonly groups: readonly {
+    readonly group: string
+    readonly since?: string
+    readonly until?: string
+    readonly secrets: number
+  }[]
+  /** The groups that the reader may not open: what an owner can be asked for. */
+  readonly closed: readonly string[]
+}
+
+/** What a key may open now, until when, and what it may not. */
+export function describeAccess(
+  vault: Vault,
+  { recipient }: { readonly recipient: string },
+  now: Date,
+): AccessReport {
+  const agent = listAgents(vault).find((name) => findAgent(vault, name)?.recipient === recipient)
+  const groups = [...groupRecords(vault)]
+  const isOpen = ([, record]: (typeof groups)[number]): boolean =>
+    mayOpen(vault, record, recipient, now)
+  return {
+    vault: vault.id,
+    ...(agent === undefined ? {} : { agent }),
+    groups: groups.filter(isOpen).map(([group, { members }]) => {
+      const member = members.find((each) => each.recipient === recipient)
+      return {
+        group,
+        ...(member === undefined ? {} : { since: member.since }),
+        ...(member?.until === undefined ? {} : { until: member.until }),
+        secrets: listSecrets(vault, group).length,
+      }
+    }),
+    closed: groups.filter((group) => !isOpen(group)).map(([group]) => group),
+  }
 }
 
 /** The agents of a vault, removed ones left out. */

@@ -31,16 +31,22 @@ interface ReadTarget {
   readonly version: number
 }
 
-/** A value that was read, and the signed record it came with. */
+/** A value that was read, and the signed records that let it be. */
 export interface SecretRead {
-  readonly name: string
+  readonly name: SecretName
   readonly value: Uint8Array
   readonly record: SecretRecord
+  readonly group: GroupRecord
 }
+
+/** The identities of groups that were opened already, by the digest and recipient signed for them. */
+export type GroupKeys = Map<string, string>
 
 export interface ReadOptions {
   readonly door: Door
   readonly now: Date
+  /** Opens a group once for many reads. */
+  readonly groupKeys?: GroupKeys | undefined
   /** Told of every read before the value is handed out; if it throws, the value is not. */
   readonly onRead?: ((event: ReadEvent) => void) | undefined
 }
@@ -64,12 +70,59 @@ export async function readSecret(
   const actor = admit(vault, name.group, group, key, options.now)
   refuseOldKey(name, secret, group)
   const sealed = readSigned(vault, secretPath(name), SEALED_LIMIT, secret.digest)
-  const groupKey = await openGroupKey(vault, name.group, group, [key.identity])
+  const groupKey = await openGroupOnce(vault, name.group, group, key, options.groupKeys)
   const value = await inFile(secretPath(name), unseal(sealed, [groupKey]))
-  const at = utc(options.now)
-  const { version } = secret
-  options.onRead?.({ at, actor, door: options.door, vault: vault.id, secret: name.full, version })
-  return { name: name.full, value, record: secret }
+  tell(vault, actor, secret, name, options)
+  return { name, value, record: secret, group }
+}
+
+/**
+ * Hands out a value that was read before from files that are the same still: the grant is compared
+ * with the clock again, and the read is told of. Throws `GRANT_ENDED`.
+ */
+export function readAgain(
+  vault: Vault,
+  key: Key,
+  { name, record, group }: SecretRead,
+  options: ReadOptions,
+): void {
+  tell(vault, admit(vault, name.group, group, key, options.now), record, name, options)
+}
+
+function tell(
+  vault: Vault,
+  actor: Actor,
+  { version }: SecretRecord,
+  { full }: SecretName,
+  { door, now, onRead }: ReadOptions,
+): void {
+  onRead?.({ at: utc(now), actor, door, vault: vault.id, secret: full, version })
+}
+
+async function openGroupOnce(
+  vault: Vault,
+  name: string,
+  group: GroupRecord,
+  key: Key,
+  opened: GroupKeys | undefined,
+): Promise<string> {
+  const id = `${group.digest} ${group.recipient}`
+  const before = opened?.get(id)
+  if (before !== undefined) return before
+  const identity = await openGroupKey(vault, name, group, [key.identity])
+  opened?.set(id, identity)
+  return identity
+}
+
+/** Whether a key may open a group now, by the group's signed record. */
+export function mayOpen(vault: Vault, group: GroupRecord, recipient: string, now: Date): boolean {
+  const actor = actorOf(vault, group, recipient)
+  return actor !== undefined && (actor.role === "owner" || !hasEnded(group, recipient, now))
+}
+
+function hasEnded(group: GroupRecord, recipient: string, now: Date): boolean {
+  const until = group.members.find((member) => member.recipient === recipient)?.until
+  return until !== undefined && until <= utc(now)
 }
 
 /** Who a key is in this vault; undefined for a stranger. Members are looked up in one group. */
@@ -96,13 +149,11 @@ function admit(vault: Vault, name: string, group: GroupRecord, key: Key, now: Da
     const revoked = before === undefined ? "" : ` (revoked on ${before.at})`
     throw new VaultError("NOT_GRANTED", `${stranger} may not open ${name}${revoked}`, { hint: ask })
   }
+  if (actor.role === "owner" || !hasEnded(group, key.recipient, now)) return actor
   const until = group.members.find(({ recipient }) => recipient === key.recipient)?.until
-  if (actor.role === "agent" && until !== undefined && until <= utc(now)) {
-    throw new VaultError("GRANT_ENDED", `the grant of ${name} to ${actor.name} ended at ${until}`, {
-      hint: ask,
-    })
-  }
-  return actor
+  throw new VaultError("GRANT_ENDED", `the grant of ${name} to ${actor.name} ended at ${until}`, {
+    hint: ask,
+  })
 }
 
 function refuseOldKey(name: SecretName, secret: SecretRecord, group: GroupRecord): void {

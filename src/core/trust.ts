@@ -99,6 +99,7 @@ export function writePin(vault: string, signer: string, env: Environment): void 
   replaceFile(pinFile(vault, env), `${signer}\n`, 0o600)
 }
 
-function pinFile(vault: string, env: Environment): string {
+/** The file with the pin of a vault. */
+export function pinFile(vault: string, env: Environment): string {
   return join(stateHome(env), vault, "pin")
 }

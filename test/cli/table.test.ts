@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import type { CommandSpec, OptionSpec } from "../../src/cli/call.js"
+import { type CommandSpec, type OptionSpec, takesCommand } from "../../src/cli/call.js"
 import { parseQuickly } from "../../src/cli/quick.js"
 import { COMMANDS } from "../../src/cli/table.js"
 import { parseFully } from "../../src/cli/yargs.js"
@@ -25,29 +25,59 @@ describe("the two parsers", () => {
   )
   test.each(options)("$spec.name --$name is understood as documented", ({ spec, name, option }) => {
     for (const given of forms(name, option)) {
-      const argv = [...spec.name.split(" "), ...fewestWords(spec), ...given]
+      const argv = commandLineOf(spec, given)
       const call = parseFully(argv)
-      expect(call.options).toEqual({ [name]: option.value === undefined ? true : sample(option) })
+      const value = option.many === true ? [sample(option)] : sample(option)
+      expect(call.options).toEqual({ [name]: option.value === undefined ? true : value })
       expect(parseQuickly(argv) ?? call).toEqual(call)
     }
   })
 
   test.each(COMMANDS.map((spec) => ({ spec })))("$spec.name needs no option", ({ spec }) => {
     const words = fewestWords(spec)
-    const argv = [...spec.name.split(" "), ...words]
+    const argv = commandLineOf(spec, [])
     expect(parseQuickly(argv)).toEqual({ command: spec.name, words, options: {} })
     expect(parseFully(argv)).toEqual(parseQuickly(argv))
   })
 })
 
 test("an option of the same name is the same kind of option everywhere", () => {
-  const kinds = new Map<string, boolean>()
+  const kinds = new Map<string, string>()
   for (const { options } of COMMANDS) {
-    for (const [name, { value }] of Object.entries<OptionSpec>(options)) {
-      expect(kinds.get(name) ?? value !== undefined, name).toBe(value !== undefined)
-      kinds.set(name, value !== undefined)
+    for (const [name, { value, short, many }] of Object.entries<OptionSpec>(options)) {
+      const kind = JSON.stringify([value !== undefined, short, many])
+      expect(kinds.get(name) ?? kind, name).toBe(kind)
+      kinds.set(name, kind)
     }
   }
+})
+
+describe("a command line for another program", () => {
+  const words = ["npm", "run", "-s", "--json", "--", "true", "--generate", "-g"]
+
+  test.each([
+    [["-s", "a/b"], { secret: ["a/b"] }],
+    [
+      ["-s", "a/b", "--secret", "c/d", "-g", "x", "--secret=e/f"],
+      { secret: ["a/b", "c/d", "e/f"], group: ["x"] },
+    ],
+    [["--clean-env"], { "clean-env": true }],
+  ])("%j: what stands behind the dashes is not ours", (given, options) => {
+    const argv = ["run", ...given, "--", ...words]
+    expect(parseFully(argv)).toEqual({ command: "run", words, options })
+    expect(parseQuickly(argv)).toEqual(parseFully(argv))
+  })
+
+  test.each([
+    [["run"]],
+    [["run", "--"]],
+    [["run", "-s", "a/b"]],
+    [["run", "-s", "a/b", "npm", "start"]],
+    [["run", "npm", "--", "start"]],
+  ])("%j: the dashes and a command are needed", (argv) => {
+    expect(parseQuickly(argv)?.words.length ?? 0).toBe(0)
+    expect(() => parseFully(argv)).toThrow("behind two dashes")
+  })
 })
 
 const odd = fc.constantFrom(
@@ -78,11 +108,17 @@ function forms(name: string, option: OptionSpec): string[][] {
   if (option.value === undefined) return [[`--${name}`]]
   const value = sample(option)
   if (option.implied !== undefined) return [[`--${name}=${value}`], [`--${name}`]]
-  return [[`--${name}`, value], [`--${name}=${value}`]]
+  const short = option.short === undefined ? [] : [[`-${option.short}`, value]]
+  return [[`--${name}`, value], [`--${name}=${value}`], ...short]
 }
 
 function sample({ choices, implied }: OptionSpec): string {
   return implied ?? choices?.[0] ?? "some-value"
+}
+
+function commandLineOf(spec: CommandSpec, options: readonly string[]): string[] {
+  const dashes = takesCommand(spec) ? ["--"] : []
+  return [...spec.name.split(" "), ...options, ...dashes, ...fewestWords(spec)]
 }
 
 function fewestWords({ words }: CommandSpec): string[] {

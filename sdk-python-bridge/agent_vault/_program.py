@@ -1,0 +1,67 @@
+"""Finds the program that this package speaks to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import List, Mapping, Optional
+
+from .errors import BinaryNotFound
+
+VARIABLE = "AGENT_VAULT_BIN"
+_NAME = "agent-vault"
+_INSTALL = (
+    "install it (npm install --global agent-vault, or npm install agent-vault in this project), "
+    "or set %s to its path" % VARIABLE
+)
+
+
+def find_program(environment: Mapping[str, str]) -> List[str]:
+    """The words that start the program.
+
+    The first of: AGENT_VAULT_BIN, PATH, and ``node_modules/.bin`` from the current folder upwards.
+    Raises BinaryNotFound.
+    """
+    named = environment.get(VARIABLE)
+    if named:
+        return _started(_named(named, environment), environment)
+    found = _on_path(_NAME, environment) or _in_node_modules()
+    if found is None:
+        raise BinaryNotFound("there is no program agent-vault on this machine", _INSTALL)
+    return [found]
+
+
+def _named(named: str, environment: Mapping[str, str]) -> str:
+    if os.path.isfile(named):
+        return os.path.abspath(named)
+    found = None if os.path.dirname(named) else _on_path(named, environment)
+    if found is None:
+        raise BinaryNotFound("%s is %s, which is no file" % (VARIABLE, named), _INSTALL)
+    return found
+
+
+def _started(program: str, environment: Mapping[str, str]) -> List[str]:
+    if not program.endswith((".cjs", ".mjs", ".js")):
+        return [program]
+    node = _on_path("node", environment)
+    if node is None:
+        raise BinaryNotFound(
+            "there is no node on PATH to run %s" % program, "install Node 20.19 or later"
+        )
+    return [node, program]
+
+
+def _on_path(name: str, environment: Mapping[str, str]) -> Optional[str]:
+    return shutil.which(name, path=environment.get("PATH", os.defpath))
+
+
+def _in_node_modules() -> Optional[str]:
+    name = _NAME + ".cmd" if sys.platform == "win32" else _NAME
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        program = folder / "node_modules" / ".bin" / name
+        if program.is_file() and os.access(program, os.X_OK):
+            return str(program)
+    return None

@@ -1,0 +1,179 @@
+import type { CommandSpec } from "../call.js"
+import { CHANGE, JSON_OUT, REPORT } from "./options.js"
+
+/** What only an owner does. */
+export const OWNERS: readonly CommandSpec[] = [
+  {
+    name: "init",
+    words: "[folder]",
+    summary: "make a vault in a Git repository, and the owner's key outside it",
+    options: {
+      name: { value: "NAME", describe: "your name as an owner (default: your login)" },
+      "post-quantum": { describe: "hybrid keys throughout: ML-KEM-768 with X25519" },
+      "passphrase-fd": {
+        value: "FD",
+        describe: "read a passphrase for the owner's key from this file descriptor",
+      },
+      "dry-run": { describe: "show what would be made, and make nothing" },
+      ...JSON_OUT,
+    },
+    examples: [
+      ["agent-vault init", "a vault in this repository"],
+      ["agent-vault init --name alice --post-quantum", "one that a quantum computer does not open"],
+    ],
+  },
+  {
+    name: "agent add",
+    words: "<name>",
+    summary: "give a new agent a key, with a copy in escrow",
+    options: {
+      recipient: {
+        value: "AGE1...",
+        describe: "enrol a key made elsewhere: there will be no escrow",
+      },
+      out: {
+        value: "FILE",
+        describe: "where to write the key file; - prints it (default: the key home)",
+      },
+      ...CHANGE,
+    },
+    examples: [
+      ["agent-vault agent add ci", "its key goes to this machine's key home"],
+      [
+        "agent-vault agent add ci --out - | ssh ci 'umask 077; cat > ci.key'",
+        "straight to where it runs",
+      ],
+    ],
+  },
+  {
+    name: "agent list",
+    words: "",
+    summary: "list the agents and what each may open",
+    options: REPORT,
+    examples: [["agent-vault agent list", "needs no key"]],
+  },
+  {
+    name: "agent show",
+    words: "<agent>",
+    summary: "show one agent and what it may open, until when",
+    options: REPORT,
+    examples: [["agent-vault agent show ci", "needs no key"]],
+  },
+  {
+    name: "agent remove",
+    words: "<agent>",
+    summary: "take every group from an agent and end it",
+    options: CHANGE,
+    examples: [["agent-vault agent remove ci", "its groups get new keys; prints what to rotate"]],
+  },
+  {
+    name: "agent recover",
+    words: "<agent>",
+    summary: "bring an agent's original key back from its escrow",
+    options: {
+      out: {
+        value: "FILE",
+        describe: "where to write the key file; - prints it (default: the key home)",
+      },
+      ...REPORT,
+    },
+    examples: [
+      ["agent-vault agent recover ci --out ./ci.key", "changes nothing in the repository"],
+    ],
+  },
+  {
+    name: "agent rekey",
+    words: "<agent>",
+    summary: "give an agent a new key; the old one counts as revoked",
+    options: {
+      recipient: {
+        value: "AGE1...",
+        describe: "change to a key made elsewhere: there will be no escrow",
+      },
+      out: {
+        value: "FILE",
+        describe: "where to write the key file; - prints it (default: the key home)",
+      },
+      ...CHANGE,
+    },
+    examples: [["agent-vault agent rekey ci --out ./ci.new.key", "after ci's machine was lost"]],
+  },
+  {
+    name: "set",
+    words: "<group/name>",
+    summary: "store a value: from a hidden prompt, stdin or a file",
+    options: {
+      "from-file": { value: "FILE", describe: "take the value from this file, byte for byte" },
+      generate: {
+        value: "LENGTH",
+        implied: "32",
+        describe: "make a random value of letters and digits (default length: 32)",
+      },
+      description: { value: "TEXT", describe: "what it is for; public" },
+      env: { value: "NAME", describe: "the environment variable that `run` gives it to" },
+      expires: { value: "WHEN", describe: "when it ends: 2026-12-01, or 90d from now" },
+      reveal: {
+        value: "POLICY",
+        choices: ["never", "confirm", "allow"],
+        describe: "whether MCP may show it to a model",
+      },
+      ...CHANGE,
+    },
+    examples: [
+      ["agent-vault set stripe/api-key", "asks for it, and does not show it"],
+      [
+        "pbpaste | agent-vault set stripe/api-key",
+        "from stdin; of a single line, without the newline",
+      ],
+      [
+        "agent-vault set tls/key --from-file key.pem --expires 90d",
+        "bytes as they are in the file",
+      ],
+      ["agent-vault set db/password --generate", "nobody needs to see it"],
+    ],
+    notes: "A value is never an argument: arguments end up in the shell's history and in ps.",
+  },
+  {
+    name: "grant",
+    words: "<agent> <group..>",
+    summary: "let an agent open groups",
+    options: {
+      for: { value: "TIME", describe: "end the grant after this time: 12h, 30d, 2w" },
+      until: { value: "DATE", describe: "end the grant then: 2026-12-01" },
+      reason: { value: "TEXT", describe: "why; stands in the manifest" },
+      ...CHANGE,
+    },
+    examples: [
+      ["agent-vault grant ci stripe", "ci opens stripe"],
+      ["agent-vault grant deploy stripe db --for 12h --reason release", "for a while"],
+    ],
+  },
+  {
+    name: "revoke",
+    words: "<agent> [group..]",
+    summary: "take groups from an agent: they get new keys",
+    options: {
+      all: { describe: "every group that the agent opens" },
+      ...CHANGE,
+    },
+    examples: [
+      ["agent-vault revoke ci stripe", "prints what to rotate"],
+      ["agent-vault revoke ci --all", "everything"],
+    ],
+  },
+  {
+    name: "apply",
+    words: "",
+    summary: "make the sealed state follow the manifest",
+    options: {
+      yes: { describe: "do not ask; needs --plan without a terminal" },
+      plan: { value: "ID", describe: "apply only if this is still the plan (from --dry-run)" },
+      ...CHANGE,
+    },
+    examples: [
+      ["agent-vault apply", "shows the plan, asks, does it"],
+      ["agent-vault apply --dry-run --json", "the plan and its id"],
+      ["agent-vault apply --yes --plan 15c9502bea57", "just what was reviewed"],
+    ],
+  },
+]

@@ -1,0 +1,82 @@
+import type { CommandSpec } from "../call.js"
+import { AGENT, AUDIT, DIR, REPORT } from "./options.js"
+
+/** How values reach people, programs and models. */
+export const READERS: readonly CommandSpec[] = [
+  {
+    name: "get",
+    words: "<group/name>",
+    summary: "print a value, exactly its bytes",
+    options: {
+      raw: { describe: "send control bytes to a terminal as they are" },
+      ...REPORT,
+    },
+    examples: [
+      ["agent-vault get stripe/api-key", "a person at a terminal, with the owner's key"],
+      ["agent-vault get stripe/api-key --agent ci", "as the agent ci"],
+    ],
+  },
+  {
+    name: "list",
+    words: "[group]",
+    summary: "list secrets: version, age, expiry, exposed; needs no key",
+    options: {
+      exposed: { describe: "only those that somebody could read who no longer may" },
+      expiring: { value: "WITHIN", describe: "only those that expire within this time: 30d" },
+      ...REPORT,
+    },
+    examples: [
+      ["agent-vault list stripe", "one group"],
+      ["agent-vault list --exposed", "what to rotate"],
+      ["agent-vault list --expiring 30d", "what to renew"],
+    ],
+  },
+  {
+    name: "run",
+    words: "-- <command> [arg..]",
+    summary: "run a program with secrets in its environment, and redact them in its output",
+    options: {
+      secret: {
+        value: "GROUP/NAME[=ENV]",
+        short: "s",
+        many: true,
+        describe: "give it this secret, as the variable ENV; may be repeated",
+      },
+      group: {
+        value: "GROUP",
+        short: "g",
+        many: true,
+        describe: "give it every secret of this group; may be repeated",
+      },
+      "env-file": {
+        value: "FILE",
+        many: true,
+        describe: "give it the variables of this file, whose values may be av://GROUP/NAME",
+      },
+      "clean-env": {
+        describe: "give it nothing of this environment but what programs need to run",
+      },
+      "no-redact": { describe: "hand its output over untouched, and the terminal with it" },
+      ...AUDIT,
+      ...DIR,
+      ...AGENT,
+    },
+    examples: [
+      [
+        "agent-vault run --agent ci -s stripe/api-key -- npm run deploy",
+        "as STRIPE_API_KEY, or the name that `set --env` gave it",
+      ],
+      ["agent-vault run -s db/url=DATABASE_URL -g stripe -- ./migrate.sh", "as DATABASE_URL"],
+      ["agent-vault run --env-file .env.vault -- npm start", "references, so it can be committed"],
+    ],
+    notes:
+      "Its exit code is the command's; 125, 126 and 127 are our own failures, as env has them. The owner's key is never used.",
+  },
+  {
+    name: "bridge",
+    words: "",
+    summary: "serve an SDK in another language: JSON-RPC 2.0 over stdin and stdout",
+    options: { ...AUDIT, ...DIR, ...AGENT },
+    examples: [["agent-vault bridge --agent ci", "the Python package starts it itself"]],
+  },
+]

@@ -1,0 +1,65 @@
+import type { CommandSpec } from "../call.js"
+import { DIR, JSON_OUT, REPORT } from "./options.js"
+
+/** What keeps a vault and a machine in order. */
+export const UPKEEP: readonly CommandSpec[] = [
+  {
+    name: "check",
+    words: "",
+    summary: "verify everything in the vault; needs no key",
+    options: {
+      history: { describe: "walk all commits: nothing may have been set back" },
+      against: {
+        value: "REF",
+        describe: "compare with the vault of this revision, as a pull request with its base",
+      },
+      ...REPORT,
+    },
+    examples: [
+      ["agent-vault check", "exit 0: fine, 1: needs attention, 5: a reader would refuse something"],
+      ["agent-vault check --owner", "opens every group and escrow as well"],
+      ["agent-vault check --against origin/main", "in a pull request"],
+    ],
+  },
+  {
+    name: "status",
+    words: "",
+    summary: "say who you are here, what you can open, and what needs attention",
+    options: REPORT,
+    examples: [["agent-vault status", "which identity decided, and why"]],
+  },
+  {
+    name: "trust",
+    words: "[signer]",
+    summary: "show, pin or change the owner whom this machine trusts",
+    options: {
+      yes: { describe: "do not ask" },
+      rewind: { describe: "accept that the vault was set back, on purpose" },
+      ...REPORT,
+    },
+    examples: [
+      ["agent-vault trust", "shows the fingerprint to compare; at a terminal, offers to pin it"],
+      ["agent-vault trust ed25519:SIGNER", "pins this one"],
+      ["agent-vault trust --rewind", "after a deliberate reset of the branch"],
+    ],
+  },
+  {
+    name: "repair",
+    words: "",
+    summary: "complete or discard a change that was interrupted; needs no key",
+    options: { ...DIR, ...JSON_OUT },
+    examples: [["agent-vault repair", "any changing command does it too"]],
+  },
+  {
+    name: "completion",
+    words: "<shell> [word..]",
+    summary: "print the completion script for bash, zsh or fish",
+    options: {},
+    examples: [
+      ["source <(agent-vault completion bash)", "in ~/.bashrc"],
+      ["source <(agent-vault completion zsh)", "in ~/.zshrc, after compinit"],
+      ["agent-vault completion fish | source", "in ~/.config/fish/config.fish"],
+    ],
+    notes: "It completes commands, options, secrets, groups and agents, and never uses a key.",
+  },
+]
