@@ -22,7 +22,7 @@ const notInCore = new Map([
   ["node:console", []],
   // A lock names the process that holds it, and asks whether that one lives. The library's own
   // doors take the environment of the process if they are given none.
-  ["node:process", ["src/core/lock.ts", "src/core/open-vault.ts", "src/core/owner-vault.ts"]],
+  ["node:process", ["src/core/lock.ts", "src/core/open-vault.ts"]],
   ["node:readline", []],
   ["node:repl", []],
   ["node:tty", []],

@@ -1,3 +1,4 @@
+import { dirname } from "node:path"
 import { VaultError } from "./errors.js"
 import {
   type AccessReport,
@@ -6,11 +7,13 @@ import {
   describeReadable,
 } from "./listing.js"
 import { type SecretName, parseSecretName } from "./names.js"
+import { findVault } from "./place.js"
 import { mayOpen } from "./read.js"
 import { Reader, type ReaderRequest } from "./reader.js"
 import { SecretValue } from "./secret-value.js"
 import { type Vault, findGroup, findSecret, getSecret, listSecrets } from "./vault.js"
-import { type Change, type Versions, isMeant, watchVersions } from "./watch.js"
+import type { Pulled } from "./pull.js"
+import { type Change, type Versions, isMeant, isPassed, watchVersions } from "./watch.js"
 
 /** How a watch looks, and until when. */
 export interface WatchOptions {
@@ -120,7 +123,27 @@ export class AgentVault implements AsyncDisposable {
     return watchVersions(look, before, every, AbortSignal.any(ends))
   }
 
-  /** Ends all watches and overwrites what is kept in memory. Reading afterwards throws `CLOSED`. */
+  /**
+   * Fetches the upstream of the branch that is checked out, verifies the vault there, and moves the
+   * branch forward. Undefined when nothing is new. The only thing here that runs Git. Throws
+   * `REPOSITORY_STATE` without an upstream, `CONFLICT` if this clone has commits of its own,
+   * `GIT_FAILED`, and the codes of exit 4 and 5 for a vault that no reader would accept.
+   */
+  async pull(): Promise<Pulled | undefined> {
+    this.#refuseClosed()
+    const { place, key, env } = this.#request
+    const { pull } = await import("./pull.js")
+    return pull(findVault(dirname(place.root)), key.trust, env)
+  }
+
+  /** Pulls over and over, until this vault is closed; never keeps a process alive. */
+  async pullEvery(ms: number, onError: (error: unknown) => void): Promise<void> {
+    while (await isPassed(ms, this.#closing.signal, { ref: false })) {
+      await this.pull().catch(onError)
+    }
+  }
+
+  /** Ends all watches and pulls, and overwrites what is kept in memory. Reading afterwards throws `CLOSED`. */
   async close(): Promise<void> {
     this.#closing.abort()
     this.#reader.forget()

@@ -1,5 +1,6 @@
 import { VaultError } from "./errors.js"
 import type { BlobId, Git } from "./git.js"
+import { ownSettings } from "./git-config.js"
 import { commitOf } from "./git-objects.js"
 
 /** In whose name commits are made, and how they are signed. */
@@ -95,7 +96,7 @@ async function identity(git: Git, variable: string): Promise<string> {
 
 /** Only the user's own configuration may name a program to sign with; a repository's may not. */
 async function signingArguments(git: Git): Promise<string[] | undefined> {
-  const own = await ownConfiguration(git)
+  const own = await ownSettings(git)
   if (!["true", "yes", "on", "1"].includes(own.get("commit.gpgsign") ?? "false")) return undefined
   const openpgp = own.get("gpg.openpgp.program") ?? own.get("gpg.program") ?? "gpg"
   const settings = {
@@ -107,17 +108,6 @@ async function signingArguments(git: Git): Promise<string[] | undefined> {
     "gpg.x509.program": own.get("gpg.x509.program") ?? "gpgsm",
   }
   return Object.entries(settings).flatMap(([key, value]) => ["-c", `${key}=${value}`])
-}
-
-async function ownConfiguration(git: Git): Promise<Map<string, string>> {
-  const listing = await git.run(["config", "--list", "--show-scope", "-z"])
-  const fields = listing.toString("utf8").split("\0")
-  const own = new Map<string, string>()
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const [, key = "", value = "true"] = /^([^\n]*)(?:\n(.*))?$/s.exec(fields[at + 1] ?? "") ?? []
-    if (fields[at] === "global" || fields[at] === "system") own.set(key, value)
-  }
-  return own
 }
 
 function fileCommand([path, content]: readonly [string, Uint8Array | BlobId | undefined]) {

@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly input?: Buffer | string
   /** An index other than the user's. */
   readonly indexFile?: string
+  /** It talks to a remote, over the protocols of everyday and as the user set them up. */
+  readonly network?: true
 }
 
 /** A repository, as {@link openGit} checked it. */
@@ -53,6 +55,8 @@ const KEPT = [
   "GIT_CONFIG_SYSTEM",
   "GIT_CONFIG_NOSYSTEM",
 ]
+/** What else is the user's own choice where a remote is talked to. */
+const KEPT_FOR_NETWORK = ["GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS"]
 const DROPPED = /^(AGENT_VAULT_.*|GIT_.*|EDITOR|VISUAL|PAGER|LESS|LANG|LC_.*)$/
 
 const OURS = {
@@ -96,6 +100,7 @@ function runner(folder: string, env: Environment): RunGit {
   return async (args, options = {}) => {
     const output: Buffer[] = []
     const index = options.indexFile === undefined ? {} : { GIT_INDEX_FILE: options.indexFile }
+    const network = options.network === undefined ? {} : networkVariables(env)
     const git = simpleGit({
       baseDir: folder,
       config: HARDENED,
@@ -105,17 +110,23 @@ function runner(folder: string, env: Environment): RunGit {
       // By itself simple-git takes it for success when a git is killed, or fails without a word.
       errors: (error, { exitCode }) =>
         error ?? (exitCode === 0 ? undefined : new Error(`it ended with ${exitCode}`)),
-      allowEnvironment: [...KEPT, ...Object.keys(OURS), "GIT_INDEX_FILE"],
+      allowEnvironment: [...KEPT, ...KEPT_FOR_NETWORK, ...Object.keys(OURS), "GIT_INDEX_FILE"],
       unsafe: {
-        // Our own settings, which switch these off, and the user's own choice of configuration.
+        // Our own settings, which switch these off or set them to the user's own choice.
         allowUnsafeHooksPath: true,
         allowUnsafeFsMonitor: true,
         allowUnsafePager: true,
         allowUnsafeConfigPaths: true,
         allowUnsafeGpgProgram: true,
+        allowUnsafeSshCommand: true,
+        allowUnsafeAskPass: true,
+        allowUnsafeCredentialHelper: true,
+        allowUnsafeFilter: true,
+        allowUnsafeGitProxy: true,
+        allowUnsafePack: true,
       },
     })
-    git.env({ ...scrubbed(env), ...OURS, ...index })
+    git.env({ ...scrubbed(env), ...OURS, ...index, ...network })
     git.outputHandler((_command, stdout) => {
       stdout.on("data", (data: Buffer) => output.push(data))
       // Of a git that printed nothing simple-git waits for late output, 50 ms: there is none.
@@ -137,6 +148,14 @@ function scrubbed(env: Environment): Record<string, string> {
         entry[1] !== undefined && (KEPT.includes(entry[0]) || !DROPPED.test(entry[0])),
     ),
   )
+}
+
+function networkVariables(env: Environment): Record<string, string> {
+  const kept = KEPT_FOR_NETWORK.flatMap((name) => {
+    const value = env[name]
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return { GIT_ALLOW_PROTOCOL: "file:git:http:https:ssh", ...Object.fromEntries(kept) }
 }
 
 function failed(args: readonly string[], cause: unknown): VaultError {

@@ -61,8 +61,11 @@ export {
   describeSecrets,
   namesIn,
 } from "./listing.js"
+export type { Pulled } from "./pull.js"
 export type { ReaderRequest } from "./reader.js"
 export { SecretValue } from "./secret-value.js"
+export { type Patterns, type Redacted, compilePatterns } from "./redactor/patterns.js"
+export { Redactor, redactText } from "./redactor/redactor.js"
 export { type SetBack, findSetBack, rewind } from "./rewind.js"
 export { type TrustReport, describeTrust, pinOwner } from "./pin.js"
 export { type Anchor, parseSigner } from "./trust.js"

@@ -1,4 +1,4 @@
-import { env as processEnvironment } from "node:process"
+import { emitWarning, env as processEnvironment } from "node:process"
 import { AgentVault } from "./agent-vault.js"
 import { VaultError } from "./errors.js"
 import type { Environment } from "./homes.js"
@@ -7,7 +7,12 @@ import { identityAt, withVault } from "./open.js"
 import { findVault } from "./place.js"
 import type { ReadEvent } from "./read.js"
 import type { ReaderRequest } from "./reader.js"
+import { parseDuration } from "./time.js"
 import { parseSigner } from "./trust.js"
+
+const SHORTEST_MS = 1000
+/** What a timer of Node can wait. */
+const LONGEST_MS = 2 ** 31 - 1
 
 /** Which vault, and who reads it. Without an identity, the environment says who. */
 export interface OpenOptions {
@@ -23,6 +28,13 @@ export interface OpenOptions {
   readonly trust?: string | undefined
   /** Told of every read before the value is handed out; if it throws, the value is not. */
   readonly onRead?: ((event: ReadEvent) => void) | undefined
+  /**
+   * Pulls the repository this often: milliseconds, or a span like `5m`. For a clone that nobody
+   * else works in; see {@link AgentVault.pull}. What is read is verified with or without it.
+   */
+  readonly pullEvery?: number | string | undefined
+  /** Told of a pull that failed; without it, the process warns. Reading goes on. */
+  readonly onPullError?: ((error: unknown) => void) | undefined
   /** Instead of `process.env`. */
   readonly env?: Environment | undefined
 }
@@ -41,7 +53,24 @@ export async function openVault(options: OpenOptions = {}): Promise<AgentVault> 
   const env = environmentOf(options)
   const place = findVault(options.dir ?? ".")
   const identity = await identityAt(place, choiceOf(options), "never", env, nobodyToAsk)
-  return openVaultAs({ place, key: identity, env, door: "sdk", onRead: options.onRead })
+  const { onRead, onPullError = warn } = options
+  const every = options.pullEvery === undefined ? undefined : milliseconds(options.pullEvery)
+  const vault = await openVaultAs({ place, key: identity, env, door: "sdk", onRead })
+  if (every !== undefined) void vault.pullEvery(every, onPullError)
+  return vault
+}
+
+function milliseconds(span: number | string): number {
+  const ms = typeof span === "number" ? span : parseDuration(span) * 1000
+  if (ms >= SHORTEST_MS && ms <= LONGEST_MS) return ms
+  throw new VaultError("USAGE", "pullEvery is no span of time between a second and 24 days", {
+    hint: "give milliseconds, or a span like 5m or 12h",
+  })
+}
+
+function warn(error: unknown): void {
+  const why = error instanceof Error ? error.message : String(error)
+  emitWarning(`agent-vault could not pull: ${why}`)
 }
 
 /**
@@ -63,7 +92,12 @@ export async function openVaultAs(
   return new AgentVault(id, request)
 }
 
-function choiceOf({ identity, identityFile, agent }: OpenOptions): IdentityChoice {
+/** What the options say about who acts. Throws `USAGE` if they say it twice. */
+export function choiceOf({
+  identity,
+  identityFile,
+  agent,
+}: Pick<OpenOptions, "identity" | "identityFile" | "agent">): IdentityChoice {
   const given = Object.entries({ identity, identityFile, agent }).filter(
     ([, value]) => value !== undefined,
   )
@@ -76,8 +110,11 @@ function choiceOf({ identity, identityFile, agent }: OpenOptions): IdentityChoic
   return { identity, identityFile, agent }
 }
 
-/** The owner given is one more voice in whom to trust: all must agree. */
-function environmentOf({ env = processEnvironment, trust }: OpenOptions): Environment {
+/** The environment, in which the owner given is one more voice in whom to trust: all must agree. */
+export function environmentOf({
+  env = processEnvironment,
+  trust,
+}: Pick<OpenOptions, "env" | "trust">): Environment {
   const other = env["AGENT_VAULT_TRUST"]
   if (trust === undefined || trust === other) return env
   if (other === undefined) return { ...env, AGENT_VAULT_TRUST: parseSigner(trust) }
@@ -88,10 +125,10 @@ function environmentOf({ env = processEnvironment, trust }: OpenOptions): Enviro
   )
 }
 
-/** An agent's key has no passphrase: nobody could type it. */
-function nobodyToAsk(file: string): Promise<string> {
+/** Answers for a program that cannot be asked for a passphrase. */
+export function nobodyToAsk(file: string): Promise<string> {
   const error = new VaultError("NO_TERMINAL", `${file} is protected by a passphrase`, {
-    hint: "give an agent's own key file; an owner's key is for people, at a terminal",
+    hint: "give an agent's own key file, which has none; openOwnerVault() takes a passphrase",
   })
   return Promise.reject(error)
 }

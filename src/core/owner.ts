@@ -14,6 +14,14 @@ export { recoverAgent } from "./escrow.js"
 export { type GrantRequest, type RevokeRequest, grant, revoke } from "./grant.js"
 export { type InitRequest, type NewVault, init } from "./init.js"
 export { checkKeyFilePlace, formatKeyFile, setKeyFileAside, writeKeyFile } from "./key-files.js"
+export {
+  type ChangeOptions,
+  type Changed,
+  type NewAgent,
+  type OpenOwnerOptions,
+  OwnerVault,
+  openOwnerVault,
+} from "./owner-vault.js"
 export type { GroupPlan, Plan } from "./plan.js"
 export type { ExposedSecret } from "./rekey.js"
 export { repair } from "./repair.js"

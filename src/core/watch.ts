@@ -60,9 +60,14 @@ function* changes(before: Versions, now: Versions): Generator<Change> {
   }
 }
 
-async function isPassed(ms: number, signal: AbortSignal): Promise<boolean> {
+/** Waits, unless `signal` aborts first. */
+export async function isPassed(
+  ms: number,
+  signal: AbortSignal,
+  { ref = true }: { readonly ref?: boolean } = {},
+): Promise<boolean> {
   try {
-    await sleep(ms, undefined, { signal })
+    await sleep(ms, undefined, { signal, ref })
     return true
   } catch {
     return false

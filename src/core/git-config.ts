@@ -1,0 +1,26 @@
+import type { Git } from "./git.js"
+
+/** One setting of Git, and whether the user or system made it, or the repository has it. */
+export interface Setting {
+  readonly key: string
+  readonly value: string
+  readonly isOwn: boolean
+}
+
+/** All settings, as Git would read them, in the order in which the last one wins. */
+export async function settings(git: Git): Promise<Setting[]> {
+  const listing = await git.run(["config", "--list", "--show-scope", "-z"])
+  const fields = listing.toString("utf8").split("\0")
+  const found: Setting[] = []
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const [, key = "", value = "true"] = /^([^\n]*)(?:\n(.*))?$/s.exec(fields[at + 1] ?? "") ?? []
+    found.push({ key, value, isOwn: fields[at] === "global" || fields[at] === "system" })
+  }
+  return found
+}
+
+/** The user's own settings; a repository may come from anywhere, and names no program to run. */
+export async function ownSettings(git: Git): Promise<Map<string, string>> {
+  const all = await settings(git)
+  return new Map(all.filter(({ isOwn }) => isOwn).map(({ key, value }) => [key, value]))
+}
