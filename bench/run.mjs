@@ -32,7 +32,9 @@ import { parseArgs } from "node:util"
  */
 /**
  * @typedef {object} CallOptions
- * @property {number} [budget] the largest good median, in milliseconds
+ * @property {() => unknown} [against] what to compare with, in turn
+ * @property {number} [budget] the largest good ratio if it is compared, else the largest good
+ *   median, in milliseconds
  * @property {number} [runs]
  * @property {() => unknown} [before] runs before each run, not timed
  */
@@ -48,7 +50,7 @@ function bench(rows) {
   const node = process.execPath
   const usual = values.runs === undefined ? 15 : Number(values.runs)
   /** `node` is the Node that runs this, for commands. */
-  return { node, command, call }
+  return { node, command, call, reported }
 
   /**
    * Times whole processes: the command and what it is compared with in turn, A B A B, so that a
@@ -82,16 +84,32 @@ function bench(rows) {
    * @param {() => unknown} work
    * @param {CallOptions} [options]
    */
-  async function call(name, work, { budget, before, runs = usual } = {}) {
+  async function call(name, work, { against, budget, before, runs = usual } = {}) {
     /** @type {number[]} */
     const times = []
+    /** @type {number[]} */
+    const ratios = []
     for (let run = -2; run < runs; run += 1) {
       await before?.()
-      const start = performance.now()
-      await work()
-      if (run >= 0) times.push(performance.now() - start)
+      const time = await timeCall(work)
+      const base = against === undefined ? undefined : await timeCall(against)
+      if (run < 0) continue
+      times.push(time)
+      if (base !== undefined) ratios.push(time / base)
     }
-    add({ name, ...summary(times) }, budget)
+    const ratio = ratios.length === 0 ? {} : { ratio: median(ratios) }
+    add({ name, ...summary(times), ...ratio }, budget)
+  }
+
+  /**
+   * Notes times that were taken elsewhere: in processes that measure themselves.
+   *
+   * @param {string} name
+   * @param {readonly number[]} times in milliseconds
+   * @param {{ budget?: number }} [options]
+   */
+  function reported(name, times, { budget } = {}) {
+    add({ name, ...summary([...times]) }, budget)
   }
 
   /**
@@ -102,6 +120,16 @@ function bench(rows) {
     rows.push(budget === undefined ? row : { ...row, budget })
     if (!values.json) process.stderr.write(".")
   }
+}
+
+/**
+ * @param {() => unknown} work
+ * @returns {Promise<number>} milliseconds
+ */
+async function timeCall(work) {
+  const start = performance.now()
+  await work()
+  return performance.now() - start
 }
 
 /**

@@ -4,8 +4,11 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } fro
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { sealer } from "../dist/core/age.js"
-import { findVault, identityAt } from "../dist/core/index.js"
-import { addAgent, apply, init } from "../dist/core/owner.js"
+import { addAgent } from "../dist/core/agents.js"
+import { apply } from "../dist/core/apply.js"
+import { init } from "../dist/core/init.js"
+import { identityAt } from "../dist/core/open.js"
+import { findVault } from "../dist/core/place.js"
 import { digestOf, encodeRecord, signRecord } from "../dist/core/record.js"
 import { signingKey } from "../dist/core/signature.js"
 
@@ -66,7 +69,7 @@ function writeManifest(repo, vault, agents) {
 /**
  * @param {string} repo
  * @param {string} vault
- * @param {{ identity: import("../dist/core/index.js").Identity, env: Record<string, string | undefined> }} owner
+ * @param {{ identity: import("../dist/core/identity.js").Identity, env: Record<string, string | undefined> }} owner
  * @param {number} count
  */
 async function addSecrets(repo, vault, { identity, env }, count) {
@@ -77,7 +80,7 @@ async function addSecrets(repo, vault, { identity, env }, count) {
     const path = `secrets/bulk/s${String(index).padStart(5, "0")}.json`
     const sealed = await seal(Buffer.from(`bench-value-${index}`))
     const time = "2026-01-01T00:00:00Z"
-    /** @type {Omit<import("../dist/core/index.js").SecretRecord, "signature" | "format">} */
+    /** @type {Omit<import("../dist/core/record.js").SecretRecord, "signature" | "format">} */
     const body = {
       kind: "secret",
       vault,

@@ -1,105 +1,21 @@
-// Bundles the command so that a start reads few files and runs little code. What a start costs
-// decides the form: see docs/performance.md, and measure with `npm run bench`.
-import { chmod, readFile, writeFile } from "node:fs/promises"
+// Bundles the command, dependencies included.
+import { chmod } from "node:fs/promises"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { build, transform } from "esbuild"
-import { root, target } from "./build-places.mjs"
-
-/** @type {import("esbuild").BuildOptions} */
-const common = { bundle: true, platform: "node", target, logLevel: "warning" }
-
-// What ES modules have and CommonJS has not.
-const strict = '"use strict";'
-const moduleUrl = 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;'
-
-// age-encryption reads these modules at its start, but uses them only for post-quantum and tag
-// recipients and where Node lacks X25519. Their tables take longer to compute than all the rest.
-const curvesFile = "curves.cjs"
-const curves = new Map([
-  ["@noble/curves/ed25519.js", ["x25519"]],
-  ["@noble/curves/nist.js", ["p256"]],
-  ["@noble/post-quantum/hybrid.js", ["MLKEM768P256", "MLKEM768X25519"]],
-])
+import { writeBundle } from "./build-bundle.mjs"
+import { root } from "./build-places.mjs"
 
 /**
- * Writes bin.cjs, a chunk for each dynamic import, and chunks of what they share. CommonJS, since
- * Node starts it faster than ES modules; esbuild splits only ES modules, so the chunks are
- * converted one by one.
+ * Resolves to the files that went into it, from the project's root.
  *
  * @param {string} folder
  */
 export async function writeBin(folder) {
-  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"))
-  const split = await build({
-    ...common,
-    entryPoints: {
-      bin: join(root, "src/cli/bin.ts"),
-      // Started by its path, beside the chunks.
-      "reseal-worker": join(root, "src/core/reseal-worker.ts"),
-    },
-    outdir: folder,
-    outExtension: { ".js": ".cjs" },
-    splitting: true,
-    format: "esm",
-    write: false,
-    define: { AGENT_VAULT_VERSION: JSON.stringify(version), "import.meta.url": "moduleUrl" },
-    external: [`./${curvesFile}`],
-    inject: [fileURLToPath(new URL("bin-streams.mjs", import.meta.url))],
-    plugins: [lazyCurves],
-  })
-  await Promise.all([
-    ...split.outputFiles.map(async ({ path, text }) => {
-      const { code } = await transform(text, {
-        format: "cjs",
-        platform: "node",
-        target,
-        logLevel: "warning",
-        banner: text.includes("moduleUrl") ? `${strict}\n${moduleUrl}` : strict,
-        supported: { "dynamic-import": false },
-      })
-      await writeFile(path, code)
-    }),
-    writeCurves(folder),
-  ])
+  const entries = {
+    bin: join(root, "src/cli/bin.ts"),
+    // Started by its path, beside the chunks.
+    "reseal-worker": join(root, "src/core/reseal-worker.ts"),
+  }
+  const files = await writeBundle(folder, entries, ".cjs")
   await chmod(join(folder, "bin.cjs"), 0o755)
-}
-
-/** @param {string} folder */
-async function writeCurves(folder) {
-  const exported = [...curves].map(
-    ([module, names]) => `export { ${names.join()} } from "${module}"`,
-  )
-  await build({
-    ...common,
-    stdin: { contents: exported.join("\n"), resolveDir: join(root, "node_modules/age-encryption") },
-    format: "cjs",
-    banner: { js: strict },
-    outfile: join(folder, curvesFile),
-  })
-}
-
-/**
- * Gives age-encryption objects that load the curves when one is first used. If it imports another
- * name or module one day, the build fails here or the start gets slower, but nothing else.
- *
- * @type {import("esbuild").Plugin}
- */
-const lazyCurves = {
-  name: "lazy-curves",
-  setup(bundler) {
-    bundler.onResolve({ filter: /^@noble\// }, ({ path, importer }) =>
-      curves.has(path) && importer.includes("node_modules/age-encryption/")
-        ? { path, namespace: "lazy-curves" }
-        : undefined,
-    )
-    bundler.onLoad({ filter: /./, namespace: "lazy-curves" }, ({ path }) => ({
-      contents: (curves.get(path) ?? [])
-        .map((name) => {
-          const real = `require("./${curvesFile}").${name}`
-          return `export const ${name} = new Proxy({}, { get: (_, key) => ${real}[key] })`
-        })
-        .join("\n"),
-    }))
-  },
+  return files
 }

@@ -4,12 +4,17 @@ import { spawnSync } from "node:child_process"
 import { cp, mkdir, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { writeBin } from "./build-bin.mjs"
+import { writeLicenses } from "./build-licenses.mjs"
+import { writeLibrary } from "./build-library.mjs"
 import { writeValidators } from "./build-validators.mjs"
 import { generated, root } from "./build-places.mjs"
 
 const dist = join(root, "dist")
 
-/** Compiles src/core, types included, to dist/core: the npm package's library. */
+/**
+ * Compiles src/core, types included, to dist/core, for benchmarks and vectors; and bundles it to
+ * dist/lib, the npm package's library.
+ */
 async function buildLibrary() {
   await replaceFolder(join(dist, "core"), async (folder) => {
     const tsc = join(root, "node_modules/typescript/bin/tsc")
@@ -21,11 +26,17 @@ async function buildLibrary() {
     if (status !== 0) throw new Error("src/core does not compile")
     await cp(generated, join(folder, "generated"), { recursive: true })
   })
+  await replaceFolder(join(dist, "lib"), (folder) => writeLibrary(folder, join(dist, "core")))
 }
 
-/** Bundles the command, dependencies included, to dist/cli. */
+/**
+ * Bundles the command, dependencies included, to dist/cli. The library's dependencies are among
+ * them, so their licences are written here.
+ */
 async function buildBin() {
-  await replaceFolder(join(dist, "cli"), writeBin)
+  await replaceFolder(join(dist, "cli"), async (folder) => {
+    await writeLicenses(join(folder, "third-party-licenses.txt"), await writeBin(folder))
+  })
 }
 
 /**

@@ -38,13 +38,16 @@ const build = {
     "package-lock.json",
     "scripts/build.mjs",
     "scripts/build-bin.mjs",
+    "scripts/build-bundle.mjs",
+    "scripts/build-library.mjs",
+    "scripts/build-licenses.mjs",
     "scripts/bin-streams.mjs",
     "scripts/build-places.mjs",
     "scripts/build-validators.mjs",
     "tsconfig.json",
     "tsconfig.build.json",
   ],
-  products: ["dist/cli/bin.cjs", "dist/core/index.js", "src/core/generated/validators.js"],
+  products: ["dist/cli/bin.cjs", "dist/lib/index.js", "src/core/generated/validators.js"],
 }
 
 /** @typedef {typeof install} Task */

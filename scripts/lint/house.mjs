@@ -9,8 +9,11 @@ const importers = new Map([
   ["@scure/base", ["src/core/bech32.ts"]],
   ["yaml", ["src/core/manifest.ts"]],
   ["yargs", ["src/cli/yargs.ts"]],
+  ["@modelcontextprotocol/sdk", ["src/mcp/server.ts"]],
+  ["jsonc-parser", ["src/cli/jsonc.ts"]],
+  ["smol-toml", ["src/cli/toml.ts"]],
   ["src/core/generated/validators.ts", ["src/core/schema.ts"]],
-  ["node:child_process", ["src/core/git.ts"]],
+  ["node:child_process", ["src/core/git.ts", "src/cli/child.ts"]],
 ])
 
 /**

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import List, Mapping, Optional
+from typing import List, Optional
 
 from .errors import BinaryNotFound
 
@@ -18,43 +18,39 @@ _INSTALL = (
 )
 
 
-def find_program(environment: Mapping[str, str]) -> List[str]:
+def find_program() -> List[str]:
     """The words that start the program.
 
     The first of: AGENT_VAULT_BIN, PATH, and ``node_modules/.bin`` from the current folder upwards.
     Raises BinaryNotFound.
     """
-    named = environment.get(VARIABLE)
+    named = os.environ.get(VARIABLE)
     if named:
-        return _started(_named(named, environment), environment)
-    found = _on_path(_NAME, environment) or _in_node_modules()
+        return _started(_named(named))
+    found = shutil.which(_NAME) or _in_node_modules()
     if found is None:
         raise BinaryNotFound("there is no program agent-vault on this machine", _INSTALL)
     return [found]
 
 
-def _named(named: str, environment: Mapping[str, str]) -> str:
+def _named(named: str) -> str:
     if os.path.isfile(named):
         return os.path.abspath(named)
-    found = None if os.path.dirname(named) else _on_path(named, environment)
+    found = None if os.path.dirname(named) else shutil.which(named)
     if found is None:
         raise BinaryNotFound("%s is %s, which is no file" % (VARIABLE, named), _INSTALL)
     return found
 
 
-def _started(program: str, environment: Mapping[str, str]) -> List[str]:
+def _started(program: str) -> List[str]:
     if not program.endswith((".cjs", ".mjs", ".js")):
         return [program]
-    node = _on_path("node", environment)
+    node = shutil.which("node")
     if node is None:
         raise BinaryNotFound(
             "there is no node on PATH to run %s" % program, "install Node 20.19 or later"
         )
     return [node, program]
-
-
-def _on_path(name: str, environment: Mapping[str, str]) -> Optional[str]:
-    return shutil.which(name, path=environment.get("PATH", os.defpath))
 
 
 def _in_node_modules() -> Optional[str]:

@@ -149,6 +149,12 @@ class Closed(VaultError):
     exit_code = 2
 
 
+class ConfigInvalid(VaultError):
+    """A client's config, or a file of references, is not what it should be."""
+
+    exit_code = 2
+
+
 class RecipientInvalid(VaultError):
     """That is no native age recipient."""
 
@@ -197,6 +203,10 @@ class NoEscrow(NotFound):
     """The agent's key was made elsewhere: nothing can be recovered."""
 
 
+class ServerNotFound(NotFound):
+    """There is no server of that name in a client's config."""
+
+
 class NotGranted(Denied):
     """The identity may not open the group, or is not the agent's present one."""
 
@@ -211,6 +221,10 @@ class NotOwner(Denied):
 
 class OwnerKeyUnasked(Denied):
     """An agent harness runs here: the owner's key is not used unasked."""
+
+
+class RevealRefused(Denied):
+    """A value may not be shown to a model."""
 
 
 class Untrusted(Denied):
@@ -327,6 +341,18 @@ class Bug(VaultError):
     """Something went wrong that should not."""
 
     exit_code = 70
+
+
+class CommandNotStarted(VaultError):
+    """The command that ``agent-vault run`` was given cannot be started."""
+
+    exit_code = 126
+
+
+class CommandNotFound(VaultError):
+    """There is no such command for ``agent-vault run``."""
+
+    exit_code = 127
 
 
 class Interrupted(VaultError):

@@ -18,6 +18,18 @@ export async function confirm(
   }
 }
 
+/** Asks for a line; the empty line is `otherwise`. Throws `NO_TERMINAL`, naming `flag`. */
+export async function askLine(
+  terminal: Terminal,
+  question: string,
+  otherwise: string,
+  flag: string,
+): Promise<string> {
+  if (!terminal.stdin.isTTY) throw noTerminal("nobody can be asked here", flag)
+  const answer = await ask(terminal, `${question} [${otherwise}] `, flag, { echo: true })
+  return answer.trim() || otherwise
+}
+
 /**
  * Asks for something that must not be seen, on the terminal itself, so that it works while stdin
  * carries a value. Throws `NO_TERMINAL`, naming `flag`; `INTERRUPTED`; `USAGE` for several lines.

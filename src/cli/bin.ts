@@ -8,7 +8,9 @@ for (const stream of [process.stdout, process.stderr]) stream.on("error", () => 
 
 async function start(): Promise<void> {
   // Not process.exit(): what is still on its way to a pipe would be cut off.
-  process.exitCode = await main(process.argv.slice(2), process)
+  process.exitCode = await main(process.argv.slice(2), process, {
+    mcp: () => import("../mcp/main.js"),
+  })
 }
 
 void start()

@@ -41,7 +41,9 @@ function meant(
   const position = countWords(spec, given)
   const last = spec.words.endsWith("..>") || spec.words.endsWith("..]") ? placeholders.at(-1) : ""
   const taken = new Set(given)
-  return valuesOf(door, given, placeholders[position] ?? last ?? "").filter(
+  // `mcp` is a command, and so is `mcp install`.
+  const longer = given.length === 0 ? nextWordsOfCommands(before) : []
+  return [...longer, ...valuesOf(door, given, placeholders[position] ?? last ?? "")].filter(
     (word) => !taken.has(word),
   )
 }

@@ -1,6 +1,6 @@
 import { VaultError } from "../core/index.js"
 import { commandNamed } from "./commands.js"
-import type { Door } from "./door.js"
+import type { Door, OtherDoors } from "./door.js"
 import { parseQuickly } from "./quick.js"
 import type { Call } from "./call.js"
 import { type Terminal, bold, harmless, say, toJson, widthOf, writeOut } from "./terminal.js"
@@ -14,11 +14,16 @@ export interface Surroundings extends Terminal {
 
 type ExitCode = number
 
-/** What `env`, `nice` and `nohup` end with when they fail themselves. */
+/** What `env`, `nice` and `nohup` end with when they fail themselves, before there is a command. */
 const RUN_FAILED = 125
+const NOT_STARTED = new Set([126, 127])
 
 /** Runs one command line. Returns the exit code; errors are rendered here and nowhere else. */
-export async function main(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  surroundings: Surroundings,
+  others: OtherDoors,
+): Promise<number> {
   try {
     const [first] = argv
     if (argv.length === 1 && (first === "--version" || first === "-V")) {
@@ -26,7 +31,7 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
       return 0
     }
     const call = parseQuickly(argv) ?? (await parseWithHelp(argv, surroundings))
-    return typeof call === "number" ? call : await runCommand(call, surroundings)
+    return typeof call === "number" ? call : await runCommand(call, surroundings, others)
   } catch (error) {
     return renderError(surroundings, error, argv)
   }
@@ -52,10 +57,15 @@ async function parseWithHelp(
   return parseFully(argv)
 }
 
-async function runCommand(call: Call, surroundings: Surroundings): Promise<number> {
+async function runCommand(
+  call: Call,
+  surroundings: Surroundings,
+  others: OtherDoors,
+): Promise<number> {
   const { run } = await commandNamed(call.command)
   const { env } = surroundings
-  const door: Door = { call, terminal: surroundings, env, cwd: surroundings.cwd(), now: new Date() }
+  const cwd = surroundings.cwd()
+  const door: Door = { call, others, terminal: surroundings, env, cwd, now: new Date() }
   return (await run(door)) ?? 0
 }
 
@@ -64,7 +74,8 @@ function renderError(terminal: Terminal, thrown: unknown, argv: readonly string[
   const error = thrown instanceof VaultError ? thrown : asBug(thrown)
   const { code, message, hint } = error
   // The codes of `run` are those of the program it ran: ours must not be mistaken for one.
-  const exitCode = argv[0] === "run" ? RUN_FAILED : error.exitCode
+  const isOurs = argv[0] === "run" && !NOT_STARTED.has(error.exitCode)
+  const exitCode = isOurs ? RUN_FAILED : error.exitCode
   const end = argv.indexOf("--")
   if (argv.slice(0, end === -1 ? argv.length : end).includes("--json")) {
     say(

@@ -1,4 +1,5 @@
 import type { CommandSpec } from "./call.js"
+import { MCP } from "./table/mcp.js"
 import { WHO } from "./table/options.js"
 import { OWNERS } from "./table/owners.js"
 import { READERS } from "./table/readers.js"
@@ -8,7 +9,7 @@ import { UPKEEP } from "./table/upkeep.js"
  * The one table of commands and options. Both parsers, all help, completion and docs/cli.md are
  * made from it.
  */
-export const COMMANDS: readonly CommandSpec[] = [...OWNERS, ...READERS, ...UPKEEP]
+export const COMMANDS: readonly CommandSpec[] = [...OWNERS, ...READERS, ...MCP, ...UPKEEP]
 
 /** Whether an option of a command says who acts there. `init` makes the first who can. */
 export function isAboutWho(options: CommandSpec["options"], option: string): boolean {

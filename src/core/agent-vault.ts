@@ -3,12 +3,14 @@ import { VaultError } from "./errors.js"
 import {
   type AccessReport,
   type ReadableListing,
+  type SecretListing,
   describeAccess,
   describeReadable,
+  describeSecret,
 } from "./listing.js"
 import { type SecretName, parseSecretName } from "./names.js"
 import { findVault } from "./place.js"
-import { mayOpen } from "./read.js"
+import { admitReader, mayOpen } from "./read.js"
 import { Reader, type ReaderRequest } from "./reader.js"
 import { SecretValue } from "./secret-value.js"
 import { type Vault, findGroup, findSecret, getSecret, listSecrets } from "./vault.js"
@@ -87,12 +89,24 @@ export class AgentVault implements AsyncDisposable {
   }
 
   /** Whether `get` would find a secret and be let in. Nothing is decrypted. Throws `NAME_INVALID`. */
-  has(name: string): Promise<boolean> {
+  async has(name: string): Promise<boolean> {
     const parsed = parseSecretName(name)
     return this.#with((vault) => {
       const group = findGroup(vault, parsed.group)
       if (group === undefined || findSecret(vault, parsed) === undefined) return false
       return mayOpen(vault, group, this.#request.key.recipient, new Date())
+    })
+  }
+
+  /**
+   * The metadata of a secret that this agent may read. Throws as `get` does where it may not;
+   * nothing is decrypted.
+   */
+  async describe(name: string): Promise<SecretListing> {
+    const parsed = parseSecretName(name)
+    return this.#with((vault) => {
+      admitReader(vault, this.#request.key, parsed, new Date())
+      return describeSecret(vault, parsed)
     })
   }
 
@@ -136,7 +150,10 @@ export class AgentVault implements AsyncDisposable {
     return pull(findVault(dirname(place.root)), key.trust, env)
   }
 
-  /** Pulls over and over, until this vault is closed; never keeps a process alive. */
+  /**
+   * Pulls over and over, until this vault is closed; never keeps a process alive.
+   * @internal what the option `pullEvery` does
+   */
   async pullEvery(ms: number, onError: (error: unknown) => void): Promise<void> {
     while (await isPassed(ms, this.#closing.signal, { ref: false })) {
       await this.pull().catch(onError)
@@ -162,6 +179,8 @@ export class AgentVault implements AsyncDisposable {
   async #read(names: readonly SecretName[]): Promise<SecretValue[]> {
     this.#refuseClosed()
     const reads = await this.#reader.read(names)
+    if (this.#closing.signal.aborted) this.#reader.forget()
+    this.#refuseClosed()
     return reads.map(({ name, record, value }) => {
       this.#versions.set(name.full, record.version)
       return new SecretValue(name.full, record.version, value)

@@ -11,6 +11,7 @@ const EXIT_CODES = {
   VALUE_TOO_LARGE: 2,
   VALUE_NOT_TEXT: 2,
   CLOSED: 2,
+  CONFIG_INVALID: 2,
   RECIPIENT_INVALID: 2,
   KEYS_MIXED: 2,
   // 3: something named does not exist
@@ -23,11 +24,13 @@ const EXIT_CODES = {
   GROUP_NOT_FOUND: 3,
   SECRET_NOT_FOUND: 3,
   NO_ESCROW: 3,
+  SERVER_NOT_FOUND: 3,
   // 4: denied, or not trusted
   NOT_GRANTED: 4,
   GRANT_ENDED: 4,
   NOT_OWNER: 4,
   OWNER_KEY_UNASKED: 4,
+  REVEAL_REFUSED: 4,
   UNTRUSTED: 4,
   TRUST_MISMATCH: 4,
   KEY_INVALID: 4,
@@ -58,6 +61,9 @@ const EXIT_CODES = {
   BUSY: 6,
   GIT_FAILED: 6,
   BUG: 70,
+  // What `env` and shells end with for a command that they cannot start
+  COMMAND_NOT_STARTED: 126,
+  COMMAND_NOT_FOUND: 127,
   INTERRUPTED: 130,
 } as const
 
@@ -93,8 +99,13 @@ export class VaultError extends Error {
 
   /** Whether `error` is a VaultError, of this code if one is given. */
   static is(error: unknown, code?: ErrorCode): error is VaultError {
-    return error instanceof VaultError && (code === undefined || error.code === code)
+    return isVaultError(error) && (code === undefined || error.code === code)
   }
+}
+
+/** Outside of the class: a bundler renames one that names itself, and stack traces show that. */
+function isVaultError(error: unknown): error is VaultError {
+  return error instanceof VaultError
 }
 
 /** An identity that somebody gave where a name or a path belongs is not repeated. */

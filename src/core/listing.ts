@@ -1,6 +1,6 @@
 import { FolderFiles } from "./files.js"
 import { classify } from "./layout.js"
-import { parseAgentName, parseGroupName, parseSecretName } from "./names.js"
+import { type SecretName, parseAgentName, parseGroupName, parseSecretName } from "./names.js"
 import type { Place } from "./place.js"
 import { mayOpen } from "./read.js"
 import type { AgentRecord, Exposure, GroupRecord, Reveal } from "./record.js"
@@ -65,19 +65,22 @@ export function namesIn(place: Place): VaultNames {
 export function describeSecrets(vault: Vault, group?: string): SecretListing[] {
   if (group !== undefined) getGroup(vault, parseGroupName(group))
   rememberAccess(vault)
-  return listSecrets(vault, group).map((name) => {
-    const { version, changed, expires, description, env, reveal, exposed } = getSecret(vault, name)
-    return {
-      name: name.full,
-      version,
-      changed,
-      ...(expires === undefined ? {} : { expires }),
-      ...(description === undefined ? {} : { description }),
-      ...(env === undefined ? {} : { env }),
-      ...(reveal === undefined ? {} : { reveal }),
-      ...(exposed === undefined ? {} : { exposed }),
-    }
-  })
+  return listSecrets(vault, group).map((name) => describeSecret(vault, name))
+}
+
+/** One secret, from its verified record. Throws `SECRET_NOT_FOUND`. */
+export function describeSecret(vault: Vault, name: SecretName): SecretListing {
+  const { version, changed, expires, description, env, reveal, exposed } = getSecret(vault, name)
+  return {
+    name: name.full,
+    version,
+    changed,
+    ...(expires === undefined ? {} : { expires }),
+    ...(description === undefined ? {} : { description }),
+    ...(env === undefined ? {} : { env }),
+    ...(reveal === undefined ? {} : { reveal }),
+    ...(exposed === undefined ? {} : { exposed }),
+  }
 }
 
 /** A secret, and whether a key may read it now. */

@@ -22,7 +22,7 @@ export interface OpenOptions {
   readonly identity?: string | undefined
   /** The path of an agent's key file. */
   readonly identityFile?: string | undefined
-  /** The name of an agent whose key lies on this machine. */
+  /** The name of an agent whose key lies on this machine, if the environment holds none. */
   readonly agent?: string | undefined
   /** The owner to trust, `ed25519:…`, where neither key file nor pin says it. */
   readonly trust?: string | undefined
@@ -40,9 +40,10 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the vault of a folder for an agent. Who reads is decided by the first of: the option given,
- * `AGENT_VAULT_IDENTITY`, `AGENT_VAULT_IDENTITY_FILE`, `AGENT_VAULT_AGENT`; the owner's key is never
- * used unasked. Runs no Git. Throws `NO_VAULT`, `NO_IDENTITY`, `KEY_NOT_FOUND`, `KEY_INVALID`,
+ * Opens the vault of a folder for an agent. Who reads is decided as on the command line, by the
+ * first that is set of: `identityFile` or `identity`, `AGENT_VAULT_IDENTITY`,
+ * `AGENT_VAULT_IDENTITY_FILE`, `agent`, `AGENT_VAULT_AGENT`. So a program that names its agent runs
+ * at a CI too, which has the key in a variable. The owner's key is never used unasked. Runs no Git. Throws `NO_VAULT`, `NO_IDENTITY`, `KEY_NOT_FOUND`, `KEY_INVALID`,
  * `KEY_WRONG_VAULT`, `UNTRUSTED`, `TRUST_MISMATCH`, and the codes of exit 5.
  *
  * @example

@@ -1,19 +1,13 @@
-/** The writing half of agent-vault: what only an owner does, as one commit each. */
-export {
-  type AgentRequest,
-  type Enrolled,
-  type Rekeyed,
-  addAgent,
-  rekeyAgent,
-  removeAgent,
-} from "./agents.js"
-export { type Applied, apply } from "./apply.js"
-export type { ChangeRequest, Outcome } from "./change.js"
-export { type CheckReport, type Finding } from "./check.js"
-export { recoverAgent } from "./escrow.js"
-export { type GrantRequest, type RevokeRequest, grant, revoke } from "./grant.js"
-export { type InitRequest, type NewVault, init } from "./init.js"
-export { checkKeyFilePlace, formatKeyFile, setKeyFileAside, writeKeyFile } from "./key-files.js"
+/**
+ * The writing half of agent-vault: what only an owner does, as one commit each. The npm package's
+ * `agent-vault/owner`; what is marked internal is for the doors of this project, has no types in
+ * the package, and may change at any time.
+ */
+export type { Enrolled, Rekeyed } from "./agents.js"
+export type { Applied } from "./apply.js"
+export type { CheckReport, Finding } from "./check.js"
+export type { Inspection } from "./inspect.js"
+export type { AskPassphrase } from "./key-files.js"
 export {
   type ChangeOptions,
   type Changed,
@@ -23,9 +17,34 @@ export {
   openOwnerVault,
 } from "./owner-vault.js"
 export type { GroupPlan, Plan } from "./plan.js"
+export type { SecretMetadata } from "./record.js"
 export type { ExposedSecret } from "./rekey.js"
-export { repair } from "./repair.js"
 export type { Progress } from "./session.js"
-export { type SetRequest, type SetResult, setSecret } from "./set.js"
-export { type InspectRequest, type Inspection, inspect } from "./inspect.js"
+export type { SetResult } from "./set.js"
+
+/** @internal */
+export { type AgentRequest, addAgent, rekeyAgent, removeAgent } from "./agents.js"
+/** @internal */
+export { apply } from "./apply.js"
+/** @internal */
+export type { ChangeRequest, Outcome } from "./change.js"
+/** @internal */
+export { recoverAgent } from "./escrow.js"
+/** @internal */
+export { readRegularFile, replaceFile } from "./files.js"
+/** @internal */
+export { type GrantRequest, type RevokeRequest, grant, revoke } from "./grant.js"
+/** @internal */
+export { type InitRequest, type NewVault, init } from "./init.js"
+/** @internal */
+export { type InspectRequest, inspect } from "./inspect.js"
+/** @internal */
+export { checkKeyFilePlace, formatKeyFile, setKeyFileAside, writeKeyFile } from "./key-files.js"
+/** @internal */
+export { repair } from "./repair.js"
+/** @internal */
+export { type SetRequest, setSecret } from "./set.js"
+/** @internal */
 export { type Standing, describeStanding } from "./status.js"
+/** @internal */
+export { isTracked } from "./tracked.js"

@@ -1,10 +1,13 @@
 import { VaultError } from "./errors.js"
+import { removeFile } from "./files.js"
 import { type Git, openGit } from "./git.js"
 import { settings } from "./git-config.js"
-import { commitOf } from "./git-objects.js"
+import { commitOf, committedFiles } from "./git-objects.js"
 import { checkAgainst, vaultAt } from "./history.js"
 import type { Environment } from "./homes.js"
-import { completeJournal } from "./journal.js"
+import { type Journal, completeJournal, writeJournal } from "./journal.js"
+import { journalFile } from "./journal-file.js"
+import { classify } from "./layout.js"
 import { withLock } from "./lock.js"
 import { withVault } from "./open.js"
 import { type Checkout, type Place, findVault, gitPath } from "./place.js"
@@ -53,9 +56,39 @@ export async function pull(
     if (from === undefined || to === undefined || from === to) return undefined
     if (!(await isAhead(git, from, to))) return undefined
     await verify(git, findVault(place.root), to, keyFileTrust, env)
-    await git.run([...guard, "merge", "--quiet", "--ff-only", to])
+    await moveForward(git, guard, await journalOf(git, place, { branch, from, to }))
     return { from, to }
   })
+}
+
+/** What is to be done, for readers, who wait, and for a repair if this process dies. */
+async function journalOf(
+  git: Git,
+  { root }: Place,
+  move: Pick<Journal, "branch" | "to"> & { from: string },
+): Promise<Journal> {
+  const folder = gitPath(git.checkout, root)
+  const [before, after] = await Promise.all([
+    committedFiles(git, move.from, folder),
+    committedFiles(git, move.to, folder),
+  ])
+  const isVaults = (path: string): boolean =>
+    classify(path.slice(folder.length + 1)).is !== "stray" && before.get(path) !== after.get(path)
+  const paths = [...new Set([...before.keys(), ...after.keys()])].filter(isVaults)
+  return { ...move, folder, paths, wish: null }
+}
+
+/** Git writes file after file, and the branch last. */
+async function moveForward(git: Git, guard: readonly string[], journal: Journal): Promise<void> {
+  const { gitFolder } = git.checkout
+  writeJournal(gitFolder, journal)
+  try {
+    await git.run([...guard, "merge", "--quiet", "--ff-only", journal.to])
+  } catch (error) {
+    await completeJournal(git)
+    throw error
+  }
+  removeFile(journalFile(gitFolder))
 }
 
 interface Upstream {

@@ -40,7 +40,7 @@ export interface SecretRead {
 }
 
 /** The identities of groups that were opened already, by the digest and recipient signed for them. */
-export type GroupKeys = Map<string, string>
+export type GroupKeys = Map<string, Promise<string>>
 
 export interface ReadOptions {
   readonly door: Door
@@ -77,6 +77,17 @@ export async function readSecret(
 }
 
 /**
+ * Lets a reader in or refuses as {@link readSecret} does, and reads no value: for whoever asks a
+ * person first. Throws `SECRET_NOT_FOUND`, `NOT_GRANTED`, `GRANT_ENDED`, and the codes of exit 5.
+ */
+export function admitReader(vault: Vault, key: Key, name: SecretName, now: Date): void {
+  getSecret(vault, name)
+  const group = getGroup(vault, name.group)
+  remember(vault, group)
+  admit(vault, name.group, group, key, now)
+}
+
+/**
  * Hands out a value that was read before from files that are the same still: the grant is compared
  * with the clock again, and the read is told of. Throws `GRANT_ENDED`.
  */
@@ -99,7 +110,7 @@ function tell(
   onRead?.({ at: utc(now), actor, door, vault: vault.id, secret: full, version })
 }
 
-async function openGroupOnce(
+function openGroupOnce(
   vault: Vault,
   name: string,
   group: GroupRecord,
@@ -109,8 +120,9 @@ async function openGroupOnce(
   const id = `${group.digest} ${group.recipient}`
   const before = opened?.get(id)
   if (before !== undefined) return before
-  const identity = await openGroupKey(vault, name, group, [key.identity])
+  const identity = openGroupKey(vault, name, group, [key.identity])
   opened?.set(id, identity)
+  identity.catch(() => opened?.delete(id))
   return identity
 }
 

@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path"
+import { VaultError } from "./errors.js"
 import type { Environment } from "./homes.js"
 import { journalFile } from "./journal-file.js"
 import type { Key } from "./key-files.js"
@@ -20,7 +21,7 @@ import {
   readAgain,
   readSecret,
 } from "./read.js"
-import { stampOf } from "./stamp.js"
+import { type Stamp, stampOf } from "./stamp.js"
 import { pinFile } from "./trust.js"
 import type { Vault } from "./vault.js"
 
@@ -34,16 +35,24 @@ export interface ReaderRequest {
   readonly onRead?: ((event: ReadEvent) => void) | undefined
 }
 
-/** A value that was read, and the files that it was read from, as they were then. */
-interface Remembered {
-  readonly files: readonly string[]
-  readonly stamp: string
+/** The files and folders behind a value, as they are or were. */
+interface Behind {
+  readonly paths: readonly string[]
+  readonly stamp: Stamp
+}
+
+/** A value that was read, and what it was read from. */
+interface Remembered extends Behind {
   readonly vault: Vault
   readonly read: SecretRead
 }
 
 /** Bytes of values that are kept; beyond them all are let go, and read anew when asked for. */
 const KEPT_BYTES = 64 * 1024 * 1024
+/** Keys of groups that are kept; each rekey brings another one. */
+const KEPT_KEYS = 100
+/** For how long values that change while they are read together are read again. */
+const PATIENCE_MS = 2000
 
 /**
  * Reads for a process that lives for days. A value comes from memory while the files that it was
@@ -72,9 +81,13 @@ export class Reader {
 
   /** Does work with the vault as it is now, verified. */
   with<T>(work: (vault: Vault) => T | Promise<T>): Promise<T> {
+    const { place, key, env } = this.#request
     // Another branch may be checked out since, and has marks of its own.
-    this.#place = findVault(dirname(this.#place.root))
-    return withVault(this.#place, this.#request.key.trust, this.#request.env, work)
+    this.#place = findVault(dirname(place.root))
+    return withVault(this.#place, key.trust, env, (vault) => {
+      this.#refuseOther(vault)
+      return work(vault)
+    })
   }
 
   /** Overwrites what is remembered. */
@@ -89,23 +102,39 @@ export class Reader {
     const found: Remembered[] = []
     for (const name of names) {
       const remembered = this.#remembered.get(name.full)
-      if (remembered === undefined || remembered.stamp !== stampOf(remembered.files)) {
-        return undefined
-      }
+      if (remembered === undefined || isOther(remembered)) return undefined
       found.push(remembered)
     }
-    const options = this.#options(this.#request.onRead)
+    const events: ReadEvent[] = []
+    const options = this.#options((event) => events.push(event))
     for (const { vault, read } of found) readAgain(vault, this.#request.key, read, options)
+    // Only now: one that is refused holds back all.
+    this.#tell(events)
     return found.map(({ read }) => ({ ...read, value: Uint8Array.from(read.value) }))
   }
 
   async #fromFiles(names: readonly SecretName[]): Promise<SecretRead[]> {
     for (const name of names) this.#drop(name)
-    const before = names.map((name) => {
-      const files = this.#filesBehind(name)
-      return { files, stamp: stampOf(files) }
-    })
-    const { vault, reads, events } = await this.with(async (verified) => {
+    const deadline = Date.now() + PATIENCE_MS
+    for (;;) {
+      const behind = names.map((name) => this.#behind(name))
+      const { vault, reads, events } = await this.#readOnce(names)
+      if (names.length > 1 && behind.some(isOther)) {
+        if (Date.now() > deadline) throw changing()
+        continue
+      }
+      // Only now: what did not fit together was read again.
+      this.#tell(events)
+      for (const [at, each] of behind.entries()) {
+        const read = reads[at]
+        if (read !== undefined && each.stamp.isSettled) this.#keep({ ...each, vault, read })
+      }
+      return reads
+    }
+  }
+
+  #readOnce(names: readonly SecretName[]) {
+    return this.with(async (verified) => {
       const told: ReadEvent[] = []
       const options = this.#options((event) => told.push(event))
       const values: SecretRead[] = []
@@ -114,13 +143,10 @@ export class Reader {
       }
       return { vault: verified, reads: values, events: told }
     })
-    // Only now: what did not fit together was read again.
+  }
+
+  #tell(events: readonly ReadEvent[]): void {
     for (const event of events) this.#request.onRead?.(event)
-    for (const [at, read] of reads.entries()) {
-      const { files = [], stamp } = before[at] ?? {}
-      if (stamp !== undefined) this.#keep({ files, stamp, vault, read })
-    }
-    return reads
   }
 
   #options(onRead: ((event: ReadEvent) => void) | undefined) {
@@ -130,6 +156,7 @@ export class Reader {
   #keep(remembered: Remembered): void {
     const { read } = remembered
     if (this.#kept + read.value.length > KEPT_BYTES) this.forget()
+    if (this.#groupKeys.size > KEPT_KEYS) this.#groupKeys.clear()
     this.#drop(read.name)
     // What was handed out is the caller's; what is kept may be overwritten at any time.
     const kept = { ...read, value: Uint8Array.from(read.value) }
@@ -146,7 +173,7 @@ export class Reader {
   }
 
   /** Everything that decides whether this key reads this value, and what it is. */
-  #filesBehind(name: SecretName): string[] {
+  #behind(name: SecretName): Behind {
     const { root, checkout } = this.#place
     const files = [
       VAULT_RECORD,
@@ -154,11 +181,37 @@ export class Reader {
       groupKeyPath(name.group),
       secretRecordPath(name),
       secretPath(name),
-    ].map((path) => join(root, path))
-    files.push(pinFile(this.#vault, this.#request.env))
+    ]
+    const folders = new Set(files.flatMap(foldersOf))
+    const paths = [...files, ...folders].map((path) => join(root, path))
+    paths.push(pinFile(this.#vault, this.#request.env))
     if (checkout !== undefined) {
-      files.push(join(checkout.gitFolder, "HEAD"), journalFile(checkout.gitFolder))
+      paths.push(join(checkout.gitFolder, "HEAD"), journalFile(checkout.gitFolder))
     }
-    return files
+    return { paths, stamp: stampOf(paths) }
   }
+
+  /** Where nothing remembers which vault lay here, in an image say, this does. */
+  #refuseOther({ id }: Vault): void {
+    if (id === this.#vault) return
+    throw new VaultError("FOREIGN_VAULT", `the vault ${id} lies where ${this.#vault} was opened`, {
+      hint: "bring the right one back, or open this one: openVault()",
+    })
+  }
+}
+
+function isOther({ paths, stamp }: Behind): boolean {
+  return stamp.text !== stampOf(paths).text
+}
+
+/** The folders above a file, up to the vault's own. */
+function foldersOf(path: string): string[] {
+  const folder = dirname(path)
+  return folder === "." ? ["."] : [folder, ...foldersOf(folder)]
+}
+
+function changing(): VaultError {
+  return new VaultError("BUSY", "what is to be read together changes all the time", {
+    hint: "try again when the vault is not being changed",
+  })
 }

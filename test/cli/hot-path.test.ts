@@ -20,24 +20,33 @@ beforeAll(async () => {
 })
 afterAll(() => [classic, postQuantum].forEach((machine) => machine.remove()))
 
-/** The files of the bundle that a run of `get` loads, and its output. */
-function loadedBy(machine: Machine): { value: string; loaded: string[] } {
+const GET = ["get", "stripe/api-key", "--agent", "ci"]
+const RUN = ["run", "-s", "stripe/api-key", "--agent", "ci", "--", "printenv", "STRIPE_API_KEY"]
+
+/** The files of the bundle that a command loads, and its output. */
+function loadedBy(machine: Machine, command = GET): { value: string; loaded: string[] } {
   const program = `
     process.argv[1] = ${JSON.stringify(bin)}
     process.on("exit", () => process.stderr.write(JSON.stringify(Object.keys(require.cache))))
     require(${JSON.stringify(bin)})`
-  const argv = ["-e", program, "--", "-", "get", "stripe/api-key", "--agent", "ci"]
+  const argv = ["-e", program, "--", "-", ...command]
   const { stdout, stderr } = spawnSync(process.execPath, argv, {
     cwd: machine.repo,
     env: machine.env,
     encoding: "utf8",
   })
-  return { value: stdout, loaded: (JSON.parse(stderr) as string[]).map((file) => basename(file)) }
+  return {
+    value: stdout,
+    loaded: (JSON.parse(stderr.split("\n").at(-1) ?? "") as string[]).map((file) => basename(file)),
+  }
 }
 
-test("reading a value loads no yargs, no yaml, no git, and no curves", () => {
-  const { value, loaded } = loadedBy(classic)
-  expect(value).toBe("v")
+test.each([
+  ["get", GET],
+  ["run", RUN],
+])("%s loads no yargs, no yaml, no git, and no curves", (_name, command) => {
+  const { value, loaded } = loadedBy(classic, command)
+  expect(value.trim()).toBe("v")
   expect(loaded).not.toContain("curves.cjs")
   for (const [dependency, mark] of Object.entries(MARKS)) {
     const holders = readdirSync(folder).filter((file) =>

@@ -85,7 +85,9 @@ export class Machine {
       env: this.env,
       cwd: () => this.repo,
     }
-    const code = await main(argv, surroundings as unknown as Surroundings)
+    const code = await main(argv, surroundings as unknown as Surroundings, {
+      mcp: () => import("../../src/mcp/main.js"),
+    })
     return { stdout: out.text(), stderr: err.text(), code }
   }
 

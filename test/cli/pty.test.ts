@@ -1,12 +1,9 @@
-import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { text } from "node:stream/consumers"
-import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { type Seen, type Steps, atTerminal, plain } from "./at-terminal.js"
 import { Machine, vaultMachine } from "./machine.js"
 
-const driver = fileURLToPath(new URL("terminal.py", import.meta.url))
 const [CTRL_C, CTRL_D, CTRL_U, ENTER, UP] = ["\u0003", "\u0004", "\u0015", "\r", "\u001b[A"]
 const [PASTE, PASTED] = ["\u001b[200~", "\u001b[201~"]
 const value = "Value of stripe/new"
@@ -31,35 +28,6 @@ beforeAll(async () => {
   expect(code).toBe(0)
 })
 afterAll(() => machines.forEach((each) => each.remove()))
-
-type Steps = readonly (readonly [appeared: string, typed: string])[]
-
-interface Seen {
-  readonly shown: string
-  readonly code: number
-  readonly restored: boolean
-}
-
-/** Runs the built command at a terminal, and types. */
-async function atTerminal(
-  at: Machine,
-  argv: readonly string[],
-  steps: Steps = [],
-  more: { env?: NodeJS.ProcessEnv; cwd?: string; stdin?: string } = {},
-): Promise<Seen> {
-  const env = { ...at.env, TERM: "xterm", ...more.env }
-  const job = { cwd: at.repo, ...more, argv: ["agent-vault", ...argv], steps, env }
-  const python = spawn("python3", [driver], { stdio: ["pipe", "pipe", "inherit"] })
-  python.stdin.end(JSON.stringify(job))
-  const seen = JSON.parse(await text(python.stdout)) as Seen
-  expect(seen.restored, seen.shown).toBe(true)
-  return seen
-}
-
-/** What the terminal shows, without the codes that mark a paste. */
-function plain({ shown }: Seen): string {
-  return shown.replaceAll("\u001b[?2004h", "").replaceAll("\u001b[?2004l", "")
-}
 
 async function stored(name: string): Promise<string> {
   return (await machine.call(["get", name, "--owner"])).stdout

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { type AgentVault, openVault } from "../../src/core/index.js"
+import { gitThat, realGit } from "./processes.js"
 import { type World, vaultWorld } from "./world.js"
 
 let template: World
@@ -111,6 +112,47 @@ describe("pull", () => {
     expect(await vault.pull()).toBeDefined()
     expect(existsSync(join(clone.top, "file.txt"))).toBe(true)
     expect(existsSync(ran)).toBe(false)
+  })
+
+  test("that is under way makes readers wait, who get one state or the other", async () => {
+    await using vault = await openClone()
+    await world.grant("deploy", "stripe")
+    await world.revoke("deploy", "stripe")
+    await world.set("stripe/api-key", "new")
+    world.git("push", "-q")
+    const half = `${realGit()} checkout -q origin/main -- .agent-vault/groups; sleep 0.7`
+    const path = gitThat(world, `case "$*" in *merge*) ${half};; esac`)
+    await using puller = await openVault({
+      dir: clone.top,
+      agent: "ci",
+      env: { ...clone.env, PATH: path },
+    })
+    const pulling = puller.pull()
+    const seen = new Set<string>()
+    for (let isPulled = false; !isPulled; await sleep(20)) {
+      isPulled = await Promise.race([pulling.then(() => true), sleep(0, false)])
+      seen.add((await vault.get("stripe/api-key")).reveal())
+    }
+    expect([...seen]).toEqual(["old", "new"])
+    expect(clone.git("status", "--porcelain")).toBe("")
+  })
+
+  test("that fails half-way leaves what was", async () => {
+    await using vault = await openClone()
+    await world.set("stripe/api-key", "new")
+    world.git("push", "-q")
+    const half = `${realGit()} checkout -q origin/main -- .agent-vault/secrets; exit 1`
+    const path = gitThat(world, `case "$*" in *merge*) ${half};; esac`)
+    await using puller = await openVault({
+      dir: clone.top,
+      agent: "ci",
+      env: { ...clone.env, PATH: path },
+    })
+    expect(await puller.pull().then(String, codeOf)).toBe("GIT_FAILED")
+    expect((await vault.get("stripe/api-key")).reveal()).toBe("old")
+    expect(clone.git("status", "--porcelain")).toBe("")
+    expect(await vault.pull()).toBeDefined()
+    expect((await vault.get("stripe/api-key")).reveal()).toBe("new")
   })
 
   test("says what is in its way", async () => {

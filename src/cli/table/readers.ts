@@ -48,7 +48,8 @@ export const READERS: readonly CommandSpec[] = [
         many: true,
         describe: "give it every secret of this group; may be repeated",
       },
-      "env-file": {
+      // Not --env-file: Node takes that for itself, wherever it stands, and obeys a NODE_OPTIONS in it.
+      "env-from": {
         value: "FILE",
         many: true,
         describe: "give it the variables of this file, whose values may be av://GROUP/NAME",
@@ -67,10 +68,32 @@ export const READERS: readonly CommandSpec[] = [
         "as STRIPE_API_KEY, or the name that `set --env` gave it",
       ],
       ["agent-vault run -s db/url=DATABASE_URL -g stripe -- ./migrate.sh", "as DATABASE_URL"],
-      ["agent-vault run --env-file .env.vault -- npm start", "references, so it can be committed"],
+      ["agent-vault run --env-from .env.vault -- npm start", "references, so it can be committed"],
     ],
     notes:
       "Its exit code is the command's; 125, 126 and 127 are our own failures, as env has them. The owner's key is never used.",
+  },
+  {
+    name: "mcp",
+    words: "",
+    summary: "serve an MCP client: its model lists secrets, and uses them unseen",
+    options: {
+      reveal: {
+        value: "POLICY",
+        choices: ["never", "confirm", "allow"],
+        describe: "whether it may show values to the model (default: confirm, which asks a person)",
+      },
+      blind: { describe: "leave out the tool that shows values" },
+      ...AUDIT,
+      ...DIR,
+      ...AGENT,
+    },
+    examples: [
+      ["agent-vault mcp --agent ci", "what the client starts: the protocol is on stdin and stdout"],
+      ["agent-vault mcp --agent ci --reveal allow", "where nobody can be asked"],
+    ],
+    notes:
+      "`agent-vault mcp install` puts it into a client's configuration. A secret's own policy (`set --reveal`) holds if it is stricter. The owner's key is never used.",
   },
   {
     name: "bridge",

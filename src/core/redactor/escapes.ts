@@ -1,42 +1,137 @@
-/** How one kind of program writes a text: what it replaces, and by what. */
-interface Style {
-  readonly escaped: RegExp
-  /** Characters with an escape of their own. */
-  readonly named: Readonly<Record<string, string>>
-  /** The escape of any other, from its UTF-16 code unit. */
-  readonly other: (unit: number) => string
+/**
+ * A text as JSON, shells and languages write it inside of quotes, without the quotes. Most of them
+ * are equal for a text without special characters.
+ */
+export function escapesOf(text: string): string[] {
+  return [...inJson(text), ...inShell(text), ...inLanguages(text)]
 }
 
-const JSON_NAMED = {
+/**
+ * Bytes as URLs and forms write them: what stands for itself differs, and so does the case of the
+ * hex digits.
+ */
+export function percentEncodingsOf(bytes: Uint8Array): string[] {
+  const everywhere = percentEncoded(bytes, "", false)
+  const strict = percentEncoded(bytes, UNRESERVED)
+  const encodings = [everywhere, strict]
+  if (strict.includes("%")) {
+    encodings.push(
+      strict.replaceAll("%20", "+"),
+      percentEncoded(bytes, `${UNRESERVED}/`),
+      percentEncoded(bytes, COMPONENT),
+      percentEncoded(bytes, `${COMPONENT};/?:@&=+$,#`),
+      percentEncoded(bytes, CREDENTIALS),
+    )
+  }
+  encodings.push(percentEncoded(bytes, FORM).replaceAll("%20", "+"))
+  return encodings.flatMap((text) => [text, text.replace(/%../g, (code) => code.toLowerCase())])
+}
+
+/** RFC 3986, section 2.3: what never needs an escape, letters and digits aside. */
+const UNRESERVED = "-._~"
+/** What encodeURIComponent leaves alone. */
+const COMPONENT = "-._~!*'()"
+/** What the URL standard leaves alone in the name and the password of an address. */
+const CREDENTIALS = "-._~!$&'()*+,%"
+/** What it leaves alone in a form. */
+const FORM = "-._*"
+
+function percentEncoded(bytes: Uint8Array, safe: string, alphanumeric = true): string {
+  let text = ""
+  for (const byte of bytes) {
+    const char = String.fromCharCode(byte)
+    const stays = safe.includes(char) || (alphanumeric && /[A-Za-z0-9]/.test(char))
+    text += stays ? char : `%${hex(byte, 2).toUpperCase()}`
+  }
+  return text
+}
+
+/** JSON of JavaScript, Python, PHP, Java, Go and .NET, and JSON in a string of JSON. */
+function inJson(text: string): string[] {
+  const json = jsonEscaped(text)
+  const ascii = inUnicode(json, /[^ -~]/g)
+  const go = inUnicode(json, /[<>&\u2028\u2029]/g)
+  const net = inUnicode(ascii.replaceAll('\\"', "\\u0022"), /[<>&'+`]/g)
+  const plain = [json, ascii, upperCase(json), upperCase(ascii)]
+  return [
+    ...plain,
+    ...plain.map((escaped) => escaped.replaceAll("/", "\\/")),
+    go,
+    upperCase(net),
+    ...[json, ascii, go].map(jsonEscaped),
+  ]
+}
+
+function jsonEscaped(text: string): string {
+  return JSON.stringify(text).slice(1, -1)
+}
+
+function inUnicode(json: string, which: RegExp): string {
+  return json.replace(which, (char) => `\\u${hex(char.charCodeAt(0), 4)}`)
+}
+
+/** With upper-case hex digits in what is escaped; a backslash that is escaped itself begins none. */
+function upperCase(json: string): string {
+  return json.replace(/\\(?:u[0-9a-f]{4}|.)/g, (escape) =>
+    escape.length === 2 ? escape : `\\u${escape.slice(2).toUpperCase()}`,
+  )
+}
+
+/** Between single quotes, between double quotes, in `$'…'`, and without quotes. */
+function inShell(text: string): string[] {
+  const ansi = text.replace(/[\p{Cc}\\']/gu, (char) => BASH[char] ?? octal(char))
+  const ascii = Buffer.from(ansi)
+    .toString("latin1")
+    .replace(/[^ -~]/g, octal)
+  return [
+    text.replaceAll("'", String.raw`'\''`),
+    text.replaceAll("'", `'"'"'`),
+    text.replace(/[$`"\\]/g, "\\$&"),
+    text.replace(/[ '"\\|&;()<>!{}*[\]?^$`,]|(?<=[=:])~/g, "\\$&"),
+    ansi,
+    ascii,
+  ]
+}
+
+/** The escapes of bash, in `$'…'`. */
+const BASH: Readonly<Record<string, string>> = {
+  "\u0007": "\\a",
   "\b": "\\b",
   "\t": "\\t",
   "\n": "\\n",
+  "\v": "\\v",
   "\f": "\\f",
   "\r": "\\r",
-  '"': '\\"',
+  "\u001B": "\\E",
+  "\\": "\\\\",
+  "'": "\\'",
+}
+
+/** What Python's `repr` and Node's `console.log` of an object show, and fish in single quotes. */
+function inLanguages(text: string): string[] {
+  const python = text.replace(
+    /[\p{Cc}\\]/gu,
+    (char) => SHORT[char] ?? `\\x${hex(char.charCodeAt(0), 2)}`,
+  )
+  const node = text.replace(
+    /[\p{Cc}\\]/gu,
+    (char) => SHORT[char] ?? NODE[char] ?? `\\x${hex(char.charCodeAt(0), 2).toUpperCase()}`,
+  )
+  return [python, node].flatMap((shown) => [shown, shown.replaceAll("'", "\\'")])
+}
+
+const SHORT: Readonly<Record<string, string>> = {
+  "\t": "\\t",
+  "\n": "\\n",
+  "\r": "\\r",
   "\\": "\\\\",
 }
-const { '"': _quote, ...JSON_NAMED_BUT_QUOTE } = JSON_NAMED
-const PYTHON_NAMED = { "\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\", "'": "\\'" }
-const BASH_NAMED = {
-  ...PYTHON_NAMED,
-  "\u0007": "\\a",
-  "\b": "\\b",
-  "\u001B": "\\E",
-  "\f": "\\f",
-  "\v": "\\v",
+const NODE: Readonly<Record<string, string>> = { "\b": "\\b", "\f": "\\f" }
+
+function hex(unit: number, digits: number): string {
+  return unit.toString(16).padStart(digits, "0")
 }
 
-const lower = (unit: number): string => `\\u${hex(unit, 4)}`
-const upper = (unit: number): string => `\\u${hex(unit, 4).toUpperCase()}`
-const octal = (unit: number): string => `\\${unit.toString(8).padStart(3, "0")}`
-const backslash = (unit: number): string => `\\${String.fromCharCode(unit)}`
-
-/* eslint-disable-next-line -- placeholder */
-const style = (
-  escaped: RegExp,
-  named: Style["named"],
-  other: Style["other"],
-): ((text: string) => string) => {
-  return (text) => text.replace(escaped, (found) => named[found] ?? other(found.charCodeAt(0)))
+function octal(char: string): string {
+  return `\\${char.charCodeAt(0).toString(8).padStart(3, "0")}`
 }

@@ -1,0 +1,22 @@
+import { rmSync } from "node:fs"
+import { dirname } from "node:path"
+import { fileURLToPath } from "node:url"
+import { makeVault } from "./vaults.mjs"
+
+const bin = fileURLToPath(new URL("../dist/cli/bin.cjs", import.meta.url))
+
+/** @param {import("./run.mjs").Bench} bench */
+export default async ({ command, node }) => {
+  const { repo, env, keyFiles } = await makeVault({ secrets: 100 })
+  const [identity = ""] = keyFiles
+  const run = [node, bin, "run", "--identity", identity]
+  const program = ["--", "/bin/true"]
+  const one = ["-s", "bulk/s00000"]
+  await command("run, 1 secret", [...run, ...one, ...program], { cwd: repo, env, budget: 2.2 })
+  await command("run, 1 secret, not redacted", [...run, ...one, "--no-redact", ...program], {
+    cwd: repo,
+    env,
+  })
+  await command("run, a group of 100", [...run, "-g", "bulk", ...program], { cwd: repo, env })
+  rmSync(dirname(repo), { recursive: true, force: true, maxRetries: 3 })
+}

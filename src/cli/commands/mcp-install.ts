@@ -1,0 +1,133 @@
+import { isDeepStrictEqual } from "node:util"
+import { VaultError } from "../../core/index.js"
+import { confirm } from "../ask.js"
+import {
+  type Entry,
+  documentOf,
+  entryLines,
+  isEntry,
+  ownEntry,
+  readConfig,
+  withEntry,
+  writeConfig,
+} from "../client-config.js"
+import { diffLines } from "../diff.js"
+import type { Door } from "../door.js"
+import { type Client, type Spot, folderFor, installSpot } from "../mcp-clients.js"
+import { shownEntry } from "../mcp-entry.js"
+import {
+  PASSED_ON,
+  agentFor,
+  missingKey,
+  placesIn,
+  programFor,
+  programNotes,
+  surroundingOf,
+} from "../mcp-program.js"
+import { print, tell } from "../report.js"
+import { CLIENTS } from "../table/mcp.js"
+import { writeOut } from "../terminal.js"
+import { isSet, option, placeOf } from "../who.js"
+
+const NAME = "agent-vault"
+
+/** What else the person has to do in each client. */
+const THEN: Readonly<Record<Client, string>> = {
+  "claude-code":
+    "Claude Code asks once whether to use it: start it in the project, and look at /mcp.",
+  "claude-desktop": "Quit Claude Desktop and start it again.",
+  cursor: "In Cursor, switch the server on: Settings, MCP.",
+  vscode: "In VS Code, start it: the command MCP: List Servers.",
+  codex: "Codex reads it in a project that it trusts; look at /mcp.",
+}
+
+export async function run(door: Door): Promise<void> {
+  const client = clientOf(door)
+  const place = placeOf(door)
+  const { agent, hasKey } = agentFor(door, place)
+  const spot = installSpot(client, surroundingOf(door, place))
+  const program = programFor(spot, place)
+  const entry = entryFor(door, spot, { ...program, dir: folderFor(spot, place), agent })
+  if (isSet(door, "print")) {
+    await writeOut(door.terminal, documentOf(spot, NAME, entry))
+    tell(door, `This belongs into ${spot.file}`)
+  } else if (!(await writeEntry(door, spot, entry))) return
+  tell(door, ...notes(spot, agent, hasKey), ...programNotes(program, door.env), THEN[client])
+}
+
+function clientOf(door: Door): Client {
+  const named = option(door, "client")
+  const client = CLIENTS.find((each) => each === named)
+  if (client !== undefined) return client
+  throw new VaultError("USAGE", "mcp install needs to know the client", {
+    hint: `say which: --client ${CLIENTS.join(", --client ")}`,
+  })
+}
+
+function entryFor(
+  door: Door,
+  { client, namesType }: Spot,
+  {
+    command,
+    args,
+    dir,
+    agent,
+  }: { command: string; args: readonly string[]; dir: string; agent: string },
+): Entry {
+  const reveal = option(door, "reveal")
+  const places = client === "claude-desktop" ? placesIn(door.env) : {}
+  return {
+    ...(namesType === undefined ? {} : { type: "stdio" }),
+    command,
+    args: [
+      ...args,
+      "mcp",
+      "--dir",
+      dir,
+      "--agent",
+      agent,
+      ...(reveal === undefined ? [] : ["--reveal", reveal]),
+      ...(isSet(door, "blind") ? ["--blind"] : []),
+    ],
+    ...(Object.keys(places).length > 0 ? { env: places } : {}),
+    ...(client === "codex" ? { env_vars: [...PASSED_ON] } : {}),
+  }
+}
+
+/** Shows what changes, asks if something would be replaced, writes. Whether the entry is there now. */
+async function writeEntry(door: Door, spot: Spot, entry: Entry): Promise<boolean> {
+  const config = readConfig(spot)
+  const before = ownEntry(config.servers, NAME)
+  if (isDeepStrictEqual(before, entry)) {
+    tell(door, `${spot.file} has it already. Nothing changed.`)
+    return true
+  }
+  const edited = withEntry(config, NAME, entry)
+  await print(door, diffLines(shown(spot, before), shown(spot, entry)))
+  if (isSet(door, "dry-run")) {
+    tell(door, `Dry run: this would be written to ${spot.file}`)
+    return false
+  }
+  if (before !== undefined && !isSet(door, "yes")) {
+    const question = `${spot.file} has another entry ${NAME}. Replace it?`
+    if (!(await confirm(door.terminal, question, "say --yes"))) {
+      tell(door, "Nothing changed.")
+      return false
+    }
+  }
+  writeConfig(config, edited)
+  tell(door, `Written to ${spot.file}`)
+  return true
+}
+
+function shown(spot: Spot, entry: unknown): string[] {
+  return isEntry(entry) ? entryLines(spot, NAME, shownEntry(entry)) : []
+}
+
+function notes({ scope }: Spot, agent: string, hasKey: boolean): string[] {
+  const where =
+    scope === "project"
+      ? "It holds no key and no path of this machine: commit it."
+      : "It holds no key. The file is yours alone, for all your projects."
+  return hasKey ? [where] : [where, missingKey(agent)]
+}

@@ -1,0 +1,73 @@
+import {
+  type AgentVault,
+  type Place,
+  type Reveal,
+  auditFile,
+  auditTo,
+  claimedId,
+  decidingSource,
+  findVault,
+  openVaultAs,
+} from "../../core/index.js"
+import type { Door } from "../door.js"
+import { OpenOnce } from "../open-once.js"
+import { identityOf, isSet, option, placeOf, userPath } from "../who.js"
+
+declare const AGENT_VAULT_VERSION: string
+
+/** Characters of the client's name that the audit notes. */
+const CLIENT_NAME = 100
+
+/** Serves the Model Context Protocol until the client goes away. */
+export async function run(door: Door): Promise<void> {
+  const { stdin, stdout, stderr } = door.terminal
+  const server = await door.others.mcp()
+  const vault = new OpenOnce()
+  await server.serve({
+    vault: (client) => vault.get(() => openAsAgent(door, client)),
+    reveal: (option(door, "reveal") ?? "confirm") as Reveal,
+    blind: isSet(door, "blind"),
+    runAs: () => runAs(door),
+    version: AGENT_VAULT_VERSION,
+    stdin,
+    stdout,
+    stderr,
+  })
+  await vault.close()
+}
+
+async function openAsAgent(door: Door, client: string | undefined): Promise<AgentVault> {
+  const place = placeOf(door)
+  const key = await identityOf(door, place, "never")
+  const file = option(door, "audit")
+  const audit = file === undefined ? auditFile(claimedId(place), door.env) : userPath(door, file)
+  const onRead = auditTo(audit, client?.slice(0, CLIENT_NAME))
+  return openVaultAs({ place, key, env: door.env, door: "mcp", agentsOnly: true, onRead })
+}
+
+/** How the person, or the model in a shell, starts `run` as the same agent in the same vault. */
+function runAs(door: Door): string {
+  const words = ["agent-vault", "run"]
+  const file = option(door, "identity")
+  const agent = option(door, "agent")
+  const decided = decidingSource({ identityFile: file, agent }, door.env) ?? ""
+  const [, named] = /^(?:--agent|AGENT_VAULT_AGENT) (.+)$/.exec(decided) ?? []
+  if (named !== undefined) words.push("--agent", named)
+  else if (file !== undefined) words.push("--identity", userPath(door, file))
+  const dir = option(door, "dir")
+  if (dir !== undefined && !isHere(door, placeOf(door))) words.push("--dir", userPath(door, dir))
+  return words.map(quoted).join(" ")
+}
+
+function isHere(door: Door, place: Place): boolean {
+  try {
+    return findVault(door.cwd).root === place.root
+  } catch {
+    return false
+  }
+}
+
+/** As a shell takes it for one word. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
+}

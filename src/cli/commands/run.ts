@@ -1,0 +1,134 @@
+import { basename } from "node:path"
+import {
+  type AgentVault,
+  type Place,
+  Redactor,
+  type SecretValue,
+  VaultError,
+  auditFile,
+  auditTo,
+  claimedId,
+  compilePatterns,
+  localAgents,
+  openVaultAs,
+} from "../../core/index.js"
+import { shownCommand } from "../child.js"
+import type { Door } from "../door.js"
+import { type Outputs, runProgram } from "../program.js"
+import { type Assignment, assign, selectionOf } from "../selection.js"
+import { specOf } from "../table.js"
+import { say } from "../terminal.js"
+import { childEnvironment } from "../variables.js"
+import { identityIfSet, isSet, option, placeOf, userPath } from "../who.js"
+
+type Values = Readonly<Record<string, SecretValue>>
+
+/** Runs a program with secrets in its environment. Returns its exit code. */
+export async function run(door: Door): Promise<number> {
+  const [command = "", ...args] = door.call.words
+  const selection = selectionOf(door)
+  const vault = await openAsAgent(door)
+  const assignments = await assign(vault, selection)
+  // All of them are read before anything is started.
+  const values = await readAll(vault, assignments)
+  const given = new Map(assignments.map((each) => [each.variable, textOf(each, values)]))
+  await vault.close()
+
+  const env = childEnvironment(door.env, given, isSet(door, "clean-env"))
+  const outputs = isSet(door, "no-redact") ? undefined : redacting(door, values)
+  return runProgram({ command, args, env }, outputs)
+}
+
+async function openAsAgent(door: Door): Promise<AgentVault> {
+  const place = placeOf(door)
+  const key = await identityIfSet(door, place)
+  if (key === undefined) throw nobody(door, place)
+  const file = option(door, "audit")
+  const audit = file === undefined ? auditFile(claimedId(place), door.env) : userPath(door, file)
+  const onRead = auditTo(audit, basename(door.call.words[0] ?? ""))
+  return openVaultAs({ place, key, env: door.env, door: "run", agentsOnly: true, onRead })
+}
+
+async function readAll(vault: AgentVault, assignments: readonly Assignment[]): Promise<Values> {
+  return vault.getMany(
+    assignments.flatMap(({ value }) => ("secret" in value ? [value.secret] : [])),
+  )
+}
+
+/** The value of a variable, which is text and has no zero byte: the system knows no others. */
+function textOf({ variable, value }: Assignment, values: Values): string {
+  if ("text" in value) return value.text
+  const secret = values[value.secret]
+  if (secret === undefined) throw new TypeError("every secret was read")
+  try {
+    const text = secret.reveal()
+    if (!text.includes("\0")) return text
+  } catch (error) {
+    if (!VaultError.is(error, "VALUE_NOT_TEXT")) throw error
+  }
+  throw new VaultError(
+    "VALUE_NOT_TEXT",
+    `${value.secret} is binary, so it cannot be the variable ${variable}`,
+    { hint: `let the program read it: agent-vault get ${value.secret}, or with the SDK` },
+  )
+}
+
+/** Both streams are searched for every secret that was read. */
+function redacting({ terminal }: Door, values: Values): Outputs {
+  const secrets = Object.values(values)
+  const patterns = compilePatterns(
+    secrets.map((secret) => ({ name: secret.name, value: secret.bytes() })),
+  )
+  for (const secret of secrets) secret[Symbol.dispose]()
+  if (patterns.short.length > 0) {
+    say(
+      terminal,
+      `agent-vault: not redacted, since they are under 6 bytes long: ${patterns.short.join(", ")}`,
+    )
+  }
+  return {
+    stdout: { to: terminal.stdout, redactor: new Redactor(patterns) },
+    stderr: { to: terminal.stderr, redactor: new Redactor(patterns) },
+  }
+}
+
+/** Nothing says which agent: the keys that are here, and the line to type. */
+function nobody(door: Door, place: Place): VaultError {
+  const agents = localAgents(claimedId(place), door.env)
+  const [agent] = agents
+  if (agent === undefined) {
+    return new VaultError(
+      "NO_IDENTITY",
+      "nothing says which agent this is, and no agent's key is on this machine",
+      { hint: "give an agent's key file: --identity FILE, or AGENT_VAULT_IDENTITY_FILE" },
+    )
+  }
+  const here = agents.length === 1 ? `the key of ${agent} is` : `the keys of ${list(agents)} are`
+  return new VaultError("NO_IDENTITY", `nothing says which agent this is; ${here} here`, {
+    hint: lineWith(agent, door),
+  })
+}
+
+function list(words: readonly string[]): string {
+  return [words.slice(0, -1).join(", "), words.at(-1)].join(" and ")
+}
+
+/** The call as it was typed, with an agent; what the program is told is nobody's business. */
+function lineWith(agent: string, { call }: Door): string {
+  const given = Object.entries(call.options).flatMap(([name, value]) => {
+    const flag = flagOf(name)
+    return value === true ? [flag] : [value].flat().flatMap((each) => [flag, shellWord(each)])
+  })
+  const [command = "", ...args] = call.words
+  const program = `${shellWord(shownCommand(command))}${args.length > 0 ? " …" : ""}`
+  return ["agent-vault run --agent", shellWord(agent), ...given, "--", program].join(" ")
+}
+
+function flagOf(name: string): string {
+  const short = specOf("run")?.options[name]?.short
+  return short === undefined ? `--${name}` : `-${short}`
+}
+
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./…-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
+}

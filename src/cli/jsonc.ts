@@ -1,0 +1,135 @@
+import {
+  type Node,
+  type ParseError,
+  applyEdits,
+  createScanner,
+  findNodeAtLocation,
+  modify,
+  parse,
+  parseTree,
+} from "jsonc-parser"
+
+/** Text that is not what its format asks for, and the line where that shows, from 1. */
+export class NotParsed extends Error {
+  readonly line: number
+
+  constructor(line: number) {
+    super(`line ${line}`)
+    this.line = line
+  }
+}
+
+const BYTE_ORDER_MARK = "\ufeff"
+
+/** JSON as editors take it: with comments and commas at the end. Throws {@link NotParsed}. */
+export function parseJsonc(text: string): unknown {
+  const json = withoutMark(text)
+  const errors: ParseError[] = []
+  const document: unknown = parse(json, errors, { allowTrailingComma: true })
+  const [first] = errors
+  if (first === undefined) return document
+  throw new NotParsed(json.slice(0, first.offset).split("\n").length)
+}
+
+/** Sets the value at a path, or takes it out if it is undefined. Whatever else is there stays. */
+export function editJsonc(text: string, path: readonly string[], value: unknown): string {
+  const json = withoutMark(text)
+  const edited =
+    value === undefined
+      ? applyEdits(json, modify(json, [...path], undefined, {}))
+      : withValue(json, path, value)
+  return text.startsWith(BYTE_ORDER_MARK) ? `${BYTE_ORDER_MARK}${edited}` : edited
+}
+
+/** The library would format the neighbours of what it puts in, and move their comments. */
+function withValue(json: string, path: readonly string[], value: unknown): string {
+  const root = parseTree(json, [], { allowTrailingComma: true })
+  if (root === undefined) return `${JSON.stringify(nest(path, value), null, 2)}\n`
+  const node = findNodeAtLocation(root, [...path])
+  if (node !== undefined) {
+    const written = writtenIn(json, value, indentAt(json, node.offset))
+    return splice(json, node.offset, node.offset + node.length, written)
+  }
+  for (let depth = path.length - 1; depth >= 0; depth--) {
+    const parent = findNodeAtLocation(root, path.slice(0, depth))
+    const [key = "", ...rest] = path.slice(depth)
+    if (parent?.type === "object") return withProperty(json, parent, key, nest(rest, value))
+  }
+  return json
+}
+
+function withProperty(json: string, object: Node, key: string, value: unknown): string {
+  const { hasComma, end } = endOfContent(json, object)
+  const last = object.children?.at(-1)
+  const written = `${JSON.stringify(key)}: `
+  const isOneLine = !json.slice(object.offset, object.offset + object.length).includes("\n")
+  if (last !== undefined && isOneLine) {
+    return splice(json, end, end, `${hasComma ? " " : ", "}${written}${JSON.stringify(value)}`)
+  }
+  const newline = newlineOf(json)
+  const outer = indentAt(json, object.offset)
+  const indent = last === undefined ? outer + unitOf(json) : indentAt(json, last.offset)
+  const comma = hasComma ? "," : ""
+  const property = `${newline}${indent}${written}${writtenIn(json, value, indent)}${comma}`
+  const closing = isOneLine ? `${newline}${outer}` : ""
+  const after = splice(
+    json,
+    end,
+    isOneLine ? object.offset + object.length - 1 : end,
+    property + closing,
+  )
+  if (last === undefined || hasComma) return after
+  return splice(after, last.offset + last.length, last.offset + last.length, ",")
+}
+
+/** Where the last thing in an object ends, comments too, and whether a comma follows its last field. */
+function endOfContent(
+  json: string,
+  { offset, children }: Node,
+): { hasComma: boolean; end: number } {
+  const last = children?.at(-1)
+  let end = last === undefined ? offset + 1 : last.offset + last.length
+  let hasComma = false
+  const scanner = createScanner(json, false)
+  scanner.setPosition(end)
+  for (;;) {
+    scanner.scan()
+    const [from, length] = [scanner.getTokenOffset(), scanner.getTokenLength()]
+    const first = json.charAt(from)
+    if (length === 0 || first === "}") return { hasComma, end }
+    if (first === ",") hasComma = true
+    // A comma or a comment: only space is left out.
+    if (first.trim() !== "") end = from + length
+  }
+}
+
+function writtenIn(json: string, value: unknown, indent: string): string {
+  if (json !== "" && !json.trim().includes("\n")) return JSON.stringify(value)
+  const lines = JSON.stringify(value, null, unitOf(json)).split("\n")
+  return lines.join(`${newlineOf(json)}${indent}`)
+}
+
+function indentAt(json: string, offset: number): string {
+  const [indent = ""] = /^[ \t]*/.exec(json.slice(json.lastIndexOf("\n", offset - 1) + 1)) ?? []
+  return indent
+}
+
+function unitOf(json: string): string {
+  return /^([ \t]+)"/m.exec(json)?.[1] ?? "  "
+}
+
+function newlineOf(json: string): string {
+  return json.includes("\r\n") ? "\r\n" : "\n"
+}
+
+function nest(path: readonly string[], value: unknown): unknown {
+  return path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value)
+}
+
+function splice(text: string, from: number, to: number, inserted: string): string {
+  return text.slice(0, from) + inserted + text.slice(to)
+}
+
+function withoutMark(text: string): string {
+  return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text
+}

@@ -1,0 +1,150 @@
+import { type Entry, isEntry } from "./client-config.js"
+
+/** What an entry says of how its server is reached. */
+export type ServerKind = "started" | "remote" | "unknown"
+
+/** A value that stands in the entry itself. */
+export interface Literal {
+  readonly variable: string
+  readonly value: string
+  /** Whether name or value are those of a key, and not of a setting. */
+  readonly looksLikeKey: boolean
+}
+
+const HIDDEN = "[hidden]"
+/** A shorter value stands in many a word by chance. */
+const TELLING = 4
+const KEY_NAME =
+  /key|token|secret|passw|passphrase|pwd|credential|auth|cookie|session|bearer|dsn|private|(^|_)(pat|pass|jwt)(_|$)|database_url|connection/i
+const KEY_FORM = [
+  /^(sk|rk|pk|whsec|ghp|gho|ghu|ghs|ghr|github_pat|glpat|xox[abeprs]|hf|npm|pypi|dop_v1|shpat|lin_api|ntn|secret)[-_]\w/,
+  /^(AKIA|ASIA|AIza|ya29\.|eyJ|SG\.|AGE-SECRET-KEY-)/,
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
+  // A password in an address.
+  /:\/\/[^/\s:@]*:[^/\s@]+@/,
+]
+const PATH = /^(~|\.{1,2})?[/\\]|^[A-Za-z]:[/\\]/
+const SETTING = /^(true|false|yes|no|on|off|\d{1,5}|)$/i
+const KEY_FLAG = /^--?[\w-]*(key|token|secret|passw|pwd|credential|auth|bearer)[\w-]*$/i
+
+export function kindOf(entry: Entry): ServerKind {
+  if (typeof entry["command"] === "string") return "started"
+  return typeof entry["url"] === "string" || typeof entry["serverUrl"] === "string"
+    ? "remote"
+    : "unknown"
+}
+
+/** The arguments of an entry. */
+export function argumentsOf(entry: Entry): readonly unknown[] {
+  const args = entry["args"]
+  return Array.isArray(args) ? args : []
+}
+
+/** The values of `env` that stand there themselves, and are no reference to something else. */
+export function literalsOf(entry: Entry): Literal[] {
+  return Object.entries(isEntry(entry["env"]) ? entry["env"] : {}).flatMap(([variable, value]) =>
+    typeof value !== "string" || value === "" || isReference(value)
+      ? []
+      : [{ variable, value, looksLikeKey: looksLikeKey(variable, value) }],
+  )
+}
+
+/** The arguments that hold a key, or one of these values, by their places, from 0. */
+export function keysInArguments(
+  args: readonly unknown[],
+  values: readonly string[] = [],
+): number[] {
+  return args.flatMap((arg, at) => {
+    if (typeof arg !== "string" || isReference(arg)) return []
+    const before = args[at - 1]
+    const isBehindFlag = typeof before === "string" && KEY_FLAG.test(before) && !arg.startsWith("-")
+    return isBehindFlag || wordsHoldKey(arg) || values.some((value) => arg.includes(value))
+      ? [at]
+      : []
+  })
+}
+
+/** Whether the command itself holds a key: some clients hand it to a shell. */
+export function keyInCommand({ command }: Entry): boolean {
+  return typeof command === "string" && wordsHoldKey(command)
+}
+
+/**
+ * The entry as a person may see it: without a value of its own, and without any of `values`, but
+ * with references, and with what is no key.
+ */
+export function shownEntry(entry: Entry, values: readonly string[] = []): Entry {
+  const known = [...values, ...literalsOf(entry).map(({ value }) => value)]
+  const telling = known.filter((value) => value.length >= TELLING)
+  const args = argumentsOf(entry)
+  const masked = new Set(keysInArguments(args, telling))
+  const shown = Object.entries(entry).map(([name, value]): [string, unknown] => {
+    if (name === "args") {
+      return [name, args.map((arg, at) => (masked.has(at) ? maskedArgument(arg) : arg))]
+    }
+    const isSafe = HOW_TO_START.has(name) && !(typeof value === "string" && wordsHoldKey(value))
+    return [name, isSafe ? value : hidden(value)]
+  })
+  return Object.fromEntries(shown)
+}
+
+/** How a flag whose value is a key is called, if it can be told without the value. */
+export function flagOf(args: readonly unknown[], at: number): string | undefined {
+  const [own, before] = [args[at], args[at - 1]]
+  const [, assigned] = /^(--?[A-Za-z][\w-]*|[A-Za-z_]\w*)=/.exec(textOf(own)) ?? []
+  return assigned ?? (KEY_FLAG.test(textOf(before)) ? textOf(before) : undefined)
+}
+
+/** Whether a value is taken from elsewhere when the server is started: `${TOKEN}`. */
+function isReference(value: string): boolean {
+  return value.includes("${")
+}
+
+function looksLikeKey(name: string, value: string): boolean {
+  if (holdsKey(value)) return true
+  return KEY_NAME.test(name) && !PATH.test(value) && !SETTING.test(value)
+}
+
+function wordsHoldKey(text: string): boolean {
+  return text.split(/[\s'"]+/).some(holdsKey)
+}
+
+function holdsKey(text: string): boolean {
+  const [, name, value] = /^(?:--?)?([A-Za-z_][\w-]*)=(.*)$/s.exec(text) ?? []
+  if (name !== undefined && value !== undefined) return looksLikeKey(name, value)
+  return KEY_FORM.some((form) => form.test(text)) || isRandom(text)
+}
+
+/** Long, of one word, and of letters and digits as nobody writes them. */
+function isRandom(text: string): boolean {
+  if (text.length < 20 || PATH.test(text) || !/^[\w+/=.~-]+$/.test(text)) return false
+  const kinds = [/[a-z]/, /[A-Z]/, /\d/].filter((kind) => kind.test(text)).length
+  return kinds === 3 || /^[0-9a-f]{32,}$/i.test(text)
+}
+
+/** The fields of an entry that say how to start it. */
+const HOW_TO_START = new Set([
+  "command",
+  "type",
+  "cwd",
+  "enabled",
+  "disabled",
+  "env_vars",
+  "envFile",
+])
+
+function maskedArgument(arg: unknown): string {
+  const [, assigned] = /^((?:--?)?[A-Za-z_][\w-]*=)\S*$/.exec(textOf(arg)) ?? []
+  return `${assigned ?? ""}${HIDDEN}`
+}
+
+function hidden(value: unknown): unknown {
+  if (typeof value === "string") return value === "" || /^\$\{[^}]*\}$/.test(value) ? value : HIDDEN
+  if (Array.isArray(value)) return value.map(hidden)
+  if (!isEntry(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, hidden(inner)]))
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : ""
+}

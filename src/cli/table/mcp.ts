@@ -1,0 +1,76 @@
+import type { CommandSpec } from "../call.js"
+import { DIR } from "./options.js"
+
+/** The clients whose configuration this program knows. */
+export const CLIENTS = ["claude-code", "claude-desktop", "cursor", "vscode", "codex"] as const
+
+const CLIENT = {
+  client: { value: "CLIENT", choices: CLIENTS, describe: "whose configuration" },
+} as const
+
+/** The configurations of MCP clients. */
+export const MCP: readonly CommandSpec[] = [
+  {
+    name: "mcp install",
+    words: "",
+    summary: "put this vault's MCP server into a client's configuration",
+    options: {
+      ...CLIENT,
+      agent: {
+        value: "AGENT",
+        describe: "whom it acts as (default: the only one with a key here)",
+      },
+      reveal: {
+        value: "POLICY",
+        choices: ["never", "confirm", "allow"],
+        describe: "whether the server may show values to the model",
+      },
+      blind: { describe: "a server that cannot show values at all" },
+      print: { describe: "print the configuration, and write nothing" },
+      yes: { describe: "replace another entry of the same name without asking" },
+      "dry-run": { describe: "show what would change, and change nothing" },
+      ...DIR,
+    },
+    examples: [
+      ["agent-vault mcp install --client claude-code", "writes .mcp.json, which can be committed"],
+      ["agent-vault mcp install --client codex --agent ci --print", "to paste it yourself"],
+    ],
+    notes:
+      "claude-code, cursor, vscode and codex: a file of the repository. claude-desktop: your own file. The file holds no key.",
+  },
+  {
+    name: "mcp wrap",
+    words: "<server>",
+    summary: "take the literal keys out of a server's entry, into the vault",
+    options: {
+      ...CLIENT,
+      config: { value: "FILE", describe: "this configuration file, .json or .toml" },
+      secret: {
+        value: "GROUP/NAME=ENV",
+        short: "s",
+        many: true,
+        describe: "where to store the value of the variable ENV; may be repeated",
+      },
+      agent: {
+        value: "AGENT",
+        describe: "whom it runs as (default: the only one with a key here)",
+      },
+      yes: { describe: "do not ask: what looks like a key goes to SERVER/VARIABLE" },
+      "dry-run": { describe: "show what would change, and change nothing" },
+      "passphrase-fd": {
+        value: "FD",
+        describe: "read the passphrase of the owner's key from this file descriptor",
+      },
+      ...DIR,
+    },
+    examples: [
+      ["agent-vault mcp wrap github", "finds the entry, asks, and shows the diff"],
+      [
+        "agent-vault mcp wrap github --client cursor -s github/token=GITHUB_TOKEN --yes",
+        "without a question",
+      ],
+    ],
+    notes:
+      "The owner's key stores the values; the server then gets them through `agent-vault run` as the agent. Rotate a key that stood in a file which others could read.",
+  },
+]

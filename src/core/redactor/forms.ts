@@ -1,0 +1,157 @@
+import { escapesOf, percentEncodingsOf } from "./escapes.js"
+
+/** A sequence of bytes that gives a value away. */
+export interface Form {
+  readonly bytes: Buffer
+  /** Whether programs break it into lines: then it is looked for across their ends too. */
+  readonly wraps: boolean
+}
+
+/** What is shorter occurs everywhere by chance: neither values nor forms of them are looked for. */
+export const SHORTEST = 6
+/** A longer value is not looked for in every form: each would take as much memory again. */
+const ALL_FORMS = 64 * 1024
+/** A line of a value of many lines is telling by itself if it has so many bytes, so many different. */
+const TELLING_LINE = 16
+const TELLING_BYTES = 8
+/** What limits the memory that a value of millions of lines takes. */
+const MOST_LINES = 50_000
+/** Without their beginning, so many digits are still telling: 36 bits of base64, 48 of hex. */
+const TELLING_BASE64 = SHORTEST
+const TELLING_HEX = 12
+
+const LINE_FEED = 10
+const CARRIAGE_RETURN = 13
+const SPACE = 32
+
+/**
+ * Every form in which a value is looked for, each once; none for a value under 6 bytes. No form
+ * begins with a line end, so that the last line end of an output is never held back.
+ */
+export function formsOf(value: Uint8Array): Form[] {
+  const whole = trimmed(Buffer.from(value))
+  if (whole.length < SHORTEST) return []
+  const untrimmed = Buffer.from(value)
+  const ended = Buffer.concat([whole, Buffer.of(LINE_FEED)])
+  return distinct([
+    ...inOnePiece([whole, ...escaped(whole), ...tellingLines(whole).flatMap(asText)]),
+    ...inLines([
+      ...aligned(whole).flatMap((digits) => withoutBeginning(digits, TELLING_BASE64)),
+      ...[whole, untrimmed, ended].filter(isSmall).flatMap(entire),
+      ...hex(whole).flatMap((digits) => withoutBeginning(digits, TELLING_HEX)),
+    ]),
+  ])
+}
+
+function trimmed(bytes: Buffer): Buffer {
+  let start = 0
+  let end = bytes.length
+  while (start < end && isBlank(bytes[start])) start += 1
+  while (end > start && isBlank(bytes[end - 1])) end -= 1
+  return bytes.subarray(start, end)
+}
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === SPACE
+}
+
+function isSmall({ length }: Buffer): boolean {
+  return length <= ALL_FORMS
+}
+
+/**
+ * The lines that are worth something by themselves; none of a value that is one line. An escaped
+ * line end counts too: the key in a JSON file of a cloud's service account is printed with real
+ * ones.
+ */
+function tellingLines(value: Buffer): Buffer[] {
+  return value
+    .toString("latin1")
+    .split(/[\r\n]+|\\r\\n|\\n/)
+    .map((line) => trimmed(Buffer.from(line, "latin1")))
+    .filter((line) => line.length < value.length && isTelling(line))
+    .slice(0, MOST_LINES)
+}
+
+function isTelling(line: Buffer): boolean {
+  if (line.length < TELLING_LINE || new Set(line).size < TELLING_BYTES) return false
+  return !/^-----(BEGIN|END) .*-----$/.test(line.toString("latin1"))
+}
+
+/** A line as it stands and, if it is text, as text is escaped. */
+function asText(line: Buffer): Buffer[] {
+  return [line, ...textEscapes(line)]
+}
+
+function escaped(value: Buffer): Buffer[] {
+  if (!isSmall(value)) return []
+  return [...textEscapes(value), ...percentEncodingsOf(value).map((text) => Buffer.from(text))]
+}
+
+function textEscapes(value: Buffer): Buffer[] {
+  const text = value.toString()
+  if (!isSmall(value) || !Buffer.from(text).equals(value)) return []
+  // Most values are of these alone, and stand for themselves wherever they stand.
+  if (/^[\w.~:@%=-]*$/.test(text)) return []
+  return escapesOf(text).map((form) => Buffer.from(form))
+}
+
+/**
+ * Base64 of anything that the value stands in: for each of the three places in which it can begin
+ * among groups of three bytes, the digits that depend on the value alone. RFC 4648, sections 4, 5.
+ */
+function aligned(value: Buffer): Buffer[] {
+  return [0, 1, 2].flatMap((before) => {
+    const first = Math.ceil((before * 8) / 6)
+    const end = Math.floor(((before + value.length) * 8) / 6)
+    const digits = Buffer.concat([Buffer.alloc(before), value]).toString("base64")
+    return bothAlphabets(digits.slice(first, end))
+  })
+}
+
+/** Base64 of the value alone, to its last digit, with padding and without. */
+function entire(value: Buffer): Buffer[] {
+  const digits = value.toString("base64")
+  return [digits, digits.replace(/=+$/, "")].flatMap(bothAlphabets)
+}
+
+function bothAlphabets(digits: string): Buffer[] {
+  const safe = digits.replaceAll("+", "-").replaceAll("/", "_")
+  return [...new Set([digits, safe])].map((text) => Buffer.from(text))
+}
+
+function hex(value: Buffer): Buffer[] {
+  const digits = value.toString("hex")
+  return [digits, ...(isSmall(value) ? [digits.toUpperCase()] : [])].map((text) =>
+    Buffer.from(text),
+  )
+}
+
+/**
+ * A line end is looked for after the first 6 digits only. Where a line holds fewer of them, the
+ * rest stands on the next line, and is a form of its own.
+ */
+function withoutBeginning(digits: Buffer, telling: number): Buffer[] {
+  if (!isSmall(digits)) return [digits]
+  const rests = Array.from({ length: SHORTEST }, (_, left) => digits.subarray(left))
+  return rests.filter((rest, left) => left === 0 || rest.length >= telling)
+}
+
+function inOnePiece(forms: readonly Buffer[]): Form[] {
+  return forms.map((bytes) => ({ bytes, wraps: false }))
+}
+
+function inLines(forms: readonly Buffer[]): Form[] {
+  return forms.map((bytes) => ({ bytes, wraps: true }))
+}
+
+/** Each once; what may be broken into lines is found in one piece as well. */
+function distinct(forms: readonly Form[]): Form[] {
+  const byContent = new Map<string, Form>()
+  for (const form of forms) {
+    const key = form.bytes.toString("latin1")
+    if (form.bytes.length < SHORTEST) continue
+    if (form.wraps || !byContent.has(key)) byContent.set(key, form)
+  }
+  return [...byContent.values()]
+}

@@ -1,0 +1,194 @@
+import { Held } from "./held.js"
+import { KEY_LENGTH, scatter } from "./needles.js"
+import { type Patterns, STRIDE } from "./patterns.js"
+import { Track } from "./track.js"
+
+/** So many bytes at most are held back: what has matched for so long is taken for the secret. */
+const LONGEST = 64 * 1024
+const NOTHING = new Uint8Array(0)
+const NO_SECRET = -1
+
+/**
+ * Keeps secrets out of one stream of bytes: `[REDACTED stripe/api-key]` stands in their place.
+ * Where a secret is found, the first one counts, and of those that begin there the longest; what
+ * overlaps its end is taken out too. How the stream is cut into chunks makes no difference.
+ */
+export class Redactor {
+  readonly #patterns: Patterns
+  readonly #tracks: readonly Track[]
+  readonly #held = new Held()
+  /** Whether the tracks wait, at the first byte that is held, for more. */
+  #waiting = false
+  /** Whether over 64 KiB of a secret went by, and what still belongs to it is taken out. */
+  #swallowing = false
+  /** How many of the bytes that are held a marker stands for already, and whose it is. */
+  #covered = 0
+  #marked = NO_SECRET
+
+  constructor(patterns: Patterns) {
+    this.#patterns = patterns
+    this.#tracks = [new Track(patterns.whole, false), new Track(patterns.wrapping, true)]
+  }
+
+  /**
+   * Takes the next bytes, and returns all that can be said now: everything, unless the last bytes
+   * may be the beginning of a secret. These are held back, at most 64 KiB. Where nothing is found
+   * and was held, the result is `chunk` itself or a part of it, not a copy.
+   */
+  push(chunk: Uint8Array): Uint8Array {
+    return this.#redact(chunk, false)
+  }
+
+  /** Returns what was held back: no more will come. */
+  end(): Uint8Array {
+    return this.#redact(NOTHING, true)
+  }
+
+  #redact(chunk: Uint8Array, isLast: boolean): Uint8Array {
+    const held = this.#held.length
+    const data = held === 0 ? chunk : this.#held.append(chunk)
+    const output = new Output(data, this.#covered, this.#marked, this.#patterns.markers)
+    const end = this.#search(data, output, isLast)
+    const redacted = output.until(end, held > 0)
+    this.#covered = Math.max(0, output.written - end)
+    this.#marked = output.marked
+    if (held > 0) this.#held.drop(end)
+    else if (end < data.length) this.#held.append(data.subarray(end))
+    return redacted
+  }
+
+  /** Finds what is to be taken out, and returns how far nothing more can be found. */
+  #search(data: Uint8Array, output: Output, isLast: boolean): number {
+    const view = new DataView(data.buffer, data.byteOffset, data.length)
+    let at = this.#swallowing ? this.#swallow(data, 0, output) : 0
+    for (;;) {
+      if (!this.#waiting) at = this.#next(data, view, at)
+      if (at === data.length) return at
+      this.#waiting = false
+
+      const end = Math.min(data.length, at + LONGEST)
+      for (const track of this.#tracks) track.advance(data, at + track.span, end)
+      if (this.#isOpen() && end === at + LONGEST) {
+        output.mark(at, end, this.#tracks.find(({ open }) => open)?.likely ?? NO_SECRET)
+        at = this.#swallow(data, end, output)
+      } else if (this.#isOpen() && !isLast) {
+        this.#waiting = true
+        return at
+      } else {
+        const { found, secret } = this.#longest()
+        if (found > 0) output.mark(at, at + found, secret)
+        at += 1
+      }
+    }
+  }
+
+  /**
+   * The next place, from `from` on, where a needle may begin; the tracks stand there. The filter
+   * excludes most places, three at a look; the last few bytes are too few for it.
+   */
+  #next(data: Uint8Array, view: DataView, from: number): number {
+    const { table, shift } = this.#patterns.filter
+    const last = data.length - KEY_LENGTH
+    let place = from + STRIDE - 1
+    for (; place <= last; place += STRIDE) {
+      const hit = table[scatter(view.getInt32(place, true), shift)] ?? 0
+      if (hit === 0) continue
+      for (let distance = STRIDE - 1; distance >= 0; distance -= 1) {
+        if ((hit & (1 << distance)) === 0) continue
+        if (this.#begin(data, place - distance)) return place - distance
+      }
+    }
+    for (let at = place - STRIDE + 1; at < data.length; at += 1) {
+      if (this.#begin(data, at)) return at
+    }
+    return data.length
+  }
+
+  #begin(data: Uint8Array, at: number): boolean {
+    let possible = false
+    for (const track of this.#tracks) possible = track.begin(data, at, data.length) || possible
+    return possible
+  }
+
+  #isOpen(): boolean {
+    return this.#tracks.some(({ open }) => open)
+  }
+
+  /** What was found where the tracks began; if both found as much, what comes first in the list. */
+  #longest(): Track {
+    return this.#tracks.reduce((best, track) => {
+      if (track.found !== best.found) return track.found > best.found ? track : best
+      return track.secret < best.secret ? track : best
+    })
+  }
+
+  /** Takes out what goes on matching; returns its end. */
+  #swallow(data: Uint8Array, from: number, output: Output): number {
+    let end = from
+    for (const track of this.#tracks) {
+      const before = track.span
+      track.advance(data, from, data.length)
+      end = Math.max(end, from + track.span - before)
+    }
+    this.#swallowing = this.#isOpen()
+    output.skip(end)
+    return end
+  }
+}
+
+/** The text without any of the secrets; the very same text if there are none in it. */
+export function redactText(patterns: Patterns, text: string): string {
+  const bytes = Buffer.from(text)
+  const redactor = new Redactor(patterns)
+  const redacted = Buffer.concat([redactor.push(bytes), redactor.end()])
+  return redacted.equals(bytes) ? text : redacted.toString()
+}
+
+/** What comes of a piece of the stream: its own bytes, and markers. */
+class Output {
+  readonly #data: Uint8Array
+  readonly #markers: readonly Buffer[]
+  readonly #pieces: Uint8Array[] = []
+  #isWhole = true
+  /** How far the data was written, or a marker stands for it. */
+  written: number
+  /** The secret of the last marker. */
+  marked: number
+
+  constructor(data: Uint8Array, written: number, marked: number, markers: readonly Buffer[]) {
+    this.#data = data
+    this.#markers = markers
+    this.written = written
+    this.marked = marked
+  }
+
+  /** Takes out a secret. One that overlaps the last one's end is taken out with it. */
+  mark(start: number, end: number, secret: number): void {
+    if (end <= this.written) return
+    const goesOn = start < this.written && secret === this.marked
+    this.#write(start)
+    if (!goesOn) this.#pieces.push(this.#markers[secret] ?? NOTHING)
+    this.#isWhole = false
+    this.marked = secret
+    this.written = end
+  }
+
+  /** Leaves out everything before `end`. */
+  skip(end: number): void {
+    this.written = Math.max(this.written, end)
+  }
+
+  /** All that came of the data before `end`; copied if the data will be overwritten. */
+  until(end: number, copy: boolean): Uint8Array {
+    this.#write(end)
+    const [first = NOTHING] = this.#pieces
+    if (!this.#isWhole || copy) return Buffer.concat(this.#pieces)
+    return first.length === this.#data.length ? this.#data : first
+  }
+
+  #write(end: number): void {
+    if (end <= this.written) return
+    this.#pieces.push(this.#data.subarray(this.written, end))
+    this.written = end
+  }
+}

@@ -1,0 +1,41 @@
+import { VaultError, toJson } from "../core/index.js"
+import type { Seen } from "./seen.js"
+
+/** What a tool answers: one document, and whether it tells of a failure. */
+export interface Answer {
+  readonly document: Readonly<Record<string, unknown>>
+  readonly isError?: true
+}
+
+/** An answer as the protocol has it: the document, and the same as JSON for whoever reads text. */
+export interface ToolResult {
+  [extra: string]: unknown
+  content: { type: "text"; text: string }[]
+  structuredContent: Record<string, unknown>
+  isError?: true
+}
+
+export function asResult({ document, isError }: Answer): ToolResult {
+  return {
+    content: [{ type: "text", text: toJson(document) }],
+    structuredContent: { ...document },
+    ...(isError === undefined ? {} : { isError }),
+  }
+}
+
+/** An error as an answer, by its code. Of what is not ours nothing is told: it may quote a value. */
+export function asFailure(thrown: unknown, seen: Seen): Answer {
+  if (!(thrown instanceof VaultError)) {
+    return failure({ code: "BUG", message: "something went wrong that should not" })
+  }
+  const { code, message, hint } = thrown
+  return failure({
+    code,
+    message: seen.clean(message),
+    ...(hint === undefined ? {} : { hint: seen.clean(hint) }),
+  })
+}
+
+function failure(error: Readonly<Record<string, string>>): Answer {
+  return { document: { error }, isError: true }
+}

@@ -1,0 +1,159 @@
+import { Server } from "@modelcontextprotocol/sdk/server/index.js"
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
+import {
+  CallToolRequestSchema,
+  ElicitResultSchema,
+  ErrorCode,
+  InitializeRequestSchema,
+  JSONRPCMessageSchema,
+  type JSONRPCMessage,
+  ListToolsRequestSchema,
+  McpError,
+} from "@modelcontextprotocol/sdk/types.js"
+import type { ToolResult } from "./answer.js"
+import type { Choice, Client, Reply } from "./session.js"
+import type { Arguments, Tool } from "./tool.js"
+import type { Message, Problem, Receiver, Wire } from "./wire.js"
+
+/** What the server says of itself, and what it does. */
+export interface Service {
+  readonly version: string
+  readonly instructions: string
+  readonly tools: readonly Tool[]
+  /** Answers a call. Never rejects: the SDK would send the text of what is thrown. */
+  readonly call: (tool: Tool, args: Arguments, client: Client) => Promise<ToolResult>
+  readonly patience: number
+}
+
+/** What the SDK makes of a question that nobody answered, and of what it did not expect. */
+const LATE: number = ErrorCode.RequestTimeout
+const THROWN: number = ErrorCode.InternalError
+
+/** The requests whose params are checked before the SDK sees them: its errors quote them. */
+const REQUESTS = new Map<unknown, { safeParse(value: unknown): { success: boolean } }>([
+  ["initialize", InitializeRequestSchema],
+  ["tools/list", ListToolsRequestSchema],
+  ["tools/call", CallToolRequestSchema],
+])
+
+const CHOICES = {
+  once: "Yes, once",
+  session: "Yes, as long as this server runs",
+  no: "No",
+} as const satisfies Record<Choice, string>
+
+const QUESTION = {
+  type: "object" as const,
+  properties: {
+    show: {
+      type: "string" as const,
+      title: "Show it?",
+      enum: Object.keys(CHOICES),
+      enumNames: Object.values(CHOICES),
+    },
+  },
+  required: ["show"],
+}
+
+/** Speaks the Model Context Protocol over a wire; the one importer of its SDK. */
+export async function startServer(wire: Wire, service: Service): Promise<void> {
+  const { version, instructions, tools } = service
+  const server = new Server(
+    { name: "agent-vault", title: "agent-vault", version },
+    { capabilities: { tools: {} }, instructions, jsonSchemaValidator: noValidator },
+  )
+  const client: Client = {
+    get name() {
+      return server.getClientVersion()?.name
+    },
+    ask: (question) => ask(server, question, service.patience),
+  }
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: tools.map(asListed) }))
+  server.setRequestHandler(CallToolRequestSchema, ({ params }) => {
+    const tool = tools.find(({ name }) => name === params.name)
+    if (tool === undefined) throw new McpError(ErrorCode.InvalidParams, "there is no such tool")
+    return service.call(tool, params.arguments ?? {}, client)
+  })
+  await server.connect(transportOver(wire))
+}
+
+function asListed({ name, title, description, inputSchema, outputSchema }: Tool) {
+  const annotations = {
+    title,
+    readOnlyHint: true,
+    destructiveHint: false,
+    idempotentHint: true,
+    openWorldHint: false,
+  }
+  return { name, title, description, inputSchema, outputSchema, annotations }
+}
+
+async function ask(server: Server, message: string, timeout: number): Promise<Reply> {
+  if (server.getClientCapabilities()?.elicitation?.form === undefined) {
+    return { without: "unsupported" }
+  }
+  try {
+    const params = { message, requestedSchema: QUESTION }
+    const request = { method: "elicitation/create" as const, params }
+    const { action, content } = await server.request(request, ElicitResultSchema, { timeout })
+    if (action !== "accept") return { without: action }
+    const show = content?.["show"]
+    if (typeof show === "string" && Object.hasOwn(CHOICES, show)) return { choice: show as Choice }
+    return { without: "failed", words: "it accepted, and made no choice" }
+  } catch (error) {
+    if (!(error instanceof McpError)) return { without: "failed" }
+    const isLate = error.code === LATE
+    return isLate ? { without: "timeout" } : { without: "failed", words: inItsWords(error) }
+  }
+}
+
+/** What the client said, without what the SDK puts before it. */
+function inItsWords({ code, message }: McpError): string {
+  return message.replace(`MCP error ${code}: `, "")
+}
+
+/** The SDK's own transport answers malformed JSON with nothing, and ends at a long line. */
+function transportOver(wire: Wire): Transport {
+  const transport: Transport = {
+    start: () => {
+      wire.start(receiver)
+      return Promise.resolve()
+    },
+    send: (message) => wire.send(withSafeError(message) as Message),
+    close: () => {
+      wire.close()
+      return Promise.resolve()
+    },
+  }
+  const receiver: Receiver = {
+    problemOf,
+    receive: (message) => transport.onmessage?.(message as JSONRPCMessage),
+    closed: () => transport.onclose?.(),
+  }
+  return transport
+}
+
+function problemOf(message: object): Problem | undefined {
+  if (!JSONRPCMessageSchema.safeParse(message).success) {
+    return { code: ErrorCode.InvalidRequest, message: "this is no message of JSON-RPC 2.0" }
+  }
+  const request = "method" in message ? REQUESTS.get(message.method) : undefined
+  if (request === undefined || request.safeParse(message).success) return undefined
+  return { code: ErrorCode.InvalidParams, message: "the params do not fit the method" }
+}
+
+/** The SDK sends the text of whatever was thrown. Only what is meant for the client goes out. */
+function withSafeError(message: JSONRPCMessage): JSONRPCMessage {
+  if (!("error" in message) || message.error.code !== THROWN) {
+    return message
+  }
+  const error = { code: THROWN, message: "something went wrong that should not" }
+  return { ...message, error }
+}
+
+/** We look at the answers ourselves; a schema compiler would only cost its start. */
+const noValidator = {
+  getValidator: () => () => {
+    throw new TypeError("nothing here is validated by a compiled schema")
+  },
+}

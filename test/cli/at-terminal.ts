@@ -1,0 +1,38 @@
+import { spawn } from "node:child_process"
+import { text } from "node:stream/consumers"
+import { fileURLToPath } from "node:url"
+import { expect } from "vitest"
+import type { Machine } from "./machine.js"
+
+const driver = fileURLToPath(new URL("terminal.py", import.meta.url))
+
+/** What must have appeared, and what is typed then. */
+export type Steps = readonly (readonly [appeared: string, typed: string])[]
+
+/** What a terminal was sent, and how the command ended. */
+export interface Seen {
+  readonly shown: string
+  readonly code: number
+  readonly restored: boolean
+}
+
+/** Runs the built command at a terminal, and types. */
+export async function atTerminal(
+  at: Machine,
+  argv: readonly string[],
+  steps: Steps = [],
+  more: { env?: NodeJS.ProcessEnv; cwd?: string; stdin?: string } = {},
+): Promise<Seen> {
+  const env = { ...at.env, TERM: "xterm", ...more.env }
+  const job = { cwd: at.repo, ...more, argv: ["agent-vault", ...argv], steps, env }
+  const python = spawn("python3", [driver], { stdio: ["pipe", "pipe", "inherit"] })
+  python.stdin.end(JSON.stringify(job))
+  const seen = JSON.parse(await text(python.stdout)) as Seen
+  expect(seen.restored, seen.shown).toBe(true)
+  return seen
+}
+
+/** What the terminal shows, without the codes that mark a paste. */
+export function plain({ shown }: Seen): string {
+  return shown.replaceAll("\u001b[?2004h", "").replaceAll("\u001b[?2004l", "")
+}

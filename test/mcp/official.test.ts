@@ -1,0 +1,107 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { once } from "node:events"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import Ajv2020 from "ajv/dist/2020.js"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { type Machine, vaultMachine } from "../cli/machine.js"
+import { Session } from "./session.js"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const program = (path: string): string => join(root, "node_modules/@modelcontextprotocol", path)
+const run = promisify(execFile)
+
+let machine: Machine
+let server: readonly string[]
+
+beforeAll(async () => {
+  machine = await vaultMachine()
+  server = [process.execPath, join(machine.home, "bin", "agent-vault"), "mcp", "--agent", "ci"]
+})
+afterAll(() => machine.remove())
+
+/** A server that shows values, since the Inspector's command line has no person. */
+async function inspect(...args: readonly string[]): Promise<Record<string, unknown>> {
+  const cli = program("inspector-cli/build/cli.js")
+  const argv = [cli, "--cli", ...server, "--reveal", "allow", ...args]
+  const { stdout } = await run(process.execPath, argv, { cwd: machine.repo, env: machine.env })
+  return JSON.parse(stdout) as Record<string, unknown>
+}
+
+describe("the MCP Inspector's command line", () => {
+  test("lists the tools", async () => {
+    const { tools } = await inspect("--method", "tools/list")
+    expect((tools as { name: string }[]).map(({ name }) => name)).toEqual([
+      "list_secrets",
+      "get_secret",
+      "describe_access",
+    ])
+  })
+
+  test("calls one", async () => {
+    const call = ["--method", "tools/call", "--tool-name", "get_secret"]
+    const got = await inspect(...call, "--tool-arg", "name=stripe/api-key")
+    expect(got["structuredContent"]).toMatchObject({ name: "stripe/api-key", value: "v" })
+    const refused = await inspect(...call, "--tool-arg", "name=db/password")
+    expect(refused).toMatchObject({
+      isError: true,
+      structuredContent: { error: { code: "NOT_GRANTED" } },
+    })
+  })
+})
+
+/**
+ * What the protocol's conformance tests have for a server without fixtures of theirs: the other
+ * scenarios call tools, resources and prompts of their own example server, or test HTTP.
+ */
+describe("the protocol's conformance tests, over a gateway from HTTP to stdio", () => {
+  let gateway: ChildProcess
+  let address: string
+
+  beforeAll(async () => {
+    const [command = "", ...args] = server
+    const script = fileURLToPath(new URL("over-http.mjs", import.meta.url))
+    gateway = spawn(process.execPath, [script, command, ...args], {
+      cwd: machine.repo,
+      env: machine.env,
+      stdio: ["ignore", "pipe", "inherit"],
+    })
+    if (gateway.stdout === null) throw new TypeError("it was piped")
+    const [line] = (await once(gateway.stdout, "data")) as [Buffer]
+    address = line.toString().trim()
+  })
+  afterAll(() => gateway.kill())
+
+  test.each(["server-initialize", "ping", "tools-list"])("%s", async (scenario) => {
+    const cli = program("conformance/dist/index.js")
+    const argv = [cli, "server", "--url", address, "--scenario", scenario]
+    const { stdout } = await run(process.execPath, argv, { cwd: machine.home, env: machine.env })
+    expect(stdout).toMatch(/Passed: [1-9]\d*\/[1-9]\d*, 0 failed, 0 warnings/)
+  })
+})
+
+test("the schemas are JSON Schema 2020-12, and the results fit them", async () => {
+  await using session = await Session.open(machine, ["--agent", "ci", "--reveal", "allow"])
+  const ajv = new Ajv2020.default({ strict: true, strictRequired: false, allErrors: true })
+  const { tools } = await session.client.listTools()
+  const calls: [string, Record<string, unknown>, boolean][] = [
+    ["list_secrets", {}, true],
+    ["list_secrets", { group: "nope" }, true],
+    ["get_secret", { name: "stripe/api-key" }, true],
+    ["get_secret", { name: "db/password" }, true],
+    ["get_secret", { name: 7 }, false],
+    ["get_secret", {}, false],
+    ["describe_access", {}, true],
+    ["describe_access", { x: "y" }, false],
+  ]
+  for (const [name, args, fits] of calls) {
+    const tool = tools.find((each) => each.name === name)
+    expect(ajv.validate(tool?.inputSchema ?? {}, args)).toBe(fits)
+    const { document } = await session.call(name, args)
+    const validate = ajv.compile(tool?.outputSchema ?? {})
+    expect([validate(document), validate.errors]).toEqual([true, null])
+    expect(validate({ ...document, more_than: "promised" })).toBe(false)
+    expect(validate({})).toBe(false)
+  }
+})

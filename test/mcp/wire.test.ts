@@ -1,0 +1,276 @@
+import { spawnSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { type Machine, vaultMachine } from "../cli/machine.js"
+import { Raw } from "./session.js"
+
+const AS_CI = ["--agent", "ci", "--reveal", "allow"]
+
+let machine: Machine
+let raw: Raw | undefined
+
+beforeAll(async () => {
+  machine = await vaultMachine()
+})
+afterEach(() => {
+  raw?.child.kill("SIGKILL")
+})
+afterAll(() => machine.remove())
+
+function start(args: readonly string[] = AS_CI, node: readonly string[] = []): Raw {
+  raw = new Raw(machine, args, node)
+  return raw
+}
+
+/** The server still serves. */
+async function isUp(server: Raw): Promise<void> {
+  await server.callTool("up", "describe_access")
+  expect((await server.answer("up")).result).toMatchObject({ structuredContent: { agent: "ci" } })
+}
+
+describe("what is no message is answered, and the next one is served", () => {
+  const deep = `${"[".repeat(200_000)}${"]".repeat(200_000)}`
+  const cases: readonly [what: string, line: string | Uint8Array, code: number, id?: number][] = [
+    ["no JSON", "hello", -32700],
+    ["half a message", '{"jsonrpc":"2.0","id":1', -32700],
+    ["no UTF-8", Uint8Array.of(0x22, 0xff, 0x22), -32700],
+    ["a number", "7", -32600],
+    ["null", "null", -32600],
+    ["a batch", '[{"jsonrpc":"2.0","id":1,"method":"ping"}]', -32600],
+    ["an empty object", "{}", -32600],
+    ["another version", '{"jsonrpc":"1.0","id":3,"method":"ping"}', -32600, 3],
+    ["an id of null", '{"jsonrpc":"2.0","id":null,"method":"ping"}', -32600],
+    ["a method that is none", '{"jsonrpc":"2.0","id":4,"method":5}', -32600, 4],
+    ["params by position", '{"jsonrpc":"2.0","id":5,"method":"ping","params":[1]}', -32600, 5],
+    ["an unknown method", '{"jsonrpc":"2.0","id":6,"method":"secrets/all"}', -32601, 6],
+    ["a method without its params", '{"jsonrpc":"2.0","id":7,"method":"initialize"}', -32602, 7],
+    ["a call of nothing", '{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{}}', -32602, 8],
+    [
+      "arguments that are no object",
+      '{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"list_secrets","arguments":"x"}}',
+      -32602,
+      9,
+    ],
+    [
+      "an unknown tool",
+      '{"jsonrpc":"2.0","id":10,"method":"tools/call","params":{"name":"rm","arguments":{}}}',
+      -32602,
+      10,
+    ],
+    ["something deep", deep, -32600],
+  ]
+  test.each(cases)("%s", async (_what, line, code, id) => {
+    const server = start()
+    await server.initialize()
+    await server.write(line)
+    await server.write("\n\r\n\n")
+    expect((await server.answer(id ?? null)).error?.code).toBe(code)
+    await isUp(server)
+    expect(await server.end()).toBe(0)
+    expect(server.stderr).toBe("")
+  })
+
+  test("wrong messages that are no requests are not answered", async () => {
+    const server = start()
+    await server.initialize()
+    await server.send(
+      { jsonrpc: "2.0", method: 7 },
+      { jsonrpc: "2.0", id: 77, result: "unasked" },
+      { jsonrpc: "2.0", id: 78, result: {} },
+      { jsonrpc: "2.0", method: "notifications/unknown" },
+      { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: "nobody" } },
+    )
+    await isUp(server)
+    expect(server.lines).toHaveLength(2)
+  })
+
+  test("no error repeats what was sent", async () => {
+    const server = start()
+    const secret = "echo-4eC39HqLyjWD"
+    await server.initialize()
+    await server.write(`${secret}\n{"${secret}":1}\n`)
+    await server.send(
+      { jsonrpc: "2.0", id: 1, method: secret },
+      { jsonrpc: "2.0", id: 2, method: "tools/call", params: { name: secret } },
+      { jsonrpc: "2.0", id: 3, method: "tools/call", params: { name: [secret] } },
+      { jsonrpc: "2.0", id: 4, method: "initialize", params: { protocolVersion: [secret] } },
+    )
+    await server.callTool(5, "describe_access", { [secret]: secret })
+    await server.end()
+    expect(server.lines).toHaveLength(8)
+    expect(server.lines.join("")).not.toContain(secret)
+  })
+})
+
+describe("a line that is too long", () => {
+  test("is answered at its limit and skipped, in bounded memory", async () => {
+    const server = start()
+    await server.initialize()
+    await server.write('{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"')
+    const chunk = "x".repeat(1024 * 1024)
+    for (let written = 0; written < 11; written += 1) await server.write(chunk)
+    expect((await server.answer(null)).error?.code).toBe(-32600)
+    const before = peak(server)
+    for (let written = 0; written < 200; written += 1) await server.write(chunk)
+    await server.write('"}}\n')
+    await isUp(server)
+    expect(peak(server) - before).toBeLessThan(30)
+    expect(server.lines).toHaveLength(3)
+    expect(await server.end()).toBe(0)
+  })
+
+  test("has over 10 MiB; one of 9 is served, and one that comes byte by byte", async () => {
+    const server = start()
+    await server.initialize()
+    const params = { name: "describe_access", _meta: { x: "x".repeat(9 * 1024 * 1024) } }
+    await server.send({ jsonrpc: "2.0", id: 1, method: "tools/call", params })
+    expect((await server.answer(1)).result).toMatchObject({ structuredContent: { agent: "ci" } })
+    for (const byte of Buffer.from('{"jsonrpc":"2.0","id":2,"method":"ping"}\n')) {
+      await server.write(Uint8Array.of(byte))
+    }
+    expect((await server.answer(2)).result).toEqual({})
+  })
+})
+
+describe("a client that goes away", () => {
+  test("gets what it asked before, and the server ends with 0", async () => {
+    const server = start()
+    await server.initialize()
+    for (let id = 1; id <= 30; id += 1) await server.callTool(id, "list_secrets")
+    // The last line has no end.
+    await server.write('{"jsonrpc":"2.0","id":31,"method":"ping"}')
+    expect(await server.end()).toBe(0)
+    const ids = server.lines.map((line) => (JSON.parse(line) as { id: unknown }).id)
+    expect(new Set(ids)).toEqual(new Set(["hello", ...Array.from({ length: 31 }, (_, n) => n + 1)]))
+    expect(server.stderr).toBe("")
+  })
+
+  test("while its person thinks: nothing is shown, and nothing waits", async () => {
+    const server = start(["--agent", "ci"])
+    await server.initialize({ elicitation: {} })
+    await server.callTool(1, "get_secret", { name: "stripe/api-key" })
+    await server.message(({ method }) => method === "elicitation/create")
+    const begin = Date.now()
+    expect(await server.end()).toBe(0)
+    expect(Date.now() - begin).toBeLessThan(10_000)
+    expect((await server.answer(1)).result).toMatchObject({
+      isError: true,
+      structuredContent: { error: { code: "REVEAL_REFUSED", reason: "failed" } },
+    })
+  })
+
+  test("and takes no answers any more", async () => {
+    const server = start()
+    await server.initialize()
+    server.child.stdout?.destroy()
+    // A pipe that nobody reads is noticed when something is written.
+    for (let id = 1; id <= 5; id += 1) await server.callTool(id, "list_secrets")
+    expect(await server.ended).toBe(0)
+    expect(server.stderr).toBe("")
+  })
+
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("or sends %s", async (signal) => {
+    const server = start()
+    await server.initialize()
+    server.child.kill(signal)
+    expect(await server.ended).toBe(signal)
+    expect(server.stderr).toBe("")
+  })
+})
+
+test("calls that the client takes back are not answered, and hold up nothing", async () => {
+  const server = start(["--agent", "ci"])
+  await server.initialize({ elicitation: {} })
+  const calls = Array.from({ length: 300 }, (_, at) => at + 1)
+  for (const id of calls) await server.callTool(id, "get_secret", { name: "stripe/api-key" })
+  const asked = await server.message(({ method }) => method === "elicitation/create")
+  for (const requestId of calls) {
+    const params = { requestId, reason: "changed my mind" }
+    await server.send({ jsonrpc: "2.0", method: "notifications/cancelled", params })
+  }
+  await server.send({ jsonrpc: "2.0", id: asked.id, result: { action: "decline" } })
+  await isUp(server)
+  expect(await server.end()).toBe(0)
+  expect(server.lines).toHaveLength(3)
+})
+
+test("stdout carries nothing but the protocol, whatever else writes there", async () => {
+  const noise = join(machine.home, "noise.cjs")
+  writeFileSync(
+    noise,
+    'setInterval(() => { console.log("noise"); process.stdout.write("more noise\\n"); console.info(1) }, 5)',
+  )
+  const server = start(AS_CI, ["--require", noise])
+  // What a module writes before the server starts is none of its business.
+  await server.told(/more noise/)
+  server.lines.length = 0
+  await server.initialize()
+  for (let id = 1; id <= 20; id += 1) await server.callTool(id, "list_secrets")
+  await Promise.all(Array.from({ length: 20 }, (_, at) => server.answer(at + 1)))
+  expect(server.lines).toHaveLength(21)
+})
+
+test("a client that does not listen makes the server wait, not grow", async () => {
+  const server = start()
+  await server.initialize()
+  server.child.stdout?.pause()
+  const line = `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list" })}\n`
+  const total = 40_000
+  const written = server.write(line.repeat(total))
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  expect(peak(server)).toBeLessThan(250)
+  server.child.stdout?.resume()
+  await written
+  await server.end()
+  expect(server.lines).toHaveLength(total + 1)
+})
+
+test("after 10,000 calls the memory is that after 1,000", { timeout: 240_000 }, async () => {
+  const probe = join(machine.home, "probe.cjs")
+  writeFileSync(
+    probe,
+    `process.on("SIGUSR2", () => {
+      for (let i = 0; i < 4; i += 1) gc()
+      const { heapUsed, external, rss } = process.memoryUsage()
+      process.stderr.write("memory " + [heapUsed + external, rss].join(" ") + ";\\n")
+    })`,
+  )
+  const server = start(AS_CI, ["--expose-gc", "--require", probe])
+  await server.initialize()
+  let id = 0
+  const call = async (times: number): Promise<void> => {
+    for (let done = 0; done < times; done += 30) {
+      const ids = Array.from({ length: 30 }, () => (id += 1))
+      for (const next of ids) {
+        const isGet = next % 5 === 0
+        const tool = next % 15 === 1 ? "list_secrets" : isGet ? "get_secret" : "describe_access"
+        await server.callTool(next, tool, isGet ? { name: "stripe/api-key" } : {})
+      }
+      await server.answer(ids.at(-1) ?? 0)
+      await server.message(({ id: last }) => last === ids[0])
+      server.lines.length = 0
+    }
+  }
+  const memory = async (): Promise<{ used: number; rss: number }> => {
+    server.stderr = ""
+    server.child.kill("SIGUSR2")
+    const [, used, rss] = await server.told(/memory (\d+) (\d+);/)
+    return { used: Number(used) / 2 ** 20, rss: Number(rss) / 2 ** 20 }
+  }
+  await call(1000)
+  const early = await memory()
+  await call(9000)
+  const late = await memory()
+  process.stderr.write(JSON.stringify({ early, late }) + "\n")
+  expect(late.used - early.used).toBeLessThan(2)
+  expect(late.rss - early.rss).toBeLessThan(10)
+})
+
+/** The most memory that a server had so far, in MiB. */
+function peak(server: Raw): number {
+  const { stdout } = spawnSync("grep", ["VmHWM", `/proc/${server.child.pid ?? 0}/status`], {
+    encoding: "utf8",
+  })
+  return Number(/\d+/.exec(stdout)?.[0]) / 1024
+}
