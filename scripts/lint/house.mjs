@@ -7,13 +7,13 @@ const importers = new Map([
   ["age-encryption", ["src/core/age.ts"]],
   ["simple-git", ["src/core/git.ts"]],
   ["@scure/base", ["src/core/bech32.ts"]],
-  ["yaml", ["src/core/manifest.ts"]],
+  ["yaml", ["src/core/yaml.ts"]],
   ["yargs", ["src/cli/yargs.ts"]],
   ["@modelcontextprotocol/sdk", ["src/mcp/server.ts"]],
   ["jsonc-parser", ["src/cli/jsonc.ts"]],
   ["smol-toml", ["src/cli/toml.ts"]],
   ["src/core/generated/validators.ts", ["src/core/schema.ts"]],
-  ["node:child_process", ["src/core/git.ts", "src/cli/child.ts"]],
+  ["node:child_process", ["src/core/git.ts", "src/core/git-quick.ts", "src/cli/child.ts"]],
 ])
 
 /**

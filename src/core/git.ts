@@ -1,6 +1,7 @@
 import { realpathSync } from "node:fs"
 import { simpleGit } from "simple-git"
 import { VaultError } from "./errors.js"
+import { HARDENED, KEPT, OURS, scrubbed } from "./git-environment.js"
 import type { Environment } from "./homes.js"
 import type { Checkout } from "./place.js"
 
@@ -26,49 +27,8 @@ export interface Git {
   readonly env: Environment
 }
 
-/** Nothing that a repository or its configuration names is run: hooks, monitors, pagers, editors. */
-const HARDENED = [
-  "core.hooksPath=/dev/null",
-  "core.fsmonitor=false",
-  "core.pager=cat",
-  "core.fsync=committed,reference",
-  "core.fsyncMethod=batch",
-  "core.quotePath=false",
-  "core.logAllRefUpdates=true",
-  "fastimport.unpackLimit=100",
-  "gc.auto=0",
-  "maintenance.auto=false",
-  "i18n.commitEncoding=UTF-8",
-  "submodule.recurse=false",
-  "log.showSignature=false",
-]
-
-/** The variables of Git that are the user's own choice; every other GIT_* is dropped. */
-const KEPT = [
-  "GIT_AUTHOR_NAME",
-  "GIT_AUTHOR_EMAIL",
-  "GIT_AUTHOR_DATE",
-  "GIT_COMMITTER_NAME",
-  "GIT_COMMITTER_EMAIL",
-  "GIT_COMMITTER_DATE",
-  "GIT_CONFIG_GLOBAL",
-  "GIT_CONFIG_SYSTEM",
-  "GIT_CONFIG_NOSYSTEM",
-]
 /** What else is the user's own choice where a remote is talked to. */
 const KEPT_FOR_NETWORK = ["GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS"]
-const DROPPED = /^(AGENT_VAULT_.*|GIT_.*|EDITOR|VISUAL|PAGER|LESS|LANG|LC_.*)$/
-
-const OURS = {
-  GIT_NO_REPLACE_OBJECTS: "1",
-  GIT_OPTIONAL_LOCKS: "0",
-  GIT_TERMINAL_PROMPT: "0",
-  GIT_LITERAL_PATHSPECS: "1",
-  // A partial clone would fetch missing objects through whatever its configuration names.
-  GIT_NO_LAZY_FETCH: "1",
-  GIT_ALLOW_PROTOCOL: "none",
-  LC_ALL: "C",
-}
 
 /**
  * Opens the repository of a checkout. Git must find the same one from there as the files did.
@@ -139,15 +99,6 @@ function runner(folder: string, env: Environment): RunGit {
     }
     return Buffer.concat(output)
   }
-}
-
-function scrubbed(env: Environment): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).filter(
-      (entry): entry is [string, string] =>
-        entry[1] !== undefined && (KEPT.includes(entry[0]) || !DROPPED.test(entry[0])),
-    ),
-  )
 }
 
 function networkVariables(env: Environment): Record<string, string> {

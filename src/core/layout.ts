@@ -24,6 +24,20 @@ export const groupPastPath = (group: string): string => `groups/${group}.past.ag
 export const secretRecordPath = (name: SecretName): string => `secrets/${name.full}.json`
 export const secretPath = (name: SecretName): string => `secrets/${name.full}.age`
 
+/** A path of the repository that lies in a vault. */
+export interface PathInVault {
+  /** The vault's folder, from the top of the work tree. */
+  readonly folder: string
+  /** From there; empty for the folder's own name. */
+  readonly path: string
+}
+
+/** Takes apart a path that lies in a vault, however the file system spells the folder. */
+export function vaultPath(path: string): PathInVault | undefined {
+  const [, folder, inside = ""] = /^((?:.*\/)?\.agent-vault)(?:\/(.*))?$/is.exec(path) ?? []
+  return folder === undefined ? undefined : { folder, path: inside }
+}
+
 /** What a vault's file is, told from its path alone. */
 export type VaultFile =
   | { readonly is: "vault" | "manifest" | "attributes" | "stray" }

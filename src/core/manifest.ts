@@ -1,20 +1,9 @@
-import {
-  type Document,
-  type YAMLMap,
-  type YAMLSeq,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  parseDocument,
-  visit,
-} from "yaml"
 import { VaultError } from "./errors.js"
 import { MANIFEST, MANIFEST_LIMIT } from "./layout.js"
 import { parseAgentName, parseGroupName } from "./names.js"
 import { manifestProblem } from "./schema.js"
 import { parseTime } from "./time.js"
+import { type Document, type YAMLSeq, isMap, isNode, isSeq, parseStrictYaml } from "./yaml.js"
 
 /** A line of the manifest: this agent should open this group. */
 export interface Grant {
@@ -38,9 +27,6 @@ export type ManifestEdit =
   | { readonly do: "add-group"; readonly group: string }
   | { readonly do: "put-grant"; readonly grant: Grant }
   | { readonly do: "drop-grant"; readonly agent: string; readonly group: string }
-
-/** Open brackets at one place: far more than a manifest has, far fewer than hurt the parser. */
-const DEEPEST = 64
 
 /** The text of a new vault's manifest. */
 export function newManifest(vault: string): string {
@@ -75,53 +61,7 @@ export function editManifest(
 }
 
 function parseYaml(bytes: Uint8Array): Document {
-  if (bytes.length > MANIFEST_LIMIT) throw invalid(`it is larger than ${MANIFEST_LIMIT} bytes`)
-  const text = decodeUtf8(bytes)
-  refuseDeepNesting(text)
-  // A directive could switch to YAML 1.1, in which other words are booleans and keys merge.
-  if (/^%/m.test(text)) throw invalid("it uses a directive")
-  // The library's own search for duplicate keys is quadratic; refuseDuplicates is linear.
-  const document = parseDocument(text, { uniqueKeys: false, version: "1.2", schema: "core" })
-  const [error] = document.errors
-  if (error !== undefined) throw invalid(firstLine(error.message), error)
-  if (document.warnings.length > 0) throw invalid("it uses YAML that a manifest does not need")
-  refuseCleverness(document)
-  return document
-}
-
-/** A manifest is three levels deep; thousands would overflow the parser's stack. */
-function refuseDeepNesting(text: string): void {
-  let depth = 0
-  for (const character of text) {
-    if (character === "[" || character === "{") depth += 1
-    if (character === "]" || character === "}") depth = Math.max(0, depth - 1)
-    if (depth > DEEPEST) throw invalid("it is nested too deeply")
-  }
-  if (/^ {200}/m.test(text) || /^[ \t]*(?:[-?][ \t]+){20}/m.test(text)) {
-    throw invalid("it is nested too deeply")
-  }
-}
-
-/** Anchors, aliases, tags and duplicate keys: each lets a text mean what it does not seem to. */
-function refuseCleverness(document: Document): void {
-  // One visitor for all nodes: a visitor of maps would keep maps from the visitor of nodes.
-  visit(document, {
-    Node(_key, node) {
-      if (isAlias(node) || node.anchor !== undefined) throw invalid("it uses an anchor or alias")
-      if (node.tag !== undefined) throw invalid("it uses a tag")
-      if (isMap(node)) refuseDuplicates(node)
-    },
-  })
-}
-
-function refuseDuplicates(map: YAMLMap): void {
-  const keys = new Set<unknown>()
-  for (const { key } of map.items) {
-    const name = isScalar(key) ? key.value : undefined
-    if (typeof name !== "string") throw invalid("a key is no plain text")
-    if (keys.has(name)) throw invalid(`the key ${JSON.stringify(name)} stands there twice`)
-    keys.add(name)
-  }
+  return parseStrictYaml(bytes, MANIFEST_LIMIT, invalid)
 }
 
 function check(value: unknown, vault: string): Manifest {
@@ -206,22 +146,9 @@ function addGroup(document: Document, group: string): void {
   groups.flow = false
 }
 
-function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
-  } catch (cause) {
-    throw invalid("it is not UTF-8", cause)
-  }
-}
-
 function invalid(why: string, cause?: unknown): VaultError {
   return new VaultError("MANIFEST_INVALID", `${MANIFEST} is not valid: ${why}`, {
     hint: "mend it in an editor (its schema: .vault-manifest.schema.json of agent-vault), then: agent-vault apply --dry-run",
     cause,
   })
-}
-
-/** What the YAML parser says, without the lines that it quotes. */
-function firstLine(message: string): string {
-  return (message.split("\n")[0] ?? "it is no YAML").replace(/:$/, "")
 }

@@ -1,0 +1,43 @@
+import type { Finding } from "./finding.js"
+
+/** `agent-vault: allow RULE REASON`, in a comment of whatever language. */
+export interface Comment {
+  readonly line: number
+  readonly rule: string
+}
+
+const MARK = "agent-vault: allow"
+const COMMENT = /agent-vault: allow ([a-z0-9][a-z0-9-]*)[ \t]+(.*)/g
+/** What ends a comment is no reason. */
+const NO_REASON = /^(?:\*\/|-->|--%>|#}|%>|["'`]|[\s.,;:)\]}-])*$/
+
+/** The exceptions that stand in a text. One without a reason is none. */
+export function commentsIn(text: string): readonly Comment[] {
+  if (!text.includes(MARK)) return []
+  return text
+    .split("\n")
+    .flatMap((line, index) =>
+      [...line.matchAll(COMMENT)].flatMap(([, rule = "", reason = ""]) =>
+        NO_REASON.test(reason) ? [] : [{ line: index + 1, rule }],
+      ),
+    )
+}
+
+/**
+ * The findings that comments allow: those of its rule on the comment's own line, or if there are
+ * none, those on the next one. A comment that allows nothing is stale.
+ */
+export function allowedByComment(
+  findings: readonly Finding[],
+  comments: readonly Comment[],
+): { readonly allowed: ReadonlySet<Finding>; readonly stale: readonly Comment[] } {
+  const allowed = new Set<Finding>()
+  const stale = comments.filter(({ line, rule }) => {
+    const on = (where: number): readonly Finding[] =>
+      findings.filter((finding) => finding.rule === rule && finding.line === where)
+    const meant = on(line).length > 0 ? on(line) : on(line + 1)
+    for (const finding of meant) allowed.add(finding)
+    return meant.length === 0
+  })
+  return { allowed, stale }
+}

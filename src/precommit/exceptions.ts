@@ -1,0 +1,136 @@
+import { VaultError, loadYaml } from "../core/guard.js"
+import { fingerprintOf } from "./fingerprint.js"
+import type { Finding, Stale } from "./finding.js"
+import { isPattern, matchesGlob } from "./glob.js"
+import { EXCEPTIONS_FILE } from "./request.js"
+import { OWN_VALUE } from "./scan.js"
+
+const LIMIT = 1024 * 1024
+const LONGEST = 1000
+
+/** A finding that people have looked at and declared to be no secret. */
+export interface Exception {
+  /** The path of the file from the top of the work tree, or a pattern with `*`, `**` and `?`. */
+  readonly path: string
+  readonly rule: string
+  /** The one text that is meant; see {@link fingerprintOf}. */
+  readonly fingerprint: string
+  readonly reason: string
+}
+
+/** What the exceptions of a file leave of findings. */
+export interface Judged {
+  readonly findings: readonly Finding[]
+  readonly allowed: number
+  readonly stale: readonly Stale[]
+}
+
+/** Parses the file of exceptions, strictly: what is misspelt must not go unnoticed. Throws `USAGE`. */
+export async function parseExceptions(bytes: Uint8Array): Promise<readonly Exception[]> {
+  const { parseStrictYaml } = await loadYaml()
+  const document: unknown = parseStrictYaml(bytes, LIMIT, refusal).toJS({ maxAliasCount: 0 })
+  const file = asRecord(document, "the file", ["version", "allow"])
+  if (file["version"] !== 1) throw refusal("it does not say `version: 1`")
+  const allow = file["allow"] ?? []
+  if (!Array.isArray(allow)) throw refusal("`allow` is no list")
+  return allow.map((entry: unknown, index) => parseEntry(entry, `entry ${index + 1} of \`allow\``))
+}
+
+/**
+ * Takes out the findings that are allowed. `known` were there before: they show that an entry is
+ * in use. `looked` are the files that were looked at; if those are `all`, an entry that allows
+ * nothing is stale. An entry whose one file was looked at is stale as well; of a pattern nobody
+ * knows what else it matches.
+ */
+export async function applyExceptions(
+  exceptions: readonly Exception[],
+  findings: readonly Finding[],
+  known: readonly Finding[],
+  looked: { readonly paths: ReadonlySet<string>; readonly all: boolean },
+): Promise<Judged> {
+  const used = new Set<Exception>()
+  const isAllowed = async (finding: Finding): Promise<boolean> => {
+    const meant = await exceptionsFor(finding, exceptions)
+    for (const exception of meant) used.add(exception)
+    return meant.length > 0
+  }
+  const [allowed] = await Promise.all([
+    Promise.all(findings.map(isAllowed)),
+    Promise.all(known.map(isAllowed)),
+  ])
+  const stale = exceptions.filter(
+    (each) =>
+      !used.has(each) && (looked.all || (!isPattern(each.path) && looked.paths.has(each.path))),
+  )
+  return {
+    findings: findings.filter((_finding, index) => allowed[index] !== true),
+    allowed: allowed.filter(Boolean).length,
+    stale: stale.map(({ path, rule }) => ({ path, rule })),
+  }
+}
+
+async function exceptionsFor(
+  { rule, path, text }: Finding,
+  exceptions: readonly Exception[],
+): Promise<readonly Exception[]> {
+  // What a digest would give away of a vault's value stays unwritten: for it there is no entry.
+  if (rule === OWN_VALUE || text === undefined) return []
+  const candidates = exceptions.filter(
+    (exception) => exception.rule === rule && matchesGlob(exception.path, path),
+  )
+  if (candidates.length === 0) return []
+  const fingerprint = await fingerprintOf(rule, text)
+  return candidates.filter((exception) => exception.fingerprint === fingerprint)
+}
+
+/** The entries that would allow these findings, as YAML to look at and to paste. */
+export async function entriesFor(findings: readonly Finding[]): Promise<string> {
+  const allowable = findings.filter(({ text, rule }) => text !== undefined && rule !== OWN_VALUE)
+  const entries = await Promise.all(
+    allowable.map(async ({ path, rule, text = "" }) =>
+      [
+        `  - path: ${JSON.stringify(path)}`,
+        `    rule: ${rule}`,
+        `    fingerprint: "${await fingerprintOf(rule, text)}"`,
+        "    reason: ",
+        "",
+      ].join("\n"),
+    ),
+  )
+  return ["version: 1", "allow:", ...new Set(entries)].join("\n")
+}
+
+function parseEntry(value: unknown, where: string): Exception {
+  const keys = ["path", "rule", "fingerprint", "reason"] as const
+  const entry = asRecord(value, where, keys)
+  const [path = "", rule = "", fingerprint = "", reason = ""] = keys.map((key) => {
+    const text = entry[key]
+    if (typeof text === "string" && text.trim() !== "" && text.length <= LONGEST) return text
+    throw refusal(`${where} has no ${key}, as text of at most ${LONGEST} characters`)
+  })
+  if (!/^[a-z0-9][a-z0-9-]*$/.test(rule)) throw refusal(`${where} names no rule`)
+  if (!/^[0-9a-f]{16}$/.test(fingerprint)) {
+    throw refusal(`${where} has no fingerprint of 16 hex digits (write it in quotes)`)
+  }
+  return { path, rule, fingerprint, reason }
+}
+
+function asRecord(
+  value: unknown,
+  where: string,
+  known: readonly string[],
+): Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw refusal(`${where} is no map`)
+  }
+  const stranger = Object.keys(value).find((key) => !known.includes(key))
+  if (stranger !== undefined) throw refusal(`${where} has an unknown key ${stranger}`)
+  return value as Readonly<Record<string, unknown>>
+}
+
+function refusal(why: string, cause?: unknown): VaultError {
+  return new VaultError("USAGE", `${EXCEPTIONS_FILE} is not valid: ${why}`, {
+    hint: "mend it; what an entry looks like is printed by: agent-vault guard --fingerprints",
+    cause,
+  })
+}

@@ -1,0 +1,30 @@
+/** A reason to stop a commit. */
+export interface Finding {
+  readonly rule: string
+  readonly title: string
+  readonly path: string
+  /** Counted from 1, the column in UTF-16 code units; of a whole file, both 1. */
+  readonly line: number
+  readonly column: number
+  /** What may be shown of it: never the value. */
+  readonly excerpt?: string
+  /** What else there is to say, and what to do about it. */
+  readonly message?: string
+  readonly hint?: string
+  /** The secret of the vault whose value it is. */
+  readonly secret?: string
+  /** The commit that added it, where it is made already. */
+  readonly commit?: string
+  /**
+   * The text that was found: to tell what is new from what was there, and for exceptions. It is
+   * never shown, and never written anywhere.
+   */
+  readonly text?: string
+}
+
+/** An inline comment or an entry that no longer allows anything. */
+export interface Stale {
+  readonly path: string
+  readonly line?: number
+  readonly rule: string
+}

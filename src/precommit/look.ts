@@ -1,0 +1,173 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { findCheckout, vaultPath } from "../core/guard.js"
+import { type Change, allFiles, rangeChanges, stagedChanges } from "./changes.js"
+import { filesAt } from "./files.js"
+import type { Finding } from "./finding.js"
+import { type Repository, openRepository } from "./repository.js"
+import { EXCEPTIONS_FILE, type GuardRequest, type Report, type Subject } from "./request.js"
+import type { FindOwn, Scanned } from "./scan.js"
+
+/** So many contents are on their way from git at once. */
+const AT_ONCE = 64
+
+/** This vault's own values, or why they are not looked for. */
+interface OwnValues {
+  readonly find?: FindOwn
+  readonly why?: string
+}
+
+/** Looks at the subject of a request. Throws `NO_REPOSITORY`, `NO_GIT`, `GIT_FAILED`, `USAGE`. */
+export async function look(request: GuardRequest): Promise<Report> {
+  const { subject, cwd, env } = request
+  if (subject.is === "text" || subject.is === "paths") return lookAtFiles(request, subject)
+  const repository = openRepository(cwd, env)
+  try {
+    return await lookAtChanges(repository, subject)
+  } finally {
+    repository.blobs.end()
+  }
+}
+
+async function lookAtChanges(repository: Repository, subject: Subject): Promise<Report> {
+  // Git is at work while this loads what it takes to look.
+  const [changes, { scanChange }] = await Promise.all([
+    changesOf(repository, subject),
+    import("./scan.js"),
+  ])
+  const own = ownValues()
+  const file = readExceptions(repository, subject)
+  const scanned: (Scanned & { readonly known: readonly Finding[] })[] = []
+  for (let at = 0; at < changes.length; at += AT_ONCE) {
+    const some = changes.slice(at, at + AT_ONCE)
+    const done = await Promise.all(some.map((each) => scanChange(repository, each, own.find)))
+    scanned.push(...done.map((one, index) => ofCommit(one, some[index])))
+  }
+  const paths = changes.flatMap(({ path, mode }) => (mode === undefined ? [] : [path]))
+  const judged = await withoutAllowed(await file, scanned, paths, subject.is === "all")
+  const findings = [...(await vaultFindings(repository, changes)), ...judged.findings]
+  return summary(scanned, { ...judged, findings }, own)
+}
+
+async function lookAtFiles(
+  { cwd }: GuardRequest,
+  subject: Extract<Subject, { is: "text" | "paths" }>,
+): Promise<Report> {
+  const { scanBytes } = await import("./scan.js")
+  const own = ownValues()
+  const top = findCheckout(cwd)?.top ?? cwd
+  const files =
+    subject.is === "text"
+      ? [{ path: "<stdin>", bytes: Buffer.from(subject.bytes) }]
+      : filesAt(subject.paths, cwd, top)
+  const scanned: Scanned[] = []
+  for (const { path, bytes } of files) scanned.push(scanBytes(path, bytes, own.find))
+  return summary(scanned, await withoutAllowed(fileAt(top), scanned, [], false), own)
+}
+
+function changesOf(repository: Repository, subject: Subject): Promise<readonly Change[]> {
+  if (subject.is === "range") return rangeChanges(repository, subject.range)
+  return subject.is === "all" ? allFiles(repository) : stagedChanges(repository)
+}
+
+/** The place of the part that is to come: this vault's own values, for an identity at hand. */
+function ownValues(): OwnValues {
+  return { why: "this version cannot yet" }
+}
+
+/** The exceptions as they will be committed, or are at the end of a range. */
+async function readExceptions(
+  { blobs }: Repository,
+  subject: Subject,
+): Promise<Uint8Array | undefined> {
+  const end = subject.is === "range" ? (subject.range.split(/\.{2,3}/).at(-1) ?? "") : ""
+  // A revision with a line break names nothing.
+  if (end.includes("\n")) return undefined
+  const revision = subject.is === "range" && end === "" ? "HEAD" : end
+  return (await blobs.read(`${revision}:${EXCEPTIONS_FILE}`))?.bytes
+}
+
+function fileAt(top: string): Uint8Array | undefined {
+  try {
+    return readFileSync(join(top, EXCEPTIONS_FILE))
+  } catch {
+    return undefined
+  }
+}
+
+/** Applies the exceptions, if there are any that could have a say. */
+async function withoutAllowed(
+  file: Uint8Array | undefined,
+  scanned: readonly (Scanned & { readonly known?: readonly Finding[] })[],
+  paths: readonly string[],
+  all: boolean,
+): Promise<Pick<Report, "findings" | "allowed" | "stale">> {
+  const findings = firstOfEach(scanned.flatMap((each) => each.findings))
+  if (file === undefined || !mayMatter(file, findings, paths, all)) {
+    return { findings, allowed: 0, stale: [] }
+  }
+  const { applyExceptions, parseExceptions } = await import("./exceptions.js")
+  const known = scanned.flatMap((each) => each.known ?? [])
+  return applyExceptions(await parseExceptions(file), findings, known, {
+    paths: new Set(paths),
+    all,
+  })
+}
+
+/** Parsing takes time: not for a commit in which nothing was found, and of which no entry speaks. */
+function mayMatter(
+  file: Uint8Array,
+  findings: readonly Finding[],
+  paths: readonly string[],
+  all: boolean,
+): boolean {
+  if (all || findings.length > 0 || paths.includes(EXCEPTIONS_FILE)) return true
+  const text = Buffer.from(file).toString("utf8")
+  return paths.some((path) => text.includes(path))
+}
+
+async function vaultFindings(
+  repository: Repository,
+  changes: readonly Change[],
+): Promise<readonly Finding[]> {
+  if (!changes.some(({ path }) => vaultPath(path) !== undefined)) return []
+  const { judgeVaults } = await import("./vault-files.js")
+  return judgeVaults(repository, changes)
+}
+
+/** One text in one file is told once, however many commits of a range add it. */
+function firstOfEach(findings: readonly Finding[]): readonly Finding[] {
+  const seen = new Set<string>()
+  return findings.filter(({ path, rule, text, line, column, commit }) => {
+    const key = [path, rule, text, ...(commit === undefined ? [line, column] : [])].join("\0")
+    if (seen.has(key)) return false
+    seen.add(key)
+    return true
+  })
+}
+
+function ofCommit<T extends Scanned>(scanned: T, change: Change | undefined): T {
+  const commit = change?.commit
+  if (commit === undefined) return scanned
+  return { ...scanned, findings: scanned.findings.map((finding) => ({ ...finding, commit })) }
+}
+
+function summary(
+  scanned: readonly Scanned[],
+  { findings, allowed, stale }: Pick<Report, "findings" | "allowed" | "stale">,
+  own: OwnValues,
+): Report {
+  return {
+    findings,
+    files: scanned.length,
+    allowed: allowed + scanned.reduce((sum, each) => sum + each.allowed, 0),
+    stale: [...stale, ...scanned.flatMap((each) => each.stale)],
+    large: scanned.flatMap(({ path, large }) =>
+      large === undefined ? [] : [{ path, size: large }],
+    ),
+    ownValues: {
+      looked: own.find !== undefined,
+      ...(own.why === undefined ? {} : { why: own.why }),
+    },
+  }
+}

@@ -1,0 +1,43 @@
+import { VaultError } from "../core/guard.js"
+import type { GuardRequest, Report } from "./request.js"
+
+export type { Form, GuardRequest, Subject } from "./request.js"
+
+/** Clean, and findings: the exit codes of the guard. What keeps it from looking is a VaultError. */
+const CLEAN = 0
+const FINDINGS = 1
+
+/**
+ * Looks at what would be committed, or at what else is asked for, and tells what must not be
+ * there. Resolves to 0 if there is nothing, to 1 if there is. Throws a VaultError if it could not
+ * look: then nothing may be committed either, since its exit code is not 0.
+ */
+export async function guard(request: GuardRequest): Promise<number> {
+  try {
+    const { look } = await import("./look.js")
+    const report = await look(request)
+    await tell(report, request)
+    return report.findings.length > 0 ? FINDINGS : CLEAN
+  } catch (error) {
+    if (request.subject.is === "staged" && VaultError.is(error)) {
+      request.say("agent-vault guard: this commit could not be looked at, so it is stopped:")
+    }
+    throw error
+  }
+}
+
+async function tell(report: Report, { subject, form, version, write, say }: GuardRequest) {
+  if (form === "sarif") {
+    const { sarifFor } = await import("./sarif.js")
+    await write(sarifFor(report, version))
+  } else if (form === "fingerprints") {
+    const { entriesFor } = await import("./exceptions.js")
+    await write(await entriesFor(report.findings))
+  } else if (form === "json") {
+    const { jsonFor } = await import("./report.js")
+    await write(jsonFor(report))
+  } else if (report.findings.length + report.stale.length + report.large.length > 0) {
+    const { linesFor } = await import("./report.js")
+    for (const line of linesFor(report, subject)) say(line)
+  }
+}

@@ -1,0 +1,77 @@
+import { harmless, toJson } from "../core/guard.js"
+import type { Finding } from "./finding.js"
+import { EXCEPTIONS_FILE, type Report, type Subject } from "./request.js"
+
+/** More findings than this are counted, not told, to a person. */
+const MOST_TOLD = 50
+
+/** What a person is told. Each line is escaped: paths come from the repository. */
+export function linesFor(report: Report, subject: Subject): readonly string[] {
+  const { findings } = report
+  const told = findings.slice(0, MOST_TOLD)
+  const lines = [
+    ...(findings.length > 0 ? [headline(findings.length, subject), ""] : []),
+    ...told.flatMap(findingLines),
+    ...(told.length < findings.length
+      ? [`… and ${findings.length - told.length} more: agent-vault guard --json`, ""]
+      : []),
+    ...(findings.some(({ text }) => text !== undefined) ? WAYS_OUT : []),
+    ...noteLines(report),
+  ]
+  return lines.map(harmless)
+}
+
+/** One JSON document; see docs/guard.md. */
+export function jsonFor(report: Report): string {
+  const findings = report.findings.map(({ text: _text, ...shown }) => shown)
+  return `${toJson({ ...report, findings }, 2)}\n`
+}
+
+const WAYS_OUT = [
+  "What to do about a value:",
+  "  store it     agent-vault set GROUP/NAME, and read it from there",
+  "  rotate it    if it was ever pushed or shared: what is in the history stays readable",
+  "  allow it     if it is no secret: a comment on its line or the one above,",
+  "                 agent-vault: allow RULE the reason why",
+  `               or an entry in ${EXCEPTIONS_FILE}: agent-vault guard --fingerprints`,
+]
+
+function headline(count: number, subject: Subject): string {
+  const findings = `${count} finding${count === 1 ? "" : "s"}`
+  return subject.is === "staged"
+    ? `agent-vault guard: ${findings}; the commit is stopped`
+    : `agent-vault guard: ${findings}`
+}
+
+function findingLines(finding: Finding): readonly string[] {
+  const { rule, title, excerpt, message, hint } = finding
+  return [
+    [placeOf(finding), excerpt].filter(Boolean).join("  "),
+    `  ${rule}: ${title}`,
+    ...(message === undefined ? [] : [`  ${message}`]),
+    ...(hint === undefined ? [] : [`  ${hint}`]),
+    "",
+  ]
+}
+
+function placeOf({ path, line, column, commit, text }: Finding): string {
+  const place = text === undefined ? path : `${path}:${line}:${column}`
+  return commit === undefined ? place : `${place} (${commit.slice(0, 12)})`
+}
+
+function noteLines({ stale, large, ownValues }: Report): readonly string[] {
+  return [
+    ...stale.map(({ path, line, rule }) =>
+      line === undefined
+        ? `note: the exception of ${rule} for ${path} in ${EXCEPTIONS_FILE} allows nothing any more`
+        : `note: ${path}:${line}: the exception of ${rule} allows nothing any more`,
+    ),
+    ...large.map(
+      ({ path, size }) =>
+        `note: ${path} has ${Math.round(size / 1024 / 1024)} MiB: looked for private keys and own values only`,
+    ),
+    ...(ownValues.looked || ownValues.why === undefined
+      ? []
+      : [`note: not looked for this vault's own values: ${ownValues.why}`]),
+  ]
+}

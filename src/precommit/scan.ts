@@ -1,0 +1,267 @@
+import { SEALED_LIMIT, VaultError, vaultPath } from "../core/guard.js"
+import type { Change, Version } from "./changes.js"
+import { type Comment, allowedByComment, commentsIn } from "./comments.js"
+import { type Content, Lines, contentOf, readContent } from "./contents.js"
+import { findCredentials, type Finding as Hit } from "./detect.js"
+import { envValues } from "./env-file.js"
+import type { Finding, Stale } from "./finding.js"
+import { mask } from "./mask.js"
+import type { Repository } from "./repository.js"
+import { ruleOf } from "./rules.js"
+
+/** Finds this vault's own values in bytes: which secret's, and where. */
+export type FindOwn = (bytes: Uint8Array) => readonly OwnHit[]
+export interface OwnHit {
+  readonly secret: string
+  readonly start: number
+  readonly end: number
+}
+
+/** What a file holds. */
+export interface Scanned {
+  readonly path: string
+  readonly findings: readonly Finding[]
+  /** Findings that a comment beside them allows. */
+  readonly allowed: number
+  readonly stale: readonly Stale[]
+  /** Its size if it is too large for more than private keys and own values. */
+  readonly large?: number
+}
+
+export const OWN_VALUE = "own-value"
+export const ENV_FILE = "env-file"
+const LINK = "120000"
+const SUBMODULE = "160000"
+
+/** A whole LFS pointer, and nothing else: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md */
+const LFS_POINTER =
+  /^version https:\/\/git-lfs\.github\.com\/spec\/v1\n(?:ext-\d-\w+ sha256:[0-9a-f]{64}\n)*oid sha256:[0-9a-f]{64}\nsize \d+\n$/
+
+/** Looks at a change of the repository; what was in the versions before it is not told again. */
+export async function scanChange(
+  repository: Repository,
+  change: Change,
+  findOwn: FindOwn | undefined,
+): Promise<Scanned & { readonly known: readonly Finding[] }> {
+  const nothing = { path: change.path, findings: [], allowed: 0, stale: [], known: [] }
+  if (change.mode === undefined || change.mode === SUBMODULE) return nothing
+  const isLink = change.mode === LINK
+  const scanned = await scanVersion(repository, change, isLink, findOwn)
+  if (scanned.missing) throw missing(change)
+  if (scanned.findings.length === 0 || change.before.length === 0) return { ...scanned, known: [] }
+  const before = await Promise.all(
+    change.before.map((version) => scanVersion(repository, version, isLink, findOwn)),
+  )
+  const old = new Set(before.flatMap(({ every }) => every.map(keyOf)))
+  const isKnown = (finding: Finding): boolean => old.has(keyOf(finding))
+  return {
+    ...scanned,
+    findings: scanned.findings.filter((finding) => !isKnown(finding)),
+    known: scanned.findings.filter(isKnown),
+  }
+}
+
+/** Looks at a text, or a file of the work tree. */
+export function scanBytes(path: string, bytes: Buffer, findOwn: FindOwn | undefined): Scanned {
+  const {
+    every: _every,
+    missing: _missing,
+    ...scanned
+  } = judge(path, contentOf(bytes), false, findOwn)
+  return scanned
+}
+
+interface Judged extends Scanned {
+  /** The allowed ones too. */
+  readonly every: readonly Finding[]
+  readonly missing: boolean
+}
+
+async function scanVersion(
+  repository: Repository,
+  { path, id }: Version,
+  isLink: boolean,
+  findOwn: FindOwn | undefined,
+): Promise<Judged> {
+  const pieces = new Pieces(path, findOwn)
+  const content = await readContent(repository.blobs, id, (piece, at) => pieces.look(piece, at))
+  if (content.is !== "large") return judge(path, content, isLink, findOwn)
+  const { findings } = pieces
+  const isExpected = vaultPath(path) !== undefined && content.size <= SEALED_LIMIT
+  const large = isExpected ? {} : { large: content.size }
+  return { path, findings, every: findings, allowed: 0, stale: [], missing: false, ...large }
+}
+
+function judge(
+  path: string,
+  content: Content,
+  isLink: boolean,
+  findOwn: FindOwn | undefined,
+): Judged {
+  const nothing = { path, findings: [], every: [], allowed: 0, stale: [] }
+  if (content.is === "missing" || content.is === "large") return { ...nothing, missing: true }
+  const { bytes, text } = content
+  if (LFS_POINTER.test(text)) return { ...nothing, missing: false }
+
+  const onlyKeys = content.is === "binary" || isCiphertextOrRecord(path)
+  const offsetOf =
+    content.is === "binary"
+      ? (at: number) => at
+      : (at: number) => bytes.toString("utf8", 0, at).length
+  const own = (findOwn?.(bytes) ?? []).map((hit) => ({
+    ...hit,
+    start: offsetOf(hit.start),
+    end: offsetOf(hit.end),
+  }))
+  const hits = findCredentials(text, isLink ? { onlyKeys } : { path, onlyKeys }).filter(
+    (hit) => !own.some((value) => overlap(hit, value)),
+  )
+  const lines = new Lines(text)
+  const every = [
+    ...own.map((hit) => ownFinding(path, text.slice(hit.start, hit.end), hit, lines)),
+    ...hits.map((hit) => credentialFinding(path, text, hit, lines)),
+    ...(isLink || onlyKeys ? [] : envFindings(path, text, [...own, ...hits], lines)),
+  ].sort((a, b) => a.line - b.line || a.column - b.column)
+
+  const comments = onlyKeys ? [] : commentsIn(text)
+  const { allowed, stale } = allowedByComment(every, comments)
+  return {
+    path,
+    every,
+    findings: every.filter((finding) => !allowed.has(finding)),
+    allowed: allowed.size,
+    stale: stale.map((comment: Comment) => ({ path, line: comment.line, rule: comment.rule })),
+    missing: false,
+  }
+}
+
+/** In a vault only what people write can hold a credential in its text. */
+function isCiphertextOrRecord(path: string): boolean {
+  const inside = vaultPath(path)
+  return inside !== undefined && /\.(?:json|age)$/.test(inside.path)
+}
+
+function credentialFinding(
+  path: string,
+  text: string,
+  { rule, start, end, kind }: Hit,
+  lines: Lines,
+): Finding {
+  const found = text.slice(start, end)
+  const { title = rule, rotate } = ruleOf(rule) ?? {}
+  return {
+    rule,
+    title: kind === "encrypted-key" ? `${title}, under a passphrase` : title,
+    path,
+    ...lines.at(start),
+    excerpt: mask(found),
+    text: found,
+    ...(rotate === undefined ? {} : { hint: rotate }),
+  }
+}
+
+function ownFinding(
+  path: string,
+  text: string,
+  { secret, start }: OwnHit,
+  lines: Pick<Lines, "at">,
+): Finding {
+  return {
+    rule: OWN_VALUE,
+    title: `the value of ${secret} in this vault`,
+    path,
+    ...lines.at(start),
+    // Nothing of a value of the vault is shown, not even how it begins.
+    excerpt: `(${text.length} characters)`,
+    text,
+    secret,
+    hint: `read it where it is needed: agent-vault get ${secret}`,
+  }
+}
+
+function envFindings(
+  path: string,
+  text: string,
+  others: readonly { readonly start: number; readonly end: number }[],
+  lines: Lines,
+): readonly Finding[] {
+  return envValues(path, text)
+    .filter((value) => !others.some((other) => overlap(value, other)))
+    .map(({ start, end }) => ({
+      rule: ENV_FILE,
+      title: "a value in an env file",
+      path,
+      ...lines.at(start),
+      excerpt: mask(text.slice(start, end)),
+      text: text.slice(start, end),
+      hint: "keep the file out of Git, or write av://GROUP/NAME in it and start the program with: agent-vault run",
+    }))
+}
+
+/** Private keys and own values in a file that is too large to be held as a whole. */
+class Pieces {
+  readonly #path: string
+  readonly #findOwn: FindOwn | undefined
+  readonly #found = new Map<string, Finding>()
+  #lines = 0
+  #counted = 0
+
+  constructor(path: string, findOwn: FindOwn | undefined) {
+    this.#path = path
+    this.#findOwn = findOwn
+  }
+
+  look(piece: Buffer, at: number): void {
+    // Pieces overlap: what lies before this one is counted once.
+    this.#lines += countLines(piece.subarray(0, Math.max(0, this.#counted - at)), -1)
+    const text = piece.toString("latin1")
+    const lines = new Lines(text)
+    const first = this.#lines
+    const place = {
+      at: (offset: number) => {
+        const { line, column } = lines.at(offset)
+        return { line: line + first, column }
+      },
+    }
+    for (const hit of findCredentials(text, { onlyKeys: true })) {
+      const finding = { ...credentialFinding(this.#path, text, hit, lines), ...place.at(hit.start) }
+      this.#add(at + hit.start, finding)
+    }
+    for (const hit of this.#findOwn?.(piece) ?? []) {
+      this.#add(at + hit.start, ownFinding(this.#path, text.slice(hit.start, hit.end), hit, place))
+    }
+    this.#lines += countLines(piece, 1)
+    this.#counted = at + piece.length
+  }
+
+  get findings(): readonly Finding[] {
+    return [...this.#found.values()]
+  }
+
+  #add(at: number, finding: Finding): void {
+    this.#found.set(`${at} ${finding.rule}`, finding)
+  }
+}
+
+function countLines(bytes: Uint8Array, sign: 1 | -1): number {
+  let count = 0
+  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) count += sign
+  return count
+}
+
+function keyOf({ rule, text, path, line }: Finding): string {
+  return text === undefined ? `${rule} ${path} ${line}` : `${rule}\0${text}`
+}
+
+function overlap(
+  a: { readonly start: number; readonly end: number },
+  b: { readonly start: number; readonly end: number },
+): boolean {
+  return a.start < b.end && b.start < a.end
+}
+
+function missing({ path }: Change): VaultError {
+  return new VaultError("GIT_FAILED", `git has no content for ${path}`, {
+    hint: "look at the repository with: git fsck",
+  })
+}
