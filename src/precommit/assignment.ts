@@ -1,0 +1,126 @@
+import { wordsOf } from "./names.js"
+
+/** A value, with the name that it is given to. */
+export interface Assignment {
+  /** The words of the name, in lower case. */
+  readonly words: readonly string[]
+  /** The offsets of the value, without its quotes. */
+  readonly start: number
+  readonly end: number
+  readonly value: string
+  /** Whether it was written in quotes, so that it is a literal in any language. */
+  readonly quoted: boolean
+  /** How it was given: the operator, a space, or `value` for a pair of `name` and `value`. */
+  readonly by: string
+}
+
+const LONGEST_NAME = 64
+const LONGEST_VALUE = 2048
+
+// Each part is bounded, so that looking at one name costs a constant at most.
+const BLANK = String.raw`[ \t]{0,20}`
+const QUOTE = String.raw`\\{0,3}["'\x60]{0,3}`
+const TYPE = String.raw`:${BLANK}[&'\w][\w<>.&?' |:]{0,40}?${BLANK}=`
+const OPERATOR = String.raw`(?:${TYPE}|={1,3}>|:{1,4}=|[?+.|!&<]{0,2}={1,3}|\?\?=?|\|\||:|->|<-|,|>|\||\()`
+const PAIR = String.raw`[,;]?\s{0,20}(?:[{<]\s{0,20})?-?["'\x60]?(?:value|Value|default|val|defaultValue|content|secretValue)["'\x60]?${BLANK}(?:[:=]|=>)`
+
+/** From the end of a name to its value: closing quotes and brackets, an operator, blanks. */
+const BETWEEN = new RegExp(
+  String.raw`${QUOTE}(?:\[\d{0,5}\])?[\])*_]{0,3}${BLANK}(?:(${PAIR})|(${OPERATOR}))[ \t*_]{0,20}(?:[|>][+-]?)?(?:\r?\n[ \t]{0,40})?`,
+  "y",
+)
+/** A flag and its value, or a word of a command, a configuration or a protocol. */
+const SPACED = new RegExp(String.raw`${QUOTE}${BLANK}[ \t]`, "y")
+const SPACED_LINE =
+  /(?:^|[\s;&|"'`(])(?:--?[\w-]{0,60}|(?:ENV|ARG|export|set|setx|requirepass|masterauth|machine|login|password|IDENTIFIED BY|PASSWORD|pass|auth|secret|is)\s{1,4}[\w.-]{0,60}|IDENTIFIED)$/i
+/** What may stand between the operator and the literal: a prefix, or a call that takes it. */
+const CALL =
+  /(?:[bBrRuUfFL@$]|new\s{1,4})?(?:[A-Za-z_$][\w.$:]{0,60}!?\()?(?:[bBrRuUfFL@$]{0,2})(?=["'`\\])/y
+const SCHEME =
+  /(?:Bearer|Basic|Token|token|Bot|ApiKey|Api-Key|key|bearer|basic|Key|OAuth|SSWS|GenieKey|Splunk)[ \t=]{1,4}/y
+const OPEN = /\\{0,3}(?:"""|'''|["'`])/y
+const BARE = /[^\s"'`<>,;(){}\[\]|\\&]{1,2048}/y
+
+/**
+ * The assignment whose name stands at an offset, in whatever language: `name = "value"`,
+ * `"name": "value"`, `<name>value</name>`, `--name value`, `name: Bearer value`,
+ * `{ name: "name", value: "value" }`. Undefined if none is there.
+ *
+ * @param from an offset within the name
+ */
+export function assignmentAt(text: string, from: number): Assignment | undefined {
+  let start = from
+  while (start > 0 && from - start < LONGEST_NAME && isNameAt(text, start - 1)) start -= 1
+  let end = from
+  while (end < text.length && end - from < LONGEST_NAME && isNameAt(text, end)) end += 1
+  // A name may be two words, as in "API key: …".
+  const before = /(?:^|[^\w-])([A-Za-z]{2,20})[ ]$/.exec(text.slice(Math.max(0, start - 24), start))
+
+  const found = bridge(text, start, end)
+  if (!found) return undefined
+  const value = valueAt(text, found.to)
+  if (!value || value.end === value.start) return undefined
+  return {
+    words: wordsOf(`${before?.[1] ?? ""} ${text.slice(start, end)}`),
+    ...value,
+    value: text.slice(value.start, value.end),
+    by: found.by,
+  }
+}
+
+/** From the name to where the value begins. */
+function bridge(text: string, start: number, end: number): { to: number; by: string } | undefined {
+  BETWEEN.lastIndex = end
+  const between = BETWEEN.exec(text)
+  if (between) return { to: BETWEEN.lastIndex, by: between[1] ? "value" : (between[2] ?? "") }
+  SPACED.lastIndex = end
+  if (!SPACED.test(text)) return undefined
+  const to = SPACED.lastIndex
+  const line = text.slice(Math.max(0, start - 70), end)
+  return SPACED_LINE.test(line) ? { to, by: " " } : undefined
+}
+
+function valueAt(
+  text: string,
+  from: number,
+): { start: number; end: number; quoted: boolean } | undefined {
+  CALL.lastIndex = from
+  let at = CALL.test(text) ? CALL.lastIndex : from
+  OPEN.lastIndex = at
+  const open = OPEN.exec(text)?.[0]
+  if (open === undefined) {
+    at = skipScheme(text, at)
+    BARE.lastIndex = at
+    const bare = BARE.exec(text)?.[0]
+    return bare === undefined ? undefined : { start: at, end: at + bare.length, quoted: false }
+  }
+  const start = skipScheme(text, at + open.length)
+  const limit = Math.min(text.length, start + LONGEST_VALUE)
+  for (let end = start; end < limit; end += 1) {
+    const letter = text[end]
+    if (letter === "\n" && open.length < 3) return undefined
+    if (text.startsWith(open, end)) return { start, end, quoted: true }
+    // Within plain quotes, an escaped character is part of the value.
+    if (letter === "\\" && !open.startsWith("\\")) end += 1
+  }
+  return undefined
+}
+
+/** `Bearer` and the like say how a value is presented; they are no part of it. */
+function skipScheme(text: string, from: number): number {
+  SCHEME.lastIndex = from
+  return SCHEME.test(text) ? SCHEME.lastIndex : from
+}
+
+function isNameAt(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  return (
+    (code >= 97 && code <= 122) ||
+    (code >= 65 && code <= 90) ||
+    (code >= 48 && code <= 57) ||
+    code === 95 ||
+    code === 45 ||
+    code === 46 ||
+    code === 36
+  )
+}

@@ -1,0 +1,241 @@
+import { assignmentAt } from "./assignment.js"
+import type { Assignment } from "./assignment.js"
+import { checks } from "./checks.js"
+import { genericRule } from "./generic.js"
+import { wordFinder } from "./keywords.js"
+import { meaningOf } from "./names.js"
+import { isPlaceholder } from "./placeholder.js"
+import { kindOfKey } from "./private-key.js"
+import { entropy } from "./random.js"
+import { forms, patternOf, rules } from "./rules.js"
+import type { Kind, Rule } from "./rules.js"
+import { isGenerated, isMinified } from "./surroundings.js"
+
+/** A credential in a text, by its offsets in UTF-16 code units. */
+export interface Finding {
+  /** The id of the rule that found it. */
+  readonly rule: string
+  readonly start: number
+  readonly end: number
+  readonly kind: Kind
+}
+
+/** What is known of the text besides itself. */
+export interface Origin {
+  /** The file's path, with slashes. Some rules are for some files only. */
+  readonly path?: string
+  /** Whether to look for private keys only, as in binary and in very large files. */
+  readonly onlyKeys?: boolean
+}
+
+/** Words in names that make a value worth a look. */
+const TELLING = ["pass", "pwd", "psw", "secret", "token", "key", "auth", "cred", "bearer", "senha"]
+TELLING.push("connectionstring", "contrasena", "mnemonic", "parola", "jwt", "dsn")
+
+/** How far before a value a provider's name may stand. */
+const NEAR = 300
+
+/** A finding, and what decides between it and another at the same place. */
+interface Candidate extends Finding {
+  readonly rank: number
+  readonly place: number
+}
+
+/**
+ * Finds the credentials in a text: pure, and linear in the text's length.
+ *
+ * @returns findings in the order of the text, none within another
+ */
+export function findCredentials(text: string, origin: Origin = {}): Finding[] {
+  const search = new Search(text, origin)
+  findWords(text, (word, at) => search.meet(word, at))
+  return search.findings()
+}
+
+/** What each word that is looked for leads to. */
+interface Reaction {
+  /** Rules of which a match may be here. */
+  readonly shapes: Rule[]
+  /** Rules of the provider that is named here. */
+  readonly providers: Rule[]
+  /** Whether the name of a secret may be here. */
+  telling: boolean
+}
+
+const reactions = new Map<string, Reaction>()
+for (const rule of rules) {
+  for (const word of rule.keywords ?? []) reaction(word).shapes.push(rule)
+  for (const word of rule.names ?? []) reaction(word).providers.push(rule)
+}
+for (const word of TELLING) reaction(word).telling = true
+
+const words = Array.from(reactions.values())
+const findWords = wordFinder(Array.from(reactions.keys()))
+const places = new Map(rules.map((rule, index) => [rule, rules.length - index]))
+
+function reaction(word: string): Reaction {
+  const key = word.toLowerCase()
+  const known = reactions.get(key) ?? { shapes: [], providers: [], telling: false }
+  reactions.set(key, known)
+  return known
+}
+
+/** How much a finding says, by what it was found by. More specific ones hide the others. */
+const RANK = { key: 5, shape: 4, own: 3, near: 2, form: 1, generic: 0 }
+
+class Search {
+  readonly #text: string
+  readonly #origin: Origin
+  readonly #candidates: Candidate[] = []
+  /** Where providers are named, in the order of the text but for a few characters. */
+  readonly #named: { rule: Rule; at: number }[] = []
+  /** Where the names of secrets may be. */
+  readonly #names: number[] = []
+  readonly #generated: boolean
+
+  constructor(text: string, origin: Origin) {
+    this.#text = text
+    this.#origin = origin
+    this.#generated = isGenerated(text, origin.path)
+  }
+
+  meet(word: number, at: number): void {
+    const met = words[word]
+    if (!met) return
+    for (const rule of met.shapes) this.#tryShape(rule, at)
+    if (this.#origin.onlyKeys || this.#generated) return
+    for (const rule of met.providers) this.#named.push({ rule, at })
+    if (met.telling || met.providers.length > 0) this.#names.push(at)
+  }
+
+  findings(): Finding[] {
+    for (const rule of rules) if (!rule.keywords && rule.pattern) this.#searchFile(rule)
+    this.#tryNames()
+    const best = this.#candidates.toSorted(
+      (a, b) => b.rank - a.rank || b.end - b.start - (a.end - a.start) || b.place - a.place,
+    )
+    return withoutOverlaps(best)
+  }
+
+  #tryShape(rule: Rule, at: number): void {
+    if (this.#origin.onlyKeys && !isKeyRule(rule)) return
+    if (rule.path && !this.#isPath(rule.path)) return
+    if (rule.near && !this.#isNear(rule.near, at)) return
+    const pattern = patternOf(rule)
+    for (let start = Math.max(0, at - (rule.before ?? 0)); start <= at; start += 1) {
+      if (!rule.open && !beginsWord(this.#text, start)) continue
+      pattern.lastIndex = start
+      const match = pattern.exec(this.#text)
+      if (!match || (!rule.open && isWordAt(this.#text, pattern.lastIndex))) continue
+      this.#add(rule, match)
+      return
+    }
+  }
+
+  #searchFile(rule: Rule): void {
+    if (this.#origin.onlyKeys || !rule.path || !this.#isPath(rule.path)) return
+    for (const match of this.#text.matchAll(patternOf(rule))) this.#add(rule, match)
+  }
+
+  #add(rule: Rule, match: RegExpExecArray): void {
+    const [start, end] = match.indices?.slice(1).find(Boolean) ?? match.indices?.[0] ?? [0, 0]
+    const secret = this.#text.slice(start, end)
+    if (isKeyRule(rule)) {
+      if (rule.check && !checks[rule.check](secret)) return
+      this.#keep(rule, match.index, match.index + match[0].length, RANK.key, kindOfKey(match[0]))
+    } else if (isAccepted(rule, secret)) {
+      this.#keep(rule, start, end, isForm(rule) ? RANK.form : RANK.shape)
+    }
+  }
+
+  /** Looks at each value that has a telling name, or a name that names a provider. */
+  #tryNames(): void {
+    const seen = new Set<number>()
+    let next = 0
+    for (const at of this.#names.toSorted((a, b) => a - b)) {
+      const found = assignmentAt(this.#text, at)
+      if (!found || seen.has(found.start)) continue
+      seen.add(found.start)
+      while ((this.#named[next]?.at ?? Infinity) < found.start - NEAR) next += 1
+      this.#tryValue(found, next)
+    }
+  }
+
+  #tryValue(found: Assignment, firstNear: number): void {
+    const meaning = meaningOf(found.words)
+    const name = found.words.join("")
+    const own = new Set<Rule>()
+    findWords(name, (word) => words[word]?.providers.forEach((rule) => own.add(rule)))
+    for (const rule of own) {
+      if (meaning !== "none" || rule.anyName || rule.names?.includes(name)) {
+        this.#tryNamed(rule, found, RANK.own)
+      }
+    }
+    if (meaning === "none") return
+    for (let at = firstNear; at < this.#named.length; at += 1) {
+      const named = this.#named[at]
+      if (!named || named.at > found.start) break
+      this.#tryNamed(named.rule, found, RANK.near)
+    }
+    if (isMinified(this.#text, found.start)) return
+    const rule = genericRule(this.#text, found, meaning)
+    if (rule) this.#keep(rule, found.start, found.end, RANK.generic)
+  }
+
+  #tryNamed(rule: Rule, { value, start, end }: Assignment, rank: number): void {
+    if (rule.value && patternOf(rule).test(value) && isAccepted(rule, value)) {
+      this.#keep(rule, start, end, rank)
+    }
+  }
+
+  #keep(rule: Rule, start: number, end: number, rank: number, kind: Kind = "credential"): void {
+    this.#candidates.push({ rule: rule.id, start, end, kind, rank, place: places.get(rule) ?? 0 })
+  }
+
+  #isPath(source: string): boolean {
+    return new RegExp(source, "i").test(this.#origin.path ?? "")
+  }
+
+  #isNear(near: readonly string[], at: number): boolean {
+    const before = this.#text.slice(Math.max(0, at - NEAR), at + 80).toLowerCase()
+    return near.some((word) => before.includes(word))
+  }
+}
+
+function isAccepted(rule: Rule, secret: string): boolean {
+  if (!rule.lax && isPlaceholder(secret)) return false
+  if (entropy(secret) < (rule.entropy ?? 2.5)) return false
+  return !rule.check || checks[rule.check](secret)
+}
+
+/** The findings that no better one overlaps, in the order of the text. */
+function withoutOverlaps(best: readonly Candidate[]): Finding[] {
+  const kept: Finding[] = []
+  for (const { rule, start, end, kind } of best) {
+    if (kept.every((other) => end <= other.start || start >= other.end)) {
+      kept.push({ rule, start, end, kind })
+    }
+  }
+  return kept.toSorted((a, b) => a.start - b.start)
+}
+
+/** Rules that know how a credential is presented, not whose it is. */
+function isForm(rule: Rule): boolean {
+  return forms.has(rule)
+}
+
+function isKeyRule(rule: Rule): boolean {
+  return rule.id.endsWith("private-key")
+}
+
+function isWordAt(text: string, at: number): boolean {
+  return /^\w$/.test(text.charAt(at))
+}
+
+/** Whether a word may begin here: after none, or after an escape such as `\n`, `%22` or `\u0022`. */
+function beginsWord(text: string, at: number): boolean {
+  if (at === 0 || !isWordAt(text, at - 1)) return true
+  return /(?:\\[nrtbfv]|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\[[\d;]{1,8}m)$/.test(
+    text.slice(Math.max(0, at - 9), at),
+  )
+}

@@ -1,0 +1,68 @@
+import type { Assignment } from "./assignment.js"
+import { isFilledIn, isPassword } from "./checks.js"
+import type { Meaning } from "./names.js"
+import { isPlaceholder } from "./placeholder.js"
+import { randomBits } from "./random.js"
+import { GENERIC, PASSWORD } from "./rules.js"
+import type { Rule } from "./rules.js"
+
+/** What points to a secret, or protects it, and is none. */
+const REFERENCE =
+  /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|[./~@&*!#%$<{[(]|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|AgA|AgB|ey[A-Za-z0-9]{10,}$)/
+
+/** Numbers, versions, dates, addresses, mail, hosts, colours, and words joined by dots. */
+const PLAIN =
+  /^(?:[\d.,:+_eE/-]+|0x[0-9a-fA-F]{1,16}|v?\d+\.\d+[\w.+-]*|[\w.+-]+@[\w-]+(?:\.[a-z]{2,})+|(?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|app|local|internal|cloud|co|svc|json|ya?ml|js|ts|py|rb|go|java|php|pem|key|txt|md|html|xml|env|sh|crt|cfg|conf)|\d{4}-\d\d-\d\d[T\d:.Z+-]*|#[0-9a-fA-F]{3,8}|[a-zA-Z_$]+(?:[.:]{1,2}[a-zA-Z_$]+)+)$/
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** What tests call their values. */
+const TEST =
+  /(?:^|[^a-z])(?:test|mock|stub|fixture|noop)(?:ing|s)?(?:[^a-z]|$)|^(?:my|some|the|a|any|new|old|bad|good|wrong|correct)[-_ ]?(?:secret|token|password|pass|key|api)/i
+
+/** The least bits for chance. A name is quoted, a bare word may be code. */
+const LEAST = { quoted: 14, bare: 24, spaced: 30, key: 45 }
+
+/** The rule by which a named value is a finding although no provider's rule knows it. */
+export function genericRule(text: string, found: Assignment, meaning: Meaning): Rule | undefined {
+  const { value, quoted } = found
+  if (value.length < 6 || value.length > 1024) return undefined
+  if (/\s/.test(value) || REFERENCE.test(value) || PLAIN.test(value)) return undefined
+  if (isFilledIn(value) || isPlaceholder(value) || TEST.test(value)) return undefined
+  // A bare word that goes on is a call, an index or a path of properties.
+  if (!quoted && /^[([.{<\\]/.test(text.charAt(found.end))) return undefined
+  if (UUID.test(value)) return meaning === "key" || !isKeyed(found) ? undefined : GENERIC
+  const bits = randomBits(value)
+  if (meaning === "password") return isLikelyPassword(found, bits) ? PASSWORD : undefined
+  if (value.length < 10 || !isMixed(value, bits)) return undefined
+  return bits >= leastBits(found, meaning) ? GENERIC : undefined
+}
+
+function leastBits({ quoted, by }: Assignment, meaning: Meaning): number {
+  if (meaning === "key") return LEAST.key
+  // A list of arguments, a row of a table, a word after a word.
+  if (by === "," || by === "|" || by === "(" || by === " ") return LEAST.spaced
+  return quoted ? LEAST.quoted : LEAST.bare
+}
+
+/** Names under which even a UUID is a credential. */
+function isKeyed({ words }: Assignment): boolean {
+  return /api(?:_|)key|apitoken|accesstoken|authtoken|secret|password|accesskey|authkey|privatekey/.test(
+    words.join(""),
+  )
+}
+
+/** Digits among letters, or letters that nobody would put in a row. */
+function isMixed(value: string, bits: number): boolean {
+  return (/\d/.test(value) && /[a-zA-Z]/.test(value)) || bits > 40
+}
+
+/** A password that a person chose has less chance in it, but digits or signs between letters. */
+function isLikelyPassword({ value, quoted, by }: Assignment, bits: number): boolean {
+  if (!isPassword(value) || value.length > 128) return false
+  if (/^[A-Za-z_$][\w$]*$/.test(value) && !/\d/.test(value)) return bits > 25
+  if (/^[\w]+(?:[._/:-][\w]*)+$/.test(value) && !/\d/.test(value)) return false
+  const classes = [/[a-z]/, /[A-Z]/, /\d/, /[^\w]/].filter((kind) => kind.test(value)).length
+  if (classes < 2) return false
+  if (by === "," || by === "|" || by === "(" || by === " ") return bits > 20
+  return quoted ? bits > 2 || (classes >= 3 && value.length >= 8) : bits > 8
+}

@@ -1,0 +1,50 @@
+import { crc32 } from "./checksum.js"
+
+/** Words that people put where a key belongs, so that readers see that it is none. */
+const WORDS =
+  /example|sample|dummy|fake|placeholder|change.?me|changeit|redacted|removed|masked|hidden|your[-_ ]?|insert|replace|x{4}|\*{3}|\.{3}|…|todo|fixme|lorem|ipsum|deadbeef|cafebabe|badc0de|c0ffee|foobar|foo[-_]?bar|qwerty|asdf|not[-_]?(?:a[-_]?)?(?:real|valid|secret)|invalid|undefined|null\b|<|>/i
+
+/** Runs of one character, which chance does not write. */
+const RUN = /(.)\1{6}/
+
+/** Keys that documentation and emulators print, by their CRC-32: they are known to everybody. */
+const KNOWN = new Set([
+  // Azurite's and the storage emulator's account key, and Cosmos DB's.
+  0,
+])
+
+/** Whether a text stands for a key without being one. */
+export function isPlaceholder(text: string): boolean {
+  return WORDS.test(text) || RUN.test(text) || isSequence(text) || isPeriodic(text) || isKnown(text)
+}
+
+function isKnown(text: string): boolean {
+  return KNOWN.has(crc32(text))
+}
+
+/** `abcdef`, `123456`, `987654`: six in a row, up or down. */
+function isSequence(text: string): boolean {
+  let up = 1
+  let down = 1
+  for (let at = 1; at < text.length; at += 1) {
+    const step = text.charCodeAt(at) - text.charCodeAt(at - 1)
+    // Keyboards and people count 0 after 9.
+    const around = text[at - 1] === "9" && text[at] === "0"
+    up = step === 1 || around ? up + 1 : 1
+    down = step === -1 ? down + 1 : 1
+    if (up === 6 || down === 6) return true
+  }
+  return false
+}
+
+/** The same few characters again and again, or very few different ones. */
+function isPeriodic(text: string): boolean {
+  if (text.length < 8) return false
+  if (text.length >= 12 && new Set(text).size <= 4) return true
+  for (let period = 1; period <= text.length / 3; period += 1) {
+    let same = 0
+    for (let at = period; at < text.length; at += 1) if (text[at] === text[at - period]) same += 1
+    if (same >= 0.85 * (text.length - period)) return true
+  }
+  return false
+}

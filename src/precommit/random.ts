@@ -1,0 +1,54 @@
+import pairs from "./pairs.json" with { type: "json" }
+
+// Entropy by counting characters hardly tells a key from a long name: both use many letters.
+// What tells them apart is which character follows which. scripts/guard-pairs.mjs learned that
+// from source code; docs/guard-detection.md has the figures.
+
+const DIGIT = 52
+const OTHER = 53
+
+/**
+ * How many bits the text speaks for chance: positive if a random generator would rather have
+ * written it, negative if a person would. A key of 20 characters reaches 40, a name stays below 0.
+ */
+export function randomBits(text: string): number {
+  const perCharacter = Math.log2(alphabetSize(text))
+  let bits = 0
+  let previous = OTHER
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    const index = indexOf(code)
+    if (index !== OTHER) {
+      const written = ((pairs[previous] ?? "").charCodeAt(index) - 35) / 4
+      // Ten digits share one place in the table.
+      bits += written + (index === DIGIT ? Math.log2(10) : 0) - perCharacter
+    }
+    previous = index
+  }
+  return bits
+}
+
+/** How many characters the generator could choose from, judged by what it chose. */
+function alphabetSize(text: string): number {
+  const digit = /[0-9]/.test(text)
+  if (digit && (/^[^g-zA-Z]+$/.test(text) || /^[^a-zG-Z]+$/.test(text))) {
+    return /[a-fA-F]/.test(text) ? 16 : 10
+  }
+  const letters = (/[a-z]/.test(text) ? 26 : 0) + (/[A-Z]/.test(text) ? 26 : 0)
+  return Math.max(10, letters + (digit ? 10 : 0))
+}
+
+function indexOf(code: number): number {
+  if (code >= 97 && code <= 122) return code - 97
+  if (code >= 65 && code <= 90) return code - 65 + 26
+  return code >= 48 && code <= 57 ? DIGIT : OTHER
+}
+
+/** Shannon's entropy of a text's characters, in bits for each. */
+export function entropy(text: string): number {
+  const counts = new Map<string, number>()
+  for (const letter of text) counts.set(letter, (counts.get(letter) ?? 0) + 1)
+  let sum = 0
+  for (const count of counts.values()) sum -= (count / text.length) * Math.log2(count / text.length)
+  return sum
+}

@@ -1,0 +1,29 @@
+// Where a random value is no secret: files that tools write, and code that was packed.
+
+/** Files that hold digests and generated text by the hundred. */
+const GENERATED =
+  /(?:^|\/)(?:package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|go\.(?:sum|mod)|composer\.lock|flake\.lock|gradle\.lockfile|[\w.-]+\.lock|[\w.-]*(?:checksums?|sha\d{1,3}sums?|md5sums?)[\w.-]*|verification-metadata\.xml|\.secrets\.baseline|[\w.-]+\.(?:snap|map|min\.js|min\.css|svg|css|scss|less|woff2?|ttf|otf|eot|po|pot|mo|xlf|xliff|strings|resx|csproj|vbproj|fsproj|sln|pbxproj|vcxproj|asc|sig|crt|cer|pub|pem\.pub|sum|age|gpg|lockb|wasm|tsbuildinfo|ipynb_checkpoints))$/i
+const TRANSLATIONS =
+  /(?:^|\/)(?:i18n|locales?|lang|langs|languages|translations?|messages|_locales)\/[\w./-]+\.(?:json|ya?ml|php|ts|js|properties)$/i
+
+/** What only ciphertext says. */
+const CIPHERTEXT =
+  /\bkind: SealedSecret\b|^\$ANSIBLE_VAULT;|"?sops"?:\s*\n?\s*"?(?:kms|mac|age|pgp|version)|-----BEGIN PGP MESSAGE/m
+
+/** Whether a tool wrote this file, so that the names in it say nothing. */
+export function isGenerated(text: string, path = ""): boolean {
+  return GENERATED.test(path) || TRANSLATIONS.test(path) || CIPHERTEXT.test(text.slice(0, 4000))
+}
+
+/** A line is packed if it is this long and has hardly a blank. */
+const LONG = 500
+
+/** Whether the code around an offset was packed by a tool, with its names gone. */
+export function isMinified(text: string, at: number): boolean {
+  const from = Math.max(0, at - LONG)
+  const around = text.slice(from, at + LONG)
+  if (around.length < 2 * LONG || around.includes("\n")) return false
+  const code = around.match(/[;{}()=!&|?]/g)?.length ?? 0
+  const blanks = around.match(/[ \t]/g)?.length ?? 0
+  return code > around.length / 12 && blanks < around.length / 8
+}
