@@ -54,7 +54,7 @@ export function runAsUser(
 ): Promise<{ readonly said: string; readonly code: number }> {
   const child = spawn(command, args, {
     cwd: folder,
-    env: env as NodeJS.ProcessEnv,
+    env,
     stdio: ["ignore", "pipe", "pipe"],
     windowsHide: true,
   })
@@ -70,14 +70,14 @@ export function runAsUser(
   })
 }
 
-/** Where `git config` finds a setting, and what it is; undefined if it is not set. */
+/** Where `git config` finds the setting of a path, and what it is; undefined if it is not set. */
 export async function userSetting(
   folder: string,
   env: Environment,
   name: string,
 ): Promise<{ readonly scope: string; readonly value: string } | undefined> {
   const environment = { ...scrubbed(env, TOLD_TO_HOOKS), ...OURS }
-  const args = ["config", "--show-scope", "--null", "--get", name]
+  const args = ["config", "--show-scope", "--null", "--type=path", "--get", name]
   const { said, code } = await runAsUser(folder, environment, "git", args)
   if (code !== 0) return undefined
   const [scope = "", value = ""] = said.split("\0")

@@ -7,7 +7,8 @@ export function matchesGlob(pattern: string, path: string): boolean {
     pattern.split("/"),
     path.split("/"),
     (part) => part === "**",
-    (part, name) => matches([...part], [...name], isStar, (a, b) => a === "?" || a === b),
+    (part, name) =>
+      matches(Array.from(part), Array.from(name), isStar, (a, b) => a === "?" || a === b),
   )
 }
 

@@ -46,7 +46,7 @@ async function judgeVault(
             before.map((old) => old.id),
           )
         : [],
-      isOdd: mode !== undefined && !/^100/.test(mode),
+      isOdd: mode?.startsWith("100") === false,
     })),
   )
   const after =

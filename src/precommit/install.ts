@@ -1,0 +1,187 @@
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  unlinkSync,
+} from "node:fs"
+import { join } from "node:path"
+import { type Environment, VaultError, harmless, replaceFile, toJson } from "../core/guard.js"
+import {
+  BEFORE,
+  hasGuard,
+  hookScript,
+  intoFramework,
+  intoLefthook,
+  intoScript,
+  madeFolder,
+  withoutGuard,
+} from "./hook-text.js"
+import { type Hooks, findHooks, shownPath } from "./hooks.js"
+import { type Proof, proveGuard } from "./proof.js"
+
+/** What is asked for, and of whom. */
+export interface InstallRequest {
+  readonly action: "install" | "uninstall" | "status"
+  readonly json: boolean
+  readonly cwd: string
+  readonly env: Environment
+  /** How this program is started: the command and its first arguments, as absolute paths. */
+  readonly program: readonly string[]
+  readonly write: (document: string) => Promise<void>
+  readonly say: (line: string) => void
+}
+
+const DONE = 0
+const NOT_GUARDED = 1
+
+/**
+ * Installs the guard where the repository's hooks are managed, takes it away, or tells whether it
+ * is there. Resolves to 0, or to 1 if commits are not guarded after `install`, or at `status`.
+ * Throws `NO_REPOSITORY`, `USAGE`, `FILE_UNSAFE`, `NO_ACCESS`, `EXISTS`.
+ */
+export async function guardInstallation(request: InstallRequest): Promise<number> {
+  const { action, cwd, env, program } = request
+  const hooks = await findHooks(cwd, env)
+  const changed =
+    action === "install" ? install(hooks, program) : action === "uninstall" && uninstall(hooks)
+  if (action === "uninstall") {
+    await tell(request, hooks, changed, undefined)
+    return DONE
+  }
+  const proof = await proveGuard(hooks, env)
+  await tell(request, hooks, changed, proof)
+  return proof.stopped ? DONE : NOT_GUARDED
+}
+
+/** Returns whether anything changed. */
+function install(hooks: Hooks, program: readonly string[]): boolean {
+  if (hooks.manager === "hooks") return installHook(hooks, program)
+  const { file, manager } = hooks
+  const text = readPlain(file)
+  if (text !== undefined && hasGuard(text)) return false
+  if (manager === "husky") {
+    writePlain(file, intoScript(text))
+    return true
+  }
+  if (manager === "lefthook" && !/\.ya?ml$/.test(file)) {
+    throw new VaultError("USAGE", `${file} is no YAML, and is not changed by a program`, {
+      hint: "add a job to pre-commit by hand: name `agent-vault guard`, run `npx --no -- agent-vault guard`",
+    })
+  }
+  writePlain(file, manager === "lefthook" ? intoLefthook(text ?? "") : intoFramework(text ?? ""))
+  return true
+}
+
+function uninstall({ manager, file, folder }: Hooks): boolean {
+  // The manager may have come after the guard, and have set our hook aside.
+  const isHookGone = ["pre-commit", "pre-commit.legacy", "pre-commit.old"]
+    .map((name) => uninstallHook(folder, join(folder, name)))
+    .some(Boolean)
+  const text = manager === "hooks" ? undefined : readPlain(file)
+  if (text === undefined || !hasGuard(text)) return isHookGone
+  const rest = withoutGuard(text)
+  if (rest === undefined) unlinkSync(file)
+  else writePlain(file, rest)
+  return true
+}
+
+/** The hook that is there, whatever it is, gets another name, and runs before ours. */
+function installHook({ file, folder }: Hooks, program: readonly string[]): boolean {
+  const before = join(folder, BEFORE)
+  const present = lstatSync(file, { throwIfNoEntry: false })
+  const ours = present?.isFile() === true ? readFileSync(file, "utf8") : ""
+  if (isOurHook(ours)) {
+    const script = hookScript(program, madeFolder(ours))
+    if (script === ours) return false
+    replaceFile(file, script, 0o755)
+    return true
+  }
+  if (present?.isDirectory() === true) throw inTheWay(file)
+  if (present !== undefined && lstatSync(before, { throwIfNoEntry: false })) throw inTheWay(before)
+  const isNewFolder = !existsSync(folder)
+  if (isNewFolder) mkdirSync(folder, { recursive: true })
+  if (present !== undefined) renameSync(file, before)
+  try {
+    replaceFile(file, hookScript(program, isNewFolder), 0o755)
+    // What the umask took away: a hook that may not be executed is not run.
+    chmodSync(file, 0o755)
+  } catch (error) {
+    if (present !== undefined) renameSync(before, file)
+    throw error
+  }
+  return true
+}
+
+function uninstallHook(folder: string, file: string): boolean {
+  const present = lstatSync(file, { throwIfNoEntry: false })
+  if (present?.isFile() !== true) return false
+  const text = readFileSync(file, "utf8")
+  if (!isOurHook(text)) return false
+  const before = join(folder, BEFORE)
+  if (lstatSync(before, { throwIfNoEntry: false })) renameSync(before, file)
+  else unlinkSync(file)
+  if (madeFolder(text) && readdirSync(folder).length === 0) rmdirSync(folder)
+  return true
+}
+
+/** By its second line: a script of somebody else's may start ours. */
+function isOurHook(text: string): boolean {
+  return hasGuard(text.split("\n")[1] ?? "")
+}
+
+function readPlain(file: string): string | undefined {
+  const stat = lstatSync(file, { throwIfNoEntry: false })
+  if (stat === undefined) return undefined
+  if (stat.isFile()) return readFileSync(file, "utf8")
+  throw new VaultError("FILE_UNSAFE", `${file} is refused: it is no plain file`, {
+    hint: "a link is not followed: install the guard where it leads to",
+  })
+}
+
+function writePlain(file: string, text: string): void {
+  const mode = lstatSync(file, { throwIfNoEntry: false })?.mode ?? 0o644
+  replaceFile(file, text, mode & 0o777)
+}
+
+function inTheWay(file: string): VaultError {
+  return new VaultError("EXISTS", `${file} is in the way`, {
+    hint: "look what it is, and move it away; then: agent-vault guard install",
+  })
+}
+
+async function tell(
+  { action, json, write, say }: InstallRequest,
+  hooks: Hooks,
+  changed: boolean,
+  proof: Proof | undefined,
+): Promise<void> {
+  const { manager, activate } = hooks
+  const file = shownPath(hooks.checkout, hooks.file)
+  if (json) {
+    const guarded = proof === undefined ? {} : { guarded: proof.stopped, proof: proof.what }
+    await write(`${toJson({ manager, file, changed, ...guarded }, 2)}\n`)
+    return
+  }
+  const lines = [
+    ...(action === "status"
+      ? []
+      : [`${changed ? CHANGED[action] : UNCHANGED[action]} ${file} (${manager})`]),
+    ...(proof === undefined ? [] : [proof.what]),
+    ...(proof?.stopped === false ? [`  next: ${nextStep(action, activate)}`] : []),
+    ...(changed && manager !== "hooks" ? [`  commit ${file}, so that it is so for everybody`] : []),
+  ]
+  for (const line of lines) say(harmless(line))
+}
+
+const CHANGED = { install: "The guard is in", uninstall: "The guard is gone from" }
+const UNCHANGED = { install: "The guard was already in", uninstall: "There was no guard in" }
+
+function nextStep(action: InstallRequest["action"], activate: string | undefined): string {
+  if (activate !== undefined) return `${activate}; then: agent-vault guard status`
+  return action === "status" ? "agent-vault guard install" : "make a commit and see what git says"
+}
