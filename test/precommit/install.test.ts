@@ -101,7 +101,7 @@ function stateOf(file: string): string {
 describe("in plain hooks", () => {
   test("where there was none: guarded, twice the same, and without a trace again", () => {
     const repo = newRepo()
-    const before = everything(repo, ".git", ".git/hooks")
+    expect(existsSync(join(repo.top, ".git/hooks"))).toBe(false)
     expect(guard(repo, "status")).toMatchObject({ code: 1 })
     expect(guard(repo, "install")).toMatchObject({ code: 0 })
     const installed = everything(repo, ".git/hooks")
@@ -111,7 +111,6 @@ describe("in plain hooks", () => {
     expectGuarded(repo)
     expect(guard(repo, "uninstall")).toMatchObject({ code: 0 })
     expect(existsSync(join(repo.top, ".git/hooks"))).toBe(false)
-    expect(Object.keys(before)).not.toContain(".git/hooks")
     expect(guard(repo, "uninstall").said).toContain("no guard")
   })
 
@@ -228,14 +227,14 @@ describe("in plain hooks", () => {
   })
 })
 
-describe("through husky", () => {
-  function huskyRepo(): Repo {
-    const repo = newRepo()
-    const husky = join(root, "node_modules/husky/bin.js")
-    expect(run(repo, process.execPath, husky)).toMatchObject({ code: 0 })
-    return repo
-  }
+function huskyRepo(): Repo {
+  const repo = newRepo()
+  const husky = join(root, "node_modules/husky/bin.js")
+  expect(run(repo, process.execPath, husky)).toMatchObject({ code: 0 })
+  return repo
+}
 
+describe("through husky", () => {
   test("where it has no pre-commit yet", () => {
     const repo = huskyRepo()
     expect(guard(repo, "install")).toMatchObject({ code: 0 })
@@ -340,23 +339,24 @@ describe("through lefthook", () => {
   })
 })
 
+const otherHook = (indent: string): string =>
+  [
+    "- repo: local",
+    "  hooks:",
+    "    - id: other",
+    "      name: other",
+    "      entry: echo the other ran",
+    "      language: system",
+  ]
+    .map((line) => `${indent}${line}\n`)
+    .join("")
+
 describe("through the pre-commit framework", () => {
   const program = find("pre-commit")
-  const hook = (indent: string): string =>
-    [
-      "- repo: local",
-      "  hooks:",
-      "    - id: other",
-      "      name: other",
-      "      entry: echo the other ran",
-      "      language: system",
-    ]
-      .map((line) => `${indent}${line}\n`)
-      .join("")
   const configs = {
-    indented: `default_stages: [pre-push]\nrepos:\n${hook("  ")}`,
-    flush: `repos:\n${hook("")}fail_fast: true\n`,
-    "without an end": `repos:\n${hook("  ").trimEnd()}`,
+    indented: `default_stages: [pre-push]\nrepos:\n${otherHook("  ")}`,
+    flush: `repos:\n${otherHook("")}fail_fast: true\n`,
+    "without an end": `repos:\n${otherHook("  ").trimEnd()}`,
   }
 
   test.each(Object.entries(configs))(

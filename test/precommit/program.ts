@@ -8,7 +8,10 @@ const [command, action] = process.argv.slice(2)
 const door = {
   cwd: process.cwd(),
   env: process.env,
-  write: async (document: string): Promise<void> => void process.stdout.write(document),
+  write: (document: string): Promise<void> => {
+    process.stdout.write(document)
+    return Promise.resolve()
+  },
   say: (line: string): void => void process.stderr.write(`${line}\n`),
 }
 
