@@ -1,4 +1,4 @@
-import { VaultError, loadYaml } from "../core/guard.js"
+import { VaultError, loadYaml, toJson } from "../core/guard.js"
 import { fingerprintOf } from "./fingerprint.js"
 import type { Finding, Stale } from "./finding.js"
 import { isPattern, matchesGlob } from "./glob.js"
@@ -89,7 +89,7 @@ export async function entriesFor(findings: readonly Finding[]): Promise<string> 
   const entries = await Promise.all(
     allowable.map(async ({ path, rule, text = "" }) =>
       [
-        `  - path: ${JSON.stringify(path)}`,
+        `  - path: ${toJson(path)}`,
         `    rule: ${rule}`,
         `    fingerprint: "${await fingerprintOf(rule, text)}"`,
         "    reason: ",
