@@ -15,13 +15,14 @@ export interface Assignment {
 }
 
 const LONGEST_NAME = 64
-const LONGEST_VALUE = 2048
+/** A value is looked at up to here. */
+export const LONGEST_VALUE = 2048
 
 // Each part is bounded, so that looking at one name costs a constant at most.
 const BLANK = String.raw`[ \t]{0,20}`
 const QUOTE = String.raw`\\{0,3}["'\x60]{0,3}`
 const TYPE = String.raw`:${BLANK}[&'\w][\w<>.&?' |:]{0,40}?${BLANK}=`
-const OPERATOR = String.raw`(?:${TYPE}|={1,3}>|:{1,4}=|[?+.|!&<]{0,2}={1,3}|\?\?=?|\|\||:|->|<-|,|>|\||\()`
+const OPERATOR = String.raw`(?:${TYPE}|[A-Za-z][\w.*]{0,30}[ \t]{1,8}=|={1,3}>|:{1,4}=|[?+.|!&<]{0,2}={1,3}|\?\?=?|\|\||:|->|<-|,|>|\||\()`
 const PAIR = String.raw`[,;]?\s{0,20}(?:[{<]\s{0,20})?-?["'\x60]?(?:value|Value|default|val|defaultValue|content|secretValue)["'\x60]?${BLANK}(?:[:=]|=>)`
 
 /** From the end of a name to its value: closing quotes and brackets, an operator, blanks. */

@@ -1,4 +1,4 @@
-import { assignmentAt } from "./assignment.js"
+import { assignmentAt, LONGEST_VALUE } from "./assignment.js"
 import type { Assignment } from "./assignment.js"
 import { checks } from "./checks.js"
 import { genericRule } from "./generic.js"
@@ -7,7 +7,7 @@ import { meaningOf } from "./names.js"
 import { isPlaceholder } from "./placeholder.js"
 import { kindOfKey } from "./private-key.js"
 import { entropy } from "./random.js"
-import { forms, patternOf, rules } from "./rules.js"
+import { forms, GENERIC, patternOf, rules } from "./rules.js"
 import type { Kind, Rule } from "./rules.js"
 import { isGenerated, isMinified } from "./surroundings.js"
 
@@ -31,6 +31,13 @@ export interface Origin {
 /** Words in names that make a value worth a look. */
 const TELLING = ["pass", "pwd", "psw", "secret", "token", "key", "auth", "cred", "bearer", "senha"]
 TELLING.push("connectionstring", "contrasena", "mnemonic", "parola", "jwt", "dsn")
+
+/**
+ * So often may a rule fail within so many characters. No honest text comes near; without a limit,
+ * a text made for it could keep the expensive rules busy for minutes.
+ */
+const FAILURES = 160
+const STRETCH = 4096
 
 /** How far before a value a provider's name may stand. */
 const NEAR = 300
@@ -91,6 +98,8 @@ class Search {
   readonly #named: { rule: Rule; at: number }[] = []
   /** Where the names of secrets may be. */
   readonly #names: number[] = []
+  /** For each rule: the stretch of the text that it failed in last, and how often. */
+  readonly #failures = new Map<Rule, { stretch: number; count: number }>()
   readonly #generated: boolean
 
   constructor(text: string, origin: Origin) {
@@ -121,6 +130,7 @@ class Search {
     if (this.#origin.onlyKeys && !isKeyRule(rule)) return
     if (rule.path && !this.#isPath(rule.path)) return
     if (rule.near && !this.#isNear(rule.near, at)) return
+    if (this.#isTired(rule, at)) return
     const pattern = patternOf(rule)
     for (let start = Math.max(0, at - (rule.before ?? 0)); start <= at; start += 1) {
       if (!rule.open && !beginsWord(this.#text, start)) continue
@@ -128,8 +138,19 @@ class Search {
       const match = pattern.exec(this.#text)
       if (!match || (!rule.open && isWordAt(this.#text, pattern.lastIndex))) continue
       this.#add(rule, match)
+      this.#failures.delete(rule)
       return
     }
+  }
+
+  /** Counts an attempt that is about to be made; whether there were too many around here. */
+  #isTired(rule: Rule, at: number): boolean {
+    const stretch = Math.floor(at / STRETCH)
+    const failures = this.#failures.get(rule) ?? { stretch, count: 0 }
+    if (failures.stretch !== stretch) Object.assign(failures, { stretch, count: 0 })
+    failures.count += 1
+    this.#failures.set(rule, failures)
+    return failures.count > FAILURES
   }
 
   #searchFile(rule: Rule): void {
@@ -152,16 +173,22 @@ class Search {
   #tryNames(): void {
     const seen = new Set<number>()
     let next = 0
+    let from = 0
     for (const at of this.#names.toSorted((a, b) => a - b)) {
+      if (at < from || this.#isTired(GENERIC, at)) continue
       const found = assignmentAt(this.#text, at)
       if (!found || seen.has(found.start)) continue
       seen.add(found.start)
+      // A word without an end is data; the names within it are chance.
+      if (found.end - found.start >= LONGEST_VALUE) from = found.end
       while ((this.#named[next]?.at ?? Infinity) < found.start - NEAR) next += 1
-      this.#tryValue(found, next)
+      if (this.#tryValue(found, next)) this.#failures.delete(GENERIC)
     }
   }
 
-  #tryValue(found: Assignment, firstNear: number): void {
+  /** Whether the value is a finding. */
+  #tryValue(found: Assignment, firstNear: number): boolean {
+    const before = this.#candidates.length
     const meaning = meaningOf(found.words)
     const name = found.words.join("")
     const own = new Set<Rule>()
@@ -171,15 +198,17 @@ class Search {
         this.#tryNamed(rule, found, RANK.own)
       }
     }
-    if (meaning === "none") return
+    if (meaning === "none") return this.#candidates.length > before
     for (let at = firstNear; at < this.#named.length; at += 1) {
       const named = this.#named[at]
       if (!named || named.at > found.start) break
-      this.#tryNamed(named.rule, found, RANK.near)
+      if (!own.has(named.rule)) this.#tryNamed(named.rule, found, RANK.near)
     }
-    if (isMinified(this.#text, found.start)) return
     const rule = genericRule(this.#text, found, meaning)
-    if (rule) this.#keep(rule, found.start, found.end, RANK.generic)
+    if (rule && !isMinified(this.#text, found.start)) {
+      this.#keep(rule, found.start, found.end, RANK.generic)
+    }
+    return this.#candidates.length > before
   }
 
   #tryNamed(rule: Rule, { value, start, end }: Assignment, rank: number): void {
@@ -229,7 +258,13 @@ function isKeyRule(rule: Rule): boolean {
 }
 
 function isWordAt(text: string, at: number): boolean {
-  return /^\w$/.test(text.charAt(at))
+  const code = text.charCodeAt(at)
+  return (
+    (code >= 97 && code <= 122) ||
+    (code >= 65 && code <= 90) ||
+    (code >= 48 && code <= 57) ||
+    code === 95
+  )
 }
 
 /** Whether a word may begin here: after none, or after an escape such as `\n`, `%22` or `\u0022`. */

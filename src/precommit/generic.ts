@@ -8,7 +8,7 @@ import type { Rule } from "./rules.js"
 
 /** What points to a secret, or protects it, and is none. */
 const REFERENCE =
-  /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|[./~@&*!#%$<{[(]|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|AgA|AgB|ey[A-Za-z0-9]{10,}$)/
+  /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|[./~@&*!#%$<{[(]|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|pk[._](?:live|test|ey)|phc_|sb_publishable_|AgA|AgB|ey[A-Za-z0-9]{10,}$)/
 
 /** Numbers, versions, dates, addresses, mail, hosts, colours, and words joined by dots. */
 const PLAIN =
@@ -29,7 +29,7 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   if (/\s/.test(value) || REFERENCE.test(value) || PLAIN.test(value)) return undefined
   if (isFilledIn(value) || isPlaceholder(value) || TEST.test(value)) return undefined
   // A bare word that goes on is a call, an index or a path of properties.
-  if (!quoted && /^[([.{<\\]/.test(text.charAt(found.end))) return undefined
+  if (!quoted && /^[([.{\\]/.test(text.charAt(found.end))) return undefined
   if (UUID.test(value)) return meaning === "key" || !isKeyed(found) ? undefined : GENERIC
   const bits = randomBits(value)
   if (meaning === "password") return isLikelyPassword(found, bits) ? PASSWORD : undefined
@@ -44,11 +44,9 @@ function leastBits({ quoted, by }: Assignment, meaning: Meaning): number {
   return quoted ? LEAST.quoted : LEAST.bare
 }
 
-/** Names under which even a UUID is a credential. */
+/** Names under which even a UUID is a credential: they say whose secret it is. */
 function isKeyed({ words }: Assignment): boolean {
-  return /api(?:_|)key|apitoken|accesstoken|authtoken|secret|password|accesskey|authkey|privatekey/.test(
-    words.join(""),
-  )
+  return words.length > 1 || /^(?:apikey|secret|password|authtoken)$/.test(words.join(""))
 }
 
 /** Digits among letters, or letters that nobody would put in a row. */

@@ -22,7 +22,7 @@ export function kindOfKey(text: string): Kind {
 function body(text: string): Buffer {
   const inner = text
     .replace(/-----[A-Z ]*-----/g, "")
-    .replace(/\\[nrt]/g, "\n")
+    .replace(/\\+[nrt]/g, "\n")
     .replace(/^[\s"'+]*[A-Z][\w-]*: .*$/gm, "")
     .replace(/\n=[\w+/]{4}[\s\S]*$/, "")
   return Buffer.from(inner.replace(/[^A-Za-z0-9+/]/g, ""), "base64")

@@ -12,7 +12,22 @@ const OTHER = 53
  * written it, negative if a person would. A key of 20 characters reaches 40, a name stays below 0.
  */
 export function randomBits(text: string): number {
-  const perCharacter = Math.log2(alphabetSize(text))
+  const ofAll = Math.log2(alphabetSize(text))
+  let bits = 0
+  // Digits in base 16 among other parts are still digits in base 16.
+  for (const part of text.split(/([^A-Za-z0-9]+)/)) {
+    // Words in capitals are words.
+    const word = /[a-z]/.test(part) ? part : part.toLowerCase()
+    bits += bitsOf(word, isHex(part) ? 4 : ofAll)
+  }
+  return bits
+}
+
+function isHex(part: string): boolean {
+  return part.length >= 8 && /^(?=.*\d)(?:[0-9a-f]+|[0-9A-F]+)$/.test(part)
+}
+
+function bitsOf(text: string, perCharacter: number): number {
   let bits = 0
   let previous = OTHER
   for (let at = 0; at < text.length; at += 1) {
