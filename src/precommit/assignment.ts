@@ -40,7 +40,7 @@ const CALL =
 const SCHEME =
   /(?:Bearer|Basic|Token|token|Bot|ApiKey|Api-Key|key|bearer|basic|Key|OAuth|SSWS|GenieKey|Splunk)[ \t=]{1,4}/y
 const OPEN = /\\{0,3}(?:"""|'''|["'`])/y
-const BARE = /[^\s"'`<>,;(){}\[\]|\\&]{1,2048}/y
+const BARE = /[^\s"'`<>,;(){}[\]|\\&]{1,2048}/y
 
 /**
  * The assignment whose name stands at an offset, in whatever language: `name = "value"`,
@@ -78,7 +78,8 @@ function bridge(text: string, start: number, end: number): { to: number; by: str
   if (!SPACED.test(text)) return undefined
   const to = SPACED.lastIndex
   const line = text.slice(Math.max(0, start - 70), end)
-  return SPACED_LINE.test(line) ? { to, by: " " } : undefined
+  // Elsewhere it is a sentence, and only what is certain counts.
+  return { to, by: SPACED_LINE.test(line) ? " " : "sentence" }
 }
 
 function valueAt(

@@ -20,7 +20,7 @@ const TEST =
   /(?:^|[^a-z])(?:test|mock|stub|fixture|noop)(?:ing|s)?(?:[^a-z]|$)|^(?:my|some|the|a|any|new|old|bad|good|wrong|correct)[-_ ]?(?:secret|token|password|pass|key|api)/i
 
 /** The least bits for chance. A name is quoted, a bare word may be code. */
-const LEAST = { quoted: 14, bare: 24, spaced: 30, key: 45 }
+const LEAST = { quoted: 14, bare: 24, spaced: 30, sentence: 45, key: 45 }
 
 /** The rule by which a named value is a finding although no provider's rule knows it. */
 export function genericRule(text: string, found: Assignment, meaning: Meaning): Rule | undefined {
@@ -32,13 +32,16 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   if (!quoted && /^[([.{\\]/.test(text.charAt(found.end))) return undefined
   if (UUID.test(value)) return meaning === "key" || !isKeyed(found) ? undefined : GENERIC
   const bits = randomBits(value)
+  // A key without a word for what it opens is as often a key of a map, and digests are those.
+  if (meaning === "key" && /^[0-9a-fA-F]+$/.test(value) && found.by !== "(") return undefined
   if (meaning === "password") return isLikelyPassword(found, bits) ? PASSWORD : undefined
   if (value.length < 10 || !isMixed(value, bits)) return undefined
   return bits >= leastBits(found, meaning) ? GENERIC : undefined
 }
 
 function leastBits({ quoted, by }: Assignment, meaning: Meaning): number {
-  if (meaning === "key") return LEAST.key
+  if (meaning === "key") return by === "sentence" ? Infinity : LEAST.key
+  if (by === "sentence") return LEAST.sentence
   // A list of arguments, a row of a table, a word after a word.
   if (by === "," || by === "|" || by === "(" || by === " ") return LEAST.spaced
   return quoted ? LEAST.quoted : LEAST.bare
@@ -61,6 +64,7 @@ function isLikelyPassword({ value, quoted, by }: Assignment, bits: number): bool
   if (/^[\w]+(?:[._/:-][\w]*)+$/.test(value) && !/\d/.test(value)) return false
   const classes = [/[a-z]/, /[A-Z]/, /\d/, /[^\w]/].filter((kind) => kind.test(value)).length
   if (classes < 2) return false
+  if (by === "sentence") return bits > LEAST.sentence
   if (by === "," || by === "|" || by === "(" || by === " ") return bits > 20
   return quoted ? bits > 2 || (classes >= 3 && value.length >= 8) : bits > 8
 }

@@ -45,9 +45,9 @@ describe("a finding", () => {
   })
 })
 
-describe("a private key", () => {
-  const kindIn = (text: string): string[] => findCredentials(text).map(({ kind }) => kind)
+const kindIn = (text: string): string[] => findCredentials(text).map(({ kind }) => kind)
 
+describe("a private key", () => {
   test("is told from an encrypted one", () => {
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
     const bare = privateKey.export({ type: "pkcs8", format: "pem" }).toString()

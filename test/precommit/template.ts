@@ -57,11 +57,14 @@ export class Generator {
  * anything that a scanner of its host would take for a secret.
  */
 export function expand(template: string, generator: Generator): string {
-  return template.replace(/\{(\w+)(?::([\w -]+))?\}/g, (whole, name: string, argument = "") => {
-    const alphabet = alphabets.get(name)
-    if (alphabet && /^\d+$/.test(argument)) return generator.text(alphabet, Number(argument))
-    return special(name, argument, generator) ?? whole
-  })
+  return template.replace(
+    /\{(\w+)(?::([\w -]+))?\}/g,
+    (whole: string, name: string, argument: string = "") => {
+      const alphabet = alphabets.get(name)
+      if (alphabet && /^\d+$/.test(argument)) return generator.text(alphabet, Number(argument))
+      return special(name, argument, generator) ?? whole
+    },
+  )
 }
 
 function special(name: string, argument: string, generator: Generator): string | undefined {
@@ -90,20 +93,16 @@ function special(name: string, argument: string, generator: Generator): string |
     case "discord":
       return Buffer.from(`1${generator.text(DIGITS, 17)}`).toString("base64")
     case "jwt": {
-      const encode = (value: object): string =>
-        Buffer.from(JSON.stringify(value)).toString("base64url")
       const claims = { sub: generator.text(DIGITS, 8), iat: 1_700_000_000 + generator.below(9e7) }
-      return `${encode({ alg: "HS256", typ: "JWT" })}.${encode(claims)}.${generator.text(`${BASE62}-_`, 43)}`
+      const parts = [{ alg: "HS256", typ: "JWT" }, claims].map((part) =>
+        Buffer.from(JSON.stringify(part)).toString("base64url"),
+      )
+      return `${parts.join(".")}.${generator.text(`${BASE62}-_`, 43)}`
     }
     case "pem":
       return armoured(argument, generator.bytes(argument.startsWith("PGP") ? 600 : 400), "-----")
     case "openssh": {
-      const field = (bytes: Buffer): Buffer => {
-        const length = Buffer.alloc(4)
-        length.writeUInt32BE(bytes.length)
-        return Buffer.concat([length, bytes])
-      }
-      const head = [Buffer.from("openssh-key-v1\0"), field(Buffer.from(argument))]
+      const head = [Buffer.from("openssh-key-v1\0"), withLength(Buffer.from(argument))]
       return armoured(
         "OPENSSH PRIVATE KEY",
         Buffer.concat([...head, generator.bytes(300)]),
@@ -117,4 +116,11 @@ function special(name: string, argument: string, generator: Generator): string |
 function armoured(title: string, bytes: Buffer, line: string): string {
   const body = bytes.toString("base64").replace(/.{64}/g, "$&\n").trimEnd()
   return `${line}BEGIN ${title}${line}\n${body}\n${line}END ${title}${line}`
+}
+
+/** As SSH writes a field (RFC 4251, 5): its length in four bytes before it. */
+function withLength(bytes: Buffer): Buffer {
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(bytes.length)
+  return Buffer.concat([length, bytes])
 }
