@@ -14,6 +14,10 @@ const common = { bundle: true, platform: "node", target, logLevel: "warning" }
 const strict = '"use strict";'
 const moduleUrl = 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;'
 
+// esbuild lets each chunk load those of which it uses nothing, in case something happens as they
+// are loaded: nothing does, and a command that knows no keys need not load age.
+const sideEffectImport = /^import "\.\/[^"]+";\n/gm
+
 // age-encryption reads these modules at its start, but uses them only for post-quantum and tag
 // recipients and where Node lacks X25519. Their tables take longer to compute than all the rest.
 const curvesFile = "curves.cjs"
@@ -55,7 +59,7 @@ export async function writeBundle(folder, entryPoints, ending) {
   const [fromCurves] = await Promise.all([
     writeCurves(folder),
     ...split.outputFiles.map(async ({ path, text }) => {
-      const { code } = await transform(text, {
+      const { code } = await transform(text.replace(sideEffectImport, ""), {
         format: "cjs",
         platform: "node",
         target,

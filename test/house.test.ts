@@ -174,7 +174,7 @@ describe("a reader", () => {
 test("docs/architecture.md has a line for each file of the sources, and for no other", () => {
   const page = readFileSync(join(root, "docs/architecture.md"), "utf8")
   const told = [...page.matchAll(/^- `([\w-]+\.ts)`: /gm)].map((match) => match[1] ?? "")
-  const files = ["src/core", "src/cli", "src/mcp"].flatMap((folder) =>
+  const files = ["src/core", "src/cli", "src/mcp", "src/precommit"].flatMap((folder) =>
     readdirSync(join(root, folder)).filter((name) => name.endsWith(".ts")),
   )
   expect(told.toSorted()).toEqual(files.toSorted())

@@ -10,6 +10,7 @@ async function start(): Promise<void> {
   // Not process.exit(): what is still on its way to a pipe would be cut off.
   process.exitCode = await main(process.argv.slice(2), process, {
     mcp: () => import("../mcp/main.js"),
+    guard: () => import("../precommit/main.js"),
   })
 }
 

@@ -1,4 +1,5 @@
 import type { CommandSpec } from "./call.js"
+import { GUARD } from "./table/guard.js"
 import { MCP } from "./table/mcp.js"
 import { WHO } from "./table/options.js"
 import { OWNERS } from "./table/owners.js"
@@ -9,7 +10,7 @@ import { UPKEEP } from "./table/upkeep.js"
  * The one table of commands and options. Both parsers, all help, completion and docs/cli.md are
  * made from it.
  */
-export const COMMANDS: readonly CommandSpec[] = [...OWNERS, ...READERS, ...MCP, ...UPKEEP]
+export const COMMANDS: readonly CommandSpec[] = [...OWNERS, ...READERS, ...MCP, ...GUARD, ...UPKEEP]
 
 /** Whether an option of a command says who acts there. `init` makes the first who can. */
 export function isAboutWho(options: CommandSpec["options"], option: string): boolean {

@@ -1,7 +1,6 @@
 import { VaultError } from "../core/guard.js"
+import type { InstallRequest } from "./install.js"
 import type { GuardRequest, Report } from "./request.js"
-
-export type { Form, GuardRequest, Subject } from "./request.js"
 
 /** Clean, and findings: the exit codes of the guard. What keeps it from looking is a VaultError. */
 const CLEAN = 0
@@ -19,11 +18,18 @@ export async function guard(request: GuardRequest): Promise<number> {
     await tell(report, request)
     return report.findings.length > 0 ? FINDINGS : CLEAN
   } catch (error) {
-    if (request.subject.is === "staged" && VaultError.is(error)) {
+    const { subject, form } = request
+    if (subject.is === "staged" && form === "people" && VaultError.is(error)) {
       request.say("agent-vault guard: this commit could not be looked at, so it is stopped:")
     }
     throw error
   }
+}
+
+/** Installs the guard in the hooks of a repository, takes it away, or proves that it is there. */
+export async function installGuard(request: InstallRequest): Promise<number> {
+  const { guardInstallation } = await import("./install.js")
+  return guardInstallation(request)
 }
 
 async function tell(report: Report, { subject, form, version, write, say }: GuardRequest) {

@@ -31,7 +31,8 @@ afterAll(() => [template, ...machines].forEach((each) => each.remove()))
 async function document(argv: readonly string[], stdin = "", code = 0): Promise<unknown> {
   const ran = await machine.call([...argv, "--json"], stdin)
   expect({ stderr: ran.stderr, code: ran.code }).toEqual({ stderr: "", code })
-  covered.add(argv[0] === "agent" ? argv.slice(0, 2).join(" ") : (argv[0] ?? ""))
+  const command = COMMANDS.find(({ name }) => name === argv.slice(0, 2).join(" "))
+  covered.add(command?.name ?? argv[0] ?? "")
   return JSON.parse(ran.stdout)
 }
 
@@ -277,6 +278,48 @@ describe("errors", () => {
       expect(ran.code).toBe(exit)
     },
   )
+})
+
+describe("the guard", () => {
+  beforeAll(fresh)
+
+  test("guard", async () => {
+    const ownValues: unknown = expect.objectContaining({ looked: expect.any(Boolean) as unknown })
+    const clean = { findings: [], files: 0, allowed: 0, stale: [], large: [], ownValues }
+    expect(await document(["guard"])).toEqual(clean)
+    expect(await document(["guard", "--stdin"], "nothing")).toEqual({ ...clean, files: 1 })
+    const [word, value] = ["password", "q7Lm2x9Kd83jfQzW8"]
+    const found = await document(["guard", "--stdin"], `${word} = "${value}"`, 1)
+    expect(found).toEqual({
+      ...clean,
+      files: 1,
+      findings: [
+        {
+          rule: "generic-password",
+          title: anyText,
+          path: "<stdin>",
+          line: 1,
+          column: 13,
+          excerpt: "q7Lm… (17 characters)",
+          hint: anyText,
+        },
+      ],
+    })
+  })
+
+  test("guard install, guard status and guard uninstall", async () => {
+    const where = { manager: "hooks", file: ".git/hooks/pre-commit" }
+    const proof = { guarded: true, proof: anyText }
+    expect(await document(["guard", "status"], "", 1)).toEqual({
+      ...where,
+      changed: false,
+      guarded: false,
+      proof: anyText,
+    })
+    expect(await document(["guard", "install"])).toEqual({ ...where, changed: true, ...proof })
+    expect(await document(["guard", "status"])).toEqual({ ...where, changed: false, ...proof })
+    expect(await document(["guard", "uninstall"])).toEqual({ ...where, changed: true })
+  })
 })
 
 test("every command that reports has been looked at", () => {

@@ -87,6 +87,7 @@ export class Machine {
     }
     const code = await main(argv, surroundings as unknown as Surroundings, {
       mcp: () => import("../../src/mcp/main.js"),
+      guard: () => import("../../src/precommit/main.js"),
     })
     return { stdout: out.text(), stderr: err.text(), code }
   }

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process"
 import {
   chmodSync,
+  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -15,26 +16,17 @@ import {
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { build } from "esbuild"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { pemKey } from "./keys.js"
 import { Repo } from "./repo.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
+/** A folder for PATH with the command in it, as it was built: a copy, so that a new build changes nothing. */
 const bundle = mkdtempSync(join(tmpdir(), "agent-vault-program-"))
 
-beforeAll(async () => {
-  const program = join(bundle, "agent-vault")
-  await build({
-    entryPoints: [join(import.meta.dirname, "program.ts")],
-    outfile: program,
-    bundle: true,
-    platform: "node",
-    format: "cjs",
-    banner: { js: "#!/usr/bin/env node" },
-    logLevel: "warning",
-  })
-  chmodSync(program, 0o755)
+beforeAll(() => {
+  cpSync(join(root, "dist/cli"), join(bundle, "cli"), { recursive: true })
+  symlinkSync("cli/bin.cjs", join(bundle, "agent-vault"))
 })
 afterAll(() => rmSync(bundle, { recursive: true, force: true }))
 

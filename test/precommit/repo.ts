@@ -4,7 +4,8 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { VaultError } from "../../src/core/guard.js"
 import type { Environment } from "../../src/core/homes.js"
-import { type Form, type Subject, guard } from "../../src/precommit/main.js"
+import { guard } from "../../src/precommit/main.js"
+import type { Form, Subject } from "../../src/precommit/request.js"
 
 /** What the guard said, and how it ended. */
 export interface Guarded {

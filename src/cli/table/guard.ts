@@ -1,0 +1,46 @@
+import type { CommandSpec } from "../call.js"
+import { JSON_OUT } from "./options.js"
+
+/** What keeps secrets out of commits. */
+export const GUARD: readonly CommandSpec[] = [
+  {
+    name: "guard",
+    words: "[file..]",
+    summary: "stop a commit that holds a key, a credential, or a value of the vault",
+    options: {
+      range: { value: "A..B", describe: "look at what each commit of a range adds" },
+      all: { describe: "look at every file of the index and of HEAD" },
+      stdin: { describe: "look at a text on stdin" },
+      ...JSON_OUT,
+      sarif: { describe: "print SARIF 2.1.0, for code scanning" },
+      fingerprints: { describe: "print the entries that would allow what is found" },
+    },
+    examples: [
+      ["agent-vault guard", "what is staged; exit 0: nothing found, 1: findings"],
+      ["agent-vault guard --range origin/main..HEAD", "in CI, and before a push"],
+      ["agent-vault guard --all --sarif", "everything, for code scanning"],
+    ],
+    notes: "With no option and no file it looks at what is staged, as the hook does.",
+  },
+  {
+    name: "guard install",
+    words: "",
+    summary: "guard every commit: husky, lefthook, pre-commit or plain hooks",
+    options: JSON_OUT,
+    examples: [["agent-vault guard install", "other hooks stay, and run first"]],
+  },
+  {
+    name: "guard uninstall",
+    words: "",
+    summary: "take the guard out of the hooks, without a trace",
+    options: JSON_OUT,
+    examples: [["agent-vault guard uninstall", "brings an earlier hook back as it was"]],
+  },
+  {
+    name: "guard status",
+    words: "",
+    summary: "prove by a dry run whether a commit with a key would be stopped",
+    options: JSON_OUT,
+    examples: [["agent-vault guard status", "exit 0: it would be, 1: it would not"]],
+  },
+]
