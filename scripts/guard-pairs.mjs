@@ -39,7 +39,9 @@ for (const entry of readdirSync(join(root, "node_modules/"), {
 const rows = counts.map((row) => {
   const total = row.reduce((sum, count) => sum + count)
   return row
-    .map((count) => String.fromCharCode(35 + Math.min(80, Math.round(-4 * Math.log2(count / total)))))
+    .map((count) =>
+      String.fromCharCode(35 + Math.min(80, Math.round(-4 * Math.log2(count / total)))),
+    )
     .join("")
     .replaceAll("\\", "]")
 })
