@@ -188,6 +188,15 @@ describe("what is no plain text", () => {
     )
   })
 
+  test("a private key in a large file is found on the border of two pieces", async () => {
+    const repo = newRepo()
+    const piece = 8 * 1024 * 1024
+    const text = `${"a line\n".repeat(Math.floor(piece / 7) - 8)}${pemKey()}${"a line\n".repeat(piece / 8)}`
+    repo.stage({ "big.txt": text })
+    const line = Math.floor(piece / 7) - 7
+    expect((await repo.guard()).found).toEqual([`big.txt:${line} pem-private-key`])
+  })
+
   test("LFS pointers pass, if they are nothing else", async () => {
     const repo = newRepo()
     const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${"ab12".repeat(16)}\nsize 5\n`
