@@ -239,11 +239,12 @@ function isAccepted(rule: Rule, secret: string): boolean {
 
 /** The findings that no better one overlaps, in the order of the text. */
 function withoutOverlaps(best: readonly Candidate[]): Finding[] {
+  const covered = new Uint8Array(best.reduce((last, { end }) => Math.max(last, end), 0))
   const kept: Finding[] = []
   for (const { rule, start, end, kind } of best) {
-    if (kept.every((other) => end <= other.start || start >= other.end)) {
-      kept.push({ rule, start, end, kind })
-    }
+    if (covered[start] || covered.subarray(start, end).includes(1)) continue
+    covered.fill(1, start, end)
+    kept.push({ rule, start, end, kind })
   }
   return kept.toSorted((a, b) => a.start - b.start)
 }
