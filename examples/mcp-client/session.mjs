@@ -38,10 +38,13 @@ try {
 }
 
 /**
+ * @typedef {{ name: string, use: { command: string } }} Secret
+ *
  * @param {string} tool
  * @param {Record<string, unknown>} [given]
- * @returns {Promise<{ isError?: boolean, structuredContent: any }>}
+ * @returns {Promise<{ isError?: boolean, structuredContent: { secrets: Secret[] } }>}
  */
 async function call(tool, given) {
-  return /** @type {any} */ (await client.callTool({ name: tool, arguments: given }))
+  const answer = await client.callTool({ name: tool, arguments: given })
+  return /** @type {never} */ (answer)
 }

@@ -12,7 +12,7 @@ try {
   for (let round = 0; round < Number(ROUNDS); round++) {
     const key = await vault.get("weather/api-key")
     // A value does not show itself: this prints [secret weather/api-key: use .reveal()].
-    console.log(`asking with ${key}, version ${key.version}`)
+    console.log(`asking with ${String(key)}, version ${key.version}`)
     const answer = await fetch(API_URL, { headers: { Authorization: `Bearer ${key.reveal()}` } })
     console.log(`${answer.status} ${await answer.text()}`)
     await sleep(Number(PAUSE_MS))

@@ -27,14 +27,15 @@ export interface Assignment {
   readonly source: string
 }
 
-/** What `-s`, `-g` and `--env-from` say. Throws `USAGE` if it is nothing. */
+/** What `-s`, `-g`, `--env-from` and `--env-file` say. Throws `USAGE` if it is nothing. */
 export function selectionOf(door: Door): Selection {
+  const files = [...options(door, "env-from"), ...options(door, "env-file")]
   const selection = {
     secrets: options(door, "secret").map(parseSecret),
     groups: options(door, "group").map(parseGroupName),
-    fromFiles: options(door, "env-from").flatMap((file) => readEnvFile(userPath(door, file), file)),
+    fromFiles: files.flatMap((file) => readEnvFile(userPath(door, file), file)),
   }
-  const given = ["secret", "group", "env-from"].flatMap((name) => options(door, name))
+  const given = [...options(door, "secret"), ...options(door, "group"), ...files]
   if (given.length > 0) return selection
   throw new VaultError("USAGE", "nothing says which secrets the program gets", {
     hint: "choose them: -s GROUP/NAME for one, -g GROUP for all of a group, or --env-from FILE",

@@ -41,19 +41,62 @@ function expectOnly({ calls, stdout, stderr }: Traced, asked: readonly string[] 
   expect(remains(alice, CANARY)).toEqual([])
 }
 
-describe("the npm package", () => {
-  function node(script: string): Traced {
-    const file = join(alice.folder, "script.mjs")
-    writeFileSync(
-      file,
-      `import { openVault, VaultError } from ${JSON.stringify(library)}
-      const vault = await openVault({ agent: "ci" })
-      const value = await vault.get("stripe/canary")
-      ${script}`,
-    )
-    return trace(alice, [process.execPath, file])
-  }
+/** Runs a script with a value of the SDK. */
+function node(body: string): Traced {
+  const file = join(alice.folder, "script.mjs")
+  writeFileSync(
+    file,
+    `import { openVault, VaultError } from ${JSON.stringify(library)}
+    const vault = await openVault({ agent: "ci" })
+    const value = await vault.get("stripe/canary")
+    ${body}`,
+  )
+  return trace(alice, [process.execPath, file])
+}
 
+/** Runs `agent-vault run`, for a script of Node if one is given. */
+function run(args: readonly string[], body = ""): Traced {
+  const child = body === "" ? [] : ["--", process.execPath, "-e", body]
+  return trace(alice, [process.execPath, bin, "run", "--agent", "ci", ...args, ...child])
+}
+
+/** What one process did itself. */
+function callsOf({ calls }: Traced, pid: string): readonly string[] {
+  return calls.filter((call) => call.startsWith(`${pid} `))
+}
+
+/** A call of an MCP tool. */
+function ask(id: number, name: string, given: object = {}): object {
+  return { id, method: "tools/call", params: { name, arguments: given } }
+}
+
+/** Runs a script with a value of the Python package. */
+function python(body: string, name: string): Traced {
+  const file = join(alice.folder, "script.py")
+  writeFileSync(
+    file,
+    `import json, logging, os, pickle, sys, traceback
+from agent_vault import Vault, VaultError
+with Vault(agent="ci") as vault:
+    value = vault.get(${JSON.stringify(name)})
+${body}`,
+  )
+  const env = { AGENT_VAULT_BIN: bin, PYTHONPATH: join(project, "sdk-python-bridge") }
+  return trace(alice, ["python3", file], { env })
+}
+
+/** The answer of the bridge to the program that asked: one write, to its own stdout. */
+function expectOnlyAnswers(ran: Traced, others: readonly string[] = []): void {
+  const [ours = ""] = (ran.calls[0] ?? "").split(" ")
+  const kinds = leaks(ran.calls, CANARY).map(
+    (each) => `${each.startsWith(`${ours} `) ? "python" : "bridge"} ${kindOf(each)}`,
+  )
+  expect([...new Set(kinds)].sort()).toEqual(["bridge write(1", ...others].sort())
+  expect(shows(ran.stderr)).toBe(false)
+  expect(remains(alice, CANARY)).toEqual([])
+}
+
+describe("the npm package", () => {
   testWithStrace("shows a value nowhere, however carelessly it is handled", () => {
     const ran = node(`
       import { inspect } from "node:util"
@@ -95,16 +138,6 @@ describe("the npm package", () => {
 })
 
 describe("run", () => {
-  function run(args: readonly string[], script: string): Traced {
-    const child = script === "" ? [] : ["--", process.execPath, "-e", script]
-    return trace(alice, [process.execPath, bin, "run", "--agent", "ci", ...args, ...child])
-  }
-
-  /** What one process did itself. */
-  function callsOf({ calls }: Traced, pid: string): readonly string[] {
-    return calls.filter((call) => call.startsWith(`${pid} `))
-  }
-
   testWithStrace("gives it to one process, and takes it out of all that this one prints", () => {
     const script = `
       const value = process.env.STRIPE_CANARY
@@ -141,7 +174,7 @@ describe("run", () => {
     ]
     chmodSync(file, 0o644)
     for (const [args, code] of failures) {
-      const ran = run(args, "")
+      const ran = run(args)
       expect([args, ran.code]).toEqual([args, code])
       // The system is asked to start what cannot be started: with the environment it was to have.
       expectOnly(ran, code > 125 ? ["execve"] : [])
@@ -174,18 +207,14 @@ describe("the MCP server", () => {
     return trace(alice, program, { stdin: `${lines.join("\n")}\n` })
   }
 
-  function call(id: number, name: string, given: object = {}): object {
-    return { id, method: "tools/call", params: { name, arguments: given } }
-  }
-
   testWithStrace("keeps it from a model in every tool and every failure", () => {
     const asked = [
-      call(2, "list_secrets"),
-      call(3, "describe_access"),
-      call(4, "get_secret", { name: "stripe/canary" }),
-      call(5, "get_secret", { name: "db/password" }),
-      call(6, "get_secret", { name: 7 }),
-      call(7, "no_such_tool", { name: "stripe/canary" }),
+      ask(2, "list_secrets"),
+      ask(3, "describe_access"),
+      ask(4, "get_secret", { name: "stripe/canary" }),
+      ask(5, "get_secret", { name: "db/password" }),
+      ask(6, "get_secret", { name: 7 }),
+      ask(7, "no_such_tool", { name: "stripe/canary" }),
       "this is no JSON",
       { id: 8, method: "no/such/method" },
     ]
@@ -197,38 +226,13 @@ describe("the MCP server", () => {
   })
 
   testWithStrace("gives it where it is asked for and may be shown", () => {
-    const ran = mcp(["--reveal", "allow"], [call(2, "get_secret", { name: "stripe/canary" })])
+    const ran = mcp(["--reveal", "allow"], [ask(2, "get_secret", { name: "stripe/canary" })])
     expect(ran.stdout).toContain(CANARY)
     expectOnly(ran, ["write(1"])
   })
 })
 
 describe("Python", () => {
-  function python(script: string, name: string): Traced {
-    const file = join(alice.folder, "script.py")
-    writeFileSync(
-      file,
-      `import json, logging, os, pickle, sys, traceback
-from agent_vault import Vault, VaultError
-with Vault(agent="ci") as vault:
-    value = vault.get(${JSON.stringify(name)})
-${script}`,
-    )
-    const env = { AGENT_VAULT_BIN: bin, PYTHONPATH: join(project, "sdk-python-bridge") }
-    return trace(alice, ["python3", file], { env })
-  }
-
-  /** The answer of the bridge to the program that asked: one write, to its own stdout. */
-  function expectOnlyAnswers(ran: Traced, others: readonly string[] = []): void {
-    const [ours = ""] = (ran.calls[0] ?? "").split(" ")
-    const kinds = leaks(ran.calls, CANARY).map(
-      (each) => `${each.startsWith(`${ours} `) ? "python" : "bridge"} ${kindOf(each)}`,
-    )
-    expect([...new Set(kinds)].sort()).toEqual(["bridge write(1", ...others].sort())
-    expect(shows(ran.stderr)).toBe(false)
-    expect(remains(alice, CANARY)).toEqual([])
-  }
-
   testWithStrace("shows a value nowhere, however carelessly it is handled", () => {
     const ran = python(
       `    print(value, repr(value), f"{value!r:>40}", "%s" % value, [value])
@@ -264,10 +268,10 @@ describe("what is tampered with", () => {
   testWithStrace("is refused by all alike, and no message repeats any of it", () => {
     appendFileSync(alice.path("secrets/stripe/canary.age"), "x")
     const env = { AGENT_VAULT_BIN: bin, PYTHONPATH: join(project, "sdk-python-bridge") }
-    const node = `import(${JSON.stringify(library)}).then(async ({ openVault }) => (await openVault({ agent: "ci" })).get("stripe/canary"))`
+    const reading = `import(${JSON.stringify(library)}).then(async ({ openVault }) => (await openVault({ agent: "ci" })).get("stripe/canary"))`
     const script = `from agent_vault import Vault\nVault(agent="ci").get("stripe/canary")`
     for (const program of [
-      [process.execPath, "-e", node],
+      [process.execPath, "-e", reading],
       [process.execPath, bin, "run", "--agent", "ci", "-s", "stripe/canary", "--", "true"],
       ["python3", "-c", script],
     ]) {

@@ -128,6 +128,13 @@ describe("run --env-from", () => {
   const shell = (options: string, command = "true") =>
     machine.shell(`agent-vault run --agent ci ${options} -- ${command}`)
 
+  test("--env-file is --env-from by another name", async () => {
+    put("PLAIN=a\nKEY=av://stripe/api-key\n")
+    const ran = await shell("--env-file .env.vault --no-redact", `sh -c 'echo "$PLAIN $KEY"'`)
+    const other = await shell("--env-from .env.vault --no-redact", `sh -c 'echo "$PLAIN $KEY"'`)
+    expect([ran.code, ran.stdout]).toEqual([0, other.stdout])
+  })
+
   test("gives values as they are, and secrets for references", async () => {
     put("PLAIN='a $HOME'\nexport KEY=av://stripe/api-key # c\n")
     const ran = await shell("--env-from .env.vault --no-redact", `sh -c 'echo "$PLAIN $KEY"'`)

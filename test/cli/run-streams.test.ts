@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -112,8 +111,14 @@ describe("redaction", () => {
   })
 
   test("nothing is left in the folder for temporary files", async () => {
-    await shell("true")
-    expect(readdirSync(tmpdir()).filter((name) => name.startsWith("agent-vault-run-"))).toEqual([])
+    const folder = join(machine.home, "temporary")
+    mkdirSync(folder)
+    const run = startRun(machine, [...OPTIONS, "--", "readlink", "/proc/self/fd/1"], {
+      env: { TMPDIR: folder },
+    })
+    await run.ended
+    expect(run.stdout()).toMatch(/^\S+\/temporary\/agent-vault-run-\S+ \(deleted\)\n$/)
+    expect(readdirSync(folder)).toEqual([])
   })
 })
 
@@ -306,7 +311,12 @@ describe("at a terminal", () => {
     argv: readonly string[],
     steps: Steps,
   ): Promise<{ shown: string; code: number }> {
-    const job = { cwd: machine.repo, env: { ...machine.env, TERM: "xterm" }, argv, steps }
+    const job = {
+      cwd: machine.repo,
+      env: { ...machine.env, TERM: "xterm", PS1: "$ " },
+      argv,
+      steps,
+    }
     const python = spawn("python3", [driver], { stdio: ["pipe", "pipe", "inherit"] })
     python.stdin.end(JSON.stringify(job))
     return JSON.parse(await text(python.stdout)) as { shown: string; code: number }

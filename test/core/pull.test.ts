@@ -73,7 +73,7 @@ describe("pull", () => {
     await using vault = await openClone()
     const head = clone.git("rev-parse", "HEAD")
     const record = ".agent-vault/groups/stripe.json"
-    const break_ = (how: () => void, why: string): void => {
+    const spoil = (how: () => void, why: string): void => {
       world.git("reset", "-q", "--hard", head)
       how()
       world.git("commit", "-qam", why)
@@ -86,7 +86,7 @@ describe("pull", () => {
       [() => world.git("rm", "-q", ".agent-vault/vault.json"), "NO_VAULT"],
     ]
     for (const [attack, code] of attacks) {
-      break_(attack, code)
+      spoil(attack, code)
       expect(await vault.pull().then(String, codeOf)).toBe(code)
       expect(clone.git("rev-parse", "HEAD")).toBe(head)
       expect((await vault.get("stripe/api-key")).reveal()).toBe("old")

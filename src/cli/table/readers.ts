@@ -48,11 +48,16 @@ export const READERS: readonly CommandSpec[] = [
         many: true,
         describe: "give it every secret of this group; may be repeated",
       },
-      // Not --env-file: Node takes that for itself, wherever it stands, and obeys a NODE_OPTIONS in it.
       "env-from": {
         value: "FILE",
         many: true,
         describe: "give it the variables of this file, whose values may be av://GROUP/NAME",
+      },
+      // Node takes an option of this name for itself, wherever it stands; docs/run.md has the trap.
+      "env-file": {
+        value: "FILE",
+        many: true,
+        describe: "the same; Node itself looks into FILE as well, so prefer --env-from",
       },
       "clean-env": {
         describe: "give it nothing of this environment but what programs need to run",
