@@ -22,5 +22,8 @@ export type { StagedFile, VaultProblem } from "./staged-vault.js"
 /** What {@link import("./staged-vault.js")} exports, loaded when a file of a vault is staged. */
 export const loadStagedVault = () => import("./staged-vault.js")
 
+/** What {@link import("./own-values.js")} exports, loaded where there is a vault. */
+export const loadOwnValues = () => import("./own-values.js")
+
 /** What {@link import("./yaml.js")} exports, loaded when there is a file to parse. */
 export const loadYaml = () => import("./yaml.js")

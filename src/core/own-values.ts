@@ -6,13 +6,14 @@ import { Digests, digestsOf } from "./digests.js"
 import { VaultError } from "./errors.js"
 import { readRegularFile, replaceFile } from "./files.js"
 import { type Environment, stateHome } from "./homes.js"
-import type { Key } from "./key-files.js"
+import { decidingSource } from "./identity.js"
+import { type Key, localAgents } from "./key-files.js"
 import { groupRecordPath, secretPath, secretRecordPath } from "./layout.js"
 import { namesIn } from "./listing.js"
 import { parseSecretName } from "./names.js"
-import { claimedId } from "./open.js"
-import { openVaultAs } from "./open-vault.js"
-import type { Place } from "./place.js"
+import { claimedId, identityAt } from "./open.js"
+import { nobodyToAsk, openVaultAs } from "./open-vault.js"
+import { type Place, findVault } from "./place.js"
 import { digestOf } from "./record.js"
 import { formsOf } from "./redactor/forms.js"
 import { stampOf } from "./stamp.js"
@@ -51,6 +52,58 @@ const FILE_LIMIT = 512 * 1024 * 1024
 const MAC = 32
 /** A shorter value is not looked for. */
 const SHORTEST = 8
+
+/** Why the values of a vault are not looked for. */
+export interface NotLooked {
+  readonly why: string
+}
+
+/**
+ * The values of the vault around `folder`, for every agent whose key is at hand without asking:
+ * the one that the environment names, else all on this machine; never the owner's. Undefined where
+ * there is no vault. Throws the codes of exit 5 for a vault that was tampered with, and those of a
+ * key that was named and does not serve.
+ */
+export async function ownValuesAt(
+  folder: string,
+  env: Environment,
+): Promise<OwnValues | NotLooked | undefined> {
+  const place = findVaultOrNone(folder)
+  if (place === undefined) return undefined
+  const keys = await keysAtHand(place, env)
+  if (keys.length === 0) return { why: "no agent's key is on this machine" }
+  try {
+    return together(await Promise.all(keys.map((key) => ownValues(place, key, env))))
+  } catch (error) {
+    // Whom to trust is for a person to say first: until then nothing can be read, by nobody.
+    if (VaultError.is(error, "UNTRUSTED")) return { why: error.message }
+    throw error
+  }
+}
+
+function findVaultOrNone(folder: string): Place | undefined {
+  try {
+    return findVault(folder)
+  } catch (error) {
+    if (VaultError.is(error, "NO_VAULT") || VaultError.is(error, "FOREIGN_VAULT")) return undefined
+    throw error
+  }
+}
+
+async function keysAtHand(place: Place, env: Environment): Promise<Key[]> {
+  const choose = (agent?: string): Promise<Key> =>
+    identityAt(place, { agent }, "never", env, nobodyToAsk)
+  if (decidingSource({}, env) !== undefined) return [await choose()]
+  return Promise.all(localAgents(claimedId(place), env).map((agent) => choose(agent)))
+}
+
+function together(all: readonly OwnValues[]): OwnValues {
+  return {
+    find: (text) => all.flatMap(({ find }) => find(text)),
+    secrets: all.reduce((sum, { secrets }) => sum + secrets, 0),
+    unread: all.flatMap(({ unread }) => unread),
+  }
+}
 
 /**
  * The values that a key may open in the vault at `place`, ready to be looked for, whole and in all

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
-import { findCheckout, vaultPath } from "../core/guard.js"
+import { existsSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { VAULT_FOLDER, findCheckout, loadOwnValues, vaultPath } from "../core/guard.js"
 import { type Change, allFiles, rangeChanges, stagedChanges } from "./changes.js"
 import { filesAt } from "./files.js"
 import type { Finding } from "./finding.js"
@@ -23,19 +23,20 @@ export async function look(request: GuardRequest): Promise<Report> {
   if (subject.is === "text" || subject.is === "paths") return lookAtFiles(request, subject)
   const repository = openRepository(cwd, env)
   try {
-    return await lookAtChanges(repository, subject)
+    return await lookAtChanges(repository, request)
   } finally {
     repository.blobs.end()
   }
 }
 
-async function lookAtChanges(repository: Repository, subject: Subject): Promise<Report> {
+async function lookAtChanges(repository: Repository, request: GuardRequest): Promise<Report> {
+  const { subject } = request
   // Git is at work while this loads what it takes to look.
-  const [changes, { scanChange }] = await Promise.all([
+  const [changes, { scanChange }, own] = await Promise.all([
     changesOf(repository, subject),
     import("./scan.js"),
+    ownValues(request),
   ])
-  const own = ownValues()
   const file = readExceptions(repository, subject)
   const scanned: (Scanned & { readonly known: readonly Finding[] })[] = []
   for (let at = 0; at < changes.length; at += AT_ONCE) {
@@ -50,11 +51,11 @@ async function lookAtChanges(repository: Repository, subject: Subject): Promise<
 }
 
 async function lookAtFiles(
-  { cwd }: GuardRequest,
+  request: GuardRequest,
   subject: Extract<Subject, { is: "text" | "paths" }>,
 ): Promise<Report> {
-  const { scanBytes } = await import("./scan.js")
-  const own = ownValues()
+  const { cwd } = request
+  const [{ scanBytes }, own] = await Promise.all([import("./scan.js"), ownValues(request)])
   const top = findCheckout(cwd)?.top ?? cwd
   const files =
     subject.is === "text"
@@ -70,9 +71,22 @@ function changesOf(repository: Repository, subject: Subject): Promise<readonly C
   return subject.is === "all" ? allFiles(repository) : stagedChanges(repository)
 }
 
-/** The place of the part that is to come: this vault's own values, for an identity at hand. */
-function ownValues(): OwnValues {
-  return { why: "this version cannot yet" }
+/** This vault's own values, for the keys of agents that are at hand. */
+async function ownValues({ cwd, env }: GuardRequest): Promise<OwnValues> {
+  if (!hasVaultAbove(cwd)) return {}
+  const { ownValuesAt } = await loadOwnValues()
+  const own = await ownValuesAt(cwd, env)
+  if (own === undefined || "why" in own) return own ?? {}
+  const [unread] = own.unread
+  return unread === undefined
+    ? { find: own.find }
+    : { find: own.find, why: `${unread.secret} could not be read: ${unread.error.message}` }
+}
+
+/** Asked first, since most of what reads a vault is slow to load. */
+function hasVaultAbove(folder: string): boolean {
+  if (existsSync(join(folder, VAULT_FOLDER))) return true
+  return dirname(folder) !== folder && hasVaultAbove(dirname(folder))
 }
 
 /** The exceptions as they will be committed, or are at the end of a range. */

@@ -42,8 +42,12 @@ async function tell(report: Report, { subject, form, version, write, say }: Guar
   } else if (form === "json") {
     const { jsonFor } = await import("./report.js")
     await write(jsonFor(report))
-  } else if (report.findings.length + report.stale.length + report.large.length > 0) {
+  } else if (hasSomethingToSay(report)) {
     const { linesFor } = await import("./report.js")
     for (const line of linesFor(report, subject)) say(line)
   }
+}
+
+function hasSomethingToSay({ findings, stale, large, ownValues }: Report): boolean {
+  return findings.length + stale.length + large.length > 0 || ownValues.why !== undefined
 }

@@ -70,8 +70,8 @@ function noteLines({ stale, large, ownValues }: Report): readonly string[] {
       ({ path, size }) =>
         `note: ${path} has ${Math.round(size / 1024 / 1024)} MiB: looked for private keys and own values only`,
     ),
-    ...(ownValues.looked || ownValues.why === undefined
+    ...(ownValues.why === undefined
       ? []
-      : [`note: not looked for this vault's own values: ${ownValues.why}`]),
+      : [`note: this vault's own values were not all looked for: ${ownValues.why}`]),
   ]
 }
