@@ -82,13 +82,13 @@ export class Digests {
   find(text: Uint8Array): Sighting[] {
     const found = this.#findIn(text, false)
     const { joined, origin } = withoutLineEnds(text)
-    if (joined.length === text.length) return found
+    if (joined.length === text.length) return widest(found)
     const across = this.#findIn(joined, true).map(({ secret, start, end }) => ({
       secret,
       start: origin(start),
       end: origin(end - 1) + 1,
     }))
-    return [...found, ...across.filter(({ start, end }) => !isCovered(found, start, end))]
+    return widest([...found, ...across])
   }
 
   #findIn(text: Uint8Array, onlyWraps: boolean): Sighting[] {
@@ -205,6 +205,11 @@ function lastNotAbove(sorted: readonly number[], value: number): number {
   return low
 }
 
-function isCovered(found: readonly Sighting[], start: number, end: number): boolean {
-  return found.some((sighting) => sighting.start < end && sighting.end > start)
+/** Forms lie within each other: of those that overlap, the widest is told. */
+function widest(found: readonly Sighting[]): Sighting[] {
+  const kept: Sighting[] = []
+  for (const each of found.toSorted((a, b) => b.end - b.start - (a.end - a.start))) {
+    if (!kept.some(({ start, end }) => start < each.end && each.start < end)) kept.push(each)
+  }
+  return kept.sort((a, b) => a.start - b.start)
 }

@@ -51,7 +51,8 @@ describe("own values", () => {
       for (const { bytes } of formsOf(Buffer.from(VALUE))) {
         const text = Buffer.concat([Buffer.from("before "), bytes, Buffer.from(" behind")])
         const found = own.find(text)
-        expect(found.map(({ secret }) => secret)).toContain("stripe/own")
+        // One form may lie within another: the widest is told, once.
+        expect(found).toMatchObject([{ secret: "stripe/own" }])
         expect(found.every(({ start, end }) => start >= 7 && end <= 7 + bytes.length)).toBe(true)
       }
     }
