@@ -208,8 +208,10 @@ function lastNotAbove(sorted: readonly number[], value: number): number {
 /** Forms lie within each other: of those that overlap, the widest is told. */
 function widest(found: readonly Sighting[]): Sighting[] {
   const kept: Sighting[] = []
-  for (const each of found.toSorted((a, b) => b.end - b.start - (a.end - a.start))) {
-    if (!kept.some(({ start, end }) => start < each.end && each.start < end)) kept.push(each)
+  for (const each of found.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
+    const last = kept.at(-1)
+    if (last === undefined || last.end <= each.start) kept.push(each)
+    else if (each.end - each.start > last.end - last.start) kept[kept.length - 1] = each
   }
-  return kept.sort((a, b) => a.start - b.start)
+  return kept
 }
