@@ -18,6 +18,10 @@ const moduleUrl = 'const moduleUrl = require("node:url").pathToFileURL(__filenam
 // are loaded: nothing does, and a command that knows no keys need not load age.
 const sideEffectImport = /^import "\.\/[^"]+";\n/gm
 
+// Node takes longer to load its crypto than we take to load the guard, which needs none unless it
+// finds something: a chunk loads it where it is first used.
+const crypto = /^var (import_node_crypto\d*) = require\("node:crypto"\);\n/gm
+
 // age-encryption reads these modules at its start, but uses them only for post-quantum and tag
 // recipients and where Node lacks X25519. Their tables take longer to compute than all the rest.
 const curvesFile = "curves.cjs"
@@ -54,7 +58,7 @@ export async function writeBundle(folder, entryPoints, ending) {
     // Its main file loads its other files in a way that no bundler can follow.
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     inject: [fileURLToPath(new URL("bin-streams.mjs", import.meta.url))],
-    plugins: [lazyCurves, noSchemaCompiler],
+    plugins: [lazyCurves, noSchemaCompiler, leanRules],
   })
   const [fromCurves] = await Promise.all([
     writeCurves(folder),
@@ -67,10 +71,18 @@ export async function writeBundle(folder, entryPoints, ending) {
         banner: text.includes("moduleUrl") ? `${strict}\n${moduleUrl}` : strict,
         supported: { "dynamic-import": false },
       })
-      await writeFile(path, code)
+      await writeFile(path, withLazyCrypto(code))
     }),
   ])
   return [...Object.keys(split.metafile.inputs), ...fromCurves]
+}
+
+/** @param {string} code */
+function withLazyCrypto(code) {
+  const names = [...code.matchAll(crypto)].map(([, name]) => name)
+  if (names.length === 0) return code
+  const used = new RegExp(`\\b(?:${names.join("|")})\\b`, "g")
+  return code.replace(crypto, "").replace(used, 'require("node:crypto")')
 }
 
 /** @param {string} folder */
@@ -130,5 +142,23 @@ const noSchemaCompiler = {
         contents: "export class AjvJsonSchemaValidator {}",
       }),
     )
+  },
+}
+
+/**
+ * The guard's rules bring examples and look-alikes, which only tests need. It starts at every
+ * commit, and JSON.parse() is faster than the same as an object literal.
+ *
+ * @type {import("esbuild").Plugin}
+ */
+const leanRules = {
+  name: "lean-rules",
+  setup(bundler) {
+    bundler.onLoad({ filter: /src.precommit.rules.\w+\.json$/ }, async ({ path }) => {
+      /** @type {Record<string, unknown>[]} */
+      const rules = JSON.parse(await readFile(path, "utf8"))
+      const lean = rules.map(({ examples: _, lookalikes: __, ...rule }) => rule)
+      return { contents: `export default JSON.parse(${JSON.stringify(JSON.stringify(lean))})` }
+    })
   },
 }

@@ -67,8 +67,15 @@ export function findCheckout(folder: string): Checkout | undefined {
     if (gitFolder === undefined) continue
     const shared = readPointer(join(gitFolder, "commondir"))
     const common = shared === undefined ? gitFolder : resolve(gitFolder, shared)
-    const clone = createHash("sha256").update(realpathSync(common)).digest("hex").slice(0, 32)
-    return { top, gitFolder, clone, branch: branchOf(gitFolder) }
+    return {
+      top,
+      gitFolder,
+      // When it is asked for: the guard, which runs at every commit, does without.
+      get clone() {
+        return createHash("sha256").update(realpathSync(common)).digest("hex").slice(0, 32)
+      },
+      branch: branchOf(gitFolder),
+    }
   }
   return undefined
 }

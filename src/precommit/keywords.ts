@@ -8,75 +8,87 @@ const MASK = 2 ** (3 * BITS) - 1
 /** How common a letter is in code, roughly: a word is looked for by its rarest three in a row. */
 const COMMON = "etaonirslcdpumfhgbykvwx"
 
+/** A number from 1 to 63 for each ASCII character, the same in both cases. */
+const CLASSES = new Uint8Array(128)
+/** How rare each ASCII character is in code. */
+const RARENESS = new Uint8Array(128).fill(COMMON.length)
+for (let code = 0; code < 128; code += 1) {
+  const lower = lowerCase(code)
+  // Letters have numbers of their own; of the others some share one, which costs only time.
+  CLASSES[code] = lower >= 97 && lower <= 122 ? lower - 96 : 27 + (code % 37)
+}
+for (let rank = 0; rank < COMMON.length; rank += 1) {
+  RARENESS[COMMON.charCodeAt(rank)] = rank
+  RARENESS[COMMON.charCodeAt(rank) - 32] = rank
+}
+
 /**
  * Finds words in a text, in any case, in one pass that costs little more than reading it. That is
- * what lets hundreds of rules be checked: nearly all of them have nothing to look at.
+ * what lets hundreds of rules be checked: nearly all of them have nothing to look at. It is made
+ * at each start, before any code of it is compiled, so it does little with each character.
  *
- * @param words at least three ASCII characters each, in any case
+ * @param words at least three ASCII characters each, in lower case
  */
 export function wordFinder(words: readonly string[]): (text: string, onWord: OnWord) => void {
-  const classes = classesOf(words)
-  const codes = words.map((word) => Array.from(word, (_, at) => classOf(classes, word, at)))
   // Words that share their rarest three characters form a chain; 0 ends it.
   const heads = new Uint16Array(MASK + 1)
   const next = new Uint16Array(words.length + 1)
-  const anchors = words.map((word, index) => {
+  const anchors = new Uint8Array(words.length)
+  for (let index = 0; index < words.length; index += 1) {
+    const word = words[index] as string
     const anchor = rarest(word)
-    const key = (codes[index] ?? []).slice(anchor, anchor + 3).reduce((sum, c) => (sum << BITS) | c)
+    let key = 0
+    for (let at = anchor; at < anchor + 3; at += 1) key = (key << BITS) | classOf(word, at)
     next[index + 1] = heads[key] as number
     heads[key] = index + 1
-    return anchor + 2
-  })
+    anchors[index] = anchor + 2
+  }
 
   return (text, onWord) => {
     let key = 0
     for (let at = 0; at < text.length; at += 1) {
-      key = ((key << BITS) | classOf(classes, text, at)) & MASK
+      key = ((key << BITS) | classOf(text, at)) & MASK
       let link = heads[key] as number
       while (link !== 0) {
         const start = at - (anchors[link - 1] as number)
-        if (isAt(text, start, codes[link - 1] as number[], classes)) onWord(link - 1, start)
+        if (isAt(text, start, words[link - 1] as string)) onWord(link - 1, start)
         link = next[link] as number
       }
     }
   }
 }
 
-/** A small number for each character that occurs in a word, the same in both cases; else 0. */
-function classesOf(words: readonly string[]): Uint8Array {
-  const classes = new Uint8Array(128)
-  const letters = new Set(words.join("").toLowerCase())
-  if (letters.size >= 2 ** BITS) throw new RangeError("too many different characters in keywords")
-  for (const [index, letter] of Array.from(letters).entries()) {
-    classes[letter.charCodeAt(0)] = index + 1
-    classes[letter.toUpperCase().charCodeAt(0)] = index + 1
-  }
-  return classes
-}
-
-function classOf(classes: Uint8Array, text: string, at: number): number {
+function classOf(text: string, at: number): number {
   const code = text.charCodeAt(at)
-  return code < 128 ? (classes[code] as number) : 0
+  return code < 128 ? (CLASSES[code] as number) : 0
 }
 
-function isAt(text: string, start: number, codes: readonly number[], classes: Uint8Array): boolean {
-  if (start < 0 || start + codes.length > text.length) return false
-  for (let at = 0; at < codes.length; at += 1) {
-    if (classOf(classes, text, start + at) !== codes[at]) return false
+function isAt(text: string, start: number, word: string): boolean {
+  if (start < 0 || start + word.length > text.length) return false
+  for (let at = 0; at < word.length; at += 1) {
+    if (lowerCase(text.charCodeAt(start + at)) !== word.charCodeAt(at)) return false
   }
   return true
 }
 
+function lowerCase(code: number): number {
+  return code >= 65 && code <= 90 ? code + 32 : code
+}
+
+/** Where the three characters in a row begin that are rarest in code. */
 function rarest(word: string): number {
-  const rareness = Array.from(word.toLowerCase(), (letter) => {
-    const rank = COMMON.indexOf(letter)
-    return rank < 0 ? COMMON.length : rank
-  })
   let best = 0
   let most = -1
-  for (let at = 0; at + 3 <= word.length; at += 1) {
-    const sum = rareness.slice(at, at + 3).reduce((total, rank) => total + rank)
-    if (sum > most) [best, most] = [at, sum]
+  let first = RARENESS[word.charCodeAt(0)] as number
+  let second = RARENESS[word.charCodeAt(1)] as number
+  for (let at = 2; at < word.length; at += 1) {
+    const third = RARENESS[word.charCodeAt(at)] as number
+    if (first + second + third > most) {
+      most = first + second + third
+      best = at - 2
+    }
+    first = second
+    second = third
   }
   return best
 }
