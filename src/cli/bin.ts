@@ -1,14 +1,35 @@
 #!/usr/bin/env node
 // The composition root: the one place that knows the process, and every door.
-import { main } from "./main.js"
+import { type Surroundings, main } from "./main.js"
 
-// What cannot be written is told to whoever writes, and a reader that closes the pipe
-// (`agent-vault list | head -1`) is no error.
-for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
+/** The process, whose streams are made when they are first used: a clean commit needs none. */
+const surroundings: Surroundings = {
+  get stdin() {
+    return process.stdin
+  },
+  get stdout() {
+    return withoutEnd(process.stdout)
+  },
+  get stderr() {
+    return withoutEnd(process.stderr)
+  },
+  env: process.env,
+  cwd: () => process.cwd(),
+}
+
+/**
+ * What cannot be written is told to whoever writes, and a reader that closes the pipe
+ * (`agent-vault list | head -1`) is no error.
+ */
+function withoutEnd(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  return stream.listenerCount("error", ignore) === 0 ? stream.on("error", ignore) : stream
+}
+
+function ignore(): void {}
 
 async function start(): Promise<void> {
   // Not process.exit(): what is still on its way to a pipe would be cut off.
-  process.exitCode = await main(process.argv.slice(2), process, {
+  process.exitCode = await main(process.argv.slice(2), surroundings, {
     mcp: () => import("../mcp/main.js"),
     guard: () => import("../precommit/main.js"),
   })

@@ -39,7 +39,7 @@ export function runQuickly(
   args: readonly string[],
   input?: Buffer | string,
 ): Promise<Buffer> {
-  return collect(start(folder, env, args), args, input)
+  return collect(start(folder, env, args, input === undefined ? "ignore" : "pipe"), args, input)
 }
 
 /**
@@ -120,9 +120,11 @@ export class Blobs {
     })
   }
 
-  /** Lets git go. */
+  /** Lets git go, without waiting for its end: everything was answered. */
   end(): void {
-    this.#child.stdin?.end()
+    const { stdin, stdout, stderr } = this.#child
+    for (const stream of [stdin, stdout, stderr]) stream?.destroy()
+    this.#child.unref()
   }
 
   #take(chunk: Buffer): void {
@@ -207,12 +209,17 @@ interface Piece {
   at: number
 }
 
-function start(folder: string, env: Environment, args: readonly string[]): ChildProcess {
+function start(
+  folder: string,
+  env: Environment,
+  args: readonly string[],
+  stdin: "pipe" | "ignore" = "pipe",
+): ChildProcess {
   const hardened = HARDENED.flatMap((setting) => ["-c", setting])
   return spawn("git", [...hardened, ...args], {
     cwd: folder,
     env: { ...scrubbed(env, TOLD_TO_HOOKS), ...OURS },
-    stdio: ["pipe", "pipe", "pipe"],
+    stdio: [stdin, "pipe", "pipe"],
     windowsHide: true,
   })
 }

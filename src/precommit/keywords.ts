@@ -47,7 +47,9 @@ export function wordFinder(words: readonly string[]): (text: string, onWord: OnW
   return (text, onWord) => {
     let key = 0
     for (let at = 0; at < text.length; at += 1) {
-      key = ((key << BITS) | classOf(text, at)) & MASK
+      // Not classOf(): before it is compiled, a call costs more than all the rest.
+      const code = text.charCodeAt(at)
+      key = ((key << BITS) | (code < 128 ? (CLASSES[code] as number) : 0)) & MASK
       let link = heads[key] as number
       while (link !== 0) {
         const start = at - (anchors[link - 1] as number)

@@ -4,23 +4,53 @@
 /** How sure a name makes that the value is secret. */
 export type Meaning = "password" | "secret" | "key" | "none"
 
-const PASSWORD =
-  /^(?:password|passwort|passwd|passphrase|passwrd|passw|passcode|pwd|pass|pswd|psw|contrasena|senha|parola|mdp|pw)\d{0,2}$/
-const SECRET =
-  /^(?:secret|secrets|token|tokens|apikey|apikeys|apitoken|apisecret|authkey|authtoken|accesskey|accesstoken|secretkey|secrettoken|appkey|appsecret|privatekey|privkey|clientsecret|credential|credentials|creds|cred|bearer|jwt|pat|sas|authkey|masterkey|licensekey|encryptionkey|signingkey|webhooksecret|keypass|storepass|dockerconfigjson|connectionstring|connstr|seed|mnemonic|hmac|otp|totp|passkey|sharedsecret|serverkey|accountkey|auth|authorization|oauth|xapikey)\d{0,2}$/
-const KEY = /^(?:keys?)\d{0,2}$/
+// Sets, since a regular expression of a hundred words takes a millisecond to compile.
+
+const PASSWORD = wordSet(`
+  password passwort passwd passphrase passwrd passw passcode pwd pass pswd psw contrasena senha
+  parola mdp pw
+`)
+const SECRET = wordSet(`
+  secret secrets token tokens apikey apikeys apitoken apisecret authkey authtoken accesskey
+  accesstoken secretkey secrettoken appkey appsecret privatekey privkey clientsecret credential
+  credentials creds cred bearer jwt pat sas masterkey licensekey encryptionkey signingkey
+  webhooksecret keypass storepass dockerconfigjson connectionstring connstr seed mnemonic hmac
+  otp totp passkey sharedsecret serverkey accountkey auth authorization oauth xapikey
+`)
+const KEY = wordSet("key keys")
+/** A number behind a word, and qualifiers that are only that. */
+const NUMBERED = /\d{1,2}$/
+const SHORT_QUALIFIER = /^(?:v\d|\d+|[a-z]|dev\d)$/
 
 /** Words that make a key a secret one, before `key`. */
-const KEY_OF =
-  /^(?:api|access|secret|private|priv|auth|encryption|encrypt|decryption|crypto|cipher|signing|sign|signature|shared|master|account|admin|service|services|server|client|app|application|storage|session|consumer|subscription|license|licence|deploy|deployment|ssh|rsa|aes|hmac|jwt|webhook|integration|write|ingest|ingestion|rest|root|user|personal|partner|merchant|security|secure|bot|org|organization|team|workspace|project|functions?|host|sdk|internal|gateway|provisioning|registration|agent|management|recovery|rapidapi|openai|stripe|cookie|data|backend|live|prod|production|global|sid)$/
+const KEY_OF = wordSet(`
+  api access secret private priv auth encryption encrypt decryption crypto cipher signing sign
+  signature shared master account admin service services server client app application storage
+  session consumer subscription license licence deploy deployment ssh rsa aes hmac jwt webhook
+  integration write ingest ingestion rest root user personal partner merchant security secure
+  bot org organization team workspace project function functions host sdk internal gateway
+  provisioning registration agent management recovery rapidapi openai stripe cookie data backend
+  live prod production global sid
+`)
 
 /** Words after the telling one that change nothing: whose, where, which, how written. */
-const QUALIFIER =
-  /^(?:prod|production|dev|develop|development|stage|staging|live|sandbox|test|testing|qa|uat|local|base|value|val|values|str|string|text|plain|plaintext|raw|hex|b64|base64|encoded|default|old|new|current|previous|prev|primary|secondary|backup|main|master|root|admin|user|us|eu|v\d|\d+|[a-z]|const|literal|env|data|dev\d|here|is|was|for|this|my|set|to|as|be|use)$/
+const QUALIFIER = wordSet(`
+  prod production dev develop development stage staging live sandbox test testing qa uat local
+  base value val values str string text plain plaintext raw hex b64 base64 encoded default old
+  new current previous prev primary secondary backup main master root admin user us eu const
+  literal env data here is was for this my set to as be use
+`)
 
 /** Words that make it another thing altogether, wherever they stand. */
-const HARMLESS =
-  /^(?:public|pub|publishable|csrf|xsrf|antiforgery|next|continuation|cursor|page|pagination|sync|cancel|cancellation|design|lexer|parser|syntax|css|color|theme|pad|unk|bos|eos|cls|sep|max|min|num|count|length|size|regex|regexp|pattern|placeholder|label|hint|i18n|locale|translation|cache|sort|partition|foreign|unique|index|idempotency|translate|tracking|hash|hashed|digest|checksum|fingerprint|sha1|sha256|md5|encrypted|sealed|ciphertext|publickey|thumbprint|symbol|keyword|keyboard|author|authors|ssh_host|device|push|build|measurement|site|sitekey|recaptcha|captcha)$/
+const HARMLESS = wordSet(`
+  public pub publishable csrf xsrf antiforgery next continuation cursor page pagination sync
+  cancel cancellation design lexer parser syntax css color theme pad unk bos eos cls sep max min
+  num count length size regex regexp pattern placeholder label hint i18n locale translation
+  cache sort partition foreign unique index idempotency translate tracking hash hashed digest
+  checksum fingerprint sha1 sha256 md5 encrypted sealed ciphertext publickey thumbprint symbol
+  keyword keyboard author authors ssh_host device push build measurement site sitekey recaptcha
+  captcha
+`)
 
 /** The words of a name in lower case: `herokuAPIKey`, `HEROKU_API_KEY` and `heroku api-key`. */
 export function wordsOf(name: string): string[] {
@@ -34,10 +64,18 @@ export function wordsOf(name: string): string[] {
 
 /** What a value of this name is likely to be. */
 export function meaningOf(words: readonly string[]): Meaning {
-  if (words.some((word) => HARMLESS.test(word))) return "none"
+  if (words.some((word) => HARMLESS.has(word))) return "none"
   let last = words.length - 1
-  while (last > 0 && QUALIFIER.test(words[last] ?? "") && !tells(words, last)) last -= 1
+  while (last > 0 && isQualifier(words[last] ?? "") && !tells(words, last)) last -= 1
   return tells(words, last) ? meaningAt(words, last) : "none"
+}
+
+function isQualifier(word: string): boolean {
+  return QUALIFIER.has(word) || SHORT_QUALIFIER.test(word)
+}
+
+function wordSet(words: string): ReadonlySet<string> {
+  return new Set(words.trim().split(/\s+/))
 }
 
 function tells(words: readonly string[], at: number): boolean {
@@ -45,12 +83,13 @@ function tells(words: readonly string[], at: number): boolean {
 }
 
 function meaningAt(words: readonly string[], at: number): Meaning {
-  const word = words[at] ?? ""
-  if (PASSWORD.test(word)) return "password"
-  if (SECRET.test(word)) return "secret"
+  const numbered = words[at] ?? ""
+  const word = numbered.replace(NUMBERED, "")
+  if (PASSWORD.has(word)) return "password"
+  if (SECRET.has(word)) return "secret"
   // Run together: `dbpassword`, `mytoken`.
-  if (/(?:password|passwd|passphrase)$/.test(word)) return "password"
-  if (/(?:secret|token|apikey|secretkey|accesskey|authkey|privatekey)$/.test(word)) return "secret"
-  if (!KEY.test(word)) return "none"
-  return KEY_OF.test(words[at - 1] ?? "") ? "secret" : "key"
+  if (/(?:password|passwd|passphrase)$/.test(numbered)) return "password"
+  if (/(?:secret|token|apikey|secretkey|accesskey|authkey|privatekey)$/.test(numbered)) return "secret"
+  if (!KEY.has(word)) return "none"
+  return KEY_OF.has(words[at - 1] ?? "") ? "secret" : "key"
 }
