@@ -152,7 +152,9 @@ function readLimited(path: string, shown: string): Buffer {
     }
   } catch (cause) {
     const why = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : ""
-    throw new VaultError("NO_ACCESS", `${shown} cannot be read${why}`, {
+    const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT"
+    const what = isMissing ? `there is no file ${shown}` : `${shown} cannot be read${why}`
+    throw new VaultError("NO_ACCESS", what, {
       hint: "give the right path to --env-from",
       cause,
     })

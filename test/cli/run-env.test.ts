@@ -202,7 +202,7 @@ describe("run --env-from", () => {
   })
 
   test.each([
-    ["nowhere.env", "NO_ACCESS: nowhere.env cannot be read (ENOENT)"],
+    ["nowhere.env", "NO_ACCESS: there is no file nowhere.env"],
     [".", "NO_ACCESS: . cannot be read (EISDIR)"],
     ["/dev/zero", "CONFIG_INVALID: /dev/zero: it is larger than 1 MiB"],
   ])("%s is no file of variables", async (file, says) => {

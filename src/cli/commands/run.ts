@@ -16,6 +16,7 @@ import { shownCommand } from "../child.js"
 import type { Door } from "../door.js"
 import { type Outputs, runProgram } from "../program.js"
 import { type Assignment, assign, selectionOf } from "../selection.js"
+import { shellWord } from "../shell-word.js"
 import { specOf } from "../table.js"
 import { say } from "../terminal.js"
 import { childEnvironment } from "../variables.js"
@@ -109,6 +110,7 @@ function nobody(door: Door, place: Place): VaultError {
   })
 }
 
+/** Two words or more. */
 function list(words: readonly string[]): string {
   return [words.slice(0, -1).join(", "), words.at(-1)].join(" and ")
 }
@@ -127,8 +129,4 @@ function lineWith(agent: string, { call }: Door): string {
 function flagOf(name: string): string {
   const short = specOf("run")?.options[name]?.short
   return short === undefined ? `--${name}` : `-${short}`
-}
-
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./…-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }
