@@ -128,6 +128,13 @@ describe("run --env-from", () => {
   const shell = (options: string, command = "true") =>
     machine.shell(`agent-vault run --agent ci ${options} -- ${command}`)
 
+  test("--env-file refuses what Node may have obeyed, however it is hidden", async () => {
+    put(`A="b\\"\nNODE_OPTIONS='--no-warnings'\nB=\\"c"\nKEY=av://stripe/api-key\n`)
+    const ran = await shell("--env-file .env.vault", "echo started")
+    expect([ran.code, ran.stdout]).toEqual([125, ""])
+    expect(ran.stderr).toContain("CONFIG_INVALID")
+  })
+
   test("--env-file is --env-from by another name", async () => {
     put("PLAIN=a\nKEY=av://stripe/api-key\n")
     const ran = await shell("--env-file .env.vault --no-redact", `sh -c 'echo "$PLAIN $KEY"'`)

@@ -27,6 +27,7 @@ type Values = Readonly<Record<string, SecretValue>>
 /** Runs a program with secrets in its environment. Returns its exit code. */
 export async function run(door: Door): Promise<number> {
   const [command = "", ...args] = door.call.words
+  if (command === "") throw new VaultError("USAGE", "the command to run is empty")
   const selection = selectionOf(door)
   const vault = await openAsAgent(door)
   const assignments = await assign(vault, selection)
@@ -46,8 +47,13 @@ async function openAsAgent(door: Door): Promise<AgentVault> {
   if (key === undefined) throw nobody(door, place)
   const file = option(door, "audit")
   const audit = file === undefined ? auditFile(claimedId(place), door.env) : userPath(door, file)
-  const onRead = auditTo(audit, basename(door.call.words[0] ?? ""))
+  const onRead = auditTo(audit, programName(door.call.words[0] ?? ""))
   return openVaultAs({ place, key, env: door.env, door: "run", agentsOnly: true, onRead })
+}
+
+/** For the audit: a whole line in place of a program could hold a value. */
+function programName(command: string): string {
+  return command.includes("/") && !command.includes("=") ? basename(command) : shownCommand(command)
 }
 
 async function readAll(vault: AgentVault, assignments: readonly Assignment[]): Promise<Values> {
