@@ -5,7 +5,8 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError, openVault } from "agent-vault"
 
-const { API_URL = "http://127.0.0.1:8080", ROUNDS = "Infinity", PAUSE_MS = "1000" } = process.env
+const { API_URL, ROUNDS = "Infinity", PAUSE_MS = "1000" } = process.env
+if (API_URL === undefined) throw new Error("API_URL says which API to ask")
 
 const vault = await openVault({ dir: import.meta.dirname })
 try {

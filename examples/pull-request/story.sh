@@ -4,6 +4,7 @@
 #
 #   sh story.sh
 set -eu
+cd "$(git rev-parse --show-toplevel)"
 manifest=.agent-vault/manifest.yaml
 base=$(git branch --show-current)
 

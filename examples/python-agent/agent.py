@@ -15,7 +15,7 @@ import urllib.request
 
 from agent_vault import Vault, VaultError
 
-API_URL = os.environ.get("API_URL", "http://127.0.0.1:8080")
+API_URL = os.environ["API_URL"]
 ROUNDS = int(os.environ.get("ROUNDS", "1000000000"))
 PAUSE_S = float(os.environ.get("PAUSE_S", "1"))
 

@@ -161,6 +161,9 @@ def _bridge(
     del given
     if len(named) > 1:
         raise Usage("%s= and %s= both say who reads" % (named[0], named[1]), "give one of them")
+    for name, value in (("agent", agent), ("identity_file", identity_file), ("trust", trust)):
+        if value is not None and "AGE-SECRET-KEY-" in str(value).upper():
+            raise Usage("%s= was given a key" % name, "the content of a key file goes to identity=")
     options = {
         "dir": os.path.abspath(folder),
         "agent": agent,

@@ -183,6 +183,13 @@ class WhoReads(unittest.TestCase):
         # The owner's key lies in this home, and is not used.
         self.assertRaises(NoIdentity, self.read)
 
+    def test_a_key_in_the_wrong_place_starts_nothing(self) -> None:
+        key = "age-secret-key-1notarealone"
+        for option in ("agent", "identity_file", "trust"):
+            with self.assertRaises(Usage) as raised:
+                self.read(**{option: key})
+            self.assertNotIn("notarealone", str(raised.exception))
+
     def test_never_the_owner(self) -> None:
         [owner] = (self.machine.home / ".config").glob("agent-vault/*/owner.key")
         with self.assertRaises(VaultError) as raised:

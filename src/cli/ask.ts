@@ -11,8 +11,8 @@ export async function confirm(
   flag: string,
 ): Promise<boolean> {
   if (!terminal.stdin.isTTY) throw noTerminal("nobody can be asked here", flag)
-  for (;;) {
-    const answer = await ask(terminal, `${question} [yes/no] `, flag, { echo: true })
+  for (let please = ""; ; please = "In full, please. ") {
+    const answer = await ask(terminal, `${please}${question} [yes/no] `, flag, { echo: true })
     const word = answer.trim().toLowerCase()
     if (word === "yes" || word === "no") return word === "yes"
   }

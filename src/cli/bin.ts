@@ -27,6 +27,9 @@ function withoutEnd(stream: NodeJS.WriteStream): NodeJS.WriteStream {
 
 function ignore(): void {}
 
+// By default Node opens a debugger's port on this signal, to whoever can connect.
+process.on("SIGUSR1", () => {})
+
 async function start(): Promise<void> {
   // Not process.exit(): what is still on its way to a pipe would be cut off.
   process.exitCode = await main(process.argv.slice(2), surroundings, {

@@ -28,6 +28,22 @@ export function readEnvFile(path: string, shown: string): FileVariable[] {
   return parseEnvFile(readText(path, shown), shown)
 }
 
+/**
+ * The same for a file that Node has read before us, by its own rules, since the option has the name
+ * of one of Node's. If Node may have obeyed something in it, nothing is read and nothing started.
+ */
+export function readNodesEnvFile(path: string, shown: string): FileVariable[] {
+  const text = readText(path, shown)
+  if (!text.includes("NODE_OPTIONS")) return parseEnvFile(text, shown)
+  throw new VaultError(
+    "CONFIG_INVALID",
+    `${shown} holds NODE_OPTIONS, which Node obeys by itself`,
+    {
+      hint: "take it out; and use --env-from, into which Node does not look",
+    },
+  )
+}
+
 /** The variables of a text; `shown` is what errors call the file. */
 export function parseEnvFile(text: string, shown: string): FileVariable[] {
   const reader = new TextReader(`${text.replace(/\r\n?/g, "\n")}\n`)
@@ -46,6 +62,9 @@ export function parseEnvFile(text: string, shown: string): FileVariable[] {
 class TextReader {
   readonly #text: string
   #at = 0
+  /** The line of the place up to which line ends were counted. */
+  #lines = 1
+  #counted = 0
 
   constructor(text: string) {
     this.#text = text
@@ -56,7 +75,10 @@ class TextReader {
   }
 
   line(): number {
-    return this.#text.slice(0, this.#at).split("\n").length
+    for (; this.#counted < this.#at; this.#counted += 1) {
+      if (this.#text[this.#counted] === "\n") this.#lines += 1
+    }
+    return this.#lines
   }
 
   /** What the expression's group matched, or all of it; undefined if it does not match here. */
@@ -152,7 +174,9 @@ function readLimited(path: string, shown: string): Buffer {
     }
   } catch (cause) {
     const why = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : ""
-    throw new VaultError("NO_ACCESS", `${shown} cannot be read${why}`, {
+    const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT"
+    const what = isMissing ? `there is no file ${shown}` : `${shown} cannot be read${why}`
+    throw new VaultError("NO_ACCESS", what, {
       hint: "give the right path to --env-from",
       cause,
     })

@@ -5,6 +5,7 @@ import type { Door } from "./door.js"
 import { type Spot, spotsOf } from "./mcp-clients.js"
 import { surroundingOf } from "./mcp-program.js"
 import { CLIENTS } from "./table/mcp.js"
+import { shellWord } from "./shell-word.js"
 import { option, userPath } from "./who.js"
 
 /** A server's entry, and the configuration that it stands in. */
@@ -32,7 +33,7 @@ export function findServer(door: Door, place: Place, name: string): FoundServer 
   // Within one file the narrower table counts, as it does for the client.
   if (files.length === 1) return first
   throw new VaultError("USAGE", `several files have a server ${name}: ${files.join(", ")}`, {
-    hint: `say which: --config ${first.config.spot.file}`,
+    hint: `say which: --config ${shellWord(first.config.spot.file)}`,
   })
 }
 

@@ -106,10 +106,12 @@ function looksLikeKey(name: string, value: string): boolean {
 }
 
 function wordsHoldKey(text: string): boolean {
-  return text.split(/[\s'"]+/).some(holdsKey)
+  return text.split(/[\s'"?&]+/).some(holdsKey)
 }
 
 function holdsKey(text: string): boolean {
+  // What `run` is told: a name of a secret, and of a variable.
+  if (/^[\w.-]+(?:\/[\w.-]+)+=[A-Za-z_]\w*$/.test(text)) return false
   const [, name, value] = /^(?:--?)?([A-Za-z_][\w-]*)=(.*)$/s.exec(text) ?? []
   if (name !== undefined && value !== undefined) return looksLikeKey(name, value)
   return KEY_FORM.some((form) => form.test(text)) || isRandom(text)

@@ -8,7 +8,7 @@ import {
   variableName,
 } from "../core/index.js"
 import type { Door } from "./door.js"
-import { type FileVariable, readEnvFile } from "./env-file.js"
+import { type FileVariable, readEnvFile, readNodesEnvFile } from "./env-file.js"
 import { whyRefused } from "./variables.js"
 import { options, userPath } from "./who.js"
 
@@ -33,7 +33,10 @@ export function selectionOf(door: Door): Selection {
   const selection = {
     secrets: options(door, "secret").map(parseSecret),
     groups: options(door, "group").map(parseGroupName),
-    fromFiles: files.flatMap((file) => readEnvFile(userPath(door, file), file)),
+    fromFiles: [
+      ...options(door, "env-from").flatMap((file) => readEnvFile(userPath(door, file), file)),
+      ...options(door, "env-file").flatMap((file) => readNodesEnvFile(userPath(door, file), file)),
+    ],
   }
   const given = [...options(door, "secret"), ...options(door, "group"), ...files]
   if (given.length > 0) return selection

@@ -123,10 +123,11 @@ export async function unseal(
   return unlocker(identities)(ciphertext)
 }
 
+/** {@link unseal} with identities that were given before. */
+export type Unlock = (ciphertext: Uint8Array) => Promise<Uint8Array>
+
 /** {@link unseal} with the same identities many times, with the keys parsed once. */
-export function unlocker(
-  identities: readonly string[],
-): (ciphertext: Uint8Array) => Promise<Uint8Array> {
+export function unlocker(identities: readonly string[]): Unlock {
   const decrypter = new Decrypter()
   for (const identity of identities) {
     const { kind, bytes } = parseIdentity(identity)

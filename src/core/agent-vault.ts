@@ -74,6 +74,11 @@ export class AgentVault implements AsyncDisposable {
    * const { "db/url": url, "db/ca": ca } = await vault.getMany(["db/url", "db/ca"])
    */
   async getMany<N extends string>(names: readonly N[]): Promise<Record<N, SecretValue>> {
+    if (typeof names === "string") {
+      throw new VaultError("USAGE", "getMany takes a list of names", {
+        hint: "one name: get(name)",
+      })
+    }
     const values = await this.#read([...new Set(names)].map((name) => parseSecretName(name)))
     return Object.fromEntries(values.map((value) => [value.name, value])) as Record<N, SecretValue>
   }

@@ -1,6 +1,8 @@
-import { appendFileSync, mkdirSync } from "node:fs"
+import { closeSync, constants, openSync, writeSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { VaultError } from "./errors.js"
+import { makeFolder } from "./files.js"
+import { toJson } from "./harmless.js"
 import { type Environment, stateHome } from "./homes.js"
 import type { ReadEvent } from "./read.js"
 
@@ -11,6 +13,9 @@ export interface AuditLine extends Omit<ReadEvent, "actor"> {
   /** The name of the program that got the value, without its arguments. */
   readonly command?: string
 }
+
+/** Without waiting for somebody who reads from it, if it is a pipe. */
+const APPEND = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | constants.O_NONBLOCK
 
 /** Where the reads of a vault are noted if nobody says where. */
 export function auditFile(vault: string, env: Environment): string {
@@ -33,19 +38,19 @@ export function auditTo(file: string, command?: string): (event: ReadEvent) => v
       version,
       ...(command === undefined ? {} : { command }),
     }
-    append(file, `${JSON.stringify(line)}\n`)
+    append(file, `${toJson(line)}\n`)
   }
 }
 
 /** One write in append mode: lines of processes that read at once do not mix. */
 function append(file: string, line: string): void {
   try {
+    makeFolder(dirname(file), 0o700)
+    const handle = openSync(file, APPEND, 0o600)
     try {
-      appendFileSync(file, line, { mode: 0o600 })
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error
-      mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-      appendFileSync(file, line, { mode: 0o600 })
+      writeSync(handle, line)
+    } finally {
+      closeSync(handle)
     }
   } catch (cause) {
     const why = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : ""

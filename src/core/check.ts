@@ -166,8 +166,8 @@ function checkSecret(vault: Vault, name: SecretName, now: Date): Finding[] {
 }
 
 /** After a rekey it is the agent's old key that may no longer read, not the agent. */
-function whoCouldRead({ agent, why }: Exposure): string {
-  return why === "rekeyed" ? `an earlier key of ${agent}` : `${agent}, who no longer may`
+function whoCouldRead({ agent, at, why }: Exposure): string {
+  return why === "rekeyed" ? `an earlier key of ${agent}` : `${agent}, until ${at}`
 }
 
 /** A secret whose group has no record cannot be opened by anyone. */

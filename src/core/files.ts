@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto"
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -170,12 +171,15 @@ export function removeEmptyFolder(folder: string): void {
   }
 }
 
-/** Makes a folder and those above it. */
-function makeFolder(folder: string, mode = 0o777): void {
+/** Makes a folder and those above it. Throws `NO_ACCESS`. */
+export function makeFolder(folder: string, mode = 0o777): void {
+  if (existsSync(folder)) return
+  // One by one: Node's own recursion never ends where a folder takes none, as in /proc.
+  if (dirname(folder) !== folder) makeFolder(dirname(folder), mode)
   try {
-    mkdirSync(folder, { recursive: true, mode })
+    mkdirSync(folder, mode)
   } catch (error) {
-    throw inaccessible("write", folder, error)
+    if (!isErrno(error, "EEXIST")) throw inaccessible("write", folder, error)
   }
 }
 

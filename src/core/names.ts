@@ -34,6 +34,12 @@ export function parseGroupName(text: string): string {
 
 /** A secret's name: a group and one to four segments, joined by `/`. Throws `NAME_INVALID`. */
 export function parseSecretName(text: string): SecretName {
+  if (typeof text !== "string") {
+    // A program without types may hand over anything.
+    throw new VaultError("NAME_INVALID", "a secret's name is a text", {
+      hint: "write it as GROUP/NAME, for example stripe/api-key",
+    })
+  }
   const [group = "", ...rest] = text.split("/")
   if (rest.length === 0) {
     throw new VaultError(

@@ -1,4 +1,4 @@
-import { unseal } from "./age.js"
+import { type Unlock, unlocker } from "./age.js"
 import { VaultError } from "./errors.js"
 import { inFile, openGroupKey, readSigned } from "./group-key.js"
 import type { Key } from "./key-files.js"
@@ -39,8 +39,8 @@ export interface SecretRead {
   readonly group: GroupRecord
 }
 
-/** The identities of groups that were opened already, by the digest and recipient signed for them. */
-export type GroupKeys = Map<string, Promise<string>>
+/** What opens the groups that were opened already, by the digest and recipient signed for them. */
+export type GroupKeys = Map<string, Promise<Unlock>>
 
 export interface ReadOptions {
   readonly door: Door
@@ -70,8 +70,8 @@ export async function readSecret(
   const actor = admit(vault, name.group, group, key, options.now)
   refuseOldKey(name, secret, group)
   const sealed = readSigned(vault, secretPath(name), SEALED_LIMIT, secret.digest)
-  const groupKey = await openGroupOnce(vault, name.group, group, key, options.groupKeys)
-  const value = await inFile(secretPath(name), unseal(sealed, [groupKey]))
+  const unlock = await openGroupOnce(vault, name.group, group, key, options.groupKeys)
+  const value = await inFile(secretPath(name), unlock(sealed))
   tell(vault, actor, secret, name, options)
   return { name, value, record: secret, group }
 }
@@ -116,14 +116,16 @@ function openGroupOnce(
   group: GroupRecord,
   key: Key,
   opened: GroupKeys | undefined,
-): Promise<string> {
+): Promise<Unlock> {
   const id = `${group.digest} ${group.recipient}`
   const before = opened?.get(id)
   if (before !== undefined) return before
-  const identity = openGroupKey(vault, name, group, [key.identity])
-  opened?.set(id, identity)
-  identity.catch(() => opened?.delete(id))
-  return identity
+  const unlock = openGroupKey(vault, name, group, [key.identity]).then((identity) =>
+    unlocker([identity]),
+  )
+  opened?.set(id, unlock)
+  unlock.catch(() => opened?.delete(id))
+  return unlock
 }
 
 /** Whether a key may open a group now, by the group's signed record. */

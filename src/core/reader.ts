@@ -84,6 +84,7 @@ export class Reader {
     const { place, key, env } = this.#request
     // Another branch may be checked out since, and has marks of its own.
     this.#place = findVault(dirname(place.root))
+    if (place.checkout !== undefined && this.#place.checkout === undefined) throw forgetful(place)
     return withVault(this.#place, key.trust, env, (vault) => {
       this.#refuseOther(vault)
       return work(vault)
@@ -198,6 +199,13 @@ export class Reader {
       hint: "bring the right one back, or open this one: openVault()",
     })
   }
+}
+
+/** Without its repository a vault has no memory, and could be set back to what let anybody in. */
+function forgetful({ root }: Place): VaultError {
+  return new VaultError("REPOSITORY_STATE", `the repository around ${root} is gone`, {
+    hint: "bring it back, or open the vault anew",
+  })
 }
 
 function isOther({ paths, stamp }: Behind): boolean {

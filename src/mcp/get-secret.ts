@@ -50,7 +50,9 @@ export const GET_SECRET: Tool = {
       if (refusal !== undefined) return refused(secret, refusal, surroundings)
       const value = await vault.get(name)
       try {
-        if (await isAsDecided(vault, secret, value, surroundings)) return shown(value, surroundings)
+        if (await isAsDecided(vault, secret, value, surroundings)) {
+          return shown(secret, value, surroundings)
+        }
       } finally {
         value[Symbol.dispose]()
       }
@@ -112,9 +114,9 @@ function refused(
   secret: SecretListing,
   { reason, message }: Refusal,
   { session }: Surroundings,
+  code: ErrorCode = "REVEAL_REFUSED",
 ): Answer {
   const use = useOf(secret, session.runAs())
-  const code: ErrorCode = "REVEAL_REFUSED"
   const hint = `use it without seeing it, as $${use.env} of a command: ${use.command}`
   return { document: { error: { code, message, hint, reason }, use }, isError: true }
 }
@@ -131,14 +133,13 @@ async function isAsDecided(
   return isSamePolicy && now.version === value.version && before.version === value.version
 }
 
-function shown(secret: SecretValue, { seen }: Surroundings): Answer {
-  const { name, version } = secret
-  const bytes = secret.bytes()
-  seen.add(name, version, bytes)
+function shown(secret: SecretListing, value: SecretValue, surroundings: Surroundings): Answer {
+  const { name, version } = value
+  const bytes = value.bytes()
+  surroundings.seen.add(name, version, bytes)
   if (bytes.length > SHOWN_LIMIT) {
-    throw new VaultError("VALUE_TOO_LARGE", `${name} has ${bytes.length} bytes: not for a model`, {
-      hint: "use it without seeing it: agent-vault get, into a file or a pipe",
-    })
+    const message = `${name} has ${bytes.length} bytes: too many for a model`
+    return refused(secret, { reason: "size", message }, surroundings, "VALUE_TOO_LARGE")
   }
   return { document: { name, version, ...encoded(bytes) } }
 }

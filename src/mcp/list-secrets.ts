@@ -36,7 +36,7 @@ const SECRET = shape(
     expires: { ...TEXT, description: "when the value ends, UTC" },
     exposed: {
       ...listOf(shape({ agent: TEXT, at: TEXT, why: TEXT }, ["agent", "at", "why"])),
-      description: "who could read this value and no longer may: it should be rotated",
+      description: "who could read this value and lost access since: it should be rotated",
     },
     readable: { type: "boolean", description: "whether this agent was granted it" },
     use: USE_SCHEMA,

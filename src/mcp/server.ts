@@ -108,8 +108,8 @@ async function ask(server: Server, message: string, timeout: number): Promise<Re
 }
 
 /** What the client said, without what the SDK puts before it. */
-function inItsWords({ code, message }: McpError): string {
-  return message.replace(`MCP error ${code}: `, "")
+function inItsWords({ message }: Pick<McpError, "message">): string {
+  return message.replace(/^(?:MCP error -?\d+: )+/, "")
 }
 
 /** The SDK's own transport answers malformed JSON with nothing, and ends at a long line. */
@@ -144,8 +144,10 @@ function problemOf(message: object): Problem | undefined {
 
 /** The SDK sends the text of whatever was thrown. Only what is meant for the client goes out. */
 function withSafeError(message: JSONRPCMessage): JSONRPCMessage {
-  if (!("error" in message) || message.error.code !== THROWN) {
-    return message
+  if (!("error" in message)) return message
+  if (message.error.code !== THROWN) {
+    // The client's side of the SDK puts it there again.
+    return { ...message, error: { ...message.error, message: inItsWords(message.error) } }
   }
   const error = { code: THROWN, message: "something went wrong that should not" }
   return { ...message, error }

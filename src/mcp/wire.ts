@@ -151,7 +151,15 @@ export class Wire {
   #noteReceived({ id, method, params }: Message): void {
     if (method !== undefined && id !== undefined) this.#inWork.add(id)
     else if (id !== undefined) this.#asked.delete(id)
-    else if (method === "notifications/cancelled") this.#inWork.delete(cancelled(params))
+    else if (method === "notifications/cancelled") this.#noteCancelled(params)
+  }
+
+  #noteCancelled(params: unknown): void {
+    if (typeof params !== "object" || params === null || !("requestId" in params)) return
+    const { requestId } = params
+    if (typeof requestId === "string" || typeof requestId === "number") {
+      this.#inWork.delete(requestId)
+    }
   }
 
   #noteSent({ id, method }: Message): void {
@@ -210,11 +218,4 @@ function invalid(message: string): Problem {
 function idOf(value: object): Id | null {
   const id = "id" in value ? value.id : null
   return typeof id === "string" || typeof id === "number" ? id : null
-}
-
-function cancelled(params: unknown): Id {
-  const isNamed = typeof params === "object" && params !== null && "requestId" in params
-  return isNamed && typeof params.requestId === "number"
-    ? params.requestId
-    : String(isNamed ? params.requestId : "")
 }

@@ -128,6 +128,13 @@ describe("run --env-from", () => {
   const shell = (options: string, command = "true") =>
     machine.shell(`agent-vault run --agent ci ${options} -- ${command}`)
 
+  test("--env-file refuses what Node may have obeyed, however it is hidden", async () => {
+    put(`A="b\\"\nNODE_OPTIONS='--no-warnings'\nB=\\"c"\nKEY=av://stripe/api-key\n`)
+    const ran = await shell("--env-file .env.vault", "echo started")
+    expect([ran.code, ran.stdout]).toEqual([125, ""])
+    expect(ran.stderr).toContain("CONFIG_INVALID")
+  })
+
   test("--env-file is --env-from by another name", async () => {
     put("PLAIN=a\nKEY=av://stripe/api-key\n")
     const ran = await shell("--env-file .env.vault --no-redact", `sh -c 'echo "$PLAIN $KEY"'`)
@@ -202,7 +209,7 @@ describe("run --env-from", () => {
   })
 
   test.each([
-    ["nowhere.env", "NO_ACCESS: nowhere.env cannot be read (ENOENT)"],
+    ["nowhere.env", "NO_ACCESS: there is no file nowhere.env"],
     [".", "NO_ACCESS: . cannot be read (EISDIR)"],
     ["/dev/zero", "CONFIG_INVALID: /dev/zero: it is larger than 1 MiB"],
   ])("%s is no file of variables", async (file, says) => {

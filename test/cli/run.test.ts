@@ -214,6 +214,24 @@ describe("the command line", () => {
     expect((await shell(`${CI} -s stripe/api-key -- help`)).stdout).toBe("mine\n")
   })
 
+  test.each([
+    ["a pipe that nobody reads", "mkfifo pipe", "pipe"],
+    ["where no folder can be made", "true", "/proc/none/audit"],
+  ])("an audit in %s: nothing is started", async (_what, before, file) => {
+    const ran = await machine.shell(
+      `${before}; timeout 10 ${CI} --audit ${file} -s stripe/api-key -- echo started; code=$?; rm -f pipe; exit $code`,
+    )
+    expect([ran.code, ran.stdout]).toEqual([125, ""])
+    expect(ran.stderr).toContain("NO_ACCESS")
+  })
+
+  test("a line in place of a program is not noted", async () => {
+    await machine.shell(`${CI} --audit noted -s stripe/api-key -- 'K=canary-value npm start'`)
+    const noted = await machine.shell("cat noted")
+    expect(noted.stdout).toContain('"secret":"stripe/api-key"')
+    expect(noted.stdout).not.toContain("canary")
+  })
+
   test("spaces in every path", async () => {
     const folder = join(machine.repo, "my tools")
     mkdirSync(folder)

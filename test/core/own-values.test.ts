@@ -24,9 +24,10 @@ beforeEach(async () => {
 })
 afterEach(() => world.remove())
 
+const noPassphrase = (): Promise<string> => Promise.reject(new Error("no passphrase"))
+
 async function look(agent = "ci"): Promise<OwnValues> {
   const place = findVault(world.top)
-  const noPassphrase = (): Promise<string> => Promise.reject(new Error("no passphrase"))
   const key = await identityAt(place, { agent }, "never", world.env, noPassphrase)
   return ownValues(place, key, world.env)
 }

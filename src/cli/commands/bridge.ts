@@ -27,6 +27,12 @@ declare const AGENT_VAULT_VERSION: string
 /** Serves an SDK in another language, until stdin ends. What goes wrong is told to each request. */
 export async function run(door: Door): Promise<void> {
   const vault = new OpenOnce()
+  if (door.terminal.stdin.isTTY) {
+    say(
+      door.terminal,
+      "An SDK starts this and speaks JSON-RPC to it, a line a message. Ctrl-C ends it.",
+    )
+  }
   await serve({
     input: door.terminal.stdin,
     output: door.terminal.stdout,

@@ -14,7 +14,7 @@ import {
 import { diffLines } from "../diff.js"
 import type { Door } from "../door.js"
 import { type Client, type Spot, folderFor, installSpot } from "../mcp-clients.js"
-import { shownEntry } from "../mcp-entry.js"
+import { argumentsOf, keyInCommand, keysInArguments, literalsOf, shownEntry } from "../mcp-entry.js"
 import {
   PASSED_ON,
   agentFor,
@@ -25,6 +25,7 @@ import {
   surroundingOf,
 } from "../mcp-program.js"
 import { print, tell } from "../report.js"
+import { shellWord } from "../shell-word.js"
 import { CLIENTS } from "../table/mcp.js"
 import { writeOut } from "../terminal.js"
 import { isSet, option, placeOf } from "../who.js"
@@ -124,10 +125,35 @@ function shown(spot: Spot, entry: unknown): string[] {
   return isEntry(entry) ? entryLines(spot, NAME, shownEntry(entry)) : []
 }
 
-function notes({ scope }: Spot, agent: string, hasKey: boolean): string[] {
-  const where =
-    scope === "project"
-      ? "It holds no key and no path of this machine: commit it."
-      : "It holds no key. The file is yours alone, for all your projects."
-  return hasKey ? [where] : [where, missingKey(agent)]
+function notes(spot: Spot, agent: string, hasKey: boolean): string[] {
+  const others = isSpotShared(spot) ? serversWithKeys(spot) : []
+  return [
+    isSpotShared(spot)
+      ? `The entry holds no key and no path of this machine${others.length > 0 ? "." : ": commit the file."}`
+      : "The entry holds no key. The file is yours alone, for all your projects.",
+    ...others.map(
+      (name) =>
+        `But ${name} in it does: agent-vault mcp wrap ${shellWord(name)}, before you commit it.`,
+    ),
+    ...(hasKey ? [] : [missingKey(agent)]),
+  ]
+}
+
+function isSpotShared({ scope }: Spot): boolean {
+  return scope === "project"
+}
+
+/** The other servers in a file that is to be committed, as far as they hold keys. */
+function serversWithKeys(spot: Spot): string[] {
+  return Object.entries(readConfig(spot).servers).flatMap(([name, entry]) =>
+    name !== NAME && isEntry(entry) && holdsKey(entry) ? [name] : [],
+  )
+}
+
+function holdsKey(entry: Entry): boolean {
+  return (
+    literalsOf(entry).some(({ looksLikeKey }) => looksLikeKey) ||
+    keysInArguments(argumentsOf(entry)).length > 0 ||
+    keyInCommand(entry)
+  )
 }

@@ -11,6 +11,8 @@ import {
 } from "../../core/index.js"
 import type { Door } from "../door.js"
 import { OpenOnce } from "../open-once.js"
+import { shellWord } from "../shell-word.js"
+import { say } from "../terminal.js"
 import { identityOf, isSet, option, placeOf, userPath } from "../who.js"
 
 declare const AGENT_VAULT_VERSION: string
@@ -21,6 +23,12 @@ const CLIENT_NAME = 100
 /** Serves the Model Context Protocol until the client goes away. */
 export async function run(door: Door): Promise<void> {
   const { stdin, stdout, stderr } = door.terminal
+  if (stdin.isTTY) {
+    say(
+      door.terminal,
+      "A client starts this and speaks to it: agent-vault mcp install. Ctrl-C ends it.",
+    )
+  }
   const server = await door.others.mcp()
   const vault = new OpenOnce()
   await server.serve({
@@ -56,7 +64,7 @@ function runAs(door: Door): string {
   else if (file !== undefined) words.push("--identity", userPath(door, file))
   const dir = option(door, "dir")
   if (dir !== undefined && !isHere(door, placeOf(door))) words.push("--dir", userPath(door, dir))
-  return words.map(quoted).join(" ")
+  return words.map(shellWord).join(" ")
 }
 
 function isHere(door: Door, place: Place): boolean {
@@ -65,9 +73,4 @@ function isHere(door: Door, place: Place): boolean {
   } catch {
     return false
   }
-}
-
-/** As a shell takes it for one word. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }

@@ -16,6 +16,7 @@ import { shownCommand } from "../child.js"
 import type { Door } from "../door.js"
 import { type Outputs, runProgram } from "../program.js"
 import { type Assignment, assign, selectionOf } from "../selection.js"
+import { shellWord } from "../shell-word.js"
 import { specOf } from "../table.js"
 import { say } from "../terminal.js"
 import { childEnvironment } from "../variables.js"
@@ -26,6 +27,7 @@ type Values = Readonly<Record<string, SecretValue>>
 /** Runs a program with secrets in its environment. Returns its exit code. */
 export async function run(door: Door): Promise<number> {
   const [command = "", ...args] = door.call.words
+  if (command === "") throw new VaultError("USAGE", "the command to run is empty")
   const selection = selectionOf(door)
   const vault = await openAsAgent(door)
   const assignments = await assign(vault, selection)
@@ -45,8 +47,13 @@ async function openAsAgent(door: Door): Promise<AgentVault> {
   if (key === undefined) throw nobody(door, place)
   const file = option(door, "audit")
   const audit = file === undefined ? auditFile(claimedId(place), door.env) : userPath(door, file)
-  const onRead = auditTo(audit, basename(door.call.words[0] ?? ""))
+  const onRead = auditTo(audit, programName(door.call.words[0] ?? ""))
   return openVaultAs({ place, key, env: door.env, door: "run", agentsOnly: true, onRead })
+}
+
+/** For the audit: a whole line in place of a program could hold a value. */
+function programName(command: string): string {
+  return command.includes("/") && !command.includes("=") ? basename(command) : shownCommand(command)
 }
 
 async function readAll(vault: AgentVault, assignments: readonly Assignment[]): Promise<Values> {
@@ -109,6 +116,7 @@ function nobody(door: Door, place: Place): VaultError {
   })
 }
 
+/** Two words or more. */
 function list(words: readonly string[]): string {
   return [words.slice(0, -1).join(", "), words.at(-1)].join(" and ")
 }
@@ -127,8 +135,4 @@ function lineWith(agent: string, { call }: Door): string {
 function flagOf(name: string): string {
   const short = specOf("run")?.options[name]?.short
   return short === undefined ? `--${name}` : `-${short}`
-}
-
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./…-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }
