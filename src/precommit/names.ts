@@ -89,8 +89,9 @@ function meaningAt(words: readonly string[], at: number): Meaning {
   if (SECRET.has(word)) return "secret"
   // Run together: `dbpassword`, `mytoken`.
   if (/(?:password|passwd|passphrase)$/.test(numbered)) return "password"
-  if (/(?:secret|token|apikey|secretkey|accesskey|authkey|privatekey)$/.test(numbered))
+  if (/(?:secret|token|apikey|secretkey|accesskey|authkey|privatekey)$/.test(numbered)) {
     return "secret"
+  }
   if (!KEY.has(word)) return "none"
   return KEY_OF.has(words[at - 1] ?? "") ? "secret" : "key"
 }

@@ -73,5 +73,6 @@ function madeLines({ root, owner, signer, keyFile }: NewVault, hasPassphrase: bo
     `Your fingerprint, for those who are to trust you: ${signer}`,
     "",
     "Next: agent-vault agent add NAME, agent-vault set GROUP/NAME, agent-vault grant NAME GROUP",
+    "Keep keys out of commits: agent-vault guard install",
   ]
 }

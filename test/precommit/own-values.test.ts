@@ -1,0 +1,84 @@
+import { readdirSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
+import { type Ran, Machine } from "../cli/machine.js"
+
+const VALUE = ["kQ7", "not-A-real", "Value+19/x"].join("-")
+
+let template: Machine
+let machine: Machine
+
+beforeAll(async () => {
+  template = new Machine()
+  const { code } = await template.shell(`
+    set -e
+    git init -q -b main; git config user.name alice; git config user.email alice@example.com
+    agent-vault init; agent-vault agent add ci
+    printf %s '${VALUE}' | agent-vault set stripe/api-key; agent-vault grant ci stripe
+    agent-vault guard install`)
+  expect(code).toBe(0)
+})
+afterAll(() => template.remove())
+beforeEach(async () => {
+  machine = template.copy()
+  await sleep(150)
+})
+afterEach(() => machine.remove())
+
+/** Tries to commit a file with this content, through the hook that is installed. */
+async function commit(content: string | Uint8Array): Promise<Ran> {
+  writeFileSync(join(machine.repo, "notes.txt"), content)
+  const ran = await machine.shell("git add notes.txt && git commit -qm notes")
+  expect(ran.stdout + ran.stderr).not.toContain(VALUE)
+  return ran
+}
+
+const long = Buffer.from(`${"a".repeat(40)}${VALUE}${"b".repeat(40)}`)
+const forms: [string, string | Uint8Array][] = [
+  ["as it is", `the key is ${VALUE}\n`],
+  ["in base64, over lines", (long.toString("base64").match(/.{1,76}/g) ?? []).join("\n")],
+  ["in hex", Buffer.from(VALUE).toString("hex")],
+  ["in a URL", `https://example.com/?q=${encodeURIComponent(VALUE)}`],
+  ["in a binary file", Buffer.concat([Buffer.of(0, 1, 2, 0), Buffer.from(VALUE), Buffer.of(0)])],
+  ["in a file of 6 MiB", Buffer.concat([Buffer.alloc(6 << 20, "x\n"), Buffer.from(VALUE)])],
+]
+
+test.each(forms)("a value of the vault %s stops the commit", async (_form, content) => {
+  for (let round = 0; round < 2; round++) {
+    const ran = await commit(content)
+    expect(ran.code).not.toBe(0)
+    expect(ran.stderr).toContain("own-value: the value of stripe/api-key in this vault")
+  }
+})
+
+test("a new value is known at once, and the old one is free", async () => {
+  await machine.shell("printf another-Fake-value-77 | agent-vault set stripe/api-key")
+  expect((await commit("another-Fake-value-77")).code).not.toBe(0)
+  const ran = await machine.shell(`printf '%s' '${VALUE}' | agent-vault guard --stdin`)
+  expect(ran.stderr).not.toContain("own-value")
+})
+
+test("the vault's own files pass", async () => {
+  const ran = await machine.shell(
+    "git rm -rq --cached .agent-vault; git add . && git commit -qm all",
+  )
+  expect(ran.stderr).not.toContain("own-value")
+})
+
+test("without an agent's key it is said that they are not looked for; the owner's is not used", async () => {
+  for (const folder of readdirSync(join(machine.home, ".config/agent-vault"))) {
+    rmSync(join(machine.home, ".config/agent-vault", folder, "agents"), { recursive: true })
+  }
+  const ran = await commit(VALUE)
+  expect(ran.stderr).toContain("no agent's key is on this machine")
+  expect(ran.stderr).not.toContain("own-value: ")
+})
+
+test("a vault that was tampered with stops the commit, with the reason", async () => {
+  const record = join(machine.repo, ".agent-vault/vault.json")
+  writeFileSync(record, "{}")
+  const ran = await commit("nothing")
+  expect(ran.code).not.toBe(0)
+  expect(ran.stderr).toContain("RECORD_INVALID")
+})
