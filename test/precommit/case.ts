@@ -93,9 +93,13 @@ async function filler(spec: Case, generator: Generator): Promise<(text: string) 
   for (const [, whole = "", rule = "", name = ""] of wanted) {
     values.set(whole, await fingerprintOf(rule, values.get(name) ?? ""))
   }
-  return (text) =>
-    expand(text, generator).replace(
+  return (text) => {
+    const filled = expand(text, generator).replace(
       /<([^<>]+)>/g,
       (whole, name: string) => values.get(name) ?? whole,
     )
+    // What is indented is indented as a whole: a key in a block of YAML.
+    const [indent = ""] = /^ */.exec(text) ?? []
+    return filled.replaceAll("\n", `\n${indent}`)
+  }
 }

@@ -100,7 +100,27 @@ function special(name: string, argument: string, generator: Generator): string |
       return `${parts.join(".")}.${generator.text(`${BASE62}-_`, 43)}`
     }
     case "pem":
-      return armoured(argument, generator.bytes(argument.startsWith("PGP") ? 600 : 400), "-----")
+      return pem(argument, generator)
+    // A key on one line, as in JSON and in env files.
+    case "pemline":
+      return `${pem(argument, generator)}\n`.replaceAll("\n", "\\n")
+    // A key as a text of Java, joined line by line.
+    case "pemjava":
+      return pem(argument, generator).replaceAll("\n", '\\n" +\n      "')
+    // A whole armoured key in Base64, as in a kubeconfig.
+    case "pem64":
+      return Buffer.from(`${pem(argument, generator)}\n`).toString("base64")
+    // A key under a passphrase, in the form that OpenSSL wrote before PKCS #8.
+    case "pemlocked": {
+      const iv = generator.bytes(16).toString("hex").toUpperCase()
+      const headers = `Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,${iv}\n\n`
+      return pem(argument, generator).replace("\n", `\n${headers}`)
+    }
+    case "openvpn": {
+      const body = generator.bytes(256).toString("hex").replace(/.{32}/g, "$&\n").trimEnd()
+      const title = "OpenVPN Static key V1"
+      return `-----BEGIN ${title}-----\n${body}\n-----END ${title}-----`
+    }
     case "openssh": {
       const head = [Buffer.from("openssh-key-v1\0"), withLength(Buffer.from(argument))]
       return armoured(
@@ -111,6 +131,10 @@ function special(name: string, argument: string, generator: Generator): string |
     }
   }
   return undefined
+}
+
+function pem(title: string, generator: Generator): string {
+  return armoured(title, generator.bytes(title.startsWith("PGP") ? 600 : 400), "-----")
 }
 
 function armoured(title: string, bytes: Buffer, line: string): string {
