@@ -8,7 +8,7 @@ import { branchMarks, markOf } from "./freshness.js"
 import { openGit } from "./git.js"
 import type { Environment } from "./homes.js"
 import { completeJournal } from "./journal.js"
-import { journalExists } from "./journal-file.js"
+import { journalExists, lockExists } from "./journal-file.js"
 import { formatKeyFile, ownerKeyFile, writeKeyFile } from "./key-files.js"
 import { ATTRIBUTES, MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "./layout.js"
 import { withLock } from "./lock.js"
@@ -65,7 +65,10 @@ export async function init(request: InitRequest): Promise<NewVault> {
   const name = parseOwnerName(request.name)
   const checkout = requireWorkTree(request.folder)
   const root = join(realpathSync(request.folder), VAULT_FOLDER)
-  if (request.dryRun !== true && journalExists({ root, checkout })) await repair(checkout.top, env)
+  const place = { root, checkout }
+  if (request.dryRun !== true && (journalExists(place) || lockExists(place))) {
+    await repair(checkout.top, env)
+  }
   refuseExisting(root)
   changeableBranch(checkout)
 

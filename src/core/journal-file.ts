@@ -12,6 +12,17 @@ export function journalFile(gitFolder: string): string {
   return join(changeFolder(gitFolder), "journal.json")
 }
 
+/** The lock that a change holds in this work tree. */
+export function lockFile(gitFolder: string): string {
+  return join(changeFolder(gitFolder), "lock")
+}
+
+/** Whether a change is being made, or died with the lock in its hand. */
+export function lockExists({ checkout }: Place): boolean {
+  if (checkout === undefined) return false
+  return statSync(lockFile(checkout.gitFolder), { throwIfNoEntry: false }) !== undefined
+}
+
 /** Whether a change is being written, or was left half done. */
 export function journalExists(place: Place): boolean {
   if (place.checkout === undefined) return false

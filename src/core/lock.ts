@@ -1,12 +1,11 @@
 import { randomBytes } from "node:crypto"
 import { existsSync, readFileSync } from "node:fs"
 import { hostname } from "node:os"
-import { join } from "node:path"
 import { kill, pid } from "node:process"
 import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError } from "./errors.js"
 import { createFile, isErrno, readRegularFile, removeFile } from "./files.js"
-import { changeFolder } from "./journal-file.js"
+import { lockFile } from "./journal-file.js"
 
 /** The right to change a vault in one work tree. */
 export interface Lock {
@@ -42,7 +41,7 @@ export async function withLock<T>(gitFolder: string, work: (lock: Lock) => Promi
  * holder that died on this machine is broken. Throws `LOCKED`.
  */
 export async function takeLock(gitFolder: string): Promise<Lock> {
-  const file = join(changeFolder(gitFolder), "lock")
+  const file = lockFile(gitFolder)
   const holder = newHolder()
   const deadline = Date.now() + PATIENCE_MS
   while (existsSync(file) || !createFile(file, JSON.stringify(holder), 0o600)) {
