@@ -321,14 +321,18 @@ describe("through lefthook", () => {
     }
   })
 
-  test.runIf(lefthook).each(Object.entries(configs))("commits are guarded: %s", (_name, text) => {
-    const repo = newRepo()
-    repo.write("lefthook.yml", text)
-    guard(repo, "install")
-    expect(run(repo, lefthook ?? "", "install").code).toBe(0)
-    expect(guard(repo, "status")).toMatchObject({ code: 0 })
-    expectGuarded(repo)
-  })
+  // Where it is not installed, its configuration is all that can be tried.
+  test.each(lefthook === undefined ? [] : Object.entries(configs))(
+    "commits are guarded: %s",
+    (_name, text) => {
+      const repo = newRepo()
+      repo.write("lefthook.yml", text)
+      guard(repo, "install")
+      expect(run(repo, lefthook ?? "", "install").code).toBe(0)
+      expect(guard(repo, "status")).toMatchObject({ code: 0 })
+      expectGuarded(repo)
+    },
+  )
 })
 
 const otherHook = (indent: string): string =>
@@ -367,16 +371,20 @@ describe("through the pre-commit framework", () => {
     },
   )
 
-  test.runIf(program).each(Object.entries(configs))("commits are guarded: %s", (_name, text) => {
-    const repo = newRepo()
-    repo.write(".pre-commit-config.yaml", text)
-    guard(repo, "install")
-    repo.git("add", ".pre-commit-config.yaml")
-    expect(run(repo, program ?? "", "install").code).toBe(0)
-    repo.write("unstaged.txt", "mine\n")
-    expect(guard(repo, "status")).toMatchObject({ code: 0 })
-    expectGuarded(repo)
-  })
+  // Where it is not installed, its configuration is all that can be tried.
+  test.each(program === undefined ? [] : Object.entries(configs))(
+    "commits are guarded: %s",
+    (_name, text) => {
+      const repo = newRepo()
+      repo.write(".pre-commit-config.yaml", text)
+      guard(repo, "install")
+      repo.git("add", ".pre-commit-config.yaml")
+      expect(run(repo, program ?? "", "install").code).toBe(0)
+      repo.write("unstaged.txt", "mine\n")
+      expect(guard(repo, "status")).toMatchObject({ code: 0 })
+      expectGuarded(repo)
+    },
+  )
 
   test("a hook of ours that it has set aside is found, and goes", () => {
     const repo = newRepo()
