@@ -11,6 +11,7 @@ const importers = new Map([
   ["yargs", ["src/cli/yargs.ts"]],
   ["@modelcontextprotocol/sdk", ["src/mcp/server.ts"]],
   ["jsonc-parser", ["src/cli/jsonc.ts"]],
+  ["re2js", ["src/precommit/custom-rules.ts"]],
   ["smol-toml", ["src/cli/toml.ts"]],
   ["src/core/generated/validators.ts", ["src/core/schema.ts"]],
   ["node:child_process", ["src/core/git.ts", "src/core/git-quick.ts", "src/cli/child.ts"]],

@@ -1,12 +1,8 @@
-import { VaultError, loadYaml, toJson } from "../core/guard.js"
+import { toJson } from "../core/guard.js"
 import { fingerprintOf } from "./fingerprint.js"
 import type { Finding, Stale } from "./finding.js"
 import { isPattern, matchesGlob } from "./glob.js"
-import { EXCEPTIONS_FILE } from "./request.js"
 import { OWN_VALUE } from "./scan.js"
-
-const LIMIT = 1024 * 1024
-const LONGEST = 1000
 
 /** A finding that people have looked at and declared to be no secret. */
 export interface Exception {
@@ -23,17 +19,6 @@ export interface Judged {
   readonly findings: readonly Finding[]
   readonly allowed: number
   readonly stale: readonly Stale[]
-}
-
-/** Parses the file of exceptions, strictly: what is misspelt must not go unnoticed. Throws `USAGE`. */
-export async function parseExceptions(bytes: Uint8Array): Promise<readonly Exception[]> {
-  const { parseStrictYaml } = await loadYaml()
-  const document: unknown = parseStrictYaml(bytes, LIMIT, refusal).toJS({ maxAliasCount: 0 })
-  const file = asRecord(document, "the file", ["version", "allow"])
-  if (file["version"] !== 1) throw refusal("it does not say `version: 1`")
-  const allow = file["allow"] ?? []
-  if (!Array.isArray(allow)) throw refusal("`allow` is no list")
-  return allow.map((entry: unknown, index) => parseEntry(entry, `entry ${index + 1} of \`allow\``))
 }
 
 /**
@@ -98,39 +83,4 @@ export async function entriesFor(findings: readonly Finding[]): Promise<string> 
     ),
   )
   return ["version: 1", "allow:", ...new Set(entries)].join("\n")
-}
-
-function parseEntry(value: unknown, where: string): Exception {
-  const keys = ["path", "rule", "fingerprint", "reason"] as const
-  const entry = asRecord(value, where, keys)
-  const [path = "", rule = "", fingerprint = "", reason = ""] = keys.map((key) => {
-    const text = entry[key]
-    if (typeof text === "string" && text.trim() !== "" && text.length <= LONGEST) return text
-    throw refusal(`${where} has no ${key}, as text of at most ${LONGEST} characters`)
-  })
-  if (!/^[a-z0-9][a-z0-9-]*$/.test(rule)) throw refusal(`${where} names no rule`)
-  if (!/^[0-9a-f]{16}$/.test(fingerprint)) {
-    throw refusal(`${where} has no fingerprint of 16 hex digits (write it in quotes)`)
-  }
-  return { path, rule, fingerprint, reason }
-}
-
-function asRecord(
-  value: unknown,
-  where: string,
-  known: readonly string[],
-): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw refusal(`${where} is no map`)
-  }
-  const stranger = Object.keys(value).find((key) => !known.includes(key))
-  if (stranger !== undefined) throw refusal(`${where} has an unknown key ${stranger}`)
-  return value as Readonly<Record<string, unknown>>
-}
-
-function refusal(why: string, cause?: unknown): VaultError {
-  return new VaultError("USAGE", `${EXCEPTIONS_FILE} is not valid: ${why}`, {
-    hint: "mend it; what an entry looks like is printed by: agent-vault guard --fingerprints",
-    cause,
-  })
 }

@@ -5,8 +5,8 @@ import { type Change, allFiles, rangeChanges, stagedChanges } from "./changes.js
 import { filesAt } from "./files.js"
 import type { Finding } from "./finding.js"
 import { type Repository, openRepository } from "./repository.js"
-import { EXCEPTIONS_FILE, type GuardRequest, type Report, type Subject } from "./request.js"
-import type { FindOwn, Scanned } from "./scan.js"
+import { SETTINGS_FILE, type GuardRequest, type Report, type Subject } from "./request.js"
+import type { FindOwn, Finders, Scanned } from "./scan.js"
 
 /** So many contents are on their way from git at once. */
 const AT_ONCE = 64
@@ -32,20 +32,21 @@ export async function look(request: GuardRequest): Promise<Report> {
 async function lookAtChanges(repository: Repository, request: GuardRequest): Promise<Report> {
   const { subject } = request
   // Git is at work while this loads what it takes to look.
-  const [changes, { scanChange }, own] = await Promise.all([
+  const [changes, { scanChange }, own, file] = await Promise.all([
     changesOf(repository, subject),
     import("./scan.js"),
     ownValues(request),
+    readSettings(repository, subject),
   ])
-  const file = readExceptions(repository, subject)
+  const finders = await findersFor(own, file)
   const scanned: (Scanned & { readonly known: readonly Finding[] })[] = []
   for (let at = 0; at < changes.length; at += AT_ONCE) {
     const some = changes.slice(at, at + AT_ONCE)
-    const done = await Promise.all(some.map((each) => scanChange(repository, each, own.find)))
+    const done = await Promise.all(some.map((each) => scanChange(repository, each, finders)))
     scanned.push(...done.map((one, index) => ofCommit(one, some[index])))
   }
   const paths = changes.flatMap(({ path, mode }) => (mode === undefined ? [] : [path]))
-  const judged = await withoutAllowed(await file, scanned, paths, subject.is === "all")
+  const judged = await withoutAllowed(file, scanned, paths, subject.is === "all")
   const findings = [...(await vaultFindings(repository, changes)), ...judged.findings]
   return summary(scanned, { ...judged, findings }, own)
 }
@@ -61,9 +62,11 @@ async function lookAtFiles(
     subject.is === "text"
       ? [{ path: "<stdin>", bytes: Buffer.from(subject.bytes) }]
       : filesAt(subject.paths, cwd, top)
+  const file = fileAt(top)
+  const finders = await findersFor(own, file)
   const scanned: Scanned[] = []
-  for (const { path, bytes } of files) scanned.push(scanBytes(path, bytes, own.find))
-  return summary(scanned, await withoutAllowed(fileAt(top), scanned, [], false), own)
+  for (const { path, bytes } of files) scanned.push(scanBytes(path, bytes, finders))
+  return summary(scanned, await withoutAllowed(file, scanned, [], false), own)
 }
 
 function changesOf(repository: Repository, subject: Subject): Promise<readonly Change[]> {
@@ -83,14 +86,25 @@ async function ownValues({ cwd, env }: GuardRequest): Promise<OwnValues> {
     : { find: own.find, why: `${unread.secret} could not be read: ${unread.error.message}` }
 }
 
+/** What looks into a file besides the rules for everybody. */
+async function findersFor({ find }: OwnValues, file: Uint8Array | undefined): Promise<Finders> {
+  // Parsing takes time: most files have no rules.
+  if (file === undefined || !Buffer.from(file).includes("rules")) return { own: find }
+  const { parseSettings } = await import("./settings.js")
+  const { rules } = await parseSettings(file)
+  if (rules.length === 0) return { own: find }
+  const { compileRules } = await import("./custom-rules.js")
+  return { own: find, custom: compileRules(rules) }
+}
+
 /** Asked first, since most of what reads a vault is slow to load. */
 function hasVaultAbove(folder: string): boolean {
   if (existsSync(join(folder, VAULT_FOLDER))) return true
   return dirname(folder) !== folder && hasVaultAbove(dirname(folder))
 }
 
-/** The exceptions as they will be committed, or are at the end of a range. */
-async function readExceptions(
+/** The settings as they will be committed, or are at the end of a range. */
+async function readSettings(
   { blobs }: Repository,
   subject: Subject,
 ): Promise<Uint8Array | undefined> {
@@ -98,12 +112,12 @@ async function readExceptions(
   // A revision with a line break names nothing.
   if (end.includes("\n")) return undefined
   const revision = subject.is === "range" && end === "" ? "HEAD" : end
-  return (await blobs.read(`${revision}:${EXCEPTIONS_FILE}`))?.bytes
+  return (await blobs.read(`${revision}:${SETTINGS_FILE}`))?.bytes
 }
 
 function fileAt(top: string): Uint8Array | undefined {
   try {
-    return readFileSync(join(top, EXCEPTIONS_FILE))
+    return readFileSync(join(top, SETTINGS_FILE))
   } catch {
     return undefined
   }
@@ -120,12 +134,13 @@ async function withoutAllowed(
   if (file === undefined || !mayMatter(file, findings, paths, all)) {
     return { findings, allowed: 0, stale: [] }
   }
-  const { applyExceptions, parseExceptions } = await import("./exceptions.js")
+  const [{ parseSettings }, { applyExceptions }] = await Promise.all([
+    import("./settings.js"),
+    import("./exceptions.js"),
+  ])
   const known = scanned.flatMap((each) => each.known ?? [])
-  return applyExceptions(await parseExceptions(file), findings, known, {
-    paths: new Set(paths),
-    all,
-  })
+  const { allow } = await parseSettings(file)
+  return applyExceptions(allow, findings, known, { paths: new Set(paths), all })
 }
 
 /** Parsing takes time: not for a commit in which nothing was found, and of which no entry speaks. */
@@ -135,7 +150,7 @@ function mayMatter(
   paths: readonly string[],
   all: boolean,
 ): boolean {
-  if (all || findings.length > 0 || paths.includes(EXCEPTIONS_FILE)) return true
+  if (all || findings.length > 0 || paths.includes(SETTINGS_FILE)) return true
   const text = Buffer.from(file).toString("utf8")
   return paths.some((path) => text.includes(path))
 }

@@ -1,6 +1,6 @@
 import { harmless, toJson } from "../core/guard.js"
 import type { Finding } from "./finding.js"
-import { EXCEPTIONS_FILE, type Report, type Subject } from "./request.js"
+import { SETTINGS_FILE, type Report, type Subject } from "./request.js"
 
 /** More findings than this are counted, not told, to a person. */
 const MOST_TOLD = 50
@@ -33,7 +33,7 @@ const WAYS_OUT = [
   "  rotate it    if it was ever pushed or shared: what is in the history stays readable",
   "  allow it     if it is no secret: a comment on its line or the one above,",
   "                 agent-vault: allow RULE the reason why",
-  `               or an entry in ${EXCEPTIONS_FILE}: agent-vault guard --fingerprints`,
+  `               or an entry in ${SETTINGS_FILE}: agent-vault guard --fingerprints`,
 ]
 
 function headline(count: number, subject: Subject): string {
@@ -63,7 +63,7 @@ function noteLines({ stale, large, ownValues }: Report): readonly string[] {
   return [
     ...stale.map(({ path, line, rule }) =>
       line === undefined
-        ? `note: the exception of ${rule} for ${path} in ${EXCEPTIONS_FILE} allows nothing any more`
+        ? `note: the exception of ${rule} for ${path} in ${SETTINGS_FILE} allows nothing any more`
         : `note: ${path}:${line}: the exception of ${rule} allows nothing any more`,
     ),
     ...large.map(

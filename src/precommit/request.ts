@@ -1,8 +1,8 @@
 import type { Environment } from "../core/guard.js"
 import type { Finding, Stale } from "./finding.js"
 
-/** Where people write down what is no secret; see exceptions.ts. */
-export const EXCEPTIONS_FILE = ".agent-vault-guard.yaml"
+/** Where people write down what is no secret here, and what is one; see settings.ts. */
+export const SETTINGS_FILE = ".agent-vault-guard.yaml"
 
 /** What the guard is asked to look at. */
 export type Subject =

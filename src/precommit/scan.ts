@@ -1,5 +1,6 @@
 import { SEALED_LIMIT, VaultError, vaultPath } from "../core/guard.js"
 import type { Change, Version } from "./changes.js"
+import type { CustomHit, FindCustom } from "./custom-rules.js"
 import { type Comment, allowedByComment, commentsIn } from "./comments.js"
 import { type Content, Lines, contentOf, readContent } from "./contents.js"
 import { findCredentials, type Finding as Hit } from "./detect.js"
@@ -15,6 +16,12 @@ export interface OwnHit {
   readonly secret: string
   readonly start: number
   readonly end: number
+}
+
+/** What looks into a file besides the rules for everybody. */
+export interface Finders {
+  readonly own?: FindOwn | undefined
+  readonly custom?: FindCustom
 }
 
 /** What a file holds. */
@@ -41,16 +48,16 @@ const LFS_POINTER =
 export async function scanChange(
   repository: Repository,
   change: Change,
-  findOwn: FindOwn | undefined,
+  finders: Finders,
 ): Promise<Scanned & { readonly known: readonly Finding[] }> {
   const nothing = { path: change.path, findings: [], allowed: 0, stale: [], known: [] }
   if (change.mode === undefined || change.mode === SUBMODULE) return nothing
   const isLink = change.mode === LINK
-  const scanned = await scanVersion(repository, change, isLink, findOwn)
+  const scanned = await scanVersion(repository, change, isLink, finders)
   if (scanned.missing) throw missing(change)
   if (scanned.findings.length === 0 || change.before.length === 0) return { ...scanned, known: [] }
   const before = await Promise.all(
-    change.before.map((version) => scanVersion(repository, version, isLink, findOwn)),
+    change.before.map((version) => scanVersion(repository, version, isLink, finders)),
   )
   const old = new Set(before.flatMap(({ every }) => every.map(keyOf)))
   const isKnown = (finding: Finding): boolean => old.has(keyOf(finding))
@@ -62,12 +69,12 @@ export async function scanChange(
 }
 
 /** Looks at a text, or a file of the work tree. */
-export function scanBytes(path: string, bytes: Buffer, findOwn: FindOwn | undefined): Scanned {
+export function scanBytes(path: string, bytes: Buffer, finders: Finders): Scanned {
   const {
     every: _every,
     missing: _missing,
     ...scanned
-  } = judge(path, contentOf(bytes), false, findOwn)
+  } = judge(path, contentOf(bytes), false, finders)
   return scanned
 }
 
@@ -81,23 +88,18 @@ async function scanVersion(
   repository: Repository,
   { path, id }: Version,
   isLink: boolean,
-  findOwn: FindOwn | undefined,
+  finders: Finders,
 ): Promise<Judged> {
-  const pieces = new Pieces(path, findOwn)
+  const pieces = new Pieces(path, finders.own)
   const content = await readContent(repository.blobs, id, (piece, at) => pieces.look(piece, at))
-  if (content.is !== "large") return judge(path, content, isLink, findOwn)
+  if (content.is !== "large") return judge(path, content, isLink, finders)
   const { findings } = pieces
   const isExpected = vaultPath(path) !== undefined && content.size <= SEALED_LIMIT
   const large = isExpected ? {} : { large: content.size }
   return { path, findings, every: findings, allowed: 0, stale: [], missing: false, ...large }
 }
 
-function judge(
-  path: string,
-  content: Content,
-  isLink: boolean,
-  findOwn: FindOwn | undefined,
-): Judged {
+function judge(path: string, content: Content, isLink: boolean, finders: Finders): Judged {
   const nothing = { path, findings: [], every: [], allowed: 0, stale: [] }
   if (content.is === "missing" || content.is === "large") return { ...nothing, missing: true }
   const { bytes, text } = content
@@ -108,19 +110,21 @@ function judge(
     content.is === "binary"
       ? (at: number) => at
       : (at: number) => bytes.toString("utf8", 0, at).length
-  const own = (findOwn?.(bytes) ?? []).map((hit) => ({
+  const own = (finders.own?.(bytes) ?? []).map((hit) => ({
     ...hit,
     start: offsetOf(hit.start),
     end: offsetOf(hit.end),
   }))
+  const custom = onlyKeys ? [] : (finders.custom?.(text, path) ?? []).filter(apartFrom(own))
   const hits = findCredentials(text, isLink ? { onlyKeys } : { path, onlyKeys }).filter(
-    (hit) => !own.some((value) => overlap(hit, value)),
+    apartFrom([...own, ...custom]),
   )
   const lines = new Lines(text)
   const every = [
     ...own.map((hit) => ownFinding(path, text.slice(hit.start, hit.end), hit, lines)),
+    ...custom.map((hit) => customFinding(path, text, hit, lines)),
     ...hits.map((hit) => credentialFinding(path, text, hit, lines)),
-    ...(isLink || onlyKeys ? [] : envFindings(path, text, [...own, ...hits], lines)),
+    ...(isLink || onlyKeys ? [] : envFindings(path, text, [...own, ...custom, ...hits], lines)),
   ].sort((a, b) => a.line - b.line || a.column - b.column)
 
   const comments = onlyKeys ? [] : commentsIn(text)
@@ -160,6 +164,16 @@ function credentialFinding(
   }
 }
 
+function customFinding(
+  path: string,
+  text: string,
+  { rule: { id, title }, start, end }: CustomHit,
+  lines: Lines,
+): Finding {
+  const found = text.slice(start, end)
+  return { rule: id, title, path, ...lines.at(start), excerpt: mask(found), text: found }
+}
+
 function ownFinding(
   path: string,
   text: string,
@@ -182,11 +196,11 @@ function ownFinding(
 function envFindings(
   path: string,
   text: string,
-  others: readonly { readonly start: number; readonly end: number }[],
+  others: readonly Stretch[],
   lines: Lines,
 ): readonly Finding[] {
   return envValues(path, text)
-    .filter((value) => !others.some((other) => overlap(value, other)))
+    .filter(apartFrom(others))
     .map(({ start, end }) => ({
       rule: ENV_FILE,
       title: "a value in an env file",
@@ -253,11 +267,14 @@ function keyOf({ rule, text, path, line }: Finding): string {
   return text === undefined ? `${rule} ${path} ${line}` : `${rule}\0${text}`
 }
 
-function overlap(
-  a: { readonly start: number; readonly end: number },
-  b: { readonly start: number; readonly end: number },
-): boolean {
-  return a.start < b.end && b.start < a.end
+interface Stretch {
+  readonly start: number
+  readonly end: number
+}
+
+/** Picks what overlaps none of `others`. */
+function apartFrom(others: readonly Stretch[]): (stretch: Stretch) => boolean {
+  return ({ start, end }) => !others.some((other) => start < other.end && other.start < end)
 }
 
 function missing({ path }: Change): VaultError {

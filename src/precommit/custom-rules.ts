@@ -1,0 +1,63 @@
+import { RE2JS } from "re2js"
+import { refusal } from "./settings.js"
+
+// The only file that imports re2js: its time is linear, whatever the pattern.
+
+/** A kind of credential that a repository knows of by itself. */
+export interface CustomRule {
+  readonly id: string
+  readonly title: string
+  /** A regular expression in RE2's syntax. Its first group, if any, is the secret. */
+  readonly pattern: string
+}
+
+/** What a rule found; offsets in UTF-16 code units. */
+export interface CustomHit {
+  readonly rule: CustomRule
+  readonly start: number
+  readonly end: number
+}
+
+/** Finds what custom rules know in the text of a file. Throws `USAGE` for a rule that matches too often. */
+export type FindCustom = (text: string, path: string) => readonly CustomHit[]
+
+/**
+ * Each match is found in linear time, all of them together are not. A rule that matches more
+ * often than this in one file is no rule for secrets.
+ */
+const MOST_MATCHES = 100
+
+/** Compiles rules. Throws `USAGE` for a pattern that is not valid, or finds what is not there. */
+export function compileRules(rules: readonly CustomRule[]): FindCustom {
+  const compiled = rules.map((rule) => ({ rule, pattern: compile(rule) }))
+  return (text, path) =>
+    compiled.flatMap(({ rule, pattern }) => matchesOf(rule, pattern, text, path))
+}
+
+function compile({ id, pattern }: CustomRule): RE2JS {
+  let compiled: RE2JS
+  try {
+    compiled = RE2JS.compile(pattern, RE2JS.MULTILINE)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : "it is no regular expression"
+    throw refusal(`the pattern of ${id} is not valid: ${why}`, cause)
+  }
+  if (compiled.matcher("").find()) throw refusal(`the pattern of ${id} matches nothing at all`)
+  return compiled
+}
+
+function matchesOf(rule: CustomRule, pattern: RE2JS, text: string, path: string): CustomHit[] {
+  const hits: CustomHit[] = []
+  const matcher = pattern.matcher(text)
+  const group = matcher.groupCount() > 0 ? 1 : 0
+  for (let matches = 1; matcher.find(); matches += 1) {
+    if (matches > MOST_MATCHES) {
+      throw refusal(`the rule ${rule.id} matches more than ${MOST_MATCHES} times in ${path}`)
+    }
+    // A group that took no part in the match leaves the whole of it.
+    const isIn = matcher.start(group) !== -1
+    const [start, end] = [matcher.start(isIn ? group : 0), matcher.end(isIn ? group : 0)]
+    if (start < end) hits.push({ rule, start, end })
+  }
+  return hits
+}
