@@ -139,6 +139,8 @@ export function replaceFiles(files: ReadonlyMap<string, Uint8Array | string>, mo
 
 /** Writes a file that must not exist yet. Returns false, and changes nothing, if it does. */
 export function createFile(file: string, bytes: Uint8Array | string, mode: number): boolean {
+  // Nothing can be half there of nothing.
+  if (bytes.length === 0) return createEmptyFile(file, mode)
   const temporary = writeTemporary(file, bytes, mode)
   try {
     // Unlike rename, link never replaces what is there.
@@ -149,6 +151,17 @@ export function createFile(file: string, bytes: Uint8Array | string, mode: numbe
     throw inaccessible("write", file, error)
   } finally {
     removeFile(temporary)
+  }
+}
+
+function createEmptyFile(file: string, mode: number): boolean {
+  makeFolderOf(file, mode)
+  try {
+    closeSync(openSync(file, "wx", mode))
+    return true
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return false
+    throw inaccessible("write", file, error)
   }
 }
 
@@ -196,9 +209,14 @@ function rename(from: string, to: string): void {
   }
 }
 
+/** The folder of a private file is private. */
+function makeFolderOf(file: string, mode: number): void {
+  makeFolder(dirname(file), mode === 0o600 ? 0o700 : 0o777)
+}
+
 function writeTemporary(file: string, bytes: Uint8Array | string, mode: number): string {
   const temporary = join(dirname(file), `${TEMPORARY}${randomBytes(8).toString("hex")}`)
-  makeFolder(dirname(file), mode === 0o600 ? 0o700 : 0o777)
+  makeFolderOf(file, mode)
   let handle: number | undefined
   try {
     handle = openSync(temporary, "wx", mode)

@@ -170,9 +170,8 @@ const NOTHING = { values: new Map<string, Uint8Array>(), unread: [] }
 async function readAll(place: Place, key: Key, env: Environment, names: readonly string[]) {
   const onRead = auditTo(auditFile(claimedId(place), env))
   const vault = await openVaultAs({ place, key, env, door: "guard", onRead })
-  const listed = (await vault.list()).filter(({ readable }) => readable)
-  const granted = new Set(listed.map(({ name }) => name))
-  const readable = names.filter((name) => granted.has(name))
+  const open = new Set((await vault.access()).groups.map(({ group }) => group))
+  const readable = names.filter((name) => open.has(parseSecretName(name).group))
   const values = new Map<string, Uint8Array>()
   const unread: { secret: string; error: VaultError }[] = []
   try {
