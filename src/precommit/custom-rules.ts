@@ -1,15 +1,7 @@
 import { RE2JS } from "re2js"
-import { refusal } from "./settings.js"
+import { type CustomRule, refusal } from "./settings.js"
 
 // The only file that imports re2js: its time is linear, whatever the pattern.
-
-/** A kind of credential that a repository knows of by itself. */
-export interface CustomRule {
-  readonly id: string
-  readonly title: string
-  /** A regular expression in RE2's syntax. Its first group, if any, is the secret. */
-  readonly pattern: string
-}
 
 /** What a rule found; offsets in UTF-16 code units. */
 export interface CustomHit {

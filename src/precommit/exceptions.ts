@@ -1,18 +1,8 @@
 import { toJson } from "../core/guard.js"
 import { fingerprintOf } from "./fingerprint.js"
-import type { Finding, Stale } from "./finding.js"
+import { OWN_VALUE, type Finding, type Stale } from "./finding.js"
 import { isPattern, matchesGlob } from "./glob.js"
-import { OWN_VALUE } from "./scan.js"
-
-/** A finding that people have looked at and declared to be no secret. */
-export interface Exception {
-  /** The path of the file from the top of the work tree, or a pattern with `*`, `**` and `?`. */
-  readonly path: string
-  readonly rule: string
-  /** The one text that is meant; see {@link fingerprintOf}. */
-  readonly fingerprint: string
-  readonly reason: string
-}
+import type { Exception } from "./settings.js"
 
 /** What the exceptions of a file leave of findings. */
 export interface Judged {

@@ -1,3 +1,7 @@
+/** The rules that are no data: a value of the vault, and any value in an env file. */
+export const OWN_VALUE = "own-value"
+export const ENV_FILE = "env-file"
+
 /** A reason to stop a commit. */
 export interface Finding {
   readonly rule: string

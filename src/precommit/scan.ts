@@ -5,7 +5,7 @@ import { type Comment, allowedByComment, commentsIn } from "./comments.js"
 import { type Content, Lines, contentOf, readContent } from "./contents.js"
 import { findCredentials, type Finding as Hit } from "./detect.js"
 import { envValues } from "./env-file.js"
-import type { Finding, Stale } from "./finding.js"
+import { ENV_FILE, type Finding, OWN_VALUE, type Stale } from "./finding.js"
 import { mask } from "./mask.js"
 import type { Repository } from "./repository.js"
 import { ruleOf } from "./rules.js"
@@ -35,8 +35,6 @@ export interface Scanned {
   readonly large?: number
 }
 
-export const OWN_VALUE = "own-value"
-export const ENV_FILE = "env-file"
 const LINK = "120000"
 const SUBMODULE = "160000"
 
@@ -160,7 +158,7 @@ function credentialFinding(
     ...lines.at(start),
     excerpt: mask(found),
     text: found,
-    ...(rotate === undefined ? {} : { hint: rotate }),
+    ...(rotate === undefined ? {} : { hint: `to rotate it: ${rotate}` }),
   }
 }
 

@@ -1,14 +1,30 @@
 import { VaultError, loadYaml } from "../core/guard.js"
-import type { CustomRule } from "./custom-rules.js"
-import type { Exception } from "./exceptions.js"
+import { ENV_FILE, OWN_VALUE } from "./finding.js"
 import { SETTINGS_FILE } from "./request.js"
 import { ruleOf } from "./rules.js"
-import { ENV_FILE, OWN_VALUE } from "./scan.js"
 
 const LIMIT = 1024 * 1024
 const LONGEST = 1000
 const MOST_RULES = 100
 const ID = /^[a-z0-9][a-z0-9-]*$/
+
+/** A finding that people have looked at and declared to be no secret. */
+export interface Exception {
+  /** The path of the file from the top of the work tree, or a pattern with `*`, `**` and `?`. */
+  readonly path: string
+  readonly rule: string
+  /** The one text that is meant; see fingerprint.ts. */
+  readonly fingerprint: string
+  readonly reason: string
+}
+
+/** A kind of credential that a repository knows of by itself. */
+export interface CustomRule {
+  readonly id: string
+  readonly title: string
+  /** A regular expression in RE2's syntax. Its first group, if any, is the secret. */
+  readonly pattern: string
+}
 
 /** What people write down for the guard in their repository. */
 export interface Settings {
