@@ -54,13 +54,12 @@ export function assignmentAt(text: string, from: number): Assignment | undefined
   while (start > 0 && from - start < LONGEST_NAME && isNameAt(text, start - 1)) start -= 1
   let end = from
   while (end < text.length && end - from < LONGEST_NAME && isNameAt(text, end)) end += 1
-  // A name may be two words, as in "API key: …".
-  const before = /(?:^|[^\w-])([A-Za-z]{2,20})[ ]$/.exec(text.slice(Math.max(0, start - 24), start))
-
   const found = bridge(text, start, end)
   if (!found) return undefined
   const value = valueAt(text, found.to)
   if (!value || value.end === value.start) return undefined
+  // A name may be two words, as in "API key: …".
+  const before = /(?:^|[^\w-])([A-Za-z]{2,20})[ ]$/.exec(text.slice(Math.max(0, start - 24), start))
   return {
     words: wordsOf(`${before?.[1] ?? ""} ${text.slice(start, end)}`),
     ...value,
