@@ -1,4 +1,5 @@
 import type { Readable, Writable } from "node:stream"
+import { Lines } from "../core/index.js"
 
 /**
  * JSON-RPC 2.0 over streams, one line of JSON a message, in UTF-8. Params are given by name; there
@@ -70,27 +71,9 @@ export async function serve(service: Service): Promise<void> {
 
 /** The lines of a stream, without their ends; undefined for one over the limit, which is skipped. */
 async function* linesOf(input: Readable): AsyncGenerator<Buffer | undefined> {
-  let parts: Buffer[] = []
-  let length = 0
-  const line = (): Buffer | undefined => {
-    const whole = length > LINE_LIMIT ? undefined : Buffer.concat(parts)
-    parts = []
-    length = 0
-    return whole
-  }
-  for await (const chunk of input as AsyncIterable<Buffer>) {
-    for (let start = 0; start < chunk.length;) {
-      const end = chunk.indexOf(0x0a, start)
-      const part = chunk.subarray(start, end === -1 ? chunk.length : end)
-      length += part.length
-      // What is too long is counted, and not kept.
-      if (length > LINE_LIMIT) parts = []
-      else parts.push(part)
-      if (end !== -1) yield line()
-      start = end === -1 ? chunk.length : end + 1
-    }
-  }
-  if (length > 0) yield line()
+  const lines = new Lines(LINE_LIMIT)
+  for await (const chunk of input as AsyncIterable<Buffer>) yield* lines.push(chunk)
+  yield* lines.end()
 }
 
 /** Answers one line, if it is to be answered. Never rejects. */

@@ -38,6 +38,8 @@ export {
 /** @internal */
 export { VALUE_LIMIT } from "./layout.js"
 /** @internal */
+export { Lines } from "./lines.js"
+/** @internal */
 export {
   type SecretName,
   nearest,

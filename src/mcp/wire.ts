@@ -1,4 +1,4 @@
-import { Lines } from "./lines.js"
+import { Lines } from "../core/index.js"
 
 /** JSON-RPC 2.0 between this server and one client: a line of JSON a message, in UTF-8. */
 
