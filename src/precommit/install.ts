@@ -190,7 +190,7 @@ async function tell(
       ? []
       : [`${changed ? CHANGED[action] : UNCHANGED[action]} ${file} (${manager})`]),
     ...(proof === undefined ? [] : [proof.what]),
-    ...(proof?.stopped === false ? [`  next: ${nextStep(action, activate)}`] : []),
+    ...(proof?.stopped === false ? [`  next: ${nextStep(action, activate, proof)}`] : []),
     ...(changed && isShared ? [`  commit ${file}, so that it is so for everybody`] : []),
   ]
   for (const line of lines) say(harmless(line))
@@ -199,7 +199,12 @@ async function tell(
 const CHANGED = { install: "The guard is in", uninstall: "The guard is gone from" }
 const UNCHANGED = { install: "The guard was already in", uninstall: "There was no guard in" }
 
-function nextStep(action: InstallRequest["action"], activate: string | undefined): string {
+function nextStep(
+  action: InstallRequest["action"],
+  activate: string | undefined,
+  { blocked = false }: Proof,
+): string {
   if (activate !== undefined) return `${activate}; then: agent-vault guard status`
-  return action === "status" ? "agent-vault guard install" : "make a commit and see what git says"
+  if (action === "install" || blocked) return "make a commit and see what git says"
+  return "agent-vault guard install"
 }

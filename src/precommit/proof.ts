@@ -9,6 +9,8 @@ import { type Hooks, isExecutable } from "./hooks.js"
 /** What the dry run of a commit showed. */
 export interface Proof {
   readonly stopped: boolean
+  /** Whether something else stops every commit: the guard that is not found, say. */
+  readonly blocked?: boolean
   /** In a sentence. */
   readonly what: string
 }
@@ -91,9 +93,11 @@ function verdict(said: string, code: number, name: string): Proof {
   if (code === 0 || /cannot find a hook named/.test(said)) {
     return { stopped: false, what: "A commit with a private key in it would go through (dry run)." }
   }
-  const [reason = ""] = said.trim().split("\n").slice(-1)
+  const lines = said.trim().split("\n")
+  const reason = lines.findLast((line) => line.includes("agent-vault guard: ")) ?? lines.at(-1)
   return {
     stopped: false,
-    what: `A commit would be stopped, but not by the guard: ${reason || `exit code ${code}`}`,
+    blocked: true,
+    what: `A commit would be stopped, but not by the guard: ${reason?.trim() || `exit code ${code}`}`,
   }
 }
