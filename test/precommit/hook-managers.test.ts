@@ -91,6 +91,10 @@ describe("through lefthook", () => {
     empty: "",
     elsewhere: 'commit-msg:\n  commands:\n    other:\n      run: "true"\n',
     bare: "pre-commit:\n  parallel: false\n",
+    "with CR LF":
+      "pre-commit:\r\n  jobs:\r\n    - run: echo the other ran\r\n\r\ncommit-msg:\r\n  jobs: []\r\n",
+    "with quotes, groups and comments":
+      '# a\n"pre-commit":\n  "jobs":\n  - group:\n      jobs:\n        - run: echo the other ran\n  - run: |\n      echo and more\n\n      # the last\n  # later: a job\n\n# b\ncommit-msg:\n  jobs: []\n',
   }
 
   test.each(Object.entries(configs))(
@@ -205,6 +209,11 @@ describe("through the pre-commit framework", () => {
   const configs = {
     indented: `default_stages: [pre-push]\nrepos:\n${otherHook("  ")}`,
     flush: `repos:\n${otherHook("")}fail_fast: true\n`,
+    "with comments and CR LF":
+      `repos:\n${otherHook("  ")}  # - repo: later\n# the end\nci:\n  skip: []\n`.replaceAll(
+        "\n",
+        "\r\n",
+      ),
     "without an end": `repos:\n${otherHook("  ").trimEnd()}`,
   }
 
