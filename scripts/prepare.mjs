@@ -1,6 +1,6 @@
 // npm runs this after an install in a clone, and before it packs a clone that it made itself, for
 // somebody who installs by our address, as the pre-commit framework does.
-import { execFileSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { ensureBuilt, ensureInstalled } from "./ensure.mjs"
@@ -17,7 +17,8 @@ if (isGlobal) {
   }
   await ensureInstalled()
 } else if (isThere(husky)) {
-  execFileSync(process.execPath, [fileURLToPath(new URL(husky, import.meta.url))], {
+  // Without hooks there is still everything else: in a clone that is only read, say.
+  spawnSync(process.execPath, [fileURLToPath(new URL(husky, import.meta.url))], {
     stdio: "inherit",
   })
 }
