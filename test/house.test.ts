@@ -180,9 +180,12 @@ test("docs/architecture.md has a line for each file of the sources, and for no o
   expect(told.toSorted()).toEqual(files.toSorted())
 })
 
-test("the lock names no download hosts, so that any registry serves it", () => {
-  const lock = readFileSync(join(root, "package-lock.json"), "utf8")
-  expect(lock).not.toContain('"resolved"')
+test("the locks name no download hosts, so that any registry serves them", () => {
+  for (const lock of ["package-lock.json", "scripts/hook-managers/package-lock.json"]) {
+    expect(readFileSync(join(root, lock), "utf8")).not.toContain('"resolved"')
+  }
+  const pins = readFileSync(join(root, "scripts/hook-managers/requirements.txt"), "utf8")
+  expect(pins).not.toMatch(/index-url|https?:/)
 })
 
 test("the command loads only what it needs", () => {

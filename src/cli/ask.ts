@@ -18,6 +18,20 @@ export async function confirm(
   }
 }
 
+/** Asks a question whose empty answer is `otherwise`. Throws `NO_TERMINAL`, naming `flag`. */
+export async function confirmOr(
+  terminal: Terminal,
+  question: string,
+  otherwise: "yes" | "no",
+  flag: string,
+): Promise<boolean> {
+  for (let please = ""; ; please = "yes or no, please. ") {
+    const answer = await askLine(terminal, `${please}${question}`, otherwise, flag)
+    const word = answer.toLowerCase()
+    if (["y", "yes", "n", "no"].includes(word)) return word.startsWith("y")
+  }
+}
+
 /** Asks for a line; the empty line is `otherwise`. Throws `NO_TERMINAL`, naming `flag`. */
 export async function askLine(
   terminal: Terminal,

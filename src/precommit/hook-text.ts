@@ -3,9 +3,13 @@ import { VaultError } from "../core/guard.js"
 // What the guard writes into the files of hooks and their managers, as text in and text out. Each
 // line that is ours ends in MARK: it is found again, and removed without touching any other.
 
-/** Ends each line of ours; what follows it on the first one says whether the file is ours too. */
+/** Ends each line of ours; what follows it on the first one says what else is ours. */
 const MARK = "# agent-vault guard install"
 const OURS_AS_A_WHOLE = `${MARK}: and this file`
+const NEW_FOLDERS = `${MARK}: new folders: `
+
+/** The guard's id in the pre-commit framework, also in our .pre-commit-hooks.yaml. */
+export const HOOK_ID = "agent-vault-guard"
 
 /** Set to `only` by the dry run: hooks of others have nothing to prove. */
 export const CHAIN_VARIABLE = "AGENT_VAULT_GUARD"
@@ -33,42 +37,49 @@ export function intoScript(text: string | undefined): string {
   return `${shebang}${line}\n${(text ?? "").slice(shebang.length)}`
 }
 
-/** Puts the guard into a lefthook.yml. Throws `USAGE` if it is written in a way not understood. */
+/**
+ * Puts the guard into a lefthook.yml, last, so that it sees what others add to the index. Throws
+ * `USAGE` if it is written in a way not understood.
+ */
 export function intoLefthook(text: string): string {
-  const job = (indent: string): string[] => [
-    `${indent}- name: agent-vault guard ${MARK}`,
-    `${indent}  run: '${RUN}' ${MARK}`,
-  ]
-  const command = (indent: string): string[] => [
-    `${indent}agent-vault-guard: ${MARK}`,
-    `${indent}  run: '${RUN}' ${MARK}`,
-  ]
   const lines = text.split("\n")
-  const hook = lines.findIndex((line) => /^(["']?)pre-commit\1:/.test(line))
+  const hook = lines.findIndex((line) => keyOf(line) === "pre-commit")
   if (hook === -1) {
     return append(text, [`pre-commit: ${MARK}`, `  jobs: ${MARK}`, ...job("    ")])
   }
-  const end = lines.findIndex((line, at) => at > hook && /^[^\s#]/.test(line))
-  const [indent = "  "] = indentsOf(lines, hook + 1, end)
-  const list = lines.findIndex(
-    (line, at) => at > hook && (end === -1 || at < end) && /^\s+(?:jobs|commands):/.test(line),
-  )
+  const end = endOfBlock(lines, hook)
+  const indent = indentOfFirst(lines, hook, end) ?? "  "
+  const keyAt = (name: string): number =>
+    lines.findIndex((line, at) => at > hook && at < end && keyOf(line) === `${indent}${name}`)
+  const isJobs = keyAt("commands") === -1
+  const list = isJobs ? keyAt("jobs") : keyAt("commands")
   if (!isBlockKey(lines[hook]) || (list !== -1 && !isBlockKey(lines[list]))) {
     throw notUnderstood("lefthook.yml", [`pre-commit:`, `  jobs:`, ...job("    ")])
   }
-  if (list === -1) return insert(lines, hook, [`${indent}jobs: ${MARK}`, ...job(`${indent}  `)])
-  const [inner = `${indent}  `] = indentsOf(lines, list + 1, end)
-  const isJobs = /^\s+jobs:/.test(lines[list] ?? "")
-  return insert(lines, list, isJobs ? job(inner) : command(inner))
+  if (list === -1) {
+    return insert(lines, end, [`${indent}jobs: ${MARK}`, ...job(`${indent}  `)])
+  }
+  const endOfList = endOfBlock(lines, list)
+  const inner = indentOfFirst(lines, list, endOfList) ?? `${indent}  `
+  return insert(lines, endOfList, isJobs ? job(inner) : command(inner))
 }
 
-/** Puts the guard into a .pre-commit-config.yaml. Throws `USAGE` as {@link intoLefthook} does. */
+function job(indent: string): readonly string[] {
+  return [`${indent}- name: agent-vault guard ${MARK}`, `${indent}  run: '${RUN}' ${MARK}`]
+}
+
+/** Commands run in the order of their names. */
+function command(indent: string): readonly string[] {
+  return [`${indent}zz-${HOOK_ID}: ${MARK}`, `${indent}  run: '${RUN}' ${MARK}`]
+}
+
+/** Puts the guard into a .pre-commit-config.yaml, last. Throws as {@link intoLefthook} does. */
 export function intoFramework(text: string): string {
   const repo = (indent: string): string[] =>
     [
       "- repo: local",
       "  hooks:",
-      "    - id: agent-vault-guard",
+      `    - id: ${HOOK_ID}`,
       "      name: agent-vault guard",
       `      entry: sh -c '${RUN}'`,
       "      language: system",
@@ -77,14 +88,13 @@ export function intoFramework(text: string): string {
       "      always_run: true",
     ].map((line) => `${indent}${line} ${MARK}`)
   const lines = text.split("\n")
-  const repos = lines.findIndex((line) => line.startsWith("repos:"))
+  const repos = lines.findIndex((line) => keyOf(line) === "repos")
   if (repos === -1) return append(text, [`repos: ${MARK}`, ...repo("  ")])
   if (!isBlockKey(lines[repos])) {
     throw notUnderstood(".pre-commit-config.yaml", ["repos:", ...repo("  ")])
   }
-  const first = lines.slice(repos + 1).find((line) => /^\s*-/.test(line))
-  const [indent = "  "] = first === undefined ? [] : (/^\s*/.exec(first) ?? [])
-  return insert(lines, repos, repo(indent))
+  const end = endOfBlock(lines, repos)
+  return insert(lines, end, repo(indentOfFirst(lines, repos, end) ?? "  "))
 }
 
 /** Takes every line of ours out again; undefined if the file as a whole was ours. */
@@ -98,40 +108,63 @@ export function hasGuard(text: string): boolean {
   return text.includes(MARK)
 }
 
+/** Whether a .pre-commit-config.yaml has our hook from elsewhere: from our repository, say. */
+export function namesHook(text: string): boolean {
+  return hookIds(text).includes(HOOK_ID)
+}
+
+/** The ids of all hooks in a .pre-commit-config.yaml. */
+export function hookIds(text: string): readonly string[] {
+  const ids = text.matchAll(/^\s*(?:-\s+)?id:\s*["']?([\w.-]+)/gm)
+  return [...ids].flatMap(([, id]) => id ?? [])
+}
+
 /**
  * The hook itself, for a folder of hooks. The hook that was there runs first, as a child. `program`
- * is how this very program is started, for shells in which nothing else is found.
+ * is how this very program is started, for shells in which nothing else is found; empty in a
+ * folder that others get as well. `newFolders` counts the folders that were made for the hook.
  */
-export function hookScript(program: readonly string[], isNewFolder: boolean): string {
-  return `#!/bin/sh
-${isNewFolder ? OURS_AS_A_WHOLE : MARK}
-# Stops a commit that holds a secret. \`agent-vault guard uninstall\` takes it away again, and
-# brings the hook back that was here before.
-before="$(dirname "$0")/${BEFORE}"
-if [ -x "$before" ] && [ "\${${CHAIN_VARIABLE}-}" != only ]; then
-  "$before" "$@" || exit $?
-fi
-PATH="$PWD/node_modules/.bin:$PATH"
-if command -v agent-vault >/dev/null 2>&1; then
-  exec agent-vault guard
-fi
-if [ -f ${quoted(program.at(-1) ?? "")} ]; then
-  exec ${program.map(quoted).join(" ")} guard
-fi
-if npx --no -- agent-vault --version >/dev/null 2>&1; then
-  exec npx --no -- agent-vault guard
-fi
-echo "${NOT_FOUND}" >&2
-exit 1
-`
+export function hookScript(program: readonly string[], newFolders: number): string {
+  const code = [
+    `before="$(dirname "$0")/${BEFORE}"`,
+    `if [ -x "$before" ] && [ "\${${CHAIN_VARIABLE}-}" != only ]; then`,
+    '  "$before" "$@" || exit $?',
+    "fi",
+    'PATH="$PWD/node_modules/.bin:$PATH"',
+    "if command -v agent-vault >/dev/null 2>&1; then",
+    "  exec agent-vault guard",
+    "fi",
+    ...program
+      .slice(-1)
+      .flatMap((file) => [
+        `if [ -f ${quoted(file)} ]; then`,
+        `  exec ${program.map(quoted).join(" ")} guard`,
+        "fi",
+      ]),
+    "if npx --no -- agent-vault --version >/dev/null 2>&1; then",
+    "  exec npx --no -- agent-vault guard",
+    "fi",
+    `echo "${NOT_FOUND}" >&2`,
+    "exit 1",
+  ]
+  return [
+    "#!/bin/sh",
+    newFolders > 0 ? `${NEW_FOLDERS}${newFolders}` : MARK,
+    "# Stops a commit that holds a secret. `agent-vault guard uninstall` takes it away again, and",
+    "# brings the hook back that was here before.",
+    // Where a checkout on Windows ends lines in CR LF, the CR is a part of the comment.
+    ...code.map((line) => `${line} #`),
+    "",
+  ].join("\n")
 }
 
 /** The name that the hook gets which was there before. */
 export const BEFORE = "pre-commit.before-agent-vault"
 
-/** Whether the folder of a hook was made for it. */
-export function madeFolder(script: string): boolean {
-  return script.includes(OURS_AS_A_WHOLE)
+/** How many folders were made for a hook. */
+export function madeFolders(script: string): number {
+  const [, after = ""] = script.split(NEW_FOLDERS)
+  return Number.parseInt(after, 10) || 0
 }
 
 function quoted(word: string): string {
@@ -143,16 +176,39 @@ function isBlockKey(line = ""): boolean {
   return /^\s*["']?[\w-]+["']?:\s*(?:#.*)?$/.test(line)
 }
 
-/** How deep the first line with content is, of these. */
-function indentsOf(lines: readonly string[], from: number, to: number): string[] {
-  const line = lines
-    .slice(from, to === -1 ? undefined : to)
-    .find((each) => /^\s+[^\s#]/.test(each) && !each.includes(MARK))
-  return line === undefined ? [] : [/^\s*/.exec(line)?.[0] ?? ""]
+/** The key of a line with its indentation. */
+function keyOf(line: string): string {
+  const [, indent = "", , key = ""] = /^(\s*)(["']?)([\w-]+)\2:/.exec(line) ?? []
+  return `${indent}${key}`
 }
 
-function insert(lines: readonly string[], after: number, ours: readonly string[]): string {
-  return [...lines.slice(0, after + 1), ...ours, ...lines.slice(after + 1)].join("\n")
+/** The line after the last one of a key's block. */
+function endOfBlock(lines: readonly string[], key: number): number {
+  const depth = depthOf(lines[key])
+  const next = lines.findIndex((line, at) => {
+    if (at <= key || /^\s*(?:#.*)?$/.test(line)) return false
+    return depthOf(line) < depth || (depthOf(line) === depth && !/^\s*-(?:\s|$)/.test(line))
+  })
+  // What is no deeper than the key is a comment on what follows.
+  const isOutside = (line = ""): boolean =>
+    /^\s*$/.test(line) || (/^\s*#/.test(line) && depthOf(line) <= depth)
+  let end = next === -1 ? lines.length : next
+  while (isOutside(lines[end - 1])) end -= 1
+  return end
+}
+
+/** The indentation of the first line with content in a key's block. */
+function indentOfFirst(lines: readonly string[], key: number, end: number): string | undefined {
+  const first = lines.slice(key + 1, end).find((line) => /^\s*[^\s#]/.test(line))
+  return first === undefined ? undefined : /^\s*/.exec(first)?.[0]
+}
+
+function depthOf(line = ""): number {
+  return line.length - line.trimStart().length
+}
+
+function insert(lines: readonly string[], at: number, ours: readonly string[]): string {
+  return [...lines.slice(0, at), ...ours, ...lines.slice(at)].join("\n")
 }
 
 function append(text: string, ours: readonly string[]): string {

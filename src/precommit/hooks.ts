@@ -1,24 +1,28 @@
-import { existsSync, lstatSync, readFileSync } from "node:fs"
+import { accessSync, constants, existsSync, lstatSync, readFileSync } from "node:fs"
 import { isAbsolute, join, relative, resolve, sep } from "node:path"
 import {
-  type Checkout,
   type Environment,
   VaultError,
   findCheckout,
   runQuickly,
   userSetting,
 } from "../core/guard.js"
-import { BEFORE } from "./hook-text.js"
+import { BEFORE, HOOK_ID } from "./hook-text.js"
 
 /** Where the guard belongs in a repository. */
 export interface Hooks {
-  readonly checkout: Checkout
+  /** The top of the work tree. */
+  readonly top: string
+  /** What git is to be told of it, from the top. */
+  readonly env: Environment
   readonly manager: "husky" | "lefthook" | "pre-commit" | "hooks"
   /** The file that the guard is written into. */
   readonly file: string
+  /** Whether others get that file as well, with the next commit. */
+  readonly isShared: boolean
   /** The folder whose hooks git runs. */
   readonly folder: string
-  /** What makes a manager's hooks those that git runs, if they are not yet. */
+  /** What makes git run a manager's hooks, if it does not yet. */
   readonly activate?: string
 }
 
@@ -31,37 +35,77 @@ const FRAMEWORK = ".pre-commit-config.yaml"
  * Finds who manages the hooks of the work tree around `cwd`: husky by the folder that git is led
  * to, others by their configuration. Throws `NO_REPOSITORY`, `USAGE`.
  */
-export async function findHooks(cwd: string, env: Environment): Promise<Hooks> {
-  const checkout = findCheckout(cwd)
-  if (checkout === undefined) {
-    throw new VaultError("NO_REPOSITORY", `${cwd} is in no work tree of Git`, {
-      hint: "go to the repository whose commits are to be guarded",
-    })
-  }
-  const { top } = checkout
+export async function findHooks(cwd: string, told: Environment): Promise<Hooks> {
+  const { top, env } = await findWorkTree(cwd, told)
   const setting = await userSetting(top, env, "core.hooksPath")
-  const folder = await hooksFolder(checkout, env, setting?.value)
+  const folder = await hooksFolder(top, env, setting?.value)
   const at = (...names: string[]): string => join(top, ...names)
+  const hooks = (manager: Hooks["manager"], file: string, activate?: string): Hooks => {
+    const isShared = manager !== "hooks" || (setting !== undefined && isTracked(top, folder))
+    const place = { top, env, manager, file, isShared, folder }
+    const missing = switchedOff(manager, env) ?? activate
+    return missing === undefined ? place : { ...place, activate: missing }
+  }
 
   if (isHusky(top, folder, setting?.value)) {
-    const activate = folder === at(".husky", "_") ? {} : { activate: "npx husky" }
-    return { checkout, manager: "husky", file: at(".husky", "pre-commit"), folder, ...activate }
+    const isActive = folder === at(".husky", "_")
+    return hooks("husky", at(".husky", "pre-commit"), isActive ? undefined : "npx husky")
   }
   const lefthook = LEFTHOOK.find((name) => existsSync(at(name)))
   if (lefthook !== undefined) {
-    const activate = mentions(folder, "lefthook") ? {} : { activate: "npx lefthook install" }
-    return { checkout, manager: "lefthook", file: at(lefthook), folder, ...activate }
+    const isActive = mentions(folder, "lefthook")
+    return hooks("lefthook", at(lefthook), isActive ? undefined : "npx lefthook install")
   }
   if (existsSync(at(FRAMEWORK))) {
-    const activate = mentions(folder, "pre-commit") ? {} : { activate: "pre-commit install" }
-    return { checkout, manager: "pre-commit", file: at(FRAMEWORK), folder, ...activate }
+    const isActive = mentions(folder, "pre-commit")
+    return hooks("pre-commit", at(FRAMEWORK), isActive ? undefined : "pre-commit install")
   }
   if (setting !== undefined && !["local", "worktree"].includes(setting.scope)) {
     throw new VaultError("USAGE", `core.hooksPath of your ${setting.scope} settings is ${folder}`, {
       hint: "it serves every repository of yours: add `agent-vault guard` to its pre-commit by hand, or give this repository hooks of its own: git config core.hooksPath .githooks",
     })
   }
-  return { checkout, manager: "hooks", file: join(folder, "pre-commit"), folder }
+  return hooks("hooks", join(folder, "pre-commit"))
+}
+
+function isTracked(top: string, folder: string): boolean {
+  const path = relative(top, folder)
+  return !isAbsolute(path) && ![".git", ".."].includes(path.split(sep)[0] ?? "")
+}
+
+/** The work tree around `cwd`, or the one that the variables of Git name. */
+async function findWorkTree(
+  cwd: string,
+  env: Environment,
+): Promise<{ readonly top: string; readonly env: Environment }> {
+  const none = (cause?: unknown): VaultError =>
+    new VaultError("NO_REPOSITORY", `${cwd} is in no work tree of Git`, {
+      hint: "go to the repository whose commits are to be guarded",
+      cause,
+    })
+  const gitFolder = env["GIT_DIR"]
+  if (gitFolder) {
+    const said = await runQuickly(cwd, env, ["rev-parse", "--show-toplevel"]).catch((cause) => {
+      throw none(cause)
+    })
+    const top = said.toString("utf8").replace(/\r?\n$/, "")
+    return { top, env: { ...env, GIT_DIR: resolve(cwd, gitFolder), GIT_WORK_TREE: top } }
+  }
+  const checkout = findCheckout(cwd)
+  if (checkout === undefined) throw none()
+  return { top: checkout.top, env }
+}
+
+/** How the user has told a manager to run nothing, in words that take it back. */
+function switchedOff(manager: Hooks["manager"], env: Environment): string | undefined {
+  if (manager === "husky" && env["HUSKY"] === "0") return "unset HUSKY"
+  if (manager === "lefthook" && /^(?:0|false)$/.test(env["LEFTHOOK"] ?? "")) return "unset LEFTHOOK"
+  if (manager === "pre-commit" && skips(env["SKIP"])) return "unset SKIP"
+  return undefined
+}
+
+function skips(list = ""): boolean {
+  return list.split(",").some((id) => id.trim() === HOOK_ID)
 }
 
 /** Husky 9 leads git to `.husky/_`; before `npm install` it has led it nowhere. */
@@ -74,7 +118,7 @@ function isHusky(top: string, folder: string, setting: string | undefined): bool
 }
 
 async function hooksFolder(
-  { top }: Checkout,
+  top: string,
   env: Environment,
   setting: string | undefined,
 ): Promise<string> {
@@ -96,8 +140,18 @@ function mentions(folder: string, manager: string): boolean {
   })
 }
 
-/** A path as a person types it. */
-export function shownPath({ top }: Checkout, file: string): string {
+/** Whether git would run a hook: where a file has no mode, it would. */
+export function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The file of the hooks, as a person types it. */
+export function shownPath({ top, file }: Hooks): string {
   const path = relative(top, file)
-  return path.startsWith("..") ? file : path.split(sep).join("/")
+  return isAbsolute(path) || path.startsWith("..") ? file : path.split(sep).join("/")
 }

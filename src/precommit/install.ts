@@ -9,7 +9,7 @@ import {
   rmdirSync,
   unlinkSync,
 } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { type Environment, VaultError, harmless, replaceFile, toJson } from "../core/guard.js"
 import {
   BEFORE,
@@ -18,10 +18,11 @@ import {
   intoFramework,
   intoLefthook,
   intoScript,
-  madeFolder,
+  madeFolders,
+  namesHook,
   withoutGuard,
 } from "./hook-text.js"
-import { type Hooks, findHooks, shownPath } from "./hooks.js"
+import { type Hooks, findHooks, isExecutable, shownPath } from "./hooks.js"
 import { type Proof, proveGuard } from "./proof.js"
 
 /** What is asked for, and of whom. */
@@ -53,7 +54,7 @@ export async function guardInstallation(request: InstallRequest): Promise<number
     await tell(request, hooks, changed, undefined)
     return DONE
   }
-  const proof = await proveGuard(hooks, env)
+  const proof = await proveGuard(hooks)
   await tell(request, hooks, changed, proof)
   return proof.stopped ? DONE : NOT_GUARDED
 }
@@ -63,7 +64,7 @@ function install(hooks: Hooks, program: readonly string[]): boolean {
   if (hooks.manager === "hooks") return installHook(hooks, program)
   const { file, manager } = hooks
   const text = readPlain(file)
-  if (text !== undefined && hasGuard(text)) return false
+  if (text !== undefined && (hasGuard(text) || namesHook(text))) return false
   if (manager === "husky") {
     writePlain(file, intoScript(text))
     return true
@@ -91,30 +92,43 @@ function uninstall({ manager, file, folder }: Hooks): boolean {
 }
 
 /** The hook that is there, whatever it is, gets another name, and runs before ours. */
-function installHook({ file, folder }: Hooks, program: readonly string[]): boolean {
+function installHook({ file, folder, isShared }: Hooks, program: readonly string[]): boolean {
+  // A folder in the work tree is for others too, who have this program somewhere else.
+  const known = isShared ? [] : program
   const before = join(folder, BEFORE)
   const present = lstatSync(file, { throwIfNoEntry: false })
   const ours = present?.isFile() === true ? readFileSync(file, "utf8") : ""
   if (isOurHook(ours)) {
-    const script = hookScript(program, madeFolder(ours))
-    if (script === ours) return false
-    replaceFile(file, script, 0o755)
+    const script = hookScript(known, madeFolders(ours))
+    if (script === ours && isExecutable(file)) return false
+    writeHook(file, script)
     return true
   }
   if (present?.isDirectory() === true) throw inTheWay(file)
   if (present !== undefined && lstatSync(before, { throwIfNoEntry: false })) throw inTheWay(before)
-  const isNewFolder = !existsSync(folder)
-  if (isNewFolder) mkdirSync(folder, { recursive: true })
+  const newFolders = makeFolder(folder)
   if (present !== undefined) renameSync(file, before)
   try {
-    replaceFile(file, hookScript(program, isNewFolder), 0o755)
-    // What the umask took away: a hook that may not be executed is not run.
-    chmodSync(file, 0o755)
+    writeHook(file, hookScript(known, newFolders))
   } catch (error) {
     if (present !== undefined) renameSync(before, file)
     throw error
   }
   return true
+}
+
+/** Returns how many folders had to be made. */
+function makeFolder(folder: string): number {
+  if (existsSync(folder)) return 0
+  const above = makeFolder(dirname(folder))
+  mkdirSync(folder)
+  return above + 1
+}
+
+function writeHook(file: string, script: string): void {
+  replaceFile(file, script, 0o755)
+  // What the umask took away: a hook that may not be executed is not run.
+  chmodSync(file, 0o755)
 }
 
 function uninstallHook(folder: string, file: string): boolean {
@@ -125,7 +139,11 @@ function uninstallHook(folder: string, file: string): boolean {
   const before = join(folder, BEFORE)
   if (lstatSync(before, { throwIfNoEntry: false })) renameSync(before, file)
   else unlinkSync(file)
-  if (madeFolder(text) && readdirSync(folder).length === 0) rmdirSync(folder)
+  let empty = folder
+  for (let left = madeFolders(text); left > 0 && readdirSync(empty).length === 0; left -= 1) {
+    rmdirSync(empty)
+    empty = dirname(empty)
+  }
   return true
 }
 
@@ -160,8 +178,8 @@ async function tell(
   changed: boolean,
   proof: Proof | undefined,
 ): Promise<void> {
-  const { manager, activate } = hooks
-  const file = shownPath(hooks.checkout, hooks.file)
+  const { manager, activate, isShared } = hooks
+  const file = shownPath(hooks)
   if (json) {
     const guarded = proof === undefined ? {} : { guarded: proof.stopped, proof: proof.what }
     await write(`${toJson({ manager, file, changed, ...guarded }, 2)}\n`)
@@ -172,8 +190,8 @@ async function tell(
       ? []
       : [`${changed ? CHANGED[action] : UNCHANGED[action]} ${file} (${manager})`]),
     ...(proof === undefined ? [] : [proof.what]),
-    ...(proof?.stopped === false ? [`  next: ${nextStep(action, activate)}`] : []),
-    ...(changed && manager !== "hooks" ? [`  commit ${file}, so that it is so for everybody`] : []),
+    ...(proof?.stopped === false ? [`  next: ${nextStep(action, activate, proof)}`] : []),
+    ...(changed && isShared ? [`  commit ${file}, so that it is so for everybody`] : []),
   ]
   for (const line of lines) say(harmless(line))
 }
@@ -181,7 +199,12 @@ async function tell(
 const CHANGED = { install: "The guard is in", uninstall: "The guard is gone from" }
 const UNCHANGED = { install: "The guard was already in", uninstall: "There was no guard in" }
 
-function nextStep(action: InstallRequest["action"], activate: string | undefined): string {
+function nextStep(
+  action: InstallRequest["action"],
+  activate: string | undefined,
+  { blocked = false }: Proof,
+): string {
   if (activate !== undefined) return `${activate}; then: agent-vault guard status`
-  return action === "status" ? "agent-vault guard install" : "make a commit and see what git says"
+  if (action === "install" || blocked) return "make a commit and see what git says"
+  return "agent-vault guard install"
 }

@@ -1,14 +1,16 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto"
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, join, resolve } from "node:path"
 import { type Environment, runAsUser, runQuickly } from "../core/guard.js"
-import { CHAIN_VARIABLE } from "./hook-text.js"
-import type { Hooks } from "./hooks.js"
+import { CHAIN_VARIABLE, HOOK_ID, hookIds } from "./hook-text.js"
+import { type Hooks, isExecutable } from "./hooks.js"
 
 /** What the dry run of a commit showed. */
 export interface Proof {
   readonly stopped: boolean
+  /** Whether something else stops every commit: the guard that is not found, say. */
+  readonly blocked?: boolean
   /** In a sentence. */
   readonly what: string
 }
@@ -19,11 +21,11 @@ const KEY_RULE = "pem-private-key"
  * Proves that a commit with a private key would be stopped: plants one in an index and an object
  * store of its own, and lets git run the hook that it would run. Nothing in the repository changes.
  */
-export async function proveGuard(hooks: Hooks, env: Environment): Promise<Proof> {
+export async function proveGuard(hooks: Hooks): Promise<Proof> {
   const place = mkdtempSync(join(tmpdir(), "agent-vault-guard-"))
   try {
     const name = `agent-vault-guard-${randomBytes(6).toString("hex")}.pem`
-    const planted = await plant(hooks, env, place, name)
+    const planted = await plant(hooks, place, name)
     const { said, code } = await runHook(hooks, planted)
     return verdict(said, code, name)
   } finally {
@@ -32,13 +34,7 @@ export async function proveGuard(hooks: Hooks, env: Environment): Promise<Proof>
 }
 
 /** An index like HEAD's with a new private key in it; what to tell git to use it. */
-async function plant(
-  { checkout }: Hooks,
-  env: Environment,
-  place: string,
-  name: string,
-): Promise<Environment> {
-  const { top } = checkout
+async function plant({ top, env }: Hooks, place: string, name: string): Promise<Environment> {
   const git = (told: Environment, args: readonly string[], input?: string | Buffer) =>
     runQuickly(top, told, args, input)
   const common = (await git(env, ["rev-parse", "--git-common-dir"])).toString("utf8").trimEnd()
@@ -65,25 +61,25 @@ async function plant(
 }
 
 /** As git would, with the user's own environment; other hooks of a chain have nothing to prove. */
-async function runHook({ checkout, folder, file, manager }: Hooks, planted: Environment) {
+async function runHook({ top, folder, file, manager }: Hooks, planted: Environment) {
   const ours = Object.entries(planted).filter(([name]) => !name.startsWith("AGENT_VAULT_"))
   const env = {
     ...Object.fromEntries(ours),
     [CHAIN_VARIABLE]: "only",
-    ...(manager === "pre-commit" ? { SKIP: otherIds(file) } : {}),
+    ...(manager === "pre-commit" ? { SKIP: skipped(planted["SKIP"], file) } : {}),
   }
-  const ran = await runAsUser(checkout.top, env, "git", ["hook", "run", "pre-commit"])
+  const ran = await runAsUser(top, env, "git", ["hook", "run", "pre-commit"])
   if (!/'hook' is not a git command/.test(ran.said)) return ran
   // Git before 2.36 runs no hook by its name.
   const hook = join(folder, "pre-commit")
-  if (!existsSync(hook)) return { said: "", code: 0 }
-  return runAsUser(checkout.top, env, "sh", [hook])
+  if (!isExecutable(hook)) return { said: "", code: 0 }
+  return runAsUser(top, env, "sh", [hook])
 }
 
-/** The other hooks of the pre-commit framework, by their ids. */
-function otherIds(file: string): string {
-  const ids = readFileSync(file, "utf8").matchAll(/^\s*(?:-\s+)?id:\s*["']?([\w.-]+)/gm)
-  return [...ids].flatMap(([, id]) => (id === "agent-vault-guard" ? [] : [id])).join(",")
+/** What the user skips, and all other hooks of the pre-commit framework, by their ids. */
+function skipped(already: string | undefined, file: string): string {
+  const others = hookIds(readFileSync(file, "utf8")).filter((id) => id !== HOOK_ID)
+  return [...(already ? [already] : []), ...others].join(",")
 }
 
 function verdict(said: string, code: number, name: string): Proof {
@@ -97,9 +93,11 @@ function verdict(said: string, code: number, name: string): Proof {
   if (code === 0 || /cannot find a hook named/.test(said)) {
     return { stopped: false, what: "A commit with a private key in it would go through (dry run)." }
   }
-  const [reason = ""] = said.trim().split("\n").slice(-1)
+  const lines = said.trim().split("\n")
+  const reason = lines.findLast((line) => line.includes("agent-vault guard: ")) ?? lines.at(-1)
   return {
     stopped: false,
-    what: `A commit would be stopped, but not by the guard: ${reason || `exit code ${code}`}`,
+    blocked: true,
+    what: `A commit would be stopped, but not by the guard: ${reason?.trim() || `exit code ${code}`}`,
   }
 }

@@ -6,25 +6,31 @@ import { ruleOf } from "./rules.js"
 
 const SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
+/** GitHub takes no run with more results. */
+const MOST_RESULTS = 25_000
+
 /** The report as SARIF 2.1.0, for code scanning (OASIS, sarif-v2.1.0-os). */
 export function sarifFor(report: Report, version: string): string {
-  const ids = [...new Set(report.findings.map(({ rule }) => rule))]
-  const rules = ids.map((id) => ruleFor(id, report.findings))
+  const findings = report.findings.slice(0, MOST_RESULTS)
+  const ids = [...new Set(findings.map(({ rule }) => rule))]
+  const rules = ids.map((id) => ruleFor(id, findings))
   const seen = new Map<string, number>()
-  const results = report.findings.map((finding) => {
+  const results = findings.map((finding) => {
     const place = `${finding.rule}\0${finding.path}`
     const count = (seen.get(place) ?? 0) + 1
     seen.set(place, count)
     return resultFor(finding, ids.indexOf(finding.rule), locationOf(place, count))
   })
-  const notifications = report.large.map(({ path }) => ({
+  const large = report.large.map(({ path }) => ({
     level: "note",
     message: { text: "looked for private keys and own values only: the file is large" },
     locations: [{ physicalLocation: { artifactLocation: artifact(path) } }],
   }))
+  const left = report.findings.length - findings.length
+  const more = left === 0 ? [] : [{ level: "warning", message: { text: `and ${left} more` } }]
   const run = {
     tool: { driver: { name: "agent-vault guard", version, rules } },
-    invocations: [{ executionSuccessful: true, toolExecutionNotifications: notifications }],
+    invocations: [{ executionSuccessful: true, toolExecutionNotifications: [...large, ...more] }],
     results,
     columnKind: "utf16CodeUnits",
   }
@@ -37,6 +43,7 @@ function ruleFor(id: string, findings: readonly Finding[]) {
   return {
     id,
     shortDescription: { text: title },
+    fullDescription: { text: title },
     help: { text: hint ?? "store it with agent-vault set GROUP/NAME, and read it from there" },
     ...(docs === undefined ? {} : { helpUri: docs }),
     defaultConfiguration: { level: "error" },
@@ -60,7 +67,9 @@ function resultFor(finding: Finding, ruleIndex: number, fingerprint: string) {
         },
       },
     ],
-    partialFingerprints: { "agentVaultPlace/v1": fingerprint },
+    // The one that GitHub goes by. Without it, its uploader computes one from the line and what
+    // follows: from the value.
+    partialFingerprints: { primaryLocationLineHash: fingerprint },
   }
 }
 

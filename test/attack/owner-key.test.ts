@@ -169,7 +169,9 @@ test("a passphrase: asked twice, mistyped, wrong, and through a descriptor; neve
   expect([mistyped.code, mistyped.stdout]).toEqual([2, expect.stringContaining("not the same")])
   expect(existsSync(fresh.vault)).toBe(false)
 
-  const made = fresh.atTerminal(["init"], { answers: typed("correct horse", "correct horse") })
+  const made = fresh.atTerminal(["init"], {
+    answers: [...typed("correct horse", "correct horse"), ["install the guard", "no"]],
+  })
   expect(made.code).toBe(0)
   expect(mistyped.stdout + made.stdout).not.toContain("correct hors")
   expect(readFileSync(ownerKeyFile(vaultIdOf(fresh), fresh.env), "utf8")).toMatch(/^-----BEGIN AGE/)

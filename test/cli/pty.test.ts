@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Seen, type Steps, atTerminal, plain } from "./at-terminal.js"
@@ -23,11 +23,18 @@ beforeAll(async () => {
     [
       ["empty for none", `horse${ENTER}`],
       ["The same again", `horse${ENTER}`],
+      ["install the guard", `no${ENTER}`],
     ],
   )
   expect(code).toBe(0)
 })
 afterAll(() => machines.forEach((each) => each.remove()))
+
+function newMachine(): Machine {
+  const empty = new Machine()
+  machines.push(empty)
+  return empty
+}
 
 async function stored(name: string): Promise<string> {
   return (await machine.call(["get", name, "--owner"])).stdout
@@ -150,6 +157,69 @@ describe("the passphrase of the owner's key", () => {
     const seen = await atTerminal(empty, ["init", "--name", "alice"], steps)
     expect(seen.code).toBe(code)
     expect(empty.fingerprint()).toEqual(before)
+  })
+})
+
+describe("init offers the guard", () => {
+  const hook = ".git/hooks/pre-commit"
+  const OFFER = "install the guard in this repository's hooks? [yes] "
+
+  async function initAt(at: Machine, answers: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    const steps: Steps = [["for none", ENTER], ...answers.map((word) => [OFFER, word] as const)]
+    return atTerminal(at, ["init", "--name", "alice"], steps, { env: { CI: "", ...env } })
+  }
+
+  test.each([["nothing"], ["yes"], ["Y"]])("%s: it is installed, and proven", async (word) => {
+    const at = newMachine()
+    const seen = await initAt(at, [`${word === "nothing" ? "" : word}${ENTER}`])
+    expect(seen.code, seen.shown).toBe(0)
+    expect(seen.shown).toContain("would be stopped (dry run)")
+    expect(existsSync(join(at.repo, hook))).toBe(true)
+  })
+
+  test("what is no answer is asked again; no leaves the hooks alone", async () => {
+    const at = newMachine()
+    const seen = await initAt(at, [`perhaps${ENTER}`, `no${ENTER}`])
+    expect(seen.code, seen.shown).toBe(0)
+    expect(seen.shown).toContain("Later: agent-vault guard install")
+    expect(existsSync(join(at.repo, ".git/hooks"))).toBe(false)
+  })
+
+  test("Ctrl-C leaves the vault that is made, and no hook", async () => {
+    const at = newMachine()
+    expect((await initAt(at, [CTRL_C])).code).toBe(130)
+    expect(at.git("status", "--porcelain")).toBe("")
+    expect(existsSync(join(at.repo, ".agent-vault/vault.json"))).toBe(true)
+    expect(existsSync(join(at.repo, ".git/hooks"))).toBe(false)
+  })
+
+  test("where it cannot be installed, the vault is made, and the reason said", async () => {
+    const at = newMachine()
+    at.git("config", "core.hooksPath", "hooks")
+    mkdirSync(join(at.repo, "hooks/pre-commit"), { recursive: true })
+    const seen = await initAt(at, [ENTER])
+    expect(seen.code, seen.shown).toBe(0)
+    expect(seen.shown).toContain("The guard is not installed: ")
+    expect(seen.shown).toContain("is in the way")
+  })
+
+  test("not in CI, not with --json, not in a dry run, not to a pipe", async () => {
+    const [inCi, json, dryRun, piped] = [newMachine(), newMachine(), newMachine(), newMachine()]
+    const seen = await initAt(inCi, [], { CI: "true" })
+    expect(seen.code, seen.shown).toBe(0)
+    expect(seen.shown).toContain("Keep keys out of commits: agent-vault guard install")
+    for (const [at, option] of [
+      [json, "--json"],
+      [dryRun, "--dry-run"],
+    ] as const) {
+      const { code, shown } = await atTerminal(at, ["init", option], [], { env: { CI: "" } })
+      expect({ code, asks: shown.includes("install the guard") }).toEqual({ code: 0, asks: false })
+    }
+    const none = join(piped.home, "none")
+    writeFileSync(none, "")
+    const quiet = await atTerminal(piped, ["init"], [], { env: { CI: "" }, stdin: none })
+    expect(quiet.code, quiet.shown).toBe(0)
+    expect(quiet.shown).toContain("Keep keys out of commits: agent-vault guard install")
   })
 })
 

@@ -10,14 +10,21 @@ const ACTIONS = {
   "guard status": "status",
 } as const
 
+type Action = (typeof ACTIONS)[keyof typeof ACTIONS]
+
 /** `guard install`, `guard uninstall` and `guard status`. */
-export async function run(door: Door): Promise<number> {
-  const { terminal, cwd, env, call } = door
+export function run(door: Door): Promise<number> {
+  return changeGuard(door, ACTIONS[door.call.command as keyof typeof ACTIONS], door.cwd)
+}
+
+/** Resolves to the exit code of the action, in the repository around a folder. */
+export async function changeGuard(door: Door, action: Action, folder: string): Promise<number> {
+  const { terminal, env } = door
   const guard = await door.others.guard()
   return guard.installGuard({
-    action: ACTIONS[call.command as keyof typeof ACTIONS],
+    action,
     json: isSet(door, "json"),
-    cwd,
+    cwd: folder,
     env,
     program: [execPath, realpathSync(argv[1] ?? execPath)],
     write: (document) => writeOut(terminal, document),

@@ -4,9 +4,10 @@ import { VaultError } from "../../core/index.js"
 import { type NewVault, init } from "../../core/owner.js"
 import type { Door } from "../door.js"
 import { asJson, tell } from "../report.js"
-import { askHidden } from "../ask.js"
+import { askHidden, confirmOr } from "../ask.js"
 import { readDescriptor } from "../input.js"
 import { isSet, option } from "../who.js"
+import { changeGuard } from "./guard-install.js"
 
 export async function run(door: Door): Promise<void> {
   const [dir = "."] = door.call.words
@@ -25,6 +26,28 @@ export async function run(door: Door): Promise<void> {
   const { root, owner, files } = made
   if (await asJson(door, dryRun ? { root, owner, files } : made)) return
   tell(door, ...(dryRun ? dryRunLines(made) : madeLines(made, passphrase !== undefined)))
+  if (!dryRun) await offerGuard(door, request.folder)
+}
+
+/** Where somebody can be asked; elsewhere a line says how. The vault is made in any case. */
+async function offerGuard(door: Door, folder: string): Promise<void> {
+  const command = "agent-vault guard install"
+  if (!canAsk(door)) return tell(door, `Keep keys out of commits: ${command}`)
+  const question = "Keep keys out of commits: install the guard in this repository's hooks?"
+  if (!(await confirmOr(door.terminal, question, "yes", command))) {
+    return tell(door, `Later: ${command}`)
+  }
+  try {
+    await changeGuard(door, "install", folder)
+  } catch (error) {
+    if (!VaultError.is(error)) throw error
+    tell(door, `The guard is not installed: ${error.message}`, `  ${error.hint ?? command}`)
+  }
+}
+
+function canAsk({ terminal, env }: Door): boolean {
+  const { stdin, stdout, stderr } = terminal
+  return stdin.isTTY && stdout.isTTY && stderr.isTTY && !env["CI"]
 }
 
 /** A login name is what people know each other by; only what no name may hold is replaced. */
@@ -73,6 +96,5 @@ function madeLines({ root, owner, signer, keyFile }: NewVault, hasPassphrase: bo
     `Your fingerprint, for those who are to trust you: ${signer}`,
     "",
     "Next: agent-vault agent add NAME, agent-vault set GROUP/NAME, agent-vault grant NAME GROUP",
-    "Keep keys out of commits: agent-vault guard install",
   ]
 }
