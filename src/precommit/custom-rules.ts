@@ -1,4 +1,4 @@
-import { RE2JS } from "re2js"
+import { type Matcher, RE2JS } from "re2js"
 import { type CustomRule, refusal } from "./settings.js"
 
 // The only file that imports re2js: its time is linear, whatever the pattern.
@@ -14,9 +14,12 @@ export interface CustomHit {
 export type FindCustom = (text: string, path: string) => readonly CustomHit[]
 
 /**
- * Each match is found in linear time, all of them together are not. A rule that matches more
- * often than this in one file is no rule for secrets.
+ * Each match is found in linear time; all of them together are not, if each looks through the rest
+ * of the text. So a text is searched by stretches, each with what stands around it, and a rule that
+ * matches more often than this in one file is no rule for secrets.
  */
+const STRETCH = 65_536
+const AROUND = 4_096
 const MOST_MATCHES = 100
 
 /** Compiles rules. Throws `USAGE` for a pattern that is not valid, or finds what is not there. */
@@ -40,16 +43,25 @@ function compile({ id, pattern }: CustomRule): RE2JS {
 
 function matchesOf(rule: CustomRule, pattern: RE2JS, text: string, path: string): CustomHit[] {
   const hits: CustomHit[] = []
-  const matcher = pattern.matcher(text)
-  const group = matcher.groupCount() > 0 ? 1 : 0
-  for (let matches = 1; matcher.find(); matches += 1) {
-    if (matches > MOST_MATCHES) {
-      throw refusal(`the rule ${rule.id} matches more than ${MOST_MATCHES} times in ${path}`)
+  let matches = 0
+  for (let from = 0; from < text.length; from += STRETCH) {
+    const start = Math.max(0, from - AROUND)
+    const matcher = pattern.matcher(text.slice(start, from + STRETCH + AROUND))
+    while (matcher.find() && start + matcher.start() < from + STRETCH) {
+      matches += 1
+      if (matches > MOST_MATCHES) {
+        throw refusal(`the rule ${rule.id} matches more than ${MOST_MATCHES} times in ${path}`)
+      }
+      const hit = secretOf(matcher)
+      const isNew = start + matcher.start() >= from && hit.start < hit.end
+      if (isNew) hits.push({ rule, start: start + hit.start, end: start + hit.end })
     }
-    // A group that took no part in the match leaves the whole of it.
-    const isIn = matcher.start(group) !== -1
-    const [start, end] = [matcher.start(isIn ? group : 0), matcher.end(isIn ? group : 0)]
-    if (start < end) hits.push({ rule, start, end })
   }
   return hits
+}
+
+/** The first group; the whole match if there is none, or it took no part. */
+function secretOf(matcher: Matcher): { start: number; end: number } {
+  const group = matcher.groupCount() > 0 && matcher.start(1) !== -1 ? 1 : 0
+  return { start: matcher.start(group), end: matcher.end(group) }
 }

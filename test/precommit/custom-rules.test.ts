@@ -101,6 +101,17 @@ describe("a rule of the repository", () => {
   })
 })
 
+test("a long text is searched as a whole, and each secret told once", async () => {
+  const repo = newRepo(badges)
+  const places = [0, 61_430, 65_520, 65_540, 69_640, 131_060, 300_000]
+  const text = Buffer.alloc(310_000, "x ")
+  for (const at of places) text.write(` ${badge()} `, at)
+  repo.stage({ "a.txt": text })
+  const { stdout } = await repo.run("json")
+  const { findings } = JSON.parse(stdout) as { findings: readonly { column: number }[] }
+  expect(findings.map(({ column }) => column)).toEqual(places.map((at) => at + 8))
+})
+
 describe("a rule that is not valid stops the commit, and says why", () => {
   const refused: readonly (readonly [string, readonly Rule[], string])[] = [
     ["a pattern that is none", [{ pattern: "badge(" }], "badge-number"],
@@ -147,7 +158,7 @@ test.each([
   String.raw`a|a*b`,
 ])("no pattern makes the guard hang: %s", async (pattern) => {
   const repo = newRepo({ pattern })
-  repo.stage({ "a.txt": `${"a".repeat(100_000)}\n`, "b.txt": "a ".repeat(100_000) })
+  repo.stage({ "a.txt": `${"a".repeat(1_000_000)}\n`, "b.txt": "a ".repeat(1_000_000) })
   const start = performance.now()
   // Found, not found, or refused: in any case soon.
   expect((await repo.guard()).code).toBeLessThan(3)
