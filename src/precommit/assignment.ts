@@ -23,7 +23,9 @@ const BLANK = String.raw`[ \t]{0,20}`
 const QUOTE = String.raw`\\{0,3}["'\x60]{0,3}`
 const TYPE = String.raw`:${BLANK}[&'\w][\w<>.&?' |:]{0,40}?${BLANK}=`
 const OPERATOR = String.raw`(?:${TYPE}|[A-Za-z][\w.*]{0,30}[ \t]{1,8}=|={1,3}>|:{1,4}=|[?+.|!&<]{0,2}={1,3}|\?\?=?|\|\||:|->|<-|,|>|\||\()`
-const PAIR = String.raw`[,;]?\s{0,20}(?:[{<]\s{0,20})?-?["'\x60]?(?:value|Value|default|val|defaultValue|content|secretValue)["'\x60]?${BLANK}(?:[:=]|=>)`
+/** What may stand between a pair's name and its value: its type, a word about it. */
+const REMARK = String.raw`(?:["']?(?:type|description|sensitive|nullable|ephemeral|in|secret|required|scope|target|env)["']?${BLANK}[:=](?:[^\n,]{0,80},|[^\n]{0,120}\n)\s{0,20}){0,4}`
+const PAIR = String.raw`(?:</[\w.-]{1,40})?[,;>]?\s{0,20}(?:[{<]\s{0,20})?${REMARK}-?["'\x60]?(?:<string(?=>)|value|Value|default|val|defaultValue|content|secretValue)["'\x60]?${BLANK}(?:[:=>]|=>)`
 
 /** From the end of a name to its value: closing quotes and brackets, an operator, blanks. */
 const BETWEEN = new RegExp(

@@ -86,6 +86,50 @@ describe("a private key", () => {
   })
 })
 
+describe("a value is given to a name", () => {
+  const found = (template: string): string[] => rulesIn(make(template))
+
+  test("by a variable of Terraform, with its type and what is said of it between", () => {
+    const said = 'description = "The token, of the API"\n  type = string\n  sensitive = true'
+    const block = `variable "api_token" {\n  ${said}\n  default = "{base62:24}"\n}`
+    expect(found(block)).toEqual(["generic-secret"])
+    expect(found(block.replace("{base62:24}", ""))).toEqual([])
+  })
+
+  test("by elements of XML that follow each other or lie within each other", () => {
+    for (const pair of [
+      "<key>API_TOKEN</key>\n<string>{base62:24}</string>",
+      "<name>api.token</name><value>{base62:24}</value>",
+      "<ApiToken><Value>{base62:24}</Value></ApiToken>",
+      '{"name": "API_TOKEN", "type": "secret", "value": "{base62:24}"}',
+    ]) {
+      expect(found(pair), pair).toEqual(["generic-secret"])
+    }
+  })
+
+  test("by names that also name what anybody may know", () => {
+    expect(found("RECAPTCHA_SECRET_KEY={base62:30}")).toEqual(["generic-secret"])
+    expect(found("RECAPTCHA_SITE_KEY={base62:30}")).toEqual([])
+    expect(found('"provisionDeviceSecret": "{alnum:20}"')).toEqual(["generic-secret"])
+    expect(found('"deviceToken": "{alnum:20}"')).toEqual([])
+    expect(found("WIKI_PAT={base62:44}")).toEqual(["generic-secret"])
+    expect(found("ACME_TOKEN=acm{hex:32}")).toEqual(["generic-secret"])
+  })
+
+  test("as a password that a person chose, bare or behind a flag", () => {
+    const chosen = ["Vio", "l1n", "Str", "1ng!"].join("")
+    expect(rulesIn(`DB_PASSWORD=${chosen}`)).toEqual(["generic-password"])
+    expect(rulesIn(`tool login --password ${chosen}`)).toEqual(["generic-password"])
+    expect(rulesIn("--- PASS: TestViolin1/String#01")).toEqual([])
+  })
+
+  test("of a provider's test mode, but not the keys that Stripe's documentation prints", () => {
+    expect(found("ACME_KEY_SECRET=acme_test_{base62:28}")).toEqual(["generic-secret"])
+    expect(found("STRIPE_SECRET_KEY=sk_test_{base62:24}")).toEqual([])
+    expect(found("ACME_SECRET=acme_test_secret")).toEqual([])
+  })
+})
+
 describe("the set", () => {
   test("is found, but for a few", () => {
     const samples = positives(2)
