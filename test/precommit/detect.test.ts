@@ -12,6 +12,8 @@ const make = (template: string, seed = 1): string => expand(template, new Genera
 const rulesIn = (text: string, path?: string): string[] =>
   findCredentials(text, path === undefined ? {} : { path }).map(({ rule }) => rule)
 
+const rulesOf = (template: string): string[] => rulesIn(make(template))
+
 describe("a finding", () => {
   test("is the secret, and nothing else", () => {
     const token = make("{crc:30}")
@@ -87,13 +89,11 @@ describe("a private key", () => {
 })
 
 describe("a value is given to a name", () => {
-  const found = (template: string): string[] => rulesIn(make(template))
-
   test("by a variable of Terraform, with its type and what is said of it between", () => {
     const said = 'description = "The token, of the API"\n  type = string\n  sensitive = true'
     const block = `variable "api_token" {\n  ${said}\n  default = "{base62:24}"\n}`
-    expect(found(block)).toEqual(["generic-secret"])
-    expect(found(block.replace("{base62:24}", ""))).toEqual([])
+    expect(rulesOf(block)).toEqual(["generic-secret"])
+    expect(rulesOf(block.replace("{base62:24}", ""))).toEqual([])
   })
 
   test("by elements of XML that follow each other or lie within each other", () => {
@@ -103,17 +103,17 @@ describe("a value is given to a name", () => {
       "<ApiToken><Value>{base62:24}</Value></ApiToken>",
       '{"name": "API_TOKEN", "type": "secret", "value": "{base62:24}"}',
     ]) {
-      expect(found(pair), pair).toEqual(["generic-secret"])
+      expect(rulesOf(pair), pair).toEqual(["generic-secret"])
     }
   })
 
   test("by names that also name what anybody may know", () => {
-    expect(found("RECAPTCHA_SECRET_KEY={base62:30}")).toEqual(["generic-secret"])
-    expect(found("RECAPTCHA_SITE_KEY={base62:30}")).toEqual([])
-    expect(found('"provisionDeviceSecret": "{alnum:20}"')).toEqual(["generic-secret"])
-    expect(found('"deviceToken": "{alnum:20}"')).toEqual([])
-    expect(found("WIKI_PAT={base62:44}")).toEqual(["generic-secret"])
-    expect(found("ACME_TOKEN=acm{hex:32}")).toEqual(["generic-secret"])
+    expect(rulesOf("RECAPTCHA_SECRET_KEY={base62:30}")).toEqual(["generic-secret"])
+    expect(rulesOf("RECAPTCHA_SITE_KEY={base62:30}")).toEqual([])
+    expect(rulesOf('"provisionDeviceSecret": "{alnum:20}"')).toEqual(["generic-secret"])
+    expect(rulesOf('"deviceToken": "{alnum:20}"')).toEqual([])
+    expect(rulesOf("WIKI_PAT={base62:44}")).toEqual(["generic-secret"])
+    expect(rulesOf("ACME_TOKEN=acm{hex:32}")).toEqual(["generic-secret"])
   })
 
   test("as a password that a person chose, bare or behind a flag", () => {
@@ -124,9 +124,9 @@ describe("a value is given to a name", () => {
   })
 
   test("of a provider's test mode, but not the keys that Stripe's documentation prints", () => {
-    expect(found("ACME_KEY_SECRET=acme_test_{base62:28}")).toEqual(["generic-secret"])
-    expect(found("STRIPE_SECRET_KEY=sk_test_{base62:24}")).toEqual([])
-    expect(found("ACME_SECRET=acme_test_secret")).toEqual([])
+    expect(rulesOf("ACME_KEY_SECRET=acme_test_{base62:28}")).toEqual(["generic-secret"])
+    expect(rulesOf("STRIPE_SECRET_KEY=sk_test_{base62:24}")).toEqual([])
+    expect(rulesOf("ACME_SECRET=acme_test_secret")).toEqual([])
   })
 })
 
