@@ -75,7 +75,7 @@ function isLikelyPassword({ value, quoted, by }: Assignment, bits: number): bool
   if (classes < 2) return false
   if (by === "sentence") return bits > LEAST.sentence
   const isStrong = classes >= 3 && value.length >= 8
-  if (by === " ") return bits > 20 || (isStrong && bits > 8)
+  if (by === " ") return bits > 20 || (isStrong && (bits > 8 || CHOSEN.test(value)))
   if (by === "," || by === "|" || by === "(") return bits > 20
   return quoted ? bits > 2 || isStrong : bits > 8 || (isStrong && CHOSEN.test(value))
 }

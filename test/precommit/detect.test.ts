@@ -120,6 +120,8 @@ describe("a value is given to a name", () => {
     const chosen = ["Vio", "l1n", "Str", "1ng!"].join("")
     expect(rulesIn(`DB_PASSWORD=${chosen}`)).toEqual(["generic-password"])
     expect(rulesIn(`tool login --password ${chosen}`)).toEqual(["generic-password"])
+    expect(rulesIn(`My password is ${chosen} as of today`)).toEqual(["generic-password"])
+    expect(rulesIn("The password is now required, the token is null")).toEqual([])
     expect(rulesIn("--- PASS: TestViolin1/String#01")).toEqual([])
   })
 
