@@ -32,9 +32,9 @@ const { findCredentials, mask, negatives, positives } = bundle
 
 /** @typedef {{ kind: string, text: string, path?: string, source?: string, secrets?: string[] }} Sample */
 
-const [given, file] = process.argv.slice(2)
+const [given, set] = process.argv.slice(2)
 if (given === undefined) measureOwn()
-else if (given === "--set" && file !== undefined) measureSet(file)
+else if (given === "--set" && set !== undefined) measureSet(set)
 else list(given)
 
 function measureOwn() {

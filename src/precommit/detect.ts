@@ -38,6 +38,7 @@ TELLING.push(
   "parola",
   "jwt",
   "dsn",
+
   "_pat",
 )
 

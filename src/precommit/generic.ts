@@ -32,7 +32,8 @@ const LEAST = { quoted: 14, bare: 24, spaced: 30, sentence: 45, key: 45 }
 export function genericRule(text: string, found: Assignment, meaning: Meaning): Rule | undefined {
   const { value, quoted } = found
   if (value.length < 6 || value.length > 1024) return undefined
-  if (/\s/.test(value) || REFERENCE.test(value) || PLAIN.test(value)) return undefined
+  if (/\s/.test(value) || PLAIN.test(value)) return undefined
+  if (REFERENCE.test(value) && !(meaning === "password" && isSignedFirst(value))) return undefined
   if (isFilledIn(value) || isPlaceholder(value)) return undefined
   if (TEST.test(value.replace(TEST_MODE, ""))) return undefined
   // A bare word that goes on is a call, an index or a path of properties.
@@ -44,6 +45,11 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   if (meaning === "password") return isLikelyPassword(found, bits) ? PASSWORD : undefined
   if (value.length < 10 || !isMixed(value, bits)) return undefined
   return bits >= leastBits(found, meaning) ? GENERIC : undefined
+}
+
+/** A password may begin with the sign of a reference; it is random then, and goes on with more. */
+function isSignedFirst(value: string): boolean {
+  return /^[@&*!#%][^/{}()[\]]*\d[^/{}()[\]]*$/.test(value) && randomBits(value) > 20
 }
 
 function leastBits({ quoted, by }: Assignment, meaning: Meaning): number {

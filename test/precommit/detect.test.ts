@@ -96,12 +96,15 @@ describe("a value is given to a name", () => {
     expect(rulesOf(block.replace("{base62:24}", ""))).toEqual([])
   })
 
-  test("by elements of XML that follow each other or lie within each other", () => {
+  test("by fields or elements that follow each other or lie within each other", () => {
     for (const pair of [
       "<key>API_TOKEN</key>\n<string>{base62:24}</string>",
       "<name>api.token</name><value>{base62:24}</value>",
       "<ApiToken><Value>{base62:24}</Value></ApiToken>",
       '{"name": "API_TOKEN", "type": "secret", "value": "{base62:24}"}',
+      "<param-name>api.token</param-name><param-value>{base62:24}</param-value>",
+      '"adminToken": { "value": "{base62:24}" }',
+      "Parameters:\n  ApiToken:\n    Type: String\n    NoEcho: true\n    Default: {base62:24}\n",
     ]) {
       expect(rulesOf(pair), pair).toEqual(["generic-secret"])
     }
@@ -122,6 +125,8 @@ describe("a value is given to a name", () => {
     expect(rulesIn(`tool login --password ${chosen}`)).toEqual(["generic-password"])
     expect(rulesIn(`My password is ${chosen} as of today`)).toEqual(["generic-password"])
     expect(rulesIn("The password is now required, the token is null")).toEqual([])
+    expect(rulesOf('password = "!{base62:14}7"')).toEqual(["generic-password"])
+    expect(rulesOf('password = "#/definitions/password7"')).toEqual([])
     expect(rulesIn("--- PASS: TestViolin1/String#01")).toEqual([])
   })
 
