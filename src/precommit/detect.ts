@@ -30,17 +30,8 @@ export interface Origin {
 
 /** Words in names that make a value worth a look. */
 const TELLING = ["pass", "pwd", "psw", "secret", "token", "key", "auth", "cred", "bearer", "senha"]
-TELLING.push(
-  "connectionstring",
-  "connstr",
-  "contrasena",
-  "mnemonic",
-  "parola",
-  "jwt",
-  "dsn",
-
-  "_pat",
-)
+TELLING.push("connectionstring", "connstr", "contrasena", "mnemonic", "parola")
+TELLING.push("jwt", "dsn", "_pat")
 
 /**
  * So often may a rule fail within so many characters. No honest text comes near; without a limit,
