@@ -1,5 +1,7 @@
 // Prints what the guard finds of the set in test/precommit/corpus.ts, and what it takes for a
-// credential by mistake; with a folder, every finding in its files, masked.
+// credential by mistake; with `--set FILE`, the same for a set of others, a JSON array of
+// { kind, text, path?, source?, secrets? }, where a text without secrets holds none; with a folder,
+// every finding in its files, masked.
 import { readFileSync, readdirSync } from "node:fs"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -28,19 +30,16 @@ const code = Buffer.from(outputFiles[0]?.contents ?? []).toString("base64")
 const bundle = /** @type {Bundle} */ (await import(`data:text/javascript;base64,${code}`))
 const { findCredentials, mask, negatives, positives } = bundle
 
-const [given] = process.argv.slice(2)
-if (given === undefined) measure()
+/** @typedef {{ kind: string, text: string, path?: string, source?: string, secrets?: string[] }} Sample */
+
+const [given, set] = process.argv.slice(2)
+if (given === undefined) measureOwn()
+else if (given === "--set" && set !== undefined) measureSet(set)
 else list(given)
 
-function measure() {
+function measureOwn() {
   const samples = positives(1)
-  const missed = samples.filter(
-    ({ text, path, secret }) =>
-      !findCredentials(text, { path }).some(({ start, end }) => {
-        const found = text.slice(start, end)
-        return secret.includes(found) || found.includes(secret)
-      }),
-  )
+  const missed = samples.filter((sample) => !isFound({ ...sample, secrets: [sample.secret] }))
   const harmless = negatives(1)
   const alarms = harmless.filter(({ text, path }) => findCredentials(text, { path }).length > 0)
   console.log(`kinds         ${new Set(samples.map(({ kind }) => kind)).size}`)
@@ -50,12 +49,49 @@ function measure() {
   for (const { kind, context } of alarms) console.log(`false alarm   ${kind} in ${context}`)
 }
 
+/** @param {string} path */
+function measureSet(path) {
+  const samples = /** @type {Sample[]} */ (JSON.parse(readFileSync(path, "utf8")))
+  for (const source of new Set(samples.map((sample) => sample.source))) {
+    const all = samples.filter((sample) => sample.source === source)
+    const hits = all.filter(isFound)
+    const real = all.filter(({ secrets }) => secrets?.length)
+    const found = hits.filter(({ secrets }) => secrets?.length)
+    console.log(`${source ?? path}: ${new Set(real.map(({ kind }) => kind)).size} kinds`)
+    console.log(`  recall        ${share(found.length, real.length)}`)
+    console.log(`  false alarms  ${share(hits.length - found.length, all.length - real.length)}`)
+  }
+}
+
+/**
+ * Whether a finding overlaps one of the secrets, or there is one where no secret is.
+ *
+ * @param {Sample} sample
+ */
+function isFound({ text, path, secrets = [] }) {
+  return findCredentials(text, path ? { path } : {}).some(
+    ({ start, end }) =>
+      secrets.length === 0 || secrets.some((secret) => overlaps(text, secret, start, end)),
+  )
+}
+
+/**
+ * @param {string} text
+ * @param {string} secret
+ * @param {number} start
+ * @param {number} end
+ */
+function overlaps(text, secret, start, end) {
+  const at = text.indexOf(secret, Math.max(0, start - secret.length + 1))
+  return at >= 0 && at < end
+}
+
 /**
  * @param {number} part
  * @param {number} whole
  */
 function share(part, whole) {
-  return `${((100 * part) / whole).toFixed(1)} % (${part} of ${whole})`
+  return whole === 0 ? "none" : `${((100 * part) / whole).toFixed(1)} % (${part} of ${whole})`
 }
 
 /** @param {string} folder */

@@ -22,8 +22,10 @@ export const LONGEST_VALUE = 2048
 const BLANK = String.raw`[ \t]{0,20}`
 const QUOTE = String.raw`\\{0,3}["'\x60]{0,3}`
 const TYPE = String.raw`:${BLANK}[&'\w][\w<>.&?' |:]{0,40}?${BLANK}=`
-const OPERATOR = String.raw`(?:${TYPE}|[A-Za-z][\w.*]{0,30}[ \t]{1,8}=|={1,3}>|:{1,4}=|[?+.|!&<]{0,2}={1,3}|\?\?=?|\|\||:|->|<-|,|>|\||\()`
-const PAIR = String.raw`[,;]?\s{0,20}(?:[{<]\s{0,20})?-?["'\x60]?(?:value|Value|default|val|defaultValue|content|secretValue)["'\x60]?${BLANK}(?:[:=]|=>)`
+const OPERATOR = String.raw`(?:${TYPE}|[A-Za-z][\w.*]{0,30}[ \t]{1,8}=|={1,3}>|:{1,4}=|[?+.|!&<]{0,2}={1,3}|\?\?=?|\|\||:|->|<-|–|—|,|>|\||\(|(?:is|was)(?: (?:now|still|set to|changed to))?:?(?=[ \t]))`
+/** What may stand between a pair's name and its value: its type, a word about it. */
+const REMARK = String.raw`(?:["']?(?:[Tt]ype|[Dd]escription|NoEcho|MinLength|MaxLength|sensitive|nullable|ephemeral|in|secret|required|scope|target|env)["']?${BLANK}[:=](?:[^\n,]{0,80},|[^\n]{0,120}\n)\s{0,20}){0,4}`
+const PAIR = String.raw`(?:</[\w.-]{1,40})?[,;:>]?\s{0,20}(?:[{<]\s{0,20})?${REMARK}-?["'\x60]?(?:<string(?=>)|value|Value|param-value|default|Default|val|defaultValue|content|secretValue)["'\x60]?${BLANK}(?:[:=>]|=>)`
 
 /** From the end of a name to its value: closing quotes and brackets, an operator, blanks. */
 const BETWEEN = new RegExp(
@@ -72,13 +74,18 @@ export function assignmentAt(text: string, from: number): Assignment | undefined
 function bridge(text: string, start: number, end: number): { to: number; by: string } | undefined {
   BETWEEN.lastIndex = end
   const between = BETWEEN.exec(text)
-  if (between) return { to: BETWEEN.lastIndex, by: between[1] ? "value" : (between[2] ?? "") }
+  if (between) return { to: BETWEEN.lastIndex, by: between[1] ? "value" : operator(between[2]) }
   SPACED.lastIndex = end
   if (!SPACED.test(text)) return undefined
   const to = SPACED.lastIndex
   const line = text.slice(Math.max(0, start - 70), end)
   // Elsewhere it is a sentence, and only what is certain counts.
   return { to, by: SPACED_LINE.test(line) ? " " : "sentence" }
+}
+
+/** What a sentence says counts as little as a blank. */
+function operator(found = ""): string {
+  return /^[iw–—]/.test(found) ? " " : found
 }
 
 function valueAt(

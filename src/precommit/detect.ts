@@ -30,7 +30,8 @@ export interface Origin {
 
 /** Words in names that make a value worth a look. */
 const TELLING = ["pass", "pwd", "psw", "secret", "token", "key", "auth", "cred", "bearer", "senha"]
-TELLING.push("connectionstring", "contrasena", "mnemonic", "parola", "jwt", "dsn")
+TELLING.push("connectionstring", "connstr", "contrasena", "mnemonic", "parola")
+TELLING.push("jwt", "dsn", "_pat")
 
 /**
  * So often may a rule fail within so many characters. No honest text comes near; without a limit,
@@ -194,7 +195,7 @@ class Search {
     const own = new Set<Rule>()
     findWords(name, (word) => words[word]?.providers.forEach((rule) => own.add(rule)))
     for (const rule of own) {
-      if (meaning !== "none" || rule.anyName || rule.names?.includes(name)) {
+      if (meaning !== "none" || rule.anyName || isNamed(rule, name)) {
         this.#tryNamed(rule, found, RANK.own)
       }
     }
@@ -229,6 +230,11 @@ class Search {
     const before = this.#text.slice(Math.max(0, at - NEAR), at + 80).toLowerCase()
     return near.some((word) => before.includes(word))
   }
+}
+
+/** Whether a name is the provider's alone, or that of its API. */
+function isNamed(rule: Rule, name: string): boolean {
+  return rule.names?.some((own) => name === own || name === `${own}api`) ?? false
 }
 
 function isAccepted(rule: Rule, secret: string): boolean {

@@ -19,6 +19,12 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const TEST =
   /(?:^|[^a-z])(?:test|mock|stub|fixture|noop)(?:ing|s)?(?:[^a-z]|$)|^(?:my|some|the|a|any|new|old|bad|good|wrong|correct)[-_ ]?(?:secret|token|password|pass|key|api)/i
 
+/** A token of a provider's test mode: random behind its prefix, and a credential all the same. */
+const TEST_MODE = /^(?![rsp]k_)[a-z]{2,20}_test_(?=[A-Za-z0-9_-]{20,}$)/
+
+/** What people write for the sake of a rule that asks for it, and not as code: `Tr0ub4dor`. */
+const CHOSEN = /^(?=.*\d)(?!.*#\d\d)(?:.*\d[A-Za-z]+\d|.*[!@#$%^&])[\w!@#$%^&~-]*$/
+
 /** The least bits for chance. A name is quoted, a bare word may be code. */
 const LEAST = { quoted: 14, bare: 24, spaced: 30, sentence: 45, key: 45 }
 
@@ -26,8 +32,10 @@ const LEAST = { quoted: 14, bare: 24, spaced: 30, sentence: 45, key: 45 }
 export function genericRule(text: string, found: Assignment, meaning: Meaning): Rule | undefined {
   const { value, quoted } = found
   if (value.length < 6 || value.length > 1024) return undefined
-  if (/\s/.test(value) || REFERENCE.test(value) || PLAIN.test(value)) return undefined
-  if (isFilledIn(value) || isPlaceholder(value) || TEST.test(value)) return undefined
+  if (/\s/.test(value) || PLAIN.test(value)) return undefined
+  if (REFERENCE.test(value) && !(meaning === "password" && isSignedFirst(value))) return undefined
+  if (isFilledIn(value) || isPlaceholder(value)) return undefined
+  if (TEST.test(value.replace(TEST_MODE, ""))) return undefined
   // A bare word that goes on is a call, an index or a path of properties.
   if (!quoted && /^[([.{\\]/.test(text.charAt(found.end))) return undefined
   if (UUID.test(value)) return meaning === "key" || !isKeyed(found) ? undefined : GENERIC
@@ -37,6 +45,11 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   if (meaning === "password") return isLikelyPassword(found, bits) ? PASSWORD : undefined
   if (value.length < 10 || !isMixed(value, bits)) return undefined
   return bits >= leastBits(found, meaning) ? GENERIC : undefined
+}
+
+/** A password may begin with the sign of a reference; it is random then, and goes on with more. */
+function isSignedFirst(value: string): boolean {
+  return /^[@&*!#%][^/{}()[\]]*\d[^/{}()[\]]*$/.test(value) && randomBits(value) > 20
 }
 
 function leastBits({ quoted, by }: Assignment, meaning: Meaning): number {
@@ -49,7 +62,9 @@ function leastBits({ quoted, by }: Assignment, meaning: Meaning): number {
 
 /** Names under which even a UUID is a credential: they say whose secret it is. */
 function isKeyed({ words }: Assignment): boolean {
-  return words.length > 1 || /^(?:apikey|secret|password|authtoken)$/.test(words.join(""))
+  return (
+    words.length > 1 || /^(?:apikey|secret|password|authtoken|authorization)$/.test(words.join(""))
+  )
 }
 
 /** Digits among letters, or letters that nobody would put in a row. */
@@ -65,6 +80,8 @@ function isLikelyPassword({ value, quoted, by }: Assignment, bits: number): bool
   const classes = [/[a-z]/, /[A-Z]/, /\d/, /[^\w]/].filter((kind) => kind.test(value)).length
   if (classes < 2) return false
   if (by === "sentence") return bits > LEAST.sentence
-  if (by === "," || by === "|" || by === "(" || by === " ") return bits > 20
-  return quoted ? bits > 2 || (classes >= 3 && value.length >= 8) : bits > 8
+  const isStrong = classes >= 3 && value.length >= 8
+  if (by === " ") return bits > 20 || (isStrong && (bits > 8 || CHOSEN.test(value)))
+  if (by === "," || by === "|" || by === "(") return bits > 20
+  return quoted ? bits > 2 || isStrong : bits > 8 || (isStrong && CHOSEN.test(value))
 }

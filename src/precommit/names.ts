@@ -38,19 +38,21 @@ const QUALIFIER = wordSet(`
   prod production dev develop development stage staging live sandbox test testing qa uat local
   base value val values str string text plain plaintext raw hex b64 base64 encoded default old
   new current previous prev primary secondary backup main master root admin user us eu const
-  literal env data here is was for this my set to as be use
+  literal env data here is was for this my set to as be use ca uk au jp ap apac emea
 `)
 
 /** Words that make it another thing altogether, wherever they stand. */
 const HARMLESS = wordSet(`
-  public pub publishable csrf xsrf antiforgery next continuation cursor page pagination sync
+  public pub publishable csrf xsrf antiforgery next continuation cursor page pagination
   cancel cancellation design lexer parser syntax css color theme pad unk bos eos cls sep max min
   num count length size regex regexp pattern placeholder label hint i18n locale translation
   cache sort partition foreign unique index idempotency translate tracking hash hashed digest
   checksum fingerprint sha1 sha256 md5 encrypted sealed ciphertext publickey thumbprint symbol
-  keyword keyboard author authors ssh_host device push build measurement site sitekey recaptcha
-  captcha
+  keyword keyboard author authors ssh_host build measurement sitekey
 `)
+
+/** Words before a key or a token that anybody may know; a secret is a secret behind them too. */
+const OPEN = wordSet("sync device push site recaptcha captcha hcaptcha turnstile")
 
 /** The words of a name in lower case: `herokuAPIKey`, `HEROKU_API_KEY` and `heroku api-key`. */
 export function wordsOf(name: string): string[] {
@@ -65,9 +67,14 @@ export function wordsOf(name: string): string[] {
 /** What a value of this name is likely to be. */
 export function meaningOf(words: readonly string[]): Meaning {
   if (words.some((word) => HARMLESS.has(word))) return "none"
+  if (words.some((word) => OPEN.has(word)) && !words.some(isSecret)) return "none"
   let last = words.length - 1
   while (last > 0 && isQualifier(words[last] ?? "") && !tells(words, last)) last -= 1
   return tells(words, last) ? meaningAt(words, last) : "none"
+}
+
+function isSecret(word: string): boolean {
+  return word === "secret" || word === "private" || PASSWORD.has(word)
 }
 
 function isQualifier(word: string): boolean {

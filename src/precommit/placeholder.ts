@@ -2,7 +2,7 @@ import { crc32 } from "./checksum.js"
 
 /** Words that people put where a key belongs, so that readers see that it is none. */
 const WORDS =
-  /example|sample|dummy|fake|placeholder|change.?me|changeit|redacted|removed|masked|hidden|your[-_ ]?|insert|replace|x{4}|\*{3}|\.{3}|…|todo|fixme|lorem|ipsum|deadbeef|cafebabe|badc0de|c0ffee|foobar|foo[-_]?bar|qwerty|asdf|not[-_]?(?:a[-_]?)?(?:real|valid|secret)|invalid|undefined|null\b|<|>/i
+  /example|sample|dummy|fake|placeholder|change.?me|changeit|redacted|removed|masked|hidden|your[-_ ]?|(?:key|token|secret|password)[-_ ]?here|insert|replace|x{4}|\*{3}|\.{3}|…|todo|fixme|lorem|ipsum|deadbeef|cafebabe|badc0de|c0ffee|foobar|foo[-_]?bar|qwerty|asdf|not[-_]?(?:a[-_]?)?(?:real|valid|secret)|invalid|undefined|null\b|<|>/i
 
 /** Runs of one character, which chance does not write. */
 const RUN = /(.)\1{6}/

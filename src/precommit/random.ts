@@ -23,8 +23,12 @@ export function randomBits(text: string): number {
   return bits
 }
 
+/** A provider may put a few letters before the digits. */
 function isHex(part: string): boolean {
-  return part.length >= 8 && /^(?=.*\d)(?:[0-9a-f]+|[0-9A-F]+)$/.test(part)
+  return (
+    (part.length >= 8 && /^(?=.*\d)(?:[0-9a-f]+|[0-9A-F]+)$/.test(part)) ||
+    /^[a-z]{1,6}(?=[a-f]*\d)[0-9a-f]{24,}$/.test(part)
+  )
 }
 
 function bitsOf(text: string, perCharacter: number): number {

@@ -12,6 +12,8 @@ const make = (template: string, seed = 1): string => expand(template, new Genera
 const rulesIn = (text: string, path?: string): string[] =>
   findCredentials(text, path === undefined ? {} : { path }).map(({ rule }) => rule)
 
+const rulesOf = (template: string): string[] => rulesIn(make(template))
+
 describe("a finding", () => {
   test("is the secret, and nothing else", () => {
     const token = make("{crc:30}")
@@ -83,6 +85,55 @@ describe("a private key", () => {
     expect(findCredentials(text, { onlyKeys: true }).map(({ rule }) => rule)).toEqual([
       "age-private-key",
     ])
+  })
+})
+
+describe("a value is given to a name", () => {
+  test("by a variable of Terraform, with its type and what is said of it between", () => {
+    const said = 'description = "The token, of the API"\n  type = string\n  sensitive = true'
+    const block = `variable "api_token" {\n  ${said}\n  default = "{base62:24}"\n}`
+    expect(rulesOf(block)).toEqual(["generic-secret"])
+    expect(rulesOf(block.replace("{base62:24}", ""))).toEqual([])
+  })
+
+  test("by fields or elements that follow each other or lie within each other", () => {
+    for (const pair of [
+      "<key>API_TOKEN</key>\n<string>{base62:24}</string>",
+      "<name>api.token</name><value>{base62:24}</value>",
+      "<ApiToken><Value>{base62:24}</Value></ApiToken>",
+      '{"name": "API_TOKEN", "type": "secret", "value": "{base62:24}"}',
+      "<param-name>api.token</param-name><param-value>{base62:24}</param-value>",
+      '"adminToken": { "value": "{base62:24}" }',
+      "Parameters:\n  ApiToken:\n    Type: String\n    NoEcho: true\n    Default: {base62:24}\n",
+    ]) {
+      expect(rulesOf(pair), pair).toEqual(["generic-secret"])
+    }
+  })
+
+  test("by names that also name what anybody may know", () => {
+    expect(rulesOf("RECAPTCHA_SECRET_KEY={base62:30}")).toEqual(["generic-secret"])
+    expect(rulesOf("RECAPTCHA_SITE_KEY={base62:30}")).toEqual([])
+    expect(rulesOf('"provisionDeviceSecret": "{alnum:20}"')).toEqual(["generic-secret"])
+    expect(rulesOf('"deviceToken": "{alnum:20}"')).toEqual([])
+    expect(rulesOf("WIKI_PAT={base62:44}")).toEqual(["generic-secret"])
+    expect(rulesOf("ACME_TOKEN=acm{hex:32}")).toEqual(["generic-secret"])
+  })
+
+  test("as a password that a person chose, bare or behind a flag", () => {
+    const chosen = ["Vio", "l1n", "Str", "1ng!"].join("")
+    expect(rulesIn(`DB_PASSWORD=${chosen}`)).toEqual(["generic-password"])
+    expect(rulesIn(`tool login --password ${chosen}`)).toEqual(["generic-password"])
+    expect(rulesIn(`My password is ${chosen} as of today`)).toEqual(["generic-password"])
+    expect(rulesIn("The password is now required, the token is null")).toEqual([])
+    expect(rulesOf('password = "!{base62:14}7"')).toEqual(["generic-password"])
+    expect(rulesOf('password = "#/definitions/password7"')).toEqual([])
+    expect(rulesIn("--- PASS: TestViolin1/String#01")).toEqual([])
+  })
+
+  test("of a provider's test mode, but not the keys that Stripe's documentation prints", () => {
+    expect(rulesOf("ACME_KEY_SECRET=acme_test_{base62:28}")).toEqual(["generic-secret"])
+    expect(rulesOf("STRIPE_SECRET_KEY=sk_test_{base62:24}")).toEqual([])
+    expect(rulesOf("ACME_SECRET=acme_test_secret")).toEqual([])
   })
 })
 
