@@ -44,11 +44,26 @@ function isSequence(text: string): boolean {
 function isPeriodic(whole: string): boolean {
   const text = whole.slice(0, 96)
   if (text.length < 8) return false
-  if (text.length >= 12 && new Set(text).size <= 4) return true
+  if (text.length >= 12 && hasFew(text)) return true
   for (let period = 1; period <= text.length / 3; period += 1) {
-    let same = 0
-    for (let at = period; at < text.length; at += 1) if (text[at] === text[at - period]) same += 1
-    if (same >= 0.85 * (text.length - period)) return true
+    if (repeats(text, period)) return true
   }
   return false
+}
+
+/** At most four different characters. */
+function hasFew(text: string): boolean {
+  const seen: number[] = []
+  for (let at = 0; at < text.length && seen.length <= 4; at += 1) {
+    if (!seen.includes(text.charCodeAt(at))) seen.push(text.charCodeAt(at))
+  }
+  return seen.length <= 4
+}
+
+function repeats(text: string, period: number): boolean {
+  let others = 0.15 * (text.length - period)
+  for (let at = period; at < text.length && others >= 0; at += 1) {
+    if (text.charCodeAt(at) !== text.charCodeAt(at - period)) others -= 1
+  }
+  return others >= 0
 }
