@@ -1,15 +1,15 @@
 import { assignmentAt, LONGEST_VALUE } from "./assignment.js"
 import type { Assignment } from "./assignment.js"
-import { checks } from "./checks.js"
+import { checks, isEmptyToken } from "./checks.js"
 import { genericRule } from "./generic.js"
 import { wordFinder } from "./keywords.js"
 import { meaningOf } from "./names.js"
 import { isPlaceholder } from "./placeholder.js"
 import { kindOfKey } from "./private-key.js"
-import { entropy } from "./random.js"
+import { entropy, randomBits } from "./random.js"
 import { forms, GENERIC, patternOf, rules } from "./rules.js"
 import type { Kind, Rule } from "./rules.js"
-import { isGenerated, isMinified } from "./surroundings.js"
+import { isGenerated, isInData, isMinified } from "./surroundings.js"
 
 /** A credential in a text, by its offsets in UTF-16 code units. */
 export interface Finding {
@@ -174,7 +174,7 @@ class Search {
       if (rule.check && !checks[rule.check](secret)) return false
       this.#keep(rule, match.index, match.index + match[0].length, RANK.key, kindOfKey(match[0]))
     } else {
-      if (!isAccepted(rule, secret)) return false
+      if (!isAccepted(rule, secret) || isInData(this.#text, match.index)) return false
       this.#keep(rule, start, end, isForm(rule) ? RANK.form : RANK.shape)
     }
     return true
@@ -224,7 +224,9 @@ class Search {
     return true
   }
 
-  #tryNamed(rule: Rule, { value, start, end }: Assignment, rank: number): void {
+  #tryNamed(rule: Rule, found: Assignment, rank: number): void {
+    const { value, start, end } = found
+    if (isPlain(found)) return
     if (rule.value && patternOf(rule).test(value) && isAccepted(rule, value)) {
       this.#keep(rule, start, end, rank)
     }
@@ -249,8 +251,14 @@ class Search {
   }
 }
 
+/** A version, or a bare word of code: no provider's, whatever is named nearby. */
+function isPlain({ value, quoted }: Assignment): boolean {
+  if (/^v?\d{1,3}\.\d{1,3}\.\d{1,3}[.+-]/.test(value)) return true
+  return !quoted && /^[A-Za-z_$]+$/.test(value) && randomBits(value) < 14
+}
+
 function isAccepted(rule: Rule, secret: string): boolean {
-  if (!rule.lax && isPlaceholder(secret)) return false
+  if (!rule.lax && (isPlaceholder(secret) || isEmptyToken(secret))) return false
   if (entropy(secret) < (rule.entropy ?? 2.5)) return false
   return !rule.check || checks[rule.check](secret)
 }

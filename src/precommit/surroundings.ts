@@ -1,3 +1,5 @@
+import { randomBits } from "./random.js"
+
 // Where a random value is no secret: files that tools write, and code that was packed.
 
 /** Files that hold digests and generated text by the hundred. */
@@ -13,6 +15,18 @@ const CIPHERTEXT =
 /** Whether a tool wrote this file, so that the names in it say nothing. */
 export function isGenerated(text: string, path = ""): boolean {
   return GENERATED.test(path) || TRANSLATIONS.test(path) || CIPHERTEXT.test(text.slice(0, 4000))
+}
+
+const DATA = /^[A-Za-z0-9+/]{48}$/
+
+/** Whether an offset is in the midst of Base64, where chance writes anything: a certificate, say. */
+export function isInData(text: string, at: number): boolean {
+  const before = text.slice(Math.max(0, at - 48), at)
+  if (DATA.test(before) && randomBits(before) > 30) return true
+  const block = text.slice(Math.max(0, at - 16_384), at)
+  const begin = block.lastIndexOf("-----BEGIN ")
+  if (begin === -1) return false
+  return /^-----BEGIN [A-Z0-9 ]{1,40}-----[A-Za-z0-9+/=\s\\"',]*$/.test(block.slice(begin))
 }
 
 /** A line is packed if it is this long and has hardly a blank. */
