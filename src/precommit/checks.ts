@@ -28,12 +28,14 @@ export function isPassword(password: string): boolean {
   )
 }
 
+const LETTERS = new Map(
+  Object.entries({ "0": "o", "1": "i", "3": "e", "4": "a", "5": "s", $: "s" }),
+)
+
 /** What people write with digits for letters: `s3cr3t` is no better than what it stands for. */
 function spelt(password: string): string {
-  const letters = new Map(
-    Object.entries({ "0": "o", "1": "i", "3": "e", "4": "a", "5": "s", $: "s" }),
-  )
-  return password.replace(/\d{1,4}$/, "").replace(/[01345$]/g, (sign) => letters.get(sign) ?? sign)
+  const word = password.slice(0, 40).replace(/\d{1,4}$/, "")
+  return word.replace(/[01345$]/g, (sign) => LETTERS.get(sign) ?? sign)
 }
 
 /** `DB_PASSWORD`, `my-api-key`, `aws_secret`: words joined by signs that only say what belongs there. */
@@ -50,8 +52,7 @@ export function isNameOfSecret(value: string): boolean {
 
 /** Text in Base64, if that is what a value is. */
 export function plainText(value: string): string | undefined {
-  if (value.length < 8 || value.length > 400 || !/^[A-Za-z0-9+/]+={0,2}$/.test(value))
-    return undefined
+  if (!/^[A-Za-z0-9+/]{6,400}={0,2}$/.test(value)) return undefined
   const text = decoded(value)
   return /^[\x20-\x7e]{5,}$/.test(text) ? text : undefined
 }

@@ -9,7 +9,8 @@ import { kindOfKey } from "./private-key.js"
 import { entropy, randomBits } from "./random.js"
 import { forms, GENERIC, patternOf, rules } from "./rules.js"
 import type { Kind, Rule } from "./rules.js"
-import { isGenerated, isInData, isMinified } from "./surroundings.js"
+import { Data, isGenerated, isMinified } from "./surroundings.js"
+import { beginsWord, isWordAt } from "./word.js"
 
 /** A credential in a text, by its offsets in UTF-16 code units. */
 export interface Finding {
@@ -106,10 +107,12 @@ class Search {
   /** Whether the file is one of those that a rule is for. */
   readonly #paths = new Map<Rule, boolean>()
   readonly #generated: boolean
+  readonly #data: Data
 
   constructor(text: string, origin: Origin) {
     this.#text = text
     this.#origin = origin
+    this.#data = new Data(text)
     this.#generated = isGenerated(text, origin.path)
   }
 
@@ -174,7 +177,7 @@ class Search {
       if (rule.check && !checks[rule.check](secret)) return false
       this.#keep(rule, match.index, match.index + match[0].length, RANK.key, kindOfKey(match[0]))
     } else {
-      if (!isAccepted(rule, secret) || isInData(this.#text, match.index)) return false
+      if (!isAccepted(rule, secret) || this.#data.surrounds(match.index)) return false
       this.#keep(rule, start, end, isForm(rule) ? RANK.form : RANK.shape)
     }
     return true
@@ -282,24 +285,4 @@ function isForm(rule: Rule): boolean {
 
 function isKeyRule(rule: Rule): boolean {
   return rule.id.endsWith("private-key")
-}
-
-function isWordAt(text: string, at: number): boolean {
-  const code = text.charCodeAt(at)
-  return (
-    (code >= 97 && code <= 122) ||
-    (code >= 65 && code <= 90) ||
-    (code >= 48 && code <= 57) ||
-    code === 95
-  )
-}
-
-/** Whether a word may begin here: after none, or after an escape such as `\n`, `%22` or `\u0022`. */
-function beginsWord(text: string, at: number): boolean {
-  if (at === 0 || !isWordAt(text, at - 1)) return true
-  const before = text.slice(Math.max(0, at - 9), at)
-  if (!/[\\%[]/.test(before)) return false
-  return /(?:\\[nrtbfv]|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\[[\d;]{1,8}m)$/.test(
-    before,
-  )
 }

@@ -8,6 +8,7 @@ import type { Finding, Stale } from "./finding.js"
 import { mask } from "./mask.js"
 import type { Repository } from "./repository.js"
 import { ruleOf } from "./rules.js"
+import { type Span, Spans } from "./spans.js"
 
 /** Finds this vault's own values in bytes: which secret's, and where. */
 export type FindOwn = (bytes: Uint8Array) => readonly OwnHit[]
@@ -104,17 +105,15 @@ function judge(
   if (LFS_POINTER.test(text)) return { ...nothing, missing: false }
 
   const onlyKeys = content.is === "binary" || isCiphertextOrRecord(path)
-  const offsetOf =
-    content.is === "binary"
-      ? (at: number) => at
-      : (at: number) => bytes.toString("utf8", 0, at).length
+  const offsetOf = content.is === "binary" ? (at: number) => at : offsetsIn(bytes)
   const own = (findOwn?.(bytes) ?? []).map((hit) => ({
     ...hit,
     start: offsetOf(hit.start),
     end: offsetOf(hit.end),
   }))
+  const owned = new Spans(own)
   const hits = findCredentials(text, isLink ? { onlyKeys } : { path, onlyKeys }).filter(
-    (hit) => !own.some((value) => overlap(hit, value)),
+    (hit) => !owned.meet(hit),
   )
   const lines = new Lines(text)
   const every = [
@@ -182,11 +181,12 @@ function ownFinding(
 function envFindings(
   path: string,
   text: string,
-  others: readonly { readonly start: number; readonly end: number }[],
+  others: readonly Span[],
   lines: Lines,
 ): readonly Finding[] {
+  const told = new Spans(others)
   return envValues(path, text)
-    .filter((value) => !others.some((other) => overlap(value, other)))
+    .filter((value) => !told.meet(value))
     .map(({ start, end }) => ({
       rule: ENV_FILE,
       title: "a value in an env file",
@@ -253,11 +253,17 @@ function keyOf({ rule, text, path, line }: Finding): string {
   return text === undefined ? `${rule} ${path} ${line}` : `${rule}\0${text}`
 }
 
-function overlap(
-  a: { readonly start: number; readonly end: number },
-  b: { readonly start: number; readonly end: number },
-): boolean {
-  return a.start < b.end && b.start < a.end
+/** From an offset in bytes to one in UTF-16 code units; quick where they are asked for in order. */
+function offsetsIn(bytes: Buffer): (at: number) => number {
+  let [byte, unit] = [0, 0]
+  return (at) => {
+    unit =
+      at < byte
+        ? bytes.toString("utf8", 0, at).length
+        : unit + bytes.toString("utf8", byte, at).length
+    byte = at
+    return unit
+  }
 }
 
 function missing({ path }: Change): VaultError {

@@ -10,7 +10,7 @@ const TRANSLATIONS =
 
 /** What only ciphertext says. */
 const CIPHERTEXT =
-  /\bkind: SealedSecret\b|^\$ANSIBLE_VAULT;|"?sops"?:\s*\n?\s*"?(?:kms|mac|age|pgp|version)|-----BEGIN PGP MESSAGE/m
+  /\bkind: SealedSecret\b|^\$ANSIBLE_VAULT;|"?sops"?:\s{0,40}"?(?:kms|mac|age|pgp|version)|-----BEGIN PGP MESSAGE/m
 
 /** Whether a tool wrote this file, so that the names in it say nothing. */
 export function isGenerated(text: string, path = ""): boolean {
@@ -18,15 +18,33 @@ export function isGenerated(text: string, path = ""): boolean {
 }
 
 const DATA = /^[A-Za-z0-9+/]{48}$/
+const BLOCK = /-----BEGIN [A-Z0-9 ]{1,40}-----[A-Za-z0-9+/=\s\\"',]*/y
 
-/** Whether an offset is in the midst of Base64, where chance writes anything: a certificate, say. */
-export function isInData(text: string, at: number): boolean {
-  const before = text.slice(Math.max(0, at - 48), at)
-  if (DATA.test(before) && randomBits(before) > 30) return true
-  const block = text.slice(Math.max(0, at - 16_384), at)
-  const begin = block.lastIndexOf("-----BEGIN ")
-  if (begin === -1) return false
-  return /^-----BEGIN [A-Z0-9 ]{1,40}-----[A-Za-z0-9+/=\s\\"',]*$/.test(block.slice(begin))
+/** Tells where a text is Base64 through and through, so that chance writes anything: certificates, say. */
+export class Data {
+  readonly #text: string
+  /** Where the next block begins, and where the one before it ends. */
+  #begin = -1
+  #end = 0
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  /** Whether an offset is in the midst of it. To be asked in the order of the text, more or less. */
+  surrounds(at: number): boolean {
+    while (this.#begin < at) this.#nextBlock()
+    if (at < this.#end) return true
+    const before = this.#text.slice(Math.max(0, at - 48), at)
+    return DATA.test(before) && randomBits(before) > 30
+  }
+
+  #nextBlock(): void {
+    BLOCK.lastIndex = Math.max(0, this.#begin)
+    if (BLOCK.test(this.#text)) this.#end = BLOCK.lastIndex
+    const next = this.#text.indexOf("-----BEGIN ", Math.max(this.#end, this.#begin + 1))
+    this.#begin = next === -1 ? Infinity : next
+  }
 }
 
 /** A line is packed if it is this long and has hardly a blank. */
