@@ -60,7 +60,7 @@ export const hostileForms: readonly Hostile[] = [
   "eyJhbGciOiJIUzI1NiJ9.",
   "://a:b",
   "a://b:c@d ",
-  `token = "${"Zx9kQ2mV"}t7Lp4Rw8"\n`,
+  `token = "${["Zx9kQ2mV", "t7Lp4Rw8"].join("")}"\n`,
   "password = Zx9!kQ2\n",
   `key="${"a1B2".repeat(500)}`,
 ].map((unit) => ({ rule: "any", unit }))
@@ -78,11 +78,12 @@ export function secondsPerMillion(look: (text: string) => void, text: string): n
   return (user + system) / text.length
 }
 
-/** A measure that says slow is made again with more text, since the first may have been chance. */
+/** A measure that says slow is made again with more text, since the machine may have been busy. */
 export function slowest(look: (text: string) => void, unit: string): number {
-  const first = secondsPerMillion(look, repeated(unit, 2 ** 13))
-  if (first < 1) return first
-  return Math.min(
-    ...[2 ** 14, 2 ** 15].map((length) => secondsPerMillion(look, repeated(unit, length))),
-  )
+  let least = Infinity
+  for (const length of [2 ** 13, 2 ** 14, 2 ** 15, 2 ** 16]) {
+    least = Math.min(least, secondsPerMillion(look, repeated(unit, length)))
+    if (least < 1) break
+  }
+  return least
 }
