@@ -74,6 +74,14 @@ export function assignmentAt(text: string, from: number): Assignment | undefined
 function bridge(text: string, start: number, end: number): { to: number; by: string } | undefined {
   BETWEEN.lastIndex = end
   const between = BETWEEN.exec(text)
+  // What a function is given is no name: `(token) => "…"`, `sign("secret") => "…"`.
+  if (
+    between &&
+    /\)[ \t]*$/.test(between[0].split(/[=-]>/, 1)[0] ?? "") &&
+    /[=-]>/.test(between[2] ?? "")
+  ) {
+    return undefined
+  }
   if (between) return { to: BETWEEN.lastIndex, by: between[1] ? "value" : operator(between[2]) }
   SPACED.lastIndex = end
   if (!SPACED.test(text)) return undefined

@@ -1,10 +1,11 @@
 import { checksums } from "./checksum.js"
+import { meaningOf, wordsOf } from "./names.js"
 import { isPlaceholder } from "./placeholder.js"
 import { entropy, randomBits } from "./random.js"
 
 /** Passwords that everybody tries first: they stand for one in examples, and protect nothing. */
 const COMMON_PASSWORD =
-  /^(?:pass(?:word|wd|phrase)?|passw0rd|p[a@]ssw[o0]rd|pwd|pw|secret|admin|root|user|username|guest|test|tests|demo|default|postgres|mysql|mongo|mongodb|redis|rabbitmq|neo4j|elastic|minio|minioadmin|changeme|letmein|welcome|hunter2|s3cr3t|s3cret|sekret|abc|asdf|qwerty|token|key|apikey|my-?secret|string|value|none|null|nil|true|false|empty|blank|unset|na|n\/a|tbd|foo|bar|baz|pass@word|hello|world|dev|local|app|docker|server|client|database|db|login|x+|\*+|-+|\.+|_+)[\d!@#._-]{0,4}$/i
+  /^(?:pass(?:word|wd|phrase)?|passw0rd|p[a@]ssw[o0]rd|pwd|pw|secret|admin|root|user|username|guest|test|tests|demo|default|postgres|mysql|mongo|mongodb|redis|rabbitmq|neo4j|elastic|minio|minioadmin|changeme|letmein|welcome|hunter2|s3cr3t|s3cret|sekret|abc|asdf|qwerty|token|key|apikey|(?:my|some)[-_]?(?:pass(?:word|wd)?|secret)|string|value|none|null|nil|true|false|empty|blank|unset|na|n\/a|tbd|foo|bar|baz|pass@word|hello|world|dev|local|app|docker|server|client|database|db|login|tiger|xyzzy|open-? ?sesame|sekrit|top-?secret|x+|\*+|-+|\.+|_+)[\d!@#._-]{0,4}$/i
 
 /** Text that is filled in later, in any of the languages that do so. */
 const FILLED_IN =
@@ -20,9 +21,45 @@ export function isPassword(password: string): boolean {
   return (
     password.length >= 4 &&
     !COMMON_PASSWORD.test(password) &&
+    !COMMON_PASSWORD.test(spelt(password)) &&
     !isFilledIn(password) &&
-    !isPlaceholder(password)
+    !isPlaceholder(password) &&
+    !isNameOfSecret(password)
   )
+}
+
+const LETTERS = new Map(
+  Object.entries({ "0": "o", "1": "i", "3": "e", "4": "a", "5": "s", $: "s" }),
+)
+
+/** What people write with digits for letters: `s3cr3t` is no better than what it stands for. */
+function spelt(password: string): string {
+  const word = password.slice(0, 40).replace(/\d{1,4}$/, "")
+  return word.replace(/[01345$]/g, (sign) => LETTERS.get(sign) ?? sign)
+}
+
+/** `DB_PASSWORD`, `my-api-key`, `aws_secret`: words joined by signs that only say what belongs there. */
+export function isNameOfSecret(value: string): boolean {
+  return (
+    value.length <= 64 &&
+    /^(?:[A-Z]+\d?(?:_[A-Z]+\d?)+|[a-z]+\d{0,2}(?:[_-][a-z]+\d?)+|[A-Z]+(?:PASSWORD|SECRET|TOKEN|KEY))$/.test(
+      value,
+    ) &&
+    meaningOf(wordsOf(value)) !== "none" &&
+    randomBits(value) < 20
+  )
+}
+
+/** Text in Base64, if that is what a value is. */
+export function plainText(value: string): string | undefined {
+  if (!/^[A-Za-z0-9+/]{6,400}={0,2}$/.test(value)) return undefined
+  const text = decoded(value)
+  return /^[\x20-\x7e]{5,}$/.test(text) ? text : undefined
+}
+
+/** Whether a text is a JSON Web Token, and one that says nothing. */
+export function isEmptyToken(text: string): boolean {
+  return /^eyJ[\w-]+\.(?:ey[\w-]+|e30)\.[\w-]*$/.test(text) && !checks.jwt(text)
 }
 
 /** What rules may ask of a secret, by the name they use. */
@@ -36,6 +73,8 @@ export const checks = {
     return (
       head.startsWith("{") &&
       head.includes('"alg"') &&
+      // Whoever issues a token says at least for whom, or until when.
+      claims.length >= 24 &&
       !/1234567890|John Doe|joe@example|"role":\s?"anon"/.test(claims)
     )
   },
@@ -48,10 +87,9 @@ export const checks = {
   },
   /** The user and the password of a URL, as `user:password@host`. */
   login: (text) => {
-    const [, name = "", password = "", host = ""] = /^([^:]*):(.*)@([^@]*)$/s.exec(text) ?? []
-    if (/^(?:localhost|127\.|0\.0\.0\.0|\[::1\]|host\b|hostname|.*example\.)/i.test(host)) {
-      return isLogin(name, password) && randomBits(password) > 12
-    }
+    const [, name = "", escaped = "", host = ""] = /^([^:]*):(.*)@([^@]*)$/s.exec(text) ?? []
+    const password = unescaped(escaped)
+    if (EXAMPLE_HOST.test(host)) return isLogin(name, password) && randomBits(password) > 12
     return isLogin(name, password)
   },
   /** A user and a password, as curl takes them. */
@@ -78,7 +116,18 @@ export const checks = {
   digit: (text) => /\d/.test(text) && /[a-zA-Z]/.test(text),
 } satisfies Record<string, (secret: string) => boolean>
 
-function isLogin(name: string, password: string): boolean {
+/** Hosts of examples: those of RFC 2606, and those that nobody else could mean. */
+const EXAMPLE_HOST =
+  /^(?:localhost|127\.|0\.0\.0\.0|\[::1\]|host\b|hostname|(?:www\.)?(?:foo|bar|baz)\.|.*example\.|[^/]*\.(?:test|tld|example|invalid|localhost)(?:[:/]|$))/i
+
+/** The characters that a URL's escapes stand for. */
+function unescaped(text: string): string {
+  return text.replace(/%([0-7][0-9A-Fa-f])/g, (_, hex: string) =>
+    String.fromCharCode(parseInt(hex, 16)),
+  )
+}
+
+export function isLogin(name: string, password: string): boolean {
   return isPassword(password) && name.toLowerCase() !== password.toLowerCase()
 }
 

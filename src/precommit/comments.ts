@@ -8,8 +8,9 @@ export interface Comment {
 
 const MARK = "agent-vault: allow"
 const COMMENT = /agent-vault: allow ([a-z0-9][a-z0-9-]*)[ \t]+(.*)/g
-/** What ends a comment is no reason. */
-const NO_REASON = /^(?:\*\/|-->|--%>|#}|%>|["'`]|[\s.,;:)\]}-])*$/
+/** What ends a comment; what is behind it is no reason. */
+const END = /\*\/|-->|%>|#}/
+const WORD = /[\p{L}\p{N}]/u
 
 /** The exceptions that stand in a text. One without a reason is none. */
 export function commentsIn(text: string): readonly Comment[] {
@@ -18,7 +19,7 @@ export function commentsIn(text: string): readonly Comment[] {
     .split("\n")
     .flatMap((line, index) =>
       [...line.matchAll(COMMENT)].flatMap(([, rule = "", reason = ""]) =>
-        NO_REASON.test(reason) ? [] : [{ line: index + 1, rule }],
+        WORD.test(reason.split(END, 1)[0] ?? "") ? [{ line: index + 1, rule }] : [],
       ),
     )
 }
@@ -32,10 +33,15 @@ export function allowedByComment(
   comments: readonly Comment[],
 ): { readonly allowed: ReadonlySet<Finding>; readonly stale: readonly Comment[] } {
   const allowed = new Set<Finding>()
+  const places = new Map<string, Finding[]>()
+  for (const finding of findings) {
+    const key = `${finding.line} ${finding.rule}`
+    const same = places.get(key)
+    if (same === undefined) places.set(key, [finding])
+    else same.push(finding)
+  }
   const stale = comments.filter(({ line, rule }) => {
-    const on = (where: number): readonly Finding[] =>
-      findings.filter((finding) => finding.rule === rule && finding.line === where)
-    const meant = on(line).length > 0 ? on(line) : on(line + 1)
+    const meant = places.get(`${line} ${rule}`) ?? places.get(`${line + 1} ${rule}`) ?? []
     for (const finding of meant) allowed.add(finding)
     return meant.length === 0
   })

@@ -1,15 +1,16 @@
 import { assignmentAt, LONGEST_VALUE } from "./assignment.js"
 import type { Assignment } from "./assignment.js"
-import { checks } from "./checks.js"
+import { checks, isEmptyToken } from "./checks.js"
 import { genericRule } from "./generic.js"
 import { wordFinder } from "./keywords.js"
 import { meaningOf } from "./names.js"
 import { isPlaceholder } from "./placeholder.js"
 import { kindOfKey } from "./private-key.js"
-import { entropy } from "./random.js"
+import { entropy, randomBits } from "./random.js"
 import { forms, GENERIC, patternOf, rules } from "./rules.js"
 import type { Kind, Rule } from "./rules.js"
-import { isGenerated, isMinified } from "./surroundings.js"
+import { Data, isGenerated, isMinified } from "./surroundings.js"
+import { beginsWord, isWordAt } from "./word.js"
 
 /** A credential in a text, by its offsets in UTF-16 code units. */
 export interface Finding {
@@ -35,7 +36,8 @@ TELLING.push("jwt", "dsn", "_pat")
 
 /**
  * So often may a rule fail within so many characters. No honest text comes near; without a limit,
- * a text made for it could keep the expensive rules busy for minutes.
+ * a text made for it could keep the expensive rules busy for minutes. A match that turns out to be
+ * no secret counts twice: looking at it takes longer than the pattern.
  */
 const FAILURES = 160
 const STRETCH = 4096
@@ -101,11 +103,17 @@ class Search {
   readonly #names: number[] = []
   /** For each rule: the stretch of the text that it failed in last, and how often. */
   readonly #failures = new Map<Rule, { stretch: number; count: number }>()
+  /** For each rule: where its last finding ends. What it would find before that is the same. */
+  readonly #ends = new Map<Rule, number>()
+  /** Whether the file is one of those that a rule is for. */
+  readonly #paths = new Map<Rule, boolean>()
   readonly #generated: boolean
+  readonly #data: Data
 
   constructor(text: string, origin: Origin) {
     this.#text = text
     this.#origin = origin
+    this.#data = new Data(text)
     this.#generated = isGenerated(text, origin.path)
   }
 
@@ -129,17 +137,21 @@ class Search {
 
   #tryShape(rule: Rule, at: number): void {
     if (this.#origin.onlyKeys && !isKeyRule(rule)) return
-    if (rule.path && !this.#isPath(rule.path)) return
+    if (rule.path && !this.#isPath(rule)) return
+    if (at < (this.#ends.get(rule) ?? 0) || this.#isTired(rule, at)) return
     if (rule.near && !this.#isNear(rule.near, at)) return
-    if (this.#isTired(rule, at)) return
     const pattern = patternOf(rule)
     for (let start = Math.max(0, at - (rule.before ?? 0)); start <= at; start += 1) {
       if (!rule.open && !beginsWord(this.#text, start)) continue
       pattern.lastIndex = start
       const match = pattern.exec(this.#text)
       if (!match || (!rule.open && isWordAt(this.#text, pattern.lastIndex))) continue
-      this.#add(rule, match)
-      this.#failures.delete(rule)
+      if (this.#add(rule, match)) {
+        this.#failures.delete(rule)
+        this.#ends.set(rule, pattern.lastIndex)
+      } else {
+        this.#isTired(rule, at)
+      }
       return
     }
   }
@@ -147,27 +159,29 @@ class Search {
   /** Counts an attempt that is about to be made; whether there were too many around here. */
   #isTired(rule: Rule, at: number): boolean {
     const stretch = Math.floor(at / STRETCH)
-    const failures = this.#failures.get(rule) ?? { stretch, count: 0 }
-    if (failures.stretch !== stretch) Object.assign(failures, { stretch, count: 0 })
+    let failures = this.#failures.get(rule)
+    if (failures?.stretch !== stretch) this.#failures.set(rule, (failures = { stretch, count: 0 }))
     failures.count += 1
-    this.#failures.set(rule, failures)
     return failures.count > FAILURES
   }
 
   #searchFile(rule: Rule): void {
-    if (this.#origin.onlyKeys || !rule.path || !this.#isPath(rule.path)) return
+    if (this.#origin.onlyKeys || !this.#isPath(rule)) return
     for (const match of this.#text.matchAll(patternOf(rule))) this.#add(rule, match)
   }
 
-  #add(rule: Rule, match: RegExpExecArray): void {
+  /** Whether what was matched is a finding. */
+  #add(rule: Rule, match: RegExpExecArray): boolean {
     const [start, end] = match.indices?.slice(1).find(Boolean) ?? match.indices?.[0] ?? [0, 0]
     const secret = this.#text.slice(start, end)
     if (isKeyRule(rule)) {
-      if (rule.check && !checks[rule.check](secret)) return
+      if (rule.check && !checks[rule.check](secret)) return false
       this.#keep(rule, match.index, match.index + match[0].length, RANK.key, kindOfKey(match[0]))
-    } else if (isAccepted(rule, secret)) {
+    } else {
+      if (!isAccepted(rule, secret) || this.#data.surrounds(match.index)) return false
       this.#keep(rule, start, end, isForm(rule) ? RANK.form : RANK.shape)
     }
+    return true
   }
 
   /** Looks at each value that has a telling name, or a name that names a provider. */
@@ -203,16 +217,20 @@ class Search {
     for (let at = firstNear; at < this.#named.length; at += 1) {
       const named = this.#named[at]
       if (!named || named.at > found.start) break
-      if (!own.has(named.rule)) this.#tryNamed(named.rule, found, RANK.near)
+      if (own.has(named.rule)) continue
+      own.add(named.rule)
+      this.#tryNamed(named.rule, found, RANK.near)
     }
+    if (this.#candidates.length > before) return true
     const rule = genericRule(this.#text, found, meaning)
-    if (rule && !isMinified(this.#text, found.start)) {
-      this.#keep(rule, found.start, found.end, RANK.generic)
-    }
-    return this.#candidates.length > before
+    if (!rule || isMinified(this.#text, found.start)) return false
+    this.#keep(rule, found.start, found.end, RANK.generic)
+    return true
   }
 
-  #tryNamed(rule: Rule, { value, start, end }: Assignment, rank: number): void {
+  #tryNamed(rule: Rule, found: Assignment, rank: number): void {
+    const { value, start, end } = found
+    if (isPlain(found)) return
     if (rule.value && patternOf(rule).test(value) && isAccepted(rule, value)) {
       this.#keep(rule, start, end, rank)
     }
@@ -222,8 +240,13 @@ class Search {
     this.#candidates.push({ rule: rule.id, start, end, kind, rank, place: places.get(rule) ?? 0 })
   }
 
-  #isPath(source: string): boolean {
-    return new RegExp(source, "i").test(this.#origin.path ?? "")
+  #isPath(rule: Rule): boolean {
+    let is = this.#paths.get(rule)
+    if (is === undefined) {
+      is = rule.path !== undefined && new RegExp(rule.path, "i").test(this.#origin.path ?? "")
+      this.#paths.set(rule, is)
+    }
+    return is
   }
 
   #isNear(near: readonly string[], at: number): boolean {
@@ -237,8 +260,14 @@ function isNamed(rule: Rule, name: string): boolean {
   return rule.names?.some((own) => name === own || name === `${own}api`) ?? false
 }
 
+/** A version, or a bare word of code: no provider's, whatever is named nearby. */
+function isPlain({ value, quoted }: Assignment): boolean {
+  if (/^v?\d{1,3}\.\d{1,3}\.\d{1,3}[.+-]/.test(value)) return true
+  return !quoted && /^[A-Za-z_$]+$/.test(value) && randomBits(value) < 14
+}
+
 function isAccepted(rule: Rule, secret: string): boolean {
-  if (!rule.lax && isPlaceholder(secret)) return false
+  if (!rule.lax && (isPlaceholder(secret) || isEmptyToken(secret))) return false
   if (entropy(secret) < (rule.entropy ?? 2.5)) return false
   return !rule.check || checks[rule.check](secret)
 }
@@ -262,22 +291,4 @@ function isForm(rule: Rule): boolean {
 
 function isKeyRule(rule: Rule): boolean {
   return rule.id.endsWith("private-key")
-}
-
-function isWordAt(text: string, at: number): boolean {
-  const code = text.charCodeAt(at)
-  return (
-    (code >= 97 && code <= 122) ||
-    (code >= 65 && code <= 90) ||
-    (code >= 48 && code <= 57) ||
-    code === 95
-  )
-}
-
-/** Whether a word may begin here: after none, or after an escape such as `\n`, `%22` or `\u0022`. */
-function beginsWord(text: string, at: number): boolean {
-  if (at === 0 || !isWordAt(text, at - 1)) return true
-  return /(?:\\[nrtbfv]|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\[[\d;]{1,8}m)$/.test(
-    text.slice(Math.max(0, at - 9), at),
-  )
 }

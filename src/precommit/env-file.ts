@@ -8,7 +8,7 @@ const ENV_FILE = /(?:^|\/)(?:\.env(?:\.[^/]+)?|\.envrc|[^/]+\.env)$/i
 /** What is made to be committed: examples, schemas, and dotenv-vault's ciphertext. */
 const HARMLESS_FILE =
   /[._-](?:example|examples|sample|template|tmpl|tpl|dist|defaults?|schema|vault|keys\.example)(?:\.[^/]+)?$/i
-const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*(.*?)[ \t\r]*$/gm
+const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*(.*)$/gm
 
 /** Names of which the value is a secret, whatever it looks like. */
 const SECRET_NAME =
@@ -30,7 +30,7 @@ export function envValues(path: string, text: string): readonly EnvValue[] {
   const values: EnvValue[] = []
   for (const match of text.matchAll(ASSIGNMENT)) {
     const [line, name = "", written = ""] = match
-    const value = unquoted(written)
+    const value = unquoted(written.trimEnd())
     if (!SECRET_NAME.test(name) || PUBLIC_NAME.test(name) || NO_SECRET.test(value.trim())) continue
     if (value.trim() === "") continue
     const start = match.index + line.lastIndexOf(written) + written.indexOf(value)

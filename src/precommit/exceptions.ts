@@ -4,6 +4,9 @@ import { OWN_VALUE, type Finding, type Stale } from "./finding.js"
 import { isPattern, matchesGlob } from "./glob.js"
 import type { Exception } from "./settings.js"
 
+/** So many different texts are digested, besides one for each entry. */
+const MOST_TEXTS = 200
+
 /** What the exceptions of a file leave of findings. */
 export interface Judged {
   readonly findings: readonly Finding[]
@@ -24,8 +27,9 @@ export async function applyExceptions(
   looked: { readonly paths: ReadonlySet<string>; readonly all: boolean },
 ): Promise<Judged> {
   const used = new Set<Exception>()
+  const meaning = new Meaning(exceptions)
   const isAllowed = async (finding: Finding): Promise<boolean> => {
-    const meant = await exceptionsFor(finding, exceptions)
+    const meant = await meaning.exceptionsFor(finding)
     for (const exception of meant) used.add(exception)
     return meant.length > 0
   }
@@ -44,18 +48,47 @@ export async function applyExceptions(
   }
 }
 
-async function exceptionsFor(
-  { rule, path, text }: Finding,
-  exceptions: readonly Exception[],
-): Promise<readonly Exception[]> {
-  // What a digest would give away of a vault's value stays unwritten: for it there is no entry.
-  if (rule === OWN_VALUE || text === undefined) return []
-  const candidates = exceptions.filter(
-    (exception) => exception.rule === rule && matchesGlob(exception.path, path),
-  )
-  if (candidates.length === 0) return []
-  const fingerprint = await fingerprintOf(rule, text)
-  return candidates.filter((exception) => exception.fingerprint === fingerprint)
+/** Tells which exceptions mean a finding. Each path is matched once, each text is digested once. */
+class Meaning {
+  readonly #exceptions: readonly Exception[]
+  readonly #places = new Map<string, readonly Exception[]>()
+  readonly #fingerprints = new Map<string, Promise<string>>()
+
+  constructor(exceptions: readonly Exception[]) {
+    this.#exceptions = exceptions
+  }
+
+  async exceptionsFor({ rule, path, text }: Finding): Promise<readonly Exception[]> {
+    // What a digest would give away of a vault's value stays unwritten: for it there is no entry.
+    if (rule === OWN_VALUE || text === undefined) return []
+    const candidates = this.#candidates(rule, path)
+    if (candidates.length === 0) return []
+    const fingerprint = await this.#fingerprint(rule, text)
+    return candidates.filter((exception) => exception.fingerprint === fingerprint)
+  }
+
+  #candidates(rule: string, path: string): readonly Exception[] {
+    const place = `${rule} ${path}`
+    const known = this.#places.get(place)
+    if (known !== undefined) return known
+    const candidates = this.#exceptions.filter(
+      (exception) => exception.rule === rule && matchesGlob(exception.path, path),
+    )
+    this.#places.set(place, candidates)
+    return candidates
+  }
+
+  #fingerprint(rule: string, text: string): Promise<string> | undefined {
+    const key = `${rule} ${text}`
+    const known = this.#fingerprints.get(key)
+    // A digest is slow on purpose. What is beyond the limit stays a finding.
+    if (known !== undefined || this.#fingerprints.size >= MOST_TEXTS + this.#exceptions.length) {
+      return known
+    }
+    const made = fingerprintOf(rule, text)
+    this.#fingerprints.set(key, made)
+    return made
+  }
 }
 
 /** The entries that would allow these findings, as YAML to look at and to paste. */

@@ -1,5 +1,12 @@
 import type { Assignment } from "./assignment.js"
-import { isFilledIn, isPassword } from "./checks.js"
+import {
+  isEmptyToken,
+  isFilledIn,
+  isLogin,
+  isNameOfSecret,
+  isPassword,
+  plainText,
+} from "./checks.js"
 import type { Meaning } from "./names.js"
 import { isPlaceholder } from "./placeholder.js"
 import { randomBits } from "./random.js"
@@ -8,7 +15,7 @@ import type { Rule } from "./rules.js"
 
 /** What points to a secret, or protects it, and is none. */
 const REFERENCE =
-  /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|[./~@&*!#%$<{[(]|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|pk[._](?:live|test|ey)|phc_|sb_publishable_|AgA|AgB|ey[A-Za-z0-9]{10,}$)/
+  /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|[./~@&*!#%$<{[(]|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|NACL\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|MFkwEwYHKoZI|MFYwEAYHKoZI|MHYwEAYHKoZI|MIGbMBAG|MCowBQYDK2V|AAAA[BC]3NzaC1|AAAAE2VjZHNh|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|pk[._](?:live|test|ey)|phc_|sb_publishable_|AgA|AgB|ey[A-Za-z0-9]{10,}$)/
 
 /** Numbers, versions, dates, addresses, mail, hosts, colours, and words joined by dots. */
 const PLAIN =
@@ -17,7 +24,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /** What tests call their values. */
 const TEST =
-  /(?:^|[^a-z])(?:test|mock|stub|fixture|noop)(?:ing|s)?(?:[^a-z]|$)|^(?:my|some|the|a|any|new|old|bad|good|wrong|correct)[-_ ]?(?:secret|token|password|pass|key|api)/i
+  /(?:^|[^a-z])(?:test|mock|stub|fixture|noop)(?:ing|s)?(?:[^a-z]|$)|^(?:my|some|the|a|any|new|old|bad|good|wrong|correct)[-_ ]?(?:secret|token|password|pass|key|api)|^my[-_][\w-]{1,30}[-_](?:key|token|secret|password)$/i
 
 /** A token of a provider's test mode: random behind its prefix, and a credential all the same. */
 const TEST_MODE = /^(?![rsp]k_)[a-z]{2,20}_test_(?=[A-Za-z0-9_-]{20,}$)/
@@ -28,14 +35,37 @@ const CHOSEN = /^(?=.*\d)(?!.*#\d\d)(?:.*\d[A-Za-z]+\d|.*[!@#$%^&])[\w!@#$%^&~-]
 /** The least bits for chance. A name is quoted, a bare word may be code. */
 const LEAST = { quoted: 14, bare: 24, spaced: 30, sentence: 45, key: 45 }
 
+/** What a number given to a request, so that it is carried out once, is called before `token`. */
+const ONCE = /^(?:request|client|change|action|update|operation|activity|creator|lifecycle)$/
+
+/** Names that say that nothing here is real. */
+const UNREAL = /^(?:dummy|fake|faked|mock|mocked|bogus|invalid)$/
+
+/** What stands between two texts of code, taken for a text: `"Password:"),t.create("code"`. */
+const BETWEEN = /^\\?[),;+\]}].*[(,+=:[{]$/
+
+/** An argument, an option or an assignment of its own: `path=key_path`, `Authentication=yes`, `a="b"`. */
+const ARGUMENT = /^[A-Za-z_][\w.-]{0,60}=(?:[A-Za-z_.]+$|\\?["'])/
+
+/** Pictures that show a project's state. Their addresses are made to be published. */
+const BADGE = /\/(?:badge|graph)s?[\w./-]{0,80}\?(?:[\w=&]{1,40}&)?token=$/
+
+/** A text written in escapes, byte by byte. */
+const ESCAPED = /^(?:\\x[0-9a-fA-F]{2}|\\[0nrtabfv]|[\x20-\x7e])*$/
+
 /** The rule by which a named value is a finding although no provider's rule knows it. */
 export function genericRule(text: string, found: Assignment, meaning: Meaning): Rule | undefined {
   const { value, quoted } = found
   if (value.length < 6 || value.length > 1024) return undefined
+  if (found.words.some((word) => UNREAL.test(word))) return undefined
+  if (ARGUMENT.test(value) || (quoted && BETWEEN.test(value))) return undefined
   if (/\s/.test(value) || PLAIN.test(value)) return undefined
   if (REFERENCE.test(value) && !(meaning === "password" && isSignedFirst(value))) return undefined
   if (isFilledIn(value) || isPlaceholder(value)) return undefined
   if (TEST.test(value.replace(TEST_MODE, ""))) return undefined
+  if (isNameOfSecret(value) || isEmptyToken(value)) return undefined
+  if (isHarmlessText(value) || isBytes(value)) return undefined
+  if (BADGE.test(text.slice(Math.max(0, found.start - 160), found.start))) return undefined
   // A bare word that goes on is a call, an index or a path of properties.
   if (!quoted && /^[([.{\\]/.test(text.charAt(found.end))) return undefined
   if (UUID.test(value)) return meaning === "key" || !isKeyed(found) ? undefined : GENERIC
@@ -52,6 +82,23 @@ function isSignedFirst(value: string): boolean {
   return /^[@&*!#%][^/{}()[\]]*\d[^/{}()[\]]*$/.test(value) && randomBits(value) > 20
 }
 
+/** Base64 of a login that opens nothing, or of words. */
+function isHarmlessText(value: string): boolean {
+  const text = plainText(value)
+  if (text === undefined) return false
+  const at = text.indexOf(":")
+  if (at >= 0) return !isLogin(text.slice(0, at), text.slice(at + 1))
+  return isPlaceholder(text) || /^[A-Za-z]{2,12}(?:[ _-][A-Za-z]{2,12})+$/.test(text)
+}
+
+/** Bytes in escapes that are too few for a key, or that only spell a word. */
+function isBytes(value: string): boolean {
+  if (!value.includes("\\x") || !ESCAPED.test(value)) return false
+  const escapes = value.match(/\\x[0-9a-fA-F]{2}/g) ?? []
+  const count = value.replace(/\\x[0-9a-fA-F]{2}|\\./g, "_").length
+  return count < 16 || (2 * escapes.length > count && escapes.every((each) => /x[2-7]/.test(each)))
+}
+
 function leastBits({ quoted, by }: Assignment, meaning: Meaning): number {
   if (meaning === "key") return by === "sentence" ? Infinity : LEAST.key
   if (by === "sentence") return LEAST.sentence
@@ -62,6 +109,7 @@ function leastBits({ quoted, by }: Assignment, meaning: Meaning): number {
 
 /** Names under which even a UUID is a credential: they say whose secret it is. */
 function isKeyed({ words }: Assignment): boolean {
+  if (words.at(-1) === "token" && ONCE.test(words.at(-2) ?? "")) return false
   return (
     words.length > 1 || /^(?:apikey|secret|password|authtoken|authorization)$/.test(words.join(""))
   )
@@ -75,7 +123,8 @@ function isMixed(value: string, bits: number): boolean {
 /** A password that a person chose has less chance in it, but digits or signs between letters. */
 function isLikelyPassword({ value, quoted, by }: Assignment, bits: number): boolean {
   if (!isPassword(value) || value.length > 128) return false
-  if (/^[A-Za-z_$][\w$]*$/.test(value) && !/\d/.test(value)) return bits > 25
+  // Words of any language, and identifiers.
+  if (/^[\p{L}_$][\p{L}\w$]*$/u.test(value) && !/\d/.test(value)) return bits > (quoted ? 25 : 45)
   if (/^[\w]+(?:[._/:-][\w]*)+$/.test(value) && !/\d/.test(value)) return false
   const classes = [/[a-z]/, /[A-Z]/, /\d/, /[^\w]/].filter((kind) => kind.test(value)).length
   if (classes < 2) return false

@@ -9,6 +9,7 @@ import { ENV_FILE, type Finding, OWN_VALUE, type Stale } from "./finding.js"
 import { mask } from "./mask.js"
 import type { Repository } from "./repository.js"
 import { ruleOf } from "./rules.js"
+import { type Span, Spans } from "./spans.js"
 
 /** Finds this vault's own values in bytes: which secret's, and where. */
 export type FindOwn = (bytes: Uint8Array) => readonly OwnHit[]
@@ -104,10 +105,7 @@ function judge(path: string, content: Content, isLink: boolean, finders: Finders
   if (LFS_POINTER.test(text)) return { ...nothing, missing: false }
 
   const onlyKeys = content.is === "binary" || isCiphertextOrRecord(path)
-  const offsetOf =
-    content.is === "binary"
-      ? (at: number) => at
-      : (at: number) => bytes.toString("utf8", 0, at).length
+  const offsetOf = content.is === "binary" ? (at: number) => at : offsetsIn(bytes)
   const own = (finders.own?.(bytes) ?? []).map((hit) => ({
     ...hit,
     start: offsetOf(hit.start),
@@ -194,7 +192,7 @@ function ownFinding(
 function envFindings(
   path: string,
   text: string,
-  others: readonly Stretch[],
+  others: readonly Span[],
   lines: Lines,
 ): readonly Finding[] {
   return envValues(path, text)
@@ -265,14 +263,23 @@ function keyOf({ rule, text, path, line }: Finding): string {
   return text === undefined ? `${rule} ${path} ${line}` : `${rule}\0${text}`
 }
 
-interface Stretch {
-  readonly start: number
-  readonly end: number
+/** Picks what overlaps none of `others`. */
+function apartFrom(others: readonly Span[]): (span: Span) => boolean {
+  const spans = new Spans(others)
+  return (span) => !spans.meet(span)
 }
 
-/** Picks what overlaps none of `others`. */
-function apartFrom(others: readonly Stretch[]): (stretch: Stretch) => boolean {
-  return ({ start, end }) => !others.some((other) => start < other.end && other.start < end)
+/** From an offset in bytes to one in UTF-16 code units; quick where they are asked for in order. */
+function offsetsIn(bytes: Buffer): (at: number) => number {
+  let [byte, unit] = [0, 0]
+  return (at) => {
+    unit =
+      at < byte
+        ? bytes.toString("utf8", 0, at).length
+        : unit + bytes.toString("utf8", byte, at).length
+    byte = at
+    return unit
+  }
 }
 
 function missing({ path }: Change): VaultError {

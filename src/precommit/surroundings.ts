@@ -1,3 +1,5 @@
+import { randomBits } from "./random.js"
+
 // Where a random value is no secret: files that tools write, and code that was packed.
 
 /** Files that hold digests and generated text by the hundred. */
@@ -8,22 +10,61 @@ const TRANSLATIONS =
 
 /** What only ciphertext says. */
 const CIPHERTEXT =
-  /\bkind: SealedSecret\b|^\$ANSIBLE_VAULT;|"?sops"?:\s*\n?\s*"?(?:kms|mac|age|pgp|version)|-----BEGIN PGP MESSAGE/m
+  /\bkind: SealedSecret\b|^\$ANSIBLE_VAULT;|"?sops"?:\s{0,40}"?(?:kms|mac|age|pgp|version)|-----BEGIN PGP MESSAGE/m
 
 /** Whether a tool wrote this file, so that the names in it say nothing. */
 export function isGenerated(text: string, path = ""): boolean {
   return GENERATED.test(path) || TRANSLATIONS.test(path) || CIPHERTEXT.test(text.slice(0, 4000))
 }
 
+const DATA = /^[A-Za-z0-9+/]{32}$/
+const BLOCK = /-----BEGIN [A-Z0-9 ]{1,40}-----[A-Za-z0-9+/=\s\\"',]*/y
+
+/** Tells where a text is Base64 through and through, so that chance writes anything: certificates, say. */
+export class Data {
+  readonly #text: string
+  /** Where the next block begins, and where the one before it ends. */
+  #begin = -1
+  #end = 0
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  /** Whether an offset is in the midst of it. To be asked in the order of the text, more or less. */
+  surrounds(at: number): boolean {
+    while (this.#begin < at) this.#nextBlock()
+    if (at < this.#end) return true
+    const before = this.#text.slice(Math.max(0, at - 32), at)
+    return DATA.test(before) && randomBits(before) > 30
+  }
+
+  #nextBlock(): void {
+    BLOCK.lastIndex = Math.max(0, this.#begin)
+    if (BLOCK.test(this.#text)) this.#end = BLOCK.lastIndex
+    const next = this.#text.indexOf("-----BEGIN ", Math.max(this.#end, this.#begin + 1))
+    this.#begin = next === -1 ? Infinity : next
+  }
+}
+
 /** A line is packed if it is this long and has hardly a blank. */
 const LONG = 500
+/** What code has more of than text. */
+const CODE = new Uint8Array(128)
+for (const letter of ";{}()=!&|?") CODE[letter.charCodeAt(0)] = 1
 
 /** Whether the code around an offset was packed by a tool, with its names gone. */
 export function isMinified(text: string, at: number): boolean {
   const from = Math.max(0, at - LONG)
-  const around = text.slice(from, at + LONG)
-  if (around.length < 2 * LONG || around.includes("\n")) return false
-  const code = around.match(/[;{}()=!&|?]/g)?.length ?? 0
-  const blanks = around.match(/[ \t]/g)?.length ?? 0
-  return code > around.length / 12 && blanks < around.length / 8
+  const to = Math.min(text.length, at + LONG)
+  if (to - from < 2 * LONG) return false
+  let code = 0
+  let blanks = 0
+  for (let each = from; each < to; each += 1) {
+    const letter = text.charCodeAt(each)
+    if (letter === 10) return false
+    code += CODE[letter] ?? 0
+    if (letter === 32 || letter === 9) blanks += 1
+  }
+  return code > (to - from) / 12 && blanks < (to - from) / 8
 }

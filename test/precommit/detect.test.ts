@@ -9,6 +9,7 @@ import { negatives, positives } from "./corpus.js"
 import { expand, Generator } from "./template.js"
 
 const make = (template: string, seed = 1): string => expand(template, new Generator(seed))
+const base64url = (text: string): string => Buffer.from(text).toString("base64url")
 const rulesIn = (text: string, path?: string): string[] =>
   findCredentials(text, path === undefined ? {} : { path }).map(({ rule }) => rule)
 
@@ -155,6 +156,106 @@ describe("the set", () => {
     const alarms = samples.filter(({ text, path }) => rulesIn(text, path).length > 0)
     expect(alarms.length / samples.length).toBeLessThan(0.01)
   })
+})
+
+/** What real trees hold and is no secret: packages of npm, PyPI, Go and Debian had each of these. */
+const harmless = {
+  "a request's number, so that it is carried out once": [
+    '"ClientRequestToken": "{uuid}", "LifecycleActionToken": "{uuid}", "ChangeToken": "{uuid}"',
+    "request.client_token = '{uuid}'",
+  ],
+  "a UUID that everybody writes": ["api_token = 550e8400-e29b-41d4-a716-446655440009"],
+  "the address of a badge": [
+    "![](https://codecov.io/gh/acme/app/graph/badge.svg?token={ALNUM:10})",
+    "https://codecov.io/gh/acme/app/branch/main/graph/badge.svg?flag=a&token={base62:10}",
+  ],
+  "a word of another language": ['var Password = "Contraseña"', '"password": "Lösenord"'],
+  "code between two texts": ['t("label",{for:"a"},"Password:"),n?i.createElement("code",null)'],
+  "what a function returns": ["sign('', 'test_secret') => '{hex:64}'", '(token) => "{base62:30}"'],
+  "bytes that spell a word, or are few": [
+    String.raw`#define WRITE_KEY_CONST "\x73\x65\x72\x76\x65\x72\x20\x77\x72\x69\x74\x65\x20\x6b\x65\x79"`,
+    String.raw`{"crypto/hmac", "\x1a\x16\x14\x01\x122"},`,
+  ],
+  "a version, after a provider's name": [
+    "github.com/bwmarrin/snowflake,v0.0.0-20180412010544-{hex:12},h1",
+    "Oracle keys 19.0.0.0.ru-2022-01.rur-2022-01.r1 (supported)",
+  ],
+  "a word of code, after a provider's name": [
+    'fetch("https://api.twitter.com/oauth/access_token", accessTokenRequestOptions)',
+  ],
+  "a chance in Base64": [
+    "-----BEGIN CERTIFICATE-----\n{base64:64}\n{base64:11}AAAAAAAAAA{base64:43}\n{base64:64}\n",
+    'fn_("{base64:60}AAAA/EAAA{base62:60}=")',
+  ],
+  "a public key in Base64": [
+    'key: "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE{base64:86}=="',
+    'key = "AAAAC3NzaC1lZDI1NTE5AAAAI{base64:43}"',
+  ],
+  "the name of a secret": [
+    "KRB5_PASSWORD_ENV = 'KRB5_PASSWORD'",
+    'placeholder: {"apiKey": "my-n8n-api-key"}',
+    "s3://aws_key:aws_secret@bucket and s3://ACCESSKEY:SECRETKEY@s3.amazon.com",
+  ],
+  "an argument with a name": ["Config(CONF_PASSWORD,\n    knxkeys_file_path=_knxkeys_file,\n)"],
+  "a login that everybody knows": [
+    "postgresql://scott:tiger@db.acme.io/test",
+    "http://jane:p%40ssword@acme.io",
+    `Proxy-Authorization: Basic ${Buffer.from("user:pass").toString("base64")}`,
+    `authorization = "Basic ${Buffer.from("Aladdin:open sesame").toString("base64")}"`,
+    "amqp://me:{base62:2}@rabbit.test:5672",
+  ],
+  "words in Base64": [
+    `secret = "${Buffer.from("super-secret-key").toString("base64")}"`,
+    `auth: '${Buffer.from("me:not my real password").toString("base64")}'`,
+  ],
+  "a token that says nothing": ['{"some":"payload"}', '{"sub":"foo"}', "{}"].map(
+    (claims) =>
+      `token = "${base64url('{"alg":"HS256","typ":"JWT"}')}.${base64url(claims)}.{base64url:43}"`,
+  ),
+  "an example of an RFC": [
+    '"access_token": "2YotnFZFEjr1zCsicMWpAA"',
+    "oauth_consumer_key=dpf43f3p2l4k3l03&oauth_token=hh5s93j4hdidpola",
+    `Authorization: Basic ${Buffer.from("s6BhdRkqt3:gX1fBat3bV").toString("base64")}`,
+  ],
+  "a sentence on passwords": [
+    "Ensure that Virtual machine does not enable password authentication",
+    "machine Refuse machine account password changes",
+    "The default password hasher and default login account",
+    "complete -c mysql -l skip-progress-reports -d 'no password'",
+    "mysql -e 'list all versions of aurora-postgresql'",
+  ],
+  "a name that says it is none": ['DUMMY_SECRET = "{base62:32}"', "mock_api_key: {hex:32}"],
+}
+
+test.each(Object.entries(harmless))("%s is no finding", (_, templates) => {
+  for (const seed of [1, 2, 3]) {
+    for (const template of templates) {
+      const text = make(template, seed)
+      expect(rulesIn(text), text).toEqual([])
+    }
+  }
+})
+
+test("what looks like those is found all the same", () => {
+  for (const template of [
+    'clientSecretToken = "{uuid}"',
+    // agent-vault: allow generic-password a template, or a made-up value of this test
+    "password = 'Lösung!{base62:8}'",
+    "machine git.acme.io\n  login ci\n  password {base62:20}\n",
+    // agent-vault: allow netrc-password a template, or a made-up value of this test
+    "default login ci password {base62:20}",
+    // agent-vault: allow docker-login-password a template, or a made-up value of this test
+    "mysql -u root -p{base62:16} shop",
+    // agent-vault: allow generic-secret a template, or a made-up value of this test
+    String.raw`secret_key = b"\x8f\xd3\x11\xc5T\x9d\xfc\xfe\x0bd\x9d\xfa?\xaaj\xce"`,
+    ["postgresql://scott", "{base62:14}@db.acme.io/test"].join(":"),
+    `auth: '${Buffer.from("me:vX8kQ2mZr4Lp").toString("base64")}'`,
+    "-----BEGIN CERTIFICATE-----\n{base64:64}\n-----END CERTIFICATE-----\nghp_{crc:30}\n",
+    'API_KEY_NAME = "API_KEY"; API_KEY = "{base62:32}"',
+  ]) {
+    const text = make(template, 4)
+    expect(rulesIn(text).length, text).toBeGreaterThan(0)
+  }
 })
 
 /** The first part of a token, which repeated is a token at every turn. */

@@ -1,0 +1,20 @@
+/** Whether a letter, a digit or an underscore stands at an offset. */
+export function isWordAt(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  return (
+    (code >= 97 && code <= 122) ||
+    (code >= 65 && code <= 90) ||
+    (code >= 48 && code <= 57) ||
+    code === 95
+  )
+}
+
+/** Whether a word may begin here: after none, or after an escape such as `\n`, `%22` or `\u0022`. */
+export function beginsWord(text: string, at: number): boolean {
+  if (at === 0 || !isWordAt(text, at - 1)) return true
+  const before = text.slice(Math.max(0, at - 9), at)
+  if (!/[\\%[]/.test(before)) return false
+  return /(?:\\[nrtbfv]|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\[[\d;]{1,8}m)$/.test(
+    before,
+  )
+}
