@@ -1,5 +1,5 @@
 import { harmless, toJson } from "../core/guard.js"
-import type { Finding } from "./finding.js"
+import { type Finding, OWN_VALUE } from "./finding.js"
 import { SETTINGS_FILE, type Report, type Subject } from "./request.js"
 
 /** More findings than this are counted, not told, to a person. */
@@ -15,7 +15,7 @@ export function linesFor(report: Report, subject: Subject): readonly string[] {
     ...(told.length < findings.length
       ? [`… and ${findings.length - told.length} more: agent-vault guard --json`, ""]
       : []),
-    ...(findings.some(({ text }) => text !== undefined) ? WAYS_OUT : []),
+    ...waysOut(findings),
     ...noteLines(report),
   ]
   return lines.map(harmless)
@@ -27,14 +27,22 @@ export function jsonFor(report: Report): string {
   return `${toJson({ ...report, findings }, 2)}\n`
 }
 
-const WAYS_OUT = [
-  "What to do about a value:",
-  "  store it     agent-vault set GROUP/NAME, and read it from there",
-  "  rotate it    if it was ever pushed or shared: what is in the history stays readable",
-  "  allow it     if it is no secret: a comment on its line or the one above,",
-  "                 agent-vault: allow RULE the reason why",
-  `               or an entry in ${SETTINGS_FILE}: agent-vault guard --fingerprints`,
-]
+/** What to do about values; what is stored already has no entry among the exceptions either. */
+function waysOut(findings: readonly Finding[]): readonly string[] {
+  const values = findings.filter(({ text }) => text !== undefined)
+  if (values.length === 0) return []
+  const isOwn = values.every(({ rule }) => rule === OWN_VALUE)
+  return [
+    "What to do about a value:",
+    ...(isOwn ? [] : ["  store it     agent-vault set GROUP/NAME, and read it from there"]),
+    "  rotate it    if it was ever pushed or shared: what is in the history stays readable",
+    "  allow it     if it is no secret: a comment on its line or the one above,",
+    "                 agent-vault: allow RULE the reason why",
+    ...(isOwn
+      ? []
+      : [`               or an entry in ${SETTINGS_FILE}: agent-vault guard --fingerprints`]),
+  ]
+}
 
 function headline(count: number, subject: Subject): string {
   const findings = `${count} finding${count === 1 ? "" : "s"}`
