@@ -2,7 +2,7 @@
 // code. What a start costs decides the form: see docs/performance.md, and measure with
 // `npm run bench`.
 import { readFile, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build, transform } from "esbuild"
 import { root, target } from "./build-places.mjs"
@@ -145,22 +145,34 @@ const noSchemaCompiler = {
   },
 }
 
-const forTests = new Set(["examples", "lookalikes"])
+const forTests = ["examples", "lookalikes"]
+const forPeople = ["title", "docs", "rotate"]
 
 /**
- * The guard's rules bring examples and look-alikes, which only tests need. It starts at every
- * commit, and JSON.parse() is faster than the same as an object literal.
+ * The guard's rules bring examples and look-alikes, which only tests need, and texts, which are
+ * needed when something is found. It starts at every commit, and JSON.parse() is faster than the
+ * same as an object literal.
  *
  * @type {import("esbuild").Plugin}
  */
 const leanRules = {
   name: "lean-rules",
   setup(bundler) {
-    bundler.onLoad({ filter: /src.precommit.rules.\w+\.json$/ }, async ({ path }) => {
+    bundler.onResolve({ filter: /^\.\/rules\/\w+\.json$/ }, ({ path, importer, resolveDir }) => ({
+      path: join(resolveDir, path),
+      suffix: basename(importer) === "titles.ts" ? "?titles" : "?rules",
+    }))
+    bundler.onLoad({ filter: /src.precommit.rules.\w+\.json$/ }, async ({ path, suffix }) => {
       /** @type {Record<string, unknown>[]} */
       const rules = JSON.parse(await readFile(path, "utf8"))
-      const lean = JSON.stringify(rules, (key, value) => (forTests.has(key) ? undefined : value))
-      return { contents: `export default JSON.parse(${JSON.stringify(lean)})` }
+      const isKept = (/** @type {string} */ key) =>
+        suffix === "?titles"
+          ? ["id", ...forPeople].includes(key)
+          : ![...forTests, ...forPeople].includes(key)
+      const lean = rules.map((rule) =>
+        Object.fromEntries(Object.entries(rule).filter(([key]) => isKept(key))),
+      )
+      return { contents: `export default JSON.parse(${JSON.stringify(JSON.stringify(lean))})` }
     })
   },
 }

@@ -5,7 +5,8 @@ export const ENV_FILE = "env-file"
 /** A reason to stop a commit. */
 export interface Finding {
   readonly rule: string
-  readonly title: string
+  /** What it is; where a rule says so of itself, it is looked up when it is told: titles.ts. */
+  readonly title?: string
   readonly path: string
   /** Counted from 1, the column in UTF-16 code units; of a whole file, both 1. */
   readonly line: number
@@ -15,6 +16,8 @@ export interface Finding {
   /** What else there is to say, and what to do about it. */
   readonly message?: string
   readonly hint?: string
+  /** Whether it is a private key under a passphrase. */
+  readonly encrypted?: true
   /** The secret of the vault whose value it is. */
   readonly secret?: string
   /** The commit that added it, where it is made already. */

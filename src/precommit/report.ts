@@ -1,6 +1,7 @@
 import { harmless, toJson } from "../core/guard.js"
 import { type Finding, OWN_VALUE } from "./finding.js"
 import { SETTINGS_FILE, type Report, type Subject } from "./request.js"
+import { type Told, told } from "./titles.js"
 
 /** More findings than this are counted, not told, to a person. */
 const MOST_TOLD = 50
@@ -8,12 +9,12 @@ const MOST_TOLD = 50
 /** What a person is told. Each line is escaped: paths come from the repository. */
 export function linesFor(report: Report, subject: Subject): readonly string[] {
   const { findings } = report
-  const told = findings.slice(0, MOST_TOLD)
+  const shown = findings.slice(0, MOST_TOLD)
   const lines = [
     ...(findings.length > 0 ? [headline(findings.length, subject), ""] : []),
-    ...told.flatMap(findingLines),
-    ...(told.length < findings.length
-      ? [`… and ${findings.length - told.length} more: agent-vault guard --json`, ""]
+    ...shown.map(told).flatMap(findingLines),
+    ...(shown.length < findings.length
+      ? [`… and ${findings.length - shown.length} more: agent-vault guard --json`, ""]
       : []),
     ...waysOut(findings),
     ...noteLines(report),
@@ -23,7 +24,7 @@ export function linesFor(report: Report, subject: Subject): readonly string[] {
 
 /** One JSON document; see docs/guard.md. */
 export function jsonFor(report: Report): string {
-  const findings = report.findings.map(({ text: _text, ...shown }) => shown)
+  const findings = report.findings.map(told).map(({ text: _text, ...shown }) => shown)
   return `${toJson({ ...report, findings }, 2)}\n`
 }
 
@@ -51,7 +52,7 @@ function headline(count: number, subject: Subject): string {
     : `agent-vault guard: ${findings}`
 }
 
-function findingLines(finding: Finding): readonly string[] {
+function findingLines(finding: Told): readonly string[] {
   const { rule, title, excerpt, message, hint } = finding
   return [
     [placeOf(finding), excerpt].filter(Boolean).join("  "),

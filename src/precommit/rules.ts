@@ -16,16 +16,10 @@ export type Kind = "private-key" | "encrypted-key" | "credential"
 /**
  * One kind of credential. It is known by its shape (`keywords` and `pattern`), by the name that it
  * is given to (`names` and `value`), or by the file that it lies in (`path` and `pattern`).
- * docs/guard-detection.md tells how to write one.
+ * docs/guard-detection.md tells how to write one, and titles.ts what it says to people.
  */
 export interface Rule {
   readonly id: string
-  readonly title: string
-  /** The provider's page about it. */
-  readonly docs?: string
-  /** Where a new one is made and the old one ended, or how. */
-  readonly rotate?: string
-
   /** One of these occurs in each match, in any case. A match begins with it, or `before` it. */
   readonly keywords?: readonly string[]
   /** At most so many characters of a match stand before the keyword. */
@@ -78,24 +72,14 @@ export const rules = [
 export const forms: ReadonlySet<unknown> = new Set<unknown>(data)
 
 /** A secret that no provider's rule knows, found by its name and its randomness. */
-export const GENERIC: Rule = {
-  id: "generic-secret",
-  title: "A random value under a name like token, secret or key",
-  rotate: "make a new value where this one was made, and end this one",
-}
+export const GENERIC: Rule = { id: "generic-secret" }
 
 /** A password under a name that says so. */
-export const PASSWORD: Rule = {
-  id: "generic-password",
-  title: "A password in plain text",
-  rotate: "change the password",
-}
+export const PASSWORD: Rule = { id: "generic-password" }
 
-const byId = new Map([...rules, GENERIC, PASSWORD].map((rule) => [rule.id, rule]))
-
-/** The rule of a finding. */
-export function ruleOf(id: string): Rule | undefined {
-  return byId.get(id)
+/** Whether a rule has this id. */
+export function isRule(id: string): boolean {
+  return [...rules, GENERIC, PASSWORD].some((rule) => rule.id === id)
 }
 
 /** The regular expression of a rule, compiled when it is needed for the first time. */

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto"
 import { toJson } from "../core/guard.js"
-import type { Finding } from "./finding.js"
 import type { Report } from "./request.js"
-import { ruleOf } from "./rules.js"
+import { type Told, docsOf, told } from "./titles.js"
 
 const SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -11,7 +10,7 @@ const MOST_RESULTS = 25_000
 
 /** The report as SARIF 2.1.0, for code scanning (OASIS, sarif-v2.1.0-os). */
 export function sarifFor(report: Report, version: string): string {
-  const findings = report.findings.slice(0, MOST_RESULTS)
+  const findings = report.findings.slice(0, MOST_RESULTS).map(told)
   const ids = [...new Set(findings.map(({ rule }) => rule))]
   const rules = ids.map((id) => ruleFor(id, findings))
   const seen = new Map<string, number>()
@@ -37,9 +36,9 @@ export function sarifFor(report: Report, version: string): string {
   return `${toJson({ $schema: SCHEMA, version: "2.1.0", runs: [run] }, 2)}\n`
 }
 
-function ruleFor(id: string, findings: readonly Finding[]) {
+function ruleFor(id: string, findings: readonly Told[]) {
   const { title = id, hint } = findings.find(({ rule }) => rule === id) ?? {}
-  const { docs } = ruleOf(id) ?? {}
+  const docs = docsOf(id)
   return {
     id,
     shortDescription: { text: title },
@@ -51,7 +50,7 @@ function ruleFor(id: string, findings: readonly Finding[]) {
   }
 }
 
-function resultFor(finding: Finding, ruleIndex: number, fingerprint: string) {
+function resultFor(finding: Told, ruleIndex: number, fingerprint: string) {
   const { rule, title, path, line, column, excerpt, message, commit } = finding
   const text = [title, excerpt, message, commit && `added by ${commit}`].filter(Boolean).join("; ")
   return {

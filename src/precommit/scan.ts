@@ -8,7 +8,6 @@ import { envValues } from "./env-file.js"
 import { ENV_FILE, type Finding, OWN_VALUE, type Stale } from "./finding.js"
 import { mask } from "./mask.js"
 import type { Repository } from "./repository.js"
-import { ruleOf } from "./rules.js"
 import { type Span, Spans } from "./spans.js"
 
 /** Finds this vault's own values in bytes: which secret's, and where. */
@@ -148,15 +147,13 @@ function credentialFinding(
   lines: Lines,
 ): Finding {
   const found = text.slice(start, end)
-  const { title = rule, rotate } = ruleOf(rule) ?? {}
   return {
     rule,
-    title: kind === "encrypted-key" ? `${title}, under a passphrase` : title,
     path,
     ...lines.at(start),
     excerpt: mask(found),
     text: found,
-    ...(rotate === undefined ? {} : { hint: `to rotate it: ${rotate}` }),
+    ...(kind === "encrypted-key" ? { encrypted: true } : {}),
   }
 }
 

@@ -1,7 +1,7 @@
 import { VaultError, loadYaml } from "../core/guard.js"
 import { ENV_FILE, OWN_VALUE } from "./finding.js"
 import { SETTINGS_FILE } from "./request.js"
-import { ruleOf } from "./rules.js"
+import { isRule } from "./rules.js"
 
 const LIMIT = 1024 * 1024
 const LONGEST = 1000
@@ -76,7 +76,7 @@ function parseRule(value: unknown, where: string): CustomRule {
 }
 
 function isTaken(id: string): boolean {
-  return ruleOf(id) !== undefined || [OWN_VALUE, ENV_FILE].includes(id) || id.startsWith("vault-")
+  return isRule(id) || [OWN_VALUE, ENV_FILE].includes(id) || id.startsWith("vault-")
 }
 
 function refuseTwice(rules: readonly CustomRule[]): void {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { findCredentials } from "../../src/precommit/detect.js"
 import { patternOf, rules } from "../../src/precommit/rules.js"
+import { docsOf } from "../../src/precommit/titles.js"
 import { expand, Generator } from "./template.js"
 
 /** Where an example is tried: alone, and as it would stand in a file. */
@@ -46,7 +47,7 @@ describe.each(rules.map((rule) => ({ id: rule.id, rule })))("$id", ({ id, rule }
     expect(unbounded(source), source).toEqual([])
     expect(nested(source), source).toEqual([])
     expect(() => patternOf(rule)).not.toThrow()
-    expect(rule.docs ?? "").toMatch(/^https:\/\//)
+    expect(docsOf(id) ?? "").toMatch(/^https:\/\//)
     expect(rule.keywords ?? rule.names ?? rule.path).toBeDefined()
     for (const word of [...(rule.keywords ?? []), ...(rule.names ?? [])]) {
       // wordFinder() looks for three characters at least: a shorter word is never found.

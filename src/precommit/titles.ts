@@ -1,0 +1,67 @@
+import type { Finding } from "./finding.js"
+import cloud from "./rules/cloud.json" with { type: "json" }
+import data from "./rules/data.json" with { type: "json" }
+import hosting from "./rules/hosting.json" with { type: "json" }
+import keys from "./rules/keys.json" with { type: "json" }
+import messaging from "./rules/messaging.json" with { type: "json" }
+import models from "./rules/models.json" with { type: "json" }
+import payment from "./rules/payment.json" with { type: "json" }
+import registries from "./rules/registries.json" with { type: "json" }
+import services from "./rules/services.json" with { type: "json" }
+import tools from "./rules/tools.json" with { type: "json" }
+import { GENERIC, PASSWORD } from "./rules.js"
+
+/** What people are told of a rule. It is loaded when there is something to tell, not before. */
+interface Title {
+  readonly id: string
+  readonly title: string
+  /** The provider's page about it. */
+  readonly docs?: string
+  /** Where a new one is made and the old one ended, or how. */
+  readonly rotate?: string
+}
+
+const generic: readonly Title[] = [
+  {
+    id: GENERIC.id,
+    title: "A random value under a name like token, secret or key",
+    rotate: "make a new value where this one was made, and end this one",
+  },
+  { id: PASSWORD.id, title: "A password in plain text", rotate: "change the password" },
+]
+
+const titles = new Map<string, Title>(
+  [
+    cloud,
+    data,
+    hosting,
+    keys,
+    messaging,
+    models,
+    payment,
+    registries,
+    services,
+    tools,
+    generic,
+  ].flatMap((some: readonly Title[]) => some.map((title) => [title.id, title])),
+)
+
+/** A finding as it is told. */
+export type Told = Finding & { readonly title: string }
+
+/** Adds what the rule says of itself, to a finding that does not say it. */
+export function told(finding: Finding): Told {
+  const { title: own, encrypted } = finding
+  if (own !== undefined) return { ...finding, title: own }
+  const { title = finding.rule, rotate } = titles.get(finding.rule) ?? {}
+  return {
+    ...finding,
+    title: encrypted === true ? `${title}, under a passphrase` : title,
+    ...(rotate === undefined ? {} : { hint: `to rotate it: ${rotate}` }),
+  }
+}
+
+/** The provider's page about what a rule finds. */
+export function docsOf(rule: string): string | undefined {
+  return titles.get(rule)?.docs
+}
