@@ -1,4 +1,4 @@
-import { vaultPath } from "../core/guard.js"
+import { VAULT_FOLDER, VaultError, vaultPath } from "../core/guard.js"
 import type { Repository } from "./repository.js"
 
 /** A version of a file, as Git names it. */
@@ -7,6 +7,10 @@ export interface Version {
   readonly path: string
   readonly id: string
 }
+
+/** The modes of what is no plain file. */
+export const LINK = "120000"
+export const SUBMODULE = "160000"
 
 /** A file as a commit would hold it, or holds it, with the versions that it comes from. */
 export interface Change extends Version {
@@ -69,18 +73,39 @@ export async function rangeChanges(
   range: string,
 ): Promise<readonly Change[]> {
   const [, branch] = /^0{40,64}\.\.([^.].*)$/s.exec(range) ?? []
+  await requireCommits(repository, branch ?? range)
   const without = branch === undefined ? [] : ["--not", "--remotes", "--not"]
-  const log = ["log", "-c", "--root", "--reverse", "--format=commit %H", ...RAW, ...RENAMES]
-  const args = [...log, ...without, "--end-of-options", branch ?? range, "--"]
-  return firstOfEach(parseRaw(await repository.git(args)))
+  const log = async (how: readonly string[], ...folders: readonly string[]) => {
+    const ends = [...without, "--end-of-options", branch ?? range, "--", ...folders]
+    const args = ["log", ...how, "--reverse", "--format=commit %H", ...RAW, ...ends]
+    return parseRaw(await repository.git(args))
+  }
+  const [added, merged] = await Promise.all([
+    log(["-c", "--root", ...RENAMES]),
+    // A merge can set a record back by taking one side, which `-c` does not show.
+    log(["-m", "--merges", "--full-history"], VAULT_FOLDER),
+  ])
+  return firstOfEach([...added, ...merged.filter(({ before }) => before.length > 0)])
+}
+
+/** `git log` says nothing of a tag on a file or a folder, which a push brings along all the same. */
+async function requireCommits(repository: Repository, range: string): Promise<void> {
+  const said = await repository.git(["rev-parse", "--revs-only", range, "--"])
+  const ids = said.toString("utf8").split("\n").filter(Boolean)
+  const ends = ids.filter((id) => !id.startsWith("^"))
+  if (ids.length > 0 && ends.length === 0) {
+    throw new VaultError("USAGE", `the range ${range} names nothing to look at`, {
+      hint: "give the end as well: --range A..B",
+    })
+  }
+  for (const id of ends) await repository.git(["rev-parse", "--verify", `${id}^{commit}`])
 }
 
 /** Every file of the index, and of HEAD where it is another one. */
 export async function allFiles(repository: Repository): Promise<readonly Change[]> {
   const [index, head] = await Promise.all([
     repository.git(["ls-files", "--stage", "-z", "--full-name", "--"]),
-    // An unborn branch has no HEAD, and so no files.
-    repository.git(["ls-tree", "-r", "-z", "--full-tree", "HEAD"]).catch(() => Buffer.alloc(0)),
+    headFiles(repository),
   ])
   const entry = /^(\d+) (?:blob |commit )?(\w+)(?: \d)?\t(.*)$/s
   const filesIn = (listing: Buffer): readonly Change[] =>
@@ -91,6 +116,15 @@ export async function allFiles(repository: Repository): Promise<readonly Change[
     })
   const committed = filesIn(head).map((file) => ({ ...file, commit: "HEAD" }))
   return firstOfEach([...filesIn(index), ...committed])
+}
+
+/** The listing of HEAD's files; an unborn branch has none. */
+async function headFiles(repository: Repository): Promise<Buffer> {
+  const head = await repository
+    .git(["rev-parse", "--verify", "--quiet", "HEAD"])
+    .catch(() => undefined)
+  if (head === undefined) return Buffer.alloc(0)
+  return repository.git(["ls-tree", "-r", "-z", "--full-tree", "HEAD"])
 }
 
 /** Parses `git diff --raw -z`, and the lines `commit ID` and entries of merges of `git log`. */
@@ -118,11 +152,15 @@ function parseRaw(output: Buffer): readonly Change[] {
   return changes
 }
 
-/** The same content at the same path is looked at once. */
+/**
+ * The same content at the same path is looked at once. In a vault it matters also what it follows:
+ * the record that was fine at first sets back the one that came after it.
+ */
 function firstOfEach(changes: readonly Change[]): readonly Change[] {
   const seen = new Set<string>()
-  return changes.filter(({ path, id, mode }) => {
-    const key = `${mode ?? ""} ${id} ${path}`
+  return changes.filter(({ path, id, mode, before }) => {
+    const follows = vaultPath(path) === undefined ? [] : before.map((version) => version.id)
+    const key = [mode ?? "", id, ...follows, path].join(" ")
     if (seen.has(key)) return false
     seen.add(key)
     return true

@@ -10,18 +10,21 @@ const MARK = "agent-vault: allow"
 const COMMENT = /agent-vault: allow ([a-z0-9][a-z0-9-]*)[ \t]+(.*)/g
 /** What ends a comment; what is behind it is no reason. */
 const END = /\*\/|-->|%>|#}/
+/** What an editor may show as the end of a line: nobody can tell which ones a comment is for. */
+const OTHER_LINE_END = /[\r\u0085\u2028\u2029](?!$)/
 const WORD = /[\p{L}\p{N}]/u
 
 /** The exceptions that stand in a text. One without a reason is none. */
 export function commentsIn(text: string): readonly Comment[] {
   if (!text.includes(MARK)) return []
-  return text
-    .split("\n")
-    .flatMap((line, index) =>
-      [...line.matchAll(COMMENT)].flatMap(([, rule = "", reason = ""]) =>
-        WORD.test(reason.split(END, 1)[0] ?? "") ? [{ line: index + 1, rule }] : [],
-      ),
+  const lines = text.split("\n")
+  return lines.flatMap((line, index) => {
+    if (!line.includes(MARK)) return []
+    if (OTHER_LINE_END.test(line) || OTHER_LINE_END.test(lines[index + 1] ?? "")) return []
+    return [...line.matchAll(COMMENT)].flatMap(([, rule = "", reason = ""]) =>
+      WORD.test(reason.split(END, 1)[0] ?? "") ? [{ line: index + 1, rule }] : [],
     )
+  })
 }
 
 /**

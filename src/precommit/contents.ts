@@ -2,13 +2,19 @@ import type { Blobs } from "../core/guard.js"
 
 /** What can be looked for in a file, after what it is. */
 export type Content =
-  /** `bytes` are the text in UTF-8, whatever the file has. */
-  | { readonly is: "text"; readonly bytes: Buffer; readonly text: string }
+  /** `bytes` are the text in UTF-8, whatever the file has, which is `raw`. */
+  | (Decoded & { readonly is: "text" })
   /** Private keys and own values only, its bytes taken for characters. */
-  | { readonly is: "binary"; readonly bytes: Buffer; readonly text: string }
+  | (Decoded & { readonly is: "binary" })
   /** Looked at piece by piece while it was read, by {@link LookAtPiece}. */
   | { readonly is: "large"; readonly size: number }
   | { readonly is: "missing" }
+
+interface Decoded {
+  readonly raw: Buffer
+  readonly bytes: Buffer
+  readonly text: string
+}
 
 /** Looks at a piece of a large file, whose first byte is the file's byte `at`. */
 export type LookAtPiece = (piece: Buffer, at: number) => void
@@ -28,23 +34,42 @@ export async function readContent(
 }
 
 /** Tells text from what is none, and decodes it. */
-export function contentOf(bytes: Buffer): Content {
-  const encoding = byteOrderMark(bytes)
+export function contentOf(raw: Buffer): Content {
+  const start = raw.subarray(0, LOOKED_AT_FOR_NUL)
+  if (raw[0] === 0xef && raw[1] === 0xbb && raw[2] === 0xbf) {
+    const bytes = raw.subarray(3)
+    return { is: "text", raw, bytes, text: bytes.toString("utf8") }
+  }
+  // UTF-16 without any NUL has no line end, no blank and no Latin letter: then it is none.
+  const encoding = raw.includes(0) ? utf16In(start) : undefined
   if (encoding !== undefined) {
-    const text = new TextDecoder(encoding).decode(bytes)
-    return { is: "text", bytes: Buffer.from(text), text }
+    const text = new TextDecoder(encoding).decode(raw)
+    return { is: "text", raw, bytes: Buffer.from(text), text }
   }
-  if (bytes.subarray(0, LOOKED_AT_FOR_NUL).includes(0)) {
-    return { is: "binary", bytes, text: bytes.toString("latin1") }
-  }
-  return { is: "text", bytes, text: bytes.toString("utf8") }
+  if (start.includes(0)) return { is: "binary", raw, bytes: raw, text: raw.toString("latin1") }
+  return { is: "text", raw, bytes: raw, text: raw.toString("utf8") }
 }
 
-function byteOrderMark(bytes: Buffer): "utf-8" | "utf-16le" | "utf-16be" | undefined {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return "utf-16le"
-  if (bytes[0] === 0xfe && bytes[1] === 0xff) return "utf-16be"
-  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return "utf-8"
-  return undefined
+/** By its byte order mark; without one, by the NUL in nearly every second place. */
+function utf16In(start: Buffer): "utf-16le" | "utf-16be" | undefined {
+  if (start[0] === 0xff && start[1] === 0xfe) return "utf-16le"
+  if (start[0] === 0xfe && start[1] === 0xff) return "utf-16be"
+  const nuls = [0, 0] as [number, number]
+  for (const [at, byte] of start.entries()) if (byte === 0) nuls[(at & 1) as 0 | 1] += 1
+  const most = start.length * 0.4
+  if (nuls[1] > most && nuls[0] === 0) return "utf-16le"
+  return nuls[0] > most && nuls[1] === 0 ? "utf-16be" : undefined
+}
+
+/** A text of two or four bytes a character, wherever it stands, as one of one byte. */
+export function withoutNuls(bytes: Buffer): Buffer {
+  const kept = Buffer.allocUnsafe(bytes.length)
+  let length = 0
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at] as number
+    if (byte !== 0) kept[length++] = byte
+  }
+  return kept.subarray(0, length)
 }
 
 /** Where an offset into a text is, both counted from 1, the column in UTF-16 code units. */

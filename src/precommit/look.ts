@@ -62,7 +62,7 @@ async function lookAtFiles(
     subject.is === "text"
       ? [{ path: "<stdin>", bytes: Buffer.from(subject.bytes) }]
       : filesAt(subject.paths, cwd, top)
-  const file = fileAt(top)
+  const file = await settingsAt(top)
   const finders = await findersFor(own, file)
   const scanned: Scanned[] = []
   for (const { path, bytes } of files) scanned.push(scanBytes(path, bytes, finders))
@@ -108,18 +108,33 @@ async function readSettings(
   { blobs }: Repository,
   subject: Subject,
 ): Promise<Uint8Array | undefined> {
-  const end = subject.is === "range" ? (subject.range.split(/\.{2,3}/).at(-1) ?? "") : ""
+  const end = subject.is === "range" ? endOf(subject.range) : ""
   // A revision with a line break names nothing.
   if (end.includes("\n")) return undefined
   const revision = subject.is === "range" && end === "" ? "HEAD" : end
-  return (await blobs.read(`${revision}:${SETTINGS_FILE}`))?.bytes
+  const blob = await blobs.read(`${revision}:${SETTINGS_FILE}`)
+  if (blob === undefined || blob.bytes !== undefined) return blob?.bytes
+  return refuseSettings(`it has ${blob.size} bytes`)
 }
 
-function fileAt(top: string): Uint8Array | undefined {
+async function refuseSettings(why: string): Promise<never> {
+  const { refusal } = await import("./settings.js")
+  throw refusal(why)
+}
+
+/** The revision that a range ends with: `A..B`, `B`, `B^!`. */
+function endOf(range: string): string {
+  const end = range.split(/\.{2,3}/).at(-1) ?? ""
+  return end.replace(/\^(?:[!@]|-\d*)$/, "")
+}
+
+async function settingsAt(top: string): Promise<Uint8Array | undefined> {
+  const file = join(top, SETTINGS_FILE)
+  if (!existsSync(file)) return undefined
   try {
-    return readFileSync(join(top, SETTINGS_FILE))
+    return readFileSync(file)
   } catch {
-    return undefined
+    return refuseSettings("it cannot be read")
   }
 }
 

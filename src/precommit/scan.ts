@@ -1,8 +1,8 @@
 import { SEALED_LIMIT, VaultError, vaultPath } from "../core/guard.js"
-import type { Change, Version } from "./changes.js"
+import { type Change, LINK, SUBMODULE, type Version } from "./changes.js"
 import type { CustomHit, FindCustom } from "./custom-rules.js"
 import { type Comment, allowedByComment, commentsIn } from "./comments.js"
-import { type Content, Lines, contentOf, readContent } from "./contents.js"
+import { type Content, Lines, contentOf, readContent, withoutNuls } from "./contents.js"
 import { findCredentials, type Finding as Hit } from "./detect.js"
 import { envValues } from "./env-file.js"
 import { ENV_FILE, type Finding, OWN_VALUE, type Stale } from "./finding.js"
@@ -34,9 +34,6 @@ export interface Scanned {
   /** Its size if it is too large for more than private keys and own values. */
   readonly large?: number
 }
-
-const LINK = "120000"
-const SUBMODULE = "160000"
 
 /** A whole LFS pointer, and nothing else: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md */
 const LFS_POINTER =
@@ -100,7 +97,7 @@ async function scanVersion(
 function judge(path: string, content: Content, isLink: boolean, finders: Finders): Judged {
   const nothing = { path, findings: [], every: [], allowed: 0, stale: [] }
   if (content.is === "missing" || content.is === "large") return { ...nothing, missing: true }
-  const { bytes, text } = content
+  const { raw, bytes, text } = content
   if (LFS_POINTER.test(text)) return { ...nothing, missing: false }
 
   const onlyKeys = content.is === "binary" || isCiphertextOrRecord(path)
@@ -111,16 +108,20 @@ function judge(path: string, content: Content, isLink: boolean, finders: Finders
     end: offsetOf(hit.end),
   }))
   const custom = onlyKeys ? [] : (finders.custom?.(text, path) ?? []).filter(apartFrom(own))
-  const hits = findCredentials(text, isLink ? { onlyKeys } : { path, onlyKeys }).filter(
-    apartFrom([...own, ...custom]),
-  )
+  // A rule of the repository may say more of a text, but takes none from the rules for everybody.
+  const hits = findCredentials(text, isLink ? { onlyKeys } : { path, onlyKeys })
+    .filter(apartFrom(own))
+    .filter(unlike(custom))
   const lines = new Lines(text)
-  const every = [
+  const seen = [
     ...own.map((hit) => ownFinding(path, text.slice(hit.start, hit.end), hit, lines)),
     ...custom.map((hit) => customFinding(path, text, hit, lines)),
     ...hits.map((hit) => credentialFinding(path, text, hit, lines)),
     ...(isLink || onlyKeys ? [] : envFindings(path, text, [...own, ...custom, ...hits], lines)),
-  ].sort((a, b) => a.line - b.line || a.column - b.column)
+  ]
+  const every = [...seen, ...unseen(seen, wideFindings(path, raw, finders.own))].sort(
+    (a, b) => a.line - b.line || a.column - b.column,
+  )
 
   const comments = onlyKeys ? [] : commentsIn(text)
   const { allowed, stale } = allowedByComment(every, comments)
@@ -205,6 +206,28 @@ function envFindings(
     }))
 }
 
+/** Private keys and own values in a text of more bytes a character, in whatever it is embedded. */
+function wideFindings(path: string, raw: Buffer, findOwn: FindOwn | undefined): Finding[] {
+  if (!raw.includes(0)) return []
+  const bytes = withoutNuls(raw)
+  const text = bytes.toString("latin1")
+  const lines = new Lines(text)
+  const own = findOwn?.(bytes) ?? []
+  return [
+    ...own.map((hit) => ownFinding(path, text.slice(hit.start, hit.end), hit, lines)),
+    ...findCredentials(text, { onlyKeys: true })
+      .filter(apartFrom(own))
+      .map((hit) => credentialFinding(path, text, hit, lines)),
+  ]
+}
+
+/** Those of `others` that are not among `findings`. */
+function unseen(findings: readonly Finding[], others: readonly Finding[]): readonly Finding[] {
+  if (others.length === 0) return []
+  const keys = new Set(findings.map(keyOf))
+  return others.filter((other) => !keys.has(keyOf(other)))
+}
+
 /** Private keys and own values in a file that is too large to be held as a whole. */
 class Pieces {
   readonly #path: string
@@ -237,6 +260,10 @@ class Pieces {
     for (const hit of this.#findOwn?.(piece) ?? []) {
       this.#add(at + hit.start, ownFinding(this.#path, text.slice(hit.start, hit.end), hit, place))
     }
+    const seen = [...this.#found.values()]
+    for (const finding of unseen(seen, wideFindings(this.#path, piece, this.#findOwn))) {
+      this.#found.set(`wide ${keyOf(finding)}`, { ...finding, line: finding.line + first })
+    }
     this.#lines += countLines(piece, 1)
     this.#counted = at + piece.length
   }
@@ -264,6 +291,12 @@ function keyOf({ rule, text, path, line }: Finding): string {
 function apartFrom(others: readonly Span[]): (span: Span) => boolean {
   const spans = new Spans(others)
   return (span) => !spans.meet(span)
+}
+
+/** Picks what is the same piece of a text as none of `others`. */
+function unlike(others: readonly Span[]): (span: Span) => boolean {
+  const same = new Set(others.map(({ start, end }) => `${start} ${end}`))
+  return ({ start, end }) => !same.has(`${start} ${end}`)
 }
 
 /** From an offset in bytes to one in UTF-16 code units; quick where they are asked for in order. */

@@ -1,5 +1,5 @@
 import { type Blobs, SEALED_LIMIT, loadStagedVault, vaultPath } from "../core/guard.js"
-import type { Change } from "./changes.js"
+import { type Change, SUBMODULE } from "./changes.js"
 import type { Finding } from "./finding.js"
 import type { Repository } from "./repository.js"
 
@@ -39,7 +39,7 @@ async function judgeVault(
   const staged = await Promise.all(
     changes.map(async ({ path, id, mode, before }) => ({
       path: inside(path),
-      bytes: mode === undefined ? undefined : await readWhole(blobs, id),
+      bytes: await readStaged(blobs, id, mode),
       before: path.endsWith(".json")
         ? await readAll(
             blobs,
@@ -63,6 +63,12 @@ async function judgeVault(
     hint,
     ...commitOf(changes[0]),
   }))
+}
+
+/** Undefined for what is gone. A submodule has no content here, and has no place in a vault. */
+function readStaged(blobs: Blobs, id: string, mode: string | undefined) {
+  if (mode === undefined) return undefined
+  return mode === SUBMODULE ? Buffer.alloc(0) : readWhole(blobs, id)
 }
 
 /** These files of a vault, as they are staged. */

@@ -126,6 +126,22 @@ describe("stops", () => {
     expect(range.found).toEqual([`${SECRET}.json:1 vault-set-back`])
   })
 
+  test("a record that is set back in a range in which it was made", async () => {
+    const start = repo.git("rev-parse", "HEAD")
+    for (const value of ["two", "three"]) await world.set("stripe/api-key", value)
+    repo.git("checkout", "--quiet", "HEAD~1", "--", `${SECRET}.json`, `${SECRET}.age`)
+    const commit = repo.commit()
+    const range = await repo.guard({ is: "range", range: `${start}..HEAD` })
+    expect(range.found).toEqual([`${SECRET}.json:1 vault-set-back`])
+    expect(range.stdout).toContain(commit)
+  })
+
+  test("a submodule in the place of a vault", async () => {
+    repo.git("rm", "--quiet", "-r", "--cached", ".agent-vault")
+    repo.git("update-index", "--add", "--cacheinfo", `160000,${"1".repeat(40)},.agent-vault`)
+    expect(await found()).toEqual([".agent-vault vault-plaintext"])
+  })
+
   test("a merge that takes the older side's record", async () => {
     repo.git("checkout", "--quiet", "-b", "side", "HEAD~1")
     repo.commit({ "a.txt": "a\n" })
@@ -133,6 +149,10 @@ describe("stops", () => {
     expect(await found()).toEqual([])
     repo.git("checkout", "--quiet", "side", "--", `${SECRET}.json`, `${SECRET}.age`)
     expect(await found()).toEqual([`${SECRET}.json vault-set-back`])
+    const merge = repo.commit()
+    const range = await repo.guard({ is: "range", range: "HEAD^1..HEAD" })
+    expect(range.found).toEqual([`${SECRET}.json:1 vault-set-back`])
+    expect(range.stdout).toContain(merge)
   })
 
   test("an agent's record that is removed, and a vault that loses its head", async () => {
