@@ -252,8 +252,9 @@ function failed(args: readonly string[], cause: Error): VaultError {
     })
   }
   const said = cause.message.trim().split("\n").slice(0, 3).join(" ")
+  const [advice] = /git config --global --add safe\.directory .*/.exec(cause.message) ?? []
   return new VaultError("GIT_FAILED", `git ${args[0] ?? ""}: ${said}`, {
-    hint: "mend what git says, then repeat the command",
+    hint: advice ?? "mend what git says, then repeat the command",
     cause,
   })
 }

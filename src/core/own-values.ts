@@ -73,7 +73,10 @@ export async function ownValuesAt(
   const keys = await keysAtHand(place, env)
   if (keys.length === 0) return { why: "no agent's key is on this machine" }
   try {
-    return together(await Promise.all(keys.map((key) => ownValues(place, key, env))))
+    const all = together(await Promise.all(keys.map((key) => ownValues(place, key, env))))
+    const isNothing = all.secrets === 0 && all.unread.length === 0
+    const hasSome = isNothing && namesIn(place).secrets.length > 0
+    return hasSome ? { why: "no agent whose key is here may read one that is long enough" } : all
   } catch (error) {
     // Whom to trust is for a person to say first: until then nothing can be read, by nobody.
     if (VaultError.is(error, "UNTRUSTED")) return { why: error.message }

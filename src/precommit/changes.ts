@@ -73,11 +73,12 @@ export async function rangeChanges(
   range: string,
 ): Promise<readonly Change[]> {
   const [, branch] = /^0{40,64}\.\.([^.].*)$/s.exec(range) ?? []
-  await requireCommits(repository, branch ?? range)
   const without = branch === undefined ? [] : ["--not", "--remotes", "--not"]
+  const ends = await requireCommits(repository, branch ?? range)
+  await requireHistory(repository, [...without, ...ends])
   const log = async (how: readonly string[], ...folders: readonly string[]) => {
-    const ends = [...without, "--end-of-options", branch ?? range, "--", ...folders]
-    const args = ["log", ...how, "--reverse", "--format=commit %H", ...RAW, ...ends]
+    const commits = [...without, "--end-of-options", branch ?? range, "--", ...folders]
+    const args = ["log", ...how, "--reverse", "--format=commit %H", ...RAW, ...commits]
     return parseRaw(await repository.git(args))
   }
   const [added, merged] = await Promise.all([
@@ -88,9 +89,12 @@ export async function rangeChanges(
   return firstOfEach([...added, ...merged.filter(({ before }) => before.length > 0)])
 }
 
-/** `git log` says nothing of a tag on a file or a folder, which a push brings along all the same. */
-async function requireCommits(repository: Repository, range: string): Promise<void> {
-  const said = await repository.git(["rev-parse", "--revs-only", range, "--"])
+/**
+ * The commits that a range begins and ends with, as `git log` takes them. It says nothing of a tag
+ * on a file or a folder, which a push brings along all the same.
+ */
+async function requireCommits(repository: Repository, range: string): Promise<readonly string[]> {
+  const said = await repository.git(["rev-parse", "--revs-only", range, "--"]).catch(unknown(range))
   const ids = said.toString("utf8").split("\n").filter(Boolean)
   const ends = ids.filter((id) => !id.startsWith("^"))
   if (ids.length > 0 && ends.length === 0) {
@@ -99,6 +103,33 @@ async function requireCommits(repository: Repository, range: string): Promise<vo
     })
   }
   for (const id of ends) await repository.git(["rev-parse", "--verify", `${id}^{commit}`])
+  return ids
+}
+
+/** What is not here cannot be looked at: most often nobody has fetched it. */
+function unknown(range: string): (cause: unknown) => never {
+  return (cause) => {
+    if (!VaultError.is(cause, "GIT_FAILED")) throw cause
+    throw new VaultError("GIT_FAILED", cause.message, {
+      hint: `fetch what ${range} names, or correct it: git fetch origin; in a CI, fetch the whole history (fetch-depth: 0)`,
+      cause,
+    })
+  }
+}
+
+/** In a shallow clone, what lies before its last commit is gone, and with it what was added there. */
+async function requireHistory(repository: Repository, commits: readonly string[]): Promise<void> {
+  const git = async (...args: readonly string[]): Promise<string> =>
+    (await repository.git(args)).toString("utf8")
+  if ((await git("rev-parse", "--is-shallow-repository")).trim() !== "true") return
+  const first = await git("rev-list", "--max-parents=0", ...commits, "--")
+  for (const id of first.split("\n").filter(Boolean)) {
+    const [head = ""] = (await git("cat-file", "commit", id)).split("\n\n", 1)
+    if (!/^parent /m.test(head)) continue
+    throw new VaultError("REPOSITORY_STATE", `the history of this clone is cut off at ${id}`, {
+      hint: "the range goes on before it: git fetch --unshallow; in a CI, fetch the whole history (fetch-depth: 0)",
+    })
+  }
 }
 
 /** Every file of the index, and of HEAD where it is another one. */

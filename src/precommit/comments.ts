@@ -3,10 +3,11 @@ import type { Finding } from "./finding.js"
 /** `agent-vault: allow RULE REASON`, in a comment of whatever language. */
 export interface Comment {
   readonly line: number
-  readonly rule: string
+  /** Undefined for what was meant to be one and is none: without a reason, say. */
+  readonly rule: string | undefined
 }
 
-const MARK = "agent-vault: allow"
+const MARK = /agent-vault\s{0,3}:?\s{0,3}(?:allow|ignore|disable|skip)/i
 const COMMENT = /agent-vault: allow ([a-z0-9][a-z0-9-]*)[ \t]+(.*)/g
 /** What ends a comment; what is behind it is no reason. */
 const END = /\*\/|-->|%>|#}/
@@ -14,22 +15,27 @@ const END = /\*\/|-->|%>|#}/
 const OTHER_LINE_END = /[\r\u0085\u2028\u2029](?!$)/
 const WORD = /[\p{L}\p{N}]/u
 
-/** The exceptions that stand in a text. One without a reason is none. */
+/** The exceptions that stand in a text, and what was meant to be one. */
 export function commentsIn(text: string): readonly Comment[] {
-  if (!text.includes(MARK)) return []
+  if (!MARK.test(text)) return []
   const lines = text.split("\n")
   return lines.flatMap((line, index) => {
-    if (!line.includes(MARK)) return []
-    if (OTHER_LINE_END.test(line) || OTHER_LINE_END.test(lines[index + 1] ?? "")) return []
-    return [...line.matchAll(COMMENT)].flatMap(([, rule = "", reason = ""]) =>
-      WORD.test(reason.split(END, 1)[0] ?? "") ? [{ line: index + 1, rule }] : [],
-    )
+    if (!MARK.test(line)) return []
+    const isUnclear = OTHER_LINE_END.test(line) || OTHER_LINE_END.test(lines[index + 1] ?? "")
+    const rules = isUnclear ? [] : [...line.matchAll(COMMENT)].flatMap(ruleOf)
+    return (rules.length > 0 ? rules : [undefined]).map((rule) => ({ line: index + 1, rule }))
   })
+}
+
+/** The rule of an exception that gives a reason. */
+function ruleOf([, rule = "", reason = ""]: RegExpExecArray): readonly string[] {
+  return WORD.test(reason.split(END, 1)[0] ?? "") ? [rule] : []
 }
 
 /**
  * The findings that comments allow: those of its rule on the comment's own line, or if there are
- * none, those on the next one. A comment that allows nothing is stale.
+ * none, those on the next one. A comment that allows nothing is stale, and so is one that is none
+ * beside a finding.
  */
 export function allowedByComment(
   findings: readonly Finding[],
@@ -43,7 +49,9 @@ export function allowedByComment(
     if (same === undefined) places.set(key, [finding])
     else same.push(finding)
   }
+  const found = new Set(findings.map(({ line }) => line))
   const stale = comments.filter(({ line, rule }) => {
+    if (rule === undefined) return found.has(line) || found.has(line + 1)
     const meant = places.get(`${line} ${rule}`) ?? places.get(`${line + 1} ${rule}`) ?? []
     for (const finding of meant) allowed.add(finding)
     return meant.length === 0

@@ -1,4 +1,6 @@
 import { type Matcher, RE2JS } from "re2js"
+import { VaultError } from "../core/guard.js"
+import { SETTINGS_FILE } from "./request.js"
 import { type CustomRule, refusal } from "./settings.js"
 
 // The only file that imports re2js: its time is linear, whatever the pattern.
@@ -26,7 +28,20 @@ const MOST_MATCHES = 100
 export function compileRules(rules: readonly CustomRule[]): FindCustom {
   const compiled = rules.map((rule) => ({ rule, pattern: compile(rule) }))
   return (text, path) =>
-    compiled.flatMap(({ rule, pattern }) => matchesOf(rule, pattern, text, path))
+    // A pattern may match itself where it is written down.
+    path === SETTINGS_FILE
+      ? []
+      : compiled.flatMap(({ rule, pattern }) => matchesOf(rule, pattern, text, path))
+}
+
+function tooMany({ id }: CustomRule, path: string): VaultError {
+  return new VaultError(
+    "USAGE",
+    `the rule ${id} matches more than ${MOST_MATCHES} times in ${path}`,
+    {
+      hint: `make its pattern in ${SETTINGS_FILE} narrower`,
+    },
+  )
 }
 
 function compile({ id, pattern }: CustomRule): RE2JS {
@@ -37,7 +52,7 @@ function compile({ id, pattern }: CustomRule): RE2JS {
     const why = cause instanceof Error ? cause.message : "it is no regular expression"
     throw refusal(`the pattern of ${id} is not valid: ${why}`, cause)
   }
-  if (compiled.matcher("").find()) throw refusal(`the pattern of ${id} matches nothing at all`)
+  if (compiled.matcher("").find()) throw refusal(`the pattern of ${id} matches the empty text`)
   return compiled
 }
 
@@ -50,7 +65,7 @@ function matchesOf(rule: CustomRule, pattern: RE2JS, text: string, path: string)
     while (matcher.find() && start + matcher.start() < from + STRETCH) {
       matches += 1
       if (matches > MOST_MATCHES) {
-        throw refusal(`the rule ${rule.id} matches more than ${MOST_MATCHES} times in ${path}`)
+        throw tooMany(rule, path)
       }
       const hit = secretOf(matcher)
       const isNew = start + matcher.start() >= from && hit.start < hit.end

@@ -91,8 +91,11 @@ class Meaning {
   }
 }
 
-/** The entries that would allow these findings, as YAML to look at and to paste. */
-export async function entriesFor(findings: readonly Finding[]): Promise<string> {
+/**
+ * The entries that would allow these findings, as YAML to look at and to paste; with what a new
+ * file begins with, if it is the first one. Empty where none can have an entry.
+ */
+export async function entriesFor(findings: readonly Finding[], isFirst: boolean): Promise<string> {
   const allowable = findings.filter(({ text, rule }) => text !== undefined && rule !== OWN_VALUE)
   const entries = await Promise.all(
     allowable.map(async ({ path, rule, text = "" }) =>
@@ -105,5 +108,6 @@ export async function entriesFor(findings: readonly Finding[]): Promise<string> 
       ].join("\n"),
     ),
   )
-  return ["version: 1", "allow:", ...new Set(entries)].join("\n")
+  if (entries.length === 0) return ""
+  return [...(isFirst ? ["version: 1", "allow:"] : []), ...new Set(entries)].join("\n")
 }

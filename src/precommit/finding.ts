@@ -29,9 +29,10 @@ export interface Finding {
   readonly text?: string
 }
 
-/** An inline comment or an entry that no longer allows anything. */
+/** An inline comment or an entry that allows nothing. */
 export interface Stale {
   readonly path: string
   readonly line?: number
-  readonly rule: string
+  /** Undefined for a comment that was meant to be an exception, and is none. */
+  readonly rule: string | undefined
 }

@@ -48,7 +48,8 @@ async function lookAtChanges(repository: Repository, request: GuardRequest): Pro
   const paths = changes.flatMap(({ path, mode }) => (mode === undefined ? [] : [path]))
   const judged = await withoutAllowed(file, scanned, paths, subject.is === "all")
   const findings = [...(await vaultFindings(repository, changes)), ...judged.findings]
-  return summary(scanned, { ...judged, findings }, own)
+  const settings = { read: file !== undefined, ...whyUnread(repository.top, file, findings) }
+  return summary(scanned, { ...judged, findings, settings }, own)
 }
 
 async function lookAtFiles(
@@ -66,7 +67,9 @@ async function lookAtFiles(
   const finders = await findersFor(own, file)
   const scanned: Scanned[] = []
   for (const { path, bytes } of files) scanned.push(scanBytes(path, bytes, finders))
-  return summary(scanned, await withoutAllowed(file, scanned, [], false), own)
+  const judged = await withoutAllowed(file, scanned, [], false)
+  const settings = { read: file !== undefined, ...whyUnread(top, file, judged.findings) }
+  return summary(scanned, { ...judged, settings }, own)
 }
 
 function changesOf(repository: Repository, subject: Subject): Promise<readonly Change[]> {
@@ -115,6 +118,22 @@ async function readSettings(
   const blob = await blobs.read(`${revision}:${SETTINGS_FILE}`)
   if (blob === undefined || blob.bytes !== undefined) return blob?.bytes
   return refuseSettings(`it has ${blob.size} bytes`)
+}
+
+/** Told where it may matter: what somebody wrote to allow a finding, and is not read. */
+function whyUnread(
+  top: string,
+  file: Uint8Array | undefined,
+  findings: readonly Finding[],
+): { why?: string } {
+  if (file !== undefined || findings.length === 0) return {}
+  if (existsSync(join(top, SETTINGS_FILE))) {
+    return { why: `${SETTINGS_FILE} is read as it is committed: git add ${SETTINGS_FILE}` }
+  }
+  const other = SETTINGS_FILE.replace(/yaml$/, "yml")
+  return existsSync(join(top, other))
+    ? { why: `${other} is not read: call it ${SETTINGS_FILE}` }
+    : {}
 }
 
 async function refuseSettings(why: string): Promise<never> {
@@ -196,9 +215,11 @@ function ofCommit<T extends Scanned>(scanned: T, change: Change | undefined): T 
   return { ...scanned, findings: scanned.findings.map((finding) => ({ ...finding, commit })) }
 }
 
+type Judged = Pick<Report, "findings" | "allowed" | "stale" | "settings">
+
 function summary(
   scanned: readonly Scanned[],
-  { findings, allowed, stale }: Pick<Report, "findings" | "allowed" | "stale">,
+  { findings, allowed, stale, settings }: Judged,
   own: OwnValues,
 ): Report {
   return {
@@ -209,6 +230,7 @@ function summary(
     large: scanned.flatMap(({ path, large }) =>
       large === undefined ? [] : [{ path, size: large }],
     ),
+    settings,
     ownValues: {
       looked: own.find !== undefined,
       ...(own.why === undefined ? {} : { why: own.why }),

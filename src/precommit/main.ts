@@ -1,6 +1,6 @@
 import { VaultError } from "../core/guard.js"
 import type { InstallRequest } from "./install.js"
-import type { GuardRequest, Report } from "./request.js"
+import type { GuardRequest, Report, Subject } from "./request.js"
 
 /** Clean, and findings: the exit codes of the guard. What keeps it from looking is a VaultError. */
 const CLEAN = 0
@@ -38,16 +38,21 @@ async function tell(report: Report, { subject, form, version, write, say }: Guar
     await write(sarifFor(report, version))
   } else if (form === "fingerprints") {
     const { entriesFor } = await import("./exceptions.js")
-    await write(await entriesFor(report.findings))
+    const entries = await entriesFor(report.findings, !report.settings.read)
+    if (entries !== "") await write(entries)
+    else if (report.findings.length > 0) say("nothing of what was found can have an entry")
   } else if (form === "json") {
     const { jsonFor } = await import("./report.js")
     await write(jsonFor(report))
-  } else if (hasSomethingToSay(report)) {
+  } else if (hasSomethingToSay(report, subject)) {
     const { linesFor } = await import("./report.js")
     for (const line of linesFor(report, subject)) say(line)
   }
 }
 
-function hasSomethingToSay({ findings, stale, large, ownValues }: Report): boolean {
-  return findings.length + stale.length + large.length > 0 || ownValues.why !== undefined
+/** A commit in which nothing was found goes on without a word. */
+function hasSomethingToSay(report: Report, subject: Subject): boolean {
+  const { findings, stale, large, ownValues } = report
+  const isFound = findings.length + stale.length + large.length > 0
+  return subject.is !== "staged" || isFound || ownValues.why !== undefined
 }

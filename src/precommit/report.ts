@@ -16,8 +16,9 @@ export function linesFor(report: Report, subject: Subject): readonly string[] {
     ...(shown.length < findings.length
       ? [`… and ${findings.length - shown.length} more: agent-vault guard --json`, ""]
       : []),
-    ...waysOut(findings),
+    ...waysOut(findings, subject),
     ...noteLines(report),
+    ...(findings.length === 0 && subject.is !== "staged" ? [nothingFound(report)] : []),
   ]
   return lines.map(harmless)
 }
@@ -28,13 +29,24 @@ export function jsonFor(report: Report): string {
   return `${toJson({ ...report, findings }, 2)}\n`
 }
 
+function nothingFound({ files, allowed }: Report): string {
+  const except = allowed === 0 ? "" : `, ${allowed} allowed by exceptions`
+  return `agent-vault guard: ${files} file${files === 1 ? "" : "s"}, nothing found${except}`
+}
+
 /** What to do about values; what is stored already has no entry among the exceptions either. */
-function waysOut(findings: readonly Finding[]): readonly string[] {
+function waysOut(findings: readonly Finding[], subject: Subject): readonly string[] {
   const values = findings.filter(({ text }) => text !== undefined)
   if (values.length === 0) return []
   const isOwn = values.every(({ rule }) => rule === OWN_VALUE)
   return [
     "What to do about a value:",
+    ...(subject.is === "staged"
+      ? ["  take it out  change the file and git add it, or: git restore --staged FILE"]
+      : []),
+    ...(subject.is === "range"
+      ? ["  take it out  of its commit, if that is not pushed yet: git rebase -i COMMIT^"]
+      : []),
     ...(isOwn ? [] : ["  store it     agent-vault set GROUP/NAME, and read it from there"]),
     "  rotate it    if it was ever pushed or shared: what is in the history stays readable",
     "  allow it     if it is no secret: a comment on its line or the one above,",
@@ -68,19 +80,24 @@ function placeOf({ path, line, column, commit, text }: Finding): string {
   return commit === undefined ? place : `${place} (${commit.slice(0, 12)})`
 }
 
-function noteLines({ stale, large, ownValues }: Report): readonly string[] {
+function noteLines({ stale, large, settings, ownValues }: Report): readonly string[] {
   return [
     ...stale.map(({ path, line, rule }) =>
       line === undefined
-        ? `note: the exception of ${rule} for ${path} in ${SETTINGS_FILE} allows nothing any more`
-        : `note: ${path}:${line}: the exception of ${rule} allows nothing any more`,
+        ? `note: the exception of ${rule} for ${path} in ${SETTINGS_FILE} allows nothing`
+        : rule === undefined
+          ? `note: ${path}:${line}: this is no exception; write: agent-vault: allow RULE the reason why`
+          : `note: ${path}:${line}: the exception of ${rule} allows nothing`,
     ),
     ...large.map(
       ({ path, size }) =>
         `note: ${path} has ${Math.round(size / 1024 / 1024)} MiB: looked for private keys and own values only`,
     ),
+    ...(settings.why === undefined ? [] : [`note: ${settings.why}`]),
     ...(ownValues.why === undefined
       ? []
-      : [`note: this vault's own values were not all looked for: ${ownValues.why}`]),
+      : [
+          `note: this vault's own values were not ${ownValues.looked ? "all " : ""}looked for: ${ownValues.why}`,
+        ]),
   ]
 }

@@ -16,7 +16,7 @@ export interface Repository {
 export function openRepository(cwd: string, env: Environment): Repository {
   const told = env["GIT_DIR"]
   const checkout = told ? undefined : findCheckout(cwd)
-  const gitFolder = told ? resolve(cwd, told) : checkout?.gitFolder
+  const gitFolder = told ? resolve(cwd, told) : (checkout?.gitFolder ?? bareAt(cwd))
   if (gitFolder === undefined) {
     throw new VaultError("NO_REPOSITORY", `${cwd} is in no Git repository`, {
       hint: "go there, or give files: agent-vault guard FILE..., or a text: --stdin",
@@ -30,6 +30,12 @@ export function openRepository(cwd: string, env: Environment): Repository {
     git: (args) => runQuickly(top, env, args),
     merged: () => mergeHeads(gitFolder),
   }
+}
+
+/** A repository without a work tree, which has ranges all the same. */
+function bareAt(folder: string): string | undefined {
+  const isBare = ["HEAD", "objects", "refs"].every((name) => existsSync(join(folder, name)))
+  return isBare ? folder : undefined
 }
 
 function mergeHeads(gitFolder: string): readonly string[] {

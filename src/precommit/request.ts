@@ -42,6 +42,8 @@ export interface Report {
   readonly stale: readonly Stale[]
   /** Files of which only private keys and own values were looked for, with their size in bytes. */
   readonly large: readonly { readonly path: string; readonly size: number }[]
+  /** Whether {@link SETTINGS_FILE} was read; if one is there that was not, why. */
+  readonly settings: { readonly read: boolean; readonly why?: string }
   /** Whether this vault's own values were looked for; if not, why. */
   readonly ownValues: { readonly looked: boolean; readonly why?: string }
 }

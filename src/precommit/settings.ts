@@ -62,6 +62,9 @@ function parseException(value: unknown, where: string): Exception {
     "reason",
   ])
   if (!ID.test(rule)) throw refusal(`${where} names no rule`)
+  if (rule === OWN_VALUE || rule.startsWith("vault-")) {
+    throw refusal(`${where} is for ${rule}, which has no entries`)
+  }
   if (!/^[0-9a-f]{16}$/.test(fingerprint)) {
     throw refusal(`${where} has no fingerprint of 16 hex digits (write it in quotes)`)
   }

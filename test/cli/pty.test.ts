@@ -187,7 +187,10 @@ describe("init offers the guard", () => {
 
   test("Ctrl-C leaves the vault that is made, and no hook", async () => {
     const at = newMachine()
-    expect((await initAt(at, [CTRL_C])).code).toBe(130)
+    const { code, shown } = await initAt(at, [CTRL_C])
+    expect(code).toBe(130)
+    expect(shown).toContain("the vault is made, the guard not installed")
+    expect(shown).not.toContain("nothing was changed")
     expect(at.git("status", "--porcelain")).toBe("")
     expect(existsSync(join(at.repo, ".agent-vault/vault.json"))).toBe(true)
     expect(existsSync(join(at.repo, ".git/hooks"))).toBe(false)

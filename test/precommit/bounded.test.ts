@@ -21,8 +21,9 @@ const LIMIT = 5
 
 test("a reason made of comments' ends", () => {
   const text = `agent-vault: allow generic-password ${"--%>".repeat(10_000)}!`
-  expect(seconds(() => expect(commentsIn(text)).toEqual([]))).toBeLessThan(LIMIT)
-  expect(commentsIn("/* agent-vault: allow jwt */ const x = 1")).toEqual([])
+  const none = [{ line: 1, rule: undefined }]
+  expect(seconds(() => expect(commentsIn(text)).toEqual(none))).toBeLessThan(LIMIT)
+  expect(commentsIn("/* agent-vault: allow jwt */ const x = 1")).toEqual(none)
   expect(commentsIn("/* agent-vault: allow jwt of the docs */")).toHaveLength(1)
 })
 

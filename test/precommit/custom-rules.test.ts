@@ -82,10 +82,18 @@ describe("a rule of the repository", () => {
     const { stdout } = await repo.run("fingerprints")
     const { rules } = JSON.parse(settings(badges)) as { rules: unknown }
     const entries = stdout.replaceAll("reason: ", "reason: a door that is gone")
-    repo.stage({ [FILE]: `${entries}\nrules: ${JSON.stringify(rules)}\n` })
+    const start = `version: 1\nrules: ${JSON.stringify(rules)}\nallow:\n`
+    repo.stage({ [FILE]: `${start}${entries}\n` })
     expect((await repo.guard()).code).toBe(0)
     repo.stage({ "a.txt": `${first}\n${second}\n` })
     expect((await repo.guard()).found).toEqual(["a.txt:2 badge-number"])
+  })
+
+  test("does not find where it is written down itself", async () => {
+    const repo = newRepo({ pattern: "PROJECT-ZEBRA" })
+    expect((await repo.guard()).code).toBe(0)
+    repo.stage({ "a.txt": "PROJECT-ZEBRA\n" })
+    expect((await repo.guard()).code).toBe(1)
   })
 
   test("counts columns as the others do, and matches at the beginning of each line", async () => {
@@ -116,7 +124,7 @@ describe("a rule that is not valid stops the commit, and says why", () => {
   const refused: readonly (readonly [string, readonly Rule[], string])[] = [
     ["a pattern that is none", [{ pattern: "badge(" }], "badge-number"],
     ["a look-ahead, which RE2 has not", [{ pattern: "(?=badge)" }], "badge-number"],
-    ["a pattern that matches nothing at all", [{ pattern: "x*" }], "matches nothing at all"],
+    ["a pattern that matches the empty text", [{ pattern: "x*" }], "matches the empty text"],
     ["an id of another form", [{ pattern: "badge", id: "Badge" }], "entry 1 of `rules`"],
     ["the id of a rule of everybody", [{ pattern: "badge", id: "npm-token" }], "npm-token"],
     ["the id of the vault's own values", [{ pattern: "badge", id: "own-value" }], "own-value"],

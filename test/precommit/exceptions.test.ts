@@ -162,3 +162,53 @@ test("no pattern makes it hang", () => {
   expect(matchesGlob(`${"**/a/".repeat(200)}b`, "a/".repeat(2000))).toBe(false)
   expect(Date.now() - start).toBeLessThan(5000)
 })
+
+describe("what was meant to be an exception, and is none, is told", () => {
+  test.each([
+    ["agent-vault: allow generic-password", "no reason"],
+    ["agent-vault:allow generic-password a reason", "no blank"],
+    ["agent-vault allow generic-password a reason", "no colon"],
+    ["agent-vault: ignore generic-password a reason", "another word"],
+    ["agent-vault: allow all of it", "a rule that is none"],
+  ])("%s (%s)", async (comment) => {
+    const repo = newRepo()
+    repo.stage({ "a.ts": `// ${comment}\n${passwordLine()}` })
+    const { stderr, code } = await repo.run("people")
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/note: a\.ts:1: (?:this is no exception|the exception of all allows)/)
+  })
+
+  test("but not where nothing is found", async () => {
+    const repo = newRepo()
+    repo.stage({ "a.md": "write `agent-vault: allow RULE the reason`\n" })
+    expect(await repo.run("people")).toMatchObject({ code: 0, stderr: "" })
+  })
+
+  test("entries that are not staged, or in a file of another name", async () => {
+    const repo = newRepo()
+    repo.stage({ "a.ts": passwordLine() })
+    repo.write(".agent-vault-guard.yml", "")
+    expect((await repo.run("people")).stderr).toContain(".agent-vault-guard.yml is not read")
+    repo.write(FILE, (await repo.run("fingerprints")).stdout.replaceAll("reason: ", "reason: why"))
+    expect((await repo.run("people")).stderr).toContain(`git add ${FILE}`)
+    repo.git("add", FILE)
+    expect(await repo.run("people")).toMatchObject({ code: 0, stderr: "" })
+  })
+
+  test.each(["own-value", "vault-plaintext"])("an entry for %s", async (rule) => {
+    const repo = newRepo()
+    const entry = `{ path: a.ts, rule: ${rule}, fingerprint: "0123456789abcdef", reason: why }`
+    repo.stage({ [FILE]: `version: 1\nallow: [${entry}]\n`, "a.ts": passwordLine() })
+    expect(await repo.run("people")).toMatchObject({ error: "USAGE" })
+  })
+})
+
+test("entries for a file that is there are printed without its beginning", async () => {
+  const repo = newRepo()
+  repo.stage({ [FILE]: "version: 1\nallow:\n", "a.ts": passwordLine() })
+  const { stdout } = await repo.run("fingerprints")
+  expect(stdout).toMatch(/^ {2}- path: "a\.ts"\n/)
+  repo.stage({ [FILE]: `version: 1\nallow:\n${stdout.replaceAll("reason: ", "reason: why")}` })
+  expect((await repo.guard()).code).toBe(0)
+  expect(await repo.run("fingerprints")).toMatchObject({ code: 0, stdout: "" })
+})

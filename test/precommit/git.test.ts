@@ -309,3 +309,47 @@ describe("what could not be looked at is stopped, with the reason", () => {
     expect(await repo.run("people")).toMatchObject({ code: 6, error: "GIT_FAILED" })
   })
 })
+
+/** A clone with so many commits of four, of which the second has a key and the third has not. */
+function shallow(depth: number): Repo {
+  const origin = newRepo()
+  origin.commit({ "a.txt": "a\n" })
+  origin.git("branch", "base")
+  origin.commit({ "key.pem": pemKey() })
+  origin.git("rm", "--quiet", "key.pem")
+  origin.commit()
+  origin.commit({ "b.txt": "b\n" })
+  const clone = new Repo(`${origin.top}-clone`)
+  repos.push(clone)
+  origin.git("clone", "--quiet", `--depth=${depth}`, `file://${origin.top}`, clone.top)
+  return clone
+}
+
+describe("a range in a clone that has not all of it", () => {
+  test("is refused where its history is cut off, and looked at where it is not", async () => {
+    const clone = shallow(2)
+    const cut = await clone.run("people", { is: "range", range: "HEAD" })
+    expect(cut).toMatchObject({ error: "REPOSITORY_STATE" })
+    expect((await clone.guard({ is: "range", range: "HEAD~..HEAD" })).code).toBe(0)
+    clone.git("fetch", "--quiet", "--unshallow")
+    const { found } = await clone.guard({ is: "range", range: "HEAD" })
+    expect(found).toEqual(["key.pem:1 pem-private-key"])
+  })
+
+  test("says what to fetch if an end of it is not there", async () => {
+    const clone = shallow(1)
+    const said = await clone.run("people", { is: "range", range: "origin/nowhere..HEAD" })
+    expect(said).toMatchObject({ error: "GIT_FAILED", code: 6 })
+  })
+})
+
+test("a range in a repository without a work tree", async () => {
+  const repo = newRepo()
+  repo.commit({ "key.pem": pemKey() })
+  const bare = new Repo(`${repo.top}-bare`)
+  repos.push(bare)
+  repo.git("clone", "--quiet", "--bare", repo.top, bare.top)
+  expect((await bare.guard({ is: "range", range: "HEAD" })).found).toEqual([
+    "key.pem:1 pem-private-key",
+  ])
+})

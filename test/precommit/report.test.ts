@@ -71,6 +71,27 @@ test("where nothing was found, nothing is said to people, and programs get a doc
   expect(JSON.parse(stdout)).toMatchObject({ findings: [], files: 1, allowed: 0 })
 })
 
+test("who asked is told that nothing was found, and in how much", async () => {
+  const repo = newRepo()
+  repo.commit({ "a.ts": "fine\n", "b.ts": "fine\n" })
+  const all = await repo.run("people", { is: "all" })
+  expect(all).toMatchObject({
+    code: 0,
+    stdout: "",
+    stderr: "agent-vault guard: 2 files, nothing found\n",
+  })
+})
+
+test("the way out fits what was asked", async () => {
+  const repo = newRepo()
+  repo.commit({ "a.ts": "fine\n" })
+  repo.stage({ "b.ts": `const password = "${randomPassword()}"\n` })
+  expect((await repo.run("people")).stderr).toContain("git restore --staged FILE")
+  repo.commit()
+  const { stderr } = await repo.run("people", { is: "range", range: "HEAD~..HEAD" })
+  expect(stderr).toContain("git rebase -i COMMIT^")
+})
+
 interface Sarif {
   readonly version: string
   readonly runs: readonly {

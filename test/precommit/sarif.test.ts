@@ -160,5 +160,13 @@ function finding(more: Partial<Finding>): Finding {
 }
 
 function reportOf(findings: readonly Finding[]) {
-  return { findings, files: 1, allowed: 0, stale: [], large: [], ownValues: { looked: false } }
+  return {
+    findings,
+    files: 1,
+    allowed: 0,
+    stale: [],
+    large: [],
+    settings: { read: false },
+    ownValues: { looked: false },
+  }
 }

@@ -34,15 +34,24 @@ async function offerGuard(door: Door, folder: string): Promise<void> {
   const command = "agent-vault guard install"
   if (!canAsk(door)) return tell(door, `Keep keys out of commits: ${command}`)
   const question = "Keep keys out of commits: install the guard in this repository's hooks?"
-  if (!(await confirmOr(door.terminal, question, "yes", command))) {
-    return tell(door, `Later: ${command}`)
-  }
   try {
-    await changeGuard(door, "install", folder)
+    if (await confirmOr(door.terminal, question, "yes", command)) {
+      await changeGuard(door, "install", folder)
+    } else {
+      tell(door, `Later: ${command}`)
+    }
   } catch (error) {
     if (!VaultError.is(error)) throw error
+    if (error.code === "INTERRUPTED") throw withoutGuard(command, error)
     tell(door, `The guard is not installed: ${error.message}`, `  ${error.hint ?? command}`)
   }
+}
+
+function withoutGuard(command: string, cause: VaultError): VaultError {
+  return new VaultError("INTERRUPTED", "interrupted: the vault is made, the guard not installed", {
+    hint: command,
+    cause,
+  })
 }
 
 function canAsk({ terminal, env }: Door): boolean {
