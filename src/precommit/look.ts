@@ -1,6 +1,12 @@
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { VAULT_FOLDER, findCheckout, loadOwnValues, vaultPath } from "../core/guard.js"
+import {
+  VAULT_FOLDER,
+  VAULT_RECORD,
+  findCheckout,
+  loadOwnValues,
+  vaultPath,
+} from "../core/guard.js"
 import { type Change, allFiles, rangeChanges, stagedChanges } from "./changes.js"
 import { filesAt } from "./files.js"
 import type { FindOwn } from "./finding-of.js"
@@ -36,7 +42,7 @@ async function lookAtChanges(repository: Repository, request: GuardRequest): Pro
   const [changes, { scanChange }, own, file] = await Promise.all([
     changesOf(repository, subject),
     import("./scan.js"),
-    ownValues(request),
+    ownValuesOf(repository, request),
     readSettings(repository, subject),
   ])
   const finders = await findersFor(own, file)
@@ -74,6 +80,14 @@ async function lookAtFiles(
 function changesOf(repository: Repository, subject: Subject): Promise<readonly Change[]> {
   if (subject.is === "range") return rangeChanges(repository, subject.range)
   return subject.is === "all" ? allFiles(repository) : stagedChanges(repository)
+}
+
+/** The own values of the vault in the work tree; one that is only in the index cannot be read. */
+async function ownValuesOf({ blobs }: Repository, request: GuardRequest): Promise<OwnValues> {
+  const own = await ownValues(request)
+  if (own.find !== undefined || own.why !== undefined) return own
+  const record = await blobs.read(`:${VAULT_FOLDER}/${VAULT_RECORD}`)
+  return record === undefined ? {} : { why: "the vault is not in the work tree" }
 }
 
 /** This vault's own values, for the keys of agents that are at hand. */
