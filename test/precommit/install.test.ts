@@ -60,6 +60,39 @@ describe("in plain hooks", () => {
     }
   })
 
+  test("nothing runs that the repository brings along", () => {
+    const repo = newRepo()
+    expect(guard(repo, "install").code).toBe(0)
+    for (const name of ["agent-vault", "node", "git"]) {
+      script(repo, `node_modules/.bin/${name}`, "#!/bin/sh\nexit 0\n")
+    }
+    expect(guard(repo, "status").code).toBe(0)
+    expectGuarded(repo)
+  })
+
+  test("lines that were added to the hook are not lost", () => {
+    const repo = newRepo()
+    guard(repo, "install")
+    const hook = join(repo.top, ".git/hooks/pre-commit")
+    const text = readFileSync(hook, "utf8")
+    const [shebang = "", ...rest] = text.split("\n")
+    const edited = [shebang, ...rest.slice(0, 3), "echo linted", ...rest.slice(3)].join(
+      "\n",
+    )
+    script(repo, ".git/hooks/pre-commit", edited)
+    for (const action of ["install", "uninstall"]) {
+      const { code, said } = guard(repo, action)
+      expect({ code, said }).toMatchObject({
+        code: 6,
+        said: expect.stringContaining("was edited") as string,
+      })
+      expect(readFileSync(hook, "utf8")).toBe(edited)
+    }
+    expectGuarded(repo)
+    script(repo, ".git/hooks/pre-commit", text.replaceAll("\n", "\r\n").replace("\r", ""))
+    expect(guard(repo, "uninstall").code).toBe(0)
+  })
+
   test("beside a hook that is a link, in another language, or may not be run", () => {
     const repo = newRepo()
     script(repo, "tools/check.mjs", `#!/usr/bin/env node\nconsole.error("the other ran")\n`)
