@@ -163,7 +163,9 @@ export function hookScript(program: readonly string[], newFolders: number): stri
 
 /** Whether somebody has written more into our hook: its code ends in `#`, line by line. */
 export function isEdited(script: string): boolean {
-  return script.split("\n").some((line) => !/^(?:#.*|.* #|)\r?$/.test(line))
+  // The path of a program may hold anything.
+  const code = script.replace(/\\'|'[^']*'/g, "")
+  return code.split("\n").some((line) => !/^(?:#.*|.* #|)\r?$/.test(line))
 }
 
 /** The name that the hook gets which was there before. */

@@ -79,10 +79,14 @@ function install(hooks: Hooks, program: readonly string[]): boolean {
   return true
 }
 
-function uninstall({ manager, file, folder }: Hooks): boolean {
-  // The manager may have come after the guard, and have set our hook aside.
-  const isHookGone = ["pre-commit", "pre-commit.legacy", "pre-commit.old"]
-    .map((name) => uninstallHook(folder, join(folder, name)))
+function uninstall({ manager, file, folder, usualFolder }: Hooks): boolean {
+  // The manager may have come after the guard, and have set our hook aside, or led git elsewhere.
+  const isHookGone = [...new Set([folder, usualFolder])]
+    .flatMap((place) =>
+      ["pre-commit", "pre-commit.legacy", "pre-commit.old"].map((name) =>
+        uninstallHook(place, join(place, name)),
+      ),
+    )
     .some(Boolean)
   const text = manager === "hooks" ? undefined : readPlain(file)
   if (text === undefined || !hasGuard(text)) return isHookGone

@@ -84,7 +84,7 @@ test("a secret that cannot be read now is looked for by the value that it had la
 
 test("a read that cannot be noted stops the commit, with the reason", async () => {
   const state = join(machine.home, ".local/state/agent-vault")
-  const [id = ""] = readdirSync(state).filter((name) => /^[0-9a-f]{32}$/.test(name))
+  const id = readdirSync(state).find((name) => /^[0-9a-f]{32}$/.test(name)) ?? ""
   rmSync(join(state, id, "audit.jsonl"))
   mkdirSync(join(state, id, "audit.jsonl"))
   const ran = await commit("nothing")
