@@ -2,7 +2,7 @@ import { offsetsIn } from "./contents.js"
 import { findCredentials } from "./detect.js"
 import { type FindOwn, credentialFinding, ownFinding } from "./finding-of.js"
 import type { Finding } from "./finding.js"
-import { apartFrom } from "./spans.js"
+import { type Span, apartFrom } from "./spans.js"
 
 /** What the name of a file gives away, and the name without it: a report shows no other. */
 export interface FileName {
@@ -21,14 +21,17 @@ export function lookAtName(path: string, findOwn: FindOwn | undefined): FileName
   }))
   const hits = findCredentials(path).filter(apartFrom(own))
   if (own.length + hits.length === 0) return { shown: path, findings: [] }
-  const findings = [
-    ...own.map((hit) => ownFinding(path, path.slice(hit.start, hit.end), hit, WHOLE)),
-    ...hits.map((hit) => credentialFinding(path, path, hit, WHOLE)),
+  const found = [
+    ...own.map((hit) => ({
+      ...hit,
+      finding: ownFinding(path, path.slice(hit.start, hit.end), hit, WHOLE),
+    })),
+    ...hits.map((hit) => ({ ...hit, finding: credentialFinding(path, path, hit, WHOLE) })),
   ]
-  const shown = withoutFound(path, findings)
+  const shown = withoutSpans(path, found)
   return {
     shown,
-    findings: findings.map((finding) => ({
+    findings: found.map(({ finding }) => ({
       ...finding,
       path: shown,
       title: `${finding.title}, in the name of the file`,
@@ -36,10 +39,23 @@ export function lookAtName(path: string, findOwn: FindOwn | undefined): FileName
   }
 }
 
+/** A path with what may be shown in the place of what was found. */
+function withoutSpans(
+  path: string,
+  found: readonly (Span & { readonly finding: Finding })[],
+): string {
+  let [shown, last] = ["", 0]
+  for (const { start, end, finding } of found.toSorted((a, b) => a.start - b.start)) {
+    shown += `${path.slice(last, start)}${finding.excerpt ?? ""}`
+    last = Math.max(last, end)
+  }
+  return shown + path.slice(last)
+}
+
 /** A text without what was found in names of files. */
 export function withoutFound(text: string, findings: readonly Finding[]): string {
   return findings.reduce(
-    (rest, found) => rest.replaceAll(found.text ?? "", () => found.excerpt ?? ""),
+    (rest, { text: found, excerpt = "" }) => (found ? rest.replaceAll(found, () => excerpt) : rest),
     text,
   )
 }
