@@ -15,7 +15,7 @@ export {
 } from "./git-quick.js"
 export { harmless, toJson } from "./harmless.js"
 export type { Environment } from "./homes.js"
-export { type PathInVault, SEALED_LIMIT, VAULT_FOLDER, vaultPath } from "./layout.js"
+export { type PathInVault, SEALED_LIMIT, VAULT_FOLDER, VAULT_RECORD, vaultPath } from "./layout.js"
 export { type Checkout, findCheckout } from "./place.js"
 export type { StagedFile, VaultProblem } from "./staged-vault.js"
 

@@ -127,13 +127,14 @@ export async function ownValues(place: Place, key: Key, env: Environment): Promi
   const { values, unread } = names.length === 0 ? NOTHING : await readAll(place, key, env, names)
   const secrets = new Map<string, Remembered>()
   for (const [name, stamp] of stamps) {
-    const kept = isKnown(name, stamp) ? before.secrets.get(name) : undefined
+    const known = before.secrets.get(name)
     const fresh = values.get(name)
     const forms = fresh === undefined || isVague(fresh) ? [] : formsOf(fresh)
     const digests = digestsOf(forms, before.digestKey)
-    if (!unread.some(({ secret }) => secret === name)) {
-      secrets.set(name, kept ?? { stamp, digests })
-    }
+    // Of a secret that cannot be read now, the value that it had last is looked for.
+    const isOld = isKnown(name, stamp) || unread.some(({ secret }) => secret === name)
+    if (!isOld) secrets.set(name, { stamp, digests })
+    else if (known !== undefined) secrets.set(name, known)
   }
   const store = { ...before, secrets }
   save(file, store)
@@ -187,7 +188,8 @@ async function readAll(place: Place, key: Key, env: Environment, names: readonly
       try {
         values.set(name, (await vault.get(name)).bytes())
       } catch (error) {
-        if (!(error instanceof VaultError)) throw error
+        // What is wrong with a secret is in the files that others wrote; what is wrong here is ours.
+        if (!(error instanceof VaultError) || error.code === "NO_ACCESS") throw error
         unread.push({ secret: name, error })
       }
     }

@@ -61,17 +61,6 @@ function utf16In(start: Buffer): "utf-16le" | "utf-16be" | undefined {
   return nuls[0] > most && nuls[1] === 0 ? "utf-16be" : undefined
 }
 
-/** A text of two or four bytes a character, wherever it stands, as one of one byte. */
-export function withoutNuls(bytes: Buffer): Buffer {
-  const kept = Buffer.allocUnsafe(bytes.length)
-  let length = 0
-  for (let at = 0; at < bytes.length; at += 1) {
-    const byte = bytes[at] as number
-    if (byte !== 0) kept[length++] = byte
-  }
-  return kept.subarray(0, length)
-}
-
 /** Where an offset into a text is, both counted from 1, the column in UTF-16 code units. */
 export class Lines {
   readonly #text: string
@@ -108,5 +97,18 @@ export class Lines {
       if (end === -1) return
       this.#starts.push(end + 1)
     }
+  }
+}
+
+/** From an offset in bytes to one in UTF-16 code units; quick where they are asked for in order. */
+export function offsetsIn(bytes: Buffer): (at: number) => number {
+  let [byte, unit] = [0, 0]
+  return (at) => {
+    unit =
+      at < byte
+        ? bytes.toString("utf8", 0, at).length
+        : unit + bytes.toString("utf8", byte, at).length
+    byte = at
+    return unit
   }
 }

@@ -18,6 +18,8 @@ export interface Finding {
   readonly hint?: string
   /** Whether it is a private key under a passphrase. */
   readonly encrypted?: true
+  /** Whether it stands in the name of the file, not in the file. */
+  readonly inName?: true
   /** The secret of the vault whose value it is. */
   readonly secret?: string
   /** The commit that added it, where it is made already. */

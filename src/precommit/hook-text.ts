@@ -13,6 +13,7 @@ export const HOOK_ID = "agent-vault-guard"
 
 /** Set to `only` by the dry run: hooks of others have nothing to prove. */
 export const CHAIN_VARIABLE = "AGENT_VAULT_GUARD"
+const REST = "rest-of-agent-vault"
 
 /** Where npm puts programs comes first: the version that the project chose. */
 const RUN = 'PATH="$PWD/node_modules/.bin:$PATH"; agent-vault guard'
@@ -27,8 +28,9 @@ const NOT_FOUND =
 export function intoScript(text: string | undefined): string {
   const [shebang = ""] = /^#!.*\n/.exec(text ?? "") ?? []
   const line = [
-    `if [ "\${${CHAIN_VARIABLE}-}" = rest ]; then unset ${CHAIN_VARIABLE}; else`,
-    `[ "\${${CHAIN_VARIABLE}-}" = only ] || ${CHAIN_VARIABLE}=rest sh -e "$0" "$@" || exit $?;`,
+    // Told by an argument: a variable could be left over, and everything would run but the guard.
+    `if [ "\${1-}" = ${REST} ]; then shift; else`,
+    `[ "\${${CHAIN_VARIABLE}-}" = only ] || sh -e "$0" ${REST} "$@" || exit $?;`,
     `PATH="$PWD/node_modules/.bin:$PATH";`,
     `command -v agent-vault >/dev/null 2>&1 || { echo "${NOT_FOUND}" >&2; exit 1; };`,
     "agent-vault guard; exit $?; fi",
@@ -121,8 +123,8 @@ export function hookIds(text: string): readonly string[] {
 
 /**
  * The hook itself, for a folder of hooks. The hook that was there runs first, as a child. `program`
- * is how this very program is started, for shells in which nothing else is found; empty in a
- * folder that others get as well. `newFolders` counts the folders that were made for the hook.
+ * is how this very program is started; empty in a folder that others get as well. `newFolders`
+ * counts the folders that were made for the hook.
  */
 export function hookScript(program: readonly string[], newFolders: number): string {
   const code = [
@@ -130,17 +132,18 @@ export function hookScript(program: readonly string[], newFolders: number): stri
     `if [ -x "$before" ] && [ "\${${CHAIN_VARIABLE}-}" != only ]; then`,
     '  "$before" "$@" || exit $?',
     "fi",
+    // First, so that nothing runs that a repository brings along.
+    ...(program.length === 0
+      ? []
+      : [
+          `if ${program.map((file) => `[ -f ${quoted(file)} ]`).join(" && ")}; then`,
+          `  exec ${program.map(quoted).join(" ")} guard`,
+          "fi",
+        ]),
     'PATH="$PWD/node_modules/.bin:$PATH"',
     "if command -v agent-vault >/dev/null 2>&1; then",
     "  exec agent-vault guard",
     "fi",
-    ...program
-      .slice(-1)
-      .flatMap((file) => [
-        `if [ -f ${quoted(file)} ]; then`,
-        `  exec ${program.map(quoted).join(" ")} guard`,
-        "fi",
-      ]),
     "if npx --no -- agent-vault --version >/dev/null 2>&1; then",
     "  exec npx --no -- agent-vault guard",
     "fi",
@@ -156,6 +159,13 @@ export function hookScript(program: readonly string[], newFolders: number): stri
     ...code.map((line) => `${line} #`),
     "",
   ].join("\n")
+}
+
+/** Whether somebody has written more into our hook: its code ends in `#`, line by line. */
+export function isEdited(script: string): boolean {
+  // The path of a program may hold anything.
+  const code = script.replace(/\\'|'[^']*'/g, "")
+  return code.split("\n").some((line) => !/^(?:#.*|.* #|)\r?$/.test(line))
 }
 
 /** The name that the hook gets which was there before. */

@@ -22,6 +22,8 @@ export interface Hooks {
   readonly isShared: boolean
   /** The folder whose hooks git runs. */
   readonly folder: string
+  /** The folder whose hooks git runs if it is not led elsewhere. */
+  readonly usualFolder: string
   /** What makes git run a manager's hooks, if it does not yet. */
   readonly activate?: string
 }
@@ -38,11 +40,13 @@ const FRAMEWORK = ".pre-commit-config.yaml"
 export async function findHooks(cwd: string, told: Environment): Promise<Hooks> {
   const { top, env } = await findWorkTree(cwd, told)
   const setting = await userSetting(top, env, "core.hooksPath")
-  const folder = await hooksFolder(top, env, setting?.value)
+  const usualFolder = await hooksOfClone(top, env)
+  // Git takes a relative folder from where it runs the hooks, the top of the work tree.
+  const folder = setting === undefined ? usualFolder : resolve(top, setting.value)
   const at = (...names: string[]): string => join(top, ...names)
   const hooks = (manager: Hooks["manager"], file: string, activate?: string): Hooks => {
     const isShared = manager !== "hooks" || (setting !== undefined && isTracked(top, folder))
-    const place = { top, env, manager, file, isShared, folder }
+    const place = { top, env, manager, file, isShared, folder, usualFolder }
     const missing = switchedOff(manager, env) ?? activate
     return missing === undefined ? place : { ...place, activate: missing }
   }
@@ -117,13 +121,7 @@ function isHusky(top: string, folder: string, setting: string | undefined): bool
   )
 }
 
-async function hooksFolder(
-  top: string,
-  env: Environment,
-  setting: string | undefined,
-): Promise<string> {
-  // Git takes a relative folder from where it runs the hooks, the top of the work tree.
-  if (setting !== undefined) return isAbsolute(setting) ? setting : resolve(top, setting)
+async function hooksOfClone(top: string, env: Environment): Promise<string> {
   const common = await runQuickly(top, env, ["rev-parse", "--git-common-dir"])
   return resolve(top, common.toString("utf8").trimEnd(), "hooks")
 }

@@ -18,6 +18,7 @@ import {
   intoFramework,
   intoLefthook,
   intoScript,
+  isEdited,
   madeFolders,
   namesHook,
   withoutGuard,
@@ -78,10 +79,14 @@ function install(hooks: Hooks, program: readonly string[]): boolean {
   return true
 }
 
-function uninstall({ manager, file, folder }: Hooks): boolean {
-  // The manager may have come after the guard, and have set our hook aside.
-  const isHookGone = ["pre-commit", "pre-commit.legacy", "pre-commit.old"]
-    .map((name) => uninstallHook(folder, join(folder, name)))
+function uninstall({ manager, file, folder, usualFolder }: Hooks): boolean {
+  // The manager may have come after the guard, and have set our hook aside, or led git elsewhere.
+  const isHookGone = [...new Set([folder, usualFolder])]
+    .flatMap((place) =>
+      ["pre-commit", "pre-commit.legacy", "pre-commit.old"].map((name) =>
+        uninstallHook(place, join(place, name)),
+      ),
+    )
     .some(Boolean)
   const text = manager === "hooks" ? undefined : readPlain(file)
   if (text === undefined || !hasGuard(text)) return isHookGone
@@ -101,6 +106,7 @@ function installHook({ file, folder, isShared }: Hooks, program: readonly string
   if (isOurHook(ours)) {
     const script = hookScript(known, madeFolders(ours))
     if (script === ours && isExecutable(file)) return false
+    refuseEdited(file, ours)
     writeHook(file, script)
     return true
   }
@@ -136,6 +142,7 @@ function uninstallHook(folder: string, file: string): boolean {
   if (present?.isFile() !== true) return false
   const text = readFileSync(file, "utf8")
   if (!isOurHook(text)) return false
+  refuseEdited(file, text)
   const before = join(folder, BEFORE)
   if (lstatSync(before, { throwIfNoEntry: false })) renameSync(before, file)
   else unlinkSync(file)
@@ -145,6 +152,14 @@ function uninstallHook(folder: string, file: string): boolean {
     empty = dirname(empty)
   }
   return true
+}
+
+/** What somebody has added to our hook is not ours to remove. */
+function refuseEdited(file: string, text: string): void {
+  if (!isEdited(text)) return
+  throw new VaultError("EXISTS", `${file} was edited since the guard wrote it`, {
+    hint: `move what was added to ${BEFORE} beside it, which runs first; then repeat the command`,
+  })
 }
 
 /** By its second line: a script of somebody else's may start ours. */

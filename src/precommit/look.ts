@@ -1,12 +1,19 @@
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { VAULT_FOLDER, findCheckout, loadOwnValues, vaultPath } from "../core/guard.js"
+import {
+  VAULT_FOLDER,
+  VAULT_RECORD,
+  findCheckout,
+  loadOwnValues,
+  vaultPath,
+} from "../core/guard.js"
 import { type Change, allFiles, rangeChanges, stagedChanges } from "./changes.js"
 import { filesAt } from "./files.js"
+import type { FindOwn } from "./finding-of.js"
 import type { Finding } from "./finding.js"
 import { type Repository, openRepository } from "./repository.js"
 import { SETTINGS_FILE, type GuardRequest, type Report, type Subject } from "./request.js"
-import type { FindOwn, Finders, Scanned } from "./scan.js"
+import type { Finders, Scanned } from "./scan.js"
 
 /** So many contents are on their way from git at once. */
 const AT_ONCE = 64
@@ -35,7 +42,7 @@ async function lookAtChanges(repository: Repository, request: GuardRequest): Pro
   const [changes, { scanChange }, own, file] = await Promise.all([
     changesOf(repository, subject),
     import("./scan.js"),
-    ownValues(request),
+    ownValuesOf(repository, request),
     readSettings(repository, subject),
   ])
   const finders = await findersFor(own, file)
@@ -47,7 +54,8 @@ async function lookAtChanges(repository: Repository, request: GuardRequest): Pro
   }
   const paths = changes.flatMap(({ path, mode }) => (mode === undefined ? [] : [path]))
   const judged = await withoutAllowed(file, scanned, paths, subject.is === "all")
-  const findings = [...(await vaultFindings(repository, changes)), ...judged.findings]
+  const inVault = await vaultFindings(repository, changes)
+  const findings = [...(await withoutNames(inVault, scanned)), ...judged.findings]
   const settings = { read: file !== undefined, ...whyUnread(repository.top, file, findings) }
   return summary(scanned, { ...judged, findings, settings }, own)
 }
@@ -75,6 +83,14 @@ async function lookAtFiles(
 function changesOf(repository: Repository, subject: Subject): Promise<readonly Change[]> {
   if (subject.is === "range") return rangeChanges(repository, subject.range)
   return subject.is === "all" ? allFiles(repository) : stagedChanges(repository)
+}
+
+/** The own values of the vault in the work tree; one that is only in the index cannot be read. */
+async function ownValuesOf({ blobs }: Repository, request: GuardRequest): Promise<OwnValues> {
+  const own = await ownValues(request)
+  if (own.find !== undefined || own.why !== undefined) return own
+  const record = await blobs.read(`:${VAULT_FOLDER}/${VAULT_RECORD}`)
+  return record === undefined ? {} : { why: "the vault is not in the work tree" }
 }
 
 /** This vault's own values, for the keys of agents that are at hand. */
@@ -196,6 +212,22 @@ async function vaultFindings(
   if (!changes.some(({ path }) => vaultPath(path) !== undefined)) return []
   const { judgeVaults } = await import("./vault-files.js")
   return judgeVaults(repository, changes)
+}
+
+/** What stands in the names of files is not shown of a vault's files either. */
+async function withoutNames(
+  findings: readonly Finding[],
+  scanned: readonly Scanned[],
+): Promise<readonly Finding[]> {
+  const inNames = scanned.flatMap(({ inName }) => inName ?? [])
+  if (findings.length === 0 || inNames.length === 0) return findings
+  const { withoutFound } = await import("./file-name.js")
+  return findings.map(({ path, message = "", hint = "", ...rest }) => ({
+    ...rest,
+    path: withoutFound(path, inNames),
+    message: withoutFound(message, inNames),
+    hint: withoutFound(hint, inNames),
+  }))
 }
 
 /** One text in one file is told once, however many commits of a range add it. */

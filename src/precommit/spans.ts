@@ -26,3 +26,9 @@ export class Spans {
     return low > 0 && (this.#ends[low - 1] ?? 0) > start
   }
 }
+
+/** Picks what overlaps none of `others`. */
+export function apartFrom(others: readonly Span[]): (span: Span) => boolean {
+  const spans = new Spans(others)
+  return (span) => !spans.meet(span)
+}

@@ -51,13 +51,18 @@ export type Told = Finding & { readonly title: string }
 
 /** Adds what the rule says of itself, to a finding that does not say it. */
 export function told(finding: Finding): Told {
-  const { title: own, encrypted } = finding
-  if (own !== undefined) return { ...finding, title: own }
-  const { title = finding.rule, rotate } = titles.get(finding.rule) ?? {}
+  const { rule, encrypted = false, inName = false } = finding
+  const { title = rule, rotate } = titles.get(rule) ?? {}
+  const parts = [
+    finding.title ?? title,
+    encrypted && "under a passphrase",
+    inName && "in the name of the file",
+  ]
+  const hint = rotate === undefined ? undefined : `to rotate it: ${rotate}`
   return {
+    ...(hint === undefined ? {} : { hint }),
     ...finding,
-    title: encrypted === true ? `${title}, under a passphrase` : title,
-    ...(rotate === undefined ? {} : { hint: `to rotate it: ${rotate}` }),
+    title: parts.filter(Boolean).join(", "),
   }
 }
 

@@ -19,15 +19,21 @@ afterEach(() => {
   for (const repo of repos.splice(0)) repo.remove()
 })
 
+/** ASCII with zero bytes before or behind each character. */
+function wide(text: string, bytes: 2 | 4, last: boolean): Buffer {
+  const gap = Buffer.alloc(bytes - 1)
+  return Buffer.concat(
+    [...Buffer.from(text)].map((byte) =>
+      Buffer.concat(last ? [gap, Buffer.of(byte)] : [Buffer.of(byte), gap]),
+    ),
+  )
+}
+
+function rule(pattern: string): string {
+  return JSON.stringify({ version: 1, rules: [{ id: "badge", title: "A badge", pattern }] })
+}
+
 describe("a private key is found", () => {
-  const wide = (text: string, bytes: 2 | 4, last: boolean): Buffer => {
-    const gap = Buffer.alloc(bytes - 1)
-    return Buffer.concat(
-      [...Buffer.from(text)].map((byte) =>
-        Buffer.concat(last ? [gap, Buffer.of(byte)] : [Buffer.of(byte), gap]),
-      ),
-    )
-  }
   const bom16 = Buffer.of(0xff, 0xfe)
   const ways: readonly (readonly [string, (key: string) => Buffer])[] = [
     ["in UTF-16 without a byte order mark", (key) => wide(key, 2, false)],
@@ -126,22 +132,28 @@ describe("what is named is looked at", () => {
   })
 })
 
-describe("a rule of the repository hides nothing", () => {
-  const rule = (pattern: string): string =>
-    JSON.stringify({ version: 1, rules: [{ id: "badge", title: "A badge", pattern }] })
-  const found = async (pattern: string): Promise<readonly string[]> => {
-    const repo = newRepo()
-    repo.commit({ [SETTINGS]: rule(pattern) })
-    repo.stage({ "k.txt": `HEADER agent-vault: allow badge it is wide\n${pemKey()}` })
-    return (await repo.guard()).found
-  }
+async function foundBeside(pattern: string): Promise<readonly string[]> {
+  const repo = newRepo()
+  repo.commit({ [SETTINGS]: rule(pattern) })
+  repo.stage({ "k.txt": `HEADER agent-vault: allow badge it is wide\n${pemKey()}` })
+  return (await repo.guard()).found
+}
 
+describe("a rule of the repository hides nothing", () => {
   test("by a small piece, which is the same everywhere", async () => {
-    expect(await found("-----BEGIN PRIVATE")).toContain("k.txt:2 pem-private-key")
+    expect(await foundBeside("-----BEGIN PRIVATE")).toContain("k.txt:2 pem-private-key")
+  })
+
+  test("by a piece of a value in an env file", async () => {
+    const repo = newRepo()
+    repo.commit({ [SETTINGS]: rule("SERVICE") })
+    const line = "SERVICE_PASSWORD=SERVICE-abc # agent-vault: allow badge it is short"
+    repo.stage({ ".env": `${line}\n` })
+    expect((await repo.guard()).found).toContain(".env:1 env-file")
   })
 
   test("by a piece that begins where a comment allows it", async () => {
-    expect(await found("(?s)HEADER.*")).toContain("k.txt:2 pem-private-key")
+    expect(await foundBeside("(?s)HEADER.*")).toContain("k.txt:2 pem-private-key")
   })
 })
 
@@ -170,4 +182,41 @@ test("settings that are too large are refused, also where nothing is found", asy
   repo.commit({ [SETTINGS]: `version: 1\n${"#\n".repeat(3 << 20)}` })
   repo.stage({ "a.txt": "a\n" })
   expect((await repo.guard()).error).toBe("USAGE")
+})
+
+describe("what stands in the name of a file", () => {
+  test("is found, and shown in no form", async () => {
+    const repo = newRepo()
+    const [first, second] = [randomPassword(), randomPassword()]
+    repo.stage({
+      [`a/password=${first}.py`]: passwordLine(),
+      [`.agent-vault/password=${second}.txt`]: "x\n",
+      [`password=${first}.bin`]: Buffer.alloc(6 << 20),
+    })
+    const { found, stdout } = await repo.guard()
+    expect(found.filter((each) => each.includes("generic-password"))).toHaveLength(4)
+    expect(found.filter((each) => each.includes("vault-plaintext"))).toHaveLength(1)
+    const said = [stdout]
+    for (const form of ["people", "sarif", "fingerprints"] as const) {
+      const ran = await repo.run(form)
+      said.push(ran.stdout, ran.stderr)
+    }
+    for (const each of said) {
+      expect(each).not.toContain(first)
+      expect(each).not.toContain(second)
+    }
+  })
+
+  test("is not told again, and can be allowed", async () => {
+    const repo = newRepo()
+    const path = `password=${randomPassword()}.txt`
+    repo.stage({ [path]: "one\n" })
+    const { stdout } = await repo.run("fingerprints")
+    repo.stage({ [SETTINGS]: stdout.replaceAll("reason: ", "reason: a door that is gone") })
+    expect((await repo.guard()).code).toBe(0)
+    repo.git("rm", "--quiet", "--force", SETTINGS)
+    repo.commit()
+    repo.stage({ [path]: "two\n" })
+    expect((await repo.guard()).code).toBe(0)
+  })
 })

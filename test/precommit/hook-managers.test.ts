@@ -35,6 +35,13 @@ describe("through husky", () => {
     expect(existsSync(join(repo.top, ".husky/pre-commit"))).toBe(false)
   })
 
+  test("whatever the environment says", () => {
+    const repo = huskyRepo()
+    expect(guard(repo, "install")).toMatchObject({ code: 0 })
+    Object.assign(repo.env, { AGENT_VAULT_GUARD: "rest" })
+    expectGuarded(repo)
+  })
+
   test("around a script that ends early, with and without CR LF", () => {
     for (const text of [
       "echo 'the other ran'\nexit 0\n",

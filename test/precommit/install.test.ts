@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process"
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -17,6 +18,7 @@ import {
   expectGuarded,
   guard,
   newRepo,
+  run,
   script,
   watched,
 } from "./hooked.js"
@@ -58,6 +60,53 @@ describe("in plain hooks", () => {
       guard(repo, "uninstall")
       expect(everything(repo, ".git/hooks")).toEqual(before)
     }
+  })
+
+  test("nothing runs that the repository brings along", () => {
+    const repo = newRepo()
+    expect(guard(repo, "install").code).toBe(0)
+    for (const name of ["agent-vault", "node", "git"]) {
+      script(repo, `node_modules/.bin/${name}`, "#!/bin/sh\nexit 0\n")
+    }
+    expect(guard(repo, "status").code).toBe(0)
+    expectGuarded(repo)
+  })
+
+  test("it goes also from where it was before git was led elsewhere, from under any path", () => {
+    const top = join(newRepo().top, `it's "a"\n$(touch x) $HOME`)
+    mkdirSync(top)
+    const repo = new Repo(top)
+    Object.assign(repo.env, { PATH: process.env["PATH"] })
+    repo.git("init", "--quiet", "--template=", "-b", "main")
+    cpSync(join(bundle, "cli"), join(top, "cli"), { recursive: true })
+    const own = (action: string) =>
+      run(repo, process.execPath, join(top, "cli/bin.cjs"), "guard", action)
+    expect(own("install")).toMatchObject({ code: 0 })
+    expectGuarded(repo)
+    repo.git("config", "core.hooksPath", "hooks")
+    expect(own("uninstall")).toMatchObject({ code: 0 })
+    expect(existsSync(join(top, ".git/hooks"))).toBe(false)
+  })
+
+  test("lines that were added to the hook are not lost", () => {
+    const repo = newRepo()
+    guard(repo, "install")
+    const hook = join(repo.top, ".git/hooks/pre-commit")
+    const text = readFileSync(hook, "utf8")
+    const [shebang = "", ...rest] = text.split("\n")
+    const edited = [shebang, ...rest.slice(0, 3), "echo linted", ...rest.slice(3)].join("\n")
+    script(repo, ".git/hooks/pre-commit", edited)
+    for (const action of ["install", "uninstall"]) {
+      const { code, said } = guard(repo, action)
+      expect({ code, said }).toMatchObject({
+        code: 6,
+        said: expect.stringContaining("was edited") as string,
+      })
+      expect(readFileSync(hook, "utf8")).toBe(edited)
+    }
+    expectGuarded(repo)
+    script(repo, ".git/hooks/pre-commit", text.replaceAll("\n", "\r\n").replace("\r", ""))
+    expect(guard(repo, "uninstall").code).toBe(0)
   })
 
   test("beside a hook that is a link, in another language, or may not be run", () => {

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
@@ -40,6 +40,7 @@ const forms: [string, string | Uint8Array][] = [
   ["in base64, over lines", (long.toString("base64").match(/.{1,76}/g) ?? []).join("\n")],
   ["in hex", Buffer.from(VALUE).toString("hex")],
   ["in a URL", `https://example.com/?q=${encodeURIComponent(VALUE)}`],
+  ["in UTF-16", Buffer.from(`the key is ${VALUE}\n`, "utf16le")],
   ["in a binary file", Buffer.concat([Buffer.of(0, 1, 2, 0), Buffer.from(VALUE), Buffer.of(0)])],
   ["in a file of 6 MiB", Buffer.concat([Buffer.alloc(6 << 20, "x\n"), Buffer.from(VALUE)])],
 ]
@@ -52,11 +53,49 @@ test.each(forms)("a value of the vault %s stops the commit", async (_form, conte
   }
 })
 
+test("a value of the vault in the name of a file stops the commit, and is not shown", async () => {
+  const path = encodeURIComponent(VALUE)
+  const ran = await machine.shell(
+    `mkdir -p '${path}' && echo x > '${path}/x.txt' && git add . && git commit -qm names`,
+  )
+  expect(ran.code).not.toBe(0)
+  expect(ran.stderr).toContain("own-value: the value of stripe/api-key")
+  expect(ran.stdout + ran.stderr).not.toContain(encodeURIComponent(VALUE))
+})
+
 test("a new value is known at once, and the old one is free", async () => {
   await machine.shell("printf another-Fake-value-77 | agent-vault set stripe/api-key")
   expect((await commit("another-Fake-value-77")).code).not.toBe(0)
   const ran = await machine.shell(`printf '%s' '${VALUE}' | agent-vault guard --stdin`)
   expect(ran.stderr).not.toContain("own-value")
+})
+
+test("a secret that cannot be read now is looked for by the value that it had last", async () => {
+  const { code } = await machine.shell("git add . && git commit -qm once --allow-empty")
+  expect(code).toBe(0)
+  writeFileSync(join(machine.repo, ".agent-vault/secrets/stripe/api-key.age"), "garbage")
+  for (let round = 0; round < 2; round++) {
+    const ran = await commit(VALUE)
+    expect(ran.code).not.toBe(0)
+    expect(ran.stderr).toContain("own-value: the value of stripe/api-key")
+    expect(ran.stderr).toContain("could not be read")
+  }
+})
+
+test("a read that cannot be noted stops the commit, with the reason", async () => {
+  const state = join(machine.home, ".local/state/agent-vault")
+  const id = readdirSync(state).find((name) => /^[0-9a-f]{32}$/.test(name)) ?? ""
+  rmSync(join(state, id, "audit.jsonl"))
+  mkdirSync(join(state, id, "audit.jsonl"))
+  const ran = await commit("nothing")
+  expect(ran.code).not.toBe(0)
+  expect(ran.stderr).toContain("NO_ACCESS")
+})
+
+test("it is said if the vault is not in the work tree", async () => {
+  rmSync(join(machine.repo, ".agent-vault"), { recursive: true })
+  const ran = await commit("nothing")
+  expect(ran.stderr).toContain("not looked for: the vault is not in the work tree")
 })
 
 test("the vault's own files pass", async () => {
