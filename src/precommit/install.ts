@@ -35,9 +35,19 @@ const NOT_SO = 1
  * `EXISTS`.
  */
 export async function guardInstallation(request: InstallRequest): Promise<number> {
+  try {
+    return await changeAndProve(request)
+  } catch (error) {
+    if (!isErrno(error, "EACCES", "EPERM", "EROFS", "ENOSPC")) throw error
+    const { path = "the hooks" } = error as NodeJS.ErrnoException
+    throw inaccessible("read or change", path, error)
+  }
+}
+
+async function changeAndProve(request: InstallRequest): Promise<number> {
   const { action, cwd, env, program } = request
   const hooks = await findHooks(cwd, env)
-  const changed = await orNoAccess(() => change(action, hooks, program))
+  const changed = await change(action, hooks, program)
   // What nothing names any more cannot run: other hooks need not.
   const needsProof = action !== "uninstall" || namedIn(hooks) !== undefined
   const proof = needsProof ? await proveGuard(hooks) : undefined
@@ -89,15 +99,6 @@ function namedIn({ folder, file }: Hooks): string | undefined {
   )
 }
 
-async function orNoAccess<T>(act: () => Promise<T>): Promise<T> {
-  try {
-    return await act()
-  } catch (error) {
-    if (!isErrno(error, "EACCES", "EPERM", "EROFS", "ENOSPC")) throw error
-    throw inaccessible("change", (error as NodeJS.ErrnoException).path ?? "the hooks", error)
-  }
-}
-
 async function tell(
   { action, json, write, say }: InstallRequest,
   hooks: Hooks,
@@ -120,7 +121,7 @@ async function tell(
 }
 
 const CHANGED = { install: "The guard is in", uninstall: "The guard is gone from" }
-const UNCHANGED = { install: "The guard was already in", uninstall: "There was no guard in" }
+const UNCHANGED = { install: "The guard was already in", uninstall: "No guard was installed in" }
 
 function doneLines(
   action: "install" | "uninstall",

@@ -39,7 +39,7 @@ describe("in plain hooks", () => {
     expectGuarded(repo)
     expect(guard(repo, "uninstall")).toMatchObject({ code: 0 })
     expect(existsSync(join(repo.top, ".git/hooks"))).toBe(false)
-    expect(guard(repo, "uninstall").said).toContain("no guard")
+    expect(guard(repo, "uninstall").said).toContain("No guard was installed in")
   })
 
   test("after a hook that ends with `exit 0`, or by `exec`, and that may stop a commit itself", () => {
@@ -333,7 +333,7 @@ describe("a hook of ours", () => {
       chmodSync(join(repo.top, ".git/hooks"), mode)
       const { code, said } = asSomebody(repo, "uninstall")
       expect(code).toBe(4)
-      expect(said).toContain("NO_ACCESS: cannot change")
+      expect(said).toContain("NO_ACCESS: cannot read or change")
       expect(said).toContain(".git/hooks")
       chmodSync(join(repo.top, ".git/hooks"), 0o755)
     }
