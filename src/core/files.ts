@@ -250,7 +250,8 @@ function unsafe(path: string, why: string): VaultError {
   })
 }
 
-function inaccessible(verb: string, path: string, cause: unknown): VaultError {
+/** What the system says of a path that cannot be read or changed. */
+export function inaccessible(verb: string, path: string, cause: unknown): VaultError {
   const why = isErrno(cause, "ENOSPC")
     ? "the disk is full"
     : isErrno(cause, "EROFS")

@@ -3,7 +3,7 @@
  * takes time to load only when a commit asks for it.
  */
 export { type ErrorCode, VaultError } from "./errors.js"
-export { replaceFile } from "./files.js"
+export { inaccessible, isErrno, replaceFile } from "./files.js"
 export {
   type Blob,
   Blobs,

@@ -29,6 +29,13 @@ export function parseStrictYaml(bytes: Uint8Array, limit: number, refusal: Refus
   return document
 }
 
+/** Throws `refusal` unless a file of another program is one YAML document, anchors and all. */
+export function refuseBrokenYaml(text: string, refusal: Refusal): void {
+  refuseDeepNesting(text, refusal)
+  const [error] = parseDocument(text).errors
+  if (error !== undefined) throw refusal(firstLine(error.message), error)
+}
+
 /** Our documents are three levels deep; thousands would overflow the parser's stack. */
 function refuseDeepNesting(text: string, refusal: Refusal): void {
   let depth = 0

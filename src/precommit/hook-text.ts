@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { VaultError } from "../core/guard.js"
 
 // What the guard writes into the files of hooks and their managers, as text in and text out. Each
@@ -7,6 +8,10 @@ import { VaultError } from "../core/guard.js"
 const MARK = "# agent-vault guard install"
 const OURS_AS_A_WHOLE = `${MARK}: and this file`
 const NEW_FOLDERS = `${MARK}: new folders: `
+/** Ends a line that stands in the place of one of the user's. */
+const WAS = `${MARK}: was: `
+/** Begins the line of a hook of ours by which it is known whether anybody has changed it. */
+const DIGEST = "# sha256 of the other lines: "
 
 /** The guard's id in the pre-commit framework, also in our .pre-commit-hooks.yaml. */
 export const HOOK_ID = "agent-vault-guard"
@@ -16,9 +21,13 @@ export const CHAIN_VARIABLE = "AGENT_VAULT_GUARD"
 const REST = "rest-of-agent-vault"
 
 /** Where npm puts programs comes first: the version that the project chose. */
-const RUN = 'PATH="$PWD/node_modules/.bin:$PATH"; agent-vault guard'
-const NOT_FOUND =
-  "agent-vault guard: agent-vault was not found, so this commit is stopped; install it: npm install --save-dev agent-vault"
+export const RUN = 'PATH="$PWD/node_modules/.bin:$PATH"; agent-vault guard'
+/** In a script; 127 is what shells, and `env` without a node, end with. */
+const GUARD_OR_WHY = [
+  "agent-vault guard || { code=$?;",
+  `[ $code != 127 ] || { code=1; echo "agent-vault guard: agent-vault, or the node for it, was not found, so this commit is stopped; its README tells how to install it" >&2; };`,
+  "exit $code; }",
+].join(" ")
 
 /**
  * Puts the guard into a script of husky's: its first line runs the rest of the script as a child,
@@ -31,19 +40,19 @@ export function intoScript(text: string | undefined): string {
     // Told by an argument: a variable could be left over, and everything would run but the guard.
     `if [ "\${1-}" = ${REST} ]; then shift; else`,
     `[ "\${${CHAIN_VARIABLE}-}" = only ] || sh -e "$0" ${REST} "$@" || exit $?;`,
-    `PATH="$PWD/node_modules/.bin:$PATH";`,
-    `command -v agent-vault >/dev/null 2>&1 || { echo "${NOT_FOUND}" >&2; exit 1; };`,
-    "agent-vault guard; exit $?; fi",
+    // husky runs it from the top, also where it lies with its project in a folder below.
+    `PATH="$(dirname "$0")/../node_modules/.bin:$PWD/node_modules/.bin:$PATH";`,
+    `${GUARD_OR_WHY}; exit 0; fi`,
     text === undefined ? OURS_AS_A_WHOLE : MARK,
   ].join(" ")
   return `${shebang}${line}\n${(text ?? "").slice(shebang.length)}`
 }
 
 /**
- * Puts the guard into a lefthook.yml, last, so that it sees what others add to the index. Throws
- * `USAGE` if it is written in a way not understood.
+ * Puts the guard into a lefthook.yml, last, so that it sees what others add to the index.
+ * Undefined if it is written in a way not understood.
  */
-export function intoLefthook(text: string): string {
+export function intoLefthook(text: string): string | undefined {
   const lines = text.split("\n")
   const hook = lines.findIndex((line) => keyOf(line) === "pre-commit")
   if (hook === -1) {
@@ -55,9 +64,7 @@ export function intoLefthook(text: string): string {
     lines.findIndex((line, at) => at > hook && at < end && keyOf(line) === `${indent}${name}`)
   const isJobs = keyAt("commands") === -1
   const list = isJobs ? keyAt("jobs") : keyAt("commands")
-  if (!isBlockKey(lines[hook]) || (list !== -1 && !isBlockKey(lines[list]))) {
-    throw notUnderstood("lefthook.yml", [`pre-commit:`, `  jobs:`, ...job("    ")])
-  }
+  if (!open(lines, hook) || (list !== -1 && !open(lines, list))) return undefined
   if (list === -1) {
     return insert(lines, end, [`${indent}jobs: ${MARK}`, ...job(`${indent}  `)])
   }
@@ -75,8 +82,8 @@ function command(indent: string): readonly string[] {
   return [`${indent}zz-${HOOK_ID}: ${MARK}`, `${indent}  run: '${RUN}' ${MARK}`]
 }
 
-/** Puts the guard into a .pre-commit-config.yaml, last. Throws as {@link intoLefthook} does. */
-export function intoFramework(text: string): string {
+/** Puts the guard into a .pre-commit-config.yaml, last. Undefined as of {@link intoLefthook}. */
+export function intoFramework(text: string): string | undefined {
   const repo = (indent: string): string[] =>
     [
       "- repo: local",
@@ -92,9 +99,7 @@ export function intoFramework(text: string): string {
   const lines = text.split("\n")
   const repos = lines.findIndex((line) => keyOf(line) === "repos")
   if (repos === -1) return append(text, [`repos: ${MARK}`, ...repo("  ")])
-  if (!isBlockKey(lines[repos])) {
-    throw notUnderstood(".pre-commit-config.yaml", ["repos:", ...repo("  ")])
-  }
+  if (!open(lines, repos)) return undefined
   const end = endOfBlock(lines, repos)
   return insert(lines, end, repo(indentOfFirst(lines, repos, end) ?? "  "))
 }
@@ -102,7 +107,9 @@ export function intoFramework(text: string): string {
 /** Takes every line of ours out again; undefined if the file as a whole was ours. */
 export function withoutGuard(text: string): string | undefined {
   const lines = text.split("\n")
-  const rest = lines.filter((line) => !line.includes(MARK)).join("\n")
+  const rest = lines
+    .flatMap((line) => line.split(WAS)[1] ?? (line.includes(MARK) ? [] : line))
+    .join("\n")
   return rest === "" && text.includes(OURS_AS_A_WHOLE) ? undefined : rest
 }
 
@@ -141,31 +148,36 @@ export function hookScript(program: readonly string[], newFolders: number): stri
           "fi",
         ]),
     'PATH="$PWD/node_modules/.bin:$PATH"',
-    "if command -v agent-vault >/dev/null 2>&1; then",
+    // A graphical client may have a PATH with the one and not the other.
+    "if command -v agent-vault >/dev/null 2>&1 && command -v node >/dev/null 2>&1; then",
     "  exec agent-vault guard",
     "fi",
     "if npx --no -- agent-vault --version >/dev/null 2>&1; then",
     "  exec npx --no -- agent-vault guard",
     "fi",
-    `echo "${NOT_FOUND}" >&2`,
-    "exit 1",
+    GUARD_OR_WHY,
   ]
-  return [
+  const lines = [
     "#!/bin/sh",
     newFolders > 0 ? `${NEW_FOLDERS}${newFolders}` : MARK,
     "# Stops a commit that holds a secret. `agent-vault guard uninstall` takes it away again, and",
-    "# brings the hook back that was here before.",
+    "# brings the hook back that was here before. Do not edit: your own steps belong into",
+    `# ${BEFORE} beside it, or here before \`agent-vault guard install\`.`,
     // Where a checkout on Windows ends lines in CR LF, the CR is a part of the comment.
     ...code.map((line) => `${line} #`),
     "",
-  ].join("\n")
+  ]
+  return [...lines.slice(0, 2), `${DIGEST}${digestOf(lines)}`, ...lines.slice(2)].join("\n")
 }
 
-/** Whether somebody has written more into our hook: its code ends in `#`, line by line. */
-export function isEdited(script: string): boolean {
-  // The path of a program may hold anything.
-  const code = script.replace(/\\'|'[^']*'/g, "")
-  return code.split("\n").some((line) => !/^(?:#.*|.* #|)\r?$/.test(line))
+/** Whether a hook of ours is as it was written; a checkout may have ended its lines in CR LF. */
+export function isAsWritten(script: string): boolean {
+  const lines = script.replaceAll("\r\n", "\n").split("\n")
+  return lines[2] === `${DIGEST}${digestOf(lines.filter((_, at) => at !== 2))}`
+}
+
+function digestOf(lines: readonly string[]): string {
+  return createHash("sha256").update(lines.join("\n")).digest("hex").slice(0, 16)
 }
 
 /** The name that the hook gets which was there before. */
@@ -181,9 +193,15 @@ function quoted(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`
 }
 
-/** Whether a key's value stands in the lines below it. */
-function isBlockKey(line = ""): boolean {
-  return /^\s*["']?[\w-]+["']?:\s*(?:#.*)?$/.test(line)
+/** Has a key's value stand in the lines below it. Returns false if it stands elsewhere already. */
+function open(lines: string[], at: number): boolean {
+  const line = lines[at] ?? ""
+  const [, key, value] =
+    /^(\s*["']?[\w-]+["']?:)\s*(\[\s*\]|\{\s*\}|~|null)?\s*(?:#.*)?$/.exec(line) ?? []
+  if (key === undefined) return false
+  // There is nothing in it: another way to write that takes more.
+  if (value !== undefined) lines[at] = `${key} ${WAS}${line}`
+  return true
 }
 
 /** The key of a line with its indentation. */
@@ -226,8 +244,23 @@ function append(text: string, ours: readonly string[]): string {
   return `${text}\n${ours.join("\n")}`
 }
 
-function notUnderstood(file: string, lines: readonly string[]): VaultError {
+/** With what to add, in one line, which fits lists in brackets too. */
+export function notUnderstood(
+  file: string,
+  manager: "lefthook" | "pre-commit",
+  cause?: unknown,
+): VaultError {
+  const [list, entry] = BY_HAND[manager]
   return new VaultError("USAGE", `${file} is written in a way that is not changed by a program`, {
-    hint: `add this by hand, then: agent-vault guard status\n${lines.join("\n").replaceAll(` ${MARK}`, "")}`,
+    hint: `add by hand, then try agent-vault guard status; to ${list}: ${entry}`,
+    cause,
   })
 }
+
+const BY_HAND = {
+  lefthook: ["the jobs of pre-commit", `{ name: agent-vault guard, run: '${RUN}' }`],
+  "pre-commit": [
+    "repos",
+    `{ repo: local, hooks: [{ id: ${HOOK_ID}, name: agent-vault guard, entry: 'sh -c ''${RUN}''', language: system, stages: [pre-commit], pass_filenames: false, always_run: true }] }`,
+  ],
+} as const

@@ -1,9 +1,10 @@
 import { accessSync, constants, existsSync, lstatSync, readFileSync } from "node:fs"
-import { isAbsolute, join, relative, resolve, sep } from "node:path"
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path"
 import {
   type Environment,
   VaultError,
   findCheckout,
+  runAsUser,
   runQuickly,
   userSetting,
 } from "../core/guard.js"
@@ -22,8 +23,10 @@ export interface Hooks {
   readonly isShared: boolean
   /** The folder whose hooks git runs. */
   readonly folder: string
-  /** The folder whose hooks git runs if it is not led elsewhere. */
-  readonly usualFolder: string
+  /** The one that it runs where no setting leads elsewhere. */
+  readonly usual: string
+  /** Whose setting leads to hooks of all of a user's repositories: they are not ours to change. */
+  readonly scope?: string
   /** What makes git run a manager's hooks, if it does not yet. */
   readonly activate?: string
 }
@@ -40,20 +43,26 @@ const FRAMEWORK = ".pre-commit-config.yaml"
 export async function findHooks(cwd: string, told: Environment): Promise<Hooks> {
   const { top, env } = await findWorkTree(cwd, told)
   const setting = await userSetting(top, env, "core.hooksPath")
-  const usualFolder = await hooksOfClone(top, env)
+  const usual = await usualFolder(top, env)
   // Git takes a relative folder from where it runs the hooks, the top of the work tree.
-  const folder = setting === undefined ? usualFolder : resolve(top, setting.value)
+  const folder = setting === undefined ? usual : resolve(top, setting.value)
   const at = (...names: string[]): string => join(top, ...names)
-  const hooks = (manager: Hooks["manager"], file: string, activate?: string): Hooks => {
-    const isShared = manager !== "hooks" || (setting !== undefined && isTracked(top, folder))
-    const place = { top, env, manager, file, isShared, folder, usualFolder }
+  const hooks = async (
+    manager: Hooks["manager"],
+    file: string,
+    activate?: string,
+  ): Promise<Hooks> => {
+    const isInTree = manager !== "hooks" || (setting !== undefined && isTracked(top, folder))
+    const isShared = isInTree && !(await isIgnored(top, env, file))
+    const place = { top, env, manager, file, isShared, folder, usual }
     const missing = switchedOff(manager, env) ?? activate
     return missing === undefined ? place : { ...place, activate: missing }
   }
 
-  if (isHusky(top, folder, setting?.value)) {
-    const isActive = folder === at(".husky", "_")
-    return hooks("husky", at(".husky", "pre-commit"), isActive ? undefined : "npx husky")
+  const husky = huskyFolder(top, folder, setting?.value)
+  if (husky !== undefined) {
+    const isActive = folder === join(husky, "_")
+    return hooks("husky", join(husky, "pre-commit"), isActive ? undefined : "npx husky")
   }
   const lefthook = LEFTHOOK.find((name) => existsSync(at(name)))
   if (lefthook !== undefined) {
@@ -64,17 +73,23 @@ export async function findHooks(cwd: string, told: Environment): Promise<Hooks> 
     const isActive = mentions(folder, "pre-commit")
     return hooks("pre-commit", at(FRAMEWORK), isActive ? undefined : "pre-commit install")
   }
-  if (setting !== undefined && !["local", "worktree"].includes(setting.scope)) {
-    throw new VaultError("USAGE", `core.hooksPath of your ${setting.scope} settings is ${folder}`, {
-      hint: "it serves every repository of yours: add `agent-vault guard` to its pre-commit by hand, or give this repository hooks of its own: git config core.hooksPath .githooks",
-    })
+  const file = join(folder, "pre-commit")
+  if (setting === undefined || ["local", "worktree"].includes(setting.scope)) {
+    return hooks("hooks", file)
   }
-  return hooks("hooks", join(folder, "pre-commit"))
+  const byHand = `add \`agent-vault guard\` to ${file} by hand, or give this repository hooks of its own: git config core.hooksPath .githooks`
+  return { ...(await hooks("hooks", file, byHand)), scope: setting.scope }
 }
 
 function isTracked(top: string, folder: string): boolean {
   const path = relative(top, folder)
   return !isAbsolute(path) && ![".git", ".."].includes(path.split(sep)[0] ?? "")
+}
+
+/** Whether git leaves a file out of commits: then nobody else gets it. */
+async function isIgnored(top: string, env: Environment, file: string): Promise<boolean> {
+  const asked = await runAsUser(top, env, "git", ["check-ignore", "--quiet", "--", file])
+  return asked.code === 0
 }
 
 /** The work tree around `cwd`, or the one that the variables of Git name. */
@@ -112,16 +127,21 @@ function skips(list = ""): boolean {
   return list.split(",").some((id) => id.trim() === HOOK_ID)
 }
 
-/** Husky 9 leads git to `.husky/_`; before `npm install` it has led it nowhere. */
-function isHusky(top: string, folder: string, setting: string | undefined): boolean {
+/**
+ * Husky 9 leads git to the folder `_` in its own, which may lie below the top with the project that
+ * has husky; before `npm install` it has led it nowhere.
+ */
+function huskyFolder(top: string, folder: string, setting: string | undefined): string | undefined {
   const husky = join(top, ".husky")
-  if (folder === join(husky, "_")) return true
-  return (
-    setting === undefined && (lstatSync(husky, { throwIfNoEntry: false })?.isDirectory() ?? false)
-  )
+  if (folder === join(husky, "_")) return husky
+  if (setting === undefined) {
+    return lstatSync(husky, { throwIfNoEntry: false })?.isDirectory() === true ? husky : undefined
+  }
+  const isHusky = basename(folder) === "_" && existsSync(join(folder, "h"))
+  return isHusky && isTracked(top, folder) ? dirname(folder) : undefined
 }
 
-async function hooksOfClone(top: string, env: Environment): Promise<string> {
+async function usualFolder(top: string, env: Environment): Promise<string> {
   const common = await runQuickly(top, env, ["rev-parse", "--git-common-dir"])
   return resolve(top, common.toString("utf8").trimEnd(), "hooks")
 }
@@ -148,8 +168,8 @@ export function isExecutable(file: string): boolean {
   }
 }
 
-/** The file of the hooks, as a person types it. */
-export function shownPath({ top, file }: Hooks): string {
+/** A file, as a person types it. */
+export function shownPath({ top }: Hooks, file: string): string {
   const path = relative(top, file)
   return isAbsolute(path) || path.startsWith("..") ? file : path.split(sep).join("/")
 }

@@ -1,29 +1,16 @@
+import { readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
 import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmdirSync,
-  unlinkSync,
-} from "node:fs"
-import { dirname, join } from "node:path"
-import { type Environment, VaultError, harmless, replaceFile, toJson } from "../core/guard.js"
-import {
-  BEFORE,
-  hasGuard,
-  hookScript,
-  intoFramework,
-  intoLefthook,
-  intoScript,
-  isEdited,
-  madeFolders,
-  namesHook,
-  withoutGuard,
-} from "./hook-text.js"
-import { type Hooks, findHooks, isExecutable, shownPath } from "./hooks.js"
+  type Environment,
+  VaultError,
+  harmless,
+  inaccessible,
+  isErrno,
+  toJson,
+} from "../core/guard.js"
+import { type Hooks, findHooks, shownPath } from "./hooks.js"
+import { addGuard, removeGuard } from "./manager-file.js"
+import { installHook, leftBefore, ownHooks, uninstallHooks } from "./own-hook.js"
 import { type Proof, proveGuard } from "./proof.js"
 
 /** What is asked for, and of whom. */
@@ -39,187 +26,150 @@ export interface InstallRequest {
 }
 
 const DONE = 0
-const NOT_GUARDED = 1
+const NOT_SO = 1
 
 /**
  * Installs the guard where the repository's hooks are managed, takes it away, or tells whether it
- * is there. Resolves to 0, or to 1 if commits are not guarded after `install`, or at `status`.
- * Throws `NO_REPOSITORY`, `USAGE`, `FILE_UNSAFE`, `NO_ACCESS`, `EXISTS`.
+ * is there. Resolves to 0, or to 1 if commits are not guarded after `install` or at `status`, or
+ * are guarded after `uninstall`. Throws `NO_REPOSITORY`, `USAGE`, `FILE_UNSAFE`, `NO_ACCESS`,
+ * `EXISTS`.
  */
 export async function guardInstallation(request: InstallRequest): Promise<number> {
+  try {
+    return await changeAndProve(request)
+  } catch (error) {
+    if (!isErrno(error, "EACCES", "EPERM", "EROFS", "ENOSPC")) throw error
+    const { path = "the hooks" } = error as NodeJS.ErrnoException
+    throw inaccessible("read or change", path, error)
+  }
+}
+
+async function changeAndProve(request: InstallRequest): Promise<number> {
   const { action, cwd, env, program } = request
   const hooks = await findHooks(cwd, env)
-  const changed =
-    action === "install" ? install(hooks, program) : action === "uninstall" && uninstall(hooks)
-  if (action === "uninstall") {
-    await tell(request, hooks, changed, undefined)
-    return DONE
-  }
-  const proof = await proveGuard(hooks)
+  const changed = await change(action, hooks, program)
+  // What nothing names any more cannot run: other hooks need not.
+  const needsProof = action !== "uninstall" || namedIn(hooks) !== undefined
+  const proof = needsProof ? await proveGuard(hooks) : undefined
   await tell(request, hooks, changed, proof)
-  return proof.stopped ? DONE : NOT_GUARDED
+  const isGuarded = proof?.stopped ?? false
+  return isGuarded === (action !== "uninstall") ? DONE : NOT_SO
 }
 
-/** Returns whether anything changed. */
-function install(hooks: Hooks, program: readonly string[]): boolean {
-  if (hooks.manager === "hooks") return installHook(hooks, program)
-  const { file, manager } = hooks
-  const text = readPlain(file)
-  if (text !== undefined && (hasGuard(text) || namesHook(text))) return false
-  if (manager === "husky") {
-    writePlain(file, intoScript(text))
-    return true
-  }
-  if (manager === "lefthook" && !/\.ya?ml$/.test(file)) {
-    throw new VaultError("USAGE", `${file} is no YAML, and is not changed by a program`, {
-      hint: "add a job to pre-commit by hand: name `agent-vault guard`, run `npx --no -- agent-vault guard`",
+/** Returns the files that it changed. */
+async function change(
+  action: InstallRequest["action"],
+  hooks: Hooks,
+  program: readonly string[],
+): Promise<readonly string[]> {
+  if (action === "uninstall") return uninstall(hooks)
+  if (action === "status") return []
+  return (await install(hooks, program)) ? [hooks.file] : []
+}
+
+function install(hooks: Hooks, program: readonly string[]): boolean | Promise<boolean> {
+  const { manager, scope, folder, activate = "" } = hooks
+  if (scope !== undefined) {
+    throw new VaultError("USAGE", `core.hooksPath of your ${scope} settings is ${folder}`, {
+      hint: `it serves every repository of yours: ${activate}`,
     })
   }
-  writePlain(file, manager === "lefthook" ? intoLefthook(text ?? "") : intoFramework(text ?? ""))
-  return true
+  return manager === "hooks" ? installHook(hooks, program) : addGuard(hooks)
 }
 
-function uninstall({ manager, file, folder, usualFolder }: Hooks): boolean {
-  // The manager may have come after the guard, and have set our hook aside, or led git elsewhere.
-  const isHookGone = [...new Set([folder, usualFolder])]
-    .flatMap((place) =>
-      ["pre-commit", "pre-commit.legacy", "pre-commit.old"].map((name) =>
-        uninstallHook(place, join(place, name)),
-      ),
-    )
-    .some(Boolean)
-  const text = manager === "hooks" ? undefined : readPlain(file)
-  if (text === undefined || !hasGuard(text)) return isHookGone
-  const rest = withoutGuard(text)
-  if (rest === undefined) unlinkSync(file)
-  else writePlain(file, rest)
-  return true
+/** A manager or a setting may have come after the guard, so it may be in more than one place. */
+function uninstall(hooks: Hooks): readonly string[] {
+  // All are looked at before the first is changed: if one is refused, all stay.
+  const ours = folders(hooks).map((folder) => [folder, ownHooks(folder)] as const)
+  const changed = removeGuard(hooks) ? [hooks.file] : []
+  return [...changed, ...ours.flatMap(([folder, files]) => uninstallHooks(folder, files))]
 }
 
-/** The hook that is there, whatever it is, gets another name, and runs before ours. */
-function installHook({ file, folder, isShared }: Hooks, program: readonly string[]): boolean {
-  // A folder in the work tree is for others too, who have this program somewhere else.
-  const known = isShared ? [] : program
-  const before = join(folder, BEFORE)
-  const present = lstatSync(file, { throwIfNoEntry: false })
-  const ours = present?.isFile() === true ? readFileSync(file, "utf8") : ""
-  if (isOurHook(ours)) {
-    const script = hookScript(known, madeFolders(ours))
-    if (script === ours && isExecutable(file)) return false
-    refuseEdited(file, ours)
-    writeHook(file, script)
-    return true
-  }
-  if (present?.isDirectory() === true) throw inTheWay(file)
-  if (present !== undefined && lstatSync(before, { throwIfNoEntry: false })) throw inTheWay(before)
-  const newFolders = makeFolder(folder)
-  if (present !== undefined) renameSync(file, before)
-  try {
-    writeHook(file, hookScript(known, newFolders))
-  } catch (error) {
-    if (present !== undefined) renameSync(before, file)
-    throw error
-  }
-  return true
+/** The folders of hooks that are this repository's. */
+function folders({ folder, usual, scope }: Hooks): readonly string[] {
+  return scope === undefined ? [...new Set([folder, usual])] : [usual]
 }
 
-/** Returns how many folders had to be made. */
-function makeFolder(folder: string): number {
-  if (existsSync(folder)) return 0
-  const above = makeFolder(dirname(folder))
-  mkdirSync(folder)
-  return above + 1
-}
-
-function writeHook(file: string, script: string): void {
-  replaceFile(file, script, 0o755)
-  // What the umask took away: a hook that may not be executed is not run.
-  chmodSync(file, 0o755)
-}
-
-function uninstallHook(folder: string, file: string): boolean {
-  const present = lstatSync(file, { throwIfNoEntry: false })
-  if (present?.isFile() !== true) return false
-  const text = readFileSync(file, "utf8")
-  if (!isOurHook(text)) return false
-  refuseEdited(file, text)
-  const before = join(folder, BEFORE)
-  if (lstatSync(before, { throwIfNoEntry: false })) renameSync(before, file)
-  else unlinkSync(file)
-  let empty = folder
-  for (let left = madeFolders(text); left > 0 && readdirSync(empty).length === 0; left -= 1) {
-    rmdirSync(empty)
-    empty = dirname(empty)
-  }
-  return true
-}
-
-/** What somebody has added to our hook is not ours to remove. */
-function refuseEdited(file: string, text: string): void {
-  if (!isEdited(text)) return
-  throw new VaultError("EXISTS", `${file} was edited since the guard wrote it`, {
-    hint: `move what was added to ${BEFORE} beside it, which runs first; then repeat the command`,
-  })
-}
-
-/** By its second line: a script of somebody else's may start ours. */
-function isOurHook(text: string): boolean {
-  return hasGuard(text.split("\n")[1] ?? "")
-}
-
-function readPlain(file: string): string | undefined {
-  const stat = lstatSync(file, { throwIfNoEntry: false })
-  if (stat === undefined) return undefined
-  if (stat.isFile()) return readFileSync(file, "utf8")
-  throw new VaultError("FILE_UNSAFE", `${file} is refused: it is no plain file`, {
-    hint: "a link is not followed: install the guard where it leads to",
-  })
-}
-
-function writePlain(file: string, text: string): void {
-  const mode = lstatSync(file, { throwIfNoEntry: false })?.mode ?? 0o644
-  replaceFile(file, text, mode & 0o777)
-}
-
-function inTheWay(file: string): VaultError {
-  return new VaultError("EXISTS", `${file} is in the way`, {
-    hint: "look what it is, and move it away; then: agent-vault guard install",
-  })
+/** The file that a commit may start the guard from. */
+function namedIn({ folder, file }: Hooks): string | undefined {
+  return [file, join(folder, "pre-commit")].find(
+    (path) =>
+      statSync(path, { throwIfNoEntry: false })?.isFile() === true &&
+      readFileSync(path).includes("agent-vault"),
+  )
 }
 
 async function tell(
   { action, json, write, say }: InstallRequest,
   hooks: Hooks,
-  changed: boolean,
+  changed: readonly string[],
   proof: Proof | undefined,
 ): Promise<void> {
-  const { manager, activate, isShared } = hooks
-  const file = shownPath(hooks)
   if (json) {
+    const { manager, file } = hooks
+    const place = { manager, file: shownPath(hooks, file), changed: changed.length > 0 }
     const guarded = proof === undefined ? {} : { guarded: proof.stopped, proof: proof.what }
-    await write(`${toJson({ manager, file, changed, ...guarded }, 2)}\n`)
+    await write(`${toJson({ ...place, ...guarded }, 2)}\n`)
     return
   }
   const lines = [
-    ...(action === "status"
-      ? []
-      : [`${changed ? CHANGED[action] : UNCHANGED[action]} ${file} (${manager})`]),
+    ...(action === "status" ? [] : doneLines(action, hooks, changed)),
     ...(proof === undefined ? [] : [proof.what]),
-    ...(proof?.stopped === false ? [`  next: ${nextStep(action, activate, proof)}`] : []),
-    ...(changed && isShared ? [`  commit ${file}, so that it is so for everybody`] : []),
+    ...nextLines(action, hooks, changed, proof).map((line) => `  ${line}`),
   ]
   for (const line of lines) say(harmless(line))
 }
 
 const CHANGED = { install: "The guard is in", uninstall: "The guard is gone from" }
-const UNCHANGED = { install: "The guard was already in", uninstall: "There was no guard in" }
+const UNCHANGED = { install: "The guard was already in", uninstall: "No guard was installed in" }
+
+function doneLines(
+  action: "install" | "uninstall",
+  hooks: Hooks,
+  changed: readonly string[],
+): readonly string[] {
+  const { manager, file } = hooks
+  const [verb, files] =
+    changed.length > 0 ? [CHANGED[action], changed] : [UNCHANGED[action], [file]]
+  return files.map((path) => {
+    const by = path === file ? manager : "hooks"
+    return `${verb} ${shownPath(hooks, path)} (${by})`
+  })
+}
+
+function nextLines(
+  action: InstallRequest["action"],
+  hooks: Hooks,
+  changed: readonly string[],
+  proof: Proof | undefined,
+): readonly string[] {
+  const shown = (path: string): string => shownPath(hooks, path)
+  const isToCommit = hooks.isShared && changed.includes(hooks.file)
+  const commit = isToCommit ? [`commit ${shown(hooks.file)}, so that it is so for everybody`] : []
+  if (action !== "uninstall") {
+    const next = proof?.stopped === false ? [`next: ${nextStep(action, hooks, proof)}`] : []
+    return [...next, ...commit]
+  }
+  const named = proof?.stopped === true ? namedIn(hooks) : undefined
+  const left = folders(hooks).flatMap((folder) => leftBefore(folder) ?? [])
+  return [
+    ...(named === undefined ? [] : [`next: look into ${shown(named)}, which starts it`]),
+    ...left.map(
+      (path) => `next: look into ${shown(path)}, the hook from before the guard, which is left`,
+    ),
+    ...commit,
+  ]
+}
 
 function nextStep(
-  action: InstallRequest["action"],
-  activate: string | undefined,
+  action: "install" | "status",
+  { activate, scope }: Hooks,
   { blocked = false }: Proof,
 ): string {
-  if (activate !== undefined) return `${activate}; then: agent-vault guard status`
+  // A folder of all repositories is active in any case.
+  if (activate !== undefined && !(blocked && scope !== undefined)) {
+    return `${activate}; then: agent-vault guard status`
+  }
   if (action === "install" || blocked) return "make a commit and see what git says"
   return "agent-vault guard install"
 }

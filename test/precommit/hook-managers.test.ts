@@ -1,9 +1,11 @@
 import { execFileSync } from "node:child_process"
-import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs"
 import { userInfo } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { describe, expect, test } from "vitest"
+import { parse } from "yaml"
 import {
+  bundle,
   commit,
   everything,
   expectGuarded,
@@ -19,11 +21,15 @@ import { pemKey } from "./keys.js"
 import { testWith } from "./managers.js"
 import type { Repo } from "./repo.js"
 
-function huskyRepo(): Repo {
+function huskyRepo(...args: readonly string[]): Repo {
   const repo = newRepo()
-  const husky = join(root, "node_modules/husky/bin.js")
-  expect(run(repo, process.execPath, husky)).toMatchObject({ code: 0 })
+  runHusky(repo, ...args)
   return repo
+}
+
+function runHusky(repo: Repo, ...args: readonly string[]): void {
+  const husky = join(root, "node_modules/husky/bin.js")
+  expect(run(repo, process.execPath, husky, ...args)).toMatchObject({ code: 0 })
 }
 
 describe("through husky", () => {
@@ -69,6 +75,50 @@ describe("through husky", () => {
     }
   })
 
+  test("in a folder below the top: beside its own hook, with the agent-vault that is there", () => {
+    const repo = huskyRepo("web/.husky")
+    repo.write("web/.husky/pre-commit", "echo the other ran\n")
+    const before = everything(repo, "web/.husky", "web/.husky/_")
+    const { code, said } = guard(repo, "install")
+    expect(code).toBe(0)
+    expect(said).toContain("  commit web/.husky/pre-commit,")
+    expectGuarded(repo)
+    runHusky(repo, "web/.husky")
+    expectGuarded(repo)
+    repo.stage({ "more.txt": "more\n" })
+    expect(commit(repo).said).toContain("the other ran")
+
+    repo.write(".gitignore", "node_modules/\n")
+    mkdirSync(join(repo.top, "web/node_modules/.bin"), { recursive: true })
+    const program = join(repo.top, "web/node_modules/.bin/agent-vault")
+    symlinkSync(join(bundle, "cli/bin.cjs"), program)
+    Object.assign(repo.env, { PATH: process.env["PATH"] })
+    expectGuarded(repo)
+    guard(repo, "uninstall")
+    expect(everything(repo, "web/.husky", "web/.husky/_")).toEqual(before)
+  })
+
+  test("where no node is found: stopped, in words of the guard", () => {
+    const repo = huskyRepo()
+    guard(repo, "install")
+    script(repo, "node_modules/.bin/agent-vault", "#!/usr/bin/env no-such-node\n")
+    repo.stage({ "a.txt": "a\n" })
+    const { code, said } = commit(repo)
+    expect(code).not.toBe(0)
+    expect(said).toContain("was not found, so this commit is stopped")
+  })
+
+  test("after a hook of ours in the clone: both are found, and named", () => {
+    const repo = newRepo()
+    guard(repo, "install")
+    runHusky(repo)
+    guard(repo, "install")
+    const { said } = guard(repo, "uninstall")
+    expect(said).toContain("gone from .husky/pre-commit (husky)")
+    expect(said).toContain("gone from .git/hooks/pre-commit (hooks)")
+    expect(existsSync(join(repo.top, ".git/hooks/pre-commit"))).toBe(false)
+  })
+
   test("whose own failure stops a commit, and which is not installed in this clone yet", () => {
     const repo = huskyRepo()
     repo.write(".husky/pre-commit", "false\n")
@@ -81,6 +131,24 @@ describe("through husky", () => {
     expect(said).toContain("npx husky")
   })
 })
+
+interface Lefthook {
+  readonly "pre-commit": {
+    readonly jobs: readonly { readonly run: string }[]
+  }
+}
+
+/** What is told to be added by hand, added where it says HERE; refused and unchanged before. */
+function pasted(repo: Repo, file: string, text: string, other: string): string {
+  const before = text.replace("HERE", other)
+  repo.write(file, before)
+  const { code, said } = guard(repo, "install")
+  expect(code).toBe(2)
+  expect(said).not.toContain("\\u{a}")
+  expect(readFileSync(join(repo.top, file), "utf8")).toBe(before)
+  const [, told = ""] = /by hand.*?: (.*)$/m.exec(said) ?? []
+  return text.replace("HERE", `${other}, ${told}`)
+}
 
 /** A repository in which lefthook is on PATH. */
 function lefthookRepo(folder: string, text: string): Repo {
@@ -98,6 +166,9 @@ describe("through lefthook", () => {
     empty: "",
     elsewhere: 'commit-msg:\n  commands:\n    other:\n      run: "true"\n',
     bare: "pre-commit:\n  parallel: false\n",
+    "nothing in it": "pre-commit: {} # later\n\ncommit-msg:\n  jobs: []\n",
+    "no jobs": "pre-commit:\n  parallel: false\n  jobs: []\n",
+    "no commands, with CR LF": "pre-commit:\r\n  commands: {}\r\n",
     "with CR LF":
       "pre-commit:\r\n  jobs:\r\n    - run: echo the other ran\r\n\r\ncommit-msg:\r\n  jobs: []\r\n",
     "with quotes, groups and comments":
@@ -119,16 +190,45 @@ describe("through lefthook", () => {
     },
   )
 
-  test("what is not understood is left alone, and said", () => {
-    for (const text of [
-      "pre-commit: { jobs: [{ run: echo }] }\n",
-      "pre-commit:\n  jobs: [{ run: echo }]\n",
-    ]) {
-      const repo = newRepo()
-      repo.write("lefthook.yml", text)
-      expect(guard(repo, "install")).toMatchObject({ code: 2 })
-      expect(readFileSync(join(repo.top, "lefthook.yml"), "utf8")).toBe(text)
-    }
+  test.each([
+    ["pre-commit: { jobs: [HERE] }\n", "{ run: echo }"],
+    ["pre-commit:\n  jobs: [HERE]\n", "{ run: echo }"],
+  ])("what is not understood is left alone, and what is said can be pasted: %s", (text, other) => {
+    const repo = newRepo()
+    const told = pasted(repo, "lefthook.yml", text, other)
+    const { jobs } = (parse(told) as Lefthook)["pre-commit"]
+    expect(jobs[1]?.run).toBe('PATH="$PWD/node_modules/.bin:$PATH"; agent-vault guard')
+  })
+
+  test("in its other languages: the same command by hand", () => {
+    const repo = newRepo()
+    repo.write("lefthook.toml", "")
+    const { code, said } = guard(repo, "install")
+    expect(code).toBe(2)
+    expect(said).toContain('PATH="$PWD/node_modules/.bin:$PATH"; agent-vault guard')
+  })
+
+  test.each([
+    ["a list without an end", "pre-commit:\n  jobs:\n   - run: [\n", "line 4"],
+    ["a text without an end", 'pre-commit:\n  jobs:\n    - run: "abc\n', "line 4"],
+    ["a tab", "pre-commit:\n\tjobs:\n", "line 2"],
+    ["a key twice", "pre-commit:\n  jobs:\npre-commit:\n  jobs:\n", "line 2"],
+  ])("what is no YAML is left alone, and it is said where: %s", (_name, text, line) => {
+    const repo = newRepo()
+    repo.write("lefthook.yml", text)
+    const { code, said } = guard(repo, "install")
+    expect(code).toBe(2)
+    expect(said).toContain("lefthook.yml is no valid YAML")
+    expect(said).toContain(line)
+    expect(readFileSync(join(repo.top, "lefthook.yml"), "utf8")).toBe(text)
+  })
+
+  test("what would be no YAML any more is left alone", () => {
+    const repo = newRepo()
+    const text = '{\n"pre-commit":\n\n}\n'
+    repo.write("lefthook.yml", text)
+    expect(guard(repo, "install").code).toBe(2)
+    expect(readFileSync(join(repo.top, "lefthook.yml"), "utf8")).toBe(text)
   })
 
   for (const [name, text] of Object.entries(configs)) {
@@ -222,7 +322,28 @@ describe("through the pre-commit framework", () => {
         "\r\n",
       ),
     "without an end": `repos:\n${otherHook("  ").trimEnd()}`,
+    "with none yet": "fail_fast: true\nrepos: []\n",
   }
+
+  test("what is not understood is left alone, and what is said can be pasted", () => {
+    const other = "{ repo: meta, hooks: [{ id: identity }] }"
+    const told = pasted(newRepo(), ".pre-commit-config.yaml", "repos: [HERE]\n", other)
+    const { repos } = parse(told) as { repos: { hooks: Record<string, unknown>[] }[] }
+    expect(repos[1]?.hooks[0]).toMatchObject({
+      id: "agent-vault-guard",
+      entry: `sh -c 'PATH="$PWD/node_modules/.bin:$PATH"; agent-vault guard'`,
+      stages: ["pre-commit"],
+    })
+  })
+
+  test("anchors are YAML, and a list that has one is not touched", () => {
+    const repo = newRepo()
+    const text = `x-version: &version 1.0\nrepos:\n${otherHook("  ")}    rev: *version\n`
+    repo.write(".pre-commit-config.yaml", text)
+    expect(guard(repo, "install").said).toContain("The guard is in .pre-commit-config.yaml")
+    guard(repo, "uninstall")
+    expect(readFileSync(join(repo.top, ".pre-commit-config.yaml"), "utf8")).toBe(text)
+  })
 
   test.each(Object.entries(configs))(
     "its configuration is changed, and back: %s",

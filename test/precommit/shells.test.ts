@@ -113,9 +113,7 @@ describe.each(shells)("with %s for sh", (_name, path) => {
     withCrLf(repo, hook)
     expect(runHook(repo, hook)).toMatchObject({
       code: 1,
-      said: expect.stringContaining(
-        "agent-vault was not found, so this commit is stopped",
-      ) as string,
+      said: expect.stringContaining("was not found, so this commit is stopped") as string,
     })
   })
 })

@@ -85,7 +85,7 @@ test("agent-vault gone from husky's PATH: stopped, but not by the guard", () => 
   Object.assign(repo.env, { PATH: process.env["PATH"] })
   const { code, said } = guard(repo, "status")
   expect(code).toBe(1)
-  expect(said).toContain("not by the guard: agent-vault guard: agent-vault was not found")
+  expect(said).toContain("not by the guard: agent-vault guard: agent-vault, or the node for it")
   expect(said).not.toContain("next: agent-vault guard install")
   repo.stage({ "a.txt": "a\n" })
   expect(commit(repo).code).not.toBe(0)
