@@ -34,6 +34,8 @@ const BETWEEN = new RegExp(
 )
 /** A flag and its value, or a word of a command, a configuration or a protocol. */
 const SPACED = new RegExp(String.raw`${QUOTE}${BLANK}[ \t]`, "y")
+/** A title, and below it a value that has the line to itself. */
+const TITLE = /[ \t]{0,8}\r?\n[ \t]{0,8}(?=[\w+/=.~-]{16,200}[ \t]{0,8}(?:\r?\n|$))/y
 const SPACED_LINE =
   /(?:^|[\s;&|"'`(])(?:--?[\w-]{0,60}|(?:ENV|ARG|export|set|setx|requirepass|masterauth|machine|login|password|IDENTIFIED BY|PASSWORD|pass|auth|secret|is)\s{1,4}[\w.-]{0,60}|IDENTIFIED)$/i
 /** What may stand between the operator and the literal: a prefix, or a call that takes it. */
@@ -60,6 +62,8 @@ export function assignmentAt(text: string, from: number): Assignment | undefined
   if (!found) return undefined
   const value = valueAt(text, found.to)
   if (!value || value.end === value.start) return undefined
+  // Nothing was given here; the next line gives something to a name of its own.
+  if (/=\s*$/.test(text.slice(end, value.start)) && isNextLine(text, end, value)) return undefined
   // A name may be two words, as in "API key: …".
   const before = /(?:^|[^\w-])([A-Za-z]{2,20})[ ]$/.exec(text.slice(Math.max(0, start - 24), start))
   return {
@@ -68,6 +72,13 @@ export function assignmentAt(text: string, from: number): Assignment | undefined
     value: text.slice(value.start, value.end),
     by: found.by,
   }
+}
+
+function isNextLine(text: string, from: number, value: { start: number; end: number }): boolean {
+  return (
+    text.slice(from, value.start).includes("\n") &&
+    /^[\w.-]{1,64}=/.test(text.slice(value.start, value.end))
+  )
 }
 
 /** From the name to where the value begins. */
@@ -83,6 +94,8 @@ function bridge(text: string, start: number, end: number): { to: number; by: str
     return undefined
   }
   if (between) return { to: BETWEEN.lastIndex, by: between[1] ? "value" : operator(between[2]) }
+  TITLE.lastIndex = end
+  if (TITLE.test(text)) return { to: TITLE.lastIndex, by: "sentence" }
   SPACED.lastIndex = end
   if (!SPACED.test(text)) return undefined
   const to = SPACED.lastIndex

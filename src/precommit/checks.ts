@@ -89,7 +89,9 @@ export const checks = {
   login: (text) => {
     const [, name = "", escaped = "", host = ""] = /^([^:]*):(.*)@([^@]*)$/s.exec(text) ?? []
     const password = unescaped(escaped)
-    if (EXAMPLE_HOST.test(host)) return isLogin(name, password) && randomBits(password) > 12
+    if (EXAMPLE_HOST.test(host) || isPlaceholder(host)) {
+      return isLogin(name, password) && randomBits(password) > 16
+    }
     return isLogin(name, password)
   },
   /** A user and a password, as curl takes them. */
@@ -102,6 +104,10 @@ export const checks = {
     const lines = text.match(/[A-Za-z0-9+/=]{40,}/g) ?? []
     return lines.some((line) => entropy(line) > 3.8 && randomBits(line) > 30)
   },
+  /** A private key in its armour, in Base64 once more. */
+  wrappedKey: (text) => /^-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY/.test(decoded(text.slice(0, 80))),
+  /** A JSON Web Token in Base64 once more, as Kubernetes keeps it. */
+  wrappedToken: (text) => /^eyJ[\w-]{10,}\.ey[\w-]+\.[\w-]+\s*$/.test(decoded(text)),
   /** A password alone. */
   password: isPassword,
   /** The value of a Base64 text that is a secret in a cluster's configuration. */

@@ -3,11 +3,13 @@ import type { Assignment } from "./assignment.js"
 import { checks, isEmptyToken } from "./checks.js"
 import { genericRule } from "./generic.js"
 import { wordFinder } from "./keywords.js"
+import { entriesOf } from "./manifest.js"
 import { meaningOf } from "./names.js"
 import { isPlaceholder } from "./placeholder.js"
+import { endOfPrefixed } from "./prefix.js"
 import { kindOfKey } from "./private-key.js"
 import { entropy, randomBits } from "./random.js"
-import { forms, GENERIC, patternOf, rules } from "./rules.js"
+import { forms, GENERIC, KUBERNETES, patternOf, rules } from "./rules.js"
 import type { Kind, Rule } from "./rules.js"
 import { Data, isGenerated, isMinified } from "./surroundings.js"
 import { beginsWord, isWordAt } from "./word.js"
@@ -32,7 +34,7 @@ export interface Origin {
 /** Words in names that make a value worth a look. */
 const TELLING = ["pass", "pwd", "psw", "secret", "token", "key", "auth", "cred", "bearer", "senha"]
 TELLING.push("connectionstring", "connstr", "contrasena", "mnemonic", "parola")
-TELLING.push("jwt", "dsn", "_pat")
+TELLING.push("jwt", "dsn", "_pat", ".pat", "hubpat", "labpat", "devopspat")
 
 /**
  * So often may a rule fail within so many characters. No honest text comes near; without a limit,
@@ -129,6 +131,7 @@ class Search {
   findings(): Finding[] {
     for (const rule of rules) if (!rule.keywords && rule.pattern) this.#searchFile(rule)
     this.#tryNames()
+    this.#searchManifest()
     const best = this.#candidates.toSorted(
       (a, b) => b.rank - a.rank || b.end - b.start - (a.end - a.start) || b.place - a.place,
     )
@@ -154,6 +157,16 @@ class Search {
       }
       return
     }
+    this.#tryPrefix(rule, at)
+  }
+
+  /** What is a provider's by its prefix alone, however long: they change what follows it. */
+  #tryPrefix(rule: Rule, at: number): void {
+    if (rule.check || this.#generated || !beginsWord(this.#text, at)) return
+    const end = endOfPrefixed(rule, this.#text, at)
+    if (end === undefined || this.#data.surrounds(at)) return
+    this.#keep(rule, at, end, RANK.form)
+    this.#ends.set(rule, end)
   }
 
   /** Counts an attempt that is about to be made; whether there were too many around here. */
@@ -168,6 +181,15 @@ class Search {
   #searchFile(rule: Rule): void {
     if (this.#origin.onlyKeys || !this.#isPath(rule)) return
     for (const match of this.#text.matchAll(patternOf(rule))) this.#add(rule, match)
+  }
+
+  /** What a manifest of Kubernetes encodes is looked at as if it stood there in plain text. */
+  #searchManifest(): void {
+    if (this.#origin.onlyKeys || this.#generated) return
+    for (const { name, text, start, end } of entriesOf(this.#text)) {
+      const plain = text.trim().includes("\n") ? text : `${name}: ${JSON.stringify(text.trim())}`
+      if (findCredentials(plain).length > 0) this.#keep(KUBERNETES, start, end, RANK.form)
+    }
   }
 
   /** Whether what was matched is a finding. */

@@ -38,6 +38,9 @@ const LEAST = { quoted: 14, bare: 24, spaced: 30, sentence: 45, key: 45 }
 /** What a number given to a request, so that it is carried out once, is called before `token`. */
 const ONCE = /^(?:request|client|change|action|update|operation|activity|creator|lifecycle)$/
 
+/** What stands beside a key of no name of its own: `const key = …`. */
+const BARE_NAME = /^(?:keys?\d?|const|let|var|val|final|static|string|def|the|a|my|new|is)$/
+
 /** Names that say that nothing here is real. */
 const UNREAL = /^(?:dummy|fake|faked|mock|mocked|bogus|invalid)$/
 
@@ -60,26 +63,36 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   if (found.words.some((word) => UNREAL.test(word))) return undefined
   if (ARGUMENT.test(value) || (quoted && BETWEEN.test(value))) return undefined
   if (/\s/.test(value) || PLAIN.test(value)) return undefined
-  if (REFERENCE.test(value) && !(meaning === "password" && isSignedFirst(value))) return undefined
+  if (REFERENCE.test(value) && !isSignedFirst(value, meaning)) return undefined
   if (isFilledIn(value) || isPlaceholder(value)) return undefined
   if (TEST.test(value.replace(TEST_MODE, ""))) return undefined
   if (isNameOfSecret(value) || isEmptyToken(value)) return undefined
   if (isHarmlessText(value) || isBytes(value)) return undefined
   if (BADGE.test(text.slice(Math.max(0, found.start - 160), found.start))) return undefined
-  // A bare word that goes on is a call, an index or a path of properties.
-  if (!quoted && /^[([.{\\]/.test(text.charAt(found.end))) return undefined
+  // A bare word that goes on is a call, an index or a path of properties; an escape ends its line.
+  if (!quoted && /^(?:[([.{]|\\(?![nrt"]))/.test(text.slice(found.end, found.end + 2)))
+    return undefined
   if (UUID.test(value)) return meaning === "key" || !isKeyed(found) ? undefined : GENERIC
   const bits = randomBits(value)
   // A key without a word for what it opens is as often a key of a map, and digests are those.
-  if (meaning === "key" && /^[0-9a-fA-F]+$/.test(value) && found.by !== "(") return undefined
+  if (meaning === "key" && /^[0-9a-fA-F]+$/.test(value) && !isSetting(found)) return undefined
   if (meaning === "password") return isLikelyPassword(found, bits) ? PASSWORD : undefined
   if (value.length < 10 || !isMixed(value, bits)) return undefined
   return bits >= leastBits(found, meaning) ? GENERIC : undefined
 }
 
-/** A password may begin with the sign of a reference; it is random then, and goes on with more. */
-function isSignedFirst(value: string): boolean {
-  return /^[@&*!#%][^/{}()[\]]*\d[^/{}()[\]]*$/.test(value) && randomBits(value) > 20
+/** A key that has a name of its own, `acme_key = …`, or that is all that a call is given. */
+function isSetting({ by, value, words }: Assignment): boolean {
+  if (by === "(") return true
+  if (by === "sentence" || value.length < 32 || value.length > 128) return false
+  return words.some((word) => !BARE_NAME.test(word))
+}
+
+/** A secret may begin with the sign of a reference; it is random then, and goes on with more. */
+function isSignedFirst(value: string, meaning: Meaning): boolean {
+  if (/^\/[A-Za-z0-9+/]{23,}={0,2}$/.test(value)) return randomBits(value) > 60
+  const isPlain = /^[@&*!#%][^/{}()[\]]*\d[^/{}()[\]]*$/.test(value)
+  return meaning === "password" && isPlain && randomBits(value) > 20
 }
 
 /** Base64 of a login that opens nothing, or of words. */
@@ -124,7 +137,7 @@ function isMixed(value: string, bits: number): boolean {
 function isLikelyPassword({ value, quoted, by }: Assignment, bits: number): boolean {
   if (!isPassword(value) || value.length > 128) return false
   // Words of any language, and identifiers.
-  if (/^[\p{L}_$][\p{L}\w$]*$/u.test(value) && !/\d/.test(value)) return bits > (quoted ? 25 : 45)
+  if (/^[\p{L}_$][\p{L}\w$]*$/u.test(value) && !/\d/.test(value)) return bits > (quoted ? 20 : 30)
   if (/^[\w]+(?:[._/:-][\w]*)+$/.test(value) && !/\d/.test(value)) return false
   const classes = [/[a-z]/, /[A-Z]/, /\d/, /[^\w]/].filter((kind) => kind.test(value)).length
   if (classes < 2) return false

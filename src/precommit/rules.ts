@@ -91,7 +91,15 @@ export const PASSWORD: Rule = {
   rotate: "change the password",
 }
 
-const byId = new Map([...rules, GENERIC, PASSWORD].map((rule) => [rule.id, rule]))
+/** A secret in Base64, which hides nothing. */
+export const KUBERNETES: Rule = {
+  id: "kubernetes-secret",
+  title: "A secret of Kubernetes in Base64",
+  docs: "https://kubernetes.io/docs/concepts/configuration/secret/",
+  rotate: "make a new value where this one was made, and end this one",
+}
+
+const byId = new Map([...rules, GENERIC, PASSWORD, KUBERNETES].map((rule) => [rule.id, rule]))
 
 /** The rule of a finding. */
 export function ruleOf(id: string): Rule | undefined {
