@@ -22,14 +22,18 @@ export const LONGEST_VALUE = 2048
 const BLANK = String.raw`[ \t]{0,20}`
 const QUOTE = String.raw`\\{0,3}["'\x60]{0,3}`
 const TYPE = String.raw`:${BLANK}[&'\w][\w<>.&?' |:]{0,40}?${BLANK}=`
-const OPERATOR = String.raw`(?:${TYPE}|[A-Za-z][\w.*]{0,30}[ \t]{1,8}=|={1,3}>|:{1,4}=|[?+.|!&<]{0,2}={1,3}|\?\?=?|\|\||:|->|<-|–|—|,|>|\||\(|(?:is|was)(?: (?:now|still|set to|changed to))?:?(?=[ \t]))`
+/** A map under the name, of which the first value counts: `tokens = { prod: "…" }`. */
+const MAP = String.raw`(?:=|:|=>)[ \t]{0,4}\{\s{0,20}["']?[\w-]{1,40}["']?[ \t]{0,4}(?::|=>|=)(?=[ \t]{0,4}["'])`
+/** What a sentence puts between: `token for staging is`, `password of ann:`. */
+const WHOSE = String.raw`(?:for|of|on|to)[ ](?:the[ ])?[\w@.-]{1,40}(?:[ ][\w-]{1,20})?(?:[ ]is(?=[ ])|:)`
+const OPERATOR = String.raw`(?:${TYPE}|${MAP}|${WHOSE}|[A-Za-z][\w.*]{0,30}[ \t]{1,8}=|={1,3}>|:{1,4}=|[?+.|!&<]{0,2}={1,3}|\?\?=?|\|\||:|->|<-|–|—|→|-(?= )|(?:by lazy[ \t])?\{[ \t]?(?=["'])|,|>|\||\(|(?:is|was)(?: (?:now|still|set to|changed to))?:?(?=[ \t]))`
 /** What may stand between a pair's name and its value: its type, a word about it. */
 const REMARK = String.raw`(?:["']?(?:[Tt]ype|[Dd]escription|NoEcho|MinLength|MaxLength|sensitive|nullable|ephemeral|in|secret|required|scope|target|env)["']?${BLANK}[:=](?:[^\n,]{0,80},|[^\n]{0,120}\n)\s{0,20}){0,4}`
-const PAIR = String.raw`(?:</[\w.-]{1,40})?[,;:>]?\s{0,20}(?:[{<]\s{0,20})?${REMARK}-?["'\x60]?(?:<string(?=>)|value|Value|param-value|default|Default|val|defaultValue|content|secretValue)["'\x60]?${BLANK}(?:[:=>]|=>)`
+const PAIR = String.raw`(?:</[\w.-]{1,40})?[,;:>]?\s{0,20}(?:[{<]\s{0,20})?${REMARK}-?["'\x60]?(?:<string(?=>)|value|Value|param-value|default|Default|val|defaultValue|content|secretValue|S|#text)["'\x60]?${BLANK}(?:[:=>]|=>)`
 
 /** From the end of a name to its value: closing quotes and brackets, an operator, blanks. */
 const BETWEEN = new RegExp(
-  String.raw`${QUOTE}(?:\[\d{0,5}\])?[\])*_]{0,3}${BLANK}(?:(${PAIR})|(${OPERATOR}))[ \t*_]{0,20}(?:[|>][+-]?)?(?:\r?\n[ \t]{0,40})?`,
+  String.raw`${QUOTE}(?:\[\d{0,5}\])?[\])*_]{0,3}${BLANK}(?:(${PAIR})|(${OPERATOR}))[ \t*_]{0,20}(?:[|>][+-]?)?(?:\r?\n[ \t]{0,40}(?:- )?)?`,
   "y",
 )
 /** A flag and its value, or a word of a command, a configuration or a protocol. */
@@ -37,10 +41,10 @@ const SPACED = new RegExp(String.raw`${QUOTE}${BLANK}[ \t]`, "y")
 /** A title, and below it a value that has the line to itself. */
 const TITLE = /[ \t]{0,8}\r?\n[ \t]{0,8}(?=[\w+/=.~-]{16,200}[ \t]{0,8}(?:\r?\n|$))/y
 const SPACED_LINE =
-  /(?:^|[\s;&|"'`(])(?:--?[\w-]{0,60}|(?:ENV|ARG|export|set|setx|requirepass|masterauth|machine|login|password|IDENTIFIED BY|PASSWORD|pass|auth|secret|is)\s{1,4}[\w.-]{0,60}|IDENTIFIED)$/i
+  /(?:^|[\s;&|"'`(])(?:--?[\w-]{0,60}|(?:ENV|ARG|export|set|setx|requirepass|masterauth|machine|login|password|IDENTIFIED BY|PASSWORD|pass|auth|secret|is)\s{1,4}[\w.-]{0,60}|IDENTIFIED|requirepass|masterauth|bindpw|rootpw|storePassword|keyPassword)$/i
 /** What may stand between the operator and the literal: a prefix, or a call that takes it. */
 const CALL =
-  /(?:[bBrRuUfFL@$]|new\s{1,4})?(?:[A-Za-z_$][\w.$:]{0,60}!?\()?(?:[bBrRuUfFL@$]{0,2})(?=["'`\\])/y
+  /(?:[bBrRuUfFL@$]|new\s{1,4}|!\w{1,20} )?(?:[A-Za-z_$][\w.$:]{0,60}!?\()?(?:\[\s{0,20})?(?:[bBrRuUfFL@$]{0,2})(?=["'`\\])/y
 const SCHEME =
   /(?:Bearer|Basic|Token|token|Bot|ApiKey|Api-Key|key|bearer|basic|Key|OAuth|SSWS|GenieKey|Splunk)[ \t=]{1,4}/y
 const OPEN = /\\{0,3}(?:"""|'''|["'`])/y
@@ -106,7 +110,8 @@ function bridge(text: string, start: number, end: number): { to: number; by: str
 
 /** What a sentence says counts as little as a blank. */
 function operator(found = ""): string {
-  return /^[iw–—]/.test(found) ? " " : found
+  if (found.includes("{")) return ","
+  return /^(?:[iwfot–—→]|-$)/.test(found) ? " " : found
 }
 
 function valueAt(

@@ -12,6 +12,7 @@ import { entropy, randomBits } from "./random.js"
 import { forms, GENERIC, KUBERNETES, patternOf, rules } from "./rules.js"
 import type { Kind, Rule } from "./rules.js"
 import { Data, isGenerated, isMinified } from "./surroundings.js"
+import { cellsOf } from "./table.js"
 import { beginsWord, isWordAt } from "./word.js"
 
 /** A credential in a text, by its offsets in UTF-16 code units. */
@@ -34,7 +35,7 @@ export interface Origin {
 /** Words in names that make a value worth a look. */
 const TELLING = ["pass", "pwd", "psw", "secret", "token", "key", "auth", "cred", "bearer", "senha"]
 TELLING.push("connectionstring", "connstr", "contrasena", "mnemonic", "parola")
-TELLING.push("jwt", "dsn", "_pat", ".pat", "hubpat", "labpat", "devopspat")
+TELLING.push("jwt", "dsn", "_pat", ".pat", "hubpat", "labpat", "devopspat", "bindpw", "rootpw")
 
 /**
  * So often may a rule fail within so many characters. No honest text comes near; without a limit,
@@ -131,6 +132,7 @@ class Search {
   findings(): Finding[] {
     for (const rule of rules) if (!rule.keywords && rule.pattern) this.#searchFile(rule)
     this.#tryNames()
+    this.#tryTables()
     this.#searchManifest()
     const best = this.#candidates.toSorted(
       (a, b) => b.rank - a.rank || b.end - b.start - (a.end - a.start) || b.place - a.place,
@@ -215,12 +217,19 @@ class Search {
       if (at < from || this.#isTired(GENERIC, at)) continue
       const found = assignmentAt(this.#text, at)
       if (!found || seen.has(found.start)) continue
-      seen.add(found.start)
       // A word without an end is data; the names within it are chance.
       if (found.end - found.start >= LONGEST_VALUE) from = found.end
       while ((this.#named[next]?.at ?? Infinity) < found.start - NEAR) next += 1
-      if (this.#tryValue(found, next)) this.#failures.delete(GENERIC)
+      if (!this.#tryValue(found, next)) continue
+      seen.add(found.start)
+      this.#failures.delete(GENERIC)
     }
+  }
+
+  #tryTables(): void {
+    if (this.#names.length === 0) return
+    const names = this.#names.toSorted((a, b) => a - b)
+    for (const cell of cellsOf(this.#text, names)) this.#tryValue(cell, this.#named.length)
   }
 
   /** Whether the value is a finding. */

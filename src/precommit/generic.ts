@@ -15,11 +15,11 @@ import type { Rule } from "./rules.js"
 
 /** What points to a secret, or protects it, and is none. */
 const REFERENCE =
-  /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|[./~@&*!#%$<{[(]|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|NACL\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|MFkwEwYHKoZI|MFYwEAYHKoZI|MHYwEAYHKoZI|MIGbMBAG|MCowBQYDK2V|AAAA[BC]3NzaC1|AAAAE2VjZHNh|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|pk[._](?:live|test|ey)|phc_|sb_publishable_|AgA|AgB|ey[A-Za-z0-9]{10,}$)/
+  /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|[./~@&*!#%$<{[(]|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|NACL\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|MFkwEwYHKoZI|MFYwEAYHKoZI|MHYwEAYHKoZI|MIGbMBAG|MCowBQYDK2V|AAAA[BC]3NzaC1|AAAAE2VjZHNh|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|pk[._](?:live|test|ey)|phc_|sb_publishable_|AgA|AgB|eyJ[A-Za-z0-9]{10,}$)/
 
 /** Numbers, versions, dates, addresses, mail, hosts, colours, and words joined by dots. */
 const PLAIN =
-  /^(?:[\d.,:+_eE/-]+|0x[0-9a-fA-F]{1,16}|v?\d+\.\d+[\w.+-]*|[\w.+-]+@[\w-]+(?:\.[a-z]{2,})+|(?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|app|local|internal|cloud|co|svc|json|ya?ml|js|ts|py|rb|go|java|php|pem|key|txt|md|html|xml|env|sh|crt|cfg|conf)|\d{4}-\d\d-\d\d[T\d:.Z+-]*|#[0-9a-fA-F]{3,8}|[a-zA-Z_$]+(?:[.:]{1,2}[a-zA-Z_$]+)+)$/
+  /^(?:[\d.,:+_eE/-]+|0x[0-9a-fA-F]{1,16}|v?\d{1,8}\.\d{1,8}(?!\w{16})[\w.+-]*|[\w.+-]+@[\w-]+(?:\.[a-z]{2,})+|(?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|app|local|internal|cloud|co|svc|json|ya?ml|js|ts|py|rb|go|java|php|pem|key|txt|md|html|xml|env|sh|crt|cfg|conf)|\d{4}-\d\d-\d\d[T\d:.Z+-]*|#[0-9a-fA-F]{3,8}|[a-zA-Z_$]+(?:[.:]{1,2}[a-zA-Z_$]+)+)$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /** What tests call their values. */
@@ -30,7 +30,7 @@ const TEST =
 const TEST_MODE = /^(?![rsp]k_)[a-z]{2,20}_test_(?=[A-Za-z0-9_-]{20,}$)/
 
 /** What people write for the sake of a rule that asks for it, and not as code: `Tr0ub4dor`. */
-const CHOSEN = /^(?=.*\d)(?!.*#\d\d)(?:.*\d[A-Za-z]+\d|.*[!@#$%^&])[\w!@#$%^&~-]*$/
+const CHOSEN = /^(?=.*\d)(?!.*#0\d)(?:.*\d[A-Za-z]+\d|.*[!@#$%^&])[\w!@#$%^&~-]*$/
 
 /** The least bits for chance. A name is quoted, a bare word may be code. */
 const LEAST = { quoted: 14, bare: 24, spaced: 30, sentence: 45, key: 45 }

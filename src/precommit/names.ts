@@ -8,7 +8,7 @@ export type Meaning = "password" | "secret" | "key" | "none"
 
 const PASSWORD = wordSet(`
   password passwort passwd passphrase passwrd passw passcode pwd pass pswd psw contrasena senha
-  parola mdp pw
+  parola mdp pw requirepass masterauth bindpw rootpw
 `)
 const SECRET = wordSet(`
   secret secrets token tokens apikey apikeys apitoken apisecret authkey authtoken accesskey
