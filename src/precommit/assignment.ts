@@ -74,7 +74,7 @@ export function assignmentAt(text: string, from: number): Assignment | undefined
     words: wordsOf(`${before?.[1] ?? ""} ${text.slice(start, end)}`),
     ...value,
     value: text.slice(value.start, value.end),
-    by: found.by,
+    by: text.slice(found.to, value.start).includes("[") ? "," : found.by,
   }
 }
 

@@ -76,7 +76,7 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   const bits = randomBits(value)
   // A key without a word for what it opens is as often a key of a map, and digests are those.
   if (meaning === "key" && /^[0-9a-fA-F]+$/.test(value) && !isSetting(found)) return undefined
-  if (meaning === "password") return isLikelyPassword(found, bits) ? PASSWORD : undefined
+  if (meaning === "password") return isLikelyPassword(text, found, bits) ? PASSWORD : undefined
   if (value.length < 10 || !isMixed(value, bits)) return undefined
   return bits >= leastBits(found, meaning) ? GENERIC : undefined
 }
@@ -133,8 +133,19 @@ function isMixed(value: string, bits: number): boolean {
   return (/\d/.test(value) && /[a-zA-Z]/.test(value)) || bits > 40
 }
 
+/** Whether a line of a configuration gives nothing but this value: `DB_PASS=…`, `pass: …`. */
+function isSet(text: string, { start, end, by }: Assignment): boolean {
+  const before = text.slice(Math.max(0, start - 80), start)
+  const next = text.charAt(end)
+  return (
+    /(?:^|[\n;"' ])[\w.-]{1,64}(?:=|: )$/.test(before) &&
+    (/^[\r\n"']?$/.test(next) || (by === "=" && next === ";"))
+  )
+}
+
 /** A password that a person chose has less chance in it, but digits or signs between letters. */
-function isLikelyPassword({ value, quoted, by }: Assignment, bits: number): boolean {
+function isLikelyPassword(text: string, found: Assignment, bits: number): boolean {
+  const { value, quoted, by } = found
   if (!isPassword(value) || value.length > 128) return false
   // Words of any language, and identifiers.
   if (/^[\p{L}_$][\p{L}\w$]*$/u.test(value) && !/\d/.test(value)) return bits > (quoted ? 20 : 30)
@@ -145,5 +156,6 @@ function isLikelyPassword({ value, quoted, by }: Assignment, bits: number): bool
   const isStrong = classes >= 3 && value.length >= 8
   if (by === " ") return bits > 20 || (isStrong && (bits > 8 || CHOSEN.test(value)))
   if (by === "," || by === "|" || by === "(") return bits > 20
-  return quoted ? bits > 2 || isStrong : bits > 8 || (isStrong && CHOSEN.test(value))
+  if (quoted || (isSet(text, found) && /^[^/]*\d\d[^/]*$/.test(value))) return bits > 2 || isStrong
+  return bits > 8 || (isStrong && CHOSEN.test(value))
 }

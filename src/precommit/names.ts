@@ -48,7 +48,7 @@ const HARMLESS = wordSet(`
   num count length size regex regexp pattern placeholder label hint i18n locale translation
   cache sort partition foreign unique index idempotency translate tracking hash hashed digest
   checksum fingerprint sha1 sha256 md5 encrypted sealed ciphertext publickey thumbprint symbol
-  keyword keyboard author authors authenticity ssh_host build measurement sitekey
+  dkim keyword keyboard author authors authenticity ssh_host build measurement sitekey
 `)
 
 /** Words before a key or a token that anybody may know; a secret is a secret behind them too. */
