@@ -26,7 +26,7 @@ const TYPE = String.raw`:${BLANK}[&'\w][\w<>.&?' |:]{0,40}?${BLANK}=`
 const MAP = String.raw`(?:=|:|=>)[ \t]{0,4}\{\s{0,20}["']?[\w-]{1,40}["']?[ \t]{0,4}(?::|=>|=)(?=[ \t]{0,4}["'])`
 /** What a sentence puts between: `token for staging is`, `password of ann:`. */
 const WHOSE = String.raw`(?:for|of|on|to)[ ](?:the[ ])?[\w@.-]{1,40}(?:[ ][\w-]{1,20})?(?:[ ]is(?=[ ])|:)`
-const OPERATOR = String.raw`(?:${TYPE}|${MAP}|${WHOSE}|[A-Za-z][\w.*]{0,30}[ \t]{1,8}=|={1,3}>|:{1,4}=|[?+.|!&<]{0,2}={1,3}|\?\?=?|\|\||:|->|<-|–|—|→|-(?= )|(?:by lazy[ \t])?\{[ \t]?(?=["'])|,|>|\||\(|(?:is|was)(?: (?:now|still|set to|changed to))?:?(?=[ \t]))`
+const OPERATOR = String.raw`(?:${TYPE}|\{ ?get;[^}\n]{0,40}\}[ ]?=|${MAP}|${WHOSE}|[A-Za-z][\w.*]{0,30}[ \t]{1,8}=|={1,3}>|:{1,4}=|[?+.|!&<]{0,2}={1,3}|\?\?=?|\|\||:|->|<-|–|—|→|-(?= )|(?:by lazy[ \t])?\{[ \t]?(?=["'])|,|>|\||\(|(?:is|was)(?: (?:now|still|set to|changed to))?:?(?=[ \t]))`
 /** What may stand between a pair's name and its value: its type, a word about it. */
 const REMARK = String.raw`(?:["']?(?:[Tt]ype|[Dd]escription|NoEcho|MinLength|MaxLength|sensitive|nullable|ephemeral|in|secret|required|scope|target|env)["']?${BLANK}[:=](?:[^\n,]{0,80},|[^\n]{0,120}\n)\s{0,20}){0,4}`
 const PAIR = String.raw`(?:</[\w.-]{1,40})?[,;:>]?\s{0,20}(?:[{<]\s{0,20})?${REMARK}-?["'\x60]?(?:<string(?=>)|value|Value|param-value|default|Default|val|defaultValue|content|secretValue|S|#text)["'\x60]?${BLANK}(?:[:=>]|=>)`
@@ -41,10 +41,10 @@ const SPACED = new RegExp(String.raw`${QUOTE}${BLANK}[ \t]`, "y")
 /** A title, and below it a value that has the line to itself. */
 const TITLE = /[ \t]{0,8}\r?\n[ \t]{0,8}(?=[\w+/=.~-]{16,200}[ \t]{0,8}(?:\r?\n|$))/y
 const SPACED_LINE =
-  /(?:^|[\s;&|"'`(])(?:--?[\w-]{0,60}|(?:ENV|ARG|export|set|setx|requirepass|masterauth|machine|login|password|IDENTIFIED BY|PASSWORD|pass|auth|secret|is)\s{1,4}[\w.-]{0,60}|IDENTIFIED|requirepass|masterauth|bindpw|rootpw|storePassword|keyPassword)$/i
+  /(?:^|[\s;&|"'`(])(?:--?[\w-]{0,60}|(?:ENV|ARG|export|set(?: -\w{1,4})?|setx|requirepass|masterauth|machine|login|password|IDENTIFIED BY|PASSWORD|pass|auth|secret|is)\s{1,4}[\w.-]{0,60}|IDENTIFIED|requirepass|masterauth|bindpw|rootpw|storePassword|keyPassword)$/i
 /** What may stand between the operator and the literal: a prefix, or a call that takes it. */
 const CALL =
-  /(?:[bBrRuUfFL@$]|new\s{1,4}|!\w{1,20} )?(?:[A-Za-z_$][\w.$:]{0,60}!?\()?(?:\[\s{0,20})?(?:[bBrRuUfFL@$]{0,2})(?=["'`\\])/y
+  /(?:[bBrRuUfFL@$]|new\s{1,4}|!\w{1,20} )?(?:(?:[A-Za-z_$][\w.$:]{0,60}!?|\[\]byte)?\(\s{0,20})?(?:\[\s{0,20})?(?:[bBrRuUfFL@$]{0,2})(?=["'`\\])/y
 const SCHEME =
   /(?:Bearer|Basic|Token|token|Bot|ApiKey|Api-Key|key|bearer|basic|Key|OAuth|SSWS|GenieKey|Splunk)[ \t=]{1,4}/y
 const OPEN = /\\{0,3}(?:"""|'''|["'`])/y
@@ -132,12 +132,16 @@ function valueAt(
   const limit = Math.min(text.length, start + LONGEST_VALUE)
   for (let end = start; end < limit; end += 1) {
     const letter = text[end]
-    if (letter === "\n" && open.length < 3) return undefined
+    if (letter === "\n" && open.length < 3) break
     if (text.startsWith(open, end)) return { start, end, quoted: true }
     // Within plain quotes, an escaped character is part of the value.
     if (letter === "\\" && !open.startsWith("\\")) end += 1
   }
-  return undefined
+  // Markdown that forgot to close: elsewhere, it was a closing quote.
+  if (open !== "`") return undefined
+  BARE.lastIndex = start
+  const bare = BARE.exec(text)?.[0]
+  return bare === undefined ? undefined : { start, end: start + bare.length, quoted: false }
 }
 
 /** `Bearer` and the like say how a value is presented; they are no part of it. */
@@ -155,6 +159,8 @@ function isNameAt(text: string, at: number): boolean {
     code === 95 ||
     code === 45 ||
     code === 46 ||
-    code === 36
+    code === 36 ||
+    // Letters with accents.
+    (code >= 0xc0 && code < 0x250)
   )
 }

@@ -98,7 +98,7 @@ export const checks = {
   userpass: (text: string): boolean => {
     const at = text.indexOf(":")
     // The user alone is a key.
-    if (at === text.length - 1) return isCertain(text.slice(0, at))
+    if (at === text.length - 1) return !text.startsWith("sk_test_") && isCertain(text.slice(0, at))
     return isLogin(text.slice(0, at), text.slice(at + 1))
   },
   /** A key in lines of Base64: no drawing, and no sentence that only speaks of keys. */

@@ -1,14 +1,15 @@
+import { isAccepted, isNamed, isPlain } from "./accept.js"
 import { assignmentAt, LONGEST_VALUE } from "./assignment.js"
 import type { Assignment } from "./assignment.js"
-import { checks, isEmptyToken } from "./checks.js"
+import { checks } from "./checks.js"
 import { genericRule } from "./generic.js"
 import { wordFinder } from "./keywords.js"
 import { entriesOf } from "./manifest.js"
 import { meaningOf } from "./names.js"
-import { isPlaceholder } from "./placeholder.js"
 import { endOfPrefixed } from "./prefix.js"
+import { withoutOverlaps } from "./overlaps.js"
+import type { Candidate } from "./overlaps.js"
 import { kindOfKey } from "./private-key.js"
-import { entropy, randomBits } from "./random.js"
 import { forms, GENERIC, KUBERNETES, patternOf, rules } from "./rules.js"
 import type { Kind, Rule } from "./rules.js"
 import { Data, isGenerated, isMinified } from "./surroundings.js"
@@ -34,8 +35,19 @@ export interface Origin {
 
 /** Words in names that make a value worth a look. */
 const TELLING = ["pass", "pwd", "psw", "secret", "token", "key", "auth", "cred", "bearer", "senha"]
-TELLING.push("connectionstring", "connstr", "contrasena", "mnemonic", "parola")
-TELLING.push("jwt", "dsn", "_pat", ".pat", "hubpat", "labpat", "devopspat", "bindpw", "rootpw")
+TELLING.push("connectionstring", "connstr", "contrasena", "contrase", "mnemonic", "parola")
+TELLING.push(
+  "jwt",
+  "dsn",
+  "_pat",
+  ".pat",
+  " pat",
+  "hubpat",
+  "labpat",
+  "devopspat",
+  "bindpw",
+  "rootpw",
+)
 
 /**
  * So often may a rule fail within so many characters. No honest text comes near; without a limit,
@@ -47,12 +59,6 @@ const STRETCH = 4096
 
 /** How far before a value a provider's name may stand. */
 const NEAR = 300
-
-/** A finding, and what decides between it and another at the same place. */
-interface Candidate extends Finding {
-  readonly rank: number
-  readonly place: number
-}
 
 /**
  * Finds the credentials in a text: pure, and linear in the text's length.
@@ -134,10 +140,7 @@ class Search {
     this.#tryNames()
     this.#tryTables()
     this.#searchManifest()
-    const best = this.#candidates.toSorted(
-      (a, b) => b.rank - a.rank || b.end - b.start - (a.end - a.start) || b.place - a.place,
-    )
-    return withoutOverlaps(best)
+    return withoutOverlaps(this.#candidates)
   }
 
   #tryShape(rule: Rule, at: number): void {
@@ -284,35 +287,6 @@ class Search {
     const before = this.#text.slice(Math.max(0, at - NEAR), at + 80).toLowerCase()
     return near.some((word) => before.includes(word))
   }
-}
-
-/** Whether a name is the provider's alone, or that of its API. */
-function isNamed(rule: Rule, name: string): boolean {
-  return rule.names?.some((own) => name === own || name === `${own}api`) ?? false
-}
-
-/** A version, or a bare word of code: no provider's, whatever is named nearby. */
-function isPlain({ value, quoted }: Assignment): boolean {
-  if (/^v?\d{1,3}\.\d{1,3}\.\d{1,3}[.+-]/.test(value)) return true
-  return !quoted && /^[A-Za-z_$]+$/.test(value) && randomBits(value) < 14
-}
-
-function isAccepted(rule: Rule, secret: string): boolean {
-  if (!rule.lax && (isPlaceholder(secret) || isEmptyToken(secret))) return false
-  if (entropy(secret) < (rule.entropy ?? 2.5)) return false
-  return !rule.check || checks[rule.check](secret)
-}
-
-/** The findings that no better one overlaps, in the order of the text. */
-function withoutOverlaps(best: readonly Candidate[]): Finding[] {
-  const covered = new Uint8Array(best.reduce((last, { end }) => Math.max(last, end), 0))
-  const kept: Finding[] = []
-  for (const { rule, start, end, kind } of best) {
-    if (covered[start] || covered.subarray(start, end).includes(1)) continue
-    covered.fill(1, start, end)
-    kept.push({ rule, start, end, kind })
-  }
-  return kept.toSorted((a, b) => a.start - b.start)
 }
 
 /** Rules that know how a credential is presented, not whose it is. */

@@ -14,6 +14,7 @@ const alphabets = new Map([
   ["lower", LOWER],
   ["upper", UPPER],
   ["digits", DIGITS],
+  ["base58", "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"],
   ["alnum", DIGITS + LOWER],
   ["ALNUM", DIGITS + UPPER],
   ["base32", `${LOWER}234567`],
