@@ -9,7 +9,7 @@ const COMMON_PASSWORD =
 
 /** Text that is filled in later, in any of the languages that do so. */
 const FILLED_IN =
-  /\$\{|\$\(|\$[A-Za-z_]|\{\{|\}\}|\{[\w.]*\}|%[({]|%[sdv@]|%[A-Za-z_]\w*%|#\{|<%|<[\w -]+>|\[[\w -]+\]|\\\(|@@|__\w+__|process\.env|getenv|\bENV\b|os\.environ|secrets\.|vars?\./
+  /\$\{|\$\(|\$[A-Za-z_]|\{\{|\}\}|\{[\w.]*\}|%[({]|%[sdv@](?![A-Za-z0-9])|%[A-Za-z_]\w*%|#\{|<%|<[\w -]+>|\[[\w -]+\]|\\\(|@@|__\w+__|process\.env|getenv|\bENV\b|os\.environ|secrets\.|vars?\./
 
 /** Whether a value is written by a program, not by a person: filled in from elsewhere. */
 export function isFilledIn(value: string): boolean {
@@ -89,12 +89,16 @@ export const checks = {
   login: (text) => {
     const [, name = "", escaped = "", host = ""] = /^([^:]*):(.*)@([^@]*)$/s.exec(text) ?? []
     const password = unescaped(escaped)
-    if (EXAMPLE_HOST.test(host)) return isLogin(name, password) && randomBits(password) > 12
+    if (EXAMPLE_HOST.test(host) || isPlaceholder(host)) {
+      return isLogin(name, password) && randomBits(password) > 16
+    }
     return isLogin(name, password)
   },
   /** A user and a password, as curl takes them. */
-  userpass: (text) => {
+  userpass: (text: string): boolean => {
     const at = text.indexOf(":")
+    // The user alone is a key.
+    if (at === text.length - 1) return !text.startsWith("sk_test_") && isCertain(text.slice(0, at))
     return isLogin(text.slice(0, at), text.slice(at + 1))
   },
   /** A key in lines of Base64: no drawing, and no sentence that only speaks of keys. */
@@ -102,12 +106,20 @@ export const checks = {
     const lines = text.match(/[A-Za-z0-9+/=]{40,}/g) ?? []
     return lines.some((line) => entropy(line) > 3.8 && randomBits(line) > 30)
   },
+  /** A private key in its armour, in Base64 once more. */
+  wrappedKey: (text) => /^-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY/.test(decoded(text.slice(0, 80))),
+  /** A JSON Web Token in Base64 once more, as Kubernetes keeps it. */
+  wrappedToken: (text) => /^eyJ[\w-]{10,}\.ey[\w-]+\.[\w-]+\s*$/.test(decoded(text)),
   /** A password alone. */
   password: isPassword,
   /** The value of a Base64 text that is a secret in a cluster's configuration. */
   base64: (text) => text.length % 4 === 0,
   /** Something that no person would write. */
   random: (text) => randomBits(text) > 14,
+  /** A password that is random, or that a person made up by the rules. */
+  chosen: (text) => isPassword(text) && (randomBits(text) > 14 || isChosen(text)),
+  /** Random beyond doubt, with digits, in a place that says little. */
+  certain: isCertain,
   /** As that, in a place where it is certain. */
   unsure: (text) => randomBits(text) > 30 && entropy(text) > 3,
   /** A Discord bot's token begins with its number in Base64. */
@@ -115,6 +127,16 @@ export const checks = {
   /** Not only letters: at least a digit among them. */
   digit: (text) => /\d/.test(text) && /[a-zA-Z]/.test(text),
 } satisfies Record<string, (secret: string) => boolean>
+
+function isCertain(text: string): boolean {
+  return randomBits(text) > 40 && /\d/.test(text)
+}
+
+/** At least eight characters of at least three sorts, a digit among them. */
+function isChosen(text: string): boolean {
+  const sorts = [/[a-z]/, /[A-Z]/, /[^\w]/].filter((sort) => sort.test(text)).length
+  return text.length >= 8 && /\d/.test(text) && sorts >= 2
+}
 
 /** Hosts of examples: those of RFC 2606, and those that nobody else could mean. */
 const EXAMPLE_HOST =

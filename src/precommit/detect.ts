@@ -1,25 +1,20 @@
+import { isAccepted, isNamed, isPlain } from "./accept.js"
 import { assignmentAt, LONGEST_VALUE } from "./assignment.js"
 import type { Assignment } from "./assignment.js"
-import { checks, isEmptyToken } from "./checks.js"
+import { checks } from "./checks.js"
 import { genericRule } from "./generic.js"
 import { wordFinder } from "./keywords.js"
+import { entriesOf } from "./manifest.js"
 import { meaningOf } from "./names.js"
-import { isPlaceholder } from "./placeholder.js"
+import { endOfPrefixed } from "./prefix.js"
+import { withoutOverlaps } from "./overlaps.js"
+import type { Candidate } from "./overlaps.js"
 import { kindOfKey } from "./private-key.js"
-import { entropy, randomBits } from "./random.js"
-import { forms, GENERIC, patternOf, rules } from "./rules.js"
+import { forms, GENERIC, KUBERNETES, patternOf, rules } from "./rules.js"
 import type { Kind, Rule } from "./rules.js"
 import { Data, isGenerated, isMinified } from "./surroundings.js"
+import { cellsOf } from "./table.js"
 import { beginsWord, isWordAt } from "./word.js"
-
-/** A credential in a text, by its offsets in UTF-16 code units. */
-export interface Finding {
-  /** The id of the rule that found it. */
-  readonly rule: string
-  readonly start: number
-  readonly end: number
-  readonly kind: Kind
-}
 
 /** What is known of the text besides itself. */
 export interface Origin {
@@ -31,8 +26,19 @@ export interface Origin {
 
 /** Words in names that make a value worth a look. */
 const TELLING = ["pass", "pwd", "psw", "secret", "token", "key", "auth", "cred", "bearer", "senha"]
-TELLING.push("connectionstring", "connstr", "contrasena", "mnemonic", "parola")
-TELLING.push("jwt", "dsn", "_pat")
+TELLING.push("connectionstring", "connstr", "contrasena", "contrase", "mnemonic", "parola")
+TELLING.push(
+  "jwt",
+  "dsn",
+  "_pat",
+  ".pat",
+  " pat",
+  "hubpat",
+  "labpat",
+  "devopspat",
+  "bindpw",
+  "rootpw",
+)
 
 /**
  * So often may a rule fail within so many characters. No honest text comes near; without a limit,
@@ -44,12 +50,6 @@ const STRETCH = 4096
 
 /** How far before a value a provider's name may stand. */
 const NEAR = 300
-
-/** A finding, and what decides between it and another at the same place. */
-interface Candidate extends Finding {
-  readonly rank: number
-  readonly place: number
-}
 
 /**
  * Finds the credentials in a text: pure, and linear in the text's length.
@@ -129,10 +129,9 @@ class Search {
   findings(): Finding[] {
     for (const rule of rules) if (!rule.keywords && rule.pattern) this.#searchFile(rule)
     this.#tryNames()
-    const best = this.#candidates.toSorted(
-      (a, b) => b.rank - a.rank || b.end - b.start - (a.end - a.start) || b.place - a.place,
-    )
-    return withoutOverlaps(best)
+    this.#tryTables()
+    this.#searchManifest()
+    return withoutOverlaps(this.#candidates)
   }
 
   #tryShape(rule: Rule, at: number): void {
@@ -154,6 +153,16 @@ class Search {
       }
       return
     }
+    this.#tryPrefix(rule, at)
+  }
+
+  /** What is a provider's by its prefix alone, however long: they change what follows it. */
+  #tryPrefix(rule: Rule, at: number): void {
+    if (rule.check || this.#generated || !beginsWord(this.#text, at)) return
+    const end = endOfPrefixed(rule, this.#text, at)
+    if (end === undefined || this.#data.surrounds(at)) return
+    this.#keep(rule, at, end, RANK.form)
+    this.#ends.set(rule, end)
   }
 
   /** Counts an attempt that is about to be made; whether there were too many around here. */
@@ -168,6 +177,15 @@ class Search {
   #searchFile(rule: Rule): void {
     if (this.#origin.onlyKeys || !this.#isPath(rule)) return
     for (const match of this.#text.matchAll(patternOf(rule))) this.#add(rule, match)
+  }
+
+  /** What a manifest of Kubernetes encodes is looked at as if it stood there in plain text. */
+  #searchManifest(): void {
+    if (this.#origin.onlyKeys || this.#generated) return
+    for (const { name, text, start, end } of entriesOf(this.#text)) {
+      const plain = text.trim().includes("\n") ? text : `${name}: ${JSON.stringify(text.trim())}`
+      if (findCredentials(plain).length > 0) this.#keep(KUBERNETES, start, end, RANK.form)
+    }
   }
 
   /** Whether what was matched is a finding. */
@@ -193,12 +211,19 @@ class Search {
       if (at < from || this.#isTired(GENERIC, at)) continue
       const found = assignmentAt(this.#text, at)
       if (!found || seen.has(found.start)) continue
-      seen.add(found.start)
       // A word without an end is data; the names within it are chance.
       if (found.end - found.start >= LONGEST_VALUE) from = found.end
       while ((this.#named[next]?.at ?? Infinity) < found.start - NEAR) next += 1
-      if (this.#tryValue(found, next)) this.#failures.delete(GENERIC)
+      if (!this.#tryValue(found, next)) continue
+      seen.add(found.start)
+      this.#failures.delete(GENERIC)
     }
+  }
+
+  #tryTables(): void {
+    if (this.#names.length === 0) return
+    const names = this.#names.toSorted((a, b) => a - b)
+    for (const cell of cellsOf(this.#text, names)) this.#tryValue(cell, this.#named.length)
   }
 
   /** Whether the value is a finding. */
@@ -253,35 +278,6 @@ class Search {
     const before = this.#text.slice(Math.max(0, at - NEAR), at + 80).toLowerCase()
     return near.some((word) => before.includes(word))
   }
-}
-
-/** Whether a name is the provider's alone, or that of its API. */
-function isNamed(rule: Rule, name: string): boolean {
-  return rule.names?.some((own) => name === own || name === `${own}api`) ?? false
-}
-
-/** A version, or a bare word of code: no provider's, whatever is named nearby. */
-function isPlain({ value, quoted }: Assignment): boolean {
-  if (/^v?\d{1,3}\.\d{1,3}\.\d{1,3}[.+-]/.test(value)) return true
-  return !quoted && /^[A-Za-z_$]+$/.test(value) && randomBits(value) < 14
-}
-
-function isAccepted(rule: Rule, secret: string): boolean {
-  if (!rule.lax && (isPlaceholder(secret) || isEmptyToken(secret))) return false
-  if (entropy(secret) < (rule.entropy ?? 2.5)) return false
-  return !rule.check || checks[rule.check](secret)
-}
-
-/** The findings that no better one overlaps, in the order of the text. */
-function withoutOverlaps(best: readonly Candidate[]): Finding[] {
-  const covered = new Uint8Array(best.reduce((last, { end }) => Math.max(last, end), 0))
-  const kept: Finding[] = []
-  for (const { rule, start, end, kind } of best) {
-    if (covered[start] || covered.subarray(start, end).includes(1)) continue
-    covered.fill(1, start, end)
-    kept.push({ rule, start, end, kind })
-  }
-  return kept.toSorted((a, b) => a.start - b.start)
 }
 
 /** Rules that know how a credential is presented, not whose it is. */

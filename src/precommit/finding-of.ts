@@ -1,6 +1,6 @@
 import type { Lines } from "./contents.js"
 import type { CustomHit } from "./custom-rules.js"
-import type { Finding as Hit } from "./detect.js"
+import type { Finding as Hit } from "./overlaps.js"
 import { type Finding, OWN_VALUE } from "./finding.js"
 import { mask } from "./mask.js"
 

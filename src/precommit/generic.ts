@@ -8,6 +8,7 @@ import {
   plainText,
 } from "./checks.js"
 import type { Meaning } from "./names.js"
+import { isPassphrase } from "./passphrase.js"
 import { isPlaceholder } from "./placeholder.js"
 import { randomBits } from "./random.js"
 import { GENERIC, PASSWORD } from "./rules.js"
@@ -15,11 +16,11 @@ import type { Rule } from "./rules.js"
 
 /** What points to a secret, or protects it, and is none. */
 const REFERENCE =
-  /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|[./~@&*!#%$<{[(]|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|NACL\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|MFkwEwYHKoZI|MFYwEAYHKoZI|MHYwEAYHKoZI|MIGbMBAG|MCowBQYDK2V|AAAA[BC]3NzaC1|AAAAE2VjZHNh|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|pk[._](?:live|test|ey)|phc_|sb_publishable_|AgA|AgB|ey[A-Za-z0-9]{10,}$)/
+  /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|[./~@&*!#%$<{[(]|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|NACL\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|MFkwEwYHKoZI|MFYwEAYHKoZI|MHYwEAYHKoZI|MIGbMBAG|MCowBQYDK2V|AAAA[BC]3NzaC1|AAAAE2VjZHNh|AAAAI3NrLXNz|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|pk[._](?:live|test|ey)|phc_|sb_publishable_|AgA|AgB|eyJ[A-Za-z0-9]{10,}\.?$)/
 
 /** Numbers, versions, dates, addresses, mail, hosts, colours, and words joined by dots. */
 const PLAIN =
-  /^(?:[\d.,:+_eE/-]+|0x[0-9a-fA-F]{1,16}|v?\d+\.\d+[\w.+-]*|[\w.+-]+@[\w-]+(?:\.[a-z]{2,})+|(?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|app|local|internal|cloud|co|svc|json|ya?ml|js|ts|py|rb|go|java|php|pem|key|txt|md|html|xml|env|sh|crt|cfg|conf)|\d{4}-\d\d-\d\d[T\d:.Z+-]*|#[0-9a-fA-F]{3,8}|[a-zA-Z_$]+(?:[.:]{1,2}[a-zA-Z_$]+)+)$/
+  /^(?:[\d.,:+_eE/-]+|0x[0-9a-fA-F]{1,16}|v?\d{1,8}\.\d{1,8}(?!\w{16})[\w.+\\-]*|[\w.+-]+@[\w-]+(?:\.[a-z]{2,})+|(?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|app|local|internal|cloud|co|svc|json|ya?ml|js|ts|py|rb|go|java|php|pem|key|txt|md|html|xml|env|sh|crt|cfg|conf)|\d{4}-\d\d-\d\d[T\d:.Z+-]*|#[0-9a-fA-F]{3,8}|[a-zA-Z_$]+(?:[.:]{1,2}[a-zA-Z_$]+)+)$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /** What tests call their values. */
@@ -30,13 +31,16 @@ const TEST =
 const TEST_MODE = /^(?![rsp]k_)[a-z]{2,20}_test_(?=[A-Za-z0-9_-]{20,}$)/
 
 /** What people write for the sake of a rule that asks for it, and not as code: `Tr0ub4dor`. */
-const CHOSEN = /^(?=.*\d)(?!.*#\d\d)(?:.*\d[A-Za-z]+\d|.*[!@#$%^&])[\w!@#$%^&~-]*$/
+const CHOSEN = /^(?=.*\d)(?!.*#0\d)(?:.*\d[A-Za-z]+\d|.*[!@#$%^&*?])[\w!@#$%^&*?~-]*$/
 
 /** The least bits for chance. A name is quoted, a bare word may be code. */
 const LEAST = { quoted: 14, bare: 24, spaced: 30, sentence: 45, key: 45 }
 
 /** What a number given to a request, so that it is carried out once, is called before `token`. */
 const ONCE = /^(?:request|client|change|action|update|operation|activity|creator|lifecycle)$/
+
+/** What stands beside a key of no name of its own: `const key = …`. */
+const BARE_NAME = /^(?:keys?\d?|const|let|var|val|final|static|string|def|the|a|my|new|is)$/
 
 /** Names that say that nothing here is real. */
 const UNREAL = /^(?:dummy|fake|faked|mock|mocked|bogus|invalid)$/
@@ -59,27 +63,41 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   if (value.length < 6 || value.length > 1024) return undefined
   if (found.words.some((word) => UNREAL.test(word))) return undefined
   if (ARGUMENT.test(value) || (quoted && BETWEEN.test(value))) return undefined
+  if (ARN.test(text.slice(Math.max(0, found.start - 140), found.start))) return undefined
+  if (meaning === "password" && isPassphrase(value) && isGiven(text, found)) return PASSWORD
   if (/\s/.test(value) || PLAIN.test(value)) return undefined
-  if (REFERENCE.test(value) && !(meaning === "password" && isSignedFirst(value))) return undefined
+  if (REFERENCE.test(value) && !isSignedFirst(value, meaning)) return undefined
   if (isFilledIn(value) || isPlaceholder(value)) return undefined
   if (TEST.test(value.replace(TEST_MODE, ""))) return undefined
   if (isNameOfSecret(value) || isEmptyToken(value)) return undefined
   if (isHarmlessText(value) || isBytes(value)) return undefined
   if (BADGE.test(text.slice(Math.max(0, found.start - 160), found.start))) return undefined
-  // A bare word that goes on is a call, an index or a path of properties.
-  if (!quoted && /^[([.{\\]/.test(text.charAt(found.end))) return undefined
+  // A bare word that goes on is a call, an index or a path of properties; an escape ends its line.
+  if (!quoted && /^(?:[([.{]|\\(?![nrt"]))/.test(text.slice(found.end, found.end + 2))) {
+    return undefined
+  }
   if (UUID.test(value)) return meaning === "key" || !isKeyed(found) ? undefined : GENERIC
   const bits = randomBits(value)
   // A key without a word for what it opens is as often a key of a map, and digests are those.
-  if (meaning === "key" && /^[0-9a-fA-F]+$/.test(value) && found.by !== "(") return undefined
-  if (meaning === "password") return isLikelyPassword(found, bits) ? PASSWORD : undefined
+  if (meaning === "key" && /^[0-9a-fA-F]+$/.test(value) && !isSetting(found)) return undefined
+  if (meaning === "password") return isLikelyPassword(text, found, bits) ? PASSWORD : undefined
+  if (meaning === "secret" && quoted && isMadeUp(value)) return GENERIC
   if (value.length < 10 || !isMixed(value, bits)) return undefined
   return bits >= leastBits(found, meaning) ? GENERIC : undefined
 }
 
-/** A password may begin with the sign of a reference; it is random then, and goes on with more. */
-function isSignedFirst(value: string): boolean {
-  return /^[@&*!#%][^/{}()[\]]*\d[^/{}()[\]]*$/.test(value) && randomBits(value) > 20
+/** A key that has a name of its own, `acme_key = …`, or that is all that a call is given. */
+function isSetting({ by, value, words }: Assignment): boolean {
+  if (by === "(") return true
+  if (by === "sentence" || value.length < 32 || value.length > 128) return false
+  return words.some((word) => !BARE_NAME.test(word))
+}
+
+/** A secret may begin with the sign of a reference; it is random then, and goes on with more. */
+function isSignedFirst(value: string, meaning: Meaning): boolean {
+  if (/^\/[A-Za-z0-9+/]{23,}={0,2}$/.test(value)) return randomBits(value) > 60
+  const isPlain = /^[@&*!#%][^/{}()[\]]*\d[^/{}()[\]]*$/.test(value)
+  return meaning === "password" && isPlain && randomBits(value) > 20
 }
 
 /** Base64 of a login that opens nothing, or of words. */
@@ -89,6 +107,14 @@ function isHarmlessText(value: string): boolean {
   const at = text.indexOf(":")
   if (at >= 0) return !isLogin(text.slice(0, at), text.slice(at + 1))
   return isPlaceholder(text) || /^[A-Za-z]{2,12}(?:[ _-][A-Za-z]{2,12})+$/.test(text)
+}
+
+/** What is before a part of an address in Amazon's cloud. */
+const ARN = /\barn:aws[\w:./-]{0,120}$/
+
+/** Whether it is written out as a value, not a word of code or of a sentence. */
+function isGiven(text: string, found: Assignment): boolean {
+  return found.quoted || found.by === " " || isSet(text, found) || /[<>]/.test(found.by)
 }
 
 /** Bytes in escapes that are too few for a key, or that only spell a word. */
@@ -111,7 +137,8 @@ function leastBits({ quoted, by }: Assignment, meaning: Meaning): number {
 function isKeyed({ words }: Assignment): boolean {
   if (words.at(-1) === "token" && ONCE.test(words.at(-2) ?? "")) return false
   return (
-    words.length > 1 || /^(?:apikey|secret|password|authtoken|authorization)$/.test(words.join(""))
+    words.length > 1 ||
+    /^(?:apikey|credential|secret|password|authtoken|authorization)$/.test(words.join(""))
   )
 }
 
@@ -120,17 +147,35 @@ function isMixed(value: string, bits: number): boolean {
   return (/\d/.test(value) && /[a-zA-Z]/.test(value)) || bits > 40
 }
 
+/** Whether a line of a configuration gives nothing but this value: `DB_PASS=…`, `pass: …`. */
+function isSet(text: string, { start, end, by }: Assignment): boolean {
+  const before = text.slice(Math.max(0, start - 80), start)
+  const next = text.charAt(end)
+  return (
+    /(?:^|[\n;"' ])[\w.-]{1,64}(?:=|: )$/.test(before) &&
+    (/^[\r\n"']?$/.test(next) || (by === "=" && next === ";"))
+  )
+}
+
+/** A key that a person made up as if it were a password: `R1ver-…!2022`. */
+function isMadeUp(value: string): boolean {
+  return CHOSEN.test(value) && /[!@#$%^&]/.test(value) && /[a-z]/.test(value) && /[A-Z]/.test(value)
+}
+
 /** A password that a person chose has less chance in it, but digits or signs between letters. */
-function isLikelyPassword({ value, quoted, by }: Assignment, bits: number): boolean {
+function isLikelyPassword(text: string, found: Assignment, bits: number): boolean {
+  const { value, quoted, by } = found
   if (!isPassword(value) || value.length > 128) return false
   // Words of any language, and identifiers.
-  if (/^[\p{L}_$][\p{L}\w$]*$/u.test(value) && !/\d/.test(value)) return bits > (quoted ? 25 : 45)
+  if (/^[\p{L}_$][\p{L}\w$]*$/u.test(value) && !/\d/.test(value)) return bits > (quoted ? 20 : 30)
   if (/^[\w]+(?:[._/:-][\w]*)+$/.test(value) && !/\d/.test(value)) return false
+  if (/^[\p{L}-]+[!?.…]?$/u.test(value)) return bits > 25
   const classes = [/[a-z]/, /[A-Z]/, /\d/, /[^\w]/].filter((kind) => kind.test(value)).length
   if (classes < 2) return false
   if (by === "sentence") return bits > LEAST.sentence
   const isStrong = classes >= 3 && value.length >= 8
-  if (by === " ") return bits > 20 || (isStrong && (bits > 8 || CHOSEN.test(value)))
+  if (by === " ") return bits > 20 || (isStrong && (quoted || bits > 8 || CHOSEN.test(value)))
   if (by === "," || by === "|" || by === "(") return bits > 20
-  return quoted ? bits > 2 || isStrong : bits > 8 || (isStrong && CHOSEN.test(value))
+  if (quoted || (isSet(text, found) && /^[^/]*\d\d[^/]*$/.test(value))) return bits > 2 || isStrong
+  return bits > 8 || (isStrong && CHOSEN.test(value))
 }

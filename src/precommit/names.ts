@@ -8,14 +8,14 @@ export type Meaning = "password" | "secret" | "key" | "none"
 
 const PASSWORD = wordSet(`
   password passwort passwd passphrase passwrd passw passcode pwd pass pswd psw contrasena senha
-  parola mdp pw
+  parola mdp pw requirepass masterauth bindpw rootpw contrase contraseña
 `)
 const SECRET = wordSet(`
   secret secrets token tokens apikey apikeys apitoken apisecret authkey authtoken accesskey
   accesstoken secretkey secrettoken appkey appsecret privatekey privkey clientsecret credential
   credentials creds cred bearer jwt pat sas masterkey licensekey encryptionkey signingkey
   webhooksecret keypass storepass dockerconfigjson connectionstring connstr seed mnemonic hmac
-  otp totp passkey sharedsecret serverkey accountkey auth authorization oauth xapikey
+  otp totp passkey skey writekey signkey sharedsecret serverkey accountkey auth authorization oauth xapikey
 `)
 const KEY = wordSet("key keys")
 /** A number behind a word, and qualifiers that are only that. */
@@ -48,11 +48,11 @@ const HARMLESS = wordSet(`
   num count length size regex regexp pattern placeholder label hint i18n locale translation
   cache sort partition foreign unique index idempotency translate tracking hash hashed digest
   checksum fingerprint sha1 sha256 md5 encrypted sealed ciphertext publickey thumbprint symbol
-  keyword keyboard author authors ssh_host build measurement sitekey
+  dkim keyword keyboard author authors authenticity ssh_host build measurement sitekey
 `)
 
 /** Words before a key or a token that anybody may know; a secret is a secret behind them too. */
-const OPEN = wordSet("sync device push site recaptcha captcha hcaptcha turnstile")
+const OPEN = wordSet("blob sync device push site recaptcha captcha hcaptcha turnstile")
 
 /** The words of a name in lower case: `herokuAPIKey`, `HEROKU_API_KEY` and `heroku api-key`. */
 export function wordsOf(name: string): string[] {
@@ -60,17 +60,22 @@ export function wordsOf(name: string): string[] {
     .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
     .replace(/([A-Z]+)([A-Z][a-z])/g, "$1 $2")
     .toLowerCase()
-    .split(/[^a-z0-9]+/)
+    .split(/[^a-z0-9ñ]+/)
     .filter(Boolean)
 }
 
 /** What a value of this name is likely to be. */
 export function meaningOf(words: readonly string[]): Meaning {
-  if (words.some((word) => HARMLESS.has(word))) return "none"
+  if (words.some((word, at) => HARMLESS.has(word) && !isOfSecret(words, at))) return "none"
   if (words.some((word) => OPEN.has(word)) && !words.some(isSecret)) return "none"
   let last = words.length - 1
   while (last > 0 && isQualifier(words[last] ?? "") && !tells(words, last)) last -= 1
   return tells(words, last) ? meaningAt(words, last) : "none"
+}
+
+/** A hash's secret is none of its own. */
+function isOfSecret(words: readonly string[], at: number): boolean {
+  return words[at] === "hash" && words[at + 1] === "secret"
 }
 
 function isSecret(word: string): boolean {

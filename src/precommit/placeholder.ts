@@ -2,15 +2,18 @@ import { crc32 } from "./checksum.js"
 
 /** Words that people put where a key belongs, so that readers see that it is none. */
 const WORDS =
-  /example|sample|dummy|fake|placeholder|change.?me|changeit|redacted|removed|masked|hidden|your[-_ ]?|(?:key|token|secret|password)[-_ ]?here|insert|replace|x{4}|xxx[-_]xx|\*{3}|\.{3}|…|todo|fixme|lorem|ipsum|deadbeef|cafebabe|badc0de|c0ffee|foobar|foo[-_]?bar|qwerty|asdf|not[-_ ]?(?:an?[-_ ]?|my[-_ ]?)?(?:real|valid|secret)|invalid|undefined|null\b|<|>|^550e8400-e29b-41d4-|^123e4567-e89b-12d3-|^f81d4fae-7dec-11d0-/i
+  /example|sample|dummy|fake|placeholder|change.?me|changeit|redacted|removed|masked|hidden|your[-_ ]?|(?:key|token|secret|password)[-_ ]?here|insert|replace|\*{3}|\.{3}|…|todo|fixme|lorem|ipsum|correct.?horse|deadbeef|cafebabe|badc0de|c0ffee|foobar|foo[-_]?bar|qwerty|asdf|not[-_ ]?(?:an?[-_ ]?|my[-_ ]?)?(?:real|valid|secret)|invalid|undefined|null\b|<|>|^550e8400-e29b-41d4-|^123e4567-e89b-12d3-|^f81d4fae-7dec-11d0-/i
+
+/** What stands for letters. In both cases at once, it is chance. */
+const CROSSES = /xxxx|XXXX|xxx[-_]xx|XXX[-_]XX/
 
 /** Runs of one character, which chance does not write. */
 const RUN = /(.)\1{6}/
 
 /**
  * Keys that everybody knows, by their CRC-32, for what it printed must not stand here: the account
- * keys of the emulators of Azure's storage and of Cosmos DB, keys in Google's documentation, and
- * those in the RFCs 5849, 6749, 6750 and 7009 and in the tutorials of FastAPI, Flask and Cargo,
+ * keys of the emulators of Azure's storage and of Cosmos DB, the first two of Hardhat's accounts,
+ * keys in Google's documentation, and those in the RFCs 5849, 6749, 6750, 7009 and 7520 and in the tutorials of FastAPI, Flask and Cargo,
  * which thousands of projects repeat.
  */
 const KNOWN = new Set([
@@ -19,12 +22,20 @@ const KNOWN = new Set([
   0x9e49269d, 0x2bdd531a, 0xb6e61e46, 0x0fc657b9, 0x4f042581, 0xe0318833, 0x494bda51, 0x1bbf5538,
   0x22864cae, 0x5a42aa30, 0xc3f0aa47, 0x0f945a27, 0x25cb1226, 0xd43b7b44, 0x779eb5f1, 0xa8b108b3,
   0x6af2cb86, 0xc31c70d7, 0x02d12047, 0x146e0aa1, 0x0d7f1a39, 0x0ba181f7, 0xe69f38e9, 0x58adc005,
-  0xf7c6d9e7, 0x3abd9b53, 0x1ea213f1, 0x48bc4d4f,
+  0xb31a6a62, 0xb95773b5, 0xbd0ca09b, 0x37f7c4e6, 0x70de103d, 0xfa257440, 0xf7c6d9e7, 0x3abd9b53,
+  0x1ea213f1, 0x48bc4d4f,
 ])
 
 /** Whether a text stands for a key without being one. */
 export function isPlaceholder(text: string): boolean {
-  return WORDS.test(text) || RUN.test(text) || isSequence(text) || isPeriodic(text) || isKnown(text)
+  return (
+    WORDS.test(text) ||
+    CROSSES.test(text) ||
+    RUN.test(text) ||
+    isSequence(text) ||
+    isPeriodic(text) ||
+    isKnown(text)
+  )
 }
 
 function isKnown(text: string): boolean {

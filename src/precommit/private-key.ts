@@ -7,6 +7,7 @@ import type { Kind } from "./rules.js"
  * @param text the key in its armour, as found in a file: perhaps indented, quoted or escaped
  */
 export function kindOfKey(text: string): Kind {
+  if (text.startsWith("LS0tLS1")) return kindOfKey(Buffer.from(text, "base64").toString("latin1"))
   if (/ENCRYPTED|^PuTTY.*\nEncryption: (?!none)/ms.test(text)) return "encrypted-key"
   const bytes = body(text)
   if (text.includes("OPENSSH")) {

@@ -77,9 +77,12 @@ export const GENERIC: Rule = { id: "generic-secret" }
 /** A password under a name that says so. */
 export const PASSWORD: Rule = { id: "generic-password" }
 
+/** A secret in Base64, which hides nothing. */
+export const KUBERNETES: Rule = { id: "kubernetes-secret" }
+
 /** Whether a rule has this id. */
 export function isRule(id: string): boolean {
-  return [...rules, GENERIC, PASSWORD].some((rule) => rule.id === id)
+  return [...rules, GENERIC, PASSWORD, KUBERNETES].some((rule) => rule.id === id)
 }
 
 /** The regular expression of a rule, compiled when it is needed for the first time. */

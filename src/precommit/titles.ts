@@ -9,7 +9,7 @@ import payment from "./rules/payment.json" with { type: "json" }
 import registries from "./rules/registries.json" with { type: "json" }
 import services from "./rules/services.json" with { type: "json" }
 import tools from "./rules/tools.json" with { type: "json" }
-import { GENERIC, PASSWORD } from "./rules.js"
+import { GENERIC, KUBERNETES, PASSWORD } from "./rules.js"
 
 /** What people are told of a rule. It is loaded when there is something to tell, not before. */
 interface Title {
@@ -28,6 +28,12 @@ const generic: readonly Title[] = [
     rotate: "make a new value where this one was made, and end this one",
   },
   { id: PASSWORD.id, title: "A password in plain text", rotate: "change the password" },
+  {
+    id: KUBERNETES.id,
+    title: "A secret of Kubernetes in Base64",
+    docs: "https://kubernetes.io/docs/concepts/configuration/secret/",
+    rotate: "make a new value where this one was made, and end this one",
+  },
 ]
 
 const titles = new Map<string, Title>(

@@ -402,5 +402,7 @@ function bare(example: string): string {
 function pathOf(rule: string): string {
   if (rule === "pgpass-password") return ".pgpass"
   if (rule === "npmrc-password") return ".npmrc"
+  if (rule === "secrets-file-password") return "sasl_passwd"
+  if (rule === "solana-key") return "id.json"
   return rule === "rails-master-key" ? "config/master.key" : "a.txt"
 }

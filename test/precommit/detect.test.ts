@@ -131,6 +131,43 @@ describe("a value is given to a name", () => {
     expect(rulesIn("--- PASS: TestViolin1/String#01")).toEqual([])
   })
 
+  test("as a passphrase, but not as a name of words", () => {
+    const words = ["otter", "indigo", "cricket", "willow"]
+    expect(rulesIn(`password: ${words.join("-")}`)).toEqual(["generic-password"])
+    expect(rulesIn(`"password": "${words.join(".")}"`)).toEqual(["generic-password"])
+    expect(rulesIn('"password": "reset-user-password-form"')).toEqual([])
+    expect(rulesIn("password: key.packet.public.params")).toEqual([])
+    expect(rulesIn('password = "azurerm_windows_virtual_machine"')).toEqual([])
+  })
+
+  test.each([
+    ["API_TOKENS = ['{base62:32}']", "generic-secret"],
+    ["tokens = { prod: '{base62:32}' }", "generic-secret"],
+    ["secretKey = []byte('{base62:32}')", "generic-secret"],
+    ["API_TOKEN = (\n    '{base62:32}'\n)", "generic-secret"],
+    ["string ApiToken { get; set; } = '{base62:32}';", "generic-secret"],
+    ["std::string token{'{base62:32}'};", "generic-secret"],
+    ["set -gx API_TOKEN '{base62:32}'", "generic-secret"],
+    ["The token for staging is {base62:40}", "generic-secret"],
+    ["API secret\n{base62:40}\n", "generic-secret"],
+    ['{"a.ini": "ACME_TOKEN={base62:32}\\nDEBUG=1"}', "generic-secret"],
+    ["user,email,token\nann,ann@acme.io,{base62:32}", "generic-secret"],
+    ["| Name | Token |\n| --- | --- |\n| ci | {base62:32} |", "generic-secret"],
+    ["contraseña: {base62:14}", "generic-password"],
+    ["ACME_KEY={hex:32}", "generic-secret"],
+    ['token = "/{base64:42}="', "generic-secret"],
+    ["gsk_{base62:47}", "groq-key"],
+  ])("as in %j", (template, rule) => {
+    expect(rulesOf(template)).toEqual([rule])
+  })
+
+  test("in Base64, as Kubernetes keeps it", () => {
+    const text = `DB_URL=postgres://app:${expand("{base62:16}", new Generator(3))}@db/app`
+    const encoded = Buffer.from(text).toString("base64")
+    expect(rulesIn(`data:\n  env: ${encoded}\nkind: Secret\n`)).toEqual(["kubernetes-secret"])
+    expect(rulesIn(`data:\n  env: ${encoded}\nkind: ConfigMap\n`)).toEqual([])
+  })
+
   test("of a provider's test mode, but not the keys that Stripe's documentation prints", () => {
     expect(rulesOf("ACME_KEY_SECRET=acme_test_{base62:28}")).toEqual(["generic-secret"])
     expect(rulesOf("STRIPE_SECRET_KEY=sk_test_{base62:24}")).toEqual([])
@@ -196,6 +233,11 @@ const harmless = {
     'placeholder: {"apiKey": "my-n8n-api-key"}',
     "s3://aws_key:aws_secret@bucket and s3://ACCESSKEY:SECRETKEY@s3.amazon.com",
   ],
+  "the name on the next line": ["snowflake.password=\njdbc.snowflake.url="],
+  "a part of an address in a cloud": [
+    "arn:aws:secretsmanager:eu-west-1:141708921710:secret:prod/db-{base62:6}2",
+  ],
+  "a digest behind a prefix by chance": ["a.whl,sha256=gsk_{base64url:39},11900"],
   "an argument with a name": ["Config(CONF_PASSWORD,\n    knxkeys_file_path=_knxkeys_file,\n)"],
   "a login that everybody knows": [
     "postgresql://scott:tiger@db.acme.io/test",

@@ -12,6 +12,8 @@ const paths = new Map([
   ["npmrc-password", ".npmrc"],
   ["pgpass-password", ".pgpass"],
   ["rails-master-key", "config/master.key"],
+  ["secrets-file-password", "sasl_passwd"],
+  ["solana-key", "id.json"],
 ])
 
 describe.each(rules.map((rule) => ({ id: rule.id, rule })))("$id", ({ id, rule }) => {

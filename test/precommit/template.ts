@@ -14,6 +14,7 @@ const alphabets = new Map([
   ["lower", LOWER],
   ["upper", UPPER],
   ["digits", DIGITS],
+  ["base58", "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"],
   ["alnum", DIGITS + LOWER],
   ["ALNUM", DIGITS + UPPER],
   ["base32", `${LOWER}234567`],
@@ -99,6 +100,9 @@ function special(name: string, argument: string, generator: Generator): string |
       )
       return `${parts.join(".")}.${generator.text(`${BASE62}-_`, 43)}`
     }
+    // A token in Base64 once more, as Kubernetes keeps it.
+    case "jwt64":
+      return Buffer.from(expand("{jwt}", generator)).toString("base64")
     case "pem":
       return pem(argument, generator)
     // A key on one line, as in JSON and in env files.

@@ -1,0 +1,31 @@
+import type { Kind } from "./rules.js"
+
+/** A credential in a text, by its offsets in UTF-16 code units. */
+export interface Finding {
+  /** The id of the rule that found it. */
+  readonly rule: string
+  readonly start: number
+  readonly end: number
+  readonly kind: Kind
+}
+
+/** A finding, and what decides between it and another at the same place. */
+export interface Candidate extends Finding {
+  readonly rank: number
+  readonly place: number
+}
+
+/** The findings that no better one overlaps, in the order of the text. */
+export function withoutOverlaps(candidates: readonly Candidate[]): Finding[] {
+  const best = candidates.toSorted(
+    (a, b) => b.rank - a.rank || b.end - b.start - (a.end - a.start) || b.place - a.place,
+  )
+  const covered = new Uint8Array(best.reduce((last, { end }) => Math.max(last, end), 0))
+  const kept: Finding[] = []
+  for (const { rule, start, end, kind } of best) {
+    if (covered[start] || covered.subarray(start, end).includes(1)) continue
+    covered.fill(1, start, end)
+    kept.push({ rule, start, end, kind })
+  }
+  return kept.toSorted((a, b) => a.start - b.start)
+}

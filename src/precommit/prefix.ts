@@ -1,0 +1,32 @@
+import { isPlaceholder } from "./placeholder.js"
+import { randomBits } from "./random.js"
+import type { Rule } from "./rules.js"
+import { isWordAt } from "./word.js"
+
+/** A prefix that is no word of other things: `glpat-`, `sk-ant-api`, and not `key_`. */
+const PREFIX =
+  /^(?!.*test)(?!(?:key|api|sdk|mob|live|pat|ion|cal|ico|pul|token|secret|access|perm)[-_.])(?=.{4}).*[-_]$/
+const REST = /[A-Za-z0-9_-]{20,200}/y
+/** What a digest is written behind. */
+const DIGEST = /(?:sha\d{1,3}|md5)[=:_-]$/i
+/** So random that no name, digest in a file's name or word of code comes near. */
+const LEAST = 60
+
+/**
+ * Where the token that begins with a prefix of a rule ends: of another length than the rule says,
+ * or of other characters, but random beyond doubt. Undefined if there is none.
+ */
+export function endOfPrefixed(rule: Rule, text: string, at: number): number | undefined {
+  const prefix = rule.keywords?.find((word) => PREFIX.test(word) && text.startsWith(word, at))
+  if (prefix === undefined || DIGEST.test(text.slice(Math.max(0, at - 8), at))) return undefined
+  REST.lastIndex = at + prefix.length
+  const rest = REST.exec(text)?.[0]
+  if (rest === undefined || goesOn(text, REST.lastIndex)) return undefined
+  const isChance = /\d/.test(rest) && randomBits(rest) >= LEAST && !isPlaceholder(rest)
+  return isChance ? REST.lastIndex : undefined
+}
+
+/** Whether it is a part of a path, a file's name or a longer word. */
+function goesOn(text: string, at: number): boolean {
+  return isWordAt(text, at) || /^[./=][A-Za-z]/.test(text.slice(at, at + 2))
+}
