@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { COMMANDS } from "../../src/cli/table.js"
 import { Machine, vaultMachine } from "./machine.js"
@@ -285,7 +286,8 @@ describe("the guard", () => {
 
   test("guard", async () => {
     const ownValues: unknown = expect.objectContaining({ looked: expect.any(Boolean) as unknown })
-    const clean = { findings: [], files: 0, allowed: 0, stale: [], large: [], ownValues }
+    const settings = { read: false }
+    const clean = { findings: [], files: 0, allowed: 0, stale: [], large: [], settings, ownValues }
     expect(await document(["guard"])).toEqual(clean)
     expect(await document(["guard", "--stdin"], "nothing")).toEqual({ ...clean, files: 1 })
     const [word, value] = ["password", "q7Lm2x9Kd83jfQzW8"]
@@ -308,6 +310,9 @@ describe("the guard", () => {
   })
 
   test("guard install, guard status and guard uninstall", async () => {
+    // The hook starts the program that installed it, which is this one only as a process.
+    const [, started = ""] = process.argv
+    process.argv[1] = fileURLToPath(new URL("../../dist/cli/bin.cjs", import.meta.url))
     const where = { manager: "hooks", file: ".git/hooks/pre-commit" }
     const proof = { guarded: true, proof: anyText }
     expect(await document(["guard", "status"], "", 1)).toEqual({
@@ -319,6 +324,7 @@ describe("the guard", () => {
     expect(await document(["guard", "install"])).toEqual({ ...where, changed: true, ...proof })
     expect(await document(["guard", "status"])).toEqual({ ...where, changed: false, ...proof })
     expect(await document(["guard", "uninstall"])).toEqual({ ...where, changed: true })
+    process.argv[1] = started
   })
 })
 

@@ -103,7 +103,7 @@ describe("in plain hooks", () => {
       const { code, said } = guard(repo, action)
       expect({ code, said }).toMatchObject({
         code: 6,
-        said: expect.stringContaining("was edited") as string,
+        said: expect.stringContaining("somebody has changed it") as string,
       })
       expect(readFileSync(hook, "utf8")).toBe(edited)
     }
