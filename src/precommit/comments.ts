@@ -17,7 +17,7 @@ const WORD = /[\p{L}\p{N}]/u
 
 /** The exceptions that stand in a text, and what was meant to be one. */
 export function commentsIn(text: string): readonly Comment[] {
-  if (!MARK.test(text)) return []
+  if (!text.includes("agent-vault") || !MARK.test(text)) return []
   const lines = text.split("\n")
   return lines.flatMap((line, index) => {
     if (!MARK.test(line)) return []

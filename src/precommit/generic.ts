@@ -61,6 +61,8 @@ const ESCAPED = /^(?:\\x[0-9a-fA-F]{2}|\\[0nrtabfv]|[\x20-\x7e])*$/
 export function genericRule(text: string, found: Assignment, meaning: Meaning): Rule | undefined {
   const { value, quoted } = found
   if (value.length < 6 || value.length > 1024) return undefined
+  // First what costs little: most values are words of code.
+  if (meaning === "password" ? isWord(value) : !isRandom(found, meaning)) return undefined
   if (found.words.some((word) => UNREAL.test(word))) return undefined
   if (ARGUMENT.test(value) || (quoted && BETWEEN.test(value))) return undefined
   if (ARN.test(text.slice(Math.max(0, found.start - 140), found.start))) return undefined
@@ -76,14 +78,25 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   if (!quoted && /^(?:[([.{]|\\(?![nrt"]))/.test(text.slice(found.end, found.end + 2))) {
     return undefined
   }
-  if (UUID.test(value)) return meaning === "key" || !isKeyed(found) ? undefined : GENERIC
-  const bits = randomBits(value)
+  if (meaning !== "password") return GENERIC
+  if (UUID.test(value)) return isKeyed(found) ? GENERIC : undefined
+  return isLikelyPassword(text, found, randomBits(value)) ? PASSWORD : undefined
+}
+
+/** A word of code, as it is given to what is named after a password. */
+function isWord(value: string): boolean {
+  return /^[A-Za-z_$]{1,12}$/.test(value) && randomBits(value) <= 20
+}
+
+/** Whether nobody would write a value but as a secret. */
+function isRandom(found: Assignment, meaning: "secret" | "key" | "none"): boolean {
+  const { value, quoted } = found
+  if (UUID.test(value)) return meaning !== "key" && isKeyed(found)
   // A key without a word for what it opens is as often a key of a map, and digests are those.
-  if (meaning === "key" && /^[0-9a-fA-F]+$/.test(value) && !isSetting(found)) return undefined
-  if (meaning === "password") return isLikelyPassword(text, found, bits) ? PASSWORD : undefined
-  if (meaning === "secret" && quoted && isMadeUp(value)) return GENERIC
-  if (value.length < 10 || !isMixed(value, bits)) return undefined
-  return bits >= leastBits(found, meaning) ? GENERIC : undefined
+  if (meaning === "key" && /^[0-9a-fA-F]+$/.test(value) && !isSetting(found)) return false
+  if (meaning === "secret" && quoted && isMadeUp(value)) return true
+  const bits = randomBits(value)
+  return value.length >= 10 && isMixed(value, bits) && bits >= leastBits(found, meaning)
 }
 
 /** A key that has a name of its own, `acme_key = …`, or that is all that a call is given. */

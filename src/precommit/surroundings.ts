@@ -2,19 +2,48 @@ import { randomBits } from "./random.js"
 
 // Where a random value is no secret: files that tools write, and code that was packed.
 
-/** Files that hold digests and generated text by the hundred. */
-const GENERATED =
-  /(?:^|\/)(?:package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|go\.(?:sum|mod)|composer\.lock|flake\.lock|gradle\.lockfile|[\w.-]+\.lock|[\w.-]*(?:checksums?|sha\d{1,3}sums?|md5sums?)[\w.-]*|verification-metadata\.xml|\.secrets\.baseline|[\w.-]+\.(?:snap|map|min\.js|min\.css|svg|css|scss|less|woff2?|ttf|otf|eot|po|pot|mo|xlf|xliff|strings|resx|csproj|vbproj|fsproj|sln|pbxproj|vcxproj|asc|sig|crt|cer|pub|pem\.pub|sum|age|gpg|lockb|wasm|tsbuildinfo|ipynb_checkpoints))$/i
+// Sets, since a long regular expression takes milliseconds to compile, and this is asked of each file.
+
+/** Files that hold digests and generated text by the hundred, by their names and their endings. */
+const FILES = new Set([
+  "package-lock.json",
+  "npm-shrinkwrap.json",
+  "pnpm-lock.yaml",
+  "go.sum",
+  "go.mod",
+  "gradle.lockfile",
+  "verification-metadata.xml",
+  ".secrets.baseline",
+])
+const ENDINGS = new Set(
+  `lock snap map svg css scss less woff woff2 ttf otf eot po pot mo xlf xliff strings resx csproj
+  vbproj fsproj sln pbxproj vcxproj asc sig crt cer pub sum age gpg lockb wasm tsbuildinfo
+  ipynb_checkpoints`.split(/\s+/),
+)
+const DIGESTS = /checksum|(?:sha\d{1,3}|md5)sum/
 const TRANSLATIONS =
   /(?:^|\/)(?:i18n|locales?|lang|langs|languages|translations?|messages|_locales)\/[\w./-]+\.(?:json|ya?ml|php|ts|js|properties)$/i
 
 /** What only ciphertext says. */
-const CIPHERTEXT =
-  /\bkind: SealedSecret\b|^\$ANSIBLE_VAULT;|"?sops"?:\s{0,40}"?(?:kms|mac|age|pgp|version)|-----BEGIN PGP MESSAGE/m
+const CIPHERTEXT = ["kind: SealedSecret", "$ANSIBLE_VAULT;", "-----BEGIN PGP MESSAGE"]
+const SOPS = /"?sops"?:\s{0,40}"?(?:kms|mac|age|pgp|version)/
 
 /** Whether a tool wrote this file, so that the names in it say nothing. */
 export function isGenerated(text: string, path = ""): boolean {
-  return GENERATED.test(path) || TRANSLATIONS.test(path) || CIPHERTEXT.test(text.slice(0, 4000))
+  return isGeneratedPath(path) || isCiphertext(text.slice(0, 4000))
+}
+
+function isGeneratedPath(path: string): boolean {
+  const name = path.slice(path.lastIndexOf("/") + 1).toLowerCase()
+  const ending = name.slice(name.lastIndexOf(".") + 1)
+  if (FILES.has(name) || (ending !== name && ENDINGS.has(ending))) return true
+  return DIGESTS.test(name) || /\.min\.(?:js|css)$/.test(name) || TRANSLATIONS.test(path)
+}
+
+function isCiphertext(text: string): boolean {
+  return (
+    CIPHERTEXT.some((words) => text.includes(words)) || (text.includes("sops") && SOPS.test(text))
+  )
 }
 
 const DATA = /^[A-Za-z0-9+/]{32}$/
