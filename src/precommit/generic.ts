@@ -20,7 +20,7 @@ const REFERENCE =
 
 /** Numbers, versions, dates, addresses, mail, hosts, colours, and words joined by dots. */
 const PLAIN =
-  /^(?:[\d.,:+_eE/-]+|0x[0-9a-fA-F]{1,16}|v?\d{1,8}\.\d{1,8}(?!\w{16})[\w.+\\-]*|[\w.+-]+@[\w-]+(?:\.[a-z]{2,})+|(?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|app|local|internal|cloud|co|svc|json|ya?ml|js|ts|py|rb|go|java|php|pem|key|txt|md|html|xml|env|sh|crt|cfg|conf)|\d{4}-\d\d-\d\d[T\d:.Z+-]*|#[0-9a-fA-F]{3,8}|[a-zA-Z_$]+(?:[.:]{1,2}[a-zA-Z_$]+)+)$/
+  /^(?:[\d.,:+_eE/-]+|0x(?:[0-9a-fA-F]{1,16}|[0-9a-fA-F]{40})|v?\d{1,8}\.\d{1,8}(?!\w{16})[\w.+\\-]*|[\w.+-]+@[\w-]+(?:\.[a-z]{2,})+|(?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|app|local|internal|cloud|co|svc|json|ya?ml|js|ts|py|rb|go|java|php|pem|key|txt|md|html|xml|env|sh|crt|cfg|conf)|\d{4}-\d\d-\d\d[T\d:.Z+-]*|#[0-9a-fA-F]{3,8}|[a-zA-Z_$]+(?:[.:]{1,2}[a-zA-Z_$]+)+)$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /** What tests call their values. */
@@ -35,6 +35,9 @@ const CHOSEN = /^(?=.*\d)(?!.*#0\d)(?:.*\d[A-Za-z]+\d|.*[!@#$%^&*?])[\w!@#$%^&*?
 
 /** The least bits for chance. A name is quoted, a bare word may be code. */
 const LEAST = { quoted: 14, bare: 24, spaced: 30, sentence: 45, key: 45 }
+
+/** A sign, and letters of both cases with numbers: what a rule for passwords asks for. */
+const SIGNED = /^(?=.*\d.*\d)(?=.*[a-z])(?=.*[A-Z])[!#%][\w!#%^&~-]{9,40}$/
 
 /** What a number given to a request, so that it is carried out once, is called before `token`. */
 const ONCE = /^(?:request|client|change|action|update|operation|activity|creator|lifecycle)$/
@@ -67,7 +70,7 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   if (ARGUMENT.test(value) || (quoted && BETWEEN.test(value))) return undefined
   if (ARN.test(text.slice(Math.max(0, found.start - 140), found.start))) return undefined
   if (meaning === "password" && isPassphrase(value) && isGiven(text, found)) return PASSWORD
-  if (/\s/.test(value) || PLAIN.test(value)) return undefined
+  if (/\s/.test(value) || PLAIN.test(value) || isKeyId(found)) return undefined
   if (REFERENCE.test(value) && !isSignedFirst(value, meaning)) return undefined
   if (isFilledIn(value) || isPlaceholder(value)) return undefined
   if (TEST.test(value.replace(TEST_MODE, ""))) return undefined
@@ -99,6 +102,11 @@ function isRandom(found: Assignment, meaning: "secret" | "key" | "none"): boolea
   return value.length >= 10 && isMixed(value, bits) && bits >= leastBits(found, meaning)
 }
 
+/** What OpenPGP calls a key by: its fingerprint. */
+function isKeyId({ value, words }: Assignment): boolean {
+  return /^(?:0x)?[0-9A-F]{40}$/.test(value) && words.some((word) => /^(?:gpg|pgp)$/.test(word))
+}
+
 /** A key that has a name of its own, `acme_key = …`, or that is all that a call is given. */
 function isSetting({ by, value, words }: Assignment): boolean {
   if (by === "(") return true
@@ -109,6 +117,7 @@ function isSetting({ by, value, words }: Assignment): boolean {
 /** A secret may begin with the sign of a reference; it is random then, and goes on with more. */
 function isSignedFirst(value: string, meaning: Meaning): boolean {
   if (/^\/[A-Za-z0-9+/]{23,}={0,2}$/.test(value)) return randomBits(value) > 60
+  if (meaning === "password" && SIGNED.test(value)) return true
   const isPlain = /^[@&*!#%][^/{}()[\]]*\d[^/{}()[\]]*$/.test(value)
   return meaning === "password" && isPlain && randomBits(value) > 20
 }

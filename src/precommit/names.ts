@@ -67,10 +67,15 @@ export function wordsOf(name: string): string[] {
 /** What a value of this name is likely to be. */
 export function meaningOf(words: readonly string[]): Meaning {
   if (words.some((word, at) => HARMLESS.has(word) && !isOfSecret(words, at))) return "none"
-  if (words.some((word) => OPEN.has(word)) && !words.some(isSecret)) return "none"
+  if (words.some((word, at) => isOpen(word, words[at + 1])) && !words.some(isSecret)) return "none"
   let last = words.length - 1
   while (last > 0 && isQualifier(words[last] ?? "") && !tells(words, last)) last -= 1
   return tells(words, last) ? meaningAt(words, last) : "none"
+}
+
+/** A token of a synchronization; what encrypts it is another thing. */
+function isOpen(word: string, next = ""): boolean {
+  return OPEN.has(word) && (word !== "sync" || next === "token" || next === "key")
 }
 
 /** A hash's secret is none of its own. */

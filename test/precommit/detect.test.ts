@@ -233,6 +233,9 @@ const harmless = {
     'placeholder: {"apiKey": "my-n8n-api-key"}',
     "s3://aws_key:aws_secret@bucket and s3://ACCESSKEY:SECRETKEY@s3.amazon.com",
   ],
+  "what a public key is called by": ["ENV GPG_KEY={HEX:40}", "gpg_signing_key: 0x{HEX:40}"],
+  "an address on a chain of blocks": ['"token": "0x{hex:40}"', "API_TOKEN=0x{hex:40}"],
+  "a place in a synchronization": ['syncToken = "{base64url:40}"', "nextSyncToken: {base62:30}"],
   "the name on the next line": ["snowflake.password=\njdbc.snowflake.url="],
   "a part of an address in a cloud": [
     "arn:aws:secretsmanager:eu-west-1:141708921710:secret:prod/db-{base62:6}2",
@@ -294,6 +297,9 @@ test("what looks like those is found all the same", () => {
     `auth: '${Buffer.from("me:vX8kQ2mZr4Lp").toString("base64")}'`,
     "-----BEGIN CERTIFICATE-----\n{base64:64}\n-----END CERTIFICATE-----\nghp_{crc:30}\n",
     'API_KEY_NAME = "API_KEY"; API_KEY = "{base62:32}"',
+    'ACME_SYNC_AUTH_TOKEN = "{base62:32}"',
+    "ACME_SYNC_ENCRYPTION_KEY={hex:64}",
+    ...["!", "#", "%"].map((sign) => `dbPassword = "${sign}Falcon{digits:4}Cedar"`),
   ]) {
     const text = make(template, 4)
     expect(rulesIn(text).length, text).toBeGreaterThan(0)
