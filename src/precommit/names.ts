@@ -54,6 +54,12 @@ const HARMLESS = wordSet(`
 /** Words before a key or a token that anybody may know; a secret is a secret behind them too. */
 const OPEN = wordSet("blob sync device push site recaptcha captcha hcaptcha turnstile")
 
+/** Those of them that may only say where: a `page_token` turns pages, a `page_access_token` opens one. */
+const WHERE = wordSet("page cache build design translate next tracking measurement theme sort")
+/** With one of these words before it, a token or a key opens something, whatever else is said. */
+const OPENS = wordSet("access api auth admin encryption deploy")
+const WHAT = wordSet("token key secret")
+
 /** The words of a name in lower case: `herokuAPIKey`, `HEROKU_API_KEY` and `heroku api-key`. */
 export function wordsOf(name: string): string[] {
   return name
@@ -66,16 +72,14 @@ export function wordsOf(name: string): string[] {
 
 /** What a value of this name is likely to be. */
 export function meaningOf(words: readonly string[]): Meaning {
-  if (words.some((word, at) => HARMLESS.has(word) && !isOfSecret(words, at))) return "none"
-  if (words.some((word, at) => isOpen(word, words[at + 1])) && !words.some(isSecret)) return "none"
+  const isSure = words.some((word, at) => OPENS.has(word) && WHAT.has(words[at + 1] ?? ""))
+  const isHarmless = (word: string, at: number): boolean =>
+    HARMLESS.has(word) && !isOfSecret(words, at) && !(isSure && WHERE.has(word))
+  if (words.some(isHarmless)) return "none"
+  if (!isSure && words.some((word) => OPEN.has(word)) && !words.some(isSecret)) return "none"
   let last = words.length - 1
   while (last > 0 && isQualifier(words[last] ?? "") && !tells(words, last)) last -= 1
   return tells(words, last) ? meaningAt(words, last) : "none"
-}
-
-/** A token of a synchronization; what encrypts it is another thing. */
-function isOpen(word: string, next = ""): boolean {
-  return OPEN.has(word) && (word !== "sync" || next === "token" || next === "key")
 }
 
 /** A hash's secret is none of its own. */

@@ -235,6 +235,7 @@ const harmless = {
   ],
   "what a public key is called by": ["ENV GPG_KEY={HEX:40}", "gpg_signing_key: 0x{HEX:40}"],
   "an address on a chain of blocks": ['"token": "0x{hex:40}"', "API_TOKEN=0x{hex:40}"],
+  "a token that turns pages": ['pageToken = "{base62:40}"', "NEXT_PAGE_TOKEN={base64url:32}"],
   "a place in a synchronization": ['syncToken = "{base64url:40}"', "nextSyncToken: {base62:30}"],
   "the name on the next line": ["snowflake.password=\njdbc.snowflake.url="],
   "a part of an address in a cloud": [
@@ -298,6 +299,9 @@ test("what looks like those is found all the same", () => {
     "-----BEGIN CERTIFICATE-----\n{base64:64}\n-----END CERTIFICATE-----\nghp_{crc:30}\n",
     'API_KEY_NAME = "API_KEY"; API_KEY = "{base62:32}"',
     'ACME_SYNC_AUTH_TOKEN = "{base62:32}"',
+    'pageAccessToken: "{base62:40}"',
+    "CACHE_API_TOKEN={base62:32}",
+    "DEVICE_ACCESS_TOKEN={hex:40}",
     "ACME_SYNC_ENCRYPTION_KEY={hex:64}",
     ...["!", "#", "%"].map((sign) => `dbPassword = "${sign}Falcon{digits:4}Cedar"`),
   ]) {
