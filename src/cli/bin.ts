@@ -2,6 +2,9 @@
 // The composition root: the one place that knows the process, and every door.
 import { type Surroundings, main } from "./main.js"
 
+/** Whether anything was written, or may be. */
+let hasSpoken = false
+
 /** The process, whose streams are made when they are first used: a clean commit needs none. */
 const surroundings: Surroundings = {
   get stdin() {
@@ -22,6 +25,7 @@ const surroundings: Surroundings = {
  * (`agent-vault list | head -1`) is no error.
  */
 function withoutEnd(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  hasSpoken = true
   return stream.listenerCount("error", ignore) === 0 ? stream.on("error", ignore) : stream
 }
 
@@ -31,11 +35,13 @@ function ignore(): void {}
 process.on("SIGUSR1", () => {})
 
 async function start(): Promise<void> {
-  // Not process.exit(): what is still on its way to a pipe would be cut off.
   process.exitCode = await main(process.argv.slice(2), surroundings, {
     mcp: () => import("../mcp/main.js"),
     guard: () => import("../precommit/main.js"),
   })
+  // What is still on its way to a pipe would be cut off. If nothing is, a commit need not wait until
+  // git is gone.
+  if (!hasSpoken) process.exit()
 }
 
 void start()
