@@ -138,8 +138,6 @@ export const checks = {
   wrappedToken: (text) => /^eyJ[\w-]{10,}\.ey[\w-]+\.[\w-]+\s*$/.test(decoded(text)),
   /** A password alone. */
   password: isPassword,
-  /** The value of a Base64 text that is a secret in a cluster's configuration. */
-  base64: (text) => text.length % 4 === 0,
   /** Something that no person would write. */
   random: (text) => randomBits(text) > 14,
   /** A password that is random, or that a person made up by the rules. */

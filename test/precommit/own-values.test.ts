@@ -121,3 +121,10 @@ test("a vault that was tampered with stops the commit, with the reason", async (
   expect(ran.code).not.toBe(0)
   expect(ran.stderr).toContain("RECORD_INVALID")
 })
+
+test("it is said if no agent here may read any of them, and nothing else is held back", async () => {
+  expect((await machine.shell("agent-vault revoke ci stripe")).code).toBe(0)
+  const ran = await machine.shell("echo a > a.txt && git add a.txt && git commit -qm a")
+  expect(ran.stderr).toContain("not looked for: no agent whose key is here may read")
+  expect(ran.code).toBe(0)
+})
