@@ -2,8 +2,8 @@ import { execFileSync, spawnSync } from "node:child_process"
 import { cpSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { addAgent } from "../dist/core/agents.js"
-import { grant } from "../dist/core/grant.js"
+import { addAgent } from "../dist/core/change/agents.js"
+import { grant } from "../dist/core/change/grant.js"
 import { makeVault } from "./vaults.mjs"
 
 const bin = fileURLToPath(new URL("../dist/cli/bin.cjs", import.meta.url))

@@ -1,4 +1,4 @@
-// Prints what the guard finds of the set in test/precommit/corpus.ts, and what it takes for a
+// Prints what the guard finds of the set in test/precommit/detect/corpus.ts, and what it takes for a
 // credential by mistake; with `--set FILE`, the same for a set of others, a JSON array of
 // { kind, text, path?, source?, secrets? }, where a text without secrets holds none; with a folder,
 // every finding in its files, masked.
@@ -11,9 +11,9 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 const { outputFiles } = await build({
   stdin: {
     contents: `
-      export { findCredentials } from "./src/precommit/detect.js"
-      export { mask } from "./src/precommit/mask.js"
-      export { negatives, positives } from "./test/precommit/corpus.js"`,
+      export { findCredentials } from "./src/precommit/detect/detect.js"
+      export { mask } from "./src/precommit/report/mask.js"
+      export { negatives, positives } from "./test/precommit/detect/corpus.js"`,
     resolveDir: root,
   },
   bundle: true,
@@ -23,9 +23,9 @@ const { outputFiles } = await build({
 })
 const code = Buffer.from(outputFiles[0]?.contents ?? []).toString("base64")
 /**
- * @typedef {typeof import("../src/precommit/detect.js")
- *   & typeof import("../src/precommit/mask.js")
- *   & typeof import("../test/precommit/corpus.js")} Bundle
+ * @typedef {typeof import("../src/precommit/detect/detect.js")
+ *   & typeof import("../src/precommit/report/mask.js")
+ *   & typeof import("../test/precommit/detect/corpus.js")} Bundle
  */
 const bundle = /** @type {Bundle} */ (await import(`data:text/javascript;base64,${code}`))
 const { findCredentials, mask, negatives, positives } = bundle

@@ -3,14 +3,14 @@ import { execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { sealer } from "../dist/core/age.js"
-import { addAgent } from "../dist/core/agents.js"
-import { apply } from "../dist/core/apply.js"
-import { init } from "../dist/core/init.js"
-import { identityAt } from "../dist/core/open.js"
-import { findVault } from "../dist/core/place.js"
-import { digestOf, encodeRecord, signRecord } from "../dist/core/record.js"
-import { signingKey } from "../dist/core/signature.js"
+import { sealer } from "../dist/core/age/age.js"
+import { addAgent } from "../dist/core/change/agents.js"
+import { apply } from "../dist/core/change/apply.js"
+import { init } from "../dist/core/change/init.js"
+import { identityAt } from "../dist/core/vault/open.js"
+import { findVault } from "../dist/core/disk/place.js"
+import { digestOf, encodeRecord, signRecord } from "../dist/core/records/record.js"
+import { signingKey } from "../dist/core/records/signature.js"
 
 /**
  * A repository with a vault of one group, `bulk`.
@@ -69,7 +69,7 @@ function writeManifest(repo, vault, agents) {
 /**
  * @param {string} repo
  * @param {string} vault
- * @param {{ identity: import("../dist/core/identity.js").Identity, env: Record<string, string | undefined> }} owner
+ * @param {{ identity: import("../dist/core/keys/identity.js").Identity, env: Record<string, string | undefined> }} owner
  * @param {number} count
  */
 async function addSecrets(repo, vault, { identity, env }, count) {
@@ -80,7 +80,7 @@ async function addSecrets(repo, vault, { identity, env }, count) {
     const path = `secrets/bulk/s${String(index).padStart(5, "0")}.json`
     const sealed = await seal(Buffer.from(`bench-value-${index}`))
     const time = "2026-01-01T00:00:00Z"
-    /** @type {Omit<import("../dist/core/record.js").SecretRecord, "signature" | "format">} */
+    /** @type {Omit<import("../dist/core/records/record.js").SecretRecord, "signature" | "format">} */
     const body = {
       kind: "secret",
       vault,

@@ -13,7 +13,7 @@ export async function writeBin(folder) {
   const entries = {
     bin: join(root, "src/cli/bin.ts"),
     // Started by its path, beside the chunks.
-    "reseal-worker": join(root, "src/core/reseal-worker.ts"),
+    "reseal-worker": join(root, "src/core/change/reseal-worker.ts"),
   }
   const files = await writeBundle(folder, entries, ".cjs")
   await chmod(join(folder, "bin.cjs"), 0o755)

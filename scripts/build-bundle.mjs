@@ -158,21 +158,24 @@ const forPeople = ["title", "docs", "rotate"]
 const leanRules = {
   name: "lean-rules",
   setup(bundler) {
-    bundler.onResolve({ filter: /^\.\/rules\/\w+\.json$/ }, ({ path, importer, resolveDir }) => ({
+    bundler.onResolve({ filter: /\/rules\/\w+\.json$/ }, ({ path, importer, resolveDir }) => ({
       path: join(resolveDir, path),
       suffix: basename(importer) === "titles.ts" ? "?titles" : "?rules",
     }))
-    bundler.onLoad({ filter: /src.precommit.rules.\w+\.json$/ }, async ({ path, suffix }) => {
-      /** @type {Record<string, unknown>[]} */
-      const rules = JSON.parse(await readFile(path, "utf8"))
-      const isKept = (/** @type {string} */ key) =>
-        suffix === "?titles"
-          ? ["id", ...forPeople].includes(key)
-          : ![...forTests, ...forPeople].includes(key)
-      const lean = rules.map((rule) =>
-        Object.fromEntries(Object.entries(rule).filter(([key]) => isKept(key))),
-      )
-      return { contents: `export default JSON.parse(${JSON.stringify(JSON.stringify(lean))})` }
-    })
+    bundler.onLoad(
+      { filter: /src.precommit.detect.rules.\w+\.json$/ },
+      async ({ path, suffix }) => {
+        /** @type {Record<string, unknown>[]} */
+        const rules = JSON.parse(await readFile(path, "utf8"))
+        const isKept = (/** @type {string} */ key) =>
+          suffix === "?titles"
+            ? ["id", ...forPeople].includes(key)
+            : ![...forTests, ...forPeople].includes(key)
+        const lean = rules.map((rule) =>
+          Object.fromEntries(Object.entries(rule).filter(([key]) => isKept(key))),
+        )
+        return { contents: `export default JSON.parse(${JSON.stringify(JSON.stringify(lean))})` }
+      },
+    )
   },
 }

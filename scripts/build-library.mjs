@@ -7,19 +7,19 @@ import { root } from "./build-places.mjs"
 
 const faces = ["index", "owner"]
 // Started by its path, beside the chunks.
-const worker = "reseal-worker"
+const worker = ["reseal-worker", join(root, "src/core/change/reseal-worker.ts")]
 
 /**
  * @param {string} folder
  * @param {string} compiled the folder with the types of the sources, as the compiler wrote them
  */
 export async function writeLibrary(folder, compiled) {
-  const entries = [...faces, worker].map((name) => [name, join(root, `src/core/${name}.ts`)])
+  const entries = [...faces.map((face) => [face, join(root, `src/core/${face}.ts`)]), worker]
   await writeFile(join(folder, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`)
   await writeBundle(folder, Object.fromEntries(entries), ".js")
   await Promise.all(faces.map((face) => writeFace(folder, compiled, face)))
   for (const file of await reachableTypes(compiled)) {
-    await cp(join(compiled, file), join(folder, file))
+    await cp(join(compiled, file), join(folder, file), { recursive: true })
   }
 }
 

@@ -1,4 +1,4 @@
-// Compiles the JSON Schemas to src/core/generated/: plain functions, since compiling one with ajv at
+// Compiles the JSON Schemas to src/core/records/generated/: plain functions, since compiling one with ajv at
 // run time would cost more than the rest of a start.
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path"
@@ -11,12 +11,12 @@ import { generated, root, target } from "./build-places.mjs"
 
 /**
  * The schemas by the name of their validator: `validateManifest` for the manifest's, and
- * `validate` + the first part of the file name for each file in src/core/schemas.
+ * `validate` + the first part of the file name for each file in src/core/records/schemas.
  *
  * @returns {Promise<NamedSchema[]>}
  */
 async function schemas() {
-  const folder = join(root, "src/core/schemas")
+  const folder = join(root, "src/core/records/schemas")
   const files = (await readdir(folder).catch(() => []))
     .filter((file) => file.endsWith(".schema.json"))
     .toSorted()

@@ -6,8 +6,8 @@ import { build } from "esbuild"
 import { format } from "prettier"
 import { root, target } from "./build-places.mjs"
 
-/** @typedef {import("../src/cli/call.js").CommandSpec} CommandSpec */
-/** @typedef {import("../src/cli/call.js").OptionSpec} OptionSpec */
+/** @typedef {import("../src/cli/parse/call.js").CommandSpec} CommandSpec */
+/** @typedef {import("../src/cli/parse/call.js").OptionSpec} OptionSpec */
 
 const page = join(root, "docs/cli.md")
 const [begin, end] = ["<!-- commands: npm run docs -->", "<!-- /commands -->"]
@@ -58,7 +58,7 @@ async function loadTable() {
   const { outputFiles } = await build({
     stdin: {
       contents: 'export * from "./table.js"; export { shownOption, shownWords } from "./call.js"',
-      resolveDir: join(root, "src/cli"),
+      resolveDir: join(root, "src/cli/parse"),
       loader: "ts",
     },
     bundle: true,

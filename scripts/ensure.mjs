@@ -47,7 +47,7 @@ const build = {
     "tsconfig.json",
     "tsconfig.build.json",
   ],
-  products: ["dist/cli/bin.cjs", "dist/lib/index.js", "src/core/generated/validators.js"],
+  products: ["dist/cli/bin.cjs", "dist/lib/index.js", "src/core/records/generated/validators.js"],
 }
 
 /** @typedef {typeof install} Task */
@@ -133,7 +133,7 @@ function digest(task) {
  * @returns {string[]}
  */
 function filesUnder(path) {
-  if (path === "src/core/generated") return []
+  if (path === "src/core/records/generated") return []
   const stats = statSync(join(root, path), { throwIfNoEntry: false })
   if (!stats) return []
   if (!stats.isDirectory()) return [path]

@@ -1,5 +1,5 @@
 // Learns how likely one character follows another in what people write: names, words and paths
-// in the source files of node_modules. Writes src/precommit/pairs.json, which is checked in.
+// in the source files of node_modules. Writes src/precommit/detect/pairs.json, which is checked in.
 import { readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -45,4 +45,7 @@ const rows = counts.map((row) => {
     .join("")
     .replaceAll("\\", "]")
 })
-writeFileSync(join(root, "src/precommit/pairs.json"), `${JSON.stringify(rows, undefined, 2)}\n`)
+writeFileSync(
+  join(root, "src/precommit/detect/pairs.json"),
+  `${JSON.stringify(rows, undefined, 2)}\n`,
+)

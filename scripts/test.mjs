@@ -1,5 +1,5 @@
 // `npm test`: installs and builds what is due, runs every suite, and ends with one line of totals.
-// Arguments go to vitest, and then only vitest runs: `npm test -- test/core/age.test.ts`.
+// Arguments go to vitest, and then only vitest runs: `npm test -- test/core/age/age.test.ts`.
 import { spawn } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,20 +1,32 @@
 // The house's rule of who may import whom, as a plugin of oxlint. docs/architecture.md explains it.
+import { readFileSync } from "node:fs"
 import { isBuiltin } from "node:module"
 import { dirname, join, relative, sep } from "node:path"
 
+/**
+ * The rooms from the ground up, each with the rooms that it may import: rooms below it only, which a
+ * test holds against the file, so there is no way round in a circle.
+ *
+ * @type {Record<string, string[]>}
+ */
+const rooms = JSON.parse(readFileSync(new URL("rooms.json", import.meta.url), "utf8"))
+
 /** Every package and builtin with a risk of its own, and the only files that may import it. */
 const importers = new Map([
-  ["age-encryption", ["src/core/age.ts"]],
-  ["simple-git", ["src/core/git.ts"]],
-  ["@scure/base", ["src/core/bech32.ts"]],
-  ["yaml", ["src/core/yaml.ts"]],
-  ["yargs", ["src/cli/yargs.ts"]],
+  ["age-encryption", ["src/core/age/age.ts"]],
+  ["simple-git", ["src/core/git/git.ts"]],
+  ["@scure/base", ["src/core/age/bech32.ts"]],
+  ["yaml", ["src/core/records/yaml.ts"]],
+  ["yargs", ["src/cli/parse/yargs.ts"]],
   ["@modelcontextprotocol/sdk", ["src/mcp/server.ts"]],
-  ["jsonc-parser", ["src/cli/jsonc.ts"]],
-  ["re2js", ["src/precommit/custom-rules.ts"]],
-  ["smol-toml", ["src/cli/toml.ts"]],
-  ["src/core/generated/validators.ts", ["src/core/schema.ts"]],
-  ["node:child_process", ["src/core/git.ts", "src/core/git-quick.ts", "src/cli/child.ts"]],
+  ["jsonc-parser", ["src/cli/clients/jsonc.ts"]],
+  ["re2js", ["src/precommit/allow/custom-rules.ts"]],
+  ["smol-toml", ["src/cli/clients/toml.ts"]],
+  ["src/core/records/generated/validators.ts", ["src/core/records/schema.ts"]],
+  [
+    "node:child_process",
+    ["src/core/git/git.ts", "src/core/git/git-quick.ts", "src/cli/run/child.ts"],
+  ],
 ])
 
 /**
@@ -26,7 +38,7 @@ const notInCore = new Map([
   ["node:console", []],
   // A lock names the process that holds it, and asks whether that one lives. The library's own
   // doors take the environment of the process if they are given none.
-  ["node:process", ["src/core/lock.ts", "src/core/open-vault.ts"]],
+  ["node:process", ["src/core/commit/lock.ts", "src/core/library/open-vault.ts"]],
   ["node:readline", []],
   ["node:repl", []],
   ["node:tty", []],
@@ -39,7 +51,7 @@ const guardFace = "src/core/guard.ts"
 
 /** The composition root may load these, on demand. */
 const root = "src/cli/bin.ts"
-const loadedByRoot = new Set(["src/mcp/main.ts", "src/precommit/main.ts"])
+const loadedByRoot = new Set(["src/mcp/serve.ts", "src/precommit/run-guard.ts"])
 
 /**
  * What is wrong with an import, undefined if nothing is.
@@ -67,19 +79,53 @@ function importProblem(from, specifier, onDemand) {
   }
 
   if (!to.startsWith("src/")) return `src imports nothing outside src: ${to}`
-  if (from.startsWith("src/core/")) {
-    return to.startsWith("src/core/") ? undefined : `core may not import ${to}`
-  }
-  if (to === guardFace && from.startsWith("src/precommit/")) return undefined
-  if (to.startsWith("src/core/")) {
-    return faces.has(to) ? undefined : `core is imported through ${[...faces].join(" or ")} only`
-  }
-  const [door, other] = [from, to].map((file) => doors.find((folder) => file.startsWith(folder)))
-  if (door === other) return undefined
   if (from === root && loadedByRoot.has(to)) {
     return onDemand ? undefined : `load ${to} on demand, with import()`
   }
-  return `${door} may not import ${to}: the doors know only core`
+  return faceProblem(from, to) ?? roomProblem(from, to)
+}
+
+/**
+ * What is wrong with an import by a door: core shows it faces, and no other door.
+ *
+ * @param {string} from
+ * @param {string} to
+ * @returns {string | undefined}
+ */
+function faceProblem(from, to) {
+  const [door, other] = [from, to].map((file) => doors.find((folder) => file.startsWith(folder)))
+  if (door === undefined || door === other) return undefined
+  if (other !== undefined) return `${door} may not import ${to}: the doors know only core`
+  if (faces.has(to) || (to === guardFace && door === "src/precommit/")) return undefined
+  return `core is imported through ${[...faces].join(" or ")} only`
+}
+
+/**
+ * What is wrong with an import between two files under src, as far as their rooms are concerned.
+ *
+ * @param {string} from
+ * @param {string} to
+ * @returns {string | undefined}
+ */
+function roomProblem(from, to) {
+  const [here, there] = [roomOf(from), roomOf(to)]
+  if (here === undefined) return `${from} is in no room: see scripts/lint/rooms.json`
+  if (there === undefined) return `${to} is in no room: see scripts/lint/rooms.json`
+  if (here === there || rooms[here]?.includes(there)) return undefined
+  return `${here} may not import ${there}: see scripts/lint/rooms.json`
+}
+
+/**
+ * The room that a file is in: its folder, or the one above if that one is divided no further.
+ *
+ * @param {string} file
+ */
+function roomOf(file) {
+  const folder = dirname(file)
+  if (folder in rooms) return folder
+  const above = dirname(folder)
+  const isDivided = Object.keys(rooms).some((room) => room.startsWith(`${above}/`))
+  return above in rooms && !isDivided ? above : undefined
 }
 
 /**

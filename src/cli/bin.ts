@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The composition root: the one place that knows the process, and every door.
-import { type Surroundings, main } from "./main.js"
+import { type Surroundings, main } from "./command-line.js"
 
 /** Whether anything was written, or may be. */
 let hasSpoken = false
@@ -36,8 +36,8 @@ process.on("SIGUSR1", () => {})
 
 async function start(): Promise<void> {
   process.exitCode = await main(process.argv.slice(2), surroundings, {
-    mcp: () => import("../mcp/main.js"),
-    guard: () => import("../precommit/main.js"),
+    mcp: () => import("../mcp/serve.js"),
+    guard: () => import("../precommit/run-guard.js"),
   })
   // What is still on its way to a pipe would be cut off. If nothing is, a commit need not wait until
   // git is gone.

@@ -1,4 +1,4 @@
-import type { Command } from "./door.js"
+import type { Command } from "./door/door.js"
 
 /** Each command is loaded when it is called, and no other. */
 const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {

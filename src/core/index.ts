@@ -3,22 +3,22 @@
  * package's `agent-vault`; what is marked internal is for the doors of this project, has no types
  * in the package, and may change at any time.
  */
-export { AgentVault, type WatchOptions } from "./agent-vault.js"
-export { type AuditLine, auditFile, auditTo } from "./audit.js"
-export { type ErrorCode, type ErrorDetails, VaultError } from "./errors.js"
-export type { Environment } from "./homes.js"
-export type { AccessReport, ReadableListing, SecretListing } from "./listing.js"
-export { type OpenOptions, openVault } from "./open-vault.js"
-export type { Pulled } from "./pull.js"
-export type { Actor, Door, ReadEvent } from "./read.js"
-export type { Exposure, Loss, Reveal } from "./record.js"
+export { AgentVault, type WatchOptions } from "./library/agent-vault.js"
+export { type AuditLine, auditFile, auditTo } from "./audit/audit.js"
+export { type ErrorCode, type ErrorDetails, VaultError } from "./words/errors.js"
+export type { Environment } from "./disk/homes.js"
+export type { AccessReport, ReadableListing, SecretListing } from "./vault/listing.js"
+export { type OpenOptions, openVault } from "./library/open-vault.js"
+export type { Pulled } from "./sync/pull.js"
+export type { Actor, Door, ReadEvent } from "./vault/read.js"
+export type { Exposure, Loss, Reveal } from "./records/record.js"
 export { type Patterns, type Redacted, compilePatterns } from "./redactor/patterns.js"
 export { Redactor, redactText } from "./redactor/redactor.js"
-export { SecretValue } from "./secret-value.js"
-export type { Change } from "./watch.js"
+export { SecretValue } from "./words/secret-value.js"
+export type { Change } from "./library/watch.js"
 
 /** @internal */
-export { harmless, toJson } from "./harmless.js"
+export { harmless, toJson } from "./words/harmless.js"
 /** @internal */
 export {
   type Identity,
@@ -26,7 +26,7 @@ export {
   type OwnerByDefault,
   agentHarness,
   decidingSource,
-} from "./identity.js"
+} from "./keys/identity.js"
 /** @internal */
 export {
   type AskPassphrase,
@@ -34,11 +34,11 @@ export {
   agentKeyFile,
   localAgents,
   ownerKeyFile,
-} from "./key-files.js"
+} from "./keys/key-files.js"
 /** @internal */
-export { VALUE_LIMIT } from "./layout.js"
+export { VALUE_LIMIT } from "./words/layout.js"
 /** @internal */
-export { Lines } from "./lines.js"
+export { Lines } from "./disk/lines.js"
 /** @internal */
 export {
   type SecretName,
@@ -47,15 +47,15 @@ export {
   parseGroupName,
   parseSecretName,
   parseVariableName,
-} from "./names.js"
+} from "./words/names.js"
 /** @internal */
-export { claimedId, identityAt, withVault } from "./open.js"
+export { claimedId, identityAt, withVault } from "./vault/open.js"
 /** @internal */
-export { openVaultAs } from "./open-vault.js"
+export { openVaultAs } from "./library/open-vault.js"
 /** @internal */
-export { type Checkout, type Place, findCheckout, findVault } from "./place.js"
+export { type Checkout, type Place, findCheckout, findVault } from "./disk/place.js"
 /** @internal */
-export { type ReadOptions, type SecretRead, readSecret } from "./read.js"
+export { type ReadOptions, type SecretRead, readSecret } from "./vault/read.js"
 /** @internal */
 export type {
   AgentRecord,
@@ -65,9 +65,9 @@ export type {
   SecretMetadata,
   SecretRecord,
   VaultRecord,
-} from "./record.js"
+} from "./records/record.js"
 /** @internal */
-export { later, parseDuration, parseTime, utc } from "./time.js"
+export { later, parseDuration, parseTime, utc } from "./words/time.js"
 /** @internal */
 export {
   type AgentListing,
@@ -76,16 +76,16 @@ export {
   describeAgents,
   describeSecrets,
   namesIn,
-} from "./listing.js"
+} from "./vault/listing.js"
 /** @internal */
-export type { ReaderRequest } from "./reader.js"
+export type { ReaderRequest } from "./library/reader.js"
 /** @internal */
-export { type SetBack, findSetBack, rewind } from "./rewind.js"
+export { type SetBack, findSetBack, rewind } from "./vault/rewind.js"
 /** @internal */
-export { type TrustReport, describeTrust, pinOwner } from "./pin.js"
+export { type TrustReport, describeTrust, pinOwner } from "./vault/pin.js"
 /** @internal */
-export { type Anchor, parseSigner } from "./trust.js"
+export { type Anchor, parseSigner } from "./memory/trust.js"
 /** @internal */
-export { variableName } from "./variables.js"
+export { variableName } from "./words/variable-name.js"
 /** @internal */
-export type { Vault } from "./vault.js"
+export type { Vault } from "./vault/vault.js"

@@ -8,7 +8,7 @@ import {
 import type { Answer } from "./answer.js"
 import { USE_SCHEMA } from "./list-secrets.js"
 import { policyOf } from "./reveal.js"
-import type { Reply } from "./session.js"
+import type { Reply } from "./serving.js"
 import { type Surroundings, TEXT, type Tool, gives, takes, textArguments } from "./tool.js"
 import { useOf } from "./use.js"
 

@@ -1,5 +1,5 @@
 import type { Reveal, SecretListing } from "../core/index.js"
-import type { Reply } from "./session.js"
+import type { Reply } from "./serving.js"
 
 const BY_STRICTNESS: readonly Reveal[] = ["never", "confirm", "allow"]
 

@@ -11,7 +11,7 @@ import {
   McpError,
 } from "@modelcontextprotocol/sdk/types.js"
 import type { ToolResult } from "./answer.js"
-import type { Choice, Client, Reply } from "./session.js"
+import type { Choice, Client, Reply } from "./serving.js"
 import type { Arguments, Tool } from "./tool.js"
 import type { Message, Problem, Receiver, Wire } from "./wire.js"
 

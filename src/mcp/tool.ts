@@ -2,7 +2,7 @@ import { type AgentVault, VaultError } from "../core/index.js"
 import type { Answer } from "./answer.js"
 import type { Consent } from "./reveal.js"
 import type { Seen } from "./seen.js"
-import type { Client, Session } from "./session.js"
+import type { Client, Session } from "./serving.js"
 
 /** What a tool works with. */
 export interface Surroundings {

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect } from "vitest"
-import { unseal } from "../../src/core/age.js"
-import { FolderFiles } from "../../src/core/files.js"
-import type { Environment } from "../../src/core/homes.js"
+import { unseal } from "../../src/core/age/age.js"
+import { FolderFiles } from "../../src/core/disk/files.js"
+import type { Environment } from "../../src/core/disk/homes.js"
 import {
   VaultError,
   agentKeyFile,
@@ -14,16 +14,16 @@ import {
   findVault,
   withVault,
 } from "../../src/core/index.js"
-import { ownerKeyFile, parseKey, writeKeyFile } from "../../src/core/key-files.js"
+import { ownerKeyFile, parseKey, writeKeyFile } from "../../src/core/keys/key-files.js"
 import {
   type GroupRecord,
   type VaultDocument,
   type VaultRecord,
   encodeRecord,
   signRecord,
-} from "../../src/core/record.js"
+} from "../../src/core/records/record.js"
 import { type Inspection, inspect } from "../../src/core/owner.js"
-import type { SigningKey } from "../../src/core/signature.js"
+import type { SigningKey } from "../../src/core/records/signature.js"
 import { World } from "../core/world.js"
 
 const project = fileURLToPath(new URL("../..", import.meta.url))

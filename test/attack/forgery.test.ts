@@ -1,10 +1,15 @@
 import { copyFileSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
-import { generateIdentity, recipientOf, seal } from "../../src/core/age.js"
-import { signOwner } from "../../src/core/owners.js"
-import { type VaultRecord, digestOf, encodeRecord, signRecord } from "../../src/core/record.js"
-import { type SigningKey, signingKey } from "../../src/core/signature.js"
+import { generateIdentity, recipientOf, seal } from "../../src/core/age/age.js"
+import { signOwner } from "../../src/core/records/owners.js"
+import {
+  type VaultRecord,
+  digestOf,
+  encodeRecord,
+  signRecord,
+} from "../../src/core/records/record.js"
+import { type SigningKey, signingKey } from "../../src/core/records/signature.js"
 import { type Answers, type Arena, type Machine, copyMachine, loot, makeArena } from "./arena.js"
 
 // Mallory can push and holds no owner's key. Whatever she pushes, every command says what is wrong,

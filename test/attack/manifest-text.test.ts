@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { parseManifest } from "../../src/core/manifest.js"
+import { parseManifest } from "../../src/core/records/manifest.js"
 
 // Whatever text is pushed as the manifest: what could mean something else than it seems to is
 // refused, and nothing costs more than seconds.

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
-import { type VaultFile, classify } from "../../src/core/layout.js"
-import { parseAgentName, parseGroupName, parseSecretName } from "../../src/core/names.js"
+import { type VaultFile, classify } from "../../src/core/words/layout.js"
+import { parseAgentName, parseGroupName, parseSecretName } from "../../src/core/words/names.js"
 
 // Names that mean something to a file system, a shell, Git or a terminal are no names here, and a
 // file that is called so has no place in a vault.

@@ -1,10 +1,10 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
-import { generateIdentity } from "../../src/core/age.js"
-import harnesses from "../../src/core/harnesses.json" with { type: "json" }
+import { generateIdentity } from "../../src/core/age/age.js"
+import harnesses from "../../src/core/keys/harnesses.json" with { type: "json" }
 import { agentKeyFile } from "../../src/core/index.js"
-import { ownerKeyFile } from "../../src/core/key-files.js"
+import { ownerKeyFile } from "../../src/core/keys/key-files.js"
 import {
   type Answer,
   type Arena,

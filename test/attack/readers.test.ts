@@ -1,7 +1,7 @@
 import { cpSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
-import { agentKeyFile } from "../../src/core/key-files.js"
+import { agentKeyFile } from "../../src/core/keys/key-files.js"
 import { grant, rekeyAgent } from "../../src/core/owner.js"
 import { type StockAge, testWithStockAge } from "../stock-age.js"
 import {

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { rekeyAgent } from "../../src/core/owner.js"
-import { signingKey } from "../../src/core/signature.js"
+import { signingKey } from "../../src/core/records/signature.js"
 import {
   type Arena,
   Machine,

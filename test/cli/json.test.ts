@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { COMMANDS } from "../../src/cli/table.js"
+import { COMMANDS } from "../../src/cli/parse/table.js"
 import { Machine, vaultMachine } from "./machine.js"
 
 /** The shape of every document, as docs/cli.md describes it. */

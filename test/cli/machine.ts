@@ -14,7 +14,7 @@ import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
-import { type Surroundings, main } from "../../src/cli/main.js"
+import { type Surroundings, main } from "../../src/cli/command-line.js"
 
 /** The built command: a copy in the home of this test file, so that a new build changes nothing. */
 const bin = join(process.env["HOME"] ?? tmpdir(), "dist", "bin.cjs")
@@ -86,8 +86,8 @@ export class Machine {
       cwd: () => this.repo,
     }
     const code = await main(argv, surroundings as unknown as Surroundings, {
-      mcp: () => import("../../src/mcp/main.js"),
-      guard: () => import("../../src/precommit/main.js"),
+      mcp: () => import("../../src/mcp/serve.js"),
+      guard: () => import("../../src/precommit/run-guard.js"),
     })
     return { stdout: out.text(), stderr: err.text(), code }
   }

@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { argv, env } from "node:process"
 import { setTimeout as sleep } from "node:timers/promises"
-import { withLock } from "../../src/core/lock.js"
+import { withLock } from "../../src/core/commit/lock.js"
 import { World } from "./world.js"
 
 const [folder = "", top = "", operation = "", first = "", second = ""] = argv.slice(2)

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { ChangeRequest } from "../../src/core/change.js"
-import type { Environment } from "../../src/core/homes.js"
+import type { ChangeRequest } from "../../src/core/change/change.js"
+import type { Environment } from "../../src/core/disk/homes.js"
 import {
   agentKeyFile,
   findVault,

@@ -2,7 +2,7 @@ import { PassThrough } from "node:stream"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { ElicitResult } from "@modelcontextprotocol/sdk/types.js"
 import { compilePatterns, openVault, redactText } from "../../src/core/index.js"
-import { serve } from "../../src/mcp/main.js"
+import { serve } from "../../src/mcp/serve.js"
 import { type Machine, vaultMachine } from "../cli/machine.js"
 import { Session, type Told } from "./session.js"
 

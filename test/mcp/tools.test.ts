@@ -1,8 +1,8 @@
 import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { type SecretRecord, encodeRecord, signRecord } from "../../src/core/record.js"
-import { signingKey } from "../../src/core/signature.js"
+import { type SecretRecord, encodeRecord, signRecord } from "../../src/core/records/record.js"
+import { signingKey } from "../../src/core/records/signature.js"
 import { type Machine, vaultMachine } from "../cli/machine.js"
 import { Session } from "./session.js"
 

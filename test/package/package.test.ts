@@ -2,9 +2,14 @@ import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { seal } from "../../src/core/age.js"
-import { type SecretRecord, digestOf, encodeRecord, signRecord } from "../../src/core/record.js"
-import { signingKey } from "../../src/core/signature.js"
+import { seal } from "../../src/core/age/age.js"
+import {
+  type SecretRecord,
+  digestOf,
+  encodeRecord,
+  signRecord,
+} from "../../src/core/records/record.js"
+import { signingKey } from "../../src/core/records/signature.js"
 import { type World, vaultWorld } from "../core/world.js"
 import { Consumer, root, runTool } from "./pack.js"
 

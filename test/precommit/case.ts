@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync, symlinkSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { fingerprintOf } from "../../src/precommit/fingerprint.js"
+import { fingerprintOf } from "../../src/precommit/allow/fingerprint.js"
 import type { Repo } from "./repo.js"
-import { Generator, expand } from "./template.js"
+import { Generator, expand } from "./detect/template.js"
 
 /** A file that is more than lines of UTF-8. */
 interface Special {

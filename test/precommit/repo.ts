@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { VaultError } from "../../src/core/guard.js"
-import type { Environment } from "../../src/core/homes.js"
-import { guard } from "../../src/precommit/main.js"
-import type { Form, Subject } from "../../src/precommit/request.js"
+import type { Environment } from "../../src/core/disk/homes.js"
+import { guard } from "../../src/precommit/run-guard.js"
+import type { Form, Subject } from "../../src/precommit/report/request.js"
 
 /** What the guard said, and how it ended. */
 export interface Guarded {

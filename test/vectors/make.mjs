@@ -8,10 +8,10 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { generateIdentity, identityBytes, recipientOf, seal } from "../../dist/core/age.js"
-import { openGroupKey } from "../../dist/core/group-key.js"
+import { generateIdentity, identityBytes, recipientOf, seal } from "../../dist/core/age/age.js"
+import { openGroupKey } from "../../dist/core/vault/group-key.js"
 import { findVault, identityAt, withVault } from "../../dist/core/index.js"
-import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../../dist/core/key-files.js"
+import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../../dist/core/keys/key-files.js"
 import {
   addAgent,
   grant,
@@ -21,10 +21,10 @@ import {
   revoke,
   setSecret,
 } from "../../dist/core/owner.js"
-import { endOwner, signOwner } from "../../dist/core/owners.js"
-import { digestOf, encodeRecord, signRecord } from "../../dist/core/record.js"
-import { signingKey } from "../../dist/core/signature.js"
-import { getGroup } from "../../dist/core/vault.js"
+import { endOwner, signOwner } from "../../dist/core/records/owners.js"
+import { digestOf, encodeRecord, signRecord } from "../../dist/core/records/record.js"
+import { signingKey } from "../../dist/core/records/signature.js"
+import { getGroup } from "../../dist/core/vault/vault.js"
 import { casesOf } from "./make-cases.mjs"
 
 const here = fileURLToPath(new URL(".", import.meta.url))

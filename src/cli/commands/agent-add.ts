@@ -1,9 +1,9 @@
 import { VaultError, claimedId, parseAgentName } from "../../core/index.js"
 import { type ChangeRequest, type Enrolled, type Outcome, addAgent } from "../../core/owner.js"
-import type { Door } from "../door.js"
-import { type KeyOutput, deliverKey, deliveryLines, keyOutput } from "../key-output.js"
-import { asJson, outcomeLine, tell } from "../report.js"
-import { changeRequest, option } from "../who.js"
+import type { Door } from "../door/door.js"
+import { type KeyOutput, deliverKey, deliveryLines, keyOutput } from "../door/key-output.js"
+import { asJson, outcomeLine, tell } from "../door/render.js"
+import { changeRequest, option } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [agent = ""] = door.call.words

@@ -1,7 +1,7 @@
 import { describeAgents, withVault } from "../../core/index.js"
-import type { Door } from "../door.js"
-import { asJson, print, table, tell } from "../report.js"
-import { identityIfSet, placeOf } from "../who.js"
+import type { Door } from "../door/door.js"
+import { asJson, print, table, tell } from "../door/render.js"
+import { identityIfSet, placeOf } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const place = placeOf(door)

@@ -1,9 +1,9 @@
 import { claimedId, withVault } from "../../core/index.js"
 import { recoverAgent } from "../../core/owner.js"
-import type { Door } from "../door.js"
-import { deliverKey, deliveryLines, keyOutput } from "../key-output.js"
-import { asJson, tell } from "../report.js"
-import { identityOf, placeOf } from "../who.js"
+import type { Door } from "../door/door.js"
+import { deliverKey, deliveryLines, keyOutput } from "../door/key-output.js"
+import { asJson, tell } from "../door/render.js"
+import { identityOf, placeOf } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [agent = ""] = door.call.words

@@ -1,9 +1,9 @@
 import { agentKeyFile, claimedId } from "../../core/index.js"
 import { rekeyAgent, setKeyFileAside } from "../../core/owner.js"
-import type { Door } from "../door.js"
-import { type KeyOutput, deliveryLines, keyOutput } from "../key-output.js"
-import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
-import { changeRequest, option } from "../who.js"
+import type { Door } from "../door/door.js"
+import { type KeyOutput, deliveryLines, keyOutput } from "../door/key-output.js"
+import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../door/render.js"
+import { changeRequest, option } from "../door/who.js"
 import { handOver, publicPart, refuseOutWithRecipient } from "./agent-add.js"
 
 export async function run(door: Door): Promise<void> {

@@ -1,8 +1,8 @@
 import { agentKeyFile, claimedId } from "../../core/index.js"
 import { removeAgent, setKeyFileAside } from "../../core/owner.js"
-import type { Door } from "../door.js"
-import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
-import { changeRequest } from "../who.js"
+import type { Door } from "../door/door.js"
+import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../door/render.js"
+import { changeRequest } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [agent = ""] = door.call.words

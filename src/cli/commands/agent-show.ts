@@ -1,7 +1,7 @@
 import { describeAgent, utc, withVault } from "../../core/index.js"
-import type { Door } from "../door.js"
-import { asJson, print, table } from "../report.js"
-import { identityIfSet, placeOf } from "../who.js"
+import type { Door } from "../door/door.js"
+import { asJson, print, table } from "../door/render.js"
+import { identityIfSet, placeOf } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [name = ""] = door.call.words

@@ -1,9 +1,9 @@
 import { VaultError } from "../../core/index.js"
 import { apply } from "../../core/owner.js"
-import type { Door } from "../door.js"
-import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
-import { confirm } from "../ask.js"
-import { changeRequest, isSet, option } from "../who.js"
+import type { Door } from "../door/door.js"
+import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../door/render.js"
+import { confirm } from "../terminal/ask.js"
+import { changeRequest, isSet, option } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const request = await changeRequest(door)

@@ -7,11 +7,11 @@ import {
   claimedId,
   openVaultAs,
 } from "../../core/index.js"
-import type { Door } from "../door.js"
-import { type Method, type Params, ParamsError, type RpcError, serve } from "../json-rpc.js"
-import { OpenOnce } from "../open-once.js"
-import { say } from "../terminal.js"
-import { identityOf, option, placeOf, userPath } from "../who.js"
+import type { Door } from "../door/door.js"
+import { type Method, type Params, ParamsError, type RpcError, serve } from "../rpc/json-rpc.js"
+import { OpenOnce } from "../rpc/open-once.js"
+import { say } from "../terminal/terminal.js"
+import { identityOf, option, placeOf, userPath } from "../door/who.js"
 
 /** Raised when a client of today could misunderstand what is answered. */
 const PROTOCOL = 1

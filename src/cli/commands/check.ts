@@ -1,7 +1,7 @@
 import { type Inspection, inspect } from "../../core/owner.js"
-import type { Door } from "../door.js"
-import { asJson, counted, exitCodeOf, findingLines, print, tell } from "../report.js"
-import { identityIfSet, isSet, option, placeOf } from "../who.js"
+import type { Door } from "../door/door.js"
+import { asJson, counted, exitCodeOf, findingLines, print, tell } from "../door/render.js"
+import { identityIfSet, isSet, option, placeOf } from "../door/who.js"
 
 export async function run(door: Door): Promise<number> {
   const place = placeOf(door)

@@ -1,8 +1,8 @@
 import { VaultError } from "../../core/index.js"
-import type { Door } from "../door.js"
-import { candidates } from "../complete.js"
-import { SCRIPTS } from "../completion-scripts.js"
-import { writeOut } from "../terminal.js"
+import type { Door } from "../door/door.js"
+import { candidates } from "../completion/complete.js"
+import { SCRIPTS } from "../completion/completion-scripts.js"
+import { writeOut } from "../terminal/terminal.js"
 
 /**
  * `completion SHELL` prints the script of a shell; `completion words -- WORD…` is what the scripts

@@ -7,10 +7,10 @@ import {
   readSecret,
   withVault,
 } from "../../core/index.js"
-import type { Door } from "../door.js"
-import { asJson } from "../report.js"
-import { harmless, writeOut } from "../terminal.js"
-import { identityOf, isSet, placeOf } from "../who.js"
+import type { Door } from "../door/door.js"
+import { asJson } from "../door/render.js"
+import { harmless, writeOut } from "../terminal/terminal.js"
+import { identityOf, isSet, placeOf } from "../door/who.js"
 
 const SHOWN = 10
 

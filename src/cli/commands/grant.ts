@@ -1,8 +1,8 @@
 import { VaultError, later, parseDuration, parseTime } from "../../core/index.js"
 import { grant } from "../../core/owner.js"
-import type { Door } from "../door.js"
-import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
-import { changeRequest, option } from "../who.js"
+import type { Door } from "../door/door.js"
+import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../door/render.js"
+import { changeRequest, option } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [agent = "", ...groups] = door.call.words

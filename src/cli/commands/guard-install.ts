@@ -1,8 +1,8 @@
 import { realpathSync } from "node:fs"
 import { argv, execPath } from "node:process"
-import type { Door } from "../door.js"
-import { say, writeOut } from "../terminal.js"
-import { isSet } from "../who.js"
+import type { Door } from "../door/door.js"
+import { say, writeOut } from "../terminal/terminal.js"
+import { isSet } from "../door/who.js"
 
 const ACTIONS = {
   "guard install": "install",

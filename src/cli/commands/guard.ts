@@ -1,6 +1,6 @@
 import { VaultError } from "../../core/index.js"
-import type { Door, GuardSubject } from "../door.js"
-import { say, writeOut } from "../terminal.js"
+import type { Door, GuardSubject } from "../door/door.js"
+import { say, writeOut } from "../terminal/terminal.js"
 
 declare const AGENT_VAULT_VERSION: string
 
@@ -38,7 +38,7 @@ async function subjectOf(door: Door): Promise<GuardSubject> {
   if (typeof range === "string") return { is: "range", range }
   if (paths.length > 0) return { is: "paths", paths }
   if (named !== "stdin") return { is: named ?? "staged" }
-  const { readAll } = await import("../input.js")
+  const { readAll } = await import("../terminal/input.js")
   return { is: "text", bytes: await readAll(door.terminal) }
 }
 

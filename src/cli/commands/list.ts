@@ -6,9 +6,9 @@ import {
   utc,
   withVault,
 } from "../../core/index.js"
-import type { Door } from "../door.js"
-import { asJson, print, table, tell } from "../report.js"
-import { identityIfSet, isSet, option, placeOf } from "../who.js"
+import type { Door } from "../door/door.js"
+import { asJson, print, table, tell } from "../door/render.js"
+import { identityIfSet, isSet, option, placeOf } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [group] = door.call.words

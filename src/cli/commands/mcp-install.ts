@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util"
 import { VaultError } from "../../core/index.js"
-import { confirm } from "../ask.js"
+import { confirm } from "../terminal/ask.js"
 import {
   type Entry,
   documentOf,
@@ -10,11 +10,17 @@ import {
   readConfig,
   withEntry,
   writeConfig,
-} from "../client-config.js"
-import { diffLines } from "../diff.js"
-import type { Door } from "../door.js"
-import { type Client, type Spot, folderFor, installSpot } from "../mcp-clients.js"
-import { argumentsOf, keyInCommand, keysInArguments, literalsOf, shownEntry } from "../mcp-entry.js"
+} from "../clients/client-config.js"
+import { diffLines } from "../terminal/diff.js"
+import type { Door } from "../door/door.js"
+import { type Client, type Spot, folderFor, installSpot } from "../clients/mcp-clients.js"
+import {
+  argumentsOf,
+  keyInCommand,
+  keysInArguments,
+  literalsOf,
+  shownEntry,
+} from "../clients/mcp-entry.js"
 import {
   PASSED_ON,
   agentFor,
@@ -23,12 +29,12 @@ import {
   programFor,
   programNotes,
   surroundingOf,
-} from "../mcp-program.js"
-import { print, tell } from "../report.js"
-import { shellWord } from "../shell-word.js"
-import { CLIENTS } from "../table/mcp.js"
-import { writeOut } from "../terminal.js"
-import { isSet, option, placeOf } from "../who.js"
+} from "../clients/mcp-program.js"
+import { print, tell } from "../door/render.js"
+import { shellWord } from "../terminal/shell-word.js"
+import { CLIENTS } from "../parse/table/mcp.js"
+import { writeOut } from "../terminal/terminal.js"
+import { isSet, option, placeOf } from "../door/who.js"
 
 const NAME = "agent-vault"
 

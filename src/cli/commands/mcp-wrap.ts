@@ -1,10 +1,10 @@
 import { type Place, VaultError } from "../../core/index.js"
 import { grant, isTracked } from "../../core/owner.js"
-import { confirm } from "../ask.js"
-import { type Entry, entryLines, withEntry, writeConfig } from "../client-config.js"
-import { diffLines } from "../diff.js"
-import type { Door } from "../door.js"
-import { type FoundServer, findServer } from "../find-server.js"
+import { confirm } from "../terminal/ask.js"
+import { type Entry, entryLines, withEntry, writeConfig } from "../clients/client-config.js"
+import { diffLines } from "../terminal/diff.js"
+import type { Door } from "../door/door.js"
+import { type FoundServer, findServer } from "../clients/find-server.js"
 import {
   argumentsOf,
   flagOf,
@@ -12,12 +12,12 @@ import {
   keysInArguments,
   kindOf,
   shownEntry,
-} from "../mcp-entry.js"
-import { agentFor, missingKey, programFor, programNotes } from "../mcp-program.js"
-import { type Stored, chooseNames, closedTo, ownersRequest, store } from "../mcp-secrets.js"
-import { type Wrapping, isWrapped, wrap, wrappedAgent } from "../mcp-wrapping.js"
-import { outcomeLine, print, tell } from "../report.js"
-import { isSet, placeOf } from "../who.js"
+} from "../clients/mcp-entry.js"
+import { agentFor, missingKey, programFor, programNotes } from "../clients/mcp-program.js"
+import { type Stored, chooseNames, closedTo, ownersRequest, store } from "../clients/mcp-secrets.js"
+import { type Wrapping, isWrapped, wrap, wrappedAgent } from "../clients/mcp-wrapping.js"
+import { outcomeLine, print, tell } from "../door/render.js"
+import { isSet, placeOf } from "../door/who.js"
 
 /** A shorter value stands in many a line by chance. */
 const TELLING = 6

@@ -9,11 +9,11 @@ import {
   findVault,
   openVaultAs,
 } from "../../core/index.js"
-import type { Door } from "../door.js"
-import { OpenOnce } from "../open-once.js"
-import { shellWord } from "../shell-word.js"
-import { say } from "../terminal.js"
-import { identityOf, isSet, option, placeOf, userPath } from "../who.js"
+import type { Door } from "../door/door.js"
+import { OpenOnce } from "../rpc/open-once.js"
+import { shellWord } from "../terminal/shell-word.js"
+import { say } from "../terminal/terminal.js"
+import { identityOf, isSet, option, placeOf, userPath } from "../door/who.js"
 
 declare const AGENT_VAULT_VERSION: string
 

@@ -1,7 +1,7 @@
 import { repair } from "../../core/owner.js"
-import type { Door } from "../door.js"
-import { asJson, tell } from "../report.js"
-import { option, userPath } from "../who.js"
+import type { Door } from "../door/door.js"
+import { asJson, tell } from "../door/render.js"
+import { option, userPath } from "../door/who.js"
 
 const SAID = {
   nothing: "Nothing was left half done.",

@@ -1,8 +1,8 @@
 import { VaultError } from "../../core/index.js"
 import { revoke } from "../../core/owner.js"
-import type { Door } from "../door.js"
-import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../report.js"
-import { changeRequest, isSet } from "../who.js"
+import type { Door } from "../door/door.js"
+import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../door/render.js"
+import { changeRequest, isSet } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [agent = "", ...named] = door.call.words

@@ -12,15 +12,15 @@ import {
   localAgents,
   openVaultAs,
 } from "../../core/index.js"
-import { shownCommand } from "../child.js"
-import type { Door } from "../door.js"
-import { type Outputs, runProgram } from "../program.js"
-import { type Assignment, assign, selectionOf } from "../selection.js"
-import { shellWord } from "../shell-word.js"
-import { specOf } from "../table.js"
-import { say } from "../terminal.js"
-import { childEnvironment } from "../variables.js"
-import { identityIfSet, isSet, option, placeOf, userPath } from "../who.js"
+import { shownCommand } from "../run/child.js"
+import type { Door } from "../door/door.js"
+import { type Outputs, runProgram } from "../run/program.js"
+import { type Assignment, assign, selectionOf } from "../run/selection.js"
+import { shellWord } from "../terminal/shell-word.js"
+import { specOf } from "../parse/table.js"
+import { say } from "../terminal/terminal.js"
+import { childEnvironment } from "../run/program-environment.js"
+import { identityIfSet, isSet, option, placeOf, userPath } from "../door/who.js"
 
 type Values = Readonly<Record<string, SecretValue>>
 

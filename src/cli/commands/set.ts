@@ -12,12 +12,12 @@ import {
   utc,
 } from "../../core/index.js"
 import { type SetResult, setSecret } from "../../core/owner.js"
-import { valueAsArgument } from "../call.js"
-import type { Door } from "../door.js"
-import { asJson, exposureLines, outcomeLine, tell } from "../report.js"
-import { askHidden } from "../ask.js"
-import { readAll, tooLarge } from "../input.js"
-import { changeRequest, option, userPath } from "../who.js"
+import { valueAsArgument } from "../parse/call.js"
+import type { Door } from "../door/door.js"
+import { asJson, exposureLines, outcomeLine, tell } from "../door/render.js"
+import { askHidden } from "../terminal/ask.js"
+import { readAll, tooLarge } from "../terminal/input.js"
+import { changeRequest, option, userPath } from "../door/who.js"
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 const SHORTEST = 8

@@ -7,9 +7,9 @@ import {
   withVault,
 } from "../../core/index.js"
 import { type Standing, describeStanding } from "../../core/owner.js"
-import type { Door } from "../door.js"
-import { asJson, counted, exitCodeOf, findingLines, print } from "../report.js"
-import { identityIfSet, placeOf } from "../who.js"
+import type { Door } from "../door/door.js"
+import { asJson, counted, exitCodeOf, findingLines, print } from "../door/render.js"
+import { identityIfSet, placeOf } from "../door/who.js"
 
 const SHOWN = 10
 

@@ -6,10 +6,10 @@ import {
   pinOwner,
   rewind,
 } from "../../core/index.js"
-import type { Door } from "../door.js"
-import { asJson, counted, print, tell } from "../report.js"
-import { confirm } from "../ask.js"
-import { identityIfSet, isSet, placeOf } from "../who.js"
+import type { Door } from "../door/door.js"
+import { asJson, counted, print, tell } from "../door/render.js"
+import { confirm } from "../terminal/ask.js"
+import { identityIfSet, isSet, placeOf } from "../door/who.js"
 
 const UNCHANGED = "Nothing was changed."
 

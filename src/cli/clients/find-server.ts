@@ -1,0 +1,92 @@
+import { extname } from "node:path"
+import { type Place, VaultError, nearest } from "../../core/index.js"
+import { type ClientConfig, isEntry, ownEntry, readConfig, type Entry } from "./client-config.js"
+import type { Door } from "../door/door.js"
+import { type Spot, spotsOf } from "./mcp-clients.js"
+import { surroundingOf } from "./mcp-program.js"
+import { CLIENTS } from "../parse/table/mcp.js"
+import { shellWord } from "../terminal/shell-word.js"
+import { option, userPath } from "../door/who.js"
+
+/** A server's entry, and the configuration that it stands in. */
+export interface FoundServer {
+  readonly config: ClientConfig
+  readonly entry: Entry
+}
+
+/** How many names an error lists. */
+const SHOWN = 10
+
+/**
+ * The entry of a server: in the file of `--config`, in those of `--client`, or in all that are
+ * known. Throws `SERVER_NOT_FOUND`, `USAGE` if several have it, `CONFIG_INVALID`.
+ */
+export function findServer(door: Door, place: Place, name: string): FoundServer {
+  const { configs, failure } = readAll(spotsMeant(door, place))
+  const found = configs.flatMap((config) => {
+    const entry = ownEntry(config.servers, name)
+    return isEntry(entry) ? [{ config, entry }] : []
+  })
+  const [first] = found
+  if (first === undefined) throw failure ?? notFound(name, configs)
+  const files = [...new Set(found.map(({ config }) => config.spot.file))]
+  // Within one file the narrower table counts, as it does for the client.
+  if (files.length === 1) return first
+  throw new VaultError("USAGE", `several files have a server ${name}: ${files.join(", ")}`, {
+    hint: `say which: --config ${shellWord(first.config.spot.file)}`,
+  })
+}
+
+function spotsMeant(door: Door, place: Place): Spot[] {
+  const [client, file] = [option(door, "client"), option(door, "config")]
+  const around = surroundingOf(door, place)
+  const known = CLIENTS.flatMap((each) =>
+    client === undefined || client === each ? spotsOf(each, around) : [],
+  )
+  if (file === undefined) return known
+  if (client !== undefined) {
+    throw new VaultError("USAGE", "--client and --config both say which file", { hint: "give one" })
+  }
+  const path = userPath(door, file)
+  const same = known.filter((spot) => spot.file === path)
+  return same.length > 0 ? same : namedByUser(path)
+}
+
+/** A file of no client that is known: its servers stand where any of them has them. */
+function namedByUser(file: string): Spot[] {
+  const spot = { client: undefined, file, scope: "user" } as const
+  if (extname(file) === ".toml") return [{ ...spot, format: "toml", path: ["mcp_servers"] }]
+  return ["mcpServers", "servers"].map((key) => ({ ...spot, format: "json", path: [key] }))
+}
+
+/** Reads what can be read; why the rest cannot is only said if the server is in none of these. */
+function readAll(spots: readonly Spot[]): { configs: ClientConfig[]; failure?: VaultError } {
+  const failures: VaultError[] = []
+  const configs = spots.flatMap((spot) => {
+    try {
+      return [readConfig(spot)]
+    } catch (error) {
+      if (!VaultError.is(error)) throw error
+      failures.push(error)
+      return []
+    }
+  })
+  const [failure] = failures
+  return failure === undefined ? { configs } : { configs, failure }
+}
+
+function notFound(name: string, configs: readonly ClientConfig[]): VaultError {
+  const names = [...new Set(configs.flatMap(({ servers }) => Object.keys(servers)))].sort()
+  const read = configs.filter(({ text }) => text !== "").map(({ spot }) => spot.file)
+  const near = nearest(name, names)
+  const where = read.length === 0 ? "no client's configuration" : [...new Set(read)].join(", ")
+  const hint =
+    near === undefined
+      ? names.length === 0
+        ? "name the file: --config FILE"
+        : `there is ${names.slice(0, SHOWN).join(", ")}; or name the file: --config FILE`
+      : `did you mean ${near}?`
+  return new VaultError("SERVER_NOT_FOUND", `there is no server ${name}; looked at ${where}`, {
+    hint,
+  })
+}

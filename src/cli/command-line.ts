@@ -1,0 +1,115 @@
+import { VaultError } from "../core/index.js"
+import { commandNamed } from "./commands.js"
+import type { Door, OtherDoors } from "./door/door.js"
+import { parseQuickly } from "./parse/quick.js"
+import type { Call } from "./parse/call.js"
+import {
+  type Terminal,
+  bold,
+  harmless,
+  say,
+  toJson,
+  widthOf,
+  writeOut,
+} from "./terminal/terminal.js"
+
+declare const AGENT_VAULT_VERSION: string
+
+/** What the command needs of the process it runs in. */
+export interface Surroundings extends Terminal {
+  cwd(): string
+}
+
+type ExitCode = number
+
+/** What `env`, `nice` and `nohup` end with when they fail themselves, before there is a command. */
+const RUN_FAILED = 125
+const NOT_STARTED = new Set([126, 127])
+
+/** Runs one command line. Returns the exit code; errors are rendered here and nowhere else. */
+export async function main(
+  argv: readonly string[],
+  surroundings: Surroundings,
+  others: OtherDoors,
+): Promise<number> {
+  try {
+    const [first] = argv
+    if (argv.length === 1 && (first === "--version" || first === "-V")) {
+      await writeOut(surroundings, `${AGENT_VAULT_VERSION}\n`)
+      return 0
+    }
+    const call = parseQuickly(argv) ?? (await parseWithHelp(argv, surroundings))
+    return typeof call === "number" ? call : await runCommand(call, surroundings, others)
+  } catch (error) {
+    return renderError(surroundings, error, argv)
+  }
+}
+
+/** What is not plain: help, which is shown at once, and whatever may be wrong. */
+async function parseWithHelp(
+  argv: readonly string[],
+  terminal: Terminal,
+): Promise<Call | ExitCode> {
+  const { helpAsked, helpOfAll } = await import("./parse/help.js")
+  const width = widthOf(terminal)
+  const help = helpAsked(argv, width)
+  if (help !== undefined) {
+    await writeOut(terminal, help)
+    return 0
+  }
+  if (argv.length === 0) {
+    terminal.stderr.write(helpOfAll(width))
+    return 2
+  }
+  const { parseFully } = await import("./parse/yargs.js")
+  return parseFully(argv)
+}
+
+async function runCommand(
+  call: Call,
+  surroundings: Surroundings,
+  others: OtherDoors,
+): Promise<number> {
+  const { run } = await commandNamed(call.command)
+  const { env } = surroundings
+  const cwd = surroundings.cwd()
+  const door: Door = { call, others, terminal: surroundings, env, cwd, now: new Date() }
+  return (await run(door)) ?? 0
+}
+
+/** Our one form of an error: code, what, and the next command. With --json, one line of JSON. */
+function renderError(terminal: Terminal, thrown: unknown, argv: readonly string[]): number {
+  const error = thrown instanceof VaultError ? thrown : asBug(thrown)
+  const { code, message, hint } = error
+  // The codes of `run` are those of the program it ran: ours must not be mistaken for one.
+  const isOurs = argv[0] === "run" && !NOT_STARTED.has(error.exitCode)
+  const exitCode = isOurs ? RUN_FAILED : error.exitCode
+  const end = argv.indexOf("--")
+  if (argv.slice(0, end === -1 ? argv.length : end).includes("--json")) {
+    say(
+      terminal,
+      toJson({
+        error: { code, message, ...(hint === undefined ? {} : { hint }), exitCode },
+      }),
+    )
+    return exitCode
+  }
+  say(terminal, `${bold(terminal, `agent-vault: ${code}`)}: ${harmless(message)}`)
+  if (hint !== undefined) say(terminal, `  ${harmless(hint)}`)
+  if (code === "BUG" && error.cause instanceof Error) say(terminal, framesOf(error.cause))
+  return exitCode
+}
+
+/** An error that is not ours is a bug. Its message may quote what it was given, so it is not shown. */
+function asBug(cause: unknown): VaultError {
+  const name = cause instanceof Error ? cause.name : typeof cause
+  return new VaultError("BUG", `something went wrong that should not (${name})`, {
+    hint: "please report it with the lines below, and what you did (never a value)",
+    cause,
+  })
+}
+
+function framesOf(error: Error): string {
+  const lines = (error.stack ?? "").split("\n")
+  return lines.filter((line) => /^\s+at /.test(line)).join("\n")
+}

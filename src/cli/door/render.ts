@@ -1,0 +1,135 @@
+import type { ExposedSecret, Finding, GroupPlan, Outcome, Plan } from "../../core/owner.js"
+import type { Door } from "./door.js"
+import { harmless, say, toJson, writeOut } from "../terminal/terminal.js"
+import { isSet } from "./who.js"
+
+/** Prints the one JSON document of a command, if it was asked for; says whether it was. */
+export async function asJson(door: Door, document: unknown): Promise<boolean> {
+  if (!isSet(door, "json")) return false
+  await writeOut(door.terminal, `${toJson(document, 2)}\n`)
+  return true
+}
+
+/** Lines for a person, on stdout: the data of a report. */
+export async function print(door: Door, lines: readonly string[]): Promise<void> {
+  if (lines.length > 0) await writeOut(door.terminal, `${lines.map(harmless).join("\n")}\n`)
+}
+
+/** Lines for a person, on stderr: what happened, and the next step. */
+export function tell(door: Door, ...lines: readonly string[]): void {
+  for (const line of lines) say(door.terminal, harmless(line))
+}
+
+/** Who gains, who loses, since when, what was revoked before. */
+export function planLines(plan: Plan): string[] {
+  return plan.groups.flatMap((group) => [...headLines(group), ...memberLines(group)])
+}
+
+function headLines({ group, is, losses, secrets, stale }: GroupPlan): string[] {
+  const rekeyed = is === "changed" && losses.length > 0
+  return [
+    group,
+    ...(is === "new" ? ["  a new group"] : []),
+    ...(is === "gone" ? ["  goes, with its keys"] : []),
+    ...(rekeyed ? [`  gets a new key; ${counted(secrets, "secret")} re-encrypted`] : []),
+    ...(stale.length > 0
+      ? [`  ${counted(stale.length, "secret")} re-encrypted from an earlier key`]
+      : []),
+  ]
+}
+
+function memberLines({ gains, losses, retimed, unknown }: GroupPlan): string[] {
+  const rekeyed = losses.filter(
+    ({ agent, why }) => why === "rekeyed" && gains.some((gain) => gain.agent === agent),
+  )
+  const isRekeyed = ({ agent }: { agent: string }): boolean =>
+    rekeyed.some((loss) => loss.agent === agent)
+  return [
+    ...gains
+      .filter((gain) => !isRekeyed(gain))
+      .map(({ agent, until, reason, revokedAt }) =>
+        [
+          `  + ${agent} gains access`,
+          until === undefined ? "" : ` until ${until}`,
+          reason === undefined ? "" : ` (${reason})`,
+          revokedAt === undefined ? "" : `; it lost this group on ${revokedAt}`,
+        ].join(""),
+      ),
+    ...losses
+      .filter((loss) => !isRekeyed(loss))
+      .map(
+        ({ agent, since, why }) =>
+          `  - ${agent} loses access, which it had since ${since} (${why})`,
+      ),
+    ...rekeyed.map(({ agent }) => `  ~ ${agent} opens it with its new key, not with its old one`),
+    ...retimed.map(
+      ({ agent, from, until }) => `  ~ ${agent}: ends ${until ?? "never"}, not ${from ?? "never"}`,
+    ),
+    ...unknown.map((agent) => `  ? ${agent} is no agent of this vault`),
+  ]
+}
+
+/** What to do about values that somebody could read who no longer may. */
+export function exposureLines(door: Door, exposed: readonly ExposedSecret[]): string[] {
+  if (exposed.length === 0) return []
+  const these = exposed.length === 1 ? "this value" : `these ${exposed.length} values`
+  const lines = exposed.map(
+    ({ secret, to }) => `  ${secret}  (exposed to ${to.map(({ agent }) => agent).join(", ")})`,
+  )
+  if (isSet(door, "dry-run")) return [`You would have to rotate ${these}:`, ...lines]
+  return [
+    `Rotate ${these}: what was read cannot be unread.`,
+    ...lines,
+    "Make new values at their source, then: agent-vault set NAME. What is left: agent-vault list --exposed",
+  ]
+}
+
+/** How a change ended: what it wrote, or would write. */
+export function outcomeLine(door: Door, outcome: Outcome<unknown>): string {
+  const files = counted(outcome.files.length, "file")
+  if (isSet(door, "dry-run")) {
+    return outcome.files.length === 0
+      ? "Nothing would change."
+      : `Dry run: ${files} would change: ${some(outcome.files)}`
+  }
+  const { commit } = outcome
+  return commit === undefined
+    ? "Nothing changed."
+    : `${files} changed, commit ${commit.slice(0, 10)}. Share it: git push`
+}
+
+/** 5 if a reader would refuse something, 1 if anything needs attention. */
+export function exitCodeOf(findings: readonly Finding[]): number {
+  if (findings.some(({ severity }) => severity === "refused")) return 5
+  return findings.length > 0 ? 1 : 0
+}
+
+/** A finding as a line, and its way out as another. */
+export function findingLines({ severity, code, subject, message, hint }: Finding): string[] {
+  const head = `${severity === "refused" ? "REFUSED" : "attention"}  ${code}  `
+  const what = message.startsWith(subject) ? message : `${subject}: ${message}`
+  return [`${head}${what}`, ...(hint === undefined ? [] : [`    ${hint}`])]
+}
+
+/** Columns, each as wide as its widest cell. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_cell, column) =>
+    Math.max(...rows.map((row) => harmless(row[column] ?? "").length)),
+  )
+  return rows.map((row) =>
+    row
+      .map((cell, column) => harmless(cell).padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  )
+}
+
+/** `1 secret`, `2 secrets`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`
+}
+
+function some(files: readonly string[]): string {
+  const shown = files.slice(0, 6).join(", ")
+  return files.length > 6 ? `${shown} and ${files.length - 6} more` : shown
+}

@@ -1,0 +1,97 @@
+import { resolve } from "node:path"
+import {
+  type AskPassphrase,
+  type Identity,
+  type IdentityChoice,
+  type OwnerByDefault,
+  type Place,
+  decidingSource,
+  findVault,
+  identityAt,
+} from "../../core/index.js"
+import type { Door } from "./door.js"
+import { readDescriptor } from "../terminal/input.js"
+import { progress } from "../terminal/terminal.js"
+
+/** The value of an option; undefined when it was not given. */
+export function option(door: Door, name: string): string | undefined {
+  const value = door.call.options[name]
+  return typeof value === "string" ? value : undefined
+}
+
+/** The values of an option that may be given more than once. */
+export function options(door: Door, name: string): readonly string[] {
+  const value = door.call.options[name]
+  return typeof value === "object" ? value : []
+}
+
+/** Whether a switch was given. */
+export function isSet(door: Door, name: string): boolean {
+  return door.call.options[name] === true
+}
+
+/** The vault that is meant. */
+export function placeOf(door: Door): Place {
+  return findVault(resolve(door.cwd, option(door, "dir") ?? "."))
+}
+
+/** A path that the user typed, from the folder they are in. */
+export function userPath(door: Door, path: string): string {
+  return resolve(door.cwd, path)
+}
+
+/** Who acts. */
+export function identityOf(
+  door: Door,
+  place: Place,
+  ownerByDefault: OwnerByDefault,
+): Promise<Identity> {
+  return identityAt(place, choiceOf(door), ownerByDefault, door.env, passphraseOf(door))
+}
+
+/** Who acts, if anything says so; for commands that need no key. */
+export async function identityIfSet(door: Door, place: Place): Promise<Identity | undefined> {
+  if (decidingSource(choiceOf(door), door.env) === undefined) return undefined
+  return identityOf(door, place, "never")
+}
+
+/** What a change needs: an owner, who may be asked for a passphrase. */
+export async function changeRequest(door: Door): Promise<{
+  place: Place
+  identity: Identity
+  env: Door["env"]
+  now: Date
+  dryRun: boolean
+  onProgress: ReturnType<typeof progress>
+}> {
+  const place = placeOf(door)
+  const identity = await identityOf(door, place, "always")
+  const { env, now } = door
+  return {
+    place,
+    identity,
+    env,
+    now,
+    dryRun: isSet(door, "dry-run"),
+    onProgress: progress(door.terminal),
+  }
+}
+
+function choiceOf(door: Door): IdentityChoice {
+  const file = option(door, "identity")
+  return {
+    identityFile: file === undefined ? undefined : userPath(door, file),
+    agent: option(door, "agent"),
+    owner: isSet(door, "owner"),
+  }
+}
+
+function passphraseOf(door: Door): AskPassphrase {
+  const descriptor = option(door, "passphrase-fd")
+  return async (file) => {
+    if (descriptor !== undefined) return readDescriptor(descriptor)
+    // Loaded when somebody is asked: reading a value must start fast.
+    const { askHidden } = await import("../terminal/ask.js")
+    return askHidden(door.terminal, `Passphrase of ${file}`, "give it through --passphrase-fd FD")
+  }
+}

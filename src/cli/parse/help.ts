@@ -1,0 +1,158 @@
+import { VaultError, nearest } from "../../core/index.js"
+import { type CommandSpec, type OptionSpec, shownOption, shownWords } from "./call.js"
+import { COMMANDS, isAboutWho, specOf } from "./table.js"
+
+const INDENT = "  "
+const NARROW = 60
+const WIDEST = 100
+
+/**
+ * The help that a command line asks for: `help`, `help get`, `get --help`, `-h`. Undefined when it
+ * asks for none. Throws `USAGE` for the help of a command that does not exist.
+ */
+export function helpAsked(argv: readonly string[], width: number): string | undefined {
+  const end = argv.indexOf("--")
+  const before = end === -1 ? argv : argv.slice(0, end)
+  const asks = before.some((word) => word === "--help" || word === "-h")
+  if (!asks && argv[0] !== "help") return undefined
+  const words = before.filter((word) => !word.startsWith("-"))
+  if (words[0] === "help") words.shift()
+  const [first] = words
+  if (first === undefined) return helpOfAll(width)
+  const spec = specAmong(words)
+  if (spec !== undefined) return helpOf(spec, width)
+  const family = COMMANDS.filter(({ name }) => name.startsWith(`${first} `))
+  if (family.length > 0) return lines(["Commands:", ...summaries(family, width)])
+  throw unknownCommand(words)
+}
+
+/** The command that the first words name; `agent add` before `agent`. */
+export function commandOf(words: readonly string[]): CommandSpec | undefined {
+  return specOf(words.slice(0, 2).join(" ")) ?? specOf(words[0] ?? "")
+}
+
+/** The error of a command that does not exist. It repeats no word: one could be a value. */
+export function unknownCommand(words: readonly string[]): VaultError {
+  const [first = ""] = words
+  const family = COMMANDS.filter(({ name }) => name.startsWith(`${first} `))
+  const near = nearestCommand(words)
+  const known = family.map(({ name }) => name).join(", ")
+  return new VaultError(
+    "USAGE",
+    family.length > 0 ? `${first} what? There is ${known}` : "there is no such command",
+    {
+      hint: near === undefined ? "agent-vault help lists the commands" : `did you mean ${near}?`,
+    },
+  )
+}
+
+/** What all commands are, and where to begin. */
+export function helpOfAll(width: number): string {
+  return lines([
+    "Usage: agent-vault COMMAND",
+    "",
+    "A Git-native secret vault for AI agents.",
+    "",
+    "Commands:",
+    ...summaries(COMMANDS, width),
+    "",
+    ...paragraph(
+      "From nothing to an agent's first secret: init, agent add NAME, set GROUP/NAME, grant NAME GROUP.",
+      width,
+    ),
+    ...paragraph("Help of one command: agent-vault help COMMAND. Version: agent-vault -V.", width),
+  ])
+}
+
+/** How one command is used. */
+function helpOf(spec: CommandSpec, width: number): string {
+  const { name, words, summary, examples, notes } = spec
+  const options = Object.entries<OptionSpec>(spec.options)
+  const own = options.filter(([option]) => !isAboutWho(spec.options, option))
+  const who = options.filter(([option]) => isAboutWho(spec.options, option))
+  return lines([
+    ["Usage: agent-vault", name, shownWords(words), options.length > 0 ? "[options]" : ""]
+      .filter(Boolean)
+      .join(" "),
+    "",
+    ...paragraph(sentence(summary), width),
+    ...section("Options:", optionRows(own), width),
+    ...section("Who acts:", optionRows(who), width),
+    "",
+    "Examples:",
+    ...examples.flatMap(([command, what]) => [`${INDENT}${command}`, `${INDENT.repeat(3)}${what}`]),
+    ...(notes === undefined ? [] : ["", ...paragraph(notes, width)]),
+  ])
+}
+
+/** A summary as a sentence. */
+export function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+}
+
+function specAmong(words: readonly string[]): CommandSpec | undefined {
+  // The value of an option may come first: `--dir /tmp get --help`.
+  const found = words.map((_word, at) => commandOf(words.slice(at)))
+  return found.find((spec) => spec !== undefined)
+}
+
+/** `gte` is near get, `agent ad` near agent add, and `rekey` can only mean agent rekey. */
+function nearestCommand([first = "", second = ""]: readonly string[]): string | undefined {
+  const names = COMMANDS.map(({ name }) => name)
+  const last = names.find((name) => first !== "" && name.endsWith(` ${first}`))
+  return last ?? nearest(`${first} ${second}`, names) ?? nearest(first, names)
+}
+
+type Row = readonly [left: string, right: string]
+
+function summaries(specs: readonly CommandSpec[], width: number): string[] {
+  return columns(
+    specs.map(({ name, summary }) => [name, summary]),
+    width,
+  )
+}
+
+function optionRows(options: readonly (readonly [string, OptionSpec])[]): Row[] {
+  return options.map(([name, spec]) => {
+    const choices = spec.choices === undefined ? "" : `: ${spec.choices.join(", ")}`
+    return [shownOption(name, spec), `${spec.describe}${choices}`]
+  })
+}
+
+function section(title: string, rows: readonly Row[], width: number): string[] {
+  return rows.length === 0 ? [] : ["", title, ...columns(rows, width)]
+}
+
+/** Two columns; on a narrow terminal, one below the other. */
+function columns(rows: readonly Row[], width: number): string[] {
+  const left = Math.max(...rows.map(([cell]) => cell.length)) + 2
+  if (width < NARROW) {
+    return rows.flatMap(([cell, text]) => [
+      `${INDENT}${cell}`,
+      ...paragraph(text, width, INDENT.repeat(3)),
+    ])
+  }
+  return rows.flatMap(([cell, text]) => {
+    const pad = INDENT + " ".repeat(left)
+    const [first = "", ...more] = paragraph(text, width, pad)
+    return [`${INDENT}${cell.padEnd(left)}${first.slice(pad.length)}`, ...more]
+  })
+}
+
+/** Text in lines of at most `width`, each behind `indent`. */
+function paragraph(text: string, width: number, indent = ""): string[] {
+  const most = Math.max(Math.min(width, WIDEST) - indent.length, 20)
+  const wrapped: string[] = []
+  let line = ""
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > most) {
+      wrapped.push(indent + line)
+      line = word
+    } else line = line === "" ? word : `${line} ${word}`
+  }
+  return [...wrapped, indent + line]
+}
+
+function lines(parts: readonly string[]): string {
+  return `${parts.join("\n")}\n`
+}

@@ -1,0 +1,165 @@
+import { type ChildProcess, type StdioOptions, spawn, spawnSync } from "node:child_process"
+import { closeSync, constants as files, existsSync, mkdtempSync, openSync, rmSync } from "node:fs"
+import { Socket } from "node:net"
+import { constants, tmpdir } from "node:os"
+import { join } from "node:path"
+import { env as ourEnvironment, platform } from "node:process"
+import type { Readable } from "node:stream"
+import { VaultError } from "../../core/index.js"
+
+/** What to start. */
+export interface Command {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** A program that runs. */
+export interface Child {
+  /** Its exit code, or 128 and the number of the signal that ended it. */
+  readonly ended: Promise<number>
+  /** What it writes, if that comes to us: first stdout, then stderr. */
+  readonly written: readonly Readable[]
+  pass(signal: NodeJS.Signals): void
+}
+
+const SHOWN = 60
+
+/**
+ * Starts a program with our own stdin. Its output goes where ours does, or comes to us if it is
+ * `captured`. Throws `COMMAND_NOT_FOUND`, `COMMAND_NOT_STARTED`.
+ */
+export async function start(command: Command, isCaptured: boolean): Promise<Child> {
+  if (!isCaptured) return asChild(await spawned(command, "inherit"))
+  const pipes = makePipes()
+  if (pipes === undefined) return asChild(await spawned(command, ["inherit", "pipe", "pipe"]))
+  try {
+    const child = await spawned(command, ["inherit", ...pipes.map(({ written }) => written)])
+    return asChild(child, pipes.map(readable))
+  } finally {
+    // The child alone holds these ends: when it closes them, we see the end of its output.
+    for (const { written } of pipes) closeSync(written)
+  }
+}
+
+function asChild(child: ChildProcess, written = [child.stdout, child.stderr]): Child {
+  return {
+    ended: endOf(child),
+    written: written.filter((stream) => stream !== null),
+    pass: (signal) => void child.kill(signal),
+  }
+}
+
+function endOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve) => {
+    child.once("exit", (code, signal) => {
+      resolve(signal === null ? (code ?? 0) : 128 + constants.signals[signal])
+    })
+  })
+}
+
+async function spawned(
+  { command, args, env }: Command,
+  stdio: StdioOptions,
+): Promise<ChildProcess> {
+  try {
+    const child = spawn(command, args, { env, stdio })
+    await new Promise((resolve, reject) => {
+      child.once("spawn", resolve)
+      child.once("error", reject)
+    })
+    // A signal may be refused later, by a child that became another user's: it is just not told.
+    child.on("error", () => {})
+    return child
+  } catch (error) {
+    throw notStarted(command, env, error)
+  }
+}
+
+/** The two ends of a pipe, as descriptors. */
+interface Pipe {
+  readonly read: number
+  readonly written: number
+}
+
+/**
+ * Two real pipes. Node would give the child sockets, on which `> /dev/stderr` fails and whose writer
+ * gets no SIGPIPE. Node cannot make pipes, so `mkfifo` does, which gets nothing of ours but PATH;
+ * their names are gone before anything is written. Undefined where this cannot be done.
+ */
+function makePipes(): readonly [Pipe, Pipe] | undefined {
+  if (platform === "win32") return undefined
+  let folder: string | undefined
+  try {
+    folder = mkdtempSync(join(tmpdir(), "agent-vault-run-"))
+    const [first, second] = [join(folder, "1"), join(folder, "2")]
+    const env = { PATH: ourEnvironment["PATH"] }
+    const { status } = spawnSync("mkfifo", ["-m", "600", first, second], { env, stdio: "ignore" })
+    return status === 0 ? [openPipe(first), openPipe(second)] : undefined
+  } catch {
+    return undefined
+  } finally {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function openPipe(file: string): Pipe {
+  // Without waiting for a writer; then there is a reader, and the writer need not wait either.
+  const read = openSync(file, files.O_RDONLY | files.O_NONBLOCK)
+  return { read, written: openSync(file, files.O_WRONLY) }
+}
+
+function readable({ read }: Pipe): Readable {
+  return new Socket({ fd: read, readable: true, writable: false })
+}
+
+/** Why a program did not start. Node's own error would repeat its arguments. */
+function notStarted(command: string, env: Command["env"], error: unknown): VaultError {
+  const code = error instanceof Error && "code" in error ? error.code : undefined
+  const shown = shownCommand(command)
+  if (code === "ENOENT" && command.includes("/") && existsSync(command)) {
+    return new VaultError("COMMAND_NOT_FOUND", `${shown} is there, but what it runs with is not`, {
+      hint: "look at the interpreter in its first line (#!), or at its libraries",
+    })
+  }
+  if (code === "ENOENT") {
+    return new VaultError("COMMAND_NOT_FOUND", `there is no program ${shown}`, {
+      hint: hintFor(command),
+    })
+  }
+  if (code === "E2BIG") {
+    return new VaultError("COMMAND_NOT_STARTED", `${largest(env)} is more than the system takes`, {
+      hint: "Linux takes 128 KiB a variable: let the program read the value, with the SDK or agent-vault get",
+    })
+  }
+  return new VaultError("COMMAND_NOT_STARTED", `${shown} cannot be run${codeOf(error)}`, {
+    hint: "is it a program, and may you execute it? a script: name its interpreter in front",
+  })
+}
+
+/** The code of a system's error, to be put behind a message. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? ` (${String(error.code)})` : ""
+}
+
+/** A whole line in place of a program, or `NAME=VALUE` in front of it, could hold a value. */
+export function shownCommand(command: string): string {
+  const [, first = ""] = /^([^\s=]*)/.exec(command) ?? []
+  const short = first.slice(0, SHOWN)
+  return short.length === command.length ? short : `${short}…`
+}
+
+function hintFor(command: string): string {
+  if (command.includes("=")) return "set variables in front of agent-vault, or with --env-from"
+  if (/\s/.test(command)) return "give each word by itself, or a line to a shell: -- sh -c 'LINE'"
+  return "is it installed, and on PATH? what only a shell knows: -- sh -c 'LINE'"
+}
+
+function largest(env: Command["env"]): string {
+  const sizes = Object.entries(env).map(([name, value]) => ({
+    name,
+    size: Buffer.byteLength(value),
+  }))
+  const [most] = sizes.sort((a, b) => b.size - a.size)
+  return `the environment (its largest variable is ${most?.name ?? ""}, ${most?.size ?? 0} bytes)`
+}

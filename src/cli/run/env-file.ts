@@ -1,0 +1,186 @@
+import { closeSync, openSync, readSync } from "node:fs"
+import { VaultError, parseSecretName, parseVariableName } from "../../core/index.js"
+
+/** A variable of a file, and where it stands: a text as it is, or the name of a secret. */
+export interface FileVariable {
+  readonly variable: string
+  /** `.env.vault:3` */
+  readonly at: string
+  readonly value: { readonly text: string } | { readonly secret: string }
+}
+
+const LIMIT = 1024 * 1024
+
+const BLANK = /[^\S\n]*(?:#[^\n]*)?\n/y
+const NAME = /[^\S\n]*(?:export[^\S\n]+)?([^\s=]+)[^\S\n]*=/y
+const SINGLE = /[^\S\n]*'([^']*)'/y
+const DOUBLE = /[^\S\n]*"([^"\\]*(?:\\[^][^"\\]*)*)"/y
+const PLAIN = /([^\n]*)\n/y
+
+/**
+ * Reads a file of variables, in the syntax of `.env` files: `NAME=VALUE`, `export` in front, comments
+ * from `#` on, values in single or double quotes, which may be of several lines. Between double
+ * quotes `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are escapes. Nothing is filled in and nothing is run;
+ * a value that is `av://GROUP/NAME` is a secret's. Throws `CONFIG_INVALID`, `NO_ACCESS`, and never
+ * repeats what the file holds.
+ */
+export function readEnvFile(path: string, shown: string): FileVariable[] {
+  return parseEnvFile(readText(path, shown), shown)
+}
+
+/**
+ * The same for a file that Node has read before us, by its own rules, since the option has the name
+ * of one of Node's. If Node may have obeyed something in it, nothing is read and nothing started.
+ */
+export function readNodesEnvFile(path: string, shown: string): FileVariable[] {
+  const text = readText(path, shown)
+  if (!text.includes("NODE_OPTIONS")) return parseEnvFile(text, shown)
+  throw new VaultError(
+    "CONFIG_INVALID",
+    `${shown} holds NODE_OPTIONS, which Node obeys by itself`,
+    {
+      hint: "take it out; and use --env-from, into which Node does not look",
+    },
+  )
+}
+
+/** The variables of a text; `shown` is what errors call the file. */
+export function parseEnvFile(text: string, shown: string): FileVariable[] {
+  const reader = new TextReader(`${text.replace(/\r\n?/g, "\n")}\n`)
+  const variables: FileVariable[] = []
+  while (!reader.isAtEnd()) {
+    if (reader.take(BLANK) !== undefined) continue
+    const at = `${shown}:${reader.line()}`
+    const variable = parseName(reader.take(NAME), at)
+    const value = parseReference(takeValue(reader, at), at)
+    variables.push({ variable, at, value })
+  }
+  return variables
+}
+
+/** Takes what matches at its place, and knows the line. */
+class TextReader {
+  readonly #text: string
+  #at = 0
+  /** The line of the place up to which line ends were counted. */
+  #lines = 1
+  #counted = 0
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  isAtEnd(): boolean {
+    return this.#at >= this.#text.length
+  }
+
+  line(): number {
+    for (; this.#counted < this.#at; this.#counted += 1) {
+      if (this.#text[this.#counted] === "\n") this.#lines += 1
+    }
+    return this.#lines
+  }
+
+  /** What the expression's group matched, or all of it; undefined if it does not match here. */
+  take(expression: RegExp): string | undefined {
+    expression.lastIndex = this.#at
+    const match = expression.exec(this.#text)
+    if (match === null) return undefined
+    this.#at = expression.lastIndex
+    return match[1] ?? match[0]
+  }
+
+  /** What follows, white space aside. */
+  next(): string | undefined {
+    return /[^\S\n]*(.)/y.exec(this.#text.slice(this.#at, this.#at + 256))?.[1]
+  }
+}
+
+function parseName(name: string | undefined, at: string): string {
+  if (name === undefined) throw invalid(at, "a line is NAME=VALUE")
+  try {
+    return parseVariableName(name)
+  } catch {
+    throw invalid(at, "what stands in front of = is no name of a variable")
+  }
+}
+
+function takeValue(reader: TextReader, at: string): string {
+  const quote = reader.next()
+  if (quote === "`") throw invalid(at, "a value stands in single or double quotes, or in none")
+  if (quote !== "'" && quote !== '"') return unquoted(reader.take(PLAIN) ?? "", at)
+  const value = reader.take(quote === "'" ? SINGLE : DOUBLE)
+  if (value === undefined) throw invalid(at, "the quotes that begin here have no end")
+  if (reader.take(BLANK) === undefined) {
+    throw invalid(at, "something follows the quotes: put all of the value between them")
+  }
+  return withoutZero(quote === "'" ? value : value.replace(/\\([nrt"\\$])/g, unescape), at)
+}
+
+/** A `#` begins a comment where white space is in front of it, so that `a#b` is a value. */
+function unquoted(rest: string, at: string): string {
+  return withoutZero(rest.replace(/\s#.*$/, "").trim(), at)
+}
+
+function withoutZero(value: string, at: string): string {
+  if (value.includes("\0")) throw invalid(at, "there is a zero byte, which no variable can hold")
+  return value
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" }
+
+function unescape(_escape: string, letter: string): string {
+  return ESCAPES[letter] ?? letter
+}
+
+/** A value that begins like a reference has to be one: as a text it would reach the program. */
+function parseReference(text: string, at: string): FileVariable["value"] {
+  if (!/^\s*av:/i.test(text)) return { text }
+  try {
+    const [, name = ""] = /^av:\/\/(.*)$/s.exec(text) ?? []
+    return { secret: parseSecretName(name).full }
+  } catch {
+    throw invalid(at, "a reference to a secret is av://GROUP/NAME, and nothing else")
+  }
+}
+
+function invalid(at: string, what: string): VaultError {
+  return new VaultError("CONFIG_INVALID", `${at}: ${what}`, {
+    hint: "for example: DATABASE_URL=av://db/url",
+  })
+}
+
+function readText(path: string, shown: string): string {
+  const bytes = readLimited(path, shown)
+  if (bytes.length > LIMIT) throw invalid(shown, "it is larger than 1 MiB")
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch {
+    throw invalid(shown, "it is no UTF-8 text")
+  }
+}
+
+/** Reads pipes too, as `<(command)` makes them, and no more of an endless file than is needed. */
+function readLimited(path: string, shown: string): Buffer {
+  let descriptor: number | undefined
+  try {
+    descriptor = openSync(path, "r")
+    const bytes = Buffer.alloc(LIMIT + 1)
+    let length = 0
+    for (;;) {
+      const count = readSync(descriptor, bytes, length, bytes.length - length, null)
+      length += count
+      if (count === 0 || length === bytes.length) return bytes.subarray(0, length)
+    }
+  } catch (cause) {
+    const why = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : ""
+    const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT"
+    const what = isMissing ? `there is no file ${shown}` : `${shown} cannot be read${why}`
+    throw new VaultError("NO_ACCESS", what, {
+      hint: "give the right path to --env-from",
+      cause,
+    })
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
+  }
+}

@@ -1,0 +1,128 @@
+import process from "node:process"
+import type { Readable, Writable } from "node:stream"
+import { isatty } from "node:tty"
+import { type Redactor, VaultError } from "../../core/index.js"
+import { type Child, type Command, codeOf, start } from "./child.js"
+
+/** Where a stream of the program goes, and what is taken out of it on the way. */
+export interface Output {
+  readonly to: Writable
+  readonly redactor: Redactor
+}
+
+/** Where both streams of the program go. */
+export interface Outputs {
+  readonly stdout: Output
+  readonly stderr: Output
+}
+
+/** What is passed to the child. SIGTSTP is not: it stops us as it stops any program. */
+const PASSED = [
+  "SIGTERM",
+  "SIGHUP",
+  "SIGINT",
+  "SIGQUIT",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGALRM",
+  "SIGCONT",
+  "SIGWINCH",
+  "SIGBREAK",
+] as const satisfies readonly NodeJS.Signals[]
+
+/** A terminal sends these to all processes in front of it, the child among them. */
+const SENT_BY_TERMINALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGQUIT", "SIGWINCH"]
+
+/**
+ * Runs a program to its end, and the ends of its output. Returns its exit code, or 128 and the
+ * number of the signal that ended it. Throws `COMMAND_NOT_FOUND`, `COMMAND_NOT_STARTED`; and
+ * `NO_ACCESS` if its output was not taken, which is not said of a reader that has gone.
+ */
+export async function runProgram(command: Command, outputs: Outputs | undefined): Promise<number> {
+  const signals = new Signals()
+  try {
+    const child = await start(command, outputs !== undefined)
+    signals.passTo(child)
+    const flows = outputs === undefined ? [] : bothFlows(child, outputs)
+    const code = await child.ended
+    // From here on the child cannot be told anything: what would end us does.
+    signals.release()
+    const failed = (await Promise.all(flows)).find((error) => error !== undefined)
+    if (failed !== undefined) throw notTaken(failed)
+    return code
+  } finally {
+    signals.release()
+  }
+}
+
+/** Holds signals from the moment before the child exists, so that none ends us and leaves it alone. */
+class Signals {
+  #child: Child | undefined
+  readonly #early: NodeJS.Signals[] = []
+  readonly #ignored = [0, 1, 2].some((descriptor) => isatty(descriptor)) ? SENT_BY_TERMINALS : []
+  readonly #receive = (signal: NodeJS.Signals): void => {
+    if (this.#ignored.includes(signal)) return
+    if (this.#child === undefined) this.#early.push(signal)
+    // On Windows the console tells all its processes, and nothing else can be passed on.
+    else if (process.platform !== "win32") this.#child.pass(signal)
+  }
+
+  constructor() {
+    for (const signal of PASSED) process.on(signal, this.#receive)
+  }
+
+  passTo(child: Child): void {
+    this.#child = child
+    for (const signal of this.#early.splice(0)) this.#receive(signal)
+  }
+
+  release(): void {
+    for (const signal of PASSED) process.removeListener(signal, this.#receive)
+  }
+}
+
+function bothFlows({ written }: Child, { stdout, stderr }: Outputs): Promise<Error | undefined>[] {
+  const [first, second] = written
+  if (first === undefined || second === undefined) throw new TypeError("there are two streams")
+  return [flow(first, stdout), flow(second, stderr)]
+}
+
+/**
+ * Hands on all that comes, no faster than it is taken. If it cannot be taken, the stream is closed,
+ * so that whoever writes is told as it would be without us; resolves with the error, if it is one.
+ */
+function flow(from: Readable, { to, redactor }: Output): Promise<Error | undefined> {
+  return new Promise((resolve) => {
+    const stop = (error: Error): void => {
+      from.destroy()
+      resolve(isClosedPipe(error) ? undefined : error)
+    }
+    to.once("error", stop)
+    from.on("data", (chunk: Buffer) => {
+      const redacted = redactor.push(chunk)
+      if (redacted.length === 0 || to.write(redacted)) return
+      from.pause()
+      to.once("drain", () => from.resume())
+    })
+    // A stream that breaks has come to its end: whoever wrote is gone.
+    from.once("error", () => from.emit("end"))
+    from.once("end", () => {
+      to.write(redactor.end(), (error) => {
+        if (error) return stop(error)
+        to.removeListener("error", stop)
+        resolve(undefined)
+      })
+    })
+  })
+}
+
+function isClosedPipe(error: Error): boolean {
+  return "code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED")
+}
+
+function notTaken(cause: Error): VaultError {
+  return new VaultError("NO_ACCESS", `the program's output could not be written${codeOf(cause)}`, {
+    hint: "look where it leads to: a full disk, for example",
+    cause,
+  })
+}

@@ -1,0 +1,105 @@
+import { closeSync, openSync, writeSync } from "node:fs"
+import { ReadStream } from "node:tty"
+import { VaultError } from "../../core/index.js"
+import { type LineOptions, readLine } from "./line.js"
+import type { Terminal } from "./terminal.js"
+
+/** Asks a question until it is answered with yes or no. Throws `NO_TERMINAL`, naming `flag`. */
+export async function confirm(
+  terminal: Terminal,
+  question: string,
+  flag: string,
+): Promise<boolean> {
+  if (!terminal.stdin.isTTY) throw noTerminal("nobody can be asked here", flag)
+  for (let please = ""; ; please = "In full, please. ") {
+    const answer = await ask(terminal, `${please}${question} [yes/no] `, flag, { echo: true })
+    const word = answer.trim().toLowerCase()
+    if (word === "yes" || word === "no") return word === "yes"
+  }
+}
+
+/** Asks a question whose empty answer is `otherwise`. Throws `NO_TERMINAL`, naming `flag`. */
+export async function confirmOr(
+  terminal: Terminal,
+  question: string,
+  otherwise: "yes" | "no",
+  flag: string,
+): Promise<boolean> {
+  for (let please = ""; ; please = "yes or no, please. ") {
+    const answer = await askLine(terminal, `${please}${question}`, otherwise, flag)
+    const word = answer.toLowerCase()
+    if (["y", "yes", "n", "no"].includes(word)) return word.startsWith("y")
+  }
+}
+
+/** Asks for a line; the empty line is `otherwise`. Throws `NO_TERMINAL`, naming `flag`. */
+export async function askLine(
+  terminal: Terminal,
+  question: string,
+  otherwise: string,
+  flag: string,
+): Promise<string> {
+  if (!terminal.stdin.isTTY) throw noTerminal("nobody can be asked here", flag)
+  const answer = await ask(terminal, `${question} [${otherwise}] `, flag, { echo: true })
+  return answer.trim() || otherwise
+}
+
+/**
+ * Asks for something that must not be seen, on the terminal itself, so that it works while stdin
+ * carries a value. Throws `NO_TERMINAL`, naming `flag`; `INTERRUPTED`; `USAGE` for several lines.
+ */
+export function askHidden(terminal: Terminal, question: string, flag: string): Promise<string> {
+  return ask(terminal, `${question}: `, flag, { echo: false })
+}
+
+async function ask(
+  terminal: Terminal,
+  question: string,
+  flag: string,
+  { echo }: Pick<LineOptions, "echo">,
+): Promise<string> {
+  const { input, write, close } = openPerson(terminal, flag)
+  // With bracketed paste the terminal marks what is pasted, so that its newlines do not answer.
+  const marksPaste = terminal.env["TERM"] !== "dumb"
+  // First, so that nothing is shown of what is typed at once.
+  input.setRawMode(true)
+  try {
+    write(marksPaste ? `\u001b[?2004h${question}` : question)
+    return await readLine(input, { echo, write })
+  } finally {
+    write(marksPaste ? "\u001b[?2004l\n" : "\n")
+    input.setRawMode(false)
+    input.pause()
+    close()
+  }
+}
+
+interface Person {
+  readonly input: ReadStream
+  readonly write: (text: string) => void
+  readonly close: () => void
+}
+
+/** Where the person is: at stdin and stderr, or at the terminal behind a pipe or a file. */
+function openPerson(terminal: Terminal, flag: string): Person {
+  const { stdin, stderr } = terminal
+  if (stdin.isTTY && stderr.isTTY) {
+    const write = (text: string): void => void stderr.write(text)
+    return { input: stdin, write, close: () => {} }
+  }
+  try {
+    const [reads, writes] = [openSync("/dev/tty", "r"), openSync("/dev/tty", "w")]
+    const input = new ReadStream(reads)
+    const close = (): void => {
+      input.destroy()
+      closeSync(writes)
+    }
+    return { input, write: (text) => void writeSync(writes, text), close }
+  } catch (cause) {
+    throw noTerminal("a passphrase is needed", flag, cause)
+  }
+}
+
+function noTerminal(what: string, flag: string, cause?: unknown): VaultError {
+  return new VaultError("NO_TERMINAL", `${what}: there is no terminal`, { hint: flag, cause })
+}

@@ -1,0 +1,75 @@
+import { VaultError } from "../../core/index.js"
+
+export { harmless, toJson } from "../../core/index.js"
+
+/**
+ * The rules of output, in one place: data goes to stdout and everything else to stderr, and what
+ * comes from the repository is escaped before a terminal sees it.
+ */
+export interface Terminal {
+  readonly stdin: NodeJS.ReadStream
+  readonly stdout: NodeJS.WriteStream
+  readonly stderr: NodeJS.WriteStream
+  readonly env: NodeJS.ProcessEnv
+}
+
+const PROGRESS_AFTER_MS = 1000
+
+/**
+ * Writes data to stdout, and waits until it is taken. A reader that has gone is no error. Throws
+ * `NO_ACCESS`.
+ */
+export function writeOut(terminal: Terminal, data: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    terminal.stdout.write(data, (error) => {
+      if (!error || isClosedPipe(error)) resolve()
+      else reject(notTaken(error))
+    })
+  })
+}
+
+/** Writes a line for the person to stderr. */
+export function say(terminal: Terminal, line = ""): void {
+  terminal.stderr.write(`${line}\n`)
+}
+
+/** Bold, where a person looks and has not said NO_COLOR. */
+export function bold(terminal: Terminal, text: string): string {
+  const plain = !terminal.stderr.isTTY || Boolean(terminal.env["NO_COLOR"])
+  return plain ? text : `\u001b[1m${text}\u001b[22m`
+}
+
+/** How wide help may be. */
+export function widthOf(terminal: Terminal): number {
+  return (terminal.stdout.isTTY && terminal.stdout.columns) || 100
+}
+
+/** Shows how far something long has come, after its first second, to a person only. */
+export function progress(terminal: Terminal): (done: number, total: number, what: string) => void {
+  const start = Date.now()
+  let shownAt = start + PROGRESS_AFTER_MS
+  return (done, total, what) => {
+    const now = Date.now()
+    const isLast = done === total
+    if (!terminal.stderr.isTTY || now < start + PROGRESS_AFTER_MS || (!isLast && now < shownAt)) {
+      return
+    }
+    shownAt = now + 200
+    const left = Math.ceil((((now - start) / done) * (total - done)) / 1000)
+    terminal.stderr.write(
+      `\r\u001b[K${isLast ? "" : `${what}: ${done} of ${total}, ${left} s left`}`,
+    )
+  }
+}
+
+function notTaken(cause: Error): VaultError {
+  const why = "code" in cause ? ` (${String(cause.code)})` : ""
+  return new VaultError("NO_ACCESS", `the output could not be written${why}`, {
+    hint: "look where stdout leads to: a full disk, for example",
+    cause,
+  })
+}
+
+function isClosedPipe(error: Error): boolean {
+  return "code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED")
+}

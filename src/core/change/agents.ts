@@ -1,0 +1,170 @@
+import { generateIdentity, kindOfRecipient, recipientOf } from "../age/age.js"
+import { applyPlan, planEdit } from "./apply.js"
+import { type ChangeRequest, type Outcome, change } from "./change.js"
+import { VaultError } from "../words/errors.js"
+import { sealEscrow } from "../vault/escrow.js"
+import { agentRecordPath, escrowPath } from "../words/layout.js"
+import { foldedCollision, parseAgentName } from "../words/names.js"
+import type { Plan } from "../vault/plan.js"
+import { type AgentRecord, digestOf, unsigned } from "../records/record.js"
+import type { ExposedSecret } from "./rekey.js"
+import { type Session, editDraftManifest, putRecord, readManifest } from "./session.js"
+import { utc } from "../words/time.js"
+import { commonAnchor } from "../memory/trust.js"
+import { findAgent, findAgentRecord, getAgent, listAgents } from "../vault/vault.js"
+
+export interface AgentRequest extends ChangeRequest {
+  readonly agent: string
+  /** Enrols, or changes to, a key that was made elsewhere: there will be no escrow. */
+  readonly recipient?: string | undefined
+}
+
+/** An agent with the key that it was given. */
+export interface Enrolled {
+  readonly agent: string
+  readonly recipient: string
+  /** The new identity; absent when the key was made elsewhere. */
+  readonly identity?: string
+  /** The owner whom the agent is to trust. */
+  readonly signer: string
+  readonly vault: string
+}
+
+/** What the loss of a key, or of an agent, did to the groups. */
+export interface Rekeyed {
+  readonly plan: Plan
+  readonly exposed: readonly ExposedSecret[]
+}
+
+/** Gives a new agent an identity, with a copy in escrow. Throws `EXISTS`, `RECIPIENT_INVALID`. */
+export function addAgent(request: AgentRequest): Promise<Outcome<Enrolled>> {
+  const agent = parseAgentName(request.agent)
+  return change(request, async (session) => {
+    refuseTaken(session, agent)
+    const key = await makeKey(session, request.recipient)
+    putAgent(session, agent, key)
+    return { result: enrolled(session, agent, key), message: `agent add ${agent}` }
+  })
+}
+
+/** Takes every group from an agent and ends its record. */
+export function removeAgent(
+  request: ChangeRequest & { readonly agent: string },
+): Promise<Outcome<Rekeyed>> {
+  const agent = parseAgentName(request.agent)
+  return change(request, async (session) => {
+    const record = getAgent(session.vault, agent)
+    const rekeyed = await rekeyGroupsOf(session, agent, () => {
+      dropGrants(session, agent)
+      endAgent(session, agent, record)
+    })
+    return { result: rekeyed, message: `agent remove ${agent}` }
+  })
+}
+
+/** Gives an agent a new key pair; the old one counts as revoked. Throws `RECIPIENT_INVALID`. */
+export function rekeyAgent(request: AgentRequest): Promise<Outcome<Enrolled & Rekeyed>> {
+  const agent = parseAgentName(request.agent)
+  return change(request, async (session) => {
+    getAgent(session.vault, agent)
+    const key = await makeKey(session, request.recipient)
+    const rekeyed = await rekeyGroupsOf(session, agent, () => putAgent(session, agent, key))
+    return {
+      result: { ...enrolled(session, agent, key), ...rekeyed },
+      message: `agent rekey ${agent}`,
+    }
+  })
+}
+
+/** A key pair for an agent: made here, with its escrow, or only a recipient. */
+interface AgentKey {
+  readonly recipient: string
+  readonly made?: { readonly identity: string; readonly escrow: Uint8Array }
+}
+
+async function makeKey(session: Session, recipient: string | undefined): Promise<AgentKey> {
+  const { keys } = session.vault.record
+  if (recipient !== undefined) {
+    refuseSharedKey(session, recipient)
+    if (kindOfRecipient(recipient) === keys) return { recipient }
+    throw new VaultError("KEYS_MIXED", `the recipient is not of the vault's kind, ${keys}`, {
+      hint: keys === "x25519" ? "make it with: age-keygen" : "make it with: age-keygen -pq",
+    })
+  }
+  const identity = await generateIdentity(keys)
+  const escrow = await sealEscrow(identity, session.vault.owners)
+  return { recipient: await recipientOf(identity), made: { identity, escrow } }
+}
+
+/** Who reads is told from the recipient, so that each must be one agent's, and no owner's. */
+function refuseSharedKey(session: Session, recipient: string): void {
+  const { vault } = session
+  const owner = vault.owners.find((entry) => entry.recipient === recipient)
+  const other = listAgents(vault).find((name) => findAgent(vault, name)?.recipient === recipient)
+  const holder = owner?.name ?? other
+  if (holder === undefined) return
+  throw new VaultError("EXISTS", `that is the key of ${holder} already`, {
+    hint: "each agent has a key of its own: make another with age-keygen",
+  })
+}
+
+/** Writes the record of an agent and its escrow; a name that was used before goes on counting. */
+function putAgent(session: Session, agent: string, { recipient, made }: AgentKey): void {
+  const before = findAgentRecord(session.vault, agent)
+  const path = agentRecordPath(agent)
+  const seen = session.vault.memory.seen.highest(path)?.serial ?? 0
+  if (made !== undefined) session.draft.write(escrowPath(agent), made.escrow)
+  else if (before?.escrow !== undefined) session.draft.remove(escrowPath(agent))
+  putRecord<AgentRecord>(session, {
+    kind: "agent",
+    vault: session.vault.id,
+    path,
+    serial: Math.max(before?.serial ?? 0, seen) + 1,
+    recipient,
+    ...(made === undefined ? {} : { escrow: digestOf(made.escrow) }),
+    since: before?.ended === undefined && before !== undefined ? before.since : utc(session.now),
+  })
+}
+
+/** The record stays, ended: were it gone, an old one could be brought back. */
+function endAgent(session: Session, agent: string, record: AgentRecord): void {
+  const { escrow, ...body } = unsigned(record)
+  putRecord<AgentRecord>(session, { ...body, serial: record.serial + 1, ended: utc(session.now) })
+  if (escrow !== undefined) session.draft.remove(escrowPath(agent))
+}
+
+/** Plans the edit of one agent, and rekeys just the groups that it costs this agent. */
+async function rekeyGroupsOf(session: Session, agent: string, edit: () => void): Promise<Rekeyed> {
+  const all = planEdit(session, edit)
+  const groups = all.groups.filter(({ losses }) => losses.some((loss) => loss.agent === agent))
+  const plan = { ...all, groups }
+  return { plan, exposed: await applyPlan(session, plan) }
+}
+
+function dropGrants(session: Session, agent: string): void {
+  const own = readManifest(session).grants.filter((line) => line.agent === agent)
+  editDraftManifest(
+    session,
+    own.map(({ group }) => ({ do: "drop-grant", agent, group })),
+  )
+}
+
+function enrolled(session: Session, agent: string, { recipient, made }: AgentKey): Enrolled {
+  const identity = made === undefined ? {} : { identity: made.identity }
+  const { signer } = commonAnchor(session.vault.record.owners) ?? session.owner
+  return { agent, recipient, ...identity, signer, vault: session.vault.id }
+}
+
+function refuseTaken(session: Session, agent: string): void {
+  const names = listAgents(session.vault)
+  const folded = foldedCollision(agent, names)
+  if (folded !== undefined) {
+    throw new VaultError("NAME_INVALID", `${agent} and ${folded} differ only in case`, {
+      hint: "on many disks they would be one file: choose another name",
+    })
+  }
+  if (findAgent(session.vault, agent) === undefined) return
+  throw new VaultError("EXISTS", `there is an agent ${agent} already`, {
+    hint: `its key again: agent-vault agent recover ${agent}; a new key: agent-vault agent rekey ${agent}`,
+  })
+}

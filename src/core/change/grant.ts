@@ -1,0 +1,85 @@
+import { type Applied, applyPlan, planEdit, summary } from "./apply.js"
+import { type ChangeRequest, type Outcome, change } from "./change.js"
+import { VaultError } from "../words/errors.js"
+import type { ManifestEdit } from "../records/manifest.js"
+import { parseAgentName, parseGroupName, parseNote } from "../words/names.js"
+import { type Session, editDraftManifest, readManifest } from "./session.js"
+import { utc } from "../words/time.js"
+import { getAgent, getGroup } from "../vault/vault.js"
+
+export interface GrantRequest extends ChangeRequest {
+  readonly agent: string
+  readonly groups: readonly string[]
+  /** UTC, `YYYY-MM-DDTHH:MM:SSZ`; without it the grant has no end. */
+  readonly until?: string | undefined
+  readonly reason?: string | undefined
+}
+
+export interface RevokeRequest extends ChangeRequest {
+  readonly agent: string
+  readonly groups: readonly string[] | "all"
+}
+
+/** Lets an agent open groups. Granting what is granted changes nothing. */
+export function grant(request: GrantRequest): Promise<Outcome<Applied>> {
+  const agent = parseAgentName(request.agent)
+  const groups = [...new Set(request.groups.map(parseGroupName))]
+  const { until, reason } = request
+  if (reason !== undefined) parseNote(reason)
+  if (until !== undefined && until <= utc(request.now)) {
+    throw new VaultError("USAGE", `the grant would end at ${until}, which is past`, {
+      hint: "give a later --until, or --for 30d",
+    })
+  }
+  return change(request, (session) => {
+    getAgent(session.vault, agent)
+    for (const group of groups) getGroup(session.vault, group)
+    const edits = groups.flatMap((group): ManifestEdit[] => {
+      const line = { agent, group, ...(until && { until }), ...(reason && { reason }) }
+      return isGranted(session, line) ? [] : [{ do: "put-grant", grant: line }]
+    })
+    return editAndApply(session, edits, groups)
+  })
+}
+
+/** Takes groups from an agent: they are rekeyed. Revoking what is not granted changes nothing. */
+export function revoke(request: RevokeRequest): Promise<Outcome<Applied>> {
+  const agent = parseAgentName(request.agent)
+  const named = request.groups === "all" ? "all" : [...new Set(request.groups.map(parseGroupName))]
+  return change(request, (session) => {
+    getAgent(session.vault, agent)
+    if (named !== "all") for (const group of named) getGroup(session.vault, group)
+    const granted = readManifest(session).grants.filter((line) => line.agent === agent)
+    const groups = named === "all" ? granted.map(({ group }) => group) : named
+    const edits = groups.map((group): ManifestEdit => ({ do: "drop-grant", agent, group }))
+    return editAndApply(session, edits, groups)
+  })
+}
+
+async function editAndApply(
+  session: Session,
+  edits: readonly ManifestEdit[],
+  groups: readonly string[],
+): Promise<{ result: Applied; message: string }> {
+  const plan = planEdit(session, () => editDraftManifest(session, edits), groups)
+  const exposed = await applyPlan(session, plan)
+  return { result: { plan, exposed }, message: commitMessage(plan, edits) }
+}
+
+function commitMessage(plan: Applied["plan"], edits: readonly ManifestEdit[]): string {
+  const verb = edits.some((edit) => edit.do === "drop-grant") ? "revoke" : "grant"
+  return `${verb} ${summary(plan)}`
+}
+
+function isGranted(
+  session: Session,
+  wanted: { agent: string; group: string; until?: string; reason?: string },
+): boolean {
+  return readManifest(session).grants.some(
+    (line) =>
+      line.agent === wanted.agent &&
+      line.group === wanted.group &&
+      line.until === wanted.until &&
+      (wanted.reason === undefined || line.reason === wanted.reason),
+  )
+}

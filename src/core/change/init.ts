@@ -1,0 +1,181 @@
+import { randomBytes } from "node:crypto"
+import { existsSync, lstatSync, realpathSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { type KeyKind, generateIdentity, recipientOf, sealWithPassphrase } from "../age/age.js"
+import { VaultError } from "../words/errors.js"
+import { removeEmptyFolder, removeFile } from "../disk/files.js"
+import { branchMarks, markOf } from "../memory/marks.js"
+import { openGit } from "../git/git.js"
+import type { Environment } from "../disk/homes.js"
+import { completeJournal } from "../commit/journal.js"
+import { journalExists, lockExists } from "../disk/journal-file.js"
+import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../keys/key-files.js"
+import { ATTRIBUTES, MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "../words/layout.js"
+import { withLock } from "../commit/lock.js"
+import { newManifest } from "../records/manifest.js"
+import { parseOwnerName } from "../words/names.js"
+import { signOwner } from "../records/owners.js"
+import { type Checkout, findCheckout, foreign, gitPath } from "../disk/place.js"
+import { type VaultRecord, encodeRecord, signRecord } from "../records/record.js"
+import { repair } from "../commit/repair.js"
+import { signingKey } from "../records/signature.js"
+import { rememberSite, siteOf } from "../memory/known-vault.js"
+import { utc } from "../words/time.js"
+import { changeableBranch, commitChange } from "../commit/transaction.js"
+import { writePin } from "../memory/trust.js"
+
+export interface InitRequest {
+  /** The folder that gets the vault; it must be in a Git work tree. */
+  readonly folder: string
+  /** The owner's name in the vault. */
+  readonly name: string
+  readonly keys: KeyKind
+  /** Protects the owner's key file; none when undefined. */
+  readonly passphrase?: string | undefined
+  readonly env: Environment
+  readonly now: Date
+  readonly dryRun?: boolean | undefined
+}
+
+/** What `init` made. */
+export interface NewVault {
+  readonly vault: string
+  readonly root: string
+  readonly owner: string
+  readonly signer: string
+  readonly recipient: string
+  readonly keyFile: string
+  /** Relative to the vault. */
+  readonly files: readonly string[]
+}
+
+const GIT_ATTRIBUTES = [
+  "* -text -filter -ident",
+  "*.age -diff -merge",
+  "*.json merge=agent-vault",
+  "",
+].join("\n")
+
+/**
+ * Makes a vault in a Git work tree and its first owner's key outside it, pins that owner, and
+ * commits. Throws `EXISTS`, `NO_REPOSITORY`, `FOREIGN_VAULT`, `KEY_UNSAFE`.
+ */
+export async function init(request: InitRequest): Promise<NewVault> {
+  const { env, now } = request
+  const name = parseOwnerName(request.name)
+  const checkout = requireWorkTree(request.folder)
+  const root = join(realpathSync(request.folder), VAULT_FOLDER)
+  const place = { root, checkout }
+  if (request.dryRun !== true && (journalExists(place) || lockExists(place))) {
+    await repair(checkout.top, env)
+  }
+  refuseExisting(root)
+  changeableBranch(checkout)
+
+  const vault = randomBytes(16).toString("hex")
+  const identity = await generateIdentity(request.keys)
+  const recipient = await recipientOf(identity)
+  const key = signingKey(identity)
+  const owner = signOwner(vault, { name, recipient, signer: key.signer, since: 1 }, key)
+  const record = signRecord<VaultRecord>(
+    { kind: "vault", vault, path: VAULT_RECORD, serial: 1, keys: request.keys, owners: [owner] },
+    key,
+  )
+  const files = new Map<string, Uint8Array>([
+    [ATTRIBUTES, Buffer.from(GIT_ATTRIBUTES)],
+    [MANIFEST, Buffer.from(newManifest(vault))],
+    [VAULT_RECORD, encodeRecord(record)],
+  ])
+
+  const keyFile = ownerKeyFile(vault, env)
+  const made = {
+    vault,
+    root,
+    owner: name,
+    signer: key.signer,
+    recipient,
+    keyFile,
+    files: [...files.keys()],
+  }
+  if (request.dryRun === true) return made
+  const text = formatKeyFile(
+    { identity, recipient, vault, owner: name, trust: key.signer },
+    utc(now),
+  )
+  await writeOwnerKey(keyFile, text, request.passphrase)
+  try {
+    await commitVault(checkout, root, files, env)
+  } catch (error) {
+    // The key of a vault that does not exist opens nothing; after `BUSY` it does exist.
+    if (!VaultError.is(error, "BUSY")) {
+      removeFile(keyFile)
+      removeEmptyFolder(dirname(keyFile))
+    }
+    throw error
+  }
+  writePin(vault, key.signer, env)
+  const branch = findCheckout(checkout.top)
+  branchMarks(vault, branch, env).remember(VAULT_RECORD, markOf(record), key.signer)
+  rememberSite(siteOf({ root, checkout: branch }, env), vault)
+  return made
+}
+
+function requireWorkTree(folder: string): Checkout {
+  if (!existsSync(folder)) {
+    throw new VaultError("NO_REPOSITORY", `there is no folder ${folder}`, {
+      hint: `git init ${folder} makes one`,
+    })
+  }
+  const checkout = findCheckout(folder)
+  if (checkout !== undefined) return checkout
+  if (existsSync(join(folder, "HEAD")) && existsSync(join(folder, "objects"))) {
+    throw new VaultError("NO_REPOSITORY", `${folder} is a bare repository: it has no work tree`, {
+      hint: "make the vault in a clone of it, and push",
+    })
+  }
+  throw new VaultError("NO_REPOSITORY", `${folder} is in no Git repository`, {
+    hint: "make one first: git init",
+  })
+}
+
+function refuseExisting(root: string): void {
+  if (lstatSync(root, { throwIfNoEntry: false }) === undefined) return
+  if (lstatSync(join(root, VAULT_RECORD), { throwIfNoEntry: false }) !== undefined) {
+    throw new VaultError("EXISTS", `${root} is a vault already`, {
+      hint: "to join it: an owner enrols you (agent-vault agent add NAME), you pin the owner (agent-vault trust)",
+    })
+  }
+  throw foreign(root)
+}
+
+async function writeOwnerKey(
+  file: string,
+  text: string,
+  passphrase: string | undefined,
+): Promise<void> {
+  const content =
+    passphrase === undefined || passphrase === ""
+      ? text
+      : await sealWithPassphrase(Buffer.from(text), passphrase)
+  writeKeyFile(file, content)
+}
+
+async function commitVault(
+  checkout: Checkout,
+  root: string,
+  files: ReadonlyMap<string, Uint8Array>,
+  env: Environment,
+): Promise<void> {
+  await withLock(checkout.gitFolder, async (lock) => {
+    const git = await openGit(checkout, env)
+    await completeJournal(git)
+    refuseExisting(root)
+    const folder = gitPath(checkout, root)
+    await commitChange(git, lock, {
+      files: new Map([...files].map(([path, bytes]) => [`${folder}/${path}`, bytes])),
+      observed: new Map(),
+      message: "agent-vault: init",
+      folder,
+    })
+  })
+}

@@ -1,0 +1,179 @@
+import { generateIdentity, recipientOf } from "../age/age.js"
+import { VaultError } from "../words/errors.js"
+import {
+  openGroupKey,
+  openPastKeys,
+  readSigned,
+  sealGroupKey,
+  sealPastKeys,
+} from "../vault/group-key.js"
+import { SEALED_LIMIT, groupKeyPath, groupPastPath, secretPath } from "../words/layout.js"
+import { type SecretName, parseSecretName } from "../words/names.js"
+import {
+  type Exposure,
+  type GroupRecord,
+  type Member,
+  type SecretRecord,
+  digestOf,
+  encodeRecord,
+  unsigned,
+} from "../records/record.js"
+import { type Resealing, resealAll } from "./reseal.js"
+import { type Session, putRecord } from "./session.js"
+import { getSecret, listSecrets } from "../vault/vault.js"
+
+/** A value that somebody could read who no longer may, until it is rotated. */
+export interface ExposedSecret {
+  readonly secret: string
+  readonly to: readonly Exposure[]
+}
+
+/** Opens whatever is sealed to one of a group's keys, told by fingerprint; see {@link groupKeys}. */
+type GroupKeys = ReadonlyMap<string, { readonly epoch: number; readonly identity: string }>
+
+/**
+ * Gives a group a new key pair, for `members` and the owners only: every secret is re-encrypted
+ * and marked as exposed to those in `losses`, and the old key is kept for the owners.
+ */
+export async function rekeyGroup(
+  session: Session,
+  group: string,
+  record: GroupRecord,
+  members: readonly Member[],
+  losses: readonly Exposure[],
+): Promise<readonly ExposedSecret[]> {
+  const { vault, draft } = session
+  const current = await openGroupKey(vault, group, record, [session.identity])
+  const past = await openPastKeys(vault, group, record, [session.identity])
+  const identity = await generateIdentity(vault.record.keys)
+  const recipient = await recipientOf(identity)
+
+  const key = await sealGroupKey(identity, members, vault.owners)
+  const pastKeys = await sealPastKeys([current, ...past], vault.owners)
+  const keys = await groupKeys([current, ...past], record.epoch)
+  const next = {
+    ...unsigned(record),
+    serial: record.serial + 1,
+    epoch: record.epoch + 1,
+    recipient,
+    members,
+    revoked: revokedNow(record, members, losses),
+    digest: digestOf(key),
+    past: digestOf(pastKeys),
+  }
+  const exposed = await resealSecrets(session, listSecrets(vault, group), next, keys, losses)
+  draft.write(groupKeyPath(group), key)
+  draft.write(groupPastPath(group), pastKeys)
+  putRecord<GroupRecord>(session, next)
+  return exposed
+}
+
+/**
+ * Re-encrypts secrets that were set here while the group was rekeyed elsewhere: sealed to an
+ * earlier key, they were open to everyone whose access ended since.
+ */
+export async function resealStale(
+  session: Session,
+  group: string,
+  record: GroupRecord,
+  stale: readonly string[],
+): Promise<readonly ExposedSecret[]> {
+  const past = await openPastKeys(session.vault, group, record, [session.identity])
+  const keys = await groupKeys(past, record.epoch - 1)
+  return resealSecrets(session, stale.map(parseSecretName), record, keys, [])
+}
+
+async function resealSecrets(
+  session: Session,
+  names: readonly SecretName[],
+  group: Pick<GroupRecord, "recipient" | "revoked">,
+  keys: GroupKeys,
+  losses: readonly Exposure[],
+): Promise<readonly ExposedSecret[]> {
+  const secrets = names.map((name) => openable(session, name, keys))
+  const resealed = await resealAll(
+    secrets.map(({ job }) => job),
+    group.recipient,
+    (done) => session.onProgress(done, names.length, "re-encrypting secrets"),
+  )
+  const sealedTo = digestOf(group.recipient)
+  return secrets.flatMap(({ name, record, epoch }, index) => {
+    const ciphertext = resealed[index] ?? new Uint8Array()
+    session.draft.write(secretPath(name), ciphertext)
+    const newly = [...losses, ...lostSince(group, epoch, losses)]
+    const to = mergeExposures(record.exposed ?? [], newly)
+    putRecord<SecretRecord>(session, {
+      ...unsigned(record),
+      serial: record.serial + 1,
+      previous: digestOf(encodeRecord(record)),
+      sealedTo,
+      digest: digestOf(ciphertext),
+      ...(to.length === 0 ? {} : { exposed: to }),
+    })
+    return newly.length === 0 ? [] : [{ secret: name.full, to }]
+  })
+}
+
+/** A secret with what opens it: one of its group's keys, the present one or an earlier. */
+function openable(
+  session: Session,
+  name: SecretName,
+  keys: GroupKeys,
+): { name: SecretName; record: SecretRecord; epoch: number; job: Resealing } {
+  const record = getSecret(session.vault, name)
+  const key = keys.get(record.sealedTo)
+  if (key === undefined) throw noKey(name)
+  const path = secretPath(name)
+  const ciphertext = readSigned(session.vault, path, SEALED_LIMIT, record.digest)
+  return { name, record, epoch: key.epoch, job: { ciphertext, identity: key.identity, path } }
+}
+
+/** Who lost access after the epoch of the key that a secret is still sealed to. */
+function lostSince(
+  group: Pick<GroupRecord, "revoked">,
+  epoch: number,
+  losses: readonly Exposure[],
+): Exposure[] {
+  return group.revoked
+    .filter((entry) => entry.epoch >= epoch && !losses.some(({ agent }) => agent === entry.agent))
+    .map(({ agent, at }) => ({ agent, at, why: "revoked" as const }))
+}
+
+/** An agent stands there once, with the first time that the present value was exposed to it. */
+function mergeExposures(before: readonly Exposure[], newly: readonly Exposure[]): Exposure[] {
+  const fresh = newly.filter(({ agent }) => !before.some((entry) => entry.agent === agent))
+  return [...before, ...fresh].sort((a, b) => (a.agent < b.agent ? -1 : 1))
+}
+
+function revokedNow(
+  record: GroupRecord,
+  members: readonly Member[],
+  losses: readonly Exposure[],
+): GroupRecord["revoked"] {
+  const entries = new Map(record.revoked.map((entry) => [entry.agent, entry]))
+  for (const { agent, at } of losses) entries.set(agent, { agent, at, epoch: record.epoch })
+  const isMember = (agent: string): boolean => members.some((member) => member.agent === agent)
+  const wasRekeyed = (agent: string): boolean => losses.some((loss) => loss.agent === agent)
+  return [...entries.values()]
+    .filter(({ agent }) => !isMember(agent) || wasRekeyed(agent))
+    .sort((a, b) => (a.agent < b.agent ? -1 : 1))
+}
+
+/** The group's keys by the fingerprint of their recipient; `epoch` is that of the first. */
+async function groupKeys(identities: readonly string[], epoch: number): Promise<GroupKeys> {
+  const keys = identities.map(async (identity, index) => {
+    const fingerprint = digestOf(await recipientOf(identity))
+    return [fingerprint, { epoch: epoch - index, identity }] as const
+  })
+  return new Map(await Promise.all(keys))
+}
+
+function noKey(name: SecretName): VaultError {
+  return new VaultError(
+    "SEALED_TO_OLD_KEY",
+    `${name.full} is sealed to a key that its group never had here`,
+    {
+      hint: `set it anew, or remove its two files: git rm .agent-vault/secrets/${name.full}.*`,
+    },
+  )
+}

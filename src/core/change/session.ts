@@ -1,0 +1,180 @@
+import { Draft } from "./draft.js"
+import { VaultError } from "../words/errors.js"
+import { FolderFiles } from "../disk/files.js"
+import { type BlobId, type Git } from "../git/git.js"
+import { blobId, commitOf, readBlobs } from "../git/git-objects.js"
+import type { Environment } from "../disk/homes.js"
+import type { Identity } from "../keys/identity.js"
+import { MANIFEST, MANIFEST_LIMIT } from "../words/layout.js"
+import {
+  type Manifest,
+  type ManifestEdit,
+  editManifest,
+  parseManifest,
+} from "../records/manifest.js"
+import { type Place, gitPath } from "../disk/place.js"
+import {
+  type OwnerEntry,
+  type Unsigned,
+  type VaultDocument,
+  decodeRecord,
+  encodeRecord,
+  signRecord,
+} from "../records/record.js"
+import { type SigningKey, signingKey } from "../records/signature.js"
+import { findAnchor } from "../memory/trust.js"
+import { type Vault, openVaultFiles, readVaultRecord, rememberAccess } from "../vault/vault.js"
+import { memoryOf } from "../memory/memory.js"
+
+/** Who works on a vault, and when. */
+export interface SessionRequest {
+  readonly identity: Identity
+  readonly env: Environment
+  readonly now: Date
+  readonly onProgress?: Progress | undefined
+}
+
+/** Told after each of `total` steps of something long. */
+export type Progress = (done: number, total: number, what: string) => void
+
+/** An owner at work on a draft of the vault: everything that is read is verified and fresh. */
+export interface Session {
+  readonly vault: Vault
+  readonly draft: Draft
+  readonly owner: OwnerEntry
+  readonly key: SigningKey
+  /** The owner's age identity. */
+  readonly identity: string
+  readonly now: Date
+  readonly git: Git
+  /** The folder of the vault, from the top of the work tree. */
+  readonly folder: string
+  readonly env: Environment
+  readonly onProgress: Progress
+}
+
+/** The blob of each file of the vault when it was first read; undefined: it was not there. */
+export type Observed = ReadonlyMap<string, BlobId | undefined>
+
+/**
+ * Opens the vault for an owner. `observed` fills with the blob of every file that is read, since
+ * they are what the change is decided upon. Throws `NOT_OWNER` and the codes of exit 4 and 5.
+ */
+export function openSession(
+  git: Git,
+  place: Place,
+  request: SessionRequest,
+): { session: Session; observed: Observed } {
+  const observed = new Map<string, BlobId | undefined>()
+  const files = new FolderFiles(place.root, (path, bytes) => {
+    if (!observed.has(path)) observed.set(path, bytes && blobId(bytes, git.hash))
+  })
+  const draft = new Draft(files)
+  const { env, identity, now } = request
+  const id = readVaultRecord(draft).vault
+  const anchor = findAnchor(id, identity.trust, env)
+  const vault = openVaultFiles(draft, anchor, memoryOf(id, place, env))
+  rememberAccess(vault)
+  const owner = requireOwner(vault, identity)
+  const key = signingKey(identity.identity)
+  const onProgress = request.onProgress ?? (() => {})
+  const folder = gitPath(git.checkout, place.root)
+  const common = { git, folder, env, now, onProgress }
+  return { session: { vault, draft, owner, key, identity: identity.identity, ...common }, observed }
+}
+
+/** Signs a record and puts it into the draft. */
+export function putRecord<R extends VaultDocument>(session: Session, body: Unsigned<R>): R {
+  const record = signRecord<R>(body, session.key)
+  const bytes = encodeRecord(record)
+  decodeRecord(record.kind, record.path, bytes, session.vault.id)
+  session.draft.write(record.path, bytes)
+  return record
+}
+
+// A plan asks for the manifest several times, and parsing YAML is slow.
+const parsed = new WeakMap<Vault, { readonly bytes: Uint8Array; readonly manifest: Manifest }>()
+
+/** The manifest as it stands in the draft. Throws `MANIFEST_INVALID`. */
+export function readManifest(session: Session): Manifest {
+  const { vault } = session
+  const bytes = manifestBytes(session)
+  const known = parsed.get(vault)
+  if (known !== undefined && Buffer.from(bytes).equals(known.bytes)) return known.manifest
+  const manifest = parseManifest(bytes, vault.id)
+  parsed.set(vault, { bytes, manifest })
+  return manifest
+}
+
+/** Edits the manifest in the draft. */
+export function editDraftManifest(session: Session, edits: readonly ManifestEdit[]): void {
+  const before = manifestBytes(session)
+  const after = editManifest(before, session.vault.id, edits)
+  if (after !== before) session.draft.write(MANIFEST, after)
+}
+
+/**
+ * How far the record at `path` had come when it was removed, so that a new one of that name goes
+ * on from there and nobody takes it for an old one.
+ */
+export async function precedent(
+  session: Session,
+  path: string,
+): Promise<{ readonly epoch: number; readonly serial: number }> {
+  const { memory } = session.vault
+  const marks = [memory.marks.highest(path), memory.seen.highest(path)]
+  const removed = await removedRecord(session.git, `${session.folder}/${path}`)
+  const known = [...marks, removed].filter((mark) => mark !== undefined)
+  return {
+    epoch: Math.max(0, ...known.map(({ epoch }) => epoch)),
+    serial: Math.max(0, ...known.map(({ serial }) => serial)),
+  }
+}
+
+function manifestBytes(session: Session): Uint8Array {
+  const bytes = session.draft.read(MANIFEST, MANIFEST_LIMIT)
+  if (bytes !== undefined) return bytes
+  throw new VaultError("MANIFEST_INVALID", `${MANIFEST} is missing`, {
+    hint: `bring it back with git: git restore -- ${session.folder}/${MANIFEST}`,
+  })
+}
+
+function requireOwner(vault: Vault, identity: Identity): OwnerEntry {
+  const owner = vault.owners.find(({ recipient }) => recipient === identity.recipient)
+  if (owner !== undefined) return owner
+  const who = identity.agent === undefined ? "this key" : `the agent ${identity.agent}`
+  throw new VaultError("NOT_OWNER", `${who} (${identity.decidedBy}) is no owner of the vault`, {
+    hint: "only an owner changes a vault: unset AGENT_VAULT_AGENT and the like, or say --owner",
+  })
+}
+
+async function removedRecord(
+  git: Git,
+  path: string,
+): Promise<{ epoch: number; serial: number } | undefined> {
+  const branch = git.checkout.branch
+  if (branch === undefined || (await commitOf(git, branch)) === undefined) return undefined
+  const args = [
+    "log",
+    "-1",
+    "--format=",
+    "--raw",
+    "--no-abbrev",
+    "--diff-filter=D",
+    branch,
+    "--",
+    path,
+  ]
+  const [, , blob] = (await git.run(args)).toString("utf8").split(" ")
+  if (blob === undefined) return undefined
+  const [bytes] = await readBlobs(git, [blob])
+  try {
+    const { epoch = 0, serial = 0 } = JSON.parse(String(bytes)) as {
+      epoch?: number
+      serial?: number
+    }
+    return { epoch, serial }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,228 @@
+import { type Finding, toFinding } from "./check.js"
+import type { VaultFiles } from "../disk/files.js"
+import { compareMarks } from "../memory/marks.js"
+import type { Git } from "../git/git.js"
+import { committedFiles, readBlobs } from "../git/git-objects.js"
+import { classify } from "../words/layout.js"
+import { noMemory } from "../memory/memory.js"
+import { acceptOwners } from "../records/owners.js"
+import { type Anchor, checkAnchor } from "../memory/trust.js"
+import {
+  type Vault,
+  allRecords,
+  findAgentRecord,
+  findGroup,
+  findSecret,
+  listGroups,
+  verifyVault,
+} from "../vault/vault.js"
+import type { VaultDocument } from "../records/record.js"
+
+/** Who opens a group here and did not there, or the other way round. */
+export interface AccessChange {
+  readonly group: string
+  readonly gained: readonly string[]
+  readonly lost: readonly string[]
+}
+
+/** What {@link checkAgainst} found. */
+export interface Comparison {
+  readonly findings: readonly Finding[]
+  readonly access: readonly AccessChange[]
+}
+
+/** One record at one commit, as far as its place in time is concerned. */
+interface Past {
+  readonly epoch: number
+  readonly serial: number
+}
+
+/**
+ * Walks every commit that HEAD contains: no record may fall behind its parents' or differ from
+ * one of the same serial, and none that must stay may go. Needs no key and no state.
+ */
+export async function checkHistory(git: Git, folder: string): Promise<readonly Finding[]> {
+  const changes = await recordChanges(git, folder)
+  const ids = [...new Set(changes.flatMap(({ before, after }) => [before, after]))].filter(
+    (id) => !isZero(id),
+  )
+  const blobs = await readBlobs(git, ids)
+  const marks = new Map(ids.map((id, index) => [id, pastOf(blobs[index])]))
+  return changes.flatMap((change) => {
+    const [before, after] = [marks.get(change.before), marks.get(change.after)]
+    const where = `${change.path} at ${change.commit.slice(0, 12)}`
+    if (before === undefined) return []
+    if (isZero(change.after)) return removal(change.path, where)
+    if (after === undefined) return [refused(where, "is no record")]
+    const order = compareMarks(after, before)
+    if (order > 0) return []
+    return [
+      refused(
+        where,
+        order < 0
+          ? `fell back from ${show(before)} to ${show(after)}`
+          : `is another record at ${show(after)}`,
+      ),
+    ]
+  })
+}
+
+/**
+ * Compares a vault with the one of a trusted commit, as a pull request is compared with its base:
+ * nothing may fall behind it, its owners must have let in every new one, and who gained or lost
+ * access in the signed records is told.
+ */
+export function checkAgainst(base: Vault, vault: Vault): Comparison {
+  const findings: Finding[] = []
+  if (vault.id !== base.id) {
+    return { findings: [refused("vault.json", "it is another vault")], access: [] }
+  }
+  const attempt = (subject: string, work: () => void): void => {
+    try {
+      work()
+    } catch (error) {
+      findings.push(toFinding(subject, error))
+    }
+  }
+  attempt("vault.json", () => {
+    const signers = base.owners.map(({ signer }) => signer)
+    acceptOwners(vault.record, { serial: base.record.serial, signers })
+  })
+  for (const before of allRecords(base)) {
+    attempt(before.path, () => findings.push(...compare(before, sameRecord(vault, before))))
+  }
+  return { findings, access: accessChanges(base, vault) }
+}
+
+/** The vault of a commit, verified against the anchor; ciphertexts are not read. */
+export async function vaultAt(
+  git: Git,
+  commit: string,
+  folder: string,
+  anchor: Anchor | undefined,
+): Promise<Vault> {
+  const vault = verifyVault(await commitFiles(git, commit, folder), noMemory())
+  if (anchor !== undefined) checkAnchor(anchor, vault.record.owners)
+  return vault
+}
+
+async function commitFiles(git: Git, commit: string, folder: string): Promise<VaultFiles> {
+  const entries = [...(await committedFiles(git, commit, folder))]
+  const paths = entries.map(([path]) => path.slice(folder.length + 1))
+  const texts = entries.filter(([path]) => !path.endsWith(".age"))
+  const blobs = await readBlobs(
+    git,
+    texts.map(([, id]) => id),
+  )
+  const contents = new Map(
+    texts.map(([path], index) => [path.slice(folder.length + 1), blobs[index]]),
+  )
+  return { read: (path) => contents.get(path), list: () => paths }
+}
+
+interface RecordChange {
+  readonly commit: string
+  readonly path: string
+  readonly before: string
+  readonly after: string
+}
+
+/** Each change of a record, against each parent of each commit. */
+async function recordChanges(git: Git, folder: string): Promise<RecordChange[]> {
+  const log = ["log", "--format=commit %H", "--raw", "--no-abbrev", "--no-renames", "-m", "-z"]
+  const output = await git.run([...log, "--full-history", "HEAD", "--", folder])
+  const changes: RecordChange[] = []
+  let commit = ""
+  const fields = output.toString("utf8").split("\0")
+  for (let at = 0; at < fields.length; at++) {
+    const field = (fields[at] ?? "").trim()
+    const [, hash] = /^commit (\w+)/.exec(field) ?? []
+    if (hash !== undefined) commit = hash
+    const [, before, after] = /:\d+ \d+ (\w+) (\w+) \w$/.exec(field) ?? []
+    if (before === undefined || after === undefined) continue
+    const path = (fields[++at] ?? "").slice(folder.length + 1)
+    if (path.endsWith(".json")) changes.push({ commit, path, before, after })
+  }
+  return changes
+}
+
+function pastOf(bytes: Uint8Array | undefined): Past | undefined {
+  try {
+    const { epoch = 0, serial } = JSON.parse(String(bytes)) as Partial<Past>
+    return typeof serial === "number" ? { epoch, serial } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Secrets and groups may go; an agent or the vault itself only ends. */
+function removal(path: string, where: string): Finding[] {
+  const { is } = classify(path)
+  if (is === "secret" || is === "group") return []
+  const message = "was removed, and records of this kind only end"
+  return [{ severity: "attention", code: "REMOVED", subject: where, message }]
+}
+
+function compare(before: VaultDocument, after: VaultDocument | undefined): Finding[] {
+  if (after === undefined) {
+    return [
+      {
+        severity: "attention",
+        code: "REMOVED",
+        subject: before.path,
+        message: "is not there any more",
+      },
+    ]
+  }
+  const order = compareMarks(pastIn(after), pastIn(before))
+  if (order > 0 || JSON.stringify(after) === JSON.stringify(before)) return []
+  const how =
+    order < 0
+      ? `falls back from ${show(pastIn(before))} to ${show(pastIn(after))}`
+      : "differs at the same serial"
+  return [refused(before.path, how)]
+}
+
+function accessChanges(base: Vault, vault: Vault): AccessChange[] {
+  const groups = [...new Set([...listGroups(base), ...listGroups(vault)])].sort()
+  return groups.flatMap((group) => {
+    const [before, after] = [members(base, group), members(vault, group)]
+    const gained = after.filter((member) => !before.includes(member)).map(agentOf)
+    const lost = before.filter((member) => !after.includes(member)).map(agentOf)
+    return gained.length + lost.length === 0 ? [] : [{ group, gained, lost }]
+  })
+}
+
+function members(vault: Vault, group: string): string[] {
+  return (findGroup(vault, group)?.members ?? []).map(
+    ({ agent, recipient }) => `${agent} ${recipient}`,
+  )
+}
+
+function agentOf(member: string): string {
+  return member.slice(0, member.indexOf(" "))
+}
+
+function sameRecord(vault: Vault, record: VaultDocument): VaultDocument | undefined {
+  const file = classify(record.path)
+  if (file.is === "agent") return findAgentRecord(vault, file.agent)
+  if (file.is === "group") return findGroup(vault, file.group)
+  if (file.is === "secret") return findSecret(vault, file.secret)
+  return vault.record
+}
+
+function pastIn(record: VaultDocument): Past {
+  return { epoch: record.kind === "group" ? record.epoch : 0, serial: record.serial }
+}
+
+function show({ epoch, serial }: Past): string {
+  return epoch > 0 ? `epoch ${epoch}, serial ${serial}` : `serial ${serial}`
+}
+
+function refused(subject: string, message: string): Finding {
+  return { severity: "refused", code: "ROLLED_BACK", subject, message }
+}
+
+function isZero(id: string): boolean {
+  return /^0+$/.test(id)
+}

@@ -1,0 +1,108 @@
+import { type CheckReport, type Finding, checkVault, toFinding } from "./check.js"
+import { VaultError } from "../words/errors.js"
+import { FolderFiles } from "../disk/files.js"
+import { type Git, openGit } from "../git/git.js"
+import { resolveCommit } from "../git/git-objects.js"
+import { type AccessChange, checkAgainst, checkHistory, vaultAt } from "./history.js"
+import type { Environment } from "../disk/homes.js"
+import { journalExists } from "../disk/journal-file.js"
+import type { Key } from "../keys/key-files.js"
+import { type Place, gitPath } from "../disk/place.js"
+import { type Anchor, findAnchor } from "../memory/trust.js"
+import { type Vault, openVaultFiles, readVaultRecord, verifyVault } from "../vault/vault.js"
+import { memoryOf, noMemory } from "../memory/memory.js"
+
+export interface InspectRequest {
+  readonly place: Place
+  /** A key whose file may name whom to trust; an owner's opens groups and escrows too. */
+  readonly key?: Key | undefined
+  readonly env: Environment
+  readonly now: Date
+  /** Walks all commits that HEAD contains. */
+  readonly history?: boolean | undefined
+  /** Compares with the vault of this revision, as a pull request with its base. */
+  readonly against?: string | undefined
+}
+
+/** Everything that `check` reports. */
+export interface Inspection extends CheckReport {
+  /** False: the vault agrees with itself, but nothing says that its owners are the right ones. */
+  readonly anchored: boolean
+  /** The serial of vault.json, for a floor in AGENT_VAULT_MIN_SERIAL. */
+  readonly serial: number
+  /** Who gained or lost access since `against`. */
+  readonly access?: readonly AccessChange[]
+}
+
+/** Checks a vault in full; what is wrong with its owners ends the check at once, with that error. */
+export async function inspect(request: InspectRequest): Promise<Inspection> {
+  const { place, env, now, key } = request
+  if (journalExists(place)) {
+    throw new VaultError("BUSY", "a change of this vault is not complete", {
+      hint: "agent-vault repair",
+    })
+  }
+  const { vault, anchor } = openToInspect(place, key, env)
+  const owner = vault.owners.some(({ recipient }) => recipient === key?.recipient) ? key : undefined
+  const report = await checkVault(vault, now, owner)
+  vault.known.save()
+  const past = await inspectPast(request, vault, anchor)
+  const findings = [...report.findings, ...past.findings].sort(bySeverity)
+  const access = past.access === undefined ? {} : { access: past.access }
+  return {
+    ...report,
+    findings,
+    anchored: anchor !== undefined,
+    serial: vault.record.serial,
+    ...access,
+  }
+}
+
+function openToInspect(
+  place: Place,
+  key: Key | undefined,
+  env: Environment,
+): { vault: Vault; anchor: Anchor | undefined } {
+  const files = new FolderFiles(place.root)
+  const id = readVaultRecord(files).vault
+  const anchor = findAnchor(id, key?.trust, env)
+  if (anchor === undefined) return { vault: verifyVault(files, noMemory()), anchor }
+  return { vault: openVaultFiles(files, anchor, memoryOf(id, place, env)), anchor }
+}
+
+async function inspectPast(
+  { place, env, history, against }: InspectRequest,
+  vault: Vault,
+  anchor: Anchor | undefined,
+): Promise<{ findings: readonly Finding[]; access?: readonly AccessChange[] }> {
+  if (history !== true && against === undefined) return { findings: [] }
+  const { git, folder } = await openRepository(place, env)
+  const walked = history === true ? await checkHistory(git, folder) : []
+  if (against === undefined) return { findings: walked }
+  try {
+    const base = await vaultAt(git, await resolveCommit(git, against), folder, anchor)
+    const { findings, access } = checkAgainst(base, vault)
+    return { findings: [...walked, ...findings], access }
+  } catch (error) {
+    if (VaultError.is(error, "USAGE")) throw error
+    return { findings: [...walked, toFinding(against, error)] }
+  }
+}
+
+async function openRepository(
+  place: Place,
+  env: Environment,
+): Promise<{ git: Git; folder: string }> {
+  if (place.checkout === undefined) {
+    throw new VaultError("NO_REPOSITORY", `${place.root} lies in no Git work tree`, {
+      hint: "the past of a vault can be checked in a clone of its repository",
+    })
+  }
+  const { checkout } = place
+  const folder = gitPath(checkout, place.root)
+  return { git: await openGit(checkout, env), folder }
+}
+
+function bySeverity(a: Finding, b: Finding): number {
+  return Number(a.severity === "attention") - Number(b.severity === "attention")
+}

@@ -1,0 +1,230 @@
+import { lstatSync, statSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { VaultError } from "../words/errors.js"
+import { createFile, readRegularFile, removeFile } from "../disk/files.js"
+import type { BlobId, Git } from "../git/git.js"
+import { authorship, moveRef, movedMeanwhile, writeCommit } from "../git/git-commit.js"
+import { type Seen, removeIndexCopies } from "../git/git-index.js"
+import { blobId, commitOf, committedFiles, resolveCommit } from "../git/git-objects.js"
+import { journalFile } from "../disk/journal-file.js"
+import { VAULT_FOLDER, classify } from "../words/layout.js"
+import { findCheckout } from "../disk/place.js"
+import { type Blobs, type Contents, type IsOurs, bringForward } from "./work-tree.js"
+
+/** What must be finished if the process dies: which branch moves from where to where, and the files. */
+export interface Journal {
+  readonly branch: string
+  readonly from: string | null
+  readonly to: string
+  /** The folder of the vault; this and the paths are from the top of the work tree. */
+  readonly folder: string
+  readonly paths: readonly string[]
+  /** The blob of the user's own edit that became part of the change. */
+  readonly wish: BlobId | null
+}
+
+const JOURNAL_LIMIT = 64 * 1024 * 1024
+/** How long a git may go on working after the process that started it was killed. */
+const AFTERLIFE_MS = 1000
+const ATTEMPTS = 20
+
+/** Writes the journal, before the branch is moved. Throws `BUSY` if one is there. */
+export function writeJournal(gitFolder: string, journal: Journal): void {
+  if (createFile(journalFile(gitFolder), JSON.stringify(journal), 0o600)) return
+  throw new VaultError("BUSY", "an earlier change is not complete", { hint: "agent-vault repair" })
+}
+
+/** What is known of a change that was just committed, and so need not be asked of Git. */
+export interface JustCommitted {
+  /** What was committed before. */
+  readonly before: Blobs
+  readonly contents: Contents
+  readonly seen: Seen
+}
+
+/** Brings work tree and index to a change that was just committed, and removes the journal. */
+export async function finishChange(
+  git: Git,
+  journal: Journal,
+  { before, contents, seen }: JustCommitted,
+): Promise<void> {
+  const ours = new Map(
+    [...contents].map(([path, bytes]) => [path, bytes && blobId(bytes, git.hash)] as const),
+  )
+  await bringForward(git, journal, ours, isOneOf(before, ours, journal.wish), contents, seen)
+  // A commit that the user made meanwhile came from an index that knew nothing of ours.
+  if (await isCheckedOut(git, journal)) removeFile(journalFile(git.checkout.gitFolder))
+  else await completeJournal(git)
+}
+
+/**
+ * Completes the change that the journal tells of, or discards it if its branch never moved.
+ * Needs no key: everything is in Git. Says what it found: nothing, a change that had not happened,
+ * or one that it completed.
+ */
+export async function completeJournal(git: Git): Promise<"nothing" | "discarded" | "completed"> {
+  const { gitFolder } = git.checkout
+  const journal = readJournal(gitFolder)
+  if (journal === undefined) return "nothing"
+  await outliveGit(git, journal)
+  removeDeadLocks(gitFolder, journal)
+  const [before, ours] = await Promise.all([
+    committedFiles(git, journal.from ?? undefined, journal.folder),
+    committedFiles(git, journal.to, journal.folder),
+  ])
+  const found = await untilUndisturbed(() => complete(git, journal, before, ours))
+  removeFile(journalFile(gitFolder))
+  return found
+}
+
+/** A user may commit at any moment. Throws `CONFLICT` if that happens all the time. */
+async function untilUndisturbed<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let left = ATTEMPTS; ; left--) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!VaultError.is(error, "CONFLICT") || left === 0) throw error
+    }
+  }
+}
+
+async function complete(
+  git: Git,
+  journal: Journal,
+  before: Blobs,
+  ours: Blobs,
+): Promise<"discarded" | "completed"> {
+  const happened = await hasHappened(git, journal)
+  if (happened) await restoreUndone(git, journal, before, ours)
+  const head = await headCommit(git)
+  const isOurs = isOneOf(before, ours, journal.wish)
+  // The wish of a change that did not happen is still an edit of the user's.
+  const mayReplace: IsOurs = (path, blob) =>
+    isOurs(path, blob) && (happened || blob === undefined || blob !== journal.wish)
+  await bringForward(git, journal, await committedFiles(git, head, journal.folder), mayReplace)
+  // What was committed meanwhile may again have come from an index that knew nothing of ours.
+  if ((await headCommit(git)) !== head) throw movedMeanwhile(journal.branch)
+  return happened ? "completed" : "discarded"
+}
+
+function isOneOf(before: Blobs, ours: Blobs, wish: BlobId | null): IsOurs {
+  return (path, blob) =>
+    blob === before.get(path) || blob === ours.get(path) || (blob !== undefined && blob === wish)
+}
+
+async function hasHappened(git: Git, { branch, from, to }: Journal): Promise<boolean> {
+  const tip = await commitOf(git, branch)
+  if (tip === undefined || tip === from) return false
+  return tip === to || isAncestor(git, to, tip)
+}
+
+/**
+ * A user's commit between the crash and the repair was made from an index that knew nothing of our
+ * change, or of a half of it, and so took it back. If the files stand as before or as we left
+ * them, and somebody else's change is in none, ours is made again.
+ */
+async function restoreUndone(
+  git: Git,
+  { branch, to, folder, paths }: Journal,
+  before: Blobs,
+  ours: Blobs,
+): Promise<void> {
+  const tip = await commitOf(git, branch)
+  if (tip === undefined || tip === to) return
+  const now = await committedFiles(git, tip, folder)
+  const undone = paths.filter((path) => now.get(path) !== ours.get(path))
+  if (undone.length === 0 || undone.some((path) => now.get(path) !== before.get(path))) return
+  const files = new Map(undone.map((path) => [path, ours.get(path)]))
+  const message = "agent-vault: complete a change that an interrupted command left behind"
+  const commit = await writeCommit(git, await authorship(git), { parent: tip, files, message })
+  await moveRef(git, branch, commit, tip, message)
+}
+
+/** Whether HEAD is at our commit; Git is asked only if the ref's own file does not say so. */
+async function isCheckedOut(git: Git, { branch, to }: Journal): Promise<boolean> {
+  const isOurBranch = findCheckout(git.checkout.top)?.branch === branch
+  const ref = join(commonFolder(git.checkout.gitFolder), branch)
+  if (isOurBranch && readText(ref)?.trimEnd() === to) return true
+  return (await headCommit(git)) === to
+}
+
+/** The commit that is checked out now; undefined on an unborn branch. */
+async function headCommit(git: Git): Promise<string | undefined> {
+  const branch = findCheckout(git.checkout.top)?.branch
+  return branch === undefined ? resolveCommit(git, "HEAD") : commitOf(git, branch)
+}
+
+/** A git whose parent was killed may still move the branch from where it was, or be at it. */
+async function outliveGit(git: Git, { branch, from, to }: Journal): Promise<void> {
+  const tip = (await commitOf(git, branch)) ?? null
+  if (tip !== from && tip !== to) return
+  const age = Date.now() - statSync(journalFile(git.checkout.gitFolder)).mtimeMs
+  if (age < AFTERLIFE_MS) await sleep(Math.min(AFTERLIFE_MS - age, AFTERLIFE_MS))
+}
+
+/** A git that was killed left its locks: they name our commit, or are empty and old. */
+function removeDeadLocks(gitFolder: string, { branch, to }: Journal): void {
+  removeIndexCopies(gitFolder)
+  for (const lock of [
+    join(commonFolder(gitFolder), `${branch}.lock`),
+    join(gitFolder, "HEAD.lock"),
+  ]) {
+    const content = readText(lock)?.trimEnd()
+    if (content === to || (content === "" && isOld(lock))) removeFile(lock)
+  }
+}
+
+/** The folder with the refs of all work trees of a clone. */
+function commonFolder(gitFolder: string): string {
+  const shared = readText(join(gitFolder, "commondir"))?.trimEnd()
+  return shared === undefined ? gitFolder : resolve(gitFolder, shared)
+}
+
+function isOld(file: string): boolean {
+  const stat = lstatSync(file, { throwIfNoEntry: false })
+  return stat !== undefined && Date.now() - stat.mtimeMs > AFTERLIFE_MS / 2
+}
+
+async function isAncestor(git: Git, old: string, tip: string): Promise<boolean> {
+  const base = await git.run(["rev-list", "--max-count=1", old, `^${tip}`])
+  return base.length === 0
+}
+
+function readText(file: string): string | undefined {
+  const bytes = readRegularFile(file, JOURNAL_LIMIT)
+  return bytes && Buffer.from(bytes).toString("utf8")
+}
+
+/** A repository may come from anywhere: a journal speaks of a vault's own files, and of no others. */
+function isOfVault({ branch, from, to, folder, paths }: Journal): boolean {
+  const parents = folder.split("/")
+  return (
+    branch.startsWith("refs/heads/") &&
+    isCommit(to) &&
+    (from === null || isCommit(from)) &&
+    parents.at(-1) === VAULT_FOLDER &&
+    !parents.includes("..") &&
+    paths.every((path) => path.startsWith(`${folder}/`)) &&
+    paths.every((path) => classify(path.slice(folder.length + 1)).is !== "stray")
+  )
+}
+
+function isCommit(id: string): boolean {
+  return /^[0-9a-f]{40,64}$/.test(id)
+}
+
+function readJournal(gitFolder: string): Journal | undefined {
+  const text = readText(journalFile(gitFolder))
+  if (text === undefined) return undefined
+  try {
+    const journal = JSON.parse(text) as Journal
+    if (isOfVault(journal)) return journal
+    throw new TypeError("it names files that are no vault's")
+  } catch (cause) {
+    throw new VaultError("BUSY", "the journal of an earlier change cannot be read", {
+      hint: `compare the vault with git status, then remove ${journalFile(gitFolder)}`,
+      cause,
+    })
+  }
+}

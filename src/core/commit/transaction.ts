@@ -1,0 +1,122 @@
+import { lstatSync } from "node:fs"
+import { join } from "node:path"
+import { VaultError } from "../words/errors.js"
+import { FolderFiles } from "../disk/files.js"
+import type { BlobId, Git } from "../git/git.js"
+import { authorship, moveRef, writeCommit } from "../git/git-commit.js"
+import { seeStaged } from "../git/git-index.js"
+import { commitOf, committedFiles } from "../git/git-objects.js"
+import { completeJournal, finishChange, writeJournal } from "./journal.js"
+import { MANIFEST } from "../words/layout.js"
+import type { Lock } from "./lock.js"
+import type { Checkout } from "../disk/place.js"
+import { blobIn } from "./work-tree.js"
+
+/** A change of vault files, decided upon from the files in `observed`. Paths are from the top. */
+export interface Change {
+  /** New bytes, or undefined for a file that goes. */
+  readonly files: ReadonlyMap<string, Uint8Array | undefined>
+  /** The blob of each file that was read (undefined: it was not there) to decide this. */
+  readonly observed: ReadonlyMap<string, BlobId | undefined>
+  /** A file whose uncommitted edit by the user is part of the change: the manifest, in `apply`. */
+  readonly wish?: string
+  readonly message: string
+  /** The folder of the vault, from the top. */
+  readonly folder: string
+}
+
+const IN_PROGRESS: Readonly<Record<string, string>> = {
+  MERGE_HEAD: "a merge",
+  "rebase-merge": "a rebase",
+  "rebase-apply": "a rebase",
+  CHERRY_PICK_HEAD: "a cherry-pick",
+  REVERT_HEAD: "a revert",
+  BISECT_LOG: "a bisect",
+}
+
+/**
+ * Makes a change as one commit. Everything is written to Git's object store first; moving the
+ * branch is the commit point; before it nothing has happened, after it the journal lets anyone
+ * complete the work tree and the index, without a key. Returns the commit.
+ * Throws `REPOSITORY_STATE`, `VAULT_DIRTY`, `CONFLICT`, `LOCKED`; `BUSY` after the commit point.
+ */
+export async function commitChange(git: Git, lock: Lock, change: Change): Promise<string> {
+  const { folder, files, message } = change
+  const branch = changeableBranch(git.checkout)
+  const [parent, seen, by] = await Promise.all([
+    commitOf(git, branch),
+    seeStaged(git, folder),
+    authorship(git),
+  ])
+  const committed = await committedFiles(git, parent, folder)
+  refuseDirty(git, change, committed, seen.staged)
+  const commit = await writeCommit(git, by, { parent, files, message })
+
+  lock.confirm()
+  const wish = change.wish === undefined ? null : (change.observed.get(change.wish) ?? null)
+  const paths = [...files.keys()]
+  const journal = { branch, from: parent ?? null, to: commit, folder, paths, wish }
+  writeJournal(git.checkout.gitFolder, journal)
+  try {
+    await moveRef(git, branch, commit, parent, message)
+  } catch (error) {
+    if ((await completeJournal(git)) === "discarded") throw error
+    return commit
+  }
+  try {
+    await finishChange(git, journal, { before: committed, contents: files, seen })
+  } catch (cause) {
+    throw incomplete(cause)
+  }
+  return commit
+}
+
+/** The branch that a change goes to. Throws `REPOSITORY_STATE` where there is none, or not now. */
+export function changeableBranch(checkout: Checkout): string {
+  for (const [file, what] of Object.entries(IN_PROGRESS)) {
+    if (lstatSync(join(checkout.gitFolder, file), { throwIfNoEntry: false }) === undefined) continue
+    throw new VaultError("REPOSITORY_STATE", `${what} is in progress in ${checkout.top}`, {
+      hint: "finish or abort it first (git status), then repeat the command",
+    })
+  }
+  if (checkout.branch === undefined) {
+    throw new VaultError("REPOSITORY_STATE", "HEAD is detached: a change would be on no branch", {
+      hint: "git switch BRANCH, then repeat the command",
+    })
+  }
+  return checkout.branch
+}
+
+/** What HEAD holds must be what we decided upon and replace: else we would sweep in edits. */
+function refuseDirty(
+  git: Git,
+  { files, observed, wish, folder }: Change,
+  committed: ReadonlyMap<string, BlobId>,
+  staged: ReadonlyMap<string, BlobId | undefined>,
+): void {
+  const workTree = new FolderFiles(git.checkout.top)
+  const there = new Set(new FolderFiles(join(git.checkout.top, folder)).list())
+  const isPresent = (path: string): boolean => there.has(path.slice(folder.length + 1))
+  const isAsCommitted = (path: string): boolean => {
+    const head = committed.get(path)
+    if (staged.get(path) !== head) return false
+    if (observed.has(path)) return observed.get(path) === head
+    return files.has(path) ? blobIn(workTree, path, git) === head : isPresent(path)
+  }
+  for (const path of new Set([...observed.keys(), ...files.keys(), ...committed.keys()])) {
+    if (path === wish || isAsCommitted(path)) continue
+    const keep = path === `${folder}/${MANIFEST}` ? "apply it: agent-vault apply" : "commit it"
+    throw new VaultError("VAULT_DIRTY", `${path} differs from the last commit`, {
+      hint: `${keep}; or bring it back: git restore --staged --worktree -- ${path}`,
+    })
+  }
+}
+
+/** The branch has moved, so the change stands; what is missing follows with the next command. */
+function incomplete(cause: unknown): VaultError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new VaultError("BUSY", `the change is committed, but not all files are written: ${why}`, {
+    hint: "mend that, then complete it (no key needed): agent-vault repair",
+    cause,
+  })
+}

@@ -1,0 +1,268 @@
+import { randomBytes } from "node:crypto"
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs"
+import { dirname, join } from "node:path"
+import { VaultError } from "../words/errors.js"
+
+/** Where the files of a vault are read from: a folder, a commit, or a draft over either. */
+export interface VaultFiles {
+  /** The bytes at `path`, relative to the vault; undefined when nothing is there. */
+  read(path: string, limit: number): Uint8Array | undefined
+  /** Every file below the vault's root, sorted. */
+  list(): readonly string[]
+}
+
+/** The start of the names of files that a change writes before it renames them into place. */
+export const TEMPORARY = ".tmp-"
+
+/**
+ * The vault in a folder. From its root down every component is looked at without following
+ * links; a file is opened without following one, must be regular and within its limit, and is
+ * read once: `observe` is told the bytes (or undefined) that everything later was decided upon.
+ */
+export class FolderFiles implements VaultFiles {
+  readonly #root: string
+  readonly #observe: ((path: string, bytes: Uint8Array | undefined) => void) | undefined
+  readonly #folders = new Set<string>()
+  readonly #texts = new Map<string, Uint8Array | undefined>()
+  #listing: readonly string[] | undefined
+
+  constructor(root: string, observe?: (path: string, bytes: Uint8Array | undefined) => void) {
+    this.#root = root
+    this.#observe = observe
+  }
+
+  read(path: string, limit: number): Uint8Array | undefined {
+    if (this.#texts.has(path)) return this.#texts.get(path)
+    const bytes = this.#hasFolder(dirname(path))
+      ? readRegularFile(join(this.#root, path), limit, path)
+      : undefined
+    this.#observe?.(path, bytes)
+    // Records are small, and are asked for again and again; what is sealed may be large.
+    if (!path.endsWith(".age")) this.#texts.set(path, bytes)
+    return bytes
+  }
+
+  list(): readonly string[] {
+    this.#listing ??= this.#hasFolder(".") ? [...this.#walk("")].sort() : []
+    return this.#listing
+  }
+
+  *#walk(folder: string): Generator<string> {
+    for (const entry of readdirSync(join(this.#root, folder), { withFileTypes: true })) {
+      const path = folder === "" ? entry.name : `${folder}/${entry.name}`
+      if (entry.isDirectory()) yield* this.#walk(path)
+      else if (!entry.name.startsWith(TEMPORARY)) yield path
+    }
+  }
+
+  /** Whether the folder exists; throws `FILE_UNSAFE` if it or one above it is no real folder. */
+  #hasFolder(folder: string): boolean {
+    if (this.#folders.has(folder)) return true
+    if (folder !== "." && !this.#hasFolder(dirname(folder))) return false
+    const stat = lstatSync(join(this.#root, folder), { throwIfNoEntry: false })
+    if (stat === undefined) return false
+    if (!stat.isDirectory()) throw unsafe(folder, "it is not a folder")
+    this.#folders.add(folder)
+    return true
+  }
+}
+
+/**
+ * Reads a regular file of at most `limit` bytes; undefined when it does not exist. A link is
+ * refused unless `links` says that it may be followed (for a path that the user typed).
+ * Throws `FILE_UNSAFE`, `NO_ACCESS` (no permission).
+ */
+export function readRegularFile(
+  file: string,
+  limit: number,
+  shown = file,
+  links: "refuse" | "follow" = "refuse",
+): Uint8Array | undefined {
+  const noFollow = links === "refuse" ? constants.O_NOFOLLOW : 0
+  let handle: number
+  try {
+    // O_NONBLOCK: opening a FIFO would wait for its writer for ever.
+    handle = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | noFollow)
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined
+    if (isErrno(error, "ELOOP", "EMLINK")) throw unsafe(shown, "it is a symbolic link")
+    if (isErrno(error, "ENXIO")) throw unsafe(shown, "it is not a regular file")
+    throw inaccessible("read", shown, error)
+  }
+  try {
+    const stat = fstatSync(handle)
+    if (!stat.isFile()) throw unsafe(shown, "it is not a regular file")
+    if (stat.size > limit) throw unsafe(shown, `it is larger than ${limit} bytes`)
+    return readAll(handle, stat.size)
+  } finally {
+    closeSync(handle)
+  }
+}
+
+/** Replaces a file as a whole: a reader sees the old bytes or the new ones. */
+export function replaceFile(file: string, bytes: Uint8Array | string, mode = 0o644): void {
+  replaceFiles(new Map([[file, bytes]]), mode)
+}
+
+/**
+ * Replaces many files, each as a whole. All are written before the first is renamed: a file that is
+ * renamed over another goes to the disk at once on ext4, and each next one would wait for it.
+ */
+export function replaceFiles(files: ReadonlyMap<string, Uint8Array | string>, mode = 0o644): void {
+  const written: { file: string; temporary: string }[] = []
+  try {
+    for (const [file, bytes] of files) {
+      written.push({ file, temporary: writeTemporary(file, bytes, mode) })
+    }
+    for (const { file, temporary } of written) rename(temporary, file)
+  } catch (error) {
+    for (const { temporary } of written) removeFile(temporary)
+    throw error
+  }
+}
+
+/** Writes a file that must not exist yet. Returns false, and changes nothing, if it does. */
+export function createFile(file: string, bytes: Uint8Array | string, mode: number): boolean {
+  // Nothing can be half there of nothing.
+  if (bytes.length === 0) return createEmptyFile(file, mode)
+  const temporary = writeTemporary(file, bytes, mode)
+  try {
+    // Unlike rename, link never replaces what is there.
+    linkSync(temporary, file)
+    return true
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return false
+    throw inaccessible("write", file, error)
+  } finally {
+    removeFile(temporary)
+  }
+}
+
+function createEmptyFile(file: string, mode: number): boolean {
+  makeFolderOf(file, mode)
+  try {
+    closeSync(openSync(file, "wx", mode))
+    return true
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return false
+    throw inaccessible("write", file, error)
+  }
+}
+
+/** Removes a file; one that is gone already is fine. */
+export function removeFile(file: string): void {
+  try {
+    unlinkSync(file)
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw inaccessible("remove", file, error)
+  }
+}
+
+/** Removes a folder if nothing is in it. */
+export function removeEmptyFolder(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch (error) {
+    if (isErrno(error, "ENOTEMPTY", "EEXIST", "ENOENT")) return
+    throw inaccessible("remove", folder, error)
+  }
+}
+
+/** Makes a folder and those above it. Throws `NO_ACCESS`. */
+export function makeFolder(folder: string, mode = 0o777): void {
+  if (existsSync(folder)) return
+  // One by one: Node's own recursion never ends where a folder takes none, as in /proc.
+  if (dirname(folder) !== folder) makeFolder(dirname(folder), mode)
+  try {
+    mkdirSync(folder, mode)
+  } catch (error) {
+    if (!isErrno(error, "EEXIST")) throw inaccessible("write", folder, error)
+  }
+}
+
+/** Whether `error` is a system error with one of these codes. */
+export function isErrno(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(String(error.code))
+}
+
+function rename(from: string, to: string): void {
+  try {
+    renameSync(from, to)
+  } catch (error) {
+    throw inaccessible("write", to, error)
+  }
+}
+
+/** The folder of a private file is private. */
+function makeFolderOf(file: string, mode: number): void {
+  makeFolder(dirname(file), mode === 0o600 ? 0o700 : 0o777)
+}
+
+function writeTemporary(file: string, bytes: Uint8Array | string, mode: number): string {
+  const temporary = join(dirname(file), `${TEMPORARY}${randomBytes(8).toString("hex")}`)
+  makeFolderOf(file, mode)
+  let handle: number | undefined
+  try {
+    handle = openSync(temporary, "wx", mode)
+    const content = typeof bytes === "string" ? Buffer.from(bytes) : bytes
+    for (let done = 0; done < content.length;) done += writeSync(handle, content, done)
+    // Key files and state must survive a power cut; the work tree can be had again from Git.
+    if (mode === 0o600) fsyncSync(handle)
+    return temporary
+  } catch (error) {
+    if (handle !== undefined) removeFile(temporary)
+    throw inaccessible("write", file, error)
+  } finally {
+    if (handle !== undefined) closeSync(handle)
+  }
+}
+
+function readAll(handle: number, size: number): Uint8Array {
+  const bytes = Buffer.alloc(size)
+  let length = 0
+  while (length < size) {
+    const count = readSync(handle, bytes, length, size - length, null)
+    if (count === 0) break
+    length += count
+  }
+  return bytes.subarray(0, length)
+}
+
+function unsafe(path: string, why: string): VaultError {
+  return new VaultError("FILE_UNSAFE", `${path} is refused: ${why}`, {
+    hint: "put a plain file or folder in its place; see: agent-vault check",
+  })
+}
+
+/** What the system says of a path that cannot be read or changed. */
+export function inaccessible(verb: string, path: string, cause: unknown): VaultError {
+  const why = isErrno(cause, "ENOSPC")
+    ? "the disk is full"
+    : isErrno(cause, "EROFS")
+      ? "the file system is read-only"
+      : isErrno(cause, "EACCES", "EPERM")
+        ? "permission denied"
+        : cause instanceof Error
+          ? cause.message
+          : "unknown error"
+  return new VaultError("NO_ACCESS", `cannot ${verb} ${path}: ${why}`, {
+    hint: "check the permissions of the folder and the space on the disk, then repeat the command",
+    cause,
+  })
+}

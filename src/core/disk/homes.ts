@@ -1,0 +1,25 @@
+import { join } from "node:path"
+import { VaultError } from "../words/errors.js"
+
+/** Environment variables, as Node's `process.env` has them. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The folder with this user's keys: `$AGENT_VAULT_HOME`, else by the XDG base directories. */
+export function keyHome(env: Environment): string {
+  const chosen = env["AGENT_VAULT_HOME"]
+  if (chosen) return chosen
+  return join(env["XDG_CONFIG_HOME"] || join(userHome(env), ".config"), "agent-vault")
+}
+
+/** The folder with what this user's clones have seen: pins, freshness marks. */
+export function stateHome(env: Environment): string {
+  return join(env["XDG_STATE_HOME"] || join(userHome(env), ".local", "state"), "agent-vault")
+}
+
+function userHome(env: Environment): string {
+  const home = env["HOME"] || env["USERPROFILE"]
+  if (home) return home
+  throw new VaultError("NO_ACCESS", "no home folder: HOME is not set", {
+    hint: "set HOME, or AGENT_VAULT_HOME and XDG_STATE_HOME, to folders of your own",
+  })
+}

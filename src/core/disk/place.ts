@@ -1,0 +1,130 @@
+import { createHash } from "node:crypto"
+import { lstatSync, realpathSync, statSync } from "node:fs"
+import { dirname, join, relative, resolve, sep } from "node:path"
+import { VaultError } from "../words/errors.js"
+import { readRegularFile } from "./files.js"
+import { MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "../words/layout.js"
+
+/** A checkout that holds a vault, told from files alone: no Git is run. */
+export interface Checkout {
+  /** The top folder of the work tree. */
+  readonly top: string
+  /** The folder with this work tree's HEAD and index. */
+  readonly gitFolder: string
+  /** Names the clone: the same for all its work trees. */
+  readonly clone: string
+  /** The ref that HEAD names, `refs/heads/main`; undefined when HEAD is detached. */
+  readonly branch: string | undefined
+}
+
+/** Where a vault is. */
+export interface Place {
+  /** The folder `.agent-vault`. */
+  readonly root: string
+  /** Undefined when the folder is in no work tree: in a container image, say. */
+  readonly checkout: Checkout | undefined
+}
+
+const POINTER_LIMIT = 64 * 1024
+
+/** Finds the vault of `folder`: the nearest one, upwards. Throws `NO_VAULT`, `FOREIGN_VAULT`. */
+export function findVault(folder: string): Place {
+  const start = existingFolder(folder)
+  for (const above of upwards(start)) {
+    const root = join(above, VAULT_FOLDER)
+    const stat = lstatSync(root, { throwIfNoEntry: false })
+    if (stat === undefined) continue
+    if (!stat.isDirectory()) throw notAFolder(root)
+    if (readRegularFile(join(root, VAULT_RECORD), POINTER_LIMIT * 16) !== undefined) {
+      return { root, checkout: findCheckout(above) }
+    }
+    if (lstatSync(join(root, MANIFEST), { throwIfNoEntry: false }) !== undefined) {
+      throw foreign(root)
+    }
+  }
+  throw new VaultError("NO_VAULT", `no vault in ${start} or above it`, {
+    hint: "make one with: agent-vault init",
+  })
+}
+
+function notAFolder(root: string): VaultError {
+  return new VaultError("FILE_UNSAFE", `${root} is refused: it is not a folder`, {
+    hint: "a link is not followed: bring the folder back with git, or move what is there away",
+  })
+}
+
+/** Refuses a folder `.agent-vault` that another program of that name made. */
+export function foreign(root: string): VaultError {
+  return new VaultError("FOREIGN_VAULT", `${root} holds a manifest but no vault.json`, {
+    hint: "another program's vault, or a damaged one: bring vault.json back with git, or move the folder away",
+  })
+}
+
+/** The work tree around `folder`, undefined when there is none. */
+export function findCheckout(folder: string): Checkout | undefined {
+  for (const top of upwards(existingFolder(folder))) {
+    const gitFolder = gitFolderOf(top)
+    if (gitFolder === undefined) continue
+    const shared = readPointer(join(gitFolder, "commondir"))
+    const common = shared === undefined ? gitFolder : resolve(gitFolder, shared)
+    return {
+      top,
+      gitFolder,
+      // When it is asked for: the guard, which runs at every commit, does without.
+      get clone() {
+        return createHash("sha256").update(realpathSync(common)).digest("hex").slice(0, 32)
+      },
+      branch: branchOf(gitFolder),
+    }
+  }
+  return undefined
+}
+
+/** A path as Git names it: from the top of the work tree, with `/`. */
+export function gitPath({ top }: Checkout, path: string): string {
+  return relative(top, path).split(sep).join("/")
+}
+
+/** The Git folder of the work tree whose top is `top`; a `.git` file leads there (gitfile). */
+function gitFolderOf(top: string): string | undefined {
+  const dotGit = join(top, ".git")
+  const stat = statSync(dotGit, { throwIfNoEntry: false })
+  if (stat?.isDirectory() === true) return isGitFolder(dotGit) ? dotGit : undefined
+  if (stat?.isFile() !== true) return undefined
+  const pointer = readPointer(dotGit)
+  if (pointer?.startsWith("gitdir: ") !== true) return undefined
+  const target = resolve(top, pointer.slice("gitdir: ".length))
+  return isGitFolder(target) ? target : undefined
+}
+
+function isGitFolder(folder: string): boolean {
+  return lstatSync(join(folder, "HEAD"), { throwIfNoEntry: false }) !== undefined
+}
+
+function branchOf(gitFolder: string): string | undefined {
+  const head = readPointer(join(gitFolder, "HEAD"))
+  return head?.startsWith("ref: ") === true ? head.slice("ref: ".length) : undefined
+}
+
+function readPointer(file: string): string | undefined {
+  const bytes = readRegularFile(file, POINTER_LIMIT, file, "follow")
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8").trimEnd()
+}
+
+function* upwards(start: string): Generator<string> {
+  for (let folder = start; ; folder = dirname(folder)) {
+    yield folder
+    if (dirname(folder) === folder) return
+  }
+}
+
+function existingFolder(folder: string): string {
+  try {
+    return realpathSync(folder)
+  } catch (cause) {
+    throw new VaultError("NO_VAULT", `there is no folder ${folder}`, {
+      hint: "give an existing folder with --dir",
+      cause,
+    })
+  }
+}

@@ -1,0 +1,54 @@
+import type { Environment } from "../disk/homes.js"
+
+/** Nothing that a repository or its configuration names is run: hooks, monitors, pagers, editors. */
+export const HARDENED = [
+  "core.hooksPath=/dev/null",
+  "core.fsmonitor=false",
+  "core.pager=cat",
+  "core.fsync=committed,reference",
+  "core.fsyncMethod=batch",
+  "core.quotePath=false",
+  "core.logAllRefUpdates=true",
+  "fastimport.unpackLimit=100",
+  "gc.auto=0",
+  "maintenance.auto=false",
+  "i18n.commitEncoding=UTF-8",
+  "submodule.recurse=false",
+  "log.showSignature=false",
+]
+
+/** The variables of Git that are the user's own choice; every other GIT_* is dropped. */
+export const KEPT = [
+  "GIT_AUTHOR_NAME",
+  "GIT_AUTHOR_EMAIL",
+  "GIT_AUTHOR_DATE",
+  "GIT_COMMITTER_NAME",
+  "GIT_COMMITTER_EMAIL",
+  "GIT_COMMITTER_DATE",
+  "GIT_CONFIG_GLOBAL",
+  "GIT_CONFIG_SYSTEM",
+  "GIT_CONFIG_NOSYSTEM",
+]
+const DROPPED = /^(AGENT_VAULT_.*|GIT_.*|EDITOR|VISUAL|PAGER|LESS|LANG|LC_.*)$/
+
+export const OURS = {
+  GIT_NO_REPLACE_OBJECTS: "1",
+  GIT_OPTIONAL_LOCKS: "0",
+  GIT_TERMINAL_PROMPT: "0",
+  GIT_LITERAL_PATHSPECS: "1",
+  // A partial clone would fetch missing objects through whatever its configuration names.
+  GIT_NO_LAZY_FETCH: "1",
+  GIT_ALLOW_PROTOCOL: "none",
+  LC_ALL: "C",
+}
+
+/** The environment for a git, without what would lead it elsewhere; `also` is kept besides. */
+export function scrubbed(env: Environment, also: readonly string[] = []): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter(
+      (entry): entry is [string, string] =>
+        entry[1] !== undefined &&
+        (KEPT.includes(entry[0]) || also.includes(entry[0]) || !DROPPED.test(entry[0])),
+    ),
+  )
+}

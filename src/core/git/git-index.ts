@@ -1,0 +1,159 @@
+import { randomBytes } from "node:crypto"
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { VaultError } from "../words/errors.js"
+import { isErrno, removeFile } from "../disk/files.js"
+import type { BlobId, Git } from "./git.js"
+import { parseEntries } from "./git-objects.js"
+import { changeFolder } from "../disk/journal-file.js"
+
+/** Files of the index by path from the top; undefined for one that is not, or goes. */
+type Staged = ReadonlyMap<string, BlobId | undefined>
+
+/** What was staged below a folder, when the index had these bytes. */
+export interface Seen {
+  readonly index: Buffer | undefined
+  readonly staged: Staged
+}
+
+const COPY = "index-"
+const PATIENCE_MS = 10_000
+const PAUSE_MS = 25
+
+/** Looks at what the user's index holds below `folder`. */
+export async function seeStaged(git: Git, folder: string): Promise<Seen> {
+  // First the bytes: if the index is another one meanwhile, it differs from them later on.
+  const index = readIndex(indexOf(git))?.bytes
+  return { index, staged: await stagedFiles(git, folder) }
+}
+
+/**
+ * Puts files into the user's index and touches nothing else in it; `choose` says which, seeing
+ * what is staged below `folder`; if that was `seen`, git is not asked again. Git works on a copy. The index is locked, as Git locks it, only
+ * while the copy takes its place, and the lock is a link to the copy: one that a killed process
+ * left behind is known as ours.
+ */
+export async function stage(
+  git: Git,
+  folder: string,
+  choose: (staged: Staged) => Staged,
+  seen?: Seen,
+): Promise<void> {
+  const index = indexOf(git)
+  const deadline = Date.now() + PATIENCE_MS
+  do {
+    const place = join(changeFolder(git.checkout.gitFolder), COPY + randomBytes(8).toString("hex"))
+    const copy = join(place, "index")
+    mkdirSync(place, { recursive: true })
+    try {
+      const before = readIndex(index)
+      if (before !== undefined) writeFileSync(copy, before.bytes)
+      const isSeen = seen !== undefined && isSame(before?.bytes, seen.index)
+      const files = choose(isSeen ? seen.staged : await stagedFiles(git, folder, copy))
+      if (files.size === 0) return
+      await updateCopy(git, place, copy, files)
+      if (takePlace(copy, index, before)) return
+    } finally {
+      rmSync(place, { recursive: true, force: true })
+    }
+    await sleep(PAUSE_MS)
+  } while (Date.now() < deadline)
+  throw new VaultError("LOCKED", `another git is at work on ${index}`, {
+    hint: `wait for it to end; if none runs, remove ${index}.lock; then: agent-vault repair`,
+  })
+}
+
+/** Removes what a killed {@link stage} left behind. */
+export function removeIndexCopies(gitFolder: string): void {
+  const lock = join(gitFolder, "index.lock")
+  const folder = changeFolder(gitFolder)
+  for (const name of readdirSync(folder).filter((each) => each.startsWith(COPY))) {
+    if (isSameFile(join(folder, name, "index"), lock)) removeFile(lock)
+    rmSync(join(folder, name), { recursive: true, force: true })
+  }
+}
+
+/** A conflicted file has no blob that matches any. */
+async function stagedFiles(git: Git, folder: string, indexFile?: string): Promise<Staged> {
+  const args = ["ls-files", "-s", "-z", "--full-name", "--", folder]
+  return parseEntries(
+    await git.run(args, indexFile === undefined ? {} : { indexFile }),
+    /^\d+ (\w+ \d)\t(.*)$/s,
+    (id) => (id.endsWith(" 0") ? id.slice(0, -2) : "in conflict"),
+  )
+}
+
+/**
+ * Git looks again at files that changed in the moment the index was written, through the filters
+ * that the repository names. So it gets an empty work tree to look at.
+ */
+async function updateCopy(git: Git, place: string, copy: string, files: Staged): Promise<void> {
+  const nothing = join(place, "nothing")
+  mkdirSync(nothing)
+  const aside = ["-C", nothing, `--git-dir=${git.checkout.gitFolder}`, `--work-tree=${nothing}`]
+  const input = indexInfo(git, files)
+  await git.run([...aside, "update-index", "-z", "--index-info"], { indexFile: copy, input })
+}
+
+/** Makes the copy the index, unless someone else is at it or changed it since. */
+function takePlace(copy: string, index: string, before: Index | undefined): boolean {
+  const lock = `${index}.lock`
+  // Of files as young as the index Git knows that it must look at them again: they stay so.
+  if (before !== undefined) utimesSync(copy, before.modified, before.modified)
+  try {
+    linkSync(copy, lock)
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return false
+    throw error
+  }
+  if (isSame(readIndex(index)?.bytes, before?.bytes)) {
+    renameSync(lock, index)
+    return true
+  }
+  removeFile(lock)
+  return false
+}
+
+interface Index {
+  readonly bytes: Buffer
+  /** In whole seconds since 1970, rounded down. */
+  readonly modified: number
+}
+
+function indexOf(git: Git): string {
+  return join(git.checkout.gitFolder, "index")
+}
+
+function isSame(a: Buffer | undefined, b: Buffer | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : a.equals(b)
+}
+
+function readIndex(index: string): Index | undefined {
+  const stat = statSync(index, { throwIfNoEntry: false })
+  return stat && { bytes: readFileSync(index), modified: Math.floor(stat.mtimeMs / 1000) }
+}
+
+function isSameFile(a: string, b: string): boolean {
+  const [first, second] = [a, b].map((file) =>
+    statSync(file, { bigint: true, throwIfNoEntry: false }),
+  )
+  return first !== undefined && first.ino === second?.ino && first.dev === second.dev
+}
+
+function indexInfo(git: Git, files: Staged): string {
+  const zero = "0".repeat(git.hash === "sha1" ? 40 : 64)
+  return [...files]
+    .map(([path, id]) => (id === undefined ? `0 ${zero}\t${path}\0` : `100644 ${id}\t${path}\0`))
+    .join("")
+}

@@ -1,0 +1,125 @@
+import { realpathSync } from "node:fs"
+import { simpleGit } from "simple-git"
+import { VaultError } from "../words/errors.js"
+import { HARDENED, KEPT, OURS, scrubbed } from "./git-environment.js"
+import type { Environment } from "../disk/homes.js"
+import type { Checkout } from "../disk/place.js"
+
+/** A blob's id in the repository's hash, SHA-1 or SHA-256, as hex. */
+export type BlobId = string
+
+/** Runs one git command with fixed arguments and hands back its stdout. */
+export type RunGit = (args: readonly string[], options?: RunOptions) => Promise<Buffer>
+
+export interface RunOptions {
+  readonly input?: Buffer | string
+  /** An index other than the user's. */
+  readonly indexFile?: string
+  /** It talks to a remote, over the protocols of everyday and as the user set them up. */
+  readonly network?: true
+}
+
+/** A repository, as {@link openGit} checked it. */
+export interface Git {
+  readonly run: RunGit
+  readonly checkout: Checkout
+  readonly hash: "sha1" | "sha256"
+  readonly env: Environment
+}
+
+/** What else is the user's own choice where a remote is talked to. */
+const KEPT_FOR_NETWORK = ["GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS"]
+
+/**
+ * Opens the repository of a checkout. Git must find the same one from there as the files did.
+ * Throws `NO_GIT`, `REPOSITORY_STATE`.
+ */
+export async function openGit(checkout: Checkout, env: Environment): Promise<Git> {
+  const run = runner(checkout.top, env)
+  const found = await run([
+    "rev-parse",
+    "--absolute-git-dir",
+    "--show-toplevel",
+    "--show-object-format",
+  ])
+  const [gitFolder = "", top = "", hash] = found.toString("utf8").split("\n")
+  if (realpathSync(gitFolder) !== realpathSync(checkout.gitFolder) || top !== checkout.top) {
+    throw new VaultError(
+      "REPOSITORY_STATE",
+      `git takes ${top} for the work tree, not ${checkout.top}`,
+      {
+        hint: "unset core.worktree and the like in the repository's configuration",
+      },
+    )
+  }
+  return { run, checkout, hash: hash === "sha256" ? "sha256" : "sha1", env }
+}
+
+/** Runs git in `folder` with a scrubbed environment. Its failures are `GIT_FAILED`, or `NO_GIT`. */
+function runner(folder: string, env: Environment): RunGit {
+  return async (args, options = {}) => {
+    const output: Buffer[] = []
+    const index = options.indexFile === undefined ? {} : { GIT_INDEX_FILE: options.indexFile }
+    const network = options.network === undefined ? {} : networkVariables(env)
+    const git = simpleGit({
+      baseDir: folder,
+      config: HARDENED,
+      input: () => options.input,
+      // Until the streams are closed, output may be on its way, however long git is gone.
+      completion: { onClose: true, onExit: false },
+      // By itself simple-git takes it for success when a git is killed, or fails without a word.
+      errors: (error, { exitCode }) =>
+        error ?? (exitCode === 0 ? undefined : new Error(`it ended with ${exitCode}`)),
+      allowEnvironment: [...KEPT, ...KEPT_FOR_NETWORK, ...Object.keys(OURS), "GIT_INDEX_FILE"],
+      unsafe: {
+        // Our own settings, which switch these off or set them to the user's own choice.
+        allowUnsafeHooksPath: true,
+        allowUnsafeFsMonitor: true,
+        allowUnsafePager: true,
+        allowUnsafeConfigPaths: true,
+        allowUnsafeGpgProgram: true,
+        allowUnsafeSshCommand: true,
+        allowUnsafeAskPass: true,
+        allowUnsafeCredentialHelper: true,
+        allowUnsafeFilter: true,
+        allowUnsafeGitProxy: true,
+        allowUnsafePack: true,
+      },
+    })
+    git.env({ ...scrubbed(env), ...OURS, ...index, ...network })
+    git.outputHandler((_command, stdout) => {
+      stdout.on("data", (data: Buffer) => output.push(data))
+      // Of a git that printed nothing simple-git waits for late output, 50 ms: there is none.
+      stdout.once("end", () => stdout.emit("data", Buffer.alloc(0)))
+    })
+    try {
+      await git.raw([...args])
+    } catch (cause) {
+      throw failed(args, cause)
+    }
+    return Buffer.concat(output)
+  }
+}
+
+function networkVariables(env: Environment): Record<string, string> {
+  const kept = KEPT_FOR_NETWORK.flatMap((name) => {
+    const value = env[name]
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return { GIT_ALLOW_PROTOCOL: "file:git:http:https:ssh", ...Object.fromEntries(kept) }
+}
+
+function failed(args: readonly string[], cause: unknown): VaultError {
+  const said = cause instanceof Error ? cause.message.trim() : String(cause)
+  if (said.includes("ENOENT") && said.includes("spawn")) {
+    return new VaultError("NO_GIT", "there is no git on this machine's PATH", {
+      hint: "install Git 2.30 or later",
+      cause,
+    })
+  }
+  const command = args.find((arg) => !arg.startsWith("-") && !arg.includes("=")) ?? ""
+  return new VaultError("GIT_FAILED", `git ${command}: ${said.split("\n").slice(0, 4).join(" ")}`, {
+    hint: "mend what git says, then repeat the command; the vault is as it was",
+    cause,
+  })
+}

@@ -1,0 +1,194 @@
+import { VaultError } from "../words/errors.js"
+import harnesses from "./harnesses.json" with { type: "json" }
+import type { Environment } from "../disk/homes.js"
+import {
+  type AskPassphrase,
+  type Key,
+  agentKeyFile,
+  localAgents,
+  ownerKeyFile,
+  parseKey,
+  readKeyFile,
+  readOwnKeyFile,
+} from "./key-files.js"
+import { nearest, parseAgentName } from "../words/names.js"
+
+/** What the caller said about who acts. */
+export interface IdentityChoice {
+  /** `--identity FILE` */
+  readonly identityFile?: string | undefined
+  /** The content of a key file, from a program that holds it. */
+  readonly identity?: string | undefined
+  /** `--agent NAME` */
+  readonly agent?: string | undefined
+  /** `--owner` */
+  readonly owner?: boolean | undefined
+}
+
+/** Whether the owner's key serves when nothing else was set. */
+export type OwnerByDefault = "always" | "at-terminal" | "never"
+
+/** A key, and what decided that it is this one. */
+export interface Identity extends Key {
+  /** For example `--agent ci` or `AGENT_VAULT_IDENTITY`. */
+  readonly decidedBy: string
+}
+
+/**
+ * The one rule of which identity acts: the first source that is set decides, and if it fails,
+ * that is the error. Nothing falls back to the owner's key but a change, or a person reading at a
+ * terminal. Throws `NO_IDENTITY`, `OWNER_KEY_UNASKED`, `KEY_WRONG_VAULT` and those of key files.
+ */
+export async function chooseIdentity(
+  vault: string,
+  choice: IdentityChoice,
+  ownerByDefault: OwnerByDefault,
+  env: Environment,
+  ask: AskPassphrase,
+): Promise<Identity> {
+  const source = setSource(vault, choice, env) ?? defaultSource(vault, ownerByDefault, env)
+  const key = await source.read(ask)
+  if (key.vault !== undefined && key.vault !== vault) {
+    throw new VaultError(
+      "KEY_WRONG_VAULT",
+      `the key of ${source.name} is for the vault ${key.vault}`,
+      {
+        hint: `this vault is ${vault}: choose its key with --identity, --agent or --owner`,
+      },
+    )
+  }
+  return { ...key, decidedBy: source.name }
+}
+
+/** What would decide the identity, without reading a key; undefined when nothing is set. */
+export function decidingSource(choice: IdentityChoice, env: Environment): string | undefined {
+  return setSource("", choice, env)?.name
+}
+
+/** The agent harness that the environment tells of, for example `Claude Code`. */
+export function agentHarness(env: Environment): string | undefined {
+  const variable = Object.keys(harnesses).find((name) => Boolean(env[name]))
+  return variable === undefined ? undefined : (harnesses as Record<string, string>)[variable]
+}
+
+interface Source {
+  readonly name: string
+  readonly read: (ask: AskPassphrase) => Promise<Key>
+}
+
+/** What is set, in the order in which it decides. */
+function setSources(vault: string, choice: IdentityChoice, env: Environment): Source[] {
+  const { identityFile, identity, agent, owner } = choice
+  const content = env["AGENT_VAULT_IDENTITY"]
+  const fileVariable = env["AGENT_VAULT_IDENTITY_FILE"]
+  const agentVariable = env["AGENT_VAULT_AGENT"]
+  const sources: (Source | undefined)[] = [
+    identityFile === undefined ? undefined : fileSource(identityFile, `--identity ${identityFile}`),
+    identity === undefined
+      ? undefined
+      : { name: "the identity given", read: () => parseKey(identity, "the identity given") },
+    content === undefined
+      ? undefined
+      : { name: "AGENT_VAULT_IDENTITY", read: () => parseKey(content, "AGENT_VAULT_IDENTITY") },
+    fileVariable === undefined ? undefined : fileSource(fileVariable, "AGENT_VAULT_IDENTITY_FILE"),
+    agent === undefined ? undefined : agentSource(vault, agent, "--agent", env),
+    agentVariable === undefined
+      ? undefined
+      : agentSource(vault, agentVariable, "AGENT_VAULT_AGENT", env),
+    owner === true ? ownerSource(vault, "--owner", env) : undefined,
+  ]
+  return sources.filter((source) => source !== undefined)
+}
+
+/** The first source decides. Two that a person typed, or --owner and anything else, contradict. */
+function setSource(vault: string, choice: IdentityChoice, env: Environment): Source | undefined {
+  const [first, ...others] = setSources(vault, choice, env)
+  const contradiction = others.find(
+    ({ name }) => name === "--owner" || (name.startsWith("--") && first?.name.startsWith("--")),
+  )
+  if (first === undefined || contradiction === undefined) return first
+  throw new VaultError("USAGE", `${first.name} and ${contradiction.name} both say who acts`, {
+    hint: first.name.startsWith("--")
+      ? "give one of them"
+      : `unset ${first.name.split(" ")[0] ?? ""}`,
+  })
+}
+
+function fileSource(file: string, name: string): Source {
+  return { name, read: (ask) => readKeyFile(file, ask) }
+}
+
+function defaultSource(vault: string, ownerByDefault: OwnerByDefault, env: Environment): Source {
+  const harness = agentHarness(env)
+  if (ownerByDefault === "always") return ownerSource(vault, "the owner's key", env)
+  if (ownerByDefault === "at-terminal" && harness === undefined) {
+    return ownerSource(vault, "the owner's key (a person at a terminal)", env)
+  }
+  if (ownerByDefault === "at-terminal" && harness !== undefined) {
+    throw new VaultError(
+      "OWNER_KEY_UNASKED",
+      `${harness} runs here: the owner's key is not used unasked`,
+      {
+        hint: whoToBe(vault, env),
+      },
+    )
+  }
+  throw new VaultError(
+    "NO_IDENTITY",
+    "nothing says who reads: the owner's key is not used unasked",
+    {
+      hint: whoToBe(vault, env),
+    },
+  )
+}
+
+function whoToBe(vault: string, env: Environment): string {
+  const [agent] = localAgents(vault, env)
+  if (agent !== undefined) return `say which agent: --agent ${agent}; a person may say --owner`
+  return "set AGENT_VAULT_IDENTITY_FILE or --identity to an agent's key file; a person may say --owner"
+}
+
+function agentSource(vault: string, name: string, how: string, env: Environment): Source {
+  const read = async (ask: AskPassphrase): Promise<Key> => {
+    const file = agentKeyFile(vault, parseAgentName(name), env)
+    return explainMissing(
+      await localKey(file, ask),
+      `there is no key of agent ${name} here (${file})`,
+      otherAgents(name, localAgents(vault, env)),
+    )
+  }
+  return { name: `${how} ${name}`, read }
+}
+
+function otherAgents(name: string, local: readonly string[]): string {
+  const near = nearest(name, local)
+  if (near !== undefined) return `did you mean ${near}?`
+  const here = local.length === 0 ? "there is no agent's key here" : `here are ${local.join(", ")}`
+  return `${here}; an owner brings a key back with: agent-vault agent recover ${name}`
+}
+
+function ownerSource(vault: string, name: string, env: Environment): Source {
+  const read = async (ask: AskPassphrase): Promise<Key> => {
+    const file = ownerKeyFile(vault, env)
+    return explainMissing(
+      await localKey(file, ask),
+      `there is no owner's key for this vault here (${file})`,
+      "put your backup of the owner's key there, or say which agent you are: --agent NAME",
+    )
+  }
+  return { name, read }
+}
+
+async function localKey(file: string, ask: AskPassphrase): Promise<Key | undefined> {
+  try {
+    return await readOwnKeyFile(file, ask)
+  } catch (error) {
+    if (VaultError.is(error, "KEY_NOT_FOUND")) return undefined
+    throw error
+  }
+}
+
+function explainMissing(key: Key | undefined, message: string, hint: string): Key {
+  if (key === undefined) throw new VaultError("KEY_NOT_FOUND", message, { hint })
+  return key
+}

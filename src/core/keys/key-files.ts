@@ -1,0 +1,184 @@
+import { existsSync, readdirSync, realpathSync, renameSync, statSync } from "node:fs"
+import { basename, dirname, join, resolve, sep } from "node:path"
+import {
+  isPassphraseSealed,
+  kindOfIdentity,
+  recipientOf,
+  unsealWithPassphrase,
+} from "../age/age.js"
+import { VaultError } from "../words/errors.js"
+import { createFile, isErrno, readRegularFile } from "../disk/files.js"
+import { type Environment, keyHome } from "../disk/homes.js"
+import { findCheckout } from "../disk/place.js"
+import { utc } from "../words/time.js"
+
+/** A private key as it lies in a key file, with what the file's comments say. */
+export interface Key {
+  /** The age identity, `AGE-SECRET-KEY-1…` or `AGE-SECRET-KEY-PQ-1…`. */
+  readonly identity: string
+  /** Its public half, computed. */
+  readonly recipient: string
+  /** The vault that the key belongs to, if the file says so. */
+  readonly vault?: string
+  readonly agent?: string
+  readonly owner?: string
+  /** The owner's signer to trust. */
+  readonly trust?: string
+}
+
+/** Asks for the passphrase of a key file; rejects where there is nobody to ask. */
+export type AskPassphrase = (file: string) => Promise<string>
+
+const KEY_FILE_LIMIT = 64 * 1024
+const COMMENTS = ["vault", "agent", "owner", "trust"] as const
+
+/** Where an owner's key lies. */
+export function ownerKeyFile(vault: string, env: Environment): string {
+  return join(keyHome(env), vault, "owner.key")
+}
+
+/** Where an agent's key lies. */
+export function agentKeyFile(vault: string, agent: string, env: Environment): string {
+  return join(keyHome(env), vault, "agents", `${agent}.key`)
+}
+
+/** The agents whose keys for this vault lie on this machine. */
+export function localAgents(vault: string, env: Environment): string[] {
+  try {
+    const names = readdirSync(join(keyHome(env), vault, "agents"))
+    return names.filter((name) => name.endsWith(".key")).map((name) => basename(name, ".key"))
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return []
+    throw error
+  }
+}
+
+/** The text of a key file. Stock age reads it as an identity file: the rest are comments. */
+export function formatKeyFile(key: Key, created: string): string {
+  const role = key.agent === undefined ? `owner ${key.owner ?? ""}` : `agent ${key.agent}`
+  const comments = COMMENTS.flatMap((name) => {
+    const value = key[name]
+    return value === undefined ? [] : [`# ${name}: ${value}`]
+  })
+  return [
+    `# agent-vault key of ${role}: keep it secret, keep it out of Git`,
+    ...comments,
+    `# recipient: ${key.recipient}`,
+    `# created: ${created}`,
+    key.identity,
+    "",
+  ].join("\n")
+}
+
+/** Parses the text of a key file, or a bare identity line. Throws `KEY_INVALID`. */
+export async function parseKey(text: string, shown: string): Promise<Key> {
+  const lines = text.split(/\r?\n/).map((line) => line.trim())
+  const [identity, ...more] = lines.filter((line) => line !== "" && !line.startsWith("#"))
+  if (identity === undefined || more.length > 0) {
+    throw new VaultError("KEY_INVALID", `${shown} holds ${identity ? "more than one" : "no"} key`, {
+      hint: "a key file holds one line AGE-SECRET-KEY-…, and comments",
+    })
+  }
+  try {
+    kindOfIdentity(identity)
+  } catch (cause) {
+    throw new VaultError("KEY_INVALID", `${shown} holds no valid age key`, {
+      hint: "give the file as agent-vault wrote it, or recover it: agent-vault agent recover NAME",
+      cause,
+    })
+  }
+  return { identity, recipient: await recipientOf(identity), ...parseComments(lines, shown) }
+}
+
+/** Reads a key file, asking for its passphrase if it has one. Throws `KEY_NOT_FOUND`, `KEY_INVALID`. */
+export async function readKeyFile(file: string, ask: AskPassphrase): Promise<Key> {
+  const bytes = readRegularFile(file, KEY_FILE_LIMIT, file, "follow")
+  if (bytes === undefined) {
+    throw new VaultError("KEY_NOT_FOUND", `there is no key file ${file}`, {
+      hint: "give the right path, or recover the key on an owner's machine: agent-vault agent recover NAME",
+    })
+  }
+  const plain = isPassphraseSealed(bytes) ? await unsealKeyFile(bytes, file, ask) : bytes
+  return parseKey(Buffer.from(plain).toString("utf8"), file)
+}
+
+async function unsealKeyFile(
+  bytes: Uint8Array,
+  file: string,
+  ask: AskPassphrase,
+): Promise<Uint8Array> {
+  const passphrase = await ask(file)
+  try {
+    return await unsealWithPassphrase(bytes, passphrase)
+  } catch (cause) {
+    if (!VaultError.is(cause, "PASSPHRASE_WRONG")) throw cause
+    throw new VaultError("PASSPHRASE_WRONG", `the passphrase does not open ${file}`, {
+      hint: "nothing was changed: repeat the command",
+      cause,
+    })
+  }
+}
+
+/** Reads a key file of the key home, which must be readable by its user alone. Throws `KEY_UNSAFE`. */
+export async function readOwnKeyFile(file: string, ask: AskPassphrase): Promise<Key> {
+  const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0
+  // Windows has no such bits; there the profile folder's own access list protects the file.
+  if (sep === "/" && (mode & 0o077) !== 0) {
+    throw new VaultError("KEY_UNSAFE", `${file} can be read by other users`, {
+      hint: `chmod 600 ${file}`,
+    })
+  }
+  return readKeyFile(file, ask)
+}
+
+/** Refuses a place where a key file could not, or should not, be written. Throws `EXISTS`, `KEY_UNSAFE`. */
+export function checkKeyFilePlace(file: string): void {
+  if (existsSync(file)) {
+    throw new VaultError("EXISTS", `${file} exists already, and keys are never overwritten`, {
+      hint: "move it away first, or choose another file with --out",
+    })
+  }
+  const folder = realpathSync(existingAncestor(dirname(resolve(file))))
+  const checkout = findCheckout(folder)
+  if (checkout !== undefined) {
+    throw new VaultError("KEY_UNSAFE", `${file} lies in the work tree ${checkout.top}`, {
+      hint: "a key in a work tree ends up in Git: choose a folder outside it",
+    })
+  }
+}
+
+/** Puts a key that was replaced aside, under a name that says when; nothing is ever overwritten. */
+export function setKeyFileAside(file: string, now: Date): string | undefined {
+  if (!existsSync(file)) return undefined
+  const stem = `${file}.until-${utc(now).replaceAll(":", "")}`
+  let aside = stem
+  for (let count = 2; existsSync(aside); count++) aside = `${stem}-${count}`
+  renameSync(file, aside)
+  return aside
+}
+
+/** Writes a key file, readable by its user alone, that must not exist yet. Throws `EXISTS`. */
+export function writeKeyFile(file: string, content: string | Uint8Array): void {
+  checkKeyFilePlace(file)
+  if (!createFile(file, content, 0o600)) {
+    throw new VaultError("EXISTS", `${file} exists already, and keys are never overwritten`)
+  }
+}
+
+function parseComments(lines: readonly string[], shown: string): Partial<Key> {
+  const found: Partial<Record<(typeof COMMENTS)[number], string>> = {}
+  for (const line of lines) {
+    const [, name, value] = /^# (\w+): (\S+)$/.exec(line) ?? []
+    const comment = COMMENTS.find((known) => known === name)
+    if (comment === undefined || value === undefined) continue
+    if ((found[comment] ?? value) !== value) {
+      throw new VaultError("KEY_INVALID", `${shown} names two values for ${comment}`)
+    }
+    found[comment] = value
+  }
+  return found
+}
+
+function existingAncestor(folder: string): string {
+  return existsSync(folder) ? folder : existingAncestor(dirname(folder))
+}

@@ -1,0 +1,204 @@
+import { dirname } from "node:path"
+import { VaultError } from "../words/errors.js"
+import {
+  type AccessReport,
+  type ReadableListing,
+  type SecretListing,
+  describeAccess,
+  describeReadable,
+  describeSecret,
+} from "../vault/listing.js"
+import { type SecretName, parseSecretName } from "../words/names.js"
+import { findVault } from "../disk/place.js"
+import { admitReader, mayOpen } from "../vault/read.js"
+import { Reader, type ReaderRequest } from "./reader.js"
+import { SecretValue } from "../words/secret-value.js"
+import { type Vault, findGroup, findSecret, getSecret, listSecrets } from "../vault/vault.js"
+import type { Pulled } from "../sync/pull.js"
+import { type Change, type Versions, isMeant, isPassed, watchVersions } from "./watch.js"
+
+/** How a watch looks, and until when. */
+export interface WatchOptions {
+  /** Milliseconds between two looks; 1,000 if nothing is said. */
+  readonly every?: number
+  /** Ends the watch. */
+  readonly signal?: AbortSignal
+}
+
+const LOOK_EVERY_MS = 1000
+
+/**
+ * A vault, opened by an agent that reads: `openVault()` makes one. It may live for days: a revoke,
+ * the end of a grant and a new version are seen at the next read. Nothing here writes, and every
+ * value arrives as a {@link SecretValue}.
+ */
+export class AgentVault implements AsyncDisposable {
+  /** The vault's id, 32 hex digits. */
+  readonly id: string
+  /** The agent's name as its key file has it; undefined for a bare key. */
+  readonly agent: string | undefined
+  readonly #reader: Reader
+  readonly #request: ReaderRequest
+  readonly #closing = new AbortController()
+  /** The version of each secret when it was read last. */
+  readonly #versions = new Map<string, number>()
+
+  /** Made by `openVault()`. */
+  constructor(id: string, request: ReaderRequest) {
+    this.id = id
+    this.agent = request.key.agent
+    this.#request = request
+    this.#reader = new Reader(request, id)
+  }
+
+  /**
+   * The present value of a secret. From memory, in microseconds, while nothing changed. Throws
+   * `NOT_GRANTED`, `GRANT_ENDED`, `SECRET_NOT_FOUND`, `NAME_INVALID`, and the codes of exit 5 for a
+   * vault that was tampered with.
+   *
+   * @example
+   * const key = await vault.get("stripe/api-key")
+   * key.reveal() // "sk_live_…"
+   */
+  async get(name: string): Promise<SecretValue> {
+    const [value] = await this.#read([parseSecretName(name)])
+    if (value === undefined) throw new TypeError("one name, one value")
+    return value
+  }
+
+  /**
+   * Many secrets, all from the same state of the vault, each group unlocked once. Throws as `get`
+   * does if one of them cannot be read, and then hands out none.
+   *
+   * @example
+   * const { "db/url": url, "db/ca": ca } = await vault.getMany(["db/url", "db/ca"])
+   */
+  async getMany<N extends string>(names: readonly N[]): Promise<Record<N, SecretValue>> {
+    if (typeof names === "string") {
+      throw new VaultError("USAGE", "getMany takes a list of names", {
+        hint: "one name: get(name)",
+      })
+    }
+    const values = await this.#read([...new Set(names)].map((name) => parseSecretName(name)))
+    return Object.fromEntries(values.map((value) => [value.name, value])) as Record<N, SecretValue>
+  }
+
+  /**
+   * The names and metadata of all secrets, or of one group's, and which of them this agent may
+   * read now. Nothing is decrypted. Throws `GROUP_NOT_FOUND`.
+   */
+  list(group?: string): Promise<ReadableListing[]> {
+    return this.#with((vault) =>
+      describeReadable(vault, this.#request.key.recipient, new Date(), group),
+    )
+  }
+
+  /** Whether `get` would find a secret and be let in. Nothing is decrypted. Throws `NAME_INVALID`. */
+  async has(name: string): Promise<boolean> {
+    const parsed = parseSecretName(name)
+    return this.#with((vault) => {
+      const group = findGroup(vault, parsed.group)
+      if (group === undefined || findSecret(vault, parsed) === undefined) return false
+      return mayOpen(vault, group, this.#request.key.recipient, new Date())
+    })
+  }
+
+  /**
+   * The metadata of a secret that this agent may read. Throws as `get` does where it may not;
+   * nothing is decrypted.
+   */
+  async describe(name: string): Promise<SecretListing> {
+    const parsed = parseSecretName(name)
+    return this.#with((vault) => {
+      admitReader(vault, this.#request.key, parsed, new Date())
+      return describeSecret(vault, parsed)
+    })
+  }
+
+  /** What this agent may read, until when, and which groups are closed to it. */
+  access(): Promise<AccessReport> {
+    return this.#with((vault) => describeAccess(vault, this.#request.key, new Date()))
+  }
+
+  /**
+   * Yields each change of the secrets that the patterns name (`*` stands for any characters), from
+   * this call on; if this vault read one of them before, from that read on. It looks once a second,
+   * or as often as `every` says. Ends with `close()` or the signal.
+   *
+   * @example
+   * for await (const { name, version } of vault.watch(["stripe/*"])) reconnect(name, version)
+   */
+  watch(patterns: readonly string[], options: WatchOptions = {}): AsyncIterable<Change> {
+    const look = (): Promise<Versions> =>
+      this.#with((vault) => {
+        const names = listSecrets(vault).filter(({ full }) => isMeant(full, patterns))
+        return new Map(names.map((name) => [name.full, getSecret(vault, name).version]))
+      })
+    const { every = LOOK_EVERY_MS, signal } = options
+    const ends = [this.#closing.signal, ...(signal === undefined ? [] : [signal])]
+    const before = look().then((now) => new Map([...now, ...this.#readVersions(now)]))
+    // It is awaited when the first change is asked for; until then nobody else would catch it.
+    before.catch(() => {})
+    return watchVersions(look, before, every, AbortSignal.any(ends))
+  }
+
+  /**
+   * Fetches the upstream of the branch that is checked out, verifies the vault there, and moves the
+   * branch forward. Undefined when nothing is new. The only thing here that runs Git. Throws
+   * `REPOSITORY_STATE` without an upstream, `CONFLICT` if this clone has commits of its own,
+   * `GIT_FAILED`, and the codes of exit 4 and 5 for a vault that no reader would accept.
+   */
+  async pull(): Promise<Pulled | undefined> {
+    this.#refuseClosed()
+    const { place, key, env } = this.#request
+    const { pull } = await import("../sync/pull.js")
+    return pull(findVault(dirname(place.root)), key.trust, env)
+  }
+
+  /**
+   * Pulls over and over, until this vault is closed; never keeps a process alive.
+   * @internal what the option `pullEvery` does
+   */
+  async pullEvery(ms: number, onError: (error: unknown) => void): Promise<void> {
+    while (await isPassed(ms, this.#closing.signal, { ref: false })) {
+      await this.pull().catch(onError)
+    }
+  }
+
+  /** Ends all watches and pulls, and overwrites what is kept in memory. Reading afterwards throws `CLOSED`. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#reader.forget()
+    return Promise.resolve()
+  }
+
+  /** The same as {@link AgentVault.close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #readVersions(among: Versions): [string, number][] {
+    return [...this.#versions].filter(([name]) => among.has(name))
+  }
+
+  async #read(names: readonly SecretName[]): Promise<SecretValue[]> {
+    this.#refuseClosed()
+    const reads = await this.#reader.read(names)
+    if (this.#closing.signal.aborted) this.#reader.forget()
+    this.#refuseClosed()
+    return reads.map(({ name, record, value }) => {
+      this.#versions.set(name.full, record.version)
+      return new SecretValue(name.full, record.version, value)
+    })
+  }
+
+  async #with<T>(work: (vault: Vault) => T): Promise<T> {
+    this.#refuseClosed()
+    return this.#reader.with(work)
+  }
+
+  #refuseClosed(): void {
+    if (!this.#closing.signal.aborted) return
+    throw new VaultError("CLOSED", "this vault was closed", { hint: "open it again: openVault()" })
+  }
+}

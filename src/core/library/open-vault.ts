@@ -1,0 +1,135 @@
+import { emitWarning, env as processEnvironment } from "node:process"
+import { AgentVault } from "./agent-vault.js"
+import { VaultError } from "../words/errors.js"
+import type { Environment } from "../disk/homes.js"
+import type { IdentityChoice } from "../keys/identity.js"
+import { identityAt, withVault } from "../vault/open.js"
+import { findVault } from "../disk/place.js"
+import type { ReadEvent } from "../vault/read.js"
+import type { ReaderRequest } from "./reader.js"
+import { parseDuration } from "../words/time.js"
+import { parseSigner } from "../memory/trust.js"
+
+const SHORTEST_MS = 1000
+/** What a timer of Node can wait. */
+const LONGEST_MS = 2 ** 31 - 1
+
+/** Which vault, and who reads it. Without an identity, the environment says who. */
+export interface OpenOptions {
+  /** A folder in the repository of the vault; the current one if nothing is said. */
+  readonly dir?: string | undefined
+  /** The content of an agent's key file, or its line `AGE-SECRET-KEY-1…` alone. */
+  readonly identity?: string | undefined
+  /** The path of an agent's key file. */
+  readonly identityFile?: string | undefined
+  /** The name of an agent whose key lies on this machine, if the environment holds none. */
+  readonly agent?: string | undefined
+  /** The owner to trust, `ed25519:…`, where neither key file nor pin says it. */
+  readonly trust?: string | undefined
+  /** Told of every read before the value is handed out; if it throws, the value is not. */
+  readonly onRead?: ((event: ReadEvent) => void) | undefined
+  /**
+   * Pulls the repository this often: milliseconds, or a span like `5m`. For a clone that nobody
+   * else works in; see {@link AgentVault.pull}. What is read is verified with or without it.
+   */
+  readonly pullEvery?: number | string | undefined
+  /** Told of a pull that failed; without it, the process warns. Reading goes on. */
+  readonly onPullError?: ((error: unknown) => void) | undefined
+  /** Instead of `process.env`. */
+  readonly env?: Environment | undefined
+}
+
+/**
+ * Opens the vault of a folder for an agent. Who reads is decided as on the command line, by the
+ * first that is set of: `identityFile` or `identity`, `AGENT_VAULT_IDENTITY`,
+ * `AGENT_VAULT_IDENTITY_FILE`, `agent`, `AGENT_VAULT_AGENT`. So a program that names its agent runs
+ * at a CI too, which has the key in a variable. The owner's key is never used unasked. Runs no Git. Throws `NO_VAULT`, `NO_IDENTITY`, `KEY_NOT_FOUND`, `KEY_INVALID`,
+ * `KEY_WRONG_VAULT`, `UNTRUSTED`, `TRUST_MISMATCH`, and the codes of exit 5.
+ *
+ * @example
+ * await using vault = await openVault({ dir: ".", agent: "ci" })
+ * const key = await vault.get("stripe/api-key")
+ */
+export async function openVault(options: OpenOptions = {}): Promise<AgentVault> {
+  const env = environmentOf(options)
+  const place = findVault(options.dir ?? ".")
+  const identity = await identityAt(place, choiceOf(options), "never", env, nobodyToAsk)
+  const { onRead, onPullError = warn } = options
+  const every = options.pullEvery === undefined ? undefined : milliseconds(options.pullEvery)
+  const vault = await openVaultAs({ place, key: identity, env, door: "sdk", onRead })
+  if (every !== undefined) void vault.pullEvery(every, onPullError)
+  return vault
+}
+
+function milliseconds(span: number | string): number {
+  const ms = typeof span === "number" ? span : parseDuration(span) * 1000
+  if (ms >= SHORTEST_MS && ms <= LONGEST_MS) return ms
+  throw new VaultError("USAGE", "pullEvery is no span of time between a second and 24 days", {
+    hint: "give milliseconds, or a span like 5m or 12h",
+  })
+}
+
+function warn(error: unknown): void {
+  const why = error instanceof Error ? error.message : String(error)
+  emitWarning(`agent-vault could not pull: ${why}`)
+}
+
+/**
+ * The same, for a door of this program that has chosen who reads. `agentsOnly` refuses an owner's
+ * key, however it was given: `OWNER_KEY_UNASKED`.
+ */
+export async function openVaultAs(
+  request: ReaderRequest & { readonly agentsOnly?: boolean },
+): Promise<AgentVault> {
+  const { place, key, env, agentsOnly = false } = request
+  // What is wrong with the vault's owners is said now, not at the first read.
+  const { id, owners } = await withVault(place, key.trust, env, (vault) => vault)
+  const owner = owners.find(({ recipient }) => recipient === key.recipient)
+  if (agentsOnly && owner !== undefined) {
+    throw new VaultError("OWNER_KEY_UNASKED", `this is the key of the owner ${owner.name}`, {
+      hint: "programs and models read as an agent: --agent NAME, or an agent's key file",
+    })
+  }
+  return new AgentVault(id, request)
+}
+
+/** What the options say about who acts. Throws `USAGE` if they say it twice. */
+export function choiceOf({
+  identity,
+  identityFile,
+  agent,
+}: Pick<OpenOptions, "identity" | "identityFile" | "agent">): IdentityChoice {
+  const given = Object.entries({ identity, identityFile, agent }).filter(
+    ([, value]) => value !== undefined,
+  )
+  if (given.length > 1) {
+    const [first, second] = given.map(([name]) => name)
+    throw new VaultError("USAGE", `${first} and ${second} both say who reads`, {
+      hint: "give one of them",
+    })
+  }
+  return { identity, identityFile, agent }
+}
+
+/** The environment, in which the owner given is one more voice in whom to trust: all must agree. */
+export function environmentOf({
+  env = processEnvironment,
+  trust,
+}: Pick<OpenOptions, "env" | "trust">): Environment {
+  const other = env["AGENT_VAULT_TRUST"]
+  if (trust === undefined || trust === other) return env
+  if (other === undefined) return { ...env, AGENT_VAULT_TRUST: parseSigner(trust) }
+  throw new VaultError(
+    "TRUST_MISMATCH",
+    `the option trust names ${parseSigner(trust)}, but AGENT_VAULT_TRUST ${parseSigner(other)}`,
+    { hint: "ask the owner which is right, and correct the other" },
+  )
+}
+
+/** Answers for a program that cannot be asked for a passphrase. */
+export function nobodyToAsk(file: string): Promise<string> {
+  const error = new VaultError("NO_TERMINAL", `${file} is protected by a passphrase`, {
+    hint: "give an agent's own key file, which has none; openOwnerVault() takes a passphrase",
+  })
+  return Promise.reject(error)
+}

@@ -1,0 +1,210 @@
+import { AgentVault } from "./agent-vault.js"
+import { type Enrolled, type Rekeyed, addAgent, rekeyAgent, removeAgent } from "../change/agents.js"
+import { type Applied, apply } from "../change/apply.js"
+import type { ChangeRequest, Outcome } from "../change/change.js"
+import { recoverAgent } from "../vault/escrow.js"
+import { grant, revoke } from "../change/grant.js"
+import type { Identity } from "../keys/identity.js"
+import { type Inspection, inspect } from "../check/inspect.js"
+import { type AskPassphrase, type Key, formatKeyFile } from "../keys/key-files.js"
+import { identityAt, withVault } from "../vault/open.js"
+import { choiceOf, environmentOf, nobodyToAsk } from "./open-vault.js"
+import { findVault } from "../disk/place.js"
+import type { ReadEvent } from "../vault/read.js"
+import type { ReaderRequest } from "./reader.js"
+import type { SecretMetadata } from "../records/record.js"
+import { SecretValue } from "../words/secret-value.js"
+import type { Progress } from "../change/session.js"
+import { type SetResult, setSecret } from "../change/set.js"
+import { later, parseDuration, parseTime, utc } from "../words/time.js"
+
+/** Which vault, and with which owner's key. Without one it is the owner's key of this machine. */
+export interface OpenOwnerOptions {
+  /** A folder in the repository of the vault; the current one if nothing is said. */
+  readonly dir?: string | undefined
+  /** The content of an owner's key file. */
+  readonly identity?: string | undefined
+  /** The path of an owner's key file. */
+  readonly identityFile?: string | undefined
+  /** Asked for the passphrase of a key file that has one. */
+  readonly passphrase?: AskPassphrase | undefined
+  /** The owner to trust, `ed25519:…`, where neither key file nor pin says it. */
+  readonly trust?: string | undefined
+  /** Told of every read before the value is handed out; if it throws, the value is not. */
+  readonly onRead?: ((event: ReadEvent) => void) | undefined
+  /** Told after each step of something long. */
+  readonly onProgress?: Progress | undefined
+  /** Instead of `process.env`. */
+  readonly env?: ReaderRequest["env"] | undefined
+}
+
+/** What a change did: its own result, the files of the vault that it wrote, and its commit. */
+export type Changed<T> = T & Omit<Outcome<T>, "result">
+
+/** How a change is made. */
+export interface ChangeOptions {
+  /** Computes everything, and changes nothing. */
+  readonly dryRun?: boolean
+}
+
+/** An agent with the key that it was given. */
+export interface NewAgent extends Omit<Enrolled, "identity"> {
+  /** The text of its key file; absent when the key was made elsewhere. */
+  readonly key?: SecretValue
+}
+
+/**
+ * Opens the vault of a folder for an owner, who may change it. Needs Git. Throws what `openVault()`
+ * throws, and `PASSPHRASE_WRONG`; whether the key is an owner's is asked at each change: `NOT_OWNER`.
+ *
+ * @example
+ * import { openOwnerVault } from "agent-vault/owner"
+ * await using vault = await openOwnerVault({ dir: "." })
+ * await vault.set("stripe/api-key", newKey, { env: "STRIPE_API_KEY" })
+ * await vault.grant("ci", ["stripe"], { for: "30d" })
+ */
+export async function openOwnerVault(options: OpenOwnerOptions = {}): Promise<OwnerVault> {
+  const env = environmentOf(options)
+  const place = findVault(options.dir ?? ".")
+  const { onRead, onProgress, passphrase = nobodyToAsk } = options
+  const key = await identityAt(place, choiceOf(options), "always", env, passphrase)
+  const id = await withVault(place, key.trust, env, (vault) => vault.id)
+  return new OwnerVault(id, { place, key, env, door: "sdk", onRead, onProgress })
+}
+
+interface OwnerRequest extends ReaderRequest {
+  readonly key: Identity
+  readonly onProgress?: Progress | undefined
+}
+
+/**
+ * A vault, opened by an owner: it reads as an {@link AgentVault} does, and changes. Each change is
+ * one commit on the branch that is checked out: all of it happens, or nothing. Every change may
+ * throw `NOT_OWNER`, `PENDING`, `VAULT_DIRTY`, `REPOSITORY_STATE`, `LOCKED`, `BUSY`, `GIT_FAILED`
+ * and the codes of exit 5.
+ */
+export class OwnerVault extends AgentVault {
+  readonly #request: OwnerRequest
+
+  /** Made by `openOwnerVault()`. */
+  constructor(id: string, request: OwnerRequest) {
+    super(id, request)
+    this.#request = request
+  }
+
+  /**
+   * Stores a value: text is stored as UTF-8. What `metadata` names replaces what the record says,
+   * the rest stays; the same value again changes nothing. Throws `NAME_INVALID`, `VALUE_TOO_LARGE`.
+   *
+   * @example
+   * await vault.set("db/password", randomBytes(24).toString("base64url"), { description: "main db" })
+   */
+  async set(
+    name: string,
+    value: string | Uint8Array,
+    metadata: SecretMetadata = {},
+    options: ChangeOptions = {},
+  ): Promise<Changed<SetResult>> {
+    const bytes = typeof value === "string" ? Buffer.from(value) : value
+    return changed(await setSecret({ ...this.#change(options), name, value: bytes, metadata }))
+  }
+
+  /**
+   * Lets an agent open groups, until a time (`2026-12-01`, or UTC ISO 8601) or for a span (`12h`,
+   * `30d`) if one is given. Throws `AGENT_NOT_FOUND`, `GROUP_NOT_FOUND`, `USAGE`.
+   */
+  async grant(
+    agent: string,
+    groups: readonly string[],
+    options: ChangeOptions & { until?: string; for?: string; reason?: string } = {},
+  ): Promise<Changed<Applied>> {
+    const request = this.#change(options)
+    const { for: span, reason } = options
+    const end = options.until === undefined ? undefined : parseTime(options.until)
+    const until = span === undefined ? end : later(request.now, parseDuration(span))
+    return changed(await grant({ ...request, agent, groups, until, reason }))
+  }
+
+  /** Takes groups from an agent: they get new keys. `exposed` names the values to rotate. */
+  async revoke(
+    agent: string,
+    groups: readonly string[] | "all",
+    options: ChangeOptions = {},
+  ): Promise<Changed<Applied>> {
+    return changed(await revoke({ ...this.#change(options), agent, groups }))
+  }
+
+  /**
+   * Makes the sealed state follow the manifest. With the `plan` id of a dry run it throws
+   * `PLAN_CHANGED` if something else would be done by now.
+   */
+  async apply(options: ChangeOptions & { plan?: string } = {}): Promise<Changed<Applied>> {
+    return changed(await apply(this.#change(options), options.plan))
+  }
+
+  /**
+   * Gives a new agent a key, with a copy in escrow; or enrols the `recipient` of a key made
+   * elsewhere, without one. Throws `EXISTS`, `RECIPIENT_INVALID`.
+   *
+   * @example
+   * const { key } = await vault.addAgent("ci")
+   * await writeFile("/run/keys/ci.key", key.bytes(), { mode: 0o600, flag: "wx" })
+   */
+  async addAgent(
+    agent: string,
+    options: ChangeOptions & { recipient?: string } = {},
+  ): Promise<Changed<NewAgent>> {
+    const { recipient } = options
+    return this.#withKey(changed(await addAgent({ ...this.#change(options), agent, recipient })))
+  }
+
+  /** Gives an agent a new key; the old one counts as revoked. Throws `AGENT_NOT_FOUND`. */
+  async rekeyAgent(
+    agent: string,
+    options: ChangeOptions & { recipient?: string } = {},
+  ): Promise<Changed<NewAgent & Rekeyed>> {
+    const { recipient } = options
+    return this.#withKey(changed(await rekeyAgent({ ...this.#change(options), agent, recipient })))
+  }
+
+  /** Takes every group from an agent and ends it. Throws `AGENT_NOT_FOUND`. */
+  async removeAgent(agent: string, options: ChangeOptions = {}): Promise<Changed<Rekeyed>> {
+    return changed(await removeAgent({ ...this.#change(options), agent }))
+  }
+
+  /** The text of an agent's original key file, out of its escrow. Throws `NO_ESCROW`. */
+  async recoverAgent(agent: string): Promise<SecretValue> {
+    const { place, key, env } = this.#request
+    const recovered = await withVault(place, key.trust, env, (vault) =>
+      recoverAgent(vault, agent, key),
+    )
+    return keyFileOf(agent, recovered)
+  }
+
+  /** Verifies everything in the vault, as `agent-vault check` does. */
+  check(options: { history?: boolean; against?: string } = {}): Promise<Inspection> {
+    const { place, key, env } = this.#request
+    return inspect({ place, key, env, now: new Date(), ...options })
+  }
+
+  #change({ dryRun = false }: ChangeOptions): ChangeRequest {
+    const { place, key, env, onProgress } = this.#request
+    return { place, identity: key, env, onProgress, now: new Date(), dryRun }
+  }
+
+  /** The identity leaves as a value that does not show itself. */
+  #withKey<T extends Enrolled>({ identity, ...rest }: T): Omit<T, "identity"> & NewAgent {
+    if (identity === undefined) return rest
+    const { agent, recipient, vault, signer } = rest
+    return { ...rest, key: keyFileOf(agent, { identity, recipient, vault, agent, trust: signer }) }
+  }
+}
+
+function keyFileOf(agent: string, key: Key): SecretValue {
+  const text = formatKeyFile(key, utc(new Date()))
+  return new SecretValue(`agents/${agent}.key`, 1, Buffer.from(text))
+}
+
+function changed<T>({ result, ...rest }: Outcome<T>): Changed<T> {
+  return { ...result, ...rest }
+}

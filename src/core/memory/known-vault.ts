@@ -1,0 +1,41 @@
+import { createHash } from "node:crypto"
+import { join } from "node:path"
+import { VaultError } from "../words/errors.js"
+import { readRegularFile, replaceFile } from "../disk/files.js"
+import { type Environment, stateHome } from "../disk/homes.js"
+import { VAULT_FOLDER } from "../words/layout.js"
+import { type Place, gitPath } from "../disk/place.js"
+
+/** The file that remembers which vault lies at a place, on a branch of a clone; see memory.ts. */
+export type Site = string | undefined
+
+/** The site of a place; undefined where there is no branch, so nothing to remember. */
+export function siteOf({ root, checkout }: Place, env: Environment): Site {
+  if (checkout?.branch === undefined) return undefined
+  const site = `${checkout.branch}\n${gitPath(checkout, root)}`
+  const name = createHash("sha256").update(site).digest("hex").slice(0, 32)
+  return join(stateHome(env), "sites", checkout.clone, name)
+}
+
+/**
+ * Refuses a vault where another one was. Both may be genuine, and of the same owner: what is meant
+ * for the one would be sealed to the readers of the other. Throws `FOREIGN_VAULT`.
+ */
+export function refuseOtherVault(site: Site, vault: string): void {
+  const bytes = site === undefined ? undefined : readRegularFile(site, 4096)
+  if (bytes === undefined) return rememberSite(site, vault)
+  const before = Buffer.from(bytes).toString("utf8").trim()
+  if (before === vault) return
+  throw new VaultError(
+    "FOREIGN_VAULT",
+    `${VAULT_FOLDER} holds the vault ${vault}; this clone has seen ${before} there`,
+    {
+      hint: "bring the right one back with git; if it was replaced on purpose: agent-vault trust --rewind",
+    },
+  )
+}
+
+/** Remembers the vault of a site. */
+export function rememberSite(site: Site, vault: string): void {
+  if (site !== undefined) replaceFile(site, `${vault}\n`, 0o600)
+}

@@ -1,0 +1,180 @@
+import { createHash } from "node:crypto"
+import { existsSync, readdirSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { VaultError } from "../words/errors.js"
+import { createFile, readRegularFile, removeFile } from "../disk/files.js"
+import { type Environment, stateHome } from "../disk/homes.js"
+import { VAULT_RECORD } from "../words/layout.js"
+import type { Checkout } from "../disk/place.js"
+import { type VaultDocument, digestOf, encodeRecord } from "../records/record.js"
+
+/** How far a record has come: epochs first, since a merge may take a rekey with fewer changes. */
+export interface Mark {
+  /** A group's epoch; 0 for other records. */
+  readonly epoch: number
+  readonly serial: number
+  /** `sha256:` and 64 hex digits, over the bytes of the record's file. */
+  readonly digest: string
+}
+
+const MARK = /^(\d{1,16})\.(\d{1,16})-([0-9a-f]{64})$/
+const NOTE_LIMIT = 1024 * 1024
+
+/**
+ * The highest mark of each record that was accepted, as files whose *names* are the marks:
+ * `<record path>/<epoch>.<serial>-<digest>`. Making a name is atomic and needs no lock, and only
+ * lower names are ever removed, so readers that run at once cannot set a mark back.
+ */
+export class Marks {
+  readonly #folder: string | undefined
+  readonly #floors: ReadonlyMap<string, number>
+
+  constructor(folder: string | undefined, floors: ReadonlyMap<string, number> = new Map()) {
+    this.#folder = folder
+    this.#floors = floors
+  }
+
+  /** Whether anything is remembered here. */
+  get remembers(): boolean {
+    return this.#folder !== undefined
+  }
+
+  highest(path: string): Mark | undefined {
+    return this.#marks(path).at(-1)
+  }
+
+  /** Throws `ROLLED_BACK` if the record at `path` is older than one accepted before. */
+  refuseOlder(path: string, mark: Mark): void {
+    const floor = this.#floors.get(path)
+    if (floor !== undefined && mark.serial < floor) {
+      throw belowFloor(path, mark.serial, floor)
+    }
+    for (const seen of this.#marks(path)) {
+      const order = compareMarks(mark, seen)
+      if (order < 0) {
+        throw rolledBack(path, `it is at ${show(mark)}, this clone has seen ${show(seen)}`)
+      }
+      if (order === 0 && mark.digest !== seen.digest) {
+        throw rolledBack(path, `this clone has seen another record at ${show(mark)}`)
+      }
+    }
+  }
+
+  /** Remembers an accepted record; `note` is kept with it. Costs one look when nothing is new. */
+  remember(path: string, mark: Mark, note = ""): void {
+    if (this.#folder === undefined) return
+    const earlier = this.#marks(path)
+    if (earlier.some((seen) => compareMarks(seen, mark) === 0 && seen.digest === mark.digest)) {
+      return
+    }
+    this.#create(path, mark, note)
+    for (const seen of earlier) {
+      if (compareMarks(seen, mark) < 0) removeFile(this.#file(path, seen))
+    }
+  }
+
+  /** The note that was kept with a mark. */
+  note(path: string, mark: Mark): string {
+    const bytes = readRegularFile(this.#file(path, mark), NOTE_LIMIT)
+    return bytes === undefined ? "" : Buffer.from(bytes).toString("utf8")
+  }
+
+  /** Forgets everything, for a deliberate reset. */
+  forget(): void {
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  #create(path: string, mark: Mark, note: string): void {
+    try {
+      createFile(this.#file(path, mark), note, 0o600)
+    } catch (cause) {
+      if (!VaultError.is(cause, "NO_ACCESS")) throw cause
+      // Without memory an older state could be passed off as this one, so it is not optional.
+      throw new VaultError("NO_ACCESS", `what was seen cannot be remembered: ${cause.message}`, {
+        hint: "set XDG_STATE_HOME to a folder that can be written and is kept",
+        cause,
+      })
+    }
+  }
+
+  #marks(path: string): Mark[] {
+    const folder = join(this.#folder ?? "", path)
+    // Asking first is far cheaper than an exception for each of thousands of records.
+    if (this.#folder === undefined || !existsSync(folder)) return []
+    return readdirSync(folder).flatMap(parseMark).sort(compareMarks)
+  }
+
+  #file(path: string, mark: Mark): string {
+    const digest = mark.digest.slice("sha256:".length)
+    return join(this.#folder ?? "", path, `${mark.epoch}.${mark.serial}-${digest}`)
+  }
+}
+
+/** The mark of a record whose file has this digest. */
+export function markOf(record: VaultDocument, digest = digestOf(encodeRecord(record))): Mark {
+  const epoch = record.kind === "group" ? record.epoch : 0
+  return { epoch, serial: record.serial, digest }
+}
+
+/** Lower, equal or higher, by epoch and then serial. */
+export function compareMarks(a: Omit<Mark, "digest">, b: Omit<Mark, "digest">): number {
+  return a.epoch - b.epoch || a.serial - b.serial
+}
+
+/** The marks of a vault on the branch that is checked out; none where there is no branch. */
+export function branchMarks(
+  vault: string,
+  checkout: Checkout | undefined,
+  env: Environment,
+): Marks {
+  const floors = parseFloors(env["AGENT_VAULT_MIN_SERIAL"])
+  if (checkout?.branch === undefined) return new Marks(undefined, floors)
+  const branch = createHash("sha256").update(checkout.branch).digest("hex").slice(0, 32)
+  return new Marks(join(stateHome(env), vault, "marks", checkout.clone, branch), floors)
+}
+
+/** The marks over all clones and branches of a user: nothing older is ever sealed to. */
+export function userMarks(vault: string, env: Environment): Marks {
+  return new Marks(join(stateHome(env), vault, "marks", "any"))
+}
+
+/** `7` is a floor for vault.json; `groups/stripe.json=4,vault.json=7` names the records. */
+function parseFloors(text: string | undefined): ReadonlyMap<string, number> {
+  if (text === undefined) return new Map()
+  return new Map(
+    text.split(",").map((part) => {
+      const [, path = VAULT_RECORD, serial = ""] =
+        /^(?:([^=]+)=)?(\d{1,15})$/.exec(part.trim()) ?? []
+      if (serial === "") {
+        throw new VaultError("USAGE", "AGENT_VAULT_MIN_SERIAL is no list of serials", {
+          hint: "write 7, or vault.json=7,groups/stripe.json=4",
+        })
+      }
+      return [path, Number(serial)]
+    }),
+  )
+}
+
+function parseMark(name: string): Mark[] {
+  const [, epoch, serial, digest] = MARK.exec(name) ?? []
+  if (epoch === undefined) return []
+  return [{ epoch: Number(epoch), serial: Number(serial), digest: `sha256:${digest ?? ""}` }]
+}
+
+function show(mark: Mark): string {
+  return mark.epoch > 0 ? `epoch ${mark.epoch}, serial ${mark.serial}` : `serial ${mark.serial}`
+}
+
+function belowFloor(path: string, serial: number, floor: number): VaultError {
+  return new VaultError(
+    "ROLLED_BACK",
+    `${path} has the serial ${serial}, and AGENT_VAULT_MIN_SERIAL asks for ${floor}`,
+    { hint: "get the newer state (git pull), or correct AGENT_VAULT_MIN_SERIAL" },
+  )
+}
+
+function rolledBack(path: string, why: string): VaultError {
+  return new VaultError("ROLLED_BACK", `${path} was set back: ${why}`, {
+    hint: "get the newer state (git pull); if the reset is deliberate: agent-vault trust --rewind",
+  })
+}

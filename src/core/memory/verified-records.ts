@@ -1,0 +1,53 @@
+import { readRegularFile, replaceFile } from "../disk/files.js"
+
+const DIGEST_BYTES = 32
+/** As many signatures as cost about what reading the file does. */
+const MANY = 100
+const FILE_LIMIT = 64 * 1024 * 1024
+
+/**
+ * The digests of records that were verified before, under one vault.json: their encoding, schema
+ * and signature need not be verified again. Loaded only when a command reads many. The file lies
+ * in the state folder, beside the pin, and deserves as much trust as it.
+ */
+export class KnownRecords {
+  readonly #file: string | undefined
+  #known: Set<string> | undefined
+  readonly #fresh = new Set<string>()
+
+  /** Without a file, nothing is kept beyond this object's life. */
+  constructor(file: string | undefined) {
+    this.#file = file
+  }
+
+  has(digest: string): boolean {
+    if (this.#fresh.size < MANY) return this.#fresh.has(digest)
+    this.#known ??= this.#load()
+    return this.#known.has(digest)
+  }
+
+  add(digest: string): void {
+    this.#fresh.add(digest)
+  }
+
+  /** Keeps what is new, if it is much. */
+  save(): void {
+    if (this.#file === undefined || this.#fresh.size < MANY) return
+    const known = this.#known ?? this.#load()
+    const before = known.size
+    for (const digest of this.#fresh) known.add(digest)
+    if (known.size - before < MANY) return
+    const bytes = [...known].map((digest) => Buffer.from(digest.slice("sha256:".length), "hex"))
+    replaceFile(this.#file, Buffer.concat(bytes), 0o600)
+  }
+
+  #load(): Set<string> {
+    const bytes = this.#file === undefined ? undefined : readRegularFile(this.#file, FILE_LIMIT)
+    const hex = Buffer.from(bytes ?? []).toString("hex")
+    const count = Math.floor(hex.length / (2 * DIGEST_BYTES))
+    const digests = Array.from({ length: count }, (_, index) =>
+      hex.slice(index * 2 * DIGEST_BYTES, (index + 1) * 2 * DIGEST_BYTES),
+    )
+    return new Set(digests.map((digest) => `sha256:${digest}`))
+  }
+}

@@ -1,0 +1,260 @@
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
+import { join } from "node:path"
+import { seal, unseal } from "../age/age.js"
+import { auditFile, auditTo } from "../audit/audit.js"
+import { Digests, digestsOf } from "./digests.js"
+import { VaultError } from "../words/errors.js"
+import { readRegularFile, replaceFile } from "../disk/files.js"
+import { type Environment, stateHome } from "../disk/homes.js"
+import { decidingSource } from "../keys/identity.js"
+import { type Key, localAgents } from "../keys/key-files.js"
+import { groupRecordPath, secretPath, secretRecordPath } from "../words/layout.js"
+import { namesIn } from "../vault/listing.js"
+import { parseSecretName } from "../words/names.js"
+import { claimedId, identityAt } from "../vault/open.js"
+import { nobodyToAsk, openVaultAs } from "../library/open-vault.js"
+import { type Place, findVault } from "../disk/place.js"
+import { digestOf } from "../records/record.js"
+import { formsOf } from "../redactor/forms.js"
+import { stampOf } from "../disk/stamp.js"
+
+/** A value of the vault that stands in a text; offsets in bytes. */
+export interface OwnValue {
+  /** `stripe/api-key` */
+  readonly secret: string
+  readonly start: number
+  readonly end: number
+}
+
+/** The values that a key opens, known by digests. */
+export interface OwnValues {
+  readonly find: (text: Uint8Array) => OwnValue[]
+  /** How many secrets are looked for. */
+  readonly secrets: number
+  /** Secrets that could not be read although the key may open their group, and why. */
+  readonly unread: readonly { readonly secret: string; readonly error: VaultError }[]
+}
+
+/** One secret, as the state folder remembers it. */
+interface Remembered {
+  /** The files that its value came from, see stamp.ts; empty if they were too young to tell. */
+  readonly stamp: string
+  readonly digests: Buffer
+}
+
+interface Store {
+  readonly digestKey: Buffer
+  readonly sealedKey: Buffer
+  readonly secrets: ReadonlyMap<string, Remembered>
+}
+
+const FILE_LIMIT = 512 * 1024 * 1024
+const MAC = 32
+/** A shorter value is not looked for. */
+const SHORTEST = 8
+
+/** Why the values of a vault are not looked for. */
+export interface NotLooked {
+  readonly why: string
+}
+
+/**
+ * The values of the vault around `folder`, for every agent whose key is at hand without asking:
+ * the one that the environment names, else all on this machine; never the owner's. Undefined where
+ * there is no vault. Throws the codes of exit 5 for a vault that was tampered with, and those of a
+ * key that was named and does not serve.
+ */
+export async function ownValuesAt(
+  folder: string,
+  env: Environment,
+): Promise<OwnValues | NotLooked | undefined> {
+  const place = findVaultOrNone(folder)
+  if (place === undefined) return undefined
+  const keys = await keysAtHand(place, env)
+  if (keys.length === 0) return { why: "no agent's key is on this machine" }
+  try {
+    const all = together(await Promise.all(keys.map((key) => ownValues(place, key, env))))
+    const isNothing = all.secrets === 0 && all.unread.length === 0
+    const hasSome = isNothing && namesIn(place).secrets.length > 0
+    return hasSome ? { why: "no agent whose key is here may read one that is long enough" } : all
+  } catch (error) {
+    // Whom to trust is for a person to say first: until then nothing can be read, by nobody.
+    if (VaultError.is(error, "UNTRUSTED")) return { why: error.message }
+    throw error
+  }
+}
+
+function findVaultOrNone(folder: string): Place | undefined {
+  try {
+    return findVault(folder)
+  } catch (error) {
+    if (VaultError.is(error, "NO_VAULT") || VaultError.is(error, "FOREIGN_VAULT")) return undefined
+    throw error
+  }
+}
+
+async function keysAtHand(place: Place, env: Environment): Promise<Key[]> {
+  const choose = (agent?: string): Promise<Key> =>
+    identityAt(place, { agent }, "never", env, nobodyToAsk)
+  if (decidingSource({}, env) !== undefined) return [await choose()]
+  return Promise.all(localAgents(claimedId(place), env).map((agent) => choose(agent)))
+}
+
+function together(all: readonly OwnValues[]): OwnValues {
+  return {
+    find: (text) => all.flatMap(({ find }) => find(text)),
+    secrets: all.reduce((sum, { secrets }) => sum + secrets, 0),
+    unread: all.flatMap(({ unread }) => unread),
+  }
+}
+
+/**
+ * The values that a key may open in the vault at `place`, ready to be looked for, whole and in all
+ * forms that the redactor knows. Only digests are kept between runs, under a key that is sealed to
+ * the identity; a value that changed since is read anew. Throws as opening the vault does.
+ */
+export async function ownValues(place: Place, key: Key, env: Environment): Promise<OwnValues> {
+  const id = claimedId(place)
+  const file = join(stateHome(env), id, "guard", `${fileNameOf(key)}.digests`)
+  const before = (await load(file, key)) ?? (await newStore(key))
+  const stamps = new Map(namesIn(place).secrets.map((name) => [name, stampOfSecret(place, name)]))
+  const isKnown = (name: string, stamp: string): boolean =>
+    stamp !== "" && before.secrets.get(name)?.stamp === stamp
+  const changed = [...stamps].filter(([name, stamp]) => !isKnown(name, stamp))
+  if (changed.length === 0 && stamps.size === before.secrets.size) return finder(before, [])
+
+  const names = changed.map(([name]) => name)
+  const { values, unread } = names.length === 0 ? NOTHING : await readAll(place, key, env, names)
+  const secrets = new Map<string, Remembered>()
+  for (const [name, stamp] of stamps) {
+    const known = before.secrets.get(name)
+    const fresh = values.get(name)
+    const forms = fresh === undefined || isVague(fresh) ? [] : formsOf(fresh)
+    const digests = digestsOf(forms, before.digestKey)
+    // Of a secret that cannot be read now, the value that it had last is looked for.
+    const isOld = isKnown(name, stamp) || unread.some(({ secret }) => secret === name)
+    if (!isOld) secrets.set(name, { stamp, digests })
+    else if (known !== undefined) secrets.set(name, known)
+  }
+  const store = { ...before, secrets }
+  save(file, store)
+  return finder(store, unread)
+}
+
+/**
+ * A value that stands in many texts by chance: a short number, or a word such as `postgres`. To find
+ * it everywhere would teach people to overrule the guard.
+ */
+function isVague(value: Uint8Array): boolean {
+  const text = Buffer.from(value).toString("latin1").trim()
+  return text.length < SHORTEST || /^(?:\d{1,11}|[a-z]{1,15}|[A-Z]?[a-z]{1,14})$/.test(text)
+}
+
+function finder({ digestKey, secrets }: Store, unread: OwnValues["unread"]): OwnValues {
+  const names = [...secrets.keys()]
+  const digests = new Digests(
+    [...secrets.values()].map((remembered) => remembered.digests),
+    digestKey,
+  )
+  return {
+    unread,
+    secrets: [...secrets.values()].filter((remembered) => remembered.digests.length > 0).length,
+    find: (text) =>
+      digests.find(text).map(({ secret, start, end }) => ({
+        secret: names[secret] ?? "",
+        start,
+        end,
+      })),
+  }
+}
+
+const NOTHING = { values: new Map<string, Uint8Array>(), unread: [] }
+
+/** The values that this key may read; those that nobody granted it are left out. */
+async function readAll(place: Place, key: Key, env: Environment, names: readonly string[]) {
+  const onRead = auditTo(auditFile(claimedId(place), env))
+  const vault = await openVaultAs({ place, key, env, door: "guard", onRead })
+  const open = new Set((await vault.access()).groups.map(({ group }) => group))
+  const readable = names.filter((name) => open.has(parseSecretName(name).group))
+  const values = new Map<string, Uint8Array>()
+  const unread: { secret: string; error: VaultError }[] = []
+  try {
+    // All from one state, each group unlocked once.
+    for (const value of Object.values(await vault.getMany(readable))) {
+      values.set(value.name, value.bytes())
+    }
+  } catch {
+    for (const name of readable) {
+      try {
+        values.set(name, (await vault.get(name)).bytes())
+      } catch (error) {
+        // What is wrong with a secret is in the files that others wrote; what is wrong here is ours.
+        if (!(error instanceof VaultError) || error.code === "NO_ACCESS") throw error
+        unread.push({ secret: name, error })
+      }
+    }
+  }
+  return { values, unread }
+}
+
+function fileNameOf({ recipient }: Key): string {
+  return digestOf(Buffer.from(recipient)).slice("sha256:".length, "sha256:".length + 32)
+}
+
+/** Everything that decides what a value is, and who reads it. */
+function stampOfSecret({ root }: Place, name: string): string {
+  const secret = parseSecretName(name)
+  const files = [secretRecordPath(secret), secretPath(secret), groupRecordPath(secret.group)]
+  const { text, isSettled } = stampOf(files.map((path) => join(root, path)))
+  return isSettled ? text : ""
+}
+
+async function newStore({ recipient }: Key): Promise<Store> {
+  const digestKey = randomBytes(32)
+  const sealedKey = Buffer.from(await seal(digestKey, [recipient]))
+  return { digestKey, sealedKey, secrets: new Map() }
+}
+
+/** One line of JSON, the digests, and an HMAC over both; anything else is as if it was not there. */
+async function load(file: string, { identity }: Key): Promise<Store | undefined> {
+  const bytes = Buffer.from(readRegularFile(file, FILE_LIMIT) ?? [])
+  const end = bytes.indexOf("\n")
+  if (end === -1) return undefined
+  try {
+    const head = JSON.parse(bytes.toString("utf8", 0, end)) as Head
+    const sealedKey = Buffer.from(head.sealedKey, "base64")
+    const digestKey = Buffer.from(await unseal(sealedKey, [identity]))
+    const [content, mac] = [bytes.subarray(0, -MAC), bytes.subarray(-MAC)]
+    if (!timingSafeEqual(macOf(content, digestKey), mac)) return undefined
+    const secrets = new Map<string, Remembered>()
+    let at = end + 1
+    for (const [name, stamp, length] of head.secrets) {
+      secrets.set(name, { stamp, digests: content.subarray(at, at + length) })
+      at += length
+    }
+    return { digestKey, sealedKey, secrets }
+  } catch {
+    return undefined
+  }
+}
+
+interface Head {
+  /** The key of the digests, an age file sealed to the identity, in base64. */
+  readonly sealedKey: string
+  /** Name, stamp, and how many bytes of digests; they follow in this order. */
+  readonly secrets: readonly (readonly [name: string, stamp: string, length: number])[]
+}
+
+function save(file: string, { digestKey, sealedKey, secrets }: Store): void {
+  const head: Head = {
+    sealedKey: sealedKey.toString("base64"),
+    secrets: [...secrets].map(([name, { stamp, digests }]) => [name, stamp, digests.length]),
+  }
+  const digests = [...secrets.values()].map((remembered) => remembered.digests)
+  const content = Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), ...digests])
+  replaceFile(file, Buffer.concat([content, macOf(content, digestKey)]), 0o600)
+}
+
+function macOf(content: Buffer, key: Buffer): Buffer {
+  return createHmac("sha256", key).update("file").update(content).digest()
+}

@@ -1,0 +1,149 @@
+import { kindOfRecipient } from "../age/age.js"
+import { VaultError } from "../words/errors.js"
+import type { OwnerEntry, VaultRecord } from "./record.js"
+import { type Signable, type SigningKey, type Verifier, verifier } from "./signature.js"
+
+/** What a reader knew of the owners when it last accepted a vault.json. */
+export interface KnownOwners {
+  readonly serial: number
+  readonly signers: readonly string[]
+}
+
+/** An owner to add: the entry less what the adder's signature brings. */
+export type NewOwner = Pick<OwnerEntry, "name" | "recipient" | "signer" | "since">
+
+/** The entry of a new owner, signed by the owner whose key is `by`. */
+export function signOwner(vault: string, owner: NewOwner, by: SigningKey): OwnerEntry {
+  const entry = { ...owner, by: by.signer }
+  return { ...entry, signature: by.sign("owner", addition(vault, entry)) }
+}
+
+/** The entry of an owner who was removed with serial `until` of vault.json. */
+export function endOwner(
+  vault: string,
+  entry: OwnerEntry,
+  until: number,
+  by: SigningKey,
+): OwnerEntry {
+  const signature = by.sign("owner-end", removal(vault, entry, until, by.signer))
+  return { ...entry, ended: { until, by: by.signer, signature } }
+}
+
+/**
+ * Walks the chain of owners: one first owner who added itself, and every other entry signed by
+ * an owner of that time. Returns the owners who have not ended. Throws `SIGNATURE_INVALID`,
+ * `RECORD_INVALID`, `KEYS_MIXED`.
+ */
+export function verifyOwners(record: VaultRecord): readonly OwnerEntry[] {
+  const bySigner = new Map(record.owners.map((entry) => [entry.signer, entry]))
+  if (bySigner.size !== record.owners.length) throw malformed("a signer is listed twice")
+  const verifiers = new Map(record.owners.map(({ signer }) => [signer, verifier(signer)]))
+
+  for (const [index, entry] of record.owners.entries()) {
+    const isFirst = index === 0
+    if (isFirst !== (entry.by === entry.signer)) {
+      throw malformed(`the entry of ${entry.name} starts no chain`)
+    }
+    checkAddition(record, entry, bySigner.get(entry.by), isFirst, verifiers)
+    if (entry.ended !== undefined) checkRemoval(record, entry, bySigner, verifiers)
+    checkKind(record, entry)
+  }
+
+  const active = record.owners.filter((entry) => entry.ended === undefined)
+  if (active.length === 0) throw malformed("no owner is left")
+  if (new Set(active.map(({ name }) => name.toLowerCase())).size !== active.length) {
+    throw malformed("two owners have the same name")
+  }
+  return active
+}
+
+/**
+ * Accepts the owners of a vault.json that is newer than the one known: each must have been known,
+ * or added later by an owner who is accepted. A removed owner can still sign, and date an entry
+ * back: that is what this refuses. Throws `UNTRUSTED`.
+ */
+export function acceptOwners(record: VaultRecord, known: KnownOwners): void {
+  const accepted = new Set(known.signers)
+  const additions = record.owners.filter(({ since }) => since > known.serial)
+  for (const entry of additions.sort((a, b) => a.since - b.since)) {
+    if (accepted.has(entry.by)) accepted.add(entry.signer)
+  }
+  const stranger = record.owners.find((entry) => !entry.ended && !accepted.has(entry.signer))
+  if (stranger === undefined) return
+  throw new VaultError(
+    "UNTRUSTED",
+    `${stranger.name} (${stranger.signer}) is listed as an owner, but no owner you knew added them`,
+    { hint: "compare with the owner you trust; a deliberate reset: agent-vault trust --rewind" },
+  )
+}
+
+function checkAddition(
+  record: VaultRecord,
+  entry: OwnerEntry,
+  adder: OwnerEntry | undefined,
+  isFirst: boolean,
+  verifiers: ReadonlyMap<string, Verifier>,
+): void {
+  if (adder === undefined) throw forged(entry, "nobody in the list added it")
+  if (isFirst && entry.since !== 1) throw malformed("the first owner was not there first")
+  const adderEnd = adder.ended?.until ?? Infinity
+  if (!isFirst && (entry.since <= adder.since || entry.since >= adderEnd)) {
+    throw forged(entry, `${adder.name} was no owner then`)
+  }
+  if (entry.since > record.serial) throw malformed(`the entry of ${entry.name} is from the future`)
+  const body = addition(record.vault, entry)
+  if (verifiers.get(adder.signer)?.("owner", body, entry.signature) !== true) {
+    throw forged(entry, "its signature is not valid")
+  }
+}
+
+function checkRemoval(
+  record: VaultRecord,
+  entry: OwnerEntry,
+  bySigner: ReadonlyMap<string, OwnerEntry>,
+  verifiers: ReadonlyMap<string, Verifier>,
+): void {
+  if (entry.ended === undefined) return
+  const { until, by, signature } = entry.ended
+  const remover = bySigner.get(by)
+  if (remover === undefined) throw forged(entry, "nobody in the list removed it")
+  if (until <= entry.since || until > record.serial) {
+    throw malformed(`${entry.name} ended at no time`)
+  }
+  if (until <= remover.since || until > (remover.ended?.until ?? Infinity)) {
+    throw forged(entry, `${remover.name} was no owner when it removed it`)
+  }
+  const body = removal(record.vault, entry, until, by)
+  if (verifiers.get(by)?.("owner-end", body, signature) !== true) {
+    throw forged(entry, "the signature of its end is not valid")
+  }
+}
+
+function checkKind(record: VaultRecord, entry: OwnerEntry): void {
+  if (kindOfRecipient(entry.recipient) !== record.keys) {
+    throw new VaultError("KEYS_MIXED", `the key of ${entry.name} is not of the vault's kind`, {
+      hint: "a vault is classic or post-quantum, never both",
+    })
+  }
+}
+
+function addition(vault: string, entry: Omit<OwnerEntry, "signature" | "ended">): Signable {
+  const { name, recipient, signer, since, by } = entry
+  return { vault, name, recipient, signer, since, by }
+}
+
+function removal(vault: string, entry: OwnerEntry, until: number, by: string): Signable {
+  return { vault, signer: entry.signer, since: entry.since, until, by }
+}
+
+function malformed(why: string): VaultError {
+  return new VaultError("RECORD_INVALID", `vault.json is no valid record: ${why}`, {
+    hint: "bring back the signed version with git; see: agent-vault check",
+  })
+}
+
+function forged(entry: OwnerEntry, why: string): VaultError {
+  return new VaultError("SIGNATURE_INVALID", `the owner ${entry.name} is not genuine: ${why}`, {
+    hint: "somebody without an owner's key changed vault.json; bring it back with git",
+  })
+}

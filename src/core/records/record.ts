@@ -1,0 +1,249 @@
+import { createHash } from "node:crypto"
+import { VaultError } from "../words/errors.js"
+import {
+  agentRecordProblem,
+  groupRecordProblem,
+  secretRecordProblem,
+  vaultRecordProblem,
+} from "./schema.js"
+import type { Signable, SigningKey, Verifier } from "./signature.js"
+
+/**
+ * The signed records of a vault. Times are UTC, `YYYY-MM-DDTHH:MM:SSZ`; digests are `sha256:` and
+ * 64 hex digits; recipients are age recipients; signers and signatures are as in signature.ts.
+ */
+export interface RecordBase {
+  readonly format: 1
+  readonly vault: string
+  /** Where the record lies, so that a signed record cannot be moved. */
+  readonly path: string
+  /** Raised by every change of this record. */
+  readonly serial: number
+  readonly signature: { readonly signer: string; readonly ed25519: string }
+}
+
+/** A person who governs the vault. Signed by the owner who added it; never removed, only ended. */
+export interface OwnerEntry {
+  readonly name: string
+  readonly recipient: string
+  readonly signer: string
+  /** The serial of vault.json that brought this owner. */
+  readonly since: number
+  /** The signer who added this owner; the first owner added itself. */
+  readonly by: string
+  readonly signature: string
+  readonly ended?: { readonly until: number; readonly by: string; readonly signature: string }
+}
+
+export interface VaultRecord extends RecordBase {
+  readonly kind: "vault"
+  readonly keys: "x25519" | "mlkem768x25519"
+  readonly owners: readonly OwnerEntry[]
+}
+
+export interface AgentRecord extends RecordBase {
+  readonly kind: "agent"
+  readonly recipient: string
+  /** Digest of the escrow; absent when the key was made elsewhere. */
+  readonly escrow?: string
+  readonly since: string
+  /** Set when the agent was removed: the record stays, so that an old one cannot come back. */
+  readonly ended?: string
+}
+
+export interface Member {
+  readonly agent: string
+  readonly recipient: string
+  readonly since: string
+  readonly until?: string
+}
+
+export interface GroupRecord extends RecordBase {
+  readonly kind: "group"
+  /** Raised by every rekey. */
+  readonly epoch: number
+  readonly recipient: string
+  readonly members: readonly Member[]
+  /** Who lost access last, and with which epoch: shown when they would gain it again. */
+  readonly revoked: readonly {
+    readonly agent: string
+    readonly at: string
+    readonly epoch: number
+  }[]
+  readonly digest: string
+  readonly past?: string
+}
+
+/** How an agent's access ended, which left a value exposed. */
+export type Loss = "revoked" | "ended" | "removed" | "rekeyed"
+export interface Exposure {
+  readonly agent: string
+  readonly at: string
+  readonly why: Loss
+}
+
+export type Reveal = "never" | "confirm" | "allow"
+
+/** What a secret's record may carry besides the value: the one place where it grows. */
+export interface SecretMetadata {
+  readonly expires?: string
+  readonly description?: string
+  readonly env?: string
+  readonly reveal?: Reveal
+}
+
+export interface SecretRecord extends RecordBase, SecretMetadata {
+  readonly kind: "secret"
+  /** Counts the values. */
+  readonly version: number
+  /** Digest of the record that this one replaced. */
+  readonly previous?: string
+  /** Fingerprint of the group's recipient that the value is sealed to. */
+  readonly sealedTo: string
+  readonly digest: string
+  readonly created: string
+  /** When the present value was set. */
+  readonly changed: string
+  readonly exposed?: readonly Exposure[]
+}
+
+export type VaultDocument = VaultRecord | AgentRecord | GroupRecord | SecretRecord
+/** A record that is not signed yet. */
+export type Unsigned<R extends VaultDocument> = Omit<R, "signature" | "format">
+
+const CHECKS = {
+  vault: vaultRecordProblem,
+  agent: agentRecordProblem,
+  group: groupRecordProblem,
+  secret: secretRecordProblem,
+}
+
+interface Kinds {
+  vault: VaultRecord
+  agent: AgentRecord
+  group: GroupRecord
+  secret: SecretRecord
+}
+
+/** `sha256:` and the hex digest of `bytes`. */
+export function digestOf(bytes: Uint8Array | string): string {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`
+}
+
+/**
+ * The one encoding of a record: JSON, keys sorted, two spaces of indent, a newline at the end, as
+ * `json.dumps(r, indent=2, sort_keys=True, ensure_ascii=False)` writes it. There is no other, so
+ * a duplicate key or a second spelling cannot mean one thing here and another elsewhere.
+ */
+export function encodeRecord(record: VaultDocument): Uint8Array {
+  return Buffer.from(`${JSON.stringify(sortKeys(record), null, 2)}\n`, "utf8")
+}
+
+/**
+ * Parses the record of `kind` that lies at `path`: encoding, schema, kind, path and vault are
+ * checked, the signature is not ({@link checkSignature}). Throws `RECORD_INVALID`.
+ */
+export function decodeRecord<K extends keyof Kinds>(
+  kind: K,
+  path: string,
+  bytes: Uint8Array,
+  vault?: string,
+): Kinds[K] {
+  const record = parse(path, bytes)
+  const check: (value: unknown) => string | undefined = CHECKS[kind]
+  const problem = check(record)
+  if (problem !== undefined) throw invalid(path, problem)
+  const document = record as Kinds[K]
+  checkPlace(document, kind, path, vault)
+  if (!Buffer.from(encodeRecord(document)).equals(bytes)) {
+    throw invalid(path, "it is not in the one encoding of a record")
+  }
+  return document
+}
+
+/** {@link decodeRecord} for bytes whose encoding and schema were checked before. */
+export function decodeKnownRecord<K extends keyof Kinds>(
+  kind: K,
+  path: string,
+  bytes: Uint8Array,
+  vault: string,
+): Kinds[K] {
+  const document = parse(path, bytes) as Kinds[K]
+  checkPlace(document, kind, path, vault)
+  return document
+}
+
+/** Signs `body` as an owner. */
+export function signRecord<R extends VaultDocument>(body: Unsigned<R>, key: SigningKey): R {
+  const content = { ...body, format: 1, signature: { signer: key.signer } }
+  const ed25519 = key.sign(body.kind, withoutUndefined(content))
+  return {
+    ...withoutUndefined(content),
+    signature: { signer: key.signer, ed25519 },
+  } as unknown as R
+}
+
+/** What a record says, to be changed and signed again. */
+export function unsigned<R extends VaultDocument>(record: R): Unsigned<R> {
+  const { signature: _signature, format: _format, ...body } = record
+  return body
+}
+
+/** Throws `SIGNATURE_INVALID` unless one of `owners` (by signer) signed the record. */
+export function checkSignature(record: VaultDocument, owners: ReadonlyMap<string, Verifier>): void {
+  const { signer, ed25519 } = record.signature
+  const verifies = owners.get(signer)
+  if (verifies === undefined) {
+    throw new VaultError("SIGNATURE_INVALID", `${record.path} is signed by ${signer}, no owner`, {
+      hint: "somebody without an owner's key changed it; see: agent-vault check",
+    })
+  }
+  const body = { ...record, signature: { signer } }
+  if (!verifies(record.kind, withoutUndefined(body), ed25519)) {
+    throw new VaultError("SIGNATURE_INVALID", `${record.path} is not what its owner signed`, {
+      hint: "somebody changed it; bring back the signed version with git, then: agent-vault check",
+    })
+  }
+}
+
+function checkPlace(document: VaultDocument, kind: string, path: string, vault?: string): void {
+  if (document.kind !== kind) throw invalid(path, `it is the record of a ${document.kind}`)
+  if (document.path !== path) throw invalid(path, `it was signed as ${document.path}`)
+  if (vault !== undefined && document.vault !== vault) {
+    throw invalid(path, `it belongs to another vault, ${document.vault}`)
+  }
+}
+
+function parse(path: string, bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))
+  } catch (cause) {
+    if (Buffer.from(bytes).includes("\n>>>>>>> ")) throw inConflict(path)
+    throw invalid(path, "it is no JSON", cause)
+  }
+}
+
+function inConflict(path: string): VaultError {
+  return new VaultError("RECORD_INVALID", `${path} is in the middle of a merge`, {
+    hint: "take one side's files of the group, commit the merge, then: agent-vault apply",
+  })
+}
+
+function invalid(path: string, why: string, cause?: unknown): VaultError {
+  return new VaultError("RECORD_INVALID", `${path} is no valid record: ${why}`, {
+    hint: "bring back the signed version with git; see: agent-vault check",
+    cause,
+  })
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys)
+  if (typeof value !== "object" || value === null) return value
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(entries.map(([key, member]) => [key, sortKeys(member)]))
+}
+
+/** Optional members that are undefined are absent in JSON, so they are absent when signing. */
+function withoutUndefined(value: object): { readonly [key: string]: Signable } {
+  return JSON.parse(JSON.stringify(value)) as { readonly [key: string]: Signable }
+}

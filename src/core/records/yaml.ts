@@ -1,0 +1,85 @@
+import { type Document, type YAMLMap, isAlias, isMap, isScalar, parseDocument, visit } from "yaml"
+import type { VaultError } from "../words/errors.js"
+
+// The only file that imports yaml. What edits documents gets the library's nodes from here.
+export { type Document, type YAMLSeq, isMap, isNode, isSeq } from "yaml"
+
+/** Makes the error of a file, of why it is refused. */
+export type Refusal = (why: string, cause?: unknown) => VaultError
+
+/** Open brackets at one place: far more than our files have, far fewer than hurt the parser. */
+const DEEPEST = 64
+
+/**
+ * Parses one YAML 1.2 document of the core schema, without anything that lets a text mean what it
+ * does not seem to: no anchors, aliases, tags, directives or duplicate keys. Throws `refusal`.
+ */
+export function parseStrictYaml(bytes: Uint8Array, limit: number, refusal: Refusal): Document {
+  if (bytes.length > limit) throw refusal(`it is larger than ${limit} bytes`)
+  const text = decodeUtf8(bytes, refusal)
+  refuseDeepNesting(text, refusal)
+  // A directive could switch to YAML 1.1, in which other words are booleans and keys merge.
+  if (/^%/m.test(text)) throw refusal("it uses a directive")
+  // The library's own search for duplicate keys is quadratic; refuseDuplicates is linear.
+  const document = parseDocument(text, { uniqueKeys: false, version: "1.2", schema: "core" })
+  const [error] = document.errors
+  if (error !== undefined) throw refusal(firstLine(error.message), error)
+  if (document.warnings.length > 0) throw refusal("it uses YAML that it does not need")
+  refuseCleverness(document, refusal)
+  return document
+}
+
+/** Throws `refusal` unless a file of another program is one YAML document, anchors and all. */
+export function refuseBrokenYaml(text: string, refusal: Refusal): void {
+  refuseDeepNesting(text, refusal)
+  const [error] = parseDocument(text).errors
+  if (error !== undefined) throw refusal(firstLine(error.message), error)
+}
+
+/** Our documents are three levels deep; thousands would overflow the parser's stack. */
+function refuseDeepNesting(text: string, refusal: Refusal): void {
+  let depth = 0
+  for (const character of text) {
+    if (character === "[" || character === "{") depth += 1
+    if (character === "]" || character === "}") depth = Math.max(0, depth - 1)
+    if (depth > DEEPEST) throw refusal("it is nested too deeply")
+  }
+  if (/^ {200}/m.test(text) || /^[ \t]*(?:[-?][ \t]+){20}/m.test(text)) {
+    throw refusal("it is nested too deeply")
+  }
+}
+
+/** Anchors, aliases, tags and duplicate keys: each lets a text mean what it does not seem to. */
+function refuseCleverness(document: Document, refusal: Refusal): void {
+  // One visitor for all nodes: a visitor of maps would keep maps from the visitor of nodes.
+  visit(document, {
+    Node(_key, node) {
+      if (isAlias(node) || node.anchor !== undefined) throw refusal("it uses an anchor or alias")
+      if (node.tag !== undefined) throw refusal("it uses a tag")
+      if (isMap(node)) refuseDuplicates(node, refusal)
+    },
+  })
+}
+
+function refuseDuplicates(map: YAMLMap, refusal: Refusal): void {
+  const keys = new Set<unknown>()
+  for (const { key } of map.items) {
+    const name = isScalar(key) ? key.value : undefined
+    if (typeof name !== "string") throw refusal("a key is no plain text")
+    if (keys.has(name)) throw refusal(`the key ${JSON.stringify(name)} stands there twice`)
+    keys.add(name)
+  }
+}
+
+function decodeUtf8(bytes: Uint8Array, refusal: Refusal): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw refusal("it is not UTF-8", cause)
+  }
+}
+
+/** What the YAML parser says, without the lines that it quotes. */
+function firstLine(message: string): string {
+  return (message.split("\n")[0] ?? "it is no YAML").replace(/:$/, "")
+}

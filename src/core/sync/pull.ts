@@ -1,0 +1,179 @@
+import { VaultError } from "../words/errors.js"
+import { removeFile } from "../disk/files.js"
+import { type Git, openGit } from "../git/git.js"
+import { settings } from "../git/git-config.js"
+import { commitOf, committedFiles } from "../git/git-objects.js"
+import { checkAgainst, vaultAt } from "../check/history.js"
+import type { Environment } from "../disk/homes.js"
+import { type Journal, completeJournal, writeJournal } from "../commit/journal.js"
+import { journalFile } from "../disk/journal-file.js"
+import { classify } from "../words/layout.js"
+import { withLock } from "../commit/lock.js"
+import { withVault } from "../vault/open.js"
+import { type Checkout, type Place, findVault, gitPath } from "../disk/place.js"
+import { changeableBranch } from "../commit/transaction.js"
+import { findAnchor } from "../memory/trust.js"
+import { allRecords } from "../vault/vault.js"
+
+/** The commits between which the branch was moved. */
+export interface Pulled {
+  readonly from: string
+  readonly to: string
+}
+
+const FETCH = [
+  "fetch",
+  "--quiet",
+  "--no-tags",
+  "--no-recurse-submodules",
+  "--no-auto-gc",
+  // The repository may name another one.
+  "--upload-pack=git-upload-pack",
+  "--",
+]
+
+/**
+ * Fetches the upstream of the branch that is checked out, and moves the branch forward to it if
+ * the vault there is the continuation of this one, signed by its owners. Undefined when there is
+ * nothing new. Throws `REPOSITORY_STATE` where there is no upstream, `CONFLICT` if this clone has
+ * commits of its own, `GIT_FAILED` (no network, say), and the codes of exit 4 and 5 for a vault
+ * that no reader would accept; then nothing has moved.
+ */
+export async function pull(
+  place: Place,
+  keyFileTrust: string | undefined,
+  env: Environment,
+): Promise<Pulled | undefined> {
+  const { checkout } = withCheckout(place)
+  const git = await openGit(checkout, env)
+  const branch = changeableBranch(checkout)
+  const upstream = await upstreamOf(git, branch)
+  const guard = await withoutPrograms(git)
+  await git.run([...guard, ...FETCH, upstream.remote, upstream.ref], { network: true })
+  return withLock(checkout.gitFolder, async () => {
+    await completeJournal(git)
+    const [from, to] = await Promise.all([commitOf(git, branch), commitOf(git, upstream.tracked)])
+    if (from === undefined || to === undefined || from === to) return undefined
+    if (!(await isAhead(git, from, to))) return undefined
+    await verify(git, findVault(place.root), to, keyFileTrust, env)
+    await moveForward(git, guard, await journalOf(git, place, { branch, from, to }))
+    return { from, to }
+  })
+}
+
+/** What is to be done, for readers, who wait, and for a repair if this process dies. */
+async function journalOf(
+  git: Git,
+  { root }: Place,
+  move: Pick<Journal, "branch" | "to"> & { from: string },
+): Promise<Journal> {
+  const folder = gitPath(git.checkout, root)
+  const [before, after] = await Promise.all([
+    committedFiles(git, move.from, folder),
+    committedFiles(git, move.to, folder),
+  ])
+  const isVaults = (path: string): boolean =>
+    classify(path.slice(folder.length + 1)).is !== "stray" && before.get(path) !== after.get(path)
+  const paths = [...new Set([...before.keys(), ...after.keys()])].filter(isVaults)
+  return { ...move, folder, paths, wish: null }
+}
+
+/** Git writes file after file, and the branch last. */
+async function moveForward(git: Git, guard: readonly string[], journal: Journal): Promise<void> {
+  const { gitFolder } = git.checkout
+  writeJournal(gitFolder, journal)
+  try {
+    await git.run([...guard, "merge", "--quiet", "--ff-only", journal.to])
+  } catch (error) {
+    await completeJournal(git)
+    throw error
+  }
+  removeFile(journalFile(gitFolder))
+}
+
+interface Upstream {
+  readonly remote: string
+  /** What it is called there: `refs/heads/main`. */
+  readonly ref: string
+  /** What it is called here: `refs/remotes/origin/main`. */
+  readonly tracked: string
+}
+
+async function upstreamOf(git: Git, branch: string): Promise<Upstream> {
+  const format = "--format=%(upstream:remotename) %(upstream:remoteref) %(upstream)"
+  const found = (await git.run(["for-each-ref", format, branch])).toString("utf8").trim()
+  const [remote = "", ref = "", tracked = ""] = found.split(" ")
+  if (tracked !== "") return { remote, ref, tracked }
+  throw new VaultError("REPOSITORY_STATE", `${branch} follows no branch of a remote`, {
+    hint: "git branch --set-upstream-to=origin/main",
+  })
+}
+
+/** Whether `to` contains `from`; false if it is the other way round. */
+async function isAhead(git: Git, from: string, to: string): Promise<boolean> {
+  const range = ["rev-list", "--left-right", "--count", `${from}...${to}`]
+  const [ours = "0", theirs = "0"] = (await git.run(range)).toString("utf8").trim().split("\t")
+  if (theirs === "0") return false
+  if (ours === "0") return true
+  throw new VaultError("CONFLICT", `this clone has ${ours} commits that the remote has not`, {
+    hint: "git pull, then git push",
+  })
+}
+
+/** What a reader would refuse, or what falls behind what is here, is not brought in. */
+async function verify(
+  git: Git,
+  place: Place,
+  commit: string,
+  keyFileTrust: string | undefined,
+  env: Environment,
+): Promise<void> {
+  await withVault(place, keyFileTrust, env, async (here) => {
+    const anchor = findAnchor(here.id, keyFileTrust, env)
+    const there = await vaultAt(git, commit, gitPath(git.checkout, place.root), anchor)
+    const refused = checkAgainst(here, there).findings.find(
+      ({ severity }) => severity === "refused",
+    )
+    if (refused !== undefined) {
+      throw new VaultError("ROLLED_BACK", `the remote's ${refused.subject} ${refused.message}`, {
+        hint: "look at it before anything else: git log @{upstream} -- .agent-vault",
+      })
+    }
+    allRecords(there)
+  })
+}
+
+/** The settings in which a repository may name a program, other than those we always set. */
+const PROGRAMS =
+  /^(core\.(sshcommand|gitproxy|askpass)|credential\.(.*\.)?helper|filter\..*\.(clean|smudge|process)|merge\..*\.driver)$/i
+
+/** Arguments of git under which only the user's own settings name programs. */
+async function withoutPrograms(git: Git): Promise<string[]> {
+  const all = await settings(git)
+  const foreign = new Set(
+    all.filter(({ key, isOwn }) => !isOwn && PROGRAMS.test(key)).map(({ key }) => key),
+  )
+  const own = all.filter(({ key, isOwn }) => isOwn && foreign.has(key))
+  const withoutFilter = [...foreign].flatMap((key) =>
+    key.startsWith("filter.") ? [`${key.slice(0, key.lastIndexOf("."))}.required=false`] : [],
+  )
+  const guarded = [
+    ...[...foreign].map((key) => `${key}=`),
+    ...withoutFilter,
+    ...own.map(({ key, value }) => `${key}=${value}`),
+    // Nobody is there to answer, and nobody to notice a connection that hangs.
+    ...(all.some(({ key, isOwn }) => isOwn && key === "core.sshcommand")
+      ? []
+      : ["core.sshCommand=ssh -o BatchMode=yes"]),
+    "http.lowSpeedLimit=1000",
+    "http.lowSpeedTime=60",
+  ]
+  return guarded.flatMap((setting) => ["-c", setting])
+}
+
+function withCheckout(place: Place): { checkout: Checkout } {
+  if (place.checkout !== undefined) return { checkout: place.checkout }
+  throw new VaultError("NO_REPOSITORY", `${place.root} lies in no Git work tree`, {
+    hint: "there is nothing to pull into: bring a new copy of the vault here instead",
+  })
+}

@@ -1,0 +1,89 @@
+import { recipientOf, seal, unseal } from "../age/age.js"
+import { VaultError } from "../words/errors.js"
+import { KEY_LIMIT, groupKeyPath, groupPastPath } from "../words/layout.js"
+import { type GroupRecord, type Member, digestOf } from "../records/record.js"
+import type { Vault } from "./vault.js"
+
+/**
+ * The group's identity, opened with one of `identities`. The ciphertext must be the signed one,
+ * and the recipient computed from the identity must equal the signed one.
+ * Throws `DIGEST_MISMATCH`, `NOT_A_READER`, `CIPHERTEXT_DAMAGED`, `RECIPIENT_MISMATCH`.
+ */
+export async function openGroupKey(
+  vault: Vault,
+  group: string,
+  record: GroupRecord,
+  identities: readonly string[],
+): Promise<string> {
+  const sealed = readSigned(vault, groupKeyPath(group), KEY_LIMIT, record.digest)
+  const identity = text(await inFile(groupKeyPath(group), unseal(sealed, identities))).trim()
+  if ((await recipientOf(identity)) === record.recipient) return identity
+  throw new VaultError(
+    "RECIPIENT_MISMATCH",
+    `${groupKeyPath(group)} holds another key than the signed one`,
+    {
+      hint: "bring back the signed version with git; see: agent-vault check",
+    },
+  )
+}
+
+/** The group's earlier identities, newest first; only an owner's identity opens them. */
+export async function openPastKeys(
+  vault: Vault,
+  group: string,
+  record: GroupRecord,
+  identities: readonly string[],
+): Promise<readonly string[]> {
+  if (record.past === undefined) return []
+  const sealed = readSigned(vault, groupPastPath(group), KEY_LIMIT, record.past)
+  const lines = text(await inFile(groupPastPath(group), unseal(sealed, identities))).split("\n")
+  return lines.filter((line) => line !== "" && !line.startsWith("#"))
+}
+
+/** The group's identity, sealed to its members and the owners: an age identity file. */
+export function sealGroupKey(
+  identity: string,
+  members: readonly Pick<Member, "recipient">[],
+  owners: readonly { recipient: string }[],
+): Promise<Uint8Array> {
+  const recipients = new Set([...members, ...owners].map(({ recipient }) => recipient))
+  return seal(Buffer.from(`${identity}\n`), [...recipients])
+}
+
+/** Earlier identities, newest first, sealed to the owners. */
+export function sealPastKeys(
+  identities: readonly string[],
+  owners: readonly { recipient: string }[],
+): Promise<Uint8Array> {
+  return seal(
+    Buffer.from(`${identities.join("\n")}\n`),
+    owners.map(({ recipient }) => recipient),
+  )
+}
+
+/** Reads a ciphertext whose digest a record signs. Throws `DIGEST_MISMATCH`. */
+export function readSigned(vault: Vault, path: string, limit: number, digest: string): Uint8Array {
+  const bytes = vault.files.read(path, limit)
+  if (bytes !== undefined && digestOf(bytes) === digest) return bytes
+  const what = bytes === undefined ? "is missing" : "is not the file that an owner signed"
+  throw new VaultError("DIGEST_MISMATCH", `${path} ${what}`, {
+    hint: "bring back the signed version with git; see: agent-vault check",
+  })
+}
+
+/** Names the file in an error of age, which knows only bytes. */
+export async function inFile<T>(path: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof VaultError)) throw error
+    throw new VaultError(error.code, `${path}: ${error.message}`, {
+      hint: error.hint ?? "see: agent-vault check",
+      cause: error,
+    })
+  }
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("utf8")
+}

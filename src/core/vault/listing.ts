@@ -1,0 +1,184 @@
+import { FolderFiles } from "../disk/files.js"
+import { classify } from "../words/layout.js"
+import { type SecretName, parseAgentName, parseGroupName, parseSecretName } from "../words/names.js"
+import type { Place } from "../disk/place.js"
+import { mayOpen } from "./read.js"
+import type { AgentRecord, Exposure, GroupRecord, Reveal } from "../records/record.js"
+import {
+  type Vault,
+  findAgent,
+  getAgent,
+  getGroup,
+  getSecret,
+  listAgents,
+  listGroups,
+  listSecrets,
+  rememberAccess,
+} from "./vault.js"
+
+/** What anyone may know of a secret. Times are UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
+export interface SecretListing {
+  readonly name: string
+  readonly version: number
+  /** When the present value was set. */
+  readonly changed: string
+  readonly expires?: string
+  readonly description?: string
+  readonly env?: string
+  readonly reveal?: Reveal
+  readonly exposed?: readonly Exposure[]
+}
+
+/** What an agent may open, and until when. */
+export interface AgentListing {
+  readonly agent: string
+  readonly recipient: string
+  /** Whether an owner can recover its key. */
+  readonly escrow: boolean
+  readonly since: string
+  readonly groups: readonly {
+    readonly group: string
+    readonly since: string
+    readonly until?: string
+  }[]
+}
+
+/** The names in a vault, as the names of its files tell them. */
+export interface VaultNames {
+  readonly secrets: readonly string[]
+  readonly groups: readonly string[]
+  /** Removed ones too. */
+  readonly agents: readonly string[]
+}
+
+/** What a shell completes: no file is opened and nothing verified, so do not rely on it. */
+export function namesIn(place: Place): VaultNames {
+  const files = new FolderFiles(place.root).list().map(classify)
+  return {
+    secrets: files.flatMap((file) => (file.is === "secret" ? [file.secret.full] : [])),
+    groups: files.flatMap((file) => (file.is === "group" ? [file.group] : [])),
+    agents: files.flatMap((file) => (file.is === "agent" ? [file.agent] : [])),
+  }
+}
+
+/** The secrets of a vault, or of one group, from their verified records. Throws `GROUP_NOT_FOUND`. */
+export function describeSecrets(vault: Vault, group?: string): SecretListing[] {
+  if (group !== undefined) getGroup(vault, parseGroupName(group))
+  rememberAccess(vault)
+  return listSecrets(vault, group).map((name) => describeSecret(vault, name))
+}
+
+/** One secret, from its verified record. Throws `SECRET_NOT_FOUND`. */
+export function describeSecret(vault: Vault, name: SecretName): SecretListing {
+  const { version, changed, expires, description, env, reveal, exposed } = getSecret(vault, name)
+  return {
+    name: name.full,
+    version,
+    changed,
+    ...(expires === undefined ? {} : { expires }),
+    ...(description === undefined ? {} : { description }),
+    ...(env === undefined ? {} : { env }),
+    ...(reveal === undefined ? {} : { reveal }),
+    ...(exposed === undefined ? {} : { exposed }),
+  }
+}
+
+/** A secret, and whether a key may read it now. */
+export interface ReadableListing extends SecretListing {
+  readonly readable: boolean
+}
+
+/** The secrets of a vault, or of one group, for one reader. Throws `GROUP_NOT_FOUND`. */
+export function describeReadable(
+  vault: Vault,
+  recipient: string,
+  now: Date,
+  group?: string,
+): ReadableListing[] {
+  const open = new Map(
+    [...groupRecords(vault)].map(([name, record]) => [
+      name,
+      mayOpen(vault, record, recipient, now),
+    ]),
+  )
+  return describeSecrets(vault, group).map((secret) => ({
+    ...secret,
+    readable: open.get(parseSecretName(secret.name).group) === true,
+  }))
+}
+
+/** What one reader may open, and what not. */
+export interface AccessReport {
+  readonly vault: string
+  /** The agent whose key it is, as the owners signed; undefined for a stranger's, or an owner's. */
+  readonly agent?: string
+  readonly groups: readonly {
+    readonly group: string
+    readonly since?: string
+    readonly until?: string
+    readonly secrets: number
+  }[]
+  /** The groups that the reader may not open: what an owner can be asked for. */
+  readonly closed: readonly string[]
+}
+
+/** What a key may open now, until when, and what it may not. */
+export function describeAccess(
+  vault: Vault,
+  { recipient }: { readonly recipient: string },
+  now: Date,
+): AccessReport {
+  const agent = listAgents(vault).find((name) => findAgent(vault, name)?.recipient === recipient)
+  const groups = [...groupRecords(vault)]
+  const isOpen = ([, record]: (typeof groups)[number]): boolean =>
+    mayOpen(vault, record, recipient, now)
+  return {
+    vault: vault.id,
+    ...(agent === undefined ? {} : { agent }),
+    groups: groups.filter(isOpen).map(([group, { members }]) => {
+      const member = members.find((each) => each.recipient === recipient)
+      return {
+        group,
+        ...(member === undefined ? {} : { since: member.since }),
+        ...(member?.until === undefined ? {} : { until: member.until }),
+        secrets: listSecrets(vault, group).length,
+      }
+    }),
+    closed: groups.filter((group) => !isOpen(group)).map(([group]) => group),
+  }
+}
+
+/** The agents of a vault, removed ones left out. */
+export function describeAgents(vault: Vault): AgentListing[] {
+  rememberAccess(vault)
+  const groups = groupRecords(vault)
+  return listAgents(vault).flatMap((agent) => {
+    const record = findAgent(vault, agent)
+    return record === undefined ? [] : [describe(agent, record, groups)]
+  })
+}
+
+/** One agent. Throws `AGENT_NOT_FOUND`. */
+export function describeAgent(vault: Vault, agent: string): AgentListing {
+  return describe(agent, getAgent(vault, parseAgentName(agent)), groupRecords(vault))
+}
+
+type GroupRecords = ReadonlyMap<string, GroupRecord>
+
+function groupRecords(vault: Vault): GroupRecords {
+  return new Map(listGroups(vault).map((group) => [group, getGroup(vault, group)]))
+}
+
+function describe(agent: string, record: AgentRecord, groups: GroupRecords): AgentListing {
+  const { recipient, since, escrow } = record
+  const opened = [...groups].flatMap(([group, { members }]) =>
+    members
+      .filter((member) => member.agent === agent && member.recipient === recipient)
+      .map((member) => ({
+        group,
+        since: member.since,
+        ...(member.until === undefined ? {} : { until: member.until }),
+      })),
+  )
+  return { agent, recipient, escrow: escrow !== undefined, since, groups: opened }
+}

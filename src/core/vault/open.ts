@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import { VaultError } from "../words/errors.js"
+import { FolderFiles } from "../disk/files.js"
+import type { Environment } from "../disk/homes.js"
+import {
+  type IdentityChoice,
+  type OwnerByDefault,
+  type Identity,
+  chooseIdentity,
+} from "../keys/identity.js"
+import { changeStamp, journalExists } from "../disk/journal-file.js"
+import type { AskPassphrase } from "../keys/key-files.js"
+import type { Place } from "../disk/place.js"
+import { findAnchor } from "../memory/trust.js"
+import { type Vault, openVaultFiles, readVaultRecord } from "./vault.js"
+import { memoryOf } from "../memory/memory.js"
+
+const PATIENCE_MS = 2000
+const PAUSE_MS = 20
+
+/** What goes wrong while a change is half in the work tree, and is right a moment later. */
+const MOMENTARY = new Set([
+  "NO_VAULT",
+  "RECORD_INVALID",
+  "SIGNATURE_INVALID",
+  "DIGEST_MISMATCH",
+  "RECIPIENT_MISMATCH",
+  "NOT_A_READER",
+  "CIPHERTEXT_DAMAGED",
+  "ROLLED_BACK",
+  "SEALED_TO_OLD_KEY",
+  "GROUP_NOT_FOUND",
+  "SECRET_NOT_FOUND",
+  "AGENT_NOT_FOUND",
+])
+
+/** The id that the vault at `place` claims; nothing is verified yet. */
+export function claimedId(place: Place): string {
+  return readVaultRecord(new FolderFiles(place.root)).vault
+}
+
+/** Chooses who acts in the vault at `place`. Throws the codes of {@link chooseIdentity}. */
+export function identityAt(
+  place: Place,
+  choice: IdentityChoice,
+  ownerByDefault: OwnerByDefault,
+  env: Environment,
+  ask: AskPassphrase,
+): Promise<Identity> {
+  return chooseIdentity(claimedId(place), choice, ownerByDefault, env, ask)
+}
+
+/**
+ * Opens the vault at `place` for reading and does `work` with it. Takes no lock and runs no Git: if
+ * what was read does not fit together while another process changes the vault, it is read again,
+ * for at most two seconds. Throws `BUSY` if a change was left half done.
+ */
+export async function withVault<T>(
+  place: Place,
+  keyFileTrust: string | undefined,
+  env: Environment,
+  work: (vault: Vault) => T | Promise<T>,
+): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS
+  let earlier: VaultError | undefined
+  for (;;) {
+    const stamp = changeStamp(place)
+    try {
+      if (!journalExists(place)) {
+        return await workWith(openForReading(place, keyFileTrust, env), work)
+      }
+    } catch (error) {
+      if (!(error instanceof VaultError) || !MOMENTARY.has(error.code)) throw error
+      // The same failure twice, and nobody changed anything meanwhile: it is what it says.
+      if (error.message === earlier?.message && stamp === changeStamp(place)) throw error
+      earlier = error
+    }
+    if (Date.now() > deadline) throw journalExists(place) ? busy() : (earlier ?? busy())
+    await sleep(PAUSE_MS)
+  }
+}
+
+async function workWith<T>(vault: Vault, work: (vault: Vault) => T | Promise<T>): Promise<T> {
+  const result = await work(vault)
+  vault.known.save()
+  return result
+}
+
+function openForReading(place: Place, keyFileTrust: string | undefined, env: Environment): Vault {
+  const files = new FolderFiles(place.root)
+  const id = readVaultRecord(files).vault
+  const anchor = findAnchor(id, keyFileTrust, env)
+  return openVaultFiles(files, anchor, memoryOf(id, place, env))
+}
+
+function busy(): VaultError {
+  return new VaultError("BUSY", "a change of this vault is not complete", {
+    hint: "if no agent-vault is running, complete it (no key needed): agent-vault repair",
+  })
+}

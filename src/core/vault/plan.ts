@@ -1,0 +1,235 @@
+import type { Grant, Manifest } from "../records/manifest.js"
+import {
+  type AgentRecord,
+  type GroupRecord,
+  type Loss,
+  type Member,
+  digestOf,
+} from "../records/record.js"
+import { utc } from "../words/time.js"
+
+/** What the vault's records say now, as far as access is concerned. */
+export interface SealedState {
+  readonly vault: string
+  readonly serial: number
+  /** By name; removed agents too. */
+  readonly agents: ReadonlyMap<string, AgentRecord>
+  readonly groups: ReadonlyMap<string, SealedGroup>
+}
+
+export interface SealedGroup {
+  readonly record: GroupRecord
+  /** How many secrets are sealed to the group. */
+  readonly secrets: number
+  /** The names of those that are sealed to an earlier key of it. */
+  readonly stale: readonly string[]
+}
+
+/** An agent who would open a group that it cannot open now. */
+export interface Gain {
+  readonly agent: string
+  readonly until?: string
+  readonly reason?: string
+  /** When it lost this group last, if it ever did. */
+  readonly revokedAt?: string
+}
+
+/** An agent who would no longer open a group. */
+export interface Lost {
+  readonly agent: string
+  readonly since: string
+  readonly why: Loss
+}
+
+/** A grant that goes on, with another end. */
+export interface Retimed {
+  readonly agent: string
+  readonly from?: string
+  readonly until?: string
+}
+
+/** What has to happen to one group. */
+export interface GroupPlan {
+  readonly group: string
+  readonly is: "new" | "changed" | "gone"
+  readonly gains: readonly Gain[]
+  readonly losses: readonly Lost[]
+  readonly retimed: readonly Retimed[]
+  /** Secrets to re-encrypt from an earlier key. */
+  readonly stale: readonly string[]
+  /** Agents that a grant names and the vault does not know. */
+  readonly unknown: readonly string[]
+  /** Who the group will be sealed to, by name. */
+  readonly members: readonly Member[]
+  /** How many secrets the group has: a loss re-encrypts them all. */
+  readonly secrets: number
+}
+
+/** The difference between manifest and sealed state: empty groups mean that they agree. */
+export interface Plan {
+  /** Changes with anything that the plan was made from: 12 hex digits. */
+  readonly id: string
+  readonly groups: readonly GroupPlan[]
+}
+
+/** Compares the wish with the truth. Pure: the same input gives the same plan, and the same id. */
+export function makePlan(manifest: Manifest, sealed: SealedState, now: Date): Plan {
+  const names = new Set([...Object.keys(manifest.groups), ...sealed.groups.keys()])
+  const grants = byGroup(manifest.grants)
+  const groups = [...names]
+    .sort()
+    .map((name) => planGroup(name, manifest, grants.get(name) ?? [], sealed, utc(now)))
+    .filter((group) => isChange(group))
+  return { id: planId(sealed, groups), groups }
+}
+
+/** Whether all that the plan does to a group is to end grants that ran out. */
+export function isExpiryOnly(group: GroupPlan): boolean {
+  const others =
+    group.gains.length + group.retimed.length + group.stale.length + group.unknown.length
+  return group.is === "changed" && others === 0 && group.losses.every(({ why }) => why === "ended")
+}
+
+/** A loss means a new key: who lost access holds the present one. */
+export function needsRekey(group: GroupPlan): boolean {
+  return group.is === "changed" && group.losses.length > 0
+}
+
+function byGroup(grants: readonly Grant[]): Map<string, Grant[]> {
+  const groups = new Map<string, Grant[]>()
+  for (const grant of grants) {
+    const own = groups.get(grant.group)
+    if (own === undefined) groups.set(grant.group, [grant])
+    else own.push(grant)
+  }
+  return groups
+}
+
+function planGroup(
+  group: string,
+  manifest: Manifest,
+  grants: readonly Grant[],
+  sealed: SealedState,
+  now: string,
+): GroupPlan {
+  const present = sealed.groups.get(group)
+  const { secrets = 0, stale = [] } = present ?? {}
+  const current = present?.record.members ?? []
+  if (!Object.hasOwn(manifest.groups, group)) {
+    const losses = current.map((member) => lost(member, sealed, now))
+    return {
+      group,
+      is: "gone",
+      gains: [],
+      losses,
+      retimed: [],
+      stale: [],
+      unknown: [],
+      members: [],
+      secrets,
+    }
+  }
+
+  const running = grants.filter(({ until }) => until === undefined || until > now)
+  const isKnown = ({ agent }: Grant): boolean => activeAgent(sealed, agent) !== undefined
+  const members = running.filter(isKnown).map((grant) => wanted(grant, current, sealed, now))
+  const before = new Map(current.map((member) => [keyOf(member), member]))
+  const after = new Set(members.map(keyOf))
+  return {
+    group,
+    is: present === undefined ? "new" : "changed",
+    gains: members
+      .filter((member) => !before.has(keyOf(member)))
+      .map((member) => gain(member, grants, present)),
+    losses: current
+      .filter((member) => !after.has(keyOf(member)))
+      .map((member) => lost(member, sealed, now)),
+    retimed: members.flatMap((member) => retimed(member, before.get(keyOf(member)))),
+    stale,
+    unknown: running.filter((grant) => !isKnown(grant)).map(({ agent }) => agent),
+    members: members.sort((a, b) => (a.agent < b.agent ? -1 : 1)),
+    secrets,
+  }
+}
+
+function wanted(
+  grant: Grant,
+  current: readonly Member[],
+  sealed: SealedState,
+  now: string,
+): Member {
+  const recipient = activeAgent(sealed, grant.agent)?.recipient ?? ""
+  const earlier = current.find(
+    (member) => member.agent === grant.agent && member.recipient === recipient,
+  )
+  const until = grant.until === undefined ? {} : { until: grant.until }
+  return { agent: grant.agent, recipient, since: earlier?.since ?? now, ...until }
+}
+
+function gain(member: Member, grants: readonly Grant[], group: SealedGroup | undefined): Gain {
+  const reason = grants.find(({ agent }) => agent === member.agent)?.reason
+  const revokedAt = group?.record.revoked.find(({ agent }) => agent === member.agent)?.at
+  return {
+    agent: member.agent,
+    ...(member.until === undefined ? {} : { until: member.until }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(revokedAt === undefined ? {} : { revokedAt }),
+  }
+}
+
+function lost(member: Member, sealed: SealedState, now: string): Lost {
+  return { agent: member.agent, since: member.since, why: whyLost(member, sealed, now) }
+}
+
+/** A grant ends by its signed end alone: one that somebody wrote into the manifest is a wish. */
+function whyLost(member: Member, sealed: SealedState, now: string): Loss {
+  const agent = activeAgent(sealed, member.agent)
+  if (agent === undefined) return "removed"
+  if (agent.recipient !== member.recipient) return "rekeyed"
+  return hasEnded(member.until, now) ? "ended" : "revoked"
+}
+
+function hasEnded(until: string | undefined, now: string): boolean {
+  return until !== undefined && until <= now
+}
+
+function retimed(member: Member, before: Member | undefined): Retimed[] {
+  if (before === undefined || before.until === member.until) return []
+  return [
+    {
+      agent: member.agent,
+      ...(before.until === undefined ? {} : { from: before.until }),
+      ...(member.until === undefined ? {} : { until: member.until }),
+    },
+  ]
+}
+
+function activeAgent(sealed: SealedState, name: string): AgentRecord | undefined {
+  const agent = sealed.agents.get(name)
+  return agent?.ended === undefined ? agent : undefined
+}
+
+function isChange(plan: GroupPlan): boolean {
+  return (
+    plan.is !== "changed" ||
+    plan.gains.length + plan.losses.length + plan.retimed.length > 0 ||
+    plan.stale.length + plan.unknown.length > 0
+  )
+}
+
+function keyOf({ agent, recipient }: Member): string {
+  return `${agent} ${recipient}`
+}
+
+/** Binds the plan to the serials it was made from, so that what was reviewed is what is applied. */
+function planId(sealed: SealedState, groups: readonly GroupPlan[]): string {
+  const serials = [...sealed.groups].map(([name, { record }]) => [
+    name,
+    record.epoch,
+    record.serial,
+  ])
+  // `since` of a new member is the clock's, and must not change the id of the same plan.
+  const stable = groups.map(({ members, ...rest }) => [rest, members.map(keyOf)])
+  const text = JSON.stringify([sealed.vault, sealed.serial, serials, stable])
+  return digestOf(text).slice("sha256:".length, "sha256:".length + 12)
+}

@@ -1,0 +1,75 @@
+import { FolderFiles } from "../disk/files.js"
+import { type Mark, markOf } from "../memory/marks.js"
+import type { Environment } from "../disk/homes.js"
+import type { Place } from "../disk/place.js"
+import { VaultError } from "../words/errors.js"
+import type { VaultDocument } from "../records/record.js"
+import { checkAnchor, findAnchor } from "../memory/trust.js"
+import {
+  type Vault,
+  allRecords,
+  readVaultRecord,
+  refuseSealingToOlder,
+  rememberOwners,
+  remember,
+  verifyVault,
+} from "./vault.js"
+import { memoryOf, noMemory } from "../memory/memory.js"
+import { rememberSite } from "../memory/known-vault.js"
+
+/** A record that is older than what was seen, or other than it, and why it is refused. */
+export interface SetBack {
+  readonly path: string
+  readonly now: Mark
+  readonly why: string
+}
+
+/** What {@link rewind} would accept: signed by the owner you trust, but set back. */
+export function findSetBack(
+  place: Place,
+  keyFileTrust: string | undefined,
+  env: Environment,
+): SetBack[] {
+  const vault = openWithoutMarks(place, keyFileTrust, env)
+  // A floor is not memory: a rewind does not lower it.
+  const memory = memoryOf(vault.id, place, { ...env, AGENT_VAULT_MIN_SERIAL: undefined })
+  const remembering = { ...vault, memory }
+  return allRecords(vault).flatMap((record) => {
+    const why = reasonRefused(remembering, record)
+    return why === undefined ? [] : [{ path: record.path, now: markOf(record), why }]
+  })
+}
+
+/** Forgets what was seen before, and remembers the vault as it is: for a deliberate reset. */
+export function rewind(place: Place, keyFileTrust: string | undefined, env: Environment): void {
+  const vault = openWithoutMarks(place, keyFileTrust, env)
+  const memory = memoryOf(vault.id, place, env)
+  memory.marks.forget()
+  memory.seen.forget()
+  rememberSite(memory.site, vault.id)
+  const fresh = { ...vault, memory }
+  rememberOwners(fresh)
+  for (const record of allRecords(fresh)) {
+    if (record.kind === "group" || record.kind === "agent") remember(fresh, record)
+  }
+}
+
+/** Everything is verified but freshness, which is what is being reset. */
+function openWithoutMarks(place: Place, keyFileTrust: string | undefined, env: Environment): Vault {
+  const files = new FolderFiles(place.root)
+  const id = readVaultRecord(files).vault
+  const vault = verifyVault(files, noMemory())
+  checkAnchor(findAnchor(id, keyFileTrust, env), vault.record.owners)
+  return vault
+}
+
+function reasonRefused(vault: Vault, record: VaultDocument): string | undefined {
+  try {
+    vault.memory.marks.refuseOlder(record.path, markOf(record))
+    if (record.kind === "group" || record.kind === "agent") refuseSealingToOlder(vault, record)
+    return undefined
+  } catch (error) {
+    if (error instanceof VaultError) return error.message
+    throw error
+  }
+}

@@ -1,0 +1,273 @@
+import { join } from "node:path"
+import { VaultError } from "../words/errors.js"
+import type { VaultFiles } from "../disk/files.js"
+import { markOf } from "../memory/marks.js"
+import { KnownRecords } from "../memory/verified-records.js"
+import {
+  RECORD_LIMIT,
+  VAULT_RECORD,
+  agentRecordPath,
+  classify,
+  groupRecordPath,
+  secretRecordPath,
+} from "../words/layout.js"
+import type { Memory } from "../memory/memory.js"
+import { type SecretName, nearest } from "../words/names.js"
+import { acceptOwners, verifyOwners } from "../records/owners.js"
+import {
+  type AgentRecord,
+  type GroupRecord,
+  type OwnerEntry,
+  type SecretRecord,
+  type VaultDocument,
+  type VaultRecord,
+  checkSignature,
+  decodeKnownRecord,
+  decodeRecord,
+  digestOf,
+  encodeRecord,
+} from "../records/record.js"
+import { type Verifier, verifier } from "../records/signature.js"
+import { refuseOtherVault } from "../memory/known-vault.js"
+import { type Anchor, checkAnchor } from "../memory/trust.js"
+
+/** A vault whose owners are verified, trusted and fresh; its other records are as they are read. */
+export interface Vault {
+  readonly id: string
+  readonly record: VaultRecord
+  /** The owners who have not ended. */
+  readonly owners: readonly OwnerEntry[]
+  readonly verifiers: ReadonlyMap<string, Verifier>
+  readonly files: VaultFiles
+  /** The records that were verified already, by the bytes they were read from. */
+  readonly verified: WeakMap<Uint8Array, VaultDocument>
+  readonly memory: Memory
+  /** The records that were verified by an earlier command. */
+  readonly known: KnownRecords
+}
+
+/** Reads vault.json without believing it yet. Throws `NO_VAULT`, `RECORD_INVALID`. */
+export function readVaultRecord(files: VaultFiles): VaultRecord {
+  const bytes = files.read(VAULT_RECORD, RECORD_LIMIT)
+  if (bytes === undefined) throw new VaultError("NO_VAULT", "vault.json is missing")
+  return decodeRecord("vault", VAULT_RECORD, bytes)
+}
+
+/**
+ * Verifies the owners of a vault: chain, signature, the anchor of trust, and freshness.
+ * Throws the codes of exit 4 and 5.
+ */
+export function openVaultFiles(
+  files: VaultFiles,
+  anchor: Anchor | undefined,
+  memory: Memory,
+): Vault {
+  const vault = verifyVault(files, memory)
+  const { marks } = memory
+  const { record } = vault
+  checkAnchor(anchor, record.owners)
+  refuseOtherVault(memory.site, record.vault)
+  const mark = markOf(record)
+  marks.refuseOlder(VAULT_RECORD, mark)
+  const known = marks.highest(VAULT_RECORD)
+  if (known !== undefined && known.serial < mark.serial) {
+    const signers = marks.note(VAULT_RECORD, known).split("\n")
+    acceptOwners(record, { serial: known.serial, signers })
+  }
+  rememberOwners(vault)
+  return vault
+}
+
+/** Remembers the owners of an accepted vault.json: who may bring in the next one. */
+export function rememberOwners(vault: Vault): void {
+  const signers = vault.owners.map(({ signer }) => signer).join("\n")
+  vault.memory.marks.remember(VAULT_RECORD, markOf(vault.record), signers)
+}
+
+/** Verifies that a vault.json agrees with itself: nothing says yet that its owners are the right ones. */
+export function verifyVault(files: VaultFiles, memory: Memory): Vault {
+  const record = readVaultRecord(files)
+  const owners = verifyOwners(record)
+  const verifiers = new Map(owners.map(({ signer }) => [signer, verifier(signer)]))
+  checkSignature(record, verifiers)
+  const owned = digestOf(encodeRecord(record)).replace(":", "-")
+  const known = new KnownRecords(memory.verified && join(memory.verified, owned))
+  return {
+    id: record.vault,
+    record,
+    owners,
+    verifiers,
+    files,
+    verified: new WeakMap(),
+    memory,
+    known,
+  }
+}
+
+/** Remembers that a record was accepted, so that an older one is refused from now on. */
+export function remember(vault: Vault, record: VaultDocument): void {
+  const mark = markOf(record)
+  vault.memory.marks.remember(record.path, mark)
+  if (record.kind === "agent") vault.memory.seen.remember(record.path, mark)
+  if (record.kind === "group") vault.memory.seen.remember(record.path, { ...mark, serial: 0 })
+}
+
+/**
+ * Remembers all groups and agents, before a change is decided upon them: however little of it the
+ * change writes anew, nothing is sealed to an older one from now on.
+ */
+export function rememberAccess(vault: Vault): void {
+  const records = [
+    ...listAgents(vault).map((name) => findAgentRecord(vault, name)),
+    ...listGroups(vault).map((name) => findGroup(vault, name)),
+  ]
+  for (const record of records) if (record !== undefined) remember(vault, record)
+}
+
+/**
+ * Refuses to seal to a group or an agent that is older than what this user has seen anywhere, on
+ * whatever branch. Throws `ROLLED_BACK`.
+ */
+export function refuseSealingToOlder(vault: Vault, record: GroupRecord | AgentRecord): void {
+  const highest = vault.memory.seen.highest(record.path)
+  const [now, then] =
+    record.kind === "group" ? [record.epoch, highest?.epoch] : [record.serial, highest?.serial]
+  if (then === undefined || now >= then) return
+  throw new VaultError(
+    "ROLLED_BACK",
+    `${record.path} is at ${now}; you have seen ${then} elsewhere`,
+    {
+      hint: "merge the branch that has the newer state; a deliberate reset: agent-vault trust --rewind",
+    },
+  )
+}
+
+/** The record of a group, verified and fresh; undefined when there is none. */
+export function findGroup(vault: Vault, group: string): GroupRecord | undefined {
+  return readRecord(vault, "group", groupRecordPath(group))
+}
+
+/** The record of a group. Throws `GROUP_NOT_FOUND`, with the nearest name. */
+export function getGroup(vault: Vault, group: string): GroupRecord {
+  const record = findGroup(vault, group)
+  if (record !== undefined) return record
+  throw notFound("GROUP_NOT_FOUND", "group", group, listGroups(vault))
+}
+
+/** The record of an agent, verified and fresh; undefined when there is none, or it was removed. */
+export function findAgent(vault: Vault, agent: string): AgentRecord | undefined {
+  const record = findAgentRecord(vault, agent)
+  return record?.ended === undefined ? record : undefined
+}
+
+/** The record of an agent, of a removed one too. */
+export function findAgentRecord(vault: Vault, agent: string): AgentRecord | undefined {
+  return readRecord(vault, "agent", agentRecordPath(agent))
+}
+
+/** The record of an agent. Throws `AGENT_NOT_FOUND`, with the nearest name. */
+export function getAgent(vault: Vault, agent: string): AgentRecord {
+  const record = findAgent(vault, agent)
+  if (record !== undefined) return record
+  const others = listAgents(vault).filter((name) => findAgent(vault, name) !== undefined)
+  throw notFound("AGENT_NOT_FOUND", "agent", agent, others)
+}
+
+/** The record of a secret, verified and fresh; undefined when there is none. */
+export function findSecret(vault: Vault, name: SecretName): SecretRecord | undefined {
+  return readRecord(vault, "secret", secretRecordPath(name))
+}
+
+/** The record of a secret. Throws `SECRET_NOT_FOUND`, with the nearest name. */
+export function getSecret(vault: Vault, name: SecretName): SecretRecord {
+  const record = findSecret(vault, name)
+  if (record !== undefined) return record
+  const others = listSecrets(vault).map(({ full }) => full)
+  throw notFound("SECRET_NOT_FOUND", "secret", name.full, others)
+}
+
+/** The names of agents that have a record, removed ones too. */
+export function listAgents(vault: Vault): string[] {
+  return under(vault, "agents/").flatMap((path) => {
+    const file = classify(path)
+    return file.is === "agent" ? [file.agent] : []
+  })
+}
+
+/** The names of groups that have a record. */
+export function listGroups(vault: Vault): string[] {
+  return under(vault, "groups/").flatMap((path) => {
+    const file = classify(path)
+    return file.is === "group" ? [file.group] : []
+  })
+}
+
+/** The names of secrets that have a record, of one group if it is given. */
+export function listSecrets(vault: Vault, group?: string): SecretName[] {
+  return vault.files.list().flatMap((path) => {
+    const file = classify(path)
+    return file.is === "secret" && (group === undefined || file.secret.group === group)
+      ? [file.secret]
+      : []
+  })
+}
+
+/** Parsing names takes time: those of thousands of secrets are not parsed to find an agent. */
+function under(vault: Vault, folder: string): readonly string[] {
+  return vault.files.list().filter((path) => path.startsWith(folder))
+}
+
+/** Every record of the vault, verified and fresh. */
+export function allRecords(vault: Vault): VaultDocument[] {
+  const records = [
+    vault.record,
+    ...listAgents(vault).map((name) => findAgentRecord(vault, name)),
+    ...listGroups(vault).map((name) => findGroup(vault, name)),
+    ...listSecrets(vault).map((name) => findSecret(vault, name)),
+  ]
+  return records.filter((record) => record !== undefined)
+}
+
+/** An error for something that does not exist, naming what was most likely meant. */
+export function notFound(
+  code: "GROUP_NOT_FOUND" | "AGENT_NOT_FOUND" | "SECRET_NOT_FOUND",
+  kind: string,
+  name: string,
+  others: readonly string[],
+): VaultError {
+  const near = nearest(name, others)
+  const hint = near === undefined ? WAYS_OUT[code] : `did you mean ${near}?`
+  return new VaultError(code, `there is no ${kind} ${name}`, { hint })
+}
+
+const WAYS_OUT = {
+  GROUP_NOT_FOUND: "a group is made with its first secret: agent-vault set GROUP/NAME",
+  AGENT_NOT_FOUND: "see them all: agent-vault agent list",
+  SECRET_NOT_FOUND: "see them all: agent-vault list",
+}
+
+interface Kinds {
+  agent: AgentRecord
+  group: GroupRecord
+  secret: SecretRecord
+}
+
+function readRecord<K extends keyof Kinds>(
+  vault: Vault,
+  kind: K,
+  path: string,
+): Kinds[K] | undefined {
+  const bytes = vault.files.read(path, RECORD_LIMIT)
+  if (bytes === undefined) return undefined
+  const before = vault.verified.get(bytes)
+  if (before?.path === path) return before as Kinds[K]
+  const digest = digestOf(bytes)
+  const record = vault.known.has(digest)
+    ? decodeKnownRecord(kind, path, bytes, vault.id)
+    : decodeRecord(kind, path, bytes, vault.id)
+  if (!vault.known.has(digest)) checkSignature(record, vault.verifiers)
+  vault.known.add(digest)
+  vault.memory.marks.refuseOlder(path, markOf(record, digest))
+  vault.verified.set(bytes, record)
+  return record
+}

@@ -1,0 +1,203 @@
+import type { Assignment } from "./assignment.js"
+import {
+  isEmptyToken,
+  isFilledIn,
+  isLogin,
+  isNameOfSecret,
+  isPassword,
+  plainText,
+} from "./checks.js"
+import type { Meaning } from "./naming.js"
+import { isPassphrase } from "./passphrase.js"
+import { isPlaceholder } from "./placeholder.js"
+import { randomBits } from "./random.js"
+import { GENERIC, PASSWORD } from "./rules.js"
+import type { Rule } from "./rules.js"
+
+/** What points to a secret, or protects it, and is none. */
+const REFERENCE =
+  /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|[./~@&*!#%$<{[(]|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|NACL\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|MFkwEwYHKoZI|MFYwEAYHKoZI|MHYwEAYHKoZI|MIGbMBAG|MCowBQYDK2V|AAAA[BC]3NzaC1|AAAAE2VjZHNh|AAAAI3NrLXNz|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|pk[._](?:live|test|ey)|phc_|sb_publishable_|AgA|AgB|eyJ[A-Za-z0-9]{10,}\.?$)/
+
+/** Numbers, versions, dates, addresses, mail, hosts, colours, and words joined by dots. */
+const PLAIN =
+  /^(?:[\d.,:+_eE/-]+|0x(?:[0-9a-fA-F]{1,16}|[0-9a-fA-F]{40})|v?\d{1,8}\.\d{1,8}(?!\w{16})[\w.+\\-]*|[\w.+-]+@[\w-]+(?:\.[a-z]{2,})+|(?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|app|local|internal|cloud|co|svc|json|ya?ml|js|ts|py|rb|go|java|php|pem|key|txt|md|html|xml|env|sh|crt|cfg|conf)|\d{4}-\d\d-\d\d[T\d:.Z+-]*|#[0-9a-fA-F]{3,8}|[a-zA-Z_$]+(?:[.:]{1,2}[a-zA-Z_$]+)+)$/
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** What tests call their values. */
+const TEST =
+  /(?:^|[^a-z])(?:test|mock|stub|fixture|noop)(?:ing|s)?(?:[^a-z]|$)|^(?:my|some|the|a|any|new|old|bad|good|wrong|correct)[-_ ]?(?:secret|token|password|pass|key|api)|^my[-_][\w-]{1,30}[-_](?:key|token|secret|password)$/i
+
+/** A token of a provider's test mode: random behind its prefix, and a credential all the same. */
+const TEST_MODE = /^(?![rsp]k_)[a-z]{2,20}_test_(?=[A-Za-z0-9_-]{20,}$)/
+
+/** What people write for the sake of a rule that asks for it, and not as code: `Tr0ub4dor`. */
+const CHOSEN = /^(?=.*\d)(?!.*#0\d)(?:.*\d[A-Za-z]+\d|.*[!@#$%^&*?])[\w!@#$%^&*?~-]*$/
+
+/** The least bits for chance. A name is quoted, a bare word may be code. */
+const LEAST = { quoted: 14, bare: 24, spaced: 30, sentence: 45, key: 45 }
+
+/** A sign, and letters of both cases with numbers: what a rule for passwords asks for. */
+const SIGNED = /^(?=.*\d.*\d)(?=.*[a-z])(?=.*[A-Z])[!#%][\w!#%^&~-]{9,40}$/
+
+/** What a number given to a request, so that it is carried out once, is called before `token`. */
+const ONCE = /^(?:request|client|change|action|update|operation|activity|creator|lifecycle)$/
+
+/** What stands beside a key of no name of its own: `const key = …`. */
+const BARE_NAME = /^(?:keys?\d?|const|let|var|val|final|static|string|def|the|a|my|new|is)$/
+
+/** Names that say that nothing here is real. */
+const UNREAL = /^(?:dummy|fake|faked|mock|mocked|bogus|invalid)$/
+
+/** What stands between two texts of code, taken for a text: `"Password:"),t.create("code"`. */
+const BETWEEN = /^\\?[),;+\]}].*[(,+=:[{]$/
+
+/** An argument, an option or an assignment of its own: `path=key_path`, `Authentication=yes`, `a="b"`. */
+const ARGUMENT = /^[A-Za-z_][\w.-]{0,60}=(?:[A-Za-z_.]+$|\\?["'])/
+
+/** Pictures that show a project's state. Their addresses are made to be published. */
+const BADGE = /\/(?:badge|graph)s?[\w./-]{0,80}\?(?:[\w=&]{1,40}&)?token=$/
+
+/** A text written in escapes, byte by byte. */
+const ESCAPED = /^(?:\\x[0-9a-fA-F]{2}|\\[0nrtabfv]|[\x20-\x7e])*$/
+
+/** The rule by which a named value is a finding although no provider's rule knows it. */
+export function genericRule(text: string, found: Assignment, meaning: Meaning): Rule | undefined {
+  const { value, quoted } = found
+  if (value.length < 6 || value.length > 1024) return undefined
+  // First what costs little: most values are words of code.
+  if (meaning === "password" ? isWord(value) : !isRandom(found, meaning)) return undefined
+  if (found.words.some((word) => UNREAL.test(word))) return undefined
+  if (ARGUMENT.test(value) || (quoted && BETWEEN.test(value))) return undefined
+  if (ARN.test(text.slice(Math.max(0, found.start - 140), found.start))) return undefined
+  if (meaning === "password" && isPassphrase(value) && isGiven(text, found)) return PASSWORD
+  if (/\s/.test(value) || PLAIN.test(value) || isKeyId(found)) return undefined
+  if (REFERENCE.test(value) && !isSignedFirst(value, meaning)) return undefined
+  if (isFilledIn(value) || isPlaceholder(value)) return undefined
+  if (TEST.test(value.replace(TEST_MODE, ""))) return undefined
+  if (isNameOfSecret(value) || isEmptyToken(value)) return undefined
+  if (isHarmlessText(value) || isBytes(value)) return undefined
+  if (BADGE.test(text.slice(Math.max(0, found.start - 160), found.start))) return undefined
+  // A bare word that goes on is a call, an index or a path of properties; an escape ends its line.
+  if (!quoted && /^(?:[([.{]|\\(?![nrt"]))/.test(text.slice(found.end, found.end + 2))) {
+    return undefined
+  }
+  if (meaning !== "password") return GENERIC
+  if (UUID.test(value)) return isKeyed(found) ? GENERIC : undefined
+  return isLikelyPassword(text, found, randomBits(value)) ? PASSWORD : undefined
+}
+
+/** A word of code, as it is given to what is named after a password. */
+function isWord(value: string): boolean {
+  return /^[A-Za-z_$]{1,12}$/.test(value) && randomBits(value) <= 20
+}
+
+/** Whether nobody would write a value but as a secret. */
+function isRandom(found: Assignment, meaning: "secret" | "key" | "none"): boolean {
+  const { value, quoted } = found
+  if (UUID.test(value)) return meaning !== "key" && isKeyed(found)
+  // A key without a word for what it opens is as often a key of a map, and digests are those.
+  if (meaning === "key" && /^[0-9a-fA-F]+$/.test(value) && !isSetting(found)) return false
+  if (meaning === "secret" && quoted && isMadeUp(value)) return true
+  const bits = randomBits(value)
+  return value.length >= 10 && isMixed(value, bits) && bits >= leastBits(found, meaning)
+}
+
+/** What OpenPGP calls a key by: its fingerprint. */
+function isKeyId({ value, words }: Assignment): boolean {
+  return /^(?:0x)?[0-9A-F]{40}$/.test(value) && words.some((word) => /^(?:gpg|pgp)$/.test(word))
+}
+
+/** A key that has a name of its own, `acme_key = …`, or that is all that a call is given. */
+function isSetting({ by, value, words }: Assignment): boolean {
+  if (by === "(") return true
+  if (by === "sentence" || value.length < 32 || value.length > 128) return false
+  return words.some((word) => !BARE_NAME.test(word))
+}
+
+/** A secret may begin with the sign of a reference; it is random then, and goes on with more. */
+function isSignedFirst(value: string, meaning: Meaning): boolean {
+  if (/^\/[A-Za-z0-9+/]{23,}={0,2}$/.test(value)) return randomBits(value) > 60
+  if (meaning === "password" && SIGNED.test(value)) return true
+  const isPlain = /^[@&*!#%][^/{}()[\]]*\d[^/{}()[\]]*$/.test(value)
+  return meaning === "password" && isPlain && randomBits(value) > 20
+}
+
+/** Base64 of a login that opens nothing, or of words. */
+function isHarmlessText(value: string): boolean {
+  const text = plainText(value)
+  if (text === undefined) return false
+  const at = text.indexOf(":")
+  if (at >= 0) return !isLogin(text.slice(0, at), text.slice(at + 1))
+  return isPlaceholder(text) || /^[A-Za-z]{2,12}(?:[ _-][A-Za-z]{2,12})+$/.test(text)
+}
+
+/** What is before a part of an address in Amazon's cloud. */
+const ARN = /\barn:aws[\w:./-]{0,120}$/
+
+/** Whether it is written out as a value, not a word of code or of a sentence. */
+function isGiven(text: string, found: Assignment): boolean {
+  return found.quoted || found.by === " " || isSet(text, found) || /[<>]/.test(found.by)
+}
+
+/** Bytes in escapes that are too few for a key, or that only spell a word. */
+function isBytes(value: string): boolean {
+  if (!value.includes("\\x") || !ESCAPED.test(value)) return false
+  const escapes = value.match(/\\x[0-9a-fA-F]{2}/g) ?? []
+  const count = value.replace(/\\x[0-9a-fA-F]{2}|\\./g, "_").length
+  return count < 16 || (2 * escapes.length > count && escapes.every((each) => /x[2-7]/.test(each)))
+}
+
+function leastBits({ quoted, by }: Assignment, meaning: Meaning): number {
+  if (meaning === "key") return by === "sentence" ? Infinity : LEAST.key
+  if (by === "sentence") return LEAST.sentence
+  // A list of arguments, a row of a table, a word after a word.
+  if (by === "," || by === "|" || by === "(" || by === " ") return LEAST.spaced
+  return quoted ? LEAST.quoted : LEAST.bare
+}
+
+/** Names under which even a UUID is a credential: they say whose secret it is. */
+function isKeyed({ words }: Assignment): boolean {
+  if (words.at(-1) === "token" && ONCE.test(words.at(-2) ?? "")) return false
+  return (
+    words.length > 1 ||
+    /^(?:apikey|credential|secret|password|authtoken|authorization)$/.test(words.join(""))
+  )
+}
+
+/** Digits among letters, or letters that nobody would put in a row. */
+function isMixed(value: string, bits: number): boolean {
+  return (/\d/.test(value) && /[a-zA-Z]/.test(value)) || bits > 40
+}
+
+/** Whether a line of a configuration gives nothing but this value: `DB_PASS=…`, `pass: …`. */
+function isSet(text: string, { start, end, by }: Assignment): boolean {
+  const before = text.slice(Math.max(0, start - 80), start)
+  const next = text.charAt(end)
+  return (
+    /(?:^|[\n;"' ])[\w.-]{1,64}(?:=|: )$/.test(before) &&
+    (/^[\r\n"']?$/.test(next) || (by === "=" && next === ";"))
+  )
+}
+
+/** A key that a person made up as if it were a password: `R1ver-…!2022`. */
+function isMadeUp(value: string): boolean {
+  return CHOSEN.test(value) && /[!@#$%^&]/.test(value) && /[a-z]/.test(value) && /[A-Z]/.test(value)
+}
+
+/** A password that a person chose has less chance in it, but digits or signs between letters. */
+function isLikelyPassword(text: string, found: Assignment, bits: number): boolean {
+  const { value, quoted, by } = found
+  if (!isPassword(value) || value.length > 128) return false
+  // Words of any language, and identifiers.
+  if (/^[\p{L}_$][\p{L}\w$]*$/u.test(value) && !/\d/.test(value)) return bits > (quoted ? 20 : 30)
+  if (/^[\w]+(?:[._/:-][\w]*)+$/.test(value) && !/\d/.test(value)) return false
+  if (/^[\p{L}-]+[!?.…]?$/u.test(value)) return bits > 25
+  const classes = [/[a-z]/, /[A-Z]/, /\d/, /[^\w]/].filter((kind) => kind.test(value)).length
+  if (classes < 2) return false
+  if (by === "sentence") return bits > LEAST.sentence
+  const isStrong = classes >= 3 && value.length >= 8
+  if (by === " ") return bits > 20 || (isStrong && (quoted || bits > 8 || CHOSEN.test(value)))
+  if (by === "," || by === "|" || by === "(") return bits > 20
+  if (quoted || (isSet(text, found) && /^[^/]*\d\d[^/]*$/.test(value))) return bits > 2 || isStrong
+  return bits > 8 || (isStrong && CHOSEN.test(value))
+}

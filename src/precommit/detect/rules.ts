@@ -1,0 +1,100 @@
+import cloud from "./rules/cloud.json" with { type: "json" }
+import data from "./rules/data.json" with { type: "json" }
+import hosting from "./rules/hosting.json" with { type: "json" }
+import keys from "./rules/keys.json" with { type: "json" }
+import messaging from "./rules/messaging.json" with { type: "json" }
+import models from "./rules/models.json" with { type: "json" }
+import payment from "./rules/payment.json" with { type: "json" }
+import registries from "./rules/registries.json" with { type: "json" }
+import services from "./rules/services.json" with { type: "json" }
+import tools from "./rules/tools.json" with { type: "json" }
+import type { checks } from "./checks.js"
+
+/** What a finding is: a key that opens things, one under a passphrase, or a credential. */
+export type Kind = "private-key" | "encrypted-key" | "credential"
+
+/**
+ * One kind of credential. It is known by its shape (`keywords` and `pattern`), by the name that it
+ * is given to (`names` and `value`), or by the file that it lies in (`path` and `pattern`).
+ * docs/guard-detection.md tells how to write one, and titles.ts what it says to people.
+ */
+export interface Rule {
+  readonly id: string
+  /** One of these occurs in each match, in any case. A match begins with it, or `before` it. */
+  readonly keywords?: readonly string[]
+  /** At most so many characters of a match stand before the keyword. */
+  readonly before?: number
+  /** A regular expression, bounded in each repetition. Its first group, if any, is the secret. */
+  readonly pattern?: string
+  /** Whether a match may stand within a longer word. */
+  readonly open?: boolean
+  /** One of these words must stand within 300 characters before it. */
+  readonly near?: readonly string[]
+
+  /** The provider, as it occurs in the names of variables, or shortly before them. */
+  readonly names?: readonly string[]
+  /** A regular expression for the whole value. */
+  readonly value?: string
+  /** Whether a name that only names the provider, not a secret, is enough. */
+  readonly anyName?: boolean
+
+  /** A regular expression for the paths of the files that the rule is for. */
+  readonly path?: string
+
+  /** What must hold for the secret besides. */
+  readonly check?: keyof typeof checks
+  /** The least entropy, in bits per character; 2.5 if nothing is said. */
+  readonly entropy?: number
+  /** Whether it is a finding even if it looks like a placeholder. */
+  readonly lax?: boolean
+
+  /** Templates of texts in which the rule finds a secret; see test/precommit/detect/template.ts. */
+  readonly examples?: readonly string[]
+  /** Templates of texts in which no rule finds anything. */
+  readonly lookalikes?: readonly string[]
+}
+
+/** All rules, the more specific first. */
+export const rules = [
+  ...keys,
+  ...models,
+  ...hosting,
+  ...registries,
+  ...cloud,
+  ...payment,
+  ...messaging,
+  ...tools,
+  ...services,
+  ...data,
+] as readonly Rule[]
+
+/** The rules that know how a credential is presented, not whose it is. */
+export const forms: ReadonlySet<unknown> = new Set<unknown>(data)
+
+/** A secret that no provider's rule knows, found by its name and its randomness. */
+export const GENERIC: Rule = { id: "generic-secret" }
+
+/** A password under a name that says so. */
+export const PASSWORD: Rule = { id: "generic-password" }
+
+/** A secret in Base64, which hides nothing. */
+export const KUBERNETES: Rule = { id: "kubernetes-secret" }
+
+/** Whether a rule has this id. */
+export function isRule(id: string): boolean {
+  return [...rules, GENERIC, PASSWORD, KUBERNETES].some((rule) => rule.id === id)
+}
+
+/** The regular expression of a rule, compiled when it is needed for the first time. */
+export function patternOf(rule: Rule): RegExp {
+  let pattern = compiled.get(rule)
+  if (!pattern) {
+    const source = rule.pattern ?? `^(?:${rule.value ?? ""})$`
+    // A path's whole text is searched; elsewhere a match is tried at one place.
+    pattern = new RegExp(source, rule.value ? "d" : rule.keywords ? "dy" : "dgm")
+    compiled.set(rule, pattern)
+  }
+  return pattern
+}
+
+const compiled = new Map<Rule, RegExp>()

@@ -1,0 +1,175 @@
+import { readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import {
+  type Environment,
+  VaultError,
+  harmless,
+  inaccessible,
+  isErrno,
+  toJson,
+} from "../../core/guard.js"
+import { type Hooks, findHooks, shownPath } from "./hooks.js"
+import { addGuard, removeGuard } from "./manager-file.js"
+import { installHook, leftBefore, ownHooks, uninstallHooks } from "./own-hook.js"
+import { type Proof, proveGuard } from "./proof.js"
+
+/** What is asked for, and of whom. */
+export interface InstallRequest {
+  readonly action: "install" | "uninstall" | "status"
+  readonly json: boolean
+  readonly cwd: string
+  readonly env: Environment
+  /** How this program is started: the command and its first arguments, as absolute paths. */
+  readonly program: readonly string[]
+  readonly write: (document: string) => Promise<void>
+  readonly say: (line: string) => void
+}
+
+const DONE = 0
+const NOT_SO = 1
+
+/**
+ * Installs the guard where the repository's hooks are managed, takes it away, or tells whether it
+ * is there. Resolves to 0, or to 1 if commits are not guarded after `install` or at `status`, or
+ * are guarded after `uninstall`. Throws `NO_REPOSITORY`, `USAGE`, `FILE_UNSAFE`, `NO_ACCESS`,
+ * `EXISTS`.
+ */
+export async function guardInstallation(request: InstallRequest): Promise<number> {
+  try {
+    return await changeAndProve(request)
+  } catch (error) {
+    if (!isErrno(error, "EACCES", "EPERM", "EROFS", "ENOSPC")) throw error
+    const { path = "the hooks" } = error as NodeJS.ErrnoException
+    throw inaccessible("read or change", path, error)
+  }
+}
+
+async function changeAndProve(request: InstallRequest): Promise<number> {
+  const { action, cwd, env, program } = request
+  const hooks = await findHooks(cwd, env)
+  const changed = await change(action, hooks, program)
+  // What nothing names any more cannot run: other hooks need not.
+  const needsProof = action !== "uninstall" || namedIn(hooks) !== undefined
+  const proof = needsProof ? await proveGuard(hooks) : undefined
+  await tell(request, hooks, changed, proof)
+  const isGuarded = proof?.stopped ?? false
+  return isGuarded === (action !== "uninstall") ? DONE : NOT_SO
+}
+
+/** Returns the files that it changed. */
+async function change(
+  action: InstallRequest["action"],
+  hooks: Hooks,
+  program: readonly string[],
+): Promise<readonly string[]> {
+  if (action === "uninstall") return uninstall(hooks)
+  if (action === "status") return []
+  return (await install(hooks, program)) ? [hooks.file] : []
+}
+
+function install(hooks: Hooks, program: readonly string[]): boolean | Promise<boolean> {
+  const { manager, scope, folder, activate = "" } = hooks
+  if (scope !== undefined) {
+    throw new VaultError("USAGE", `core.hooksPath of your ${scope} settings is ${folder}`, {
+      hint: `it serves every repository of yours: ${activate}`,
+    })
+  }
+  return manager === "hooks" ? installHook(hooks, program) : addGuard(hooks)
+}
+
+/** A manager or a setting may have come after the guard, so it may be in more than one place. */
+function uninstall(hooks: Hooks): readonly string[] {
+  // All are looked at before the first is changed: if one is refused, all stay.
+  const ours = folders(hooks).map((folder) => [folder, ownHooks(folder)] as const)
+  const changed = removeGuard(hooks) ? [hooks.file] : []
+  return [...changed, ...ours.flatMap(([folder, files]) => uninstallHooks(folder, files))]
+}
+
+/** The folders of hooks that are this repository's. */
+function folders({ folder, usual, scope }: Hooks): readonly string[] {
+  return scope === undefined ? [...new Set([folder, usual])] : [usual]
+}
+
+/** The file that a commit may start the guard from. */
+function namedIn({ folder, file }: Hooks): string | undefined {
+  return [file, join(folder, "pre-commit")].find(
+    (path) =>
+      statSync(path, { throwIfNoEntry: false })?.isFile() === true &&
+      readFileSync(path).includes("agent-vault"),
+  )
+}
+
+async function tell(
+  { action, json, write, say }: InstallRequest,
+  hooks: Hooks,
+  changed: readonly string[],
+  proof: Proof | undefined,
+): Promise<void> {
+  if (json) {
+    const { manager, file } = hooks
+    const place = { manager, file: shownPath(hooks, file), changed: changed.length > 0 }
+    const guarded = proof === undefined ? {} : { guarded: proof.stopped, proof: proof.what }
+    await write(`${toJson({ ...place, ...guarded }, 2)}\n`)
+    return
+  }
+  const lines = [
+    ...(action === "status" ? [] : doneLines(action, hooks, changed)),
+    ...(proof === undefined ? [] : [proof.what]),
+    ...nextLines(action, hooks, changed, proof).map((line) => `  ${line}`),
+  ]
+  for (const line of lines) say(harmless(line))
+}
+
+const CHANGED = { install: "The guard is in", uninstall: "The guard is gone from" }
+const UNCHANGED = { install: "The guard was already in", uninstall: "No guard was installed in" }
+
+function doneLines(
+  action: "install" | "uninstall",
+  hooks: Hooks,
+  changed: readonly string[],
+): readonly string[] {
+  const { manager, file } = hooks
+  const [verb, files] =
+    changed.length > 0 ? [CHANGED[action], changed] : [UNCHANGED[action], [file]]
+  return files.map((path) => {
+    const by = path === file ? manager : "hooks"
+    return `${verb} ${shownPath(hooks, path)} (${by})`
+  })
+}
+
+function nextLines(
+  action: InstallRequest["action"],
+  hooks: Hooks,
+  changed: readonly string[],
+  proof: Proof | undefined,
+): readonly string[] {
+  const shown = (path: string): string => shownPath(hooks, path)
+  const isToCommit = hooks.isShared && changed.includes(hooks.file)
+  const commit = isToCommit ? [`commit ${shown(hooks.file)}, so that it is so for everybody`] : []
+  if (action !== "uninstall") {
+    const next = proof?.stopped === false ? [`next: ${nextStep(action, hooks, proof)}`] : []
+    return [...next, ...commit]
+  }
+  const named = proof?.stopped === true ? namedIn(hooks) : undefined
+  const left = folders(hooks).flatMap((folder) => leftBefore(folder) ?? [])
+  return [
+    ...(named === undefined ? [] : [`next: look into ${shown(named)}, which starts it`]),
+    ...left.map(
+      (path) => `next: look into ${shown(path)}, the hook from before the guard, which is left`,
+    ),
+    ...commit,
+  ]
+}
+
+function nextStep(
+  action: "install" | "status",
+  { activate, scope }: Hooks,
+  { blocked = false }: Proof,
+): string {
+  // A folder of all repositories is active in any case.
+  if (activate !== undefined && !(blocked && scope !== undefined)) {
+    return `${activate}; then: agent-vault guard status`
+  }
+  if (action === "install" || blocked) return "make a commit and see what git says"
+  return "agent-vault guard install"
+}

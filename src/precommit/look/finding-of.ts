@@ -1,0 +1,66 @@
+import type { Lines } from "./contents.js"
+import type { CustomHit } from "../allow/custom-rules.js"
+import type { Finding as Hit } from "../detect/overlaps.js"
+import { type Finding, OWN_VALUE } from "../report/finding.js"
+import { mask } from "../report/mask.js"
+
+// What finds a thing knows where it stands; here it becomes what is told, and what tells it apart.
+
+/** Finds this vault's own values in bytes: which secret's, and where. */
+export type FindOwn = (bytes: Uint8Array) => readonly OwnHit[]
+export interface OwnHit {
+  readonly secret: string
+  readonly start: number
+  readonly end: number
+}
+
+export function credentialFinding(
+  path: string,
+  text: string,
+  { rule, start, end, kind }: Hit,
+  lines: Pick<Lines, "at">,
+): Finding {
+  const found = text.slice(start, end)
+  return {
+    rule,
+    path,
+    ...lines.at(start),
+    excerpt: mask(found),
+    text: found,
+    ...(kind === "encrypted-key" ? { encrypted: true } : {}),
+  }
+}
+
+export function customFinding(
+  path: string,
+  text: string,
+  { rule: { id, title }, start, end }: CustomHit,
+  lines: Lines,
+): Finding {
+  const found = text.slice(start, end)
+  return { rule: id, title, path, ...lines.at(start), excerpt: mask(found), text: found }
+}
+
+export function ownFinding(
+  path: string,
+  text: string,
+  { secret, start }: OwnHit,
+  lines: Pick<Lines, "at">,
+): Finding {
+  return {
+    rule: OWN_VALUE,
+    title: `the value of ${secret} in this vault`,
+    path,
+    ...lines.at(start),
+    // Nothing of a value of the vault is shown, not even how it begins.
+    excerpt: `(${text.length} characters)`,
+    text,
+    secret,
+    hint: `read it where it is needed: agent-vault get ${secret}`,
+  }
+}
+
+/** What makes two findings the same, wherever in a file they stand. */
+export function keyOf({ rule, text, path, line }: Finding): string {
+  return text === undefined ? `${rule} ${path} ${line}` : `${rule}\0${text}`
+}

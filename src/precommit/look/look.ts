@@ -1,0 +1,271 @@
+import { existsSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import {
+  VAULT_FOLDER,
+  VAULT_RECORD,
+  findCheckout,
+  loadOwnValues,
+  vaultPath,
+} from "../../core/guard.js"
+import { type Change, allFiles, rangeChanges, stagedChanges } from "./changes.js"
+import { filesAt } from "./work-files.js"
+import type { FindOwn } from "./finding-of.js"
+import type { Finding } from "../report/finding.js"
+import { type Repository, openRepository } from "./repository.js"
+import { SETTINGS_FILE, type GuardRequest, type Report, type Subject } from "../report/request.js"
+import type { Finders, Scanned } from "./scan.js"
+
+/** So many contents are on their way from git at once. */
+const AT_ONCE = 64
+
+/** This vault's own values, or why they are not looked for. */
+interface OwnValues {
+  readonly find?: FindOwn
+  readonly why?: string
+}
+
+/** Looks at the subject of a request. Throws `NO_REPOSITORY`, `NO_GIT`, `GIT_FAILED`, `USAGE`. */
+export async function look(request: GuardRequest): Promise<Report> {
+  const { subject, cwd, env } = request
+  if (subject.is === "text" || subject.is === "paths") return lookAtFiles(request, subject)
+  const repository = openRepository(cwd, env)
+  try {
+    return await lookAtChanges(repository, request)
+  } finally {
+    repository.blobs.end()
+  }
+}
+
+async function lookAtChanges(repository: Repository, request: GuardRequest): Promise<Report> {
+  const { subject } = request
+  // Git is at work while this loads what it takes to look.
+  const [changes, { scanChange }, own, file] = await Promise.all([
+    changesOf(repository, subject),
+    import("./scan.js"),
+    ownValuesOf(repository, request),
+    readSettings(repository, subject),
+  ])
+  const finders = await findersFor(own, file)
+  const scanned: (Scanned & { readonly known: readonly Finding[] })[] = []
+  for (let at = 0; at < changes.length; at += AT_ONCE) {
+    const some = changes.slice(at, at + AT_ONCE)
+    const done = await Promise.all(some.map((each) => scanChange(repository, each, finders)))
+    scanned.push(...done.map((one, index) => ofCommit(one, some[index])))
+  }
+  const paths = changes.flatMap(({ path, mode }) => (mode === undefined ? [] : [path]))
+  const judged = await withoutAllowed(file, scanned, paths, subject.is === "all")
+  const inVault = await vaultFindings(repository, changes)
+  const findings = [...(await withoutNames(inVault, scanned)), ...judged.findings]
+  const settings = { read: file !== undefined, ...whyUnread(repository.top, file, findings) }
+  return summary(scanned, { ...judged, findings, settings }, own)
+}
+
+async function lookAtFiles(
+  request: GuardRequest,
+  subject: Extract<Subject, { is: "text" | "paths" }>,
+): Promise<Report> {
+  const { cwd } = request
+  const [{ scanBytes }, own] = await Promise.all([import("./scan.js"), ownValues(request)])
+  const top = findCheckout(cwd)?.top ?? cwd
+  const files =
+    subject.is === "text"
+      ? [{ path: "<stdin>", bytes: Buffer.from(subject.bytes) }]
+      : filesAt(subject.paths, cwd, top)
+  const file = await settingsAt(top)
+  const finders = await findersFor(own, file)
+  const scanned: Scanned[] = []
+  for (const { path, bytes } of files) scanned.push(scanBytes(path, bytes, finders))
+  const judged = await withoutAllowed(file, scanned, [], false)
+  const settings = { read: file !== undefined, ...whyUnread(top, file, judged.findings) }
+  return summary(scanned, { ...judged, settings }, own)
+}
+
+function changesOf(repository: Repository, subject: Subject): Promise<readonly Change[]> {
+  if (subject.is === "range") return rangeChanges(repository, subject.range)
+  return subject.is === "all" ? allFiles(repository) : stagedChanges(repository)
+}
+
+/** The own values of the vault in the work tree; one that is only in the index cannot be read. */
+async function ownValuesOf({ blobs }: Repository, request: GuardRequest): Promise<OwnValues> {
+  const own = await ownValues(request)
+  if (own.find !== undefined || own.why !== undefined) return own
+  const record = await blobs.read(`:${VAULT_FOLDER}/${VAULT_RECORD}`)
+  return record === undefined ? {} : { why: "the vault is not in the work tree" }
+}
+
+/** This vault's own values, for the keys of agents that are at hand. */
+async function ownValues({ cwd, env }: GuardRequest): Promise<OwnValues> {
+  if (!hasVaultAbove(cwd)) return {}
+  const { ownValuesAt } = await loadOwnValues()
+  const own = await ownValuesAt(cwd, env)
+  if (own === undefined || "why" in own) return own ?? {}
+  const [unread] = own.unread
+  return unread === undefined
+    ? { find: own.find }
+    : { find: own.find, why: `${unread.secret} could not be read: ${unread.error.message}` }
+}
+
+/** What looks into a file besides the rules for everybody. */
+async function findersFor({ find }: OwnValues, file: Uint8Array | undefined): Promise<Finders> {
+  // Parsing takes time: most files have no rules.
+  if (file === undefined || !Buffer.from(file).includes("rules")) return { own: find }
+  const { parseSettings } = await import("../allow/settings.js")
+  const { rules } = await parseSettings(file)
+  if (rules.length === 0) return { own: find }
+  const { compileRules } = await import("../allow/custom-rules.js")
+  return { own: find, custom: compileRules(rules) }
+}
+
+/** Asked first, since most of what reads a vault is slow to load. */
+function hasVaultAbove(folder: string): boolean {
+  if (existsSync(join(folder, VAULT_FOLDER))) return true
+  return dirname(folder) !== folder && hasVaultAbove(dirname(folder))
+}
+
+/** The settings as they will be committed, or are at the end of a range. */
+async function readSettings(
+  { blobs }: Repository,
+  subject: Subject,
+): Promise<Uint8Array | undefined> {
+  const end = subject.is === "range" ? endOf(subject.range) : ""
+  // A revision with a line break names nothing.
+  if (end.includes("\n")) return undefined
+  const revision = subject.is === "range" && end === "" ? "HEAD" : end
+  const blob = await blobs.read(`${revision}:${SETTINGS_FILE}`)
+  if (blob === undefined || blob.bytes !== undefined) return blob?.bytes
+  return refuseSettings(`it has ${blob.size} bytes`)
+}
+
+/** Told where it may matter: what somebody wrote to allow a finding, and is not read. */
+function whyUnread(
+  top: string,
+  file: Uint8Array | undefined,
+  findings: readonly Finding[],
+): { why?: string } {
+  if (file !== undefined || findings.length === 0) return {}
+  if (existsSync(join(top, SETTINGS_FILE))) {
+    return { why: `${SETTINGS_FILE} is read as it is committed: git add ${SETTINGS_FILE}` }
+  }
+  const other = SETTINGS_FILE.replace(/yaml$/, "yml")
+  return existsSync(join(top, other))
+    ? { why: `${other} is not read: call it ${SETTINGS_FILE}` }
+    : {}
+}
+
+async function refuseSettings(why: string): Promise<never> {
+  const { refusal } = await import("../allow/settings.js")
+  throw refusal(why)
+}
+
+/** The revision that a range ends with: `A..B`, `B`, `B^!`. */
+function endOf(range: string): string {
+  const end = range.split(/\.{2,3}/).at(-1) ?? ""
+  return end.replace(/\^(?:[!@]|-\d*)$/, "")
+}
+
+async function settingsAt(top: string): Promise<Uint8Array | undefined> {
+  const file = join(top, SETTINGS_FILE)
+  if (!existsSync(file)) return undefined
+  try {
+    return readFileSync(file)
+  } catch {
+    return refuseSettings("it cannot be read")
+  }
+}
+
+/** Applies the exceptions, if there are any that could have a say. */
+async function withoutAllowed(
+  file: Uint8Array | undefined,
+  scanned: readonly (Scanned & { readonly known?: readonly Finding[] })[],
+  paths: readonly string[],
+  all: boolean,
+): Promise<Pick<Report, "findings" | "allowed" | "stale">> {
+  const findings = firstOfEach(scanned.flatMap((each) => each.findings))
+  if (file === undefined || !mayMatter(file, findings, paths, all)) {
+    return { findings, allowed: 0, stale: [] }
+  }
+  const [{ parseSettings }, { applyExceptions }] = await Promise.all([
+    import("../allow/settings.js"),
+    import("../allow/exceptions.js"),
+  ])
+  const known = scanned.flatMap((each) => each.known ?? [])
+  const { allow } = await parseSettings(file)
+  return applyExceptions(allow, findings, known, { paths: new Set(paths), all })
+}
+
+/** Parsing takes time: not for a commit in which nothing was found, and of which no entry speaks. */
+function mayMatter(
+  file: Uint8Array,
+  findings: readonly Finding[],
+  paths: readonly string[],
+  all: boolean,
+): boolean {
+  if (all || findings.length > 0 || paths.includes(SETTINGS_FILE)) return true
+  const text = Buffer.from(file).toString("utf8")
+  return paths.some((path) => text.includes(path))
+}
+
+async function vaultFindings(
+  repository: Repository,
+  changes: readonly Change[],
+): Promise<readonly Finding[]> {
+  if (!changes.some(({ path }) => vaultPath(path) !== undefined)) return []
+  const { judgeVaults } = await import("./vault-files.js")
+  return judgeVaults(repository, changes)
+}
+
+/** What stands in the names of files is not shown of a vault's files either. */
+async function withoutNames(
+  findings: readonly Finding[],
+  scanned: readonly Scanned[],
+): Promise<readonly Finding[]> {
+  const inNames = scanned.flatMap(({ inName }) => inName ?? [])
+  if (findings.length === 0 || inNames.length === 0) return findings
+  const { withoutFound } = await import("./file-name.js")
+  return findings.map(({ path, message = "", hint = "", ...rest }) => ({
+    ...rest,
+    path: withoutFound(path, inNames),
+    message: withoutFound(message, inNames),
+    hint: withoutFound(hint, inNames),
+  }))
+}
+
+/** One text in one file is told once, however many commits of a range add it. */
+function firstOfEach(findings: readonly Finding[]): readonly Finding[] {
+  const seen = new Set<string>()
+  return findings.filter(({ path, rule, text, line, column, commit }) => {
+    const key = [path, rule, text, ...(commit === undefined ? [line, column] : [])].join("\0")
+    if (seen.has(key)) return false
+    seen.add(key)
+    return true
+  })
+}
+
+function ofCommit<T extends Scanned>(scanned: T, change: Change | undefined): T {
+  const commit = change?.commit
+  if (commit === undefined) return scanned
+  return { ...scanned, findings: scanned.findings.map((finding) => ({ ...finding, commit })) }
+}
+
+type Judged = Pick<Report, "findings" | "allowed" | "stale" | "settings">
+
+function summary(
+  scanned: readonly Scanned[],
+  { findings, allowed, stale, settings }: Judged,
+  own: OwnValues,
+): Report {
+  return {
+    findings,
+    files: scanned.length,
+    allowed: allowed + scanned.reduce((sum, each) => sum + each.allowed, 0),
+    stale: [...stale, ...scanned.flatMap((each) => each.stale)],
+    large: scanned.flatMap(({ path, large }) =>
+      large === undefined ? [] : [{ path, size: large }],
+    ),
+    settings,
+    ownValues: {
+      looked: own.find !== undefined,
+      ...(own.why === undefined ? {} : { why: own.why }),
+    },
+  }
+}

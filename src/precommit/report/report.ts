@@ -1,0 +1,103 @@
+import { harmless, toJson } from "../../core/guard.js"
+import { type Finding, OWN_VALUE } from "./finding.js"
+import { SETTINGS_FILE, type Report, type Subject } from "./request.js"
+import { type Told, told } from "./titles.js"
+
+/** More findings than this are counted, not told, to a person. */
+const MOST_TOLD = 50
+
+/** What a person is told. Each line is escaped: paths come from the repository. */
+export function linesFor(report: Report, subject: Subject): readonly string[] {
+  const { findings } = report
+  const shown = findings.slice(0, MOST_TOLD)
+  const lines = [
+    ...(findings.length > 0 ? [headline(findings.length, subject), ""] : []),
+    ...shown.map(told).flatMap(findingLines),
+    ...(shown.length < findings.length
+      ? [`… and ${findings.length - shown.length} more: agent-vault guard --json`, ""]
+      : []),
+    ...waysOut(findings, subject),
+    ...noteLines(report),
+    ...(findings.length === 0 && subject.is !== "staged" ? [nothingFound(report)] : []),
+  ]
+  return lines.map(harmless)
+}
+
+/** One JSON document; see docs/guard.md. */
+export function jsonFor(report: Report): string {
+  const findings = report.findings.map(told).map(({ text: _text, ...shown }) => shown)
+  return `${toJson({ ...report, findings }, 2)}\n`
+}
+
+function nothingFound({ files, allowed }: Report): string {
+  const except = allowed === 0 ? "" : `, ${allowed} allowed by exceptions`
+  return `agent-vault guard: ${files} file${files === 1 ? "" : "s"}, nothing found${except}`
+}
+
+/** What to do about values; what is stored already has no entry among the exceptions either. */
+function waysOut(findings: readonly Finding[], subject: Subject): readonly string[] {
+  const values = findings.filter(({ text }) => text !== undefined)
+  if (values.length === 0) return []
+  const isOwn = values.every(({ rule }) => rule === OWN_VALUE)
+  return [
+    "What to do about a value:",
+    ...(subject.is === "staged"
+      ? ["  take it out  change the file and git add it, or: git restore --staged FILE"]
+      : []),
+    ...(subject.is === "range"
+      ? ["  take it out  of its commit, if that is not pushed yet: git rebase -i COMMIT^"]
+      : []),
+    ...(isOwn ? [] : ["  store it     agent-vault set GROUP/NAME, and read it from there"]),
+    "  rotate it    if it was ever pushed or shared: what is in the history stays readable",
+    "  allow it     if it is no secret: a comment on its line or the one above,",
+    "                 agent-vault: allow RULE the reason why",
+    ...(isOwn
+      ? []
+      : [`               or an entry in ${SETTINGS_FILE}: agent-vault guard --fingerprints`]),
+  ]
+}
+
+function headline(count: number, subject: Subject): string {
+  const findings = `${count} finding${count === 1 ? "" : "s"}`
+  return subject.is === "staged"
+    ? `agent-vault guard: ${findings}; the commit is stopped`
+    : `agent-vault guard: ${findings}`
+}
+
+function findingLines(finding: Told): readonly string[] {
+  const { rule, title, excerpt, message, hint } = finding
+  return [
+    [placeOf(finding), excerpt].filter(Boolean).join("  "),
+    `  ${rule}: ${title}`,
+    ...(message === undefined ? [] : [`  ${message}`]),
+    ...(hint === undefined ? [] : [`  ${hint}`]),
+    "",
+  ]
+}
+
+function placeOf({ path, line, column, commit, text }: Finding): string {
+  const place = text === undefined ? path : `${path}:${line}:${column}`
+  return commit === undefined ? place : `${place} (${commit.slice(0, 12)})`
+}
+
+function noteLines({ stale, large, settings, ownValues }: Report): readonly string[] {
+  return [
+    ...stale.map(({ path, line, rule }) =>
+      line === undefined
+        ? `note: the exception of ${rule} for ${path} in ${SETTINGS_FILE} allows nothing`
+        : rule === undefined
+          ? `note: ${path}:${line}: this is no exception; write: agent-vault: allow RULE the reason why`
+          : `note: ${path}:${line}: the exception of ${rule} allows nothing`,
+    ),
+    ...large.map(
+      ({ path, size }) =>
+        `note: ${path} has ${Math.round(size / 1024 / 1024)} MiB: looked for private keys and own values only`,
+    ),
+    ...(settings.why === undefined ? [] : [`note: ${settings.why}`]),
+    ...(ownValues.why === undefined
+      ? []
+      : [
+          `note: this vault's own values were not ${ownValues.looked ? "all " : ""}looked for: ${ownValues.why}`,
+        ]),
+  ]
+}

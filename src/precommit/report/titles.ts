@@ -1,0 +1,78 @@
+import type { Finding } from "./finding.js"
+import cloud from "../detect/rules/cloud.json" with { type: "json" }
+import data from "../detect/rules/data.json" with { type: "json" }
+import hosting from "../detect/rules/hosting.json" with { type: "json" }
+import keys from "../detect/rules/keys.json" with { type: "json" }
+import messaging from "../detect/rules/messaging.json" with { type: "json" }
+import models from "../detect/rules/models.json" with { type: "json" }
+import payment from "../detect/rules/payment.json" with { type: "json" }
+import registries from "../detect/rules/registries.json" with { type: "json" }
+import services from "../detect/rules/services.json" with { type: "json" }
+import tools from "../detect/rules/tools.json" with { type: "json" }
+import { GENERIC, KUBERNETES, PASSWORD } from "../detect/rules.js"
+
+/** What people are told of a rule. It is loaded when there is something to tell, not before. */
+interface Title {
+  readonly id: string
+  readonly title: string
+  /** The provider's page about it. */
+  readonly docs?: string
+  /** Where a new one is made and the old one ended, or how. */
+  readonly rotate?: string
+}
+
+const generic: readonly Title[] = [
+  {
+    id: GENERIC.id,
+    title: "A random value under a name like token, secret or key",
+    rotate: "make a new value where this one was made, and end this one",
+  },
+  { id: PASSWORD.id, title: "A password in plain text", rotate: "change the password" },
+  {
+    id: KUBERNETES.id,
+    title: "A secret of Kubernetes in Base64",
+    docs: "https://kubernetes.io/docs/concepts/configuration/secret/",
+    rotate: "make a new value where this one was made, and end this one",
+  },
+]
+
+const titles = new Map<string, Title>(
+  [
+    cloud,
+    data,
+    hosting,
+    keys,
+    messaging,
+    models,
+    payment,
+    registries,
+    services,
+    tools,
+    generic,
+  ].flatMap((some: readonly Title[]) => some.map((title) => [title.id, title])),
+)
+
+/** A finding as it is told. */
+export type Told = Finding & { readonly title: string }
+
+/** Adds what the rule says of itself, to a finding that does not say it. */
+export function told(finding: Finding): Told {
+  const { rule, encrypted = false, inName = false } = finding
+  const { title = rule, rotate } = titles.get(rule) ?? {}
+  const parts = [
+    finding.title ?? title,
+    encrypted && "under a passphrase",
+    inName && "in the name of the file",
+  ]
+  const hint = rotate === undefined ? undefined : `to rotate it: ${rotate}`
+  return {
+    ...(hint === undefined ? {} : { hint }),
+    ...finding,
+    title: parts.filter(Boolean).join(", "),
+  }
+}
+
+/** The provider's page about what a rule finds. */
+export function docsOf(rule: string): string | undefined {
+  return titles.get(rule)?.docs
+}

@@ -1,0 +1,403 @@
+import { spawn } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { text } from "node:stream/consumers"
+import { setTimeout as sleep } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import type { Machine, Ran } from "../machine.js"
+import { type Running, VALUES, runMachine, startRun } from "./run-machine.js"
+
+const KEY = VALUES["stripe/api-key"]
+const REDACTED = "[REDACTED stripe/api-key]"
+const MEGABYTE = 1024 * 1024
+
+let machine: Machine
+
+beforeAll(async () => {
+  machine = await runMachine()
+})
+afterAll(() => machine.remove())
+
+const OPTIONS = ["--agent", "ci", "-s", "stripe/api-key"]
+
+function start(...command: string[]): Running {
+  return startRun(machine, [...OPTIONS, "--", ...command])
+}
+
+/** Runs a program of Node, whose variable `key` is the value. */
+function node(program: string): Running {
+  return start(process.execPath, "-e", `const key = process.env.STRIPE_API_KEY; ${program}`)
+}
+
+function shell(command: string, options = ""): Promise<Ran> {
+  return machine.shell(`agent-vault run ${OPTIONS.join(" ")} ${options} -- ${command}`)
+}
+
+describe("redaction", () => {
+  test("stdout and stderr, each on its own", async () => {
+    const ran = await shell(
+      `sh -c 'echo "out $STRIPE_API_KEY"; echo "err $STRIPE_API_KEY" >&2; exit 3'`,
+    )
+    expect(ran).toEqual({ code: 3, stdout: `out ${REDACTED}\n`, stderr: `err ${REDACTED}\n` })
+  })
+
+  test("files of the streams can be opened, as programs in containers do", async () => {
+    const ran = await shell(
+      `bash -c 'echo "$STRIPE_API_KEY" > /dev/stdout; echo "$STRIPE_API_KEY" > /dev/stderr'`,
+    )
+    expect(ran).toEqual({ code: 0, stdout: `${REDACTED}\n`, stderr: `${REDACTED}\n` })
+  })
+
+  test("a value in many pieces, with pauses between them", async () => {
+    const run = node(`(async () => {
+      for (const char of "a" + key + "b") {
+        process.stdout.write(char)
+        process.stderr.write(char)
+        await new Promise((resolve) => setTimeout(resolve, 15))
+      }
+    })()`)
+    expect(await run.ended).toBe(0)
+    expect([run.stdout(), run.stderr()]).toEqual([`a${REDACTED}b`, `a${REDACTED}b`])
+  })
+
+  test("a value that the program encoded", async () => {
+    const run = node(
+      `console.log(Buffer.from("user:" + key).toString("base64"), encodeURIComponent(key))`,
+    )
+    await run.ended
+    expect(run.stdout()).toContain(REDACTED)
+    expect(run.stdout()).not.toContain(Buffer.from(KEY).toString("base64").slice(8, 24))
+  })
+
+  test("what only begins like a value is handed on at the end", async () => {
+    const run = node(`process.stdout.write(key.slice(0, 12))`)
+    await run.ended
+    expect(run.stdout()).toBe(KEY.slice(0, 12))
+  })
+
+  test("short values: one line says so, and only where it would redact", async () => {
+    const options = "-s db/pin -s db/pin=PIN"
+    const ran = await shell(`sh -c 'echo $DB_PIN'`, options)
+    expect(ran).toEqual({
+      code: 0,
+      stdout: "1234\n",
+      stderr: "agent-vault: not redacted, since they are under 6 bytes long: db/pin\n",
+    })
+    expect((await shell("true", `${options} --no-redact`)).stderr).toBe("")
+  })
+
+  test("--no-redact hands over the streams themselves", async () => {
+    const file = join(machine.home, "out")
+    const { stdout } = await shell(
+      `sh -c 'readlink /proc/self/fd/1; echo $STRIPE_API_KEY' > ${file}; cat ${file}`,
+      "--no-redact",
+    )
+    expect(stdout).toBe(`${file}\n${KEY}\n`)
+  })
+
+  test("without mkfifo, and without a folder for it, it works as well", async () => {
+    const bin = join(machine.home, "few")
+    mkdirSync(bin)
+    symlinkSync(process.execPath, join(bin, "node"))
+    symlinkSync("/bin/sh", join(bin, "sh"))
+    for (const env of [`PATH=${bin}`, "TMPDIR=/nowhere"]) {
+      const ran = await machine.shell(
+        `${env} ${machine.home}/bin/agent-vault run ${OPTIONS.join(" ")} -- sh -c 'echo $STRIPE_API_KEY; exit 4'`,
+      )
+      expect(ran).toEqual({ code: 4, stdout: `${REDACTED}\n`, stderr: "" })
+    }
+  })
+
+  test("nothing is left in the folder for temporary files", async () => {
+    const folder = join(machine.home, "temporary")
+    mkdirSync(folder)
+    const run = startRun(machine, [...OPTIONS, "--", "readlink", "/proc/self/fd/1"], {
+      env: { TMPDIR: folder },
+    })
+    await run.ended
+    expect(run.stdout()).toMatch(/^\S+\/temporary\/agent-vault-run-\S+ \(deleted\)\n$/)
+    expect(readdirSync(folder)).toEqual([])
+  })
+})
+
+describe("what is no secret comes through as it is", () => {
+  test("any bytes", async () => {
+    const bytes = Buffer.concat([
+      randomBytes(3 * MEGABYTE),
+      Buffer.from("\u001b[31mrot é 漢 🔑\u001b[0m\r\n"),
+    ])
+    writeFileSync(join(machine.repo, "bytes"), bytes)
+    const { stdout } = await shell("cat bytes | sha256sum; sha256sum < bytes")
+    const [one, other] = stdout.trim().split("\n")
+    expect(one).toBe(other)
+  })
+
+  test("stdin, to its end", async () => {
+    const { stdout } = await machine.shell(
+      `head -c 3000000 /dev/zero | agent-vault run ${OPTIONS.join(" ")} -- wc -c`,
+    )
+    expect(stdout.trim()).toBe("3000000")
+  })
+
+  test("the order within a stream", async () => {
+    const { stdout } = await shell(`sh -c 'for i in $(seq 1 2000); do echo $i; done'`)
+    expect(stdout.trim().split("\n")).toEqual(Array.from({ length: 2000 }, (_, i) => String(i + 1)))
+  })
+
+  test("a prompt without a newline is there at once", async () => {
+    const run = node(`
+      process.stdin.on("data", () => process.stdout.write("at " + Date.now() + " Password: "))
+      process.stdin.on("end", () => process.exit(0))
+      process.stdout.write("ready ")`)
+    await run.says("ready ")
+    const delays: number[] = []
+    for (let round = 1; round <= 20; round += 1) {
+      const before = run.stdout().length
+      run.child.stdin?.write("\n")
+      while (!run.stdout().slice(before).includes("Password: ")) await sleep(1)
+      delays.push(Date.now() - Number(/at (\d+)/.exec(run.stdout().slice(before))?.[1]))
+    }
+    run.child.stdin?.end()
+    await run.ended
+    // The machine may be busy; the program is not to add to it.
+    expect(Math.min(...delays)).toBeLessThan(50)
+  })
+
+  test("a protocol of lines: each answer before the next request, and not a byte more", async () => {
+    const run = node(`
+      require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
+        const { id, method, params } = JSON.parse(line)
+        const result = { method, params, env: method === "leak" ? key : null }
+        process.stdout.write(JSON.stringify({ jsonrpc: "2.0", id, result }) + "\\n")
+      })`)
+    for (let id = 1; id <= 50; id += 1) {
+      const params = { text: `é "quoted" ${"x".repeat(id * 100)}`, begins: KEY.slice(0, 7) }
+      const method = id === 50 ? "leak" : "tools/call"
+      run.child.stdin?.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`)
+      await run.says(`"id":${id},`)
+      while (!run.stdout().endsWith("\n")) await sleep(1)
+      const answer: unknown = JSON.parse(run.stdout().trim().split("\n").at(-1) ?? "")
+      const env = method === "leak" ? REDACTED : null
+      expect(answer).toEqual({ jsonrpc: "2.0", id, result: { method, params, env } })
+    }
+    run.child.stdin?.end()
+    expect(await run.ended).toBe(0)
+  })
+})
+
+describe("large output", () => {
+  test("100 MB, for a reader that takes its time: the program waits, and little memory is used", async () => {
+    const size = 100 * MEGABYTE
+    const command = ["sh", "-c", `echo $$ >&2; exec head -c ${size} /dev/zero`]
+    const run = startRun(machine, [...OPTIONS, "--", ...command])
+    const { stdout } = run.child
+    stdout?.removeAllListeners("data")
+    let length = 0
+    stdout?.pause()
+    await expect.poll(() => run.stderr()).toContain("\n")
+    await sleep(1000)
+    expect(isAlive(Number(run.stderr()))).toBe(true)
+    let peak = 0
+    stdout?.on("data", (chunk: Buffer) => {
+      length += chunk.length
+      peak = Math.max(peak, peakOf(run.child.pid))
+    })
+    stdout?.resume()
+    expect(await run.ended).toBe(0)
+    expect(length).toBe(size)
+    expect(peak).toBeGreaterThan(0)
+    expect(peak).toBeLessThan(200 * MEGABYTE)
+  })
+
+  test("endless output ends with its reader, without a word", async () => {
+    const { stdout, stderr } = await shell(
+      `sh -c 'yes; echo code $? >&2' | head -1; echo "\${PIPESTATUS[@]}"`,
+    )
+    expect({ stdout, stderr }).toEqual({ stdout: "y\n0 0\n", stderr: "code 141\n" })
+    const alone = await shell(`yes | head -1; echo "\${PIPESTATUS[@]}"`)
+    expect(alone).toMatchObject({ stdout: "y\n141 0\n", stderr: "" })
+  })
+
+  test("where one stream has no reader, the other goes on", async () => {
+    const ran = await shell(
+      `sh -c 'trap "" PIPE; for i in 1 2 3 4 5; do echo x 2>/dev/null; sleep 0.1; done; echo done >&2; exit 6' | true; echo "\${PIPESTATUS[0]}"`,
+    )
+    expect(ran).toMatchObject({ stdout: "6\n", stderr: "done\n" })
+  })
+
+  test("a full disk is an error of ours", async () => {
+    const ran = await shell("echo x > /dev/full")
+    expect(ran.code).toBe(125)
+    expect(ran.stderr).toContain("NO_ACCESS: the program's output could not be written (ENOSPC)")
+  })
+
+  test("who holds the pipe behind the program is waited for, and its output is redacted", async () => {
+    const ran = await shell(`sh -c '(sleep 0.5; echo late $STRIPE_API_KEY) & exit 5'`)
+    expect(ran).toEqual({ code: 5, stdout: `late ${REDACTED}\n`, stderr: "" })
+  })
+})
+
+describe("signals", () => {
+  const signals = [
+    "SIGTERM",
+    "SIGHUP",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGUSR1",
+    "SIGUSR2",
+    "SIGWINCH",
+    "SIGCONT",
+  ] as const
+
+  test.each(signals)("%s reaches the program, which decides", async (signal) => {
+    const run = node(`
+      let count = 0
+      process.on("${signal}", () => { count += 1; console.log("got", count); setTimeout(() => process.exit(40 + count), 200) })
+      setInterval(() => {}, 1000)
+      console.log("ready")`)
+    await run.says("ready")
+    run.child.kill(signal)
+    expect(await run.ended).toBe(41)
+  })
+
+  test.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1"] as const)(
+    "%s ends a program that does not care",
+    async (signal) => {
+      const run = start("sh", "-c", "echo ready; exec sleep 20")
+      await run.says("ready")
+      run.child.kill(signal)
+      expect(await run.ended).toBe(128 + { SIGTERM: 15, SIGINT: 2, SIGHUP: 1, SIGUSR1: 10 }[signal])
+    },
+  )
+
+  test("a program that stays, stays; so do we", async () => {
+    const run = node(
+      `process.on("SIGTERM", () => console.log("no")); setTimeout(() => process.exit(9), 1500); console.log("ready")`,
+    )
+    await run.says("ready")
+    run.child.kill("SIGTERM")
+    await run.says("no")
+    expect(await run.ended).toBe(9)
+  })
+
+  test("when the program is gone and somebody holds its pipe, a signal ends us", async () => {
+    const run = start("sh", "-c", "sleep 20 & echo $!; exit 0")
+    await run.says("\n")
+    await sleep(300)
+    expect(run.child.exitCode).toBeNull()
+    run.child.kill("SIGTERM")
+    await new Promise((resolve) => run.child.once("exit", resolve))
+    expect(run.child.signalCode).toBe("SIGTERM")
+    process.kill(Number(run.stdout()))
+  })
+
+  test("if we are killed, the program's next line ends it", async () => {
+    const run = start("sh", "-c", "echo $$; while :; do echo x; sleep 0.05; done")
+    await run.says("x")
+    const program = Number(run.stdout().split("\n")[0])
+    run.child.kill("SIGKILL")
+    await expect.poll(() => isAlive(program), { timeout: 5000 }).toBe(false)
+  })
+})
+
+describe("at a terminal", () => {
+  const driver = fileURLToPath(new URL("terminal.py", import.meta.url))
+  const [CTRL_C, CTRL_Z, CTRL_BACKSLASH] = ["\u0003", "\u001a", "\u001c"]
+  type Steps = readonly (readonly [appeared: string, typed: string])[]
+
+  async function atTerminal(
+    argv: readonly string[],
+    steps: Steps,
+  ): Promise<{ shown: string; code: number }> {
+    const job = {
+      cwd: machine.repo,
+      env: { ...machine.env, TERM: "xterm", PS1: "$ " },
+      argv,
+      steps,
+    }
+    const python = spawn("python3", [driver], { stdio: ["pipe", "pipe", "inherit"] })
+    python.stdin.end(JSON.stringify(job))
+    return JSON.parse(await text(python.stdout)) as { shown: string; code: number }
+  }
+
+  test.each([
+    ["SIGINT", CTRL_C, []],
+    ["SIGQUIT", CTRL_BACKSLASH, []],
+    ["SIGINT", CTRL_C, ["--no-redact"]],
+  ] as const)("%s is not delivered twice", async (signal, typed, more) => {
+    const argv = ["agent-vault", "run", ...OPTIONS, ...more, "--", "node", "-e", counting(signal)]
+    const { code, shown } = await atTerminal(argv, [["ready", typed]])
+    expect(code, shown).toBe(41)
+  })
+
+  test("Ctrl-C ends a program that does not care", async () => {
+    const argv = ["agent-vault", "run", ...OPTIONS, "--", "sh", "-c", "echo ready; exec sleep 20"]
+    expect((await atTerminal(argv, [["ready", CTRL_C]])).code).toBe(130)
+  })
+
+  test("the program reads what is typed; only --no-redact gives it the terminal to write to", async () => {
+    const program = 'echo ready; read x; test -t 1 && echo terminal; echo "[$x] $STRIPE_API_KEY"'
+    const argv = (...more: string[]) => [
+      "agent-vault",
+      "run",
+      ...OPTIONS,
+      ...more,
+      "--",
+      "sh",
+      "-c",
+      program,
+    ]
+    const typed: Steps = [["ready", "hello\r"]]
+    expect((await atTerminal(argv(), typed)).shown).toBe(`ready\nhello\n[hello] ${REDACTED}\n`)
+    expect((await atTerminal(argv("--no-redact"), typed)).shown).toContain(
+      `terminal\n[hello] ${KEY}`,
+    )
+  })
+
+  // Once more if need be: bash may drop what is typed while it takes the terminal back.
+  test("Ctrl-Z stops both, and fg goes on", { retry: 1, timeout: 40_000 }, async () => {
+    const program = `echo re""ady; read x; echo "got <$x>"; exit 8`
+    const { shown } = await atTerminal(
+      ["bash", "--norc", "--noprofile", "-i"],
+      [
+        ["$ ", `agent-vault run ${OPTIONS.join(" ")} -- sh -c '${program}'\r`],
+        ["ready", CTRL_Z],
+        ["Stopped", "ps -o stat,args; fg\r"],
+        ['re""ady', "hello\r"],
+        ["got <hello>", "echo code=$?; exit\r"],
+      ],
+    )
+    expect(shown).toMatch(/^T\S* +.*agent-vault run/m)
+    expect(shown).toMatch(/^T\S* +sh -c/m)
+    expect(shown).toContain("code=8")
+  })
+})
+
+/** A program of Node whose exit code says how often it got a signal: 41 for once. */
+const counting = (signal: string): string => `
+  let count = 0
+  process.on("${signal}", () => { count += 1; setTimeout(() => process.exit(40 + count), 400) })
+  setInterval(() => {}, 1000)
+  console.log("ready")`
+
+function isAlive(pid: number): boolean {
+  try {
+    // A zombie that nobody waits for is dead.
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))
+  } catch {
+    return false
+  }
+}
+
+/** The most memory that a process ever had, in bytes. */
+function peakOf(pid: number | undefined): number {
+  try {
+    const [, kilobytes] =
+      /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? []
+    return Number(kilobytes) * 1024
+  } catch {
+    return 0
+  }
+}

@@ -1,0 +1,103 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { inspect } from "node:util"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { agentKeyFile, openVault } from "../../../src/core/index.js"
+import { type OwnerVault, openOwnerVault } from "../../../src/core/owner.js"
+import { type World, vaultWorld } from "../world.js"
+
+let template: World
+let world: World
+
+beforeAll(async () => {
+  template = await vaultWorld()
+})
+afterEach(() => world.remove())
+afterAll(() => template.remove())
+
+function openOwner(): Promise<OwnerVault> {
+  world = template.copy()
+  return openOwnerVault({ dir: world.top, env: world.env })
+}
+
+describe("an owner's vault", () => {
+  test("does a life of a secret: set, grant, read, revoke, exposed", async () => {
+    await using vault = await openOwner()
+    const { key, agent, commit } = await vault.addAgent("robot")
+    expect([agent, commit]).toEqual(["robot", expect.stringMatching(/^[0-9a-f]{40}$/)])
+    const set = await vault.set("mail/token", "hunter22", { env: "MAIL", description: "smtp" })
+    expect(set).toMatchObject({ name: "mail/token", version: 1, is: "new", newGroup: true })
+    await vault.grant("robot", ["mail"], { for: "30d", reason: "newsletter" })
+
+    await using robot = await openVault({
+      dir: world.top,
+      identity: key?.reveal() ?? "",
+      env: world.env,
+    })
+    expect((await robot.get("mail/token")).reveal()).toBe("hunter22")
+    const { exposed } = await vault.revoke("robot", "all")
+    expect(exposed).toMatchObject([{ secret: "mail/token", to: [{ agent: "robot" }] }])
+    await expect(robot.get("mail/token")).rejects.toMatchObject({ code: "NOT_GRANTED" })
+    expect((await vault.get("mail/token")).reveal()).toBe("hunter22")
+    expect(world.git("status", "--porcelain")).toBe("")
+  })
+
+  test("hands out keys as values that do not show themselves", async () => {
+    await using vault = await openOwner()
+    const { key, ...rest } = await vault.addAgent("robot")
+    const rekeyed = await vault.rekeyAgent("robot")
+    const recovered = await vault.recoverAgent("robot")
+    expect(inspect([key, rest, rekeyed, recovered], { depth: 9, showHidden: true })).not.toMatch(
+      /AGE-SECRET-KEY-1/,
+    )
+    expect(JSON.stringify([key, rest, rekeyed, recovered])).not.toMatch(/AGE-SECRET-KEY-1/)
+    expect(recovered.reveal()).toContain("AGE-SECRET-KEY-1")
+    expect(recovered.reveal().split("\n").at(-2)).toBe(rekeyed.key?.reveal().split("\n").at(-2))
+    expect(rekeyed.key?.reveal()).not.toBe(key?.reveal())
+  })
+
+  test("a dry run says what would be, and changes nothing", async () => {
+    await using vault = await openOwner()
+    const head = world.git("rev-parse", "HEAD")
+    const outcome = await vault.revoke("ci", ["stripe"], { dryRun: true })
+    expect(outcome.files.length).toBeGreaterThan(3)
+    expect(outcome.commit).toBeUndefined()
+    expect(world.git("rev-parse", "HEAD")).toBe(head)
+  })
+
+  test("applies a manifest that was edited, and only the plan that was seen", async () => {
+    await using vault = await openOwner()
+    const file = join(world.top, ".agent-vault/manifest.yaml")
+    await vault.revoke("ci", ["stripe"])
+    world.git("revert", "--no-commit", "HEAD")
+    const manifest = world.git("show", "HEAD~1:.agent-vault/manifest.yaml")
+    world.git("revert", "--abort")
+    writeFileSync(file, `${manifest}\n`)
+    const { plan } = await vault.apply({ dryRun: true })
+    await expect(vault.apply({ plan: "000000000000" })).rejects.toMatchObject({
+      code: "PLAN_CHANGED",
+    })
+    expect((await vault.apply({ plan: plan.id })).commit).toBeDefined()
+    expect(await world.read("ci", "stripe/api-key")).toBe("old")
+  })
+
+  test("takes only an owner's key for changes, and says whose", async () => {
+    world = template.copy()
+    const identityFile = agentKeyFile(await idOf(world), "ci", world.env)
+    await using vault = await openOwnerVault({ dir: world.top, identityFile, env: world.env })
+    await expect(vault.set("stripe/x", "y")).rejects.toMatchObject({ code: "NOT_OWNER" })
+    await expect(
+      openOwnerVault({ dir: world.top, identityFile, identity: "x", env: world.env }),
+    ).rejects.toMatchObject({ code: "USAGE" })
+  })
+
+  test("checks the vault", async () => {
+    await using vault = await openOwner()
+    expect(await vault.check({ history: true })).toMatchObject({ anchored: true, findings: [] })
+  })
+})
+
+async function idOf({ top, env }: World): Promise<string> {
+  await using vault = await openVault({ dir: top, agent: "ci", env })
+  return vault.id
+}

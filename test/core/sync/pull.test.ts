@@ -1,0 +1,180 @@
+import { existsSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { type AgentVault, openVault } from "../../../src/core/index.js"
+import { gitThat, realGit } from "../processes.js"
+import { type World, vaultWorld } from "../world.js"
+
+let template: World
+/** Where the owner works, with a bare remote beside it. */
+let world: World
+/** The agent's clone of it. */
+let clone: World
+
+beforeAll(async () => {
+  template = await vaultWorld()
+})
+afterEach(() => world.remove())
+afterAll(() => template.remove())
+
+async function openClone(options: object = {}): Promise<AgentVault> {
+  world = template.copy()
+  const origin = join(world.folder, "origin.git")
+  world.git("clone", "-q", "--bare", world.top, origin)
+  world.git("remote", "add", "origin", origin)
+  world.git("fetch", "-q", "origin")
+  world.git("branch", "-q", "--set-upstream-to=origin/main")
+  world.git("clone", "-q", origin, join(world.folder, "a clone"))
+  clone = world.with({}, join(world.folder, "a clone"))
+  return openVault({ dir: clone.top, agent: "ci", env: clone.env, ...options })
+}
+
+describe("pull", () => {
+  test("brings a new version, and then nothing", async () => {
+    await using vault = await openClone()
+    expect((await vault.get("stripe/api-key")).reveal()).toBe("old")
+    expect(await vault.pull()).toBeUndefined()
+    await world.set("stripe/api-key", "new")
+    world.git("push", "-q")
+    expect(await vault.pull()).toEqual({
+      from: expect.stringMatching(/^[0-9a-f]{40}$/) as string,
+      to: world.git("rev-parse", "HEAD"),
+    })
+    expect((await vault.get("stripe/api-key")).reveal()).toBe("new")
+    expect(clone.git("status", "--porcelain")).toBe("")
+  })
+
+  test("happens as often as it was asked for, and a revoke arrives by it", async () => {
+    const errors: unknown[] = []
+    await using vault = await openClone({
+      pullEvery: 1000,
+      onPullError: (error: unknown) => errors.push(error),
+    })
+    await vault.get("stripe/api-key")
+    await world.revoke("ci", "stripe")
+    world.git("push", "-q")
+    await expect
+      .poll(() => vault.get("stripe/api-key").then(() => "read", codeOf), { timeout: 20_000 })
+      .toBe("NOT_GRANTED")
+    clone.git("remote", "set-url", "origin", "/nowhere")
+    await expect.poll(() => errors.map(codeOf), { timeout: 20_000 }).toContain("GIT_FAILED")
+    await vault.close()
+    const seen = errors.length
+    await sleep(1500)
+    expect(errors.length).toBe(seen)
+  })
+
+  test.each(["500", 10, -1, "never", Number.NaN, 1e12])("not every %j", async (pullEvery) => {
+    await expect(openClone({ pullEvery })).rejects.toMatchObject({ code: "USAGE" })
+  })
+
+  test("refuses what was set back, tampered with or is no vault, and leaves the clone as it is", async () => {
+    await using vault = await openClone()
+    const head = clone.git("rev-parse", "HEAD")
+    const record = ".agent-vault/groups/stripe.json"
+    const spoil = (how: () => void, why: string): void => {
+      world.git("reset", "-q", "--hard", head)
+      how()
+      world.git("commit", "-qam", why)
+      world.git("push", "-qf")
+    }
+    const attacks: [() => void, string][] = [
+      [() => world.git("checkout", "-q", "HEAD~1", "--", record), "ROLLED_BACK"],
+      [() => edit(record, "epoch", 7), "SIGNATURE_INVALID"],
+      [() => edit(".agent-vault/vault.json", "serial", 7), "SIGNATURE_INVALID"],
+      [() => world.git("rm", "-q", ".agent-vault/vault.json"), "NO_VAULT"],
+    ]
+    for (const [attack, code] of attacks) {
+      spoil(attack, code)
+      expect(await vault.pull().then(String, codeOf)).toBe(code)
+      expect(clone.git("rev-parse", "HEAD")).toBe(head)
+      expect((await vault.get("stripe/api-key")).reveal()).toBe("old")
+    }
+  })
+
+  test("runs nothing that the repository's configuration names", async () => {
+    await using vault = await openClone()
+    const ran = join(world.folder, "ran")
+    const program = `sh -c 'touch ${ran.replaceAll(" ", "\\ ")}; exit 1' #`
+    for (const key of ["core.sshCommand", "credential.helper", "core.askPass", "core.fsmonitor"]) {
+      clone.git("config", key, program)
+    }
+    clone.git("config", "remote.origin.uploadpack", program)
+    clone.git("config", "filter.evil.smudge", program)
+    clone.git("config", "filter.evil.required", "true")
+    writeFileSync(join(clone.top, ".git/hooks/post-merge"), `#!/bin/sh\ntouch '${ran}'\n`, {
+      mode: 0o755,
+    })
+    world.commit(".gitattributes", "*.txt filter=evil\n")
+    world.commit("file.txt")
+    world.git("push", "-q")
+    expect(await vault.pull()).toBeDefined()
+    expect(existsSync(join(clone.top, "file.txt"))).toBe(true)
+    expect(existsSync(ran)).toBe(false)
+  })
+
+  test("that is under way makes readers wait, who get one state or the other", async () => {
+    await using vault = await openClone()
+    await world.grant("deploy", "stripe")
+    await world.revoke("deploy", "stripe")
+    await world.set("stripe/api-key", "new")
+    world.git("push", "-q")
+    const half = `${realGit()} checkout -q origin/main -- .agent-vault/groups; sleep 0.7`
+    const path = gitThat(world, `case "$*" in *merge*) ${half};; esac`)
+    await using puller = await openVault({
+      dir: clone.top,
+      agent: "ci",
+      env: { ...clone.env, PATH: path },
+    })
+    const pulling = puller.pull()
+    const seen = new Set<string>()
+    for (let isPulled = false; !isPulled; await sleep(20)) {
+      isPulled = await Promise.race([pulling.then(() => true), sleep(0, false)])
+      seen.add((await vault.get("stripe/api-key")).reveal())
+    }
+    expect([...seen]).toEqual(["old", "new"])
+    expect(clone.git("status", "--porcelain")).toBe("")
+  })
+
+  test("that fails half-way leaves what was", async () => {
+    await using vault = await openClone()
+    await world.set("stripe/api-key", "new")
+    world.git("push", "-q")
+    const half = `${realGit()} checkout -q origin/main -- .agent-vault/secrets; exit 1`
+    const path = gitThat(world, `case "$*" in *merge*) ${half};; esac`)
+    await using puller = await openVault({
+      dir: clone.top,
+      agent: "ci",
+      env: { ...clone.env, PATH: path },
+    })
+    expect(await puller.pull().then(String, codeOf)).toBe("GIT_FAILED")
+    expect((await vault.get("stripe/api-key")).reveal()).toBe("old")
+    expect(clone.git("status", "--porcelain")).toBe("")
+    expect(await vault.pull()).toBeDefined()
+    expect((await vault.get("stripe/api-key")).reveal()).toBe("new")
+  })
+
+  test("says what is in its way", async () => {
+    await using vault = await openClone()
+    await world.set("stripe/api-key", "new")
+    world.git("push", "-q")
+    clone.commit("mine.txt")
+    expect(await vault.pull().then(String, codeOf)).toBe("CONFLICT")
+    clone.git("branch", "--unset-upstream")
+    expect(await vault.pull().then(String, codeOf)).toBe("REPOSITORY_STATE")
+    clone.git("checkout", "-q", "--detach")
+    expect(await vault.pull().then(String, codeOf)).toBe("REPOSITORY_STATE")
+    await vault.close()
+    expect(await vault.pull().then(String, codeOf)).toBe("CLOSED")
+  })
+})
+
+function edit(path: string, field: string, value: unknown): void {
+  const record = JSON.parse(world.git("show", `HEAD:${path}`)) as object
+  world.write(path, `${JSON.stringify({ ...record, [field]: value }, null, 2)}\n`)
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code ?? error)
+}

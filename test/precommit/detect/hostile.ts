@@ -1,0 +1,89 @@
+import type { Rule } from "../../../src/precommit/detect/rules.js"
+import { expand, Generator } from "./template.js"
+
+// Texts made to keep a rule busy: what it looks for at every turn, and never quite.
+
+/** A text that is meant to take long. */
+export interface Hostile {
+  readonly rule: string
+  /** What is repeated. */
+  readonly unit: string
+}
+
+/** For each word of a rule and its first example, what costs most to look at and to refuse. */
+export function hostileTexts(rule: Rule): Hostile[] {
+  const words = [...(rule.keywords ?? []), ...(rule.names ?? [])]
+  const [word = "key"] = words
+  const example = expand(rule.examples?.[0] ?? word, new Generator(5))
+  const units = [
+    ...words,
+    `${word} `,
+    `${word}=`,
+    `"${word}":"`,
+    `${word}_token = "`,
+    `{"${word}":{"`,
+    `\\"${word}\\":[`,
+    `${(rule.near ?? ["token"]).join(" ")} ${word}`,
+    ...[0.1, 0.5, 0.9].map((part) => example.slice(0, Math.ceil(example.length * part))),
+    example,
+    `${example}\n`,
+    `${example.slice(0, -1)}!`,
+    `api_token = "${example.slice(0, -1)}!"\n`,
+  ]
+  return Array.from(new Set(units), (unit) => ({ rule: rule.id, unit }))
+}
+
+/** Texts that are none of a rule's, but of the ways in which values are given. */
+export const hostileForms: readonly Hostile[] = [
+  "=",
+  ":",
+  "key=",
+  "key: ",
+  "token ",
+  "token(",
+  'token("',
+  "password=password=",
+  'password="',
+  "password='\\",
+  'secret: """',
+  "secret => ",
+  "secret = b'",
+  "auth Bearer ",
+  "--token ",
+  "<token>",
+  "%22key%22=",
+  "${token}{{key}}",
+  "token = $(",
+  "a_key_b-key.c$key",
+  '{"name":"key","value":"',
+  "-----BEGIN ",
+  "eyJhbGciOiJIUzI1NiJ9.",
+  "://a:b",
+  "a://b:c@d ",
+  `token = "${["Zx9kQ2mV", "t7Lp4Rw8"].join("")}"\n`,
+  "password = Zx9!kQ2\n",
+  `key="${"a1B2".repeat(500)}`,
+].map((unit) => ({ rule: "any", unit }))
+
+/** One line of this length, or as many as the unit has. */
+export function repeated(unit: string, length: number): string {
+  return unit.repeat(Math.ceil(length / unit.length)).slice(0, length)
+}
+
+/** The processor's seconds for a million characters of it. */
+export function secondsPerMillion(look: (text: string) => void, text: string): number {
+  const before = process.cpuUsage()
+  look(text)
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / text.length
+}
+
+/** A measure that says slow is made again with more text, since the machine may have been busy. */
+export function slowest(look: (text: string) => void, unit: string): number {
+  let least = Infinity
+  for (const length of [2 ** 13, 2 ** 14, 2 ** 15, 2 ** 16]) {
+    least = Math.min(least, secondsPerMillion(look, repeated(unit, length)))
+    if (least < 1) break
+  }
+  return least
+}

@@ -1,0 +1,89 @@
+import { describe, expect, test } from "vitest"
+import { findCredentials } from "../../../src/precommit/detect/detect.js"
+import { patternOf, rules } from "../../../src/precommit/detect/rules.js"
+import { docsOf } from "../../../src/precommit/report/titles.js"
+import { expand, Generator } from "./template.js"
+
+/** Where an example is tried: alone, and as it would stand in a file. */
+const places = (text: string): string[] => [text, `# before\n${text}\n# after\n`]
+
+/** The path that a rule for some files is tried with. */
+const paths = new Map([
+  ["npmrc-password", ".npmrc"],
+  ["pgpass-password", ".pgpass"],
+  ["rails-master-key", "config/master.key"],
+  ["secrets-file-password", "sasl_passwd"],
+  ["solana-key", "id.json"],
+])
+
+describe.each(rules.map((rule) => ({ id: rule.id, rule })))("$id", ({ id, rule }) => {
+  const path = paths.get(id)
+  const origin = path === undefined ? {} : { path }
+
+  test("finds its examples", () => {
+    expect(rule.examples?.length).toBeGreaterThan(0)
+    for (const [index, template] of (rule.examples ?? []).entries()) {
+      const missed = []
+      for (let seed = 0; seed < 20; seed += 1) {
+        const text = expand(template, new Generator(seed * 100 + index))
+        for (const place of places(text)) {
+          const found = findCredentials(place, origin).map((finding) => finding.rule)
+          if (!found.includes(id)) missed.push({ place, found })
+        }
+      }
+      // Chance itself makes a text now and then that looks like a person's.
+      expect(missed.length, JSON.stringify(missed[0])).toBeLessThanOrEqual(2)
+    }
+  })
+
+  test("lets its look-alikes pass", () => {
+    const templates = [...(rule.lookalikes ?? []), ...(rule.examples ?? []).map(hollow)]
+    for (const template of templates) {
+      const text = expand(template, new Generator(7))
+      for (const place of places(text)) expect(findCredentials(place, origin), place).toEqual([])
+    }
+  })
+
+  test("is linear, and says where to read on", () => {
+    const source = rule.pattern ?? rule.value ?? ""
+    expect(unbounded(source), source).toEqual([])
+    expect(nested(source), source).toEqual([])
+    expect(() => patternOf(rule)).not.toThrow()
+    expect(docsOf(id) ?? "").toMatch(/^https:\/\//)
+    expect(rule.keywords ?? rule.names ?? rule.path).toBeDefined()
+    for (const word of [...(rule.keywords ?? []), ...(rule.names ?? [])]) {
+      // wordFinder() looks for three characters at least: a shorter word is never found.
+      expect(word.length, word).toBeGreaterThanOrEqual(3)
+    }
+  })
+})
+
+test("each rule has a name of its own, and there are enough of them", () => {
+  const ids = rules.map((rule) => rule.id)
+  expect(new Set(ids).size).toBe(ids.length)
+  expect(ids.length).toBeGreaterThanOrEqual(170)
+})
+
+/** An example with x for all that was random: what documentation prints. */
+function hollow(template: string): string {
+  return template
+    .replace(
+      /\{(?:pem|openssh)[^}]*\}/g,
+      "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
+    )
+    .replace(/\{uuid\}/g, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")
+    .replace(/\{\w+:(\d+)\}/g, (_, count: string) => "x".repeat(Number(count)))
+    .replace(/\{\w+(?::[\w-]+)?\}/g, "x".repeat(20))
+}
+
+/** Repetitions without a limit. */
+function unbounded(source: string): string[] {
+  const plain = source.replace(/\\./g, "_").replace(/\[[^\]]*\]/g, "_")
+  return plain.match(/[*+]|\{\d+,\}/g) ?? []
+}
+
+/** Groups that are repeated and hold a repetition that could match the same text in many ways. */
+function nested(source: string): string[] {
+  const plain = source.replace(/\\./g, "_").replace(/\[[^\]]*\]/g, "_")
+  return plain.match(/\((?:\?:)?_\{\d+,\d+\}\)\{\d+,\d+\}/g) ?? []
+}
