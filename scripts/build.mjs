@@ -24,7 +24,7 @@ async function buildLibrary() {
       stdio: ["ignore", "inherit", "inherit"],
     })
     if (status !== 0) throw new Error("src/core does not compile")
-    await cp(generated, join(folder, "generated"), { recursive: true })
+    await cp(generated, join(folder, "records/generated"), { recursive: true })
   })
   await replaceFolder(join(dist, "lib"), (folder) => writeLibrary(folder, join(dist, "core")))
 }

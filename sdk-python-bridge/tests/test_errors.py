@@ -15,7 +15,7 @@ _OF_EXIT_CODE = {3: errors.NotFound, 4: errors.Denied, 5: errors.Tampered, 6: er
 
 class Table(unittest.TestCase):
     def test_every_code_of_the_program_has_its_class(self) -> None:
-        source = (PROJECT / "src" / "core" / "errors.ts").read_text("utf-8")
+        source = (PROJECT / "src" / "core" / "words" / "errors.ts").read_text("utf-8")
         table = re.search(r"const EXIT_CODES = \{(.*?)\n\}", source, re.S)
         assert table is not None
         codes = {code: int(exit) for code, exit in re.findall(r"([A-Z_]+): (\d+)", table[1])}

@@ -32,7 +32,7 @@ describe("the tarball", () => {
     const listing = execFileSync("tar", ["-tzf", consumer.tarball], { encoding: "utf8" })
     const files = listing.trimEnd().split("\n")
     const expected =
-      /^package\/(?:package\.json|README\.md|LICENSE|\.vault-manifest\.schema\.json|dist\/cli\/[\w-]+\.cjs|dist\/lib\/(?:[\w-]+\.(?:js|cjs|d\.ts)|redactor\/[\w-]+\.d\.ts|package\.json)|dist\/cli\/third-party-licenses\.txt)$/
+      /^package\/(?:package\.json|README\.md|LICENSE|\.vault-manifest\.schema\.json|dist\/cli\/[\w-]+\.cjs|dist\/lib\/(?:[\w-]+\.(?:js|cjs|d\.ts)|[\w-]+\/[\w-]+\.d\.ts|package\.json)|dist\/cli\/third-party-licenses\.txt)$/
     expect(files.filter((file) => !expected.test(file))).toEqual([])
     for (const file of ["cli/bin.cjs", "lib/index.cjs", "lib/owner.d.ts", "lib/reseal-worker.js"]) {
       expect(files).toContain(`package/dist/${file}`)

@@ -303,7 +303,7 @@ describe("signals", () => {
 })
 
 describe("at a terminal", () => {
-  const driver = fileURLToPath(new URL("terminal.py", import.meta.url))
+  const driver = fileURLToPath(new URL("../terminal.py", import.meta.url))
   const [CTRL_C, CTRL_Z, CTRL_BACKSLASH] = ["\u0003", "\u001a", "\u001c"]
   type Steps = readonly (readonly [appeared: string, typed: string])[]
 

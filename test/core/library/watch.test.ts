@@ -186,7 +186,7 @@ describe("a watch ends", () => {
     await build({
       stdin: {
         contents: `
-          import { openVault } from "../src/core/index.ts"
+          import { openVault } from "./src/core/index.ts"
           const vault = await openVault({ dir: process.argv[2], agent: "ci", pullEvery: "1h" })
           vault.watch(["*"])
           const watched = (async () => { for await (const change of vault.watch(["*"])) console.error(change) })()
