@@ -44,6 +44,12 @@ const notInCore = new Map([
   ["node:tty", []],
 ])
 
+/**
+ * The rooms that decide whether a value may be read. What they read, src/core/disk reads, which
+ * records it: a process that lives for days reads again once it is other.
+ */
+const decidingRooms = new Set(["words", "age", "records", "memory", "policy", "vault", "library"])
+
 const doors = ["src/cli/", "src/mcp/", "src/precommit/"]
 const faces = new Set(["src/core/index.ts", "src/core/owner.ts"])
 /** The face for what runs at every commit. */
@@ -71,6 +77,10 @@ function importProblem(from, specifier, onDemand) {
     const excepted = notInCore.get(to.split("/", 1).join())
     if (from.startsWith("src/core/") && excepted && !excepted.includes(from)) {
       return `core knows no terminal and no process: it may not import ${to}`
+    }
+    const [, , room = ""] = from.split("/")
+    if (/^node:fs\b/.test(specifier) && from.startsWith("src/core/") && decidingRooms.has(room)) {
+      return "what decides about a read is read through src/core/disk, which records it"
     }
     if (!isBuiltin(specifier) && !allowed) {
       return `${to} has no importer yet: give it one file, and name it in scripts/lint/house.mjs`

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Literal, Optional, Sequence, Union
 
 from . import _answers
 from ._answers import Access, SecretInfo
@@ -31,7 +31,8 @@ class Vault:
     The owner's key is never used.
 
     ``trust``: the owner to trust, ``ed25519:...``, where the key file does not say it. ``audit``:
-    the file to which each read appends a line, instead of the one in the state folder.
+    the file to which each read appends a line, instead of the one in the state folder; False
+    notes nothing, for an image in which nothing can be written.
     ``timeout``: seconds for a call, or None.
     """
 
@@ -43,7 +44,7 @@ class Vault:
         identity_file: Optional[Path] = None,
         identity: Optional[str] = None,
         trust: Optional[str] = None,
-        audit: Optional[Path] = None,
+        audit: Union[Path, Literal[False], None] = None,
         timeout: Optional[float] = 30.0,
     ) -> None:
         hidden, identity = Hidden(identity), None
@@ -108,7 +109,7 @@ class AsyncVault:
         identity_file: Optional[Path] = None,
         identity: Optional[str] = None,
         trust: Optional[str] = None,
-        audit: Optional[Path] = None,
+        audit: Union[Path, Literal[False], None] = None,
         timeout: Optional[float] = 30.0,
     ) -> None:
         hidden, identity = Hidden(identity), None
@@ -152,7 +153,7 @@ def _bridge(
     identity_file: Optional[Path],
     identity: Hidden[Optional[str]],
     trust: Optional[str],
-    audit: Optional[Path],
+    audit: Union[Path, Literal[False], None],
     timeout: Optional[float],
 ) -> Bridge:
     """What the arguments of a vault mean: paths are those of now, not of the first call."""
@@ -168,12 +169,14 @@ def _bridge(
         "dir": os.path.abspath(folder),
         "agent": agent,
         "identity": None if identity_file is None else os.path.abspath(identity_file),
-        "audit": None if audit is None else os.path.abspath(audit),
+        "audit": None if audit is None or audit is False else os.path.abspath(audit),
     }
+    switches = ["--no-audit"] if audit is False else []
     # A key never stands in the arguments, which everybody on the machine may read.
     own = {"AGENT_VAULT_IDENTITY": identity.take(), "AGENT_VAULT_TRUST": trust}
     return Bridge(
-        ["--%s=%s" % (name, value) for name, value in options.items() if value is not None],
+        ["--%s=%s" % (name, value) for name, value in options.items() if value is not None]
+        + switches,
         {name: value for name, value in own.items() if value is not None},
         timeout,
     )

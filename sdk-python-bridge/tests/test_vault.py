@@ -170,6 +170,11 @@ class Reading(unittest.TestCase):
         self.assertEqual(noted, [api_key, api_key, ("ci", "bridge", "stripe/binary")])
         self.assertNotIn(API_KEY, audit.read_text())
 
+    def test_no_read_is_noted_where_somebody_says_so(self) -> None:
+        with Vault(agent="ci", audit=False) as vault:
+            vault.get("stripe/api-key")
+        self.assertEqual(list(self.machine.home.rglob("audit.jsonl")), [])
+
 
 class WhoReads(unittest.TestCase):
     def setUp(self) -> None:

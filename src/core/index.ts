@@ -4,19 +4,24 @@
  * in the package, and may change at any time.
  */
 export { AgentVault, type WatchOptions } from "./library/agent-vault.js"
-export { type AuditLine, auditFile, auditTo } from "./audit/audit.js"
+export type { AuditLine } from "./audit/audit.js"
+export type { ReadEvent, Surface } from "./audit/read-event.js"
 export { type ErrorCode, type ErrorDetails, VaultError } from "./words/errors.js"
 export type { Environment } from "./disk/homes.js"
 export type { AccessReport, ReadableListing, SecretListing } from "./vault/listing.js"
 export { type OpenOptions, openVault } from "./library/open-vault.js"
 export type { Pulled } from "./sync/pull.js"
-export type { Actor, Door, ReadEvent } from "./vault/read.js"
+export type { Actor } from "./policy/access.js"
 export type { Exposure, Loss, Reveal } from "./records/record.js"
 export { type Patterns, type Redacted, compilePatterns } from "./redactor/patterns.js"
 export { Redactor, redactText } from "./redactor/redactor.js"
 export { SecretValue } from "./words/secret-value.js"
 export type { Change } from "./library/watch.js"
 
+/** @internal */
+export { type Audit, auditFile, auditTo, noAudit } from "./audit/audit.js"
+/** @internal */
+export { type RevealTerms, revealPolicy } from "./policy/reveal.js"
 /** @internal */
 export { harmless, toJson } from "./words/harmless.js"
 /** @internal */
@@ -55,7 +60,7 @@ export { openVaultAs } from "./library/open-vault.js"
 /** @internal */
 export { type Checkout, type Place, findCheckout, findVault } from "./disk/place.js"
 /** @internal */
-export { type ReadOptions, type SecretRead, readSecret } from "./vault/read.js"
+export { type Outlet, type SecretRead, readSecret } from "./vault/read.js"
 /** @internal */
 export type {
   AgentRecord,

@@ -4,10 +4,10 @@ import {
   type SecretListing,
   type SecretValue,
   VaultError,
+  revealPolicy,
 } from "../core/index.js"
 import type { Answer } from "./answer.js"
 import { USE_SCHEMA } from "./list-secrets.js"
-import { policyOf } from "./reveal.js"
 import type { Reply } from "./serving.js"
 import { type Surroundings, TEXT, type Tool, gives, takes, textArguments } from "./tool.js"
 import { useOf } from "./use.js"
@@ -46,13 +46,12 @@ export const GET_SECRET: Tool = {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       // Who may not read it does not learn its policy, and no person is asked in vain.
       const secret = await vault.describe(name)
-      const refusal = await refusalOf(secret, vault, surroundings)
-      if (refusal !== undefined) return refused(secret, refusal, surroundings)
-      const value = await vault.get(name)
+      const verdict = await decide(secret, vault, surroundings)
+      if (typeof verdict === "object") return refused(secret, verdict, surroundings)
+      const value = await readAs(verdict, vault, secret, surroundings)
+      if (value === undefined) continue
       try {
-        if (await isAsDecided(vault, secret, value, surroundings)) {
-          return shown(secret, value, surroundings)
-        }
+        return shown(secret, value, surroundings)
       } finally {
         value[Symbol.dispose]()
       }
@@ -69,14 +68,16 @@ interface Refusal {
   readonly hint?: string
 }
 
-/** Undefined if the value may be shown: by policy, or because the person agreed. */
-async function refusalOf(
+/** By policy or the person's word for the session, by their word for this once, or not at all. */
+type Verdict = "shown" | "once" | Refusal
+
+async function decide(
   secret: SecretListing,
   { agent }: AgentVault,
   { session, client, consent, seen }: Surroundings,
-): Promise<Refusal | undefined> {
-  const policy = policyOf(secret, session.reveal)
-  if (policy === "allow") return undefined
+): Promise<Verdict> {
+  const policy = revealPolicy(secret, session.reveal)
+  if (policy === "allow") return "shown"
   if (policy === "never") {
     const by = secret.reveal === "never" ? "its signed record" : "this server's --reveal"
     return { reason: "policy", message: `${secret.name} is never shown to a model, says ${by}` }
@@ -88,7 +89,8 @@ async function refusalOf(
         "The value becomes part of the conversation, and goes to whoever runs the model.",
     ),
   )
-  if ("choice" in reply && reply.choice !== "no") return undefined
+  if ("choice" in reply && reply.choice === "session") return "shown"
+  if ("choice" in reply && reply.choice === "once") return "once"
   const { reason, message } = whyNot(reply)
   return { reason, message: `${secret.name} is not shown: ${seen.clean(message)}` }
 }
@@ -121,16 +123,23 @@ function refused(
   return { document: { error: { code, message, hint, reason }, use }, isError: true }
 }
 
-/** Whether what was read is what was decided about: a person may have thought for two minutes. */
-async function isAsDecided(
+/**
+ * The value, if core hands it out on what was decided: a person may have thought for two minutes,
+ * and the secret may have another version or a stricter policy by now. Undefined if it has.
+ */
+async function readAs(
+  verdict: "shown" | "once",
   vault: AgentVault,
-  before: SecretListing,
-  value: SecretValue,
-  { session }: Surroundings,
-): Promise<boolean> {
-  const now = await vault.describe(before.name)
-  const isSamePolicy = policyOf(now, session.reveal) === policyOf(before, session.reveal)
-  return isSamePolicy && now.version === value.version && before.version === value.version
+  secret: SecretListing,
+  { consent }: Surroundings,
+): Promise<SecretValue | undefined> {
+  try {
+    const read = (): Promise<SecretValue> => vault.get(secret.name)
+    return await (verdict === "once" ? consent.during(secret, read) : read())
+  } catch (error) {
+    if (VaultError.is(error, "REVEAL_REFUSED")) return undefined
+    throw error
+  }
 }
 
 function shown(secret: SecretListing, value: SecretValue, surroundings: Surroundings): Answer {

@@ -1,5 +1,4 @@
-import type { ReadableListing } from "../core/index.js"
-import { policyOf } from "./reveal.js"
+import { type ReadableListing, revealPolicy } from "../core/index.js"
 import {
   type Surroundings,
   TEXT,
@@ -89,7 +88,7 @@ function shown(
     version,
     ...(description === undefined ? {} : { description: seen.clean(description) }),
     env: use.env,
-    reveal: policyOf(secret, session.reveal),
+    reveal: revealPolicy(secret, session.reveal),
     ...(expires === undefined ? {} : { expires }),
     ...(exposed === undefined ? {} : { exposed }),
     readable,

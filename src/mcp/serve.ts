@@ -4,7 +4,7 @@ import { type ToolResult, asFailure, asResult } from "./answer.js"
 import { DESCRIBE_ACCESS } from "./describe-access.js"
 import { GET_SECRET } from "./get-secret.js"
 import { LIST_SECRETS } from "./list-secrets.js"
-import { Consent } from "./reveal.js"
+import { Consent } from "./consent.js"
 import { Seen } from "./seen.js"
 import { startServer } from "./server.js"
 import type { Client, Session } from "./serving.js"
@@ -50,7 +50,7 @@ function callsIn(session: Session) {
   const seen = new Seen()
   const consent = new Consent()
   return async (tool: Tool, args: Arguments, client: Client): Promise<ToolResult> => {
-    const vault = () => session.vault(client.name)
+    const vault = () => session.vault(client.name, consent.isAgreed)
     try {
       return asResult(await tool.call(args, { session, vault, client, consent, seen }))
     } catch (thrown) {

@@ -1,13 +1,17 @@
 import type { Writable } from "node:stream"
-import type { AgentVault, Reveal } from "../core/index.js"
+import type { AgentVault, Reveal, RevealTerms } from "../core/index.js"
 
 /** What the server gets from the command that starts it: whose vault, how strict, which streams. */
 export interface Session {
   /**
    * The vault, for the client of this name. It is opened when a tool first needs it, and tried again
-   * if that failed: a client shows what a tool answers, and hides why a server did not start.
+   * if that failed: a client shows what a tool answers, and hides why a server did not start. Core
+   * asks `isAgreed` before it shows a value that needs a person's word.
    */
-  readonly vault: (client: string | undefined) => Promise<AgentVault>
+  readonly vault: (
+    client: string | undefined,
+    isAgreed: RevealTerms["isAgreed"],
+  ) => Promise<AgentVault>
   /** The policy of secrets whose record has none, and of those that are less strict. */
   readonly reveal: Reveal
   /** Whether there is no tool that shows a value. */

@@ -1,6 +1,6 @@
 import { type AgentVault, VaultError } from "../core/index.js"
 import type { Answer } from "./answer.js"
-import type { Consent } from "./reveal.js"
+import type { Consent } from "./consent.js"
 import type { Seen } from "./seen.js"
 import type { Client, Session } from "./serving.js"
 

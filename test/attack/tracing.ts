@@ -37,7 +37,7 @@ export interface Traced {
 
 /** Runs a program under strace. */
 export function trace(
-  machine: Machine,
+  machine: Pick<Machine, "folder" | "top" | "env">,
   program: readonly string[],
   { stdin = "", env = {} }: { stdin?: string; env?: NodeJS.ProcessEnv } = {},
 ): Traced {

@@ -8,6 +8,7 @@ import {
   agentKeyFile,
   findVault,
   identityAt,
+  noAudit,
   parseSecretName,
   readSecret,
   withVault,
@@ -120,7 +121,7 @@ export class World {
     const place = findVault(this.vaultFolder)
     const key = await identityAt(place, { agent }, "never", this.env, noPassphrase)
     const { value } = await withVault(place, key.trust, this.env, (vault) =>
-      readSecret(vault, key, parseSecretName(name), { door: "sdk", now: new Date() }),
+      readSecret(vault, key, parseSecretName(name), UNNOTED, new Date()),
     )
     return Buffer.from(value).toString("utf8")
   }
@@ -130,6 +131,9 @@ export class World {
     return outcome(this.read(agent, name))
   }
 }
+
+/** A test reads as it likes. */
+const UNNOTED = { outlet: { surface: "sdk" }, audit: noAudit() } as const
 
 /** The result of some work, or the code of its error. */
 export async function outcome<T>(work: Promise<T>): Promise<T | string> {

@@ -134,7 +134,7 @@ describe("an installed package works, with no word on stderr,", () => {
     const { stdout, stderr } = consumer.run(file, [], env())
     expect(stderr).toBe("")
     expect(stdout).toBe(
-      "true AgentVault,Redactor,SecretValue,VaultError,auditFile,auditTo,compilePatterns,openVault,redactText OwnerVault,default,module.exports,openOwnerVault\n".replace(
+      "true AgentVault,Redactor,SecretValue,VaultError,compilePatterns,openVault,redactText OwnerVault,default,module.exports,openOwnerVault\n".replace(
         "default,module.exports,",
         stdout.includes("module.exports") ? "default,module.exports," : "default,",
       ),

@@ -15,6 +15,7 @@ import type { Door } from "../door/door.js"
 import { type Literal, literalsOf } from "./mcp-entry.js"
 import { outcomeLine, tell } from "../door/render.js"
 import { whyRefused } from "../run/program-environment.js"
+import { auditOf } from "../door/reading.js"
 import { changeRequest, isSet, options } from "../door/who.js"
 
 /** A literal value, and the secret that it becomes. */
@@ -141,7 +142,7 @@ export async function store(
     const metadata = isNew.has(secret) ? { env: variable } : {}
     const change = { ...request, name: secret, value: Buffer.from(value), metadata }
     const outcome = await setSecret(change)
-    await readBack(request, secret, value)
+    await readBack(door, request, secret, value)
     tell(door, `${secret} is stored. ${outcomeLine(door, outcome)}`)
   }
 }
@@ -170,11 +171,19 @@ async function refuseOthers(
   return isNew
 }
 
-async function readBack(request: OwnersRequest, secret: string, value: string): Promise<void> {
+async function readBack(
+  door: Door,
+  request: OwnersRequest,
+  secret: string,
+  value: string,
+): Promise<void> {
   const { place, identity, env, now } = request
+  const audit = auditOf(door, place)
+  const terms = { outlet: { surface: "cli" }, audit } as const
   const read = await withVault(place, identity.trust, env, (vault) =>
-    readSecret(vault, identity, parseSecretName(secret), { door: "cli", now }),
+    readSecret(vault, identity, parseSecretName(secret), terms, now),
   )
+  audit.close()
   if (Buffer.from(read.value).equals(Buffer.from(value))) return
   throw new VaultError("BUG", `${secret} does not come back as it was stored`)
 }

@@ -1,17 +1,10 @@
-import {
-  type AgentVault,
-  type SecretValue,
-  VaultError,
-  auditFile,
-  auditTo,
-  claimedId,
-  openVaultAs,
-} from "../../core/index.js"
+import { type AgentVault, type SecretValue, VaultError } from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { type Method, type Params, ParamsError, type RpcError, serve } from "../rpc/json-rpc.js"
 import { OpenOnce } from "../rpc/open-once.js"
 import { say } from "../terminal/terminal.js"
-import { identityOf, option, placeOf, userPath } from "../door/who.js"
+import { openForAgent } from "../door/reading.js"
+import { identityOf, placeOf } from "../door/who.js"
 
 /** Raised when a client of today could misunderstand what is answered. */
 const PROTOCOL = 1
@@ -80,10 +73,7 @@ function methodsOver(open: () => Promise<AgentVault>): ReadonlyMap<string, Metho
 async function openAsAgent(door: Door): Promise<AgentVault> {
   const place = placeOf(door)
   const key = await identityOf(door, place, "never")
-  const file = option(door, "audit")
-  const audit = file === undefined ? auditFile(claimedId(place), door.env) : userPath(door, file)
-  const { env } = door
-  return openVaultAs({ place, key, env, door: "bridge", agentsOnly: true, onRead: auditTo(audit) })
+  return openForAgent(door, place, key, { surface: "bridge" })
 }
 
 /** An answer is one line, and a line is one string. */

@@ -10,6 +10,7 @@ import {
 import type { Door } from "../door/door.js"
 import { asJson } from "../door/render.js"
 import { harmless, writeOut } from "../terminal/terminal.js"
+import { auditOf } from "../door/reading.js"
 import { identityOf, isSet, placeOf } from "../door/who.js"
 
 const SHOWN = 10
@@ -20,9 +21,12 @@ export async function run(door: Door): Promise<void> {
   const name = parseName(place, word)
   const atTerminal = door.terminal.stdout.isTTY
   const key = await identityOf(door, place, atTerminal ? "at-terminal" : "never")
+  const audit = auditOf(door, place)
+  const terms = { outlet: { surface: "cli" }, audit } as const
   const { record, value } = await withVault(place, key.trust, door.env, (vault) =>
-    readSecret(vault, key, name, { door: "cli", now: door.now }),
+    readSecret(vault, key, name, terms, door.now),
   )
+  audit.close()
   if (await asJson(door, { name: name.full, version: record.version, ...encoded(value) })) return
   if (atTerminal && !isSet(door, "raw")) {
     await writeOut(door.terminal, `${forTerminal(name.full, value)}\n`)

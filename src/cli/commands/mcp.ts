@@ -2,17 +2,15 @@ import {
   type AgentVault,
   type Place,
   type Reveal,
-  auditFile,
-  auditTo,
-  claimedId,
+  type RevealTerms,
   decidingSource,
   findVault,
-  openVaultAs,
 } from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { OpenOnce } from "../rpc/open-once.js"
 import { shellWord } from "../terminal/shell-word.js"
 import { say } from "../terminal/terminal.js"
+import { openForAgent } from "../door/reading.js"
 import { identityOf, isSet, option, placeOf, userPath } from "../door/who.js"
 
 declare const AGENT_VAULT_VERSION: string
@@ -31,9 +29,11 @@ export async function run(door: Door): Promise<void> {
   }
   const server = await door.others.mcp()
   const vault = new OpenOnce()
+  const reveal = (option(door, "reveal") ?? "confirm") as Reveal
   await server.serve({
-    vault: (client) => vault.get(() => openAsAgent(door, client)),
-    reveal: (option(door, "reveal") ?? "confirm") as Reveal,
+    vault: (client, isAgreed) =>
+      vault.get(() => openAsAgent(door, { atLeast: reveal, isAgreed }, client)),
+    reveal,
     blind: isSet(door, "blind"),
     runAs: () => runAs(door),
     version: AGENT_VAULT_VERSION,
@@ -44,13 +44,15 @@ export async function run(door: Door): Promise<void> {
   await vault.close()
 }
 
-async function openAsAgent(door: Door, client: string | undefined): Promise<AgentVault> {
+async function openAsAgent(
+  door: Door,
+  reveal: RevealTerms,
+  client: string | undefined,
+): Promise<AgentVault> {
   const place = placeOf(door)
   const key = await identityOf(door, place, "never")
-  const file = option(door, "audit")
-  const audit = file === undefined ? auditFile(claimedId(place), door.env) : userPath(door, file)
-  const onRead = auditTo(audit, client?.slice(0, CLIENT_NAME))
-  return openVaultAs({ place, key, env: door.env, door: "mcp", agentsOnly: true, onRead })
+  const outlet = { surface: "mcp", reveal } as const
+  return openForAgent(door, place, key, outlet, client?.slice(0, CLIENT_NAME))
 }
 
 /** How the person, or the model in a shell, starts `run` as the same agent in the same vault. */

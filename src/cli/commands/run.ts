@@ -5,12 +5,9 @@ import {
   Redactor,
   type SecretValue,
   VaultError,
-  auditFile,
-  auditTo,
   claimedId,
   compilePatterns,
   localAgents,
-  openVaultAs,
 } from "../../core/index.js"
 import { shownCommand } from "../run/child.js"
 import type { Door } from "../door/door.js"
@@ -20,7 +17,8 @@ import { shellWord } from "../terminal/shell-word.js"
 import { specOf } from "../parse/table.js"
 import { say } from "../terminal/terminal.js"
 import { childEnvironment } from "../run/program-environment.js"
-import { identityIfSet, isSet, option, placeOf, userPath } from "../door/who.js"
+import { openForAgent } from "../door/reading.js"
+import { identityIfSet, isSet, placeOf } from "../door/who.js"
 
 type Values = Readonly<Record<string, SecretValue>>
 
@@ -45,10 +43,7 @@ async function openAsAgent(door: Door): Promise<AgentVault> {
   const place = placeOf(door)
   const key = await identityIfSet(door, place)
   if (key === undefined) throw nobody(door, place)
-  const file = option(door, "audit")
-  const audit = file === undefined ? auditFile(claimedId(place), door.env) : userPath(door, file)
-  const onRead = auditTo(audit, programName(door.call.words[0] ?? ""))
-  return openVaultAs({ place, key, env: door.env, door: "run", agentsOnly: true, onRead })
+  return openForAgent(door, place, key, { surface: "run" }, programName(door.call.words[0] ?? ""))
 }
 
 /** For the audit: a whole line in place of a program could hold a value. */

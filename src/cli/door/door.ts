@@ -1,11 +1,14 @@
-import type { AgentVault, Environment, Reveal } from "../../core/index.js"
+import type { AgentVault, Environment, Reveal, RevealTerms } from "../../core/index.js"
 import type { Call } from "../parse/call.js"
 import type { Terminal } from "../terminal/terminal.js"
 
 /** The MCP server, as far as the command that starts it knows it. */
 export interface McpServer {
   serve(session: {
-    readonly vault: (client: string | undefined) => Promise<AgentVault>
+    readonly vault: (
+      client: string | undefined,
+      isAgreed: RevealTerms["isAgreed"],
+    ) => Promise<AgentVault>
     readonly reveal: Reveal
     readonly blind: boolean
     readonly runAs: () => string

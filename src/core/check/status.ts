@@ -1,6 +1,6 @@
 import { type CheckReport, checkVault } from "./check.js"
 import type { Identity } from "../keys/identity.js"
-import { actorOf } from "../vault/read.js"
+import { actorOf } from "../policy/access.js"
 import { type Vault, findAgent, getGroup, listAgents, listGroups } from "../vault/vault.js"
 
 /** Where one stands in a vault. */

@@ -12,12 +12,14 @@ import {
   readSync,
   readdirSync,
   renameSync,
+  rmSync,
   rmdirSync,
   unlinkSync,
   writeSync,
 } from "node:fs"
 import { dirname, join } from "node:path"
 import { VaultError } from "../words/errors.js"
+import { witness } from "./evidence.js"
 
 /** Where the files of a vault are read from: a folder, a commit, or a draft over either. */
 export interface VaultFiles {
@@ -64,6 +66,7 @@ export class FolderFiles implements VaultFiles {
   }
 
   *#walk(folder: string): Generator<string> {
+    witness(join(this.#root, folder), "entries")
     for (const entry of readdirSync(join(this.#root, folder), { withFileTypes: true })) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`
       if (entry.isDirectory()) yield* this.#walk(path)
@@ -75,6 +78,7 @@ export class FolderFiles implements VaultFiles {
   #hasFolder(folder: string): boolean {
     if (this.#folders.has(folder)) return true
     if (folder !== "." && !this.#hasFolder(dirname(folder))) return false
+    witness(join(this.#root, folder))
     const stat = lstatSync(join(this.#root, folder), { throwIfNoEntry: false })
     if (stat === undefined) return false
     if (!stat.isDirectory()) throw unsafe(folder, "it is not a folder")
@@ -94,6 +98,7 @@ export function readRegularFile(
   shown = file,
   links: "refuse" | "follow" = "refuse",
 ): Uint8Array | undefined {
+  witness(file, links === "refuse" ? "self" : "target")
   const noFollow = links === "refuse" ? constants.O_NOFOLLOW : 0
   let handle: number
   try {
@@ -113,6 +118,13 @@ export function readRegularFile(
   } finally {
     closeSync(handle)
   }
+}
+
+/** The names in a folder; none if it does not exist. */
+export function listFolder(folder: string): readonly string[] {
+  witness(folder, "entries")
+  // Asking first is far cheaper than an exception for each of thousands of folders.
+  return existsSync(folder) ? readdirSync(folder) : []
 }
 
 /** Replaces a file as a whole: a reader sees the old bytes or the new ones. */
@@ -171,6 +183,15 @@ export function removeFile(file: string): void {
     unlinkSync(file)
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw inaccessible("remove", file, error)
+  }
+}
+
+/** Removes a folder with all that is in it; one that is gone already is fine. */
+export function removeFolder(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true })
+  } catch (error) {
+    throw inaccessible("remove", folder, error)
   }
 }
 

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs"
 import { join } from "node:path"
+import { witness } from "./evidence.js"
 import type { Place } from "./place.js"
 
 /** The folder in the Git folder where changes keep their lock, their journal and their index. */
@@ -26,7 +27,9 @@ export function lockExists({ checkout }: Place): boolean {
 /** Whether a change is being written, or was left half done. */
 export function journalExists(place: Place): boolean {
   if (place.checkout === undefined) return false
-  return statSync(journalFile(place.checkout.gitFolder), { throwIfNoEntry: false }) !== undefined
+  const journal = journalFile(place.checkout.gitFolder)
+  witness(journal, "target")
+  return statSync(journal, { throwIfNoEntry: false }) !== undefined
 }
 
 /** Is another one after any change that began or ended: each makes and removes files here. */

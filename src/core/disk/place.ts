@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { lstatSync, realpathSync, statSync } from "node:fs"
 import { dirname, join, relative, resolve, sep } from "node:path"
 import { VaultError } from "../words/errors.js"
+import { witness } from "./evidence.js"
 import { readRegularFile } from "./files.js"
 import { MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "../words/layout.js"
 
@@ -32,6 +33,7 @@ export function findVault(folder: string): Place {
   const start = existingFolder(folder)
   for (const above of upwards(start)) {
     const root = join(above, VAULT_FOLDER)
+    witness(root)
     const stat = lstatSync(root, { throwIfNoEntry: false })
     if (stat === undefined) continue
     if (!stat.isDirectory()) throw notAFolder(root)
@@ -88,6 +90,7 @@ export function gitPath({ top }: Checkout, path: string): string {
 /** The Git folder of the work tree whose top is `top`; a `.git` file leads there (gitfile). */
 function gitFolderOf(top: string): string | undefined {
   const dotGit = join(top, ".git")
+  witness(dotGit, "target")
   const stat = statSync(dotGit, { throwIfNoEntry: false })
   if (stat?.isDirectory() === true) return isGitFolder(dotGit) ? dotGit : undefined
   if (stat?.isFile() !== true) return undefined
@@ -98,6 +101,7 @@ function gitFolderOf(top: string): string | undefined {
 }
 
 function isGitFolder(folder: string): boolean {
+  witness(join(folder, "HEAD"))
   return lstatSync(join(folder, "HEAD"), { throwIfNoEntry: false }) !== undefined
 }
 

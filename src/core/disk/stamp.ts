@@ -1,10 +1,10 @@
-import { lstatSync } from "node:fs"
+import { lstatSync, statSync } from "node:fs"
 
-/** A file that changed less than this ago may change again without its times telling. */
+/** A file that is younger may change without its times telling. */
 const YOUNG_MS = 100
 const NOT_THERE = { throwIfNoEntry: false } as const
 
-/** What some files and folders are at one time. */
+/** What a file or folder is at one time. */
 export interface Stamp {
   /** Another one whenever a file is written, replaced, made or removed, and a folder replaced. */
   readonly text: string
@@ -15,30 +15,30 @@ export interface Stamp {
   readonly isSettled: boolean
 }
 
-/** Looks at files, and at folders that they lie in, without following links. */
-export function stampOf(paths: readonly string[]): Stamp {
-  const before = Date.now() - YOUNG_MS
-  let text = ""
-  let isSettled = true
-  for (const path of paths) {
-    const stat = lookAt(path)
-    if (stat === undefined) {
-      text += "-;"
-    } else if (stat.isDirectory()) {
-      // What else is in the folder may change: only that it is the same one matters.
-      text += `${stat.dev}.${stat.ino};`
-    } else {
-      text += `${stat.dev}.${stat.ino}.${stat.size}.${stat.mtimeMs}.${stat.ctimeMs};`
-      isSettled &&= stat.ctimeMs <= before
-    }
+/**
+ * How a path is looked at. `self`: a file as a whole, of a folder only that it is the same one;
+ * `entries`: of a folder also that nothing in it came, went or was renamed; `target`: as `self`,
+ * but a link is followed.
+ */
+export type Look = "self" | "entries" | "target"
+
+/** Looks at a file or folder. */
+export function stampOf(path: string, look: Look = "self"): Stamp {
+  const stat = statOf(path, look)
+  if (stat === undefined) return { text: "-", isSettled: true }
+  if (look !== "entries" && stat.isDirectory()) {
+    return { text: `${stat.dev}.${stat.ino}`, isSettled: true }
   }
-  return { text, isSettled }
+  return {
+    text: `${stat.dev}.${stat.ino}.${stat.size}.${stat.mtimeMs}.${stat.ctimeMs}`,
+    isSettled: stat.ctimeMs <= Date.now() - YOUNG_MS,
+  }
 }
 
 /** Undefined too for what cannot be looked at: whoever reads it then learns why. */
-function lookAt(path: string) {
+function statOf(path: string, look: Look) {
   try {
-    return lstatSync(path, NOT_THERE)
+    return look === "target" ? statSync(path, NOT_THERE) : lstatSync(path, NOT_THERE)
   } catch {
     return undefined
   }

@@ -10,7 +10,8 @@ import {
 } from "../vault/listing.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
 import { findVault } from "../disk/place.js"
-import { admitReader, mayOpen } from "../vault/read.js"
+import { mayOpen } from "../policy/access.js"
+import { admitReader } from "../vault/read.js"
 import { Reader, type ReaderRequest } from "./reader.js"
 import { SecretValue } from "../words/secret-value.js"
 import { type Vault, findGroup, findSecret, getSecret, listSecrets } from "../vault/vault.js"
@@ -165,10 +166,14 @@ export class AgentVault implements AsyncDisposable {
     }
   }
 
-  /** Ends all watches and pulls, and overwrites what is kept in memory. Reading afterwards throws `CLOSED`. */
+  /**
+   * Ends all watches and pulls, overwrites what is kept in memory, and syncs the audit. Reading
+   * afterwards throws `CLOSED`. Rejects with `NO_ACCESS` if the audit cannot be synced.
+   */
   async close(): Promise<void> {
     this.#closing.abort()
     this.#reader.forget()
+    this.#request.audit.close()
     return Promise.resolve()
   }
 

@@ -3,9 +3,10 @@ import { AgentVault } from "./agent-vault.js"
 import { VaultError } from "../words/errors.js"
 import type { Environment } from "../disk/homes.js"
 import type { IdentityChoice } from "../keys/identity.js"
-import { identityAt, withVault } from "../vault/open.js"
+import { claimedId, identityAt, withVault } from "../vault/open.js"
 import { findVault } from "../disk/place.js"
-import type { ReadEvent } from "../vault/read.js"
+import { type Audit, auditFile, auditTo, noAudit } from "../audit/audit.js"
+import type { ReadEvent } from "../audit/read-event.js"
 import type { ReaderRequest } from "./reader.js"
 import { parseDuration } from "../words/time.js"
 import { parseSigner } from "../memory/trust.js"
@@ -26,6 +27,12 @@ export interface OpenOptions {
   readonly agent?: string | undefined
   /** The owner to trust, `ed25519:…`, where neither key file nor pin says it. */
   readonly trust?: string | undefined
+  /**
+   * The file to which each read appends a line, never with a value, before the value is handed out;
+   * `audit.jsonl` in the vault's part of the state folder if nothing is said. `false` notes nothing:
+   * for an image in which nothing can be written.
+   */
+  readonly audit?: string | false | undefined
   /** Told of every read before the value is handed out; if it throws, the value is not. */
   readonly onRead?: ((event: ReadEvent) => void) | undefined
   /**
@@ -55,10 +62,18 @@ export async function openVault(options: OpenOptions = {}): Promise<AgentVault> 
   const place = findVault(options.dir ?? ".")
   const identity = await identityAt(place, choiceOf(options), "never", env, nobodyToAsk)
   const { onRead, onPullError = warn } = options
+  const audit = auditAt(claimedId(place), options.audit, env)
   const every = options.pullEvery === undefined ? undefined : milliseconds(options.pullEvery)
-  const vault = await openVaultAs({ place, key: identity, env, door: "sdk", onRead })
+  const outlet = { surface: "sdk" } as const
+  const vault = await openVaultAs({ place, key: identity, env, outlet, audit, onRead })
   if (every !== undefined) void vault.pullEvery(every, onPullError)
   return vault
+}
+
+/** Where the reads of a vault are noted, as the option `audit` says. */
+export function auditAt(vault: string, audit: OpenOptions["audit"], env: Environment): Audit {
+  if (audit === false) return noAudit()
+  return auditTo(audit ?? auditFile(vault, env))
 }
 
 function milliseconds(span: number | string): number {

@@ -8,9 +8,9 @@ import type { Identity } from "../keys/identity.js"
 import { type Inspection, inspect } from "../check/inspect.js"
 import { type AskPassphrase, type Key, formatKeyFile } from "../keys/key-files.js"
 import { identityAt, withVault } from "../vault/open.js"
-import { choiceOf, environmentOf, nobodyToAsk } from "./open-vault.js"
+import { type OpenOptions, auditAt, choiceOf, environmentOf, nobodyToAsk } from "./open-vault.js"
 import { findVault } from "../disk/place.js"
-import type { ReadEvent } from "../vault/read.js"
+import type { ReadEvent } from "../audit/read-event.js"
 import type { ReaderRequest } from "./reader.js"
 import type { SecretMetadata } from "../records/record.js"
 import { SecretValue } from "../words/secret-value.js"
@@ -30,6 +30,8 @@ export interface OpenOwnerOptions {
   readonly passphrase?: AskPassphrase | undefined
   /** The owner to trust, `ed25519:…`, where neither key file nor pin says it. */
   readonly trust?: string | undefined
+  /** Where reads are noted, as for `openVault()`. */
+  readonly audit?: OpenOptions["audit"]
   /** Told of every read before the value is handed out; if it throws, the value is not. */
   readonly onRead?: ((event: ReadEvent) => void) | undefined
   /** Told after each step of something long. */
@@ -69,7 +71,9 @@ export async function openOwnerVault(options: OpenOwnerOptions = {}): Promise<Ow
   const { onRead, onProgress, passphrase = nobodyToAsk } = options
   const key = await identityAt(place, choiceOf(options), "always", env, passphrase)
   const id = await withVault(place, key.trust, env, (vault) => vault.id)
-  return new OwnerVault(id, { place, key, env, door: "sdk", onRead, onProgress })
+  const audit = auditAt(id, options.audit, env)
+  const outlet = { surface: "sdk" } as const
+  return new OwnerVault(id, { place, key, env, outlet, audit, onRead, onProgress })
 }
 
 interface OwnerRequest extends ReaderRequest {

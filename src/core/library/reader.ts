@@ -1,50 +1,32 @@
-import { dirname, join } from "node:path"
-import { VaultError } from "../words/errors.js"
+import { dirname } from "node:path"
+import { Evidence, gather } from "../disk/evidence.js"
 import type { Environment } from "../disk/homes.js"
-import { journalFile } from "../disk/journal-file.js"
-import type { Key } from "../keys/key-files.js"
-import {
-  VAULT_RECORD,
-  groupKeyPath,
-  groupRecordPath,
-  secretPath,
-  secretRecordPath,
-} from "../words/layout.js"
-import type { SecretName } from "../words/names.js"
-import { withVault } from "../vault/open.js"
 import { type Place, findVault } from "../disk/place.js"
+import type { Key } from "../keys/key-files.js"
+import { withVault } from "../vault/open.js"
 import {
-  type Door,
   type GroupKeys,
-  type ReadEvent,
+  OpenedSecret,
   type SecretRead,
-  readAgain,
-  readSecret,
+  type Terms,
+  openSecret,
 } from "../vault/read.js"
-import { type Stamp, stampOf } from "../disk/stamp.js"
-import { pinFile } from "../memory/trust.js"
 import type { Vault } from "../vault/vault.js"
+import { VaultError } from "../words/errors.js"
+import type { SecretName } from "../words/names.js"
 
-/** Who reads, where, and who is told. */
-export interface ReaderRequest {
+/** Who reads, where, and on which terms. */
+export interface ReaderRequest extends Terms {
   readonly place: Place
   readonly key: Key
   readonly env: Environment
-  readonly door: Door
-  /** Told of every read before the value is handed out; if it throws, the value is not. */
-  readonly onRead?: ((event: ReadEvent) => void) | undefined
 }
 
-/** The files and folders behind a value, as they are or were. */
-interface Behind {
-  readonly paths: readonly string[]
-  readonly stamp: Stamp
-}
-
-/** A value that was read, and what it was read from. */
-interface Remembered extends Behind {
-  readonly vault: Vault
-  readonly read: SecretRead
+/** A secret that was opened, and what decided that it is this value, and may be read. */
+interface Remembered {
+  readonly secret: OpenedSecret
+  /** The same for all that were opened together. */
+  readonly evidence: Evidence
 }
 
 /** Bytes of values that are kept; beyond them all are let go, and read anew when asked for. */
@@ -55,9 +37,9 @@ const KEPT_KEYS = 100
 const PATIENCE_MS = 2000
 
 /**
- * Reads for a process that lives for days. A value comes from memory while the files that it was
- * read from are the very same, its grant has not ended, and no change is under way; else everything
- * is verified anew. So a revoke and a new version are seen at the next read, without a watcher.
+ * Reads for a process that lives for days. A value comes from memory while every file that it was
+ * decided upon is the very same, and its grant has not ended; else everything is verified anew. So a
+ * revoke and a new version are seen at the next read, without a watcher.
  */
 export class Reader {
   readonly #request: ReaderRequest
@@ -74,7 +56,10 @@ export class Reader {
     this.#vault = vault
   }
 
-  /** Reads secrets, all from the same state of the vault. Throws as {@link readSecret} does. */
+  /**
+   * Reads secrets, all from the same state of the vault. Throws as {@link openSecret} and
+   * {@link OpenedSecret.handOut} do.
+   */
   async read(names: readonly SecretName[]): Promise<SecretRead[]> {
     return this.#fromMemory(names) ?? this.#fromFiles(names)
   }
@@ -93,103 +78,72 @@ export class Reader {
 
   /** Overwrites what is remembered. */
   forget(): void {
-    for (const { read } of this.#remembered.values()) read.value.fill(0)
+    for (const { secret } of this.#remembered.values()) secret.forget()
     this.#remembered.clear()
     this.#groupKeys.clear()
     this.#kept = 0
   }
 
   #fromMemory(names: readonly SecretName[]): SecretRead[] | undefined {
-    const found: Remembered[] = []
-    for (const name of names) {
-      const remembered = this.#remembered.get(name.full)
-      if (remembered === undefined || isOther(remembered)) return undefined
-      found.push(remembered)
+    const found = names.flatMap((name) => this.#remembered.get(name.full) ?? [])
+    if (found.length < names.length) return undefined
+    for (const evidence of new Set(found.map((each) => each.evidence))) {
+      if (!evidence.holds()) return undefined
     }
-    const events: ReadEvent[] = []
-    const options = this.#options((event) => events.push(event))
-    for (const { vault, read } of found) readAgain(vault, this.#request.key, read, options)
-    // Only now: one that is refused holds back all.
-    this.#tell(events)
-    return found.map(({ read }) => ({ ...read, value: Uint8Array.from(read.value) }))
+    return this.#handOut(found.map(({ secret }) => secret))
   }
 
   async #fromFiles(names: readonly SecretName[]): Promise<SecretRead[]> {
     for (const name of names) this.#drop(name)
     const deadline = Date.now() + PATIENCE_MS
     for (;;) {
-      const behind = names.map((name) => this.#behind(name))
-      const { vault, reads, events } = await this.#readOnce(names)
-      if (names.length > 1 && behind.some(isOther)) {
+      const evidence = new Evidence()
+      const secrets = await gather(evidence, () => this.#open(names))
+      const isStill = evidence.holds()
+      // One secret fits together by its digests; many are of one time only if nothing changed.
+      if (!isStill && names.length > 1) {
         if (Date.now() > deadline) throw changing()
         continue
       }
-      // Only now: what did not fit together was read again.
-      this.#tell(events)
-      for (const [at, each] of behind.entries()) {
-        const read = reads[at]
-        if (read !== undefined && each.stamp.isSettled) this.#keep({ ...each, vault, read })
-      }
+      // Before they are kept: what is kept may be overwritten as soon as something else is read.
+      const reads = this.#handOut(secrets)
+      if (isStill && evidence.isSettled()) this.#keep(secrets, evidence)
       return reads
     }
   }
 
-  #readOnce(names: readonly SecretName[]) {
-    return this.with(async (verified) => {
-      const told: ReadEvent[] = []
-      const options = this.#options((event) => told.push(event))
-      const values: SecretRead[] = []
+  #handOut(secrets: readonly OpenedSecret[]): SecretRead[] {
+    return OpenedSecret.handOut(secrets, this.#request, new Date())
+  }
+
+  #open(names: readonly SecretName[]): Promise<OpenedSecret[]> {
+    const now = new Date()
+    return this.with(async (vault) => {
+      const secrets: OpenedSecret[] = []
       for (const name of names) {
-        values.push(await readSecret(verified, this.#request.key, name, options))
+        secrets.push(await openSecret(vault, this.#request.key, name, now, this.#groupKeys))
       }
-      return { vault: verified, reads: values, events: told }
+      return secrets
     })
   }
 
-  #tell(events: readonly ReadEvent[]): void {
-    for (const event of events) this.#request.onRead?.(event)
-  }
-
-  #options(onRead: ((event: ReadEvent) => void) | undefined) {
-    return { door: this.#request.door, now: new Date(), groupKeys: this.#groupKeys, onRead }
-  }
-
-  #keep(remembered: Remembered): void {
-    const { read } = remembered
-    if (this.#kept + read.value.length > KEPT_BYTES) this.forget()
+  #keep(secrets: readonly OpenedSecret[], evidence: Evidence): void {
+    const size = secrets.reduce((sum, secret) => sum + secret.size, 0)
+    if (this.#kept + size > KEPT_BYTES) this.forget()
     if (this.#groupKeys.size > KEPT_KEYS) this.#groupKeys.clear()
-    this.#drop(read.name)
-    // What was handed out is the caller's; what is kept may be overwritten at any time.
-    const kept = { ...read, value: Uint8Array.from(read.value) }
-    this.#remembered.set(read.name.full, { ...remembered, read: kept })
-    this.#kept += read.value.length
+    for (const secret of secrets) {
+      this.#drop(secret.name)
+      this.#remembered.set(secret.name.full, { secret, evidence })
+    }
+    this.#kept += size
   }
 
   #drop(name: SecretName): void {
-    const value = this.#remembered.get(name.full)?.read.value
-    if (value === undefined) return
-    this.#kept -= value.length
-    value.fill(0)
+    const secret = this.#remembered.get(name.full)?.secret
+    if (secret === undefined) return
+    this.#kept -= secret.size
+    secret.forget()
     this.#remembered.delete(name.full)
-  }
-
-  /** Everything that decides whether this key reads this value, and what it is. */
-  #behind(name: SecretName): Behind {
-    const { root, checkout } = this.#place
-    const files = [
-      VAULT_RECORD,
-      groupRecordPath(name.group),
-      groupKeyPath(name.group),
-      secretRecordPath(name),
-      secretPath(name),
-    ]
-    const folders = new Set(files.flatMap(foldersOf))
-    const paths = [...files, ...folders].map((path) => join(root, path))
-    paths.push(pinFile(this.#vault, this.#request.env))
-    if (checkout !== undefined) {
-      paths.push(join(checkout.gitFolder, "HEAD"), journalFile(checkout.gitFolder))
-    }
-    return { paths, stamp: stampOf(paths) }
   }
 
   /** Where nothing remembers which vault lay here, in an image say, this does. */
@@ -206,16 +160,6 @@ function forgetful({ root }: Place): VaultError {
   return new VaultError("REPOSITORY_STATE", `the repository around ${root} is gone`, {
     hint: "bring it back, or open the vault anew",
   })
-}
-
-function isOther({ paths, stamp }: Behind): boolean {
-  return stamp.text !== stampOf(paths).text
-}
-
-/** The folders above a file, up to the vault's own. */
-function foldersOf(path: string): string[] {
-  const folder = dirname(path)
-  return folder === "." ? ["."] : [folder, ...foldersOf(folder)]
 }
 
 function changing(): VaultError {

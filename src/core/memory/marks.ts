@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto"
-import { existsSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
-import { createFile, readRegularFile, removeFile } from "../disk/files.js"
+import { createFile, listFolder, readRegularFile, removeFile, removeFolder } from "../disk/files.js"
 import { type Environment, stateHome } from "../disk/homes.js"
 import { VAULT_RECORD } from "../words/layout.js"
 import type { Checkout } from "../disk/place.js"
@@ -81,7 +80,7 @@ export class Marks {
 
   /** Forgets everything, for a deliberate reset. */
   forget(): void {
-    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true })
+    if (this.#folder !== undefined) removeFolder(this.#folder)
   }
 
   #create(path: string, mark: Mark, note: string): void {
@@ -98,10 +97,8 @@ export class Marks {
   }
 
   #marks(path: string): Mark[] {
-    const folder = join(this.#folder ?? "", path)
-    // Asking first is far cheaper than an exception for each of thousands of records.
-    if (this.#folder === undefined || !existsSync(folder)) return []
-    return readdirSync(folder).flatMap(parseMark).sort(compareMarks)
+    if (this.#folder === undefined) return []
+    return listFolder(join(this.#folder, path)).flatMap(parseMark).sort(compareMarks)
   }
 
   #file(path: string, mark: Mark): string {

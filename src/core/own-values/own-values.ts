@@ -172,8 +172,8 @@ const NOTHING = { values: new Map<string, Uint8Array>(), unread: [] }
 
 /** The values that this key may read; those that nobody granted it are left out. */
 async function readAll(place: Place, key: Key, env: Environment, names: readonly string[]) {
-  const onRead = auditTo(auditFile(claimedId(place), env))
-  const vault = await openVaultAs({ place, key, env, door: "guard", onRead })
+  const audit = auditTo(auditFile(claimedId(place), env))
+  await using vault = await openVaultAs({ place, key, env, outlet: { surface: "guard" }, audit })
   const open = new Set((await vault.access()).groups.map(({ group }) => group))
   const readable = names.filter((name) => open.has(parseSecretName(name).group))
   const values = new Map<string, Uint8Array>()
@@ -205,8 +205,8 @@ function fileNameOf({ recipient }: Key): string {
 function stampOfSecret({ root }: Place, name: string): string {
   const secret = parseSecretName(name)
   const files = [secretRecordPath(secret), secretPath(secret), groupRecordPath(secret.group)]
-  const { text, isSettled } = stampOf(files.map((path) => join(root, path)))
-  return isSettled ? text : ""
+  const stamps = files.map((path) => stampOf(join(root, path)))
+  return stamps.every(({ isSettled }) => isSettled) ? stamps.map(({ text }) => text).join(";") : ""
 }
 
 async function newStore({ recipient }: Key): Promise<Store> {

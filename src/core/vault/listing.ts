@@ -2,7 +2,7 @@ import { FolderFiles } from "../disk/files.js"
 import { classify } from "../words/layout.js"
 import { type SecretName, parseAgentName, parseGroupName, parseSecretName } from "../words/names.js"
 import type { Place } from "../disk/place.js"
-import { mayOpen } from "./read.js"
+import { mayOpen } from "../policy/access.js"
 import type { AgentRecord, Exposure, GroupRecord, Reveal } from "../records/record.js"
 import {
   type Vault,

@@ -1,83 +1,157 @@
 import { type Unlock, unlocker } from "../age/age.js"
-import { VaultError } from "../words/errors.js"
-import { inFile, openGroupKey, readSigned } from "./group-key.js"
+import type { Audit } from "../audit/audit.js"
+import type { ReadEvent, Surface } from "../audit/read-event.js"
 import type { Key } from "../keys/key-files.js"
-import { SEALED_LIMIT, secretPath } from "../words/layout.js"
-import type { SecretName } from "../words/names.js"
+import { type Actor, admit } from "../policy/access.js"
+import { type RevealTerms, mayShow } from "../policy/reveal.js"
 import { type GroupRecord, type SecretRecord, digestOf } from "../records/record.js"
+import { VaultError } from "../words/errors.js"
+import { KEY_LIMIT, SEALED_LIMIT, groupKeyPath, secretPath } from "../words/layout.js"
+import type { SecretName } from "../words/names.js"
 import { utc } from "../words/time.js"
+import { inFile, openGroupKey, readSigned } from "./group-key.js"
 import { type Vault, getGroup, getSecret, remember } from "./vault.js"
-
-/** Through which surface a value was read. */
-export type Door = "cli" | "sdk" | "run" | "mcp" | "bridge" | "guard"
-
-/** Who acts: told from the key, by what the owners signed. */
-export interface Actor {
-  readonly role: "agent" | "owner"
-  readonly name: string
-}
-
-/** One read of one value: what an audit wants to know of it, and never the value. */
-export interface ReadEvent extends ReadTarget {
-  /** UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
-  readonly at: string
-  readonly actor: Actor
-  readonly door: Door
-}
-
-interface ReadTarget {
-  readonly vault: string
-  readonly secret: string
-  readonly version: number
-}
 
 /** A value that was read, and the signed records that let it be. */
 export interface SecretRead {
   readonly name: SecretName
+  /** The caller's own copy. */
   readonly value: Uint8Array
   readonly record: SecretRecord
-  readonly group: GroupRecord
 }
 
-/** What opens the groups that were opened already, by the digest and recipient signed for them. */
-export type GroupKeys = Map<string, Promise<Unlock>>
+/**
+ * Through which surface values leave. One that shows them to a model has to say on which terms, so
+ * that no such surface can forget the reveal policy.
+ */
+export type Outlet =
+  | { readonly surface: Exclude<Surface, "mcp"> }
+  | { readonly surface: "mcp"; readonly reveal: RevealTerms }
 
-export interface ReadOptions {
-  readonly door: Door
-  readonly now: Date
-  /** Opens a group once for many reads. */
-  readonly groupKeys?: GroupKeys | undefined
+/** What values are handed out on. */
+export interface Terms {
+  readonly outlet: Outlet
+  readonly audit: Audit
   /** Told of every read before the value is handed out; if it throws, the value is not. */
   readonly onRead?: ((event: ReadEvent) => void) | undefined
 }
 
+/** What opens the groups that were opened already, by the digest and recipient signed for them. */
+export type GroupKeys = Map<string, { readonly unlock: Promise<Unlock>; vault: Vault }>
+
 /**
- * The one read: owners were verified when `vault` was opened; here the group's and the secret's
- * records are, then access, freshness, fingerprint and digest, and only then is anything
- * decrypted, in memory. Throws the codes of exit 3, 4 and 5, and `SEALED_TO_OLD_KEY`.
+ * A secret that was verified and opened. Its value leaves through {@link OpenedSecret.handOut}, and
+ * no other way.
  */
-export async function readSecret(
+export class OpenedSecret {
+  readonly name: SecretName
+  readonly record: SecretRecord
+  readonly #vault: Vault
+  readonly #group: GroupRecord
+  readonly #key: Key
+  readonly #value: Uint8Array
+
+  /** Made by {@link openSecret}. */
+  constructor(
+    vault: Vault,
+    key: Key,
+    name: SecretName,
+    group: GroupRecord,
+    record: SecretRecord,
+    value: Uint8Array,
+  ) {
+    this.name = name
+    this.record = record
+    this.#vault = vault
+    this.#group = group
+    this.#key = key
+    this.#value = value
+  }
+
+  /** Bytes of the value. */
+  get size(): number {
+    return this.#value.length
+  }
+
+  /** Overwrites the value. */
+  forget(): void {
+    this.#value.fill(0)
+  }
+
+  /**
+   * The one way out, for all or none: the grants are compared with the clock again, the reveal policy
+   * is asked where a model would see the values, each read is noted in the audit, and only then is
+   * there a value. Throws `GRANT_ENDED`, `REVEAL_REFUSED`, `NO_ACCESS`, and what `onRead` throws.
+   */
+  static handOut(secrets: readonly OpenedSecret[], terms: Terms, now: Date): SecretRead[] {
+    const events = secrets.map((secret) => secret.#event(secret.#admit(terms, now), terms, now))
+    terms.audit.note(events)
+    for (const event of events) terms.onRead?.(event)
+    return secrets.map((secret) => {
+      return { name: secret.name, record: secret.record, value: Uint8Array.from(secret.#value) }
+    })
+  }
+
+  #admit({ outlet }: Terms, now: Date): Actor {
+    const actor = admit(this.#vault, this.name.group, this.#group, this.#key, now)
+    if (outlet.surface !== "mcp") return actor
+    if (mayShow(this.name.full, this.record, outlet.reveal)) return actor
+    throw new VaultError("REVEAL_REFUSED", `${this.name.full} may not be shown to a model`, {
+      hint: "use it without seeing it: agent-vault run",
+    })
+  }
+
+  #event(actor: Actor, { outlet }: Terms, now: Date): ReadEvent {
+    const { id } = this.#vault
+    const { full } = this.name
+    const { version } = this.record
+    return { at: utc(now), actor, door: outlet.surface, vault: id, secret: full, version }
+  }
+}
+
+/**
+ * Opens a secret: owners were verified when `vault` was opened; here the group's and the secret's
+ * records are, then access, freshness, fingerprint and digest, and only then is anything decrypted,
+ * in memory. `groupKeys` opens a group once for many secrets. Throws the codes of exit 3, 4 and 5,
+ * and `SEALED_TO_OLD_KEY`.
+ */
+export async function openSecret(
   vault: Vault,
   key: Key,
   name: SecretName,
-  options: ReadOptions,
-): Promise<SecretRead> {
+  now: Date,
+  groupKeys: GroupKeys = new Map(),
+): Promise<OpenedSecret> {
   const secret = getSecret(vault, name)
   const group = getGroup(vault, name.group)
   // Also what refuses this reader was seen: it must not be set back to what let them in.
   remember(vault, group)
   remember(vault, secret)
-  const actor = admit(vault, name.group, group, key, options.now)
+  admit(vault, name.group, group, key, now)
   refuseOldKey(name, secret, group)
   const sealed = readSigned(vault, secretPath(name), SEALED_LIMIT, secret.digest)
-  const unlock = await openGroupOnce(vault, name.group, group, key, options.groupKeys)
+  const unlock = await openGroupOnce(vault, name.group, group, key, groupKeys)
   const value = await inFile(secretPath(name), unlock(sealed))
-  tell(vault, actor, secret, name, options)
-  return { name, value, record: secret, group }
+  return new OpenedSecret(vault, key, name, group, secret, value)
+}
+
+/** Opens one secret and hands it out. Throws as {@link openSecret} and the hand-out do. */
+export async function readSecret(
+  vault: Vault,
+  key: Key,
+  name: SecretName,
+  terms: Terms,
+  now: Date,
+): Promise<SecretRead> {
+  const opened = await openSecret(vault, key, name, now)
+  const [read] = OpenedSecret.handOut([opened], terms, now)
+  opened.forget()
+  if (read === undefined) throw new TypeError("one secret, one value")
+  return read
 }
 
 /**
- * Lets a reader in or refuses as {@link readSecret} does, and reads no value: for whoever asks a
+ * Lets a reader in or refuses as {@link openSecret} does, and opens nothing: for whoever asks a
  * person first. Throws `SECRET_NOT_FOUND`, `NOT_GRANTED`, `GRANT_ENDED`, and the codes of exit 5.
  */
 export function admitReader(vault: Vault, key: Key, name: SecretName, now: Date): void {
@@ -87,87 +161,27 @@ export function admitReader(vault: Vault, key: Key, name: SecretName, now: Date)
   admit(vault, name.group, group, key, now)
 }
 
-/**
- * Hands out a value that was read before from files that are the same still: the grant is compared
- * with the clock again, and the read is told of. Throws `GRANT_ENDED`.
- */
-export function readAgain(
-  vault: Vault,
-  key: Key,
-  { name, record, group }: SecretRead,
-  options: ReadOptions,
-): void {
-  tell(vault, admit(vault, name.group, group, key, options.now), record, name, options)
-}
-
-function tell(
-  vault: Vault,
-  actor: Actor,
-  { version }: SecretRecord,
-  { full }: SecretName,
-  { door, now, onRead }: ReadOptions,
-): void {
-  onRead?.({ at: utc(now), actor, door, vault: vault.id, secret: full, version })
-}
-
 function openGroupOnce(
   vault: Vault,
   name: string,
   group: GroupRecord,
   key: Key,
-  opened: GroupKeys | undefined,
+  opened: GroupKeys,
 ): Promise<Unlock> {
   const id = `${group.digest} ${group.recipient}`
-  const before = opened?.get(id)
-  if (before !== undefined) return before
+  const before = opened.get(id)
+  if (before !== undefined) {
+    // The key is the same, but the file must still be the signed one.
+    if (before.vault !== vault) readSigned(vault, groupKeyPath(name), KEY_LIMIT, group.digest)
+    before.vault = vault
+    return before.unlock
+  }
   const unlock = openGroupKey(vault, name, group, [key.identity]).then((identity) =>
     unlocker([identity]),
   )
-  opened?.set(id, unlock)
-  unlock.catch(() => opened?.delete(id))
+  opened.set(id, { unlock, vault })
+  unlock.catch(() => opened.delete(id))
   return unlock
-}
-
-/** Whether a key may open a group now, by the group's signed record. */
-export function mayOpen(vault: Vault, group: GroupRecord, recipient: string, now: Date): boolean {
-  const actor = actorOf(vault, group, recipient)
-  return actor !== undefined && (actor.role === "owner" || !hasEnded(group, recipient, now))
-}
-
-function hasEnded(group: GroupRecord, recipient: string, now: Date): boolean {
-  const until = group.members.find((member) => member.recipient === recipient)?.until
-  return until !== undefined && until <= utc(now)
-}
-
-/** Who a key is in this vault; undefined for a stranger. Members are looked up in one group. */
-export function actorOf(vault: Vault, group: GroupRecord, recipient: string): Actor | undefined {
-  const owner = vault.owners.find((entry) => entry.recipient === recipient)
-  if (owner !== undefined) return { role: "owner", name: owner.name }
-  const member = group.members.find((entry) => entry.recipient === recipient)
-  return member === undefined ? undefined : { role: "agent", name: member.agent }
-}
-
-/** Who reads, if the signed record of the group lets them now. Throws `NOT_GRANTED`, `GRANT_ENDED`. */
-function admit(vault: Vault, name: string, group: GroupRecord, key: Key, now: Date): Actor {
-  const actor = actorOf(vault, group, key.recipient)
-  const who = actor?.name ?? key.agent
-  const ask = `ask an owner: agent-vault grant ${who ?? "AGENT"} ${name}`
-  if (actor === undefined && group.members.some(({ agent }) => agent === key.agent)) {
-    throw new VaultError("NOT_GRANTED", `this key of ${key.agent ?? ""} is not its present one`, {
-      hint: `${key.agent ?? "the agent"} was given a new key since: use that; an owner has it in escrow`,
-    })
-  }
-  if (actor === undefined) {
-    const stranger = key.owner === undefined ? (who ?? "this key") : `${key.owner} (no owner here)`
-    const before = group.revoked.find(({ agent }) => agent === who)
-    const revoked = before === undefined ? "" : ` (revoked on ${before.at})`
-    throw new VaultError("NOT_GRANTED", `${stranger} may not open ${name}${revoked}`, { hint: ask })
-  }
-  if (actor.role === "owner" || !hasEnded(group, key.recipient, now)) return actor
-  const until = group.members.find(({ recipient }) => recipient === key.recipient)?.until
-  throw new VaultError("GRANT_ENDED", `the grant of ${name} to ${actor.name} ended at ${until}`, {
-    hint: ask,
-  })
 }
 
 function refuseOldKey(name: SecretName, secret: SecretRecord, group: GroupRecord): void {

@@ -1,7 +1,23 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
-import { type AuditLine, auditFile, auditTo, openVault } from "../../../src/core/index.js"
+import {
+  type AuditLine,
+  type OpenOptions,
+  auditFile,
+  auditTo,
+  openVault,
+} from "../../../src/core/index.js"
+import { openOwnerVault } from "../../../src/core/owner.js"
 import { type World, vaultWorld } from "../world.js"
 
 let template: World
@@ -19,14 +35,23 @@ const linesOf = (file: string): AuditLine[] =>
     .split("\n")
     .map((line) => JSON.parse(line) as AuditLine)
 
-const openNoting = (file: string, command?: string) =>
-  openVault({ dir: world.top, agent: "ci", env: world.env, onRead: auditTo(file, command) })
+const openNoting = (audit?: OpenOptions["audit"]) =>
+  openVault({ dir: world.top, agent: "ci", env: world.env, audit })
+
+const ofState = (): string => join(world.folder, "agent-vault", vaultId(), "audit.jsonl")
+
+const vaultId = (): string =>
+  (
+    JSON.parse(readFileSync(join(world.top, ".agent-vault/vault.json"), "utf8")) as {
+      vault: string
+    }
+  ).vault
 
 describe("an audit", () => {
   test("has a line for each read, and no value", async () => {
     world = template.copy()
     const file = join(world.folder, "new/folder/audit.jsonl")
-    await using vault = await openNoting(file, "node")
+    await using vault = await openNoting(file)
     await vault.getMany(["stripe/api-key", "stripe/webhook"])
     await vault.get("stripe/api-key").then((value) => value.reveal())
     await expect(vault.get("stripe/none")).rejects.toMatchObject({ code: "SECRET_NOT_FOUND" })
@@ -37,7 +62,6 @@ describe("an audit", () => {
         at: expect.stringMatching(/Z$/) as string,
         ...line,
         secret,
-        command: "node",
       })),
     )
     expect(readFileSync(file, "utf8")).not.toMatch(/\bold\b|\bhook\b/)
@@ -82,10 +106,74 @@ describe("an audit", () => {
     expect(statSync(file).mode & 0o777).toBe(0o640)
   })
 
-  test("lies in the state folder, by vault, if nobody says where", () => {
+  test("lies in the state folder, by vault, if nobody says where", async () => {
     world = template.copy()
     expect(auditFile("0".repeat(32), world.env)).toBe(
       join(world.folder, "agent-vault", "0".repeat(32), "audit.jsonl"),
     )
+    await using agents = await openNoting()
+    await agents.get("stripe/api-key")
+    await using owners = await openOwnerVault({ dir: world.top, env: world.env })
+    await owners.get("stripe/api-key")
+    expect(linesOf(ofState()).map(({ role }) => role)).toEqual(["agent", "owner"])
+  })
+
+  test("is left out only where somebody says so", async () => {
+    world = template.copy()
+    await using vault = await openNoting(false)
+    await vault.get("stripe/api-key")
+    expect(existsSync(ofState())).toBe(false)
+  })
+
+  test("names the program that the values are for", () => {
+    world = template.copy()
+    const file = join(world.folder, "audit.jsonl")
+    const audit = auditTo(file, "node")
+    audit.note([
+      {
+        at: "2026-11-28T00:00:00Z",
+        actor: { role: "agent", name: "ci" },
+        door: "run",
+        vault: "0".repeat(32),
+        secret: "stripe/api-key",
+        version: 1,
+      },
+    ])
+    audit.close()
+    expect(linesOf(file)).toEqual([expect.objectContaining({ command: "node", actor: "ci" })])
+  })
+
+  test("goes on in a new file where the old one was moved away, as by a rotation of logs", async () => {
+    world = template.copy()
+    const file = join(world.folder, "audit.jsonl")
+    await using vault = await openNoting(file)
+    await vault.get("stripe/api-key")
+    renameSync(file, `${file}.1`)
+    await vault.get("stripe/api-key")
+    expect(linesOf(`${file}.1`)).toHaveLength(1)
+    expect(linesOf(file)).toHaveLength(1)
+    await vault.close()
+  })
+
+  test("has a line before the value is there, and one for all or none", async () => {
+    world = template.copy()
+    const file = join(world.folder, "audit.jsonl")
+    let lines = 0
+    await using vault = await openVault({
+      dir: world.top,
+      agent: "ci",
+      env: world.env,
+      audit: file,
+      onRead: () => {
+        lines = linesOf(file).length
+        throw new RangeError("not today")
+      },
+    })
+    await expect(vault.getMany(["stripe/api-key", "stripe/webhook"])).rejects.toThrow("not today")
+    expect(lines).toBe(2)
+    await expect(vault.getMany(["stripe/api-key", "db/url"])).rejects.toMatchObject({
+      code: expect.any(String) as string,
+    })
+    expect(linesOf(file)).toHaveLength(2)
   })
 })

@@ -77,16 +77,6 @@ function attempt(work: Promise<unknown>): Promise<string> {
 const file = (path: string): string => join(world.top, ".agent-vault", path)
 
 describe("a read", () => {
-  test("of files that did not change comes from memory, many times as fast", async () => {
-    await openWarm()
-    const cold = await timeOf(() => world.read("ci", "stripe/api-key"))
-    const warm = await timeOf(async () => {
-      for (let count = 0; count < 10; count++) await vault.get("stripe/api-key")
-    })
-    expect(warm).toBeLessThan(cold)
-    expect((await vault.get("stripe/api-key")).reveal()).toBe("old")
-  })
-
   /** What happens beside an open vault, and what its next read gets. */
   const seen: Record<string, [() => unknown, string]> = {
     "a new version": [() => world.set("stripe/api-key", "new"), "new"],

@@ -6,7 +6,13 @@ import { identityBytes, recipientOf, unseal } from "../../../src/core/age/age.js
 import { VaultError } from "../../../src/core/words/errors.js"
 import { openEscrow } from "../../../src/core/vault/escrow.js"
 import { openGroupKey, openPastKeys } from "../../../src/core/vault/group-key.js"
-import { findVault, parseSecretName, readSecret, withVault } from "../../../src/core/index.js"
+import {
+  findVault,
+  noAudit,
+  parseSecretName,
+  readSecret,
+  withVault,
+} from "../../../src/core/index.js"
 import { digestOf, encodeRecord } from "../../../src/core/records/record.js"
 import { signingKey } from "../../../src/core/records/signature.js"
 import {
@@ -103,9 +109,9 @@ async function readCase(entry: Omit<Case, "trust"> & { trust?: string | null | u
   const { trust, ...rest } = entry
   const env = copy.env(trustOf({ ...rest, ...(trust === undefined ? {} : { trust }) }))
   const key = await keyOf(entry.vault, entry.as)
-  const options = { door: "sdk", now: new Date(entry.now) } as const
+  const terms = { outlet: { surface: "sdk" }, audit: noAudit() } as const
   return withVault(findVault(copy.clone), undefined, env, (vault) =>
-    readSecret(vault, key, parseSecretName(entry.read), options),
+    readSecret(vault, key, parseSecretName(entry.read), terms, new Date(entry.now)),
   )
 }
 

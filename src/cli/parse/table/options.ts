@@ -26,4 +26,5 @@ export const AUDIT = {
     value: "FILE",
     describe: "append a line of JSON for each read, never a value (default: the state folder)",
   },
+  "no-audit": { describe: "note no reads: for an image in which nothing can be written" },
 } as const

@@ -9,6 +9,7 @@ export const READERS: readonly CommandSpec[] = [
     summary: "print a value, exactly its bytes",
     options: {
       raw: { describe: "send control bytes to a terminal as they are" },
+      ...AUDIT,
       ...REPORT,
     },
     examples: [

@@ -1,0 +1,49 @@
+import { AsyncLocalStorage } from "node:async_hooks"
+import { type Look, type Stamp, stampOf } from "./stamp.js"
+
+const gathering = new AsyncLocalStorage<Evidence>()
+
+/**
+ * The files and folders that some work looked at, each as it was just before the first look. The
+ * functions of this room that read for a decision add to it by themselves, so that nobody who adds
+ * a file to a decision has to remember a list.
+ */
+export class Evidence {
+  /** By look and path. */
+  readonly #stamps = new Map<string, { path: string; look: Look; stamp: Stamp }>()
+
+  /** Adds what is at `path`, there or not; what was added before stays as it was then. */
+  add(path: string, look: Look): void {
+    const key = `${look} ${path}`
+    if (!this.#stamps.has(key)) this.#stamps.set(key, { path, look, stamp: stampOf(path, look) })
+  }
+
+  /** The paths that were looked at. */
+  get paths(): readonly string[] {
+    return [...this.#stamps.values()].map(({ path }) => path)
+  }
+
+  /** Whether all of it is now as it was. */
+  holds(): boolean {
+    for (const { path, look, stamp } of this.#stamps.values()) {
+      if (stampOf(path, look).text !== stamp.text) return false
+    }
+    return true
+  }
+
+  /** Whether {@link Evidence.holds} will notice every change from now on. */
+  isSettled(): boolean {
+    for (const { stamp } of this.#stamps.values()) if (!stamp.isSettled) return false
+    return true
+  }
+}
+
+/** Does work, and adds to `evidence` what it looks at; work that goes on beside it adds nothing. */
+export function gather<T>(evidence: Evidence, work: () => T): T {
+  return gathering.run(evidence, work)
+}
+
+/** Called before a look at `path` that something is decided upon. */
+export function witness(path: string, look: Look = "self"): void {
+  gathering.getStore()?.add(path, look)
+}

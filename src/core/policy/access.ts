@@ -1,0 +1,71 @@
+import type { Key } from "../keys/key-files.js"
+import type { GroupRecord, OwnerEntry } from "../records/record.js"
+import { VaultError } from "../words/errors.js"
+import { utc } from "../words/time.js"
+
+/** Who acts: told from the key, by what the owners signed. */
+export interface Actor {
+  readonly role: "agent" | "owner"
+  readonly name: string
+}
+
+/** The verified owners of a vault who have not ended. */
+export interface Governed {
+  readonly owners: readonly OwnerEntry[]
+}
+
+/** Who a key is in this vault; undefined for a stranger. Members are looked up in one group. */
+export function actorOf(vault: Governed, group: GroupRecord, recipient: string): Actor | undefined {
+  const owner = vault.owners.find((entry) => entry.recipient === recipient)
+  if (owner !== undefined) return { role: "owner", name: owner.name }
+  const member = group.members.find((entry) => entry.recipient === recipient)
+  return member === undefined ? undefined : { role: "agent", name: member.agent }
+}
+
+/** Whether a key may open a group now, by the group's signed record. */
+export function mayOpen(
+  vault: Governed,
+  group: GroupRecord,
+  recipient: string,
+  now: Date,
+): boolean {
+  const actor = actorOf(vault, group, recipient)
+  return actor !== undefined && (actor.role === "owner" || !hasEnded(group, recipient, now))
+}
+
+/**
+ * Who reads, if the signed record of the group `name` lets them now.
+ * Throws `NOT_GRANTED`, `GRANT_ENDED`.
+ */
+export function admit(
+  vault: Governed,
+  name: string,
+  group: GroupRecord,
+  key: Key,
+  now: Date,
+): Actor {
+  const actor = actorOf(vault, group, key.recipient)
+  const who = actor?.name ?? key.agent
+  const ask = `ask an owner: agent-vault grant ${who ?? "AGENT"} ${name}`
+  if (actor === undefined && group.members.some(({ agent }) => agent === key.agent)) {
+    throw new VaultError("NOT_GRANTED", `this key of ${key.agent ?? ""} is not its present one`, {
+      hint: `${key.agent ?? "the agent"} was given a new key since: use that; an owner has it in escrow`,
+    })
+  }
+  if (actor === undefined) {
+    const stranger = key.owner === undefined ? (who ?? "this key") : `${key.owner} (no owner here)`
+    const before = group.revoked.find(({ agent }) => agent === who)
+    const revoked = before === undefined ? "" : ` (revoked on ${before.at})`
+    throw new VaultError("NOT_GRANTED", `${stranger} may not open ${name}${revoked}`, { hint: ask })
+  }
+  if (actor.role === "owner" || !hasEnded(group, key.recipient, now)) return actor
+  const until = group.members.find(({ recipient }) => recipient === key.recipient)?.until
+  throw new VaultError("GRANT_ENDED", `the grant of ${name} to ${actor.name} ended at ${until}`, {
+    hint: ask,
+  })
+}
+
+function hasEnded(group: GroupRecord, recipient: string, now: Date): boolean {
+  const until = group.members.find((member) => member.recipient === recipient)?.until
+  return until !== undefined && until <= utc(now)
+}

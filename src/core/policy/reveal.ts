@@ -1,0 +1,30 @@
+import type { Reveal, SecretRecord } from "../records/record.js"
+
+const BY_STRICTNESS: readonly Reveal[] = ["never", "confirm", "allow"]
+
+/** What a surface that shows values to a model brings along. */
+export interface RevealTerms {
+  /** The policy of secrets whose record has none, and of those that are less strict. */
+  readonly atLeast: Reveal
+  /** Whether a person agreed that this version of a secret is shown. */
+  readonly isAgreed: (secret: string, version: number) => boolean
+}
+
+/** The policy of a secret: its signed record's or the surface's own, whichever is stricter. */
+export function revealPolicy(
+  { reveal = "allow" }: { readonly reveal?: Reveal | undefined },
+  atLeast: Reveal,
+): Reveal {
+  return BY_STRICTNESS.find((policy) => policy === reveal || policy === atLeast) ?? "never"
+}
+
+/** Whether a value may be shown to a model. */
+export function mayShow(
+  name: string,
+  record: Pick<SecretRecord, "reveal" | "version">,
+  terms: RevealTerms,
+): boolean {
+  const policy = revealPolicy(record, terms.atLeast)
+  if (policy === "allow") return true
+  return policy === "confirm" && terms.isAgreed(name, record.version)
+}

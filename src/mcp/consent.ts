@@ -1,0 +1,63 @@
+import type { RevealTerms, SecretListing } from "../core/index.js"
+import type { Reply } from "./serving.js"
+
+/** What was decided for the rest of the session, for one version of a secret. */
+interface Decision {
+  readonly version: number
+  readonly choice: "session" | "no"
+}
+
+/**
+ * What the person at the client has agreed to. They are asked once for a secret, however many calls
+ * wait for it. "This session" and "no" hold as long as the server lives and the value is the same.
+ * A decline is no "no": clients decline on their own, and may ask their person the next time.
+ */
+export class Consent {
+  readonly #decisions = new Map<string, Decision>()
+  readonly #open = new Map<string, Promise<Reply>>()
+  /** How many calls may show a version of a secret once, by name and version. */
+  readonly #once = new Map<string, number>()
+
+  /** What core asks before it hands a value out. */
+  readonly isAgreed: RevealTerms["isAgreed"] = (name, version) => {
+    const decision = this.#decisions.get(name)
+    const isForSession = decision?.version === version && decision.choice === "session"
+    return isForSession || this.#once.has(keyOf({ name, version }))
+  }
+
+  /** Never rejects, as `ask` does not. */
+  async of(secret: Asked, ask: () => Promise<Reply>): Promise<Reply> {
+    const decision = this.#decisions.get(secret.name)
+    if (decision?.version === secret.version) return decision
+    const key = keyOf(secret)
+    const open = this.#open.get(key)
+    if (open !== undefined) return open
+    const asking = ask()
+    this.#open.set(key, asking)
+    const reply = await asking
+    this.#open.delete(key)
+    if ("choice" in reply && reply.choice !== "once") {
+      this.#decisions.set(secret.name, { version: secret.version, choice: reply.choice })
+    }
+    return reply
+  }
+
+  /** Does work in which this version of a secret may be shown: the person said "once" to a call. */
+  async during<T>(secret: Asked, work: () => Promise<T>): Promise<T> {
+    const key = keyOf(secret)
+    this.#once.set(key, (this.#once.get(key) ?? 0) + 1)
+    try {
+      return await work()
+    } finally {
+      const left = (this.#once.get(key) ?? 1) - 1
+      if (left === 0) this.#once.delete(key)
+      else this.#once.set(key, left)
+    }
+  }
+}
+
+type Asked = Pick<SecretListing, "name" | "version">
+
+function keyOf({ name, version }: Asked): string {
+  return `${name} ${version}`
+}

@@ -1,0 +1,160 @@
+import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { build } from "esbuild"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { Evidence, gather, witness } from "../../../src/core/disk/evidence.js"
+import { listFolder, readRegularFile } from "../../../src/core/disk/files.js"
+import { testWithStrace, trace, unescaped } from "../../attack/tracing.js"
+import { type World, vaultWorld } from "../world.js"
+
+let world: World
+
+beforeAll(async () => {
+  world = await vaultWorld()
+})
+afterAll(() => world.remove())
+
+describe("what a read is decided upon", () => {
+  /** Reads from files, with its evidence; and then from memory. `say` shows where it is. */
+  const PROGRAM = `
+    import { readFileSync } from "node:fs"
+    import { setTimeout as sleep } from "node:timers/promises"
+    import { Evidence, gather } from "./src/core/disk/evidence.ts"
+    import { findVault, identityAt, openVault, parseSecretName, withVault } from "./src/core/index.ts"
+    import { openSecret } from "./src/core/vault/read.ts"
+
+    const env = process.env
+    const dir = process.argv[2]
+    const name = "stripe/api-key"
+    const say = (where) => { try { readFileSync("/says/" + where) } catch {} }
+    const vault = await openVault({ dir, agent: "ci" })
+    const key = await identityAt(findVault(dir), { agent: "ci" }, "never", env, () => {})
+    const fromFiles = () =>
+      withVault(findVault(dir), key.trust, env, (open) =>
+        openSecret(open, key, parseSecretName(name), new Date()))
+    // The first read leaves marks, which the second finds.
+    await vault.get(name)
+    await sleep(200)
+    await vault.get(name)
+    const evidence = new Evidence()
+    say("files")
+    await gather(evidence, fromFiles)
+    say("memory")
+    await vault.get(name)
+    say("end")
+    console.log(JSON.stringify({ paths: evidence.paths, holds: evidence.holds() }))`
+
+  interface Opened {
+    readonly fromFiles: readonly string[]
+    readonly fromMemory: readonly string[]
+    readonly evidence: { readonly paths: readonly string[]; readonly holds: boolean }
+  }
+
+  /** The files that a program opened to read from files, and from memory. */
+  async function opened(): Promise<Opened> {
+    const program = join(world.folder, "reader.mjs")
+    await build({
+      stdin: { contents: PROGRAM, resolveDir: join(import.meta.dirname, "../../..") },
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      outfile: program,
+      banner: {
+        js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url)',
+      },
+      logLevel: "error",
+    })
+    const { calls, stdout, stderr } = trace(world, [process.execPath, program, world.top])
+    expect(stderr).toBe("")
+    const paths = calls.flatMap((call) => {
+      const [, path] = /openat\(AT_FDCWD, "([^"]*)"/.exec(unescaped(call)) ?? []
+      return path === undefined ? [] : [path]
+    })
+    const between = (start: string, end: string): string[] =>
+      paths.slice(paths.indexOf(`/says/${start}`) + 1, paths.indexOf(`/says/${end}`))
+    return {
+      fromFiles: between("files", "memory"),
+      fromMemory: between("memory", "end"),
+      evidence: JSON.parse(stdout) as Opened["evidence"],
+    }
+  }
+
+  testWithStrace("is every file that it opens, and nothing is opened for memory", async () => {
+    const { fromFiles, fromMemory, evidence } = await opened()
+    for (const file of ["vault.json", "groups/stripe.json", "groups/stripe.age", "HEAD", "pin"]) {
+      expect(fromFiles).toContainEqual(expect.stringContaining(file))
+    }
+    expect(fromFiles.filter((path) => !evidence.paths.includes(path))).toEqual([])
+    expect(evidence.holds).toBe(true)
+    expect(fromMemory).toEqual([])
+  })
+})
+
+const path = (name: string): string => join(world.folder, name)
+
+/** Looks at some paths, does something to one, and tells whether the evidence holds. */
+function holdsAfter(look: () => unknown, change: () => void): boolean {
+  const evidence = new Evidence()
+  gather(evidence, look)
+  expect(evidence.holds()).toBe(true)
+  change()
+  return evidence.holds()
+}
+
+describe("evidence", () => {
+  test("holds no more once a file is other, gone, or there", () => {
+    writeFileSync(path("a"), "one")
+    const look = (): unknown => readRegularFile(path("a"), 100)
+    expect(holdsAfter(look, () => appendFileSync(path("a"), "!"))).toBe(false)
+    expect(holdsAfter(look, () => rmSync(path("a")))).toBe(false)
+    expect(holdsAfter(look, () => writeFileSync(path("a"), "two"))).toBe(false)
+    expect(holdsAfter(look, () => writeFileSync(path("beside"), ""))).toBe(true)
+  })
+
+  test("of a folder's entries: also once one came, went or was renamed", () => {
+    mkdirSync(path("folder"))
+    const look = (): unknown => listFolder(path("folder"))
+    expect(holdsAfter(look, () => writeFileSync(path("folder/a"), ""))).toBe(false)
+    expect(holdsAfter(look, () => renameSync(path("folder/a"), path("folder/b")))).toBe(false)
+    expect(holdsAfter(look, () => rmSync(path("folder/b")))).toBe(false)
+  })
+
+  test("of a link that is followed: once its target is other", () => {
+    writeFileSync(path("target"), "one")
+    symlinkSync(path("target"), path("link"))
+    const look = (): unknown => readRegularFile(path("link"), 100, "link", "follow")
+    expect(holdsAfter(look, () => appendFileSync(path("target"), "!"))).toBe(false)
+  })
+
+  test("is of the first look: what changed between two looks is noticed", () => {
+    writeFileSync(path("twice"), "one")
+    const evidence = new Evidence()
+    gather(evidence, () => {
+      readRegularFile(path("twice"), 100)
+      appendFileSync(path("twice"), "!")
+      readRegularFile(path("twice"), 100)
+    })
+    expect(evidence.holds()).toBe(false)
+  })
+
+  test("of young files is not settled: their times may not tell", () => {
+    writeFileSync(path("young"), "")
+    const evidence = new Evidence()
+    gather(evidence, () => readRegularFile(path("young"), 100))
+    expect(evidence.isSettled()).toBe(false)
+  })
+
+  test("stays apart from that of work that goes on beside it", async () => {
+    const [one, other] = [new Evidence(), new Evidence()]
+    const looks = async (name: string): Promise<void> => {
+      await Promise.resolve()
+      witness(path(name))
+    }
+    await Promise.all([
+      gather(one, () => looks("of-one")),
+      gather(other, () => looks("of-other")),
+      looks("of-nobody"),
+    ])
+    expect([one.paths, other.paths]).toEqual([[path("of-one")], [path("of-other")]])
+  })
+})

@@ -1,0 +1,100 @@
+import { readFileSync, readdirSync } from "node:fs"
+import { join } from "node:path"
+import { inspect } from "node:util"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { type Audit, auditTo, noAudit } from "../../../src/core/audit/audit.js"
+import { findVault, identityAt, parseSecretName, withVault } from "../../../src/core/index.js"
+import type { RevealTerms } from "../../../src/core/policy/reveal.js"
+import type { Reveal } from "../../../src/core/records/record.js"
+import { OpenedSecret, type Outlet, openSecret } from "../../../src/core/vault/read.js"
+import { type World, outcome, vaultWorld } from "../world.js"
+
+const NAME = "stripe/api-key"
+const VALUE = "canary-of-the-gate"
+
+let world: World
+
+beforeAll(async () => {
+  world = await vaultWorld()
+  await world.set(NAME, VALUE)
+})
+afterAll(() => world.remove())
+
+async function opened(agent = "ci", now = new Date()): Promise<OpenedSecret> {
+  const place = findVault(world.top)
+  const key = await identityAt(place, { agent }, "never", world.env, () => Promise.resolve(""))
+  return withVault(place, key.trust, world.env, (vault) =>
+    openSecret(vault, key, parseSecretName(NAME), now),
+  )
+}
+
+/** What comes out: the value, or the code of the error. */
+function handedOut(secret: OpenedSecret, outlet: Outlet, audit: Audit = noAudit()) {
+  return outcome(
+    Promise.resolve().then(() =>
+      OpenedSecret.handOut([secret], { outlet, audit }, new Date()).map(({ value }) =>
+        Buffer.from(value).toString(),
+      ),
+    ),
+  )
+}
+
+describe("a value", () => {
+  test("leaves what was opened through one door only", async () => {
+    const secret = await opened()
+    const shown = [JSON.stringify(secret), inspect(secret, { depth: 9, showHidden: true })]
+    expect(shown.join("\n")).not.toContain(VALUE)
+    expect(Object.keys(secret).sort()).toEqual(["name", "record"])
+    expect(await handedOut(secret, { surface: "sdk" })).toEqual([VALUE])
+  })
+
+  test("does not leave before its line is written", async () => {
+    const audit = auditTo("/dev/full")
+    expect(await handedOut(await opened(), { surface: "sdk" }, audit)).toBe("NO_ACCESS")
+  })
+
+  test("is a copy of the caller's own", async () => {
+    const secret = await opened()
+    const terms = { outlet: { surface: "sdk" }, audit: noAudit() } as const
+    const [first] = OpenedSecret.handOut([secret], terms, new Date())
+    first?.value.fill(0)
+    expect(await handedOut(secret, { surface: "sdk" })).toEqual([VALUE])
+  })
+})
+
+describe("a model", () => {
+  const policies: readonly Reveal[] = ["never", "confirm", "allow"]
+  const cases = policies.flatMap((atLeast) => [true, false].map((agreed) => ({ atLeast, agreed })))
+
+  test.each(cases)("$atLeast, agreed $agreed", async ({ atLeast, agreed }) => {
+    const reveal: RevealTerms = { atLeast, isAgreed: () => agreed }
+    const isShown = atLeast === "allow" || (atLeast === "confirm" && agreed)
+    expect(await handedOut(await opened(), { surface: "mcp", reveal })).toEqual(
+      isShown ? [VALUE] : "REVEAL_REFUSED",
+    )
+  })
+
+  test("is shown the version that was agreed on, and no other", async () => {
+    const reveal: RevealTerms = {
+      atLeast: "confirm",
+      isAgreed: (name, version) => name === NAME && version === 2,
+    }
+    expect((await opened()).record.version).toBe(2)
+    expect(await handedOut(await opened(), { surface: "mcp", reveal })).toEqual([VALUE])
+    const other = {
+      ...reveal,
+      isAgreed: (name: string, version: number) => version === 1 && name !== "",
+    }
+    expect(await handedOut(await opened(), { surface: "mcp", reveal: other })).toBe(
+      "REVEAL_REFUSED",
+    )
+  })
+})
+
+test("nothing in core but the read hands out what is opened", () => {
+  const core = join(import.meta.dirname, "../../../src/core")
+  const callers = readdirSync(core, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts"))
+    .filter((path) => readFileSync(join(core, path), "utf8").includes(".handOut("))
+  expect(callers.sort()).toEqual(["library/reader.ts", "vault/read.ts"])
+})
