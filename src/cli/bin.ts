@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 // The composition root: the one place that knows the process, and every door.
-import { type Surroundings, main } from "./command-line.js"
+import { type CommandProcess, main } from "./command-line.js"
 
 /** Whether anything was written, or may be. */
 let hasSpoken = false
 
 /** The process, whose streams are made when they are first used: a clean commit needs none. */
-const surroundings: Surroundings = {
+const surroundings: CommandProcess = {
   get stdin() {
     return process.stdin
   },

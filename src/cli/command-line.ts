@@ -16,7 +16,7 @@ import {
 declare const AGENT_VAULT_VERSION: string
 
 /** What the command needs of the process it runs in. */
-export interface Surroundings extends Terminal {
+export interface CommandProcess extends Terminal {
   cwd(): string
 }
 
@@ -29,7 +29,7 @@ const NOT_STARTED = new Set([126, 127])
 /** Runs one command line. Returns the exit code; errors are rendered here and nowhere else. */
 export async function main(
   argv: readonly string[],
-  surroundings: Surroundings,
+  surroundings: CommandProcess,
   others: OtherDoors,
 ): Promise<number> {
   try {
@@ -67,7 +67,7 @@ async function parseWithHelp(
 
 async function runCommand(
   call: Call,
-  surroundings: Surroundings,
+  surroundings: CommandProcess,
   others: OtherDoors,
 ): Promise<number> {
   const { run } = await commandNamed(call.command)

@@ -16,7 +16,7 @@ export type { Exposure, Loss, Reveal } from "./records/record.js"
 export { type Patterns, type Redacted, compilePatterns } from "./redactor/patterns.js"
 export { Redactor, redactText } from "./redactor/redactor.js"
 export { SecretValue } from "./words/secret-value.js"
-export type { Change } from "./library/watch.js"
+export type { SecretChange } from "./library/watch.js"
 
 /** @internal */
 export { type Audit, auditFile, auditTo, noAudit } from "./audit/audit.js"

@@ -1,5 +1,5 @@
 import { VaultError, toJson } from "../core/index.js"
-import type { Seen } from "./seen.js"
+import type { ShownValues } from "./shown-values.js"
 
 /** What a tool answers: one document, and whether it tells of a failure. */
 export interface Answer {
@@ -24,7 +24,7 @@ export function asResult({ document, isError }: Answer): ToolResult {
 }
 
 /** An error as an answer, by its code. Of what is not ours nothing is told: it may quote a value. */
-export function asFailure(thrown: unknown, seen: Seen): Answer {
+export function asFailure(thrown: unknown, seen: ShownValues): Answer {
   if (!(thrown instanceof VaultError)) {
     return failure({ code: "BUG", message: "something went wrong that should not" })
   }

@@ -5,9 +5,9 @@ import { DESCRIBE_ACCESS } from "./describe-access.js"
 import { GET_SECRET } from "./get-secret.js"
 import { LIST_SECRETS } from "./list-secrets.js"
 import { Consent } from "./consent.js"
-import { Seen } from "./seen.js"
+import { ShownValues } from "./shown-values.js"
 import { startServer } from "./server.js"
-import type { Client, Session } from "./serving.js"
+import type { Client, Serving } from "./serving.js"
 import type { Arguments, Tool } from "./tool.js"
 import { Wire } from "./wire.js"
 
@@ -24,7 +24,7 @@ const INSTRUCTIONS =
  * Serves the Model Context Protocol until the client goes away, and resolves then. Whatever fails is
  * an answer: nothing that a client sends, and nothing that is wrong with the vault, ends it.
  */
-export async function serve(session: Session): Promise<void> {
+export async function serve(session: Serving): Promise<void> {
   const output = takeOver(session.stdout, session.stderr)
   const wire = new Wire({ input: session.stdin, write: output.write })
   session.stdout.once("error", () => wire.close())
@@ -46,8 +46,8 @@ export async function serve(session: Session): Promise<void> {
 }
 
 /** Answers calls, each with the memory of this session. */
-function callsIn(session: Session) {
-  const seen = new Seen()
+function callsIn(session: Serving) {
+  const seen = new ShownValues()
   const consent = new Consent()
   return async (tool: Tool, args: Arguments, client: Client): Promise<ToolResult> => {
     const vault = () => session.vault(client.name, consent.isAgreed)

@@ -2,7 +2,7 @@ import type { Writable } from "node:stream"
 import type { AgentVault, Reveal, RevealTerms } from "../core/index.js"
 
 /** What the server gets from the command that starts it: whose vault, how strict, which streams. */
-export interface Session {
+export interface Serving {
   /**
    * The vault, for the client of this name. It is opened when a tool first needs it, and tried again
    * if that failed: a client shows what a tool answers, and hides why a server did not start. Core

@@ -1,16 +1,16 @@
 import { type AgentVault, VaultError } from "../core/index.js"
 import type { Answer } from "./answer.js"
 import type { Consent } from "./consent.js"
-import type { Seen } from "./seen.js"
-import type { Client, Session } from "./serving.js"
+import type { ShownValues } from "./shown-values.js"
+import type { Client, Serving } from "./serving.js"
 
 /** What a tool works with. */
 export interface Surroundings {
-  readonly session: Pick<Session, "reveal" | "runAs">
+  readonly session: Pick<Serving, "reveal" | "runAs">
   readonly vault: () => Promise<AgentVault>
   readonly client: Client
   readonly consent: Consent
-  readonly seen: Seen
+  readonly seen: ShownValues
 }
 
 /** A JSON Schema (2020-12) of an object, written so that older validators understand it too. */

@@ -5,12 +5,12 @@ import { Lines } from "../core/index.js"
 /** A message, as far as the wire looks into it. */
 export interface Message {
   readonly jsonrpc: "2.0"
-  readonly id?: Id
+  readonly id?: MessageId
   readonly method?: string
   readonly params?: unknown
 }
 
-type Id = string | number
+type MessageId = string | number
 
 /** An error of the protocol. Its text never quotes the message. */
 export interface Problem {
@@ -56,9 +56,9 @@ export class Wire {
   readonly #streams: Streams
   readonly #lines = new Lines(LINE_LIMIT)
   /** Requests of the client that are not answered. */
-  readonly #inWork = new Set<Id>()
+  readonly #inWork = new Set<MessageId>()
   /** Requests of ours that the client has not answered. */
-  readonly #asked = new Set<Id>()
+  readonly #asked = new Set<MessageId>()
   #unsent = 0
   #isEnding = false
   #isClosed = false
@@ -142,7 +142,7 @@ export class Wire {
     if (this.#inWork.size === 0 && this.#unsent === 0) this.close()
   }
 
-  #giveUp(id: Id): void {
+  #giveUp(id: MessageId): void {
     this.#asked.delete(id)
     const answer = { jsonrpc: "2.0", id, error: GONE } as const
     queueMicrotask(() => this.#receiver?.receive(answer))
@@ -169,7 +169,7 @@ export class Wire {
     else this.#asked.add(id)
   }
 
-  #answer(id: Id | null, error: Problem): void {
+  #answer(id: MessageId | null, error: Problem): void {
     void this.#sendAll({ jsonrpc: "2.0", id, error })
   }
 
@@ -215,7 +215,7 @@ function invalid(message: string): Problem {
   return { code: INVALID_REQUEST, message }
 }
 
-function idOf(value: object): Id | null {
+function idOf(value: object): MessageId | null {
   const id = "id" in value ? value.id : null
   return typeof id === "string" || typeof id === "number" ? id : null
 }

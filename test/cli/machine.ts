@@ -14,7 +14,7 @@ import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
-import { type Surroundings, main } from "../../src/cli/command-line.js"
+import { type CommandProcess, main } from "../../src/cli/command-line.js"
 
 /** The built command: a copy in the home of this test file, so that a new build changes nothing. */
 const bin = join(process.env["HOME"] ?? tmpdir(), "dist", "bin.cjs")
@@ -85,7 +85,7 @@ export class Machine {
       env: this.env,
       cwd: () => this.repo,
     }
-    const code = await main(argv, surroundings as unknown as Surroundings, {
+    const code = await main(argv, surroundings as unknown as CommandProcess, {
       mcp: () => import("../../src/mcp/serve.js"),
       guard: () => import("../../src/precommit/run-guard.js"),
     })

@@ -8,14 +8,14 @@ import type { Spot } from "./mcp-clients.js"
 import { parseToml, toToml, withTable } from "./toml.js"
 
 /** The entry of a server, or any other object of a configuration. */
-export type Entry = Readonly<Record<string, unknown>>
+export type ServerEntry = Readonly<Record<string, unknown>>
 
 /** A client's configuration as it was read. */
 export interface ClientConfig {
   readonly spot: Spot
   /** Empty for a file that does not exist. */
   readonly text: string
-  readonly servers: Entry
+  readonly servers: ServerEntry
 }
 
 const LIMIT = 16 * 1024 * 1024
@@ -33,7 +33,7 @@ export function readConfig(spot: Spot): ClientConfig {
  * The text of a configuration with one entry set. What the file held besides, comments and all,
  * stays as it was. Throws `CONFIG_INVALID` for a file that this program cannot edit so.
  */
-export function withEntry(config: ClientConfig, name: string, entry: Entry): string {
+export function withEntry(config: ClientConfig, name: string, entry: ServerEntry): string {
   const { spot, text } = config
   const path = [...spot.path, name]
   const edited =
@@ -62,7 +62,7 @@ export function writeConfig({ spot, text }: ClientConfig, edited: string): void 
 }
 
 /** An entry as the client's file would show it, line by line. */
-export function entryLines({ format, path }: Spot, name: string, entry: Entry): string[] {
+export function entryLines({ format, path }: Spot, name: string, entry: ServerEntry): string[] {
   if (format === "json") {
     const lines = JSON.stringify({ [name]: entry }, null, 2).split("\n")
     return lines.slice(1, -1)
@@ -73,17 +73,17 @@ export function entryLines({ format, path }: Spot, name: string, entry: Entry): 
 }
 
 /** A whole file with one entry. */
-export function documentOf(spot: Spot, name: string, entry: Entry): string {
+export function documentOf(spot: Spot, name: string, entry: ServerEntry): string {
   const document = nest([...spot.path, name], entry)
   return spot.format === "json" ? `${JSON.stringify(document, null, 2)}\n` : toToml(document)
 }
 
-export function isEntry(value: unknown): value is Entry {
+export function isEntry(value: unknown): value is ServerEntry {
   return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
 /** The entry of this name, if the table has one of its own. */
-export function ownEntry(servers: Entry, name: string): unknown {
+export function ownEntry(servers: ServerEntry, name: string): unknown {
   return Object.hasOwn(servers, name) ? servers[name] : undefined
 }
 
@@ -117,7 +117,7 @@ function targetOf({ file, scope }: Spot): string {
   return scope === "user" && exists ? realpathSync(file) : file
 }
 
-function parseText(spot: Spot, text: string): Entry {
+function parseText(spot: Spot, text: string): ServerEntry {
   if (text.trim() === "") return {}
   try {
     const document = plain(spot.format === "json" ? parseJsonc(text) : parseToml(text))
@@ -139,18 +139,23 @@ function tryParse(spot: Spot, text: string): unknown {
   }
 }
 
-function serversIn(spot: Spot, document: Entry): Entry {
+function serversIn(spot: Spot, document: ServerEntry): ServerEntry {
   let inner: unknown = document
   for (const key of spot.path) {
     const next: unknown = isEntry(inner) && Object.hasOwn(inner, key) ? inner[key] : {}
     if (!isEntry(next)) throw configInvalid(spot, `has no table at ${spot.path.join(".")}`)
     inner = next
   }
-  return inner as Entry
+  return inner as ServerEntry
 }
 
 /** Changes only what differs, so that comments between the fields stay. */
-function editEntry(text: string, path: readonly string[], before: unknown, after: Entry): string {
+function editEntry(
+  text: string,
+  path: readonly string[],
+  before: unknown,
+  after: ServerEntry,
+): string {
   if (!isEntry(before)) return editJsonc(text, path, after)
   const keys = new Set([...Object.keys(before), ...Object.keys(after)])
   return [...keys].reduce((edited, key) => {
@@ -161,14 +166,18 @@ function editEntry(text: string, path: readonly string[], before: unknown, after
   }, text)
 }
 
-function setAt(document: Entry, [key = "", ...rest]: readonly string[], value: unknown): Entry {
+function setAt(
+  document: ServerEntry,
+  [key = "", ...rest]: readonly string[],
+  value: unknown,
+): ServerEntry {
   if (rest.length === 0) return { ...document, [key]: value }
   const inner = ownEntry(document, key)
   return { ...document, [key]: setAt(isEntry(inner) ? inner : {}, rest, value) }
 }
 
-function nest(path: readonly string[], entry: Entry): Entry {
-  return path.reduceRight<Entry>((inner, key) => ({ [key]: inner }), entry)
+function nest(path: readonly string[], entry: ServerEntry): ServerEntry {
+  return path.reduceRight<ServerEntry>((inner, key) => ({ [key]: inner }), entry)
 }
 
 /** Without the prototypes that parsers give their objects. */

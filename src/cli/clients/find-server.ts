@@ -1,6 +1,12 @@
 import { extname } from "node:path"
 import { type Place, VaultError, nearest } from "../../core/index.js"
-import { type ClientConfig, isEntry, ownEntry, readConfig, type Entry } from "./client-config.js"
+import {
+  type ClientConfig,
+  isEntry,
+  ownEntry,
+  readConfig,
+  type ServerEntry,
+} from "./client-config.js"
 import type { Door } from "../door/door.js"
 import { type Spot, spotsOf } from "./mcp-clients.js"
 import { surroundingOf } from "./mcp-program.js"
@@ -11,7 +17,7 @@ import { option, userPath } from "../door/who.js"
 /** A server's entry, and the configuration that it stands in. */
 export interface FoundServer {
   readonly config: ClientConfig
-  readonly entry: Entry
+  readonly entry: ServerEntry
 }
 
 /** How many names an error lists. */

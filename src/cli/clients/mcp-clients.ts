@@ -2,12 +2,12 @@ import { dirname, join, posix, relative, sep } from "node:path"
 import { type Environment, type Place, VaultError } from "../../core/index.js"
 import type { CLIENTS } from "../parse/table/mcp.js"
 
-export type Client = (typeof CLIENTS)[number]
+export type ClientName = (typeof CLIENTS)[number]
 
 /** One table of servers in one file. */
 export interface Spot {
   /** Undefined for a file that the user named. */
-  readonly client: Client | undefined
+  readonly client: ClientName | undefined
   readonly file: string
   /** Whether the file belongs to the repository, or to this user alone. */
   readonly scope: "project" | "user"
@@ -34,14 +34,14 @@ export function projectOf({ root, checkout }: Place): string {
 }
 
 /** The file that a client's entry is written to: the repository's, if the client reads one. */
-export function installSpot(client: Client, around: Surrounding): Spot {
+export function installSpot(client: ClientName, around: Surrounding): Spot {
   const [spot] = spotsOf(client, around)
   if (spot === undefined) throw new TypeError(`${client} has no file`)
   return spot
 }
 
 /** Where the servers of a client may stand, the one that counts first. */
-export function spotsOf(client: Client, around: Surrounding): Spot[] {
+export function spotsOf(client: ClientName, around: Surrounding): Spot[] {
   return SPOTS[client](around).map((spot) => ({ client, ...spot }))
 }
 
@@ -50,7 +50,7 @@ const VSCODE = { format: "json", path: ["servers"], namesType: true } as const
 const CODEX = { format: "toml", path: ["mcp_servers"] } as const
 const WORKSPACE = { scope: "project", projectFolder: "${workspaceFolder}" } as const
 
-const SPOTS: Readonly<Record<Client, (around: Surrounding) => Omit<Spot, "client">[]>> = {
+const SPOTS: Readonly<Record<ClientName, (around: Surrounding) => Omit<Spot, "client">[]>> = {
   "claude-code": ({ env, project }) => {
     const file = join(env["CLAUDE_CONFIG_DIR"] || userHome(env), ".claude.json")
     const own = { ...JSON_SERVERS, scope: "user", file, namesType: true } as const

@@ -1,4 +1,4 @@
-import { type Entry, isEntry } from "./client-config.js"
+import { type ServerEntry, isEntry } from "./client-config.js"
 
 /** What an entry says of how its server is reached. */
 export type ServerKind = "started" | "remote" | "unknown"
@@ -27,7 +27,7 @@ const PATH = /^(~|\.{1,2})?[/\\]|^[A-Za-z]:[/\\]/
 const SETTING = /^(true|false|yes|no|on|off|\d{1,5}|)$/i
 const KEY_FLAG = /^--?[\w-]*(key|token|secret|passw|pwd|credential|auth|bearer)[\w-]*$/i
 
-export function kindOf(entry: Entry): ServerKind {
+export function kindOf(entry: ServerEntry): ServerKind {
   if (typeof entry["command"] === "string") return "started"
   return typeof entry["url"] === "string" || typeof entry["serverUrl"] === "string"
     ? "remote"
@@ -35,13 +35,13 @@ export function kindOf(entry: Entry): ServerKind {
 }
 
 /** The arguments of an entry. */
-export function argumentsOf(entry: Entry): readonly unknown[] {
+export function argumentsOf(entry: ServerEntry): readonly unknown[] {
   const args = entry["args"]
   return Array.isArray(args) ? args : []
 }
 
 /** The values of `env` that stand there themselves, and are no reference to something else. */
-export function literalsOf(entry: Entry): Literal[] {
+export function literalsOf(entry: ServerEntry): Literal[] {
   return Object.entries(isEntry(entry["env"]) ? entry["env"] : {}).flatMap(([variable, value]) =>
     typeof value !== "string" || value === "" || isReference(value)
       ? []
@@ -65,7 +65,7 @@ export function keysInArguments(
 }
 
 /** Whether the command itself holds a key: some clients hand it to a shell. */
-export function keyInCommand({ command }: Entry): boolean {
+export function keyInCommand({ command }: ServerEntry): boolean {
   return typeof command === "string" && wordsHoldKey(command)
 }
 
@@ -73,7 +73,7 @@ export function keyInCommand({ command }: Entry): boolean {
  * The entry as a person may see it: without a value of its own, and without any of `values`, but
  * with references, and with what is no key.
  */
-export function shownEntry(entry: Entry, values: readonly string[] = []): Entry {
+export function shownEntry(entry: ServerEntry, values: readonly string[] = []): ServerEntry {
   const known = [...values, ...literalsOf(entry).map(({ value }) => value)]
   const telling = known.filter((value) => value.length >= TELLING)
   const args = argumentsOf(entry)

@@ -10,7 +10,7 @@ import {
 } from "../../core/index.js"
 import { type ChangeRequest, setSecret } from "../../core/owner.js"
 import { askLine } from "../terminal/ask.js"
-import type { Entry } from "./client-config.js"
+import type { ServerEntry } from "./client-config.js"
 import type { Door } from "../door/door.js"
 import { type Literal, literalsOf } from "./mcp-entry.js"
 import { outcomeLine, tell } from "../door/render.js"
@@ -35,7 +35,11 @@ const LEAVE = "-"
  * Where each literal of an entry is to be stored: as `--secret` says, as the person answers, else
  * what looks like a key by a name made of server and variable. Throws `USAGE`, `NAME_INVALID`.
  */
-export async function chooseNames(door: Door, server: string, entry: Entry): Promise<Stored[]> {
+export async function chooseNames(
+  door: Door,
+  server: string,
+  entry: ServerEntry,
+): Promise<Stored[]> {
   const literals = literalsOf(entry)
   const given = mapped(door, literals)
   const asks = door.terminal.stdin.isTTY && !isSet(door, "yes") && !isSet(door, "dry-run")

@@ -1,6 +1,6 @@
 import { dirname } from "node:path"
 import type { Place } from "../../core/index.js"
-import { type Entry, isEntry } from "./client-config.js"
+import { type ServerEntry, isEntry } from "./client-config.js"
 import { type Spot, folderFor } from "./mcp-clients.js"
 import { argumentsOf } from "./mcp-entry.js"
 import { PASSED_ON, type Program, isOurs } from "./mcp-program.js"
@@ -16,14 +16,14 @@ export interface Wrapping {
 }
 
 /** Whether a server is started through `agent-vault run` already. */
-export function isWrapped(entry: Entry): boolean {
+export function isWrapped(entry: ServerEntry): boolean {
   const args = argumentsOf(entry)
   const own = args.slice(0, Math.max(args.indexOf("--"), 0))
   return isOurs(entry["command"], own) && own.includes("run")
 }
 
 /** The agent that a wrapped server runs as. */
-export function wrappedAgent(entry: Entry): string | undefined {
+export function wrappedAgent(entry: ServerEntry): string | undefined {
   if (!isWrapped(entry)) return undefined
   const args = argumentsOf(entry)
   const at = args.indexOf("--agent")
@@ -32,7 +32,7 @@ export function wrappedAgent(entry: Entry): string | undefined {
 }
 
 /** The entry without the literals that are stored, and with `agent-vault run` before its command. */
-export function wrap(entry: Entry, wrapping: Wrapping): Entry {
+export function wrap(entry: ServerEntry, wrapping: Wrapping): ServerEntry {
   const { spot, stored } = wrapping
   const secrets = stored.flatMap(({ secret, variable }) => ["-s", `${secret}=${variable}`])
   const { env: _env, ...rest } = entry
@@ -43,33 +43,33 @@ export function wrap(entry: Entry, wrapping: Wrapping): Entry {
   return { ...(isBare ? rest : { ...entry, env }), ...started, ...passedOn }
 }
 
-function withoutStored(entry: Entry, stored: readonly Stored[]): Entry {
+function withoutStored(entry: ServerEntry, stored: readonly Stored[]): ServerEntry {
   const taken = new Set(stored.map(({ variable }) => variable))
   const env = isEntry(entry["env"]) ? entry["env"] : {}
   return Object.fromEntries(Object.entries(env).filter(([variable]) => !taken.has(variable)))
 }
 
-function begun(entry: Entry, secrets: readonly string[], wrapping: Wrapping): Entry {
+function begun(entry: ServerEntry, secrets: readonly string[], wrapping: Wrapping): ServerEntry {
   const { program, agent } = wrapping
   const own = ["run", "--agent", agent, "--dir", folderOf(entry, wrapping), ...secrets]
   const its = [entry["command"], ...argumentsOf(entry)]
   return { command: program.command, args: [...program.args, ...own, "--", ...its] }
 }
 
-function extended(entry: Entry, secrets: readonly string[]): Entry {
+function extended(entry: ServerEntry, secrets: readonly string[]): ServerEntry {
   const args = argumentsOf(entry)
   const end = args.indexOf("--")
   return { args: [...args.slice(0, end), ...secrets, ...args.slice(end)] }
 }
 
 /** From a folder of its own, a server would look for the vault below that. */
-function folderOf({ cwd }: Entry, { spot, place }: Wrapping): string {
+function folderOf({ cwd }: ServerEntry, { spot, place }: Wrapping): string {
   const folder = folderFor(spot, place)
   const isRelative = spot.client === "codex" || spot.client === "claude-code"
   return cwd !== undefined && isRelative ? dirname(place.root) : folder
 }
 
-function passedOnIn(entry: Entry): Entry {
+function passedOnIn(entry: ServerEntry): ServerEntry {
   const given = entry["env_vars"]
   const names = Array.isArray(given) ? given.map(String) : []
   return { env_vars: [...new Set([...names, ...PASSED_ON])] }

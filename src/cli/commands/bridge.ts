@@ -101,10 +101,10 @@ function encoded(secret: SecretValue): Encoded {
 }
 
 /** The params of a request, if they are just these. Throws {@link ParamsError}. */
-function take<T extends object>(params: Params, guards: Guards<T>): T {
+function take<T extends object>(params: Params, guards: ParamChecks<T>): T {
   const unknown = Object.keys(params).some((name) => !Object.hasOwn(guards, name))
   if (unknown) throw new ParamsError(`the params are: ${Object.keys(guards).join(", ") || "none"}`)
-  for (const [name, guard] of Object.entries<Guard<unknown>>(guards)) {
+  for (const [name, guard] of Object.entries<ParamCheck<unknown>>(guards)) {
     const problem = guard(params[name])
     if (problem !== undefined) throw new ParamsError(`${name} is ${problem}`)
   }
@@ -112,14 +112,15 @@ function take<T extends object>(params: Params, guards: Guards<T>): T {
 }
 
 /** Says what a param has to be, if it is not that. `T` is what it then is. */
-type Guard<_T> = (value: unknown) => string | undefined
-type Guards<T> = { readonly [K in keyof T]-?: Guard<T[K]> }
+type ParamCheck<_T> = (value: unknown) => string | undefined
+type ParamChecks<T> = { readonly [K in keyof T]-?: ParamCheck<T[K]> }
 
-const text: Guard<string> = (value) => (typeof value === "string" ? undefined : "a string")
+const text: ParamCheck<string> = (value) => (typeof value === "string" ? undefined : "a string")
 
-const textOrNone: Guard<string | undefined> = (value) => (value === undefined ? value : text(value))
+const textOrNone: ParamCheck<string | undefined> = (value) =>
+  value === undefined ? value : text(value)
 
-const texts: Guard<readonly string[]> = (value) =>
+const texts: ParamCheck<readonly string[]> = (value) =>
   Array.isArray(value) && value.every((item) => text(item) === undefined)
     ? undefined
     : "a list of strings"

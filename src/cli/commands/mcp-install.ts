@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util"
 import { VaultError } from "../../core/index.js"
 import { confirm } from "../terminal/ask.js"
 import {
-  type Entry,
+  type ServerEntry,
   documentOf,
   entryLines,
   isEntry,
@@ -13,7 +13,7 @@ import {
 } from "../clients/client-config.js"
 import { diffLines } from "../terminal/diff.js"
 import type { Door } from "../door/door.js"
-import { type Client, type Spot, folderFor, installSpot } from "../clients/mcp-clients.js"
+import { type ClientName, type Spot, folderFor, installSpot } from "../clients/mcp-clients.js"
 import {
   argumentsOf,
   keyInCommand,
@@ -39,7 +39,7 @@ import { isSet, option, placeOf } from "../door/who.js"
 const NAME = "agent-vault"
 
 /** What else the person has to do in each client. */
-const THEN: Readonly<Record<Client, string>> = {
+const THEN: Readonly<Record<ClientName, string>> = {
   "claude-code":
     "Claude Code asks once whether to use it: start it in the project, and look at /mcp.",
   "claude-desktop": "Quit Claude Desktop and start it again.",
@@ -62,7 +62,7 @@ export async function run(door: Door): Promise<void> {
   tell(door, ...notes(spot, agent, hasKey), ...programNotes(program, door.env), THEN[client])
 }
 
-function clientOf(door: Door): Client {
+function clientOf(door: Door): ClientName {
   const named = option(door, "client")
   const client = CLIENTS.find((each) => each === named)
   if (client !== undefined) return client
@@ -80,7 +80,7 @@ function entryFor(
     dir,
     agent,
   }: { command: string; args: readonly string[]; dir: string; agent: string },
-): Entry {
+): ServerEntry {
   const reveal = option(door, "reveal")
   const places = client === "claude-desktop" ? placesIn(door.env) : {}
   return {
@@ -102,7 +102,7 @@ function entryFor(
 }
 
 /** Shows what changes, asks if something would be replaced, writes. Whether the entry is there now. */
-async function writeEntry(door: Door, spot: Spot, entry: Entry): Promise<boolean> {
+async function writeEntry(door: Door, spot: Spot, entry: ServerEntry): Promise<boolean> {
   const config = readConfig(spot)
   const before = ownEntry(config.servers, NAME)
   if (isDeepStrictEqual(before, entry)) {
@@ -156,7 +156,7 @@ function serversWithKeys(spot: Spot): string[] {
   )
 }
 
-function holdsKey(entry: Entry): boolean {
+function holdsKey(entry: ServerEntry): boolean {
   return (
     literalsOf(entry).some(({ looksLikeKey }) => looksLikeKey) ||
     keysInArguments(argumentsOf(entry)).length > 0 ||

@@ -1,7 +1,7 @@
 import { type Place, VaultError } from "../../core/index.js"
 import { grant, isTracked } from "../../core/owner.js"
 import { confirm } from "../terminal/ask.js"
-import { type Entry, entryLines, withEntry, writeConfig } from "../clients/client-config.js"
+import { type ServerEntry, entryLines, withEntry, writeConfig } from "../clients/client-config.js"
 import { diffLines } from "../terminal/diff.js"
 import type { Door } from "../door/door.js"
 import { type FoundServer, findServer } from "../clients/find-server.js"
@@ -57,7 +57,7 @@ function refuseRemote({ config, entry }: FoundServer, name: string): void {
 }
 
 /** Says which arguments hold keys, which nothing here can mend. The exit code that this means. */
-function tellOfArguments(door: Door, entry: Entry): number {
+function tellOfArguments(door: Door, entry: ServerEntry): number {
   const args = argumentsOf(entry)
   const places = keysInArguments(args)
   for (const at of places) {
@@ -107,7 +107,8 @@ async function showChange(
   const wrapped = wrap(entry, wrapping)
   const edited = withEntry(config, name, wrapped)
   const values = wrapping.stored.map(({ value }) => value)
-  const lines = (each: Entry): string[] => entryLines(config.spot, name, shownEntry(each, values))
+  const lines = (each: ServerEntry): string[] =>
+    entryLines(config.spot, name, shownEntry(each, values))
   await print(door, diffLines(lines(entry), lines(wrapped)))
   return edited
 }

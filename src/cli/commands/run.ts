@@ -12,7 +12,7 @@ import {
 import { shownCommand } from "../run/child.js"
 import type { Door } from "../door/door.js"
 import { type Outputs, runProgram } from "../run/program.js"
-import { type Assignment, assign, selectionOf } from "../run/selection.js"
+import { type ProgramVariable, assign, selectionOf } from "../run/selection.js"
 import { shellWord } from "../terminal/shell-word.js"
 import { specOf } from "../parse/table.js"
 import { say } from "../terminal/terminal.js"
@@ -51,14 +51,17 @@ function programName(command: string): string {
   return command.includes("/") && !command.includes("=") ? basename(command) : shownCommand(command)
 }
 
-async function readAll(vault: AgentVault, assignments: readonly Assignment[]): Promise<Values> {
+async function readAll(
+  vault: AgentVault,
+  assignments: readonly ProgramVariable[],
+): Promise<Values> {
   return vault.getMany(
     assignments.flatMap(({ value }) => ("secret" in value ? [value.secret] : [])),
   )
 }
 
 /** The value of a variable, which is text and has no zero byte: the system knows no others. */
-function textOf({ variable, value }: Assignment, values: Values): string {
+function textOf({ variable, value }: ProgramVariable, values: Values): string {
   if ("text" in value) return value.text
   const secret = values[value.secret]
   if (secret === undefined) throw new TypeError("every secret was read")

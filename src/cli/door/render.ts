@@ -1,4 +1,4 @@
-import type { ExposedSecret, Finding, GroupPlan, Outcome, Plan } from "../../core/owner.js"
+import type { ExposedSecret, CheckFinding, GroupPlan, Outcome, Plan } from "../../core/owner.js"
 import type { Door } from "./door.js"
 import { harmless, say, toJson, writeOut } from "../terminal/terminal.js"
 import { isSet } from "./who.js"
@@ -99,13 +99,13 @@ export function outcomeLine(door: Door, outcome: Outcome<unknown>): string {
 }
 
 /** 5 if a reader would refuse something, 1 if anything needs attention. */
-export function exitCodeOf(findings: readonly Finding[]): number {
+export function exitCodeOf(findings: readonly CheckFinding[]): number {
   if (findings.some(({ severity }) => severity === "refused")) return 5
   return findings.length > 0 ? 1 : 0
 }
 
 /** A finding as a line, and its way out as another. */
-export function findingLines({ severity, code, subject, message, hint }: Finding): string[] {
+export function findingLines({ severity, code, subject, message, hint }: CheckFinding): string[] {
   const head = `${severity === "refused" ? "REFUSED" : "attention"}  ${code}  `
   const what = message.startsWith(subject) ? message : `${subject}: ${message}`
   return [`${head}${what}`, ...(hint === undefined ? [] : [`    ${hint}`])]

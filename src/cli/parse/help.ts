@@ -103,7 +103,7 @@ function nearestCommand([first = "", second = ""]: readonly string[]): string | 
   return last ?? nearest(`${first} ${second}`, names) ?? nearest(first, names)
 }
 
-type Row = readonly [left: string, right: string]
+type HelpRow = readonly [left: string, right: string]
 
 function summaries(specs: readonly CommandSpec[], width: number): string[] {
   return columns(
@@ -112,19 +112,19 @@ function summaries(specs: readonly CommandSpec[], width: number): string[] {
   )
 }
 
-function optionRows(options: readonly (readonly [string, OptionSpec])[]): Row[] {
+function optionRows(options: readonly (readonly [string, OptionSpec])[]): HelpRow[] {
   return options.map(([name, spec]) => {
     const choices = spec.choices === undefined ? "" : `: ${spec.choices.join(", ")}`
     return [shownOption(name, spec), `${spec.describe}${choices}`]
   })
 }
 
-function section(title: string, rows: readonly Row[], width: number): string[] {
+function section(title: string, rows: readonly HelpRow[], width: number): string[] {
   return rows.length === 0 ? [] : ["", title, ...columns(rows, width)]
 }
 
 /** Two columns; on a narrow terminal, one below the other. */
-function columns(rows: readonly Row[], width: number): string[] {
+function columns(rows: readonly HelpRow[], width: number): string[] {
   const left = Math.max(...rows.map(([cell]) => cell.length)) + 2
   if (width < NARROW) {
     return rows.flatMap(([cell, text]) => [

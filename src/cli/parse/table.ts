@@ -2,7 +2,7 @@ import type { CommandSpec } from "./call.js"
 import { GUARD } from "./table/guard.js"
 import { MCP } from "./table/mcp.js"
 import { WHO } from "./table/options.js"
-import { OWNERS } from "./table/owners.js"
+import { OWNERS } from "./table/governing.js"
 import { READERS } from "./table/readers.js"
 import { UPKEEP } from "./table/upkeep.js"
 

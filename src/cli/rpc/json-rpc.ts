@@ -20,7 +20,7 @@ export interface RpcError {
 }
 
 /** What is served, and over which streams. */
-export interface Service {
+export interface RpcService {
   readonly input: Readable
   readonly output: Writable
   readonly methods: ReadonlyMap<string, Method>
@@ -48,7 +48,7 @@ const AT_ONCE = 64
  * nobody takes the answers any more. Each request is answered when it is done, so answers may
  * overtake each other. What one of them throws ends no other.
  */
-export async function serve(service: Service): Promise<void> {
+export async function serve(service: RpcService): Promise<void> {
   const { input, output } = service
   let isGone = false
   const leave = (): void => {
@@ -77,7 +77,7 @@ async function* linesOf(input: Readable): AsyncGenerator<Buffer | undefined> {
 }
 
 /** Answers one line, if it is to be answered. Never rejects. */
-async function answerLine(service: Service, line: Buffer | undefined): Promise<void> {
+async function answerLine(service: RpcService, line: Buffer | undefined): Promise<void> {
   const answer = line === undefined ? tooLong() : await answerTo(service, line)
   if (answer === undefined) return
   const text = asLine(service, answer)
@@ -87,7 +87,7 @@ async function answerLine(service: Service, line: Buffer | undefined): Promise<v
   })
 }
 
-function asLine({ asError }: Service, answer: Answer): string {
+function asLine({ asError }: RpcService, answer: RpcResponse): string {
   try {
     return `${JSON.stringify({ jsonrpc: "2.0", ...answer })}\n`
   } catch (error) {
@@ -96,14 +96,14 @@ function asLine({ asError }: Service, answer: Answer): string {
   }
 }
 
-type Id = string | number | null
+type RpcId = string | number | null
 interface Failure {
-  readonly id: Id
+  readonly id: RpcId
   readonly error: RpcError
 }
-type Answer = { readonly id: Id; readonly result: object } | Failure
+type RpcResponse = { readonly id: RpcId; readonly result: object } | Failure
 
-async function answerTo(service: Service, line: Buffer): Promise<Answer | undefined> {
+async function answerTo(service: RpcService, line: Buffer): Promise<RpcResponse | undefined> {
   const text = asText(line)
   if (text?.trim() === "") return undefined
   const message = text === undefined ? undefined : parse(text)
@@ -116,11 +116,11 @@ async function answerTo(service: Service, line: Buffer): Promise<Answer | undefi
 }
 
 async function callMethod(
-  { methods, asError }: Service,
-  id: Id,
+  { methods, asError }: RpcService,
+  id: RpcId,
   name: string,
   params: unknown,
-): Promise<Answer> {
+): Promise<RpcResponse> {
   const method = methods.get(name)
   if (method === undefined) {
     return { id, error: { code: METHOD_NOT_FOUND, message: "there is no such method" } }
@@ -140,7 +140,7 @@ async function callMethod(
 
 interface Request {
   /** Undefined for a notification. */
-  readonly id: Id | undefined
+  readonly id: RpcId | undefined
   readonly method: string
   readonly params: unknown
 }
@@ -151,13 +151,13 @@ function asRequest(message: unknown): Request | Failure {
   const { jsonrpc, id, method, params = {} } = message
   const isId = id === undefined || id === null || ["string", "number"].includes(typeof id)
   if (!isId) return invalid(null, "an id is a string or a number")
-  const known = (id ?? null) as Id
+  const known = (id ?? null) as RpcId
   if (jsonrpc !== "2.0") return invalid(known, 'a request says "jsonrpc": "2.0"')
   if (typeof method !== "string") return invalid(known, "a method is a string")
-  return { id: id as Id | undefined, method, params }
+  return { id: id as RpcId | undefined, method, params }
 }
 
-function invalid(id: Id, message: string): Failure {
+function invalid(id: RpcId, message: string): Failure {
   return { id, error: { code: INVALID_REQUEST, message } }
 }
 

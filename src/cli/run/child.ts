@@ -8,7 +8,7 @@ import type { Readable } from "node:stream"
 import { VaultError } from "../../core/index.js"
 
 /** What to start. */
-export interface Command {
+export interface Launch {
   readonly command: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
@@ -29,7 +29,7 @@ const SHOWN = 60
  * Starts a program with our own stdin. Its output goes where ours does, or comes to us if it is
  * `captured`. Throws `COMMAND_NOT_FOUND`, `COMMAND_NOT_STARTED`.
  */
-export async function start(command: Command, isCaptured: boolean): Promise<Child> {
+export async function start(command: Launch, isCaptured: boolean): Promise<Child> {
   if (!isCaptured) return asChild(await spawned(command, "inherit"))
   const pipes = makePipes()
   if (pipes === undefined) return asChild(await spawned(command, ["inherit", "pipe", "pipe"]))
@@ -58,10 +58,7 @@ function endOf(child: ChildProcess): Promise<number> {
   })
 }
 
-async function spawned(
-  { command, args, env }: Command,
-  stdio: StdioOptions,
-): Promise<ChildProcess> {
+async function spawned({ command, args, env }: Launch, stdio: StdioOptions): Promise<ChildProcess> {
   try {
     const child = spawn(command, args, { env, stdio })
     await new Promise((resolve, reject) => {
@@ -114,7 +111,7 @@ function readable({ read }: Pipe): Readable {
 }
 
 /** Why a program did not start. Node's own error would repeat its arguments. */
-function notStarted(command: string, env: Command["env"], error: unknown): VaultError {
+function notStarted(command: string, env: Launch["env"], error: unknown): VaultError {
   const code = error instanceof Error && "code" in error ? error.code : undefined
   const shown = shownCommand(command)
   if (code === "ENOENT" && command.includes("/") && existsSync(command)) {
@@ -155,7 +152,7 @@ function hintFor(command: string): string {
   return "is it installed, and on PATH? what only a shell knows: -- sh -c 'LINE'"
 }
 
-function largest(env: Command["env"]): string {
+function largest(env: Launch["env"]): string {
   const sizes = Object.entries(env).map(([name, value]) => ({
     name,
     size: Buffer.byteLength(value),

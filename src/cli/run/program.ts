@@ -2,7 +2,7 @@ import process from "node:process"
 import type { Readable, Writable } from "node:stream"
 import { isatty } from "node:tty"
 import { type Redactor, VaultError } from "../../core/index.js"
-import { type Child, type Command, codeOf, start } from "./child.js"
+import { type Child, type Launch, codeOf, start } from "./child.js"
 
 /** Where a stream of the program goes, and what is taken out of it on the way. */
 export interface Output {
@@ -38,7 +38,7 @@ const SENT_BY_TERMINALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGQUIT", "SIGW
  * number of the signal that ended it. Throws `COMMAND_NOT_FOUND`, `COMMAND_NOT_STARTED`; and
  * `NO_ACCESS` if its output was not taken, which is not said of a reader that has gone.
  */
-export async function runProgram(command: Command, outputs: Outputs | undefined): Promise<number> {
+export async function runProgram(command: Launch, outputs: Outputs | undefined): Promise<number> {
   const signals = new Signals()
   try {
     const child = await start(command, outputs !== undefined)

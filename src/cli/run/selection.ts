@@ -20,7 +20,7 @@ export interface Selection {
 }
 
 /** A variable that the program gets: a secret, or a text from a file. */
-export interface Assignment {
+export interface ProgramVariable {
   readonly variable: string
   readonly value: { readonly text: string } | { readonly secret: string }
   /** Where it comes from, in words. */
@@ -50,8 +50,8 @@ export function selectionOf(door: Door): Selection {
  * else made from its name. Throws `SECRET_NOT_FOUND` for a group that has none, and `USAGE` for a
  * name that is refused, and for two sources of one variable.
  */
-export async function assign(vault: AgentVault, selection: Selection): Promise<Assignment[]> {
-  const assignments: Assignment[] = []
+export async function assign(vault: AgentVault, selection: Selection): Promise<ProgramVariable[]> {
+  const assignments: ProgramVariable[] = []
   for (const { secret, variable } of selection.secrets) {
     const name = variable ?? variableName(await vault.describe(secret))
     assignments.push(assignment(name, secret))
@@ -96,11 +96,11 @@ async function secretsOf(vault: AgentVault, group: string): Promise<readonly Sec
   })
 }
 
-function assignment(variable: string, secret: string): Assignment {
+function assignment(variable: string, secret: string): ProgramVariable {
   return { variable, value: { secret }, source: secret }
 }
 
-function refuseName({ variable, value, source }: Assignment): void {
+function refuseName({ variable, value, source }: ProgramVariable): void {
   const why = whyRefused(variable)
   if (why === undefined) return
   throw new VaultError("USAGE", `${source} may not be the variable ${variable}: ${why}`, {
@@ -112,8 +112,8 @@ function refuseName({ variable, value, source }: Assignment): void {
 }
 
 /** Each variable once. Throws `USAGE` if two sources would fill one. */
-function withoutRepeats(assignments: readonly Assignment[]): Assignment[] {
-  const byVariable = new Map<string, Assignment>()
+function withoutRepeats(assignments: readonly ProgramVariable[]): ProgramVariable[] {
+  const byVariable = new Map<string, ProgramVariable>()
   for (const each of assignments) {
     const other = byVariable.get(each.variable)
     if (other !== undefined && !isSame(other.value, each.value)) {
@@ -128,7 +128,7 @@ function withoutRepeats(assignments: readonly Assignment[]): Assignment[] {
   return [...byVariable.values()]
 }
 
-function isSame(one: Assignment["value"], other: Assignment["value"]): boolean {
+function isSame(one: ProgramVariable["value"], other: ProgramVariable["value"]): boolean {
   if ("secret" in one) return "secret" in other && one.secret === other.secret
   return "text" in other && one.text === other.text
 }

@@ -17,18 +17,18 @@ import { x25519Identity, x25519PublicKey, x25519Recipient } from "./x25519.js"
 /** The kinds of native age keys: classic, and hybrid post-quantum. They never mix. */
 export type KeyKind = "x25519" | "mlkem768x25519"
 
-interface Key {
+interface RawKey {
   readonly kind: KeyKind
   readonly bytes: Uint8Array
 }
 
 // What a Bech32 key begins with, and how many bytes it holds (age spec, native recipient types).
-type Form = readonly [kind: KeyKind, prefix: string, length: number]
-const IDENTITY_FORMS: readonly Form[] = [
+type KeyForm = readonly [kind: KeyKind, prefix: string, length: number]
+const IDENTITY_FORMS: readonly KeyForm[] = [
   ["x25519", "AGE-SECRET-KEY-", 32],
   ["mlkem768x25519", "AGE-SECRET-KEY-PQ-", 32],
 ]
-const RECIPIENT_FORMS: readonly Form[] = [
+const RECIPIENT_FORMS: readonly KeyForm[] = [
   ["x25519", "age", 32],
   ["mlkem768x25519", "age1pq", 1216],
 ]
@@ -184,7 +184,7 @@ export function isPassphraseSealed(file: Uint8Array): boolean {
   }
 }
 
-function parseIdentity(text: string): Key {
+function parseIdentity(text: string): RawKey {
   const key = parseKey(text, IDENTITY_FORMS)
   if (key) return key
   throw new VaultError("KEY_INVALID", "this is no native age identity", {
@@ -192,7 +192,7 @@ function parseIdentity(text: string): Key {
   })
 }
 
-function parseRecipient(text: string): Key {
+function parseRecipient(text: string): RawKey {
   const key = parseKey(text, RECIPIENT_FORMS)
   if (key) return key
   // The text is not repeated: it may be an identity, given by mistake.
@@ -201,7 +201,7 @@ function parseRecipient(text: string): Key {
   })
 }
 
-function parseKey(text: string, forms: readonly Form[]): Key | undefined {
+function parseKey(text: string, forms: readonly KeyForm[]): RawKey | undefined {
   for (const [kind, prefix, length] of forms) {
     const bytes = decodeBech32(text, prefix, length)
     if (bytes) return { kind, bytes }

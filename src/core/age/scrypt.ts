@@ -1,7 +1,14 @@
 import { randomBytes, scrypt, type ScryptOptions } from "node:crypto"
 import { promisify } from "node:util"
 import { VaultError } from "../words/errors.js"
-import { fromBase64, toBase64, unwrap, wrap, type Identity, type Recipient } from "./stanza.js"
+import {
+  fromBase64,
+  toBase64,
+  unwrap,
+  wrap,
+  type AgeIdentity,
+  type AgeRecipient,
+} from "./stanza.js"
 
 // The scrypt recipient type of the age spec on Node's own OpenSSL: off the event loop, which
 // age-encryption's portable code holds for a second.
@@ -16,7 +23,7 @@ const BLOCK_SIZE = 8
 const derive = promisify<string, Uint8Array, number, ScryptOptions, Uint8Array>(scrypt)
 
 /** The recipient of a passphrase, at the work factor that `age -p` uses. */
-export function scryptRecipient(passphrase: string): Recipient {
+export function scryptRecipient(passphrase: string): AgeRecipient {
   return {
     async wrapFileKey(fileKey) {
       const salt = randomBytes(16)
@@ -27,7 +34,7 @@ export function scryptRecipient(passphrase: string): Recipient {
 }
 
 /** The identity of a passphrase. Its stanza must be the only one in the header. */
-export function scryptIdentity(passphrase: string): Identity {
+export function scryptIdentity(passphrase: string): AgeIdentity {
   return {
     async unwrapFileKey(stanzas) {
       const [stanza, ...others] = stanzas

@@ -7,12 +7,12 @@ export interface Stanza {
 }
 
 /** Wraps a file key. Throws if the recipient is no usable public key. */
-export interface Recipient {
+export interface AgeRecipient {
   wrapFileKey(fileKey: Uint8Array): Stanza[] | Promise<Stanza[]>
 }
 
 /** Unwraps a file key: `null` means no stanza is mine, a throw means one is mine but broken. */
-export interface Identity {
+export interface AgeIdentity {
   unwrapFileKey(stanzas: Stanza[]): Uint8Array | null | Promise<Uint8Array | null>
 }
 

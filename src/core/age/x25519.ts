@@ -6,7 +6,14 @@ import {
   hkdfSync,
   type KeyObject,
 } from "node:crypto"
-import { fromBase64, toBase64, unwrap, wrap, type Identity, type Recipient } from "./stanza.js"
+import {
+  fromBase64,
+  toBase64,
+  unwrap,
+  wrap,
+  type AgeIdentity,
+  type AgeRecipient,
+} from "./stanza.js"
 
 // The X25519 recipient type of the age spec on Node's own OpenSSL, some thirty times faster than
 // the portable code of age-encryption, which takes these objects in place of its own.
@@ -17,7 +24,7 @@ const PKCS8_PREFIX = Buffer.from("302e020100300506032b656e04220420", "hex")
 const BASE_POINT = importPublicKey(Uint8Array.of(9, ...new Uint8Array(31)))
 
 /** The recipient of a 32-byte X25519 public key. */
-export function x25519Recipient(publicKey: Uint8Array): Recipient {
+export function x25519Recipient(publicKey: Uint8Array): AgeRecipient {
   const theirs = importPublicKey(publicKey)
   return {
     wrapFileKey(fileKey) {
@@ -34,7 +41,7 @@ export function x25519Recipient(publicKey: Uint8Array): Recipient {
 }
 
 /** The identity of a 32-byte X25519 private key. */
-export function x25519Identity(privateKey: Uint8Array): Identity {
+export function x25519Identity(privateKey: Uint8Array): AgeIdentity {
   const mine = importPrivateKey(privateKey)
   const recipient = exportPublicKey(createPublicKey(mine))
   return {

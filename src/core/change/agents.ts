@@ -112,7 +112,7 @@ function refuseSharedKey(session: Session, recipient: string): void {
 function putAgent(session: Session, agent: string, { recipient, made }: AgentKey): void {
   const before = findAgentRecord(session.vault, agent)
   const path = agentRecordPath(agent)
-  const seen = session.vault.memory.seen.highest(path)?.serial ?? 0
+  const seen = session.vault.memory.userMarks.highest(path)?.serial ?? 0
   if (made !== undefined) session.draft.write(escrowPath(agent), made.escrow)
   else if (before?.escrow !== undefined) session.draft.remove(escrowPath(agent))
   putRecord<AgentRecord>(session, {

@@ -19,7 +19,7 @@ import { type Checkout, findCheckout, foreign, gitPath } from "../disk/place.js"
 import { type VaultRecord, encodeRecord, signRecord } from "../records/record.js"
 import { repair } from "../commit/repair.js"
 import { signingKey } from "../records/signature.js"
-import { rememberSite, siteOf } from "../memory/known-vault.js"
+import { rememberKnownVault, knownVaultFile } from "../memory/known-vault.js"
 import { utc } from "../words/time.js"
 import { changeableBranch, commitChange } from "../commit/transaction.js"
 import { writePin } from "../memory/trust.js"
@@ -116,7 +116,7 @@ export async function init(request: InitRequest): Promise<NewVault> {
   writePin(vault, key.signer, env)
   const branch = findCheckout(checkout.top)
   branchMarks(vault, branch, env).remember(VAULT_RECORD, markOf(record), key.signer)
-  rememberSite(siteOf({ root, checkout: branch }, env), vault)
+  rememberKnownVault(knownVaultFile({ root, checkout: branch }, env), vault)
   return made
 }
 

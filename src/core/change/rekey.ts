@@ -29,7 +29,7 @@ export interface ExposedSecret {
 }
 
 /** Opens whatever is sealed to one of a group's keys, told by fingerprint; see {@link groupKeys}. */
-type GroupKeys = ReadonlyMap<string, { readonly epoch: number; readonly identity: string }>
+type KeysByFingerprint = ReadonlyMap<string, { readonly epoch: number; readonly identity: string }>
 
 /**
  * Gives a group a new key pair, for `members` and the owners only: every secret is re-encrypted
@@ -87,7 +87,7 @@ async function resealSecrets(
   session: Session,
   names: readonly SecretName[],
   group: Pick<GroupRecord, "recipient" | "revoked">,
-  keys: GroupKeys,
+  keys: KeysByFingerprint,
   losses: readonly Exposure[],
 ): Promise<readonly ExposedSecret[]> {
   const secrets = names.map((name) => openable(session, name, keys))
@@ -118,7 +118,7 @@ async function resealSecrets(
 function openable(
   session: Session,
   name: SecretName,
-  keys: GroupKeys,
+  keys: KeysByFingerprint,
 ): { name: SecretName; record: SecretRecord; epoch: number; job: Resealing } {
   const record = getSecret(session.vault, name)
   const key = keys.get(record.sealedTo)
@@ -160,7 +160,7 @@ function revokedNow(
 }
 
 /** The group's keys by the fingerprint of their recipient; `epoch` is that of the first. */
-async function groupKeys(identities: readonly string[], epoch: number): Promise<GroupKeys> {
+async function groupKeys(identities: readonly string[], epoch: number): Promise<KeysByFingerprint> {
   const keys = identities.map(async (identity, index) => {
     const fingerprint = digestOf(await recipientOf(identity))
     return [fingerprint, { epoch: epoch - index, identity }] as const

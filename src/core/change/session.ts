@@ -122,7 +122,7 @@ export async function precedent(
   path: string,
 ): Promise<{ readonly epoch: number; readonly serial: number }> {
   const { memory } = session.vault
-  const marks = [memory.marks.highest(path), memory.seen.highest(path)]
+  const marks = [memory.branchMarks.highest(path), memory.userMarks.highest(path)]
   const removed = await removedRecord(session.git, `${session.folder}/${path}`)
   const known = [...marks, removed].filter((mark) => mark !== undefined)
   return {

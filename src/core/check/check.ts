@@ -33,7 +33,7 @@ import {
 } from "../vault/vault.js"
 
 /** Something a check found. `refused` is what a reader would refuse; the rest needs attention. */
-export interface Finding {
+export interface CheckFinding {
   readonly severity: "refused" | "attention"
   readonly code: ErrorCode | "EXPOSED" | "EXPIRED" | "EXPIRING" | "STRAY_FILE" | "REMOVED"
   /** The path or name that it is about. */
@@ -44,7 +44,7 @@ export interface Finding {
 
 /** What {@link checkVault} found, and how much it looked at. */
 export interface CheckReport {
-  readonly findings: readonly Finding[]
+  readonly findings: readonly CheckFinding[]
   readonly secrets: number
   readonly groups: number
   readonly agents: number
@@ -59,7 +59,7 @@ const SOON_SECONDS = 30 * 86_400
  * escrow and group too. Collects what it finds instead of stopping at the first.
  */
 export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<CheckReport> {
-  const findings: Finding[] = []
+  const findings: CheckFinding[] = []
   const files = recordsFirst(vault.files.list()).map((path) => ({ path, file: classify(path) }))
   const told = new Set<string>()
   const attempt = async (subject: string, work: () => unknown): Promise<void> => {
@@ -86,7 +86,7 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
 }
 
 /** An error as a finding: what is refused stays what it is. */
-export function toFinding(subject: string, error: unknown): Finding {
+export function toFinding(subject: string, error: unknown): CheckFinding {
   if (!(error instanceof VaultError)) throw error
   const { code, message, hint } = error
   const severity = error.exitCode === 5 && code !== "MANIFEST_INVALID" ? "refused" : "attention"
@@ -99,7 +99,7 @@ async function checkFile(
   file: VaultFile,
   now: Date,
   owner: Key | undefined,
-  findings: Finding[],
+  findings: CheckFinding[],
 ): Promise<void> {
   if (file.is === "agent") await checkAgent(vault, file.agent, owner)
   else if (file.is === "group") findings.push(...(await checkGroup(vault, file.group, now, owner)))
@@ -122,7 +122,7 @@ async function checkGroup(
   group: string,
   now: Date,
   owner: Key | undefined,
-): Promise<Finding[]> {
+): Promise<CheckFinding[]> {
   const record = findGroup(vault, group)
   if (record === undefined) return []
   remember(vault, record)
@@ -139,12 +139,12 @@ async function checkGroup(
   return record.members.flatMap((member) => endedGrant(group, member, now))
 }
 
-function checkSecret(vault: Vault, name: SecretName, now: Date): Finding[] {
+function checkSecret(vault: Vault, name: SecretName, now: Date): CheckFinding[] {
   const record = findSecret(vault, name)
   if (record === undefined) return []
   const group = groupOf(vault, name)
   readSigned(vault, secretPath(name), SEALED_LIMIT, record.digest)
-  const findings: Finding[] = []
+  const findings: CheckFinding[] = []
   const { full } = name
   if (record.sealedTo !== digestOf(group.recipient)) {
     findings.push(
@@ -190,7 +190,7 @@ function groupOf(vault: Vault, name: SecretName): GroupRecord {
   )
 }
 
-function endedGrant(group: string, { agent, until }: Member, now: Date): Finding[] {
+function endedGrant(group: string, { agent, until }: Member, now: Date): CheckFinding[] {
   if (until === undefined || until > utc(now)) return []
   const message = `the grant to ${agent} ended at ${until}; the key is still the one it knows`
   return [attention("GRANT_ENDED", group, message, "rekey it away: agent-vault apply")]
@@ -205,7 +205,7 @@ function belongs(vault: Vault, file: VaultFile): boolean {
   return file.is !== "stray"
 }
 
-function stray(vault: Vault, path: string): Finding {
+function stray(vault: Vault, path: string): CheckFinding {
   const bytes = vault.files.read(path, SEALED_LIMIT) ?? new Uint8Array()
   const isSealed =
     Buffer.from(bytes.subarray(0, 22)).toString("latin1") === "age-encryption.org/v1\n"
@@ -213,7 +213,7 @@ function stray(vault: Vault, path: string): Finding {
   return attention("STRAY_FILE", path, what, `move it out: git rm --cached -- .agent-vault/${path}`)
 }
 
-function collisions(paths: readonly string[]): Finding[] {
+function collisions(paths: readonly string[]): CheckFinding[] {
   const seen = new Map<string, string>()
   return paths.flatMap((path) => {
     const other = seen.get(path.toLowerCase())
@@ -233,7 +233,7 @@ function recordsFirst(paths: readonly string[]): readonly string[] {
   ]
 }
 
-function missingFiles(vault: Vault): Finding[] {
+function missingFiles(vault: Vault): CheckFinding[] {
   const needed = { [MANIFEST]: "MANIFEST_INVALID", [ATTRIBUTES]: "STRAY_FILE" } as const
   return Object.entries(needed).flatMap(([path, code]) =>
     vault.files.read(path, MANIFEST_LIMIT) === undefined
@@ -256,7 +256,7 @@ async function pendingPlan(
   return plan
 }
 
-function pendingFindings(plan: Plan | undefined): Finding[] {
+function pendingFindings(plan: Plan | undefined): CheckFinding[] {
   return (plan?.groups ?? []).flatMap(({ group, is, gains, losses, retimed, unknown }) => [
     ...(is === "new" ? [notApplied(group, "the group is to be made")] : []),
     ...(is === "gone" ? [notApplied(group, "the group is to go")] : []),
@@ -276,7 +276,7 @@ function pendingFindings(plan: Plan | undefined): Finding[] {
   ])
 }
 
-function notApplied(group: string, what: string): Finding {
+function notApplied(group: string, what: string): CheckFinding {
   return attention("PENDING", group, what, "look at it and make it so: agent-vault apply")
 }
 
@@ -285,7 +285,12 @@ function refuseMixed(vault: Vault, path: string, recipients: readonly string[]):
   throw new VaultError("KEYS_MIXED", `${path} mixes classic and post-quantum keys`)
 }
 
-function attention(code: Finding["code"], subject: string, message: string, hint: string): Finding {
+function attention(
+  code: CheckFinding["code"],
+  subject: string,
+  message: string,
+  hint: string,
+): CheckFinding {
   return { severity: "attention", code, subject, message, hint }
 }
 

@@ -1,4 +1,4 @@
-import { type Finding, toFinding } from "./check.js"
+import { type CheckFinding, toFinding } from "./check.js"
 import type { VaultFiles } from "../disk/files.js"
 import { compareMarks } from "../memory/marks.js"
 import type { Git } from "../git/git.js"
@@ -27,7 +27,7 @@ export interface AccessChange {
 
 /** What {@link checkAgainst} found. */
 export interface Comparison {
-  readonly findings: readonly Finding[]
+  readonly findings: readonly CheckFinding[]
   readonly access: readonly AccessChange[]
 }
 
@@ -41,7 +41,7 @@ interface Past {
  * Walks every commit that HEAD contains: no record may fall behind its parents' or differ from
  * one of the same serial, and none that must stay may go. Needs no key and no state.
  */
-export async function checkHistory(git: Git, folder: string): Promise<readonly Finding[]> {
+export async function checkHistory(git: Git, folder: string): Promise<readonly CheckFinding[]> {
   const changes = await recordChanges(git, folder)
   const ids = [...new Set(changes.flatMap(({ before, after }) => [before, after]))].filter(
     (id) => !isZero(id),
@@ -73,7 +73,7 @@ export async function checkHistory(git: Git, folder: string): Promise<readonly F
  * access in the signed records is told.
  */
 export function checkAgainst(base: Vault, vault: Vault): Comparison {
-  const findings: Finding[] = []
+  const findings: CheckFinding[] = []
   if (vault.id !== base.id) {
     return { findings: [refused("vault.json", "it is another vault")], access: [] }
   }
@@ -156,14 +156,14 @@ function pastOf(bytes: Uint8Array | undefined): Past | undefined {
 }
 
 /** Secrets and groups may go; an agent or the vault itself only ends. */
-function removal(path: string, where: string): Finding[] {
+function removal(path: string, where: string): CheckFinding[] {
   const { is } = classify(path)
   if (is === "secret" || is === "group") return []
   const message = "was removed, and records of this kind only end"
   return [{ severity: "attention", code: "REMOVED", subject: where, message }]
 }
 
-function compare(before: VaultDocument, after: VaultDocument | undefined): Finding[] {
+function compare(before: VaultDocument, after: VaultDocument | undefined): CheckFinding[] {
   if (after === undefined) {
     return [
       {
@@ -219,7 +219,7 @@ function show({ epoch, serial }: Past): string {
   return epoch > 0 ? `epoch ${epoch}, serial ${serial}` : `serial ${serial}`
 }
 
-function refused(subject: string, message: string): Finding {
+function refused(subject: string, message: string): CheckFinding {
   return { severity: "refused", code: "ROLLED_BACK", subject, message }
 }
 

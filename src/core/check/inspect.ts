@@ -1,4 +1,4 @@
-import { type CheckReport, type Finding, checkVault, toFinding } from "./check.js"
+import { type CheckReport, type CheckFinding, checkVault, toFinding } from "./check.js"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
 import { type Git, openGit } from "../git/git.js"
@@ -45,7 +45,7 @@ export async function inspect(request: InspectRequest): Promise<Inspection> {
   const { vault, anchor } = openToInspect(place, key, env)
   const owner = vault.owners.some(({ recipient }) => recipient === key?.recipient) ? key : undefined
   const report = await checkVault(vault, now, owner)
-  vault.known.save()
+  vault.verifiedBefore.save()
   const past = await inspectPast(request, vault, anchor)
   const findings = [...report.findings, ...past.findings].sort(bySeverity)
   const access = past.access === undefined ? {} : { access: past.access }
@@ -74,7 +74,7 @@ async function inspectPast(
   { place, env, history, against }: InspectRequest,
   vault: Vault,
   anchor: Anchor | undefined,
-): Promise<{ findings: readonly Finding[]; access?: readonly AccessChange[] }> {
+): Promise<{ findings: readonly CheckFinding[]; access?: readonly AccessChange[] }> {
   if (history !== true && against === undefined) return { findings: [] }
   const { git, folder } = await openRepository(place, env)
   const walked = history === true ? await checkHistory(git, folder) : []
@@ -103,6 +103,6 @@ async function openRepository(
   return { git: await openGit(checkout, env), folder }
 }
 
-function bySeverity(a: Finding, b: Finding): number {
+function bySeverity(a: CheckFinding, b: CheckFinding): number {
   return Number(a.severity === "attention") - Number(b.severity === "attention")
 }

@@ -5,12 +5,12 @@ import { VaultError } from "../words/errors.js"
 import { createFile, readRegularFile, removeFile } from "../disk/files.js"
 import type { BlobId, Git } from "../git/git.js"
 import { authorship, moveRef, movedMeanwhile, writeCommit } from "../git/git-commit.js"
-import { type Seen, removeIndexCopies } from "../git/git-index.js"
+import { type SeenIndex, removeIndexCopies } from "../git/git-index.js"
 import { blobId, commitOf, committedFiles, resolveCommit } from "../git/git-objects.js"
 import { journalFile } from "../disk/journal-file.js"
 import { VAULT_FOLDER, classify } from "../words/layout.js"
 import { findCheckout } from "../disk/place.js"
-import { type Blobs, type Contents, type IsOurs, bringForward } from "./work-tree.js"
+import { type BlobIds, type Contents, type IsOurs, bringForward } from "./work-tree.js"
 
 /** What must be finished if the process dies: which branch moves from where to where, and the files. */
 export interface Journal {
@@ -38,9 +38,9 @@ export function writeJournal(gitFolder: string, journal: Journal): void {
 /** What is known of a change that was just committed, and so need not be asked of Git. */
 export interface JustCommitted {
   /** What was committed before. */
-  readonly before: Blobs
+  readonly before: BlobIds
   readonly contents: Contents
-  readonly seen: Seen
+  readonly seen: SeenIndex
 }
 
 /** Brings work tree and index to a change that was just committed, and removes the journal. */
@@ -92,8 +92,8 @@ async function untilUndisturbed<T>(attempt: () => Promise<T>): Promise<T> {
 async function complete(
   git: Git,
   journal: Journal,
-  before: Blobs,
-  ours: Blobs,
+  before: BlobIds,
+  ours: BlobIds,
 ): Promise<"discarded" | "completed"> {
   const happened = await hasHappened(git, journal)
   if (happened) await restoreUndone(git, journal, before, ours)
@@ -108,7 +108,7 @@ async function complete(
   return happened ? "completed" : "discarded"
 }
 
-function isOneOf(before: Blobs, ours: Blobs, wish: BlobId | null): IsOurs {
+function isOneOf(before: BlobIds, ours: BlobIds, wish: BlobId | null): IsOurs {
   return (path, blob) =>
     blob === before.get(path) || blob === ours.get(path) || (blob !== undefined && blob === wish)
 }
@@ -127,8 +127,8 @@ async function hasHappened(git: Git, { branch, from, to }: Journal): Promise<boo
 async function restoreUndone(
   git: Git,
   { branch, to, folder, paths }: Journal,
-  before: Blobs,
-  ours: Blobs,
+  before: BlobIds,
+  ours: BlobIds,
 ): Promise<void> {
   const tip = await commitOf(git, branch)
   if (tip === undefined || tip === to) return

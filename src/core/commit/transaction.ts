@@ -13,7 +13,7 @@ import type { Checkout } from "../disk/place.js"
 import { blobIn } from "./work-tree.js"
 
 /** A change of vault files, decided upon from the files in `observed`. Paths are from the top. */
-export interface Change {
+export interface PlannedCommit {
   /** New bytes, or undefined for a file that goes. */
   readonly files: ReadonlyMap<string, Uint8Array | undefined>
   /** The blob of each file that was read (undefined: it was not there) to decide this. */
@@ -40,7 +40,7 @@ const IN_PROGRESS: Readonly<Record<string, string>> = {
  * complete the work tree and the index, without a key. Returns the commit.
  * Throws `REPOSITORY_STATE`, `VAULT_DIRTY`, `CONFLICT`, `LOCKED`; `BUSY` after the commit point.
  */
-export async function commitChange(git: Git, lock: Lock, change: Change): Promise<string> {
+export async function commitChange(git: Git, lock: Lock, change: PlannedCommit): Promise<string> {
   const { folder, files, message } = change
   const branch = changeableBranch(git.checkout)
   const [parent, seen, by] = await Promise.all([
@@ -90,7 +90,7 @@ export function changeableBranch(checkout: Checkout): string {
 /** What HEAD holds must be what we decided upon and replace: else we would sweep in edits. */
 function refuseDirty(
   git: Git,
-  { files, observed, wish, folder }: Change,
+  { files, observed, wish, folder }: PlannedCommit,
   committed: ReadonlyMap<string, BlobId>,
   staged: ReadonlyMap<string, BlobId | undefined>,
 ): void {

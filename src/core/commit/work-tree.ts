@@ -2,12 +2,12 @@ import { readdirSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { FolderFiles, TEMPORARY, isErrno, removeFile, replaceFiles } from "../disk/files.js"
 import type { BlobId, Git } from "../git/git.js"
-import { type Seen, stage } from "../git/git-index.js"
+import { type SeenIndex, stage } from "../git/git-index.js"
 import { blobId, readBlobs } from "../git/git-objects.js"
 import { SEALED_LIMIT } from "../words/layout.js"
 
 /** Files by path from the top; undefined, or absent, for one that is not there. */
-export type Blobs = ReadonlyMap<string, BlobId | undefined>
+export type BlobIds = ReadonlyMap<string, BlobId | undefined>
 export type Contents = ReadonlyMap<string, Uint8Array | undefined>
 
 /** Whether a blob (undefined: no file) is what the change found or left, and so may be replaced. */
@@ -26,10 +26,10 @@ export interface Part {
 export async function bringForward(
   git: Git,
   { paths, folder }: Part,
-  target: Blobs,
+  target: BlobIds,
   isOurs: IsOurs,
   contents: Contents = new Map(),
-  seen?: Seen,
+  seen?: SeenIndex,
 ): Promise<void> {
   const isBehind = (path: string, blob: BlobId | undefined): boolean =>
     blob !== target.get(path) && isOurs(path, blob)
@@ -39,7 +39,7 @@ export async function bringForward(
   await writeFiles(git, behind, target, contents)
   for (const below of new Set(paths.map(dirname))) removeTemporaries(join(git.checkout.top, below))
 
-  const choose = (staged: Blobs): Blobs => {
+  const choose = (staged: BlobIds): BlobIds => {
     const stale = paths.filter((path) => isBehind(path, staged.get(path)))
     return new Map(stale.map((path) => [path, target.get(path)]))
   }
@@ -55,7 +55,7 @@ export function blobIn(files: FolderFiles, path: string, { hash }: Git): BlobId 
 async function writeFiles(
   git: Git,
   paths: readonly string[],
-  target: Blobs,
+  target: BlobIds,
   contents: Contents,
 ): Promise<void> {
   const wanted = paths.flatMap((path) => {

@@ -22,7 +22,7 @@ import { changeFolder } from "../disk/journal-file.js"
 type Staged = ReadonlyMap<string, BlobId | undefined>
 
 /** What was staged below a folder, when the index had these bytes. */
-export interface Seen {
+export interface SeenIndex {
   readonly index: Buffer | undefined
   readonly staged: Staged
 }
@@ -32,7 +32,7 @@ const PATIENCE_MS = 10_000
 const PAUSE_MS = 25
 
 /** Looks at what the user's index holds below `folder`. */
-export async function seeStaged(git: Git, folder: string): Promise<Seen> {
+export async function seeStaged(git: Git, folder: string): Promise<SeenIndex> {
   // First the bytes: if the index is another one meanwhile, it differs from them later on.
   const index = readIndex(indexOf(git))?.bytes
   return { index, staged: await stagedFiles(git, folder) }
@@ -48,7 +48,7 @@ export async function stage(
   git: Git,
   folder: string,
   choose: (staged: Staged) => Staged,
-  seen?: Seen,
+  seen?: SeenIndex,
 ): Promise<void> {
   const index = indexOf(git)
   const deadline = Date.now() + PATIENCE_MS

@@ -16,7 +16,7 @@ import { Reader, type ReaderRequest } from "./reader.js"
 import { SecretValue } from "../words/secret-value.js"
 import { type Vault, findGroup, findSecret, getSecret, listSecrets } from "../vault/vault.js"
 import type { Pulled } from "../sync/pull.js"
-import { type Change, type Versions, isMeant, isPassed, watchVersions } from "./watch.js"
+import { type SecretChange, type Versions, isMeant, isPassed, watchVersions } from "./watch.js"
 
 /** How a watch looks, and until when. */
 export interface WatchOptions {
@@ -129,7 +129,7 @@ export class AgentVault implements AsyncDisposable {
    * @example
    * for await (const { name, version } of vault.watch(["stripe/*"])) reconnect(name, version)
    */
-  watch(patterns: readonly string[], options: WatchOptions = {}): AsyncIterable<Change> {
+  watch(patterns: readonly string[], options: WatchOptions = {}): AsyncIterable<SecretChange> {
     const look = (): Promise<Versions> =>
       this.#with((vault) => {
         const names = listSecrets(vault).filter(({ full }) => isMeant(full, patterns))

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises"
 
 /** A secret that has another value than before, or is gone. */
-export interface Change {
+export interface SecretChange {
   /** `stripe/api-key` */
   readonly name: string
   /** Its version now; of one that is gone, the last. */
@@ -21,7 +21,7 @@ export async function* watchVersions(
   before: Promise<Versions>,
   everyMs: number,
   signal: AbortSignal,
-): AsyncGenerator<Change, void, undefined> {
+): AsyncGenerator<SecretChange, void, undefined> {
   let known = await before
   while (await isPassed(everyMs, signal)) {
     const now = await look()
@@ -51,7 +51,7 @@ function matches(name: string, [first = "", ...others]: readonly string[]): bool
   return name.endsWith(last) && name.length - last.length >= at
 }
 
-function* changes(before: Versions, now: Versions): Generator<Change> {
+function* changes(before: Versions, now: Versions): Generator<SecretChange> {
   for (const [name, version] of now) {
     if (before.get(name) !== version) yield { name, version, is: "set" }
   }

@@ -7,13 +7,13 @@ import { VAULT_FOLDER } from "../words/layout.js"
 import { type Place, gitPath } from "../disk/place.js"
 
 /** The file that remembers which vault lies at a place, on a branch of a clone; see memory.ts. */
-export type Site = string | undefined
+export type KnownVaultFile = string | undefined
 
-/** The site of a place; undefined where there is no branch, so nothing to remember. */
-export function siteOf({ root, checkout }: Place, env: Environment): Site {
+/** That file for a place; undefined where there is no branch, so nothing to remember. */
+export function knownVaultFile({ root, checkout }: Place, env: Environment): KnownVaultFile {
   if (checkout?.branch === undefined) return undefined
-  const site = `${checkout.branch}\n${gitPath(checkout, root)}`
-  const name = createHash("sha256").update(site).digest("hex").slice(0, 32)
+  const where = `${checkout.branch}\n${gitPath(checkout, root)}`
+  const name = createHash("sha256").update(where).digest("hex").slice(0, 32)
   return join(stateHome(env), "sites", checkout.clone, name)
 }
 
@@ -21,9 +21,9 @@ export function siteOf({ root, checkout }: Place, env: Environment): Site {
  * Refuses a vault where another one was. Both may be genuine, and of the same owner: what is meant
  * for the one would be sealed to the readers of the other. Throws `FOREIGN_VAULT`.
  */
-export function refuseOtherVault(site: Site, vault: string): void {
-  const bytes = site === undefined ? undefined : readRegularFile(site, 4096)
-  if (bytes === undefined) return rememberSite(site, vault)
+export function refuseOtherVault(file: KnownVaultFile, vault: string): void {
+  const bytes = file === undefined ? undefined : readRegularFile(file, 4096)
+  if (bytes === undefined) return rememberKnownVault(file, vault)
   const before = Buffer.from(bytes).toString("utf8").trim()
   if (before === vault) return
   throw new VaultError(
@@ -35,7 +35,7 @@ export function refuseOtherVault(site: Site, vault: string): void {
   )
 }
 
-/** Remembers the vault of a site. */
-export function rememberSite(site: Site, vault: string): void {
-  if (site !== undefined) replaceFile(site, `${vault}\n`, 0o600)
+/** Remembers which vault lies there. */
+export function rememberKnownVault(file: KnownVaultFile, vault: string): void {
+  if (file !== undefined) replaceFile(file, `${vault}\n`, 0o600)
 }

@@ -10,9 +10,9 @@ const FILE_LIMIT = 64 * 1024 * 1024
  * and signature need not be verified again. Loaded only when a command reads many. The file lies
  * in the state folder, beside the pin, and deserves as much trust as it.
  */
-export class KnownRecords {
+export class VerifiedRecords {
   readonly #file: string | undefined
-  #known: Set<string> | undefined
+  #kept: Set<string> | undefined
   readonly #fresh = new Set<string>()
 
   /** Without a file, nothing is kept beyond this object's life. */
@@ -22,8 +22,8 @@ export class KnownRecords {
 
   has(digest: string): boolean {
     if (this.#fresh.size < MANY) return this.#fresh.has(digest)
-    this.#known ??= this.#load()
-    return this.#known.has(digest)
+    this.#kept ??= this.#load()
+    return this.#kept.has(digest)
   }
 
   add(digest: string): void {
@@ -33,11 +33,11 @@ export class KnownRecords {
   /** Keeps what is new, if it is much. */
   save(): void {
     if (this.#file === undefined || this.#fresh.size < MANY) return
-    const known = this.#known ?? this.#load()
-    const before = known.size
-    for (const digest of this.#fresh) known.add(digest)
-    if (known.size - before < MANY) return
-    const bytes = [...known].map((digest) => Buffer.from(digest.slice("sha256:".length), "hex"))
+    const kept = this.#kept ?? this.#load()
+    const before = kept.size
+    for (const digest of this.#fresh) kept.add(digest)
+    if (kept.size - before < MANY) return
+    const bytes = [...kept].map((digest) => Buffer.from(digest.slice("sha256:".length), "hex"))
     replaceFile(this.#file, Buffer.concat(bytes), 0o600)
   }
 

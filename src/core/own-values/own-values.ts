@@ -36,7 +36,7 @@ export interface OwnValues {
 }
 
 /** One secret, as the state folder remembers it. */
-interface Remembered {
+interface RememberedSecret {
   /** The files that its value came from, see stamp.ts; empty if they were too young to tell. */
   readonly stamp: string
   readonly digests: Buffer
@@ -45,7 +45,7 @@ interface Remembered {
 interface Store {
   readonly digestKey: Buffer
   readonly sealedKey: Buffer
-  readonly secrets: ReadonlyMap<string, Remembered>
+  readonly secrets: ReadonlyMap<string, RememberedSecret>
 }
 
 const FILE_LIMIT = 512 * 1024 * 1024
@@ -125,7 +125,7 @@ export async function ownValues(place: Place, key: Key, env: Environment): Promi
 
   const names = changed.map(([name]) => name)
   const { values, unread } = names.length === 0 ? NOTHING : await readAll(place, key, env, names)
-  const secrets = new Map<string, Remembered>()
+  const secrets = new Map<string, RememberedSecret>()
   for (const [name, stamp] of stamps) {
     const known = before.secrets.get(name)
     const fresh = values.get(name)
@@ -226,7 +226,7 @@ async function load(file: string, { identity }: Key): Promise<Store | undefined>
     const digestKey = Buffer.from(await unseal(sealedKey, [identity]))
     const [content, mac] = [bytes.subarray(0, -MAC), bytes.subarray(-MAC)]
     if (!timingSafeEqual(macOf(content, digestKey), mac)) return undefined
-    const secrets = new Map<string, Remembered>()
+    const secrets = new Map<string, RememberedSecret>()
     let at = end + 1
     for (const [name, stamp, length] of head.secrets) {
       secrets.set(name, { stamp, digests: content.subarray(at, at + length) })

@@ -118,7 +118,7 @@ const CHECKS = {
   secret: secretRecordProblem,
 }
 
-interface Kinds {
+interface RecordKinds {
   vault: VaultRecord
   agent: AgentRecord
   group: GroupRecord
@@ -143,17 +143,17 @@ export function encodeRecord(record: VaultDocument): Uint8Array {
  * Parses the record of `kind` that lies at `path`: encoding, schema, kind, path and vault are
  * checked, the signature is not ({@link checkSignature}). Throws `RECORD_INVALID`.
  */
-export function decodeRecord<K extends keyof Kinds>(
+export function decodeRecord<K extends keyof RecordKinds>(
   kind: K,
   path: string,
   bytes: Uint8Array,
   vault?: string,
-): Kinds[K] {
+): RecordKinds[K] {
   const record = parse(path, bytes)
   const check: (value: unknown) => string | undefined = CHECKS[kind]
   const problem = check(record)
   if (problem !== undefined) throw invalid(path, problem)
-  const document = record as Kinds[K]
+  const document = record as RecordKinds[K]
   checkPlace(document, kind, path, vault)
   if (!Buffer.from(encodeRecord(document)).equals(bytes)) {
     throw invalid(path, "it is not in the one encoding of a record")
@@ -162,13 +162,13 @@ export function decodeRecord<K extends keyof Kinds>(
 }
 
 /** {@link decodeRecord} for bytes whose encoding and schema were checked before. */
-export function decodeKnownRecord<K extends keyof Kinds>(
+export function decodeVerifiedRecord<K extends keyof RecordKinds>(
   kind: K,
   path: string,
   bytes: Uint8Array,
   vault: string,
-): Kinds[K] {
-  const document = parse(path, bytes) as Kinds[K]
+): RecordKinds[K] {
+  const document = parse(path, bytes) as RecordKinds[K]
   checkPlace(document, kind, path, vault)
   return document
 }

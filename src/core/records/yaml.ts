@@ -5,7 +5,7 @@ import type { VaultError } from "../words/errors.js"
 export { type Document, type YAMLSeq, isMap, isNode, isSeq } from "yaml"
 
 /** Makes the error of a file, of why it is refused. */
-export type Refusal = (why: string, cause?: unknown) => VaultError
+export type YamlRefusal = (why: string, cause?: unknown) => VaultError
 
 /** Open brackets at one place: far more than our files have, far fewer than hurt the parser. */
 const DEEPEST = 64
@@ -14,7 +14,7 @@ const DEEPEST = 64
  * Parses one YAML 1.2 document of the core schema, without anything that lets a text mean what it
  * does not seem to: no anchors, aliases, tags, directives or duplicate keys. Throws `refusal`.
  */
-export function parseStrictYaml(bytes: Uint8Array, limit: number, refusal: Refusal): Document {
+export function parseStrictYaml(bytes: Uint8Array, limit: number, refusal: YamlRefusal): Document {
   if (bytes.length > limit) throw refusal(`it is larger than ${limit} bytes`)
   const text = decodeUtf8(bytes, refusal)
   refuseDeepNesting(text, refusal)
@@ -30,14 +30,14 @@ export function parseStrictYaml(bytes: Uint8Array, limit: number, refusal: Refus
 }
 
 /** Throws `refusal` unless a file of another program is one YAML document, anchors and all. */
-export function refuseBrokenYaml(text: string, refusal: Refusal): void {
+export function refuseBrokenYaml(text: string, refusal: YamlRefusal): void {
   refuseDeepNesting(text, refusal)
   const [error] = parseDocument(text).errors
   if (error !== undefined) throw refusal(firstLine(error.message), error)
 }
 
 /** Our documents are three levels deep; thousands would overflow the parser's stack. */
-function refuseDeepNesting(text: string, refusal: Refusal): void {
+function refuseDeepNesting(text: string, refusal: YamlRefusal): void {
   let depth = 0
   for (const character of text) {
     if (character === "[" || character === "{") depth += 1
@@ -50,7 +50,7 @@ function refuseDeepNesting(text: string, refusal: Refusal): void {
 }
 
 /** Anchors, aliases, tags and duplicate keys: each lets a text mean what it does not seem to. */
-function refuseCleverness(document: Document, refusal: Refusal): void {
+function refuseCleverness(document: Document, refusal: YamlRefusal): void {
   // One visitor for all nodes: a visitor of maps would keep maps from the visitor of nodes.
   visit(document, {
     Node(_key, node) {
@@ -61,7 +61,7 @@ function refuseCleverness(document: Document, refusal: Refusal): void {
   })
 }
 
-function refuseDuplicates(map: YAMLMap, refusal: Refusal): void {
+function refuseDuplicates(map: YAMLMap, refusal: YamlRefusal): void {
   const keys = new Set<unknown>()
   for (const { key } of map.items) {
     const name = isScalar(key) ? key.value : undefined
@@ -71,7 +71,7 @@ function refuseDuplicates(map: YAMLMap, refusal: Refusal): void {
   }
 }
 
-function decodeUtf8(bytes: Uint8Array, refusal: Refusal): string {
+function decodeUtf8(bytes: Uint8Array, refusal: YamlRefusal): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
   } catch (cause) {

@@ -47,7 +47,7 @@ export class Redactor {
   #redact(chunk: Uint8Array, isLast: boolean): Uint8Array {
     const held = this.#held.length
     const data = held === 0 ? chunk : this.#held.append(chunk)
-    const output = new Output(data, this.#covered, this.#marked, this.#patterns.markers)
+    const output = new RedactedPiece(data, this.#covered, this.#marked, this.#patterns.markers)
     const end = this.#search(data, output, isLast)
     const redacted = output.until(end, held > 0)
     this.#covered = Math.max(0, output.written - end)
@@ -58,7 +58,7 @@ export class Redactor {
   }
 
   /** Finds what is to be taken out, and returns how far nothing more can be found. */
-  #search(data: Uint8Array, output: Output, isLast: boolean): number {
+  #search(data: Uint8Array, output: RedactedPiece, isLast: boolean): number {
     const view = new DataView(data.buffer, data.byteOffset, data.length)
     let at = this.#swallowing ? this.#swallow(data, 0, output) : 0
     for (;;) {
@@ -123,7 +123,7 @@ export class Redactor {
   }
 
   /** Takes out what goes on matching; returns its end. */
-  #swallow(data: Uint8Array, from: number, output: Output): number {
+  #swallow(data: Uint8Array, from: number, output: RedactedPiece): number {
     let end = from
     for (const track of this.#tracks) {
       const before = track.span
@@ -145,7 +145,7 @@ export function redactText(patterns: Patterns, text: string): string {
 }
 
 /** What comes of a piece of the stream: its own bytes, and markers. */
-class Output {
+class RedactedPiece {
   readonly #data: Uint8Array
   readonly #markers: readonly Buffer[]
   readonly #pieces: Uint8Array[] = []

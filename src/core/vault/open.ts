@@ -82,7 +82,7 @@ export async function withVault<T>(
 
 async function workWith<T>(vault: Vault, work: (vault: Vault) => T | Promise<T>): Promise<T> {
   const result = await work(vault)
-  vault.known.save()
+  vault.verifiedBefore.save()
   return result
 }
 

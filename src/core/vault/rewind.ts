@@ -15,7 +15,7 @@ import {
   verifyVault,
 } from "./vault.js"
 import { memoryOf, noMemory } from "../memory/memory.js"
-import { rememberSite } from "../memory/known-vault.js"
+import { rememberKnownVault } from "../memory/known-vault.js"
 
 /** A record that is older than what was seen, or other than it, and why it is refused. */
 export interface SetBack {
@@ -44,9 +44,9 @@ export function findSetBack(
 export function rewind(place: Place, keyFileTrust: string | undefined, env: Environment): void {
   const vault = openWithoutMarks(place, keyFileTrust, env)
   const memory = memoryOf(vault.id, place, env)
-  memory.marks.forget()
-  memory.seen.forget()
-  rememberSite(memory.site, vault.id)
+  memory.branchMarks.forget()
+  memory.userMarks.forget()
+  rememberKnownVault(memory.knownVault, vault.id)
   const fresh = { ...vault, memory }
   rememberOwners(fresh)
   for (const record of allRecords(fresh)) {
@@ -65,7 +65,7 @@ function openWithoutMarks(place: Place, keyFileTrust: string | undefined, env: E
 
 function reasonRefused(vault: Vault, record: VaultDocument): string | undefined {
   try {
-    vault.memory.marks.refuseOlder(record.path, markOf(record))
+    vault.memory.branchMarks.refuseOlder(record.path, markOf(record))
     if (record.kind === "group" || record.kind === "agent") refuseSealingToOlder(vault, record)
     return undefined
   } catch (error) {

@@ -2,7 +2,7 @@ import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import type { VaultFiles } from "../disk/files.js"
 import { markOf } from "../memory/marks.js"
-import { KnownRecords } from "../memory/verified-records.js"
+import { VerifiedRecords } from "../memory/verified-records.js"
 import {
   RECORD_LIMIT,
   VAULT_RECORD,
@@ -22,7 +22,7 @@ import {
   type VaultDocument,
   type VaultRecord,
   checkSignature,
-  decodeKnownRecord,
+  decodeVerifiedRecord,
   decodeRecord,
   digestOf,
   encodeRecord,
@@ -43,7 +43,7 @@ export interface Vault {
   readonly verified: WeakMap<Uint8Array, VaultDocument>
   readonly memory: Memory
   /** The records that were verified by an earlier command. */
-  readonly known: KnownRecords
+  readonly verifiedBefore: VerifiedRecords
 }
 
 /** Reads vault.json without believing it yet. Throws `NO_VAULT`, `RECORD_INVALID`. */
@@ -63,16 +63,16 @@ export function openVaultFiles(
   memory: Memory,
 ): Vault {
   const vault = verifyVault(files, memory)
-  const { marks } = memory
+  const { branchMarks: marks } = memory
   const { record } = vault
   checkAnchor(anchor, record.owners)
-  refuseOtherVault(memory.site, record.vault)
+  refuseOtherVault(memory.knownVault, record.vault)
   const mark = markOf(record)
   marks.refuseOlder(VAULT_RECORD, mark)
-  const known = marks.highest(VAULT_RECORD)
-  if (known !== undefined && known.serial < mark.serial) {
-    const signers = marks.note(VAULT_RECORD, known).split("\n")
-    acceptOwners(record, { serial: known.serial, signers })
+  const highest = marks.highest(VAULT_RECORD)
+  if (highest !== undefined && highest.serial < mark.serial) {
+    const signers = marks.note(VAULT_RECORD, highest).split("\n")
+    acceptOwners(record, { serial: highest.serial, signers })
   }
   rememberOwners(vault)
   return vault
@@ -81,7 +81,7 @@ export function openVaultFiles(
 /** Remembers the owners of an accepted vault.json: who may bring in the next one. */
 export function rememberOwners(vault: Vault): void {
   const signers = vault.owners.map(({ signer }) => signer).join("\n")
-  vault.memory.marks.remember(VAULT_RECORD, markOf(vault.record), signers)
+  vault.memory.branchMarks.remember(VAULT_RECORD, markOf(vault.record), signers)
 }
 
 /** Verifies that a vault.json agrees with itself: nothing says yet that its owners are the right ones. */
@@ -91,7 +91,7 @@ export function verifyVault(files: VaultFiles, memory: Memory): Vault {
   const verifiers = new Map(owners.map(({ signer }) => [signer, verifier(signer)]))
   checkSignature(record, verifiers)
   const owned = digestOf(encodeRecord(record)).replace(":", "-")
-  const known = new KnownRecords(memory.verified && join(memory.verified, owned))
+  const before = memory.verifiedRecords && join(memory.verifiedRecords, owned)
   return {
     id: record.vault,
     record,
@@ -100,16 +100,16 @@ export function verifyVault(files: VaultFiles, memory: Memory): Vault {
     files,
     verified: new WeakMap(),
     memory,
-    known,
+    verifiedBefore: new VerifiedRecords(before),
   }
 }
 
 /** Remembers that a record was accepted, so that an older one is refused from now on. */
 export function remember(vault: Vault, record: VaultDocument): void {
   const mark = markOf(record)
-  vault.memory.marks.remember(record.path, mark)
-  if (record.kind === "agent") vault.memory.seen.remember(record.path, mark)
-  if (record.kind === "group") vault.memory.seen.remember(record.path, { ...mark, serial: 0 })
+  vault.memory.branchMarks.remember(record.path, mark)
+  if (record.kind === "agent") vault.memory.userMarks.remember(record.path, mark)
+  if (record.kind === "group") vault.memory.userMarks.remember(record.path, { ...mark, serial: 0 })
 }
 
 /**
@@ -129,7 +129,7 @@ export function rememberAccess(vault: Vault): void {
  * whatever branch. Throws `ROLLED_BACK`.
  */
 export function refuseSealingToOlder(vault: Vault, record: GroupRecord | AgentRecord): void {
-  const highest = vault.memory.seen.highest(record.path)
+  const highest = vault.memory.userMarks.highest(record.path)
   const [now, then] =
     record.kind === "group" ? [record.epoch, highest?.epoch] : [record.serial, highest?.serial]
   if (then === undefined || now >= then) return
@@ -262,12 +262,12 @@ function readRecord<K extends keyof Kinds>(
   const before = vault.verified.get(bytes)
   if (before?.path === path) return before as Kinds[K]
   const digest = digestOf(bytes)
-  const record = vault.known.has(digest)
-    ? decodeKnownRecord(kind, path, bytes, vault.id)
+  const record = vault.verifiedBefore.has(digest)
+    ? decodeVerifiedRecord(kind, path, bytes, vault.id)
     : decodeRecord(kind, path, bytes, vault.id)
-  if (!vault.known.has(digest)) checkSignature(record, vault.verifiers)
-  vault.known.add(digest)
-  vault.memory.marks.refuseOlder(path, markOf(record, digest))
+  if (!vault.verifiedBefore.has(digest)) checkSignature(record, vault.verifiers)
+  vault.verifiedBefore.add(digest)
+  vault.memory.branchMarks.refuseOlder(path, markOf(record, digest))
   vault.verified.set(bytes, record)
   return record
 }

@@ -8,7 +8,7 @@ import type { Exception } from "./settings.js"
 const MOST_TEXTS = 200
 
 /** What the exceptions of a file leave of findings. */
-export interface Judged {
+export interface ExceptedFindings {
   readonly findings: readonly Finding[]
   readonly allowed: number
   readonly stale: readonly Stale[]
@@ -25,9 +25,9 @@ export async function applyExceptions(
   findings: readonly Finding[],
   known: readonly Finding[],
   looked: { readonly paths: ReadonlySet<string>; readonly all: boolean },
-): Promise<Judged> {
+): Promise<ExceptedFindings> {
   const used = new Set<Exception>()
-  const meaning = new Meaning(exceptions)
+  const meaning = new ExceptionMatcher(exceptions)
   const isAllowed = async (finding: Finding): Promise<boolean> => {
     const meant = await meaning.exceptionsFor(finding)
     for (const exception of meant) used.add(exception)
@@ -49,7 +49,7 @@ export async function applyExceptions(
 }
 
 /** Tells which exceptions mean a finding. Each path is matched once, each text is digested once. */
-class Meaning {
+class ExceptionMatcher {
   readonly #exceptions: readonly Exception[]
   readonly #places = new Map<string, readonly Exception[]>()
   readonly #fingerprints = new Map<string, Promise<string>>()

@@ -8,7 +8,7 @@ const FIRST_LINES = 5
 const NEAR_TOP = 4000
 const LONGEST_ROW = 4000
 
-interface Row {
+interface TableRow {
   readonly text: string
   readonly start: number
 }
@@ -36,7 +36,7 @@ export function* cellsOf(text: string, names: readonly number[]): Generator<Assi
   }
 }
 
-function rowAt(text: string, at: number): Row {
+function rowAt(text: string, at: number): TableRow {
   const from = Math.max(0, at - LONGEST_ROW)
   const line = text.slice(from, at).lastIndexOf("\n") + 1
   // Of a line that begins further away, nothing.
@@ -44,14 +44,14 @@ function rowAt(text: string, at: number): Row {
 }
 
 /** The line that begins at an offset; nothing of one that is too long. */
-function rowFrom(text: string, start: number): Row {
+function rowFrom(text: string, start: number): TableRow {
   const near = text.slice(start, start + LONGEST_ROW)
   const end = near.indexOf("\n")
   if (end < 0 && near.length === LONGEST_ROW) return { text: "", start }
   return { text: (end < 0 ? near : near.slice(0, end)).replace(/\r$/, ""), start }
 }
 
-function* rowsAfter(text: string, head: Row): Generator<Row> {
+function* rowsAfter(text: string, head: TableRow): Generator<TableRow> {
   let next = afterLine(text, head)
   while (next > 0 && next < text.length) {
     const row = rowFrom(text, next)
@@ -61,7 +61,7 @@ function* rowsAfter(text: string, head: Row): Generator<Row> {
   }
 }
 
-function afterLine(text: string, { text: line, start }: Row): number {
+function afterLine(text: string, { text: line, start }: TableRow): number {
   const end = start + line.length
   return end + (text.startsWith("\r\n", end) ? 2 : 1)
 }
@@ -72,7 +72,7 @@ function separatorOf(row: string): string | undefined {
   return ["|", "\t", ";", ","].find((each) => row.includes(each))
 }
 
-function isHead(text: string, head: Row, separator: string): boolean {
+function isHead(text: string, head: TableRow, separator: string): boolean {
   if (separator === "|") {
     return RULER.test(rowFrom(text, afterLine(text, head)).text)
   }
@@ -85,8 +85,8 @@ function linesBefore(text: string, at: number): number {
   return text.slice(0, at).split("\n").length - 1
 }
 
-function cells({ text, start }: Row, separator: string): Row[] {
-  const found: Row[] = []
+function cells({ text, start }: TableRow, separator: string): TableRow[] {
+  const found: TableRow[] = []
   let from = 0
   for (const cell of text.split(separator)) {
     const value = cell.replace(/^[\s"'`]+|[\s"'`]+$/g, "")
@@ -96,6 +96,6 @@ function cells({ text, start }: Row, separator: string): Row[] {
   return found
 }
 
-function assignment(words: readonly string[], { text, start }: Row): Assignment {
+function assignment(words: readonly string[], { text, start }: TableRow): Assignment {
   return { words, start, end: start + text.length, value: text, quoted: true, by: ":" }
 }

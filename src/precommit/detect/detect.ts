@@ -8,7 +8,7 @@ import { entriesOf } from "./kubernetes.js"
 import { meaningOf } from "./naming.js"
 import { endOfPrefixed } from "./prefix.js"
 import { withoutOverlaps } from "./overlaps.js"
-import type { Candidate, Finding } from "./overlaps.js"
+import type { Candidate, Detection } from "./overlaps.js"
 import { kindOfKey } from "./private-key.js"
 import { forms, GENERIC, KUBERNETES, patternOf, rules } from "./rules.js"
 import type { Kind, Rule } from "./rules.js"
@@ -56,7 +56,7 @@ const NEAR = 300
  *
  * @returns findings in the order of the text, none within another
  */
-export function findCredentials(text: string, origin: Origin = {}): Finding[] {
+export function findCredentials(text: string, origin: Origin = {}): Detection[] {
   const search = new Search(text, origin)
   findWords(text, (word, at) => search.meet(word, at))
   return search.findings()
@@ -126,7 +126,7 @@ class Search {
     if (met.telling || met.providers.length > 0) this.#names.push(at)
   }
 
-  findings(): Finding[] {
+  findings(): Detection[] {
     for (const rule of rules) if (!rule.keywords && rule.pattern) this.#searchFile(rule)
     this.#tryNames()
     this.#tryTables()

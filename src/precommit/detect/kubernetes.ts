@@ -1,5 +1,5 @@
 /** A text that a manifest of Kubernetes keeps in Base64, and where that stands. */
-export interface Entry {
+export interface EncodedText {
   readonly name: string
   readonly text: string
   readonly start: number
@@ -11,7 +11,7 @@ const ENTRY =
   /^[ \t]{1,12}["']?([\w.-]{1,200})["']?:[ \t]{1,4}(?:[|>]-?[ \t]{0,4}\r?\n[ \t]{1,12})?["']?([A-Za-z0-9+/]{8,20000}={0,2})["']?,?[ \t]{0,8}\r?$/gm
 
 /** What the Secrets of a manifest hold, decoded. Binary values are left out. */
-export function* entriesOf(manifest: string): Generator<Entry> {
+export function* entriesOf(manifest: string): Generator<EncodedText> {
   if (!manifest.includes("Secret") || !SECRET.test(manifest)) return
   for (const match of manifest.matchAll(ENTRY)) {
     const [, name = "", encoded = ""] = match

@@ -1,7 +1,7 @@
 import type { Kind } from "./rules.js"
 
 /** A credential in a text, by its offsets in UTF-16 code units. */
-export interface Finding {
+export interface Detection {
   /** The id of the rule that found it. */
   readonly rule: string
   readonly start: number
@@ -10,18 +10,18 @@ export interface Finding {
 }
 
 /** A finding, and what decides between it and another at the same place. */
-export interface Candidate extends Finding {
+export interface Candidate extends Detection {
   readonly rank: number
   readonly place: number
 }
 
 /** The findings that no better one overlaps, in the order of the text. */
-export function withoutOverlaps(candidates: readonly Candidate[]): Finding[] {
+export function withoutOverlaps(candidates: readonly Candidate[]): Detection[] {
   const best = candidates.toSorted(
     (a, b) => b.rank - a.rank || b.end - b.start - (a.end - a.start) || b.place - a.place,
   )
   const covered = new Uint8Array(best.reduce((last, { end }) => Math.max(last, end), 0))
-  const kept: Finding[] = []
+  const kept: Detection[] = []
   for (const { rule, start, end, kind } of best) {
     if (covered[start] || covered.subarray(start, end).includes(1)) continue
     covered.fill(1, start, end)

@@ -13,7 +13,7 @@ export const LINK = "120000"
 export const SUBMODULE = "160000"
 
 /** A file as a commit would hold it, or holds it, with the versions that it comes from. */
-export interface Change extends Version {
+export interface ChangedFile extends Version {
   /** `100644`, `100755`, `120000` for a link, `160000` for a submodule. Undefined: it is gone. */
   readonly mode: string | undefined
   readonly before: readonly Version[]
@@ -30,7 +30,7 @@ const DIFF = ["diff", "--cached", ...RAW, ...RENAMES, "--no-relative", "--ignore
  * What is staged, compared with HEAD; on an unborn branch, with nothing. A merge in progress adds
  * only what none of its parents has: what comes from the other side is in the history already.
  */
-export async function stagedChanges(repository: Repository): Promise<readonly Change[]> {
+export async function stagedChanges(repository: Repository): Promise<readonly ChangedFile[]> {
   const heads = repository.merged()
   const [ours = [], ...theirs] = await Promise.all(
     [[], ...heads.map((head) => [head])].map(async (against) =>
@@ -46,9 +46,9 @@ export async function stagedChanges(repository: Repository): Promise<readonly Ch
  * vault that differs from any, since a merge can set a record back by taking one side.
  */
 function withParents(
-  ours: readonly Change[],
-  theirs: readonly (readonly Change[])[],
-): readonly Change[] {
+  ours: readonly ChangedFile[],
+  theirs: readonly (readonly ChangedFile[])[],
+): readonly ChangedFile[] {
   const parents = [ours, ...theirs].map(
     (changes) => new Map(changes.map((change) => [change.path, change])),
   )
@@ -71,7 +71,7 @@ function withParents(
 export async function rangeChanges(
   repository: Repository,
   range: string,
-): Promise<readonly Change[]> {
+): Promise<readonly ChangedFile[]> {
   const [, branch] = /^0{40,64}\.\.([^.].*)$/s.exec(range) ?? []
   const without = branch === undefined ? [] : ["--not", "--remotes", "--not"]
   const ends = await requireCommits(repository, branch ?? range)
@@ -133,13 +133,13 @@ async function requireHistory(repository: Repository, commits: readonly string[]
 }
 
 /** Every file of the index, and of HEAD where it is another one. */
-export async function allFiles(repository: Repository): Promise<readonly Change[]> {
+export async function allFiles(repository: Repository): Promise<readonly ChangedFile[]> {
   const [index, head] = await Promise.all([
     repository.git(["ls-files", "--stage", "-z", "--full-name", "--"]),
     headFiles(repository),
   ])
   const entry = /^(\d+) (?:blob |commit )?(\w+)(?: \d)?\t(.*)$/s
-  const filesIn = (listing: Buffer): readonly Change[] =>
+  const filesIn = (listing: Buffer): readonly ChangedFile[] =>
     fieldsOf(listing).flatMap((field) => {
       const [, mode, id, path] = entry.exec(field) ?? []
       if (mode === undefined || id === undefined || path === undefined) return []
@@ -159,10 +159,10 @@ async function headFiles(repository: Repository): Promise<Buffer> {
 }
 
 /** Parses `git diff --raw -z`, and the lines `commit ID` and entries of merges of `git log`. */
-function parseRaw(output: Buffer): readonly Change[] {
+function parseRaw(output: Buffer): readonly ChangedFile[] {
   const fields = fieldsOf(output).values()
   const next = (): string => fields.next().value ?? ""
-  const changes: Change[] = []
+  const changes: ChangedFile[] = []
   let commit: string | undefined
   for (const field of fields) {
     const [, hash] = /^\s*commit (\w+)$/.exec(field) ?? []
@@ -187,7 +187,7 @@ function parseRaw(output: Buffer): readonly Change[] {
  * The same content at the same path is looked at once. In a vault it matters also what it follows:
  * the record that was fine at first sets back the one that came after it.
  */
-function firstOfEach(changes: readonly Change[]): readonly Change[] {
+function firstOfEach(changes: readonly ChangedFile[]): readonly ChangedFile[] {
   const seen = new Set<string>()
   return changes.filter(({ path, id, mode, before }) => {
     const follows = vaultPath(path) === undefined ? [] : before.map((version) => version.id)

@@ -62,7 +62,7 @@ function utf16In(start: Buffer): "utf-16le" | "utf-16be" | undefined {
 }
 
 /** Where an offset into a text is, both counted from 1, the column in UTF-16 code units. */
-export class Lines {
+export class LineIndex {
   readonly #text: string
   readonly #starts: number[] = [0]
 

@@ -1,6 +1,6 @@
-import type { Lines } from "./contents.js"
+import type { LineIndex } from "./contents.js"
 import type { CustomHit } from "../allow/custom-rules.js"
-import type { Finding as Hit } from "../detect/overlaps.js"
+import type { Detection as Hit } from "../detect/overlaps.js"
 import { type Finding, OWN_VALUE } from "../report/finding.js"
 import { mask } from "../report/mask.js"
 
@@ -18,7 +18,7 @@ export function credentialFinding(
   path: string,
   text: string,
   { rule, start, end, kind }: Hit,
-  lines: Pick<Lines, "at">,
+  lines: Pick<LineIndex, "at">,
 ): Finding {
   const found = text.slice(start, end)
   return {
@@ -35,7 +35,7 @@ export function customFinding(
   path: string,
   text: string,
   { rule: { id, title }, start, end }: CustomHit,
-  lines: Lines,
+  lines: LineIndex,
 ): Finding {
   const found = text.slice(start, end)
   return { rule: id, title, path, ...lines.at(start), excerpt: mask(found), text: found }
@@ -45,7 +45,7 @@ export function ownFinding(
   path: string,
   text: string,
   { secret, start }: OwnHit,
-  lines: Pick<Lines, "at">,
+  lines: Pick<LineIndex, "at">,
 ): Finding {
   return {
     rule: OWN_VALUE,

@@ -1,4 +1,4 @@
-import { Lines } from "./contents.js"
+import { LineIndex } from "./contents.js"
 import { findCredentials } from "../detect/detect.js"
 import { type FindOwn, credentialFinding, keyOf, ownFinding } from "./finding-of.js"
 import type { Finding } from "../report/finding.js"
@@ -21,7 +21,7 @@ export class LargeFile {
     // Pieces overlap: what lies before this one is counted once.
     this.#lines += countLines(piece.subarray(0, Math.max(0, this.#counted - at)), -1)
     const text = piece.toString("latin1")
-    const lines = new Lines(text)
+    const lines = new LineIndex(text)
     const first = this.#lines
     const place = {
       at: (offset: number) => {

@@ -7,7 +7,7 @@ import {
   loadOwnValues,
   vaultPath,
 } from "../../core/guard.js"
-import { type Change, allFiles, rangeChanges, stagedChanges } from "./changes.js"
+import { type ChangedFile, allFiles, rangeChanges, stagedChanges } from "./changes.js"
 import { filesAt } from "./work-files.js"
 import type { FindOwn } from "./finding-of.js"
 import type { Finding } from "../report/finding.js"
@@ -19,7 +19,7 @@ import type { Finders, Scanned } from "./scan.js"
 const AT_ONCE = 64
 
 /** This vault's own values, or why they are not looked for. */
-interface OwnValues {
+interface OwnValueSearch {
   readonly find?: FindOwn
   readonly why?: string
 }
@@ -80,13 +80,13 @@ async function lookAtFiles(
   return summary(scanned, { ...judged, settings }, own)
 }
 
-function changesOf(repository: Repository, subject: Subject): Promise<readonly Change[]> {
+function changesOf(repository: Repository, subject: Subject): Promise<readonly ChangedFile[]> {
   if (subject.is === "range") return rangeChanges(repository, subject.range)
   return subject.is === "all" ? allFiles(repository) : stagedChanges(repository)
 }
 
 /** The own values of the vault in the work tree; one that is only in the index cannot be read. */
-async function ownValuesOf({ blobs }: Repository, request: GuardRequest): Promise<OwnValues> {
+async function ownValuesOf({ blobs }: Repository, request: GuardRequest): Promise<OwnValueSearch> {
   const own = await ownValues(request)
   if (own.find !== undefined || own.why !== undefined) return own
   const record = await blobs.read(`:${VAULT_FOLDER}/${VAULT_RECORD}`)
@@ -94,7 +94,7 @@ async function ownValuesOf({ blobs }: Repository, request: GuardRequest): Promis
 }
 
 /** This vault's own values, for the keys of agents that are at hand. */
-async function ownValues({ cwd, env }: GuardRequest): Promise<OwnValues> {
+async function ownValues({ cwd, env }: GuardRequest): Promise<OwnValueSearch> {
   if (!hasVaultAbove(cwd)) return {}
   const { ownValuesAt } = await loadOwnValues()
   const own = await ownValuesAt(cwd, env)
@@ -106,7 +106,10 @@ async function ownValues({ cwd, env }: GuardRequest): Promise<OwnValues> {
 }
 
 /** What looks into a file besides the rules for everybody. */
-async function findersFor({ find }: OwnValues, file: Uint8Array | undefined): Promise<Finders> {
+async function findersFor(
+  { find }: OwnValueSearch,
+  file: Uint8Array | undefined,
+): Promise<Finders> {
   // Parsing takes time: most files have no rules.
   if (file === undefined || !Buffer.from(file).includes("rules")) return { own: find }
   const { parseSettings } = await import("../allow/settings.js")
@@ -207,7 +210,7 @@ function mayMatter(
 
 async function vaultFindings(
   repository: Repository,
-  changes: readonly Change[],
+  changes: readonly ChangedFile[],
 ): Promise<readonly Finding[]> {
   if (!changes.some(({ path }) => vaultPath(path) !== undefined)) return []
   const { judgeVaults } = await import("./vault-files.js")
@@ -241,18 +244,18 @@ function firstOfEach(findings: readonly Finding[]): readonly Finding[] {
   })
 }
 
-function ofCommit<T extends Scanned>(scanned: T, change: Change | undefined): T {
+function ofCommit<T extends Scanned>(scanned: T, change: ChangedFile | undefined): T {
   const commit = change?.commit
   if (commit === undefined) return scanned
   return { ...scanned, findings: scanned.findings.map((finding) => ({ ...finding, commit })) }
 }
 
-type Judged = Pick<Report, "findings" | "allowed" | "stale" | "settings">
+type Verdict = Pick<Report, "findings" | "allowed" | "stale" | "settings">
 
 function summary(
   scanned: readonly Scanned[],
-  { findings, allowed, stale, settings }: Judged,
-  own: OwnValues,
+  { findings, allowed, stale, settings }: Verdict,
+  own: OwnValueSearch,
 ): Report {
   return {
     findings,

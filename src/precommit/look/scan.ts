@@ -1,8 +1,8 @@
 import { SEALED_LIMIT, VaultError, vaultPath } from "../../core/guard.js"
-import { type Change, LINK, SUBMODULE, type Version } from "./changes.js"
+import { type ChangedFile, LINK, SUBMODULE, type Version } from "./changes.js"
 import type { FindCustom } from "../allow/custom-rules.js"
 import { type Comment, allowedByComment, commentsIn } from "../allow/comments.js"
-import { type Content, Lines, contentOf, offsetsIn, readContent } from "./contents.js"
+import { type Content, LineIndex, contentOf, offsetsIn, readContent } from "./contents.js"
 import { findCredentials } from "../detect/detect.js"
 import { envValues } from "./env-values.js"
 import { type FindOwn, credentialFinding, customFinding, keyOf, ownFinding } from "./finding-of.js"
@@ -40,7 +40,7 @@ const LFS_POINTER =
 /** Looks at a change of the repository; what was in the versions before it is not told again. */
 export async function scanChange(
   repository: Repository,
-  change: Change,
+  change: ChangedFile,
   finders: Finders,
 ): Promise<Scanned & { readonly known: readonly Finding[] }> {
   const nothing = { path: change.path, findings: [], allowed: 0, stale: [], known: [] }
@@ -134,7 +134,7 @@ function judge(path: string, content: Content, isLink: boolean, finders: Finders
   const hits = findCredentials(text, isLink ? { onlyKeys } : { path, onlyKeys })
     .filter(apartFrom(own))
     .filter(unlike(custom))
-  const lines = new Lines(text)
+  const lines = new LineIndex(text)
   const seen = [
     ...own.map((hit) => ownFinding(path, text.slice(hit.start, hit.end), hit, lines)),
     ...custom.map((hit) => customFinding(path, text, hit, lines)),
@@ -169,7 +169,7 @@ function envFindings(
   path: string,
   text: string,
   { others, custom }: { readonly others: readonly Span[]; readonly custom: readonly Span[] },
-  lines: Lines,
+  lines: LineIndex,
 ): readonly Finding[] {
   return envValues(path, text)
     .filter(apartFrom(others))

@@ -1,5 +1,5 @@
 import { type Blobs, SEALED_LIMIT, loadStagedVault, vaultPath } from "../../core/guard.js"
-import { type Change, SUBMODULE } from "./changes.js"
+import { type ChangedFile, SUBMODULE } from "./changes.js"
 import type { Finding } from "../report/finding.js"
 import type { Repository } from "./repository.js"
 
@@ -15,9 +15,9 @@ const TITLES = {
  */
 export async function judgeVaults(
   repository: Repository,
-  changes: readonly Change[],
+  changes: readonly ChangedFile[],
 ): Promise<readonly Finding[]> {
-  const groups = new Map<string, Change[]>()
+  const groups = new Map<string, ChangedFile[]>()
   for (const change of changes.filter(isInVault)) {
     const key = `${change.commit ?? ""}\0${vaultPath(change.path)?.folder ?? ""}`
     const group = groups.get(key) ?? []
@@ -31,7 +31,7 @@ export async function judgeVaults(
 
 async function judgeVault(
   { blobs }: Repository,
-  changes: readonly Change[],
+  changes: readonly ChangedFile[],
 ): Promise<readonly Finding[]> {
   const { neededFor, vaultProblems } = await loadStagedVault()
   const [{ folder = "" } = {}] = changes.map(({ path }) => vaultPath(path) ?? {})
@@ -98,10 +98,10 @@ async function readWhole(blobs: Blobs, name: string): Promise<Buffer | undefined
   return blob === undefined ? undefined : (blob.bytes ?? Buffer.concat(pieces))
 }
 
-function isInVault({ path }: Change): boolean {
+function isInVault({ path }: ChangedFile): boolean {
   return vaultPath(path) !== undefined
 }
 
-function commitOf(change: Change | undefined): { readonly commit?: string } {
+function commitOf(change: ChangedFile | undefined): { readonly commit?: string } {
   return change?.commit === undefined ? {} : { commit: change.commit }
 }

@@ -1,4 +1,4 @@
-import { Lines } from "./contents.js"
+import { LineIndex } from "./contents.js"
 import { findCredentials } from "../detect/detect.js"
 import { type FindOwn, credentialFinding, keyOf, ownFinding } from "./finding-of.js"
 import type { Finding } from "../report/finding.js"
@@ -9,7 +9,7 @@ export function wideFindings(path: string, raw: Buffer, findOwn: FindOwn | undef
   if (!raw.includes(0)) return []
   const bytes = withoutNuls(raw)
   const text = bytes.toString("latin1")
-  const lines = new Lines(text)
+  const lines = new LineIndex(text)
   const own = findOwn?.(bytes) ?? []
   return [
     ...own.map((hit) => ownFinding(path, text.slice(hit.start, hit.end), hit, lines)),

@@ -16,12 +16,12 @@ export type Subject =
   | { readonly is: "paths"; readonly paths: readonly string[] }
 
 /** How it is told: to people on stderr, or as one document on stdout. */
-export type Form = "people" | "json" | "sarif" | "fingerprints"
+export type ReportForm = "people" | "json" | "sarif" | "fingerprints"
 
 /** What the guard gets from the process that runs it. */
 export interface GuardRequest {
   readonly subject: Subject
-  readonly form: Form
+  readonly form: ReportForm
   readonly cwd: string
   readonly env: Environment
   /** The version of this program, for SARIF. */

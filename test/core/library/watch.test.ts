@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { build } from "esbuild"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
-import { type AgentVault, type Change, openVault } from "../../../src/core/index.js"
+import { type AgentVault, type SecretChange, openVault } from "../../../src/core/index.js"
 import { isMeant } from "../../../src/core/library/watch.js"
 import { ended } from "../processes.js"
 import { type World, vaultWorld } from "../world.js"
@@ -107,7 +107,7 @@ describe("a watch", () => {
     const changes = vault.watch(["*"], { every: 20 })
     await sleep(100)
     await world.set("stripe/api-key", "new")
-    const { value } = (await changes[Symbol.asyncIterator]().next()) as { value: Change }
+    const { value } = (await changes[Symbol.asyncIterator]().next()) as { value: SecretChange }
     expect(value).toEqual({ name: "stripe/api-key", version: 2, is: "set" })
   })
 

@@ -14,7 +14,7 @@ const LONGEST = 2000
  * person in a description: whatever text the server sends, but the value that was asked for, goes
  * through here.
  */
-export class Seen {
+export class ShownValues {
   readonly #values = new Map<string, Redacted>()
   #patterns: Patterns | undefined
 
