@@ -250,11 +250,11 @@ function ofCommit<T extends Scanned>(scanned: T, change: ChangedFile | undefined
   return { ...scanned, findings: scanned.findings.map((finding) => ({ ...finding, commit })) }
 }
 
-type Verdict = Pick<Report, "findings" | "allowed" | "stale" | "settings">
+type Judgement = Pick<Report, "findings" | "allowed" | "stale" | "settings">
 
 function summary(
   scanned: readonly Scanned[],
-  { findings, allowed, stale, settings }: Verdict,
+  { findings, allowed, stale, settings }: Judgement,
   own: OwnValueSearch,
 ): Report {
   return {
