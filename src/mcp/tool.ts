@@ -54,8 +54,16 @@ export function gives(
   return {
     type: "object",
     properties: { ...properties, ...onError, error },
-    anyOf: [{ required: [...required] }, { required: ["error"] }],
+    anyOf: [has(required), has(["error"])],
     additionalProperties: false,
+  }
+}
+
+/** Strict validators want each required property named beside `required`. */
+function has(required: readonly string[]): object {
+  return {
+    properties: Object.fromEntries(required.map((name) => [name, {}])),
+    required: [...required],
   }
 }
 
@@ -69,8 +77,9 @@ export function listOf(items: object): object {
 }
 
 /**
- * The arguments, if each is a text and a tool has them all. Throws `USAGE`: wrong arguments are
- * answered by the tool, so that a model reads what to mend.
+ * The arguments that were given, if each is a text and a tool has them all. An optional one that is
+ * null or empty was not given: in a strict mode, OpenAI's for one, a model must send all of them.
+ * Throws `USAGE`: wrong arguments are answered by the tool, so that a model reads what to mend.
  */
 export function textArguments<Name extends string>(
   { name: tool, inputSchema: { properties, required = [] } }: Tool,
@@ -78,13 +87,18 @@ export function textArguments<Name extends string>(
 ): Partial<Record<Name, string>> {
   const known = Object.keys(properties)
   const takesWhat = known.length === 0 ? "no arguments" : known.join(", ")
-  for (const [name, value] of Object.entries(args)) {
-    if (!known.includes(name)) throw wrong(`${tool} takes ${takesWhat}`)
+  if (!Object.keys(args).every((name) => known.includes(name))) {
+    throw wrong(`${tool} takes ${takesWhat}`)
+  }
+  const given = Object.entries(args).filter(
+    ([name, value]) => value !== null && (value !== "" || required.includes(name)),
+  )
+  for (const [name, value] of given) {
     if (typeof value !== "string") throw wrong(`the argument ${name} of ${tool} is a text`)
   }
-  const missing = required.find((name) => !Object.hasOwn(args, name))
+  const missing = required.find((name) => !given.some(([each]) => each === name))
   if (missing !== undefined) throw wrong(`${tool} needs the argument ${missing}`)
-  return args as Partial<Record<Name, string>>
+  return Object.fromEntries(given) as Partial<Record<Name, string>>
 }
 
 function wrong(message: string): VaultError {

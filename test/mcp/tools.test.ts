@@ -102,10 +102,43 @@ describe("the tools", () => {
     await expect(blind.get("stripe/api-key")).rejects.toMatchObject({ code: -32602 })
   })
 
+  // OpenAI's strict mode makes every argument required, so a model must send something for each.
+  test.each([null, ""])("take %j for what a model leaves out", async (nothing) => {
+    await using session = await Session.open(machine, AS_CI)
+    const { tools } = await session.client.listTools()
+    for (const { name, inputSchema } of tools) {
+      const { required = [], properties = {} } = inputSchema
+      const needed = Object.fromEntries(required.map((each) => [each, "stripe/webhook"]))
+      const optional = Object.keys(properties).filter((each) => !required.includes(each))
+      const strict = Object.fromEntries(optional.map((each) => [each, nothing]))
+      const short = await session.call(name, needed)
+      expect(await session.call(name, { ...needed, ...strict })).toEqual(short)
+    }
+    const { isError, document } = await session.call("list_secrets", {
+      group: "stripe",
+      after: nothing,
+    })
+    expect([isError, document["secrets"]]).toEqual([false, expect.objectContaining({ length: 2 })])
+  })
+
+  test("have schemas that OpenAI's strict mode takes", async () => {
+    await using session = await Session.open(machine, AS_CI)
+    const { tools } = await session.client.listTools()
+    for (const { inputSchema } of tools) {
+      expect(inputSchema["additionalProperties"]).toBe(false)
+      for (const property of Object.values(inputSchema.properties ?? {})) {
+        expect(Object.keys(property).toSorted()).toEqual(["description", "type"])
+      }
+    }
+  })
+
   test("answer wrong arguments so that a model can mend them", async () => {
     await using session = await Session.open(machine, AS_CI)
     const wrong: [string, Record<string, unknown>, RegExp][] = [
       ["get_secret", {}, /needs the argument name/],
+      ["get_secret", { name: null }, /needs the argument name/],
+      ["list_secrets", { group: 7 }, /group of list_secrets is a text/],
+      ["describe_access", { x: null }, /takes no arguments/],
       ["get_secret", { name: 7 }, /name of get_secret is a text/],
       ["get_secret", { name: "stripe/api-key", why: "x" }, /get_secret takes name/],
       ["describe_access", { x: "y" }, /takes no arguments/],
