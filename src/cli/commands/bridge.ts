@@ -4,7 +4,6 @@ import { type Method, type Params, ParamsError, type RpcError, serve } from "../
 import { OpenOnce } from "../rpc/open-once.js"
 import { say } from "../terminal/terminal.js"
 import { openForAgent } from "../door/reading.js"
-import { identityOf, placeOf } from "../door/who.js"
 
 /** Raised when a client of today could misunderstand what is answered. */
 const PROTOCOL = 1
@@ -29,7 +28,7 @@ export async function run(door: Door): Promise<void> {
   await serve({
     input: door.terminal.stdin,
     output: door.terminal.stdout,
-    methods: methodsOver(() => vault.get(() => openAsAgent(door))),
+    methods: methodsOver(() => vault.get(() => openForAgent(door, { surface: "bridge" }))),
     asError: (thrown, method) => asRpcError(door, thrown, method),
   })
   await vault.close()
@@ -68,12 +67,6 @@ function methodsOver(open: () => Promise<AgentVault>): ReadonlyMap<string, Metho
     },
   }
   return new Map(Object.entries(methods))
-}
-
-async function openAsAgent(door: Door): Promise<AgentVault> {
-  const place = placeOf(door)
-  const key = await identityOf(door, place, "never")
-  return openForAgent(door, place, key, { surface: "bridge" })
 }
 
 /** An answer is one line, and a line is one string. */

@@ -1,17 +1,10 @@
-import {
-  type AgentVault,
-  type Place,
-  type Reveal,
-  type RevealTerms,
-  decidingSource,
-  findVault,
-} from "../../core/index.js"
+import { type Place, type Reveal, decidingSource, findVault } from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { OpenOnce } from "../rpc/open-once.js"
 import { shellWord } from "../terminal/shell-word.js"
 import { say } from "../terminal/terminal.js"
 import { openForAgent } from "../door/reading.js"
-import { identityOf, isSet, option, placeOf, userPath } from "../door/who.js"
+import { isSet, option, placeOf, userPath } from "../door/who.js"
 
 declare const AGENT_VAULT_VERSION: string
 
@@ -32,7 +25,13 @@ export async function run(door: Door): Promise<void> {
   const reveal = (option(door, "reveal") ?? "confirm") as Reveal
   await server.serve({
     vault: (client, isAgreed) =>
-      vault.get(() => openAsAgent(door, { atLeast: reveal, isAgreed }, client)),
+      vault.get(() =>
+        openForAgent(
+          door,
+          { surface: "mcp", reveal: { atLeast: reveal, isAgreed } },
+          { program: client?.slice(0, CLIENT_NAME) },
+        ),
+      ),
     reveal,
     blind: isSet(door, "blind"),
     runAs: () => runAs(door),
@@ -42,17 +41,6 @@ export async function run(door: Door): Promise<void> {
     stderr,
   })
   await vault.close()
-}
-
-async function openAsAgent(
-  door: Door,
-  reveal: RevealTerms,
-  client: string | undefined,
-): Promise<AgentVault> {
-  const place = placeOf(door)
-  const key = await identityOf(door, place, "never")
-  const outlet = { surface: "mcp", reveal } as const
-  return openForAgent(door, place, key, outlet, client?.slice(0, CLIENT_NAME))
 }
 
 /** How the person, or the model in a shell, starts `run` as the same agent in the same vault. */

@@ -1,6 +1,7 @@
 import { basename } from "node:path"
 import {
   type AgentVault,
+  type Identity,
   type Place,
   Redactor,
   type SecretValue,
@@ -18,7 +19,7 @@ import { specOf } from "../parse/table.js"
 import { say } from "../terminal/terminal.js"
 import { childEnvironment } from "../run/program-environment.js"
 import { openForAgent } from "../door/reading.js"
-import { identityIfSet, isSet, placeOf } from "../door/who.js"
+import { identityIfSet, isSet } from "../door/who.js"
 
 type Values = Readonly<Record<string, SecretValue>>
 
@@ -27,7 +28,11 @@ export async function run(door: Door): Promise<number> {
   const [command = "", ...args] = door.call.words
   if (command === "") throw new VaultError("USAGE", "the command to run is empty")
   const selection = selectionOf(door)
-  const vault = await openAsAgent(door)
+  const vault = await openForAgent(
+    door,
+    { surface: "run" },
+    { program: programName(command), identify: (place) => agentAt(door, place) },
+  )
   const assignments = await assign(vault, selection)
   // All of them are read before anything is started.
   const values = await readAll(vault, assignments)
@@ -39,11 +44,10 @@ export async function run(door: Door): Promise<number> {
   return runProgram({ command, args, env }, outputs)
 }
 
-async function openAsAgent(door: Door): Promise<AgentVault> {
-  const place = placeOf(door)
+async function agentAt(door: Door, place: Place): Promise<Identity> {
   const key = await identityIfSet(door, place)
   if (key === undefined) throw nobody(door, place)
-  return openForAgent(door, place, key, { surface: "run" }, programName(door.call.words[0] ?? ""))
+  return key
 }
 
 /** For the audit: a whole line in place of a program could hold a value. */

@@ -12,7 +12,7 @@ import {
   openVaultAs,
 } from "../../core/index.js"
 import type { Door } from "./door.js"
-import { isSet, option, userPath } from "./who.js"
+import { identityOf, isSet, option, placeOf, userPath } from "./who.js"
 
 /**
  * Where the reads of a call are noted: as `--audit` or `--no-audit` says, else in the state folder.
@@ -30,14 +30,22 @@ export function auditOf(door: Door, place: Place, program?: string): Audit {
   })
 }
 
-/** Opens a vault for an agent, whose program or model gets values; an owner's key is refused. */
-export function openForAgent(
+/** For whom values are read, and who reads them. */
+interface Reading {
+  /** The name of the program that the values are for. */
+  readonly program?: string | undefined
+  /** Chooses who acts, where the call's options and the environment are not all there is to it. */
+  readonly identify?: (place: Place) => Promise<Identity>
+}
+
+/** Opens the vault of a call for the agent that acts; an owner's key is refused. */
+export async function openForAgent(
   door: Door,
-  place: Place,
-  key: Identity,
   outlet: Outlet,
-  program?: string,
+  { program, identify = (place) => identityOf(door, place, "never") }: Reading = {},
 ): Promise<AgentVault> {
+  const place = placeOf(door)
+  const key = await identify(place)
   const audit = auditOf(door, place, program)
   return openVaultAs({ place, key, env: door.env, outlet, audit, agentsOnly: true })
 }

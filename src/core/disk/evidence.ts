@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks"
-import { type Look, type Stamp, stampOf } from "./stamp.js"
+import { type Look, type Stamp, isSameStamp, isSettled, stampOf } from "./stamp.js"
 
 const gathering = new AsyncLocalStorage<Evidence>()
 
@@ -11,11 +11,16 @@ const gathering = new AsyncLocalStorage<Evidence>()
 export class Evidence {
   /** By look and path. */
   readonly #stamps = new Map<string, { path: string; look: Look; stamp: Stamp }>()
+  #isSettled = true
 
   /** Adds what is at `path`, there or not; what was added before stays as it was then. */
   add(path: string, look: Look): void {
     const key = `${look} ${path}`
-    if (!this.#stamps.has(key)) this.#stamps.set(key, { path, look, stamp: stampOf(path, look) })
+    if (this.#stamps.has(key)) return
+    const now = Date.now()
+    const stamp = stampOf(path, look)
+    this.#stamps.set(key, { path, look, stamp })
+    this.#isSettled &&= isSettled(stamp, now)
   }
 
   /** The paths that were looked at. */
@@ -26,15 +31,14 @@ export class Evidence {
   /** Whether all of it is now as it was. */
   holds(): boolean {
     for (const { path, look, stamp } of this.#stamps.values()) {
-      if (stampOf(path, look).text !== stamp.text) return false
+      if (!isSameStamp(stampOf(path, look), stamp)) return false
     }
     return true
   }
 
   /** Whether {@link Evidence.holds} will notice every change from now on. */
   isSettled(): boolean {
-    for (const { stamp } of this.#stamps.values()) if (!stamp.isSettled) return false
-    return true
+    return this.#isSettled
   }
 }
 

@@ -4,15 +4,14 @@ import { lstatSync, statSync } from "node:fs"
 const YOUNG_MS = 100
 const NOT_THERE = { throwIfNoEntry: false } as const
 
-/** What a file or folder is at one time. */
+/** What a file or folder is at one time: another one once it is written, replaced, made or removed. */
 export interface Stamp {
-  /** Another one whenever a file is written, replaced, made or removed, and a folder replaced. */
-  readonly text: string
-  /**
-   * Whether the same text will mean the same content. It does not while a file is so young that it
-   * may change without its times telling (as Git's index knows racily clean entries).
-   */
-  readonly isSettled: boolean
+  readonly device: number
+  readonly inode: number
+  /** 0 where only the folder itself matters, and where nothing is there. */
+  readonly size: number
+  readonly modified: number
+  readonly changed: number
 }
 
 /**
@@ -22,17 +21,39 @@ export interface Stamp {
  */
 export type Look = "self" | "entries" | "target"
 
+const NOTHING: Stamp = { device: 0, inode: 0, size: 0, modified: 0, changed: 0 }
+
 /** Looks at a file or folder. */
 export function stampOf(path: string, look: Look = "self"): Stamp {
   const stat = statOf(path, look)
-  if (stat === undefined) return { text: "-", isSettled: true }
-  if (look !== "entries" && stat.isDirectory()) {
-    return { text: `${stat.dev}.${stat.ino}`, isSettled: true }
-  }
-  return {
-    text: `${stat.dev}.${stat.ino}.${stat.size}.${stat.mtimeMs}.${stat.ctimeMs}`,
-    isSettled: stat.ctimeMs <= Date.now() - YOUNG_MS,
-  }
+  if (stat === undefined) return NOTHING
+  const { dev: device, ino: inode } = stat
+  if (look !== "entries" && stat.isDirectory()) return { ...NOTHING, device, inode }
+  return { device, inode, size: stat.size, modified: stat.mtimeMs, changed: stat.ctimeMs }
+}
+
+export function isSameStamp(one: Stamp, other: Stamp): boolean {
+  return (
+    one.changed === other.changed &&
+    one.modified === other.modified &&
+    one.size === other.size &&
+    one.inode === other.inode &&
+    one.device === other.device
+  )
+}
+
+/**
+ * Whether the same stamp will mean the same content. It does not while a file is so young that it
+ * may change without its times telling (as Git's index knows racily clean entries). `at` is when it
+ * was looked at, in milliseconds.
+ */
+export function isSettled({ changed }: Stamp, at: number): boolean {
+  return changed <= at - YOUNG_MS
+}
+
+/** A stamp as a text, to be kept in a file. */
+export function stampText({ device, inode, size, modified, changed }: Stamp): string {
+  return `${device}.${inode}.${size}.${modified}.${changed}`
 }
 
 /** Undefined too for what cannot be looked at: whoever reads it then learns why. */

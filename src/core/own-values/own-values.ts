@@ -16,7 +16,7 @@ import { nobodyToAsk, openVaultAs } from "../library/open-vault.js"
 import { type Place, findVault } from "../disk/place.js"
 import { digestOf } from "../records/record.js"
 import { formsOf } from "../redactor/forms.js"
-import { stampOf } from "../disk/stamp.js"
+import { isSettled, stampOf, stampText } from "../disk/stamp.js"
 
 /** A value of the vault that stands in a text; offsets in bytes. */
 export interface OwnValue {
@@ -205,8 +205,9 @@ function fileNameOf({ recipient }: Key): string {
 function stampOfSecret({ root }: Place, name: string): string {
   const secret = parseSecretName(name)
   const files = [secretRecordPath(secret), secretPath(secret), groupRecordPath(secret.group)]
+  const now = Date.now()
   const stamps = files.map((path) => stampOf(join(root, path)))
-  return stamps.every(({ isSettled }) => isSettled) ? stamps.map(({ text }) => text).join(";") : ""
+  return stamps.every((stamp) => isSettled(stamp, now)) ? stamps.map(stampText).join(";") : ""
 }
 
 async function newStore({ recipient }: Key): Promise<Store> {
