@@ -1,4 +1,4 @@
-// What an MCP client does with the vault: lists what there is, asks for a value, and is told how
+// What an MCP client does with the vault: lists what there is, asks for a value, and learns how
 // to do without it. The person at the client decides: here it is a function.
 //
 //   AGENT_VAULT_AGENT=ci node session.mjs weather/api-key once|session|no
@@ -29,7 +29,10 @@ try {
   console.log("I may read:", JSON.stringify((await call("describe_access")).structuredContent))
 
   const { secrets } = (await call("list_secrets")).structuredContent
-  for (const secret of secrets) console.log(`${secret.name}: ${secret.use.command}`)
+  for (const secret of secrets) {
+    // What is closed to this agent has no `use`; it has the line that an owner would type.
+    console.log(`${secret.name}: ${secret.use?.command ?? `closed; ask an owner: ${secret.ask}`}`)
+  }
 
   const { isError, structuredContent } = await call("get_secret", { name })
   console.log(isError ? "refused:" : "got:", JSON.stringify(structuredContent))
@@ -38,7 +41,7 @@ try {
 }
 
 /**
- * @typedef {{ name: string, use: { command: string } }} Secret
+ * @typedef {{ name: string, use?: { command: string }, ask?: string }} Secret
  *
  * @param {string} tool
  * @param {Record<string, unknown>} [given]

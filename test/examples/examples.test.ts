@@ -26,8 +26,15 @@ beforeAll(async () => {
     agent-vault init && agent-vault agent add ci && agent-vault agent add robot
     printf %s ${VALUE} | agent-vault set weather/api-key
     printf %s ${VALUE} | agent-vault set registry/token
-    agent-vault grant ci weather registry`)
-  expect([code, stderr.includes("error")]).toEqual([0, false])
+    agent-vault grant ci weather registry
+
+    # What a vault holds after a year: the examples run beside secrets that are closed to ci,
+    # binary, expired and exposed.
+    printf %s ${VALUE} | agent-vault set payroll/key
+    head -c 256 /dev/urandom | agent-vault set weather/certificate
+    ${expiredSecret("weather/old-key")}
+    agent-vault grant robot registry && agent-vault revoke robot registry`)
+  expect([code, stderr.includes("error")], stderr).toEqual([0, false])
   // Where a user has the package from npm: `import "agent-vault"` finds it there.
   mkdirSync(join(template.repo, "node_modules"))
   symlinkSync(project, join(template.repo, "node_modules/agent-vault"))
@@ -55,6 +62,14 @@ afterEach(async () => {
   await new Promise((resolve) => api.close(resolve))
   machine.remove()
 })
+
+/** Only a time to come may be set: it is tried with more of it until that is enough, and then passes. */
+function expiredSecret(name: string): string {
+  const at = "new Date(Date.now() + $s * 1000).toISOString().slice(0, 19) + 'Z'"
+  return `s=1
+    until printf %s ${VALUE} | agent-vault set ${name} --expires "$(node -p "${at}")"; do s=$((s * 2)); done
+    sleep $s`
+}
 
 function apiUrl(): string {
   return `http://127.0.0.1:${(api.address() as AddressInfo).port}`
@@ -107,6 +122,18 @@ describe.each([
 
 describe("a session of an MCP client", () => {
   const session = "node examples/mcp-client/session.mjs weather/api-key"
+
+  test("what is closed to the agent comes with the line that an owner types", async () => {
+    const { stdout } = await example(`${session} no`)
+    expect(stdout).toContain("payroll/key: closed; ask an owner: agent-vault grant ci payroll")
+    expect(stdout).toMatch(/^weather\/certificate: .* run /m)
+    expect(stdout).toMatch(/^weather\/old-key: .* run /m)
+  })
+
+  test("a value that is no text arrives in base64", async () => {
+    const { stdout } = await example("node examples/mcp-client/session.mjs weather/certificate once")
+    expect(stdout).toMatch(/^got: .*"encoding":"base64"/m)
+  })
 
   test.each(["once", "session"])("the human says %s", async (choice) => {
     const { stdout, code } = await example(`${session} ${choice}`)
