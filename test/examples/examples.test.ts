@@ -131,7 +131,9 @@ describe("a session of an MCP client", () => {
   })
 
   test("a value that is no text arrives in base64", async () => {
-    const { stdout } = await example("node examples/mcp-client/session.mjs weather/certificate once")
+    const { stdout } = await example(
+      "node examples/mcp-client/session.mjs weather/certificate once",
+    )
     expect(stdout).toMatch(/^got: .*"encoding":"base64"/m)
   })
 

@@ -2,7 +2,7 @@ import pairs from "./pairs.json" with { type: "json" }
 
 // Entropy by counting characters hardly tells a key from a long name: both use many letters.
 // What tells them apart is which character follows which. scripts/guard-pairs.mjs learned that
-// from source code; docs/guard-detection.md has the figures.
+// from source code; bench/guard-detection.md has the figures.
 
 const DIGIT = 52
 const OTHER = 53

@@ -16,7 +16,7 @@ export type Kind = "private-key" | "encrypted-key" | "credential"
 /**
  * One kind of credential. It is known by its shape (`keywords` and `pattern`), by the name that it
  * is given to (`names` and `value`), or by the file that it lies in (`path` and `pattern`).
- * docs/guard-detection.md tells how to write one, and titles.ts what it says to people.
+ * bench/guard-detection.md tells how to write one, and titles.ts what it says to people.
  */
 export interface Rule {
   readonly id: string

@@ -1,7 +1,7 @@
 import { expand, Generator } from "./template.js"
 import { rules } from "../../../src/precommit/detect/rules.js"
 
-// The set that recall and false alarms are measured on: docs/guard-detection.md tells the result.
+// The set that recall and false alarms are measured on: bench/guard-detection.md tells the result.
 
 /** A file that holds one thing to find, or to let pass. */
 export interface Sample {
