@@ -1,7 +1,8 @@
-// The house's rule of who may import whom, as a plugin of oxlint. docs/architecture.md explains it.
-import { readFileSync } from "node:fs"
+// The house's rules as a plugin of oxlint: who may import whom, and one name for one thing.
+// docs/architecture.md explains them.
+import { readFileSync, readdirSync } from "node:fs"
 import { isBuiltin } from "node:module"
-import { dirname, join, relative, sep } from "node:path"
+import { basename, dirname, join, relative, sep } from "node:path"
 
 /**
  * The rooms from the ground up, each with the rooms that it may import: rooms below it only, which a
@@ -152,21 +153,91 @@ function target(from, specifier) {
   return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/")
 }
 
-/** @typedef {{ source?: { value?: unknown } | null }} Importing a node of the syntax tree */
+/** A type as the sources declare it, at the beginning of a line. */
+const DECLARED = /^(?:export )?(?:declare )?(?:abstract )?(?:interface|type|class) ([A-Za-z_]\w*)/gm
+
+/** What these hold is named after the command that it is about, as what the command does is. */
+const namedByCommand = /^src\/cli\/(?:commands|parse\/table)\//
+
+/**
+ * Which files declare a type of a name, and which files have a base name, from a project's root.
+ *
+ * @typedef {{ types: Map<string, string[]>, files: Map<string, string[]> }} Names
+ */
+
+/** @type {Map<string, Names>} */
+const namesByProject = new Map()
+
+/**
+ * The names of a project's sources, which are read once.
+ *
+ * @param {string} cwd
+ * @returns {Names}
+ */
+function namesIn(cwd) {
+  const before = namesByProject.get(cwd)
+  if (before !== undefined) return before
+  /** @type {Names} */
+  const names = { types: new Map(), files: new Map() }
+  for (const path of readdirSync(join(cwd, "src"), { recursive: true, encoding: "utf8" }).sort()) {
+    const file = `src/${path.split(sep).join("/")}`
+    if (!file.endsWith(".ts") || file.includes("/generated/")) continue
+    if (!namedByCommand.test(file)) add(names.files, basename(file), file)
+    const text = readFileSync(join(cwd, file), "utf8")
+    for (const [, name = ""] of text.matchAll(DECLARED)) add(names.types, name, file)
+  }
+  namesByProject.set(cwd, names)
+  return names
+}
+
+/**
+ * @param {Map<string, string[]>} files
+ * @param {string} name
+ * @param {string} file
+ */
+function add(files, name, file) {
+  files.set(name, [...(files.get(name) ?? []), file])
+}
+
+/**
+ * Another file that has a name too, undefined if there is none.
+ *
+ * @param {Map<string, string[]>} files
+ * @param {string} name
+ * @param {string} file
+ */
+function elsewhere(files, name, file) {
+  return files.get(name)?.find((other) => other !== file)
+}
+
+/**
+ * @typedef {object} Node of the syntax tree
+ * @property {{ value?: unknown } | null} [source]
+ * @property {{ name?: string } | null} [id]
+ */
 /**
  * @typedef {object} Context
  * @property {string} cwd
  * @property {string} filename
- * @property {(problem: { message: string, node: Importing }) => void} report
+ * @property {(problem: { message: string, node: Node }) => void} report
  */
+
+/**
+ * The linted file from the project's root, with slashes.
+ *
+ * @param {Context} context
+ */
+function fileOf({ cwd, filename }) {
+  return relative(cwd, filename).split(sep).join("/")
+}
 
 const imports = {
   /** @param {Context} context */
   create(context) {
-    const from = relative(context.cwd, context.filename).split(sep).join("/")
+    const from = fileOf(context)
     if (!from.startsWith("src/")) return {}
     /** @param {boolean} onDemand */
-    const check = (onDemand) => (/** @type {Importing} */ node) => {
+    const check = (onDemand) => (/** @type {Node} */ node) => {
       if (!node.source) return
       const specifier = node.source.value
       const message =
@@ -185,4 +256,32 @@ const imports = {
   },
 }
 
-export default { meta: { name: "house" }, rules: { imports } }
+/** One name for one thing, one thing for one name: of a type, and of a file. */
+const names = {
+  /** @param {Context} context */
+  create(context) {
+    const file = fileOf(context)
+    if (!file.startsWith("src/")) return {}
+    const { types, files } = namesIn(context.cwd)
+    const declares = (/** @type {Node} */ node) => {
+      const name = node.id?.name ?? ""
+      const other = elsewhere(types, name, file)
+      if (other) context.report({ message: `${other} declares a type ${name} too`, node })
+    }
+    return {
+      Program: (/** @type {Node} */ node) => {
+        if (namedByCommand.test(file)) return
+        const other = elsewhere(files, basename(file), file)
+        if (other) context.report({ message: `${other} has the same file name`, node })
+      },
+      ...Object.fromEntries(
+        ["TSInterfaceDeclaration", "TSTypeAliasDeclaration", "ClassDeclaration"].map((kind) => [
+          kind,
+          declares,
+        ]),
+      ),
+    }
+  },
+}
+
+export default { meta: { name: "house" }, rules: { imports, names } }

@@ -173,22 +173,22 @@ function setBacks(
   return [{ path, is: "set-back", message, hint }]
 }
 
-interface Past {
+interface Reach {
   readonly epoch: number
   readonly serial: number
   readonly version: number
 }
 
-function pastIn(bytes: Uint8Array): Past {
+function pastIn(bytes: Uint8Array): Reach {
   try {
-    const { epoch = 0, serial = 0, version = 0 } = JSON.parse(String(bytes)) as Partial<Past>
+    const { epoch = 0, serial = 0, version = 0 } = JSON.parse(String(bytes)) as Partial<Reach>
     return { epoch, serial, version }
   } catch {
     return { epoch: 0, serial: 0, version: 0 }
   }
 }
 
-function shown({ epoch, serial, version }: Past): string {
+function shown({ epoch, serial, version }: Reach): string {
   const parts = [
     epoch > 0 && `epoch ${epoch}`,
     `serial ${serial}`,
