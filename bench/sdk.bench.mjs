@@ -5,7 +5,7 @@ import { rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { makeVault } from "./vaults.mjs"
 
-const library = new URL("../dist/lib/index.cjs", import.meta.url)
+const library = new URL("../dist/lib/npm.cjs", import.meta.url)
 const ROUNDS = 11
 
 /** Prints what each step took, in milliseconds. */

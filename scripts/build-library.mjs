@@ -1,11 +1,13 @@
 // Writes the npm package's library. One form, CommonJS, which `import` and `require` both load, so
-// that no process ever holds it twice; beside it, the types that its two faces need.
+// that no process ever holds it twice; beside it, the types that its two lists of exports need.
 import { cp, readFile, writeFile } from "node:fs/promises"
+import { createRequire } from "node:module"
 import { join } from "node:path"
 import { writeBundle } from "./build-bundle.mjs"
 import { root } from "./build-places.mjs"
 
-const faces = ["index", "owner"]
+// What the package exports: as much as these list.
+const lists = ["npm", "npm-owner"]
 // Started by its path, beside the chunks.
 const worker = ["reseal-worker", join(root, "src/core/change/reseal-worker.ts")]
 
@@ -14,41 +16,36 @@ const worker = ["reseal-worker", join(root, "src/core/change/reseal-worker.ts")]
  * @param {string} compiled the folder with the types of the sources, as the compiler wrote them
  */
 export async function writeLibrary(folder, compiled) {
-  const entries = [...faces.map((face) => [face, join(root, `src/core/${face}.ts`)]), worker]
+  const entries = [...lists.map((list) => [list, join(root, `src/core/${list}.ts`)]), worker]
   await writeFile(join(folder, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`)
   await writeBundle(folder, Object.fromEntries(entries), ".js")
-  await Promise.all(faces.map((face) => writeFace(folder, compiled, face)))
+  await Promise.all(lists.map((list) => writeFace(folder, list)))
   for (const file of await reachableTypes(compiled)) {
     await cp(join(compiled, file), join(folder, file), { recursive: true })
   }
 }
 
 /**
- * Writes what the package shows of a face: the names that have types, so nothing internal. A file
- * of its own also because Node searches all of a CommonJS file that is imported for its names.
+ * Writes a file that names the exports of a bundle, for `import`: Node searches all of a CommonJS
+ * file for its names, and this one is short.
  *
  * @param {string} folder
- * @param {string} compiled
- * @param {string} face
+ * @param {string} list
  */
-async function writeFace(folder, compiled, face) {
-  const types = await readFile(join(compiled, `${face}.d.ts`), "utf8")
-  const names = [...types.matchAll(/^export \{([^}]+)\}/gm)]
-    .flatMap(([, list = ""]) => list.split(","))
-    .map((name) => name.trim())
-    .filter((name) => name !== "" && !name.startsWith("type "))
+async function writeFace(folder, list) {
+  const names = Object.keys(createRequire(import.meta.url)(join(folder, `${list}.js`)))
   const lines = names.toSorted().map((name) => `exports.${name} = all.${name}`)
-  const text = ['"use strict"', `const all = require("./${face}.js")`, ...lines].join("\n")
-  await writeFile(join(folder, `${face}.cjs`), `${text}\n`)
+  const text = ['"use strict"', `const all = require("./${list}.js")`, ...lines].join("\n")
+  await writeFile(join(folder, `${list}.cjs`), `${text}\n`)
 }
 
 /**
- * The files with types that the faces need, and those need in turn; relative to `compiled`.
+ * The files with types that the lists need, and those need in turn; relative to `compiled`.
  *
  * @param {string} compiled
  */
 async function reachableTypes(compiled) {
-  const found = new Set(faces.map((face) => `${face}.d.ts`))
+  const found = new Set(lists.map((list) => `${list}.d.ts`))
   for (const file of found) {
     const text = await readFile(join(compiled, file), "utf8")
     for (const [, specifier = ""] of text.matchAll(/(?:from |import\()"(\.[^"]+)\.js"/g)) {

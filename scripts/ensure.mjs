@@ -47,7 +47,7 @@ const build = {
     "tsconfig.json",
     "tsconfig.build.json",
   ],
-  products: ["dist/cli/bin.cjs", "dist/lib/index.js", "src/core/records/generated/validators.js"],
+  products: ["dist/cli/bin.cjs", "dist/lib/npm.js", "src/core/records/generated/validators.js"],
 }
 
 /** @typedef {typeof install} Task */

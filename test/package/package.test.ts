@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { existsSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { seal } from "../../src/core/age/age.js"
@@ -34,7 +34,12 @@ describe("the tarball", () => {
     const expected =
       /^package\/(?:package\.json|README\.md|LICENSE|\.vault-manifest\.schema\.json|dist\/cli\/[\w-]+\.cjs|dist\/lib\/(?:[\w-]+\.(?:js|cjs|d\.ts)|[\w-]+\/[\w-]+\.d\.ts|package\.json)|dist\/cli\/third-party-licenses\.txt)$/
     expect(files.filter((file) => !expected.test(file))).toEqual([])
-    for (const file of ["cli/bin.cjs", "lib/index.cjs", "lib/owner.d.ts", "lib/reseal-worker.js"]) {
+    for (const file of [
+      "cli/bin.cjs",
+      "lib/npm.cjs",
+      "lib/npm-owner.d.ts",
+      "lib/reseal-worker.js",
+    ]) {
       expect(files).toContain(`package/dist/${file}`)
     }
   })
@@ -244,6 +249,10 @@ describe("TypeScript", () => {
     skipLibCheck: false,
   }
 
+  beforeAll(() => {
+    symlinkSync(join(root, "node_modules/@types"), join(consumer.project, "node_modules/@types"))
+  })
+
   test.each([
     ["nodenext", "use.mts"],
     ["nodenext", "use.cts"],
@@ -251,8 +260,6 @@ describe("TypeScript", () => {
     ["node16", "use.cts"],
     ["preserve", "use.ts"],
   ])("with module %s knows its types in %s", (module, file) => {
-    const types = join(consumer.project, "node_modules/@types")
-    if (!existsSync(types)) symlinkSync(join(root, "node_modules/@types"), types)
     consumer.write(file, source)
     const resolution = module === "preserve" ? { moduleResolution: "bundler" } : {}
     const config = consumer.write(
@@ -263,16 +270,66 @@ describe("TypeScript", () => {
     expect([tsc.code, tsc.stdout]).toEqual([0, ""])
   })
 
-  test("sees nothing internal", () => {
-    const types = readFileSync(
-      join(consumer.project, "node_modules/agent-vault/dist/lib/index.d.ts"),
-      "utf8",
-    )
-    for (const name of ["readSecret", "withVault", "openVaultAs", "identityAt"]) {
-      expect(types).not.toContain(name)
+  test("sees nothing that only our own doors need", () => {
+    for (const name of ["readSecret", "withVault", "openVaultAs", "identityAt", "Vault"]) {
+      const file = consumer.write(
+        "inner.mts",
+        `import { ${name} } from "agent-vault"\nvoid ${name}`,
+      )
+      const config = consumer.write(
+        "tsconfig.json",
+        JSON.stringify({ compilerOptions: { ...settings, module: "nodenext" }, files: [file] }),
+      )
+      const tsc = runTool("typescript/bin/tsc", ["--project", config], consumer.project)
+      expect(tsc.stdout).toMatch(new RegExp(`no exported member (?:named )?.${name}.`))
     }
   })
 })
+
+describe("exported is what docs/sdk.md lists, and nothing else,", () => {
+  const page = readFileSync(join(root, "docs/sdk.md"), "utf8")
+
+  test.each([
+    ["agent-vault", "npm"],
+    ["agent-vault/owner", "npm-owner"],
+  ])("from %s", (specifier, list) => {
+    const row = page.split("\n").find((line) => line.startsWith(`| \`${specifier}\` `)) ?? ""
+    const [, , values = "", types = ""] = row.split("|")
+    const program = `console.log(JSON.stringify(Object.keys(require("${specifier}"))))`
+    const file = consumer.write("exports.cjs", program)
+    const exported = JSON.parse(consumer.run(file, [], env()).stdout) as string[]
+    expect(exported.toSorted()).toEqual(namesIn(values))
+    const declared = readFileSync(
+      join(consumer.project, `node_modules/agent-vault/dist/lib/${list}.d.ts`),
+      "utf8",
+    )
+    const named = [...declared.matchAll(/^export (?:type )?\{([^}]+)\} from /gm)].flatMap(
+      ([, names = ""]) => names.match(/\b(?!type\b)\w+/g) ?? [],
+    )
+    expect(named.toSorted()).toEqual([...namesIn(values), ...namesIn(types)].toSorted())
+    // The lists above are all that these files say: no `export *`, no declaration of their own.
+    const rest = declared.replace(/\/\*[^]*?\*\//g, "").replace(/^export (?:type )?\{.*\n/gm, "")
+    expect(rest.trim()).toBe("")
+  })
+
+  test("whatever the path", () => {
+    for (const path of [
+      "dist/lib/npm.js",
+      "dist/lib/npm.cjs",
+      "index",
+      "npm",
+      "dist/cli/bin.cjs",
+    ]) {
+      const file = consumer.write("deep.cjs", `require("agent-vault/${path}")`)
+      expect(consumer.run(file, [], env()).stderr).toContain("ERR_PACKAGE_PATH_NOT_EXPORTED")
+    }
+  })
+})
+
+/** The names in a cell of the page's table. */
+function namesIn(cell: string): string[] {
+  return [...cell.matchAll(/`(\w+)`/g)].map(([, name = ""]) => name).toSorted()
+}
 
 /** Many secrets in one commit: a worker is worth it. */
 async function fill(many: World, count: number): Promise<void> {

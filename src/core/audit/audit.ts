@@ -61,7 +61,7 @@ export class Audit {
   #written = 0
   #synced = 0
 
-  /** @internal see {@link auditTo} and {@link noAudit} */
+  /** Made by {@link auditTo} and {@link noAudit}. */
   constructor(file: string | undefined, command: string | undefined) {
     this.#file = file
     this.#command = command

@@ -26,6 +26,12 @@ export interface WatchOptions {
   readonly signal?: AbortSignal
 }
 
+/** How often a vault pulls by itself, in milliseconds, and who is told of a pull that failed. */
+export interface Pulls {
+  readonly every: number
+  readonly onError: (error: unknown) => void
+}
+
 const LOOK_EVERY_MS = 1000
 
 /**
@@ -44,12 +50,13 @@ export class AgentVault implements AsyncDisposable {
   /** The version of each secret when it was read last. */
   readonly #versions = new Map<string, number>()
 
-  /** Made by `openVault()`. */
-  constructor(id: string, request: ReaderRequest) {
+  /** Made by `openVault()`. With `pulls` it pulls over and over, until it is closed. */
+  constructor(id: string, request: ReaderRequest, pulls?: Pulls) {
     this.id = id
     this.agent = request.key.agent
     this.#request = request
     this.#reader = new Reader(request, id)
+    if (pulls !== undefined) void this.#pullEvery(pulls)
   }
 
   /**
@@ -157,16 +164,6 @@ export class AgentVault implements AsyncDisposable {
   }
 
   /**
-   * Pulls over and over, until this vault is closed; never keeps a process alive.
-   * @internal what the option `pullEvery` does
-   */
-  async pullEvery(ms: number, onError: (error: unknown) => void): Promise<void> {
-    while (await isPassed(ms, this.#closing.signal, { ref: false })) {
-      await this.pull().catch(onError)
-    }
-  }
-
-  /**
    * Ends all watches and pulls, overwrites what is kept in memory, and syncs the audit. Reading
    * afterwards throws `CLOSED`. Rejects with `NO_ACCESS` if the audit cannot be synced.
    */
@@ -180,6 +177,13 @@ export class AgentVault implements AsyncDisposable {
   /** The same as {@link AgentVault.close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** Never keeps a process alive. */
+  async #pullEvery({ every, onError }: Pulls): Promise<void> {
+    while (await isPassed(every, this.#closing.signal, { ref: false })) {
+      await this.pull().catch(onError)
+    }
   }
 
   #readVersions(among: Versions): [string, number][] {

@@ -1,5 +1,5 @@
 import { emitWarning, env as processEnvironment } from "node:process"
-import { AgentVault } from "./agent-vault.js"
+import { AgentVault, type Pulls } from "./agent-vault.js"
 import { VaultError } from "../words/errors.js"
 import type { Environment } from "../disk/homes.js"
 import type { IdentityChoice } from "../keys/identity.js"
@@ -61,19 +61,22 @@ export async function openVault(options: OpenOptions = {}): Promise<AgentVault> 
   const env = environmentOf(options)
   const place = findVault(options.dir ?? ".")
   const identity = await identityAt(place, choiceOf(options), "never", env, nobodyToAsk)
-  const { onRead, onPullError = warn } = options
+  const { onRead } = options
   const audit = auditAt(claimedId(place), options.audit, env)
-  const every = options.pullEvery === undefined ? undefined : milliseconds(options.pullEvery)
   const outlet = { surface: "sdk" } as const
-  const vault = await openVaultAs({ place, key: identity, env, outlet, audit, onRead })
-  if (every !== undefined) void vault.pullEvery(every, onPullError)
-  return vault
+  const request = { place, key: identity, env, outlet, audit, onRead }
+  return openVaultAs(request, pullsOf(options))
 }
 
 /** Where the reads of a vault are noted, as the option `audit` says. */
 export function auditAt(vault: string, audit: OpenOptions["audit"], env: Environment): Audit {
   if (audit === false) return noAudit()
   return auditTo(audit ?? auditFile(vault, env))
+}
+
+function pullsOf({ pullEvery, onPullError = warn }: OpenOptions): Pulls | undefined {
+  if (pullEvery === undefined) return undefined
+  return { every: milliseconds(pullEvery), onError: onPullError }
 }
 
 function milliseconds(span: number | string): number {
@@ -95,6 +98,7 @@ function warn(error: unknown): void {
  */
 export async function openVaultAs(
   request: ReaderRequest & { readonly agentsOnly?: boolean },
+  pulls?: Pulls,
 ): Promise<AgentVault> {
   const { place, key, env, agentsOnly = false } = request
   // What is wrong with the vault's owners is said now, not at the first read.
@@ -105,7 +109,7 @@ export async function openVaultAs(
       hint: "programs and models read as an agent: --agent NAME, or an agent's key file",
     })
   }
-  return new AgentVault(id, request)
+  return new AgentVault(id, request, pulls)
 }
 
 /** What the options say about who acts. Throws `USAGE` if they say it twice. */

@@ -1,0 +1,22 @@
+/**
+ * The npm package's `agent-vault/owner`: everything that it exports, and nothing else does. What only
+ * an owner does, as one commit each.
+ */
+export type { Enrolled, Rekeyed } from "./change/agents.js"
+export type { Applied } from "./change/apply.js"
+export type { CheckReport, CheckFinding } from "./check/check.js"
+export type { Inspection } from "./check/inspect.js"
+export type { AskPassphrase } from "./keys/key-files.js"
+export {
+  type ChangeOptions,
+  type Changed,
+  type NewAgent,
+  type OpenOwnerOptions,
+  OwnerVault,
+  openOwnerVault,
+} from "./library/owner-vault.js"
+export type { GroupPlan, Plan } from "./vault/plan.js"
+export type { SecretMetadata } from "./records/record.js"
+export type { ExposedSecret } from "./change/rekey.js"
+export type { Progress } from "./change/session.js"
+export type { SetResult } from "./change/set.js"

@@ -1,0 +1,18 @@
+/**
+ * The npm package's `agent-vault`: everything that it exports, and nothing else does. For agents that
+ * read: no Git, no YAML and no schema compiler at run time.
+ */
+export { AgentVault, type WatchOptions } from "./library/agent-vault.js"
+export type { AuditLine } from "./audit/audit.js"
+export type { ReadEvent, Surface } from "./audit/read-event.js"
+export { type ErrorCode, type ErrorDetails, VaultError } from "./words/errors.js"
+export type { Environment } from "./disk/homes.js"
+export type { AccessReport, ReadableListing, SecretListing } from "./vault/listing.js"
+export { type OpenOptions, openVault } from "./library/open-vault.js"
+export type { Pulled } from "./sync/pull.js"
+export type { Actor } from "./policy/access.js"
+export type { Exposure, Loss, Reveal } from "./records/record.js"
+export { type Patterns, type Redacted, compilePatterns } from "./redactor/patterns.js"
+export { Redactor, redactText } from "./redactor/redactor.js"
+export { SecretValue } from "./words/secret-value.js"
+export type { SecretChange } from "./library/watch.js"
