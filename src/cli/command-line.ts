@@ -1,4 +1,4 @@
-import { VaultError } from "../core/index.js"
+import { asVaultError } from "../core/index.js"
 import { commandNamed } from "./commands.js"
 import type { Door, OtherDoors } from "./door/door.js"
 import { parseQuickly } from "./parse/quick.js"
@@ -79,7 +79,7 @@ async function runCommand(
 
 /** Our one form of an error: code, what, and the next command. With --json, one line of JSON. */
 function renderError(terminal: Terminal, thrown: unknown, argv: readonly string[]): number {
-  const error = thrown instanceof VaultError ? thrown : asBug(thrown)
+  const error = asVaultError(thrown)
   const { code, message, hint } = error
   // The codes of `run` are those of the program it ran: ours must not be mistaken for one.
   const isOurs = argv[0] === "run" && !NOT_STARTED.has(error.exitCode)
@@ -98,15 +98,6 @@ function renderError(terminal: Terminal, thrown: unknown, argv: readonly string[
   if (hint !== undefined) say(terminal, `  ${harmless(hint)}`)
   if (code === "BUG" && error.cause instanceof Error) say(terminal, framesOf(error.cause))
   return exitCode
-}
-
-/** An error that is not ours is a bug. Its message may quote what it was given, so it is not shown. */
-function asBug(cause: unknown): VaultError {
-  const name = cause instanceof Error ? cause.name : typeof cause
-  return new VaultError("BUG", `something went wrong that should not (${name})`, {
-    hint: "please report it with the lines below, and what you did (never a value)",
-    cause,
-  })
 }
 
 function framesOf(error: Error): string {

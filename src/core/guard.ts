@@ -3,7 +3,8 @@
  * takes time to load only when a commit asks for it.
  */
 export { type ErrorCode, VaultError } from "./words/errors.js"
-export { inaccessible, isErrno, replaceFile } from "./disk/files.js"
+export { replaceFile } from "./disk/files.js"
+export { accessing, asVaultError, isErrno } from "./words/system-error.js"
 export {
   type Blob,
   Blobs,

@@ -21,6 +21,7 @@ export {
   ownerKeyFile,
 } from "./keys/key-files.js"
 export { VALUE_LIMIT } from "./words/layout.js"
+export { asVaultError, inaccessible, isErrno } from "./words/system-error.js"
 export { Lines } from "./disk/lines.js"
 export {
   type SecretName,

@@ -17,6 +17,7 @@ export {
   setKeyFileAside,
   writeKeyFile,
 } from "./keys/key-files.js"
+export { inHome } from "./disk/homes.js"
 export { repair } from "./commit/repair.js"
 export { type SetRequest, setSecret } from "./change/set.js"
 export { type Standing, describeStanding } from "./check/status.js"

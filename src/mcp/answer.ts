@@ -1,4 +1,4 @@
-import { VaultError, toJson } from "../core/index.js"
+import { asVaultError, toJson } from "../core/index.js"
 import type { ShownValues } from "./shown-values.js"
 
 /** What a tool answers: one document, and whether it tells of a failure. */
@@ -23,12 +23,11 @@ export function asResult({ document, isError }: Answer): ToolResult {
   }
 }
 
-/** An error as an answer, by its code. Of what is not ours nothing is told: it may quote a value. */
+/** An error as an answer, by its code. */
 export function asFailure(thrown: unknown, seen: ShownValues): Answer {
-  if (!(thrown instanceof VaultError)) {
-    return failure({ code: "BUG", message: "something went wrong that should not" })
-  }
-  const { code, message, hint } = thrown
+  const { code, message, hint } = asVaultError(thrown)
+  // Whoever can report it stands at the server, not at the client.
+  if (code === "BUG") return failure({ code, message: "something went wrong that should not" })
   return failure({
     code,
     message: seen.clean(message),

@@ -1,4 +1,4 @@
-import { type AgentVault, type SecretValue, VaultError } from "../../core/index.js"
+import { type AgentVault, type SecretValue, VaultError, asVaultError } from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { type Method, type Params, ParamsError, type RpcError, serve } from "../rpc/json-rpc.js"
 import { OpenOnce } from "../rpc/open-once.js"
@@ -118,18 +118,18 @@ const texts: ParamCheck<readonly string[]> = (value) =>
     ? undefined
     : "a list of strings"
 
-/** An error as a client gets it. Of what is not ours it learns nothing: it may quote a value. */
+/** An error as a client gets it. Of a bug it learns nothing more. */
 function asRpcError(door: Door, thrown: unknown, method: string): RpcError {
-  if (thrown instanceof VaultError) {
-    const { code, message, hint, exitCode } = thrown
-    return {
-      code: FAILED,
-      message,
-      data: { code, ...(hint === undefined ? {} : { hint }), exitCode },
-    }
+  const { code, message, hint, exitCode } = asVaultError(thrown)
+  if (code === "BUG") {
+    const kind = thrown instanceof Error ? thrown.name : typeof thrown
+    say(door.terminal, `agent-vault bridge: BUG: ${method} failed (${kind})`)
+    const data = { code, exitCode }
+    return { code: FAILED, message: "something went wrong that should not", data }
   }
-  const kind = thrown instanceof Error ? thrown.name : typeof thrown
-  say(door.terminal, `agent-vault bridge: BUG: ${method} failed (${kind})`)
-  const data = { code: "BUG", exitCode: 70 }
-  return { code: FAILED, message: "something went wrong that should not", data }
+  return {
+    code: FAILED,
+    message,
+    data: { code, ...(hint === undefined ? {} : { hint }), exitCode },
+  }
 }

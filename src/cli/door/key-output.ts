@@ -1,5 +1,5 @@
 import { type Key, agentKeyFile, utc } from "../../core/index.js"
-import { checkKeyFilePlace, formatKeyFile, writeKeyFile } from "../../core/owner.js"
+import { checkKeyFilePlace, formatKeyFile, inHome, writeKeyFile } from "../../core/owner.js"
 import type { Door } from "./door.js"
 import { writeOut } from "../terminal/terminal.js"
 import { option, userPath } from "./who.js"
@@ -24,7 +24,8 @@ export function keyOutput(door: Door, vault: string, agent: string): KeyOutput {
 export async function deliverKey(door: Door, key: Key, output: KeyOutput): Promise<void> {
   const text = formatKeyFile(key, utc(door.now))
   if (output.to === "stdout") await writeOut(door.terminal, text)
-  else writeKeyFile(output.file, text)
+  else if (output.to === "file") writeKeyFile(output.file, text)
+  else inHome("keys", () => writeKeyFile(output.file, text))
 }
 
 /** How the key gets to where the agent runs. */

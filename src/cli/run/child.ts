@@ -3,7 +3,7 @@ import { closeSync, constants as files, existsSync, mkdtempSync, openSync, rmSyn
 import { Socket } from "node:net"
 import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
-import { env as ourEnvironment, platform } from "node:process"
+import { env as ourEnvironment, platform, versions } from "node:process"
 import type { Readable } from "node:stream"
 import { VaultError } from "../../core/index.js"
 
@@ -24,6 +24,8 @@ export interface Child {
 }
 
 const SHOWN = 60
+/** Of a pipe's descriptor Deno 2.9 makes no stream, and Bun 1.4 one on which nothing ever comes. */
+const READS_DESCRIPTORS = !("bun" in versions || "deno" in versions)
 
 /**
  * Starts a program with our own stdin. Its output goes where ours does, or comes to us if it is
@@ -35,7 +37,10 @@ export async function start(command: Launch, isCaptured: boolean): Promise<Child
   if (pipes === undefined) return asChild(await spawned(command, ["inherit", "pipe", "pipe"]))
   try {
     const child = await spawned(command, ["inherit", ...pipes.map(({ written }) => written)])
-    return asChild(child, pipes.map(readable))
+    return asChild(
+      child,
+      pipes.map(({ read }) => read),
+    )
   } finally {
     // The child alone holds these ends: when it closes them, we see the end of its output.
     for (const { written } of pipes) closeSync(written)
@@ -73,9 +78,9 @@ async function spawned({ command, args, env }: Launch, stdio: StdioOptions): Pro
   }
 }
 
-/** The two ends of a pipe, as descriptors. */
+/** The two ends of a pipe: ours, and the descriptor of the child's. */
 interface Pipe {
-  readonly read: number
+  readonly read: Readable
   readonly written: number
 }
 
@@ -85,7 +90,7 @@ interface Pipe {
  * their names are gone before anything is written. Undefined where this cannot be done.
  */
 function makePipes(): readonly [Pipe, Pipe] | undefined {
-  if (platform === "win32") return undefined
+  if (platform === "win32" || !READS_DESCRIPTORS) return undefined
   let folder: string | undefined
   try {
     folder = mkdtempSync(join(tmpdir(), "agent-vault-run-"))
@@ -102,12 +107,14 @@ function makePipes(): readonly [Pipe, Pipe] | undefined {
 
 function openPipe(file: string): Pipe {
   // Without waiting for a writer; then there is a reader, and the writer need not wait either.
-  const read = openSync(file, files.O_RDONLY | files.O_NONBLOCK)
-  return { read, written: openSync(file, files.O_WRONLY) }
-}
-
-function readable({ read }: Pipe): Readable {
-  return new Socket({ fd: read, readable: true, writable: false })
+  const descriptor = openSync(file, files.O_RDONLY | files.O_NONBLOCK)
+  try {
+    const read = new Socket({ fd: descriptor, readable: true, writable: false })
+    return { read, written: openSync(file, files.O_WRONLY) }
+  } catch (error) {
+    closeSync(descriptor)
+    throw error
+  }
 }
 
 /** Why a program did not start. Node's own error would repeat its arguments. */

@@ -1,20 +1,24 @@
 import { readSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
-import { VALUE_LIMIT, VaultError } from "../../core/index.js"
+import { VALUE_LIMIT, VaultError, inaccessible } from "../../core/index.js"
 import type { Terminal } from "./terminal.js"
 
 const LINE_LIMIT = 4096
 const NEWLINE = 10
 const PAUSE_MS = 10
 
-/** Everything on stdin, up to the limit of a value. Throws `VALUE_TOO_LARGE`. */
+/** Everything on stdin, up to the limit of a value. Throws `VALUE_TOO_LARGE`, `NO_ACCESS`. */
 export async function readAll(terminal: Terminal): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
-  for await (const chunk of terminal.stdin as AsyncIterable<Buffer>) {
-    length += chunk.length
-    if (length > VALUE_LIMIT) throw tooLarge("there is more on stdin than a secret holds")
-    chunks.push(chunk)
+  try {
+    for await (const chunk of terminal.stdin as AsyncIterable<Buffer>) {
+      length += chunk.length
+      if (length > VALUE_LIMIT) throw tooLarge("there is more on stdin than a secret holds")
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    throw VaultError.is(error) ? error : inaccessible("read", "stdin", error)
   }
   return Buffer.concat(chunks)
 }

@@ -6,8 +6,10 @@ import {
   generateX25519Identity,
   identityToRecipient,
 } from "age-encryption"
+import { randomBytes } from "node:crypto"
 import { decodeBech32, encodeBech32 } from "./bech32.js"
 import { VaultError, type ErrorCode } from "../words/errors.js"
+import { requiring, unsupported } from "../words/system-error.js"
 import { scryptIdentity, scryptRecipient } from "./scrypt.js"
 import { x25519Identity, x25519PublicKey, x25519Recipient } from "./x25519.js"
 
@@ -66,7 +68,8 @@ export async function generateIdentity(kind: KeyKind): Promise<string> {
 export async function recipientOf(identity: string): Promise<string> {
   const { kind, bytes } = parseIdentity(identity)
   if (kind === "mlkem768x25519") return identityToRecipient(identity)
-  return encodeBech32("age", x25519PublicKey(bytes))
+  const publicKey = requiring(() => x25519PublicKey(bytes))
+  return encodeBech32("age", publicKey)
 }
 
 /**
@@ -100,12 +103,14 @@ export function sealer(
   }
   const encrypter = new Encrypter()
   for (const { recipient, kind, bytes } of keys) {
-    encrypter.addRecipient(kind === "x25519" ? x25519Recipient(bytes) : recipient)
+    const native = () => x25519Recipient(bytes)
+    encrypter.addRecipient(kind === "x25519" ? requiring(native) : recipient)
   }
   return async (plaintext) => {
     try {
       return await encrypt(encrypter, plaintext)
     } catch (cause) {
+      await proveRuntime()
       throw new VaultError("RECIPIENT_INVALID", "a recipient is no usable public key", { cause })
     }
   }
@@ -131,13 +136,14 @@ export function unlocker(identities: readonly string[]): Unlock {
   const decrypter = new Decrypter()
   for (const identity of identities) {
     const { kind, bytes } = parseIdentity(identity)
-    decrypter.addIdentity(kind === "x25519" ? x25519Identity(bytes) : identity)
+    const native = () => x25519Identity(bytes)
+    decrypter.addIdentity(kind === "x25519" ? requiring(native) : identity)
   }
   return async (ciphertext) => {
     try {
       return await decrypt(decrypter, ciphertext)
     } catch (error) {
-      throw refusal(error, "NOT_A_READER", "the file is sealed to none of these identities")
+      throw await refusal(error, "NOT_A_READER", "the file is sealed to none of these identities")
     }
   }
 }
@@ -170,7 +176,7 @@ export async function unsealWithPassphrase(
   try {
     return await decrypt(decrypter, withoutArmor(file))
   } catch (error) {
-    throw refusal(error, "PASSPHRASE_WRONG", "the passphrase does not open this file")
+    throw await refusal(error, "PASSPHRASE_WRONG", "the passphrase does not open this file")
   }
 }
 
@@ -242,9 +248,39 @@ function withoutArmor(file: Uint8Array): Uint8Array {
 
 // Without a cause: the library's messages repeat what it read, such as the first line of a file
 // that should have been sealed and holds a key or a value in the clear.
-function refusal(error: unknown, unmatched: ErrorCode, message: string): VaultError {
+async function refusal(
+  error: unknown,
+  unmatched: ErrorCode,
+  message: string,
+): Promise<VaultError> {
   if (VaultError.is(error)) return error
+  await proveRuntime()
   const noMatch = error instanceof Error && error.message === NO_MATCH
   if (noMatch) return new VaultError(unmatched, message)
   return new VaultError("CIPHERTEXT_DAMAGED", "the file is damaged, or is no age file")
+}
+
+let proof: Promise<void> | undefined
+
+/**
+ * Before a file or a key is blamed: what is sealed to a new key here must open here. A runtime that
+ * lacks a primitive fails just as a file that was tampered with. Throws `RUNTIME_UNSUPPORTED`.
+ */
+function proveRuntime(): Promise<void> {
+  proof ??= sealAndUnseal()
+  return proof
+}
+
+async function sealAndUnseal(): Promise<void> {
+  const [text, secret] = [Buffer.from("agent-vault"), randomBytes(32)]
+  try {
+    const [encrypter, decrypter] = [new Encrypter(), new Decrypter()]
+    encrypter.addRecipient(x25519Recipient(x25519PublicKey(secret)))
+    decrypter.addIdentity(x25519Identity(secret))
+    const opened = await decrypt(decrypter, await encrypt(encrypter, text))
+    if (text.equals(opened)) return
+  } catch (cause) {
+    throw unsupported(cause)
+  }
+  throw unsupported()
 }

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv } from "node:crypto"
+import { chacha20poly1305 } from "@noble/ciphers/chacha.js"
 
 /** A recipient stanza of an age header: its arguments, and its body before base64. */
 export interface Stanza {
@@ -24,7 +25,8 @@ const NONCE = new Uint8Array(12)
 
 /** The body of a stanza: a 16-byte file key under a 32-byte wrapping key (age spec, "body"). */
 export function wrap(fileKey: Uint8Array, key: Uint8Array): Uint8Array {
-  const cipher = createCipheriv(CIPHER, key, NONCE, TAG)
+  const cipher = ifNative(() => createCipheriv(CIPHER, key, NONCE, TAG))
+  if (cipher === undefined) return chacha20poly1305(key, NONCE).encrypt(fileKey)
   return Buffer.concat([cipher.update(fileKey), cipher.final(), cipher.getAuthTag()])
 }
 
@@ -34,12 +36,30 @@ export function wrap(fileKey: Uint8Array, key: Uint8Array): Uint8Array {
  */
 export function unwrap(body: Uint8Array, key: Uint8Array): Uint8Array | null {
   if (body.length !== WRAPPED_LENGTH) throw new Error("invalid length of a stanza's body")
-  const decipher = createDecipheriv(CIPHER, key, NONCE, TAG)
+  const decipher = ifNative(() => createDecipheriv(CIPHER, key, NONCE, TAG))
+  if (decipher === undefined) return unwrapPortably(body, key)
   decipher.setAuthTag(body.subarray(16))
   const fileKey = decipher.update(body.subarray(0, 16))
   try {
     decipher.final()
     return fileKey
+  } catch {
+    return null
+  }
+}
+
+/** Undefined where the runtime's library has no such cipher, as Bun's BoringSSL. */
+function ifNative<T>(make: () => T): T | undefined {
+  try {
+    return make()
+  } catch {
+    return undefined
+  }
+}
+
+function unwrapPortably(body: Uint8Array, key: Uint8Array): Uint8Array | null {
+  try {
+    return chacha20poly1305(key, NONCE).decrypt(body)
   } catch {
     return null
   }

@@ -9,7 +9,8 @@ import {
   writeSync,
 } from "node:fs"
 import { dirname, join } from "node:path"
-import { isErrno, makeFolder } from "../disk/files.js"
+import { isErrno } from "../words/system-error.js"
+import { makeFolder } from "../disk/files.js"
 import { type Environment, stateHome } from "../disk/homes.js"
 import { VaultError } from "../words/errors.js"
 import { toJson } from "../words/harmless.js"

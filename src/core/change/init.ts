@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto"
-import { existsSync, lstatSync, realpathSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { type KeyKind, generateIdentity, recipientOf, sealWithPassphrase } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
-import { removeEmptyFolder, removeFile } from "../disk/files.js"
+import { lookAt, realPath, removeEmptyFolder, removeFile } from "../disk/files.js"
 import { branchMarks, markOf } from "../memory/marks.js"
 import { openGit } from "../git/git.js"
-import type { Environment } from "../disk/homes.js"
+import { type Environment, inHome } from "../disk/homes.js"
 import { completeJournal } from "../commit/journal.js"
 import { journalExists, lockExists } from "../disk/journal-file.js"
 import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../keys/key-files.js"
@@ -64,7 +64,7 @@ export async function init(request: InitRequest): Promise<NewVault> {
   const { env, now } = request
   const name = parseOwnerName(request.name)
   const checkout = requireWorkTree(request.folder)
-  const root = join(realpathSync(request.folder), VAULT_FOLDER)
+  const root = join(realPath(request.folder), VAULT_FOLDER)
   const place = { root, checkout }
   if (request.dryRun !== true && (journalExists(place) || lockExists(place))) {
     await repair(checkout.top, env)
@@ -139,8 +139,8 @@ function requireWorkTree(folder: string): Checkout {
 }
 
 function refuseExisting(root: string): void {
-  if (lstatSync(root, { throwIfNoEntry: false }) === undefined) return
-  if (lstatSync(join(root, VAULT_RECORD), { throwIfNoEntry: false }) !== undefined) {
+  if (lookAt(root) === undefined) return
+  if (lookAt(join(root, VAULT_RECORD)) !== undefined) {
     throw new VaultError("EXISTS", `${root} is a vault already`, {
       hint: "to join it: an owner enrols you (agent-vault agent add NAME), you pin the owner (agent-vault trust)",
     })
@@ -157,7 +157,7 @@ async function writeOwnerKey(
     passphrase === undefined || passphrase === ""
       ? text
       : await sealWithPassphrase(Buffer.from(text), passphrase)
-  writeKeyFile(file, content)
+  inHome("keys", () => writeKeyFile(file, content))
 }
 
 async function commitVault(

@@ -1,6 +1,6 @@
 import { type CheckFinding, toFinding } from "./check.js"
 import type { VaultFiles } from "../disk/files.js"
-import { compareMarks } from "../memory/marks.js"
+import { type Mark, compareMarks } from "../memory/marks.js"
 import type { Git } from "../git/git.js"
 import { committedFiles, readBlobs } from "../git/git-objects.js"
 import { classify } from "../words/layout.js"
@@ -31,41 +31,8 @@ export interface Comparison {
   readonly access: readonly AccessChange[]
 }
 
-/** One record at one commit, as far as its place in time is concerned. */
-interface Past {
-  readonly epoch: number
-  readonly serial: number
-}
-
-/**
- * Walks every commit that HEAD contains: no record may fall behind its parents' or differ from
- * one of the same serial, and none that must stay may go. Needs no key and no state.
- */
-export async function checkHistory(git: Git, folder: string): Promise<readonly CheckFinding[]> {
-  const changes = await recordChanges(git, folder)
-  const ids = [...new Set(changes.flatMap(({ before, after }) => [before, after]))].filter(
-    (id) => !isZero(id),
-  )
-  const blobs = await readBlobs(git, ids)
-  const marks = new Map(ids.map((id, index) => [id, pastOf(blobs[index])]))
-  return changes.flatMap((change) => {
-    const [before, after] = [marks.get(change.before), marks.get(change.after)]
-    const where = `${change.path} at ${change.commit.slice(0, 12)}`
-    if (before === undefined) return []
-    if (isZero(change.after)) return removal(change.path, where)
-    if (after === undefined) return [refused(where, "is no record")]
-    const order = compareMarks(after, before)
-    if (order > 0) return []
-    return [
-      refused(
-        where,
-        order < 0
-          ? `fell back from ${show(before)} to ${show(after)}`
-          : `is another record at ${show(after)}`,
-      ),
-    ]
-  })
-}
+/** How far a record has come. */
+type Past = Pick<Mark, "epoch" | "serial">
 
 /**
  * Compares a vault with the one of a trusted commit, as a pull request is compared with its base:
@@ -118,49 +85,6 @@ async function commitFiles(git: Git, commit: string, folder: string): Promise<Va
     texts.map(([path], index) => [path.slice(folder.length + 1), blobs[index]]),
   )
   return { read: (path) => contents.get(path), list: () => paths }
-}
-
-interface RecordChange {
-  readonly commit: string
-  readonly path: string
-  readonly before: string
-  readonly after: string
-}
-
-/** Each change of a record, against each parent of each commit. */
-async function recordChanges(git: Git, folder: string): Promise<RecordChange[]> {
-  const log = ["log", "--format=commit %H", "--raw", "--no-abbrev", "--no-renames", "-m", "-z"]
-  const output = await git.run([...log, "--full-history", "HEAD", "--", folder])
-  const changes: RecordChange[] = []
-  let commit = ""
-  const fields = output.toString("utf8").split("\0")
-  for (let at = 0; at < fields.length; at++) {
-    const field = (fields[at] ?? "").trim()
-    const [, hash] = /^commit (\w+)/.exec(field) ?? []
-    if (hash !== undefined) commit = hash
-    const [, before, after] = /:\d+ \d+ (\w+) (\w+) \w$/.exec(field) ?? []
-    if (before === undefined || after === undefined) continue
-    const path = (fields[++at] ?? "").slice(folder.length + 1)
-    if (path.endsWith(".json")) changes.push({ commit, path, before, after })
-  }
-  return changes
-}
-
-function pastOf(bytes: Uint8Array | undefined): Past | undefined {
-  try {
-    const { epoch = 0, serial } = JSON.parse(String(bytes)) as Partial<Past>
-    return typeof serial === "number" ? { epoch, serial } : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** Secrets and groups may go; an agent or the vault itself only ends. */
-function removal(path: string, where: string): CheckFinding[] {
-  const { is } = classify(path)
-  if (is === "secret" || is === "group") return []
-  const message = "was removed, and records of this kind only end"
-  return [{ severity: "attention", code: "REMOVED", subject: where, message }]
 }
 
 function compare(before: VaultDocument, after: VaultDocument | undefined): CheckFinding[] {
@@ -221,8 +145,4 @@ function show({ epoch, serial }: Past): string {
 
 function refused(subject: string, message: string): CheckFinding {
   return { severity: "refused", code: "ROLLED_BACK", subject, message }
-}
-
-function isZero(id: string): boolean {
-  return /^0+$/.test(id)
 }

@@ -3,7 +3,8 @@ import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
 import { type Git, openGit } from "../git/git.js"
 import { resolveCommit } from "../git/git-objects.js"
-import { type AccessChange, checkAgainst, checkHistory, vaultAt } from "./history.js"
+import { type AccessChange, checkAgainst, vaultAt } from "./history.js"
+import { findSetbacks } from "./setbacks.js"
 import type { Environment } from "../disk/homes.js"
 import { journalExists } from "../disk/journal-file.js"
 import type { Key } from "../keys/key-files.js"
@@ -77,7 +78,7 @@ async function inspectPast(
 ): Promise<{ findings: readonly CheckFinding[]; access?: readonly AccessChange[] }> {
   if (history !== true && against === undefined) return { findings: [] }
   const { git, folder } = await openRepository(place, env)
-  const walked = history === true ? await checkHistory(git, folder) : []
+  const walked = history === true ? await findSetbacks(git, folder) : []
   if (against === undefined) return { findings: walked }
   try {
     const base = await vaultAt(git, await resolveCommit(git, against), folder, anchor)

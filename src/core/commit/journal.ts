@@ -1,13 +1,12 @@
-import { lstatSync, statSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError } from "../words/errors.js"
-import { createFile, readRegularFile, removeFile } from "../disk/files.js"
+import { createFile, lookAt, readRegularFile, removeFile } from "../disk/files.js"
 import type { BlobId, Git } from "../git/git.js"
 import { authorship, moveRef, movedMeanwhile, writeCommit } from "../git/git-commit.js"
 import { type SeenIndex, removeIndexCopies } from "../git/git-index.js"
 import { blobId, commitOf, committedFiles, resolveCommit } from "../git/git-objects.js"
-import { journalFile } from "../disk/journal-file.js"
+import { OPEN_MODE, journalFile } from "../disk/journal-file.js"
 import { VAULT_FOLDER, classify } from "../words/layout.js"
 import { findCheckout } from "../disk/place.js"
 import { type BlobIds, type Contents, type IsOurs, bringForward } from "./work-tree.js"
@@ -31,7 +30,7 @@ const ATTEMPTS = 20
 
 /** Writes the journal, before the branch is moved. Throws `BUSY` if one is there. */
 export function writeJournal(gitFolder: string, journal: Journal): void {
-  if (createFile(journalFile(gitFolder), JSON.stringify(journal), 0o600)) return
+  if (createFile(journalFile(gitFolder), JSON.stringify(journal), OPEN_MODE)) return
   throw new VaultError("BUSY", "an earlier change is not complete", { hint: "agent-vault repair" })
 }
 
@@ -159,7 +158,8 @@ async function headCommit(git: Git): Promise<string | undefined> {
 async function outliveGit(git: Git, { branch, from, to }: Journal): Promise<void> {
   const tip = (await commitOf(git, branch)) ?? null
   if (tip !== from && tip !== to) return
-  const age = Date.now() - statSync(journalFile(git.checkout.gitFolder)).mtimeMs
+  const written = lookAt(journalFile(git.checkout.gitFolder))?.mtimeMs ?? 0
+  const age = Date.now() - written
   if (age < AFTERLIFE_MS) await sleep(Math.min(AFTERLIFE_MS - age, AFTERLIFE_MS))
 }
 
@@ -182,7 +182,7 @@ function commonFolder(gitFolder: string): string {
 }
 
 function isOld(file: string): boolean {
-  const stat = lstatSync(file, { throwIfNoEntry: false })
+  const stat = lookAt(file)
   return stat !== undefined && Date.now() - stat.mtimeMs > AFTERLIFE_MS / 2
 }
 

@@ -4,8 +4,9 @@ import { hostname } from "node:os"
 import { kill, pid } from "node:process"
 import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError } from "../words/errors.js"
-import { createFile, isErrno, readRegularFile, removeFile } from "../disk/files.js"
-import { lockFile } from "../disk/journal-file.js"
+import { createFile, readRegularFile, removeFile } from "../disk/files.js"
+import { isErrno } from "../words/system-error.js"
+import { OPEN_MODE, lockFile } from "../disk/journal-file.js"
 
 /** The right to change a vault in one work tree. */
 export interface Lock {
@@ -44,7 +45,7 @@ export async function takeLock(gitFolder: string): Promise<Lock> {
   const file = lockFile(gitFolder)
   const holder = newHolder()
   const deadline = Date.now() + PATIENCE_MS
-  while (existsSync(file) || !createFile(file, JSON.stringify(holder), 0o600)) {
+  while (existsSync(file) || !createFile(file, JSON.stringify(holder), OPEN_MODE)) {
     const other = readHolder(file)
     if (other !== undefined && isDead(other)) breakLock(file, other)
     else if (Date.now() > deadline) throw locked(file, other)
@@ -67,7 +68,7 @@ export async function takeLock(gitFolder: string): Promise<Lock> {
  */
 function breakLock(file: string, dead: Holder): void {
   const claim = `${file}.${dead.nonce}`
-  if (!createFile(claim, JSON.stringify(newHolder()), 0o600)) {
+  if (!createFile(claim, JSON.stringify(newHolder()), OPEN_MODE)) {
     const other = readHolder(claim)
     if (other !== undefined && isDead(other)) breakLock(claim, other)
     return

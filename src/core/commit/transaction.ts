@@ -1,7 +1,6 @@
-import { lstatSync } from "node:fs"
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
-import { FolderFiles } from "../disk/files.js"
+import { FolderFiles, lookAt } from "../disk/files.js"
 import type { BlobId, Git } from "../git/git.js"
 import { authorship, moveRef, writeCommit } from "../git/git-commit.js"
 import { seeStaged } from "../git/git-index.js"
@@ -74,7 +73,7 @@ export async function commitChange(git: Git, lock: Lock, change: PlannedCommit):
 /** The branch that a change goes to. Throws `REPOSITORY_STATE` where there is none, or not now. */
 export function changeableBranch(checkout: Checkout): string {
   for (const [file, what] of Object.entries(IN_PROGRESS)) {
-    if (lstatSync(join(checkout.gitFolder, file), { throwIfNoEntry: false }) === undefined) continue
+    if (lookAt(join(checkout.gitFolder, file)) === undefined) continue
     throw new VaultError("REPOSITORY_STATE", `${what} is in progress in ${checkout.top}`, {
       hint: "finish or abort it first (git status), then repeat the command",
     })

@@ -1,6 +1,5 @@
-import { readdirSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { FolderFiles, TEMPORARY, isErrno, removeFile, replaceFiles } from "../disk/files.js"
+import { FolderFiles, TEMPORARY, listFolder, removeFile, replaceFiles } from "../disk/files.js"
 import type { BlobId, Git } from "../git/git.js"
 import { type SeenIndex, stage } from "../git/git-index.js"
 import { blobId, readBlobs } from "../git/git-objects.js"
@@ -81,12 +80,7 @@ async function writeFiles(
 
 /** What a process that was killed while writing left behind. */
 function removeTemporaries(folder: string): void {
-  let names: string[]
-  try {
-    names = readdirSync(folder)
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return
-    throw error
+  for (const name of listFolder(folder)) {
+    if (name.startsWith(TEMPORARY)) removeFile(join(folder, name))
   }
-  for (const name of names) if (name.startsWith(TEMPORARY)) removeFile(join(folder, name))
 }

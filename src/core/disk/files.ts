@@ -11,14 +11,18 @@ import {
   openSync,
   readSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
   rmdirSync,
+  type Stats,
+  statSync,
   unlinkSync,
   writeSync,
 } from "node:fs"
 import { dirname, join } from "node:path"
 import { VaultError } from "../words/errors.js"
+import { accessing, inaccessible, isErrno } from "../words/system-error.js"
 import { witness } from "./evidence.js"
 
 /** Where the files of a vault are read from: a folder, a commit, or a draft over either. */
@@ -31,6 +35,8 @@ export interface VaultFiles {
 
 /** The start of the names of files that a change writes before it renames them into place. */
 export const TEMPORARY = ".tmp-"
+/** The mode of a file for its user alone. */
+const PRIVATE = 0o600
 
 /**
  * The vault in a folder. From its root down every component is looked at without following
@@ -66,8 +72,10 @@ export class FolderFiles implements VaultFiles {
   }
 
   *#walk(folder: string): Generator<string> {
-    witness(join(this.#root, folder), "entries")
-    for (const entry of readdirSync(join(this.#root, folder), { withFileTypes: true })) {
+    const place = join(this.#root, folder)
+    witness(place, "entries")
+    const read = () => readdirSync(place, { withFileTypes: true })
+    for (const entry of accessing("read", place, read)) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`
       if (entry.isDirectory()) yield* this.#walk(path)
       else if (!entry.name.startsWith(TEMPORARY)) yield path
@@ -78,8 +86,7 @@ export class FolderFiles implements VaultFiles {
   #hasFolder(folder: string): boolean {
     if (this.#folders.has(folder)) return true
     if (folder !== "." && !this.#hasFolder(dirname(folder))) return false
-    witness(join(this.#root, folder))
-    const stat = lstatSync(join(this.#root, folder), { throwIfNoEntry: false })
+    const stat = lookAt(join(this.#root, folder))
     if (stat === undefined) return false
     if (!stat.isDirectory()) throw unsafe(folder, "it is not a folder")
     this.#folders.add(folder)
@@ -114,17 +121,43 @@ export function readRegularFile(
     const stat = fstatSync(handle)
     if (!stat.isFile()) throw unsafe(shown, "it is not a regular file")
     if (stat.size > limit) throw unsafe(shown, `it is larger than ${limit} bytes`)
-    return readAll(handle, stat.size)
+    return accessing("read", shown, () => readAll(handle, stat.size))
   } finally {
     closeSync(handle)
   }
 }
 
-/** The names in a folder; none if it does not exist. */
+/**
+ * What is at a path, a link itself unless `links` says that it is followed; undefined where there is
+ * nothing. Throws `NO_ACCESS`.
+ */
+export function lookAt(path: string, links: "keep" | "follow" = "keep"): Stats | undefined {
+  witness(path, links === "follow" ? "target" : "self")
+  try {
+    const look = links === "follow" ? statSync : lstatSync
+    return look(path, { throwIfNoEntry: false })
+  } catch (error) {
+    if (isErrno(error, "ENOTDIR")) return undefined
+    throw inaccessible("read", path, error)
+  }
+}
+
+/** The names in a folder; none where there is no folder. Throws `NO_ACCESS`. */
 export function listFolder(folder: string): readonly string[] {
   witness(folder, "entries")
   // Asking first is far cheaper than an exception for each of thousands of folders.
-  return existsSync(folder) ? readdirSync(folder) : []
+  if (!existsSync(folder)) return []
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return []
+    throw inaccessible("read", folder, error)
+  }
+}
+
+/** A path without links in it. Throws `NO_ACCESS`. */
+export function realPath(path: string): string {
+  return accessing("find", path, () => realpathSync(path))
 }
 
 /** Replaces a file as a whole: a reader sees the old bytes or the new ones. */
@@ -149,11 +182,14 @@ export function replaceFiles(files: ReadonlyMap<string, Uint8Array | string>, mo
   }
 }
 
-/** Writes a file that must not exist yet. Returns false, and changes nothing, if it does. */
+/**
+ * Writes a file that must not exist yet, and that survives a power cut. Returns false, and changes
+ * nothing, if it does.
+ */
 export function createFile(file: string, bytes: Uint8Array | string, mode: number): boolean {
   // Nothing can be half there of nothing.
   if (bytes.length === 0) return createEmptyFile(file, mode)
-  const temporary = writeTemporary(file, bytes, mode)
+  const temporary = writeTemporary(file, bytes, mode, "lasting")
   try {
     // Unlike rename, link never replaces what is there.
     linkSync(temporary, file)
@@ -217,25 +253,23 @@ export function makeFolder(folder: string, mode = 0o777): void {
   }
 }
 
-/** Whether `error` is a system error with one of these codes. */
-export function isErrno(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && "code" in error && codes.includes(String(error.code))
-}
-
-function rename(from: string, to: string): void {
-  try {
-    renameSync(from, to)
-  } catch (error) {
-    throw inaccessible("write", to, error)
-  }
+/** Gives a file another name. Throws `NO_ACCESS`. */
+export function rename(from: string, to: string): void {
+  accessing("write", to, () => renameSync(from, to))
 }
 
 /** The folder of a private file is private. */
 function makeFolderOf(file: string, mode: number): void {
-  makeFolder(dirname(file), mode === 0o600 ? 0o700 : 0o777)
+  makeFolder(dirname(file), mode === PRIVATE ? 0o700 : 0o777)
 }
 
-function writeTemporary(file: string, bytes: Uint8Array | string, mode: number): string {
+function writeTemporary(
+  file: string,
+  bytes: Uint8Array | string,
+  mode: number,
+  // Keys and state must survive a power cut; the work tree can be had again from Git.
+  life: "lasting" | "replaceable" = mode === PRIVATE ? "lasting" : "replaceable",
+): string {
   const temporary = join(dirname(file), `${TEMPORARY}${randomBytes(8).toString("hex")}`)
   makeFolderOf(file, mode)
   let handle: number | undefined
@@ -243,8 +277,7 @@ function writeTemporary(file: string, bytes: Uint8Array | string, mode: number):
     handle = openSync(temporary, "wx", mode)
     const content = typeof bytes === "string" ? Buffer.from(bytes) : bytes
     for (let done = 0; done < content.length;) done += writeSync(handle, content, done)
-    // Key files and state must survive a power cut; the work tree can be had again from Git.
-    if (mode === 0o600) fsyncSync(handle)
+    if (life === "lasting") fsyncSync(handle)
     return temporary
   } catch (error) {
     if (handle !== undefined) removeFile(temporary)
@@ -268,22 +301,5 @@ function readAll(handle: number, size: number): Uint8Array {
 function unsafe(path: string, why: string): VaultError {
   return new VaultError("FILE_UNSAFE", `${path} is refused: ${why}`, {
     hint: "put a plain file or folder in its place; see: agent-vault check",
-  })
-}
-
-/** What the system says of a path that cannot be read or changed. */
-export function inaccessible(verb: string, path: string, cause: unknown): VaultError {
-  const why = isErrno(cause, "ENOSPC")
-    ? "the disk is full"
-    : isErrno(cause, "EROFS")
-      ? "the file system is read-only"
-      : isErrno(cause, "EACCES", "EPERM")
-        ? "permission denied"
-        : cause instanceof Error
-          ? cause.message
-          : "unknown error"
-  return new VaultError("NO_ACCESS", `cannot ${verb} ${path}: ${why}`, {
-    hint: "check the permissions of the folder and the space on the disk, then repeat the command",
-    cause,
   })
 }

@@ -16,6 +16,22 @@ export function stateHome(env: Environment): string {
   return join(env["XDG_STATE_HOME"] || join(userHome(env), ".local", "state"), "agent-vault")
 }
 
+/** Each folder, by the variable that moves it, which a failure names. */
+const VARIABLES = { keys: "AGENT_VAULT_HOME", state: "XDG_STATE_HOME" } as const
+
+/** Does work in one of these folders. What the system refuses there is `NO_ACCESS`, with its way out. */
+export function inHome<T>(home: keyof typeof VARIABLES, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!VaultError.is(error, "NO_ACCESS")) throw error
+    throw new VaultError("NO_ACCESS", error.message, {
+      hint: `make that possible, or set ${VARIABLES[home]} to a folder of your own that is kept`,
+      cause: error.cause,
+    })
+  }
+}
+
 function userHome(env: Environment): string {
   const home = env["HOME"] || env["USERPROFILE"]
   if (home) return home

@@ -1,7 +1,12 @@
-import { statSync } from "node:fs"
 import { join } from "node:path"
-import { witness } from "./evidence.js"
+import { lookAt } from "./files.js"
 import type { Place } from "./place.js"
+
+/**
+ * The mode of lock and journal. They hold no secret, and an agent that runs as another user looks
+ * whether they are there.
+ */
+export const OPEN_MODE = 0o644
 
 /** The folder in the Git folder where changes keep their lock, their journal and their index. */
 export function changeFolder(gitFolder: string): string {
@@ -21,20 +26,17 @@ export function lockFile(gitFolder: string): string {
 /** Whether a change is being made, or died with the lock in its hand. */
 export function lockExists({ checkout }: Place): boolean {
   if (checkout === undefined) return false
-  return statSync(lockFile(checkout.gitFolder), { throwIfNoEntry: false }) !== undefined
+  return lookAt(lockFile(checkout.gitFolder)) !== undefined
 }
 
 /** Whether a change is being written, or was left half done. */
 export function journalExists(place: Place): boolean {
   if (place.checkout === undefined) return false
-  const journal = journalFile(place.checkout.gitFolder)
-  witness(journal, "target")
-  return statSync(journal, { throwIfNoEntry: false }) !== undefined
+  return lookAt(journalFile(place.checkout.gitFolder)) !== undefined
 }
 
 /** Is another one after any change that began or ended: each makes and removes files here. */
-export function changeStamp(place: Place): bigint | undefined {
+export function changeStamp(place: Place): number | undefined {
   if (place.checkout === undefined) return undefined
-  const folder = changeFolder(place.checkout.gitFolder)
-  return statSync(folder, { bigint: true, throwIfNoEntry: false })?.mtimeNs
+  return lookAt(changeFolder(place.checkout.gitFolder))?.mtimeMs
 }

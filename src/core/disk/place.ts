@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto"
-import { lstatSync, realpathSync, statSync } from "node:fs"
+import { realpathSync } from "node:fs"
 import { dirname, join, relative, resolve, sep } from "node:path"
 import { VaultError } from "../words/errors.js"
-import { witness } from "./evidence.js"
-import { readRegularFile } from "./files.js"
+import { lookAt, readRegularFile, realPath } from "./files.js"
+import { isErrno, inaccessible } from "../words/system-error.js"
 import { MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "../words/layout.js"
 
 /** A checkout that holds a vault, told from files alone: no Git is run. */
@@ -33,14 +33,13 @@ export function findVault(folder: string): Place {
   const start = existingFolder(folder)
   for (const above of upwards(start)) {
     const root = join(above, VAULT_FOLDER)
-    witness(root)
-    const stat = lstatSync(root, { throwIfNoEntry: false })
+    const stat = lookAt(root)
     if (stat === undefined) continue
     if (!stat.isDirectory()) throw notAFolder(root)
     if (readRegularFile(join(root, VAULT_RECORD), POINTER_LIMIT * 16) !== undefined) {
       return { root, checkout: findCheckout(above) }
     }
-    if (lstatSync(join(root, MANIFEST), { throwIfNoEntry: false }) !== undefined) {
+    if (lookAt(join(root, MANIFEST)) !== undefined) {
       throw foreign(root)
     }
   }
@@ -74,7 +73,7 @@ export function findCheckout(folder: string): Checkout | undefined {
       gitFolder,
       // When it is asked for: the guard, which runs at every commit, does without.
       get clone() {
-        return createHash("sha256").update(realpathSync(common)).digest("hex").slice(0, 32)
+        return createHash("sha256").update(realPath(common)).digest("hex").slice(0, 32)
       },
       branch: branchOf(gitFolder),
     }
@@ -90,8 +89,7 @@ export function gitPath({ top }: Checkout, path: string): string {
 /** The Git folder of the work tree whose top is `top`; a `.git` file leads there (gitfile). */
 function gitFolderOf(top: string): string | undefined {
   const dotGit = join(top, ".git")
-  witness(dotGit, "target")
-  const stat = statSync(dotGit, { throwIfNoEntry: false })
+  const stat = lookAt(dotGit, "follow")
   if (stat?.isDirectory() === true) return isGitFolder(dotGit) ? dotGit : undefined
   if (stat?.isFile() !== true) return undefined
   const pointer = readPointer(dotGit)
@@ -101,8 +99,7 @@ function gitFolderOf(top: string): string | undefined {
 }
 
 function isGitFolder(folder: string): boolean {
-  witness(join(folder, "HEAD"))
-  return lstatSync(join(folder, "HEAD"), { throwIfNoEntry: false }) !== undefined
+  return lookAt(join(folder, "HEAD")) !== undefined
 }
 
 function branchOf(gitFolder: string): string | undefined {
@@ -126,6 +123,9 @@ function existingFolder(folder: string): string {
   try {
     return realpathSync(folder)
   } catch (cause) {
+    if (isErrno(cause, "EACCES", "EPERM", "EIO", "EMFILE", "ENFILE")) {
+      throw inaccessible("find", folder, cause)
+    }
     throw new VaultError("NO_VAULT", `there is no folder ${folder}`, {
       hint: "give an existing folder with --dir",
       cause,

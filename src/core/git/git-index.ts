@@ -1,10 +1,7 @@
 import { randomBytes } from "node:crypto"
 import {
   linkSync,
-  mkdirSync,
   readFileSync,
-  readdirSync,
-  renameSync,
   rmSync,
   statSync,
   utimesSync,
@@ -13,7 +10,8 @@ import {
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError } from "../words/errors.js"
-import { isErrno, removeFile } from "../disk/files.js"
+import { lookAt, makeFolder, listFolder, removeFile, rename } from "../disk/files.js"
+import { accessing, inaccessible, isErrno } from "../words/system-error.js"
 import type { BlobId, Git } from "./git.js"
 import { parseEntries } from "./git-objects.js"
 import { changeFolder } from "../disk/journal-file.js"
@@ -55,10 +53,10 @@ export async function stage(
   do {
     const place = join(changeFolder(git.checkout.gitFolder), COPY + randomBytes(8).toString("hex"))
     const copy = join(place, "index")
-    mkdirSync(place, { recursive: true })
+    makeFolder(place)
     try {
       const before = readIndex(index)
-      if (before !== undefined) writeFileSync(copy, before.bytes)
+      if (before !== undefined) writeCopy(copy, before.bytes)
       const isSeen = seen !== undefined && isSame(before?.bytes, seen.index)
       const files = choose(isSeen ? seen.staged : await stagedFiles(git, folder, copy))
       if (files.size === 0) return
@@ -78,7 +76,7 @@ export async function stage(
 export function removeIndexCopies(gitFolder: string): void {
   const lock = join(gitFolder, "index.lock")
   const folder = changeFolder(gitFolder)
-  for (const name of readdirSync(folder).filter((each) => each.startsWith(COPY))) {
+  for (const name of listFolder(folder).filter((each) => each.startsWith(COPY))) {
     if (isSameFile(join(folder, name, "index"), lock)) removeFile(lock)
     rmSync(join(folder, name), { recursive: true, force: true })
   }
@@ -100,7 +98,7 @@ async function stagedFiles(git: Git, folder: string, indexFile?: string): Promis
  */
 async function updateCopy(git: Git, place: string, copy: string, files: Staged): Promise<void> {
   const nothing = join(place, "nothing")
-  mkdirSync(nothing)
+  makeFolder(nothing)
   const aside = ["-C", nothing, `--git-dir=${git.checkout.gitFolder}`, `--work-tree=${nothing}`]
   const input = indexInfo(git, files)
   await git.run([...aside, "update-index", "-z", "--index-info"], { indexFile: copy, input })
@@ -110,15 +108,15 @@ async function updateCopy(git: Git, place: string, copy: string, files: Staged):
 function takePlace(copy: string, index: string, before: Index | undefined): boolean {
   const lock = `${index}.lock`
   // Of files as young as the index Git knows that it must look at them again: they stay so.
-  if (before !== undefined) utimesSync(copy, before.modified, before.modified)
+  if (before !== undefined) datedAs(copy, before.modified)
   try {
     linkSync(copy, lock)
   } catch (error) {
     if (isErrno(error, "EEXIST")) return false
-    throw error
+    throw inaccessible("write", lock, error)
   }
   if (isSame(readIndex(index)?.bytes, before?.bytes)) {
-    renameSync(lock, index)
+    rename(lock, index)
     return true
   }
   removeFile(lock)
@@ -135,18 +133,28 @@ function indexOf(git: Git): string {
   return join(git.checkout.gitFolder, "index")
 }
 
+function writeCopy(copy: string, bytes: Buffer): void {
+  accessing("write", copy, () => writeFileSync(copy, bytes))
+}
+
+function datedAs(copy: string, modified: number): void {
+  accessing("write", copy, () => utimesSync(copy, modified, modified))
+}
+
 function isSame(a: Buffer | undefined, b: Buffer | undefined): boolean {
   return a === undefined || b === undefined ? a === b : a.equals(b)
 }
 
 function readIndex(index: string): Index | undefined {
-  const stat = statSync(index, { throwIfNoEntry: false })
-  return stat && { bytes: readFileSync(index), modified: Math.floor(stat.mtimeMs / 1000) }
+  const stat = lookAt(index, "follow")
+  if (stat === undefined) return undefined
+  const bytes = accessing("read", index, () => readFileSync(index))
+  return { bytes, modified: Math.floor(stat.mtimeMs / 1000) }
 }
 
 function isSameFile(a: string, b: string): boolean {
   const [first, second] = [a, b].map((file) =>
-    statSync(file, { bigint: true, throwIfNoEntry: false }),
+    accessing("read", file, () => statSync(file, { bigint: true, throwIfNoEntry: false })),
   )
   return first !== undefined && first.ino === second?.ino && first.dev === second.dev
 }

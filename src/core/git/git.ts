@@ -1,7 +1,10 @@
-import { realpathSync } from "node:fs"
+import { closeSync, openSync } from "node:fs"
+import { devNull } from "node:os"
 import { simpleGit } from "simple-git"
 import { VaultError } from "../words/errors.js"
+import { inaccessible } from "../words/system-error.js"
 import { HARDENED, KEPT, OURS, scrubbed } from "./git-environment.js"
+import { realPath } from "../disk/files.js"
 import type { Environment } from "../disk/homes.js"
 import type { Checkout } from "../disk/place.js"
 
@@ -27,6 +30,9 @@ export interface Git {
   readonly env: Environment
 }
 
+/** As many as four gits at once need. */
+const DESCRIPTORS = 32
+
 /** What else is the user's own choice where a remote is talked to. */
 const KEPT_FOR_NETWORK = ["GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS"]
 
@@ -43,7 +49,7 @@ export async function openGit(checkout: Checkout, env: Environment): Promise<Git
     "--show-object-format",
   ])
   const [gitFolder = "", top = "", hash] = found.toString("utf8").split("\n")
-  if (realpathSync(gitFolder) !== realpathSync(checkout.gitFolder) || top !== checkout.top) {
+  if (realPath(gitFolder) !== realPath(checkout.gitFolder) || top !== checkout.top) {
     throw new VaultError(
       "REPOSITORY_STATE",
       `git takes ${top} for the work tree, not ${checkout.top}`,
@@ -58,6 +64,7 @@ export async function openGit(checkout: Checkout, env: Environment): Promise<Git
 /** Runs git in `folder` with a scrubbed environment. Its failures are `GIT_FAILED`, or `NO_GIT`. */
 function runner(folder: string, env: Environment): RunGit {
   return async (args, options = {}) => {
+    proveRoom()
     const output: Buffer[] = []
     const index = options.indexFile === undefined ? {} : { GIT_INDEX_FILE: options.indexFile }
     const network = options.network === undefined ? {} : networkVariables(env)
@@ -98,6 +105,18 @@ function runner(folder: string, env: Environment): RunGit {
       throw failed(args, cause)
     }
     return Buffer.concat(output)
+  }
+}
+
+/** Without descriptors for the pipes to git simple-git dies of an event that nobody can catch. */
+function proveRoom(): void {
+  const held: number[] = []
+  try {
+    while (held.length < DESCRIPTORS) held.push(openSync(devNull, "r"))
+  } catch (cause) {
+    throw inaccessible("run", "git", cause)
+  } finally {
+    for (const descriptor of held) closeSync(descriptor)
   }
 }
 

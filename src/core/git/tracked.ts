@@ -1,14 +1,14 @@
-import { realpathSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { openGit } from "./git.js"
+import { realPath } from "../disk/files.js"
 import type { Environment } from "../disk/homes.js"
 import { findCheckout, gitPath } from "../disk/place.js"
 
 /** Whether Git has a file: then what once stood in it may be in the history. */
 export async function isTracked(file: string, env: Environment): Promise<boolean> {
   try {
-    const folder = realpathSync(dirname(file))
+    const folder = realPath(dirname(file))
     const checkout = findCheckout(folder)
     if (checkout === undefined) return false
     const git = await openGit(checkout, env)

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, realpathSync, renameSync, statSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { basename, dirname, join, resolve, sep } from "node:path"
 import {
   isPassphraseSealed,
@@ -7,8 +7,8 @@ import {
   unsealWithPassphrase,
 } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
-import { createFile, isErrno, readRegularFile } from "../disk/files.js"
-import { type Environment, keyHome } from "../disk/homes.js"
+import { createFile, lookAt, listFolder, readRegularFile, realPath, rename } from "../disk/files.js"
+import { type Environment, inHome, keyHome } from "../disk/homes.js"
 import { findCheckout } from "../disk/place.js"
 import { utc } from "../words/time.js"
 
@@ -44,13 +44,8 @@ export function agentKeyFile(vault: string, agent: string, env: Environment): st
 
 /** The agents whose keys for this vault lie on this machine. */
 export function localAgents(vault: string, env: Environment): string[] {
-  try {
-    const names = readdirSync(join(keyHome(env), vault, "agents"))
-    return names.filter((name) => name.endsWith(".key")).map((name) => basename(name, ".key"))
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR")) return []
-    throw error
-  }
+  const names = inHome("keys", () => listFolder(join(keyHome(env), vault, "agents")))
+  return names.filter((name) => name.endsWith(".key")).map((name) => basename(name, ".key"))
 }
 
 /** The text of a key file. Stock age reads it as an identity file: the rest are comments. */
@@ -121,7 +116,7 @@ async function unsealKeyFile(
 
 /** Reads a key file of the key home, which must be readable by its user alone. Throws `KEY_UNSAFE`. */
 export async function readOwnKeyFile(file: string, ask: AskPassphrase): Promise<Key> {
-  const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0
+  const mode = inHome("keys", () => lookAt(file, "follow"))?.mode ?? 0
   // Windows has no such bits; there the profile folder's own access list protects the file.
   if (sep === "/" && (mode & 0o077) !== 0) {
     throw new VaultError("KEY_UNSAFE", `${file} can be read by other users`, {
@@ -138,7 +133,7 @@ export function checkKeyFilePlace(file: string): void {
       hint: "move it away first, or choose another file with --out",
     })
   }
-  const folder = realpathSync(existingAncestor(dirname(resolve(file))))
+  const folder = realPath(existingAncestor(dirname(resolve(file))))
   const checkout = findCheckout(folder)
   if (checkout !== undefined) {
     throw new VaultError("KEY_UNSAFE", `${file} lies in the work tree ${checkout.top}`, {
@@ -153,7 +148,7 @@ export function setKeyFileAside(file: string, now: Date): string | undefined {
   const stem = `${file}.until-${utc(now).replaceAll(":", "")}`
   let aside = stem
   for (let count = 2; existsSync(aside); count++) aside = `${stem}-${count}`
-  renameSync(file, aside)
+  inHome("keys", () => rename(file, aside))
   return aside
 }
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { readRegularFile, replaceFile } from "../disk/files.js"
-import { type Environment, stateHome } from "../disk/homes.js"
+import { type Environment, inHome, stateHome } from "../disk/homes.js"
 import { VAULT_FOLDER } from "../words/layout.js"
 import { type Place, gitPath } from "../disk/place.js"
 
@@ -22,7 +22,7 @@ export function knownVaultFile({ root, checkout }: Place, env: Environment): Kno
  * for the one would be sealed to the readers of the other. Throws `FOREIGN_VAULT`.
  */
 export function refuseOtherVault(file: KnownVaultFile, vault: string): void {
-  const bytes = file === undefined ? undefined : readRegularFile(file, 4096)
+  const bytes = file && inHome("state", () => readRegularFile(file, 4096))
   if (bytes === undefined) return rememberKnownVault(file, vault)
   const before = Buffer.from(bytes).toString("utf8").trim()
   if (before === vault) return
@@ -37,5 +37,6 @@ export function refuseOtherVault(file: KnownVaultFile, vault: string): void {
 
 /** Remembers which vault lies there. */
 export function rememberKnownVault(file: KnownVaultFile, vault: string): void {
-  if (file !== undefined) replaceFile(file, `${vault}\n`, 0o600)
+  if (file === undefined) return
+  inHome("state", () => replaceFile(file, `${vault}\n`, 0o600))
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { createFile, listFolder, readRegularFile, removeFile, removeFolder } from "../disk/files.js"
-import { type Environment, stateHome } from "../disk/homes.js"
+import { type Environment, inHome, stateHome } from "../disk/homes.js"
 import { VAULT_RECORD } from "../words/layout.js"
 import type { Checkout } from "../disk/place.js"
 import { type VaultDocument, digestOf, encodeRecord } from "../records/record.js"
@@ -74,31 +74,26 @@ export class Marks {
 
   /** The note that was kept with a mark. */
   note(path: string, mark: Mark): string {
-    const bytes = readRegularFile(this.#file(path, mark), NOTE_LIMIT)
+    const bytes = inHome("state", () => readRegularFile(this.#file(path, mark), NOTE_LIMIT))
     return bytes === undefined ? "" : Buffer.from(bytes).toString("utf8")
   }
 
   /** Forgets everything, for a deliberate reset. */
   forget(): void {
-    if (this.#folder !== undefined) removeFolder(this.#folder)
+    const folder = this.#folder
+    if (folder !== undefined) inHome("state", () => removeFolder(folder))
   }
 
   #create(path: string, mark: Mark, note: string): void {
-    try {
-      createFile(this.#file(path, mark), note, 0o600)
-    } catch (cause) {
-      if (!VaultError.is(cause, "NO_ACCESS")) throw cause
-      // Without memory an older state could be passed off as this one, so it is not optional.
-      throw new VaultError("NO_ACCESS", `what was seen cannot be remembered: ${cause.message}`, {
-        hint: "set XDG_STATE_HOME to a folder that can be written and is kept",
-        cause,
-      })
-    }
+    // Without memory an older state could be passed off as this one, so it is not optional.
+    inHome("state", () => createFile(this.#file(path, mark), note, 0o600))
   }
 
   #marks(path: string): Mark[] {
-    if (this.#folder === undefined) return []
-    return listFolder(join(this.#folder, path)).flatMap(parseMark).sort(compareMarks)
+    const folder = this.#folder
+    if (folder === undefined) return []
+    const names = inHome("state", () => listFolder(join(folder, path)))
+    return names.flatMap(parseMark).sort(compareMarks)
   }
 
   #file(path: string, mark: Mark): string {

@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { readRegularFile, replaceFile } from "../disk/files.js"
-import { type Environment, stateHome } from "../disk/homes.js"
+import { type Environment, inHome, stateHome } from "../disk/homes.js"
 import type { OwnerEntry } from "../records/record.js"
 
 /** The owner to trust, and where that is said. */
@@ -90,13 +90,13 @@ function wasBroughtBy(owner: OwnerEntry, signer: string, entries: readonly Owner
 
 /** The signer that is pinned for a vault on this machine. */
 export function readPin(vault: string, env: Environment): string | undefined {
-  const bytes = readRegularFile(pinFile(vault, env), 4096)
+  const bytes = inHome("state", () => readRegularFile(pinFile(vault, env), 4096))
   return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8").trim()
 }
 
 /** Pins the owner to trust. */
 export function writePin(vault: string, signer: string, env: Environment): void {
-  replaceFile(pinFile(vault, env), `${signer}\n`, 0o600)
+  inHome("state", () => replaceFile(pinFile(vault, env), `${signer}\n`, 0o600))
 }
 
 /** The file with the pin of a vault. */

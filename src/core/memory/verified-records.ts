@@ -1,3 +1,4 @@
+import { inHome } from "../disk/homes.js"
 import { readRegularFile, replaceFile } from "../disk/files.js"
 
 const DIGEST_BYTES = 32
@@ -32,17 +33,19 @@ export class VerifiedRecords {
 
   /** Keeps what is new, if it is much. */
   save(): void {
-    if (this.#file === undefined || this.#fresh.size < MANY) return
+    const file = this.#file
+    if (file === undefined || this.#fresh.size < MANY) return
     const kept = this.#kept ?? this.#load()
     const before = kept.size
     for (const digest of this.#fresh) kept.add(digest)
     if (kept.size - before < MANY) return
     const bytes = [...kept].map((digest) => Buffer.from(digest.slice("sha256:".length), "hex"))
-    replaceFile(this.#file, Buffer.concat(bytes), 0o600)
+    inHome("state", () => replaceFile(file, Buffer.concat(bytes), 0o600))
   }
 
   #load(): Set<string> {
-    const bytes = this.#file === undefined ? undefined : readRegularFile(this.#file, FILE_LIMIT)
+    const file = this.#file
+    const bytes = file && inHome("state", () => readRegularFile(file, FILE_LIMIT))
     const hex = Buffer.from(bytes ?? []).toString("hex")
     const count = Math.floor(hex.length / (2 * DIGEST_BYTES))
     const digests = Array.from({ length: count }, (_, index) =>

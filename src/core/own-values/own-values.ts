@@ -5,7 +5,7 @@ import { auditFile, auditTo } from "../audit/audit.js"
 import { Digests, digestsOf } from "./digests.js"
 import { VaultError } from "../words/errors.js"
 import { readRegularFile, replaceFile } from "../disk/files.js"
-import { type Environment, stateHome } from "../disk/homes.js"
+import { type Environment, inHome, stateHome } from "../disk/homes.js"
 import { decidingSource } from "../keys/identity.js"
 import { type Key, localAgents } from "../keys/key-files.js"
 import { groupRecordPath, secretPath, secretRecordPath } from "../words/layout.js"
@@ -218,7 +218,7 @@ async function newStore({ recipient }: Key): Promise<Store> {
 
 /** One line of JSON, the digests, and an HMAC over both; anything else is as if it was not there. */
 async function load(file: string, { identity }: Key): Promise<Store | undefined> {
-  const bytes = Buffer.from(readRegularFile(file, FILE_LIMIT) ?? [])
+  const bytes = Buffer.from(inHome("state", () => readRegularFile(file, FILE_LIMIT)) ?? [])
   const end = bytes.indexOf("\n")
   if (end === -1) return undefined
   try {
@@ -253,7 +253,8 @@ function save(file: string, { digestKey, sealedKey, secrets }: Store): void {
   }
   const digests = [...secrets.values()].map((remembered) => remembered.digests)
   const content = Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), ...digests])
-  replaceFile(file, Buffer.concat([content, macOf(content, digestKey)]), 0o600)
+  const bytes = Buffer.concat([content, macOf(content, digestKey)])
+  inHome("state", () => replaceFile(file, bytes, 0o600))
 }
 
 function macOf(content: Buffer, key: Buffer): Buffer {

@@ -1,6 +1,14 @@
-import { createPrivateKey, createPublicKey, hkdfSync, sign, verify } from "node:crypto"
+import {
+  createPrivateKey,
+  createPublicKey,
+  hkdfSync,
+  type KeyObject,
+  sign,
+  verify,
+} from "node:crypto"
 import { identityBytes } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
+import { requiring } from "../words/system-error.js"
 
 /** What may be signed: JSON without null, fractions or unsafe integers. */
 export type Signable =
@@ -27,18 +35,27 @@ const PKCS8_HEADER = Buffer.from("302e020100300506032b657004220420", "hex")
  * that one line is all there is to back up. Throws `KEY_INVALID`.
  */
 export function signingKey(ownerIdentity: string): SigningKey {
-  const seed = hkdfSync("sha256", identityBytes(ownerIdentity), "", SEED_INFO, 32)
+  const bytes = identityBytes(ownerIdentity)
+  const { key, x } = requiring(() => ed25519Key(bytes))
+  return {
+    signer: PREFIX + x,
+    sign: (kind, body) => {
+      const signed = signedBytes(kind, body)
+      return requiring(() => sign(null, signed, key)).toString("base64url")
+    },
+  }
+}
+
+function ed25519Key(ownerIdentity: Uint8Array): { key: KeyObject; x: string } {
+  const seed = hkdfSync("sha256", ownerIdentity, "", SEED_INFO, 32)
   const key = createPrivateKey({
     key: Buffer.concat([PKCS8_HEADER, Buffer.from(seed)]),
     format: "der",
     type: "pkcs8",
   })
   const { x } = createPublicKey(key).export({ format: "jwk" })
-  if (x === undefined) throw new VaultError("BUG", "no public half of the signing key")
-  return {
-    signer: PREFIX + x,
-    sign: (kind, body) => sign(null, signedBytes(kind, body), key).toString("base64url"),
-  }
+  if (x === undefined) throw new TypeError("no public half of the signing key")
+  return { key, x }
 }
 
 /**
@@ -50,12 +67,14 @@ export function verifier(signer: string): Verifier {
   if (Buffer.from(x, "base64url").toString("base64url") !== x) {
     throw new VaultError("RECORD_INVALID", "a signer is not in its one spelling")
   }
-  const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" })
+  const jwk = { kty: "OKP", crv: "Ed25519", x }
+  const key = requiring(() => createPublicKey({ key: jwk, format: "jwk" }))
   return (kind, body, signature) => {
     const bytes = Buffer.from(signature, "base64url")
     // base64 has spare bits at its end: only one spelling of a signature is accepted.
     if (bytes.toString("base64url") !== signature) return false
-    return verify(null, signedBytes(kind, body), key, bytes)
+    const signed = signedBytes(kind, body)
+    return requiring(() => verify(null, signed, key, bytes))
   }
 }
 

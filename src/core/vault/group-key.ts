@@ -76,7 +76,7 @@ export async function inFile<T>(path: string, work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    if (!(error instanceof VaultError)) throw error
+    if (!(error instanceof VaultError) || error.code === "RUNTIME_UNSUPPORTED") throw error
     throw new VaultError(error.code, `${path}: ${error.message}`, {
       hint: error.hint ?? "see: agent-vault check",
       cause: error,

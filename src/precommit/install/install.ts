@@ -4,8 +4,7 @@ import {
   type Environment,
   VaultError,
   harmless,
-  inaccessible,
-  isErrno,
+  asVaultError,
   toJson,
 } from "../../core/guard.js"
 import { type Hooks, findHooks, shownPath } from "./hooks.js"
@@ -38,9 +37,7 @@ export async function guardInstallation(request: InstallRequest): Promise<number
   try {
     return await changeAndProve(request)
   } catch (error) {
-    if (!isErrno(error, "EACCES", "EPERM", "EROFS", "ENOSPC")) throw error
-    const { path = "the hooks" } = error as NodeJS.ErrnoException
-    throw inaccessible("read or change", path, error)
+    throw asVaultError(error)
   }
 }
 

@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync, readdirSync, readlinkSync, realpathSync, statSync } from "node:fs"
 import { join, relative, resolve, sep } from "node:path"
-import { VaultError } from "../../core/guard.js"
+import { VaultError, accessing } from "../../core/guard.js"
 
 /** A file of the work tree. */
 export interface PlainFile {
@@ -42,7 +42,7 @@ function* walk(folder: string, top: string): Generator<PlainFile> {
 
 function fileAt(file: string, size: number, top: string): PlainFile {
   if (size > LARGEST) throw refusal(`${file} is larger than ${LARGEST} bytes`)
-  return { path: pathFrom(top, file), bytes: readFileSync(file) }
+  return { path: pathFrom(top, file), bytes: accessing("read", file, () => readFileSync(file)) }
 }
 
 function linkAt(file: string, top: string): PlainFile {

@@ -1,0 +1,150 @@
+import type { CheckFinding } from "./check.js"
+import { type CommitGraph, type RecordChange, commitGraph, recordChanges } from "./commit-graph.js"
+import type { Git } from "../git/git.js"
+import { readBlobs } from "../git/git-objects.js"
+import { type Mark, compareMarks } from "../memory/marks.js"
+import { classify } from "../words/layout.js"
+
+/** How far a record has come, by its epoch (0 but for groups) and its serial. */
+type Progress = Pick<Mark, "epoch" | "serial">
+
+/** What the commits hold of a vault: who came after whom, what each changed, and how far it was. */
+interface Walk {
+  readonly graph: CommitGraph
+  readonly changes: readonly RecordChange[]
+  /** By blob; undefined for what is no record. */
+  readonly progress: ReadonlyMap<string, Progress | undefined>
+}
+
+/**
+ * Walks every commit that HEAD contains. Against each parent of each commit, a record is the same,
+ * or has come further, or is, in a merge of two sides that both changed it, the other side's: one
+ * of two loses, and that is no setback. None that must stay may go. Needs no key and no state.
+ */
+export async function findSetbacks(git: Git, folder: string): Promise<readonly CheckFinding[]> {
+  const graph = await commitGraph(git)
+  const changes = await recordChanges(git, folder, graph)
+  const walk = { graph, changes, progress: await progressOf(git, changes) }
+  const [further, others] = split(changes, (change) => isFurther(walk, change))
+  const [lost, setBack] = split(others, (change) => hasLost(walk, change))
+  const removed = changes.filter(({ after }) => after === undefined)
+  const returned = returnedAfter(walk, [...lost, ...removed], further)
+  return [...setBack, ...returned].flatMap((change) => toldOf(walk, change))
+}
+
+function split(
+  changes: readonly RecordChange[],
+  is: (change: RecordChange) => boolean,
+): readonly [RecordChange[], RecordChange[]] {
+  return [changes.filter(is), changes.filter((change) => !is(change))]
+}
+
+async function progressOf(
+  git: Git,
+  changes: readonly RecordChange[],
+): Promise<ReadonlyMap<string, Progress | undefined>> {
+  const blobs = changes.flatMap(({ before, after }) => [before, after])
+  const ids = [...new Set(blobs)].filter((id) => id !== undefined)
+  const contents = await readBlobs(git, ids)
+  return new Map(ids.map((id, index) => [id, parseProgress(contents[index])]))
+}
+
+function parseProgress(bytes: Uint8Array | undefined): Progress | undefined {
+  try {
+    const { epoch = 0, serial } = JSON.parse(String(bytes)) as Partial<Progress>
+    return typeof serial === "number" ? { epoch, serial } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a change leads forward, or from nothing. */
+function isFurther({ progress }: Walk, { before, after }: RecordChange): boolean {
+  const [was, is] = [progress.get(before ?? ""), progress.get(after ?? "")]
+  if (was === undefined) return true
+  return is !== undefined && compareMarks(is, was) > 0
+}
+
+/**
+ * Whether one side lost in a merge: the record is the one of another parent, and this parent never
+ * had it. If it had, it has left it behind, and whoever takes it again sets it back. A lower epoch
+ * never wins: somebody lost access by the higher one. Owners and agents lose nothing to a lower
+ * serial: their records tell who was removed.
+ */
+function hasLost(walk: Walk, { commit, parent, path, before, after }: RecordChange): boolean {
+  const [was, is] = [walk.progress.get(before ?? ""), walk.progress.get(after ?? "")]
+  if (was === undefined || is === undefined || parent === undefined) return false
+  if (is.epoch < was.epoch) return false
+  if (is.serial < was.serial && !["secret", "group"].includes(classify(path).is)) return false
+  const others = walk.changes.filter((each) => each.commit === commit && each.path === path)
+  const differing = new Set(others.map((each) => each.parent))
+  const isOfAParent = walk.graph.parentsOf(commit).some((each) => !differing.has(each))
+  return isOfAParent && !hadBefore(walk, parent, path, after)
+}
+
+/** Whether the history of a commit, itself included, had a record. */
+function hadBefore(walk: Walk, commit: string, path: string, record: string | undefined): boolean {
+  const history = walk.graph.historyOf(commit)
+  return walk.changes.some(
+    (each) => each.path === path && each.after === record && history.has(each.commit),
+  )
+}
+
+/**
+ * What leads forward from the side that won, or from nothing, but to a record that the history had
+ * and left behind: a setback in two steps. The furthest of all may come back.
+ */
+function returnedAfter(
+  walk: Walk,
+  lowered: readonly RecordChange[],
+  further: readonly RecordChange[],
+): RecordChange[] {
+  const paths = new Set(lowered.map(({ path }) => path))
+  return further.filter(({ path, parent, after }) => {
+    if (!paths.has(path) || parent === undefined || after === undefined) return false
+    return hadBefore(walk, parent, path, after) && !isFurthest(walk, parent, path, after)
+  })
+}
+
+function isFurthest(walk: Walk, commit: string, path: string, record: string): boolean {
+  const history = walk.graph.historyOf(commit)
+  const mark = walk.progress.get(record)
+  return walk.changes.every((each) => {
+    const other = walk.progress.get(each.after ?? "")
+    if (each.path !== path || other === undefined || !history.has(each.commit)) return true
+    return mark !== undefined && compareMarks(mark, other) >= 0
+  })
+}
+
+function toldOf({ progress }: Walk, { commit, path, before, after }: RecordChange): CheckFinding[] {
+  const where = `${path} at ${commit.slice(0, 12)}`
+  if (after === undefined) return removal(path, where)
+  const [was, is] = [progress.get(before ?? ""), progress.get(after)]
+  if (is === undefined) return [refused(where, "is no record")]
+  const order = was === undefined ? 1 : compareMarks(is, was)
+  if (was === undefined || order > 0) {
+    return [refused(where, `is ${show(is)} again, which was left behind before`)]
+  }
+  return [
+    refused(
+      where,
+      order < 0 ? `fell back from ${show(was)} to ${show(is)}` : `is another record at ${show(is)}`,
+    ),
+  ]
+}
+
+/** Secrets and groups may go; an agent or the vault itself only ends. */
+function removal(path: string, where: string): CheckFinding[] {
+  const { is } = classify(path)
+  if (is === "secret" || is === "group") return []
+  const message = "was removed, and records of this kind only end"
+  return [{ severity: "attention", code: "REMOVED", subject: where, message }]
+}
+
+function show({ epoch, serial }: Progress): string {
+  return epoch > 0 ? `epoch ${epoch}, serial ${serial}` : `serial ${serial}`
+}
+
+function refused(subject: string, message: string): CheckFinding {
+  return { severity: "refused", code: "ROLLED_BACK", subject, message }
+}
