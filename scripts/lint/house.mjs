@@ -16,7 +16,7 @@ const rooms = JSON.parse(readFileSync(new URL("rooms.json", import.meta.url), "u
 const importers = new Map([
   ["age-encryption", ["src/core/age/age.ts"]],
   ["simple-git", ["src/core/git/git.ts"]],
-  ["@noble/ciphers/chacha.js", ["src/core/age/stanza.ts"]],
+  ["@noble/ciphers", ["src/core/age/stanza.ts"]],
   ["@scure/base", ["src/core/age/bech32.ts"]],
   ["yaml", ["src/core/records/yaml.ts"]],
   ["yargs", ["src/cli/parse/yargs.ts"]],

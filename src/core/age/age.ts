@@ -248,11 +248,7 @@ function withoutArmor(file: Uint8Array): Uint8Array {
 
 // Without a cause: the library's messages repeat what it read, such as the first line of a file
 // that should have been sealed and holds a key or a value in the clear.
-async function refusal(
-  error: unknown,
-  unmatched: ErrorCode,
-  message: string,
-): Promise<VaultError> {
+async function refusal(error: unknown, unmatched: ErrorCode, message: string): Promise<VaultError> {
   if (VaultError.is(error)) return error
   await proveRuntime()
   const noMatch = error instanceof Error && error.message === NO_MATCH

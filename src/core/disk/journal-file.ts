@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { lookAt } from "./files.js"
+import { lookAt } from "./look.js"
 import type { Place } from "./place.js"
 
 /**

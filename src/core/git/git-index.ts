@@ -1,16 +1,10 @@
 import { randomBytes } from "node:crypto"
-import {
-  linkSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs"
+import { linkSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError } from "../words/errors.js"
-import { lookAt, makeFolder, listFolder, removeFile, rename } from "../disk/files.js"
+import { makeFolder, removeFile, rename } from "../disk/files.js"
+import { lookAt, listFolder } from "../disk/look.js"
 import { accessing, inaccessible, isErrno } from "../words/system-error.js"
 import type { BlobId, Git } from "./git.js"
 import { parseEntries } from "./git-objects.js"

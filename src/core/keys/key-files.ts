@@ -7,7 +7,8 @@ import {
   unsealWithPassphrase,
 } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
-import { createFile, lookAt, listFolder, readRegularFile, realPath, rename } from "../disk/files.js"
+import { createFile, readRegularFile, rename } from "../disk/files.js"
+import { lookAt, listFolder, realPath } from "../disk/look.js"
 import { type Environment, inHome, keyHome } from "../disk/homes.js"
 import { findCheckout } from "../disk/place.js"
 import { utc } from "../words/time.js"

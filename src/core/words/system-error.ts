@@ -35,7 +35,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EXDEV: "it lies on another disk",
 }
 
-const HINT = "check the permissions of the folder and the space on the disk, then repeat the command"
+const HINT =
+  "check the permissions of the folder and the space on the disk, then repeat the command"
 
 /** What the system calls do, in a word for a message. */
 const VERBS: Readonly<Record<string, string>> = {

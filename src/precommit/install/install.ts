@@ -1,12 +1,6 @@
 import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
-import {
-  type Environment,
-  VaultError,
-  harmless,
-  asVaultError,
-  toJson,
-} from "../../core/guard.js"
+import { type Environment, VaultError, harmless, asVaultError, toJson } from "../../core/guard.js"
 import { type Hooks, findHooks, shownPath } from "./hooks.js"
 import { addGuard, removeGuard } from "./manager-file.js"
 import { installHook, leftBefore, ownHooks, uninstallHooks } from "./own-hook.js"

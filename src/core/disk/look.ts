@@ -1,0 +1,36 @@
+import { type Stats, existsSync, lstatSync, readdirSync, realpathSync, statSync } from "node:fs"
+import { accessing, inaccessible, isErrno } from "../words/system-error.js"
+import { witness } from "./evidence.js"
+
+/**
+ * What is at a path, a link itself unless `links` says that it is followed; undefined where there is
+ * nothing. Throws `NO_ACCESS`.
+ */
+export function lookAt(path: string, links: "keep" | "follow" = "keep"): Stats | undefined {
+  witness(path, links === "follow" ? "target" : "self")
+  try {
+    const look = links === "follow" ? statSync : lstatSync
+    return look(path, { throwIfNoEntry: false })
+  } catch (error) {
+    if (isErrno(error, "ENOTDIR")) return undefined
+    throw inaccessible("read", path, error)
+  }
+}
+
+/** The names in a folder; none where there is no folder. Throws `NO_ACCESS`. */
+export function listFolder(folder: string): readonly string[] {
+  witness(folder, "entries")
+  // Asking first is far cheaper than an exception for each of thousands of folders.
+  if (!existsSync(folder)) return []
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return []
+    throw inaccessible("read", folder, error)
+  }
+}
+
+/** A path without links in it. Throws `NO_ACCESS`. */
+export function realPath(path: string): string {
+  return accessing("find", path, () => realpathSync(path))
+}
