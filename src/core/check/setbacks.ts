@@ -6,14 +6,14 @@ import { type Mark, compareMarks } from "../memory/marks.js"
 import { classify } from "../words/layout.js"
 
 /** How far a record has come, by its epoch (0 but for groups) and its serial. */
-type Progress = Pick<Mark, "epoch" | "serial">
+type Reached = Pick<Mark, "epoch" | "serial">
 
 /** What the commits hold of a vault: who came after whom, what each changed, and how far it was. */
 interface Walk {
   readonly graph: CommitGraph
   readonly changes: readonly RecordChange[]
   /** By blob; undefined for what is no record. */
-  readonly progress: ReadonlyMap<string, Progress | undefined>
+  readonly reached: ReadonlyMap<string, Reached | undefined>
 }
 
 /**
@@ -24,7 +24,7 @@ interface Walk {
 export async function findSetbacks(git: Git, folder: string): Promise<readonly CheckFinding[]> {
   const graph = await commitGraph(git)
   const changes = await recordChanges(git, folder, graph)
-  const walk = { graph, changes, progress: await progressOf(git, changes) }
+  const walk = { graph, changes, reached: await reachedOf(git, changes) }
   const [further, others] = split(changes, (change) => isFurther(walk, change))
   const [lost, setBack] = split(others, (change) => hasLost(walk, change))
   const removed = changes.filter(({ after }) => after === undefined)
@@ -39,19 +39,19 @@ function split(
   return [changes.filter(is), changes.filter((change) => !is(change))]
 }
 
-async function progressOf(
+async function reachedOf(
   git: Git,
   changes: readonly RecordChange[],
-): Promise<ReadonlyMap<string, Progress | undefined>> {
+): Promise<ReadonlyMap<string, Reached | undefined>> {
   const blobs = changes.flatMap(({ before, after }) => [before, after])
   const ids = [...new Set(blobs)].filter((id) => id !== undefined)
   const contents = await readBlobs(git, ids)
-  return new Map(ids.map((id, index) => [id, parseProgress(contents[index])]))
+  return new Map(ids.map((id, index) => [id, parseReached(contents[index])]))
 }
 
-function parseProgress(bytes: Uint8Array | undefined): Progress | undefined {
+function parseReached(bytes: Uint8Array | undefined): Reached | undefined {
   try {
-    const { epoch = 0, serial } = JSON.parse(String(bytes)) as Partial<Progress>
+    const { epoch = 0, serial } = JSON.parse(String(bytes)) as Partial<Reached>
     return typeof serial === "number" ? { epoch, serial } : undefined
   } catch {
     return undefined
@@ -59,8 +59,8 @@ function parseProgress(bytes: Uint8Array | undefined): Progress | undefined {
 }
 
 /** Whether a change leads forward, or from nothing. */
-function isFurther({ progress }: Walk, { before, after }: RecordChange): boolean {
-  const [was, is] = [progress.get(before ?? ""), progress.get(after ?? "")]
+function isFurther({ reached }: Walk, { before, after }: RecordChange): boolean {
+  const [was, is] = [reached.get(before ?? ""), reached.get(after ?? "")]
   if (was === undefined) return true
   return is !== undefined && compareMarks(is, was) > 0
 }
@@ -72,7 +72,7 @@ function isFurther({ progress }: Walk, { before, after }: RecordChange): boolean
  * serial: their records tell who was removed.
  */
 function hasLost(walk: Walk, { commit, parent, path, before, after }: RecordChange): boolean {
-  const [was, is] = [walk.progress.get(before ?? ""), walk.progress.get(after ?? "")]
+  const [was, is] = [walk.reached.get(before ?? ""), walk.reached.get(after ?? "")]
   if (was === undefined || is === undefined || parent === undefined) return false
   if (is.epoch < was.epoch) return false
   if (is.serial < was.serial && !["secret", "group"].includes(classify(path).is)) return false
@@ -108,18 +108,18 @@ function returnedAfter(
 
 function isFurthest(walk: Walk, commit: string, path: string, record: string): boolean {
   const history = walk.graph.historyOf(commit)
-  const mark = walk.progress.get(record)
+  const mark = walk.reached.get(record)
   return walk.changes.every((each) => {
-    const other = walk.progress.get(each.after ?? "")
+    const other = walk.reached.get(each.after ?? "")
     if (each.path !== path || other === undefined || !history.has(each.commit)) return true
     return mark !== undefined && compareMarks(mark, other) >= 0
   })
 }
 
-function toldOf({ progress }: Walk, { commit, path, before, after }: RecordChange): CheckFinding[] {
+function toldOf({ reached }: Walk, { commit, path, before, after }: RecordChange): CheckFinding[] {
   const where = `${path} at ${commit.slice(0, 12)}`
   if (after === undefined) return removal(path, where)
-  const [was, is] = [progress.get(before ?? ""), progress.get(after)]
+  const [was, is] = [reached.get(before ?? ""), reached.get(after)]
   if (is === undefined) return [refused(where, "is no record")]
   const order = was === undefined ? 1 : compareMarks(is, was)
   if (was === undefined || order > 0) {
@@ -141,7 +141,7 @@ function removal(path: string, where: string): CheckFinding[] {
   return [{ severity: "attention", code: "REMOVED", subject: where, message }]
 }
 
-function show({ epoch, serial }: Progress): string {
+function show({ epoch, serial }: Reached): string {
   return epoch > 0 ? `epoch ${epoch}, serial ${serial}` : `serial ${serial}`
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
-import { lookAt } from "../disk/look.js"
+import { lookAt } from "../disk/at-path.js"
 import type { BlobId, Git } from "../git/git.js"
 import { authorship, moveRef, writeCommit } from "../git/git-commit.js"
 import { seeStaged } from "../git/git-index.js"

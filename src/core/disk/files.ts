@@ -20,7 +20,7 @@ import { dirname, join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { accessing, inaccessible, isErrno } from "../words/system-error.js"
 import { witness } from "./evidence.js"
-import { lookAt } from "./look.js"
+import { lookAt } from "./at-path.js"
 
 /** Where the files of a vault are read from: a folder, a commit, or a draft over either. */
 export interface VaultFiles {

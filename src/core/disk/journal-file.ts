@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { lookAt } from "./look.js"
+import { lookAt } from "./at-path.js"
 import type { Place } from "./place.js"
 
 /**

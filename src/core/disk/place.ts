@@ -3,7 +3,7 @@ import { realpathSync } from "node:fs"
 import { dirname, join, relative, resolve, sep } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { readRegularFile } from "./files.js"
-import { lookAt, realPath } from "./look.js"
+import { lookAt, realPath } from "./at-path.js"
 import { isErrno, inaccessible } from "../words/system-error.js"
 import { MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "../words/layout.js"
 

@@ -4,7 +4,7 @@ import { simpleGit } from "simple-git"
 import { VaultError } from "../words/errors.js"
 import { inaccessible } from "../words/system-error.js"
 import { HARDENED, KEPT, OURS, scrubbed } from "./git-environment.js"
-import { realPath } from "../disk/look.js"
+import { realPath } from "../disk/at-path.js"
 import type { Environment } from "../disk/homes.js"
 import type { Checkout } from "../disk/place.js"
 

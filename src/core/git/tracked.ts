@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { openGit } from "./git.js"
-import { realPath } from "../disk/look.js"
+import { realPath } from "../disk/at-path.js"
 import type { Environment } from "../disk/homes.js"
 import { findCheckout, gitPath } from "../disk/place.js"
 

@@ -8,7 +8,7 @@ import {
 } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
 import { createFile, readRegularFile, rename } from "../disk/files.js"
-import { lookAt, listFolder, realPath } from "../disk/look.js"
+import { lookAt, listFolder, realPath } from "../disk/at-path.js"
 import { type Environment, inHome, keyHome } from "../disk/homes.js"
 import { findCheckout } from "../disk/place.js"
 import { utc } from "../words/time.js"

@@ -4,7 +4,7 @@ import { build } from "esbuild"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { Evidence, gather, witness } from "../../../src/core/disk/evidence.js"
 import { readRegularFile } from "../../../src/core/disk/files.js"
-import { listFolder } from "../../../src/core/disk/look.js"
+import { listFolder } from "../../../src/core/disk/at-path.js"
 import { testWithStrace, trace, unescaped } from "../../attack/tracing.js"
 import { type World, vaultWorld } from "../world.js"
 
