@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util"
 import { VaultError } from "../../core/index.js"
 import { readRegularFile, replaceFile } from "../../core/owner.js"
 import { NotParsed, editJsonc, parseJsonc } from "./jsonc.js"
-import type { Spot } from "./mcp-clients.js"
+import type { Spot } from "./client-files.js"
 import { parseToml, toToml, withTable } from "./toml.js"
 
 /** The entry of a server, or any other object of a configuration. */

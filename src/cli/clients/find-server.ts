@@ -8,9 +8,9 @@ import {
   type ServerEntry,
 } from "./client-config.js"
 import type { Door } from "../door/door.js"
-import { type Spot, spotsOf } from "./mcp-clients.js"
+import { type Spot, spotsInFile, spotsOf } from "./client-files.js"
 import { surroundingOf } from "./mcp-program.js"
-import { CLIENTS } from "../parse/table/mcp.js"
+import { MCP_CLIENTS } from "../parse/table/mcp-clients.js"
 import { shellWord } from "../terminal/shell-word.js"
 import { option, userPath } from "../door/who.js"
 
@@ -46,8 +46,8 @@ export function findServer(door: Door, place: Place, name: string): FoundServer 
 function spotsMeant(door: Door, place: Place): Spot[] {
   const [client, file] = [option(door, "client"), option(door, "config")]
   const around = surroundingOf(door, place)
-  const known = CLIENTS.flatMap((each) =>
-    client === undefined || client === each ? spotsOf(each, around) : [],
+  const known = MCP_CLIENTS.flatMap((each) =>
+    client === undefined || client === each.name ? spotsOf(each, around) : [],
   )
   if (file === undefined) return known
   if (client !== undefined) {
@@ -55,14 +55,8 @@ function spotsMeant(door: Door, place: Place): Spot[] {
   }
   const path = userPath(door, file)
   const same = known.filter((spot) => spot.file === path)
-  return same.length > 0 ? same : namedByUser(path)
-}
-
-/** A file of no client that is known: its servers stand where any of them has them. */
-function namedByUser(file: string): Spot[] {
-  const spot = { client: undefined, file, scope: "user" } as const
-  if (extname(file) === ".toml") return [{ ...spot, format: "toml", path: ["mcp_servers"] }]
-  return ["mcpServers", "servers"].map((key) => ({ ...spot, format: "json", path: [key] }))
+  if (same.length > 0) return same
+  return spotsInFile(path, extname(path) === ".toml" ? "toml" : "json")
 }
 
 /** Reads what can be read; why the rest cannot is only said if the server is in none of these. */

@@ -13,7 +13,7 @@ import {
   parseAgentName,
 } from "../../core/index.js"
 import type { Door } from "../door/door.js"
-import { type Spot, type Surrounding, projectOf } from "./mcp-clients.js"
+import { type Spot, type Surrounding, projectOf } from "./client-files.js"
 import { option } from "../door/who.js"
 
 /** A command and its first arguments. */

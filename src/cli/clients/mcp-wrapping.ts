@@ -1,7 +1,7 @@
 import { dirname } from "node:path"
 import type { Place } from "../../core/index.js"
 import { type ServerEntry, isEntry } from "./client-config.js"
-import { type Spot, folderFor } from "./mcp-clients.js"
+import { type Spot, folderFor } from "./client-files.js"
 import { argumentsOf } from "./mcp-entry.js"
 import { PASSED_ON, type Program, isOurs } from "./mcp-program.js"
 import type { Stored } from "./mcp-secrets.js"
@@ -37,7 +37,7 @@ export function wrap(entry: ServerEntry, wrapping: Wrapping): ServerEntry {
   const secrets = stored.flatMap(({ secret, variable }) => ["-s", `${secret}=${variable}`])
   const { env: _env, ...rest } = entry
   const env = withoutStored(entry, stored)
-  const passedOn = spot.client === "codex" ? passedOnIn(entry) : {}
+  const passedOn = spot.client?.environment === "env_vars" ? passedOnIn(entry) : {}
   const started = isWrapped(entry) ? extended(entry, secrets) : begun(entry, secrets, wrapping)
   const isBare = Object.keys(env).length === 0
   return { ...(isBare ? rest : { ...entry, env }), ...started, ...passedOn }
@@ -65,7 +65,7 @@ function extended(entry: ServerEntry, secrets: readonly string[]): ServerEntry {
 /** From a folder of its own, a server would look for the vault below that. */
 function folderOf({ cwd }: ServerEntry, { spot, place }: Wrapping): string {
   const folder = folderFor(spot, place)
-  const isRelative = spot.client === "codex" || spot.client === "claude-code"
+  const isRelative = spot.client?.projectFolderFollowsCwd === true
   return cwd !== undefined && isRelative ? dirname(place.root) : folder
 }
 

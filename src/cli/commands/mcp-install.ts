@@ -13,7 +13,7 @@ import {
 } from "../clients/client-config.js"
 import { diffLines } from "../terminal/diff.js"
 import type { Door } from "../door/door.js"
-import { type ClientName, type Spot, folderFor, installSpot } from "../clients/mcp-clients.js"
+import { type Spot, folderFor, installSpot } from "../clients/client-files.js"
 import {
   argumentsOf,
   keyInCommand,
@@ -32,21 +32,11 @@ import {
 } from "../clients/mcp-program.js"
 import { print, tell } from "../door/render.js"
 import { shellWord } from "../terminal/shell-word.js"
-import { CLIENTS } from "../parse/table/mcp.js"
+import { MCP_CLIENTS, type McpClient } from "../parse/table/mcp-clients.js"
 import { writeOut } from "../terminal/terminal.js"
 import { isSet, option, placeOf } from "../door/who.js"
 
 const NAME = "agent-vault"
-
-/** What else the person has to do in each client. */
-const THEN: Readonly<Record<ClientName, string>> = {
-  "claude-code":
-    "Claude Code asks once whether to use it: start it in the project, and look at /mcp.",
-  "claude-desktop": "Quit Claude Desktop and start it again.",
-  cursor: "In Cursor, switch the server on: Settings, MCP.",
-  vscode: "In VS Code, start it: the command MCP: List Servers.",
-  codex: "Codex reads it in a project that it trusts; look at /mcp.",
-}
 
 export async function run(door: Door): Promise<void> {
   const client = clientOf(door)
@@ -59,21 +49,21 @@ export async function run(door: Door): Promise<void> {
     await writeOut(door.terminal, documentOf(spot, NAME, entry))
     tell(door, `This belongs into ${spot.file}`)
   } else if (!(await writeEntry(door, spot, entry))) return
-  tell(door, ...notes(spot, agent, hasKey), ...programNotes(program, door.env), THEN[client])
+  tell(door, ...notes(spot, agent, hasKey), ...programNotes(program, door.env), client.nextStep)
 }
 
-function clientOf(door: Door): ClientName {
+function clientOf(door: Door): McpClient {
   const named = option(door, "client")
-  const client = CLIENTS.find((each) => each === named)
+  const client = MCP_CLIENTS.find(({ name }) => name === named)
   if (client !== undefined) return client
   throw new VaultError("USAGE", "mcp install needs to know the client", {
-    hint: `say which: --client ${CLIENTS.join(", --client ")}`,
+    hint: `say which: ${MCP_CLIENTS.map(({ name }) => `--client ${name}`).join(", ")}`,
   })
 }
 
 function entryFor(
   door: Door,
-  { client, namesType }: Spot,
+  { client }: Spot,
   {
     command,
     args,
@@ -82,9 +72,9 @@ function entryFor(
   }: { command: string; args: readonly string[]; dir: string; agent: string },
 ): ServerEntry {
   const reveal = option(door, "reveal")
-  const places = client === "claude-desktop" ? placesIn(door.env) : {}
+  const places = client?.environment === "env" ? placesIn(door.env) : {}
   return {
-    ...(namesType === undefined ? {} : { type: "stdio" }),
+    ...(client?.namesType === undefined ? {} : { type: "stdio" }),
     command,
     args: [
       ...args,
@@ -97,7 +87,7 @@ function entryFor(
       ...(isSet(door, "blind") ? ["--blind"] : []),
     ],
     ...(Object.keys(places).length > 0 ? { env: places } : {}),
-    ...(client === "codex" ? { env_vars: [...PASSED_ON] } : {}),
+    ...(client?.environment === "env_vars" ? { env_vars: [...PASSED_ON] } : {}),
   }
 }
 

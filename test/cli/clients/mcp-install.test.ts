@@ -10,8 +10,8 @@ import {
 } from "node:fs"
 import { dirname, join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { type Surrounding, spotsOf } from "../../../src/cli/clients/mcp-clients.js"
-import { CLIENTS } from "../../../src/cli/parse/table/mcp.js"
+import { type Surrounding, spotsOf } from "../../../src/cli/clients/client-files.js"
+import { MCP_CLIENTS } from "../../../src/cli/parse/table/mcp-clients.js"
 import { type Seen, atTerminal } from "../at-terminal.js"
 import { Machine, type Ran } from "../machine.js"
 
@@ -59,7 +59,7 @@ const files = {
   codex: "repo/.codex/config.toml",
   "claude-desktop": ".config/Claude/claude_desktop_config.json",
 } as const
-const clients = CLIENTS.map((client) => ({ client, file: files[client] }))
+const clients = MCP_CLIENTS.map(({ name }) => ({ client: name, file: files[name] }))
 
 /** How a client's file starts the server, in the form of that client. */
 const expected: Readonly<Record<string, object>> = {
@@ -215,7 +215,7 @@ describe("each client", () => {
     ["linux", "/h/.config"],
   ] as const)("on %s the users' own files are where the clients look", (platform, data) => {
     const around: Surrounding = { platform, env: { HOME: "/h" }, project: "/p" }
-    const own = CLIENTS.flatMap((client) => spotsOf(client, around))
+    const own = MCP_CLIENTS.flatMap((client) => spotsOf(client, around))
       .filter(({ scope }) => scope === "user")
       .map(({ file }) => file)
     expect(new Set(own)).toEqual(

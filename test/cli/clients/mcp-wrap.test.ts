@@ -530,7 +530,7 @@ test("a file that somebody changes meanwhile is not written", () => {
   const machine = fresh(cursor({ A_TOKEN: "x" }))
   const file = join(machine.home, CURSOR)
   const config = readConfig({
-    client: "cursor",
+    client: undefined,
     file,
     scope: "project",
     format: "json",

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { describe, expect, test } from "vitest"
-import { withCommands } from "../../../scripts/cli-docs.mjs"
+import { pages, withParts } from "../../../scripts/docs.mjs"
 import { type ErrorCode, VaultError } from "../../../src/core/index.js"
 import { parseFully } from "../../../src/cli/parse/yargs.js"
 import { COMMANDS } from "../../../src/cli/parse/table.js"
@@ -9,12 +9,12 @@ import { COMMANDS } from "../../../src/cli/parse/table.js"
 const read = (path: string): string =>
   readFileSync(fileURLToPath(new URL(`../../../${path}`, import.meta.url)), "utf8")
 
-describe("docs/cli.md", () => {
-  test("has the commands as they are: node scripts/cli-docs.mjs", async () => {
-    const page = read("docs/cli.md")
-    expect(await withCommands(page)).toBe(page)
-  })
+test.each(pages)("%s is as the tables have it: npm run docs", async (page) => {
+  const text = read(page)
+  expect(await withParts(page, text)).toBe(text)
+})
 
+describe("docs/cli.md", () => {
   const examples = COMMANDS.flatMap(({ name, examples: own }) =>
     own.map(([command]) => ({ name, command })),
   )

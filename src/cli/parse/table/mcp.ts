@@ -1,11 +1,13 @@
 import type { CommandSpec } from "../call.js"
+import { MCP_CLIENTS, type McpClient } from "./mcp-clients.js"
 import { DIR } from "./options.js"
 
-/** The clients whose configuration this program knows. */
-export const CLIENTS = ["claude-code", "claude-desktop", "cursor", "vscode", "codex"] as const
-
 const CLIENT = {
-  client: { value: "CLIENT", choices: CLIENTS, describe: "whose configuration" },
+  client: {
+    value: "CLIENT",
+    choices: MCP_CLIENTS.map(({ name }) => name),
+    describe: "whose configuration",
+  },
 } as const
 
 /** The configurations of MCP clients. */
@@ -35,8 +37,7 @@ export const MCP: readonly CommandSpec[] = [
       ["agent-vault mcp install --client claude-code", "writes .mcp.json, which can be committed"],
       ["agent-vault mcp install --client codex --agent ci --print", "to paste it yourself"],
     ],
-    notes:
-      "claude-code, cursor, vscode and codex: a file of the repository. claude-desktop: your own file. The file holds no key.",
+    notes: `${namesOf(isShared)}: a file of the repository. ${namesOf((client) => !isShared(client))}: your own file. The file holds no key.`,
   },
   {
     name: "mcp wrap",
@@ -74,3 +75,12 @@ export const MCP: readonly CommandSpec[] = [
       "The owner's key stores the values; the server then gets them through `agent-vault run` as the agent. Rotate a key that stood in a file which others could read.",
   },
 ]
+
+function isShared({ files: [first] }: McpClient): boolean {
+  return first?.below === "project"
+}
+
+function namesOf(choose: (client: McpClient) => boolean): string {
+  const names = MCP_CLIENTS.filter(choose).map(({ name }) => name)
+  return names.join(", ").replace(/, ([^,]*)$/, " and $1")
+}

@@ -1,0 +1,138 @@
+// `node scripts/docs.mjs` writes those parts of the documents that are made from tables of the sources.
+import { readFile, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { build } from "esbuild"
+import { format } from "prettier"
+import { root, target } from "./build-places.mjs"
+
+/** @typedef {import("../src/cli/parse/call.js").CommandSpec} CommandSpec */
+/** @typedef {import("../src/cli/parse/call.js").OptionSpec} OptionSpec */
+/** @typedef {import("../src/cli/parse/table/mcp-clients.js").McpClient} McpClient */
+
+/**
+ * The parts of each page; a part stands between `<!-- NAME: npm run docs -->` and `<!-- /NAME -->`.
+ *
+ * @type {Readonly<Record<string, Readonly<Record<string, (tables: any) => string>>>>}
+ */
+const PAGES = {
+  "docs/cli.md": { commands: commandsPart },
+  "docs/mcp.md": { clients: clientsPart },
+}
+
+/** The pages that have such parts. */
+export const pages = Object.keys(PAGES)
+
+/**
+ * The text of a page with its parts as the tables have them.
+ *
+ * @param {string} page
+ * @param {string} text
+ */
+export async function withParts(page, text) {
+  const tables = await loadTables()
+  const parts = Object.entries(PAGES[page] ?? {})
+  const made = parts.reduce((before, [name, make]) => replaced(before, name, make(tables)), text)
+  return format(made, { parser: "markdown", printWidth: 100 })
+}
+
+/**
+ * @param {string} text
+ * @param {string} name
+ * @param {string} part
+ */
+function replaced(text, name, part) {
+  const [begin, end] = [`<!-- ${name}: npm run docs -->`, `<!-- /${name} -->`]
+  const [before, after] = [text.split(begin)[0], text.split(end)[1]]
+  if (before === undefined || after === undefined) throw new Error(`no page has a part ${name}`)
+  return `${before}${begin}\n\n${part}\n\n${end}${after}`
+}
+
+/** @param {{ COMMANDS: CommandSpec[], isAboutWho: Function, shownOption: Function, shownWords: Function }} tables */
+function commandsPart({ COMMANDS, isAboutWho, shownOption, shownWords }) {
+  return COMMANDS.map((spec) => describe(spec)).join("\n")
+
+  /** @param {CommandSpec} spec */
+  function describe({ name, words, summary, options, examples, notes }) {
+    const usage = ["agent-vault", name, shownWords(words)].filter(Boolean).join(" ")
+    const given = Object.entries(options).filter(([option]) => !isAboutWho(options, option))
+    return [
+      `### ${name}`,
+      `\`${usage}\``,
+      `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.${notes === undefined ? "" : ` ${notes}`}`,
+      given.map(([option, spec]) => line(option, spec)).join("\n"),
+      "identity" in options ? "And [who acts](#who-acts)." : "",
+      ["```sh", ...examples.map(([command, what]) => `# ${what}\n${command}`), "```"].join("\n"),
+    ]
+      .filter(Boolean)
+      .join("\n\n")
+  }
+
+  /**
+   * @param {string} option
+   * @param {OptionSpec} spec
+   */
+  function line(option, spec) {
+    const choices = spec.choices === undefined ? "" : `: ${spec.choices.join(", ")}`
+    return `- \`${shownOption(option, spec)}\`: ${spec.describe}${choices}`
+  }
+}
+
+/** @param {{ MCP_CLIENTS: McpClient[] }} tables */
+function clientsPart({ MCP_CLIENTS }) {
+  const rows = MCP_CLIENTS.map(({ name, files: [file], nextStep }) => {
+    if (file === undefined) throw new Error(`${name} has no file`)
+    const path = [file.folder, file.name].filter(Boolean).join("/")
+    const cell = file.below === "settings" ? settingsFile(file) : `\`${path}\``
+    return `| \`${name}\` | ${cell} | ${file.below === "project" ? "the repository's" : "yours"} | ${nextStep} |`
+  })
+  return ["| client | file | whose | what else to do |", "| --- | --- | --- | --- |", ...rows].join(
+    "\n",
+  )
+}
+
+/** @param {import("../src/cli/parse/table/mcp-clients.js").ClientFile} file */
+function settingsFile({ folder = "", name }) {
+  const windows = folder.replaceAll("/", "\\")
+  return `\`${name}\` in \`~/Library/Application Support/${folder}\`, \`%APPDATA%\\${windows}\` or \`~/.config/${folder}\``
+}
+
+/** The tables are TypeScript, and no modules of the build. */
+async function loadTables() {
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `
+        export * from "./cli/parse/table.js"
+        export { shownOption, shownWords } from "./cli/parse/call.js"
+        export { MCP_CLIENTS } from "./cli/parse/table/mcp-clients.js"`,
+      resolveDir: join(root, "src"),
+      loader: "ts",
+    },
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "node",
+    target,
+    plugins: [withoutCore],
+  })
+  const text = outputFiles[0]?.text ?? ""
+  return import(`data:text/javascript,${encodeURIComponent(text)}`)
+}
+
+/** @type {import("esbuild").Plugin} */
+const withoutCore = {
+  name: "without-core",
+  setup(bundler) {
+    bundler.onResolve({ filter: /core\/index\.js$/ }, ({ path }) => ({ path, namespace: "none" }))
+    bundler.onLoad({ filter: /./, namespace: "none" }, () => ({
+      contents: "export class VaultError extends Error {}",
+    }))
+  },
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const page of pages) {
+    const file = join(root, page)
+    await writeFile(file, await withParts(page, await readFile(file, "utf8")))
+  }
+}
