@@ -22,6 +22,7 @@ export {
 } from "./keys/key-files.js"
 export { VALUE_LIMIT } from "./words/layout.js"
 export { asVaultError, inaccessible, isErrno } from "./words/system-error.js"
+export { keyHome } from "./disk/homes.js"
 export { Lines } from "./disk/lines.js"
 export {
   type SecretName,

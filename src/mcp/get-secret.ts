@@ -118,8 +118,9 @@ function refused(
   { session }: Surroundings,
   code: ErrorCode = "REVEAL_REFUSED",
 ): Answer {
-  const use = useOf(secret, session.runAs())
-  const hint = `use it without seeing it, as $${use.env} of a command: ${use.command}`
+  const use = useOf(secret, session.runLine())
+  const needs = use.needs === undefined ? "" : ` (in a shell that has ${use.needs.join(", ")})`
+  const hint = `use it without seeing it, as $${use.env} of a command: ${use.command}${needs}`
   return { document: { error: { code, message, hint, reason }, use }, isError: true }
 }
 

@@ -9,13 +9,19 @@ import {
   takes,
   textArguments,
 } from "./tool.js"
-import { grantLine, useOf } from "./use.js"
+import { type Use, grantLine, useOf } from "./use.js"
 
 /** Secrets of one answer: a list of thousands would fill a model's context. */
 const PAGE = 100
 
+const NEEDS = {
+  ...listOf(TEXT),
+  description:
+    "environment variables without which the line fails: this server was started with them, and no line can hold them. If your shell lacks one, ask the person.",
+}
+
 export const USE_SCHEMA = {
-  ...shape({ command: TEXT, env: TEXT }, ["command", "env"]),
+  ...shape({ command: TEXT, env: TEXT, needs: NEEDS }, ["command", "env"]),
   description:
     "How to use the secret without seeing it: run this shell command line with <command> replaced. The value is in the environment variable `env` of that command only: to write it on a command line, let an inner shell expand it, as in sh -c 'curl -u \"$NAME:\" https://…'.",
 }
@@ -65,7 +71,10 @@ export const LIST_SECRETS: Tool = {
     const vault = await surroundings.vault()
     const listed = (await vault.list(group)).filter(({ name }) => name > after).sort(byName)
     const { agent } = listed.some(({ readable }) => !readable) ? await vault.access() : vault
-    const secrets = listed.slice(0, PAGE).map((secret) => shown(secret, agent, surroundings))
+    const line = surroundings.session.runLine()
+    const secrets = listed
+      .slice(0, PAGE)
+      .map((secret) => shown(secret, useOf(secret, line), agent, surroundings))
     const more = listed.length - secrets.length
     return { document: { secrets, ...(more === 0 ? {} : { more }) } }
   },
@@ -77,11 +86,11 @@ function byName(one: ReadableListing, other: ReadableListing): number {
 
 function shown(
   secret: ReadableListing,
+  use: Use,
   agent: string | undefined,
   { session, seen }: Surroundings,
 ): object {
   const { name, version, description, expires, exposed, readable } = secret
-  const use = useOf(secret, session.runAs())
   const [group = ""] = name.split("/")
   return {
     name,

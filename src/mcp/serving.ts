@@ -16,8 +16,8 @@ export interface Serving {
   readonly reveal: Reveal
   /** Whether there is no tool that shows a value. */
   readonly blind: boolean
-  /** How a command line begins that runs a program as this agent: `agent-vault run --agent ci`. */
-  readonly runAs: () => string
+  /** How a program is run as this agent. */
+  readonly runLine: () => RunLine
   /** Of this program. */
   readonly version: string
   readonly stdin: NodeJS.ReadableStream & { destroy(): unknown }
@@ -25,6 +25,14 @@ export interface Serving {
   readonly stderr: Writable
   /** How long a person may think about a question, in milliseconds. */
   readonly patience?: number
+}
+
+/** How a command line begins that runs a program with secrets. */
+export interface RunLine {
+  /** For example `agent-vault run --agent ci`. */
+  readonly line: string
+  /** The environment variables that it needs of the shell, since no line may or can hold them. */
+  readonly needs: readonly string[]
 }
 
 /** What a person chose who was asked whether a value may be shown. */

@@ -1,4 +1,5 @@
 import { variableName, type SecretListing } from "../core/index.js"
+import type { RunLine } from "./serving.js"
 
 /** How to use a secret without seeing it. */
 export interface Use {
@@ -6,11 +7,16 @@ export interface Use {
   readonly command: string
   /** The environment variable that holds the value in that command. */
   readonly env: string
+  /** The environment variables that the shell must have, as this server has them; absent if none. */
+  readonly needs?: readonly string[]
 }
 
-/** `runAs` is how such a line begins: `agent-vault run --agent ci`. */
-export function useOf(secret: Pick<SecretListing, "name" | "env">, runAs: string): Use {
-  return { command: `${runAs} -s ${secret.name} -- <command>`, env: variableName(secret) }
+export function useOf(secret: Pick<SecretListing, "name" | "env">, { line, needs }: RunLine): Use {
+  return {
+    command: `${line} -s ${secret.name} -- <command>`,
+    env: variableName(secret),
+    ...(needs.length === 0 ? {} : { needs }),
+  }
 }
 
 /** What an owner would type to open a group to an agent. */

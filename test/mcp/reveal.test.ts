@@ -178,7 +178,7 @@ describe("no answer of a person", () => {
       vault: () => openVault({ dir: machine.repo, agent: "ci", env: machine.env }),
       reveal: "confirm",
       blind: false,
-      runAs: () => "agent-vault run --agent ci",
+      runLine: () => ({ line: "agent-vault run --agent ci", needs: [] }),
       version: "1",
       stdin,
       stdout,

@@ -1,7 +1,6 @@
-import { existsSync, readFileSync } from "node:fs"
-import { delimiter, join } from "node:path"
+import { readFileSync, realpathSync } from "node:fs"
+import { join } from "node:path"
 import { argv, execPath, platform } from "node:process"
-import { realpathSync } from "node:fs"
 import {
   type Environment,
   type Place,
@@ -13,6 +12,7 @@ import {
   parseAgentName,
 } from "../../core/index.js"
 import type { Door } from "../door/door.js"
+import { NAME, isOnPath } from "../door/own-program.js"
 import { type Spot, type Surrounding, projectOf } from "./client-files.js"
 import { option } from "../door/who.js"
 
@@ -22,7 +22,6 @@ export interface Program {
   readonly args: readonly string[]
 }
 
-const NAME = "agent-vault"
 const DEPENDENCIES = ["dependencies", "devDependencies", "optionalDependencies"]
 
 /** Codex hands a server few variables. These say where keys and state are, if that is not home. */
@@ -123,10 +122,4 @@ function dependsOnUs(project: string): boolean {
     // Without a manifest, or with one that npm could not read either, there is no dependency.
     return false
   }
-}
-
-function isOnPath(env: Environment): boolean {
-  const names = platform === "win32" ? [`${NAME}.cmd`, `${NAME}.exe`] : [NAME]
-  const folders = (env["PATH"] ?? "").split(delimiter).filter(Boolean)
-  return folders.some((folder) => names.some((name) => existsSync(join(folder, name))))
 }

@@ -1,10 +1,10 @@
-import { type Place, type Reveal, decidingSource, findVault } from "../../core/index.js"
+import type { Reveal } from "../../core/index.js"
 import type { Door } from "../door/door.js"
-import { OpenOnce } from "../rpc/open-once.js"
-import { shellWord } from "../terminal/shell-word.js"
-import { say } from "../terminal/terminal.js"
 import { openForAgent } from "../door/reading.js"
-import { isSet, option, placeOf, userPath } from "../door/who.js"
+import { runLine } from "../door/run-line.js"
+import { isSet, option } from "../door/who.js"
+import { OpenOnce } from "../rpc/open-once.js"
+import { say } from "../terminal/terminal.js"
 
 declare const AGENT_VAULT_VERSION: string
 
@@ -34,33 +34,11 @@ export async function run(door: Door): Promise<void> {
       ),
     reveal,
     blind: isSet(door, "blind"),
-    runAs: () => runAs(door),
+    runLine: () => runLine(door),
     version: AGENT_VAULT_VERSION,
     stdin,
     stdout,
     stderr,
   })
   await vault.close()
-}
-
-/** How the person, or the model in a shell, starts `run` as the same agent in the same vault. */
-function runAs(door: Door): string {
-  const words = ["agent-vault", "run"]
-  const file = option(door, "identity")
-  const agent = option(door, "agent")
-  const decided = decidingSource({ identityFile: file, agent }, door.env) ?? ""
-  const [, named] = /^(?:--agent|AGENT_VAULT_AGENT) (.+)$/.exec(decided) ?? []
-  if (named !== undefined) words.push("--agent", named)
-  else if (file !== undefined) words.push("--identity", userPath(door, file))
-  const dir = option(door, "dir")
-  if (dir !== undefined && !isHere(door, placeOf(door))) words.push("--dir", userPath(door, dir))
-  return words.map(shellWord).join(" ")
-}
-
-function isHere(door: Door, place: Place): boolean {
-  try {
-    return findVault(door.cwd).root === place.root
-  } catch {
-    return false
-  }
 }

@@ -11,7 +11,7 @@ export interface McpServer {
     ) => Promise<AgentVault>
     readonly reveal: Reveal
     readonly blind: boolean
-    readonly runAs: () => string
+    readonly runLine: () => { readonly line: string; readonly needs: readonly string[] }
     readonly version: string
     readonly stdin: Terminal["stdin"]
     readonly stdout: Terminal["stdout"]
