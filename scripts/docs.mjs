@@ -17,7 +17,7 @@ import { root, target } from "./build-places.mjs"
  */
 const PAGES = {
   "docs/cli.md": { commands: commandsPart },
-  "docs/mcp.md": { clients: clientsPart },
+  "docs/mcp.md": { clients: clientsPart, tools: toolsPart },
 }
 
 /** The pages that have such parts. */
@@ -97,6 +97,12 @@ function settingsFile({ folder = "", name }) {
   return `\`${name}\` in \`~/Library/Application Support/${folder}\`, \`%APPDATA%\\${windows}\` or \`~/.config/${folder}\``
 }
 
+/** @param {{ TOOLS: import("../src/mcp/tool.js").Tool[] }} tables */
+function toolsPart({ TOOLS }) {
+  const rows = TOOLS.map(({ name, docs }) => `| \`${name}\` | ${docs} |`)
+  return ["| tool | what it answers |", "| --- | --- |", ...rows].join("\n")
+}
+
 /** The tables are TypeScript, and no modules of the build. */
 async function loadTables() {
   const { outputFiles } = await build({
@@ -104,6 +110,7 @@ async function loadTables() {
       contents: `
         export * from "./cli/parse/table.js"
         export { shownOption, shownWords } from "./cli/parse/call.js"
+        export { TOOLS } from "./mcp/tools.js"
         export { MCP_CLIENTS } from "./cli/parse/table/mcp-clients.js"`,
       resolveDir: join(root, "src"),
       loader: "ts",
@@ -125,7 +132,7 @@ const withoutCore = {
   setup(bundler) {
     bundler.onResolve({ filter: /core\/index\.js$/ }, ({ path }) => ({ path, namespace: "none" }))
     bundler.onLoad({ filter: /./, namespace: "none" }, () => ({
-      contents: "export class VaultError extends Error {}",
+      contents: "module.exports = { VaultError: class extends Error {} }",
     }))
   },
 }

@@ -6,6 +6,7 @@ export const DESCRIBE_ACCESS: Tool = {
   title: "Describe access",
   description:
     "Says which agent this server acts as, which groups of secrets it may read and until when, and which are closed to it. For a closed group, `ask` is the line that an owner of the vault would type: pass it on to the person, and do not try to run it.",
+  docs: "which agent this is, what it may read and until when, and for a closed group the line an owner would type",
   inputSchema: takes({}),
   outputSchema: gives(
     {

@@ -23,6 +23,8 @@ export const GET_SECRET: Tool = {
   title: "Show a secret's value",
   description:
     "Shows the value of one secret, which puts it into this conversation: only for what cannot be done with `use.command` of list_secrets. Each secret has a policy: never, confirm (the person at the client is asked), or allow. Where the value is not shown, the error REVEAL_REFUSED carries `use`, which does the work without seeing it: go on with that, and do not ask for the value again.",
+  docs: "the value of `name`, if it may be shown: as text (`encoding` is `utf-8`), anything else in `base64`",
+  showsValues: true,
   inputSchema: takes({ name: { ...TEXT, description: "GROUP/NAME, as in list_secrets" } }, [
     "name",
   ]),

@@ -1,14 +1,12 @@
 import type { Writable } from "node:stream"
 import { VaultError } from "../core/index.js"
 import { type ToolResult, asFailure, asResult } from "./answer.js"
-import { DESCRIBE_ACCESS } from "./describe-access.js"
-import { GET_SECRET } from "./get-secret.js"
-import { LIST_SECRETS } from "./list-secrets.js"
 import { Consent } from "./consent.js"
 import { ShownValues } from "./shown-values.js"
 import { startServer } from "./server.js"
 import type { Client, Serving } from "./serving.js"
 import type { Arguments, Tool } from "./tool.js"
+import { TOOLS } from "./tools.js"
 import { Wire } from "./wire.js"
 
 /** How long a person may think. */
@@ -33,9 +31,7 @@ export async function serve(session: Serving): Promise<void> {
     await startServer(wire, {
       version: session.version,
       instructions: INSTRUCTIONS,
-      tools: session.blind
-        ? [LIST_SECRETS, DESCRIBE_ACCESS]
-        : [LIST_SECRETS, GET_SECRET, DESCRIBE_ACCESS],
+      tools: TOOLS.filter(({ showsValues }) => !(session.blind && showsValues)),
       call: callsIn(session),
       patience: session.patience ?? PATIENCE_MS,
     })

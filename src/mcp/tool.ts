@@ -26,6 +26,10 @@ export interface Tool {
   readonly name: string
   readonly title: string
   readonly description: string
+  /** What docs/mcp.md says of it. */
+  readonly docs: string
+  /** Whether it puts values into the conversation: a blind server leaves it out. */
+  readonly showsValues?: true
   readonly inputSchema: ObjectSchema
   readonly outputSchema: ObjectSchema
   /** Throws a VaultError for what cannot be answered. */
