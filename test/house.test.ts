@@ -243,6 +243,23 @@ describe("docs/architecture.md", () => {
     expect(told.toSorted()).toEqual(files.toSorted())
   })
 
+  test("has a picture with each room, and none on a floor below one that it imports", () => {
+    const [, picture = ""] = /```text\n(.*?)```/s.exec(page) ?? []
+    const core = picture
+      .split("\n")
+      .slice(picture.split("\n").findIndex((l) => /src\/core/.test(l)))
+    const floorOf = (room: string): number =>
+      core.findIndex((line) => new RegExp(`(^| )${basename(room)}( |$)`).test(line.slice(0, 60)))
+    const inCore = Object.keys(rooms).filter((room) => room.startsWith("src/core/"))
+    expect(inCore.filter((room) => floorOf(room) < 1)).toEqual([])
+    const pairs = inCore.flatMap((room) => (rooms[room] ?? []).map((other) => [room, other]))
+    expect(pairs.filter(([room = "", other = ""]) => floorOf(room) > floorOf(other))).toEqual([])
+    const others = Object.keys(rooms).filter((room) => !room.startsWith("src/core"))
+    expect(others.filter((room) => !new RegExp(`\\b${basename(room)}\\b`).test(picture))).toEqual(
+      [],
+    )
+  })
+
   test("tells the rooms in their order", () => {
     const told = [...page.matchAll(/^### `(src\/[\w/-]+)`$/gm)].map(([, room]) => room)
     expect(told).toEqual(Object.keys(rooms))

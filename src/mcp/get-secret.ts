@@ -76,9 +76,9 @@ type Verdict = "shown" | "once" | Refusal
 async function decide(
   secret: SecretListing,
   { agent }: AgentVault,
-  { session, client, consent, seen }: Surroundings,
+  { serving, client, consent, seen }: Surroundings,
 ): Promise<Verdict> {
-  const policy = revealPolicy(secret, session.reveal)
+  const policy = revealPolicy(secret, serving.reveal)
   if (policy === "allow") return "shown"
   if (policy === "never") {
     const by = secret.reveal === "never" ? "its signed record" : "this server's --reveal"
@@ -117,10 +117,10 @@ function whyNot(reply: Reply): { reason: string; message: string } {
 function refused(
   secret: SecretListing,
   { reason, message }: Refusal,
-  { session }: Surroundings,
+  { serving }: Surroundings,
   code: ErrorCode = "REVEAL_REFUSED",
 ): Answer {
-  const use = useOf(secret, session.runLine())
+  const use = useOf(secret, serving.runLine())
   const needs = use.needs === undefined ? "" : ` (in a shell that has ${use.needs.join(", ")})`
   const hint = `use it without seeing it, as $${use.env} of a command: ${use.command}${needs}`
   return { document: { error: { code, message, hint, reason }, use }, isError: true }

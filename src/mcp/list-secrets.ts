@@ -72,7 +72,7 @@ export const LIST_SECRETS: Tool = {
     const vault = await surroundings.vault()
     const listed = (await vault.list(group)).filter(({ name }) => name > after).sort(byName)
     const { agent } = listed.some(({ readable }) => !readable) ? await vault.access() : vault
-    const line = surroundings.session.runLine()
+    const line = surroundings.serving.runLine()
     const secrets = listed
       .slice(0, PAGE)
       .map((secret) => shown(secret, useOf(secret, line), agent, surroundings))
@@ -89,7 +89,7 @@ function shown(
   secret: ReadableListing,
   use: Use,
   agent: string | undefined,
-  { session, seen }: Surroundings,
+  { serving, seen }: Surroundings,
 ): object {
   const { name, version, description, expires, exposed, readable } = secret
   const [group = ""] = name.split("/")
@@ -98,7 +98,7 @@ function shown(
     version,
     ...(description === undefined ? {} : { description: seen.clean(description) }),
     env: use.env,
-    reveal: revealPolicy(secret, session.reveal),
+    reveal: revealPolicy(secret, serving.reveal),
     ...(expires === undefined ? {} : { expires }),
     ...(exposed === undefined ? {} : { exposed }),
     readable,

@@ -22,18 +22,18 @@ const INSTRUCTIONS =
  * Serves the Model Context Protocol until the client goes away, and resolves then. Whatever fails is
  * an answer: nothing that a client sends, and nothing that is wrong with the vault, ends it.
  */
-export async function serve(session: Serving): Promise<void> {
-  const output = takeOver(session.stdout, session.stderr)
-  const wire = new Wire({ input: session.stdin, write: output.write })
-  session.stdout.once("error", () => wire.close())
-  session.stdout.once("close", () => wire.close())
+export async function serve(serving: Serving): Promise<void> {
+  const output = takeOver(serving.stdout, serving.stderr)
+  const wire = new Wire({ input: serving.stdin, write: output.write })
+  serving.stdout.once("error", () => wire.close())
+  serving.stdout.once("close", () => wire.close())
   try {
     await startServer(wire, {
-      version: session.version,
+      version: serving.version,
       instructions: INSTRUCTIONS,
-      tools: TOOLS.filter(({ showsValues }) => !(session.blind && showsValues)),
-      call: callsIn(session),
-      patience: session.patience ?? PATIENCE_MS,
+      tools: TOOLS.filter(({ showsValues }) => !(serving.blind && showsValues)),
+      call: callsIn(serving),
+      patience: serving.patience ?? PATIENCE_MS,
     })
     await wire.done
   } finally {
@@ -42,15 +42,15 @@ export async function serve(session: Serving): Promise<void> {
 }
 
 /** Answers calls, each with the memory of this session. */
-function callsIn(session: Serving) {
+function callsIn(serving: Serving) {
   const seen = new ShownValues()
   const consent = new Consent()
   return async (tool: Tool, args: Arguments, client: Client): Promise<ToolResult> => {
-    const vault = () => session.vault(client.name, consent.isAgreed)
+    const vault = () => serving.vault(client.name, consent.isAgreed)
     try {
-      return asResult(await tool.call(args, { session, vault, client, consent, seen }))
+      return asResult(await tool.call(args, { serving, vault, client, consent, seen }))
     } catch (thrown) {
-      if (!(thrown instanceof VaultError)) reportBug(session.stderr, tool.name, thrown)
+      if (!(thrown instanceof VaultError)) reportBug(serving.stderr, tool.name, thrown)
       return asResult(asFailure(thrown, seen))
     }
   }

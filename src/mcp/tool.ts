@@ -6,7 +6,7 @@ import type { Client, Serving } from "./serving.js"
 
 /** What a tool works with. */
 export interface Surroundings {
-  readonly session: Pick<Serving, "reveal" | "runLine">
+  readonly serving: Pick<Serving, "reveal" | "runLine">
   readonly vault: () => Promise<AgentVault>
   readonly client: Client
   readonly consent: Consent
