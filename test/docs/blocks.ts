@@ -33,7 +33,7 @@ export interface Mark {
 const [COMMANDS, END] = ["<!-- commands: npm run docs -->", "<!-- /commands -->"]
 const made: Mark = {
   is: "not run",
-  of: "test/cli/parse/docs.test.ts parses each command's examples",
+  of: "commands.test.ts runs each example by itself",
 }
 
 const FENCE = /^```(.*)$/

@@ -90,7 +90,7 @@ function hasBlocksToRun(page: string): boolean {
 
 /** Does what a page's blocks say, as its reader, and compares what comes of it. */
 async function mistakesOf(blocks: readonly Block[]): Promise<object[]> {
-  const reader = new Reader(installed)
+  const reader = Reader.onNewMachine(installed)
   try {
     const { printed, code } = await reader.run(scriptOf(blocks))
     const outputs = outputsOf(printed)

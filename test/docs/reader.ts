@@ -9,14 +9,22 @@ import { type Consumer, root } from "../package/pack.js"
  * repository of their own, whose programs are made of what any machine has.
  */
 export class Reader {
-  readonly #machine = new Machine()
+  readonly #machine: Machine
   readonly #env: NodeJS.ProcessEnv
 
-  constructor(installed: Consumer) {
-    const { home, repo, env } = this.#machine
-    this.#env = { ...env, PYTHONPATH: join(root, "sdk-python-bridge"), ...NPM }
-    const packages = join(repo, "node_modules")
-    cpSync(join(installed.project, "node_modules"), packages, { recursive: true })
+  private constructor(machine: Machine) {
+    this.#machine = machine
+    this.#env = { ...machine.env, PYTHONPATH: join(root, "sdk-python-bridge"), ...NPM }
+  }
+
+  /** On a new machine, with a new repository, into which the npm package was installed. */
+  static onNewMachine(installed?: Consumer): Reader {
+    const machine = new Machine()
+    const { home, repo } = machine
+    if (installed !== undefined) {
+      const packages = join(installed.project, "node_modules")
+      cpSync(packages, join(repo, "node_modules"), { recursive: true })
+    }
     writeFileSync(join(repo, ".gitignore"), "node_modules\npage.*\n")
     writeFileSync(join(repo, "package.json"), JSON.stringify(PACKAGE, undefined, 2))
     symlinkSync(root, join(home, "agent-vault"))
@@ -26,6 +34,14 @@ export class Reader {
     renameSync(join(home, "bin/agent-vault"), join(home, "program/agent-vault"))
     writeFileSync(join(home, "bin/agent-vault"), PERSON)
     chmodSync(join(home, "bin/agent-vault"), 0o755)
+    return new Reader(machine)
+  }
+
+  /** On another machine that holds what this one holds. */
+  copy(): Reader {
+    const machine = this.#machine.copy()
+    cpSync(join(this.#machine.home, "bin"), join(machine.home, "bin"), { recursive: true })
+    return new Reader(machine)
   }
 
   /** Runs a script of bash at the top of the repository. */

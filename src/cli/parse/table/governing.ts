@@ -78,7 +78,7 @@ export const OWNERS: readonly CommandSpec[] = [
       ...REPORT,
     },
     examples: [
-      ["agent-vault agent recover ci --out ./ci.key", "changes nothing in the repository"],
+      ["agent-vault agent recover ci --out ~/ci.key", "changes nothing in the repository"],
     ],
   },
   {
@@ -96,7 +96,7 @@ export const OWNERS: readonly CommandSpec[] = [
       },
       ...CHANGE,
     },
-    examples: [["agent-vault agent rekey ci --out ./ci.new.key", "after ci's machine was lost"]],
+    examples: [["agent-vault agent rekey ci --out ~/ci.new.key", "after ci's machine was lost"]],
   },
   {
     name: "set",

@@ -73,8 +73,14 @@ export const READERS: readonly CommandSpec[] = [
         "agent-vault run --agent ci -s stripe/api-key -- npm run deploy",
         "as STRIPE_API_KEY, or the name that `set --env` gave it",
       ],
-      ["agent-vault run -s db/url=DATABASE_URL -g stripe -- ./migrate.sh", "as DATABASE_URL"],
-      ["agent-vault run --env-from .env.vault -- npm start", "references, so it can be committed"],
+      [
+        "agent-vault run --agent ci -s db/url=DATABASE_URL -g stripe -- ./migrate.sh",
+        "as DATABASE_URL",
+      ],
+      [
+        "agent-vault run --agent ci --env-from .env.vault -- npm start",
+        "references, so it can be committed",
+      ],
     ],
     notes:
       "Its exit code is the command's; 125, 126 and 127 are our own failures, as env has them. The owner's key is never used.",

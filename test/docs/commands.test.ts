@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { COMMANDS } from "../../src/cli/parse/table.js"
+import { Reader } from "./reader.js"
+
+/** What an example ends with that a reader cannot paste as it stands, or that says no. */
+const ENDS_WITH = new Map([
+  // The plan and the signer of another vault.
+  ["agent-vault apply --yes --plan 15c9502bea57", 6],
+  ["agent-vault trust ed25519:SIGNER", 2],
+  // Nobody is at a terminal here.
+  ["agent-vault get stripe/api-key", 3],
+  // The guard is not installed.
+  ["agent-vault guard status", 1],
+])
+
+const OTHER_SHELLS = /completion (?:zsh|fish)/
+const EXAMPLES = COMMANDS.flatMap(({ name, examples }) =>
+  examples.map(([line]) => [line, name] as const),
+).filter(([line]) => !OTHER_SHELLS.test(line))
+
+/** A repository without a vault, with the files and the programs of others that examples name. */
+const EMPTY = `
+  printf '#!/bin/sh\\ncat >/dev/null\\n' >"$HOME/bin/ssh"
+  printf '#!/bin/sh\\necho a-copied-value\\n' >"$HOME/bin/pbpaste"
+  printf '#!/bin/sh\\ntest -n "$DATABASE_URL"\\n' >migrate.sh
+  chmod +x migrate.sh "$HOME/bin/ssh" "$HOME/bin/pbpaste"
+  echo not-a-real-key >key.pem
+  echo TOKEN=av://stripe/api-key >.env.vault
+  mkdir .cursor
+  echo '{"mcpServers":{"github":{"command":"npx","args":["a-server"],"env":{"GITHUB_TOKEN":"not-a-real-token"}}}}' >.cursor/mcp.json
+  git add .gitignore
+  git commit --quiet --message start
+  git update-ref refs/remotes/origin/main HEAD`
+/** A vault in it, without an agent. */
+const NEW = "agent-vault init"
+/** Two agents, of which one has its key here, and what they may open. */
+const FULL = `
+  agent-vault agent add ci
+  agent-vault agent add deploy --out - >/dev/null
+  agent-vault set stripe/api-key
+  agent-vault set db/url
+  agent-vault grant ci stripe db
+  git update-ref refs/remotes/origin/main HEAD`
+
+const machines: Reader[] = []
+beforeAll(async () => {
+  for (const script of [EMPTY, NEW, FULL]) {
+    const machine = machines.at(-1)?.copy() ?? Reader.onNewMachine()
+    machines.push(machine)
+    const { code, printed } = await machine.run(`set -e; exec 2>&1; ${script}`)
+    expect(code, printed).toBe(0)
+  }
+})
+afterAll(() => machines.forEach((machine) => machine.remove()))
+
+test.each(EXAMPLES)("%s", async (line, name) => {
+  const before = ["init", "agent add"].indexOf(name)
+  const machine = machines.at(before)?.copy()
+  try {
+    const ran = await machine?.run(`exec 2>&1; ${line}`)
+    expect(ran?.code, ran?.printed).toBe(ENDS_WITH.get(line) ?? 0)
+  } finally {
+    machine?.remove()
+  }
+})
