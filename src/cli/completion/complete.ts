@@ -2,7 +2,7 @@ import { resolve } from "node:path"
 import { type VaultNames, claimedId, findVault, localAgents, namesIn } from "../../core/index.js"
 import type { CommandSpec, OptionSpec } from "../parse/call.js"
 import type { Door } from "../door/door.js"
-import { COMMANDS, specOf } from "../parse/table.js"
+import { COMMANDS, commandOf } from "../parse/table.js"
 
 /** What the last of `words` may become. Whatever goes wrong, there is just nothing to say. */
 export function candidates(door: Pick<Door, "cwd" | "env">, words: readonly string[]): string[] {
@@ -22,7 +22,7 @@ function meant(
   before: readonly string[],
   current: string,
 ): readonly string[] {
-  const spec = specOf(before.slice(0, 2).join(" ")) ?? specOf(before[0] ?? "")
+  const spec = commandOf(before)
   if (spec === undefined) return nextWordsOfCommands(before)
   const given = before.slice(spec.name.split(" ").length)
   // Another program's command line: the shell completes files.

@@ -1,6 +1,6 @@
 import { VaultError, nearest } from "../../core/index.js"
 import { type CommandSpec, type OptionSpec, shownOption, shownWords } from "./call.js"
-import { COMMANDS, isAboutWho, specOf } from "./table.js"
+import { COMMANDS, commandOf, isAboutWho } from "./table.js"
 
 const INDENT = "  "
 const NARROW = 60
@@ -24,11 +24,6 @@ export function helpAsked(argv: readonly string[], width: number): string | unde
   const family = COMMANDS.filter(({ name }) => name.startsWith(`${first} `))
   if (family.length > 0) return lines(["Commands:", ...summaries(family, width)])
   throw unknownCommand(words)
-}
-
-/** The command that the first words name; `agent add` before `agent`. */
-export function commandOf(words: readonly string[]): CommandSpec | undefined {
-  return specOf(words.slice(0, 2).join(" ")) ?? specOf(words[0] ?? "")
 }
 
 /** The error of a command that does not exist. It repeats no word: one could be a value. */

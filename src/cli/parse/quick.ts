@@ -1,13 +1,13 @@
 import { parseArgs } from "node:util"
 import { type Call, type CommandSpec, takesCommand, wordRange } from "./call.js"
-import { specOf } from "./table.js"
+import { commandOf } from "./table.js"
 
 /**
  * Understands a command line if there is no doubt what it means, without loading yargs. Undefined
  * leaves it to yargs: every usage error, and everything unusual.
  */
 export function parseQuickly(argv: readonly string[]): Call | undefined {
-  const spec = specOf(argv.slice(0, 2).join(" ")) ?? specOf(argv[0] ?? "")
+  const spec = commandOf(argv)
   if (spec === undefined) return undefined
   const rest = argv.slice(spec.name.split(" ").length)
   const end = rest.indexOf("--")

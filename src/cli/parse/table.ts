@@ -21,3 +21,8 @@ export function isAboutWho(options: CommandSpec["options"], option: string): boo
 export function specOf(name: string): CommandSpec | undefined {
   return COMMANDS.find((command) => command.name === name)
 }
+
+/** The command that the first words name; `agent add` before `agent`. */
+export function commandOf(words: readonly string[]): CommandSpec | undefined {
+  return specOf(words.slice(0, 2).join(" ")) ?? specOf(words[0] ?? "")
+}

@@ -10,8 +10,8 @@ import {
   valueAsArgument,
   wordRange,
 } from "./call.js"
-import { commandOf, unknownCommand } from "./help.js"
-import { COMMANDS } from "./table.js"
+import { unknownCommand } from "./help.js"
+import { COMMANDS, commandOf } from "./table.js"
 
 const OPTIONS = Object.fromEntries<OptionSpec>(
   COMMANDS.flatMap(({ options }) => Object.entries(options)),
