@@ -25,31 +25,41 @@ const SOURCES = [
 /** @typedef {{ repo: string, env: Record<string, string | undefined> }} Site */
 
 /** @param {import("./run.mjs").Bench} bench */
-export default async ({ command, call, reported, node }) => {
-  const argv = [node, bin, "guard"]
-  /** @param {Site} site */
-  const guard = ({ repo, env }) => {
-    const start = performance.now()
-    const { status, stderr } = spawnSync(node, [bin, "guard"], { cwd: repo, env, encoding: "utf8" })
-    if (status !== 0) throw new Error(`guard ended with ${status}: ${stderr}`)
-    return performance.now() - start
-  }
+export default async (bench) => {
+  await fewFiles(bench)
+  await manyFiles(bench)
+  await besideVault(bench)
+}
 
-  // Of 300 bytes; then of 2,000, in which tokens and passwords are the talk of every other line.
+/**
+ * Of 300 bytes; then of 2,000, in which tokens and passwords are the talk of every other line.
+ *
+ * @param {import("./run.mjs").Bench} bench
+ */
+async function fewFiles({ command, node }) {
   for (const size of [300, 2_000]) {
     const few = newSite()
     stage(few, 10, size)
     const at = { cwd: few.repo, env: few.env, budget: 3 }
-    await command(`guard, 10 staged files of ${size} bytes`, argv, at)
+    await command(`guard, 10 staged files of ${size} bytes`, [node, bin, "guard"], at)
     remove(few)
   }
+}
 
+/** @param {import("./run.mjs").Bench} bench */
+async function manyFiles({ call }) {
   const many = newSite()
   stage(many, 1_000, 10_000)
   await call("guard, 1000 staged files, 10 MB", () => guard(many), { budget: 2000, runs: 5 })
   remove(many)
+}
 
-  // The same ten files in a repository with a vault, first without a key that opens it.
+/**
+ * The same ten files in a repository with a vault, first without a key that opens it.
+ *
+ * @param {import("./run.mjs").Bench} bench
+ */
+async function besideVault({ call, reported }) {
   const { repo, env, keyFiles } = await makeVault({ secrets: 1_000 })
   const [AGENT_VAULT_IDENTITY_FILE] = keyFiles
   const without = { repo, env }
@@ -77,6 +87,18 @@ export default async ({ command, call, reported, node }) => {
     { budget: 300 },
   )
   remove(without)
+}
+
+/**
+ * @param {Site} site
+ * @returns {number} milliseconds
+ */
+function guard({ repo, env }) {
+  const start = performance.now()
+  const argv = [bin, "guard"]
+  const { status, stderr } = spawnSync(process.execPath, argv, { cwd: repo, env, encoding: "utf8" })
+  if (status !== 0) throw new Error(`guard ended with ${status}: ${stderr}`)
+  return performance.now() - start
 }
 
 /** A repository with one commit, of somebody without a configuration. */

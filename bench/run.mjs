@@ -38,88 +38,86 @@ import { parseArgs } from "node:util"
  * @property {number} [runs]
  * @property {() => unknown} [before] runs before each run, not timed
  */
-/** @typedef {ReturnType<typeof bench>} Bench */
+/** @typedef {typeof bench} Bench */
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { runs: { type: "string" }, json: { type: "boolean" } },
 })
 
-/** @param {Row[]} rows */
-function bench(rows) {
-  const node = process.execPath
-  const usual = values.runs === undefined ? 15 : Number(values.runs)
-  /** `node` is the Node that runs this, for commands. */
-  return { node, command, call, reported }
+const node = process.execPath
+const usual = values.runs === undefined ? 15 : Number(values.runs)
 
-  /**
-   * Times whole processes: the command and what it is compared with in turn, A B A B, so that a
-   * machine that changes its speed changes both.
-   *
-   * @param {string} name
-   * @param {readonly string[]} argv
-   * @param {CommandOptions} [options]
-   */
-  async function command(name, argv, options = {}) {
-    const { against = [node, "-e", "0"], budget, before, runs = usual, ...spawning } = options
-    /** @type {number[]} */
-    const times = []
-    /** @type {number[]} */
-    const ratios = []
-    for (let run = -2; run < runs; run += 1) {
-      await before?.()
-      const time = timeProcess(argv, spawning)
-      const base = timeProcess(against, {})
-      if (run < 0) continue
-      times.push(time)
-      ratios.push(time / base)
-    }
-    add({ name, ...summary(times), ratio: median(ratios) }, budget)
-  }
+/** @type {Row[]} */
+const rows = []
 
-  /**
-   * Times a function in this process; what it returns is awaited.
-   *
-   * @param {string} name
-   * @param {() => unknown} work
-   * @param {CallOptions} [options]
-   */
-  async function call(name, work, { against, budget, before, runs = usual } = {}) {
-    /** @type {number[]} */
-    const times = []
-    /** @type {number[]} */
-    const ratios = []
-    for (let run = -2; run < runs; run += 1) {
-      await before?.()
-      const time = await timeCall(work)
-      const base = against === undefined ? undefined : await timeCall(against)
-      if (run < 0) continue
-      times.push(time)
-      if (base !== undefined) ratios.push(time / base)
-    }
-    const ratio = ratios.length === 0 ? {} : { ratio: median(ratios) }
-    add({ name, ...summary(times), ...ratio }, budget)
+/**
+ * Times whole processes: the command and what it is compared with in turn, A B A B, so that a
+ * machine that changes its speed changes both.
+ *
+ * @param {string} name
+ * @param {readonly string[]} argv
+ * @param {CommandOptions} [options]
+ */
+async function command(name, argv, options = {}) {
+  const { against = [node, "-e", "0"], budget, before, runs = usual, ...spawning } = options
+  /** @type {number[]} */
+  const times = []
+  /** @type {number[]} */
+  const ratios = []
+  for (let run = -2; run < runs; run += 1) {
+    await before?.()
+    const time = timeProcess(argv, spawning)
+    const base = timeProcess(against, {})
+    if (run < 0) continue
+    times.push(time)
+    ratios.push(time / base)
   }
+  add({ name, ...summary(times), ratio: median(ratios) }, budget)
+}
 
-  /**
-   * Notes times that were taken elsewhere: in processes that measure themselves.
-   *
-   * @param {string} name
-   * @param {readonly number[]} times in milliseconds
-   * @param {{ budget?: number }} [options]
-   */
-  function reported(name, times, { budget } = {}) {
-    add({ name, ...summary([...times]) }, budget)
+/**
+ * Times a function in this process; what it returns is awaited.
+ *
+ * @param {string} name
+ * @param {() => unknown} work
+ * @param {CallOptions} [options]
+ */
+async function call(name, work, { against, budget, before, runs = usual } = {}) {
+  /** @type {number[]} */
+  const times = []
+  /** @type {number[]} */
+  const ratios = []
+  for (let run = -2; run < runs; run += 1) {
+    await before?.()
+    const time = await timeCall(work)
+    const base = against === undefined ? undefined : await timeCall(against)
+    if (run < 0) continue
+    times.push(time)
+    if (base !== undefined) ratios.push(time / base)
   }
+  const ratio = ratios.length === 0 ? {} : { ratio: median(ratios) }
+  add({ name, ...summary(times), ...ratio }, budget)
+}
 
-  /**
-   * @param {Row} row
-   * @param {number | undefined} budget
-   */
-  function add(row, budget) {
-    rows.push(budget === undefined ? row : { ...row, budget })
-    if (!values.json) process.stderr.write(".")
-  }
+/**
+ * Notes times that were taken elsewhere: in processes that measure themselves.
+ *
+ * @param {string} name
+ * @param {readonly number[]} times in milliseconds
+ * @param {{ budget?: number }} [options]
+ */
+function reported(name, times, { budget } = {}) {
+  add({ name, ...summary([...times]) }, budget)
+}
+
+/**
+ * @param {Row} row
+ * @param {number | undefined} budget
+ */
+function add(row, budget) {
+  rows.push(budget === undefined ? row : { ...row, budget })
+  if (!values.json) process.stderr.write(".")
 }
 
 /**
@@ -161,8 +159,7 @@ function median(numbers) {
   return ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2
 }
 
-/** @param {Row[]} rows */
-function table(rows) {
+function table() {
   const cells = rows.map(({ name, median: middle, fastest, ratio, budget }) => [
     name,
     `${middle.toFixed(2)} ms`,
@@ -188,10 +185,10 @@ const files = readdirSync(folder)
   .filter((file) => file.endsWith(".bench.mjs"))
   .filter((file) => positionals.length === 0 || positionals.some((name) => file.includes(name)))
   .toSorted()
-/** @type {Row[]} */
-const rows = []
+/** `node` is the Node that runs this, for commands. */
+const bench = { node, command, call, reported }
 for (const file of files) {
   const { default: measure } = await import(new URL(file, folder).href)
-  await measure(bench(rows))
+  await measure(bench)
 }
-process.stdout.write(values.json ? `${JSON.stringify(rows)}\n` : `\n${table(rows)}`)
+process.stdout.write(values.json ? `${JSON.stringify(rows)}\n` : `\n${table()}`)

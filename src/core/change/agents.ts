@@ -1,6 +1,7 @@
 import { generateIdentity, kindOfRecipient, recipientOf } from "../age/age.js"
-import { applyPlan, planEdit } from "./apply.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
+import { planEdit } from "./draft-plan.js"
+import { executePlan } from "./execute-plan.js"
 import { VaultError } from "../words/errors.js"
 import { sealEscrow } from "../vault/escrow.js"
 import { agentRecordPath, escrowPath } from "../words/layout.js"
@@ -138,7 +139,7 @@ async function rekeyGroupsOf(session: Session, agent: string, edit: () => void):
   const all = planEdit(session, edit)
   const groups = all.groups.filter(({ losses }) => losses.some((loss) => loss.agent === agent))
   const plan = { ...all, groups }
-  return { plan, exposed: await applyPlan(session, plan) }
+  return { plan, exposed: await executePlan(session, plan) }
 }
 
 function dropGrants(session: Session, agent: string): void {

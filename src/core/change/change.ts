@@ -8,7 +8,7 @@ import { type Lock, withLock } from "../commit/lock.js"
 import { type Checkout, type Place, findVault } from "../disk/place.js"
 import { decodeRecord } from "../records/record.js"
 import { type Observed, type Session, type SessionRequest, openSession } from "./session.js"
-import { changeableBranch, commitChange } from "../commit/transaction.js"
+import { type PlannedCommit, changeableBranch, commitChange } from "../commit/transaction.js"
 import { type Vault, remember } from "../vault/vault.js"
 
 /** Who changes which vault, and how. */
@@ -27,94 +27,74 @@ export interface Outcome<T> {
   readonly commit?: string
 }
 
-/** What an operation hands back to be committed. */
-export interface Work<T> {
+/** Fills the draft of a session, and hands back what is to be committed. */
+export type Work<T> = (session: Session) => Promise<Done<T>>
+
+/** What came of it. */
+export interface Done<T> {
   readonly result: T
+  /** The subject of the commit. */
   readonly message: string
+  /** A file of the vault whose uncommitted edit by the user is part of the change. */
+  readonly wish?: string
 }
 
 const RETRIES = 10
 
 /**
- * Runs one change of the vault as a transaction: lock, complete what an earlier command left,
- * verify, let `work` fill the draft, commit. If somebody else moved the branch meanwhile, all of
- * it is done again upon the new state. `wish` is a file whose uncommitted edit is part of it.
+ * Runs one change of the vault as a transaction. If somebody else moved the branch meanwhile, all
+ * of it is done again upon the new state. A dry run takes no lock, mends nothing, commits nothing.
+ * Throws `NO_REPOSITORY`, `REPOSITORY_STATE`, `LOCKED`, `BUSY`, `CONFLICT`, `VAULT_DIRTY`, what
+ * {@link openSession} throws, and what `work` throws.
  */
-export async function change<T>(
-  request: ChangeRequest,
-  work: (session: Session) => Promise<Work<T>>,
-  wish?: string,
-): Promise<Outcome<T>> {
-  for (let attempt = 1; ; attempt++) {
+export async function change<T>(request: ChangeRequest, work: Work<T>): Promise<Outcome<T>> {
+  for (let left = RETRIES; ; left--) {
     try {
-      return await changeOnce(request, work, wish)
+      if (request.dryRun === true) return await attempt(request, work)
+      const { gitFolder } = changeableCheckout(request.place).checkout
+      return await withLock(gitFolder, (lock) => attempt(request, work, lock))
     } catch (error) {
-      if (!VaultError.is(error, "CONFLICT") || attempt === RETRIES) throw error
+      if (!VaultError.is(error, "CONFLICT") || left === 1) throw error
     }
   }
 }
 
-function changeOnce<T>(
-  request: ChangeRequest,
-  work: (session: Session) => Promise<Work<T>>,
-  wish: string | undefined,
-): Promise<Outcome<T>> {
-  if (request.dryRun === true) return dryRun(request, work, wish)
-  const { checkout } = requireCheckout(request.place)
-  changeableBranch(checkout)
-  return withLock(checkout.gitFolder, (lock) => changeUnder(lock, request, work, wish))
-}
-
-async function changeUnder<T>(
-  lock: Lock,
-  request: ChangeRequest,
-  work: (session: Session) => Promise<Work<T>>,
-  wish: string | undefined,
-): Promise<Outcome<T>> {
-  const { place, checkout } = requireCheckout(request.place)
-  const git = await openGit(checkout, request.env)
-  await completeJournal(git)
+/** One attempt, from the files to the commit; without a lock it is a dry run. */
+async function attempt<T>(request: ChangeRequest, work: Work<T>, lock?: Lock): Promise<Outcome<T>> {
+  const place = changeableCheckout(request.place)
+  if (lock === undefined) refuseIncomplete(place)
+  const git = await openGit(place.checkout, request.env)
+  if (lock !== undefined) await completeJournal(git)
   const { session, observed } = openSession(git, place, request)
-  const { result, message } = await work(session)
-  const files = await changedFiles(session, observed, wish)
-  if (files.size === 0) return { result, files: [] }
-  const above = (path: string): string => `${session.folder}/${path}`
-  const commit = await commitChange(git, lock, {
-    files: mapKeys(files, above),
-    observed: mapKeys(observed, above),
-    message: `agent-vault: ${message}`,
-    folder: session.folder,
-    ...(wish === undefined ? {} : { wish: above(wish) }),
-  })
+  const done = await work(session)
+  const files = await changedFiles(session, observed, done.wish)
+  const outcome = { result: done.result, files: [...files.keys()].sort() }
+  if (lock === undefined || files.size === 0) return outcome
+  const commit = await commitChange(git, lock, plannedCommit(session, files, observed, done))
   rememberChanges(session.vault, files)
-  return { result, files: [...files.keys()].sort(), commit }
+  return { ...outcome, commit }
 }
 
-async function dryRun<T>(
-  request: ChangeRequest,
-  work: (session: Session) => Promise<Work<T>>,
-  wish: string | undefined,
-): Promise<Outcome<T>> {
-  const { place, checkout } = requireCheckout(request.place)
-  changeableBranch(checkout)
-  if (journalExists(place)) {
-    throw new VaultError("BUSY", "an earlier change is not complete", {
-      hint: "agent-vault repair",
+/**
+ * The checkout around a vault, with a branch that can be changed now. It is looked at again under
+ * the lock: the branch may have changed while we waited.
+ */
+function changeableCheckout(before: Place): Place & { readonly checkout: Checkout } {
+  const { checkout, ...place } = findVault(before.root)
+  if (checkout === undefined) {
+    throw new VaultError("NO_REPOSITORY", `${place.root} lies in no Git work tree`, {
+      hint: "a vault is changed in a clone of its repository; in a copy it can only be read",
     })
   }
-  const git = await openGit(checkout, request.env)
-  const { session, observed } = openSession(git, place, request)
-  const { result } = await work(session)
-  const files = await changedFiles(session, observed, wish)
-  return { result, files: [...files.keys()].sort() }
+  changeableBranch(checkout)
+  return { ...place, checkout }
 }
 
-/** The checkout around a vault, looked at again: its branch may have changed while we waited. */
-function requireCheckout(before: Place): { place: Place; checkout: Checkout } {
-  const place = findVault(before.root)
-  if (place.checkout !== undefined) return { place, checkout: place.checkout }
-  throw new VaultError("NO_REPOSITORY", `${place.root} lies in no Git work tree`, {
-    hint: "a vault is changed in a clone of its repository; in a copy it can only be read",
+/** A dry run mends nothing, so that it cannot say what would come after the mending. */
+function refuseIncomplete(place: Place): void {
+  if (!journalExists(place)) return
+  throw new VaultError("BUSY", "an earlier change is not complete", {
+    hint: "agent-vault repair",
   })
 }
 
@@ -130,10 +110,9 @@ async function changedFiles(
     return observed.get(path) !== (bytes && blobId(bytes, git.hash))
   })
   const files = new Map(changed)
-  const edited = wish === undefined ? undefined : draft.read(wish, SEALED_LIMIT)
-  if (wish !== undefined && edited !== undefined && !(await isCommitted(session, wish, edited))) {
-    files.set(wish, edited)
-  }
+  if (wish === undefined) return files
+  const edited = draft.read(wish, SEALED_LIMIT)
+  if (edited !== undefined && !(await isCommitted(session, wish, edited))) files.set(wish, edited)
   return files
 }
 
@@ -143,6 +122,23 @@ async function isCommitted(session: Session, path: string, bytes: Uint8Array): P
   const head = branch === undefined ? undefined : await commitOf(git, branch)
   const committed = await committedFiles(git, head, `${folder}/${path}`)
   return committed.get(`${folder}/${path}`) === blobId(bytes, git.hash)
+}
+
+/** The same paths, from the top of the work tree. */
+function plannedCommit(
+  { folder }: Session,
+  files: ReadonlyMap<string, Uint8Array | undefined>,
+  observed: Observed,
+  { message, wish }: Done<unknown>,
+): PlannedCommit {
+  const fromTop = (path: string): string => `${folder}/${path}`
+  return {
+    files: mapKeys(files, fromTop),
+    observed: mapKeys(observed, fromTop),
+    message: `agent-vault: ${message}`,
+    folder,
+    ...(wish === undefined ? {} : { wish: fromTop(wish) }),
+  }
 }
 
 /** After a rekey, older secrets are refused by the fingerprint of their key: only one needs a mark. */

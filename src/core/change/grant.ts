@@ -1,5 +1,7 @@
-import { type Applied, applyPlan, planEdit, summary } from "./apply.js"
+import type { Applied } from "./apply.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
+import { planEdit, summary } from "./draft-plan.js"
+import { executePlan } from "./execute-plan.js"
 import { VaultError } from "../words/errors.js"
 import type { ManifestEdit } from "../records/manifest.js"
 import { parseAgentName, parseGroupName, parseNote } from "../words/names.js"
@@ -62,7 +64,7 @@ async function editAndApply(
   groups: readonly string[],
 ): Promise<{ result: Applied; message: string }> {
   const plan = planEdit(session, () => editDraftManifest(session, edits), groups)
-  const exposed = await applyPlan(session, plan)
+  const exposed = await executePlan(session, plan)
   return { result: { plan, exposed }, message: commitMessage(plan, edits) }
 }
 

@@ -17,7 +17,7 @@ import { newManifest } from "../records/manifest.js"
 import { parseOwnerName } from "../words/names.js"
 import { signOwner } from "../records/owners.js"
 import { type Checkout, findCheckout, foreign, gitPath } from "../disk/place.js"
-import { type VaultRecord, encodeRecord, signRecord } from "../records/record.js"
+import { type OwnerEntry, type VaultRecord, encodeRecord, signRecord } from "../records/record.js"
 import { repair } from "../commit/repair.js"
 import { signingKey } from "../records/signature.js"
 import { rememberKnownVault, knownVaultFile } from "../memory/known-vault.js"
@@ -62,24 +62,53 @@ const GIT_ATTRIBUTES = [
  * commits. Throws `EXISTS`, `NO_REPOSITORY`, `FOREIGN_VAULT`, `KEY_UNSAFE`.
  */
 export async function init(request: InitRequest): Promise<NewVault> {
-  const { env, now } = request
   const name = parseOwnerName(request.name)
+  const { root, checkout } = await freePlace(request)
+  const draft = await draftVault(name, request.keys)
+  const made = describe(draft, root, request.env)
+  if (request.dryRun === true) return made
+  await writeOwnerKey(made, draft.identity, request)
+  try {
+    await commitVault(checkout, root, draft.files, request.env)
+  } catch (error) {
+    // The key of a vault that does not exist opens nothing; after `BUSY` it does exist.
+    if (!VaultError.is(error, "BUSY")) removeOwnerKey(made.keyFile)
+    throw error
+  }
+  rememberVault(root, checkout, draft, request.env)
+  return made
+}
+
+/** Where the vault will be: in a work tree whose branch can be changed, and not there yet. */
+async function freePlace(request: InitRequest): Promise<{ root: string; checkout: Checkout }> {
   const checkout = requireWorkTree(request.folder)
   const root = join(realPath(request.folder), VAULT_FOLDER)
   const place = { root, checkout }
   if (request.dryRun !== true && (journalExists(place) || lockExists(place))) {
-    await repair(checkout.top, env)
+    await repair(checkout.top, request.env)
   }
   refuseExisting(root)
   changeableBranch(checkout)
+  return place
+}
 
+/** A vault that exists in memory only. */
+interface VaultDraft {
+  readonly record: VaultRecord
+  readonly owner: OwnerEntry
+  readonly identity: string
+  /** By path, relative to the vault. */
+  readonly files: ReadonlyMap<string, Uint8Array>
+}
+
+async function draftVault(name: string, keys: KeyKind): Promise<VaultDraft> {
   const vault = randomBytes(16).toString("hex")
-  const identity = await generateIdentity(request.keys)
+  const identity = await generateIdentity(keys)
   const recipient = await recipientOf(identity)
   const key = signingKey(identity)
   const owner = signOwner(vault, { name, recipient, signer: key.signer, since: 1 }, key)
   const record = signRecord<VaultRecord>(
-    { kind: "vault", vault, path: VAULT_RECORD, serial: 1, keys: request.keys, owners: [owner] },
+    { kind: "vault", vault, path: VAULT_RECORD, serial: 1, keys, owners: [owner] },
     key,
   )
   const files = new Map<string, Uint8Array>([
@@ -87,38 +116,14 @@ export async function init(request: InitRequest): Promise<NewVault> {
     [MANIFEST, Buffer.from(newManifest(vault))],
     [VAULT_RECORD, encodeRecord(record)],
   ])
+  return { record, owner, identity, files }
+}
 
+function describe({ record, owner, files }: VaultDraft, root: string, env: Environment): NewVault {
+  const { vault } = record
+  const { name, signer, recipient } = owner
   const keyFile = ownerKeyFile(vault, env)
-  const made = {
-    vault,
-    root,
-    owner: name,
-    signer: key.signer,
-    recipient,
-    keyFile,
-    files: [...files.keys()],
-  }
-  if (request.dryRun === true) return made
-  const text = formatKeyFile(
-    { identity, recipient, vault, owner: name, trust: key.signer },
-    utc(now),
-  )
-  await writeOwnerKey(keyFile, text, request.passphrase)
-  try {
-    await commitVault(checkout, root, files, env)
-  } catch (error) {
-    // The key of a vault that does not exist opens nothing; after `BUSY` it does exist.
-    if (!VaultError.is(error, "BUSY")) {
-      removeFile(keyFile)
-      removeEmptyFolder(dirname(keyFile))
-    }
-    throw error
-  }
-  writePin(vault, key.signer, env)
-  const branch = findCheckout(checkout.top)
-  branchMarks(vault, branch, env).remember(VAULT_RECORD, markOf(record), key.signer)
-  rememberKnownVault(knownVaultFile({ root, checkout: branch }, env), vault)
-  return made
+  return { vault, root, owner: name, signer, recipient, keyFile, files: [...files.keys()] }
 }
 
 function requireWorkTree(folder: string): Checkout {
@@ -150,15 +155,19 @@ function refuseExisting(root: string): void {
 }
 
 async function writeOwnerKey(
-  file: string,
-  text: string,
-  passphrase: string | undefined,
+  { keyFile, vault, owner, signer, recipient }: NewVault,
+  identity: string,
+  { passphrase = "", now }: InitRequest,
 ): Promise<void> {
-  const content =
-    passphrase === undefined || passphrase === ""
-      ? text
-      : await sealWithPassphrase(Buffer.from(text), passphrase)
-  inHome("keys", () => writeKeyFile(file, content))
+  const facts = { identity, recipient, vault, owner, trust: signer }
+  const text = formatKeyFile(facts, utc(now))
+  const content = passphrase === "" ? text : await sealWithPassphrase(Buffer.from(text), passphrase)
+  inHome("keys", () => writeKeyFile(keyFile, content))
+}
+
+function removeOwnerKey(keyFile: string): void {
+  removeFile(keyFile)
+  removeEmptyFolder(dirname(keyFile))
 }
 
 async function commitVault(
@@ -179,4 +188,17 @@ async function commitVault(
       folder,
     })
   })
+}
+
+/** Pins the owner, and marks the vault as seen, on the branch that now holds it. */
+function rememberVault(
+  root: string,
+  { top }: Checkout,
+  { record, owner }: VaultDraft,
+  env: Environment,
+): void {
+  const checkout = findCheckout(top)
+  writePin(record.vault, owner.signer, env)
+  branchMarks(record.vault, checkout, env).remember(VAULT_RECORD, markOf(record), owner.signer)
+  rememberKnownVault(knownVaultFile({ root, checkout }, env), record.vault)
 }

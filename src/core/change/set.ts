@@ -1,6 +1,7 @@
 import { seal, unseal } from "../age/age.js"
-import { applyPlan, pendingError, planAccess, planEdit } from "./apply.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
+import { pendingError, planAccess, planEdit } from "./draft-plan.js"
+import { executePlan } from "./execute-plan.js"
 import { VaultError } from "../words/errors.js"
 import { openGroupKey, readSigned } from "../vault/group-key.js"
 import { SEALED_LIMIT, VALUE_LIMIT, secretPath, secretRecordPath } from "../words/layout.js"
@@ -102,7 +103,7 @@ async function prepareGroup(
   const plan = newGroup
     ? planEdit(session, () => editDraftManifest(session, [{ do: "add-group", group }]), [group])
     : expiries(session, group)
-  const exposed = await applyPlan(session, plan)
+  const exposed = await executePlan(session, plan)
   const similar = newGroup ? nearest(group, groups) : undefined
   return { newGroup, similarGroup: similar === undefined ? {} : { similarGroup: similar }, exposed }
 }

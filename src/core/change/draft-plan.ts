@@ -1,0 +1,54 @@
+import { VaultError } from "../words/errors.js"
+import { type GroupPlan, type Plan, isExpiryOnly, makePlan } from "../vault/plan.js"
+import { readSealedState } from "../vault/sealed-state.js"
+import { type Session, readManifest } from "./session.js"
+
+/** Every difference between the manifest in the draft and the sealed state. */
+export function planAll(session: Session): Plan {
+  return makePlan(readManifest(session), readSealedState(session.vault, "read"), session.now)
+}
+
+/** {@link planAll} less the secrets that are sealed to an earlier key, which costs far less. */
+export function planAccess(session: Session): Plan {
+  return makePlan(readManifest(session), readSealedState(session.vault, "counted"), session.now)
+}
+
+/**
+ * The plan of an operation that edits the manifest for `groups`: other differences must not be
+ * pending, or they would be applied unseen. Grants that ran out elsewhere can wait.
+ * Throws `PENDING`.
+ */
+export function planEdit(session: Session, edit: () => void, groups?: readonly string[]): Plan {
+  const pending = planAccess(session).groups.filter((group) => !isExpiryOnly(group))
+  if (pending.length > 0) throw pendingError(pending)
+  edit()
+  const plan = planAccess(session)
+  if (groups === undefined) return plan
+  return { ...plan, groups: plan.groups.filter(({ group }) => groups.includes(group)) }
+}
+
+/** A line that says what a plan does, for the commit: `ci -> stripe, deploy -/-> stripe`. */
+export function summary(plan: Plan): string {
+  const parts = plan.groups.flatMap(({ group, is, gains, losses, retimed, stale }) => [
+    ...(is === "new" ? [`new group ${group}`] : []),
+    ...(is === "gone" ? [`group ${group} is gone`] : []),
+    ...gains.map(({ agent }) => `${agent} -> ${group}`),
+    ...losses.map(({ agent, why }) => `${agent} -/-> ${group} (${why})`),
+    ...retimed.map(({ agent, until }) => `${agent} -> ${group} until ${until ?? "revoked"}`),
+    ...(stale.length === 0 ? [] : [`${stale.length} re-encrypted in ${group}`]),
+  ])
+  const shown = parts.slice(0, 5).join(", ")
+  return parts.length > 5 ? `${shown} and ${parts.length - 5} more` : shown || "the manifest"
+}
+
+/** Refuses to go on while somebody's edit of the manifest waits to be applied. */
+export function pendingError(pending: readonly GroupPlan[]): VaultError {
+  const what = summary({ id: "", groups: pending })
+  return new VaultError(
+    "PENDING",
+    `the manifest asks for changes that are not applied yet: ${what}`,
+    {
+      hint: "look at them and apply them first: agent-vault apply",
+    },
+  )
+}

@@ -1,0 +1,123 @@
+import { generateIdentity, recipientOf } from "../age/age.js"
+import { VaultError } from "../words/errors.js"
+import { openGroupKey, sealGroupKey } from "../vault/group-key.js"
+import { groupKeyPath, groupPastPath, groupRecordPath } from "../words/layout.js"
+import { type GroupPlan, type Plan, needsRekey } from "../vault/plan.js"
+import { type GroupRecord, digestOf, unsigned } from "../records/record.js"
+import { type ExposedSecret, rekeyGroup, resealStale } from "./rekey.js"
+import { type Session, editDraftManifest, precedent, putRecord, readManifest } from "./session.js"
+import { utc } from "../words/time.js"
+import {
+  findAgentRecord,
+  getGroup,
+  listAgents,
+  notFound,
+  refuseSealingToOlder,
+} from "../vault/vault.js"
+
+/**
+ * Executes a plan in the draft: the groups it names, one after the other. Returns the values that
+ * this exposes. Throws `AGENT_NOT_FOUND`, `PENDING`, and what {@link refuseSealingToOlder} throws.
+ */
+export async function executePlan(session: Session, plan: Plan): Promise<readonly ExposedSecret[]> {
+  for (const group of plan.groups) refuseImpossible(session, group)
+  const exposed: ExposedSecret[] = []
+  for (const group of plan.groups) exposed.push(...(await executeGroup(session, group)))
+  dropEndedGrants(session, plan)
+  return exposed
+}
+
+async function executeGroup(session: Session, plan: GroupPlan): Promise<readonly ExposedSecret[]> {
+  if (plan.is === "new") return createGroup(session, plan)
+  if (plan.is === "gone") return removeGroup(session, plan)
+  const record = getGroup(session.vault, plan.group)
+  refuseSealingToOlder(session.vault, record)
+  if (needsRekey(plan)) {
+    const at = utc(session.now)
+    const losses = plan.losses.map(({ agent, why }) => ({ agent, at, why }))
+    return rekeyGroup(session, plan.group, record, plan.members, losses)
+  }
+  if (plan.gains.length + plan.retimed.length > 0) await resealGroup(session, plan, record)
+  if (plan.stale.length === 0) return []
+  return resealStale(session, plan.group, record, plan.stale)
+}
+
+async function createGroup(session: Session, plan: GroupPlan): Promise<readonly ExposedSecret[]> {
+  const { vault, draft } = session
+  const path = groupRecordPath(plan.group)
+  const before = await precedent(session, path)
+  const identity = await generateIdentity(vault.record.keys)
+  const key = await sealGroupKey(identity, plan.members, vault.owners)
+  draft.write(groupKeyPath(plan.group), key)
+  putRecord<GroupRecord>(session, {
+    kind: "group",
+    vault: vault.id,
+    path,
+    serial: before.serial + 1,
+    epoch: before.epoch + 1,
+    recipient: await recipientOf(identity),
+    members: plan.members,
+    revoked: [],
+    digest: digestOf(key),
+  })
+  return []
+}
+
+function removeGroup(session: Session, { group }: GroupPlan): readonly ExposedSecret[] {
+  for (const path of [groupRecordPath(group), groupKeyPath(group), groupPastPath(group)]) {
+    session.draft.remove(path)
+  }
+  return []
+}
+
+/** Gains and new ends leave the key pair as it is: one small file is sealed anew. */
+async function resealGroup(session: Session, plan: GroupPlan, record: GroupRecord): Promise<void> {
+  const { vault, draft } = session
+  const path = groupKeyPath(plan.group)
+  const identity = await openGroupKey(vault, plan.group, record, [session.identity])
+  const key = await sealGroupKey(identity, plan.members, vault.owners)
+  draft.write(path, key)
+  const regained = new Set(plan.members.map(({ agent }) => agent))
+  putRecord<GroupRecord>(session, {
+    ...unsigned(record),
+    serial: record.serial + 1,
+    members: plan.members,
+    revoked: record.revoked.filter(({ agent }) => !regained.has(agent)),
+    digest: digestOf(key),
+  })
+}
+
+/** A grant that ran out is rekeyed away, and its line goes with it. */
+function dropEndedGrants(session: Session, plan: Plan): void {
+  const now = utc(session.now)
+  const planned = new Set(plan.groups.map(({ group }) => group))
+  const ended = readManifest(session).grants.filter(
+    ({ group, until }) => planned.has(group) && until !== undefined && until <= now,
+  )
+  editDraftManifest(
+    session,
+    ended.map(({ agent, group }) => ({ do: "drop-grant", agent, group })),
+  )
+}
+
+function refuseImpossible(session: Session, plan: GroupPlan): void {
+  const [unknown] = plan.unknown
+  if (unknown !== undefined) {
+    throw notFound("AGENT_NOT_FOUND", "agent", unknown, listAgents(session.vault))
+  }
+  if (plan.is === "gone" && plan.secrets > 0) {
+    throw new VaultError(
+      "PENDING",
+      `the manifest no longer lists ${plan.group}, which still holds secrets (${plan.secrets})`,
+      {
+        hint: `put "${plan.group}: {}" back under groups, or remove its secrets first: git rm -r .agent-vault/secrets/${plan.group}, and commit`,
+      },
+    )
+  }
+  for (const { agent } of plan.members) refuseOldAgent(session, agent)
+}
+
+function refuseOldAgent(session: Session, agent: string): void {
+  const record = findAgentRecord(session.vault, agent)
+  if (record !== undefined) refuseSealingToOlder(session.vault, record)
+}
