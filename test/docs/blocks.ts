@@ -36,6 +36,9 @@ const made: Mark = {
   of: "commands.test.ts runs each example by itself",
 }
 
+/** The languages of blocks that a reader runs. */
+export const PROGRAMS: ReadonlySet<string> = new Set(["sh", "js", "cjs", "python"])
+
 const FENCE = /^```(.*)$/
 const MARK = /^<!-- (not run|file|shows|prints|ends with|meanwhile):? ?(.*) -->$/
 

@@ -6,7 +6,7 @@ import { parse as parseToml } from "smol-toml"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { parseDocument } from "yaml"
 import { Consumer, root } from "../package/pack.js"
-import { type Block, blocksOf, fits, saidToPrint } from "./blocks.js"
+import { type Block, PROGRAMS, blocksOf, fits, saidToPrint } from "./blocks.js"
 import { Reader } from "./reader.js"
 import { outputsOf, scriptOf } from "./script.js"
 
@@ -17,7 +17,6 @@ const PAGES = [
   ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`),
 ].filter((page) => page.endsWith(".md") && blocksOf(page).length > 0)
 
-const PROGRAMS = new Set(["sh", "js", "cjs", "python"])
 /** What is no program is a file, is what a file holds or a block prints, or is said not to be run. */
 const OTHERS = new Set(["ts", "json", "yaml", "toml", "diff", "text"])
 

@@ -1,6 +1,7 @@
-import type { Block } from "./blocks.js"
+import { type Block, PROGRAMS } from "./blocks.js"
 
-const PROGRAMS = new Set(["js", "python"])
+/** Blocks of these, in a row, are one program. */
+const JOINED = new Set(["js", "python"])
 /** Begins the line that says which block's output follows. */
 const MARKER = "\u001e"
 
@@ -12,8 +13,13 @@ export interface Program {
 
 /** One script of bash that does what the page does, in its order: each block as its reader would. */
 export function scriptOf(blocks: readonly Block[]): string {
-  const steps = stepsOf(blocks.filter(({ mark }) => !["not run", "prints"].includes(mark.is)))
+  const steps = stepsOf(blocks.filter(isStep))
   return ["set -eEu", "exec 2>&1", ...steps.map(shellOf)].join("\n")
+}
+
+function isStep({ language, mark }: Block): boolean {
+  if (mark.is === "none") return PROGRAMS.has(language)
+  return mark.is !== "not run" && mark.is !== "prints"
 }
 
 /** The output of each block, by its line, and of a last one that did not end. */
@@ -28,7 +34,7 @@ function stepsOf(blocks: readonly Block[]): (Block | Program)[] {
   const steps: (Block | Program)[] = []
   for (const block of blocks) {
     const last = steps.at(-1)
-    if (!PROGRAMS.has(block.language) || block.mark.is === "file") steps.push(block)
+    if (!JOINED.has(block.language) || block.mark.is === "file") steps.push(block)
     else if (last && "blocks" in last && last.language === block.language) last.blocks.push(block)
     else steps.push({ language: block.language, blocks: [block] })
   }
