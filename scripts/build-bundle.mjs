@@ -2,6 +2,7 @@
 // code. What a start costs decides the form: see docs/performance.md, and measure with
 // `npm run bench`.
 import { readFile, writeFile } from "node:fs/promises"
+import { isBuiltin } from "node:module"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build, transform } from "esbuild"
@@ -13,6 +14,9 @@ const common = { bundle: true, platform: "node", target, logLevel: "warning" }
 // What ES modules have and CommonJS has not.
 const strict = '"use strict";'
 const moduleUrl = 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;'
+// Whoever makes an ES module of ours has no file name for us.
+const moduleUrlIfAny =
+  'const moduleUrl = typeof __filename === "string" ? require("node:url").pathToFileURL(__filename).href : "";'
 
 // esbuild lets each chunk load those of which it uses nothing, in case something happens as they
 // are loaded: nothing does, and a command that knows no keys need not load age.
@@ -42,6 +46,7 @@ const curves = new Map([
  * @returns {Promise<string[]>}
  */
 export async function writeBundle(folder, entryPoints, ending) {
+  const isLibrary = ending === ".js"
   const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"))
   const split = await build({
     ...common,
@@ -68,13 +73,32 @@ export async function writeBundle(folder, entryPoints, ending) {
         platform: "node",
         target,
         logLevel: "warning",
-        banner: text.includes("moduleUrl") ? `${strict}\n${moduleUrl}` : strict,
+        banner: text.includes("moduleUrl")
+          ? `${strict}\n${isLibrary ? moduleUrlIfAny : moduleUrl}`
+          : strict,
         supported: { "dynamic-import": false },
       })
-      await writeFile(path, withLazyCrypto(code))
+      const lazy = withLazyCrypto(code)
+      await writeFile(path, isLibrary ? forBundlers(lazy) : lazy)
     }),
   ])
   return [...Object.keys(split.metafile.inputs), ...fromCurves]
+}
+
+// As we write it, and as esbuild writes it where a dependency is CommonJS.
+const required = /(?:\brequire|\b__require|\(0, \w+\.__require\))\("([^"]+)"\)/g
+
+/**
+ * What Node brings is asked of the process: a bundler that makes an ES module of the library leaves
+ * `require("node:fs")` as it is, and there is no `require` in an ES module. What is ours is required
+ * by that name, which every bundler follows.
+ *
+ * @param {string} code
+ */
+function forBundlers(code) {
+  return code.replace(required, (_, name) =>
+    isBuiltin(name) ? `process.getBuiltinModule("${name}")` : `require("${name}")`,
+  )
 }
 
 /** @param {string} code */

@@ -34,11 +34,12 @@ export async function resealAll(
   onDone: (count: number) => void,
 ): Promise<readonly Uint8Array[]> {
   const file = workerFile()
-  const isWorth = jobs.length >= WORTH_A_WORKER && availableParallelism() > 1 && existsSync(file)
-  const count = isWorth ? Math.min(availableParallelism(), MOST_WORKERS) : 0
-  return count === 0
-    ? resealHere(jobs, recipient, onDone)
-    : resealThere(jobs, recipient, onDone, file, count)
+  const isWorth = jobs.length >= WORTH_A_WORKER && availableParallelism() > 1
+  if (!isWorth || file === undefined || !existsSync(file)) {
+    return resealHere(jobs, recipient, onDone)
+  }
+  const count = Math.min(availableParallelism(), MOST_WORKERS)
+  return resealThere(jobs, recipient, onDone, file, count)
 }
 
 /** Does one job after another; a worker calls it for its batches. */
@@ -117,8 +118,12 @@ function bytesOf(answer: Resealed): Uint8Array {
   })
 }
 
-/** Beside this module, in the library and in the bundle; not there when the sources are run. */
-function workerFile(): string {
+/**
+ * Beside this module, in the library and in the bundle; not there when the sources are run. A module
+ * that somebody else's bundler made of this one need not know where it is.
+ */
+function workerFile(): string | undefined {
+  if (!URL.canParse(import.meta.url)) return undefined
   const ending = import.meta.url.slice(import.meta.url.lastIndexOf("."))
   return fileURLToPath(new URL(`./reseal-worker${ending}`, import.meta.url))
 }
