@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer"
 import { randomInt } from "node:crypto"
 import { readFileSync, statSync } from "node:fs"
 import {
@@ -17,8 +18,9 @@ import type { Door } from "../door/door.js"
 import { asJson, exposureLines, outcomeLine, tell } from "../door/render.js"
 import { askHidden } from "../terminal/ask.js"
 import { readAll, tooLarge } from "../terminal/input.js"
-import { changeRequest, option, userPath } from "../door/who.js"
+import { changeRequest, isSet, option, userPath } from "../door/who.js"
 
+const [LF, CR] = [10, 13]
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 const SHORTEST = 8
 const LONGEST = 4096
@@ -81,9 +83,9 @@ async function takeValue(door: Door, name: string): Promise<Taken> {
   if (length !== undefined) return { value: generate(length) }
   const taken =
     file === undefined ? await typedOrPiped(door, name) : { value: await readValue(door, file) }
-  if (taken.value.length > 0) return taken
-  throw new VaultError("USAGE", "there is no value: stdin, or the file, is empty", {
-    hint: `pipe it in, or use --from-file FILE, or run agent-vault set ${name} at a terminal`,
+  if (taken.value.length > 0 || isSet(door, "allow-empty")) return taken
+  throw new VaultError("USAGE", "there is no value: what was given is empty", {
+    hint: `pipe it in, or use --from-file FILE, or run agent-vault set ${name} at a terminal; an empty value needs --allow-empty`,
   })
 }
 
@@ -95,12 +97,14 @@ async function typedOrPiped(door: Door, name: string): Promise<Taken> {
   return withoutNewline(Buffer.from(typed))
 }
 
-/** A single line of text, as `echo` sends it: its newline is not part of the value. */
+/**
+ * Text ends with a newline that `echo`, an editor or the Return key put there, `\n` or `\r\n`: that
+ * one is not part of the value. Of bytes that are not text each one counts.
+ */
 function withoutNewline(bytes: Buffer): Taken {
-  const end = bytes.indexOf(10)
-  const isLine = end > 0 && end === bytes.length - 1
-  if (!isLine || !Buffer.from(bytes.toString("utf8")).equals(bytes)) return { value: bytes }
-  return { value: bytes.subarray(0, bytes[end - 1] === 13 ? end - 1 : end), isTrimmed: true }
+  const end = bytes.length - 1
+  if (bytes[end] !== LF || !isUtf8(bytes)) return { value: bytes }
+  return { value: bytes.subarray(0, bytes[end - 1] === CR ? end - 1 : end), isTrimmed: true }
 }
 
 async function readValue(door: Door, file: string): Promise<Uint8Array> {

@@ -104,6 +104,7 @@ export const OWNERS: readonly CommandSpec[] = [
     summary: "store a value: from a hidden prompt, stdin or a file",
     options: {
       "from-file": { value: "FILE", describe: "take the value from this file, byte for byte" },
+      "allow-empty": { describe: "store an empty value" },
       generate: {
         value: "LENGTH",
         implied: "32",
@@ -121,17 +122,15 @@ export const OWNERS: readonly CommandSpec[] = [
     },
     examples: [
       ["agent-vault set stripe/api-key", "asks for it, and does not show it"],
-      [
-        "pbpaste | agent-vault set stripe/api-key",
-        "from stdin; of a single line, without the newline",
-      ],
+      ["pbpaste | agent-vault set stripe/api-key", "from stdin, without the newline at its end"],
       [
         "agent-vault set tls/key --from-file key.pem --expires 90d",
         "bytes as they are in the file",
       ],
       ["agent-vault set db/password --generate", "nobody needs to see it"],
     ],
-    notes: "A value is never an argument: arguments end up in the shell's history and in ps.",
+    notes:
+      "A value is never an argument: arguments end up in the shell's history and in ps. Text from a prompt or a pipe loses one newline at its end (\\n or \\r\\n); --from-file takes every byte, and so does --from-file - from stdin.",
   },
   {
     name: "grant",
