@@ -6,6 +6,7 @@ import type { Door } from "../door/door.js"
 import { asJson, tell } from "../door/render.js"
 import { askHidden, confirmOr } from "../terminal/ask.js"
 import { readDescriptor } from "../terminal/input.js"
+import { noteOnce } from "../terminal/terminal.js"
 import { isSet, option } from "../door/who.js"
 import { changeGuard } from "./guard-install.js"
 
@@ -18,6 +19,7 @@ export async function run(door: Door): Promise<void> {
     keys: isSet(door, "post-quantum") ? ("mlkem768x25519" as const) : ("x25519" as const),
     env: door.env,
     now: door.now,
+    onNote: noteOnce(door.terminal),
   }
   // Before a passphrase is asked for, everything that could stand in the way is looked at.
   const planned = await init({ ...request, dryRun: true })

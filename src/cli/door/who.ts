@@ -11,7 +11,7 @@ import {
 } from "../../core/index.js"
 import type { Door } from "./door.js"
 import { readDescriptor } from "../terminal/input.js"
-import { progress } from "../terminal/terminal.js"
+import { noteOnce, progress } from "../terminal/terminal.js"
 
 /** The value of an option; undefined when it was not given. */
 export function option(door: Door, name: string): string | undefined {
@@ -63,6 +63,7 @@ export async function changeRequest(door: Door): Promise<{
   now: Date
   dryRun: boolean
   onProgress: ReturnType<typeof progress>
+  onNote: ReturnType<typeof noteOnce>
 }> {
   const place = placeOf(door)
   const identity = await identityOf(door, place, "always")
@@ -74,6 +75,7 @@ export async function changeRequest(door: Door): Promise<{
     now,
     dryRun: isSet(door, "dry-run"),
     onProgress: progress(door.terminal),
+    onNote: noteOnce(door.terminal),
   }
 }
 

@@ -1,4 +1,4 @@
-import { VaultError } from "../../core/index.js"
+import { VaultError, harmless } from "../../core/index.js"
 
 export { harmless, toJson } from "../../core/index.js"
 
@@ -31,6 +31,15 @@ export function writeOut(terminal: Terminal, data: string | Uint8Array): Promise
 /** Writes a line for the person to stderr. */
 export function say(terminal: Terminal, line = ""): void {
   terminal.stderr.write(`${line}\n`)
+}
+
+/** Says a note that may come with each of many changes, once. */
+export function noteOnce(terminal: Terminal): (note: string) => void {
+  const said = new Set<string>()
+  return (note) => {
+    if (!said.has(note)) say(terminal, `note: ${harmless(note)}`)
+    said.add(note)
+  }
 }
 
 /** Bold, where a person looks and has not said NO_COLOR. */

@@ -8,7 +8,12 @@ import { type Lock, withLock } from "../commit/lock.js"
 import { type Checkout, type Place, findVault } from "../disk/place.js"
 import { decodeRecord } from "../records/record.js"
 import { type Observed, type Session, type SessionRequest, openSession } from "./session.js"
-import { type PlannedCommit, changeableBranch, commitChange } from "../commit/transaction.js"
+import {
+  type OnNote,
+  type PlannedCommit,
+  changeableBranch,
+  commitChange,
+} from "../commit/transaction.js"
 import { type Vault, remember } from "../vault/vault.js"
 
 /** Who changes which vault, and how. */
@@ -16,6 +21,7 @@ export interface ChangeRequest extends SessionRequest {
   readonly place: Place
   /** Computes everything and writes nothing. */
   readonly dryRun?: boolean | undefined
+  readonly onNote?: OnNote | undefined
 }
 
 /** What a change did, or in a dry run would do. */
@@ -70,7 +76,8 @@ async function attempt<T>(request: ChangeRequest, work: Work<T>, lock?: Lock): P
   const files = await changedFiles(session, observed, done.wish)
   const outcome = { result: done.result, files: [...files.keys()].sort() }
   if (lock === undefined || files.size === 0) return outcome
-  const commit = await commitChange(git, lock, plannedCommit(session, files, observed, done))
+  const planned = plannedCommit(session, files, observed, done)
+  const commit = await commitChange(git, lock, { ...planned, onNote: request.onNote })
   rememberChanges(session.vault, files)
   return { ...outcome, commit }
 }

@@ -22,7 +22,7 @@ import { repair } from "../commit/repair.js"
 import { signingKey } from "../records/signature.js"
 import { rememberKnownVault, knownVaultFile } from "../memory/known-vault.js"
 import { utc } from "../words/time.js"
-import { changeableBranch, commitChange } from "../commit/transaction.js"
+import { type OnNote, changeableBranch, commitChange } from "../commit/transaction.js"
 import { writePin } from "../memory/trust.js"
 
 export interface InitRequest {
@@ -36,6 +36,7 @@ export interface InitRequest {
   readonly env: Environment
   readonly now: Date
   readonly dryRun?: boolean | undefined
+  readonly onNote?: OnNote | undefined
 }
 
 /** What `init` made. */
@@ -69,7 +70,7 @@ export async function init(request: InitRequest): Promise<NewVault> {
   if (request.dryRun === true) return made
   await writeOwnerKey(made, draft.identity, request)
   try {
-    await commitVault(checkout, root, draft.files, request.env)
+    await commitVault(checkout, root, draft.files, request)
   } catch (error) {
     // The key of a vault that does not exist opens nothing; after `BUSY` it does exist.
     if (!VaultError.is(error, "BUSY")) removeOwnerKey(made.keyFile)
@@ -174,7 +175,7 @@ async function commitVault(
   checkout: Checkout,
   root: string,
   files: ReadonlyMap<string, Uint8Array>,
-  env: Environment,
+  { env, onNote }: InitRequest,
 ): Promise<void> {
   await withLock(checkout.gitFolder, async (lock) => {
     const git = await openGit(checkout, env)
@@ -186,6 +187,7 @@ async function commitVault(
       observed: new Map(),
       message: "agent-vault: init",
       folder,
+      onNote,
     })
   })
 }

@@ -3,7 +3,7 @@ import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
 import { lookAt } from "../disk/at-path.js"
 import type { BlobId, Git } from "../git/git.js"
-import { authorship, moveRef, writeCommit } from "../git/git-commit.js"
+import { LEFT_UNSIGNED, authorship, moveRef, writeCommit } from "../git/git-commit.js"
 import { seeStaged } from "../git/git-index.js"
 import { commitOf, committedFiles } from "../git/git-objects.js"
 import { completeJournal, finishChange, writeJournal } from "./journal.js"
@@ -23,7 +23,11 @@ export interface PlannedCommit {
   readonly message: string
   /** The folder of the vault, from the top. */
   readonly folder: string
+  readonly onNote?: OnNote | undefined
 }
+
+/** Told, in a line for a person, what a change did otherwise than the repository asks for. */
+export type OnNote = (note: string) => void
 
 const IN_PROGRESS: Readonly<Record<string, string>> = {
   MERGE_HEAD: "a merge",
@@ -68,6 +72,7 @@ export async function commitChange(git: Git, lock: Lock, change: PlannedCommit):
   } catch (cause) {
     throw incomplete(cause)
   }
+  if (by.isLeftUnsigned) change.onNote?.(LEFT_UNSIGNED)
   return commit
 }
 

@@ -1,6 +1,6 @@
 import { VaultError } from "../words/errors.js"
 import type { BlobId, Git } from "./git.js"
-import { ownSettings } from "./git-config.js"
+import { type Setting, settings } from "./git-config.js"
 import { commitOf } from "./git-objects.js"
 
 /** In whose name commits are made, and how they are signed. */
@@ -10,7 +10,13 @@ export interface Authorship {
   readonly committer: string
   /** The arguments of `git` that name the user's own programs; undefined: unsigned. */
   readonly signing: readonly string[] | undefined
+  /** Whether the repository's own configuration asks for a signature that is not made. */
+  readonly isLeftUnsigned: boolean
 }
+
+/** What to say of a commit that is left unsigned. */
+export const LEFT_UNSIGNED =
+  "the commit is not signed: commit.gpgSign of a repository is not followed, since it names programs to run; to sign: git config --global commit.gpgSign true"
 
 /** A commit to be made. */
 export interface NewCommit {
@@ -25,12 +31,14 @@ const SCRATCH = "refs/agent-vault/change"
 
 /** The user's own Git identity. Throws `GIT_FAILED` if there is none. */
 export async function authorship(git: Git): Promise<Authorship> {
-  const [author, committer, signing] = await Promise.all([
+  const [author, committer, all] = await Promise.all([
     identity(git, "GIT_AUTHOR_IDENT"),
     identity(git, "GIT_COMMITTER_IDENT"),
-    signingArguments(git),
+    settings(git),
   ])
-  return { author, committer, signing }
+  const signing = signingArguments(all)
+  const isAsked = isTrue(all.findLast(({ key }) => key === "commit.gpgsign")?.value)
+  return { author, committer, signing, isLeftUnsigned: signing === undefined && isAsked }
 }
 
 /**
@@ -94,12 +102,15 @@ async function identity(git: Git, variable: string): Promise<string> {
   }
 }
 
-/** Only the user's own configuration may name a program to sign with; a repository's may not. */
-async function signingArguments(git: Git): Promise<string[] | undefined> {
-  const own = await ownSettings(git)
-  if (!["true", "yes", "on", "1"].includes(own.get("commit.gpgsign") ?? "false")) return undefined
+/**
+ * Only the user's own configuration may name a program to sign with: a repository may come from
+ * anywhere, and names none.
+ */
+function signingArguments(all: readonly Setting[]): string[] | undefined {
+  const own = new Map(all.filter(({ isOwn }) => isOwn).map(({ key, value }) => [key, value]))
+  if (!isTrue(own.get("commit.gpgsign"))) return undefined
   const openpgp = own.get("gpg.openpgp.program") ?? own.get("gpg.program") ?? "gpg"
-  const settings = {
+  const programs = {
     "gpg.format": own.get("gpg.format") ?? "openpgp",
     "gpg.program": openpgp,
     "gpg.openpgp.program": openpgp,
@@ -107,7 +118,12 @@ async function signingArguments(git: Git): Promise<string[] | undefined> {
     "gpg.ssh.defaultKeyCommand": own.get("gpg.ssh.defaultkeycommand") ?? "",
     "gpg.x509.program": own.get("gpg.x509.program") ?? "gpgsm",
   }
-  return Object.entries(settings).flatMap(([key, value]) => ["-c", `${key}=${value}`])
+  return Object.entries(programs).flatMap(([key, value]) => ["-c", `${key}=${value}`])
+}
+
+/** As Git reads a boolean (git-config, "Values"). */
+function isTrue(value = "false"): boolean {
+  return ["true", "yes", "on", "1"].includes(value.toLowerCase())
 }
 
 function fileCommand([path, content]: readonly [string, Uint8Array | BlobId | undefined]) {

@@ -18,9 +18,3 @@ export async function settings(git: Git): Promise<Setting[]> {
   }
   return found
 }
-
-/** The user's own settings; a repository may come from anywhere, and names no program to run. */
-export async function ownSettings(git: Git): Promise<Map<string, string>> {
-  const all = await settings(git)
-  return new Map(all.filter(({ isOwn }) => isOwn).map(({ key, value }) => [key, value]))
-}

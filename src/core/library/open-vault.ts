@@ -87,6 +87,15 @@ function milliseconds(span: number | string): number {
   })
 }
 
+/** Warns of a note that may come with each of many changes, once. */
+export function warnOnce(): (note: string) => void {
+  const warned = new Set<string>()
+  return (note) => {
+    if (!warned.has(note)) emitWarning(`agent-vault: ${note}`)
+    warned.add(note)
+  }
+}
+
 function warn(error: unknown): void {
   const why = error instanceof Error ? error.message : String(error)
   emitWarning(`agent-vault could not pull: ${why}`)

@@ -8,7 +8,14 @@ import type { Identity } from "../keys/identity.js"
 import { type Inspection, inspect } from "../check/inspect.js"
 import { type AskPassphrase, type Key, formatKeyFile } from "../keys/key-files.js"
 import { identityAt, withVault } from "../vault/open.js"
-import { type OpenOptions, auditAt, choiceOf, environmentOf, nobodyToAsk } from "./open-vault.js"
+import {
+  auditAt,
+  choiceOf,
+  environmentOf,
+  nobodyToAsk,
+  type OpenOptions,
+  warnOnce,
+} from "./open-vault.js"
 import { findVault } from "../disk/place.js"
 import type { ReadEvent } from "../audit/read-event.js"
 import type { ReaderRequest } from "./reader.js"
@@ -89,6 +96,7 @@ interface OwnerRequest extends ReaderRequest {
  */
 export class OwnerVault extends AgentVault {
   readonly #request: OwnerRequest
+  readonly #note = warnOnce()
 
   /** Made by `openOwnerVault()`. */
   constructor(id: string, request: OwnerRequest) {
@@ -193,7 +201,7 @@ export class OwnerVault extends AgentVault {
 
   #change({ dryRun = false }: ChangeOptions): ChangeRequest {
     const { place, key, env, onProgress } = this.#request
-    return { place, identity: key, env, onProgress, now: new Date(), dryRun }
+    return { place, identity: key, env, onProgress, onNote: this.#note, now: new Date(), dryRun }
   }
 
   /** The identity leaves as a value that does not show itself. */

@@ -47,7 +47,7 @@ describe("a hidden value", () => {
     ["begun again", `wrong${CTRL_U}right${ENTER}`, "right"],
     ["with keys that mean nothing here", `a${UP}b\u0001c${ENTER}`, "abc"],
     ["pasted with its newline", `${PASTE}token${ENTER}${PASTED}${ENTER}`, "token"],
-    ["pasted with several lines", `${PASTE}a${ENTER}b${ENTER}${PASTED}${ENTER}`, "a\nb\n"],
+    ["pasted with several lines", `${PASTE}a${ENTER}b${ENTER}${PASTED}${ENTER}`, "a\nb"],
   ])("%s", async (_how, typed, expected) => {
     const seen = await atTerminal(machine, ["set", "stripe/new"], [[value, typed]])
     expect(seen.code, seen.shown).toBe(0)
