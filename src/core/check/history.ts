@@ -1,4 +1,4 @@
-import { type CheckFinding, toFinding } from "./check.js"
+import { type CheckFinding, toFinding } from "./check-finding.js"
 import type { VaultFiles } from "../disk/files.js"
 import { type Mark, compareMarks } from "../memory/marks.js"
 import type { Git } from "../git/git.js"

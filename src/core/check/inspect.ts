@@ -1,4 +1,5 @@
-import { type CheckReport, type CheckFinding, checkVault, toFinding } from "./check.js"
+import { type CheckReport, checkVault } from "./check.js"
+import { type CheckFinding, toFinding } from "./check-finding.js"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
 import { type Git, openGit } from "../git/git.js"

@@ -1,4 +1,4 @@
-import type { CheckFinding } from "./check.js"
+import type { CheckFinding } from "./check-finding.js"
 import { type CommitGraph, type RecordChange, commitGraph, recordChanges } from "./commit-graph.js"
 import type { Git } from "../git/git.js"
 import { readBlobs } from "../git/git-objects.js"

@@ -1,0 +1,159 @@
+import { kindOfRecipient } from "../age/age.js"
+import { type CheckFinding, attention, restore } from "./check-finding.js"
+import { VaultError } from "../words/errors.js"
+import { openEscrow } from "../vault/escrow.js"
+import { openGroupKey, openPastKeys, readSigned } from "../vault/group-key.js"
+import type { Key } from "../keys/key-files.js"
+import {
+  KEY_LIMIT,
+  SEALED_LIMIT,
+  type VaultFile,
+  escrowPath,
+  groupKeyPath,
+  groupPastPath,
+  groupRecordPath,
+  secretPath,
+} from "../words/layout.js"
+import type { SecretName } from "../words/names.js"
+import { type Exposure, type GroupRecord, type Member, digestOf } from "../records/record.js"
+import { later, utc } from "../words/time.js"
+import {
+  type Vault,
+  findAgent,
+  findAgentRecord,
+  findGroup,
+  findSecret,
+  remember,
+} from "../vault/vault.js"
+
+const SOON_SECONDS = 30 * 86_400
+
+/** What is wrong with one file of a vault. Throws what a reader would refuse, or ask for. */
+export async function checkFile(
+  vault: Vault,
+  path: string,
+  file: VaultFile,
+  now: Date,
+  owner: Key | undefined,
+): Promise<readonly CheckFinding[]> {
+  if (file.is === "agent") return checkAgent(vault, file.agent, owner)
+  if (file.is === "group") return checkGroup(vault, file.group, now, owner)
+  if (file.is === "secret") return checkSecret(vault, file.secret, now)
+  return belongs(vault, file) ? [] : [stray(vault, path)]
+}
+
+async function checkAgent(
+  vault: Vault,
+  agent: string,
+  owner: Key | undefined,
+): Promise<CheckFinding[]> {
+  const record = findAgentRecord(vault, agent)
+  if (record === undefined) return []
+  remember(vault, record)
+  refuseMixed(vault, record.path, [record.recipient])
+  if (record.escrow === undefined) return []
+  readSigned(vault, escrowPath(agent), KEY_LIMIT, record.escrow)
+  if (owner !== undefined) await openEscrow(vault, agent, record, owner.identity)
+  return []
+}
+
+async function checkGroup(
+  vault: Vault,
+  group: string,
+  now: Date,
+  owner: Key | undefined,
+): Promise<CheckFinding[]> {
+  const record = findGroup(vault, group)
+  if (record === undefined) return []
+  remember(vault, record)
+  refuseMixed(vault, record.path, [
+    record.recipient,
+    ...record.members.map(({ recipient }) => recipient),
+  ])
+  readSigned(vault, groupKeyPath(group), KEY_LIMIT, record.digest)
+  if (record.past !== undefined) readSigned(vault, groupPastPath(group), KEY_LIMIT, record.past)
+  if (owner !== undefined) {
+    await openGroupKey(vault, group, record, [owner.identity])
+    await openPastKeys(vault, group, record, [owner.identity])
+  }
+  return record.members.flatMap((member) => endedGrant(group, member, now))
+}
+
+function checkSecret(vault: Vault, name: SecretName, now: Date): CheckFinding[] {
+  const record = findSecret(vault, name)
+  if (record === undefined) return []
+  const group = groupOf(vault, name)
+  readSigned(vault, secretPath(name), SEALED_LIMIT, record.digest)
+  const findings: CheckFinding[] = []
+  const { full } = name
+  if (record.sealedTo !== digestOf(group.recipient)) {
+    findings.push(
+      attention(
+        "SEALED_TO_OLD_KEY",
+        full,
+        "is sealed to an earlier key of its group",
+        "agent-vault apply",
+      ),
+    )
+  }
+  if (record.exposed !== undefined) {
+    const to = record.exposed.map(whoCouldRead).join(", ")
+    const hint = `make a new value at its source, then: agent-vault set ${full}`
+    findings.push(attention("EXPOSED", full, `could be read by ${to}`, hint))
+  }
+  const { expires } = record
+  if (expires !== undefined && expires <= later(now, SOON_SECONDS)) {
+    const isPast = expires <= utc(now)
+    const message = isPast ? `expired at ${expires}` : `expires at ${expires}`
+    findings.push(
+      attention(isPast ? "EXPIRED" : "EXPIRING", full, message, `agent-vault set ${full}`),
+    )
+  }
+  return findings
+}
+
+/** After a rekey it is the agent's old key that may no longer read, not the agent. */
+function whoCouldRead({ agent, at, why }: Exposure): string {
+  return why === "rekeyed" ? `an earlier key of ${agent}` : `${agent}, until ${at}`
+}
+
+/** A secret whose group has no record cannot be opened by anyone. */
+function groupOf(vault: Vault, name: SecretName): GroupRecord {
+  const group = findGroup(vault, name.group)
+  if (group !== undefined) return group
+  throw new VaultError(
+    "RECORD_INVALID",
+    `${name.full} belongs to ${name.group}, which has no record`,
+    {
+      hint: restore(groupRecordPath(name.group)),
+    },
+  )
+}
+
+function endedGrant(group: string, { agent, until }: Member, now: Date): CheckFinding[] {
+  if (until === undefined || until > utc(now)) return []
+  const message = `the grant to ${agent} ended at ${until}; the key is still the one it knows`
+  return [attention("GRANT_ENDED", group, message, "rekey it away: agent-vault apply")]
+}
+
+/** Whether a file that holds no record is one that a record asks for. */
+function belongs(vault: Vault, file: VaultFile): boolean {
+  if (file.is === "escrow") return findAgent(vault, file.agent)?.escrow !== undefined
+  if (file.is === "group-key") return findGroup(vault, file.group) !== undefined
+  if (file.is === "group-past") return findGroup(vault, file.group)?.past !== undefined
+  if (file.is === "sealed") return findSecret(vault, file.secret) !== undefined
+  return file.is !== "stray"
+}
+
+function stray(vault: Vault, path: string): CheckFinding {
+  const bytes = vault.files.read(path, SEALED_LIMIT) ?? new Uint8Array()
+  const isSealed =
+    Buffer.from(bytes.subarray(0, 22)).toString("latin1") === "age-encryption.org/v1\n"
+  const what = isSealed ? "is named in no record" : "is plaintext, and no file of a vault"
+  return attention("STRAY_FILE", path, what, `move it out: git rm --cached -- .agent-vault/${path}`)
+}
+
+function refuseMixed(vault: Vault, path: string, recipients: readonly string[]): void {
+  if (recipients.every((recipient) => kindOfRecipient(recipient) === vault.record.keys)) return
+  throw new VaultError("KEYS_MIXED", `${path} mixes classic and post-quantum keys`)
+}

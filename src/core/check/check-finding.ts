@@ -1,0 +1,34 @@
+import { type ErrorCode, VaultError } from "../words/errors.js"
+
+/** Something a check found. `refused` is what a reader would refuse; the rest needs attention. */
+export interface CheckFinding {
+  readonly severity: "refused" | "attention"
+  readonly code: ErrorCode | "EXPOSED" | "EXPIRED" | "EXPIRING" | "STRAY_FILE" | "REMOVED"
+  /** The path or name that it is about. */
+  readonly subject: string
+  readonly message: string
+  readonly hint?: string
+}
+
+/** An error as a finding: what is refused stays what it is. */
+export function toFinding(subject: string, error: unknown): CheckFinding {
+  if (!(error instanceof VaultError)) throw error
+  const { code, message, hint } = error
+  const severity = error.exitCode === 5 && code !== "MANIFEST_INVALID" ? "refused" : "attention"
+  return { severity, code, subject, message, ...(hint === undefined ? {} : { hint }) }
+}
+
+/** A finding that no reader refuses. */
+export function attention(
+  code: CheckFinding["code"],
+  subject: string,
+  message: string,
+  hint: string,
+): CheckFinding {
+  return { severity: "attention", code, subject, message, hint }
+}
+
+/** The hint for a file of the vault that is missing or broken. */
+export function restore(path: string): string {
+  return `bring it back: git restore -- .agent-vault/${path}`
+}
