@@ -10,7 +10,7 @@ import { type Machine, vaultMachine } from "../cli/machine.js"
 const OTHER = 54_321
 const isRoot = getuid?.() === 0
 
-const built = fileURLToPath(new URL("../../dist", import.meta.url))
+const project = fileURLToPath(new URL("../..", import.meta.url))
 let machine: Machine
 let home: string
 let key: string
@@ -22,7 +22,8 @@ beforeAll(async () => {
   if (isRoot) chownSync(home, OTHER, OTHER)
   // What an agent's user can see: the repository, and the program.
   chmodSync(machine.home, 0o755)
-  cpSync(built, join(machine.home, "dist"), { recursive: true })
+  cpSync(join(project, "dist"), join(installed(), "dist"), { recursive: true })
+  cpSync(join(project, "package.json"), join(installed(), "package.json"))
   const { stdout } = await machine.shell("cat ~/.config/agent-vault/*/agents/ci.key")
   key = stdout
 })
@@ -36,17 +37,22 @@ function asOther(args: readonly string[], HOME = home) {
 }
 
 function get(HOME?: string) {
-  return asOther([join(machine.home, "dist/cli/bin.cjs"), "get", "stripe/api-key"], HOME)
+  return asOther([join(installed(), "dist/cli/bin.cjs"), "get", "stripe/api-key"], HOME)
 }
 
 /** The same by the SDK: the value, or what it throws. */
 function getBySdk(): string {
   const program = `
-    const { VaultError, openVault } = require(${JSON.stringify(join(machine.home, "dist/lib/index.cjs"))})
+    const { VaultError, openVault } = require("agent-vault")
     const ours = (error) => (VaultError.is(error) ? error.code : "raw " + error)
     openVault().then((vault) => vault.get("stripe/api-key"))
       .then((value) => value.reveal(), ours).then(console.log)`
   return asOther(["-e", program]).stdout.trim()
+}
+
+/** Where a program in the repository finds the package. */
+function installed(): string {
+  return join(machine.home, "node_modules/agent-vault")
 }
 
 function changes(): string {
@@ -92,7 +98,7 @@ describe.runIf(isRoot)("an agent that runs as another user", () => {
   test("a folder that it cannot enter is no missing vault", () => {
     const inner = join(machine.repo, "inner")
     mkdirSync(inner, { mode: 0o700 })
-    const ran = asOther([join(machine.home, "dist/cli/bin.cjs"), "list", "--dir", join(inner, "x")])
+    const ran = asOther([join(installed(), "dist/cli/bin.cjs"), "list", "--dir", join(inner, "x")])
     expect(ran.stderr).toContain("NO_ACCESS: cannot find")
     rmSync(inner, { recursive: true })
   })
