@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { defineConfig } from "vitest/config"
+import { HANG } from "./test/hang.js"
 
 const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8"))
 
@@ -13,11 +14,12 @@ export default defineConfig({
     // Processes, not threads: tests start git, change folders and set umasks.
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Longer than the limit of one command, which says better what hangs.
+    testTimeout: 2 * HANG,
+    hookTimeout: 2 * HANG,
     restoreMocks: true,
     unstubEnvs: true,
     // A property test that fails must say so, not pass because it asserted nothing.
-    expect: { requireAssertions: true },
+    expect: { requireAssertions: true, poll: { timeout: HANG, interval: 20 } },
   },
 })

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect } from "vitest"
+import { HANG } from "../hang.js"
 import { unseal } from "../../src/core/age/age.js"
 import { FolderFiles } from "../../src/core/disk/files.js"
 import type { Environment } from "../../src/core/disk/homes.js"
@@ -72,7 +73,7 @@ export class Machine extends World {
       env: { ...this.env, ...env },
       input: stdin,
       encoding: "utf8",
-      timeout: 25_000,
+      timeout: HANG,
     })
     const ran = { code: result.status ?? -1, stdout: result.stdout, stderr: result.stderr }
     expectSilence(shows ? ran.stderr : ran.stdout + ran.stderr)
@@ -89,7 +90,7 @@ export class Machine extends World {
       cwd: this.top,
       env: { ...this.env, TERM: "xterm", ...env },
       encoding: "utf8",
-      timeout: 25_000,
+      timeout: HANG,
     })
     if (!shows) expectSilence(stdout)
     return { code: status ?? -1, stdout, stderr: "" }

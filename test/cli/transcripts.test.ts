@@ -23,7 +23,6 @@ const template = vaultMachine()
 
 test.concurrent.each(readdirSync(folder).filter((name) => name.endsWith(".txt")))(
   "%s",
-  { timeout: 240_000 },
   async (name) => {
     const text = readFileSync(join(folder, name), "utf8")
     const machine = text.split("\n").includes(VAULT) ? await vaultCopy() : new Machine()

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { HANG } from "../hang.js"
 
 export const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -41,7 +42,7 @@ export class Consumer {
 
   /** Runs a program of the project's with Node. */
   run(file: string, args: readonly string[], env: NodeJS.ProcessEnv): Ran {
-    const options = { cwd: this.project, env, encoding: "utf8" as const, timeout: 25_000 }
+    const options = { cwd: this.project, env, encoding: "utf8" as const, timeout: HANG }
     const { status, stdout, stderr } = spawnSync(process.execPath, [file, ...args], options)
     return { code: status, stdout, stderr }
   }

@@ -6,6 +6,7 @@ import { Readable, Writable } from "node:stream"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest"
 import { serve } from "../../../src/cli/rpc/json-rpc.js"
+import { HANG } from "../../hang.js"
 import { type Machine, vaultMachine } from "../machine.js"
 
 /** The line protocol, spoken to the built command as any client would. */
@@ -62,7 +63,7 @@ class Bridge {
 
   /** The next so many answers. Each line of stdout has to be one. */
   async answers(count: number): Promise<Answer[]> {
-    const deadline = Date.now() + 20_000
+    const deadline = Date.now() + HANG
     while (this.#lines.length < count && Date.now() < deadline) await sleep(5)
     return this.#lines.splice(0, count).map((line) => {
       const answer = JSON.parse(line) as Answer

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Readable } from "node:stream"
+import { HANG } from "../../hang.js"
 import { Machine } from "../machine.js"
 
 /** Other values in each file of tests, for some look for them in all processes of the machine. */
@@ -66,7 +67,7 @@ export interface Running {
   stderr(): string
   /** Its exit code, or the signal that ended it, when all of its output is here. */
   readonly ended: Promise<number | NodeJS.Signals>
-  /** Resolves when stdout holds the text. Throws after 20 s. */
+  /** Resolves when stdout holds the text. Throws when it hangs. */
   says(text: string): Promise<void>
 }
 
@@ -90,7 +91,7 @@ export function startRun(
       child.once("close", (code, signal) => resolve(code ?? signal ?? -1))
     }),
     says: async (text) => {
-      const end = Date.now() + 20_000
+      const end = Date.now() + HANG
       while (!stdout().includes(text)) {
         if (Date.now() > end) throw new Error(`it said only: ${stdout()} ${stderr()}`)
         await new Promise((resolve) => setTimeout(resolve, 10))

@@ -298,7 +298,7 @@ describe("signals", () => {
     await run.says("x")
     const program = Number(run.stdout().split("\n")[0])
     run.child.kill("SIGKILL")
-    await expect.poll(() => isAlive(program), { timeout: 5000 }).toBe(false)
+    await expect.poll(() => isAlive(program)).toBe(false)
   })
 })
 
@@ -357,7 +357,7 @@ describe("at a terminal", () => {
   })
 
   // Once more if need be: bash may drop what is typed while it takes the terminal back.
-  test("Ctrl-Z stops both, and fg goes on", { retry: 1, timeout: 40_000 }, async () => {
+  test("Ctrl-Z stops both, and fg goes on", { retry: 1 }, async () => {
     const program = `echo re""ady; read x; echo "got <$x>"; exit 8`
     const { shown } = await atTerminal(
       ["bash", "--norc", "--noprofile", "-i"],

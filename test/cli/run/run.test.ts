@@ -219,7 +219,7 @@ describe("the command line", () => {
     ["where no folder can be made", "true", "/proc/none/audit"],
   ])("an audit in %s: nothing is started", async (_what, before, file) => {
     const ran = await machine.shell(
-      `${before}; timeout 10 ${CI} --audit ${file} -s stripe/api-key -- echo started; code=$?; rm -f pipe; exit $code`,
+      `${before}; timeout 300 ${CI} --audit ${file} -s stripe/api-key -- echo started; code=$?; rm -f pipe; exit $code`,
     )
     expect([ran.code, ran.stdout]).toEqual([125, ""])
     expect(ran.stderr).toContain("NO_ACCESS")

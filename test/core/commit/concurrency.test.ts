@@ -25,27 +25,23 @@ afterAll(() => {
 })
 
 describe("many writers on one machine", () => {
-  test(
-    "twenty at once: twenty commits, no lost update, no torn read",
-    { timeout: 90_000 },
-    async () => {
-      world = template.copy()
-      const before = Number(world.git("rev-list", "--count", "HEAD"))
-      const names = Array.from({ length: 20 }, (_, index) => `stripe/secret-${index}`)
-      const writers = Promise.all(names.map((name) => processes.run(world, ["set", name, name])))
-      const reads = await readUntil(writers, "stripe/api-key")
-      for (const { code, stderr } of await writers) expect([code, stderr]).toEqual([0, ""])
+  test("twenty at once: twenty commits, no lost update, no torn read", async () => {
+    world = template.copy()
+    const before = Number(world.git("rev-list", "--count", "HEAD"))
+    const names = Array.from({ length: 20 }, (_, index) => `stripe/secret-${index}`)
+    const writers = Promise.all(names.map((name) => processes.run(world, ["set", name, name])))
+    const reads = await readUntil(writers, "stripe/api-key")
+    for (const { code, stderr } of await writers) expect([code, stderr]).toEqual([0, ""])
 
-      expect(Number(world.git("rev-list", "--count", "HEAD"))).toBe(before + 20)
-      expect(world.git("rev-list", "--min-parents=2", "HEAD")).toBe("")
-      for (const name of names) expect(await world.read("ci", name)).toBe(name)
-      expect(world.git("status", "--porcelain")).toBe("")
-      expect(new Set(reads)).toEqual(new Set(["old"]))
-      expect(reads.length).toBeGreaterThan(20)
-    },
-  )
+    expect(Number(world.git("rev-list", "--count", "HEAD"))).toBe(before + 20)
+    expect(world.git("rev-list", "--min-parents=2", "HEAD")).toBe("")
+    for (const name of names) expect(await world.read("ci", name)).toBe(name)
+    expect(world.git("status", "--porcelain")).toBe("")
+    expect(new Set(reads)).toEqual(new Set(["old"]))
+    expect(reads.length).toBeGreaterThan(20)
+  })
 
-  test("values and keys that change all the time are read whole", { timeout: 90_000 }, async () => {
+  test("values and keys that change all the time are read whole", async () => {
     world = template.copy()
     const changes = (async () => {
       for (let round = 0; round < 5; round++) {
@@ -138,28 +134,22 @@ describe("many writers on one machine", () => {
     expect(await world.tryRead("ci", "stripe/api-key")).toBe("DIGEST_MISMATCH")
   })
 
-  test(
-    "a user who commits all the while loses nothing, nor do we",
-    { timeout: 60_000 },
-    async () => {
-      world = template.copy()
-      const names = Array.from({ length: 6 }, (_, index) => `stripe/secret-${index}`)
-      const writers = Promise.all(names.map((name) => processes.run(world, ["set", name, name])))
-      const committed: string[] = []
-      await until(writers, async () => {
-        const file = `user-${committed.length}.txt`
-        if (commitAsUser(file)) committed.push(file)
-        await sleep(200)
-      })
-      for (const { code, stderr } of await writers) expect([code, stderr]).toEqual([0, ""])
-      for (const name of names) expect(await world.read("ci", name)).toBe(name)
-      expect(world.git("ls-files", "user-*.txt").split("\n").toSorted()).toEqual(
-        committed.toSorted(),
-      )
-      expect(world.git("status", "--porcelain", "-uno")).toBe("")
-      expect(committed.length).toBeGreaterThan(2)
-    },
-  )
+  test("a user who commits all the while loses nothing, nor do we", async () => {
+    world = template.copy()
+    const names = Array.from({ length: 6 }, (_, index) => `stripe/secret-${index}`)
+    const writers = Promise.all(names.map((name) => processes.run(world, ["set", name, name])))
+    const committed: string[] = []
+    await until(writers, async () => {
+      const file = `user-${committed.length}.txt`
+      if (commitAsUser(file)) committed.push(file)
+      await sleep(200)
+    })
+    for (const { code, stderr } of await writers) expect([code, stderr]).toEqual([0, ""])
+    for (const name of names) expect(await world.read("ci", name)).toBe(name)
+    expect(world.git("ls-files", "user-*.txt").split("\n").toSorted()).toEqual(committed.toSorted())
+    expect(world.git("status", "--porcelain", "-uno")).toBe("")
+    expect(committed.length).toBeGreaterThan(2)
+  })
 })
 
 describe("two clones", () => {
@@ -242,7 +232,7 @@ describe("the lock", () => {
     const pid = await firstLine(parent)
     const started = startOf(pid)
     const isZombie = (): boolean => readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ")
-    await expect.poll(isZombie, { timeout: 10_000 }).toBe(true)
+    await expect.poll(isZombie).toBe(true)
     withLockOf({ pid, host, started, nonce })
     await expectTaken()
     parent.kill()

@@ -98,7 +98,6 @@ describe("killed before each call that writes or runs git", () => {
     ["revoke", REVOKE, 4],
   ])(
     "%s: the old or the new state, and the next command goes on from there",
-    { timeout: 90_000 },
     async (_name, change, step) => {
       const calls = await callsOf(change)
       const commitPoint = calls.indexOf("git update-ref") + 1
@@ -118,7 +117,7 @@ describe("killed before each call that writes or runs git", () => {
     },
   )
 
-  test("init: the vault is there or is not, and init says so", { timeout: 60_000 }, async () => {
+  test("init: the vault is there or is not, and init says so", async () => {
     const empty = emptyWorld()
     const calls = await callsOf(["init"], empty)
     const outcomes = new Set<string>()
@@ -139,7 +138,7 @@ describe("killed before each call that writes or runs git", () => {
 })
 
 describe("killed together with the git that it runs", () => {
-  test("in the middle of its work", { timeout: 60_000 }, async () => {
+  test("in the middle of its work", async () => {
     const calls = await callsOf(SET)
     const gits = ["git fast-import", "git update-ref", "git update-index"]
     const points = gits.flatMap((name) => [0, 2, 4, 7].map((ms) => [calls.indexOf(name) + 1, ms]))
@@ -154,7 +153,7 @@ describe("killed together with the git that it runs", () => {
     })
   })
 
-  test.runIf(canTrace())("git alone, as it enters a system call", { timeout: 60_000 }, async () => {
+  test.runIf(canTrace())("git alone, as it enters a system call", async () => {
     const points = [
       ["fast-import", "link", 1],
       ["update-ref", "write", 1],

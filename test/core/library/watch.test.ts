@@ -6,6 +6,7 @@ import { build } from "esbuild"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { type AgentVault, type SecretChange, openVault } from "../../../src/core/index.js"
 import { isMeant } from "../../../src/core/library/watch.js"
+import { HANG } from "../../hang.js"
 import { ended } from "../processes.js"
 import { type World, vaultWorld } from "../world.js"
 
@@ -45,11 +46,11 @@ describe("a watch", () => {
     const { seen } = watching(["*"])
     await sleep(50)
     await world.set("stripe/api-key", "new")
-    await expect.poll(() => seen, { timeout: 5000 }).toEqual(["stripe/api-key 2 set"])
+    await expect.poll(() => seen).toEqual(["stripe/api-key 2 set"])
     await world.set("stripe/webhook", "new")
     await world.set("stripe/third", "new")
     await world.set("stripe/third", "newer")
-    await expect.poll(() => seen.at(-1), { timeout: 5000 }).toBe("stripe/third 2 set")
+    await expect.poll(() => seen.at(-1)).toBe("stripe/third 2 set")
     expect(seen.filter((each) => each.startsWith("stripe/webhook"))).toEqual([
       "stripe/webhook 2 set",
     ])
@@ -75,11 +76,9 @@ describe("a watch", () => {
     await sleep(50)
     const files = ["age", "json"].map((end) => `.agent-vault/secrets/stripe/webhook.${end}`)
     for (const file of files) rmSync(join(world.top, file))
-    await expect.poll(() => seen, { timeout: 5000 }).toEqual(["stripe/webhook 1 gone"])
+    await expect.poll(() => seen).toEqual(["stripe/webhook 1 gone"])
     world.git("checkout", "-q", "--", ".")
-    await expect
-      .poll(() => seen, { timeout: 5000 })
-      .toEqual(["stripe/webhook 1 gone", "stripe/webhook 1 set"])
+    await expect.poll(() => seen).toEqual(["stripe/webhook 1 gone", "stripe/webhook 1 set"])
   })
 
   test("sees no change in a rekey, a grant, or another value of no interest", async () => {
@@ -99,7 +98,7 @@ describe("a watch", () => {
     await vault.get("stripe/api-key")
     await world.set("stripe/api-key", "new")
     const { seen } = watching(["*"])
-    await expect.poll(() => seen, { timeout: 5000 }).toEqual(["stripe/api-key 2 set"])
+    await expect.poll(() => seen).toEqual(["stripe/api-key 2 set"])
   })
 
   test("starts when it is called, not when it is first asked", async () => {
@@ -117,7 +116,7 @@ describe("a watch", () => {
     const { seen } = watching(["stripe/*"])
     await sleep(50)
     await world.set("stripe/api-key", "new")
-    await expect.poll(() => seen, { timeout: 5000 }).toEqual(["stripe/api-key 2 set"])
+    await expect.poll(() => seen).toEqual(["stripe/api-key 2 set"])
   })
 })
 
@@ -207,7 +206,7 @@ describe("a watch ends", () => {
     const child = spawn(process.execPath, [program, world.top], {
       env: { ...world.env },
       stdio: ["ignore", "ignore", "pipe"],
-      timeout: 20_000,
+      timeout: HANG,
     })
     expect(await ended(child)).toEqual({ code: 0, signal: null, stderr: "" })
   })

@@ -55,10 +55,10 @@ describe("pull", () => {
     await world.revoke("ci", "stripe")
     world.git("push", "-q")
     await expect
-      .poll(() => vault.get("stripe/api-key").then(() => "read", codeOf), { timeout: 20_000 })
+      .poll(() => vault.get("stripe/api-key").then(() => "read", codeOf))
       .toBe("NOT_GRANTED")
     clone.git("remote", "set-url", "origin", "/nowhere")
-    await expect.poll(() => errors.map(codeOf), { timeout: 20_000 }).toContain("GIT_FAILED")
+    await expect.poll(() => errors.map(codeOf)).toContain("GIT_FAILED")
     await vault.close()
     const seen = errors.length
     await sleep(1500)

@@ -406,23 +406,18 @@ describe("through the pre-commit framework", () => {
     },
   )
 
-  testWith(
-    "pre-commit",
-    "from our repository, named in `repos`",
-    (python) => {
-      const ours = copyOfOurs()
-      const repo = frameworkRepo(
-        python,
-        `repos:\n  - repo: ${ours.top}\n    rev: ${ours.git("rev-parse", "HEAD")}\n    hooks:\n      - id: agent-vault-guard\n`,
-      )
-      Object.assign(repo.env, { PATH: process.env["PATH"] })
-      repo.git("add", ".pre-commit-config.yaml")
-      expectGuarded(repo)
-      expect(guard(repo, "status").code).toBe(0)
-      expect(guard(repo, "install").said).toContain("already")
-    },
-    300_000,
-  )
+  testWith("pre-commit", "from our repository, named in `repos`", (python) => {
+    const ours = copyOfOurs()
+    const repo = frameworkRepo(
+      python,
+      `repos:\n  - repo: ${ours.top}\n    rev: ${ours.git("rev-parse", "HEAD")}\n    hooks:\n      - id: agent-vault-guard\n`,
+    )
+    Object.assign(repo.env, { PATH: process.env["PATH"] })
+    repo.git("add", ".pre-commit-config.yaml")
+    expectGuarded(repo)
+    expect(guard(repo, "status").code).toBe(0)
+    expect(guard(repo, "install").said).toContain("already")
+  })
 
   test("a hook of ours that it has set aside is found, and goes", () => {
     const repo = newRepo()

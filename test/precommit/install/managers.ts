@@ -14,12 +14,10 @@ export function testWith(
   manager: "lefthook" | "pre-commit",
   name: string,
   body: (path: string) => void,
-  timeout?: number,
 ): void {
   const found = managers[manager] ?? { missing: `there is no ${manager}` }
   const lack = "missing" in found ? found.missing : undefined
-  const options = timeout === undefined ? {} : { timeout }
-  test(lack === undefined ? name : `${name} (${lack})`, options, ({ skip }) => {
+  test(lack === undefined ? name : `${name} (${lack})`, ({ skip }) => {
     const strict = Boolean(process.env["CI"] ?? process.env["AGENT_VAULT_TESTS_STRICT"])
     if (lack !== undefined && strict) throw new Error(lack)
     skip(lack !== undefined, lack)
