@@ -1,6 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { devNull, tmpdir } from "node:os"
-import { join } from "node:path"
+import { delimiter, join } from "node:path"
 import { afterAll } from "vitest"
 
 /**
@@ -8,7 +16,7 @@ import { afterAll } from "vitest"
  * variables by which the developer's shell, an agent harness or a running Git hook would leak in.
  */
 const foreign =
-  /^(?:AGENT_VAULT_|AGE_|AI_AGENT|AGENT$|AIDER_|AMP_|CLAUDE|CLINE_|CODEX_|COPILOT_|CURSOR_|GEMINI_|GOOSE_|OPENCODE|REPLIT_|WINDSURF_|GIT_|SSH_|GPG_|XDG_|HUSKY|(?:EDITOR|VISUAL|PAGER|LESS|NO_COLOR|FORCE_COLOR|COLORTERM)$)/
+  /^(?:AGENT_VAULT_|AGE_|AI_AGENT|AGENT$|AIDER_|AMP_|CLAUDE|CLINE_|CODEX_|COPILOT_|CURSOR_|GEMINI_|GOOSE_|OPENCODE|REPLIT_|WINDSURF_|GIT_|SSH_|GPG_|XDG_|HUSKY|NODE_PATH$|npm_config_(?:global_)?prefix$|(?:EDITOR|VISUAL|PAGER|LESS|NO_COLOR|FORCE_COLOR|COLORTERM)$)/
 for (const name of Object.keys(process.env)) {
   if (foreign.test(name)) delete process.env[name]
 }
@@ -32,8 +40,21 @@ writeFileSync(
     "",
   ].join("\n"),
 )
+/** A folder for PATH; where agent-vault is installed in it, another with links to all the rest. */
+function withoutOurs(folder: string, at: number): string {
+  if (!["", ".cmd"].some((end) => existsSync(join(folder, `agent-vault${end}`)))) return folder
+  const rest = join(home, `path-${at}`)
+  mkdirSync(rest)
+  for (const name of readdirSync(folder)) {
+    if (!/^agent-vault(?:\.|$)/.test(name)) symlinkSync(join(folder, name), join(rest, name))
+  }
+  return rest
+}
+
+const folders = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "")
 Object.assign(process.env, {
   HOME: home,
+  PATH: folders.map(withoutOurs).join(delimiter),
   USERPROFILE: home,
   XDG_CONFIG_HOME: join(home, "config"),
   XDG_STATE_HOME: join(home, "state"),

@@ -30,7 +30,8 @@ from tests.machine import (
     API_KEY,
     BIN,
     causes,
-    ends_within,
+    HANG,
+    ends,
     error_of,
     is_running,
     machine_for,
@@ -101,7 +102,7 @@ class Running(unittest.TestCase):
             time.sleep(0.2)
             os.kill(first, signal.SIGKILL)
             for call in calls:
-                error = call.exception(10)
+                error = call.exception(HANG)
                 self.assertIsInstance(error, BridgeCrashed)
                 self.assertIn("killed by SIGKILL", str(error))
         self.assertEqual(self.vault.get("stripe/api-key").reveal(), API_KEY)
@@ -111,13 +112,13 @@ class Running(unittest.TestCase):
         self.vault.get("stripe/api-key")
         first = self.pid()
         os.kill(first, signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + HANG
         while self.vault._bridge.pid is not None and time.monotonic() < deadline:
             time.sleep(0.01)
         self.assertEqual(self.vault.get("stripe/api-key").reveal(), API_KEY)
 
     def test_too_slow(self) -> None:
-        vault = Vault(agent="ci", timeout=20)
+        vault = Vault(agent="ci", timeout=HANG)
         self.addCleanup(vault.close)
         vault.get("stripe/api-key")
         pid = vault._bridge.pid
@@ -130,7 +131,7 @@ class Running(unittest.TestCase):
             self.assertEqual(list(causes(raised.exception)), [raised.exception])
         finally:
             os.kill(pid, signal.SIGCONT)
-        vault._bridge._timeout = 20
+        vault._bridge._timeout = HANG
         self.assertEqual(vault.get("stripe/api-key").reveal(), API_KEY)
         self.assertEqual(vault._bridge.pid, pid)
 
@@ -139,7 +140,7 @@ class Running(unittest.TestCase):
         pid = self.pid()
         os.kill(pid, signal.SIGSTOP)
         self.vault.close()
-        self.assertTrue(ends_within(pid, 2))
+        self.assertTrue(ends(pid))
         self.assertRaises(Closed, self.vault.get, "stripe/api-key")
 
     def test_a_vault_that_is_dropped_ends_its_program(self) -> None:
@@ -148,11 +149,11 @@ class Running(unittest.TestCase):
         pid = vault._bridge.pid
         assert pid is not None
         del vault
-        self.assertTrue(ends_within(pid, 5))
+        self.assertTrue(ends(pid))
 
 
 class PythonEnds(unittest.TestCase):
-    """However it ends, the program ends within two seconds."""
+    """However it ends, the program ends, too."""
 
     def setUp(self) -> None:
         self.machine = machine_for(self, fresh=False)
@@ -166,27 +167,27 @@ class PythonEnds(unittest.TestCase):
 
     def test_by_itself(self) -> None:
         _, pid = self.started("")
-        self.assertTrue(ends_within(pid, 2))
+        self.assertTrue(ends(pid))
 
     def test_by_an_error(self) -> None:
         _, pid = self.started("raise SystemError")
-        self.assertTrue(ends_within(pid, 2))
+        self.assertTrue(ends(pid))
 
     def test_by_a_kill(self) -> None:
         # Other programs that it started live on, and must not hold the pipe open.
         other, pid = self.started(
             "import subprocess\n"
-            "subprocess.Popen(['sleep', '5'], close_fds=False, stdout=subprocess.DEVNULL,"
+            "subprocess.Popen(['sleep', '600'], close_fds=False, stdout=subprocess.DEVNULL,"
             " stderr=subprocess.DEVNULL)\n"
             "if os.fork() == 0:\n"
-            "    os.close(1); os.close(2); time.sleep(5); os._exit(0)\n"
-            "print('ready', flush=True); time.sleep(60)"
+            "    os.close(1); os.close(2); time.sleep(600); os._exit(0)\n"
+            "print('ready', flush=True); time.sleep(600)"
         )
         assert other.stdout is not None
         self.assertEqual(other.stdout.readline(), "ready\n")
         self.assertTrue(is_running(pid))
         other.kill()
-        self.assertTrue(ends_within(pid, 2))
+        self.assertTrue(ends(pid))
 
     def test_ctrl_c_in_a_call(self) -> None:
         other, pid = self.started(
@@ -203,7 +204,7 @@ class PythonEnds(unittest.TestCase):
         time.sleep(0.2)
         # As a terminal does it: to the whole group.
         os.killpg(other.pid, signal.SIGINT)
-        said, errors = other.communicate(timeout=20)
+        said, errors = other.communicate(timeout=HANG)
         self.assertEqual(said, "interrupted\nstripe/api-key %d\n" % pid, errors)
 
     def test_a_forked_process_starts_its_own(self) -> None:
@@ -224,7 +225,7 @@ class PythonEnds(unittest.TestCase):
             "print(vault.get('stripe/api-key').name, vault._bridge.pid, flush=True)\n"
             "os._exit(0)"
         )
-        said, errors = other.communicate(timeout=20)
+        said, errors = other.communicate(timeout=HANG)
         in_child, in_parent = said.splitlines() or [errors, ""]
         self.assertEqual(in_parent, "stripe/api-key %d" % pid)
         self.assertRegex(in_child, r"^stripe/api-key \d+$")
@@ -239,7 +240,7 @@ class Program(unittest.TestCase):
         del os.environ["AGENT_VAULT_BIN"]
 
     def read(self) -> str:
-        with Vault(agent="ci", timeout=20) as vault:
+        with Vault(agent="ci", timeout=HANG) as vault:
             return vault.get("stripe/api-key").reveal()
 
     def script(self, text: str, path: str = "bin/agent-vault") -> Path:

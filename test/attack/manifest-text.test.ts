@@ -1,5 +1,6 @@
 import { expect, test } from "vitest"
 import { parseManifest } from "../../src/core/records/manifest.js"
+import { withoutHang } from "../hang.js"
 
 // Whatever text is pushed as the manifest: what could mean something else than it seems to is
 // refused, and nothing costs more than seconds.
@@ -80,11 +81,9 @@ const HOSTILE: readonly (readonly [name: string, text: () => string | Buffer])[]
   ["1 MiB of unknown keys", () => full(MIB, (index) => `k${index}: 1\n`, head())],
 ]
 
-test.each(HOSTILE)("%s: refused, in seconds", (_, text) => {
+test.each(HOSTILE)("%s: refused", (_, text) => {
   const bytes = Buffer.from(text())
-  const start = Date.now()
-  expect(() => parseManifest(bytes, VAULT)).toThrow(/manifest.yaml is not valid/)
-  expect(Date.now() - start).toBeLessThan(15_000)
+  expect(() => withoutHang(() => parseManifest(bytes, VAULT))).toThrow(/manifest.yaml is not valid/)
 })
 
 const LARGE: readonly (readonly [name: string, text: () => string])[] = [
@@ -104,17 +103,15 @@ const LARGE: readonly (readonly [name: string, text: () => string])[] = [
   ["4 MiB of comments", () => full(4 * MIB, () => "# [{\n", groups("  a: {}\n"))],
 ]
 
-test.each(LARGE)("%s end in seconds", (_, text) => {
+test.each(LARGE)("%s: no hang", (_, text) => {
   const bytes = Buffer.from(text())
-  const start = Date.now()
   let outcome = "accepted"
   try {
-    parseManifest(bytes, VAULT)
+    withoutHang(() => parseManifest(bytes, VAULT))
   } catch (error) {
     outcome = String(error)
   }
   expect(outcome).toMatch(/^accepted$|manifest.yaml is not valid/)
-  expect(Date.now() - start).toBeLessThan(20_000)
 })
 
 test("CRLF and a byte order mark are no attack", () => {

@@ -151,9 +151,7 @@ describe("a client that goes away", () => {
     await server.initialize({ elicitation: {} })
     await server.callTool(1, "get_secret", { name: "stripe/api-key" })
     await server.message(({ method }) => method === "elicitation/create")
-    const begin = Date.now()
     expect(await server.end()).toBe(0)
-    expect(Date.now() - begin).toBeLessThan(10_000)
     expect((await server.answer(1)).result).toMatchObject({
       isError: true,
       structuredContent: { error: { code: "REVEAL_REFUSED", reason: "failed" } },

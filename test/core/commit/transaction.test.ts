@@ -1,4 +1,5 @@
-import { execFileSync, spawnSync } from "node:child_process"
+import { execFileSync, spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
 import {
   chmodSync,
   cpSync,
@@ -496,7 +497,7 @@ describe("when it cannot be written, nothing changes", () => {
     copyWorld()
     const small = join(world.folder, "small")
     mkdirSync(small)
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1536k", "tmpfs", small])
+    const unmount = await mountSmall(small)
     try {
       cpSync(world.top, join(small, "repo"), { recursive: true })
       const full = world.with({}, join(small, "repo"))
@@ -521,10 +522,28 @@ describe("when it cannot be written, nothing changes", () => {
       expect(outcomes).toContain("GIT_FAILED")
       expect(outcomes).toContain("done")
     } finally {
-      execFileSync("umount", ["-l", small])
+      await unmount()
     }
   })
 })
+
+/**
+ * Mounts a disk of 1.5 MiB; the result unmounts it. So does the death of this process, however it
+ * comes: whoever mounted it waits for the end of a pipe.
+ */
+async function mountSmall(folder: string): Promise<() => Promise<void>> {
+  const script = `mount -t tmpfs -o size=1536k tmpfs "$1" && echo mounted && cat; umount -l "$1"`
+  const mounter = spawn("sh", ["-c", `trap "" INT TERM HUP; ${script}`, "sh", folder], {
+    stdio: ["pipe", "pipe", "inherit"],
+    detached: true,
+  })
+  const ended = once(mounter, "close")
+  await once(mounter.stdout, "data")
+  return async () => {
+    mounter.stdin.end()
+    await ended
+  }
+}
 
 /** Fills the disk up but for `room` bytes. */
 function fill(file: string, room: number): void {

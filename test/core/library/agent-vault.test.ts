@@ -12,7 +12,7 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest"
 import { sealWithPassphrase } from "../../../src/core/age/age.js"
 import {
   type AgentVault,
@@ -213,7 +213,7 @@ describe("a read", () => {
 
   test("sees the end of a grant, also when the value comes from memory", async () => {
     await open()
-    const until = new Date(Date.now() + 3000).toISOString().replace(/\.\d+Z$/, "Z")
+    const until = new Date(Date.now() + 3_600_000).toISOString().replace(/\.\d+Z$/, "Z")
     await owner(async (each) => {
       await each.revoke("ci", ["stripe"])
       await each.grant("ci", ["stripe"], { until })
@@ -228,7 +228,8 @@ describe("a read", () => {
     })
     expect(await attempt(brief.get("stripe/api-key"))).toBe("old")
     expect(await brief.access()).toMatchObject({ groups: [{ group: "stripe", until }] })
-    await sleep(Date.parse(until) - Date.now() + 20)
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.parse(until) + 20 })
+    onTestFinished(() => void vi.useRealTimers())
     expect(await attempt(brief.get("stripe/api-key"))).toBe("GRANT_ENDED")
     expect(await attempt(brief.getMany(["stripe/webhook", "stripe/api-key"]))).toBe("GRANT_ENDED")
     expect(await brief.has("stripe/api-key")).toBe(false)
@@ -333,12 +334,12 @@ describe("many at once", () => {
     world.git("checkout", "-q", "--detach")
     const swapping = swap(states)
     let reads = 0
-    for (; swapping.exitCode === null; reads++) {
+    for (; reads < 100; reads++) {
       const pair = await vault.getMany(["stripe/api-key", "stripe/webhook"])
       expect(pair["stripe/api-key"].reveal()).toBe(pair["stripe/webhook"].reveal())
       await sleep(1)
     }
-    expect(reads).toBeGreaterThan(10)
+    swapping.kill()
   })
 
   test("keep little in memory, however many versions there are", async () => {
@@ -679,7 +680,7 @@ function lay(state: State): void {
 }
 
 /**
- * Puts one state in the place of the other for two seconds, in a process of its own, and as a
+ * Puts one state in the place of the other until it is killed, in a process of its own, and as a
  * change does: with a journal beside it while its files are half in place.
  */
 function swap(states: readonly State[]): ChildProcess {
@@ -695,7 +696,6 @@ function swap(states: readonly State[]): ChildProcess {
     const folder = ${JSON.stringify(join(world.top, ".git/agent-vault"))}
     mkdirSync(folder, { recursive: true })
     const states = ${JSON.stringify(laid)}
-    const end = Date.now() + 2000
     const lay = (round) => {
       writeFileSync(folder + "/journal.json", "{}")
       for (const [from, to] of states[round % 2]) {
@@ -703,7 +703,7 @@ function swap(states: readonly State[]): ChildProcess {
         renameSync(to + ".new", to)
       }
       rmSync(folder + "/journal.json")
-      if (Date.now() < end) setTimeout(lay, 40, round + 1)
+      setTimeout(lay, 40, round + 1)
     }
     lay(0)`
   return spawn(process.execPath, ["-e", program], { stdio: "ignore" })

@@ -120,15 +120,15 @@ describe("pull", () => {
     await world.revoke("deploy", "stripe")
     await world.set("stripe/api-key", "new")
     world.git("push", "-q")
-    const half = `${realGit()} checkout -q origin/main -- .agent-vault/groups; sleep 0.7`
+    const half = `${realGit()} checkout -q origin/main -- .agent-vault/groups; sleep 0.2`
     const path = gitThat(world, `case "$*" in *merge*) ${half};; esac`)
     await using puller = await openVault({
       dir: clone.top,
       agent: "ci",
       env: { ...clone.env, PATH: path },
     })
+    const seen = new Set([(await vault.get("stripe/api-key")).reveal()])
     const pulling = puller.pull()
-    const seen = new Set<string>()
     for (let isPulled = false; !isPulled; await sleep(20)) {
       isPulled = await Promise.race([pulling.then(() => true), sleep(0, false)])
       seen.add((await vault.get("stripe/api-key")).reveal())

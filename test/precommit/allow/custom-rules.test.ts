@@ -167,8 +167,6 @@ test.each([
 ])("no pattern makes the guard hang: %s", async (pattern) => {
   const repo = newRepo({ pattern })
   repo.stage({ "a.txt": `${"a".repeat(1_000_000)}\n`, "b.txt": "a ".repeat(1_000_000) })
-  const start = performance.now()
-  // Found, not found, or refused: in any case soon.
+  // Found, not found, or refused: in any case before the limit of a test.
   expect((await repo.guard()).code).toBeLessThan(3)
-  expect(performance.now() - start).toBeLessThan(5_000)
 })

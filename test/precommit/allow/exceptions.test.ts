@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest"
 import { fingerprintOf } from "../../../src/precommit/allow/fingerprint.js"
 import { matchesGlob } from "../../../src/precommit/allow/glob.js"
+import { withoutHang } from "../../hang.js"
 import { passwordLine, randomPassword } from "../keys.js"
 import { Repo } from "../repo.js"
 
@@ -157,10 +158,8 @@ test.each([
 })
 
 test("no pattern makes it hang", () => {
-  const start = Date.now()
-  expect(matchesGlob(`${"*a".repeat(400)}b`, "a".repeat(4000))).toBe(false)
-  expect(matchesGlob(`${"**/a/".repeat(200)}b`, "a/".repeat(2000))).toBe(false)
-  expect(Date.now() - start).toBeLessThan(5000)
+  expect(withoutHang(() => matchesGlob(`${"*a".repeat(400)}b`, "a".repeat(4000)))).toBe(false)
+  expect(withoutHang(() => matchesGlob(`${"**/a/".repeat(200)}b`, "a/".repeat(2000)))).toBe(false)
 })
 
 describe("what was meant to be an exception, and is none, is told", () => {

@@ -4,32 +4,22 @@ import { applyExceptions } from "../../../src/precommit/allow/exceptions.js"
 import { matchesGlob } from "../../../src/precommit/allow/glob.js"
 import { scanBytes } from "../../../src/precommit/look/scan.js"
 import { Spans } from "../../../src/precommit/look/spans.js"
+import { withoutHang } from "../../hang.js"
 import { expand, Generator } from "./template.js"
 
 // What surrounds the rules takes time in proportion to what it is given, whatever that is.
 
-/** The processor's seconds. */
-function seconds(act: () => void): number {
-  const before = process.cpuUsage()
-  act()
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / 1e6
-}
-
-/** Seconds that nothing here comes near, and that a square would take many times over. */
-const LIMIT = 5
-
 test("a reason made of comments' ends", () => {
-  const text = `agent-vault: allow generic-password ${"--%>".repeat(10_000)}!`
+  const text = `agent-vault: allow generic-password ${"--%>".repeat(300_000)}!`
   const none = [{ line: 1, rule: undefined }]
-  expect(seconds(() => expect(commentsIn(text)).toEqual(none))).toBeLessThan(LIMIT)
+  expect(withoutHang(() => commentsIn(text))).toEqual(none)
   expect(commentsIn("/* agent-vault: allow jwt */ const x = 1")).toEqual(none)
   expect(commentsIn("/* agent-vault: allow jwt of the docs */")).toHaveLength(1)
 })
 
 test("an env file with a line of blanks", () => {
-  const text = Buffer.from(`PASSWORD=a${" ".repeat(300_000)}b\n`)
-  expect(seconds(() => scanBytes(".env", text, {}))).toBeLessThan(LIMIT)
+  const text = Buffer.from(`PASSWORD=a${" ".repeat(2_000_000)}b\n`)
+  expect(withoutHang(() => scanBytes(".env", text, {})).findings).toBeDefined()
   const { findings } = scanBytes(".env", Buffer.from("A_PASSWORD=secretly  \r\n"), {})
   expect(findings.map(({ text: found }) => found)).toEqual(["secretly"])
 })
@@ -37,7 +27,7 @@ test("an env file with a line of blanks", () => {
 test("one line of 5 MB", () => {
   const unit = 'agent-vault: allow jwt x {"token":"a.b", password: [\'c\', "d" ] } '
   const text = Buffer.from(unit.repeat(Math.ceil(5e6 / unit.length)))
-  expect(seconds(() => scanBytes("a.json", text, {}))).toBeLessThan(LIMIT)
+  expect(withoutHang(() => scanBytes("a.json", text, {})).findings).toBeDefined()
 })
 
 test("100,000 findings, each with a comment, in an env file with own values", () => {
@@ -51,16 +41,13 @@ test("100,000 findings, each with a comment, in an env file with own values", ()
     start: at * 80,
     end: at * 80 + 2,
   }))
-  const taken = seconds(() => {
-    const { findings } = scanBytes(".env", bytes, { own: () => own })
-    expect(findings.length).toBeGreaterThan(90_000)
-  })
-  expect(taken).toBeLessThan(3 * LIMIT)
+  const { findings } = withoutHang(() => scanBytes(".env", bytes, { own: () => own }))
+  expect(findings.length).toBeGreaterThan(90_000)
 })
 
 test("more findings than there are entries for", async () => {
   const entry = { path: "**", rule: "jwt", fingerprint: "0".repeat(16), reason: "none" }
-  const findings = Array.from({ length: 20_000 }, (_, at) => ({
+  const findings = Array.from({ length: 200_000 }, (_, at) => ({
     rule: "jwt",
     title: "",
     path: "a",
@@ -68,19 +55,16 @@ test("more findings than there are entries for", async () => {
     column: 1,
     text: String(at),
   }))
-  const before = process.cpuUsage()
   const judged = await applyExceptions([entry], findings, [], { paths: new Set(), all: false })
-  const { user, system } = process.cpuUsage(before)
-  expect(judged.findings).toHaveLength(20_000)
-  // A digest is 20 ms and more: one for each would be minutes.
-  expect((user + system) / 1e6).toBeLessThan(6 * LIMIT)
+  expect(judged.findings).toHaveLength(200_000)
+  // A digest is 20 ms and more: one for each would be an hour, and the test's limit.
 })
 
 test("a pattern with many stars", () => {
   const [pattern, path] = ["**/*a".repeat(200), "a/b".repeat(1300)]
   const stars = ["*a".repeat(400) + "b", "a".repeat(4000)] as const
-  expect(seconds(() => matchesGlob(pattern, path))).toBeLessThan(LIMIT)
-  expect(seconds(() => matchesGlob(...stars))).toBeLessThan(LIMIT)
+  expect(withoutHang(() => matchesGlob(pattern, path))).toBe(false)
+  expect(withoutHang(() => matchesGlob(...stars))).toBe(false)
 })
 
 test("pieces that overlap are told from those that touch", () => {

@@ -1,4 +1,5 @@
 import type { Rule } from "../../../src/precommit/detect/rules.js"
+import { withoutHang } from "../../hang.js"
 import { expand, Generator } from "./template.js"
 
 // Texts made to keep a rule busy: what it looks for at every turn, and never quite.
@@ -70,20 +71,28 @@ export function repeated(unit: string, length: number): string {
   return unit.repeat(Math.ceil(length / unit.length)).slice(0, length)
 }
 
-/** The processor's seconds for a million characters of it. */
-export function secondsPerMillion(look: (text: string) => void, text: string): number {
-  const before = process.cpuUsage()
-  look(text)
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / text.length
+/** Those `count` of the texts, repeated to this length, that cost the processor most. */
+export function costliest(
+  look: (text: string) => void,
+  texts: readonly Hostile[],
+  length: number,
+  count: number,
+): readonly Hostile[] {
+  return texts
+    .map((text) => ({ text, cost: costOf(look, text, length) }))
+    .toSorted((one, other) => other.cost - one.cost)
+    .slice(0, count)
+    .map(({ text }) => text)
 }
 
-/** A measure that says slow is made again with more text, since the machine may have been busy. */
-export function slowest(look: (text: string) => void, unit: string): number {
-  let least = Infinity
-  for (const length of [2 ** 13, 2 ** 14, 2 ** 15, 2 ** 16]) {
-    least = Math.min(least, secondsPerMillion(look, repeated(unit, length)))
-    if (least < 1) break
+/** In microseconds. What never ends is named. */
+function costOf(look: (text: string) => void, { rule, unit }: Hostile, length: number): number {
+  const before = process.cpuUsage()
+  try {
+    withoutHang(() => look(repeated(unit, length)))
+  } catch (cause) {
+    throw new Error(`${rule}: ${unit.slice(0, 80)}`, { cause })
   }
-  return least
+  const { user, system } = process.cpuUsage(before)
+  return user + system
 }

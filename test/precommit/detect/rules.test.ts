@@ -1,6 +1,6 @@
-import { describe, expect, test } from "vitest"
+import { expect, test } from "vitest"
 import { findCredentials } from "../../../src/precommit/detect/detect.js"
-import { patternOf, rules } from "../../../src/precommit/detect/rules.js"
+import { type Rule, patternOf, rules } from "../../../src/precommit/detect/rules.js"
 import { docsOf } from "../../../src/precommit/report/titles.js"
 import { expand, Generator } from "./template.js"
 
@@ -16,47 +16,55 @@ const paths = new Map([
   ["solana-key", "id.json"],
 ])
 
-describe.each(rules.map((rule) => ({ id: rule.id, rule })))("$id", ({ id, rule }) => {
+// One test for each rule: each message says what of it failed.
+test.each(rules.map((rule) => ({ id: rule.id, rule })))("$id", ({ id, rule }) => {
   const path = paths.get(id)
   const origin = path === undefined ? {} : { path }
-
-  test("finds its examples", () => {
-    expect(rule.examples?.length).toBeGreaterThan(0)
-    for (const [index, template] of (rule.examples ?? []).entries()) {
-      const missed = []
-      for (let seed = 0; seed < 20; seed += 1) {
-        const text = expand(template, new Generator(seed * 100 + index))
-        for (const place of places(text)) {
-          const found = findCredentials(place, origin).map((finding) => finding.rule)
-          if (!found.includes(id)) missed.push({ place, found })
-        }
-      }
-      // Chance itself makes a text now and then that looks like a person's.
-      expect(missed.length, JSON.stringify(missed[0])).toBeLessThanOrEqual(2)
-    }
-  })
-
-  test("lets its look-alikes pass", () => {
-    const templates = [...(rule.lookalikes ?? []), ...(rule.examples ?? []).map(hollow)]
-    for (const template of templates) {
-      const text = expand(template, new Generator(7))
-      for (const place of places(text)) expect(findCredentials(place, origin), place).toEqual([])
-    }
-  })
-
-  test("is linear, and says where to read on", () => {
-    const source = rule.pattern ?? rule.value ?? ""
-    expect(unbounded(source), source).toEqual([])
-    expect(nested(source), source).toEqual([])
-    expect(() => patternOf(rule)).not.toThrow()
-    expect(docsOf(id) ?? "").toMatch(/^https:\/\//)
-    expect(rule.keywords ?? rule.names ?? rule.path).toBeDefined()
-    for (const word of [...(rule.keywords ?? []), ...(rule.names ?? [])]) {
-      // wordFinder() looks for three characters at least: a shorter word is never found.
-      expect(word.length, word).toBeGreaterThanOrEqual(3)
-    }
-  })
+  expectExamplesFound(rule, origin)
+  expectLookalikesPass(rule, origin)
+  expectBounds(rule)
 })
+
+function expectExamplesFound(rule: Rule, origin: { path?: string }): void {
+  expect(rule.examples?.length, "examples").toBeGreaterThan(0)
+  for (const [index, template] of (rule.examples ?? []).entries()) {
+    const missed = []
+    for (let seed = 0; seed < 20; seed += 1) {
+      const text = expand(template, new Generator(seed * 100 + index))
+      for (const place of places(text)) {
+        const found = findCredentials(place, origin).map((finding) => finding.rule)
+        if (!found.includes(rule.id)) missed.push({ place, found })
+      }
+    }
+    // Chance itself makes a text now and then that looks like a person's.
+    const message = `example that is not found: ${JSON.stringify(missed[0])}`
+    expect(missed.length, message).toBeLessThanOrEqual(2)
+  }
+}
+
+function expectLookalikesPass(rule: Rule, origin: { path?: string }): void {
+  const templates = [...(rule.lookalikes ?? []), ...(rule.examples ?? []).map(hollow)]
+  for (const template of templates) {
+    const text = expand(template, new Generator(7))
+    for (const place of places(text)) {
+      expect(findCredentials(place, origin), `look-alike: ${place}`).toEqual([])
+    }
+  }
+}
+
+/** It is linear, and says where to read on. */
+function expectBounds(rule: Rule): void {
+  const source = rule.pattern ?? rule.value ?? ""
+  expect(unbounded(source), `repetition without a limit: ${source}`).toEqual([])
+  expect(nested(source), `repetition in a repetition: ${source}`).toEqual([])
+  expect(() => patternOf(rule), "pattern").not.toThrow()
+  expect(docsOf(rule.id) ?? "", "page to read on").toMatch(/^https:\/\//)
+  expect(rule.keywords ?? rule.names ?? rule.path, "keywords, names or path").toBeDefined()
+  for (const word of [...(rule.keywords ?? []), ...(rule.names ?? [])]) {
+    // wordFinder() looks for three characters at least: a shorter word is never found.
+    expect(word.length, `length of ${word}`).toBeGreaterThanOrEqual(3)
+  }
+}
 
 test("each rule has a name of its own, and there are enough of them", () => {
   const ids = rules.map((rule) => rule.id)
