@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs"
+import { resolve } from "node:path"
 import { VaultError } from "../../core/index.js"
 import type { Door, GuardSubject } from "../door/door.js"
 import { say, writeOut } from "../terminal/terminal.js"
@@ -36,10 +38,23 @@ async function subjectOf(door: Door): Promise<GuardSubject> {
     })
   }
   if (typeof range === "string") return { is: "range", range }
-  if (paths.length > 0) return { is: "paths", paths }
+  if (paths.length > 0) {
+    await refuseNearCommand(door, paths)
+    return { is: "paths", paths }
+  }
   if (named !== "stdin") return { is: named ?? "staged" }
   const { readAll } = await import("../terminal/input.js")
   return { is: "text", bytes: await readAll(door.terminal) }
+}
+
+/** `guard instal` means a command, unless there is such a file. */
+async function refuseNearCommand(door: Door, [first = ""]: readonly string[]): Promise<void> {
+  if (existsSync(resolve(door.cwd, first))) return
+  const { nearSubcommand } = await import("../parse/help.js")
+  const near = nearSubcommand("guard", first)
+  if (near === undefined) return
+  const message = `guard has no command ${first}, and there is no such file`
+  throw new VaultError("USAGE", message, { hint: `did you mean ${near}?` })
 }
 
 function onlyOne<T extends string>(door: Door, names: readonly T[]): T | undefined {

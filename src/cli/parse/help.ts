@@ -26,19 +26,23 @@ export function helpAsked(argv: readonly string[], width: number): string | unde
   throw unknownCommand(words)
 }
 
-/** The error of a command that does not exist. It repeats no word: one could be a value. */
+/** The error of a command that does not exist. A word that could be a value is not repeated. */
 export function unknownCommand(words: readonly string[]): VaultError {
   const [first = ""] = words
   const family = COMMANDS.filter(({ name }) => name.startsWith(`${first} `))
-  const near = nearestCommand(words)
   const known = family.map(({ name }) => name).join(", ")
+  const shown = /^[a-z][a-z-]{0,20}$/.test(first) ? `command ${first}` : "such command"
   return new VaultError(
     "USAGE",
-    family.length > 0 ? `${first} what? There is ${known}` : "there is no such command",
-    {
-      hint: near === undefined ? "agent-vault help lists the commands" : `did you mean ${near}?`,
-    },
+    family.length > 0 ? `${first} what? There is ${known}` : `there is no ${shown}`,
+    { hint: guess(words) ?? "agent-vault help lists the commands" },
   )
+}
+
+/** The command of a family that a word behind its name comes near: `guard instal`. */
+export function nearSubcommand(family: string, word: string): string | undefined {
+  const names = COMMANDS.map(({ name }) => name).filter((name) => name.startsWith(`${family} `))
+  return nearest(`${family} ${word}`, names)
 }
 
 /** What all commands are, and where to begin. */
@@ -91,11 +95,16 @@ function specAmong(words: readonly string[]): CommandSpec | undefined {
   return found.find((spec) => spec !== undefined)
 }
 
-/** `gte` is near get, `agent ad` near agent add, and `rekey` can only mean agent rekey. */
-function nearestCommand([first = "", second = ""]: readonly string[]): string | undefined {
+/**
+ * `gte` is near get, and `agent ad` near agent add. `remove` may mean agent remove: what that does is
+ * said, since it is more than what was typed.
+ */
+function guess([first = "", second = ""]: readonly string[]): string | undefined {
+  const last = COMMANDS.find(({ name }) => first !== "" && name.endsWith(` ${first}`))
+  if (last !== undefined) return `did you mean ${last.name}? It is to ${last.summary}`
   const names = COMMANDS.map(({ name }) => name)
-  const last = names.find((name) => first !== "" && name.endsWith(` ${first}`))
-  return last ?? nearest(`${first} ${second}`, names) ?? nearest(first, names)
+  const near = nearest(`${first} ${second}`, names) ?? nearest(first, names)
+  return near === undefined ? undefined : `did you mean ${near}?`
 }
 
 type HelpRow = readonly [left: string, right: string]

@@ -10,7 +10,7 @@ import {
   valueAsArgument,
   wordRange,
 } from "./call.js"
-import { unknownCommand } from "./help.js"
+import { nearSubcommand, unknownCommand } from "./help.js"
 import { COMMANDS, commandOf } from "./table.js"
 
 const OPTIONS = Object.fromEntries<OptionSpec>(
@@ -144,6 +144,8 @@ function checkWords(spec: CommandSpec, words: readonly string[], generates: bool
   const help = helpOn(spec)
   if (words.length < least) throw usage(`${spec.name} needs ${shownWords(spec.words)}`, help)
   if (spec.name === "set") throw valueAsArgument(generates)
+  const near = nearSubcommand(spec.name, words[0] ?? "")
+  if (near !== undefined) throw usage(`${spec.name} has no such command`, `did you mean ${near}?`)
   throw usage(
     most === 0
       ? `${spec.name} takes no arguments`

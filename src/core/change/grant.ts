@@ -30,7 +30,7 @@ export function grant(request: GrantRequest): Promise<Outcome<Applied>> {
   if (reason !== undefined) parseNote(reason)
   if (until !== undefined && until <= utc(request.now)) {
     throw new VaultError("USAGE", `the grant would end at ${until}, which is past`, {
-      hint: "give a later --until, or --for 30d",
+      hint: "give a later end (--until, or --for 30d; in the SDK: until)",
     })
   }
   return change(request, (session) => {

@@ -201,10 +201,17 @@ function refuseCollision(session: Session, name: SecretName): void {
     name.full,
     listSecrets(session.vault).map(({ full }) => full),
   )
-  const group = foldedCollision(name.group, listGroups(session.vault))
-  const taken = other ?? group
+  const taken = other ?? foldedCollision(name.group, listGroups(session.vault))
   if (taken === undefined) return
-  throw new VaultError("NAME_INVALID", `${name.full} and ${taken} differ only in case`, {
+  throw new VaultError("NAME_INVALID", `${collision(name.full, taken)} differ only in case`, {
     hint: "on many disks they would be one file: choose another name",
   })
+}
+
+/** What it is of two names that differs only in case: the groups, folders, or secrets themselves. */
+function collision(name: string, taken: string): string {
+  const [own, other] = [name.split("/"), taken.split("/")]
+  const length = own.findIndex((segment, at) => segment !== other[at]) + 1
+  const [one, two] = [own, other].map((each) => each.slice(0, length).join("/"))
+  return `${length === 1 ? "the groups " : ""}${one} and ${two}`
 }

@@ -128,7 +128,7 @@ function existingFolder(folder: string): string {
       throw inaccessible("find", folder, cause)
     }
     throw new VaultError("NO_VAULT", `there is no folder ${folder}`, {
-      hint: "give an existing folder with --dir",
+      hint: "give an existing folder (--dir; in the SDK: dir)",
       cause,
     })
   }

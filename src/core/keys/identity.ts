@@ -53,7 +53,7 @@ export async function chooseIdentity(
       "KEY_WRONG_VAULT",
       `the key of ${source.name} is for the vault ${key.vault}`,
       {
-        hint: `this vault is ${vault}: choose its key with --identity, --agent or --owner`,
+        hint: `this vault is ${vault}: choose its key (--identity, --agent or --owner; in the SDK: identityFile or agent)`,
       },
     )
   }
@@ -144,8 +144,10 @@ function defaultSource(vault: string, ownerByDefault: OwnerByDefault, env: Envir
 
 function whoToBe(vault: string, env: Environment): string {
   const [agent] = localAgents(vault, env)
-  if (agent !== undefined) return `say which agent: --agent ${agent}; a person may say --owner`
-  return "set AGENT_VAULT_IDENTITY_FILE or --identity to an agent's key file; a person may say --owner"
+  if (agent !== undefined) {
+    return `say which agent: --agent ${agent} (in the SDK: agent); a person may say --owner`
+  }
+  return "set AGENT_VAULT_IDENTITY_FILE or --identity (in the SDK: identityFile) to an agent's key file; a person may say --owner"
 }
 
 function agentSource(vault: string, name: string, how: string, env: Environment): Source {
@@ -173,7 +175,7 @@ function ownerSource(vault: string, name: string, env: Environment): Source {
     return explainMissing(
       await localKey(file, ask),
       `there is no owner's key for this vault here (${file})`,
-      "put your backup of the owner's key there, or say which agent you are: --agent NAME",
+      "put your backup of the owner's key there, or say which agent you are: --agent NAME (in the SDK: agent)",
     )
   }
   return { name, read }

@@ -115,7 +115,7 @@ export async function openVaultAs(
   const owner = owners.find(({ recipient }) => recipient === key.recipient)
   if (agentsOnly && owner !== undefined) {
     throw new VaultError("OWNER_KEY_UNASKED", `this is the key of the owner ${owner.name}`, {
-      hint: "programs and models read as an agent: --agent NAME, or an agent's key file",
+      hint: "programs and models read as an agent: name one that has a key here (--agent; in the SDK: agent), or give an agent's key file",
     })
   }
   return new AgentVault(id, request, pulls)
