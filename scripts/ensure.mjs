@@ -22,6 +22,8 @@ const stamps = join(root, "node_modules/.cache/agent-vault")
 // Not in node_modules: `npm ci` deletes that folder.
 const lock = join(root, ".ensure-lock")
 const lockLifetime = 15 * 60_000
+/** A line, not a spinner: it is as good in a log. */
+const TOLD_EVERY_MS = 10_000
 
 /** One task: it is due when its products are missing or the digest of its inputs changed. */
 const install = {
@@ -83,14 +85,26 @@ async function perform(task, announcement, work) {
   const unlock = await takeLock()
   try {
     if (!isDue(task)) return
-    say(announcement)
+    say(`${announcement} …`)
+    const start = Date.now()
+    const clock = setInterval(() => say(`${announcement}: ${secondsSince(start)} s`), TOLD_EVERY_MS)
     // Taken before the work: what is edited during it is built the next time.
     const inputs = digest(task)
-    await work()
+    try {
+      await work()
+    } finally {
+      clearInterval(clock)
+    }
     stamp(task, inputs)
+    say(`${announcement}: done in ${secondsSince(start)} s`)
   } finally {
     unlock()
   }
+}
+
+/** @param {number} start */
+function secondsSince(start) {
+  return Math.round((Date.now() - start) / 1000)
 }
 
 /** @param {Task} task */

@@ -10,6 +10,22 @@ import { writeFileSync } from "node:fs"
 
 /** @implements {Reporter} */
 export default class TestTotals {
+  #files = 0
+  #ended = 0
+
+  /** @param {readonly unknown[]} files */
+  onTestRunStart(files) {
+    this.#files = files.length
+    process.stdout.write(`agent-vault: ${this.#files} files of tests\n`)
+  }
+
+  onTestModuleEnd() {
+    this.#ended += 1
+    if (this.#ended % 10 === 0) {
+      process.stdout.write(`agent-vault: ${this.#ended} of ${this.#files} files of tests done\n`)
+    }
+  }
+
   /**
    * @param {readonly import("vitest/node").TestModule[]} modules
    * @param {readonly unknown[]} unhandledErrors

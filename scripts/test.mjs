@@ -67,6 +67,7 @@ async function runVitest() {
 
 /** @returns {Promise<Totals>} */
 async function runPython() {
+  process.stdout.write("agent-vault: tests of the Python package\n")
   const discover = ["-W", "error", "-m", "unittest", "discover", "--verbose"]
   const where = ["--top-level-directory", "sdk-python-bridge", "--start-directory", pythonTests]
   const { code, stderr } = await run("python3", [...discover, ...where])
