@@ -32,7 +32,11 @@ export async function recordChanges(
   for (let at = 0; at < fields.length; at++) {
     const field = (fields[at] ?? "").trimStart()
     const [, hash, from] = /^([0-9a-f]{40,64})(?: \(from ([0-9a-f]{40,64})\))? /.exec(field) ?? []
-    if (hash !== undefined) [commit, parent] = [hash, from ?? graph.parentsOf(hash)[0]]
+    if (hash !== undefined) {
+      const parents = graph.parentsOf(hash)
+      // Git names the parent of a merge; elsewhere what looks like that is the commit's message.
+      ;[commit, parent] = [hash, parents.length > 1 ? from : parents[0]]
+    }
     const [, before, after] = /^:\d+ \d+ (\w+) (\w+) \w$/.exec(field) ?? []
     if (before === undefined || after === undefined) continue
     const path = (fields[++at] ?? "").slice(folder.length + 1)

@@ -49,10 +49,12 @@ async function reachedOf(
   return new Map(ids.map((id, index) => [id, parseReached(contents[index])]))
 }
 
+/** Of any commit, so nobody may have signed it: only whole numbers stand in an order. */
 function parseReached(bytes: Uint8Array | undefined): Reached | undefined {
   try {
     const { epoch = 0, serial } = JSON.parse(String(bytes)) as Partial<Reached>
-    return typeof serial === "number" ? { epoch, serial } : undefined
+    if (!Number.isSafeInteger(epoch) || !Number.isSafeInteger(serial)) return undefined
+    return serial === undefined ? undefined : { epoch, serial }
   } catch {
     return undefined
   }

@@ -301,6 +301,24 @@ describe("a setback is found", () => {
     expect(await setbacks()).toEqual(["secrets/stripe/api-key.json is another record at serial 2"])
   })
 
+  test("a commit whose message looks like Git's own note of a merge's parent", async () => {
+    fresh()
+    await setTimes(2)
+    take(RECORD, "HEAD~2")
+    world.git("commit", "--quiet", "--message", `(from ${"1".repeat(40)}) tidy up`)
+    expect(await setbacks()).toEqual(fell)
+  })
+
+  test("by way of unsigned records whose counts are not numbers", async () => {
+    fresh()
+    await setTimes(4)
+    const steps = ['{"epoch":1,"serial":1}', '{"epoch":"x","serial":2}']
+    for (const step of steps) world.commit(RECORD, step)
+    take(RECORD, "HEAD~4")
+    world.git("commit", "--quiet", "--message", "each step seems to lead forward")
+    expect(await setbacks()).toContainEqual(expect.stringMatching(/api-key\.json .*is no record$/))
+  })
+
   test("settings of the repository hide no merge", async () => {
     fresh()
     await on("side", "main", () => setTimes(2))
