@@ -5,6 +5,8 @@ import {
   fdatasyncSync,
   fstatSync,
   openSync,
+  readSync,
+  type Stats,
   statSync,
   writeSync,
 } from "node:fs"
@@ -29,6 +31,16 @@ const APPEND = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | con
 const NOT_THERE = { throwIfNoEntry: false } as const
 /** How long a line may wait in the memory of the system, in milliseconds. */
 const SYNC_AFTER_MS = 100
+const NEWLINE = 0x0a
+
+/** A file that is open for appending, and which one it is: another may be put in its place. */
+interface OpenFile {
+  readonly handle: number
+  readonly device: number
+  readonly inode: number
+  /** Where it ended after the last write of this process; NaN before the first. */
+  end: number
+}
 
 /** Where the reads of a vault are noted if nobody says where. */
 export function auditFile(vault: string, env: Environment): string {
@@ -48,19 +60,20 @@ export function noAudit(): Audit {
 /**
  * Where reads are noted, before their values are handed out. A line is appended at once, with one
  * write, so that lines of processes that read at once do not mix; it is synced to the disk soon, and
- * by `close()` at the latest. Nobody reads a value without one of these: make it with
+ * by `close()` at the latest. The file is let go between reads that are far apart, so that a vault
+ * that nobody closes keeps no descriptor. Nobody reads a value without one of these: make it with
  * {@link auditTo} or {@link noAudit}.
  */
 export class Audit {
   readonly #file: string | undefined
   readonly #command: string | undefined
-  #handle: number | undefined
-  /** Of the file that is open: another one may be put in its place. */
-  #inode: number | undefined
+  #open: OpenFile | undefined
   #syncing: NodeJS.Timeout | undefined
   /** Counts writes; {@link Audit.#synced} of them are on the disk. */
   #written = 0
   #synced = 0
+  /** Why lines may not be on the disk. The system says so once: a second sync would succeed. */
+  #failure: Error | undefined
 
   /** Made by {@link auditTo} and {@link noAudit}. */
   constructor(file: string | undefined, command: string | undefined) {
@@ -68,13 +81,17 @@ export class Audit {
     this.#command = command
   }
 
-  /** Appends a line for each read. Throws `NO_ACCESS` if one cannot be written. */
+  /**
+   * Appends a line for each read. Throws `NO_ACCESS` if one cannot be written, or if an earlier one
+   * could not be synced.
+   */
   note(events: readonly ReadEvent[]): void {
     const file = this.#file
     if (file === undefined || events.length === 0) return
     const lines = events.map((event) => `${toJson(this.#lineOf(event))}\n`).join("")
     this.#attempt(file, () => {
-      writeWhole(this.#open(file), lines)
+      this.#throwFailure()
+      this.#append(file, lines)
       this.#written += 1
       this.#syncing ??= setTimeout(() => this.#sync(), SYNC_AFTER_MS).unref()
     })
@@ -82,21 +99,27 @@ export class Audit {
 
   /** Syncs what was noted, and lets the file go; it is opened again if there is more to note. */
   close(): void {
-    const handle = this.#handle
-    if (handle === undefined || this.#file === undefined) return
+    if (this.#file === undefined) return
+    this.#attempt(this.#file, () => {
+      this.#letGo()
+      this.#throwFailure()
+    })
+  }
+
+  #letGo(): void {
+    const open = this.#open
+    if (open === undefined) return
     clearTimeout(this.#syncing)
     this.#syncing = undefined
-    this.#handle = undefined
-    this.#attempt(this.#file, () => {
-      try {
-        if (this.#synced < this.#written) fdatasyncSync(handle)
-        this.#synced = this.#written
-      } catch (error) {
-        if (!cannotSync(error)) throw error
-      } finally {
-        closeSync(handle)
-      }
-    })
+    this.#open = undefined
+    try {
+      if (this.#synced < this.#written) fdatasyncSync(open.handle)
+      this.#synced = this.#written
+    } catch (error) {
+      if (!cannotSync(error)) throw error
+    } finally {
+      closeSync(open.handle)
+    }
   }
 
   #lineOf({ at, actor, door, vault, secret, version }: ReadEvent): AuditLine {
@@ -104,26 +127,51 @@ export class Audit {
     return { at, role: actor.role, actor: actor.name, door, vault, secret, version, ...command }
   }
 
+  /** A line that another write left half done stays alone in its line. */
+  #append(file: string, lines: string): void {
+    const stat = statSync(file, NOT_THERE)
+    const open = this.#openFile(file, stat)
+    const size = stat?.isFile() === true ? stat.size : 0
+    const isWithin = size > 0 && size !== open.end && isWithinLine(file, size)
+    const bytes = Buffer.from(isWithin ? `\n${lines}` : lines)
+    open.end = NaN
+    writeWhole(open.handle, bytes)
+    open.end = size + bytes.length
+  }
+
   /** The open file, if it is still the one that lies there: it may have been moved away since. */
-  #open(file: string): number {
-    const isThere = this.#handle !== undefined && statSync(file, NOT_THERE)?.ino === this.#inode
-    if (this.#handle !== undefined && isThere) return this.#handle
-    this.close()
+  #openFile(file: string, stat: Stats | undefined): OpenFile {
+    const before = this.#open
+    if (before !== undefined && stat?.ino === before.inode && stat.dev === before.device) {
+      return before
+    }
+    this.#letGo()
     makeFolder(dirname(file), 0o700)
     const handle = openSync(file, APPEND, 0o600)
-    this.#handle = handle
-    this.#inode = fstatSync(handle).ino
-    return handle
+    const { dev: device, ino: inode } = fstatSync(handle)
+    this.#open = { handle, device, inode, end: NaN }
+    return this.#open
   }
 
   #sync(): void {
     this.#syncing = undefined
-    if (this.#handle === undefined) return
+    const open = this.#open
+    if (open === undefined) return
     const written = this.#written
-    // If it fails, `close()` tries again and says so.
-    fdatasync(this.#handle, (error) => {
-      if (error === null) this.#synced = Math.max(this.#synced, written)
+    fdatasync(open.handle, (error) => {
+      if (error === null || cannotSync(error)) this.#synced = Math.max(this.#synced, written)
+      else this.#failure = error
+      // It may have been let go meanwhile, and its number may be another file's by now.
+      if (this.#open !== open || written < this.#written) return
+      this.#open = undefined
+      closeSync(open.handle)
     })
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure !== undefined) throw failure
   }
 
   #attempt(file: string, work: () => void): void {
@@ -140,10 +188,25 @@ export class Audit {
 }
 
 /** A disk that is nearly full, or a pipe, may take only a part of a line. */
-function writeWhole(handle: number, text: string): void {
-  const bytes = Buffer.from(text)
+function writeWhole(handle: number, bytes: Buffer): void {
   const length = writeSync(handle, bytes)
   if (length < bytes.length) throw new Error(`only ${length} of ${bytes.length} bytes were taken`)
+}
+
+/** Whether a file of this size ends within a line, as far as this user may read it. */
+function isWithinLine(file: string, size: number): boolean {
+  const last = Buffer.of(NEWLINE)
+  let handle: number | undefined
+  try {
+    handle = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    readSync(handle, last, 0, 1, size - 1)
+  } catch (error) {
+    // Whoever may only append learns nothing of what is there.
+    if (!isErrno(error, "EACCES", "EPERM")) throw error
+  } finally {
+    if (handle !== undefined) closeSync(handle)
+  }
+  return last[0] !== NEWLINE
 }
 
 /** Pipes and devices have nothing to sync. */

@@ -169,8 +169,7 @@ export class AgentVault implements AsyncDisposable {
    */
   async close(): Promise<void> {
     this.#closing.abort()
-    this.#reader.forget()
-    this.#request.audit.close()
+    this.#letGo()
     return Promise.resolve()
   }
 
@@ -192,13 +191,19 @@ export class AgentVault implements AsyncDisposable {
 
   async #read(names: readonly SecretName[]): Promise<SecretValue[]> {
     this.#refuseClosed()
-    const reads = await this.#reader.read(names)
-    if (this.#closing.signal.aborted) this.#reader.forget()
+    const reads = await this.#reader.read(names).finally(() => {
+      if (this.#closing.signal.aborted) this.#letGo()
+    })
     this.#refuseClosed()
     return reads.map(({ name, record, value }) => {
       this.#versions.set(name.full, record.version)
       return new SecretValue(name.full, record.version, value)
     })
+  }
+
+  #letGo(): void {
+    this.#reader.forget()
+    this.#request.audit.close()
   }
 
   async #with<T>(work: (vault: Vault) => T): Promise<T> {

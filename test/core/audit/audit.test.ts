@@ -1,8 +1,11 @@
 import {
+  appendFileSync,
   chmodSync,
   existsSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
+  readlinkSync,
   renameSync,
   statSync,
   symlinkSync,
@@ -46,6 +49,18 @@ const vaultId = (): string =>
       vault: string
     }
   ).vault
+
+const DESCRIPTORS = "/proc/self/fd"
+
+/** How many descriptors of this process lead to a file. */
+const descriptorsOf = (file: string): number =>
+  readdirSync(DESCRIPTORS).filter((each) => {
+    try {
+      return readlinkSync(join(DESCRIPTORS, each)) === file
+    } catch {
+      return false
+    }
+  }).length
 
 describe("an audit", () => {
   test("has a line for each read, and no value", async () => {
@@ -154,6 +169,47 @@ describe("an audit", () => {
     expect(linesOf(file)).toHaveLength(1)
     await vault.close()
   })
+
+  test("stays lines of JSON where a write ended within a line, by whomever", async () => {
+    world = template.copy()
+    const file = join(world.folder, "audit.jsonl")
+    writeFileSync(file, '{"at":"a full disk, before')
+    await using vault = await openNoting(file)
+    await vault.get("stripe/api-key")
+    await vault.get("stripe/api-key")
+    appendFileSync(file, '{"at":"another process')
+    await vault.get("stripe/api-key")
+    appendFileSync(file, '{"at":"another process, which ended its line"}\n')
+    await vault.get("stripe/api-key")
+    const lines = readFileSync(file, "utf8").trimEnd().split("\n")
+    const read = lines.filter((line) => /"secret":"stripe\/api-key".*\}$/.test(line))
+    expect([lines.length, read.length]).toEqual([7, 4])
+    for (const line of read) expect(JSON.parse(line)).toMatchObject({ actor: "ci" })
+  })
+
+  test.runIf(existsSync(DESCRIPTORS))(
+    "keeps no descriptor of a vault that nobody closes",
+    async () => {
+      world = template.copy()
+      const file = join(world.folder, "audit.jsonl")
+      for (let count = 0; count < 5; count++) await (await openNoting(file)).get("stripe/api-key")
+      await expect.poll(() => descriptorsOf(file), { timeout: 300_000 }).toBe(0)
+      expect(linesOf(file)).toHaveLength(5)
+    },
+  )
+
+  test.runIf(existsSync(DESCRIPTORS))(
+    "is let go by close, also while a read is under way",
+    async () => {
+      world = template.copy()
+      const file = join(world.folder, "audit.jsonl")
+      const vault = await openNoting(file)
+      const read = vault.get("stripe/api-key")
+      await vault.close()
+      await expect(read).rejects.toMatchObject({ code: "CLOSED" })
+      expect(descriptorsOf(file)).toBe(0)
+    },
+  )
 
   test("has a line before the value is there, and one for all or none", async () => {
     world = template.copy()
