@@ -85,11 +85,13 @@ export class OpenedSecret {
    */
   static handOut(secrets: readonly OpenedSecret[], terms: Terms, now: Date): SecretRead[] {
     const events = secrets.map((secret) => secret.#event(secret.#admit(terms, now), terms, now))
-    terms.audit.note(events)
-    for (const event of events) terms.onRead?.(event)
-    return secrets.map((secret) => {
+    // Copied before anybody is told: whoever is may read again, and so have the values overwritten.
+    const reads = secrets.map((secret) => {
       return { name: secret.name, record: secret.record, value: Uint8Array.from(secret.#value) }
     })
+    terms.audit.note(events)
+    for (const event of events) terms.onRead?.(event)
+    return reads
   }
 
   #admit({ outlet }: Terms, now: Date): Actor {

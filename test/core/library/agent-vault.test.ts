@@ -492,6 +492,23 @@ describe("onRead", () => {
       },
     ])
   })
+
+  test("may read again itself, and no value that is being handed out is overwritten", async () => {
+    let isArmed = false
+    let other: Promise<string> | undefined
+    const onRead = (): void => {
+      if (!isArmed) return
+      isArmed = false
+      utimesSync(file("vault.json"), 1, 1)
+      other = attempt(vault.get("stripe/api-key"))
+    }
+    await openWarm({ agent: "ci", onRead })
+    await sleep(SETTLED_MS)
+    await vault.get("stripe/api-key")
+    isArmed = true
+    expect(await attempt(vault.get("stripe/api-key"))).toBe("old")
+    expect(await other).toBe("old")
+  })
 })
 
 describe("close", () => {
