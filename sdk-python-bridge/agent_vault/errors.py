@@ -179,6 +179,10 @@ class NoGit(NotFound):
     """There is no ``git`` on PATH."""
 
 
+class RuntimeUnsupported(NotFound):
+    """The runtime of the program lacks a primitive that the vault needs."""
+
+
 class NoIdentity(NotFound):
     """Nothing says who reads."""
 
