@@ -38,7 +38,7 @@ def _named(named: str) -> str:
         return os.path.abspath(named)
     found = None if os.path.dirname(named) else shutil.which(named)
     if found is None:
-        raise BinaryNotFound("%s is %s, which is no file" % (VARIABLE, named), _INSTALL)
+        raise BinaryNotFound("%s is %s, which is not a file" % (VARIABLE, named), _INSTALL)
     return found
 
 

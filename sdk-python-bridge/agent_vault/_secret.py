@@ -67,7 +67,7 @@ class SecretValue:
         """
         text = _as_text(self.__alive())
         if text is None:
-            raise ValueNotText("%s is no UTF-8 text" % self.__name, "take its bytes: .bytes()")
+            raise ValueNotText("%s is not UTF-8 text" % self.__name, "take its bytes: .bytes()")
         return text
 
     def bytes(self) -> builtins.bytes:

@@ -138,7 +138,7 @@ class ValueTooLarge(VaultError):
 
 
 class ValueNotText(VaultError):
-    """The value is no UTF-8 text: take its ``bytes()``."""
+    """The value is not UTF-8 text: take its ``bytes()``."""
 
     exit_code = 2
 
@@ -156,7 +156,7 @@ class ConfigInvalid(VaultError):
 
 
 class RecipientInvalid(VaultError):
-    """That is no native age recipient."""
+    """That is not a native age recipient."""
 
     exit_code = 2
 
@@ -270,7 +270,7 @@ class FileUnsafe(Tampered):
 
 
 class ManifestInvalid(Tampered):
-    """``manifest.yaml`` is no YAML, or not valid against its schema."""
+    """``manifest.yaml`` is not YAML, or not valid against its schema."""
 
 
 class RecordInvalid(Tampered):

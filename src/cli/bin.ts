@@ -21,8 +21,8 @@ const surroundings: CommandProcess = {
 }
 
 /**
- * What cannot be written is told to whoever writes, and a reader that closes the pipe
- * (`agent-vault list | head -1`) is no error.
+ * A failed write is reported to the writer. A reader that closes the pipe
+ * (`agent-vault list | head -1`) is not an error.
  */
 function withoutEnd(stream: NodeJS.WriteStream): NodeJS.WriteStream {
   hasSpoken = true

@@ -45,7 +45,7 @@ export async function main(
   }
 }
 
-/** What is not plain: help, which is shown at once, and whatever may be wrong. */
+/** What needs the slow parser: help, which is shown at once, and whatever may be wrong. */
 async function parseWithHelp(
   argv: readonly string[],
   terminal: Terminal,

@@ -10,7 +10,7 @@ interface Decision {
 /**
  * What the person at the client has agreed to. They are asked once for a secret, however many calls
  * wait for it. "This session" and "no" hold as long as the server lives and the value is the same.
- * A decline is no "no": clients decline on their own, and may ask their person the next time.
+ * A decline is not a "no": clients decline on their own, and may ask their person the next time.
  */
 export class Consent {
   readonly #decisions = new Map<string, Decision>()

@@ -25,7 +25,7 @@ export interface Service {
   readonly patience: number
 }
 
-/** What the SDK makes of a question that nobody answered, and of what it did not expect. */
+/** The codes that the SDK gives to an unanswered question, and to an unexpected error. */
 const LATE: number = ErrorCode.RequestTimeout
 const THROWN: number = ErrorCode.InternalError
 
@@ -135,7 +135,7 @@ function transportOver(wire: Wire): Transport {
 
 function problemOf(message: object): Problem | undefined {
   if (!JSONRPCMessageSchema.safeParse(message).success) {
-    return { code: ErrorCode.InvalidRequest, message: "this is no message of JSON-RPC 2.0" }
+    return { code: ErrorCode.InvalidRequest, message: "this is not a message of JSON-RPC 2.0" }
   }
   const request = "method" in message ? REQUESTS.get(message.method) : undefined
   if (request === undefined || request.safeParse(message).success) return undefined

@@ -83,7 +83,7 @@ export function listOf(items: object): object {
 /**
  * The arguments that were given, if each is a text and a tool has them all. An optional one that is
  * null or empty was not given: in a strict mode, OpenAI's for one, a model must send all of them.
- * Throws `USAGE`: wrong arguments are answered by the tool, so that a model reads what to mend.
+ * Throws `USAGE`: the tool answers wrong arguments, so that a model reads what to correct.
  */
 export function textArguments<Name extends string>(
   { name: tool, inputSchema: { properties, required = [] } }: Tool,

@@ -34,7 +34,7 @@ export interface Streams {
   readonly write: (line: string) => Promise<void>
 }
 
-const PARSE_ERROR = { code: -32700, message: "this line is no JSON" }
+const PARSE_ERROR = { code: -32700, message: "this line is not valid JSON" }
 const INVALID_REQUEST = -32600
 const GONE = { code: -32000, message: "the client has gone" }
 
@@ -46,7 +46,7 @@ const UNSENT_LIMIT = 1024 * 1024
 const AT_ONCE = 256
 
 /**
- * Survives whatever a client sends: what is no message is answered with an error, and the next one
+ * Survives whatever a client sends: a line that is not a message gets an error, and the next one
  * is served. When the client's stream ends, what it asked before is answered still; when nobody
  * takes answers any more, the wire closes at once.
  */
@@ -201,7 +201,7 @@ export class Wire {
 
 const BLANK = Symbol("a line of nothing")
 
-/** Undefined for what is no JSON. The error of the parser quotes the line: it stays here. */
+/** Undefined for text that is not JSON. The parser's error quotes the line, so it stays here. */
 function parse(line: Buffer): { value: unknown } | undefined {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(line)

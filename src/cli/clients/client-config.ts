@@ -94,7 +94,7 @@ function readText(spot: Spot): string {
   const text = bytes === undefined ? "" : Buffer.from(bytes).toString("utf8")
   // Any other encoding would come back as something else.
   if (bytes !== undefined && !Buffer.from(text).equals(bytes)) {
-    throw configInvalid(spot, "is no UTF-8")
+    throw configInvalid(spot, "is not UTF-8")
   }
   return text
 }
@@ -125,7 +125,7 @@ function parseText(spot: Spot, text: string): ServerEntry {
   } catch (error) {
     if (!(error instanceof NotParsed)) throw error
     const { line } = error
-    throw configInvalid(spot, `is no valid ${spot.format.toUpperCase()}, see line ${line}`)
+    throw configInvalid(spot, `is not valid ${spot.format.toUpperCase()}, see line ${line}`)
   }
   throw configInvalid(spot, "holds no object")
 }
@@ -187,7 +187,7 @@ function plain(value: unknown): unknown {
 
 function configInvalid({ file }: Spot, why: string): VaultError {
   return new VaultError("CONFIG_INVALID", `${file} ${why}`, {
-    hint: "nothing was changed: mend it in an editor, then repeat the command",
+    hint: "nothing was changed: correct it in an editor, then repeat the command",
   })
 }
 

@@ -3,7 +3,7 @@ import { type ServerEntry, isEntry } from "./client-config.js"
 /** What an entry says of how its server is reached. */
 export type ServerKind = "started" | "remote" | "unknown"
 
-/** A value that stands in the entry itself. */
+/** A value that the entry itself contains. */
 export interface Literal {
   readonly variable: string
   readonly value: string
@@ -12,7 +12,7 @@ export interface Literal {
 }
 
 const HIDDEN = "[hidden]"
-/** A shorter value stands in many a word by chance. */
+/** A shorter value occurs in words by chance. */
 const TELLING = 4
 const KEY_NAME =
   /key|token|secret|passw|passphrase|pwd|credential|auth|cookie|session|bearer|dsn|private|(^|_)(pat|pass|jwt)(_|$)|database_url|connection/i
@@ -40,7 +40,7 @@ export function argumentsOf(entry: ServerEntry): readonly unknown[] {
   return Array.isArray(args) ? args : []
 }
 
-/** The values of `env` that stand there themselves, and are no reference to something else. */
+/** The values of `env` that are literal, not references to something else. */
 export function literalsOf(entry: ServerEntry): Literal[] {
   return Object.entries(isEntry(entry["env"]) ? entry["env"] : {}).flatMap(([variable, value]) =>
     typeof value !== "string" || value === "" || isReference(value)
@@ -88,7 +88,7 @@ export function shownEntry(entry: ServerEntry, values: readonly string[] = []): 
   return Object.fromEntries(shown)
 }
 
-/** How a flag whose value is a key is called, if it can be told without the value. */
+/** The name of a flag whose value is a key, if it can be shown without the value. */
 export function flagOf(args: readonly unknown[], at: number): string | undefined {
   const [own, before] = [args[at], args[at - 1]]
   const [, assigned] = /^(--?[A-Za-z][\w-]*|[A-Za-z_]\w*)=/.exec(textOf(own)) ?? []
@@ -110,14 +110,14 @@ function wordsHoldKey(text: string): boolean {
 }
 
 function holdsKey(text: string): boolean {
-  // What `run` is told: a name of a secret, and of a variable.
+  // An argument of `run`: a name of a secret, and of a variable.
   if (/^[\w.-]+(?:\/[\w.-]+)+=[A-Za-z_]\w*$/.test(text)) return false
   const [, name, value] = /^(?:--?)?([A-Za-z_][\w-]*)=(.*)$/s.exec(text) ?? []
   if (name !== undefined && value !== undefined) return looksLikeKey(name, value)
   return KEY_FORM.some((form) => form.test(text)) || isRandom(text)
 }
 
-/** Long, of one word, and of letters and digits as nobody writes them. */
+/** Whether a text is one long word of letters and digits that no person would write. */
 function isRandom(text: string): boolean {
   if (text.length < 20 || PATH.test(text) || !/^[\w+/=.~-]+$/.test(text)) return false
   const kinds = [/[a-z]/, /[A-Z]/, /\d/].filter((kind) => kind.test(text)).length

@@ -24,7 +24,7 @@ export async function run(door: Door): Promise<void> {
   tell(door, outcomeLine(door, outcome), `Next: agent-vault grant ${agent} GROUP`)
 }
 
-/** Where the key goes. That the agent exists is said before that its key file does. */
+/** Where the key goes. Announces the agent before its key file. */
 async function newKeyOutput(door: Door, request: ChangeRequest, agent: string): Promise<KeyOutput> {
   try {
     return keyOutput(door, claimedId(request.place), parseAgentName(agent))

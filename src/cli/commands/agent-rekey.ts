@@ -23,13 +23,13 @@ export async function run(door: Door): Promise<void> {
     `${agent} ${request.dryRun ? "would have" : "has"} a new key; the old one opens nothing written from now on.`,
   )
   if (output !== undefined && !request.dryRun) tell(door, ...deliveryLines(agent, output))
-  if (aside !== undefined) tell(door, `  The old key was put aside: ${aside}`)
+  if (aside !== undefined) tell(door, `  The old key is now ${aside}`)
   if (output?.to === "stdout") tell(door, ...planLines(plan), ...exposureLines(door, exposed))
   else await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
   tell(door, outcomeLine(door, outcome))
 }
 
-/** On this machine the new key takes the place of the old one, which is put aside. */
+/** On this machine the new key takes the place of the old one, which is renamed. */
 function rekeyOutput(door: Door, vault: string, agent: string): KeyOutput {
   if (option(door, "out") !== undefined) return keyOutput(door, vault, agent)
   return { to: "home", file: agentKeyFile(vault, agent, door.env) }

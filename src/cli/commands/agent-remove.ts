@@ -14,9 +14,12 @@ export async function run(door: Door): Promise<void> {
   if (await asJson(door, { agent, plan, exposed, files: outcome.files, commit: outcome.commit })) {
     return
   }
-  tell(door, `${agent} ${request.dryRun ? "would be" : "is"} no agent of this vault any more.`)
+  tell(
+    door,
+    `${agent} ${request.dryRun ? "would no longer be" : "is no longer"} an agent of this vault.`,
+  )
   if (aside !== undefined) {
-    tell(door, `Its key, which opens nothing from now on, was put aside: ${aside}`)
+    tell(door, `Its key opens nothing from now on. It is now ${aside}`)
   }
   await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
   tell(door, outcomeLine(door, outcome))

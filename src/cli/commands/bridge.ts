@@ -16,7 +16,7 @@ const ANSWER_LIMIT = 256 * 1024 * 1024
 
 declare const AGENT_VAULT_VERSION: string
 
-/** Serves an SDK in another language, until stdin ends. What goes wrong is told to each request. */
+/** Serves an SDK in another language, until stdin ends. Each request gets its own errors. */
 export async function run(door: Door): Promise<void> {
   const vault = new OpenOnce()
   if (door.terminal.stdin.isTTY) {

@@ -19,7 +19,7 @@ import { type Wrapping, isWrapped, wrap, wrappedAgent } from "../clients/mcp-wra
 import { outcomeLine, print, tell } from "../door/render.js"
 import { isSet, placeOf } from "../door/who.js"
 
-/** A shorter value stands in many a line by chance. */
+/** A shorter value occurs in lines by chance. */
 const TELLING = 6
 
 export async function run(door: Door): Promise<number> {
@@ -56,7 +56,7 @@ function refuseRemote({ config, entry }: FoundServer, name: string): void {
   })
 }
 
-/** Says which arguments hold keys, which nothing here can mend. The exit code that this means. */
+/** Names the arguments that hold keys, which this command cannot repair. Returns the exit code. */
 function tellOfArguments(door: Door, entry: ServerEntry): number {
   const args = argumentsOf(entry)
   const places = keysInArguments(args)

@@ -123,7 +123,7 @@ function list(words: readonly string[]): string {
   return [words.slice(0, -1).join(", "), words.at(-1)].join(" and ")
 }
 
-/** The call as it was typed, with an agent; what the program is told is nobody's business. */
+/** The call as it was typed, with an agent, without the program's own arguments. */
 function lineWith(agent: string, { call }: Door): string {
   const given = Object.entries(call.options).flatMap(([name, value]) => {
     const flag = flagOf(name)

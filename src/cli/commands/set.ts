@@ -35,7 +35,7 @@ export async function run(door: Door): Promise<void> {
   const outcome = await setSecret({ ...request, name, value, metadata })
   const { result, files, commit } = outcome
   if (await asJson(door, { ...result, files, commit })) return
-  if (isTrimmed) tell(door, "The newline at the end was left off; --from-file - keeps every byte.")
+  if (isTrimmed) tell(door, "The newline at the end is not stored. --from-file - keeps every byte.")
   tell(door, ...resultLines(result, request.dryRun), ...exposureLines(door, result.exposed))
   tell(door, outcomeLine(door, outcome), ...(request.dryRun ? [] : nextStep(result)))
 }
@@ -69,7 +69,7 @@ function expiry(text: string, now: Date): string {
 
 interface Taken {
   readonly value: Uint8Array
-  /** Whether a newline at the end was left off. */
+  /** Whether the value ended with a newline, which is not stored. */
   readonly isTrimmed?: boolean
 }
 

@@ -62,7 +62,7 @@ function publicIdentity(
 function trustLine({ anchor, trusted }: ReturnType<typeof describeTrust>): string {
   if (anchor === undefined) return "nobody yet: agent-vault trust"
   const who = `${anchor.signer} (said by ${anchor.from.join(" and ")})`
-  return trusted ? who : `${who}, who is no owner of this vault: agent-vault trust`
+  return trusted ? who : `${who}, who is not an owner of this vault: agent-vault trust`
 }
 
 function identityLine(
@@ -84,7 +84,7 @@ function identityLine(
 
 /** A key file says whose key it was; the vault says whose it is. */
 function stranger({ agent }: Identity): string {
-  return agent === undefined ? "a stranger to this vault" : `a key that ${agent} has no longer`
+  return agent === undefined ? "a stranger to this vault" : `an old key of ${agent}`
 }
 
 function opensLines(identity: Identity | undefined, standing: Standing | undefined): string[] {

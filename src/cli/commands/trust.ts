@@ -49,7 +49,7 @@ function lines({ vault, owners, anchor, trusted }: TrustReport): string[] {
     `vault   ${vault}`,
     ...owners.map(({ name, signer }) => `owner   ${signer}  ${name}`),
     `trusts  ${whom}`,
-    ...(anchor !== undefined && !trusted ? ["        who is no owner of this vault"] : []),
+    ...(anchor !== undefined && !trusted ? ["        who is not an owner of this vault"] : []),
   ]
 }
 

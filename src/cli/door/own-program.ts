@@ -42,7 +42,7 @@ function isProgram(file: string): boolean {
   }
 }
 
-/** npm's `.cmd` on Windows is no link: there, the program is named by where it is. */
+/** npm's `.cmd` on Windows is not a link. There, the program's own path names it. */
 function sameFile(one: string | undefined, other: string): boolean {
   try {
     return one !== undefined && realpathSync(one) === realpathSync(other)

@@ -65,11 +65,11 @@ function memberLines({ gains, losses, retimed, unknown }: GroupPlan): string[] {
     ...retimed.map(
       ({ agent, from, until }) => `  ~ ${agent}: ends ${until ?? "never"}, not ${from ?? "never"}`,
     ),
-    ...unknown.map((agent) => `  ? ${agent} is no agent of this vault`),
+    ...unknown.map((agent) => `  ? ${agent} is not an agent of this vault`),
   ]
 }
 
-/** What to do about values that somebody could read who no longer may. */
+/** What to do about exposed secrets. */
 export function exposureLines(door: Door, exposed: readonly ExposedSecret[]): string[] {
   if (exposed.length === 0) return []
   const these = exposed.length === 1 ? "this value" : `these ${exposed.length} values`

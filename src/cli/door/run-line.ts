@@ -33,7 +33,7 @@ function deciding(door: Door): string {
   return decidingSource({ identityFile, agent }, door.env) ?? ""
 }
 
-/** Who acts. A key itself stands in no line. */
+/** Who acts. A line never contains a key. */
 function who(door: Door): string[] {
   const decided = deciding(door)
   const [, agent] = /^(?:--agent|AGENT_VAULT_AGENT) (.+)$/.exec(decided) ?? []

@@ -33,7 +33,7 @@ export class ParamsError extends Error {
   override readonly name = "ParamsError"
 }
 
-const PARSE_ERROR = { code: -32700, message: "this line is no JSON" }
+const PARSE_ERROR = { code: -32700, message: "this line is not valid JSON" }
 const INVALID_REQUEST = -32600
 const METHOD_NOT_FOUND = -32601
 const INVALID_PARAMS = -32602
@@ -81,7 +81,7 @@ async function answerLine(service: RpcService, line: Buffer | undefined): Promis
   const answer = line === undefined ? tooLong() : await answerTo(service, line)
   if (answer === undefined) return
   const text = asLine(service, answer)
-  // An answer that nobody takes is no error of the others: serve() sees that the output is gone.
+  // An answer that nobody takes must not fail the others: serve() sees that the output is gone.
   await new Promise<void>((resolve) => {
     service.output.write(text, () => resolve())
   })
@@ -177,7 +177,7 @@ function asText(line: Buffer): string | undefined {
   }
 }
 
-/** Undefined for what is no JSON. Its error quotes the line: it stays here. */
+/** Undefined for text that is not JSON. The parser's error quotes the line, so it stays here. */
 function parse(text: string): { value: unknown } | undefined {
   try {
     return { value: JSON.parse(text) }

@@ -70,7 +70,7 @@ async function spawned({ command, args, env }: Launch, stdio: StdioOptions): Pro
       child.once("spawn", resolve)
       child.once("error", reject)
     })
-    // A signal may be refused later, by a child that became another user's: it is just not told.
+    // A child that became another user's may refuse a signal later. It goes on without.
     child.on("error", () => {})
     return child
   } catch (error) {
@@ -137,7 +137,7 @@ function notStarted(command: string, env: Launch["env"], error: unknown): VaultE
     })
   }
   return new VaultError("COMMAND_NOT_STARTED", `${shown} cannot be run${codeOf(error)}`, {
-    hint: "is it a program, and may you execute it? a script: name its interpreter in front",
+    hint: "check that it is a program that you may execute; for a script, name its interpreter first",
   })
 }
 

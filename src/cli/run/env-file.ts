@@ -90,7 +90,7 @@ class TextReader {
     return match[1] ?? match[0]
   }
 
-  /** What follows, white space aside. */
+  /** What follows, without white space. */
   next(): string | undefined {
     return /[^\S\n]*(.)/y.exec(this.#text.slice(this.#at, this.#at + 256))?.[1]
   }
@@ -101,7 +101,7 @@ function parseName(name: string | undefined, at: string): string {
   try {
     return parseVariableName(name)
   } catch {
-    throw invalid(at, "what stands in front of = is no name of a variable")
+    throw invalid(at, "what stands before = is not a variable name")
   }
 }
 
@@ -156,7 +156,7 @@ function readText(path: string, shown: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
   } catch {
-    throw invalid(shown, "it is no UTF-8 text")
+    throw invalid(shown, "it is not UTF-8 text")
   }
 }
 

@@ -45,7 +45,7 @@ export async function runProgram(command: Launch, outputs: Outputs | undefined):
     signals.passTo(child)
     const flows = outputs === undefined ? [] : bothFlows(child, outputs)
     const code = await child.ended
-    // From here on the child cannot be told anything: what would end us does.
+    // The child has ended, so from here on a signal ends us.
     signals.release()
     const failed = (await Promise.all(flows)).find((error) => error !== undefined)
     if (failed !== undefined) throw notTaken(failed)
@@ -89,7 +89,7 @@ function bothFlows({ written }: Child, { stdout, stderr }: Outputs): Promise<Err
 
 /**
  * Hands on all that comes, no faster than it is taken. If it cannot be taken, the stream is closed,
- * so that whoever writes is told as it would be without us; resolves with the error, if it is one.
+ * so that the writer sees what it would see without us. Resolves with the error, if there is one.
  */
 function flow(from: Readable, { to, redactor }: Output): Promise<Error | undefined> {
   return new Promise((resolve) => {
@@ -122,7 +122,7 @@ function isClosedPipe(error: Error): boolean {
 
 function notTaken(cause: Error): VaultError {
   return new VaultError("NO_ACCESS", `the program's output could not be written${codeOf(cause)}`, {
-    hint: "look where it leads to: a full disk, for example",
+    hint: "check where it leads: the disk may be full, for example",
     cause,
   })
 }

@@ -82,7 +82,7 @@ function parseSecret(text: string): Selection["secrets"][number] {
   try {
     return { secret: full, variable: parseVariableName(text.slice(at + 1)) }
   } catch {
-    throw new VaultError("NAME_INVALID", `what follows -s ${full}= is no name of a variable`, {
+    throw new VaultError("NAME_INVALID", `what follows -s ${full}= is not a variable name`, {
       hint: `for example: -s ${full}=${variableName({ name: full })}`,
     })
   }

@@ -37,7 +37,7 @@ export function tooLarge(message: string): VaultError {
 export async function readDescriptor(text: string): Promise<string> {
   const line: number[] = []
   try {
-    if (!/^\d{1,5}$/.test(text)) throw new Error("it is no number")
+    if (!/^\d{1,5}$/.test(text)) throw new Error("it is not a number")
     for (;;) {
       const byte = await readByte(Number(text))
       if (byte === undefined || byte === NEWLINE) break

@@ -16,8 +16,8 @@ export interface Terminal {
 const PROGRESS_AFTER_MS = 1000
 
 /**
- * Writes data to stdout, and waits until it is taken. A reader that has gone is no error. Throws
- * `NO_ACCESS`.
+ * Writes data to stdout, and waits until it is taken. A reader that has gone is not an error.
+ * Throws `NO_ACCESS`.
  */
 export function writeOut(terminal: Terminal, data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -74,7 +74,7 @@ export function progress(terminal: Terminal): (done: number, total: number, what
 function notTaken(cause: Error): VaultError {
   const why = "code" in cause ? ` (${String(cause.code)})` : ""
   return new VaultError("NO_ACCESS", `the output could not be written${why}`, {
-    hint: "look where stdout leads to: a full disk, for example",
+    hint: "check where stdout leads: the disk may be full, for example",
     cause,
   })
 }

@@ -111,7 +111,7 @@ export function sealer(
       return await encrypt(encrypter, plaintext)
     } catch (cause) {
       await proveRuntime()
-      throw new VaultError("RECIPIENT_INVALID", "a recipient is no usable public key", { cause })
+      throw new VaultError("RECIPIENT_INVALID", "a recipient is not a usable public key", { cause })
     }
   }
 }
@@ -193,7 +193,7 @@ export function isPassphraseSealed(file: Uint8Array): boolean {
 function parseIdentity(text: string): RawKey {
   const key = parseKey(text, IDENTITY_FORMS)
   if (key) return key
-  throw new VaultError("KEY_INVALID", "this is no native age identity", {
+  throw new VaultError("KEY_INVALID", "this is not a native age identity", {
     hint: "An identity is one line in capitals, AGE-SECRET-KEY-1… or AGE-SECRET-KEY-PQ-1…",
   })
 }
@@ -202,7 +202,7 @@ function parseRecipient(text: string): RawKey {
   const key = parseKey(text, RECIPIENT_FORMS)
   if (key) return key
   // The text is not repeated: it may be an identity, given by mistake.
-  throw new VaultError("RECIPIENT_INVALID", "this is no native age recipient", {
+  throw new VaultError("RECIPIENT_INVALID", "this is not a native age recipient", {
     hint: "A recipient is age1… or age1pq1…, as age-keygen -y prints it; no SSH key, no plugin.",
   })
 }
@@ -253,7 +253,7 @@ async function refusal(error: unknown, unmatched: ErrorCode, message: string): P
   await proveRuntime()
   const noMatch = error instanceof Error && error.message === NO_MATCH
   if (noMatch) return new VaultError(unmatched, message)
-  return new VaultError("CIPHERTEXT_DAMAGED", "the file is damaged, or is no age file")
+  return new VaultError("CIPHERTEXT_DAMAGED", "the file is damaged, or is not an age file")
 }
 
 let proof: Promise<void> | undefined

@@ -7,7 +7,7 @@ export interface Stanza {
   readonly body: Uint8Array
 }
 
-/** Wraps a file key. Throws if the recipient is no usable public key. */
+/** Wraps a file key. Throws if the recipient is not a usable public key. */
 export interface AgeRecipient {
   wrapFileKey(fileKey: Uint8Array): Stanza[] | Promise<Stanza[]>
 }

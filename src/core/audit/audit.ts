@@ -42,7 +42,7 @@ interface OpenFile {
   end: number
 }
 
-/** Where the reads of a vault are noted if nobody says where. */
+/** The audit of a vault's reads when the caller names no other. */
 export function auditFile(vault: string, env: Environment): string {
   return join(stateHome(env), vault, "audit.jsonl")
 }
@@ -52,7 +52,7 @@ export function auditTo(file: string, command?: string): Audit {
   return new Audit(file, command)
 }
 
-/** Notes nothing: only where whoever starts the program says so. */
+/** Notes nothing. Whoever starts the program has to ask for it. */
 export function noAudit(): Audit {
   return new Audit(undefined, undefined)
 }

@@ -97,7 +97,7 @@ async function makeKey(session: Session, recipient: string | undefined): Promise
   return { recipient: await recipientOf(identity), made: { identity, escrow } }
 }
 
-/** Who reads is told from the recipient, so that each must be one agent's, and no owner's. */
+/** A recipient decides who reads, so each belongs to one agent, and to no owner. */
 function refuseSharedKey(session: Session, recipient: string): void {
   const { vault } = session
   const owner = vault.owners.find((entry) => entry.recipient === recipient)

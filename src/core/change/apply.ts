@@ -9,7 +9,7 @@ import type { Plan } from "../vault/plan.js"
 /** What applying a plan did. */
 export interface Applied {
   readonly plan: Plan
-  /** Values that somebody could read who no longer may: rotate them. */
+  /** Values that agents could read which may not read them now: rotate them. */
   readonly exposed: readonly ExposedSecret[]
 }
 

@@ -48,8 +48,9 @@ export interface Done<T> {
 const RETRIES = 10
 
 /**
- * Runs one change of the vault as a transaction. If somebody else moved the branch meanwhile, all
- * of it is done again upon the new state. A dry run takes no lock, mends nothing, commits nothing.
+ * Runs one change of the vault as a transaction. If somebody else moved the branch meanwhile, it
+ * does everything again, on the new state. A dry run takes no lock, repairs nothing, and commits
+ * nothing.
  * Throws `NO_REPOSITORY`, `REPOSITORY_STATE`, `LOCKED`, `BUSY`, `CONFLICT`, `VAULT_DIRTY`, what
  * {@link openSession} throws, and what `work` throws.
  */
@@ -97,7 +98,7 @@ function changeableCheckout(before: Place): Place & { readonly checkout: Checkou
   return { ...place, checkout }
 }
 
-/** A dry run mends nothing, so that it cannot say what would come after the mending. */
+/** A dry run repairs nothing, so it cannot say what would come after a repair. */
 function refuseIncomplete(place: Place): void {
   if (!journalExists(place)) return
   throw new VaultError("BUSY", "an earlier change is not complete", {

@@ -44,7 +44,7 @@ export function grant(request: GrantRequest): Promise<Outcome<Applied>> {
   })
 }
 
-/** Takes groups from an agent: they are rekeyed. Revoking what is not granted changes nothing. */
+/** Takes groups from an agent, and rekeys them. Revoking what is not granted changes nothing. */
 export function revoke(request: RevokeRequest): Promise<Outcome<Applied>> {
   const agent = parseAgentName(request.agent)
   const named = request.groups === "all" ? "all" : [...new Set(request.groups.map(parseGroupName))]

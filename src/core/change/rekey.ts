@@ -22,18 +22,18 @@ import { type Resealing, resealAll } from "./reseal.js"
 import { type Session, putRecord } from "./session.js"
 import { getSecret, listSecrets } from "../vault/vault.js"
 
-/** A value that somebody could read who no longer may, until it is rotated. */
+/** A secret whose present value agents could read that may not read it now. Rotation ends this. */
 export interface ExposedSecret {
   readonly secret: string
   readonly to: readonly Exposure[]
 }
 
-/** Opens whatever is sealed to one of a group's keys, told by fingerprint; see {@link groupKeys}. */
+/** A group's keys, each by the fingerprint of its recipient; see {@link groupKeys}. */
 type KeysByFingerprint = ReadonlyMap<string, { readonly epoch: number; readonly identity: string }>
 
 /**
- * Gives a group a new key pair, for `members` and the owners only: every secret is re-encrypted
- * and marked as exposed to those in `losses`, and the old key is kept for the owners.
+ * Gives a group a new key pair, which only `members` and the owners open. Re-encrypts every secret
+ * to it, and marks each as exposed to the agents in `losses`. The owners keep the old key.
  */
 export async function rekeyGroup(
   session: Session,
@@ -69,8 +69,8 @@ export async function rekeyGroup(
 }
 
 /**
- * Re-encrypts secrets that were set here while the group was rekeyed elsewhere: sealed to an
- * earlier key, they were open to everyone whose access ended since.
+ * Re-encrypts secrets that one branch set while another rekeyed the group. They are sealed to an
+ * earlier key, so every agent that lost access since then can open them.
  */
 export async function resealStale(
   session: Session,
@@ -114,7 +114,7 @@ async function resealSecrets(
   })
 }
 
-/** A secret with what opens it: one of its group's keys, the present one or an earlier. */
+/** A secret, and the key of its group that opens it: the present key or an earlier one. */
 function openable(
   session: Session,
   name: SecretName,
@@ -128,7 +128,7 @@ function openable(
   return { name, record, epoch: key.epoch, job: { ciphertext, identity: key.identity, path } }
 }
 
-/** Who lost access after the epoch of the key that a secret is still sealed to. */
+/** The agents that lost access in `epoch` or later, besides those in `losses`. */
 function lostSince(
   group: Pick<GroupRecord, "revoked">,
   epoch: number,
@@ -139,7 +139,7 @@ function lostSince(
     .map(({ agent, at }) => ({ agent, at, why: "revoked" as const }))
 }
 
-/** An agent stands there once, with the first time that the present value was exposed to it. */
+/** Keeps one entry for each agent: the first exposure of the present value. */
 function mergeExposures(before: readonly Exposure[], newly: readonly Exposure[]): Exposure[] {
   const fresh = newly.filter(({ agent }) => !before.some((entry) => entry.agent === agent))
   return [...before, ...fresh].sort((a, b) => (a.agent < b.agent ? -1 : 1))
@@ -159,7 +159,7 @@ function revokedNow(
     .sort((a, b) => (a.agent < b.agent ? -1 : 1))
 }
 
-/** The group's keys by the fingerprint of their recipient; `epoch` is that of the first. */
+/** Maps fingerprints to keys. The first identity has `epoch`, each further one an epoch less. */
 async function groupKeys(identities: readonly string[], epoch: number): Promise<KeysByFingerprint> {
   const keys = identities.map(async (identity, index) => {
     const fingerprint = digestOf(await recipientOf(identity))

@@ -34,7 +34,7 @@ export interface SessionRequest {
   readonly onProgress?: Progress | undefined
 }
 
-/** Told after each of `total` steps of something long. */
+/** Called after each of `total` steps of a long operation. */
 export type Progress = (done: number, total: number, what: string) => void
 
 /** An owner at work on a draft of the vault: everything that is read is verified and fresh. */
@@ -143,7 +143,7 @@ function requireOwner(vault: Vault, identity: Identity): OwnerEntry {
   const owner = vault.owners.find(({ recipient }) => recipient === identity.recipient)
   if (owner !== undefined) return owner
   const who = identity.agent === undefined ? "this key" : `the agent ${identity.agent}`
-  throw new VaultError("NOT_OWNER", `${who} (${identity.decidedBy}) is no owner of the vault`, {
+  throw new VaultError("NOT_OWNER", `${who} (${identity.decidedBy}) is not an owner of the vault`, {
     hint: "only an owner changes a vault: unset AGENT_VAULT_AGENT and the like, or say --owner",
   })
 }

@@ -51,7 +51,7 @@ export interface SetResult {
   readonly newGroup: boolean
   /** A group of almost the same name, when a new one was made. */
   readonly similarGroup?: string
-  /** Who can read it now, owners aside. */
+  /** Who can read it now, besides the owners. */
   readonly readers: readonly { readonly agent: string; readonly until?: string }[]
   /** Values exposed because grants of the group had run out. */
   readonly exposed: readonly ExposedSecret[]
@@ -190,7 +190,7 @@ async function sealValue(
   }
 }
 
-/** What stays of a record whose value is replaced: nobody could read the new one yet. */
+/** What stays of a record whose value is replaced. The new value is not exposed to anyone. */
 function rotated(record: SecretRecord): Omit<Unsigned<SecretRecord>, "exposed"> {
   const { exposed: _exposed, ...kept } = unsigned(record)
   return kept

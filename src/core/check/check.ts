@@ -31,7 +31,7 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
       await work()
     } catch (error) {
       const finding = toFinding(subject, error)
-      // One broken group must not be told once for each of its secrets.
+      // A broken group must be reported once, not once for each of its secrets.
       if (!told.has(finding.message)) findings.push(finding)
       told.add(finding.message)
     }
@@ -63,7 +63,7 @@ function collisions(paths: readonly string[]): CheckFinding[] {
   })
 }
 
-/** What is wrong with a record is told of the record, not of a file that leads to it. */
+/** Reports a fault of a record for the record, not for a file that leads to it. */
 function recordsFirst(paths: readonly string[]): readonly string[] {
   return [
     ...paths.filter((path) => path.endsWith(".json")),
@@ -107,7 +107,7 @@ function pendingFindings(plan: Plan | undefined): CheckFinding[] {
       attention(
         "PENDING",
         group,
-        `a grant names ${agent}, who is no agent`,
+        `a grant names ${agent}, which is not an agent`,
         `agent-vault agent add ${agent}, or correct the manifest`,
       ),
     ),

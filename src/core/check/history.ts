@@ -37,7 +37,7 @@ type Past = Pick<Mark, "epoch" | "serial">
 /**
  * Compares a vault with the one of a trusted commit, as a pull request is compared with its base:
  * nothing may fall behind it, its owners must have let in every new one, and who gained or lost
- * access in the signed records is told.
+ * access in the signed records is reported.
  */
 export function checkAgainst(base: Vault, vault: Vault): Comparison {
   const findings: CheckFinding[] = []
@@ -94,7 +94,7 @@ function compare(before: VaultDocument, after: VaultDocument | undefined): Check
         severity: "attention",
         code: "REMOVED",
         subject: before.path,
-        message: "is not there any more",
+        message: "is missing now",
       },
     ]
   }

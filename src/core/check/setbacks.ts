@@ -12,14 +12,14 @@ type Reached = Pick<Mark, "epoch" | "serial">
 interface Walk {
   readonly graph: CommitGraph
   readonly changes: readonly RecordChange[]
-  /** By blob; undefined for what is no record. */
+  /** By blob; undefined for what is not a record. */
   readonly reached: ReadonlyMap<string, Reached | undefined>
 }
 
 /**
  * Walks every commit that HEAD contains. Against each parent of each commit, a record is the same,
  * or has come further, or is, in a merge of two sides that both changed it, the other side's: one
- * of two loses, and that is no setback. None that must stay may go. Needs no key and no state.
+ * of two loses, and that is not a setback. None that must stay may go. Needs no key and no state.
  */
 export async function findSetbacks(git: Git, folder: string): Promise<readonly CheckFinding[]> {
   const graph = await commitGraph(git)
@@ -122,7 +122,7 @@ function toldOf({ reached }: Walk, { commit, path, before, after }: RecordChange
   const where = `${path} at ${commit.slice(0, 12)}`
   if (after === undefined) return removal(path, where)
   const [was, is] = [reached.get(before ?? ""), reached.get(after)]
-  if (is === undefined) return [refused(where, "is no record")]
+  if (is === undefined) return [refused(where, "is not a record")]
   const order = was === undefined ? 1 : compareMarks(is, was)
   if (was === undefined || order > 0) {
     return [refused(where, `is ${show(is)} again, which was left behind before`)]

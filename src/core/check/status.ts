@@ -3,7 +3,7 @@ import type { Identity } from "../keys/identity.js"
 import { actorOf } from "../policy/access.js"
 import { type Vault, findAgent, getGroup, listAgents, listGroups } from "../vault/vault.js"
 
-/** Where one stands in a vault. */
+/** Where an identity stands in a vault. */
 export interface Standing {
   /** Who the identity is, as the owners signed it; undefined for a stranger. */
   readonly actor?: { readonly role: "agent" | "owner"; readonly name: string }

@@ -197,7 +197,7 @@ function readText(file: string): string | undefined {
   return bytes && Buffer.from(bytes).toString("utf8")
 }
 
-/** A repository may come from anywhere: a journal speaks of a vault's own files, and of no others. */
+/** Refuses a journal that names other files than a vault's: a repository may come from anywhere. */
 function isOfVault({ branch, from, to, folder, paths }: Journal): boolean {
   const parents = folder.split("/")
   return (
@@ -221,7 +221,7 @@ function readJournal(gitFolder: string): Journal | undefined {
   try {
     const journal = JSON.parse(text) as Journal
     if (isOfVault(journal)) return journal
-    throw new TypeError("it names files that are no vault's")
+    throw new TypeError("it names files that do not belong to a vault")
   } catch (cause) {
     throw new VaultError("BUSY", "the journal of an earlier change cannot be read", {
       hint: `compare the vault with git status, then remove ${journalFile(gitFolder)}`,

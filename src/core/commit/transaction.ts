@@ -26,7 +26,7 @@ export interface PlannedCommit {
   readonly onNote?: OnNote | undefined
 }
 
-/** Told, in a line for a person, what a change did otherwise than the repository asks for. */
+/** Receives a line for a person: what a change did otherwise than the repository's settings ask. */
 export type OnNote = (note: string) => void
 
 const IN_PROGRESS: Readonly<Record<string, string>> = {
@@ -76,7 +76,10 @@ export async function commitChange(git: Git, lock: Lock, change: PlannedCommit):
   return commit
 }
 
-/** The branch that a change goes to. Throws `REPOSITORY_STATE` where there is none, or not now. */
+/**
+ * The branch that a change goes to. Throws `REPOSITORY_STATE` if HEAD is detached, or a merge, a
+ * rebase or the like is in progress.
+ */
 export function changeableBranch(checkout: Checkout): string {
   for (const [file, what] of Object.entries(IN_PROGRESS)) {
     if (lookAt(join(checkout.gitFolder, file)) === undefined) continue
@@ -121,7 +124,7 @@ function refuseDirty(
 function incomplete(cause: unknown): VaultError {
   const why = cause instanceof Error ? cause.message : String(cause)
   return new VaultError("BUSY", `the change is committed, but not all files are written: ${why}`, {
-    hint: "mend that, then complete it (no key needed): agent-vault repair",
+    hint: "solve that, then complete the change (no key needed): agent-vault repair",
     cause,
   })
 }

@@ -38,7 +38,7 @@ const PRIVATE = 0o600
 /**
  * The vault in a folder. From its root down every component is looked at without following
  * links; a file is opened without following one, must be regular and within its limit, and is
- * read once: `observe` is told the bytes (or undefined) that everything later was decided upon.
+ * read once: `observe` gets the bytes (or undefined) on which every later decision rests.
  */
 export class FolderFiles implements VaultFiles {
   readonly #root: string
@@ -79,7 +79,7 @@ export class FolderFiles implements VaultFiles {
     }
   }
 
-  /** Whether the folder exists; throws `FILE_UNSAFE` if it or one above it is no real folder. */
+  /** Whether the folder exists; throws `FILE_UNSAFE` if it or one above it is not a real folder. */
   #hasFolder(folder: string): boolean {
     if (this.#folders.has(folder)) return true
     if (folder !== "." && !this.#hasFolder(dirname(folder))) return false

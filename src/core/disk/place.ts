@@ -7,7 +7,7 @@ import { lookAt, realPath } from "./at-path.js"
 import { isErrno, inaccessible } from "../words/system-error.js"
 import { MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "../words/layout.js"
 
-/** A checkout that holds a vault, told from files alone: no Git is run. */
+/** A checkout that holds a vault. Files alone decide it; no git runs. */
 export interface Checkout {
   /** The top folder of the work tree. */
   readonly top: string

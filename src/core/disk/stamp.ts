@@ -56,7 +56,7 @@ export function stampText({ device, inode, size, modified, changed }: Stamp): st
   return `${device}.${inode}.${size}.${modified}.${changed}`
 }
 
-/** Undefined too for what cannot be looked at: whoever reads it then learns why. */
+/** Undefined also for a file that cannot be looked at; the read that follows says why. */
 function statOf(path: string, look: Look) {
   try {
     return look === "target" ? statSync(path, NOT_THERE) : lstatSync(path, NOT_THERE)

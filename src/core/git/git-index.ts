@@ -10,10 +10,10 @@ import type { BlobId, Git } from "./git.js"
 import { parseEntries } from "./git-objects.js"
 import { changeFolder } from "../disk/journal-file.js"
 
-/** Files of the index by path from the top; undefined for one that is not, or goes. */
+/** The index's files, by path from the top. Undefined: the file is absent, or is to be removed. */
 type Staged = ReadonlyMap<string, BlobId | undefined>
 
-/** What was staged below a folder, when the index had these bytes. */
+/** What was staged below a folder while the index had these bytes. */
 export interface SeenIndex {
   readonly index: Buffer | undefined
   readonly staged: Staged
@@ -23,18 +23,20 @@ const COPY = "index-"
 const PATIENCE_MS = 10_000
 const PAUSE_MS = 25
 
-/** Looks at what the user's index holds below `folder`. */
+/** Lists what the user's index holds below `folder`. */
 export async function seeStaged(git: Git, folder: string): Promise<SeenIndex> {
-  // First the bytes: if the index is another one meanwhile, it differs from them later on.
+  // The bytes come first: if the index changes between the two reads, `stage` sees the difference.
   const index = readIndex(indexOf(git))?.bytes
   return { index, staged: await stagedFiles(git, folder) }
 }
 
 /**
- * Puts files into the user's index and touches nothing else in it; `choose` says which, seeing
- * what is staged below `folder`; if that was `seen`, git is not asked again. Git works on a copy. The index is locked, as Git locks it, only
- * while the copy takes its place, and the lock is a link to the copy: one that a killed process
- * left behind is known as ours.
+ * Puts files into the user's index and leaves the rest of it alone. `choose` gets what is staged
+ * below `folder`, and returns the files to stage. An index with the bytes of `seen` is not listed
+ * again.
+ *
+ * Git works on a copy. The index is locked, as Git locks it, only while the copy takes its place.
+ * The lock is a link to the copy, so a lock that a killed process left behind can be recognized.
  */
 export async function stage(
   git: Git,
@@ -76,7 +78,7 @@ export function removeIndexCopies(gitFolder: string): void {
   }
 }
 
-/** A conflicted file has no blob that matches any. */
+/** Gives a file in conflict an id that equals no blob's. */
 async function stagedFiles(git: Git, folder: string, indexFile?: string): Promise<Staged> {
   const args = ["ls-files", "-s", "-z", "--full-name", "--", folder]
   return parseEntries(
@@ -87,8 +89,8 @@ async function stagedFiles(git: Git, folder: string, indexFile?: string): Promis
 }
 
 /**
- * Git looks again at files that changed in the moment the index was written, through the filters
- * that the repository names. So it gets an empty work tree to look at.
+ * Git reads files again that changed at the moment the index was written, through filters that the
+ * repository names. An empty work tree gives it nothing to read, so no filter runs.
  */
 async function updateCopy(git: Git, place: string, copy: string, files: Staged): Promise<void> {
   const nothing = join(place, "nothing")
@@ -98,10 +100,10 @@ async function updateCopy(git: Git, place: string, copy: string, files: Staged):
   await git.run([...aside, "update-index", "-z", "--index-info"], { indexFile: copy, input })
 }
 
-/** Makes the copy the index, unless someone else is at it or changed it since. */
+/** Makes the copy the index, unless another process has locked or changed the index. */
 function takePlace(copy: string, index: string, before: Index | undefined): boolean {
   const lock = `${index}.lock`
-  // Of files as young as the index Git knows that it must look at them again: they stay so.
+  // Git reads files as young as the index again. The old time keeps these files marked so.
   if (before !== undefined) datedAs(copy, before.modified)
   try {
     linkSync(copy, lock)

@@ -166,9 +166,9 @@ export class Blobs {
     this.#drop(end + 1)
     const [, size] = /^[0-9a-f]+ blob (\d+)$/.exec(line) ?? []
     if (size !== undefined) return { size: Number(size), at: 0 }
-    // What is missing is said in words; a tree or a commit would have a content that we skip.
+    // Git reports a missing object in words. We skip the content of a tree or a commit.
     if (/^[0-9a-f]+ (?:tree|commit|tag) \d+$/.test(line)) {
-      this.#fail(new VaultError("GIT_FAILED", `git cat-file: ${line} is no blob`))
+      this.#fail(new VaultError("GIT_FAILED", `git cat-file: ${line} is not a blob`))
       return undefined
     }
     this.#answer(undefined)
@@ -203,7 +203,7 @@ interface Waiting {
   readonly take: TakePiece
 }
 
-/** A content of which the bytes before `at` are done with. */
+/** A content whose bytes before `at` have been used. */
 interface Piece {
   readonly size: number
   at: number
@@ -254,7 +254,7 @@ function failed(args: readonly string[], cause: Error): VaultError {
   const said = cause.message.trim().split("\n").slice(0, 3).join(" ")
   const [advice] = /git config --global --add safe\.directory .*/.exec(cause.message) ?? []
   return new VaultError("GIT_FAILED", `git ${args[0] ?? ""}: ${said}`, {
-    hint: advice ?? "mend what git says, then repeat the command",
+    hint: advice ?? "solve what git reports, then repeat the command",
     cause,
   })
 }

@@ -74,7 +74,7 @@ function runner(folder: string, env: Environment): RunGit {
       input: () => options.input,
       // Until the streams are closed, output may be on its way, however long git is gone.
       completion: { onClose: true, onExit: false },
-      // By itself simple-git takes it for success when a git is killed, or fails without a word.
+      // simple-git counts it as success when git is killed, or fails without output.
       errors: (error, { exitCode }) =>
         error ?? (exitCode === 0 ? undefined : new Error(`it ended with ${exitCode}`)),
       allowEnvironment: [...KEPT, ...KEPT_FOR_NETWORK, ...Object.keys(OURS), "GIT_INDEX_FILE"],
@@ -96,7 +96,7 @@ function runner(folder: string, env: Environment): RunGit {
     git.env({ ...scrubbed(env), ...OURS, ...index, ...network })
     git.outputHandler((_command, stdout) => {
       stdout.on("data", (data: Buffer) => output.push(data))
-      // Of a git that printed nothing simple-git waits for late output, 50 ms: there is none.
+      // simple-git waits 50 ms for late output of a git that printed nothing. None comes.
       stdout.once("end", () => stdout.emit("data", Buffer.alloc(0)))
     })
     try {
@@ -108,7 +108,7 @@ function runner(folder: string, env: Environment): RunGit {
   }
 }
 
-/** Without descriptors for the pipes to git simple-git dies of an event that nobody can catch. */
+/** Without descriptors for the pipes to git, simple-git dies of an event that nothing can catch. */
 function proveRoom(): void {
   const held: number[] = []
   try {
@@ -138,7 +138,7 @@ function failed(args: readonly string[], cause: unknown): VaultError {
   }
   const command = args.find((arg) => !arg.startsWith("-") && !arg.includes("=")) ?? ""
   return new VaultError("GIT_FAILED", `git ${command}: ${said.split("\n").slice(0, 4).join(" ")}`, {
-    hint: "mend what git says, then repeat the command; the vault is as it was",
+    hint: "solve what git reports, then repeat the command; the vault is as it was",
     cause,
   })
 }

@@ -143,7 +143,7 @@ export function checkKeyFilePlace(file: string): void {
   }
 }
 
-/** Puts a key that was replaced aside, under a name that says when; nothing is ever overwritten. */
+/** Renames a key file that was replaced; the new name says when. Never overwrites a file. */
 export function setKeyFileAside(file: string, now: Date): string | undefined {
   if (!existsSync(file)) return undefined
   const stem = `${file}.until-${utc(now).replaceAll(":", "")}`

@@ -20,13 +20,13 @@ import { type SecretChange, type Versions, isMeant, isPassed, watchVersions } fr
 
 /** How a watch looks, and until when. */
 export interface WatchOptions {
-  /** Milliseconds between two looks; 1,000 if nothing is said. */
+  /** Milliseconds between two looks; 1,000 by default. */
   readonly every?: number
   /** Ends the watch. */
   readonly signal?: AbortSignal
 }
 
-/** How often a vault pulls by itself, in milliseconds, and who is told of a pull that failed. */
+/** How often a vault pulls by itself, in milliseconds, and who hears of a pull that failed. */
 export interface Pulls {
   readonly every: number
   readonly onError: (error: unknown) => void

@@ -17,7 +17,7 @@ const LONGEST_MS = 2 ** 31 - 1
 
 /** Which vault, and who reads it. Without an identity, the environment says who. */
 export interface OpenOptions {
-  /** A folder in the repository of the vault; the current one if nothing is said. */
+  /** A folder in the repository of the vault; by default the current one. */
   readonly dir?: string | undefined
   /** The content of an agent's key file, or its line `AGE-SECRET-KEY-1…` alone. */
   readonly identity?: string | undefined
@@ -33,14 +33,14 @@ export interface OpenOptions {
    * for an image in which nothing can be written.
    */
   readonly audit?: string | false | undefined
-  /** Told of every read before the value is handed out; if it throws, the value is not. */
+  /** Called at every read, before the value is handed out. If it throws, the value stays inside. */
   readonly onRead?: ((event: ReadEvent) => void) | undefined
   /**
    * Pulls the repository this often: milliseconds, or a span like `5m`. For a clone that nobody
    * else works in; see {@link AgentVault.pull}. What is read is verified with or without it.
    */
   readonly pullEvery?: number | string | undefined
-  /** Told of a pull that failed; without it, the process warns. Reading goes on. */
+  /** Called after a pull that failed; without it, the process warns. Reading goes on. */
   readonly onPullError?: ((error: unknown) => void) | undefined
   /** Instead of `process.env`. */
   readonly env?: Environment | undefined
@@ -82,7 +82,7 @@ function pullsOf({ pullEvery, onPullError = warn }: OpenOptions): Pulls | undefi
 function milliseconds(span: number | string): number {
   const ms = typeof span === "number" ? span : parseDuration(span) * 1000
   if (ms >= SHORTEST_MS && ms <= LONGEST_MS) return ms
-  throw new VaultError("USAGE", "pullEvery is no span of time between a second and 24 days", {
+  throw new VaultError("USAGE", "pullEvery is not a span of time between a second and 24 days", {
     hint: "give milliseconds, or a span like 5m or 12h",
   })
 }
@@ -110,7 +110,7 @@ export async function openVaultAs(
   pulls?: Pulls,
 ): Promise<AgentVault> {
   const { place, key, env, agentsOnly = false } = request
-  // What is wrong with the vault's owners is said now, not at the first read.
+  // A fault in the vault's owners shows now, not at the first read.
   const { id, owners } = await withVault(place, key.trust, env, (vault) => vault)
   const owner = owners.find(({ recipient }) => recipient === key.recipient)
   if (agentsOnly && owner !== undefined) {

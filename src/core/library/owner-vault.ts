@@ -27,7 +27,7 @@ import { later, parseDuration, parseTime, utc } from "../words/time.js"
 
 /** Which vault, and with which owner's key. Without one it is the owner's key of this machine. */
 export interface OpenOwnerOptions {
-  /** A folder in the repository of the vault; the current one if nothing is said. */
+  /** A folder in the repository of the vault; by default the current one. */
   readonly dir?: string | undefined
   /** The content of an owner's key file. */
   readonly identity?: string | undefined
@@ -39,9 +39,9 @@ export interface OpenOwnerOptions {
   readonly trust?: string | undefined
   /** Where reads are noted, as for `openVault()`. */
   readonly audit?: OpenOptions["audit"]
-  /** Told of every read before the value is handed out; if it throws, the value is not. */
+  /** Called at every read, before the value is handed out. If it throws, the value stays inside. */
   readonly onRead?: ((event: ReadEvent) => void) | undefined
-  /** Told after each step of something long. */
+  /** Called after each step of a long operation. */
   readonly onProgress?: Progress | undefined
   /** Instead of `process.env`. */
   readonly env?: ReaderRequest["env"] | undefined

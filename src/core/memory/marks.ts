@@ -139,7 +139,7 @@ function parseFloors(text: string | undefined): ReadonlyMap<string, number> {
       const [, path = VAULT_RECORD, serial = ""] =
         /^(?:([^=]+)=)?(\d{1,15})$/.exec(part.trim()) ?? []
       if (serial === "") {
-        throw new VaultError("USAGE", "AGENT_VAULT_MIN_SERIAL is no list of serials", {
+        throw new VaultError("USAGE", "AGENT_VAULT_MIN_SERIAL is not a list of serials", {
           hint: "write 7, or vault.json=7,groups/stripe.json=4",
         })
       }

@@ -4,7 +4,7 @@ import { readRegularFile, replaceFile } from "../disk/files.js"
 import { type Environment, inHome, stateHome } from "../disk/homes.js"
 import type { OwnerEntry } from "../records/record.js"
 
-/** The owner to trust, and where that is said. */
+/** The owner to trust, and the source that names it. */
 export interface Anchor {
   readonly signer: string
   readonly from: readonly string[]
@@ -15,7 +15,7 @@ const SIGNER = /^ed25519:[A-Za-z0-9_-]{43}$/
 /** Checks the form of a signer that somebody wrote down. Throws `USAGE`. */
 export function parseSigner(text: string): string {
   if (!SIGNER.test(text)) {
-    throw new VaultError("USAGE", "the owner to trust is no signer", {
+    throw new VaultError("USAGE", "the owner to trust is not a signer", {
       hint: "write it as the owner's machine shows it (agent-vault trust): ed25519:…",
     })
   }
@@ -65,7 +65,7 @@ export function checkAnchor(anchor: Anchor | undefined, entries: readonly OwnerE
   }
   const from = `${anchor.from[0] ?? "you"} trusts ${anchor.signer}, who`
   if (!owners.some(({ signer }) => signer === anchor.signer)) {
-    throw new VaultError("UNTRUSTED", `${from} is no owner here; the vault names ${listed}`, {
+    throw new VaultError("UNTRUSTED", `${from} is not an owner here; the vault names ${listed}`, {
       hint: "if the owner changed, compare the new signer with them, then: agent-vault trust SIGNER",
     })
   }
@@ -76,7 +76,7 @@ export function checkAnchor(anchor: Anchor | undefined, entries: readonly OwnerE
   })
 }
 
-/** The owner who brought all others: the one whom agents are told to trust. */
+/** The owner who brought all others. Agents get this one as their anchor. */
 export function commonAnchor(entries: readonly OwnerEntry[]): OwnerEntry | undefined {
   const owners = entries.filter(({ ended }) => ended === undefined)
   return owners.find(({ signer }) => owners.every((owner) => wasBroughtBy(owner, signer, entries)))

@@ -6,7 +6,7 @@ export interface Sought {
   readonly wraps: boolean
 }
 
-/** Where a secret stands in a text; offsets in bytes. */
+/** The place of a secret in a text; offsets in bytes. */
 export interface Sighting {
   /** The secret, by its place among all. */
   readonly secret: number
@@ -106,7 +106,7 @@ export class Digests {
     }
   }
 
-  /** Compares the entries of a hash with what stands around the window. */
+  /** Compares the entries of a hash with the text around the window. */
   #confirm(
     text: Uint8Array,
     at: number,
@@ -205,7 +205,7 @@ function lastNotAbove(sorted: readonly number[], value: number): number {
   return low
 }
 
-/** Forms lie within each other: of those that overlap, the widest is told. */
+/** Forms can lie within each other. Keeps the widest of those that overlap. */
 function widest(found: readonly Sighting[]): Sighting[] {
   const kept: Sighting[] = []
   for (const each of found.toSorted((a, b) => a.start - b.start || b.end - a.end)) {

@@ -18,7 +18,7 @@ import { digestOf } from "../records/record.js"
 import { formsOf } from "../redactor/forms.js"
 import { isSettled, stampOf, stampText } from "../disk/stamp.js"
 
-/** A value of the vault that stands in a text; offsets in bytes. */
+/** A value of the vault that a text contains; offsets in bytes. */
 export interface OwnValue {
   /** `stripe/api-key` */
   readonly secret: string
@@ -78,7 +78,7 @@ export async function ownValuesAt(
     const hasSome = isNothing && namesIn(place).secrets.length > 0
     return hasSome ? { why: "no agent whose key is here may read one that is long enough" } : all
   } catch (error) {
-    // Whom to trust is for a person to say first: until then nothing can be read, by nobody.
+    // A person has to say first whom to trust. Until then nobody can read anything.
     if (VaultError.is(error, "UNTRUSTED")) return { why: error.message }
     throw error
   }

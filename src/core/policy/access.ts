@@ -3,7 +3,7 @@ import type { GroupRecord, OwnerEntry } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
 import { utc } from "../words/time.js"
 
-/** Who acts: told from the key, by what the owners signed. */
+/** Who acts. The key and the signed records decide it. */
 export interface Actor {
   readonly role: "agent" | "owner"
   readonly name: string

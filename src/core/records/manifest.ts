@@ -106,7 +106,7 @@ function explained(parse: () => string): void {
 function applyEdit(document: Document, edit: ManifestEdit): void {
   if (edit.do === "add-group") return addGroup(document, edit.group)
   const grants = document.get("grants")
-  if (!isSeq(grants)) throw invalid("grants is no list")
+  if (!isSeq(grants)) throw invalid("grants is not a list")
   const { agent, group } = edit.do === "put-grant" ? edit.grant : edit
   const index = grants.items.findIndex(
     (item) => isMap(item) && item.get("agent") === agent && item.get("group") === group,
@@ -140,7 +140,7 @@ function dropGrant(grants: YAMLSeq, index: number): void {
 
 function addGroup(document: Document, group: string): void {
   const groups = document.get("groups")
-  if (!isMap(groups)) throw invalid("groups is no map")
+  if (!isMap(groups)) throw invalid("groups is not a map")
   if (groups.has(group)) return
   groups.set(document.createNode(group), document.createNode({}, { flow: true }))
   groups.flow = false
@@ -148,7 +148,7 @@ function addGroup(document: Document, group: string): void {
 
 function invalid(why: string, cause?: unknown): VaultError {
   return new VaultError("MANIFEST_INVALID", `${MANIFEST} is not valid: ${why}`, {
-    hint: "mend it in an editor (its schema: .vault-manifest.schema.json of agent-vault), then: agent-vault apply --dry-run",
+    hint: "correct it in an editor (its schema: .vault-manifest.schema.json of agent-vault), then: agent-vault apply --dry-run",
     cause,
   })
 }

@@ -88,7 +88,7 @@ function checkAddition(
   if (isFirst && entry.since !== 1) throw malformed("the first owner was not there first")
   const adderEnd = adder.ended?.until ?? Infinity
   if (!isFirst && (entry.since <= adder.since || entry.since >= adderEnd)) {
-    throw forged(entry, `${adder.name} was no owner then`)
+    throw forged(entry, `${adder.name} was not an owner then`)
   }
   if (entry.since > record.serial) throw malformed(`the entry of ${entry.name} is from the future`)
   const body = addition(record.vault, entry)
@@ -111,7 +111,7 @@ function checkRemoval(
     throw malformed(`${entry.name} ended at no time`)
   }
   if (until <= remover.since || until > (remover.ended?.until ?? Infinity)) {
-    throw forged(entry, `${remover.name} was no owner when it removed it`)
+    throw forged(entry, `${remover.name} was not an owner when it removed it`)
   }
   const body = removal(record.vault, entry, until, by)
   if (verifiers.get(by)?.("owner-end", body, signature) !== true) {
@@ -137,7 +137,7 @@ function removal(vault: string, entry: OwnerEntry, until: number, by: string): S
 }
 
 function malformed(why: string): VaultError {
-  return new VaultError("RECORD_INVALID", `vault.json is no valid record: ${why}`, {
+  return new VaultError("RECORD_INVALID", `vault.json is not a valid record: ${why}`, {
     hint: "bring back the signed version with git; see: agent-vault check",
   })
 }

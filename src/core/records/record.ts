@@ -219,7 +219,7 @@ function parse(path: string, bytes: Uint8Array): unknown {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))
   } catch (cause) {
     if (Buffer.from(bytes).includes("\n>>>>>>> ")) throw inConflict(path)
-    throw invalid(path, "it is no JSON", cause)
+    throw invalid(path, "it is not valid JSON", cause)
   }
 }
 
@@ -230,7 +230,7 @@ function inConflict(path: string): VaultError {
 }
 
 function invalid(path: string, why: string, cause?: unknown): VaultError {
-  return new VaultError("RECORD_INVALID", `${path} is no valid record: ${why}`, {
+  return new VaultError("RECORD_INVALID", `${path} is not a valid record: ${why}`, {
     hint: "bring back the signed version with git; see: agent-vault check",
     cause,
   })

@@ -65,7 +65,7 @@ function refuseDuplicates(map: YAMLMap, refusal: YamlRefusal): void {
   const keys = new Set<unknown>()
   for (const { key } of map.items) {
     const name = isScalar(key) ? key.value : undefined
-    if (typeof name !== "string") throw refusal("a key is no plain text")
+    if (typeof name !== "string") throw refusal("a key is not plain text")
     if (keys.has(name)) throw refusal(`the key ${JSON.stringify(name)} stands there twice`)
     keys.add(name)
   }
@@ -81,5 +81,5 @@ function decodeUtf8(bytes: Uint8Array, refusal: YamlRefusal): string {
 
 /** What the YAML parser says, without the lines that it quotes. */
 function firstLine(message: string): string {
-  return (message.split("\n")[0] ?? "it is no YAML").replace(/:$/, "")
+  return (message.split("\n")[0] ?? "it is not YAML").replace(/:$/, "")
 }

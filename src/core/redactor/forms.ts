@@ -11,12 +11,12 @@ export interface Form {
 export const SHORTEST = 6
 /** A longer value is not looked for in every form: each would take as much memory again. */
 const ALL_FORMS = 64 * 1024
-/** A line of a value of many lines is telling by itself if it has so many bytes, so many different. */
+/** A line of a value counts as a secret if it has so many bytes, and so many distinct ones. */
 const TELLING_LINE = 16
 const TELLING_BYTES = 8
 /** What limits the memory that a value of millions of lines takes. */
 const MOST_LINES = 50_000
-/** Without their beginning, so many digits are still telling: 36 bits of base64, 48 of hex. */
+/** So many digits identify a form without its beginning: 36 bits of base64, 48 of hex. */
 const TELLING_BASE64 = SHORTEST
 const TELLING_HEX = 12
 

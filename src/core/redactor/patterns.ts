@@ -11,7 +11,7 @@ export interface Redacted {
 export interface Patterns {
   /** The secrets that are not looked for: their values have under 6 bytes. */
   readonly short: readonly string[]
-  /** What stands in the place of each secret. */
+  /** The text that replaces each secret. */
   readonly markers: readonly Buffer[]
   /** Needles that stand in one piece. */
   readonly whole: Needles

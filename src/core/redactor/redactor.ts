@@ -3,7 +3,7 @@ import { KEY_LENGTH, scatter } from "./needles.js"
 import { type Patterns, STRIDE } from "./patterns.js"
 import { Track } from "./track.js"
 
-/** So many bytes at most are held back: what has matched for so long is taken for the secret. */
+/** The most bytes that are held back. A match that has come this far counts as the secret. */
 const LONGEST = 64 * 1024
 const NOTHING = new Uint8Array(0)
 const NO_SECRET = -1

@@ -161,7 +161,7 @@ async function withoutPrograms(git: Git): Promise<string[]> {
     ...[...foreign].map((key) => `${key}=`),
     ...withoutFilter,
     ...own.map(({ key, value }) => `${key}=${value}`),
-    // Nobody is there to answer, and nobody to notice a connection that hangs.
+    // No person can answer a question here, or notice a connection that hangs.
     ...(all.some(({ key, isOwn }) => isOwn && key === "core.sshcommand")
       ? []
       : ["core.sshCommand=ssh -o BatchMode=yes"]),

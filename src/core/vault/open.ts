@@ -71,7 +71,7 @@ export async function withVault<T>(
       }
     } catch (error) {
       if (!(error instanceof VaultError) || !MOMENTARY.has(error.code)) throw error
-      // The same failure twice, and nobody changed anything meanwhile: it is what it says.
+      // The same failure twice without a change in between: it is real.
       if (error.message === earlier?.message && stamp === changeStamp(place)) throw error
       earlier = error
     }

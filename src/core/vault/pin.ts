@@ -36,14 +36,18 @@ export function describeTrust(
   }
 }
 
-/** Pins an owner of the vault as the one to trust. Throws `UNTRUSTED` if it is none. */
+/** Pins an owner of the vault as the one to trust. Throws `UNTRUSTED` for any other signer. */
 export function pinOwner(place: Place, signer: string, env: Environment): void {
   const { id, owners } = selfConsistent(place)
   if (!owners.some((owner) => owner.signer === signer)) {
     const listed = owners.map((owner) => `${owner.name} ${owner.signer}`).join(", ")
-    throw new VaultError("UNTRUSTED", `${signer} is no owner of this vault; it names ${listed}`, {
-      hint: "compare with the owner: the vault, or what you typed, is not theirs",
-    })
+    throw new VaultError(
+      "UNTRUSTED",
+      `${signer} is not an owner of this vault; it names ${listed}`,
+      {
+        hint: "compare with the owner: the vault, or what you typed, is not theirs",
+      },
+    )
   }
   writePin(id, signer, env)
 }

@@ -28,11 +28,11 @@ export type Outlet =
   | { readonly surface: Exclude<Surface, "mcp"> }
   | { readonly surface: "mcp"; readonly reveal: RevealTerms }
 
-/** What values are handed out on. */
+/** The conditions for handing out values. */
 export interface Terms {
   readonly outlet: Outlet
   readonly audit: Audit
-  /** Told of every read before the value is handed out; if it throws, the value is not. */
+  /** Called at every read, before the value is handed out. If it throws, the value stays inside. */
   readonly onRead?: ((event: ReadEvent) => void) | undefined
 }
 
@@ -192,7 +192,7 @@ function refuseOldKey(name: SecretName, secret: SecretRecord, group: GroupRecord
     "SEALED_TO_OLD_KEY",
     `${name.full} is sealed to an earlier key of ${name.group}`,
     {
-      hint: "it was set while the group was rekeyed elsewhere; an owner mends it: agent-vault apply",
+      hint: "it was set while the group was rekeyed elsewhere; an owner repairs it: agent-vault apply",
     },
   )
 }

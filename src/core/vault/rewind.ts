@@ -54,7 +54,7 @@ export function rewind(place: Place, keyFileTrust: string | undefined, env: Envi
   }
 }
 
-/** Everything is verified but freshness, which is what is being reset. */
+/** Verifies everything except freshness, which the rewind resets. */
 function openWithoutMarks(place: Place, keyFileTrust: string | undefined, env: Environment): Vault {
   const files = new FolderFiles(place.root)
   const id = readVaultRecord(files).vault

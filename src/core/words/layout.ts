@@ -38,7 +38,7 @@ export function vaultPath(path: string): PathInVault | undefined {
   return folder === undefined ? undefined : { folder, path: inside }
 }
 
-/** What a vault's file is, told from its path alone. */
+/** What a vault's file is, as its path alone says. */
 export type VaultFile =
   | { readonly is: "vault" | "manifest" | "attributes" | "stray" }
   | { readonly is: "agent" | "escrow"; readonly agent: string }

@@ -71,7 +71,7 @@ export function parseVaultId(text: string): string {
 /** The name of an environment variable. Throws `NAME_INVALID`. */
 export function parseVariableName(text: string): string {
   if (!VARIABLE.test(text)) {
-    throw new VaultError("NAME_INVALID", `${quote(text)} is no name of a variable`, {
+    throw new VaultError("NAME_INVALID", `${quote(text)} is not a variable name`, {
       hint: "use letters, digits and _, and no digit at the start: STRIPE_API_KEY",
     })
   }
@@ -132,7 +132,7 @@ function checkSegment(kind: string, segment: string, whole = segment): string {
 }
 
 function invalid(kind: string, text: string, why: string): VaultError {
-  return new VaultError("NAME_INVALID", `${quote(text)} is no valid ${kind} name: ${why}`, {
+  return new VaultError("NAME_INVALID", `${quote(text)} is not a valid ${kind} name: ${why}`, {
     hint: "choose a name like stripe, ci or stripe/api-key",
   })
 }

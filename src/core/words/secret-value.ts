@@ -29,15 +29,15 @@ export class SecretValue {
   }
 
   /**
-   * The value as text, decoded as UTF-8. Throws `VALUE_NOT_TEXT` if it is none, `CLOSED` after its
-   * disposal.
+   * The value as text, decoded as UTF-8. Throws `VALUE_NOT_TEXT` if it is not UTF-8, `CLOSED` after
+   * its disposal.
    */
   reveal(): string {
     try {
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(this.#alive())
     } catch (error) {
       if (error instanceof VaultError) throw error
-      throw new VaultError("VALUE_NOT_TEXT", `${this.name} is no UTF-8 text`, {
+      throw new VaultError("VALUE_NOT_TEXT", `${this.name} is not UTF-8 text`, {
         hint: "take its bytes: .bytes()",
       })
     }

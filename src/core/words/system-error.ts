@@ -7,7 +7,7 @@ interface SystemError extends Error {
   readonly path?: unknown
 }
 
-/** What errno(3) means to a person; of any other the code alone is told. */
+/** What errno(3) means to a person. For any other code, the code alone is shown. */
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EBADF: "the descriptor is closed",

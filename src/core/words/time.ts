@@ -16,7 +16,7 @@ export function parseTime(text: string): string {
   const date = new Date(whole)
   // Date accepts 2026-02-31 and means March; what it means must be what was written.
   if (!UTC.test(whole) || Number.isNaN(date.getTime()) || utc(date) !== whole) {
-    throw new VaultError("USAGE", `${JSON.stringify(text)} is no time`, {
+    throw new VaultError("USAGE", `${JSON.stringify(text)} is not a time`, {
       hint: "write a UTC date, 2026-12-01, or a time, 2026-12-01T09:30:00Z",
     })
   }
@@ -27,7 +27,7 @@ export function parseTime(text: string): string {
 export function parseDuration(text: string): number {
   const [, count, unit] = DURATION.exec(text) ?? []
   if (count === undefined || unit === undefined) {
-    throw new VaultError("USAGE", `${JSON.stringify(text)} is no duration`, {
+    throw new VaultError("USAGE", `${JSON.stringify(text)} is not a duration`, {
       hint: "write 90m, 12h, 30d or 2w",
     })
   }

@@ -1,7 +1,7 @@
 /**
- * The environment variable that `agent-vault run` gives a secret to if nothing else is said: the one
- * of its record (`set --env`), else its name in upper case, with `_` for all that is no letter or
- * digit. `stripe/api-key` is `STRIPE_API_KEY`, `3d/token` is `_3D_TOKEN`.
+ * The environment variable that `agent-vault run` sets to a secret by default: the one of its record
+ * (`set --env`), else its name in upper case, with `_` for all but letters and digits.
+ * `stripe/api-key` is `STRIPE_API_KEY`, `3d/token` is `_3D_TOKEN`.
  */
 export function variableName({
   name,

@@ -3,15 +3,15 @@ import type { Finding } from "../report/finding.js"
 /** `agent-vault: allow RULE REASON`, in a comment of whatever language. */
 export interface Comment {
   readonly line: number
-  /** Undefined for what was meant to be one and is none: without a reason, say. */
+  /** Undefined for a comment that fails to be an exception: one without a reason, say. */
   readonly rule: string | undefined
 }
 
 const MARK = /agent-vault\s{0,3}:?\s{0,3}(?:allow|ignore|disable|skip)/i
 const COMMENT = /agent-vault: allow ([a-z0-9][a-z0-9-]*)[ \t]+(.*)/g
-/** What ends a comment; what is behind it is no reason. */
+/** The end of a comment. Text behind it does not belong to the reason. */
 const END = /\*\/|-->|%>|#}/
-/** What an editor may show as the end of a line: nobody can tell which ones a comment is for. */
+/** What an editor may show as the end of a line, so a reader cannot see which a comment is for. */
 const OTHER_LINE_END = /[\r\u0085\u2028\u2029](?!$)/
 const WORD = /[\p{L}\p{N}]/u
 
@@ -33,8 +33,8 @@ function ruleOf([, rule = "", reason = ""]: RegExpExecArray): readonly string[] 
 }
 
 /**
- * The findings that comments allow: those of its rule on the comment's own line, or if there are
- * none, those on the next one. A comment that allows nothing is stale, and so is one that is none
+ * The findings that comments allow: those of the comment's rule on its own line, or if there are
+ * none, those on the next line. A comment that allows nothing is stale. So is a failed exception
  * beside a finding.
  */
 export function allowedByComment(

@@ -18,13 +18,13 @@ export type FindCustom = (text: string, path: string) => readonly CustomHit[]
 /**
  * Each match is found in linear time; all of them together are not, if each looks through the rest
  * of the text. So a text is searched by stretches, each with what stands around it, and a rule that
- * matches more often than this in one file is no rule for secrets.
+ * matches more often than this in one file does not describe secrets.
  */
 const STRETCH = 65_536
 const AROUND = 4_096
 const MOST_MATCHES = 100
 
-/** Compiles rules. Throws `USAGE` for a pattern that is not valid, or finds what is not there. */
+/** Compiles rules. Throws `USAGE` for a pattern that is not valid, or matches the empty text. */
 export function compileRules(rules: readonly CustomRule[]): FindCustom {
   const compiled = rules.map((rule) => ({ rule, pattern: compile(rule) }))
   return (text, path) =>
@@ -49,7 +49,7 @@ function compile({ id, pattern }: CustomRule): RE2JS {
   try {
     compiled = RE2JS.compile(pattern, RE2JS.MULTILINE)
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : "it is no regular expression"
+    const why = cause instanceof Error ? cause.message : "it is not a regular expression"
     throw refusal(`the pattern of ${id} is not valid: ${why}`, cause)
   }
   if (compiled.matcher("").find()) throw refusal(`the pattern of ${id} matches the empty text`)

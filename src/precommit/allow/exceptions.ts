@@ -4,7 +4,7 @@ import { OWN_VALUE, type Finding, type Stale } from "../report/finding.js"
 import { isPattern, matchesGlob } from "./glob.js"
 import type { Exception } from "./settings.js"
 
-/** So many different texts are digested, besides one for each entry. */
+/** How many different texts are digested, besides one for each entry. */
 const MOST_TEXTS = 200
 
 /** What the exceptions of a file leave of findings. */
@@ -59,7 +59,7 @@ class ExceptionMatcher {
   }
 
   async exceptionsFor({ rule, path, text }: Finding): Promise<readonly Exception[]> {
-    // What a digest would give away of a vault's value stays unwritten: for it there is no entry.
+    // The digest in an entry could give away a vault's value, so such a finding has no entries.
     if (rule === OWN_VALUE || text === undefined) return []
     const candidates = this.#candidates(rule, path)
     if (candidates.length === 0) return []

@@ -18,7 +18,7 @@ export interface Exception {
   readonly reason: string
 }
 
-/** A kind of credential that a repository knows of by itself. */
+/** A kind of credential that the repository's own settings describe. */
 export interface CustomRule {
   readonly id: string
   readonly title: string
@@ -50,7 +50,7 @@ function parseList<T>(
   parse: (value: unknown, where: string) => T,
 ): T[] {
   const list = file[key] ?? []
-  if (!Array.isArray(list)) throw refusal(`\`${key}\` is no list`)
+  if (!Array.isArray(list)) throw refusal(`\`${key}\` is not a list`)
   return list.map((entry: unknown, index) => parse(entry, `entry ${index + 1} of \`${key}\``))
 }
 
@@ -111,7 +111,7 @@ function asRecord(
   known: readonly string[],
 ): Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw refusal(`${where} is no map`)
+    throw refusal(`${where} is not a map`)
   }
   const stranger = Object.keys(value).find((key) => !known.includes(key))
   if (stranger !== undefined) throw refusal(`${where} has an unknown key ${stranger}`)
@@ -121,7 +121,7 @@ function asRecord(
 /** Why the settings are refused, and so the commit. */
 export function refusal(why: string, cause?: unknown): VaultError {
   return new VaultError("USAGE", `${SETTINGS_FILE} is not valid: ${why}`, {
-    hint: "mend it; what may stand in it is told in docs/guard.md",
+    hint: "correct it; docs/guard.md says what it may hold",
     cause,
   })
 }

@@ -89,7 +89,7 @@ function isNextLine(text: string, from: number, value: { start: number; end: num
 function bridge(text: string, start: number, end: number): { to: number; by: string } | undefined {
   BETWEEN.lastIndex = end
   const between = BETWEEN.exec(text)
-  // What a function is given is no name: `(token) => "…"`, `sign("secret") => "…"`.
+  // An argument of a function is not a name: `(token) => "…"`, `sign("secret") => "…"`.
   if (
     between &&
     /\)[ \t]*$/.test(between[0].split(/[=-]>/, 1)[0] ?? "") &&
@@ -144,7 +144,7 @@ function valueAt(
   return bare === undefined ? undefined : { start, end: start + bare.length, quoted: false }
 }
 
-/** `Bearer` and the like say how a value is presented; they are no part of it. */
+/** `Bearer` and the like say how a value is presented. They do not belong to it. */
 function skipScheme(text: string, from: number): number {
   SCHEME.lastIndex = from
   return SCHEME.test(text) ? SCHEME.lastIndex : from

@@ -13,7 +13,7 @@ interface TableRow {
   readonly start: number
 }
 
-/** What stands in the columns that have the name of a secret: CSV and the like, Markdown. */
+/** The cells of columns that have the name of a secret: CSV and the like, Markdown. */
 export function* cellsOf(text: string, names: readonly number[]): Generator<Assignment> {
   let done = 0
   for (const at of names) {

@@ -58,7 +58,7 @@ const LETTERS = new Map(
   Object.entries({ "0": "o", "1": "i", "3": "e", "4": "a", "5": "s", $: "s" }),
 )
 
-/** What people write with digits for letters: `s3cr3t` is no better than what it stands for. */
+/** What people write with digits for letters: `s3cr3t` counts as the word it stands for. */
 function spelt(password: string): string {
   const word = password.slice(0, 40).replace(/\d{1,4}$/, "")
   return word.replace(/[01345$]/g, (sign) => LETTERS.get(sign) ?? sign)
@@ -99,7 +99,7 @@ export const checks = {
     return (
       head.startsWith("{") &&
       head.includes('"alg"') &&
-      // Whoever issues a token says at least for whom, or until when.
+      // An issuer of a token says at least for whom it is, or until when.
       claims.length >= 24 &&
       !/1234567890|John Doe|joe@example|"role":\s?"anon"/.test(claims)
     )

@@ -41,7 +41,7 @@ TELLING.push(
 )
 
 /**
- * So often may a rule fail within so many characters. No honest text comes near; without a limit,
+ * How often a rule may fail within so many characters. No honest text comes near; without a limit,
  * a text made for it could keep the expensive rules busy for minutes. A match that turns out to be
  * no secret counts twice: looking at it takes longer than the pattern.
  */

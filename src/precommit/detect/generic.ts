@@ -14,7 +14,7 @@ import { randomBits } from "./random.js"
 import { GENERIC, PASSWORD } from "./rules.js"
 import type { Rule } from "./rules.js"
 
-/** What points to a secret, or protects it, and is none. */
+/** Names of things that point to a secret, or protect it, and hold none. */
 const REFERENCE =
   /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|[./~@&*!#%$<{[(]|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|NACL\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|MFkwEwYHKoZI|MFYwEAYHKoZI|MHYwEAYHKoZI|MIGbMBAG|MCowBQYDK2V|AAAA[BC]3NzaC1|AAAAE2VjZHNh|AAAAI3NrLXNz|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|pk[._](?:live|test|ey)|phc_|sb_publishable_|AgA|AgB|eyJ[A-Za-z0-9]{10,}\.?$)/
 
@@ -91,7 +91,7 @@ function isWord(value: string): boolean {
   return /^[A-Za-z_$]{1,12}$/.test(value) && randomBits(value) <= 20
 }
 
-/** Whether nobody would write a value but as a secret. */
+/** Whether a person would write this value only as a secret. */
 function isRandom(found: Assignment, meaning: "secret" | "key" | "none"): boolean {
   const { value, quoted } = found
   if (UUID.test(value)) return meaning !== "key" && isKeyed(found)
@@ -164,7 +164,7 @@ function isKeyed({ words }: Assignment): boolean {
   )
 }
 
-/** Digits among letters, or letters that nobody would put in a row. */
+/** Digits among letters, or letters in an order that no word has. */
 function isMixed(value: string, bits: number): boolean {
   return (/\d/.test(value) && /[a-zA-Z]/.test(value)) || bits > 40
 }

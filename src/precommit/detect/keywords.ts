@@ -1,4 +1,4 @@
-/** Told of a word that occurs in the text: its number in the list, and the offset it begins at. */
+/** Receives each word that occurs in the text: its number in the list, and its offset. */
 export type OnWord = (word: number, start: number) => void
 
 /** Three characters of 6 bits each decide whether any word may be here. */

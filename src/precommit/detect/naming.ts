@@ -82,7 +82,7 @@ export function meaningOf(words: readonly string[]): Meaning {
   return tells(words, last) ? meaningAt(words, last) : "none"
 }
 
-/** A hash's secret is none of its own. */
+/** A `hash_secret` is a secret, though a `hash` is harmless. */
 function isOfSecret(words: readonly string[], at: number): boolean {
   return words[at] === "hash" && words[at + 1] === "secret"
 }

@@ -1,10 +1,10 @@
 import { crc32 } from "./checksum.js"
 
-/** Words that people put where a key belongs, so that readers see that it is none. */
+/** Words that people put in place of a key, so that readers see that none is there. */
 const WORDS =
   /example|sample|dummy|fake|placeholder|change.?me|changeit|redacted|removed|masked|hidden|your[-_ ]?|(?:key|token|secret|password)[-_ ]?here|insert|replace|\*{3}|\.{3}|…|todo|fixme|lorem|ipsum|correct.?horse|deadbeef|cafebabe|badc0de|c0ffee|foobar|foo[-_]?bar|qwerty|asdf|not[-_ ]?(?:an?[-_ ]?|my[-_ ]?)?(?:real|valid|secret)|invalid|undefined|null\b|<|>|^550e8400-e29b-41d4-|^123e4567-e89b-12d3-|^f81d4fae-7dec-11d0-/i
 
-/** What stands for letters. In both cases at once, it is chance. */
+/** Crosses in place of characters. A run that mixes upper and lower case is random instead. */
 const CROSSES = /xxxx|XXXX|xxx[-_]xx|XXX[-_]XX/
 
 /** Runs of one character, which chance does not write. */

@@ -3,7 +3,7 @@ import { randomBits } from "./random.js"
 import type { Rule } from "./rules.js"
 import { isWordAt } from "./word.js"
 
-/** A prefix that is no word of other things: `glpat-`, `sk-ant-api`, and not `key_`. */
+/** A prefix that has one meaning: `glpat-`, `sk-ant-api`, and not `key_`. */
 const PREFIX =
   /^(?!.*test)(?!(?:key|api|sdk|mob|live|pat|ion|cal|ico|pul|token|secret|access|perm)[-_.])(?=.{4}).*[-_]$/
 const REST = /[A-Za-z0-9_-]{20,200}/y
@@ -14,7 +14,7 @@ const LEAST = 60
 
 /**
  * Where the token that begins with a prefix of a rule ends: of another length than the rule says,
- * or of other characters, but random beyond doubt. Undefined if there is none.
+ * or of other characters, but random beyond doubt. Undefined without such a token.
  */
 export function endOfPrefixed(rule: Rule, text: string, at: number): number | undefined {
   const prefix = rule.keywords?.find((word) => PREFIX.test(word) && text.startsWith(word, at))

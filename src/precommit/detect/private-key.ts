@@ -1,7 +1,7 @@
 import type { Kind } from "./rules.js"
 
 /**
- * Whether a private key needs a passphrase to be used. It is told from the key itself: OpenSSH and
+ * Whether a private key needs a passphrase to be used. The key itself says so: OpenSSH and
  * OpenPGP say so only within their Base64.
  *
  * @param text the key in its armour, as found in a file: perhaps indented, quoted or escaped

@@ -43,7 +43,7 @@ export interface Rule {
 
   /** What must hold for the secret besides. */
   readonly check?: keyof typeof checks
-  /** The least entropy, in bits per character; 2.5 if nothing is said. */
+  /** The least entropy, in bits per character; 2.5 by default. */
   readonly entropy?: number
   /** Whether it is a finding even if it looks like a placeholder. */
   readonly lax?: boolean

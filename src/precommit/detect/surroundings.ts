@@ -1,6 +1,6 @@
 import { randomBits } from "./random.js"
 
-// Where a random value is no secret: files that tools write, and code that was packed.
+// Where a random value is not a secret: files that tools write, and packed code.
 
 // Sets, since a long regular expression takes milliseconds to compile, and this is asked of each file.
 
@@ -60,7 +60,7 @@ export class Data {
     this.#text = text
   }
 
-  /** Whether an offset is in the midst of it. To be asked in the order of the text, more or less. */
+  /** Whether an offset lies inside. Ask roughly in the order of the text. */
   surrounds(at: number): boolean {
     while (this.#begin < at) this.#nextBlock()
     if (at < this.#end) return true

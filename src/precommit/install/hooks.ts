@@ -14,7 +14,7 @@ import { BEFORE, HOOK_ID } from "./hook-text.js"
 export interface Hooks {
   /** The top of the work tree. */
   readonly top: string
-  /** What git is to be told of it, from the top. */
+  /** The environment for each git that runs here. */
   readonly env: Environment
   readonly manager: "husky" | "lefthook" | "pre-commit" | "hooks"
   /** The file that the guard is written into. */
@@ -86,7 +86,7 @@ function isTracked(top: string, folder: string): boolean {
   return !isAbsolute(path) && ![".git", ".."].includes(path.split(sep)[0] ?? "")
 }
 
-/** Whether git leaves a file out of commits: then nobody else gets it. */
+/** Whether git leaves a file out of commits, so that no other clone gets it. */
 async function isIgnored(top: string, env: Environment, file: string): Promise<boolean> {
   const asked = await runAsUser(top, env, "git", ["check-ignore", "--quiet", "--", file])
   return asked.code === 0

@@ -23,7 +23,7 @@ export async function addGuard({ file, manager }: Hooks): Promise<boolean> {
     return true
   }
   if (manager === "lefthook" && !/\.ya?ml$/.test(file)) {
-    throw new VaultError("USAGE", `${file} is no YAML, and is not changed by a program`, {
+    throw new VaultError("USAGE", `${file} is not YAML, so this command does not change it`, {
       hint: `add a job to pre-commit by hand: name \`agent-vault guard\`, run \`${RUN}\``,
     })
   }
@@ -50,8 +50,8 @@ async function intoYaml(
 ): Promise<string> {
   const { refuseBrokenYaml } = await loadYaml()
   refuseBrokenYaml(text, (why, cause) => {
-    const hint = "nothing was changed: mend it, then repeat the command"
-    return new VaultError("USAGE", `${file} is no valid YAML: ${why}`, { hint, cause })
+    const hint = "nothing was changed: correct it, then repeat the command"
+    return new VaultError("USAGE", `${file} is not valid YAML: ${why}`, { hint, cause })
   })
   const edited = manager === "lefthook" ? intoLefthook(text) : intoFramework(text)
   if (edited === undefined) throw notUnderstood(file, manager)
@@ -63,7 +63,7 @@ function readPlain(file: string): string | undefined {
   const stat = lstatSync(file, { throwIfNoEntry: false })
   if (stat === undefined) return undefined
   if (stat.isFile()) return readFileSync(file, "utf8")
-  throw new VaultError("FILE_UNSAFE", `${file} is refused: it is no plain file`, {
+  throw new VaultError("FILE_UNSAFE", `${file} is refused: it is not a regular file`, {
     hint: "a link is not followed: install the guard where it leads to",
   })
 }

@@ -89,7 +89,7 @@ function settleBefore(folder: string): boolean {
   return true
 }
 
-/** The text of a hook of ours; undefined if it is none. Throws `EXISTS` if somebody changed it. */
+/** The text of our own hook, undefined for another. Throws `EXISTS` if somebody changed ours. */
 function ourHook(file: string): string | undefined {
   if (lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true) return undefined
   const text = readFileSync(file, "utf8")
@@ -126,6 +126,6 @@ function writeHook(file: string, script: string): void {
 
 function inTheWay(file: string): VaultError {
   return new VaultError("EXISTS", `${file} is in the way`, {
-    hint: "look what it is, and move it away; then: agent-vault guard install",
+    hint: "find out what it is, and move it away; then: agent-vault guard install",
   })
 }

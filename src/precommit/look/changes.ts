@@ -8,7 +8,7 @@ export interface Version {
   readonly id: string
 }
 
-/** The modes of what is no plain file. */
+/** The modes of what is not a regular file. */
 export const LINK = "120000"
 export const SUBMODULE = "160000"
 
@@ -106,7 +106,7 @@ async function requireCommits(repository: Repository, range: string): Promise<re
   return ids
 }
 
-/** What is not here cannot be looked at: most often nobody has fetched it. */
+/** The error for an object that is missing here: most often nobody has fetched it. */
 function unknown(range: string): (cause: unknown) => never {
   return (cause) => {
     if (!VaultError.is(cause, "GIT_FAILED")) throw cause

@@ -33,14 +33,14 @@ export async function readContent(
   return blob.bytes === undefined ? { is: "large", size: blob.size } : contentOf(blob.bytes)
 }
 
-/** Tells text from what is none, and decodes it. */
+/** Tells text from binary data, and decodes text. */
 export function contentOf(raw: Buffer): Content {
   const start = raw.subarray(0, LOOKED_AT_FOR_NUL)
   if (raw[0] === 0xef && raw[1] === 0xbb && raw[2] === 0xbf) {
     const bytes = raw.subarray(3)
     return { is: "text", raw, bytes, text: bytes.toString("utf8") }
   }
-  // UTF-16 without any NUL has no line end, no blank and no Latin letter: then it is none.
+  // In UTF-16, each line end, blank and Latin letter has a NUL. A text without any is not UTF-16.
   const encoding = raw.includes(0) ? utf16In(start) : undefined
   if (encoding !== undefined) {
     const text = new TextDecoder(encoding).decode(raw)

@@ -10,7 +10,7 @@ const HARMLESS_FILE =
   /[._-](?:example|examples|sample|template|tmpl|tpl|dist|defaults?|schema|vault|keys\.example)(?:\.[^/]+)?$/i
 const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*(.*)$/gm
 
-/** Names of which the value is a secret, whatever it looks like. */
+/** Names whose value is a secret, whatever it looks like. */
 const SECRET_NAME =
   /(?:^|_)(?:PASS(?:WORD|WD|PHRASE)?|PWD|SECRET|TOKEN|CREDENTIALS?|AUTH|(?:API|ACCESS|PRIVATE|SECRET|SIGNING|ENCRYPTION|MASTER|SERVICE|LICENSE|APP)_?KEY|APIKEY|KEY|SALT|PIN|COOKIE|DSN|CONNECTION_STRING)(?:_|$)/i
 /** Names of keys and the like that everybody may know. */

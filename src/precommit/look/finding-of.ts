@@ -4,7 +4,7 @@ import type { Detection as Hit } from "../detect/overlaps.js"
 import { type Finding, OWN_VALUE } from "../report/finding.js"
 import { mask } from "../report/mask.js"
 
-// What finds a thing knows where it stands; here it becomes what is told, and what tells it apart.
+// A match knows its place in a text. Here it becomes a finding, with what tells it from others.
 
 /** Finds this vault's own values in bytes: which secret's, and where. */
 export type FindOwn = (bytes: Uint8Array) => readonly OwnHit[]

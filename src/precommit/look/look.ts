@@ -15,10 +15,10 @@ import { type Repository, openRepository } from "./repository.js"
 import { SETTINGS_FILE, type GuardRequest, type Report, type Subject } from "../report/request.js"
 import type { Finders, Scanned } from "./scan.js"
 
-/** So many contents are on their way from git at once. */
+/** How many contents the guard asks of git at once. */
 const AT_ONCE = 64
 
-/** This vault's own values, or why they are not looked for. */
+/** How to find this vault's own values, or why the guard does not look for them. */
 interface OwnValueSearch {
   readonly find?: FindOwn
   readonly why?: string
@@ -38,7 +38,7 @@ export async function look(request: GuardRequest): Promise<Report> {
 
 async function lookAtChanges(repository: Repository, request: GuardRequest): Promise<Report> {
   const { subject } = request
-  // Git is at work while this loads what it takes to look.
+  // The scanner loads while git works.
   const [changes, { scanChange }, own, file] = await Promise.all([
     changesOf(repository, subject),
     import("./scan.js"),
@@ -85,7 +85,7 @@ function changesOf(repository: Repository, subject: Subject): Promise<readonly C
   return subject.is === "all" ? allFiles(repository) : stagedChanges(repository)
 }
 
-/** The own values of the vault in the work tree; one that is only in the index cannot be read. */
+/** The own values of the vault in the work tree. A vault only in the index cannot be read. */
 async function ownValuesOf({ blobs }: Repository, request: GuardRequest): Promise<OwnValueSearch> {
   const own = await ownValues(request)
   if (own.find !== undefined || own.why !== undefined) return own
@@ -93,7 +93,7 @@ async function ownValuesOf({ blobs }: Repository, request: GuardRequest): Promis
   return record === undefined ? {} : { why: "the vault is not in the work tree" }
 }
 
-/** This vault's own values, for the keys of agents that are at hand. */
+/** This vault's own values, as far as the keys of agents on this machine open them. */
 async function ownValues({ cwd, env }: GuardRequest): Promise<OwnValueSearch> {
   if (!hasVaultAbove(cwd)) return {}
   const { ownValuesAt } = await loadOwnValues()
@@ -105,12 +105,12 @@ async function ownValues({ cwd, env }: GuardRequest): Promise<OwnValueSearch> {
     : { find: own.find, why: `${unread.secret} could not be read: ${unread.error.message}` }
 }
 
-/** What looks into a file besides the rules for everybody. */
+/** The finders that run beside the built-in rules. */
 async function findersFor(
   { find }: OwnValueSearch,
   file: Uint8Array | undefined,
 ): Promise<Finders> {
-  // Parsing takes time: most files have no rules.
+  // Parsing takes time, and most settings define no rules.
   if (file === undefined || !Buffer.from(file).includes("rules")) return { own: find }
   const { parseSettings } = await import("../allow/settings.js")
   const { rules } = await parseSettings(file)
@@ -119,13 +119,13 @@ async function findersFor(
   return { own: find, custom: compileRules(rules) }
 }
 
-/** Asked first, since most of what reads a vault is slow to load. */
+/** A cheap first question: the code that reads a vault is slow to load. */
 function hasVaultAbove(folder: string): boolean {
   if (existsSync(join(folder, VAULT_FOLDER))) return true
   return dirname(folder) !== folder && hasVaultAbove(dirname(folder))
 }
 
-/** The settings as they will be committed, or are at the end of a range. */
+/** The settings as this commit will hold them, or as the end of a range holds them. */
 async function readSettings(
   { blobs }: Repository,
   subject: Subject,
@@ -139,7 +139,7 @@ async function readSettings(
   return refuseSettings(`it has ${blob.size} bytes`)
 }
 
-/** Told where it may matter: what somebody wrote to allow a finding, and is not read. */
+/** Says why the guard did not read settings that may have been written to allow a finding. */
 function whyUnread(
   top: string,
   file: Uint8Array | undefined,
@@ -176,7 +176,7 @@ async function settingsAt(top: string): Promise<Uint8Array | undefined> {
   }
 }
 
-/** Applies the exceptions, if there are any that could have a say. */
+/** Applies the exceptions, if any could apply. */
 async function withoutAllowed(
   file: Uint8Array | undefined,
   scanned: readonly (Scanned & { readonly known?: readonly Finding[] })[],
@@ -196,7 +196,7 @@ async function withoutAllowed(
   return applyExceptions(allow, findings, known, { paths: new Set(paths), all })
 }
 
-/** Parsing takes time: not for a commit in which nothing was found, and of which no entry speaks. */
+/** Saves the time of parsing for a commit without findings whose paths no entry names. */
 function mayMatter(
   file: Uint8Array,
   findings: readonly Finding[],
@@ -217,7 +217,7 @@ async function vaultFindings(
   return judgeVaults(repository, changes)
 }
 
-/** What stands in the names of files is not shown of a vault's files either. */
+/** Hides credentials in file names from the findings about a vault's files as well. */
 async function withoutNames(
   findings: readonly Finding[],
   scanned: readonly Scanned[],
@@ -233,7 +233,7 @@ async function withoutNames(
   }))
 }
 
-/** One text in one file is told once, however many commits of a range add it. */
+/** Keeps one finding for each text of a file, however many commits of a range add it. */
 function firstOfEach(findings: readonly Finding[]): readonly Finding[] {
   const seen = new Set<string>()
   return findings.filter(({ path, rule, text, line, column, commit }) => {

@@ -37,7 +37,7 @@ export interface Scanned {
 const LFS_POINTER =
   /^version https:\/\/git-lfs\.github\.com\/spec\/v1\n(?:ext-\d-\w+ sha256:[0-9a-f]{64}\n)*oid sha256:[0-9a-f]{64}\nsize \d+\n$/
 
-/** Looks at a change of the repository; what was in the versions before it is not told again. */
+/** Looks at a change of the repository. Leaves out what earlier versions already held. */
 export async function scanChange(
   repository: Repository,
   change: ChangedFile,

@@ -4,10 +4,10 @@ export interface Span {
   readonly end: number
 }
 
-/** Pieces of a text, of which it is quick to say whether another overlaps any. */
+/** Pieces of a text. A search in them takes logarithmic time. */
 export class Spans {
   readonly #sorted: readonly Span[]
-  /** For each: where it and all before it have ended. */
+  /** For each span: the furthest end among it and those before it. */
   readonly #ends: readonly number[]
 
   constructor(spans: readonly Span[]) {
@@ -16,6 +16,7 @@ export class Spans {
     this.#ends = this.#sorted.map(({ end }) => (last = Math.max(last, end)))
   }
 
+  /** Whether any piece overlaps this one. */
   meet({ start, end }: Span): boolean {
     let [low, high] = [0, this.#sorted.length]
     while (low < high) {
@@ -27,7 +28,7 @@ export class Spans {
   }
 }
 
-/** Picks what overlaps none of `others`. */
+/** A filter that keeps the spans that overlap none of `others`. */
 export function apartFrom(others: readonly Span[]): (span: Span) => boolean {
   const spans = new Spans(others)
   return (span) => !spans.meet(span)

@@ -11,7 +11,7 @@ const TITLES = {
 
 /**
  * Judges the files of vaults among changes: each must be what `check` expects of it, together with
- * the rest of the index. A change of a commit that is made already is judged by itself.
+ * the rest of the index. A change in an existing commit is judged by itself.
  */
 export async function judgeVaults(
   repository: Repository,

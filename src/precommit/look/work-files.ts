@@ -25,7 +25,7 @@ export function* filesAt(paths: readonly string[], cwd: string, top: string): Ge
     if (stat?.isDirectory() === true) yield* walk(realpathSync(file), top)
     // A pipe too: what a shell makes of `<(command)`.
     else if (stat?.isFile() === true || stat?.isFIFO() === true) yield fileAt(file, stat.size, top)
-    else if (!link.isSymbolicLink()) throw refusal(`${path} is no file`)
+    else if (!link.isSymbolicLink()) throw refusal(`${path} is not a file`)
   }
 }
 

@@ -1,11 +1,11 @@
-/** The rules that are no data: a value of the vault, and any value in an env file. */
+/** The rules that exist only in code: a value of the vault, and any value in an env file. */
 export const OWN_VALUE = "own-value"
 export const ENV_FILE = "env-file"
 
 /** A reason to stop a commit. */
 export interface Finding {
   readonly rule: string
-  /** What it is; where a rule says so of itself, it is looked up when it is told: titles.ts. */
+  /** What it is. Undefined where the rule says so: titles.ts looks that up when it is shown. */
   readonly title?: string
   readonly path: string
   /** Counted from 1, the column in UTF-16 code units; of a whole file, both 1. */
@@ -18,7 +18,7 @@ export interface Finding {
   readonly hint?: string
   /** Whether it is a private key under a passphrase. */
   readonly encrypted?: true
-  /** Whether it stands in the name of the file, not in the file. */
+  /** Whether it was found in the name of the file, not in the file. */
   readonly inName?: true
   /** The secret of the vault whose value it is. */
   readonly secret?: string
@@ -35,6 +35,6 @@ export interface Finding {
 export interface Stale {
   readonly path: string
   readonly line?: number
-  /** Undefined for a comment that was meant to be an exception, and is none. */
+  /** Undefined for a comment that fails to be an exception. */
   readonly rule: string | undefined
 }

@@ -3,10 +3,10 @@ import { type Finding, OWN_VALUE } from "./finding.js"
 import { SETTINGS_FILE, type Report, type Subject } from "./request.js"
 import { type Told, told } from "./titles.js"
 
-/** More findings than this are counted, not told, to a person. */
+/** More findings than this are counted, not shown, to a person. */
 const MOST_TOLD = 50
 
-/** What a person is told. Each line is escaped: paths come from the repository. */
+/** The lines that a person reads. Each is escaped, since paths come from the repository. */
 export function linesFor(report: Report, subject: Subject): readonly string[] {
   const { findings } = report
   const shown = findings.slice(0, MOST_TOLD)
@@ -49,7 +49,7 @@ function waysOut(findings: readonly Finding[], subject: Subject): readonly strin
       : []),
     ...(isOwn ? [] : ["  store it     agent-vault set GROUP/NAME, and read it from there"]),
     "  rotate it    if it was ever pushed or shared: what is in the history stays readable",
-    "  allow it     if it is no secret: a comment on its line or the one above,",
+    "  allow it     if it is not a secret: a comment on its line or the one above,",
     "                 agent-vault: allow RULE the reason why",
     ...(isOwn
       ? []
@@ -86,7 +86,7 @@ function noteLines({ stale, large, settings, ownValues }: Report): readonly stri
       line === undefined
         ? `note: the exception of ${rule} for ${path} in ${SETTINGS_FILE} allows nothing`
         : rule === undefined
-          ? `note: ${path}:${line}: this is no exception; write: agent-vault: allow RULE the reason why`
+          ? `note: ${path}:${line}: this is not an exception; write: agent-vault: allow RULE the reason why`
           : `note: ${path}:${line}: the exception of ${rule} allows nothing`,
     ),
     ...large.map(

@@ -1,7 +1,7 @@
 import type { Environment } from "../../core/guard.js"
 import type { Finding, Stale } from "./finding.js"
 
-/** Where people write down what is no secret here, and what is one; see settings.ts. */
+/** The file where people write down what is a secret here, and what is not. See settings.ts. */
 export const SETTINGS_FILE = ".agent-vault-guard.yaml"
 
 /** What the guard is asked to look at. */
@@ -15,7 +15,7 @@ export type Subject =
   /** Files and folders of the work tree, as the user typed them. */
   | { readonly is: "paths"; readonly paths: readonly string[] }
 
-/** How it is told: to people on stderr, or as one document on stdout. */
+/** The form of the report: for people on stderr, or one document on stdout. */
 export type ReportForm = "people" | "json" | "sarif" | "fingerprints"
 
 /** What the guard gets from the process that runs it. */
@@ -40,7 +40,7 @@ export interface Report {
   /** How many findings are allowed by exceptions. */
   readonly allowed: number
   readonly stale: readonly Stale[]
-  /** Files of which only private keys and own values were looked for, with their size in bytes. */
+  /** Files that were searched for private keys and own values only, with their size in bytes. */
   readonly large: readonly { readonly path: string; readonly size: number }[]
   /** Whether {@link SETTINGS_FILE} was read; if one is there that was not, why. */
   readonly settings: { readonly read: boolean; readonly why?: string }

@@ -11,7 +11,7 @@ import services from "../detect/rules/services.json" with { type: "json" }
 import tools from "../detect/rules/tools.json" with { type: "json" }
 import { GENERIC, KUBERNETES, PASSWORD } from "../detect/rules.js"
 
-/** What people are told of a rule. It is loaded when there is something to tell, not before. */
+/** The texts that people read about a rule. They load only when there is something to show. */
 interface Title {
   readonly id: string
   readonly title: string
@@ -52,7 +52,7 @@ const titles = new Map<string, Title>(
   ].flatMap((some: readonly Title[]) => some.map((title) => [title.id, title])),
 )
 
-/** A finding as it is told. */
+/** A finding as people read it. */
 export type Told = Finding & { readonly title: string }
 
 /** Adds what the rule says of itself, to a finding that does not say it. */

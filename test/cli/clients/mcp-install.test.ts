@@ -431,7 +431,7 @@ describe("another entry of the name", () => {
 
 describe("a file that cannot be edited is left alone", () => {
   test.each([
-    ["cursor", "broken", '{\n  "mcpServers": {', "is no valid JSON, see line 2"],
+    ["cursor", "broken", '{\n  "mcpServers": {', "is not valid JSON, see line 2"],
     ["cursor", "a list", "[]", "holds no object"],
     ["cursor", "servers that are no table", '{ "mcpServers": [] }', "has no table at mcpServers"],
     [
@@ -440,8 +440,8 @@ describe("a file that cannot be edited is left alone", () => {
       '{ "mcpServers": { "agent-vault": 1, "agent-vault": 2 } }',
       "cannot be edited here",
     ],
-    ["cursor", "no UTF-8", Buffer.from([0x7b, 0xff, 0x7d]), "is no UTF-8"],
-    ["codex", "broken", "a = 1\nb =\n", "is no valid TOML, see line 2"],
+    ["cursor", "no UTF-8", Buffer.from([0x7b, 0xff, 0x7d]), "is not UTF-8"],
+    ["codex", "broken", "a = 1\nb =\n", "is not valid TOML, see line 2"],
     [
       "codex",
       "tables in one line",

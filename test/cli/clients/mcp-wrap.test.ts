@@ -520,7 +520,7 @@ describe("where the entry is", () => {
     const machine = fresh({ ...cursor({ A_TOKEN: KEY }), "repo/.mcp.json": `{ "${KEY}` })
     const unknown = await wrap(machine, "other --yes")
     expect(unknown.code).toBe(2)
-    expect(unknown.stderr).toContain("is no valid JSON")
+    expect(unknown.stderr).toContain("is not valid JSON")
     expect(unknown.stderr).not.toContain(KEY)
     expect((await wrap(machine, "github --yes")).code).toBe(0)
   })

@@ -88,7 +88,11 @@ describe("a file of variables", () => {
     ["no equals sign", "A=1\ncanary", "f:2: a line is NAME=VALUE"],
     ["two words in front", "canary b=1", "f:1: a line is NAME=VALUE"],
     ["no name", "=canary", "f:1: a line is NAME=VALUE"],
-    ["a name of other characters", "canary-b=1", "f:1: what stands in front of = is no name"],
+    [
+      "a name of other characters",
+      "canary-b=1",
+      "f:1: what stands before = is not a variable name",
+    ],
     [
       "a quote without end",
       "A=1\n\nB='canary\nC=2\n",
@@ -198,7 +202,7 @@ describe("run --env-from", () => {
     ["A=av://stripe/nothing\n", "", "SECRET_NOT_FOUND: there is no secret stripe/nothing"],
     ["A=av://closed/key\n", "", "NOT_GRANTED: ci may not open closed"],
     ["A=av://canary\n", "", "CONFIG_INVALID: .env.vault:1: a reference to a secret is"],
-    [new Uint8Array([65, 61, 0xff]), "", "CONFIG_INVALID: .env.vault: it is no UTF-8 text"],
+    [new Uint8Array([65, 61, 0xff]), "", "CONFIG_INVALID: .env.vault: it is not UTF-8 text"],
     ["#".repeat(1024 * 1024 + 1), "", "CONFIG_INVALID: .env.vault: it is larger than 1 MiB"],
   ])("%j %s is refused", async (text, options, says) => {
     put(text)

@@ -113,7 +113,7 @@ describe("what is refused, before anything is started", () => {
 
   test("what follows = may be a value by mistake, and is not repeated", async () => {
     const said = await refused(`${CI} -s stripe/api-key=sk-live/123 -- CMD`)
-    expect(said).toContain("what follows -s stripe/api-key= is no name of a variable")
+    expect(said).toContain("what follows -s stripe/api-key= is not a variable name")
     expect(said).not.toContain("live")
   })
 

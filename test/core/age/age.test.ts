@@ -201,7 +201,7 @@ describe("keys", () => {
     }
   })
 
-  test("a recipient that is no usable public key is refused when it is sealed to", async () => {
+  test("a recipient that is not a usable public key is refused when it is sealed to", async () => {
     const lowOrder = encodeBech32("age", new Uint8Array(32))
     const lowOrderHybrid = encodeBech32("age1pq", new Uint8Array(1216))
     for (const recipient of [lowOrder, lowOrderHybrid]) {

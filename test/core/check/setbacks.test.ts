@@ -79,7 +79,7 @@ function take(path: string, from: string): void {
   world.git("checkout", "--quiet", from, "--", path, path.replace(/json$/, "age"))
 }
 
-describe("the side that lost a merge is no setback", () => {
+describe("the side that lost a merge is not a setback", () => {
   const cases = [1, 2, 3].flatMap((ours) => [1, 2, 3].map((theirs) => [ours, theirs] as const))
 
   test.each(cases)("%d values here, %d there", async (ours, theirs) => {

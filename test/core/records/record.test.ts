@@ -113,7 +113,7 @@ describe("the encoding of a record", () => {
     expect(() => decode(text)).toThrow(invalid("not in the one encoding"))
   })
 
-  test("is refused when it is no JSON, no UTF-8, or nests without end", () => {
+  test("is refused when it is not valid JSON, no UTF-8, or nests without end", () => {
     const bytes = Buffer.from(encoded)
     bytes.writeUInt8(0xff, 40)
     for (const broken of ["", "{", "[]", "null", encoded.slice(1), "[".repeat(500_000), bytes]) {

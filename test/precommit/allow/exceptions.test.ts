@@ -174,7 +174,9 @@ describe("what was meant to be an exception, and is none, is told", () => {
     repo.stage({ "a.ts": `// ${comment}\n${passwordLine()}` })
     const { stderr, code } = await repo.run("people")
     expect(code).toBe(1)
-    expect(stderr).toMatch(/note: a\.ts:1: (?:this is no exception|the exception of all allows)/)
+    expect(stderr).toMatch(
+      /note: a\.ts:1: (?:this is not an exception|the exception of all allows)/,
+    )
   })
 
   test("but not where nothing is found", async () => {

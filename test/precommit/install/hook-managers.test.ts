@@ -213,12 +213,12 @@ describe("through lefthook", () => {
     ["a text without an end", 'pre-commit:\n  jobs:\n    - run: "abc\n', "line 4"],
     ["a tab", "pre-commit:\n\tjobs:\n", "line 2"],
     ["a key twice", "pre-commit:\n  jobs:\npre-commit:\n  jobs:\n", "line 2"],
-  ])("what is no YAML is left alone, and it is said where: %s", (_name, text, line) => {
+  ])("what is not YAML is left alone, and it is said where: %s", (_name, text, line) => {
     const repo = newRepo()
     repo.write("lefthook.yml", text)
     const { code, said } = guard(repo, "install")
     expect(code).toBe(2)
-    expect(said).toContain("lefthook.yml is no valid YAML")
+    expect(said).toContain("lefthook.yml is not valid YAML")
     expect(said).toContain(line)
     expect(readFileSync(join(repo.top, "lefthook.yml"), "utf8")).toBe(text)
   })

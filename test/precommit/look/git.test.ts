@@ -86,7 +86,7 @@ describe("the staged content is looked at", () => {
     expect(stderr).toContain("a\\u{a}new line")
   })
 
-  test("under a name that is no UTF-8", async () => {
+  test("under a name that is not UTF-8", async () => {
     const repo = newRepo()
     const id = repo.gitWith(pemKey(), "hash-object", "-w", "--stdin")
     const entry = Buffer.concat([Buffer.from(`100644 ${id}\t`), Buffer.from([0x61, 0xff, 0x62, 0])])
@@ -156,7 +156,7 @@ describe("only what is new is told", () => {
   })
 })
 
-describe("what is no plain text", () => {
+describe("what is not plain text", () => {
   test("binary files are searched for private keys only", async () => {
     const repo = newRepo()
     const zeros = Buffer.alloc(10)

@@ -22,7 +22,7 @@ export interface McpClient {
   readonly files: readonly ClientFile[]
   /** How a file of the repository names the project's folder, in the client's own words. */
   readonly projectFolder?: string
-  /** Whether that is told from the folder that the server is started in. */
+  /** Whether the folder that the server starts in decides it. */
   readonly projectFolderFollowsCwd?: true
   /** Whether an entry says that it is started, not called: `type: stdio`. */
   readonly namesType?: true
