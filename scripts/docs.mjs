@@ -132,7 +132,11 @@ const withoutCore = {
   setup(bundler) {
     bundler.onResolve({ filter: /core\/index\.js$/ }, ({ path }) => ({ path, namespace: "none" }))
     bundler.onLoad({ filter: /./, namespace: "none" }, () => ({
-      contents: "module.exports = { VaultError: class extends Error {} }",
+      contents: `module.exports = {
+        VaultError: class extends Error {},
+        ...require("./words/reveal-policy.ts"),
+      }`,
+      resolveDir: join(root, "src/core"),
     }))
   },
 }

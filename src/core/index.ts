@@ -4,6 +4,7 @@
  */
 export * from "./npm.js"
 export { type Audit, auditFile, auditTo, noAudit } from "./audit/audit.js"
+export { REVEAL_POLICIES } from "./words/reveal-policy.js"
 export { type RevealTerms, revealPolicy } from "./policy/reveal.js"
 export { harmless, toJson } from "./words/harmless.js"
 export {
@@ -45,7 +46,7 @@ export type {
   SecretRecord,
   VaultRecord,
 } from "./records/record.js"
-export { later, parseDuration, parseTime, utc } from "./words/time.js"
+export { hasPassed, later, parseDuration, parseTime, utc } from "./words/time.js"
 export {
   type AgentListing,
   type VaultNames,

@@ -1,4 +1,4 @@
-import { type ReadableListing, revealPolicy } from "../core/index.js"
+import { REVEAL_POLICIES, type ReadableListing, revealPolicy } from "../core/index.js"
 import {
   type Surroundings,
   TEXT,
@@ -34,7 +34,7 @@ const SECRET = shape(
     env: { ...TEXT, description: "the environment variable that `agent-vault run` gives it" },
     reveal: {
       type: "string",
-      enum: ["never", "confirm", "allow"],
+      enum: [...REVEAL_POLICIES],
       description:
         "whether get_secret shows it: never, if the person at the client agrees, or at once",
     },

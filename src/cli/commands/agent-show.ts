@@ -1,4 +1,4 @@
-import { describeAgent, utc, withVault } from "../../core/index.js"
+import { describeAgent, hasPassed, utc, withVault } from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { asJson, print, table } from "../door/render.js"
 import { identityIfSet, placeOf } from "../door/who.js"
@@ -12,7 +12,11 @@ export async function run(door: Door): Promise<void> {
   const now = utc(door.now)
   const groups = agent.groups.map(({ group, since, until }) => {
     const end =
-      until === undefined ? "without end" : until <= now ? `ended at ${until}` : `until ${until}`
+      until === undefined
+        ? "without end"
+        : hasPassed(until, now)
+          ? `ended at ${until}`
+          : `until ${until}`
     return [`  ${group}`, `since ${since}`, end]
   })
   await print(door, [

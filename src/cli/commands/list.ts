@@ -1,6 +1,7 @@
 import {
   type SecretListing,
   describeSecrets,
+  hasPassed,
   later,
   parseDuration,
   utc,
@@ -20,7 +21,7 @@ export async function run(door: Door): Promise<void> {
   const secrets = all.filter(
     ({ exposed, expires }) =>
       (!isSet(door, "exposed") || exposed !== undefined) &&
-      (horizon === undefined || (expires !== undefined && expires <= horizon)),
+      (horizon === undefined || hasPassed(expires, horizon)),
   )
   if (await asJson(door, { secrets })) return
   if (secrets.length === 0) {
@@ -44,7 +45,8 @@ function nothingFound(door: Door, all: number): string {
 
 function row(secret: SecretListing, now: Date): string[] {
   const { name, version, changed, expires, exposed = [], description = "" } = secret
-  const expiry = expires === undefined ? "" : expires <= utc(now) ? `expired ${expires}` : expires
+  const expiry =
+    expires === undefined ? "" : hasPassed(expires, utc(now)) ? `expired ${expires}` : expires
   const to = exposed.map(({ agent }) => agent).join(", ")
   return [name, String(version), age(changed, now), expiry, to, description]
 }

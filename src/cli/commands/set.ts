@@ -5,6 +5,7 @@ import {
   type SecretMetadata,
   VALUE_LIMIT,
   VaultError,
+  hasPassed,
   later,
   parseDuration,
   parseSecretName,
@@ -61,7 +62,7 @@ function metadataOf(door: Door): SecretMetadata {
 
 function expiry(text: string, now: Date): string {
   const time = /^\d+[mhdw]$/.test(text) ? later(now, parseDuration(text)) : parseTime(text)
-  if (time > utc(now)) return time
+  if (!hasPassed(time, utc(now))) return time
   throw new VaultError("USAGE", `the secret would expire at ${time}, which is past`, {
     hint: "give a later --expires, or a span like 90d",
   })

@@ -7,6 +7,7 @@ import {
   identityToRecipient,
 } from "age-encryption"
 import { randomBytes } from "node:crypto"
+import { ARMOR_BEGIN } from "./age-file.js"
 import { decodeBech32, encodeBech32 } from "./bech32.js"
 import { VaultError, type ErrorCode } from "../words/errors.js"
 import { requiring, unsupported } from "../words/system-error.js"
@@ -36,7 +37,6 @@ const RECIPIENT_FORMS: readonly KeyForm[] = [
 ]
 
 const FIRST_LINES = "age-encryption.org/v1\n-> scrypt "
-const ARMOR_BEGIN = "-----BEGIN AGE ENCRYPTED FILE-----"
 // age-encryption has no error codes; test/core/age/age.test.ts pins this text.
 const NO_MATCH = "no identity matched any of the file's recipients"
 

@@ -6,7 +6,7 @@ import { type GroupPlan, type Plan, needsRekey } from "../vault/plan.js"
 import { type GroupRecord, digestOf, unsigned } from "../records/record.js"
 import { type ExposedSecret, rekeyGroup, resealStale } from "./rekey.js"
 import { type Session, editDraftManifest, precedent, putRecord, readManifest } from "./session.js"
-import { utc } from "../words/time.js"
+import { hasPassed, utc } from "../words/time.js"
 import {
   findAgentRecord,
   getGroup,
@@ -92,7 +92,7 @@ function dropEndedGrants(session: Session, plan: Plan): void {
   const now = utc(session.now)
   const planned = new Set(plan.groups.map(({ group }) => group))
   const ended = readManifest(session).grants.filter(
-    ({ group, until }) => planned.has(group) && until !== undefined && until <= now,
+    ({ group, until }) => planned.has(group) && hasPassed(until, now),
   )
   editDraftManifest(
     session,

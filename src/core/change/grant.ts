@@ -6,7 +6,7 @@ import { VaultError } from "../words/errors.js"
 import type { ManifestEdit } from "../records/manifest.js"
 import { parseAgentName, parseGroupName, parseNote } from "../words/names.js"
 import { type Session, editDraftManifest, readManifest } from "./session.js"
-import { utc } from "../words/time.js"
+import { hasPassed, utc } from "../words/time.js"
 import { getAgent, getGroup } from "../vault/vault.js"
 
 export interface GrantRequest extends ChangeRequest {
@@ -28,7 +28,7 @@ export function grant(request: GrantRequest): Promise<Outcome<Applied>> {
   const groups = [...new Set(request.groups.map(parseGroupName))]
   const { until, reason } = request
   if (reason !== undefined) parseNote(reason)
-  if (until !== undefined && until <= utc(request.now)) {
+  if (hasPassed(until, utc(request.now))) {
     throw new VaultError("USAGE", `the grant would end at ${until}, which is past`, {
       hint: "give a later end (--until, or --for 30d; in the SDK: until)",
     })

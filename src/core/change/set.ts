@@ -25,7 +25,7 @@ import {
 } from "../records/record.js"
 import type { ExposedSecret } from "./rekey.js"
 import { type Session, editDraftManifest, precedent, putRecord } from "./session.js"
-import { utc } from "../words/time.js"
+import { hasPassed, utc } from "../words/time.js"
 import {
   findSecret,
   getGroup,
@@ -122,7 +122,7 @@ function expiries(session: Session, group: string): Plan {
       !isExpiryOnly(entry) &&
       (entry.losses.length > 0 ||
         entry.is === "gone" ||
-        entry.retimed.some(({ from }) => from !== undefined && from <= now)),
+        entry.retimed.some(({ from }) => hasPassed(from, now))),
   )
   if (loss !== undefined) throw pendingError([loss])
   return { ...plan, groups: own.filter(isExpiryOnly) }

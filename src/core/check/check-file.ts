@@ -1,5 +1,6 @@
 import { kindOfRecipient } from "../age/age.js"
 import { type CheckFinding, attention, restore } from "./check-finding.js"
+import { strayProblem } from "./stray.js"
 import { VaultError } from "../words/errors.js"
 import { openEscrow } from "../vault/escrow.js"
 import { openGroupKey, openPastKeys, readSigned } from "../vault/group-key.js"
@@ -16,7 +17,7 @@ import {
 } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
 import { type Exposure, type GroupRecord, type Member, digestOf } from "../records/record.js"
-import { later, utc } from "../words/time.js"
+import { hasPassed, later, utc } from "../words/time.js"
 import {
   type Vault,
   findAgent,
@@ -102,8 +103,8 @@ function checkSecret(vault: Vault, name: SecretName, now: Date): CheckFinding[] 
     findings.push(attention("EXPOSED", full, `could be read by ${to}`, hint))
   }
   const { expires } = record
-  if (expires !== undefined && expires <= later(now, SOON_SECONDS)) {
-    const isPast = expires <= utc(now)
+  if (hasPassed(expires, later(now, SOON_SECONDS))) {
+    const isPast = hasPassed(expires, utc(now))
     const message = isPast ? `expired at ${expires}` : `expires at ${expires}`
     findings.push(
       attention(isPast ? "EXPIRED" : "EXPIRING", full, message, `agent-vault set ${full}`),
@@ -131,7 +132,7 @@ function groupOf(vault: Vault, name: SecretName): GroupRecord {
 }
 
 function endedGrant(group: string, { agent, until }: Member, now: Date): CheckFinding[] {
-  if (until === undefined || until > utc(now)) return []
+  if (!hasPassed(until, utc(now))) return []
   const message = `the grant to ${agent} ended at ${until}; the key is still the one it knows`
   return [attention("GRANT_ENDED", group, message, "rekey it away: agent-vault apply")]
 }
@@ -147,10 +148,8 @@ function belongs(vault: Vault, file: VaultFile): boolean {
 
 function stray(vault: Vault, path: string): CheckFinding {
   const bytes = vault.files.read(path, SEALED_LIMIT) ?? new Uint8Array()
-  const isSealed =
-    Buffer.from(bytes.subarray(0, 22)).toString("latin1") === "age-encryption.org/v1\n"
-  const what = isSealed ? "is named in no record" : "is plaintext, and no file of a vault"
-  return attention("STRAY_FILE", path, what, `move it out: git rm --cached -- .agent-vault/${path}`)
+  const hint = `move it out: git rm --cached -- .agent-vault/${path}`
+  return attention("STRAY_FILE", path, strayProblem(bytes), hint)
 }
 
 function refuseMixed(vault: Vault, path: string, recipients: readonly string[]): void {

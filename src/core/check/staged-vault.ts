@@ -1,6 +1,7 @@
 import { VaultError } from "../words/errors.js"
 import type { VaultFiles } from "../disk/files.js"
 import { compareMarks } from "../memory/marks.js"
+import { sealedProblem, strayProblem } from "./stray.js"
 import { readSigned } from "../vault/group-key.js"
 import {
   KEY_LIMIT,
@@ -40,8 +41,6 @@ export interface VaultProblem {
   readonly message: string
   readonly hint: string
 }
-
-const SEALED = /^(?:age-encryption\.org\/v1\n-> |-----BEGIN AGE ENCRYPTED FILE-----\r?\n)/
 
 /** The files that must be at hand to judge the one at `path`. */
 export function neededFor(path: string): readonly string[] {
@@ -83,12 +82,10 @@ function problemsAlone(file: StagedFile): readonly VaultProblem[] {
   const { is } = classify(path)
   if (bytes === undefined) return []
   if (file.isOdd) return [plaintext(path, "is a link or a submodule, and no file of a vault")]
-  if (is === "stray") {
-    const what = isSealed(bytes) ? "is named in no record" : "is plaintext, and no file of a vault"
-    return [plaintext(path, what)]
-  }
+  if (is === "stray") return [plaintext(path, strayProblem(bytes))]
   if (path.endsWith(".age")) {
-    return isSealed(bytes) ? [] : [plaintext(path, "is plaintext where an age file belongs")]
+    const what = sealedProblem(bytes)
+    return what === undefined ? [] : [plaintext(path, what)]
   }
   if (is !== "vault" && is !== "agent" && is !== "group" && is !== "secret") return []
   const problem = refusal(path, () => decodeRecord(is, path, bytes))
@@ -195,10 +192,6 @@ function shown({ epoch, serial, version }: Reach): string {
     version > 0 && `version ${version}`,
   ]
   return parts.filter(Boolean).join(", ")
-}
-
-function isSealed(bytes: Uint8Array): boolean {
-  return SEALED.test(Buffer.from(bytes.subarray(0, 64)).toString("latin1"))
 }
 
 function refusal(path: string, work: () => unknown): VaultProblem | undefined {

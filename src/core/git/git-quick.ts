@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { VaultError } from "../words/errors.js"
+import { gitFailure } from "./git-failure.js"
 import { HARDENED, OURS, scrubbed } from "./git-environment.js"
 import type { Environment } from "../disk/homes.js"
 
@@ -63,7 +64,7 @@ export function runAsUser(
     stream.on("data", (chunk: Buffer) => chunks.push(chunk))
   }
   return new Promise((resolve, reject) => {
-    child.once("error", (error) => reject(failed([command, ...args], error)))
+    child.once("error", (error) => reject(gitFailure([command, ...args], error)))
     child.once("close", (code) => {
       resolve({ said: Buffer.concat(chunks).toString("utf8"), code: code ?? 1 })
     })
@@ -102,9 +103,9 @@ export class Blobs {
     child.stdout?.on("data", (chunk: Buffer) => this.#take(chunk))
     // A git that is gone says so below; that its stdin is closed tells nothing more.
     child.stdin?.on("error", () => {})
-    child.once("error", (error) => this.#fail(failed(args, error)))
+    child.once("error", (error) => this.#fail(gitFailure(args, error)))
     child.once("close", (code) => {
-      this.#fail(failed(args, new Error(said || `it ended with ${code ?? "a signal"}`)))
+      this.#fail(gitFailure(args, new Error(said || `it ended with ${code ?? "a signal"}`)))
     })
   }
 
@@ -236,25 +237,10 @@ function collect(
   child.stdin?.on("error", () => {})
   child.stdin?.end(input)
   return new Promise((resolve, reject) => {
-    child.once("error", (error) => reject(failed(args, error)))
+    child.once("error", (error) => reject(gitFailure(args, error)))
     child.once("close", (code) => {
       if (code === 0) resolve(Buffer.concat(output))
-      else reject(failed(args, new Error(said || `it ended with ${code ?? "a signal"}`)))
+      else reject(gitFailure(args, new Error(said || `it ended with ${code ?? "a signal"}`)))
     })
-  })
-}
-
-function failed(args: readonly string[], cause: Error): VaultError {
-  if ("code" in cause && cause.code === "ENOENT") {
-    return new VaultError("NO_GIT", "there is no git on this machine's PATH", {
-      hint: "install Git 2.30 or later",
-      cause,
-    })
-  }
-  const said = cause.message.trim().split("\n").slice(0, 3).join(" ")
-  const [advice] = /git config --global --add safe\.directory .*/.exec(cause.message) ?? []
-  return new VaultError("GIT_FAILED", `git ${args[0] ?? ""}: ${said}`, {
-    hint: advice ?? "solve what git reports, then repeat the command",
-    cause,
   })
 }

@@ -3,6 +3,7 @@ import { devNull } from "node:os"
 import { simpleGit } from "simple-git"
 import { VaultError } from "../words/errors.js"
 import { inaccessible } from "../words/system-error.js"
+import { gitFailure } from "./git-failure.js"
 import { HARDENED, KEPT, OURS, scrubbed } from "./git-environment.js"
 import { realPath } from "../disk/at-path.js"
 import type { Environment } from "../disk/homes.js"
@@ -102,7 +103,7 @@ function runner(folder: string, env: Environment): RunGit {
     try {
       await git.raw([...args])
     } catch (cause) {
-      throw failed(args, cause)
+      throw gitFailure(args, cause)
     }
     return Buffer.concat(output)
   }
@@ -126,19 +127,4 @@ function networkVariables(env: Environment): Record<string, string> {
     return value === undefined ? [] : [[name, value] as const]
   })
   return { GIT_ALLOW_PROTOCOL: "file:git:http:https:ssh", ...Object.fromEntries(kept) }
-}
-
-function failed(args: readonly string[], cause: unknown): VaultError {
-  const said = cause instanceof Error ? cause.message.trim() : String(cause)
-  if (said.includes("ENOENT") && said.includes("spawn")) {
-    return new VaultError("NO_GIT", "there is no git on this machine's PATH", {
-      hint: "install Git 2.30 or later",
-      cause,
-    })
-  }
-  const command = args.find((arg) => !arg.startsWith("-") && !arg.includes("=")) ?? ""
-  return new VaultError("GIT_FAILED", `git ${command}: ${said.split("\n").slice(0, 4).join(" ")}`, {
-    hint: "solve what git reports, then repeat the command; the vault is as it was",
-    cause,
-  })
 }

@@ -1,7 +1,7 @@
 import type { Key } from "../keys/key-files.js"
 import type { GroupRecord, OwnerEntry } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
-import { utc } from "../words/time.js"
+import { hasPassed, utc } from "../words/time.js"
 
 /** Who acts. The key and the signed records decide it. */
 export interface Actor {
@@ -30,7 +30,8 @@ export function mayOpen(
   now: Date,
 ): boolean {
   const actor = actorOf(vault, group, recipient)
-  return actor !== undefined && (actor.role === "owner" || !hasEnded(group, recipient, now))
+  if (actor === undefined) return false
+  return actor.role === "owner" || !hasPassed(endOf(group, recipient), utc(now))
 }
 
 /**
@@ -58,14 +59,14 @@ export function admit(
     const revoked = before === undefined ? "" : ` (revoked on ${before.at})`
     throw new VaultError("NOT_GRANTED", `${stranger} may not open ${name}${revoked}`, { hint: ask })
   }
-  if (actor.role === "owner" || !hasEnded(group, key.recipient, now)) return actor
-  const until = group.members.find(({ recipient }) => recipient === key.recipient)?.until
+  const until = endOf(group, key.recipient)
+  if (actor.role === "owner" || !hasPassed(until, utc(now))) return actor
   throw new VaultError("GRANT_ENDED", `the grant of ${name} to ${actor.name} ended at ${until}`, {
     hint: ask,
   })
 }
 
-function hasEnded(group: GroupRecord, recipient: string, now: Date): boolean {
-  const until = group.members.find((member) => member.recipient === recipient)?.until
-  return until !== undefined && until <= utc(now)
+/** The end of the grant that a key has in a group, if it has one. */
+function endOf(group: GroupRecord, recipient: string): string | undefined {
+  return group.members.find((member) => member.recipient === recipient)?.until
 }

@@ -1,6 +1,5 @@
-import type { Reveal, SecretRecord } from "../records/record.js"
-
-const BY_STRICTNESS: readonly Reveal[] = ["never", "confirm", "allow"]
+import type { SecretRecord } from "../records/record.js"
+import { REVEAL_POLICIES, type Reveal } from "../words/reveal-policy.js"
 
 /** What a surface that shows values to a model brings along. */
 export interface RevealTerms {
@@ -15,7 +14,7 @@ export function revealPolicy(
   { reveal = "allow" }: { readonly reveal?: Reveal | undefined },
   atLeast: Reveal,
 ): Reveal {
-  return BY_STRICTNESS.find((policy) => policy === reveal || policy === atLeast) ?? "never"
+  return REVEAL_POLICIES.find((policy) => policy === reveal || policy === atLeast) ?? "never"
 }
 
 /** Whether a value may be shown to a model. */

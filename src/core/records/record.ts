@@ -1,3 +1,4 @@
+import type { Reveal } from "../words/reveal-policy.js"
 import { createHash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
 import {
@@ -81,8 +82,6 @@ export interface Exposure {
   readonly at: string
   readonly why: Loss
 }
-
-export type Reveal = "never" | "confirm" | "allow"
 
 /** What a secret's record may carry besides the value: the one place where it grows. */
 export interface SecretMetadata {

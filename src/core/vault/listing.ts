@@ -3,7 +3,8 @@ import { classify } from "../words/layout.js"
 import { type SecretName, parseAgentName, parseGroupName, parseSecretName } from "../words/names.js"
 import type { Place } from "../disk/place.js"
 import { mayOpen } from "../policy/access.js"
-import type { AgentRecord, Exposure, GroupRecord, Reveal } from "../records/record.js"
+import type { AgentRecord, Exposure, GroupRecord } from "../records/record.js"
+import type { Reveal } from "../words/reveal-policy.js"
 import {
   type Vault,
   findAgent,

@@ -6,7 +6,7 @@ import {
   type Member,
   digestOf,
 } from "../records/record.js"
-import { utc } from "../words/time.js"
+import { hasPassed, utc } from "../words/time.js"
 
 /** What the vault's records say now, as far as access is concerned. */
 export interface SealedState {
@@ -130,7 +130,7 @@ function planGroup(
     }
   }
 
-  const running = grants.filter(({ until }) => until === undefined || until > now)
+  const running = grants.filter(({ until }) => !hasPassed(until, now))
   const isKnown = ({ agent }: Grant): boolean => activeAgent(sealed, agent) !== undefined
   const members = running.filter(isKnown).map((grant) => wanted(grant, current, sealed, now))
   const before = new Map(current.map((member) => [keyOf(member), member]))
@@ -186,11 +186,7 @@ function whyLost(member: Member, sealed: SealedState, now: string): Loss {
   const agent = activeAgent(sealed, member.agent)
   if (agent === undefined) return "removed"
   if (agent.recipient !== member.recipient) return "rekeyed"
-  return hasEnded(member.until, now) ? "ended" : "revoked"
-}
-
-function hasEnded(until: string | undefined, now: string): boolean {
-  return until !== undefined && until <= now
+  return hasPassed(member.until, now) ? "ended" : "revoked"
 }
 
 function retimed(member: Member, before: Member | undefined): Retimed[] {

@@ -34,6 +34,14 @@ export function parseDuration(text: string): number {
   return Number(count) * SECONDS[unit as keyof typeof SECONDS]
 }
 
+/**
+ * Whether a time of a record has come: the end of a grant, the expiry of a value. At its very second
+ * it has; what has no time never does. `now` is as {@link utc} writes it.
+ */
+export function hasPassed(time: string | undefined, now: string): boolean {
+  return time !== undefined && time <= now
+}
+
 /** The time `seconds` after `date`. */
 export function later(date: Date, seconds: number): string {
   return utc(new Date(date.getTime() + seconds * 1000))

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Audit, auditTo, noAudit } from "../../../src/core/audit/audit.js"
 import { findVault, identityAt, parseSecretName, withVault } from "../../../src/core/index.js"
 import type { RevealTerms } from "../../../src/core/policy/reveal.js"
-import type { Reveal } from "../../../src/core/records/record.js"
+import { REVEAL_POLICIES } from "../../../src/core/words/reveal-policy.js"
 import { OpenedSecret, type Outlet, openSecret } from "../../../src/core/vault/read.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 
@@ -63,8 +63,9 @@ describe("a value", () => {
 })
 
 describe("a model", () => {
-  const policies: readonly Reveal[] = ["never", "confirm", "allow"]
-  const cases = policies.flatMap((atLeast) => [true, false].map((agreed) => ({ atLeast, agreed })))
+  const cases = REVEAL_POLICIES.flatMap((atLeast) =>
+    [true, false].map((agreed) => ({ atLeast, agreed })),
+  )
 
   test.each(cases)("$atLeast, agreed $agreed", async ({ atLeast, agreed }) => {
     const reveal: RevealTerms = { atLeast, isAgreed: () => agreed }

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { later, parseDuration, parseTime, utc } from "../../../src/core/words/time.js"
+import { hasPassed, later, parseDuration, parseTime, utc } from "../../../src/core/words/time.js"
 
 const usage = expect.objectContaining({ code: "USAGE" }) as object
 const moment = fc.date({
@@ -92,4 +92,12 @@ describe("a duration", () => {
   test("is added in whole seconds, across leap days", () => {
     expect(later(new Date("2028-02-28T23:59:59.999Z"), 86_400)).toBe("2028-02-29T23:59:59Z")
   })
+})
+
+test("a time has come at its very second; what has none never has", () => {
+  const now = "2026-11-28T12:00:00Z"
+  expect(hasPassed("2026-11-28T11:59:59Z", now)).toBe(true)
+  expect(hasPassed(now, now)).toBe(true)
+  expect(hasPassed("2026-11-28T12:00:01Z", now)).toBe(false)
+  expect(hasPassed(undefined, now)).toBe(false)
 })

@@ -1,3 +1,4 @@
+import { REVEAL_POLICIES } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
 import { CHANGE, JSON_OUT, REPORT } from "./options.js"
 
@@ -115,7 +116,7 @@ export const OWNERS: readonly CommandSpec[] = [
       expires: { value: "WHEN", describe: "when it ends: 2026-12-01, or 90d from now" },
       reveal: {
         value: "POLICY",
-        choices: ["never", "confirm", "allow"],
+        choices: REVEAL_POLICIES,
         describe: "whether MCP may show it to a model",
       },
       ...CHANGE,

@@ -1,3 +1,4 @@
+import { REVEAL_POLICIES } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
 import { MCP_CLIENTS, type McpClient } from "./mcp-clients.js"
 import { DIR } from "./options.js"
@@ -24,7 +25,7 @@ export const MCP: readonly CommandSpec[] = [
       },
       reveal: {
         value: "POLICY",
-        choices: ["never", "confirm", "allow"],
+        choices: REVEAL_POLICIES,
         describe: "whether the server may show values to the model",
       },
       blind: { describe: "a server that cannot show values at all" },

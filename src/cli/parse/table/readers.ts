@@ -1,3 +1,4 @@
+import { REVEAL_POLICIES } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
 import { AGENT, AUDIT, DIR, REPORT } from "./options.js"
 
@@ -92,7 +93,7 @@ export const READERS: readonly CommandSpec[] = [
     options: {
       reveal: {
         value: "POLICY",
-        choices: ["never", "confirm", "allow"],
+        choices: REVEAL_POLICIES,
         describe: "whether it may show values to the model (default: confirm, which asks a person)",
       },
       blind: { describe: "leave out the tool that shows values" },

@@ -1,0 +1,53 @@
+import { VaultError } from "../words/errors.js"
+import { harmless } from "../words/harmless.js"
+
+/** Lines of git's own words that a message repeats. */
+const LINES = 4
+
+/**
+ * What a git that failed means, whoever ran it: `NO_GIT` or `GIT_FAILED`. `cause` is what the system
+ * said of the process, or an error with what git printed.
+ */
+export function gitFailure(args: readonly string[], cause: unknown): VaultError {
+  const said = cause instanceof Error ? cause.message : String(cause)
+  if (isMissing(cause, said)) {
+    return new VaultError("NO_GIT", "there is no git on this machine's PATH", {
+      hint: "install Git 2.30 or later",
+      cause,
+    })
+  }
+  const { words, hint } = told(said)
+  return new VaultError("GIT_FAILED", `git ${commandOf(args)}: ${words}`, { hint, cause })
+}
+
+function isMissing(cause: unknown, said: string): boolean {
+  if (cause instanceof Error && "code" in cause) return cause.code === "ENOENT"
+  return said.includes("ENOENT") && said.includes("spawn")
+}
+
+/** Failures that git explains at length, and what to do about each. */
+const KNOWN = [
+  {
+    sign: /detected dubious ownership/,
+    words: "the repository belongs to another user, so git refuses it",
+    hint: /git config --global --add safe\.directory .*/,
+  },
+] as const
+
+function told(said: string): { words: string; hint: string } {
+  const known = KNOWN.find(({ sign }) => sign.test(said))
+  const [advice] = known?.hint.exec(said) ?? []
+  if (known !== undefined && advice !== undefined) {
+    return { words: known.words, hint: harmless(advice.trim()) }
+  }
+  const lines = said.trim().split("\n", LINES)
+  return {
+    words: harmless(lines.join(" ").replace(/\s+/g, " ")),
+    hint: "solve what git reports, then repeat the command",
+  }
+}
+
+/** The git command among its arguments: what stands before it are options and settings. */
+function commandOf(args: readonly string[]): string {
+  return args.find((arg) => !arg.startsWith("-") && !arg.includes("=")) ?? ""
+}

@@ -1,0 +1,56 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { armor } from "age-encryption"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { ageFileForm } from "../../../src/core/age/age-file.js"
+import { generateIdentity, recipientOf, seal } from "../../../src/core/age/age.js"
+import { inspect } from "../../../src/core/owner.js"
+import { findVault } from "../../../src/core/index.js"
+import { Repo } from "../../precommit/repo.js"
+import { type World, vaultWorld } from "../world.js"
+
+let sealed: Uint8Array
+let world: World
+
+beforeAll(async () => {
+  sealed = await seal(Buffer.from("v"), [await recipientOf(await generateIdentity("x25519"))])
+  world = await vaultWorld()
+})
+afterAll(() => world.remove())
+
+test("an age file is told by its beginning", () => {
+  expect(ageFileForm(sealed)).toBe("binary")
+  expect(ageFileForm(Buffer.from(armor.encode(sealed)))).toBe("armored")
+  expect(ageFileForm(Buffer.from(`\r\n${armor.encode(sealed).replaceAll("\n", "\r\n")}`))).toBe(
+    "armored",
+  )
+  for (const text of ["", "age", "age-encryption.org/v2\n", "-----BEGIN CERTIFICATE-----\n"]) {
+    expect(ageFileForm(Buffer.from(text))).toBeUndefined()
+  }
+})
+
+describe("check and the guard say the same of a stray file", () => {
+  test.each([
+    ["that is an age file", () => sealed, "is named in no record"],
+    [
+      "that is armored",
+      () => Buffer.from(armor.encode(sealed)),
+      "is an armored age file, and the files of a vault are binary",
+    ],
+    ["of text", () => Buffer.from("a value"), "is plaintext, and no file of a vault"],
+  ])("%s", async (_what, bytes, message) => {
+    const path = "secrets/notes.age.txt"
+    writeFileSync(join(world.top, ".agent-vault", path), bytes())
+    const place = findVault(world.top)
+    const { findings } = await inspect({ place, env: world.env, now: new Date() })
+    expect(findings).toContainEqual(
+      expect.objectContaining({ code: "STRAY_FILE", subject: path, message }),
+    )
+    const repo = new Repo(world.top)
+    repo.git("add", `.agent-vault/${path}`)
+    const { stdout } = await repo.guard()
+    expect(stdout).toContain(`${path} ${message}`)
+    repo.git("rm", "--quiet", "--cached", `.agent-vault/${path}`)
+    expect(readFileSync(join(world.top, ".agent-vault", path)).length).toBeGreaterThan(0)
+  })
+})
