@@ -52,6 +52,10 @@ describe("the linter refuses", () => {
     ["src/cli/commands/bin.ts", 'import "../door/render.js"', ""],
     ["src/mcp/serve.ts", 'import "../core/index.js"', ""],
     ["src/cli/e.ts", 'const name = "./" + "render.js"\nawait import(name)', "house(imports)"],
+    ["src/cli/r.ts", 'import a = require("../mcp/serve.js")\nvoid a', "house(imports)"],
+    ["src/cli/s.ts", 'export const a: unknown = require("../mcp/serve.js")', "house(imports)"],
+    ["src/cli/t.ts", 'import { createRequire } from "node:module"', "house(imports)"],
+    ["src/cli/u.ts", "await import(`./render.js`)", "house(imports)"],
     // Rooms: none imports one above it, none is entered unlisted, and no file is in none.
     ["src/core/words/a.ts", 'import "../vault/vault.js"', "house(imports)"],
     ["src/core/git/a.ts", 'import type { Vault } from "../vault/vault.js"', "house(imports)"],

@@ -29,6 +29,8 @@ const importers = new Map([
     "node:child_process",
     ["src/core/git/git.ts", "src/core/git/git-quick.ts", "src/cli/run/child.ts"],
   ],
+  // Its createRequire() would import past these rules.
+  ["node:module", []],
 ])
 
 /**
@@ -74,7 +76,9 @@ function importProblem(from, specifier, onDemand) {
   if (isBuiltin(specifier) && !specifier.startsWith("node:")) return `write node:${specifier}`
 
   const allowed = importers.get(to)
-  if (allowed && !allowed.includes(from)) return `only ${allowed.join(" and ")} may import ${to}`
+  if (allowed && !allowed.includes(from)) {
+    return `${allowed.length > 0 ? `only ${allowed.join(" and ")}` : "no file"} may import ${to}`
+  }
   if (!specifier.startsWith(".")) {
     const excepted = notInCore.get(to.split("/", 1).join())
     if (from.startsWith("src/core/") && excepted && !excepted.includes(from)) {
@@ -215,6 +219,7 @@ function elsewhere(files, name, file) {
  * @typedef {object} Node of the syntax tree
  * @property {{ value?: unknown } | null} [source]
  * @property {{ name?: string } | null} [id]
+ * @property {{ name?: string }} [callee]
  */
 /**
  * @typedef {object} Context
@@ -231,6 +236,8 @@ function elsewhere(files, name, file) {
 function fileOf({ cwd, filename }) {
   return relative(cwd, filename).split(sep).join("/")
 }
+
+const NO_REQUIRE = "write an import, so that the rules of the house can see it"
 
 const imports = {
   /** @param {Context} context */
@@ -253,6 +260,12 @@ const imports = {
       ExportAllDeclaration: check(false),
       TSImportType: check(false),
       ImportExpression: check(true),
+      TSExternalModuleReference: (/** @type {Node} */ node) => {
+        context.report({ message: NO_REQUIRE, node })
+      },
+      CallExpression: (/** @type {Node} */ node) => {
+        if (node.callee?.name === "require") context.report({ message: NO_REQUIRE, node })
+      },
     }
   },
 }
