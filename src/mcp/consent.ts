@@ -1,9 +1,9 @@
 import type { RevealTerms, SecretListing } from "../core/index.js"
 import type { Reply } from "./serving.js"
 
-/** What was decided for the rest of the session, for one version of a secret. */
+/** What was decided for the rest of the session, for one value of a secret. */
 interface Decision {
-  readonly version: number
+  readonly key: string
   readonly choice: "session" | "no"
 }
 
@@ -15,21 +15,22 @@ interface Decision {
 export class Consent {
   readonly #decisions = new Map<string, Decision>()
   readonly #open = new Map<string, Promise<Reply>>()
-  /** How many calls may show a version of a secret once, by name and version. */
+  /** How many calls may show a value of a secret once. */
   readonly #once = new Map<string, number>()
 
   /** What core asks before it hands a value out. */
-  readonly isAgreed: RevealTerms["isAgreed"] = (name, version) => {
+  readonly isAgreed: RevealTerms["isAgreed"] = (name, value) => {
+    const key = keyOf({ ...value, name })
     const decision = this.#decisions.get(name)
-    const isForSession = decision?.version === version && decision.choice === "session"
-    return isForSession || this.#once.has(keyOf({ name, version }))
+    const isForSession = decision?.key === key && decision.choice === "session"
+    return isForSession || this.#once.has(key)
   }
 
   /** Never rejects, as `ask` does not. */
   async of(secret: Asked, ask: () => Promise<Reply>): Promise<Reply> {
-    const decision = this.#decisions.get(secret.name)
-    if (decision?.version === secret.version) return decision
     const key = keyOf(secret)
+    const decision = this.#decisions.get(secret.name)
+    if (decision?.key === key) return decision
     const open = this.#open.get(key)
     if (open !== undefined) return open
     const asking = ask()
@@ -37,12 +38,12 @@ export class Consent {
     const reply = await asking
     this.#open.delete(key)
     if ("choice" in reply && reply.choice !== "once") {
-      this.#decisions.set(secret.name, { version: secret.version, choice: reply.choice })
+      this.#decisions.set(secret.name, { key, choice: reply.choice })
     }
     return reply
   }
 
-  /** Does work in which this version of a secret may be shown: the person said "once" to a call. */
+  /** Does work in which this value of a secret may be shown: the person said "once" to a call. */
   async during<T>(secret: Asked, work: () => Promise<T>): Promise<T> {
     const key = keyOf(secret)
     this.#once.set(key, (this.#once.get(key) ?? 0) + 1)
@@ -56,8 +57,8 @@ export class Consent {
   }
 }
 
-type Asked = Pick<SecretListing, "name" | "version">
+type Asked = Pick<SecretListing, "name" | "version" | "changed">
 
-function keyOf({ name, version }: Asked): string {
-  return `${name} ${version}`
+function keyOf({ name, version, changed }: Asked): string {
+  return `${name} ${version} ${changed}`
 }

@@ -148,7 +148,7 @@ async function readAs(
 function shown(secret: SecretListing, value: SecretValue, surroundings: Surroundings): Answer {
   const { name, version } = value
   const bytes = value.bytes()
-  surroundings.seen.add(name, version, bytes)
+  surroundings.seen.add(name, bytes)
   if (bytes.length > SHOWN_LIMIT) {
     const message = `${name} has ${bytes.length} bytes: too many for a model`
     return refused(secret, { reason: "size", message }, surroundings, "VALUE_TOO_LARGE")

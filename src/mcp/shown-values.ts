@@ -15,20 +15,21 @@ const LONGEST = 2000
  * through here.
  */
 export class ShownValues {
-  readonly #values = new Map<string, Redacted>()
+  readonly #values: Redacted[] = []
   #patterns: Patterns | undefined
 
   /** Remembers a value; copies it. */
-  add(name: string, version: number, value: Uint8Array): void {
-    const key = `${name} ${version}`
-    if (this.#values.has(key)) return
-    this.#values.set(key, { name, value: Uint8Array.from(value) })
+  add(name: string, value: Uint8Array): void {
+    const isKnown = (each: Redacted): boolean =>
+      each.name === name && Buffer.from(each.value).equals(value)
+    if (this.#values.some(isKnown)) return
+    this.#values.push({ name, value: Uint8Array.from(value) })
     this.#patterns = undefined
   }
 
   /** A text without these values, and harmless: what could do more than be read is escaped. */
   clean(text: string): string {
-    this.#patterns ??= compilePatterns([...this.#values.values()])
+    this.#patterns ??= compilePatterns(this.#values)
     // Cut off last: half of a value would not be found.
     return harmless(redactText(this.#patterns, text).slice(0, LONGEST).toWellFormed())
   }

@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
 import type { ElicitResult } from "@modelcontextprotocol/sdk/types.js"
-import { compilePatterns, openVault, redactText } from "../../src/core/index.js"
+import { compilePatterns, openVault, redactText, utc } from "../../src/core/index.js"
 import { serve } from "../../src/mcp/serve.js"
 import { type Machine, vaultMachine } from "../cli/machine.js"
 import { Session, type Told } from "./session.js"
@@ -70,6 +70,19 @@ describe("the person at the client", () => {
     expect(session.questions).toHaveLength(1)
     await machine.call(["set", NAME], "another value")
     expect((await session.get(NAME)).document).toMatchObject({ value: "another value" })
+    expect(session.questions).toHaveLength(2)
+  })
+
+  test("who says session is asked again for a secret that is removed and made anew", async () => {
+    const name = "stripe/webhook"
+    await using session = await Session.open(machine, AS_CI, () => chooses("session"))
+    expect((await session.get(name)).document).toMatchObject({ version: 1 })
+    machine.git("rm", "--quiet", `.agent-vault/secrets/${name}.*`)
+    machine.git("commit", "--quiet", "-m", "remove it")
+    const second = utc(new Date())
+    await vi.waitUntil(() => utc(new Date()) !== second, { timeout: 300_000 })
+    await machine.call(["set", name], "another value")
+    expect((await session.get(name)).document).toMatchObject({ value: "another value", version: 1 })
     expect(session.questions).toHaveLength(2)
   })
 

@@ -5,9 +5,12 @@ import { REVEAL_POLICIES, type Reveal } from "../words/reveal-policy.js"
 export interface RevealTerms {
   /** The policy of secrets whose record has none, and of those that are less strict. */
   readonly atLeast: Reveal
-  /** Whether a person agreed that this version of a secret is shown. */
-  readonly isAgreed: (secret: string, version: number) => boolean
+  /** Whether a person agreed that this value of a secret is shown. */
+  readonly isAgreed: (secret: string, value: ValueMark) => boolean
 }
+
+/** What tells one value of a secret from another: a secret made anew begins with version 1 again. */
+export type ValueMark = Pick<SecretRecord, "version" | "changed">
 
 /** The policy of a secret: its signed record's or the surface's own, whichever is stricter. */
 export function revealPolicy(
@@ -20,10 +23,10 @@ export function revealPolicy(
 /** Whether a value may be shown to a model. */
 export function mayShow(
   name: string,
-  record: Pick<SecretRecord, "reveal" | "version">,
+  record: ValueMark & Pick<SecretRecord, "reveal">,
   terms: RevealTerms,
 ): boolean {
   const policy = revealPolicy(record, terms.atLeast)
   if (policy === "allow") return true
-  return policy === "confirm" && terms.isAgreed(name, record.version)
+  return policy === "confirm" && terms.isAgreed(name, record)
 }

@@ -78,13 +78,13 @@ describe("a model", () => {
   test("is shown the version that was agreed on, and no other", async () => {
     const reveal: RevealTerms = {
       atLeast: "confirm",
-      isAgreed: (name, version) => name === NAME && version === 2,
+      isAgreed: (name, { version }) => name === NAME && version === 2,
     }
     expect((await opened()).record.version).toBe(2)
     expect(await handedOut(await opened(), { surface: "mcp", reveal })).toEqual([VALUE])
     const other = {
       ...reveal,
-      isAgreed: (name: string, version: number) => version === 1 && name !== "",
+      isAgreed: (name: string, { version }: { version: number }) => version === 1 && name !== "",
     }
     expect(await handedOut(await opened(), { surface: "mcp", reveal: other })).toBe(
       "REVEAL_REFUSED",
