@@ -35,8 +35,8 @@ export async function run(door: Door): Promise<void> {
   const { value, isTrimmed = false } = await takeValue(door, name)
   const outcome = await setSecret({ ...request, name, value, metadata })
   const { result, files, commit } = outcome
-  if (await asJson(door, { ...result, files, commit })) return
   if (isTrimmed) tell(door, "The newline at the end is not stored. --from-file - keeps every byte.")
+  if (await asJson(door, { ...result, files, commit })) return
   tell(door, ...resultLines(result, request.dryRun), ...exposureLines(door, result.exposed))
   tell(door, outcomeLine(door, outcome), ...(request.dryRun ? [] : nextStep(result)))
 }
@@ -100,11 +100,11 @@ async function typedOrPiped(door: Door, name: string): Promise<Taken> {
 
 /**
  * Text ends with a newline that `echo`, an editor or the Return key put there, `\n` or `\r\n`: that
- * one is not part of the value. Of bytes that are not text each one counts.
+ * one is not part of the value. Of bytes that are not text each one counts; no text has a zero.
  */
 function withoutNewline(bytes: Buffer): Taken {
   const end = bytes.length - 1
-  if (bytes[end] !== LF || !isUtf8(bytes)) return { value: bytes }
+  if (bytes[end] !== LF || bytes.includes(0) || !isUtf8(bytes)) return { value: bytes }
   return { value: bytes.subarray(0, bytes[end - 1] === CR ? end - 1 : end), isTrimmed: true }
 }
 
