@@ -2,6 +2,8 @@ import { lstatSync, statSync } from "node:fs"
 
 /** A file that is younger may change without its times telling. */
 const YOUNG_MS = 100
+/** The same where times are whole seconds, or every other one: ext3, HFS+, FAT, some networks. */
+const YOUNG_COARSE_MS = 2_100
 const NOT_THERE = { throwIfNoEntry: false } as const
 
 /** What a file or folder is at one time: another one once it is written, replaced, made or removed. */
@@ -48,7 +50,7 @@ export function isSameStamp(one: Stamp, other: Stamp): boolean {
  * was looked at, in milliseconds.
  */
 export function isSettled({ changed }: Stamp, at: number): boolean {
-  return changed <= at - YOUNG_MS
+  return changed <= at - (changed % 1000 === 0 ? YOUNG_COARSE_MS : YOUNG_MS)
 }
 
 /** A stamp as a text, to be kept in a file. */

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { build } from "esbuild"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { Evidence, gather, witness } from "../../../src/core/disk/evidence.js"
+import { isSettled, stampOf } from "../../../src/core/disk/stamp.js"
 import { readRegularFile } from "../../../src/core/disk/files.js"
 import { listFolder } from "../../../src/core/disk/at-path.js"
 import { testWithStrace, trace, unescaped } from "../../attack/tracing.js"
@@ -143,6 +144,18 @@ describe("evidence", () => {
     const evidence = new Evidence()
     gather(evidence, () => readRegularFile(path("young"), 100))
     expect(evidence.isSettled()).toBe(false)
+  })
+
+  test("is young for longer on a disk that knows whole seconds only", () => {
+    const written = Date.UTC(2026, 0, 1)
+    const settledAfter = (changed: number, ms: number): boolean =>
+      isSettled({ ...stampOf(world.folder), changed }, changed + ms)
+    expect([1_000, 2_000, 2_100].map((ms) => settledAfter(written, ms))).toEqual([
+      false,
+      false,
+      true,
+    ])
+    expect([50, 100].map((ms) => settledAfter(written + 0.25, ms))).toEqual([false, true])
   })
 
   test("stays apart from that of work that goes on beside it", async () => {
