@@ -103,6 +103,11 @@ function holdsAfter(look: () => unknown, change: () => void): boolean {
   return evidence.holds()
 }
 
+/** Whether a file that was changed at a time is settled so many milliseconds later. */
+function settledAfter(changed: number, ms: number): boolean {
+  return isSettled({ ...stampOf(world.folder), changed }, changed + ms)
+}
+
 describe("evidence", () => {
   test("holds no more once a file is other, gone, or there", () => {
     writeFileSync(path("a"), "one")
@@ -148,8 +153,6 @@ describe("evidence", () => {
 
   test("is young for longer on a disk that knows whole seconds only", () => {
     const written = Date.UTC(2026, 0, 1)
-    const settledAfter = (changed: number, ms: number): boolean =>
-      isSettled({ ...stampOf(world.folder), changed }, changed + ms)
     expect([1_000, 2_000, 2_100].map((ms) => settledAfter(written, ms))).toEqual([
       false,
       false,
