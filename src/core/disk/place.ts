@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto"
-import { realpathSync } from "node:fs"
+import { readlinkSync, realpathSync } from "node:fs"
 import { dirname, join, relative, resolve, sep } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { readRegularFile } from "./files.js"
 import { lookAt, realPath } from "./at-path.js"
-import { isErrno, inaccessible } from "../words/system-error.js"
+import { accessing, isErrno, inaccessible } from "../words/system-error.js"
 import { MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "../words/layout.js"
 
 /** A checkout that holds a vault. Files alone decide it; no git runs. */
@@ -104,7 +104,13 @@ function isGitFolder(folder: string): boolean {
 }
 
 function branchOf(gitFolder: string): string | undefined {
-  const head = readPointer(join(gitFolder, "HEAD"))
+  const file = join(gitFolder, "HEAD")
+  // With core.preferSymlinkRefs, and in old repositories, HEAD is a link to the branch itself.
+  if (lookAt(file)?.isSymbolicLink() === true) {
+    const target = accessing("read", file, () => readlinkSync(file))
+    if (target.startsWith("refs/")) return target
+  }
+  const head = readPointer(file)
   return head?.startsWith("ref: ") === true ? head.slice("ref: ".length) : undefined
 }
 

@@ -1,3 +1,4 @@
+import { resolve } from "node:path"
 import { emitWarning, env as processEnvironment } from "node:process"
 import { AgentVault, type Pulls } from "./agent-vault.js"
 import { VaultError } from "../words/errors.js"
@@ -71,7 +72,8 @@ export async function openVault(options: OpenOptions = {}): Promise<AgentVault> 
 /** Where the reads of a vault are noted, as the option `audit` says. */
 export function auditAt(vault: string, audit: OpenOptions["audit"], env: Environment): Audit {
   if (audit === false) return noAudit()
-  return auditTo(audit ?? auditFile(vault, env))
+  // A program may change its folder while it reads; an empty path is none, and is refused there.
+  return auditTo(audit ? resolve(audit) : (audit ?? auditFile(vault, env)))
 }
 
 function pullsOf({ pullEvery, onPullError = warn }: OpenOptions): Pulls | undefined {

@@ -12,7 +12,8 @@ import {
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { chdir, cwd } from "node:process"
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import {
   type AuditLine,
   type OpenOptions,
@@ -168,6 +169,22 @@ describe("an audit", () => {
     expect(linesOf(`${file}.1`)).toHaveLength(1)
     expect(linesOf(file)).toHaveLength(1)
     await vault.close()
+  })
+
+  test("stays where it was named, wherever the program goes", async () => {
+    world = template.copy()
+    const before = cwd()
+    onTestFinished(() => {
+      chdir(before)
+    })
+    chdir(world.folder)
+    await using vault = await openNoting("audit.jsonl")
+    await vault.get("stripe/api-key")
+    chdir(world.top)
+    await vault.get("stripe/api-key")
+    expect(linesOf(join(world.folder, "audit.jsonl"))).toHaveLength(2)
+    await using nowhere = await openNoting("")
+    await expect(nowhere.get("stripe/api-key")).rejects.toMatchObject({ code: "NO_ACCESS" })
   })
 
   test("stays lines of JSON where a write ended within a line, by whomever", async () => {

@@ -316,7 +316,9 @@ describe("a setback is found", () => {
     for (const step of steps) world.commit(RECORD, step)
     take(RECORD, "HEAD~4")
     world.git("commit", "--quiet", "--message", "each step seems to lead forward")
-    expect(await setbacks()).toContainEqual(expect.stringMatching(/api-key\.json .*is not a record$/))
+    expect(await setbacks()).toContainEqual(
+      expect.stringMatching(/api-key\.json .*is not a record$/),
+    )
   })
 
   test("settings of the repository hide no merge", async () => {

@@ -98,6 +98,17 @@ describe("a read", () => {
       },
       "ROLLED_BACK",
     ],
+    "a revoke that is reverted where HEAD is a link": [
+      async () => {
+        await world.revoke("ci", "stripe")
+        await vault.has("stripe/api-key")
+        world.git("reset", "-q", "--hard", "HEAD~1")
+        rmSync(join(world.top, ".git/HEAD"))
+        symlinkSync("refs/heads/main", join(world.top, ".git/HEAD"))
+        expect(world.git("symbolic-ref", "HEAD")).toBe("refs/heads/main")
+      },
+      "ROLLED_BACK",
+    ],
     "a value that was tampered with": [
       () => appendFileSync(file("secrets/stripe/api-key.age"), "x"),
       "DIGEST_MISMATCH",
