@@ -14,6 +14,7 @@ export {
   runQuickly,
   userSetting,
 } from "./git/git-quick.js"
+export { isExplained } from "./git/git-failure.js"
 export { harmless, toJson } from "./words/harmless.js"
 export type { Environment } from "./disk/homes.js"
 export {

@@ -25,6 +25,14 @@ function isMissing(cause: unknown, said: string): boolean {
   return said.includes("ENOENT") && said.includes("spawn")
 }
 
+/** What to do about a failure that nothing is known about. */
+const GENERAL_HINT = "solve what git reports, then repeat the command"
+
+/** Whether a failure has a hint of its own, which a guess at its cause must not replace. */
+export function isExplained({ hint }: VaultError): boolean {
+  return hint !== GENERAL_HINT
+}
+
 /** Failures that git explains at length, and what to do about each. */
 const KNOWN = [
   {
@@ -43,7 +51,7 @@ function told(said: string): { words: string; hint: string } {
   const lines = said.trim().split("\n", LINES)
   return {
     words: harmless(lines.join(" ").replace(/\s+/g, " ")),
-    hint: "solve what git reports, then repeat the command",
+    hint: GENERAL_HINT,
   }
 }
 

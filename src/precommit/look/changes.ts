@@ -1,4 +1,4 @@
-import { VAULT_FOLDER, VaultError, vaultPath } from "../../core/guard.js"
+import { VAULT_FOLDER, VaultError, isExplained, vaultPath } from "../../core/guard.js"
 import type { Repository } from "./repository.js"
 
 /** A version of a file, as Git names it. */
@@ -109,7 +109,7 @@ async function requireCommits(repository: Repository, range: string): Promise<re
 /** The error for an object that is missing here: most often nobody has fetched it. */
 function unknown(range: string): (cause: unknown) => never {
   return (cause) => {
-    if (!VaultError.is(cause, "GIT_FAILED")) throw cause
+    if (!VaultError.is(cause, "GIT_FAILED") || isExplained(cause)) throw cause
     throw new VaultError("GIT_FAILED", cause.message, {
       hint: `fetch what ${range} names, or correct it: git fetch origin; in a CI, fetch the whole history (fetch-depth: 0)`,
       cause,

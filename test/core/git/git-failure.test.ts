@@ -6,6 +6,7 @@ import { findCheckout } from "../../../src/core/disk/place.js"
 import { openGit } from "../../../src/core/git/git.js"
 import { runQuickly } from "../../../src/core/git/git-quick.js"
 import { VaultError } from "../../../src/core/words/errors.js"
+import { guard } from "../../../src/precommit/run-guard.js"
 import { type World, emptyWorld } from "../world.js"
 
 /** Nobody's. Only root may give a repository away; elsewhere the test is left out. */
@@ -47,6 +48,17 @@ describe("both runners say the same", () => {
       hint: expect.stringMatching(/^git config --global --add safe\.directory \S+$/) as string,
     })
     expect(other).toEqual(one)
+  })
+
+  test.skipIf(getuid?.() !== 0)("and the guard of a range there (needs root)", async () => {
+    for (const path of ["", ".git"]) chownSync(join(world.top, path), OTHER, OTHER)
+    const request = { subject: { is: "range", range: "main~..main" }, form: "people" } as const
+    const surroundings = { cwd: world.top, env: world.env, version: "1.2.3" }
+    const output = { write: () => Promise.resolve(), say: () => {} }
+    await expect(guard({ ...request, ...surroundings, ...output })).rejects.toMatchObject({
+      message: "git rev-parse: the repository belongs to another user, so git refuses it",
+      hint: expect.stringMatching(/^git config --global --add safe\.directory \S+$/) as string,
+    })
   })
 
   test("of a configuration that is broken, with no control character", async () => {
