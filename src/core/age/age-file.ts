@@ -1,8 +1,11 @@
 /** How an age file is written: its bytes, or ASCII armor around them (age spec, "ASCII armor"). */
 export type AgeFileForm = "binary" | "armored"
 
-const FIRST_LINE = "age-encryption.org/v1\n"
+// The version, and the first of the stanzas, of which a file has at least one.
+const BINARY_BEGIN = "age-encryption.org/v1\n-> "
 export const ARMOR_BEGIN = "-----BEGIN AGE ENCRYPTED FILE-----"
+/** What is wrong with an armored file in a vault, in a place of its own or not. */
+export const ARMORED = "is an armored age file, and the files of a vault are binary"
 const BYTES_THAT_TELL = 64
 
 /**
@@ -11,6 +14,13 @@ const BYTES_THAT_TELL = 64
  */
 export function ageFileForm(bytes: Uint8Array): AgeFileForm | undefined {
   const start = Buffer.from(bytes.subarray(0, BYTES_THAT_TELL)).toString("latin1")
-  if (start.startsWith(FIRST_LINE)) return "binary"
+  if (start.startsWith(BINARY_BEGIN)) return "binary"
   return start.trimStart().startsWith(ARMOR_BEGIN) ? "armored" : undefined
+}
+
+/** What is wrong with the content of a file that has to be an age file; undefined if it is one. */
+export function sealedProblem(bytes: Uint8Array): string | undefined {
+  const form = ageFileForm(bytes)
+  if (form === "binary") return undefined
+  return form === "armored" ? ARMORED : "is plaintext where an age file belongs"
 }

@@ -1,7 +1,8 @@
 import { VaultError } from "../words/errors.js"
 import type { VaultFiles } from "../disk/files.js"
 import { compareMarks } from "../memory/marks.js"
-import { sealedProblem, strayProblem } from "./stray.js"
+import { strayProblem } from "./stray.js"
+import { sealedProblem } from "../age/age-file.js"
 import { readSigned } from "../vault/group-key.js"
 import {
   KEY_LIMIT,
@@ -30,6 +31,8 @@ export interface StagedFile {
   readonly bytes: Uint8Array | undefined
   /** The versions in the commits that this one follows. */
   readonly before: readonly Uint8Array[]
+  /** Whether a commit to be puts it in the place of another version. */
+  readonly isReplaced: boolean
   /** Not a plain file, but a link or a submodule. */
   readonly isOdd: boolean
 }
@@ -85,7 +88,8 @@ function problemsAlone(file: StagedFile): readonly VaultProblem[] {
   if (is === "stray") return [plaintext(path, strayProblem(bytes))]
   if (path.endsWith(".age")) {
     const what = sealedProblem(bytes)
-    return what === undefined ? [] : [plaintext(path, what)]
+    if (what === undefined) return []
+    return [file.isReplaced ? replaced(path, what) : plaintext(path, what)]
   }
   if (is !== "vault" && is !== "agent" && is !== "group" && is !== "secret") return []
   const problem = refusal(path, () => decodeRecord(is, path, bytes))
@@ -211,6 +215,12 @@ function asProblem(path: string, error: unknown): VaultProblem {
 
 function plaintext(path: string, what: string): VaultProblem {
   const hint = `take it out of the commit: git rm --cached -- .agent-vault/${path}; a value is stored with: agent-vault set GROUP/NAME`
+  return { path, is: "plaintext", message: `${path} ${what}`, hint }
+}
+
+/** To take a signed file out of the commit would remove it: it comes back instead. */
+function replaced(path: string, what: string): VaultProblem {
+  const hint = `bring back the signed version: git restore --source=HEAD --staged --worktree -- .agent-vault/${path}`
   return { path, is: "plaintext", message: `${path} ${what}`, hint }
 }
 

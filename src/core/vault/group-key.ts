@@ -1,3 +1,4 @@
+import { sealedProblem } from "../age/age-file.js"
 import { recipientOf, seal, unseal } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
 import { KEY_LIMIT, groupKeyPath, groupPastPath } from "../words/layout.js"
@@ -65,10 +66,14 @@ export function sealPastKeys(
 export function readSigned(vault: Vault, path: string, limit: number, digest: string): Uint8Array {
   const bytes = vault.files.read(path, limit)
   if (bytes !== undefined && digestOf(bytes) === digest) return bytes
-  const what = bytes === undefined ? "is missing" : "is not the file that an owner signed"
-  throw new VaultError("DIGEST_MISMATCH", `${path} ${what}`, {
+  throw new VaultError("DIGEST_MISMATCH", `${path} ${whyNotSigned(bytes)}`, {
     hint: "bring back the signed version with git; see: agent-vault check",
   })
+}
+
+function whyNotSigned(bytes: Uint8Array | undefined): string {
+  if (bytes === undefined) return "is missing"
+  return sealedProblem(bytes) ?? "is not the file that an owner signed"
 }
 
 /** Names the file in an error of age, which knows only bytes. */

@@ -37,7 +37,7 @@ async function judgeVault(
   const [{ folder = "" } = {}] = changes.map(({ path }) => vaultPath(path) ?? {})
   const inside = (path: string): string => path.slice(folder.length + 1)
   const staged = await Promise.all(
-    changes.map(async ({ path, id, mode, before }) => ({
+    changes.map(async ({ path, id, mode, before, commit }) => ({
       path: inside(path),
       bytes: await readStaged(blobs, id, mode),
       before: path.endsWith(".json")
@@ -46,6 +46,7 @@ async function judgeVault(
             before.map((old) => old.id),
           )
         : [],
+      isReplaced: commit === undefined && before.some((old) => old.path === path),
       isOdd: mode?.startsWith("100") === false,
     })),
   )

@@ -24,7 +24,14 @@ test("an age file is told by its beginning", () => {
   expect(ageFileForm(Buffer.from(`\r\n${armor.encode(sealed).replaceAll("\n", "\r\n")}`))).toBe(
     "armored",
   )
-  for (const text of ["", "age", "age-encryption.org/v2\n", "-----BEGIN CERTIFICATE-----\n"]) {
+  const others = [
+    "",
+    "age",
+    "age-encryption.org/v2\n",
+    "age-encryption.org/v1\na value below the first line",
+    "-----BEGIN CERTIFICATE-----\n",
+  ]
+  for (const text of others) {
     expect(ageFileForm(Buffer.from(text))).toBeUndefined()
   }
 })
@@ -50,7 +57,41 @@ describe("check and the guard say the same of a stray file", () => {
     repo.git("add", `.agent-vault/${path}`)
     const { stdout } = await repo.guard()
     expect(stdout).toContain(`${path} ${message}`)
-    repo.git("rm", "--quiet", "--cached", `.agent-vault/${path}`)
-    expect(readFileSync(join(world.top, ".agent-vault", path)).length).toBeGreaterThan(0)
+    repo.git("rm", "--quiet", "--force", `.agent-vault/${path}`)
+  })
+})
+
+describe("check and the guard say the same of what stands where an age file belongs", () => {
+  const secret = "secrets/stripe/api-key.age"
+
+  test.each([
+    [
+      "an armored age file",
+      (signed: Uint8Array) => Buffer.from(armor.encode(signed)),
+      "is an armored age file, and the files of a vault are binary",
+    ],
+    ["plaintext", () => Buffer.from("a value"), "is plaintext where an age file belongs"],
+  ])("%s", async (_what, bytes, message) => {
+    const other = world.copy()
+    try {
+      await other.set("stripe/api-key", "new")
+      const file = join(other.top, ".agent-vault", secret)
+      writeFileSync(file, bytes(readFileSync(file)))
+      const place = findVault(other.top)
+      const { findings } = await inspect({ place, env: other.env, now: new Date() })
+      expect(findings).toContainEqual(
+        expect.objectContaining({ code: "DIGEST_MISMATCH", message: `${secret} ${message}` }),
+      )
+      const repo = new Repo(other.top)
+      repo.git("add", `.agent-vault/${secret}`)
+      const { stdout } = await repo.guard()
+      expect(stdout).toContain(`${secret} ${message}`)
+      const [line = ""] = /git restore [^"\n]*/.exec(stdout) ?? []
+      repo.git(...line.split(" ").slice(1))
+      expect((await repo.guard()).found).toEqual([])
+      expect((await inspect({ place, env: other.env, now: new Date() })).findings).toEqual([])
+    } finally {
+      other.remove()
+    }
   })
 })
