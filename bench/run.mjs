@@ -22,7 +22,7 @@ import { parseArgs } from "node:util"
  */
 /**
  * @typedef {object} CommandOptions
- * @property {readonly string[]} [against] the command to compare with; `node -e 0` unless told
+ * @property {readonly string[]} [against] the command to compare with; `node -e 0` by default
  * @property {number} [budget] the largest good ratio
  * @property {string} [cwd]
  * @property {NodeJS.ProcessEnv} [env] on top of this process's own

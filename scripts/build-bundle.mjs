@@ -14,7 +14,7 @@ const common = { bundle: true, platform: "node", target, logLevel: "warning" }
 // What ES modules have and CommonJS has not.
 const strict = '"use strict";'
 const moduleUrl = 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;'
-// Whoever makes an ES module of ours has no file name for us.
+// A bundler that makes an ES module of our code gives us no file name.
 const moduleUrlIfAny =
   'const moduleUrl = typeof __filename === "string" ? require("node:url").pathToFileURL(__filename).href : "";'
 
@@ -89,9 +89,9 @@ export async function writeBundle(folder, entryPoints, ending) {
 const required = /(?:\brequire|\b__require|\(0, \w+\.__require\))\("([^"]+)"\)/g
 
 /**
- * What Node brings is asked of the process: a bundler that makes an ES module of the library leaves
- * `require("node:fs")` as it is, and there is no `require` in an ES module. What is ours is required
- * by that name, which every bundler follows.
+ * Asks the process for Node's modules: a bundler that makes an ES module of the library leaves
+ * `require("node:fs")` as it is, and an ES module has no `require`. Our own files keep their
+ * `require`, which every bundler follows.
  *
  * @param {string} code
  */
@@ -152,8 +152,8 @@ const lazyCurves = {
 }
 
 /**
- * The MCP SDK brings a compiler of JSON Schemas for whoever gives it none. src/mcp/server.ts does,
- * and a start need not read a quarter of a megabyte for it.
+ * The MCP SDK brings a compiler of JSON Schemas for callers that give it none. src/mcp/server.ts
+ * gives it one, so a start need not read a quarter of a megabyte.
  *
  * @type {import("esbuild").Plugin}
  */

@@ -1,6 +1,6 @@
 // The product in two minutes: a real vault in a temporary Git repository, through the built
-// command, with stock `age` as the witness of every step. Ends with exit code 1 if anything is not
-// as it is told.
+// command, with stock `age` as the witness of every step. Ends with exit code 1 if anything differs
+// from what it says.
 import { spawnSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import {

@@ -1,7 +1,7 @@
 // Prints the folders of lefthook and of pre-commit, through which the tests make commits; installs
 // them on the first call, in the versions and with the digests that hook-managers/ names. lefthook
-// is no dependency of ours, as its install script would put its hooks beside husky's. Exit code 3:
-// one of them is not to be had.
+// is not a dependency of ours, since its install script would put its hooks beside husky's. Exit
+// code 3: one of them cannot be had here.
 import { execFile } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync } from "node:fs"

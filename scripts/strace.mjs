@@ -1,5 +1,5 @@
 // Prints the path of strace, with which the tests watch what a command opens, writes and starts;
-// installs it on the first call, where that is possible. Exit code 3: there is none to be had.
+// installs it on the first call, where that is possible. Exit code 3: it cannot be had here.
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { delimiter, join } from "node:path"

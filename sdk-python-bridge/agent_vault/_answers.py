@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Exposure:
-    """Somebody who could read the present value, and no longer may."""
+    """An agent that could read the present value, and may not read it now."""
 
     agent: str
     at: str

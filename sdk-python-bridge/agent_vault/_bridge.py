@@ -46,7 +46,7 @@ class Bridge:
         except concurrent.futures.TimeoutError:
             pass
         finally:
-            # Timed out, or interrupted by Ctrl-C: nobody waits any more.
+            # After a time-out or a Ctrl-C, nobody waits for the answer.
             future.cancel()
         raise self._timed_out(method)
 

@@ -101,7 +101,7 @@ class Child:
         """After a fork, in the new process: the pipes belong to the one it came from."""
         for stream in self._streams():
             stream.close()
-        # Nothing here is to wait for it, or to warn that nobody did.
+        # Nothing here waits for it, or warns that nobody did.
         self._process.returncode = 0
 
     def _write(self) -> None:
@@ -151,14 +151,14 @@ class Child:
         return True
 
     def _check_protocol(self, hello: Future[Answer]) -> None:
-        """What keeps the program from saying hello, a missing key say, is said to each call."""
+        """Each call gets the error that kept the program from saying hello: a missing key, say."""
         if hello.exception() is None and hello.result().get("protocol") != PROTOCOL:
             self._is_over = True
             self._set_end(self._not_understood)
             self._kill()
 
     def _finish(self, why: Optional[Callable[[], VaultError]]) -> None:
-        """Everything is over: reaps the process, and fails whoever waits."""
+        """Reaps the process, and fails every call that waits."""
         self._requests.put(None)
         if why is not None:
             self._kill()

@@ -65,7 +65,7 @@ def harmless(text: str) -> str:
 
 
 def error_for(code: str, message: str, hint: Optional[str], exit_code: int) -> VaultError:
-    """The error of a code, as the program told it."""
+    """The error of a code, as the program reported it."""
     known = _BY_CODE.get(code)
     if known is None:
         return VaultError(message, hint, code=code, exit_code=exit_code)
@@ -120,7 +120,7 @@ class NameInvalid(VaultError):
 
 
 class NoTerminal(VaultError):
-    """A question has to be answered, and nobody is at a terminal."""
+    """A person has to answer a question, and there is no terminal."""
 
     exit_code = 2
 
@@ -232,7 +232,7 @@ class RevealRefused(Denied):
 
 
 class Untrusted(Denied):
-    """Nothing says whom to trust, or who is trusted is no owner, or did not bring all."""
+    """Nothing names an anchor, or it is not an owner, or it did not bring every owner."""
 
 
 class TrustMismatch(Denied):
@@ -274,7 +274,7 @@ class ManifestInvalid(Tampered):
 
 
 class RecordInvalid(Tampered):
-    """A record is no valid one, or was signed for another place."""
+    """A record is not valid, or was signed for another place."""
 
 
 class SignatureInvalid(Tampered):

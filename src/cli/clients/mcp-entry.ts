@@ -70,8 +70,8 @@ export function keyInCommand({ command }: ServerEntry): boolean {
 }
 
 /**
- * The entry as a person may see it: without a value of its own, and without any of `values`, but
- * with references, and with what is no key.
+ * The entry as a person may see it: without its own values, and without any of `values`. References
+ * stay, and so does what is not a key.
  */
 export function shownEntry(entry: ServerEntry, values: readonly string[] = []): ServerEntry {
   const known = [...values, ...literalsOf(entry).map(({ value }) => value)]

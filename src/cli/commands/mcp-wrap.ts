@@ -121,8 +121,8 @@ function isMeant(door: Door, { config }: FoundServer, stored: readonly Stored[])
 }
 
 /**
- * Everything that can be asked or refused comes before the first change, and the file loses its
- * values last: whatever happens between, it stays as it was, and the command can be repeated.
+ * Every question and refusal comes before the first change, and the file loses its values last. So
+ * if the command stops in between, the file is as it was, and the command can run again.
  */
 async function carryOut(
   door: Door,

@@ -9,7 +9,7 @@ import { isSet, option, placeOf, userPath } from "./who.js"
 /**
  * How a shell runs `run` as the same agent, in the same vault, with the same keys, trust and audit
  * as this call, and which variables it must have for that. A shell need not have the PATH and the
- * variables that this process was given: what may stand in a line, stands in it.
+ * variables of this process, so the line names all of them that it may.
  */
 export function runLine(door: Door): { line: string; needs: readonly string[] } {
   const variables = Object.entries(settings(door))
@@ -63,9 +63,9 @@ function audit(door: Door): string[] {
 }
 
 /**
- * The variables that decide where keys and state are, and whom to trust, as far as they are set to
- * what is not usual. None of them is secret. Where keys are is said in the one way that the program
- * which is run does not inherit.
+ * The variables that decide where keys and state are, and whom to trust, where their value is not
+ * the usual one. None of them is secret. The place of keys takes the one form that the program does
+ * not inherit.
  */
 function settings({ env, cwd }: Door): Record<string, string> {
   const home = env["HOME"] || env["USERPROFILE"] || ""

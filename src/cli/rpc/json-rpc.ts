@@ -2,8 +2,8 @@ import type { Readable, Writable } from "node:stream"
 import { Lines } from "../../core/index.js"
 
 /**
- * JSON-RPC 2.0 over streams, one line of JSON a message, in UTF-8. Params are given by name; there
- * are no batches. It knows nothing of what it serves.
+ * JSON-RPC 2.0 over streams: UTF-8, one line of JSON a message, params by name, without batches.
+ * It knows nothing of what it serves.
  */
 
 /** What answers a request: gets the params, returns the result. */

@@ -20,8 +20,8 @@ const PLAIN = /([^\n]*)\n/y
 /**
  * Reads a file of variables, in the syntax of `.env` files: `NAME=VALUE`, `export` in front, comments
  * from `#` on, values in single or double quotes, which may be of several lines. Between double
- * quotes `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are escapes. Nothing is filled in and nothing is run;
- * a value that is `av://GROUP/NAME` is a secret's. Throws `CONFIG_INVALID`, `NO_ACCESS`, and never
+ * quotes `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are escapes. Fills in nothing and runs nothing. A
+ * value `av://GROUP/NAME` stands for a secret. Throws `CONFIG_INVALID`, `NO_ACCESS`, and never
  * repeats what the file holds.
  */
 export function readEnvFile(path: string, shown: string): FileVariable[] {
@@ -29,8 +29,8 @@ export function readEnvFile(path: string, shown: string): FileVariable[] {
 }
 
 /**
- * The same for a file that Node has read before us, by its own rules, since the option has the name
- * of one of Node's. If Node may have obeyed something in it, nothing is read and nothing started.
+ * The same for a file that Node has read before us, by its own rules, since Node has an option of
+ * the same name. If Node may have obeyed something in it, reads nothing and starts nothing.
  */
 export function readNodesEnvFile(path: string, shown: string): FileVariable[] {
   const text = readText(path, shown)

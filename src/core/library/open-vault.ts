@@ -29,9 +29,9 @@ export interface OpenOptions {
   /** The owner to trust, `ed25519:…`, where neither key file nor pin says it. */
   readonly trust?: string | undefined
   /**
-   * The file to which each read appends a line, never with a value, before the value is handed out;
-   * `audit.jsonl` in the vault's part of the state folder if nothing is said. `false` notes nothing:
-   * for an image in which nothing can be written.
+   * The audit file. Before it hands out a value, each read appends a line without the value. By
+   * default it is `audit.jsonl` in the vault's part of the state folder. `false` notes nothing: for
+   * a read-only image.
    */
   readonly audit?: string | false | undefined
   /** Called at every read, before the value is handed out. If it throws, the value stays inside. */

@@ -59,10 +59,10 @@ export interface NotLooked {
 }
 
 /**
- * The values of the vault around `folder`, for every agent whose key is at hand without asking:
- * the one that the environment names, else all on this machine; never the owner's. Undefined where
- * there is no vault. Throws the codes of exit 5 for a vault that was tampered with, and those of a
- * key that was named and does not serve.
+ * The values of the vault around `folder`, for every agent whose key asks nothing: the one that
+ * the environment names, else all on this machine. Never uses the owner's key. Undefined without a
+ * vault. Throws the codes of exit 5 for a vault that was tampered with, and those of a named key
+ * that does not serve.
  */
 export async function ownValuesAt(
   folder: string,

@@ -85,7 +85,7 @@ export class OpenedSecret {
    */
   static handOut(secrets: readonly OpenedSecret[], terms: Terms, now: Date): SecretRead[] {
     const events = secrets.map((secret) => secret.#event(secret.#admit(terms, now), terms, now))
-    // Copied before anybody is told: whoever is may read again, and so have the values overwritten.
+    // Copied before `onRead` runs: it may read again, and so have the values overwritten.
     const reads = secrets.map((secret) => {
       return { name: secret.name, record: secret.record, value: Uint8Array.from(secret.#value) }
     })

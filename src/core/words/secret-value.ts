@@ -2,9 +2,9 @@ import { inspect } from "node:util"
 import { VaultError } from "./errors.js"
 
 /**
- * A value that does not show itself. Wherever it is turned into text (`console.log`, a template
- * string, `JSON.stringify`, an error, a debugger's inspection) there stands
- * `[secret stripe/api-key: use .reveal()]`, so that a mask sent as a token explains itself.
+ * A value that does not show itself. As text (`console.log`, a template, `JSON.stringify`, an
+ * error, a debugger's inspection) it is `[secret stripe/api-key: use .reveal()]`, so that a mask
+ * sent as a token explains itself.
  * Each SecretValue owns a copy of the bytes; `using` or {@link SecretValue[Symbol.dispose]}
  * overwrites it. A string that `reveal()` handed out cannot be overwritten.
  *

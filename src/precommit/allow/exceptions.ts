@@ -15,10 +15,10 @@ export interface ExceptedFindings {
 }
 
 /**
- * Takes out the findings that are allowed. `known` were there before: they show that an entry is
- * in use. `looked` are the files that were looked at; if those are `all`, an entry that allows
- * nothing is stale. An entry whose one file was looked at is stale as well; of a pattern nobody
- * knows what else it matches.
+ * Takes out the findings that are allowed. `known` were there before, and show that an entry is in
+ * use. `looked` are the files that the guard looked at. If those are `all`, an entry that allows
+ * nothing is stale. So is an entry for one file among them. An entry with a pattern may match other
+ * files.
  */
 export async function applyExceptions(
   exceptions: readonly Exception[],

@@ -6,9 +6,9 @@ const BYTES = 8
 /**
  * What binds an exception to one text: scrypt over it, with the rule for salt, 64 bits as hex.
  *
- * It is computed from what may turn out to be a secret after all. So it is no plain hash that could
- * be tried against lists of passwords at leisure, it is made only when a person asks for it or has
- * written an entry, and no report contains it.
+ * The text may turn out to be a secret after all. So a plain hash would not do: somebody could try
+ * lists of passwords against it. The guard computes the fingerprint only when a person asks for it
+ * or has written an entry, and no report contains it.
  */
 export function fingerprintOf(rule: string, text: string): Promise<string> {
   return new Promise((resolve, reject) => {

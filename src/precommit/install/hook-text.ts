@@ -217,7 +217,7 @@ function endOfBlock(lines: readonly string[], key: number): number {
     if (at <= key || /^\s*(?:#.*)?$/.test(line)) return false
     return depthOf(line) < depth || (depthOf(line) === depth && !/^\s*-(?:\s|$)/.test(line))
   })
-  // What is no deeper than the key is a comment on what follows.
+  // A comment as deep as the key, or less, belongs to what follows.
   const isOutside = (line = ""): boolean =>
     /^\s*$/.test(line) || (/^\s*#/.test(line) && depthOf(line) <= depth)
   let end = next === -1 ? lines.length : next

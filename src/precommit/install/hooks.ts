@@ -115,7 +115,7 @@ async function findWorkTree(
   return { top: checkout.top, env }
 }
 
-/** How the user has told a manager to run nothing, in words that take it back. */
+/** The command that takes back the user's own switch, if one makes the manager run nothing. */
 function switchedOff(manager: Hooks["manager"], env: Environment): string | undefined {
   if (manager === "husky" && env["HUSKY"] === "0") return "unset HUSKY"
   if (manager === "lefthook" && /^(?:0|false)$/.test(env["LEFTHOOK"] ?? "")) return "unset LEFTHOOK"
