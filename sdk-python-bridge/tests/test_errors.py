@@ -7,7 +7,7 @@ import re
 import unittest
 
 import agent_vault
-from agent_vault import errors
+from agent_vault import _bridge, errors
 from tests.machine import PROJECT
 
 _OF_EXIT_CODE = {3: errors.NotFound, 4: errors.Denied, 5: errors.Tampered, 6: errors.NotNow}
@@ -39,6 +39,15 @@ class Table(unittest.TestCase):
         for each in errors.error_classes().values():
             self.assertIs(getattr(agent_vault, each.__name__), each)
             self.assertIn(each.__name__, agent_vault.__all__)
+
+
+class Limits(unittest.TestCase):
+    def test_a_line_is_as_long_as_the_program_takes_it(self) -> None:
+        source = (PROJECT / "src" / "core" / "words" / "limits.ts").read_text("utf-8")
+        found = re.search(r"bridgeRequest: (?:(\d+) \* )?(KIB|MIB),", source)
+        assert found is not None
+        unit = {"KIB": 1 << 10, "MIB": 1 << 20}[found[2]]
+        self.assertEqual(_bridge._LINE_LIMIT, int(found[1] or 1) * unit)
 
 
 class Errors(unittest.TestCase):

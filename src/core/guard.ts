@@ -9,21 +9,15 @@ export {
   type Blob,
   Blobs,
   type TakePiece,
-  WHOLE_LIMIT,
   runAsUser,
   runQuickly,
   userSetting,
 } from "./git/git-quick.js"
 export { isExplained } from "./git/git-failure.js"
+export { LIMITS } from "./words/limits.js"
 export { harmless, toJson } from "./words/harmless.js"
 export type { Environment } from "./disk/homes.js"
-export {
-  type PathInVault,
-  SEALED_LIMIT,
-  VAULT_FOLDER,
-  VAULT_RECORD,
-  vaultPath,
-} from "./words/layout.js"
+export { type PathInVault, VAULT_FOLDER, VAULT_RECORD, vaultPath } from "./words/layout.js"
 export { type Checkout, findCheckout } from "./disk/place.js"
 export type { StagedFile, VaultProblem } from "./check/staged-vault.js"
 

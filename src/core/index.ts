@@ -21,7 +21,7 @@ export {
   localAgents,
   ownerKeyFile,
 } from "./keys/key-files.js"
-export { VALUE_LIMIT } from "./words/layout.js"
+export { LIMITS } from "./words/limits.js"
 export { asVaultError, inaccessible, isErrno } from "./words/system-error.js"
 export { keyHome } from "./disk/homes.js"
 export { Lines } from "./disk/lines.js"

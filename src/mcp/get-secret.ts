@@ -1,4 +1,5 @@
 import {
+  LIMITS,
   type AgentVault,
   type ErrorCode,
   type SecretListing,
@@ -11,9 +12,6 @@ import { USE_SCHEMA } from "./list-secrets.js"
 import type { Reply } from "./serving.js"
 import { type Surroundings, TEXT, type Tool, gives, takes, textArguments } from "./tool.js"
 import { useOf } from "./use.js"
-
-/** Bytes of a value that a model is shown. A line of the protocol holds it twice, and escaped. */
-const SHOWN_LIMIT = 256 * 1024
 
 /** So often it is begun again for a secret that changes while somebody is asked. */
 const ATTEMPTS = 3
@@ -149,7 +147,7 @@ function shown(secret: SecretListing, value: SecretValue, surroundings: Surround
   const { name, version } = value
   const bytes = value.bytes()
   surroundings.seen.add(name, bytes)
-  if (bytes.length > SHOWN_LIMIT) {
+  if (bytes.length > LIMITS.mcpShown) {
     const message = `${name} has ${bytes.length} bytes: too many for a model`
     return refused(secret, { reason: "size", message }, surroundings, "VALUE_TOO_LARGE")
   }

@@ -1,4 +1,4 @@
-import { Lines } from "../core/index.js"
+import { LIMITS, Lines } from "../core/index.js"
 
 /** JSON-RPC 2.0 between this server and one client: a line of JSON a message, in UTF-8. */
 
@@ -38,10 +38,6 @@ const PARSE_ERROR = { code: -32700, message: "this line is not valid JSON" }
 const INVALID_REQUEST = -32600
 const GONE = { code: -32000, message: "the client has gone" }
 
-/** Bytes of one line. */
-const LINE_LIMIT = 10 * 1024 * 1024
-/** Characters that wait to be taken: beyond them nothing is read. */
-const UNSENT_LIMIT = 1024 * 1024
 /** Requests in work: beyond them nothing is read, unless an answer of the client is awaited. */
 const AT_ONCE = 256
 
@@ -54,7 +50,7 @@ export class Wire {
   /** Resolves when the wire is closed. */
   readonly done: Promise<void>
   readonly #streams: Streams
-  readonly #lines = new Lines(LINE_LIMIT)
+  readonly #lines = new Lines(LIMITS.mcpMessage)
   /** Requests of the client that are not answered. */
   readonly #inWork = new Set<MessageId>()
   /** Requests of ours that the client has not answered. */
@@ -107,7 +103,7 @@ export class Wire {
 
   #take(line: Buffer | undefined): void {
     if (line === undefined) {
-      this.#answer(null, invalid(`a line has at most ${LINE_LIMIT} bytes`))
+      this.#answer(null, invalid(`a line has at most ${LIMITS.mcpMessage} bytes`))
       return
     }
     const parsed = parse(line)
@@ -194,7 +190,7 @@ export class Wire {
   #flow(): void {
     if (this.#isClosed) return
     const isFull = this.#inWork.size >= AT_ONCE && this.#asked.size === 0
-    if (this.#unsent > UNSENT_LIMIT || isFull) this.#streams.input.pause()
+    if (this.#unsent > LIMITS.mcpUnsent || isFull) this.#streams.input.pause()
     else this.#streams.input.resume()
   }
 }

@@ -1,7 +1,7 @@
 import { chmodSync, realpathSync, statSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { isDeepStrictEqual } from "node:util"
-import { VaultError } from "../../core/index.js"
+import { LIMITS, VaultError } from "../../core/index.js"
 import { readRegularFile, replaceFile } from "../../core/owner.js"
 import { NotParsed, editJsonc, parseJsonc } from "./jsonc.js"
 import type { Spot } from "./client-files.js"
@@ -17,8 +17,6 @@ export interface ClientConfig {
   readonly text: string
   readonly servers: ServerEntry
 }
-
-const LIMIT = 16 * 1024 * 1024
 
 /**
  * Reads a client's configuration; a file that does not exist has no servers. Throws
@@ -90,7 +88,7 @@ export function ownEntry(servers: ServerEntry, name: string): unknown {
 function readText(spot: Spot): string {
   const links = spot.scope === "project" ? "refuse" : "follow"
   if (spot.scope === "project") refuseLinkedFolder(spot)
-  const bytes = readRegularFile(spot.file, LIMIT, spot.file, links)
+  const bytes = readRegularFile(spot.file, LIMITS.clientConfig, spot.file, links)
   const text = bytes === undefined ? "" : Buffer.from(bytes).toString("utf8")
   // Any other encoding would come back as something else.
   if (bytes !== undefined && !Buffer.from(text).equals(bytes)) {

@@ -1,4 +1,10 @@
-import { type AgentVault, type SecretValue, VaultError, asVaultError } from "../../core/index.js"
+import {
+  LIMITS,
+  type AgentVault,
+  type SecretValue,
+  VaultError,
+  asVaultError,
+} from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { type Method, type Params, ParamsError, type RpcError, serve } from "../rpc/json-rpc.js"
 import { OpenOnce } from "../rpc/open-once.js"
@@ -10,9 +16,6 @@ const PROTOCOL = 1
 
 /** The code of every error that is not the protocol's own. */
 const FAILED = -32000
-
-/** Characters of all values of one answer, in base64: eleven of the largest values. */
-const ANSWER_LIMIT = 256 * 1024 * 1024
 
 declare const AGENT_VAULT_VERSION: string
 
@@ -72,7 +75,7 @@ function methodsOver(open: () => Promise<AgentVault>): ReadonlyMap<string, Metho
 /** An answer is one line, and a line is one string. */
 function refuseTooMuch(secrets: readonly Encoded[]): void {
   const total = secrets.reduce((sum, { value }) => sum + value.length, 0)
-  if (total <= ANSWER_LIMIT) return
+  if (total <= LIMITS.bridgeAnswer) return
   throw new VaultError("VALUE_TOO_LARGE", `${secrets.length} values are too much for one answer`, {
     hint: "ask for fewer of them at once",
   })

@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto"
 import { readFileSync, statSync } from "node:fs"
 import {
   type SecretMetadata,
-  VALUE_LIMIT,
+  LIMITS,
   VaultError,
   hasPassed,
   later,
@@ -113,7 +113,7 @@ async function readValue(door: Door, file: string): Promise<Uint8Array> {
   const path = userPath(door, file)
   try {
     const { size } = statSync(path)
-    if (size <= VALUE_LIMIT) return readFileSync(path)
+    if (size <= LIMITS.value) return readFileSync(path)
   } catch (cause) {
     throw new VaultError("USAGE", `the file ${file} cannot be read`, {
       hint: "give the path of a file",

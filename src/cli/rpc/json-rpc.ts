@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream"
-import { Lines } from "../../core/index.js"
+import { LIMITS, Lines } from "../../core/index.js"
 
 /**
  * JSON-RPC 2.0 over streams: UTF-8, one line of JSON a message, params by name, without batches.
@@ -38,8 +38,6 @@ const INVALID_REQUEST = -32600
 const METHOD_NOT_FOUND = -32601
 const INVALID_PARAMS = -32602
 
-/** Bytes of one line. */
-const LINE_LIMIT = 1024 * 1024
 /** Requests in work, answers that are not taken included: beyond them no line is read. */
 const AT_ONCE = 64
 
@@ -71,7 +69,7 @@ export async function serve(service: RpcService): Promise<void> {
 
 /** The lines of a stream, without their ends; undefined for one over the limit, which is skipped. */
 async function* linesOf(input: Readable): AsyncGenerator<Buffer | undefined> {
-  const lines = new Lines(LINE_LIMIT)
+  const lines = new Lines(LIMITS.bridgeRequest)
   for await (const chunk of input as AsyncIterable<Buffer>) yield* lines.push(chunk)
   yield* lines.end()
 }
@@ -162,7 +160,7 @@ function invalid(id: RpcId, message: string): Failure {
 }
 
 function tooLong(): Failure {
-  return invalid(null, `a line has at most ${LINE_LIMIT} bytes`)
+  return invalid(null, `a line has at most ${LIMITS.bridgeRequest} bytes`)
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

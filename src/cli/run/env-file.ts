@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs"
-import { VaultError, parseSecretName, parseVariableName } from "../../core/index.js"
+import { LIMITS, VaultError, parseSecretName, parseVariableName } from "../../core/index.js"
 
 /** A variable of a file, and where it stands: a text as it is, or the name of a secret. */
 export interface FileVariable {
@@ -8,8 +8,6 @@ export interface FileVariable {
   readonly at: string
   readonly value: { readonly text: string } | { readonly secret: string }
 }
-
-const LIMIT = 1024 * 1024
 
 const BLANK = /[^\S\n]*(?:#[^\n]*)?\n/y
 const NAME = /[^\S\n]*(?:export[^\S\n]+)?([^\s=]+)[^\S\n]*=/y
@@ -152,7 +150,7 @@ function invalid(at: string, what: string): VaultError {
 
 function readText(path: string, shown: string): string {
   const bytes = readLimited(path, shown)
-  if (bytes.length > LIMIT) throw invalid(shown, "it is larger than 1 MiB")
+  if (bytes.length > LIMITS.envFile) throw invalid(shown, "it is larger than 1 MiB")
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
   } catch {
@@ -165,7 +163,7 @@ function readLimited(path: string, shown: string): Buffer {
   let descriptor: number | undefined
   try {
     descriptor = openSync(path, "r")
-    const bytes = Buffer.alloc(LIMIT + 1)
+    const bytes = Buffer.alloc(LIMITS.envFile + 1)
     let length = 0
     for (;;) {
       const count = readSync(descriptor, bytes, length, bytes.length - length, null)

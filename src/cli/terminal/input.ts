@@ -1,9 +1,8 @@
 import { readSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
-import { VALUE_LIMIT, VaultError, inaccessible } from "../../core/index.js"
+import { LIMITS, VaultError, inaccessible } from "../../core/index.js"
 import type { Terminal } from "./terminal.js"
 
-const LINE_LIMIT = 4096
 const NEWLINE = 10
 const PAUSE_MS = 10
 
@@ -14,7 +13,7 @@ export async function readAll(terminal: Terminal): Promise<Buffer> {
   try {
     for await (const chunk of terminal.stdin as AsyncIterable<Buffer>) {
       length += chunk.length
-      if (length > VALUE_LIMIT) throw tooLarge("there is more on stdin than a secret holds")
+      if (length > LIMITS.value) throw tooLarge("there is more on stdin than a secret holds")
       chunks.push(chunk)
     }
   } catch (error) {
@@ -26,7 +25,7 @@ export async function readAll(terminal: Terminal): Promise<Buffer> {
 /** The refusal of more than a secret holds. */
 export function tooLarge(message: string): VaultError {
   return new VaultError("VALUE_TOO_LARGE", message, {
-    hint: `a secret holds at most ${VALUE_LIMIT} bytes (16 MiB)`,
+    hint: `a secret holds at most ${LIMITS.value} bytes (16 MiB)`,
   })
 }
 
@@ -42,7 +41,7 @@ export async function readDescriptor(text: string): Promise<string> {
       const byte = await readByte(Number(text))
       if (byte === undefined || byte === NEWLINE) break
       line.push(byte)
-      if (line.length > LINE_LIMIT) throw new Error("its first line is too long")
+      if (line.length > LIMITS.typedLine) throw new Error("its first line is too long")
     }
   } catch (cause) {
     throw new VaultError("USAGE", "nothing can be read from the descriptor of --passphrase-fd", {

@@ -3,7 +3,7 @@ import { planAll, summary } from "./draft-plan.js"
 import { executePlan } from "./execute-plan.js"
 import type { ExposedSecret } from "./rekey.js"
 import { VaultError } from "../words/errors.js"
-import { MANIFEST, MANIFEST_LIMIT } from "../words/layout.js"
+import { MANIFEST } from "../words/layout.js"
 import type { Plan } from "../vault/plan.js"
 
 /** What applying a plan did. */
@@ -21,7 +21,7 @@ export function apply(request: ChangeRequest, planId?: string): Promise<Outcome<
   return change(request, async (session) => {
     const plan = planAll(session)
     if (planId !== undefined && planId !== plan.id) throw planChanged(plan, planId)
-    const manifest = session.draft.read(MANIFEST, MANIFEST_LIMIT)
+    const manifest = session.draft.read(MANIFEST)
     if (manifest !== undefined) session.draft.write(MANIFEST, manifest)
     const exposed = await executePlan(session, plan)
     return { result: { plan, exposed }, message: `apply ${summary(plan)}`, wish: MANIFEST }

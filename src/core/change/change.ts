@@ -3,7 +3,7 @@ import { openGit } from "../git/git.js"
 import { blobId, commitOf, committedFiles } from "../git/git-objects.js"
 import { completeJournal } from "../commit/journal.js"
 import { journalExists } from "../disk/journal-file.js"
-import { SEALED_LIMIT, classify } from "../words/layout.js"
+import { classify } from "../words/layout.js"
 import { type Lock, withLock } from "../commit/lock.js"
 import { type Checkout, type Place, findVault } from "../disk/place.js"
 import { decodeRecord } from "../records/record.js"
@@ -114,12 +114,12 @@ async function changedFiles(
 ): Promise<Map<string, Uint8Array | undefined>> {
   const { draft, git } = session
   const changed = [...draft.changes].filter(([path, bytes]) => {
-    if (!observed.has(path)) draft.original(path, SEALED_LIMIT)
+    if (!observed.has(path)) draft.original(path)
     return observed.get(path) !== (bytes && blobId(bytes, git.hash))
   })
   const files = new Map(changed)
   if (wish === undefined) return files
-  const edited = draft.read(wish, SEALED_LIMIT)
+  const edited = draft.read(wish)
   if (edited !== undefined && !(await isCommitted(session, wish, edited))) files.set(wish, edited)
   return files
 }

@@ -9,13 +9,13 @@ export class Draft implements VaultFiles {
     this.#base = base
   }
 
-  read(path: string, limit: number): Uint8Array | undefined {
-    return this.#files.has(path) ? this.#files.get(path) : this.#base.read(path, limit)
+  read(path: string): Uint8Array | undefined {
+    return this.#files.has(path) ? this.#files.get(path) : this.#base.read(path)
   }
 
   /** What lies at `path` under the draft. */
-  original(path: string, limit: number): Uint8Array | undefined {
-    return this.#base.read(path, limit)
+  original(path: string): Uint8Array | undefined {
+    return this.#base.read(path)
   }
 
   list(): readonly string[] {

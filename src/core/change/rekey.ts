@@ -7,7 +7,7 @@ import {
   sealGroupKey,
   sealPastKeys,
 } from "../vault/group-key.js"
-import { SEALED_LIMIT, groupKeyPath, groupPastPath, secretPath } from "../words/layout.js"
+import { groupKeyPath, groupPastPath, secretPath } from "../words/layout.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
 import {
   type Exposure,
@@ -124,7 +124,7 @@ function openable(
   const key = keys.get(record.sealedTo)
   if (key === undefined) throw noKey(name)
   const path = secretPath(name)
-  const ciphertext = readSigned(session.vault, path, SEALED_LIMIT, record.digest)
+  const ciphertext = readSigned(session.vault, path, record.digest)
   return { name, record, epoch: key.epoch, job: { ciphertext, identity: key.identity, path } }
 }
 

@@ -1,3 +1,4 @@
+import { type Reach, reachIn } from "../records/reach.js"
 import { Draft } from "./draft.js"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
@@ -5,7 +6,7 @@ import { type BlobId, type Git } from "../git/git.js"
 import { blobId, commitOf, readBlobs } from "../git/git-objects.js"
 import type { Environment } from "../disk/homes.js"
 import type { Identity } from "../keys/identity.js"
-import { MANIFEST, MANIFEST_LIMIT } from "../words/layout.js"
+import { MANIFEST } from "../words/layout.js"
 import {
   type Manifest,
   type ManifestEdit,
@@ -117,10 +118,7 @@ export function editDraftManifest(session: Session, edits: readonly ManifestEdit
  * How far the record at `path` had come when it was removed, so that a new one of that name goes
  * on from there and nobody takes it for an old one.
  */
-export async function precedent(
-  session: Session,
-  path: string,
-): Promise<{ readonly epoch: number; readonly serial: number }> {
+export async function precedent(session: Session, path: string): Promise<Reach> {
   const { memory } = session.vault
   const marks = [memory.branchMarks.highest(path), memory.userMarks.highest(path)]
   const removed = await removedRecord(session.git, `${session.folder}/${path}`)
@@ -132,7 +130,7 @@ export async function precedent(
 }
 
 function manifestBytes(session: Session): Uint8Array {
-  const bytes = session.draft.read(MANIFEST, MANIFEST_LIMIT)
+  const bytes = session.draft.read(MANIFEST)
   if (bytes !== undefined) return bytes
   throw new VaultError("MANIFEST_INVALID", `${MANIFEST} is missing`, {
     hint: `bring it back with git: git restore -- ${session.folder}/${MANIFEST}`,
@@ -148,10 +146,7 @@ function requireOwner(vault: Vault, identity: Identity): OwnerEntry {
   })
 }
 
-async function removedRecord(
-  git: Git,
-  path: string,
-): Promise<{ epoch: number; serial: number } | undefined> {
+async function removedRecord(git: Git, path: string): Promise<Reach | undefined> {
   const branch = git.checkout.branch
   if (branch === undefined || (await commitOf(git, branch)) === undefined) return undefined
   const args = [
@@ -168,13 +163,5 @@ async function removedRecord(
   const [, , blob] = (await git.run(args)).toString("utf8").split(" ")
   if (blob === undefined) return undefined
   const [bytes] = await readBlobs(git, [blob])
-  try {
-    const { epoch = 0, serial = 0 } = JSON.parse(String(bytes)) as {
-      epoch?: number
-      serial?: number
-    }
-    return { epoch, serial }
-  } catch {
-    return undefined
-  }
+  return reachIn(bytes)
 }

@@ -1,10 +1,11 @@
+import { LIMITS } from "../words/limits.js"
 import { seal, unseal } from "../age/age.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { pendingError, planAccess, planEdit } from "./draft-plan.js"
 import { executePlan } from "./execute-plan.js"
 import { VaultError } from "../words/errors.js"
 import { openGroupKey, readSigned } from "../vault/group-key.js"
-import { SEALED_LIMIT, VALUE_LIMIT, secretPath, secretRecordPath } from "../words/layout.js"
+import { secretPath, secretRecordPath } from "../words/layout.js"
 import {
   type SecretName,
   foldedCollision,
@@ -64,9 +65,9 @@ export interface SetResult {
 export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
   const name = parseSecretName(request.name)
   const { value, metadata } = request
-  if (value.length > VALUE_LIMIT) {
+  if (value.length > LIMITS.value) {
     throw new VaultError("VALUE_TOO_LARGE", `the value has ${value.length} bytes`, {
-      hint: `a secret holds at most ${VALUE_LIMIT} bytes (16 MiB)`,
+      hint: `a secret holds at most ${LIMITS.value} bytes (16 MiB)`,
     })
   }
   if (metadata.env !== undefined) parseVariableName(metadata.env)
@@ -138,7 +139,7 @@ async function holds(
   // What was set under an earlier key is sealed anew, whatever it is.
   if (record.sealedTo !== digestOf(group.recipient)) return false
   const key = await openGroupKey(session.vault, name.group, group, [session.identity])
-  const sealed = readSigned(session.vault, secretPath(name), SEALED_LIMIT, record.digest)
+  const sealed = readSigned(session.vault, secretPath(name), record.digest)
   return Buffer.from(await unseal(sealed, [key])).equals(value)
 }
 

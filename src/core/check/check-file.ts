@@ -6,8 +6,6 @@ import { openEscrow } from "../vault/escrow.js"
 import { openGroupKey, openPastKeys, readSigned } from "../vault/group-key.js"
 import type { Key } from "../keys/key-files.js"
 import {
-  KEY_LIMIT,
-  SEALED_LIMIT,
   type VaultFile,
   escrowPath,
   groupKeyPath,
@@ -53,7 +51,7 @@ async function checkAgent(
   remember(vault, record)
   refuseMixed(vault, record.path, [record.recipient])
   if (record.escrow === undefined) return []
-  readSigned(vault, escrowPath(agent), KEY_LIMIT, record.escrow)
+  readSigned(vault, escrowPath(agent), record.escrow)
   if (owner !== undefined) await openEscrow(vault, agent, record, owner.identity)
   return []
 }
@@ -71,8 +69,8 @@ async function checkGroup(
     record.recipient,
     ...record.members.map(({ recipient }) => recipient),
   ])
-  readSigned(vault, groupKeyPath(group), KEY_LIMIT, record.digest)
-  if (record.past !== undefined) readSigned(vault, groupPastPath(group), KEY_LIMIT, record.past)
+  readSigned(vault, groupKeyPath(group), record.digest)
+  if (record.past !== undefined) readSigned(vault, groupPastPath(group), record.past)
   if (owner !== undefined) {
     await openGroupKey(vault, group, record, [owner.identity])
     await openPastKeys(vault, group, record, [owner.identity])
@@ -84,7 +82,7 @@ function checkSecret(vault: Vault, name: SecretName, now: Date): CheckFinding[] 
   const record = findSecret(vault, name)
   if (record === undefined) return []
   const group = groupOf(vault, name)
-  readSigned(vault, secretPath(name), SEALED_LIMIT, record.digest)
+  readSigned(vault, secretPath(name), record.digest)
   const findings: CheckFinding[] = []
   const { full } = name
   if (record.sealedTo !== digestOf(group.recipient)) {
@@ -147,7 +145,7 @@ function belongs(vault: Vault, file: VaultFile): boolean {
 }
 
 function stray(vault: Vault, path: string): CheckFinding {
-  const bytes = vault.files.read(path, SEALED_LIMIT) ?? new Uint8Array()
+  const bytes = vault.files.read(path) ?? new Uint8Array()
   const hint = `move it out: git rm --cached -- .agent-vault/${path}`
   return attention("STRAY_FILE", path, strayProblem(bytes), hint)
 }

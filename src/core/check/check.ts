@@ -1,7 +1,7 @@
 import { checkFile } from "./check-file.js"
 import { type CheckFinding, attention, restore, toFinding } from "./check-finding.js"
 import type { Key } from "../keys/key-files.js"
-import { ATTRIBUTES, MANIFEST, MANIFEST_LIMIT, type VaultFile, classify } from "../words/layout.js"
+import { ATTRIBUTES, MANIFEST, type VaultFile, classify } from "../words/layout.js"
 import { parseManifest } from "../records/manifest.js"
 import { foldedCollision } from "../words/names.js"
 import { type Plan, makePlan } from "../vault/plan.js"
@@ -74,7 +74,7 @@ function recordsFirst(paths: readonly string[]): readonly string[] {
 function missingFiles(vault: Vault): CheckFinding[] {
   const needed = { [MANIFEST]: "MANIFEST_INVALID", [ATTRIBUTES]: "STRAY_FILE" } as const
   return Object.entries(needed).flatMap(([path, code]) =>
-    vault.files.read(path, MANIFEST_LIMIT) === undefined
+    vault.files.read(path) === undefined
       ? [attention(code, path, "is missing", restore(path))]
       : [],
   )
@@ -87,7 +87,7 @@ async function pendingPlan(
 ): Promise<Plan | undefined> {
   let plan: Plan | undefined
   await attempt(MANIFEST, () => {
-    const bytes = vault.files.read(MANIFEST, MANIFEST_LIMIT)
+    const bytes = vault.files.read(MANIFEST)
     if (bytes === undefined) return
     plan = makePlan(parseManifest(bytes, vault.id), readSealedState(vault, "counted"), now)
   })

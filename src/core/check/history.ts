@@ -1,6 +1,6 @@
 import { type CheckFinding, toFinding } from "./check-finding.js"
 import type { VaultFiles } from "../disk/files.js"
-import { type Mark, compareMarks } from "../memory/marks.js"
+import { compareReach, reachOf, reachText } from "../records/reach.js"
 import type { Git } from "../git/git.js"
 import { committedFiles, readBlobs } from "../git/git-objects.js"
 import { classify } from "../words/layout.js"
@@ -30,9 +30,6 @@ export interface Comparison {
   readonly findings: readonly CheckFinding[]
   readonly access: readonly AccessChange[]
 }
-
-/** How far a record has come. */
-type Past = Pick<Mark, "epoch" | "serial">
 
 /**
  * Compares a vault with the one of a trusted commit, as a pull request is compared with its base:
@@ -98,11 +95,11 @@ function compare(before: VaultDocument, after: VaultDocument | undefined): Check
       },
     ]
   }
-  const order = compareMarks(pastIn(after), pastIn(before))
+  const order = compareReach(reachOf(after), reachOf(before))
   if (order > 0 || JSON.stringify(after) === JSON.stringify(before)) return []
   const how =
     order < 0
-      ? `falls back from ${show(pastIn(before))} to ${show(pastIn(after))}`
+      ? `falls back from ${reachText(reachOf(before))} to ${reachText(reachOf(after))}`
       : "differs at the same serial"
   return [refused(before.path, how)]
 }
@@ -133,14 +130,6 @@ function sameRecord(vault: Vault, record: VaultDocument): VaultDocument | undefi
   if (file.is === "group") return findGroup(vault, file.group)
   if (file.is === "secret") return findSecret(vault, file.secret)
   return vault.record
-}
-
-function pastIn(record: VaultDocument): Past {
-  return { epoch: record.kind === "group" ? record.epoch : 0, serial: record.serial }
-}
-
-function show({ epoch, serial }: Past): string {
-  return epoch > 0 ? `epoch ${epoch}, serial ${serial}` : `serial ${serial}`
 }
 
 function refused(subject: string, message: string): CheckFinding {

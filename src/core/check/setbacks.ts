@@ -2,18 +2,15 @@ import type { CheckFinding } from "./check-finding.js"
 import { type CommitGraph, type RecordChange, commitGraph, recordChanges } from "./commit-graph.js"
 import type { Git } from "../git/git.js"
 import { readBlobs } from "../git/git-objects.js"
-import { type Mark, compareMarks } from "../memory/marks.js"
+import { type Reach, compareReach, reachIn, reachText } from "../records/reach.js"
 import { classify } from "../words/layout.js"
-
-/** How far a record has come, by its epoch (0 but for groups) and its serial. */
-type Reached = Pick<Mark, "epoch" | "serial">
 
 /** What the commits hold of a vault: who came after whom, what each changed, and how far it was. */
 interface Walk {
   readonly graph: CommitGraph
   readonly changes: readonly RecordChange[]
   /** By blob; undefined for what is not a record. */
-  readonly reached: ReadonlyMap<string, Reached | undefined>
+  readonly reached: ReadonlyMap<string, Reach | undefined>
 }
 
 /**
@@ -42,29 +39,18 @@ function split(
 async function reachedOf(
   git: Git,
   changes: readonly RecordChange[],
-): Promise<ReadonlyMap<string, Reached | undefined>> {
+): Promise<ReadonlyMap<string, Reach | undefined>> {
   const blobs = changes.flatMap(({ before, after }) => [before, after])
   const ids = [...new Set(blobs)].filter((id) => id !== undefined)
   const contents = await readBlobs(git, ids)
-  return new Map(ids.map((id, index) => [id, parseReached(contents[index])]))
-}
-
-/** Of any commit, so nobody may have signed it: only whole numbers stand in an order. */
-function parseReached(bytes: Uint8Array | undefined): Reached | undefined {
-  try {
-    const { epoch = 0, serial } = JSON.parse(String(bytes)) as Partial<Reached>
-    if (!Number.isSafeInteger(epoch) || !Number.isSafeInteger(serial)) return undefined
-    return serial === undefined ? undefined : { epoch, serial }
-  } catch {
-    return undefined
-  }
+  return new Map(ids.map((id, index) => [id, reachIn(contents[index])]))
 }
 
 /** Whether a change leads forward, or from nothing. */
 function isFurther({ reached }: Walk, { before, after }: RecordChange): boolean {
   const [was, is] = [reached.get(before ?? ""), reached.get(after ?? "")]
   if (was === undefined) return true
-  return is !== undefined && compareMarks(is, was) > 0
+  return is !== undefined && compareReach(is, was) > 0
 }
 
 /**
@@ -114,7 +100,7 @@ function isFurthest(walk: Walk, commit: string, path: string, record: string): b
   return walk.changes.every((each) => {
     const other = walk.reached.get(each.after ?? "")
     if (each.path !== path || other === undefined || !history.has(each.commit)) return true
-    return mark !== undefined && compareMarks(mark, other) >= 0
+    return mark !== undefined && compareReach(mark, other) >= 0
   })
 }
 
@@ -123,14 +109,16 @@ function toldOf({ reached }: Walk, { commit, path, before, after }: RecordChange
   if (after === undefined) return removal(path, where)
   const [was, is] = [reached.get(before ?? ""), reached.get(after)]
   if (is === undefined) return [refused(where, "is not a record")]
-  const order = was === undefined ? 1 : compareMarks(is, was)
+  const order = was === undefined ? 1 : compareReach(is, was)
   if (was === undefined || order > 0) {
-    return [refused(where, `is ${show(is)} again, which was left behind before`)]
+    return [refused(where, `is ${reachText(is)} again, which was left behind before`)]
   }
   return [
     refused(
       where,
-      order < 0 ? `fell back from ${show(was)} to ${show(is)}` : `is another record at ${show(is)}`,
+      order < 0
+        ? `fell back from ${reachText(was)} to ${reachText(is)}`
+        : `is another record at ${reachText(is)}`,
     ),
   ]
 }
@@ -141,10 +129,6 @@ function removal(path: string, where: string): CheckFinding[] {
   if (is === "secret" || is === "group") return []
   const message = "was removed, and records of this kind only end"
   return [{ severity: "attention", code: "REMOVED", subject: where, message }]
-}
-
-function show({ epoch, serial }: Reached): string {
-  return epoch > 0 ? `epoch ${epoch}, serial ${serial}` : `serial ${serial}`
 }
 
 function refused(subject: string, message: string): CheckFinding {

@@ -1,13 +1,11 @@
 import { VaultError } from "../words/errors.js"
 import type { VaultFiles } from "../disk/files.js"
-import { compareMarks } from "../memory/marks.js"
+import { type Reach, compareReach, reachIn, reachText } from "../records/reach.js"
 import { strayProblem } from "./stray.js"
 import { sealedProblem } from "../age/age-file.js"
 import { readSigned } from "../vault/group-key.js"
 import {
-  KEY_LIMIT,
   MANIFEST,
-  SEALED_LIMIT,
   VAULT_RECORD,
   type VaultFile,
   agentRecordPath,
@@ -125,27 +123,27 @@ function checkWithRecords(vault: Vault, path: string, file: VaultFile): void {
   if (file.is === "agent" || file.is === "escrow") {
     const record = findAgentRecord(vault, file.agent)
     if (record?.escrow !== undefined) {
-      readSigned(vault, escrowPath(file.agent), KEY_LIMIT, record.escrow)
+      readSigned(vault, escrowPath(file.agent), record.escrow)
     } else refuseUnnamed(vault, escrowPath(file.agent))
   } else if (file.is === "secret" || file.is === "sealed") {
     const record = findSecret(vault, file.secret)
     if (record === undefined) refuseUnnamed(vault, secretPath(file.secret))
-    else readSigned(vault, secretPath(file.secret), SEALED_LIMIT, record.digest)
+    else readSigned(vault, secretPath(file.secret), record.digest)
     if (record !== undefined && findGroup(vault, file.secret.group) === undefined) {
       throw invalid(`${path} belongs to a group that has no record`)
     }
   } else if (file.is === "group" || file.is === "group-key" || file.is === "group-past") {
     const record = findGroup(vault, file.group)
     if (record === undefined) refuseUnnamed(vault, groupKeyPath(file.group))
-    else readSigned(vault, groupKeyPath(file.group), KEY_LIMIT, record.digest)
+    else readSigned(vault, groupKeyPath(file.group), record.digest)
     if (record?.past === undefined) refuseUnnamed(vault, groupPastPath(file.group))
-    else readSigned(vault, groupPastPath(file.group), KEY_LIMIT, record.past)
+    else readSigned(vault, groupPastPath(file.group), record.past)
   }
 }
 
 /** A ciphertext that no record asks for: somebody's own, or half of a change. */
 function refuseUnnamed(vault: Vault, path: string): void {
-  if (vault.files.read(path, KEY_LIMIT) === undefined) return
+  if (vault.files.read(path) === undefined) return
   throw invalid(`${path} is named in no record`)
 }
 
@@ -160,42 +158,38 @@ function setBacks(
   bytes: Uint8Array,
   before: readonly Uint8Array[],
 ): readonly VaultProblem[] {
-  const now = pastIn(bytes)
-  const highest = before.map(pastIn).sort((a, b) => compareMarks(b, a) || b.version - a.version)[0]
+  const now = progressionIn(bytes)
+  const highest = before
+    .map(progressionIn)
+    .sort((a, b) => compareReach(b, a) || b.version - a.version)[0]
   if (highest === undefined) return []
-  const order = compareMarks(now, highest)
+  const order = compareReach(now, highest)
   const isSame = order === 0 && before.some((old) => Buffer.from(old).equals(bytes))
   if ((order > 0 && now.version >= highest.version) || isSame) return []
   const message =
     order === 0
       ? `${path} is another record at the same serial ${now.serial}`
-      : `${path} is set back from ${shown(highest)} to ${shown(now)}`
+      : `${path} is set back from ${progressionText(highest)} to ${progressionText(now)}`
   const hint = "take the newer record and its .age files, or make the change with agent-vault"
   return [{ path, is: "set-back", message, hint }]
 }
 
-interface Reach {
-  readonly epoch: number
-  readonly serial: number
+/** As far as a record has come, and how many values it has had. */
+interface Progression extends Reach {
   readonly version: number
 }
 
-function pastIn(bytes: Uint8Array): Reach {
-  try {
-    const { epoch = 0, serial = 0, version = 0 } = JSON.parse(String(bytes)) as Partial<Reach>
-    return { epoch, serial, version }
-  } catch {
-    return { epoch: 0, serial: 0, version: 0 }
-  }
+/** What is not a record has come nowhere. */
+function progressionIn(bytes: Uint8Array): Progression {
+  const reach = reachIn(bytes)
+  if (reach === undefined) return { epoch: 0, serial: 0, version: 0 }
+  const { version = 0 } = JSON.parse(String(bytes)) as { version?: number }
+  return { ...reach, version }
 }
 
-function shown({ epoch, serial, version }: Reach): string {
-  const parts = [
-    epoch > 0 && `epoch ${epoch}`,
-    `serial ${serial}`,
-    version > 0 && `version ${version}`,
-  ]
-  return parts.filter(Boolean).join(", ")
+function progressionText(progression: Progression): string {
+  const { version } = progression
+  return version > 0 ? `${reachText(progression)}, version ${version}` : reachText(progression)
 }
 
 function refusal(path: string, work: () => unknown): VaultProblem | undefined {

@@ -1,3 +1,4 @@
+import { LIMITS } from "../words/limits.js"
 import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError } from "../words/errors.js"
@@ -24,7 +25,6 @@ export interface Journal {
   readonly wish: BlobId | null
 }
 
-const JOURNAL_LIMIT = 64 * 1024 * 1024
 /** How long a git may go on working after the process that started it was killed. */
 const AFTERLIFE_MS = 1000
 const ATTEMPTS = 20
@@ -193,7 +193,7 @@ async function isAncestor(git: Git, old: string, tip: string): Promise<boolean> 
 }
 
 function readText(file: string): string | undefined {
-  const bytes = readRegularFile(file, JOURNAL_LIMIT)
+  const bytes = readRegularFile(file, LIMITS.journal)
   return bytes && Buffer.from(bytes).toString("utf8")
 }
 

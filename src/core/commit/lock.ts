@@ -1,3 +1,4 @@
+import { LIMITS } from "../words/limits.js"
 import { randomBytes } from "node:crypto"
 import { existsSync, readFileSync } from "node:fs"
 import { hostname } from "node:os"
@@ -82,7 +83,7 @@ function newHolder(): Holder {
 }
 
 function readHolder(file: string): Holder | undefined {
-  const bytes = readRegularFile(file, 4096)
+  const bytes = readRegularFile(file, LIMITS.lock)
   if (bytes === undefined) return undefined
   try {
     const holder = JSON.parse(Buffer.from(bytes).toString("utf8")) as Holder

@@ -4,7 +4,6 @@ import { listFolder } from "../disk/at-path.js"
 import type { BlobId, Git } from "../git/git.js"
 import { type SeenIndex, stage } from "../git/git-index.js"
 import { blobId, readBlobs } from "../git/git-objects.js"
-import { SEALED_LIMIT } from "../words/layout.js"
 
 /** Files by path from the top; undefined, or absent, for one that is not there. */
 export type BlobIds = ReadonlyMap<string, BlobId | undefined>
@@ -48,7 +47,7 @@ export async function bringForward(
 
 /** The blob of a file of the work tree; undefined when there is none. */
 export function blobIn(files: FolderFiles, path: string, { hash }: Git): BlobId | undefined {
-  const bytes = files.read(path, SEALED_LIMIT)
+  const bytes = files.read(path)
   return bytes && blobId(bytes, hash)
 }
 

@@ -1,3 +1,4 @@
+import { limitOf } from "../words/layout.js"
 import { randomBytes } from "node:crypto"
 import {
   closeSync,
@@ -24,8 +25,11 @@ import { lookAt } from "./at-path.js"
 
 /** Where the files of a vault are read from: a folder, a commit, or a draft over either. */
 export interface VaultFiles {
-  /** The bytes at `path`, relative to the vault; undefined when nothing is there. */
-  read(path: string, limit: number): Uint8Array | undefined
+  /**
+   * The bytes at `path`, relative to the vault; undefined when nothing is there. Throws
+   * `FILE_UNSAFE` for what is larger than `limitOf(path)`.
+   */
+  read(path: string): Uint8Array | undefined
   /** Every file below the vault's root, sorted. */
   list(): readonly string[]
 }
@@ -52,10 +56,10 @@ export class FolderFiles implements VaultFiles {
     this.#observe = observe
   }
 
-  read(path: string, limit: number): Uint8Array | undefined {
+  read(path: string): Uint8Array | undefined {
     if (this.#texts.has(path)) return this.#texts.get(path)
     const bytes = this.#hasFolder(dirname(path))
-      ? readRegularFile(join(this.#root, path), limit, path)
+      ? readRegularFile(join(this.#root, path), limitOf(path), path)
       : undefined
     this.#observe?.(path, bytes)
     // Records are small, and are asked for again and again; what is sealed may be large.

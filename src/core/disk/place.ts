@@ -1,3 +1,4 @@
+import { LIMITS } from "../words/limits.js"
 import { createHash } from "node:crypto"
 import { readlinkSync, realpathSync } from "node:fs"
 import { dirname, join, relative, resolve, sep } from "node:path"
@@ -5,7 +6,7 @@ import { VaultError } from "../words/errors.js"
 import { readRegularFile } from "./files.js"
 import { lookAt, realPath } from "./at-path.js"
 import { accessing, isErrno, inaccessible } from "../words/system-error.js"
-import { MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "../words/layout.js"
+import { MANIFEST, VAULT_FOLDER, VAULT_RECORD, limitOf } from "../words/layout.js"
 
 /** A checkout that holds a vault. Files alone decide it; no git runs. */
 export interface Checkout {
@@ -27,8 +28,6 @@ export interface Place {
   readonly checkout: Checkout | undefined
 }
 
-const POINTER_LIMIT = 64 * 1024
-
 /** Finds the vault of `folder`: the nearest one, upwards. Throws `NO_VAULT`, `FOREIGN_VAULT`. */
 export function findVault(folder: string): Place {
   const start = existingFolder(folder)
@@ -37,7 +36,7 @@ export function findVault(folder: string): Place {
     const stat = lookAt(root)
     if (stat === undefined) continue
     if (!stat.isDirectory()) throw notAFolder(root)
-    if (readRegularFile(join(root, VAULT_RECORD), POINTER_LIMIT * 16) !== undefined) {
+    if (readRegularFile(join(root, VAULT_RECORD), limitOf(VAULT_RECORD)) !== undefined) {
       return { root, checkout: findCheckout(above) }
     }
     if (lookAt(join(root, MANIFEST)) !== undefined) {
@@ -115,7 +114,7 @@ function branchOf(gitFolder: string): string | undefined {
 }
 
 function readPointer(file: string): string | undefined {
-  const bytes = readRegularFile(file, POINTER_LIMIT, file, "follow")
+  const bytes = readRegularFile(file, LIMITS.gitPointer, file, "follow")
   return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8").trimEnd()
 }
 

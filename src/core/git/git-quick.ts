@@ -1,3 +1,4 @@
+import { LIMITS } from "../words/limits.js"
 import { type ChildProcess, spawn } from "node:child_process"
 import { VaultError } from "../words/errors.js"
 import { gitFailure } from "./git-failure.js"
@@ -19,7 +20,7 @@ const TOLD_TO_HOOKS = [
   "GIT_QUARANTINE_PATH",
 ]
 
-/** A blob of at most {@link WHOLE_LIMIT} bytes, or the size of a larger one. */
+/** A blob of at most `LIMITS.guardWhole` bytes, or the size of a larger one. */
 export interface Blob {
   readonly size: number
   readonly bytes?: Buffer
@@ -29,7 +30,7 @@ export interface Blob {
 export type TakePiece = (piece: Buffer, at: number) => void
 
 /** Larger blobs are handed out in pieces, and never held as a whole. */
-export const WHOLE_LIMIT = 5 * 1024 * 1024
+const WHOLE = LIMITS.guardWhole
 const PIECE = 8 * 1024 * 1024
 const OVERLAP = 1024 * 1024
 
@@ -111,7 +112,7 @@ export class Blobs {
 
   /**
    * The blob of an id, or of a name like `:path` for the index; undefined if there is none. A blob
-   * over {@link WHOLE_LIMIT} goes to `take`, piece by piece. A name holds no line break.
+   * over `LIMITS.guardWhole` goes to `take`, piece by piece. A name holds no line break.
    */
   read(name: string, take: TakePiece = () => {}): Promise<Blob | undefined> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
@@ -141,7 +142,7 @@ export class Blobs {
     const piece = this.#piece ?? this.#header()
     if (piece === undefined || piece === "answered") return piece !== undefined
     this.#piece = piece
-    const isWhole = piece.size <= WHOLE_LIMIT
+    const isWhole = piece.size <= WHOLE
     const left = piece.size - piece.at
     const wanted = isWhole ? left : Math.min(left, PIECE)
     // A line break ends the content.

@@ -1,3 +1,4 @@
+import { LIMITS } from "../words/limits.js"
 import { existsSync } from "node:fs"
 import { basename, dirname, join, resolve, sep } from "node:path"
 import {
@@ -30,7 +31,6 @@ export interface Key {
 /** Asks for the passphrase of a key file; rejects where there is nobody to ask. */
 export type AskPassphrase = (file: string) => Promise<string>
 
-const KEY_FILE_LIMIT = 64 * 1024
 const COMMENTS = ["vault", "agent", "owner", "trust"] as const
 
 /** Where an owner's key lies. */
@@ -88,7 +88,7 @@ export async function parseKey(text: string, shown: string): Promise<Key> {
 
 /** Reads a key file, asking for its passphrase if it has one. Throws `KEY_NOT_FOUND`, `KEY_INVALID`. */
 export async function readKeyFile(file: string, ask: AskPassphrase): Promise<Key> {
-  const bytes = readRegularFile(file, KEY_FILE_LIMIT, file, "follow")
+  const bytes = readRegularFile(file, LIMITS.keyFile, file, "follow")
   if (bytes === undefined) {
     throw new VaultError("KEY_NOT_FOUND", `there is no key file ${file}`, {
       hint: "give the right path, or recover the key on an owner's machine: agent-vault agent recover NAME",

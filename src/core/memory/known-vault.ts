@@ -1,3 +1,4 @@
+import { LIMITS } from "../words/limits.js"
 import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
@@ -22,7 +23,7 @@ export function knownVaultFile({ root, checkout }: Place, env: Environment): Kno
  * for the one would be sealed to the readers of the other. Throws `FOREIGN_VAULT`.
  */
 export function refuseOtherVault(file: KnownVaultFile, vault: string): void {
-  const bytes = file && inHome("state", () => readRegularFile(file, 4096))
+  const bytes = file && inHome("state", () => readRegularFile(file, LIMITS.pin))
   if (bytes === undefined) return rememberKnownVault(file, vault)
   const before = Buffer.from(bytes).toString("utf8").trim()
   if (before === vault) return

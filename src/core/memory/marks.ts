@@ -1,3 +1,5 @@
+import { type Reach, compareReach, reachOf, reachText } from "../records/reach.js"
+import { LIMITS } from "../words/limits.js"
 import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
@@ -8,17 +10,13 @@ import { VAULT_RECORD } from "../words/layout.js"
 import type { Checkout } from "../disk/place.js"
 import { type VaultDocument, digestOf, encodeRecord } from "../records/record.js"
 
-/** How far a record has come: epochs first, since a merge may take a rekey with fewer changes. */
-export interface Mark {
-  /** A group's epoch; 0 for other records. */
-  readonly epoch: number
-  readonly serial: number
+/** How far a record had come when it was accepted. */
+export interface Mark extends Reach {
   /** `sha256:` and 64 hex digits, over the bytes of the record's file. */
   readonly digest: string
 }
 
 const MARK = /^(\d{1,16})\.(\d{1,16})-([0-9a-f]{64})$/
-const NOTE_LIMIT = 1024 * 1024
 
 /**
  * The highest mark of each record that was accepted, as files whose *names* are the marks:
@@ -50,12 +48,15 @@ export class Marks {
       throw belowFloor(path, mark.serial, floor)
     }
     for (const seen of this.#marks(path)) {
-      const order = compareMarks(mark, seen)
+      const order = compareReach(mark, seen)
       if (order < 0) {
-        throw rolledBack(path, `it is at ${show(mark)}, this clone has seen ${show(seen)}`)
+        throw rolledBack(
+          path,
+          `it is at ${reachText(mark)}, this clone has seen ${reachText(seen)}`,
+        )
       }
       if (order === 0 && mark.digest !== seen.digest) {
-        throw rolledBack(path, `this clone has seen another record at ${show(mark)}`)
+        throw rolledBack(path, `this clone has seen another record at ${reachText(mark)}`)
       }
     }
   }
@@ -64,18 +65,18 @@ export class Marks {
   remember(path: string, mark: Mark, note = ""): void {
     if (this.#folder === undefined) return
     const earlier = this.#marks(path)
-    if (earlier.some((seen) => compareMarks(seen, mark) === 0 && seen.digest === mark.digest)) {
+    if (earlier.some((seen) => compareReach(seen, mark) === 0 && seen.digest === mark.digest)) {
       return
     }
     this.#create(path, mark, note)
     for (const seen of earlier) {
-      if (compareMarks(seen, mark) < 0) removeFile(this.#file(path, seen))
+      if (compareReach(seen, mark) < 0) removeFile(this.#file(path, seen))
     }
   }
 
   /** The note that was kept with a mark. */
   note(path: string, mark: Mark): string {
-    const bytes = inHome("state", () => readRegularFile(this.#file(path, mark), NOTE_LIMIT))
+    const bytes = inHome("state", () => readRegularFile(this.#file(path, mark), LIMITS.markNote))
     return bytes === undefined ? "" : Buffer.from(bytes).toString("utf8")
   }
 
@@ -94,7 +95,7 @@ export class Marks {
     const folder = this.#folder
     if (folder === undefined) return []
     const names = inHome("state", () => listFolder(join(folder, path)))
-    return names.flatMap(parseMark).sort(compareMarks)
+    return names.flatMap(parseMark).sort(compareReach)
   }
 
   #file(path: string, mark: Mark): string {
@@ -105,13 +106,7 @@ export class Marks {
 
 /** The mark of a record whose file has this digest. */
 export function markOf(record: VaultDocument, digest = digestOf(encodeRecord(record))): Mark {
-  const epoch = record.kind === "group" ? record.epoch : 0
-  return { epoch, serial: record.serial, digest }
-}
-
-/** Lower, equal or higher, by epoch and then serial. */
-export function compareMarks(a: Omit<Mark, "digest">, b: Omit<Mark, "digest">): number {
-  return a.epoch - b.epoch || a.serial - b.serial
+  return { ...reachOf(record), digest }
 }
 
 /** The marks of a vault on the branch that is checked out; none where there is no branch. */
@@ -152,10 +147,6 @@ function parseMark(name: string): Mark[] {
   const [, epoch, serial, digest] = MARK.exec(name) ?? []
   if (epoch === undefined) return []
   return [{ epoch: Number(epoch), serial: Number(serial), digest: `sha256:${digest ?? ""}` }]
-}
-
-function show(mark: Mark): string {
-  return mark.epoch > 0 ? `epoch ${mark.epoch}, serial ${mark.serial}` : `serial ${mark.serial}`
 }
 
 function belowFloor(path: string, serial: number, floor: number): VaultError {

@@ -1,3 +1,4 @@
+import { LIMITS } from "../words/limits.js"
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { readRegularFile, replaceFile } from "../disk/files.js"
@@ -90,7 +91,7 @@ function wasBroughtBy(owner: OwnerEntry, signer: string, entries: readonly Owner
 
 /** The signer that is pinned for a vault on this machine. */
 export function readPin(vault: string, env: Environment): string | undefined {
-  const bytes = inHome("state", () => readRegularFile(pinFile(vault, env), 4096))
+  const bytes = inHome("state", () => readRegularFile(pinFile(vault, env), LIMITS.pin))
   return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8").trim()
 }
 

@@ -1,10 +1,10 @@
+import { LIMITS } from "../words/limits.js"
 import { inHome } from "../disk/homes.js"
 import { readRegularFile, replaceFile } from "../disk/files.js"
 
 const DIGEST_BYTES = 32
 /** As many signatures as cost about what reading the file does. */
 const MANY = 100
-const FILE_LIMIT = 64 * 1024 * 1024
 
 /**
  * The digests of records that were verified before, under one vault.json: their encoding, schema
@@ -45,7 +45,7 @@ export class VerifiedRecords {
 
   #load(): Set<string> {
     const file = this.#file
-    const bytes = file && inHome("state", () => readRegularFile(file, FILE_LIMIT))
+    const bytes = file && inHome("state", () => readRegularFile(file, LIMITS.verifiedRecords))
     const hex = Buffer.from(bytes ?? []).toString("hex")
     const count = Math.floor(hex.length / (2 * DIGEST_BYTES))
     const digests = Array.from({ length: count }, (_, index) =>

@@ -1,3 +1,4 @@
+import { LIMITS } from "../words/limits.js"
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 import { join } from "node:path"
 import { seal, unseal } from "../age/age.js"
@@ -48,7 +49,6 @@ interface Store {
   readonly secrets: ReadonlyMap<string, RememberedSecret>
 }
 
-const FILE_LIMIT = 512 * 1024 * 1024
 const MAC = 32
 /** A shorter value is not looked for. */
 const SHORTEST = 8
@@ -218,7 +218,7 @@ async function newStore({ recipient }: Key): Promise<Store> {
 
 /** One line of JSON, the digests, and an HMAC over both; anything else is as if it was not there. */
 async function load(file: string, { identity }: Key): Promise<Store | undefined> {
-  const bytes = Buffer.from(inHome("state", () => readRegularFile(file, FILE_LIMIT)) ?? [])
+  const bytes = Buffer.from(inHome("state", () => readRegularFile(file, LIMITS.ownValues)) ?? [])
   const end = bytes.indexOf("\n")
   if (end === -1) return undefined
   try {

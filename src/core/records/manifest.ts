@@ -1,5 +1,6 @@
+import { LIMITS } from "../words/limits.js"
 import { VaultError } from "../words/errors.js"
-import { MANIFEST, MANIFEST_LIMIT } from "../words/layout.js"
+import { MANIFEST } from "../words/layout.js"
 import { parseAgentName, parseGroupName } from "../words/names.js"
 import { manifestProblem } from "./schema.js"
 import { parseTime } from "../words/time.js"
@@ -61,7 +62,7 @@ export function editManifest(
 }
 
 function parseYaml(bytes: Uint8Array): Document {
-  return parseStrictYaml(bytes, MANIFEST_LIMIT, invalid)
+  return parseStrictYaml(bytes, LIMITS.manifest, invalid)
 }
 
 function check(value: unknown, vault: string): Manifest {

@@ -2,7 +2,7 @@ import { recipientOf, seal, unseal } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
 import { inFile, readSigned } from "./group-key.js"
 import type { Key } from "../keys/key-files.js"
-import { KEY_LIMIT, escrowPath } from "../words/layout.js"
+import { escrowPath } from "../words/layout.js"
 import { parseAgentName } from "../words/names.js"
 import type { AgentRecord } from "../records/record.js"
 import { commonAnchor } from "../memory/trust.js"
@@ -35,7 +35,7 @@ export async function openEscrow(
       hint: `give it a new one: agent-vault agent rekey ${agent}`,
     })
   }
-  const sealed = readSigned(vault, path, KEY_LIMIT, record.escrow)
+  const sealed = readSigned(vault, path, record.escrow)
   const identity = Buffer.from(await inFile(path, unseal(sealed, [ownerIdentity])))
     .toString("utf8")
     .trim()

@@ -1,7 +1,7 @@
 import { sealedProblem } from "../age/age-file.js"
 import { recipientOf, seal, unseal } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
-import { KEY_LIMIT, groupKeyPath, groupPastPath } from "../words/layout.js"
+import { groupKeyPath, groupPastPath } from "../words/layout.js"
 import { type GroupRecord, type Member, digestOf } from "../records/record.js"
 import type { Vault } from "./vault.js"
 
@@ -16,7 +16,7 @@ export async function openGroupKey(
   record: GroupRecord,
   identities: readonly string[],
 ): Promise<string> {
-  const sealed = readSigned(vault, groupKeyPath(group), KEY_LIMIT, record.digest)
+  const sealed = readSigned(vault, groupKeyPath(group), record.digest)
   const identity = text(await inFile(groupKeyPath(group), unseal(sealed, identities))).trim()
   if ((await recipientOf(identity)) === record.recipient) return identity
   throw new VaultError(
@@ -36,7 +36,7 @@ export async function openPastKeys(
   identities: readonly string[],
 ): Promise<readonly string[]> {
   if (record.past === undefined) return []
-  const sealed = readSigned(vault, groupPastPath(group), KEY_LIMIT, record.past)
+  const sealed = readSigned(vault, groupPastPath(group), record.past)
   const lines = text(await inFile(groupPastPath(group), unseal(sealed, identities))).split("\n")
   return lines.filter((line) => line !== "" && !line.startsWith("#"))
 }
@@ -63,8 +63,8 @@ export function sealPastKeys(
 }
 
 /** Reads a ciphertext whose digest a record signs. Throws `DIGEST_MISMATCH`. */
-export function readSigned(vault: Vault, path: string, limit: number, digest: string): Uint8Array {
-  const bytes = vault.files.read(path, limit)
+export function readSigned(vault: Vault, path: string, digest: string): Uint8Array {
+  const bytes = vault.files.read(path)
   if (bytes !== undefined && digestOf(bytes) === digest) return bytes
   throw new VaultError("DIGEST_MISMATCH", `${path} ${whyNotSigned(bytes)}`, {
     hint: "bring back the signed version with git; see: agent-vault check",

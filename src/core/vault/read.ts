@@ -6,7 +6,7 @@ import { type Actor, admit } from "../policy/access.js"
 import { type RevealTerms, mayShow } from "../policy/reveal.js"
 import { type GroupRecord, type SecretRecord, digestOf } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
-import { KEY_LIMIT, SEALED_LIMIT, groupKeyPath, secretPath } from "../words/layout.js"
+import { groupKeyPath, secretPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
 import { utc } from "../words/time.js"
 import { inFile, openGroupKey, readSigned } from "./group-key.js"
@@ -131,7 +131,7 @@ export async function openSecret(
   remember(vault, secret)
   admit(vault, name.group, group, key, now)
   refuseOldKey(name, secret, group)
-  const sealed = readSigned(vault, secretPath(name), SEALED_LIMIT, secret.digest)
+  const sealed = readSigned(vault, secretPath(name), secret.digest)
   const unlock = await openGroupOnce(vault, name.group, group, key, groupKeys)
   const value = await inFile(secretPath(name), unlock(sealed))
   return new OpenedSecret(vault, key, name, group, secret, value)
@@ -174,7 +174,7 @@ function openGroupOnce(
   const before = opened.get(id)
   if (before !== undefined) {
     // The key is the same, but the file must still be the signed one.
-    if (before.vault !== vault) readSigned(vault, groupKeyPath(name), KEY_LIMIT, group.digest)
+    if (before.vault !== vault) readSigned(vault, groupKeyPath(name), group.digest)
     before.vault = vault
     return before.unlock
   }

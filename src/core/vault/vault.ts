@@ -4,7 +4,6 @@ import type { VaultFiles } from "../disk/files.js"
 import { markOf } from "../memory/marks.js"
 import { VerifiedRecords } from "../memory/verified-records.js"
 import {
-  RECORD_LIMIT,
   VAULT_RECORD,
   agentRecordPath,
   classify,
@@ -48,7 +47,7 @@ export interface Vault {
 
 /** Reads vault.json without believing it yet. Throws `NO_VAULT`, `RECORD_INVALID`. */
 export function readVaultRecord(files: VaultFiles): VaultRecord {
-  const bytes = files.read(VAULT_RECORD, RECORD_LIMIT)
+  const bytes = files.read(VAULT_RECORD)
   if (bytes === undefined) throw new VaultError("NO_VAULT", "vault.json is missing")
   return decodeRecord("vault", VAULT_RECORD, bytes)
 }
@@ -257,7 +256,7 @@ function readRecord<K extends keyof Kinds>(
   kind: K,
   path: string,
 ): Kinds[K] | undefined {
-  const bytes = vault.files.read(path, RECORD_LIMIT)
+  const bytes = vault.files.read(path)
   if (bytes === undefined) return undefined
   const before = vault.verified.get(bytes)
   if (before?.path === path) return before as Kinds[K]

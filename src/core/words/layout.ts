@@ -1,3 +1,4 @@
+import { LIMITS } from "./limits.js"
 import { type SecretName, parseAgentName, parseGroupName, parseSecretName } from "./names.js"
 
 /** Where each thing lies inside `.agent-vault`. All paths are relative to it and use `/`. */
@@ -5,16 +6,6 @@ export const VAULT_FOLDER = ".agent-vault"
 export const VAULT_RECORD = "vault.json"
 export const MANIFEST = "manifest.yaml"
 export const ATTRIBUTES = ".gitattributes"
-
-/** Byte limits of section "Input is hostile": what is larger is refused unread. */
-export const MIB = 1024 * 1024
-export const RECORD_LIMIT = MIB
-export const MANIFEST_LIMIT = 4 * MIB
-export const VALUE_LIMIT = 16 * MIB
-/** A sealed value: 16 bytes for each 64 KiB chunk, and a header for one recipient. */
-export const SEALED_LIMIT = VALUE_LIMIT + MIB
-/** A sealed key: stanzas for up to some thousand readers, 2 KB each in a post-quantum vault. */
-export const KEY_LIMIT = 16 * MIB
 
 export const agentRecordPath = (agent: string): string => `agents/${agent}.json`
 export const escrowPath = (agent: string): string => `agents/${agent}.age`
@@ -36,6 +27,13 @@ export interface PathInVault {
 export function vaultPath(path: string): PathInVault | undefined {
   const [, folder, inside = ""] = /^((?:.*\/)?\.agent-vault)(?:\/(.*))?$/is.exec(path) ?? []
   return folder === undefined ? undefined : { folder, path: inside }
+}
+
+/** The limit of a file of a vault, in bytes. */
+export function limitOf(path: string): number {
+  if (path === MANIFEST) return LIMITS.manifest
+  if (path.endsWith(".json")) return LIMITS.record
+  return /^(?:agents|groups)\/.*\.age$/.test(path) ? LIMITS.sealedKey : LIMITS.sealed
 }
 
 /** What a vault's file is, as its path alone says. */

@@ -1,9 +1,8 @@
-import { VaultError, loadYaml } from "../../core/guard.js"
+import { LIMITS, VaultError, loadYaml } from "../../core/guard.js"
 import { ENV_FILE, OWN_VALUE } from "../report/finding.js"
 import { SETTINGS_FILE } from "../report/request.js"
 import { isRule } from "../detect/rules.js"
 
-const LIMIT = 1024 * 1024
 const LONGEST = 1000
 const MOST_RULES = 100
 const ID = /^[a-z0-9][a-z0-9-]*$/
@@ -35,7 +34,9 @@ export interface Settings {
 /** Parses the settings, strictly: what is misspelt must not go unnoticed. Throws `USAGE`. */
 export async function parseSettings(bytes: Uint8Array): Promise<Settings> {
   const { parseStrictYaml } = await loadYaml()
-  const document: unknown = parseStrictYaml(bytes, LIMIT, refusal).toJS({ maxAliasCount: 0 })
+  const document: unknown = parseStrictYaml(bytes, LIMITS.guardSettings, refusal).toJS({
+    maxAliasCount: 0,
+  })
   const file = asRecord(document, "the file", ["version", "allow", "rules"])
   if (file["version"] !== 1) throw refusal("it does not say `version: 1`")
   const rules = parseList(file, "rules", parseRule)

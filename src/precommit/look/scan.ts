@@ -1,4 +1,4 @@
-import { SEALED_LIMIT, VaultError, vaultPath } from "../../core/guard.js"
+import { LIMITS, VaultError, vaultPath } from "../../core/guard.js"
 import { type ChangedFile, LINK, SUBMODULE, type Version } from "./changes.js"
 import type { FindCustom } from "../allow/custom-rules.js"
 import { type Comment, allowedByComment, commentsIn } from "../allow/comments.js"
@@ -87,7 +87,7 @@ async function scanVersion(
   const content = await readContent(repository.blobs, id, (piece, at) => pieces.look(piece, at))
   if (content.is !== "large") return named(judge(path, content, isLink, finders), finders)
   const { findings } = pieces
-  const isExpected = vaultPath(path) !== undefined && content.size <= SEALED_LIMIT
+  const isExpected = vaultPath(path) !== undefined && content.size <= LIMITS.sealed
   const large = isExpected ? {} : { large: content.size }
   const judged = {
     path,

@@ -1,4 +1,4 @@
-import { type Blobs, SEALED_LIMIT, loadStagedVault, vaultPath } from "../../core/guard.js"
+import { type Blobs, LIMITS, loadStagedVault, vaultPath } from "../../core/guard.js"
 import { type ChangedFile, SUBMODULE } from "./changes.js"
 import type { Finding } from "../report/finding.js"
 import type { Repository } from "./repository.js"
@@ -91,7 +91,7 @@ async function readWhole(blobs: Blobs, name: string): Promise<Buffer | undefined
   const pieces: Buffer[] = []
   let length = 0
   const blob = await blobs.read(name, (piece, at) => {
-    if (length > SEALED_LIMIT) return
+    if (length > LIMITS.sealed) return
     const rest = piece.subarray(length - at)
     pieces.push(Buffer.from(rest))
     length += rest.length

@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync, readdirSync, readlinkSync, realpathSync, statSync } from "node:fs"
 import { join, relative, resolve, sep } from "node:path"
-import { VaultError, accessing } from "../../core/guard.js"
+import { LIMITS, VaultError, accessing } from "../../core/guard.js"
 
 /** A file of the work tree. */
 export interface PlainFile {
@@ -8,8 +8,6 @@ export interface PlainFile {
   readonly path: string
   readonly bytes: Buffer
 }
-
-const LARGEST = 512 * 1024 * 1024
 
 /**
  * The files that a user names, and all in the folders among them; what Git keeps for itself is
@@ -41,7 +39,7 @@ function* walk(folder: string, top: string): Generator<PlainFile> {
 }
 
 function fileAt(file: string, size: number, top: string): PlainFile {
-  if (size > LARGEST) throw refusal(`${file} is larger than ${LARGEST} bytes`)
+  if (size > LIMITS.guardFile) throw refusal(`${file} is larger than ${LIMITS.guardFile} bytes`)
   return { path: pathFrom(top, file), bytes: accessing("read", file, () => readFileSync(file)) }
 }
 

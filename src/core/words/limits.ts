@@ -1,0 +1,53 @@
+const KIB = 1024
+const MIB = 1024 * KIB
+
+const VALUE = 16 * MIB
+
+/**
+ * What is larger is refused, and unread where it is a file: nothing that somebody else writes fills
+ * the memory. All in bytes.
+ */
+export const LIMITS = {
+  // Files of a vault; which has which limit says `limitOf()` in layout.ts.
+  record: MIB,
+  manifest: 4 * MIB,
+  value: VALUE,
+  /** A sealed value: 16 bytes for each 64 KiB chunk, and a header for one recipient. */
+  sealed: VALUE + MIB,
+  /** A sealed key: stanzas for up to some thousand readers, 2 KB each in a post-quantum vault. */
+  sealedKey: 16 * MIB,
+
+  // Files beside it.
+  keyFile: 64 * KIB,
+  /** `HEAD`, `commondir`, and a `.git` that is a file. */
+  gitPointer: 64 * KIB,
+  journal: 64 * MIB,
+  lock: 4 * KIB,
+  /** The pin, and the vault that a place is known for. */
+  pin: 4 * KIB,
+  markNote: MIB,
+  verifiedRecords: 64 * MIB,
+  /** Digests of a vault's values, which the guard keeps. */
+  ownValues: 512 * MIB,
+
+  // What a person writes, or types.
+  typedLine: 4 * KIB,
+  envFile: MIB,
+  guardSettings: MIB,
+  clientConfig: 16 * MIB,
+
+  // Messages.
+  bridgeRequest: MIB,
+  /** The values of one answer of the bridge, in base64: eleven of the largest. */
+  bridgeAnswer: 256 * MIB,
+  mcpMessage: 10 * MIB,
+  /** Answers that an MCP client does not take. */
+  mcpUnsent: MIB,
+  /** A value that a model is shown. A line of the protocol holds it twice, and escaped. */
+  mcpShown: 256 * KIB,
+
+  /** A file that the guard looks at as a whole; a larger one is looked at in pieces. */
+  guardWhole: 5 * MIB,
+  /** A file that somebody names to the guard. */
+  guardFile: 512 * MIB,
+} as const
