@@ -127,7 +127,7 @@ describe("a chain of owners", () => {
     [
       "a cycle",
       "SIGNATURE_INVALID",
-      "no owner then",
+      "not an owner then",
       () => vaultOf(9, alice(), entry("bob", 2, "carol"), entry("carol", 3, "bob")),
     ],
     [
@@ -139,19 +139,19 @@ describe("a chain of owners", () => {
     [
       "an entry as old as its adder",
       "SIGNATURE_INVALID",
-      "no owner then",
+      "not an owner then",
       () => vaultOf(3, alice(), bob(), entry("carol", 2, "bob")),
     ],
     [
       "an entry from the serial of its adder's end",
       "SIGNATURE_INVALID",
-      "no owner then",
+      "not an owner then",
       () => vaultOf(5, alice(), end(bob(), 4, "alice"), entry("carol", 4, "bob")),
     ],
     [
       "an entry from after its adder's end",
       "SIGNATURE_INVALID",
-      "no owner then",
+      "not an owner then",
       () => vaultOf(5, alice(), end(bob(), 4, "alice"), entry("carol", 5, "bob")),
     ],
     [
@@ -187,13 +187,13 @@ describe("a chain of owners", () => {
     [
       "an end by who came later",
       "SIGNATURE_INVALID",
-      "no owner when",
+      "not an owner when",
       () => vaultOf(9, alice(), end(bob(), 3, "carol"), entry("carol", 4, "alice")),
     ],
     [
       "an end by who had ended",
       "SIGNATURE_INVALID",
-      "no owner when",
+      "not an owner when",
       () =>
         vaultOf(
           9,
