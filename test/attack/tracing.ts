@@ -35,14 +35,21 @@ export interface Traced {
   readonly code: number | null
 }
 
-/** Runs a program under strace. */
+/** Runs a program under strace, which may let a system call fail: `inject`, as strace(1) has it. */
 export function trace(
   machine: Pick<Machine, "folder" | "top" | "env">,
   program: readonly string[],
-  { stdin = "", env = {} }: { stdin?: string; env?: NodeJS.ProcessEnv } = {},
+  {
+    stdin = "",
+    env = {},
+    inject,
+  }: { stdin?: string; env?: NodeJS.ProcessEnv; inject?: string } = {},
 ): Traced {
   const log = join(machine.folder, "trace")
-  const watch = ["-f", "-v", "-xx", "-s", "100000", "-e", `trace=${WATCHED}`, "-o", log]
+  const [call = ""] = inject?.split(":", 1) ?? []
+  const failing = inject === undefined ? [] : ["-e", `inject=${inject}`]
+  const calls = ["-e", `trace=${[WATCHED, call].filter(Boolean).join(",")}`, ...failing]
+  const watch = ["-f", "-v", "-xx", "-s", "100000", ...calls, "-o", log]
   const { status, stdout, stderr } = spawnSync(
     "path" in found ? found.path : "",
     [...watch, ...program],

@@ -22,6 +22,7 @@ import {
   openVault,
 } from "../../../src/core/index.js"
 import { openOwnerVault } from "../../../src/core/owner.js"
+import { testWithStrace, trace } from "../../attack/tracing.js"
 import { type World, vaultWorld } from "../world.js"
 
 let template: World
@@ -185,6 +186,31 @@ describe("an audit", () => {
     expect(linesOf(join(world.folder, "audit.jsonl"))).toHaveLength(2)
     await using nowhere = await openNoting("")
     await expect(nowhere.get("stripe/api-key")).rejects.toMatchObject({ code: "NO_ACCESS" })
+  })
+
+  testWithStrace("tells, once, that a line could not be synced to the disk", () => {
+    world = template.copy()
+    const program = `
+      const { openVault } = require(process.argv[1])
+      const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+      const attempt = (work) => work.then(() => "done", ({ code }) => code)
+      void (async () => {
+        const vault = await openVault({ agent: "ci" })
+        const read = () => attempt(vault.get("stripe/api-key"))
+        const told = [await read()]
+        // The sync that fails is on its way; the read after it tells.
+        for (let count = 0; count < 1000 && told.at(-1) === "done"; count++) {
+          await sleep(300)
+          told.push(await read())
+        }
+        told.push(await read())
+        console.log(told.slice(-2).join(" "))
+      })()`
+    const library = join(import.meta.dirname, "../../../dist/lib/npm.cjs")
+    const { stdout, stderr } = trace(world, [process.execPath, "-e", program, library], {
+      inject: "fdatasync:error=EIO:when=1",
+    })
+    expect([stdout, stderr]).toEqual(["NO_ACCESS done\n", ""])
   })
 
   test("stays lines of JSON where a write ended within a line, by whomever", async () => {
