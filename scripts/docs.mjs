@@ -135,6 +135,7 @@ const withoutCore = {
       contents: `module.exports = {
         VaultError: class extends Error {},
         ...require("./words/reveal-policy.ts"),
+        ...require("./records/secret-metadata.ts"),
       }`,
       resolveDir: join(root, "src/core"),
     }))

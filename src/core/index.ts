@@ -4,6 +4,12 @@
  */
 export * from "./npm.js"
 export { type Audit, auditFile, auditTo, noAudit } from "./audit/audit.js"
+export {
+  SECRET_FIELDS,
+  type SecretMetadata,
+  metadataOf,
+  parseMetadata,
+} from "./records/secret-metadata.js"
 export { REVEAL_POLICIES } from "./words/reveal-policy.js"
 export { type RevealTerms, revealPolicy } from "./policy/reveal.js"
 export { harmless, toJson } from "./words/harmless.js"
@@ -42,7 +48,6 @@ export type {
   GroupRecord,
   Member,
   OwnerEntry,
-  SecretMetadata,
   SecretRecord,
   VaultRecord,
 } from "./records/record.js"

@@ -17,7 +17,7 @@ export {
   openOwnerVault,
 } from "./library/owner-vault.js"
 export type { GroupPlan, Plan } from "./vault/plan.js"
-export type { SecretMetadata } from "./records/record.js"
+export type { SecretMetadata } from "./records/secret-metadata.js"
 export type { ExposedSecret } from "./change/rekey.js"
 export type { Progress } from "./change/session.js"
 export type { SetResult } from "./change/set.js"

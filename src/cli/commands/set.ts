@@ -1,18 +1,7 @@
 import { isUtf8 } from "node:buffer"
 import { randomInt } from "node:crypto"
 import { readFileSync, statSync } from "node:fs"
-import {
-  type SecretMetadata,
-  LIMITS,
-  VaultError,
-  hasPassed,
-  later,
-  parseDuration,
-  parseSecretName,
-  parseTime,
-  parseVariableName,
-  utc,
-} from "../../core/index.js"
+import { LIMITS, VaultError, parseMetadata, parseSecretName } from "../../core/index.js"
 import { type SetResult, setSecret } from "../../core/owner.js"
 import { valueAsArgument } from "../parse/call.js"
 import type { Door } from "../door/door.js"
@@ -30,7 +19,7 @@ export async function run(door: Door): Promise<void> {
   const [name = ""] = door.call.words
   refuseValueInName(name)
   parseSecretName(name)
-  const metadata = metadataOf(door)
+  const metadata = parseMetadata((field) => option(door, field), door.now)
   const request = await changeRequest(door)
   const { value, isTrimmed = false } = await takeValue(door, name)
   const outcome = await setSecret({ ...request, name, value, metadata })
@@ -44,28 +33,6 @@ export async function run(door: Door): Promise<void> {
 /** `set stripe/api-key=VALUE` is a value in the arguments as well; it is not repeated. */
 function refuseValueInName(name: string): void {
   if (name.includes("=")) throw valueAsArgument()
-}
-
-function metadataOf(door: Door): SecretMetadata {
-  const [expires, description, env] = ["expires", "description", "env"].map((name) =>
-    option(door, name),
-  )
-  if (env !== undefined) parseVariableName(env)
-  const reveal = option(door, "reveal") as SecretMetadata["reveal"]
-  return {
-    ...(expires === undefined ? {} : { expires: expiry(expires, door.now) }),
-    ...(description === undefined ? {} : { description }),
-    ...(env === undefined ? {} : { env }),
-    ...(reveal === undefined ? {} : { reveal }),
-  }
-}
-
-function expiry(text: string, now: Date): string {
-  const time = /^\d+[mhdw]$/.test(text) ? later(now, parseDuration(text)) : parseTime(text)
-  if (!hasPassed(time, utc(now))) return time
-  throw new VaultError("USAGE", `the secret would expire at ${time}, which is past`, {
-    hint: "give a later --expires, or a span like 90d",
-  })
 }
 
 interface Taken {

@@ -1,3 +1,4 @@
+import { type SecretMetadata, checkMetadata } from "../records/secret-metadata.js"
 import { LIMITS } from "../words/limits.js"
 import { seal, unseal } from "../age/age.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
@@ -6,18 +7,10 @@ import { executePlan } from "./execute-plan.js"
 import { VaultError } from "../words/errors.js"
 import { openGroupKey, readSigned } from "../vault/group-key.js"
 import { secretPath, secretRecordPath } from "../words/layout.js"
-import {
-  type SecretName,
-  foldedCollision,
-  nearest,
-  parseNote,
-  parseSecretName,
-  parseVariableName,
-} from "../words/names.js"
+import { type SecretName, foldedCollision, nearest, parseSecretName } from "../words/names.js"
 import { type Plan, isExpiryOnly } from "../vault/plan.js"
 import {
   type GroupRecord,
-  type SecretMetadata,
   type SecretRecord,
   type Unsigned,
   digestOf,
@@ -70,8 +63,7 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
       hint: `a secret holds at most ${LIMITS.value} bytes (16 MiB)`,
     })
   }
-  if (metadata.env !== undefined) parseVariableName(metadata.env)
-  if (metadata.description !== undefined) parseNote(metadata.description)
+  checkMetadata(metadata)
   return change(request, async (session) => {
     refuseCollision(session, name)
     const { newGroup, similarGroup, exposed } = await prepareGroup(session, name.group)

@@ -19,7 +19,7 @@ import {
 import { findVault } from "../disk/place.js"
 import type { ReadEvent } from "../audit/read-event.js"
 import type { ReaderRequest } from "./reader.js"
-import type { SecretMetadata } from "../records/record.js"
+import type { SecretMetadata } from "../records/secret-metadata.js"
 import { SecretValue } from "../words/secret-value.js"
 import type { Progress } from "../change/session.js"
 import { type SetResult, setSecret } from "../change/set.js"

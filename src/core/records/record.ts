@@ -1,4 +1,4 @@
-import type { Reveal } from "../words/reveal-policy.js"
+import type { SecretMetadata } from "./secret-metadata.js"
 import { createHash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
 import {
@@ -81,14 +81,6 @@ export interface Exposure {
   readonly agent: string
   readonly at: string
   readonly why: Loss
-}
-
-/** What a secret's record may carry besides the value: the one place where it grows. */
-export interface SecretMetadata {
-  readonly expires?: string
-  readonly description?: string
-  readonly env?: string
-  readonly reveal?: Reveal
 }
 
 export interface SecretRecord extends RecordBase, SecretMetadata {

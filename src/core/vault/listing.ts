@@ -4,7 +4,7 @@ import { type SecretName, parseAgentName, parseGroupName, parseSecretName } from
 import type { Place } from "../disk/place.js"
 import { mayOpen } from "../policy/access.js"
 import type { AgentRecord, Exposure, GroupRecord } from "../records/record.js"
-import type { Reveal } from "../words/reveal-policy.js"
+import { type SecretMetadata, metadataOf } from "../records/secret-metadata.js"
 import {
   type Vault,
   findAgent,
@@ -18,15 +18,11 @@ import {
 } from "./vault.js"
 
 /** What anyone may know of a secret. Times are UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
-export interface SecretListing {
+export interface SecretListing extends SecretMetadata {
   readonly name: string
   readonly version: number
   /** When the present value was set. */
   readonly changed: string
-  readonly expires?: string
-  readonly description?: string
-  readonly env?: string
-  readonly reveal?: Reveal
   readonly exposed?: readonly Exposure[]
 }
 
@@ -71,15 +67,13 @@ export function describeSecrets(vault: Vault, group?: string): SecretListing[] {
 
 /** One secret, from its verified record. Throws `SECRET_NOT_FOUND`. */
 export function describeSecret(vault: Vault, name: SecretName): SecretListing {
-  const { version, changed, expires, description, env, reveal, exposed } = getSecret(vault, name)
+  const record = getSecret(vault, name)
+  const { version, changed, exposed } = record
   return {
     name: name.full,
     version,
     changed,
-    ...(expires === undefined ? {} : { expires }),
-    ...(description === undefined ? {} : { description }),
-    ...(env === undefined ? {} : { env }),
-    ...(reveal === undefined ? {} : { reveal }),
+    ...metadataOf(record),
     ...(exposed === undefined ? {} : { exposed }),
   }
 }

@@ -1,6 +1,14 @@
-import { REVEAL_POLICIES } from "../../../core/index.js"
+import { SECRET_FIELDS } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
 import { CHANGE, JSON_OUT, REPORT } from "./options.js"
+
+/** The options of `set` for what a record says of its secret. */
+const METADATA = Object.fromEntries(
+  Object.entries(SECRET_FIELDS).map(([name, { about, takes, choices }]) => [
+    name,
+    { value: takes, ...(choices === undefined ? {} : { choices }), describe: about },
+  ]),
+)
 
 /** What only an owner does. */
 export const OWNERS: readonly CommandSpec[] = [
@@ -111,14 +119,7 @@ export const OWNERS: readonly CommandSpec[] = [
         implied: "32",
         describe: "make a random value of letters and digits (default length: 32)",
       },
-      description: { value: "TEXT", describe: "what it is for; public" },
-      env: { value: "NAME", describe: "the environment variable that `run` gives it to" },
-      expires: { value: "WHEN", describe: "when it ends: 2026-12-01, or 90d from now" },
-      reveal: {
-        value: "POLICY",
-        choices: REVEAL_POLICIES,
-        describe: "whether MCP may show it to a model",
-      },
+      ...METADATA,
       ...CHANGE,
     },
     examples: [
