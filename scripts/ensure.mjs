@@ -16,14 +16,13 @@ import {
 import { dirname, join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
+import { announced, say } from "./announced.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const stamps = join(root, "node_modules/.cache/agent-vault")
 // Not in node_modules: `npm ci` deletes that folder.
 const lock = join(root, ".ensure-lock")
 const lockLifetime = 15 * 60_000
-/** A line, not a spinner: it is as good in a log. */
-const TOLD_EVERY_MS = 10_000
 
 /** One task: it is due when its products are missing or the digest of its inputs changed. */
 const install = {
@@ -85,26 +84,13 @@ async function perform(task, announcement, work) {
   const unlock = await takeLock()
   try {
     if (!isDue(task)) return
-    say(`${announcement} …`)
-    const start = Date.now()
-    const clock = setInterval(() => say(`${announcement}: ${secondsSince(start)} s`), TOLD_EVERY_MS)
     // Taken before the work: what is edited during it is built the next time.
     const inputs = digest(task)
-    try {
-      await work()
-    } finally {
-      clearInterval(clock)
-    }
+    await announced(announcement, work)
     stamp(task, inputs)
-    say(`${announcement}: done in ${secondsSince(start)} s`)
   } finally {
     unlock()
   }
-}
-
-/** @param {number} start */
-function secondsSince(start) {
-  return Math.round((Date.now() - start) / 1000)
 }
 
 /** @param {Task} task */
@@ -194,11 +180,6 @@ function isAbandoned() {
 /** @param {string} path */
 function readIfPresent(path) {
   return existsSync(path) ? readFileSync(path, "utf8") : undefined
-}
-
-/** @param {string} text */
-function say(text) {
-  process.stderr.write(`agent-vault: ${text}\n`)
 }
 
 /**

@@ -10,6 +10,7 @@ import { userInfo } from "node:os"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { announced } from "./announced.mjs"
 
 const cache = fileURLToPath(new URL("../.cache/", import.meta.url))
 const pins = fileURLToPath(new URL("hook-managers/", import.meta.url))
@@ -59,7 +60,7 @@ async function find(name, product, pinned, install) {
   await mkdir(cache, { recursive: true })
   const folder = await mkdtemp(join(cache, "new-"))
   try {
-    await install(folder)
+    await announced(`installing ${name}, with which the tests commit`, () => install(folder))
     await rename(folder, installed)
   } catch (error) {
     await rm(folder, { recursive: true, force: true })

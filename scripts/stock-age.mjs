@@ -7,6 +7,7 @@ import { userInfo } from "node:os"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { announced } from "./announced.mjs"
 
 const VERSION = "v1.3.2"
 const TOOLS = ["age", "age-keygen", "age-plugin-batchpass"]
@@ -45,7 +46,9 @@ async function install() {
   const folder = await mkdtemp(join(cache, "new-"))
   try {
     const packages = TOOLS.map((tool) => `filippo.io/age/cmd/${tool}@${VERSION}`)
-    await run("go", ["install", ...packages], { env: goEnvironment(folder) })
+    await announced(`building stock age ${VERSION}, with which the vault is compared`, () =>
+      run("go", ["install", ...packages], { env: goEnvironment(folder) }),
+    )
     await rename(folder, installed)
   } catch (error) {
     await rm(folder, { recursive: true, force: true })

@@ -6,6 +6,7 @@ import { delimiter, join } from "node:path"
 import { getuid } from "node:process"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { announced } from "./announced.mjs"
 
 const run = promisify(execFile)
 
@@ -31,8 +32,10 @@ export async function strace() {
 async function install() {
   if (getuid?.() !== 0) return "only root can install it"
   try {
-    await run("apt-get", ["update", "-qq"])
-    await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "strace"])
+    await announced("installing strace, with which the tests watch the command", async () => {
+      await run("apt-get", ["update", "-qq"])
+      await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "strace"])
+    })
     return undefined
   } catch (error) {
     return error instanceof Error ? error.message.split("\n")[0] : String(error)
