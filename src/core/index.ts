@@ -27,7 +27,7 @@ export {
   localAgents,
   ownerKeyFile,
 } from "./keys/key-files.js"
-export { LIMITS } from "./words/limits.js"
+export { LIMITS, mebibytes } from "./words/limits.js"
 export { asVaultError, inaccessible, isErrno } from "./words/system-error.js"
 export { keyHome } from "./disk/homes.js"
 export { Lines } from "./disk/lines.js"

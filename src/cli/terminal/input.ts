@@ -1,6 +1,6 @@
 import { readSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
-import { LIMITS, VaultError, inaccessible } from "../../core/index.js"
+import { LIMITS, VaultError, inaccessible, mebibytes } from "../../core/index.js"
 import type { Terminal } from "./terminal.js"
 
 const NEWLINE = 10
@@ -25,7 +25,7 @@ export async function readAll(terminal: Terminal): Promise<Buffer> {
 /** The refusal of more than a secret holds. */
 export function tooLarge(message: string): VaultError {
   return new VaultError("VALUE_TOO_LARGE", message, {
-    hint: `a secret holds at most ${LIMITS.value} bytes (16 MiB)`,
+    hint: `a secret holds at most ${LIMITS.value} bytes (${mebibytes(LIMITS.value)})`,
   })
 }
 

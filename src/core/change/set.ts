@@ -1,5 +1,5 @@
 import { type SecretMetadata, checkMetadata } from "../records/secret-metadata.js"
-import { LIMITS } from "../words/limits.js"
+import { LIMITS, mebibytes } from "../words/limits.js"
 import { seal, unseal } from "../age/age.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { pendingError, planAccess, planEdit } from "./draft-plan.js"
@@ -60,7 +60,7 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
   const { value, metadata } = request
   if (value.length > LIMITS.value) {
     throw new VaultError("VALUE_TOO_LARGE", `the value has ${value.length} bytes`, {
-      hint: `a secret holds at most ${LIMITS.value} bytes (16 MiB)`,
+      hint: `a secret holds at most ${LIMITS.value} bytes (${mebibytes(LIMITS.value)})`,
     })
   }
   checkMetadata(metadata)

@@ -1,6 +1,9 @@
+import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
+import { stampOf } from "../disk/stamp.js"
+import { VAULT_RECORD } from "../words/layout.js"
 import type { Environment } from "../disk/homes.js"
 import {
   type IdentityChoice,
@@ -17,6 +20,8 @@ import { memoryOf } from "../memory/memory.js"
 
 const PATIENCE_MS = 2000
 const PAUSE_MS = 20
+/** For how long a file may stay half written, by a Git on a busy machine. */
+const HALF_WRITTEN_MS = 1000
 
 /** What goes wrong while a change is half in the work tree, and is right a moment later. */
 const MOMENTARY = new Set([
@@ -34,9 +39,34 @@ const MOMENTARY = new Set([
   "AGENT_NOT_FOUND",
 ])
 
-/** The id that the vault at `place` claims; nothing is verified yet. */
+/**
+ * The id that the vault at `place` claims; nothing is verified yet. Git writes a file in place, so a
+ * young one that cannot be read may be half written, and is read again.
+ */
 export function claimedId(place: Place): string {
-  return readVaultRecord(new FolderFiles(place.root)).vault
+  const file = join(place.root, VAULT_RECORD)
+  const deadline = Date.now() + PATIENCE_MS
+  for (;;) {
+    const stamp = stampOf(file)
+    const now = Date.now()
+    try {
+      return readVaultRecord(new FolderFiles(place.root)).vault
+    } catch (error) {
+      const isYoung = stamp.changed > now - HALF_WRITTEN_MS
+      if (!isYoung || !isCutOff(error) || now > deadline) throw error
+      pause(PAUSE_MS)
+    }
+  }
+}
+
+/** Whether a record ended before its JSON did. */
+function isCutOff(error: unknown): boolean {
+  return VaultError.is(error, "RECORD_INVALID") && error.cause instanceof SyntaxError
+}
+
+/** Waits without giving way: who asks for an id gets it at once, or an error. */
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 0, ms)
 }
 
 /** Chooses who acts in the vault at `place`. Throws the codes of {@link chooseIdentity}. */

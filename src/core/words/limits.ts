@@ -51,3 +51,8 @@ export const LIMITS = {
   /** A file that somebody names to the guard. */
   guardFile: 512 * MIB,
 } as const
+
+/** A limit as people read it: `16 MiB`. */
+export function mebibytes(bytes: number): string {
+  return `${bytes / MIB} MiB`
+}
