@@ -43,10 +43,10 @@ const HOSTILE_NAMES = [
 
 test.each(HOSTILE_NAMES)("%j is no name of anything", (name) => {
   for (const parse of [parseAgentName, parseGroupName, (text: string) => parseSecretName(text)]) {
-    expect(() => parse(name)).toThrow(/no valid|names no secret/)
+    expect(() => parse(name)).toThrow(/not a valid|names no secret/)
   }
-  expect(() => parseSecretName(`group/${name}`)).toThrow(/no valid/)
-  expect(() => parseSecretName(`${name}/name`)).toThrow(/no valid/)
+  expect(() => parseSecretName(`group/${name}`)).toThrow(/not a valid/)
+  expect(() => parseSecretName(`${name}/name`)).toThrow(/not a valid/)
   const files: VaultFile["is"][] = [`agents/${name}.json`, `secrets/g/${name}.age`].map(
     (path) => classify(path).is,
   )
@@ -55,6 +55,6 @@ test.each(HOSTILE_NAMES)("%j is no name of anything", (name) => {
 
 test.each(["x.past", "x.PAST", "a/b.json/c", "a/b.AGE/c", "a/b/c/d/e/f"])("nor is %j", (name) => {
   expect(() => (name.includes("/") ? parseSecretName(name) : parseGroupName(name))).toThrow(
-    /no valid|ends in .past/,
+    /not a valid|ends in .past/,
   )
 })
