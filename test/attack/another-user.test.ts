@@ -59,7 +59,7 @@ function changes(): string {
   return join(machine.repo, ".git/agent-vault")
 }
 
-describe.runIf(isRoot)("an agent that runs as another user", () => {
+describe.runIf(isRoot)("an agent that runs as another user (needs root)", () => {
   test("reads after an owner changed the vault in the same checkout", () => {
     expect(get()).toMatchObject({ stdout: "v", stderr: "", status: 0 })
     expect(getBySdk()).toBe("v")

@@ -231,7 +231,7 @@ describe("an audit", () => {
   })
 
   test.runIf(existsSync(DESCRIPTORS))(
-    "keeps no descriptor of a vault that nobody closes",
+    "keeps no descriptor of a vault that nobody closes (needs /proc)",
     async () => {
       world = template.copy()
       const file = join(world.folder, "audit.jsonl")
@@ -242,7 +242,7 @@ describe("an audit", () => {
   )
 
   test.runIf(existsSync(DESCRIPTORS))(
-    "is let go by close, also while a read is under way",
+    "is let go by close, also while a read is under way (needs /proc)",
     async () => {
       world = template.copy()
       const file = join(world.folder, "audit.jsonl")

@@ -154,7 +154,7 @@ describe("killed together with the git that it runs", () => {
     })
   })
 
-  test.runIf(canTrace())("git alone, as it enters a system call", async () => {
+  test.runIf(canTrace())("git alone, as it enters a system call (needs strace)", async () => {
     const points = [
       ["fast-import", "link", 1],
       ["update-ref", "write", 1],

@@ -387,20 +387,6 @@ describe("getMany", () => {
     expect(events).toEqual([])
     expect(await vault.getMany([])).toEqual({})
   })
-
-  test("opens a group once, and so do reads that come at once", async () => {
-    world = await postQuantumWorld()
-    vault = await openVault({ dir: world.top, agent: "ci", env: world.env })
-    await using other = await openVault({ dir: world.top, agent: "ci", env: world.env })
-    await sleep(SETTLED_MS)
-    const names = ["many/s0", "many/s1", "many/s2", "many/s3", "many/s4"] as const
-    // Opening the group's key and each value costs an operation with the large keys of the vault.
-    const once = await timeOf(() => vault.getMany(names))
-    const again = await timeOf(async () => {
-      await Promise.all(names.map((name) => other.get(name)))
-    })
-    expect(again).toBeLessThan(once * 3)
-  })
 })
 
 describe("without decrypting", () => {
@@ -683,12 +669,6 @@ function edit(path: string, fields: object): void {
   writeFileSync(file(path), `${JSON.stringify({ ...record, ...fields }, null, 2)}\n`)
 }
 
-async function timeOf(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now()
-  await work()
-  return performance.now() - start
-}
-
 /** Some of the vault's files as they are at one time. */
 type State = readonly (readonly [path: string, bytes: Buffer])[]
 
@@ -742,16 +722,4 @@ async function openWithoutMarks(): Promise<void> {
   rmSync(join(world.top, ".git"), { recursive: true })
   await vault.close()
   vault = await openVault({ dir: world.top, agent: "ci", env: world.env })
-}
-
-/** A machine with a post-quantum vault: ci opens the group many. */
-async function postQuantumWorld(): Promise<World> {
-  const made = emptyWorld()
-  made.commit("README.md")
-  const { env, top } = made
-  await init({ folder: top, name: "alice", keys: "mlkem768x25519", env, now: new Date() })
-  await made.addAgent("ci")
-  for (let count = 0; count < 5; count++) await made.set(`many/s${count}`, `value ${count}`)
-  await made.grant("ci", "many")
-  return made
 }

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from "node:fs"
+import { appendFileSync, readFileSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { inspect } from "node:util"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -6,7 +6,12 @@ import { type Audit, auditTo, noAudit } from "../../../src/core/audit/audit.js"
 import { findVault, identityAt, parseSecretName, withVault } from "../../../src/core/index.js"
 import type { RevealTerms } from "../../../src/core/policy/reveal.js"
 import { REVEAL_POLICIES } from "../../../src/core/words/reveal-policy.js"
-import { OpenedSecret, type Outlet, openSecret } from "../../../src/core/vault/read.js"
+import {
+  type GroupKeys,
+  OpenedSecret,
+  type Outlet,
+  openSecret,
+} from "../../../src/core/vault/read.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 
 const NAME = "stripe/api-key"
@@ -59,6 +64,55 @@ describe("a value", () => {
     const [first] = OpenedSecret.handOut([secret], terms, new Date())
     first?.value.fill(0)
     expect(await handedOut(secret, { surface: "sdk" })).toEqual([VALUE])
+  })
+})
+
+describe("the key of a group", () => {
+  test("is opened once for many secrets, also for reads that come at once", async () => {
+    await world.set("stripe/other", "another value")
+    const place = findVault(world.top)
+    const key = await identityAt(place, { agent: "ci" }, "never", world.env, () =>
+      Promise.resolve(""),
+    )
+    const keys: GroupKeys = new Map()
+    const opening: unknown[] = []
+    const secrets = await withVault(place, key.trust, world.env, (vault) =>
+      Promise.all(
+        [NAME, "stripe/other"].map((name) => {
+          const secret = openSecret(vault, key, parseSecretName(name), new Date(), keys)
+          opening.push([...keys.values()].map(({ unlock }) => unlock))
+          return secret
+        }),
+      ),
+    )
+    expect(keys.size).toBe(1)
+    expect(opening[1]).toEqual(opening[0])
+    const values = OpenedSecret.handOut(
+      secrets,
+      { outlet: { surface: "sdk" }, audit: noAudit() },
+      new Date(),
+    )
+    expect(values.map(({ value }) => Buffer.from(value).toString())).toEqual([
+      VALUE,
+      "another value",
+    ])
+  })
+
+  test("that is known does not stand for its file: the file must still be the signed one", async () => {
+    const copy = world.copy()
+    const place = findVault(copy.top)
+    const key = await identityAt(place, { agent: "ci" }, "never", copy.env, () =>
+      Promise.resolve(""),
+    )
+    const keys: GroupKeys = new Map()
+    const read = () =>
+      withVault(findVault(copy.top), key.trust, copy.env, (vault) =>
+        openSecret(vault, key, parseSecretName(NAME), new Date(), keys),
+      )
+    await read()
+    appendFileSync(join(copy.top, ".agent-vault/groups/stripe.age"), "x")
+    expect(await outcome(read())).toBe("DIGEST_MISMATCH")
+    copy.remove()
   })
 })
 
