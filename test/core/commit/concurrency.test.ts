@@ -138,11 +138,16 @@ describe("many writers on one machine", () => {
     world = template.copy()
     const names = Array.from({ length: 6 }, (_, index) => `stripe/secret-${index}`)
     const writers = Promise.all(names.map((name) => processes.run(world, ["set", name, name])))
+    const isDone = writers.then(() => true)
     const committed: string[] = []
     await until(writers, async () => {
       const file = `user-${committed.length}.txt`
       if (commitAsUser(file)) committed.push(file)
-      await sleep(200)
+      // A writer lands before the next commit, however slow the machine is.
+      const head = world.git("rev-parse", "HEAD")
+      while (world.git("rev-parse", "HEAD") === head) {
+        if (await Promise.race([isDone, sleep(20, false)])) break
+      }
     })
     for (const { code, stderr } of await writers) expect([code, stderr]).toEqual([0, ""])
     for (const name of names) expect(await world.read("ci", name)).toBe(name)
