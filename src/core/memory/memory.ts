@@ -18,8 +18,11 @@ export interface Memory {
 
 /** The memory of a vault, as far as the branch that is checked out is concerned. */
 export function memoryOf(vault: string, place: Place, env: Environment): Memory {
+  const marks = branchMarks(vault, place.checkout, env)
+  // In an image, say: nobody can change the vault there, and perhaps nothing can be written.
+  if (place.checkout === undefined) return { ...noMemory(), branchMarks: marks }
   return {
-    branchMarks: branchMarks(vault, place.checkout, env),
+    branchMarks: marks,
     userMarks: userMarks(vault, env),
     verifiedRecords: join(stateHome(env), vault, "verified"),
     knownVault: knownVaultFile(place, env),
