@@ -8,22 +8,27 @@ import { writeFileSync } from "node:fs"
  * @property {{ name: string, reason: string }[]} skipped
  */
 
+/** Vitest names a file when it is done, which may take a minute; so long nobody waits in silence. */
+const SAID_EVERY_MS = 10_000
+
 /** @implements {Reporter} */
 export default class TestTotals {
   #files = 0
   #ended = 0
+  /** @type {NodeJS.Timeout | undefined} */
+  #clock
 
   /** @param {readonly unknown[]} files */
   onTestRunStart(files) {
     this.#files = files.length
     process.stdout.write(`agent-vault: ${this.#files} files of tests\n`)
+    this.#clock = setInterval(() => {
+      process.stdout.write(`agent-vault: ${this.#ended} of ${this.#files} files of tests done\n`)
+    }, SAID_EVERY_MS)
   }
 
   onTestModuleEnd() {
     this.#ended += 1
-    if (this.#ended % 10 === 0) {
-      process.stdout.write(`agent-vault: ${this.#ended} of ${this.#files} files of tests done\n`)
-    }
   }
 
   /**
@@ -31,6 +36,7 @@ export default class TestTotals {
    * @param {readonly unknown[]} unhandledErrors
    */
   onTestRunEnd(modules, unhandledErrors) {
+    clearInterval(this.#clock)
     /** @type {Totals} */
     const totals = { passed: 0, failed: unhandledErrors.length, skipped: [] }
     for (const module of modules) {
