@@ -34,11 +34,53 @@ export function parseJsonc(text: string): unknown {
 /** Sets the value at a path, or takes it out if it is undefined. Whatever else is there stays. */
 export function editJsonc(text: string, path: readonly string[], value: unknown): string {
   const json = withoutMark(text)
-  const edited =
-    value === undefined
-      ? applyEdits(json, modify(json, [...path], undefined, {}))
-      : withValue(json, path, value)
+  const edited = value === undefined ? without(json, path) : withValue(json, path, value)
   return text.startsWith(BYTE_ORDER_MARK) ? `${BYTE_ORDER_MARK}${edited}` : edited
+}
+
+/** The library would take the comments and the line breaks beside a field with it. */
+function without(json: string, path: readonly string[]): string {
+  const root = parseTree(json, [], { allowTrailingComma: true })
+  const property = root && findNodeAtLocation(root, [...path])?.parent
+  const siblings = property?.parent?.children ?? []
+  if (property === undefined || siblings.length < 2) {
+    return applyEdits(json, modify(json, [...path], undefined, {}))
+  }
+  const comma = commaAfter(json, property)
+  if (property !== siblings.at(-1) && comma !== undefined) {
+    return splice(json, property.offset, contentAfter(json, comma + 1), "")
+  }
+  // The last one goes with the space before it, and with its own comma or else the one before.
+  const before = siblings.at(-2)
+  const between = before && commaAfter(json, before)
+  const from = json.slice(0, property.offset).trimEnd().length
+  const rest = splice(json, from, (comma ?? property.offset + property.length - 1) + 1, "")
+  return comma === undefined && between !== undefined
+    ? splice(rest, between, between + 1, "")
+    : rest
+}
+
+/** Where the comma after a field is. */
+function commaAfter(json: string, { offset, length }: Node): number | undefined {
+  const scanner = createScanner(json, true)
+  scanner.setPosition(offset + length)
+  scanner.scan()
+  const at = scanner.getTokenOffset()
+  return json.charAt(at) === "," ? at : undefined
+}
+
+/** Where the next thing begins: on this line a field, or on another one a field or a comment. */
+function contentAfter(json: string, position: number): number {
+  const scanner = createScanner(json, false)
+  scanner.setPosition(position)
+  for (let isBelow = false; ;) {
+    scanner.scan()
+    const [from, length] = [scanner.getTokenOffset(), scanner.getTokenLength()]
+    const token = json.slice(from, from + length)
+    const isSpace = token.trim() === ""
+    if (isSpace && length > 0) isBelow ||= token.includes("\n")
+    else if (isBelow || !token.startsWith("/")) return from
+  }
 }
 
 /** The library would format the neighbours of what it puts in, and move their comments. */

@@ -526,6 +526,53 @@ describe("where the entry is", () => {
   })
 })
 
+/** A configuration with this env. */
+function around(env: string): string {
+  return `{ "mcpServers": { "github": { "env": ${env} } } }\n`
+}
+
+/** The env of a server as it stands in a file, and after the variable TOKEN has gone. */
+const WITHOUT_TOKEN: readonly (readonly [what: string, before: string, after: string])[] = [
+  ["the first of two lines", `{\n  "TOKEN": "x",\n  "LOG": "y"\n}`, `{\n  "LOG": "y"\n}`],
+  ["the last of two lines", `{\n  "LOG": "y",\n  "TOKEN": "x"\n}`, `{\n  "LOG": "y"\n}`],
+  ["the first on one line", `{ "TOKEN": "x", "LOG": "y" }`, `{ "LOG": "y" }`],
+  ["the last on one line", `{ "LOG": "y", "TOKEN": "x" }`, `{ "LOG": "y" }`],
+  [
+    "between comments on others",
+    `{\n  // all\n  "A": "y", // of A\n  "TOKEN": "x", // of TOKEN\n  // of B\n  "B": "z"\n}`,
+    `{\n  // all\n  "A": "y", // of A\n  // of B\n  "B": "z"\n}`,
+  ],
+  [
+    "the first, below a comment",
+    `{\n  // all\n  "TOKEN": "x",\n  /* of\n     B */\n  "B": "z"\n}`,
+    `{\n  // all\n  /* of\n     B */\n  "B": "z"\n}`,
+  ],
+  [
+    "the last, behind a comment",
+    `{\n  "A": "y", // of A\n  "TOKEN": "x"\n}`,
+    `{\n  "A": "y" // of A\n}`,
+  ],
+  ["the last, before a comma", `{\n  "A": "y",\n  "TOKEN": "x",\n}`, `{\n  "A": "y",\n}`],
+  ["commas that begin lines", `{\n  "TOKEN": "x"\n  , "B": "z"\n}`, `{\n  "B": "z"\n}`],
+]
+
+test.each(WITHOUT_TOKEN)(
+  "what goes takes nothing of its neighbours: %s",
+  (_what, before, after) => {
+    const machine = fresh({ [CURSOR]: around(before) })
+    const config = readConfig({
+      client: undefined,
+      file: join(machine.home, CURSOR),
+      scope: "project",
+      format: "json",
+      path: ["mcpServers"],
+    })
+    const { env } = config.servers["github"] as { env: Record<string, string> }
+    const { TOKEN: _gone, ...rest } = env
+    expect(withEntry(config, "github", { env: rest })).toBe(around(after))
+  },
+)
+
 test("a file that somebody changes meanwhile is not written", () => {
   const machine = fresh(cursor({ A_TOKEN: "x" }))
   const file = join(machine.home, CURSOR)
