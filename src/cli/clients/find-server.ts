@@ -34,7 +34,7 @@ export function findServer(door: Door, place: Place, name: string): FoundServer 
     return isEntry(entry) ? [{ config, entry }] : []
   })
   const [first] = found
-  if (first === undefined) throw failure ?? notFound(name, configs)
+  if (first === undefined) throw failure ?? noFile(door, configs) ?? notFound(name, configs)
   const files = [...new Set(found.map(({ config }) => config.spot.file))]
   // Within one file the narrower table counts, as it does for the client.
   if (files.length === 1) return first
@@ -73,6 +73,15 @@ function readAll(spots: readonly Spot[]): { configs: ClientConfig[]; failure?: V
   })
   const [failure] = failures
   return failure === undefined ? { configs } : { configs, failure }
+}
+
+/** The error of a file of `--config` that does not exist, or is empty. */
+function noFile(door: Door, configs: readonly ClientConfig[]): VaultError | undefined {
+  const file = option(door, "config")
+  if (file === undefined || configs.some(({ text }) => text !== "")) return undefined
+  return new VaultError("SERVER_NOT_FOUND", `${userPath(door, file)} does not exist, or is empty`, {
+    hint: "give the right path to --config",
+  })
 }
 
 function notFound(name: string, configs: readonly ClientConfig[]): VaultError {
