@@ -28,15 +28,23 @@ export function helpAsked(argv: readonly string[], width: number): string | unde
 
 /** The error of a command that does not exist. A word that could be a value is not repeated. */
 export function unknownCommand(words: readonly string[]): VaultError {
-  const [first = ""] = words
+  const [first = "", second] = words
   const family = COMMANDS.filter(({ name }) => name.startsWith(`${first} `))
   const known = family.map(({ name }) => name).join(", ")
-  const shown = /^[a-z][a-z-]{0,20}$/.test(first) ? `command ${first}` : "such command"
-  return new VaultError(
-    "USAGE",
-    family.length > 0 ? `${first} what? There is ${known}` : `there is no ${shown}`,
-    { hint: guess(words) ?? "agent-vault help lists the commands" },
-  )
+  const message =
+    family.length === 0
+      ? `there is no ${shownCommand(first)}`
+      : second === undefined
+        ? `${first} what? There is ${known}`
+        : `${first} has no ${shownCommand(second)}: there is ${known}`
+  return new VaultError("USAGE", message, {
+    hint: guess(words) ?? "agent-vault help lists the commands",
+  })
+}
+
+/** `command instal`; only what looks like the name of one is repeated. */
+export function shownCommand(word: string): string {
+  return /^[a-z][a-z-]{0,20}$/.test(word) ? `command ${word}` : "such command"
 }
 
 /** The command of a family that a word behind its name comes near: `guard instal`. */

@@ -10,7 +10,7 @@ import {
   valueAsArgument,
   wordRange,
 } from "./call.js"
-import { nearSubcommand, unknownCommand } from "./help.js"
+import { nearSubcommand, shownCommand, unknownCommand } from "./help.js"
 import { COMMANDS, commandOf } from "./table.js"
 
 const OPTIONS = Object.fromEntries<OptionSpec>(
@@ -144,8 +144,11 @@ function checkWords(spec: CommandSpec, words: readonly string[], generates: bool
   const help = helpOn(spec)
   if (words.length < least) throw usage(`${spec.name} needs ${shownWords(spec.words)}`, help)
   if (spec.name === "set") throw valueAsArgument(generates)
-  const near = nearSubcommand(spec.name, words[0] ?? "")
-  if (near !== undefined) throw usage(`${spec.name} has no such command`, `did you mean ${near}?`)
+  const [word = ""] = words
+  const near = nearSubcommand(spec.name, word)
+  if (near !== undefined) {
+    throw usage(`${spec.name} has no ${shownCommand(word)}`, `did you mean ${near}?`)
+  }
   throw usage(
     most === 0
       ? `${spec.name} takes no arguments`
