@@ -135,7 +135,7 @@ describe("reports", () => {
           code: "EXPIRING",
           subject: "soon/a",
           message: anyText,
-          hint: anyText,
+          hint: "make a new value at its source, then: agent-vault set soon/a --expires 90d",
         },
       ],
       secrets: anyNumber,

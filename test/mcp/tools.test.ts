@@ -248,7 +248,8 @@ describe("what is wrong is an answer", () => {
     })
     await using nobody = await Session.open(machine, [])
     const { document } = await nobody.call("list_secrets")
-    expect(document).toMatchObject({ error: { code: "NO_IDENTITY" } })
+    const hint = "say which agent: --agent ci (in the SDK: agent)"
+    expect(document).toMatchObject({ error: { code: "NO_IDENTITY", hint } })
   })
 
   test("the owner's key is refused, however it is given", async () => {

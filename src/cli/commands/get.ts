@@ -20,7 +20,7 @@ export async function run(door: Door): Promise<void> {
   const place = placeOf(door)
   const name = parseName(place, word)
   const atTerminal = door.terminal.stdout.isTTY
-  const key = await identityOf(door, place, atTerminal ? "at-terminal" : "never")
+  const key = await identityOf(door, place, atTerminal ? "at-terminal" : "if-asked")
   const audit = auditOf(door, place)
   const terms = { outlet: { surface: "cli" }, audit } as const
   const { record, value } = await withVault(place, key.trust, door.env, (vault) =>

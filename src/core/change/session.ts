@@ -142,8 +142,16 @@ function requireOwner(vault: Vault, identity: Identity): OwnerEntry {
   if (owner !== undefined) return owner
   const who = identity.agent === undefined ? "this key" : `the agent ${identity.agent}`
   throw new VaultError("NOT_OWNER", `${who} (${identity.decidedBy}) is not an owner of the vault`, {
-    hint: "only an owner changes a vault: unset AGENT_VAULT_AGENT and the like, or say --owner",
+    hint: `only an owner changes a vault: ${otherThan(identity.decidedBy)}`,
   })
+}
+
+/** How not to act with the key that this decided. */
+function otherThan(decidedBy: string): string {
+  const [variable = ""] = decidedBy.split(" ")
+  if (variable.startsWith("AGENT_VAULT_")) return `unset ${variable}`
+  if (/^--(agent|identity) /.test(decidedBy)) return `leave out ${decidedBy}`
+  return "act with an owner's key (--identity FILE; in the SDK: identityFile)"
 }
 
 async function removedRecord(git: Git, path: string): Promise<Reach | undefined> {

@@ -104,9 +104,9 @@ function checkSecret(vault: Vault, name: SecretName, now: Date): CheckFinding[] 
   if (hasPassed(expires, later(now, SOON_SECONDS))) {
     const isPast = hasPassed(expires, utc(now))
     const message = isPast ? `expired at ${expires}` : `expires at ${expires}`
-    findings.push(
-      attention(isPast ? "EXPIRED" : "EXPIRING", full, message, `agent-vault set ${full}`),
-    )
+    // Without a new end the new value would have the old one.
+    const hint = `make a new value at its source, then: agent-vault set ${full} --expires 90d`
+    findings.push(attention(isPast ? "EXPIRED" : "EXPIRING", full, message, hint))
   }
   return findings
 }

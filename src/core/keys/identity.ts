@@ -1,4 +1,4 @@
-import { VaultError } from "../words/errors.js"
+import { type ErrorCode, VaultError } from "../words/errors.js"
 import harnesses from "./harnesses.json" with { type: "json" }
 import type { Environment } from "../disk/homes.js"
 import {
@@ -25,8 +25,11 @@ export interface IdentityChoice {
   readonly owner?: boolean | undefined
 }
 
-/** Whether the owner's key serves when nothing else was set. */
-export type OwnerByDefault = "always" | "at-terminal" | "never"
+/**
+ * Whether the owner's key serves when nothing else was set: for a change, for a person who reads at
+ * a terminal, only where it is asked for (`--owner`), or not even then.
+ */
+export type OwnerByDefault = "always" | "at-terminal" | "if-asked" | "never"
 
 /** A key, and what decided that it is this one. */
 export interface Identity extends Key {
@@ -115,12 +118,26 @@ function setSource(vault: string, choice: IdentityChoice, env: Environment): Sou
 }
 
 function fileSource(file: string, name: string): Source {
+  if (file === "") return emptySource("KEY_NOT_FOUND", name, "the path of a key file")
   return { name, read: (ask) => readKeyFile(file, ask) }
+}
+
+/** A variable that is set to nothing decides as well: nobody acts as somebody else by an oversight. */
+function emptySource(code: ErrorCode, name: string, what: string): Source {
+  const hint = `set it to ${what}, or unset ${name}`
+  return { name, read: () => Promise.reject(new VaultError(code, `${name} is empty`, { hint })) }
 }
 
 function defaultSource(vault: string, ownerByDefault: OwnerByDefault, env: Environment): Source {
   const harness = agentHarness(env)
-  if (ownerByDefault === "always") return ownerSource(vault, "the owner's key", env)
+  if (ownerByDefault === "always") {
+    return ownerSource(
+      vault,
+      "the owner's key",
+      env,
+      "name it: --identity FILE (in the SDK: identityFile)",
+    )
+  }
   if (ownerByDefault === "at-terminal" && harness === undefined) {
     return ownerSource(vault, "the owner's key (a person at a terminal)", env)
   }
@@ -129,7 +146,7 @@ function defaultSource(vault: string, ownerByDefault: OwnerByDefault, env: Envir
       "OWNER_KEY_UNASKED",
       `${harness} runs here: the owner's key is not used unasked`,
       {
-        hint: whoToBe(vault, env),
+        hint: whoToBe(vault, ownerByDefault, env),
       },
     )
   }
@@ -137,20 +154,22 @@ function defaultSource(vault: string, ownerByDefault: OwnerByDefault, env: Envir
     "NO_IDENTITY",
     "nothing says who reads: the owner's key is not used unasked",
     {
-      hint: whoToBe(vault, env),
+      hint: whoToBe(vault, ownerByDefault, env),
     },
   )
 }
 
-function whoToBe(vault: string, env: Environment): string {
+function whoToBe(vault: string, ownerByDefault: OwnerByDefault, env: Environment): string {
   const [agent] = localAgents(vault, env)
-  if (agent !== undefined) {
-    return `say which agent: --agent ${agent} (in the SDK: agent); a person may say --owner`
-  }
-  return "set AGENT_VAULT_IDENTITY_FILE or --identity (in the SDK: identityFile) to an agent's key file; a person may say --owner"
+  const asAgent =
+    agent === undefined
+      ? "set AGENT_VAULT_IDENTITY_FILE or --identity (in the SDK: identityFile) to an agent's key file"
+      : `say which agent: --agent ${agent} (in the SDK: agent)`
+  return ownerByDefault === "never" ? asAgent : `${asAgent}; a person may say --owner`
 }
 
 function agentSource(vault: string, name: string, how: string, env: Environment): Source {
+  if (name === "") return emptySource("NAME_INVALID", how, "the name of an agent")
   const read = async (ask: AskPassphrase): Promise<Key> => {
     const file = agentKeyFile(vault, parseAgentName(name), env)
     return explainMissing(
@@ -169,13 +188,18 @@ function otherAgents(name: string, local: readonly string[]): string {
   return `${here}; an owner brings a key back with: agent-vault agent recover ${name}`
 }
 
-function ownerSource(vault: string, name: string, env: Environment): Source {
+function ownerSource(
+  vault: string,
+  name: string,
+  env: Environment,
+  otherwise = "say which agent you are: --agent NAME (in the SDK: agent)",
+): Source {
   const read = async (ask: AskPassphrase): Promise<Key> => {
     const file = ownerKeyFile(vault, env)
     return explainMissing(
       await localKey(file, ask),
       `there is no owner's key for this vault here (${file})`,
-      "put your backup of the owner's key there, or say which agent you are: --agent NAME (in the SDK: agent)",
+      `put your backup of the owner's key there, or ${otherwise}`,
     )
   }
   return { name, read }

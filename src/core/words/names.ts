@@ -13,6 +13,11 @@ const SEGMENTS_AFTER_GROUP = 4
 const WINDOWS_DEVICE = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/i
 const VAULT_ID = /^[0-9a-f]{32}$/
 const NOTE_LENGTH = 1000
+/** A name of each kind, for a hint. */
+const EXAMPLES = { agent: "ci", owner: "alice", group: "stripe", secret: "stripe/api-key" } as const
+
+type Named = keyof typeof EXAMPLES
+
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
 
 /** The name of an agent. Throws `NAME_INVALID`. */
@@ -64,8 +69,10 @@ export function parseSecretName(text: string): SecretName {
 
 /** The id of a vault: 32 lower-case hex digits. Throws `NAME_INVALID`. */
 export function parseVaultId(text: string): string {
-  if (!VAULT_ID.test(text)) throw invalid("vault", text, "an id is 32 lower-case hex digits")
-  return text
+  if (VAULT_ID.test(text)) return text
+  throw new VaultError("NAME_INVALID", `${quote(text)} is not a valid vault id`, {
+    hint: "an id is 32 lower-case hex digits; see it: agent-vault status",
+  })
 }
 
 /** The name of an environment variable. Throws `NAME_INVALID`. */
@@ -118,7 +125,7 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   return best?.name
 }
 
-function checkSegment(kind: string, segment: string, whole = segment): string {
+function checkSegment(kind: Named, segment: string, whole = segment): string {
   if (!SEGMENT.test(segment)) {
     throw invalid(
       kind,
@@ -131,9 +138,13 @@ function checkSegment(kind: string, segment: string, whole = segment): string {
   return segment
 }
 
-function invalid(kind: string, text: string, why: string): VaultError {
+function invalid(kind: Named, text: string, why: string): VaultError {
+  const [group = "", ...rest] = text.split("/")
+  const isSecret = kind === "group" && rest.length > 0 && SEGMENT.test(group)
   return new VaultError("NAME_INVALID", `${quote(text)} is not a valid ${kind} name: ${why}`, {
-    hint: "choose a name like stripe, ci or stripe/api-key",
+    hint: isSecret
+      ? `the group of such a secret: ${group}`
+      : `choose a name like ${EXAMPLES[kind]}`,
   })
 }
 
