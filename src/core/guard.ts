@@ -9,6 +9,8 @@ export {
   type Blob,
   Blobs,
   type TakePiece,
+  isIgnored,
+  namesOwnHooks,
   runAsUser,
   runQuickly,
   userSetting,

@@ -63,8 +63,13 @@ export function run(repo: Repo, command: string, ...args: readonly string[]): Ra
   return { code: status, said: `${stdout}${stderr}` }
 }
 
+/** By somebody who lets the hooks of this repository run. */
 export function guard(repo: Repo, action: string): Ran {
-  return run(repo, process.execPath, join(bundle, "agent-vault"), "guard", action)
+  return guardWith(repo, action, "--run-hooks")
+}
+
+export function guardWith(repo: Repo, action: string, ...options: readonly string[]): Ran {
+  return run(repo, process.execPath, join(bundle, "agent-vault"), "guard", action, ...options)
 }
 
 export function commit(repo: Repo, ...args: readonly string[]): Ran {

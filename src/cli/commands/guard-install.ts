@@ -1,7 +1,7 @@
 import { realpathSync } from "node:fs"
 import { argv, execPath } from "node:process"
 import type { Door } from "../door/door.js"
-import { say, writeOut } from "../terminal/terminal.js"
+import { harmless, say, writeOut } from "../terminal/terminal.js"
 import { isSet } from "../door/who.js"
 
 const ACTIONS = {
@@ -26,8 +26,19 @@ export async function changeGuard(door: Door, action: Action, folder: string): P
     json: isSet(door, "json"),
     cwd: folder,
     env,
+    mayRun: (hook) => mayRun(door, hook),
     program: [execPath, realpathSync(argv[1] ?? execPath)],
     write: (document) => writeOut(terminal, document),
     say: (line) => say(terminal, line),
   })
+}
+
+/** A hook that came with the repository is a program of somebody else's: nobody but the user runs it. */
+async function mayRun(door: Door, hook: string): Promise<boolean> {
+  const { terminal } = door
+  if (isSet(door, "run-hooks")) return true
+  if (!terminal.stdin.isTTY) return false
+  const { confirm } = await import("../terminal/ask.js")
+  const question = `To try it, ${hook} has to run, as at your next commit. It came with this repository. Run it now?`
+  return confirm(terminal, harmless(question), "add --run-hooks")
 }

@@ -48,6 +48,7 @@ export interface Guard {
       readonly action: "install" | "uninstall" | "status"
       readonly json: boolean
       readonly program: readonly string[]
+      readonly mayRun: (hook: string) => Promise<boolean>
     },
   ): Promise<number>
 }

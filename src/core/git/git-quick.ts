@@ -20,6 +20,8 @@ const TOLD_TO_HOOKS = [
   "GIT_QUARANTINE_PATH",
 ]
 
+const ARGUMENTS = HARDENED.flatMap((setting) => ["-c", setting])
+
 /** A blob of at most `LIMITS.guardWhole` bytes, or the size of a larger one. */
 export interface Blob {
   readonly size: number
@@ -84,6 +86,22 @@ export async function userSetting(
   if (code !== 0) return undefined
   const [scope = "", value = ""] = said.split("\0")
   return { scope, value }
+}
+
+/** Whether git leaves a file, an absolute path, out of commits, so that no other clone gets it. */
+export async function isIgnored(folder: string, env: Environment, file: string): Promise<boolean> {
+  // This command takes its path literally, and refuses to be told so.
+  const told = { ...scrubbed(env, TOLD_TO_HOOKS), ...OURS, GIT_LITERAL_PATHSPECS: "0" }
+  const args = [...ARGUMENTS, "check-ignore", "--quiet", "--", file]
+  return (await runAsUser(folder, told, "git", args)).code === 0
+}
+
+/** Whether the repository's own configuration names programs that git runs as hooks (`hook.NAME.command`). */
+export async function namesOwnHooks(folder: string, env: Environment): Promise<boolean> {
+  const environment = { ...scrubbed(env, TOLD_TO_HOOKS), ...OURS }
+  const args = ["config", "--show-scope", "--null", "--name-only", "--get-regexp", "^hook\\."]
+  const { said } = await runAsUser(folder, environment, "git", args)
+  return /(?:^|\0)(?:local|worktree)\0/.test(said)
 }
 
 /** The contents of blobs, from one `git cat-file` that waits for more. */
@@ -217,8 +235,7 @@ function start(
   args: readonly string[],
   stdin: "pipe" | "ignore" = "pipe",
 ): ChildProcess {
-  const hardened = HARDENED.flatMap((setting) => ["-c", setting])
-  return spawn("git", [...hardened, ...args], {
+  return spawn("git", [...ARGUMENTS, ...args], {
     cwd: folder,
     env: { ...scrubbed(env, TOLD_TO_HOOKS), ...OURS },
     stdio: [stdin, "pipe", "pipe"],

@@ -1,10 +1,10 @@
-import { accessSync, constants, existsSync, lstatSync, readFileSync } from "node:fs"
+import { accessSync, constants, existsSync, lstatSync, readFileSync, statSync } from "node:fs"
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path"
 import {
   type Environment,
   VaultError,
   findCheckout,
-  runAsUser,
+  isIgnored,
   runQuickly,
   userSetting,
 } from "../../core/guard.js"
@@ -86,12 +86,6 @@ function isTracked(top: string, folder: string): boolean {
   return !isAbsolute(path) && ![".git", ".."].includes(path.split(sep)[0] ?? "")
 }
 
-/** Whether git leaves a file out of commits, so that no other clone gets it. */
-async function isIgnored(top: string, env: Environment, file: string): Promise<boolean> {
-  const asked = await runAsUser(top, env, "git", ["check-ignore", "--quiet", "--", file])
-  return asked.code === 0
-}
-
 /** The work tree around `cwd`, or the one that the variables of Git name. */
 async function findWorkTree(
   cwd: string,
@@ -150,7 +144,7 @@ async function usualFolder(top: string, env: Environment): Promise<string> {
 function mentions(folder: string, manager: string): boolean {
   return ["pre-commit", BEFORE].some((name) => {
     const file = join(folder, name)
-    if (!existsSync(file)) return false
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return false
     const text = readFileSync(file, "latin1").replaceAll("agent-vault guard", "")
     return manager === "pre-commit"
       ? /pre-commit\.com|pre_commit/.test(text)

@@ -1,7 +1,8 @@
 import { readFileSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { type Environment, VaultError, harmless, asVaultError, toJson } from "../../core/guard.js"
 import { type Hooks, findHooks, shownPath } from "./hooks.js"
+import { broughtHook, leadsOut, refuseOutside } from "./foreign-hook.js"
 import { addGuard, removeGuard } from "./manager-file.js"
 import { installHook, leftBefore, ownHooks, uninstallHooks } from "./own-hook.js"
 import { type Proof, proveGuard } from "./proof.js"
@@ -14,17 +15,21 @@ export interface InstallRequest {
   readonly env: Environment
   /** How this program is started: the command and its first arguments, as absolute paths. */
   readonly program: readonly string[]
+  /** Whether a hook may run that this program did not write: the user decides, by its name. */
+  readonly mayRun: (hook: string) => Promise<boolean>
   readonly write: (document: string) => Promise<void>
   readonly say: (line: string) => void
 }
 
+/** What lets the dry run start hooks that the repository brought. */
+const TRY = "agent-vault guard status --run-hooks"
 const DONE = 0
 const NOT_SO = 1
 
 /**
  * Installs the guard where the repository's hooks are managed, takes it away, or tells whether it
- * is there. Resolves to 0, or to 1 if commits are not guarded after `install` or at `status`, or
- * are guarded after `uninstall`. Throws `NO_REPOSITORY`, `USAGE`, `FILE_UNSAFE`, `NO_ACCESS`,
+ * is there. Resolves to 0, or to 1 if commits are not guarded after `install` or at `status`, if they
+ * are guarded after `uninstall`, or if the user lets nobody try. Throws `NO_REPOSITORY`, `USAGE`, `FILE_UNSAFE`, `NO_ACCESS`,
  * `EXISTS`.
  */
 export async function guardInstallation(request: InstallRequest): Promise<number> {
@@ -41,10 +46,24 @@ async function changeAndProve(request: InstallRequest): Promise<number> {
   const changed = await change(action, hooks, program)
   // What nothing names any more cannot run: other hooks need not.
   const needsProof = action !== "uninstall" || namedIn(hooks) !== undefined
-  const proof = needsProof ? await proveGuard(hooks) : undefined
+  const proof = needsProof ? await prove(request, hooks) : undefined
   await tell(request, hooks, changed, proof)
+  if (proof?.untried !== undefined) return NOT_SO
   const isGuarded = proof?.stopped ?? false
   return isGuarded === (action !== "uninstall") ? DONE : NOT_SO
+}
+
+/** The dry run, unless it would start what the repository brought, and the user does not want that. */
+async function prove({ program, mayRun }: InstallRequest, hooks: Hooks): Promise<Proof> {
+  const brought = await broughtHook(hooks, program)
+  if (brought === undefined) return proveGuard(hooks)
+  const untried = shownPath(hooks, brought)
+  if (await mayRun(untried)) return proveGuard(hooks)
+  return {
+    stopped: false,
+    untried,
+    what: `Not tried: that would run ${untried}, which came with this repository.`,
+  }
 }
 
 /** Returns the files that it changed. */
@@ -65,6 +84,7 @@ function install(hooks: Hooks, program: readonly string[]): boolean | Promise<bo
       hint: `it serves every repository of yours: ${activate}`,
     })
   }
+  refuseOutside(hooks)
   return manager === "hooks" ? installHook(hooks, program) : addGuard(hooks)
 }
 
@@ -72,13 +92,15 @@ function install(hooks: Hooks, program: readonly string[]): boolean | Promise<bo
 function uninstall(hooks: Hooks): readonly string[] {
   // All are looked at before the first is changed: if one is refused, all stay.
   const ours = folders(hooks).map((folder) => [folder, ownHooks(folder)] as const)
-  const changed = removeGuard(hooks) ? [hooks.file] : []
+  const changed = leadsOut(hooks, dirname(hooks.file)) || !removeGuard(hooks) ? [] : [hooks.file]
   return [...changed, ...ours.flatMap(([folder, files]) => uninstallHooks(folder, files))]
 }
 
 /** The folders of hooks that are this repository's. */
-function folders({ folder, usual, scope }: Hooks): readonly string[] {
-  return scope === undefined ? [...new Set([folder, usual])] : [usual]
+function folders(hooks: Hooks): readonly string[] {
+  const { folder, usual, scope } = hooks
+  const led = scope === undefined ? [folder, usual] : [usual]
+  return [...new Set(led)].filter((each) => leadsOut(hooks, each) === undefined)
 }
 
 /** The file that a commit may start the guard from. */
@@ -99,8 +121,7 @@ async function tell(
   if (json) {
     const { manager, file } = hooks
     const place = { manager, file: shownPath(hooks, file), changed: changed.length > 0 }
-    const guarded = proof === undefined ? {} : { guarded: proof.stopped, proof: proof.what }
-    await write(`${toJson({ ...place, ...guarded }, 2)}\n`)
+    await write(`${toJson({ ...place, ...proven(proof) }, 2)}\n`)
     return
   }
   const lines = [
@@ -109,6 +130,12 @@ async function tell(
     ...nextLines(action, hooks, changed, proof).map((line) => `  ${line}`),
   ]
   for (const line of lines) say(harmless(line))
+}
+
+/** `guarded` is null where nobody tried. */
+function proven(proof: Proof | undefined): object {
+  if (proof === undefined) return {}
+  return { guarded: proof.untried === undefined ? proof.stopped : null, proof: proof.what }
 }
 
 const CHANGED = { install: "The guard is in", uninstall: "The guard is gone from" }
@@ -141,10 +168,14 @@ function nextLines(
     const next = proof?.stopped === false ? [`next: ${nextStep(action, hooks, proof)}`] : []
     return [...next, ...commit]
   }
-  const named = proof?.stopped === true ? namedIn(hooks) : undefined
+  const named = proof?.stopped === true || proof?.untried !== undefined ? namedIn(hooks) : undefined
   const left = folders(hooks).flatMap((folder) => leftBefore(folder) ?? [])
   return [
-    ...(named === undefined ? [] : [`next: look into ${shown(named)}, which starts it`]),
+    ...(named === undefined
+      ? []
+      : [
+          `next: look into ${shown(named)}, which ${proof?.stopped === true ? "starts it" : "names agent-vault"}`,
+        ]),
     ...left.map(
       (path) => `next: look into ${shown(path)}, the hook from before the guard, which is left`,
     ),
@@ -155,8 +186,9 @@ function nextLines(
 function nextStep(
   action: "install" | "status",
   { activate, scope }: Hooks,
-  { blocked = false }: Proof,
+  { blocked = false, untried }: Proof,
 ): string {
+  if (untried !== undefined) return `${TRY}, which runs ${untried} as a commit would`
   // A folder of all repositories is active in any case.
   if (activate !== undefined && !(blocked && scope !== undefined)) {
     return `${activate}; then: agent-vault guard status`

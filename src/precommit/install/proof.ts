@@ -11,6 +11,8 @@ export interface Proof {
   readonly stopped: boolean
   /** Whether something else stops every commit: the guard that is not found, say. */
   readonly blocked?: boolean
+  /** The hook that would have to run for it, and was not. */
+  readonly untried?: string
   /** In a sentence. */
   readonly what: string
 }

@@ -1,6 +1,11 @@
 import type { CommandSpec } from "../call.js"
 import { JSON_OUT } from "./options.js"
 
+const TRYING = {
+  "run-hooks": { describe: "for the dry run, run the hook although it came with the repository" },
+  ...JSON_OUT,
+} as const
+
 /** What keeps secrets out of commits. */
 export const GUARD: readonly CommandSpec[] = [
   {
@@ -26,21 +31,21 @@ export const GUARD: readonly CommandSpec[] = [
     name: "guard install",
     words: "",
     summary: "guard every commit: husky, lefthook, pre-commit or plain hooks",
-    options: JSON_OUT,
+    options: TRYING,
     examples: [["agent-vault guard install", "other hooks stay, and run first"]],
   },
   {
     name: "guard uninstall",
     words: "",
     summary: "take the guard out of the hooks, without a trace",
-    options: JSON_OUT,
+    options: TRYING,
     examples: [["agent-vault guard uninstall", "brings an earlier hook back as it was"]],
   },
   {
     name: "guard status",
     words: "",
     summary: "prove by a dry run whether a commit with a key would be stopped",
-    options: JSON_OUT,
+    options: TRYING,
     examples: [["agent-vault guard status", "exit 0: it would be, 1: it would not"]],
   },
 ]
