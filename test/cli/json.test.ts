@@ -328,6 +328,19 @@ describe("the guard", () => {
   })
 })
 
+describe("two clones", () => {
+  beforeAll(fresh)
+
+  test("git setup", async () => {
+    const started = process.argv[1] ?? ""
+    process.argv[1] = join(machine.home, "bin", "agent-vault")
+    expect(await document(["git", "setup"])).toEqual({ result: "made" })
+    expect(await document(["git", "setup"])).toEqual({ result: "there" })
+    expect(await document(["git", "setup", "--remove"])).toEqual({ result: "removed" })
+    process.argv[1] = started
+  })
+})
+
 test("every command that reports has been looked at", () => {
   const reporting = COMMANDS.filter(({ options }) => "json" in options).map(({ name }) => name)
   expect([...covered].sort()).toEqual(reporting.sort())

@@ -4,6 +4,8 @@ import { Reader } from "./reader.js"
 
 /** What an example ends with that a reader cannot paste as it stands, or that says no. */
 const ENDS_WITH = new Map([
+  // In conflict: there are no such files.
+  ["agent-vault git merge-file -- %O %A %B %P", 1],
   // The plan and the signer of another vault.
   ["agent-vault apply --yes --plan 15c9502bea57", 6],
   ["agent-vault trust ed25519:SIGNER", 2],

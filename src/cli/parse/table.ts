@@ -4,13 +4,21 @@ import { MCP } from "./table/mcp.js"
 import { WHO } from "./table/options.js"
 import { OWNERS } from "./table/governing.js"
 import { READERS } from "./table/readers.js"
+import { SYNC } from "./table/sync.js"
 import { UPKEEP } from "./table/upkeep.js"
 
 /**
  * The one table of commands and options. Both parsers, all help, completion and docs/cli.md are
  * made from it.
  */
-export const COMMANDS: readonly CommandSpec[] = [...OWNERS, ...READERS, ...MCP, ...GUARD, ...UPKEEP]
+export const COMMANDS: readonly CommandSpec[] = [
+  ...OWNERS,
+  ...READERS,
+  ...SYNC,
+  ...MCP,
+  ...GUARD,
+  ...UPKEEP,
+]
 
 /** Whether an option of a command says who acts there. `init` makes the first who can. */
 export function isAboutWho(options: CommandSpec["options"], option: string): boolean {

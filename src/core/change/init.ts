@@ -55,6 +55,7 @@ const GIT_ATTRIBUTES = [
   "* -text -filter -ident",
   "*.age -diff -merge",
   "*.json merge=agent-vault",
+  "manifest.yaml merge=agent-vault",
   "",
 ].join("\n")
 

@@ -91,6 +91,7 @@ function runner(folder: string, env: Environment): RunGit {
         allowUnsafeCredentialHelper: true,
         allowUnsafeFilter: true,
         allowUnsafeGitProxy: true,
+        allowUnsafeMergeDriver: true,
         allowUnsafePack: true,
       },
     })

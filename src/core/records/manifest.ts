@@ -4,7 +4,15 @@ import { MANIFEST } from "../words/layout.js"
 import { parseAgentName, parseGroupName } from "../words/names.js"
 import { manifestProblem } from "./schema.js"
 import { parseTime } from "../words/time.js"
-import { type Document, type YAMLSeq, isMap, isNode, isSeq, parseStrictYaml } from "./yaml.js"
+import {
+  type Document,
+  type YAMLMap,
+  type YAMLSeq,
+  isMap,
+  isNode,
+  isSeq,
+  parseStrictYaml,
+} from "./yaml.js"
 
 /** A line of the manifest: this agent should open this group. */
 export interface Grant {
@@ -25,7 +33,8 @@ export interface Manifest {
 
 /** A change of the manifest's text that leaves comments and order as they are. */
 export type ManifestEdit =
-  | { readonly do: "add-group"; readonly group: string }
+  | { readonly do: "add-group"; readonly group: string; readonly description?: string | undefined }
+  | { readonly do: "drop-group"; readonly group: string }
   | { readonly do: "put-grant"; readonly grant: Grant }
   | { readonly do: "drop-grant"; readonly agent: string; readonly group: string }
 
@@ -44,6 +53,11 @@ export function newManifest(vault: string): string {
 /** Parses and checks a manifest. Throws `MANIFEST_INVALID`. */
 export function parseManifest(bytes: Uint8Array, vault: string): Manifest {
   return check(parseYaml(bytes).toJS({ maxAliasCount: 0 }), vault)
+}
+
+/** The vault that a manifest says it belongs to, whatever else it says. Throws `MANIFEST_INVALID`. */
+export function vaultNamedIn(bytes: Uint8Array): string {
+  return String(parseYaml(bytes).get("vault"))
 }
 
 /** The manifest's bytes after `edits`. Throws `MANIFEST_INVALID`. */
@@ -105,7 +119,8 @@ function explained(parse: () => string): void {
 }
 
 function applyEdit(document: Document, edit: ManifestEdit): void {
-  if (edit.do === "add-group") return addGroup(document, edit.group)
+  if (edit.do === "add-group") return addGroup(document, edit.group, edit.description)
+  if (edit.do === "drop-group") return dropGroup(document, edit.group)
   const grants = document.get("grants")
   if (!isSeq(grants)) throw invalid("grants is not a list")
   const { agent, group } = edit.do === "put-grant" ? edit.grant : edit
@@ -139,12 +154,25 @@ function dropGrant(grants: YAMLSeq, index: number): void {
   else grants.comment = [comment, grants.comment].filter(Boolean).join("\n")
 }
 
-function addGroup(document: Document, group: string): void {
+/** A group that is there already keeps what is said of it, unless something else is. */
+function addGroup(document: Document, group: string, description: string | undefined): void {
+  const groups = groupsOf(document)
+  if (groups.has(group) && description === undefined) return
+  const said = document.createNode(description === undefined ? {} : { description }, { flow: true })
+  groups.set(groups.has(group) ? group : document.createNode(group), said)
+  groups.flow = false
+}
+
+function dropGroup(document: Document, group: string): void {
+  const groups = groupsOf(document)
+  groups.delete(group)
+  groups.flow = groups.items.length === 0
+}
+
+function groupsOf(document: Document): YAMLMap {
   const groups = document.get("groups")
   if (!isMap(groups)) throw invalid("groups is not a map")
-  if (groups.has(group)) return
-  groups.set(document.createNode(group), document.createNode({}, { flow: true }))
-  groups.flow = false
+  return groups
 }
 
 function invalid(why: string, cause?: unknown): VaultError {

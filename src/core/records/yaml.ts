@@ -2,7 +2,7 @@ import { type Document, type YAMLMap, isAlias, isMap, isScalar, parseDocument, v
 import type { VaultError } from "../words/errors.js"
 
 // The only file that imports yaml. What edits documents gets the library's nodes from here.
-export { type Document, type YAMLSeq, isMap, isNode, isSeq } from "yaml"
+export { type Document, type YAMLMap, type YAMLSeq, isMap, isNode, isSeq } from "yaml"
 
 /** Makes the error of a file, of why it is refused. */
 export type YamlRefusal = (why: string, cause?: unknown) => VaultError
