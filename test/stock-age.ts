@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import { delimiter, join } from "node:path"
-import { test } from "vitest"
 import { stockAge } from "../scripts/stock-age.mjs"
+import { testUnless } from "./needs.js"
 
 /** What a test wants of the stock age that is here. */
 export type StockAgeFeature = "classic" | "hybrid" | "passphrase"
@@ -21,21 +21,15 @@ export type StockTool = (
 
 const found = await stockAge()
 
-/**
- * A test that needs stock age. Where there is none, or too old a one, it is skipped, with the
- * reason in its title; in CI, or under AGENT_VAULT_TESTS_STRICT, it fails.
- */
+/** A test that needs stock age, and one that is not too old. */
 export function testWithStockAge(
   name: string,
   feature: StockAgeFeature,
   body: (tools: StockAge) => Promise<void>,
 ): void {
-  const lack = lackOf(feature)
-  test(lack === undefined ? name : `${name} (${lack})`, async ({ skip }) => {
-    if (lack !== undefined && isStrict()) throw new Error(lack)
-    skip(lack !== undefined, lack)
-    await body({ age: stockTool("age"), keygen: stockTool("age-keygen") })
-  })
+  testUnless(lackOf(feature), name, () =>
+    body({ age: stockTool("age"), keygen: stockTool("age-keygen") }),
+  )
 }
 
 function lackOf(feature: StockAgeFeature): string | undefined {
@@ -47,10 +41,6 @@ function lackOf(feature: StockAgeFeature): string | undefined {
     return `age ${version} has no age-plugin-batchpass`
   }
   return undefined
-}
-
-function isStrict(): boolean {
-  return Boolean(process.env["CI"] ?? process.env["AGENT_VAULT_TESTS_STRICT"])
 }
 
 function stockTool(name: string): StockTool {

@@ -1,14 +1,13 @@
 import { spawnSync } from "node:child_process"
 import { chmodSync, chownSync, cpSync, lstatSync, mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { getuid } from "node:process"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Machine, vaultMachine } from "../cli/machine.js"
+import { noRoot, testUnless } from "../needs.js"
 
-/** Nobody's. Only root may become another user; elsewhere the tests that need one are left out. */
+/** Nobody's. Only root may become another user. */
 const OTHER = 54_321
-const isRoot = getuid?.() === 0
 
 const project = fileURLToPath(new URL("../..", import.meta.url))
 let machine: Machine
@@ -19,7 +18,7 @@ beforeAll(async () => {
   machine = await vaultMachine()
   home = join(machine.home, "agent-home")
   mkdirSync(home)
-  if (isRoot) chownSync(home, OTHER, OTHER)
+  if (noRoot === undefined) chownSync(home, OTHER, OTHER)
   // What an agent's user can see: the repository, and the program.
   chmodSync(machine.home, 0o755)
   cpSync(join(project, "dist"), join(installed(), "dist"), { recursive: true })
@@ -59,13 +58,13 @@ function changes(): string {
   return join(machine.repo, ".git/agent-vault")
 }
 
-describe.runIf(isRoot)("an agent that runs as another user (needs root)", () => {
-  test("reads after an owner changed the vault in the same checkout", () => {
+describe("an agent that runs as another user", () => {
+  testUnless(noRoot, "reads after an owner changed the vault in the same checkout", () => {
     expect(get()).toMatchObject({ stdout: "v", stderr: "", status: 0 })
     expect(getBySdk()).toBe("v")
   })
 
-  test("is told what it may not see, where that decides", () => {
+  testUnless(noRoot, "is told what it may not see, where that decides", () => {
     for (const closed of [
       changes(),
       join(machine.repo, ".git"),
@@ -81,21 +80,21 @@ describe.runIf(isRoot)("an agent that runs as another user (needs root)", () => 
     }
   })
 
-  test("sees that a change is half done, as its owner does", () => {
+  testUnless(noRoot, "sees that a change is half done, as its owner does", () => {
     const journal = join(changes(), "journal.json")
     cpSync(join(machine.repo, ".git/HEAD"), journal)
     expect(get().stderr).toContain("BUSY")
     rmSync(journal)
   })
 
-  test("learns which variable moves the folder for its state", () => {
+  testUnless(noRoot, "learns which variable moves the folder for its state", () => {
     const ran = get(machine.repo)
     expect(ran).toMatchObject({ stdout: "", status: 4 })
     expect(ran.stderr).toContain("NO_ACCESS: cannot write")
     expect(ran.stderr).toContain("XDG_STATE_HOME")
   })
 
-  test("a folder that it cannot enter is no missing vault", () => {
+  testUnless(noRoot, "a folder that it cannot enter is no missing vault", () => {
     const inner = join(machine.repo, "inner")
     mkdirSync(inner, { mode: 0o700 })
     const ran = asOther([join(installed(), "dist/cli/bin.cjs"), "list", "--dir", join(inner, "x")])

@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process"
 import { readFileSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { inflateSync } from "node:zlib"
-import { test } from "vitest"
 import { strace } from "../../scripts/strace.mjs"
 import { formsOf } from "../../src/core/redactor/forms.js"
+import { testUnless } from "../needs.js"
 import type { Machine } from "./arena.js"
 
 // Programs are watched by strace: whatever they and their children open, write, send or start is
@@ -14,16 +14,13 @@ const WATCHED =
   "execve,openat,open,creat,write,writev,pwrite64,rename,renameat2,linkat,link,sendto,sendmsg"
 
 const found = await strace()
-const lack = "missing" in found ? found.missing : undefined
 
-/** A test that needs strace: skipped with the reason where there is none; in CI it fails. */
+/** Where strace is; empty where there is none. */
+export const stracePath = "path" in found ? found.path : ""
+
+/** A test that needs strace. */
 export function testWithStrace(name: string, body: () => void | Promise<void>): void {
-  test(lack === undefined ? name : `${name} (${lack})`, async ({ skip }) => {
-    const strict = Boolean(process.env["CI"] ?? process.env["AGENT_VAULT_TESTS_STRICT"])
-    if (lack !== undefined && strict) throw new Error(lack)
-    skip(lack !== undefined, lack)
-    await body()
-  })
+  testUnless("missing" in found ? found.missing : undefined, name, body)
 }
 
 /** What a program did, and what it printed. */
@@ -50,17 +47,13 @@ export function trace(
   const failing = inject === undefined ? [] : ["-e", `inject=${inject}`]
   const calls = ["-e", `trace=${[WATCHED, call].filter(Boolean).join(",")}`, ...failing]
   const watch = ["-f", "-v", "-xx", "-s", "100000", ...calls, "-o", log]
-  const { status, stdout, stderr } = spawnSync(
-    "path" in found ? found.path : "",
-    [...watch, ...program],
-    {
-      cwd: machine.top,
-      input: stdin,
-      env: { ...process.env, ...machine.env, ...env },
-      encoding: "latin1",
-      maxBuffer: 64 * 1024 * 1024,
-    },
-  )
+  const { status, stdout, stderr } = spawnSync(stracePath, [...watch, ...program], {
+    cwd: machine.top,
+    input: stdin,
+    env: { ...process.env, ...machine.env, ...env },
+    encoding: "latin1",
+    maxBuffer: 64 * 1024 * 1024,
+  })
   return { calls: readFileSync(log, "latin1").split("\n"), stdout, stderr, code: status }
 }
 

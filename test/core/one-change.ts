@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { argv, env } from "node:process"
 import { setTimeout as sleep } from "node:timers/promises"
 import { withLock } from "../../src/core/commit/lock.js"
+import { VaultError } from "../../src/core/words/errors.js"
 import { World } from "./world.js"
 
 const [folder = "", top = "", operation = "", first = "", second = ""] = argv.slice(2)
@@ -19,7 +20,17 @@ const operations: Record<string, () => Promise<unknown>> = {
   repair: () => world.repair(),
   "hold-lock": () => withLock(join(top, ".git"), holdAlone),
 }
-await operations[operation]?.()
+await operate()
+
+/** Where many wait for the lock, and slowly, some are told to try again. */
+async function operate(): Promise<void> {
+  try {
+    await operations[operation]?.()
+  } catch (error) {
+    if (!(error instanceof VaultError) || error.code !== "LOCKED") throw error
+    await operate()
+  }
+}
 
 /** Fails if anybody else is here at the same time. */
 async function holdAlone(): Promise<void> {

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import type { ChangeRequest } from "../../src/core/change/change.js"
 import type { Environment } from "../../src/core/disk/homes.js"
 import {
+  VaultError,
   agentKeyFile,
   findVault,
   identityAt,
@@ -116,13 +117,14 @@ export class World {
     return repair(this.top, this.env)
   }
 
-  /** Reads a value as an agent. */
-  async read(agent: string, name: string): Promise<string> {
+  /** Reads a value as an agent; `beforeLook` runs before each look at the vault's files. */
+  async read(agent: string, name: string, beforeLook = (): void => {}): Promise<string> {
     const place = findVault(this.vaultFolder)
     const key = await identityAt(place, { agent }, "never", this.env, noPassphrase)
-    const { value } = await withVault(place, key.trust, this.env, (vault) =>
-      readSecret(vault, key, parseSecretName(name), UNNOTED, new Date()),
-    )
+    const { value } = await withVault(place, key.trust, this.env, (vault) => {
+      beforeLook()
+      return readSecret(vault, key, parseSecretName(name), UNNOTED, new Date())
+    })
     return Buffer.from(value).toString("utf8")
   }
 
@@ -141,6 +143,17 @@ export async function outcome<T>(work: Promise<T>): Promise<T | string> {
     return await work
   } catch (error) {
     return error instanceof Error && "code" in error ? String(error.code) : String(error)
+  }
+}
+
+/** Reads as a person would: again, for as long as somebody else is changing the vault. */
+export async function unlessBusy<T>(read: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await read()
+    } catch (error) {
+      if (!(error instanceof VaultError) || error.code !== "BUSY") throw error
+    }
   }
 }
 

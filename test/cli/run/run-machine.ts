@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Readable } from "node:stream"
-import { HANG } from "../../hang.js"
+import { expect } from "vitest"
 import { Machine } from "../machine.js"
 
 /** Other values in each file of tests, for some look for them in all processes of the machine. */
@@ -69,6 +69,8 @@ export interface Running {
   readonly ended: Promise<number | NodeJS.Signals>
   /** Resolves when stdout holds the text. Throws when it hangs. */
   says(text: string): Promise<void>
+  /** The same of stderr. */
+  tells(text: string): Promise<void>
 }
 
 /** Starts `agent-vault run ARGS` without a shell around it. */
@@ -90,13 +92,8 @@ export function startRun(
     ended: new Promise((resolve) => {
       child.once("close", (code, signal) => resolve(code ?? signal ?? -1))
     }),
-    says: async (text) => {
-      const end = Date.now() + HANG
-      while (!stdout().includes(text)) {
-        if (Date.now() > end) throw new Error(`it said only: ${stdout()} ${stderr()}`)
-        await new Promise((resolve) => setTimeout(resolve, 10))
-      }
-    },
+    says: (text) => expect.poll(stdout).toContain(text),
+    tells: (text) => expect.poll(stderr).toContain(text),
   }
 }
 

@@ -23,6 +23,7 @@ import {
 } from "../../../src/core/index.js"
 import { openOwnerVault } from "../../../src/core/owner.js"
 import { testWithStrace, trace } from "../../attack/tracing.js"
+import { noProc, testUnless } from "../../needs.js"
 import { type World, vaultWorld } from "../world.js"
 
 let template: World
@@ -230,29 +231,23 @@ describe("an audit", () => {
     for (const line of read) expect(JSON.parse(line)).toMatchObject({ actor: "ci" })
   })
 
-  test.runIf(existsSync(DESCRIPTORS))(
-    "keeps no descriptor of a vault that nobody closes (needs /proc)",
-    async () => {
-      world = template.copy()
-      const file = join(world.folder, "audit.jsonl")
-      for (let count = 0; count < 5; count++) await (await openNoting(file)).get("stripe/api-key")
-      await expect.poll(() => descriptorsOf(file), { timeout: 300_000 }).toBe(0)
-      expect(linesOf(file)).toHaveLength(5)
-    },
-  )
+  testUnless(noProc, "keeps no descriptor of a vault that nobody closes", async () => {
+    world = template.copy()
+    const file = join(world.folder, "audit.jsonl")
+    for (let count = 0; count < 5; count++) await (await openNoting(file)).get("stripe/api-key")
+    await expect.poll(() => descriptorsOf(file)).toBe(0)
+    expect(linesOf(file)).toHaveLength(5)
+  })
 
-  test.runIf(existsSync(DESCRIPTORS))(
-    "is let go by close, also while a read is under way (needs /proc)",
-    async () => {
-      world = template.copy()
-      const file = join(world.folder, "audit.jsonl")
-      const vault = await openNoting(file)
-      const read = vault.get("stripe/api-key")
-      await vault.close()
-      await expect(read).rejects.toMatchObject({ code: "CLOSED" })
-      expect(descriptorsOf(file)).toBe(0)
-    },
-  )
+  testUnless(noProc, "is let go by close, also while a read is under way", async () => {
+    world = template.copy()
+    const file = join(world.folder, "audit.jsonl")
+    const vault = await openNoting(file)
+    const read = vault.get("stripe/api-key")
+    await vault.close()
+    await expect(read).rejects.toMatchObject({ code: "CLOSED" })
+    expect(descriptorsOf(file)).toBe(0)
+  })
 
   test("has a line before the value is there, and one for all or none", async () => {
     world = template.copy()

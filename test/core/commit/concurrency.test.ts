@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { takeLock } from "../../../src/core/commit/lock.js"
 import { Processes, gitThat, realGit } from "../processes.js"
-import { type World, vaultWorld } from "../world.js"
+import { type World, unlessBusy, vaultWorld } from "../world.js"
 
 const processes = new Processes()
 let template: World
@@ -128,8 +128,13 @@ describe("many writers on one machine", () => {
     await world.set("stripe/api-key", "new")
     const now = readFileSync(file)
     writeFileSync(file, old)
-    setTimeout(() => writeFileSync(file, now), 12)
-    expect(await world.read("ci", "stripe/api-key")).toBe("new")
+    let looks = 0
+    const complete = (): void => {
+      looks += 1
+      if (looks === 2) writeFileSync(file, now)
+    }
+    expect(await world.read("ci", "stripe/api-key", complete)).toBe("new")
+    expect(looks).toBe(2)
     writeFileSync(file, old)
     expect(await world.tryRead("ci", "stripe/api-key")).toBe("DIGEST_MISMATCH")
   })
@@ -316,7 +321,7 @@ function commitAsUser(file: string): boolean {
 async function readUntil(work: Promise<unknown>, name: string): Promise<string[]> {
   const reads: string[] = []
   await until(work, async () => {
-    reads.push(await world.read("ci", name))
+    reads.push(await unlessBusy(() => world.read("ci", name)))
     await sleep(2)
   })
   return reads

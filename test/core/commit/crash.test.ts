@@ -1,8 +1,8 @@
-import { spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { appendFileSync, existsSync, readFileSync, readdirSync, utimesSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { stracePath, testWithStrace } from "../../attack/tracing.js"
 import { Processes, eachOf, gitThat, realGit } from "../processes.js"
 import { type World, emptyWorld, outcome, vaultWorld } from "../world.js"
 
@@ -154,7 +154,7 @@ describe("killed together with the git that it runs", () => {
     })
   })
 
-  test.runIf(canTrace())("git alone, as it enters a system call (needs strace)", async () => {
+  testWithStrace("git alone, as it enters a system call", async () => {
     const points = [
       ["fast-import", "link", 1],
       ["update-ref", "write", 1],
@@ -417,10 +417,6 @@ function pointsAround(commitPoint: number, count: number, step: number): number[
 /** A PATH with a git of which one command is killed as it enters a system call. */
 function gitThatDies(world: World, command: string, call: string, when: number): string {
   const inject = `-e 'inject=/^${call}:signal=KILL:when=${when}'`
-  const traced = `strace -f -e trace=/^${call} -o '${world.folder}/trace' ${inject} ${realGit()}`
+  const traced = `${stracePath} -f -e trace=/^${call} -o '${world.folder}/trace' ${inject} ${realGit()}`
   return gitThat(world, `case "$*" in *${command}*) exec ${traced} "$@";; esac`)
-}
-
-function canTrace(): boolean {
-  return spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0
 }

@@ -1,11 +1,10 @@
 import { spawn } from "node:child_process"
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
 import { build } from "esbuild"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { type AgentVault, type SecretChange, openVault } from "../../../src/core/index.js"
-import { isMeant } from "../../../src/core/library/watch.js"
+import { isMeant, watchVersions } from "../../../src/core/library/watch.js"
 import { HANG } from "../../hang.js"
 import { ended } from "../processes.js"
 import { type World, vaultWorld } from "../world.js"
@@ -40,11 +39,16 @@ function watching(patterns: readonly string[], every = 20, signal?: AbortSignal)
   return { seen, end }
 }
 
+/** Resolves when the watch that was begun last has looked: the same work, begun later, is done. */
+async function isWatching(): Promise<void> {
+  await vault.list()
+}
+
 describe("a watch", () => {
   test("sees changes, several at once, and each only once", async () => {
     await open()
     const { seen } = watching(["*"])
-    await sleep(50)
+    await isWatching()
     await world.set("stripe/api-key", "new")
     await expect.poll(() => seen).toEqual(["stripe/api-key 2 set"])
     await world.set("stripe/webhook", "new")
@@ -60,7 +64,7 @@ describe("a watch", () => {
     await open()
     const changes = vault.watch(["stripe/*"])[Symbol.asyncIterator]()
     const next = changes.next()
-    await sleep(50)
+    await isWatching()
     await world.set("stripe/api-key", "new")
     expect(await next).toEqual({
       done: false,
@@ -71,7 +75,7 @@ describe("a watch", () => {
   test("sees what goes, and what comes again", async () => {
     await open()
     const { seen } = watching(["stripe/webhook"])
-    await sleep(50)
+    await isWatching()
     const files = ["age", "json"].map((end) => `.agent-vault/secrets/stripe/webhook.${end}`)
     for (const file of files) rmSync(join(world.top, file))
     await expect.poll(() => seen).toEqual(["stripe/webhook 1 gone"])
@@ -82,13 +86,22 @@ describe("a watch", () => {
   test("sees no change in a rekey, a grant, or another value of no interest", async () => {
     await open()
     const { seen } = watching(["stripe/api-*"])
-    await sleep(50)
-    await world.grant("deploy", "stripe")
-    await world.revoke("deploy", "stripe")
-    await world.set("stripe/webhook", "new")
-    await world.set("stripe/api-key", "old")
-    await sleep(200)
-    expect(seen).toEqual([])
+    await isWatching()
+    const changes = [
+      () => world.grant("deploy", "stripe"),
+      () => world.revoke("deploy", "stripe"),
+      () => world.set("stripe/webhook", "new"),
+      () => world.set("stripe/api-key", "old"),
+    ]
+    const noticed: string[] = []
+    for (const [at, change] of changes.entries()) {
+      await change()
+      // What it sees next is this: so it has looked, and saw no change before.
+      await world.set(`stripe/api-${at}`, "another")
+      noticed.push(`stripe/api-${at} 1 set`)
+      await expect.poll(() => seen.length).toBe(noticed.length)
+    }
+    expect(seen).toEqual(noticed)
   })
 
   test("starts at the version that was read last, so that none is missed", async () => {
@@ -102,7 +115,7 @@ describe("a watch", () => {
   test("starts when it is called, not when it is first asked", async () => {
     await open()
     const changes = vault.watch(["*"], { every: 20 })
-    await sleep(100)
+    await isWatching()
     await world.set("stripe/api-key", "new")
     const { value } = (await changes[Symbol.asyncIterator]().next()) as { value: SecretChange }
     expect(value).toEqual({ name: "stripe/api-key", version: 2, is: "set" })
@@ -112,7 +125,7 @@ describe("a watch", () => {
     await open()
     await world.revoke("ci", "stripe")
     const { seen } = watching(["stripe/*"])
-    await sleep(50)
+    await isWatching()
     await world.set("stripe/api-key", "new")
     await expect.poll(() => seen).toEqual(["stripe/api-key 2 set"])
   })
@@ -122,18 +135,18 @@ describe("a watch ends", () => {
   test("with its signal, also one that is aborted already", async () => {
     await open()
     const control = new AbortController()
-    const { end } = watching(["*"], 10_000, control.signal)
-    await sleep(50)
+    const { end } = watching(["*"], HANG, control.signal)
+    await isWatching()
     control.abort()
     expect(await end).toBe("ended")
-    expect(await watching(["*"], 10_000, AbortSignal.abort()).end).toBe("ended")
+    expect(await watching(["*"], HANG, AbortSignal.abort()).end).toBe("ended")
     expect((await vault.get("stripe/api-key")).reveal()).toBe("old")
   })
 
   test("with close(), all of them at once", async () => {
     await open()
-    const all = Array.from({ length: 20 }, () => watching(["*"], 10_000).end)
-    await sleep(100)
+    const all = Array.from({ length: 20 }, () => watching(["*"], HANG).end)
+    await isWatching()
     await vault.close()
     expect(new Set(await Promise.all(all))).toEqual(new Set(["ended"]))
   })
@@ -141,7 +154,7 @@ describe("a watch ends", () => {
   test("with the error that a read would get", async () => {
     await open()
     const { end } = watching(["*"])
-    await sleep(50)
+    await isWatching()
     writeFileSync(join(world.top, ".agent-vault/vault.json"), "{}")
     expect(await end).toBe("RECORD_INVALID")
   })
@@ -154,9 +167,14 @@ describe("a watch ends", () => {
       expect(name).toBe("stripe/api-key")
       break
     }
-    // What is wrong afterwards is nobody's business any more: an unhandled rejection fails the run.
-    writeFileSync(join(world.top, ".agent-vault/vault.json"), "{}")
-    await sleep(100)
+    const looks = [0, 0]
+    const watched = (at: number): AsyncIterable<SecretChange> => {
+      const look = () => Promise.resolve(new Map([["a/b", (looks[at] = (looks[at] ?? 0) + 1)]]))
+      return watchVersions(look, look(), 1, new AbortController().signal)
+    }
+    for await (const { version } of watched(0)) if (version === 3) break
+    for await (const { version } of watched(1)) if (version === 10) break
+    expect(looks).toEqual([3, 10])
   })
 
   test("quietly, if nobody ever asks it, whatever is wrong", async () => {
@@ -167,10 +185,12 @@ describe("a watch ends", () => {
     try {
       writeFileSync(join(world.top, ".agent-vault/vault.json"), "{}")
       vault.watch(["*"])
-      await sleep(200)
+      // One that is asked, and begins later, fails later.
+      expect(await watching(["*"]).end).toBe("RECORD_INVALID")
       await vault.close()
       vault.watch(["*"])
-      await sleep(20)
+      expect(await watching(["*"]).end).toBe("CLOSED")
+      await new Promise((resolve) => setImmediate(resolve))
       expect(unhandled).toEqual([])
     } finally {
       process.off("unhandledRejection", note)
@@ -188,7 +208,8 @@ describe("a watch ends", () => {
           vault.watch(["*"])
           const watched = (async () => { for await (const change of vault.watch(["*"])) console.error(change) })()
           await vault.get("stripe/api-key")
-          setTimeout(() => vault.close(), 100)
+          await vault.list()
+          await vault.close()
           await watched`,
         resolveDir: join(import.meta.dirname, "../../.."),
       },

@@ -1,26 +1,19 @@
-import { test } from "vitest"
 import { type Found, lefthook, preCommit } from "../../../scripts/hook-managers.mjs"
+import { testUnless } from "../../needs.js"
 
 const managers: Readonly<Record<string, Found>> = {
   lefthook: await lefthook(),
   "pre-commit": await preCommit(),
 }
 
-/**
- * A test that needs a manager of hooks: `body` gets where it is. Skipped with the reason where it
- * is not to be had; in CI it fails.
- */
+/** A test that needs a manager of hooks: `body` gets where it is. */
 export function testWith(
   manager: "lefthook" | "pre-commit",
   name: string,
   body: (path: string) => void,
 ): void {
   const found = managers[manager] ?? { missing: `there is no ${manager}` }
-  const lack = "missing" in found ? found.missing : undefined
-  test(lack === undefined ? name : `${name} (${lack})`, ({ skip }) => {
-    const strict = Boolean(process.env["CI"] ?? process.env["AGENT_VAULT_TESTS_STRICT"])
-    if (lack !== undefined && strict) throw new Error(lack)
-    skip(lack !== undefined, lack)
+  testUnless("missing" in found ? found.missing : undefined, name, () => {
     if ("path" in found) body(found.path)
   })
 }
