@@ -10,6 +10,15 @@ const bin = fileURLToPath(new URL("../dist/cli/bin.cjs", import.meta.url))
 const QUESTION = "Password: "
 const ASKS = `process.stdin.on("data", () => process.stdout.write("${QUESTION}"))`
 
+/** @param {import("node:child_process").ChildProcessByStdio<import("node:stream").Writable, import("node:stream").Readable, null>} program */
+function ask(program) {
+  return async () => {
+    program.stdin.write("\n")
+    let said = ""
+    while (said.length < QUESTION.length) said += String((await once(program.stdout, "data"))[0])
+  }
+}
+
 /** @param {import("./run.mjs").Bench} bench */
 export default async ({ call, node }) => {
   const { repo, env, keyFiles } = await makeVault({ secrets: 10 })
@@ -18,12 +27,6 @@ export default async ({ call, node }) => {
   const through = spawn(node, run, { cwd: repo, env, stdio: ["pipe", "pipe", "inherit"] })
   const alone = spawn(node, ["-e", ASKS], { stdio: ["pipe", "pipe", "inherit"] })
 
-  /** @param {import("node:child_process").ChildProcessByStdio<import("node:stream").Writable, import("node:stream").Readable, null>} program */
-  const ask = (program) => async () => {
-    program.stdin.write("\n")
-    let said = ""
-    while (said.length < QUESTION.length) said += String((await once(program.stdout, "data"))[0])
-  }
   await call("run, a question without a newline", ask(through), { budget: 50 })
   await call("the same without run", ask(alone))
   for (const program of [through, alone]) {
