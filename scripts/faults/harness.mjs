@@ -1,0 +1,189 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { availableParallelism, tmpdir } from "node:os"
+import { join } from "node:path"
+import { Machine } from "./machine.mjs"
+import { OPERATIONS, makeVault } from "./operations.mjs"
+import { faultsAt, pointsOf } from "./points.mjs"
+import { tryOut, undisturbed } from "./trial.mjs"
+
+/**
+ * @typedef {import("./operations.mjs").Operation} Operation
+ * @typedef {import("./trial.mjs").Case} Case
+ * @typedef {import("./trial.mjs").Found} Found
+ */
+
+/**
+ * What is to be tried.
+ *
+ * @typedef {object} Request
+ * @property {string} shim the path of the shim
+ * @property {readonly string[]} [operations] all, if none is named
+ * @property {number} [seed]
+ * @property {number} [sample] how many trials of each operation; all, if it is not given
+ * @property {number} [workers]
+ * @property {(trial: Case, found: Found, done: number, all: number) => void} [onTrial]
+ * @property {(machine: Machine) => void} [plant] a defect to be caught, after each operation
+ */
+
+/**
+ * What was tried of one operation.
+ *
+ * @typedef {{ operation: string, points: number, trials: number, held: number, unreached: number }} Figures
+ */
+
+/**
+ * Tries operations, every fault at every point or a sample of them.
+ *
+ * @param {Request} request
+ * @returns {Promise<Figures[]>}
+ */
+export async function tryFaults(request) {
+  const folder = mkdtempSync(join(tmpdir(), "agent-vault-faults-"))
+  try {
+    const machines = await prepare(folder, request)
+    const [first] = machines
+    if (first === undefined) return []
+    const plans = []
+    for (const operation of chosen(request)) plans.push(await plan(first, operation, request))
+    await work(machines, plans, request)
+    return plans.map(({ figures }) => figures)
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+/** @param {Request} request */
+function chosen({ operations = [] }) {
+  const unknown = operations.filter((name) => !OPERATIONS.some((each) => each.name === name))
+  if (unknown.length > 0) throw new Error(`no such operation: ${unknown.join(", ")}`)
+  return OPERATIONS.filter(({ name }) => operations.length === 0 || operations.includes(name))
+}
+
+/**
+ * A machine for each worker, with the templates of the operations.
+ *
+ * @param {string} folder
+ * @param {Request} request
+ */
+function prepare(folder, request) {
+  const { workers = availableParallelism() } = request
+  const numbers = Array.from({ length: workers }, (_, index) => index)
+  return Promise.all(
+    numbers.map(async (number) => {
+      mkdirSync(join(folder, String(number)))
+      const machine = new Machine(join(folder, String(number)))
+      await makeVault(machine)
+      machine.save("vault")
+      for (const operation of chosen(request)) {
+        machine.restore("vault")
+        machine.git("status")
+        await operation.prepare?.(machine, request.shim)
+        machine.save(operation.name)
+      }
+      return machine
+    }),
+  )
+}
+
+/**
+ * What is to be tried of one operation, and what came of it so far.
+ *
+ * @typedef {{ operation: Operation, trials: Case[], known: ReadonlySet<string>, figures: Figures }} Plan
+ */
+
+/**
+ * @param {Machine} machine
+ * @param {Operation} operation
+ * @param {Request} request
+ * @returns {Promise<Plan>}
+ */
+async function plan(machine, operation, { shim, seed = 1, sample }) {
+  const known = new Set(["repo/unrelated"])
+  let log = ""
+  for (const next of /** @type {const} */ (["repair", "change"])) {
+    const run = await undisturbed(machine, operation, next, shim)
+    log = run.log
+    for (const place of run.places) known.add(place)
+    if (run.broken.length > 0) {
+      throw new Error(`${operation.name} breaks undisturbed: ${JSON.stringify(run.broken)}`)
+    }
+  }
+  const points = pointsOf(log)
+  const all = points.flatMap((point) => faultsAt(point).map((fault) => ({ point, fault })))
+  const random = generator(`${seed} ${operation.name}`)
+  const trials = shuffled(all, random)
+    .slice(0, sample)
+    .map((each, index) => ({
+      operation,
+      ...each,
+      next: /** @type {"repair" | "change"} */ (index % 3 === 2 ? "change" : "repair"),
+    }))
+  const figures = { operation: operation.name, points: points.length, trials: 0, held: 0, unreached: 0 }
+  return { operation, trials, known, figures }
+}
+
+/**
+ * @param {Machine[]} machines
+ * @param {Plan[]} plans
+ * @param {Request} request
+ */
+async function work(machines, plans, { shim, plant, onTrial }) {
+  const queue = interleaved(plans)
+  const all = queue.length
+  let done = 0
+  await Promise.all(
+    machines.map(async (machine) => {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        const { trial, known, figures } = next
+        const found = await tryOut(machine, trial, { shim, known, plant })
+        if (found.isReached) figures.trials++
+        else figures.unreached++
+        if (found.isReached && found.broken.length === 0) figures.held++
+        onTrial?.(trial, found, ++done, all)
+      }
+    }),
+  )
+}
+
+/**
+ * One of each operation after the other, so that a run that is stopped has seen of all.
+ *
+ * @param {Plan[]} plans
+ */
+function interleaved(plans) {
+  const longest = Math.max(0, ...plans.map(({ trials }) => trials.length))
+  return Array.from({ length: longest }, (_, at) => at).flatMap((at) =>
+    plans.flatMap(({ trials, known, figures }) => {
+      const trial = trials[at]
+      return trial === undefined ? [] : [{ trial, known, figures }]
+    }),
+  )
+}
+
+/**
+ * @template T
+ * @param {readonly T[]} items
+ * @param {() => number} random
+ */
+function shuffled(items, random) {
+  return items
+    .map((item) => ({ item, at: random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item)
+}
+
+/**
+ * Numbers from 0 to 1, the same for the same seed (mulberry32, over FNV-1a of the seed).
+ *
+ * @param {string} seed
+ */
+function generator(seed) {
+  let state = 2166136261
+  for (const letter of seed) state = Math.imul(state ^ letter.charCodeAt(0), 16777619)
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
