@@ -1,6 +1,7 @@
 // Lets every system call by which an operation changes a file fail, in every way, and looks whether
-// the vault survives: `node scripts/faults.mjs [OPERATION…] [--sample N] [--seed N] [--json FILE]`.
-// Without a sample it tries everything, which takes hours. Exit code 1: a promise was broken.
+// the vault survives: `node scripts/faults.mjs [OPERATION…] [--sample N] [--seed N] [--at WORDS]
+// [--workers N] [--json FILE]`. `--at` keeps the trials whose call, place and fault hold the words.
+// Without a sample everything is tried, which takes hours. Exit code 1: a promise was broken.
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { say } from "./announced.mjs"
@@ -8,13 +9,19 @@ import { ensureBuilt } from "./ensure.mjs"
 import { faultShim } from "./fault-shim.mjs"
 import { tryFaults } from "./faults/harness.mjs"
 
-const SAID_EVERY_MS = 10_000
+/**
+ * @typedef {import("./faults/trial.mjs").Case} Case
+ * @typedef {import("./faults/trial.mjs").Found} Found
+ * @typedef {import("./faults/harness.mjs").Figures} Figures
+ */
 
+const SAID_EVERY_MS = 10_000
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     sample: { type: "string" },
     seed: { type: "string", default: "1" },
+    at: { type: "string", default: "" },
     workers: { type: "string" },
     json: { type: "string" },
   },
@@ -24,39 +31,86 @@ await ensureBuilt()
 const shim = await faultShim()
 if ("missing" in shim) {
   process.stderr.write(`${shim.missing}\n`)
-  process.exit(3)
+  process.exitCode = 3
+} else {
+  await tryAll(shim.path)
 }
 
-/** @type {object[]} */
-const failures = []
-let said = Date.now()
-const figures = await tryFaults({
-  shim: shim.path,
-  operations: positionals,
-  seed: Number(values.seed),
-  ...(values.sample === undefined ? {} : { sample: Number(values.sample) }),
-  ...(values.workers === undefined ? {} : { workers: Number(values.workers) }),
-  onTrial: ({ operation, point, fault, next }, { broken, ended }, done, all) => {
-    if (broken.length > 0) {
-      const { code, signal, said: words } = ended
-      const { call, place, nth, program } = point
-      failures.push({ operation: operation.name, call, place, nth, program, fault: fault.name, next, broken, code, signal, words })
-      const what = broken.map(({ promise, what: how }) => `${promise}: ${how.split("\n")[0]}`)
-      process.stdout.write(`${operation.name} | ${call} ${place} ${nth} | ${fault.name} | ${what.join("; ")}\n`)
-      if (values.json !== undefined) writeFileSync(values.json, JSON.stringify({ failures }, null, 2))
-    }
-    if (Date.now() - said < SAID_EVERY_MS) return
-    said = Date.now()
-    say(`${done} of ${all} trials, ${failures.length} broke a promise`)
-  },
-})
+/** @param {string} path of the shim */
+async function tryAll(path) {
+  /** @type {object[]} */
+  const failures = []
+  let said = Date.now()
+  const figures = await tryFaults({
+    shim: path,
+    operations: positionals,
+    seed: Number(values.seed),
+    ...(values.sample === undefined ? {} : { sample: Number(values.sample) }),
+    ...(values.workers === undefined ? {} : { workers: Number(values.workers) }),
+    only: ({ call, place, nth }, { name }) =>
+      `${call} ${place} ${nth}, ${name}`.includes(values.at),
+    onTrial: (trial, found, done, all) => {
+      if (found.broken.length > 0) {
+        failures.push(failureOf(trial, found))
+        process.stdout.write(`${failureLine(trial, found)}\n`)
+        keep({ failures })
+      }
+      if (Date.now() - said < SAID_EVERY_MS) return
+      said = Date.now()
+      say(`${done} of ${all} trials, ${failures.length} broke a promise`)
+    },
+  })
+  process.stdout.write(tableOf(figures))
+  keep({ figures, failures })
+  process.exitCode = failures.length > 0 ? 1 : 0
+}
 
-process.stdout.write("operation            points  trials    held\n")
-for (const { operation, points, trials, held } of figures) {
-  const columns = [points, trials, held].map((number) => String(number).padStart(8))
-  process.stdout.write(`${operation.padEnd(19)}${columns.join("")}\n`)
+/**
+ * @param {Case} trial
+ * @param {Found} found
+ */
+function failureOf({ operation, point, fault, next }, { broken, ended }) {
+  const { code, signal, said } = ended
+  return {
+    operation: operation.name,
+    ...point,
+    fault: fault.name,
+    next,
+    broken,
+    code,
+    signal,
+    said,
+  }
 }
-if (values.json !== undefined) {
-  writeFileSync(values.json, `${JSON.stringify({ figures, failures }, null, 2)}\n`)
+
+/**
+ * @param {Case} trial
+ * @param {Found} found
+ */
+function failureLine({ operation, point, fault }, { broken }) {
+  const { call, place, nth } = point
+  const what = broken.map((each) => `  ${each.promise}: ${each.what.trim().split("\n")[0]}`)
+  return [`${operation.name}: ${call} ${place} ${nth}, ${fault.name}`, ...what].join("\n")
 }
-process.exitCode = failures.length > 0 ? 1 : 0
+
+/** @param {Figures[]} figures */
+function tableOf(figures) {
+  const rows = figures.map(({ operation, points, trials, held, unreached }) =>
+    rowOf(operation, [points, trials, held, unreached]),
+  )
+  return [rowOf("operation", ["points", "trials", "held", "missed"]), ...rows].join("")
+}
+
+/**
+ * @param {string} name
+ * @param {unknown[]} columns
+ */
+function rowOf(name, columns) {
+  return `${name.padEnd(20)}${columns.map((column) => String(column).padStart(8)).join("")}\n`
+}
+
+/** @param {object} document */
+function keep(document) {
+  if (values.json === undefined) return
+  writeFileSync(values.json, `${JSON.stringify(document, null, 2)}\n`)
+}

@@ -10,6 +10,9 @@ import { tryOut, undisturbed } from "./trial.mjs"
  * @typedef {import("./operations.mjs").Operation} Operation
  * @typedef {import("./trial.mjs").Case} Case
  * @typedef {import("./trial.mjs").Found} Found
+ * @typedef {import("./trial.mjs").Plant} Plant
+ * @typedef {import("./points.mjs").Point} Point
+ * @typedef {import("./points.mjs").Fault} Fault
  */
 
 /**
@@ -22,7 +25,8 @@ import { tryOut, undisturbed } from "./trial.mjs"
  * @property {number} [sample] how many trials of each operation; all, if it is not given
  * @property {number} [workers]
  * @property {(trial: Case, found: Found, done: number, all: number) => void} [onTrial]
- * @property {(machine: Machine) => void} [plant] a defect to be caught, after each operation
+ * @property {(point: Point, fault: Fault) => boolean} [only] which of the trials
+ * @property {Plant} [plant] a defect to be caught
  */
 
 /**
@@ -97,11 +101,11 @@ function prepare(folder, request) {
  * @param {Request} request
  * @returns {Promise<Plan>}
  */
-async function plan(machine, operation, { shim, seed = 1, sample }) {
+async function plan(machine, operation, { shim, seed = 1, sample, only = () => true, plant }) {
   const known = new Set(["repo/unrelated"])
   let log = ""
   for (const next of /** @type {const} */ (["repair", "change"])) {
-    const run = await undisturbed(machine, operation, next, shim)
+    const run = await undisturbed(machine, operation, next, shim, plant)
     log = run.log
     for (const place of run.places) known.add(place)
     if (run.broken.length > 0) {
@@ -109,16 +113,27 @@ async function plan(machine, operation, { shim, seed = 1, sample }) {
     }
   }
   const points = pointsOf(log)
-  const all = points.flatMap((point) => faultsAt(point).map((fault) => ({ point, fault })))
+  const all = points.flatMap((point) =>
+    faultsAt(point)
+      .filter((fault) => only(point, fault))
+      .map((fault) => ({ point, fault })),
+  )
   const random = generator(`${seed} ${operation.name}`)
+  /** @type {Case[]} */
   const trials = shuffled(all, random)
     .slice(0, sample)
     .map((each, index) => ({
       operation,
       ...each,
-      next: /** @type {"repair" | "change"} */ (index % 3 === 2 ? "change" : "repair"),
+      next: index % 3 === 2 ? "change" : "repair",
     }))
-  const figures = { operation: operation.name, points: points.length, trials: 0, held: 0, unreached: 0 }
+  const figures = {
+    operation: operation.name,
+    points: points.length,
+    trials: 0,
+    held: 0,
+    unreached: 0,
+  }
   return { operation, trials, known, figures }
 }
 
@@ -135,7 +150,7 @@ async function work(machines, plans, { shim, plant, onTrial }) {
     machines.map(async (machine) => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const { trial, known, figures } = next
-        const found = await tryOut(machine, trial, { shim, known, plant })
+        const found = await tryOut(machine, trial, shim, known, plant)
         if (found.isReached) figures.trials++
         else figures.unreached++
         if (found.isReached && found.broken.length === 0) figures.held++

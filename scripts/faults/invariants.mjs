@@ -25,7 +25,7 @@ const library = new URL("../../dist/lib/npm.cjs", import.meta.url).href
 /** Words that deny what was made, or lead somebody to make it twice. */
 const DENIES = /repeat the command|nothing (?:was|is|has been) (?:made|changed|committed)/i
 /** Words that say that a change stands. */
-const AFFIRMS = /\bcommitted\b|\bis (?:made|done)\b/i
+const AFFIRMS = /\bcommitted\b|\bis (?:made|done)\b|\bthe vault has\b/i
 /** A program that was taken by surprise. */
 const SURPRISE = /^BUG\b|agent-vault: BUG|\n\s+at .*\(?node:|Unhandled|uncaught/
 
@@ -35,16 +35,17 @@ const SURPRISE = /^BUG\b|agent-vault: BUG|\n\s+at .*\(?node:|Unhandled|uncaught/
  * @param {Machine} machine
  * @param {Operation} operation
  * @param {Aftermath} aftermath
- * @returns {Promise<Broken[]>}
+ * @returns {Broken[]}
  */
-export async function untruths(machine, operation, { ended, base }) {
+export function untruths(machine, operation, { ended, base }) {
   const { code, said, hangs } = ended
   const promise = "told truthfully"
   if (hangs) return [{ promise, what: "the command hangs" }]
   if (code === null) return []
+  /** @type {Broken[]} */
   const broken = []
   if (SURPRISE.test(said) || code === 70) broken.push({ promise, what: "it tells of a bug" })
-  const isDone = await happened(machine, operation, base)
+  const isDone = happened(machine, operation, base)
   if (code === 0 && !isDone) broken.push({ promise, what: "exit 0, and it is not done" })
   if (code === 0 && !operation.done.test(said)) broken.push({ promise, what: "exit 0, unsaid" })
   if (code !== 0 && !isDone && operation.done.test(said)) {
@@ -72,7 +73,7 @@ export async function untruths(machine, operation, { ended, base }) {
  * @param {Operation} operation
  * @param {string} base
  */
-async function happened(machine, operation, base) {
+function happened(machine, operation, base) {
   if (operation.commits !== false) return commitsSince(machine, base) > 0
   if (operation.delivers) return existsSync(keyFile(machine, operation.delivers))
   return !existsSync(join(machine.repo, ".git/agent-vault/journal.json"))
@@ -113,13 +114,17 @@ export async function unhealed(machine, operation, { base, next, known }) {
 }
 
 /**
- * That values are exposed after a loss is as it must be; that it waits for `apply`, too.
- *
+ * What `check` may say of a sound vault: that values are exposed after a loss, that a wish waits
+ * for `apply`, and that an `init` which was killed had not pinned the owner yet.
+ */
+const EXPECTED = /^(?:attention +(?:EXPOSED|PENDING)\b|Self-consistent only)/
+
+/**
  * @param {string} said by `check`
  */
 function isSound(said) {
   const lines = said.split("\n").filter((line) => !line.startsWith(" ") && line !== "")
-  const findings = lines.filter((line) => !/^attention +(?:EXPOSED|PENDING)\b/.test(line))
+  const findings = lines.filter((line) => !EXPECTED.test(line))
   return findings.length === 1 && findings[0]?.startsWith("Checked ") === true
 }
 
@@ -322,5 +327,6 @@ export async function read({ repo, env }, agent, secret) {
 
 /** @param {unknown} error */
 function messageOf(error) {
-  return error instanceof Error ? error.message : String(error)
+  const said = error instanceof Error && "stdout" in error ? String(error.stdout) : ""
+  return error instanceof Error ? `${error.message}\n${said}`.trim() : String(error)
 }

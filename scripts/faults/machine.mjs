@@ -100,17 +100,19 @@ export class Machine {
   }
 
   /**
-   * Runs the built command, with a file for its stdin if it reads one. It is over when nothing of
+   * Runs the built command. It is over when nothing of
    * its process group is left: a git may outlive who started it.
    *
    * @param {readonly string[]} args
    * @param {NodeJS.ProcessEnv} [env]
+   * @param {readonly string[]} [through] a program that runs it, such as strace
    * @returns {Promise<Ended>}
    */
-  async run(args, env = {}) {
+  async run(args, env = {}, through = []) {
     const out = join(this.folder, "said")
     const handle = openSync(out, "w")
-    const child = spawn(process.execPath, [bin, ...args], {
+    const [program = "", ...words] = [...through, process.execPath, bin, ...args]
+    const child = spawn(program, words, {
       cwd: this.repo,
       detached: true,
       env: { ...this.env, ...env },

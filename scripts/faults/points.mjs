@@ -15,9 +15,9 @@ import { join } from "node:path"
 
 const ERRORS = { EIO: "5", EACCES: "13", ENOSPC: "28" }
 /** Calls that may fail for want of space. */
-const TAKES_SPACE = ["open", "mkdir", "write", "link", "symlink", "rename", "fsync", "fallocate"]
+const TAKES_SPACE = new Set("open mkdir write link symlink rename fsync fallocate".split(" "))
 /** Calls that name a path, and so may be forbidden. */
-const NAMES_A_PATH = ["open", "mkdir", "link", "symlink", "rename", "unlink", "rmdir", "chmod"]
+const NAMES_A_PATH = new Set("open mkdir link symlink rename unlink rmdir chmod utimens".split(" "))
 
 /**
  * The points of a run, from the shim's log.
@@ -48,8 +48,8 @@ export function pointsOf(log) {
 export function faultsAt({ call, program }) {
   const errors = [
     ...refusals("EIO"),
-    ...(TAKES_SPACE.includes(call) ? refusals("ENOSPC") : []),
-    ...(NAMES_A_PATH.includes(call) || call === "utimens" ? refusals("EACCES") : []),
+    ...(TAKES_SPACE.has(call) ? refusals("ENOSPC") : []),
+    ...(NAMES_A_PATH.has(call) ? refusals("EACCES") : []),
   ]
   /** @type {Fault[]} */
   const torn = [

@@ -30,17 +30,25 @@ import { struck, timesReached } from "./points.mjs"
  * @typedef {{ isReached: boolean, ended: Ended, broken: Broken[] }} Found
  */
 
+/**
+ * A defect that is put into a trial, to see that it is caught: what a command finds in its
+ * environment, and what befalls the machine after it.
+ *
+ * @typedef {{ env?: (machine: Machine) => NodeJS.ProcessEnv, after?: (machine: Machine) => void }} Plant
+ */
+
 /** How often a point is looked for. */
 const ATTEMPTS = 4
 
 /**
  * @param {Machine} machine
  * @param {Case} trial
- * @param {{ shim: string, known: ReadonlySet<string>, plant?: ((machine: Machine) => void) | undefined }} with_
- *   `known`: the files that undisturbed runs leave; `plant`: a defect to be caught
+ * @param {string} shim
+ * @param {ReadonlySet<string>} known the files that undisturbed runs leave
+ * @param {Plant} [plant]
  * @returns {Promise<Found>}
  */
-export async function tryOut(machine, trial, { shim, known, plant }) {
+export async function tryOut(machine, trial, shim, known, plant) {
   for (let left = ATTEMPTS; ; left--) {
     const found = await tryOnce(machine, trial, shim, known, plant)
     if (found.isReached || left === 1) return found
@@ -52,18 +60,22 @@ export async function tryOut(machine, trial, { shim, known, plant }) {
  * @param {Case} trial
  * @param {string} shim
  * @param {ReadonlySet<string>} known
- * @param {((machine: Machine) => void) | undefined} plant
+ * @param {Plant} [plant]
  * @returns {Promise<Found>}
  */
 async function tryOnce(machine, trial, shim, known, plant) {
   const { operation, point, fault, next } = trial
   machine.restore(operation.name)
   const base = machine.git("rev-parse", "HEAD")
-  const env = struck(machine, shim, point, fault)
+  const env = { ...plant?.env?.(machine), ...struck(machine, shim, point, fault) }
   const ended = await machine.run(operation.args(machine), env)
-  plant?.(machine)
+  plant?.after?.(machine)
   if (timesReached(machine) < point.nth) return { isReached: false, ended, broken: [] }
-  return { isReached: true, ended, broken: await judge(machine, operation, { ended, base, next, known }) }
+  return {
+    isReached: true,
+    ended,
+    broken: await judge(machine, operation, { ended, base, next, known }),
+  }
 }
 
 /**
@@ -111,15 +123,17 @@ function letTimePass({ repo }) {
  * @param {Operation} operation
  * @param {"repair" | "change"} next
  * @param {string} shim
+ * @param {Plant} [plant]
  */
-export async function undisturbed(machine, operation, next, shim) {
+export async function undisturbed(machine, operation, next, shim, plant) {
   machine.restore(operation.name)
   const base = machine.git("rev-parse", "HEAD")
   const places = placesOf(machine)
   const log = join(machine.folder, "log")
   rmSync(log, { force: true })
   const env = { LD_PRELOAD: shim, FAULTS_ROOTS: machine.roots, FAULTS_LOG: log }
-  const ended = await machine.run(operation.args(machine), env)
+  const ended = await machine.run(operation.args(machine), { ...plant?.env?.(machine), ...env })
+  plant?.after?.(machine)
   if (ended.code !== 0) throw new Error(`${operation.name} fails undisturbed:\n${ended.said}`)
   if (!operation.done.test(ended.said)) throw new Error(`${operation.name} says:\n${ended.said}`)
   const broken = await judge(machine, operation, { ended, base, next, known: undefined })

@@ -1,0 +1,112 @@
+import { execFileSync } from "node:child_process"
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect } from "vitest"
+import { tryFaults } from "../../scripts/faults/harness.mjs"
+import type { Machine } from "../../scripts/faults/machine.mjs"
+import type { Fault, Point } from "../../scripts/faults/points.mjs"
+import type { Plant } from "../../scripts/faults/trial.mjs"
+import { realGit } from "../core/processes.js"
+import { shim, testWithFaults } from "./shim.js"
+
+/** What broke, a line for each trial. */
+async function broken(request: Omit<Parameters<typeof tryFaults>[0], "shim">): Promise<string[]> {
+  const lines: string[] = []
+  const figures = await tryFaults({
+    shim,
+    ...request,
+    onTrial: ({ operation, point: { call, place, nth }, fault }, result) => {
+      if (result.broken.length === 0) return
+      const what = result.broken.map((each) => `${each.promise}: ${each.what}`).join("; ")
+      lines.push(`${operation.name}: ${call} ${place} ${nth}, ${fault.name}: ${what}`)
+    },
+  })
+  expect(figures.every(({ points }) => points > 15)).toBe(true)
+  return lines
+}
+
+/** Defects, each with an operation that meets it, and the promise that it breaks. */
+const PLANTS: readonly (readonly [name: string, operation: string, promise: string, Plant])[] = [
+  ["a lost object", "set", "git fsck passes", { after: loseTree }],
+  ["an owner's key that clean-up removed", "init", "the key exists", { after: loseKeys }],
+  ["an agent's key that was not delivered", "agent add", "the key exists", { after: loseKey }],
+  ["a lock that stays", "set", "nothing is left behind", { after: leaveLock }],
+  ["a private key in a temporary file", "set", "nothing is left behind", { after: leaveKey }],
+  ["a value that nobody reads", "grant", "what was readable is readable", { after: loseValue }],
+  ["a git that only says that it moved the branch", "set", "it is not done", { env: lyingGit }],
+]
+
+describe("the harness catches what is planted", () => {
+  for (const [name, operation, promise, plant] of PLANTS) {
+    testWithFaults(name, async () => {
+      const trying = tryFaults({ shim, operations: [operation], workers: 1, sample: 0, plant })
+      await expect(trying).rejects.toThrow(promise)
+    })
+  }
+
+  testWithFaults("a branch that moves before its objects are there, by a kill alone", async () => {
+    const plant = { env: hastyGit }
+    const lines = await broken({ operations: ["set"], workers: 1, only: isLateObject, plant })
+    expect(lines).toEqual([expect.stringContaining("git fsck passes")])
+  })
+})
+
+function loseTree({ repo }: Machine): void {
+  const options = { cwd: repo, encoding: "utf8" } as const
+  const tree = execFileSync("git", ["rev-parse", "HEAD^{tree}"], options).trim()
+  rmSync(join(repo, ".git/objects", tree.slice(0, 2), tree.slice(2)))
+}
+
+function loseKeys({ keys }: Machine): void {
+  rmSync(keys, { recursive: true })
+}
+
+function loseKey({ keys }: Machine): void {
+  execFileSync("find", [keys, "-name", "bob.key", "-delete"])
+}
+
+function leaveLock({ repo }: Machine): void {
+  writeFileSync(join(repo, ".git/index.lock"), "")
+}
+
+function leaveKey({ keys }: Machine): void {
+  writeFileSync(join(keys, ".tmp-0123456789abcdef"), "")
+}
+
+function loseValue({ repo }: Machine): void {
+  rmSync(join(repo, ".agent-vault/secrets/stripe/api-key.age"))
+}
+
+function lyingGit(machine: Machine): NodeJS.ProcessEnv {
+  return gitThat(machine, "exit 0")
+}
+
+/** All is well in the end, but not at every instant. */
+function hastyGit(machine: Machine): NodeJS.ProcessEnv {
+  const git = realGit()
+  return gitThat(
+    machine,
+    `for word; do new=$old; old=$word; done
+    tree=$(${git} rev-parse "$new^{tree}")
+    file=.git/objects/$(echo "$tree" | cut -c1-2)/$(echo "$tree" | cut -c3-)
+    ln "$file" "$file.late" && rm -f "$file"
+    ${git} "$@"
+    code=$?
+    ln "$file.late" "$file" && rm -f "$file.late"
+    exit $code`,
+  )
+}
+
+function isLateObject({ place, program }: Point, { name }: Fault): boolean {
+  return program === "ln" && place === "repo:.git/objects/##/#" && name === "killed before"
+}
+
+/** A PATH with a git that does something else instead of moving a ref. */
+function gitThat({ home }: Machine, instead: string): NodeJS.ProcessEnv {
+  const bin = join(home, "bin")
+  mkdirSync(bin, { recursive: true })
+  const script = `#!/bin/sh\ncase " $* " in *" update-ref "*) ${instead};; esac\nexec ${realGit()} "$@"\n`
+  writeFileSync(join(bin, "git"), script)
+  chmodSync(join(bin, "git"), 0o755)
+  return { PATH: `${bin}:${process.env["PATH"] ?? ""}` }
+}
