@@ -56,6 +56,10 @@ describe("the linter refuses", () => {
     ["src/cli/s.ts", 'export const a: unknown = require("../mcp/serve.js")', "house(imports)"],
     ["src/cli/t.ts", 'import { createRequire } from "node:module"', "house(imports)"],
     ["src/cli/u.ts", "await import(`./render.js`)", "house(imports)"],
+    // A list is no list of arguments.
+    ["src/core/spread.ts", "export const a = (b: number[]) => Math.max(...b)", "house(lists)"],
+    ["src/cli/spread.ts", "export const a = (b: string[]) => b.push(...b)", "house(lists)"],
+    ["src/core/no-spread.ts", "export const a = (b: number[]) => [...b, Math.max(1, 2)]", ""],
     // Rooms: none imports one above it, none is entered unlisted, and no file is in none.
     ["src/core/words/a.ts", 'import "../vault/vault.js"', "house(imports)"],
     ["src/core/git/a.ts", 'import type { Vault } from "../vault/vault.js"', "house(imports)"],

@@ -219,7 +219,8 @@ function elsewhere(files, name, file) {
  * @typedef {object} Node of the syntax tree
  * @property {{ value?: unknown } | null} [source]
  * @property {{ name?: string } | null} [id]
- * @property {{ name?: string }} [callee]
+ * @property {{ name?: string, property?: { name?: string } }} [callee]
+ * @property {{ type: string }[]} [arguments]
  */
 /**
  * @typedef {object} Context
@@ -298,4 +299,23 @@ const names = {
   },
 }
 
-export default { meta: { name: "house" }, rules: { imports, names } }
+/** What takes any number of arguments, and so seduces to hand over a list. */
+const ofAnyNumber = /^(?:push|unshift|splice|concat|max|min|hypot|fromCharCode|fromCodePoint)$/
+
+/** Arguments lie on the stack: about 120,000 of them end the process, and lists have no such end. */
+const lists = {
+  /** @param {Context} context */
+  create(context) {
+    if (!fileOf(context).startsWith("src/")) return {}
+    return {
+      CallExpression: (/** @type {Node} */ node) => {
+        const isSpread = node.arguments?.some(({ type }) => type === "SpreadElement")
+        if (!isSpread || !ofAnyNumber.test(node.callee?.property?.name ?? "")) return
+        const message = "a list as arguments overflows the stack when it is long: go through it"
+        context.report({ message, node })
+      },
+    }
+  },
+}
+
+export default { meta: { name: "house" }, rules: { imports, names, lists } }

@@ -25,18 +25,19 @@ export function withTable(text: string, path: readonly string[], table: object):
   const nested = path.reduceRight<object>((inner, key) => ({ [key]: inner }), table)
   const written = toToml(nested).trimEnd().split("\n")
   const lines = text === "" ? [] : text.split(/\r?\n/)
-  const kept: string[] = []
-  let at: number | undefined
+  const before: string[] = []
+  const behind: string[] = []
+  let isThere = false
   for (const { isOurs, own, after } of sections(lines, path)) {
-    if (isOurs) at ??= kept.length
-    kept.push(...(isOurs ? after : [...own, ...after]))
+    isThere ||= isOurs
+    for (const line of isOurs ? after : [...own, ...after]) (isThere ? behind : before).push(line)
   }
-  if (at !== undefined) kept.splice(at, 0, ...written)
-  else {
-    while (kept.at(-1)?.trim() === "") kept.pop()
-    kept.push(...(kept.length === 0 ? [] : [""]), ...written, "")
+  if (!isThere) {
+    while (before.at(-1)?.trim() === "") before.pop()
+    if (before.length > 0) before.push("")
+    behind.push("")
   }
-  return kept.join(newline)
+  return [...before, ...written, ...behind].join(newline)
 }
 
 interface Section {

@@ -39,11 +39,10 @@ function headLines({ group, is, losses, secrets, stale }: GroupPlan): string[] {
 }
 
 function memberLines({ gains, losses, retimed, unknown }: GroupPlan): string[] {
-  const rekeyed = losses.filter(
-    ({ agent, why }) => why === "rekeyed" && gains.some((gain) => gain.agent === agent),
-  )
-  const isRekeyed = ({ agent }: { agent: string }): boolean =>
-    rekeyed.some((loss) => loss.agent === agent)
+  const gained = new Set(gains.map(({ agent }) => agent))
+  const rekeyed = losses.filter(({ agent, why }) => why === "rekeyed" && gained.has(agent))
+  const renewed = new Set(rekeyed.map(({ agent }) => agent))
+  const isRekeyed = ({ agent }: { agent: string }): boolean => renewed.has(agent)
   return [
     ...gains
       .filter((gain) => !isRekeyed(gain))
@@ -114,7 +113,7 @@ export function findingLines({ severity, code, subject, message, hint }: CheckFi
 /** Columns, each as wide as its widest cell. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_cell, column) =>
-    Math.max(...rows.map((row) => harmless(row[column] ?? "").length)),
+    rows.reduce((widest, row) => Math.max(widest, harmless(row[column] ?? "").length), 0),
   )
   return rows.map((row) =>
     row

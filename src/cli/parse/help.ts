@@ -137,7 +137,7 @@ function section(title: string, rows: readonly HelpRow[], width: number): string
 
 /** Two columns; on a narrow terminal, one below the other. */
 function columns(rows: readonly HelpRow[], width: number): string[] {
-  const left = Math.max(...rows.map(([cell]) => cell.length)) + 2
+  const left = rows.reduce((widest, [cell]) => Math.max(widest, cell.length), 0) + 2
   if (width < NARROW) {
     return rows.flatMap(([cell, text]) => [
       `${INDENT}${cell}`,

@@ -58,12 +58,12 @@ export async function assign(vault: AgentVault, selection: Selection): Promise<P
   }
   for (const group of selection.groups) {
     const listed = await secretsOf(vault, group)
-    assignments.push(...listed.map((each) => assignment(variableName(each), each.name)))
+    for (const each of listed) assignments.push(assignment(variableName(each), each.name))
   }
-  const fromFiles = selection.fromFiles.map(({ variable, value, at }) => {
-    return { variable, value, source: "secret" in value ? `${value.secret} (${at})` : at }
-  })
-  assignments.push(...fromFiles)
+  for (const { variable, value, at } of selection.fromFiles) {
+    const source = "secret" in value ? `${value.secret} (${at})` : at
+    assignments.push({ variable, value, source })
+  }
   assignments.forEach(refuseName)
   return withoutRepeats(assignments)
 }

@@ -3,9 +3,12 @@ import { VaultError } from "../words/errors.js"
 import { openGroupKey, sealGroupKey } from "../vault/group-key.js"
 import { groupKeyPath, groupPastPath, groupRecordPath } from "../words/layout.js"
 import { type GroupPlan, type Plan, needsRekey } from "../vault/plan.js"
+import type { SecretName } from "../words/names.js"
+import type { Reach } from "../records/reach.js"
 import { type GroupRecord, digestOf, unsigned } from "../records/record.js"
 import { type ExposedSecret, rekeyGroup, resealStale } from "./rekey.js"
-import { type Session, editDraftManifest, precedent, putRecord, readManifest } from "./session.js"
+import { precedentsOf } from "./precedent.js"
+import { type Session, editDraftManifest, putRecord, readManifest } from "./session.js"
 import { hasPassed, utc } from "../words/time.js"
 import {
   findAgentRecord,
@@ -13,6 +16,7 @@ import {
   listAgents,
   notFound,
   refuseSealingToOlder,
+  secretsByGroup,
 } from "../vault/vault.js"
 
 /**
@@ -21,31 +25,56 @@ import {
  */
 export async function executePlan(session: Session, plan: Plan): Promise<readonly ExposedSecret[]> {
   for (const group of plan.groups) refuseImpossible(session, group)
-  const exposed: ExposedSecret[] = []
-  for (const group of plan.groups) exposed.push(...(await executeGroup(session, group)))
+  const ground = await groundOf(session, plan)
+  const exposed: (readonly ExposedSecret[])[] = []
+  for (const group of plan.groups) exposed.push(await executeGroup(session, group, ground))
   dropEndedGrants(session, plan)
-  return exposed
+  return exposed.flat()
 }
 
-async function executeGroup(session: Session, plan: GroupPlan): Promise<readonly ExposedSecret[]> {
-  if (plan.is === "new") return createGroup(session, plan)
+/** What must be known of groups before they change: asked once, however many they are. */
+interface Ground {
+  /** How far the records of new groups had come before, by path. */
+  readonly precedents: ReadonlyMap<string, Reach>
+  readonly secrets: ReadonlyMap<string, readonly SecretName[]>
+}
+
+async function groundOf(session: Session, { groups }: Plan): Promise<Ground> {
+  const made = groups.filter(({ is }) => is === "new").map(({ group }) => groupRecordPath(group))
+  return {
+    precedents: await precedentsOf(session, made),
+    secrets: groups.some(needsRekey) ? secretsByGroup(session.vault) : new Map(),
+  }
+}
+
+async function executeGroup(
+  session: Session,
+  plan: GroupPlan,
+  ground: Ground,
+): Promise<readonly ExposedSecret[]> {
+  if (plan.is === "new") return createGroup(session, plan, ground)
   if (plan.is === "gone") return removeGroup(session, plan)
   const record = getGroup(session.vault, plan.group)
   refuseSealingToOlder(session.vault, record)
   if (needsRekey(plan)) {
     const at = utc(session.now)
     const losses = plan.losses.map(({ agent, why }) => ({ agent, at, why }))
-    return rekeyGroup(session, plan.group, record, plan.members, losses)
+    const secrets = ground.secrets.get(plan.group) ?? []
+    return rekeyGroup(session, plan.group, record, secrets, plan.members, losses)
   }
   if (plan.gains.length + plan.retimed.length > 0) await resealGroup(session, plan, record)
   if (plan.stale.length === 0) return []
   return resealStale(session, plan.group, record, plan.stale)
 }
 
-async function createGroup(session: Session, plan: GroupPlan): Promise<readonly ExposedSecret[]> {
+async function createGroup(
+  session: Session,
+  plan: GroupPlan,
+  { precedents }: Ground,
+): Promise<readonly ExposedSecret[]> {
   const { vault, draft } = session
   const path = groupRecordPath(plan.group)
-  const before = await precedent(session, path)
+  const before = precedents.get(path) ?? { epoch: 0, serial: 0 }
   const identity = await generateIdentity(vault.record.keys)
   const key = await sealGroupKey(identity, plan.members, vault.owners)
   draft.write(groupKeyPath(plan.group), key)

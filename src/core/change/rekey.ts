@@ -20,7 +20,7 @@ import {
 } from "../records/record.js"
 import { type Resealing, resealAll } from "./reseal.js"
 import { type Session, putRecord } from "./session.js"
-import { getSecret, listSecrets } from "../vault/vault.js"
+import { getSecret } from "../vault/vault.js"
 
 /** A secret whose present value agents could read that may not read it now. Rotation ends this. */
 export interface ExposedSecret {
@@ -32,13 +32,14 @@ export interface ExposedSecret {
 type KeysByFingerprint = ReadonlyMap<string, { readonly epoch: number; readonly identity: string }>
 
 /**
- * Gives a group a new key pair, which only `members` and the owners open. Re-encrypts every secret
- * to it, and marks each as exposed to the agents in `losses`. The owners keep the old key.
+ * Gives a group a new key pair, which only `members` and the owners open. Re-encrypts `secrets`, all
+ * that the group has, to it, and marks each as exposed to the agents in `losses`. The owners keep the old key.
  */
 export async function rekeyGroup(
   session: Session,
   group: string,
   record: GroupRecord,
+  secrets: readonly SecretName[],
   members: readonly Member[],
   losses: readonly Exposure[],
 ): Promise<readonly ExposedSecret[]> {
@@ -61,7 +62,7 @@ export async function rekeyGroup(
     digest: digestOf(key),
     past: digestOf(pastKeys),
   }
-  const exposed = await resealSecrets(session, listSecrets(vault, group), next, keys, losses)
+  const exposed = await resealSecrets(session, secrets, next, keys, losses)
   draft.write(groupKeyPath(group), key)
   draft.write(groupPastPath(group), pastKeys)
   putRecord<GroupRecord>(session, next)
@@ -134,14 +135,16 @@ function lostSince(
   epoch: number,
   losses: readonly Exposure[],
 ): Exposure[] {
+  const now = new Set(losses.map(({ agent }) => agent))
   return group.revoked
-    .filter((entry) => entry.epoch >= epoch && !losses.some(({ agent }) => agent === entry.agent))
+    .filter((entry) => entry.epoch >= epoch && !now.has(entry.agent))
     .map(({ agent, at }) => ({ agent, at, why: "revoked" as const }))
 }
 
 /** Keeps one entry for each agent: the first exposure of the present value. */
 function mergeExposures(before: readonly Exposure[], newly: readonly Exposure[]): Exposure[] {
-  const fresh = newly.filter(({ agent }) => !before.some((entry) => entry.agent === agent))
+  const known = new Set(before.map(({ agent }) => agent))
+  const fresh = newly.filter(({ agent }) => !known.has(agent))
   return [...before, ...fresh].sort((a, b) => (a.agent < b.agent ? -1 : 1))
 }
 
@@ -152,10 +155,10 @@ function revokedNow(
 ): GroupRecord["revoked"] {
   const entries = new Map(record.revoked.map((entry) => [entry.agent, entry]))
   for (const { agent, at } of losses) entries.set(agent, { agent, at, epoch: record.epoch })
-  const isMember = (agent: string): boolean => members.some((member) => member.agent === agent)
-  const wasRekeyed = (agent: string): boolean => losses.some((loss) => loss.agent === agent)
+  const stays = new Set(members.map(({ agent }) => agent))
+  const rekeyed = new Set(losses.map(({ agent }) => agent))
   return [...entries.values()]
-    .filter(({ agent }) => !isMember(agent) || wasRekeyed(agent))
+    .filter(({ agent }) => !stays.has(agent) || rekeyed.has(agent))
     .sort((a, b) => (a.agent < b.agent ? -1 : 1))
 }
 

@@ -1,9 +1,8 @@
-import { type Reach, reachIn } from "../records/reach.js"
 import { Draft } from "./draft.js"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
 import { type BlobId, type Git } from "../git/git.js"
-import { blobId, commitOf, readBlobs } from "../git/git-objects.js"
+import { blobId } from "../git/git-objects.js"
 import type { Environment } from "../disk/homes.js"
 import type { Identity } from "../keys/identity.js"
 import { MANIFEST } from "../words/layout.js"
@@ -114,21 +113,6 @@ export function editDraftManifest(session: Session, edits: readonly ManifestEdit
   if (after !== before) session.draft.write(MANIFEST, after)
 }
 
-/**
- * How far the record at `path` had come when it was removed, so that a new one of that name goes
- * on from there and nobody takes it for an old one.
- */
-export async function precedent(session: Session, path: string): Promise<Reach> {
-  const { memory } = session.vault
-  const marks = [memory.branchMarks.highest(path), memory.userMarks.highest(path)]
-  const removed = await removedRecord(session.git, `${session.folder}/${path}`)
-  const known = [...marks, removed].filter((mark) => mark !== undefined)
-  return {
-    epoch: Math.max(0, ...known.map(({ epoch }) => epoch)),
-    serial: Math.max(0, ...known.map(({ serial }) => serial)),
-  }
-}
-
 function manifestBytes(session: Session): Uint8Array {
   const bytes = session.draft.read(MANIFEST)
   if (bytes !== undefined) return bytes
@@ -152,24 +136,4 @@ function otherThan(decidedBy: string): string {
   if (variable.startsWith("AGENT_VAULT_")) return `unset ${variable}`
   if (/^--(agent|identity) /.test(decidedBy)) return `leave out ${decidedBy}`
   return "act with an owner's key (--identity FILE; in the SDK: identityFile)"
-}
-
-async function removedRecord(git: Git, path: string): Promise<Reach | undefined> {
-  const branch = git.checkout.branch
-  if (branch === undefined || (await commitOf(git, branch)) === undefined) return undefined
-  const args = [
-    "log",
-    "-1",
-    "--format=",
-    "--raw",
-    "--no-abbrev",
-    "--diff-filter=D",
-    branch,
-    "--",
-    path,
-  ]
-  const [, , blob] = (await git.run(args)).toString("utf8").split(" ")
-  if (blob === undefined) return undefined
-  const [bytes] = await readBlobs(git, [blob])
-  return reachIn(bytes)
 }

@@ -18,7 +18,8 @@ import {
   unsigned,
 } from "../records/record.js"
 import type { ExposedSecret } from "./rekey.js"
-import { type Session, editDraftManifest, precedent, putRecord } from "./session.js"
+import { precedentsOf } from "./precedent.js"
+import { type Session, editDraftManifest, putRecord } from "./session.js"
 import { hasPassed, utc } from "../words/time.js"
 import {
   findSecret,
@@ -175,7 +176,7 @@ async function sealValue(
     kind: "secret",
     vault: session.vault.id,
     path,
-    serial: before?.serial ?? (await precedent(session, path)).serial,
+    serial: before?.serial ?? (await precedentsOf(session, [path])).get(path)?.serial ?? 0,
     version: (before?.version ?? 0) + 1,
     sealedTo: digestOf(group.recipient),
     digest: digestOf(sealed),

@@ -24,6 +24,9 @@ export interface CheckReport {
  */
 export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<CheckReport> {
   const findings: CheckFinding[] = []
+  const add = (found: readonly CheckFinding[]): void => {
+    for (const finding of found) findings.push(finding)
+  }
   const files = recordsFirst(vault.files.list()).map((path) => ({ path, file: classify(path) }))
   const told = new Set<string>()
   const attempt = async (subject: string, work: () => unknown): Promise<void> => {
@@ -39,13 +42,13 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
 
   for (const { path, file } of files) {
     await attempt(path, async () => {
-      findings.push(...(await checkFile(vault, path, file, now, owner)))
+      add(await checkFile(vault, path, file, now, owner))
     })
   }
-  findings.push(...collisions(files.map(({ path }) => path)))
+  add(collisions(files.map(({ path }) => path)))
   const pending = await pendingPlan(vault, now, attempt)
-  findings.push(...pendingFindings(pending))
-  findings.push(...missingFiles(vault))
+  add(pendingFindings(pending))
+  add(missingFiles(vault))
   const count = (is: VaultFile["is"]): number => files.filter(({ file }) => file.is === is).length
   const counts = { secrets: count("secret"), groups: count("group"), agents: count("agent") }
   return { findings, ...counts, ...(pending === undefined ? {} : { pending }) }

@@ -53,7 +53,9 @@ export function checkAgainst(base: Vault, vault: Vault): Comparison {
     acceptOwners(vault.record, { serial: base.record.serial, signers })
   })
   for (const before of allRecords(base)) {
-    attempt(before.path, () => findings.push(...compare(before, sameRecord(vault, before))))
+    attempt(before.path, () => {
+      for (const each of compare(before, sameRecord(vault, before))) findings.push(each)
+    })
   }
   return { findings, access: accessChanges(base, vault) }
 }
@@ -108,16 +110,15 @@ function accessChanges(base: Vault, vault: Vault): AccessChange[] {
   const groups = [...new Set([...listGroups(base), ...listGroups(vault)])].sort()
   return groups.flatMap((group) => {
     const [before, after] = [members(base, group), members(vault, group)]
-    const gained = after.filter((member) => !before.includes(member)).map(agentOf)
-    const lost = before.filter((member) => !after.includes(member)).map(agentOf)
+    const gained = [...after].filter((member) => !before.has(member)).map(agentOf)
+    const lost = [...before].filter((member) => !after.has(member)).map(agentOf)
     return gained.length + lost.length === 0 ? [] : [{ group, gained, lost }]
   })
 }
 
-function members(vault: Vault, group: string): string[] {
-  return (findGroup(vault, group)?.members ?? []).map(
-    ({ agent, recipient }) => `${agent} ${recipient}`,
-  )
+function members(vault: Vault, group: string): ReadonlySet<string> {
+  const { members: listed = [] } = findGroup(vault, group) ?? {}
+  return new Set(listed.map(({ agent, recipient }) => `${agent} ${recipient}`))
 }
 
 function agentOf(member: string): string {

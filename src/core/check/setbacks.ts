@@ -8,7 +8,8 @@ import { classify } from "../words/layout.js"
 /** What the commits hold of a vault: who came after whom, what each changed, and how far it was. */
 interface Walk {
   readonly graph: CommitGraph
-  readonly changes: readonly RecordChange[]
+  /** By path: what concerns one record is looked for among its own changes. */
+  readonly changesOf: ReadonlyMap<string, readonly RecordChange[]>
   /** By blob; undefined for what is not a record. */
   readonly reached: ReadonlyMap<string, Reach | undefined>
 }
@@ -21,7 +22,8 @@ interface Walk {
 export async function findSetbacks(git: Git, folder: string): Promise<readonly CheckFinding[]> {
   const graph = await commitGraph(git)
   const changes = await recordChanges(git, folder, graph)
-  const walk = { graph, changes, reached: await reachedOf(git, changes) }
+  const reached = await reachedOf(git, changes)
+  const walk = { graph, changesOf: byPath(changes), reached }
   const [further, others] = split(changes, (change) => isFurther(walk, change))
   const [lost, setBack] = split(others, (change) => hasLost(walk, change))
   const removed = changes.filter(({ after }) => after === undefined)
@@ -34,6 +36,16 @@ function split(
   is: (change: RecordChange) => boolean,
 ): readonly [RecordChange[], RecordChange[]] {
   return [changes.filter(is), changes.filter((change) => !is(change))]
+}
+
+function byPath(changes: readonly RecordChange[]): ReadonlyMap<string, readonly RecordChange[]> {
+  const paths = new Map<string, RecordChange[]>()
+  for (const change of changes) {
+    const own = paths.get(change.path)
+    if (own === undefined) paths.set(change.path, [change])
+    else own.push(change)
+  }
+  return paths
 }
 
 async function reachedOf(
@@ -64,8 +76,8 @@ function hasLost(walk: Walk, { commit, parent, path, before, after }: RecordChan
   if (was === undefined || is === undefined || parent === undefined) return false
   if (is.epoch < was.epoch) return false
   if (is.serial < was.serial && !["secret", "group"].includes(classify(path).is)) return false
-  const others = walk.changes.filter((each) => each.commit === commit && each.path === path)
-  const differing = new Set(others.map((each) => each.parent))
+  const others = walk.changesOf.get(path)?.filter((each) => each.commit === commit)
+  const differing = new Set(others?.map((each) => each.parent))
   const isOfAParent = walk.graph.parentsOf(commit).some((each) => !differing.has(each))
   return isOfAParent && !hadBefore(walk, parent, path, after)
 }
@@ -73,9 +85,8 @@ function hasLost(walk: Walk, { commit, parent, path, before, after }: RecordChan
 /** Whether the history of a commit, itself included, had a record. */
 function hadBefore(walk: Walk, commit: string, path: string, record: string | undefined): boolean {
   const history = walk.graph.historyOf(commit)
-  return walk.changes.some(
-    (each) => each.path === path && each.after === record && history.has(each.commit),
-  )
+  const own = walk.changesOf.get(path) ?? []
+  return own.some((each) => each.after === record && history.has(each.commit))
 }
 
 /**
@@ -97,9 +108,10 @@ function returnedAfter(
 function isFurthest(walk: Walk, commit: string, path: string, record: string): boolean {
   const history = walk.graph.historyOf(commit)
   const mark = walk.reached.get(record)
-  return walk.changes.every((each) => {
+  const own = walk.changesOf.get(path) ?? []
+  return own.every((each) => {
     const other = walk.reached.get(each.after ?? "")
-    if (each.path !== path || other === undefined || !history.has(each.commit)) return true
+    if (other === undefined || !history.has(each.commit)) return true
     return mark !== undefined && compareReach(mark, other) >= 0
   })
 }

@@ -70,7 +70,8 @@ export function checkAnchor(anchor: Anchor | undefined, entries: readonly OwnerE
       hint: "if the owner changed, compare the new signer with them, then: agent-vault trust SIGNER",
     })
   }
-  const stranger = owners.find((owner) => !wasBroughtBy(owner, anchor.signer, entries))
+  const brought = broughtBy(anchor.signer, entries)
+  const stranger = owners.find(({ signer }) => !brought.has(signer))
   if (stranger === undefined) return
   throw new VaultError("UNTRUSTED", `${from} did not bring the owner ${stranger.name}`, {
     hint: "trust the owner who brought all others, after comparing: agent-vault trust SIGNER",
@@ -80,13 +81,23 @@ export function checkAnchor(anchor: Anchor | undefined, entries: readonly OwnerE
 /** The owner who brought all others. Agents get this one as their anchor. */
 export function commonAnchor(entries: readonly OwnerEntry[]): OwnerEntry | undefined {
   const owners = entries.filter(({ ended }) => ended === undefined)
-  return owners.find(({ signer }) => owners.every((owner) => wasBroughtBy(owner, signer, entries)))
+  return owners.find(({ signer }) => {
+    const brought = broughtBy(signer, entries)
+    return owners.every((owner) => brought.has(owner.signer))
+  })
 }
 
-function wasBroughtBy(owner: OwnerEntry, signer: string, entries: readonly OwnerEntry[]): boolean {
-  if (owner.signer === signer) return true
-  const adder = entries.find((entry) => entry.signer === owner.by)
-  return adder !== undefined && adder !== owner && wasBroughtBy(adder, signer, entries)
+/** The signers of an owner, of those whom it added, of those whom they added, and so on. */
+function broughtBy(signer: string, entries: readonly OwnerEntry[]): ReadonlySet<string> {
+  const added = new Map<string, string[]>()
+  for (const entry of entries) {
+    const own = added.get(entry.by)
+    if (own === undefined) added.set(entry.by, [entry.signer])
+    else own.push(entry.signer)
+  }
+  const brought = new Set([signer])
+  for (const each of brought) for (const next of added.get(each) ?? []) brought.add(next)
+  return brought
 }
 
 /** The signer that is pinned for a vault on this machine. */

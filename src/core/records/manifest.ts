@@ -32,9 +32,13 @@ export interface Manifest {
 }
 
 /** A change of the manifest's text that leaves comments and order as they are. */
-export type ManifestEdit =
+export type ManifestEdit = GroupEdit | GrantEdit
+
+type GroupEdit =
   | { readonly do: "add-group"; readonly group: string; readonly description?: string | undefined }
   | { readonly do: "drop-group"; readonly group: string }
+
+type GrantEdit =
   | { readonly do: "put-grant"; readonly grant: Grant }
   | { readonly do: "drop-grant"; readonly agent: string; readonly group: string }
 
@@ -69,7 +73,7 @@ export function editManifest(
   if (edits.length === 0) return bytes
   const document = parseYaml(bytes)
   check(document.toJS(), vault)
-  for (const edit of edits) applyEdit(document, edit)
+  applyEdits(document, edits)
   const edited = Buffer.from(document.toString({ lineWidth: 0 }), "utf8")
   parseManifest(edited, vault)
   return edited
@@ -80,6 +84,7 @@ function parseYaml(bytes: Uint8Array): Document {
 }
 
 function check(value: unknown, vault: string): Manifest {
+  refuseTooMany(value)
   const problem = manifestProblem(value)
   if (problem?.includes("/until") === true) throw invalid(`${problem}: write 2026-12-01T00:00:00Z`)
   if (problem !== undefined) throw invalid(problem)
@@ -87,6 +92,18 @@ function check(value: unknown, vault: string): Manifest {
   if (manifest.vault !== vault) throw invalid(`it belongs to another vault, ${manifest.vault}`)
   checkNames(manifest)
   return manifest
+}
+
+/** Before the schema, which would count too, but not say what to do. */
+function refuseTooMany(value: unknown): void {
+  const { groups, grants } = Object(value) as Readonly<Record<string, unknown>>
+  const listed = {
+    groups: [Object.keys(Object(groups) as object).length, LIMITS.manifestGroups],
+    grants: [Array.isArray(grants) ? grants.length : 0, LIMITS.manifestGrants],
+  } as const
+  for (const [what, [count, most]] of Object.entries(listed)) {
+    if (count > most) throw invalid(`it lists ${count} ${what}; a vault has at most ${most}`)
+  }
 }
 
 function checkNames({ groups, grants }: Manifest): void {
@@ -118,61 +135,107 @@ function explained(parse: () => string): void {
   }
 }
 
-function applyEdit(document: Document, edit: ManifestEdit): void {
-  if (edit.do === "add-group") return addGroup(document, edit.group, edit.description)
-  if (edit.do === "drop-group") return dropGroup(document, edit.group)
+/** Finds the lines once: there may be thousands of edits, of thousands of lines. */
+function applyEdits(document: Document, edits: readonly ManifestEdit[]): void {
+  const [ofGroups, ofGrants]: [GroupEdit[], GrantEdit[]] = [[], []]
+  for (const edit of edits) {
+    if (edit.do === "add-group" || edit.do === "drop-group") ofGroups.push(edit)
+    else ofGrants.push(edit)
+  }
+  if (ofGroups.length > 0) editGroups(document, ofGroups)
+  if (ofGrants.length > 0) editGrants(document, ofGrants)
+}
+
+function editGrants(document: Document, edits: readonly GrantEdit[]): void {
   const grants = document.get("grants")
   if (!isSeq(grants)) throw invalid("grants is not a list")
-  const { agent, group } = edit.do === "put-grant" ? edit.grant : edit
-  const index = grants.items.findIndex(
-    (item) => isMap(item) && item.get("agent") === agent && item.get("group") === group,
-  )
-  if (edit.do === "put-grant") putGrant(document, grants, index, edit.grant)
-  else if (index >= 0) dropGrant(grants, index)
+  const lines = linesOf(grants)
+  const dropped = new Set<number>()
+  for (const edit of edits) {
+    if (edit.do === "put-grant") {
+      putGrant(document, grants, lines, edit.grant)
+      continue
+    }
+    const line = lines.get(lineKey(edit))
+    if (line !== undefined) dropped.add(line)
+    lines.delete(lineKey(edit))
+  }
+  if (dropped.size > 0) dropLines(grants, dropped)
   grants.flow = grants.items.length === 0
 }
 
-function putGrant(document: Document, grants: YAMLSeq, index: number, grant: Grant): void {
+function lineKey({ agent, group }: Pick<Grant, "agent" | "group">): string {
+  return `${agent} ${group}`
+}
+
+/** Where the line of each grant stands. */
+function linesOf(grants: YAMLSeq): Map<string, number> {
+  return new Map(
+    grants.items.map((item, line) => {
+      const [agent, group] = isMap(item) ? [item.get("agent"), item.get("group")] : []
+      return [lineKey({ agent: String(agent), group: String(group) }), line]
+    }),
+  )
+}
+
+function putGrant(
+  document: Document,
+  grants: YAMLSeq,
+  lines: Map<string, number>,
+  grant: Grant,
+): void {
   const line = document.createNode(grant, { flow: true })
-  const old = grants.items[index]
-  if (!isNode(old)) {
-    grants.items.push(line)
-    return
+  const at = lines.get(lineKey(grant)) ?? grants.items.length
+  const old = grants.items[at]
+  if (isNode(old)) {
+    line.commentBefore = old.commentBefore ?? null
+    line.comment = old.comment ?? null
   }
-  line.commentBefore = old.commentBefore ?? null
-  line.comment = old.comment ?? null
-  grants.items[index] = line
+  grants.items[at] = line
+  lines.set(lineKey(grant), at)
 }
 
-/** A comment above the line may speak of those below it, so it stays. */
-function dropGrant(grants: YAMLSeq, index: number): void {
-  const [dropped] = grants.items.splice(index, 1)
-  const comment = isNode(dropped) ? dropped.commentBefore : undefined
-  if (!comment) return
-  const next = grants.items[index]
-  if (isNode(next)) next.commentBefore = [comment, next.commentBefore].filter(Boolean).join("\n")
-  else grants.comment = [comment, grants.comment].filter(Boolean).join("\n")
+/** A comment above a line may speak of those below it, so it stays. */
+function dropLines(grants: YAMLSeq, dropped: ReadonlySet<number>): void {
+  const kept: unknown[] = []
+  let comments: string[] = []
+  for (const [line, item] of grants.items.entries()) {
+    const own = isNode(item) ? item.commentBefore : undefined
+    if (own) comments.push(own)
+    if (dropped.has(line)) continue
+    if (isNode(item) && comments.length > 0) item.commentBefore = comments.join("\n")
+    comments = []
+    kept.push(item)
+  }
+  if (grants.comment) comments.push(grants.comment)
+  if (comments.length > 0) grants.comment = comments.join("\n")
+  grants.items = kept
 }
 
-/** A group that is there already keeps what is said of it, unless something else is. */
-function addGroup(document: Document, group: string, description: string | undefined): void {
-  const groups = groupsOf(document)
-  if (groups.has(group) && description === undefined) return
-  const said = document.createNode(description === undefined ? {} : { description }, { flow: true })
-  groups.set(groups.has(group) ? group : document.createNode(group), said)
-  groups.flow = false
-}
-
-function dropGroup(document: Document, group: string): void {
-  const groups = groupsOf(document)
-  groups.delete(group)
+function editGroups(document: Document, edits: readonly GroupEdit[]): void {
+  const groups = document.get("groups")
+  if (!isMap(groups)) throw invalid("groups is not a map")
+  const pairs = new Map(groups.items.map((pair) => [String(pair.key), pair]))
+  for (const edit of edits) {
+    if (edit.do === "drop-group") pairs.delete(edit.group)
+    else addGroup(document, pairs, edit.group, edit.description)
+  }
+  groups.items = [...pairs.values()]
   groups.flow = groups.items.length === 0
 }
 
-function groupsOf(document: Document): YAMLMap {
-  const groups = document.get("groups")
-  if (!isMap(groups)) throw invalid("groups is not a map")
-  return groups
+/** A group that is there already keeps what is said of it, unless something else is. */
+function addGroup(
+  document: Document,
+  pairs: Map<string, YAMLMap["items"][number]>,
+  group: string,
+  description: string | undefined,
+): void {
+  const there = pairs.get(group)
+  if (there !== undefined && description === undefined) return
+  const said = document.createNode(description === undefined ? {} : { description }, { flow: true })
+  if (there === undefined) pairs.set(group, document.createPair(group, said))
+  else there.value = said
 }
 
 function invalid(why: string, cause?: unknown): VaultError {

@@ -1,5 +1,6 @@
 import { type Document, type YAMLMap, isAlias, isMap, isScalar, parseDocument, visit } from "yaml"
 import type { VaultError } from "../words/errors.js"
+import { LIMITS } from "../words/limits.js"
 
 // The only file that imports yaml. What edits documents gets the library's nodes from here.
 export { type Document, type YAMLMap, type YAMLSeq, isMap, isNode, isSeq } from "yaml"
@@ -18,9 +19,9 @@ export function parseStrictYaml(bytes: Uint8Array, limit: number, refusal: YamlR
   if (bytes.length > limit) throw refusal(`it is larger than ${limit} bytes`)
   const text = decodeUtf8(bytes, refusal)
   refuseDeepNesting(text, refusal)
+  refuseTooManyEntries(text, refusal)
   // A directive could switch to YAML 1.1, in which other words are booleans and keys merge.
   if (/^%/m.test(text)) throw refusal("it uses a directive")
-  // The library's own search for duplicate keys is quadratic; refuseDuplicates is linear.
   const document = parseDocument(text, { uniqueKeys: false, version: "1.2", schema: "core" })
   const [error] = document.errors
   if (error !== undefined) throw refusal(firstLine(error.message), error)
@@ -32,8 +33,11 @@ export function parseStrictYaml(bytes: Uint8Array, limit: number, refusal: YamlR
 /** Throws `refusal` unless a file of another program is one YAML document, anchors and all. */
 export function refuseBrokenYaml(text: string, refusal: YamlRefusal): void {
   refuseDeepNesting(text, refusal)
-  const [error] = parseDocument(text).errors
+  refuseTooManyEntries(text, refusal)
+  const document = parseDocument(text, { uniqueKeys: false })
+  const [error] = document.errors
   if (error !== undefined) throw refusal(firstLine(error.message), error)
+  visit(document, { Map: (_key, map) => refuseDuplicates(map, refusal) })
 }
 
 /** Our documents are three levels deep; thousands would overflow the parser's stack. */
@@ -49,6 +53,13 @@ function refuseDeepNesting(text: string, refusal: YamlRefusal): void {
   }
 }
 
+function refuseTooManyEntries(text: string, refusal: YamlRefusal): void {
+  let left = LIMITS.yamlEntries
+  for (const _ of text.matchAll(/[\n,[{]/g)) {
+    if (left-- === 0) throw refusal(`it has more than ${LIMITS.yamlEntries} entries`)
+  }
+}
+
 /** Anchors, aliases, tags and duplicate keys: each lets a text mean what it does not seem to. */
 function refuseCleverness(document: Document, refusal: YamlRefusal): void {
   // One visitor for all nodes: a visitor of maps would keep maps from the visitor of nodes.
@@ -56,18 +67,28 @@ function refuseCleverness(document: Document, refusal: YamlRefusal): void {
     Node(_key, node) {
       if (isAlias(node) || node.anchor !== undefined) throw refusal("it uses an anchor or alias")
       if (node.tag !== undefined) throw refusal("it uses a tag")
-      if (isMap(node)) refuseDuplicates(node, refusal)
+      if (!isMap(node)) return
+      refuseOddKeys(node, refusal)
+      refuseDuplicates(node, refusal)
     },
   })
 }
 
+function refuseOddKeys(map: YAMLMap, refusal: YamlRefusal): void {
+  for (const { key } of map.items) {
+    if (!isScalar(key) || typeof key.value !== "string") throw refusal("a key is not plain text")
+  }
+}
+
+/** The library's own search for them compares each key with each other. */
 function refuseDuplicates(map: YAMLMap, refusal: YamlRefusal): void {
   const keys = new Set<unknown>()
   for (const { key } of map.items) {
-    const name = isScalar(key) ? key.value : undefined
-    if (typeof name !== "string") throw refusal("a key is not plain text")
-    if (keys.has(name)) throw refusal(`the key ${JSON.stringify(name)} stands there twice`)
-    keys.add(name)
+    if (!isScalar(key)) continue
+    if (keys.has(key.value)) {
+      throw refusal(`the key ${JSON.stringify(key.value)} stands there twice`)
+    }
+    keys.add(key.value)
   }
 }
 

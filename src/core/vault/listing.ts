@@ -3,7 +3,7 @@ import { classify } from "../words/layout.js"
 import { type SecretName, parseAgentName, parseGroupName, parseSecretName } from "../words/names.js"
 import type { Place } from "../disk/place.js"
 import { mayOpen } from "../policy/access.js"
-import type { AgentRecord, Exposure, GroupRecord } from "../records/record.js"
+import type { AgentRecord, Exposure, GroupRecord, Member } from "../records/record.js"
 import { type SecretMetadata, metadataOf } from "../records/secret-metadata.js"
 import {
   type Vault,
@@ -15,6 +15,7 @@ import {
   listGroups,
   listSecrets,
   rememberAccess,
+  secretsByGroup,
 } from "./vault.js"
 
 /** What anyone may know of a secret. Times are UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
@@ -125,6 +126,7 @@ export function describeAccess(
 ): AccessReport {
   const agent = listAgents(vault).find((name) => findAgent(vault, name)?.recipient === recipient)
   const groups = [...groupRecords(vault)]
+  const secrets = secretsByGroup(vault)
   const isOpen = ([, record]: (typeof groups)[number]): boolean =>
     mayOpen(vault, record, recipient, now)
   return {
@@ -136,7 +138,7 @@ export function describeAccess(
         group,
         ...(member === undefined ? {} : { since: member.since }),
         ...(member?.until === undefined ? {} : { until: member.until }),
-        secrets: listSecrets(vault, group).length,
+        secrets: secrets.get(group)?.length ?? 0,
       }
     }),
     closed: groups.filter((group) => !isOpen(group)).map(([group]) => group),
@@ -146,34 +148,46 @@ export function describeAccess(
 /** The agents of a vault, removed ones left out. */
 export function describeAgents(vault: Vault): AgentListing[] {
   rememberAccess(vault)
-  const groups = groupRecords(vault)
+  const memberships = membershipsIn(vault)
   return listAgents(vault).flatMap((agent) => {
     const record = findAgent(vault, agent)
-    return record === undefined ? [] : [describe(agent, record, groups)]
+    return record === undefined ? [] : [describe(agent, record, memberships)]
   })
 }
 
 /** One agent. Throws `AGENT_NOT_FOUND`. */
 export function describeAgent(vault: Vault, agent: string): AgentListing {
-  return describe(agent, getAgent(vault, parseAgentName(agent)), groupRecords(vault))
+  return describe(agent, getAgent(vault, parseAgentName(agent)), membershipsIn(vault))
 }
 
-type GroupRecords = ReadonlyMap<string, GroupRecord>
-
-function groupRecords(vault: Vault): GroupRecords {
+function groupRecords(vault: Vault): ReadonlyMap<string, GroupRecord> {
   return new Map(listGroups(vault).map((group) => [group, getGroup(vault, group)]))
 }
 
-function describe(agent: string, record: AgentRecord, groups: GroupRecords): AgentListing {
+/** The groups that each agent is a member of, with the key by which it is. */
+type Memberships = ReadonlyMap<string, readonly (Member & { readonly group: string })[]>
+
+/** One way through all groups, so that a list of all agents does not go through them for each. */
+function membershipsIn(vault: Vault): Memberships {
+  const byAgent = new Map<string, (Member & { readonly group: string })[]>()
+  for (const [group, { members }] of groupRecords(vault)) {
+    for (const member of members) {
+      const own = byAgent.get(member.agent)
+      if (own === undefined) byAgent.set(member.agent, [{ ...member, group }])
+      else own.push({ ...member, group })
+    }
+  }
+  return byAgent
+}
+
+function describe(agent: string, record: AgentRecord, memberships: Memberships): AgentListing {
   const { recipient, since, escrow } = record
-  const opened = [...groups].flatMap(([group, { members }]) =>
-    members
-      .filter((member) => member.agent === agent && member.recipient === recipient)
-      .map((member) => ({
-        group,
-        since: member.since,
-        ...(member.until === undefined ? {} : { until: member.until }),
-      })),
-  )
+  const opened = (memberships.get(agent) ?? [])
+    .filter((member) => member.recipient === recipient)
+    .map(({ group, since: from, until }) => ({
+      group,
+      since: from,
+      ...(until === undefined ? {} : { until }),
+    }))
   return { agent, recipient, escrow: escrow !== undefined, since, groups: opened }
 }

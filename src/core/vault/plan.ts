@@ -132,15 +132,17 @@ function planGroup(
 
   const running = grants.filter(({ until }) => !hasPassed(until, now))
   const isKnown = ({ agent }: Grant): boolean => activeAgent(sealed, agent) !== undefined
-  const members = running.filter(isKnown).map((grant) => wanted(grant, current, sealed, now))
   const before = new Map(current.map((member) => [keyOf(member), member]))
+  const members = running.filter(isKnown).map((grant) => wanted(grant, before, sealed, now))
+  const reasons = new Map(grants.map(({ agent, reason }) => [agent, reason]))
+  const revoked = new Map(present?.record.revoked.map(({ agent, at }) => [agent, at]))
   const after = new Set(members.map(keyOf))
   return {
     group,
     is: present === undefined ? "new" : "changed",
     gains: members
       .filter((member) => !before.has(keyOf(member)))
-      .map((member) => gain(member, grants, present)),
+      .map((member) => gain(member, reasons.get(member.agent), revoked.get(member.agent))),
     losses: current
       .filter((member) => !after.has(keyOf(member)))
       .map((member) => lost(member, sealed, now)),
@@ -153,25 +155,25 @@ function planGroup(
 }
 
 function wanted(
-  grant: Grant,
-  current: readonly Member[],
+  { agent, until }: Grant,
+  before: ReadonlyMap<string, Member>,
   sealed: SealedState,
   now: string,
 ): Member {
-  const recipient = activeAgent(sealed, grant.agent)?.recipient ?? ""
-  const earlier = current.find(
-    (member) => member.agent === grant.agent && member.recipient === recipient,
-  )
-  const until = grant.until === undefined ? {} : { until: grant.until }
-  return { agent: grant.agent, recipient, since: earlier?.since ?? now, ...until }
+  const recipient = activeAgent(sealed, agent)?.recipient ?? ""
+  const earlier = before.get(keyOf({ agent, recipient }))
+  const end = until === undefined ? {} : { until }
+  return { agent, recipient, since: earlier?.since ?? now, ...end }
 }
 
-function gain(member: Member, grants: readonly Grant[], group: SealedGroup | undefined): Gain {
-  const reason = grants.find(({ agent }) => agent === member.agent)?.reason
-  const revokedAt = group?.record.revoked.find(({ agent }) => agent === member.agent)?.at
+function gain(
+  { agent, until }: Member,
+  reason: string | undefined,
+  revokedAt: string | undefined,
+): Gain {
   return {
-    agent: member.agent,
-    ...(member.until === undefined ? {} : { until: member.until }),
+    agent,
+    ...(until === undefined ? {} : { until }),
     ...(reason === undefined ? {} : { reason }),
     ...(revokedAt === undefined ? {} : { revokedAt }),
   }
@@ -213,7 +215,7 @@ function isChange(plan: GroupPlan): boolean {
   )
 }
 
-function keyOf({ agent, recipient }: Member): string {
+function keyOf({ agent, recipient }: Pick<Member, "agent" | "recipient">): string {
   return `${agent} ${recipient}`
 }
 

@@ -8,7 +8,7 @@ import {
   findSecret,
   listAgents,
   listGroups,
-  listSecrets,
+  secretsByGroup,
 } from "./vault.js"
 
 /**
@@ -17,10 +17,10 @@ import {
  */
 export function readSealedState(vault: Vault, secrets: "counted" | "read"): SealedState {
   const byGroup = new Map<string, SealedGroup>()
-  const names = listSecrets(vault)
+  const names = secretsByGroup(vault)
   for (const group of listGroups(vault)) {
     const record = present(findGroup(vault, group))
-    const own = names.filter((name) => name.group === group)
+    const own = names.get(group) ?? []
     const stale = own.filter(
       (name) =>
         secrets === "read" && findSecret(vault, name)?.sealedTo !== digestOf(record.recipient),

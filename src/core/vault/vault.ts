@@ -203,15 +203,24 @@ export function listGroups(vault: Vault): string[] {
 
 /** The names of secrets that have a record, of one group if it is given. */
 export function listSecrets(vault: Vault, group?: string): SecretName[] {
-  return vault.files.list().flatMap((path) => {
+  return under(vault, group === undefined ? "secrets/" : `secrets/${group}/`).flatMap((path) => {
     const file = classify(path)
-    return file.is === "secret" && (group === undefined || file.secret.group === group)
-      ? [file.secret]
-      : []
+    return file.is === "secret" ? [file.secret] : []
   })
 }
 
-/** Parsing names takes time: those of thousands of secrets are not parsed to find an agent. */
+/** The names of all secrets by group: for who asks for those of many groups. */
+export function secretsByGroup(vault: Vault): ReadonlyMap<string, readonly SecretName[]> {
+  const groups = new Map<string, SecretName[]>()
+  for (const name of listSecrets(vault)) {
+    const own = groups.get(name.group)
+    if (own === undefined) groups.set(name.group, [name])
+    else own.push(name)
+  }
+  return groups
+}
+
+/** Parsing names takes time: those of thousands of secrets are not parsed to find one. */
 function under(vault: Vault, folder: string): readonly string[] {
   return vault.files.list().filter((path) => path.startsWith(folder))
 }

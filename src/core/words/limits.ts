@@ -5,12 +5,25 @@ const VALUE = 16 * MIB
 
 /**
  * What is larger is refused, and unread where it is a file: nothing that somebody else writes fills
- * the memory. All in bytes.
+ * the memory, or takes the time. In bytes, unless a row says what it counts.
  */
 export const LIMITS = {
   // Files of a vault; which has which limit says `limitOf()` in layout.ts.
   record: MIB,
   manifest: 4 * MIB,
+  /**
+   * Groups that a manifest lists. One pushes as many as one likes, and each new one costs `apply` a
+   * key pair. More than any team has: a hundred services in twenty environments are 2,000.
+   */
+  manifestGroups: 5_000,
+  /** Grants that a manifest lists: 200 agents that each open 250 groups. */
+  manifestGrants: 50_000,
+  /**
+   * Places in a YAML text where an entry may begin: line ends, commas, opening brackets. The parser
+   * makes an object of each, so that 4 MiB of `[],` would take it ten seconds. A manifest within
+   * its limits has five for each grant and three for each group.
+   */
+  yamlEntries: 500_000,
   value: VALUE,
   /** A sealed value: 16 bytes for each 64 KiB chunk, and a header for one recipient. */
   sealed: VALUE + MIB,

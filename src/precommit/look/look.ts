@@ -50,7 +50,7 @@ async function lookAtChanges(repository: Repository, request: GuardRequest): Pro
   for (let at = 0; at < changes.length; at += AT_ONCE) {
     const some = changes.slice(at, at + AT_ONCE)
     const done = await Promise.all(some.map((each) => scanChange(repository, each, finders)))
-    scanned.push(...done.map((one, index) => ofCommit(one, some[index])))
+    for (const [index, one] of done.entries()) scanned.push(ofCommit(one, some[index]))
   }
   const paths = changes.flatMap(({ path, mode }) => (mode === undefined ? [] : [path]))
   const judged = await withoutAllowed(file, scanned, paths, subject.is === "all")

@@ -24,9 +24,9 @@ export async function judgeVaults(
     group.push(change)
     groups.set(key, group)
   }
-  const findings: Finding[] = []
-  for (const group of groups.values()) findings.push(...(await judgeVault(repository, group)))
-  return findings
+  const findings: (readonly Finding[])[] = []
+  for (const group of groups.values()) findings.push(await judgeVault(repository, group))
+  return findings.flat()
 }
 
 async function judgeVault(
