@@ -40,9 +40,9 @@ const importers = new Map([
  */
 const notInCore = new Map([
   ["node:console", []],
-  // A lock names the process that holds it, and asks whether that one lives. The library's own
-  // doors take the environment of the process if they are given none.
-  ["node:process", ["src/core/commit/lock.ts", "src/core/library/open-vault.ts"]],
+  // A lock, or a temporary file, names the process that made it, and others ask whether that one
+  // lives. The library's own doors take the environment of the process if they are given none.
+  ["node:process", ["src/core/disk/maker.ts", "src/core/library/open-vault.ts"]],
   ["node:readline", []],
   ["node:repl", []],
   ["node:tty", []],

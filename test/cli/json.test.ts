@@ -150,7 +150,7 @@ describe("reports", () => {
   })
 
   test("repair", async () => {
-    expect(await document(["repair"])).toEqual({ result: "nothing" })
+    expect(await document(["repair"])).toEqual({ result: "nothing", restored: [], lost: [] })
   })
 })
 

@@ -18,8 +18,12 @@ function die() {
   process.kill(-process.pid, "SIGKILL")
 }
 
+/** Random ids decide how many objects have a folder already, so these calls have no number. */
+const OBJECT = /\/objects\/(?:tmp_agent-vault-[^/]+\/)?[0-9a-f]{2}(?:\/|$)/
+
 /** @param {string} call */
 function count(call) {
+  if (OBJECT.test(call)) return
   calls.push(call)
   if (calls.length !== at) return
   if (after < 0) die()

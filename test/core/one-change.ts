@@ -18,7 +18,7 @@ const operations: Record<string, () => Promise<unknown>> = {
   revoke: () => world.revoke(first, second),
   apply: () => world.apply(),
   repair: () => world.repair(),
-  "hold-lock": () => withLock(join(top, ".git"), holdAlone),
+  "hold-lock": () => withLock(join(top, ".git"), holdAlone, () => {}),
 }
 await operate()
 

@@ -113,8 +113,8 @@ export class World {
     return apply(await this.request())
   }
 
-  repair() {
-    return repair(this.top, this.env)
+  async repair() {
+    return (await repair(this.top, this.env)).change
   }
 
   /** Reads a value as an agent; `beforeLook` runs before each look at the vault's files. */

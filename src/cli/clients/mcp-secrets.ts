@@ -13,7 +13,7 @@ import { askLine } from "../terminal/ask.js"
 import type { ServerEntry } from "./client-config.js"
 import type { Door } from "../door/door.js"
 import { type Literal, literalsOf } from "./mcp-entry.js"
-import { outcomeLine, tell } from "../door/render.js"
+import { outcomeLines, tell } from "../door/render.js"
 import { whyRefused } from "../run/program-environment.js"
 import { auditOf } from "../door/reading.js"
 import { changeRequest, isSet, options } from "../door/who.js"
@@ -147,7 +147,7 @@ export async function store(
     const change = { ...request, name: secret, value: Buffer.from(value), metadata }
     const outcome = await setSecret(change)
     await readBack(door, request, secret, value)
-    tell(door, `${secret} is stored. ${outcomeLine(door, outcome)}`)
+    tell(door, `${secret} is stored.`, ...outcomeLines(door, outcome))
   }
 }
 

@@ -1,8 +1,14 @@
 import { VaultError, claimedId, parseAgentName } from "../../core/index.js"
-import { type ChangeRequest, type Enrolled, type Outcome, addAgent } from "../../core/owner.js"
+import {
+  type ChangeRequest,
+  type Enrolled,
+  type Outcome,
+  addAgent,
+  setKeyFileAside,
+} from "../../core/owner.js"
 import type { Door } from "../door/door.js"
 import { type KeyOutput, deliverKey, deliveryLines, keyOutput } from "../door/key-output.js"
-import { asJson, outcomeLine, tell } from "../door/render.js"
+import { asJson, outcomeLines, outcomePart, tell } from "../door/render.js"
 import { changeRequest, option } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -21,7 +27,7 @@ export async function run(door: Door): Promise<void> {
       "Its key was made elsewhere, so there is no escrow: if it is lost, only a new one helps.",
     )
   } else if (!request.dryRun) tell(door, ...deliveryLines(agent, output))
-  tell(door, outcomeLine(door, outcome), `Next: agent-vault grant ${agent} GROUP`)
+  tell(door, ...outcomeLines(door, outcome), `Next: agent-vault grant ${agent} GROUP`)
 }
 
 /** Where the key goes. Announces the agent before its key file. */
@@ -46,38 +52,42 @@ export function refuseOutWithRecipient(door: Door): void {
   )
 }
 
-/** Hands a new identity over; the vault has it in escrow already, should this fail. */
+/**
+ * Hands a new identity over, and renames the key file that it replaces, if one may be there. The
+ * vault has the key in escrow already, should this fail.
+ */
 export async function handOver(
   door: Door,
   { result, commit }: Outcome<Enrolled>,
   output: KeyOutput | undefined,
-): Promise<void> {
+  replaced?: string,
+): Promise<string | undefined> {
   const { agent, identity, recipient, vault, signer } = result
-  if (identity === undefined || output === undefined || commit === undefined) return
+  if (identity === undefined || output === undefined || commit === undefined) return undefined
   try {
+    const aside = replaced === undefined ? undefined : setKeyFileAside(replaced, door.now)
     await deliverKey(door, { identity, recipient, vault, agent, trust: signer }, output)
+    return aside
   } catch (cause) {
-    throw new VaultError(
-      "NO_ACCESS",
-      `the vault has the new key of ${agent}, but its file could not be written`,
-      {
-        hint: `bring it out of the escrow: agent-vault agent recover ${agent} --out FILE`,
-        cause,
-      },
-    )
+    throw notDelivered(agent, commit, cause)
   }
 }
 
+function notDelivered(agent: string, commit: string, cause: unknown): VaultError {
+  const why = VaultError.is(cause) ? `: ${cause.message}` : ""
+  const made = `the new key of ${agent} is in the vault (commit ${commit.slice(0, 10)})`
+  return new VaultError("NO_ACCESS", `${made}, but could not be handed over${why}`, {
+    hint: `do not repeat this; bring the key out of the escrow: agent-vault agent recover ${agent} --out FILE`,
+    cause,
+  })
+}
+
 /** What JSON says of it: everything but the identity. */
-export function publicPart(
-  { result, files, commit }: Outcome<Enrolled>,
-  output: KeyOutput | undefined,
-): object {
-  const { identity: _identity, ...rest } = result
+export function publicPart(outcome: Outcome<Enrolled>, output: KeyOutput | undefined): object {
+  const { identity: _identity, ...rest } = outcome.result
   return {
     ...rest,
     ...(output === undefined || output.to === "stdout" ? {} : { keyFile: output.file }),
-    files,
-    commit,
+    ...outcomePart(outcome),
   }
 }

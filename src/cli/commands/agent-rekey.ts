@@ -1,8 +1,8 @@
 import { agentKeyFile, claimedId } from "../../core/index.js"
-import { rekeyAgent, setKeyFileAside } from "../../core/owner.js"
+import { rekeyAgent } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
 import { type KeyOutput, deliveryLines, keyOutput } from "../door/key-output.js"
-import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../door/render.js"
+import { asJson, exposureLines, outcomeLines, planLines, print, tell } from "../door/render.js"
 import { changeRequest, option } from "../door/who.js"
 import { handOver, publicPart, refuseOutWithRecipient } from "./agent-add.js"
 
@@ -14,8 +14,8 @@ export async function run(door: Door): Promise<void> {
   const vault = claimedId(request.place)
   const output = recipient === undefined ? rekeyOutput(door, vault, agent) : undefined
   const outcome = await rekeyAgent({ ...request, agent, recipient })
-  const aside = outcome.commit === undefined ? undefined : setOldAside(door, output)
-  await handOver(door, outcome, output)
+  const replaced = output?.to === "home" ? output.file : undefined
+  const aside = await handOver(door, outcome, output, replaced)
   if (output?.to !== "stdout" && (await asJson(door, publicPart(outcome, output)))) return
   const { plan, exposed } = outcome.result
   tell(
@@ -26,15 +26,11 @@ export async function run(door: Door): Promise<void> {
   if (aside !== undefined) tell(door, `  The old key is now ${aside}`)
   if (output?.to === "stdout") tell(door, ...planLines(plan), ...exposureLines(door, exposed))
   else await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
-  tell(door, outcomeLine(door, outcome))
+  tell(door, ...outcomeLines(door, outcome))
 }
 
 /** On this machine the new key takes the place of the old one, which is renamed. */
 function rekeyOutput(door: Door, vault: string, agent: string): KeyOutput {
   if (option(door, "out") !== undefined) return keyOutput(door, vault, agent)
   return { to: "home", file: agentKeyFile(vault, agent, door.env) }
-}
-
-function setOldAside(door: Door, output: KeyOutput | undefined): string | undefined {
-  return output?.to === "home" ? setKeyFileAside(output.file, door.now) : undefined
 }

@@ -1,7 +1,15 @@
-import { agentKeyFile, claimedId } from "../../core/index.js"
+import { VaultError, agentKeyFile, claimedId } from "../../core/index.js"
 import { removeAgent, setKeyFileAside } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
-import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../door/render.js"
+import {
+  asJson,
+  exposureLines,
+  outcomeLines,
+  outcomePart,
+  planLines,
+  print,
+  tell,
+} from "../door/render.js"
 import { changeRequest } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -9,9 +17,9 @@ export async function run(door: Door): Promise<void> {
   const request = await changeRequest(door)
   const outcome = await removeAgent({ ...request, agent })
   const file = agentKeyFile(claimedId(request.place), agent, door.env)
-  const aside = outcome.commit === undefined ? undefined : setKeyFileAside(file, door.now)
+  const aside = outcome.commit === undefined ? undefined : setAside(door, file)
   const { plan, exposed } = outcome.result
-  if (await asJson(door, { agent, plan, exposed, files: outcome.files, commit: outcome.commit })) {
+  if (await asJson(door, { agent, plan, exposed, ...outcomePart(outcome) })) {
     return
   }
   tell(
@@ -19,8 +27,19 @@ export async function run(door: Door): Promise<void> {
     `${agent} ${request.dryRun ? "would no longer be" : "is no longer"} an agent of this vault.`,
   )
   if (aside !== undefined) {
-    tell(door, `Its key opens nothing from now on. It is now ${aside}`)
+    tell(door, `Its key opens nothing from now on. ${aside}`)
   }
   await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
-  tell(door, outcomeLine(door, outcome))
+  tell(door, ...outcomeLines(door, outcome))
+}
+
+/** Says where the key file is now; the agent is removed, wherever it is. */
+function setAside(door: Door, file: string): string | undefined {
+  try {
+    const aside = setKeyFileAside(file, door.now)
+    return aside === undefined ? undefined : `It is now ${aside}`
+  } catch (error) {
+    if (!VaultError.is(error)) throw error
+    return `It is still ${file}: ${error.message}`
+  }
 }

@@ -1,7 +1,15 @@
 import { VaultError } from "../../core/index.js"
 import { apply } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
-import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../door/render.js"
+import {
+  asJson,
+  exposureLines,
+  outcomeLines,
+  outcomePart,
+  planLines,
+  print,
+  tell,
+} from "../door/render.js"
 import { confirm } from "../terminal/ask.js"
 import { changeRequest, isSet, option } from "../door/who.js"
 
@@ -12,7 +20,7 @@ export async function run(door: Door): Promise<void> {
   if (request.dryRun) {
     if (await asJson(door, { plan, files: planned.files })) return
     await print(door, planLines(plan))
-    tell(door, outcomeLine(door, planned))
+    tell(door, ...outcomeLines(door, planned))
     if (plan.groups.length > 0) {
       tell(door, `Apply just this: agent-vault apply --yes --plan ${plan.id}`)
     }
@@ -24,9 +32,9 @@ export async function run(door: Door): Promise<void> {
   }
   const outcome = await apply(request, plan.id)
   const { exposed } = outcome.result
-  if (await asJson(door, { plan, exposed, files: outcome.files, commit: outcome.commit })) return
+  if (await asJson(door, { plan, exposed, ...outcomePart(outcome) })) return
   await print(door, exposureLines(door, exposed))
-  tell(door, outcomeLine(door, outcome))
+  tell(door, ...outcomeLines(door, outcome))
 }
 
 /** Asks at a terminal; elsewhere the plan must have been reviewed, and be named. */

@@ -1,7 +1,15 @@
 import { VaultError, later, parseDuration, parseTime } from "../../core/index.js"
 import { grant } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
-import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../door/render.js"
+import {
+  asJson,
+  exposureLines,
+  outcomeLines,
+  outcomePart,
+  planLines,
+  print,
+  tell,
+} from "../door/render.js"
 import { changeRequest, option } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -10,10 +18,10 @@ export async function run(door: Door): Promise<void> {
   const request = await changeRequest(door)
   const outcome = await grant({ ...request, agent, groups, until, reason: option(door, "reason") })
   const { plan, exposed } = outcome.result
-  if (await asJson(door, { plan, exposed, files: outcome.files, commit: outcome.commit })) return
+  if (await asJson(door, { plan, exposed, ...outcomePart(outcome) })) return
   if (plan.groups.length === 0) tell(door, `${agent} opens ${groups.join(", ")} already.`)
   await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
-  tell(door, outcomeLine(door, outcome))
+  tell(door, ...outcomeLines(door, outcome))
   if (!request.dryRun) {
     tell(door, `Next: agent-vault get ${groups[0] ?? "GROUP"}/NAME --agent ${agent}`)
   }

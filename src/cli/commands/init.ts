@@ -3,7 +3,7 @@ import { resolve } from "node:path"
 import { VaultError } from "../../core/index.js"
 import { type NewVault, init } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
-import { asJson, tell } from "../door/render.js"
+import { asJson, tell, unfinishedLines, unfinishedPart } from "../door/render.js"
 import { askHidden, confirmOr } from "../terminal/ask.js"
 import { readDescriptor } from "../terminal/input.js"
 import { noteOnce } from "../terminal/terminal.js"
@@ -26,8 +26,10 @@ export async function run(door: Door): Promise<void> {
   const passphrase = dryRun ? undefined : await choosePassphrase(door)
   const made = dryRun ? planned : await init({ ...request, passphrase })
   const { root, owner, files } = made
-  if (await asJson(door, dryRun ? { root, owner, files } : made)) return
+  const document = dryRun ? { root, owner, files } : { ...made, ...unfinishedPart(made) }
+  if (await asJson(door, document)) return
   tell(door, ...(dryRun ? dryRunLines(made) : madeLines(made, passphrase !== undefined)))
+  tell(door, ...unfinishedLines(made))
   if (!dryRun) await offerGuard(door, request.folder)
 }
 

@@ -16,7 +16,7 @@ import {
 import { agentFor, missingKey, programFor, programNotes } from "../clients/mcp-program.js"
 import { type Stored, chooseNames, closedTo, ownersRequest, store } from "../clients/mcp-secrets.js"
 import { type Wrapping, isWrapped, wrap, wrappedAgent } from "../clients/mcp-wrapping.js"
-import { outcomeLine, print, tell } from "../door/render.js"
+import { outcomeLines, print, tell } from "../door/render.js"
 import { isSet, placeOf } from "../door/who.js"
 
 /** A shorter value occurs in lines by chance. */
@@ -136,7 +136,9 @@ async function carryOut(
   const closed = await closedTo(request, agent, stored)
   const isGranted = closed.length > 0 && (await isToBeGranted(door, agent, closed))
   await store(door, request, stored)
-  if (isGranted) tell(door, outcomeLine(door, await grant({ ...request, agent, groups: closed })))
+  if (isGranted) {
+    tell(door, ...outcomeLines(door, await grant({ ...request, agent, groups: closed })))
+  }
   writeConfig(found.config, edited)
   tell(door, `Written to ${file}: the server is started through agent-vault run, as ${agent}.`)
   if (closed.length > 0 && !isGranted) tell(door, ...grantLines(agent, closed))

@@ -1,6 +1,6 @@
 import { repair } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
-import { asJson, tell } from "../door/render.js"
+import { asJson, tell, unfinishedLines, unfinishedPart } from "../door/render.js"
 import { option, userPath } from "../door/who.js"
 
 const SAID = {
@@ -9,8 +9,21 @@ const SAID = {
   completed: "An interrupted change is complete now.",
 }
 
-export async function run(door: Door): Promise<void> {
-  const result = await repair(userPath(door, option(door, "dir") ?? "."), door.env)
-  if (await asJson(door, { result })) return
-  tell(door, SAID[result])
+export async function run(door: Door): Promise<number> {
+  const repaired = await repair(userPath(door, option(door, "dir") ?? "."), door.env)
+  const { change, restored, lost } = repaired
+  const code = lost.length > 0 ? 1 : 0
+  const document = { result: change, restored, lost, ...unfinishedPart(repaired) }
+  if (await asJson(door, document)) return code
+  if (change !== "nothing" || restored.length + lost.length === 0) tell(door, SAID[change])
+  tell(door, ...restored.map((path) => `Git had lost ${path}: it has it again.`))
+  tell(door, ...lost.flatMap(lostLines), ...unfinishedLines(repaired))
+  return code
+}
+
+function lostLines(path: string): string[] {
+  return [
+    `Git has lost ${path}, and the work tree has no copy of what was committed.`,
+    "  fetch it from a clone that has it, or an owner sets it anew",
+  ]
 }

@@ -1,7 +1,15 @@
 import { VaultError } from "../../core/index.js"
 import { revoke } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
-import { asJson, exposureLines, outcomeLine, planLines, print, tell } from "../door/render.js"
+import {
+  asJson,
+  exposureLines,
+  outcomeLines,
+  outcomePart,
+  planLines,
+  print,
+  tell,
+} from "../door/render.js"
 import { changeRequest, isSet } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -19,10 +27,10 @@ export async function run(door: Door): Promise<void> {
   const request = await changeRequest(door)
   const outcome = await revoke({ ...request, agent, groups: all ? "all" : named })
   const { plan, exposed } = outcome.result
-  if (await asJson(door, { plan, exposed, files: outcome.files, commit: outcome.commit })) return
+  if (await asJson(door, { plan, exposed, ...outcomePart(outcome) })) return
   if (plan.groups.length === 0) {
     tell(door, `${agent} does not open ${all ? "anything" : named.join(", ")}.`)
   }
   await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
-  tell(door, outcomeLine(door, outcome))
+  tell(door, ...outcomeLines(door, outcome))
 }

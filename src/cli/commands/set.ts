@@ -5,7 +5,7 @@ import { LIMITS, VaultError, parseMetadata, parseSecretName } from "../../core/i
 import { type SetResult, setSecret } from "../../core/owner.js"
 import { valueAsArgument } from "../parse/call.js"
 import type { Door } from "../door/door.js"
-import { asJson, exposureLines, outcomeLine, tell } from "../door/render.js"
+import { asJson, exposureLines, outcomeLines, outcomePart, tell } from "../door/render.js"
 import { askHidden } from "../terminal/ask.js"
 import { readAll, tooLarge } from "../terminal/input.js"
 import { changeRequest, isSet, option, userPath } from "../door/who.js"
@@ -23,11 +23,11 @@ export async function run(door: Door): Promise<void> {
   const request = await changeRequest(door)
   const { value, isTrimmed = false } = await takeValue(door, name)
   const outcome = await setSecret({ ...request, name, value, metadata })
-  const { result, files, commit } = outcome
+  const { result } = outcome
   if (isTrimmed) tell(door, "The newline at the end is not stored. --from-file - keeps every byte.")
-  if (await asJson(door, { ...result, files, commit })) return
+  if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
   tell(door, ...resultLines(result, request.dryRun), ...exposureLines(door, result.exposed))
-  tell(door, outcomeLine(door, outcome), ...(request.dryRun ? [] : nextStep(result)))
+  tell(door, ...outcomeLines(door, outcome), ...(request.dryRun ? [] : nextStep(result)))
 }
 
 /** `set stripe/api-key=VALUE` is a value in the arguments as well; it is not repeated. */

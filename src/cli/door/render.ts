@@ -1,3 +1,4 @@
+import type { VaultError } from "../../core/index.js"
 import type { ExposedSecret, CheckFinding, GroupPlan, Outcome, Plan } from "../../core/owner.js"
 import type { Door } from "./door.js"
 import { harmless, say, toJson, writeOut } from "../terminal/terminal.js"
@@ -83,8 +84,35 @@ export function exposureLines(door: Door, exposed: readonly ExposedSecret[]): st
   ]
 }
 
-/** How a change ended: what it wrote, or would write. */
-export function outcomeLine(door: Door, outcome: Outcome<unknown>): string {
+/** How a change ended: what it wrote, or would write, and what went wrong after it. */
+export function outcomeLines(door: Door, outcome: Outcome<unknown>): string[] {
+  return [outcomeLine(door, outcome), ...unfinishedLines(outcome)]
+}
+
+/** What went wrong after the work was done. It stands, and is not to be repeated. */
+export function unfinishedLines({ unfinished = [] }: Unfinished): string[] {
+  return unfinished.flatMap(({ message, hint }) => [
+    `Done, but then: ${message}`,
+    ...(hint === undefined ? [] : [`  ${hint}`]),
+  ])
+}
+
+/** What JSON says of how a change ended. */
+export function outcomePart({ files, commit, unfinished }: Outcome<unknown>): object {
+  return { files, commit, ...unfinishedPart({ unfinished }) }
+}
+
+/** The same of what went wrong after the work was done; nothing where nothing did. */
+export function unfinishedPart({ unfinished }: Unfinished): object {
+  if (unfinished === undefined) return {}
+  return { unfinished: unfinished.map(({ code, message, hint }) => ({ code, message, hint })) }
+}
+
+interface Unfinished {
+  readonly unfinished?: readonly VaultError[] | undefined
+}
+
+function outcomeLine(door: Door, outcome: Outcome<unknown>): string {
   const files = counted(outcome.files.length, "file")
   if (isSet(door, "dry-run")) {
     return outcome.files.length === 0

@@ -4,7 +4,9 @@ import { blobId, commitOf, committedFiles } from "../git/git-objects.js"
 import { completeJournal } from "../commit/journal.js"
 import { journalExists } from "../disk/journal-file.js"
 import { classify } from "../words/layout.js"
+import { removeLeftovers } from "../commit/leftovers.js"
 import { type Lock, withLock } from "../commit/lock.js"
+import { attempted } from "../words/system-error.js"
 import { type Checkout, type Place, findVault } from "../disk/place.js"
 import { decodeRecord } from "../records/record.js"
 import { type Observed, type Session, type SessionRequest, openSession } from "./session.js"
@@ -31,6 +33,11 @@ export interface Outcome<T> {
   readonly files: readonly string[]
   /** Absent when nothing changed, and in a dry run. */
   readonly commit?: string
+  /**
+   * What went wrong after the change was made; absent where nothing did. The change stands, and is
+   * not to be repeated: the next command completes it.
+   */
+  readonly unfinished?: readonly VaultError[]
 }
 
 /** Fills the draft of a session, and hands back what is to be committed. */
@@ -58,12 +65,27 @@ export async function change<T>(request: ChangeRequest, work: Work<T>): Promise<
   for (let left = RETRIES; ; left--) {
     try {
       if (request.dryRun === true) return await attempt(request, work)
-      const { gitFolder } = changeableCheckout(request.place).checkout
-      return await withLock(gitFolder, (lock) => attempt(request, work, lock))
+      return await lockedAttempt(request, work)
     } catch (error) {
       if (!VaultError.is(error, "CONFLICT") || left === 1) throw error
     }
   }
+}
+
+async function lockedAttempt<T>(request: ChangeRequest, work: Work<T>): Promise<Outcome<T>> {
+  const { gitFolder } = changeableCheckout(request.place).checkout
+  const left: VaultError[] = []
+  const outcome = await withLock(
+    gitFolder,
+    (lock) => attempt(request, work, lock),
+    (error) => left.push(error),
+  )
+  return withUnfinished(outcome, left)
+}
+
+function withUnfinished<T>(outcome: Outcome<T>, more: readonly VaultError[]): Outcome<T> {
+  const unfinished = [...(outcome.unfinished ?? []), ...more]
+  return unfinished.length === 0 ? outcome : { ...outcome, unfinished }
 }
 
 /** One attempt, from the files to the commit; without a lock it is a dry run. */
@@ -71,16 +93,20 @@ async function attempt<T>(request: ChangeRequest, work: Work<T>, lock?: Lock): P
   const place = changeableCheckout(request.place)
   if (lock === undefined) refuseIncomplete(place)
   const git = await openGit(place.checkout, request.env)
-  if (lock !== undefined) await completeJournal(git)
+  if (lock !== undefined) {
+    removeLeftovers(git)
+    await completeJournal(git)
+  }
   const { session, observed } = openSession(git, place, request)
   const done = await work(session)
   const files = await changedFiles(session, observed, done.wish)
   const outcome = { result: done.result, files: [...files.keys()].sort() }
   if (lock === undefined || files.size === 0) return outcome
   const planned = plannedCommit(session, files, observed, done)
-  const commit = await commitChange(git, lock, { ...planned, onNote: request.onNote })
-  rememberChanges(session.vault, files)
-  return { ...outcome, commit }
+  const made = await commitChange(git, lock, { ...planned, onNote: request.onNote })
+  const unremembered = attempted(() => rememberChanges(session.vault, files))
+  const after = [made.unfinished, unremembered].filter((error) => error !== undefined)
+  return withUnfinished({ ...outcome, commit: made.commit }, after)
 }
 
 /**

@@ -12,7 +12,8 @@ import { completeJournal } from "../commit/journal.js"
 import { journalExists, lockExists } from "../disk/journal-file.js"
 import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../keys/key-files.js"
 import { ATTRIBUTES, MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "../words/layout.js"
-import { withLock } from "../commit/lock.js"
+import { removeLeftovers } from "../commit/leftovers.js"
+import { type Lock, withLock } from "../commit/lock.js"
 import { newManifest } from "../records/manifest.js"
 import { parseOwnerName } from "../words/names.js"
 import { signOwner } from "../records/owners.js"
@@ -22,7 +23,14 @@ import { repair } from "../commit/repair.js"
 import { signingKey } from "../records/signature.js"
 import { rememberKnownVault, knownVaultFile } from "../memory/known-vault.js"
 import { utc } from "../words/time.js"
-import { type OnNote, changeableBranch, commitChange } from "../commit/transaction.js"
+import {
+  type Committed,
+  type OnNote,
+  changeableBranch,
+  commitChange,
+} from "../commit/transaction.js"
+import { attempted } from "../words/system-error.js"
+import { commitOf, committedFiles } from "../git/git-objects.js"
 import { writePin } from "../memory/trust.js"
 
 export interface InitRequest {
@@ -49,6 +57,8 @@ export interface NewVault {
   readonly keyFile: string
   /** Relative to the vault. */
   readonly files: readonly string[]
+  /** What went wrong after the vault was made; absent where nothing did. The vault stands. */
+  readonly unfinished?: readonly VaultError[]
 }
 
 const GIT_ATTRIBUTES = [
@@ -70,15 +80,42 @@ export async function init(request: InitRequest): Promise<NewVault> {
   const made = describe(draft, root, request.env)
   if (request.dryRun === true) return made
   await writeOwnerKey(made, draft.identity, request)
+  const unfinished = await withKey(made, draft, checkout, request)
+  const unremembered = attempted(() => rememberVault(root, checkout, draft, request.env))
+  if (unremembered !== undefined) unfinished.push(unremembered)
+  return unfinished.length === 0 ? made : { ...made, unfinished }
+}
+
+/** Commits the vault whose key is written; only a key that opens nothing for certain is removed. */
+async function withKey(
+  { root, keyFile }: NewVault,
+  { files }: VaultDraft,
+  checkout: Checkout,
+  request: InitRequest,
+): Promise<VaultError[]> {
   try {
-    await commitVault(checkout, root, draft.files, request)
+    return await commitVault(checkout, root, files, request)
   } catch (error) {
-    // The key of a vault that does not exist opens nothing; after `BUSY` it does exist.
-    if (!VaultError.is(error, "BUSY")) removeOwnerKey(made.keyFile)
+    if (await isNotMade(checkout, root, request.env)) {
+      attempted(() => removeOwnerKey(keyFile))
+    } else {
+      request.onNote?.(`the owner's key is kept, since the vault may be made: ${keyFile}`)
+    }
     throw error
   }
-  rememberVault(root, checkout, draft, request.env)
-  return made
+}
+
+/** Whether neither a commit nor a journal, which may still become one, has the vault. */
+async function isNotMade(checkout: Checkout, root: string, env: Environment): Promise<boolean> {
+  try {
+    if (journalExists({ root, checkout })) return false
+    const git = await openGit(checkout, env)
+    const tip = await commitOf(git, changeableBranch(checkout))
+    const record = `${gitPath(checkout, root)}/${VAULT_RECORD}`
+    return (await committedFiles(git, tip, record)).size === 0
+  } catch {
+    return false
+  }
 }
 
 /** Where the vault will be: in a work tree whose branch can be changed, and not there yet. */
@@ -177,20 +214,24 @@ async function commitVault(
   root: string,
   files: ReadonlyMap<string, Uint8Array>,
   { env, onNote }: InitRequest,
-): Promise<void> {
-  await withLock(checkout.gitFolder, async (lock) => {
+): Promise<VaultError[]> {
+  const left: VaultError[] = []
+  const work = async (lock: Lock): Promise<Committed> => {
     const git = await openGit(checkout, env)
+    removeLeftovers(git)
     await completeJournal(git)
     refuseExisting(root)
     const folder = gitPath(checkout, root)
-    await commitChange(git, lock, {
+    return commitChange(git, lock, {
       files: new Map([...files].map(([path, bytes]) => [`${folder}/${path}`, bytes])),
       observed: new Map(),
       message: "agent-vault: init",
       folder,
       onNote,
     })
-  })
+  }
+  const { unfinished } = await withLock(checkout.gitFolder, work, (error) => left.push(error))
+  return unfinished === undefined ? left : [unfinished, ...left]
 }
 
 /** Pins the owner, and marks the vault as seen, on the branch that now holds it. */

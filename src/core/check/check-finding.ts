@@ -3,7 +3,8 @@ import { type ErrorCode, VaultError } from "../words/errors.js"
 /** Something a check found. `refused` is what a reader would refuse; the rest needs attention. */
 export interface CheckFinding {
   readonly severity: "refused" | "attention"
-  readonly code: ErrorCode | "EXPOSED" | "EXPIRED" | "EXPIRING" | "STRAY_FILE" | "REMOVED"
+  readonly code:
+    ErrorCode | "EXPOSED" | "EXPIRED" | "EXPIRING" | "STRAY_FILE" | "REMOVED" | "OBJECT_MISSING"
   /** The path or name that it is about. */
   readonly subject: string
   readonly message: string

@@ -1,9 +1,10 @@
 import { type CheckReport, checkVault } from "./check.js"
-import { type CheckFinding, toFinding } from "./check-finding.js"
+import { type CheckFinding, attention, toFinding } from "./check-finding.js"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
 import { type Git, openGit } from "../git/git.js"
-import { resolveCommit } from "../git/git-objects.js"
+import { commitOf, resolveCommit } from "../git/git-objects.js"
+import { lackingFiles } from "../git/object-health.js"
 import { type AccessChange, checkAgainst, vaultAt } from "./history.js"
 import { findSetbacks } from "./setbacks.js"
 import type { Environment } from "../disk/homes.js"
@@ -49,7 +50,8 @@ export async function inspect(request: InspectRequest): Promise<Inspection> {
   const report = await checkVault(vault, now, owner)
   vault.verifiedBefore.save()
   const past = await inspectPast(request, vault, anchor)
-  const findings = [...report.findings, ...past.findings].sort(bySeverity)
+  const lacking = await gitLacks(place, env)
+  const findings = [...report.findings, ...past.findings, ...lacking].sort(bySeverity)
   const access = past.access === undefined ? {} : { access: past.access }
   return {
     ...report,
@@ -88,6 +90,23 @@ async function inspectPast(
   } catch (error) {
     if (VaultError.is(error, "USAGE")) throw error
     return { findings: [...walked, toFinding(against, error)] }
+  }
+}
+
+/** What Git could not hand out to anybody who clones: a disk that failed, say, took it. */
+async function gitLacks(place: Place, env: Environment): Promise<CheckFinding[]> {
+  if (place.checkout?.branch === undefined) return []
+  try {
+    const { git, folder } = await openRepository(place, env)
+    const commit = await commitOf(git, place.checkout.branch)
+    return (await lackingFiles(git, commit, folder)).map(({ path, state }) =>
+      attention("OBJECT_MISSING", path, `Git's copy is ${state}`, "agent-vault repair"),
+    )
+  } catch (error) {
+    // A copy of a vault is read, and checked, where there is no Git.
+    if (VaultError.is(error, "NO_GIT")) return []
+    if (VaultError.is(error, "GIT_FAILED")) return [toFinding(place.root, error)]
+    throw error
   }
 }
 

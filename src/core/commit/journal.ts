@@ -1,16 +1,16 @@
 import { LIMITS } from "../words/limits.js"
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError } from "../words/errors.js"
-import { createFile, readRegularFile, removeFile } from "../disk/files.js"
+import { createFile, readRegularFile, removeFile, replaceFile } from "../disk/files.js"
 import { lookAt } from "../disk/at-path.js"
 import type { BlobId, Git } from "../git/git.js"
 import { authorship, moveRef, movedMeanwhile, writeCommit } from "../git/git-commit.js"
-import { type SeenIndex, removeIndexCopies } from "../git/git-index.js"
+import type { SeenIndex } from "../git/git-index.js"
 import { blobId, commitOf, committedFiles, resolveCommit } from "../git/git-objects.js"
 import { OPEN_MODE, journalFile } from "../disk/journal-file.js"
 import { VAULT_FOLDER, classify } from "../words/layout.js"
-import { findCheckout } from "../disk/place.js"
+import { commonFolder, findCheckout } from "../disk/place.js"
 import { type BlobIds, type Contents, type IsOurs, bringForward } from "./work-tree.js"
 
 /** What must be finished if the process dies: which branch moves from where to where, and the files. */
@@ -126,10 +126,11 @@ async function hasHappened(git: Git, { branch, from, to }: Journal): Promise<boo
  */
 async function restoreUndone(
   git: Git,
-  { branch, to, folder, paths }: Journal,
+  journal: Journal,
   before: BlobIds,
   ours: BlobIds,
 ): Promise<void> {
+  const { branch, to, folder, paths } = journal
   const tip = await commitOf(git, branch)
   if (tip === undefined || tip === to) return
   const now = await committedFiles(git, tip, folder)
@@ -138,6 +139,12 @@ async function restoreUndone(
   const files = new Map(undone.map((path) => [path, ours.get(path)]))
   const message = "agent-vault: complete a change that an interrupted command left behind"
   const commit = await writeCommit(git, await authorship(git), { parent: tip, files, message })
+  // Should this process die, the next one knows the locks of this move by it, too.
+  replaceFile(
+    journalFile(git.checkout.gitFolder),
+    JSON.stringify({ ...journal, from: tip, to: commit, paths: undone } satisfies Journal),
+    OPEN_MODE,
+  )
   await moveRef(git, branch, commit, tip, message)
 }
 
@@ -166,7 +173,6 @@ async function outliveGit(git: Git, { branch, from, to }: Journal): Promise<void
 
 /** A git that was killed left its locks: they name our commit, or are empty and old. */
 function removeDeadLocks(gitFolder: string, { branch, to }: Journal): void {
-  removeIndexCopies(gitFolder)
   for (const lock of [
     join(commonFolder(gitFolder), `${branch}.lock`),
     join(gitFolder, "HEAD.lock"),
@@ -176,15 +182,10 @@ function removeDeadLocks(gitFolder: string, { branch, to }: Journal): void {
   }
 }
 
-/** The folder with the refs of all work trees of a clone. */
-function commonFolder(gitFolder: string): string {
-  const shared = readText(join(gitFolder, "commondir"))?.trimEnd()
-  return shared === undefined ? gitFolder : resolve(gitFolder, shared)
-}
-
 function isOld(file: string): boolean {
   const stat = lookAt(file)
-  return stat !== undefined && Date.now() - stat.mtimeMs > AFTERLIFE_MS / 2
+  // A clock that was set back dates it ahead.
+  return stat !== undefined && Math.abs(Date.now() - stat.mtimeMs) > AFTERLIFE_MS / 2
 }
 
 async function isAncestor(git: Git, old: string, tip: string): Promise<boolean> {

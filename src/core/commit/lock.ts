@@ -1,13 +1,15 @@
 import { LIMITS } from "../words/limits.js"
 import { randomBytes } from "node:crypto"
-import { existsSync, readFileSync } from "node:fs"
-import { hostname } from "node:os"
-import { kill, pid } from "node:process"
+import { existsSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { attempted } from "../words/system-error.js"
 import { VaultError } from "../words/errors.js"
+import { listFolder } from "../disk/at-path.js"
 import { createFile, readRegularFile, removeFile } from "../disk/files.js"
-import { isErrno } from "../words/system-error.js"
 import { OPEN_MODE, lockFile } from "../disk/journal-file.js"
+import { type Maker, isGone, thisProcess } from "../disk/maker.js"
+import { type Turn, isAnyoneWaiting, queueUp } from "./queue.js"
 
 /** The right to change a vault in one work tree. */
 export interface Lock {
@@ -16,49 +18,87 @@ export interface Lock {
   release(): void
 }
 
-interface Holder {
-  readonly pid: number
-  readonly host: string
-  /** When the process started, as the system counts it: a pid alone may be another's by now. */
-  readonly started: string | undefined
+/** Receives what went wrong after the work was done, and changes nothing about what it came to. */
+export type OnLeft = (left: VaultError) => void
+
+interface Holder extends Maker {
   readonly nonce: string
 }
 
+/** How long a lock may stay where it is, and the queue before it as it is. */
 const PATIENCE_MS = 30_000
 const PAUSE_MS = 25
+/** So often a lock may be seen free, untaken by whoever is first, before others take it. */
+const OVERDUE = 20
 const NONCE = /^[0-9a-f]{16}$/
+/** Locks of this process that it gave back, though the system did not remove them. */
+const givenBack = new Set<string>()
 
-/** Does work under the lock of a work tree. Throws the codes of {@link takeLock}. */
-export async function withLock<T>(gitFolder: string, work: (lock: Lock) => Promise<T>): Promise<T> {
+/**
+ * Does work under the lock of a work tree. What the work came to is the outcome: a lock that cannot
+ * be removed goes to `onLeft`. Throws the codes of {@link takeLock}.
+ */
+export async function withLock<T>(
+  gitFolder: string,
+  work: (lock: Lock) => Promise<T>,
+  onLeft: OnLeft,
+): Promise<T> {
   const lock = await takeLock(gitFolder)
   try {
     return await work(lock)
   } finally {
-    lock.release()
+    const left = attempted(() => lock.release())
+    if (left !== undefined) onLeft(notRemoved(left))
   }
 }
 
 /**
- * Takes the lock of a work tree, waiting for a living holder for up to 30 seconds. The lock of a
- * holder that died on this machine is broken. Throws `LOCKED`.
+ * Takes the lock of a work tree. Who comes first is served first; the lock of a holder that died on
+ * this machine is broken at once. Gives up when for 30 seconds neither the lock nor the queue has
+ * moved. Throws `LOCKED`, `NO_ACCESS`.
  */
 export async function takeLock(gitFolder: string): Promise<Lock> {
   const file = lockFile(gitFolder)
   const holder = newHolder()
-  const deadline = Date.now() + PATIENCE_MS
-  while (existsSync(file) || !createFile(file, JSON.stringify(holder), OPEN_MODE)) {
+  const take = (): boolean =>
+    !existsSync(file) && createFile(file, JSON.stringify(holder), OPEN_MODE)
+  if (isAnyoneWaiting(gitFolder) || !take()) {
+    const turn = queueUp(gitFolder)
+    try {
+      await waitFor(file, turn, take)
+    } finally {
+      turn.end()
+    }
+  }
+  return lockOf(file, holder)
+}
+
+async function waitFor(file: string, turn: Turn, take: () => boolean): Promise<void> {
+  let [seen, since, free] = ["", performance.now(), 0]
+  for (;;) {
     const other = readHolder(file)
     if (other !== undefined && isDead(other)) breakLock(file, other)
-    else if (Date.now() > deadline) throw locked(file, other)
-    else await sleep(PAUSE_MS * (0.5 + Math.random()))
+    free = other === undefined ? free + 1 : 0
+    const ahead = turn.ahead()
+    // Whoever is first may be stopped, and then would hold up all others.
+    if ((ahead === 0 || free > OVERDUE) && take()) return
+    const now = `${other?.nonce ?? ""} ${ahead}`
+    if (now !== seen) [seen, since] = [now, performance.now()]
+    if (performance.now() - since > PATIENCE_MS) throw locked(file, other)
+    await sleep(PAUSE_MS * (0.5 + Math.random()))
   }
-  const isOurs = (): boolean => readHolder(file)?.nonce === holder.nonce
+}
+
+function lockOf(file: string, { nonce }: Holder): Lock {
+  const isOurs = (): boolean => readHolder(file)?.nonce === nonce
   return {
     confirm: () => {
       if (!isOurs()) throw locked(file, readHolder(file))
     },
     release: () => {
+      givenBack.add(nonce)
       if (isOurs()) removeFile(file)
+      givenBack.delete(nonce)
     },
   }
 }
@@ -78,8 +118,19 @@ function breakLock(file: string, dead: Holder): void {
   removeFile(claim)
 }
 
+/** Removes the claims on locks that are gone, of processes that are gone as well. */
+export function removeDeadClaims(gitFolder: string): void {
+  const lock = lockFile(gitFolder)
+  for (const name of listFolder(dirname(lock))) {
+    if (!name.startsWith(`${basename(lock)}.`)) continue
+    const claim = join(dirname(lock), name)
+    const holder = readHolder(claim)
+    if (holder !== undefined && isDead(holder)) removeFile(claim)
+  }
+}
+
 function newHolder(): Holder {
-  return { pid, host: hostname(), started: startOf(pid), nonce: randomBytes(8).toString("hex") }
+  return { ...thisProcess(), nonce: randomBytes(8).toString("hex") }
 }
 
 function readHolder(file: string): Holder | undefined {
@@ -94,27 +145,14 @@ function readHolder(file: string): Holder | undefined {
 }
 
 function isDead(holder: Holder): boolean {
-  if (holder.host !== hostname()) return false
-  try {
-    kill(holder.pid, 0)
-  } catch (error) {
-    return isErrno(error, "ESRCH")
-  }
-  return holder.started !== startOf(holder.pid)
+  return givenBack.has(holder.nonce) || isGone(holder)
 }
 
-/**
- * When a process started, in clock ticks since boot (Linux, proc(5) fields 3 and 22); undefined
- * for a zombie, which runs no more, and on other systems.
- */
-function startOf(process: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${process}/stat`, "utf8")
-    const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-    return state === "Z" ? undefined : fields[18]
-  } catch {
-    return undefined
-  }
+function notRemoved(cause: VaultError): VaultError {
+  return new VaultError(cause.code, cause.message, {
+    hint: "nothing to do: the next command removes it, once this process has ended",
+    cause,
+  })
 }
 
 function locked(file: string, holder: Holder | undefined): VaultError {

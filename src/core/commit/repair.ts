@@ -1,22 +1,49 @@
 import { VaultError } from "../words/errors.js"
-import { openGit } from "../git/git.js"
+import { type Git, openGit } from "../git/git.js"
 import type { Environment } from "../disk/homes.js"
 import { completeJournal } from "./journal.js"
+import { removeLeftovers } from "./leftovers.js"
 import { withLock } from "./lock.js"
-import { type Checkout, findCheckout } from "../disk/place.js"
+import { type Restored, restoreObjects } from "./restore-objects.js"
+import { type Checkout, findCheckout, findVault, gitPath } from "../disk/place.js"
+
+/** What {@link repair} found, and did about it. */
+export interface Repaired extends Restored {
+  /** What became of a change that an interrupted command left. */
+  readonly change: "nothing" | "discarded" | "completed"
+  /** What went wrong after that; absent where nothing did. */
+  readonly unfinished?: readonly VaultError[]
+}
 
 /**
  * Completes or discards what an interrupted command left in the work tree around `folder`, a vault
- * that is not in the work tree yet included. Needs no key. Throws `NO_REPOSITORY`, `LOCKED`.
+ * that is not in the work tree yet included; removes what stands in the way; gives Git what it lacks
+ * of the vault. Needs no key. Throws `NO_REPOSITORY`, `LOCKED`.
  */
-export function repair(
-  folder: string,
-  env: Environment,
-): Promise<"nothing" | "discarded" | "completed"> {
-  // Looked for again under the lock: the branch may have changed while we waited.
-  return withLock(checkoutOf(folder).gitFolder, async () =>
-    completeJournal(await openGit(checkoutOf(folder), env)),
-  )
+export async function repair(folder: string, env: Environment): Promise<Repaired> {
+  const left: VaultError[] = []
+  const work = async (): Promise<Repaired> => {
+    // Looked for again under the lock: the branch may have changed while we waited.
+    const git = await openGit(checkoutOf(folder), env)
+    removeLeftovers(git)
+    const change = await completeJournal(git)
+    const vault = vaultFolder(git, folder)
+    return { change, ...(vault === undefined ? NONE : await restoreObjects(git, vault)) }
+  }
+  const repaired = await withLock(checkoutOf(folder).gitFolder, work, (error) => left.push(error))
+  return left.length === 0 ? repaired : { ...repaired, unfinished: left }
+}
+
+const NONE: Restored = { restored: [], lost: [] }
+
+/** The folder of the vault from the top; undefined where there is none. */
+function vaultFolder({ checkout }: Git, folder: string): string | undefined {
+  try {
+    return gitPath(checkout, findVault(folder).root)
+  } catch (error) {
+    if (VaultError.is(error, "NO_VAULT")) return undefined
+    throw error
+  }
 }
 
 function checkoutOf(folder: string): Checkout {

@@ -6,7 +6,7 @@ import type { BlobId, Git } from "../git/git.js"
 import { LEFT_UNSIGNED, authorship, moveRef, writeCommit } from "../git/git-commit.js"
 import { seeStaged } from "../git/git-index.js"
 import { commitOf, committedFiles } from "../git/git-objects.js"
-import { completeJournal, finishChange, writeJournal } from "./journal.js"
+import { type Journal, completeJournal, finishChange, writeJournal } from "./journal.js"
 import { MANIFEST } from "../words/layout.js"
 import type { Lock } from "./lock.js"
 import type { Checkout } from "../disk/place.js"
@@ -38,13 +38,25 @@ const IN_PROGRESS: Readonly<Record<string, string>> = {
   BISECT_LOG: "a bisect",
 }
 
+/** A change that is made. */
+export interface Committed {
+  readonly commit: string
+  /** What went wrong after the commit point; the next command completes it, without a key. */
+  readonly unfinished?: VaultError
+}
+
 /**
  * Makes a change as one commit. Everything is written to Git's object store first; moving the
  * branch is the commit point; before it nothing has happened, after it the journal lets anyone
- * complete the work tree and the index, without a key. Returns the commit.
- * Throws `REPOSITORY_STATE`, `VAULT_DIRTY`, `CONFLICT`, `LOCKED`; `BUSY` after the commit point.
+ * complete the work tree and the index, without a key.
+ * Throws `REPOSITORY_STATE`, `VAULT_DIRTY`, `CONFLICT`, `LOCKED`, and what git or the disk refuses:
+ * then nothing has happened. Throws `BUSY` if nobody can tell.
  */
-export async function commitChange(git: Git, lock: Lock, change: PlannedCommit): Promise<string> {
+export async function commitChange(
+  git: Git,
+  lock: Lock,
+  change: PlannedCommit,
+): Promise<Committed> {
   const { folder, files, message } = change
   const branch = changeableBranch(git.checkout)
   const [parent, seen, by] = await Promise.all([
@@ -64,16 +76,38 @@ export async function commitChange(git: Git, lock: Lock, change: PlannedCommit):
   try {
     await moveRef(git, branch, commit, parent, message)
   } catch (error) {
-    if ((await completeJournal(git)) === "discarded") throw error
-    return commit
+    return settle(git, journal, error)
   }
+  if (by.isLeftUnsigned) change.onNote?.(LEFT_UNSIGNED)
   try {
     await finishChange(git, journal, { before: committed, contents: files, seen })
   } catch (cause) {
-    throw incomplete(cause)
+    return { commit, unfinished: incomplete(cause) }
   }
-  if (by.isLeftUnsigned) change.onNote?.(LEFT_UNSIGNED)
-  return commit
+  return { commit }
+}
+
+/** Finds out what the move of a branch came to that ended in `cause`, and throws it if to nothing. */
+async function settle(git: Git, journal: Journal, cause: unknown): Promise<Committed> {
+  const { branch, from, to } = journal
+  try {
+    if ((await completeJournal(git)) !== "discarded") return { commit: to }
+  } catch (error) {
+    const tip = await tipOf(git, branch)
+    if (tip === to) return { commit: to, unfinished: incomplete(error) }
+    // The git that was to move it has ended.
+    if (tip !== from) throw undecided(error)
+  }
+  throw cause
+}
+
+/** Where a branch is; `unknown` if Git cannot tell. */
+async function tipOf(git: Git, branch: string): Promise<string | null> {
+  try {
+    return (await commitOf(git, branch)) ?? null
+  } catch {
+    return "unknown"
+  }
 }
 
 /**
@@ -122,9 +156,20 @@ function refuseDirty(
 
 /** The branch has moved, so the change stands; what is missing follows with the next command. */
 function incomplete(cause: unknown): VaultError {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  return new VaultError("BUSY", `the change is committed, but not all files are written: ${why}`, {
+  return new VaultError("BUSY", `not all files are written to the work tree: ${reason(cause)}`, {
     hint: "solve that, then complete the change (no key needed): agent-vault repair",
     cause,
   })
+}
+
+function undecided(cause: unknown): VaultError {
+  const what = "whether the change was made cannot be told"
+  return new VaultError("BUSY", `${what}: ${reason(cause)}`, {
+    hint: "solve that, then let it be found out (no key needed): agent-vault repair",
+    cause,
+  })
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path"
-import { FolderFiles, TEMPORARY, removeFile, replaceFiles } from "../disk/files.js"
+import { TEMPORARY } from "../disk/abandoned.js"
+import { FolderFiles, removeFile, replaceFiles } from "../disk/files.js"
 import { listFolder } from "../disk/at-path.js"
 import type { BlobId, Git } from "../git/git.js"
 import { type SeenIndex, stage } from "../git/git-index.js"

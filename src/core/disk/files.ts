@@ -1,5 +1,4 @@
 import { limitOf } from "../words/layout.js"
-import { randomBytes } from "node:crypto"
 import {
   closeSync,
   constants,
@@ -19,9 +18,11 @@ import {
 } from "node:fs"
 import { dirname, join } from "node:path"
 import { VaultError } from "../words/errors.js"
-import { accessing, inaccessible, isErrno } from "../words/system-error.js"
+import { accessing, attempted, inaccessible, isErrno } from "../words/system-error.js"
+import { TEMPORARY, removeAbandoned } from "./abandoned.js"
 import { witness } from "./evidence.js"
 import { lookAt } from "./at-path.js"
+import { nameByMaker } from "./maker.js"
 
 /** Where the files of a vault are read from: a folder, a commit, or a draft over either. */
 export interface VaultFiles {
@@ -34,8 +35,6 @@ export interface VaultFiles {
   list(): readonly string[]
 }
 
-/** The start of the names of files that a change writes before it renames them into place. */
-export const TEMPORARY = ".tmp-"
 /** The mode of a file for its user alone. */
 const PRIVATE = 0o600
 
@@ -130,6 +129,7 @@ export function readRegularFile(
 
 /** Replaces a file as a whole: a reader sees the old bytes or the new ones. */
 export function replaceFile(file: string, bytes: Uint8Array | string, mode = 0o644): void {
+  if (mode === PRIVATE) attempted(() => removeAbandoned(dirname(file)))
   replaceFiles(new Map([[file, bytes]]), mode)
 }
 
@@ -145,7 +145,7 @@ export function replaceFiles(files: ReadonlyMap<string, Uint8Array | string>, mo
     }
     for (const { file, temporary } of written) rename(temporary, file)
   } catch (error) {
-    for (const { temporary } of written) removeFile(temporary)
+    for (const { temporary } of written) discard(temporary)
     throw error
   }
 }
@@ -157,6 +157,7 @@ export function replaceFiles(files: ReadonlyMap<string, Uint8Array | string>, mo
 export function createFile(file: string, bytes: Uint8Array | string, mode: number): boolean {
   // Nothing can be half there of nothing.
   if (bytes.length === 0) return createEmptyFile(file, mode)
+  if (mode === PRIVATE) attempted(() => removeAbandoned(dirname(file)))
   const temporary = writeTemporary(file, bytes, mode, "lasting")
   try {
     // Unlike rename, link never replaces what is there.
@@ -166,7 +167,7 @@ export function createFile(file: string, bytes: Uint8Array | string, mode: numbe
     if (isErrno(error, "EEXIST")) return false
     throw inaccessible("write", file, error)
   } finally {
-    removeFile(temporary)
+    discard(temporary)
   }
 }
 
@@ -179,6 +180,11 @@ function createEmptyFile(file: string, mode: number): boolean {
     if (isErrno(error, "EEXIST")) return false
     throw inaccessible("write", file, error)
   }
+}
+
+/** Removes a temporary file. One that stays changes no outcome: a later command removes it. */
+function discard(temporary: string): void {
+  attempted(() => removeFile(temporary))
 }
 
 /** Removes a file; one that is gone already is fine. */
@@ -199,12 +205,12 @@ export function removeFolder(folder: string): void {
   }
 }
 
-/** Removes a folder if nothing is in it. */
+/** Removes a folder if it is one, and nothing is in it. */
 export function removeEmptyFolder(folder: string): void {
   try {
     rmdirSync(folder)
   } catch (error) {
-    if (isErrno(error, "ENOTEMPTY", "EEXIST", "ENOENT")) return
+    if (isErrno(error, "ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR")) return
     throw inaccessible("remove", folder, error)
   }
 }
@@ -238,7 +244,7 @@ function writeTemporary(
   // Keys and state must survive a power cut; the work tree can be had again from Git.
   life: "lasting" | "replaceable" = mode === PRIVATE ? "lasting" : "replaceable",
 ): string {
-  const temporary = join(dirname(file), `${TEMPORARY}${randomBytes(8).toString("hex")}`)
+  const temporary = join(dirname(file), nameByMaker(TEMPORARY))
   makeFolderOf(file, mode)
   let handle: number | undefined
   try {
@@ -248,7 +254,7 @@ function writeTemporary(
     if (life === "lasting") fsyncSync(handle)
     return temporary
   } catch (error) {
-    if (handle !== undefined) removeFile(temporary)
+    if (handle !== undefined) discard(temporary)
     throw inaccessible("write", file, error)
   } finally {
     if (handle !== undefined) closeSync(handle)

@@ -66,19 +66,26 @@ export function findCheckout(folder: string): Checkout | undefined {
   for (const top of upwards(existingFolder(folder))) {
     const gitFolder = gitFolderOf(top)
     if (gitFolder === undefined) continue
-    const shared = readPointer(join(gitFolder, "commondir"))
-    const common = shared === undefined ? gitFolder : resolve(gitFolder, shared)
     return {
       top,
       gitFolder,
       // When it is asked for: the guard, which runs at every commit, does without.
       get clone() {
-        return createHash("sha256").update(realPath(common)).digest("hex").slice(0, 32)
+        return createHash("sha256")
+          .update(realPath(commonFolder(gitFolder)))
+          .digest("hex")
+          .slice(0, 32)
       },
       branch: branchOf(gitFolder),
     }
   }
   return undefined
+}
+
+/** The folder with the objects and refs of all work trees of a clone. */
+export function commonFolder(gitFolder: string): string {
+  const shared = readPointer(join(gitFolder, "commondir"))
+  return shared === undefined ? gitFolder : resolve(gitFolder, shared)
 }
 
 /** A path as Git names it: from the top of the work tree, with `/`. */

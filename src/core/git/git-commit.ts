@@ -1,7 +1,9 @@
 import { VaultError } from "../words/errors.js"
-import type { BlobId, Git } from "./git.js"
+import type { BlobId, Git, ObjectFolders } from "./git.js"
 import { type Setting, settings } from "./git-config.js"
-import { commitOf } from "./git-objects.js"
+import { blobId, commitOf } from "./git-objects.js"
+import { keepingObjects } from "./new-objects.js"
+import type { Wanted } from "./object-health.js"
 
 /** In whose name commits are made, and how they are signed. */
 export interface Authorship {
@@ -29,6 +31,10 @@ export interface NewCommit {
 /** Never made: fast-import wants to name what it builds upon, and forgets it at the reset. */
 const SCRATCH = "refs/agent-vault/change"
 
+/** What is moved from the quarantine is written to the disk there. */
+const NOT_SYNCED = ["-c", "core.fsync=none"]
+const TREE = "040000"
+
 /** The user's own Git identity. Throws `GIT_FAILED` if there is none. */
 export async function authorship(git: Git): Promise<Authorship> {
   const [author, committer, all] = await Promise.all([
@@ -43,12 +49,21 @@ export async function authorship(git: Git): Promise<Authorship> {
 
 /**
  * Writes a commit and all that is in it to the object store; no ref and no index knows of it yet.
- * One process, whose work does not grow with the repository.
+ * When it returns, every new object is proven to be there, whole, and on the disk. The work does not
+ * grow with the repository. Throws `GIT_FAILED`, `NO_ACCESS`.
  */
-export async function writeCommit(
+export function writeCommit(git: Git, by: Authorship, commit: NewCommit): Promise<string> {
+  return keepingObjects(git, async (objects) => {
+    const result = await makeCommit(git, by, commit, objects)
+    return { result, wanted: await newObjects(git, result, commit, objects) }
+  })
+}
+
+async function makeCommit(
   git: Git,
   by: Authorship,
   { parent, files, message }: NewCommit,
+  objects: ObjectFolders,
 ): Promise<string> {
   const stream = [
     `commit ${SCRATCH}\nmark :1\nauthor ${by.author}\ncommitter ${by.committer}\n`,
@@ -60,11 +75,67 @@ export async function writeCommit(
   const input = Buffer.concat(
     stream.map((part) => (typeof part === "string" ? Buffer.from(part) : part)),
   )
-  const commit = line(await git.run(["fast-import", "--quiet", "--done"], { input }))
+  const importing = [...NOT_SYNCED, "fast-import", "--quiet", "--done"]
+  const commit = line(await git.run(importing, { input, objects }))
   if (by.signing === undefined) return commit
   const parents = parent === undefined ? [] : ["-p", parent]
-  const args = [...by.signing, "commit-tree", "-S", `${commit}^{tree}`, ...parents]
-  return line(await git.run(args, { input: `${message}\n` }))
+  const args = [...NOT_SYNCED, ...by.signing, "commit-tree", "-S", `${commit}^{tree}`, ...parents]
+  return line(await git.run(args, { input: `${message}\n`, objects }))
+}
+
+/** What a commit brings: each object after all that it names. */
+async function newObjects(
+  git: Git,
+  commit: string,
+  { parent, files }: NewCommit,
+  objects: ObjectFolders,
+): Promise<Wanted[]> {
+  const range = parent === undefined ? ["--root", commit] : [parent, commit]
+  const diff = ["diff-tree", "-r", "-t", "-z", "--no-renames", "--no-commit-id", "--raw", ...range]
+  const changed = parseChanges(await git.run([...diff, "--no-abbrev"], { objects }))
+  refuseOthers(git, changed, files)
+  const contents = changed.map(({ path, id }) => ({ name: id, length: lengthIn(files, path) }))
+  // Git names a folder before what is in it.
+  const below = contents.filter(({ name }) => !/^0+$/.test(name)).toReversed()
+  return [...below, { name: `${commit}^{tree}`, length: 0 }, { name: commit, length: 0 }]
+}
+
+interface ChangedPath {
+  readonly path: string
+  readonly id: string
+  readonly isTree: boolean
+}
+
+/** `git diff-tree --raw -z`: `:MODE MODE ID ID STATUS`, NUL, path, NUL. */
+function parseChanges(output: Buffer): ChangedPath[] {
+  const parts = output.toString("utf8").split("\0")
+  return parts.flatMap((part, index) => {
+    const [, from, to, id] = /^:(\d{6}) (\d{6}) [0-9a-f]+ ([0-9a-f]+) [A-Z]/.exec(part) ?? []
+    const path = parts[index + 1]
+    if (id === undefined || path === undefined) return []
+    return [{ path, id, isTree: from === TREE || to === TREE }]
+  })
+}
+
+/** A commit that changes anything else than it was asked to is not made. */
+function refuseOthers(
+  { hash }: Git,
+  changed: readonly ChangedPath[],
+  files: NewCommit["files"],
+): void {
+  for (const { path, id } of changed.filter(({ isTree }) => !isTree)) {
+    const content = files.get(path)
+    const wanted = typeof content === "object" ? blobId(content, hash) : content
+    if (files.has(path) && id === (wanted ?? "0".repeat(id.length))) continue
+    throw new VaultError("GIT_FAILED", `git made a commit that changes ${path} otherwise`, {
+      hint: "nothing was changed: repeat the command",
+    })
+  }
+}
+
+function lengthIn(files: NewCommit["files"], path: string): number {
+  const content = files.get(path)
+  return typeof content === "object" ? content.length : 0
 }
 
 /** Moves a ref, if it still is where it was. Throws `CONFLICT`. */

@@ -6,7 +6,6 @@ export const HARDENED = [
   "core.fsmonitor=false",
   "core.pager=cat",
   "core.fsync=committed,reference",
-  "core.fsyncMethod=batch",
   "core.quotePath=false",
   "core.logAllRefUpdates=true",
   "fastimport.unpackLimit=100",

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto"
-import { linkSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { linkSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError } from "../words/errors.js"
-import { makeFolder, removeFile, rename } from "../disk/files.js"
+import { makeFolder, removeFile, removeFolder, rename } from "../disk/files.js"
 import { lookAt, listFolder } from "../disk/at-path.js"
-import { accessing, inaccessible, isErrno } from "../words/system-error.js"
+import { accessing, attempted, inaccessible, isErrno } from "../words/system-error.js"
 import type { BlobId, Git } from "./git.js"
 import { parseEntries } from "./git-objects.js"
 import { changeFolder } from "../disk/journal-file.js"
@@ -45,7 +45,7 @@ export async function stage(
   seen?: SeenIndex,
 ): Promise<void> {
   const index = indexOf(git)
-  const deadline = Date.now() + PATIENCE_MS
+  const deadline = performance.now() + PATIENCE_MS
   do {
     const place = join(changeFolder(git.checkout.gitFolder), COPY + randomBytes(8).toString("hex"))
     const copy = join(place, "index")
@@ -59,10 +59,11 @@ export async function stage(
       await updateCopy(git, place, copy, files)
       if (takePlace(copy, index, before)) return
     } finally {
-      rmSync(place, { recursive: true, force: true })
+      // While the lock is a link to the copy, the copy proves that the lock is ours.
+      if (!isSameFile(copy, `${index}.lock`)) attempted(() => removeFolder(place))
     }
     await sleep(PAUSE_MS)
-  } while (Date.now() < deadline)
+  } while (performance.now() < deadline)
   throw new VaultError("LOCKED", `another git is at work on ${index}`, {
     hint: `wait for it to end; if none runs, remove ${index}.lock; then: agent-vault repair`,
   })
@@ -74,7 +75,7 @@ export function removeIndexCopies(gitFolder: string): void {
   const folder = changeFolder(gitFolder)
   for (const name of listFolder(folder).filter((each) => each.startsWith(COPY))) {
     if (isSameFile(join(folder, name, "index"), lock)) removeFile(lock)
-    rmSync(join(folder, name), { recursive: true, force: true })
+    removeFolder(join(folder, name))
   }
 }
 
@@ -111,12 +112,14 @@ function takePlace(copy: string, index: string, before: Index | undefined): bool
     if (isErrno(error, "EEXIST")) return false
     throw inaccessible("write", lock, error)
   }
-  if (isSame(readIndex(index)?.bytes, before?.bytes)) {
+  try {
+    if (!isSame(readIndex(index)?.bytes, before?.bytes)) return false
     rename(lock, index)
     return true
+  } finally {
+    // After the rename it is gone, and another process may have one by now.
+    if (isSameFile(copy, lock)) attempted(() => removeFile(lock))
   }
-  removeFile(lock)
-  return false
 }
 
 interface Index {

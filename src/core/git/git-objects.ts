@@ -1,10 +1,15 @@
 import { createHash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
-import type { BlobId, Git } from "./git.js"
+import type { BlobId, Git, RunOptions } from "./git.js"
 
 /** The id that Git gives a blob of these bytes. */
 export function blobId(bytes: Uint8Array, hash: Git["hash"]): BlobId {
-  return createHash(hash).update(`blob ${bytes.length}\0`).update(bytes).digest("hex")
+  return objectId("blob", bytes, hash)
+}
+
+/** The id that Git gives an object: the hash of its type, its length and its bytes. */
+export function objectId(type: string, bytes: Uint8Array, hash: Git["hash"]): string {
+  return createHash(hash).update(`${type} ${bytes.length}\0`).update(bytes).digest("hex")
 }
 
 /** The commit that a ref names; undefined when it does not exist. */
@@ -41,22 +46,52 @@ export async function committedFiles(
   return parseEntries(listing, /^\d+ \w+ (\w+)\t(.*)$/s)
 }
 
-/** The contents of blobs, in order. */
+/** The contents of blobs, in order. Throws `GIT_FAILED` for one that Git has not. */
 export async function readBlobs(git: Git, ids: readonly BlobId[]): Promise<Buffer[]> {
-  if (ids.length === 0) return []
-  const output = await git.run(["cat-file", "--batch"], { input: `${ids.join("\n")}\n` })
-  const blobs: Buffer[] = []
-  for (let at = 0; blobs.length < ids.length;) {
-    const end = output.indexOf(10, at)
-    const [, type, size] = output.toString("latin1", at, end).split(" ")
-    if (type !== "blob") {
-      throw new VaultError("GIT_FAILED", `git has no blob ${ids[blobs.length] ?? ""}`)
-    }
-    at = end + 1 + Number(size) + 1
-    blobs.push(output.subarray(end + 1, at - 1))
-  }
-  return blobs
+  const objects = await readObjects(git, ids)
+  return objects.map((object, index) => {
+    if (object?.type === "blob") return object.bytes
+    throw new VaultError("GIT_FAILED", `git has no blob ${ids[index] ?? ""}`)
+  })
 }
+
+/** An object as Git has it. */
+export interface GitObject {
+  readonly id: string
+  readonly type: string
+  readonly bytes: Buffer
+}
+
+/**
+ * The objects of these names (an id, or `COMMIT^{tree}`), in order; undefined for one that Git has
+ * not. Names hold no line break.
+ */
+export async function readObjects(
+  git: Git,
+  names: readonly string[],
+  options: RunOptions = {},
+): Promise<(GitObject | undefined)[]> {
+  if (names.length === 0) return []
+  const input = `${names.join("\n")}\n`
+  const output = await git.run(["cat-file", "--batch"], { ...options, input })
+  const objects: (GitObject | undefined)[] = []
+  for (let at = 0; objects.length < names.length;) {
+    const end = output.indexOf(10, at)
+    const [, id, type, size] = HEADER.exec(output.toString("latin1", at, end)) ?? []
+    const start = end + 1
+    if (id === undefined || type === undefined) {
+      objects.push(undefined)
+      at = start
+    } else {
+      at = start + Number(size) + 1
+      objects.push({ id, type, bytes: output.subarray(start, at - 1) })
+    }
+  }
+  return objects
+}
+
+/** Before each content; for an object that is not there Git prints words instead. */
+const HEADER = /^([0-9a-f]{40,64}) (blob|tree|commit|tag) (\d+)$/
 
 /** Entries of a listing that ends each with NUL, by path; `pattern` finds blob and path. */
 export function parseEntries(

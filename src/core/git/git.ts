@@ -19,8 +19,16 @@ export interface RunOptions {
   readonly input?: Buffer | string
   /** An index other than the user's. */
   readonly indexFile?: string
+  /** Where new objects go: a folder of objects beside the repository's, which is read as well. */
+  readonly objects?: ObjectFolders
   /** It talks to a remote, over the protocols of everyday and as the user set them up. */
   readonly network?: true
+}
+
+/** A folder for new objects, and the one that Git reads besides. */
+export interface ObjectFolders {
+  readonly quarantine: string
+  readonly store: string
 }
 
 /** A repository, as {@link openGit} checked it. */
@@ -67,7 +75,6 @@ function runner(folder: string, env: Environment): RunGit {
   return async (args, options = {}) => {
     proveRoom()
     const output: Buffer[] = []
-    const index = options.indexFile === undefined ? {} : { GIT_INDEX_FILE: options.indexFile }
     const network = options.network === undefined ? {} : networkVariables(env)
     const git = simpleGit({
       baseDir: folder,
@@ -78,7 +85,7 @@ function runner(folder: string, env: Environment): RunGit {
       // simple-git counts it as success when git is killed, or fails without output.
       errors: (error, { exitCode }) =>
         error ?? (exitCode === 0 ? undefined : new Error(`it ended with ${exitCode}`)),
-      allowEnvironment: [...KEPT, ...KEPT_FOR_NETWORK, ...Object.keys(OURS), "GIT_INDEX_FILE"],
+      allowEnvironment: [...KEPT, ...KEPT_FOR_NETWORK, ...Object.keys(OURS), ...CHOSEN],
       unsafe: {
         // Our own settings, which switch these off or set them to the user's own choice.
         allowUnsafeHooksPath: true,
@@ -95,7 +102,7 @@ function runner(folder: string, env: Environment): RunGit {
         allowUnsafePack: true,
       },
     })
-    git.env({ ...scrubbed(env), ...OURS, ...index, ...network })
+    git.env({ ...scrubbed(env), ...OURS, ...chosen(options), ...network })
     git.outputHandler((_command, stdout) => {
       stdout.on("data", (data: Buffer) => output.push(data))
       // simple-git waits 50 ms for late output of a git that printed nothing. None comes.
@@ -108,6 +115,26 @@ function runner(folder: string, env: Environment): RunGit {
     }
     return Buffer.concat(output)
   }
+}
+
+/** The variables that {@link RunOptions} set. */
+const CHOSEN = ["GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"]
+
+function chosen({ indexFile, objects }: RunOptions): Record<string, string> {
+  return {
+    ...(indexFile === undefined ? {} : { GIT_INDEX_FILE: indexFile }),
+    ...(objects === undefined
+      ? {}
+      : {
+          GIT_OBJECT_DIRECTORY: objects.quarantine,
+          GIT_ALTERNATE_OBJECT_DIRECTORIES: quotedPath(objects.store),
+        }),
+  }
+}
+
+/** A path in a list of paths, where a colon would end it (git(1), GIT_ALTERNATE_OBJECT_DIRECTORIES). */
+function quotedPath(path: string): string {
+  return `"${path.replace(/["\\]/g, "\\$&").replaceAll("\n", "\\n")}"`
 }
 
 /** Without descriptors for the pipes to git, simple-git dies of an event that nothing can catch. */

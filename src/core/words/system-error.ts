@@ -95,6 +95,16 @@ export function asVaultError(thrown: unknown): VaultError {
   })
 }
 
+/** Does work that must not hide what was done before it: hands back what went wrong, if anything. */
+export function attempted(work: () => void): VaultError | undefined {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    return asVaultError(error)
+  }
+}
+
 /** The refusal of a runtime without something that this program needs. */
 export function unsupported(cause?: unknown): VaultError {
   const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : ""

@@ -286,6 +286,40 @@ describe("the lock", () => {
     expect(readdirSync(join(gitFolder, "agent-vault"))).toEqual([])
   })
 
+  test("is taken by who came first", async () => {
+    withLockOf({ pid: process.pid, host, started: startOf(process.pid), nonce })
+    const order: number[] = []
+    const waiters: Promise<void>[] = []
+    for (const number of [1, 2, 3, 4]) {
+      const taking = takeLock(gitFolder)
+      waiters.push(taking.then((lock) => (order.push(number), lock.release())))
+    }
+    expect(waitingNow()).toHaveLength(4)
+    rmSync(lockFile)
+    await Promise.all(waiters)
+    expect(order).toEqual([1, 2, 3, 4])
+    expect(readdirSync(join(gitFolder, "agent-vault"))).toEqual([])
+  })
+
+  test("passes over one who waits, but is stopped", async () => {
+    withLockOf({ pid: process.pid, host, started: startOf(process.pid), nonce })
+    const first = processes.start(world, ["hold-lock"])
+    const ended = new Promise((resolve) => first.once("exit", resolve))
+    await expect.poll(waitingNow, { timeout: 60_000 }).toHaveLength(1)
+    first.kill("SIGSTOP")
+    rmSync(lockFile)
+    const lock = await takeLock(gitFolder)
+    lock.release()
+    first.kill("SIGCONT")
+    await ended
+    expect(readdirSync(join(gitFolder, "agent-vault"))).toEqual([])
+  })
+
+  function waitingNow(): string[] {
+    const names = readdirSync(join(gitFolder, "agent-vault"))
+    return names.filter((name) => name.startsWith("waiting-"))
+  }
+
   test("two changes after a killed one: both land", async () => {
     withLockOf({ pid: await deadPid(), host, started: "1", nonce })
     const ended = await Promise.all([

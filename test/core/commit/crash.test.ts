@@ -187,8 +187,8 @@ describe("killed together with the git that it runs", () => {
       "update-ref write 2": "old, exit 1",
       "update-ref rename 1": "old, exit 1",
       "update-ref unlink 1": "new, exit 0",
-      "update-index write 1": "new, exit 1",
-      "update-index rename 1": "new, exit 1",
+      "update-index write 1": "new, exit 0",
+      "update-index rename 1": "new, exit 0",
     })
   })
 })

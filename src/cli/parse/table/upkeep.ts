@@ -46,9 +46,12 @@ export const UPKEEP: readonly CommandSpec[] = [
   {
     name: "repair",
     words: "",
-    summary: "complete or discard a change that was interrupted; needs no key",
+    summary:
+      "complete or discard a change that was interrupted, and clear up after it; needs no key",
     options: { ...DIR, ...JSON_OUT },
-    examples: [["agent-vault repair", "any changing command does it too"]],
+    examples: [
+      ["agent-vault repair", "any changing command does it too; this also gives Git what it lost"],
+    ],
   },
   {
     name: "completion",

@@ -1,0 +1,34 @@
+import { rmSync, unlinkSync } from "node:fs"
+import { join } from "node:path"
+import { accessing } from "../words/system-error.js"
+import { listFolder, lookAt } from "./at-path.js"
+import { fateOfMaker } from "./maker.js"
+
+/** The start of the names of files that are written before they are renamed into place. */
+export const TEMPORARY = ".tmp-"
+
+/** How long the file of a process that nobody here can ask for counts as in use. */
+const DOUBT_MS = 24 * 60 * 60 * 1000
+
+/**
+ * Removes what processes that are gone left in a folder: names of `prefix`, with all below them.
+ * Throws `NO_ACCESS`.
+ */
+export function removeAbandoned(folder: string, prefix = TEMPORARY): void {
+  for (const name of listFolder(folder)) {
+    if (!name.startsWith(prefix)) continue
+    const place = join(folder, name)
+    const stat = lookAt(place)
+    if (stat === undefined || !isAbandoned(name, prefix, stat.mtimeMs)) continue
+    accessing("remove", place, () => {
+      if (stat.isDirectory()) rmSync(place, { recursive: true, force: true })
+      else unlinkSync(place)
+    })
+  }
+}
+
+function isAbandoned(name: string, prefix: string, modified: number): boolean {
+  const fate = fateOfMaker(name, prefix)
+  // A clock that jumped may have set the time ahead.
+  return fate === "gone" || (fate === "elsewhere" && Math.abs(Date.now() - modified) > DOUBT_MS)
+}

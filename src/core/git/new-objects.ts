@@ -1,0 +1,161 @@
+import { existsSync } from "node:fs"
+import { open } from "node:fs/promises"
+import { dirname, join, sep } from "node:path"
+import { removeAbandoned } from "../disk/abandoned.js"
+import { listFolder, lookAt } from "../disk/at-path.js"
+import { makeFolder, removeFolder, rename, replaceFile } from "../disk/files.js"
+import { nameByMaker } from "../disk/maker.js"
+import { commonFolder } from "../disk/place.js"
+import { VaultError } from "../words/errors.js"
+import { attempted, inaccessible, isErrno } from "../words/system-error.js"
+import type { Git, ObjectFolders } from "./git.js"
+import { type Wanted, examineObjects } from "./object-health.js"
+
+// Git reports no failure of some of its writes, and what a killed git wrote stays. So it writes new
+// objects into a folder of their own, beside the repository's. What is proven there is written to
+// the disk and moved over, by us, and only then may a ref name it.
+
+/** `git prune` counts folders of this name as temporary, too. */
+const QUARANTINE = "tmp_agent-vault-"
+/**
+ * Does work in a quarantine for new objects, and hands back what it came to. `make` says which
+ * objects must be kept, each after all that it names. Throws `GIT_FAILED` if Git has not all of
+ * them, whole; `NO_ACCESS`.
+ */
+export async function keepingObjects<T>(
+  git: Git,
+  make: (objects: ObjectFolders) => Promise<{ result: T; wanted: readonly Wanted[] }>,
+): Promise<T> {
+  const store = objectStore(git)
+  const quarantine = join(store, nameByMaker(QUARANTINE))
+  makeFolder(quarantine)
+  try {
+    const { result, wanted } = await make({ quarantine, store })
+    const ids = await proveObjects(git, { quarantine, store }, wanted)
+    await moveObjects(quarantine, store, ids)
+    return result
+  } finally {
+    // What stays of it is removed by a later command.
+    attempted(() => removeFolder(quarantine))
+  }
+}
+
+/**
+ * Gives Git a content that it lacks, or holds damaged. Throws `GIT_FAILED`, `NO_ACCESS`.
+ */
+export function storeBlob(git: Git, bytes: Uint8Array): Promise<string> {
+  return keepingObjects(git, async ({ quarantine }) => {
+    // Git would not write anew what it takes for there.
+    const objects = { quarantine, store: quarantine }
+    const hashing = ["hash-object", "-w", "--no-filters", "--stdin"]
+    const input = Buffer.from(bytes)
+    const id = (await git.run(hashing, { input, objects })).toString("utf8").trim()
+    return { result: id, wanted: [{ name: id, length: bytes.length }] }
+  })
+}
+
+/** Gives Git the folders that an index names, of whose contents it may lack some. */
+export function storeTrees(git: Git, index: Uint8Array): Promise<void> {
+  return keepingObjects(git, async ({ quarantine, store }) => {
+    const indexFile = join(quarantine, "index")
+    replaceFile(indexFile, index)
+    await git.run(["write-tree", "--missing-ok"], { indexFile, objects: { quarantine, store } })
+    return { result: undefined, wanted: looseIds(quarantine).map((name) => ({ name, length: 0 })) }
+  })
+}
+
+/** Removes the quarantines of processes that are gone. */
+export function removeQuarantines(git: Git): void {
+  removeAbandoned(objectStore(git), QUARANTINE)
+}
+
+function objectStore(git: Git): string {
+  return join(commonFolder(git.checkout.gitFolder), "objects")
+}
+
+async function proveObjects(
+  git: Git,
+  objects: ObjectFolders,
+  wanted: readonly Wanted[],
+): Promise<string[]> {
+  const ids: string[] = []
+  for await (const { name, id, state } of examineObjects(git, wanted, { objects })) {
+    if (state !== "whole") throw notKept(`${name} is ${state}`)
+    ids.push(id)
+  }
+  return ids
+}
+
+/** The files of the objects go to the disk first, then get their names, then the folders go. */
+async function moveObjects(
+  quarantine: string,
+  store: string,
+  ids: readonly string[],
+): Promise<void> {
+  const files = [...packFiles(quarantine), ...ids.map(looseFile)].filter((file) =>
+    existsSync(join(quarantine, file)),
+  )
+  await allToDisk(files.map((file) => join(quarantine, file)))
+  const folders = [...new Set(files.map(dirname))]
+  const made = folders.filter((folder) => makeAlike(join(quarantine, folder), join(store, folder)))
+  for (const file of files) rename(join(quarantine, file), join(store, file))
+  const touched = folders.map((folder) => join(store, folder))
+  await allToDisk(made.length > 0 ? [...touched, store] : touched)
+}
+
+/** The index comes last: Git looks for a pack by it. */
+function packFiles(quarantine: string): string[] {
+  const names = listFolder(join(quarantine, "pack")).filter((name) => name.startsWith("pack-"))
+  const [indexes, others] = [names.filter(isPackIndex), names.filter((name) => !isPackIndex(name))]
+  return [...others, ...indexes].map((name) => join("pack", name))
+}
+
+function isPackIndex(name: string): boolean {
+  return name.endsWith(".idx")
+}
+
+function looseIds(quarantine: string): string[] {
+  const folders = listFolder(quarantine).filter((name) => /^[0-9a-f]{2}$/.test(name))
+  return folders.flatMap((name) =>
+    listFolder(join(quarantine, name)).map((rest) => `${name}${rest}`),
+  )
+}
+
+function looseFile(id: string): string {
+  return join(id.slice(0, 2), id.slice(2))
+}
+
+/** Makes a folder of the store with the mode that Git gave its own; says whether it was missing. */
+function makeAlike(model: string, folder: string): boolean {
+  if (existsSync(folder)) return false
+  makeFolder(folder, (lookAt(model)?.mode ?? 0o777) & 0o7777)
+  return true
+}
+
+/** Several at once: one journal of the file system serves them together. */
+async function allToDisk(paths: readonly string[]): Promise<void> {
+  await Promise.all(paths.map(toDisk))
+}
+
+async function toDisk(path: string): Promise<void> {
+  try {
+    const handle = await open(path, "r")
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    // Windows opens no folder, and some network disks sync none.
+    if (isErrno(error, "EINVAL", "ENOTSUP", ...(sep !== "/" ? ["EPERM", "EISDIR"] : []))) {
+      return
+    }
+    throw inaccessible("write", path, error)
+  }
+}
+
+function notKept(what: string): VaultError {
+  return new VaultError("GIT_FAILED", `git did not keep what it was given: object ${what}`, {
+    hint: "nothing was changed: check the disk (git fsck), then repeat the command",
+  })
+}
