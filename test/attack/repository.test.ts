@@ -8,9 +8,10 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs"
-import { join } from "node:path"
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
+import { delimiter, join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type Arena, type Machine, copyMachine, makeArena } from "./arena.js"
+import { CANARIES, Trap, bring } from "./canaries.js"
 
 // A repository that came as a folder, with its .git: an archive, a shared disk. Nothing that its
 // configuration, its hooks, its attributes or its journal name is executed, read or written.
@@ -50,6 +51,11 @@ function runEverything(): void {
     "agent add new",
     "apply",
     "repair",
+    "guard",
+    "guard --all",
+    "guard --range HEAD~1..HEAD",
+    "guard status",
+    "guard uninstall",
   ]
   for (const command of commands) alice.run(command.split(" "), { shows: true })
 }
@@ -58,83 +64,94 @@ function configure(settings: Readonly<Record<string, string>>): void {
   for (const [key, value] of Object.entries(settings)) alice.git("config", key, value)
 }
 
-/** A commit like HEAD that claims to be signed. */
-function signedHead(): string {
-  const text = alice.git("cat-file", "commit", "HEAD~1")
-  const lie = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----\n\n"
-  return object("commit", `${text.replace("\n\n", `\n${lie}`)}\n`)
-}
-
 function object(type: string, content: Uint8Array | string): string {
   const args = ["hash-object", "-w", "--literally", "-t", type, "--stdin"]
   return execFileSync("git", args, { cwd: alice.top, input: content, encoding: "utf8" }).trim()
 }
 
-test("hooks, monitors, filters, drivers, pagers, aliases and signers are not run", () => {
-  alice.git("update-ref", "refs/heads/main", signedHead())
-  const hooks = join(alice.folder, "hooks")
-  for (const folder of [hooks, join(alice.top, ".git/hooks")]) {
-    mkdirSync(folder, { recursive: true })
-    for (const hook of HOOKS) execFileSync("ln", ["-s", evil, join(folder, hook)])
-  }
-  writeFileSync(join(alice.top, ".gitattributes"), "* filter=evil diff=evil merge=evil\n")
-  writeFileSync(join(alice.top, ".git/info/attributes"), "* filter=evil diff=evil merge=evil\n")
-  configure({
-    "core.fsmonitor": evil,
-    "core.pager": evil,
-    "core.editor": evil,
-    "core.askPass": evil,
-    "core.sshCommand": evil,
-    "core.gitProxy": evil,
-    "core.alternateRefsCommand": evil,
-    "core.attributesFile": join(alice.top, ".git/info/attributes"),
-    "commit.gpgSign": "true",
-    "log.showSignature": "true",
-    "gpg.program": evil,
-    "gpg.openpgp.program": evil,
-    "gpg.ssh.program": evil,
-    "gpg.ssh.defaultKeyCommand": evil,
-    "gpg.x509.program": evil,
-    "credential.helper": `!${evil}`,
-    "diff.external": evil,
-    "diff.evil.command": evil,
-    "diff.evil.textconv": evil,
-    "filter.evil.clean": evil,
-    "filter.evil.smudge": evil,
-    "filter.evil.process": evil,
-    "filter.evil.required": "true",
-    "merge.evil.driver": evil,
-    "merge.agent-vault.driver": evil,
-    "interactive.diffFilter": evil,
-    "sequence.editor": evil,
-    "pager.log": evil,
-    "pager.config": evil,
-    "trailer.x.command": evil,
-    "uploadpack.packObjectsHook": evil,
-    "alias.log": `!${evil}`,
-    "alias.ls-tree": `!${evil}`,
-    "alias.fast-import": `!${evil}`,
+/** A clean work tree with something to commit, to show and to merge, and attributes for drivers. */
+function ground(): Trap {
+  const attributes = "* filter=evil diff=evil merge=evil\n"
+  alice.write("shared.txt", "one\n")
+  alice.write(".git/info/attributes", attributes)
+  alice.write(".gitattributes", attributes)
+  alice.arrive()
+  alice.git("checkout", "--quiet", "-b", "theirs")
+  alice.commit("shared.txt", "theirs\n")
+  alice.git("checkout", "--quiet", "main")
+  alice.commit("shared.txt", "ours\n")
+  alice.write("new.txt", "new\n")
+  alice.write("shared.txt", "more\n")
+  return new Trap(alice)
+}
+
+describe("what a repository brings for Git to run", () => {
+  test.each(Object.entries(CANARIES))("is run by plain git: %s", (name, canary) => {
+    const trap = ground()
+    if (name.startsWith("merge.")) alice.git("checkout", "--", "shared.txt")
+    bring(trap, name)
+    trap.executed()
+    trap.plain(canary)
+    expect(trap.executed()).not.toBe("")
   })
-  runEverything()
-  configure({ "core.hooksPath": hooks })
-  runEverything()
-  expect(executed()).toBe("")
-  expect(alice.code(["check"])).toBe("1 attention EXPOSED")
+
+  test("is not run by us", () => {
+    const trap = ground()
+    for (const name of Object.keys(CANARIES)) {
+      bring(trap, name)
+      // A hook that git runs meanwhile is no command of ours.
+      trap.executed()
+      if (name !== "hooks in .git/hooks") continue
+      runEverything()
+      expect(trap.executed()).toBe("")
+    }
+    runEverything()
+    expect(trap.executed()).toBe("")
+    expect(alice.code(["check"])).toBe("1 attention EXPOSED")
+  })
 })
 
-const HOOKS = [
-  "reference-transaction",
-  "pre-commit",
-  "prepare-commit-msg",
-  "commit-msg",
-  "post-commit",
-  "post-index-change",
-  "post-checkout",
-  "pre-auto-gc",
-  "update",
-  "pre-push",
-  "fsmonitor-watchman",
-]
+test("hooks of a configuration are not run: not by a Git that knows them, and told so", () => {
+  const trap = new Trap(alice)
+  const events = ["reference-transaction", "post-index-change", "pre-commit", "post-commit"]
+  for (const event of events) {
+    trap.configure({
+      [`hook.evil ${event}.event`]: event,
+      [`hook.evil ${event}.command`]: trap.program,
+    })
+  }
+  trap.plain({ bring: () => {}, fires: [["commit", "--allow-empty", "-m", "x"]] })
+  // From Git 2.54 on.
+  const isKnown = trap.executed() !== ""
+  const log = watchGit()
+  runEverything()
+  expect(trap.executed(), `Git runs them: ${isKnown}`).toBe("")
+  const changing = readFileSync(log, "utf8")
+    .split("\n")
+    .filter((line) => / (?:update-ref|fast-import|commit-tree|read-tree|update-index) /.test(line))
+  expect(changing.length).toBeGreaterThan(3)
+  for (const line of changing) {
+    for (const event of events) expect(line).toContain(`-c hook.evil ${event}.enabled=false`)
+  }
+})
+
+test("a hook of a configuration that nobody can switch off is refused", () => {
+  alice.git("config", "hook.a=b.command", evil)
+  alice.git("config", "hook.a=b.event", "reference-transaction")
+  expect(alice.code(["set", "stripe/x"], { stdin: "x" })).toBe("6 REPOSITORY_STATE")
+  expect(executed()).toBe("")
+})
+
+/** Notes the arguments of every git from now on; returns the file. */
+function watchGit(): string {
+  const log = join(alice.folder, "arguments")
+  const real = execFileSync("which", ["git"], { encoding: "utf8" }).trim()
+  alice.write("../watched/git", `#!/bin/sh\necho "$* " >> '${log}'\nexec ${real} "$@"\n`)
+  chmodSync(join(alice.folder, "watched/git"), 0o755)
+  const PATH = `${join(alice.folder, "watched")}${delimiter}${process.env["PATH"] ?? ""}`
+  Object.assign(alice.env, { PATH })
+  return log
+}
 
 test("objects that are missing are not fetched from where the repository says", () => {
   configure({

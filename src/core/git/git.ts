@@ -50,12 +50,10 @@ const KEPT_FOR_NETWORK = ["GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_
  * Throws `NO_GIT`, `REPOSITORY_STATE`.
  */
 export async function openGit(checkout: Checkout, env: Environment): Promise<Git> {
-  const run = runner(checkout.top, env)
-  const found = await run([
-    "rev-parse",
-    "--absolute-git-dir",
-    "--show-toplevel",
-    "--show-object-format",
+  const look = runner(checkout.top, env, HARDENED)
+  const [found, configured] = await Promise.all([
+    look(["rev-parse", "--absolute-git-dir", "--show-toplevel", "--show-object-format"]),
+    look(["config", "--list", "--name-only", "-z"]),
   ])
   const [gitFolder = "", top = "", hash] = found.toString("utf8").split("\n")
   if (realPath(gitFolder) !== realPath(checkout.gitFolder) || top !== checkout.top) {
@@ -67,18 +65,35 @@ export async function openGit(checkout: Checkout, env: Environment): Promise<Git
       },
     )
   }
+  const run = runner(checkout.top, env, [...HARDENED, ...hooksOff(configured.toString("utf8"))])
   return { run, checkout, hash: hash === "sha256" ? "sha256" : "sha1", env }
 }
 
+/**
+ * Settings that switch off the hooks which a configuration defines. From 2.54 on Git runs them,
+ * wherever core.hooksPath leads (git-hook, "hook.<friendly-name>.enabled").
+ */
+function hooksOff(configured: string): string[] {
+  const names = configured.split("\0").map((key) => /^(hook\..+)\.[a-z]+$/s.exec(key)?.[1])
+  return [...new Set(names)].flatMap((name) => {
+    if (name === undefined) return []
+    if (!name.includes("=")) return [`${name}.enabled=false`]
+    // Nobody can switch it off: what follows a `=` is the value.
+    throw new VaultError("REPOSITORY_STATE", `the hook ${name} of Git's configuration has a "="`, {
+      hint: "git config --show-origin --get-regexp ^hook; give it another name, or remove it",
+    })
+  })
+}
+
 /** Runs git in `folder` with a scrubbed environment. Its failures are `GIT_FAILED`, or `NO_GIT`. */
-function runner(folder: string, env: Environment): RunGit {
+function runner(folder: string, env: Environment, config: string[]): RunGit {
   return async (args, options = {}) => {
     proveRoom()
     const output: Buffer[] = []
     const network = options.network === undefined ? {} : networkVariables(env)
     const git = simpleGit({
       baseDir: folder,
-      config: HARDENED,
+      config,
       input: () => options.input,
       // Until the streams are closed, output may be on its way, however long git is gone.
       completion: { onClose: true, onExit: false },

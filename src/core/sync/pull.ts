@@ -1,7 +1,7 @@
 import { VaultError } from "../words/errors.js"
 import { removeFile } from "../disk/files.js"
 import { type Git, openGit } from "../git/git.js"
-import { settings } from "../git/git-config.js"
+import { withoutPrograms } from "../git/git-programs.js"
 import { commitOf, committedFiles } from "../git/git-objects.js"
 import { checkAgainst, vaultAt } from "../check/history.js"
 import type { Environment } from "../disk/homes.js"
@@ -148,34 +148,6 @@ async function verify(
     }
     allRecords(there)
   })
-}
-
-/** The settings in which a repository may name a program, other than those we always set. */
-const PROGRAMS =
-  /^(core\.(sshcommand|gitproxy|askpass)|credential\.(.*\.)?helper|filter\..*\.(clean|smudge|process)|merge\..*\.driver)$/i
-
-/** Arguments of git under which only the user's own settings name programs. */
-async function withoutPrograms(git: Git): Promise<string[]> {
-  const all = await settings(git)
-  const foreign = new Set(
-    all.filter(({ key, isOwn }) => !isOwn && PROGRAMS.test(key)).map(({ key }) => key),
-  )
-  const own = all.filter(({ key, isOwn }) => isOwn && foreign.has(key))
-  const withoutFilter = [...foreign].flatMap((key) =>
-    key.startsWith("filter.") ? [`${key.slice(0, key.lastIndexOf("."))}.required=false`] : [],
-  )
-  const guarded = [
-    ...[...foreign].map((key) => `${key}=`),
-    ...withoutFilter,
-    ...own.map(({ key, value }) => `${key}=${value}`),
-    // No person can answer a question here, or notice a connection that hangs.
-    ...(all.some(({ key, isOwn }) => isOwn && key === "core.sshcommand")
-      ? []
-      : ["core.sshCommand=ssh -o BatchMode=yes"]),
-    "http.lowSpeedLimit=1000",
-    "http.lowSpeedTime=60",
-  ]
-  return guarded.flatMap((setting) => ["-c", setting])
 }
 
 function withCheckout(place: Place): { checkout: Checkout } {

@@ -70,8 +70,10 @@ async function runHook({ top, folder, file, manager }: Hooks, planted: Environme
     [CHAIN_VARIABLE]: "only",
     ...(manager === "pre-commit" ? { SKIP: skipped(planted["SKIP"], file) } : {}),
   }
-  const ran = await runAsUser(top, env, "git", ["hook", "run", "pre-commit"])
-  if (!/'hook' is not a git command/.test(ran.said)) return ran
+  // Where it is no command of Git's own, a configuration could make it one of its own.
+  const args = ["-c", "alias.hook=", "hook", "run", "pre-commit"]
+  const ran = await runAsUser(top, env, "git", args)
+  if (!/'hook' is not a git command|alias (?:for hook|'hook')/.test(ran.said)) return ran
   // Git before 2.36 runs no hook by its name.
   const hook = join(folder, "pre-commit")
   if (!isExecutable(hook)) return { said: "", code: 0 }

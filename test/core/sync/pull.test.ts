@@ -2,6 +2,7 @@ import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { type AgentVault, openVault } from "../../../src/core/index.js"
+import { CANARIES, Trap, bring } from "../../attack/canaries.js"
 import { gitThat, realGit } from "../processes.js"
 import { type World, unlessBusy, vaultWorld } from "../world.js"
 
@@ -102,25 +103,21 @@ describe("pull", () => {
     }
   })
 
-  test("runs nothing that the repository's configuration names", async () => {
+  test("runs nothing that the repository brings", async () => {
     await using vault = await openClone()
-    const ran = join(world.folder, "ran")
-    const program = `sh -c 'touch ${ran.replaceAll(" ", "\\ ")}; exit 1' #`
-    for (const key of ["core.sshCommand", "credential.helper", "core.askPass", "core.fsmonitor"]) {
-      clone.git("config", key, program)
-    }
-    clone.git("config", "remote.origin.uploadpack", program)
-    clone.git("config", "filter.evil.smudge", program)
-    clone.git("config", "filter.evil.required", "true")
-    writeFileSync(join(clone.top, ".git/hooks/post-merge"), `#!/bin/sh\ntouch '${ran}'\n`, {
-      mode: 0o755,
-    })
+    const trap = new Trap(clone)
     world.commit(".gitattributes", "*.txt filter=evil\n")
     world.commit("file.txt")
     world.git("push", "-q")
+    for (const name of Object.keys(CANARIES)) {
+      // It would be a branch of the clone's own, with nothing to pull.
+      if (name !== "a signature that log shows") bring(trap, name)
+      trap.executed()
+    }
+    trap.configure({ "filter.evil.required": "true" })
     expect(await vault.pull()).toBeDefined()
     expect(existsSync(join(clone.top, "file.txt"))).toBe(true)
-    expect(existsSync(ran)).toBe(false)
+    expect(trap.executed()).toBe("")
   })
 
   test("that is under way makes readers wait, who get one state or the other", async () => {

@@ -41,8 +41,9 @@ test.each(["the git that is here", "a git before 2.36"])(
 /** A git that knows no `git hook`, in place of an old one. */
 function useOldGit(repo: Repo): void {
   const git = run(repo, "sh", "-c", "command -v git").said.trim()
-  const refuse = `echo "git: 'hook' is not a git command. See 'git --help'." >&2; exit 1`
-  script(repo, ".git/old/git", `#!/bin/sh\n[ "$1" != hook ] || { ${refuse}; }\nexec ${git} "$@"\n`)
+  const says = "expansion of alias 'hook' failed; '' is not a git command"
+  const old = `case " $* " in *" hook run "*) echo "${says}" >&2; exit 128;; esac`
+  script(repo, ".git/old/git", `#!/bin/sh\n${old}\nexec ${git} "$@"\n`)
   const PATH = `${join(repo.top, ".git/old")}${delimiter}${repo.env["PATH"] ?? ""}`
   Object.assign(repo.env, { PATH })
 }

@@ -1,0 +1,41 @@
+import type { Git } from "./git.js"
+import { settings } from "./git-config.js"
+
+/** The settings in which a repository may name a program, other than those we always set. */
+const PROGRAMS =
+  /^(core\.(sshcommand|gitproxy|askpass|alternaterefscommand)|credential\.(.*\.)?helper|gpg\.(.*\.)?(program|defaultkeycommand)|filter\..*\.(clean|smudge|process)|merge\..*\.driver)$/i
+
+/** Switches that make Git run, or write, what another setting names. */
+const SWITCHES = /^(filter\..*\.required|merge\.verifysignatures|http\.(.*\.)?savecookies)$/i
+
+/**
+ * Arguments of git under which only the user's own settings name programs: for what talks to a
+ * remote or writes files of the work tree.
+ */
+export async function withoutPrograms(git: Git): Promise<string[]> {
+  const all = await settings(git)
+  const foreign = all.filter(({ isOwn }) => !isOwn).map(({ key }) => key)
+  const programs = new Set(foreign.filter((key) => PROGRAMS.test(key)))
+  const switches = new Set([
+    ...foreign.filter((key) => SWITCHES.test(key)),
+    ...[...programs].flatMap((key) =>
+      key.startsWith("filter.") ? [`${key.slice(0, key.lastIndexOf("."))}.required`] : [],
+    ),
+  ])
+  const own = all.filter(({ key, isOwn }) => isOwn && (programs.has(key) || switches.has(key)))
+  const guarded = [
+    ...[...programs].map((key) => `${key}=${NOTHING[key] ?? ""}`),
+    ...[...switches].map((key) => `${key}=false`),
+    ...own.map(({ key, value }) => `${key}=${value}`),
+    // No person can answer a question here, or notice a connection that hangs.
+    ...(all.some(({ key, isOwn }) => isOwn && key === "core.sshcommand")
+      ? []
+      : ["core.sshCommand=ssh -o BatchMode=yes"]),
+    "http.lowSpeedLimit=1000",
+    "http.lowSpeedTime=60",
+  ]
+  return guarded.flatMap((setting) => ["-c", setting])
+}
+
+/** A shell would take an empty one, and start what is meant for its argument. */
+const NOTHING: Readonly<Record<string, string>> = { "core.alternaterefscommand": "true" }
