@@ -4,6 +4,7 @@
 import { execFile } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { getuid } from "node:process"
 import { fileURLToPath } from "node:url"
@@ -82,11 +83,19 @@ function compiler() {
  * @param {string} path
  */
 async function isPreloaded(path) {
-  const clock = { FAULTS_CLOCK: String(10 ** 9) }
-  const env = { ...process.env, ...clock, LD_PRELOAD: path }
-  const year = ["-p", "new Date().getUTCFullYear()"]
-  const { stdout } = await run(process.execPath, year, { env }).catch(() => ({ stdout: "0" }))
-  return Number(stdout) > new Date().getUTCFullYear() + 30
+  const folder = mkdtempSync(join(tmpdir(), "agent-vault-shim-"))
+  const env = { ...process.env, LD_PRELOAD: path, FAULTS_ROOTS: `here=${folder}` }
+  const struck = { FAULTS_CALL: "mkdir", FAULTS_PLACE: "here:x", FAULTS_NTH: "1", FAULTS_DO: "5" }
+  const count = { FAULTS_COUNT: join(folder, "count") }
+  const program = ["-e", `fs.mkdirSync(${JSON.stringify(join(folder, "x"))})`]
+  try {
+    await run(process.execPath, program, { env: { ...env, ...struck, ...count } })
+    return false
+  } catch (error) {
+    return error instanceof Error && error.message.includes("EIO")
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 /** @param {unknown} error */

@@ -28,6 +28,8 @@ const HANG_MS = 300_000
  * since what a clone has seen is kept by its path; templates are copied there.
  */
 export class Machine {
+  #started = 0
+
   /** @param {string} folder for this machine and its templates alone */
   constructor(folder) {
     this.folder = folder
@@ -100,16 +102,28 @@ export class Machine {
   }
 
   /**
-   * Runs the built command. It is over when nothing of
-   * its process group is left: a git may outlive who started it.
+   * Runs the built command to its end. It is over when nothing of its process group is left: a git
+   * may outlive who started it.
    *
    * @param {readonly string[]} args
    * @param {NodeJS.ProcessEnv} [env]
    * @param {readonly string[]} [through] a program that runs it, such as strace
    * @returns {Promise<Ended>}
    */
-  async run(args, env = {}, through = []) {
-    const out = join(this.folder, "said")
+  run(args, env, through) {
+    return this.start(args, env, through).ended
+  }
+
+  /**
+   * Starts the built command, as the leader of a process group.
+   *
+   * @param {readonly string[]} args
+   * @param {NodeJS.ProcessEnv} [env]
+   * @param {readonly string[]} [through]
+   * @returns {{ pid: number, ended: Promise<Ended> }}
+   */
+  start(args, env = {}, through = []) {
+    const out = join(this.folder, `said-${this.#started++}`)
     const handle = openSync(out, "w")
     const [program = "", ...words] = [...through, process.execPath, bin, ...args]
     const child = spawn(program, words, {
@@ -119,18 +133,7 @@ export class Machine {
       stdio: ["ignore", handle, handle],
     })
     closeSync(handle)
-    let hangs = false
-    const limit = setTimeout(() => {
-      hangs = true
-      killGroup(child.pid)
-    }, HANG_MS)
-    const [code, signal] = await new Promise((resolve, reject) => {
-      child.once("error", reject)
-      child.once("exit", (...end) => resolve(end))
-    })
-    while (groupLives(child.pid)) await sleep(5)
-    clearTimeout(limit)
-    return { code, signal, said: readFileSync(out, "utf8"), hangs }
+    return { pid: child.pid ?? 0, ended: endOf(child, out) }
   }
 
   /**
@@ -159,6 +162,28 @@ export class Machine {
  */
 function copy(from, to) {
   cpSync(from, to, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true })
+}
+
+/**
+ * @param {import("node:child_process").ChildProcess} child
+ * @param {string} out the file with what it said
+ * @returns {Promise<Ended>}
+ */
+async function endOf(child, out) {
+  let hangs = false
+  const limit = setTimeout(() => {
+    hangs = true
+    killGroup(child.pid)
+  }, HANG_MS)
+  const [code, signal] = await new Promise((resolve, reject) => {
+    child.once("error", reject)
+    child.once("exit", (...end) => resolve(end))
+  })
+  while (groupLives(child.pid)) await sleep(5)
+  clearTimeout(limit)
+  const said = readFileSync(out, "utf8")
+  rmSync(out)
+  return { code, signal, said, hangs }
 }
 
 /** @param {number | undefined} leader */

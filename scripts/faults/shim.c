@@ -6,14 +6,16 @@
  * It is told what to do by variables:
  *   FAULTS_ROOTS  the folders that count: name=/path, joined by ':'; a name stands for its folder
  *   FAULTS_LOG    a file that gets a line for each call: call, place, program, joined by tabs
- *   FAULTS_CALL, FAULTS_PLACE, FAULTS_NTH   which call, the first being 1
+ *   FAULTS_CALL, FAULTS_PLACE, FAULTS_NTH   which call, the first being 1; `*` is every call, and a
+ *                 place that ends in `*` is each that begins so
  *   FAULTS_DO     what becomes of it: the number of an error, or one of the words in `strike`
  *   FAULTS_STAYS  "1": from then on every call that such a disk refuses is refused
  *   FAULTS_COUNT  a file that grows by a byte with each such call, of whatever process
- *   FAULTS_CLOCK  how many seconds the clock is off
+ *   FAULTS_CLOCK  a file that holds how many seconds the clock is off
  *
- * A place is a path whose random parts are replaced: `#` for eight hex digits and more, `##` for
- * the folder of a Git object, `?` for what mkstemp chose. So the n-th call is the same in each run.
+ * A place is a path without what chance chose: `#` stands for eight hex digits and more, and for a
+ * number between two `-` (the maker of a file), `##` for the folder of a Git object, `?` for what
+ * mkstemp chose. So the n-th call is the same in each run.
  *
  * It needs no header, so that a compiler alone makes it.
  */
@@ -43,7 +45,7 @@ extern void *memcpy(void *, const void *, size_t);
 extern void *memmove(void *, const void *, size_t);
 extern long strtol(const char *, char **, int);
 
-enum { LONGEST = 4096, HERE = -100, KILL = 9 };
+enum { LONGEST = 4096, HERE = -100, KILL = 9, STOP = 19 };
 enum { EIO = 5, EACCES = 13, ENOSPC = 28, EROFS = 30 };
 enum { WRITE_ONLY = 1, READ_WRITE = 2, CREATE = 0100, TRUNCATE = 01000, APPEND = 02000 };
 
@@ -131,9 +133,11 @@ static size_t harmonize(const char *part, size_t length, char *out) {
   }
   size_t made = 0;
   for (size_t at = 0; at < length;) {
-    size_t run = 0;
+    size_t run = 0, digits = 0;
     while (at + run < length && is_hex(part[at + run])) run++;
-    if (run >= 8) out[made++] = '#';
+    while (digits < run && part[at + digits] <= '9') digits++;
+    int is_number = run > 0 && digits == run && at > 0 && part[at - 1] == '-' && part[at + run] == '-';
+    if (run >= 8 || is_number) out[made++] = '#';
     else {
       if (run == 0) run = 1;
       memcpy(out + made, part + at, run);
@@ -238,12 +242,25 @@ static int is_refused_for_good(long error, const char *call, const char *place) 
   return is_same_disk;
 }
 
-/* The word for a blow: whom it kills, and when. */
+static int is_struck(const char *call, const char *place) {
+  const char *which = getenv("FAULTS_CALL");
+  const char *where = getenv("FAULTS_PLACE");
+  size_t length = strlen(where);
+  if (strcmp(which, "*") != 0 && strcmp(which, call) != 0) return 0;
+  if (length > 0 && where[length - 1] == '*') return strncmp(where, place, length - 1) == 0;
+  return strcmp(where, place) == 0;
+}
+
+/* The word for a blow: whom it kills or stops, and when. */
 static enum verdict strike(const char *what) {
   if (strcmp(what, "kill") == 0) kill(getpid(), KILL);
   if (strcmp(what, "kill-all") == 0) {
     kill(0, KILL);
     for (;;) ;
+  }
+  if (strcmp(what, "stop") == 0) {
+    kill(0, STOP);
+    return PASS;
   }
   if (strcmp(what, "torn") == 0) return TORN;
   if (strcmp(what, "short") == 0) return SHORT;
@@ -270,9 +287,7 @@ static enum verdict judge(const char *call, int folder, const char *path) {
         *__errno_location() = error;
         return REFUSED;
       }
-      if (strcmp(call, getenv("FAULTS_CALL")) == 0 && strcmp(place, getenv("FAULTS_PLACE")) == 0) {
-        if (append(count, ".", 1) == nth) verdict = strike(what);
-      }
+      if (is_struck(call, place) && append(count, ".", 1) == nth) verdict = strike(what);
     }
   }
   if (verdict != REFUSED) *__errno_location() = before;
@@ -542,8 +557,14 @@ int futimens(int handle, const void *times) {
 /* ---- the clock ---- */
 
 static long off_by(void) {
-  const char *seconds = getenv("FAULTS_CLOCK");
-  return seconds == 0 ? 0 : strtol(seconds, 0, 10);
+  const char *file = getenv("FAULTS_CLOCK");
+  if (file == 0) return 0;
+  char digits[32];
+  int handle = REAL(open)(file, 0, 0);
+  ssize_t got = handle < 0 ? 0 : read(handle, digits, sizeof digits - 1);
+  if (handle >= 0) close(handle);
+  digits[got < 0 ? 0 : got] = 0;
+  return strtol(digits, 0, 10);
 }
 
 static int (*real_clock_gettime)(int, struct timespec *);
