@@ -5,6 +5,7 @@ import { removeEmptyFolder } from "../disk/files.js"
 import { type Environment, keyHome, stateHome } from "../disk/homes.js"
 import { changeFolder } from "../disk/journal-file.js"
 import type { Git } from "../git/git.js"
+import { removeReports } from "../git/git-commit.js"
 import { removeIndexCopies } from "../git/git-index.js"
 import { removeQuarantines } from "../git/new-objects.js"
 import { attempted } from "../words/system-error.js"
@@ -22,6 +23,7 @@ export function removeLeftovers(git: Git): void {
     () => removeDeadClaims(gitFolder),
     () => removeIndexCopies(gitFolder),
     () => removeQuarantines(git),
+    () => removeReports(git),
     () => removeLeftKeys(git.env),
     () => removeAbandoned(stateHome(git.env)),
   ]

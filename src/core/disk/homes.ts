@@ -24,7 +24,8 @@ export function inHome<T>(home: keyof typeof VARIABLES, work: () => T): T {
   try {
     return work()
   } catch (error) {
-    if (!VaultError.is(error, "NO_ACCESS")) throw error
+    // Where there is no home folder at all, the error names both variables.
+    if (!VaultError.is(error, "NO_ACCESS") || error.cause === undefined) throw error
     throw new VaultError("NO_ACCESS", error.message, {
       hint: `make that possible, or set ${VARIABLES[home]} to a folder of your own that is kept`,
       cause: error.cause,

@@ -1,4 +1,9 @@
+import { join } from "node:path"
+import { listFolder } from "../disk/at-path.js"
+import { readRegularFile, removeFile } from "../disk/files.js"
+import { LIMITS } from "../words/limits.js"
 import { VaultError } from "../words/errors.js"
+import { attempted } from "../words/system-error.js"
 import type { BlobId, Git, ObjectFolders } from "./git.js"
 import { type Setting, settings } from "./git-config.js"
 import { blobId, commitOf } from "./git-objects.js"
@@ -76,11 +81,31 @@ async function makeCommit(
     stream.map((part) => (typeof part === "string" ? Buffer.from(part) : part)),
   )
   const importing = [...NOT_SYNCED, "fast-import", "--quiet", "--done"]
-  const commit = line(await git.run(importing, { input, objects }))
+  const commit = line(await withoutReport(git, git.run(importing, { input, objects })))
   if (by.signing === undefined) return commit
   const parents = parent === undefined ? [] : ["-p", parent]
   const args = [...NOT_SYNCED, ...by.signing, "commit-tree", "-S", `${commit}^{tree}`, ...parents]
   return line(await git.run(args, { input: `${message}\n`, objects }))
+}
+
+/** A fast-import that fails leaves a report in the Git folder; the error says it all. */
+async function withoutReport<T>(git: Git, importing: Promise<T>): Promise<T> {
+  try {
+    return await importing
+  } catch (error) {
+    attempted(() => removeReports(git))
+    throw error
+  }
+}
+
+/** Removes the reports of gits that failed, or were killed, while they wrote a commit of ours. */
+export function removeReports({ checkout: { gitFolder } }: Git): void {
+  for (const name of listFolder(gitFolder)) {
+    if (!name.startsWith("fast_import_crash_")) continue
+    const report = join(gitFolder, name)
+    const bytes = readRegularFile(report, LIMITS.journal)
+    if (bytes !== undefined && Buffer.from(bytes).includes(SCRATCH)) removeFile(report)
+  }
 }
 
 /** What a commit brings: each object after all that it names. */
