@@ -14,6 +14,7 @@ export { type InspectRequest, inspect } from "./check/inspect.js"
 export {
   checkKeyFilePlace,
   formatKeyFile,
+  readKeyFile,
   setKeyFileAside,
   writeKeyFile,
 } from "./keys/key-files.js"

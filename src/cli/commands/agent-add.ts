@@ -75,9 +75,9 @@ export async function handOver(
 
 function notDelivered(agent: string, commit: string, cause: unknown): VaultError {
   const why = VaultError.is(cause) ? `: ${cause.message}` : ""
-  const made = `the new key of ${agent} is in the vault (commit ${commit.slice(0, 10)})`
-  return new VaultError("NO_ACCESS", `${made}, but could not be handed over${why}`, {
-    hint: `do not repeat this; bring the key out of the escrow: agent-vault agent recover ${agent} --out FILE`,
+  const made = `the change is committed (${commit.slice(0, 10)})`
+  return new VaultError("NO_ACCESS", `${made}, but the key of ${agent} is not delivered${why}`, {
+    hint: `bring the key out of its escrow: agent-vault agent recover ${agent} --out FILE`,
     cause,
   })
 }

@@ -1,9 +1,16 @@
-import { claimedId, withVault } from "../../core/index.js"
-import { recoverAgent } from "../../core/owner.js"
+import {
+  type Key,
+  VaultError,
+  agentKeyFile,
+  claimedId,
+  localAgents,
+  withVault,
+} from "../../core/index.js"
+import { readKeyFile, recoverAgent, setKeyFileAside } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
 import { deliverKey, deliveryLines, keyOutput } from "../door/key-output.js"
 import { asJson, tell } from "../door/render.js"
-import { identityOf, placeOf } from "../door/who.js"
+import { identityOf, option, placeOf } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [agent = ""] = door.call.words
@@ -12,7 +19,9 @@ export async function run(door: Door): Promise<void> {
   const key = await withVault(place, owner.trust, door.env, (vault) =>
     recoverAgent(vault, agent, owner),
   )
-  const output = keyOutput(door, claimedId(place), agent)
+  const vault = claimedId(place)
+  const aside = await setOlderAside(door, vault, key)
+  const output = keyOutput(door, vault, agent)
   await deliverKey(door, key, output)
   const { recipient } = key
   if (output.to !== "stdout" && (await asJson(door, { agent, recipient, keyFile: output.file }))) {
@@ -23,8 +32,33 @@ export async function run(door: Door): Promise<void> {
     `The original key of ${agent} is out of its escrow; nothing changed in the repository.`,
   )
   tell(door, ...deliveryLines(agent, output))
+  if (aside !== undefined) tell(door, `  An older key that was there is now ${aside}`)
   tell(
     door,
     `If somebody else may have the lost key: agent-vault agent rekey ${agent}, and rotate what it could read.`,
   )
+}
+
+/** A rekey that was killed before it delivered the new key left the old one in its place. */
+async function setOlderAside(
+  door: Door,
+  vault: string,
+  { agent = "", recipient }: Key,
+): Promise<string | undefined> {
+  const file = agentKeyFile(vault, agent, door.env)
+  if (option(door, "out") !== undefined || !localAgents(vault, door.env).includes(agent)) {
+    return undefined
+  }
+  const there = await recipientIn(file)
+  return there === undefined || there === recipient ? undefined : setKeyFileAside(file, door.now)
+}
+
+/** Undefined for a file that is not an agent's key file: it stays where it is. */
+async function recipientIn(file: string): Promise<string | undefined> {
+  try {
+    return (await readKeyFile(file, () => Promise.resolve(""))).recipient
+  } catch (error) {
+    if (!VaultError.is(error)) throw error
+    return undefined
+  }
 }

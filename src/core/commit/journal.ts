@@ -53,6 +53,7 @@ export async function finishChange(
     [...contents].map(([path, bytes]) => [path, bytes && blobId(bytes, git.hash)] as const),
   )
   await bringForward(git, journal, ours, isOneOf(before, ours, journal.wish), contents, seen)
+  await outliveLocks(git.checkout.gitFolder, journal)
   // A commit that the user made meanwhile came from an index that knew nothing of ours.
   if (await isCheckedOut(git, journal)) removeFile(journalFile(git.checkout.gitFolder))
   else await completeJournal(git)
@@ -173,13 +174,24 @@ async function outliveGit(git: Git, { branch, from, to }: Journal): Promise<void
 
 /** A git that was killed left its locks: they name our commit, or are empty and old. */
 function removeDeadLocks(gitFolder: string, { branch, to }: Journal): void {
-  for (const lock of [
-    join(commonFolder(gitFolder), `${branch}.lock`),
-    join(gitFolder, "HEAD.lock"),
-  ]) {
+  for (const lock of locksOf(gitFolder, branch)) {
     const content = readText(lock)?.trimEnd()
     if (content === to || (content === "" && isOld(lock))) removeFile(lock)
   }
+}
+
+/** Locks that our git could not remove, though it moved the branch, or that another git holds. */
+async function outliveLocks(gitFolder: string, journal: Journal): Promise<void> {
+  const isThere = (): boolean =>
+    locksOf(gitFolder, journal.branch).some((lock) => lookAt(lock) !== undefined)
+  for (let left = ATTEMPTS; left > 0 && isThere(); left--) {
+    await sleep(AFTERLIFE_MS / ATTEMPTS)
+    removeDeadLocks(gitFolder, journal)
+  }
+}
+
+function locksOf(gitFolder: string, branch: string): string[] {
+  return [join(commonFolder(gitFolder), `${branch}.lock`), join(gitFolder, "HEAD.lock")]
 }
 
 function isOld(file: string): boolean {
