@@ -1,6 +1,6 @@
 // Lets every system call by which an operation changes a file fail, in every way, and looks whether
 // the vault survives: `node scripts/faults.mjs [OPERATION…] [--sample N] [--seed N] [--at WORDS]
-// [--workers N] [--json FILE]`. `--at` keeps the trials whose call, place and fault hold the words.
+// [--readers] [--workers N] [--json FILE]`. `--at` keeps the trials whose call, place and fault hold the words.
 // Without a sample everything is tried, which takes hours. Exit code 1: a promise was broken.
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
@@ -22,6 +22,7 @@ const { values, positionals } = parseArgs({
     sample: { type: "string" },
     seed: { type: "string", default: "1" },
     at: { type: "string", default: "" },
+    readers: { type: "boolean", default: false },
     workers: { type: "string" },
     json: { type: "string" },
   },
@@ -40,20 +41,24 @@ if ("missing" in shim) {
 async function tryAll(path) {
   /** @type {object[]} */
   const failures = []
+  /** @type {string[]} */
+  const missed = []
   let said = Date.now()
   const figures = await tryFaults({
     shim: path,
     operations: positionals,
     seed: Number(values.seed),
+    readers: values.readers,
     ...(values.sample === undefined ? {} : { sample: Number(values.sample) }),
     ...(values.workers === undefined ? {} : { workers: Number(values.workers) }),
     only: ({ call, place, nth }, { name }) =>
       `${call} ${place} ${nth}, ${name}`.includes(values.at),
     onTrial: (trial, found, done, all) => {
+      if (!found.isReached) missed.push(trialName(trial))
       if (found.broken.length > 0) {
         failures.push(failureOf(trial, found))
         process.stdout.write(`${failureLine(trial, found)}\n`)
-        keep({ failures })
+        keep({ failures, missed })
       }
       if (Date.now() - said < SAID_EVERY_MS) return
       said = Date.now()
@@ -61,7 +66,7 @@ async function tryAll(path) {
     },
   })
   process.stdout.write(tableOf(figures))
-  keep({ figures, failures })
+  keep({ figures, failures, missed })
   process.exitCode = failures.length > 0 ? 1 : 0
 }
 
@@ -87,10 +92,14 @@ function failureOf({ operation, point, fault, next }, { broken, ended }) {
  * @param {Case} trial
  * @param {Found} found
  */
-function failureLine({ operation, point, fault }, { broken }) {
-  const { call, place, nth } = point
+function failureLine(trial, { broken }) {
   const what = broken.map((each) => `  ${each.promise}: ${each.what.trim().split("\n")[0]}`)
-  return [`${operation.name}: ${call} ${place} ${nth}, ${fault.name}`, ...what].join("\n")
+  return [trialName(trial), ...what].join("\n")
+}
+
+/** @param {Case} trial */
+function trialName({ operation, point: { call, place, nth }, fault }) {
+  return `${operation.name}: ${call} ${place} ${nth}, ${fault.name}`
 }
 
 /** @param {Figures[]} figures */

@@ -27,6 +27,7 @@ import { tryOut, undisturbed } from "./trial.mjs"
  * @property {(trial: Case, found: Found, done: number, all: number) => void} [onTrial]
  * @property {(point: Point, fault: Fault) => boolean} [only] which of the trials
  * @property {Plant} [plant] a defect to be caught
+ * @property {boolean} [readers] whether an agent reads all the while
  */
 
 /**
@@ -101,11 +102,12 @@ function prepare(folder, request) {
  * @param {Request} request
  * @returns {Promise<Plan>}
  */
-async function plan(machine, operation, { shim, seed = 1, sample, only = () => true, plant }) {
+async function plan(machine, operation, request) {
+  const { seed = 1, sample, only = () => true } = request
   const known = new Set(["repo/unrelated"])
   let log = ""
   for (const next of /** @type {const} */ (["repair", "change"])) {
-    const run = await undisturbed(machine, operation, next, shim, plant)
+    const run = await undisturbed(machine, operation, next, request)
     log = run.log
     for (const place of run.places) known.add(place)
     if (run.broken.length > 0) {
@@ -142,7 +144,7 @@ async function plan(machine, operation, { shim, seed = 1, sample, only = () => t
  * @param {Plan[]} plans
  * @param {Request} request
  */
-async function work(machines, plans, { shim, plant, onTrial }) {
+async function work(machines, plans, request) {
   const queue = interleaved(plans)
   const all = queue.length
   let done = 0
@@ -150,11 +152,11 @@ async function work(machines, plans, { shim, plant, onTrial }) {
     machines.map(async (machine) => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const { trial, known, figures } = next
-        const found = await tryOut(machine, trial, shim, known, plant)
+        const found = await tryOut(machine, trial, request, known)
         if (found.isReached) figures.trials++
         else figures.unreached++
         if (found.isReached && found.broken.length === 0) figures.held++
-        onTrial?.(trial, found, ++done, all)
+        request.onTrial?.(trial, found, ++done, all)
       }
     }),
   )

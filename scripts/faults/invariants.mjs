@@ -325,6 +325,22 @@ export async function read({ repo, env }, agent, secret) {
   }
 }
 
+/**
+ * What an agent read meanwhile, held against the old state and the new one.
+ *
+ * @param {Operation} operation
+ * @param {Iterable<string>} seen of `stripe/api-key`, by `ci`
+ * @returns {Broken[]}
+ */
+export function tornReads({ before, after, delivers }, seen) {
+  const states = [before, after].flatMap(({ ci }) => ci?.["stripe/api-key"]?.split(" or ") ?? [])
+  // Whose key is just being made anew has none that opens, and nobody reads what is half written.
+  const meanwhile = delivers === "ci" ? ["NOT_GRANTED", "KEY_NOT_FOUND"] : []
+  const fine = new Set([...states, ...meanwhile, "BUSY"])
+  const torn = [...seen].filter((value) => !fine.has(value))
+  return torn.map((what) => ({ promise: "readers see old or new", what: `ci got ${what}` }))
+}
+
 /** @param {unknown} error */
 function messageOf(error) {
   const said = error instanceof Error && "stdout" in error ? String(error.stdout) : ""

@@ -126,7 +126,8 @@ static size_t harmonize(const char *part, size_t length, char *out) {
     memcpy(out, "##", 2);
     return 2;
   }
-  if (length > 6 && (starts(part, "tmp_") || starts(part, "bulk_fsync_"))) {
+  if (length > 12 && (starts(part, "tmp_obj") || starts(part, "tmp_pack_") ||
+                      starts(part, "tmp_idx_") || starts(part, "bulk_fsync_"))) {
     memcpy(out, part, length - 6);
     out[length - 6] = '?';
     return length - 5;

@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs"
 import { join } from "node:path"
-import { lostAccess, placesOf, unhealed, untruths } from "./invariants.mjs"
+import { setTimeout as sleep } from "node:timers/promises"
+import { lostAccess, placesOf, read, tornReads, unhealed, untruths } from "./invariants.mjs"
 import { struck, timesReached } from "./points.mjs"
 
 /**
@@ -41,16 +42,21 @@ import { struck, timesReached } from "./points.mjs"
 const ATTEMPTS = 4
 
 /**
+ * How trials are made: with which shim, which defect, and whether an agent reads all the while.
+ *
+ * @typedef {{ shim: string, plant?: Plant, readers?: boolean }} Conditions
+ */
+
+/**
  * @param {Machine} machine
  * @param {Case} trial
- * @param {string} shim
+ * @param {Conditions} conditions
  * @param {ReadonlySet<string>} known the files that undisturbed runs leave
- * @param {Plant} [plant]
  * @returns {Promise<Found>}
  */
-export async function tryOut(machine, trial, shim, known, plant) {
+export async function tryOut(machine, trial, conditions, known) {
   for (let left = ATTEMPTS; ; left--) {
-    const found = await tryOnce(machine, trial, shim, known, plant)
+    const found = await tryOnce(machine, trial, conditions, known)
     if (found.isReached || left === 1) return found
   }
 }
@@ -58,24 +64,40 @@ export async function tryOut(machine, trial, shim, known, plant) {
 /**
  * @param {Machine} machine
  * @param {Case} trial
- * @param {string} shim
+ * @param {Conditions} conditions
  * @param {ReadonlySet<string>} known
- * @param {Plant} [plant]
  * @returns {Promise<Found>}
  */
-async function tryOnce(machine, trial, shim, known, plant) {
+async function tryOnce(machine, trial, { shim, plant, readers }, known) {
   const { operation, point, fault, next } = trial
   machine.restore(operation.name)
   const base = machine.git("rev-parse", "HEAD")
   const env = { ...plant?.env?.(machine), ...struck(machine, shim, point, fault) }
-  const ended = await machine.run(operation.args(machine), env)
+  const running = machine.run(operation.args(machine), env)
+  const seen = readers ? await readUntil(running, machine) : []
+  const ended = await running
   plant?.after?.(machine)
   if (timesReached(machine) < point.nth) return { isReached: false, ended, broken: [] }
-  return {
-    isReached: true,
-    ended,
-    broken: await judge(machine, operation, { ended, base, next, known }),
-  }
+  const broken = [
+    ...tornReads(operation, seen),
+    ...(await judge(machine, operation, { ended, base, next, known })),
+  ]
+  return { isReached: true, ended, broken }
+}
+
+/**
+ * What an agent reads until some work is done.
+ *
+ * @param {Promise<unknown>} work
+ * @param {Machine} machine
+ */
+async function readUntil(work, machine) {
+  const isDone = work.then(() => true)
+  /** @type {Set<string>} */
+  const seen = new Set()
+  do seen.add(await read(machine, "ci", "stripe/api-key"))
+  while (!(await Promise.race([isDone, sleep(15, false)])))
+  return seen
 }
 
 /**
@@ -122,10 +144,9 @@ function letTimePass({ repo }) {
  * @param {Machine} machine
  * @param {Operation} operation
  * @param {"repair" | "change"} next
- * @param {string} shim
- * @param {Plant} [plant]
+ * @param {Conditions} conditions
  */
-export async function undisturbed(machine, operation, next, shim, plant) {
+export async function undisturbed(machine, operation, next, { shim, plant }) {
   machine.restore(operation.name)
   const base = machine.git("rev-parse", "HEAD")
   const places = placesOf(machine)

@@ -9,6 +9,9 @@ import type { Plant } from "../../scripts/faults/trial.mjs"
 import { realGit } from "../core/processes.js"
 import { shim, testWithFaults } from "./shim.js"
 
+/** Another sample: AGENT_VAULT_SEED=7. All points: node scripts/faults.mjs. */
+const SEED = Number(process.env["AGENT_VAULT_SEED"] ?? 1)
+
 /** What broke, a line for each trial. */
 async function broken(request: Omit<Parameters<typeof tryFaults>[0], "shim">): Promise<string[]> {
   const lines: string[] = []
@@ -21,9 +24,24 @@ async function broken(request: Omit<Parameters<typeof tryFaults>[0], "shim">): P
       lines.push(`${operation.name}: ${call} ${place} ${nth}, ${fault.name}: ${what}`)
     },
   })
-  expect(figures.every(({ points }) => points > 15)).toBe(true)
+  // Chance decides which objects share a folder, and so whether there is a fifth one; not more.
+  for (const { operation, trials, unreached } of figures) {
+    expect([operation, unreached <= Math.max(1, trials / 2)]).toEqual([operation, true])
+  }
   return lines
 }
+
+describe(`a disk that fails, a process that is killed: a sample (seed ${SEED})`, () => {
+  testWithFaults("every operation holds", async () => {
+    expect(await broken({ seed: SEED, sample: 3 })).toEqual([])
+  })
+
+  testWithFaults("readers all the while see the old state or the new one", async () => {
+    const operations = ["set", "revoke", "agent rekey"]
+    const request = { operations, seed: SEED + 1, sample: 1, readers: true, workers: 1 }
+    expect(await broken(request)).toEqual([])
+  })
+})
 
 /** Defects, each with an operation that meets it, and the promise that it breaks. */
 const PLANTS: readonly (readonly [name: string, operation: string, promise: string, Plant])[] = [
