@@ -15,7 +15,7 @@ import type { Door } from "../door/door.js"
 import { type Literal, literalsOf } from "./mcp-entry.js"
 import { outcomeLines, tell } from "../door/render.js"
 import { whyRefused } from "../run/program-environment.js"
-import { auditOf } from "../door/reading.js"
+import { auditOf, readingVault } from "../door/reading.js"
 import { changeRequest, isSet, options } from "../door/who.js"
 
 /** A literal value, and the secret that it becomes. */
@@ -181,10 +181,10 @@ async function readBack(
   secret: string,
   value: string,
 ): Promise<void> {
-  const { place, identity, env, now } = request
+  const { place, identity, now } = request
   const audit = auditOf(door, place)
   const terms = { outlet: { surface: "cli" }, audit } as const
-  const read = await withVault(place, identity.trust, env, (vault) =>
+  const read = await readingVault(door, place, identity.trust, (vault) =>
     readSecret(vault, identity, parseSecretName(secret), terms, now),
   )
   audit.close()

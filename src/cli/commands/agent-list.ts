@@ -1,12 +1,13 @@
-import { describeAgents, withVault } from "../../core/index.js"
+import { describeAgents } from "../../core/index.js"
 import type { Door } from "../door/door.js"
+import { readingVault } from "../door/reading.js"
 import { asJson, print, table, tell } from "../door/render.js"
 import { identityIfSet, placeOf } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const place = placeOf(door)
   const key = await identityIfSet(door, place)
-  const agents = await withVault(place, key?.trust, door.env, describeAgents)
+  const agents = await readingVault(door, place, key?.trust, describeAgents)
   if (await asJson(door, { agents })) return
   if (agents.length === 0) {
     tell(door, "There are no agents yet. Next: agent-vault agent add NAME")

@@ -1,14 +1,8 @@
-import {
-  type Key,
-  VaultError,
-  agentKeyFile,
-  claimedId,
-  localAgents,
-  withVault,
-} from "../../core/index.js"
+import { type Key, VaultError, agentKeyFile, claimedId, localAgents } from "../../core/index.js"
 import { readKeyFile, recoverAgent, setKeyFileAside } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
 import { deliverKey, deliveryLines, keyOutput } from "../door/key-output.js"
+import { readingVault } from "../door/reading.js"
 import { asJson, tell } from "../door/render.js"
 import { identityOf, option, placeOf } from "../door/who.js"
 
@@ -16,7 +10,7 @@ export async function run(door: Door): Promise<void> {
   const [agent = ""] = door.call.words
   const place = placeOf(door)
   const owner = await identityOf(door, place, "always")
-  const key = await withVault(place, owner.trust, door.env, (vault) =>
+  const key = await readingVault(door, place, owner.trust, (vault) =>
     recoverAgent(vault, agent, owner),
   )
   const vault = claimedId(place)

@@ -1,5 +1,6 @@
-import { describeAgent, hasPassed, utc, withVault } from "../../core/index.js"
+import { describeAgent, hasPassed, utc } from "../../core/index.js"
 import type { Door } from "../door/door.js"
+import { readingVault } from "../door/reading.js"
 import { asJson, print, table } from "../door/render.js"
 import { identityIfSet, placeOf } from "../door/who.js"
 
@@ -7,7 +8,7 @@ export async function run(door: Door): Promise<void> {
   const [name = ""] = door.call.words
   const place = placeOf(door)
   const key = await identityIfSet(door, place)
-  const agent = await withVault(place, key?.trust, door.env, (vault) => describeAgent(vault, name))
+  const agent = await readingVault(door, place, key?.trust, (vault) => describeAgent(vault, name))
   if (await asJson(door, agent)) return
   const now = utc(door.now)
   const groups = agent.groups.map(({ group, since, until }) => {

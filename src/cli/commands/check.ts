@@ -1,6 +1,7 @@
 import { type Inspection, inspect } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
 import { asJson, counted, exitCodeOf, findingLines, print, tell } from "../door/render.js"
+import { noteOnce } from "../terminal/terminal.js"
 import { identityIfSet, isSet, option, placeOf } from "../door/who.js"
 
 export async function run(door: Door): Promise<number> {
@@ -15,6 +16,7 @@ export async function run(door: Door): Promise<number> {
     now,
     history,
     against: option(door, "against"),
+    onNote: noteOnce(door.terminal),
   })
   const code = exitCodeOf(inspection.findings) || (inspection.anchored ? 0 : 1)
   if (await asJson(door, { ...inspection, exitCode: code })) return code

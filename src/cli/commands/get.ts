@@ -5,12 +5,11 @@ import {
   namesIn,
   parseSecretName,
   readSecret,
-  withVault,
 } from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { asJson } from "../door/render.js"
 import { harmless, writeOut } from "../terminal/terminal.js"
-import { auditOf } from "../door/reading.js"
+import { auditOf, readingVault } from "../door/reading.js"
 import { identityOf, isSet, placeOf } from "../door/who.js"
 
 const SHOWN = 10
@@ -23,7 +22,7 @@ export async function run(door: Door): Promise<void> {
   const key = await identityOf(door, place, atTerminal ? "at-terminal" : "if-asked")
   const audit = auditOf(door, place)
   const terms = { outlet: { surface: "cli" }, audit } as const
-  const { record, value } = await withVault(place, key.trust, door.env, (vault) =>
+  const { record, value } = await readingVault(door, place, key.trust, (vault) =>
     readSecret(vault, key, name, terms, door.now),
   )
   audit.close()

@@ -5,9 +5,9 @@ import {
   later,
   parseDuration,
   utc,
-  withVault,
 } from "../../core/index.js"
 import type { Door } from "../door/door.js"
+import { readingVault } from "../door/reading.js"
 import { asJson, print, table, tell } from "../door/render.js"
 import { identityIfSet, isSet, option, placeOf } from "../door/who.js"
 
@@ -17,7 +17,7 @@ export async function run(door: Door): Promise<void> {
   const horizon = within === undefined ? undefined : later(door.now, parseDuration(within))
   const place = placeOf(door)
   const key = await identityIfSet(door, place)
-  const all = await withVault(place, key?.trust, door.env, (vault) => describeSecrets(vault, group))
+  const all = await readingVault(door, place, key?.trust, (vault) => describeSecrets(vault, group))
   const secrets = all.filter(
     ({ exposed, expires }) =>
       (!isSet(door, "exposed") || exposed !== undefined) &&

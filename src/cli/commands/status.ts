@@ -4,10 +4,10 @@ import {
   claimedId,
   describeTrust,
   localAgents,
-  withVault,
 } from "../../core/index.js"
 import { type Standing, describeStanding } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
+import { readingVault } from "../door/reading.js"
 import { asJson, counted, exitCodeOf, findingLines, print } from "../door/render.js"
 import { identityIfSet, placeOf } from "../door/who.js"
 
@@ -19,7 +19,7 @@ export async function run(door: Door): Promise<number> {
   const identity = await identityIfSet(door, place)
   const trust = describeTrust(place, identity?.trust, door.env)
   const standing = trust.trusted
-    ? await withVault(place, identity?.trust, door.env, (vault) =>
+    ? await readingVault(door, place, identity?.trust, (vault) =>
         describeStanding(vault, identity, door.now),
       )
     : undefined

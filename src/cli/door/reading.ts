@@ -4,14 +4,17 @@ import {
   type Identity,
   type Outlet,
   type Place,
+  type Vault,
   VaultError,
   auditFile,
   auditTo,
   claimedId,
   noAudit,
   openVaultAs,
+  withVault,
 } from "../../core/index.js"
 import type { Door } from "./door.js"
+import { noteOnce } from "../terminal/terminal.js"
 import { identityOf, isSet, option, placeOf, userPath } from "./who.js"
 
 /**
@@ -28,6 +31,16 @@ export function auditOf(door: Door, place: Place, program?: string): Audit {
   throw new VaultError("USAGE", "--audit and --no-audit contradict each other", {
     hint: "give one of them",
   })
+}
+
+/** Does work with the vault of a call, verified; what had to be accepted for it is said. */
+export function readingVault<T>(
+  door: Door,
+  place: Place,
+  keyFileTrust: string | undefined,
+  work: (vault: Vault) => T | Promise<T>,
+): Promise<T> {
+  return withVault(place, keyFileTrust, door.env, work, noteOnce(door.terminal))
 }
 
 /** For whom values are read, and who reads them. */
@@ -47,5 +60,6 @@ export async function openForAgent(
   const place = placeOf(door)
   const key = await identify(place)
   const audit = auditOf(door, place, program)
-  return openVaultAs({ place, key, env: door.env, outlet, audit, agentsOnly: true })
+  const onNote = noteOnce(door.terminal)
+  return openVaultAs({ place, key, env: door.env, outlet, audit, onNote, agentsOnly: true })
 }

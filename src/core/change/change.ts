@@ -5,17 +5,17 @@ import { completeJournal } from "../commit/journal.js"
 import { journalExists } from "../disk/journal-file.js"
 import { classify } from "../words/layout.js"
 import { removeLeftovers } from "../commit/leftovers.js"
+import type { OnNote } from "../words/note.js"
 import { type Lock, withLock } from "../commit/lock.js"
 import { attempted } from "../words/system-error.js"
 import { type Checkout, type Place, findVault } from "../disk/place.js"
 import { decodeRecord } from "../records/record.js"
 import { type Observed, type Session, type SessionRequest, openSession } from "./session.js"
-import {
-  type OnNote,
-  type PlannedCommit,
-  changeableBranch,
-  commitChange,
-} from "../commit/transaction.js"
+import { type PlannedCommit, changeableBranch, commitChange } from "../commit/transaction.js"
+import { rememberMade } from "../undone/made-here.js"
+import { seeTracked } from "../undone/remote-branches.js"
+import { acceptUndone } from "../vault/accept-undone.js"
+import { claimedId } from "../vault/open.js"
 import { type Vault, remember } from "../vault/vault.js"
 
 /** Who changes which vault, and how. */
@@ -62,12 +62,17 @@ const RETRIES = 10
  * {@link openSession} throws, and what `work` throws.
  */
 export async function change<T>(request: ChangeRequest, work: Work<T>): Promise<Outcome<T>> {
+  const { env, onNote } = request
   for (let left = RETRIES; ; left--) {
     try {
       if (request.dryRun === true) return await attempt(request, work)
       return await lockedAttempt(request, work)
     } catch (error) {
-      if (!VaultError.is(error, "CONFLICT") || left === 1) throw error
+      if (left === 1) throw error
+      if (VaultError.is(error, "CONFLICT")) continue
+      if (!VaultError.is(error, "ROLLED_BACK")) throw error
+      const place = findVault(request.place.root)
+      if (!(await acceptUndone(claimedId(place), place, env, onNote))) throw error
     }
   }
 }
@@ -103,8 +108,13 @@ async function attempt<T>(request: ChangeRequest, work: Work<T>, lock?: Lock): P
   const outcome = { result: done.result, files: [...files.keys()].sort() }
   if (lock === undefined || files.size === 0) return outcome
   const planned = plannedCommit(session, files, observed, done)
+  // Seen before the commit is there: whatever is published of it moves them from here.
+  const before = await seeTracked(git)
   const made = await commitChange(git, lock, { ...planned, onNote: request.onNote })
-  const unremembered = attempted(() => rememberChanges(session.vault, files))
+  const unremembered = attempted(() => {
+    rememberMade(session.vault.id, git.checkout, made.commit, before, request.env)
+    rememberChanges(session.vault, files)
+  })
   const after = [made.unfinished, unremembered].filter((error) => error !== undefined)
   return withUnfinished({ ...outcome, commit: made.commit }, after)
 }

@@ -23,14 +23,10 @@ import { repair } from "../commit/repair.js"
 import { signingKey } from "../records/signature.js"
 import { rememberKnownVault, knownVaultFile } from "../memory/known-vault.js"
 import { utc } from "../words/time.js"
-import {
-  type Committed,
-  type OnNote,
-  changeableBranch,
-  commitChange,
-} from "../commit/transaction.js"
+import { type Committed, changeableBranch, commitChange } from "../commit/transaction.js"
 import { attempted } from "../words/system-error.js"
 import { commitOf, committedFiles } from "../git/git-objects.js"
+import type { OnNote } from "../words/note.js"
 import { writePin } from "../memory/trust.js"
 
 export interface InitRequest {

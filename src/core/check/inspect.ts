@@ -13,6 +13,8 @@ import type { Key } from "../keys/key-files.js"
 import { type Place, gitPath } from "../disk/place.js"
 import { type Anchor, findAnchor } from "../memory/trust.js"
 import { type Vault, openVaultFiles, readVaultRecord, verifyVault } from "../vault/vault.js"
+import { type Attempted, acceptingUndone } from "../vault/open.js"
+import type { OnNote } from "../words/note.js"
 import { memoryOf, noMemory } from "../memory/memory.js"
 
 export interface InspectRequest {
@@ -25,6 +27,7 @@ export interface InspectRequest {
   readonly history?: boolean | undefined
   /** Compares with the vault of this revision, as a pull request with its base. */
   readonly against?: string | undefined
+  readonly onNote?: OnNote | undefined
 }
 
 /** Everything that `check` reports. */
@@ -45,10 +48,9 @@ export async function inspect(request: InspectRequest): Promise<Inspection> {
       hint: "agent-vault repair",
     })
   }
-  const { vault, anchor } = openToInspect(place, key, env)
-  const owner = vault.owners.some(({ recipient }) => recipient === key?.recipient) ? key : undefined
-  const report = await checkVault(vault, now, owner)
-  vault.verifiedBefore.save()
+  const { vault, anchor, report } = await acceptingUndone(place, env, request.onNote, () =>
+    inspectPresent(place, key, env, now),
+  )
   const past = await inspectPast(request, vault, anchor)
   const lacking = await gitLacks(place, env)
   const findings = [...report.findings, ...past.findings, ...lacking].sort(bySeverity)
@@ -60,6 +62,20 @@ export async function inspect(request: InspectRequest): Promise<Inspection> {
     serial: vault.record.serial,
     ...access,
   }
+}
+
+/** What is there now, and whether some of it is refused as set back. */
+async function inspectPresent(
+  place: Place,
+  key: Key | undefined,
+  env: Environment,
+  now: Date,
+): Promise<Attempted<{ vault: Vault; anchor: Anchor | undefined; report: CheckReport }>> {
+  const { vault, anchor } = openToInspect(place, key, env)
+  const isOwner = vault.owners.some(({ recipient }) => recipient === key?.recipient)
+  const report = await checkVault(vault, now, isOwner ? key : undefined)
+  vault.verifiedBefore.save()
+  return { result: { vault, anchor, report }, hasRefused: vault.memory.branchMarks.hasRefused }
 }
 
 function openToInspect(

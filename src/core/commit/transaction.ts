@@ -1,13 +1,14 @@
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
-import { lookAt } from "../disk/at-path.js"
+import { inProgress } from "../disk/in-progress.js"
 import type { BlobId, Git } from "../git/git.js"
 import { LEFT_UNSIGNED, authorship, moveRef, writeCommit } from "../git/git-commit.js"
 import { seeStaged } from "../git/git-index.js"
 import { commitOf, committedFiles } from "../git/git-objects.js"
 import { type Journal, completeJournal, finishChange, writeJournal } from "./journal.js"
 import { MANIFEST } from "../words/layout.js"
+import type { OnNote } from "../words/note.js"
 import type { Lock } from "./lock.js"
 import type { Checkout } from "../disk/place.js"
 import { blobIn } from "./work-tree.js"
@@ -24,18 +25,6 @@ export interface PlannedCommit {
   /** The folder of the vault, from the top. */
   readonly folder: string
   readonly onNote?: OnNote | undefined
-}
-
-/** Receives a line for a person: what a change did otherwise than the repository's settings ask. */
-export type OnNote = (note: string) => void
-
-const IN_PROGRESS: Readonly<Record<string, string>> = {
-  MERGE_HEAD: "a merge",
-  "rebase-merge": "a rebase",
-  "rebase-apply": "a rebase",
-  CHERRY_PICK_HEAD: "a cherry-pick",
-  REVERT_HEAD: "a revert",
-  BISECT_LOG: "a bisect",
 }
 
 /** A change that is made. */
@@ -115,8 +104,8 @@ async function tipOf(git: Git, branch: string): Promise<string | null> {
  * rebase or the like is in progress.
  */
 export function changeableBranch(checkout: Checkout): string {
-  for (const [file, what] of Object.entries(IN_PROGRESS)) {
-    if (lookAt(join(checkout.gitFolder, file)) === undefined) continue
+  const what = inProgress(checkout.gitFolder)
+  if (what !== undefined) {
     throw new VaultError("REPOSITORY_STATE", `${what} is in progress in ${checkout.top}`, {
       hint: "finish or abort it first (git status), then repeat the command",
     })

@@ -65,7 +65,7 @@ export async function openVault(options: OpenOptions = {}): Promise<AgentVault> 
   const { onRead } = options
   const audit = auditAt(claimedId(place), options.audit, env)
   const outlet = { surface: "sdk" } as const
-  const request = { place, key: identity, env, outlet, audit, onRead }
+  const request = { place, key: identity, env, outlet, audit, onRead, onNote: warnOnce() }
   return openVaultAs(request, pullsOf(options))
 }
 
@@ -111,9 +111,9 @@ export async function openVaultAs(
   request: ReaderRequest & { readonly agentsOnly?: boolean },
   pulls?: Pulls,
 ): Promise<AgentVault> {
-  const { place, key, env, agentsOnly = false } = request
+  const { place, key, env, onNote, agentsOnly = false } = request
   // A fault in the vault's owners shows now, not at the first read.
-  const { id, owners } = await withVault(place, key.trust, env, (vault) => vault)
+  const { id, owners } = await withVault(place, key.trust, env, (vault) => vault, onNote)
   const owner = owners.find(({ recipient }) => recipient === key.recipient)
   if (agentsOnly && owner !== undefined) {
     throw new VaultError("OWNER_KEY_UNASKED", `this is the key of the owner ${owner.name}`, {

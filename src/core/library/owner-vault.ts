@@ -23,6 +23,7 @@ import type { SecretMetadata } from "../records/secret-metadata.js"
 import { SecretValue } from "../words/secret-value.js"
 import type { Progress } from "../change/session.js"
 import { type SetResult, setSecret } from "../change/set.js"
+import type { Vault } from "../vault/vault.js"
 import { later, parseDuration, parseTime, utc } from "../words/time.js"
 
 /** Which vault, and with which owner's key. Without one it is the owner's key of this machine. */
@@ -77,10 +78,11 @@ export async function openOwnerVault(options: OpenOwnerOptions = {}): Promise<Ow
   const place = findVault(options.dir ?? ".")
   const { onRead, onProgress, passphrase = nobodyToAsk } = options
   const key = await identityAt(place, choiceOf(options), "always", env, passphrase)
-  const id = await withVault(place, key.trust, env, (vault) => vault.id)
+  const onNote = warnOnce()
+  const id = await withVault(place, key.trust, env, (vault) => vault.id, onNote)
   const audit = auditAt(id, options.audit, env)
   const outlet = { surface: "sdk" } as const
-  return new OwnerVault(id, { place, key, env, outlet, audit, onRead, onProgress })
+  return new OwnerVault(id, { place, key, env, outlet, audit, onRead, onProgress, onNote })
 }
 
 interface OwnerRequest extends ReaderRequest {
@@ -96,7 +98,6 @@ interface OwnerRequest extends ReaderRequest {
  */
 export class OwnerVault extends AgentVault {
   readonly #request: OwnerRequest
-  readonly #note = warnOnce()
 
   /** Made by `openOwnerVault()`. */
   constructor(id: string, request: OwnerRequest) {
@@ -186,22 +187,22 @@ export class OwnerVault extends AgentVault {
 
   /** The text of an agent's original key file, out of its escrow. Throws `NO_ESCROW`. */
   async recoverAgent(agent: string): Promise<SecretValue> {
-    const { place, key, env } = this.#request
-    const recovered = await withVault(place, key.trust, env, (vault) =>
-      recoverAgent(vault, agent, key),
-    )
+    const { place, key, env, onNote } = this.#request
+    const recover = (vault: Vault): ReturnType<typeof recoverAgent> =>
+      recoverAgent(vault, agent, key)
+    const recovered = await withVault(place, key.trust, env, recover, onNote)
     return keyFileOf(agent, recovered)
   }
 
   /** Verifies everything in the vault, as `agent-vault check` does. */
   check(options: { history?: boolean; against?: string } = {}): Promise<Inspection> {
-    const { place, key, env } = this.#request
-    return inspect({ place, key, env, now: new Date(), ...options })
+    const { place, key, env, onNote } = this.#request
+    return inspect({ place, key, env, onNote, now: new Date(), ...options })
   }
 
   #change({ dryRun = false }: ChangeOptions): ChangeRequest {
-    const { place, key, env, onProgress } = this.#request
-    return { place, identity: key, env, onProgress, onNote: this.#note, now: new Date(), dryRun }
+    const { place, key, env, onProgress, onNote } = this.#request
+    return { place, identity: key, env, onProgress, onNote, now: new Date(), dryRun }
   }
 
   /** The identity leaves as a value that does not show itself. */

@@ -14,12 +14,15 @@ import {
 import type { Vault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
+import type { OnNote } from "../words/note.js"
 
 /** Who reads, where, and on which terms. */
 export interface ReaderRequest extends Terms {
   readonly place: Place
   readonly key: Key
   readonly env: Environment
+  /** Hears of what was accepted although it was set back. */
+  readonly onNote?: OnNote | undefined
 }
 
 /** A secret that was opened, and what decided that it is this value, and may be read. */
@@ -66,14 +69,15 @@ export class Reader {
 
   /** Does work with the vault as it is now, verified. */
   with<T>(work: (vault: Vault) => T | Promise<T>): Promise<T> {
-    const { place, key, env } = this.#request
+    const { place, key, env, onNote } = this.#request
     // Another branch may be checked out since, and has marks of its own.
     this.#place = findVault(dirname(place.root))
     if (place.checkout !== undefined && this.#place.checkout === undefined) throw forgetful(place)
-    return withVault(this.#place, key.trust, env, (vault) => {
+    const whole = (vault: Vault): T | Promise<T> => {
       this.#refuseOther(vault)
       return work(vault)
-    })
+    }
+    return withVault(this.#place, key.trust, env, whole, onNote)
   }
 
   /** Overwrites what is remembered. */

@@ -3,7 +3,8 @@ import { LIMITS } from "../words/limits.js"
 import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
-import { createFile, readRegularFile, removeFile, removeFolder } from "../disk/files.js"
+import { createFile, readRegularFile, removeFile } from "../disk/files.js"
+import { isMixing } from "../disk/in-progress.js"
 import { listFolder } from "../disk/at-path.js"
 import { type Environment, inHome, stateHome } from "../disk/homes.js"
 import { VAULT_RECORD } from "../words/layout.js"
@@ -16,6 +17,11 @@ export interface Mark extends Reach {
   readonly digest: string
 }
 
+/** The way out where a record was set back, whatever set it back. */
+export const REWIND = "see what accepting that gives up, and decide: agent-vault trust --rewind"
+
+/** The folder of the marks over all clones and branches. */
+const ANY = "any"
 const MARK = /^(\d{1,16})\.(\d{1,16})-([0-9a-f]{64})$/
 
 /**
@@ -26,10 +32,18 @@ const MARK = /^(\d{1,16})\.(\d{1,16})-([0-9a-f]{64})$/
 export class Marks {
   readonly #folder: string | undefined
   readonly #floors: ReadonlyMap<string, number>
+  readonly #isPassing: () => boolean
+  #hasRefused = false
 
-  constructor(folder: string | undefined, floors: ReadonlyMap<string, number> = new Map()) {
+  /** `isPassing` says that what lies there now is no state to remember: a merge may be aborted. */
+  constructor(
+    folder: string | undefined,
+    floors: ReadonlyMap<string, number> = new Map(),
+    isPassing: () => boolean = () => false,
+  ) {
     this.#folder = folder
     this.#floors = floors
+    this.#isPassing = isPassing
   }
 
   /** Whether anything is remembered here. */
@@ -37,8 +51,18 @@ export class Marks {
     return this.#folder !== undefined
   }
 
+  /** Whether a record was refused here for being older than a mark. */
+  get hasRefused(): boolean {
+    return this.#hasRefused
+  }
+
   highest(path: string): Mark | undefined {
     return this.#marks(path).at(-1)
+  }
+
+  /** The marks of the record at `path` that refuse it as it is now. */
+  refusing(path: string, now: Mark): readonly Mark[] {
+    return this.#marks(path).filter((seen) => isOlder(now, seen))
   }
 
   /** Throws `ROLLED_BACK` if the record at `path` is older than one accepted before. */
@@ -47,18 +71,10 @@ export class Marks {
     if (floor !== undefined && mark.serial < floor) {
       throw belowFloor(path, mark.serial, floor)
     }
-    for (const seen of this.#marks(path)) {
-      const order = compareReach(mark, seen)
-      if (order < 0) {
-        throw rolledBack(
-          path,
-          `it is at ${reachText(mark)}, this clone has seen ${reachText(seen)}`,
-        )
-      }
-      if (order === 0 && mark.digest !== seen.digest) {
-        throw rolledBack(path, `this clone has seen another record at ${reachText(mark)}`)
-      }
-    }
+    const [seen] = this.refusing(path, mark)
+    if (seen === undefined) return
+    this.#hasRefused = true
+    throw rolledBack(path, mark, seen)
   }
 
   /** Remembers an accepted record; `note` is kept with it. Costs one look when nothing is new. */
@@ -68,6 +84,7 @@ export class Marks {
     if (earlier.some((seen) => compareReach(seen, mark) === 0 && seen.digest === mark.digest)) {
       return
     }
+    if (this.#isPassing()) return
     this.#create(path, mark, note)
     for (const seen of earlier) {
       if (compareReach(seen, mark) < 0) removeFile(this.#file(path, seen))
@@ -80,10 +97,13 @@ export class Marks {
     return bytes === undefined ? "" : Buffer.from(bytes).toString("utf8")
   }
 
-  /** Forgets everything, for a deliberate reset. */
-  forget(): void {
-    const folder = this.#folder
-    if (folder !== undefined) inHome("state", () => removeFolder(folder))
+  /**
+   * Lets marks go that a record need not reach any more. What it still has to reach, `floor`, is
+   * there before they are gone.
+   */
+  fallBack(path: string, marks: readonly Mark[], floor?: Mark, note = ""): void {
+    if (floor !== undefined) this.#create(path, floor, note)
+    for (const mark of marks) inHome("state", () => removeFile(this.#file(path, mark)))
   }
 
   #create(path: string, mark: Mark, note: string): void {
@@ -117,13 +137,40 @@ export function branchMarks(
 ): Marks {
   const floors = parseFloors(env["AGENT_VAULT_MIN_SERIAL"])
   if (checkout?.branch === undefined) return new Marks(undefined, floors)
-  const branch = createHash("sha256").update(checkout.branch).digest("hex").slice(0, 32)
-  return new Marks(join(stateHome(env), vault, "marks", checkout.clone, branch), floors)
+  const folder = join(marksFolder(vault, env), checkout.clone, branchKey(checkout.branch))
+  return new Marks(folder, floors, () => isMixing(checkout.gitFolder))
 }
 
 /** The marks over all clones and branches of a user: nothing older is ever sealed to. */
 export function userMarks(vault: string, env: Environment): Marks {
-  return new Marks(join(stateHome(env), vault, "marks", "any"))
+  return new Marks(join(marksFolder(vault, env), ANY))
+}
+
+/** A branch, as names in the state folder have it. */
+export function branchKey(branch: string): string {
+  return createHash("sha256").update(branch).digest("hex").slice(0, 32)
+}
+
+/** The marks that branches have of a record: of this clone or, `elsewhere`, of the others. */
+export function marksOfBranches(
+  vault: string,
+  path: string,
+  where: { readonly clone: string; readonly elsewhere: boolean },
+  env: Environment,
+): readonly Mark[] {
+  const folder = marksFolder(vault, env)
+  const clones = listFolder(folder).filter(
+    (name) => name !== ANY && (name === where.clone) !== where.elsewhere,
+  )
+  return clones.flatMap((clone) =>
+    listFolder(join(folder, clone)).flatMap((branch) =>
+      listFolder(join(folder, clone, branch, path)).flatMap(parseMark),
+    ),
+  )
+}
+
+function marksFolder(vault: string, env: Environment): string {
+  return join(stateHome(env), vault, "marks")
 }
 
 /** `7` is a floor for vault.json; `groups/stripe.json=4,vault.json=7` names the records. */
@@ -157,8 +204,16 @@ function belowFloor(path: string, serial: number, floor: number): VaultError {
   )
 }
 
-function rolledBack(path: string, why: string): VaultError {
-  return new VaultError("ROLLED_BACK", `${path} was set back: ${why}`, {
-    hint: "get the newer state (git pull); if the reset is deliberate: agent-vault trust --rewind",
-  })
+/** Whether a record is older than what was seen, or another one at the same serial. */
+function isOlder(now: Mark, seen: Mark): boolean {
+  const order = compareReach(now, seen)
+  return order < 0 || (order === 0 && now.digest !== seen.digest)
+}
+
+function rolledBack(path: string, now: Mark, seen: Mark): VaultError {
+  const why =
+    compareReach(now, seen) < 0
+      ? `it is at ${reachText(now)}, this clone has seen ${reachText(seen)}`
+      : `this clone has seen another record at ${reachText(now)}`
+  return new VaultError("ROLLED_BACK", `${path} was set back: ${why}`, { hint: REWIND })
 }

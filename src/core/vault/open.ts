@@ -4,6 +4,7 @@ import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
 import { stampOf } from "../disk/stamp.js"
 import { VAULT_RECORD } from "../words/layout.js"
+import type { OnNote } from "../words/note.js"
 import type { Environment } from "../disk/homes.js"
 import {
   type IdentityChoice,
@@ -15,6 +16,7 @@ import { changeStamp, journalExists } from "../disk/journal-file.js"
 import type { AskPassphrase } from "../keys/key-files.js"
 import type { Place } from "../disk/place.js"
 import { findAnchor } from "../memory/trust.js"
+import { acceptUndone } from "./accept-undone.js"
 import { type Vault, openVaultFiles, readVaultRecord } from "./vault.js"
 import { memoryOf } from "../memory/memory.js"
 
@@ -83,22 +85,59 @@ export function identityAt(
 /**
  * Opens the vault at `place` for reading and does `work` with it. Takes no lock and runs no Git: if
  * what was read does not fit together while another process changes the vault, it is read again,
- * for at most two seconds. Throws `BUSY` if a change was left half done.
+ * for at most two seconds. What was undone here, and never published, is accepted; `onNote` hears of
+ * it. Throws `BUSY` if a change was left half done.
  */
 export async function withVault<T>(
   place: Place,
   keyFileTrust: string | undefined,
   env: Environment,
   work: (vault: Vault) => T | Promise<T>,
+  onNote?: OnNote,
 ): Promise<T> {
+  const attempt = async (): Promise<Attempted<T>> => {
+    const vault = openForReading(place, keyFileTrust, env)
+    const result = await work(vault)
+    vault.verifiedBefore.save()
+    return { result, hasRefused: vault.memory.branchMarks.hasRefused }
+  }
+  return acceptingUndone(place, env, onNote, () => untilWhole(place, attempt))
+}
+
+/** What came of some work on a vault, and whether it came upon records that were set back. */
+export interface Attempted<T> {
+  readonly result: T
+  readonly hasRefused: boolean
+}
+
+/**
+ * Does work on a vault, and once more if what it refused was undone here and never published; see
+ * {@link acceptUndone}.
+ */
+export async function acceptingUndone<T>(
+  place: Place,
+  env: Environment,
+  onNote: OnNote | undefined,
+  work: () => Promise<Attempted<T>>,
+): Promise<T> {
+  const isAccepted = (): Promise<boolean> => acceptUndone(claimedId(place), place, env, onNote)
+  try {
+    const { result, hasRefused } = await work()
+    if (!hasRefused || !(await isAccepted())) return result
+  } catch (error) {
+    if (!VaultError.is(error, "ROLLED_BACK") || !(await isAccepted())) throw error
+  }
+  return (await work()).result
+}
+
+/** Does work again as long as a change in the work tree may be why it failed. */
+async function untilWhole<T>(place: Place, work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + PATIENCE_MS
   let earlier: VaultError | undefined
   for (;;) {
     const stamp = changeStamp(place)
     try {
-      if (!journalExists(place)) {
-        return await workWith(openForReading(place, keyFileTrust, env), work)
-      }
+      if (!journalExists(place)) return await work()
     } catch (error) {
       if (!(error instanceof VaultError) || !MOMENTARY.has(error.code)) throw error
       // The same failure twice without a change in between: it is real.
@@ -108,12 +147,6 @@ export async function withVault<T>(
     if (Date.now() > deadline) throw journalExists(place) ? busy() : (earlier ?? busy())
     await sleep(PAUSE_MS)
   }
-}
-
-async function workWith<T>(vault: Vault, work: (vault: Vault) => T | Promise<T>): Promise<T> {
-  const result = await work(vault)
-  vault.verifiedBefore.save()
-  return result
 }
 
 function openForReading(place: Place, keyFileTrust: string | undefined, env: Environment): Vault {

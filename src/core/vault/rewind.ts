@@ -1,5 +1,5 @@
 import { FolderFiles } from "../disk/files.js"
-import { type Mark, markOf } from "../memory/marks.js"
+import { type Mark, type Marks, markOf } from "../memory/marks.js"
 import type { Environment } from "../disk/homes.js"
 import type { Place } from "../disk/place.js"
 import { VaultError } from "../words/errors.js"
@@ -12,6 +12,7 @@ import {
   refuseSealingToOlder,
   rememberOwners,
   remember,
+  userMarkOf,
   verifyVault,
 } from "./vault.js"
 import { memoryOf, noMemory } from "../memory/memory.js"
@@ -40,18 +41,26 @@ export function findSetBack(
   })
 }
 
-/** Forgets what was seen before, and remembers the vault as it is: for a deliberate reset. */
+/**
+ * Lets go of what was seen of the records that were set back, and remembers them as they are: for a
+ * deliberate reset. What was seen of others still counts.
+ */
 export function rewind(place: Place, keyFileTrust: string | undefined, env: Environment): void {
   const vault = openWithoutMarks(place, keyFileTrust, env)
   const memory = memoryOf(vault.id, place, env)
-  memory.branchMarks.forget()
-  memory.userMarks.forget()
   rememberKnownVault(memory.knownVault, vault.id)
   const fresh = { ...vault, memory }
-  rememberOwners(fresh)
-  for (const record of allRecords(fresh)) {
-    if (record.kind === "group" || record.kind === "agent") remember(fresh, record)
+  for (const record of allRecords(vault)) {
+    const isOfUser = record.kind === "group" || record.kind === "agent"
+    letGo(memory.branchMarks, record.path, markOf(record))
+    if (isOfUser) letGo(memory.userMarks, record.path, userMarkOf(record))
+    if (record.kind === "vault") rememberOwners(fresh)
+    if (isOfUser) remember(fresh, record)
   }
+}
+
+function letGo(marks: Marks, path: string, now: Mark): void {
+  marks.fallBack(path, marks.refusing(path, now))
 }
 
 /** Verifies everything except freshness, which the rewind resets. */

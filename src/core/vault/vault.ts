@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import type { VaultFiles } from "../disk/files.js"
-import { markOf } from "../memory/marks.js"
+import { type Mark, REWIND, markOf } from "../memory/marks.js"
 import { VerifiedRecords } from "../memory/verified-records.js"
 import {
   VAULT_RECORD,
@@ -105,10 +105,14 @@ export function verifyVault(files: VaultFiles, memory: Memory): Vault {
 
 /** Remembers that a record was accepted, so that an older one is refused from now on. */
 export function remember(vault: Vault, record: VaultDocument): void {
-  const mark = markOf(record)
-  vault.memory.branchMarks.remember(record.path, mark)
-  if (record.kind === "agent") vault.memory.userMarks.remember(record.path, mark)
-  if (record.kind === "group") vault.memory.userMarks.remember(record.path, { ...mark, serial: 0 })
+  vault.memory.branchMarks.remember(record.path, markOf(record))
+  if (record.kind !== "group" && record.kind !== "agent") return
+  vault.memory.userMarks.remember(record.path, userMarkOf(record))
+}
+
+/** How far a record has come for whoever seals to it: for a group, only its epoch counts. */
+export function userMarkOf(record: GroupRecord | AgentRecord): Mark {
+  return record.kind === "group" ? { ...markOf(record), serial: 0 } : markOf(record)
 }
 
 /**
@@ -135,9 +139,7 @@ export function refuseSealingToOlder(vault: Vault, record: GroupRecord | AgentRe
   throw new VaultError(
     "ROLLED_BACK",
     `${record.path} is at ${now}; you have seen ${then} elsewhere`,
-    {
-      hint: "merge the branch that has the newer state; a deliberate reset: agent-vault trust --rewind",
-    },
+    { hint: `merge the branch that has it; or ${REWIND}` },
   )
 }
 

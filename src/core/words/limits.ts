@@ -40,6 +40,10 @@ export const LIMITS = {
   pin: 4 * KIB,
   markNote: MIB,
   verifiedRecords: 64 * MIB,
+  /** Where remote-tracking branches stood when a change was made. */
+  tracked: 16 * MIB,
+  /** The log of one of them: some 150 bytes for each fetch that moved it. */
+  reflog: 64 * MIB,
   /** Digests of a vault's values, which the guard keeps. */
   ownValues: 512 * MIB,
 

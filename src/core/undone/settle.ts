@@ -1,0 +1,213 @@
+import { VaultError } from "../words/errors.js"
+import type { Environment } from "../disk/homes.js"
+import { FolderFiles } from "../disk/files.js"
+import { type Place, type Checkout, gitPath } from "../disk/place.js"
+import { type Git, openGit } from "../git/git.js"
+import { blobId } from "../git/git-objects.js"
+import { type Mark, type Marks, branchMarks, marksOfBranches, userMarks } from "../memory/marks.js"
+import { compareReach, reachIn, reachText } from "../records/reach.js"
+import { digestOf } from "../records/record.js"
+import { VAULT_RECORD, classify } from "../words/layout.js"
+import { type Brought, type LyingRecord, type Rid, Whereabouts } from "./whereabouts.js"
+import { madeHere } from "./made-here.js"
+
+/** A record that is back where it was before changes that never left this clone. */
+export interface Undone {
+  readonly path: string
+  readonly now: Mark
+  /** What was undone. */
+  readonly undone: Mark
+}
+
+/** What became of records that are behind what was seen of them. */
+export interface Settled {
+  /** They may be where they are: nothing holds that against them any more. */
+  readonly undone: readonly Undone[]
+  /** Why the others stay refused, by path. */
+  readonly doubts: ReadonlyMap<string, string>
+}
+
+const NOTHING: Settled = { undone: [], doubts: new Map() }
+
+/**
+ * Looks at the records that were set back, and lets go of what was seen of them where nobody but
+ * this clone ever had it: undoing that is the user's right. Each step has to be proven: the record
+ * was made here; no remote-tracking branch ever had it, and Git's logs tell all that they had; no
+ * other clone of this user saw it; the branch is rid of it, or a merge took the other side; and what
+ * is there now is no older than what was there before. See docs/decisions/0016. Runs Git. A doubt,
+ * or a Git that fails, leaves everything as it is.
+ */
+export async function settleUndone(
+  vault: string,
+  place: Place,
+  env: Environment,
+): Promise<Settled> {
+  const { checkout } = place
+  if (checkout?.branch === undefined) return NOTHING
+  const made = madeHere(vault, checkout, env)
+  if (made.length === 0) return NOTHING
+  const settling = new Settling(vault, place, checkout, env)
+  try {
+    const git = await openGit(checkout, env)
+    const behind = settling.behind(git)
+    if (behind.length === 0) return NOTHING
+    const paths = behind.map(({ path }) => path)
+    const whereabouts = await Whereabouts.gather(git, gitPath(checkout, place.root), paths, made)
+    for (const record of behind) await settling.settle(record, whereabouts)
+  } catch (error) {
+    // What was let go by then was proven.
+    if (!(error instanceof VaultError)) throw error
+  }
+  return settling
+}
+
+/** A record of the vault, and how it lies there. */
+interface FoundRecord extends LyingRecord {
+  readonly path: string
+}
+
+/** One look at all records of a vault. */
+class Settling implements Settled {
+  readonly #vault: string
+  readonly #files: FolderFiles
+  readonly #checkout: Checkout
+  readonly #env: Environment
+  readonly #branchMarks: Marks
+  readonly #userMarks: Marks
+  readonly undone: Undone[] = []
+  readonly doubts = new Map<string, string>()
+
+  constructor(vault: string, place: Place, checkout: Checkout, env: Environment) {
+    this.#vault = vault
+    this.#files = new FolderFiles(place.root)
+    this.#checkout = checkout
+    this.#env = env
+    this.#branchMarks = branchMarks(vault, checkout, env)
+    this.#userMarks = userMarks(vault, env)
+  }
+
+  /** The records that are behind what was seen of them. */
+  behind(git: Git): FoundRecord[] {
+    return this.#files.list().flatMap((path) => {
+      const bytes = path.endsWith(".json") ? this.#files.read(path) : undefined
+      const reach = reachIn(bytes)
+      if (bytes === undefined || reach === undefined) return []
+      const mark = { ...reach, digest: digestOf(bytes) }
+      const found = { path, mark, blob: blobId(bytes, git.hash) }
+      const isBehind =
+        this.#branchMarks.refusing(path, mark).length > 0 || this.#aboveOf(found).length > 0
+      return isBehind ? [found] : []
+    })
+  }
+
+  async settle(found: FoundRecord, whereabouts: Whereabouts): Promise<void> {
+    await this.#settleBranch(found, whereabouts)
+    await this.#settleUser(found, whereabouts)
+  }
+
+  /** What this branch has seen of a record. */
+  async #settleBranch(found: FoundRecord, whereabouts: Whereabouts): Promise<void> {
+    const { path } = found
+    for (const mark of this.#branchMarks.refusing(path, found.mark)) {
+      const floor = await this.#floorOf(mark, found, whereabouts, "branch")
+      if (floor === undefined) return
+      const note = path === VAULT_RECORD && floor.bytes !== undefined ? signersIn(floor.bytes) : ""
+      this.#branchMarks.fallBack(path, [mark], floor.mark, note)
+      this.undone.push({ path, now: found.mark, undone: mark })
+    }
+  }
+
+  /** What this user has seen of a group or an agent, on whatever branch. */
+  async #settleUser(found: FoundRecord, whereabouts: Whereabouts): Promise<void> {
+    const { path } = found
+    const above = this.#aboveOf(found)
+    const floors: Mark[] = []
+    for (const mark of above) {
+      const floor = await this.#floorOf(mark, found, whereabouts, "everywhere")
+      if (floor === undefined) return
+      if (floor.mark !== undefined) floors.push(floor.mark)
+    }
+    const [first] = above
+    if (first === undefined) return
+    // What other branches and clones have seen still counts.
+    const { clone } = this.#checkout
+    const seen = [true, false].flatMap((elsewhere) =>
+      marksOfBranches(this.#vault, path, { clone, elsewhere }, this.#env),
+    )
+    const others = seen.filter(({ digest }) => above.every((mark) => mark.digest !== digest))
+    const [highest] = [...floors, ...others].sort((one, other) => compareReach(other, one))
+    this.#userMarks.fallBack(path, above, highest && coarse(path, highest))
+    if (this.undone.some((each) => each.path === path)) return
+    this.undone.push({ path, now: found.mark, undone: first })
+  }
+
+  /** The marks above a group or an agent that keep this user from sealing to it. */
+  #aboveOf({ path, mark }: FoundRecord): readonly Mark[] {
+    const { is } = classify(path)
+    if (is !== "group" && is !== "agent") return []
+    const now = coarse(path, mark)
+    return this.#userMarks.refusing(path, now).filter((seen) => compareReach(seen, now) > 0)
+  }
+
+  /**
+   * What a record must not fall behind once a mark of it is let go: what was there before it was
+   * made. Goes on from there if that was made here too. Undefined where the mark has to stay.
+   */
+  async #floorOf(
+    mark: Mark,
+    found: FoundRecord,
+    whereabouts: Whereabouts,
+    rid: Rid,
+  ): Promise<{ readonly mark?: Mark; readonly bytes?: Buffer } | undefined> {
+    const { path } = found
+    const made = whereabouts.madeOf(path, mark.digest)
+    const doubt =
+      made === undefined
+        ? "it was not made in this clone"
+        : ((await whereabouts.publishedBy(made)) ??
+          this.#seenElsewhere(path, mark) ??
+          (await whereabouts.keptBy(made, found, rid)) ??
+          fallsBehind(made, found))
+    if (made === undefined || doubt !== undefined) {
+      this.doubts.set(path, `${reachText(mark)}: ${doubt ?? ""}`)
+      return undefined
+    }
+    const { floor } = made
+    if (floor === undefined || isReached(found.mark, floor.mark)) return floor ?? {}
+    return this.#floorOf(floor.mark, found, whereabouts, rid)
+  }
+
+  /** Whether another clone of this user has read a record. */
+  #seenElsewhere(path: string, { digest }: Mark): string | undefined {
+    const { clone } = this.#checkout
+    const seen = marksOfBranches(this.#vault, path, { clone, elsewhere: true }, this.#env)
+    return seen.some((mark) => mark.digest === digest) ? "another clone has it" : undefined
+  }
+}
+
+/** A record that was made where none was goes on from one that was removed, which nobody has. */
+function fallsBehind({ path, floor, reach }: Brought, now: LyingRecord): string | undefined {
+  const isFine = floor !== undefined || reach.serial === 1 || compareReach(now.mark, reach) >= 0
+  return isFine ? undefined : `what ${path} was before it was removed is not known`
+}
+
+/** As this user's marks have it: of a group, only the epoch. */
+function coarse(path: string, mark: Mark): Mark {
+  return classify(path).is === "group" ? { ...mark, serial: 0 } : mark
+}
+
+function isReached(now: Mark, floor: Mark): boolean {
+  const order = compareReach(now, floor)
+  return order > 0 || now.digest === floor.digest
+}
+
+/** The signers that a vault.json names as active, as its mark keeps them. */
+function signersIn(bytes: Buffer): string {
+  const { owners } = JSON.parse(bytes.toString("utf8")) as {
+    owners: readonly { signer: string; ended?: unknown }[]
+  }
+  return owners
+    .filter(({ ended }) => ended === undefined)
+    .map(({ signer }) => signer)
+    .join("\n")
+}

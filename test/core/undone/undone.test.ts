@@ -1,0 +1,166 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import {
+  type Arena,
+  type Machine,
+  copyArena,
+  makeArena,
+  newMachine,
+  said,
+} from "../../attack/arena.js"
+
+// What nobody but this clone ever had is its user's to undo: plain git does it, and nothing alarms.
+
+let stage: Arena
+let arena: Arena
+let alice: Machine
+
+beforeAll(async () => {
+  stage = await makeArena()
+})
+afterAll(() => stage.remove())
+beforeEach(() => {
+  arena = copyArena(stage)
+  alice = arena.alice
+})
+afterEach(() => arena.remove())
+
+const SECRET = "stripe/api-key"
+const get = (machine: Machine = alice): string =>
+  machine.code(["get", SECRET, "--agent", "ci"], { shows: true })
+
+/** A merge that ends in a conflict. */
+function conflict(): void {
+  expect(() => alice.git("merge", "origin/main")).toThrow()
+}
+
+/** What a command says, and the line that it says it with. */
+function note(machine: Machine, ...args: string[]): string {
+  const { code, stderr } = machine.run(args, { shows: true })
+  return `${code} ${stderr.split("\n")[0] ?? ""}`
+}
+
+describe("undone in one clone, and never pushed", () => {
+  beforeEach(async () => {
+    await alice.set(SECRET, "one")
+    await alice.set(SECRET, "two")
+    expect(await alice.read("ci", SECRET)).toBe("two")
+    alice.git("reset", "--quiet", "--hard", "HEAD~1")
+  })
+
+  test.each([
+    [["get", SECRET, "--agent", "ci"]],
+    [["list"]],
+    [["check"]],
+    [["status"]],
+    [["set", SECRET, "--from-file", "README.md"]],
+  ])("%j accepts it, with one line", (args) => {
+    expect(note(alice, ...args)).toMatch(/^0 note: accepted as undone here, .*api-key\.json/)
+    expect(note(alice, ...args)).not.toContain("undone")
+  })
+
+  test("again and again, to and fro", async () => {
+    for (let time = 0; time < 3; time++) {
+      expect(await alice.read("ci", SECRET)).toBe("one")
+      alice.git("reset", "--quiet", "--hard", "ORIG_HEAD")
+      expect(await alice.read("ci", SECRET)).toBe("two")
+      alice.git("reset", "--quiet", "--hard", "HEAD~1")
+    }
+  })
+
+  test("what was there before it is not set back", async () => {
+    expect(await alice.read("ci", SECRET)).toBe("one")
+    alice.git("reset", "--quiet", "--hard", "HEAD~1")
+    expect(await alice.read("ci", SECRET)).toContain("canary")
+  })
+})
+
+describe("undone beside a remote", () => {
+  let bob: Machine
+
+  beforeEach(async () => {
+    bob = newMachine(arena, "bob", alice)
+    await bob.set(SECRET, "bob's")
+    bob.publish()
+    await alice.set(SECRET, "alice's")
+    expect(await alice.read("ci", SECRET)).toBe("alice's")
+    alice.git("fetch", "--quiet")
+  })
+
+  test("git reset --hard origin/main after a conflict", async () => {
+    conflict()
+    alice.git("reset", "--quiet", "--hard", "origin/main")
+    expect(note(alice, "get", SECRET, "--agent", "ci")).toMatch(/^0 note: accepted as undone here/)
+    expect(await alice.read("ci", SECRET)).toBe("bob's")
+  })
+
+  test("git merge --abort, though the other side was read in the merge", async () => {
+    conflict()
+    alice.git("checkout", "--quiet", "--theirs", ".")
+    expect(await alice.read("ci", SECRET)).toBe("bob's")
+    alice.git("merge", "--abort")
+    expect(await alice.read("ci", SECRET)).toBe("alice's")
+  })
+
+  test("a merge that takes the other side, at the same serial", async () => {
+    conflict()
+    alice.git("checkout", "--quiet", "--theirs", ".")
+    alice.arrive()
+    expect(await alice.read("ci", SECRET)).toBe("bob's")
+    expect(alice.code(["check", "--history"])).toBe("0 ok")
+    expect(await said(alice.set(SECRET, "next"))).toBe("ok")
+  })
+
+  test("a rebase, an amended commit and a cherry-pick", async () => {
+    alice.git("reset", "--quiet", "--hard", "origin/main")
+    await alice.set("stripe/webhook", "one")
+    alice.git("commit", "--quiet", "--amend", "-m", "better words")
+    await bob.set("db/password", "other")
+    bob.publish()
+    alice.git("pull", "--quiet", "--rebase")
+    expect(await alice.read("ci", "stripe/webhook")).toBe("one")
+    alice.git("checkout", "--quiet", "-b", "side", "HEAD~1")
+    alice.git("cherry-pick", "main")
+    expect(await alice.read("ci", "stripe/webhook")).toBe("one")
+    alice.git("reset", "--quiet", "--hard", "HEAD~1")
+    expect(await said(alice.read("ci", "stripe/webhook"))).toBe("ok")
+  })
+
+  test("in another work tree of the clone", async () => {
+    alice.git("worktree", "add", "--quiet", "-b", "tree", "../tree")
+    const tree = alice.with({}, `${alice.folder}/tree`)
+    await tree.set(SECRET, "in the tree")
+    tree.git("reset", "--quiet", "--hard", "HEAD~1")
+    expect(await said(tree.set(SECRET, "again"))).toBe("ok")
+  })
+})
+
+describe("a rekey that was undone", () => {
+  beforeEach(async () => {
+    await alice.revoke("ci", "stripe")
+    expect(await alice.tryRead("ci", SECRET)).toBe("NOT_GRANTED")
+  })
+
+  test("took nobody's access, and the line says so", async () => {
+    alice.git("reset", "--quiet", "--hard", "HEAD~1")
+    expect(note(alice, "list")).toContain("stripe has an earlier key again")
+    expect(await said(alice.set(SECRET, "sealed to the earlier key"))).toBe("ok")
+    expect(await alice.read("ci", SECRET)).toBe("sealed to the earlier key")
+  })
+
+  test("still holds while another branch has it", async () => {
+    alice.git("branch", "kept")
+    alice.git("reset", "--quiet", "--hard", "HEAD~1")
+    expect(get()).toBe("0 ok")
+    expect(await said(alice.set(SECRET, "leaked?"))).toBe("ROLLED_BACK")
+    alice.git("branch", "-D", "kept")
+    expect(await said(alice.set(SECRET, "undone"))).toBe("ok")
+  })
+
+  test("still holds where the branch that it was made on is gone", async () => {
+    alice.git("checkout", "--quiet", "-b", "other", "HEAD~1")
+    alice.git("branch", "-D", "main")
+    expect(await said(alice.set(SECRET, "leaked?"))).toBe("ROLLED_BACK")
+    expect(alice.code(["trust", "--rewind", "--yes"])).toBe("0 ok")
+    expect(await said(alice.set(SECRET, "given up"))).toBe("ok")
+  })
+})
