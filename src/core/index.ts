@@ -57,6 +57,7 @@ export {
   type VaultNames,
   describeAgent,
   describeAgents,
+  describeOtherSecrets,
   describeSecrets,
   namesIn,
 } from "./vault/listing.js"

@@ -1,5 +1,9 @@
 import {
+  type Place,
   type SecretListing,
+  type Vault,
+  VaultError,
+  describeOtherSecrets,
   describeSecrets,
   hasPassed,
   later,
@@ -17,15 +21,39 @@ export async function run(door: Door): Promise<void> {
   const horizon = within === undefined ? undefined : later(door.now, parseDuration(within))
   const place = placeOf(door)
   const key = await identityIfSet(door, place)
-  const all = await readingVault(door, place, key?.trust, (vault) => describeSecrets(vault, group))
+  const { all, refusal } = await listed(door, place, key?.trust, group)
   const secrets = all.filter(
     ({ exposed, expires }) =>
       (!isSet(door, "exposed") || exposed !== undefined) &&
       (horizon === undefined || hasPassed(expires, horizon)),
   )
-  if (await asJson(door, { secrets })) return
+  if (!(await asJson(door, { secrets }))) await show(door, secrets, all.length)
+  if (refusal !== undefined) throw refusal
+}
+
+/** All secrets; where one is refused, the others, and why. */
+async function listed(
+  door: Door,
+  place: Place,
+  trust: string | undefined,
+  group: string | undefined,
+): Promise<{ all: SecretListing[]; refusal?: VaultError }> {
+  try {
+    const all = await readingVault(door, place, trust, (vault) => describeSecrets(vault, group))
+    return { all }
+  } catch (error) {
+    if (!(error instanceof VaultError) || error.exitCode !== 5) throw error
+    const read = (vault: Vault): SecretListing[] => describeOtherSecrets(vault, group)
+    // Where the vault itself is refused, there is nothing to show.
+    const all = await readingVault(door, place, trust, read).catch(() => undefined)
+    if (all === undefined) throw error
+    return { all, refusal: error }
+  }
+}
+
+async function show(door: Door, secrets: readonly SecretListing[], all: number): Promise<void> {
   if (secrets.length === 0) {
-    tell(door, nothingFound(door, all.length))
+    tell(door, nothingFound(door, all))
     return
   }
   const rows = secrets.map((secret) => row(secret, door.now))

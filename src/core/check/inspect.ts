@@ -8,6 +8,7 @@ import { lackingFiles } from "../git/object-health.js"
 import { type AccessChange, checkAgainst, vaultAt } from "./history.js"
 import { findSetbacks } from "./setbacks.js"
 import type { Environment } from "../disk/homes.js"
+import { VAULT_RECORD } from "../words/layout.js"
 import { journalExists } from "../disk/journal-file.js"
 import type { Key } from "../keys/key-files.js"
 import { type Place, gitPath } from "../disk/place.js"
@@ -71,23 +72,34 @@ async function inspectPresent(
   env: Environment,
   now: Date,
 ): Promise<Attempted<{ vault: Vault; anchor: Anchor | undefined; report: CheckReport }>> {
-  const { vault, anchor } = openToInspect(place, key, env)
+  const { vault, anchor, setBack } = openToInspect(place, key, env)
   const isOwner = vault.owners.some(({ recipient }) => recipient === key?.recipient)
-  const report = await checkVault(vault, now, isOwner ? key : undefined)
+  const found = await checkVault(vault, now, isOwner ? key : undefined)
   vault.verifiedBefore.save()
-  return { result: { vault, anchor, report }, hasRefused: vault.memory.branchMarks.hasRefused }
+  const report = { ...found, findings: [...setBack, ...found.findings] }
+  const hasRefused = setBack.length > 0 || vault.memory.branchMarks.hasRefused
+  return { result: { vault, anchor, report }, hasRefused }
 }
 
-function openToInspect(
-  place: Place,
-  key: Key | undefined,
-  env: Environment,
-): { vault: Vault; anchor: Anchor | undefined } {
+/** Owners that are genuine and trusted, but set back, end no check: it says so, and goes on. */
+function openToInspect(place: Place, key: Key | undefined, env: Environment): Opened {
   const files = new FolderFiles(place.root)
   const id = readVaultRecord(files).vault
   const anchor = findAnchor(id, key?.trust, env)
-  if (anchor === undefined) return { vault: verifyVault(files, noMemory()), anchor }
-  return { vault: openVaultFiles(files, anchor, memoryOf(id, place, env)), anchor }
+  if (anchor === undefined) return { vault: verifyVault(files, noMemory()), anchor, setBack: [] }
+  const memory = memoryOf(id, place, env)
+  try {
+    return { vault: openVaultFiles(files, anchor, memory), anchor, setBack: [] }
+  } catch (error) {
+    if (!VaultError.is(error, "ROLLED_BACK")) throw error
+    return { vault: verifyVault(files, memory), anchor, setBack: [toFinding(VAULT_RECORD, error)] }
+  }
+}
+
+interface Opened {
+  readonly vault: Vault
+  readonly anchor: Anchor | undefined
+  readonly setBack: readonly CheckFinding[]
 }
 
 async function inspectPast(

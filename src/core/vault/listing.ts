@@ -1,3 +1,4 @@
+import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
 import { classify } from "../words/layout.js"
 import { type SecretName, parseAgentName, parseGroupName, parseSecretName } from "../words/names.js"
@@ -64,6 +65,21 @@ export function describeSecrets(vault: Vault, group?: string): SecretListing[] {
   if (group !== undefined) getGroup(vault, parseGroupName(group))
   rememberAccess(vault)
   return listSecrets(vault, group).map((name) => describeSecret(vault, name))
+}
+
+/**
+ * The secrets that still read, as {@link describeSecrets} has them, where it refuses others. Throws
+ * `GROUP_NOT_FOUND`.
+ */
+export function describeOtherSecrets(vault: Vault, group?: string): SecretListing[] {
+  return listSecrets(vault, group).flatMap((name) => {
+    try {
+      return [describeSecret(vault, name)]
+    } catch (error) {
+      if (error instanceof VaultError && error.exitCode === 5) return []
+      throw error
+    }
+  })
 }
 
 /** One secret, from its verified record. Throws `SECRET_NOT_FOUND`. */

@@ -80,6 +80,11 @@ function attempt(work: Promise<unknown>): Promise<string> {
 
 const file = (path: string): string => join(world.top, ".agent-vault", path)
 
+/** The branch is published, as a push leaves it behind. */
+function published(): void {
+  world.git("update-ref", "refs/remotes/origin/main", "HEAD")
+}
+
 describe("a read", () => {
   /** What happens beside an open vault, and what its next read gets. */
   const seen: Record<string, [() => unknown, string]> = {
@@ -94,9 +99,18 @@ describe("a read", () => {
     "a revoke": [() => world.revoke("ci", "stripe"), "NOT_GRANTED"],
     "the agent's removal": [() => owner((each) => each.removeAgent("ci")), "NOT_GRANTED"],
     "a new key of the agent": [() => owner((each) => each.rekeyAgent("ci")), "NOT_GRANTED"],
+    "a revoke that is taken back before anybody had it": [
+      async () => {
+        await world.revoke("ci", "stripe")
+        await vault.has("stripe/api-key")
+        world.git("reset", "-q", "--hard", "HEAD~1")
+      },
+      "old",
+    ],
     "a revoke that is reverted": [
       async () => {
         await world.revoke("ci", "stripe")
+        published()
         await vault.has("stripe/api-key")
         world.git("reset", "-q", "--hard", "HEAD~1")
       },
@@ -105,6 +119,7 @@ describe("a read", () => {
     "a revoke that is reverted where HEAD is a link": [
       async () => {
         await world.revoke("ci", "stripe")
+        published()
         await vault.has("stripe/api-key")
         world.git("reset", "-q", "--hard", "HEAD~1")
         rmSync(join(world.top, ".git/HEAD"))
