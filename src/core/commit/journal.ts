@@ -172,11 +172,12 @@ async function outliveGit(git: Git, { branch, from, to }: Journal): Promise<void
   if (age < AFTERLIFE_MS) await sleep(Math.min(AFTERLIFE_MS - age, AFTERLIFE_MS))
 }
 
-/** A git that was killed left its locks: they name our commit, or are empty and old. */
+/** A git that was killed left its locks: they name our commit, or its beginning and are old. */
 function removeDeadLocks(gitFolder: string, { branch, to }: Journal): void {
   for (const lock of locksOf(gitFolder, branch)) {
     const content = readText(lock)?.trimEnd()
-    if (content === to || (content === "" && isOld(lock))) removeFile(lock)
+    if (content === undefined) continue
+    if (content === to || (to.startsWith(content) && isOld(lock))) removeFile(lock)
   }
 }
 

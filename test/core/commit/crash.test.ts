@@ -1,5 +1,12 @@
 import { once } from "node:events"
-import { appendFileSync, existsSync, readFileSync, readdirSync, utimesSync } from "node:fs"
+import {
+  appendFileSync,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs"
 import { delimiter, join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { stracePath, testWithStrace } from "../../attack/tracing.js"
@@ -69,8 +76,7 @@ function stateOf(world: World, since = 0): "old" | "new" {
 /** Nothing is half done: not in the work tree, not in the index, not in the Git folder. */
 function expectWhole(world: World): void {
   expect(world.git("status", "--porcelain", "--ignored")).toBe("")
-  const own = readdirSync(join(world.top, ".git/agent-vault"))
-  expect(own.filter((name) => !name.startsWith(".tmp-"))).toEqual([])
+  expect(readdirSync(join(world.top, ".git/agent-vault"))).toEqual([])
   const locks = ["index.lock", "HEAD.lock", "refs/heads/main.lock", "packed-refs.lock"]
   expect(locks.filter((name) => existsSync(join(world.top, ".git", name)))).toEqual([])
 }
@@ -391,6 +397,27 @@ describe("between the kill and the repair", () => {
     expect(await world.read("ci", "stripe/api-key")).toBe("new")
     world.remove()
   })
+
+  test.each(["nothing", "the half", "the whole"])(
+    "a lock of our git that holds %s of the commit goes",
+    async (part) => {
+      const calls = await callsOf(SET)
+      const world = await killed(SET, calls.indexOf("git update-ref") + 1)
+      const git = join(world.top, ".git")
+      const { to } = JSON.parse(readFileSync(join(git, "agent-vault/journal.json"), "utf8")) as {
+        to: string
+      }
+      const lock = join(git, "refs/heads/main.lock")
+      writeFileSync(lock, part === "nothing" ? "" : part === "the half" ? to.slice(0, 20) : `${to}\n`)
+      letTimePass(world)
+      expect(await world.repair()).toBe("discarded")
+      expectWhole(world)
+      writeFileSync(lock, template.git("rev-parse", "HEAD~1"))
+      await world.repair()
+      expect(existsSync(lock)).toBe(true)
+      world.remove()
+    },
+  )
 
   test("readers say that a change is half done, and how to complete it", async () => {
     const [, at = 0] = await afterCommitPoint(SET)
