@@ -408,7 +408,10 @@ describe("between the kill and the repair", () => {
         to: string
       }
       const lock = join(git, "refs/heads/main.lock")
-      writeFileSync(lock, part === "nothing" ? "" : part === "the half" ? to.slice(0, 20) : `${to}\n`)
+      writeFileSync(
+        lock,
+        part === "nothing" ? "" : part === "the half" ? to.slice(0, 20) : `${to}\n`,
+      )
       letTimePass(world)
       expect(await world.repair()).toBe("discarded")
       expectWhole(world)
