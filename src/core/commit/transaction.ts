@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { isDeepStrictEqual } from "node:util"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
 import { inProgress } from "../disk/in-progress.js"
@@ -11,7 +12,10 @@ import { MANIFEST } from "../words/layout.js"
 import type { OnNote } from "../words/note.js"
 import type { Lock } from "./lock.js"
 import type { Checkout } from "../disk/place.js"
-import { blobIn } from "./work-tree.js"
+import { type BlobIds, blobIn } from "./work-tree.js"
+
+/** How often a commit is made anew because the user committed meanwhile. */
+const ATTEMPTS = 50
 
 /** A change of vault files, decided upon from the files in `observed`. Paths are from the top. */
 export interface PlannedCommit {
@@ -46,14 +50,36 @@ export async function commitChange(
   lock: Lock,
   change: PlannedCommit,
 ): Promise<Committed> {
-  const { folder, files, message } = change
   const branch = changeableBranch(git.checkout)
+  let decidedOn: BlobIds | undefined
+  for (let left = ATTEMPTS; ; left--) {
+    try {
+      return await attempt(git, lock, branch, change, (committed) => (decidedOn ??= committed))
+    } catch (error) {
+      if (!VaultError.is(error, "CONFLICT") || left === 1) throw error
+      // Where only other files moved, what was computed still holds.
+      const now = await committedFiles(git, await commitOf(git, branch), change.folder)
+      if (!isDeepStrictEqual(now, decidedOn)) throw error
+    }
+  }
+}
+
+/** One commit upon what the branch is at now; `onBase` gets the vault's files there. */
+async function attempt(
+  git: Git,
+  lock: Lock,
+  branch: string,
+  change: PlannedCommit,
+  onBase: (committed: BlobIds) => void,
+): Promise<Committed> {
+  const { folder, files, message } = change
   const [parent, seen, by] = await Promise.all([
     commitOf(git, branch),
     seeStaged(git, folder),
     authorship(git),
   ])
   const committed = await committedFiles(git, parent, folder)
+  onBase(committed)
   refuseDirty(git, change, committed, seen.staged)
   const commit = await writeCommit(git, by, { parent, files, message })
 

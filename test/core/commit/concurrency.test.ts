@@ -88,6 +88,21 @@ describe("many writers on one machine", () => {
     expect(world.git("status", "--porcelain")).toBe("")
   })
 
+  test("a user who commits before each of our moves: twelve times, and we land", async () => {
+    world = template.copy()
+    const git = realGit()
+    const theirs = `echo $((n + 1)) > "$0.count"; echo $n > t$n; ${git} add t$n; ${git} commit -qm t$n`
+    const path = gitThat(
+      world,
+      `n=$(cat "$0.count" 2>/dev/null || echo 0)
+      case "$*" in *update-ref*) if [ $n -lt 12 ]; then ${theirs}; fi;; esac`,
+    )
+    await world.with({ PATH: path }).set("stripe/api-key", "new")
+    expect(world.git("ls-files", "t*").split("\n")).toHaveLength(12)
+    expect(await world.read("ci", "stripe/api-key")).toBe("new")
+    expect(world.git("status", "--porcelain", "-uno")).toBe("")
+  })
+
   test("a user who takes it back unknowingly, and commits while it is restored", async () => {
     world = template.copy()
     const git = realGit()
