@@ -24,6 +24,8 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   "guard install": () => import("./commands/guard-install.js"),
   "guard uninstall": () => import("./commands/guard-install.js"),
   "guard status": () => import("./commands/guard-install.js"),
+  sync: () => import("./commands/sync.js"),
+  resolve: () => import("./commands/resolve.js"),
   "git setup": () => import("./commands/git-setup.js"),
   "git merge-file": () => import("./commands/git-merge-file.js"),
   check: () => import("./commands/check.js"),

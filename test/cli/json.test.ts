@@ -331,6 +331,32 @@ describe("the guard", () => {
 describe("two clones", () => {
   beforeAll(fresh)
 
+  test("sync and resolve", async () => {
+    machine.git("init", "-q", "--bare", "../origin.git")
+    machine.git("remote", "add", "origin", "../origin.git")
+    const synced = {
+      with: "origin/main",
+      brought: "nothing",
+      commit: machine.git("rev-parse", "HEAD"),
+      pushed: true,
+      isAhead: false,
+      settled: [],
+      exposed: [],
+      isForOwners: false,
+      dryRun: false,
+    }
+    expect(await document(["sync", "--remote", "origin"])).toEqual(synced)
+    expect(await document(["resolve"])).toEqual({
+      during: "nothing",
+      settled: [],
+      conflicts: [],
+      others: [],
+      exposed: [],
+      files: [],
+      dryRun: false,
+    })
+  })
+
   test("git setup", async () => {
     const started = process.argv[1] ?? ""
     process.argv[1] = join(machine.home, "bin", "agent-vault")

@@ -4,6 +4,11 @@ import { Reader } from "./reader.js"
 
 /** What an example ends with that a reader cannot paste as it stands, or that says no. */
 const ENDS_WITH = new Map([
+  // There is no remote, and no merge to choose in.
+  ["agent-vault sync", 6],
+  ["agent-vault sync --dry-run", 6],
+  ["agent-vault sync --no-push", 6],
+  ["agent-vault resolve stripe/api-key --theirs", 2],
   // In conflict: there are no such files.
   ["agent-vault git merge-file -- %O %A %B %P", 1],
   // The plan and the signer of another vault.

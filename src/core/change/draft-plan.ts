@@ -1,11 +1,17 @@
 import { VaultError } from "../words/errors.js"
+import type { Manifest } from "../records/manifest.js"
 import { type GroupPlan, type Plan, isExpiryOnly, makePlan } from "../vault/plan.js"
 import { readSealedState } from "../vault/sealed-state.js"
 import { type Session, readManifest } from "./session.js"
 
 /** Every difference between the manifest in the draft and the sealed state. */
 export function planAll(session: Session): Plan {
-  return makePlan(readManifest(session), readSealedState(session.vault, "read"), session.now)
+  return planSealed(session, readManifest(session))
+}
+
+/** Every difference between a manifest and the sealed state in the draft. */
+export function planSealed(session: Session, manifest: Manifest): Plan {
+  return makePlan(manifest, readSealedState(session.vault, "read"), session.now)
 }
 
 /** {@link planAll} less the secrets that are sealed to an earlier key, which costs far less. */

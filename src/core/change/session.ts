@@ -121,7 +121,8 @@ function manifestBytes(session: Session): Uint8Array {
   })
 }
 
-function requireOwner(vault: Vault, identity: Identity): OwnerEntry {
+/** The owner whose key this is. Throws `NOT_OWNER`. */
+export function requireOwner(vault: Vault, identity: Identity): OwnerEntry {
   const owner = vault.owners.find(({ recipient }) => recipient === identity.recipient)
   if (owner !== undefined) return owner
   const who = identity.agent === undefined ? "this key" : `the agent ${identity.agent}`

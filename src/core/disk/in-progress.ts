@@ -1,27 +1,36 @@
 import { join } from "node:path"
 import { lookAt } from "./at-path.js"
 
-/** What Git keeps in the folder of a work tree while it brings two states together there. */
-const MIXING: Readonly<Record<string, string>> = {
-  MERGE_HEAD: "a merge",
-  "rebase-merge": "a rebase",
-  "rebase-apply": "a rebase",
-  CHERRY_PICK_HEAD: "a cherry-pick",
-  REVERT_HEAD: "a revert",
+/** How Git brings two states together in a work tree. */
+export type Mixing = "merge" | "rebase" | "cherry-pick" | "revert"
+
+/** What Git keeps in the folder of a work tree meanwhile. */
+const MIXING: Readonly<Record<string, Mixing>> = {
+  MERGE_HEAD: "merge",
+  "rebase-merge": "rebase",
+  "rebase-apply": "rebase",
+  CHERRY_PICK_HEAD: "cherry-pick",
+  REVERT_HEAD: "revert",
 }
-const IN_PROGRESS = { ...MIXING, BISECT_LOG: "a bisect" }
+const IN_PROGRESS = { ...MIXING, BISECT_LOG: "bisect" as const }
 
 /** What is half done in a work tree, in words; undefined if nothing is. */
 export function inProgress(gitFolder: string): string | undefined {
-  return firstOf(gitFolder, IN_PROGRESS)
+  const what = firstOf(gitFolder, IN_PROGRESS)
+  return what === undefined ? undefined : `a ${what}`
+}
+
+/** How two states are being brought together in a work tree; undefined if they are not. */
+export function mixing(gitFolder: string): Mixing | undefined {
+  return firstOf(gitFolder, MIXING)
 }
 
 /** Whether a work tree may hold what is no state of its branch yet, and may never be one. */
 export function isMixing(gitFolder: string): boolean {
-  return firstOf(gitFolder, MIXING) !== undefined
+  return mixing(gitFolder) !== undefined
 }
 
-function firstOf(gitFolder: string, table: Readonly<Record<string, string>>): string | undefined {
+function firstOf<T>(gitFolder: string, table: Readonly<Record<string, T>>): T | undefined {
   const [, what] =
     Object.entries(table).find(([file]) => lookAt(join(gitFolder, file)) !== undefined) ?? []
   return what

@@ -28,6 +28,8 @@ export const LEFT_UNSIGNED =
 /** A commit to be made. */
 export interface NewCommit {
   readonly parent: string | undefined
+  /** Of a merge: the other parent, and the tree to which `files` are changes. */
+  readonly merged?: { readonly parent: string; readonly tree: string } | undefined
   /** By path from the top: new bytes, a blob that Git has, or undefined for a file that goes. */
   readonly files: ReadonlyMap<string, Uint8Array | BlobId | undefined>
   readonly message: string
@@ -67,13 +69,14 @@ export function writeCommit(git: Git, by: Authorship, commit: NewCommit): Promis
 async function makeCommit(
   git: Git,
   by: Authorship,
-  { parent, files, message }: NewCommit,
+  { parent, merged, files, message }: NewCommit,
   objects: ObjectFolders,
 ): Promise<string> {
   const stream = [
     `commit ${SCRATCH}\nmark :1\nauthor ${by.author}\ncommitter ${by.committer}\n`,
     ...data(Buffer.from(`${message}\n`)),
     ...(parent === undefined ? [] : [`from ${parent}\n`]),
+    ...(merged === undefined ? [] : [`merge ${merged.parent}\nM 040000 ${merged.tree} ""\n`]),
     ...[...files].flatMap(fileCommand),
     `\nget-mark :1\nreset ${SCRATCH}\n\ndone\n`,
   ]
@@ -83,7 +86,9 @@ async function makeCommit(
   const importing = [...NOT_SYNCED, "fast-import", "--quiet", "--done"]
   const commit = line(await withoutReport(git, git.run(importing, { input, objects })))
   if (by.signing === undefined) return commit
-  const parents = parent === undefined ? [] : ["-p", parent]
+  const parents = [parent, merged?.parent].flatMap((each) =>
+    each === undefined ? [] : ["-p", each],
+  )
   const args = [...NOT_SYNCED, ...by.signing, "commit-tree", "-S", `${commit}^{tree}`, ...parents]
   return line(await git.run(args, { input: `${message}\n`, objects }))
 }
@@ -112,10 +117,11 @@ export function removeReports({ checkout: { gitFolder } }: Git): void {
 async function newObjects(
   git: Git,
   commit: string,
-  { parent, files }: NewCommit,
+  { parent, merged, files }: NewCommit,
   objects: ObjectFolders,
 ): Promise<Wanted[]> {
-  const range = parent === undefined ? ["--root", commit] : [parent, commit]
+  const before = merged?.tree ?? parent
+  const range = before === undefined ? ["--root", commit] : [before, `${commit}^{tree}`]
   const diff = ["diff-tree", "-r", "-t", "-z", "--no-renames", "--no-commit-id", "--raw", ...range]
   const changed = parseChanges(await git.run([...diff, "--no-abbrev"], { objects }))
   refuseOthers(git, changed, files)

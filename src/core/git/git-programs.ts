@@ -24,7 +24,7 @@ export async function withoutPrograms(git: Git): Promise<string[]> {
   ])
   const own = all.filter(({ key, isOwn }) => isOwn && (programs.has(key) || switches.has(key)))
   const guarded = [
-    ...[...programs].map((key) => `${key}=${NOTHING[key] ?? ""}`),
+    ...[...programs].map((key) => `${key}=${nothingFor(key)}`),
     ...[...switches].map((key) => `${key}=false`),
     ...own.map(({ key, value }) => `${key}=${value}`),
     // No person can answer a question here, or notice a connection that hangs.
@@ -37,5 +37,11 @@ export async function withoutPrograms(git: Git): Promise<string[]> {
   return guarded.flatMap((setting) => ["-c", setting])
 }
 
-/** A shell would take an empty one, and start what is meant for its argument. */
-const NOTHING: Readonly<Record<string, string>> = { "core.alternaterefscommand": "true" }
+/**
+ * What stands for a program that must not run. A shell would take an empty alternateRefsCommand, and
+ * start what is meant for its argument. An empty merge driver would leave ours, and lose theirs.
+ */
+function nothingFor(key: string): string {
+  if (key === "core.alternaterefscommand") return "true"
+  return key.startsWith("merge.") ? "false" : ""
+}

@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly objects?: ObjectFolders
   /** It talks to a remote, over the protocols of everyday and as the user set them up. */
   readonly network?: true
+  /** An exit code that is an answer, and not a failure. */
+  readonly answer?: number
 }
 
 /** A folder for new objects, and the one that Git reads besides. */
@@ -98,8 +100,10 @@ function runner(folder: string, env: Environment, config: string[]): RunGit {
       // Until the streams are closed, output may be on its way, however long git is gone.
       completion: { onClose: true, onExit: false },
       // simple-git counts it as success when git is killed, or fails without output.
-      errors: (error, { exitCode }) =>
-        error ?? (exitCode === 0 ? undefined : new Error(`it ended with ${exitCode}`)),
+      errors: (error, { exitCode }) => {
+        if (exitCode === options.answer) return undefined
+        return error ?? (exitCode === 0 ? undefined : new Error(`it ended with ${exitCode}`))
+      },
       allowEnvironment: [...KEPT, ...KEPT_FOR_NETWORK, ...Object.keys(OURS), ...CHOSEN],
       unsafe: {
         // Our own settings, which switch these off or set them to the user's own choice.

@@ -9,6 +9,7 @@ import { commonFolder } from "../disk/place.js"
 import { VaultError } from "../words/errors.js"
 import { attempted, inaccessible, isErrno } from "../words/system-error.js"
 import type { Git, ObjectFolders } from "./git.js"
+import { blobId } from "./git-objects.js"
 import { type Wanted, examineObjects } from "./object-health.js"
 
 // Git reports no failure of some of its writes, and what a killed git wrote stays. So it writes new
@@ -51,6 +52,21 @@ export function storeBlob(git: Git, bytes: Uint8Array): Promise<string> {
     const input = Buffer.from(bytes)
     const id = (await git.run(hashing, { input, objects })).toString("utf8").trim()
     return { result: id, wanted: [{ name: id, length: bytes.length }] }
+  })
+}
+
+/** Gives Git many contents, with one process. Throws `GIT_FAILED`, `NO_ACCESS`. */
+export async function storeBlobs(git: Git, contents: readonly Uint8Array[]): Promise<void> {
+  if (contents.length === 0) return
+  const blobs = contents.flatMap((bytes) => [`blob\ndata ${bytes.length}\n`, bytes, "\n"])
+  const input = Buffer.concat([...blobs, "done\n"].map((part) => Buffer.from(part)))
+  await keepingObjects(git, async (objects) => {
+    await git.run(["fast-import", "--quiet", "--done"], { input, objects })
+    const wanted = contents.map((bytes) => ({
+      name: blobId(bytes, git.hash),
+      length: bytes.length,
+    }))
+    return { result: undefined, wanted }
   })
 }
 

@@ -216,7 +216,7 @@ function parse(path: string, bytes: Uint8Array): unknown {
 
 function inConflict(path: string): VaultError {
   return new VaultError("RECORD_INVALID", `${path} is in the middle of a merge`, {
-    hint: "take one side's files of the group (the higher epoch's), commit the merge, then: agent-vault apply",
+    hint: "an owner settles it: agent-vault resolve",
   })
 }
 

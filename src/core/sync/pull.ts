@@ -1,36 +1,24 @@
 import { VaultError } from "../words/errors.js"
-import { removeFile } from "../disk/files.js"
 import { type Git, openGit } from "../git/git.js"
 import { withoutPrograms } from "../git/git-programs.js"
-import { commitOf, committedFiles } from "../git/git-objects.js"
+import { commitOf } from "../git/git-objects.js"
 import { checkAgainst, vaultAt } from "../check/history.js"
 import type { Environment } from "../disk/homes.js"
-import { type Journal, completeJournal, writeJournal } from "../commit/journal.js"
-import { journalFile } from "../disk/journal-file.js"
-import { classify } from "../words/layout.js"
+import { completeJournal } from "../commit/journal.js"
 import { withLock } from "../commit/lock.js"
 import { withVault } from "../vault/open.js"
 import { type Checkout, type Place, findVault, gitPath } from "../disk/place.js"
 import { changeableBranch } from "../commit/transaction.js"
 import { findAnchor } from "../memory/trust.js"
 import { allRecords } from "../vault/vault.js"
+import { moveForward } from "./forward.js"
+import { fetchBranch, followed } from "./remote.js"
 
 /** The commits between which the branch was moved. */
 export interface Pulled {
   readonly from: string
   readonly to: string
 }
-
-const FETCH = [
-  "fetch",
-  "--quiet",
-  "--no-tags",
-  "--no-recurse-submodules",
-  "--no-auto-gc",
-  // The repository may name another one.
-  "--upload-pack=git-upload-pack",
-  "--",
-]
 
 /**
  * Fetches the upstream of the branch that is checked out, and moves the branch forward to it if
@@ -47,9 +35,9 @@ export async function pull(
   const { checkout } = withCheckout(place)
   const git = await openGit(checkout, env)
   const branch = changeableBranch(checkout)
-  const upstream = await upstreamOf(git, branch)
+  const upstream = await followed(git, branch)
   const guard = await withoutPrograms(git)
-  await git.run([...guard, ...FETCH, upstream.remote, upstream.ref], { network: true })
+  await fetchBranch(git, guard, upstream)
   return withLock(
     checkout.gitFolder,
     async () => {
@@ -58,7 +46,7 @@ export async function pull(
       if (from === undefined || to === undefined || from === to) return undefined
       if (!(await isAhead(git, from, to))) return undefined
       await verify(git, findVault(place.root), to, keyFileTrust, env)
-      await moveForward(git, guard, await journalOf(git, place, { branch, from, to }))
+      await moveForward(git, guard, place, { branch, from, to })
       return { from, to }
     },
     leftForNext,
@@ -67,54 +55,6 @@ export async function pull(
 
 /** A reader pulls in the background: its lock is taken by whoever comes next, once it is gone. */
 function leftForNext(): void {}
-
-/** What is to be done, for readers, who wait, and for a repair if this process dies. */
-async function journalOf(
-  git: Git,
-  { root }: Place,
-  move: Pick<Journal, "branch" | "to"> & { from: string },
-): Promise<Journal> {
-  const folder = gitPath(git.checkout, root)
-  const [before, after] = await Promise.all([
-    committedFiles(git, move.from, folder),
-    committedFiles(git, move.to, folder),
-  ])
-  const isVaults = (path: string): boolean =>
-    classify(path.slice(folder.length + 1)).is !== "stray" && before.get(path) !== after.get(path)
-  const paths = [...new Set([...before.keys(), ...after.keys()])].filter(isVaults)
-  return { ...move, folder, paths, wish: null }
-}
-
-/** Git writes file after file, and the branch last. */
-async function moveForward(git: Git, guard: readonly string[], journal: Journal): Promise<void> {
-  const { gitFolder } = git.checkout
-  writeJournal(gitFolder, journal)
-  try {
-    await git.run([...guard, "merge", "--quiet", "--ff-only", journal.to])
-  } catch (error) {
-    await completeJournal(git)
-    throw error
-  }
-  removeFile(journalFile(gitFolder))
-}
-
-interface Upstream {
-  readonly remote: string
-  /** What it is called there: `refs/heads/main`. */
-  readonly ref: string
-  /** What it is called here: `refs/remotes/origin/main`. */
-  readonly tracked: string
-}
-
-async function upstreamOf(git: Git, branch: string): Promise<Upstream> {
-  const format = "--format=%(upstream:remotename) %(upstream:remoteref) %(upstream)"
-  const found = (await git.run(["for-each-ref", format, branch])).toString("utf8").trim()
-  const [remote = "", ref = "", tracked = ""] = found.split(" ")
-  if (tracked !== "") return { remote, ref, tracked }
-  throw new VaultError("REPOSITORY_STATE", `${branch} follows no branch of a remote`, {
-    hint: "git branch --set-upstream-to=origin/main",
-  })
-}
 
 /** Whether `to` contains `from`; false if it is the other way round. */
 async function isAhead(git: Git, from: string, to: string): Promise<boolean> {

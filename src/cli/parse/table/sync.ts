@@ -1,8 +1,45 @@
 import type { CommandSpec } from "../call.js"
-import { DIR, JSON_OUT } from "./options.js"
+import { CHANGE, DIR, JSON_OUT } from "./options.js"
 
 /** What brings clones together. */
 export const SYNC: readonly CommandSpec[] = [
+  {
+    name: "sync",
+    words: "",
+    summary: "fetch, verify, merge and push the branch with the vault",
+    options: {
+      "no-push": { describe: "bring in what is new, and push nothing" },
+      remote: {
+        value: "REMOTE",
+        describe: "the remote (default: the one that the branch follows)",
+      },
+      ...CHANGE,
+    },
+    examples: [
+      ["agent-vault sync", "needs a key only if both sides changed the same"],
+      ["agent-vault sync --dry-run", "fetches and verifies, and moves nothing"],
+      ["agent-vault sync --no-push", "in CI, and before a pull request"],
+    ],
+    notes:
+      "What comes is used only after its signatures, its owners and its freshness are verified. Other files are merged as git merges them. If a person has to choose, nothing moves, and the message names the next step.",
+  },
+  {
+    name: "resolve",
+    words: "[name..]",
+    summary: "settle what a merge, a rebase or the like left in conflict in the vault",
+    options: {
+      ours: { describe: "take our side: what git status calls ours or HEAD" },
+      theirs: { describe: "take their side: what is being merged in, or replayed" },
+      ...CHANGE,
+    },
+    examples: [
+      ["agent-vault resolve", "settles what needs no choice, and lists the rest"],
+      ["agent-vault resolve stripe/api-key --theirs", "of two values, theirs"],
+      ["agent-vault resolve --ours", "everything that is left"],
+    ],
+    notes:
+      "It stages what it settles; git commits it. A name is that of a secret or an agent. In a rebase, ours is the branch that you rebase onto, and theirs is your own commit.",
+  },
   {
     name: "git setup",
     words: "",

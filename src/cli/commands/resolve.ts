@@ -1,0 +1,102 @@
+import { VaultError } from "../../core/index.js"
+import { type Resolved, type Side, type VaultConflict, resolve } from "../../core/owner.js"
+import type { Door } from "../door/door.js"
+import {
+  asJson,
+  counted,
+  exposureLines,
+  print,
+  tell,
+  unfinishedLines,
+  unfinishedPart,
+} from "../door/render.js"
+import { identityIfSet, identityOf, isSet, placeOf } from "../door/who.js"
+import { progress } from "../terminal/terminal.js"
+
+/** Something is left in conflict. */
+const LEFT = 1
+
+export async function run(door: Door): Promise<number> {
+  const side = sideOf(door)
+  const names = door.call.words
+  const place = placeOf(door)
+  const identity = await identityIfSet(door, place)
+  const dryRun = isSet(door, "dry-run")
+  const resolved = await resolve({
+    place,
+    env: door.env,
+    now: door.now,
+    keyFileTrust: identity?.trust,
+    owner: () =>
+      identity === undefined ? identityOf(door, place, "always") : Promise.resolve(identity),
+    choices: {
+      named: new Map(side === undefined ? [] : names.map((name) => [name, side])),
+      all: names.length === 0 ? side : undefined,
+    },
+    dryRun,
+    onProgress: progress(door.terminal),
+  })
+  const { conflicts, others } = resolved
+  const code = conflicts.length + others.length > 0 ? LEFT : 0
+  if (await asJson(door, { ...resolved, ...unfinishedPart(resolved), dryRun })) return code
+  await print(door, [...conflicts.flatMap(conflictLines), ...exposureLines(door, resolved.exposed)])
+  tell(door, ...unfinishedLines(resolved), ...whatNext(resolved, dryRun))
+  return code
+}
+
+function sideOf(door: Door): Side | undefined {
+  const [ours, theirs] = [isSet(door, "ours"), isSet(door, "theirs")]
+  if (ours && theirs) {
+    throw new VaultError("USAGE", "--ours and --theirs are two sides of one conflict", {
+      hint: "give one",
+    })
+  }
+  if (!ours && !theirs && door.call.words.length > 0) {
+    throw new VaultError("USAGE", "nothing says which side is meant", {
+      hint: `agent-vault resolve ${door.call.words.join(" ")} --ours, or --theirs`,
+    })
+  }
+  return ours ? "ours" : theirs ? "theirs" : undefined
+}
+
+function conflictLines({ name, ours, theirs }: VaultConflict): string[] {
+  return [
+    name,
+    `  ours:   ${sideLine(ours)}`,
+    `  theirs: ${sideLine(theirs)}`,
+    `  agent-vault resolve ${name} --ours, or --theirs`,
+  ]
+}
+
+function sideLine({ is, version, changed }: VaultConflict["ours"]): string {
+  if (is === "removed") return "removed"
+  return version === undefined
+    ? `a key since ${changed ?? ""}`
+    : `version ${version}, set ${changed ?? ""}`
+}
+
+const FINISH: Readonly<Record<Resolved["during"], string>> = {
+  merge: "git commit --no-edit",
+  rebase: "git rebase --continue",
+  "cherry-pick": "git cherry-pick --continue",
+  revert: "git revert --continue",
+  squash: "git commit",
+  nothing: "git status; of a stash that was popped: git stash drop",
+}
+
+function whatNext(
+  { settled, conflicts, others, files, during }: Resolved,
+  dryRun: boolean,
+): string[] {
+  const staged = counted(files.length, "file")
+  const did = dryRun ? `Dry run: ${staged} would be staged` : `${staged} staged`
+  const rest = [...conflicts.map(({ name }) => name), ...others]
+  return [
+    ...(settled.length === 0 ? [] : [`Settled: ${settled.join(", ")}. ${did}.`]),
+    ...(rest.length === 0 ? [] : [`Still in conflict: ${rest.join(", ")}`]),
+    ...(settled.length + rest.length === 0 ? ["Nothing of the vault is in conflict."] : []),
+    ...(rest.length > 0 || dryRun || (settled.length === 0 && during === "nothing")
+      ? []
+      : [`Next: ${FINISH[during]}`]),
+  ]
+}

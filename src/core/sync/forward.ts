@@ -1,0 +1,63 @@
+import { VaultError } from "../words/errors.js"
+import { removeFile } from "../disk/files.js"
+import type { Git } from "../git/git.js"
+import { committedFiles } from "../git/git-objects.js"
+import { type Journal, completeJournal, writeJournal } from "../commit/journal.js"
+import { journalFile } from "../disk/journal-file.js"
+import { classify } from "../words/layout.js"
+import { type Place, gitPath } from "../disk/place.js"
+
+/** A branch, and the commits between which it moves: the second contains the first. */
+export interface Move {
+  readonly branch: string
+  readonly from: string
+  readonly to: string
+}
+
+/**
+ * Moves the branch that is checked out, its work tree and its index forward. Readers wait meanwhile,
+ * and a repair completes it. `guard` are arguments that keep programs out which a repository names.
+ * Throws `REPOSITORY_STATE` if files that the user has not committed are in the way; nothing has moved.
+ */
+export async function moveForward(
+  git: Git,
+  guard: readonly string[],
+  place: Place,
+  move: Move,
+): Promise<void> {
+  const { gitFolder } = git.checkout
+  writeJournal(gitFolder, await journalOf(git, place, move))
+  try {
+    // Git writes file after file, and the branch last.
+    await git.run([...guard, "merge", "--quiet", "--ff-only", move.to])
+  } catch (error) {
+    await completeJournal(git)
+    throw inTheWay(error)
+  }
+  removeFile(journalFile(gitFolder))
+}
+
+/** What is to be done, for readers, who wait, and for a repair if this process dies. */
+async function journalOf(git: Git, { root }: Place, move: Move): Promise<Journal> {
+  const folder = gitPath(git.checkout, root)
+  const [before, after] = await Promise.all([
+    committedFiles(git, move.from, folder),
+    committedFiles(git, move.to, folder),
+  ])
+  const isVaults = (path: string): boolean =>
+    classify(path.slice(folder.length + 1)).is !== "stray" && before.get(path) !== after.get(path)
+  const paths = [...new Set([...before.keys(), ...after.keys()])].filter(isVaults)
+  return { ...move, folder, paths, wish: null }
+}
+
+function inTheWay(error: unknown): unknown {
+  if (!VaultError.is(error, "GIT_FAILED")) return error
+  const said = error.cause instanceof Error ? error.cause.message : error.message
+  if (!/would be (?:overwritten|removed|lost)/.test(said)) return error
+  const files = said.split("\n").flatMap((line) => /^\t(.+)$/.exec(line)?.[1] ?? [])
+  return new VaultError(
+    "REPOSITORY_STATE",
+    `what is new would overwrite files that you have not committed: ${files.join(", ")}`,
+    { hint: "commit them; or put them aside: git stash --include-untracked", cause: error },
+  )
+}

@@ -1,0 +1,90 @@
+import { recipientOf } from "../age/age.js"
+import { compareReach, reachOf } from "../records/reach.js"
+import { type GroupRecord, type Unsigned, digestOf, unsigned } from "../records/record.js"
+import { openGroupKey, openPastKeys } from "../vault/group-key.js"
+import type { Vault } from "../vault/vault.js"
+import type { Side } from "./units.js"
+
+/** A group as the two sides have it. */
+export interface GroupSides {
+  readonly base: GroupRecord | undefined
+  readonly ours: GroupRecord
+  readonly theirs: GroupRecord
+}
+
+/** Whose key a group goes on with: the higher epoch's, else the one that came further, else ours. */
+export function winnerOf({ ours, theirs }: GroupSides): Side {
+  return compareReach(reachOf(theirs), reachOf(ours)) > 0 ? "theirs" : "ours"
+}
+
+/**
+ * The record of the winner, further than both. It knows whom the other side took out, so that what
+ * was sealed to an earlier key is exposed to them.
+ */
+export function mergedGroup(sides: GroupSides): Unsigned<GroupRecord> {
+  const { ours, theirs } = sides
+  const revoked = new Map<string, GroupRecord["revoked"][number]>()
+  for (const entry of [...ours.revoked, ...theirs.revoked]) {
+    const before = revoked.get(entry.agent)
+    if (before === undefined || before.epoch < entry.epoch) revoked.set(entry.agent, entry)
+  }
+  return {
+    ...unsigned(sides[winnerOf(sides)]),
+    serial: Math.max(ours.serial, theirs.serial) + 1,
+    revoked: [...revoked.values()].sort((a, b) => (a.agent < b.agent ? -1 : 1)),
+  }
+}
+
+/** The agents that had a group before, and that one side or the other took out of it. */
+export function takenOut({ base, ours, theirs }: GroupSides): readonly string[] {
+  const [here, there] = [agentsOf(ours), agentsOf(theirs)]
+  if (base === undefined) return []
+  return agentsOf(base).filter((agent) => !here.includes(agent) || !there.includes(agent))
+}
+
+function agentsOf({ members }: GroupRecord): readonly string[] {
+  return members.map(({ agent }) => agent)
+}
+
+/**
+ * The earlier identities of the merged group, newest first, if the loser had keys that the winner
+ * does not know: what was sealed to them stays readable for owners. Undefined if there are none.
+ */
+export async function unitedPast(
+  group: string,
+  winner: { readonly vault: Vault; readonly record: GroupRecord },
+  loser: { readonly vault: Vault; readonly record: GroupRecord },
+  identity: string,
+): Promise<readonly string[] | undefined> {
+  const won = await keysOf(group, winner.vault, winner.record, identity)
+  const lost = await keysOf(group, loser.vault, loser.record, identity)
+  const known = new Set(won.map((key) => key.recipient))
+  const added = lost.filter((key) => !known.has(key.recipient))
+  if (added.length === 0) return undefined
+  // Newest first: a later rekey tells by the order who could open what.
+  const [, ...past] = won
+  return [...past, ...added].sort((a, b) => b.epoch - a.epoch).map((key) => key.identity)
+}
+
+interface EpochKey {
+  readonly identity: string
+  readonly recipient: string
+  readonly epoch: number
+}
+
+async function keysOf(
+  group: string,
+  vault: Vault,
+  record: GroupRecord,
+  identity: string,
+): Promise<readonly EpochKey[]> {
+  const current = await openGroupKey(vault, group, record, [identity])
+  const past = await openPastKeys(vault, group, record, [identity])
+  return Promise.all(
+    [current, ...past].map(async (each, index) => ({
+      identity: each,
+      recipient: digestOf(await recipientOf(each)),
+      epoch: record.epoch - index,
+    })),
+  )
+}

@@ -1,0 +1,197 @@
+import type { ExposedSecret } from "../change/rekey.js"
+import { type Place, gitPath } from "../disk/place.js"
+import type { Git } from "../git/git.js"
+import { LEFT_UNSIGNED, authorship, writeCommit } from "../git/git-commit.js"
+import { mergeBase, mergeTrees } from "../git/git-merge.js"
+import type { BlobId } from "../git/git.js"
+import { memoryOf } from "../memory/memory.js"
+import { findAnchor } from "../memory/trust.js"
+import { VaultError } from "../words/errors.js"
+import { classify } from "../words/layout.js"
+import type { Draft } from "../change/draft.js"
+import { keylessDraft } from "./keyless.js"
+import {
+  NO_CHOICES,
+  type VaultConflict,
+  type VaultMerge,
+  conflictsOf,
+  mergeVault,
+} from "./merge-vault.js"
+import type { RemoteBranch } from "./remote.js"
+import { settle } from "./settle-contested.js"
+import { treeOf } from "./snapshot.js"
+import type { SyncRequest } from "./sync.js"
+import { type Sides, changedUnits, nameOf } from "./units.js"
+import { verifyForReaders, verifyTheirs } from "./verify.js"
+
+/** A branch and what the remote has instead. */
+export interface Incoming {
+  readonly place: Place
+  readonly remote: RemoteBranch
+  readonly from: string
+  readonly incoming: string
+  readonly guard: readonly string[]
+}
+
+/** A merge commit that no branch has yet. */
+export interface MergedIncoming {
+  readonly commit: string
+  readonly settled: readonly string[]
+  readonly exposed: readonly ExposedSecret[]
+  readonly isForOwners: boolean
+}
+
+/** Verifies what the remote has more than this branch. Throws the codes of exit 4 and 5. */
+export async function verifyIncoming(
+  git: Git,
+  request: SyncRequest,
+  { place, remote, from, incoming }: Incoming,
+): Promise<void> {
+  const merge = await openSides(git, request, place, { base: from, ours: from, theirs: incoming })
+  await verifyTheirs(merge, remote.name, request.now)
+  verifyForReaders(merge.snapshot(merge.sides.theirs), memoryOf(merge.ours.id, place, request.env))
+}
+
+/**
+ * Makes one commit of a branch and what the remote has, in the object store. `accept` is called when
+ * that is verified. Throws `CONFLICT` for what a person has to settle.
+ */
+export async function mergeIncoming(
+  git: Git,
+  request: SyncRequest,
+  incoming: Incoming,
+  accept: () => Promise<void>,
+): Promise<MergedIncoming> {
+  const { place, remote, from, guard } = incoming
+  const base = await mergeBase(git, from, incoming.incoming)
+  const merge = await openSides(git, request, place, {
+    base,
+    ours: from,
+    theirs: incoming.incoming,
+  })
+  await verifyTheirs(merge, remote.name, request.now)
+  await accept()
+  if (base === undefined) throw unrelated(remote)
+  const folder = gitPath(git.checkout, place.root)
+  const { tree, conflicts } = await mergeTrees(git, guard, from, incoming.incoming)
+  const others = conflicts.filter((path) => !path.startsWith(`${folder}/`))
+  refuseConflicts(remote, others, strays(merge), conflictsOf(merge, NO_CHOICES))
+  const settled = await settleIfOwner(git, request, place, merge)
+  verifyForReaders(settled.draft, memoryOf(merge.ours.id, place, request.env))
+  const files = await changesTo(git, tree, folder, merge, settled.draft)
+  const by = await authorship(git)
+  const commit = await writeCommit(git, by, {
+    parent: from,
+    merged: { parent: incoming.incoming, tree },
+    files,
+    message: `agent-vault: merge ${remote.name}`,
+  })
+  if (by.isLeftUnsigned) request.onNote?.(LEFT_UNSIGNED)
+  const { draft: _draft, ...what } = settled
+  return { ...what, settled: what.settled.map(nameOf), commit }
+}
+
+async function openSides(
+  git: Git,
+  { keyFileTrust, env }: SyncRequest,
+  place: Place,
+  commits: { readonly base: string | undefined; readonly ours: string; readonly theirs: string },
+): Promise<VaultMerge> {
+  const folder = gitPath(git.checkout, place.root)
+  const treeAt = (commit: string | undefined): Promise<Sides["base"]> =>
+    commit === undefined ? Promise.resolve(new Map()) : treeOf(git, commit, folder)
+  const [base, ours, theirs] = await Promise.all([
+    treeAt(commits.base),
+    treeAt(commits.ours),
+    treeAt(commits.theirs),
+  ])
+  const sides = { base, ours, theirs }
+  return mergeVault(git, sides, (vault) => findAnchor(vault, keyFileTrust, env))
+}
+
+/** With an owner's key at hand everything is settled at once; else what needs none is merged. */
+async function settleIfOwner(
+  git: Git,
+  request: SyncRequest,
+  place: Place,
+  merge: VaultMerge,
+): Promise<Omit<MergedIncoming, "commit"> & { readonly draft: Draft }> {
+  const { sides, units } = merge
+  const keyless = await keylessDraft(git, merge)
+  const settled = units.contested.filter((unit) => classify(unit).is !== "manifest")
+  const isBoth = (["ours", "theirs"] as const).every(
+    (side) => changedUnits(sides.base, sides[side]).size > 0,
+  )
+  if (!isBoth && keyless !== undefined) {
+    return { draft: keyless, settled, exposed: [], isForOwners: false }
+  }
+  try {
+    const { env, now, onProgress } = request
+    const identity = await request.owner()
+    const session = { identity, env, now, onProgress }
+    const { draft, exposed } = await settle(git, place, session, merge, NO_CHOICES)
+    return { draft, settled, exposed, isForOwners: false }
+  } catch (cause) {
+    if (!(cause instanceof VaultError) || ![3, 4].includes(cause.exitCode)) throw cause
+    if (keyless === undefined) throw ownerNeeded(settled, cause)
+    return { draft: keyless, settled, exposed: [], isForOwners: true }
+  }
+}
+
+/** What is to be changed in the tree that git merged, so that it holds the vault as we merged it. */
+async function changesTo(
+  git: Git,
+  tree: string,
+  folder: string,
+  { units }: VaultMerge,
+  draft: Draft,
+): Promise<Map<string, Uint8Array | BlobId | undefined>> {
+  const there = await treeOf(git, tree, folder)
+  const changes = new Map<string, Uint8Array | BlobId | undefined>()
+  for (const path of new Set([...there.keys(), ...units.files.keys()])) {
+    const wanted = units.files.get(path)
+    if (there.get(path) !== wanted) changes.set(`${folder}/${path}`, wanted)
+  }
+  for (const [path, bytes] of draft.changes) changes.set(`${folder}/${path}`, bytes)
+  return changes
+}
+
+/** Files in the vault's folder that are none of its own, and that both sides changed. */
+function strays({ units }: VaultMerge): readonly string[] {
+  return units.contested.filter((unit) => classify(unit).is === "stray")
+}
+
+function refuseConflicts(
+  { name }: RemoteBranch,
+  others: readonly string[],
+  foreign: readonly string[],
+  vault: readonly VaultConflict[],
+): void {
+  const files = [...others, ...foreign]
+  const names = [...files, ...vault.map((conflict) => conflict.name)]
+  if (names.length === 0) return
+  const shown = names.slice(0, 5).join(", ")
+  const more = names.length > 5 ? ` and ${names.length - 5} more` : ""
+  const first = files.length === 0 ? "" : "settle the files that git names, "
+  throw new VaultError("CONFLICT", `this branch and ${name} both changed ${shown}${more}`, {
+    hint: `nothing was merged. Merge it by hand: git merge ${name}; then ${first}agent-vault resolve, git commit, and agent-vault sync`,
+  })
+}
+
+function ownerNeeded(units: readonly string[], cause: VaultError): VaultError {
+  const what = units.slice(0, 5).map(nameOf).join(", ")
+  return new VaultError(
+    "CONFLICT",
+    `both sides changed ${what}, and only an owner can sign one of two`,
+    {
+      hint: `act as an owner (--owner, or --identity FILE): ${cause.message}`,
+      cause,
+    },
+  )
+}
+
+function unrelated({ name }: RemoteBranch): VaultError {
+  return new VaultError("CONFLICT", `this branch and ${name} have no common past`, {
+    hint: `if they belong together: git merge --allow-unrelated-histories ${name}; then agent-vault resolve`,
+  })
+}

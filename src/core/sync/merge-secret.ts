@@ -1,0 +1,142 @@
+import {
+  type Exposure,
+  type SecretRecord,
+  type Unsigned,
+  digestOf,
+  encodeRecord,
+  unsigned,
+} from "../records/record.js"
+import { type SecretMetadata, SECRET_FIELDS } from "../records/secret-metadata.js"
+import type { Side } from "./units.js"
+
+/** The records of one secret; undefined where it is not, or not any more. */
+export interface SecretSides {
+  readonly base: SecretRecord | undefined
+  readonly ours: SecretRecord | undefined
+  readonly theirs: SecretRecord | undefined
+}
+
+/** What becomes of a secret that both sides changed. */
+export type MergedSecret =
+  | { readonly is: "choice" }
+  | { readonly is: "removed" }
+  | {
+      readonly is: "merged"
+      /** Whose value it is. */
+      readonly from: Side
+      /** Further than both, so that no clone takes it for a set-back. */
+      readonly record: Unsigned<SecretRecord>
+    }
+
+/**
+ * Merges what both sides say of a secret. A rekey seals all values of a group anew, and changes none:
+ * it never contradicts a new value. Two new values, two texts for one field, and a removal of what
+ * the other side changed, do contradict each other: there `chosen` decides. Of two equal values the
+ * one that is sealed to `key` is taken, the fingerprint of the group's key.
+ */
+export function mergeSecret(
+  sides: SecretSides,
+  key: string | undefined,
+  chosen: Side | undefined,
+): MergedSecret {
+  const { base, ours, theirs } = sides
+  if (ours === undefined || theirs === undefined) return mergeRemoval(sides, chosen)
+  const isNew = { ours: hasNewValue(base, ours), theirs: hasNewValue(base, theirs) }
+  const isTwice = isNew.ours && isNew.theirs && ours.digest !== theirs.digest
+  const metadata = mergeMetadata(base, ours, theirs, chosen)
+  if (metadata === undefined || (isTwice && chosen === undefined)) return { is: "choice" }
+  const from = isTwice ? (chosen ?? "ours") : valueOf(isNew, ours, theirs, key)
+  const record = from === "ours" ? ours : theirs
+  const exposed = isNew.ours || isNew.theirs ? record.exposed : bothExposed(ours, theirs)
+  const { exposed: _exposed, ...body } = withoutMetadata(unsigned(record))
+  return {
+    is: "merged",
+    from,
+    record: {
+      ...body,
+      ...metadata,
+      serial: Math.max(ours.serial, theirs.serial) + 1,
+      // Each of two values was one.
+      version: Math.max(ours.version, theirs.version) + (isTwice ? 1 : 0),
+      previous: digestOf(encodeRecord(record)),
+      ...(exposed === undefined ? {} : { exposed }),
+    },
+  }
+}
+
+function mergeRemoval(sides: SecretSides, chosen: Side | undefined): MergedSecret {
+  const from = sides.ours === undefined ? "theirs" : "ours"
+  const left = sides[from]
+  if (left === undefined) return { is: "removed" }
+  const { base } = sides
+  if (base !== undefined && isOnlySealedAnew(base, left)) return { is: "removed" }
+  if (chosen === undefined) return { is: "choice" }
+  if (chosen !== from) return { is: "removed" }
+  const record = {
+    ...unsigned(left),
+    serial: left.serial + 1,
+    previous: digestOf(encodeRecord(left)),
+  }
+  return { is: "merged", from, record }
+}
+
+/** `changed` stays as it is when a value is sealed anew; a name that was used before counts anew. */
+function hasNewValue(base: SecretRecord | undefined, record: SecretRecord): boolean {
+  return (
+    base === undefined ||
+    record.version !== base.version ||
+    record.changed !== base.changed ||
+    record.created !== base.created
+  )
+}
+
+function isOnlySealedAnew(base: SecretRecord, record: SecretRecord): boolean {
+  return !hasNewValue(base, record) && FIELDS.every((field) => record[field] === base[field])
+}
+
+function valueOf(
+  isNew: Readonly<Record<Side, boolean>>,
+  ours: SecretRecord,
+  theirs: SecretRecord,
+  key: string | undefined,
+): Side {
+  if (isNew.ours !== isNew.theirs) return isNew.ours ? "ours" : "theirs"
+  return theirs.sealedTo === key && ours.sealedTo !== key ? "theirs" : "ours"
+}
+
+const FIELDS = Object.keys(SECRET_FIELDS) as (keyof SecretMetadata)[]
+
+/** Each field from the side that changed it; undefined if both did and nobody chose. */
+function mergeMetadata(
+  base: SecretRecord | undefined,
+  ours: SecretRecord,
+  theirs: SecretRecord,
+  chosen: Side | undefined,
+): SecretMetadata | undefined {
+  const merged: Record<string, string> = {}
+  for (const field of FIELDS) {
+    const [was, one, other] = [base?.[field], ours[field], theirs[field]]
+    const isContested = one !== other && one !== was && other !== was
+    if (isContested && chosen === undefined) return undefined
+    const left = isContested ? { ours, theirs }[chosen ?? "ours"][field] : one === was ? other : one
+    if (left !== undefined) merged[field] = left
+  }
+  return merged
+}
+
+function withoutMetadata(record: Unsigned<SecretRecord>): Unsigned<SecretRecord> {
+  const names: readonly string[] = FIELDS
+  const rest = Object.entries(record).filter(([name]) => !names.includes(name))
+  return Object.fromEntries(rest) as unknown as Unsigned<SecretRecord>
+}
+
+/** Who could read the value on one side or the other: for each agent the first time. */
+function bothExposed(ours: SecretRecord, theirs: SecretRecord): readonly Exposure[] | undefined {
+  const all = [...(ours.exposed ?? []), ...(theirs.exposed ?? [])]
+  const first = new Map<string, Exposure>()
+  for (const entry of all.sort((a, b) => (a.at < b.at ? -1 : 1))) {
+    if (!first.has(entry.agent)) first.set(entry.agent, entry)
+  }
+  if (first.size === 0) return undefined
+  return [...first.values()].sort((a, b) => (a.agent < b.agent ? -1 : 1))
+}

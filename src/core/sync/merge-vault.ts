@@ -1,0 +1,159 @@
+import type { Git } from "../git/git.js"
+import { noMemory } from "../memory/memory.js"
+import { type Anchor, checkAnchor } from "../memory/trust.js"
+import { digestOf } from "../records/record.js"
+import { VaultError } from "../words/errors.js"
+import { VAULT_RECORD, classify } from "../words/layout.js"
+import { type Vault, findAgentRecord, findGroup, findSecret, verifyVault } from "../vault/vault.js"
+import { type GroupSides, winnerOf } from "./merge-group.js"
+import { type MergedSecret, mergeSecret } from "./merge-secret.js"
+import { Snapshot, contentsOf } from "./snapshot.js"
+import { type BlobTree, type Side, type Sides, type UnitMerge, mergeUnits } from "./units.js"
+
+/** Two versions of a vault, verified, and what came of merging them without a key. */
+export interface VaultMerge {
+  readonly sides: Sides
+  /** Undefined where the two have no common past. */
+  readonly base: Vault | undefined
+  readonly ours: Vault
+  readonly theirs: Vault
+  readonly units: UnitMerge
+  /** A vault's files, of what was read from Git for this merge. */
+  readonly snapshot: (tree: BlobTree) => Snapshot
+}
+
+/** What two sides say of one thing, where nothing but a person can tell which is meant. */
+export interface VaultConflict {
+  /** `GROUP/NAME` of a secret, or the name of an agent. */
+  readonly name: string
+  readonly is: "secret" | "agent"
+  readonly ours: ConflictSide
+  readonly theirs: ConflictSide
+}
+
+/** One side of it. */
+export interface ConflictSide {
+  readonly is: "removed" | "there"
+  /** Of a secret. */
+  readonly version?: number
+  /** When the value was set, or since when the agent has its key. */
+  readonly changed?: string
+}
+
+/** Nobody has chosen anything. */
+export const NO_CHOICES: Choices = { named: new Map() }
+
+/** Which side is meant, by the name of a secret or an agent; `all` for every other conflict. */
+export interface Choices {
+  readonly named: ReadonlyMap<string, Side>
+  readonly all?: Side | undefined
+}
+
+/**
+ * Verifies two versions of a vault and merges what needs no key. Throws the codes of exit 4 and 5 for
+ * a version that no reader would accept, and `CONFLICT` if the owners differ.
+ */
+export async function mergeVault(
+  git: Git,
+  sides: Sides,
+  anchorOf: (vault: string) => Anchor | undefined,
+): Promise<VaultMerge> {
+  const contents = await contentsOf(git, sides)
+  const snapshot = (tree: BlobTree): Snapshot => new Snapshot(tree, contents)
+  const verified = (tree: BlobTree): Vault => {
+    const vault = verifyVault(snapshot(tree), noMemory())
+    checkAnchor(anchorOf(vault.id), vault.record.owners)
+    return vault
+  }
+  const [ours, theirs] = [verified(sides.ours), verified(sides.theirs)]
+  if (ours.id !== theirs.id) throw otherVault(ours, theirs)
+  const base = sides.base.has(VAULT_RECORD) ? verified(sides.base) : undefined
+  const units = mergeUnits(sides)
+  if (units.contested.includes(VAULT_RECORD)) throw ownersDiffer()
+  return { sides, base, ours, theirs, units, snapshot }
+}
+
+/** What a person has to choose before a merge can be settled. */
+export function conflictsOf(merge: VaultMerge, choices: Choices): readonly VaultConflict[] {
+  return merge.units.contested.flatMap((unit): readonly VaultConflict[] => {
+    const file = classify(unit)
+    if (file.is === "secret") {
+      const { full } = file.secret
+      if (mergedSecret(merge, unit, choices)?.is !== "choice") return []
+      const side = (vault: Vault): ConflictSide => {
+        const record = findSecret(vault, file.secret)
+        if (record === undefined) return { is: "removed" }
+        return { is: "there", version: record.version, changed: record.changed }
+      }
+      return [{ name: full, is: "secret", ours: side(merge.ours), theirs: side(merge.theirs) }]
+    }
+    if (file.is !== "agent" || agentChoice(merge, file.agent, choices) !== "choice") return []
+    const side = (vault: Vault): ConflictSide => {
+      const record = findAgentRecord(vault, file.agent)
+      return record === undefined ? { is: "removed" } : { is: "there", changed: record.since }
+    }
+    return [{ name: file.agent, is: "agent", ours: side(merge.ours), theirs: side(merge.theirs) }]
+  })
+}
+
+/** What becomes of a contested secret. */
+export function mergedSecret(
+  { base, ours, theirs }: VaultMerge,
+  unit: string,
+  choices: Choices,
+): MergedSecret | undefined {
+  const file = classify(unit)
+  if (file.is !== "secret") return undefined
+  const { secret } = file
+  const sides = {
+    base: base && findSecret(base, secret),
+    ours: findSecret(ours, secret),
+    theirs: findSecret(theirs, secret),
+  }
+  const groups = groupSides({ base, ours, theirs }, secret.group)
+  const key = groups && digestOf(groups[winnerOf(groups)].recipient)
+  return mergeSecret(sides, key, choiceOf(choices, secret.full))
+}
+
+/** Which side's key an agent goes on with, where both gave it one; an end counts before any key. */
+export function agentChoice(
+  { ours, theirs }: VaultMerge,
+  agent: string,
+  choices: Choices,
+): Side | "choice" {
+  const [here, there] = [findAgentRecord(ours, agent), findAgentRecord(theirs, agent)]
+  if (here === undefined || there === undefined) return here === undefined ? "theirs" : "ours"
+  if (here.ended !== undefined) return "ours"
+  if (there.ended !== undefined) return "theirs"
+  if (here.recipient === there.recipient) return "ours"
+  return choiceOf(choices, agent) ?? "choice"
+}
+
+/** A group as both sides have it; undefined if one of them has none. */
+export function groupSides(
+  { base, ours, theirs }: Pick<VaultMerge, "base" | "ours" | "theirs">,
+  group: string,
+): GroupSides | undefined {
+  const [here, there] = [findGroup(ours, group), findGroup(theirs, group)]
+  if (here === undefined || there === undefined) return undefined
+  return { base: base && findGroup(base, group), ours: here, theirs: there }
+}
+
+function choiceOf({ named, all }: Choices, name: string): Side | undefined {
+  return named.get(name) ?? all
+}
+
+/** Two vaults cannot be merged. */
+export function otherVault(ours: Pick<Vault, "id">, theirs: Pick<Vault, "id">): VaultError {
+  return new VaultError(
+    "FOREIGN_VAULT",
+    `the other side holds the vault ${theirs.id}, this one holds ${ours.id}: they are not one vault`,
+    { hint: "two vaults are never merged: keep one, and set the other's secrets anew in it" },
+  )
+}
+
+function ownersDiffer(): VaultError {
+  return new VaultError("CONFLICT", "both sides changed the owners of the vault", {
+    hint: "make one of the two changes again, on top of the other: git reset --hard ORIG_HEAD",
+  })
+}

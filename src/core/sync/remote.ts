@@ -1,0 +1,159 @@
+import { randomBytes } from "node:crypto"
+import { VaultError } from "../words/errors.js"
+import type { Git } from "../git/git.js"
+import { commitOf } from "../git/git-objects.js"
+
+/** A branch of a remote. */
+export interface RemoteBranch {
+  readonly remote: string
+  /** What it is called there: `refs/heads/main`. */
+  readonly ref: string
+  /** What it is called here: `refs/remotes/origin/main`. */
+  readonly tracked: string
+  /** As people write it: `origin/main`. */
+  readonly name: string
+}
+
+const FETCH = [
+  "fetch",
+  "--quiet",
+  "--no-tags",
+  "--no-recurse-submodules",
+  "--no-auto-gc",
+  // The repository may name another one.
+  "--upload-pack=git-upload-pack",
+]
+
+/**
+ * The branch of a remote that a branch of this clone follows; of `remote`, if it is given, the one it
+ * follows there, or the one of the same name. Throws `REPOSITORY_STATE` where there is none.
+ */
+export async function followed(git: Git, branch: string, remote?: string): Promise<RemoteBranch> {
+  const format = "--format=%(upstream:remotename) %(upstream:remoteref) %(upstream)"
+  const found = (await git.run(["for-each-ref", format, branch])).toString("utf8").trim()
+  const [upstream = "", ref = "", tracked = ""] = found.split(" ")
+  if (tracked !== "" && (remote === undefined || remote === upstream)) {
+    return named({ remote: upstream, ref, tracked })
+  }
+  const remotes = (await git.run(["remote"])).toString("utf8").split("\n").filter(Boolean)
+  if (remote === undefined) throw followsNothing(branch, remotes)
+  if (!remotes.includes(remote)) throw noRemote(remote, remotes)
+  const short = branch.slice("refs/heads/".length)
+  return named({ remote, ref: branch, tracked: `refs/remotes/${remote}/${short}` })
+}
+
+function named(branch: Omit<RemoteBranch, "name">): RemoteBranch {
+  return { ...branch, name: branch.tracked.replace(/^refs\/(?:remotes|heads)\//, "") }
+}
+
+function followsNothing(branch: string, [first]: readonly string[]): VaultError {
+  const short = branch.slice("refs/heads/".length)
+  if (first === undefined) {
+    return new VaultError("REPOSITORY_STATE", "this clone has no remote", {
+      hint: "name the one that the team shares: git remote add origin URL; then: agent-vault sync --remote origin",
+    })
+  }
+  return new VaultError("REPOSITORY_STATE", `${short} follows no branch of a remote`, {
+    hint: `agent-vault sync --remote ${first}; or for good: git branch --set-upstream-to=${first}/${short}`,
+  })
+}
+
+function noRemote(remote: string, remotes: readonly string[]): VaultError {
+  const hint =
+    remotes.length === 0
+      ? `git remote add ${remote} URL`
+      : `there is ${remotes.join(", ")}; see: git remote -v`
+  return new VaultError("REPOSITORY_STATE", `this clone has no remote ${remote}`, { hint })
+}
+
+/** Fetches a branch of a remote, as git does. Throws `GIT_FAILED`. */
+export async function fetchBranch(
+  git: Git,
+  guard: readonly string[],
+  branch: RemoteBranch,
+): Promise<void> {
+  await fetchTo(git, guard, branch, ["--", branch.remote, branch.ref])
+}
+
+/**
+ * Fetches what a branch of a remote is at now, and leaves what this clone knows of the remote as it
+ * is, until it is verified. Undefined if the remote has no such branch. Throws `GIT_FAILED`.
+ */
+export async function fetchAside(
+  git: Git,
+  guard: readonly string[],
+  branch: RemoteBranch,
+): Promise<string | undefined> {
+  const aside = `refs/agent-vault/incoming-${randomBytes(8).toString("hex")}`
+  const into = ["--refmap=", "--", branch.remote, `+${branch.ref}:${aside}`]
+  try {
+    await fetchTo(git, guard, branch, into)
+    return await commitOf(git, aside)
+  } catch (error) {
+    if (VaultError.is(error) && /couldn't find remote ref/.test(saidBy(error))) return undefined
+    throw error
+  } finally {
+    await git.run(["update-ref", "-d", aside])
+  }
+}
+
+async function fetchTo(
+  git: Git,
+  guard: readonly string[],
+  { remote, name }: RemoteBranch,
+  what: readonly string[],
+): Promise<void> {
+  try {
+    await git.run([...guard, ...FETCH, ...what], { network: true })
+  } catch (cause) {
+    if (!VaultError.is(cause, "GIT_FAILED")) throw cause
+    throw new VaultError("GIT_FAILED", `${name} could not be fetched: ${cause.message}`, {
+      hint: `look at the address and the network: git remote -v; git fetch ${remote}`,
+      cause: cause.cause,
+    })
+  }
+}
+
+/** What git printed, all of it. */
+function saidBy(error: VaultError): string {
+  return error.cause instanceof Error ? error.cause.message : error.message
+}
+
+/**
+ * Pushes a commit to a branch of a remote, never by force. `outrun`: another push came first, and the
+ * remote has something new. Throws `GIT_FAILED` for everything else that was refused.
+ */
+export async function pushCommit(
+  git: Git,
+  guard: readonly string[],
+  { remote, ref, name }: RemoteBranch,
+  commit: string,
+): Promise<"pushed" | "outrun"> {
+  const push = ["push", "--quiet", "--receive-pack=git-receive-pack", "--no-follow-tags"]
+  const only = ["--recurse-submodules=no", "--", remote, `${commit}:${ref}`]
+  try {
+    await git.run([...guard, ...push, ...only], { network: true })
+    return "pushed"
+  } catch (cause) {
+    if (!VaultError.is(cause, "GIT_FAILED")) throw cause
+    const said = saidBy(cause)
+    if (/\((?:fetch first|non-fast-forward)\)|cannot lock ref|failed to update ref/.test(said)) {
+      return "outrun"
+    }
+    throw refusedPush(remote, name, said, cause)
+  }
+}
+
+function refusedPush(remote: string, name: string, said: string, cause: VaultError): VaultError {
+  const isRefused = /\[(?:remote )?rejected\]/.test(said)
+  if (!isRefused) {
+    return new VaultError("GIT_FAILED", `it could not be pushed to ${name}: ${cause.message}`, {
+      hint: `look at the address and your access: git remote -v; git push ${remote}`,
+      cause,
+    })
+  }
+  return new VaultError("GIT_FAILED", `${remote} refuses the push to ${name}: ${cause.message}`, {
+    hint: "if the branch is protected, push to another and open a pull request: git push origin HEAD:refs/heads/vault-change",
+    cause,
+  })
+}

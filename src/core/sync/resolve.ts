@@ -1,0 +1,126 @@
+import type { ExposedSecret } from "../change/rekey.js"
+import type { Progress } from "../change/session.js"
+import { completeJournal } from "../commit/journal.js"
+import { removeLeftovers } from "../commit/leftovers.js"
+import { withLock } from "../commit/lock.js"
+import type { Environment } from "../disk/homes.js"
+import { type Place, gitPath } from "../disk/place.js"
+import { type Git, openGit } from "../git/git.js"
+import type { Identity } from "../keys/identity.js"
+import { findAnchor } from "../memory/trust.js"
+import { VaultError } from "../words/errors.js"
+import { classify } from "../words/layout.js"
+import { type InProgress, requireCheckout, whatIsInProgress } from "./clone-state.js"
+import { keylessDraft } from "./keyless.js"
+import {
+  type Choices,
+  NO_CHOICES,
+  type VaultConflict,
+  type VaultMerge,
+  conflictsOf,
+  mergeVault,
+} from "./merge-vault.js"
+import { type SettledMerge, settle } from "./settle-contested.js"
+import { sidesInIndex } from "./sides.js"
+import { stageSettled, verifySettled } from "./stage-settled.js"
+import { nameOf, unitOf } from "./units.js"
+
+export interface ResolveRequest {
+  readonly place: Place
+  readonly env: Environment
+  readonly now: Date
+  /** Whom the key file trusts, if there is one. */
+  readonly keyFileTrust: string | undefined
+  /** Asked for the owner's key, only when a record has to be signed. */
+  readonly owner: () => Promise<Identity>
+  readonly choices: Choices
+  readonly dryRun: boolean
+  readonly onProgress?: Progress | undefined
+}
+
+/** What `resolve` settled, or in a dry run would settle, and what is left. */
+export interface Resolved {
+  readonly during: InProgress
+  /** What is settled and staged, by name. */
+  readonly settled: readonly string[]
+  /** What a person has to choose. */
+  readonly conflicts: readonly VaultConflict[]
+  /** Paths in conflict that are not the vault's, from the top. */
+  readonly others: readonly string[]
+  readonly exposed: readonly ExposedSecret[]
+  /** The files that were written and staged, from the vault's folder. */
+  readonly files: readonly string[]
+  /** What went wrong after all was staged; the next command completes it. */
+  readonly unfinished?: readonly VaultError[] | undefined
+}
+
+/**
+ * Settles what a merge, a rebase or the like left in conflict in the vault, and stages it; to commit
+ * is left to the user, as git has it. What needs a choice and has none stays in conflict, with our
+ * side whole in the work tree, so that it can be read. Throws `USAGE` for a choice where there is no
+ * conflict, `NOT_OWNER`, `VAULT_DIRTY`, and the codes of exit 5 for a side that no reader would
+ * accept; then nothing is changed.
+ */
+export async function resolve(request: ResolveRequest): Promise<Resolved> {
+  const checkout = requireCheckout(request.place)
+  const git = await openGit(checkout, request.env)
+  if (request.dryRun) return resolveIndex(git, request)
+  const left: VaultError[] = []
+  const work = async (): Promise<Resolved> => {
+    removeLeftovers(git)
+    await completeJournal(git)
+    return resolveIndex(git, request)
+  }
+  const resolved = await withLock(checkout.gitFolder, work, (error) => left.push(error))
+  return left.length === 0 ? resolved : { ...resolved, unfinished: left }
+}
+
+async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved> {
+  const { place, choices, env, dryRun, keyFileTrust } = request
+  const folder = gitPath(git.checkout, place.root)
+  const during = whatIsInProgress(git.checkout)
+  const sides = await sidesInIndex(git, folder)
+  if (sides.unmerged.length === 0) {
+    refuseUnknown(choices, [])
+    const { others } = sides
+    return { during, settled: [], conflicts: [], others, exposed: [], files: [] }
+  }
+  const merge = await mergeVault(git, sides, (vault) => findAnchor(vault, keyFileTrust, env))
+  refuseUnknown(choices, conflictsOf(merge, NO_CHOICES))
+  const conflicts = conflictsOf(merge, choices)
+  const { draft, exposed } = await settleWith(git, request, merge)
+  const isLeft = (unit: string): boolean =>
+    classify(unit).is === "stray" || conflicts.some(({ name }) => name === nameOf(unit))
+  await verifySettled(draft, merge, isLeft, request)
+  const files = await stageSettled(git, folder, draft, sides, isLeft, dryRun)
+  const units = [...new Set(sides.unmerged.map(unitOf))]
+  const foreign = units.filter((unit) => classify(unit).is === "stray")
+  return {
+    during,
+    settled: units.filter((unit) => !isLeft(unit)).map(nameOf),
+    conflicts,
+    others: [...sides.others, ...foreign.map((path) => `${folder}/${path}`)],
+    exposed,
+    files,
+  }
+}
+
+async function settleWith(
+  git: Git,
+  { place, env, now, owner, choices, onProgress }: ResolveRequest,
+  merge: VaultMerge,
+): Promise<Pick<SettledMerge, "draft" | "exposed">> {
+  const keyless = await keylessDraft(git, merge)
+  if (keyless !== undefined) return { draft: keyless, exposed: [] }
+  const session = { env, now, onProgress, identity: await owner() }
+  return settle(git, place, session, merge, choices)
+}
+
+function refuseUnknown({ named }: Choices, conflicts: readonly VaultConflict[]): void {
+  const names = conflicts.map(({ name }) => name)
+  const unknown = [...named.keys()].find((name) => !names.includes(name))
+  if (unknown === undefined) return
+  throw new VaultError("USAGE", `there is nothing to choose for ${unknown}`, {
+    hint: names.length === 0 ? "see: agent-vault resolve" : `there is for ${names.join(", ")}`,
+  })
+}

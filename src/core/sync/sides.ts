@@ -1,0 +1,44 @@
+import type { Git } from "../git/git.js"
+import { parseEntries, resolveCommit } from "../git/git-objects.js"
+import { treeOf } from "./snapshot.js"
+import type { BlobTree, Sides } from "./units.js"
+
+/** A merge that git left to a person, as the index has it. */
+export interface IndexSides extends Sides {
+  /** The paths in conflict, from the vault's folder. */
+  readonly unmerged: readonly string[]
+  /** The paths in conflict elsewhere, from the top. */
+  readonly others: readonly string[]
+}
+
+/**
+ * The two sides of what is being merged, rebased, picked, reverted, squashed or popped from a stash:
+ * for a file in conflict its stages in the index, for every other one what HEAD has, and what git
+ * has staged instead (git-ls-files, "--stage"). Whatever git is at, the index holds both sides.
+ */
+export async function sidesInIndex(git: Git, folder: string): Promise<IndexSides> {
+  const listing = await git.run(["ls-files", "-s", "-z", "--full-name", "--", folder])
+  const at = (stage: number): BlobTree =>
+    fromFolder(parseEntries(listing, new RegExp(`^\\d+ (\\w+) ${stage}\\t(.*)$`, "s")), folder)
+  const [staged, first, second, third] = [at(0), at(1), at(2), at(3)]
+  const head = await treeOf(git, await resolveCommit(git, "HEAD"), folder)
+  const unmerged = [...new Set([...first.keys(), ...second.keys(), ...third.keys()])].sort()
+  const without = (tree: BlobTree): Map<string, string> =>
+    new Map([...tree].filter(([path]) => !unmerged.includes(path)))
+  return {
+    base: new Map([...without(head), ...first]),
+    ours: new Map([...without(head), ...second]),
+    theirs: new Map([...without(staged), ...third]),
+    unmerged,
+    others: (await unmergedPaths(git)).filter((path) => !path.startsWith(`${folder}/`)),
+  }
+}
+
+async function unmergedPaths(git: Git): Promise<readonly string[]> {
+  const listing = await git.run(["ls-files", "-u", "-z", "--full-name"])
+  return [...parseEntries(listing, /^\d+ (\w+) \d\t(.*)$/s).keys()]
+}
+
+function fromFolder(entries: BlobTree, folder: string): BlobTree {
+  return new Map([...entries].map(([path, blob]) => [path.slice(folder.length + 1), blob]))
+}

@@ -1,0 +1,180 @@
+import { dirname } from "node:path"
+import type { OnNote } from "../words/note.js"
+import { changeableBranch } from "../commit/transaction.js"
+import { completeJournal } from "../commit/journal.js"
+import { removeLeftovers } from "../commit/leftovers.js"
+import { withLock } from "../commit/lock.js"
+import type { ExposedSecret } from "../change/rekey.js"
+import type { Progress } from "../change/session.js"
+import type { Environment } from "../disk/homes.js"
+import { type Place, findVault } from "../disk/place.js"
+import { type Git, openGit } from "../git/git.js"
+import { contains } from "../git/git-merge.js"
+import { commitOf } from "../git/git-objects.js"
+import { withoutPrograms } from "../git/git-programs.js"
+import type { Identity } from "../keys/identity.js"
+import { VaultError } from "../words/errors.js"
+import { moveForward } from "./forward.js"
+import { requireCheckout } from "./clone-state.js"
+import { mergeIncoming, verifyIncoming } from "./merge-incoming.js"
+import { refuseRewritten } from "./rewritten.js"
+import { type RemoteBranch, fetchAside, followed, pushCommit } from "./remote.js"
+
+export interface SyncRequest {
+  readonly place: Place
+  readonly env: Environment
+  readonly now: Date
+  /** Whom the key file trusts, if there is one. */
+  readonly keyFileTrust: string | undefined
+  /** Asked for the owner's key, only when both sides changed the vault. */
+  readonly owner: () => Promise<Identity>
+  /** Default: the remote that the branch follows. */
+  readonly remote?: string | undefined
+  readonly push: boolean
+  readonly dryRun: boolean
+  readonly onNote?: OnNote | undefined
+  readonly onProgress?: Progress | undefined
+}
+
+/** What `sync` did, or in a dry run would do. */
+export interface Synced {
+  /** `origin/main` */
+  readonly with: string
+  /** How the branch moved: not, forward to what is there, or by a merge. */
+  readonly brought: "nothing" | "forward" | "merge"
+  /** Where the branch is now. */
+  readonly commit: string
+  readonly pushed: boolean
+  /** Whether this branch has what the remote has not. */
+  readonly isAhead: boolean
+  /** What both sides changed, by name, and an owner's key settled. */
+  readonly settled: readonly string[]
+  readonly exposed: readonly ExposedSecret[]
+  /** Both sides changed the vault and no owner was at hand: `apply` may have something to do. */
+  readonly isForOwners: boolean
+  /** What went wrong after the branch had moved; the next command completes it. */
+  readonly unfinished?: readonly VaultError[] | undefined
+}
+
+/** How often another push may win. */
+const RETRIES = 10
+
+/**
+ * Fetches, verifies what came, merges it and pushes; again, if another push came first. What came is
+ * used, and the clone's memory of the remote moves, only when it is verified. Throws
+ * `REPOSITORY_STATE`, `CONFLICT` for what a person has to choose, `GIT_FAILED` for the network and
+ * for a push that was refused, and the codes of exit 4 and 5; then nothing has moved.
+ */
+export async function sync(request: SyncRequest): Promise<Synced> {
+  const checkout = requireCheckout(request.place)
+  const git = await openGit(checkout, request.env)
+  const branch = changeableBranch(checkout)
+  const remote = await followed(git, branch, request.remote)
+  const guard = await withoutPrograms(git)
+  let before: Synced | undefined
+  for (let left = RETRIES; ; left--) {
+    const brought = await bring(git, guard, request, remote)
+    const synced = before === undefined ? brought : together(before, brought)
+    if (!request.push || request.dryRun || !synced.isAhead) return synced
+    if ((await pushCommit(git, guard, remote, synced.commit)) === "pushed") {
+      return { ...synced, pushed: true, isAhead: false }
+    }
+    if (left === 0) throw outrun(remote)
+    before = synced
+  }
+}
+
+/** Brings in what the remote has now. */
+async function bring(
+  git: Git,
+  guard: readonly string[],
+  request: SyncRequest,
+  remote: RemoteBranch,
+): Promise<Synced> {
+  const incoming = await fetchAside(git, guard, remote)
+  if (request.dryRun) return bringCommit(git, guard, request, remote, incoming)
+  const left: VaultError[] = []
+  const work = async (): Promise<Synced> => {
+    removeLeftovers(git)
+    await completeJournal(git)
+    return bringCommit(git, guard, request, remote, incoming)
+  }
+  const brought = await withLock(git.checkout.gitFolder, work, (error) => left.push(error))
+  return left.length === 0 ? brought : { ...brought, unfinished: left }
+}
+
+async function bringCommit(
+  git: Git,
+  guard: readonly string[],
+  request: SyncRequest,
+  remote: RemoteBranch,
+  incoming: string | undefined,
+): Promise<Synced> {
+  // Looked at again under the lock: the branch may have changed while we waited.
+  const place = findVault(dirname(request.place.root))
+  const branch = changeableBranch(requireCheckout(place))
+  const from = await commitOf(git, branch)
+  if (from === undefined) throw nothingCommitted(branch)
+  const unmoved = { ...NOTHING_BROUGHT, with: remote.name, commit: from }
+  if (incoming === undefined) return { ...unmoved, isAhead: true }
+  await refuseRewritten(git, place, remote, { from, incoming })
+  const accept = (): Promise<void> => acceptRemote(git, request, remote, incoming)
+  if (await contains(git, from, incoming)) {
+    await accept()
+    return { ...unmoved, isAhead: incoming !== from }
+  }
+  const sides = { place, remote, from, incoming, guard }
+  if (await contains(git, incoming, from)) {
+    await verifyIncoming(git, request, sides)
+    await accept()
+    if (!request.dryRun) await moveForward(git, guard, place, { branch, from, to: incoming })
+    return { ...unmoved, brought: "forward", commit: incoming }
+  }
+  const merged = await mergeIncoming(git, request, sides, accept)
+  const { commit, ...what } = merged
+  if (!request.dryRun) await moveForward(git, guard, place, { branch, from, to: commit })
+  return { ...unmoved, brought: "merge", commit, ...what, isAhead: true }
+}
+
+const NOTHING_BROUGHT = {
+  brought: "nothing",
+  pushed: false,
+  isAhead: false,
+  settled: [],
+  exposed: [],
+  isForOwners: false,
+} as const
+
+/** What was verified is from now on what the clone knows of the remote, as after `git fetch`. */
+async function acceptRemote(
+  git: Git,
+  { dryRun }: SyncRequest,
+  { tracked, name }: RemoteBranch,
+  commit: string,
+): Promise<void> {
+  if (dryRun || (await commitOf(git, tracked)) === commit) return
+  await git.run(["update-ref", "-m", `agent-vault: sync with ${name}`, tracked, commit])
+}
+
+/** Two rounds, since another push came between. */
+function together(before: Synced, after: Synced): Synced {
+  return {
+    ...after,
+    brought: after.brought === "nothing" ? before.brought : after.brought,
+    settled: [...new Set([...before.settled, ...after.settled])],
+    exposed: [...before.exposed, ...after.exposed],
+    isForOwners: before.isForOwners || after.isForOwners,
+  }
+}
+
+function nothingCommitted(branch: string): VaultError {
+  return new VaultError("REPOSITORY_STATE", `${branch} has no commit yet`, {
+    hint: "git pull brings what the remote has",
+  })
+}
+
+function outrun({ name }: RemoteBranch): VaultError {
+  return new VaultError("CONFLICT", `other pushes to ${name} came first, ${RETRIES} times`, {
+    hint: "what came is merged here, and not pushed yet: repeat agent-vault sync",
+  })
+}

@@ -1,0 +1,47 @@
+import { checkFile } from "../check/check-file.js"
+import { checkAgainst } from "../check/history.js"
+import { type Memory, noMemory } from "../memory/memory.js"
+import { markOf } from "../memory/marks.js"
+import { type VaultFiles } from "../disk/files.js"
+import { type Vault, allRecords, verifyVault } from "../vault/vault.js"
+import { VaultError } from "../words/errors.js"
+import { VAULT_RECORD, classify } from "../words/layout.js"
+import type { VaultMerge } from "./merge-vault.js"
+import { changedUnits, pathsOf } from "./units.js"
+
+/**
+ * Verifies what the other side brings: every record, every ciphertext that it changed, and that
+ * nothing falls behind what both come from. `from` says where it comes from. Throws the codes of
+ * exit 5, and `UNTRUSTED` for owners whom no known owner added.
+ */
+export async function verifyTheirs(
+  { sides, base, theirs }: VaultMerge,
+  from: string,
+  now: Date,
+): Promise<void> {
+  allRecords(theirs)
+  for (const unit of changedUnits(sides.base, sides.theirs)) {
+    for (const path of pathsOf(unit).filter((each) => sides.theirs.has(each))) {
+      await checkFile(theirs, path, classify(path), now, undefined)
+    }
+  }
+  if (base === undefined) return
+  const { findings } = checkAgainst(base, theirs)
+  const refused = findings.find(({ severity }) => severity === "refused")
+  if (refused === undefined) return
+  throw new VaultError("ROLLED_BACK", `${from}: ${refused.subject} ${refused.message}`, {
+    hint: `look at it before anything else: git log ${from} -- .agent-vault`,
+  })
+}
+
+/**
+ * Verifies files as the readers of this clone will, with what it remembers, and remembers nothing
+ * yet. Throws `ROLLED_BACK` and the other codes of exit 5.
+ */
+export function verifyForReaders(files: VaultFiles, memory: Memory): Vault {
+  const { branchMarks } = memory
+  const vault = verifyVault(files, { ...noMemory(), branchMarks })
+  branchMarks.refuseOlder(VAULT_RECORD, markOf(vault.record))
+  allRecords(vault)
+  return vault
+}

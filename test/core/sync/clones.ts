@@ -1,0 +1,57 @@
+import { join } from "node:path"
+import { identityAt } from "../../../src/core/index.js"
+import { findVault } from "../../../src/core/disk/place.js"
+import type { Choices } from "../../../src/core/sync/merge-vault.js"
+import { type Resolved, resolve } from "../../../src/core/sync/resolve.js"
+import { type Synced, type SyncRequest, sync } from "../../../src/core/sync/sync.js"
+import type { World } from "../world.js"
+
+const noPassphrase = (): Promise<string> => Promise.reject(new Error("no key has a passphrase"))
+
+/** A bare remote with the vault of a world, and two clones of it, whose user is its owner. */
+export interface Clones {
+  readonly origin: string
+  readonly one: World
+  readonly two: World
+}
+
+/** Gives a world a bare remote, and a second clone. */
+export function clonesOf(one: World): Clones {
+  const origin = join(one.folder, "origin.git")
+  one.git("clone", "-q", "--bare", one.top, origin)
+  one.git("remote", "add", "origin", origin)
+  one.git("fetch", "-q", "origin")
+  one.git("branch", "-q", "--set-upstream-to=origin/main")
+  const top = join(one.folder, "another clone")
+  one.git("clone", "-q", origin, top)
+  return { origin, one, two: one.with({}, top) }
+}
+
+/** Runs `sync` in a clone, as the owner. */
+export function syncAt(world: World, options: Partial<SyncRequest> = {}): Promise<Synced> {
+  const place = findVault(world.vaultFolder)
+  return sync({
+    place,
+    env: world.env,
+    now: new Date(),
+    keyFileTrust: undefined,
+    owner: () => identityAt(place, {}, "always", world.env, noPassphrase),
+    push: true,
+    dryRun: false,
+    ...options,
+  })
+}
+
+/** Runs `resolve` in a clone, as the owner. */
+export function resolveAt(world: World, choices: Choices): Promise<Resolved> {
+  const place = findVault(world.vaultFolder)
+  return resolve({
+    place,
+    env: world.env,
+    now: new Date(),
+    keyFileTrust: undefined,
+    owner: () => identityAt(place, {}, "always", world.env, noPassphrase),
+    choices,
+    dryRun: false,
+  })
+}
