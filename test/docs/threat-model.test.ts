@@ -11,11 +11,14 @@ const LINK = /\[([^\]]+)\]\((\.\.\/[^\s)]+)(?: "([^"]+)")?\)/g
 function promises(): string[] {
   const page = readFileSync(join(root, PAGE), "utf8")
   const [, section = ""] = /\n## What is promised\n([\s\S]*?)\n## /.exec(page) ?? []
-  const isRow = (line: string): boolean => line.startsWith("| ") && !line.startsWith("| they ")
   return section
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"))
     .filter((line) => !line.startsWith("|") || (isRow(line) && !/^\| -+ /.test(line)))
+}
+
+function isRow(line: string): boolean {
+  return line.startsWith("| ") && !line.startsWith("| they ")
 }
 
 interface Link {
