@@ -1,6 +1,29 @@
+import { chmodSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { env } from "node:process"
+import type { TestProject } from "vitest/node"
 import { ensureBuilt } from "../scripts/ensure.mjs"
+import { SHARED } from "./folders.js"
 
-/** Tests run the built command. `npm test` has built it; a bare `vitest` does it here. */
-export default async function setup(): Promise<void> {
-  if (!process.env["TEST_TOTALS"]) await ensureBuilt()
+/**
+ * Tests run the built command: `npm test` has built it; a bare `vitest` does it here. What they make
+ * lies in one folder, and a run in which a test left something behind fails.
+ */
+export default async function setup(project: TestProject): Promise<() => void> {
+  if (!env["TEST_TOTALS"]) await ensureBuilt()
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "agent-vault-tests-")))
+  // Tests act as other users, too.
+  chmodSync(folder, 0o755)
+  env["TMPDIR"] = folder
+  const shared = (): string[] => readdirSync(folder).filter((name) => name.startsWith(SHARED))
+  const remove = (name: string): void => rmSync(join(folder, name), { recursive: true })
+  // The sources may be others by then.
+  project.onTestsRerun(() => shared().forEach(remove))
+  return () => {
+    shared().forEach(remove)
+    const left = readdirSync(folder)
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+    if (left.length > 0) throw new Error(`tests left behind: ${left.join(" ")}`)
+  }
 }

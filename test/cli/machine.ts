@@ -15,6 +15,7 @@ import { delimiter, dirname, join } from "node:path"
 import { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { type CommandProcess, main } from "../../src/cli/command-line.js"
+import { copyFolder, sharedFolder } from "../folders.js"
 
 /** The built command: a copy in the home of this test file, so that a new build changes nothing. */
 const bin = join(process.env["HOME"] ?? tmpdir(), "dist", "bin.cjs")
@@ -47,7 +48,8 @@ export class Machine {
   copy(): Machine {
     const home = newHome()
     for (const name of readdirSync(this.home).filter((entry) => entry !== "bin")) {
-      cpSync(join(this.home, name), join(home, name), { recursive: true, verbatimSymlinks: true })
+      mkdirSync(join(home, name), { recursive: true })
+      copyFolder(join(this.home, name), join(home, name))
     }
     return new Machine(home)
   }
@@ -108,6 +110,11 @@ export class Machine {
  * stripe/api-key is `v`, stripe/webhook `w`, db/password `x`.
  */
 export async function vaultMachine(...initOptions: readonly string[]): Promise<Machine> {
+  const name = `vault-machine${initOptions.join("")}`
+  return new Machine(await sharedFolder(name, () => filledHome(initOptions))).copy()
+}
+
+async function filledHome(initOptions: readonly string[]): Promise<string> {
   const machine = new Machine()
   const run = async (argv: readonly string[], stdin = ""): Promise<void> => {
     const { code, stderr } = await machine.call(argv, stdin)
@@ -120,7 +127,7 @@ export async function vaultMachine(...initOptions: readonly string[]): Promise<M
   await run(["set", "stripe/webhook"], "w")
   await run(["set", "db/password"], "x")
   await run(["grant", "ci", "stripe"])
-  return machine
+  return machine.home
 }
 
 class Sink extends Writable {

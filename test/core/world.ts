@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { ChangeRequest } from "../../src/core/change/change.js"
@@ -25,6 +25,7 @@ import {
   setSecret,
   writeKeyFile,
 } from "../../src/core/owner.js"
+import { copyFolder, sharedFolder } from "../folders.js"
 
 const noPassphrase = (): Promise<string> => Promise.reject(new Error("no key has a passphrase"))
 
@@ -52,7 +53,7 @@ export class World {
   /** Another machine that holds what this one holds. */
   copy(): World {
     const folder = mkdtempSync(join(tmpdir(), "agent-vault-world-"))
-    cpSync(this.folder, folder, { recursive: true, verbatimSymlinks: true, mode: 2 })
+    copyFolder(this.folder, folder)
     return new World(folder, this.env)
   }
 
@@ -167,7 +168,18 @@ export function emptyWorld(top = "repo", ...initArgs: string[]): World {
 }
 
 /** A machine with a vault: ci opens stripe, deploy opens nothing yet. */
-export async function vaultWorld(world = emptyWorld()): Promise<World> {
+export async function vaultWorld(world?: World): Promise<World> {
+  if (world !== undefined) return fillWorld(world)
+  const shared = await sharedFolder("vault-world", async () => {
+    const { folder, top } = await fillWorld(emptyWorld())
+    // One pack, as after years of work: there is less to copy.
+    execFileSync("git", ["repack", "-adq"], { cwd: top })
+    return folder
+  })
+  return new World(shared, process.env).copy()
+}
+
+async function fillWorld(world: World): Promise<World> {
   world.commit("README.md")
   await world.init()
   await world.addAgent("ci")
