@@ -22,7 +22,7 @@ export default async function setup(project: TestProject): Promise<() => void> {
   project.onTestsRerun(() => shared().forEach(remove))
   return () => {
     shared().forEach(remove)
-    const left = readdirSync(folder)
+    const left = readdirSync(folder).filter((name) => name.startsWith("agent-vault-"))
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
     if (left.length > 0) throw new Error(`tests left behind: ${left.join(" ")}`)
   }

@@ -1,6 +1,6 @@
 import { kindOfRecipient } from "../age/age.js"
 import { type CheckFinding, attention, restore } from "./check-finding.js"
-import { strayProblem } from "./stray.js"
+import { strayProblem, takeOut } from "./stray.js"
 import { VaultError } from "../words/errors.js"
 import { openEscrow } from "../vault/escrow.js"
 import { openGroupKey, openPastKeys, readSigned } from "../vault/group-key.js"
@@ -146,8 +146,7 @@ function belongs(vault: Vault, file: VaultFile): boolean {
 
 function stray(vault: Vault, path: string): CheckFinding {
   const bytes = vault.files.read(path) ?? new Uint8Array()
-  const hint = `move it out: git rm --cached -- .agent-vault/${path}`
-  return attention("STRAY_FILE", path, strayProblem(bytes), hint)
+  return attention("STRAY_FILE", path, strayProblem(bytes), takeOut(path))
 }
 
 function refuseMixed(vault: Vault, path: string, recipients: readonly string[]): void {

@@ -1,8 +1,8 @@
 import { VaultError } from "../words/errors.js"
 import type { VaultFiles } from "../disk/files.js"
 import { type Reach, compareReach, reachIn, reachText } from "../records/reach.js"
-import { strayProblem } from "./stray.js"
-import { sealedProblem } from "../age/age-file.js"
+import { strayProblem, takeOut } from "./stray.js"
+import { ageFileForm, sealedProblem } from "../age/age-file.js"
 import { readSigned } from "../vault/group-key.js"
 import {
   MANIFEST,
@@ -83,11 +83,11 @@ function problemsAlone(file: StagedFile): readonly VaultProblem[] {
   const { is } = classify(path)
   if (bytes === undefined) return []
   if (file.isOdd) return [plaintext(path, "is a link or a submodule, and no file of a vault")]
-  if (is === "stray") return [plaintext(path, strayProblem(bytes))]
+  if (is === "stray") return [stray(path, bytes)]
   if (path.endsWith(".age")) {
     const what = sealedProblem(bytes)
     if (what === undefined) return []
-    return [file.isReplaced ? replaced(path, what) : plaintext(path, what)]
+    return [notSealed(file, bytes, what)]
   }
   if (is !== "vault" && is !== "agent" && is !== "group" && is !== "secret") return []
   const problem = refusal(path, () => decodeRecord(is, path, bytes))
@@ -207,15 +207,24 @@ function asProblem(path: string, error: unknown): VaultProblem {
   return { path, is: "invalid", message: error.message, hint }
 }
 
+function stray(path: string, bytes: Uint8Array): VaultProblem {
+  const what = strayProblem(bytes)
+  if (ageFileForm(bytes) === undefined) return plaintext(path, what)
+  return { path, is: "invalid", message: `${path} ${what}`, hint: takeOut(path) }
+}
+
 function plaintext(path: string, what: string): VaultProblem {
-  const hint = `take it out of the commit: git rm --cached -- .agent-vault/${path}; a value is stored with: agent-vault set GROUP/NAME`
+  const hint = `${takeOut(path)}; a value is stored with: agent-vault set GROUP/NAME`
   return { path, is: "plaintext", message: `${path} ${what}`, hint }
 }
 
-/** To take a signed file out of the commit would remove it: it comes back instead. */
-function replaced(path: string, what: string): VaultProblem {
+/** What is no age file as the vault's are. To take it out would remove a signed file. */
+function notSealed(file: StagedFile, bytes: Uint8Array, what: string): VaultProblem {
+  const { path } = file
+  const isShown = ageFileForm(bytes) === undefined
+  if (!file.isReplaced) return isShown ? plaintext(path, what) : stray(path, bytes)
   const hint = `bring back the signed version: git restore --source=HEAD --staged --worktree -- .agent-vault/${path}`
-  return { path, is: "plaintext", message: `${path} ${what}`, hint }
+  return { path, is: isShown ? "plaintext" : "invalid", message: `${path} ${what}`, hint }
 }
 
 function gone(path: string): VaultError {

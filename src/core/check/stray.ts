@@ -6,3 +6,8 @@ export function strayProblem(bytes: Uint8Array): string {
   if (form === "binary") return "is named in no record"
   return form === "armored" ? ARMORED : "is plaintext, and no file of a vault"
 }
+
+/** The way out for such a file, at a path in the vault. */
+export function takeOut(path: string): string {
+  return `move it out: git rm --cached -- .agent-vault/${path}`
+}

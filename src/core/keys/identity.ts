@@ -174,7 +174,7 @@ function agentSource(vault: string, name: string, how: string, env: Environment)
     const file = agentKeyFile(vault, parseAgentName(name), env)
     return explainMissing(
       await localKey(file, ask),
-      `there is no key of agent ${name} here (${file})`,
+      `there is no key of agent ${name} here (${file}${byVariable(env)})`,
       otherAgents(name, localAgents(vault, env)),
     )
   }
@@ -198,7 +198,7 @@ function ownerSource(
     const file = ownerKeyFile(vault, env)
     return explainMissing(
       await localKey(file, ask),
-      `there is no owner's key for this vault here (${file})`,
+      `there is no owner's key for this vault here (${file}${byVariable(env)})`,
       `put your backup of the owner's key there, or ${otherwise}`,
     )
   }
@@ -212,6 +212,11 @@ async function localKey(file: string, ask: AskPassphrase): Promise<Key | undefin
     if (VaultError.is(error, "KEY_NOT_FOUND")) return undefined
     throw error
   }
+}
+
+/** Who forgot the variable looks for a key where it always was. */
+function byVariable(env: Environment): string {
+  return env["AGENT_VAULT_HOME"] ? ", since AGENT_VAULT_HOME is set" : ""
 }
 
 function explainMissing(key: Key | undefined, message: string, hint: string): Key {

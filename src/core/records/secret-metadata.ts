@@ -26,9 +26,8 @@ interface Field<T extends string> {
   readonly parse: (text: string, now: Date) => T
 }
 
-type Fields = {
-  readonly [Name in keyof SecretMetadata]-?: Field<NonNullable<SecretMetadata[Name]>>
-}
+type All = Required<SecretMetadata>
+type Fields = { readonly [Name in keyof All]: Field<All[Name]> }
 
 /**
  * The one place where a record's metadata grows: `set`, listings, JSON, MCP and the docs of the
@@ -67,11 +66,20 @@ export const SECRET_FIELDS: Fields = {
   },
 }
 
+const NAMES = Object.keys(SECRET_FIELDS) as (keyof SecretMetadata)[]
+
 /** The metadata in a record or a listing, and nothing else of it. */
 export function metadataOf(record: SecretMetadata): SecretMetadata {
-  const names = Object.keys(SECRET_FIELDS) as (keyof SecretMetadata)[]
-  const said = names.filter((name) => record[name] !== undefined)
-  return Object.fromEntries(said.map((name) => [name, record[name]]))
+  const said: Given = {}
+  for (const name of NAMES) put(said, name, record[name])
+  return said
+}
+
+/** Metadata in the making. */
+type Given = { -readonly [Name in keyof All]?: All[Name] }
+
+function put<Name extends keyof All>(into: Given, name: Name, value?: All[Name]): void {
+  if (value !== undefined) into[name] = value
 }
 
 /** Throws `USAGE` or `NAME_INVALID` for metadata that no record may hold. */
@@ -88,11 +96,12 @@ export function parseMetadata(
   textOf: (name: string) => string | undefined,
   now: Date,
 ): SecretMetadata {
-  const given = Object.entries(SECRET_FIELDS).flatMap(([name, field]) => {
+  const given: Given = {}
+  for (const name of NAMES) {
     const text = textOf(name)
-    return text === undefined ? [] : [[name, field.parse(text, now)] as const]
-  })
-  return Object.fromEntries(given)
+    if (text !== undefined) put(given, name, SECRET_FIELDS[name].parse(text, now))
+  }
+  return given
 }
 
 function parseExpiry(text: string, now: Date): string {

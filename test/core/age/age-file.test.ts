@@ -38,25 +38,34 @@ test("an age file is told by its beginning", () => {
 
 describe("check and the guard say the same of a stray file", () => {
   test.each([
-    ["that is an age file", () => sealed, "is named in no record"],
+    ["that is an age file", () => sealed, "is named in no record", "vault-invalid"],
     [
       "that is armored",
       () => Buffer.from(armor.encode(sealed)),
       "is an armored age file, and the files of a vault are binary",
+      "vault-invalid",
     ],
-    ["of text", () => Buffer.from("a value"), "is plaintext, and no file of a vault"],
-  ])("%s", async (_what, bytes, message) => {
+    [
+      "of text",
+      () => Buffer.from("a value"),
+      "is plaintext, and no file of a vault",
+      "vault-plaintext",
+    ],
+  ])("%s", async (_what, bytes, message, rule) => {
     const path = "secrets/notes.age.txt"
     writeFileSync(join(world.top, ".agent-vault", path), bytes())
     const place = findVault(world.top)
     const { findings } = await inspect({ place, env: world.env, now: new Date() })
+    const hint = `move it out: git rm --cached -- .agent-vault/${path}`
     expect(findings).toContainEqual(
-      expect.objectContaining({ code: "STRAY_FILE", subject: path, message }),
+      expect.objectContaining({ code: "STRAY_FILE", subject: path, message, hint }),
     )
     const repo = new Repo(world.top)
     repo.git("add", `.agent-vault/${path}`)
-    const { stdout } = await repo.guard()
+    const { stdout, found } = await repo.guard()
     expect(stdout).toContain(`${path} ${message}`)
+    expect(stdout).toContain(hint)
+    expect(found).toEqual([`.agent-vault/${path}:1 ${rule}`])
     repo.git("rm", "--quiet", "--force", `.agent-vault/${path}`)
   })
 })
