@@ -28,7 +28,27 @@ export default async ({ call }) => {
     const limit = budget === undefined ? {} : { budget }
     await call(name, redact, { against: plainLoop, runs: 9, ...limit })
   }
+  const [value, stream] = [Buffer.from(`${"a".repeat(799)}b`), Buffer.alloc(2 ** 20, "a")]
+  const repetitive = compilePatterns([{ name: "bulk/repetitive", value }])
+  await call(
+    "redact 1 MiB in which the secret seems to begin at every place",
+    () => {
+      const redactor = new Redactor(repetitive)
+      for (let at = 0; at < stream.length; at += CHUNK) {
+        redactor.push(stream.subarray(at, at + CHUNK))
+      }
+      redactor.end()
+    },
+    { against: ordinary, runs: 9, budget: 60 },
+  )
   await call("compile 1000 secrets", () => compilePatterns(secrets(1000)))
+
+  /** As much of the ordinary output. */
+  function ordinary() {
+    const redactor = new Redactor(repetitive)
+    for (let at = 0; at < stream.length; at += CHUNK) redactor.push(output.subarray(at, at + CHUNK))
+    redactor.end()
+  }
 
   function plainLoop() {
     for (let at = 0; at < SIZE; at += CHUNK) sum(output.subarray(at, at + CHUNK))

@@ -53,6 +53,14 @@ export class Needles {
     return (this.starts[needle + 1] ?? 0) - (this.starts[needle] ?? 0)
   }
 
+  /** Whether a needle is the beginning of another. */
+  begins(needle: number, other: number): boolean {
+    const [from = 0, to = 0] = this.starts.subarray(needle, needle + 2)
+    const start = this.starts[other] ?? 0
+    const end = Math.min(this.starts[other + 1] ?? 0, start + to - from)
+    return Buffer.compare(this.bytes.subarray(from, to), this.bytes.subarray(start, end)) === 0
+  }
+
   /** The slot of the index for needles that begin with `key`, see {@link keyAt}; -1 if none do. */
   find(key: number): number {
     const slot = this.#slot(key)

@@ -1,3 +1,5 @@
+import { AllStarts } from "./all-starts.js"
+import { Effort } from "./effort.js"
 import { Held } from "./held.js"
 import { KEY_LENGTH, scatter } from "./needles.js"
 import { type Patterns, STRIDE } from "./patterns.js"
@@ -5,6 +7,8 @@ import { Track } from "./track.js"
 
 /** The most bytes that are held back. A match that has come this far counts as the secret. */
 const LONGEST = 64 * 1024
+/** How many bytes are compared in vain before all places are looked at together. */
+const PATIENCE = 4 * LONGEST
 const NOTHING = new Uint8Array(0)
 const NO_SECRET = -1
 
@@ -15,7 +19,13 @@ const NO_SECRET = -1
  */
 export class Redactor {
   readonly #patterns: Patterns
-  readonly #tracks: readonly Track[]
+  readonly #tracks: readonly [Track, Track]
+  /** The other way to search; `#together` if it is the way now. */
+  #allStarts: AllStarts | undefined
+  #together = false
+  readonly #effort: Effort
+  /** How much of the stream there was before the bytes that are held. */
+  #passed = 0
   readonly #held = new Held()
   /** Whether the tracks wait, at the first byte that is held, for more. */
   #waiting = false
@@ -25,9 +35,15 @@ export class Redactor {
   #covered = 0
   #marked = NO_SECRET
 
-  constructor(patterns: Patterns) {
+  constructor(patterns: Patterns, patience = PATIENCE) {
     this.#patterns = patterns
+    this.#effort = new Effort(patience)
     this.#tracks = [new Track(patterns.whole, false), new Track(patterns.wrapping, true)]
+  }
+
+  /** How many bytes were compared with those of a form: it grows as the stream does. */
+  get compared(): number {
+    return this.#effort.compared + (this.#allStarts?.steps ?? 0)
   }
 
   /**
@@ -52,6 +68,7 @@ export class Redactor {
     const redacted = output.until(end, held > 0)
     this.#covered = Math.max(0, output.written - end)
     this.#marked = output.marked
+    this.#passed += end
     if (held > 0) this.#held.drop(end)
     else if (end < data.length) this.#held.append(data.subarray(end))
     return redacted
@@ -62,24 +79,57 @@ export class Redactor {
     const view = new DataView(data.buffer, data.byteOffset, data.length)
     let at = this.#swallowing ? this.#swallow(data, 0, output) : 0
     for (;;) {
-      if (!this.#waiting) at = this.#next(data, view, at)
-      if (at === data.length) return at
-      this.#waiting = false
-
-      const end = Math.min(data.length, at + LONGEST)
-      for (const track of this.#tracks) track.advance(data, at + track.span, end)
-      if (this.#isOpen() && end === at + LONGEST) {
-        output.mark(at, end, this.#tracks.find(({ open }) => open)?.likely ?? NO_SECRET)
-        at = this.#swallow(data, end, output)
-      } else if (this.#isOpen() && !isLast) {
-        this.#waiting = true
-        return at
-      } else {
-        const { found, secret } = this.#longest()
-        if (found > 0) output.mark(at, at + found, secret)
-        at += 1
+      if (!this.#waiting && !this.#together) {
+        at = this.#next(data, view, at)
+        if (at === data.length) return at
+        if (this.#effort.isTooMuch(this.#passed + at)) this.#beginTogether()
       }
+      at = this.#together
+        ? this.#searchTogether(data, at, output, isLast)
+        : this.#searchAt(data, at, output, isLast)
+      if (this.#waiting || this.#together) return at
     }
+  }
+
+  /** Looks whether something begins at a place, where the tracks stand; returns where to go on. */
+  #searchAt(data: Uint8Array, at: number, output: RedactedPiece, isLast: boolean): number {
+    const end = Math.min(data.length, at + LONGEST)
+    for (const track of this.#tracks) track.advance(data, at + track.span, end)
+    this.#waiting = this.#isOpen() && end < at + LONGEST && !isLast
+    if (this.#waiting) return at
+    this.#effort.add(this.#tracks[0].span + this.#tracks[1].span, this.#passed + at)
+    if (this.#isOpen() && end === at + LONGEST) {
+      output.mark(at, end, this.#tracks.find(({ open }) => open)?.likely ?? NO_SECRET)
+      return this.#swallow(data, end, output)
+    }
+    const { found, secret } = this.#longest()
+    if (found > 0) output.mark(at, at + found, secret)
+    return at + 1
+  }
+
+  #beginTogether(): void {
+    this.#allStarts ??= new AllStarts(this.#patterns, LONGEST)
+    this.#allStarts.begin()
+    this.#together = true
+  }
+
+  /** Searches from all places together, as long as something may have begun; `at` is its place. */
+  #searchTogether(data: Uint8Array, at: number, output: RedactedPiece, isLast: boolean): number {
+    const all = this.#allStarts
+    if (all === undefined) return at
+    const next = all.read(data, at + all.held)
+    const shift = next - all.position
+    const isEnd = isLast && all.held < LONGEST
+    for (const { start, end, secret } of all.settle(isEnd ? Infinity : all.oldest)) {
+      output.mark(start + shift, end + shift, secret)
+    }
+    const oldest = all.oldest + shift
+    this.#together = all.held > 0 && !isEnd
+    if (!this.#together) return next
+    if (all.held < LONGEST) return oldest
+    this.#together = false
+    output.mark(oldest, next, all.handOver(this.#tracks))
+    return this.#swallow(data, next, output)
   }
 
   /**

@@ -1,20 +1,12 @@
 import { SHORTEST } from "./forms.js"
+import { LineEnd } from "./line-end.js"
+import type { Branch } from "./links.js"
 import { KEY_LENGTH, type Needles, keyAt } from "./needles.js"
 
-/** What may stand between two digits of base64 where a line ends, indentation included. */
-const LONGEST_GAP = 64
 /** Digits after which a line end may come; with fewer, a line would be held back for nothing. */
-const BEFORE_GAP = SHORTEST
+export const BEFORE_LINE_END = SHORTEST
 /** A needle of the same secret that has only its last digits and padding more. */
-const LAST_GROUP = 4
-
-const TAB = 9
-const LINE_FEED = 10
-const CARRIAGE_RETURN = 13
-const SPACE = 32
-const BACKSLASH = 92
-const LETTER_N = 110
-const LETTER_R = 114
+export const LAST_GROUP = 4
 
 /**
  * The needles that are still possible from one place of a stream on. It is fed byte by byte, over
@@ -29,9 +21,8 @@ export class Track {
   #depth = 0
   /** How many bytes the needle has that was found last. */
   #complete = 0
-  /** Bytes since the last digit, if a line ended there; whether the last one was a backslash. */
-  #gap = 0
-  #escape = false
+  /** What came since the last digit, if a line ended there. */
+  readonly #lineEnd = new LineEnd()
 
   /** How many bytes of the stream it went over. */
   span = 0
@@ -72,12 +63,33 @@ export class Track {
     return true
   }
 
+  /** Begins anew, with the byte that comes next. */
+  beginNext(): void {
+    this.found = 0
+    this.secret = -1
+    this.#follow(0, this.#needles.count, 0)
+  }
+
+  /** Takes over a search that came so far; `span` bytes of the stream, none of which it keeps. */
+  resume(branch: Branch, lineEnd: LineEnd, span: number): void {
+    const isComplete = branch.complete !== -1
+    this.#follow(isComplete ? branch.first + 1 : branch.first, branch.to, branch.depth)
+    this.#complete = isComplete ? branch.depth : 0
+    this.#lineEnd.copy(lineEnd)
+    this.span = span
+  }
+
+  /** Begins nothing. */
+  close(): void {
+    this.#follow(0, 0, 0)
+  }
+
   /** Goes on, from `at` to `end` at most: as long as a needle is possible. */
   advance(data: Uint8Array, at: number, end: number): void {
     let next = at
     for (; next < end && this.#from < this.#to; next += 1) {
       const byte = data[next] ?? 0
-      if (this.#wraps && this.#isGap(byte)) continue
+      if (this.#wraps && this.#isLineEnd(byte)) continue
       this.#narrow(byte)
       if (this.#from < this.#to) this.#accept(this.span + next - at + 1)
       else break
@@ -90,8 +102,7 @@ export class Track {
     this.#to = to
     this.#depth = depth
     this.#complete = 0
-    this.#gap = 0
-    this.#escape = false
+    this.#lineEnd.reset()
     this.span = depth
   }
 
@@ -128,7 +139,7 @@ export class Track {
   /** One more byte is as it should be; of needles that begin alike, the shortest stands first. */
   #accept(span: number): void {
     this.#depth += 1
-    this.#gap = 0
+    if (this.#lineEnd.length > 0) this.#lineEnd.reset()
     if (this.#needles.length(this.#from) > this.#depth) return
     this.#complete = this.#depth
     this.found = span
@@ -136,23 +147,14 @@ export class Track {
     this.#from += 1
   }
 
-  /**
-   * Whether a byte belongs to a line's end, as it is or escaped, or indents the next. Neither is a
-   * digit of base64 or hex.
-   */
-  #isGap(byte: number): boolean {
-    if (this.#depth < BEFORE_GAP) return false
-    if (this.#escape && byte !== BACKSLASH) {
-      this.#escape = false
-      if (byte !== LETTER_N && byte !== LETTER_R) return this.#close()
-    } else if (byte === BACKSLASH) {
-      this.#escape = true
-    } else if (byte !== LINE_FEED && byte !== CARRIAGE_RETURN) {
-      if (this.#gap === 0 || (byte !== SPACE && byte !== TAB)) return false
-    }
-    if (this.#gap === 0 && this.#isComplete()) return this.#close()
-    this.#gap += 1
-    return this.#gap <= LONGEST_GAP || this.#close()
+  /** Whether a byte belongs to a line's end, over which a needle goes on. */
+  #isLineEnd(byte: number): boolean {
+    if (this.#depth < BEFORE_LINE_END) return false
+    const isFirst = this.#lineEnd.length === 0
+    const taken = this.#lineEnd.take(byte)
+    if (taken === "none") return false
+    if (taken === "broken" || (isFirst && this.#isComplete())) return this.#close()
+    return true
   }
 
   /**

@@ -11,8 +11,11 @@ describe("whatever the secrets, the text and the chunks", () => {
       fc.property(scenes(), ({ secrets, text, cuts }) => {
         const patterns = compilePatterns(secrets)
         const expected = naive(secrets, text)
-        expect(redact(patterns, [text]).toString("latin1")).toBe(expected)
-        expect(redact(patterns, chunked(text, cuts)).toString("latin1")).toBe(expected)
+        for (const patience of [undefined, -1]) {
+          const whole = redact(patterns, [text], patience)
+          expect(whole.toString("latin1")).toBe(expected)
+          expect(redact(patterns, chunked(text, cuts), patience).toString("latin1")).toBe(expected)
+        }
       }),
       { numRuns: 1500 },
     )
@@ -260,6 +263,62 @@ describe("several secrets", () => {
   })
 })
 
+describe("the work grows as the stream does, whatever the values", () => {
+  const dear: readonly (readonly [name: string, values: readonly string[], stream: string])[] = [
+    ["one letter, and then another", [`${a(799)}b`], a(2 ** 20)],
+    ["one letter, and another in the middle", [`${a(400)}b${a(400)}`], a(2 ** 20)],
+    ["one letter, as often as is held back", [`${a(70_000)}b`], a(2 ** 20)],
+    ["almost the whole, again and again", [`${a(799)}b`], `${a(798)}c`.repeat(1300)],
+    ["its base64", [`${a(798)}b`], base64(a(2 ** 19))],
+    ["its base64, in lines", [`${a(798)}b`], inLines(base64(a(2 ** 19)))],
+    ["its hex", [`${a(799)}b`], Buffer.from(a(2 ** 19)).toString("hex")],
+    ["secrets that are each the end of another", ends(noise(250)), noise(249).repeat(1000)],
+    [
+      "letters that are line ends as well",
+      ["\x9e\x79\xe7".repeat(300)],
+      `${"n".repeat(6)}\\`.repeat(2 ** 17),
+    ],
+  ]
+
+  test.each(dear)("%s", (_, secrets, stream) => {
+    const patterns = compilePatterns(
+      secrets.map((value, i) => ({ name: `s${i}`, value: Buffer.from(value, "latin1") })),
+    )
+    const compared = (size: number): number => {
+      const redactor = new Redactor(patterns)
+      for (const chunk of chunked(Buffer.from(stream.slice(0, size)), [10_000])) {
+        redactor.push(chunk)
+      }
+      redactor.end()
+      return redactor.compared
+    }
+    const [half, all] = [compared(stream.length / 2), compared(stream.length)]
+    // So many steps for each byte, and 5 times what may be held back before the way changes.
+    expect(all).toBeLessThan(20 * stream.length + 5 * 64 * KIB)
+    expect(all - half).toBeLessThan(12 * stream.length)
+  })
+
+  test("and nothing of it is lost", () => {
+    const patterns = compilePatterns([secret("s", `${a(799)}b`)])
+    expect(redactInChunks(patterns, `${a(50_000)}c${a(1000)}b${a(900)}`, 4000)).toBe(
+      `${a(50_000)}c${a(201)}[REDACTED s]${a(900)}`,
+    )
+  })
+})
+
+function a(count: number): string {
+  return "a".repeat(count)
+}
+
+function inLines(text: string): string {
+  return (text.match(/.{1,76}/g) ?? []).join("\n")
+}
+
+/** A text, and every end of it that is a secret. */
+function ends(text: string): string[] {
+  return Array.from({ length: text.length - 10 }, (_, at) => text.slice(at))
+}
+
 interface Scene {
   readonly secrets: readonly Redacted[]
   readonly text: Buffer
@@ -391,14 +450,18 @@ function isEnd(text: string, all: readonly NamedForm[]): boolean {
   return longer.every((form) => form.text.length <= text.length + 4 && first(form.text) === name)
 }
 
-function redact(patterns: Patterns, chunks: readonly Uint8Array[]): Buffer {
-  const redactor = new Redactor(patterns)
+function redact(patterns: Patterns, chunks: readonly Uint8Array[], patience?: number): Buffer {
+  const redactor = new Redactor(patterns, patience)
   const pieces = chunks.map((chunk) => Buffer.from(redactor.push(chunk)))
   return Buffer.concat([...pieces, redactor.end()])
 }
 
+/** The result of both ways to search, which is one. */
 function redactInChunks(patterns: Patterns, text: string, size: number): string {
-  return redact(patterns, chunked(Buffer.from(text), [size])).toString()
+  const chunks = chunked(Buffer.from(text), [size])
+  const redacted = redact(patterns, chunks).toString()
+  expect(redact(patterns, chunks, -1).toString() === redacted).toBe(true)
+  return redacted
 }
 
 function push(redactor: Redactor, text: string): string {
