@@ -4,6 +4,7 @@ import { readlinkSync, realpathSync } from "node:fs"
 import { dirname, join, relative, resolve, sep } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { readRegularFile } from "./files.js"
+import { journalExists } from "./journal-file.js"
 import { lookAt, realPath } from "./at-path.js"
 import { accessing, isErrno, inaccessible } from "../words/system-error.js"
 import { MANIFEST, VAULT_FOLDER, VAULT_RECORD, limitOf } from "../words/layout.js"
@@ -28,7 +29,10 @@ export interface Place {
   readonly checkout: Checkout | undefined
 }
 
-/** Finds the vault of `folder`: the nearest one, upwards. Throws `NO_VAULT`, `FOREIGN_VAULT`. */
+/**
+ * Finds the vault of `folder`: the nearest one, upwards. Throws `NO_VAULT`, `FOREIGN_VAULT`; `BUSY`
+ * where an `init` was interrupted before it wrote the files.
+ */
 export function findVault(folder: string): Place {
   const start = existingFolder(folder)
   for (const above of upwards(start)) {
@@ -42,6 +46,11 @@ export function findVault(folder: string): Place {
     if (lookAt(join(root, MANIFEST)) !== undefined) {
       throw foreign(root)
     }
+  }
+  if (journalExists({ root: start, checkout: findCheckout(start) })) {
+    throw new VaultError("BUSY", `a change of the vault in ${start} is not complete`, {
+      hint: "agent-vault repair",
+    })
   }
   throw new VaultError("NO_VAULT", `no vault in ${start} or above it`, {
     hint: "make one with: agent-vault init",

@@ -144,6 +144,17 @@ describe("killed before each call that writes or runs git", () => {
   })
 })
 
+test("init, killed between branch and files: the next command names the repair", async () => {
+  const empty = emptyWorld()
+  const calls = await callsOf(["init"], empty)
+  const world = await killed(["init"], calls.indexOf("git update-ref") + 2, {}, empty)
+  expect(await outcome(world.set("stripe/api-key", "new"))).toBe("BUSY")
+  expect(await world.repair()).toBe("completed")
+  await world.set("stripe/api-key", "new")
+  world.remove()
+  empty.remove()
+})
+
 describe("killed together with the git that it runs", () => {
   test("in the middle of its work", async () => {
     const calls = await callsOf(SET)
