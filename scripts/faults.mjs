@@ -2,6 +2,7 @@
 // the vault survives: `node scripts/faults.mjs [OPERATION…] [--sample N] [--seed N] [--at WORDS]
 // [--readers] [--workers N] [--json FILE]`. `--at` keeps the trials whose call, place and fault hold the words.
 // Without a sample everything is tried, which takes hours. Exit code 1: a promise was broken.
+import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { say } from "./announced.mjs"
@@ -66,7 +67,7 @@ async function tryAll(path) {
     },
   })
   process.stdout.write(tableOf(figures))
-  keep({ figures, failures, missed })
+  keep({ made: circumstances(), figures, failures, missed })
   process.exitCode = failures.length > 0 ? 1 : 0
 }
 
@@ -104,10 +105,10 @@ function trialName({ operation, point: { call, place, nth }, fault }) {
 
 /** @param {Figures[]} figures */
 function tableOf(figures) {
-  const rows = figures.map(({ operation, points, trials, held, unreached }) =>
-    rowOf(operation, [points, trials, held, unreached]),
+  const rows = figures.map(({ operation, points, cases, trials, held, unreached }) =>
+    rowOf(operation, [points, cases, trials, held, unreached]),
   )
-  return [rowOf("operation", ["points", "trials", "held", "missed"]), ...rows].join("")
+  return [rowOf("operation", ["points", "cases", "trials", "held", "missed"]), ...rows].join("")
 }
 
 /**
@@ -116,6 +117,13 @@ function tableOf(figures) {
  */
 function rowOf(name, columns) {
   return `${name.padEnd(20)}${columns.map((column) => String(column).padStart(8)).join("")}\n`
+}
+
+/** When, with what, and which sample. */
+function circumstances() {
+  const git = execFileSync("git", ["--version"], { encoding: "utf8" }).trim()
+  const on = new Date().toISOString().slice(0, 10)
+  return { on, git, node: process.versions.node, seed: values.seed }
 }
 
 /** @param {object} document */

@@ -31,9 +31,16 @@ import { tryOut, undisturbed } from "./trial.mjs"
  */
 
 /**
- * What was tried of one operation.
+ * What was tried of one operation: its points, what can happen at all of them, and how many of
+ * the trials held, or never came to their point.
  *
- * @typedef {{ operation: string, points: number, trials: number, held: number, unreached: number }} Figures
+ * @typedef {object} Figures
+ * @property {string} operation
+ * @property {number} points
+ * @property {number} cases
+ * @property {number} trials
+ * @property {number} held
+ * @property {number} unreached
  */
 
 /**
@@ -132,6 +139,7 @@ async function plan(machine, operation, request) {
   const figures = {
     operation: operation.name,
     points: points.length,
+    cases: all.length,
     trials: 0,
     held: 0,
     unreached: 0,

@@ -25,7 +25,7 @@ const library = new URL("../../dist/lib/npm.cjs", import.meta.url).href
 /** Words that deny what was made, or lead somebody to make it twice. */
 const DENIES = /repeat the command|nothing (?:was|is|has been) (?:made|changed|committed)/i
 /** Words that say that a change stands. */
-const AFFIRMS = /\bcommitted\b|\bis (?:made|done)\b|\bthe vault has\b/i
+const AFFIRMS = /\bcommitted\b|\bis (?:made|done|in the vault)\b|^Done\b/im
 /** A program that was taken by surprise. */
 const SURPRISE = /^BUG\b|agent-vault: BUG|\n\s+at .*\(?node:|Unhandled|uncaught/
 
@@ -101,7 +101,9 @@ export async function unhealed(machine, operation, { base, next, known }) {
   if (made > 1) broken.push({ promise: "old or new", what: `${made} commits` })
   const args = nextCommand(machine, operation, next)
   const { code, said } = await machine.run(args)
-  if (code !== 0) {
+  // An `init` that completes an earlier one says that the vault is there.
+  const isFine = code === 0 || (operation.name === "init" && /: EXISTS: /.test(said))
+  if (!isFine) {
     broken.push({ promise: "the next command heals", what: `${args.join(" ")}: ${code} ${said}` })
   }
   if (hasVault(machine)) {
@@ -140,8 +142,7 @@ function hasVault(machine) {
  */
 function nextCommand(machine, operation, next) {
   if (next === "repair") return ["repair"]
-  const isCommitted = machine.git("ls-tree", "HEAD", ".agent-vault") !== ""
-  if (operation.name === "init" && !isCommitted) return operation.args(machine)
+  if (operation.name === "init" && !hasVault(machine)) return operation.args(machine)
   if (operation.name === "apply" && isPending(machine)) return operation.args(machine)
   return ["set", "later/key", "--generate"]
 }

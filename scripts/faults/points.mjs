@@ -2,9 +2,10 @@ import { rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 
 /**
- * A call that changes a file, told from all others: the n-th of its kind at its place.
+ * A call that changes a file, told from all others: the n-th of its kind at its place. `isLast`:
+ * the program makes no other before another one does.
  *
- * @typedef {{ call: string, place: string, nth: number, program: string }} Point
+ * @typedef {{ call: string, place: string, nth: number, program: string, isLast: boolean }} Point
  */
 
 /**
@@ -28,15 +29,13 @@ const NAMES_A_PATH = new Set("open mkdir link symlink rename unlink rmdir chmod 
 export function pointsOf(log) {
   /** @type {Map<string, number>} */
   const seen = new Map()
-  return log
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => {
-      const [call = "", place = "", program = ""] = line.split("\t")
-      const nth = (seen.get(`${call} ${place}`) ?? 0) + 1
-      seen.set(`${call} ${place}`, nth)
-      return { call, place, nth, program }
-    })
+  const lines = log.split("\n").filter((line) => line !== "")
+  const calls = lines.map((line) => line.split("\t"))
+  return calls.map(([call = "", place = "", program = ""], at) => {
+    const nth = (seen.get(`${call} ${place}`) ?? 0) + 1
+    seen.set(`${call} ${place}`, nth)
+    return { call, place, nth, program, isLast: calls[at + 1]?.[2] !== program }
+  })
 }
 
 /**
@@ -45,33 +44,35 @@ export function pointsOf(log) {
  * @param {Point} point
  * @returns {Fault[]}
  */
-export function faultsAt({ call, program }) {
-  const errors = [
+export function faultsAt({ call, program, isLast }) {
+  return [
     ...refusals("EIO"),
     ...(TAKES_SPACE.has(call) ? refusals("ENOSPC") : []),
     ...(NAMES_A_PATH.has(call) ? refusals("EACCES") : []),
+    ...(call === "write" ? TORN : []),
+    ...kills("killed", "kill-all", isLast),
+    // The program that started it goes on.
+    ...(program.startsWith("git") ? kills("git killed", "kill", isLast) : []),
   ]
-  /** @type {Fault[]} */
-  const torn = [
-    { name: "torn", act: "torn" },
-    { name: "half, then full", act: "short", stays: true },
-  ]
-  /** @type {Fault[]} */
-  const kills = [
-    { name: "killed before", act: "kill-all" },
-    { name: "killed after", act: "kill-all-after" },
-  ]
-  /** @type {Fault[]} */
-  const alone = [
-    { name: "git killed before", act: "kill" },
-    { name: "git killed after", act: "kill-after" },
-  ]
-  return [
-    ...errors,
-    ...(call === "write" ? torn : []),
-    ...kills,
-    ...(program.startsWith("git") ? alone : []),
-  ]
+}
+
+/** @type {Fault[]} */
+const TORN = [
+  { name: "torn", act: "torn" },
+  { name: "half, then full", act: "short", stays: true },
+]
+
+/**
+ * After a call is before the next one of the same program.
+ *
+ * @param {string} name
+ * @param {string} act
+ * @param {boolean} isLast
+ * @returns {Fault[]}
+ */
+function kills(name, act, isLast) {
+  const before = { name: `${name} before`, act }
+  return isLast ? [before, { name: `${name} after`, act: `${act}-after` }] : [before]
 }
 
 /**
@@ -91,7 +92,7 @@ function refusals(error) {
  *
  * @param {import("./machine.mjs").Machine} machine
  * @param {string} shim
- * @param {Omit<Point, "program">} point
+ * @param {Pick<Point, "call" | "place" | "nth">} point
  * @param {Omit<Fault, "name">} fault
  */
 export function struck(machine, shim, { call, place, nth }, { act, stays }) {
