@@ -1,4 +1,5 @@
 // `node scripts/docs.mjs` writes those parts of the documents that are made from tables of the sources.
+import { readFileSync } from "node:fs"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -17,6 +18,7 @@ import { root, target } from "./build-places.mjs"
  */
 const PAGES = {
   "docs/cli.md": { commands: commandsPart },
+  "docs/faults.md": { figures: faultsPart },
   "docs/mcp.md": { clients: clientsPart, tools: toolsPart },
 }
 
@@ -101,6 +103,32 @@ function settingsFile({ folder = "", name }) {
 function toolsPart({ TOOLS }) {
   const rows = TOOLS.map(({ name, docs }) => `| \`${name}\` | ${docs} |`)
   return ["| tool | what it answers |", "| --- | --- |", ...rows].join("\n")
+}
+
+/** What `node scripts/faults.mjs --json docs/figures/faults.json` found. */
+function faultsPart() {
+  const file = join(root, "docs/figures/faults.json")
+  const { made, figures } = JSON.parse(readFileSync(file, "utf8"))
+  const names = ["points", "cases", "trials", "held", "unreached"]
+  const rows = figures.map((/** @type {Record<string, number | string>} */ row) =>
+    rowOf([`\`${row["operation"]}\``, ...names.map((name) => Number(row[name]))]),
+  )
+  const sums = names.map((name) =>
+    figures.reduce((/** @type {number} */ sum, /** @type {any} */ row) => sum + row[name], 0),
+  )
+  return [
+    `On ${made.on}, with ${made.git} and Node ${made.node}, seed ${made.seed}:`,
+    "",
+    rowOf(["operation", "points", "all trials", "tried", "held", "missed"]),
+    rowOf(["---", ...names.map(() => "---:")]),
+    ...rows,
+    rowOf(["all", ...sums]),
+  ].join("\n")
+}
+
+/** @param {unknown[]} cells */
+function rowOf(cells) {
+  return `| ${cells.join(" | ")} |`
 }
 
 /** The tables are TypeScript, and no modules of the build. */
