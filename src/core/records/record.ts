@@ -147,9 +147,19 @@ export function decodeRecord<K extends keyof RecordKinds>(
   const document = record as RecordKinds[K]
   checkPlace(document, kind, path, vault)
   if (!Buffer.from(encodeRecord(document)).equals(bytes)) {
-    throw invalid(path, "it is not in the one encoding of a record")
+    throw bytes.includes(CR) ? converted(path) : invalid(path, NOT_ENCODED)
   }
   return document
+}
+
+const CR = 0x0d
+const NOT_ENCODED = "it is not in the one encoding of a record"
+
+/** Nobody signs line ends: a Git that was told to converts them at each checkout. */
+function converted(path: string): VaultError {
+  return new VaultError("RECORD_INVALID", `${path} is not a valid record: its line ends are CRLF`, {
+    hint: `Git converts them: put the line "* -text -filter -ident" into .agent-vault/.gitattributes, then: git restore -- .agent-vault/${path}`,
+  })
 }
 
 /** {@link decodeRecord} for bytes whose encoding and schema were checked before. */

@@ -1,0 +1,96 @@
+// What a checkout makes of the vault: attributes that convert its files, and parts that it leaves out.
+import { execSync } from "node:child_process"
+import { existsSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { type World, outcome, vaultWorld } from "../core/world.js"
+
+let template: World
+let world: World
+
+beforeAll(async () => {
+  template = await vaultWorld()
+})
+
+afterEach(() => world.remove())
+
+afterAll(() => template.remove())
+
+const ATTRIBUTES = ".agent-vault/.gitattributes"
+
+/** Somebody pushes attributes of the vault, and everything is checked out anew. */
+function checkedOutWith(attributes: string): void {
+  world = template.copy()
+  world.commit(ATTRIBUTES, attributes)
+  rmSync(join(world.top, ".agent-vault"), { recursive: true })
+  world.git("restore", "--", ".agent-vault")
+}
+
+describe("attributes that somebody pushes", () => {
+  test.each([
+    ["line ends of records", "*.json text eol=crlf\n", "RECORD_INVALID"],
+    ["line ends of everything", "* text eol=crlf\n", "RECORD_INVALID"],
+    ["an encoding", "*.json text working-tree-encoding=UTF-16LE\n", "RECORD_INVALID"],
+  ])("%s: refused, and put right by what the hint says", async (_name, attributes, code) => {
+    checkedOutWith(attributes)
+    expect(await world.tryRead("ci", "stripe/api-key")).toBe(code)
+    expect(await outcome(world.set("stripe/api-key", "new"))).toBe(code)
+    writeFileSync(join(world.top, ATTRIBUTES), "* -text -filter -ident\n")
+    world.git("add", ATTRIBUTES)
+    rmSync(join(world.top, ".agent-vault/groups"), { recursive: true })
+    world.git("restore", "--", ".agent-vault")
+    expect(await world.read("ci", "stripe/api-key")).toBe("old")
+  })
+
+  test("line ends are named, with the line that is missing", async () => {
+    checkedOutWith("*.json text eol=crlf\n")
+    await expect(world.read("ci", "stripe/api-key")).rejects.toMatchObject({
+      message: "vault.json is not a valid record: its line ends are CRLF",
+      hint: 'Git converts them: put the line "* -text -filter -ident" into .agent-vault/.gitattributes, then: git restore -- .agent-vault/vault.json',
+    })
+  })
+
+  test("an identity that Git expands finds nothing to expand", async () => {
+    checkedOutWith("* ident\n")
+    expect(await world.read("ci", "stripe/api-key")).toBe("old")
+  })
+
+  test("a filter of the repository is not run by us", async () => {
+    world = template.copy()
+    const fired = join(world.folder, "fired")
+    world.git("config", "filter.trap.clean", `touch '${fired}'; cat`)
+    world.git("config", "filter.trap.smudge", `touch '${fired}'; cat`)
+    world.commit(ATTRIBUTES, "* filter=trap\n")
+    // Plain Git ran it to commit.
+    rmSync(fired)
+    await world.set("stripe/api-key", "new")
+    expect(await world.read("ci", "stripe/api-key")).toBe("new")
+    expect(existsSync(fired)).toBe(false)
+    rmSync(join(world.top, ".agent-vault/secrets"), { recursive: true })
+    world.git("restore", "--", ".agent-vault")
+    expect(existsSync(fired)).toBe(true)
+  })
+})
+
+describe("a sparse checkout", () => {
+  test("leaves secrets out: the rest is read, and no change passes over what is missing", async () => {
+    world = template.copy()
+    // Git leaves a file in place that its index does not know to be unchanged.
+    world.git("update-index", "--refresh")
+    const left = join(world.top, ".agent-vault/secrets/stripe/webhook.age")
+    world.git("sparse-checkout", "set", "--no-cone", "/*", "!.agent-vault/secrets/stripe/webhook.*")
+    rmSync(left, { force: true })
+    rmSync(left.replace(/age$/, "json"), { force: true })
+    expect(world.git("status", "--porcelain")).toBe("")
+    expect(await world.read("ci", "stripe/api-key")).toBe("old")
+    expect(await world.tryRead("ci", "stripe/webhook")).toBe("SECRET_NOT_FOUND")
+    // A rekey that knows nothing of a secret would leave it sealed to the old key.
+    const refused = await world.revoke("ci", "stripe").catch((error: unknown) => error)
+    expect(refused).toMatchObject({ code: "VAULT_DIRTY" })
+    const { hint = "" } = refused as { hint?: string }
+    const command = /git restore .*$/.exec(hint)?.[0] ?? ""
+    execSync(`git sparse-checkout disable; ${command}`, { cwd: world.top, stdio: "ignore" })
+    await world.revoke("ci", "stripe")
+    expect(await world.tryRead("ci", "stripe/webhook")).toBe("NOT_GRANTED")
+  })
+})
