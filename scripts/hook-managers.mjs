@@ -19,9 +19,10 @@ const run = promisify(execFile)
 
 /** @typedef {{ path: string } | { missing: string }} Found `missing` says why, and how to get it */
 
-/** Finds lefthook: the folder for PATH. */
+/** Finds lefthook: the folder for PATH, of the program itself, not of what starts it through Node. */
 export function lefthook() {
-  return find("lefthook", "node_modules/.bin", "package-lock.json", async (folder) => {
+  const program = `node_modules/lefthook-${isWindows ? "windows" : process.platform}-${process.arch}/bin`
+  return find("lefthook", program, "package-lock.json", async (folder) => {
     for (const name of ["package.json", "package-lock.json"]) {
       await cp(join(pins, name), join(folder, name))
     }

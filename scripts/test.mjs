@@ -1,7 +1,7 @@
 // `npm test`: installs and builds what is due, runs every suite, and ends with one line of totals.
 // Arguments go to vitest, and then only vitest runs: `npm test -- test/core/age/age.test.ts`.
 import { spawn } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -47,12 +47,16 @@ async function runBuild() {
 /** @returns {Promise<Totals>} */
 async function runVitest() {
   const folder = mkdtempSync(join(tmpdir(), "agent-vault-test-"))
+  // Tests act as other users, too.
+  chmodSync(folder, 0o755)
   const report = join(folder, "totals.json")
   try {
     const vitest = join(root, "node_modules/vitest/vitest.mjs")
     const reporters = ["--reporter=default", "--reporter=./scripts/test-totals.mjs"]
     const { code } = await run(process.execPath, [vitest, "run", ...reporters, ...args], {
       TEST_TOTALS: report,
+      // What a test that is killed leaves behind goes with this folder.
+      TMPDIR: folder,
     })
     if (!existsSync(report)) return { passed: 0, failed: 1, skipped: [] }
     /** @type {Totals} */
@@ -61,7 +65,7 @@ async function runVitest() {
     if (code !== 0 && totals.failed === 0) totals.failed = 1
     return totals
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
   }
 }
 
