@@ -26,7 +26,7 @@ export function parseStrictYaml(bytes: Uint8Array, limit: number, refusal: YamlR
   const [error] = document.errors
   if (error !== undefined) throw refusal(firstLine(error.message), error)
   if (document.warnings.length > 0) throw refusal("it uses YAML that it does not need")
-  refuseCleverness(document, refusal)
+  refuseCleverness(document, text, refusal)
   return document
 }
 
@@ -37,7 +37,7 @@ export function refuseBrokenYaml(text: string, refusal: YamlRefusal): void {
   const document = parseDocument(text, { uniqueKeys: false })
   const [error] = document.errors
   if (error !== undefined) throw refusal(firstLine(error.message), error)
-  visit(document, { Map: (_key, map) => refuseDuplicates(map, refusal) })
+  visit(document, { Map: (_key, map) => refuseDuplicates(map, text, refusal) })
 }
 
 /** Our documents are three levels deep; thousands would overflow the parser's stack. */
@@ -61,7 +61,7 @@ function refuseTooManyEntries(text: string, refusal: YamlRefusal): void {
 }
 
 /** Anchors, aliases, tags and duplicate keys: each lets a text mean what it does not seem to. */
-function refuseCleverness(document: Document, refusal: YamlRefusal): void {
+function refuseCleverness(document: Document, text: string, refusal: YamlRefusal): void {
   // One visitor for all nodes: a visitor of maps would keep maps from the visitor of nodes.
   visit(document, {
     Node(_key, node) {
@@ -69,7 +69,7 @@ function refuseCleverness(document: Document, refusal: YamlRefusal): void {
       if (node.tag !== undefined) throw refusal("it uses a tag")
       if (!isMap(node)) return
       refuseOddKeys(node, refusal)
-      refuseDuplicates(node, refusal)
+      refuseDuplicates(node, text, refusal)
     },
   })
 }
@@ -81,12 +81,15 @@ function refuseOddKeys(map: YAMLMap, refusal: YamlRefusal): void {
 }
 
 /** The library's own search for them compares each key with each other. */
-function refuseDuplicates(map: YAMLMap, refusal: YamlRefusal): void {
+function refuseDuplicates(map: YAMLMap, text: string, refusal: YamlRefusal): void {
   const keys = new Set<unknown>()
   for (const { key } of map.items) {
     if (!isScalar(key)) continue
     if (keys.has(key.value)) {
-      throw refusal(`the key ${JSON.stringify(key.value)} stands there twice`)
+      const line = text.slice(0, key.range?.[0]).split("\n").length
+      throw refusal(
+        `the key ${JSON.stringify(key.value)} stands there twice, again in line ${line}`,
+      )
     }
     keys.add(key.value)
   }

@@ -212,7 +212,7 @@ describe("through lefthook", () => {
     ["a list without an end", "pre-commit:\n  jobs:\n   - run: [\n", "line 4"],
     ["a text without an end", 'pre-commit:\n  jobs:\n    - run: "abc\n', "line 4"],
     ["a tab", "pre-commit:\n\tjobs:\n", "line 2"],
-    ["a key twice", "pre-commit:\n  jobs:\npre-commit:\n  jobs:\n", "line 2"],
+    ["a key twice", "pre-commit:\n  jobs:\npre-commit:\n  jobs:\n", "line 3"],
   ])("what is not YAML is left alone, and it is said where: %s", (_name, text, line) => {
     const repo = newRepo()
     repo.write("lefthook.yml", text)
