@@ -1,5 +1,6 @@
 import { VaultError } from "../../core/index.js"
-import { type Applied, type ChangeRequest, type Outcome, apply, repair } from "../../core/owner.js"
+import { type Applied, type Outcome, apply } from "../../core/owner.js"
+import { afterRepair } from "../door/after-repair.js"
 import type { Door } from "../door/door.js"
 import {
   asJson,
@@ -15,7 +16,9 @@ import { changeRequest, isSet, option } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const request = await changeRequest(door)
-  const planned = await planChange(door, request)
+  const look = (): Promise<Outcome<Applied>> =>
+    apply({ ...request, dryRun: true }, option(door, "plan"))
+  const planned = request.dryRun ? await look() : await afterRepair(door, request.place.root, look)
   const { plan } = planned.result
   if (request.dryRun) {
     if (await asJson(door, { plan, files: planned.files })) return
@@ -35,20 +38,6 @@ export async function run(door: Door): Promise<void> {
   if (await asJson(door, { plan, exposed, ...outcomePart(outcome) })) return
   await print(door, exposureLines(door, exposed))
   tell(door, ...outcomeLines(door, outcome))
-}
-
-/** What is to be done; what an interrupted command left is completed first, as by any change. */
-async function planChange(door: Door, request: ChangeRequest): Promise<Outcome<Applied>> {
-  const look = (): Promise<Outcome<Applied>> =>
-    apply({ ...request, dryRun: true }, option(door, "plan"))
-  if (request.dryRun === true) return look()
-  try {
-    return await look()
-  } catch (error) {
-    if (!VaultError.is(error, "BUSY")) throw error
-    await repair(request.place.root, door.env)
-    return look()
-  }
 }
 
 /** Asks at a terminal; elsewhere the plan must have been reviewed, and be named. */

@@ -2,6 +2,7 @@ import { userInfo } from "node:os"
 import { resolve } from "node:path"
 import { VaultError } from "../../core/index.js"
 import { type NewVault, init } from "../../core/owner.js"
+import { afterRepair } from "../door/after-repair.js"
 import type { Door } from "../door/door.js"
 import { asJson, tell, unfinishedLines, unfinishedPart } from "../door/render.js"
 import { askHidden, confirmOr } from "../terminal/ask.js"
@@ -22,7 +23,8 @@ export async function run(door: Door): Promise<void> {
     onNote: noteOnce(door.terminal),
   }
   // Before a passphrase is asked for, everything that could stand in the way is looked at.
-  const planned = await init({ ...request, dryRun: true })
+  const look = (): Promise<NewVault> => init({ ...request, dryRun: true })
+  const planned = await (dryRun ? look() : afterRepair(door, request.folder, look))
   const passphrase = dryRun ? undefined : await choosePassphrase(door)
   const made = dryRun ? planned : await init({ ...request, passphrase })
   const { root, owner, files } = made

@@ -2,7 +2,7 @@ import { VaultError } from "../words/errors.js"
 import { openGit } from "../git/git.js"
 import { blobId, commitOf, committedFiles } from "../git/git-objects.js"
 import { completeJournal } from "../commit/journal.js"
-import { journalExists } from "../disk/journal-file.js"
+import { refuseIncomplete } from "../disk/journal-file.js"
 import { classify } from "../words/layout.js"
 import { removeLeftovers } from "../commit/leftovers.js"
 import type { OnNote } from "../words/note.js"
@@ -132,14 +132,6 @@ function changeableCheckout(before: Place): Place & { readonly checkout: Checkou
   }
   changeableBranch(checkout)
   return { ...place, checkout }
-}
-
-/** A dry run repairs nothing, so it cannot say what would come after a repair. */
-function refuseIncomplete(place: Place): void {
-  if (!journalExists(place)) return
-  throw new VaultError("BUSY", "an earlier change is not complete", {
-    hint: "agent-vault repair",
-  })
 }
 
 /** The files that differ from what is there; of the wish, from what is committed. */

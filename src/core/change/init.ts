@@ -9,7 +9,7 @@ import { branchMarks, markOf } from "../memory/marks.js"
 import { openGit } from "../git/git.js"
 import { type Environment, inHome } from "../disk/homes.js"
 import { completeJournal } from "../commit/journal.js"
-import { journalExists, lockExists } from "../disk/journal-file.js"
+import { journalExists, lockExists, refuseIncomplete } from "../disk/journal-file.js"
 import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../keys/key-files.js"
 import { ATTRIBUTES, MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "../words/layout.js"
 import { removeLeftovers } from "../commit/leftovers.js"
@@ -119,9 +119,8 @@ async function freePlace(request: InitRequest): Promise<{ root: string; checkout
   const checkout = requireWorkTree(request.folder)
   const root = join(realPath(request.folder), VAULT_FOLDER)
   const place = { root, checkout }
-  if (request.dryRun !== true && (journalExists(place) || lockExists(place))) {
-    await repair(checkout.top, request.env)
-  }
+  if (request.dryRun === true) refuseIncomplete(place)
+  else if (journalExists(place) || lockExists(place)) await repair(checkout.top, request.env)
   refuseExisting(root)
   changeableBranch(checkout)
   return place

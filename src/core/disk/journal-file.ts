@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { VaultError } from "../words/errors.js"
 import { lookAt } from "./at-path.js"
 import type { Place } from "./place.js"
 
@@ -33,6 +34,12 @@ export function lockExists({ checkout }: Place): boolean {
 export function journalExists(place: Place): boolean {
   if (place.checkout === undefined) return false
   return lookAt(journalFile(place.checkout.gitFolder)) !== undefined
+}
+
+/** A dry run repairs nothing, so it cannot say what would come after a repair. Throws `BUSY`. */
+export function refuseIncomplete(place: Place): void {
+  if (!journalExists(place)) return
+  throw new VaultError("BUSY", "an earlier change is not complete", { hint: "agent-vault repair" })
 }
 
 /** Is another one after any change that began or ended: each makes and removes files here. */

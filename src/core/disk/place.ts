@@ -44,16 +44,21 @@ export function findVault(folder: string): Place {
       return { root, checkout: findCheckout(above) }
     }
     if (lookAt(join(root, MANIFEST)) !== undefined) {
+      refuseHalfMade(above)
       throw foreign(root)
     }
   }
-  if (journalExists({ root: start, checkout: findCheckout(start) })) {
-    throw new VaultError("BUSY", `a change of the vault in ${start} is not complete`, {
-      hint: "agent-vault repair",
-    })
-  }
+  refuseHalfMade(start)
   throw new VaultError("NO_VAULT", `no vault in ${start} or above it`, {
     hint: "make one with: agent-vault init",
+  })
+}
+
+/** An `init` that was interrupted may have written some of the files. */
+function refuseHalfMade(folder: string): void {
+  if (!journalExists({ root: folder, checkout: findCheckout(folder) })) return
+  throw new VaultError("BUSY", `a change of the vault in ${folder} is not complete`, {
+    hint: "agent-vault repair",
   })
 }
 

@@ -144,14 +144,21 @@ describe("killed before each call that writes or runs git", () => {
   })
 })
 
-test("init, killed between branch and files: the next command names the repair", async () => {
+test("init, killed before all files are written: the next command names the repair", async () => {
   const empty = emptyWorld()
   const calls = await callsOf(["init"], empty)
-  const world = await killed(["init"], calls.indexOf("git update-ref") + 2, {}, empty)
-  expect(await outcome(world.set("stripe/api-key", "new"))).toBe("BUSY")
-  expect(await world.repair()).toBe("completed")
-  await world.set("stripe/api-key", "new")
-  world.remove()
+  const moved = calls.indexOf("git update-ref")
+  const first = calls.findIndex(
+    (call) => call.startsWith("renameSync") && call.includes(".agent-vault/"),
+  )
+  await eachOf([moved + 2, first + 2, first + 3], 3, async (at) => {
+    const world = await killed(["init"], at, {}, empty)
+    expect(await outcome(world.set("stripe/api-key", "new"))).toBe("BUSY")
+    expect(await world.repair()).toBe("completed")
+    await world.set("stripe/api-key", "new")
+    expectWhole(world)
+    world.remove()
+  })
   empty.remove()
 })
 
