@@ -116,12 +116,16 @@ async function resealGroup(session: Session, plan: GroupPlan, record: GroupRecor
   })
 }
 
-/** A grant that ran out is rekeyed away, and its line goes with it. */
+/**
+ * A grant that ran out is rekeyed away, and its line goes with it. So does the line of an agent that
+ * was removed, which a merge brings back if the other side granted it something meanwhile.
+ */
 function dropEndedGrants(session: Session, plan: Plan): void {
   const now = utc(session.now)
   const planned = new Set(plan.groups.map(({ group }) => group))
   const ended = readManifest(session).grants.filter(
-    ({ group, until }) => planned.has(group) && hasPassed(until, now),
+    ({ agent, group, until }) =>
+      planned.has(group) && (hasPassed(until, now) || isRemoved(session, agent)),
   )
   editDraftManifest(
     session,
@@ -130,7 +134,7 @@ function dropEndedGrants(session: Session, plan: Plan): void {
 }
 
 function refuseImpossible(session: Session, plan: GroupPlan): void {
-  const [unknown] = plan.unknown
+  const unknown = plan.unknown.find((agent) => !isRemoved(session, agent))
   if (unknown !== undefined) {
     throw notFound("AGENT_NOT_FOUND", "agent", unknown, listAgents(session.vault))
   }
@@ -144,6 +148,10 @@ function refuseImpossible(session: Session, plan: GroupPlan): void {
     )
   }
   for (const { agent } of plan.members) refuseOldAgent(session, agent)
+}
+
+function isRemoved({ vault }: Session, agent: string): boolean {
+  return findAgentRecord(vault, agent)?.ended !== undefined
 }
 
 function refuseOldAgent(session: Session, agent: string): void {

@@ -20,18 +20,18 @@ export async function verifyTheirs(
   now: Date,
 ): Promise<void> {
   allRecords(theirs)
+  const findings = base === undefined ? [] : checkAgainst(base, theirs).findings
+  const refused = findings.find(({ severity }) => severity === "refused")
+  if (refused !== undefined) {
+    throw new VaultError("ROLLED_BACK", `${from}: ${refused.subject} ${refused.message}`, {
+      hint: `look at it before anything else: git log ${from} -- .agent-vault`,
+    })
+  }
   for (const unit of changedUnits(sides.base, sides.theirs)) {
     for (const path of pathsOf(unit).filter((each) => sides.theirs.has(each))) {
       await checkFile(theirs, path, classify(path), now, undefined)
     }
   }
-  if (base === undefined) return
-  const { findings } = checkAgainst(base, theirs)
-  const refused = findings.find(({ severity }) => severity === "refused")
-  if (refused === undefined) return
-  throw new VaultError("ROLLED_BACK", `${from}: ${refused.subject} ${refused.message}`, {
-    hint: `look at it before anything else: git log ${from} -- .agent-vault`,
-  })
 }
 
 /**

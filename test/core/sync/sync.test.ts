@@ -1,4 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { removeAgent } from "../../../src/core/change/agents.js"
+import { VaultError } from "../../../src/core/words/errors.js"
+import { gitThat, realGit } from "../processes.js"
 import { outcome, type World, vaultWorld } from "../world.js"
 import { type Clones, clonesOf, syncAt } from "./clones.js"
 
@@ -54,3 +59,204 @@ test("two values for one secret are for a person to choose; nothing moves", asyn
   expect(two.git("status", "--porcelain")).toBe("")
   expect(await two.read("ci", "stripe/api-key")).toBe("two")
 })
+
+test("pushes again when another push came first", async () => {
+  const { one, two, origin } = clones
+  await one.set("stripe/webhook", "one")
+  await two.set("stripe/api-key", "two")
+  // Whenever git pushes for the first time, another clone has just pushed.
+  const raced = join(one.folder, "raced")
+  const race = `[ -e '${raced}' ] || { touch '${raced}'; ${realGit()} -C '${one.top}' push -q; }`
+  const path = gitThat(two, `case "$*" in *"push --quiet"*) ${race};; esac`)
+  const synced = await syncAt(two.with({ PATH: path }, two.top))
+  expect(synced).toMatchObject({ brought: "merge", pushed: true, isAhead: false })
+  expect(two.git("ls-remote", origin, "main")).toContain(two.git("rev-parse", "HEAD"))
+  await syncAt(one)
+  expect(await one.read("ci", "stripe/api-key")).toBe("two")
+  expect(await one.read("ci", "stripe/webhook")).toBe("one")
+})
+
+test("merges without a key what independent changes brought", async () => {
+  const { one, two } = clones
+  await one.set("stripe/webhook", "one")
+  await two.set("db/password", "two")
+  await syncAt(one)
+  expect(await syncAt(two, { owner: noKey })).toMatchObject({ brought: "merge", isForOwners: true })
+  expect(await two.read("ci", "stripe/webhook")).toBe("one")
+  expect(await outcome(two.apply().then(({ files }) => files))).toEqual([])
+})
+
+test("what only an owner can sign waits for one", async () => {
+  const { one, two } = clones
+  await one.grant("deploy", "stripe")
+  await two.revoke("ci", "stripe")
+  await syncAt(one)
+  const head = two.git("rev-parse", "HEAD")
+  expect(await outcome(syncAt(two, { owner: noKey }))).toBe("CONFLICT")
+  expect(two.git("rev-parse", "HEAD")).toBe(head)
+})
+
+test("what nobody has signed is pending after a merge, and opens nothing", async () => {
+  const { one, two } = clones
+  const manifest = ".agent-vault/manifest.yaml"
+  // Whoever can push writes a wish: deploy gets the group, and a grant gets no end.
+  one.write(
+    manifest,
+    `${one.git("show", `HEAD:${manifest}`)}\n  - { agent: deploy, group: stripe }\n`,
+  )
+  one.git("commit", "-qam", "a wish")
+  one.git("push", "-q")
+  await two.revoke("ci", "stripe")
+  await syncAt(two)
+  expect(await two.tryRead("deploy", "stripe/api-key")).toBe("NOT_GRANTED")
+  expect(await two.tryRead("ci", "stripe/api-key")).toBe("NOT_GRANTED")
+  expect(two.git("show", `HEAD:${manifest}`)).toContain("deploy")
+})
+
+test.each(["the merge button of a host, and apply", "sync"])(
+  "an agent that one side removed and the other granted more is out everywhere, by %s",
+  async (way) => {
+    const { one, two } = clones
+    await one.set("db/password", "secret")
+    // Lines between those that the two change: git merges the manifest by itself.
+    await one.grant("deploy", "stripe", "db")
+    await syncAt(one)
+    await syncAt(two)
+    await two.grant("ci", "db")
+    await removeAgent({ ...(await one.request()), agent: "ci" })
+    await syncAt(one)
+    if (way === "sync") await syncAt(two)
+    else {
+      two.git("fetch", "-q")
+      two.git("merge", "-q", "--no-edit", "origin/main")
+      expect(await two.read("deploy", "db/password")).toBe("secret")
+      await two.apply()
+    }
+    expect(await two.tryRead("ci", "db/password")).toBe("NOT_GRANTED")
+    expect(await two.read("deploy", "db/password")).toBe("secret")
+    expect(two.git("show", "HEAD:.agent-vault/manifest.yaml")).not.toContain("agent: ci")
+  },
+)
+
+test("a group that one side removed stays while the other side's secrets are in it", async () => {
+  const { one, two } = clones
+  await one.set("db/password", "old")
+  await syncAt(one)
+  await syncAt(two)
+  one.git("rm", "-qr", ".agent-vault/secrets/db")
+  one.git("commit", "-qm", "no more")
+  one.write(MANIFEST, one.git("show", `HEAD:${MANIFEST}`).replace("  db: {}\n", "") + "\n")
+  await one.apply()
+  await two.set("db/other", "kept")
+  await syncAt(one)
+  await syncAt(two)
+  await two.grant("ci", "db")
+  expect(await two.read("ci", "db/other")).toBe("kept")
+  expect(await two.tryRead("ci", "db/password")).toBe("SECRET_NOT_FOUND")
+})
+
+const MANIFEST = ".agent-vault/manifest.yaml"
+
+describe("what comes is verified before it is used", () => {
+  const record = ".agent-vault/groups/stripe.json"
+  const attacks: readonly [string, (one: World) => void, string][] = [
+    [
+      "a record set back",
+      (one) => one.git("checkout", "-q", "HEAD~1", "--", record),
+      "ROLLED_BACK",
+    ],
+    ["a record that nobody signed", (one) => edit(one, record, "epoch", 7), "SIGNATURE_INVALID"],
+    [
+      "other owners",
+      (one) => edit(one, ".agent-vault/vault.json", "serial", 7),
+      "SIGNATURE_INVALID",
+    ],
+    [
+      "another key file",
+      (one) => one.write(".agent-vault/groups/stripe.age", "x"),
+      "DIGEST_MISMATCH",
+    ],
+    [
+      "another value",
+      (one) => one.write(".agent-vault/secrets/stripe/api-key.age", "x"),
+      "DIGEST_MISMATCH",
+    ],
+    ["no vault", (one) => one.git("rm", "-qr", ".agent-vault"), "NO_VAULT"],
+  ]
+
+  test.each(attacks)("%s", async (_what, attack, code) => {
+    const { one, two } = clones
+    attack(one)
+    one.git("commit", "-qam", "attack")
+    one.git("push", "-q")
+    const tracked = two.git("rev-parse", "origin/main")
+    const forward = two.git("rev-parse", "HEAD")
+    expect(await outcome(syncAt(two))).toBe(code)
+    expect(two.git("rev-parse", "HEAD")).toBe(forward)
+    await two.set("stripe/webhook", "two")
+    const head = two.git("rev-parse", "HEAD")
+    expect(await outcome(syncAt(two))).toBe(code)
+    expect(two.git("rev-parse", "HEAD", "origin/main").split("\n")).toEqual([head, tracked])
+    expect(two.git("for-each-ref", "refs/agent-vault")).toBe("")
+    expect(await two.read("ci", "stripe/webhook")).toBe("two")
+  })
+})
+
+test("a record that this clone has seen further is not set back by a merge", async () => {
+  const { one, two } = clones
+  const before = one.git("rev-parse", "HEAD")
+  await one.revoke("ci", "stripe")
+  await syncAt(one)
+  await syncAt(two)
+  expect(await two.tryRead("ci", "stripe/api-key")).toBe("NOT_GRANTED")
+  // The revoke is gone from the remote, and something else is there.
+  one.git("reset", "-q", "--hard", before)
+  one.commit("file.txt")
+  one.git("push", "-qf")
+  expect(await outcome(syncAt(two))).toBe("ROLLED_BACK")
+  two.git("fetch", "-q")
+  two.git("reset", "-q", "--hard", before)
+  expect(await outcome(syncAt(two))).toBe("ROLLED_BACK")
+})
+
+test("runs nothing that the repository's configuration names, and takes no other merge for done", async () => {
+  const { one, two } = clones
+  const ran = join(one.folder, "ran")
+  one.commit("file.txt", "base\n")
+  one.write(".gitattributes", "file.txt merge=evil\n")
+  one.git("add", ".gitattributes")
+  one.git("commit", "-qm", "attributes")
+  await syncAt(one)
+  await syncAt(two)
+  two.git("config", "merge.evil.driver", `touch '${ran}'`)
+  one.commit("file.txt", "one\n")
+  two.commit("file.txt", "two\n")
+  await syncAt(one)
+  expect(await outcome(syncAt(two))).toBe("CONFLICT")
+  expect(existsSync(ran)).toBe(false)
+})
+
+test("works in another work tree, and with Git's conversion of line ends", async () => {
+  const { one, two } = clones
+  two.git("config", "core.autocrlf", "true")
+  two.git("worktree", "add", "-q", "-b", "tree", join(two.folder, "tree"), "--track", "origin/main")
+  const tree = two.with({}, join(two.folder, "tree"))
+  await tree.grant("deploy", "stripe")
+  await one.set("stripe/api-key", "one")
+  await one.revoke("ci", "stripe")
+  await syncAt(one)
+  expect(await syncAt(tree)).toMatchObject({ with: "origin/main", brought: "merge", pushed: true })
+  expect(await tree.read("deploy", "stripe/api-key")).toBe("one")
+  expect(await syncAt(two)).toMatchObject({ brought: "forward" })
+  expect(await two.read("deploy", "stripe/api-key")).toBe("one")
+  expect(two.git("status", "--porcelain")).toBe("")
+})
+
+function edit(one: World, path: string, field: string, value: unknown): void {
+  const before = JSON.parse(one.git("show", `HEAD:${path}`)) as object
+  one.write(path, `${JSON.stringify({ ...before, [field]: value }, null, 2)}\n`)
+}
+
+function noKey(): Promise<never> {
+  return Promise.reject(new VaultError("KEY_NOT_FOUND", "no key here"))
+}
