@@ -208,20 +208,20 @@ function unrelatedCommit(machine) {
 function leftovers(machine, known) {
   const promise = "nothing is left behind"
   const left = placesOf(machine).filter(
-    (place) => /\.tmp-|\.lock$/.test(place) || (known !== undefined && !known.has(place)),
+    (place) => /\.tmp-|\.lock$|\/tmp_/.test(place) || (known !== undefined && !known.has(place)),
   )
   return [...new Set(left)].map((place) => ({ promise, what: place }))
 }
 
 /**
- * Every file of a machine, but for Git's objects, without what chance chose.
+ * Every file of a machine, without what chance chose; of Git's objects only what is no object.
  *
  * @param {Machine} machine
  */
 export function placesOf(machine) {
   return machine
     .files()
-    .filter((path) => !path.startsWith("repo/.git/objects"))
+    .filter((path) => !path.startsWith("repo/.git/objects/") || /\/tmp_[^/]*$/.test(path))
     .map((path) => path.replace(/[0-9a-f]{8,}/g, "#").replace(/\d+/g, "N"))
 }
 

@@ -42,15 +42,14 @@ extern int strncmp(const char *, const char *, size_t);
 extern char *strchr(const char *, int);
 extern char *strrchr(const char *, int);
 extern void *memcpy(void *, const void *, size_t);
-extern void *memmove(void *, const void *, size_t);
 extern long strtol(const char *, char **, int);
 
 enum { LONGEST = 4096, HERE = -100, KILL = 9, STOP = 19 };
-enum { EIO = 5, EACCES = 13, ENOSPC = 28, EROFS = 30 };
+enum { EACCES = 13, ENOSPC = 28 };
 enum { WRITE_ONLY = 1, READ_WRITE = 2, CREATE = 0100, TRUNCATE = 01000, APPEND = 02000 };
 
 /* What a call gets to hear. */
-enum verdict { PASS, REFUSED, TORN, SHORT, LAST, LOST };
+enum verdict { PASS, REFUSED, TORN, SHORT, LAST };
 
 #define REAL(name) ((real_##name == 0) ? (real_##name = dlsym((void *)-1, #name)) : real_##name)
 
@@ -137,8 +136,8 @@ static size_t harmonize(const char *part, size_t length, char *out) {
     size_t run = 0, digits = 0;
     while (at + run < length && is_hex(part[at + run])) run++;
     while (digits < run && part[at + digits] <= '9') digits++;
-    int is_number = run > 0 && digits == run && at > 0 && part[at - 1] == '-' && part[at + run] == '-';
-    if (run >= 8 || is_number) out[made++] = '#';
+    int is_between = at > 0 && part[at - 1] == '-' && part[at + run] == '-';
+    if (run >= 8 || (run > 0 && digits == run && is_between)) out[made++] = '#';
     else {
       if (run == 0) run = 1;
       memcpy(out + made, part + at, run);
@@ -238,7 +237,8 @@ static int is_refused_for_good(long error, const char *call, const char *place) 
     return is_one_of(call, "open mkdir write link symlink rename fallocate copy_file_range");
   }
   if (error == EACCES) {
-    return is_same_disk && is_one_of(call, "open mkdir link symlink rename unlink rmdir chmod utimens");
+    const char *calls = "open mkdir link symlink rename unlink rmdir chmod utimens";
+    return is_same_disk && is_one_of(call, calls);
   }
   return is_same_disk;
 }
@@ -252,13 +252,16 @@ static int is_struck(const char *call, const char *place) {
   return strcmp(where, place) == 0;
 }
 
+/* 0 is the whole process group. */
+static void die(int who) {
+  kill(who, KILL);
+  for (;;) ;
+}
+
 /* The word for a blow: whom it kills or stops, and when. */
 static enum verdict strike(const char *what) {
-  if (strcmp(what, "kill") == 0) kill(getpid(), KILL);
-  if (strcmp(what, "kill-all") == 0) {
-    kill(0, KILL);
-    for (;;) ;
-  }
+  if (strcmp(what, "kill") == 0) die(getpid());
+  if (strcmp(what, "kill-all") == 0) die(0);
   if (strcmp(what, "stop") == 0) {
     kill(0, STOP);
     return PASS;
@@ -266,7 +269,6 @@ static enum verdict strike(const char *what) {
   if (strcmp(what, "torn") == 0) return TORN;
   if (strcmp(what, "short") == 0) return SHORT;
   if (strcmp(what, "kill-after") == 0 || strcmp(what, "kill-all-after") == 0) return LAST;
-  if (strcmp(what, "lost") == 0) return LOST;
   *__errno_location() = strtol(what, 0, 10);
   return REFUSED;
 }
@@ -301,8 +303,7 @@ static enum verdict judge_open_file(const char *call, int handle) {
 
 static void die_after(void) {
   const char *what = getenv("FAULTS_DO");
-  kill(what != 0 && strcmp(what, "kill-after") == 0 ? getpid() : 0, KILL);
-  for (;;) ;
+  die(strcmp(what, "kill-after") == 0 ? getpid() : 0);
 }
 
 /* A call that does something at a path. */
@@ -310,7 +311,6 @@ static void die_after(void) {
   do {                                                \
     enum verdict verdict = judge(call, folder, path); \
     if (verdict == REFUSED) return -1;                \
-    if (verdict == LOST) return 0;                    \
     int result = act;                                 \
     if (verdict == LAST) die_after();                 \
     return result;                                    \
@@ -321,7 +321,6 @@ static void die_after(void) {
   do {                                                   \
     enum verdict verdict = judge_open_file(call, handle); \
     if (verdict == REFUSED) return -1;                   \
-    if (verdict == LOST) return 0;                       \
     ssize_t result = act;                                \
     if (verdict == LAST) die_after();                    \
     return result;                                       \
@@ -329,7 +328,9 @@ static void die_after(void) {
 
 /* ---- opening ---- */
 
-static int changes(int flags) { return (flags & (WRITE_ONLY | READ_WRITE | CREATE | TRUNCATE)) != 0; }
+static int changes(int flags) {
+  return (flags & (WRITE_ONLY | READ_WRITE | CREATE | TRUNCATE)) != 0;
+}
 
 #define OPEN(name)                                              \
   static int (*real_##name)(const char *, int, unsigned);       \
@@ -390,13 +391,9 @@ char *mkdtemp(char *path) {
 /* ---- writing ---- */
 
 static ssize_t write_part(int handle, const void *bytes, size_t count, enum verdict verdict) {
-  if (verdict == LOST) return count;
-  ssize_t result = REAL(write)(handle, bytes, verdict == TORN || verdict == SHORT ? count / 2 : count);
-  if (verdict == TORN) {
-    kill(0, KILL);
-    for (;;) ;
-  }
-  if (verdict == LAST) die_after();
+  size_t part = verdict == TORN || verdict == SHORT ? count / 2 : count;
+  ssize_t result = REAL(write)(handle, bytes, part);
+  if (verdict == TORN || verdict == LAST) die_after();
   return result;
 }
 
@@ -412,7 +409,7 @@ ssize_t write(int handle, const void *bytes, size_t count) {
     enum verdict verdict = judge_open_file("write", handle);                           \
     if (verdict == REFUSED) return -1;                                                 \
     size_t part = verdict == TORN || verdict == SHORT ? count / 2 : count;             \
-    ssize_t result = verdict == LOST ? count : REAL(name)(handle, bytes, part, at);    \
+    ssize_t result = REAL(name)(handle, bytes, part, at);                              \
     if (verdict == TORN || verdict == LAST) die_after();                               \
     return result;                                                                     \
   }
