@@ -52,7 +52,16 @@ const notInCore = new Map([
  * The rooms that decide whether a value may be read. What they read, src/core/disk reads, which
  * records it: a process that lives for days reads again once it is other.
  */
-const decidingRooms = new Set(["words", "age", "records", "memory", "policy", "vault", "library"])
+const decidingRooms = new Set([
+  "words",
+  "age",
+  "records",
+  "memory",
+  "undone",
+  "policy",
+  "vault",
+  "library",
+])
 
 const doors = ["src/cli/", "src/mcp/", "src/precommit/"]
 const faces = new Set(["src/core/index.ts", "src/core/owner.ts"])

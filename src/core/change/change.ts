@@ -14,8 +14,7 @@ import { type Observed, type Session, type SessionRequest, openSession } from ".
 import { type PlannedCommit, changeableBranch, commitChange } from "../commit/transaction.js"
 import { rememberMade } from "../undone/made-here.js"
 import { seeTracked } from "../undone/remote-branches.js"
-import { acceptUndone } from "../vault/accept-undone.js"
-import { claimedId } from "../vault/open.js"
+import { acceptUndoneOr } from "../vault/accept-undone.js"
 import { type Vault, remember } from "../vault/vault.js"
 
 /** Who changes which vault, and how. */
@@ -70,9 +69,7 @@ export async function change<T>(request: ChangeRequest, work: Work<T>): Promise<
     } catch (error) {
       if (left === 1) throw error
       if (VaultError.is(error, "CONFLICT")) continue
-      if (!VaultError.is(error, "ROLLED_BACK")) throw error
-      const place = findVault(request.place.root)
-      if (!(await acceptUndone(claimedId(place), place, env, onNote))) throw error
+      await acceptUndoneOr(error, findVault(request.place.root), env, onNote)
     }
   }
 }
@@ -103,13 +100,12 @@ async function attempt<T>(request: ChangeRequest, work: Work<T>, lock?: Lock): P
     await completeJournal(git)
   }
   const { session, observed } = openSession(git, place, request)
-  const done = await work(session)
+  // Seen before the commit is there: whatever is published of it moves them from here.
+  const [before, done] = await Promise.all([seeTracked(git), work(session)])
   const files = await changedFiles(session, observed, done.wish)
   const outcome = { result: done.result, files: [...files.keys()].sort() }
   if (lock === undefined || files.size === 0) return outcome
   const planned = plannedCommit(session, files, observed, done)
-  // Seen before the commit is there: whatever is published of it moves them from here.
-  const before = await seeTracked(git)
   const made = await commitChange(git, lock, { ...planned, onNote: request.onNote })
   const unremembered = attempted(() => {
     rememberMade(session.vault.id, git.checkout, made.commit, before, request.env)

@@ -20,6 +20,8 @@ export interface Mark extends Reach {
 /** The way out where a record was set back, whatever set it back. */
 export const REWIND = "see what accepting that gives up, and decide: agent-vault trust --rewind"
 
+/** Marks of a record that stay below the highest one. */
+const KEPT = 15
 /** The folder of the marks over all clones and branches. */
 const ANY = "any"
 const MARK = /^(\d{1,16})\.(\d{1,16})-([0-9a-f]{64})$/
@@ -71,7 +73,7 @@ export class Marks {
     if (floor !== undefined && mark.serial < floor) {
       throw belowFloor(path, mark.serial, floor)
     }
-    const [seen] = this.refusing(path, mark)
+    const seen = this.refusing(path, mark).at(-1)
     if (seen === undefined) return
     this.#hasRefused = true
     throw rolledBack(path, mark, seen)
@@ -86,9 +88,9 @@ export class Marks {
     }
     if (this.#isPassing()) return
     this.#create(path, mark, note)
-    for (const seen of earlier) {
-      if (compareReach(seen, mark) < 0) removeFile(this.#file(path, seen))
-    }
+    // Some lower ones stay: if this one is undone, they count again.
+    const lower = earlier.filter((seen) => compareReach(seen, mark) < 0)
+    for (const seen of lower.slice(0, -KEPT)) removeFile(this.#file(path, seen))
   }
 
   /** The note that was kept with a mark. */

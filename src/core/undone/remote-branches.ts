@@ -14,6 +14,8 @@ export interface Tracked {
   readonly logs: Readonly<Record<string, number>>
   /** When something last came into each folder of logs, or went, in milliseconds. */
   readonly folders: Readonly<Record<string, number>>
+  /** When the file of each was written, in milliseconds; those that are packed have none. */
+  readonly files: Readonly<Record<string, number>>
 }
 
 /** Every commit that a remote-tracking branch was at since; or why Git's files do not tell. */
@@ -34,7 +36,9 @@ export async function seeTracked(git: Git): Promise<Tracked> {
     const [ref = "", commit = "", target = ""] = line.split(" ")
     return ref === "" || target !== "" ? [] : [[ref, commit] as const]
   })
-  return { refs: Object.fromEntries(refs), ...seeLogs(logsOf(git)) }
+  const { files: logs, folders } = look(logsOf(git), ({ size }) => size)
+  const { files } = look(commonFolder(git.checkout.gitFolder), ({ mtimeMs }) => mtimeMs)
+  return { refs: Object.fromEntries(refs), logs, folders, files }
 }
 
 /**
@@ -71,10 +75,11 @@ function untracedPush(all: readonly Setting[]): string | undefined {
   const remotes = new Set(
     all.flatMap(({ key }) => /^remote\.(.+)\.(?:push)?url$/.exec(key)?.[1] ?? []),
   )
-  const untracked = [...remotes].find(
-    (name) =>
-      !all.some(({ key, value }) => key === `remote.${name}.fetch` && TRACKS_ALL.test(value)),
-  )
+  const untracked = [...remotes].find((name) => {
+    const refspecs = all.filter(({ key }) => key === `remote.${name}.fetch`)
+    const leavesOut = refspecs.some(({ value }) => value.startsWith("^"))
+    return leavesOut || !refspecs.some(({ value }) => TRACKS_ALL.test(value))
+  })
   if (untracked !== undefined) return `not all branches of the remote ${untracked} are tracked`
   const targets = valuesOf(/^(branch\..+\.(push)?remote|remote\.pushdefault)$/)
   const bare = targets.find((name) => name !== "." && !remotes.has(name))
@@ -94,10 +99,12 @@ function wayOf(git: Git, ref: string, before: Tracked, now: Tracked): string[] |
   const [from, to] = [before.refs[ref], now.refs[ref]]
   const [size, length] = [before.logs[ref], now.logs[ref]]
   if (to === undefined || (size ?? 0) > (length ?? 0)) return undefined
-  if (length === undefined) return from === to ? [to] : undefined
-  const moves = movesIn(git, ref, size ?? 0)
+  const moves = length === undefined ? [] : movesIn(git, ref, size ?? 0)
   // An empty log that was not there before was cut.
-  if (moves === undefined || (moves.length === 0 && size === undefined)) return undefined
+  if (moves === undefined || (moves.length === 0 && size !== length)) return undefined
+  // Written without a word in the log, by a program that is not Git: it may have gone and come back.
+  const isWritten = now.files[ref] !== undefined && now.files[ref] !== before.files[ref]
+  if (moves.length === 0 && isWritten) return undefined
   let at = from
   for (const [old, next] of moves) {
     if (old !== at && !(at === undefined && NOTHING.test(old))) return undefined
@@ -132,18 +139,22 @@ function deletedLog(before: Tracked, now: Tracked, isPruned: boolean): string | 
   return "remote-tracking branches have come and gone since"
 }
 
-function seeLogs(logs: string): Pick<Tracked, "logs" | "folders"> {
-  const sizes: Record<string, number> = {}
+/** What there is to tell of each file below the folder of remote-tracking branches, and when each folder changed. */
+function look(
+  top: string,
+  tell: (stat: NonNullable<ReturnType<typeof lookAt>>) => number,
+): { files: Record<string, number>; folders: Record<string, number> } {
+  const files: Record<string, number> = {}
   const folders: Record<string, number> = {}
   const waiting = [REMOTES]
   for (const path of waiting) {
-    const stat = lookAt(join(logs, path))
+    const stat = lookAt(join(top, path))
     if (stat?.isDirectory() === true) {
       folders[path] = stat.mtimeMs
-      for (const name of listFolder(join(logs, path))) waiting.push(`${path}/${name}`)
-    } else if (stat !== undefined) sizes[path] = stat.size
+      for (const name of listFolder(join(top, path))) waiting.push(`${path}/${name}`)
+    } else if (stat !== undefined) files[path] = tell(stat)
   }
-  return { logs: sizes, folders }
+  return { files, folders }
 }
 
 function logsOf({ checkout }: Git): string {

@@ -163,13 +163,13 @@ class Settling implements Settled {
     const made = whereabouts.madeOf(path, mark.digest)
     const doubt =
       made === undefined
-        ? "it was not made in this clone"
+        ? "was not made in this clone"
         : ((await whereabouts.publishedBy(made)) ??
           this.#seenElsewhere(path, mark) ??
           (await whereabouts.keptBy(made, found, rid)) ??
           fallsBehind(made, found))
     if (made === undefined || doubt !== undefined) {
-      this.doubts.set(path, `${reachText(mark)}: ${doubt ?? ""}`)
+      this.doubts.set(path, `${reachText(mark)} ${doubt ?? ""}`)
       return undefined
     }
     const { floor } = made
@@ -181,14 +181,14 @@ class Settling implements Settled {
   #seenElsewhere(path: string, { digest }: Mark): string | undefined {
     const { clone } = this.#checkout
     const seen = marksOfBranches(this.#vault, path, { clone, elsewhere: true }, this.#env)
-    return seen.some((mark) => mark.digest === digest) ? "another clone has it" : undefined
+    return seen.some((mark) => mark.digest === digest) ? "is known to another clone" : undefined
   }
 }
 
 /** A record that was made where none was goes on from one that was removed, which nobody has. */
-function fallsBehind({ path, floor, reach }: Brought, now: LyingRecord): string | undefined {
+function fallsBehind({ floor, reach }: Brought, now: LyingRecord): string | undefined {
   const isFine = floor !== undefined || reach.serial === 1 || compareReach(now.mark, reach) >= 0
-  return isFine ? undefined : `what ${path} was before it was removed is not known`
+  return isFine ? undefined : "came after a removal"
 }
 
 /** As this user's marks have it: of a group, only the epoch. */

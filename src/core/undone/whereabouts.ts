@@ -1,6 +1,6 @@
 import type { BlobId, Git } from "../git/git.js"
 import type { Mark } from "../memory/marks.js"
-import { type Reach, reachIn } from "../records/reach.js"
+import { type Reach, compareReach, reachIn } from "../records/reach.js"
 import { classify } from "../words/layout.js"
 import { isMixing } from "../disk/in-progress.js"
 import { type BlobChange, changesIn, changesOf, digestsOf, isIn } from "./blobs.js"
@@ -87,9 +87,9 @@ export class Whereabouts {
   /** Why a record may be known beyond this clone; undefined if no remote-tracking branch ever had it. */
   async publishedBy({ by, file, blob }: Brought): Promise<string | undefined> {
     const since = await this.#trackedSince(by)
-    if ("doubt" in since) return `whether it was published cannot be told (${since.doubt})`
+    if ("doubt" in since) return `may have been published: ${since.doubt}`
     const range = { tips: since.commits, since: by.commit }
-    return (await isIn(this.#git, range, file, blob)) ? "it was published" : undefined
+    return (await isIn(this.#git, range, file, blob)) ? "was published" : undefined
   }
 
   /**
@@ -103,16 +103,25 @@ export class Whereabouts {
     if (!(await isIn(this.#git, range, file, blob))) return undefined
     return losesNoAccess(made, now.mark) && (await this.#hasLost(made, now))
       ? undefined
-      : "it is in the history of this branch"
+      : "is in the history of this branch"
   }
 
-  /** Whether the record lost in merges alone, and to one that came not before it. */
-  async #hasLost({ by, file, blob }: Brought, now: LyingRecord): Promise<boolean> {
+  /** Whether only further ones, and merges, took the place of a record, and what came not before it. */
+  async #hasLost({ by, file, blob, reach }: Brought, now: LyingRecord): Promise<boolean> {
     const range = { tips: ["HEAD"], since: by.commit }
-    const isBefore = ({ before }: BlobChange): boolean => before === blob
-    const replaced = (await changesIn(this.#git, range, file)).filter(isBefore)
-    const inMerges = (await changesIn(this.#git, { ...range, merges: true }, file)).filter(isBefore)
-    if (replaced.length > inMerges.length) return false
+    const replaced = (await changesIn(this.#git, range, file)).filter(
+      (each) => each.before === blob,
+    )
+    const merges = await changesIn(this.#git, { ...range, merges: true }, file)
+    const inMerges = new Set(merges.map(({ commit }) => commit))
+    const linear = replaced.filter(({ commit }) => !inMerges.has(commit))
+    const afters = linear.flatMap(({ after }) => after ?? [])
+    const contents = await digestsOf(this.#git, afters)
+    const isFurther = (after: BlobId | undefined): boolean => {
+      const next = reachIn(after === undefined ? undefined : contents.get(after)?.bytes)
+      return next !== undefined && compareReach(next, reach) > 0
+    }
+    if (!linear.every(({ after }) => isFurther(after))) return false
     if (replaced.length === 0 && !isMixing(this.#git.checkout.gitFolder)) return false
     return !(await isIn(this.#git, { tips: [by.commit] }, file, now.blob))
   }
@@ -122,16 +131,17 @@ export class Whereabouts {
       .toString("utf8")
       .split("\n")
     if (!known.some((branch) => branch !== "" && by.isOf(branch))) {
-      return "the branch that it was made on is gone"
+      return "may have been published: the branch that it was made on is gone"
     }
     const tips = ["--exclude=refs/stash", "--all"]
     const isKept = await isIn(this.#git, { tips, since: by.commit }, file, blob)
-    return isKept ? "it is on another branch" : undefined
+    return isKept ? "is on another branch" : undefined
   }
 
   #trackedSince(by: MadeHere): Promise<Since> {
     const before = by.before()
-    if (before === undefined) return Promise.resolve({ doubt: "where they stood is not known" })
+    const doubt = "where the remote-tracking branches stood is not known"
+    if (before === undefined) return Promise.resolve({ doubt })
     const known = this.#since.get(by) ?? trackedSince(this.#git, before)
     this.#since.set(by, known)
     return known

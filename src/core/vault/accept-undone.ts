@@ -1,28 +1,45 @@
 import type { Environment } from "../disk/homes.js"
+import { FolderFiles } from "../disk/files.js"
 import type { Place } from "../disk/place.js"
-import type { Undone } from "../undone/settle.js"
+import type { Settled, Undone } from "../undone/settle.js"
+import { VaultError } from "../words/errors.js"
 import { classify } from "../words/layout.js"
 import type { OnNote } from "../words/note.js"
 import { reachText } from "../records/reach.js"
+import { readVaultRecord } from "./vault.js"
 
 /** Records named in one line. */
 const NAMED = 3
 
 /**
  * Lets go of what was seen of records where that was undone in this clone and never left it, and
- * says so in one line. False if nothing was. This alone runs Git for a reader, and only where one
- * is about to be refused.
+ * says so in one line: then what was refused is worth another try. This alone runs Git for a reader,
+ * and only where one is about to be refused.
  */
 export async function acceptUndone(
-  vault: string,
   place: Place,
   env: Environment,
   onNote: OnNote | undefined,
-): Promise<boolean> {
+): Promise<{ readonly isAccepted: boolean; readonly doubts: Settled["doubts"] }> {
   const { settleUndone } = await import("../undone/settle.js")
-  const { undone } = await settleUndone(vault, place, env)
+  const { vault } = readVaultRecord(new FolderFiles(place.root))
+  const { undone, doubts } = await settleUndone(vault, place, env)
   if (undone.length > 0) onNote?.(noteOf(undone))
-  return undone.length > 0
+  return { isAccepted: undone.length > 0, doubts }
+}
+
+/** The same, for a refusal: throws it, with why it stands, unless something was accepted. */
+export async function acceptUndoneOr(
+  refusal: unknown,
+  ...at: Parameters<typeof acceptUndone>
+): Promise<void> {
+  if (!(refusal instanceof VaultError) || refusal.code !== "ROLLED_BACK") throw refusal
+  const { isAccepted, doubts } = await acceptUndone(...at)
+  if (isAccepted) return
+  const { code, message, hint, cause } = refusal
+  const [, doubt] = [...doubts].find(([path]) => message.startsWith(`${path} `)) ?? []
+  if (doubt === undefined || hint === undefined) throw refusal
+  throw new VaultError(code, `${message}; ${doubt}`, { hint, cause })
 }
 
 function noteOf(undone: readonly Undone[]): string {

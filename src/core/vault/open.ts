@@ -16,7 +16,7 @@ import { changeStamp, journalExists } from "../disk/journal-file.js"
 import type { AskPassphrase } from "../keys/key-files.js"
 import type { Place } from "../disk/place.js"
 import { findAnchor } from "../memory/trust.js"
-import { acceptUndone } from "./accept-undone.js"
+import { acceptUndone, acceptUndoneOr } from "./accept-undone.js"
 import { type Vault, openVaultFiles, readVaultRecord } from "./vault.js"
 import { memoryOf } from "../memory/memory.js"
 
@@ -120,12 +120,11 @@ export async function acceptingUndone<T>(
   onNote: OnNote | undefined,
   work: () => Promise<Attempted<T>>,
 ): Promise<T> {
-  const isAccepted = (): Promise<boolean> => acceptUndone(claimedId(place), place, env, onNote)
   try {
     const { result, hasRefused } = await work()
-    if (!hasRefused || !(await isAccepted())) return result
+    if (!hasRefused || !(await acceptUndone(place, env, onNote)).isAccepted) return result
   } catch (error) {
-    if (!VaultError.is(error, "ROLLED_BACK") || !(await isAccepted())) throw error
+    await acceptUndoneOr(error, place, env, onNote)
   }
   return (await work()).result
 }
