@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import { type Look, type Stamp, isSameStamp, isSettled, stampOf } from "./stamp.js"
 
-const gathering = new AsyncLocalStorage<Evidence>()
+const gathering = new AsyncLocalStorage<readonly Evidence[]>()
 
 /**
  * The files and folders that some work looked at, each as it was just before the first look. The
@@ -42,12 +42,15 @@ export class Evidence {
   }
 }
 
-/** Does work, and adds to `evidence` what it looks at; work that goes on beside it adds nothing. */
+/**
+ * Does work, and adds to `evidence` what it looks at; work that goes on beside it adds nothing. Who
+ * gathers around that gets it too.
+ */
 export function gather<T>(evidence: Evidence, work: () => T): T {
-  return gathering.run(evidence, work)
+  return gathering.run([...(gathering.getStore() ?? []), evidence], work)
 }
 
 /** Called before a look at `path` that something is decided upon. */
 export function witness(path: string, look: Look = "self"): void {
-  gathering.getStore()?.add(path, look)
+  for (const evidence of gathering.getStore() ?? []) evidence.add(path, look)
 }

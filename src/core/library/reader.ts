@@ -3,6 +3,8 @@ import { Evidence, gather } from "../disk/evidence.js"
 import type { Environment } from "../disk/homes.js"
 import { type Place, findVault } from "../disk/place.js"
 import type { Key } from "../keys/key-files.js"
+import type { Marks } from "../memory/marks.js"
+import { memoryOf } from "../memory/memory.js"
 import { withVault } from "../vault/open.js"
 import {
   type GroupKeys,
@@ -30,6 +32,8 @@ interface Remembered {
   readonly secret: OpenedSecret
   /** The same for all that were opened together. */
   readonly evidence: Evidence
+  /** The environment's part in it, as {@link settingsOf} has it. */
+  readonly settings: string
 }
 
 /** Bytes of values that are kept; beyond them all are let go, and read anew when asked for. */
@@ -48,6 +52,8 @@ export class Reader {
   readonly #request: ReaderRequest
   readonly #vault: string
   #place: Place
+  /** The clones and branches of which this machine remembered something. */
+  readonly #branches = new Set<string>()
   readonly #groupKeys: GroupKeys = new Map()
   readonly #remembered = new Map<string, Remembered>()
   #kept = 0
@@ -73,6 +79,7 @@ export class Reader {
     // Another branch may be checked out since, and has marks of its own.
     this.#place = findVault(dirname(place.root))
     if (place.checkout !== undefined && this.#place.checkout === undefined) throw forgetful(place)
+    this.#refuseForgotten(memoryOf(this.#vault, this.#place, env).branchMarks)
     const whole = (vault: Vault): T | Promise<T> => {
       this.#refuseOther(vault)
       return work(vault)
@@ -91,6 +98,8 @@ export class Reader {
   #fromMemory(names: readonly SecretName[]): SecretRead[] | undefined {
     const found = names.flatMap((name) => this.#remembered.get(name.full) ?? [])
     if (found.length < names.length) return undefined
+    const settings = settingsOf(this.#request.env)
+    if (found.some((each) => each.settings !== settings)) return undefined
     for (const evidence of new Set(found.map((each) => each.evidence))) {
       if (!evidence.holds()) return undefined
     }
@@ -102,6 +111,7 @@ export class Reader {
     const deadline = Date.now() + PATIENCE_MS
     for (;;) {
       const evidence = new Evidence()
+      const settings = settingsOf(this.#request.env)
       const secrets = await gather(evidence, () => this.#open(names))
       const isStill = evidence.holds()
       // One secret fits together by its digests; many are of one time only if nothing changed.
@@ -111,7 +121,7 @@ export class Reader {
       }
       // Before they are kept: what is kept may be overwritten as soon as something else is read.
       const reads = this.#handOut(secrets)
-      if (isStill && evidence.isSettled()) this.#keep(secrets, evidence)
+      if (isStill && evidence.isSettled()) this.#keep(secrets, { evidence, settings })
       return reads
     }
   }
@@ -131,13 +141,13 @@ export class Reader {
     })
   }
 
-  #keep(secrets: readonly OpenedSecret[], evidence: Evidence): void {
+  #keep(secrets: readonly OpenedSecret[], by: Omit<Remembered, "secret">): void {
     const size = secrets.reduce((sum, secret) => sum + secret.size, 0)
     if (this.#kept + size > KEPT_BYTES) this.forget()
     if (this.#groupKeys.size > KEPT_KEYS) this.#groupKeys.clear()
     for (const secret of secrets) {
       this.#drop(secret.name)
-      this.#remembered.set(secret.name.full, { secret, evidence })
+      this.#remembered.set(secret.name.full, { secret, ...by })
     }
     this.#kept += size
   }
@@ -150,6 +160,14 @@ export class Reader {
     this.#remembered.delete(name.full)
   }
 
+  /** What was remembered on a branch must not be gone while this reader lives. */
+  #refuseForgotten(marks: Marks): void {
+    const { clone, branch } = this.#place.checkout ?? {}
+    const where = `${clone ?? ""} ${branch ?? ""}`
+    if (marks.isThere()) this.#branches.add(where)
+    else if (branch !== undefined && this.#branches.has(where)) throw forgotten()
+  }
+
   /** Where nothing remembers which vault lay here, in an image say, this does. */
   #refuseOther({ id }: Vault): void {
     if (id === this.#vault) return
@@ -159,10 +177,22 @@ export class Reader {
   }
 }
 
+/** What of the environment decides whether a value may be read: whom to trust, and the floors. */
+function settingsOf(env: Environment): string {
+  return `${env["AGENT_VAULT_TRUST"] ?? ""} ${env["AGENT_VAULT_MIN_SERIAL"] ?? ""}`
+}
+
 /** Without its repository a vault has no memory, and could be set back to what let anybody in. */
 function forgetful({ root }: Place): VaultError {
   return new VaultError("REPOSITORY_STATE", `the repository around ${root} is gone`, {
     hint: "bring it back, or open the vault anew",
+  })
+}
+
+/** A vault that nothing remembers could be set back to what let anybody in. */
+function forgotten(): VaultError {
+  return new VaultError("REPOSITORY_STATE", "what this machine remembers of the vault is gone", {
+    hint: "bring the state folder back (XDG_STATE_HOME), or open the vault anew",
   })
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { createFile, readRegularFile, removeFile } from "../disk/files.js"
 import { isMixing } from "../disk/in-progress.js"
-import { listFolder } from "../disk/at-path.js"
+import { listFolder, lookAt } from "../disk/at-path.js"
 import { type Environment, inHome, stateHome } from "../disk/homes.js"
 import { VAULT_RECORD } from "../words/layout.js"
 import type { Checkout } from "../disk/place.js"
@@ -48,9 +48,9 @@ export class Marks {
     this.#isPassing = isPassing
   }
 
-  /** Whether anything is remembered here. */
-  get remembers(): boolean {
-    return this.#folder !== undefined
+  /** Whether anything was remembered here so far. */
+  isThere(): boolean {
+    return this.#folder !== undefined && lookAt(this.#folder) !== undefined
   }
 
   /** Whether a record was refused here for being older than a mark. */

@@ -1,6 +1,8 @@
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError } from "../words/errors.js"
+import { lookAt } from "../disk/at-path.js"
+import { Evidence, gather } from "../disk/evidence.js"
 import { FolderFiles } from "../disk/files.js"
 import { stampOf } from "../disk/stamp.js"
 import { VAULT_RECORD } from "../words/layout.js"
@@ -135,17 +137,28 @@ async function untilWhole<T>(place: Place, work: () => Promise<T>): Promise<T> {
   let earlier: VaultError | undefined
   for (;;) {
     const stamp = changeStamp(place)
+    const evidence = new Evidence()
     try {
-      if (!journalExists(place)) return await work()
+      // Most work is whole at once: only what failed has to give evidence.
+      if (!journalExists(place)) return await (earlier ? gather(evidence, work) : work())
     } catch (error) {
       if (!(error instanceof VaultError) || !MOMENTARY.has(error.code)) throw error
-      // The same failure twice without a change in between: it is real.
-      if (error.message === earlier?.message && stamp === changeStamp(place)) throw error
+      const isSame = error.message === earlier?.message && stamp === changeStamp(place)
+      if (isSame && isAtRest(place, evidence)) throw error
       earlier = error
     }
     if (Date.now() > deadline) throw journalExists(place) ? busy() : (earlier ?? busy())
     await sleep(PAUSE_MS)
   }
+}
+
+/**
+ * Whether what was read is what will stay: no file of it is so young that a Git may be about to write
+ * the next one, and no Git holds the index, as it does through a checkout.
+ */
+function isAtRest({ checkout }: Place, evidence: Evidence): boolean {
+  if (!evidence.isSettled() || !evidence.holds()) return false
+  return checkout === undefined || lookAt(join(checkout.gitFolder, "index.lock")) === undefined
 }
 
 function openForReading(place: Place, keyFileTrust: string | undefined, env: Environment): Vault {

@@ -4,6 +4,7 @@ import {
   cpSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -128,6 +129,13 @@ describe("a read", () => {
       },
       "ROLLED_BACK",
     ],
+    "a state folder that is gone": [
+      () => {
+        const id = readdirSync(join(world.folder, "agent-vault")).find((name) => name.length === 32)
+        rmSync(join(world.folder, "agent-vault", id ?? "", "marks"), { recursive: true })
+      },
+      "REPOSITORY_STATE",
+    ],
     "a value that was tampered with": [
       () => appendFileSync(file("secrets/stripe/api-key.age"), "x"),
       "DIGEST_MISMATCH",
@@ -239,6 +247,16 @@ describe("a read", () => {
     expect(await attempt(vault.get("stripe/api-key"))).toBe(then)
     const many = vault.getMany(["stripe/webhook", "stripe/api-key"])
     expect(await attempt(many.then((all) => all["stripe/api-key"]))).toBe(then)
+  })
+
+  test("sees a floor that is raised while values come from memory", async () => {
+    world = template.copy()
+    const env: Record<string, string | undefined> = { ...world.env }
+    vault = await openVault({ dir: world.top, env, agent: "ci" })
+    await sleep(SETTLED_MS)
+    await vault.get("stripe/api-key")
+    env["AGENT_VAULT_MIN_SERIAL"] = "secrets/stripe/api-key.json=99"
+    expect(await attempt(vault.get("stripe/api-key"))).toBe("ROLLED_BACK")
   })
 
   test("sees the end of a grant, also when the value comes from memory", async () => {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { signingKey } from "../../../src/core/records/signature.js"
 import {
   type Arena,
   type Machine,
@@ -56,6 +57,12 @@ describe("undone in one clone, and never pushed", () => {
   ])("%j accepts it, with one line", (args) => {
     expect(note(alice, ...args)).toMatch(/^0 note: accepted as undone here, .*api-key\.json/)
     expect(note(alice, ...args)).not.toContain("undone")
+  })
+
+  test("with --json too, beside the document", () => {
+    const { code, stdout, stderr } = alice.run(["list", "--json"])
+    expect([code, Object.keys(JSON.parse(stdout) as object)]).toEqual([0, ["secrets"]])
+    expect(stderr).toMatch(/^note: accepted as undone here/)
   })
 
   test("again and again, to and fro", async () => {
@@ -163,4 +170,70 @@ describe("a rekey that was undone", () => {
     expect(alice.code(["trust", "--rewind", "--yes"])).toBe("0 ok")
     expect(await said(alice.set(SECRET, "given up"))).toBe("ok")
   })
+})
+
+describe("where it is refused", () => {
+  beforeEach(async () => {
+    await alice.set(SECRET, "published")
+    expect(await alice.read("ci", SECRET)).toBe("published")
+    alice.git("push", "--quiet", "origin", "main")
+    alice.git("reset", "--quiet", "--hard", "HEAD~1")
+  })
+
+  test("list and check show the rest", () => {
+    const list = alice.run(["list"])
+    expect([list.code, list.stdout.match(/^\S+\/\S+/gm)]).toEqual([
+      5,
+      ["db/password", "stripe/webhook"],
+    ])
+    expect(list.stderr).toMatch(/ROLLED_BACK: .*api-key\.json was set back.*was published\n/)
+    const json = alice.run(["list", "--json"])
+    expect([json.code, json.stdout, json.stderr]).toEqual([
+      5,
+      expect.stringContaining("stripe/webhook"),
+      expect.stringContaining("ROLLED_BACK"),
+    ])
+    const check = alice.run(["check"])
+    expect(check.code).toBe(5)
+    expect(check.stdout.match(/REFUSED/g)).toHaveLength(1)
+    expect(check.stderr).toContain("Checked 3 secrets, 2 groups, 3 agents: 1 finding.")
+  })
+
+  test("the hint names one command, which says what it gives up and leads out", () => {
+    const { stderr } = alice.run(["get", SECRET, "--agent", "ci"])
+    expect(stderr.match(/agent-vault [a-z-]+ .*$/gm)?.at(-1)).toBe("agent-vault trust --rewind")
+    expect(alice.run(["trust", "--rewind"]).stderr).toContain("this clone has seen serial 2")
+    expect(alice.code(["trust", "--rewind", "--yes"])).toBe("0 ok")
+    expect(get()).toBe("0 ok")
+  })
+})
+
+test("trust --rewind lets go of what was set back, and of nothing else", async () => {
+  await alice.set(SECRET, "published")
+  await alice.revoke("deploy", "db")
+  expect(await alice.read("ci", SECRET)).toBe("published")
+  expect(await alice.tryRead("deploy", "db/password")).toBe("NOT_GRANTED")
+  alice.git("push", "--quiet", "origin", "main")
+  alice.git("checkout", "--quiet", "HEAD~2", "--", ".agent-vault/secrets/stripe")
+  alice.arrive()
+  expect(alice.code(["trust", "--rewind", "--yes"])).toBe("0 ok")
+  expect(get()).toBe("0 ok")
+  alice.git("checkout", "--quiet", "HEAD~2", "--", ".agent-vault")
+  alice.arrive()
+  expect(await alice.tryRead("deploy", "db/password")).toBe("ROLLED_BACK")
+})
+
+test("a vault.json that was set back ends no check: the rest is looked at", async () => {
+  const owner = signingKey(await alice.ownerIdentity())
+  alice.forge("vault.json", { serial: 2 }, owner)
+  alice.arrive()
+  expect(get()).toBe("0 ok")
+  alice.git("checkout", "--quiet", "HEAD~1", "--", ".agent-vault/vault.json")
+  alice.put("notes.txt", "stray")
+  alice.arrive()
+  const { code, stdout } = alice.run(["check"])
+  expect([code, stdout]).toEqual([
+    5,
+    expect.stringMatching(/vault\.json was set back[^]*notes\.txt/),
+  ])
 })

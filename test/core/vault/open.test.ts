@@ -1,9 +1,13 @@
 import { spawn } from "node:child_process"
-import { readFileSync, writeFileSync } from "node:fs"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterEach, beforeEach, expect, test } from "vitest"
-import { claimedId, findVault } from "../../../src/core/index.js"
+import { setTimeout as sleep } from "node:timers/promises"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { VaultError, claimedId, findVault, withVault } from "../../../src/core/index.js"
 import { type World, vaultWorld } from "../world.js"
+
+/** So old that it is not about to change. */
+const SETTLED_MS = 150
 
 let world: World
 
@@ -36,4 +40,35 @@ test("a vault.json that stays cut off is said to be", () => {
   expect(() => claimedId(findVault(world.top))).toThrow(
     expect.objectContaining({ code: "RECORD_INVALID" }),
   )
+})
+
+/** Fails in the same way some times, and then no more; returns how often it was tried. */
+async function failing(times: number, beside: (attempt: number) => void): Promise<number> {
+  let attempts = 0
+  await withVault(findVault(world.top), undefined, world.env, (vault) => {
+    beside(++attempts)
+    vault.files.read("secrets/stripe/api-key.json")
+    if (attempts <= times) throw new VaultError("DIGEST_MISMATCH", "half of it is there")
+  })
+  return attempts
+}
+
+describe("what fails while a Git is at work is tried again", () => {
+  test("as long as it holds the index", async () => {
+    const lock = join(world.top, ".git/index.lock")
+    writeFileSync(lock, "")
+    await sleep(SETTLED_MS)
+    expect(await failing(4, (attempt) => attempt === 5 && rmSync(lock))).toBe(5)
+  })
+
+  test("as long as it writes files", async () => {
+    const file = join(world.top, ".agent-vault/secrets/stripe/api-key.json")
+    const bytes = readFileSync(file)
+    expect(await failing(4, () => writeFileSync(file, bytes))).toBe(5)
+  })
+
+  test("and when all is at rest, the failure is real", async () => {
+    await sleep(SETTLED_MS)
+    await expect(failing(100, () => {})).rejects.toThrow("half of it is there")
+  })
 })
