@@ -10,15 +10,16 @@ import {
 import { devNull, tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { afterAll } from "vitest"
+import harnesses from "../src/core/keys/harnesses.json" with { type: "json" }
 
 /**
  * Gives each test file a machine of its own: an empty home, a known Git identity, and none of the
  * variables by which the developer's shell, an agent harness or a running Git hook would leak in.
  */
 const foreign =
-  /^(?:AGENT_VAULT_|AGE_|AI_AGENT|AGENT$|AIDER_|AMP_|CLAUDE|CLINE_|CODEX_|COPILOT_|CURSOR_|GEMINI_|GOOSE_|OPENCODE|REPLIT_|WINDSURF_|GIT_|SSH_|GPG_|XDG_|HUSKY|NODE_PATH$|npm_config_(?:global_)?prefix$|(?:EDITOR|VISUAL|PAGER|LESS|NO_COLOR|FORCE_COLOR|COLORTERM)$)/
+  /^(?:AGENT_VAULT_|AGE_|CLAUDE|CODEX_|CURSOR_|GIT_|SSH_|GPG_|XDG_|HUSKY|NODE_PATH$|npm_config_(?:global_)?prefix$|(?:EDITOR|VISUAL|PAGER|LESS|NO_COLOR|FORCE_COLOR|COLORTERM)$)/
 for (const name of Object.keys(process.env)) {
-  if (foreign.test(name)) delete process.env[name]
+  if (foreign.test(name) || name in harnesses) delete process.env[name]
 }
 
 const home = mkdtempSync(join(tmpdir(), "agent-vault-home-"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import re
 import shutil
@@ -28,7 +29,8 @@ SECRETS: Dict[str, bytes] = {
 }
 
 # What a developer's shell or an agent's harness would bring along.
-_FOREIGN = re.compile(r"AGENT_VAULT_|AI_|AGENT|CLAUDE|CODEX|CURSOR|GEMINI|XDG_|GIT_|NODE_OPTIONS")
+_FOREIGN = re.compile(r"AGENT_VAULT_|AGENT|CLAUDE|CODEX|CURSOR|XDG_|GIT_|NODE_OPTIONS")
+_HARNESSES = json.loads((PROJECT / "src/core/keys/harnesses.json").read_text("utf-8"))
 _template: Optional[Machine] = None
 
 
@@ -50,7 +52,9 @@ class Machine:
         self.home = home
         self.repo = home / "repo"
         self.env = {
-            name: value for name, value in os.environ.items() if not _FOREIGN.match(name)
+            name: value
+            for name, value in os.environ.items()
+            if not _FOREIGN.match(name) and name not in _HARNESSES
         }
         self.env.update(
             HOME=str(home),

@@ -11,15 +11,16 @@ export {
   parseMetadata,
 } from "./records/secret-metadata.js"
 export { REVEAL_POLICIES } from "./words/reveal-policy.js"
+export type { Confirmed } from "./policy/person.js"
 export { type RevealTerms, revealPolicy } from "./policy/reveal.js"
 export { harmless, toJson } from "./words/harmless.js"
 export {
   type Identity,
   type IdentityChoice,
   type OwnerByDefault,
-  agentHarness,
   decidingSource,
 } from "./keys/identity.js"
+export { agentHarness, harnessSetting } from "./keys/harness.js"
 export {
   type AskPassphrase,
   type Key,

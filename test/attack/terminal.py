@@ -1,11 +1,13 @@
 """Runs a command at a pseudo-terminal: {"args": [...], "answers": [[question, line], ...]}.
 
-Types each line once its question has appeared. Prints what the terminal got; ends as the command.
+Types each line once its question has appeared; LETTERS stands for those that it says to type.
+Prints what the terminal got; ends as the command.
 """
 
 import json
 import os
 import pty
+import re
 import sys
 
 job = json.loads(sys.argv[1])
@@ -27,6 +29,9 @@ while True:
     while answers and answers[0][0].encode() in shown[read_to:]:
         question, line = answers.pop(0)
         read_to = shown.index(question.encode(), read_to) + len(question.encode())
+        letters = re.findall(rb"type (\w+)", shown)
+        if line == "LETTERS":
+            line = letters[-1].decode()
         os.write(terminal, line.encode() + b"\r")
 sys.stdout.buffer.write(shown)
 sys.stdout.flush()

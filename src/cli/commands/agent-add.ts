@@ -6,6 +6,7 @@ import {
   addAgent,
   setKeyFileAside,
 } from "../../core/owner.js"
+import { withPerson } from "../door/confirm-person.js"
 import type { Door } from "../door/door.js"
 import { type KeyOutput, deliverKey, deliveryLines, keyOutput } from "../door/key-output.js"
 import { asJson, outcomeLines, outcomePart, tell } from "../door/render.js"
@@ -17,7 +18,9 @@ export async function run(door: Door): Promise<void> {
   const recipient = option(door, "recipient")
   refuseOutWithRecipient(door)
   const output = recipient === undefined ? await newKeyOutput(door, request, agent) : undefined
-  const outcome = await addAgent({ ...request, agent, recipient })
+  const outcome = await withPerson(door, (person) =>
+    addAgent({ ...request, person, agent, recipient }),
+  )
   await handOver(door, outcome, output)
   if (output?.to !== "stdout" && (await asJson(door, publicPart(outcome, output)))) return
   tell(door, `${agent} ${request.dryRun ? "would be" : "is"} an agent of this vault.`)

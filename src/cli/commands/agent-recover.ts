@@ -1,5 +1,6 @@
 import { type Key, VaultError, agentKeyFile, claimedId, localAgents } from "../../core/index.js"
 import { readKeyFile, recoverAgent, setKeyFileAside } from "../../core/owner.js"
+import { withPerson } from "../door/confirm-person.js"
 import type { Door } from "../door/door.js"
 import { deliverKey, deliveryLines, keyOutput } from "../door/key-output.js"
 import { readingVault } from "../door/reading.js"
@@ -10,8 +11,8 @@ export async function run(door: Door): Promise<void> {
   const [agent = ""] = door.call.words
   const place = placeOf(door)
   const owner = await identityOf(door, place, "always")
-  const key = await readingVault(door, place, owner.trust, (vault) =>
-    recoverAgent(vault, agent, owner),
+  const key = await withPerson(door, (person) =>
+    readingVault(door, place, owner.trust, (vault) => recoverAgent(vault, agent, owner, person)),
   )
   const vault = claimedId(place)
   const aside = await setOlderAside(door, vault, key)

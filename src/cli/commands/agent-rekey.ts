@@ -1,5 +1,6 @@
 import { agentKeyFile, claimedId } from "../../core/index.js"
 import { rekeyAgent } from "../../core/owner.js"
+import { withPerson } from "../door/confirm-person.js"
 import type { Door } from "../door/door.js"
 import { type KeyOutput, deliveryLines, keyOutput } from "../door/key-output.js"
 import { asJson, exposureLines, outcomeLines, planLines, print, tell } from "../door/render.js"
@@ -13,7 +14,9 @@ export async function run(door: Door): Promise<void> {
   refuseOutWithRecipient(door)
   const vault = claimedId(request.place)
   const output = recipient === undefined ? rekeyOutput(door, vault, agent) : undefined
-  const outcome = await rekeyAgent({ ...request, agent, recipient })
+  const outcome = await withPerson(door, (person) =>
+    rekeyAgent({ ...request, person, agent, recipient }),
+  )
   const replaced = output?.to === "home" ? output.file : undefined
   const aside = await handOver(door, outcome, output, replaced)
   if (output?.to !== "stdout" && (await asJson(door, publicPart(outcome, output)))) return

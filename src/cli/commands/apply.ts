@@ -1,6 +1,7 @@
 import { VaultError } from "../../core/index.js"
 import { type Applied, type Outcome, apply } from "../../core/owner.js"
 import { afterRepair } from "../door/after-repair.js"
+import { withPerson } from "../door/confirm-person.js"
 import type { Door } from "../door/door.js"
 import {
   asJson,
@@ -33,7 +34,7 @@ export async function run(door: Door): Promise<void> {
     tell(door, "Nothing was changed.")
     return
   }
-  const outcome = await apply(request, plan.id)
+  const outcome = await withPerson(door, (person) => apply({ ...request, person }, plan.id))
   const { exposed } = outcome.result
   if (await asJson(door, { plan, exposed, ...outcomePart(outcome) })) return
   await print(door, exposureLines(door, exposed))

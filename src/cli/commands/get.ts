@@ -6,6 +6,7 @@ import {
   parseSecretName,
   readSecret,
 } from "../../core/index.js"
+import { withPerson } from "../door/confirm-person.js"
 import type { Door } from "../door/door.js"
 import { asJson } from "../door/render.js"
 import { harmless, writeOut } from "../terminal/terminal.js"
@@ -21,9 +22,11 @@ export async function run(door: Door): Promise<void> {
   const atTerminal = door.terminal.stdout.isTTY
   const key = await identityOf(door, place, atTerminal ? "at-terminal" : "if-asked")
   const audit = auditOf(door, place)
-  const terms = { outlet: { surface: "cli" }, audit } as const
-  const { record, value } = await readingVault(door, place, key.trust, (vault) =>
-    readSecret(vault, key, name, terms, door.now),
+  const terms = { outlet: { surface: "cli", isShown: true }, audit } as const
+  const { record, value } = await withPerson(door, (person) =>
+    readingVault(door, place, key.trust, (vault) =>
+      readSecret(vault, key, name, { ...terms, person }, door.now),
+    ),
   )
   audit.close()
   if (await asJson(door, { name: name.full, version: record.version, ...encoded(value) })) return

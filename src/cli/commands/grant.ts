@@ -1,5 +1,6 @@
 import { VaultError, later, parseDuration, parseTime } from "../../core/index.js"
 import { grant } from "../../core/owner.js"
+import { withPerson } from "../door/confirm-person.js"
 import type { Door } from "../door/door.js"
 import {
   asJson,
@@ -16,7 +17,10 @@ export async function run(door: Door): Promise<void> {
   const [agent = "", ...groups] = door.call.words
   const until = endOf(door)
   const request = await changeRequest(door)
-  const outcome = await grant({ ...request, agent, groups, until, reason: option(door, "reason") })
+  const reason = option(door, "reason")
+  const outcome = await withPerson(door, (person) =>
+    grant({ ...request, person, agent, groups, until, reason }),
+  )
   const { plan, exposed } = outcome.result
   if (await asJson(door, { plan, exposed, ...outcomePart(outcome) })) return
   if (plan.groups.length === 0) tell(door, `${agent} opens ${groups.join(", ")} already.`)

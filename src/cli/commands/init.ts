@@ -1,6 +1,6 @@
 import { userInfo } from "node:os"
 import { resolve } from "node:path"
-import { VaultError } from "../../core/index.js"
+import { VaultError, agentHarness } from "../../core/index.js"
 import { type NewVault, init } from "../../core/owner.js"
 import { afterRepair } from "../door/after-repair.js"
 import type { Door } from "../door/door.js"
@@ -32,7 +32,9 @@ export async function run(door: Door): Promise<void> {
   if (await asJson(door, document)) return
   tell(door, ...(dryRun ? dryRunLines(made) : madeLines(made, passphrase !== undefined)))
   tell(door, ...unfinishedLines(made))
-  if (!dryRun) await offerGuard(door, request.folder)
+  if (dryRun) return
+  if (passphrase === undefined) tell(door, ...harnessLines(door))
+  await offerGuard(door, request.folder)
 }
 
 /** Where somebody can be asked; elsewhere a line says how. The vault is made in any case. */
@@ -79,6 +81,11 @@ async function choosePassphrase(door: Door): Promise<string | undefined> {
   if (descriptor !== undefined) return (await readDescriptor(descriptor)) || undefined
   if (!door.terminal.stdin.isTTY || isSet(door, "json")) return undefined
   const flag = "give it through --passphrase-fd FD"
+  tell(
+    door,
+    "The owner's key opens everything. With a passphrase, no program that runs as you can use it",
+    "alone, an agent's neither.",
+  )
   const first = await askHidden(
     door.terminal,
     "Passphrase for the owner's key (empty for none)",
@@ -90,6 +97,16 @@ async function choosePassphrase(door: Door): Promise<string | undefined> {
   throw new VaultError("USAGE", "the two passphrases are not the same", {
     hint: "nothing was made: repeat agent-vault init",
   })
+}
+
+/** A key that no passphrase protects does not give access where a harness acts. */
+function harnessLines({ env }: Door): string[] {
+  const harness = agentHarness(env)
+  if (harness === undefined) return []
+  return [
+    `${harness} runs here, and your key has no passphrase: so agent add, grant and what else gives`,
+    "  access wants your own word. Type it in a terminal of your own.",
+  ]
 }
 
 function dryRunLines({ root, owner, keyFile }: NewVault): string[] {

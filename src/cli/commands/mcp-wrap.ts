@@ -3,6 +3,7 @@ import { grant, isTracked } from "../../core/owner.js"
 import { confirm } from "../terminal/ask.js"
 import { type ServerEntry, entryLines, withEntry, writeConfig } from "../clients/client-config.js"
 import { diffLines } from "../terminal/diff.js"
+import { withPerson } from "../door/confirm-person.js"
 import type { Door } from "../door/door.js"
 import { type FoundServer, findServer } from "../clients/find-server.js"
 import {
@@ -137,7 +138,10 @@ async function carryOut(
   const isGranted = closed.length > 0 && (await isToBeGranted(door, agent, closed))
   await store(door, request, stored)
   if (isGranted) {
-    tell(door, ...outcomeLines(door, await grant({ ...request, agent, groups: closed })))
+    const outcome = await withPerson(door, (person) =>
+      grant({ ...request, person, agent, groups: closed }),
+    )
+    tell(door, ...outcomeLines(door, outcome))
   }
   writeConfig(found.config, edited)
   tell(door, `Written to ${file}: the server is started through agent-vault run, as ${agent}.`)

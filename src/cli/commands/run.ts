@@ -28,9 +28,10 @@ export async function run(door: Door): Promise<number> {
   const [command = "", ...args] = door.call.words
   if (command === "") throw new VaultError("USAGE", "the command to run is empty")
   const selection = selectionOf(door)
+  const isShown = isSet(door, "no-redact")
   const vault = await openForAgent(
     door,
-    { surface: "run" },
+    { surface: "run", isShown },
     { program: programName(command), identify: (place) => agentAt(door, place) },
   )
   const assignments = await assign(vault, selection)
@@ -40,7 +41,7 @@ export async function run(door: Door): Promise<number> {
   await vault.close()
 
   const env = childEnvironment(door.env, given, isSet(door, "clean-env"))
-  const outputs = isSet(door, "no-redact") ? undefined : redacting(door, values)
+  const outputs = isShown ? undefined : redacting(door, values)
   return runProgram({ command, args, env }, outputs)
 }
 

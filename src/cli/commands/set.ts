@@ -4,6 +4,7 @@ import { readFileSync, statSync } from "node:fs"
 import { LIMITS, VaultError, parseMetadata, parseSecretName } from "../../core/index.js"
 import { type SetResult, setSecret } from "../../core/owner.js"
 import { valueAsArgument } from "../parse/call.js"
+import { withPerson } from "../door/confirm-person.js"
 import type { Door } from "../door/door.js"
 import { asJson, exposureLines, outcomeLines, outcomePart, tell } from "../door/render.js"
 import { askHidden } from "../terminal/ask.js"
@@ -22,7 +23,9 @@ export async function run(door: Door): Promise<void> {
   const metadata = parseMetadata((field) => option(door, field), door.now)
   const request = await changeRequest(door)
   const { value, isTrimmed = false } = await takeValue(door, name)
-  const outcome = await setSecret({ ...request, name, value, metadata })
+  const outcome = await withPerson(door, (person) =>
+    setSecret({ ...request, person, name, value, metadata }),
+  )
   const { result } = outcome
   if (isTrimmed) tell(door, "The newline at the end is not stored. --from-file - keeps every byte.")
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return

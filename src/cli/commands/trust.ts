@@ -6,6 +6,7 @@ import {
   pinOwner,
   rewind,
 } from "../../core/index.js"
+import { withPerson } from "../door/confirm-person.js"
 import type { Door } from "../door/door.js"
 import { asJson, counted, print, tell } from "../door/render.js"
 import { confirm } from "../terminal/ask.js"
@@ -66,7 +67,7 @@ async function pin(door: Door, signer: string): Promise<number> {
       return 1
     }
   }
-  pinOwner(place, signer, door.env)
+  await withPerson(door, (person) => pinOwner(place, signer, door.env, person))
   if (!(await asJson(door, { pin: signer }))) {
     tell(door, `This machine trusts ${signer} from now on.`)
   }
@@ -84,7 +85,7 @@ async function rewindCommand(door: Door, keyFileTrust: string | undefined): Prom
       return 1
     }
   }
-  rewind(place, keyFileTrust, door.env)
+  await withPerson(door, (person) => rewind(place, keyFileTrust, door.env, person))
   if (await asJson(door, { accepted: setBack })) return 0
   tell(
     door,

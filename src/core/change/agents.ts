@@ -42,6 +42,7 @@ export function addAgent(request: AgentRequest): Promise<Outcome<Enrolled>> {
   const agent = parseAgentName(request.agent)
   return change(request, async (session) => {
     refuseTaken(session, agent)
+    session.requirePerson(`make ${agent} an agent, with a key of its own`)
     const key = await makeKey(session, request.recipient)
     putAgent(session, agent, key)
     return { result: enrolled(session, agent, key), message: `agent add ${agent}` }
@@ -68,6 +69,7 @@ export function rekeyAgent(request: AgentRequest): Promise<Outcome<Enrolled & Re
   const agent = parseAgentName(request.agent)
   return change(request, async (session) => {
     getAgent(session.vault, agent)
+    session.requirePerson(`give ${agent} a new key`)
     const key = await makeKey(session, request.recipient)
     const rekeyed = await rekeyGroupsOf(session, agent, () => putAgent(session, agent, key))
     return {

@@ -20,8 +20,6 @@ import { type Vault, remember } from "../vault/vault.js"
 /** Who changes which vault, and how. */
 export interface ChangeRequest extends SessionRequest {
   readonly place: Place
-  /** Computes everything and writes nothing. */
-  readonly dryRun?: boolean | undefined
   readonly onNote?: OnNote | undefined
 }
 

@@ -25,11 +25,24 @@ import {
  */
 export async function executePlan(session: Session, plan: Plan): Promise<readonly ExposedSecret[]> {
   for (const group of plan.groups) refuseImpossible(session, group)
+  for (const given of access(plan)) session.requirePerson(given)
   const ground = await groundOf(session, plan)
   const exposed: (readonly ExposedSecret[])[] = []
   for (const group of plan.groups) exposed.push(await executeGroup(session, group, ground))
   dropEndedGrants(session, plan)
   return exposed.flat()
+}
+
+/** What a plan gives, each told as something to do. */
+function access({ groups }: Plan): readonly string[] {
+  return groups.flatMap(({ group, gains, retimed }) => [
+    ...gains.map(({ agent }) => `give ${agent} access to ${group}`),
+    ...retimed.flatMap(({ agent, from, until }) =>
+      from !== undefined && (until === undefined || until > from)
+        ? [`let ${agent} open ${group} for longer`]
+        : [],
+    ),
+  ])
 }
 
 /** What must be known of groups before they change: asked once, however many they are. */

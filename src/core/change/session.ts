@@ -25,6 +25,7 @@ import { type SigningKey, signingKey } from "../records/signature.js"
 import { findAnchor } from "../memory/trust.js"
 import { type Vault, openVaultFiles, readVaultRecord, rememberAccess } from "../vault/vault.js"
 import { memoryOf } from "../memory/memory.js"
+import { type Confirmed, requirePerson } from "../policy/person.js"
 
 /** Who works on a vault, and when. */
 export interface SessionRequest {
@@ -32,6 +33,10 @@ export interface SessionRequest {
   readonly env: Environment
   readonly now: Date
   readonly onProgress?: Progress | undefined
+  /** That a person confirmed what gives access; only asked for under an agent's harness. */
+  readonly person?: Confirmed | undefined
+  /** Computes everything and writes nothing. */
+  readonly dryRun?: boolean | undefined
 }
 
 /** Called after each of `total` steps of a long operation. */
@@ -51,6 +56,8 @@ export interface Session {
   readonly folder: string
   readonly env: Environment
   readonly onProgress: Progress
+  /** Refuses what gives access, unless a person stands behind it. Throws `UNCONFIRMED`. */
+  readonly requirePerson: (what: string) => void
 }
 
 /** The blob of each file of the vault when it was first read; undefined: it was not there. */
@@ -79,7 +86,17 @@ export function openSession(
   const key = signingKey(identity.identity)
   const onProgress = request.onProgress ?? (() => {})
   const folder = gitPath(git.checkout, place.root)
-  const common = { git, folder, env, now, onProgress }
+  // What is only computed gives nobody anything.
+  const person = request.dryRun === true ? "confirmed" : request.person
+  const attendance = { under: identity.under, person }
+  const common = {
+    git,
+    folder,
+    env,
+    now,
+    onProgress,
+    requirePerson: (what: string) => requirePerson(what, attendance),
+  }
   return { session: { vault, draft, owner, key, identity: identity.identity, ...common }, observed }
 }
 

@@ -21,6 +21,7 @@ import type { ExposedSecret } from "./rekey.js"
 import { precedentsOf } from "./precedent.js"
 import { type Session, editDraftManifest, putRecord } from "./session.js"
 import { hasPassed, utc } from "../words/time.js"
+import { isWeaker } from "../policy/reveal.js"
 import {
   findSecret,
   getGroup,
@@ -153,6 +154,11 @@ async function putSecret(
     ([key, given]) => before?.[key as keyof SecretMetadata] !== given,
   )
   if (value === undefined && !isNewMetadata) return "unchanged"
+  if (before !== undefined && metadata.reveal !== undefined) {
+    if (isWeaker(metadata.reveal, before.reveal)) {
+      session.requirePerson(`let models see ${name.full}`)
+    }
+  }
   putRecord<SecretRecord>(session, { ...body, ...previous, ...metadata, serial: body.serial + 1 })
   if (value === undefined) return "metadata"
   return before === undefined ? "new" : "new version"

@@ -1,5 +1,5 @@
 import { type ErrorCode, VaultError } from "../words/errors.js"
-import harnesses from "./harnesses.json" with { type: "json" }
+import { agentHarness, underHarness } from "./harness.js"
 import type { Environment } from "../disk/homes.js"
 import {
   type AskPassphrase,
@@ -60,18 +60,19 @@ export async function chooseIdentity(
       },
     )
   }
-  return { ...key, decidedBy: source.name }
+  return { ...key, ...attendance(vault, key, env), decidedBy: source.name }
+}
+
+/** What the key acts under: its passphrase is something that only a person has. */
+function attendance(vault: string, key: Key, env: Environment): Pick<Key, "under"> {
+  const under = underHarness(vault, env)
+  if (under === undefined) return {}
+  return { under: key.hasPassphrase === true ? { ...under, vouched: "passphrase" } : under }
 }
 
 /** What would decide the identity, without reading a key; undefined when nothing is set. */
 export function decidingSource(choice: IdentityChoice, env: Environment): string | undefined {
   return setSource("", choice, env)?.name
-}
-
-/** The agent harness that the environment tells of, for example `Claude Code`. */
-export function agentHarness(env: Environment): string | undefined {
-  const variable = Object.keys(harnesses).find((name) => Boolean(env[name]))
-  return variable === undefined ? undefined : (harnesses as Record<string, string>)[variable]
 }
 
 interface Source {

@@ -13,6 +13,7 @@ import { lookAt, listFolder, realPath } from "../disk/at-path.js"
 import { type Environment, inHome, keyHome } from "../disk/homes.js"
 import { findCheckout } from "../disk/place.js"
 import { utc } from "../words/time.js"
+import type { UnderHarness } from "./harness.js"
 
 /** A private key as it lies in a key file, with what the file's comments say. */
 export interface Key {
@@ -26,6 +27,10 @@ export interface Key {
   readonly owner?: string
   /** The owner's signer to trust. */
   readonly trust?: string
+  /** Its file was opened by a passphrase. */
+  readonly hasPassphrase?: true
+  /** The agent's harness that it acts under. */
+  readonly under?: UnderHarness
 }
 
 /** Asks for the passphrase of a key file; rejects where there is nobody to ask. */
@@ -94,8 +99,9 @@ export async function readKeyFile(file: string, ask: AskPassphrase): Promise<Key
       hint: "give the right path, or recover the key on an owner's machine: agent-vault agent recover NAME",
     })
   }
-  const plain = isPassphraseSealed(bytes) ? await unsealKeyFile(bytes, file, ask) : bytes
-  return parseKey(Buffer.from(plain).toString("utf8"), file)
+  if (!isPassphraseSealed(bytes)) return parseKey(Buffer.from(bytes).toString("utf8"), file)
+  const plain = await unsealKeyFile(bytes, file, ask)
+  return { ...(await parseKey(Buffer.from(plain).toString("utf8"), file)), hasPassphrase: true }
 }
 
 async function unsealKeyFile(

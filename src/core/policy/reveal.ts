@@ -30,3 +30,12 @@ export function mayShow(
   if (policy === "allow") return true
   return policy === "confirm" && terms.isAgreed(name, record)
 }
+
+/** Whether a policy lets a model see more than another; a record without one lets all through. */
+export function isWeaker(after: Reveal | undefined, before: Reveal | undefined): boolean {
+  return rank(after) > rank(before)
+}
+
+function rank(policy: Reveal = "allow"): number {
+  return REVEAL_POLICIES.indexOf(policy)
+}

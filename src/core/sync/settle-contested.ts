@@ -100,6 +100,8 @@ function openMerged(
     env,
     now,
     onProgress: onProgress ?? (() => {}),
+    // Nobody gains what an owner has not signed on one side.
+    requirePerson: () => {},
   }
 }
 

@@ -5,6 +5,7 @@ import type { Key } from "../keys/key-files.js"
 import { escrowPath } from "../words/layout.js"
 import { parseAgentName } from "../words/names.js"
 import type { AgentRecord } from "../records/record.js"
+import { type Confirmed, requirePerson } from "../policy/person.js"
 import { commonAnchor } from "../memory/trust.js"
 import { type Vault, getAgent } from "./vault.js"
 
@@ -45,8 +46,16 @@ export async function openEscrow(
   })
 }
 
-/** The original key of an agent, out of its escrow, with what a key file says of it verified. */
-export async function recoverAgent(vault: Vault, agent: string, owner: Key): Promise<Key> {
+/**
+ * The original key of an agent, out of its escrow, with what a key file says of it verified. Throws
+ * `NOT_OWNER`, `UNCONFIRMED`, and what {@link openEscrow} throws.
+ */
+export async function recoverAgent(
+  vault: Vault,
+  agent: string,
+  owner: Key,
+  person?: Confirmed,
+): Promise<Key> {
   const own = vault.owners.find(({ recipient }) => recipient === owner.recipient)
   if (own === undefined) {
     throw new VaultError("NOT_OWNER", "only an owner's key opens an escrow", {
@@ -54,6 +63,7 @@ export async function recoverAgent(vault: Vault, agent: string, owner: Key): Pro
     })
   }
   const record = getAgent(vault, parseAgentName(agent))
+  requirePerson(`bring the key of ${agent} out of its escrow`, { under: owner.under, person })
   const identity = await openEscrow(vault, agent, record, owner.identity)
   const recipient = await recipientOf(identity)
   return {

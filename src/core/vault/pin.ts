@@ -6,6 +6,8 @@ import type { OwnerEntry } from "../records/record.js"
 import { type Anchor, checkAnchor, findAnchor, readPin, writePin } from "../memory/trust.js"
 import { verifyVault } from "./vault.js"
 import { noMemory } from "../memory/memory.js"
+import { underHarness } from "../keys/harness.js"
+import { type Confirmed, requirePerson } from "../policy/person.js"
 
 /** Whom a vault names as its owners, and whom this machine trusts. */
 export interface TrustReport {
@@ -36,8 +38,11 @@ export function describeTrust(
   }
 }
 
-/** Pins an owner of the vault as the one to trust. Throws `UNTRUSTED` for any other signer. */
-export function pinOwner(place: Place, signer: string, env: Environment): void {
+/**
+ * Pins an owner of the vault as the one to trust. Throws `UNTRUSTED` for any other signer,
+ * `UNCONFIRMED`.
+ */
+export function pinOwner(place: Place, signer: string, env: Environment, person?: Confirmed): void {
   const { id, owners } = selfConsistent(place)
   if (!owners.some((owner) => owner.signer === signer)) {
     const listed = owners.map((owner) => `${owner.name} ${owner.signer}`).join(", ")
@@ -48,6 +53,9 @@ export function pinOwner(place: Place, signer: string, env: Environment): void {
         hint: "compare with the owner: the vault, or what you typed, is not theirs",
       },
     )
+  }
+  if (readPin(id, env) !== signer) {
+    requirePerson(`trust ${signer}`, { under: underHarness(id, env), person })
   }
   writePin(id, signer, env)
 }

@@ -3,6 +3,7 @@ import type { Audit } from "../audit/audit.js"
 import type { ReadEvent, Surface } from "../audit/read-event.js"
 import type { Key } from "../keys/key-files.js"
 import { type Actor, admit } from "../policy/access.js"
+import { type Confirmed, requirePerson, requirePersonToShow } from "../policy/person.js"
 import { type RevealTerms, mayShow } from "../policy/reveal.js"
 import { type GroupRecord, type SecretRecord, digestOf } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
@@ -25,13 +26,19 @@ export interface SecretRead {
  * that no such surface can forget the reveal policy.
  */
 export type Outlet =
-  | { readonly surface: Exclude<Surface, "mcp"> }
+  | {
+      readonly surface: Exclude<Surface, "mcp">
+      /** Values are shown as they are to whoever runs this program: a model, under a harness. */
+      readonly isShown?: boolean
+    }
   | { readonly surface: "mcp"; readonly reveal: RevealTerms }
 
 /** The conditions for handing out values. */
 export interface Terms {
   readonly outlet: Outlet
   readonly audit: Audit
+  /** That a person confirmed that values are shown; only asked for under an agent's harness. */
+  readonly person?: Confirmed | undefined
   /** Called at every read, before the value is handed out. If it throws, the value stays inside. */
   readonly onRead?: ((event: ReadEvent) => void) | undefined
 }
@@ -80,7 +87,7 @@ export class OpenedSecret {
 
   /**
    * The one way out, for all or none: the grants are compared with the clock again, the reveal policy
-   * is asked where a model would see the values, each read is noted in the audit, and only then is
+   * is asked where a model would see the values, a person where an agent's harness would, each read is noted in the audit, and only then is
    * there a value. Throws `GRANT_ENDED`, `REVEAL_REFUSED`, `NO_ACCESS`, and what `onRead` throws.
    */
   static handOut(secrets: readonly OpenedSecret[], terms: Terms, now: Date): SecretRead[] {
@@ -94,9 +101,17 @@ export class OpenedSecret {
     return reads
   }
 
-  #admit({ outlet }: Terms, now: Date): Actor {
+  #admit({ outlet, person }: Terms, now: Date): Actor {
     const actor = admit(this.#vault, this.name.group, this.#group, this.#key, now)
-    if (outlet.surface !== "mcp") return actor
+    const attendance = { under: this.#key.under, person }
+    if (outlet.surface !== "mcp") {
+      if (outlet.isShown === true) {
+        requirePersonToShow(this.name.full, this.record, actor, attendance)
+      } else if (outlet.surface === "sdk" && actor.role === "owner") {
+        requirePerson(`hand out ${this.name.full} by the owner's key`, attendance)
+      }
+      return actor
+    }
     if (mayShow(this.name.full, this.record, outlet.reveal)) return actor
     throw new VaultError("REVEAL_REFUSED", `${this.name.full} may not be shown to a model`, {
       hint: "use it without seeing it: agent-vault run",

@@ -17,6 +17,8 @@ import {
 } from "./vault.js"
 import { memoryOf, noMemory } from "../memory/memory.js"
 import { rememberKnownVault } from "../memory/known-vault.js"
+import { underHarness } from "../keys/harness.js"
+import { type Confirmed, requirePerson } from "../policy/person.js"
 
 /** A record that is older than what was seen, or other than it, and why it is refused. */
 export interface SetBack {
@@ -43,10 +45,18 @@ export function findSetBack(
 
 /**
  * Lets go of what was seen of the records that were set back, and remembers them as they are: for a
- * deliberate reset. What was seen of others still counts.
+ * deliberate reset. What was seen of others still counts. Throws `UNCONFIRMED`.
  */
-export function rewind(place: Place, keyFileTrust: string | undefined, env: Environment): void {
+export function rewind(
+  place: Place,
+  keyFileTrust: string | undefined,
+  env: Environment,
+  person?: Confirmed,
+): void {
   const vault = openWithoutMarks(place, keyFileTrust, env)
+  if (findSetBack(place, keyFileTrust, env).length > 0) {
+    requirePerson("accept what was set back", { under: underHarness(vault.id, env), person })
+  }
   const memory = memoryOf(vault.id, place, env)
   rememberKnownVault(memory.knownVault, vault.id)
   const fresh = { ...vault, memory }

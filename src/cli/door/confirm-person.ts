@@ -1,0 +1,43 @@
+import { randomInt } from "node:crypto"
+import { type Confirmed, VaultError } from "../../core/index.js"
+import { say } from "../terminal/terminal.js"
+import type { Door } from "./door.js"
+
+/** No vowels, so that no word comes of it. */
+const LETTERS = "bcdfghjkmnpqrstvwxz"
+const LENGTH = 4
+
+/**
+ * Does what may need a person's word. Where core refuses for want of it, and this is a terminal, the
+ * person is asked, and the work done anew. A harness can have a terminal as well: so it takes letters
+ * that nobody can type in advance, and neither `yes` nor `--yes`.
+ */
+export async function withPerson<T>(
+  door: Door,
+  work: (person?: Confirmed) => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!needsPerson(error) || !isAtTerminal(door)) throw error
+    if (!(await isConfirmed(door, error))) throw error
+    return await work("confirmed")
+  }
+}
+
+function needsPerson(error: unknown): error is VaultError {
+  return VaultError.is(error, "UNCONFIRMED") || VaultError.is(error, "REVEAL_REFUSED")
+}
+
+/** Not the terminal behind a pipe, which may be a harness's own, and busy with its screen. */
+function isAtTerminal({ terminal }: Door): boolean {
+  return terminal.stdin.isTTY && terminal.stderr.isTTY
+}
+
+async function isConfirmed({ terminal }: Door, { message }: VaultError): Promise<boolean> {
+  const { askLine } = await import("../terminal/ask.js")
+  const letters = Array.from({ length: LENGTH }, () => LETTERS[randomInt(LETTERS.length)]).join("")
+  say(terminal, `${message}.`)
+  const question = `If that is your wish, type ${letters}; the Return key alone changes nothing:`
+  return (await askLine(terminal, question, "no", "")) === letters
+}
