@@ -303,6 +303,16 @@ describe("text from elsewhere", () => {
     expect(JSON.stringify(document)).not.toContain("\u{200b}")
   })
 
+  test("comes without them in the form of a page, too", async () => {
+    const numbers = Array.from(VALUE, (char) => `&#${char.charCodeAt(0)};`).join("")
+    await run(machine, ["set", "stripe/page", "--description", `<b>${numbers}</b>`], "p-p-p-p-p")
+    await using session = await Session.open(machine, [...AS_CI, "--reveal", "allow"])
+    await session.get("stripe/api-key")
+    const { document } = await session.call("list_secrets", { group: "stripe" })
+    expect(JSON.stringify(document)).toContain("<b>[REDACTED stripe/api-key]</b>")
+    expect(JSON.stringify(document)).not.toContain(numbers)
+  })
+
   test("a list of thousands comes in pages", async () => {
     copySecret(machine, "stripe/api-key", 99)
     await using session = await Session.open(machine, AS_CI)

@@ -1,9 +1,11 @@
+import { inMarkup } from "./entities.js"
+
 /**
- * A text as JSON, shells and languages write it inside of quotes, without the quotes. Most of them
- * are equal for a text without special characters.
+ * A text as JSON, shells and languages write it inside of quotes, without the quotes, and in markup.
+ * Most of them are equal for a text without special characters.
  */
 export function escapesOf(text: string): string[] {
-  return [...inJson(text), ...inShell(text), ...inLanguages(text)]
+  return [...inJson(text), ...inShell(text), ...inLanguages(text), ...inMarkup(text)]
 }
 
 /**
@@ -109,10 +111,7 @@ const BASH: Readonly<Record<string, string>> = {
 
 /** What Python's `repr` and Node's `console.log` of an object show, and fish in single quotes. */
 function inLanguages(text: string): string[] {
-  const python = text.replace(
-    /[\p{Cc}\\]/gu,
-    (char) => SHORT[char] ?? `\\x${hex(char.charCodeAt(0), 2)}`,
-  )
+  const python = text.replace(/(?! )[\p{C}\p{Z}\\]/gu, numberEscape)
   const node = text.replace(
     /[\p{Cc}\\]/gu,
     (char) => SHORT[char] ?? NODE[char] ?? `\\x${hex(char.charCodeAt(0), 2).toUpperCase()}`,
@@ -126,6 +125,29 @@ const SHORT: Readonly<Record<string, string>> = {
   "\r": "\\r",
   "\\": "\\\\",
 }
+/**
+ * What Python shows of bytes, and of a text in ASCII (`repr`, `ascii`): everything beyond ASCII by
+ * its number. Where both kinds of quotes occur, the single ones are escaped; Rust escapes both.
+ */
+export function inAscii(bytes: Buffer): string[] {
+  const text = bytes.toString()
+  const isText = Buffer.from(text).equals(bytes)
+  const raw = bytes.toString("latin1").replace(NOT_SHOWN, numberEscape)
+  const shown = isText ? [raw, text.replace(NOT_SHOWN, numberEscape)] : [raw]
+  return shown.flatMap((each) => [each, each.replaceAll("'", "\\'"), each.replace(/['"]/g, "\\$&")])
+}
+
+const NOT_SHOWN = /[^ -[\]-~]/gu
+
+/** What Python does not print as it is. */
+function numberEscape(char: string): string {
+  const short = SHORT[char]
+  if (short !== undefined) return short
+  const code = char.codePointAt(0) ?? 0
+  if (code < 0x100) return `\\x${hex(code, 2)}`
+  return code < 0x10000 ? `\\u${hex(code, 4)}` : `\\U${hex(code, 8)}`
+}
+
 const NODE: Readonly<Record<string, string>> = { "\b": "\\b", "\f": "\\f" }
 
 function hex(unit: number, digits: number): string {

@@ -1,4 +1,6 @@
-import { escapesOf, percentEncodingsOf } from "./escapes.js"
+import { inNumbers } from "./entities.js"
+import { escapesOf, inAscii, percentEncodingsOf } from "./escapes.js"
+import { pemBytes } from "./pem.js"
 
 /** A sequence of bytes that gives a value away. */
 export interface Form {
@@ -34,11 +36,17 @@ export function formsOf(value: Uint8Array): Form[] {
   const untrimmed = Buffer.from(value)
   const ended = Buffer.concat([whole, Buffer.of(LINE_FEED)])
   return distinct([
-    ...inOnePiece([whole, ...escaped(whole), ...tellingLines(whole).flatMap(asText)]),
+    ...inOnePiece([
+      whole,
+      ...inOtherCase(whole),
+      ...escaped(whole),
+      ...tellingLines(whole).flatMap(asText),
+    ]),
     ...inLines([
       ...aligned(whole).flatMap((digits) => withoutBeginning(digits, TELLING_BASE64)),
       ...[whole, untrimmed, ended].filter(isSmall).flatMap(entire),
       ...hex(whole).flatMap((digits) => withoutBeginning(digits, TELLING_HEX)),
+      ...keysIn(whole).flatMap(keyForms),
     ]),
   ])
 }
@@ -85,15 +93,48 @@ function asText(line: Buffer): Buffer[] {
 
 function escaped(value: Buffer): Buffer[] {
   if (!isSmall(value)) return []
-  return [...textEscapes(value), ...percentEncodingsOf(value).map((text) => Buffer.from(text))]
+  const byByte = [
+    ...percentEncodingsOf(value),
+    ...(isText(value) ? inNumbers(value.toString()) : inAscii(value)),
+  ]
+  return [...textEscapes(value), ...byByte.map((text) => Buffer.from(text))]
 }
 
 function textEscapes(value: Buffer): Buffer[] {
+  if (!isSmall(value) || !isText(value)) return []
   const text = value.toString()
-  if (!isSmall(value) || !Buffer.from(text).equals(value)) return []
   // Most values are of these alone, and stand for themselves wherever they stand.
-  if (/^[\w.~:@%=-]*$/.test(text)) return []
-  return escapesOf(text).map((form) => Buffer.from(form))
+  if (/^[\w.~:@%-]*$/.test(text)) return []
+  return [...escapesOf(text), ...inAscii(value)].map((form) => Buffer.from(form))
+}
+
+function isText(value: Buffer): boolean {
+  return Buffer.from(value.toString()).equals(value)
+}
+
+/**
+ * What means the same in upper and in lower case: hex digits, a UUID, a fingerprint, and base32, which
+ * is told by its length and its digits.
+ */
+function inOtherCase(value: Buffer): Buffer[] {
+  if (!isSmall(value)) return []
+  const text = value.toString("latin1")
+  const isHex = /^(?:0x)?[0-9a-f]+(?:[-:][0-9a-f]+)*$/i.test(text)
+  const isBase32 = /^(?=.*[2-7])[a-z2-7]{16,}=*$/i.test(text)
+  if (!isHex && !isBase32) return []
+  return [text.toLowerCase(), text.toUpperCase(), text.toUpperCase().replace(/^0X/, "0x")].map(
+    (form) => Buffer.from(form, "latin1"),
+  )
+}
+
+/** A key's bytes as base64 in lines of any width, as base64url, and as hex. */
+function keyForms(key: Buffer): Buffer[] {
+  return [...entire(key).flatMap((digits) => withoutBeginning(digits, TELLING_BASE64)), ...hex(key)]
+}
+
+/** The keys in a value's PEM blocks, without their armor. */
+function keysIn(value: Buffer): Buffer[] {
+  return isSmall(value) ? pemBytes(value).filter(({ length }) => length >= TELLING_LINE) : []
 }
 
 /**

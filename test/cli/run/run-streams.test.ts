@@ -70,6 +70,26 @@ describe("redaction", () => {
     expect([run.stdout(), run.stderr()]).toEqual([`a${REDACTED}b`, `a${REDACTED}b`])
   })
 
+  test("a value that Python shows, or writes into a page", async () => {
+    const value = `kéy-${randomBytes(8).toString("hex")}-<&'"ß€`
+    const set = 'printf %s "$VALUE" | agent-vault set shown/x && agent-vault grant ci shown'
+    const made = await machine.shell(`VALUE='${value.replaceAll("'", String.raw`'\''`)}'; ${set}`)
+    expect(made.code).toBe(0)
+    const script = [
+      "import html, os, sys",
+      "x = os.environ['SHOWN_X']",
+      "a = html.escape(x).encode('ascii', 'xmlcharrefreplace').decode()",
+      "b = ''.join(f'&#{ord(c)};' for c in x)",
+      "print(repr(x.encode())[2:-1], ascii(x)[1:-1], html.escape(x), a, b, sep='|')",
+    ].join("\n")
+    const python = ["--agent", "ci", "-s", "shown/x", "--", "python3", "-c", script]
+    const run = startRun(machine, python)
+    expect(await run.ended).toBe(0)
+    expect(run.stdout()).toBe(
+      `${Array.from({ length: 5 }, () => "[REDACTED shown/x]").join("|")}\n`,
+    )
+  })
+
   test("a value that the program encoded", async () => {
     const run = node(
       `console.log(Buffer.from("user:" + key).toString("base64"), encodeURIComponent(key))`,

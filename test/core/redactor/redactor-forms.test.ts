@@ -29,7 +29,7 @@ const bash = (script: string): Print => tool("bash", ["-c", script])
 const python = (expression: string): Print =>
   tool("python3", [
     "-c",
-    `import sys, json, base64, shlex, binascii, urllib.parse as url
+    `import sys, json, base64, shlex, binascii, html, html.entities, urllib.parse as url
 raw = sys.stdin.buffer.read()
 value = raw.decode()
 sys.stdout.buffer.write(str(${expression}).encode())`,
@@ -98,6 +98,31 @@ const whole: Readonly<Record<string, Print>> = {
   ),
   "traced by bash": bash(`${readIn}{ set -x; : "$value"; } 2>&1 | sed -e '1s/^+ : //'`),
   "repr of a str": python("repr(value)[1:-1]"),
+  "repr of bytes": python("repr(raw)[2:-1]"),
+  "ascii of a str": python("ascii(value)[1:-1]"),
+  "HTML by Python": python("html.escape(value)"),
+  "HTML by Python, quotes as they are": python("html.escape(value, quote=False)"),
+  "HTML by jq": jq("@html"),
+  "HTML in ASCII": python("html.escape(value).encode('ascii', 'xmlcharrefreplace').decode()"),
+  "numbers for what is not ASCII": python("value.encode('ascii', 'xmlcharrefreplace').decode()"),
+  "HTML with names": python(
+    "''.join(f'&{name};' if (name := html.entities.codepoint2name.get(ord(c))) else c for c in value)",
+  ),
+  "every character by its number": python("''.join(f'&#{ord(c)};' for c in value)"),
+  "every character by its number in hex": python("''.join(f'&#x{ord(c):X};' for c in value)"),
+  XML: (value) =>
+    value.replace(
+      /[&<>"']/g,
+      (char) =>
+        ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;" })[char] ?? "",
+    ),
+  Mustache: (value) =>
+    value.replace(
+      /[&<>"'`=/]/g,
+      (char) =>
+        ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[char] ??
+        `&#x${char.charCodeAt(0).toString(16).toUpperCase()};`,
+    ),
   "an object on Node's console": (value) =>
     inspect([value], { breakLength: Infinity }).slice(3, -3),
 }
