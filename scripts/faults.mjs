@@ -1,7 +1,8 @@
 // Lets every system call by which an operation changes a file fail, in every way, and looks whether
 // the vault survives: `node scripts/faults.mjs [OPERATION…] [--sample N] [--seed N] [--at WORDS]
-// [--readers] [--workers N] [--json FILE]`. `--at` keeps the trials whose call, place and fault hold the words.
-// Without a sample everything is tried, which takes hours. Exit code 1: a promise was broken.
+// [--readers] [--workers N] [--json FILE]`. `--at` keeps the trials whose call, place and fault
+// hold the words. Without a sample everything is tried, which takes hours; Ctrl-C ends it with what
+// there is. Exit code 1: a promise was broken.
 import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
@@ -44,12 +45,15 @@ async function tryAll(path) {
   const failures = []
   /** @type {string[]} */
   const missed = []
+  const stop = new AbortController()
+  process.once("SIGINT", () => stop.abort())
   let said = Date.now()
   const figures = await tryFaults({
     shim: path,
     operations: positionals,
     seed: Number(values.seed),
     readers: values.readers,
+    signal: stop.signal,
     ...(values.sample === undefined ? {} : { sample: Number(values.sample) }),
     ...(values.workers === undefined ? {} : { workers: Number(values.workers) }),
     only: ({ call, place, nth }, { name }) =>

@@ -27,6 +27,7 @@ import { tryOut, undisturbed } from "./trial.mjs"
  * @property {(trial: Case, found: Found, done: number, all: number) => void} [onTrial]
  * @property {(point: Point, fault: Fault) => boolean} [only] which of the trials
  * @property {Plant} [plant] a defect to be caught
+ * @property {AbortSignal} [signal] ends it after the trials that run
  * @property {boolean} [readers] whether an agent reads all the while
  */
 
@@ -158,7 +159,9 @@ async function work(machines, plans, request) {
   let done = 0
   await Promise.all(
     machines.map(async (machine) => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      while (request.signal?.aborted !== true) {
+        const next = queue.shift()
+        if (next === undefined) return
         const { trial, known, figures } = next
         const found = await tryOut(machine, trial, request, known)
         if (found.isReached) figures.trials++

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from "node:child_process"
 import {
   closeSync,
   cpSync,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -146,6 +147,16 @@ export class Machine {
     if (code !== 0) throw new Error(`${args.join(" ")}: ${code}\n${said}`)
   }
 
+  /** Whether the work tree holds a vault. */
+  hasVault() {
+    return existsSync(join(this.repo, ".agent-vault/vault.json"))
+  }
+
+  /** @param {string} base */
+  commitsSince(base) {
+    return Number(this.git("rev-list", "--count", `${base}..HEAD`))
+  }
+
   /** The paths of all files and folders, from the home. */
   files() {
     return readdirSync(this.home, { recursive: true, encoding: "utf8" })
@@ -162,6 +173,16 @@ export class Machine {
  */
 function copy(from, to) {
   cpSync(from, to, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true })
+}
+
+/**
+ * What an error, or the program that ended with it, says.
+ *
+ * @param {unknown} error
+ */
+export function saidBy(error) {
+  const said = error instanceof Error && "stdout" in error ? String(error.stdout) : ""
+  return error instanceof Error ? `${error.message}\n${said}`.trim() : String(error)
 }
 
 /**

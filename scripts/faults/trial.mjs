@@ -1,8 +1,10 @@
 import { readFileSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { lostAccess, placesOf, read, tornReads, unhealed, untruths } from "./invariants.mjs"
+import { lostAccess, read, tornReads } from "./access.mjs"
+import { placesOf, unhealed } from "./healing.mjs"
 import { struck, timesReached } from "./points.mjs"
+import { untruths } from "./truth.mjs"
 
 /**
  * @typedef {import("./machine.mjs").Machine} Machine
@@ -22,6 +24,17 @@ import { struck, timesReached } from "./points.mjs"
  * What broke in a trial: which promise, and what is wrong.
  *
  * @typedef {{ promise: string, what: string }} Broken
+ */
+
+/**
+ * How an operation ended, the commit before it, the command that comes next, and the files that
+ * undisturbed runs leave, if they are known.
+ *
+ * @typedef {object} Aftermath
+ * @property {Ended} ended
+ * @property {string} base
+ * @property {"repair" | "change"} next
+ * @property {ReadonlySet<string> | undefined} known
  */
 
 /**
@@ -105,7 +118,7 @@ async function readUntil(work, machine) {
  *
  * @param {Machine} machine
  * @param {Operation} operation
- * @param {import("./invariants.mjs").Aftermath} aftermath
+ * @param {Aftermath} aftermath
  * @returns {Promise<Broken[]>}
  */
 async function judge(machine, operation, aftermath) {
