@@ -79,23 +79,29 @@ function chosen({ operations = [] }) {
  * @param {Request} request
  */
 function prepare(folder, request) {
-  const { workers = availableParallelism() } = request
-  const numbers = Array.from({ length: workers }, (_, index) => index)
-  return Promise.all(
-    numbers.map(async (number) => {
-      mkdirSync(join(folder, String(number)))
-      const machine = new Machine(join(folder, String(number)))
-      await makeVault(machine)
-      machine.save("vault")
-      for (const operation of chosen(request)) {
-        machine.restore("vault")
-        machine.git("status")
-        await operation.prepare?.(machine, request.shim)
-        machine.save(operation.name)
-      }
-      return machine
-    }),
-  )
+  const { workers = availableParallelism(), shim } = request
+  const folders = Array.from({ length: workers }, (_, index) => join(folder, String(index)))
+  return Promise.all(folders.map((each) => machineFor(each, chosen(request), shim)))
+}
+
+/**
+ * A machine with the templates of some operations.
+ *
+ * @param {string} folder
+ * @param {readonly Operation[]} operations
+ * @param {string} shim
+ */
+export async function machineFor(folder, operations, shim) {
+  mkdirSync(folder, { recursive: true })
+  const machine = new Machine(folder)
+  await makeVault(machine)
+  machine.save("vault")
+  for (const operation of operations) {
+    machine.restore("vault")
+    await operation.prepare?.(machine, shim)
+    machine.save(operation.name)
+  }
+  return machine
 }
 
 /**

@@ -168,8 +168,6 @@ export async function undisturbed(machine, operation, next, { shim, plant }) {
   const env = { LD_PRELOAD: shim, FAULTS_ROOTS: machine.roots, FAULTS_LOG: log }
   const ended = await machine.run(operation.args(machine), { ...plant?.env?.(machine), ...env })
   plant?.after?.(machine)
-  if (ended.code !== 0) throw new Error(`${operation.name} fails undisturbed:\n${ended.said}`)
-  if (!operation.done.test(ended.said)) throw new Error(`${operation.name} says:\n${ended.said}`)
   const broken = await judge(machine, operation, { ended, base, next, known: undefined })
   return { log: readFileSync(log, "utf8"), broken, places: [...places, ...placesOf(machine)] }
 }

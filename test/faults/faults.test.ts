@@ -1,13 +1,15 @@
 import { execFileSync } from "node:child_process"
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { describe, expect } from "vitest"
-import { tryFaults } from "../../scripts/faults/harness.mjs"
+import { afterAll, beforeAll, describe, expect } from "vitest"
+import { machineFor, tryFaults } from "../../scripts/faults/harness.mjs"
 import type { Machine } from "../../scripts/faults/machine.mjs"
+import { OPERATIONS, type Operation } from "../../scripts/faults/operations.mjs"
 import type { Fault, Point } from "../../scripts/faults/points.mjs"
-import type { Plant } from "../../scripts/faults/trial.mjs"
+import { type Plant, undisturbed } from "../../scripts/faults/trial.mjs"
 import { realGit } from "../core/processes.js"
-import { shim, testWithFaults } from "./shim.js"
+import { lackOfShim, shim, testWithFaults } from "./shim.js"
 
 /** Another sample: AGENT_VAULT_SEED=7. All points: node scripts/faults.mjs. */
 const SEED = Number(process.env["AGENT_VAULT_SEED"] ?? 1)
@@ -43,22 +45,39 @@ describe(`a disk that fails, a process that is killed: a sample (seed ${SEED})`,
   })
 })
 
+/** The promises that an operation breaks without any fault. */
+async function promisesBroken(machine: Machine, operation: Operation, plant: Plant = {}) {
+  const found = await undisturbed(machine, operation, "repair", { shim, plant })
+  return found.broken.map((each) => each.promise)
+}
+
 /** Defects, each with an operation that meets it, and the promise that it breaks. */
 const PLANTS: readonly (readonly [name: string, operation: string, promise: string, Plant])[] = [
-  ["a lost object", "set", "git fsck passes", { after: loseTree }],
+  ["a lost commit", "set", "the repository is whole", { after: loseCommit }],
   ["an owner's key that clean-up removed", "init", "the key exists", { after: loseKeys }],
   ["an agent's key that was not delivered", "agent add", "the key exists", { after: loseKey }],
   ["a lock that stays", "set", "nothing is left behind", { after: leaveLock }],
   ["a private key in a temporary file", "set", "nothing is left behind", { after: leaveKey }],
   ["a value that nobody reads", "grant", "what was readable is readable", { after: loseValue }],
-  ["a git that only says that it moved the branch", "set", "it is not done", { env: lyingGit }],
+  ["a git that only says that it moved the branch", "set", "told truthfully", { env: lyingGit }],
 ]
 
 describe("the harness catches what is planted", () => {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "agent-vault-planted-")))
+  const met = OPERATIONS.filter(({ name }) => PLANTS.some(([, operation]) => operation === name))
+  let machine: Machine
+
+  beforeAll(async () => {
+    if (lackOfShim === undefined) machine = await machineFor(folder, met, shim)
+  })
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
+
   for (const [name, operation, promise, plant] of PLANTS) {
     testWithFaults(name, async () => {
-      const trying = tryFaults({ shim, operations: [operation], workers: 1, sample: 0, plant })
-      await expect(trying).rejects.toThrow(promise)
+      const each = met.find(({ name: own }) => own === operation)
+      expect(each && (await promisesBroken(machine, each))).toEqual([])
+      expect(each && (await promisesBroken(machine, each, plant))).toContain(promise)
     })
   }
 
@@ -69,10 +88,11 @@ describe("the harness catches what is planted", () => {
   })
 })
 
-function loseTree({ repo }: Machine): void {
+/** What is in it, `repair` would bring back. */
+function loseCommit({ repo }: Machine): void {
   const options = { cwd: repo, encoding: "utf8" } as const
-  const tree = execFileSync("git", ["rev-parse", "HEAD^{tree}"], options).trim()
-  rmSync(join(repo, ".git/objects", tree.slice(0, 2), tree.slice(2)))
+  const commit = execFileSync("git", ["rev-parse", "HEAD"], options).trim()
+  rmSync(join(repo, ".git/objects", commit.slice(0, 2), commit.slice(2)))
 }
 
 function loseKeys({ keys }: Machine): void {
