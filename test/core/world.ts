@@ -67,6 +67,11 @@ export class World {
     return execFileSync("git", args, { ...options, stdio: ["ignore", "pipe", "pipe"] }).trimEnd()
   }
 
+  /** What plain git prints, byte for byte. */
+  bytes(...args: string[]): Buffer {
+    return execFileSync("git", args, { cwd: this.top, env: this.env })
+  }
+
   write(path: string, content: string): void {
     mkdirSync(join(this.top, path, ".."), { recursive: true })
     writeFileSync(join(this.top, path), content)

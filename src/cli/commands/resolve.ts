@@ -81,7 +81,8 @@ const FINISH: Readonly<Record<Resolved["during"], string>> = {
   "cherry-pick": "git cherry-pick --continue",
   revert: "git revert --continue",
   squash: "git commit",
-  nothing: "git status; of a stash that was popped: git stash drop",
+  nothing:
+    "agent-vault apply, if a merge was committed already; git stash drop, if a stash was popped",
 }
 
 function whatNext(

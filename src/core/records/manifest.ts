@@ -59,9 +59,9 @@ export function parseManifest(bytes: Uint8Array, vault: string): Manifest {
   return check(parseYaml(bytes).toJS({ maxAliasCount: 0 }), vault)
 }
 
-/** The vault that a manifest says it belongs to, whatever else it says. Throws `MANIFEST_INVALID`. */
+/** The vault that a manifest says it belongs to, whatever else it says, even if it is not valid. */
 export function vaultNamedIn(bytes: Uint8Array): string {
-  return String(parseYaml(bytes).get("vault"))
+  return /^vault:[ \t]*["']?([0-9a-f]+)/m.exec(Buffer.from(bytes).toString("utf8"))?.[1] ?? ""
 }
 
 /** The manifest's bytes after `edits`. Throws `MANIFEST_INVALID`. */

@@ -10,12 +10,19 @@ import type { Sides } from "./units.js"
  * Throws `MANIFEST_INVALID`.
  */
 export async function keylessDraft(git: Git, merge: VaultMerge): Promise<Draft | undefined> {
-  const { contested, files } = merge.units
+  const { contested } = merge.units
   if (contested.some((unit) => unit.endsWith(".json"))) return undefined
-  const draft = new Draft(merge.snapshot(files))
+  const draft = draftOf(merge)
   if (contested.some((unit) => classify(unit).is === "manifest")) {
     draft.write(MANIFEST, await mergedManifest(git, merge))
   }
+  return draft
+}
+
+/** What was merged without a key. */
+export function draftOf({ units, snapshot, mended = new Map() }: VaultMerge): Draft {
+  const draft = new Draft(snapshot(units.files))
+  for (const [path, bytes] of mended) draft.write(path, bytes)
   return draft
 }
 

@@ -18,6 +18,8 @@ export interface VaultMerge {
   readonly ours: Vault
   readonly theirs: Vault
   readonly units: UnitMerge
+  /** What git merged by itself, and has to be another; see mend.ts. */
+  readonly mended?: ReadonlyMap<string, Uint8Array> | undefined
   /** A vault's files, of what was read from Git for this merge. */
   readonly snapshot: (tree: BlobTree) => Snapshot
 }

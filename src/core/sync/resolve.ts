@@ -12,6 +12,7 @@ import { VaultError } from "../words/errors.js"
 import { classify } from "../words/layout.js"
 import { type InProgress, requireCheckout, whatIsInProgress } from "./clone-state.js"
 import { keylessDraft } from "./keyless.js"
+import { mendedFiles } from "./mend.js"
 import {
   type Choices,
   NO_CHOICES,
@@ -80,12 +81,14 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
   const folder = gitPath(git.checkout, place.root)
   const during = whatIsInProgress(git.checkout)
   const sides = await sidesInIndex(git, folder)
-  if (sides.unmerged.length === 0) {
+  const mended = await mendedFiles(git, folder, sides.theirs)
+  if (sides.unmerged.length + mended.size === 0) {
     refuseUnknown(choices, [])
     const { others } = sides
     return { during, settled: [], conflicts: [], others, exposed: [], files: [] }
   }
-  const merge = await mergeVault(git, sides, (vault) => findAnchor(vault, keyFileTrust, env))
+  const merged = await mergeVault(git, sides, (vault) => findAnchor(vault, keyFileTrust, env))
+  const merge = { ...merged, mended }
   refuseUnknown(choices, conflictsOf(merge, NO_CHOICES))
   const conflicts = conflictsOf(merge, choices)
   const { draft, exposed } = await settleWith(git, request, merge)
@@ -93,7 +96,7 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
     classify(unit).is === "stray" || conflicts.some(({ name }) => name === nameOf(unit))
   await verifySettled(draft, merge, isLeft, request)
   const files = await stageSettled(git, folder, draft, sides, isLeft, dryRun)
-  const units = [...new Set(sides.unmerged.map(unitOf))]
+  const units = [...new Set([...sides.unmerged, ...mended.keys()].map(unitOf))]
   const foreign = units.filter((unit) => classify(unit).is === "stray")
   return {
     during,

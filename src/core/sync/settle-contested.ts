@@ -1,5 +1,5 @@
 import { planSealed } from "../change/draft-plan.js"
-import { Draft } from "../change/draft.js"
+import type { Draft } from "../change/draft.js"
 import { executePlan } from "../change/execute-plan.js"
 import type { ExposedSecret } from "../change/rekey.js"
 import {
@@ -35,7 +35,7 @@ import {
 } from "../vault/vault.js"
 import { MANIFEST, classify, groupPastPath, groupRecordPath } from "../words/layout.js"
 import { mergedGroup, takenOut, unitedPast, winnerOf } from "./merge-group.js"
-import { mergedManifest } from "./keyless.js"
+import { draftOf, mergedManifest } from "./keyless.js"
 import {
   type Choices,
   type VaultMerge,
@@ -84,10 +84,10 @@ function openMerged(
   git: Git,
   place: Place,
   { identity, env, now, onProgress }: SessionRequest,
-  { ours, units, snapshot }: VaultMerge,
+  merge: VaultMerge,
 ): Session {
-  const draft = new Draft(snapshot(units.files))
-  const { userMarks, verifiedRecords } = memoryOf(ours.id, place, env)
+  const draft = draftOf(merge)
+  const { userMarks, verifiedRecords } = memoryOf(merge.ours.id, place, env)
   const vault = verifyVault(draft, { ...noMemory(), userMarks, verifiedRecords })
   return {
     vault,

@@ -21,8 +21,8 @@ import { resolveAt, syncAt } from "./clones.js"
 
 /**
  * What one clone does while another one does the same or something else: each pair is merged by each
- * way there is. `SYNC_PAIRS=all` takes every pair in both orders by every way; otherwise each pair
- * goes one way, and all ways occur.
+ * way there is. `SYNC_PAIRS=all` takes every pair in both orders by every way; otherwise each pair of
+ * the hard ones, and some of the others, goes one way, and all ways occur.
  */
 const OPERATIONS: Readonly<Record<string, (world: World, which: string) => Promise<unknown>>> = {
   set: (world, which) => world.set("stripe/api-key", `set ${which}`),
@@ -55,6 +55,16 @@ const OPERATIONS: Readonly<Record<string, (world: World, which: string) => Promi
   },
   "remove agent": async (world) => removeAgent({ ...(await world.request()), agent: "ci" }),
 }
+
+/** What changes keys, or both sides of a record. */
+const HARD = new Set([
+  "set",
+  "add and grant",
+  "revoke",
+  "revoke and set",
+  "rekey agent",
+  "remove agent",
+])
 
 const MADE = "2026-01-01T00:00:00Z"
 const SECRETS = ["stripe/api-key", "stripe/webhook", "stripe/new", "fresh/one"]
@@ -206,7 +216,10 @@ const isAll = process.env["SYNC_PAIRS"] === "all"
 const pairs = names.flatMap((one, at) =>
   names.slice(isAll ? 0 : at).map((two, next) => ({ one, two, turn: at + next })),
 )
-const table = pairs.flatMap(({ one, two, turn }) =>
+const taken = pairs.filter(
+  ({ one, two }, index) => isAll || (HARD.has(one) && HARD.has(two)) || index % 4 === 0,
+)
+const table = taken.flatMap(({ one, two, turn }) =>
   (isAll ? ways : [ways[turn % ways.length] ?? "sync"]).map((way) => ({ one, two, way })),
 )
 

@@ -5,7 +5,7 @@ import { removeAgent } from "../../../src/core/change/agents.js"
 import { VaultError } from "../../../src/core/words/errors.js"
 import { gitThat, realGit } from "../processes.js"
 import { outcome, type World, vaultWorld } from "../world.js"
-import { type Clones, clonesOf, syncAt } from "./clones.js"
+import { type Clones, clonesOf, resolveAt, syncAt } from "./clones.js"
 
 let template: World
 let clones: Clones
@@ -145,7 +145,7 @@ test("a group that one side removed stays while the other side's secrets are in 
   await syncAt(two)
   one.git("rm", "-qr", ".agent-vault/secrets/db")
   one.git("commit", "-qm", "no more")
-  one.write(MANIFEST, one.git("show", `HEAD:${MANIFEST}`).replace("  db: {}\n", "") + "\n")
+  put(one, "  db: {}\n", "")
   await one.apply()
   await two.set("db/other", "kept")
   await syncAt(one)
@@ -154,6 +154,44 @@ test("a group that one side removed stays while the other side's secrets are in 
   expect(await two.read("ci", "db/other")).toBe("kept")
   expect(await two.tryRead("ci", "db/password")).toBe("SECRET_NOT_FOUND")
 })
+
+test("what git merged by itself and does not fit together is mended, before and after the commit", async () => {
+  const { one, two } = clones
+  // Two groups of one name, at two places of the manifest, and a group that is gone on one side.
+  await one.set("db/password", "old")
+  await one.set("mail/one", "mail")
+  await one.grant("deploy", "mail", "stripe")
+  await syncAt(one)
+  await syncAt(two)
+  put(one, "groups:\n", "groups:\n  fresh: {}\n")
+  await one.apply()
+  one.git("rm", "-qr", ".agent-vault/secrets/db")
+  one.git("commit", "-qm", "no more")
+  put(one, "  db: {}\n", "")
+  await one.apply()
+  put(two, "grants:\n", "  fresh: {}\ngrants:\n")
+  two.git("commit", "-qam", "a wish")
+  await two.set("db/other", "kept")
+  await syncAt(one)
+  two.git("fetch", "-q")
+  for (const way of ["--no-commit", "--commit"]) {
+    two.git("switch", "-q", "-c", `button${way}`, "main")
+    two.git("merge", "-q", "--no-edit", way, "origin/main")
+    expect(await two.read("deploy", "mail/one")).toBe("mail")
+    const { settled } = await resolveAt(two, { named: new Map() })
+    expect([...settled].sort()).toEqual(["db", "manifest.yaml"])
+    if (way === "--no-commit") two.git("commit", "-q", "--no-edit")
+    else two.git("commit", "-q", "-m", "mended")
+    await two.apply()
+    await two.grant("ci", "db")
+    expect(await two.read("ci", "db/other")).toBe("kept")
+    two.git("switch", "-q", "main")
+  }
+})
+
+function put(world: World, at: string, line: string): void {
+  world.write(MANIFEST, `${world.git("show", `HEAD:${MANIFEST}`).replace(at, line)}\n`)
+}
 
 const MANIFEST = ".agent-vault/manifest.yaml"
 

@@ -1,0 +1,124 @@
+import { lookAt } from "../disk/at-path.js"
+import { join } from "node:path"
+import type { Git } from "../git/git.js"
+import { mergeBase } from "../git/git-merge.js"
+import { readBlobs, resolveCommit } from "../git/git-objects.js"
+import { editManifest, parseManifest, vaultNamedIn } from "../records/manifest.js"
+import { MANIFEST, classify, groupRecordPath } from "../words/layout.js"
+import { mergeManifests } from "./merge-manifest.js"
+import { treeOf } from "./snapshot.js"
+import { type BlobTree, type Sides, pathsOf } from "./units.js"
+
+/** Files of a vault to be put in the place of those that git made. */
+export type Mended = ReadonlyMap<string, Uint8Array>
+
+/**
+ * What git merged by itself, line by line and file by file, and does not fit together: a manifest that
+ * has a line twice, and a group that one side removed while the other one set a secret in it. `tree` is
+ * what came of it. Empty where nothing is wrong, or nobody can tell what was merged.
+ */
+export async function mendedFiles(git: Git, folder: string, tree: BlobTree): Promise<Mended> {
+  const lost = lostGroups(tree)
+  const text = await contentOf(git, tree, MANIFEST)
+  if (lost.length === 0 && (text === undefined || isValid(text))) return new Map()
+  const sides = await mergedSides(git, folder)
+  if (sides === undefined) return new Map()
+  const mended = new Map<string, Uint8Array>()
+  for (const group of lost) await bringBack(git, sides, group, mended)
+  const manifest = await mergedText(git, sides)
+  if (manifest === undefined) return mended
+  const edits = lost.map((group) => ({ do: "add-group", group }) as const)
+  return mended.set(MANIFEST, editManifest(manifest, vaultNamedIn(manifest), edits))
+}
+
+/** The groups that have secrets, and no record. */
+function lostGroups(tree: BlobTree): readonly string[] {
+  const groups = [...tree.keys()].flatMap((path) => {
+    const file = classify(path)
+    return file.is === "secret" ? [file.secret.group] : []
+  })
+  return [...new Set(groups)].filter((group) => !tree.has(groupRecordPath(group)))
+}
+
+async function bringBack(
+  git: Git,
+  { ours, theirs }: Sides,
+  group: string,
+  mended: Map<string, Uint8Array>,
+): Promise<void> {
+  const unit = groupRecordPath(group)
+  const from = ours.has(unit) ? ours : theirs
+  for (const path of pathsOf(unit)) {
+    const bytes = await contentOf(git, from, path)
+    if (bytes !== undefined) mended.set(path, bytes)
+  }
+}
+
+async function mergedText(git: Git, sides: Sides): Promise<Uint8Array | undefined> {
+  const [base, ours, theirs] = await Promise.all([
+    contentOf(git, sides.base, MANIFEST),
+    contentOf(git, sides.ours, MANIFEST),
+    contentOf(git, sides.theirs, MANIFEST),
+  ])
+  if (ours === undefined || theirs === undefined) return undefined
+  const texts = { base: base ?? new Uint8Array(), ours, theirs }
+  return mergeManifests(git, vaultNamedIn(ours), texts)
+}
+
+async function contentOf(git: Git, tree: BlobTree, path: string): Promise<Uint8Array | undefined> {
+  const blob = tree.get(path)
+  return blob === undefined ? undefined : (await readBlobs(git, [blob]))[0]
+}
+
+function isValid(manifest: Uint8Array): boolean {
+  try {
+    parseManifest(manifest, vaultNamedIn(manifest))
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What git is merging, or, where it is at nothing, what the last commit merged. */
+async function mergedSides(git: Git, folder: string): Promise<Sides | undefined> {
+  const commits = await mergedCommits(git)
+  if (commits === undefined) return undefined
+  const [base, ours, theirs] = await Promise.all(
+    [commits.base, commits.ours, commits.theirs].map(async (commit) =>
+      commit === undefined ? new Map<string, string>() : treeOf(git, commit, folder),
+    ),
+  )
+  if (base === undefined || ours === undefined || theirs === undefined) return undefined
+  return { base, ours, theirs }
+}
+
+/** How git names the commit that is brought in, and the one that it was made from. */
+const BROUGHT_IN = {
+  CHERRY_PICK_HEAD: ["CHERRY_PICK_HEAD", "CHERRY_PICK_HEAD~1"],
+  REVERT_HEAD: ["REVERT_HEAD~1", "REVERT_HEAD"],
+  REBASE_HEAD: ["REBASE_HEAD", "REBASE_HEAD~1"],
+} as const
+
+async function mergedCommits(
+  git: Git,
+): Promise<{ base: string | undefined; ours: string; theirs: string } | undefined> {
+  const isThere = (name: string): boolean =>
+    lookAt(join(git.checkout.gitFolder, name)) !== undefined
+  const head = await resolveCommit(git, "HEAD")
+  if (isThere("MERGE_HEAD")) {
+    const theirs = await resolveCommit(git, "MERGE_HEAD")
+    return { base: await mergeBase(git, head, theirs), ours: head, theirs }
+  }
+  for (const [name, [theirs, base]] of Object.entries(BROUGHT_IN)) {
+    if (!isThere(name)) continue
+    return {
+      base: await resolveCommit(git, base),
+      ours: head,
+      theirs: await resolveCommit(git, theirs),
+    }
+  }
+  const line = (await git.run(["rev-list", "--parents", "--max-count=1", head])).toString("utf8")
+  const [, ours, theirs] = line.trim().split(" ")
+  if (ours === undefined || theirs === undefined) return undefined
+  return { base: await mergeBase(git, ours, theirs), ours, theirs }
+}

@@ -1,0 +1,129 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { env } from "node:process"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { unseal } from "../../../src/core/age/age.js"
+import { inspect } from "../../../src/core/check/inspect.js"
+import { findVault } from "../../../src/core/disk/place.js"
+import { identityAt } from "../../../src/core/index.js"
+import { outcome, emptyWorld, type World } from "../world.js"
+import { testWithStockAge, type StockTool } from "../../stock-age.js"
+import { Month, groupIn } from "./month.js"
+
+// A team's month. `node scripts/month.mjs SEEDS OPERATIONS` runs more of it, and longer.
+const SEEDS = Number(env["MONTH_SEEDS"] ?? 1)
+const OPERATIONS = Number(env["MONTH_OPERATIONS"] ?? 40)
+const FIRST = Number(env["MONTH_FIRST"] ?? 1)
+const OWNERS = 3
+
+let template: World
+beforeAll(async () => {
+  template = emptyWorld()
+  template.commit("README.md")
+  await template.init()
+})
+afterAll(() => template.remove())
+
+for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+  testWithStockAge(`a team's month, seed ${seed}`, "classic", async ({ age }) => {
+    const month = new Month(template, OWNERS, seed)
+    try {
+      for (let done = 0; done < OPERATIONS; done++) await month.step()
+      await month.end()
+      await expectAsModel(month)
+      await expectSound(month)
+      await expectLockedOut(month, age)
+    } finally {
+      month.remove()
+    }
+  })
+}
+
+test("the numbers of a seed are the same each time", () => {
+  const [one, other] = [new Month(template, 1, 7), new Month(template, 1, 7)]
+  expect(one.remote).toEqual(other.remote)
+  one.remove()
+  other.remove()
+})
+
+/** All clones have one state, and it is the model's: each secret, for each key that ever was. */
+async function expectAsModel(month: Month): Promise<void> {
+  const worlds = [...month.owners.map(({ world }) => world), month.reader]
+  const heads = worlds.map((world) => world.git("rev-parse", "HEAD:.agent-vault"))
+  expect(new Set(heads).size).toBe(1)
+  const { reader, remote } = month
+  for (const name of remote.secrets.keys()) {
+    for (const key of month.keys.keys()) {
+      const got = await month.readAs(reader, key, name)
+      expect([key, name, got]).toEqual([key, name, month.wanted(remote, key, name)])
+    }
+  }
+}
+
+/** Nothing is pending, refused or set back, in any commit. */
+async function expectSound({ owners }: Month): Promise<void> {
+  const world = owners[0]?.world ?? template
+  const place = findVault(world.top)
+  const key = await identityAt(place, { owner: true }, "never", world.env, () =>
+    Promise.reject(new Error("no passphrase")),
+  )
+  const report = await inspect({ place, key, env: world.env, now: new Date(), history: true })
+  expect(report.findings.filter(({ code }) => code !== "EXPOSED")).toEqual([])
+  expect(world.git("fsck", "--strict", "--no-dangling")).toBe("")
+}
+
+/**
+ * By stock age: a key opens a group if the model says so. And whoever does not open it, opens none of
+ * its values with any key of the group that they could ever open.
+ */
+async function expectLockedOut(month: Month, age: StockTool): Promise<void> {
+  const { reader, remote, keys } = month
+  const groups = [...new Set([...remote.secrets.keys()].map(groupIn))]
+  for (const group of groups) {
+    const path = `.agent-vault/groups/${group}.age`
+    const names = [...remote.secrets.keys()].filter((name) => groupIn(name) === group)
+    const everSealed = blobsOf(reader, path)
+    for (const [key, { agent, text }] of keys) {
+      const isIn = remote.agents.get(agent) === key && remote.grants.has(`${agent} ${group}`)
+      const file = join(reader.folder, "stock.key")
+      writeFileSync(file, text)
+      const opened = tried(() => age(["-d", "-i", file, join(reader.top, path)]))
+      expect([key, group, opened !== undefined]).toEqual([key, group, isIn])
+      const identity = text.split("\n").find((line) => line.startsWith("AGE-SECRET-KEY-")) ?? ""
+      const ever = await openedBy(identity, everSealed)
+      for (const name of names) {
+        const sealed = readFileSync(join(reader.top, `.agent-vault/secrets/${name}.age`))
+        const values = await openedBy(ever, [sealed])
+        expect([key, name, values]).toEqual([key, name, isIn ? [remote.secrets.get(name)] : []])
+      }
+    }
+  }
+}
+
+/** Every content that a file ever had. */
+function blobsOf(world: World, path: string): readonly Buffer[] {
+  const log = world.git("log", "--format=", "--raw", "--no-abbrev", "-m", "--", path)
+  const ids = [...log.matchAll(/^:\d+ \d+ \w+ (\w+) [AM]/gm)].map(([, id = ""]) => id)
+  return [...new Set(ids)].map((id) => world.bytes("cat-file", "blob", id))
+}
+
+/** What some identities open of some files, as text. */
+async function openedBy(
+  identities: string | readonly string[],
+  sealed: readonly Uint8Array[],
+): Promise<string[]> {
+  const keys = [identities].flat().map((each) => each.trim())
+  if (keys.length === 0) return []
+  const opened = await Promise.all(sealed.map((bytes) => outcome(unseal(bytes, keys))))
+  return opened.flatMap((each) =>
+    typeof each === "string" ? [] : Buffer.from(each).toString("utf8"),
+  )
+}
+
+function tried<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,270 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { rekeyAgent, removeAgent } from "../../../src/core/change/agents.js"
+import { findVault } from "../../../src/core/disk/place.js"
+import {
+  agentKeyFile,
+  identityAt,
+  noAudit,
+  parseSecretName,
+  readSecret,
+  withVault,
+} from "../../../src/core/index.js"
+import { formatKeyFile } from "../../../src/core/keys/key-files.js"
+import { VaultError } from "../../../src/core/words/errors.js"
+import { outcome, type World } from "../world.js"
+import { resolveAt, syncAt } from "./clones.js"
+
+/** What a vault should hold: values by secret, the present key by agent, who opens which group. */
+export interface Model {
+  readonly secrets: ReadonlyMap<string, string>
+  /** Undefined: removed. */
+  readonly agents: ReadonlyMap<string, string | undefined>
+  /** `AGENT GROUP` */
+  readonly grants: ReadonlySet<string>
+}
+
+/** An owner's machine, what it last had in common with the remote, and what it has now. */
+interface Owner {
+  readonly world: World
+  common: Model
+  own: Model
+}
+
+const GROUPS = ["db", "mail", "stripe"]
+const SECRETS = ["one", "two", "three"]
+const FEWEST = 2
+const MOST = 6
+
+/** Numbers from a seed, each from 0 to less than 1 (mulberry32). */
+export function numbersFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/**
+ * A team: owners, each with a clone on a machine of their own, and a machine where agents read, over
+ * one bare remote. What each does is drawn from a seed, and a simple model says what should come of it.
+ */
+export class Month {
+  readonly owners: readonly Owner[]
+  readonly reader: World
+  /** Every key that an agent ever had, by a name of its own. */
+  readonly keys = new Map<string, { readonly agent: string; readonly text: string }>()
+  /** What the remote should hold. */
+  remote: Model
+  readonly #draw: () => number
+  #count = 0
+
+  /** `template` holds a vault without agents, groups and secrets. */
+  constructor(template: World, owners: number, seed: number) {
+    this.#draw = numbersFrom(seed)
+    const first = template.copy()
+    const origin = join(first.folder, "origin.git")
+    first.git("clone", "-q", "--bare", first.top, origin)
+    const empty = { secrets: new Map(), agents: new Map(), grants: new Set<string>() }
+    this.remote = empty
+    const others = Array.from({ length: owners - 1 }, () => template.copy())
+    this.reader = template.copy()
+    for (const world of [first, ...others, this.reader]) {
+      world.git("remote", "add", "origin", origin)
+      world.git("fetch", "-q", "origin")
+      world.git("branch", "-q", "--set-upstream-to=origin/main")
+    }
+    this.owners = [first, ...others].map((world) => ({ world, common: empty, own: empty }))
+  }
+
+  remove(): void {
+    for (const { world } of this.owners) world.remove()
+    this.reader.remove()
+  }
+
+  /** One thing that somebody does. */
+  async step(): Promise<void> {
+    const owner = this.#one(this.owners)
+    const chance = this.#draw()
+    if (chance < 0.3) await this.#set(owner)
+    else if (chance < 0.45) await this.#grant(owner)
+    else if (chance < 0.57) await this.#revoke(owner)
+    else if (chance < 0.64) await this.#add(owner)
+    else if (chance < 0.69) await this.#rekey(owner)
+    else if (chance < 0.73) await this.#remove(owner)
+    else if (chance < 0.93) await this.sync(owner)
+    else await this.#read()
+  }
+
+  /** Everybody syncs, until nobody has anything that another one has not. */
+  async end(): Promise<void> {
+    for (const owner of [...this.owners, ...this.owners]) await this.sync(owner)
+    await syncAt(this.reader, { owner: noKey })
+  }
+
+  async sync(owner: Owner): Promise<void> {
+    const { world } = owner
+    const synced = await outcome(syncAt(world))
+    if (synced === "CONFLICT") {
+      await outcome(Promise.resolve().then(() => world.git("merge", "-q", "origin/main")))
+      await resolveAt(world, { named: new Map(), all: "theirs" })
+      world.git("commit", "-q", "--no-edit")
+      await syncAt(world)
+    } else if (typeof synced === "string") throw new Error(`sync: ${synced}`)
+    this.remote = merged(owner.common, owner.own, this.remote)
+    owner.common = this.remote
+    owner.own = this.remote
+  }
+
+  async #set(owner: Owner): Promise<void> {
+    const name = `${this.#one(GROUPS)}/${this.#one(SECRETS)}`
+    const value = `value ${++this.#count}`
+    await owner.world.set(name, value)
+    owner.own = { ...owner.own, secrets: new Map([...owner.own.secrets, [name, value]]) }
+  }
+
+  async #grant(owner: Owner): Promise<void> {
+    const groups = [...new Set([...owner.own.secrets.keys()].map(groupIn))]
+    const pairs = activeIn(owner.own).flatMap((agent) => groups.map((group) => `${agent} ${group}`))
+    const pair = this.#any(pairs.filter((each) => !owner.own.grants.has(each)))
+    if (pair === undefined) return
+    const [agent = "", group = ""] = pair.split(" ")
+    await owner.world.grant(agent, group)
+    owner.own = { ...owner.own, grants: new Set([...owner.own.grants, pair]) }
+  }
+
+  async #revoke(owner: Owner): Promise<void> {
+    const pair = this.#any([...owner.own.grants])
+    if (pair === undefined) return
+    const [agent = "", group = ""] = pair.split(" ")
+    await owner.world.revoke(agent, group)
+    const grants = [...owner.own.grants].filter((each) => each !== pair)
+    owner.own = { ...owner.own, grants: new Set(grants) }
+  }
+
+  async #add(owner: Owner): Promise<void> {
+    if (activeIn(owner.own).length >= MOST) return
+    const agent = `agent-${++this.#count}`
+    await owner.world.addAgent(agent)
+    const file = agentKeyFile(this.#vault(), agent, owner.world.env)
+    this.#keep(owner, agent, readFileSync(file, "utf8"))
+  }
+
+  async #rekey(owner: Owner): Promise<void> {
+    const agent = this.#any(activeIn(owner.own))
+    if (agent === undefined) return
+    const { result } = await rekeyAgent({ ...(await owner.world.request()), agent })
+    const { identity = "", recipient, vault, signer: trust } = result
+    const text = formatKeyFile({ identity, recipient, vault, agent, trust }, "2026-01-01T00:00:00Z")
+    this.#keep(owner, agent, text)
+  }
+
+  async #remove(owner: Owner): Promise<void> {
+    const active = activeIn(owner.own)
+    const agent = this.#any(active)
+    if (agent === undefined || active.length <= FEWEST) return
+    await removeAgent({ ...(await owner.world.request()), agent })
+    owner.own = {
+      ...owner.own,
+      agents: new Map([...owner.own.agents, [agent, undefined]]),
+      grants: new Set([...owner.own.grants].filter((each) => !each.startsWith(`${agent} `))),
+    }
+  }
+
+  /** An agent's machine brings what is new, and reads as the model says. */
+  async #read(): Promise<void> {
+    await syncAt(this.reader, { owner: noKey })
+    const name = this.#any([...this.remote.secrets.keys()])
+    const agent = this.#any(activeIn(this.remote))
+    if (name === undefined || agent === undefined) return
+    const got = await this.readAs(this.reader, this.remote.agents.get(agent) ?? "", name)
+    const wanted = this.wanted(this.remote, this.remote.agents.get(agent) ?? "", name)
+    if (got !== wanted) throw new Error(`${agent} got ${got} of ${name}, not ${wanted}`)
+  }
+
+  /** What a key should get: the value, or the code of the error. */
+  wanted(model: Model, key: string, name: string): string {
+    const { agent = "" } = this.keys.get(key) ?? {}
+    const isPresent = model.agents.get(agent) === key
+    const isGranted = model.grants.has(`${agent} ${groupIn(name)}`)
+    return isPresent && isGranted ? (model.secrets.get(name) ?? "") : "NOT_GRANTED"
+  }
+
+  /** What a key gets. */
+  readAs(world: World, key: string, name: string): Promise<string> {
+    const env = { ...world.env, AGENT_VAULT_IDENTITY: this.keys.get(key)?.text ?? "" }
+    const place = findVault(world.top)
+    const read = async (): Promise<string> => {
+      const who = await identityAt(place, {}, "never", env, noKey)
+      const { value } = await withVault(place, who.trust, env, (vault) =>
+        readSecret(vault, who, parseSecretName(name), UNNOTED, new Date()),
+      )
+      return Buffer.from(value).toString("utf8")
+    }
+    return outcome(read())
+  }
+
+  #keep(owner: Owner, agent: string, text: string): void {
+    const key = `${agent}, ${++this.#count}`
+    this.keys.set(key, { agent, text })
+    owner.own = { ...owner.own, agents: new Map([...owner.own.agents, [agent, key]]) }
+  }
+
+  #vault(): string {
+    const record = this.reader.git("show", "HEAD:.agent-vault/vault.json")
+    return (JSON.parse(record) as { vault: string }).vault
+  }
+
+  #one<T>(from: readonly T[]): T {
+    const found = this.#any(from)
+    if (found === undefined) throw new TypeError("nothing to draw from")
+    return found
+  }
+
+  #any<T>(from: readonly T[]): T | undefined {
+    return from[Math.floor(this.#draw() * from.length)]
+  }
+}
+
+const UNNOTED = { outlet: { surface: "sdk" }, audit: noAudit() } as const
+
+function noKey(): Promise<never> {
+  return Promise.reject(new VaultError("KEY_NOT_FOUND", "no key is here"))
+}
+
+export function groupIn(secret: string): string {
+  return secret.slice(0, secret.indexOf("/"))
+}
+
+function activeIn({ agents }: Model): readonly string[] {
+  return [...agents].flatMap(([agent, key]) => (key === undefined ? [] : agent))
+}
+
+/** What both sides changed goes to the remote's, but for what takes access away. */
+function merged(common: Model, own: Model, remote: Model): Model {
+  const names = new Set([...own.secrets.keys(), ...remote.secrets.keys()])
+  const secrets = [...names].flatMap((name) => {
+    const value = pick(common.secrets.get(name), own.secrets.get(name), remote.secrets.get(name))
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  const agents = [...new Set([...own.agents.keys(), ...remote.agents.keys()])].map((agent) => {
+    const [was, here, there] = [common, own, remote].map((side) => side.agents.get(agent))
+    const isEnded = [own, remote].some(
+      (side) => side.agents.has(agent) && side.agents.get(agent) === undefined,
+    )
+    return [agent, isEnded ? undefined : pick(was, here, there)] as const
+  })
+  const ended = new Set(agents.flatMap(([agent, key]) => (key === undefined ? agent : [])))
+  const grants = [...new Set([...own.grants, ...remote.grants])].filter((pair) => {
+    const [agent = ""] = pair.split(" ")
+    if (ended.has(agent)) return false
+    return !common.grants.has(pair) || (own.grants.has(pair) && remote.grants.has(pair))
+  })
+  return { secrets: new Map(secrets), agents: new Map(agents), grants: new Set(grants) }
+}
+
+function pick<V>(was: V, here: V, there: V): V {
+  return there === was ? here : there
+}
