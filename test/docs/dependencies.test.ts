@@ -1,0 +1,53 @@
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { expect, test } from "vitest"
+
+// Whoever adds a dependency says what it is for and what it may do.
+
+const read = (path: string): string =>
+  readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), "utf8")
+const page = read("docs/dependencies.md")
+
+interface Manifest {
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly devDependencies: Readonly<Record<string, string>>
+  readonly scripts: Readonly<Record<string, string>>
+}
+const manifest = JSON.parse(read("package.json")) as Manifest
+const lock = JSON.parse(read("package-lock.json")) as {
+  readonly packages: Readonly<
+    Record<string, { readonly hasInstallScript?: boolean; readonly optional?: boolean }>
+  >
+}
+
+/** The packages in the first column of the tables of a part of the page. */
+function listed(part: string): readonly string[] {
+  const [, text = ""] = page.split(`## ${part}\n`)
+  const rows = (text.split("\n## ")[0] ?? "").split("\n").filter((line) => line.startsWith("| `"))
+  return rows
+    .flatMap((row) => [...(row.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)])
+    .flatMap(([, name]) => name ?? [])
+    .sort()
+}
+
+test("each dependency stands on the page, with what it is for", () => {
+  const names = [
+    ...listed("In what is published"),
+    ...listed("For building, testing and measuring"),
+  ]
+  expect(names.sort()).toEqual(Object.keys(manifest.devDependencies).sort())
+})
+
+test("what is published depends on nothing, and has no script that an install runs", () => {
+  expect(manifest.dependencies).toBeUndefined()
+  for (const name of ["preinstall", "install", "postinstall"]) {
+    expect(manifest.scripts).not.toHaveProperty(name)
+  }
+})
+
+test("each package with an install script stands on the page", () => {
+  const scripted = Object.entries(lock.packages)
+    .filter(([, entry]) => entry.hasInstallScript === true && entry.optional !== true)
+    .map(([path]) => path.replace(/^.*node_modules\//, ""))
+  expect(listed("Install scripts")).toEqual([...new Set(scripted)].sort())
+})
