@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { removeAbandoned } from "../disk/abandoned.js"
-import { listFolder } from "../disk/at-path.js"
+import { listFolder, lookAt } from "../disk/at-path.js"
 import { removeEmptyFolder } from "../disk/files.js"
 import { type Environment, keyHome, stateHome } from "../disk/homes.js"
 import { changeFolder } from "../disk/journal-file.js"
@@ -25,7 +25,7 @@ export function removeLeftovers(git: Git): void {
     () => removeQuarantines(git),
     () => removeReports(git),
     () => removeLeftKeys(git.env),
-    () => removeAbandoned(stateHome(git.env)),
+    () => removeLeftState(stateHome(git.env)),
   ]
   for (const step of steps) attempted(step)
 }
@@ -39,5 +39,20 @@ function removeLeftKeys(env: Environment): void {
       removeAbandoned(folder)
       removeEmptyFolder(folder)
     }
+  }
+}
+
+/** Where the marks of records are, a folder for each: they are empty files, never half written. */
+const MARKED = new Set(["agents", "groups", "secrets"])
+
+/** What the state holds lies in folders by vault, clone and branch: at most so deep. */
+const DEPTH = 6
+
+function removeLeftState(folder: string, depth = DEPTH): void {
+  removeAbandoned(folder)
+  if (depth === 0) return
+  for (const name of listFolder(folder)) {
+    const below = join(folder, name)
+    if (!MARKED.has(name) && lookAt(below)?.isDirectory()) removeLeftState(below, depth - 1)
   }
 }

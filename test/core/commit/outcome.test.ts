@@ -247,5 +247,8 @@ function places(): [folder: string, prefix: string][] {
     [home, ".tmp-"],
     [join(home, vault), ".tmp-"],
     [join(home, vault, "agents"), ".tmp-"],
+    [join(home, vault, "made/clone/stood"), ".tmp-"],
+    [join(home, vault, "marks/clone/branch/vault.json"), ".tmp-"],
+    [join(home, "sites/clone"), ".tmp-"],
   ]
 }
