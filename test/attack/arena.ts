@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect } from "vitest"
-import { copyFolder } from "../folders.js"
+import { copyAll } from "../folders.js"
 import { HANG } from "../hang.js"
 import { unseal } from "../../src/core/age/age.js"
 import { FolderFiles } from "../../src/core/disk/files.js"
@@ -229,14 +229,14 @@ export async function makeArena(): Promise<Arena> {
 /** The same arena somewhere else. What was seen is kept by the path of a clone, so it is forgotten. */
 export function copyArena(arena: Arena): Arena {
   const folder = mkdtempSync(join(tmpdir(), "agent-vault-arena-"))
-  copyFolder(arena.folder, folder)
+  copyAll(arena.folder, folder)
   return at(folder)
 }
 
 /** A copy of one person's computer alone: what others push can as well be committed there. */
 export function copyMachine(machine: Machine): Machine {
   const folder = mkdtempSync(join(tmpdir(), "agent-vault-machine-"))
-  copyFolder(machine.folder, folder)
+  copyAll(machine.folder, folder)
   return new Machine(folder, process.env)
 }
 

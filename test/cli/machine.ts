@@ -15,7 +15,7 @@ import { delimiter, dirname, join } from "node:path"
 import { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { type CommandProcess, main } from "../../src/cli/command-line.js"
-import { copyFolder, sharedFolder } from "../folders.js"
+import { copyAll, sharedFolder } from "../folders.js"
 
 /** The built command: a copy in the home of this test file, so that a new build changes nothing. */
 const bin = join(process.env["HOME"] ?? tmpdir(), "dist", "bin.cjs")
@@ -48,8 +48,7 @@ export class Machine {
   copy(): Machine {
     const home = newHome()
     for (const name of readdirSync(this.home).filter((entry) => entry !== "bin")) {
-      mkdirSync(join(home, name), { recursive: true })
-      copyFolder(join(this.home, name), join(home, name))
+      copyAll(join(this.home, name), join(home, name))
     }
     return new Machine(home)
   }

@@ -25,7 +25,7 @@ import {
   setSecret,
   writeKeyFile,
 } from "../../src/core/owner.js"
-import { copyFolder, sharedFolder } from "../folders.js"
+import { copyAll, sharedFolder } from "../folders.js"
 
 const noPassphrase = (): Promise<string> => Promise.reject(new Error("no key has a passphrase"))
 
@@ -53,7 +53,7 @@ export class World {
   /** Another machine that holds what this one holds. */
   copy(): World {
     const folder = mkdtempSync(join(tmpdir(), "agent-vault-world-"))
-    copyFolder(this.folder, folder)
+    copyAll(this.folder, folder)
     return new World(folder, this.env)
   }
 

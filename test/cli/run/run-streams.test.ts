@@ -400,7 +400,7 @@ describe("at a terminal", () => {
       [
         ["prompt 1: ", `agent-vault run ${OPTIONS.join(" ")} -- node asks.cjs\r`],
         ["ready", CTRL_Z],
-        ["prompt 2: ", "ps -o stat,args\r"],
+        ["prompt 2: ", "ps -ww -o stat,args\r"],
         ["prompt 3: ", "fg\r"],
         ["goes on", "hello\r"],
         ["prompt 4: ", "echo code=$?; exit\r"],
