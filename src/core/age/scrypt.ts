@@ -1,6 +1,7 @@
 import { randomBytes, scrypt, type ScryptOptions } from "node:crypto"
 import { promisify } from "node:util"
 import { VaultError } from "../words/errors.js"
+import { LIMITS } from "../words/limits.js"
 import {
   fromBase64,
   toBase64,
@@ -16,8 +17,6 @@ import {
 const TYPE = "scrypt"
 const LABEL = "age-encryption.org/v1/scrypt"
 const WORK_FACTOR = 18
-// As the age command has it: 4 GiB and a minute are the most that a hostile file may cost.
-const MAX_WORK_FACTOR = 22
 const BLOCK_SIZE = 8
 
 const derive = promisify<string, Uint8Array, number, ScryptOptions, Uint8Array>(scrypt)
@@ -53,7 +52,7 @@ export function scryptIdentity(passphrase: string): AgeIdentity {
 
 function parseWorkFactor(text: string): number {
   const workFactor = Number(text)
-  if (!/^[1-9][0-9]*$/.test(text) || workFactor > MAX_WORK_FACTOR) {
+  if (!/^[1-9][0-9]*$/.test(text) || workFactor > LIMITS.scryptWorkFactor) {
     throw new Error("invalid scrypt work factor, or one that is too high")
   }
   return workFactor

@@ -9,7 +9,9 @@ const VALUE = 16 * MIB
  */
 export const LIMITS = {
   // Files of a vault; which has which limit says `limitOf()` in layout.ts.
+  /** A signed record, as JSON: some 10,000 members of a group. */
   record: MIB,
+  /** `manifest.yaml`. YAML takes far more time and memory to parse than its size. */
   manifest: 4 * MIB,
   /**
    * Groups that a manifest lists. One pushes as many as one likes, and each new one costs `apply` a
@@ -24,6 +26,9 @@ export const LIMITS = {
    * its limits has five for each grant and three for each group.
    */
   yamlEntries: 500_000,
+  /** Characters of a description or a reason, which is one line for people. */
+  note: 1000,
+  /** The value of a secret, whatever its bytes are. */
   value: VALUE,
   /** A sealed value: 16 bytes for each 64 KiB chunk, and a header for one recipient. */
   sealed: VALUE + MIB,
@@ -31,14 +36,24 @@ export const LIMITS = {
   sealedKey: 16 * MIB,
 
   // Files beside it.
+  /** An identity with its comments, plain or sealed to a passphrase. */
   keyFile: 64 * KIB,
+  /**
+   * The work factor of a passphrase, a power of two: 4 GiB and a minute are the most that a hostile
+   * key file may cost. The age command has the same limit.
+   */
+  scryptWorkFactor: 22,
   /** `HEAD`, `commondir`, and a `.git` that is a file. */
   gitPointer: 64 * KIB,
+  /** What a change that was interrupted had to do: some 100 bytes for each file. */
   journal: 64 * MIB,
+  /** Who holds the lock of a work tree. */
   lock: 4 * KIB,
   /** The pin, and the vault that a place is known for. */
   pin: 4 * KIB,
+  /** The signers of a vault.json that was accepted, beside its mark. */
   markNote: MIB,
+  /** The digests of records that were verified before. */
   verifiedRecords: 64 * MIB,
   /** Where remote-tracking branches stood when a change was made. */
   tracked: 16 * MIB,
@@ -48,15 +63,21 @@ export const LIMITS = {
   ownValues: 512 * MIB,
 
   // What a person writes, or types.
+  /** A line at a terminal: a name, a passphrase, an answer. */
   typedLine: 4 * KIB,
+  /** A file of `run --env-from`. */
   envFile: MIB,
+  /** `.agent-vault-guard.yaml`. */
   guardSettings: MIB,
+  /** The configuration of an MCP client, which holds its user's history too. */
   clientConfig: 16 * MIB,
 
   // Messages.
+  /** A line that is sent to the bridge. */
   bridgeRequest: MIB,
   /** The values of one answer of the bridge, in base64: eleven of the largest. */
   bridgeAnswer: 256 * MIB,
+  /** A line that is sent to the MCP server. */
   mcpMessage: 10 * MIB,
   /** Answers that an MCP client does not take. */
   mcpUnsent: MIB,

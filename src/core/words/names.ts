@@ -1,4 +1,5 @@
 import { VaultError } from "./errors.js"
+import { LIMITS } from "./limits.js"
 
 /** A secret's name, `GROUP/NAME`, taken apart. */
 export interface SecretName {
@@ -12,7 +13,6 @@ const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 const SEGMENTS_AFTER_GROUP = 4
 const WINDOWS_DEVICE = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/i
 const VAULT_ID = /^[0-9a-f]{32}$/
-const NOTE_LENGTH = 1000
 /** A name of each kind, for a hint. */
 const EXAMPLES = { agent: "ci", owner: "alice", group: "stripe", secret: "stripe/api-key" } as const
 
@@ -87,9 +87,9 @@ export function parseVariableName(text: string): string {
 
 /** A line of text for people: a description, a reason. Throws `USAGE`. */
 export function parseNote(text: string): string {
-  if (text.length <= NOTE_LENGTH && text.isWellFormed() && !/\p{Cc}/u.test(text)) return text
+  if (text.length <= LIMITS.note && text.isWellFormed() && !/\p{Cc}/u.test(text)) return text
   throw new VaultError("USAGE", "a description or reason is one line of text", {
-    hint: `leave out line breaks and control characters; at most ${NOTE_LENGTH} characters`,
+    hint: `leave out line breaks and control characters; at most ${LIMITS.note} characters`,
   })
 }
 

@@ -14,7 +14,9 @@ const text = fc
     fc.oneof(
       fc.constantFrom(..."abcXYZ019._-=+/&<>\"'`\\\t\n %;#".split("")),
       // No newer ones: a Python that does not know a character yet escapes it.
-      fc.constantFrom(...Array.from("éÜßøñ€–“…Ωλключ中文한😀🚀\u00A0\u200B\u2028\uFEFF\u0007\u0085")),
+      fc.constantFrom(
+        ...Array.from("éÜßøñ€–“…Ωλключ中文한😀🚀\u00A0\u200B\u2028\uFEFF\u0007\u0085"),
+      ),
     ),
     { minLength: 6, maxLength: 40 },
   )

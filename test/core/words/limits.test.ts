@@ -19,7 +19,7 @@ test.each([
 })
 
 test("the limits are those of docs/format.md", () => {
-  const page = readFileSync(new URL("../../../docs/format.md", import.meta.url), "utf8")
+  const page = textOf("docs/format.md")
   const [, section = ""] = page.split("## 10. Limits")
   const said = (start: string): string | undefined =>
     section
@@ -33,4 +33,38 @@ test("the limits are those of docs/format.md", () => {
   expect(said("a sealed value")).toBe(mebibytes(LIMITS.sealed))
   expect(said("`groups/*.age`")).toBe(mebibytes(LIMITS.sealedKey))
   expect(said("a key file")).toBe(`${LIMITS.keyFile / 2 ** 10} KiB`)
+  expect(said("groups, grants in `manifest.yaml`")).toBe(
+    `${count(LIMITS.manifestGroups)} groups, ${count(LIMITS.manifestGrants)} grants`,
+  )
 })
+
+test("where else a limit is told, it is the same", () => {
+  const value = `has more than ${mebibytes(LIMITS.value)}`
+  expect(textOf("docs/errors.md")).toContain(`a value ${value} `)
+  expect(textOf("sdk-python-bridge/agent_vault/errors.py")).toContain(`A value ${value}.`)
+  const notes = /(?:"maxLength": |at most )(\d+)(?: characters|,\n)/g
+  for (const schema of [
+    ".vault-manifest.schema.json",
+    "src/core/records/schemas/secret.schema.json",
+  ]) {
+    const told = [...textOf(schema).matchAll(notes)].map(([, characters]) => Number(characters))
+    expect(told.length).toBeGreaterThan(0)
+    expect(new Set(told)).toEqual(new Set([LIMITS.note]))
+  }
+})
+
+test("each limit says what it limits", () => {
+  const rows = textOf("src/core/words/limits.ts").split("export const LIMITS")[1]?.split("\n") ?? []
+  const undocumented = rows.filter(
+    (row, at) => /^ {2}\w+: /.test(row) && !(rows[at - 1] ?? "").endsWith("*/"),
+  )
+  expect(undocumented).toEqual([])
+})
+
+function count(number: number): string {
+  return number.toLocaleString("en-US")
+}
+
+function textOf(path: string): string {
+  return readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8")
+}
