@@ -6,6 +6,8 @@ import { mergeBase, mergeTrees } from "../git/git-merge.js"
 import type { BlobId } from "../git/git.js"
 import { memoryOf } from "../memory/memory.js"
 import { findAnchor } from "../memory/trust.js"
+import { rememberMade } from "../undone/made-here.js"
+import { seeTracked } from "../undone/remote-branches.js"
 import { VaultError } from "../words/errors.js"
 import { classify } from "../words/layout.js"
 import type { Draft } from "../change/draft.js"
@@ -79,13 +81,14 @@ export async function mergeIncoming(
   const settled = await settleIfOwner(git, request, place, merge)
   verifyForReaders(settled.draft, memoryOf(merge.ours.id, place, request.env))
   const files = await changesTo(git, tree, folder, merge, settled.draft)
-  const by = await authorship(git)
+  const [by, before] = await Promise.all([authorship(git), seeTracked(git)])
   const commit = await writeCommit(git, by, {
     parent: from,
     merged: { parent: incoming.incoming, tree },
     files,
     message: `agent-vault: merge ${remote.name}`,
   })
+  rememberMade(merge.ours.id, git.checkout, commit, before, request.env)
   if (by.isLeftUnsigned) request.onNote?.(LEFT_UNSIGNED)
   const { draft: _draft, ...what } = settled
   return { ...what, settled: what.settled.map(nameOf), commit }

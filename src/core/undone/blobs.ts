@@ -19,20 +19,23 @@ export interface CommitRange {
   readonly merges?: boolean
 }
 
-const ENTRY = /^:\d+ \d+ ([0-9a-f]+) ([0-9a-f]+) \w$/
+/** The first blob before, and the one after: git-diff-tree(1), "Raw output format" and for merges. */
+const ENTRY = /^:+(?:\d+ )+([0-9a-f]+) (?:[0-9a-f]+ )*([0-9a-f]+) \w+$/
 const COMMIT = /^([0-9a-f]{40,64})(?: \(from \w+\))?$/
 
 /**
- * What each of some commits did to the files at or below a path, by file. Commits that Git has lost
- * are left out.
+ * What each of some commits did to the files at or below a path, by file: against each parent, or
+ * what it did against all of them, told against the first. Commits that Git has lost are left out.
  */
 export async function changesOf(
   git: Git,
   commits: readonly string[],
   below: string,
+  against: "each" | "all" = "each",
 ): Promise<Map<string, BlobChange[]>> {
   if (commits.length === 0) return new Map()
-  const args = ["diff-tree", "--stdin", "--root", "-r", "-m", "-z", "--no-renames", "--", below]
+  const merges = against === "each" ? "-m" : "-c"
+  const args = ["diff-tree", "--stdin", "--root", "-r", merges, "-z", "--no-renames", "--", below]
   const output = await git.run(args, { input: commits.map((commit) => `${commit}\n`).join("") })
   const changes = new Map<string, BlobChange[]>()
   const fields = output.toString("utf8").split("\0")

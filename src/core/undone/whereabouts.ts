@@ -53,7 +53,7 @@ export class Whereabouts {
   ): Promise<Whereabouts> {
     const byCommit = new Map(commits.toReversed().map((each) => [each.commit, each]))
     const files = new Set(paths.map((path) => `${folder}/${path}`))
-    const changes = await changesOf(git, [...byCommit.keys()], folder)
+    const changes = await changesOf(git, [...byCommit.keys()], folder, "all")
     const records = [...changes].filter(([file]) => files.has(file))
     const blobs = records.flatMap(([, all]) => all.flatMap(({ before, after }) => [before, after]))
     const contents = await digestsOf(

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { signingKey } from "../../../src/core/records/signature.js"
 import {
   type Arena,
@@ -28,6 +30,14 @@ afterEach(() => arena.remove())
 const SECRET = "stripe/api-key"
 const get = (machine: Machine = alice): string =>
   machine.code(["get", SECRET, "--agent", "ci"], { shows: true })
+
+/** Who opens stripe. */
+function membersOf(machine: Machine): string[] {
+  return machine
+    .groupRecord("stripe")
+    .members.map(({ agent }) => agent)
+    .sort()
+}
 
 /** A merge that ends in a conflict. */
 function conflict(): void {
@@ -138,6 +148,40 @@ describe("undone beside a remote", () => {
     await tree.set(SECRET, "in the tree")
     tree.git("reset", "--quiet", "--hard", "HEAD~1")
     expect(await said(tree.set(SECRET, "again"))).toBe("ok")
+  })
+})
+
+/** Undoes a merge that brought two grants together. */
+async function undo(): Promise<void> {
+  expect(membersOf(alice)).toEqual(["ci", "deploy", "temp"])
+  expect(await alice.read("ci", SECRET)).toContain("canary")
+  alice.git("reset", "--quiet", "--hard", "ORIG_HEAD")
+  expect(note(alice, "get", SECRET, "--agent", "ci")).toMatch(/^0 note: accepted as undone here/)
+}
+
+describe("a merge that signed records anew, undone before it was published", () => {
+  beforeEach(async () => {
+    const bob = newMachine(arena, "bob", alice)
+    await bob.grant("deploy", "stripe")
+    bob.publish()
+    await alice.grant("temp", "stripe")
+    expect(await alice.read("ci", SECRET)).toContain("canary")
+  })
+
+  test("by resolve, in a merge of git's", async () => {
+    alice.git("fetch", "--quiet")
+    conflict()
+    expect(alice.code(["resolve"])).toBe("0 ok")
+    alice.git("commit", "--quiet", "--no-edit")
+    await undo()
+  })
+
+  test("by sync, whose push was refused", async () => {
+    const hook = join(arena.folder, "origin.git/hooks/pre-receive")
+    writeFileSync(hook, "#!/bin/sh\nexit 1\n", { mode: 0o755 })
+    alice.git("update-ref", "ORIG_HEAD", "HEAD")
+    alice.run(["sync"])
+    await undo()
   })
 })
 
