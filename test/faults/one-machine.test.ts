@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, realpathSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { read } from "../../scripts/faults/access.mjs"
@@ -10,7 +10,6 @@ import { struck } from "../../scripts/faults/points.mjs"
 import { noProc, testUnless } from "../needs.js"
 import { lackOfShim, shim, testWithFaults } from "./shim.js"
 
-// Linux gives /dev/shm to whoever wants shared memory; not every container has it.
 const machine = new Machine(realpathSync(mkdtempSync(join(tmpdir(), "agent-vault-one-"))))
 const DAY = 86_400
 
@@ -186,7 +185,7 @@ describe("a file system that is read-only", () => {
 })
 
 describe("what a machine may lack", () => {
-  testWithFaults("/dev/shm: nothing is looked for there", async () => {
+  testWithFaults("/dev/shm: nothing is written there", async () => {
     const log = join(machine.folder, "log")
     writeFileSync(log, "")
     const env = { LD_PRELOAD: shim, FAULTS_ROOTS: "shm=/dev/shm", FAULTS_LOG: log }
@@ -197,7 +196,10 @@ describe("what a machine may lack", () => {
     ]) {
       expect(await machine.run(args, env)).toMatchObject({ code: 0 })
     }
-    expect(readFileSync(log, "utf8")).toBe("")
+    // Temporary folders may lie there, and the machine with them.
+    const lines = readFileSync(log, "utf8").split("\n")
+    const elsewhere = lines.filter((line) => !line.includes(basename(machine.folder)))
+    expect(elsewhere).toEqual([""])
   })
 
   const homeless = { HOME: undefined, XDG_CONFIG_HOME: undefined, XDG_STATE_HOME: undefined }
