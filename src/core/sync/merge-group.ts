@@ -57,8 +57,11 @@ export async function unitedPast(
   identity: string,
 ): Promise<readonly string[] | undefined> {
   const won = await keysOf(group, winner.vault, winner.record, identity)
-  const lost = await keysOf(group, loser.vault, loser.record, identity)
   const known = new Set(won.map((key) => key.recipient))
+  // Who knows a key of a group knows all before it. Out of the index, the loser may have no past of
+  // its own: git takes a file from the side that changed it.
+  if (known.has(digestOf(loser.record.recipient))) return undefined
+  const lost = await keysOf(group, loser.vault, loser.record, identity)
   const added = lost.filter((key) => !known.has(key.recipient))
   if (added.length === 0) return undefined
   // Newest first: a later rekey tells by the order who could open what.

@@ -155,6 +155,24 @@ test("a group that one side removed stays while the other side's secrets are in 
   expect(await two.tryRead("ci", "db/password")).toBe("SECRET_NOT_FOUND")
 })
 
+test("a group that was rekeyed twice here, and granted there, is settled out of the index", async () => {
+  const { one, two } = clones
+  await one.grant("deploy", "stripe")
+  await one.revoke("deploy", "stripe")
+  await syncAt(one)
+  await syncAt(two)
+  await two.addAgent("other")
+  await two.grant("other", "stripe")
+  await one.revoke("ci", "stripe")
+  await syncAt(two)
+  one.git("fetch", "-q")
+  expect(() => one.git("merge", "-q", "origin/main")).toThrow()
+  expect(await resolveAt(one, { named: new Map() })).toMatchObject({ conflicts: [], others: [] })
+  one.git("commit", "-q", "--no-edit")
+  expect(await one.read("other", "stripe/api-key")).toBe("old")
+  expect(await one.tryRead("ci", "stripe/api-key")).toBe("NOT_GRANTED")
+})
+
 test("what git merged by itself and does not fit together is mended, before and after the commit", async () => {
   const { one, two } = clones
   // Two groups of one name, at two places of the manifest, and a group that is gone on one side.
