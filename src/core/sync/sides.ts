@@ -1,10 +1,13 @@
 import type { Git } from "../git/git.js"
 import { parseEntries, resolveCommit } from "../git/git-objects.js"
+import { mergedSides } from "./merged-commits.js"
 import { treeOf } from "./snapshot.js"
-import type { BlobTree, Sides } from "./units.js"
+import { type BlobTree, type Sides, take, unitOf } from "./units.js"
 
 /** A merge that git left to a person, as the index has it. */
 export interface IndexSides extends Sides {
+  /** What git has staged of the files that are not in conflict. */
+  readonly staged: BlobTree
   /** The paths in conflict, from the vault's folder. */
   readonly unmerged: readonly string[]
   /** The paths in conflict elsewhere, from the top. */
@@ -14,7 +17,9 @@ export interface IndexSides extends Sides {
 /**
  * The two sides of what is being merged, rebased, picked, reverted, squashed or popped from a stash:
  * for a file in conflict its stages in the index, for every other one what HEAD has, and what git
- * has staged instead (git-ls-files, "--stage"). Whatever git is at, the index holds both sides.
+ * has staged instead (git-ls-files, "--stage"). Whatever git is at, the index holds both sides. Of a
+ * unit in conflict, git may have merged a file by itself: that one is taken from the commit that has
+ * the same record, where git says which commit is being merged.
  */
 export async function sidesInIndex(git: Git, folder: string): Promise<IndexSides> {
   const listing = await git.run(["ls-files", "-s", "-z", "--full-name", "--", folder])
@@ -25,10 +30,18 @@ export async function sidesInIndex(git: Git, folder: string): Promise<IndexSides
   const unmerged = [...new Set([...first.keys(), ...second.keys(), ...third.keys()])].sort()
   const without = (tree: BlobTree): Map<string, string> =>
     new Map([...tree].filter(([path]) => !unmerged.includes(path)))
+  const merged = unmerged.length === 0 ? undefined : await mergedSides(git, folder)
+  const whole = (tree: Map<string, string>, from: BlobTree | undefined): BlobTree => {
+    for (const unit of new Set(unmerged.map(unitOf))) {
+      if (from?.get(unit) === tree.get(unit) && from !== undefined) take(tree, unit, from)
+    }
+    return tree
+  }
   return {
-    base: new Map([...without(head), ...first]),
+    base: whole(new Map([...without(head), ...first]), merged?.base),
     ours: new Map([...without(head), ...second]),
-    theirs: new Map([...without(staged), ...third]),
+    theirs: whole(new Map([...without(staged), ...third]), merged?.theirs),
+    staged: without(staged),
     unmerged,
     others: (await unmergedPaths(git)).filter((path) => !path.startsWith(`${folder}/`)),
   }

@@ -71,7 +71,7 @@ export async function stageSettled(
   const settled = sides.unmerged.filter((path) => !isLeft(unitOf(path)))
   const paths = [...new Set([...settled, ...draft.changes.keys()])]
     .filter((path) => !isLeft(unitOf(path)))
-    .filter((path) => sides.unmerged.includes(path) || wanted(path) !== sides.theirs.get(path))
+    .filter((path) => sides.unmerged.includes(path) || wanted(path) !== sides.staged.get(path))
     .sort()
   refuseDirty(git, folder, paths, sides)
   if (dryRun) return paths
@@ -96,12 +96,12 @@ function refuseDirty(
   git: Git,
   folder: string,
   paths: readonly string[],
-  { theirs, unmerged }: IndexSides,
+  { staged, unmerged }: IndexSides,
 ): void {
   const present = new FolderFiles(git.checkout.top)
   for (const path of paths.filter((each) => !unmerged.includes(each))) {
     const file = `${folder}/${path}`
-    if (blobIn(present, file, git) === theirs.get(path)) continue
+    if (blobIn(present, file, git) === staged.get(path)) continue
     throw new VaultError("VAULT_DIRTY", `${file} differs from what is staged`, {
       hint: `stage it: git add -- ${file}; or bring it back: git restore -- ${file}`,
     })
