@@ -68,11 +68,11 @@ function conflictLines({ name, ours, theirs }: VaultConflict): string[] {
   ]
 }
 
-function sideLine({ is, version, changed }: VaultConflict["ours"]): string {
+function sideLine({ is, version, changed, recipient }: VaultConflict["ours"]): string {
   if (is === "removed") return "removed"
-  return version === undefined
-    ? `a key since ${changed ?? ""}`
-    : `version ${version}, set ${changed ?? ""}`
+  if (recipient === undefined) return `version ${version ?? ""}, set ${changed ?? ""}`
+  // The key file says it too. That of a post-quantum vault has two thousand characters.
+  return `the key of ${recipient.length > 70 ? `${recipient.slice(0, 70)}…` : recipient}`
 }
 
 const FINISH: Readonly<Record<Resolved["during"], string>> = {

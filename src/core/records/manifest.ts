@@ -80,7 +80,9 @@ export function editManifest(
 }
 
 function parseYaml(bytes: Uint8Array): Document {
-  return parseStrictYaml(bytes, LIMITS.manifest, invalid)
+  return parseStrictYaml(bytes, LIMITS.manifest, (why, cause) =>
+    Buffer.from(bytes).includes("\n>>>>>>> ") ? inConflict() : invalid(why, cause),
+  )
 }
 
 function check(value: unknown, vault: string): Manifest {
@@ -236,6 +238,12 @@ function addGroup(
   const said = document.createNode(description === undefined ? {} : { description }, { flow: true })
   if (there === undefined) pairs.set(group, document.createPair(group, said))
   else there.value = said
+}
+
+function inConflict(): VaultError {
+  return new VaultError("MANIFEST_INVALID", `${MANIFEST} is in the middle of a merge`, {
+    hint: "settle it: agent-vault resolve",
+  })
 }
 
 function invalid(why: string, cause?: unknown): VaultError {

@@ -9,7 +9,7 @@ import { findAnchor } from "../memory/trust.js"
 import { rememberMade } from "../undone/made-here.js"
 import { seeTracked } from "../undone/remote-branches.js"
 import { VaultError } from "../words/errors.js"
-import { classify } from "../words/layout.js"
+import { VAULT_RECORD, classify } from "../words/layout.js"
 import type { Draft } from "../change/draft.js"
 import { keylessDraft } from "./keyless.js"
 import {
@@ -47,10 +47,11 @@ export interface MergedIncoming {
 export async function verifyIncoming(
   git: Git,
   request: SyncRequest,
-  { place, remote, from, incoming }: Incoming,
+  sides: Incoming,
 ): Promise<void> {
-  const merge = await openSides(git, request, place, { base: from, ours: from, theirs: incoming })
-  await verifyTheirs(merge, remote.name, request.now)
+  const { place, remote, from, incoming } = sides
+  const merge = await openSides(git, request, sides, { base: from, ours: from, theirs: incoming })
+  await verifyTheirs(merge, remote, request.now)
   verifyForReaders(merge.snapshot(merge.sides.theirs), memoryOf(merge.ours.id, place, request.env))
 }
 
@@ -66,12 +67,15 @@ export async function mergeIncoming(
 ): Promise<MergedIncoming> {
   const { place, remote, from, guard } = incoming
   const base = await mergeBase(git, from, incoming.incoming)
-  const merge = await openSides(git, request, place, {
+  if (await isBesideVault(git, incoming, base)) {
+    return mergeBeside(git, request, incoming, base, accept)
+  }
+  const merge = await openSides(git, request, incoming, {
     base,
     ours: from,
     theirs: incoming.incoming,
   })
-  await verifyTheirs(merge, remote.name, request.now)
+  await verifyTheirs(merge, remote, request.now)
   await accept()
   if (base === undefined) throw unrelated(remote)
   const folder = gitPath(git.checkout, place.root)
@@ -81,23 +85,63 @@ export async function mergeIncoming(
   const settled = await settleIfOwner(git, request, place, merge)
   verifyForReaders(settled.draft, memoryOf(merge.ours.id, place, request.env))
   const files = await changesTo(git, tree, folder, merge, settled.draft)
-  const [by, before] = await Promise.all([authorship(git), seeTracked(git)])
+  const before = await seeTracked(git)
+  const commit = await commitMerge(git, request, incoming, tree, files)
+  rememberMade(merge.ours.id, git.checkout, commit, before, request.env)
+  const { draft: _draft, ...what } = settled
+  return { ...what, settled: what.settled.map(nameOf), commit }
+}
+
+/** Whether the remote never had the vault: it was made here, and others pushed something else. */
+async function isBesideVault(
+  git: Git,
+  { place, incoming }: Incoming,
+  base: string | undefined,
+): Promise<boolean> {
+  const folder = gitPath(git.checkout, place.root)
+  if ((await treeOf(git, incoming, folder)).size > 0) return false
+  return base === undefined || !(await treeOf(git, base, folder)).has(VAULT_RECORD)
+}
+
+/** Merges a remote that never had the vault: nothing there is to be verified, and it stays as it is. */
+async function mergeBeside(
+  git: Git,
+  request: SyncRequest,
+  incoming: Incoming,
+  base: string | undefined,
+  accept: () => Promise<void>,
+): Promise<MergedIncoming> {
+  const { remote, from, guard } = incoming
+  await accept()
+  if (base === undefined) throw unrelated(remote)
+  const { tree, conflicts } = await mergeTrees(git, guard, from, incoming.incoming)
+  refuseConflicts(remote, conflicts, [], [])
+  const commit = await commitMerge(git, request, incoming, tree, new Map())
+  return { commit, settled: [], exposed: [], isForOwners: false }
+}
+
+async function commitMerge(
+  git: Git,
+  request: SyncRequest,
+  { remote, from, incoming }: Incoming,
+  tree: string,
+  files: ReadonlyMap<string, Uint8Array | BlobId | undefined>,
+): Promise<string> {
+  const by = await authorship(git)
   const commit = await writeCommit(git, by, {
     parent: from,
-    merged: { parent: incoming.incoming, tree },
+    merged: { parent: incoming, tree },
     files,
     message: `agent-vault: merge ${remote.name}`,
   })
-  rememberMade(merge.ours.id, git.checkout, commit, before, request.env)
   if (by.isLeftUnsigned) request.onNote?.(LEFT_UNSIGNED)
-  const { draft: _draft, ...what } = settled
-  return { ...what, settled: what.settled.map(nameOf), commit }
+  return commit
 }
 
 async function openSides(
   git: Git,
   { keyFileTrust, env }: SyncRequest,
-  place: Place,
+  { place, remote }: Incoming,
   commits: { readonly base: string | undefined; readonly ours: string; readonly theirs: string },
 ): Promise<VaultMerge> {
   const folder = gitPath(git.checkout, place.root)
@@ -108,6 +152,7 @@ async function openSides(
     treeAt(commits.ours),
     treeAt(commits.theirs),
   ])
+  if (!theirs.has(VAULT_RECORD)) throw withoutVault(remote)
   const sides = { base, ours, theirs }
   return mergeVault(git, sides, (vault) => findAnchor(vault, keyFileTrust, env))
 }
@@ -193,8 +238,14 @@ function ownerNeeded(units: readonly string[], cause: VaultError): VaultError {
   )
 }
 
+function withoutVault({ remote, name }: RemoteBranch): VaultError {
+  return new VaultError("NO_VAULT", `${name} no longer has this vault: somebody removed it there`, {
+    hint: `ask who did, and why: git fetch ${remote} && git log ${name} -- .agent-vault`,
+  })
+}
+
 function unrelated({ name }: RemoteBranch): VaultError {
   return new VaultError("CONFLICT", `this branch and ${name} have no common past`, {
-    hint: `if they belong together: git merge --allow-unrelated-histories ${name}; then agent-vault resolve`,
+    hint: `if they belong together: git merge --allow-unrelated-histories ${name}; then agent-vault resolve, and agent-vault sync`,
   })
 }

@@ -38,8 +38,10 @@ export interface ConflictSide {
   readonly is: "removed" | "there"
   /** Of a secret. */
   readonly version?: number
-  /** When the value was set, or since when the agent has its key. */
+  /** Of a secret: when the value was set. */
   readonly changed?: string
+  /** Of an agent. */
+  readonly recipient?: string
 }
 
 /** Nobody has chosen anything. */
@@ -92,7 +94,7 @@ export function conflictsOf(merge: VaultMerge, choices: Choices): readonly Vault
     if (file.is !== "agent" || agentChoice(merge, file.agent, choices) !== "choice") return []
     const side = (vault: Vault): ConflictSide => {
       const record = findAgentRecord(vault, file.agent)
-      return record === undefined ? { is: "removed" } : { is: "there", changed: record.since }
+      return record === undefined ? { is: "removed" } : { is: "there", recipient: record.recipient }
     }
     return [{ name: file.agent, is: "agent", ours: side(merge.ours), theirs: side(merge.theirs) }]
   })

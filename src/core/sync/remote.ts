@@ -36,7 +36,7 @@ export async function followed(git: Git, branch: string, remote?: string): Promi
     return named({ remote: upstream, ref, tracked })
   }
   const remotes = (await git.run(["remote"])).toString("utf8").split("\n").filter(Boolean)
-  if (remote === undefined) throw followsNothing(branch, remotes)
+  if (remote === undefined) throw await followsNothing(git, branch, remotes)
   if (!remotes.includes(remote)) throw noRemote(remote, remotes)
   const short = branch.slice("refs/heads/".length)
   return named({ remote, ref: branch, tracked: `refs/remotes/${remote}/${short}` })
@@ -46,15 +46,23 @@ function named(branch: Omit<RemoteBranch, "name">): RemoteBranch {
   return { ...branch, name: branch.tracked.replace(/^refs\/(?:remotes|heads)\//, "") }
 }
 
-function followsNothing(branch: string, [first]: readonly string[]): VaultError {
+async function followsNothing(
+  git: Git,
+  branch: string,
+  [first]: readonly string[],
+): Promise<VaultError> {
   const short = branch.slice("refs/heads/".length)
   if (first === undefined) {
     return new VaultError("REPOSITORY_STATE", "this clone has no remote", {
       hint: "name the one that the team shares: git remote add origin URL; then: agent-vault sync --remote origin",
     })
   }
+  const isThere = (await commitOf(git, `refs/remotes/${first}/${short}`)) !== undefined
+  const forGood = isThere
+    ? `git branch --set-upstream-to=${first}/${short}`
+    : `git push --set-upstream ${first} ${short}`
   return new VaultError("REPOSITORY_STATE", `${short} follows no branch of a remote`, {
-    hint: `agent-vault sync --remote ${first}; or for good: git branch --set-upstream-to=${first}/${short}`,
+    hint: `agent-vault sync --remote ${first}; or for good: ${forGood}`,
   })
 }
 

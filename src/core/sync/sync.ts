@@ -63,7 +63,8 @@ const RETRIES = 10
  * Fetches, verifies what came, merges it and pushes; again, if another push came first. What came is
  * used, and the clone's memory of the remote moves, only when it is verified. Throws
  * `REPOSITORY_STATE`, `CONFLICT` for what a person has to choose, `GIT_FAILED` for the network and
- * for a push that was refused, and the codes of exit 4 and 5; then nothing has moved.
+ * for a push that was refused, `NO_VAULT` if the vault is gone there, and the codes of exit 4 and 5;
+ * then nothing has moved.
  */
 export async function sync(request: SyncRequest): Promise<Synced> {
   const checkout = requireCheckout(request.place)

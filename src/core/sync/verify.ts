@@ -7,24 +7,24 @@ import { type Vault, allRecords, verifyVault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
 import type { VaultMerge } from "./merge-vault.js"
+import type { RemoteBranch } from "./remote.js"
 import { changedUnits, pathsOf } from "./units.js"
 
 /**
  * Verifies what the other side brings: every record, every ciphertext that it changed, and that
- * nothing falls behind what both come from. `from` says where it comes from. Throws the codes of
- * exit 5, and `UNTRUSTED` for owners whom no known owner added.
+ * nothing falls behind what both come from. Throws the codes of exit 5, and `UNTRUSTED` for owners whom no known owner added.
  */
 export async function verifyTheirs(
   { sides, base, theirs }: VaultMerge,
-  from: string,
+  { remote, name }: RemoteBranch,
   now: Date,
 ): Promise<void> {
   allRecords(theirs)
   const findings = base === undefined ? [] : checkAgainst(base, theirs).findings
   const refused = findings.find(({ severity }) => severity === "refused")
   if (refused !== undefined) {
-    throw new VaultError("ROLLED_BACK", `${from}: ${refused.subject} ${refused.message}`, {
-      hint: `look at it before anything else: git log ${from} -- .agent-vault`,
+    throw new VaultError("ROLLED_BACK", `${name}: ${refused.subject} ${refused.message}`, {
+      hint: `look at it before anything else: git fetch ${remote} && git log ${name} -- .agent-vault`,
     })
   }
   for (const unit of changedUnits(sides.base, sides.theirs)) {
