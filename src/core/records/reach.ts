@@ -35,5 +35,7 @@ export function compareReach(one: Reach, other: Reach): number {
 
 /** `epoch 2, serial 5`, or `serial 5`. */
 export function reachText({ epoch, serial }: Reach): string {
+  // Some marks know the epoch only; no record has the serial 0.
+  if (epoch > 0 && serial === 0) return `epoch ${epoch}`
   return epoch > 0 ? `epoch ${epoch}, serial ${serial}` : `serial ${serial}`
 }
