@@ -7,7 +7,7 @@ import { attempted } from "../words/system-error.js"
 import { VaultError } from "../words/errors.js"
 import { listFolder } from "../disk/at-path.js"
 import { createFile, readRegularFile, removeFile } from "../disk/files.js"
-import { OPEN_MODE, lockFile } from "../disk/journal-file.js"
+import { OPEN_MODE, lockFile, refuseLinkedFolder } from "../disk/journal-file.js"
 import { type Maker, isGone, thisProcess } from "../disk/maker.js"
 import { type Turn, isAnyoneWaiting, queueUp } from "./queue.js"
 
@@ -55,9 +55,10 @@ export async function withLock<T>(
 /**
  * Takes the lock of a work tree. Who comes first is served first; the lock of a holder that died on
  * this machine is broken at once. Gives up when for 30 seconds neither the lock nor the queue has
- * moved. Throws `LOCKED`, `NO_ACCESS`.
+ * moved. Throws `LOCKED`, `NO_ACCESS`, `FILE_UNSAFE`.
  */
 export async function takeLock(gitFolder: string): Promise<Lock> {
+  refuseLinkedFolder(gitFolder)
   const file = lockFile(gitFolder)
   const holder = newHolder()
   const take = (): boolean =>

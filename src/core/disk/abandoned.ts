@@ -11,8 +11,8 @@ export const TEMPORARY = ".tmp-"
 const DOUBT_MS = 24 * 60 * 60 * 1000
 
 /**
- * Removes what processes that are gone left in a folder: names of `prefix`, with all below them.
- * Throws `NO_ACCESS`.
+ * Removes what processes that are gone left in a folder: names of `prefix` that tell who made them,
+ * with all below. Another program's stay: the folder may be anybody's. Throws `NO_ACCESS`.
  */
 export function removeAbandoned(folder: string, prefix = TEMPORARY): void {
   for (const name of listFolder(folder)) {

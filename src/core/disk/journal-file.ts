@@ -14,6 +14,19 @@ export function changeFolder(gitFolder: string): string {
   return join(gitFolder, "agent-vault")
 }
 
+/**
+ * Refuses a link in the place of that folder: a repository may come from anywhere, and what is
+ * written and cleared away there would be outside of it. Throws `FILE_UNSAFE`.
+ */
+export function refuseLinkedFolder(gitFolder: string): void {
+  const folder = changeFolder(gitFolder)
+  const stat = lookAt(folder)
+  if (stat === undefined || stat.isDirectory()) return
+  throw new VaultError("FILE_UNSAFE", `${folder} is refused: it is not a folder`, {
+    hint: "remove it: agent-vault makes a folder there",
+  })
+}
+
 /** The journal of the change that is being written to this work tree. */
 export function journalFile(gitFolder: string): string {
   return join(changeFolder(gitFolder), "journal.json")

@@ -35,10 +35,14 @@ export function nameByMaker(prefix: string): string {
 
 /**
  * Whether the process that a name of {@link nameByMaker} tells of is gone; `elsewhere` if it ran on
- * another host, where nobody here can ask, or if the name tells of none.
+ * another host, where nobody here can ask; `unknown` if the name tells of none, and is not ours.
  */
-export function fateOfMaker(name: string, prefix: string): "gone" | "running" | "elsewhere" {
-  const [, id = "", started, host] = NAME.exec(name.slice(prefix.length)) ?? []
+export function fateOfMaker(
+  name: string,
+  prefix: string,
+): "gone" | "running" | "elsewhere" | "unknown" {
+  const [, id, started, host] = NAME.exec(name.slice(prefix.length)) ?? []
+  if (id === undefined) return "unknown"
   if (host !== shortened(hostname())) return "elsewhere"
   return isRunning(Number(id), started === "0" ? undefined : started) ? "running" : "gone"
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { join } from "node:path"
 import { createFile, removeFolder } from "../disk/files.js"
-import { changeFolder } from "../disk/journal-file.js"
+import { changeFolder, refuseLinkedFolder } from "../disk/journal-file.js"
 import type { Git } from "./git.js"
 
 const PRIVATE = 0o600
@@ -16,6 +16,7 @@ export interface ThreeTexts {
 
 /** Merges text as git does, but where both sides changed the same lines, it keeps those of both. */
 export async function mergeText(git: Git, versions: ThreeTexts): Promise<Uint8Array> {
+  refuseLinkedFolder(git.checkout.gitFolder)
   const folder = join(
     changeFolder(git.checkout.gitFolder),
     `merge-${randomBytes(8).toString("hex")}`,

@@ -122,6 +122,20 @@ async function fetchTo(
   }
 }
 
+/**
+ * Who pushes to a folder runs what the repository there names, as themselves: and it may have come
+ * with this one. No server guards itself by hooks that whoever can push can change.
+ */
+const RECEIVE_IN_FOLDER =
+  "git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c receive.autogc=false receive-pack"
+
+/** Whether a push to a remote writes into a folder of this machine (git-push, "GIT URLS"). */
+async function isFolder(git: Git, remote: string): Promise<boolean> {
+  const found = await git.run(["remote", "get-url", "--push", "--all", "--", remote])
+  const urls = found.toString("utf8").split("\n").filter(Boolean)
+  return urls.some((url) => /^file:/i.test(url) || !/^[a-z][a-z0-9+.-]*:\/\/|^[^/]+:/i.test(url))
+}
+
 /** What git printed, all of it. */
 function saidBy(error: VaultError): string {
   return error.cause instanceof Error ? error.cause.message : error.message
@@ -137,7 +151,8 @@ export async function pushCommit(
   { remote, ref, name }: RemoteBranch,
   commit: string,
 ): Promise<"pushed" | "outrun"> {
-  const push = ["push", "--quiet", "--receive-pack=git-receive-pack", "--no-follow-tags"]
+  const receive = (await isFolder(git, remote)) ? RECEIVE_IN_FOLDER : "git-receive-pack"
+  const push = ["push", "--quiet", `--receive-pack=${receive}`, "--no-follow-tags"]
   const only = ["--recurse-submodules=no", "--", remote, `${commit}:${ref}`]
   try {
     await git.run([...guard, ...push, ...only], { network: true })

@@ -74,6 +74,7 @@ export async function stageSettled(
     .filter((path) => sides.unmerged.includes(path) || wanted(path) !== sides.staged.get(path))
     .sort()
   refuseDirty(git, folder, paths, sides)
+  refuseLinks(git, folder, left)
   if (dryRun) return paths
   const contents = new Map(paths.map((path) => [`${folder}/${path}`, draft.read(path)]))
   await storeBlobs(
@@ -106,6 +107,12 @@ function refuseDirty(
       hint: `stage it: git add -- ${file}; or bring it back: git restore -- ${file}`,
     })
   }
+}
+
+/** What stays in conflict is written as well, and never through a link. Throws `FILE_UNSAFE`. */
+function refuseLinks(git: Git, folder: string, paths: readonly string[]): void {
+  const present = new FolderFiles(git.checkout.top)
+  for (const path of paths) blobIn(present, `${folder}/${path}`, git)
 }
 
 /** Tells the index that these files are as staged: `git merge --abort` does not look for itself. */

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs"
+import { existsSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { removeAgent } from "../../../src/core/change/agents.js"
@@ -316,3 +316,19 @@ function edit(one: World, path: string, field: string, value: unknown): void {
 function noKey(): Promise<never> {
   return Promise.reject(new VaultError("KEY_NOT_FOUND", "no key here"))
 }
+
+test("what stays in conflict is not written through a link", async () => {
+  const { one, two } = clones
+  await one.set("stripe/api-key", "one")
+  await two.set("stripe/api-key", "two")
+  await syncAt(one)
+  two.git("fetch", "-q")
+  expect(() => two.git("merge", "-q", "origin/main")).toThrow("merge")
+  const folder = join(two.top, ".agent-vault/secrets/stripe")
+  const elsewhere = join(two.folder, "elsewhere")
+  renameSync(folder, elsewhere)
+  symlinkSync(elsewhere, folder)
+  writeFileSync(join(elsewhere, "api-key.json"), "mine")
+  expect(await outcome(resolveAt(two, { named: new Map() }))).toBe("FILE_UNSAFE")
+  expect(readFileSync(join(elsewhere, "api-key.json"), "utf8")).toBe("mine")
+})
