@@ -35,11 +35,25 @@ export function mergedGroup(sides: GroupSides): Unsigned<GroupRecord> {
   }
 }
 
-/** The agents that had a group before, and that one side or the other took out of it. */
+/**
+ * The agents that had a group before, and that one side or the other took out of it. What both come
+ * from need not tell: whoever can push can bring a record of before a revoke in a commit that does
+ * not follow it. The revoke names the last epoch that the agent had.
+ */
 export function takenOut({ base, ours, theirs }: GroupSides): readonly string[] {
   const [here, there] = [agentsOf(ours), agentsOf(theirs)]
-  if (base === undefined) return []
-  return agentsOf(base).filter((agent) => !here.includes(agent) || !there.includes(agent))
+  const before = base === undefined ? [] : agentsOf(base)
+  const lost = before.filter((agent) => !here.includes(agent) || !there.includes(agent))
+  return [...new Set([...lost, ...revokedSince(ours, theirs), ...revokedSince(theirs, ours)])]
+}
+
+/** The members of a record that the other one revoked, at the record's epoch or later. */
+function revokedSince(record: GroupRecord, { revoked, members }: GroupRecord): string[] {
+  return agentsOf(record).filter(
+    (agent) =>
+      members.every((member) => member.agent !== agent) &&
+      revoked.some((entry) => entry.agent === agent && entry.epoch >= record.epoch),
+  )
 }
 
 function agentsOf({ members }: GroupRecord): readonly string[] {

@@ -20,6 +20,7 @@ import {
   mergeVault,
 } from "./merge-vault.js"
 import type { RemoteBranch } from "./remote.js"
+import { withoutReplays } from "./replayed.js"
 import { settle } from "./settle-contested.js"
 import { treeOf } from "./snapshot.js"
 import type { SyncRequest } from "./sync.js"
@@ -70,15 +71,16 @@ export async function mergeIncoming(
   if (await isBesideVault(git, incoming, base)) {
     return mergeBeside(git, request, incoming, base, accept)
   }
-  const merge = await openSides(git, request, incoming, {
+  const opened = await openSides(git, request, incoming, {
     base,
     ours: from,
     theirs: incoming.incoming,
   })
-  await verifyTheirs(merge, remote, request.now)
+  await verifyTheirs(opened, remote, request.now)
   await accept()
   if (base === undefined) throw unrelated(remote)
   const folder = gitPath(git.checkout, place.root)
+  const merge = await withoutReplays(git, folder, opened, { tips: [from], since: base })
   const { tree, conflicts } = await mergeTrees(git, guard, from, incoming.incoming)
   const others = conflicts.filter((path) => !path.startsWith(`${folder}/`))
   refuseConflicts(remote, others, strays(merge), conflictsOf(merge, NO_CHOICES))

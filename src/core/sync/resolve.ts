@@ -26,6 +26,7 @@ import {
   conflictsOf,
   mergeVault,
 } from "./merge-vault.js"
+import { withoutReplays } from "./replayed.js"
 import { type SettledMerge, settle } from "./settle-contested.js"
 import { sidesInIndex } from "./sides.js"
 import { stageSettled, verifySettled } from "./stage-settled.js"
@@ -92,8 +93,8 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
     const { others } = sides
     return { during, settled: [], conflicts: [], others, exposed: [], files: [] }
   }
-  const merged = await mergeVault(git, sides, (vault) => findAnchor(vault, keyFileTrust, env))
-  const merge = { ...merged, mended }
+  const opened = await mergeVault(git, sides, (vault) => findAnchor(vault, keyFileTrust, env))
+  const merge = { ...(await withoutOld(git, folder, opened, during)), mended }
   refuseUnknown(choices, conflictsOf(merge, NO_CHOICES))
   const conflicts = conflictsOf(merge, choices)
   const { draft, exposed } = await settleWith(git, request, merge)
@@ -138,6 +139,17 @@ async function rememberSigned(
   const commit = { parent, files: new Map(signed), message }
   const made = await writeCommit(git, { ...by, signing: undefined }, commit)
   rememberMade(ours.id, git.checkout, made, before, env)
+}
+
+/** A revert, a rebase or a stash may bring back on purpose what was here before; a merge does not. */
+async function withoutOld(
+  git: Git,
+  folder: string,
+  merge: VaultMerge,
+  during: InProgress,
+): Promise<VaultMerge> {
+  if (during !== "merge" && during !== "squash") return merge
+  return withoutReplays(git, folder, merge, { tips: ["HEAD"] })
 }
 
 async function settleWith(

@@ -69,8 +69,7 @@ export async function settle(
   const session = openMerged(git, place, request, merge)
   for (const unit of merge.units.contested) await settleUnit(session, merge, unit, choices)
   keepGroupsInUse(session, merge)
-  const taken = merge.units.contested.flatMap((unit) => takenFrom(merge, unit))
-  dropGrants(session, taken)
+  dropGrants(session, takenFromGroups(merge))
   const plan = planSealed(session, allowedManifest(session, merge))
   const touched = touchedGroups(session, merge)
   const groups = plan.groups.filter(({ group, is }) => is === "changed" && touched.has(group))
@@ -199,11 +198,12 @@ function keepGroupsInUse(session: Session, merge: VaultMerge): void {
   }
 }
 
-function takenFrom(merge: VaultMerge, unit: string): readonly Omit<Grant, "until">[] {
-  const file = classify(unit)
-  const sides = file.is === "group" ? groupSides(merge, file.group) : undefined
-  if (file.is !== "group" || sides === undefined) return []
-  return takenOut(sides).map((agent) => ({ agent, group: file.group }))
+/** Of all groups: anybody can write the line back that the owner of one side took out. */
+function takenFromGroups(merge: VaultMerge): readonly Omit<Grant, "until">[] {
+  return listGroups(merge.ours).flatMap((group) => {
+    const sides = groupSides(merge, group)
+    return sides === undefined ? [] : takenOut(sides).map((agent) => ({ agent, group }))
+  })
 }
 
 /** Takes out the lines of what one side took away, and of agents that have ended. */

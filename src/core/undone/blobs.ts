@@ -53,22 +53,26 @@ export async function changesOf(
 }
 
 /** What the commits of a range did to a file, against each of their parents. */
-export async function changesIn(
+export async function changesIn(git: Git, range: CommitRange, path: string): Promise<BlobChange[]> {
+  return (await changesBelow(git, range, path)).get(path) ?? []
+}
+
+/** What the commits of a range did to the files at or below a path, by file. */
+export async function changesBelow(
   git: Git,
   { tips, since, merges = false }: CommitRange,
-  path: string,
-): Promise<BlobChange[]> {
+  below: string,
+): Promise<Map<string, BlobChange[]>> {
   const all = [...tips]
-  if (all.length === 0) return []
+  if (all.length === 0) return new Map()
   const words = all.filter((tip) => !COMMIT.test(tip))
   const commits = all.filter((tip) => COMMIT.test(tip))
   const before = since === undefined ? [] : [`^${since}^@`]
   const input = [...commits, ...before].map((line) => `${line}\n`).join("")
   const options = [...(merges ? ["--min-parents=2"] : []), ...(input === "" ? [] : ["--stdin"])]
-  const walk = ["rev-list", "--full-history", ...options, ...words, "--", path]
+  const walk = ["rev-list", "--full-history", ...options, ...words, "--", below]
   const found = await git.run(walk, input === "" ? {} : { input })
-  const changes = await changesOf(git, found.toString("utf8").split("\n").filter(Boolean), path)
-  return changes.get(path) ?? []
+  return changesOf(git, found.toString("utf8").split("\n").filter(Boolean), below)
 }
 
 /** Whether a commit of a range has a blob at a path, on whatever side of a merge. */
