@@ -84,4 +84,8 @@ test("a remote that came with the repository executes nothing when it is pushed 
   expect(alice.code(["sync", "--remote", "evil"])).toBe("0 ok")
   expect(alice.git("ls-remote", "evil", "refs/heads/main")).not.toBe("")
   expect(existsSync(ran)).toBe(false)
+  alice.git("remote", "set-url", "evil", `file://${evil}`)
+  expect(alice.code(["set", "stripe/more"], { stdin: "x" })).toBe("0 ok")
+  expect(alice.code(["sync", "--remote", "evil"])).toBe("0 ok")
+  expect(existsSync(ran)).toBe(false)
 })

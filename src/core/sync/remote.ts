@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto"
+import { isAbsolute } from "node:path"
+import { lookAt, realPath } from "../disk/at-path.js"
 import { VaultError } from "../words/errors.js"
 import type { Git } from "../git/git.js"
 import { commitOf } from "../git/git-objects.js"
@@ -122,18 +124,24 @@ async function fetchTo(
   }
 }
 
-/**
- * Who pushes to a folder runs what the repository there names, as themselves: and it may have come
- * with this one. No server guards itself by hooks that whoever can push can change.
- */
-const RECEIVE_IN_FOLDER =
+/** Who pushes to a folder runs, as themselves, what the repository there names. */
+const RECEIVE_QUIETLY =
   "git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c receive.autogc=false receive-pack"
 
-/** Whether a push to a remote writes into a folder of this machine (git-push, "GIT URLS"). */
-async function isFolder(git: Git, remote: string): Promise<boolean> {
+/**
+ * Whether a remote is a folder that may have come with this repository: in its work tree, or named by
+ * the way from there (git-push, "GIT URLS").
+ */
+async function mayHaveComeAlong(git: Git, remote: string): Promise<boolean> {
   const found = await git.run(["remote", "get-url", "--push", "--all", "--", remote])
   const urls = found.toString("utf8").split("\n").filter(Boolean)
-  return urls.some((url) => /^file:/i.test(url) || !/^[a-z][a-z0-9+.-]*:\/\/|^[^/]+:/i.test(url))
+  const top = realPath(git.checkout.top)
+  return urls.some((url) => {
+    if (/^(?!file:)[a-z][a-z0-9+.-]*:\/\/|^(?!file:)[^/]+:/i.test(url)) return false
+    const path = url.replace(/^file:\/\//i, "")
+    if (!isAbsolute(path) || lookAt(path, "follow") === undefined) return true
+    return `${realPath(path)}/`.startsWith(`${top}/`)
+  })
 }
 
 /** What git printed, all of it. */
@@ -151,7 +159,7 @@ export async function pushCommit(
   { remote, ref, name }: RemoteBranch,
   commit: string,
 ): Promise<"pushed" | "outrun"> {
-  const receive = (await isFolder(git, remote)) ? RECEIVE_IN_FOLDER : "git-receive-pack"
+  const receive = (await mayHaveComeAlong(git, remote)) ? RECEIVE_QUIETLY : "git-receive-pack"
   const push = ["push", "--quiet", `--receive-pack=${receive}`, "--no-follow-tags"]
   const only = ["--recurse-submodules=no", "--", remote, `${commit}:${ref}`]
   try {

@@ -179,6 +179,8 @@ describe("a merge that signed records anew, undone before it was published", () 
   test("by sync, whose push was refused", async () => {
     const hook = join(arena.folder, "origin.git/hooks/pre-receive")
     writeFileSync(hook, "#!/bin/sh\nexit 1\n", { mode: 0o755 })
+    // Of a remote that is named by a relative path, and may have come along, no hook runs.
+    alice.git("remote", "set-url", "origin", join(arena.folder, "origin.git"))
     alice.git("update-ref", "ORIG_HEAD", "HEAD")
     alice.run(["sync"])
     await undo()
