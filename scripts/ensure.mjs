@@ -65,7 +65,7 @@ export async function ensure() {
 /** The first half of {@link ensure}. */
 export async function ensureInstalled() {
   await perform(install, "installing dependencies (npm ci)", () =>
-    run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]),
+    run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]),
   )
 }
 

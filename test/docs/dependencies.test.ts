@@ -1,11 +1,13 @@
+import { execSync } from "node:child_process"
 import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect, test } from "vitest"
 
 // Whoever adds a dependency says what it is for and what it may do.
 
-const read = (path: string): string =>
-  readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), "utf8")
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const read = (path: string): string => readFileSync(join(root, path), "utf8")
 const page = read("docs/dependencies.md")
 
 interface Manifest {
@@ -50,4 +52,22 @@ test("each package with an install script stands on the page", () => {
     .filter(([, entry]) => entry.hasInstallScript === true && entry.optional !== true)
     .map(([path]) => path.replace(/^.*node_modules\//, ""))
   expect(listed("Install scripts")).toEqual([...new Set(scripted)].sort())
+})
+
+test("the list of what is in a version names each of them", () => {
+  const printed = execSync("npm run --silent sbom", { cwd: root, encoding: "utf8" })
+  const { components } = JSON.parse(printed) as { components: { purl: string }[] }
+  const names = components.map(({ purl }) =>
+    decodeURIComponent(purl).replace(/^pkg:npm\/|@[^@]*$/g, ""),
+  )
+  expect(names).toEqual(expect.arrayContaining(Object.keys(manifest.devDependencies)))
+})
+
+test("a release runs no action but by digest, and no script of a package", () => {
+  const steps = read(".github/workflows/release.yml")
+  const actions = [...steps.matchAll(/uses: (\S+)/g)].map(([, action = ""]) => action)
+  expect(actions.length).toBeGreaterThan(0)
+  expect(actions.filter((action) => !/@[0-9a-f]{40}$/.test(action))).toEqual([])
+  expect(steps).toContain("npm publish --provenance")
+  expect(read("scripts/ensure.mjs")).toContain('"--ignore-scripts"')
 })
