@@ -27,6 +27,7 @@ import {
   mergeVault,
 } from "./merge-vault.js"
 import { withoutReplays } from "./replayed.js"
+import { refuseBrokenTip } from "./own-tip.js"
 import { type SettledMerge, settle } from "./settle-contested.js"
 import { sidesInIndex } from "./sides.js"
 import { stageSettled, verifySettled } from "./stage-settled.js"
@@ -91,6 +92,7 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
   if (sides.unmerged.length + mended.size === 0) {
     refuseUnknown(choices, [])
     const { others } = sides
+    if (during === "nothing") await refuseBrokenHead(git, place)
     return { during, settled: [], conflicts: [], others, exposed: [], files: [] }
   }
   const opened = await mergeVault(git, sides, (vault) => findAnchor(vault, keyFileTrust, env))
@@ -113,6 +115,13 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
     exposed,
     files,
   }
+}
+
+/** Markers that somebody committed are in no conflict any more, as Git sees it. */
+async function refuseBrokenHead(git: Git, place: Place): Promise<void> {
+  const { branch } = git.checkout
+  const head = branch === undefined ? undefined : await commitOf(git, branch)
+  if (head !== undefined) await refuseBrokenTip(git, place, head)
 }
 
 /**

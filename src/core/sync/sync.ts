@@ -17,6 +17,7 @@ import { VaultError } from "../words/errors.js"
 import { moveForward } from "./forward.js"
 import { requireCheckout } from "./clone-state.js"
 import { mergeIncoming, verifyIncoming } from "./merge-incoming.js"
+import { refuseBrokenTip } from "./own-tip.js"
 import { refuseRewritten } from "./rewritten.js"
 import { type RemoteBranch, fetchAside, followed, pushCommit } from "./remote.js"
 
@@ -77,6 +78,7 @@ export async function sync(request: SyncRequest): Promise<Synced> {
     const brought = await bring(git, guard, request, remote)
     const synced = before === undefined ? brought : together(before, brought)
     if (!request.push || request.dryRun || !synced.isAhead) return synced
+    await refuseBrokenTip(git, request.place, synced.commit)
     if ((await pushCommit(git, guard, remote, synced.commit)) === "pushed") {
       return { ...synced, pushed: true, isAhead: false }
     }

@@ -5,6 +5,7 @@ import { removeAgent } from "../../../src/core/change/agents.js"
 import { VaultError } from "../../../src/core/words/errors.js"
 import { gitThat, realGit } from "../processes.js"
 import { outcome, type World, vaultWorld } from "../world.js"
+import { NO_CHOICES } from "../../../src/core/sync/merge-vault.js"
 import { type Clones, clonesOf, resolveAt, syncAt } from "./clones.js"
 
 let template: World
@@ -58,6 +59,30 @@ test("two values for one secret are for a person to choose; nothing moves", asyn
   expect(two.git("rev-parse", "HEAD")).toBe(head)
   expect(two.git("status", "--porcelain")).toBe("")
   expect(await two.read("ci", "stripe/api-key")).toBe("two")
+})
+
+test("markers that somebody committed are not pushed, and the hint leads out", async () => {
+  const { one, two, origin } = clones
+  await one.set("stripe/api-key", "one")
+  await syncAt(one)
+  await two.set("stripe/api-key", "two")
+  expect(() => two.git("pull", "-q", "--no-rebase", "--no-edit")).toThrow()
+  two.git("add", "-A")
+  two.git("commit", "-qm", "settled, or so it seems")
+  const before = two.git("ls-remote", origin, "main")
+  const refused = await syncAt(two).catch((error: unknown) => error)
+  expect(refused).toMatchObject({ code: "RECORD_INVALID" })
+  expect(await resolveAt(two, NO_CHOICES).catch((error: unknown) => error)).toMatchObject({
+    message: (refused as Error).message,
+  })
+  expect(two.git("ls-remote", origin, "main")).toBe(before)
+  two.git("reset", "-q", "--hard", "HEAD~1")
+  expect(() => two.git("merge", "-q", "origin/main")).toThrow()
+  await resolveAt(two, { ...NO_CHOICES, all: "ours" })
+  two.git("commit", "-q", "--no-edit")
+  await syncAt(two)
+  await syncAt(one)
+  expect(await one.read("ci", "stripe/api-key")).toBe("two")
 })
 
 test("pushes again when another push came first", async () => {
