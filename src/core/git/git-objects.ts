@@ -46,6 +46,36 @@ export async function committedFiles(
   return parseEntries(listing, /^\d+ \w+ (\w+)\t(.*)$/s)
 }
 
+/** A file of a commit: its blob, and its length in bytes. */
+export interface CommittedFile {
+  readonly id: BlobId
+  readonly size: number
+}
+
+/**
+ * The plain files of a commit below `folder`, by path from the top. Throws `FILE_UNSAFE` for a link
+ * or a submodule: a checkout would put it where a plain file belongs.
+ */
+export async function plainFiles(
+  git: Git,
+  commit: string,
+  folder: string,
+): Promise<Map<string, CommittedFile>> {
+  const args = ["ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", folder]
+  const files = new Map<string, CommittedFile>()
+  for (const line of (await git.run(args)).toString("utf8").split("\0")) {
+    const [, mode, id, size, path] = /^(\d+) \w+ (\w+) +(\S+)\t(.*)$/s.exec(line) ?? []
+    if (id === undefined || path === undefined) continue
+    if (mode !== "100644" && mode !== "100755") {
+      throw new VaultError("FILE_UNSAFE", `${path} is refused: Git has no plain file there`, {
+        hint: `look who brought it: git log -- ${path}; put a plain file in its place`,
+      })
+    }
+    files.set(path, { id, size: Number(size) })
+  }
+  return files
+}
+
 /** The contents of blobs, in order. Throws `GIT_FAILED` for one that Git has not. */
 export async function readBlobs(git: Git, ids: readonly BlobId[]): Promise<Buffer[]> {
   const objects = await readObjects(git, ids)

@@ -14,6 +14,9 @@ export interface Move {
   readonly to: string
 }
 
+/** A configuration may ask for a squash; a file that is ignored, such as `.env`, is somebody's, too. */
+const FORWARD = ["merge", "--quiet", "--ff-only", "--no-squash", "--no-overwrite-ignore"]
+
 /**
  * Moves the branch that is checked out, its work tree and its index forward. Readers wait meanwhile,
  * and a repair completes it. `guard` are arguments that keep programs out which a repository names.
@@ -29,7 +32,7 @@ export async function moveForward(
   writeJournal(gitFolder, await journalOf(git, place, move))
   try {
     // Git writes file after file, and the branch last.
-    await git.run([...guard, "merge", "--quiet", "--ff-only", move.to])
+    await git.run([...guard, ...FORWARD, move.to])
   } catch (error) {
     await completeJournal(git)
     throw inTheWay(error)

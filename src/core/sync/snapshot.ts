@@ -1,6 +1,7 @@
 import type { VaultFiles } from "../disk/files.js"
 import type { BlobId, Git } from "../git/git.js"
-import { committedFiles, readBlobs } from "../git/git-objects.js"
+import { readBlobs } from "../git/git-objects.js"
+import { vaultFilesAt } from "../check/history.js"
 import { VaultError } from "../words/errors.js"
 import { limitOf } from "../words/layout.js"
 import { type BlobTree, type Sides, changedUnits, groupOf, unitOf } from "./units.js"
@@ -34,10 +35,10 @@ export class Snapshot implements VaultFiles {
   }
 }
 
-/** The files of a vault in a commit, or in any tree. */
+/** The files of a vault in a commit, or in any tree. Throws `FILE_UNSAFE`. */
 export async function treeOf(git: Git, commit: string, folder: string): Promise<BlobTree> {
-  const files = await committedFiles(git, commit, folder)
-  return new Map([...files].map(([path, blob]) => [path.slice(folder.length + 1), blob]))
+  const files = await vaultFilesAt(git, commit, folder)
+  return new Map([...files].map(([path, { id }]) => [path, id]))
 }
 
 /** Reads what a merge of the sides may look into: everything but the values of untouched groups. */

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { removeAgent } from "../../../src/core/change/agents.js"
@@ -263,12 +263,40 @@ describe("what comes is verified before it is used", () => {
       "DIGEST_MISMATCH",
     ],
     ["no vault", (one) => one.git("rm", "-qr", ".agent-vault"), "NO_VAULT"],
+    [
+      "a record that Git takes for a link",
+      (one) => {
+        const blob = one.git("rev-parse", `HEAD:${record}`)
+        one.git("update-index", "--cacheinfo", `120000,${blob},${record}`)
+        one.git("commit", "-qm", "a link")
+      },
+      "FILE_UNSAFE",
+    ],
+    [
+      "a submodule in the vault",
+      (one) => {
+        const commit = one.git("rev-parse", "HEAD")
+        one.git("update-index", "--add", "--cacheinfo", `160000,${commit},.agent-vault/more`)
+        one.git("commit", "-qm", "a submodule")
+      },
+      "FILE_UNSAFE",
+    ],
+    [
+      "a file that is small only in Git",
+      (one) => {
+        one.write(".agent-vault/secrets/stripe/large.json", "0".repeat(2 * 1024 * 1024))
+        one.git("add", "-A")
+      },
+      "FILE_UNSAFE",
+    ],
   ]
 
   test.each(attacks)("%s", async (_what, attack, code) => {
     const { one, two } = clones
     attack(one)
-    one.git("commit", "-qam", "attack")
+    if (one.git("rev-parse", "HEAD") === one.git("rev-parse", "origin/main")) {
+      one.git("commit", "-qam", "attack")
+    }
     one.git("push", "-q")
     const tracked = two.git("rev-parse", "origin/main")
     const forward = two.git("rev-parse", "HEAD")
@@ -281,6 +309,20 @@ describe("what comes is verified before it is used", () => {
     expect(two.git("for-each-ref", "refs/agent-vault")).toBe("")
     expect(await two.read("ci", "stripe/webhook")).toBe("two")
   })
+})
+
+test("what comes does not take the place of a file that Git ignores", async () => {
+  const { one, two } = clones
+  one.commit(".env", "THEIRS=1\n")
+  await syncAt(one)
+  two.write(".git/info/exclude", ".env\n")
+  two.write(".env", "MINE=1\n")
+  two.git("config", "branch.main.mergeOptions", "--squash")
+  expect(await outcome(syncAt(two))).toBe("REPOSITORY_STATE")
+  expect(readFileSync(join(two.top, ".env"), "utf8")).toBe("MINE=1\n")
+  rmSync(join(two.top, ".env"))
+  await syncAt(two)
+  expect(two.git("rev-parse", "HEAD")).toBe(one.git("rev-parse", "HEAD"))
 })
 
 test("a record that this clone has seen further is not set back by a merge", async () => {
