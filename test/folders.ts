@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs"
+import { existsSync, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -11,7 +11,7 @@ export const SHARED = "shared-"
  * fifth of cpSync's time.
  */
 export function copyAll(from: string, to: string): void {
-  const isFolder = statSync(from).isDirectory()
+  const isFolder = lstatSync(from).isDirectory()
   if (isFolder) mkdirSync(to, { recursive: true })
   execFileSync("cp", ["-RP", isFolder ? `${from}/.` : from, to])
 }

@@ -1,5 +1,5 @@
 // What a command says of its outcome: what happened first, then what went wrong after it.
-import { spawnSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import {
   existsSync,
   mkdirSync,
@@ -73,7 +73,7 @@ describe("what Git has lost", () => {
       },
     ],
   ])("a blob that is %s: check says so, and repair brings it back", async (_state, harm) => {
-    world = template.copy()
+    world = loosened()
     harm(objectFile(world.git("rev-parse", `HEAD:${SECRET}`)))
     expect(await found()).toContain(`OBJECT_MISSING ${SECRET}`)
     const repaired = await repair(world.top, world.env)
@@ -83,7 +83,7 @@ describe("what Git has lost", () => {
   })
 
   test("a folder: repair makes it anew from the index", async () => {
-    world = template.copy()
+    world = loosened()
     rmSync(objectFile(world.git("rev-parse", "HEAD:.agent-vault/secrets/stripe")))
     expect((await found()).filter((each) => each.startsWith("GIT_FAILED"))).toHaveLength(1)
     await repair(world.top, world.env)
@@ -91,7 +91,7 @@ describe("what Git has lost", () => {
   })
 
   test("what the work tree has not either is named", async () => {
-    world = template.copy()
+    world = loosened()
     rmSync(objectFile(world.git("rev-parse", `HEAD:${SECRET}`)))
     rmSync(join(world.top, SECRET))
     const repaired = await repair(world.top, world.env)
@@ -199,6 +199,18 @@ function forgetful(type: "blob" | "tree" | "commit"): World {
     `case "$*" in *fast-import*) ${realGit()} "$@"; ${lose}; exit 0;; esac`,
   )
   return world.with({ PATH: path })
+}
+
+/** A world whose Git keeps each object in a file of its own. */
+function loosened(): World {
+  const copy = template.copy()
+  const packs = join(copy.top, ".git/objects/pack")
+  for (const name of readdirSync(packs).filter((each) => each.endsWith(".pack"))) {
+    const pack = readFileSync(join(packs, name))
+    rmSync(packs, { recursive: true })
+    execFileSync("git", ["unpack-objects", "-q"], { cwd: copy.top, input: pack })
+  }
+  return copy
 }
 
 function objectFile(id: string): string {
