@@ -49,10 +49,10 @@ class Async(unittest.IsolatedAsyncioTestCase):
         pid = self.pid()
         os.kill(pid, signal.SIGSTOP)
         tasks = [asyncio.ensure_future(self.vault.get("stripe/api-key")) for _ in range(6)]
-        await asyncio.sleep(0.1)
+        await self.until_waiting(6)
         for task in tasks[::2]:
             task.cancel()
-        await asyncio.sleep(0.1)
+        await asyncio.gather(*tasks[::2], return_exceptions=True)
         os.kill(pid, signal.SIGCONT)
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         for task in ended[::2]:
@@ -77,12 +77,19 @@ class Async(unittest.IsolatedAsyncioTestCase):
         with self.assertRaises(BridgeTimeout):
             await call
 
+    async def until_waiting(self, count: int) -> None:
+        """Until so many calls wait for an answer."""
+        child = self.vault._bridge._child
+        assert child is not None
+        while len(child._waiting) < count:
+            await asyncio.sleep(0.01)
+
     async def test_a_crash(self) -> None:
         await self.vault.get("stripe/api-key")
         pid = self.pid()
         os.kill(pid, signal.SIGSTOP)
         call = asyncio.ensure_future(self.vault.get("stripe/api-key"))
-        await asyncio.sleep(0.05)
+        await self.until_waiting(1)
         os.kill(pid, signal.SIGKILL)
         with self.assertRaises(BridgeCrashed):
             await call

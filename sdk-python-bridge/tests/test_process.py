@@ -99,7 +99,10 @@ class Running(unittest.TestCase):
         os.kill(first, signal.SIGSTOP)
         with ThreadPoolExecutor(3) as pool:
             calls = [pool.submit(self.vault.get, "stripe/api-key") for _ in range(3)]
-            time.sleep(0.2)
+            child = self.vault._bridge._child
+            assert child is not None
+            while len(child._waiting) < 3:
+                time.sleep(0.01)
             os.kill(first, signal.SIGKILL)
             for call in calls:
                 error = call.exception(HANG)
@@ -191,9 +194,14 @@ class PythonEnds(unittest.TestCase):
 
     def test_ctrl_c_in_a_call(self) -> None:
         other, pid = self.started(
+            "import threading\n"
             "os.kill(vault._bridge.pid, 19)\n"
+            "def tell():\n"
+            "    while len(vault._bridge._child._waiting) < 1: time.sleep(0.01)\n"
+            "    print('asking', flush=True)\n"
             "try:\n"
-            "    print('asking', flush=True); vault.get('stripe/binary'); print('answered')\n"
+            "    threading.Thread(target=tell).start()\n"
+            "    vault.get('stripe/binary'); print('answered')\n"
             "except KeyboardInterrupt:\n"
             "    print('interrupted', flush=True)\n"
             "os.kill(vault._bridge.pid, 18)\n"
@@ -201,7 +209,6 @@ class PythonEnds(unittest.TestCase):
         )
         assert other.stdout is not None
         self.assertEqual(other.stdout.readline(), "asking\n")
-        time.sleep(0.2)
         # As a terminal does it: to the whole group.
         os.killpg(other.pid, signal.SIGINT)
         said, errors = other.communicate(timeout=HANG)
