@@ -18,7 +18,7 @@ import { root, target } from "./build-places.mjs"
  */
 const PAGES = {
   "docs/cli.md": { commands: commandsPart },
-  "docs/faults.md": { figures: faultsPart },
+  "docs/faults.md": { figures: faultsPart, others: survivalPart },
   "docs/mcp.md": { clients: clientsPart, tools: toolsPart },
 }
 
@@ -124,6 +124,36 @@ function faultsPart() {
     ...rows,
     rowOf(["all", ...sums]),
   ].join("\n")
+}
+
+/** What `node scripts/figures.mjs` found besides. */
+function survivalPart() {
+  const file = join(root, "docs/figures/survival.json")
+  const { on, attacks, properties, month, writers } = JSON.parse(readFileSync(file, "utf8"))
+  return [
+    `On ${on}:`,
+    "",
+    rowOf(["what", "how much", "what came of it"]),
+    rowOf(["---", "---", "---"]),
+    rowOf(["attacks, also on merges and undoing", `${attacks.seconds} s`, heldOf(attacks)]),
+    rowOf([
+      "random inputs: records, names, times, redactor",
+      `${properties.seconds} s`,
+      heldOf(properties),
+    ]),
+    rowOf([
+      "a team's month",
+      `${month.seeds} x ${month.operations} operations`,
+      month.held ? "all clones agree with the model" : "broken",
+    ]),
+    rowOf(["writers of different secrets at once", writers.of, `${writers.different} landed`]),
+    rowOf(["writers of one secret at once", writers.of, `${writers.same} landed`]),
+  ].join("\n")
+}
+
+/** @param {{ passed: number, failed: number }} tests */
+function heldOf({ passed, failed }) {
+  return `${passed} of ${passed + failed} held`
 }
 
 /** @param {unknown[]} cells */

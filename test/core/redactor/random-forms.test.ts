@@ -112,7 +112,8 @@ describe("a key in PEM, printed otherwise", () => {
     const body = digits.filter((line) => /^[A-Za-z0-9+/=]+$/.test(line)).join("")
     const der = Buffer.from(body, "base64")
     for (const width of [6, 19, 76, 100, 1000]) {
-      const lines = body.match(new RegExp(`.{1,${width}}`, "g")) ?? []
+      // Padding in a line of its own would stay: it says nothing of the key.
+      const lines = body.match(new RegExp(`.{1,${width}}(?:=+$)?`, "g")) ?? []
       expectRedacted(Buffer.from(pem), `${kind} ${width}`, lines.join("\n"))
     }
     for (const encoding of ["base64", "base64url", "hex"] as const) {
