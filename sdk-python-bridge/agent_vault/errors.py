@@ -231,6 +231,10 @@ class RevealRefused(Denied):
     """A value may not be shown to a model."""
 
 
+class Unconfirmed(Denied):
+    """Under an agent's harness, what gives access or shows a value needs a person."""
+
+
 class Untrusted(Denied):
     """Nothing names an anchor, or it is not an owner, or it did not bring every owner."""
 

@@ -470,7 +470,7 @@ describe("when it cannot be written, nothing changes", () => {
     copyWorld()
     rmSync(join(world.top, ".git/agent-vault"), { recursive: true })
     writeFileSync(join(world.top, ".git/agent-vault"), "")
-    expect(await outcome(world.set("stripe/api-key", "new"))).toBe("NO_ACCESS")
+    expect(await outcome(world.set("stripe/api-key", "new"))).toBe("FILE_UNSAFE")
     rmSync(join(world.top, ".git/agent-vault"))
     await expectWhole(world, "old")
   })
