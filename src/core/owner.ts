@@ -19,6 +19,7 @@ export {
   writeKeyFile,
 } from "./keys/key-files.js"
 export { inHome } from "./disk/homes.js"
+export type { MaybeUnfinished } from "./words/unfinished.js"
 export { repair } from "./commit/repair.js"
 export { type SetRequest, setSecret } from "./change/set.js"
 export { type Standing, describeStanding } from "./check/status.js"

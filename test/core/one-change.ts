@@ -18,7 +18,7 @@ const operations: Record<string, () => Promise<unknown>> = {
   revoke: () => world.revoke(first, second),
   apply: () => world.apply(),
   repair: () => world.repair(),
-  "hold-lock": () => withLock(join(top, ".git"), holdAlone, () => {}),
+  "hold-lock": () => withLock(join(top, ".git"), holdAlone),
 }
 await operate()
 
@@ -33,9 +33,10 @@ async function operate(): Promise<void> {
 }
 
 /** Fails if anybody else is here at the same time. */
-async function holdAlone(): Promise<void> {
+async function holdAlone(): Promise<object> {
   const file = join(folder, "inside")
   writeFileSync(file, "", { flag: "wx" })
   await sleep(5)
   rmSync(file)
+  return {}
 }

@@ -1,5 +1,11 @@
-import type { VaultError } from "../../core/index.js"
-import type { ExposedSecret, CheckFinding, GroupPlan, Outcome, Plan } from "../../core/owner.js"
+import type {
+  ExposedSecret,
+  CheckFinding,
+  GroupPlan,
+  MaybeUnfinished,
+  Outcome,
+  Plan,
+} from "../../core/owner.js"
 import type { Door } from "./door.js"
 import { harmless, say, toJson, writeOut } from "../terminal/terminal.js"
 import { isSet } from "./who.js"
@@ -90,7 +96,7 @@ export function outcomeLines(door: Door, outcome: Outcome<unknown>): string[] {
 }
 
 /** What went wrong after the work was done. It stands, and is not to be repeated. */
-export function unfinishedLines({ unfinished = [] }: Unfinished): string[] {
+export function unfinishedLines({ unfinished = [] }: MaybeUnfinished): string[] {
   return unfinished.flatMap(({ message, hint }) => [
     `Done, but then: ${message}`,
     ...(hint === undefined ? [] : [`  ${hint}`]),
@@ -103,13 +109,9 @@ export function outcomePart({ files, commit, unfinished }: Outcome<unknown>): ob
 }
 
 /** The same of what went wrong after the work was done; nothing where nothing did. */
-export function unfinishedPart({ unfinished }: Unfinished): object {
+export function unfinishedPart({ unfinished }: MaybeUnfinished): object {
   if (unfinished === undefined) return {}
   return { unfinished: unfinished.map(({ code, message, hint }) => ({ code, message, hint })) }
-}
-
-interface Unfinished {
-  readonly unfinished?: readonly VaultError[] | undefined
 }
 
 function outcomeLine(door: Door, outcome: Outcome<unknown>): string {

@@ -8,6 +8,7 @@ import { removeLeftovers } from "../commit/leftovers.js"
 import type { OnNote } from "../words/note.js"
 import { type Lock, withLock } from "../commit/lock.js"
 import { attempted } from "../words/system-error.js"
+import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
 import { type Checkout, type Place, findVault } from "../disk/place.js"
 import { decodeRecord } from "../records/record.js"
 import { type Observed, type Session, type SessionRequest, openSession } from "./session.js"
@@ -24,17 +25,12 @@ export interface ChangeRequest extends SessionRequest {
 }
 
 /** What a change did, or in a dry run would do. */
-export interface Outcome<T> {
+export interface Outcome<T> extends MaybeUnfinished {
   readonly result: T
   /** The files of the vault that changed, relative to it, sorted. */
   readonly files: readonly string[]
   /** Absent when nothing changed, and in a dry run. */
   readonly commit?: string
-  /**
-   * What went wrong after the change was made; absent where nothing did. The change stands, and is
-   * not to be repeated: the next command completes it.
-   */
-  readonly unfinished?: readonly VaultError[]
 }
 
 /** Fills the draft of a session, and hands back what is to be committed. */
@@ -63,29 +59,14 @@ export async function change<T>(request: ChangeRequest, work: Work<T>): Promise<
   for (let left = RETRIES; ; left--) {
     try {
       if (request.dryRun === true) return await attempt(request, work)
-      return await lockedAttempt(request, work)
+      const { gitFolder } = changeableCheckout(request.place).checkout
+      return await withLock(gitFolder, (lock) => attempt(request, work, lock))
     } catch (error) {
       if (left === 1) throw error
       if (VaultError.is(error, "CONFLICT")) continue
       await acceptUndoneOr(error, findVault(request.place.root), env, onNote)
     }
   }
-}
-
-async function lockedAttempt<T>(request: ChangeRequest, work: Work<T>): Promise<Outcome<T>> {
-  const { gitFolder } = changeableCheckout(request.place).checkout
-  const left: VaultError[] = []
-  const outcome = await withLock(
-    gitFolder,
-    (lock) => attempt(request, work, lock),
-    (error) => left.push(error),
-  )
-  return withUnfinished(outcome, left)
-}
-
-function withUnfinished<T>(outcome: Outcome<T>, more: readonly VaultError[]): Outcome<T> {
-  const unfinished = [...(outcome.unfinished ?? []), ...more]
-  return unfinished.length === 0 ? outcome : { ...outcome, unfinished }
 }
 
 /** One attempt, from the files to the commit; without a lock it is a dry run. */
@@ -109,8 +90,8 @@ async function attempt<T>(request: ChangeRequest, work: Work<T>, lock?: Lock): P
     rememberMade(session.vault.id, git.checkout, made.commit, before, request.env)
     rememberChanges(session.vault, files)
   })
-  const after = [made.unfinished, unremembered].filter((error) => error !== undefined)
-  return withUnfinished({ ...outcome, commit: made.commit }, after)
+  const { commit, unfinished = [] } = made
+  return withUnfinished<Outcome<T>>({ ...outcome, commit }, ...unfinished, unremembered)
 }
 
 /**

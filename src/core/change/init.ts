@@ -13,7 +13,7 @@ import { journalExists, lockExists, refuseIncomplete } from "../disk/journal-fil
 import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../keys/key-files.js"
 import { ATTRIBUTES, MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "../words/layout.js"
 import { removeLeftovers } from "../commit/leftovers.js"
-import { type Lock, withLock } from "../commit/lock.js"
+import { withLock } from "../commit/lock.js"
 import { newManifest } from "../records/manifest.js"
 import { parseOwnerName } from "../words/names.js"
 import { signOwner } from "../records/owners.js"
@@ -23,8 +23,9 @@ import { repair } from "../commit/repair.js"
 import { signingKey } from "../records/signature.js"
 import { rememberKnownVault, knownVaultFile } from "../memory/known-vault.js"
 import { utc } from "../words/time.js"
-import { type Committed, changeableBranch, commitChange } from "../commit/transaction.js"
+import { changeableBranch, commitChange } from "../commit/transaction.js"
 import { attempted } from "../words/system-error.js"
+import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
 import { commitOf, committedFiles } from "../git/git-objects.js"
 import type { OnNote } from "../words/note.js"
 import { writePin } from "../memory/trust.js"
@@ -44,7 +45,7 @@ export interface InitRequest {
 }
 
 /** What `init` made. */
-export interface NewVault {
+export interface NewVault extends MaybeUnfinished {
   readonly vault: string
   readonly root: string
   readonly owner: string
@@ -53,8 +54,6 @@ export interface NewVault {
   readonly keyFile: string
   /** Relative to the vault. */
   readonly files: readonly string[]
-  /** What went wrong after the vault was made; absent where nothing did. The vault stands. */
-  readonly unfinished?: readonly VaultError[]
 }
 
 const GIT_ATTRIBUTES = [
@@ -76,10 +75,9 @@ export async function init(request: InitRequest): Promise<NewVault> {
   const made = describe(draft, root, request.env)
   if (request.dryRun === true) return made
   await writeOwnerKey(made, draft.identity, request)
-  const unfinished = await withKey(made, draft, checkout, request)
+  const { unfinished = [] } = await withKey(made, draft, checkout, request)
   const unremembered = attempted(() => rememberVault(root, checkout, draft, request.env))
-  if (unremembered !== undefined) unfinished.push(unremembered)
-  return unfinished.length === 0 ? made : { ...made, unfinished }
+  return withUnfinished(made, ...unfinished, unremembered)
 }
 
 /** Commits the vault whose key is written; only a key that opens nothing for certain is removed. */
@@ -88,7 +86,7 @@ async function withKey(
   { files }: VaultDraft,
   checkout: Checkout,
   request: InitRequest,
-): Promise<VaultError[]> {
+): Promise<MaybeUnfinished> {
   try {
     return await commitVault(checkout, root, files, request)
   } catch (error) {
@@ -209,9 +207,8 @@ async function commitVault(
   root: string,
   files: ReadonlyMap<string, Uint8Array>,
   { env, onNote }: InitRequest,
-): Promise<VaultError[]> {
-  const left: VaultError[] = []
-  const work = async (lock: Lock): Promise<Committed> => {
+): Promise<MaybeUnfinished> {
+  return withLock(checkout.gitFolder, async (lock) => {
     const git = await openGit(checkout, env)
     removeLeftovers(git)
     await completeJournal(git)
@@ -224,9 +221,7 @@ async function commitVault(
       folder,
       onNote,
     })
-  }
-  const { unfinished } = await withLock(checkout.gitFolder, work, (error) => left.push(error))
-  return unfinished === undefined ? left : [unfinished, ...left]
+  })
 }
 
 /** Pins the owner, and marks the vault as seen, on the branch that now holds it. */

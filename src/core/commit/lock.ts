@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { attempted } from "../words/system-error.js"
 import { VaultError } from "../words/errors.js"
+import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
 import { listFolder } from "../disk/at-path.js"
 import { createFile, readRegularFile, removeFile } from "../disk/files.js"
 import { OPEN_MODE, lockFile, refuseLinkedFolder } from "../disk/journal-file.js"
@@ -17,9 +18,6 @@ export interface Lock {
   confirm(): void
   release(): void
 }
-
-/** Receives what went wrong after the work was done, and changes nothing about what it came to. */
-export type OnLeft = (left: VaultError) => void
 
 interface Holder extends Maker {
   readonly nonce: string
@@ -36,20 +34,21 @@ const givenBack = new Set<string>()
 
 /**
  * Does work under the lock of a work tree. What the work came to is the outcome: a lock that cannot
- * be removed goes to `onLeft`. Throws the codes of {@link takeLock}.
+ * be removed is told with it. Throws the codes of {@link takeLock}.
  */
-export async function withLock<T>(
+export async function withLock<T extends MaybeUnfinished>(
   gitFolder: string,
   work: (lock: Lock) => Promise<T>,
-  onLeft: OnLeft,
 ): Promise<T> {
   const lock = await takeLock(gitFolder)
+  let left: VaultError | undefined
+  let result: T
   try {
-    return await work(lock)
+    result = await work(lock)
   } finally {
-    const left = attempted(() => lock.release())
-    if (left !== undefined) onLeft(notRemoved(left))
+    left = attempted(() => lock.release())
   }
+  return left === undefined ? result : withUnfinished(result, notRemoved(left))
 }
 
 /**

@@ -1,4 +1,6 @@
 import { VaultError } from "../words/errors.js"
+import { asVaultError } from "../words/system-error.js"
+import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
 import { type Git, openGit } from "../git/git.js"
 import type { Environment } from "../disk/homes.js"
 import { completeJournal } from "./journal.js"
@@ -8,11 +10,9 @@ import { type Restored, restoreObjects } from "./restore-objects.js"
 import { type Checkout, findCheckout, findVault, gitPath } from "../disk/place.js"
 
 /** What {@link repair} found, and did about it. */
-export interface Repaired extends Restored {
+export interface Repaired extends Restored, MaybeUnfinished {
   /** What became of a change that an interrupted command left. */
   readonly change: "nothing" | "discarded" | "completed"
-  /** What went wrong after that; absent where nothing did. */
-  readonly unfinished?: readonly VaultError[]
 }
 
 /**
@@ -20,18 +20,19 @@ export interface Repaired extends Restored {
  * that is not in the work tree yet included; removes what stands in the way; gives Git what it lacks
  * of the vault. Needs no key. Throws `NO_REPOSITORY`, `LOCKED`.
  */
-export async function repair(folder: string, env: Environment): Promise<Repaired> {
-  const left: VaultError[] = []
-  const work = async (): Promise<Repaired> => {
+export function repair(folder: string, env: Environment): Promise<Repaired> {
+  return withLock(checkoutOf(folder).gitFolder, async () => {
     // Looked for again under the lock: the branch may have changed while we waited.
     const git = await openGit(checkoutOf(folder), env)
     removeLeftovers(git)
     const change = await completeJournal(git)
-    const vault = vaultFolder(git, folder)
-    return { change, ...(vault === undefined ? NONE : await restoreObjects(git, vault)) }
-  }
-  const repaired = await withLock(checkoutOf(folder).gitFolder, work, (error) => left.push(error))
-  return left.length === 0 ? repaired : { ...repaired, unfinished: left }
+    try {
+      const vault = vaultFolder(git, folder)
+      return { change, ...(vault === undefined ? NONE : await restoreObjects(git, vault)) }
+    } catch (error) {
+      return withUnfinished<Repaired>({ change, ...NONE }, asVaultError(error))
+    }
+  })
 }
 
 const NONE: Restored = { restored: [], lost: [] }

@@ -8,6 +8,7 @@ import { LEFT_UNSIGNED, authorship, moveRef, writeCommit } from "../git/git-comm
 import { seeStaged } from "../git/git-index.js"
 import { commitOf, committedFiles } from "../git/git-objects.js"
 import { type Journal, completeJournal, finishChange, writeJournal } from "./journal.js"
+import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
 import { MANIFEST } from "../words/layout.js"
 import type { OnNote } from "../words/note.js"
 import type { Lock } from "./lock.js"
@@ -31,11 +32,9 @@ export interface PlannedCommit {
   readonly onNote?: OnNote | undefined
 }
 
-/** A change that is made. */
-export interface Committed {
+/** A change that is made. The next command completes what is unfinished of it, without a key. */
+export interface Committed extends MaybeUnfinished {
   readonly commit: string
-  /** What went wrong after the commit point; the next command completes it, without a key. */
-  readonly unfinished?: VaultError
 }
 
 /**
@@ -91,25 +90,28 @@ async function attempt(
   try {
     await moveRef(git, branch, commit, parent, message)
   } catch (error) {
-    return settle(git, journal, error)
+    return settleMove(git, journal, error)
   }
   if (by.isLeftUnsigned) change.onNote?.(LEFT_UNSIGNED)
   try {
     await finishChange(git, journal, { before: committed, contents: files, seen })
   } catch (cause) {
-    return { commit, unfinished: incomplete(cause) }
+    return withUnfinished<Committed>({ commit }, incomplete(cause))
   }
   return { commit }
 }
 
-/** Finds out what the move of a branch came to that ended in `cause`, and throws it if to nothing. */
-async function settle(git: Git, journal: Journal, cause: unknown): Promise<Committed> {
+/**
+ * Finds out what the move of a branch came to that ended in `cause`, and throws it if to nothing.
+ * Throws `BUSY` if nobody can tell.
+ */
+export async function settleMove(git: Git, journal: Journal, cause: unknown): Promise<Committed> {
   const { branch, from, to } = journal
   try {
     if ((await completeJournal(git)) !== "discarded") return { commit: to }
   } catch (error) {
     const tip = await tipOf(git, branch)
-    if (tip === to) return { commit: to, unfinished: incomplete(error) }
+    if (tip === to) return withUnfinished<Committed>({ commit: to }, incomplete(error))
     // The git that was to move it has ended.
     if (tip !== from) throw undecided(error)
   }
@@ -170,7 +172,7 @@ function refuseDirty(
 }
 
 /** The branch has moved, so the change stands; what is missing follows with the next command. */
-function incomplete(cause: unknown): VaultError {
+export function incomplete(cause: unknown): VaultError {
   return new VaultError("BUSY", `not all files are written to the work tree: ${reason(cause)}`, {
     hint: "solve that, then complete the change (no key needed): agent-vault repair",
     cause,

@@ -2,7 +2,10 @@ import { VaultError } from "../words/errors.js"
 import { removeFile } from "../disk/files.js"
 import type { Git } from "../git/git.js"
 import { committedFiles } from "../git/git-objects.js"
-import { type Journal, completeJournal, writeJournal } from "../commit/journal.js"
+import { incomplete, settleMove } from "../commit/transaction.js"
+import { attempted } from "../words/system-error.js"
+import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
+import { type Journal, writeJournal } from "../commit/journal.js"
 import { journalFile } from "../disk/journal-file.js"
 import { classify } from "../words/layout.js"
 import { type Place, gitPath } from "../disk/place.js"
@@ -21,23 +24,25 @@ const FORWARD = ["merge", "--quiet", "--ff-only", "--no-squash", "--no-overwrite
  * Moves the branch that is checked out, its work tree and its index forward. Readers wait meanwhile,
  * and a repair completes it. `guard` are arguments that keep programs out which a repository names.
  * Throws `REPOSITORY_STATE` if files that the user has not committed are in the way; nothing has moved.
+ * What goes wrong after the branch moved is told with the outcome.
  */
 export async function moveForward(
   git: Git,
   guard: readonly string[],
   place: Place,
   move: Move,
-): Promise<void> {
+): Promise<MaybeUnfinished> {
   const { gitFolder } = git.checkout
-  writeJournal(gitFolder, await journalOf(git, place, move))
+  const journal = await journalOf(git, place, move)
+  writeJournal(gitFolder, journal)
   try {
     // Git writes file after file, and the branch last.
     await git.run([...guard, ...FORWARD, move.to])
   } catch (error) {
-    await completeJournal(git)
-    throw inTheWay(error)
+    return settleMove(git, journal, inTheWay(error))
   }
-  removeFile(journalFile(gitFolder))
+  const left = attempted(() => removeFile(journalFile(gitFolder)))
+  return withUnfinished({}, left && incomplete(left))
 }
 
 /** What is to be done, for readers, who wait, and for a repair if this process dies. */

@@ -89,7 +89,7 @@ export async function mergeIncoming(
   const files = await changesTo(git, tree, folder, merge, settled.draft)
   const before = await seeTracked(git)
   const commit = await commitMerge(git, request, incoming, tree, files)
-  rememberMade(merge.ours.id, git.checkout, commit, before, request.env)
+  if (!request.dryRun) rememberMade(merge.ours.id, git.checkout, commit, before, request.env)
   const { draft: _draft, ...what } = settled
   return { ...what, settled: what.settled.map(nameOf), commit }
 }

@@ -1,4 +1,5 @@
 import { VaultError } from "../words/errors.js"
+import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
 import { type Git, openGit } from "../git/git.js"
 import { withoutPrograms } from "../git/git-programs.js"
 import { commitOf } from "../git/git-objects.js"
@@ -7,10 +8,11 @@ import type { Environment } from "../disk/homes.js"
 import { completeJournal } from "../commit/journal.js"
 import { withLock } from "../commit/lock.js"
 import { withVault } from "../vault/open.js"
-import { type Checkout, type Place, findVault, gitPath } from "../disk/place.js"
+import { type Place, findVault, gitPath } from "../disk/place.js"
 import { changeableBranch } from "../commit/transaction.js"
 import { findAnchor } from "../memory/trust.js"
 import { allRecords } from "../vault/vault.js"
+import { requireCheckout } from "./clone-state.js"
 import { moveForward } from "./forward.js"
 import { fetchBranch, followed } from "./remote.js"
 
@@ -32,29 +34,28 @@ export async function pull(
   keyFileTrust: string | undefined,
   env: Environment,
 ): Promise<Pulled | undefined> {
-  const { checkout } = withCheckout(place)
+  const checkout = requireCheckout(place)
   const git = await openGit(checkout, env)
   const branch = changeableBranch(checkout)
   const upstream = await followed(git, branch)
   const guard = await withoutPrograms(git)
   await fetchBranch(git, guard, upstream)
-  return withLock(
-    checkout.gitFolder,
-    async () => {
-      await completeJournal(git)
-      const [from, to] = await Promise.all([commitOf(git, branch), commitOf(git, upstream.tracked)])
-      if (from === undefined || to === undefined || from === to) return undefined
-      if (!(await isAhead(git, from, to))) return undefined
-      await verify(git, findVault(place.root), to, keyFileTrust, env)
-      await moveForward(git, guard, place, { branch, from, to })
-      return { from, to }
-    },
-    leftForNext,
-  )
+  // Readers go on with what is there; the next command completes what is unfinished.
+  const { pulled } = await withLock<Moved>(checkout.gitFolder, async () => {
+    await completeJournal(git)
+    const [from, to] = await Promise.all([commitOf(git, branch), commitOf(git, upstream.tracked)])
+    if (from === undefined || to === undefined || from === to) return { pulled: undefined }
+    if (!(await isAhead(git, from, to))) return { pulled: undefined }
+    await verify(git, findVault(place.root), to, keyFileTrust, env)
+    const { unfinished = [] } = await moveForward(git, guard, place, { branch, from, to })
+    return withUnfinished<Moved>({ pulled: { from, to } }, ...unfinished)
+  })
+  return pulled
 }
 
-/** A reader pulls in the background: its lock is taken by whoever comes next, once it is gone. */
-function leftForNext(): void {}
+interface Moved extends MaybeUnfinished {
+  readonly pulled: Pulled | undefined
+}
 
 /** Whether `to` contains `from`; false if it is the other way round. */
 async function isAhead(git: Git, from: string, to: string): Promise<boolean> {
@@ -63,7 +64,7 @@ async function isAhead(git: Git, from: string, to: string): Promise<boolean> {
   if (theirs === "0") return false
   if (ours === "0") return true
   throw new VaultError("CONFLICT", `this clone has ${ours} commits that the remote has not`, {
-    hint: "git pull, then git push",
+    hint: "agent-vault sync",
   })
 }
 
@@ -87,12 +88,5 @@ async function verify(
       })
     }
     allRecords(there)
-  })
-}
-
-function withCheckout(place: Place): { checkout: Checkout } {
-  if (place.checkout !== undefined) return { checkout: place.checkout }
-  throw new VaultError("NO_REPOSITORY", `${place.root} lies in no Git work tree`, {
-    hint: "there is nothing to pull into: bring a new copy of the vault here instead",
   })
 }

@@ -14,6 +14,7 @@ import { findAnchor } from "../memory/trust.js"
 import { rememberMade } from "../undone/made-here.js"
 import { seeTracked } from "../undone/remote-branches.js"
 import { VaultError } from "../words/errors.js"
+import type { MaybeUnfinished } from "../words/unfinished.js"
 import { classify } from "../words/layout.js"
 import { type InProgress, requireCheckout, whatIsInProgress } from "./clone-state.js"
 import { keylessDraft } from "./keyless.js"
@@ -47,7 +48,7 @@ export interface ResolveRequest {
 }
 
 /** What `resolve` settled, or in a dry run would settle, and what is left. */
-export interface Resolved {
+export interface Resolved extends MaybeUnfinished {
   readonly during: InProgress
   /** What is settled and staged, by name. */
   readonly settled: readonly string[]
@@ -58,8 +59,6 @@ export interface Resolved {
   readonly exposed: readonly ExposedSecret[]
   /** The files that were written and staged, from the vault's folder. */
   readonly files: readonly string[]
-  /** What went wrong after all was staged; the next command completes it. */
-  readonly unfinished?: readonly VaultError[] | undefined
 }
 
 /**
@@ -73,14 +72,12 @@ export async function resolve(request: ResolveRequest): Promise<Resolved> {
   const checkout = requireCheckout(request.place)
   const git = await openGit(checkout, request.env)
   if (request.dryRun) return resolveIndex(git, request)
-  const left: VaultError[] = []
   const work = async (): Promise<Resolved> => {
     removeLeftovers(git)
     await completeJournal(git)
     return resolveIndex(git, request)
   }
-  const resolved = await withLock(checkout.gitFolder, work, (error) => left.push(error))
-  return left.length === 0 ? resolved : { ...resolved, unfinished: left }
+  return withLock(checkout.gitFolder, work)
 }
 
 async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved> {

@@ -14,6 +14,7 @@ import { commitOf } from "../git/git-objects.js"
 import { withoutPrograms } from "../git/git-programs.js"
 import type { Identity } from "../keys/identity.js"
 import { VaultError } from "../words/errors.js"
+import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
 import { moveForward } from "./forward.js"
 import { requireCheckout } from "./clone-state.js"
 import { mergeIncoming, verifyIncoming } from "./merge-incoming.js"
@@ -38,7 +39,7 @@ export interface SyncRequest {
 }
 
 /** What `sync` did, or in a dry run would do. */
-export interface Synced {
+export interface Synced extends MaybeUnfinished {
   /** `origin/main` */
   readonly with: string
   /** How the branch moved: not, forward to what is there, or by a merge. */
@@ -53,8 +54,6 @@ export interface Synced {
   readonly exposed: readonly ExposedSecret[]
   /** Both sides changed the vault and no owner was at hand: `apply` may have something to do. */
   readonly isForOwners: boolean
-  /** What went wrong after the branch had moved; the next command completes it. */
-  readonly unfinished?: readonly VaultError[] | undefined
 }
 
 /** How often another push may win. */
@@ -96,14 +95,12 @@ async function bring(
 ): Promise<Synced> {
   const incoming = await fetchAside(git, guard, remote)
   if (request.dryRun) return bringCommit(git, guard, request, remote, incoming)
-  const left: VaultError[] = []
   const work = async (): Promise<Synced> => {
     removeLeftovers(git)
     await completeJournal(git)
     return bringCommit(git, guard, request, remote, incoming)
   }
-  const brought = await withLock(git.checkout.gitFolder, work, (error) => left.push(error))
-  return left.length === 0 ? brought : { ...brought, unfinished: left }
+  return withLock(git.checkout.gitFolder, work)
 }
 
 async function bringCommit(
@@ -127,16 +124,19 @@ async function bringCommit(
     return { ...unmoved, isAhead: incoming !== from }
   }
   const sides = { place, remote, from, incoming, guard }
+  const move = async (synced: Synced): Promise<Synced> => {
+    if (request.dryRun) return synced
+    const to = synced.commit
+    const { unfinished = [] } = await moveForward(git, guard, place, { branch, from, to })
+    return withUnfinished(synced, ...unfinished)
+  }
   if (await contains(git, incoming, from)) {
     await verifyIncoming(git, request, sides)
     await accept()
-    if (!request.dryRun) await moveForward(git, guard, place, { branch, from, to: incoming })
-    return { ...unmoved, brought: "forward", commit: incoming }
+    return move({ ...unmoved, brought: "forward", commit: incoming })
   }
   const merged = await mergeIncoming(git, request, sides, accept)
-  const { commit, ...what } = merged
-  if (!request.dryRun) await moveForward(git, guard, place, { branch, from, to: commit })
-  return { ...unmoved, brought: "merge", commit, ...what, isAhead: true }
+  return move({ ...unmoved, brought: "merge", ...merged, isAhead: true })
 }
 
 const NOTHING_BROUGHT = {
@@ -161,13 +161,14 @@ async function acceptRemote(
 
 /** Two rounds, since another push came between. */
 function together(before: Synced, after: Synced): Synced {
-  return {
+  const synced = {
     ...after,
     brought: after.brought === "nothing" ? before.brought : after.brought,
     settled: [...new Set([...before.settled, ...after.settled])],
     exposed: [...before.exposed, ...after.exposed],
     isForOwners: before.isForOwners || after.isForOwners,
   }
+  return withUnfinished(synced, ...(before.unfinished ?? []))
 }
 
 function nothingCommitted(branch: string): VaultError {
