@@ -2,9 +2,8 @@ import { type CheckFinding, toFinding } from "./check-finding.js"
 import type { VaultFiles } from "../disk/files.js"
 import { compareReach, reachOf, reachText } from "../records/reach.js"
 import type { Git } from "../git/git.js"
-import { type CommittedFile, plainFiles, readBlobs } from "../git/git-objects.js"
-import { VaultError } from "../words/errors.js"
-import { classify, limitOf } from "../words/layout.js"
+import { plainFiles, readVaultFiles } from "../git/git-objects.js"
+import { classify } from "../words/layout.js"
 import { noMemory } from "../memory/memory.js"
 import { acceptOwners } from "../records/owners.js"
 import { type Anchor, checkAnchor } from "../memory/trust.js"
@@ -74,39 +73,13 @@ export async function vaultAt(
 }
 
 async function commitFiles(git: Git, commit: string, folder: string): Promise<VaultFiles> {
-  const files = await vaultFilesAt(git, commit, folder)
-  const texts = [...files].filter(([path]) => !path.endsWith(".age"))
-  const blobs = await readBlobs(
-    git,
-    texts.map(([, { id }]) => id),
+  const files = [...(await plainFiles(git, commit, folder))].map(
+    ([path, id]) => [path.slice(folder.length + 1), id] as const,
   )
-  const contents = new Map(texts.map(([path], index) => [path, blobs[index]]))
-  const paths = [...files.keys()]
+  const paths = files.map(([path]) => path)
+  const texts = new Map(files.filter(([path]) => !path.endsWith(".age")))
+  const contents = await readVaultFiles(git, texts)
   return { read: (path) => contents.get(path), list: () => paths }
-}
-
-/**
- * The files of a vault in a commit, by path from the vault's folder. Throws `FILE_UNSAFE` for what
- * is no plain file, or larger than its limit: it is not read, whatever it would unpack to.
- */
-export async function vaultFilesAt(
-  git: Git,
-  commit: string,
-  folder: string,
-): Promise<ReadonlyMap<string, CommittedFile>> {
-  const files = new Map<string, CommittedFile>()
-  for (const [fromTop, file] of await plainFiles(git, commit, folder)) {
-    const path = fromTop.slice(folder.length + 1)
-    if (file.size > limitOf(path)) throw tooLarge(fromTop, limitOf(path))
-    files.set(path, file)
-  }
-  return files
-}
-
-function tooLarge(path: string, limit: number): VaultError {
-  return new VaultError("FILE_UNSAFE", `${path} is refused: it is larger than ${limit} bytes`, {
-    hint: `look who brought it: git log -- ${path}; remove it, or put the right file in its place`,
-  })
 }
 
 function compare(before: VaultDocument, after: VaultDocument | undefined): CheckFinding[] {

@@ -5,11 +5,12 @@ import { removeEmptyFolder } from "../disk/files.js"
 import { type Environment, keyHome, stateHome } from "../disk/homes.js"
 import { changeFolder } from "../disk/journal-file.js"
 import type { Git } from "../git/git.js"
-import { removeReports } from "../git/git-commit.js"
+import { removeReports } from "../git/fast-import.js"
 import { removeIndexCopies } from "../git/git-index.js"
 import { removeQuarantines } from "../git/new-objects.js"
 import { attempted } from "../words/system-error.js"
 import { removeDeadClaims } from "./lock.js"
+import { WAITING } from "./queue.js"
 
 /**
  * Removes what commands that are gone left behind, in the Git folder and in the folders of this
@@ -20,6 +21,8 @@ export function removeLeftovers(git: Git): void {
   const { gitFolder } = git.checkout
   const steps = [
     () => removeAbandoned(changeFolder(gitFolder)),
+    // Of other hosts: those of this one go as soon as somebody looks at the queue.
+    () => removeAbandoned(changeFolder(gitFolder), WAITING),
     () => removeDeadClaims(gitFolder),
     () => removeIndexCopies(gitFolder),
     () => removeQuarantines(git),

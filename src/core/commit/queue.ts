@@ -15,9 +15,9 @@ export interface Turn {
   end(): void
 }
 
-const WAITING = "waiting-"
+/** How the names begin; a number follows, and who waits. */
+export const WAITING = "waiting-"
 const NUMBER = /^waiting-(\d{8})-/
-const PREFIX_LENGTH = "waiting-00000000-".length
 
 /** Whether a living process waits for the lock. */
 export function isAnyoneWaiting(gitFolder: string): boolean {
@@ -41,7 +41,7 @@ export function queueUp(gitFolder: string): Turn {
 /** The names of those who live, first come first; what the dead left is removed. */
 function waiting(folder: string): string[] {
   const names = listFolder(folder).filter((name) => NUMBER.test(name))
-  const gone = names.filter((name) => fateOfMaker(name, name.slice(0, PREFIX_LENGTH)) === "gone")
+  const gone = names.filter((name) => fateOfMaker(name) === "gone")
   for (const name of gone) removeFile(join(folder, name))
   return names.filter((name) => !gone.includes(name)).sort()
 }

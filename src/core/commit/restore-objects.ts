@@ -5,7 +5,7 @@ import { VaultError } from "../words/errors.js"
 import { accessing } from "../words/system-error.js"
 import type { Git } from "../git/git.js"
 import { commitOf } from "../git/git-objects.js"
-import { storeBlob, storeTrees } from "../git/new-objects.js"
+import { storeBlobs, storeTrees } from "../git/new-objects.js"
 import { type LackingFile, lackingFiles } from "../git/object-health.js"
 import { blobIn } from "./work-tree.js"
 
@@ -24,16 +24,15 @@ export interface Restored {
 export async function restoreObjects(git: Git, folder: string): Promise<Restored> {
   const { branch, top } = git.checkout
   const commit = branch === undefined ? undefined : await commitOf(git, branch)
-  const lacking = await listLacking(git, commit, folder)
+  const { lacking, folders } = await listLacking(git, commit, folder)
   const files = new FolderFiles(top)
-  const restored: string[] = []
-  for (const { path, id } of lacking) {
-    if (blobIn(files, path, git) !== id) continue
-    await storeBlob(git, files.read(path) ?? new Uint8Array())
-    restored.push(path)
-  }
-  const lost = lacking.map(({ path }) => path).filter((path) => !restored.includes(path))
-  return { restored, lost }
+  const held = lacking.filter(({ path, id }) => blobIn(files, path, git) === id)
+  await storeBlobs(
+    git,
+    held.flatMap(({ path }) => files.read(path) ?? []),
+  )
+  const lost = lacking.filter((file) => !held.includes(file))
+  return { restored: [...folders, ...pathsOf(held)], lost: pathsOf(lost) }
 }
 
 /** What names the files may be lacking as well: the index names them once more. */
@@ -41,9 +40,9 @@ async function listLacking(
   git: Git,
   commit: string | undefined,
   folder: string,
-): Promise<LackingFile[]> {
+): Promise<{ readonly lacking: LackingFile[]; readonly folders: readonly string[] }> {
   try {
-    return await lackingFiles(git, commit, folder)
+    return { lacking: await lackingFiles(git, commit, folder), folders: [] }
   } catch (error) {
     if (!VaultError.is(error, "GIT_FAILED")) throw error
     const index = join(git.checkout.gitFolder, "index")
@@ -51,6 +50,10 @@ async function listLacking(
       git,
       accessing("read", index, () => readFileSync(index)),
     )
-    return lackingFiles(git, commit, folder)
+    return { lacking: await lackingFiles(git, commit, folder), folders: [folder] }
   }
+}
+
+function pathsOf(files: readonly LackingFile[]): string[] {
+  return files.map(({ path }) => path)
 }

@@ -19,7 +19,7 @@ export function removeAbandoned(folder: string, prefix = TEMPORARY): void {
     if (!name.startsWith(prefix)) continue
     const place = join(folder, name)
     const stat = lookAt(place)
-    if (stat === undefined || !isAbandoned(name, prefix, stat.mtimeMs)) continue
+    if (stat === undefined || !isAbandoned(name, stat.mtimeMs)) continue
     accessing("remove", place, () => {
       if (stat.isDirectory()) rmSync(place, { recursive: true, force: true })
       else unlinkSync(place)
@@ -27,8 +27,8 @@ export function removeAbandoned(folder: string, prefix = TEMPORARY): void {
   }
 }
 
-function isAbandoned(name: string, prefix: string, modified: number): boolean {
-  const fate = fateOfMaker(name, prefix)
+function isAbandoned(name: string, modified: number): boolean {
+  const fate = fateOfMaker(name)
   // A clock that jumped may have set the time ahead.
   return fate === "gone" || (fate === "elsewhere" && Math.abs(Date.now() - modified) > DOUBT_MS)
 }

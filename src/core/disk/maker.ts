@@ -12,7 +12,7 @@ export interface Maker {
   readonly started: string | undefined
 }
 
-const NAME = /^(\d{1,10})-(\d{1,20})-([0-9a-f]{8})-[0-9a-f]{16}$/
+const NAME = /-(\d{1,10})-(\d{1,20})-([0-9a-f]{8})-[0-9a-f]{16}$/
 
 let own: Maker | undefined
 
@@ -27,7 +27,7 @@ export function isGone(maker: Maker): boolean {
   return maker.host === hostname() && !isRunning(maker.pid, maker.started)
 }
 
-/** A name for a file, after `prefix`, that says who made it: `PID-START-HOST-RANDOM`. */
+/** A name that says who made it, after a `prefix` that ends with `-`: `PID-START-HOST-RANDOM`. */
 export function nameByMaker(prefix: string): string {
   const { host, started = "0" } = thisProcess()
   return `${prefix}${pid}-${started}-${shortened(host)}-${randomBytes(8).toString("hex")}`
@@ -37,11 +37,8 @@ export function nameByMaker(prefix: string): string {
  * Whether the process that a name of {@link nameByMaker} tells of is gone; `elsewhere` if it ran on
  * another host, where nobody here can ask; `unknown` if the name tells of none, and is not ours.
  */
-export function fateOfMaker(
-  name: string,
-  prefix: string,
-): "gone" | "running" | "elsewhere" | "unknown" {
-  const [, id, started, host] = NAME.exec(name.slice(prefix.length)) ?? []
+export function fateOfMaker(name: string): "gone" | "running" | "elsewhere" | "unknown" {
+  const [, id, started, host] = NAME.exec(name) ?? []
   if (id === undefined) return "unknown"
   if (host !== shortened(hostname())) return "elsewhere"
   return isRunning(Number(id), started === "0" ? undefined : started) ? "running" : "gone"

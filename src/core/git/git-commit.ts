@@ -1,9 +1,5 @@
-import { join } from "node:path"
-import { listFolder } from "../disk/at-path.js"
-import { readRegularFile, removeFile } from "../disk/files.js"
-import { LIMITS } from "../words/limits.js"
 import { VaultError } from "../words/errors.js"
-import { attempted } from "../words/system-error.js"
+import { NOT_SYNCED, SCRATCH, data, fastImport } from "./fast-import.js"
 import type { BlobId, Git, ObjectFolders } from "./git.js"
 import { type Setting, settings } from "./git-config.js"
 import { blobId, commitOf } from "./git-objects.js"
@@ -35,11 +31,6 @@ export interface NewCommit {
   readonly message: string
 }
 
-/** Never made: fast-import wants to name what it builds upon, and forgets it at the reset. */
-const SCRATCH = "refs/agent-vault/change"
-
-/** What is moved from the quarantine is written to the disk there. */
-const NOT_SYNCED = ["-c", "core.fsync=none"]
 const TREE = "040000"
 
 /** The user's own Git identity. Throws `GIT_FAILED` if there is none. */
@@ -78,39 +69,15 @@ async function makeCommit(
     ...(parent === undefined ? [] : [`from ${parent}\n`]),
     ...(merged === undefined ? [] : [`merge ${merged.parent}\nM 040000 ${merged.tree} ""\n`]),
     ...[...files].flatMap(fileCommand),
-    `\nget-mark :1\nreset ${SCRATCH}\n\ndone\n`,
+    `\nget-mark :1\nreset ${SCRATCH}\n\n`,
   ]
-  const input = Buffer.concat(
-    stream.map((part) => (typeof part === "string" ? Buffer.from(part) : part)),
-  )
-  const importing = [...NOT_SYNCED, "fast-import", "--quiet", "--done"]
-  const commit = line(await withoutReport(git, git.run(importing, { input, objects })))
+  const commit = line(await fastImport(git, stream, objects))
   if (by.signing === undefined) return commit
   const parents = [parent, merged?.parent].flatMap((each) =>
     each === undefined ? [] : ["-p", each],
   )
   const args = [...NOT_SYNCED, ...by.signing, "commit-tree", "-S", `${commit}^{tree}`, ...parents]
   return line(await git.run(args, { input: `${message}\n`, objects }))
-}
-
-/** A fast-import that fails leaves a report in the Git folder; the error says it all. */
-async function withoutReport<T>(git: Git, importing: Promise<T>): Promise<T> {
-  try {
-    return await importing
-  } catch (error) {
-    attempted(() => removeReports(git))
-    throw error
-  }
-}
-
-/** Removes the reports of gits that failed, or were killed, while they wrote a commit of ours. */
-export function removeReports({ checkout: { gitFolder } }: Git): void {
-  for (const name of listFolder(gitFolder)) {
-    if (!name.startsWith("fast_import_crash_")) continue
-    const report = join(gitFolder, name)
-    const bytes = readRegularFile(report, LIMITS.journal)
-    if (bytes !== undefined && Buffer.from(bytes).includes(SCRATCH)) removeFile(report)
-  }
 }
 
 /** What a commit brings: each object after all that it names. */
@@ -233,10 +200,6 @@ function fileCommand([path, content]: readonly [string, Uint8Array | BlobId | un
   if (content === undefined) return [`D ${quoted}\n`]
   if (typeof content === "string") return [`M 100644 ${content} ${quoted}\n`]
   return [`M 100644 inline ${quoted}\n`, ...data(content)]
-}
-
-function data(bytes: Uint8Array): (Uint8Array | string)[] {
-  return [`data ${bytes.length}\n`, bytes, "\n"]
 }
 
 function line(output: Buffer): string {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
+import { limitOf } from "../words/layout.js"
 import type { BlobId, Git, RunOptions } from "./git.js"
 
 /** The id that Git gives a blob of these bytes. */
@@ -46,12 +47,6 @@ export async function committedFiles(
   return parseEntries(listing, /^\d+ \w+ (\w+)\t(.*)$/s)
 }
 
-/** A file of a commit: its blob, and its length in bytes. */
-export interface CommittedFile {
-  readonly id: BlobId
-  readonly size: number
-}
-
 /**
  * The plain files of a commit below `folder`, by path from the top. Throws `FILE_UNSAFE` for a link
  * or a submodule: a checkout would put it where a plain file belongs.
@@ -60,20 +55,53 @@ export async function plainFiles(
   git: Git,
   commit: string,
   folder: string,
-): Promise<Map<string, CommittedFile>> {
-  const args = ["ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", folder]
-  const files = new Map<string, CommittedFile>()
-  for (const line of (await git.run(args)).toString("utf8").split("\0")) {
-    const [, mode, id, size, path] = /^(\d+) \w+ (\w+) +(\S+)\t(.*)$/s.exec(line) ?? []
-    if (id === undefined || path === undefined) continue
-    if (mode !== "100644" && mode !== "100755") {
-      throw new VaultError("FILE_UNSAFE", `${path} is refused: Git has no plain file there`, {
-        hint: `look who brought it: git log -- ${path}; put a plain file in its place`,
-      })
-    }
-    files.set(path, { id, size: Number(size) })
+): Promise<Map<string, BlobId>> {
+  const listing = await git.run(["ls-tree", "-r", "-z", "--full-tree", commit, "--", folder])
+  refuseOthers(listing)
+  return parseEntries(listing, /^\d+ \w+ (\w+)\t(.*)$/s)
+}
+
+/** Refuses a listing, of a tree or an index, with anything but plain files. Throws `FILE_UNSAFE`. */
+export function refuseOthers(listing: Buffer): void {
+  for (const entry of listing.toString("utf8").split("\0")) {
+    if (entry === "" || /^100(?:644|755) /.test(entry)) continue
+    const path = entry.slice(entry.indexOf("\t") + 1)
+    throw new VaultError("FILE_UNSAFE", `${path} is refused: Git has no plain file there`, {
+      hint: `look who brought it: git log -- ${path}; put a plain file in its place`,
+    })
   }
-  return files
+}
+
+/**
+ * The contents of files of a vault, by path from its folder. Throws `FILE_UNSAFE` for one that is
+ * larger than its limit: it is not read, whatever it would unpack to.
+ */
+export async function readVaultFiles(
+  git: Git,
+  files: ReadonlyMap<string, BlobId>,
+): Promise<Map<string, Buffer>> {
+  const [paths, ids] = [[...files.keys()], [...files.values()]]
+  for (const [index, size] of (await sizesOf(git, ids)).entries()) {
+    const path = paths[index] ?? ""
+    const limit = limitOf(path)
+    if (size <= limit) continue
+    throw new VaultError("FILE_UNSAFE", `${path} is refused: it is larger than ${limit} bytes`, {
+      hint: `look who brought it: git log -- '*/${path}'; put the right file in its place`,
+    })
+  }
+  const contents = await readBlobs(git, ids)
+  return new Map(paths.map((path, index) => [path, contents[index] ?? Buffer.alloc(0)]))
+}
+
+/** The lengths of objects; 0 for one that is missing. */
+export async function sizesOf(git: Git, ids: readonly string[]): Promise<number[]> {
+  if (ids.length === 0) return []
+  const check = ["cat-file", "--batch-check=%(objectsize)"]
+  const sizes = (await git.run(check, { input: `${ids.join("\n")}\n` })).toString("utf8")
+  return sizes
+    .trimEnd()
+    .split("\n")
+    .map((line) => Number(/^\d+$/.exec(line)?.[0] ?? 0))
 }
 
 /** The contents of blobs, in order. Throws `GIT_FAILED` for one that Git has not. */

@@ -1,7 +1,9 @@
-import { randomBytes } from "node:crypto"
 import { join } from "node:path"
+import { TEMPORARY } from "../disk/abandoned.js"
 import { createFile, removeFolder } from "../disk/files.js"
 import { changeFolder, refuseLinkedFolder } from "../disk/journal-file.js"
+import { nameByMaker } from "../disk/maker.js"
+import { attempted } from "../words/system-error.js"
 import type { Git } from "./git.js"
 
 const PRIVATE = 0o600
@@ -17,10 +19,7 @@ export interface ThreeTexts {
 /** Merges text as git does, but where both sides changed the same lines, it keeps those of both. */
 export async function mergeText(git: Git, versions: ThreeTexts): Promise<Uint8Array> {
   refuseLinkedFolder(git.checkout.gitFolder)
-  const folder = join(
-    changeFolder(git.checkout.gitFolder),
-    `merge-${randomBytes(8).toString("hex")}`,
-  )
+  const folder = join(changeFolder(git.checkout.gitFolder), nameByMaker(TEMPORARY))
   try {
     const files = (["ours", "base", "theirs"] as const).map((side) => {
       const file = join(folder, side)
@@ -29,6 +28,7 @@ export async function mergeText(git: Git, versions: ThreeTexts): Promise<Uint8Ar
     })
     return await git.run(["merge-file", "--union", "-p", "--", ...files])
   } finally {
-    removeFolder(folder)
+    // What stays of it is removed by a later command.
+    attempted(() => removeFolder(folder))
   }
 }

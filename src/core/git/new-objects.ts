@@ -9,6 +9,7 @@ import { commonFolder } from "../disk/place.js"
 import { VaultError } from "../words/errors.js"
 import { attempted, inaccessible, isErrno } from "../words/system-error.js"
 import type { Git, ObjectFolders } from "./git.js"
+import { data, fastImport } from "./fast-import.js"
 import { blobId } from "./git-objects.js"
 import { type Wanted, examineObjects } from "./object-health.js"
 
@@ -18,6 +19,7 @@ import { type Wanted, examineObjects } from "./object-health.js"
 
 /** `git prune` counts folders of this name as temporary, too. */
 const QUARANTINE = "tmp_agent-vault-"
+
 /**
  * Does work in a quarantine for new objects, and hands back what it came to. `make` says which
  * objects must be kept, each after all that it names. Throws `GIT_FAILED` if Git has not all of
@@ -41,31 +43,15 @@ export async function keepingObjects<T>(
   }
 }
 
-/**
- * Gives Git a content that it lacks, or holds damaged. Throws `GIT_FAILED`, `NO_ACCESS`.
- */
-export function storeBlob(git: Git, bytes: Uint8Array): Promise<string> {
-  return keepingObjects(git, async ({ quarantine }) => {
-    // Git would not write anew what it takes for there.
-    const objects = { quarantine, store: quarantine }
-    const hashing = ["hash-object", "-w", "--no-filters", "--stdin"]
-    const input = Buffer.from(bytes)
-    const id = (await git.run(hashing, { input, objects })).toString("utf8").trim()
-    return { result: id, wanted: [{ name: id, length: bytes.length }] }
-  })
-}
-
-/** Gives Git many contents, with one process. Throws `GIT_FAILED`, `NO_ACCESS`. */
+/** Gives Git contents, also those that it takes for there and holds damaged. */
 export async function storeBlobs(git: Git, contents: readonly Uint8Array[]): Promise<void> {
   if (contents.length === 0) return
-  const blobs = contents.flatMap((bytes) => [`blob\ndata ${bytes.length}\n`, bytes, "\n"])
-  const input = Buffer.concat([...blobs, "done\n"].map((part) => Buffer.from(part)))
-  await keepingObjects(git, async (objects) => {
-    await git.run(["fast-import", "--quiet", "--done"], { input, objects })
-    const wanted = contents.map((bytes) => ({
-      name: blobId(bytes, git.hash),
-      length: bytes.length,
-    }))
+  await keepingObjects(git, async ({ quarantine }) => {
+    const parts = contents.flatMap((bytes) => ["blob\n", ...data(bytes)])
+    await fastImport(git, parts, { quarantine, store: quarantine })
+    const wanted = contents.map((bytes) => {
+      return { name: blobId(bytes, git.hash), length: bytes.length }
+    })
     return { result: undefined, wanted }
   })
 }
@@ -89,6 +75,7 @@ function objectStore(git: Git): string {
   return join(commonFolder(git.checkout.gitFolder), "objects")
 }
 
+/** Looks that Git has all of them, whole; hands back their ids. */
 async function proveObjects(
   git: Git,
   objects: ObjectFolders,

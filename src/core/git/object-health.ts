@@ -1,5 +1,5 @@
 import type { BlobId, Git, RunOptions } from "./git.js"
-import { type GitObject, committedFiles, objectId, readObjects } from "./git-objects.js"
+import { type GitObject, committedFiles, objectId, readObjects, sizesOf } from "./git-objects.js"
 import { VaultError } from "../words/errors.js"
 
 /** Contents that are read at once, in bytes. */
@@ -80,17 +80,6 @@ export async function lackingFiles(
     if (state !== "whole") lacking.push({ path, id, state })
   }
   return lacking
-}
-
-/** The lengths of objects; 0 for one that is missing. */
-async function sizesOf(git: Git, ids: readonly string[]): Promise<number[]> {
-  if (ids.length === 0) return []
-  const check = ["cat-file", "--batch-check=%(objectsize)"]
-  const sizes = (await git.run(check, { input: `${ids.join("\n")}\n` })).toString("utf8")
-  return sizes
-    .trimEnd()
-    .split("\n")
-    .map((line) => Number(/^\d+$/.exec(line)?.[0] ?? 0))
 }
 
 function* inPortions(wanted: readonly Wanted[]): Generator<string[]> {

@@ -1,5 +1,5 @@
 import type { Git } from "../git/git.js"
-import { readBlobs } from "../git/git-objects.js"
+import { readVaultFiles } from "../git/git-objects.js"
 import { editManifest, parseManifest, vaultNamedIn } from "../records/manifest.js"
 import { MANIFEST, classify, groupRecordPath } from "../words/layout.js"
 import { mergeManifests } from "./merge-manifest.js"
@@ -64,7 +64,9 @@ async function mergedText(git: Git, sides: Sides): Promise<Uint8Array | undefine
 
 async function contentOf(git: Git, tree: BlobTree, path: string): Promise<Uint8Array | undefined> {
   const blob = tree.get(path)
-  return blob === undefined ? undefined : (await readBlobs(git, [blob]))[0]
+  return blob === undefined
+    ? undefined
+    : (await readVaultFiles(git, new Map([[path, blob]]))).get(path)
 }
 
 function isValid(manifest: Uint8Array): boolean {

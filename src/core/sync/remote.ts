@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto"
 import { isAbsolute } from "node:path"
 import { lookAt, realPath } from "../disk/at-path.js"
+import { fateOfMaker, nameByMaker } from "../disk/maker.js"
 import { VaultError } from "../words/errors.js"
 import type { Git } from "../git/git.js"
 import { commitOf } from "../git/git-objects.js"
@@ -94,7 +94,8 @@ export async function fetchAside(
   guard: readonly string[],
   branch: RemoteBranch,
 ): Promise<string | undefined> {
-  const aside = `refs/agent-vault/incoming-${randomBytes(8).toString("hex")}`
+  await removeAbandonedRefs(git)
+  const aside = nameByMaker(`${ASIDE}incoming-`)
   const into = ["--refmap=", "--", branch.remote, `+${branch.ref}:${aside}`]
   try {
     await fetchTo(git, guard, branch, into)
@@ -103,7 +104,26 @@ export async function fetchAside(
     if (VaultError.is(error) && /couldn't find remote ref/.test(saidBy(error))) return undefined
     throw error
   } finally {
-    await git.run(["update-ref", "-d", aside])
+    await forget(git, aside)
+  }
+}
+
+/** Where a commit is fetched to before it is verified. */
+const ASIDE = "refs/agent-vault/"
+
+/** A killed command left what it fetched under a name that nobody looks for. */
+async function removeAbandonedRefs(git: Git): Promise<void> {
+  const found = await git.run(["for-each-ref", "--format=%(refname)", ASIDE])
+  const refs = found.toString("utf8").split("\n")
+  for (const ref of refs.filter((name) => fateOfMaker(name) === "gone")) await forget(git, ref)
+}
+
+/** A ref that cannot be removed changes no outcome: a later command removes it. */
+async function forget(git: Git, ref: string): Promise<void> {
+  try {
+    await git.run(["update-ref", "-d", ref])
+  } catch (error) {
+    if (!VaultError.is(error, "GIT_FAILED")) throw error
   }
 }
 

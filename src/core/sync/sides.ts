@@ -1,5 +1,5 @@
 import type { Git } from "../git/git.js"
-import { parseEntries, resolveCommit } from "../git/git-objects.js"
+import { parseEntries, refuseOthers, resolveCommit } from "../git/git-objects.js"
 import { mergedSides } from "./merged-commits.js"
 import { treeOf } from "./snapshot.js"
 import { type BlobTree, type Sides, take, unitOf } from "./units.js"
@@ -19,10 +19,11 @@ export interface IndexSides extends Sides {
  * for a file in conflict its stages in the index, for every other one what HEAD has, and what git
  * has staged instead (git-ls-files, "--stage"). Whatever git is at, the index holds both sides. Of a
  * unit in conflict, git may have merged a file by itself: that one is taken from the commit that has
- * the same record, where git says which commit is being merged.
+ * the same record, where git says which commit is being merged. Throws `FILE_UNSAFE`.
  */
 export async function sidesInIndex(git: Git, folder: string): Promise<IndexSides> {
   const listing = await git.run(["ls-files", "-s", "-z", "--full-name", "--", folder])
+  refuseOthers(listing)
   const at = (stage: number): BlobTree =>
     fromFolder(parseEntries(listing, new RegExp(`^\\d+ (\\w+) ${stage}\\t(.*)$`, "s")), folder)
   const [staged, first, second, third] = [at(0), at(1), at(2), at(3)]

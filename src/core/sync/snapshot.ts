@@ -1,9 +1,6 @@
 import type { VaultFiles } from "../disk/files.js"
 import type { BlobId, Git } from "../git/git.js"
-import { readBlobs } from "../git/git-objects.js"
-import { vaultFilesAt } from "../check/history.js"
-import { VaultError } from "../words/errors.js"
-import { limitOf } from "../words/layout.js"
+import { plainFiles, readVaultFiles } from "../git/git-objects.js"
 import { type BlobTree, type Sides, changedUnits, groupOf, unitOf } from "./units.js"
 
 /** The contents of blobs that were read from Git. */
@@ -24,10 +21,7 @@ export class Snapshot implements VaultFiles {
     if (blob === undefined) return undefined
     const bytes = this.#contents.get(blob)
     if (bytes === undefined) throw new TypeError(`${path} was not read from Git`)
-    if (bytes.length <= limitOf(path)) return bytes
-    throw new VaultError("FILE_UNSAFE", `${path} is refused: it is larger than allowed`, {
-      hint: "put a plain file or folder in its place; see: agent-vault check",
-    })
+    return bytes
   }
 
   list(): readonly string[] {
@@ -37,21 +31,24 @@ export class Snapshot implements VaultFiles {
 
 /** The files of a vault in a commit, or in any tree. Throws `FILE_UNSAFE`. */
 export async function treeOf(git: Git, commit: string, folder: string): Promise<BlobTree> {
-  const files = await vaultFilesAt(git, commit, folder)
-  return new Map([...files].map(([path, { id }]) => [path, id]))
+  const files = await plainFiles(git, commit, folder)
+  return new Map([...files].map(([path, id]) => [path.slice(folder.length + 1), id]))
 }
 
-/** Reads what a merge of the sides may look into: everything but the values of untouched groups. */
-export async function contentsOf(git: Git, sides: Sides): Promise<BlobContents> {
-  const { base, ours, theirs } = sides
+/**
+ * Reads what a merge of the sides may look into: everything but the values of untouched groups.
+ * Throws `FILE_UNSAFE`.
+ */
+export async function contentsOf(git: Git, { base, ours, theirs }: Sides): Promise<BlobContents> {
   const changed = [...changedUnits(base, ours), ...changedUnits(base, theirs)]
   const touched = new Set(changed.map(groupOf))
   const isNeeded = (path: string): boolean =>
     !path.startsWith("secrets/") || !path.endsWith(".age") || touched.has(groupOf(unitOf(path)))
-  const blobs = [base, ours, theirs].flatMap((tree) =>
-    [...tree].flatMap(([path, blob]) => (isNeeded(path) ? [blob] : [])),
-  )
-  const ids = [...new Set(blobs)]
-  const contents = await readBlobs(git, ids)
-  return new Map(ids.map((id, index) => [id, contents[index] ?? new Uint8Array()]))
+  const contents = new Map<BlobId, Uint8Array>()
+  for (const tree of [base, ours, theirs]) {
+    const missing = new Map([...tree].filter(([path, id]) => isNeeded(path) && !contents.has(id)))
+    const read = await readVaultFiles(git, missing)
+    for (const [path, id] of missing) contents.set(id, read.get(path) ?? new Uint8Array())
+  }
+  return contents
 }
