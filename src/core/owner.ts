@@ -14,8 +14,8 @@ export { type InspectRequest, inspect } from "./check/inspect.js"
 export {
   checkKeyFilePlace,
   formatKeyFile,
-  readKeyFile,
   setKeyFileAside,
+  setOtherKeyAside,
   writeKeyFile,
 } from "./keys/key-files.js"
 export { inHome } from "./disk/homes.js"

@@ -1,5 +1,5 @@
-import { type Key, VaultError, agentKeyFile, claimedId, localAgents } from "../../core/index.js"
-import { readKeyFile, recoverAgent, setKeyFileAside } from "../../core/owner.js"
+import { agentKeyFile, claimedId } from "../../core/index.js"
+import { recoverAgent, setOtherKeyAside } from "../../core/owner.js"
 import { withPerson } from "../door/confirm-person.js"
 import type { Door } from "../door/door.js"
 import { deliverKey, deliveryLines, keyOutput } from "../door/key-output.js"
@@ -15,7 +15,9 @@ export async function run(door: Door): Promise<void> {
     readingVault(door, place, owner.trust, (vault) => recoverAgent(vault, agent, owner, person)),
   )
   const vault = claimedId(place)
-  const aside = await setOlderAside(door, vault, key)
+  const isHere = option(door, "out") === undefined
+  const file = agentKeyFile(vault, agent, door.env)
+  const aside = isHere ? await setOtherKeyAside(file, key.recipient, door.now) : undefined
   const output = keyOutput(door, vault, agent)
   await deliverKey(door, key, output)
   const { recipient } = key
@@ -32,28 +34,4 @@ export async function run(door: Door): Promise<void> {
     door,
     `If somebody else may have the lost key: agent-vault agent rekey ${agent}, and rotate what it could read.`,
   )
-}
-
-/** A rekey that was killed before it delivered the new key left the old one in its place. */
-async function setOlderAside(
-  door: Door,
-  vault: string,
-  { agent = "", recipient }: Key,
-): Promise<string | undefined> {
-  const file = agentKeyFile(vault, agent, door.env)
-  if (option(door, "out") !== undefined || !localAgents(vault, door.env).includes(agent)) {
-    return undefined
-  }
-  const there = await recipientIn(file)
-  return there === undefined || there === recipient ? undefined : setKeyFileAside(file, door.now)
-}
-
-/** Undefined for a file that is not an agent's key file: it stays where it is. */
-async function recipientIn(file: string): Promise<string | undefined> {
-  try {
-    return (await readKeyFile(file, () => Promise.resolve(""))).recipient
-  } catch (error) {
-    if (!VaultError.is(error)) throw error
-    return undefined
-  }
 }

@@ -10,8 +10,7 @@ import {
   unfinishedLines,
   unfinishedPart,
 } from "../door/render.js"
-import { identityIfSet, identityOf, isSet, placeOf } from "../door/who.js"
-import { progress } from "../terminal/terminal.js"
+import { isSet, mergeRequest } from "../door/who.js"
 
 /** Something is left in conflict. */
 const LEFT = 1
@@ -19,22 +18,14 @@ const LEFT = 1
 export async function run(door: Door): Promise<number> {
   const side = sideOf(door)
   const names = door.call.words
-  const place = placeOf(door)
-  const identity = await identityIfSet(door, place)
-  const dryRun = isSet(door, "dry-run")
+  const request = await mergeRequest(door)
+  const { dryRun } = request
   const resolved = await resolve({
-    place,
-    env: door.env,
-    now: door.now,
-    keyFileTrust: identity?.trust,
-    owner: () =>
-      identity === undefined ? identityOf(door, place, "always") : Promise.resolve(identity),
+    ...request,
     choices: {
       named: new Map(side === undefined ? [] : names.map((name) => [name, side])),
       all: names.length === 0 ? side : undefined,
     },
-    dryRun,
-    onProgress: progress(door.terminal),
   })
   const { conflicts, others } = resolved
   const code = conflicts.length + others.length > 0 ? LEFT : 0

@@ -8,26 +8,13 @@ import {
   unfinishedLines,
   unfinishedPart,
 } from "../door/render.js"
-import { identityIfSet, identityOf, isSet, option, placeOf } from "../door/who.js"
-import { noteOnce, progress } from "../terminal/terminal.js"
+import { isSet, mergeRequest, option } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
-  const place = placeOf(door)
-  const identity = await identityIfSet(door, place)
-  const dryRun = isSet(door, "dry-run")
-  const synced = await sync({
-    place,
-    env: door.env,
-    now: door.now,
-    keyFileTrust: identity?.trust,
-    owner: () =>
-      identity === undefined ? identityOf(door, place, "always") : Promise.resolve(identity),
-    remote: option(door, "remote"),
-    push: !isSet(door, "no-push"),
-    dryRun,
-    onNote: noteOnce(door.terminal),
-    onProgress: progress(door.terminal),
-  })
+  const request = await mergeRequest(door)
+  const { dryRun } = request
+  const remote = option(door, "remote")
+  const synced = await sync({ ...request, remote, push: !isSet(door, "no-push") })
   if (await asJson(door, { ...synced, ...unfinishedPart(synced), dryRun })) return
   tell(door, broughtLine(synced, dryRun))
   if (synced.settled.length > 0) {

@@ -79,6 +79,33 @@ export async function changeRequest(door: Door): Promise<{
   }
 }
 
+/** What a merge needs: whom to trust, and an owner only if something has to be signed. */
+export async function mergeRequest(door: Door): Promise<{
+  place: Place
+  env: Door["env"]
+  now: Date
+  keyFileTrust: string | undefined
+  owner: () => Promise<Identity>
+  dryRun: boolean
+  onProgress: ReturnType<typeof progress>
+  onNote: ReturnType<typeof noteOnce>
+}> {
+  const place = placeOf(door)
+  const identity = await identityIfSet(door, place)
+  const { env, now } = door
+  return {
+    place,
+    env,
+    now,
+    keyFileTrust: identity?.trust,
+    owner: () =>
+      identity === undefined ? identityOf(door, place, "always") : Promise.resolve(identity),
+    dryRun: isSet(door, "dry-run"),
+    onProgress: progress(door.terminal),
+    onNote: noteOnce(door.terminal),
+  }
+}
+
 function choiceOf(door: Door): IdentityChoice {
   const file = option(door, "identity")
   return {

@@ -159,6 +159,25 @@ export function setKeyFileAside(file: string, now: Date): string | undefined {
   return aside
 }
 
+/**
+ * Renames an agent's key file that holds another key than this recipient's: a rekey that was killed
+ * before it delivered the new key left it there. Any other file stays.
+ */
+export async function setOtherKeyAside(
+  file: string,
+  recipient: string,
+  now: Date,
+): Promise<string | undefined> {
+  try {
+    const there = await readKeyFile(file, () => Promise.resolve(""))
+    return there.recipient === recipient ? undefined : setKeyFileAside(file, now)
+  } catch (error) {
+    // No key file, or one of which nobody can tell what it holds.
+    if (VaultError.is(error, "NO_ACCESS") || !VaultError.is(error)) throw error
+    return undefined
+  }
+}
+
 /** Writes a key file, readable by its user alone, that must not exist yet. Throws `EXISTS`. */
 export function writeKeyFile(file: string, content: string | Uint8Array): void {
   checkKeyFilePlace(file)

@@ -9,7 +9,7 @@ import { listFolder, lookAt } from "../disk/at-path.js"
 import { type Environment, inHome, stateHome } from "../disk/homes.js"
 import { VAULT_RECORD } from "../words/layout.js"
 import type { Checkout } from "../disk/place.js"
-import { type VaultDocument, digestOf, encodeRecord } from "../records/record.js"
+import { type OwnerEntry, type VaultDocument, digestOf, encodeRecord } from "../records/record.js"
 
 /** How far a record had come when it was accepted. */
 export interface Mark extends Reach {
@@ -146,6 +146,14 @@ export function branchMarks(
 /** The marks over all clones and branches of a user: nothing older is ever sealed to. */
 export function userMarks(vault: string, env: Environment): Marks {
   return new Marks(join(marksFolder(vault, env), ANY))
+}
+
+/** What the mark of vault.json keeps: the signers of its owners who have not ended, a line each. */
+export function signersNote(owners: readonly OwnerEntry[]): string {
+  return owners
+    .filter(({ ended }) => ended === undefined)
+    .map(({ signer }) => signer)
+    .join("\n")
 }
 
 /** A branch, as names in the state folder have it. */

@@ -45,7 +45,8 @@ async function registered(git: Git): Promise<string | undefined> {
   return all.findLast(({ key, isOwn }) => key === COMMAND && !isOwn)?.value
 }
 
-function repositoryAround(folder: string, env: Environment): Promise<Git> {
+/** The repository that Git would find from a folder. Throws `NO_REPOSITORY`. */
+export function repositoryAround(folder: string, env: Environment): Promise<Git> {
   const checkout = findCheckout(folder)
   if (checkout !== undefined) return openGit(checkout, env)
   throw new VaultError("NO_REPOSITORY", `${folder} is in no Git repository`, {

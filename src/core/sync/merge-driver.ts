@@ -1,11 +1,9 @@
-import { VaultError } from "../words/errors.js"
 import { LIMITS } from "../words/limits.js"
 import { readRegularFile, replaceFile } from "../disk/files.js"
 import type { Environment } from "../disk/homes.js"
-import { type Checkout, findCheckout } from "../disk/place.js"
-import { openGit } from "../git/git.js"
 import { vaultNamedIn } from "../records/manifest.js"
 import { MANIFEST, vaultPath } from "../words/layout.js"
+import { repositoryAround } from "./driver-setup.js"
 import { mergeManifests } from "./merge-manifest.js"
 
 /** The files that git hands to a merge driver (gitattributes, "Defining a custom merge driver"). */
@@ -31,7 +29,7 @@ export async function mergeFile(
   env: Environment,
 ): Promise<"merged" | "conflict"> {
   if (vaultPath(path)?.path !== MANIFEST) return "conflict"
-  const git = await openGit(requireCheckout(folder), env)
+  const git = await repositoryAround(folder, env)
   const versions = { base: read(base), ours: read(ours), theirs: read(theirs) }
   replaceFile(ours, await mergeManifests(git, vaultNamedIn(versions.ours), versions))
   return "merged"
@@ -39,12 +37,4 @@ export async function mergeFile(
 
 function read(file: string): Uint8Array {
   return readRegularFile(file, LIMITS.manifest) ?? new Uint8Array()
-}
-
-function requireCheckout(folder: string): Checkout {
-  const checkout = findCheckout(folder)
-  if (checkout !== undefined) return checkout
-  throw new VaultError("NO_REPOSITORY", `${folder} is in no Git repository`, {
-    hint: "git starts the merge driver: agent-vault git setup",
-  })
 }

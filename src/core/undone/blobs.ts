@@ -47,7 +47,9 @@ export async function changesOf(
     if (before === undefined || after === undefined) continue
     const path = fields[++at] ?? ""
     const change = { commit, before: blob(before), after: blob(after) }
-    changes.set(path, [...(changes.get(path) ?? []), change])
+    const own = changes.get(path)
+    if (own === undefined) changes.set(path, [change])
+    else own.push(change)
   }
   return changes
 }

@@ -4,9 +4,16 @@ import { FolderFiles } from "../disk/files.js"
 import { type Place, type Checkout, gitPath } from "../disk/place.js"
 import { type Git, openGit } from "../git/git.js"
 import { blobId } from "../git/git-objects.js"
-import { type Mark, type Marks, branchMarks, marksOfBranches, userMarks } from "../memory/marks.js"
+import {
+  type Mark,
+  type Marks,
+  branchMarks,
+  marksOfBranches,
+  signersNote,
+  userMarks,
+} from "../memory/marks.js"
 import { compareReach, reachIn, reachText } from "../records/reach.js"
-import { digestOf } from "../records/record.js"
+import { type VaultRecord, digestOf } from "../records/record.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
 import { type Brought, type LyingRecord, type Rid, Whereabouts } from "./whereabouts.js"
 import { madeHere } from "./made-here.js"
@@ -111,7 +118,7 @@ class Settling implements Settled {
     for (const mark of this.#branchMarks.refusing(path, found.mark)) {
       const floor = await this.#floorOf(mark, found, whereabouts, "branch")
       if (floor === undefined) return
-      const note = path === VAULT_RECORD && floor.bytes !== undefined ? signersIn(floor.bytes) : ""
+      const note = path === VAULT_RECORD && floor.bytes !== undefined ? ownersNote(floor.bytes) : ""
       this.#branchMarks.fallBack(path, [mark], floor.mark, note)
       this.undone.push({ path, now: found.mark, undone: mark })
     }
@@ -201,13 +208,7 @@ function isReached(now: Mark, floor: Mark): boolean {
   return order > 0 || now.digest === floor.digest
 }
 
-/** The signers that a vault.json names as active, as its mark keeps them. */
-function signersIn(bytes: Buffer): string {
-  const { owners } = JSON.parse(bytes.toString("utf8")) as {
-    owners: readonly { signer: string; ended?: unknown }[]
-  }
-  return owners
-    .filter(({ ended }) => ended === undefined)
-    .map(({ signer }) => signer)
-    .join("\n")
+/** A vault.json of a commit that this program made. */
+function ownersNote(bytes: Buffer): string {
+  return signersNote((JSON.parse(bytes.toString("utf8")) as VaultRecord).owners)
 }

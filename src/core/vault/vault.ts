@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import type { VaultFiles } from "../disk/files.js"
-import { type Mark, REWIND, markOf } from "../memory/marks.js"
+import { type Mark, REWIND, markOf, signersNote } from "../memory/marks.js"
 import { VerifiedRecords } from "../memory/verified-records.js"
 import {
   VAULT_RECORD,
@@ -79,8 +79,8 @@ export function openVaultFiles(
 
 /** Remembers the owners of an accepted vault.json: who may bring in the next one. */
 export function rememberOwners(vault: Vault): void {
-  const signers = vault.owners.map(({ signer }) => signer).join("\n")
-  vault.memory.branchMarks.remember(VAULT_RECORD, markOf(vault.record), signers)
+  const note = signersNote(vault.owners)
+  vault.memory.branchMarks.remember(VAULT_RECORD, markOf(vault.record), note)
 }
 
 /** Verifies that a vault.json agrees with itself: nothing says yet that its owners are the right ones. */
