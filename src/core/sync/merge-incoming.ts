@@ -11,21 +11,21 @@ import { seeTracked } from "../undone/remote-branches.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
 import type { Draft } from "../change/draft.js"
-import { keylessDraft } from "./keyless.js"
+import { keylessDraft } from "../merge/keyless.js"
 import {
   NO_CHOICES,
   type VaultConflict,
   type VaultMerge,
   conflictsOf,
   mergeVault,
-} from "./merge-vault.js"
+} from "../merge/merge-vault.js"
 import type { RemoteBranch } from "./remote.js"
-import { withoutReplays } from "./replayed.js"
-import { settle } from "./settle-contested.js"
-import { treeOf } from "./snapshot.js"
+import { withoutReplays } from "../merge/replayed.js"
+import { settle } from "../merge/settle-contested.js"
+import { treeOf } from "../merge/snapshot.js"
 import type { SyncRequest } from "./sync.js"
-import { type Sides, changedUnits, nameOf } from "./units.js"
-import { verifyForReaders, verifyTheirs } from "./verify.js"
+import { type Sides, changedUnits, nameOf } from "../merge/units.js"
+import { verifyForReaders, verifyTheirs } from "../merge/verify.js"
 
 /** A branch and what the remote has instead. */
 export interface Incoming {

@@ -12,7 +12,7 @@ import { type Place, findVault, gitPath } from "../disk/place.js"
 import { changeableBranch } from "../commit/transaction.js"
 import { findAnchor } from "../memory/trust.js"
 import { allRecords } from "../vault/vault.js"
-import { requireCheckout } from "./clone-state.js"
+import { requireCheckout } from "../merge/clone-state.js"
 import { moveForward } from "./forward.js"
 import { fetchBranch, followed } from "./remote.js"
 

@@ -4,7 +4,7 @@ import type { Git } from "../git/git.js"
 import { contains, mergeBase } from "../git/git-merge.js"
 import { commitOf } from "../git/git-objects.js"
 import { VaultError } from "../words/errors.js"
-import { otherVault } from "./merge-vault.js"
+import { otherVault } from "../merge/merge-vault.js"
 import type { RemoteBranch } from "./remote.js"
 
 /**

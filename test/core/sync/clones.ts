@@ -1,8 +1,8 @@
 import { join } from "node:path"
 import { identityAt } from "../../../src/core/index.js"
 import { findVault } from "../../../src/core/disk/place.js"
-import type { Choices } from "../../../src/core/sync/merge-vault.js"
-import { type Resolved, resolve } from "../../../src/core/sync/resolve.js"
+import type { Choices } from "../../../src/core/merge/merge-vault.js"
+import { type Resolved, resolve } from "../../../src/core/merge/resolve.js"
 import { type Synced, type SyncRequest, sync } from "../../../src/core/sync/sync.js"
 import type { World } from "../world.js"
 

@@ -5,7 +5,7 @@ import { removeAgent } from "../../../src/core/change/agents.js"
 import { VaultError } from "../../../src/core/words/errors.js"
 import { gitThat, realGit } from "../processes.js"
 import { outcome, type World, vaultWorld } from "../world.js"
-import { NO_CHOICES } from "../../../src/core/sync/merge-vault.js"
+import { NO_CHOICES } from "../../../src/core/merge/merge-vault.js"
 import { type Clones, clonesOf, resolveAt, syncAt } from "./clones.js"
 
 let template: World

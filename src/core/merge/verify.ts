@@ -7,16 +7,16 @@ import { type Vault, allRecords, verifyVault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
 import type { VaultMerge } from "./merge-vault.js"
-import type { RemoteBranch } from "./remote.js"
 import { changedUnits, pathsOf } from "./units.js"
 
 /**
  * Verifies what the other side brings: every record, every ciphertext that it changed, and that
- * nothing falls behind what both come from. Throws the codes of exit 5, and `UNTRUSTED` for owners whom no known owner added.
+ * nothing falls behind what both come from. `name` is the branch of the remote, `origin/main`. Throws
+ * the codes of exit 5, and `UNTRUSTED` for owners whom no known owner added.
  */
 export async function verifyTheirs(
   { sides, base, theirs }: VaultMerge,
-  { remote, name }: RemoteBranch,
+  { remote, name }: { readonly remote: string; readonly name: string },
   now: Date,
 ): Promise<void> {
   allRecords(theirs)

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "vitest"
 import { findCheckout } from "../../../src/core/disk/place.js"
 import { openGit } from "../../../src/core/git/git.js"
 import { parseManifest } from "../../../src/core/records/manifest.js"
-import { mergeManifests } from "../../../src/core/sync/merge-manifest.js"
+import { mergeManifests } from "../../../src/core/merge/merge-manifest.js"
 import { emptyWorld } from "../world.js"
 
 const world = emptyWorld()
