@@ -7,6 +7,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs"
 import { dirname, join } from "node:path"
@@ -86,8 +87,18 @@ describe("what Git has lost", () => {
     world = loosened()
     rmSync(objectFile(world.git("rev-parse", "HEAD:.agent-vault/secrets/stripe")))
     expect((await found()).filter((each) => each.startsWith("GIT_FAILED"))).toHaveLength(1)
-    await repair(world.top, world.env)
+    const repaired = await repair(world.top, world.env)
+    expect(repaired).toEqual({ change: "nothing", restored: [".agent-vault"], lost: [] })
     expect(world.git("fsck", "--strict")).toBe("")
+  })
+
+  test("what nobody has any more is told after what was done", async () => {
+    world = loosened()
+    rmSync(objectFile(world.git("rev-parse", "HEAD^{tree}")))
+    rmSync(join(world.top, ".git/index"))
+    world.git("read-tree", "--empty")
+    const repaired = await repair(world.top, world.env)
+    expect(repaired).toMatchObject({ change: "nothing", unfinished: [{ code: "GIT_FAILED" }] })
   })
 
   test("what the work tree has not either is named", async () => {
@@ -163,11 +174,19 @@ describe("what a process that is gone left behind", () => {
     }
     const index = join(world.top, ".git/agent-vault/index-0123456789abcdef")
     mkdirSync(index)
+    // Of another host nobody here can ask: a day is enough.
+    const elsewhere = join(
+      world.top,
+      ".git/agent-vault/waiting-00000001-1-1-00000000-0123456789abcdef",
+    )
+    writeFileSync(elsewhere, "")
+    utimesSync(elsewhere, Date.now() / 1000 - 2 * 86_400, Date.now() / 1000 - 2 * 86_400)
     await world.set("stripe/api-key", "new")
     expect(left.filter((file) => existsSync(file))).toEqual([])
     const inVault = used.filter((file) => file.includes(".agent-vault/"))
     expect(used.filter((file) => !existsSync(file))).toEqual(inVault)
     expect(existsSync(index)).toBe(false)
+    expect(existsSync(elsewhere)).toBe(false)
   })
 
   test("a lock of git's index that is ours goes with repair; another's stays", async () => {

@@ -1,7 +1,17 @@
-import { existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { execFileSync, spawnSync } from "node:child_process"
+import {
+  existsSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { removeAgent } from "../../../src/core/change/agents.js"
+import { nameByMaker } from "../../../src/core/disk/maker.js"
 import { VaultError } from "../../../src/core/words/errors.js"
 import { gitThat, realGit } from "../processes.js"
 import { outcome, type World, vaultWorld } from "../world.js"
@@ -323,6 +333,63 @@ test("what comes does not take the place of a file that Git ignores", async () =
   rmSync(join(two.top, ".env"))
   await syncAt(two)
   expect(two.git("rev-parse", "HEAD")).toBe(one.git("rev-parse", "HEAD"))
+})
+
+test("a journal that cannot be removed is told after the outcome, and the next sync completes it", async () => {
+  const { one, two } = clones
+  await two.set("stripe/api-key", "new")
+  await syncAt(two)
+  const journal = ".git/agent-vault/journal.json"
+  const spoil = `${realGit()} "$@"; rm ${journal}; mkdir ${journal}; exit 0`
+  const path = gitThat(one, `case "$*" in *--ff-only*) ${spoil};; esac`)
+  const synced = await syncAt(one.with({ PATH: path }))
+  expect(synced).toMatchObject({ brought: "forward", unfinished: [{ code: "BUSY" }] })
+  expect(synced.commit).toBe(one.git("rev-parse", "HEAD"))
+  rmSync(join(one.top, journal), { recursive: true })
+  expect(await syncAt(one)).toMatchObject({ brought: "nothing" })
+  expect(await one.read("ci", "stripe/api-key")).toBe("new")
+})
+
+test("a git that fails after it moved the branch has moved it", async () => {
+  const { one, two } = clones
+  await two.set("stripe/api-key", "new")
+  await syncAt(two)
+  const path = gitThat(one, `case "$*" in *--ff-only*) ${realGit()} "$@"; exit 1;; esac`)
+  expect(await syncAt(one.with({ PATH: path }))).toMatchObject({ brought: "forward" })
+  expect(await one.read("ci", "stripe/api-key")).toBe("new")
+})
+
+test("a dry run of a merge leaves nothing behind", async () => {
+  const { one, two } = clones
+  await one.set("stripe/one", "1")
+  await two.set("stripe/two", "2")
+  await syncAt(two)
+  const state = (): string[] => readdirSync(one.folder, { recursive: true }).map(String).sort()
+  const remembered = (): string[] => state().filter((path) => path.includes("/made/"))
+  const before = remembered()
+  expect(await syncAt(one, { dryRun: true })).toMatchObject({ brought: "merge" })
+  expect(remembered()).toEqual(before)
+  expect(one.git("for-each-ref", "refs/agent-vault")).toBe("")
+})
+
+test("what a killed sync fetched goes with the next one, and what another is at stays", async () => {
+  const { one } = clones
+  const { pid } = spawnSync("true")
+  const living = nameByMaker("refs/agent-vault/incoming-")
+  const gone = nameByMaker("refs/agent-vault/incoming-").replace(`-${process.pid}-`, `-${pid}-`)
+  for (const ref of [living, gone]) one.git("update-ref", ref, "HEAD")
+  await syncAt(one)
+  expect(one.git("for-each-ref", "--format=%(refname)", "refs/agent-vault")).toBe(living)
+})
+
+test("a link in conflict is taken for no record", async () => {
+  const { one } = clones
+  const record = ".agent-vault/secrets/stripe/api-key.json"
+  const blob = one.git("rev-parse", `HEAD:${record}`)
+  const stages = [1, 2, 3].map((stage) => `120000 ${blob} ${stage}\t${record}\n`).join("")
+  one.git("rm", "-q", "--cached", record)
+  execFileSync("git", ["update-index", "--index-info"], { cwd: one.top, input: stages })
+  expect(await outcome(resolveAt(one, NO_CHOICES))).toBe("FILE_UNSAFE")
 })
 
 test("a record that this clone has seen further is not set back by a merge", async () => {
