@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
+import { seeded } from "../seeded.mjs"
 import { Machine } from "./machine.mjs"
 import { OPERATIONS, makeVault } from "./operations.mjs"
 import { faultsAt, pointsOf } from "./points.mjs"
@@ -134,7 +135,7 @@ async function plan(machine, operation, request) {
       .filter((fault) => only(point, fault))
       .map((fault) => ({ point, fault })),
   )
-  const random = generator(`${seed} ${operation.name}`)
+  const random = seeded(`${seed} ${operation.name}`)
   /** @type {Case[]} */
   const trials = shuffled(all, random)
     .slice(0, sample)
@@ -204,20 +205,4 @@ function shuffled(items, random) {
     .map((item) => ({ item, at: random() }))
     .sort((a, b) => a.at - b.at)
     .map(({ item }) => item)
-}
-
-/**
- * Numbers from 0 to 1, the same for the same seed (mulberry32, over FNV-1a of the seed).
- *
- * @param {string} seed
- */
-function generator(seed) {
-  let state = 2166136261
-  for (const letter of seed) state = Math.imul(state ^ letter.charCodeAt(0), 16777619)
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

@@ -9,6 +9,7 @@ import { inspect } from "../../src/core/check/inspect.js"
 import { findVault } from "../../src/core/disk/place.js"
 import { VaultError } from "../../src/core/words/errors.js"
 import { type World, vaultWorld } from "../core/world.js"
+import { seeded } from "../../scripts/seeded.mjs"
 
 /** How many bits, and how many lengths, of each file are tried. */
 const SAMPLE = 8
@@ -28,21 +29,10 @@ afterAll(() => {
   template.remove()
 })
 
-/** A deterministic sequence of numbers below a limit (mulberry32). */
-function numbers(seed: number): (limit: number) => number {
-  let state = seed
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit
-  }
-}
-
 /** All numbers below a limit, or a sample of them. */
-function chosen(limit: number, next: (limit: number) => number): number[] {
+function chosen(limit: number, next: () => number): number[] {
   if (env["AGENT_VAULT_EVERY_BIT"] !== undefined) return [...Array.from({ length: limit }).keys()]
-  return Array.from({ length: Math.min(SAMPLE, limit) }, () => next(limit))
+  return Array.from({ length: Math.min(SAMPLE, limit) }, () => Math.floor(next() * limit))
 }
 
 function flipped(bytes: Buffer, bit: number): Buffer {
@@ -85,7 +75,7 @@ async function trouble(path: string, what: string): Promise<string | undefined> 
 describe("changed in a bit, or cut", () => {
   test("is every file of the vault, of each kind", async () => {
     const troubles: (string | undefined)[] = []
-    const next = numbers(Number(env["AGENT_VAULT_SEED"] ?? 1))
+    const next = seeded(Number(env["AGENT_VAULT_SEED"] ?? 1))
     for (const path of pathsOfVault()) {
       const file = join(world.top, ".agent-vault", path)
       const bytes = readFileSync(file)

@@ -5,6 +5,7 @@ import { parseManifest } from "../records/manifest.js"
 import { allRecords } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { MANIFEST } from "../words/layout.js"
+import { hasMergeMarkers } from "../words/markers.js"
 import { requireCheckout } from "./clone-state.js"
 
 /**
@@ -17,8 +18,8 @@ export async function refuseBrokenTip(git: Git, place: Place, commit: string): P
     const vault = await vaultAt(git, commit, folder, undefined)
     allRecords(vault)
     // A manifest that is not valid for another reason is an owner's to correct, and hurts no reader.
-    const manifest = Buffer.from(vault.files.read(MANIFEST) ?? "")
-    if (manifest.includes("\n>>>>>>> ")) parseManifest(manifest, vault.id)
+    const manifest = vault.files.read(MANIFEST)
+    if (manifest !== undefined && hasMergeMarkers(manifest)) parseManifest(manifest, vault.id)
   } catch (cause) {
     if (!VaultError.is(cause)) throw cause
     throw new VaultError(cause.code, `the last commit holds a broken vault: ${cause.message}`, {

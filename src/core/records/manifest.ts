@@ -1,3 +1,4 @@
+import { hasMergeMarkers } from "../words/markers.js"
 import { LIMITS } from "../words/limits.js"
 import { VaultError } from "../words/errors.js"
 import { MANIFEST } from "../words/layout.js"
@@ -81,7 +82,7 @@ export function editManifest(
 
 function parseYaml(bytes: Uint8Array): Document {
   return parseStrictYaml(bytes, LIMITS.manifest, (why, cause) =>
-    Buffer.from(bytes).includes("\n>>>>>>> ") ? inConflict() : invalid(why, cause),
+    hasMergeMarkers(bytes) ? inConflict() : invalid(why, cause),
   )
 }
 

@@ -1,3 +1,4 @@
+import { hasMergeMarkers } from "../words/markers.js"
 import type { SecretMetadata } from "./secret-metadata.js"
 import { createHash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
@@ -219,7 +220,7 @@ function parse(path: string, bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))
   } catch (cause) {
-    if (Buffer.from(bytes).includes("\n>>>>>>> ")) throw inConflict(path)
+    if (hasMergeMarkers(bytes)) throw inConflict(path)
     throw invalid(path, "it is not valid JSON", cause)
   }
 }

@@ -14,6 +14,7 @@ import { formatKeyFile } from "../../../src/core/keys/key-files.js"
 import { VaultError } from "../../../src/core/words/errors.js"
 import { outcome, type World } from "../world.js"
 import { resolveAt, syncAt } from "./clones.js"
+import { seeded } from "../../../scripts/seeded.mjs"
 
 /** What a vault should hold: values by secret, the present key by agent, who opens which group. */
 export interface Model {
@@ -36,17 +37,6 @@ const SECRETS = ["one", "two", "three"]
 const FEWEST = 2
 const MOST = 6
 
-/** Numbers from a seed, each from 0 to less than 1 (mulberry32). */
-export function numbersFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 /**
  * A team: owners, each with a clone on a machine of their own, and a machine where agents read, over
  * one bare remote. What each does is drawn from a seed, and a simple model says what should come of it.
@@ -63,7 +53,7 @@ export class Month {
 
   /** `template` holds a vault without agents, groups and secrets. */
   constructor(template: World, owners: number, seed: number) {
-    this.#draw = numbersFrom(seed)
+    this.#draw = seeded(seed)
     const first = template.copy()
     const origin = join(first.folder, "origin.git")
     first.git("clone", "-q", "--bare", first.top, origin)

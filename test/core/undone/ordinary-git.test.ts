@@ -11,6 +11,7 @@ import {
 import { findVault } from "../../../src/core/index.js"
 import { rewind } from "../../../src/core/vault/rewind.js"
 import { outcome } from "../world.js"
+import { seeded } from "../../../scripts/seeded.mjs"
 
 // Random sequences of ordinary Git, in two clones of one owner over a bare remote. A model knows what
 // each clone has seen on each branch, what it made itself, and what the remote ever had. An alarm is
@@ -113,7 +114,7 @@ class Play {
     this.#start = arena.alice.git("rev-parse", "HEAD")
     const laptop = newMachine(arena, "laptop", arena.alice)
     this.clones = [arena.alice, laptop].map((machine) => new Clone(machine, this.#start))
-    this.#random = randomFrom(seed)
+    this.#random = seeded(seed)
     this.observe()
   }
 
@@ -268,17 +269,6 @@ class Play {
     if (!clone.tries("rev-parse", "--verify", "--quiet", "origin/main")) return
     await moves[move]?.()
     await this.look(clone, isHonest)
-  }
-}
-
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
   }
 }
 

@@ -3,6 +3,7 @@ import {
   bech32Checksum,
   littleEndianCrc,
 } from "../../../src/precommit/detect/checksum.js"
+import { seeded } from "../../../scripts/seeded.mjs"
 
 const LOWER = "abcdefghijklmnopqrstuvwxyz"
 const UPPER = LOWER.toUpperCase()
@@ -29,18 +30,15 @@ const alphabets = new Map([
 
 /** Makes the same texts from the same seed, so that a failure can be seen again. */
 export class Generator {
-  #state: number
+  readonly #next: () => number
 
   constructor(seed: number) {
-    this.#state = seed >>> 0
+    this.#next = seeded(seed)
   }
 
-  /** A whole number from 0 to below the limit (mulberry32). */
+  /** A whole number from 0 to below the limit. */
   below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit
+    return (this.#next() * 2 ** 32) % limit
   }
 
   pick<T>(list: readonly T[]): T {
