@@ -1,4 +1,5 @@
-import { type Found, lefthook, preCommit } from "../../../scripts/hook-managers.mjs"
+import { lefthook, preCommit } from "../../../scripts/hook-managers.mjs"
+import type { Found } from "../../../scripts/pinned.mjs"
 import { testUnless } from "../../needs.js"
 
 const managers: Readonly<Record<string, Found>> = {
