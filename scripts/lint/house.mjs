@@ -63,7 +63,7 @@ const decidingRooms = new Set([
   "library",
 ])
 
-const doors = ["src/cli/", "src/mcp/", "src/precommit/"]
+const doors = ["src/cli/", "src/mcp/", "src/precommit/", "src/broker/"]
 const faces = new Set(["src/core/index.ts", "src/core/owner.ts"])
 /** The face for what runs at every commit. */
 const guardFace = "src/core/guard.ts"

@@ -40,6 +40,9 @@ const EXIT_CODES = {
   KEY_UNSAFE: 4,
   PASSPHRASE_WRONG: 4,
   NO_ACCESS: 4,
+  TARGET_REFUSED: 4,
+  PLACEHOLDER_REFUSED: 4,
+  UPSTREAM_UNTRUSTED: 4,
   // 5: what is on disk is not what an owner signed
   FOREIGN_VAULT: 5,
   FILE_UNSAFE: 5,
@@ -62,6 +65,7 @@ const EXIT_CODES = {
   LOCKED: 6,
   BUSY: 6,
   GIT_FAILED: 6,
+  UPSTREAM_UNREACHABLE: 6,
   BUG: 70,
   // What `env` and shells end with for a command that they cannot start
   COMMAND_NOT_STARTED: 126,
