@@ -40,6 +40,8 @@ export {
   parseSecretName,
   parseVariableName,
 } from "./words/names.js"
+export { GENERAL_SHAPE, type Shape, bitsOf, parseShape } from "./services/shape.js"
+export type { SaidOfService, Service, ServiceUse } from "./services/services.js"
 export { claimedId, identityAt, withVault } from "./vault/open.js"
 export { openVaultAs } from "./library/open-vault.js"
 export { type Checkout, type Place, findCheckout, findVault } from "./disk/place.js"
@@ -68,3 +70,9 @@ export { type TrustReport, describeTrust, pinOwner } from "./vault/pin.js"
 export { type Anchor, parseSigner } from "./memory/trust.js"
 export { variableName } from "./words/variable-name.js"
 export type { Vault } from "./vault/vault.js"
+
+/** What {@link import("./services/services.js")} exports, loaded when somebody asks for a service. */
+export const loadServices = () => import("./services/services.js")
+
+/** What {@link import("./services/model-hosts.js")} exports, loaded by what stands before models. */
+export const loadModelHosts = () => import("./services/model-hosts.js")

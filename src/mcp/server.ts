@@ -16,7 +16,7 @@ import type { Arguments, Tool } from "./tool.js"
 import type { Message, Problem, Receiver, Wire } from "./wire.js"
 
 /** What the server says of itself, and what it does. */
-export interface Service {
+export interface Answering {
   readonly version: string
   readonly instructions: string
   readonly tools: readonly Tool[]
@@ -56,7 +56,7 @@ const QUESTION = {
 }
 
 /** Speaks the Model Context Protocol over a wire; the one importer of its SDK. */
-export async function startServer(wire: Wire, service: Service): Promise<void> {
+export async function startServer(wire: Wire, service: Answering): Promise<void> {
   const { version, instructions, tools } = service
   const server = new Server(
     { name: "agent-vault", title: "agent-vault", version },

@@ -26,6 +26,7 @@ const EXIT_CODES = {
   SECRET_NOT_FOUND: 3,
   NO_ESCROW: 3,
   SERVER_NOT_FOUND: 3,
+  SERVICE_NOT_FOUND: 3,
   // 4: denied, or not trusted
   NOT_GRANTED: 4,
   GRANT_ENDED: 4,
