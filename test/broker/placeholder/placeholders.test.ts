@@ -13,9 +13,9 @@ const services = listServices().map(({ name, placeholder, variables }) => ({
   variable: variables[0] ?? "",
 }))
 /** Too little room: 18 symbols of 62 have 107 bits, 2 more than stay random. */
-const UNTOLD = ["pagerduty"]
+const UNTOLD = new Set(["pagerduty"])
 /** Those that have room for a mark. */
-const told = services.filter(({ name }) => !UNTOLD.includes(name))
+const told = services.filter(({ name }) => !UNTOLD.has(name))
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -65,7 +65,9 @@ describe("a placeholder", () => {
     const seen = Array.from({ length: 200 }, () => make({ secret: "a/b" }).of("a/b") ?? "")
     expect(new Set(seen).size).toBe(200)
     const [first = ""] = seen
-    const constant = [...first].filter((symbol, at) => seen.every((text) => text[at] === symbol))
+    const constant = first
+      .split("")
+      .filter((symbol, at) => seen.every((text) => text[at] === symbol))
     expect(constant.join("")).toBe("avp_")
   })
 
@@ -110,7 +112,8 @@ describe("the placeholders of a run", () => {
     expect(() => Placeholders.make([{ secret: "a/b" }], [bytes("_")])).toThrow(
       expect.objectContaining({
         code: "PLACEHOLDER_REFUSED",
-        message: expect.stringContaining("a/b"),
+        message:
+          "no placeholder for a/b is free of the values of this run: one of them is too short",
       }),
     )
   })
@@ -167,7 +170,7 @@ describe("a placeholder of another run", () => {
     expect(run.holdsStale(run.of("a/b") ?? "")).toBe(false)
   })
 
-  test.each(services.filter(({ name }) => UNTOLD.includes(name)))(
+  test.each(services.filter(({ name }) => UNTOLD.has(name)))(
     "cannot be told of $name, which has no room",
     ({ shape }) => {
       expect(new MarkedShape(parseShape(shape)).canBeTold).toBe(false)
@@ -179,9 +182,11 @@ describe("a placeholder of another run", () => {
   test("is no longer one when a symbol is another", () => {
     const run = make({ secret: "a/b" })
     const text = make({ secret: "a/b" }).of("a/b") ?? ""
-    const changed = [...text].map((symbol, at) =>
-      at < 4 ? text : text.slice(0, at) + (symbol === "x" ? "y" : "x") + text.slice(at + 1),
-    )
+    const changed = text
+      .split("")
+      .map((symbol, at) =>
+        at < 4 ? text : text.slice(0, at) + (symbol === "x" ? "y" : "x") + text.slice(at + 1),
+      )
     expect(changed.slice(4).filter((other) => run.holdsStale(other))).toEqual([])
   })
 })
