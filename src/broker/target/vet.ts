@@ -41,8 +41,12 @@ export async function vet(target: Target, terms: VettingTerms): Promise<Vetted> 
   return { target, addresses }
 }
 
-/** Asks the system, as programs here do: its hosts file, its name servers. */
+/**
+ * Asks the system, as programs here do: its hosts file, its name servers. A name under `localhost`
+ * is this machine's, and nobody is asked (RFC 6761, section 6.3).
+ */
 export async function resolveAll(host: string): Promise<readonly string[]> {
+  if (host === "localhost" || host.endsWith(".localhost")) return ["127.0.0.1", "::1"]
   const answers = await lookup(host, { all: true })
   return answers.map(({ address }) => address)
 }
