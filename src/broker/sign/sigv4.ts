@@ -1,0 +1,200 @@
+import { createHmac, timingSafeEqual } from "node:crypto"
+import { VaultError } from "../../core/index.js"
+import { type CanonicalForm, canonicalHash, formsOf } from "./canonical.js"
+import { type SignedRequest, valuesOf } from "./signed-request.js"
+
+const ALGORITHM = "AWS4-HMAC-SHA256"
+const CONTENT_HASH = "x-amz-content-sha256"
+const CREDENTIAL = /^([^/\s]+)\/((\d{8})\/([^/\s]+)\/([^/\s]+)\/aws4_request)$/
+const AUTHORIZATION =
+  /^AWS4-HMAC-SHA256 +Credential=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([0-9a-f]{64})$/
+
+/**
+ * A signature of AWS's version 4, as a client made it: in the header `authorization`, or in the
+ * query ("presigned").
+ */
+export interface SigV4 {
+  readonly in: "authorization" | "query"
+  /** The id of the access key: public, and a rule's `user`. */
+  readonly accessKey: string
+  /** `20150830/us-east-1/service/aws4_request`. */
+  readonly scope: string
+  /** `20150830T123600Z`. */
+  readonly time: string
+  readonly signedHeaders: readonly string[]
+  /** 64 digits of lower-case hex. */
+  readonly signature: string
+}
+
+/** What tells whose placeholder a client signed with, and how to sign in its place. */
+export interface SigV4Proof {
+  readonly sigV4: SigV4
+  readonly form: CanonicalForm
+}
+
+/** A request that is signed anew, and the signature that this put in. */
+export interface SignedAnew {
+  readonly request: SignedRequest
+  readonly signature: string
+}
+
+/**
+ * Reads the signature of a request; undefined if it has none. Throws PLACEHOLDER_REFUSED for one
+ * that cannot be made anew: in another version, over chunks, without the host, or there twice.
+ */
+export function readSigV4(request: SignedRequest): SigV4 | undefined {
+  const found = [...inHeader(request), ...inQuery(request)]
+  const [sigV4] = found
+  if (sigV4 === undefined) return undefined
+  if (found.length > 1) throw refused("it is signed twice")
+  if (!sigV4.signedHeaders.includes("host")) throw refused("the host is not among what it signs")
+  refuseChunks(request)
+  return sigV4
+}
+
+/**
+ * Whether the body's digest has to be known to verify the signature: where the client says none
+ * itself. S3's clients always say one, others seldom.
+ */
+export function needsBodyDigest(sigV4: SigV4, request: SignedRequest): boolean {
+  if (valuesOf(request, CONTENT_HASH).length > 0) return false
+  return sigV4.in === "authorization" || !/^(?:GET|HEAD|DELETE)$/.test(request.method)
+}
+
+/**
+ * Verifies that a client made the signature with this placeholder as its secret key; undefined if
+ * it did not: it has another key, or a placeholder of another run. The request is as it arrived.
+ */
+export function proveSigV4(
+  sigV4: SigV4,
+  request: SignedRequest,
+  placeholder: string,
+): SigV4Proof | undefined {
+  const key = signingKey(placeholder, sigV4.scope)
+  const given = Buffer.from(sigV4.signature, "hex")
+  for (const form of formsOf(request, payloadsOf(sigV4, request))) {
+    if (timingSafeEqual(signatureOf(sigV4, request, form, key), given)) return { sigV4, form }
+  }
+  return undefined
+}
+
+/**
+ * Signs a request anew with the secret key (UTF-8) in place of the placeholder, in the form that
+ * was proven. The request is as it leaves: what was changed on the way, a session token say, is
+ * signed as it is. Only the signature in it becomes another.
+ */
+export function signSigV4(
+  { sigV4, form }: SigV4Proof,
+  request: SignedRequest,
+  secret: Uint8Array,
+): SignedAnew {
+  const key = signingKey(secret, sigV4.scope)
+  const signature = signatureOf(sigV4, request, form, key).toString("hex")
+  if (sigV4.in === "query") {
+    const query = request.query.replace(
+      /(^|&)X-Amz-Signature=[^&]*/,
+      `$1X-Amz-Signature=${signature}`,
+    )
+    return { request: { ...request, query }, signature }
+  }
+  const headers = request.headers.map(([name, value]) =>
+    name.toLowerCase() === "authorization"
+      ? ([name, value.replace(/Signature=[0-9a-f]{64}$/, `Signature=${signature}`)] as const)
+      : ([name, value] as const),
+  )
+  return { request: { ...request, headers }, signature }
+}
+
+function* inHeader(request: SignedRequest): Generator<SigV4> {
+  for (const value of valuesOf(request, "authorization")) {
+    if (!/^AWS/i.test(value)) continue
+    const [, credential = "", signedHeaders = "", signature = ""] =
+      AUTHORIZATION.exec(value.trim()) ?? []
+    const [time = ""] = valuesOf(request, "x-amz-date")
+    yield sigV4Of("authorization", { credential, signedHeaders, signature, time })
+  }
+}
+
+function* inQuery({ query }: SignedRequest): Generator<SigV4> {
+  const pairs = new URLSearchParams(query)
+  if (!pairs.has("X-Amz-Signature") && !pairs.has("X-Amz-Algorithm")) return
+  if (pairs.getAll("X-Amz-Signature").length !== 1) throw refused("it is signed twice")
+  if (pairs.get("X-Amz-Algorithm") !== ALGORITHM) throw refused(`it is not in ${ALGORITHM}`)
+  yield sigV4Of("query", {
+    credential: pairs.get("X-Amz-Credential") ?? "",
+    signedHeaders: pairs.get("X-Amz-SignedHeaders") ?? "",
+    signature: pairs.get("X-Amz-Signature") ?? "",
+    time: pairs.get("X-Amz-Date") ?? "",
+  })
+}
+
+function sigV4Of(
+  where: SigV4["in"],
+  said: Readonly<Record<"credential" | "signedHeaders" | "signature" | "time", string>>,
+): SigV4 {
+  const [, accessKey, scope, day] = CREDENTIAL.exec(said.credential) ?? []
+  if (accessKey === undefined || scope === undefined || !/^[0-9a-f]{64}$/.test(said.signature)) {
+    throw refused(`it is not in ${ALGORITHM}`)
+  }
+  if (!/^\d{8}T\d{6}Z$/.test(said.time) || said.time.slice(0, 8) !== day) {
+    throw refused("it does not say when it was signed, in x-amz-date")
+  }
+  return {
+    in: where,
+    accessKey,
+    scope,
+    time: said.time,
+    signedHeaders: said.signedHeaders.toLowerCase().split(";"),
+    signature: said.signature,
+  }
+}
+
+/** A body whose chunks are signed one by one, each over the last, cannot pass as it is. */
+function refuseChunks(request: SignedRequest): void {
+  const [hash = ""] = valuesOf(request, CONTENT_HASH)
+  if (!hash.startsWith("STREAMING-") || hash === "STREAMING-UNSIGNED-PAYLOAD-TRAILER") return
+  throw refused(
+    `each chunk of its body is signed (${hash.replaceAll(/[^A-Z0-9-]/g, "")})`,
+    "let the client sign the body as a whole, or not: over https, payload signing can be off",
+  )
+}
+
+/** What the payload's hash may be in the canonical request. */
+function payloadsOf(sigV4: SigV4, request: SignedRequest): string[] {
+  const said = valuesOf(request, CONTENT_HASH)
+  const body = request.bodyDigest ?? EMPTY
+  if (said.length > 0) return [said.join(",")]
+  return sigV4.in === "query" ? ["UNSIGNED-PAYLOAD", body] : [body]
+}
+
+/** The SHA-256 of no bytes. */
+const EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+/** AWS, "Derive a signing key". */
+function signingKey(secret: string | Uint8Array, scope: string): Buffer {
+  const first = Buffer.concat([Buffer.from("AWS4"), Buffer.from(secret)])
+  return scope.split("/").reduce((key: Buffer, part) => hmac(key, part), first)
+}
+
+function signatureOf(
+  sigV4: SigV4,
+  request: SignedRequest,
+  form: CanonicalForm,
+  key: Buffer,
+): Buffer {
+  const hash = canonicalHash(request, sigV4.signedHeaders, form)
+  return hmac(key, [ALGORITHM, sigV4.time, sigV4.scope, hash].join("\n"))
+}
+
+function hmac(key: Uint8Array, text: string): Buffer {
+  return createHmac("sha256", key).update(text).digest()
+}
+
+function refused(
+  why: string,
+  hint = "let the client sign it in AWS4-HMAC-SHA256, once, with the placeholder as its secret key",
+): VaultError {
+  return new VaultError("PLACEHOLDER_REFUSED", `the request cannot be signed anew: ${why}`, {
+    hint,
+  })
+}
