@@ -10,6 +10,7 @@ import { root, target } from "./build-places.mjs"
 /** @typedef {import("../src/cli/parse/call.js").CommandSpec} CommandSpec */
 /** @typedef {import("../src/cli/parse/call.js").OptionSpec} OptionSpec */
 /** @typedef {import("../src/cli/parse/table/mcp-clients.js").McpClient} McpClient */
+/** @typedef {import("../src/core/services/services.js").Service} Service */
 
 /**
  * The parts of each page; a part stands between `<!-- NAME: npm run docs -->` and `<!-- /NAME -->`.
@@ -19,6 +20,7 @@ import { root, target } from "./build-places.mjs"
 const PAGES = {
   "docs/cli.md": { commands: commandsPart },
   "docs/faults.md": { figures: faultsPart, others: survivalPart },
+  "docs/services.md": { services: servicesPart, models: modelsPart },
   "docs/mcp.md": { clients: clientsPart, tools: toolsPart },
 }
 
@@ -105,6 +107,26 @@ function toolsPart({ TOOLS }) {
   return ["| tool | what it answers |", "| --- | --- |", ...rows].join("\n")
 }
 
+/** @param {{ listServices: () => readonly Service[] }} tables */
+function servicesPart({ listServices }) {
+  const rows = listServices().map(({ name, title, docs, variables, use }) => {
+    const cells = [`\`${variables[0]}\``, codes(use.hosts), codes(use.at), use.scheme]
+    return rowOf([`[\`${name}\`](${docs})`, title, ...cells])
+  })
+  const heads = ["service", "what it is", "variable", "hosts", "where its key goes", "scheme"]
+  return [rowOf(heads), rowOf(heads.map(() => "---")), ...rows].join("\n")
+}
+
+/** @param {{ modelHosts: () => readonly string[] }} tables */
+function modelsPart({ modelHosts }) {
+  return codes(modelHosts())
+}
+
+/** @param {readonly string[]} words */
+function codes(words) {
+  return words.map((word) => `\`${word}\``).join(", ")
+}
+
 /** What `node scripts/faults.mjs --json docs/figures/faults.json` found. */
 function faultsPart() {
   const file = join(root, "docs/figures/faults.json")
@@ -168,6 +190,8 @@ async function loadTables() {
       contents: `
         export * from "./cli/parse/table.js"
         export { shownOption, shownWords } from "./cli/parse/call.js"
+        export { listServices } from "./core/services/services.js"
+        export { modelHosts } from "./core/services/model-hosts.js"
         export { TOOLS } from "./mcp/tools.js"
         export { MCP_CLIENTS } from "./cli/parse/table/mcp-clients.js"`,
       resolveDir: join(root, "src"),

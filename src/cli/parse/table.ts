@@ -4,6 +4,7 @@ import { MCP } from "./table/mcp.js"
 import { WHO } from "./table/options.js"
 import { OWNERS } from "./table/governing.js"
 import { READERS } from "./table/readers.js"
+import { SERVICES } from "./table/services.js"
 import { SYNC } from "./table/sync.js"
 import { UPKEEP } from "./table/upkeep.js"
 
@@ -16,6 +17,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...READERS,
   ...SYNC,
   ...MCP,
+  ...SERVICES,
   ...GUARD,
   ...UPKEEP,
 ]
