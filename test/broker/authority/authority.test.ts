@@ -105,8 +105,8 @@ beforeAll(() => {
   const cache = process.env["GOCACHE"] ?? join(userInfo().homedir, ".cache/go-build")
   const env = { ...process.env, GOCACHE: cache, GOTOOLCHAIN: "local" }
   if (CLIENTS["go"]?.lack === undefined) execFileSync("go", go, { env })
-  if (CLIENTS["java"]?.lack === undefined)
-    execFileSync("javac", ["-d", folder, fileOf("Client.java")])
+  const java = ["-d", folder, fileOf("Client.java")]
+  if (CLIENTS["java"]?.lack === undefined) execFileSync("javac", java)
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -211,14 +211,14 @@ async function output(program: string, argv: readonly string[]): Promise<string>
 async function ended(
   program: string,
   argv: readonly string[],
-): Promise<{ code: unknown; stdout: string; stderr: string }> {
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(program, argv, { stdio: ["ignore", "pipe", "pipe"] })
-  const [stdout, stderr, [code]] = await Promise.all([
+  const [stdout, stderr] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
     once(child, "close"),
   ])
-  return { code, stdout, stderr }
+  return { code: child.exitCode, stdout, stderr }
 }
 
 /** What is missing for a client, and how to get it. */
