@@ -10,6 +10,23 @@ export {
   metadataOf,
   parseMetadata,
 } from "./records/secret-metadata.js"
+export {
+  type BodyPlace,
+  type Use,
+  type UseAsk,
+  type UseEncoding,
+  type UsePlace,
+  type UseScheme,
+  type WrittenUse,
+  USE_ASKS,
+  USE_ENCODINGS,
+  USE_SCHEMES,
+  describeUse,
+  optionsOfUse,
+  parseUse,
+} from "./records/use.js"
+export { type Sending, canonicalPath, isBound, ruleFor, whyNoRule } from "./policy/sending.js"
+export { shellWord } from "./words/shell-word.js"
 export { REVEAL_POLICIES } from "./words/reveal-policy.js"
 export type { Confirmed } from "./policy/person.js"
 export { type RevealTerms, revealPolicy } from "./policy/reveal.js"

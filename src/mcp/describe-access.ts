@@ -1,5 +1,5 @@
 import { TEXT, type Tool, gives, listOf, shape, takes, textArguments } from "./tool.js"
-import { grantLine } from "./use.js"
+import { grantLine } from "./unseen-use.js"
 
 export const DESCRIBE_ACCESS: Tool = {
   name: "describe_access",

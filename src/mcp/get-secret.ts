@@ -11,7 +11,7 @@ import type { Answer } from "./answer.js"
 import { USE_SCHEMA } from "./list-secrets.js"
 import type { Reply } from "./serving.js"
 import { type Surroundings, TEXT, type Tool, gives, takes, textArguments } from "./tool.js"
-import { useOf } from "./use.js"
+import { useOf } from "./unseen-use.js"
 
 /** So often it is begun again for a secret that changes while somebody is asked. */
 const ATTEMPTS = 3

@@ -9,7 +9,7 @@ import {
   takes,
   textArguments,
 } from "./tool.js"
-import { type Use, grantLine, useOf } from "./use.js"
+import { type UnseenUse, grantLine, useOf } from "./unseen-use.js"
 
 /** Secrets of one answer: a list of thousands would fill a model's context. */
 const PAGE = 100
@@ -87,7 +87,7 @@ function byName(one: ReadableListing, other: ReadableListing): number {
 
 function shown(
   secret: ReadableListing,
-  use: Use,
+  use: UnseenUse,
   agent: string | undefined,
   { serving, seen }: Surroundings,
 ): object {

@@ -1,15 +1,8 @@
-import { VaultError } from "../../core/index.js"
+import { type BodyPlace, type UsePlace, VaultError } from "../../core/index.js"
 import type { Placeholder, Placeholders } from "../placeholder/placeholders.js"
 import type { Notation } from "./notation.js"
 import { headerValues, type RequestHead } from "./request-head.js"
-import {
-  type BodyPlace,
-  type Slot,
-  slotsOfBody,
-  slotsOfHeader,
-  slotsOfTarget,
-  type UsePlace,
-} from "./slots.js"
+import { type Slot, slotsOfBody, slotsOfHeader, slotsOfTarget } from "./slots.js"
 
 /** What finds the placeholders of this run in a text, from the left, and tells those of another. */
 export type PlaceholderSearch = Pick<Placeholders, "find" | "holdsStale">

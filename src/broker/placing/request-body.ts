@@ -1,6 +1,5 @@
-import { VaultError } from "../../core/index.js"
+import { type BodyPlace, VaultError } from "../../core/index.js"
 import { headerValues, type RequestHead } from "./request-head.js"
-import type { BodyPlace } from "./slots.js"
 
 /** How large a body may be in which a value is put, in bytes: it is held as a whole. */
 export const BODY_LIMIT = 16 * 2 ** 20

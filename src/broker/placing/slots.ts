@@ -1,7 +1,5 @@
+import type { BodyPlace, UsePlace } from "../../core/index.js"
 import { BASIC, JSON_STRING, type Notation, PAIR, PATH, PLAIN } from "./notation.js"
-
-/** A place of a request, as rules name it; the names of headers in lower case. */
-export type UsePlace = `header:${string}` | `query:${string}` | "path" | BodyPlace
 
 /** A stretch of a text in which something may be put. */
 export interface Slot {
@@ -28,9 +26,6 @@ export function slotsOfHeader(name: string, value: string): readonly Slot[] {
   const basic = /^Basic +(?=[A-Za-z0-9+/]+={0,2}$)/i.exec(value)
   return basic === null ? [all] : [all, { ...all, start: basic[0].length, notation: BASIC }]
 }
-
-/** Where in the body a rule may send a value, by the body's type; undefined if nowhere. */
-export type BodyPlace = "body:json" | "body:form"
 
 /** The slots of a body: the pairs of a form, or the strings of a JSON document. */
 export function slotsOfBody(at: BodyPlace, body: string): Generator<Slot> {

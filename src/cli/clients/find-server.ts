@@ -11,7 +11,7 @@ import type { Door } from "../door/door.js"
 import { type Spot, spotsInFile, spotsOf } from "./client-files.js"
 import { surroundingOf } from "./mcp-program.js"
 import { MCP_CLIENTS } from "../parse/table/mcp-clients.js"
-import { shellWord } from "../terminal/shell-word.js"
+import { shellWord } from "../../core/index.js"
 import { option, userPath } from "../door/who.js"
 
 /** A server's entry, and the configuration that it stands in. */

@@ -4,7 +4,7 @@ import { type SetUp, removeDriver, setUpDriver } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
 import { asJson, tell } from "../door/render.js"
 import { isSet, option, userPath } from "../door/who.js"
-import { shellWord } from "../terminal/shell-word.js"
+import { shellWord } from "../../core/index.js"
 
 const SAID: Readonly<Record<SetUp, string>> = {
   made: "In this clone, git now leaves merges of records to agent-vault (merge.agent-vault in .git/config).",

@@ -31,7 +31,7 @@ import {
   surroundingOf,
 } from "../clients/mcp-program.js"
 import { print, tell } from "../door/render.js"
-import { shellWord } from "../terminal/shell-word.js"
+import { shellWord } from "../../core/index.js"
 import { MCP_CLIENTS, type McpClient } from "../parse/table/mcp-clients.js"
 import { writeOut } from "../terminal/terminal.js"
 import { isSet, option, placeOf } from "../door/who.js"

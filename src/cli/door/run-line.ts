@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path"
 import { platform } from "node:process"
 import { type Place, decidingSource, findVault, keyHome } from "../../core/index.js"
-import { shellWord } from "../terminal/shell-word.js"
+import { shellWord } from "../../core/index.js"
 import type { Door } from "./door.js"
 import { ownProgram } from "./own-program.js"
 import { isSet, option, placeOf, userPath } from "./who.js"

@@ -28,6 +28,12 @@ export const LIMITS = {
   yamlEntries: 500_000,
   /** Characters of a description or a reason, which is one line for people. */
   note: 1000,
+  /** Rules of one secret, for the broker. */
+  uses: 32,
+  /** Hosts, methods, paths and places that one of them names: of each. */
+  useList: 64,
+  /** Characters of a path's pattern in it. */
+  usePath: 1000,
   /** The value of a secret, whatever its bytes are. */
   value: VALUE,
   /** A sealed value: 16 bytes for each 64 KiB chunk, and a header for one recipient. */

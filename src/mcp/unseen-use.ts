@@ -2,7 +2,7 @@ import { variableName, type SecretListing } from "../core/index.js"
 import type { RunLine } from "./serving.js"
 
 /** How to use a secret without seeing it. */
-export interface Use {
+export interface UnseenUse {
   /** A line for a shell; `<command>` is to be replaced. */
   readonly command: string
   /** The environment variable that holds the value in that command. */
@@ -11,7 +11,10 @@ export interface Use {
   readonly needs?: readonly string[]
 }
 
-export function useOf(secret: Pick<SecretListing, "name" | "env">, { line, needs }: RunLine): Use {
+export function useOf(
+  secret: Pick<SecretListing, "name" | "env">,
+  { line, needs }: RunLine,
+): UnseenUse {
   return {
     command: `${line} -s ${secret.name} -- <command>`,
     env: variableName(secret),
