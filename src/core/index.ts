@@ -46,6 +46,7 @@ export {
   ownerKeyFile,
 } from "./keys/key-files.js"
 export { LIMITS, mebibytes } from "./words/limits.js"
+export { isVague } from "./redactor/vague.js"
 export { asVaultError, inaccessible, isErrno } from "./words/system-error.js"
 export { keyHome } from "./disk/homes.js"
 export { Lines } from "./disk/lines.js"

@@ -17,6 +17,7 @@ import { nobodyToAsk, openVaultAs } from "../library/open-vault.js"
 import { type Place, findVault } from "../disk/place.js"
 import { digestOf } from "../records/record.js"
 import { formsOf } from "../redactor/forms.js"
+import { isVague } from "../redactor/vague.js"
 import { isSettled, stampOf, stampText } from "../disk/stamp.js"
 
 /** A value of the vault that a text contains; offsets in bytes. */
@@ -50,9 +51,6 @@ interface Store {
 }
 
 const MAC = 32
-/** A shorter value is not looked for. */
-const SHORTEST = 8
-
 /** Why the values of a vault are not looked for. */
 export interface NotLooked {
   readonly why: string
@@ -139,15 +137,6 @@ export async function ownValues(place: Place, key: Key, env: Environment): Promi
   const store = { ...before, secrets }
   save(file, store)
   return finder(store, unread)
-}
-
-/**
- * A value that stands in many texts by chance: a short number, or a word such as `postgres`. To find
- * it everywhere would teach people to overrule the guard.
- */
-function isVague(value: Uint8Array): boolean {
-  const text = Buffer.from(value).toString("latin1").trim()
-  return text.length < SHORTEST || /^(?:\d{1,11}|[a-z]{1,15}|[A-Z]?[a-z]{1,14})$/.test(text)
 }
 
 function finder({ digestKey, secrets }: Store, unread: OwnValues["unread"]): OwnValues {

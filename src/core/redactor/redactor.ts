@@ -34,6 +34,7 @@ export class Redactor {
   /** How many of the bytes that are held a marker stands for already, and whose it is. */
   #covered = 0
   #marked = NO_SECRET
+  readonly #found = new Set<number>()
 
   constructor(patterns: Patterns, patience = PATIENCE) {
     this.#patterns = patterns
@@ -44,6 +45,16 @@ export class Redactor {
   /** How many bytes were compared with those of a form: it grows as the stream does. */
   get compared(): number {
     return this.#effort.compared + (this.#allStarts?.steps ?? 0)
+  }
+
+  /** The secrets that were found so far, by their places in the list that was compiled. */
+  get found(): ReadonlySet<number> {
+    return this.#found
+  }
+
+  /** Whether nothing is held back, and no secret is being taken out: another may go on from here. */
+  get isIdle(): boolean {
+    return this.#held.length === 0 && !this.#swallowing
   }
 
   /**
@@ -68,6 +79,7 @@ export class Redactor {
     const redacted = output.until(end, held > 0)
     this.#covered = Math.max(0, output.written - end)
     this.#marked = output.marked
+    for (const secret of output.found) this.#found.add(secret)
     this.#passed += end
     if (held > 0) this.#held.drop(end)
     else if (end < data.length) this.#held.append(data.subarray(end))
@@ -204,6 +216,8 @@ class RedactedPiece {
   written: number
   /** The secret of the last marker. */
   marked: number
+  /** Whose markers were written. */
+  readonly found: number[] = []
 
   constructor(data: Uint8Array, written: number, marked: number, markers: readonly Buffer[]) {
     this.#data = data
@@ -217,7 +231,10 @@ class RedactedPiece {
     if (end <= this.written) return
     const goesOn = start < this.written && secret === this.marked
     this.#write(start)
-    if (!goesOn) this.#pieces.push(this.#markers[secret] ?? NOTHING)
+    if (!goesOn) {
+      this.#pieces.push(this.#markers[secret] ?? NOTHING)
+      this.found.push(secret)
+    }
     this.#isWhole = false
     this.marked = secret
     this.written = end

@@ -45,6 +45,7 @@ const EXIT_CODES = {
   TARGET_REFUSED: 4,
   PLACEHOLDER_REFUSED: 4,
   UPSTREAM_UNTRUSTED: 4,
+  GATE_REFUSED: 4,
   // 5: what is on disk is not what an owner signed
   FOREIGN_VAULT: 5,
   FILE_UNSAFE: 5,
@@ -55,6 +56,7 @@ const EXIT_CODES = {
   RECIPIENT_MISMATCH: 5,
   NOT_A_READER: 5,
   CIPHERTEXT_DAMAGED: 5,
+  REPLY_REFUSED: 5,
   ROLLED_BACK: 5,
   SEALED_TO_OLD_KEY: 6,
   // 6: conflict, locked, busy or pending

@@ -1,0 +1,172 @@
+import { Readable } from "node:stream"
+import { VaultError } from "../../core/index.js"
+import { codingsOf, valuesOf, withoutHeaders } from "../coding/coding.js"
+import { Undecodable, decoded } from "../coding/decode.js"
+import { isDigest } from "../coding/digest-header.js"
+import { readAhead } from "../coding/read-ahead.js"
+import type { LiveValues } from "../live/live-values.js"
+import { Sieve } from "../live/sieve.js"
+import type { RequestHead } from "../placing/request-head.js"
+import type { GateMode } from "./gate.js"
+
+/** A body that is said to be no longer is looked at before any of the request leaves. */
+const AHEAD = 64 * 1024
+/** A body in which values are replaced is held as a whole, up to so many bytes, for its length. */
+const HELD = 16 * 2 ** 20
+/** What such a body, or one with an encoding, may become when it is decoded. */
+const HELD_DECODED = 64 * 2 ** 20
+
+/** The secrets whose values are meant for a host. */
+interface Meant {
+  readonly inHead: ReadonlySet<string>
+  readonly inContent: ReadonlySet<string>
+}
+
+/** A request as it may leave. */
+export interface Passed {
+  readonly head: RequestHead
+  readonly body: Readable
+}
+
+/**
+ * One request on its way to one host, or what a program sends over WebSocket. Nothing changes where
+ * nothing is found, or the gate is `off`.
+ */
+export class Passage {
+  readonly mode: GateMode
+  readonly #host: string
+  readonly #inHead: Sieve
+  readonly #inContent: Sieve
+
+  /** Made by `Gate.towards`. */
+  constructor(mode: GateMode, host: string, live: LiveValues, meant: Meant) {
+    this.mode = mode
+    this.#host = host
+    this.#inHead = new Sieve(() => live.besides(meant.inHead))
+    this.#inContent = new Sieve(() => live.besides(meant.inContent))
+  }
+
+  /** The names of the secrets whose values were found so far, for the audit. */
+  get found(): ReadonlySet<string> {
+    return new Set([...this.#inHead.found, ...this.#inContent.found])
+  }
+
+  /**
+   * The head as it may leave: its target and headers. Throws `GATE_REFUSED`, also under `redact` for
+   * a value in the name of a header.
+   */
+  head(head: RequestHead): RequestHead {
+    if (this.mode === "off") return head
+    const sieve = this.#inHead
+    const target = withMarkersEncoded(head.target, sieve.header(head.target))
+    const rawHeaders = head.rawHeaders.map((text) => sieve.header(text))
+    const isInName = rawHeaders.some((text, at) => at % 2 === 0 && text !== head.rawHeaders[at])
+    if (this.mode === "refuse" || isInName) this.#refuseFound(sieve, "head")
+    return { ...head, target, rawHeaders }
+  }
+
+  /**
+   * The body as it may leave, and the head with the framing that fits it. Under `refuse` a body flows
+   * through, and fails with `GATE_REFUSED` before the end of a value leaves: whoever sends it on
+   * breaks the request off. Throws `GATE_REFUSED` for a body that nobody can look into.
+   */
+  async body(head: RequestHead, body: AsyncIterable<Uint8Array>): Promise<Passed> {
+    if (this.mode === "off" || !hasBody(head)) {
+      return { head, body: Readable.from(body, { objectMode: false }) }
+    }
+    const codings = codingsOf(head.rawHeaders)
+    if (!("why" in codings) && codings.length === 0) {
+      return this.mode === "redact" ? this.#redacted(head, body) : this.#looked(head, body)
+    }
+    return this.#encoded(head, body)
+  }
+
+  /** A text message as it may leave. Throws `GATE_REFUSED`. */
+  text(text: string): string {
+    if (this.mode === "off") return text
+    const redacted = this.#inContent.text(text)
+    if (this.mode === "refuse") this.#refuseFound(this.#inContent, "message")
+    return redacted
+  }
+
+  async #looked(head: RequestHead, body: AsyncIterable<Uint8Array>): Promise<Passed> {
+    const looked = this.#inContent.stream(body, () => this.#refuseFound(this.#inContent, "body"))
+    const length = lengthOf(head)
+    const begun = await readAhead(looked, length !== undefined && length <= AHEAD ? AHEAD + 1 : 0)
+    return { head, body: begun.stream() }
+  }
+
+  async #redacted(head: RequestHead, body: AsyncIterable<Uint8Array>): Promise<Passed> {
+    const length = lengthOf(head)
+    const isHeld = length !== undefined && length <= HELD
+    const begun = await readAhead(this.#inContent.stream(body), isHeld ? HELD_DECODED : 0)
+    if (begun.isWhole && this.#inContent.found.size === 0) return { head, body: begun.stream() }
+    const framed = reframed(head, begun.isWhole ? begun.length : undefined)
+    return { head: framed, body: begun.stream() }
+  }
+
+  async #encoded(head: RequestHead, body: AsyncIterable<Uint8Array>): Promise<Passed> {
+    const sent = await readAhead(body, HELD + 1)
+    if (sent.length === 0) return { head, body: sent.stream() }
+    if (!sent.isWhole) throw this.#unreadable("it has an encoding, and over 16 MiB")
+    const codings = codingsOf(head.rawHeaders)
+    if ("why" in codings) throw this.#unreadable(codings.why)
+    const looked = this.#inContent.stream(decoded(sent.stream(), codings), () => {
+      if (this.mode === "refuse") this.#refuseFound(this.#inContent, "body")
+    })
+    const clean = await readAhead(looked, HELD_DECODED + 1).catch((error: unknown) => {
+      throw error instanceof Undecodable ? this.#unreadable(error.message, error) : error
+    })
+    if (!clean.isWhole) throw this.#unreadable("it becomes over 64 MiB when it is decoded")
+    if (this.#inContent.found.size === 0) {
+      return { head, body: Readable.from(sent.pieces, { objectMode: false }) }
+    }
+    return { head: reframed(head, clean.length), body: clean.stream() }
+  }
+
+  #refuseFound({ found }: Sieve, where: string): void {
+    if (found.size === 0) return
+    const names = [...found].toSorted()
+    const [name = ""] = names
+    throw new VaultError(
+      "GATE_REFUSED",
+      `the ${where} of what the program sends holds ${names.join(", ")}, not meant for ${this.#host}`,
+      {
+        hint: `if it is meant for that host, an owner says so: agent-vault use ${name} --host ${this.#host}`,
+      },
+    )
+  }
+
+  #unreadable(why: string, cause?: Error): VaultError {
+    return new VaultError(
+      "GATE_REFUSED",
+      `the body of the request cannot be searched for values: ${why}`,
+      { hint: "send it without Content-Encoding", cause },
+    )
+  }
+}
+
+/** In a target a marker is written as a URL writes it. */
+function withMarkersEncoded(before: string, target: string): string {
+  if (target === before) return before
+  return target.replace(/\[REDACTED [^\]]*\]/g, encodeURIComponent)
+}
+
+/** RFC 9112, section 6.3. */
+function hasBody(head: RequestHead): boolean {
+  return lengthOf(head) !== undefined || valuesOf(head.rawHeaders, "transfer-encoding").length > 0
+}
+
+function lengthOf({ rawHeaders }: RequestHead): number | undefined {
+  const [length] = valuesOf(rawHeaders, "content-length")
+  return length === undefined ? undefined : Number(length)
+}
+
+/** The head for a body that is not as it was; without a length it ends by chunks. */
+function reframed(head: RequestHead, length: number | undefined): RequestHead {
+  const rawHeaders = withoutHeaders(head.rawHeaders, (name) => FRAMING.has(name) || isDigest(name))
+  if (length !== undefined) rawHeaders.push("Content-Length", String(length))
+  return { ...head, rawHeaders }
+}
+
+const FRAMING = new Set(["content-encoding", "content-length", "transfer-encoding"])

@@ -1,0 +1,103 @@
+import { type Patterns, type Redacted, compilePatterns, isVague } from "../../core/index.js"
+
+/** What messages are searched for. */
+export interface Searched {
+  /** For text, and for headers: every marker is text in ASCII. */
+  readonly inText: Patterns
+  /** For bodies: what is found in UTF-16 gets its marker in UTF-16. */
+  readonly inBytes: Patterns
+  /** The name of each secret, by its place in the patterns. */
+  readonly names: readonly string[]
+}
+
+/** A value as it is, or in UTF-16, and what stands for it there. */
+interface Written extends Redacted {
+  readonly marker: Buffer
+}
+
+/**
+ * The values that the broker must not let through, during one run: what it read, what it put into
+ * requests, and what they were before a rotate. They are kept in memory until they are forgotten.
+ */
+export class LiveValues {
+  #values: Redacted[] = []
+  readonly #compiled = new Map<string, Searched>()
+
+  /** Remembers a value, or what it was put into a request as; copies it. The first name counts. */
+  learn(name: string, value: Uint8Array): void {
+    if (this.#values.some((each) => each.name === name && isSame(each.value, value))) return
+    this.#values.push({ name, value: Uint8Array.from(value) })
+    this.#compiled.clear()
+  }
+
+  /** All of them: what a reply is searched for. The same object until something is learned. */
+  all(): Searched {
+    return this.#compile("all", () => this.#values)
+  }
+
+  /**
+   * What a request is searched for: all but those of the secrets in `passing`, and but those that
+   * texts hold by chance (`isVague`).
+   */
+  besides(passing: ReadonlySet<string>): Searched {
+    return this.#compile(`but ${[...passing].toSorted().join(" ")}`, () => {
+      const meant = this.#values.filter(({ name }) => passing.has(name))
+      return this.#values.filter(
+        ({ value }) => !isVague(value) && !meant.some((each) => isSame(each.value, value)),
+      )
+    })
+  }
+
+  /** The names of the secrets that no request is searched for. */
+  get vague(): readonly string[] {
+    const vague = this.#values.filter(({ value }) => isVague(value))
+    return [...new Set(vague.map(({ name }) => name))]
+  }
+
+  /** Overwrites all values. */
+  forget(): void {
+    for (const { value } of this.#values) value.fill(0)
+    this.#values = []
+    this.#compiled.clear()
+  }
+
+  #compile(which: string, select: () => readonly Redacted[]): Searched {
+    const before = this.#compiled.get(which)
+    if (before !== undefined) return before
+    const written = select().flatMap(writings)
+    const inText = compilePatterns(written)
+    const searched: Searched = {
+      inText,
+      inBytes: { ...inText, markers: written.map(({ marker }) => marker) },
+      names: written.map(({ name }) => name),
+    }
+    this.#compiled.set(which, searched)
+    return searched
+  }
+}
+
+/**
+ * As it is, and in UTF-16 (RFC 2781). Of ASCII every other byte is zero, so one text without the
+ * outermost zero is found in both orders of bytes, and its marker, without that too, fits both.
+ */
+function writings({ name, value }: Redacted): Written[] {
+  const marker = `[REDACTED ${name}]`
+  const text = Buffer.from(value).toString().trim()
+  const little = Buffer.from(text, "utf16le")
+  const asItIs = { name, value, marker: Buffer.from(marker) }
+  if (!Buffer.from(value).includes(text)) return [asItIs]
+  const markerInLittle = Buffer.from(marker, "utf16le")
+  if (/^[\0-\x7F]*$/.test(text)) {
+    const inner = { value: little.subarray(0, -1), marker: markerInLittle.subarray(0, -1) }
+    return [asItIs, { name, ...inner }]
+  }
+  const swapped = {
+    value: Buffer.from(little).swap16(),
+    marker: Buffer.from(markerInLittle).swap16(),
+  }
+  return [asItIs, { name, value: little, marker: markerInLittle }, { name, ...swapped }]
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(one, other) === 0
+}

@@ -1,0 +1,69 @@
+import { Redactor } from "../../core/index.js"
+import type { Searched } from "./live-values.js"
+
+/** Takes the values out of one message, and knows whose they were. */
+export class Sieve {
+  readonly #searched: () => Searched
+  readonly #found = new Set<string>()
+
+  /** `searched` is asked at each piece: what is learned meanwhile is taken out of what follows. */
+  constructor(searched: () => Searched) {
+    this.#searched = searched
+  }
+
+  /** The names of the secrets whose values were found. */
+  get found(): ReadonlySet<string> {
+    return this.#found
+  }
+
+  /** A text without the values. */
+  text(text: string): string {
+    return this.#clean(text, "utf8")
+  }
+
+  /** A header's text, one character for each byte, without the values. */
+  header(text: string): string {
+    return this.#clean(text, "latin1")
+  }
+
+  /**
+   * A stream without the values. How it is cut makes no difference; the end of a piece waits for the
+   * next as long as it may be the beginning of a value, at most 64 KiB. `onPiece` is called before
+   * each piece leaves; if it throws, the piece does not.
+   */
+  async *stream(
+    source: AsyncIterable<Uint8Array>,
+    onPiece: () => void = () => {},
+  ): AsyncGenerator<Uint8Array, void, void> {
+    let searched = this.#searched()
+    let redactor = new Redactor(searched.inBytes)
+    const leave = (piece: Uint8Array): Uint8Array => {
+      this.#note(redactor, searched)
+      onPiece()
+      return piece
+    }
+    for await (const chunk of source) {
+      if (redactor.isIdle && this.#searched() !== searched) {
+        searched = this.#searched()
+        redactor = new Redactor(searched.inBytes)
+      }
+      const piece = leave(redactor.push(chunk))
+      if (piece.length > 0) yield piece
+    }
+    const rest = leave(redactor.end())
+    if (rest.length > 0) yield rest
+  }
+
+  #clean(text: string, encoding: "utf8" | "latin1"): string {
+    const searched = this.#searched()
+    const redactor = new Redactor(searched.inText)
+    const cleaned = [redactor.push(Buffer.from(text, encoding)), redactor.end()]
+    if (redactor.found.size === 0) return text
+    this.#note(redactor, searched)
+    return Buffer.concat(cleaned).toString(encoding)
+  }
+
+  #note({ found }: Redactor, { names }: Searched): void {
+    for (const secret of found) this.#found.add(names[secret] ?? "")
+  }
+}
