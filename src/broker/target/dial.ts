@@ -5,18 +5,21 @@ import { isErrno, VaultError } from "../../core/index.js"
 import { authorityOf, type Target } from "./target.js"
 import type { Vetted } from "./vet.js"
 
-/** How long an address may take to accept a connection, and again for the handshake, in ms. */
+/** How long an address may take to accept, and again for its handshake, in milliseconds. */
 const PATIENCE = 15_000
 
 /**
  * A connection to the first vetted address that accepts one, without delay of small writes.
  * Throws `UPSTREAM_UNREACHABLE`.
  */
-export async function dial({ target, addresses }: Vetted): Promise<Socket> {
+export async function dial(
+  { target, addresses }: Vetted,
+  patience: number = PATIENCE,
+): Promise<Socket> {
   let cause: unknown
   for (const address of addresses) {
     try {
-      return await dialAddress(address, target.port)
+      return await dialAddress(address, target.port, patience)
     } catch (error) {
       cause = error
     }
@@ -29,9 +32,13 @@ export async function dial({ target, addresses }: Vetted): Promise<Socket> {
  * `context`; there is no way to ask for less. Speaks HTTP/1.1 only.
  * Throws `UPSTREAM_UNREACHABLE`, `UPSTREAM_UNTRUSTED`.
  */
-export async function dialTls(vetted: Vetted, context: SecureContext): Promise<TLSSocket> {
+export async function dialTls(
+  vetted: Vetted,
+  context: SecureContext,
+  patience: number = PATIENCE,
+): Promise<TLSSocket> {
   const { target } = vetted
-  const socket = await dial(vetted)
+  const socket = await dial(vetted, patience)
   const secured = connectTls({
     socket,
     secureContext: context,
@@ -42,23 +49,27 @@ export async function dialTls(vetted: Vetted, context: SecureContext): Promise<T
     ALPNProtocols: ["http/1.1"],
   })
   try {
-    await happened(secured, "secureConnect")
+    await happened(secured, "secureConnect", patience)
     return secured
   } catch (error) {
     throw isOfNetwork(error) ? unreachable(target, error) : untrusted(target, error)
   }
 }
 
-async function dialAddress(host: string, port: number): Promise<Socket> {
+async function dialAddress(host: string, port: number, patience: number): Promise<Socket> {
   const socket = connect({ host, port, noDelay: true })
-  await happened(socket, "connect")
+  await happened(socket, "connect", patience)
   return socket
 }
 
 /** Waits for an event. On an error, or if the event does not come in time, the socket is gone. */
-async function happened(socket: Socket, event: "connect" | "secureConnect"): Promise<void> {
+async function happened(
+  socket: Socket,
+  event: "connect" | "secureConnect",
+  patience: number,
+): Promise<void> {
   try {
-    await once(socket, event, { signal: AbortSignal.timeout(PATIENCE) })
+    await once(socket, event, { signal: AbortSignal.timeout(patience) })
   } catch (error) {
     socket.on("error", () => {}).destroy()
     throw error
