@@ -165,14 +165,18 @@ class Reading(unittest.TestCase):
             vault.get_many(["stripe/binary"])
             vault.list()
         lines = [json.loads(line) for line in audit.read_text().splitlines()]
-        noted = [(line["actor"], line["door"], line["secret"]) for line in lines]
+        noted = [
+            (line["agent"], line["door"], secret["name"])
+            for line in lines
+            for secret in line["secrets"]
+        ]
         api_key = ("ci", "bridge", "stripe/api-key")
         self.assertEqual(noted, [api_key, api_key, ("ci", "bridge", "stripe/binary")])
         self.assertNotIn(API_KEY, audit.read_text())
 
     def test_no_read_is_noted_where_somebody_says_so(self) -> None:
         def noted() -> list[str]:
-            return [file.read_text() for file in self.machine.home.rglob("audit.jsonl")]
+            return [file.read_text() for file in self.machine.home.rglob("audit/agents/ci.jsonl")]
 
         before = noted()
         with Vault(agent="ci", audit=False) as vault:

@@ -3,7 +3,8 @@
  * they need. No Git, no YAML and no schema compiler at run time.
  */
 export * from "./npm.js"
-export { type Audit, auditFile, auditTo, noAudit } from "./audit/audit.js"
+export { attributionOf } from "./audit/attribution.js"
+export { type Audit, type AuditEvent, auditFolder, auditTo, noAudit } from "./audit/audit.js"
 export {
   SECRET_FIELDS,
   type SecretMetadata,

@@ -3,7 +3,7 @@
  * read: no Git, no YAML and no schema compiler at run time.
  */
 export { AgentVault, type WatchOptions } from "./library/agent-vault.js"
-export type { AuditLine } from "./audit/audit.js"
+export type { AuditLine } from "./audit/audit-line.js"
 export type { ReadEvent, Surface } from "./audit/read-event.js"
 export { type ErrorCode, type ErrorDetails, VaultError } from "./words/errors.js"
 export type { Environment } from "./disk/homes.js"

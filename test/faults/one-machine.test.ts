@@ -168,7 +168,7 @@ describe("a file system that is read-only", () => {
       ["get", "stripe/api-key", "--agent", "ci"],
       readOnly("state"),
     )
-    expect([code, said]).toEqual([4, expect.stringContaining("the read cannot be noted in")])
+    expect([code, said]).toEqual([4, expect.stringContaining("AUDIT_UNWRITABLE: the audit ")])
     expect(said).not.toContain("old")
   })
 

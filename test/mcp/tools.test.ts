@@ -172,12 +172,12 @@ describe("a value", () => {
     const odd = (await session.get("stripe/odd")).document
     expect(odd).toMatchObject({ value: "\u{feff}a\u{202e}b\0c", encoding: "utf-8" })
     const lines = audit(machine)
-    expect(lines.map(({ secret }) => secret)).toEqual([
-      "stripe/api-key",
-      "stripe/binary",
-      "stripe/odd",
+    expect(lines.flatMap(({ secrets }) => secrets)).toMatchObject([
+      { name: "stripe/api-key", version: 2 },
+      { name: "stripe/binary" },
+      { name: "stripe/odd" },
     ])
-    expect(lines[0]).toMatchObject({ door: "mcp", actor: "ci", command: "a client", version: 2 })
+    expect(lines[0]).toMatchObject({ door: "mcp", agent: "ci", program: "a client" })
   })
 
   test("too large for a conversation is not shown", async () => {
@@ -329,7 +329,7 @@ describe("text from elsewhere", () => {
 function audit({ home }: Machine): Record<string, unknown>[] {
   const state = join(home, ".local", "state", "agent-vault")
   const file = readdirSync(state, { recursive: true, encoding: "utf8" }).find((path) =>
-    path.endsWith("audit.jsonl"),
+    path.endsWith("audit/agents/ci.jsonl"),
   )
   const lines = readFileSync(join(state, file ?? ""), "utf8")
     .trimEnd()

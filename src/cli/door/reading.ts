@@ -6,7 +6,8 @@ import {
   type Place,
   type Vault,
   VaultError,
-  auditFile,
+  attributionOf,
+  auditFolder,
   auditTo,
   claimedId,
   noAudit,
@@ -24,8 +25,11 @@ import { identityOf, isSet, option, placeOf, userPath } from "./who.js"
 export function auditOf(door: Door, place: Place, program?: string): Audit {
   const file = option(door, "audit")
   if (!isSet(door, "no-audit")) {
-    const chosen = file === undefined ? auditFile(claimedId(place), door.env) : userPath(door, file)
-    return auditTo(chosen, program)
+    const chosen =
+      file === undefined
+        ? { folder: auditFolder(claimedId(place), door.env) }
+        : { file: userPath(door, file) }
+    return auditTo(chosen, attributionOf(door.env, program))
   }
   if (file === undefined) return noAudit()
   throw new VaultError("USAGE", "--audit and --no-audit contradict each other", {

@@ -1,55 +1,47 @@
-import {
-  closeSync,
-  constants,
-  fdatasync,
-  fdatasyncSync,
-  fstatSync,
-  openSync,
-  readSync,
-  type Stats,
-  statSync,
-  writeSync,
-} from "node:fs"
-import { dirname, join } from "node:path"
-import { isErrno } from "../words/system-error.js"
-import { makeFolder } from "../disk/files.js"
+import { join } from "node:path"
 import { type Environment, stateHome } from "../disk/homes.js"
-import { VaultError } from "../words/errors.js"
-import { toJson } from "../words/harmless.js"
+import { thisProcess } from "../disk/maker.js"
+import type { Actor } from "../policy/access.js"
+import { parseAgentName, parseOwnerName } from "../words/names.js"
+import {
+  type Attribution,
+  type AuditFacts,
+  type AuditedSecret,
+  SECRETS_OF_A_LINE,
+  fitted,
+  fittedAttribution,
+} from "./audit-line.js"
+import { ChainFile, type Unchained } from "./chain-file.js"
 import type { ReadEvent } from "./read-event.js"
 
-/** A line of the audit: a read, and for which program it was. */
-export interface AuditLine extends Omit<ReadEvent, "actor"> {
-  readonly role: "agent" | "owner"
-  readonly actor: string
-  /** The name of the program that got the value, without its arguments. */
-  readonly command?: string
+/** What a door notes: facts, whose they are, and the call that they belong to, if it knows better. */
+export interface AuditEvent extends AuditFacts {
+  /** The vault's id, 32 hex digits. */
+  readonly vault: string
+  readonly actor: Actor
+  readonly turn?: string | undefined
+  readonly call?: string | undefined
+  /** A program inside, of which the door learned. */
+  readonly program?: string | undefined
 }
 
-/** Without waiting for somebody who reads from it, if it is a pipe. */
-const APPEND = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | constants.O_NONBLOCK
-const NOT_THERE = { throwIfNoEntry: false } as const
-/** How long a line may wait in the memory of the system, in milliseconds. */
-const SYNC_AFTER_MS = 100
-const NEWLINE = 0x0a
+/** Where lines go: all into one file, or into a file for each agent and owner in a folder. */
+export type AuditPlace = { readonly file: string } | { readonly folder: string }
 
-/** A file that is open for appending, and which one it is: another may be put in its place. */
-interface OpenFile {
-  readonly handle: number
-  readonly device: number
-  readonly inode: number
-  /** Where it ended after the last write of this process; NaN before the first. */
-  end: number
+/** The folder of a vault's audits when the caller names no file. */
+export function auditFolder(vault: string, env: Environment): string {
+  return join(stateHome(env), vault, "audit")
 }
 
-/** The audit of a vault's reads when the caller names no other. */
-export function auditFile(vault: string, env: Environment): string {
-  return join(stateHome(env), vault, "audit.jsonl")
+/** The file of an agent's audit, or an owner's, in that folder. */
+export function auditFileOf(folder: string, { role, name }: Actor): string {
+  const parsed = role === "agent" ? parseAgentName(name) : parseOwnerName(name)
+  return join(folder, `${role}s`, `${parsed}.jsonl`)
 }
 
-/** Notes reads as lines of JSON in a file, which is made for its user alone if it is not there. */
-export function auditTo(file: string, command?: string): Audit {
-  return new Audit(file, command)
+/** Notes what happens as a chain of lines, in files that are made for their user alone. */
+export function auditTo(place: AuditPlace, by: Attribution): Audit {
+  return new Audit(place, by)
 }
 
 /** Notes nothing. Whoever starts the program has to ask for it. */
@@ -58,158 +50,84 @@ export function noAudit(): Audit {
 }
 
 /**
- * Where reads are noted, before their values are handed out. A line is appended at once, with one
- * write, so that lines of processes that read at once do not mix; it is synced to the disk soon, and
- * by `close()` at the latest. The file is let go between reads that are far apart, so that a vault
- * that nobody closes keeps no descriptor. Nobody reads a value without one of these: make it with
- * {@link auditTo} or {@link noAudit}.
+ * Where it is noted what happens to values, before they are handed out or sent. Nobody reads a value
+ * without one of these: make it with {@link auditTo} or {@link noAudit}.
  */
 export class Audit {
-  readonly #file: string | undefined
-  readonly #command: string | undefined
-  #open: OpenFile | undefined
-  #syncing: NodeJS.Timeout | undefined
-  /** Counts writes; {@link Audit.#synced} of them are on the disk. */
-  #written = 0
-  #synced = 0
-  /** Why lines may not be on the disk. The system says so once: a second sync would succeed. */
-  #failure: Error | undefined
+  readonly #place: AuditPlace | undefined
+  readonly #by: Attribution | undefined
+  readonly #files = new Map<string, ChainFile>()
 
   /** Made by {@link auditTo} and {@link noAudit}. */
-  constructor(file: string | undefined, command: string | undefined) {
-    this.#file = file
-    this.#command = command
+  constructor(place: AuditPlace | undefined, by: Attribution | undefined) {
+    this.#place = place
+    this.#by = by === undefined ? undefined : fittedAttribution(by)
   }
 
   /**
-   * Appends a line for each read. Throws `NO_ACCESS` if one cannot be written, or if an earlier one
-   * could not be synced.
+   * Appends a line for each event, at once; they are synced to the disk soon, and by `close()` at the
+   * latest. For values that stay in this process. Throws `AUDIT_UNWRITABLE` if one cannot be written,
+   * or if an earlier one could not be synced.
    */
-  note(events: readonly ReadEvent[]): void {
-    const file = this.#file
-    if (file === undefined || events.length === 0) return
-    const lines = events.map((event) => `${toJson(this.#lineOf(event))}\n`).join("")
-    this.#attempt(file, () => {
-      this.#throwFailure()
-      this.#append(file, lines)
-      this.#written += 1
-      this.#syncing ??= setTimeout(() => this.#sync(), SYNC_AFTER_MS).unref()
-    })
+  note(events: readonly AuditEvent[]): void {
+    for (const [file, lines] of this.#sorted(events)) file.append(lines)
   }
 
-  /** Syncs what was noted, and lets the file go; it is opened again if there is more to note. */
+  /**
+   * The same, and resolves when the lines are on the disk: for values that leave this process. Those
+   * who wait at once share a sync. Rejects with `AUDIT_UNWRITABLE`.
+   */
+  async noteDurably(events: readonly AuditEvent[]): Promise<void> {
+    await Promise.all([...this.#sorted(events)].map(([file, lines]) => file.appendDurably(lines)))
+  }
+
+  /** Syncs what was noted, and lets the files go; they are opened again if there is more to note. */
   close(): void {
-    if (this.#file === undefined) return
-    this.#attempt(this.#file, () => {
-      this.#letGo()
-      this.#throwFailure()
-    })
+    for (const file of this.#files.values()) file.close()
   }
 
-  #letGo(): void {
-    const open = this.#open
-    if (open === undefined) return
-    clearTimeout(this.#syncing)
-    this.#syncing = undefined
-    this.#open = undefined
-    try {
-      if (this.#synced < this.#written) fdatasyncSync(open.handle)
-      this.#synced = this.#written
-    } catch (error) {
-      if (!cannotSync(error)) throw error
-    } finally {
-      closeSync(open.handle)
+  /** The lines of each file. */
+  #sorted(events: readonly AuditEvent[]): Map<ChainFile, Unchained[]> {
+    const [place, by] = [this.#place, this.#by]
+    const sorted = new Map<ChainFile, Unchained[]>()
+    if (place === undefined || by === undefined) return sorted
+    for (const event of events) {
+      const file = this.#fileOf(place, event.actor)
+      const lines = sorted.get(file)
+      if (lines === undefined) sorted.set(file, [lineOf(event, by)])
+      else lines.push(lineOf(event, by))
     }
+    return sorted
   }
 
-  #lineOf({ at, actor, door, vault, secret, version }: ReadEvent): AuditLine {
-    const command = this.#command === undefined ? {} : { command: this.#command }
-    return { at, role: actor.role, actor: actor.name, door, vault, secret, version, ...command }
-  }
-
-  /** A line that another write left half done stays alone in its line. */
-  #append(file: string, lines: string): void {
-    const stat = statSync(file, NOT_THERE)
-    const open = this.#openFile(file, stat)
-    const size = stat?.isFile() === true ? stat.size : 0
-    const isWithin = size > 0 && size !== open.end && isWithinLine(file, size)
-    const bytes = Buffer.from(isWithin ? `\n${lines}` : lines)
-    open.end = NaN
-    writeWhole(open.handle, bytes)
-    open.end = size + bytes.length
-  }
-
-  /** The open file, if it is still the one that lies there: it may have been moved away since. */
-  #openFile(file: string, stat: Stats | undefined): OpenFile {
-    const before = this.#open
-    if (before !== undefined && stat?.ino === before.inode && stat.dev === before.device) {
-      return before
-    }
-    this.#letGo()
-    makeFolder(dirname(file), 0o700)
-    const handle = openSync(file, APPEND, 0o600)
-    const { dev: device, ino: inode } = fstatSync(handle)
-    this.#open = { handle, device, inode, end: NaN }
-    return this.#open
-  }
-
-  #sync(): void {
-    this.#syncing = undefined
-    const open = this.#open
-    if (open === undefined) return
-    const written = this.#written
-    fdatasync(open.handle, (error) => {
-      if (error === null || cannotSync(error)) this.#synced = Math.max(this.#synced, written)
-      else this.#failure = error
-      // It may have been let go meanwhile, and its number may be another file's by now.
-      if (this.#open !== open || written < this.#written) return
-      this.#open = undefined
-      closeSync(open.handle)
-    })
-  }
-
-  #throwFailure(): void {
-    const failure = this.#failure
-    this.#failure = undefined
-    if (failure !== undefined) throw failure
-  }
-
-  #attempt(file: string, work: () => void): void {
-    try {
-      work()
-    } catch (cause) {
-      const why = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : ""
-      throw new VaultError("NO_ACCESS", `the read cannot be noted in ${file}${why}`, {
-        hint: "no value is handed out unnoted: make the file writable, or name another (--audit FILE; in the SDK: audit); where nothing can be written, say so: --no-audit, or audit: false",
-        cause,
-      })
-    }
+  #fileOf(place: AuditPlace, actor: Actor): ChainFile {
+    const key = "file" in place ? "" : `${actor.role} ${actor.name}`
+    const known = this.#files.get(key)
+    if (known !== undefined) return known
+    const made = new ChainFile("file" in place ? place.file : auditFileOf(place.folder, actor))
+    this.#files.set(key, made)
+    return made
   }
 }
 
-/** A disk that is nearly full, or a pipe, may take only a part of a line. */
-function writeWhole(handle: number, bytes: Buffer): void {
-  const length = writeSync(handle, bytes)
-  if (length < bytes.length) throw new Error(`only ${length} of ${bytes.length} bytes were taken`)
-}
-
-/** Whether a file of this size ends within a line, as far as this user may read it. */
-function isWithinLine(file: string, size: number): boolean {
-  const last = Buffer.of(NEWLINE)
-  let handle: number | undefined
-  try {
-    handle = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
-    readSync(handle, last, 0, 1, size - 1)
-  } catch (error) {
-    // Whoever may only append learns nothing of what is there.
-    if (!isErrno(error, "EACCES", "EPERM")) throw error
-  } finally {
-    if (handle !== undefined) closeSync(handle)
+/** Reads of many secrets, as events: together in one line, as many as it has room for. */
+export function readsAsEvents(reads: readonly ReadEvent[]): AuditEvent[] {
+  const events: (AuditEvent & { readonly secrets: AuditedSecret[] })[] = []
+  for (const { secret, version, ...facts } of reads) {
+    const last = events.at(-1)
+    const read = { name: secret, version }
+    const isSame = last?.actor.name === facts.actor.name && last.actor.role === facts.actor.role
+    if (last !== undefined && isSame && last.secrets.length < SECRETS_OF_A_LINE) {
+      last.secrets.push(read)
+    } else events.push({ ...facts, event: "read", decision: "allowed", secrets: [read] })
   }
-  return last[0] !== NEWLINE
+  return events
 }
 
-/** Pipes and devices have nothing to sync. */
-function cannotSync(error: unknown): boolean {
-  return isErrno(error, "EINVAL", "ENOTSUP", "EROFS")
+function lineOf(event: AuditEvent, by: Attribution): Unchained {
+  const { vault, actor, turn, call, program, ...facts } = event
+  const who = actor.role === "agent" ? { agent: actor.name } : { owner: actor.name }
+  const isKnown = turn === undefined && call === undefined && program === undefined
+  const own = isKnown ? by : { ...by, ...fittedAttribution({ ...by, turn, call, program }) }
+  return { v: 1, vault, ...who, ...own, pid: thisProcess().pid, ...fitted(facts) }
 }

@@ -1,7 +1,7 @@
 import type { Actor } from "../policy/access.js"
 
 /** Through which surface a value was read. */
-export type Surface = "cli" | "sdk" | "run" | "mcp" | "bridge" | "guard"
+export type Surface = "cli" | "sdk" | "run" | "mcp" | "bridge" | "guard" | "broker"
 
 /** One read of one value: what an audit wants to know of it, and never the value. */
 export interface ReadEvent {

@@ -165,7 +165,7 @@ export class AgentVault implements AsyncDisposable {
 
   /**
    * Ends all watches and pulls, overwrites what is kept in memory, and syncs the audit. Reading
-   * afterwards throws `CLOSED`. Rejects with `NO_ACCESS` if the audit cannot be synced.
+   * afterwards throws `CLOSED`. Rejects with `AUDIT_UNWRITABLE` if the audit cannot be synced.
    */
   async close(): Promise<void> {
     this.#closing.abort()

@@ -6,7 +6,8 @@ import type { Environment } from "../disk/homes.js"
 import type { IdentityChoice } from "../keys/identity.js"
 import { claimedId, identityAt, withVault } from "../vault/open.js"
 import { findVault } from "../disk/place.js"
-import { type Audit, auditFile, auditTo, noAudit } from "../audit/audit.js"
+import { attributionOf } from "../audit/attribution.js"
+import { type Audit, auditFolder, auditTo, noAudit } from "../audit/audit.js"
 import type { ReadEvent } from "../audit/read-event.js"
 import type { ReaderRequest } from "./reader.js"
 import { parseDuration } from "../words/time.js"
@@ -30,8 +31,8 @@ export interface OpenOptions {
   readonly trust?: string | undefined
   /**
    * The audit file. Before it hands out a value, each read appends a line without the value. By
-   * default it is `audit.jsonl` in the vault's part of the state folder. `false` notes nothing: for
-   * a read-only image.
+   * default there is one for each agent, in `audit/` in the vault's part of the state folder. `false`
+   * notes nothing: for a read-only image.
    */
   readonly audit?: string | false | undefined
   /** Called at every read, before the value is handed out. If it throws, the value stays inside. */
@@ -73,7 +74,9 @@ export async function openVault(options: OpenOptions = {}): Promise<AgentVault> 
 export function auditAt(vault: string, audit: OpenOptions["audit"], env: Environment): Audit {
   if (audit === false) return noAudit()
   // A program may change its folder while it reads; an empty path is none, and is refused there.
-  return auditTo(audit ? resolve(audit) : (audit ?? auditFile(vault, env)))
+  const place =
+    audit === undefined ? { folder: auditFolder(vault, env) } : { file: audit && resolve(audit) }
+  return auditTo(place, attributionOf(env))
 }
 
 function pullsOf({ pullEvery, onPullError = warn }: OpenOptions): Pulls | undefined {

@@ -2,9 +2,10 @@ import { LIMITS } from "../words/limits.js"
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 import { join } from "node:path"
 import { seal, unseal } from "../age/age.js"
-import { auditFile, auditTo } from "../audit/audit.js"
+import { attributionOf } from "../audit/attribution.js"
+import { auditFolder, auditTo } from "../audit/audit.js"
 import { Digests, digestsOf } from "./digests.js"
-import { VaultError } from "../words/errors.js"
+import { type ErrorCode, VaultError } from "../words/errors.js"
 import { readRegularFile, replaceFile } from "../disk/files.js"
 import { type Environment, inHome, stateHome } from "../disk/homes.js"
 import { decidingSource } from "../keys/identity.js"
@@ -157,11 +158,14 @@ function finder({ digestKey, secrets }: Store, unread: OwnValues["unread"]): Own
   }
 }
 
+/** What keeps this machine from reading, whatever a secret's files hold. */
+const OURS: ReadonlySet<ErrorCode> = new Set(["NO_ACCESS", "AUDIT_UNWRITABLE"])
+
 const NOTHING = { values: new Map<string, Uint8Array>(), unread: [] }
 
 /** The values that this key may read; those that nobody granted it are left out. */
 async function readAll(place: Place, key: Key, env: Environment, names: readonly string[]) {
-  const audit = auditTo(auditFile(claimedId(place), env))
+  const audit = auditTo({ folder: auditFolder(claimedId(place), env) }, attributionOf(env))
   await using vault = await openVaultAs({ place, key, env, outlet: { surface: "guard" }, audit })
   const open = new Set((await vault.access()).groups.map(({ group }) => group))
   const readable = names.filter((name) => open.has(parseSecretName(name).group))
@@ -178,7 +182,7 @@ async function readAll(place: Place, key: Key, env: Environment, names: readonly
         values.set(name, (await vault.get(name)).bytes())
       } catch (error) {
         // What is wrong with a secret is in the files that others wrote; what is wrong here is ours.
-        if (!(error instanceof VaultError) || error.code === "NO_ACCESS") throw error
+        if (!(error instanceof VaultError) || OURS.has(error.code)) throw error
         unread.push({ secret: name, error })
       }
     }

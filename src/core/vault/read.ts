@@ -1,5 +1,5 @@
 import { type Unlock, unlocker } from "../age/age.js"
-import type { Audit } from "../audit/audit.js"
+import { type Audit, readsAsEvents } from "../audit/audit.js"
 import type { ReadEvent, Surface } from "../audit/read-event.js"
 import type { Key } from "../keys/key-files.js"
 import { type Actor, admit } from "../policy/access.js"
@@ -88,7 +88,7 @@ export class OpenedSecret {
   /**
    * The one way out, for all or none: the grants are compared with the clock again, the reveal policy
    * is asked where a model would see the values, a person where an agent's harness would, each read is noted in the audit, and only then is
-   * there a value. Throws `GRANT_ENDED`, `REVEAL_REFUSED`, `NO_ACCESS`, and what `onRead` throws.
+   * there a value. Throws `GRANT_ENDED`, `REVEAL_REFUSED`, `AUDIT_UNWRITABLE`, and what `onRead` throws.
    */
   static handOut(secrets: readonly OpenedSecret[], terms: Terms, now: Date): SecretRead[] {
     const events = secrets.map((secret) => secret.#event(secret.#admit(terms, now), terms, now))
@@ -96,7 +96,7 @@ export class OpenedSecret {
     const reads = secrets.map((secret) => {
       return { name: secret.name, record: secret.record, value: Uint8Array.from(secret.#value) }
     })
-    terms.audit.note(events)
+    terms.audit.note(readsAsEvents(events))
     for (const event of events) terms.onRead?.(event)
     return reads
   }

@@ -5,9 +5,18 @@ const DAY = /^\d{4}-\d\d-\d\d$/
 const DURATION = /^([1-9]\d{0,5})(m|h|d|w)$/
 const SECONDS = { m: 60, h: 3600, d: 86_400, w: 604_800 }
 
+let lastSecond = NaN
+let lastText = ""
+
 /** A time as records and JSON carry it: UTC, to the second. Such strings sort by time. */
 export function utc(date: Date): string {
-  return `${date.toISOString().slice(0, 19)}Z`
+  const second = Math.floor(date.getTime() / 1000)
+  // A read from memory asks for the same second several times, and many reads are within one.
+  if (second !== lastSecond) {
+    lastText = `${date.toISOString().slice(0, 19)}Z`
+    lastSecond = second
+  }
+  return lastText
 }
 
 /** `2026-12-01` (its start) or `2026-12-01T09:30:00Z`. Throws `USAGE`. */

@@ -293,14 +293,14 @@ test("each read is noted before its value is handed out, and none is handed out 
   await bridge.ask("get", { name: "db/password" })
   await bridge.ask("list")
   const lines = readFileSync(audit, "utf8").trimEnd().split("\n")
-  const read = { role: "agent", actor: "ci", door: "bridge", version: 1 }
+  const read = { agent: "ci", door: "bridge", event: "read" }
   expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
-    { ...read, secret: "stripe/api-key" },
-    { ...read, secret: "stripe/webhook" },
+    { ...read, secrets: [{ name: "stripe/api-key", version: 1 }] },
+    { ...read, secrets: [{ name: "stripe/webhook", version: 1 }] },
   ])
   const unwritable = new Bridge(["--agent", "ci", "--audit", machine.home])
   const { error, result } = await unwritable.ask("get", { name: "stripe/api-key" })
-  expect(error?.data).toMatchObject({ code: "NO_ACCESS" })
+  expect(error?.data).toMatchObject({ code: "AUDIT_UNWRITABLE" })
   expect(result).toBeUndefined()
 })
 

@@ -106,7 +106,10 @@ describe("what is refused, before anything is started", () => {
     ["-s db/binary=X", "VALUE_NOT_TEXT: db/binary is binary, so it cannot be the variable X"],
     ["-s db/zero=X", "VALUE_NOT_TEXT: db/zero is binary, so it cannot be the variable X"],
     ["--owner -s stripe/api-key", "USAGE: run does not have the option --owner"],
-    ["-s stripe/api-key --audit /dev/full", "NO_ACCESS: the read cannot be noted in /dev/full"],
+    [
+      "-s stripe/api-key --audit /dev/full",
+      "AUDIT_UNWRITABLE: the audit /dev/full cannot be written",
+    ],
   ])("%s", async (selection, says) => {
     expect(await refused(`${CI} ${selection} -- CMD`)).toContain(says)
   })
@@ -222,13 +225,13 @@ describe("the command line", () => {
       `${before}; timeout 300 ${CI} --audit ${file} -s stripe/api-key -- echo started; code=$?; rm -f pipe; exit $code`,
     )
     expect([ran.code, ran.stdout]).toEqual([125, ""])
-    expect(ran.stderr).toContain("NO_ACCESS")
+    expect(ran.stderr).toContain("AUDIT_UNWRITABLE")
   })
 
   test("a line in place of a program is not noted", async () => {
     await machine.shell(`${CI} --audit noted -s stripe/api-key -- 'K=canary-value npm start'`)
     const noted = await machine.shell("cat noted")
-    expect(noted.stdout).toContain('"secret":"stripe/api-key"')
+    expect(noted.stdout).toContain('"name":"stripe/api-key"')
     expect(noted.stdout).not.toContain("canary")
   })
 
@@ -243,19 +246,18 @@ describe("the command line", () => {
       `cd / && ${CI} --dir ~/'repo/my tools' --audit ~/'an audit' -s stripe/api-key --env-from ~/'repo/my tools/vars env' -- ~/'repo/my tools/the tool' 'a b'`,
     )
     expect(ran).toEqual({ code: 0, stdout: "a b [REDACTED stripe/api-key] yes\n", stderr: "" })
-    expect(readFileSync(join(machine.home, "an audit"), "utf8")).toContain('"command":"the tool"')
+    expect(readFileSync(join(machine.home, "an audit"), "utf8")).toContain('"program":"the tool"')
   })
 })
 
 describe("the audit", () => {
-  test("has a line for each read, with the program's name and no value", async () => {
+  test("has a line for what is read together, with the program's name and no value", async () => {
     await shell(
       `${CI} -g stripe -s stripe/api-key=K --audit audit.jsonl -- /bin/sh -c : its-argument`,
     )
-    const read = { role: "agent", actor: "ci", door: "run", version: 1, command: "sh" }
+    const secrets = ["stripe/api-key", "stripe/webhook"].map((name) => ({ name, version: 1 }))
     expect(linesOf(join(machine.repo, "audit.jsonl"))).toEqual([
-      expect.objectContaining({ ...read, secret: "stripe/api-key" }),
-      expect.objectContaining({ ...read, secret: "stripe/webhook" }),
+      expect.objectContaining({ agent: "ci", door: "run", event: "read", program: "sh", secrets }),
     ])
     expect(readFileSync(join(machine.repo, "audit.jsonl"), "utf8")).not.toMatch(
       /canary|its-argument/,
@@ -266,9 +268,9 @@ describe("the audit", () => {
     const state = join(machine.home, ".local/state/agent-vault")
     const [vault = ""] = readdirSync(state)
     await shell(`${CI} -s stripe/webhook -- true`)
-    expect(linesOf(join(state, vault, "audit.jsonl")).at(-1)).toMatchObject({
-      secret: "stripe/webhook",
-      command: "true",
+    expect(linesOf(join(state, vault, "audit/agents/ci.jsonl")).at(-1)).toMatchObject({
+      secrets: [{ name: "stripe/webhook" }],
+      program: "true",
     })
   })
 })

@@ -12,12 +12,12 @@ import {
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
-import { chdir, cwd } from "node:process"
+import { chdir, cwd, pid } from "node:process"
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import {
   type AuditLine,
   type OpenOptions,
-  auditFile,
+  auditFolder,
   auditTo,
   openVault,
 } from "../../../src/core/index.js"
@@ -44,7 +44,8 @@ const linesOf = (file: string): AuditLine[] =>
 const openNoting = (audit?: OpenOptions["audit"]) =>
   openVault({ dir: world.top, agent: "ci", env: world.env, audit })
 
-const ofState = (): string => join(world.folder, "agent-vault", vaultId(), "audit.jsonl")
+const ofState = (who: string): string =>
+  join(world.folder, "agent-vault", vaultId(), "audit", `${who}.jsonl`)
 
 const vaultId = (): string =>
   (
@@ -74,12 +75,16 @@ describe("an audit", () => {
     await vault.get("stripe/api-key").then((value) => value.reveal())
     await expect(vault.get("stripe/none")).rejects.toMatchObject({ code: "SECRET_NOT_FOUND" })
     await vault.list()
-    const line = { role: "agent", actor: "ci", door: "sdk", vault: vault.id, version: 1 }
+    const line = { v: 1, agent: "ci", door: "sdk", event: "read", decision: "allowed", pid }
     expect(linesOf(file)).toEqual(
-      ["stripe/api-key", "stripe/webhook", "stripe/api-key"].map((secret) => ({
-        at: expect.stringMatching(/Z$/) as string,
+      [["stripe/api-key", "stripe/webhook"], ["stripe/api-key"]].map((names, index) => ({
         ...line,
-        secret,
+        vault: vault.id,
+        at: expect.stringMatching(/Z$/) as string,
+        session: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+        seq: index + 1,
+        secrets: names.map((name) => ({ name, version: 1 })),
+        ...(index === 0 ? {} : { prev: expect.stringMatching(/^sha256:/) as string }),
       })),
     )
     expect(readFileSync(file, "utf8")).not.toMatch(/\bold\b|\bhook\b/)
@@ -106,10 +111,10 @@ describe("an audit", () => {
     mkdirSync(folder)
     await using vault = await openNoting(folder)
     for (let count = 0; count < 2; count++) {
-      await expect(vault.get("stripe/api-key")).rejects.toMatchObject({ code: "NO_ACCESS" })
+      await expect(vault.get("stripe/api-key")).rejects.toMatchObject({ code: "AUDIT_UNWRITABLE" })
     }
     await using into = await openNoting(join(world.top, "README.md/audit.jsonl"))
-    await expect(into.get("stripe/api-key")).rejects.toMatchObject({ code: "NO_ACCESS" })
+    await expect(into.get("stripe/api-key")).rejects.toMatchObject({ code: "AUDIT_UNWRITABLE" })
   })
 
   test("does not change who may read a file that is there", async () => {
@@ -124,41 +129,42 @@ describe("an audit", () => {
     expect(statSync(file).mode & 0o777).toBe(0o640)
   })
 
-  test("lies in the state folder, by vault, if nobody says where", async () => {
+  test("lies in the state folder, by vault and by who reads, if nobody says where", async () => {
     world = template.copy()
-    expect(auditFile("0".repeat(32), world.env)).toBe(
-      join(world.folder, "agent-vault", "0".repeat(32), "audit.jsonl"),
+    expect(auditFolder("0".repeat(32), world.env)).toBe(
+      join(world.folder, "agent-vault", "0".repeat(32), "audit"),
     )
     await using agents = await openNoting()
     await agents.get("stripe/api-key")
     await using owners = await openOwnerVault({ dir: world.top, env: world.env })
     await owners.get("stripe/api-key")
-    expect(linesOf(ofState()).map(({ role }) => role)).toEqual(["agent", "owner"])
+    expect(linesOf(ofState("agents/ci"))).toMatchObject([{ agent: "ci", seq: 1 }])
+    expect(linesOf(ofState("owners/alice"))).toMatchObject([{ owner: "alice", seq: 1 }])
   })
 
   test("is left out only where somebody says so", async () => {
     world = template.copy()
     await using vault = await openNoting(false)
     await vault.get("stripe/api-key")
-    expect(existsSync(ofState())).toBe(false)
+    expect(existsSync(ofState("agents/ci"))).toBe(false)
   })
 
   test("names the program that the values are for", () => {
     world = template.copy()
     const file = join(world.folder, "audit.jsonl")
-    const audit = auditTo(file, "node")
+    const audit = auditTo({ file }, { session: "s", program: "node" })
     audit.note([
       {
         at: "2026-11-28T00:00:00Z",
         actor: { role: "agent", name: "ci" },
         door: "run",
+        event: "read",
         vault: "0".repeat(32),
-        secret: "stripe/api-key",
-        version: 1,
+        secrets: [{ name: "stripe/api-key", version: 1 }],
       },
     ])
     audit.close()
-    expect(linesOf(file)).toEqual([expect.objectContaining({ command: "node", actor: "ci" })])
+    expect(linesOf(file)).toMatchObject([{ program: "node", agent: "ci" }])
   })
 
   test("goes on in a new file where the old one was moved away, as by a rotation of logs", async () => {
@@ -186,7 +192,7 @@ describe("an audit", () => {
     await vault.get("stripe/api-key")
     expect(linesOf(join(world.folder, "audit.jsonl"))).toHaveLength(2)
     await using nowhere = await openNoting("")
-    await expect(nowhere.get("stripe/api-key")).rejects.toMatchObject({ code: "NO_ACCESS" })
+    await expect(nowhere.get("stripe/api-key")).rejects.toMatchObject({ code: "AUDIT_UNWRITABLE" })
   })
 
   testWithStrace("tells, once, that a line could not be synced to the disk", () => {
@@ -211,7 +217,7 @@ describe("an audit", () => {
     const { stdout, stderr } = trace(world, [process.execPath, "-e", program, library], {
       inject: "fdatasync:error=EIO:when=1",
     })
-    expect([stdout, stderr]).toEqual(["NO_ACCESS done\n", ""])
+    expect([stdout, stderr]).toEqual(["AUDIT_UNWRITABLE done\n", ""])
   })
 
   test("stays lines of JSON where a write ended within a line, by whomever", async () => {
@@ -226,9 +232,9 @@ describe("an audit", () => {
     appendFileSync(file, '{"at":"another process, which ended its line"}\n')
     await vault.get("stripe/api-key")
     const lines = readFileSync(file, "utf8").trimEnd().split("\n")
-    const read = lines.filter((line) => /"secret":"stripe\/api-key".*\}$/.test(line))
+    const read = lines.filter((line) => /"name":"stripe\/api-key".*\}$/.test(line))
     expect([lines.length, read.length]).toEqual([7, 4])
-    for (const line of read) expect(JSON.parse(line)).toMatchObject({ actor: "ci" })
+    for (const line of read) expect(JSON.parse(line)).toMatchObject({ agent: "ci" })
   })
 
   testUnless(noProc, "keeps no descriptor of a vault that nobody closes", async () => {
@@ -264,10 +270,10 @@ describe("an audit", () => {
       },
     })
     await expect(vault.getMany(["stripe/api-key", "stripe/webhook"])).rejects.toThrow("not today")
-    expect(lines).toBe(2)
+    expect(lines).toBe(1)
     await expect(vault.getMany(["stripe/api-key", "db/url"])).rejects.toMatchObject({
       code: expect.any(String) as string,
     })
-    expect(linesOf(file)).toHaveLength(2)
+    expect(linesOf(file)).toHaveLength(1)
   })
 })

@@ -41,8 +41,11 @@ function stateFile(): string {
 function audited(): number {
   const folder = join(world.folder, "agent-vault")
   const found = readdirSync(folder, { recursive: true, encoding: "utf8" })
-  const file = found.find((each) => each.endsWith("audit.jsonl"))
-  return file === undefined ? 0 : readFileSync(join(folder, file), "utf8").split("\n").length - 1
+  const file = found.find((each) => each.endsWith("audit/agents/ci.jsonl"))
+  if (file === undefined) return 0
+  const lines = readFileSync(join(folder, file), "utf8").trimEnd().split("\n")
+  const secrets = lines.map((line) => (JSON.parse(line) as { secrets: unknown[] }).secrets)
+  return secrets.flat().length
 }
 
 describe("own values", () => {

@@ -54,8 +54,8 @@ describe("a value", () => {
   })
 
   test("does not leave before its line is written", async () => {
-    const audit = auditTo("/dev/full")
-    expect(await handedOut(await opened(), { surface: "sdk" }, audit)).toBe("NO_ACCESS")
+    const audit = auditTo({ file: "/dev/full" }, { session: "s" })
+    expect(await handedOut(await opened(), { surface: "sdk" }, audit)).toBe("AUDIT_UNWRITABLE")
   })
 
   test("is a copy of the caller's own", async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
@@ -85,11 +85,11 @@ test("a secret that cannot be read now is looked for by the value that it had la
 test("a read that cannot be noted stops the commit, with the reason", async () => {
   const state = join(machine.home, ".local/state/agent-vault")
   const id = readdirSync(state).find((name) => /^[0-9a-f]{32}$/.test(name)) ?? ""
-  rmSync(join(state, id, "audit.jsonl"))
-  mkdirSync(join(state, id, "audit.jsonl"))
+  rmSync(join(state, id, "audit"), { recursive: true })
+  writeFileSync(join(state, id, "audit"), "")
   const ran = await commit("nothing")
   expect(ran.code).not.toBe(0)
-  expect(ran.stderr).toContain("NO_ACCESS")
+  expect(ran.stderr).toContain("AUDIT_UNWRITABLE")
 })
 
 test("it is said if the vault is not in the work tree", async () => {

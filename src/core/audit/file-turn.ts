@@ -1,0 +1,120 @@
+import { linkSync, readFileSync, unlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { removeAbandoned } from "../disk/abandoned.js"
+import { makeFolder, removeFile } from "../disk/files.js"
+import { fateOfMaker, nameByMaker } from "../disk/maker.js"
+import { VaultError } from "../words/errors.js"
+import { attempted, isErrno } from "../words/system-error.js"
+
+/** How long whoever has the turn may keep it: a write takes some ten microseconds. */
+const PATIENCE_MS = 5000
+const PAUSE_MS = 1
+const OWN = "by-"
+
+let sleeping: Int32Array | undefined
+
+/**
+ * Who may append to a file: one at a time, or two lines would follow the same one, a fork. Whoever
+ * wants to has a file in a folder beside it, which says who that is; a second name for that file,
+ * `lock`, is the turn. So the lock never is there without saying whose it is, and taking it makes no
+ * new file, which costs ext4 up to a millisecond where it has just removed many. The lock of a process
+ * that is gone is taken away at once.
+ */
+export class FileTurn {
+  readonly #folder: string
+  readonly #lock: string
+  readonly #name = nameByMaker(OWN)
+  readonly #own: string
+
+  /** Makes the folder for a file, if it is not there. Throws what the system says. */
+  constructor(file: string) {
+    this.#folder = `${file}.turn`
+    this.#lock = join(this.#folder, "lock")
+    this.#own = join(this.#folder, this.#name)
+    this.#enter()
+  }
+
+  /** Does work in turn. Throws `AUDIT_UNWRITABLE` if somebody keeps it, and what the system says. */
+  take<T>(work: () => T): T {
+    const since = performance.now()
+    while (!this.#link(this.#lock)) {
+      const holder = holderOf(this.#lock)
+      if (holder === undefined) continue
+      if (fateOfMaker(holder) === "gone") this.#takeAway(this.#lock, holder)
+      else if (performance.now() - since > PATIENCE_MS) throw kept(this.#lock, holder)
+      else sleep()
+    }
+    try {
+      return work()
+    } finally {
+      unlinkSync(this.#lock)
+    }
+  }
+
+  /** Leaves nothing behind. What a process leaves that ends without it, the next one removes. */
+  end(): void {
+    attempted(() => removeFile(this.#own))
+  }
+
+  #enter(): void {
+    makeFolder(this.#folder, 0o700)
+    attempted(() => removeAbandoned(this.#folder, OWN))
+    writeFileSync(this.#own, this.#name, { mode: 0o600 })
+  }
+
+  #link(lock: string): boolean {
+    try {
+      linkSync(this.#own, lock)
+      return true
+    } catch (error) {
+      if (isErrno(error, "EEXIST")) return false
+      if (!isErrno(error, "ENOENT")) throw error
+    }
+    // Somebody cleared up, or moved all of it away.
+    this.#enter()
+    return false
+  }
+
+  /**
+   * Takes away the lock of a process that is gone. Of all who saw it so, only the one with the claim
+   * on it may, who looks again: it may be somebody else's by now. A claim is a lock like any other.
+   */
+  #takeAway(lock: string, dead: string): void {
+    const claim = `${lock}.${dead}`
+    if (!this.#link(claim)) {
+      const claimant = holderOf(claim)
+      if (claimant !== undefined && fateOfMaker(claimant) === "gone") {
+        this.#takeAway(claim, claimant)
+      } else sleep()
+      return
+    }
+    try {
+      if (holderOf(lock) === dead) unlinkSync(lock)
+    } finally {
+      unlinkSync(claim)
+    }
+  }
+}
+
+function holderOf(lock: string): string | undefined {
+  try {
+    return readFileSync(lock, "utf8")
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined
+    throw error
+  }
+}
+
+/** A note is taken before its function returns, so it waits without the event loop. */
+function sleep(): void {
+  sleeping ??= new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  Atomics.wait(sleeping, 0, 0, PAUSE_MS * (0.5 + Math.random()))
+}
+
+function kept(lock: string, holder: string): VaultError {
+  const [, pid] = /^by-(\d+)-/.exec(holder) ?? []
+  const who = pid === undefined ? "another process" : `process ${pid}`
+  return new VaultError("AUDIT_UNWRITABLE", `${who} keeps ${lock}, so nothing can be noted`, {
+    hint: `wait for it or end it; if it is gone for good, remove ${lock}`,
+  })
+}
