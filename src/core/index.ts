@@ -81,6 +81,7 @@ export {
   describeAgents,
   describeOtherSecrets,
   describeSecrets,
+  isRefusal,
   namesIn,
 } from "./vault/listing.js"
 export type { ReaderRequest } from "./library/reader.js"

@@ -2,10 +2,11 @@ import {
   type Place,
   type SecretListing,
   type Vault,
-  VaultError,
+  type VaultError,
   describeOtherSecrets,
   describeSecrets,
   hasPassed,
+  isRefusal,
   later,
   parseDuration,
   utc,
@@ -42,7 +43,7 @@ async function listed(
     const all = await readingVault(door, place, trust, (vault) => describeSecrets(vault, group))
     return { all }
   } catch (error) {
-    if (!(error instanceof VaultError) || error.exitCode !== 5) throw error
+    if (!isRefusal(error)) throw error
     const read = (vault: Vault): SecretListing[] => describeOtherSecrets(vault, group)
     // Where the vault itself is refused, there is nothing to show.
     const all = await readingVault(door, place, trust, read).catch(() => undefined)

@@ -7,6 +7,7 @@ import {
   unsigned,
 } from "../records/record.js"
 import { type SecretMetadata, SECRET_FIELDS } from "../records/secret-metadata.js"
+import { type Use, areSameUses } from "../records/use.js"
 import type { Side } from "./units.js"
 
 /** The records of one secret; undefined where it is not, or not any more. */
@@ -44,17 +45,21 @@ export function mergeSecret(
   const isNew = { ours: hasNewValue(base, ours), theirs: hasNewValue(base, theirs) }
   const isTwice = isNew.ours && isNew.theirs && ours.digest !== theirs.digest
   const metadata = mergeMetadata(base, ours, theirs, chosen)
-  if (metadata === undefined || (isTwice && chosen === undefined)) return { is: "choice" }
+  const uses = mergeUses(base, ours, theirs, chosen)
+  if (metadata === undefined || uses === "choice" || (isTwice && chosen === undefined)) {
+    return { is: "choice" }
+  }
   const from = isTwice ? (chosen ?? "ours") : valueOf(isNew, ours, theirs, key)
   const record = from === "ours" ? ours : theirs
   const exposed = isNew.ours || isNew.theirs ? record.exposed : bothExposed(ours, theirs)
-  const { exposed: _exposed, ...body } = withoutMetadata(unsigned(record))
+  const { exposed: _exposed, use: _use, ...body } = withoutMetadata(unsigned(record))
   return {
     is: "merged",
     from,
     record: {
       ...body,
       ...metadata,
+      ...(uses === undefined ? {} : { use: uses }),
       serial: Math.max(ours.serial, theirs.serial) + 1,
       // Each of two values was one.
       version: Math.max(ours.version, theirs.version) + (isTwice ? 1 : 0),
@@ -91,7 +96,11 @@ function hasNewValue(base: SecretRecord | undefined, record: SecretRecord): bool
 }
 
 function isOnlySealedAnew(base: SecretRecord, record: SecretRecord): boolean {
-  return !hasNewValue(base, record) && FIELDS.every((field) => record[field] === base[field])
+  return (
+    !hasNewValue(base, record) &&
+    FIELDS.every((field) => record[field] === base[field]) &&
+    areSameUses(record.use, base.use)
+  )
 }
 
 function valueOf(
@@ -122,6 +131,22 @@ function mergeMetadata(
     if (left !== undefined) merged[field] = left
   }
   return merged
+}
+
+/**
+ * Where the value may go, as the side says that changed it: all of it, since rules of both sides
+ * together would let it go where no owner signed it to go. `choice` if both did and nobody chose.
+ */
+function mergeUses(
+  base: SecretRecord | undefined,
+  ours: SecretRecord,
+  theirs: SecretRecord,
+  chosen: Side | undefined,
+): readonly Use[] | "choice" | undefined {
+  if (areSameUses(ours.use, theirs.use)) return ours.use
+  if (areSameUses(ours.use, base?.use)) return theirs.use
+  if (areSameUses(theirs.use, base?.use)) return ours.use
+  return chosen === undefined ? "choice" : { ours, theirs }[chosen].use
 }
 
 function withoutMetadata(record: Unsigned<SecretRecord>): Unsigned<SecretRecord> {

@@ -2,6 +2,8 @@ import { hasMergeMarkers } from "../words/markers.js"
 import type { SecretMetadata } from "./secret-metadata.js"
 import { createHash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
+import { type Format, baseProblem, formatOf, isOfNewerFormat, newer } from "./record-format.js"
+import type { Use } from "./use.js"
 import {
   agentRecordProblem,
   groupRecordProblem,
@@ -15,7 +17,7 @@ import type { Signable, SigningKey, Verifier } from "./signature.js"
  * 64 hex digits; recipients are age recipients; signers and signatures are as in signature.ts.
  */
 export interface RecordBase {
-  readonly format: 1
+  readonly format: Format
   readonly vault: string
   /** Where the record lies, so that a signed record cannot be moved. */
   readonly path: string
@@ -97,6 +99,8 @@ export interface SecretRecord extends RecordBase, SecretMetadata {
   /** When the present value was set. */
   readonly changed: string
   readonly exposed?: readonly Exposure[]
+  /** Where the broker may send the value; absent: nowhere. In the order in which they are looked at. */
+  readonly use?: readonly Use[]
 }
 
 export type VaultDocument = VaultRecord | AgentRecord | GroupRecord | SecretRecord
@@ -133,16 +137,19 @@ export function encodeRecord(record: VaultDocument): Uint8Array {
 
 /**
  * Parses the record of `kind` that lies at `path`: encoding, schema, kind, path and vault are
- * checked, the signature is not ({@link checkSignature}). Throws `RECORD_INVALID`.
+ * checked; the signature is checked if `owners` (by signer) are given. Throws `RECORD_INVALID`,
+ * `SIGNATURE_INVALID`, and `FORMAT_NEWER` for a record that this program is too old for.
  */
 export function decodeRecord<K extends keyof RecordKinds>(
   kind: K,
   path: string,
   bytes: Uint8Array,
   vault?: string,
+  owners?: ReadonlyMap<string, Verifier>,
 ): RecordKinds[K] {
   const record = parse(path, bytes)
-  const check: (value: unknown) => string | undefined = CHECKS[kind]
+  const isNewer = isOfNewerFormat(record)
+  const check: (value: unknown) => string | undefined = isNewer ? baseProblem : CHECKS[kind]
   const problem = check(record)
   if (problem !== undefined) throw invalid(path, problem)
   const document = record as RecordKinds[K]
@@ -150,6 +157,8 @@ export function decodeRecord<K extends keyof RecordKinds>(
   if (!Buffer.from(encodeRecord(document)).equals(bytes)) {
     throw bytes.includes(CR) ? converted(path) : invalid(path, NOT_ENCODED)
   }
+  if (owners !== undefined) checkSignature(document, owners)
+  if (isNewer) throw newer(path, document.format)
   return document
 }
 
@@ -163,7 +172,7 @@ function converted(path: string): VaultError {
   })
 }
 
-/** {@link decodeRecord} for bytes whose encoding and schema were checked before. */
+/** {@link decodeRecord} for bytes whose encoding, schema and signature were checked before. */
 export function decodeVerifiedRecord<K extends keyof RecordKinds>(
   kind: K,
   path: string,
@@ -172,12 +181,14 @@ export function decodeVerifiedRecord<K extends keyof RecordKinds>(
 ): RecordKinds[K] {
   const document = parse(path, bytes) as RecordKinds[K]
   checkPlace(document, kind, path, vault)
+  // A newer program may have verified it, and remembered that.
+  if (isOfNewerFormat(document)) throw newer(path, document.format)
   return document
 }
 
 /** Signs `body` as an owner. */
 export function signRecord<R extends VaultDocument>(body: Unsigned<R>, key: SigningKey): R {
-  const content = { ...body, format: 1, signature: { signer: key.signer } }
+  const content = { ...body, format: formatOf(body), signature: { signer: key.signer } }
   const ed25519 = key.sign(body.kind, withoutUndefined(content))
   return {
     ...withoutUndefined(content),

@@ -131,6 +131,13 @@ export function isSameUse(one: Use, other: Use): boolean {
   return canonical(one) === canonical(other)
 }
 
+/** Whether they are the same rules in the same order, or there are none on either side. */
+export function areSameUses(one: readonly Use[] = [], other: readonly Use[] = []): boolean {
+  return (
+    one.length === other.length && one.every((use, index) => isSameUse(use, other[index] ?? use))
+  )
+}
+
 function canonical(use: Use): string {
   const keys = Object.keys(use) as (keyof Use)[]
   return JSON.stringify(keys.toSorted().map((key) => [key, use[key]]))

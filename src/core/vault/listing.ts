@@ -6,6 +6,7 @@ import type { Place } from "../disk/place.js"
 import { mayOpen } from "../policy/access.js"
 import type { AgentRecord, Exposure, GroupRecord, Member } from "../records/record.js"
 import { type SecretMetadata, metadataOf } from "../records/secret-metadata.js"
+import type { Use } from "../records/use.js"
 import {
   type Vault,
   findAgent,
@@ -26,6 +27,8 @@ export interface SecretListing extends SecretMetadata {
   /** When the present value was set. */
   readonly changed: string
   readonly exposed?: readonly Exposure[]
+  /** Where the broker may send the value; absent: nowhere. */
+  readonly use?: readonly Use[]
 }
 
 /** What an agent may open, and until when. */
@@ -76,22 +79,28 @@ export function describeOtherSecrets(vault: Vault, group?: string): SecretListin
     try {
       return [describeSecret(vault, name)]
     } catch (error) {
-      if (error instanceof VaultError && error.exitCode === 5) return []
+      if (isRefusal(error)) return []
       throw error
     }
   })
 }
 
+/** Whether an error says that a reader refuses a record, which is no reason to refuse the others. */
+export function isRefusal(error: unknown): error is VaultError {
+  return VaultError.is(error) && (error.exitCode === 5 || error.code === "FORMAT_NEWER")
+}
+
 /** One secret, from its verified record. Throws `SECRET_NOT_FOUND`. */
 export function describeSecret(vault: Vault, name: SecretName): SecretListing {
   const record = getSecret(vault, name)
-  const { version, changed, exposed } = record
+  const { version, changed, exposed, use } = record
   return {
     name: name.full,
     version,
     changed,
     ...metadataOf(record),
     ...(exposed === undefined ? {} : { exposed }),
+    ...(use === undefined ? {} : { use }),
   }
 }
 

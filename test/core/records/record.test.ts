@@ -10,10 +10,12 @@ import {
   type Unsigned,
   checkSignature,
   decodeRecord,
+  decodeVerifiedRecord,
   digestOf,
   encodeRecord,
   signRecord,
 } from "../../../src/core/records/record.js"
+import type { Use } from "../../../src/core/records/use.js"
 import { signingKey, verifier } from "../../../src/core/records/signature.js"
 
 const key = signingKey(encodeBech32("AGE-SECRET-KEY-", Buffer.alloc(32, 7)))
@@ -276,3 +278,91 @@ describe("the worked example of docs/format.md", () => {
     }
   })
 })
+
+describe("a record that says where a value may go", () => {
+  const use: Use = {
+    hosts: ["api.stripe.com"],
+    methods: ["GET"],
+    paths: ["/v1/**"],
+    at: ["header:authorization"],
+    scheme: "bearer",
+    ask: "never",
+  }
+  const used = signRecord<SecretRecord>({ ...body, use: [use] }, key)
+  const text = Buffer.from(encodeRecord(used)).toString("utf8")
+
+  const unused = { use: undefined } as object
+
+  test("has format 2, so that who knows only format 1 refuses it; all others keep format 1", () => {
+    expect(used.format).toBe(2)
+    expect(decode(text)).toEqual(used)
+    expect(record.format).toBe(1)
+    const none = signRecord<SecretRecord>({ ...body, ...unused }, key)
+    expect(encodeRecord(none)).toEqual(encodeRecord(record))
+  })
+
+  test("has no other format, whoever signs it", () => {
+    for (const change of [
+      { use: [use], format: 1 as const },
+      { format: 2 as const },
+      { use: [], format: 2 as const },
+      { use: Array.from({ length: 33 }, (_, n) => ({ ...use, user: `${n}` })), format: 2 as const },
+      { use: [use, use], format: 2 as const },
+    ]) {
+      const { use: _use, ...rest } = used
+      const signed = signedAs({ ...rest, ...change })
+      expect(() => decode(signed)).toThrow(invalid(/is not a valid record/))
+    }
+  })
+
+  test("is forged if anybody widens it, or moves it", () => {
+    const wider = text.replace("api.stripe.com", "*.example.com")
+    expect(() => checkSignature(decode(wider), owners)).toThrow(forged)
+    expect(() => decode(text, "secrets/stripe/other.json")).toThrow(invalid("it was signed as"))
+    const off = encodeRecord({ ...record, use: [use], format: 2 })
+    expect(() => checkSignature(decode(off), owners)).toThrow(forged)
+  })
+})
+
+function read(bytes: Uint8Array, path = PATH, vault = VAULT): unknown {
+  return decodeRecord("secret", path, bytes, vault, owners)
+}
+
+describe("a record of a format to come", () => {
+  const newer = expect.objectContaining({
+    code: "FORMAT_NEWER",
+    message: expect.stringContaining("was made by a newer agent-vault") as string,
+  }) as object
+  const future = signedAs({ ...record, format: 3 as 2, quota: { day: 5 } } as SecretRecord)
+  test("is told as that, if an owner signed it", () => {
+    expect(() => read(future)).toThrow(newer)
+    expect(() => decode(future)).toThrow(newer)
+    expect(() => decodeVerifiedRecord("secret", PATH, future, VAULT)).toThrow(newer)
+  })
+
+  test("is told as what it is, if no owner signed it, or not so", () => {
+    const altered = Buffer.from(String(future).replace('"day": 5', '"day": 6'))
+    expect(() => read(altered)).toThrow(forged)
+    expect(() => read(signedAs({ ...record, format: 3 as 2 }, other))).toThrow(forged)
+    expect(() => read(future, "secrets/stripe/other.json")).toThrow(invalid("it was signed as"))
+    expect(() => read(future, PATH, "f".repeat(32))).toThrow(invalid("another vault"))
+    const spelled = Buffer.from(String(future).replace("\n  ", "\n   "))
+    expect(() => read(spelled)).toThrow(invalid("one encoding"))
+    const bare = Buffer.from('{\n  "format": 3\n}\n')
+    expect(() => read(bare)).toThrow(invalid("it has no kind"))
+    for (const format of [0, -1, 3.5, "3", null]) {
+      const odd = encodeRecord({ ...record, format: format as 2 })
+      expect(() => read(odd)).toThrow(invalid(/format|encoding/))
+    }
+  })
+})
+
+/** A record as it is, signed: what a broken or a newer program of an owner's would write. */
+function signedAs(whole: SecretRecord, by = key): Uint8Array {
+  const content = { ...whole, signature: { signer: by.signer } }
+  const ed25519 = by.sign(
+    "secret",
+    JSON.parse(JSON.stringify(content)) as { [key: string]: string },
+  )
+  return encodeRecord({ ...whole, signature: { signer: by.signer, ed25519 } })
+}

@@ -1,4 +1,16 @@
+import {
+  array,
+  assert,
+  constantFrom,
+  domain,
+  oneof,
+  property,
+  record,
+  stringMatching,
+  webPath,
+} from "fast-check"
 import { describe, expect, test } from "vitest"
+import { secretRecordProblem } from "../../../src/core/records/schema.js"
 import {
   type WrittenUse,
   describeUse,
@@ -7,6 +19,27 @@ import {
   parseUse,
 } from "../../../src/core/records/use.js"
 import { parseUseHost } from "../../../src/core/records/use-host.js"
+
+/** Hosts of the schema's pattern that are not in their one form: no request's ever equals them. */
+const LOOSE: ReadonlySet<string> = new Set(["[0:0:0:0:0:0:0:1]"])
+
+/** What the schema of a record says of a rule. */
+function schemaProblem(use: object): string | undefined {
+  return secretRecordProblem({
+    format: 2,
+    kind: "secret",
+    vault: "0".repeat(32),
+    path: "secrets/stripe/api-key.json",
+    serial: 1,
+    version: 1,
+    sealedTo: `sha256:${"0".repeat(64)}`,
+    digest: `sha256:${"0".repeat(64)}`,
+    created: "2026-01-01T00:00:00Z",
+    changed: "2026-01-01T00:00:00Z",
+    use: [use],
+    signature: { signer: `ed25519:${"A".repeat(43)}`, ed25519: "A".repeat(86) },
+  })
+}
 
 const RULE: WrittenUse = {
   hosts: ["api.stripe.com"],
@@ -34,6 +67,7 @@ describe("a host of a rule", () => {
     ["[::1]:8443", "[::1]:8443"],
   ])("%s is %s", (text, host) => {
     expect(parseUseHost(text)).toBe(host)
+    expect(schemaProblem({ ...parseUse(RULE), hosts: [host] })).toBeUndefined()
   })
 
   test.each([
@@ -80,6 +114,8 @@ describe("a host of a rule", () => {
     `${"a.".repeat(127)}com`,
   ])("is not %j", (text) => {
     expect(() => parseUseHost(text)).toThrow(expect.objectContaining({ code: "USAGE" }))
+    if (LOOSE.has(text)) return
+    expect(schemaProblem({ ...parseUse(RULE), hosts: [text] })).toMatch(/\/use/)
   })
 })
 
@@ -176,6 +212,60 @@ describe("a rule", () => {
     ["signs in an encoding", { scheme: "hmac-sha256", template: "{body}", encoding: "utf8" }],
     ["is of a service that is none", { service: "Git Hub" }],
   ])("that %s is refused", (_, change) => {
-    expect(() => parseUse(written(change))).toThrow(expect.objectContaining({ code: "USAGE" }))
+    const rule = written(change)
+    expect(() => parseUse(rule)).toThrow(expect.objectContaining({ code: "USAGE" }))
+    // What is not UTF-8 is not in the one encoding of a record.
+    if (change.user === "\ud800") return
+    expect(schemaProblem({ ask: "never", ...rule })).toMatch(/\/use/)
+  })
+
+  test("that a record may hold is one that people can write, and the other way round", () => {
+    const text = stringMatching(/^[-a-zA-Z0-9*.:/%;~[\]@{}\\]{1,12}$/)
+    const rule = record({
+      hosts: array(oneof(text, domain()), { minLength: 1, maxLength: 2 }),
+      methods: array(oneof(constantFrom("get", "PUT", "TRACE"), text), {
+        minLength: 1,
+        maxLength: 2,
+      }),
+      paths: array(
+        oneof(
+          webPath(),
+          text.map((each) => `/${each}`),
+        ),
+        { minLength: 1, maxLength: 2 },
+      ),
+      at: array(
+        oneof(
+          constantFrom("path", "body:json", "header:x", "query:x", "header:Host"),
+          text.map((each) => `header:${each}`),
+          text.map((each) => `query:${each}`),
+        ),
+        { minLength: 1, maxLength: 2 },
+      ),
+      scheme: constantFrom("raw", "bearer", "basic", "sigv4"),
+    })
+    assert(
+      property(rule, (each) => {
+        const use = tried(() => parseUse(each))
+        if (use !== undefined) expect([use, schemaProblem(use)]).toEqual([use, undefined])
+        const raw = { ...each, ask: "never" }
+        if (schemaProblem(raw) !== undefined) return
+        // What the schema lets pass and the parser does not is what no request is ever compared with.
+        const isOdd = raw.paths.some(isNotUtf8) || raw.hosts.some(isOddAddress)
+        expect(isOdd ? raw : use).toEqual(raw)
+      }),
+      { numRuns: 2000 },
+    )
   })
 })
+
+function tried<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
+  }
+}
+
+const isNotUtf8 = (path: string): boolean => tried(() => decodeURIComponent(path)) === undefined
+const isOddAddress = (host: string): boolean => /^\[|^[0-9.]+(?::|$)/.test(host)
