@@ -28,6 +28,8 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   resolve: () => import("./commands/resolve.js"),
   "git setup": () => import("./commands/git-setup.js"),
   "git merge-file": () => import("./commands/git-merge-file.js"),
+  use: () => import("./commands/use.js"),
+  explain: () => import("./commands/explain.js"),
   services: () => import("./commands/services.js"),
   check: () => import("./commands/check.js"),
   status: () => import("./commands/status.js"),

@@ -27,6 +27,13 @@ export {
   parseUse,
 } from "./records/use.js"
 export { type Sending, canonicalPath, isBound, ruleFor, whyNoRule } from "./policy/sending.js"
+export {
+  type AskedRequest,
+  type Explanation,
+  type Going,
+  explainRequest,
+  parseRequest,
+} from "./policy/explain-request.js"
 export { shellWord } from "./words/shell-word.js"
 export { REVEAL_POLICIES } from "./words/reveal-policy.js"
 export type { Confirmed } from "./policy/person.js"
@@ -80,6 +87,7 @@ export {
   describeAgent,
   describeAgents,
   describeOtherSecrets,
+  describeReadable,
   describeSecrets,
   isRefusal,
   namesIn,

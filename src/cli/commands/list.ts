@@ -57,12 +57,14 @@ async function show(door: Door, secrets: readonly SecretListing[], all: number):
     tell(door, nothingFound(door, all))
     return
   }
-  const rows = secrets.map((secret) => row(secret, door.now))
-  await print(
-    door,
-    table([["SECRET", "VERSION", "AGE", "EXPIRES", "EXPOSED TO", "DESCRIPTION"], ...rows]),
-  )
+  const rows = [HEADINGS, ...secrets.map((secret) => row(secret, door.now))]
+  // Most vaults have no broker, and say nothing of it.
+  const isUsed = secrets.some(({ use }) => use !== undefined)
+  await print(door, table(rows.map((each) => each.filter((_, at) => isUsed || at !== GOES_TO))))
 }
+
+const HEADINGS = ["SECRET", "VERSION", "AGE", "EXPIRES", "EXPOSED TO", "GOES TO", "DESCRIPTION"]
+const GOES_TO = HEADINGS.indexOf("GOES TO")
 
 function nothingFound(door: Door, all: number): string {
   if (all === 0) return "There are no secrets yet. Next: agent-vault set GROUP/NAME"
@@ -73,11 +75,14 @@ function nothingFound(door: Door, all: number): string {
 }
 
 function row(secret: SecretListing, now: Date): string[] {
-  const { name, version, changed, expires, exposed = [], description = "" } = secret
+  const { name, version, changed, expires, exposed = [], use = [], description = "" } = secret
   const expiry =
     expires === undefined ? "" : hasPassed(expires, utc(now)) ? `expired ${expires}` : expires
   const to = exposed.map(({ agent }) => agent).join(", ")
-  return [name, String(version), age(changed, now), expiry, to, description]
+  const hosts = [...new Set(use.flatMap((rule) => rule.hosts))]
+  const more = hosts.length > 1 ? ` +${hosts.length - 1}` : ""
+  const goes = `${hosts[0] ?? ""}${more}`
+  return [name, String(version), age(changed, now), expiry, to, goes, description]
 }
 
 /** `5 d`, `3 h`, `12 min`, `now`. */

@@ -1,12 +1,20 @@
 import { isUtf8 } from "node:buffer"
 import { randomInt } from "node:crypto"
 import { readFileSync, statSync } from "node:fs"
-import { LIMITS, VaultError, parseMetadata, parseSecretName } from "../../core/index.js"
+import {
+  LIMITS,
+  VaultError,
+  describeUse,
+  parseMetadata,
+  parseSecretName,
+  parseUse,
+} from "../../core/index.js"
 import { type SetResult, setSecret } from "../../core/owner.js"
 import { valueAsArgument } from "../parse/call.js"
 import { withPerson } from "../door/confirm-person.js"
 import type { Door } from "../door/door.js"
 import { asJson, exposureLines, outcomeLines, outcomePart, tell } from "../door/render.js"
+import { ruleOfService } from "../door/service-rule.js"
 import { askHidden } from "../terminal/ask.js"
 import { readAll, tooLarge } from "../terminal/input.js"
 import { changeRequest, isSet, option, userPath } from "../door/who.js"
@@ -21,15 +29,18 @@ export async function run(door: Door): Promise<void> {
   refuseValueInName(name)
   parseSecretName(name)
   const metadata = parseMetadata((field) => option(door, field), door.now)
+  const service = option(door, "use")
+  const use = service === undefined ? [] : [parseUse(await ruleOfService(door, service))]
   const request = await changeRequest(door)
   const { value, isTrimmed = false } = await takeValue(door, name)
   const outcome = await withPerson(door, (person) =>
-    setSecret({ ...request, person, name, value, metadata }),
+    setSecret({ ...request, person, name, value, metadata, use }),
   )
   const { result } = outcome
   if (isTrimmed) tell(door, "The newline at the end is not stored. --from-file - keeps every byte.")
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
   tell(door, ...resultLines(result, request.dryRun), ...exposureLines(door, result.exposed))
+  tell(door, ...use.map((rule) => `The broker may send it: ${describeUse(rule)}`))
   tell(door, ...outcomeLines(door, outcome), ...(request.dryRun ? [] : nextStep(result)))
 }
 

@@ -7,6 +7,7 @@ import { READERS } from "./table/readers.js"
 import { SERVICES } from "./table/services.js"
 import { SYNC } from "./table/sync.js"
 import { UPKEEP } from "./table/upkeep.js"
+import { USE } from "./table/use.js"
 
 /**
  * The one table of commands and options. Both parsers, all help, completion and docs/cli.md are
@@ -17,6 +18,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...READERS,
   ...SYNC,
   ...MCP,
+  ...USE,
   ...SERVICES,
   ...GUARD,
   ...UPKEEP,

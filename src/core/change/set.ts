@@ -1,4 +1,6 @@
-import { type SecretMetadata, checkMetadata } from "../records/secret-metadata.js"
+import { type SecretMetadata, checkMetadata, metadataOf } from "../records/secret-metadata.js"
+import { type WrittenUse, areSameUses, parseUse } from "../records/use.js"
+import { requirePersonToWiden, withRules } from "./change-use.js"
 import { LIMITS, mebibytes } from "../words/limits.js"
 import { seal, unseal } from "../age/age.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
@@ -36,6 +38,8 @@ export interface SetRequest extends ChangeRequest {
   readonly value: Uint8Array
   /** What is given replaces what the record says; the rest stays. */
   readonly metadata: SecretMetadata
+  /** Rules for the broker that are added to those that it has. */
+  readonly use?: readonly WrittenUse[] | undefined
 }
 
 /** What `set` did. */
@@ -60,6 +64,7 @@ export interface SetResult {
 export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
   const name = parseSecretName(request.name)
   const { value, metadata } = request
+  const rules = (request.use ?? []).map(parseUse)
   if (value.length > LIMITS.value) {
     throw new VaultError("VALUE_TOO_LARGE", `the value has ${value.length} bytes`, {
       hint: `a secret holds at most ${LIMITS.value} bytes (${mebibytes(LIMITS.value)})`,
@@ -73,7 +78,10 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
     refuseSealingToOlder(session.vault, group)
     const before = findSecret(session.vault, name)
     const isSame = before !== undefined && (await holds(session, name, before, group, value))
-    const is = await putSecret(session, name, before, group, isSame ? undefined : value, metadata)
+    const use = withRules(name, before?.use ?? [], rules)
+    requirePersonToWiden(session, name, before?.use ?? [], use)
+    const said = { ...metadata, ...(use.length === 0 ? {} : { use }) }
+    const is = await putSecret(session, name, before, group, isSame ? undefined : value, said)
     const version = findSecret(session.vault, name)?.version ?? 0
     const readers = group.members.map(({ agent, until }) => ({
       agent,
@@ -144,15 +152,16 @@ async function putSecret(
   before: SecretRecord | undefined,
   group: GroupRecord,
   value: Uint8Array | undefined,
-  metadata: SecretMetadata,
+  metadata: SecretMetadata & Pick<SecretRecord, "use">,
 ): Promise<SetResult["is"]> {
   const previous = before === undefined ? {} : { previous: digestOf(encodeRecord(before)) }
   const kept = before === undefined ? undefined : unsigned(before)
   const body = value === undefined ? kept : await sealValue(session, name, before, group, value)
   if (body === undefined) throw new VaultError("BUG", "no value and no record")
-  const isNewMetadata = Object.entries(metadata).some(
-    ([key, given]) => before?.[key as keyof SecretMetadata] !== given,
-  )
+  const isNewMetadata =
+    Object.entries(metadataOf(metadata)).some(
+      ([key, given]) => before?.[key as keyof SecretMetadata] !== given,
+    ) || !areSameUses(metadata.use, before?.use)
   if (value === undefined && !isNewMetadata) return "unchanged"
   if (before !== undefined && metadata.reveal !== undefined) {
     if (isWeaker(metadata.reveal, before.reveal)) {

@@ -1,4 +1,4 @@
-import { type Use, type UsePlace, type UseScheme, optionsOfUse } from "../records/use.js"
+import { USE_ASKS, type Use, type UsePlace, type UseScheme, optionsOfUse } from "../records/use.js"
 import { pathAmbiguity, plainPath } from "../words/canonical-path.js"
 import { VaultError } from "../words/errors.js"
 import { shellWord } from "../words/shell-word.js"
@@ -25,7 +25,7 @@ export function ruleFor(uses: readonly Use[], sending: Sending): Use | undefined
 }
 
 /** Whether a rule names this host: its requests are looked into, all others are not. */
-export function isBound(uses: readonly Use[], host: string, port: number): boolean {
+export function isBound(uses: readonly Pick<Use, "hosts">[], host: string, port: number): boolean {
   return uses.some((use) => use.hosts.some((pattern) => isHost(pattern, host, port)))
 }
 
@@ -43,6 +43,28 @@ export function whyNoRule(name: string, uses: readonly Use[], sending: Sending):
   return new VaultError("USE_REFUSED", `${name} may not go to ${target} at ${wanted.at}: ${why}`, {
     hint: `ask an owner: ${mend(name, nearest?.use, wanted)}`,
   })
+}
+
+/**
+ * Whether rules let a value go where others did not, as far as their texts tell: each has to be
+ * within one of the others, and ask a person no less often.
+ */
+export function isWider(after: readonly Use[], before: readonly Use[]): boolean {
+  return !after.every((rule) => before.some((other) => isWithin(rule, other)))
+}
+
+function isWithin(rule: Use, other: Use): boolean {
+  const lists = ["hosts", "methods", "paths", "at"] as const
+  const same = ["scheme", "user", "template", "encoding"] as const
+  return (
+    lists.every((list) => rule[list].every((each: string) => has(other[list], each))) &&
+    same.every((member) => rule[member] === other[member]) &&
+    USE_ASKS.indexOf(rule.ask) >= USE_ASKS.indexOf(other.ask)
+  )
+}
+
+function has(list: readonly string[], text: string): boolean {
+  return list.includes(text)
 }
 
 type Aspect = "host" | "method" | "path" | "at"

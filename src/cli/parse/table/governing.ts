@@ -119,6 +119,10 @@ export const OWNERS: readonly CommandSpec[] = [
         implied: "32",
         describe: "make a random value of letters and digits (default length: 32)",
       },
+      use: {
+        value: "SERVICE",
+        describe: "let the broker send it to this service, as the catalogue has it; others: use",
+      },
       ...METADATA,
       ...CHANGE,
     },
