@@ -19,6 +19,8 @@ export class MarkedShape {
   readonly #marking: readonly string[]
   /** How many symbols there are. */
   readonly #symbols: number
+  readonly length: number
+  readonly #pattern: RegExp
 
   constructor(shape: Shape) {
     this.#parts = shape.parts
@@ -26,6 +28,11 @@ export class MarkedShape {
       typeof part === "string" ? [] : Array.from({ length: part.count }, () => part.alphabet),
     )
     this.#symbols = alphabets.length
+    this.length = shape.parts.reduce(
+      (sum, part) => sum + (typeof part === "string" ? part.length : part.count),
+      0,
+    )
+    this.#pattern = new RegExp(sourceOf(shape), "g")
     this.#marking = lastThatFit(alphabets, bitsOf(shape) - LEAST_RANDOM)
   }
 
@@ -62,17 +69,11 @@ export class MarkedShape {
     return this.#withMark(blank) === text
   }
 
-  /** A pattern for what has this shape, delimited where it could go on: its source. */
-  get source(): string {
-    const [first] = this.#parts
-    const last = this.#parts.at(-1)
-    return [
-      first === undefined || typeof first === "string" ? "" : `(?<!${classOf(first.alphabet)})`,
-      ...this.#parts.map((part) =>
-        typeof part === "string" ? literal(part) : `${classOf(part.alphabet)}{${part.count}}`,
-      ),
-      last === undefined || typeof last === "string" ? "" : `(?!${classOf(last.alphabet)})`,
-    ].join("")
+  /** What of a text has this shape; delimited where it could go on. */
+  *candidatesIn(text: string): Generator<string> {
+    const [first = ""] = this.#parts
+    if (text.length < this.length || (typeof first === "string" && !text.includes(first))) return
+    for (const [candidate] of text.matchAll(this.#pattern)) yield candidate
   }
 
   /** Puts the mark into the blanks that wait for it. */
@@ -123,11 +124,22 @@ function heldBy(alphabets: readonly string[]): number {
   return alphabets.reduce((sum, { length }) => sum + Math.log2(length), 0)
 }
 
+function sourceOf({ parts }: Shape): string {
+  const [first] = parts
+  const last = parts.at(-1)
+  return [
+    first === undefined || typeof first === "string" ? "" : `(?<!${classOf(first.alphabet)})`,
+    ...parts.map((part) =>
+      typeof part === "string" ? literal(part) : `${classOf(part.alphabet)}{${part.count}}`,
+    ),
+    last === undefined || typeof last === "string" ? "" : `(?!${classOf(last.alphabet)})`,
+  ].join("")
+}
+
 function classOf(alphabet: string): string {
   return `[${alphabet.replaceAll("-", "\\-")}]`
 }
 
-/** A text as the source of a pattern that matches just it. */
-export function literal(text: string): string {
+function literal(text: string): string {
   return text.replaceAll(/[.*+?^${}()|[\]\\/-]/g, "\\$&")
 }

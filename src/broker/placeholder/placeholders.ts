@@ -1,5 +1,6 @@
 import { GENERAL_SHAPE, VaultError, parseShape } from "../../core/index.js"
-import { MarkedShape, literal } from "./mark.js"
+import { TextFinder } from "./finder.js"
+import { MarkedShape } from "./mark.js"
 
 /** What stands for a secret during one run. */
 export interface Placeholder {
@@ -25,15 +26,19 @@ const TRIES = 64
 export class Placeholders {
   readonly #texts: ReadonlyMap<string, string>
   readonly #secrets: ReadonlyMap<string, string>
-  readonly #pattern: RegExp
+  readonly #finder: TextFinder
+  /** The shapes by which a placeholder of another run is told. */
   readonly #shapes: readonly MarkedShape[]
+  /** What any of these is within: one long word. Most texts have none. */
+  readonly #longWord: RegExp
 
   private constructor(made: readonly Placeholder[], shapes: readonly MarkedShape[]) {
     this.#texts = new Map(made.map(({ secret, text }) => [secret, text]))
     this.#secrets = new Map(made.map(({ secret, text }) => [text, secret]))
-    // An alternative for each; without one, what never matches.
-    this.#pattern = new RegExp(made.map(({ text }) => literal(text)).join("|") || "(?!)", "g")
-    this.#shapes = shapes
+    this.#finder = new TextFinder(made.map(({ text }) => text))
+    this.#shapes = shapes.filter(({ canBeTold }) => canBeTold)
+    const shortest = this.#shapes.reduce((least, { length }) => Math.min(least, length), Infinity)
+    this.#longWord = new RegExp(`[A-Za-z0-9+/_.:=-]{${shortest}}`)
   }
 
   /**
@@ -62,19 +67,14 @@ export class Placeholders {
     return this.#texts.get(secret)
   }
 
-  /** The secret that exactly this text stands for. */
-  secretOf(text: string): string | undefined {
-    return this.#secrets.get(text)
-  }
-
   /**
    * The placeholders of this run in a text, in order. Of bytes, in any encoding that keeps ASCII,
    * the text is `buffer.toString("latin1")`, so that places in it are places in the bytes.
    */
   *find(text: string): Generator<{ readonly placeholder: Placeholder; readonly index: number }> {
-    for (const { 0: match, index } of text.matchAll(this.#pattern)) {
-      const secret = this.#secrets.get(match)
-      if (secret !== undefined) yield { placeholder: { text: match, secret }, index }
+    for (const { found, index } of this.#finder.find(text)) {
+      const secret = this.#secrets.get(found)
+      if (secret !== undefined) yield { placeholder: { text: found, secret }, index }
     }
   }
 
@@ -83,13 +83,12 @@ export class Placeholders {
    * leave room to tell it from a key. For one place of a request: a header's value, say.
    */
   holdsStale(text: string): boolean {
-    return this.#shapes.some((shape) => {
-      if (!shape.canBeTold) return false
-      const candidates = text.matchAll(new RegExp(`(?=(${shape.source}))`, "g"))
-      return [...candidates].some(
-        ([, candidate = ""]) => shape.isMarked(candidate) && !this.#secrets.has(candidate),
-      )
-    })
+    if (!this.#longWord.test(text)) return false
+    return this.#shapes.some((shape) =>
+      [...shape.candidatesIn(text)].some(
+        (candidate) => !this.#secrets.has(candidate) && shape.isMarked(candidate),
+      ),
+    )
   }
 }
 

@@ -1,18 +1,10 @@
+import type { WrittenUse } from "../records/use.js"
 import { VaultError } from "../words/errors.js"
 import { nearest } from "../words/names.js"
 import catalogue from "./catalogue.json" with { type: "json" }
 
-/** The rule of a service, as a secret's record would hold it, but for blanks like `{shop}`. */
-export interface ServiceUse {
-  readonly hosts: readonly string[]
-  readonly methods: readonly string[]
-  readonly paths: readonly string[]
-  readonly at: readonly string[]
-  readonly scheme: string
-  readonly user?: string
-  readonly template?: string
-  readonly encoding?: string
-}
+/** The rule of a service, as it is written, but for blanks like `{shop}` in its hosts and user. */
+export type ServiceUse = Omit<WrittenUse, "ask" | "service">
 
 /** A service of the catalogue: where its keys go, and what they look like. */
 export interface Service {

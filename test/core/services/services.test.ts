@@ -12,82 +12,9 @@ import {
 import { GENERAL_SHAPE, bitsOf, parseShape } from "../../../src/core/services/shape.js"
 import { findCredentials } from "../../../src/precommit/detect/detect.js"
 import { Generator, expand } from "../../precommit/detect/template.js"
+import { mistakesOf } from "./entry.js"
 
 const services = listServices()
-
-/** What is wrong with an entry, as somebody who adds one would read it. */
-function mistakesOf(service: Service): string[] {
-  const { use, needs = {}, example, placeholder } = service
-  const said = [...use.hosts, use.user ?? ""].join(" ")
-  const blanks = new Set([...said.matchAll(/\{([\w-]+)\}/g)].map(([, blank = ""]) => blank))
-  return [
-    ...[...blanks]
-      .filter((blank) => !(blank in needs))
-      .map((blank) => `needs nothing of {${blank}}`),
-    ...Object.keys(needs)
-      .filter((blank) => !blanks.has(blank))
-      .map((blank) => `{${blank}} is nowhere`),
-    ...(bitsOf(parseShape(placeholder)) < 105 ? ["its placeholder is too easy to guess"] : []),
-    ...exampleMistakes(service, example),
-  ]
-}
-
-/** The example has to be a request that the rule allows, with the key at a place that it names. */
-function exampleMistakes({ use }: Service, [line = "", ...rest]: readonly string[]): string[] {
-  const [method = "", address = ""] = line.split(" ")
-  const url = new URL(address.replaceAll(/\{(?!key)[\w-]+\}/g, "blank"))
-  const host = url.host
-  const hosts = use.hosts.map((pattern) => pattern.replaceAll(/\{[\w-]+\}/g, "blank"))
-  const end = rest.indexOf("")
-  const headers = end < 0 ? rest : rest.slice(0, end)
-  const places = [
-    ...headers
-      .filter((text) => text.includes("{key}"))
-      .map((text) => `header:${text.split(":")[0]}`),
-    ...[...url.searchParams]
-      .filter(([, value]) => value === "{key}")
-      .map(([name]) => `query:${name}`),
-    ...(decodeURIComponent(url.pathname).includes("{key}") ? ["path"] : []),
-    ...(end >= 0 && rest[end + 1]?.includes("{key}") ? ["body:json"] : []),
-  ]
-  const signed = use.scheme === "sigv4" || use.scheme === "hmac-sha256"
-  return [
-    ...(use.methods.includes(method) ? [] : [`${method} is not among its methods`]),
-    ...(hosts.some((pattern) => matches(pattern, host, "[^.]+"))
-      ? []
-      : [`${host} is not its host`]),
-    ...(use.paths.some((pattern) => matches(pattern, decodeURIComponent(url.pathname), "[^/]*"))
-      ? []
-      : [`${url.pathname} is not among its paths`]),
-    ...(places.length === (signed ? 0 : 1)
-      ? []
-      : ["the example does not show one place of the key"]),
-    ...places
-      .filter((place) => !use.at.includes(place))
-      .map((place) => `${place} is not in its at`),
-    ...schemeMistakes(use, headers.join("\n")),
-  ]
-}
-
-function schemeMistakes(use: Service["use"], headers: string): string[] {
-  const [, scheme = "", word = ""] = /^authorization: (?:(\w+) )?(.*)$/m.exec(headers) ?? []
-  if (use.scheme === "bearer") {
-    return scheme === "Bearer" && word === "{key}" ? [] : ["shows no Bearer"]
-  }
-  if (use.scheme !== "basic") return scheme === "Bearer" || scheme === "Basic" ? ["is not raw"] : []
-  const expected = use.user === undefined ? "{key}:" : `${use.user}:{key}`
-  return scheme === "Basic" && word === expected ? [] : [`does not show Basic ${expected}`]
-}
-
-/** `**` stands for anything, `*` for anything within one part. */
-function matches(pattern: string, text: string, part: string): boolean {
-  const source = pattern
-    .split(/(\*\*|\*)/)
-    .map((piece) =>
-      piece === "**" ? ".*" : piece === "*" ? part : piece.replaceAll(/[.+?^$()[\]|\\]/g, "\\$&"),
-    )
-  return new RegExp(`^${source.join("")}$`).test(text)
-}
 
 describe("the catalogue", () => {
   test("is as its schema says", () => {
