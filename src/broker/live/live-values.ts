@@ -77,7 +77,7 @@ export class LiveValues {
 }
 
 /**
- * As it is, and in UTF-16 (RFC 2781). Of ASCII every other byte is zero, so one text without the
+ * As it is, and in UTF-16 (RFC 2781). Up to U+00FF every other byte is zero, so one text without the
  * outermost zero is found in both orders of bytes, and its marker, without that too, fits both.
  */
 function writings({ name, value }: Redacted): Written[] {
@@ -87,7 +87,7 @@ function writings({ name, value }: Redacted): Written[] {
   const asItIs = { name, value, marker: Buffer.from(marker) }
   if (!Buffer.from(value).includes(text)) return [asItIs]
   const markerInLittle = Buffer.from(marker, "utf16le")
-  if (/^[\0-\x7F]*$/.test(text)) {
+  if (/^[\0-\xFF]*$/.test(text)) {
     const inner = { value: little.subarray(0, -1), marker: markerInLittle.subarray(0, -1) }
     return [asItIs, { name, ...inner }]
   }

@@ -42,8 +42,11 @@ export class Sieve {
       onPiece()
       return piece
     }
-    for await (const chunk of source) {
-      if (redactor.isIdle && this.#searched() !== searched) {
+    for await (let chunk of source) {
+      if (this.#searched() !== searched && !redactor.isSwallowing) {
+        // What waits may be the beginning of a value: the next one looks at it again.
+        chunk = Buffer.concat([redactor.end(), chunk])
+        this.#note(redactor, searched)
         searched = this.#searched()
         redactor = new Redactor(searched.inBytes)
       }

@@ -52,9 +52,12 @@ export class Redactor {
     return this.#found
   }
 
-  /** Whether nothing is held back, and no secret is being taken out: another may go on from here. */
-  get isIdle(): boolean {
-    return this.#held.length === 0 && !this.#swallowing
+  /**
+   * Whether it takes out what goes on of a secret of over 64 KiB. If not, another one can go on: it
+   * takes what {@link Redactor.end} returns here, and then what follows.
+   */
+  get isSwallowing(): boolean {
+    return this.#swallowing
   }
 
   /**

@@ -1,0 +1,84 @@
+import { describe, expect, test } from "vitest"
+import { Sieve } from "../../../src/broker/live/sieve.js"
+import { MARKER, NAME, VALUE, all, liveValues, pieces } from "../bodies.js"
+
+describe("the values of a run", () => {
+  test("are compiled once, and anew when something is learned", () => {
+    const live = liveValues()
+    const before = live.all()
+    live.learn(NAME, Buffer.from(VALUE))
+    expect(live.all()).toBe(before)
+    live.learn(NAME, Buffer.from("fake_after_rotate_01"))
+    expect(live.all()).not.toBe(before)
+  })
+
+  test("of before and after a rotate are both found", () => {
+    const live = liveValues()
+    live.learn(NAME, Buffer.from("fake_after_rotate_01"))
+    const sieve = new Sieve(() => live.all())
+    expect(sieve.text(`${VALUE} fake_after_rotate_01`)).toBe(`${MARKER} ${MARKER}`)
+  })
+
+  test("are the broker's own copy", () => {
+    const live = liveValues({})
+    const value = Buffer.from(VALUE)
+    live.learn(NAME, value)
+    value.fill(0)
+    expect(new Sieve(() => live.all()).text(VALUE)).toBe(MARKER)
+  })
+
+  test("are not found any more once they are forgotten", () => {
+    const live = liveValues()
+    live.forget()
+    expect(new Sieve(() => live.all()).text(VALUE)).toBe(VALUE)
+  })
+
+  test("may be bytes that are no text, or blank", () => {
+    const bytes = Buffer.from("ff00fe01fd02fc03fb04", "hex")
+    const live = liveValues({ bytes, blank: " \n", empty: "" })
+    const sieve = new Sieve(() => live.all())
+    expect(sieve.text(bytes.toString("base64"))).toBe("[REDACTED bytes]")
+    expect(sieve.text(" \n \n")).toBe(" \n \n")
+  })
+})
+
+describe("what is learned while a stream goes on", () => {
+  test("does not let go of what was held back: a value that is cut by it is found", async () => {
+    const live = liveValues()
+    const source = async function* (): AsyncGenerator<Buffer> {
+      yield await Promise.resolve(Buffer.from(`a ${VALUE.slice(0, 10)}`))
+      live.learn("new", Buffer.from("fake_new_0123456789"))
+      yield Buffer.from(`${VALUE.slice(10)} b`)
+      yield Buffer.from(" fake_new_0123456789")
+    }
+    const sieve = new Sieve(() => live.all())
+    expect((await all(sieve.stream(source()))).toString()).toBe(`a ${MARKER} b [REDACTED new]`)
+    expect([...sieve.found]).toEqual([NAME, "new"])
+  })
+
+  test("does not let out the rest of a value of over 64 KiB", async () => {
+    const long = Array.from({ length: 12_000 }, (_, n) => `fake-${n * 7}-`).join("")
+    const live = liveValues({ long })
+    const source = async function* (): AsyncGenerator<Buffer> {
+      yield await Promise.resolve(Buffer.from(long.slice(0, 80_000)))
+      live.learn("new", Buffer.from("fake_new_0123456789"))
+      yield Buffer.from(`${long.slice(80_000)} end`)
+    }
+    const sieve = new Sieve(() => live.all())
+    expect((await all(sieve.stream(source()))).toString()).toBe("[REDACTED long] end")
+  })
+})
+
+test("a stream whose piece may not leave gives nothing of it", async () => {
+  const live = liveValues()
+  const sieve = new Sieve(() => live.all())
+  const left: string[] = []
+  const sending = async (): Promise<void> => {
+    const pieceOf = sieve.stream(pieces("before ", `${VALUE} after`), () => {
+      if (sieve.found.size > 0) throw new Error("stop")
+    })
+    for await (const piece of pieceOf) left.push(Buffer.from(piece).toString())
+  }
+  await expect(sending()).rejects.toThrow("stop")
+  expect(left).toEqual(["before "])
+})
