@@ -14,6 +14,8 @@ export interface Splice {
  */
 export interface Notation {
   readonly read: (raw: string) => string
+  /** What is read as one character, if anything is that was sent as several. */
+  readonly escape?: RegExp
   /** The splices come in order and do not overlap. */
   readonly splice: (raw: string, splices: readonly Splice[]) => string
   /** Why a value cannot be written here, undefined if it can. */
@@ -49,6 +51,7 @@ const utf8Of = (value: string): Buffer => Buffer.from(value, "latin1")
 
 /** What stands between the quotes of a string in JSON (RFC 8259, section 7). */
 export const JSON_STRING: Notation = {
+  escape: JSON_ESCAPE,
   read: (raw) =>
     raw.replace(JSON_ESCAPE, (escape) => {
       const short = SHORT_ESCAPES[escape.charAt(1)] ?? escape.charAt(1)
@@ -73,6 +76,7 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = {
 function percent(kept: RegExp): Notation {
   const escape = /%[0-9a-fA-F]{2}/g
   return {
+    escape,
     read: (raw) =>
       raw.replace(escape, (escaped) => String.fromCharCode(parseInt(escaped.slice(1), 16))),
     splice: (raw, splices) =>
@@ -103,18 +107,30 @@ function spliced(
   return [...pieces, raw.slice(end)].join("")
 }
 
-/** Splices of what was read, as splices of what was written: each escape there is one character. */
-function unescaped(raw: string, escape: RegExp, splices: readonly Splice[]): Splice[] {
-  const rawIndex = (index: number): number => {
-    let added = 0
-    for (const match of raw.matchAll(escape)) {
-      if (match.index - added >= index) break
-      added += match[0].length - 1
+/** Where characters of what is read begin as it was sent; the indexes ascend, as those given. */
+export function rawIndexes(
+  { escape = /(?!)/g }: Pick<Notation, "escape">,
+  raw: string,
+  indexes: readonly number[],
+): number[] {
+  const escapes = raw.matchAll(escape)
+  let next = escapes.next()
+  let added = 0
+  return indexes.map((index) => {
+    while (next.done !== true && next.value.index - added < index) {
+      added += next.value[0].length - 1
+      next = escapes.next()
     }
     return index + added
-  }
-  return splices.map(({ index, length, value }) => {
-    const start = rawIndex(index)
-    return { index: start, length: rawIndex(index + length) - start, value }
+  })
+}
+
+/** Splices of what was read, as splices of what was written. */
+function unescaped(raw: string, escape: RegExp, splices: readonly Splice[]): Splice[] {
+  const ends = splices.flatMap(({ index, length }) => [index, index + length])
+  const rawEnds = rawIndexes({ escape }, raw, ends)
+  return splices.map(({ value }, at) => {
+    const [index = 0, end = 0] = rawEnds.slice(2 * at, 2 * at + 2)
+    return { index, length: end - index, value }
   })
 }

@@ -1,13 +1,13 @@
 import { type BodyPlace, type UsePlace, VaultError } from "../../core/index.js"
 import type { Placeholder, Placeholders } from "../placeholder/placeholders.js"
-import type { Notation } from "./notation.js"
+import { type Notation, rawIndexes } from "./notation.js"
 import { headerValues, type RequestHead } from "./request-head.js"
-import { type Slot, slotsOfBody, slotsOfHeader, slotsOfTarget } from "./slots.js"
+import { type Slot, notationOfBody, slotsAround, slotsOfHeader, slotsOfTarget } from "./slots.js"
 
 /** What finds the placeholders of this run in a text, from the left, and tells those of another. */
 export type PlaceholderSearch = Pick<Placeholders, "find" | "holdsStale">
 
-type Finder = Pick<Placeholders, "find">
+type Hit = ReturnType<PlaceholderSearch["find"]> extends Iterable<infer Each> ? Each : never
 
 /** The texts of a request in which a value may be put. A header goes by its name in lower case. */
 export type RequestText = "target" | "body" | `header:${string}`
@@ -42,14 +42,16 @@ export function findInHead(
   head: RequestHead,
   placeholders: PlaceholderSearch,
 ): readonly Occurrence[] {
+  const slots = [...slotsOfHead(head)]
+  // All of it at once, which is much faster; no placeholder has a line break.
+  const all = [...head.rawHeaders, ...slots.map(readOf)].join("\n")
+  if (placeholders.holdsStale(all)) throw ofAnotherRun()
+  if (placeholders.find(all).next().done === true) return []
   for (const name of head.rawHeaders.filter((_, at) => at % 2 === 0)) {
     for (const { placeholder } of placeholders.find(name)) {
       throw refused(placeholder, "it is in the name of a header")
     }
   }
-  const slots = [...slotsOfHead(head)]
-  const stale = slots.find((slot) => placeholders.holdsStale(readOf(slot)))
-  if (stale) throw ofAnotherRun(stale)
   const found = slots.flatMap((slot) => [...occurrencesIn(slot, placeholders)])
   refuseTwice(found)
   for (const { placeholder, at } of found) {
@@ -72,20 +74,45 @@ export function findInBody(
   inHead: readonly Occurrence[],
 ): readonly Occurrence[] {
   const text = Buffer.from(body).toString("latin1")
-  const sent: Finder = {
-    *find(read) {
-      for (const found of placeholders.find(read)) if (isSent(found.placeholder.secret)) yield found
-    },
-  }
-  const found = [...slotsOfBody(at, text)].flatMap((slot) => [
-    ...occurrencesIn({ ...slot, within: "body", text }, sent),
-  ])
-  const [first] = found
-  if (first && at === "body:json" && !isJson(body)) {
+  const notation = notationOfBody(at)
+  const hits = onceEach(placeholders.find(notation.read(text)), isSent, inHead)
+  const [first] = hits
+  if (first === undefined) return []
+  if (at === "body:json" && !isJson(body)) {
     throw refused(first.placeholder, "the body is not valid JSON")
   }
-  refuseTwice([...inHead, ...found])
-  return found
+  const ends = hits.flatMap(({ placeholder, index }) => [index, index + placeholder.text.length])
+  const rawEnds = rawIndexes(notation, text, ends)
+  const stretches = hits.map((_, n) => ({
+    start: rawEnds[2 * n] ?? 0,
+    end: rawEnds[2 * n + 1] ?? 0,
+  }))
+  const slots = slotsAround(at, text, stretches)
+  return hits.flatMap(({ placeholder }, n) => {
+    const slot = slots[n]
+    if (slot?.at === undefined) throw refused(placeholder, "it is in a name, in the body")
+    const inSlot = [...occurrencesIn({ ...slot, within: "body", text }, placeholders)]
+    return inSlot.filter((occurrence) => occurrence.placeholder.text === placeholder.text)
+  })
+}
+
+/** Those that are sent; refused at the second of the same, of which there may be very many. */
+function onceEach(
+  hits: Iterable<Hit>,
+  isSent: (secret: string) => boolean,
+  inHead: readonly Occurrence[],
+): Hit[] {
+  const seen = new Map(inHead.map(({ placeholder, at }) => [placeholder.text, at as string]))
+  const once: Hit[] = []
+  for (const hit of hits) {
+    const { text, secret } = hit.placeholder
+    if (!isSent(secret)) continue
+    const other = seen.get(text)
+    if (other !== undefined) throw twice(hit.placeholder, other, "the body")
+    seen.set(text, "the body")
+    once.push(hit)
+  }
+  return once
 }
 
 function* slotsOfHead({ target, rawHeaders }: RequestHead): Generator<SlotWithin> {
@@ -97,7 +124,7 @@ function* slotsOfHead({ target, rawHeaders }: RequestHead): Generator<SlotWithin
   }
 }
 
-function* occurrencesIn(slot: SlotWithin, placeholders: Finder): Generator<Occurrence> {
+function* occurrencesIn(slot: SlotWithin, placeholders: PlaceholderSearch): Generator<Occurrence> {
   const { at, within, start, end, notation } = slot
   const read = readOf(slot)
   for (const { placeholder, index } of placeholders.find(read)) {
@@ -115,7 +142,7 @@ function refuseTwice(found: readonly Occurrence[]): void {
   for (const occurrence of found) {
     const { placeholder, at } = occurrence
     const other = seen.get(placeholder.text)
-    if (other) throw refused(placeholder, `it is in the request twice: ${other.at} and ${at}`)
+    if (other) throw twice(placeholder, other.at, at)
     seen.set(placeholder.text, occurrence)
   }
 }
@@ -141,9 +168,12 @@ function refused({ secret }: Placeholder, why: string): VaultError {
   })
 }
 
-function ofAnotherRun({ at, within }: SlotWithin): VaultError {
-  const where = at ?? `a name, in the ${within}`
-  return new VaultError("PLACEHOLDER_REFUSED", `a placeholder of another run is at ${where}`, {
-    hint: "take it from this run's environment: a placeholder that was stored, or printed, has ended",
+function twice(placeholder: Placeholder, one: string, other: string): VaultError {
+  return refused(placeholder, `it is in the request twice: ${one} and ${other}`)
+}
+
+function ofAnotherRun(): VaultError {
+  return new VaultError("PLACEHOLDER_REFUSED", "the request holds a placeholder of another run", {
+    hint: "take it from this run's environment: one that was stored, or printed, has ended",
   })
 }

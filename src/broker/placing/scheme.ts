@@ -1,13 +1,9 @@
-import { VaultError } from "../../core/index.js"
+import { type Use, type UseScheme, VaultError } from "../../core/index.js"
 import { BASIC, PLAIN } from "./notation.js"
 import type { Occurrence } from "./occurrences.js"
 
 /** What a use says of how a value is written at its place. */
-export interface Wording {
-  readonly scheme: string
-  /** Of Basic: the user name. Without one, the value may be the user name or the password. */
-  readonly user?: string
-}
+export type Wording = Pick<Use, "scheme" | "user">
 
 /**
  * Whether a placeholder is written as a use's scheme has it: `raw` anywhere in the text of its
@@ -21,18 +17,14 @@ export function isWorded(
 ): boolean {
   const before = read.slice(0, index)
   const after = read.slice(index + placeholder.text.length)
-  switch (use.scheme) {
-    case "raw":
-      return notation !== BASIC
-    case "bearer":
-      return notation !== BASIC && /^(?:Bearer|token) +$/i.test(before) && after === ""
-    case "basic":
-      if (notation !== BASIC) return false
-      if (use.user !== undefined) return before === `${latin1Of(use.user)}:` && after === ""
-      return (before === "" && after.startsWith(":")) || (/^[^:]*:$/.test(before) && after === "")
-    default:
-      return false
+  const isBasic = notation === BASIC
+  if (use.scheme === "raw") return !isBasic
+  if (use.scheme === "bearer") {
+    return !isBasic && /^(?:Bearer|token) +$/i.test(before) && after === ""
   }
+  if (use.scheme !== "basic" || !isBasic) return false
+  if (use.user !== undefined) return before === `${latin1Of(use.user)}:` && after === ""
+  return (before === "" && after.startsWith(":")) || (/^[^:]*:$/.test(before) && after === "")
 }
 
 /** The refusal of a placeholder that is at the place of a use, and not in its scheme. */
@@ -41,14 +33,16 @@ export function misworded({ placeholder, at, notation }: Occurrence, use: Wordin
   return new VaultError(
     "PLACEHOLDER_REFUSED",
     `the placeholder of ${placeholder.secret} is refused: at ${at} its use says ${use.scheme}, and it is ${written}`,
-    { hint: HINTS[use.scheme] ?? "let the program sign with it: it is not sent" },
+    { hint: HINTS[use.scheme] },
   )
 }
 
-const HINTS: Readonly<Record<string, string>> = {
+const HINTS: Readonly<Record<UseScheme, string>> = {
   raw: "send it as it is, or an owner gives the use another --scheme",
   bearer: "send Bearer PLACEHOLDER, or an owner gives the use another --scheme",
   basic: "send it as the password of the use's user, or an owner gives the use another --scheme",
+  sigv4: "let the program sign with it: it is not sent",
+  "hmac-sha256": "let the program sign with it: it is not sent",
 }
 
 /** As the bytes of UTF-8 are in what was decoded. */

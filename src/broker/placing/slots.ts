@@ -27,9 +27,57 @@ export function slotsOfHeader(name: string, value: string): readonly Slot[] {
   return basic === null ? [all] : [all, { ...all, start: basic[0].length, notation: BASIC }]
 }
 
-/** The slots of a body: the pairs of a form, or the strings of a JSON document. */
-export function slotsOfBody(at: BodyPlace, body: string): Generator<Slot> {
-  return at === "body:form" ? slotsOfPairs(body, 0, () => at) : slotsOfJson(body)
+/** How a body with a place is written. */
+export function notationOfBody(at: BodyPlace): Notation {
+  return at === "body:json" ? JSON_STRING : PAIR
+}
+
+/** From a character to before another. */
+export interface Stretch {
+  readonly start: number
+  readonly end: number
+}
+
+/**
+ * The slots in which stretches of a body lie, which ascend: values of a form's pairs, or strings of
+ * a JSON document. What is in no such slot is in one at no place.
+ */
+export function slotsAround(
+  at: BodyPlace,
+  body: string,
+  stretches: readonly Stretch[],
+): readonly Slot[] {
+  return at === "body:json" ? stringsAround(body, stretches) : pairsAround(body, stretches)
+}
+
+function pairsAround(body: string, stretches: readonly Stretch[]): Slot[] {
+  return stretches.map((stretch) => {
+    const start = stretch.start === 0 ? 0 : body.lastIndexOf("&", stretch.start - 1) + 1
+    return slotAround(
+      slotsOfPair(body, start, () => "body:form"),
+      stretch,
+    )
+  })
+}
+
+/** The strings of a JSON document, without their quotes; the name of a member is at no place. */
+function stringsAround(body: string, stretches: readonly Stretch[]): Slot[] {
+  const colon = /[ \t\r\n]*:/y
+  let [quote, end] = [-1, -1]
+  return stretches.map((stretch) => {
+    while (end < stretch.end && end < body.length) {
+      quote = body.indexOf('"', end + 1)
+      end = quote < 0 ? body.length : endOfString(body, quote + 1)
+    }
+    colon.lastIndex = end + 1
+    const at = colon.test(body) ? undefined : "body:json"
+    return slotAround([{ at, start: quote + 1, end, notation: JSON_STRING }], stretch)
+  })
+}
+
+function slotAround(slots: Iterable<Slot>, { start, end }: Stretch): Slot {
+  for (const slot of slots) if (slot.start <= start && end <= slot.end) return slot
+  return { at: undefined, start, end, notation: PLAIN }
 }
 
 /** Pairs of names and values (`a=b&c=d`) from an index to the end. */
@@ -39,33 +87,29 @@ function* slotsOfPairs(
   placeOf: (name: string) => UsePlace,
 ): Generator<Slot> {
   for (let start = from; start <= text.length;) {
-    const next = text.indexOf("&", start)
-    const end = next < 0 ? text.length : next
-    const equals = text.indexOf("=", start)
-    const nameEnd = equals < 0 || equals > end ? end : equals
-    yield { at: undefined, start, end: nameEnd, notation: PAIR }
-    if (nameEnd < end) {
-      const name = PAIR.read(text.slice(start, nameEnd).replaceAll("+", " "))
-      yield { at: placeOf(name), start: nameEnd + 1, end, notation: PAIR }
+    let end = start
+    for (const slot of slotsOfPair(text, start, placeOf)) {
+      yield slot
+      end = slot.end
     }
     start = end + 1
   }
 }
 
-/** The strings of a JSON document, without their quotes; a name of a member is at no place. */
-function* slotsOfJson(body: string): Generator<Slot> {
-  const colon = /[ \t\r\n]*:/y
-  for (let quote = body.indexOf('"'); quote >= 0;) {
-    const end = endOfString(body, quote + 1)
-    colon.lastIndex = end + 1
-    yield {
-      at: colon.test(body) ? undefined : "body:json",
-      start: quote + 1,
-      end,
-      notation: JSON_STRING,
-    }
-    quote = body.indexOf('"', end + 1)
-  }
+/** The name and the value of the pair that begins at an index; a name is at no place. */
+function* slotsOfPair(
+  text: string,
+  start: number,
+  placeOf: (name: string) => UsePlace,
+): Generator<Slot> {
+  const next = text.indexOf("&", start)
+  const end = next < 0 ? text.length : next
+  const [name = ""] = text.slice(start, end).split("=", 1)
+  const nameEnd = start + name.length
+  yield { at: undefined, start, end: nameEnd, notation: PAIR }
+  if (nameEnd === end) return
+  const at = placeOf(PAIR.read(name.replaceAll("+", " ")))
+  yield { at, start: nameEnd + 1, end, notation: PAIR }
 }
 
 /** The index of the quote that ends a string in JSON. */

@@ -6,7 +6,7 @@ import {
   type Occurrence,
   type PlaceholderSearch,
 } from "../../../src/broker/placing/occurrences.js"
-import type { Placeholder } from "../../../src/broker/placeholder/placeholders.js"
+import { type Placeholder, Placeholders } from "../../../src/broker/placeholder/placeholders.js"
 import { putInBody, putInHead } from "../../../src/broker/placing/put.js"
 import type { RequestHead } from "../../../src/broker/placing/request-head.js"
 import { isWorded } from "../../../src/broker/placing/scheme.js"
@@ -92,6 +92,19 @@ describe("a placeholder in a head is found at its place, and its value put there
     expect(onlyIn(headOf(target)).at).toBe(at)
     expect(filledHead(headOf(target), value).target).toBe(filled)
   })
+})
+
+test("a run's own placeholders are found, and those of another run are told", () => {
+  const secrets = [{ secret: "stripe/api-key" }, { secret: "bot/token" }]
+  const [ours, theirs] = [Placeholders.make(secrets, []), Placeholders.make(secrets, [])]
+  const head = headOf(`/?t=${ours.of("bot/token")}`, "X-Key", `${ours.of("stripe/api-key")}`)
+  expect(findInHead(head, ours).map(({ placeholder, at }) => [placeholder.secret, at])).toEqual([
+    ["bot/token", "query:t"],
+    ["stripe/api-key", "header:x-key"],
+  ])
+  expect(() => findInHead(head, theirs)).toThrow(
+    expect.objectContaining({ code: "PLACEHOLDER_REFUSED" }),
+  )
 })
 
 test("two placeholders fit into one request, and into one pair of Basic", () => {
@@ -201,7 +214,7 @@ describe("schemes", () => {
     [`Bearer ${KEY.text}`, { scheme: "basic" }, false],
     [KEY.text, { scheme: "sigv4" }, false],
     [KEY.text, { scheme: "hmac-sha256" }, false],
-  ])("%s for %j: %s", (text, use, fits) => {
+  ] as const)("%s for %j: %s", (text, use, fits) => {
     expect(isWorded(authorization(text), use)).toBe(fits)
   })
 })
