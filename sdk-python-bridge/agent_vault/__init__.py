@@ -8,7 +8,7 @@
 """
 
 from . import errors
-from ._answers import Access, Exposure, GroupAccess, SecretInfo
+from ._answers import Access, Exposure, GroupAccess, SecretInfo, Use
 from ._secret import SecretValue
 from ._vault import AsyncVault, Vault
 from .errors import *  # noqa: F403
@@ -20,6 +20,7 @@ __all__ = [
     "GroupAccess",
     "SecretInfo",
     "SecretValue",
+    "Use",
     "Vault",
     "errors",
 ]

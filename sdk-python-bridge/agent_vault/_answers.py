@@ -24,6 +24,27 @@ class Exposure:
 
 
 @dataclass(frozen=True)
+class Use:
+    """A rule: where the broker may send a secret."""
+
+    #: ``api.example.com``, ``*.example.com`` for one label, ``host:8443``.
+    hosts: Tuple[str, ...]
+    methods: Tuple[str, ...]
+    #: ``/v1/**``: ``*`` within a segment, ``**`` one or more segments.
+    paths: Tuple[str, ...]
+    #: ``header:NAME``, ``query:NAME``, ``path``, ``body:json`` or ``body:form``.
+    at: Tuple[str, ...]
+    #: ``raw``, ``bearer``, ``basic``, ``sigv4`` or ``hmac-sha256``.
+    scheme: str
+    #: Whether a person is asked: ``never``, ``session`` or ``each``.
+    ask: str
+    user: Optional[str] = None
+    template: Optional[str] = None
+    encoding: Optional[str] = None
+    service: Optional[str] = None
+
+
+@dataclass(frozen=True)
 class SecretInfo:
     """What anyone may know of a secret. Times are UTC, ``YYYY-MM-DDTHH:MM:SSZ``."""
 
@@ -42,6 +63,8 @@ class SecretInfo:
     reveal: Optional[str] = None
     #: Not empty: rotate it at its source, then set it.
     exposed: Tuple[Exposure, ...] = ()
+    #: Where the broker may send it; empty: nowhere.
+    use: Tuple[Use, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,6 +147,22 @@ def _info(item: Any) -> SecretInfo:
         exposed=tuple(
             Exposure(loss["agent"], loss["at"], loss["why"]) for loss in item.get("exposed", ())
         ),
+        use=tuple(_use(rule) for rule in item.get("use", ())),
+    )
+
+
+def _use(rule: Any) -> Use:
+    return Use(
+        hosts=tuple(rule["hosts"]),
+        methods=tuple(rule["methods"]),
+        paths=tuple(rule["paths"]),
+        at=tuple(rule["at"]),
+        scheme=rule["scheme"],
+        ask=rule["ask"],
+        user=rule.get("user"),
+        template=rule.get("template"),
+        encoding=rule.get("encoding"),
+        service=rule.get("service"),
     )
 
 

@@ -13,10 +13,8 @@ export {
 } from "./records/secret-metadata.js"
 export {
   type BodyPlace,
-  type Use,
   type UseAsk,
   type UseEncoding,
-  type UsePlace,
   type UseScheme,
   type WrittenUse,
   USE_ASKS,

@@ -18,6 +18,8 @@ export {
 } from "./library/owner-vault.js"
 export type { GroupPlan, Plan } from "./vault/plan.js"
 export type { SecretMetadata } from "./records/secret-metadata.js"
+export type { UseChange } from "./change/change-use.js"
+export type { WrittenUse } from "./records/use.js"
 export type { ExposedSecret } from "./change/rekey.js"
 export type { Progress } from "./change/session.js"
 export type { SetResult } from "./change/set.js"

@@ -21,7 +21,7 @@ export {
 export { inHome } from "./disk/homes.js"
 export type { MaybeUnfinished } from "./words/unfinished.js"
 export { repair } from "./commit/repair.js"
-export { type UseChange, type UseEdit, type UseRequest, changeUse } from "./change/change-use.js"
+export { type UseEdit, type UseRequest, changeUse } from "./change/change-use.js"
 export { type SetRequest, setSecret } from "./change/set.js"
 export { type Standing, describeStanding } from "./check/status.js"
 export { type SetUp, removeDriver, setUpDriver } from "./merge/driver-setup.js"

@@ -1,4 +1,10 @@
-import { type ReadableListing, SECRET_FIELDS, metadataOf, revealPolicy } from "../core/index.js"
+import {
+  type ReadableListing,
+  SECRET_FIELDS,
+  describeUse,
+  metadataOf,
+  revealPolicy,
+} from "../core/index.js"
 import {
   type Surroundings,
   TEXT,
@@ -44,6 +50,11 @@ const SECRET = shape(
       description: "who could read this value and lost access since: it should be rotated",
     },
     readable: { type: "boolean", description: "whether this agent was granted it" },
+    goes: {
+      ...listOf(TEXT),
+      description:
+        "where a program that holds only a placeholder of it may send it, a rule each: methods, hosts, paths, how and in which place; absent: nowhere",
+    },
     use: USE_SCHEMA,
     ask: { ...TEXT, description: "where it is not readable: the line to pass on to an owner" },
   },
@@ -91,7 +102,7 @@ function shown(
   agent: string | undefined,
   { serving, seen }: Surroundings,
 ): object {
-  const { name, version, exposed, readable } = secret
+  const { name, version, exposed, readable, use: rules } = secret
   const metadata: Readonly<Record<string, string>> = { ...metadataOf(secret) }
   const texts = Object.entries(metadata).map(([field, text]): [string, string] => [
     field,
@@ -106,6 +117,7 @@ function shown(
     reveal: revealPolicy(secret, serving.reveal),
     ...(exposed === undefined ? {} : { exposed }),
     readable,
+    ...(rules === undefined ? {} : { goes: rules.map((rule) => seen.clean(describeUse(rule))) }),
     ...(readable ? { use } : { ask: grantLine(agent, group) }),
   }
 }

@@ -44,6 +44,11 @@ interface Deed {
   readonly args: () => readonly string[]
 }
 
+const RULE = [
+  ["--host", "api.example.com", "--method", "GET"],
+  ["--path", "/v1/**", "--at", "header:x-api-key"],
+].flat()
+
 /** What gives access, or shows a value. */
 const WIDENS: Readonly<Record<string, Deed>> = {
   grant: { args: () => ["grant", "temp", "db"] },
@@ -65,6 +70,12 @@ const WIDENS: Readonly<Record<string, Deed>> = {
     prepare: () => succeed("set", "stripe/webhook", "--generate", "--reveal", "never"),
     args: () => ["set", "stripe/webhook", "--generate", "--reveal", "allow"],
   },
+  use: { args: () => ["use", "stripe/webhook", "github", "--yes"] },
+  "a wider use": {
+    prepare: () => succeed("use", "stripe/webhook", ...RULE, "--ask", "each", "--yes"),
+    args: () => ["use", "stripe/webhook", ...RULE, "--yes"],
+  },
+  "set --use": { args: () => ["set", "stripe/webhook", "--generate", "--use", "github"] },
   "get --owner": { args: () => ["get", "db/password", "--owner"] },
   trust: {
     prepare: () => rmSync(pinFile(vaultIdOf(alice), alice.env)),
@@ -88,6 +99,9 @@ const NOT_WIDENS: readonly (readonly string[])[] = [
   ["set", "stripe/api-key", "--generate", "--reveal", "never"],
   ["set", "another/x", "--generate", "--reveal", "allow"],
   ["grant", "ci", "stripe"],
+  ["use", "stripe/webhook", "github", "--dry-run"],
+  ["use", "--list"],
+  ["explain", "GET", "https://api.example.com/"],
   ["grant", "temp", "db", "--dry-run"],
   ["agent", "remove", "deploy"],
   ["apply"],

@@ -67,7 +67,7 @@ async function list(door: Door, name: string | undefined): Promise<void> {
   )
   if (await asJson(door, { secrets })) return
   if (secrets.length === 0) {
-    tell(door, `No use is signed: the broker sends ${name ?? "no secret"} nowhere.`)
+    tell(door, `There is no use of ${name ?? "any secret"} yet: the broker sends it nowhere.`)
     tell(door, `Next: agent-vault use ${name ?? "GROUP/NAME"} SERVICE, of agent-vault services`)
     return
   }

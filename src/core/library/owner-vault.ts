@@ -1,6 +1,7 @@
 import { AgentVault } from "./agent-vault.js"
 import { type Enrolled, type Rekeyed, addAgent, rekeyAgent, removeAgent } from "../change/agents.js"
 import { type Applied, apply } from "../change/apply.js"
+import { type UseChange, changeUse } from "../change/change-use.js"
 import type { ChangeRequest, Outcome } from "../change/change.js"
 import { recoverAgent } from "../vault/escrow.js"
 import { grant, revoke } from "../change/grant.js"
@@ -20,6 +21,7 @@ import { findVault } from "../disk/place.js"
 import type { ReadEvent } from "../audit/read-event.js"
 import type { ReaderRequest } from "./reader.js"
 import type { SecretMetadata } from "../records/secret-metadata.js"
+import type { WrittenUse } from "../records/use.js"
 import { SecretValue } from "../words/secret-value.js"
 import type { Progress } from "../change/session.js"
 import { type SetResult, setSecret } from "../change/set.js"
@@ -148,6 +150,37 @@ export class OwnerVault extends AgentVault {
   }
 
   /**
+   * Lets the broker send a secret where a rule says, or as the catalogue has it for a service, by
+   * its name. A rule that is there already changes nothing. Throws `SECRET_NOT_FOUND`,
+   * `SERVICE_NOT_FOUND`, `USAGE`.
+   *
+   * @example
+   * await vault.use("github/token", "github")
+   */
+  async use(
+    name: string,
+    rule: WrittenUse | string,
+    options: ChangeOptions = {},
+  ): Promise<Changed<UseChange>> {
+    const rules = [typeof rule === "string" ? await ruleOf(rule) : rule]
+    return changed(await changeUse({ ...this.#change(options), name, edit: { do: "add", rules } }))
+  }
+
+  /** Takes rules out: one, counted from 1, those of a service, or all. Throws `USAGE` for none. */
+  async removeUse(
+    name: string,
+    options: ChangeOptions & { number?: number; service?: string } = {},
+  ): Promise<Changed<UseChange>> {
+    const { number, service } = options
+    const which = {
+      ...(number !== undefined && { number }),
+      ...(service !== undefined && { service }),
+    }
+    const edit = { do: "remove" as const, ...which }
+    return changed(await changeUse({ ...this.#change(options), name, edit }))
+  }
+
+  /**
    * Makes the sealed state follow the manifest. With the `plan` id of a dry run it throws
    * `PLAN_CHANGED` if something else would be done by now.
    */
@@ -211,6 +244,11 @@ export class OwnerVault extends AgentVault {
     const { agent, recipient, vault, signer } = rest
     return { ...rest, key: keyFileOf(agent, { identity, recipient, vault, agent, trust: signer }) }
   }
+}
+
+async function ruleOf(service: string): Promise<WrittenUse> {
+  const { fillIn, serviceNamed } = await import("../services/services.js")
+  return { ...fillIn(serviceNamed(service), {}), service }
 }
 
 function keyFileOf(agent: string, key: Key): SecretValue {
