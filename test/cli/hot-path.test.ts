@@ -8,8 +8,13 @@ import { type Machine, vaultMachine } from "./machine.js"
 const folder = fileURLToPath(new URL("../../dist/cli/", import.meta.url))
 const bin = join(folder, "bin.cjs")
 
-/** What tells that a chunk holds the code of a dependency. */
-const MARKS = { yargs: "YError", yaml: "parseDocument", "simple-git": "simple-git" }
+/** What tells that a chunk holds the code of a dependency, or the catalogue of services. */
+const MARKS = {
+  yargs: "YError",
+  yaml: "parseDocument",
+  "simple-git": "simple-git",
+  services: "x-postmark-server-token",
+}
 
 let classic: Machine
 let postQuantum: Machine
@@ -44,7 +49,7 @@ function loadedBy(machine: Machine, command = GET): { value: string; loaded: str
 test.each([
   ["get", GET],
   ["run", RUN],
-])("%s loads no yargs, no yaml, no git, and no curves", (_name, command) => {
+])("%s loads no yargs, no yaml, no git, no catalogue, and no curves", (_name, command) => {
   const { value, loaded } = loadedBy(classic, command)
   expect(value.trim()).toBe("v")
   expect(loaded).not.toContain("curves.cjs")
