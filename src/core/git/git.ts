@@ -96,7 +96,8 @@ function runner(folder: string, env: Environment, config: string[]): RunGit {
     const git = simpleGit({
       baseDir: folder,
       config,
-      input: () => options.input,
+      // simple-git takes an empty text for no input, and leaves git waiting for its end.
+      input: () => (options.input === "" ? Buffer.alloc(0) : options.input),
       // Until the streams are closed, output may be on its way, however long git is gone.
       completion: { onClose: true, onExit: false },
       // simple-git counts it as success when git is killed, or fails without output.
