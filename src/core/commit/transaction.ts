@@ -2,7 +2,7 @@ import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
-import { inProgress } from "../disk/in-progress.js"
+import { inProgress, isMixing } from "../disk/in-progress.js"
 import type { BlobId, Git } from "../git/git.js"
 import { LEFT_UNSIGNED, authorship, moveRef, writeCommit } from "../git/git-commit.js"
 import { seeStaged } from "../git/git-index.js"
@@ -134,8 +134,11 @@ async function tipOf(git: Git, branch: string): Promise<string | null> {
 export function changeableBranch(checkout: Checkout): string {
   const what = inProgress(checkout.gitFolder)
   if (what !== undefined) {
+    const first = isMixing(checkout.gitFolder)
+      ? "if files of the vault are in conflict: agent-vault resolve; "
+      : ""
     throw new VaultError("REPOSITORY_STATE", `${what} is in progress in ${checkout.top}`, {
-      hint: "finish or abort it first (git status), then repeat the command",
+      hint: `${first}finish or abort it first (git status), then repeat the command`,
     })
   }
   if (checkout.branch === undefined) {
