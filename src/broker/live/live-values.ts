@@ -10,6 +10,8 @@ export interface Searched {
   readonly names: readonly string[]
 }
 
+const MOST_PUT = 16
+
 /** A value as it is, or in UTF-16, and what stands for it there. */
 interface Written extends Redacted {
   readonly marker: Buffer
@@ -21,23 +23,34 @@ interface Written extends Redacted {
  */
 export class LiveValues {
   #values: Redacted[] = []
+  #put: Redacted[] = []
   readonly #compiled = new Map<string, Searched>()
 
-  /** Remembers a value, or what it was put into a request as; copies it. The first name counts. */
+  /** Remembers a value; copies it. Of two secrets with the same value, the first gives its name. */
   learn(name: string, value: Uint8Array): void {
-    if (this.#values.some((each) => each.name === name && isSame(each.value, value))) return
+    if (holds(this.#values, name, value)) return
     this.#values.push({ name, value: Uint8Array.from(value) })
+    this.#compiled.clear()
+  }
+
+  /**
+   * Remembers the text by which a value was put into a request, such as Basic's. The program has a
+   * part in it, and may send as many as it likes: the last 16 are kept.
+   */
+  learnPut(name: string, text: Uint8Array): void {
+    if (holds(this.#put, name, text)) return
+    this.#put = [...this.#put, { name, value: Uint8Array.from(text) }].slice(-MOST_PUT)
     this.#compiled.clear()
   }
 
   /** All of them: what a reply is searched for. The same object until something is learned. */
   all(): Searched {
-    return this.#compile("all", () => this.#values)
+    return this.#compile("all", () => [...this.#values, ...this.#put])
   }
 
   /**
    * What a request is searched for: all but those of the secrets in `passing`, and but those that
-   * texts hold by chance (`isVague`).
+   * texts hold by chance (`isVague`). What was put into requests holds them, and is found by that.
    */
   besides(passing: ReadonlySet<string>): Searched {
     return this.#compile(`but ${[...passing].toSorted().join(" ")}`, () => {
@@ -56,8 +69,9 @@ export class LiveValues {
 
   /** Overwrites all values. */
   forget(): void {
-    for (const { value } of this.#values) value.fill(0)
+    for (const { value } of [...this.#values, ...this.#put]) value.fill(0)
     this.#values = []
+    this.#put = []
     this.#compiled.clear()
   }
 
@@ -96,6 +110,10 @@ function writings({ name, value }: Redacted): Written[] {
     marker: Buffer.from(markerInLittle).swap16(),
   }
   return [asItIs, { name, value: little, marker: markerInLittle }, { name, ...swapped }]
+}
+
+function holds(values: readonly Redacted[], name: string, value: Uint8Array): boolean {
+  return values.some((each) => each.name === name && isSame(each.value, value))
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {

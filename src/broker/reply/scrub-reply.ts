@@ -70,7 +70,7 @@ function hasNoBody({ status, rawHeaders }: ReplyHead): boolean {
 
 function readableCodings({ status, rawHeaders }: ReplyHead): readonly Coding[] {
   if (status === 206) {
-    throw refused("it is a part, which may begin or end within a value", "ask for all of it")
+    throw refused("it is a part, which may begin or end within a value", WHOLE)
   }
   const transfer = valuesOf(rawHeaders, "transfer-encoding").map((value) => value.toLowerCase())
   if (transfer.some((value) => value !== "chunked" && value !== "identity")) {
@@ -119,6 +119,8 @@ function scrubHeaders(raw: readonly string[], sieve: Sieve): string[] {
   return cleaned.filter((_, at) => cleaned[at - (at % 2)] === raw[at - (at % 2)])
 }
 
+/** `aws s3 cp` asks for large files in parts. */
+const WHOLE = "ask for all of it, without Range (the AWS CLI: raise s3.multipart_threshold)"
 const HINT = "ask for it without an encoding: Accept-Encoding: identity"
 
 async function* refusing(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {

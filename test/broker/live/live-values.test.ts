@@ -27,6 +27,15 @@ describe("the values of a run", () => {
     expect(new Sieve(() => live.all()).text(VALUE)).toBe(MARKER)
   })
 
+  test("stay, however many texts a program has them put into", () => {
+    const live = liveValues()
+    for (let n = 0; n < 100; n += 1) live.learnPut(NAME, Buffer.from(basicOf(n)))
+    const sieve = new Sieve(() => live.all())
+    expect(sieve.text(`${VALUE} ${basicOf(99)}`)).toBe(`${MARKER} ${MARKER}`)
+    // Of an older one, what the value says in it.
+    expect(sieve.text(basicOf(0))).toContain(MARKER)
+  })
+
   test("are not found any more once they are forgotten", () => {
     const live = liveValues()
     live.forget()
@@ -82,3 +91,7 @@ test("a stream whose piece may not leave gives nothing of it", async () => {
   await expect(sending()).rejects.toThrow("stop")
   expect(left).toEqual(["before "])
 })
+
+function basicOf(user: number): string {
+  return Buffer.from(`user-${user}:${VALUE}`).toString("base64")
+}

@@ -105,7 +105,7 @@ describe("an echo of the value does not come back", () => {
   test("as it was put into the request: Basic's name and password", async () => {
     const basic = Buffer.from(`me:${VALUE}`).toString("base64")
     const live = liveValues()
-    live.learn(NAME, Buffer.from(basic))
+    live.learnPut(NAME, Buffer.from(basic))
     expect(await textOf(`Basic ${basic}`, { live })).toBe(`Basic ${MARKER}`)
     const again = Buffer.from(basic).toString("base64")
     expect(await textOf(again, { live })).not.toContain(again.slice(4, -4))
