@@ -1,0 +1,106 @@
+import { spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
+import { delimiter, isAbsolute, join } from "node:path"
+import { execPath, platform } from "node:process"
+import { VaultError } from "../../core/index.js"
+import type { Hidden } from "./hidden.js"
+
+/** What isolates here; or why nothing does, and how to get it. */
+export type Means =
+  | { readonly program: string; readonly version: string }
+  | { readonly missing: string; readonly hint: string }
+
+/** The port that the broker has inside: nothing else listens in a network of its own. */
+export const PORT_INSIDE = 8118
+
+const NAMESPACES = ["--unshare-net", "--unshare-pid", "--unshare-ipc"]
+const WITHOUT = "or go on without: --isolate none"
+/** Puts the listener out to the broker, and becomes the program, which keeps nothing of that. */
+const BECOME = `"$1" "$2" "$3" || exit 125
+shift 3
+unset NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE
+exec "$@" 3>&-`
+
+/** Looks for bubblewrap on PATH, and tries that the system lets it make namespaces. */
+export function findBubblewrap(env: Readonly<Record<string, string | undefined>>): Means {
+  if (platform !== "linux") {
+    return { missing: "there is bubblewrap for Linux only", hint: "go on without: --isolate none" }
+  }
+  const program = (env["PATH"] ?? "")
+    .split(delimiter)
+    .filter((folder) => isAbsolute(folder))
+    .map((folder) => join(folder, "bwrap"))
+    .find((file) => existsSync(file))
+  if (program === undefined) {
+    return {
+      missing: "bubblewrap is not installed",
+      hint: `install it: apt-get install bubblewrap (dnf, pacman, apk: bubblewrap); ${WITHOUT}`,
+    }
+  }
+  const told = { env: {}, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] } as const
+  const tried = spawnSync(program, [...base(), "--", "/bin/sh", "-c", ":"], told)
+  if (tried.status === 0) {
+    const { stdout } = spawnSync(program, ["--version"], told)
+    return { program, version: /\d[\d.]*/.exec(stdout)?.[0] ?? "" }
+  }
+  return {
+    missing: "this system lets bubblewrap make no namespaces",
+    hint: `allow it: sysctl kernel.unprivileged_userns_clone=1, or kernel.apparmor_restrict_unprivileged_userns=0; in a container, give it the right to; ${WITHOUT}`,
+  }
+}
+
+/** The same, where it must be had. Throws `ISOLATION_UNAVAILABLE`. */
+export function requireBubblewrap(env: Readonly<Record<string, string | undefined>>): string {
+  const means = findBubblewrap(env)
+  if ("program" in means) return means.program
+  throw new VaultError(
+    "ISOLATION_UNAVAILABLE",
+    `the program cannot be isolated: ${means.missing}`,
+    {
+      hint: means.hint,
+    },
+  )
+}
+
+/**
+ * The command line that runs `command` in a network, a process table and a file system of its own:
+ * all that is `hidden` is empty there. Before the program begins, `listenInside` opens the broker's
+ * listener there and hands it to us over Node's channel, descriptor 3.
+ */
+export function isolated(
+  program: string,
+  listenInside: string,
+  { folders, files }: Hidden,
+  command: readonly string[],
+): readonly string[] {
+  return [
+    program,
+    ...base(),
+    ...folders.flatMap((folder) => ["--tmpfs", folder]),
+    ...files.flatMap((file) => ["--ro-bind", "/dev/null", file]),
+    "--",
+    "/bin/sh",
+    "-c",
+    BECOME,
+    "agent-vault",
+    execPath,
+    listenInside,
+    String(PORT_INSIDE),
+    ...command,
+  ]
+}
+
+/** The machine as it is, but for its network, processes and capabilities. It ends with us. */
+function base(): readonly string[] {
+  return [
+    "--dev-bind",
+    "/",
+    "/",
+    ...NAMESPACES,
+    "--proc",
+    "/proc",
+    "--cap-drop",
+    "ALL",
+    "--die-with-parent",
+  ]
+}

@@ -1,0 +1,15 @@
+// Started inside of a namespace, before the program: listens on its loopback and hands the listening
+// socket to the broker outside, which so needs no relay. Ends as soon as the broker has it.
+import { createServer } from "node:net"
+import { argv, exit } from "node:process"
+
+const server = createServer()
+server.once("error", () => exit(1))
+server.listen(Number(argv[2]), "127.0.0.1", () => {
+  // The broker says when it serves; a broker that is gone says nothing more.
+  process.once("message", () => exit(0))
+  process.once("disconnect", () => exit(1))
+  process.send?.("listening", server, {}, (error) => {
+    if (error) exit(1)
+  })
+})
