@@ -14,6 +14,8 @@ export async function writeBin(folder) {
     bin: join(root, "src/cli/bin.ts"),
     // Started by its path, beside the chunks.
     "reseal-worker": join(root, "src/core/change/reseal-worker.ts"),
+    "listen-inside": join(root, "src/broker/isolate/listen-inside.ts"),
+    "node-preload": join(root, "src/broker/preload/node-preload.ts"),
   }
   const files = await writeBundle(folder, entries, ".cjs")
   await chmod(join(folder, "bin.cjs"), 0o755)

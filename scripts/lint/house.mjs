@@ -27,7 +27,12 @@ const importers = new Map([
   ["src/core/records/generated/validators.ts", ["src/core/records/schema.ts"]],
   [
     "node:child_process",
-    ["src/core/git/git.ts", "src/core/git/git-quick.ts", "src/cli/run/child.ts"],
+    [
+      "src/core/git/git.ts",
+      "src/core/git/git-quick.ts",
+      "src/cli/run/child.ts",
+      "src/broker/isolate/bubblewrap.ts",
+    ],
   ],
   // Its createRequire() would import past these rules.
   ["node:module", []],

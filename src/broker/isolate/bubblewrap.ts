@@ -37,7 +37,7 @@ export function findBubblewrap(env: Readonly<Record<string, string | undefined>>
       hint: `install it: apt-get install bubblewrap (dnf, pacman, apk: bubblewrap); ${WITHOUT}`,
     }
   }
-  const told = { env: {}, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] } as const
+  const told = { env: {}, encoding: "utf8" } as const
   const tried = spawnSync(program, [...base(), "--", "/bin/sh", "-c", ":"], told)
   if (tried.status === 0) {
     const { stdout } = spawnSync(program, ["--version"], told)

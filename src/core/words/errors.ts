@@ -47,6 +47,7 @@ const EXIT_CODES = {
   TARGET_REFUSED: 4,
   PLACEHOLDER_REFUSED: 4,
   UPSTREAM_UNTRUSTED: 4,
+  ISOLATION_UNAVAILABLE: 4,
   GATE_REFUSED: 4,
   // 5: what is on disk is not what an owner signed
   FOREIGN_VAULT: 5,
