@@ -255,6 +255,7 @@ describe("a placeholder in a body is found in a value, which is put there", () =
     ["in a string that is not UTF-8 as a whole", "body:json", `{"a":"${KEY.text}"} x`],
     ["in the name of a pair", "body:form", `${KEY.text}=1`],
     ["without a name", "body:form", KEY.text],
+    ["across a name and a value", "body:form", "12345%3AA%2Bb/C=%3D"],
     ["in two pairs", "body:form", `a=${KEY.text}&b=${KEY.text}`],
   ] as const)("not %s of %s: %s", (_, at, body) => {
     expect(() => findInBody(at, Buffer.from(body), find, () => true, [])).toThrow(
