@@ -23,6 +23,7 @@ from agent_vault import (
     Tampered,
     TrustMismatch,
     Usage,
+    Use,
     ValueNotText,
     Vault,
     VaultError,
@@ -81,6 +82,14 @@ class Reading(unittest.TestCase):
         self.assertEqual((info.version, info.env, info.reveal), (2, "STRIPE", "never"))
         self.assertEqual((info.description, info.exposed), ("for payments: größe", ()))
         self.assertEqual((info.expires or "")[:10], "2099-01-01")
+
+    def test_uses(self) -> None:
+        rule = ["--host", "api.example.com", "--method", "GET", "--path", "/v1/**"]
+        self.machine.run("use", "stripe/api-key", *rule, "--at", "header:x-key", "--yes")
+        listed = {info.name: info.use for info in self.vault.list("stripe")}
+        use = Use(("api.example.com",), ("GET",), ("/v1/**",), ("header:x-key",), "raw", "never")
+        self.assertEqual(listed.pop("stripe/api-key"), (use,))
+        self.assertEqual(set(listed.values()), {()})
 
     def test_access(self) -> None:
         access = self.vault.access()

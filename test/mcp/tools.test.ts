@@ -35,6 +35,21 @@ const USE = {
 }
 
 describe("the tools", () => {
+  test("tell a model where a secret may go that it does not hold", async () => {
+    const rule = ["--host", "api.example.com", "--method", "GET", "--path", "/v1/**"]
+    await run(machine, ["use", "stripe/api-key", ...rule, "--at", "header:x-key", "--yes"])
+    await using session = await Session.open(machine, AS_CI)
+    const { document } = await session.call("list_secrets", { group: "stripe" })
+    expect(document["secrets"]).toMatchObject([
+      {
+        name: "stripe/api-key",
+        goes: ["GET api.example.com /v1/** as raw in header:x-key"],
+        use: USE,
+      },
+      expect.not.objectContaining({ goes: expect.anything() as unknown }),
+    ])
+  })
+
   test("list names and metadata, and how each secret is used unseen", async () => {
     await using session = await Session.open(machine, AS_CI)
     const { isError, document } = await session.call("list_secrets")

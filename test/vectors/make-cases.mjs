@@ -8,21 +8,25 @@ const VALUE = "secrets/stripe/api-key.age"
 const GROUP = "groups/stripe.json"
 const GROUP_KEY = "groups/stripe.age"
 
-/** @param {readonly object[]} makers classic, post-quantum, revoked and owners, in this order */
-export function casesOf(makers) {
-  const [classic, postQuantum, revoked, owners] = makers
+/** @param {Readonly<Record<string, object>>} makers by the names of their vaults; some, or all */
+export function casesOf({ classic, "post-quantum": postQuantum, revoked, owners, uses }) {
+  const makers = [classic, postQuantum, revoked, owners, uses].filter((maker) => maker !== undefined)
+  const all = classic && postQuantum && revoked && owners
   return {
     about: "See README.md. `checker` is what verify.py says of the edited vault.",
     cases: [
       ...goodCases(makers),
-      ...accessCases(classic, revoked),
+      ...(all === undefined
+        ? []
+        : [...accessCases(classic, revoked),
       ...recordCases(classic),
       ...encodingCases(classic),
       ...ciphertextCases(classic),
       ...ownerCases(classic),
       ...endedOwnerCases(owners),
       ...staleCases(classic, revoked, owners),
-      ...otherVaultCases(classic, postQuantum, revoked),
+      ...otherVaultCases(classic, postQuantum, revoked),]),
+      ...(uses === undefined ? [] : useCases(uses)),
     ].map(fill),
   }
 }
@@ -470,5 +474,23 @@ function otherVaultCases(classic, postQuantum, revoked) {
       value: value(postQuantum.expected["stripe/api-key"]),
       checker: "ok",
     },
+  ]
+}
+
+/** What may be said of where a value may go, and by whom; and how a format is refused. */
+function useCases(vault) {
+  const put = (name) => [{ path: KEY, do: "copy", from: `forged/uses/${name}.json` }]
+  return [
+    ...["wider-unsigned", "wider-by-mallory", "format-3-by-mallory"].map((name) =>
+      refused(`uses: ${name}`, vault, "SIGNATURE_INVALID", put(name)),
+    ),
+    ...["use-in-format-1", "format-2-without-use", "no-rules"].map((name) =>
+      refused(`uses: ${name}`, vault, "RECORD_INVALID", put(name)),
+    ),
+    refused("uses: format-3, of a newer program", vault, "FORMAT_NEWER", put("format-3")),
+    refused("uses: a record without the rules that were added since", vault, "ROLLED_BACK", put("api-key-1"), {
+      seen: { seen: true },
+      checker: "ok",
+    }),
   ]
 }

@@ -14,6 +14,7 @@ import { findVault, identityAt, withVault } from "../../dist/core/index.js"
 import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../../dist/core/keys/key-files.js"
 import {
   addAgent,
+  changeUse,
   grant,
   init,
   rekeyAgent,
@@ -146,6 +147,14 @@ class Maker {
   signAs(who, record) {
     const { signature: _signature, format: _format, ...body } = record
     return encodeRecord(signRecord(body, signingKey(this.identities[who])))
+  }
+
+  /** The same of a record that is no record of today's, whatever its format. */
+  signWhole(who, record) {
+    const key = signingKey(this.identities[who])
+    const content = { ...record, signature: { signer: key.signer } }
+    const ed25519 = key.sign(record.kind, content)
+    return encodeRecord({ ...record, signature: { signer: key.signer, ed25519 } })
   }
 
   save() {
@@ -360,10 +369,68 @@ async function owners() {
   return maker
 }
 
-rmSync(join(here, "forged"), { recursive: true, force: true })
+/** Two secrets, one of which may go somewhere: its record has format 2. */
+async function uses() {
+  const maker = new Maker("uses")
+  await maker.init("x25519")
+  await maker.addAgent("2026-01-02T09:00:00Z", "ci")
+  await maker.set("2026-01-03T00:00:00Z", "stripe/api-key", "a value")
+  maker.forge("api-key-1.json", maker.read("secrets/stripe/api-key.json"))
+  await maker.set("2026-01-03T00:00:01Z", "stripe/other", "another value")
+  await maker.grant("2026-01-04T00:00:00Z", "ci", ["stripe"])
+  const stripe = {
+    hosts: ["api.stripe.com", "*.example.com:8443", "[::1]"],
+    methods: ["GET", "POST"],
+    paths: ["/v1/**", "/files/*/a%20b"],
+    at: ["header:authorization"],
+    scheme: "bearer",
+    service: "stripe",
+  }
+  const signing = {
+    hosts: ["hooks.example.com"],
+    methods: ["POST"],
+    paths: ["/**"],
+    at: ["query:signature"],
+    scheme: "hmac-sha256",
+    template: String.raw`{method}{\n}{path}{\n}{header:x-time}{\n}ü "quoted" {body-sha256}`,
+    encoding: "base64",
+    ask: "each",
+  }
+  const edit = { do: "add", rules: [stripe, signing] }
+  await changeUse({ ...(await maker.request("2026-01-05T00:00:00Z")), name: "stripe/api-key", edit })
+  maker.addKey("mallory", "stranger", await generateIdentity("x25519"))
+
+  const path = "secrets/stripe/api-key.json"
+  const secret = maker.record(path)
+  const [rule] = secret.use
+  const wider = { ...secret, serial: 9, use: [{ ...rule, hosts: ["evil.example.com"] }] }
+  maker.forge("wider-unsigned.json", encodeRecord(wider))
+  maker.forge("wider-by-mallory.json", maker.signWhole("mallory", wider))
+  maker.forge("use-in-format-1.json", maker.signWhole("alice", { ...secret, serial: 9, format: 1 }))
+  const { use: _use, ...plain } = secret
+  maker.forge("format-2-without-use.json", maker.signWhole("alice", { ...plain, serial: 9 }))
+  maker.forge("no-rules.json", maker.signWhole("alice", { ...secret, serial: 9, use: [] }))
+  const future = { ...secret, serial: 9, format: 3, quota: { day: 5 } }
+  maker.forge("format-3.json", maker.signWhole("alice", future))
+  maker.forge("format-3-by-mallory.json", maker.signWhole("mallory", future))
+  maker.save()
+  return maker
+}
+
+/** Those that are named, or all. Of the others folders, forgeries and cases stay as they are. */
+const MAKERS = { classic, "post-quantum": postQuantum, revoked, owners, uses }
+const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(MAKERS)
 try {
-  const made = [await classic(), await postQuantum(), await revoked(), await owners()]
-  writeJson(join(here, "cases.json"), casesOf(made))
+  const made = {}
+  for (const name of names) {
+    rmSync(join(here, "forged", name), { recursive: true, force: true })
+    made[name] = await MAKERS[name]()
+  }
+  const file = join(here, "cases.json")
+  const { cases } = JSON.parse(readFileSync(file, "utf8"))
+  const kept = cases.filter(({ vault }) => !names.includes(vault))
+  const { about, cases: fresh } = casesOf(made)
+  writeJson(file, { about, cases: [...kept, ...fresh] })
 } finally {
   rmSync(work, { recursive: true, force: true })
 }

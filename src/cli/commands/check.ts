@@ -1,3 +1,4 @@
+import { describeUse } from "../../core/index.js"
 import { type Inspection, inspect } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
 import { asJson, counted, exitCodeOf, findingLines, print, tell } from "../door/render.js"
@@ -20,7 +21,11 @@ export async function run(door: Door): Promise<number> {
   })
   const code = exitCodeOf(inspection.findings) || (inspection.anchored ? 0 : 1)
   if (await asJson(door, { ...inspection, exitCode: code })) return code
-  await print(door, [...inspection.findings.flatMap(findingLines), ...accessLines(inspection)])
+  await print(door, [
+    ...inspection.findings.flatMap(findingLines),
+    ...accessLines(inspection),
+    ...useLines(inspection),
+  ])
   const { secrets, groups, agents, findings, anchored } = inspection
   tell(
     door,
@@ -39,5 +44,12 @@ function accessLines({ access = [] }: Inspection): string[] {
   return access.flatMap(({ group, gained, lost }) => [
     ...gained.map((agent) => `access     ${agent} gained ${group}, by an owner's signature`),
     ...lost.map((agent) => `access     ${agent} lost ${group}, by an owner's signature`),
+  ])
+}
+
+function useLines({ uses = [] }: Inspection): string[] {
+  return uses.flatMap(({ secret, gained, lost }) => [
+    ...gained.map((rule) => `use        ${secret} may go: ${describeUse(rule)}`),
+    ...lost.map((rule) => `use        ${secret} may no longer go: ${describeUse(rule)}`),
   ])
 }

@@ -14,9 +14,11 @@ import {
   findGroup,
   findSecret,
   listGroups,
+  listSecrets,
   verifyVault,
 } from "../vault/vault.js"
 import type { VaultDocument } from "../records/record.js"
+import { type Use, isSameUse } from "../records/use.js"
 
 /** Who opens a group here and did not there, or the other way round. */
 export interface AccessChange {
@@ -25,21 +27,29 @@ export interface AccessChange {
   readonly lost: readonly string[]
 }
 
+/** Where a secret may be sent here and might not be there, or the other way round. */
+export interface UseDifference {
+  readonly secret: string
+  readonly gained: readonly Use[]
+  readonly lost: readonly Use[]
+}
+
 /** What {@link checkAgainst} found. */
 export interface Comparison {
   readonly findings: readonly CheckFinding[]
   readonly access: readonly AccessChange[]
+  readonly uses: readonly UseDifference[]
 }
 
 /**
  * Compares a vault with the one of a trusted commit, as a pull request is compared with its base:
- * nothing may fall behind it, its owners must have let in every new one, and who gained or lost
- * access in the signed records is reported.
+ * nothing may fall behind it, its owners must have let in every new one, and what changed in the
+ * signed records is reported: who gained or lost access, and where secrets may be sent.
  */
 export function checkAgainst(base: Vault, vault: Vault): Comparison {
   const findings: CheckFinding[] = []
   if (vault.id !== base.id) {
-    return { findings: [refused("vault.json", "it is another vault")], access: [] }
+    return { findings: [refused("vault.json", "it is another vault")], access: [], uses: [] }
   }
   const attempt = (subject: string, work: () => void): void => {
     try {
@@ -57,7 +67,11 @@ export function checkAgainst(base: Vault, vault: Vault): Comparison {
       for (const each of compare(before, sameRecord(vault, before))) findings.push(each)
     })
   }
-  return { findings, access: accessChanges(base, vault) }
+  const uses: UseDifference[] = []
+  attempt("vault.json", () => {
+    for (const each of useDifferences(base, vault)) uses.push(each)
+  })
+  return { findings, access: accessChanges(base, vault), uses }
 }
 
 /** The vault of a commit, verified against the anchor; ciphertexts are not read. */
@@ -109,6 +123,18 @@ function accessChanges(base: Vault, vault: Vault): AccessChange[] {
     const gained = [...after].filter((member) => !before.has(member)).map(agentOf)
     const lost = [...before].filter((member) => !after.has(member)).map(agentOf)
     return gained.length + lost.length === 0 ? [] : [{ group, gained, lost }]
+  })
+}
+
+function useDifferences(base: Vault, vault: Vault): UseDifference[] {
+  const names = new Map(
+    [...listSecrets(base), ...listSecrets(vault)].map((name) => [name.full, name]),
+  )
+  return [...names.values()].flatMap((name) => {
+    const [before = [], after = []] = [base, vault].map((each) => findSecret(each, name)?.use)
+    const gained = after.filter((rule) => !before.some((other) => isSameUse(rule, other)))
+    const lost = before.filter((rule) => !after.some((other) => isSameUse(rule, other)))
+    return gained.length + lost.length === 0 ? [] : [{ secret: name.full, gained, lost }]
   })
 }
 

@@ -5,7 +5,13 @@ import { FolderFiles } from "../disk/files.js"
 import { type Git, openGit } from "../git/git.js"
 import { commitOf, resolveCommit } from "../git/git-objects.js"
 import { lackingFiles } from "../git/object-health.js"
-import { type AccessChange, checkAgainst, vaultAt } from "./history.js"
+import {
+  type AccessChange,
+  type Comparison,
+  type UseDifference,
+  checkAgainst,
+  vaultAt,
+} from "./history.js"
 import { findSetbacks } from "./setbacks.js"
 import type { Environment } from "../disk/homes.js"
 import { VAULT_RECORD } from "../words/layout.js"
@@ -39,6 +45,8 @@ export interface Inspection extends CheckReport {
   readonly serial: number
   /** Who gained or lost access since `against`. */
   readonly access?: readonly AccessChange[]
+  /** Where secrets may be sent since, and may no more. */
+  readonly uses?: readonly UseDifference[]
 }
 
 /** Checks a vault in full; what is wrong with its owners ends the check at once, with that error. */
@@ -55,13 +63,14 @@ export async function inspect(request: InspectRequest): Promise<Inspection> {
   const past = await inspectPast(request, vault, anchor)
   const lacking = await gitLacks(place, env)
   const findings = [...report.findings, ...past.findings, ...lacking].sort(bySeverity)
-  const access = past.access === undefined ? {} : { access: past.access }
+  const { access, uses } = past
+  const changed = { ...(access && { access }), ...(uses && { uses }) }
   return {
     ...report,
     findings,
     anchored: anchor !== undefined,
     serial: vault.record.serial,
-    ...access,
+    ...changed,
   }
 }
 
@@ -106,15 +115,15 @@ async function inspectPast(
   { place, env, history, against }: InspectRequest,
   vault: Vault,
   anchor: Anchor | undefined,
-): Promise<{ findings: readonly CheckFinding[]; access?: readonly AccessChange[] }> {
+): Promise<Partial<Comparison> & Pick<Comparison, "findings">> {
   if (history !== true && against === undefined) return { findings: [] }
   const { git, folder } = await openRepository(place, env)
   const walked = history === true ? await findSetbacks(git, folder) : []
   if (against === undefined) return { findings: walked }
   try {
     const base = await vaultAt(git, await resolveCommit(git, against), folder, anchor)
-    const { findings, access } = checkAgainst(base, vault)
-    return { findings: [...walked, ...findings], access }
+    const { findings, ...changed } = checkAgainst(base, vault)
+    return { findings: [...walked, ...findings], ...changed }
   } catch (error) {
     if (VaultError.is(error, "USAGE")) throw error
     return { findings: [...walked, toFinding(against, error)] }

@@ -42,6 +42,34 @@ describe("an owner's vault", () => {
     expect(world.git("status", "--porcelain")).toBe("")
   })
 
+  test("says where the broker may send a secret, and takes it back", async () => {
+    await using vault = await openOwner()
+    const rule = { hosts: ["API.example.com"], methods: ["get"], paths: ["/**"], at: ["query:k"] }
+    const dry = await vault.use("stripe/api-key", { ...rule, scheme: "raw" }, { dryRun: true })
+    expect([dry.added.length, dry.commit]).toEqual([1, undefined])
+    await vault.use("stripe/api-key", { ...rule, scheme: "raw" })
+    const { use, added } = await vault.use("stripe/api-key", "stripe")
+    expect(use.map(({ hosts: [host], service }) => [host, service])).toEqual([
+      ["api.example.com", undefined],
+      ["api.stripe.com", "stripe"],
+    ])
+    expect(added).toEqual([use[1]])
+    const again = await vault.use("stripe/api-key", "stripe")
+    expect([again.added, again.commit]).toEqual([[], undefined])
+    // A reader sees them, and a new value keeps them.
+    await vault.set("stripe/api-key", "another")
+    const listed = await vault.list("stripe")
+    expect(listed.find(({ name }) => name === "stripe/api-key")?.use).toEqual(use)
+    const { removed } = await vault.removeUse("stripe/api-key", { service: "stripe" })
+    expect(removed).toEqual([use[1]])
+    expect((await vault.removeUse("stripe/api-key", { number: 1 })).use).toEqual([])
+    await expect(vault.removeUse("stripe/api-key")).rejects.toMatchObject({ code: "USAGE" })
+    await expect(vault.use("stripe/api-key", "strip")).rejects.toMatchObject({
+      code: "SERVICE_NOT_FOUND",
+      hint: expect.stringContaining("stripe") as string,
+    })
+  })
+
   test("hands out keys as values that do not show themselves", async () => {
     await using vault = await openOwner()
     const { key, ...rest } = await vault.addAgent("robot")
