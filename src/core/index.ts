@@ -68,6 +68,12 @@ export { GENERAL_SHAPE, type Shape, bitsOf, parseShape } from "./services/shape.
 export type { SaidOfService, Service, ServiceUse } from "./services/services.js"
 export { claimedId, identityAt, withVault } from "./vault/open.js"
 export { openVaultAs } from "./library/open-vault.js"
+export {
+  type BoundSecret,
+  type BrokerFacts,
+  type BrokeredVault,
+  openBrokered,
+} from "./library/brokered-vault.js"
 export { type Checkout, type Place, findCheckout, findVault } from "./disk/place.js"
 export { type Outlet, type SecretRead, readSecret } from "./vault/read.js"
 export type {

@@ -13,6 +13,8 @@ import {
   type Terms,
   openSecret,
 } from "../vault/read.js"
+import type { Sending } from "../policy/sending.js"
+import type { SendTerms } from "../vault/send-terms.js"
 import type { Vault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
@@ -25,6 +27,12 @@ export interface ReaderRequest extends Terms {
   readonly env: Environment
   /** Hears of what was accepted although it was set back. */
   readonly onNote?: OnNote | undefined
+}
+
+/** A secret that is sent, and where in which request. */
+export interface SecretSending {
+  readonly name: SecretName
+  readonly sending: Sending
 }
 
 /** A secret that was opened, and what decided that it is this value, and may be read. */
@@ -69,8 +77,26 @@ export class Reader {
    * Reads secrets, all from the same state of the vault. Throws as {@link openSecret} and
    * {@link OpenedSecret.handOut} do.
    */
-  async read(names: readonly SecretName[]): Promise<SecretRead[]> {
-    return this.#fromMemory(names) ?? this.#fromFiles(names)
+  read(names: readonly SecretName[]): Promise<SecretRead[]> {
+    return this.#reading(names, (secrets) =>
+      OpenedSecret.handOut(secrets, this.#request, new Date()),
+    )
+  }
+
+  /**
+   * Reads secrets for a request that they are put into. Rejects as {@link openSecret} and
+   * {@link OpenedSecret.send} do.
+   */
+  send(sendings: readonly SecretSending[], terms: SendTerms): Promise<SecretRead[]> {
+    const names = sendings.map(({ name }) => name)
+    return this.#reading(names, (secrets) => {
+      const placed = secrets.flatMap((secret) =>
+        sendings
+          .filter(({ name }) => name.full === secret.name.full)
+          .map((each) => ({ ...each, secret })),
+      )
+      return OpenedSecret.send(placed, terms, new Date())
+    })
   }
 
   /** Does work with the vault as it is now, verified. */
@@ -95,7 +121,16 @@ export class Reader {
     this.#kept = 0
   }
 
-  #fromMemory(names: readonly SecretName[]): SecretRead[] | undefined {
+  /** Opens secrets, from memory if it may, and lets `handOut` take them before anything changes. */
+  async #reading<T>(
+    names: readonly SecretName[],
+    handOut: (secrets: readonly OpenedSecret[]) => T | Promise<T>,
+  ): Promise<T> {
+    const remembered = this.#fromMemory(names)
+    return remembered === undefined ? this.#fromFiles(names, handOut) : handOut(remembered)
+  }
+
+  #fromMemory(names: readonly SecretName[]): OpenedSecret[] | undefined {
     const found = names.flatMap((name) => this.#remembered.get(name.full) ?? [])
     if (found.length < names.length) return undefined
     const settings = settingsOf(this.#request.env)
@@ -103,10 +138,13 @@ export class Reader {
     for (const evidence of new Set(found.map((each) => each.evidence))) {
       if (!evidence.holds()) return undefined
     }
-    return this.#handOut(found.map(({ secret }) => secret))
+    return found.map(({ secret }) => secret)
   }
 
-  async #fromFiles(names: readonly SecretName[]): Promise<SecretRead[]> {
+  async #fromFiles<T>(
+    names: readonly SecretName[],
+    handOut: (secrets: readonly OpenedSecret[]) => T | Promise<T>,
+  ): Promise<T> {
     for (const name of names) this.#drop(name)
     const deadline = Date.now() + PATIENCE_MS
     for (;;) {
@@ -120,14 +158,10 @@ export class Reader {
         continue
       }
       // Before they are kept: what is kept may be overwritten as soon as something else is read.
-      const reads = this.#handOut(secrets)
+      const handedOut = handOut(secrets)
       if (isStill && evidence.isSettled()) this.#keep(secrets, { evidence, settings })
-      return reads
+      return handedOut
     }
-  }
-
-  #handOut(secrets: readonly OpenedSecret[]): SecretRead[] {
-    return OpenedSecret.handOut(secrets, this.#request, new Date())
   }
 
   #open(names: readonly SecretName[]): Promise<OpenedSecret[]> {

@@ -1,16 +1,18 @@
 import { type Unlock, unlocker } from "../age/age.js"
-import { type Audit, readsAsEvents } from "../audit/audit.js"
+import { type Audit, type AuditEvent, readsAsEvents } from "../audit/audit.js"
 import type { ReadEvent, Surface } from "../audit/read-event.js"
 import type { Key } from "../keys/key-files.js"
 import { type Actor, admit } from "../policy/access.js"
 import { type Confirmed, requirePerson, requirePersonToShow } from "../policy/person.js"
 import { type RevealTerms, mayShow } from "../policy/reveal.js"
 import { type GroupRecord, type SecretRecord, digestOf } from "../records/record.js"
+import type { Sending } from "../policy/sending.js"
 import { VaultError } from "../words/errors.js"
 import { groupKeyPath, secretPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
 import { utc } from "../words/time.js"
 import { inFile, openGroupKey, readSigned } from "./group-key.js"
+import { type SendTerms, neverByOwner, requireRule } from "./send-terms.js"
 import { type Vault, getGroup, getSecret, remember } from "./vault.js"
 
 /** A value that was read, and the signed records that let it be. */
@@ -41,6 +43,12 @@ export interface Terms {
   readonly person?: Confirmed | undefined
   /** Called at every read, before the value is handed out. If it throws, the value stays inside. */
   readonly onRead?: ((event: ReadEvent) => void) | undefined
+}
+
+/** A value that a request gets: where it goes, by the request as it is after the program sent it. */
+export interface Placed {
+  readonly secret: OpenedSecret
+  readonly sending: Sending
 }
 
 /** What opens the groups that were opened already, by the digest and recipient signed for them. */
@@ -91,7 +99,9 @@ export class OpenedSecret {
    * there a value. Throws `GRANT_ENDED`, `REVEAL_REFUSED`, `AUDIT_UNWRITABLE`, and what `onRead` throws.
    */
   static handOut(secrets: readonly OpenedSecret[], terms: Terms, now: Date): SecretRead[] {
-    const events = secrets.map((secret) => secret.#event(secret.#admit(terms, now), terms, now))
+    const events = secrets.map((secret) =>
+      secret.#event(secret.#admit(terms, now), terms.outlet.surface, now),
+    )
     // Copied before `onRead` runs: it may read again, and so have the values overwritten.
     const reads = secrets.map((secret) => {
       return { name: secret.name, record: secret.record, value: Uint8Array.from(secret.#value) }
@@ -99,6 +109,58 @@ export class OpenedSecret {
     terms.audit.note(readsAsEvents(events))
     for (const event of events) terms.onRead?.(event)
     return reads
+  }
+
+  /**
+   * The way out into a request, for all or none: the grants are compared with the clock again, the
+   * `use` of the very records that were read must let each value go there, a person must have agreed
+   * where it says so, and the lines are durable in the audit before there is a value. The reveal
+   * policy is not asked: nobody sees the value. An owner's key never serves.
+   * Rejects with `GRANT_ENDED`, `USE_REFUSED`, `ASK_REFUSED`, `OWNER_KEY_UNASKED`,
+   * `AUDIT_UNWRITABLE`.
+   */
+  static async send(placed: readonly Placed[], terms: SendTerms, now: Date): Promise<SecretRead[]> {
+    const events = placed.map(({ secret, sending }) => secret.#sent(sending, terms, now))
+    // Copied before anything is waited for: who reads again may have the values overwritten.
+    const reads = placed.map(({ secret }) => {
+      return { name: secret.name, record: secret.record, value: Uint8Array.from(secret.#value) }
+    })
+    try {
+      await terms.audit.noteDurably(events)
+    } catch (error) {
+      for (const { value } of reads) value.fill(0)
+      throw error
+    }
+    return reads
+  }
+
+  #sent(sending: Sending, terms: SendTerms, now: Date): AuditEvent {
+    const actor = admit(this.#vault, this.name.group, this.#group, this.#key, now)
+    if (actor.role === "owner") throw neverByOwner(actor.name)
+    const { use = [], version } = this.record
+    const rule = requireRule(this.name.full, use, sending)
+    if (rule.ask !== "never" && !terms.isAgreed(this.name.full, rule)) {
+      throw new VaultError("ASK_REFUSED", `nobody agreed that ${this.name.full} is sent there`, {
+        hint: "a person agrees when they are asked; send the request again",
+      })
+    }
+    const { host, port, method, at: place } = sending
+    return {
+      at: utc(now),
+      actor,
+      door: "broker",
+      vault: this.#vault.id,
+      event: "request",
+      host,
+      port,
+      method,
+      path: rule.paths.join(" "),
+      place,
+      decision: "allowed",
+      secrets: [{ name: this.name.full, version }],
+      rule: `${this.name.full}#${use.indexOf(rule) + 1}`,
+      request: terms.request,
+    }
   }
 
   #admit({ outlet, person }: Terms, now: Date): Actor {
@@ -118,11 +180,11 @@ export class OpenedSecret {
     })
   }
 
-  #event(actor: Actor, { outlet }: Terms, now: Date): ReadEvent {
+  #event(actor: Actor, door: Surface, now: Date): ReadEvent {
     const { id } = this.#vault
     const { full } = this.name
     const { version } = this.record
-    return { at: utc(now), actor, door: outlet.surface, vault: id, secret: full, version }
+    return { at: utc(now), actor, door, vault: id, secret: full, version }
   }
 }
 

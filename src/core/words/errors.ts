@@ -44,6 +44,9 @@ const EXIT_CODES = {
   PASSPHRASE_WRONG: 4,
   NO_ACCESS: 4,
   AUDIT_UNWRITABLE: 4,
+  ASK_REFUSED: 4,
+  PROXY_TOKEN_WRONG: 4,
+  REQUEST_REFUSED: 4,
   TARGET_REFUSED: 4,
   PLACEHOLDER_REFUSED: 4,
   UPSTREAM_UNTRUSTED: 4,
@@ -72,6 +75,7 @@ const EXIT_CODES = {
   LOCKED: 6,
   BUSY: 6,
   GIT_FAILED: 6,
+  PORT_TAKEN: 6,
   UPSTREAM_UNREACHABLE: 6,
   BUG: 70,
   // What `env` and shells end with for a command that they cannot start

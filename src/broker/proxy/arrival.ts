@@ -1,0 +1,43 @@
+import type { IncomingMessage } from "node:http"
+import { VaultError } from "../../core/index.js"
+import { type RequestHead, headerValues } from "../placing/request-head.js"
+import { type Target, authorityOf, parseAuthority } from "../target/target.js"
+import { refuseAmbiguous } from "./framing.js"
+import type { Hop } from "./listener.js"
+
+/** A request, whose target is decided. */
+export interface Arrival {
+  readonly hop: Hop
+  /** As it was sent, but for what the gate took out. */
+  readonly head: RequestHead
+  readonly request: IncomingMessage
+  /** Whether a body follows, as its head says. */
+  readonly hasBody: boolean
+}
+
+/**
+ * Reads the head of a request. Where it goes was said when its connection was made; its Host, and
+ * the name in the handshake, must say the same. Throws `TARGET_REFUSED`, `REQUEST_REFUSED`.
+ */
+export function arrivalOf(hop: Hop, request: IncomingMessage): Arrival {
+  const { method = "", url = "", rawHeaders, headers, httpVersion } = request
+  const head = { method, target: url, rawHeaders }
+  refuseAmbiguous(head, httpVersion)
+  const { target, isPlain, serverName } = hop
+  const [host = ""] = headerValues(head, "host")
+  requireSame(target, "its Host header", parseAuthority(host, isPlain ? 80 : 443))
+  if (serverName !== undefined) {
+    requireSame(target, "the name in its TLS handshake", parseAuthority(serverName, target.port))
+  }
+  const length = Number(headers["content-length"] ?? 0)
+  return { hop, head, request, hasBody: length > 0 || "transfer-encoding" in headers }
+}
+
+function requireSame(target: Target, what: string, named: Target): void {
+  if (named.host === target.host && named.port === target.port) return
+  throw new VaultError(
+    "TARGET_REFUSED",
+    `the request is refused: its connection leads to ${authorityOf(target)}, and ${what} says otherwise`,
+    { hint: "send CONNECT, the TLS handshake and the request to one and the same host" },
+  )
+}

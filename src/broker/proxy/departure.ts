@@ -1,0 +1,164 @@
+import type { ClientRequest } from "node:http"
+import { Readable } from "node:stream"
+import { type SecretRead, asVaultError } from "../../core/index.js"
+import type { LiveValues } from "../live/live-values.js"
+import { type Putting, putInBody, putInHead } from "../placing/put.js"
+import { type RequestHead, headerValues, withHeader } from "../placing/request-head.js"
+import { endToEnd, flushHead, pairsOf, without } from "./framing.js"
+import type { Granted } from "./granted.js"
+import type { Requester } from "./order.js"
+import type { Placement, Placements } from "./placements.js"
+import type { BodyAsSent } from "./outgoing-body.js"
+import { signable } from "./signatures.js"
+import { type Answered, StaleConnection, type Upstream, lost, replyTo } from "./upstream.js"
+
+/** A request as it goes out, values in their places. */
+export interface Departure {
+  readonly head: RequestHead
+  readonly body: BodyAsSent
+}
+
+/** What a request is besides its placements. */
+export interface Leaving {
+  /** As the gate let it through. */
+  readonly head: RequestHead
+  readonly body: BodyAsSent
+  /** Whether nobody waits for the other side's word to send the body. */
+  readonly isAwaited: boolean
+  readonly protocol: "websocket" | undefined
+}
+
+/** The content codings whose replies can be looked into; there is no zstd in Node 20. */
+const CODINGS = new Set(["gzip", "x-gzip", "deflate", "br", "identity"])
+/** Methods that may be sent again when a kept connection had ended (RFC 9110, section 9.2.2). */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
+/** Of all others the length of the body is told, even if it is 0. */
+const MEANT_WITHOUT_BODY = new Set(["GET", "HEAD", "OPTIONS", "DELETE"])
+
+/**
+ * Puts the values into a request; all that is not between two neighbours stays as it was sent.
+ * `live` learns each text that holds a value in a form made for this request.
+ */
+export function departureOf(
+  leaving: Leaving,
+  { inHead, inBody, signed }: Placements,
+  values: ReadonlyMap<Granted, SecretRead>,
+  live: LiveValues,
+): Departure {
+  const { filled, injected } = putInHead(leaving.head, puttings(inHead, values))
+  const whole = leaving.body instanceof Uint8Array ? leaving.body : undefined
+  const inside = whole && putInBody(whole, puttings(inBody, values))
+  const [first = inBody[0]] = inHead
+  for (const text of [...injected, ...(inside?.injected ?? [])]) {
+    if (first) live.learn(first.name.full, Buffer.from(text, "latin1"))
+  }
+  const body = inside?.filled ?? leaving.body
+  let head = withReadableReply({ ...filled, rawHeaders: framed(leaving, filled, body) })
+  if (signed.length === 0) head = { ...head, rawHeaders: without(head.rawHeaders, "range") }
+  for (const placement of signed) {
+    const request = placement.sign(signable(head, inside?.filled), valueOf(placement, values))
+    const target = request.query === "" ? request.path : `${request.path}?${request.query}`
+    head = { method: head.method, target, rawHeaders: request.headers.flat() }
+  }
+  for (const { value } of values.values()) value.fill(0)
+  return { head, body }
+}
+
+function puttings(
+  placements: readonly Placement[],
+  values: ReadonlyMap<Granted, SecretRead>,
+): Putting[] {
+  return placements.map((placement) => {
+    return { occurrence: placement.occurrence, value: valueOf(placement, values) }
+  })
+}
+
+function valueOf(granted: Granted, values: ReadonlyMap<Granted, SecretRead>): Uint8Array {
+  const read = values.get(granted)
+  if (read === undefined) throw new TypeError("one placement, one value")
+  return read.value
+}
+
+/** What is between this neighbour and the next: the protocol, and how long the body is. */
+function framed(
+  { isAwaited, protocol }: Leaving,
+  { method, rawHeaders }: RequestHead,
+  body: BodyAsSent,
+): string[] {
+  const handedOn = endToEnd(rawHeaders)
+  if (protocol === "websocket") {
+    // Nobody here looks into what an extension compresses.
+    const plain = without(handedOn, "sec-websocket-extensions")
+    return [...plain, "Connection", "Upgrade", "Upgrade", "websocket"]
+  }
+  const rest = isAwaited ? without(handedOn, "expect") : handedOn
+  const length = headerValues({ method, target: "", rawHeaders: rest }, "content-length")
+  if (body instanceof Uint8Array) {
+    return [...without(rest, "content-length"), "Content-Length", String(body.length)]
+  }
+  if (length.length > 0) return rest
+  if (body !== undefined) return [...rest, "Transfer-Encoding", "chunked"]
+  return MEANT_WITHOUT_BODY.has(method) ? rest : [...rest, "Content-Length", "0"]
+}
+
+/** The same request, which asks for no coding that nobody here can look into. */
+function withReadableReply(head: RequestHead): RequestHead {
+  const asked = headerValues(head, "accept-encoding")
+  if (asked.length === 0) return head
+  const readable = asked
+    .join(",")
+    .split(",")
+    .filter((coding) => CODINGS.has(coding.split(";", 1).join().trim().toLowerCase()))
+  return withHeader(head, "accept-encoding", readable.join(",").trim() || "identity")
+}
+
+/**
+ * Sends a request, and its body as it comes. Resolves with the head of the answer. Throws
+ * `UPSTREAM_UNREACHABLE`, `REPLY_REFUSED`, what refuses a new connection, and what the body fails
+ * with: half a body never looks like a whole one.
+ */
+export async function send(
+  { head, body }: Departure,
+  client: Requester,
+  upstream: Upstream,
+): Promise<Answered> {
+  const { target, isPlain } = client.hop
+  for (;;) {
+    const outgoing = upstream.begin(target, isPlain, head)
+    outgoing.on("continue", client.onContinue)
+    client.gone.addEventListener("abort", () => outgoing.destroy(), { once: true })
+    try {
+      if (!(body instanceof Readable)) {
+        outgoing.end(body)
+        return await replyTo(outgoing, target)
+      }
+      const failed = passBody(client, body, outgoing)
+      return await Promise.race([replyTo(outgoing, target), failed])
+    } catch (error) {
+      if (!(error instanceof StaleConnection)) throw error
+      if (body instanceof Readable || !IDEMPOTENT.has(head.method)) throw lost(target, error)
+    }
+  }
+}
+
+/** The body no faster than it is taken, and its trailers. Settles only if the body fails. */
+function passBody(client: Requester, body: Readable, outgoing: ClientRequest): Promise<never> {
+  flushHead(outgoing)
+  body.pipe(outgoing, { end: false })
+  return new Promise((_, reject) => {
+    body.once("error", (error) => {
+      outgoing.destroy()
+      reject(error)
+    })
+    body.once("end", () => {
+      try {
+        const trailers = endToEnd(client.trailers())
+        if (trailers.length > 0) outgoing.addTrailers(pairsOf(trailers))
+        outgoing.end()
+      } catch (error) {
+        outgoing.destroy()
+        reject(asVaultError(error))
+      }
+    })
+  })
+}

@@ -1,0 +1,100 @@
+import type { OutgoingMessage } from "node:http"
+import { VaultError } from "../../core/index.js"
+import { type RequestHead, headerValues } from "../placing/request-head.js"
+
+/** Methods that no request may have: one opens a tunnel, the others echo what was sent. */
+const REFUSED_METHODS = new Set(["CONNECT", "TRACE", "TRACK"])
+
+/** What `Connection` may name. Whoever names another header has it taken out by some servers. */
+const NOMINATED = new Set(["close", "keep-alive", "upgrade", "te", "http2-settings"])
+
+/** Headers between two neighbours, which are not handed on (RFC 9110, section 7.6.1). */
+const HOP_BY_HOP = new Set([
+  "connection",
+  "http2-settings",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authentication-info",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+])
+
+/** Headers by which a server takes another method than the one that a rule was matched with. */
+const METHOD_OVERRIDES = ["x-http-method-override", "x-http-method", "x-method-override"]
+
+/**
+ * Refuses what two servers could read in two ways, beyond what Node's parser refuses by itself: a
+ * length twice or beside chunks, a bare LF, folded lines, NUL. Throws `REQUEST_REFUSED`.
+ */
+export function refuseAmbiguous(head: RequestHead, httpVersion: string): void {
+  if (REFUSED_METHODS.has(head.method)) throw ambiguous(`${head.method} is not brokered`)
+  if (!head.target.startsWith("/")) throw ambiguous("its target is not a path")
+  if (head.target.includes("#")) throw ambiguous("its target has a fragment")
+  if (headerValues(head, "host").length !== 1) throw ambiguous("it must have one Host header")
+  const codings = headerValues(head, "transfer-encoding")
+  if (codings.some((coding) => coding.toLowerCase() !== "chunked")) {
+    throw ambiguous("its Transfer-Encoding is not chunked")
+  }
+  if (codings.length > 0 && httpVersion !== "1.1") {
+    throw ambiguous("HTTP/1.0 has no Transfer-Encoding")
+  }
+  if (tokensOf(head, "connection").some((token) => !NOMINATED.has(token))) {
+    throw ambiguous("its Connection header takes out another header")
+  }
+}
+
+/**
+ * Refuses a request that gets a value and asks the server to take it for one of another method, or
+ * under another path, than the rule was matched with. Throws `USE_REFUSED`.
+ */
+export function refuseOverride(head: RequestHead): void {
+  const named = METHOD_OVERRIDES.find((name) => headerValues(head, name).length > 0)
+  const inQuery = /[?&]_method=/i.test(head.target) ? "_method" : undefined
+  const override = named ?? inQuery
+  if (override === undefined) return
+  throw new VaultError("USE_REFUSED", `${override} would change the method on the way`, {
+    hint: "send the request with the method that is meant",
+  })
+}
+
+/** The headers that are handed on, as they were written. */
+export function endToEnd(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter((_, at) => {
+    const name = rawHeaders[at - (at % 2)] ?? ""
+    return !HOP_BY_HOP.has(name.toLowerCase())
+  })
+}
+
+/** The headers without one; its name in lower case. */
+export function without(rawHeaders: readonly string[], name: string): string[] {
+  return rawHeaders.filter((_, at) => (rawHeaders[at - (at % 2)] ?? "").toLowerCase() !== name)
+}
+
+/** Names and values in turn, as pairs. */
+export function pairsOf(raw: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = []
+  for (let at = 0; at + 1 < raw.length; at += 2) pairs.push([raw[at] ?? "", raw[at + 1] ?? ""])
+  return pairs
+}
+
+/** Sends a head before there is a body. Node's own way to do so writes it as UTF-8, not as it came. */
+export function flushHead(message: OutgoingMessage): void {
+  message.write("", "latin1")
+}
+
+/** The members of a header that is a list of tokens, in lower case. */
+export function tokensOf(head: RequestHead, name: string): string[] {
+  return headerValues(head, name)
+    .flatMap((value) => value.split(","))
+    .map((token) => token.trim().toLowerCase())
+    .filter((token) => token !== "")
+}
+
+function ambiguous(why: string): VaultError {
+  return new VaultError("REQUEST_REFUSED", `the request is refused: ${why}`, {
+    hint: "send plain HTTP/1.1, one meaning to a message",
+  })
+}

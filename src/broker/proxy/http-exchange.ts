@@ -1,0 +1,83 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { pipeline } from "node:stream/promises"
+import { VaultError } from "../../core/index.js"
+import type { LiveValues } from "../live/live-values.js"
+import { headerValues } from "../placing/request-head.js"
+import { scrubReply } from "../reply/scrub-reply.js"
+import { endToEnd, flushHead, pairsOf } from "./framing.js"
+import type { Hop } from "./listener.js"
+import { type OrderTerms, inOrder } from "./order.js"
+import { answerRefusal } from "./refusal.js"
+import type { Answered } from "./upstream.js"
+
+/** Takes one request to its answer. Resolves when the program has it, or is gone. */
+export async function exchange(
+  hop: Hop,
+  request: IncomingMessage,
+  response: ServerResponse,
+  terms: OrderTerms,
+): Promise<void> {
+  const gone = new AbortController()
+  const ended = new Promise<void>((resolve) => {
+    response.once("close", () => {
+      gone.abort()
+      resolve()
+    })
+  })
+  // What an answer came before, nobody reads any more, and the next request is behind it.
+  response.once("finish", () => request.unpipe().resume())
+  await inOrder(
+    {
+      hop,
+      request,
+      gone: gone.signal,
+      accept: () => {},
+      beforeBody: () => {
+        if (request.headers.expect !== undefined) response.writeContinue()
+      },
+      onContinue: () => response.writeContinue(),
+      trailers: () => request.rawTrailers,
+      pass: (answered) => passReply(answered, response, terms.live),
+      refuse: (refusal) => answerRefusal(response, refusal),
+    },
+    terms,
+  )
+  await ended
+}
+
+/** Hands on a reply without the values of this run, as it comes. Throws `REPLY_REFUSED`. */
+export async function passReply(
+  { reply, upgraded }: Answered,
+  response: ServerResponse,
+  live: LiveValues,
+): Promise<void> {
+  if (upgraded !== undefined) {
+    upgraded.socket.destroy()
+    throw new VaultError(
+      "REPLY_REFUSED",
+      "the reply changes the protocol, which nobody asked for",
+      {
+        hint: "ask whoever runs that host",
+      },
+    )
+  }
+  const { statusCode: status = 502, statusMessage: statusText = "", rawHeaders } = reply
+  const { method = "" } = response.req
+  const { head, body, trailers } = await scrubReply(
+    method,
+    { status, statusText, rawHeaders },
+    reply,
+    live,
+  )
+  const handedOn = endToEnd(head.rawHeaders)
+  response.sendDate = false
+  response.writeHead(head.status, head.statusText, handedOn)
+  // What has no length may be a stream, whose beginning is waited for.
+  if (headerValues({ method, target: "", rawHeaders: handedOn }, "content-length").length === 0) {
+    flushHead(response)
+  }
+  body.once("end", () => {
+    if (reply.rawTrailers.length > 0) response.addTrailers(pairsOf(trailers(reply.rawTrailers)))
+  })
+  await pipeline(body, response)
+}

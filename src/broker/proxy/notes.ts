@@ -1,0 +1,68 @@
+import type { IncomingMessage } from "node:http"
+import { type BrokerFacts, type BrokeredVault, VaultError } from "../../core/index.js"
+import type { Target } from "../target/target.js"
+import type { Hop } from "./listener.js"
+
+/** What is noted of one request, besides the line before its values leave, which core writes. */
+export interface RequestNote {
+  /** Counts the requests of a run from 1. */
+  readonly number: number
+  /** What came back of a request that got values of these secrets. */
+  readonly result: (secrets: readonly string[], status: number | undefined) => void
+  readonly refused: (error: VaultError, secrets: readonly string[]) => void
+}
+
+/** What the broker notes in the audit. */
+export class Notes {
+  readonly #vault: Pick<BrokeredVault, "note">
+  #requests = 0
+
+  constructor(vault: Pick<BrokeredVault, "note">) {
+    this.#vault = vault
+  }
+
+  ofRequest({ target }: Hop, { method }: IncomingMessage): RequestNote {
+    this.#requests += 1
+    const request = this.#requests
+    const facts = { ...placeOf(target), method, request }
+    return {
+      number: request,
+      result: (secrets, status) => {
+        const result = { ...facts, event: "result", secrets: named(secrets), status } as const
+        if (secrets.length > 0) this.#note(result)
+      },
+      refused: ({ code }, secrets) => {
+        const refused = { event: "refused", decision: "refused", reason: code } as const
+        this.#note({ ...facts, ...refused, secrets: named(secrets) })
+      },
+    }
+  }
+
+  /** A connection that was not let through. */
+  refused({ code }: VaultError, target: Target | undefined): void {
+    const where = target === undefined ? {} : placeOf(target)
+    this.#note({ ...where, event: "refused", decision: "refused", reason: code })
+  }
+
+  /** A connection that nobody looks into. Throws `AUDIT_UNWRITABLE`. */
+  tunnel(target: Target): void {
+    this.#vault.note({ ...placeOf(target), event: "tunnel", decision: "allowed" })
+  }
+
+  /** Nothing leaves by these, so what cannot be noted stops nothing; the next value it does. */
+  #note(facts: BrokerFacts): void {
+    try {
+      this.#vault.note(facts)
+    } catch (error) {
+      if (!VaultError.is(error, "AUDIT_UNWRITABLE")) throw error
+    }
+  }
+}
+
+function placeOf({ host, port }: Target): { host: string; port: number } {
+  return { host, port }
+}
+
+function named(secrets: readonly string[]): { name: string }[] | undefined {
+  return secrets.length === 0 ? undefined : secrets.map((name) => ({ name }))
+}

@@ -1,0 +1,127 @@
+import type { IncomingMessage } from "node:http"
+import type { BrokeredVault, SecretRead, Use } from "../../core/index.js"
+import type { Gate } from "../gate/gate.js"
+import type { Passage } from "../gate/passage.js"
+import type { LiveValues } from "../live/live-values.js"
+import { type Arrival, arrivalOf } from "./arrival.js"
+import type { Agreements } from "./asking.js"
+import { departureOf, send } from "./departure.js"
+import type { GrantTerms, Granted } from "./granted.js"
+import type { Hop } from "./listener.js"
+import type { Notes } from "./notes.js"
+import { OutgoingBody } from "./outgoing-body.js"
+import { NO_PLACEMENTS, type Placements, allOf, findPlacements } from "./placements.js"
+import { type WireRefusal, refusalOf } from "./refusal.js"
+import type { Answered, Upstream } from "./upstream.js"
+
+/** What requests are decided and carried out with, during one run. */
+export interface OrderTerms extends GrantTerms {
+  readonly vault: BrokeredVault
+  readonly gate: Gate
+  readonly agreements: Agreements
+  readonly upstream: Upstream
+  readonly live: LiveValues
+  readonly notes: Notes
+}
+
+/** The program that sent a request, at the other end of its connection. */
+export interface Requester {
+  readonly hop: Hop
+  readonly request: IncomingMessage
+  readonly protocol?: "websocket"
+  /** Throws what speaks against a request of this kind. */
+  readonly accept: (arrival: Arrival) => void | Promise<void>
+  /** Called before a body is read as a whole: the program may wait for a word. */
+  readonly beforeBody: () => void
+  /** Called with what the other side said before its answer. */
+  readonly onContinue: () => void
+  /** Of the body, for when it has ended, as the gate lets them through. Throws `GATE_REFUSED`. */
+  readonly trailers: () => readonly string[]
+  /** Hands on the answer, scrubbed. Resolves when it is complete; rejects if it is refused. */
+  readonly pass: (answered: Answered, passage: Passage) => Promise<void>
+  readonly refuse: (refusal: WireRefusal) => void
+  /** Aborted when the program is gone, or has its answer. */
+  readonly gone: AbortSignal
+}
+
+/**
+ * One request, in order. Every step may refuse it, and what a step refuses no later one sees: only
+ * for the last of them are there values. Resolves when the program has its answer, or is gone.
+ */
+export async function inOrder(client: Requester, terms: OrderTerms): Promise<void> {
+  const { hop, request } = client
+  const note = terms.notes.ofRequest(hop, request)
+  let placements = NO_PLACEMENTS
+  try {
+    // Where it goes is what its connection said; nothing in it may say otherwise.
+    const arrival = arrivalOf(hop, request)
+    await client.accept(arrival)
+    // No value of the vault is in it that is not meant for that host.
+    const passage = await terms.gate.towards(hop.target.host, hop.target.port)
+    const gated = { ...arrival, head: passage.head(arrival.head) }
+    const body = new OutgoingBody(gated, passage, client.beforeBody)
+    // The placeholders, each once and at its place. Of each: grant, freshness and rule, anew.
+    // Into plain HTTP nothing is ever put; what looks like a placeholder passes as it is.
+    if (!hop.isPlain) placements = await findPlacements(gated, body, terms)
+    // A person, where the rule says so.
+    await requireAgreement(placements, hop, body, terms)
+    // An address that was vetted, and proof of who is there.
+    await terms.upstream.prepare(hop.target, hop.isPlain)
+    const leaving = {
+      ...(await body.leave()),
+      isAwaited: body.isAwaited,
+      protocol: client.protocol,
+    }
+    // All of it once more, by the very record that is read; the audit durable; then there are values.
+    const values = await valuesFor(placements, note.number, terms)
+    const departure = departureOf(leaving, placements, values, terms.live)
+    const answered = await send(departure, client, terms.upstream)
+    note.result(namesIn(placements), answered.reply.statusCode)
+    // Decoded, scrubbed, and streamed on.
+    await client.pass(answered, passage)
+  } catch (error) {
+    const refusal = refusalOf(error)
+    note.refused(refusal.error, namesIn(placements))
+    client.refuse(refusal)
+  }
+}
+
+function namesIn(placements: Placements): string[] {
+  return allOf(placements).map(({ name }) => name.full)
+}
+
+async function requireAgreement(
+  placements: Placements,
+  { target }: Hop,
+  body: OutgoingBody,
+  { agreements }: OrderTerms,
+): Promise<void> {
+  for (const { name, rule, sending } of allOf(placements)) {
+    if (rule.ask === "never") continue
+    const { method, path } = sending
+    const question = { secret: name.full, method, target, path }
+    await agreements.require(question, rule.ask, await body.wholeIfSeen)
+  }
+}
+
+/** Every one of these was agreed to above, if its rule asks for that. */
+async function valuesFor(
+  placements: Placements,
+  request: number,
+  { vault, live }: OrderTerms,
+): Promise<ReadonlyMap<Granted, SecretRead>> {
+  const all = allOf(placements)
+  if (all.length === 0) return new Map()
+  const isAgreed = (secret: string, rule: Use): boolean =>
+    all.some((each) => each.name.full === secret && each.rule.ask === rule.ask)
+  const reads = await vault.send(all, { isAgreed, request })
+  // A value that was rotated meanwhile is new here, and must not come back either.
+  for (const { name, value } of reads) live.learn(name.full, value)
+  const byName = new Map(reads.map((read) => [read.name.full, read]))
+  return new Map(
+    all.flatMap((granted) => {
+      const read = byName.get(granted.name.full)
+      return read === undefined ? [] : [[granted, read] as const]
+    }),
+  )
+}

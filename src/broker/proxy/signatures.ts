@@ -1,0 +1,144 @@
+import { createHash } from "node:crypto"
+import { type UsePlace, VaultError } from "../../core/index.js"
+import { type RequestHead, rawPathOf } from "../placing/request-head.js"
+import { type HmacRequest, hmacNeeds, hmacOf } from "../sign/hmac.js"
+import { needsBodyDigest, proveSigV4, readSigV4, signSigV4 } from "../sign/sigv4.js"
+import { type SignedRequest, valuesOf } from "../sign/signed-request.js"
+import type { Arrival } from "./arrival.js"
+import { pairsOf } from "./framing.js"
+import { type GrantTerms, type Granted, grantsAt } from "./granted.js"
+import type { OutgoingBody } from "./outgoing-body.js"
+
+/** A signature that a program made with a placeholder. */
+export interface SignedPlacement extends Granted {
+  /** A request as it leaves, with a signature by the value in place of the program's. */
+  readonly sign: (request: HmacRequest, value: Uint8Array) => SignedRequest
+}
+
+/**
+ * Finds the signature of AWS that was made with a placeholder, and proves that. One that is not in
+ * the name of a rule's access key passes as it is.
+ * Throws `PLACEHOLDER_REFUSED` for one that is, and that no placeholder made.
+ */
+export async function findSigV4(
+  arrival: Arrival,
+  body: OutgoingBody,
+  terms: GrantTerms,
+): Promise<readonly SignedPlacement[]> {
+  const request = signable(arrival.head)
+  const signed = `${request.query} ${valuesOf(request, "authorization").join()}`
+  if (!/AWS|X-Amz-/i.test(signed)) return []
+  const sigV4 = readSigV4(request)
+  if (sigV4 === undefined) return []
+  const at = sigV4.in === "query" ? "query:X-Amz-Signature" : "header:authorization"
+  const isMeant = (rule: Granted["rule"]): boolean =>
+    rule.scheme === "sigv4" && rule.user === sigV4.accessKey
+  const grants = await grantsAt(arrival, at, terms, isMeant)
+  if (grants.length === 0) return []
+  const whole = needsBodyDigest(sigV4, request)
+    ? { ...request, bodyDigest: sha256(await body.whole()) }
+    : request
+  for (const granted of grants) {
+    const proof = proveSigV4(sigV4, whole, placeholderOf(granted, terms))
+    if (proof === undefined) continue
+    return [{ ...granted, sign: (leaving, value) => signSigV4(proof, leaving, value).request }]
+  }
+  throw unproven(grants)
+}
+
+/**
+ * Finds the signatures that rules describe by a template, and that were made with placeholders.
+ * Throws `PLACEHOLDER_REFUSED` for one that is there, and that no placeholder made.
+ */
+export async function findHmac(
+  arrival: Arrival,
+  body: OutgoingBody,
+  terms: GrantTerms,
+): Promise<readonly SignedPlacement[]> {
+  const request = signable(arrival.head)
+  const bound = [...(await terms.vault.bound()).values()].flatMap(({ uses }) => uses)
+  const signing = bound.filter(({ scheme }) => scheme === "hmac-sha256")
+  const found: SignedPlacement[] = []
+  for (const at of new Set(signing.flatMap((rule) => rule.at))) {
+    if (signatureAt(request, at) === undefined) continue
+    const grants = await grantsAt(arrival, at, terms, ({ scheme }) => scheme === "hmac-sha256")
+    if (grants.length === 0) continue
+    const proven = await provenHmac(request, grants, body, terms)
+    if (proven === undefined) throw unproven(grants)
+    found.push(proven)
+  }
+  return found
+}
+
+async function provenHmac(
+  request: SignedRequest,
+  grants: readonly Granted[],
+  body: OutgoingBody,
+  terms: GrantTerms,
+): Promise<SignedPlacement | undefined> {
+  for (const granted of grants) {
+    const { template = "", encoding = "hex" } = granted.rule
+    const { at } = granted.sending
+    const how = { template, encoding, at }
+    const whole =
+      hmacNeeds(template) === "nothing" ? request : withBody(request, await body.whole())
+    if (hmacOf(how, whole, placeholderOf(granted, terms)) !== signatureAt(request, at)) continue
+    const sign = (leaving: HmacRequest, value: Uint8Array): SignedRequest =>
+      withSignature(leaving, at, hmacOf(how, leaving, value))
+    return { ...granted, sign }
+  }
+  return undefined
+}
+
+/** A request, as signatures are made over it. */
+export function signable(head: RequestHead, body?: Uint8Array): HmacRequest {
+  const path = rawPathOf(head)
+  const query = head.target.slice(path.length + 1)
+  const request = { method: head.method, path, query, headers: pairsOf(head.rawHeaders) }
+  return body === undefined ? request : withBody(request, body)
+}
+
+function withBody(request: SignedRequest, body: Uint8Array): HmacRequest {
+  return { ...request, body, bodyDigest: sha256(body) }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex")
+}
+
+/** The signature at a rule's place; undefined if there is none, or more than one. */
+function signatureAt(request: SignedRequest, at: UsePlace): string | undefined {
+  const [given, ...more] = at.startsWith("header:")
+    ? valuesOf(request, at.slice("header:".length))
+    : new URLSearchParams(request.query).getAll(at.replace(/^query:/, ""))
+  return more.length === 0 ? given : undefined
+}
+
+function withSignature(request: SignedRequest, at: UsePlace, signature: string): SignedRequest {
+  if (at.startsWith("header:")) {
+    const headers = request.headers.map(
+      ([name, value]) => [name, `header:${name.toLowerCase()}` === at ? signature : value] as const,
+    )
+    return { ...request, headers }
+  }
+  const pairs = request.query.split("&").map((pair) => {
+    const [name = ""] = pair.split("=", 1)
+    return `query:${name}` === at ? `${name}=${encodeURIComponent(signature)}` : pair
+  })
+  return { ...request, query: pairs.join("&") }
+}
+
+function placeholderOf({ name }: Granted, { placeholders }: GrantTerms): string {
+  const placeholder = placeholders.of(name.full)
+  if (placeholder === undefined) throw new TypeError("each secret of a run has a placeholder")
+  return placeholder
+}
+
+function unproven(grants: readonly Granted[]): VaultError {
+  const names = grants.map(({ name }) => name.full).join(", ")
+  return new VaultError(
+    "PLACEHOLDER_REFUSED",
+    `the request is signed in the name of ${names}, and not with its placeholder of this run`,
+    { hint: "let the client sign with the placeholder that its environment holds" },
+  )
+}

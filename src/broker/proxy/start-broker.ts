@@ -1,0 +1,111 @@
+import type { Server } from "node:net"
+import type { SecureContext } from "node:tls"
+import { type BrokeredVault, isBound } from "../../core/index.js"
+import { Gate, type GateModes } from "../gate/gate.js"
+import { LiveValues } from "../live/live-values.js"
+import type { Placeholders } from "../placeholder/placeholders.js"
+import { type Resolve, resolveAll } from "../target/vet.js"
+import { Agreements, type Ask, askNobody } from "./asking.js"
+import { exchange } from "./http-exchange.js"
+import { Listener } from "./listener.js"
+import { Notes } from "./notes.js"
+import { ProxyToken } from "./proxy-token.js"
+import { type RouteTerms, Routes } from "./routes.js"
+import { Upstream } from "./upstream.js"
+import { upgrade } from "./web-socket.js"
+
+/** What a broker serves, and with what. */
+export interface BrokerRequest extends RouteTerms {
+  readonly vault: BrokeredVault
+  readonly placeholders: Placeholders
+  /** Made for the hosts that the vault's uses name, and for `allowed`. */
+  readonly authority: { readonly contextFor: (host: string) => SecureContext }
+  /** What other machines are verified with: `upstreamContext(readRoots(environment))`. */
+  readonly roots: SecureContext
+  /** What happens to values of the vault in what programs send. */
+  readonly gate: GateModes
+  /** Tells the hosts of those who run language models: core's `modelHostTest`. */
+  readonly isModel: (host: string) => boolean
+  /** Asks a person, where a rule wants that; without it nobody is there, and the answer is no. */
+  readonly ask?: Ask
+  /** A port of 127.0.0.1 (0: any), or a listening server that is handed over. */
+  readonly listener: number | Server
+  /** Looks names up; the system does by default. */
+  readonly resolve?: Resolve
+}
+
+/** A broker that listens. */
+export interface Broker {
+  readonly port: number
+  /** For HTTPS_PROXY and the like: `http://x:TOKEN@127.0.0.1:PORT`. */
+  readonly url: string
+  /** Takes in nothing more, cuts what there is, and forgets the values. */
+  readonly close: () => void
+}
+
+/**
+ * Starts a broker for one run. Throws `TARGET_REFUSED` for a host that cannot be allowed,
+ * `PORT_TAKEN`, and what opening the vault may throw.
+ */
+export async function startBroker(request: BrokerRequest): Promise<Broker> {
+  const { vault, placeholders, ask = askNobody } = request
+  const routes = await Routes.make(request)
+  const upstream = new Upstream({
+    roots: request.roots,
+    vetting: () => routes.vetting(request.resolve ?? resolveAll),
+  })
+  const notes = new Notes(vault)
+  const live = await liveValuesOf(vault)
+  const gate = new Gate({
+    live,
+    modes: request.gate,
+    isModel: request.isModel,
+    boundTo: (host, port) => boundTo(vault, host, port),
+  })
+  const agreements = new Agreements(ask)
+  const terms = { vault, placeholders, gate, agreements, upstream, live, notes }
+  const token = new ProxyToken()
+  const listener = new Listener({
+    token,
+    route: (target, isPlain) => routes.of(target, isPlain),
+    contextFor: (host) => request.authority.contextFor(host),
+    open: (target) => {
+      notes.tunnel(target)
+      return upstream.open(target)
+    },
+    exchange: (hop, incoming, response) => exchange(hop, incoming, response, terms),
+    upgrade: (hop, incoming, socket, head) => upgrade(hop, incoming, socket, head, terms),
+    onRefused: (error, target) => notes.refused(error, target),
+  })
+  const port = await listener.listen(request.listener)
+  return {
+    port,
+    url: `http://x:${token.text}@127.0.0.1:${port}`,
+    close: () => {
+      listener.close()
+      upstream.close()
+      live.forget()
+      vault.close()
+    },
+  }
+}
+
+/** What must not leave, and not come back, from the first request on. */
+async function liveValuesOf(vault: BrokeredVault): Promise<LiveValues> {
+  const live = new LiveValues()
+  for (const { name, value } of await vault.values()) {
+    live.learn(name.full, value)
+    value.fill(0)
+  }
+  return live
+}
+
+/** The secrets of the run that a use lets go to a host: their values pass there. */
+async function boundTo(
+  vault: BrokeredVault,
+  host: string,
+  port: number,
+): Promise<ReadonlySet<string>> {
+  const bound = [...(await vault.bound())].filter(([, { uses }]) => isBound(uses, host, port))
+  return new Set(bound.map(([secret]) => secret))
+}

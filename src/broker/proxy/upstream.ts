@@ -1,0 +1,182 @@
+import { Agent, type ClientRequest, type IncomingMessage, request as sendRequest } from "node:http"
+import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import type { SecureContext } from "node:tls"
+import { callbackify } from "node:util"
+import { VaultError, isErrno } from "../../core/index.js"
+import { dial, dialTls } from "../target/dial.js"
+import type { RequestHead } from "../placing/request-head.js"
+import { type Target, authorityOf } from "../target/target.js"
+import { type VettingTerms, vet } from "../target/vet.js"
+
+/** For how long a connection that nobody uses is kept, in ms: servers close theirs after 5 s. */
+const IDLE_MS = 4000
+const IDLE_CONNECTIONS = 16
+/** Bytes of a reply's head. */
+const LONGEST_HEAD = 64 * 1024
+
+/** How other machines are reached: which roots, and what is asked before an address is dialled. */
+export interface UpstreamTerms {
+  /** What connections are verified with; see `upstreamContext`. */
+  readonly roots: SecureContext
+  /** Asked anew for each connection. */
+  readonly vetting: () => Promise<VettingTerms>
+}
+
+/**
+ * The way out. Each new connection is vetted and, for https, verified; there is no other kind.
+ * Connections are kept for the next request to the same target.
+ */
+export class Upstream {
+  readonly #terms: UpstreamTerms
+  readonly #pools = new Map<string, Pool>()
+
+  constructor(terms: UpstreamTerms) {
+    this.#terms = terms
+  }
+
+  /**
+   * Makes sure of a connection that was vetted and, for https, verified: before there is a value to
+   * be sent. Throws `TARGET_REFUSED`, `UPSTREAM_UNREACHABLE`, `UPSTREAM_UNTRUSTED`.
+   */
+  prepare(target: Target, isPlain: boolean): Promise<void> {
+    return this.#poolOf(target, isPlain).prepare()
+  }
+
+  /**
+   * Begins a request; nothing is added to its head. It is not sent before the first byte of its body, or its end. What goes
+   * wrong is emitted as its `error`; {@link replyTo} tells it.
+   */
+  begin(target: Target, isPlain: boolean, head: RequestHead): ClientRequest {
+    const { method, target: path, rawHeaders } = head
+    return sendRequest({
+      agent: this.#poolOf(target, isPlain),
+      method,
+      path,
+      headers: [...rawHeaders],
+      setHost: false,
+      maxHeaderSize: LONGEST_HEAD,
+    })
+  }
+
+  /** A connection for bytes that are not looked at. Throws as `vet` and `dial` do. */
+  async open(target: Target): Promise<Socket> {
+    return dial(await vet(target, await this.#terms.vetting()))
+  }
+
+  /** Closes every connection. */
+  close(): void {
+    for (const pool of this.#pools.values()) pool.destroy()
+  }
+
+  #poolOf(target: Target, isPlain: boolean): Pool {
+    const name = `${isPlain ? "http" : "https"}://${authorityOf(target)}`
+    const before = this.#pools.get(name)
+    if (before !== undefined) return before
+    const pool = new Pool(() => this.#connect(target, isPlain))
+    this.#pools.set(name, pool)
+    return pool
+  }
+
+  async #connect(target: Target, isPlain: boolean): Promise<Socket> {
+    if (isPlain) return this.open(target)
+    return dialTls(await vet(target, await this.#terms.vetting()), this.#terms.roots)
+  }
+}
+
+/** The connections to one target. Node's own would look the name up, and know nothing of vetting. */
+class Pool extends Agent {
+  readonly #connect: () => Promise<Socket>
+  /** Connections that are made for requests which have not begun. */
+  readonly #ready: Socket[] = []
+
+  constructor(connect: () => Promise<Socket>) {
+    super({
+      keepAlive: true,
+      maxFreeSockets: IDLE_CONNECTIONS,
+      timeout: IDLE_MS,
+      scheduling: "lifo",
+    })
+    this.#connect = connect
+  }
+
+  async prepare(): Promise<void> {
+    if (Object.values(this.freeSockets).some((free = []) => free.length > 0)) return
+    if (this.#ready.some((socket) => !socket.destroyed)) return
+    const socket = await this.#connect()
+    this.#ready.push(socket)
+    socket.on("error", () => socket.destroy()).setTimeout(IDLE_MS, () => socket.destroy())
+  }
+
+  override createConnection(
+    _options: unknown,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    callbackify(() => this.#take())((error, socket) => callback?.(error, socket))
+  }
+
+  override destroy(): void {
+    for (const socket of this.#ready) socket.destroy()
+    super.destroy()
+  }
+
+  async #take(): Promise<Socket> {
+    for (let socket = this.#ready.pop(); socket; socket = this.#ready.pop()) {
+      if (!socket.destroyed) return socket.setTimeout(0).removeAllListeners("timeout")
+    }
+    return this.#connect()
+  }
+}
+
+/** What the other side answered: a reply, or another protocol on the same connection. */
+export interface Answered {
+  readonly reply: IncomingMessage
+  readonly upgraded?: { readonly socket: Duplex; readonly head: Buffer }
+}
+
+/**
+ * The answer to a request. Rejects with `UPSTREAM_UNREACHABLE`, or with what refused the
+ * connection; with {@link StaleConnection} if a kept connection was closed meanwhile.
+ */
+export function replyTo(request: ClientRequest, target: Target): Promise<Answered> {
+  return new Promise((resolve, reject) => {
+    request.once("response", (reply) => {
+      resolve({ reply })
+    })
+    request.once("upgrade", (reply, socket, head) => {
+      resolve({ reply, upgraded: { socket, head } })
+    })
+    request.once("connect", (_reply, socket) => {
+      socket.destroy()
+    })
+    // What comes after the reply is told by the reply itself.
+    request.on("error", (error) => {
+      reject(failureOf(error, request, target))
+    })
+    request.once("close", () => {
+      reject(lost(target, new Error("closed")))
+    })
+  })
+}
+
+/** A connection that was kept, and that the other side had closed: it has read nothing. */
+export class StaleConnection extends Error {}
+
+function failureOf(error: Error, request: ClientRequest, target: Target): Error {
+  if (error instanceof VaultError) return error
+  const isStale = request.reusedSocket && isErrno(error, "ECONNRESET", "EPIPE")
+  return isStale ? new StaleConnection(error.message, { cause: error }) : lost(target, error)
+}
+
+/** The connection ended, or what came back is not HTTP. */
+export function lost(target: Target, cause: Error): VaultError {
+  const why = "code" in cause ? String(cause.code) : "it closed the connection"
+  const isForm = why.startsWith("HPE_")
+  return new VaultError(
+    isForm ? "REPLY_REFUSED" : "UPSTREAM_UNREACHABLE",
+    isForm
+      ? `the reply of ${authorityOf(target)} is not HTTP/1.1: ${why}`
+      : `${authorityOf(target)} did not answer: ${why}`,
+    { hint: "send the request again; if it stays so, ask whoever runs that host", cause },
+  )
+}

@@ -1,0 +1,139 @@
+import type { AuditEvent } from "../audit/audit.js"
+import { Evidence, gather } from "../disk/evidence.js"
+import type { Actor } from "../policy/access.js"
+import type { Sending } from "../policy/sending.js"
+import type { Use } from "../records/use.js"
+import { type SecretRead, admitReader } from "../vault/read.js"
+import { type SendTerms, requireRule } from "../vault/send-terms.js"
+import { getSecret } from "../vault/vault.js"
+import { VaultError } from "../words/errors.js"
+import type { SecretName } from "../words/names.js"
+import { asVaultError } from "../words/system-error.js"
+import { utc } from "../words/time.js"
+import { openVaultAs } from "./open-vault.js"
+import { Reader, type ReaderRequest, type SecretSending } from "./reader.js"
+
+/** What the broker notes of a request, besides who acts, where and when. */
+export type BrokerFacts = Omit<AuditEvent, "at" | "door" | "vault" | "actor">
+
+/** The rules of a secret now; none, and why, if the agent may not read it now. */
+export interface BoundSecret {
+  readonly uses: readonly Use[]
+  readonly refusal?: VaultError
+}
+
+/** What the rules of the secrets were decided upon. */
+interface KnownRules {
+  readonly bound: ReadonlyMap<string, BoundSecret>
+  readonly evidence: Evidence
+}
+
+/**
+ * A vault, opened by an agent for the broker: the secrets of one run, which are put into requests.
+ * Everything is asked anew for each request, from memory as long as every file that decides is the
+ * very same: a revoke, a changed rule and a new value count from the next request on.
+ */
+export class BrokeredVault {
+  /** The vault's id, 32 hex digits. */
+  readonly id: string
+  readonly names: readonly SecretName[]
+  readonly #request: ReaderRequest
+  readonly #actor: Actor
+  readonly #reader: Reader
+  #known: KnownRules | undefined
+
+  /** Made by {@link openBrokered}. */
+  constructor(id: string, agent: string, request: ReaderRequest, names: readonly SecretName[]) {
+    this.id = id
+    this.names = names
+    this.#request = request
+    this.#actor = { role: "agent", name: agent }
+    this.#reader = new Reader(request, id)
+  }
+
+  /**
+   * The rules of each secret of the run, by its name. Nothing is decrypted. Throws the codes of
+   * exit 5 for a vault that was tampered with.
+   */
+  async bound(): Promise<ReadonlyMap<string, BoundSecret>> {
+    if (this.#known?.evidence.holds() === true) return this.#known.bound
+    const evidence = new Evidence()
+    const bound = await gather(evidence, () => this.#look())
+    this.#known = evidence.isSettled() ? { bound, evidence } : undefined
+    return bound
+  }
+
+  /**
+   * The rule by which a secret may be sent there now; nothing is decrypted. Throws `NOT_GRANTED`,
+   * `GRANT_ENDED`, `USE_REFUSED`, and the codes of exit 5.
+   */
+  async rule(secret: string, sending: Sending): Promise<Use> {
+    const bound = (await this.bound()).get(secret)
+    if (bound === undefined) throw new TypeError("a secret of another run")
+    if (bound.refusal !== undefined) throw bound.refusal
+    return requireRule(secret, bound.uses, sending)
+  }
+
+  /**
+   * The values for one request, once every line is durable in the audit. Throws as `rule` does,
+   * and `ASK_REFUSED`, `OWNER_KEY_UNASKED`, `AUDIT_UNWRITABLE`.
+   */
+  send(sendings: readonly SecretSending[], terms: Omit<SendTerms, "audit">): Promise<SecretRead[]> {
+    return this.#reader.send(sendings, { ...terms, audit: this.#request.audit })
+  }
+
+  /** Notes what happened besides. Throws `AUDIT_UNWRITABLE`. */
+  note(facts: BrokerFacts): void {
+    const { audit } = this.#request
+    const at = utc(new Date())
+    audit.note([{ ...facts, at, door: "broker", vault: this.id, actor: this.#actor }])
+  }
+
+  /** The present values, to find them in what passes; nothing else may be done with them. */
+  values(): Promise<SecretRead[]> {
+    return this.#reader.read(this.names)
+  }
+
+  #look(): Promise<ReadonlyMap<string, BoundSecret>> {
+    const { key } = this.#request
+    return this.#reader.with((vault) => {
+      const now = new Date()
+      const all = this.names.map((name): [string, BoundSecret] => {
+        try {
+          admitReader(vault, key, name, now)
+          return [name.full, { uses: getSecret(vault, name).use ?? [] }]
+        } catch (error) {
+          return [name.full, { uses: [], refusal: asVaultError(error) }]
+        }
+      })
+      return new Map(all)
+    })
+  }
+
+  /** Overwrites what is kept in memory, and syncs the audit. */
+  close(): void {
+    this.#reader.forget()
+    this.#request.audit.close()
+  }
+}
+
+/**
+ * Opens a vault for the broker. `names` are the secrets of the run. Throws `OWNER_KEY_UNASKED` for an
+ * owner's key, and as `openVault()` does.
+ */
+export async function openBrokered(
+  request: Omit<ReaderRequest, "outlet">,
+  names: readonly SecretName[],
+): Promise<BrokeredVault> {
+  const whole = { ...request, outlet: { surface: "broker" } } as const
+  const vault = await openVaultAs({ ...whole, agentsOnly: true })
+  const agent = vault.agent ?? (await vault.access()).agent
+  if (agent === undefined) throw stranger()
+  return new BrokeredVault(vault.id, agent, whole, names)
+}
+
+function stranger(): VaultError {
+  return new VaultError("NOT_GRANTED", "this key is not that of an agent of this vault", {
+    hint: "use an agent's present key; an owner makes one: agent-vault agent add NAME",
+  })
+}

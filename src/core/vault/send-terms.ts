@@ -1,0 +1,34 @@
+import type { Audit } from "../audit/audit.js"
+import { type Sending, ruleFor, whyNoRule } from "../policy/sending.js"
+import type { Use } from "../records/use.js"
+import { VaultError } from "../words/errors.js"
+
+/** The conditions for putting values into a request, which nobody here sees. */
+export interface SendTerms {
+  readonly audit: Audit
+  /** Whether a person agreed to this sending, for a rule that wants them asked. */
+  readonly isAgreed: (secret: string, rule: Use) => boolean
+  /** Counts the requests of a run, so that the audit can tell what came of this one. */
+  readonly request: number
+}
+
+/**
+ * The rule in a signed record that lets its secret be sent there. Throws `USE_REFUSED`, with the
+ * command that would mend it.
+ */
+export function requireRule(name: string, use: readonly Use[], sending: Sending): Use {
+  const rule = ruleFor(use, sending)
+  if (rule === undefined) throw whyNoRule(name, use, sending)
+  return rule
+}
+
+/** A request that a program makes by itself is no request of the owner's. */
+export function neverByOwner(owner: string): VaultError {
+  return new VaultError(
+    "OWNER_KEY_UNASKED",
+    `the broker never uses the key of the owner ${owner}`,
+    {
+      hint: "run it as an agent: --agent NAME",
+    },
+  )
+}

@@ -1,0 +1,442 @@
+import { randomBytes } from "node:crypto"
+import { mkdirSync, readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { gzipSync } from "node:zlib"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import {
+  type Use,
+  attributionOf,
+  auditFolder,
+  auditTo,
+  claimedId,
+  findVault,
+} from "../../../src/core/index.js"
+import { upstreamContext } from "../../../src/broker/target/roots.js"
+import type { Question } from "../../../src/broker/proxy/asking.js"
+import { type World, outcome } from "../../core/world.js"
+import {
+  type BrokerOptions,
+  BrokerWorld,
+  Reader,
+  type Reply,
+  Service,
+  brokeredWorld,
+  refusalIn,
+  setUse,
+  useAt,
+} from "./broker-world.js"
+
+const KEY = "stripe/api-key"
+const VALUE = `test-only-${randomBytes(12).toString("hex")}`
+const OTHER = `test-only-${randomBytes(12).toString("hex")}`
+let service: Service
+let elsewhere: Service
+let template: World
+let world: World
+let brokered: BrokerWorld
+
+beforeAll(async () => {
+  service = await Service.start("api.pay.test")
+  elsewhere = await Service.start("other.pay.test")
+  template = await brokeredWorld({
+    [KEY]: { value: VALUE, use: [useAt(service)] },
+    "stripe/webhook": { value: OTHER, use: [useAt(elsewhere)] },
+  })
+})
+afterEach(() => {
+  brokered.close()
+  world.remove()
+  for (const each of [service, elsewhere]) {
+    each.got.length = 0
+    each.handler = (_request, response) => response.end("ok")
+  }
+})
+afterAll(() => {
+  service.close()
+  elsewhere.close()
+  template.remove()
+})
+
+const SECRETS = [KEY, "stripe/webhook"]
+
+async function start(options: BrokerOptions = {}, use?: Partial<Use>): Promise<void> {
+  world = template.copy()
+  if (use !== undefined) await setUse(world, KEY, [useAt(service, use)], VALUE)
+  brokered = await BrokerWorld.start(world, SECRETS, [service, elsewhere], options)
+}
+
+/** A request with the placeholder as most clients send it. */
+function charges(changes: { line?: string; host?: string; more?: string } = {}): string {
+  const { line = "GET /v1/charges HTTP/1.1", host = service.authority, more = "" } = changes
+  return `${line}\r\nHost: ${host}\r\nAuthorization: Bearer ${brokered.of(KEY)}${more}`
+}
+
+/** The code of a refusal, and how many requests the other sides got. */
+function told(reply: Reply): [number, string, number] {
+  return [reply.status, refusalIn(reply).code, service.got.length + elsewhere.got.length]
+}
+
+describe("a value", () => {
+  test("is put in place of its placeholder, and not elsewhere", async () => {
+    await start()
+    const body = JSON.stringify({ prompt: `my key is ${brokered.of(KEY)}` })
+    const more = `\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`
+    const reply = await brokered.send(
+      service,
+      charges({ line: "POST /v1/charges?a=%20b&c HTTP/1.1", more }),
+      body,
+    )
+    expect([reply.status, reply.body.toString()]).toEqual([200, "ok"])
+    const [got] = service.got
+    expect(got?.request.headers.authorization).toBe(`Bearer ${VALUE}`)
+    expect(got?.request.url).toBe("/v1/charges?a=%20b&c")
+    // Merely quoted, it passes as it is.
+    expect(got?.body.toString()).toBe(body)
+  })
+
+  test("comes back from nowhere in a reply", async () => {
+    await start()
+    service.handler = (request, response) => {
+      const echo = request.headers.authorization ?? ""
+      const text = `${echo} ${Buffer.from(echo).toString("base64")}`
+      response.writeHead(200, `OK ${VALUE}`, [
+        ["X-Echo", echo],
+        ["Set-Cookie", `a=${VALUE}`],
+        ["Content-Encoding", "gzip"],
+        ["Trailer", "X-Late"],
+      ])
+      response.write(gzipSync(text))
+      response.addTrailers({ "X-Late": echo })
+      response.end()
+    }
+    const socket = await brokered.tunnel(service)
+    socket.write(`${charges()}\r\n\r\n`)
+    const reader = new Reader(socket)
+    const reply = await reader.reply()
+    socket.destroy()
+    const all = [reply.head, reply.body.toString(), reader.trailers].join("\n")
+    expect(all).not.toContain(VALUE)
+    expect(all).not.toContain(Buffer.from(VALUE).toString("base64").slice(4, 16))
+    expect(all.split("[REDACTED stripe/api-key]").length).toBeGreaterThanOrEqual(5)
+  })
+
+  test("goes into Basic, a query, a path, JSON and a form", async () => {
+    const at = ["header:authorization", "query:key", "path", "body:json", "body:form"] as const
+    const seen: string[] = []
+    await start({}, { at: [...at], scheme: "raw", methods: ["POST"], paths: ["/v1/**"] })
+    const placeholder = brokered.of(KEY)
+    const tries: [string, string, string][] = [
+      [`POST /v1/a?key=${placeholder} HTTP/1.1`, "", ""],
+      [`POST /v1/${placeholder}/b HTTP/1.1`, "", ""],
+      ["POST /v1/c HTTP/1.1", "application/json", `{"key":"${placeholder}"}`],
+      ["POST /v1/d HTTP/1.1", "application/x-www-form-urlencoded", `a=b&key=${placeholder}`],
+    ]
+    for (const [line, type, body] of tries) {
+      const head = `${line}\r\nHost: ${service.authority}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}`
+      const reply = await brokered.send(service, head, body)
+      seen.push(
+        `${reply.status} ${service.got.at(-1)?.request.url} ${service.got.at(-1)?.body.toString()}`,
+      )
+    }
+    expect(seen).toEqual([
+      `200 /v1/a?key=${VALUE} `,
+      `200 /v1/${VALUE}/b `,
+      `200 /v1/c {"key":"${VALUE}"}`,
+      `200 /v1/d a=b&key=${VALUE}`,
+    ])
+  })
+
+  test("is not put into a request that would be taken for another method", async () => {
+    await start()
+    const more = "\r\nX-HTTP-Method-Override: DELETE"
+    expect(told(await brokered.send(service, charges({ more })))).toEqual([403, "USE_REFUSED", 0])
+    const line = "GET /v1/charges?_method=delete HTTP/1.1"
+    expect(told(await brokered.send(service, charges({ line })))).toEqual([403, "USE_REFUSED", 0])
+  })
+
+  test("does not follow a redirect", async () => {
+    await start()
+    service.handler = (_request, response) => {
+      response.writeHead(302, { Location: `https://${elsewhere.authority}/v1/a` }).end()
+    }
+    const reply = await brokered.send(service, charges())
+    expect([reply.status, elsewhere.got.length]).toEqual([302, 0])
+    const next = charges({ line: "GET /v1/a HTTP/1.1", host: elsewhere.authority })
+    expect(told(await brokered.send(elsewhere, next))).toEqual([403, "USE_REFUSED", 1])
+  })
+})
+
+describe("where a request goes", () => {
+  test.each([
+    ["Host", { host: "other.pay.test" }],
+    ["the port in Host", { host: "api.pay.test:443" }],
+    ["no port in Host", { host: "api.pay.test" }],
+    ["a user in Host", { host: `x@api.pay.test` }],
+  ])("%s differs", async (_what, changes) => {
+    await start()
+    const reply = await brokered.send(service, charges(changes))
+    expect(told(reply)).toEqual([403, "TARGET_REFUSED", 0])
+  })
+
+  test("the name in the handshake differs", async () => {
+    await start()
+    const socket = await brokered.tunnel(service, "other.pay.test")
+    socket.write(`${charges()}\r\n\r\n`)
+    expect(told(await new Reader(socket).reply())).toEqual([403, "TARGET_REFUSED", 0])
+    socket.destroy()
+  })
+
+  test("a target in absolute form is refused, whatever it names", async () => {
+    await start()
+    for (const host of [service.authority, elsewhere.authority]) {
+      const line = `GET https://${host}/v1/charges HTTP/1.1`
+      const reply = await brokered.send(service, charges({ line }))
+      expect(told(reply)).toEqual([400, "REQUEST_REFUSED", 0])
+    }
+  })
+
+  test.each([
+    ["a host that no use names", "www.pay.test:443", "--allow www.pay.test"],
+    ["its subdomain", "a.api.pay.test:443", "--allow"],
+    ["its suffix", "api.pay.test.evil.test:443", "--allow"],
+    ["another port", "api.pay.test:22", "--allow api.pay.test:22"],
+    ["this machine", "127.0.0.1:443", "--allow"],
+    ["this machine as a number", "2130706433:443", "--allow 127.0.0.1"],
+  ])("%s is refused, with what would allow it", async (_what, authority, hint) => {
+    await start()
+    const { reply } = await brokered.connect(authority)
+    expect(told(reply)).toEqual([403, "TARGET_REFUSED", 0])
+    expect(refusalIn(reply).hint).toContain(hint)
+  })
+
+  test("an allowed host and a tunnel are vetted", async () => {
+    await start({
+      allowed: ["127.0.0.1", "localtest.test"],
+      unbound: "tunnel",
+      resolve: () => Promise.resolve(["127.0.0.1"]),
+    })
+    for (const authority of ["any.test:443", "127.1:80", "[::ffff:127.0.0.1]:443"]) {
+      const { reply } = await brokered.connect(authority)
+      expect([reply.status, authority]).toEqual([authority === "127.1:80" ? 200 : 403, authority])
+    }
+    const local = { host: "localtest.test", authority: "localtest.test:443" }
+    const reply = await brokered.send(local, "GET / HTTP/1.1\r\nHost: localtest.test")
+    expect(told(reply)).toEqual([403, "TARGET_REFUSED", 0])
+  })
+
+  test("nothing goes over plain HTTP to the host of a use", async () => {
+    await start({ unbound: "tunnel" })
+    const socket = await brokered.dial()
+    socket.write(
+      `GET http://${service.authority}/v1/charges HTTP/1.1\r\nHost: ${service.authority}\r\nProxy-Authorization: Basic ${Buffer.from(`x:${brokered.token}`).toString("base64")}\r\nAuthorization: Bearer ${brokered.of(KEY)}\r\n\r\n`,
+    )
+    const reply = await new Reader(socket).reply()
+    expect(told(reply)).toEqual([403, "TARGET_REFUSED", 0])
+    socket.destroy()
+  })
+
+  test("another side that cannot prove itself gets nothing", async () => {
+    await start({ roots: upstreamContext(elsewhere.root) })
+    const reply = await brokered.send(service, charges())
+    expect(told(reply)).toEqual([502, "UPSTREAM_UNTRUSTED", 0])
+  })
+
+  test("a port that nobody listens on is unreachable", async () => {
+    const closed = await Service.start("closed.pay.test")
+    closed.close()
+    await start({ resolve: () => Promise.resolve(["127.0.0.1"]) }, { hosts: [closed.authority] })
+    const head = charges({ host: closed.authority })
+    expect(told(await brokered.send(closed, head))).toEqual([502, "UPSTREAM_UNREACHABLE", 0])
+  })
+})
+
+describe("the token", () => {
+  test.each(["", "wrong", "x".repeat(43)])("%j is not it", async (token) => {
+    await start()
+    const { reply } = await brokered.connect(service.authority, token)
+    expect(told(reply)).toEqual([407, "PROXY_TOKEN_WRONG", 0])
+    expect(reply.headers.get("proxy-authenticate")).toBe('Basic realm="agent-vault"')
+  })
+
+  test("is asked of plain requests too", async () => {
+    await start()
+    const socket = await brokered.dial()
+    socket.write("GET http://any.test/ HTTP/1.1\r\nHost: any.test\r\n\r\n")
+    expect(told(await new Reader(socket).reply())).toEqual([407, "PROXY_TOKEN_WRONG", 0])
+    socket.destroy()
+  })
+})
+
+describe("a placeholder is refused", () => {
+  test("of another run", async () => {
+    await start()
+    const before = charges()
+    brokered.close()
+    world.remove()
+    await start()
+    expect(told(await brokered.send(service, before))).toEqual([403, "PLACEHOLDER_REFUSED", 0])
+  })
+
+  test("twice, in another header, at another host, method or path", async () => {
+    await start()
+    const placeholder = brokered.of(KEY)
+    const twice = charges({ more: `\r\nX-Api-Key: ${placeholder}` })
+    const other = `GET /v1/a HTTP/1.1\r\nHost: ${service.authority}\r\nX-Api-Key: ${placeholder}`
+    expect(told(await brokered.send(service, twice))).toEqual([403, "PLACEHOLDER_REFUSED", 0])
+    expect(told(await brokered.send(service, other))).toEqual([403, "USE_REFUSED", 0])
+    const there = charges({ host: elsewhere.authority })
+    expect(told(await brokered.send(elsewhere, there))).toEqual([403, "USE_REFUSED", 0])
+    for (const line of ["PUT /v1/a HTTP/1.1", "GET /v2/a HTTP/1.1", "GET /v1/%2e%2e/a HTTP/1.1"]) {
+      const reply = await brokered.send(service, charges({ line }))
+      expect([line, ...told(reply)]).toEqual([line, 403, "USE_REFUSED", 0])
+    }
+  })
+})
+
+describe("between two requests", () => {
+  test("a revoke stops the next one", async () => {
+    await start()
+    expect((await brokered.send(service, charges())).status).toBe(200)
+    await world.revoke("ci", "stripe")
+    expect(told(await brokered.send(service, charges()))).toEqual([403, "NOT_GRANTED", 1])
+  })
+
+  test("a changed rule counts, on the same connection too", async () => {
+    await start()
+    const socket = await brokered.tunnel(service)
+    const reader = new Reader(socket)
+    socket.write(`${charges()}\r\n\r\n`)
+    expect((await reader.reply()).status).toBe(200)
+    await setUse(world, KEY, [useAt(service, { methods: ["POST"] })], VALUE)
+    socket.write(`${charges()}\r\n\r\n`)
+    expect(told(await reader.reply())).toEqual([403, "USE_REFUSED", 1])
+    socket.destroy()
+  })
+
+  test("a new value is sent, and neither comes back", async () => {
+    await start()
+    await brokered.send(service, charges())
+    const fresh = `test-only-${randomBytes(12).toString("hex")}`
+    await setUse(world, KEY, [useAt(service)], fresh)
+    service.handler = (request, response) => {
+      response.end(`${request.headers.authorization} ${VALUE}`)
+    }
+    const reply = await brokered.send(service, charges())
+    expect(service.got[1]?.request.headers.authorization).toBe(`Bearer ${fresh}`)
+    expect(reply.body.toString()).toBe(`Bearer [REDACTED ${KEY}] [REDACTED ${KEY}]`)
+  })
+
+  test("a record that nobody signed stops it", async () => {
+    await start()
+    const path = ".agent-vault/secrets/stripe/api-key.json"
+    const record = readFileSync(join(world.top, path), "utf8")
+    world.write(path, record.replaceAll("/v1/**", "/**/a"))
+    expect(told(await brokered.send(service, charges()))).toEqual([403, "SIGNATURE_INVALID", 0])
+  })
+})
+
+describe("a person", () => {
+  test("is asked where the rule says so; nobody there is a no", async () => {
+    await start({}, { ask: "session" })
+    expect(told(await brokered.send(service, charges()))).toEqual([403, "ASK_REFUSED", 0])
+  })
+
+  test.each([
+    ["session", 1],
+    ["each", 2],
+  ] as const)("is asked for %s", async (ask, times) => {
+    const questions: Question[] = []
+    await start(
+      {
+        ask: (question) => {
+          questions.push(question)
+          return Promise.resolve(true)
+        },
+      },
+      { ask },
+    )
+    const body = "a=1"
+    const more = `\r\nContent-Length: ${body.length}`
+    const line = "POST /v1/charges HTTP/1.1"
+    for (const _ of [1, 2]) {
+      const reply = await brokered.send(service, charges({ line, more }), body)
+      expect(reply.status).toBe(200)
+    }
+    expect(questions.length).toBe(times)
+    expect(questions[0]).toMatchObject({ secret: KEY, method: "POST", path: "/v1/charges" })
+    expect(questions[0]?.bodyDigest?.startsWith("sha256:")).toBe(ask === "each" ? true : undefined)
+    expect(service.got.at(-1)?.body.toString()).toBe(body)
+  })
+
+  test("who agrees to one request agrees to no other", async () => {
+    let answer = true
+    await start({ ask: () => Promise.resolve(answer) }, { ask: "session" })
+    expect((await brokered.send(service, charges())).status).toBe(200)
+    answer = false
+    const line = "GET /v1/refunds HTTP/1.1"
+    expect(told(await brokered.send(service, charges({ line })))).toEqual([403, "ASK_REFUSED", 1])
+  })
+
+  test("whose asking fails, or is answered otherwise, says no", async () => {
+    await start({ ask: () => Promise.reject(new Error("nobody")) }, { ask: "each" })
+    expect(told(await brokered.send(service, charges()))).toEqual([403, "ASK_REFUSED", 0])
+  })
+})
+
+describe("the audit", () => {
+  test("has the line before the other side has the value, and the result after", async () => {
+    world = template.copy()
+    const id = claimedId(findVault(world.top))
+    const folder = auditFolder(id, world.env)
+    const lines = (): Record<string, unknown>[] => {
+      const file = join(folder, "agents", "ci.jsonl")
+      return readFileSync(file, "utf8")
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+    }
+    const audit = auditTo({ folder }, attributionOf(world.env))
+    brokered = await BrokerWorld.start(world, SECRETS, [service, elsewhere], { audit })
+    let before: Record<string, unknown>[] = []
+    service.handler = (_request, response) => {
+      before = lines()
+      response.writeHead(201).end()
+    }
+    await brokered.send(service, charges())
+    await brokered.send(service, charges({ line: "PUT /v1/charges HTTP/1.1" }))
+    expect(before.at(-1)).toMatchObject({
+      event: "request",
+      door: "broker",
+      agent: "ci",
+      secrets: [{ name: KEY, version: 2 }],
+      host: service.host,
+      port: service.port,
+      method: "GET",
+      path: "/v1/**",
+      place: "header:authorization",
+      rule: `${KEY}#1`,
+      decision: "allowed",
+      request: 1,
+    })
+    expect(lines().slice(-2)).toMatchObject([
+      { event: "result", status: 201, request: 1 },
+      { event: "refused", reason: "USE_REFUSED", request: 2 },
+    ])
+    const all = readFileSync(join(folder, "agents", "ci.jsonl"), "utf8")
+    expect(all).not.toContain(VALUE)
+    expect(all).not.toContain("/v1/charges")
+  })
+
+  test("that cannot be written lets nothing leave", async () => {
+    world = template.copy()
+    const audit = auditTo({ file: "/dev/full" }, attributionOf(world.env))
+    const started = await outcome(BrokerWorld.start(world, SECRETS, [service], { audit }))
+    expect(started).toBe("AUDIT_UNWRITABLE")
+    const file = join(world.folder, "audit.jsonl")
+    const options = { audit: auditTo({ file }, attributionOf(world.env)) }
+    brokered = await BrokerWorld.start(world, SECRETS, [service, elsewhere], options)
+    rmSync(file)
+    mkdirSync(file)
+    expect(told(await brokered.send(service, charges()))).toEqual([403, "AUDIT_UNWRITABLE", 0])
+  })
+})
