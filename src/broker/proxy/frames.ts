@@ -23,7 +23,8 @@ interface FrameHead {
 const CONTINUATION = 0
 const TEXT = 1
 const BINARY = 2
-const CONTROL = new Set([8, 9, 10])
+const END = 8
+const CONTROL = new Set([END, 9, 10])
 const LONGEST_CONTROL = 125
 /** A frame up to this size stays one frame; a longer one is passed on in pieces as it comes. */
 const WHOLE_FRAME = 64 * 1024
@@ -140,11 +141,12 @@ export class FrameRelay extends Transform {
     }
   }
 
-  /** A ping, a pong, or the end, which has a reason in words. */
+  /** A ping, a pong, or the end, which has a number and a reason in words. */
   #control({ opcode }: FrameHead, payload: Uint8Array): void {
-    const search = this.#newSearch(true)
-    const searched = Buffer.concat([search.push(payload), search.end()])
-    this.#write(opcode, true, searched.subarray(0, LONGEST_CONTROL))
+    const search = this.#newSearch(opcode === END)
+    const begin = opcode === END ? payload.subarray(0, 2) : NO_BYTES
+    const searched = [begin, search.push(payload.subarray(begin.length)), search.end()]
+    this.#write(opcode, true, Buffer.concat(searched).subarray(0, LONGEST_CONTROL))
   }
 
   #write(opcode: number, isLast: boolean, payload: Uint8Array): void {

@@ -1,7 +1,6 @@
 import { type IncomingMessage, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { pipeline } from "node:stream/promises"
 import { Redactor, VaultError } from "../../core/index.js"
 import type { Passage } from "../gate/passage.js"
 import type { LiveValues } from "../live/live-values.js"
@@ -109,12 +108,22 @@ async function relay(
   if (upgraded.head.length > 0) server.unshift(upgraded.head)
   const leaving = new FrameRelay("to the server", (isText) => searchOf(passage, isText))
   const coming = new FrameRelay("to the client", () => new Redactor(live.all().inBytes))
-  const cut = (): void => {
-    for (const stream of [client, server, leaving, coming]) stream.destroy()
-  }
-  client.once("close", cut)
-  server.once("close", cut)
-  await Promise.all([pipeline(client, leaving, server), pipeline(server, coming, client)])
+  await new Promise<void>((resolve, reject) => {
+    // What ended well is on its way still; what broke off takes the other side with it.
+    server.once("close", () => server.readableEnded || client.destroy())
+    client.once("close", () => {
+      server.destroy()
+      resolve()
+    })
+    for (const stream of [client, server, leaving, coming]) {
+      stream.once("error", (error) => {
+        client.destroy()
+        reject(error)
+      })
+    }
+    client.pipe(leaving).pipe(server)
+    server.pipe(coming).pipe(client)
+  })
 }
 
 /** The head of the reply, scrubbed, as it is sent on a connection that is no longer HTTP's. */
