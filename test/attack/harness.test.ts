@@ -101,7 +101,6 @@ const NOT_WIDENS: readonly (readonly string[])[] = [
   ["grant", "ci", "stripe"],
   ["use", "stripe/webhook", "github", "--dry-run"],
   ["use", "--list"],
-  ["explain", "GET", "https://api.example.com/"],
   ["grant", "temp", "db", "--dry-run"],
   ["agent", "remove", "deploy"],
   ["apply"],

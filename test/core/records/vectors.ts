@@ -19,7 +19,13 @@ import { signingKey } from "../../../src/core/records/signature.js"
 
 /** The vectors of test/vectors, whose README.md says what each member means. */
 export const vectorsFolder = fileURLToPath(new URL("../../vectors", import.meta.url))
-export const vaultNames: readonly string[] = ["classic", "owners", "post-quantum", "revoked", "uses"]
+export const vaultNames: readonly string[] = [
+  "classic",
+  "owners",
+  "post-quantum",
+  "revoked",
+  "uses",
+]
 
 export type Edit = { readonly path: string } & (
   | { readonly do: "replace"; readonly old: string; readonly new: string }
