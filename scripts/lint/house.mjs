@@ -75,7 +75,11 @@ const guardFace = "src/core/guard.ts"
 
 /** The composition root may load these, on demand. */
 const root = "src/cli/bin.ts"
-const loadedByRoot = new Set(["src/mcp/serve.ts", "src/precommit/run-guard.ts"])
+const loadedByRoot = new Set([
+  "src/mcp/serve.ts",
+  "src/precommit/run-guard.ts",
+  "src/broker/blind-run.ts",
+])
 
 /**
  * What is wrong with an import, undefined if nothing is.

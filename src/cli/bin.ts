@@ -38,6 +38,7 @@ async function start(): Promise<void> {
   process.exitCode = await main(process.argv.slice(2), surroundings, {
     mcp: () => import("../mcp/serve.js"),
     guard: () => import("../precommit/run-guard.js"),
+    broker: () => import("../broker/blind-run.js"),
   })
   // What is still on its way to a pipe would be cut off. If nothing is, a commit need not wait until
   // git is gone.

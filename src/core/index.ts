@@ -54,7 +54,7 @@ export {
 export { LIMITS, mebibytes } from "./words/limits.js"
 export { isVague } from "./redactor/vague.js"
 export { asVaultError, inaccessible, isErrno } from "./words/system-error.js"
-export { keyHome } from "./disk/homes.js"
+export { keyHome, stateHome } from "./disk/homes.js"
 export { Lines } from "./disk/lines.js"
 export {
   type SecretName,

@@ -89,6 +89,7 @@ export class Machine {
     const code = await main(argv, surroundings as unknown as CommandProcess, {
       mcp: () => import("../../src/mcp/serve.js"),
       guard: () => import("../../src/precommit/run-guard.js"),
+      broker: () => import("../../src/broker/blind-run.js"),
     })
     return { stdout: out.text(), stderr: err.text(), code }
   }

@@ -15,13 +15,6 @@ interface ConnectOptions {
 }
 type OnSocket = (error: Error | null, socket: Socket | null) => void
 
-const proxy = readProxy()
-if (proxy !== undefined) {
-  leadHttps(proxy)
-  leadHttp(proxy)
-  leadFetch(proxy)
-}
-
 /** Where the broker is, and what has to be shown there. */
 interface Proxy {
   readonly host: string
@@ -155,7 +148,7 @@ const GLOBAL_DISPATCHER = Symbol.for("undici.globalDispatcher.1")
 function leadFetch(through: Proxy): void {
   if (followsVariables()) return
   // Node loads its undici when something of it is first used.
-  void new Headers()
+  new Headers().has("x")
   const holder = globalThis as { [GLOBAL_DISPATCHER]?: Dispatcher }
   const Agent = holder[GLOBAL_DISPATCHER]?.constructor as
     (new (options: object) => Dispatcher) | undefined
@@ -203,4 +196,11 @@ function leadFetch(through: Proxy): void {
 function followsVariables(): boolean {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
   return major >= 24 || (major === 22 && minor >= 21)
+}
+
+const proxy = readProxy()
+if (proxy !== undefined) {
+  leadHttps(proxy)
+  leadHttp(proxy)
+  leadFetch(proxy)
 }

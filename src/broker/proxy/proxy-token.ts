@@ -13,7 +13,7 @@ export class ProxyToken {
   readonly text: string
   readonly #digest: Buffer
 
-  constructor(text: string = randomBytes(TOKEN_BYTES).toString("base64url")) {
+  constructor(text: string = newToken()) {
     this.text = text
     this.#digest = digestOf(text)
   }
@@ -35,4 +35,9 @@ export class ProxyToken {
 
 function digestOf(text: string): Buffer {
   return createHash("sha256").update(text).digest()
+}
+
+/** A token, new and at random. */
+export function newToken(): string {
+  return randomBytes(TOKEN_BYTES).toString("base64url")
 }

@@ -30,6 +30,8 @@ export interface BrokerRequest extends RouteTerms {
   readonly ask?: Ask
   /** A port of 127.0.0.1 (0: any), or a listening server that is handed over. */
   readonly listener: number | Server
+  /** What programs show to be let in, in the address of their proxy; made fresh if it is not given. */
+  readonly token?: string
   /** Looks names up; the system does by default. */
   readonly resolve?: Resolve
 }
@@ -64,7 +66,7 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
   })
   const agreements = new Agreements(ask)
   const terms = { vault, placeholders, gate, agreements, upstream, live, notes }
-  const token = new ProxyToken()
+  const token = new ProxyToken(request.token)
   const listener = new Listener({
     token,
     route: (target, isPlain) => routes.of(target, isPlain),

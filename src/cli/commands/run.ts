@@ -1,25 +1,19 @@
-import { basename } from "node:path"
 import {
   type AgentVault,
-  type Identity,
-  type Place,
   Redactor,
   type SecretValue,
   VaultError,
-  claimedId,
   compilePatterns,
-  localAgents,
 } from "../../core/index.js"
-import { shownCommand } from "../run/child.js"
 import type { Door } from "../door/door.js"
 import { type Outputs, runProgram } from "../run/program.js"
 import { type ProgramVariable, assign, selectionOf } from "../run/selection.js"
-import { shellWord } from "../../core/index.js"
-import { specOf } from "../parse/table.js"
 import { say } from "../terminal/terminal.js"
 import { childEnvironment } from "../run/program-environment.js"
 import { openForAgent } from "../door/reading.js"
-import { identityIfSet, isSet } from "../door/who.js"
+import { isSet } from "../door/who.js"
+import { agentAt, programName } from "../run/who-runs.js"
+import { refuseWithoutBlind, runBlind } from "../run/blind.js"
 
 type Values = Readonly<Record<string, SecretValue>>
 
@@ -27,6 +21,8 @@ type Values = Readonly<Record<string, SecretValue>>
 export async function run(door: Door): Promise<number> {
   const [command = "", ...args] = door.call.words
   if (command === "") throw new VaultError("USAGE", "the command to run is empty")
+  if (isSet(door, "blind")) return runBlind(door)
+  refuseWithoutBlind(door)
   const selection = selectionOf(door)
   const isShown = isSet(door, "no-redact")
   const vault = await openForAgent(
@@ -43,17 +39,6 @@ export async function run(door: Door): Promise<number> {
   const env = childEnvironment(door.env, given, isSet(door, "clean-env"))
   const outputs = isShown ? undefined : redacting(door, values)
   return runProgram({ command, args, env }, outputs)
-}
-
-async function agentAt(door: Door, place: Place): Promise<Identity> {
-  const key = await identityIfSet(door, place)
-  if (key === undefined) throw nobody(door, place)
-  return key
-}
-
-/** For the audit: a whole line in place of a program could hold a value. */
-function programName(command: string): string {
-  return command.includes("/") && !command.includes("=") ? basename(command) : shownCommand(command)
 }
 
 async function readAll(
@@ -100,42 +85,4 @@ function redacting({ terminal }: Door, values: Values): Outputs {
     stdout: { to: terminal.stdout, redactor: new Redactor(patterns) },
     stderr: { to: terminal.stderr, redactor: new Redactor(patterns) },
   }
-}
-
-/** Nothing says which agent: the keys that are here, and the line to type. */
-function nobody(door: Door, place: Place): VaultError {
-  const agents = localAgents(claimedId(place), door.env)
-  const [agent] = agents
-  if (agent === undefined) {
-    return new VaultError(
-      "NO_IDENTITY",
-      "nothing says which agent this is, and no agent's key is on this machine",
-      { hint: "give an agent's key file: --identity FILE, or AGENT_VAULT_IDENTITY_FILE" },
-    )
-  }
-  const here = agents.length === 1 ? `the key of ${agent} is` : `the keys of ${list(agents)} are`
-  return new VaultError("NO_IDENTITY", `nothing says which agent this is; ${here} here`, {
-    hint: lineWith(agent, door),
-  })
-}
-
-/** Two words or more. */
-function list(words: readonly string[]): string {
-  return [words.slice(0, -1).join(", "), words.at(-1)].join(" and ")
-}
-
-/** The call as it was typed, with an agent, without the program's own arguments. */
-function lineWith(agent: string, { call }: Door): string {
-  const given = Object.entries(call.options).flatMap(([name, value]) => {
-    const flag = flagOf(name)
-    return value === true ? [flag] : [value].flat().flatMap((each) => [flag, shellWord(each)])
-  })
-  const [command = "", ...args] = call.words
-  const program = `${shellWord(shownCommand(command))}${args.length > 0 ? " …" : ""}`
-  return ["agent-vault run --agent", shellWord(agent), ...given, "--", program].join(" ")
-}
-
-function flagOf(name: string): string {
-  const short = specOf("run")?.options[name]?.short
-  return short === undefined ? `--${name}` : `-${short}`
 }

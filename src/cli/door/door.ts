@@ -1,4 +1,11 @@
-import type { AgentVault, Environment, Reveal, RevealTerms } from "../../core/index.js"
+import type { Server } from "node:net"
+import type {
+  AgentVault,
+  BrokeredVault,
+  Environment,
+  Reveal,
+  RevealTerms,
+} from "../../core/index.js"
 import type { Call } from "../parse/call.js"
 import type { Terminal } from "../terminal/terminal.js"
 
@@ -53,10 +60,46 @@ export interface Guard {
   ): Promise<number>
 }
 
+/** A program that is to run blind: what it is given, and how it is started. */
+export interface BlindRun {
+  /** The placeholder of each secret of the run that has a use. */
+  readonly placeholders: ReadonlyMap<string, string>
+  /** The catalogue's service of each of them that was taken from one. */
+  readonly services: ReadonlyMap<string, string>
+  /** The secrets that are not given, each with why. */
+  readonly leftOut: ReadonlyMap<string, string>
+  readonly environment: Readonly<Record<string, string>>
+  readonly wrap: (command: readonly string[]) => readonly string[]
+  readonly takeListener?: ((listener: Server) => Promise<void>) | undefined
+  readonly holds: string
+  readonly close: () => void
+}
+
+/** The broker, as far as the commands know it. */
+export interface BrokerDoor {
+  prepareBlind(request: {
+    readonly vault: BrokeredVault
+    readonly env: Environment
+    readonly isolation: "auto" | "bwrap" | "none"
+    readonly secretPlaces: {
+      readonly folders: readonly string[]
+      readonly files: readonly string[]
+    }
+    readonly unbound: "deny" | "tunnel"
+    readonly allowed: readonly string[]
+    readonly gate: {
+      readonly models: "off" | "redact" | "refuse"
+      readonly others: "off" | "redact" | "refuse"
+    }
+    readonly preloads: boolean
+  }): Promise<BlindRun>
+}
+
 /** The other doors, which only the composition root may load. */
 export interface OtherDoors {
   mcp(): Promise<McpServer>
   guard(): Promise<Guard>
+  broker(): Promise<BrokerDoor>
 }
 
 /** What a command gets: its call, and what varies around it. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, type StdioOptions, spawn, spawnSync } from "node:child_process"
 import { closeSync, constants as files, existsSync, mkdtempSync, openSync, rmSync } from "node:fs"
-import { Socket } from "node:net"
+import { type Server, Socket } from "node:net"
 import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
 import { env as ourEnvironment, platform, versions } from "node:process"
@@ -12,7 +12,11 @@ export interface Launch {
   readonly command: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** Takes the listener that comes out of the program's network; it begins when that is done. */
+  readonly takeListener?: ((listener: Server) => Promise<void>) | undefined
 }
+
+type StdioPipes = ("inherit" | "pipe" | number)[]
 
 /** A program that runs. */
 export interface Child {
@@ -63,9 +67,13 @@ function endOf(child: ChildProcess): Promise<number> {
   })
 }
 
-async function spawned({ command, args, env }: Launch, stdio: StdioOptions): Promise<ChildProcess> {
+async function spawned(launch: Launch, streams: "inherit" | StdioPipes): Promise<ChildProcess> {
+  const { command, args, env, takeListener } = launch
   try {
+    const three: StdioPipes = streams === "inherit" ? ["inherit", "inherit", "inherit"] : streams
+    const stdio: StdioOptions = takeListener === undefined ? three : [...three, "ipc"]
     const child = spawn(command, args, { env, stdio })
+    if (takeListener !== undefined) handOver(child, takeListener)
     await new Promise((resolve, reject) => {
       child.once("spawn", resolve)
       child.once("error", reject)
@@ -76,6 +84,16 @@ async function spawned({ command, args, env }: Launch, stdio: StdioOptions): Pro
   } catch (error) {
     throw notStarted(command, env, error)
   }
+}
+
+/** A program whose listener nobody took does not begin; its own end is told like any other. */
+function handOver(child: ChildProcess, take: (listener: Server) => Promise<void>): void {
+  child.once("message", (_said, listener) => {
+    take(listener as Server).then(
+      () => child.send("serving"),
+      () => child.disconnect(),
+    )
+  })
 }
 
 /** The two ends of a pipe: ours, and the descriptor of the child's. */

@@ -65,6 +65,37 @@ export const READERS: readonly CommandSpec[] = [
         describe: "give it nothing of this environment but what programs need to run",
       },
       "no-redact": { describe: "hand its output over untouched, and the terminal with it" },
+      blind: {
+        describe:
+          "give it placeholders; a broker puts the values into what it sends, where a use says so",
+      },
+      isolate: {
+        value: "HOW",
+        choices: ["auto", "bwrap", "none"],
+        describe:
+          "blind: keep it from going round the broker (default: auto, which is bwrap on Linux)",
+      },
+      unbound: {
+        value: "WHAT",
+        choices: ["deny", "tunnel"],
+        describe: "blind: what happens to hosts that no use names (default: deny)",
+      },
+      allow: {
+        value: "HOST",
+        many: true,
+        describe: "blind: let this host through, and look into what is sent; may be repeated",
+      },
+      "gate-models": {
+        value: "MODE",
+        choices: ["off", "redact", "refuse"],
+        describe: "blind: values in what is sent to those who run models (default: redact)",
+      },
+      "gate-others": {
+        value: "MODE",
+        choices: ["off", "redact", "refuse"],
+        describe: "blind: values in what is sent to any other host (default: refuse)",
+      },
+      "no-preload": { describe: "blind: do not lead each Node to the broker by a preload" },
       ...AUDIT,
       ...DIR,
       ...AGENT,
@@ -77,6 +108,10 @@ export const READERS: readonly CommandSpec[] = [
       [
         "agent-vault run --agent ci -s db/url=DATABASE_URL -g stripe -- ./migrate.sh",
         "as DATABASE_URL",
+      ],
+      [
+        "agent-vault run --agent ci --blind -g stripe -- claude",
+        "it uses the keys, and never holds them",
       ],
       [
         "agent-vault run --agent ci --env-from .env.vault -- npm start",

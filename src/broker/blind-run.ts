@@ -1,0 +1,124 @@
+import { existsSync } from "node:fs"
+import type { Server } from "node:net"
+import { fileURLToPath } from "node:url"
+import { type BoundSecret, VaultError } from "../core/index.js"
+import { clientEnvironment } from "./environment/client-environment.js"
+import { PORT_INSIDE, isolated, requireBubblewrap } from "./isolate/bubblewrap.js"
+import { type Hidden, hiddenFrom } from "./isolate/hidden.js"
+import { type ReadyBroker, type ServingTerms, hostsOf, readyBroker } from "./ready-broker.js"
+
+/** What a program runs blind with. */
+export interface BlindRequest extends ServingTerms {
+  /** How it is kept from going round the broker; `auto` is what this system has. */
+  readonly isolation: "auto" | "bwrap" | "none"
+  /** Where keys are, and what this machine remembers. */
+  readonly secretPlaces: Hidden
+  /** Whether each Node that is started follows the broker by our preload. */
+  readonly preloads: boolean
+}
+
+/** A program that is to run blind: what it is given, and how it is started. */
+export interface Blind {
+  /** The placeholder of each secret of the run that has a use. */
+  readonly placeholders: ReadonlyMap<string, string>
+  /** The catalogue's service of each of them that was taken from one. */
+  readonly services: ReadonlyMap<string, string>
+  /** The secrets that are not given, each with why. */
+  readonly leftOut: ReadonlyMap<string, string>
+  readonly environment: Readonly<Record<string, string>>
+  /** The command line that starts it. */
+  readonly wrap: (command: readonly string[]) => readonly string[]
+  /** Where it is isolated: takes the listener that comes out of its network before it begins. */
+  readonly takeListener?: (listener: Server) => Promise<void>
+  /** What holds, in a line for a person. */
+  readonly holds: string
+  readonly close: () => void
+}
+
+/**
+ * Makes everything ready for a program to run blind; nothing is started yet but the broker. Throws
+ * `ISOLATION_UNAVAILABLE`, `PORT_TAKEN`, and as {@link readyBroker} does.
+ */
+export async function prepareBlind(request: BlindRequest): Promise<Blind> {
+  const bubblewrap = request.isolation === "none" ? undefined : requireBubblewrap(request.env)
+  const ready = await readyBroker(request)
+  try {
+    return bubblewrap === undefined
+      ? await notIsolated(request, ready)
+      : isolatedBy(bubblewrap, request, ready)
+  } catch (error) {
+    ready.close()
+    throw error
+  }
+}
+
+async function notIsolated(request: BlindRequest, ready: ReadyBroker): Promise<Blind> {
+  const { port } = await ready.start(0)
+  return {
+    ...common(request, ready, port),
+    wrap: (command) => command,
+    holds: "not isolated: a program of the same user can go round the broker, and read key files",
+  }
+}
+
+function isolatedBy(program: string, request: BlindRequest, ready: ReadyBroker): Blind {
+  const hidden = hiddenFrom(request.secretPlaces, request.env)
+  const listenInside = fileBeside("listen-inside.cjs")
+  return {
+    ...common(request, ready, PORT_INSIDE),
+    wrap: (command) => isolated(program, listenInside, hidden, command),
+    takeListener: async (listener) => {
+      await ready.start(listener)
+    },
+    holds: "isolated by bubblewrap: the broker is its only way out, and keys are hidden",
+  }
+}
+
+function common({ env, preloads }: BlindRequest, ready: ReadyBroker, port: number) {
+  const { uses, placeholders, token, trust, leftOut, close } = ready
+  const wayOut = {
+    proxy: `http://x:${token}@127.0.0.1:${port}`,
+    trust,
+    preload: preloads ? fileBeside("node-preload.cjs") : undefined,
+    isLocalBound: hostsOf(uses).some(isLocal),
+  }
+  return {
+    placeholders: new Map([...uses.keys()].map((name) => [name, placeholders.of(name) ?? ""])),
+    services: servicesOf(uses),
+    leftOut,
+    environment: { ...accessKeyIds(uses), ...clientEnvironment(wayOut, env) },
+    close,
+  }
+}
+
+/** Files that are started by their path lie beside this one. */
+function fileBeside(name: string): string {
+  const file = fileURLToPath(new URL(name, import.meta.url))
+  if (existsSync(file)) return file
+  throw new VaultError("BUG", `${name} is not beside the command`, {
+    hint: "install agent-vault anew",
+  })
+}
+
+/** Who signs is no secret, and is told beside what stands for the key. */
+function accessKeyIds(uses: ReadonlyMap<string, BoundSecret>): Record<string, string> {
+  const user = [...uses.values()]
+    .flatMap((each) => each.uses)
+    .find(({ scheme }) => scheme === "sigv4")?.user
+  return user === undefined ? {} : { AWS_ACCESS_KEY_ID: user }
+}
+
+function servicesOf(uses: ReadonlyMap<string, BoundSecret>): ReadonlyMap<string, string> {
+  return new Map(
+    [...uses].flatMap(([secret, each]) => {
+      const service = each.uses.find((use) => use.service !== undefined)?.service
+      return service === undefined ? [] : [[secret, service] as const]
+    }),
+  )
+}
+
+/** Whether a host of a use is this machine, which programs would reach past their proxy. */
+function isLocal(host: string): boolean {
+  const name = host.replace(/:\d+$/, "")
+  return name === "localhost" || name.endsWith(".localhost") || /^127\.|^\[::1\]$/.test(name)
+}

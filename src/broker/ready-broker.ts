@@ -1,0 +1,119 @@
+import type { Server } from "node:net"
+import {
+  type BoundSecret,
+  type BrokeredVault,
+  type Environment,
+  GENERAL_SHAPE,
+  type Use,
+  VaultError,
+  loadModelHosts,
+  loadServices,
+} from "../core/index.js"
+import { Authority } from "./authority/authority.js"
+import { type TrustFiles, writeTrustFiles } from "./environment/trust-files.js"
+import type { GateModes } from "./gate/gate.js"
+import { Placeholders } from "./placeholder/placeholders.js"
+import type { Ask } from "./proxy/asking.js"
+import { newToken } from "./proxy/proxy-token.js"
+import { type Broker, startBroker } from "./proxy/start-broker.js"
+import { readRoots, upstreamContext } from "./target/roots.js"
+
+/** What a broker serves, and how strictly. */
+export interface ServingTerms {
+  readonly vault: BrokeredVault
+  /** The user's own environment. */
+  readonly env: Environment
+  readonly unbound: "deny" | "tunnel"
+  readonly allowed: readonly string[]
+  readonly gate: GateModes
+  readonly ask?: Ask | undefined
+}
+
+/** A broker that is ready, and serves once it is given where to listen. */
+export interface ReadyBroker {
+  readonly placeholders: Placeholders
+  /** The secrets that can be used, and how. */
+  readonly uses: ReadonlyMap<string, BoundSecret>
+  /** The secrets that have no use, or may not be read now, each with why. */
+  readonly leftOut: ReadonlyMap<string, string>
+  readonly trust: TrustFiles
+  /** What programs show to be let in: the password in the address of their proxy. */
+  readonly token: string
+  readonly start: (listener: number | Server) => Promise<Broker>
+  /** Ends it, if it was started, and removes its files. */
+  readonly close: () => void
+}
+
+/**
+ * Makes placeholders, an authority and its files. Throws `USE_REFUSED` if no secret of the run has a
+ * use, `NO_ACCESS`, and what opening the vault throws.
+ */
+export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
+  const { vault, env, allowed } = terms
+  const bound = await vault.bound()
+  const uses = new Map([...bound].filter(([, each]) => each.uses.length > 0))
+  if (uses.size === 0) throw nothingToUse(bound)
+  const placeholders = await placeholdersFor(vault, uses)
+  const roots = readRoots(env)
+  const authority = Authority.make([...hostsOf(uses), ...allowed])
+  const trust = writeTrustFiles(authority.pem, roots)
+  const token = newToken()
+  const { modelHostTest } = await loadModelHosts()
+  let broker: Broker | undefined
+  const start = async (listener: number | Server): Promise<Broker> => {
+    const made = { placeholders, authority, roots: upstreamContext(roots), token, listener }
+    const { ask, ...others } = terms
+    broker = await startBroker({
+      ...others,
+      ...made,
+      isModel: modelHostTest(),
+      ...(ask === undefined ? {} : { ask }),
+    })
+    return broker
+  }
+  const close = (): void => {
+    broker?.close()
+    trust.remove()
+  }
+  return { placeholders, uses, leftOut: leftOutOf(bound), trust, token, start, close }
+}
+
+/** The hosts that uses name, as they name them. */
+export function hostsOf(uses: ReadonlyMap<string, BoundSecret>): readonly string[] {
+  return [...uses.values()].flatMap((each) => each.uses.flatMap((use) => use.hosts))
+}
+
+async function placeholdersFor(
+  vault: BrokeredVault,
+  uses: ReadonlyMap<string, BoundSecret>,
+): Promise<Placeholders> {
+  const { findService } = await loadServices()
+  const shapeOf = ([use]: readonly Use[]): string =>
+    (use?.service === undefined ? undefined : findService(use.service)?.placeholder) ??
+    GENERAL_SHAPE
+  const reads = await vault.values()
+  const made = Placeholders.make(
+    [...uses].map(([secret, each]) => ({ secret, shape: shapeOf(each.uses) })),
+    reads.map(({ value }) => value),
+  )
+  for (const { value } of reads) value.fill(0)
+  return made
+}
+
+function leftOutOf(bound: ReadonlyMap<string, BoundSecret>): ReadonlyMap<string, string> {
+  const without = [...bound].filter(([, { uses }]) => uses.length === 0)
+  return new Map(without.map(([name, { refusal }]) => [name, refusal?.message ?? "it has no use"]))
+}
+
+function nothingToUse(bound: ReadonlyMap<string, BoundSecret>): VaultError {
+  const refused = [...bound.values()].find(({ refusal }) => refusal !== undefined)?.refusal
+  if (refused !== undefined) return refused
+  const [name = "GROUP/NAME"] = bound.keys()
+  return new VaultError(
+    "USE_REFUSED",
+    "no secret of this run has a use, so nothing could be sent",
+    {
+      hint: `an owner says where it may go: agent-vault use ${name} SERVICE (see: agent-vault services)`,
+    },
+  )
+}
