@@ -3,8 +3,20 @@
  * they need. No Git, no YAML and no schema compiler at run time.
  */
 export * from "./npm.js"
+export { type AuditChain, auditFiles, readChain } from "./audit/audit-chain.js"
+export { auditSignerOf, publishedElsewhere, readHeads } from "./audit/audit-head.js"
+export { AuditTail } from "./audit/audit-tail.js"
+export { type UsedSecret, authorityOf, suggestUses, usedSecrets } from "./audit/used.js"
+export { type ComparedHead, compareHeads } from "./audit/verify-audit.js"
 export { attributionOf } from "./audit/attribution.js"
-export { type Audit, type AuditEvent, auditFolder, auditTo, noAudit } from "./audit/audit.js"
+export {
+  type Audit,
+  type AuditEvent,
+  auditFileOf,
+  auditFolder,
+  auditTo,
+  noAudit,
+} from "./audit/audit.js"
 export {
   SECRET_FIELDS,
   type SecretMetadata,

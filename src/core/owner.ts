@@ -5,6 +5,7 @@
 export * from "./npm-owner.js"
 export { type AgentRequest, addAgent, rekeyAgent, removeAgent } from "./change/agents.js"
 export { apply } from "./change/apply.js"
+export { type PublishRequest, type Published, publishAudit } from "./change/publish-audit.js"
 export type { ChangeRequest, Outcome } from "./change/change.js"
 export { recoverAgent } from "./vault/escrow.js"
 export { readRegularFile, replaceFile } from "./disk/files.js"

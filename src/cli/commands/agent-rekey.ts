@@ -4,6 +4,7 @@ import { withPerson } from "../door/confirm-person.js"
 import type { Door } from "../door/door.js"
 import { type KeyOutput, deliveryLines, keyOutput } from "../door/key-output.js"
 import { asJson, exposureLines, outcomeLines, planLines, print, tell } from "../door/render.js"
+import { usedBy, usedLines } from "../door/used-lines.js"
 import { changeRequest, option } from "../door/who.js"
 import { handOver, publicPart, refuseOutWithRecipient } from "./agent-add.js"
 
@@ -14,12 +15,14 @@ export async function run(door: Door): Promise<void> {
   refuseOutWithRecipient(door)
   const vault = claimedId(request.place)
   const output = recipient === undefined ? rekeyOutput(door, vault, agent) : undefined
+  const used = usedBy(door, request.place, agent, "all")
   const outcome = await withPerson(door, (person) =>
     rekeyAgent({ ...request, person, agent, recipient }),
   )
   const replaced = output?.to === "home" ? output.file : undefined
   const aside = await handOver(door, outcome, output, replaced)
-  if (output?.to !== "stdout" && (await asJson(door, publicPart(outcome, output)))) return
+  const document = { used, ...publicPart(outcome, output) }
+  if (output?.to !== "stdout" && (await asJson(door, document))) return
   const { plan, exposed } = outcome.result
   tell(
     door,
@@ -27,6 +30,7 @@ export async function run(door: Door): Promise<void> {
   )
   if (output !== undefined && !request.dryRun) tell(door, ...deliveryLines(agent, output))
   if (aside !== undefined) tell(door, `  The old key is now ${aside}`)
+  tell(door, ...usedLines(agent, used))
   if (output?.to === "stdout") tell(door, ...planLines(plan), ...exposureLines(door, exposed))
   else await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
   tell(door, ...outcomeLines(door, outcome))

@@ -10,6 +10,7 @@ import {
   print,
   tell,
 } from "../door/render.js"
+import { usedBy, usedLines } from "../door/used-lines.js"
 import { changeRequest, isSet } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -25,12 +26,14 @@ export async function run(door: Door): Promise<void> {
     )
   }
   const request = await changeRequest(door)
+  const used = usedBy(door, request.place, agent, all ? "all" : named)
   const outcome = await revoke({ ...request, agent, groups: all ? "all" : named })
   const { plan, exposed } = outcome.result
-  if (await asJson(door, { plan, exposed, ...outcomePart(outcome) })) return
+  if (await asJson(door, { used, plan, exposed, ...outcomePart(outcome) })) return
   if (plan.groups.length === 0) {
     tell(door, `${agent} does not open ${all ? "anything" : named.join(", ")}.`)
   }
+  if (plan.groups.length > 0) tell(door, ...usedLines(agent, used))
   await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
   tell(door, ...outcomeLines(door, outcome))
 }

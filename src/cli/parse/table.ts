@@ -1,4 +1,5 @@
 import type { CommandSpec } from "./call.js"
+import { AUDITS } from "./table/audit.js"
 import { GUARD } from "./table/guard.js"
 import { MCP } from "./table/mcp.js"
 import { WHO } from "./table/options.js"
@@ -20,6 +21,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...MCP,
   ...USE,
   ...SERVICES,
+  ...AUDITS,
   ...GUARD,
   ...UPKEEP,
 ]

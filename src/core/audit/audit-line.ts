@@ -56,6 +56,8 @@ export interface AuditFacts {
   readonly path?: string | undefined
   /** The rule's place: `header:authorization`. */
   readonly place?: string | undefined
+  /** The rule's scheme: `bearer`. */
+  readonly scheme?: string | undefined
   /** The secret and which of its rules, counted from 1: `stripe/api-key#1`. */
   readonly rule?: string | undefined
   readonly decision?: AuditDecision | undefined
@@ -93,7 +95,15 @@ export const AUDIT_LINE_LIMIT = 64 * 1024
 /** Secrets of one line: what is read together may be ten thousand. */
 export const SECRETS_OF_A_LINE = 100
 /** Characters of what a caller says: a line must stay below its limit, and readable. */
-const LONGEST = { host: 255, method: 32, path: 1024, place: 128, rule: 512, reason: 256 } as const
+const LONGEST = {
+  host: 255,
+  method: 32,
+  path: 1024,
+  place: 128,
+  rule: 512,
+  reason: 256,
+  scheme: 32,
+} as const
 const CUT = Object.keys(LONGEST) as (keyof typeof LONGEST)[]
 const LONGEST_ATTRIBUTION = 128
 
@@ -121,6 +131,7 @@ export function encodeAuditLine(line: AuditLine): string {
     reason: line.reason,
     request: line.request,
     rule: line.rule,
+    scheme: line.scheme,
     secrets: line.secrets?.map(inOrder),
     seq: line.seq,
     session: line.session,
@@ -216,6 +227,7 @@ const MEMBERS: { readonly [K in keyof AuditLine]-?: (value: unknown) => boolean 
   path: isText,
   place: isText,
   rule: isText,
+  scheme: isText,
   decision: (value) => AUDIT_DECISIONS.some((known) => known === value),
   reason: isText,
   request: isCount,

@@ -1,5 +1,6 @@
 import { kindOfRecipient } from "../age/age.js"
 import { type CheckFinding, attention, restore } from "./check-finding.js"
+import { decodeHead } from "../audit/audit-head.js"
 import { strayProblem, takeOut } from "./stray.js"
 import { VaultError } from "../words/errors.js"
 import { openEscrow } from "../vault/escrow.js"
@@ -38,7 +39,19 @@ export async function checkFile(
   if (file.is === "agent") return checkAgent(vault, file.agent, owner)
   if (file.is === "group") return checkGroup(vault, file.group, now, owner)
   if (file.is === "secret") return checkSecret(vault, file.secret, now)
+  if (file.is === "audit-head") return checkHead(vault, path)
   return belongs(vault, file) ? [] : [stray(vault, path)]
+}
+
+/** No reader looks at one, so a false one refuses nothing. */
+function checkHead(vault: Vault, path: string): CheckFinding[] {
+  try {
+    decodeHead(path, vault.files.read(path) ?? new Uint8Array(), vault.id)
+    return []
+  } catch (error) {
+    if (!VaultError.is(error)) throw error
+    return [attention(error.code, path, error.message, takeOut(path))]
+  }
 }
 
 async function checkAgent(

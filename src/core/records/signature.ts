@@ -14,7 +14,7 @@ import { requiring } from "../words/system-error.js"
 export type Signable =
   string | number | boolean | readonly Signable[] | { readonly [key: string]: Signable }
 
-/** An owner's right to sign. Made by {@link signingKey}; the seed never leaves it. */
+/** The right to sign, an owner's or an agent's. Made by {@link signingKey}; the seed never leaves it. */
 export interface SigningKey {
   /** The public half: `ed25519:` and 32 bytes in base64url without padding. */
   readonly signer: string
@@ -25,18 +25,23 @@ export interface SigningKey {
 /** Whether `signature` (base64url) was made over `body` by the signer this was made for. */
 export type Verifier = (kind: string, body: Signable, signature: string) => boolean
 
-const SEED_INFO = "agent-vault/v1/signing"
+/** What a seed is derived for: an owner signs records, an agent the heads of its audit. */
+const SEED_INFO = { records: "agent-vault/v1/signing", audit: "agent-vault/v1/audit" } as const
 const PREFIX = "ed25519:"
 // RFC 8410: the fixed PKCS #8 header of an Ed25519 private key; the 32-byte seed follows.
 const PKCS8_HEADER = Buffer.from("302e020100300506032b657004220420", "hex")
 
 /**
  * The signing key of an owner: HKDF-SHA256 over the 32 raw bytes of the owner's age identity, so
- * that one line is all there is to back up. Throws `KEY_INVALID`.
+ * that one line is all there is to back up. With `audit`, the one by which an identity signs the
+ * heads of its audit, which no record is accepted from. Throws `KEY_INVALID`.
  */
-export function signingKey(ownerIdentity: string): SigningKey {
-  const bytes = identityBytes(ownerIdentity)
-  const { key, x } = requiring(() => ed25519Key(bytes))
+export function signingKey(
+  identity: string,
+  purpose: keyof typeof SEED_INFO = "records",
+): SigningKey {
+  const bytes = identityBytes(identity)
+  const { key, x } = requiring(() => ed25519Key(bytes, SEED_INFO[purpose]))
   return {
     signer: PREFIX + x,
     sign: (kind, body) => {
@@ -46,8 +51,8 @@ export function signingKey(ownerIdentity: string): SigningKey {
   }
 }
 
-function ed25519Key(ownerIdentity: Uint8Array): { key: KeyObject; x: string } {
-  const seed = hkdfSync("sha256", ownerIdentity, "", SEED_INFO, 32)
+function ed25519Key(identity: Uint8Array, info: string): { key: KeyObject; x: string } {
+  const seed = hkdfSync("sha256", identity, "", info, 32)
   const key = createPrivateKey({
     key: Buffer.concat([PKCS8_HEADER, Buffer.from(seed)]),
     format: "der",

@@ -64,6 +64,7 @@ const EXIT_CODES = {
   CIPHERTEXT_DAMAGED: 5,
   REPLY_REFUSED: 5,
   ROLLED_BACK: 5,
+  AUDIT_BROKEN: 5,
   SEALED_TO_OLD_KEY: 6,
   // 6: conflict, locked, busy or pending
   PENDING: 6,

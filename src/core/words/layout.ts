@@ -13,6 +13,9 @@ export const groupRecordPath = (group: string): string => `groups/${group}.json`
 export const groupKeyPath = (group: string): string => `groups/${group}.age`
 export const groupPastPath = (group: string): string => `groups/${group}.past.age`
 export const secretRecordPath = (name: SecretName): string => `secrets/${name.full}.json`
+/** A head of the chain `id` (`sha256:…`), with the line `seq` as its last: never changed again. */
+export const auditHeadPath = (agent: string, id: string, seq: number): string =>
+  `audit/${agent}/${id.slice("sha256:".length, "sha256:".length + 16)}-${seq}.json`
 export const secretPath = (name: SecretName): string => `secrets/${name.full}.age`
 
 /** A path of the repository that lies in a vault. */
@@ -42,6 +45,7 @@ export type VaultFile =
   | { readonly is: "agent" | "escrow"; readonly agent: string }
   | { readonly is: "group" | "group-key" | "group-past"; readonly group: string }
   | { readonly is: "secret" | "sealed"; readonly secret: SecretName }
+  | { readonly is: "audit-head"; readonly agent: string }
 
 /** Tells what `path` is; `stray` for anything that has no place in a vault. */
 export function classify(path: string): VaultFile {
@@ -61,6 +65,10 @@ function classifyNamed(path: string): VaultFile {
   if (folder === "agents") return { is: isRecord ? "agent" : "escrow", agent: parseAgentName(stem) }
   if (folder === "secrets") {
     return { is: isRecord ? "secret" : "sealed", secret: parseSecretName(stem) }
+  }
+  if (folder === "audit") {
+    const [, agent = ""] = /^([^/]+)\/[0-9a-f]{16}-[1-9]\d{0,15}$/.exec(stem) ?? []
+    return isRecord ? { is: "audit-head", agent: parseAgentName(agent) } : { is: "stray" }
   }
   if (folder !== "groups") return { is: "stray" }
   if (!isRecord && stem.endsWith(".past")) {

@@ -65,6 +65,8 @@ export const LIMITS = {
   tracked: 16 * MIB,
   /** The log of one of them: some 150 bytes for each fetch that moved it. */
   reflog: 64 * MIB,
+  /** A file of the audit, to be verified: some million lines. */
+  audit: 1024 * MIB,
   /** Digests of a vault's values, which the guard keeps. */
   ownValues: 512 * MIB,
 

@@ -1,0 +1,48 @@
+import {
+  type AuditLine,
+  VaultError,
+  auditFiles,
+  auditFolder,
+  claimedId,
+  later,
+  parseDuration,
+  parseTime,
+} from "../../core/index.js"
+import type { Door } from "./door.js"
+import { option, placeOf, userPath } from "./who.js"
+
+/** The files that a call means: those that it names, else this machine's of the vault. */
+export function auditFilesOf(door: Door): string[] {
+  const named = door.call.words.map((word) => userPath(door, word))
+  return named.length > 0 ? named : auditFiles(auditFolder(claimedId(placeOf(door)), door.env))
+}
+
+/** Whether a line is one that the options of a call ask for. */
+export function filterOf(door: Door): (line: AuditLine) => boolean {
+  const [agent, secret, host] = [
+    option(door, "agent"),
+    option(door, "secret"),
+    option(door, "host"),
+  ]
+  const [since, until] = [momentOf(door, "since"), momentOf(door, "until")]
+  const isMeant = ({ name }: { name: string }): boolean =>
+    name === secret || name.startsWith(`${secret ?? ""}/`)
+  return (line) =>
+    (agent === undefined || line.agent === agent) &&
+    (host === undefined || line.host === host.toLowerCase()) &&
+    (since === undefined || line.at >= since) &&
+    (until === undefined || line.at < until) &&
+    (secret === undefined || (line.secrets ?? []).some(isMeant))
+}
+
+/** A time, or how long ago. */
+function momentOf(door: Door, name: string): string | undefined {
+  const text = option(door, name)
+  if (text === undefined) return undefined
+  try {
+    return later(door.now, -parseDuration(text))
+  } catch (error) {
+    if (!VaultError.is(error, "USAGE")) throw error
+    return parseTime(text)
+  }
+}

@@ -1,0 +1,110 @@
+import { auditFileOf, auditFolder } from "../audit/audit.js"
+import { type AuditChain, readChain } from "../audit/audit-chain.js"
+import { type AuditHead, encodeHead, readHeads, signHead } from "../audit/audit-head.js"
+import { compareHeads } from "../audit/verify-audit.js"
+import { completeJournal } from "../commit/journal.js"
+import { removeLeftovers } from "../commit/leftovers.js"
+import { withLock } from "../commit/lock.js"
+import { type Committed, changeableBranch, commitChange } from "../commit/transaction.js"
+import type { Environment } from "../disk/homes.js"
+import { type Checkout, type Place, findVault, gitPath } from "../disk/place.js"
+import { openGit } from "../git/git.js"
+import type { Key } from "../keys/key-files.js"
+import { withVault } from "../vault/open.js"
+import { type Vault, findAgent, listAgents } from "../vault/vault.js"
+import { VaultError } from "../words/errors.js"
+import type { MaybeUnfinished } from "../words/unfinished.js"
+import { utc } from "../words/time.js"
+
+/** Whose audit is published, and from where. */
+export interface PublishRequest {
+  readonly place: Place
+  readonly key: Key
+  readonly env: Environment
+  readonly now: Date
+}
+
+/** What was published: nothing, if there is no line, or the last head says all there is. */
+export interface Published extends MaybeUnfinished {
+  readonly head: AuditHead | undefined
+  readonly commit?: string
+}
+
+/**
+ * Signs how far the agent's audit on this machine has come, and commits that as one new file of the
+ * vault. Needs no owner, and touches no record. Throws `NOT_GRANTED` for a key of no agent,
+ * `AUDIT_BROKEN` for a chain that does not hold, and what a change throws.
+ */
+export async function publishAudit(request: PublishRequest): Promise<Published> {
+  const { gitFolder } = checkoutOf(request.place)
+  return withLock<Published>(gitFolder, async (lock) => {
+    const place = findVault(request.place.root)
+    const git = await openGit(checkoutOf(place), request.env)
+    removeLeftovers(git)
+    await completeJournal(git)
+    const { head, isNew } = await withVault(place, request.key.trust, request.env, (vault) =>
+      headOf(vault, request),
+    )
+    if (head === undefined || !isNew) return { head: undefined }
+    const folder = gitPath(git.checkout, place.root)
+    const path = `${folder}/${head.path}`
+    const committed: Committed = await commitChange(git, lock, {
+      files: new Map([[path, encodeHead(head)]]),
+      observed: new Map([[path, undefined]]),
+      message: `agent-vault: audit of ${head.agent} up to line ${head.seq}`,
+      folder,
+    })
+    return { head, ...committed }
+  })
+}
+
+function headOf(
+  vault: Vault,
+  { key, env, now }: PublishRequest,
+): { readonly head: AuditHead | undefined; readonly isNew: boolean } {
+  const agent = agentOf(vault, key)
+  const file = auditFileOf(auditFolder(vault.id, env), { role: "agent", name: agent })
+  const chain = readChain(file)
+  const last = chain.lines.at(-1)
+  if (chain.id === undefined || last === undefined) return { head: undefined, isNew: false }
+  const { heads } = readHeads(vault.files, vault.id)
+  refuseBroken(
+    chain,
+    heads.filter((head) => head.agent === agent),
+  )
+  const facts = { vault: vault.id, agent, chain: chain.id, head: last.digest, at: utc(now) }
+  const head = signHead({ ...facts, seq: last.line.seq }, key.identity)
+  return { head, isNew: vault.files.read(head.path) === undefined }
+}
+
+function agentOf(vault: Vault, key: Key): string {
+  const agent = listAgents(vault).find(
+    (name) => findAgent(vault, name)?.recipient === key.recipient,
+  )
+  if (agent !== undefined) return agent
+  throw new VaultError("NOT_GRANTED", "this key is no agent's of this vault", {
+    hint: "an agent publishes the head of its own audit: --agent NAME",
+  })
+}
+
+/** What does not hold is not signed: a head would vouch for it. */
+function refuseBroken(chain: AuditChain, heads: readonly AuditHead[]): void {
+  const isContradicted = compareHeads([chain], heads).some(
+    ({ is }) => is === "changed" || is === "cut-off",
+  )
+  if (chain.faults.length === 0 && !isContradicted) return
+  throw new VaultError("AUDIT_BROKEN", `the audit ${chain.file} is not as it was written`, {
+    hint: "see what does not hold: agent-vault audit verify; to begin a new chain, move the file away",
+  })
+}
+
+function checkoutOf(place: Place): Checkout {
+  const { checkout } = findVault(place.root)
+  if (checkout === undefined) {
+    throw new VaultError("NO_REPOSITORY", `${place.root} lies in no Git work tree`, {
+      hint: "publish from a clone of the vault's repository",
+    })
+  }
+  changeableBranch(checkout)
+  return checkout
+}
