@@ -17,7 +17,7 @@ import harnesses from "../src/core/keys/harnesses.json" with { type: "json" }
  * variables by which the developer's shell, an agent harness or a running Git hook would leak in.
  */
 const foreign =
-  /^(?:AGENT_VAULT_|AGE_|CLAUDE|CODEX_|CURSOR_|GIT_|SSH_|GPG_|XDG_|HUSKY|NODE_PATH$|npm_config_(?:global_)?prefix$|(?:EDITOR|VISUAL|PAGER|LESS|NO_COLOR|FORCE_COLOR|COLORTERM)$)/
+  /^(?:AGENT_VAULT_(?!BIG$)|AGE_|CLAUDE|CODEX_|CURSOR_|GIT_|SSH_|GPG_|XDG_|HUSKY|NODE_PATH$|npm_config_(?:global_)?prefix$|(?:EDITOR|VISUAL|PAGER|LESS|NO_COLOR|FORCE_COLOR|COLORTERM)$)/
 for (const name of Object.keys(process.env)) {
   if (foreign.test(name) || name in harnesses) delete process.env[name]
 }

@@ -64,7 +64,7 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
     // Into plain HTTP nothing is ever put; what looks like a placeholder passes as it is.
     if (!hop.isPlain) placements = await findPlacements(gated, body, terms)
     // A person, where the rule says so.
-    await requireAgreement(placements, hop, body, terms)
+    const agreed = await requireAgreement(placements, hop, body, terms)
     // An address that was vetted, and proof of who is there.
     await terms.upstream.prepare(hop.target, hop.isPlain)
     const leaving = {
@@ -73,7 +73,7 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
       protocol: client.protocol,
     }
     // All of it once more, by the very record that is read; the audit durable; then there are values.
-    const values = await valuesFor(placements, note.number, terms)
+    const values = await valuesFor(placements, agreed, note.number, terms)
     const departure = departureOf(leaving, placements, values, terms.live)
     const answered = await send(departure, client, terms.upstream)
     note.result(namesIn(placements), answered.reply.statusCode)
@@ -90,30 +90,33 @@ function namesIn(placements: Placements): string[] {
   return allOf(placements).map(({ name }) => name.full)
 }
 
+/** Whose values a person agreed to send, and how often they were to be asked. */
 async function requireAgreement(
   placements: Placements,
   { target }: Hop,
   body: OutgoingBody,
   { agreements }: OrderTerms,
-): Promise<void> {
+): Promise<ReadonlyMap<string, Use["ask"]>> {
+  const agreed = new Map<string, Use["ask"]>()
   for (const { name, rule, sending } of allOf(placements)) {
     if (rule.ask === "never") continue
     const { method, path } = sending
     const question = { secret: name.full, method, target, path }
     await agreements.require(question, rule.ask, await body.wholeIfSeen)
+    agreed.set(name.full, rule.ask)
   }
+  return agreed
 }
 
-/** Every one of these was agreed to above, if its rule asks for that. */
 async function valuesFor(
   placements: Placements,
+  agreed: ReadonlyMap<string, Use["ask"]>,
   request: number,
   { vault, live }: OrderTerms,
 ): Promise<ReadonlyMap<Granted, SecretRead>> {
   const all = allOf(placements)
   if (all.length === 0) return new Map()
-  const isAgreed = (secret: string, rule: Use): boolean =>
-    all.some((each) => each.name.full === secret && each.rule.ask === rule.ask)
+  const isAgreed = (secret: string, rule: Use): boolean => agreed.get(secret) === rule.ask
   const reads = await vault.send(all, { isAgreed, request })
   // A value that was rotated meanwhile is new here, and must not come back either.
   for (const { name, value } of reads) live.learn(name.full, value)
