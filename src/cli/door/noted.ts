@@ -9,7 +9,7 @@ import {
   parseTime,
 } from "../../core/index.js"
 import type { Door } from "./door.js"
-import { option, placeOf, userPath } from "./who.js"
+import { option, options, placeOf, userPath } from "./who.js"
 
 /** The files that a call means: those that it names, else this machine's of the vault. */
 export function auditFilesOf(door: Door): string[] {
@@ -19,20 +19,17 @@ export function auditFilesOf(door: Door): string[] {
 
 /** Whether a line is one that the options of a call ask for. */
 export function filterOf(door: Door): (line: AuditLine) => boolean {
-  const [agent, secret, host] = [
-    option(door, "agent"),
-    option(door, "secret"),
-    option(door, "host"),
-  ]
+  const agent = option(door, "agent")
+  const [secrets, hosts] = [options(door, "secret"), options(door, "host")]
   const [since, until] = [momentOf(door, "since"), momentOf(door, "until")]
   const isMeant = ({ name }: { name: string }): boolean =>
-    name === secret || name.startsWith(`${secret ?? ""}/`)
+    secrets.some((secret) => name === secret || name.startsWith(`${secret}/`))
   return (line) =>
     (agent === undefined || line.agent === agent) &&
-    (host === undefined || line.host === host.toLowerCase()) &&
+    (hosts.length === 0 || hosts.some((host) => line.host === host.toLowerCase())) &&
     (since === undefined || line.at >= since) &&
     (until === undefined || line.at < until) &&
-    (secret === undefined || (line.secrets ?? []).some(isMeant))
+    (secrets.length === 0 || (line.secrets ?? []).some(isMeant))
 }
 
 /** A time, or how long ago. */

@@ -11,8 +11,13 @@ export const AUDITS: readonly CommandSpec[] = [
     summary: "show who used which secret, where to, and what was decided; needs no key",
     options: {
       agent: { value: "AGENT", describe: "only what this agent did" },
-      secret: { value: "NAME", describe: "only this secret, or this group's" },
-      host: { value: "HOST", describe: "only what went to this host" },
+      secret: {
+        value: "NAME",
+        short: "s",
+        many: true,
+        describe: "only this secret, or this group's",
+      },
+      host: { value: "HOST", many: true, describe: "only what went to this host" },
       since: { value: "TIME", describe: "from this UTC time on, or this long ago: 2h, 30d" },
       until: { value: "TIME", describe: "before this UTC time, or this long ago" },
       follow: { describe: "go on with what is noted from now on; Ctrl-C ends it" },
@@ -50,8 +55,8 @@ export const AUDITS: readonly CommandSpec[] = [
     options: { ...AGENT, ...DIR, ...JSON_OUT },
     examples: [
       [
-        "agent-vault audit push --agent ci && git push",
-        "what is published cannot be cut off unseen",
+        "agent-vault audit push --agent ci",
+        "then: git push; what is published cannot be cut off unseen",
       ],
     ],
   },
@@ -61,7 +66,12 @@ export const AUDITS: readonly CommandSpec[] = [
     summary: "turn what was sent into the narrowest uses that would let it be sent",
     options: {
       agent: { value: "AGENT", describe: "only what this agent did" },
-      secret: { value: "NAME", describe: "only this secret, or this group's" },
+      secret: {
+        value: "NAME",
+        short: "s",
+        many: true,
+        describe: "only this secret, or this group's",
+      },
       ...DIR,
       ...JSON_OUT,
     },
