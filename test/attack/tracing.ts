@@ -10,7 +10,8 @@ import type { Machine } from "./arena.js"
 // Programs are watched by strace: whatever they and their children open, write, send or start is
 // searched for values, plain and in every form that the redactor knows.
 
-const WATCHED =
+/** The system calls that are looked at. */
+export const WATCHED =
   "execve,openat,open,creat,write,writev,pwrite64,rename,renameat2,linkat,link,sendto,sendmsg"
 
 const found = await strace()
@@ -18,9 +19,12 @@ const found = await strace()
 /** Where strace is; empty where there is none. */
 export const stracePath = "path" in found ? found.path : ""
 
+/** Why nothing can be watched here. */
+export const noStrace = "missing" in found ? found.missing : undefined
+
 /** A test that needs strace. */
 export function testWithStrace(name: string, body: () => void | Promise<void>): void {
-  testUnless("missing" in found ? found.missing : undefined, name, body)
+  testUnless(noStrace, name, body)
 }
 
 /** What a program did, and what it printed. */
@@ -82,7 +86,7 @@ export function unescaped(call: string): string {
 }
 
 /** Files under HOME, the repository included, and Git objects, that hold a value in any form. */
-export function remains(machine: Machine, value: string): string[] {
+export function remains(machine: Pick<Machine, "folder">, value: string): string[] {
   const forms = formsOf(Buffer.from(value))
   const files = readdirSync(machine.folder, { recursive: true, withFileTypes: true })
   return files

@@ -22,8 +22,14 @@ const HOP_BY_HOP = new Set([
   "upgrade",
 ])
 
-/** Headers by which a server takes another method than the one that a rule was matched with. */
-const METHOD_OVERRIDES = ["x-http-method-override", "x-http-method", "x-method-override"]
+/** Headers by which a server takes another method or path than the one a rule was matched with. */
+const OVERRIDES = new Set([
+  "x-http-method-override",
+  "x-http-method",
+  "x-method-override",
+  "x-original-url",
+  "x-rewrite-url",
+])
 
 /**
  * Refuses what two servers could read in two ways, beyond what Node's parser refuses by itself: a
@@ -51,13 +57,21 @@ export function refuseAmbiguous(head: RequestHead, httpVersion: string): void {
  * under another path, than the rule was matched with. Throws `USE_REFUSED`.
  */
 export function refuseOverride(head: RequestHead): void {
-  const named = METHOD_OVERRIDES.find((name) => headerValues(head, name).length > 0)
-  const inQuery = /[?&]_method=/i.test(head.target) ? "_method" : undefined
-  const override = named ?? inQuery
+  // To what is written as CGI has it, `_` is `-`.
+  const names = head.rawHeaders.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase())
+  const named = names.find((name) => OVERRIDES.has(name.replaceAll("_", "-")))
+  const override = named ?? (hasMethodInQuery(head.target) ? "_method" : undefined)
   if (override === undefined) return
-  throw new VaultError("USE_REFUSED", `${override} would change the method on the way`, {
-    hint: "send the request with the method that is meant",
+  throw new VaultError("USE_REFUSED", `${override} would change the request on the way`, {
+    hint: "send the request with the method and the path that are meant",
   })
+}
+
+/** Names may be escaped, and some servers part pairs by `;` too. */
+function hasMethodInQuery(target: string): boolean {
+  const [, ...query] = target.split("?")
+  const pairs = query.join("?").replaceAll(";", "&")
+  return [...new URLSearchParams(pairs).keys()].some((name) => name.toLowerCase() === "_method")
 }
 
 /** The headers that are handed on, as they were written. */
