@@ -1,8 +1,14 @@
 import { recipientOf } from "../age/age.js"
 import { compareReach, reachOf } from "../records/reach.js"
-import { type GroupRecord, type Unsigned, digestOf, unsigned } from "../records/record.js"
+import {
+  type GroupRecord,
+  type Member,
+  type Unsigned,
+  digestOf,
+  unsigned,
+} from "../records/record.js"
 import { openGroupKey, openPastKeys } from "../vault/group-key.js"
-import type { Vault } from "../vault/vault.js"
+import { type Vault, findAgentRecord, findGroup, listGroups } from "../vault/vault.js"
 import type { Side } from "./units.js"
 
 /** A group as the two sides have it. */
@@ -36,24 +42,45 @@ export function mergedGroup(sides: GroupSides): Unsigned<GroupRecord> {
 }
 
 /**
- * The agents that had a group before, and that one side or the other took out of it. What both come
- * from need not tell: whoever can push can bring a record of before a revoke in a commit that does
- * not follow it. The revoke names the last epoch that the agent had.
+ * The agents that one side or the other took out of a group: those that had it before, and those that
+ * one side granted it while the other one revoked it.
  */
-export function takenOut({ base, ours, theirs }: GroupSides): readonly string[] {
+export function takenOut(sides: GroupSides): readonly string[] {
+  const { base, ours, theirs } = sides
   const [here, there] = [agentsOf(ours), agentsOf(theirs)]
   const before = base === undefined ? [] : agentsOf(base)
   const lost = before.filter((agent) => !here.includes(agent) || !there.includes(agent))
-  return [...new Set([...lost, ...revokedSince(ours, theirs), ...revokedSince(theirs, ours)])]
+  const revoked = [...revokedElsewhere(ours, theirs, base), ...revokedElsewhere(theirs, ours, base)]
+  return [...new Set([...lost, ...revoked])]
 }
 
-/** The members of a record that the other one revoked, at the record's epoch or later. */
-function revokedSince(record: GroupRecord, { revoked, members }: GroupRecord): string[] {
+/**
+ * The members of a record that the other one revoked since the base, or at the record's epoch or later.
+ * The base alone need not tell: whoever can push can bring a record of before a revoke in a commit that
+ * follows it. The revoke names the last epoch that the agent had.
+ */
+function revokedElsewhere(
+  record: GroupRecord,
+  { revoked, members }: GroupRecord,
+  base: GroupRecord | undefined,
+): string[] {
+  const known = new Map(base?.revoked.map(({ agent, epoch }) => [agent, epoch]))
+  const isNew = ({ agent, epoch }: GroupRecord["revoked"][number]): boolean =>
+    epoch >= record.epoch || epoch !== known.get(agent)
   return agentsOf(record).filter(
     (agent) =>
       members.every((member) => member.agent !== agent) &&
-      revoked.some((entry) => entry.agent === agent && entry.epoch >= record.epoch),
+      revoked.some((entry) => entry.agent === agent && isNew(entry)),
   )
+}
+
+/** The groups of a vault with a member that, as `agents` has it, has ended or has another key. */
+export function outdatedGroups(groups: Vault, agents: Vault): readonly string[] {
+  const isOutdated = ({ agent, recipient }: Member): boolean => {
+    const record = findAgentRecord(agents, agent)
+    return record?.ended !== undefined || record?.recipient !== recipient
+  }
+  return listGroups(groups).filter((group) => findGroup(groups, group)?.members.some(isOutdated))
 }
 
 function agentsOf({ members }: GroupRecord): readonly string[] {

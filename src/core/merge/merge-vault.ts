@@ -5,9 +5,9 @@ import { digestOf } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
 import { type Vault, findAgentRecord, findGroup, findSecret, verifyVault } from "../vault/vault.js"
-import { type GroupSides, winnerOf } from "./merge-group.js"
+import { type GroupSides, outdatedGroups, winnerOf } from "./merge-group.js"
 import { type MergedSecret, mergeSecret } from "./merge-secret.js"
-import { Snapshot, contentsOf } from "./snapshot.js"
+import { Snapshot, contentsOf, readValues } from "./snapshot.js"
 import { type BlobTree, type Side, type Sides, type UnitMerge, mergeUnits } from "./units.js"
 
 /** Two versions of a vault, verified, and what came of merging them without a key. */
@@ -74,6 +74,12 @@ export async function mergeVault(
   const base = sides.base.has(VAULT_RECORD) ? verified(sides.base) : undefined
   const units = mergeUnits(sides)
   if (units.contested.includes(VAULT_RECORD)) throw ownersDiffer()
+  // The agents of one side may have other keys, or have ended, than the groups of the other say.
+  const outdated = [ours, theirs].flatMap((groups) => [
+    ...outdatedGroups(groups, ours),
+    ...outdatedGroups(groups, theirs),
+  ])
+  await readValues(contents, git, sides, new Set(outdated))
   return { sides, base, ours, theirs, units, snapshot }
 }
 
@@ -119,9 +125,12 @@ export function mergedSecret(
   return mergeSecret(sides, key, choiceOf(choices, secret.full))
 }
 
-/** Which side's key an agent goes on with, where both gave it one; an end counts before any key. */
+/**
+ * Which side's key an agent goes on with; an end counts before any key. Only where both gave it a new
+ * key it is for a person to choose: a merge may sign the key anew that the agent had.
+ */
 export function agentChoice(
-  { ours, theirs }: VaultMerge,
+  { base, ours, theirs }: VaultMerge,
   agent: string,
   choices: Choices,
 ): Side | "choice" {
@@ -129,7 +138,9 @@ export function agentChoice(
   if (here === undefined || there === undefined) return here === undefined ? "theirs" : "ours"
   if (here.ended !== undefined) return "ours"
   if (there.ended !== undefined) return "theirs"
-  if (here.recipient === there.recipient) return "ours"
+  const before = base && findAgentRecord(base, agent)?.recipient
+  if (there.recipient === here.recipient || there.recipient === before) return "ours"
+  if (here.recipient === before) return "theirs"
   return choiceOf(choices, agent) ?? "choice"
 }
 

@@ -34,7 +34,7 @@ import {
   verifyVault,
 } from "../vault/vault.js"
 import { MANIFEST, classify, groupPastPath, groupRecordPath } from "../words/layout.js"
-import { mergedGroup, takenOut, unitedPast, winnerOf } from "./merge-group.js"
+import { mergedGroup, outdatedGroups, takenOut, unitedPast, winnerOf } from "./merge-group.js"
 import { draftOf, mergedManifest } from "./keyless.js"
 import {
   type Choices,
@@ -250,18 +250,11 @@ function earlier(one: string | undefined, other: string | undefined): string | u
 }
 
 /** The groups that either side changed, or that an agent opens whose key changed. */
-function touchedGroups(session: Session, { sides }: VaultMerge): ReadonlySet<string> {
+function touchedGroups({ vault }: Session, { sides }: VaultMerge): ReadonlySet<string> {
   const changed = [
     ...changedUnits(sides.base, sides.ours),
     ...changedUnits(sides.base, sides.theirs),
   ]
-  const { vault } = session
-  const isOutdated = ({ agent, recipient }: Member): boolean => {
-    const record = findAgentRecord(vault, agent)
-    return record?.ended !== undefined || record?.recipient !== recipient
-  }
-  const outdated = listGroups(vault).filter((group) =>
-    findGroup(vault, group)?.members.some(isOutdated),
-  )
+  const outdated = outdatedGroups(vault, vault)
   return new Set([...changed.map(groupOf).filter((group) => group !== undefined), ...outdated])
 }

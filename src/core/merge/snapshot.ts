@@ -36,19 +36,42 @@ export async function treeOf(git: Git, commit: string, folder: string): Promise<
 }
 
 /**
- * Reads what a merge of the sides may look into: everything but the values of untouched groups.
- * Throws `FILE_UNSAFE`.
+ * Reads what a merge of the sides may look into: everything but the values of groups that neither
+ * changed; for those see {@link readValues}. Throws `FILE_UNSAFE`.
  */
-export async function contentsOf(git: Git, { base, ours, theirs }: Sides): Promise<BlobContents> {
+export async function contentsOf(git: Git, sides: Sides): Promise<Map<BlobId, Uint8Array>> {
+  const { base, ours, theirs } = sides
   const changed = [...changedUnits(base, ours), ...changedUnits(base, theirs)]
   const touched = new Set(changed.map(groupOf))
-  const isNeeded = (path: string): boolean =>
-    !path.startsWith("secrets/") || !path.endsWith(".age") || touched.has(groupOf(unitOf(path)))
   const contents = new Map<BlobId, Uint8Array>()
+  const isNeeded = (path: string): boolean => !isValue(path) || touched.has(groupOf(unitOf(path)))
+  await readInto(contents, git, sides, isNeeded)
+  return contents
+}
+
+/** Reads the values of further groups into `contents`. Throws `FILE_UNSAFE`. */
+export async function readValues(
+  contents: Map<BlobId, Uint8Array>,
+  git: Git,
+  sides: Sides,
+  groups: ReadonlySet<string>,
+): Promise<void> {
+  await readInto(contents, git, sides, (path) => groups.has(groupOf(unitOf(path)) ?? ""))
+}
+
+function isValue(path: string): boolean {
+  return path.startsWith("secrets/") && path.endsWith(".age")
+}
+
+async function readInto(
+  contents: Map<BlobId, Uint8Array>,
+  git: Git,
+  { base, ours, theirs }: Sides,
+  isNeeded: (path: string) => boolean,
+): Promise<void> {
   for (const tree of [base, ours, theirs]) {
     const missing = new Map([...tree].filter(([path, id]) => isNeeded(path) && !contents.has(id)))
     const read = await readVaultFiles(git, missing)
     for (const [path, id] of missing) contents.set(id, read.get(path) ?? new Uint8Array())
   }
-  return contents
 }

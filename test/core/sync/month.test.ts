@@ -94,7 +94,11 @@ async function expectLockedOut(month: Month, age: StockTool): Promise<void> {
       for (const name of names) {
         const sealed = readFileSync(join(reader.top, `.agent-vault/secrets/${name}.age`))
         const values = await openedBy(ever, [sealed])
-        expect([key, name, values]).toEqual([key, name, isIn ? [remote.secrets.get(name)] : []])
+        expect([key, name, values]).toEqual([
+          key,
+          name,
+          isIn ? [remote.secrets.get(name)?.text] : [],
+        ])
       }
     }
   }

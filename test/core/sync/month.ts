@@ -10,15 +10,21 @@ import {
   readSecret,
   withVault,
 } from "../../../src/core/index.js"
+import type { GroupRecord } from "../../../src/core/records/record.js"
 import { formatKeyFile } from "../../../src/core/keys/key-files.js"
 import { VaultError } from "../../../src/core/words/errors.js"
 import { outcome, type World } from "../world.js"
 import { resolveAt, syncAt } from "./clones.js"
 import { seeded } from "../../../scripts/seeded.mjs"
 
+/** A value that somebody set, or chose in a merge: the same text chosen is another value. */
+export interface Value {
+  readonly text: string
+}
+
 /** What a vault should hold: values by secret, the present key by agent, who opens which group. */
 export interface Model {
-  readonly secrets: ReadonlyMap<string, string>
+  readonly secrets: ReadonlyMap<string, Value>
   /** Undefined: removed. */
   readonly agents: ReadonlyMap<string, string | undefined>
   /** `AGENT GROUP` */
@@ -28,6 +34,8 @@ export interface Model {
 /** An owner's machine, what it last had in common with the remote, and what it has now. */
 interface Owner {
   readonly world: World
+  /** The commit that it last had in common with the remote. */
+  base: string
   common: Model
   own: Model
 }
@@ -49,6 +57,7 @@ export class Month {
   /** What the remote should hold. */
   remote: Model
   readonly #draw: () => number
+  readonly #origin: string
   #count = 0
 
   /** `template` holds a vault without agents, groups and secrets. */
@@ -56,6 +65,7 @@ export class Month {
     this.#draw = seeded(seed)
     const first = template.copy()
     const origin = join(first.folder, "origin.git")
+    this.#origin = origin
     first.git("clone", "-q", "--bare", first.top, origin)
     const empty = { secrets: new Map(), agents: new Map(), grants: new Set<string>() }
     this.remote = empty
@@ -66,7 +76,9 @@ export class Month {
       world.git("fetch", "-q", "origin")
       world.git("branch", "-q", "--set-upstream-to=origin/main")
     }
-    this.owners = [first, ...others].map((world) => ({ world, common: empty, own: empty }))
+    this.owners = [first, ...others].map((world) => {
+      return { world, base: world.git("rev-parse", "HEAD"), common: empty, own: empty }
+    })
   }
 
   remove(): void {
@@ -95,7 +107,11 @@ export class Month {
   }
 
   async sync(owner: Owner): Promise<void> {
-    const { world } = owner
+    const { world, base } = owner
+    const revoked = {
+      own: this.#revoked(base, world.top, "HEAD"),
+      remote: this.#revoked(base, this.#origin, "main"),
+    }
     const synced = await outcome(syncAt(world))
     if (synced === "CONFLICT") {
       await outcome(Promise.resolve().then(() => world.git("merge", "-q", "origin/main")))
@@ -103,16 +119,29 @@ export class Month {
       world.git("commit", "-q", "--no-edit")
       await syncAt(world)
     } else if (typeof synced === "string") throw new Error(`sync: ${synced}`)
-    this.remote = merged(owner.common, owner.own, this.remote)
+    this.remote = merged(owner.common, owner.own, this.remote, revoked)
+    owner.base = world.git("rev-parse", "HEAD")
     owner.common = this.remote
     owner.own = this.remote
+  }
+
+  /** The pairs that the records of a branch say were revoked, and those of the base do not: by epoch. */
+  #revoked(base: string, repository: string, branch: string): ReadonlySet<string> {
+    const since = (commit: string): readonly string[] =>
+      GROUPS.flatMap((group) => revokesOf(this.reader, repository, commit, group))
+    const known = new Set(since(base))
+    return new Set(
+      since(branch)
+        .filter((each) => !known.has(each))
+        .map((each) => each.slice(0, each.lastIndexOf(" "))),
+    )
   }
 
   async #set(owner: Owner): Promise<void> {
     const name = `${this.#one(GROUPS)}/${this.#one(SECRETS)}`
     const value = `value ${++this.#count}`
     await owner.world.set(name, value)
-    owner.own = { ...owner.own, secrets: new Map([...owner.own.secrets, [name, value]]) }
+    owner.own = { ...owner.own, secrets: new Map([...owner.own.secrets, [name, { text: value }]]) }
   }
 
   async #grant(owner: Owner): Promise<void> {
@@ -179,7 +208,7 @@ export class Month {
     const { agent = "" } = this.keys.get(key) ?? {}
     const isPresent = model.agents.get(agent) === key
     const isGranted = model.grants.has(`${agent} ${groupIn(name)}`)
-    return isPresent && isGranted ? (model.secrets.get(name) ?? "") : "NOT_GRANTED"
+    return isPresent && isGranted ? (model.secrets.get(name)?.text ?? "") : "NOT_GRANTED"
   }
 
   /** What a key gets. */
@@ -232,11 +261,33 @@ function activeIn({ agents }: Model): readonly string[] {
   return [...agents].flatMap(([agent, key]) => (key === undefined ? [] : agent))
 }
 
-/** What both sides changed goes to the remote's, but for what takes access away. */
-function merged(common: Model, own: Model, remote: Model): Model {
+/** `AGENT GROUP EPOCH` of each revoke that the record of a group names. */
+function revokesOf(world: World, repository: string, commit: string, group: string): string[] {
+  const listed = world.git("-C", repository, "ls-tree", commit, `.agent-vault/groups/${group}.json`)
+  const [, blob] = /^\d+ blob (\w+)/.exec(listed) ?? []
+  if (blob === undefined) return []
+  const { revoked } = JSON.parse(
+    world.git("-C", repository, "cat-file", "blob", blob),
+  ) as GroupRecord
+  return revoked.map(({ agent, epoch }) => `${agent} ${group} ${epoch}`)
+}
+
+/**
+ * What both sides changed goes to the remote's, but for what takes access away: a grant of one side is
+ * gone where the other one revoked it meanwhile, even if that one had granted it as well.
+ */
+function merged(
+  common: Model,
+  own: Model,
+  remote: Model,
+  revoked: { readonly own: ReadonlySet<string>; readonly remote: ReadonlySet<string> },
+): Model {
   const names = new Set([...own.secrets.keys(), ...remote.secrets.keys()])
   const secrets = [...names].flatMap((name) => {
-    const value = pick(common.secrets.get(name), own.secrets.get(name), remote.secrets.get(name))
+    const [was, here, there] = [common, own, remote].map((side) => side.secrets.get(name))
+    // Whoever chooses one of two values changes the secret, as whoever sets it does.
+    const isChosen = here !== was && there !== was && there !== undefined
+    const value = isChosen ? { ...there } : pick(was, here, there)
     return value === undefined ? [] : [[name, value] as const]
   })
   const agents = [...new Set([...own.agents.keys(), ...remote.agents.keys()])].map((agent) => {
@@ -250,7 +301,9 @@ function merged(common: Model, own: Model, remote: Model): Model {
   const grants = [...new Set([...own.grants, ...remote.grants])].filter((pair) => {
     const [agent = ""] = pair.split(" ")
     if (ended.has(agent)) return false
-    return !common.grants.has(pair) || (own.grants.has(pair) && remote.grants.has(pair))
+    if (own.grants.has(pair) && remote.grants.has(pair)) return true
+    const isRevoked = (own.grants.has(pair) ? revoked.remote : revoked.own).has(pair)
+    return !common.grants.has(pair) && !isRevoked
   })
   return { secrets: new Map(secrets), agents: new Map(agents), grants: new Set(grants) }
 }
