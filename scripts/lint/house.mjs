@@ -79,6 +79,7 @@ const loadedByRoot = new Set([
   "src/mcp/serve.ts",
   "src/precommit/run-guard.ts",
   "src/broker/blind-run.ts",
+  "src/broker/ask/ask-page.ts",
 ])
 
 /**

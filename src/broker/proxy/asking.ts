@@ -23,11 +23,13 @@ export type Ask = (question: Question, signal: AbortSignal) => Promise<boolean>
 /** Asks nobody: the answer is no. */
 export const askNobody: Ask = () => Promise.resolve(false)
 
-/** Asks what was not asked before in this run. */
+/** Asks what was not asked before in this run, one question after the other. */
 export class Agreements {
   readonly #ask: Ask
   /** The answers that count for the whole run; also those that are awaited. */
   readonly #ofSession = new Map<string, Promise<boolean>>()
+  /** The question that is asked now. A program that asks for much does not cover a person with it. */
+  #turn: Promise<unknown> = Promise.resolve()
 
   constructor(ask: Ask) {
     this.#ask = ask
@@ -61,9 +63,12 @@ export class Agreements {
     const late = new Promise<boolean>((resolve) => {
       signal.addEventListener("abort", () => resolve(false))
     })
+    const before = this.#turn
+    const asked = before.then(() => !signal.aborted && this.#ask(question, signal))
+    const answered: Promise<unknown> = Promise.race([asked, late])
+    this.#turn = answered.catch(() => {})
     try {
-      const answer: unknown = await Promise.race([this.#ask(question, signal), late])
-      return answer === true
+      return (await answered) === true
     } catch {
       return false
     }

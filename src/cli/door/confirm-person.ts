@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto"
 import { type Confirmed, VaultError } from "../../core/index.js"
-import { say } from "../terminal/terminal.js"
+import { type Terminal, say } from "../terminal/terminal.js"
 import type { Door } from "./door.js"
 
 /** No vowels, so that no word comes of it. */
@@ -34,10 +34,22 @@ function isAtTerminal({ terminal }: Door): boolean {
   return terminal.stdin.isTTY && terminal.stderr.isTTY
 }
 
-async function isConfirmed({ terminal }: Door, { message }: VaultError): Promise<boolean> {
+function isConfirmed({ terminal }: Door, { message }: VaultError): Promise<boolean> {
+  return typedLetters(terminal, `${message}.`)
+}
+
+/**
+ * Says something at the terminal, and resolves to whether a person types the letters that stand
+ * below it. Throws `INTERRUPTED`, also by `signal`.
+ */
+export async function typedLetters(
+  terminal: Terminal,
+  what: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const { askLine } = await import("../terminal/ask.js")
   const letters = Array.from({ length: LENGTH }, () => LETTERS[randomInt(LETTERS.length)]).join("")
-  say(terminal, `${message}.`)
+  say(terminal, what)
   const question = `If that is your wish, type ${letters}; the Return key alone changes nothing:`
-  return (await askLine(terminal, question, "no", "")) === letters
+  return (await askLine(terminal, question, "no", "", signal)) === letters
 }

@@ -75,6 +75,24 @@ export interface BlindRun {
   readonly close: () => void
 }
 
+/** What a person is asked before a value is sent. */
+export interface PersonAsked {
+  readonly secret: string
+  readonly method: string
+  readonly target: { readonly host: string; readonly port: number }
+  /** Canonical; text of a program. */
+  readonly path: string
+  readonly bodyDigest?: string | undefined
+}
+
+/** Asks a person; only `true` is a yes. */
+export type AskPerson = (question: PersonAsked, signal: AbortSignal) => Promise<boolean>
+
+/** The page with a question, as far as the commands know it. */
+export interface AskPageDoor {
+  askOnPage(tell: (url: string) => void): AskPerson
+}
+
 /** The broker, as far as the commands know it. */
 export interface BrokerDoor {
   prepareBlind(request: {
@@ -92,6 +110,7 @@ export interface BrokerDoor {
       readonly others: "off" | "redact" | "refuse"
     }
     readonly preloads: boolean
+    readonly ask: AskPerson
   }): Promise<BlindRun>
 }
 
@@ -100,6 +119,7 @@ export interface OtherDoors {
   mcp(): Promise<McpServer>
   guard(): Promise<Guard>
   broker(): Promise<BrokerDoor>
+  askPage(): Promise<AskPageDoor>
 }
 
 /** What a command gets: its call, and what varies around it. */

@@ -13,6 +13,7 @@ import type { BlindRun, Door } from "../door/door.js"
 import { auditOf, openForAgent } from "../door/reading.js"
 import { isSet, option, options, placeOf, userPath } from "../door/who.js"
 import { noteOnce, say } from "../terminal/terminal.js"
+import { askByPage } from "./ask-person.js"
 import { childEnvironment } from "./program-environment.js"
 import { runProgram } from "./program.js"
 import { type ProgramVariable, assign, selectionOf } from "./selection.js"
@@ -93,6 +94,8 @@ async function prepare(
       others: choice(door, "gate-others", ["refuse", "redact", "off"]),
     },
     preloads: !isSet(door, "no-preload"),
+    // The program has the terminal, and may fill its screen.
+    ask: askByPage(door),
   })
 }
 

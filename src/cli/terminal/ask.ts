@@ -32,15 +32,19 @@ export async function confirmOr(
   }
 }
 
-/** Asks for a line; the empty line is `otherwise`. Throws `NO_TERMINAL`, naming `flag`. */
+/**
+ * Asks for a line; the empty line is `otherwise`. Throws `NO_TERMINAL`, naming `flag`, and
+ * `INTERRUPTED`, also by `signal`.
+ */
 export async function askLine(
   terminal: Terminal,
   question: string,
   otherwise: string,
   flag: string,
+  signal?: AbortSignal,
 ): Promise<string> {
   if (!terminal.stdin.isTTY) throw noTerminal("nobody can be asked here", flag)
-  const answer = await ask(terminal, `${question} [${otherwise}] `, flag, { echo: true })
+  const answer = await ask(terminal, `${question} [${otherwise}] `, flag, { echo: true, signal })
   return answer.trim() || otherwise
 }
 
@@ -56,7 +60,7 @@ async function ask(
   terminal: Terminal,
   question: string,
   flag: string,
-  { echo }: Pick<LineOptions, "echo">,
+  { echo, signal }: Pick<LineOptions, "echo" | "signal">,
 ): Promise<string> {
   const { input, write, close } = openPerson(terminal, flag)
   // With bracketed paste the terminal marks what is pasted, so that its newlines do not answer.
@@ -65,7 +69,7 @@ async function ask(
   input.setRawMode(true)
   try {
     write(marksPaste ? `\u001b[?2004h${question}` : question)
-    return await readLine(input, { echo, write })
+    return await readLine(input, { echo, write, signal })
   } finally {
     write(marksPaste ? "\u001b[?2004l\n" : "\n")
     input.setRawMode(false)

@@ -5,7 +5,11 @@ export interface LineOptions {
   /** Whether what is typed is shown. */
   readonly echo: boolean
   readonly write: (text: string) => void
+  /** Ends the waiting for a line, as if it were interrupted. */
+  readonly signal?: AbortSignal | undefined
 }
+
+const GONE = ["error", "end", "close"]
 
 /** What a line is read from: a terminal in raw mode. */
 export type Keys = Pick<
@@ -26,7 +30,7 @@ const QUIET_MS = 50
  * `INTERRUPTED` on Ctrl-C, on Ctrl-D at its start and when the terminal goes away; `USAGE` if more
  * came than one line, which a shell would otherwise take for commands.
  */
-export function readLine(keys: Keys, { echo, write }: LineOptions): Promise<string> {
+export function readLine(keys: Keys, { echo, write, signal }: LineOptions): Promise<string> {
   keys.setEncoding("utf8")
   keys.resume()
   return new Promise((resolve, reject) => {
@@ -34,15 +38,18 @@ export function readLine(keys: Keys, { echo, write }: LineOptions): Promise<stri
     let isPasting = false
     const finish = (act: () => void): void => {
       keys.removeListener("data", onData)
+      for (const gone of GONE) keys.removeListener(gone, interrupt)
+      signal?.removeEventListener("abort", interrupt)
       act()
     }
+    const interrupt = (): void => finish(() => reject(interruption()))
     const onData = (data: string | Buffer): void => {
       const typed = String(data).match(KEY) ?? []
       for (const [at, key] of typed.entries()) {
         if (key === PASTE_BEGINS || key === PASTE_ENDS) isPasting = key === PASTE_BEGINS
         else if (isPasting) line += pasted(key)
         else if (key === CONTROL_C || (key === CONTROL_D && line === "")) {
-          return finish(() => reject(interruption()))
+          return interrupt()
         } else if (key === "\r" || key === "\n") {
           const isAll = at === typed.length - 1
           return finish(() => (isAll ? resolve(line) : void refuse(keys).catch(reject)))
@@ -50,7 +57,9 @@ export function readLine(keys: Keys, { echo, write }: LineOptions): Promise<stri
       }
     }
     keys.on("data", onData)
-    for (const gone of ["error", "end", "close"]) keys.once(gone, () => reject(interruption()))
+    for (const gone of GONE) keys.once(gone, interrupt)
+    signal?.addEventListener("abort", interrupt)
+    if (signal?.aborted) interrupt()
   })
 }
 
