@@ -106,7 +106,8 @@ function withLazyCrypto(code) {
   const names = [...code.matchAll(crypto)].map(([, name]) => name)
   if (names.length === 0) return code
   const used = new RegExp(`\\b(?:${names.join("|")})\\b`, "g")
-  return code.replace(crypto, "").replace(used, 'require("node:crypto")')
+  // In brackets: `new require("…").X()` would construct what `require` is.
+  return code.replace(crypto, "").replace(used, '(require("node:crypto"))')
 }
 
 /** @param {string} folder */

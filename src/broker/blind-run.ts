@@ -68,7 +68,7 @@ function isolatedBy(program: string, request: BlindRequest, ready: ReadyBroker):
     ...common(request, ready, PORT_INSIDE),
     wrap: (command) => isolated(program, listenInside, hidden, command),
     takeListener: async (listener) => {
-      await ready.start(listener)
+      await ready.start(listener, true)
     },
     holds: "isolated by bubblewrap: the broker is its only way out, and keys are hidden",
   }

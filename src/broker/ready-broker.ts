@@ -39,7 +39,8 @@ export interface ReadyBroker {
   readonly trust: TrustFiles
   /** What programs show to be let in: the password in the address of their proxy. */
   readonly token: string
-  readonly start: (listener: number | Server) => Promise<Broker>
+  /** `isAlone`: nobody but the program can connect, so it need not show the token. */
+  readonly start: (listener: number | Server, isAlone?: boolean) => Promise<Broker>
   /** Ends it, if it was started, and removes its files. */
   readonly close: () => void
 }
@@ -60,8 +61,15 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
   const token = newToken()
   const { modelHostTest } = await loadModelHosts()
   let broker: Broker | undefined
-  const start = async (listener: number | Server): Promise<Broker> => {
-    const made = { placeholders, authority, roots: upstreamContext(roots), token, listener }
+  const start = async (listener: number | Server, isAlone = false): Promise<Broker> => {
+    const made = {
+      placeholders,
+      authority,
+      roots: upstreamContext(roots),
+      token,
+      listener,
+      isAlone,
+    }
     const { ask, ...others } = terms
     broker = await startBroker({
       ...others,

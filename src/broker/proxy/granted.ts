@@ -9,7 +9,9 @@ import {
   ruleFor,
 } from "../../core/index.js"
 import type { Placeholders } from "../placeholder/placeholders.js"
+import type { Occurrence } from "../placing/occurrences.js"
 import { rawPathOf } from "../placing/request-head.js"
+import { isWorded, misworded } from "../placing/scheme.js"
 import type { Arrival } from "./arrival.js"
 
 /** A secret that a rule lets go into a request, and where in it. */
@@ -17,6 +19,8 @@ export interface Granted {
   readonly name: SecretName
   readonly rule: Use
   readonly sending: Sending
+  /** The rules that the request fits in its wording: only one of these may count, also later. */
+  readonly suits?: ((rule: Use) => boolean) | undefined
 }
 
 /** What rules are asked with. */
@@ -26,17 +30,26 @@ export interface GrantTerms {
 }
 
 /**
- * A placeholder's secret at a place of a request, if a rule lets it go there now.
- * Throws `USE_REFUSED`, `NOT_GRANTED`, `GRANT_ENDED`, and the codes of exit 5.
+ * The secret of a placeholder that was found in a request, if a rule lets it go there now, in the
+ * scheme that it is written in.
+ * Throws `USE_REFUSED`, `PLACEHOLDER_REFUSED`, `NOT_GRANTED`, `GRANT_ENDED`, and the codes of exit 5.
  */
-export async function grantAt(
+export async function grantOf(
   arrival: Arrival,
-  secret: string,
-  at: UsePlace,
+  occurrence: Occurrence,
   { vault }: GrantTerms,
 ): Promise<Granted> {
+  const { placeholder, at } = occurrence
+  const { secret } = placeholder
   const sending = sendingAt(arrival, at)
-  return { name: parseSecretName(secret), rule: await vault.rule(secret, sending), sending }
+  const suits = (rule: Use): boolean => isWorded(occurrence, rule)
+  const nearest = await vault.rule(secret, sending)
+  try {
+    const rule = suits(nearest) ? nearest : await vault.rule(secret, sending, suits)
+    return { name: parseSecretName(secret), rule, sending, suits }
+  } catch (error) {
+    throw VaultError.is(error, "USE_REFUSED") ? misworded(occurrence, nearest) : error
+  }
 }
 
 /** All secrets of the run that rules of a kind let go to a place of a request. */
@@ -50,7 +63,9 @@ export async function grantsAt(
   const grants: Granted[] = []
   for (const [secret, { uses }] of await vault.bound()) {
     const rule = ruleOrNone(uses.filter(isMeant), sending)
-    if (rule !== undefined) grants.push({ name: parseSecretName(secret), rule, sending })
+    if (rule !== undefined) {
+      grants.push({ name: parseSecretName(secret), rule, sending, suits: isMeant })
+    }
   }
   return grants
 }

@@ -28,7 +28,8 @@ export interface Hop {
 
 /** What the listener asks, and where it hands on what it took in. */
 export interface Taking {
-  readonly token: ProxyToken
+  /** Undefined where nobody but the program can connect. */
+  readonly token: ProxyToken | undefined
   /** What happens to a connection to a target. Throws what refuses it. */
   readonly route: (target: Target, isPlain: boolean) => Route
   readonly contextFor: (host: string) => SecureContext
@@ -139,7 +140,7 @@ export class Listener {
   async #takeConnect(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     let target: Target | undefined
     try {
-      this.#taking.token.check(request.headers["proxy-authorization"])
+      this.#taking.token?.check(request.headers["proxy-authorization"])
       target = parseAuthority(request.url ?? "")
       const route = this.#taking.route(target, false)
       const upstream = route === "tunnel" ? await this.#taking.open(target) : undefined
@@ -184,7 +185,7 @@ export class Listener {
     let target: Target | undefined
     let route: Route
     try {
-      this.#taking.token.check(request.headers["proxy-authorization"])
+      this.#taking.token?.check(request.headers["proxy-authorization"])
       const { authority, path = "/" } = ABSOLUTE.exec(request.url ?? "")?.groups ?? {}
       if (authority === undefined) throw notForHere()
       target = parseAuthority(authority, 80)

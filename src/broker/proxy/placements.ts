@@ -1,10 +1,9 @@
 import { VaultError } from "../../core/index.js"
 import { type Occurrence, findInBody, findInHead } from "../placing/occurrences.js"
 import { bodyPlaceOf } from "../placing/request-body.js"
-import { isWorded, misworded } from "../placing/scheme.js"
 import type { Arrival } from "./arrival.js"
 import { refuseOverride } from "./framing.js"
-import { type GrantTerms, type Granted, grantAt, grantsAt } from "./granted.js"
+import { type GrantTerms, type Granted, grantOf, grantsAt } from "./granted.js"
 import type { OutgoingBody } from "./outgoing-body.js"
 import { type SignedPlacement, findHmac, findSigV4 } from "./signatures.js"
 
@@ -61,10 +60,7 @@ async function placementOf(
   occurrence: Occurrence,
   terms: GrantTerms,
 ): Promise<Placement> {
-  const { placeholder, at } = occurrence
-  const granted = await grantAt(arrival, placeholder.secret, at, terms)
-  if (!isWorded(occurrence, granted.rule)) throw misworded(occurrence, granted.rule)
-  return { ...granted, occurrence }
+  return { ...(await grantOf(arrival, occurrence, terms)), occurrence }
 }
 
 /** The placements in a body, which is read as a whole if a rule might put a value into it. */

@@ -32,6 +32,8 @@ export interface BrokerRequest extends RouteTerms {
   readonly listener: number | Server
   /** What programs show to be let in, in the address of their proxy; made fresh if it is not given. */
   readonly token?: string
+  /** Whether nobody else can connect, as in a network of its own: then no token is asked for. */
+  readonly isAlone?: boolean
   /** Looks names up; the system does by default. */
   readonly resolve?: Resolve
 }
@@ -68,7 +70,7 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
   const terms = { vault, placeholders, gate, agreements, upstream, live, notes }
   const token = new ProxyToken(request.token)
   const listener = new Listener({
-    token,
+    token: request.isAlone === true ? undefined : token,
     route: (target, isPlain) => routes.of(target, isPlain),
     contextFor: (host) => request.authority.contextFor(host),
     open: (target) => {

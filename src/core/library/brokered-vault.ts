@@ -4,7 +4,7 @@ import type { Actor } from "../policy/access.js"
 import type { Sending } from "../policy/sending.js"
 import type { Use } from "../records/use.js"
 import { type SecretRead, admitReader } from "../vault/read.js"
-import { type SendTerms, requireRule } from "../vault/send-terms.js"
+import { type SendTerms, type Suits, requireRule } from "../vault/send-terms.js"
 import { getSecret } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
@@ -64,14 +64,14 @@ export class BrokeredVault {
   }
 
   /**
-   * The rule by which a secret may be sent there now; nothing is decrypted. Throws `NOT_GRANTED`,
+   * The rule by which a secret may be sent there now, among those that suit; nothing is decrypted. Throws `NOT_GRANTED`,
    * `GRANT_ENDED`, `USE_REFUSED`, and the codes of exit 5.
    */
-  async rule(secret: string, sending: Sending): Promise<Use> {
+  async rule(secret: string, sending: Sending, suits?: Suits): Promise<Use> {
     const bound = (await this.bound()).get(secret)
     if (bound === undefined) throw new TypeError("a secret of another run")
     if (bound.refusal !== undefined) throw bound.refusal
-    return requireRule(secret, bound.uses, sending)
+    return requireRule(secret, bound.uses, sending, suits)
   }
 
   /**

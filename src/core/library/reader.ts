@@ -14,7 +14,7 @@ import {
   openSecret,
 } from "../vault/read.js"
 import type { Sending } from "../policy/sending.js"
-import type { SendTerms } from "../vault/send-terms.js"
+import type { SendTerms, Suits } from "../vault/send-terms.js"
 import type { Vault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
@@ -33,6 +33,8 @@ export interface ReaderRequest extends Terms {
 export interface SecretSending {
   readonly name: SecretName
   readonly sending: Sending
+  /** The rules that it may be sent by; all, without it. */
+  readonly suits?: Suits | undefined
 }
 
 /** A secret that was opened, and what decided that it is this value, and may be read. */

@@ -12,7 +12,7 @@ import { groupKeyPath, secretPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
 import { utc } from "../words/time.js"
 import { inFile, openGroupKey, readSigned } from "./group-key.js"
-import { type SendTerms, neverByOwner, requireRule } from "./send-terms.js"
+import { type SendTerms, type Suits, neverByOwner, requireRule } from "./send-terms.js"
 import { type Vault, getGroup, getSecret, remember } from "./vault.js"
 
 /** A value that was read, and the signed records that let it be. */
@@ -49,6 +49,8 @@ export interface Terms {
 export interface Placed {
   readonly secret: OpenedSecret
   readonly sending: Sending
+  /** The rules that it may be sent by; all, without it. */
+  readonly suits?: Suits | undefined
 }
 
 /** What opens the groups that were opened already, by the digest and recipient signed for them. */
@@ -120,7 +122,9 @@ export class OpenedSecret {
    * `AUDIT_UNWRITABLE`.
    */
   static async send(placed: readonly Placed[], terms: SendTerms, now: Date): Promise<SecretRead[]> {
-    const events = placed.map(({ secret, sending }) => secret.#sent(sending, terms, now))
+    const events = placed.map(({ secret, sending, suits }) =>
+      secret.#sent({ sending, suits }, terms, now),
+    )
     // Copied before anything is waited for: who reads again may have the values overwritten.
     const reads = placed.map(({ secret }) => {
       return { name: secret.name, record: secret.record, value: Uint8Array.from(secret.#value) }
@@ -134,11 +138,15 @@ export class OpenedSecret {
     return reads
   }
 
-  #sent(sending: Sending, terms: SendTerms, now: Date): AuditEvent {
+  #sent(
+    { sending, suits }: Pick<Placed, "sending" | "suits">,
+    terms: SendTerms,
+    now: Date,
+  ): AuditEvent {
     const actor = admit(this.#vault, this.name.group, this.#group, this.#key, now)
     if (actor.role === "owner") throw neverByOwner(actor.name)
     const { use = [], version } = this.record
-    const rule = requireRule(this.name.full, use, sending)
+    const rule = requireRule(this.name.full, use, sending, suits)
     if (rule.ask !== "never" && !terms.isAgreed(this.name.full, rule)) {
       throw new VaultError("ASK_REFUSED", `nobody agreed that ${this.name.full} is sent there`, {
         hint: "a person agrees when they are asked; send the request again",

@@ -12,12 +12,20 @@ export interface SendTerms {
   readonly request: number
 }
 
+/** Whether a rule is for a value that is written like this one: by its scheme, and its user. */
+export type Suits = (rule: Use) => boolean
+
 /**
- * The rule in a signed record that lets its secret be sent there. Throws `USE_REFUSED`, with the
- * command that would mend it.
+ * The rule in a signed record that lets its secret be sent there, among those that suit. Throws
+ * `USE_REFUSED`, with the command that would mend it.
  */
-export function requireRule(name: string, use: readonly Use[], sending: Sending): Use {
-  const rule = ruleFor(use, sending)
+export function requireRule(
+  name: string,
+  use: readonly Use[],
+  sending: Sending,
+  suits: Suits = () => true,
+): Use {
+  const rule = ruleFor(use.filter(suits), sending)
   if (rule === undefined) throw whyNoRule(name, use, sending)
   return rule
 }
