@@ -2,6 +2,9 @@ import type { OutgoingMessage } from "node:http"
 import { VaultError } from "../../core/index.js"
 import { type RequestHead, headerValues } from "../placing/request-head.js"
 
+/** Of an older version a request has no headers, whatever follows its line. */
+const VERSIONS = new Set(["1.0", "1.1"])
+
 /** Methods that no request may have: one opens a tunnel, the others echo what was sent. */
 const REFUSED_METHODS = new Set(["CONNECT", "TRACE", "TRACK"])
 
@@ -36,6 +39,7 @@ const OVERRIDES = new Set([
  * length twice or beside chunks, a bare LF, folded lines, NUL. Throws `REQUEST_REFUSED`.
  */
 export function refuseAmbiguous(head: RequestHead, httpVersion: string): void {
+  if (!VERSIONS.has(httpVersion)) throw ambiguous("it is not HTTP/1.1")
   if (REFUSED_METHODS.has(head.method)) throw ambiguous(`${head.method} is not brokered`)
   if (!head.target.startsWith("/")) throw ambiguous("its target is not a path")
   if (head.target.includes("#")) throw ambiguous("its target has a fragment")

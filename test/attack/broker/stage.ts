@@ -59,6 +59,11 @@ export class Stage {
     return this.broker.send(this.service, this.head({ ...changes, more }), body)
   }
 
+  /** Gives the secret another value, by the rule that it is to have. */
+  setValue(value: string, use: Partial<Use>): Promise<void> {
+    return setUse(this.world, KEY, [useAt(this.service, use)], value)
+  }
+
   /** A refusal's status and code, and how many requests the services got. */
   told(reply: Reply): [number, string, number] {
     return [

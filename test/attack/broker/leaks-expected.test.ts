@@ -1,0 +1,187 @@
+import { createCipheriv, createHash } from "node:crypto"
+import type { ServerResponse } from "node:http"
+import { request } from "node:https"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { Reader } from "../../broker/proxy/broker-world.js"
+import { noProc, noRoot, testUnless } from "../../needs.js"
+import { bin } from "../arena.js"
+import { type BlindProgram, BlindWorld, KEY, noIsolation } from "./blind.js"
+import { memoryHolds } from "./process-memory.js"
+import { Stage, VALUE } from "./stage.js"
+
+// What the broker cannot hold, and says so in docs/broker.md: each of these must leak as it is said
+// there. One that no longer does is a promise that may be made. Those of
+// test/broker/reply/scrub-reply.test.ts and test/broker/gate/gate.test.ts are not repeated here.
+
+describe("a service that is on the program's side can give the value back", () => {
+  const stage = Stage.forTests()
+
+  async function comesBack(answer: (response: ServerResponse) => void): Promise<string> {
+    await stage.start()
+    stage.service.handler = (_request, response) => answer(response)
+    const socket = await stage.broker.tunnel(stage.service)
+    socket.write(`${stage.head({ more: "\r\nConnection: close" })}\r\n\r\n`)
+    return (await new Reader(socket).rest()).toString("latin1")
+  }
+
+  test("reversed", async () => {
+    const reversed = Array.from(VALUE).toReversed().join("")
+    expect(await comesBack((response) => response.end(reversed))).toContain(reversed)
+  })
+
+  test("hashed", async () => {
+    const hash = createHash("sha256").update(VALUE).digest("hex")
+    expect(await comesBack((response) => response.end(hash))).toContain(hash)
+  })
+
+  test("encrypted", async () => {
+    const cipher = createCipheriv("aes-256-ctr", Buffer.alloc(32, 1), Buffer.alloc(16))
+    const sent = cipher.update(VALUE, "utf8", "hex")
+    expect(await comesBack((response) => response.end(sent))).toContain(sent)
+  })
+
+  test("encoded twice", async () => {
+    const twice = Buffer.from(Buffer.from(VALUE).toString("base64")).toString("base64")
+    expect(await comesBack((response) => response.end(twice))).toContain(twice)
+  })
+
+  test("spelled out, a letter in each event", async () => {
+    const all = await comesBack((response) => {
+      response.writeHead(200, { "Content-Type": "text/event-stream" })
+      for (const letter of VALUE) response.write(`data: ${letter}\n\n`)
+      response.end()
+    })
+    expect([...all.matchAll(/data: (.)/g)].map(([, letter]) => letter).join("")).toBe(VALUE)
+  })
+
+  test("in two halves, in two headers", async () => {
+    const all = await comesBack((response) => {
+      response.setHeader("X-A", VALUE.slice(0, 20)).setHeader("X-B", VALUE.slice(20)).end()
+    })
+    expect(all).toContain(`X-A: ${VALUE.slice(0, 20)}\r\nX-B: ${VALUE.slice(20)}`)
+  })
+
+  test("as a length", async () => {
+    const all = await comesBack((response) => response.end("x".repeat(VALUE.length)))
+    expect(all).toContain(`Content-Length: ${VALUE.length}`)
+  })
+
+  test("by another way: what it keeps, it shows to whoever asks it directly", async () => {
+    await stage.start()
+    await stage.send()
+    const kept = stage.service.got[0]?.request.headers.authorization ?? ""
+    stage.service.handler = (_request, response) => response.end(kept)
+    const { port, root, host } = stage.service
+    const direct = await new Promise<string>((resolve, reject) => {
+      const options = { host: "127.0.0.1", port, servername: host, ca: root, path: "/kept" }
+      request(options, (reply) => {
+        let said = ""
+        reply.on("data", (chunk: Buffer) => (said += chunk.toString()))
+        reply.on("end", () => resolve(said))
+      })
+        .once("error", reject)
+        .end()
+    })
+    expect(direct).toBe(`Bearer ${VALUE}`)
+  })
+})
+
+describe("a rule says no more than it says", () => {
+  const stage = Stage.forTests()
+
+  test("what the service takes for another method by its body, it gets", async () => {
+    await stage.start({}, { methods: ["POST"] })
+    const more = "\r\nContent-Type: application/x-www-form-urlencoded"
+    const reply = await stage.send({ line: "POST /v1/a HTTP/1.1", more }, "_method=delete")
+    expect(reply.status).toBe(200)
+    expect(stage.service.got[0]?.body.toString()).toBe("_method=delete")
+  })
+
+  test("all that the rule allows, the program can do with it", async () => {
+    await stage.start()
+    const line = "POST /v1/transfers?to=attacker&amount=1000000 HTTP/1.1"
+    expect((await stage.send({ line })).status).toBe(200)
+    expect(stage.service.got[0]?.request.headers.authorization).toBe(`Bearer ${VALUE}`)
+  })
+})
+
+describe("without isolation a program of the same user can go round the broker", () => {
+  let blind: BlindWorld
+  let running: BlindProgram
+
+  beforeAll(async () => {
+    blind = await BlindWorld.start()
+  })
+  afterEach(() => running.kill())
+  afterAll(() => blind.close())
+
+  test("and this is said when it starts", async () => {
+    running = blind.run({ isolate: "none" })
+    await running.sh("true")
+    expect(running.printed).toContain(
+      "not isolated: a program of the same user can go round the broker, and read key files",
+    )
+  })
+
+  test("it reads the key file", async () => {
+    running = blind.run({ isolate: "none" })
+    const read = await running.sh(`cat ${blind.world.folder}/agent-vault/*/agents/ci.key`)
+    expect(read).toMatch(/AGE-SECRET-KEY-/)
+  })
+
+  test("it runs agent-vault get", async () => {
+    running = blind.run({ isolate: "none" })
+    const script = `cd ${blind.world.top} && ${process.execPath} ${bin} get ${KEY} --agent ci --raw`
+    expect(await running.sh(script)).toContain(blind.value)
+  })
+
+  testUnless(noProc ?? noRoot, "whoever may trace the broker reads its memory", async () => {
+    running = blind.run({ isolate: "none" })
+    await running.send(blind.url())
+    expect(memoryHolds(running.command.pid ?? 0, blind.value)).toBe(true)
+  })
+
+  test("it ends the broker", async () => {
+    running = blind.run({ isolate: "none" })
+    await running.send(blind.url())
+    const killed = running.sh("kill -9 $(ps -o ppid= -p $PPID)").catch(() => "ended")
+    await running.ended
+    expect(running.command.signalCode).toBe("SIGKILL")
+    await killed
+  })
+
+  test("it goes out without a proxy, with what it may hold: a placeholder", async () => {
+    running = blind.run({ isolate: "none" })
+    blind.service.got.length = 0
+    const script = `curl -sS -k --noproxy '*' -H "Authorization: Bearer $STRIPE_API_KEY" ${blind.url()}`
+    await running.sh(script)
+    const got = blind.service.got.map((each) => each.request.headers.authorization)
+    expect(got).toEqual([expect.stringMatching(/^Bearer ./)])
+  })
+})
+
+describe("isolation leaves open", () => {
+  testUnless(noIsolation, "a socket in the file system that somebody listens on", async () => {
+    const blind = await BlindWorld.start()
+    const path = join(blind.world.folder, "tmp", "open.sock")
+    const server = createServer((socket) => socket.end("HTTP/1.0 200 OK\r\n\r\nfrom outside"))
+    await new Promise<void>((resolve) => server.listen(path, resolve))
+    const running = blind.run({ isolate: "bwrap" })
+    const said = await running.sh(`curl -sS --noproxy '*' --unix-socket ${path} http://outside/`)
+    expect(said).toBe("from outside")
+    await running.end()
+    server.close()
+    blind.close()
+  })
+
+  testUnless(noIsolation, "every other file of the user", async () => {
+    const blind = await BlindWorld.start()
+    const running = blind.run({ isolate: "bwrap" })
+    const said = await running.sh(`cat ${blind.world.folder}/root.pem`)
+    expect(said).toContain("BEGIN CERTIFICATE")
+    await running.end()
+    blind.close()
+  })
+})
