@@ -43,7 +43,8 @@ export async function lostAccess(machine, operation, { ended, base }) {
 }
 
 /** @param {Operation} operation */
-function subjectOf({ name }) {
+function subjectOf({ name, subject }) {
+  if (subject !== undefined) return `agent-vault: ${subject}`
   if (name.startsWith("repair")) return "never"
   return name === "set" ? "agent-vault: set stripe/api-key" : `agent-vault: ${name}`
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { saidBy } from "./machine.mjs"
 
@@ -21,13 +21,16 @@ export async function unhealed(machine, operation, { base, next, known }) {
   const broken = []
   const made = machine.commitsSince(base)
   if (made > 1) broken.push({ promise: "old or new", what: `${made} commits` })
-  const args = nextCommand(machine, operation, next)
-  const { code, said } = await machine.run(args)
-  // An `init` that completes an earlier one says that the vault is there.
-  const isFine = code === 0 || (operation.name === "init" && /: EXISTS: /.test(said))
-  if (!isFine) {
-    broken.push({ promise: "the next command heals", what: `${args.join(" ")}: ${code} ${said}` })
+  for (const lock of operation.locks ?? []) rmSync(join(machine.repo, lock), { force: true })
+  for (const args of nextCommands(machine, operation, next)) {
+    const { code, said } = await machine.run(args)
+    // An `init` that completes an earlier one says that the vault is there.
+    const isFine = code === 0 || (operation.name === "init" && /: EXISTS: /.test(said))
+    if (!isFine) {
+      broken.push({ promise: "the next command heals", what: `${args.join(" ")}: ${code} ${said}` })
+    }
   }
+  operation.finish?.(machine)
   if (machine.hasVault()) {
     const checked = await machine.run(["check"])
     if (!isSound(checked.said)) broken.push({ promise: "check passes", what: checked.said })
@@ -57,11 +60,15 @@ function isSound(said) {
  * @param {Operation} operation
  * @param {"repair" | "change"} next
  */
-function nextCommand(machine, operation, next) {
-  if (next === "repair") return ["repair"]
-  if (operation.name === "init" && !machine.hasVault()) return operation.args(machine)
-  if (operation.name === "apply" && isPending(machine)) return operation.args(machine)
-  return ["set", "later/key", "--generate"]
+function nextCommands(machine, operation, next) {
+  const again = operation.again?.(machine)
+  // What awaits the user's own commit is not complete before it is asked for again.
+  if (operation.commits === false && again) return next === "repair" ? [["repair"], again] : [again]
+  if (next === "repair") return [["repair"]]
+  if (again) return [again]
+  if (operation.name === "init" && !machine.hasVault()) return [operation.args(machine)]
+  if (operation.name === "apply" && isPending(machine)) return [operation.args(machine)]
+  return [["set", "later/key", "--generate"]]
 }
 
 /**
@@ -138,6 +145,8 @@ function leftovers(machine, known) {
 export function placesOf(machine) {
   return machine
     .files()
-    .filter((path) => !path.startsWith("repo/.git/objects/") || /\/tmp_[^/]*$/.test(path))
+    .filter(
+      (path) => !/^(?:repo\/\.git|remote\.git)\/objects\//.test(path) || /\/tmp_[^/]*$/.test(path),
+    )
     .map((path) => path.replace(/[0-9a-f]{8,}/g, "#").replace(/\d+/g, "N"))
 }

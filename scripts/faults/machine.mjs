@@ -152,9 +152,13 @@ export class Machine {
     return existsSync(join(this.repo, ".agent-vault/vault.json"))
   }
 
-  /** @param {string} base */
+  /**
+   * What a merge brought in is not counted.
+   *
+   * @param {string} base
+   */
   commitsSince(base) {
-    return Number(this.git("rev-list", "--count", `${base}..HEAD`))
+    return Number(this.git("rev-list", "--count", "--first-parent", `${base}..HEAD`))
   }
 
   /** The paths of all files and folders, from the home. */

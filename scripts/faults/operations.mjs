@@ -23,6 +23,13 @@ import { struck } from "./points.mjs"
  * @property {Reads} after what is read if it did
  * @property {string} [delivers] the agent who gets a key file
  * @property {RegExp} done how it says that it is done
+ * @property {string} [subject] of the commit that it makes, after `agent-vault: `; else its name
+ * @property {(machine: Machine) => string[]} [again] the command that completes it, if it is neither
+ *   `repair` nor any change
+ * @property {(machine: Machine) => boolean} [isDone] whether it happened; else the history tells
+ * @property {readonly string[]} [locks] locks of Git that a person removes, as Git tells them to,
+ *   before the next command: nothing in them says whose they are
+ * @property {(machine: Machine) => void} [finish] what the user does when it is complete
  */
 
 const OLD = { "stripe/api-key": "old", "stripe/webhook": "hook" }
@@ -35,7 +42,10 @@ const GRANTED = { ...START, deploy: { ...OLD, ...DB } }
 const REVOKED = { ...START, ci: NONE }
 /** The key of an agent that is removed is set aside, in the end. */
 const REMOVED = { ...START, ci: { "stripe/api-key": "NOT_GRANTED or KEY_NOT_FOUND" } }
+/** What two clones come to agree on. @type {Reads} */
+const BOTH = { ci: { ...OLD, "stripe/api-key": "new", ...DB }, deploy: { ...NONE, ...DB } }
 const SET = ["set", "stripe/api-key", "--from-file", "../new"]
+const RESOLVE = ["resolve", "stripe/api-key", "--ours"]
 const MAIN = "repo:.git/refs/heads/main"
 
 /** The vault that the operations begin with. @param {Machine} machine */
@@ -143,6 +153,31 @@ export const OPERATIONS = [
     after: START,
     done: /had not happened/,
   },
+  {
+    name: "sync",
+    args: () => ["sync"],
+    prepare: (machine) => twoClones(machine, { conflicts: false }),
+    before: NEW,
+    after: BOTH,
+    done: /Merged origin\/main/,
+    subject: "merge origin/main",
+    again: () => ["sync"],
+    locks: [".git/index.lock", ".git/refs/remotes/origin/main.lock"],
+    // A killed `git fetch` leaves what it was writing, until `git gc`.
+    finish: (machine) => machine.git("prune", "--expire=now"),
+  },
+  {
+    name: "resolve",
+    args: () => RESOLVE,
+    prepare: (machine) => twoClones(machine, { conflicts: true }),
+    commits: false,
+    before: BOTH,
+    after: BOTH,
+    done: /Settled: .*staged/,
+    again: (machine) => (isSettled(machine) ? ["resolve"] : RESOLVE),
+    isDone: isSettled,
+    finish: (machine) => machine.git("commit", "--quiet", "--no-edit"),
+  },
 ]
 
 /**
@@ -168,4 +203,38 @@ async function killed(machine, shim, act) {
   const point = { call: "rename", place: MAIN, nth: 1 }
   const { signal } = await machine.run(SET, struck(machine, shim, point, { act }))
   if (signal !== "SIGKILL") throw new Error("the set that was to be killed was not")
+}
+
+/**
+ * A clone that has a commit, and a remote that got another one meanwhile. If they conflict, a plain
+ * `git merge` stopped at it.
+ *
+ * @param {Machine} machine
+ * @param {{ conflicts: boolean }} terms
+ */
+async function twoClones(machine, { conflicts }) {
+  const [remote, other] = [join(machine.home, "remote.git"), join(machine.home, "other")]
+  machine.git("clone", "--quiet", "--bare", "--template=", ".", remote)
+  machine.git("remote", "add", "origin", remote)
+  machine.git("fetch", "--quiet")
+  machine.git("branch", "--quiet", "--set-upstream-to=origin/main")
+  machine.git("clone", "--quiet", "--template=", remote, other)
+  await machine.do("grant", "ci", "db", "--dir", other)
+  if (conflicts) await machine.do("set", "stripe/api-key", "--from-file", "../hook", "--dir", other)
+  machine.git("-C", other, "push", "--quiet")
+  rmSync(other, { recursive: true })
+  await machine.do(...SET)
+  if (!conflicts) return
+  machine.git("fetch", "--quiet")
+  try {
+    machine.git("merge", "--quiet", "origin/main")
+  } catch {
+    return
+  }
+  throw new Error("the merge that was to conflict did not")
+}
+
+/** @param {Machine} machine */
+function isSettled(machine) {
+  return machine.git("ls-files", "--unmerged") === ""
 }

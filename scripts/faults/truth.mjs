@@ -62,6 +62,7 @@ export function untruths(machine, operation, { ended, base }) {
  * @param {string} base
  */
 function happened(machine, operation, base) {
+  if (operation.isDone) return operation.isDone(machine)
   if (operation.commits !== false) return machine.commitsSince(base) > 0
   if (operation.delivers) return existsSync(keyFile(machine, operation.delivers))
   return !existsSync(join(machine.repo, ".git/agent-vault/journal.json"))

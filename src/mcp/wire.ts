@@ -172,7 +172,8 @@ export class Wire {
   async #sendAll(message: object): Promise<void> {
     await this.#write(message)
     this.#flow()
-    if (this.#isEnding && this.#inWork.size === 0) this.close()
+    // Another answer may still be on its way.
+    if (this.#isEnding && this.#inWork.size === 0 && this.#unsent === 0) this.close()
   }
 
   async #write(message: object): Promise<void> {

@@ -173,12 +173,16 @@ async function outliveGit(git: Git, { branch, from, to }: Journal): Promise<void
 }
 
 /** A git that was killed left its locks: they name our commit, or its beginning and are old. */
-function removeDeadLocks(gitFolder: string, { branch, to }: Journal): void {
-  for (const lock of locksOf(gitFolder, branch)) {
-    const content = readText(lock)?.trimEnd()
-    if (content === undefined) continue
-    if (content === to || (to.startsWith(content) && isOld(lock))) removeFile(lock)
-  }
+function removeDeadLocks(gitFolder: string, { branch, from, to }: Journal): void {
+  for (const lock of locksOf(gitFolder, branch)) removeDeadLock(lock, to)
+  // A git that merges notes where the branch was.
+  if (from !== null) removeDeadLock(join(gitFolder, "ORIG_HEAD.lock"), from)
+}
+
+function removeDeadLock(lock: string, commit: string): void {
+  const content = readText(lock)?.trimEnd()
+  if (content === undefined) return
+  if (content === commit || (commit.startsWith(content) && isOld(lock))) removeFile(lock)
 }
 
 /** Locks that our git could not remove, though it moved the branch, or that another git holds. */

@@ -4,6 +4,7 @@ import { listFolder, lookAt } from "../disk/at-path.js"
 import { removeEmptyFolder } from "../disk/files.js"
 import { type Environment, keyHome, stateHome } from "../disk/homes.js"
 import { changeFolder } from "../disk/journal-file.js"
+import { commonFolder } from "../disk/place.js"
 import type { Git } from "../git/git.js"
 import { removeReports } from "../git/fast-import.js"
 import { removeIndexCopies } from "../git/git-index.js"
@@ -27,6 +28,8 @@ export function removeLeftovers(git: Git): void {
     () => removeIndexCopies(gitFolder),
     () => removeQuarantines(git),
     () => removeReports(git),
+    // What was fetched, and not verified before its process died.
+    () => removeAbandoned(join(commonFolder(gitFolder), "refs/agent-vault"), "incoming-"),
     () => removeLeftKeys(git.env),
     () => removeLeftState(stateHome(git.env)),
   ]

@@ -28,7 +28,8 @@ export function removeAbandoned(folder: string, prefix = TEMPORARY): void {
 }
 
 function isAbandoned(name: string, modified: number): boolean {
-  const fate = fateOfMaker(name)
+  // A killed git may have left its lock of what we named.
+  const fate = fateOfMaker(name.replace(/\.lock$/, ""))
   // A clock that jumped may have set the time ahead.
   return fate === "gone" || (fate === "elsewhere" && Math.abs(Date.now() - modified) > DOUBT_MS)
 }

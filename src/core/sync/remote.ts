@@ -137,8 +137,11 @@ async function fetchTo(
     await git.run([...guard, ...FETCH, ...what], { network: true })
   } catch (cause) {
     if (!VaultError.is(cause, "GIT_FAILED")) throw cause
+    const isFull = /No space left on device|Disk quota exceeded/.test(saidBy(cause))
     throw new VaultError("GIT_FAILED", `${name} could not be fetched: ${cause.message}`, {
-      hint: `look at the address and the network: git remote -v; git fetch ${remote}`,
+      hint: isFull
+        ? "make room on the disk, then repeat the command"
+        : `look at the address and the network: git remote -v; git fetch ${remote}`,
       cause: cause.cause,
     })
   }

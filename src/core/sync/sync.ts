@@ -78,11 +78,29 @@ export async function sync(request: SyncRequest): Promise<Synced> {
     const synced = before === undefined ? brought : together(before, brought)
     if (!request.push || request.dryRun || !synced.isAhead) return synced
     await refuseBrokenTip(git, request.place, synced.commit)
-    if ((await pushCommit(git, guard, remote, synced.commit)) === "pushed") {
+    if ((await push(git, guard, remote, synced)) === "pushed") {
       return { ...synced, pushed: true, isAhead: false }
     }
     if (left === 0) throw outrun(remote)
     before = synced
+  }
+}
+
+/** Pushes; where that fails, it is told what stands all the same. */
+async function push(
+  git: Git,
+  guard: readonly string[],
+  remote: RemoteBranch,
+  { brought, commit }: Synced,
+): Promise<"pushed" | "outrun"> {
+  try {
+    return await pushCommit(git, guard, remote, commit)
+  } catch (error) {
+    if (brought === "nothing" || !VaultError.is(error)) throw error
+    throw new VaultError(error.code, error.message, {
+      hint: `what came is merged and committed here; ${error.hint ?? "repeat agent-vault sync"}`,
+      cause: error.cause,
+    })
   }
 }
 

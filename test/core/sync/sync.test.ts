@@ -377,9 +377,50 @@ test("what a killed sync fetched goes with the next one, and what another is at 
   const { pid } = spawnSync("true")
   const living = nameByMaker("refs/agent-vault/incoming-")
   const gone = nameByMaker("refs/agent-vault/incoming-").replace(`-${process.pid}-`, `-${pid}-`)
-  for (const ref of [living, gone]) one.git("update-ref", ref, "HEAD")
+  for (const ref of [living, gone]) {
+    one.git("update-ref", ref, "HEAD")
+    writeFileSync(join(one.top, ".git", `${ref}.lock`), "")
+  }
+  // Its git was killed, too, and left its lock: no git can remove the ref.
   await syncAt(one)
   expect(one.git("for-each-ref", "--format=%(refname)", "refs/agent-vault")).toBe(living)
+  expect(readdirSync(join(one.top, ".git/refs/agent-vault"))).toHaveLength(2)
+})
+
+test("the note of where the branch was, half made by a git that was killed, is in nobody's way", async () => {
+  const { one, two } = clones
+  await two.set("stripe/api-key", "new")
+  await syncAt(two)
+  const lock = join(one.top, ".git/ORIG_HEAD.lock")
+  const path = gitThat(one, `case "$*" in *--ff-only*) git rev-parse HEAD >${lock}; exit 1;; esac`)
+  expect(await outcome(syncAt(one.with({ PATH: path })))).toBe("GIT_FAILED")
+  await syncAt(one)
+  expect(existsSync(lock)).toBe(false)
+})
+
+/** How a sync fails whose git ends so with what it is told to do. */
+async function failure(world: World, what: string, said: string): Promise<VaultError> {
+  const path = gitThat(world, `case " $* " in *" ${what} "*) echo "${said}" >&2; exit 128;; esac`)
+  return syncAt(world.with({ PATH: path })).then(
+    () => expect.unreachable("it was to fail"),
+    (error: unknown) => error as VaultError,
+  )
+}
+
+test("a full disk is no fault of the network", async () => {
+  const said = "fatal: write error: No space left on device"
+  const error = await failure(clones.one, "fetch", said)
+  expect(error.hint).toMatch(/^make room/)
+})
+
+test("a push that fails after a merge does not hide the merge", async () => {
+  const { one, two } = clones
+  await two.set("stripe/webhook", "two")
+  await syncAt(two)
+  await one.set("stripe/api-key", "one")
+  const error = await failure(one, "push", "fatal: gone")
+  expect(error.hint).toContain("merged and committed here")
+  expect(one.git("rev-list", "--count", "--merges", "HEAD")).toBe("1")
 })
 
 test("a link in conflict is taken for no record", async () => {
