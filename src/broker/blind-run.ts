@@ -3,7 +3,7 @@ import type { Server } from "node:net"
 import { fileURLToPath } from "node:url"
 import { type BoundSecret, VaultError } from "../core/index.js"
 import { clientEnvironment } from "./environment/client-environment.js"
-import { PORT_INSIDE, isolated, requireBubblewrap } from "./isolate/bubblewrap.js"
+import { PORT_INSIDE, isolated, programInside, requireBubblewrap } from "./isolate/bubblewrap.js"
 import { type Hidden, hiddenFrom } from "./isolate/hidden.js"
 import { type ReadyBroker, type ServingTerms, hostsOf, readyBroker } from "./ready-broker.js"
 
@@ -17,6 +17,14 @@ export interface BlindRequest extends ServingTerms {
   readonly preloads: boolean
 }
 
+/** What is to be known of a program that is isolated. */
+interface Inside {
+  /** Takes the listener that comes out of its network, before it begins. */
+  readonly takeListener: (listener: Server) => Promise<void>
+  /** Its process, by what was said on descriptor 4; undefined if there is none. */
+  readonly programInside: (info: string) => number | undefined
+}
+
 /** A program that is to run blind: what it is given, and how it is started. */
 export interface Blind {
   /** The placeholder of each secret of the run that has a use. */
@@ -28,8 +36,8 @@ export interface Blind {
   readonly environment: Readonly<Record<string, string>>
   /** The command line that starts it. */
   readonly wrap: (command: readonly string[]) => readonly string[]
-  /** Where it is isolated: takes the listener that comes out of its network before it begins. */
-  readonly takeListener?: (listener: Server) => Promise<void>
+  /** Where it is isolated. */
+  readonly inside?: Inside
   /** What holds, in a line for a person. */
   readonly holds: string
   readonly close: () => void
@@ -67,8 +75,11 @@ function isolatedBy(program: string, request: BlindRequest, ready: ReadyBroker):
   return {
     ...common(request, ready, PORT_INSIDE),
     wrap: (command) => isolated(program, listenInside, hidden, command),
-    takeListener: async (listener) => {
-      await ready.start(listener, true)
+    inside: {
+      takeListener: async (listener) => {
+        await ready.start(listener)
+      },
+      programInside,
     },
     holds: "isolated by bubblewrap: the broker is its only way out, and keys are hidden",
   }

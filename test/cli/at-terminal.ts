@@ -21,10 +21,17 @@ export async function atTerminal(
   at: Machine,
   argv: readonly string[],
   steps: Steps = [],
-  more: { env?: NodeJS.ProcessEnv; cwd?: string; stdin?: string } = {},
+  more: {
+    env?: NodeJS.ProcessEnv
+    cwd?: string
+    stdin?: string
+    /** What is started in place of the built command. */
+    program?: readonly string[]
+  } = {},
 ): Promise<Seen> {
   const env = { ...at.env, TERM: "xterm", ...more.env }
-  const job = { cwd: at.repo, ...more, argv: ["agent-vault", ...argv], steps, env }
+  const { program = ["agent-vault"], ...others } = more
+  const job = { cwd: at.repo, ...others, argv: [...program, ...argv], steps, env }
   const python = spawn("python3", [driver], { stdio: ["pipe", "pipe", "inherit"] })
   python.stdin.end(JSON.stringify(job))
   const seen = JSON.parse(await text(python.stdout)) as Seen

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { existsSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { delimiter, isAbsolute, join } from "node:path"
 import { execPath, platform } from "node:process"
 import { VaultError } from "../../core/index.js"
@@ -15,10 +15,21 @@ export const PORT_INSIDE = 8118
 
 const NAMESPACES = ["--unshare-net", "--unshare-pid", "--unshare-ipc"]
 const WITHOUT = "or go on without: --isolate none"
+/** Where bubblewrap says which process it made. */
+const INFO = 4
+/** Whether what is ignored here can be told to end the program again. */
+const CAN_RESET = "env --default-signal=INT,QUIT true 2>/dev/null"
+/**
+ * A terminal sends Ctrl-C to bubblewrap too, which would end by it, and take the program along
+ * whatever that does with the signal. So it ignores it, if the program need not do the same.
+ */
+const SHIELD = `${CAN_RESET} && trap "" INT QUIT
+exec "$@"`
 /** Puts the listener out to the broker, and becomes the program, which keeps nothing of that. */
 const BECOME = `"$1" "$2" "$3" || exit 125
 shift 3
 unset NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE
+${CAN_RESET} && set -- env --default-signal=INT,QUIT "$@"
 exec "$@" 3>&-`
 
 /** Looks for bubblewrap on PATH, and tries that the system lets it make namespaces. */
@@ -65,7 +76,8 @@ export function requireBubblewrap(env: Readonly<Record<string, string | undefine
 /**
  * The command line that runs `command` in a network, a process table and a file system of its own:
  * all that is `hidden` is empty there. Before the program begins, `listenInside` opens the broker's
- * listener there and hands it to us over Node's channel, descriptor 3.
+ * listener there and hands it to us over Node's channel, descriptor 3. On descriptor 4, bubblewrap
+ * says what {@link programInside} understands.
  */
 export function isolated(
   program: string,
@@ -74,7 +86,13 @@ export function isolated(
   command: readonly string[],
 ): readonly string[] {
   return [
+    "/bin/sh",
+    "-c",
+    SHIELD,
+    "agent-vault",
     program,
+    "--info-fd",
+    String(INFO),
     ...base(),
     ...folders.flatMap((folder) => ["--tmpfs", folder]),
     ...files.flatMap((file) => ["--ro-bind", "/dev/null", file]),
@@ -88,6 +106,22 @@ export function isolated(
     String(PORT_INSIDE),
     ...command,
   ]
+}
+
+/**
+ * The program's process, as this system counts it; undefined as long as there is none. `info` is what
+ * bubblewrap said: JSON with the first process of the namespace, whose first child is the program.
+ */
+export function programInside(info: string): number | undefined {
+  const first = /"child-pid": (\d+)/.exec(info)?.[1]
+  if (first === undefined) return undefined
+  try {
+    const [program] = readFileSync(`/proc/${first}/task/${first}/children`, "utf8").split(" ")
+    return program ? Number(program) : undefined
+  } catch {
+    // It has ended.
+    return undefined
+  }
 }
 
 /** The machine as it is, but for its network, processes and capabilities. It ends with us. */

@@ -60,6 +60,14 @@ export interface Guard {
   ): Promise<number>
 }
 
+/** What is to be known of a program that runs isolated. */
+export interface ProgramInside {
+  /** Takes the listener that comes out of the program's network; it begins when that is done. */
+  readonly takeListener: (listener: Server) => Promise<void>
+  /** The program's process, by what was said on descriptor 4; undefined if there is none. */
+  readonly programInside: (info: string) => number | undefined
+}
+
 /** A program that is to run blind: what it is given, and how it is started. */
 export interface BlindRun {
   /** The placeholder of each secret of the run that has a use. */
@@ -70,7 +78,7 @@ export interface BlindRun {
   readonly leftOut: ReadonlyMap<string, string>
   readonly environment: Readonly<Record<string, string>>
   readonly wrap: (command: readonly string[]) => readonly string[]
-  readonly takeListener?: ((listener: Server) => Promise<void>) | undefined
+  readonly inside?: ProgramInside | undefined
   readonly holds: string
   readonly close: () => void
 }

@@ -158,20 +158,20 @@ function tell(
 
 /** What keeps the broker from serving is told in place of the exit code of what did not begin. */
 async function started(
-  { takeListener }: BlindRun,
+  { inside }: BlindRun,
   launch: { command: string; args: readonly string[]; env: Record<string, string> },
 ): Promise<number> {
-  if (takeListener === undefined) return runProgram(launch, undefined)
+  if (inside === undefined) return runProgram(launch, undefined)
   let failure: VaultError | undefined
   const take = async (listener: Server): Promise<void> => {
     try {
-      await takeListener(listener)
+      await inside.takeListener(listener)
     } catch (error) {
       failure = asVaultError(error)
       throw failure
     }
   }
-  const code = await runProgram({ ...launch, takeListener: take }, undefined)
+  const code = await runProgram({ ...launch, inside: { ...inside, takeListener: take } }, undefined)
   if (failure !== undefined) throw failure
   return code
 }

@@ -3,17 +3,18 @@ import { closeSync, constants as files, existsSync, mkdtempSync, openSync, rmSyn
 import { type Server, Socket } from "node:net"
 import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
-import { env as ourEnvironment, platform, versions } from "node:process"
+import { kill, env as ourEnvironment, platform, versions } from "node:process"
 import type { Readable } from "node:stream"
 import { VaultError } from "../../core/index.js"
+import type { ProgramInside } from "../door/door.js"
 
 /** What to start. */
 export interface Launch {
   readonly command: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
-  /** Takes the listener that comes out of the program's network; it begins when that is done. */
-  readonly takeListener?: ((listener: Server) => Promise<void>) | undefined
+  /** Where what is started makes a network and processes of its own for the program. */
+  readonly inside?: ProgramInside | undefined
 }
 
 type StdioPipes = ("inherit" | "pipe" | number)[]
@@ -28,6 +29,7 @@ export interface Child {
 }
 
 const SHOWN = 60
+const DESCRIPTOR_OF_INFO = 4
 /** Of a pipe's descriptor Deno 2.9 makes no stream, and Bun 1.4 one on which nothing ever comes. */
 const READS_DESCRIPTORS = !("bun" in versions || "deno" in versions)
 
@@ -36,12 +38,15 @@ const READS_DESCRIPTORS = !("bun" in versions || "deno" in versions)
  * `captured`. Throws `COMMAND_NOT_FOUND`, `COMMAND_NOT_STARTED`.
  */
 export async function start(command: Launch, isCaptured: boolean): Promise<Child> {
-  if (!isCaptured) return asChild(await spawned(command, "inherit"))
+  if (!isCaptured) return asChild(command, await spawned(command, "inherit"))
   const pipes = makePipes()
-  if (pipes === undefined) return asChild(await spawned(command, ["inherit", "pipe", "pipe"]))
+  if (pipes === undefined) {
+    return asChild(command, await spawned(command, ["inherit", "pipe", "pipe"]))
+  }
   try {
     const child = await spawned(command, ["inherit", ...pipes.map(({ written }) => written)])
     return asChild(
+      command,
       child,
       pipes.map(({ read }) => read),
     )
@@ -69,11 +74,36 @@ export function openPage(url: string, env: Readonly<Record<string, string>>): vo
   browser.unref()
 }
 
-function asChild(child: ChildProcess, written = [child.stdout, child.stderr]): Child {
+function asChild(
+  { inside }: Launch,
+  child: ChildProcess,
+  written = [child.stdout, child.stderr],
+): Child {
+  const innermost = inside === undefined ? undefined : programIn(child, inside)
   return {
     ended: endOf(child),
     written: written.filter((stream) => stream !== null),
-    pass: (signal) => void child.kill(signal),
+    pass: (signal) => {
+      const program = innermost?.()
+      if (program === undefined) child.kill(signal)
+      else signalTo(program, signal)
+    },
+  }
+}
+
+/** The program that our child made: who ends the child gives the program no time to end by itself. */
+function programIn({ stdio }: ChildProcess, { programInside }: ProgramInside) {
+  let info = ""
+  const said = stdio[DESCRIPTOR_OF_INFO] as Readable | null | undefined
+  said?.on("data", (chunk: Buffer) => (info += chunk.toString()))
+  return () => programInside(info)
+}
+
+function signalTo(process: number, signal: NodeJS.Signals): void {
+  try {
+    kill(process, signal)
+  } catch {
+    // It has ended, or became another user's: as with a child of our own, it goes on without.
   }
 }
 
@@ -86,12 +116,12 @@ function endOf(child: ChildProcess): Promise<number> {
 }
 
 async function spawned(launch: Launch, streams: "inherit" | StdioPipes): Promise<ChildProcess> {
-  const { command, args, env, takeListener } = launch
+  const { command, args, env, inside } = launch
   try {
     const three: StdioPipes = streams === "inherit" ? ["inherit", "inherit", "inherit"] : streams
-    const stdio: StdioOptions = takeListener === undefined ? three : [...three, "ipc"]
+    const stdio: StdioOptions = inside === undefined ? three : [...three, "ipc", "pipe"]
     const child = spawn(command, args, { env, stdio })
-    if (takeListener !== undefined) handOver(child, takeListener)
+    if (inside !== undefined) handOver(child, inside.takeListener)
     await new Promise((resolve, reject) => {
       child.once("spawn", resolve)
       child.once("error", reject)

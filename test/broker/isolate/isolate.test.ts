@@ -38,7 +38,7 @@ async function run(
   if (!("program" in means)) throw new Error(means.missing)
   const hidden = hiddenFrom({ folders: [home], files: [] }, {})
   const [program = "", ...args] = [...as, ...isolated(means.program, listenInside, hidden, command)]
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe", "ipc"] })
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe", "ipc", "pipe"] })
   const sockets: Socket[] = []
   let server: Server | undefined
   child.once("message", (_said, handed) => {
@@ -131,7 +131,7 @@ describe("an isolated program", () => {
       { folders: [], files: [] },
       command,
     )
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore", "ipc"] })
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore", "ipc", "pipe"] })
     child.once("message", (_said, handed) => {
       setImmediate(() => child.disconnect())
       const server = handed as Server

@@ -1,0 +1,140 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect } from "vitest"
+import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
+import { testUnless } from "../../needs.js"
+import { atTerminal, plain } from "../at-terminal.js"
+import type { Machine } from "../machine.js"
+import { type Running, runMachine, startRun } from "./run-machine.js"
+
+const found = await bubblewrap()
+const lackBubblewrap = "missing" in found ? found.missing : undefined
+const [CTRL_C, CTRL_Z] = ["\u0003", "\u001a"]
+
+let machine: Machine
+
+beforeAll(async () => {
+  machine = await runMachine()
+  const rule = ["--host", "api.example.com", "--method", "GET", "--path", "/**"]
+  const place = ["--at", "header:authorization", "--scheme", "bearer", "--yes"]
+  const { code, stderr } = await machine.call(["use", "stripe/api-key", ...rule, ...place])
+  if (code !== 0) throw new Error(stderr)
+})
+afterAll(() => machine.remove())
+
+describe.each([
+  ["bwrap", lackBubblewrap],
+  ["none", undefined],
+] as const)("a blind run, --isolate %s", (isolation, lack) => {
+  const options = ["--agent", "ci", "--blind", "--isolate", isolation, "-s", "stripe/api-key"]
+  const start = (...command: string[]): Running => startRun(machine, [...options, "--", ...command])
+
+  for (const signal of ["SIGTERM", "SIGHUP", "SIGINT", "SIGUSR2"] as const) {
+    testUnless(lack, `${signal} reaches the program once, which ends as it likes`, async () => {
+      const run = start(process.execPath, "-e", counting(signal))
+      await run.says("ready")
+      run.child.kill(signal)
+      expect(await run.ended, run.stderr()).toBe(41)
+    })
+  }
+
+  testUnless(lack, "a signal ends a program that does not care", async () => {
+    const run = start("sh", "-c", "echo ready; exec sleep 600")
+    await run.says("ready")
+    run.child.kill("SIGTERM")
+    expect(await run.ended).toBe(128 + 15)
+  })
+
+  testUnless(lack, "Ctrl-C is the program's, once", async () => {
+    const argv = ["run", ...options, "--", process.execPath, "-e", counting("SIGINT")]
+    const { code, shown } = await atTerminal(machine, argv, [["ready", CTRL_C]])
+    expect(code, shown).toBe(41)
+  })
+
+  testUnless(lack, "Ctrl-C ends a program that does not care", async () => {
+    const argv = ["run", ...options, "--", "sh", "-c", "echo ready; exec sleep 600"]
+    expect((await atTerminal(machine, argv, [["ready", CTRL_C]])).code).toBe(130)
+  })
+
+  testUnless(lack, "a program has the whole screen, and puts it back", async () => {
+    const argv = ["run", ...options, "--", "python3", "-c", FULL_SCREEN]
+    const seen = await atTerminal(machine, argv, [["in full", "q"]])
+    expect(seen.code, seen.shown).toBe(5)
+    expect(seen.shown).toContain("\u001b[?1049h")
+    expect(plain(seen)).toContain("\u001b[?1049l")
+  })
+
+  testUnless(lack, "Ctrl-Z stops it, and fg goes on", async () => {
+    writeFileSync(join(machine.repo, "asks.cjs"), ASKS)
+    const { shown } = await shell([
+      ["prompt 1: ", `agent-vault run ${options.join(" ")} -- node asks.cjs\r`],
+      ["ready", CTRL_Z],
+      ["prompt 2: ", "ps -ww -o stat,args\r"],
+      ["prompt 3: ", "fg\r"],
+      ["goes on", "hello\r"],
+      ["prompt 4: ", "echo code=$?; exit\r"],
+    ])
+    expect(shown).toMatch(/^T\S* +.*agent-vault run/m)
+    expect(shown).toMatch(/^T\S* +node asks/m)
+    expect(shown).toContain("got <hello>")
+    expect(shown).toContain("code=8")
+  })
+
+  testUnless(lack, "a shell has jobs of its own inside", async () => {
+    const inner = `PS1='inside \\#: ' bash --norc --noprofile -i`
+    const { shown } = await shell([
+      ["prompt 1: ", `agent-vault run ${options.join(" ")} -- env ${inner}\r`],
+      ["inside 1: ", "sh -c 'echo rea''dy; exec sleep 600'\r"],
+      ["ready", CTRL_Z],
+      ["inside 2: ", "kill %1; wait %1; echo killed=$?\r"],
+      ["inside 3: ", "sh -c 'echo rea''dy; exec sleep 600'\r"],
+      ["ready", CTRL_C],
+      ["inside 4: ", "exit 6\r"],
+      ["prompt 2: ", "echo code=$?; exit\r"],
+    ])
+    expect(shown).toContain("Stopped")
+    expect(shown).toContain("killed=143")
+    expect(shown).toContain("code=6")
+  })
+})
+
+testUnless(lackBubblewrap, "an isolated program ends with us, whatever ends us", async () => {
+  const options = ["--agent", "ci", "--blind", "--isolate", "bwrap", "-s", "stripe/api-key"]
+  const word = `canary-${process.pid}`
+  const run = startRun(machine, [...options, "--", "sh", "-c", "echo ready; sleep 600", word])
+  await run.says("ready")
+  expect(await isRunning(word)).toBe(true)
+  run.child.kill("SIGKILL")
+  await expect.poll(() => isRunning(word)).toBe(false)
+})
+
+async function isRunning(word: string): Promise<boolean> {
+  // Without the look itself: its own line has brackets in it.
+  const { stdout } = await machine.shell(`ps -eo args | grep "[${word[0]}]${word.slice(1)}"; true`)
+  return stdout !== ""
+}
+
+function shell(steps: readonly (readonly [string, string])[]) {
+  const argv = ["env", "PS1=prompt \\#: ", "bash", "--norc", "--noprofile", "-i"]
+  return atTerminal(machine, argv, steps, { program: [] })
+}
+
+/** A program of Node whose exit code says how often it got a signal: 41 for once. */
+const counting = (signal: string): string => `
+  let count = 0
+  process.on("${signal}", () => { count += 1; setTimeout(() => process.exit(40 + count), 400) })
+  setInterval(() => {}, 1000)
+  console.log("ready")`
+
+const ASKS = `process.on("SIGCONT", () => console.log("goes " + "on"))
+process.stdin.once("data", (x) => { console.log("got <" + String(x).trim() + ">"); process.exit(8) })
+console.log("rea" + "dy")`
+
+const FULL_SCREEN = `
+import curses, sys
+def main(screen):
+    rows, columns = screen.getmaxyx()
+    screen.addstr(rows // 2, 1, "in full")
+    screen.refresh()
+    sys.exit(5 if screen.getkey() == "q" else 6)
+curses.wrapper(main)`
