@@ -1,6 +1,6 @@
 import type { Server } from "node:net"
 import type { SecureContext } from "node:tls"
-import { type BrokeredVault, isBound } from "../../core/index.js"
+import { type BrokeredVault, isBound, isVague } from "../../core/index.js"
 import { Gate, type GateModes } from "../gate/gate.js"
 import { LiveValues } from "../live/live-values.js"
 import type { Placeholders } from "../placeholder/placeholders.js"
@@ -43,6 +43,8 @@ export interface Broker {
   readonly port: number
   /** For HTTPS_PROXY and the like: `http://x:TOKEN@127.0.0.1:PORT`. */
   readonly url: string
+  /** The secrets that the agent may read and that are not looked for, damaged or too many. */
+  readonly unsearched: readonly string[]
   /** Takes in nothing more, cuts what there is, and forgets the values. */
   readonly close: () => void
 }
@@ -59,7 +61,7 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
     vetting: () => routes.vetting(request.resolve ?? resolveAll),
   })
   const notes = new Notes(vault)
-  const live = await liveValuesOf(vault)
+  const { live, unsearched } = await liveValuesOf(vault)
   const gate = new Gate({
     live,
     modes: request.gate,
@@ -85,6 +87,7 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
   return {
     port,
     url: `http://x:${token.text}@127.0.0.1:${port}`,
+    unsearched,
     close: () => {
       listener.close()
       upstream.close()
@@ -94,14 +97,20 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
   }
 }
 
-/** What must not leave, and not come back, from the first request on. */
-async function liveValuesOf(vault: BrokeredVault): Promise<LiveValues> {
+/**
+ * What must not leave, and not come back, from the first request on: the values of the run, and all
+ * that the agent may read besides, but for what stands in many texts by chance.
+ */
+async function liveValuesOf(
+  vault: BrokeredVault,
+): Promise<{ live: LiveValues; unsearched: readonly string[] }> {
   const live = new LiveValues()
-  for (const { name, value } of await vault.values()) {
-    live.learn(name.full, value)
-    value.fill(0)
-  }
-  return live
+  const ofRun = await vault.values()
+  const { reads, unread } = await vault.besides()
+  const besides = reads.filter(({ value }) => !isVague(value))
+  for (const { name, value } of [...ofRun, ...besides]) live.learn(name.full, value)
+  for (const { value } of [...ofRun, ...reads]) value.fill(0)
+  return { live, unsearched: unread }
 }
 
 /** The secrets of the run that a use lets go to a host: their values pass there. */

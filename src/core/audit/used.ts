@@ -16,7 +16,9 @@ export interface UsedSecret {
 export function usedSecrets(lines: readonly AuditLine[]): UsedSecret[] {
   const used = new Map<string, UsedSecret>()
   for (const line of lines) {
-    if (line.event !== "read" && line.event !== "request") continue
+    // What the broker reads for itself it looks for, and hands to nobody.
+    const isHandedOut = line.event === "read" && line.door !== "broker"
+    if (!isHandedOut && line.event !== "request") continue
     for (const { name } of line.secrets ?? []) {
       const before = used.get(name)
       const hosts = new Set(before?.hosts ?? [])

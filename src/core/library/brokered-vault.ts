@@ -5,8 +5,9 @@ import type { Sending } from "../policy/sending.js"
 import type { Use } from "../records/use.js"
 import { type SecretRead, admitReader } from "../vault/read.js"
 import { type SendTerms, type Suits, requireRule } from "../vault/send-terms.js"
-import { getSecret } from "../vault/vault.js"
-import { VaultError } from "../words/errors.js"
+import { describeAccess } from "../vault/listing.js"
+import { getSecret, listSecrets } from "../vault/vault.js"
+import { type ErrorCode, VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
 import { asVaultError } from "../words/system-error.js"
 import { utc } from "../words/time.js"
@@ -21,6 +22,20 @@ export interface BoundSecret {
   readonly uses: readonly Use[]
   readonly refusal?: VaultError
 }
+
+/** What else the agent may read, as far as it was read. */
+export interface ReadBesides {
+  readonly reads: readonly SecretRead[]
+  /** Names of secrets that were not read: they are damaged, or there was no room for more. */
+  readonly unread: readonly string[]
+}
+
+/** Values that are read besides, in bytes: all of them are searched for at each request. */
+const BESIDES_BYTES = 4 * 2 ** 20
+/** And so many of them at once, which is one line of the audit. */
+const PORTION = 100
+/** What keeps this machine from reading, whatever a secret's files hold. */
+const OURS: ReadonlySet<ErrorCode> = new Set(["NO_ACCESS", "AUDIT_UNWRITABLE"])
 
 /** What the rules of the secrets were decided upon. */
 interface KnownRules {
@@ -92,6 +107,50 @@ export class BrokeredVault {
   /** The present values, to find them in what passes; nothing else may be done with them. */
   values(): Promise<SecretRead[]> {
     return this.#reader.read(this.names)
+  }
+
+  /**
+   * What this agent may read now besides the secrets of the run, up to 4 MiB of values: a program
+   * may have found it elsewhere. To find it in what passes; nothing else may be done with it. Throws
+   * `AUDIT_UNWRITABLE`, and what opening the vault throws.
+   */
+  async besides(): Promise<ReadBesides> {
+    const names = await this.#readableBesides()
+    const reads: SecretRead[] = []
+    const unread: string[] = []
+    let room = BESIDES_BYTES
+    for (let at = 0; at < names.length; at += PORTION) {
+      const portion = names.slice(at, at + PORTION)
+      const read = room > 0 ? await this.#readWhatCanBe(portion) : []
+      const here = new Set(read.map(({ name }) => name.full))
+      unread.push(...portion.map(({ full }) => full).filter((name) => !here.has(name)))
+      reads.push(...read)
+      for (const { value } of read) room -= value.length
+    }
+    return { reads, unread }
+  }
+
+  async #readableBesides(): Promise<readonly SecretName[]> {
+    const { key } = this.#request
+    const ofRun = new Set(this.names.map(({ full }) => full))
+    return this.#reader.with((vault) => {
+      const open = new Set(describeAccess(vault, key, new Date()).groups.map(({ group }) => group))
+      return listSecrets(vault).filter(({ group, full }) => open.has(group) && !ofRun.has(full))
+    })
+  }
+
+  /** One that is damaged keeps nobody from the others. */
+  async #readWhatCanBe(names: readonly SecretName[]): Promise<SecretRead[]> {
+    try {
+      return await this.#reader.read(names)
+    } catch (error) {
+      const failed = asVaultError(error)
+      if (OURS.has(failed.code)) throw failed
+      if (names.length === 1) return []
+      const each: SecretRead[] = []
+      for (const name of names) each.push(...(await this.#readWhatCanBe([name])))
+      return each
+    }
   }
 
   #look(): Promise<ReadonlyMap<string, BoundSecret>> {

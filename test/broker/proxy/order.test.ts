@@ -383,6 +383,49 @@ describe("a person", () => {
   })
 })
 
+describe("a value of a secret that the run does not have, but the agent may read", () => {
+  /** A run with the one secret, whose program found the other one somewhere. */
+  async function startWithout(options: BrokerOptions = {}): Promise<void> {
+    world = template.copy()
+    brokered = await BrokerWorld.start(world, [KEY], [service], options)
+  }
+  const posted = (): Promise<Reply> => {
+    const line = "POST /v1/charges HTTP/1.1"
+    const more = `\r\nContent-Length: ${OTHER.length}`
+    return brokered.send(service, charges({ line, more }), OTHER)
+  }
+
+  test("is refused elsewhere", async () => {
+    await startWithout()
+    const reply = await posted()
+    expect(told(reply)).toEqual([403, "GATE_REFUSED", 0])
+    expect(reply.body.toString()).toContain("stripe/webhook")
+    expect(reply.body.toString()).not.toContain(OTHER)
+  })
+
+  test("is replaced by its name towards a model", async () => {
+    await startWithout({ isModel: () => true })
+    expect((await posted()).status).toBe(200)
+    expect(service.got[0]?.body.toString()).toBe("[REDACTED stripe/webhook]")
+  })
+
+  test("does not come back either", async () => {
+    await startWithout()
+    service.handler = (_request, response) => response.end(`held: ${OTHER}`)
+    const { body } = await brokered.send(service, charges())
+    expect(body.toString()).toBe("held: [REDACTED stripe/webhook]")
+  })
+
+  test("is not looked for if it cannot be read, which is said, and the rest goes on", async () => {
+    world = template.copy()
+    const path = ".agent-vault/secrets/stripe/webhook.json"
+    world.write(path, readFileSync(join(world.top, path), "utf8").replaceAll("/v1/**", "/**/a"))
+    brokered = await BrokerWorld.start(world, [KEY], [service])
+    expect(brokered.broker.unsearched).toEqual(["stripe/webhook"])
+    expect((await brokered.send(service, charges())).status).toBe(200)
+  })
+})
+
 describe("the audit", () => {
   test("has the line before the other side has the value, and the result after", async () => {
     world = template.copy()
