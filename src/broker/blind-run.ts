@@ -77,7 +77,7 @@ function isolatedBy(program: string, request: BlindRequest, ready: ReadyBroker):
     wrap: (command) => isolated(program, listenInside, hidden, command),
     inside: {
       takeListener: async (listener) => {
-        await ready.start(listener)
+        await ready.start(listener, true)
       },
       programInside,
     },

@@ -117,17 +117,17 @@ export class BrokeredVault {
   async besides(): Promise<ReadBesides> {
     const names = await this.#readableBesides()
     const reads: SecretRead[] = []
-    const unread: string[] = []
     let room = BESIDES_BYTES
     for (let at = 0; at < names.length; at += PORTION) {
       const portion = names.slice(at, at + PORTION)
       const read = room > 0 ? await this.#readWhatCanBe(portion) : []
-      const here = new Set(read.map(({ name }) => name.full))
-      unread.push(...portion.map(({ full }) => full).filter((name) => !here.has(name)))
-      reads.push(...read)
-      for (const { value } of read) room -= value.length
+      for (const each of read) {
+        reads.push(each)
+        room -= each.value.length
+      }
     }
-    return { reads, unread }
+    const here = new Set(reads.map(({ name }) => name.full))
+    return { reads, unread: names.map(({ full }) => full).filter((name) => !here.has(name)) }
   }
 
   async #readableBesides(): Promise<readonly SecretName[]> {
@@ -147,9 +147,9 @@ export class BrokeredVault {
       const failed = asVaultError(error)
       if (OURS.has(failed.code)) throw failed
       if (names.length === 1) return []
-      const each: SecretRead[] = []
-      for (const name of names) each.push(...(await this.#readWhatCanBe([name])))
-      return each
+      const each: SecretRead[][] = []
+      for (const name of names) each.push(await this.#readWhatCanBe([name]))
+      return each.flat()
     }
   }
 

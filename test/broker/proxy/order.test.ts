@@ -383,18 +383,18 @@ describe("a person", () => {
   })
 })
 
-describe("a value of a secret that the run does not have, but the agent may read", () => {
-  /** A run with the one secret, whose program found the other one somewhere. */
-  async function startWithout(options: BrokerOptions = {}): Promise<void> {
-    world = template.copy()
-    brokered = await BrokerWorld.start(world, [KEY], [service], options)
-  }
-  const posted = (): Promise<Reply> => {
-    const line = "POST /v1/charges HTTP/1.1"
-    const more = `\r\nContent-Length: ${OTHER.length}`
-    return brokered.send(service, charges({ line, more }), OTHER)
-  }
+/** A run with the one secret, whose program found the other one somewhere. */
+async function startWithout(options: BrokerOptions = {}): Promise<void> {
+  world = template.copy()
+  brokered = await BrokerWorld.start(world, [KEY], [service], options)
+}
+const posted = (): Promise<Reply> => {
+  const line = "POST /v1/charges HTTP/1.1"
+  const more = `\r\nContent-Length: ${OTHER.length}`
+  return brokered.send(service, charges({ line, more }), OTHER)
+}
 
+describe("a value of a secret that the run does not have, but the agent may read", () => {
   test("is refused elsewhere", async () => {
     await startWithout()
     const reply = await posted()
