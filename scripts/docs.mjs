@@ -18,6 +18,7 @@ import { root, target } from "./build-places.mjs"
  * @type {Readonly<Record<string, Readonly<Record<string, (tables: any) => string>>>>}
  */
 const PAGES = {
+  "docs/broker.md": { gallery: galleryPart },
   "docs/cli.md": { commands: commandsPart },
   "docs/faults.md": { figures: faultsPart, others: survivalPart },
   "docs/services.md": { services: servicesPart, models: modelsPart },
@@ -145,6 +146,28 @@ function faultsPart() {
     rowOf(["---", ...names.map(() => "---:")]),
     ...rows,
     rowOf(["all", ...sums]),
+  ].join("\n")
+}
+
+/** What `node scripts/gallery.mjs` found. */
+function galleryPart() {
+  const file = join(root, "docs/figures/gallery.json")
+  const { on, chapters } = JSON.parse(readFileSync(file, "utf8"))
+  const names = ["held", "leaks", "failed", "skipped"]
+  const rowFor = (/** @type {string} */ what, /** @type {number[]} */ counts) =>
+    rowOf([what, counts.reduce((sum, each) => sum + each, 0), ...counts])
+  const countsOf = (/** @type {Record<string, number>} */ each) =>
+    names.map((name) => each[name] ?? 0)
+  const sums = names.map((name) =>
+    chapters.reduce((/** @type {number} */ sum, /** @type {any} */ each) => sum + each[name], 0),
+  )
+  return [
+    `On ${on}:`,
+    "",
+    rowOf(["chapter", "attacks", "held off", "leak, as is said", "failed", "skipped"]),
+    rowOf(["---", "---:", ...names.map(() => "---:")]),
+    ...chapters.map((/** @type {any} */ each) => rowFor(each.chapter, countsOf(each))),
+    rowFor("all", sums),
   ].join("\n")
 }
 
