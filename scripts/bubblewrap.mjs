@@ -17,12 +17,22 @@ export async function bubblewrap() {
   if (process.platform !== "linux") return { missing: "bubblewrap is for Linux" }
   const found = await systemPackage("bwrap", "which isolates a blind run", "bubblewrap")
   if ("missing" in found) return found
+  if (await makesNamespaces(found.path)) return found
+  return { missing: "bwrap may make no namespaces here: the system forbids it" }
+}
+
+/**
+ * Whether this bubblewrap is there, and may do its work.
+ *
+ * @param {string} program
+ */
+export async function makesNamespaces(program) {
   const namespaces = ["--unshare-net", "--unshare-pid", "--unshare-ipc"]
   try {
-    await run(found.path, ["--ro-bind", "/", "/", ...namespaces, "--proc", "/proc", "true"])
-    return found
+    await run(program, ["--ro-bind", "/", "/", ...namespaces, "--proc", "/proc", "true"])
+    return true
   } catch {
-    return { missing: "bwrap may make no namespaces here: the system forbids it" }
+    return false
   }
 }
 

@@ -1,7 +1,7 @@
 // The product in two minutes: a real vault in a temporary Git repository, through the built
 // command, with stock `age` as the witness of every step. Ends with exit code 1 if anything differs
 // from what it says.
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import {
   cpSync,
@@ -14,10 +14,14 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
+import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import { makesNamespaces } from "./bubblewrap.mjs"
+import { localAuthority, serveTls } from "./local-authority.mjs"
 import { stockAge } from "./stock-age.mjs"
 
 const bin = fileURLToPath(new URL("../dist/cli/bin.cjs", import.meta.url))
+const agentProgram = fileURLToPath(new URL("demo-agent.mjs", import.meta.url))
 const stage = realpathSync(mkdtempSync(join(tmpdir(), "agent-vault-demo-")))
 const home = join(stage, "home")
 const repo = join(stage, "shop")
@@ -25,6 +29,7 @@ const oldClone = join(stage, "old-clone")
 const env = stageEnvironment()
 // Not a real key: its words are put together here, so that no scanner takes it for one.
 const value = `demo-payment-key-${randomBytes(8).toString("hex")}`
+const boardToken = `demo-board-token-${randomBytes(8).toString("hex")}`
 const rotated = `demo-payment-key-${randomBytes(8).toString("hex")}`
 
 const age = await stockAge()
@@ -118,6 +123,13 @@ try {
   vault("agent", "recover", "ci")
   expectSame(readFileSync(ciKey, "utf8").includes("AGE-SECRET-KEY-"), true, "the key is back")
 
+  chapter(
+    "ci shall work with keys, and not have them. The owner says where they may go, signed as a grant is.",
+  )
+  await blindRun()
+  const third = `demo-payment-key-${randomBytes(8).toString("hex")}`
+  vault("set", "stripe/api-key", { input: third })
+
   chapter("And all of it, verified:")
   vault("check", "--owner", "--history")
   tell("")
@@ -125,6 +137,135 @@ try {
   if (!hasAge) tell(`Stock age did not take part: ${age.missing}`)
 } finally {
   rmSync(stage, { recursive: true, force: true })
+}
+
+/** The agent works with the key and does not have it, until it is revoked in the middle of its run. */
+async function blindRun() {
+  const authority = await localAuthority(["api.localhost", "board.localhost"])
+  const root = join(stage, "services.pem")
+  writeFileSync(root, authority.pem)
+  /** @type {(string | undefined)[]} */
+  const arrived = []
+  const api = await serveTls(authority, ({ headers }, response) => {
+    arrived.push(headers.authorization)
+    response.end(JSON.stringify(headers))
+  })
+  let noted = 0
+  const notes = await serveTls(authority, (_request, response) => {
+    noted += 1
+    response.end()
+  })
+  try {
+    const host = `api.localhost:${api.port}`
+    const board = `board.localhost:${notes.port}`
+    vault("use", "stripe/api-key", ...ruleFor(host, "GET", "/v1/**"))
+    vault("set", "board/token", { input: boardToken })
+    vault("use", "board/token", ...ruleFor(board, "POST", "/notes"))
+    vault("grant", "ci", "stripe", "board")
+    writeFileSync(join(repo, ".env"), `STRIPE_API_KEY=${rotated}\n`)
+
+    const isIsolated = process.platform === "linux" && (await makesNamespaces("bwrap"))
+    const isolation = isIsolated ? [] : ["--isolate", "none"]
+    tell(`  (${isIsolated ? "isolated by bubblewrap" : "not isolated: bubblewrap is not here"})`)
+    const run = ["run", "--agent", "ci", "--blind", ...isolation, "-g", "stripe", "-g", "board"]
+    const agent = startAgent(run, [`https://${host}`, `https://${board}`], root)
+
+    await working(agent, arrived)
+    expectSame(noted, 0, "nothing arrived there")
+
+    tell("  While the agent runs, the owner revokes it:")
+    vault("revoke", "ci", "stripe")
+    agent.goOn()
+    expectRefused(await agent.step("pays again"), "NOT_GRANTED", "the next request of the same run")
+    expectSame(arrived.length, 2, "nothing more arrived at the service")
+    expectSame(await agent.end, 0, "the agent's program ended by itself")
+    const { stdout } = vault("audit", "--agent", "ci", "--host", "api.localhost")
+    expectSame(/stripe\/api-key/.test(stdout), true, "the audit log has it all")
+    expectSame(holdsValue(stdout), false, "the audit log has no value")
+  } finally {
+    rmSync(join(repo, ".env"), { force: true })
+    for (const { server } of [api, notes]) {
+      server.close()
+      server.closeAllConnections()
+    }
+  }
+}
+
+/**
+ * What the agent does until it is revoked.
+ *
+ * @param {ReturnType<typeof startAgent>} agent
+ * @param {readonly (string | undefined)[]} arrived what the service was shown
+ */
+async function working(agent, arrived) {
+  const { key, everything } = await agent.step("environment")
+  tell(`    its environment: STRIPE_API_KEY=${key}`)
+  expectSame(holdsValue(everything), false, "the agent's environment has a placeholder, no value")
+  const paid = await agent.step("pays")
+  expectSame(paid.status, 200, "the agent asks the service, with the placeholder")
+  expectSame(arrived[0], `Bearer ${rotated}`, "the service got the key")
+  const { text } = await agent.step("echo")
+  tell(`    the service echoes: ${JSON.parse(text).authorization}`)
+  expectSame(holdsValue(text), false, "a reply that quotes the key comes without it")
+  const posted = await agent.step("posts")
+  expectRefused(posted, "GATE_REFUSED", "the agent reads an old .env, and posts it to a board")
+}
+
+/**
+ * @param {string} host
+ * @param {string} method
+ * @param {string} path
+ */
+function ruleFor(host, method, path) {
+  const place = ["--at", "header:authorization", "--scheme", "bearer"]
+  return ["--host", host, "--method", method, "--path", path, ...place, "--yes"]
+}
+
+/**
+ * Starts the agent's program, and gives what it says of its steps, in their order.
+ *
+ * @param {string[]} words
+ * @param {string[]} urls
+ * @param {string} root what the services prove themselves with: the broker verifies them
+ */
+function startAgent(words, urls, root) {
+  tell(`  $ agent-vault ${words.join(" ")} -- node agent.mjs`)
+  const program = ["--", process.execPath, agentProgram, ...urls]
+  const child = spawn(process.execPath, [bin, ...words, ...program], {
+    cwd: repo,
+    env: { ...env, NODE_EXTRA_CA_CERTS: root },
+    stdio: ["pipe", "pipe", "pipe"],
+  })
+  let stderr = ""
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk
+  })
+  const end = new Promise((resolve) => child.once("close", resolve))
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  /** @param {string} expected */
+  const step = async (expected) => {
+    const { value: line = "{}" } = await lines.next()
+    const said = JSON.parse(line)
+    if (said.step !== expected) fail(`the agent did not come to "${expected}": ${line} ${stderr}`)
+    return said
+  }
+  return { step, end, goOn: () => child.stdin.end("go on\n") }
+}
+
+/** @param {unknown} found */
+function holdsValue(found) {
+  return JSON.stringify(found).includes(rotated)
+}
+
+/**
+ * @param {{ status: number, text: string }} answer
+ * @param {string} code
+ * @param {string} what
+ */
+function expectRefused({ status, text }, code, what) {
+  const { error } = status === 403 ? JSON.parse(text) : { error: { code: status, message: text } }
+  tell(`    refused: ${error.message}`)
+  expectSame(error.code, code, `refused: ${what}`)
 }
 
 /** The stage has a home, a Git configuration and no credentials of its own. */
