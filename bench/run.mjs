@@ -15,14 +15,16 @@ import { parseArgs } from "node:util"
 /**
  * @typedef {object} Row
  * @property {string} name
- * @property {number} median in milliseconds
- * @property {number} fastest in milliseconds
+ * @property {number} median
+ * @property {number} fastest
+ * @property {string} [unit] milliseconds, if it is not there
  * @property {number} [ratio] the median of the ratios, pair by pair, to the command compared with
  * @property {number} [budget] what the ratio, or without one the median, should not exceed
  */
 /**
  * @typedef {object} CommandOptions
  * @property {readonly string[]} [against] the command to compare with; `node -e 0` by default
+ * @property {boolean} [isAlike] whether what it is compared with has its folder and environment
  * @property {number} [budget] the largest good ratio
  * @property {string} [cwd]
  * @property {NodeJS.ProcessEnv} [env] on top of this process's own
@@ -60,7 +62,14 @@ const rows = []
  * @param {CommandOptions} [options]
  */
 async function command(name, argv, options = {}) {
-  const { against = [node, "-e", "0"], budget, before, runs = usual, ...spawning } = options
+  const {
+    against = [node, "-e", "0"],
+    budget,
+    before,
+    isAlike,
+    runs = usual,
+    ...spawning
+  } = options
   /** @type {number[]} */
   const times = []
   /** @type {number[]} */
@@ -68,7 +77,7 @@ async function command(name, argv, options = {}) {
   for (let run = -2; run < runs; run += 1) {
     await before?.()
     const time = timeProcess(argv, spawning)
-    const base = timeProcess(against, {})
+    const base = timeProcess(against, isAlike ? spawning : {})
     if (run < 0) continue
     times.push(time)
     ratios.push(time / base)
@@ -101,14 +110,14 @@ async function call(name, work, { against, budget, before, runs = usual } = {}) 
 }
 
 /**
- * Notes times that were taken elsewhere: in processes that measure themselves.
+ * Notes what was measured elsewhere: in processes that measure themselves, say.
  *
  * @param {string} name
- * @param {readonly number[]} times in milliseconds
- * @param {{ budget?: number }} [options]
+ * @param {readonly number[]} times in milliseconds, or in `unit`
+ * @param {{ budget?: number, unit?: string }} [options]
  */
-function reported(name, times, { budget } = {}) {
-  add({ name, ...summary([...times]) }, budget)
+function reported(name, times, { budget, ...unit } = {}) {
+  add({ name, ...summary([...times]), ...unit }, budget)
 }
 
 /**
@@ -160,10 +169,10 @@ function median(numbers) {
 }
 
 function table() {
-  const cells = rows.map(({ name, median: middle, fastest, ratio, budget }) => [
+  const cells = rows.map(({ name, median: middle, fastest, ratio, budget, unit = "ms" }) => [
     name,
-    `${middle.toFixed(2)} ms`,
-    `${fastest.toFixed(2)} ms`,
+    `${middle.toFixed(2)} ${unit}`,
+    `${fastest.toFixed(2)} ${unit}`,
     ratio === undefined ? "" : `${ratio.toFixed(2)} x`,
     budget === undefined ? "" : ratio === undefined ? `${budget} ms` : `${budget.toFixed(1)} x`,
     budget === undefined ? "" : (ratio ?? middle) <= budget ? "ok" : "OVER",
@@ -185,6 +194,10 @@ const files = readdirSync(folder)
   .filter((file) => file.endsWith(".bench.mjs"))
   .filter((file) => positionals.length === 0 || positionals.some((name) => file.includes(name)))
   .toSorted()
+// They slow or speed each Node, and so change each ratio.
+for (const name of ["NODE_EXTRA_CA_CERTS", "NODE_OPTIONS", "NODE_COMPILE_CACHE"]) {
+  delete process.env[name]
+}
 /** `node` is the Node that runs this, for commands. */
 const bench = { node, command, call, reported }
 for (const file of files) {

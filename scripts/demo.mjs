@@ -167,8 +167,8 @@ async function blindRun() {
     const isIsolated = process.platform === "linux" && (await makesNamespaces("bwrap"))
     const isolation = isIsolated ? [] : ["--isolate", "none"]
     tell(`  (${isIsolated ? "isolated by bubblewrap" : "not isolated: bubblewrap is not here"})`)
-    const run = ["run", "--agent", "ci", "--blind", ...isolation, "-g", "stripe", "-g", "board"]
-    const agent = startAgent(run, [`https://${host}`, `https://${board}`], root)
+    const words = ["run", "--agent", "ci", "--blind", ...isolation, "-g", "stripe", "-g", "board"]
+    const agent = startAgent(words, [`https://${host}`, `https://${board}`], root)
 
     await working(agent, arrived)
     expectSame(noted, 0, "nothing arrived there")
