@@ -80,6 +80,7 @@ const loadedByRoot = new Set([
   "src/precommit/run-guard.ts",
   "src/broker/blind-run.ts",
   "src/broker/ask/ask-page.ts",
+  "src/broker/serve-proxy.ts",
 ])
 
 /**

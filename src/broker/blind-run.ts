@@ -1,11 +1,10 @@
-import { existsSync } from "node:fs"
 import type { Server } from "node:net"
-import { fileURLToPath } from "node:url"
-import { type BoundSecret, VaultError } from "../core/index.js"
 import { clientEnvironment } from "./environment/client-environment.js"
+import { fileBeside } from "./file-beside.js"
 import { PORT_INSIDE, isolated, programInside, requireBubblewrap } from "./isolate/bubblewrap.js"
 import { type Hidden, hiddenFrom } from "./isolate/hidden.js"
-import { type ReadyBroker, type ServingTerms, hostsOf, readyBroker } from "./ready-broker.js"
+import { type ReadyBroker, type ServingTerms, readyBroker } from "./ready-broker.js"
+import { isMachineBound, servedBy } from "./served-secrets.js"
 
 /** What a program runs blind with. */
 export interface BlindRequest extends ServingTerms {
@@ -86,50 +85,18 @@ function isolatedBy(program: string, request: BlindRequest, ready: ReadyBroker):
 }
 
 function common({ env, preloads }: BlindRequest, ready: ReadyBroker, port: number) {
-  const { uses, placeholders, token, trust, leftOut, close } = ready
+  const { uses, token, trust, leftOut, close } = ready
+  const { names, ...served } = servedBy(ready)
   const wayOut = {
     proxy: `http://x:${token}@127.0.0.1:${port}`,
     trust,
     preload: preloads ? fileBeside("node-preload.cjs") : undefined,
-    isLocalBound: hostsOf(uses).some(isLocal),
+    isLocalBound: isMachineBound(uses),
   }
   return {
-    placeholders: new Map([...uses.keys()].map((name) => [name, placeholders.of(name) ?? ""])),
-    services: servicesOf(uses),
+    ...served,
     leftOut,
-    environment: { ...accessKeyIds(uses), ...clientEnvironment(wayOut, env) },
+    environment: { ...names, ...clientEnvironment(wayOut, env) },
     close,
   }
-}
-
-/** Files that are started by their path lie beside this one. */
-function fileBeside(name: string): string {
-  const file = fileURLToPath(new URL(name, import.meta.url))
-  if (existsSync(file)) return file
-  throw new VaultError("BUG", `${name} is not beside the command`, {
-    hint: "install agent-vault anew",
-  })
-}
-
-/** Who signs is no secret, and is told beside what stands for the key. */
-function accessKeyIds(uses: ReadonlyMap<string, BoundSecret>): Record<string, string> {
-  const user = [...uses.values()]
-    .flatMap((each) => each.uses)
-    .find(({ scheme }) => scheme === "sigv4")?.user
-  return user === undefined ? {} : { AWS_ACCESS_KEY_ID: user }
-}
-
-function servicesOf(uses: ReadonlyMap<string, BoundSecret>): ReadonlyMap<string, string> {
-  return new Map(
-    [...uses].flatMap(([secret, each]) => {
-      const service = each.uses.find((use) => use.service !== undefined)?.service
-      return service === undefined ? [] : [[secret, service] as const]
-    }),
-  )
-}
-
-/** Whether a host of a use is this machine, which programs would reach past their proxy. */
-function isLocal(host: string): boolean {
-  const name = host.replace(/:\d+$/, "")
-  return name === "localhost" || name.endsWith(".localhost") || /^127\.|^\[::1\]$/.test(name)
 }

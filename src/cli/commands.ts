@@ -12,6 +12,8 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   set: () => import("./commands/set.js"),
   get: () => import("./commands/get.js"),
   run: () => import("./commands/run.js"),
+  proxy: () => import("./commands/proxy.js"),
+  "proxy env": () => import("./commands/proxy-env.js"),
   bridge: () => import("./commands/bridge.js"),
   mcp: () => import("./commands/mcp.js"),
   list: () => import("./commands/list.js"),

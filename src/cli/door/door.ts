@@ -68,6 +68,43 @@ export interface ProgramInside {
   readonly programInside: (info: string) => number | undefined
 }
 
+/** What the broker serves, and how strictly. */
+export interface ServedTerms {
+  readonly vault: BrokeredVault
+  readonly env: Environment
+  readonly unbound: "deny" | "tunnel"
+  readonly allowed: readonly string[]
+  readonly gate: {
+    readonly models: "off" | "redact" | "refuse"
+    readonly others: "off" | "redact" | "refuse"
+  }
+  readonly ask: AskPerson
+}
+
+/** The broker for programs elsewhere, as far as the commands know it. */
+export interface ProxyDoor {
+  prepareProxy(terms: ServedTerms): Promise<{
+    readonly placeholders: ReadonlyMap<string, string>
+    readonly services: ReadonlyMap<string, string>
+    readonly leftOut: ReadonlyMap<string, string>
+    readonly serve: (
+      places: {
+        readonly listens:
+          { readonly address: string; readonly port: number } | { readonly socket: string }
+        readonly control: string
+      },
+      variables: ReadonlyMap<string, string>,
+    ) => Promise<string>
+    readonly close: () => void
+  }>
+  offeredVariables(terms: {
+    readonly control: string
+    readonly at?: string | undefined
+    readonly folder?: string | undefined
+    readonly mount?: string | undefined
+  }): Promise<Readonly<Record<string, string>>>
+}
+
 /** A program that is to run blind: what it is given, and how it is started. */
 export interface BlindRun {
   /** The placeholder of each secret of the run that has a use. */
@@ -103,23 +140,16 @@ export interface AskPageDoor {
 
 /** The broker, as far as the commands know it. */
 export interface BrokerDoor {
-  prepareBlind(request: {
-    readonly vault: BrokeredVault
-    readonly env: Environment
-    readonly isolation: "auto" | "bwrap" | "none"
-    readonly secretPlaces: {
-      readonly folders: readonly string[]
-      readonly files: readonly string[]
-    }
-    readonly unbound: "deny" | "tunnel"
-    readonly allowed: readonly string[]
-    readonly gate: {
-      readonly models: "off" | "redact" | "refuse"
-      readonly others: "off" | "redact" | "refuse"
-    }
-    readonly preloads: boolean
-    readonly ask: AskPerson
-  }): Promise<BlindRun>
+  prepareBlind(
+    request: ServedTerms & {
+      readonly isolation: "auto" | "bwrap" | "none"
+      readonly secretPlaces: {
+        readonly folders: readonly string[]
+        readonly files: readonly string[]
+      }
+      readonly preloads: boolean
+    },
+  ): Promise<BlindRun>
 }
 
 /** The other doors, which only the composition root may load. */
@@ -128,6 +158,7 @@ export interface OtherDoors {
   guard(): Promise<Guard>
   broker(): Promise<BrokerDoor>
   askPage(): Promise<AskPageDoor>
+  proxy(): Promise<ProxyDoor>
 }
 
 /** What a command gets: its call, and what varies around it. */

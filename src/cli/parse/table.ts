@@ -4,6 +4,7 @@ import { GUARD } from "./table/guard.js"
 import { MCP } from "./table/mcp.js"
 import { WHO } from "./table/options.js"
 import { OWNERS } from "./table/governing.js"
+import { PROXY } from "./table/proxy.js"
 import { READERS } from "./table/readers.js"
 import { SERVICES } from "./table/services.js"
 import { SYNC } from "./table/sync.js"
@@ -17,6 +18,7 @@ import { USE } from "./table/use.js"
 export const COMMANDS: readonly CommandSpec[] = [
   ...OWNERS,
   ...READERS,
+  ...PROXY,
   ...SYNC,
   ...MCP,
   ...USE,

@@ -52,9 +52,11 @@ function lineWith(agent: string, { call }: Door): string {
     const flag = flagOf(name)
     return value === true ? [flag] : [value].flat().flatMap((each) => [flag, shellWord(each)])
   })
+  const line = ["agent-vault", call.command, "--agent", shellWord(agent), ...given]
+  if (call.command !== "run") return line.join(" ")
   const [command = "", ...args] = call.words
   const program = `${shellWord(shownCommand(command))}${args.length > 0 ? " …" : ""}`
-  return ["agent-vault run --agent", shellWord(agent), ...given, "--", program].join(" ")
+  return [...line, "--", program].join(" ")
 }
 
 function flagOf(name: string): string {

@@ -28,6 +28,7 @@ const EXIT_CODES = {
   NO_ESCROW: 3,
   SERVER_NOT_FOUND: 3,
   SERVICE_NOT_FOUND: 3,
+  PROXY_NOT_RUNNING: 3,
   // 4: denied, or not trusted
   NOT_GRANTED: 4,
   GRANT_ENDED: 4,

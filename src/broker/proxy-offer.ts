@@ -1,0 +1,99 @@
+import { once } from "node:events"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { type Server, connect } from "node:net"
+import { basename, join, posix } from "node:path"
+import { json } from "node:stream/consumers"
+import { VaultError, inaccessible, isErrno } from "../core/index.js"
+import { clientEnvironment } from "./environment/client-environment.js"
+import type { TrustFiles } from "./environment/trust-files.js"
+import { fileBeside } from "./file-beside.js"
+import { type ListeningPlace, listenAt } from "./listen-at.js"
+
+/** What a running proxy tells its own user: how programs use it. It holds its token. */
+export interface ProxyOffer {
+  readonly token: string
+  /** `HOST:PORT`, as this machine reaches it; with a socket, as a relay offers it. */
+  readonly at: string
+  /** Placeholders and public names, by variable. */
+  readonly variables: Readonly<Record<string, string>>
+  readonly isLocalBound: boolean
+  /** Whom to trust, as files of the running proxy. */
+  readonly files: Omit<TrustFiles, "remove">
+}
+
+/** How programs elsewhere see what a proxy offers. */
+export interface OfferTerms {
+  /** The control socket of the proxy. */
+  readonly control: string
+  /** `HOST:PORT` by which they reach it. */
+  readonly at?: string | undefined
+  /** The folder that the files are written into. */
+  readonly folder?: string | undefined
+  /** Where they find that folder. */
+  readonly mount?: string | undefined
+}
+
+/** Hands an offer to whoever may open the socket: this user. Throws as {@link listenAt} does. */
+export async function offer(control: ListeningPlace, made: ProxyOffer): Promise<Server> {
+  const server = await listenAt(control)
+  server.on("connection", (socket) => {
+    socket.on("error", () => socket.destroy())
+    socket.end(JSON.stringify(made))
+  })
+  return server
+}
+
+/**
+ * The variables that lead programs through a running proxy, and its files, if they are to be
+ * written. Throws `PROXY_NOT_RUNNING`, `NO_ACCESS`.
+ */
+export async function offeredVariables(terms: OfferTerms): Promise<Record<string, string>> {
+  const made = await received(terms.control)
+  const { token, variables, isLocalBound } = made
+  const preload = fileBeside("node-preload.cjs")
+  const files = terms.folder === undefined ? { ...made.files, preload } : written(made, terms)
+  const wayOut = {
+    proxy: `http://x:${token}@${terms.at ?? made.at}`,
+    trust: { ...files, remove: () => {} },
+    preload: files.preload,
+    isLocalBound,
+  }
+  return { ...variables, ...clientEnvironment(wayOut, {}) }
+}
+
+async function received(control: string): Promise<ProxyOffer> {
+  const socket = connect(control)
+  try {
+    await once(socket, "connect")
+    return (await json(socket)) as ProxyOffer
+  } catch (cause) {
+    if (!isErrno(cause, "ENOENT", "ECONNREFUSED")) throw inaccessible("read", control, cause)
+    throw new VaultError("PROXY_NOT_RUNNING", "no proxy runs for this vault and agent", {
+      hint: "start it in another terminal: agent-vault proxy --agent AGENT -g GROUP",
+      cause,
+    })
+  } finally {
+    socket.destroy()
+  }
+}
+
+/** Certificates and a script, no key: others may read them, as a container's user has to. */
+function written(made: ProxyOffer, { folder = "", mount = folder }: OfferTerms) {
+  const copy = (file: string): string => {
+    const name = basename(file)
+    writeFileSync(join(folder, name), readFileSync(file), { mode: 0o644 })
+    return posix.join(mount, name)
+  }
+  try {
+    mkdirSync(folder, { recursive: true })
+    const { authority, bundle, javaStore } = made.files
+    return {
+      authority: copy(authority),
+      bundle: copy(bundle),
+      javaStore: copy(javaStore),
+      preload: copy(fileBeside("node-preload.cjs")),
+    }
+  } catch (error) {
+    throw inaccessible("write", folder, error)
+  }
+}

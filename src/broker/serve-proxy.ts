@@ -1,0 +1,60 @@
+import { isIPv6 } from "node:net"
+import { PORT_INSIDE } from "./isolate/bubblewrap.js"
+import { type ListeningPlace, listenAt } from "./listen-at.js"
+import { offer } from "./proxy-offer.js"
+import { type ServedSecrets, isMachineBound, servedBy } from "./served-secrets.js"
+import { type ServingTerms, readyBroker } from "./ready-broker.js"
+
+export { offeredVariables } from "./proxy-offer.js"
+
+/** A proxy that is ready, and serves once it knows which variables its placeholders are. */
+export interface ReadyProxy extends ServedSecrets {
+  readonly leftOut: ReadonlyMap<string, string>
+  /**
+   * Serves, and hands out by the control socket how it is used. Returns `HOST:PORT`, or the path of
+   * its socket. Throws `PORT_TAKEN`, `NO_ACCESS`.
+   */
+  readonly serve: (places: ProxyPlaces, variables: ReadonlyMap<string, string>) => Promise<string>
+  readonly close: () => void
+}
+
+/** Where a proxy listens: to programs, and to its own user. */
+export interface ProxyPlaces {
+  readonly listens: ListeningPlace
+  /** The path of its control socket. */
+  readonly control: string
+}
+
+/** What a listener on all addresses is reached by from here. */
+const ANY: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" }
+
+/** Makes a broker ready that serves programs elsewhere. Throws as {@link readyBroker} does. */
+export async function prepareProxy(terms: ServingTerms): Promise<ReadyProxy> {
+  const ready = await readyBroker(terms)
+  const served = servedBy(ready)
+  const closing: (() => void)[] = [ready.close]
+  const serve: ReadyProxy["serve"] = async ({ listens, control }, variables) => {
+    const handedOut = {
+      token: ready.token,
+      variables: { ...Object.fromEntries(variables), ...served.names },
+      files: ready.trust,
+      isLocalBound: isMachineBound(ready.uses),
+    }
+    const listener = await listenAt(listens)
+    closing.push(() => listener.close())
+    const { port } = await ready.start(listener)
+    const at = "socket" in listens ? `127.0.0.1:${PORT_INSIDE}` : hostPort(listens.address, port)
+    const controls = await offer({ socket: control }, { ...handedOut, at })
+    closing.push(() => controls.close())
+    return "socket" in listens ? listens.socket : at
+  }
+  const close = (): void => {
+    for (const each of closing.toReversed()) each()
+  }
+  return { ...served, leftOut: ready.leftOut, serve, close }
+}
+
+function hostPort(address: string, port: number): string {
+  const host = ANY[address] ?? address
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
+}

@@ -1,0 +1,49 @@
+import type { BoundSecret } from "../core/index.js"
+import { type ReadyBroker, hostsOf } from "./ready-broker.js"
+
+/** What programs are given of the secrets that a broker serves. */
+export interface ServedSecrets {
+  /** The placeholder of each secret that has a use. */
+  readonly placeholders: ReadonlyMap<string, string>
+  /** The catalogue's service of each of them that was taken from one. */
+  readonly services: ReadonlyMap<string, string>
+  /** Public names that clients look for beside a key, by variable. */
+  readonly names: Readonly<Record<string, string>>
+}
+
+/** What a ready broker serves. */
+export function servedBy({ uses, placeholders }: ReadyBroker): ServedSecrets {
+  return {
+    placeholders: new Map([...uses.keys()].map((name) => [name, placeholders.of(name) ?? ""])),
+    services: servicesOf(uses),
+    names: accessKeyIds(uses),
+  }
+}
+
+/** Whether a use names this machine, which programs would reach past their proxy. */
+export function isMachineBound(uses: ReadonlyMap<string, BoundSecret>): boolean {
+  return hostsOf(uses).some(isLocal)
+}
+
+/** Who signs is no secret, and is told beside what stands for the key. */
+function accessKeyIds(uses: ReadonlyMap<string, BoundSecret>): Record<string, string> {
+  const user = [...uses.values()]
+    .flatMap((each) => each.uses)
+    .find(({ scheme }) => scheme === "sigv4")?.user
+  return user === undefined ? {} : { AWS_ACCESS_KEY_ID: user }
+}
+
+function servicesOf(uses: ReadonlyMap<string, BoundSecret>): ReadonlyMap<string, string> {
+  return new Map(
+    [...uses].flatMap(([secret, each]) => {
+      const service = each.uses.find((use) => use.service !== undefined)?.service
+      return service === undefined ? [] : [[secret, service] as const]
+    }),
+  )
+}
+
+/** Whether a host of a use is this machine. */
+function isLocal(host: string): boolean {
+  const name = host.replace(/:\d+$/, "")
+  return name === "localhost" || name.endsWith(".localhost") || /^127\.|^\[::1\]$/.test(name)
+}

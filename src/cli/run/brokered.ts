@@ -1,0 +1,86 @@
+import {
+  type BrokeredVault,
+  type Identity,
+  openBrokered,
+  parseSecretName,
+} from "../../core/index.js"
+import type { Door, ServedTerms } from "../door/door.js"
+import { auditOf, openForAgent } from "../door/reading.js"
+import { option, options, placeOf } from "../door/who.js"
+import { noteOnce, say } from "../terminal/terminal.js"
+import { type ProgramVariable, assign, selectionOf } from "./selection.js"
+import { agentAt } from "./who-runs.js"
+
+/** Whose secrets the broker serves, and as which variables. */
+export interface Brokered {
+  readonly key: Identity
+  readonly assignments: readonly ProgramVariable[]
+  readonly vault: BrokeredVault
+}
+
+/** The secrets that a call selects, opened for the broker. `program` is who uses them. */
+export async function brokeredOf(door: Door, program: string): Promise<Brokered> {
+  const place = placeOf(door)
+  const selection = selectionOf(door)
+  const key = await agentAt(door, place)
+  const listing = await openForAgent(
+    door,
+    { surface: "run" },
+    { program, identify: () => Promise.resolve(key) },
+  )
+  const assignments = await assign(listing, selection)
+  await listing.close()
+  const secrets = new Set(
+    assignments.flatMap(({ value }) => ("secret" in value ? [value.secret] : [])),
+  )
+  const audit = auditOf(door, place, program)
+  const onNote = noteOnce(door.terminal)
+  const vault = await openBrokered(
+    { place, key, env: door.env, audit, onNote },
+    [...secrets].map(parseSecretName),
+  )
+  return { key, assignments, vault }
+}
+
+/** How strictly the broker serves, as the call says. */
+export function strictnessOf(door: Door): Omit<ServedTerms, "vault" | "env" | "ask"> {
+  return {
+    unbound: choice(door, "unbound", ["deny", "tunnel"]),
+    allowed: options(door, "allow"),
+    gate: {
+      models: choice(door, "gate-models", ["redact", "refuse", "off"]),
+      others: choice(door, "gate-others", ["refuse", "redact", "off"]),
+    },
+  }
+}
+
+/** What was chosen of these; the first without a choice. The parser lets no other through. */
+export function choice<T extends string>(
+  door: Door,
+  name: string,
+  choices: readonly [T, ...T[]],
+): T {
+  const chosen = option(door, name)
+  return choices.find((each) => each === chosen) ?? choices[0]
+}
+
+/** Says which secrets are served as which variables, and which are not, each with why. */
+export function tellServed(
+  { terminal }: Door,
+  given: ReadonlyMap<string, string>,
+  served: {
+    readonly placeholders: ReadonlyMap<string, string>
+    readonly leftOut: ReadonlyMap<string, string>
+  },
+  tell: (named: string) => string,
+): void {
+  const secretOf = new Map([...served.placeholders].map(([secret, text]) => [text, secret]))
+  const named = [...given].flatMap(([variable, text]) => {
+    const secret = secretOf.get(text)
+    return secret === undefined ? [] : [`${secret} as ${variable}`]
+  })
+  say(terminal, `agent-vault: ${tell(named.join(", "))}`)
+  for (const [secret, why] of served.leftOut) {
+    say(terminal, `agent-vault: without ${secret}: ${why}`)
+  }
+}

@@ -1,0 +1,52 @@
+import { readdirSync } from "node:fs"
+import { join } from "node:path"
+import { VaultError, claimedId, isErrno, parseAgentName, stateHome } from "../../core/index.js"
+import type { Door } from "../door/door.js"
+import { placeOf } from "../door/who.js"
+
+const END = ".sock"
+/** Digits of a vault's id that tell it from others of one user; a socket's path is short. */
+const ID_DIGITS = 12
+
+/** The control socket of an agent's proxy: one runs at a time. */
+export function controlSocket(door: Door, agent: string): string {
+  return join(folderOf(door), `${prefixOf(door)}${parseAgentName(agent)}${END}`)
+}
+
+/** The agent whose proxy a call means. Throws `USAGE` if several run. */
+export function agentOfProxy(door: Door, chosen: string | undefined): string {
+  if (chosen !== undefined) return chosen
+  const [agent, ...others] = running(door)
+  if (agent === undefined) throw noProxy()
+  if (others.length === 0) return agent
+  throw new VaultError("USAGE", `the proxies of ${[agent, ...others].join(", ")} run here`, {
+    hint: `choose one: agent-vault proxy env --agent ${agent}`,
+  })
+}
+
+/** Nothing serves. */
+function noProxy(): VaultError {
+  return new VaultError("PROXY_NOT_RUNNING", "no proxy runs for this vault", {
+    hint: "start it in another terminal: agent-vault proxy --agent AGENT -g GROUP",
+  })
+}
+
+function running(door: Door): readonly string[] {
+  const prefix = prefixOf(door)
+  try {
+    return readdirSync(folderOf(door))
+      .filter((name) => name.startsWith(prefix) && name.endsWith(END))
+      .map((name) => name.slice(prefix.length, -END.length))
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return []
+    throw error
+  }
+}
+
+function folderOf({ env }: Door): string {
+  return join(stateHome(env), "proxies")
+}
+
+function prefixOf(door: Door): string {
+  return `${claimedId(placeOf(door)).slice(0, ID_DIGITS)}-`
+}
