@@ -1,6 +1,7 @@
 import type { Server } from "node:net"
 import { clientEnvironment } from "./environment/client-environment.js"
 import { fileBeside } from "./file-beside.js"
+export { findBubblewrap } from "./isolate/bubblewrap.js"
 import { PORT_INSIDE, isolated, programInside, requireBubblewrap } from "./isolate/bubblewrap.js"
 import { type Hidden, hiddenFrom } from "./isolate/hidden.js"
 import { type ReadyBroker, type ServingTerms, readyBroker } from "./ready-broker.js"

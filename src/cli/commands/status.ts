@@ -26,6 +26,7 @@ export async function run(door: Door): Promise<number> {
   const branch = place.checkout?.branch?.replace("refs/heads/", "")
   const local = localAgents(id, door.env)
   const harness = agentHarness(door.env)
+  const isolation = await isolationHere(door)
   const document = {
     vault: id,
     root: place.root,
@@ -34,6 +35,7 @@ export async function run(door: Door): Promise<number> {
     ...(identity === undefined ? {} : { identity: publicIdentity(identity, standing) }),
     ...(harness === undefined ? {} : { harness }),
     localAgents: local,
+    isolation,
     opens: standing?.opens ?? [],
     findings: standing?.report.findings ?? [],
   }
@@ -47,9 +49,25 @@ export async function run(door: Door): Promise<number> {
     `identity  ${identityLine(identity, standing, harness)}`,
     ...opensLines(identity, standing),
     `here      ${local.length === 0 ? "no agents' keys" : `the keys of ${local.join(", ")}`}`,
+    `isolation  ${isolationLine(isolation)}`,
     ...attentionLines(standing),
   ])
   return code
+}
+
+/** What keeps a blind program from going round the broker, on this machine. */
+type Isolation =
+  { readonly bubblewrap: string } | { readonly missing: string; readonly hint: string }
+
+async function isolationHere({ others, env }: Door): Promise<Isolation> {
+  const found = (await others.broker()).findBubblewrap(env)
+  return "missing" in found ? found : { bubblewrap: found.version }
+}
+
+function isolationLine(isolation: Isolation): string {
+  return "missing" in isolation
+    ? `none: ${isolation.missing}: ${isolation.hint}`
+    : `bubblewrap ${isolation.bubblewrap}, for run --blind`
 }
 
 function publicIdentity(

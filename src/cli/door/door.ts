@@ -140,6 +140,10 @@ export interface AskPageDoor {
 
 /** The broker, as far as the commands know it. */
 export interface BrokerDoor {
+  /** What isolates programs here; or why nothing does, and how to get it. */
+  findBubblewrap(
+    env: Environment,
+  ): { readonly version: string } | { readonly missing: string; readonly hint: string }
   prepareBlind(
     request: ServedTerms & {
       readonly isolation: "auto" | "bwrap" | "none"
