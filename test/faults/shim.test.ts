@@ -58,6 +58,10 @@ const CALLS: Readonly<Record<string, string>> = {
   io_uring_setup: "io_uring",
 }
 
+const STARTS = ["fork", "vfork", "clone", "clone3"]
+/** The end of a call that starts a process: who made it, and the process. */
+const STARTED = /^(\d+) +(?:<\.\.\. )?(?:v?fork|clone3?)\b.* = (\d+)$/
+
 const machine = new Machine(realpathSync(mkdtempSync(join(tmpdir(), "agent-vault-shim-"))))
 
 beforeAll(async () => {
@@ -86,12 +90,15 @@ async function callsOf(args: readonly string[]): Promise<{ seen: object; logged:
   const trace = join(machine.folder, "trace")
   rmSync(log, { force: true })
   const env = ["LD_PRELOAD=" + shim, "FAULTS_ROOTS=" + machine.roots, "FAULTS_LOG=" + log]
-  const watch = ["-f", "-y", "-s", "4096", "-e", `trace=${Object.keys(CALLS).join(",")}`]
+  const traced = [...Object.keys(CALLS), ...STARTS, "chdir"].join(",")
+  const watch = ["-f", "-y", "-s", "4096", "-e", `trace=${traced}`]
   const through = "path" in tracer ? [tracer.path, ...watch] : []
   const variables = env.flatMap((variable) => ["-E", variable])
   const { code, said } = await machine.run(args, {}, [...through, ...variables, "-o", trace])
   expect([code, said]).toEqual([0, said])
-  const seen = counted(readFileSync(trace, "utf8").split("\n").flatMap(callIn))
+  const lines = readFileSync(trace, "utf8").split("\n")
+  const away = workingAway(lines)
+  const seen = counted(lines.flatMap((line) => callIn(line, away)))
   const logged = counted(
     readFileSync(log, "utf8")
       .split("\n")
@@ -101,23 +108,37 @@ async function callsOf(args: readonly string[]): Promise<{ seen: object; logged:
 }
 
 /** The call in a line of strace, if it changes a file that counts. */
-function callIn(line: string): string[] {
-  const [, name = "", rest = ""] = /^\d+ +(\w+)\((.*)$/.exec(line) ?? []
+function callIn(line: string, away: ReadonlySet<string>): string[] {
+  const [, pid = "", name = "", rest = ""] = /^(\d+) +(\w+)\((.*)$/.exec(line) ?? []
   const call = CALLS[name]
   if (call === undefined) return []
   if (call === "io_uring") return [call]
   if (call === "open" && name !== "creat" && !/O_(?:WRONLY|RDWR|CREAT|TRUNC)/.test(rest)) return []
-  if (!isBelow(machine, rest)) return []
+  if (!isBelow(machine, rest, away.has(pid))) return []
+  // Git writes it through stdio, which no shim sees; nothing of ours reads it.
+  if (call === "write" && /^\d+<[^>]*\/FETCH_HEAD>/.test(rest)) return []
   return [name === "unlinkat" && rest.includes("AT_REMOVEDIR") ? "rmdir" : call]
 }
 
+/** The processes that work in a remote's folder, with those that they started. */
+function workingAway(lines: readonly string[]): ReadonlySet<string> {
+  const away = new Set<string>()
+  for (const line of lines) {
+    const [, pid = ""] = /^(\d+) +chdir\("[^"]*\/remote\.git(?:\/[^"]*)?"/.exec(line) ?? []
+    if (pid !== "") away.add(pid)
+    const [, parent = "", child = ""] = STARTED.exec(line) ?? []
+    if (away.has(parent)) away.add(child)
+  }
+  return away
+}
+
 /** Whether a call is about a file that counts; what is written is not looked at. */
-function isBelow({ repo, keys, state }: Machine, rest: string): boolean {
+function isBelow({ repo, keys, state }: Machine, rest: string, isAway: boolean): boolean {
   const [, open] = /^\d+<([^>]*)>/.exec(rest) ?? []
   const named = open === undefined ? [...rest.matchAll(/"([^"]*)"/g)].at(-1)?.[1] : undefined
   const path = open ?? named ?? ""
-  // Every process works in the repository, or in an empty folder where it names whole paths.
-  if (named !== undefined && !named.startsWith("/")) return true
+  // Every other process works in the repository, or in an empty folder where it names whole paths.
+  if (named !== undefined && !named.startsWith("/")) return !isAway
   return [repo, keys, state].some((folder) => path.startsWith(`${folder}/`) || path === folder)
 }
 
