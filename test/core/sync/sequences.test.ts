@@ -5,7 +5,7 @@ import { rekeyAgent } from "../../../src/core/change/agents.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 import { resolveAt, syncAt } from "./clones.js"
 
-// What a team's month came upon (month.test.ts), each in as few steps as show it.
+// What a team's month (month.test.ts), or reading on from there, came upon: each in as few steps as show it.
 
 let template: World
 let one: World
