@@ -38,6 +38,10 @@ describe(`a disk that fails, a process that is killed: a sample (seed ${SEED})`,
     expect(await broken({ seed: SEED, sample: 3 })).toEqual([])
   })
 
+  testWithFaults("the report of a git that a full disk ended does not stay", async () => {
+    expect(await broken({ operations: ["resolve"], workers: 1, only: isFullPack })).toEqual([])
+  })
+
   testWithFaults("readers all the while see the old state or the new one", async () => {
     const operations = ["set", "revoke", "agent rekey"]
     const request = { operations, seed: SEED + 1, sample: 1, readers: true, workers: 1 }
@@ -137,6 +141,10 @@ function hastyGit(machine: Machine): NodeJS.ProcessEnv {
 
 function isLateObject({ place, program }: Point, { name }: Fault): boolean {
   return program === "ln" && place === "repo:.git/objects/##/#" && name === "killed before"
+}
+
+function isFullPack({ place, nth }: Point, { name }: Fault): boolean {
+  return place.endsWith("/tmp_pack_?") && nth === 5 && name === "ENOSPC once"
 }
 
 /** A PATH with a git that does something else instead of moving a ref. */

@@ -36,7 +36,9 @@ export function data(bytes: Uint8Array): (Uint8Array | string)[] {
 
 /** It names our ref, or this very process; anybody else's may be wanted. */
 function isOurs(report: Buffer): boolean {
-  return report.includes(SCRATCH) || report.includes(`parent process: ${thisProcess().pid}\n`)
+  if (report.includes(SCRATCH)) return true
+  const [, parent] = /^ *parent process *: (\d+)$/m.exec(report.toString("latin1")) ?? []
+  return parent === String(thisProcess().pid)
 }
 
 /** Removes the reports that a failing fast-import of ours left in the Git folder. */
