@@ -27,6 +27,8 @@ export interface ServingTerms {
   readonly allowed: readonly string[]
   readonly gate: GateModes
   readonly ask?: Ask | undefined
+  /** Hears which secrets of the agent the gate does not look for, when it begins. */
+  readonly onUnsearched?: ((secrets: readonly string[]) => void) | undefined
 }
 
 /** A broker that is ready, and serves once it is given where to listen. */
@@ -70,13 +72,14 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
       listener,
       isAlone,
     }
-    const { ask, ...others } = terms
+    const { ask, onUnsearched, ...others } = terms
     broker = await startBroker({
       ...others,
       ...made,
       isModel: modelHostTest(),
       ...(ask === undefined ? {} : { ask }),
     })
+    if (broker.unsearched.length > 0) onUnsearched?.(broker.unsearched)
     return broker
   }
   const close = (): void => {

@@ -79,6 +79,8 @@ export interface ServedTerms {
     readonly others: "off" | "redact" | "refuse"
   }
   readonly ask: AskPerson
+  /** Hears which secrets of the agent the gate does not look for. */
+  readonly onUnsearched: (secrets: readonly string[]) => void
 }
 
 /** The broker for programs elsewhere, as far as the commands know it. */

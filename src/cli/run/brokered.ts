@@ -45,6 +45,13 @@ export async function brokeredOf(door: Door, program: string): Promise<Brokered>
 /** How strictly the broker serves, as the call says. */
 export function strictnessOf(door: Door): Omit<ServedTerms, "vault" | "env" | "ask"> {
   return {
+    onUnsearched: (secrets) => {
+      const which = secrets.join(", ")
+      say(
+        door.terminal,
+        `agent-vault: the gate does not look for these, unreadable or too many: ${which}`,
+      )
+    },
     unbound: choice(door, "unbound", ["deny", "tunnel"]),
     allowed: options(door, "allow"),
     gate: {
