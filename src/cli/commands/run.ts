@@ -13,15 +13,21 @@ import { childEnvironment } from "../run/program-environment.js"
 import { openForAgent } from "../door/reading.js"
 import { isSet } from "../door/who.js"
 import { agentAt, programName } from "../run/who-runs.js"
-import { refuseWithoutBlind, runBlind } from "../run/blind.js"
 
 type Values = Readonly<Record<string, SecretValue>>
+
+/** Options of `run` that say something of a blind run only. */
+const OF_BLIND = ["isolate", "unbound", "allow", "gate-models", "gate-others", "no-preload"]
 
 /** Runs a program with secrets in its environment. Returns its exit code. */
 export async function run(door: Door): Promise<number> {
   const [command = "", ...args] = door.call.words
   if (command === "") throw new VaultError("USAGE", "the command to run is empty")
-  if (isSet(door, "blind")) return runBlind(door)
+  if (isSet(door, "blind")) {
+    // A broker is a lot to load for whoever needs none.
+    const { runBlind } = await import("../run/blind.js")
+    return runBlind(door)
+  }
   refuseWithoutBlind(door)
   const selection = selectionOf(door)
   const isShown = isSet(door, "no-redact")
@@ -85,4 +91,11 @@ function redacting({ terminal }: Door, values: Values): Outputs {
     stdout: { to: terminal.stdout, redactor: new Redactor(patterns) },
     stderr: { to: terminal.stderr, redactor: new Redactor(patterns) },
   }
+}
+
+/** Throws `USAGE` for an option that says nothing here. */
+function refuseWithoutBlind({ call }: Door): void {
+  const stray = OF_BLIND.find((name) => call.options[name] !== undefined)
+  if (stray === undefined) return
+  throw new VaultError("USAGE", `--${stray} is for a blind run`, { hint: "add --blind" })
 }

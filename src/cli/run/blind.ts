@@ -1,5 +1,11 @@
 import type { Server } from "node:net"
-import { VaultError, asVaultError, keyHome, loadServices, stateHome } from "../../core/index.js"
+import {
+  type VaultError,
+  asVaultError,
+  keyHome,
+  loadServices,
+  stateHome,
+} from "../../core/index.js"
 import type { BlindRun, Door } from "../door/door.js"
 import { isSet, option, userPath } from "../door/who.js"
 import { askByPage } from "./ask-person.js"
@@ -8,16 +14,6 @@ import { runProgram } from "./program.js"
 import type { ProgramVariable } from "./selection.js"
 import { type Brokered, choice, brokeredOf, strictnessOf, tellServed } from "./brokered.js"
 import { programName } from "./who-runs.js"
-
-/** Options of `run` that say something of a blind run only. */
-const OF_BLIND = ["isolate", "unbound", "allow", "gate-models", "gate-others", "no-preload"]
-
-/** Throws `USAGE` for an option that says nothing here. */
-export function refuseWithoutBlind({ call }: Door): void {
-  const stray = OF_BLIND.find((name) => call.options[name] !== undefined)
-  if (stray === undefined) return
-  throw new VaultError("USAGE", `--${stray} is for a blind run`, { hint: "add --blind" })
-}
 
 /**
  * Runs a program that gets placeholders, and a broker that puts the values into what it sends.
