@@ -1,7 +1,7 @@
 // Bundles the command, dependencies included.
 import { chmod } from "node:fs/promises"
 import { join } from "node:path"
-import { writeBundle } from "./build-bundle.mjs"
+import { writeBundle, writeSingle } from "./build-bundle.mjs"
 import { root } from "./build-places.mjs"
 
 /**
@@ -15,9 +15,11 @@ export async function writeBin(folder) {
     // Started by its path, beside the chunks.
     "reseal-worker": join(root, "src/core/change/reseal-worker.ts"),
     "listen-inside": join(root, "src/broker/isolate/listen-inside.ts"),
-    "node-preload": join(root, "src/broker/preload/node-preload.ts"),
   }
   const files = await writeBundle(folder, entries, ".cjs")
+  // Runs inside of other programs, also where nothing else of ours is.
+  const preload = join(root, "src/broker/preload/node-preload.ts")
+  files.push(...(await writeSingle(preload, join(folder, "node-preload.cjs"))))
   await chmod(join(folder, "bin.cjs"), 0o755)
   return files
 }

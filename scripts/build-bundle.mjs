@@ -85,6 +85,23 @@ export async function writeBundle(folder, entryPoints, ending) {
   return [...Object.keys(split.metafile.inputs), ...fromCurves]
 }
 
+/**
+ * Writes a source and all that it uses as one file. Resolves to the files that went into it.
+ *
+ * @param {string} source
+ * @param {string} outfile
+ */
+export async function writeSingle(source, outfile) {
+  const how = {
+    ...common,
+    absWorkingDir: root,
+    metafile: true,
+    format: /** @type {const} */ ("cjs"),
+  }
+  const { metafile } = await build({ ...how, entryPoints: [source], outfile })
+  return Object.keys(metafile?.inputs ?? {})
+}
+
 // As we write it, and as esbuild writes it where a dependency is CommonJS.
 const required = /(?:\brequire|\b__require|\(0, \w+\.__require\))\("([^"]+)"\)/g
 

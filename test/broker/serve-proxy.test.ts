@@ -248,6 +248,8 @@ describe("a running proxy", () => {
     expect(variables["NODE_OPTIONS"]).toBe("--require /broker/node-preload.cjs")
     const names = readdirSync(join(machine.repo, "trust")).sort()
     expect(names).toEqual(["authority.pem", "bundle.pem", "java.p12", "node-preload.cjs"])
+    // Nothing else of ours is there.
+    expect(await shell(`node --require ./trust/node-preload.cjs -p 1`)).toBe("1\n")
     const bad = await machine.call(["proxy", "env", "--at", "x y:1"])
     expect(bad.code).toBe(2)
   })
