@@ -93,7 +93,7 @@ export const PROXY: readonly CommandSpec[] = [
     examples: [
       ['eval "$(agent-vault proxy env)"', "this shell uses the proxy from here on"],
       [
-        "agent-vault proxy env --write broker --mount /broker --format dotenv > broker.env",
+        "agent-vault proxy env --write broker --mount /broker --format dotenv",
         "for a container that mounts the folder `broker` as /broker",
       ],
     ],
