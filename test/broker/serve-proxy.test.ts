@@ -242,7 +242,9 @@ describe("a running proxy", () => {
 
   test("names what a container has", async () => {
     await startProxy()
-    const variables = await offered("--write trust --mount /broker --at host.docker.internal:81")
+    const variables = await offered(
+      "--write trust --mount /broker --address host.docker.internal:81",
+    )
     expect(new URL(variables["HTTPS_PROXY"] ?? "").host).toBe("host.docker.internal:81")
     expect(variables["SSL_CERT_FILE"]).toBe("/broker/bundle.pem")
     expect(variables["NODE_OPTIONS"]).toBe("--require /broker/node-preload.cjs")
@@ -250,7 +252,7 @@ describe("a running proxy", () => {
     expect(names).toEqual(["authority.pem", "bundle.pem", "java.p12", "node-preload.cjs"])
     // Nothing else of ours is there.
     expect(await shell(`node --require ./trust/node-preload.cjs -p 1`)).toBe("1\n")
-    const bad = await machine.call(["proxy", "env", "--at", "x y:1"])
+    const bad = await machine.call(["proxy", "env", "--address", "x y:1"])
     expect(bad.code).toBe(2)
   })
 })

@@ -11,10 +11,10 @@ const ADDRESS = /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/
 
 /** Prints how programs use the running proxy. */
 export async function run(door: Door): Promise<void> {
-  const at = option(door, "at")
+  const at = option(door, "address")
   if (at !== undefined && !ADDRESS.test(at)) {
-    throw new VaultError("USAGE", "--at takes HOST:PORT", {
-      hint: "for example: --at host.docker.internal:8118",
+    throw new VaultError("USAGE", "--address takes HOST:PORT", {
+      hint: "for example: --address host.docker.internal:8118",
     })
   }
   const [folder, mount] = [option(door, "write"), option(door, "mount")]

@@ -75,7 +75,7 @@ export const PROXY: readonly CommandSpec[] = [
         describe: "write the files with whom to trust into DIR, and name those",
       },
       mount: { value: "PATH", describe: `name the files as they are in PATH: ${CONTAINER}` },
-      at: {
+      address: {
         value: "HOST:PORT",
         describe: "name the proxy so, where it is reached by another address",
       },
