@@ -58,7 +58,7 @@ describe.each([
 
   testUnless(lack, "a program has the whole screen, and puts it back", async () => {
     const argv = ["run", ...options, "--", "python3", "-c", FULL_SCREEN]
-    const seen = await atTerminal(machine, argv, [["in full", "q"]])
+    const seen = await atTerminal(machine, argv, [["in full", "q"]], { isSetByOthers: true })
     expect(seen.code, seen.shown).toBe(5)
     expect(seen.shown).toContain("\u001b[?1049h")
     expect(plain(seen)).toContain("\u001b[?1049l")
