@@ -27,17 +27,15 @@ export async function atTerminal(
     stdin?: string
     /** What is started in place of the built command. */
     program?: readonly string[]
-    /** A program of others sets the terminal itself, and answers for what it leaves. */
-    isSetByOthers?: boolean
   } = {},
 ): Promise<Seen> {
   const env = { ...at.env, TERM: "xterm", ...more.env }
-  const { program = ["agent-vault"], isSetByOthers = false, ...others } = more
+  const { program = ["agent-vault"], ...others } = more
   const job = { cwd: at.repo, ...others, argv: [...program, ...argv], steps, env }
   const python = spawn("python3", [driver], { stdio: ["pipe", "pipe", "inherit"] })
   python.stdin.end(JSON.stringify(job))
   const seen = JSON.parse(await text(python.stdout)) as Seen
-  if (!isSetByOthers) expect(seen.restored, seen.shown).toBe(true)
+  expect(seen.restored, seen.shown).toBe(true)
   return seen
 }
 

@@ -5,9 +5,9 @@ stdin, if that is not the terminal. What happened: everything that the terminal 
 code, and whether the terminal was left as it was found.
 """
 
+import fcntl
 import json
 import os
-import pty
 import select
 import signal
 import sys
@@ -20,15 +20,14 @@ SECONDS = 300
 
 def main():
     job = json.load(sys.stdin)
-    pid, terminal = pty.fork()
+    # Ours stays open: what the settings were is lost when the last user of a terminal closes it.
+    terminal, own = os.openpty()
+    before = termios.tcgetattr(own)
+    pid = os.fork()
     if pid == 0:
-        os.chdir(job["cwd"])
-        if job.get("stdin"):
-            os.dup2(os.open(job["stdin"], os.O_RDONLY), 0)
-        os.execvpe(job["argv"][0], job["argv"], job["env"])
-    before = termios.tcgetattr(terminal)
-    shown, after = converse(terminal, pid, job["steps"])
-    _, status = os.waitpid(pid, 0)
+        start(job, own)
+    shown, status = converse(terminal, pid, job["steps"])
+    after = termios.tcgetattr(own)
     result = {
         "shown": shown.decode("utf-8", "replace").replace("\r\n", "\n"),
         "code": os.waitstatus_to_exitcode(status),
@@ -37,28 +36,38 @@ def main():
     json.dump(result, sys.stdout)
 
 
+def start(job, own):
+    """Becomes the program, with the terminal as the one that controls it."""
+    os.setsid()
+    fcntl.ioctl(own, termios.TIOCSCTTY, 0)
+    for descriptor in range(3):
+        os.dup2(own, descriptor)
+    os.closerange(3, own + 1)
+    os.chdir(job["cwd"])
+    if job.get("stdin"):
+        os.dup2(os.open(job["stdin"], os.O_RDONLY), 0)
+    os.execvpe(job["argv"][0], job["argv"], job["env"])
+
+
 def converse(terminal, pid, steps):
-    shown, read_to = b"", 0
-    after = termios.tcgetattr(terminal)
+    """Types, and returns what was shown and how the program ended. It has the last word: settings
+    may still change after the last byte was shown."""
+    shown, read_to, status = b"", 0, None
     deadline = time.monotonic() + SECONDS
     while True:
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)
-            shown += b"(no answer in time)"
-            return shown, None
         if steps and steps[0][0].encode() in shown[read_to:]:
             read_to = len(shown)
             os.write(terminal, steps.pop(0)[1].encode())
-        if not select.select([terminal], [], [], 0.05)[0]:
-            continue
-        try:
-            chunk = os.read(terminal, 65536)
-        except OSError:
-            return shown, after
-        if not chunk:
-            return shown, after
-        shown += chunk
-        after = termios.tcgetattr(terminal)
+        if select.select([terminal], [], [], 0.05)[0]:
+            shown += os.read(terminal, 65536)
+        elif status is not None:
+            return shown, status
+        elif time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            return shown + b"(no answer in time)", os.waitpid(pid, 0)[1]
+        else:
+            ended, code = os.waitpid(pid, os.WNOHANG)
+            status = code if ended else None
 
 
 main()
