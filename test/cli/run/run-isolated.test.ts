@@ -1,15 +1,13 @@
-import { writeFileSync } from "node:fs"
-import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect } from "vitest"
 import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
 import { testUnless } from "../../needs.js"
 import { atTerminal, plain } from "../at-terminal.js"
 import type { Machine } from "../machine.js"
+import { CTRL_C, CTRL_Z, atShell, counting, expectStopAndGoOn } from "./at-shell.js"
 import { type Running, runMachine, startRun } from "./run-machine.js"
 
 const found = await bubblewrap()
 const lackBubblewrap = "missing" in found ? found.missing : undefined
-const [CTRL_C, CTRL_Z] = ["\u0003", "\u001a"]
 
 let machine: Machine
 
@@ -65,24 +63,12 @@ describe.each([
   })
 
   testUnless(lack, "Ctrl-Z stops it, and fg goes on", async () => {
-    writeFileSync(join(machine.repo, "asks.cjs"), ASKS)
-    const { shown } = await shell([
-      ["prompt 1: ", `agent-vault run ${options.join(" ")} -- node asks.cjs\r`],
-      ["ready", CTRL_Z],
-      ["prompt 2: ", "ps -ww -o stat,args\r"],
-      ["prompt 3: ", "fg\r"],
-      ["goes on", "hello\r"],
-      ["prompt 4: ", "echo code=$?; exit\r"],
-    ])
-    expect(shown).toMatch(/^T\S* +.*agent-vault run/m)
-    expect(shown).toMatch(/^T\S* +node asks/m)
-    expect(shown).toContain("got <hello>")
-    expect(shown).toContain("code=8")
+    await expectStopAndGoOn(machine, options)
   })
 
   testUnless(lack, "a shell has jobs of its own inside", async () => {
     const inner = `PS1='inside \\#: ' bash --norc --noprofile -i`
-    const { shown } = await shell([
+    const { shown } = await atShell(machine, [
       ["prompt 1: ", `agent-vault run ${options.join(" ")} -- env ${inner}\r`],
       ["inside 1: ", "sh -c 'echo rea''dy; exec sleep 600'\r"],
       ["ready", CTRL_Z],
@@ -114,22 +100,6 @@ async function isRunning(word: string): Promise<boolean> {
   const { stdout } = await machine.shell(`ps -eo args | grep "[${word[0]}]${word.slice(1)}"; true`)
   return stdout !== ""
 }
-
-function shell(steps: readonly (readonly [string, string])[]) {
-  const argv = ["env", "PS1=prompt \\#: ", "bash", "--norc", "--noprofile", "-i"]
-  return atTerminal(machine, argv, steps, { program: [] })
-}
-
-/** A program of Node whose exit code says how often it got a signal: 41 for once. */
-const counting = (signal: string): string => `
-  let count = 0
-  process.on("${signal}", () => { count += 1; setTimeout(() => process.exit(40 + count), 400) })
-  setInterval(() => {}, 1000)
-  console.log("ready")`
-
-const ASKS = `process.on("SIGCONT", () => console.log("goes " + "on"))
-process.stdin.once("data", (x) => { console.log("got <" + String(x).trim() + ">"); process.exit(8) })
-console.log("rea" + "dy")`
 
 const FULL_SCREEN = `
 import curses, sys

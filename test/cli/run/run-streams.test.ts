@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import {
   existsSync,
@@ -9,12 +8,12 @@ import {
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
-import { text } from "node:stream/consumers"
 import { setTimeout as sleep } from "node:timers/promises"
-import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { noProc, testUnless } from "../../needs.js"
 import type { Machine, Ran } from "../machine.js"
+import { atTerminal, type Steps } from "../at-terminal.js"
+import { CTRL_BACKSLASH, CTRL_C, counting, expectStopAndGoOn } from "./at-shell.js"
 import { type Running, VALUES, runMachine, startRun } from "./run-machine.js"
 
 const KEY = VALUES["stripe/api-key"]
@@ -335,90 +334,37 @@ describe("signals", () => {
 })
 
 describe("at a terminal", () => {
-  const driver = fileURLToPath(new URL("../terminal.py", import.meta.url))
-  const [CTRL_C, CTRL_Z, CTRL_BACKSLASH] = ["\u0003", "\u001a", "\u001c"]
-  type Steps = readonly (readonly [appeared: string, typed: string])[]
-
-  async function atTerminal(
-    argv: readonly string[],
-    steps: Steps,
-  ): Promise<{ shown: string; code: number }> {
-    const job = {
-      cwd: machine.repo,
-      env: { ...machine.env, TERM: "xterm", PS1: "$ " },
-      argv,
-      steps,
-    }
-    const python = spawn("python3", [driver], { stdio: ["pipe", "pipe", "inherit"] })
-    python.stdin.end(JSON.stringify(job))
-    return JSON.parse(await text(python.stdout)) as { shown: string; code: number }
-  }
-
   test.each([
     ["SIGINT", CTRL_C, []],
     ["SIGQUIT", CTRL_BACKSLASH, []],
     ["SIGINT", CTRL_C, ["--no-redact"]],
   ] as const)("%s is not delivered twice", async (signal, typed, more) => {
-    const argv = ["agent-vault", "run", ...OPTIONS, ...more, "--", "node", "-e", counting(signal)]
-    const { code, shown } = await atTerminal(argv, [["ready", typed]])
+    const argv = ["run", ...OPTIONS, ...more, "--", "node", "-e", counting(signal)]
+    const { code, shown } = await atTerminal(machine, argv, [["ready", typed]])
     expect(code, shown).toBe(41)
   })
 
   test("Ctrl-C ends a program that does not care", async () => {
-    const argv = ["agent-vault", "run", ...OPTIONS, "--", "sh", "-c", "echo ready; exec sleep 600"]
-    expect((await atTerminal(argv, [["ready", CTRL_C]])).code).toBe(130)
+    const argv = ["run", ...OPTIONS, "--", "sh", "-c", "echo ready; exec sleep 600"]
+    expect((await atTerminal(machine, argv, [["ready", CTRL_C]])).code).toBe(130)
   })
 
   test("the program reads what is typed; only --no-redact gives it the terminal to write to", async () => {
     const program = 'echo ready; read x; test -t 1 && echo terminal; echo "[$x] $STRIPE_API_KEY"'
-    const argv = (...more: string[]) => [
-      "agent-vault",
-      "run",
-      ...OPTIONS,
-      ...more,
-      "--",
-      "sh",
-      "-c",
-      program,
-    ]
+    const argv = (...more: string[]) => ["run", ...OPTIONS, ...more, "--", "sh", "-c", program]
     const typed: Steps = [["ready", "hello\r"]]
-    expect((await atTerminal(argv(), typed)).shown).toBe(`ready\nhello\n[hello] ${REDACTED}\n`)
-    expect((await atTerminal(argv("--no-redact"), typed)).shown).toContain(
+    expect((await atTerminal(machine, argv(), typed)).shown).toBe(
+      `ready\nhello\n[hello] ${REDACTED}\n`,
+    )
+    expect((await atTerminal(machine, argv("--no-redact"), typed)).shown).toContain(
       `terminal\n[hello] ${KEY}`,
     )
   })
 
   test("Ctrl-Z stops both, and fg goes on", async () => {
-    // Bash drops what is typed while it takes the terminal back, or gives it away: so a line is
-    // typed at its next prompt, by number, or when the program says that it goes on.
-    const program = `process.on("SIGCONT", () => console.log("goes " + "on"))
-      process.stdin.once("data", (x) => { console.log("got <" + String(x).trim() + ">"); process.exit(8) })
-      console.log("rea" + "dy")`
-    writeFileSync(join(machine.repo, "asks.cjs"), program)
-    const { shown } = await atTerminal(
-      ["env", "PS1=prompt \\#: ", "bash", "--norc", "--noprofile", "-i"],
-      [
-        ["prompt 1: ", `agent-vault run ${OPTIONS.join(" ")} -- node asks.cjs\r`],
-        ["ready", CTRL_Z],
-        ["prompt 2: ", "ps -ww -o stat,args\r"],
-        ["prompt 3: ", "fg\r"],
-        ["goes on", "hello\r"],
-        ["prompt 4: ", "echo code=$?; exit\r"],
-      ],
-    )
-    expect(shown).toMatch(/^T\S* +.*agent-vault run/m)
-    expect(shown).toMatch(/^T\S* +node asks/m)
-    expect(shown).toContain("got <hello>")
-    expect(shown).toContain("code=8")
+    await expectStopAndGoOn(machine, OPTIONS)
   })
 })
-
-/** A program of Node whose exit code says how often it got a signal: 41 for once. */
-const counting = (signal: string): string => `
-  let count = 0
-  process.on("${signal}", () => { count += 1; setTimeout(() => process.exit(40 + count), 400) })
-  setInterval(() => {}, 1000)
-  console.log("ready")`
 
 function isAlive(pid: number): boolean {
   try {
