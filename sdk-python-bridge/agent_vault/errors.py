@@ -183,6 +183,10 @@ class RuntimeUnsupported(NotFound):
     """The runtime of the program lacks a primitive that the vault needs."""
 
 
+class FormatNewer(NotFound):
+    """A record was made by a newer program, and says what this one does not know."""
+
+
 class NoIdentity(NotFound):
     """Nothing says who reads."""
 
@@ -209,6 +213,14 @@ class NoEscrow(NotFound):
 
 class ServerNotFound(NotFound):
     """There is no server of that name in a client's config."""
+
+
+class ServiceNotFound(NotFound):
+    """The catalogue has no service of that name."""
+
+
+class ProxyNotRunning(NotFound):
+    """No ``agent-vault proxy`` of this user runs for the vault and the agent."""
 
 
 class NotGranted(Denied):
@@ -263,6 +275,46 @@ class NoAccess(Denied):
     """The system does not let a file be read or written, or output is not taken."""
 
 
+class AuditUnwritable(Denied):
+    """The audit cannot be written or synced, so nothing was handed out."""
+
+
+class UseRefused(Denied):
+    """No use of the secret names this host, method, path and place."""
+
+
+class AskRefused(Denied):
+    """A person said no, or nothing in time."""
+
+
+class ProxyTokenWrong(Denied):
+    """The token of the proxy is missing, or another run's."""
+
+
+class RequestRefused(Denied):
+    """The request could mean two things."""
+
+
+class TargetRefused(Denied):
+    """The broker does not go to that host or address."""
+
+
+class PlaceholderRefused(Denied):
+    """A placeholder is in a request in a way that no rule covers."""
+
+
+class UpstreamUntrusted(Denied):
+    """The certificate of the service does not hold."""
+
+
+class IsolationUnavailable(Denied):
+    """A blind run is to be isolated, and this system has not what it takes."""
+
+
+class GateRefused(Denied):
+    """A value of this vault was in a request to where it may not go."""
+
+
 class ForeignVault(Tampered):
     """``.agent-vault`` holds a manifest but no ``vault.json``: another program's, or damaged;
     or it is not the vault that this clone has seen there.
@@ -305,6 +357,14 @@ class RolledBack(Tampered):
     """The vault is older than what was seen before, or than ``AGENT_VAULT_MIN_SERIAL``."""
 
 
+class ReplyRefused(Tampered):
+    """The reply of a service cannot be looked through."""
+
+
+class AuditBroken(Tampered):
+    """An audit is not as it was written."""
+
+
 class SealedToOldKey(NotNow):
     """The secret was set here while its group was rekeyed elsewhere."""
 
@@ -343,6 +403,14 @@ class Busy(NotNow):
 
 class GitFailed(NotNow):
     """Git refused; the message says what it said."""
+
+
+class PortTaken(NotNow):
+    """Something else listens on the port."""
+
+
+class UpstreamUnreachable(NotNow):
+    """The service cannot be reached."""
 
 
 class Bug(VaultError):
