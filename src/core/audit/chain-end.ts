@@ -8,7 +8,12 @@ export interface ChainEnd {
   readonly seq: number
   /** What the next line's `prev` is; undefined at the start of a file. */
   readonly prev: string | undefined
+  /** Whether something stands behind it that is not ended: the next line has to begin anew. */
+  readonly isWithinLine: boolean
 }
+
+/** Before the first line. */
+export const CHAIN_START: ChainEnd = { seq: 0, prev: undefined, isWithinLine: false }
 
 const NEWLINE = 0x0a
 const FIRST_WINDOW = 8 * 1024
@@ -26,28 +31,24 @@ export function readChainEnd(handle: number, size: number, shown: string): Chain
   }
 }
 
-/** Whether the last of some bytes ends a line. */
-export function endsLine(bytes: Uint8Array): boolean {
-  return bytes.length === 0 || bytes.at(-1) === NEWLINE
-}
-
 /**
  * The end of a chain, if its last line is among these bytes. What follows that line is none: a write
  * that broke off, or what was in the file before; the next line's `prev` is over both.
  */
 function lastLink(bytes: Buffer, isWhole: boolean): ChainEnd | undefined {
-  if (bytes.length === 0) return { seq: 0, prev: undefined }
-  const length = endsLine(bytes) ? bytes.length - 1 : bytes.length
+  if (bytes.length === 0) return CHAIN_START
+  const isWithinLine = bytes.at(-1) !== NEWLINE
+  const length = isWithinLine ? bytes.length : bytes.length - 1
   for (let end = length; end >= 0;) {
     const start = end === 0 ? 0 : bytes.lastIndexOf(NEWLINE, end - 1) + 1
     if (start === 0 && !isWhole) return undefined
     const line = decodeAuditLine(bytes.subarray(start, end))
     if (line !== undefined) {
-      return { seq: line.seq, prev: linkDigest(bytes.subarray(start, length)) }
+      return { seq: line.seq, prev: linkDigest(bytes.subarray(start, length)), isWithinLine }
     }
     end = start - 1
   }
-  return { seq: 0, prev: linkDigest(bytes.subarray(0, length)) }
+  return { seq: 0, prev: linkDigest(bytes.subarray(0, length)), isWithinLine }
 }
 
 /** A file that grows shorter meanwhile was cut: what is left is its end. */

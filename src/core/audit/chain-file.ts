@@ -2,13 +2,12 @@ import { fdatasyncSync } from "node:fs"
 import { VaultError } from "../words/errors.js"
 import { isErrno } from "../words/system-error.js"
 import { type AuditLine, encodeAuditLine, linkDigest } from "./audit-line.js"
-import { type ChainEnd, endsLine, readChainEnd } from "./chain-end.js"
+import { CHAIN_START, type ChainEnd, readChainEnd } from "./chain-end.js"
 import {
   type OpenFile,
   cannotSync,
   closeIfDone,
   isStillThere,
-  lastByte,
   openFile,
   sync,
   writeWhole,
@@ -130,7 +129,7 @@ export class ChainFile {
   #appendTo(open: OpenFile, lines: readonly Unchained[]): boolean {
     if (open.turn === undefined) {
       if (!isStillThere(this.#file, open)) return false
-      this.#write(open, this.#known ?? { seq: 0, prev: undefined }, lines, 0)
+      this.#write(open, this.#known ?? CHAIN_START, lines, 0)
       return true
     }
     try {
@@ -156,9 +155,7 @@ export class ChainFile {
   #write(open: OpenFile, end: ChainEnd, lines: readonly Unchained[], size: number): void {
     let { seq, prev } = end
     // A line that another write left half done stays alone in its line.
-    const isWithin =
-      size > 0 && size !== this.#known?.size && !endsLine(lastByte(open.handle, size))
-    let text = isWithin ? "\n" : ""
+    let text = end.isWithinLine ? "\n" : ""
     for (const line of lines) {
       seq += 1
       const encoded = encodeAuditLine({ ...line, seq, prev })
@@ -168,7 +165,7 @@ export class ChainFile {
     this.#known = undefined
     const length = writeWhole(open.handle, text)
     const { device, inode } = open
-    this.#known = { seq, prev, device, inode, size: size + length }
+    this.#known = { seq, prev, isWithinLine: false, device, inode, size: size + length }
   }
 
   /** Some time after a line: syncs, and lets the file go unless there was another line meanwhile. */

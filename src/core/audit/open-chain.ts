@@ -5,7 +5,6 @@ import {
   fstatSync,
   fsyncSync,
   openSync,
-  readSync,
   realpathSync,
   statSync,
   writeSync,
@@ -100,12 +99,6 @@ export function closeIfDone(open: OpenFile): void {
   if (!open.isLetGo || open.syncing > 0) return
   closeSync(open.handle)
   open.turn?.end()
-}
-
-export function lastByte(handle: number, size: number): Buffer {
-  const last = Buffer.alloc(1)
-  readSync(handle, last, 0, 1, size - 1)
-  return last
 }
 
 /** Writes all or throws: a disk that is nearly full, or a pipe, may take only a part of a line. */

@@ -170,6 +170,17 @@ describe("a chain", () => {
     expect(readChain(file).faults).toHaveLength(1)
   })
 
+  test("goes on in a line of its own where another file of the same length was put in its place", () => {
+    const audit = auditTo({ file }, { session: "s" })
+    audit.note([event(1)])
+    const { length } = readFileSync(file)
+    rmSync(file)
+    writeFileSync(file, '{"at":"a write that broke off'.padEnd(length))
+    audit.note([event(2)])
+    audit.close()
+    expect(readChain(file)).toMatchObject({ lines: [{ line: { request: 2 } }], pieces: 1 })
+  })
+
   test("holds no value's text, and no text that does more than be read", () => {
     const audit = auditTo({ file }, { session: "a\u{202e}b", program: "p\n\u{1b}[2J" })
     audit.note([event(1, { reason: "\ud800 r".repeat(400), path: "/v1/**" })])
