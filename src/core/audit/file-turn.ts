@@ -40,7 +40,7 @@ export class FileTurn {
     while (!this.#link(this.#lock)) {
       const holder = holderOf(this.#lock)
       if (holder === undefined) continue
-      if (fateOfMaker(holder) === "gone") this.#takeAway(this.#lock, holder)
+      if (isGone(holder)) this.#takeAway(this.#lock, holder)
       else if (performance.now() - since > PATIENCE_MS) throw kept(this.#lock, holder)
       else sleep()
     }
@@ -59,7 +59,13 @@ export class FileTurn {
   #enter(): void {
     makeFolder(this.#folder, 0o700)
     attempted(() => removeAbandoned(this.#folder, OWN))
-    writeFileSync(this.#own, this.#name, { mode: 0o600 })
+    try {
+      writeFileSync(this.#own, this.#name, { mode: 0o600 })
+    } catch (error) {
+      // On a full disk it is there, and says nothing: it must not become a lock.
+      this.end()
+      throw error
+    }
   }
 
   #link(lock: string): boolean {
@@ -83,9 +89,8 @@ export class FileTurn {
     const claim = `${lock}.${dead}`
     if (!this.#link(claim)) {
       const claimant = holderOf(claim)
-      if (claimant !== undefined && fateOfMaker(claimant) === "gone") {
-        this.#takeAway(claim, claimant)
-      } else sleep()
+      if (claimant !== undefined && isGone(claimant)) this.#takeAway(claim, claimant)
+      else sleep()
       return
     }
     try {
@@ -94,6 +99,11 @@ export class FileTurn {
       unlinkSync(claim)
     }
   }
+}
+
+/** Whoever takes a lock has written its file before: one without a word is what a power cut left. */
+function isGone(holder: string): boolean {
+  return holder === "" || fateOfMaker(holder) === "gone"
 }
 
 function holderOf(lock: string): string | undefined {
