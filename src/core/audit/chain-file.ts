@@ -1,15 +1,14 @@
-import { fdatasyncSync } from "node:fs"
 import { VaultError } from "../words/errors.js"
 import { isErrno } from "../words/system-error.js"
 import { type AuditLine, encodeAuditLine, linkDigest } from "./audit-line.js"
 import { CHAIN_START, type ChainEnd, readChainEnd } from "./chain-end.js"
 import {
   type OpenFile,
-  cannotSync,
   closeIfDone,
   isStillThere,
   openFile,
   sync,
+  syncAtOnce,
   writeWhole,
 } from "./open-chain.js"
 
@@ -106,7 +105,10 @@ export class ChainFile {
     // Let go since, it was synced then.
     const error = open === undefined ? undefined : await sync(open)
     this.#attempt(() => {
-      if (error !== undefined) throw error
+      if (error !== undefined) {
+        if (this.#open === open) this.#letGo()
+        throw error
+      }
       this.#throwFailure()
     })
   }
@@ -176,7 +178,8 @@ export class ChainFile {
     const { written } = open
     const settled = (error: Error | undefined): void => {
       if (error !== undefined) this.#failure = error
-      if (this.#open === open && open.written === written) this.#letGo()
+      const isQuiet = open.written === written
+      if (this.#open === open && (isQuiet || error !== undefined)) this.#letGo()
     }
     void sync(open).then(settled)
   }
@@ -188,10 +191,7 @@ export class ChainFile {
     this.#timer = undefined
     this.#open = undefined
     try {
-      if (open.synced < open.written) fdatasyncSync(open.handle)
-      open.synced = open.written
-    } catch (error) {
-      if (!cannotSync(error)) throw error
+      syncAtOnce(open)
     } finally {
       open.isLetGo = true
       closeIfDone(open)

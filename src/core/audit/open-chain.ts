@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   fdatasync,
+  fdatasyncSync,
   fstatSync,
   fsyncSync,
   openSync,
@@ -33,6 +34,8 @@ export interface OpenFile {
   syncing: number
   lastSync: Promise<unknown>
   isLetGo: boolean
+  /** What the system said against a sync. It says so once, and the next one would succeed. */
+  lost: Error | undefined
 }
 
 /** A file of the audit, opened, and made for its user alone if it is not there. */
@@ -41,12 +44,17 @@ export function openFile(file: string): OpenFile {
   const before = statSync(file, NOT_THERE)
   const isChain = before?.isFile() ?? true
   const handle = openSync(file, isChain ? CHAIN : STREAM, 0o600)
-  const { dev: device, ino: inode } = fstatSync(handle)
-  if (before === undefined) syncFolder(dirname(file))
-  // Without links: whoever appends to it by another name takes the same turn.
-  const turn = isChain ? new FileTurn(realpathSync(file)) : undefined
-  const counts = { written: 0, synced: 0, syncing: 0, lastSync: Promise.resolve(), isLetGo: false }
-  return { handle, device, inode, turn, ...counts }
+  try {
+    const { dev: device, ino: inode } = fstatSync(handle)
+    if (before === undefined) syncFolder(dirname(file))
+    // Without links: whoever appends to it by another name takes the same turn.
+    const turn = isChain ? new FileTurn(realpathSync(file)) : undefined
+    const counts = { written: 0, synced: 0, syncing: 0, lastSync: Promise.resolve() }
+    return { handle, device, inode, turn, ...counts, isLetGo: false, lost: undefined }
+  } catch (error) {
+    closeSync(handle)
+    throw error
+  }
 }
 
 /** A file that was made is lost with its lines, as long as its name is not on the disk. */
@@ -69,8 +77,8 @@ export function isStillThere(file: string, open: OpenFile): { readonly size: num
 }
 
 /**
- * Resolves to what the system says against it, if it could say anything of such a file. One after
- * another: of two at once, the system would tell only one that lines were lost.
+ * Resolves to what the system says against it, now or before, if it could say anything of such a
+ * file. One after another: of two at once, the system would tell only one that lines were lost.
  */
 export function sync(open: OpenFile): Promise<Error | undefined> {
   open.syncing += 1
@@ -84,14 +92,31 @@ function syncOnce(open: OpenFile): Promise<Error | undefined> {
   return new Promise((resolve) => {
     const done = (error: Error | null): void => {
       open.syncing -= 1
-      // The system says it once, and would not say it again: whoever waits for this is told.
-      open.synced = Math.max(open.synced, written)
+      settled(open, written, error)
       closeIfDone(open)
-      resolve(error === null || cannotSync(error) ? undefined : error)
+      resolve(open.lost)
     }
     if (open.synced >= written) done(null)
     else fdatasync(handle, done)
   })
+}
+
+/** The same without the event loop. Throws what the system says now; what it said before is told. */
+export function syncAtOnce(open: OpenFile): void {
+  const { handle, written } = open
+  if (open.synced >= written) return
+  try {
+    fdatasyncSync(handle)
+    settled(open, written, null)
+  } catch (error) {
+    settled(open, written, error)
+    if (open.lost === error) throw error
+  }
+}
+
+function settled(open: OpenFile, written: number, error: unknown): void {
+  open.synced = Math.max(open.synced, written)
+  if (error instanceof Error && !cannotSync(error)) open.lost ??= error
 }
 
 /** Not before its syncs are: its number could be another file's by then. */

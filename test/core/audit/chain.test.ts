@@ -2,6 +2,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import {
   appendFileSync,
+  type fdatasyncSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -11,17 +12,19 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs"
+import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { execPath } from "node:process"
 import { build } from "esbuild"
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest"
 import { type AuditEvent, auditTo } from "../../../src/core/audit/audit.js"
 import { readChain } from "../../../src/core/audit/audit-chain.js"
 import { decodeHead, encodeHead, signHead } from "../../../src/core/audit/audit-head.js"
 import { compareHeads } from "../../../src/core/audit/verify-audit.js"
 import { generateIdentity } from "../../../src/core/age/age.js"
 import { nameByMaker } from "../../../src/core/disk/maker.js"
+import { noProc, testUnless } from "../../needs.js"
 
 let folder: string
 let bundle: string
@@ -181,6 +184,46 @@ describe("a chain", () => {
     expect(readChain(file)).toMatchObject({ lines: [{ line: { request: 2 } }], pieces: 1 })
   })
 
+  test("tells whoever waits for the disk of a sync that failed, though another one was told", async () => {
+    const load = createRequire(import.meta.url)
+    const { auditTo: audited } = load(bundle) as { auditTo: typeof auditTo }
+    const fs = load("node:fs") as { fdatasyncSync: typeof fdatasyncSync }
+    const { fdatasyncSync: before } = fs
+    onTestFinished(() => {
+      fs.fdatasyncSync = before
+    })
+    // The system says it to one of them, and the next sync succeeds.
+    fs.fdatasyncSync = () => {
+      throw Object.assign(new Error("i/o error"), { code: "EIO" })
+    }
+    const audit = audited({ file }, { session: "s" })
+    const waiting = audit.noteDurably([event(1)])
+    await Promise.resolve()
+    expect(readFileSync(file, "utf8")).toContain('"request":1')
+    expect(() => {
+      audit.close()
+    }).toThrow(expect.objectContaining({ code: "AUDIT_UNWRITABLE" }))
+    await expect(waiting).rejects.toMatchObject({ code: "AUDIT_UNWRITABLE" })
+    fs.fdatasyncSync = before
+    await audit.noteDurably([event(2)])
+    audit.close()
+    expect(readChain(file)).toMatchObject({ lines: [{}, {}], faults: [] })
+  })
+
+  testUnless(noProc, "keeps no descriptor of a file that it cannot take its turn at", () => {
+    noted(1)
+    const audit = auditTo({ file }, { session: "s" })
+    rmSync(`${file}.turn`, { recursive: true })
+    writeFileSync(`${file}.turn`, "somebody's")
+    const before = readdirSync("/proc/self/fd").length
+    for (let tries = 0; tries < 10; tries++) {
+      expect(() => {
+        audit.note([event(1)])
+      }).toThrow(expect.objectContaining({ code: "AUDIT_UNWRITABLE" }))
+    }
+    expect(readdirSync("/proc/self/fd").length).toBeLessThan(before + 5)
+  })
+
   test("holds no value's text, and no text that does more than be read", () => {
     const audit = auditTo({ file }, { session: "a\u{202e}b", program: "p\n\u{1b}[2J" })
     audit.note([event(1, { reason: "\ud800 r".repeat(400), path: "/v1/**" })])
@@ -248,6 +291,14 @@ describe("many processes at once", () => {
     expect(readChain(file)).toMatchObject({ faults: [], pieces: 0 })
     expect(readChain(file).lines).toHaveLength(151)
     expect(readdirSync(turn)).toEqual([])
+  })
+
+  test("a lock that says nothing is one that a power cut left, and is taken away", () => {
+    noted(1)
+    writeFileSync(join(`${file}.turn`, "lock"), "")
+    noted(1)
+    expect(readChain(file)).toMatchObject({ lines: [{}, {}], faults: [] })
+    expect(readdirSync(`${file}.turn`)).toEqual([])
   })
 
   test("the lock of a process that runs is not: nothing is noted, and it is said who keeps it", () => {
