@@ -119,7 +119,7 @@ export function readsAsEvents(reads: readonly ReadEvent[]): AuditEvent[] {
     const isSame = last?.actor.name === facts.actor.name && last.actor.role === facts.actor.role
     if (last !== undefined && isSame && last.secrets.length < SECRETS_OF_A_LINE) {
       last.secrets.push(read)
-    } else events.push({ ...facts, event: "read", decision: "allowed", secrets: [read] })
+    } else events.push({ event: "read", decision: "allowed", secrets: [read], ...facts })
   }
   return events
 }
