@@ -99,8 +99,8 @@ function mend(name: string, nearest: Use | undefined, sending: Sending): string 
     ...known,
     hosts: [authority(sending)],
     methods: [sending.method],
-    // A value in the path is of one run only.
-    paths: at === "path" ? (nearest?.paths ?? ["/**"]) : [sending.path],
+    // A value in the path is of one run only; and ** in one that was sent is two characters.
+    paths: at === "path" ? (nearest?.paths ?? ["/**"]) : [sending.path.replaceAll(/\*{2,}/g, "*")],
     at: [at],
   })
   const words = options.map(([option, value]) => `${option} ${shellWord(value)}`)

@@ -254,6 +254,17 @@ describe("a refusal", () => {
     }
   })
 
+  test.each(["/**", "/v1/**/a", "/a**b"])(
+    "takes stars in a path that was sent, %s, for no more than text of a segment",
+    (path) => {
+      const command = whyNoRule("stripe/api-key", [], { ...SENT, path }).hint ?? ""
+      const [, pattern = ""] = /--path '([^']*)'/.exec(command) ?? []
+      const use = parseUse({ ...STRIPE, paths: [pattern] })
+      expect(ruleFor([use], { ...SENT, path })).toBe(use)
+      expect(ruleFor([use], { ...SENT, path: `${path}/more/than/that` })).toBeUndefined()
+    },
+  )
+
   test("repeats no path in which a placeholder is as the one to allow", () => {
     const bot: Use = {
       ...STRIPE,
