@@ -1,5 +1,6 @@
 import { FolderFiles, type VaultFiles } from "../disk/files.js"
 import type { Place } from "../disk/place.js"
+import { encodeRecord } from "../records/record.js"
 import { signingKey, verifier } from "../records/signature.js"
 import { VaultError } from "../words/errors.js"
 import { auditHeadPath, classify } from "../words/layout.js"
@@ -42,15 +43,6 @@ export function signHead(facts: HeadFacts, identity: string): AuditHead {
   return { ...unsigned, signature: { signer, ed25519: key.sign(unsigned.kind, unsigned) } }
 }
 
-/** The one encoding of a head: as a record's. */
-export function encodeHead(head: AuditHead): Uint8Array {
-  const { agent, at, chain, format, kind, path, seq, signature, vault } = head
-  const { ed25519, signer } = signature
-  const sorted = { agent, at, chain, format, head: head.head, kind, path, seq }
-  const document = { ...sorted, signature: { ed25519, signer }, vault }
-  return Buffer.from(`${JSON.stringify(document, null, 2)}\n`, "utf8")
-}
-
 /**
  * The head that lies at `path`, if its signature is its signer's. Who that signer is, it cannot say.
  * Throws `RECORD_INVALID`, `SIGNATURE_INVALID`.
@@ -60,7 +52,7 @@ export function decodeHead(path: string, bytes: Uint8Array, vault: string): Audi
   const isInPlace = head.vault === vault && head.path === path
   const isItsOwn = auditHeadPath(head.agent, head.chain, head.seq) === path
   if (!isInPlace || !isItsOwn) throw invalid(path, "it was signed for another place")
-  if (!Buffer.from(encodeHead(head)).equals(bytes)) {
+  if (!Buffer.from(encodeRecord(head)).equals(bytes)) {
     throw invalid(path, "it is not in the one encoding of a record")
   }
   const { signer, ed25519 } = head.signature

@@ -1,6 +1,6 @@
 import { auditFileOf, auditFolder } from "../audit/audit.js"
 import { type AuditChain, readChain } from "../audit/audit-chain.js"
-import { type AuditHead, encodeHead, readHeads, signHead } from "../audit/audit-head.js"
+import { type AuditHead, readHeads, signHead } from "../audit/audit-head.js"
 import { compareHeads } from "../audit/verify-audit.js"
 import { completeJournal } from "../commit/journal.js"
 import { removeLeftovers } from "../commit/leftovers.js"
@@ -10,6 +10,7 @@ import type { Environment } from "../disk/homes.js"
 import { type Checkout, type Place, findVault, gitPath } from "../disk/place.js"
 import { openGit } from "../git/git.js"
 import type { Key } from "../keys/key-files.js"
+import { encodeRecord } from "../records/record.js"
 import { withVault } from "../vault/open.js"
 import { type Vault, findAgent, listAgents } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
@@ -49,7 +50,7 @@ export async function publishAudit(request: PublishRequest): Promise<Published> 
     const folder = gitPath(git.checkout, place.root)
     const path = `${folder}/${head.path}`
     const committed: Committed = await commitChange(git, lock, {
-      files: new Map([[path, encodeHead(head)]]),
+      files: new Map([[path, encodeRecord(head)]]),
       observed: new Map([[path, undefined]]),
       message: `agent-vault: audit of ${head.agent} up to line ${head.seq}`,
       folder,

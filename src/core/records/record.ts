@@ -127,11 +127,12 @@ export function digestOf(bytes: Uint8Array | string): string {
 }
 
 /**
- * The one encoding of a record: JSON, keys sorted, two spaces of indent, a newline at the end, as
- * `json.dumps(r, indent=2, sort_keys=True, ensure_ascii=False)` writes it. There is no other, so
- * a duplicate key or a second spelling cannot mean one thing here and another elsewhere.
+ * The one encoding of a record, and of whatever else is signed: JSON, keys sorted, two spaces of
+ * indent, a newline at the end, as `json.dumps(r, indent=2, sort_keys=True, ensure_ascii=False)`
+ * writes it. There is no other, so a duplicate key or a second spelling cannot mean one thing here
+ * and another elsewhere.
  */
-export function encodeRecord(record: VaultDocument): Uint8Array {
+export function encodeRecord(record: object): Uint8Array {
   return Buffer.from(`${JSON.stringify(sortKeys(record), null, 2)}\n`, "utf8")
 }
 

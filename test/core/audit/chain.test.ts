@@ -20,10 +20,11 @@ import { build } from "esbuild"
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest"
 import { type AuditEvent, auditTo } from "../../../src/core/audit/audit.js"
 import { readChain } from "../../../src/core/audit/audit-chain.js"
-import { decodeHead, encodeHead, signHead } from "../../../src/core/audit/audit-head.js"
+import { decodeHead, signHead } from "../../../src/core/audit/audit-head.js"
 import { compareHeads } from "../../../src/core/audit/verify-audit.js"
 import { generateIdentity } from "../../../src/core/age/age.js"
 import { nameByMaker } from "../../../src/core/disk/maker.js"
+import { encodeRecord } from "../../../src/core/records/record.js"
 import { noProc, testUnless } from "../../needs.js"
 
 let folder: string
@@ -130,7 +131,7 @@ describe("a chain", () => {
     writeFileSync(file, "")
     expect(found()).toEqual([0, "not-here"])
     const { path } = head
-    const bytes = Buffer.from(encodeHead(head))
+    const bytes = Buffer.from(encodeRecord(head))
     expect(decodeHead(path, bytes, VAULT)).toEqual(head)
     for (const edited of [
       bytes.toString().replace('"seq": 3', '"seq": 2'),
