@@ -9,6 +9,7 @@ import { type Committed, changeableBranch, commitChange } from "../commit/transa
 import type { Environment } from "../disk/homes.js"
 import { type Checkout, type Place, findVault, gitPath } from "../disk/place.js"
 import { openGit } from "../git/git.js"
+import { blobId } from "../git/git-objects.js"
 import type { Key } from "../keys/key-files.js"
 import { encodeRecord } from "../records/record.js"
 import { withVault } from "../vault/open.js"
@@ -43,15 +44,16 @@ export async function publishAudit(request: PublishRequest): Promise<Published> 
     const git = await openGit(checkoutOf(place), request.env)
     removeLeftovers(git)
     await completeJournal(git)
-    const { head, isNew } = await withVault(place, request.key.trust, request.env, (vault) =>
-      headOf(vault, request),
+    const due = await withVault(place, request.key.trust, request.env, (vault) =>
+      dueHead(vault, request),
     )
-    if (head === undefined || !isNew) return { head: undefined }
+    if (due === undefined) return { head: undefined }
+    const { head, replaces } = due
     const folder = gitPath(git.checkout, place.root)
     const path = `${folder}/${head.path}`
     const committed: Committed = await commitChange(git, lock, {
       files: new Map([[path, encodeRecord(head)]]),
-      observed: new Map([[path, undefined]]),
+      observed: new Map([[path, replaces && blobId(replaces, git.hash)]]),
       message: `agent-vault: audit of ${head.agent} up to line ${head.seq}`,
       folder,
     })
@@ -59,23 +61,27 @@ export async function publishAudit(request: PublishRequest): Promise<Published> 
   })
 }
 
-function headOf(
-  vault: Vault,
-  { key, env, now }: PublishRequest,
-): { readonly head: AuditHead | undefined; readonly isNew: boolean } {
+/** A head that is to be published, and what stands at its place. */
+interface DueHead {
+  readonly head: AuditHead
+  readonly replaces: Uint8Array | undefined
+}
+
+function dueHead(vault: Vault, { key, env, now }: PublishRequest): DueHead | undefined {
   const agent = agentOf(vault, key)
   const file = auditFileOf(auditFolder(vault.id, env), { role: "agent", name: agent })
   const chain = readChain(file)
   const last = chain.lines.at(-1)
-  if (chain.id === undefined || last === undefined) return { head: undefined, isNew: false }
-  const { heads } = readHeads(vault.files, vault.id)
-  refuseBroken(
-    chain,
-    heads.filter((head) => head.agent === agent),
-  )
+  if (chain.id === undefined || last === undefined) return undefined
   const facts = { vault: vault.id, agent, chain: chain.id, head: last.digest, at: utc(now) }
   const head = signHead({ ...facts, seq: last.line.seq }, key.identity)
-  return { head, isNew: vault.files.read(head.path) === undefined }
+  // Whoever can push can add a head under this agent's name; by another key it proves nothing.
+  const own = readHeads(vault.files, vault.id).heads.filter(
+    ({ signature }) => signature.signer === head.signature.signer,
+  )
+  refuseBroken(chain, own)
+  if (own.some(({ path }) => path === head.path)) return undefined
+  return { head, replaces: vault.files.read(head.path) }
 }
 
 function agentOf(vault: Vault, key: Key): string {
