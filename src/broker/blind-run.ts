@@ -1,4 +1,5 @@
 import type { Server } from "node:net"
+import { dirname } from "node:path"
 import { clientEnvironment } from "./environment/client-environment.js"
 import { fileBeside } from "./file-beside.js"
 export { findBubblewrap } from "./isolate/bubblewrap.js"
@@ -71,10 +72,12 @@ async function notIsolated(request: BlindRequest, ready: ReadyBroker): Promise<B
 
 function isolatedBy(program: string, request: BlindRequest, ready: ReadyBroker): Blind {
   const hidden = hiddenFrom(request.secretPlaces, request.env)
+  // The temporary folder may be in one that is hidden.
+  const view = { ...hidden, shown: [dirname(ready.trust.authority)] }
   const listenInside = fileBeside("listen-inside.cjs")
   return {
     ...common(request, ready, PORT_INSIDE),
-    wrap: (command) => isolated(program, listenInside, hidden, command),
+    wrap: (command) => isolated(program, listenInside, view, command),
     inside: {
       takeListener: async (listener) => {
         await ready.start(listener, true)

@@ -1,9 +1,15 @@
 import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { delimiter, isAbsolute, join } from "node:path"
-import { execPath, platform } from "node:process"
+import { execPath, getuid, platform } from "node:process"
 import { VaultError } from "../../core/index.js"
 import type { Hidden } from "./hidden.js"
+
+/** What a program sees of this machine that runs isolated. */
+export interface View extends Hidden {
+  /** Folders that it can read, wherever they are. */
+  readonly shown?: readonly string[]
+}
 
 /** What isolates here; or why nothing does, and how to get it. */
 export type Means =
@@ -75,14 +81,14 @@ export function requireBubblewrap(env: Readonly<Record<string, string | undefine
 
 /**
  * The command line that runs `command` in a network, a process table and a file system of its own:
- * all that is `hidden` is empty there. Before the program begins, `listenInside` opens the broker's
+ * all that is hidden is empty there. Before the program begins, `listenInside` opens the broker's
  * listener there and hands it to us over Node's channel, descriptor 3. On descriptor 4, bubblewrap
  * says what {@link programInside} understands.
  */
 export function isolated(
   program: string,
   listenInside: string,
-  { folders, files }: Hidden,
+  { folders, files, shown = [] }: View,
   command: readonly string[],
 ): readonly string[] {
   return [
@@ -96,6 +102,7 @@ export function isolated(
     ...base(),
     ...folders.flatMap((folder) => ["--tmpfs", folder]),
     ...files.flatMap((file) => ["--ro-bind", "/dev/null", file]),
+    ...shown.flatMap((folder) => ["--ro-bind", folder, folder]),
     "--",
     "/bin/sh",
     "-c",
@@ -124,15 +131,20 @@ export function programInside(info: string): number | undefined {
   }
 }
 
-/** The machine as it is, but for its network, processes and capabilities. It ends with us. */
+/**
+ * The machine as it is, but for its network, processes and capabilities. It ends with us. Root has
+ * power over the machine by files alone: there, it reads them, and has the devices of a terminal only.
+ */
 function base(): readonly string[] {
   return [
     "--dev-bind",
     "/",
     "/",
+    ...(getuid?.() === 0 ? ["--dev", "/dev", "--bind-try", "/dev/shm", "/dev/shm"] : []),
     ...NAMESPACES,
     "--proc",
     "/proc",
+    ...["/proc/sys", "/sys"].flatMap((folder) => ["--ro-bind-try", folder, folder]),
     "--cap-drop",
     "ALL",
     "--die-with-parent",

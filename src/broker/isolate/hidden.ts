@@ -1,5 +1,6 @@
-import { lstatSync, readdirSync, realpathSync } from "node:fs"
+import { lstatSync, mkdirSync, readdirSync, realpathSync } from "node:fs"
 import { join } from "node:path"
+import { getuid } from "node:process"
 
 /** What a program may not see that runs isolated. */
 export interface Hidden {
@@ -17,32 +18,83 @@ const SOCKETS = [
   "/run/dbus/system_bus_socket",
   "/run/systemd/private",
   "/run/snapd.socket",
+  "/run/libvirt/libvirt-sock",
+  "/run/buildkit/buildkitd.sock",
+  "/run/k3s/containerd/containerd.sock",
+  "/var/lib/lxd/unix.socket",
+  "/var/snap/lxd/common/lxd/unix.socket",
+  "/var/lib/incus/unix.socket",
 ]
-/** Variables that name one more of them. */
-const NAMING = ["SSH_AUTH_SOCK", "SSH_AGENT_LAUNCHER", "GPG_AGENT_INFO", "DOCKER_HOST"]
-const NAMING_ADDRESS = ["DBUS_SESSION_BUS_ADDRESS"]
+/** The same, in the user's home. */
+const SOCKETS_AT_HOME = [
+  ".docker/run/docker.sock",
+  ".docker/desktop/docker.sock",
+  ".colima/default/docker.sock",
+  ".rd/docker.sock",
+]
+/** Variables that name one more of them: agents, engines, and editors and terminals that obey. */
+const NAMING = [
+  "SSH_AUTH_SOCK",
+  "GPG_AGENT_INFO",
+  "DOCKER_HOST",
+  "CONTAINER_HOST",
+  "DBUS_SESSION_BUS_ADDRESS",
+  "DBUS_SYSTEM_BUS_ADDRESS",
+  "TMUX",
+  "KITTY_LISTEN_ON",
+  "NVIM",
+  "VSCODE_IPC_HOOK_CLI",
+  "VSCODE_GIT_IPC_HANDLE",
+]
+/** How they do: a path, `unix:` before it or a key, and more behind it. */
+const NAMED_PATH = /^(?:unix:(?:path=|\/\/)?)?(\/[^,;:]*)/
 
 /**
  * What there is of all this. `own` are the folders and files that hold this vault's keys, and what
- * this machine remembers: they have to be hidden, whether there is one yet or not.
+ * this machine remembers: these folders are made, since what comes into them later is hidden too.
  */
 export function hiddenFrom(own: Hidden, env: Readonly<Record<string, string | undefined>>): Hidden {
-  const { XDG_RUNTIME_DIR: runtime, HOME: home } = env
-  const named = [
-    ...NAMING.map((name) => env[name]?.replace(/^unix:\/\//, "").replace(/:\d+:\d+$/, "")),
-    ...NAMING_ADDRESS.map((name) => /unix:path=([^,;]+)/.exec(env[name] ?? "")?.[1]),
-  ]
-  const gnupg = home === undefined ? [] : gpgSockets(join(home, ".gnupg"))
-  const sockets = [...SOCKETS, ...named, ...gnupg].filter(
-    (path) => path !== undefined && path.startsWith("/"),
-  ) as string[]
-  const folders = [...own.folders, ...(runtime ? [runtime] : []), "/tmp/.X11-unix"]
+  const named = NAMING.flatMap((name) => NAMED_PATH.exec(env[name] ?? "")?.[1] ?? [])
+  const sockets = [...SOCKETS, ...named, ...socketsAtHome(env["HOME"])]
+  for (const folder of own.folders) make(folder)
+  const folders = real([...own.folders, ...foldersOfSockets(env)], "isDirectory")
   return {
-    folders: real(folders, "isDirectory"),
+    folders,
     files: [...real(own.files, "isFile"), ...real(sockets, "isSocket")].filter(
-      (path) => runtime === undefined || !path.startsWith(`${runtime}/`),
+      (path) => !folders.some((folder) => path.startsWith(`${folder}/`)),
     ),
   }
+}
+
+/** Of the user's services and desktop, and of terminals that type what they are told to. */
+function foldersOfSockets({
+  XDG_RUNTIME_DIR: runtime,
+  TMUX_TMPDIR: tmux = "/tmp",
+  SCREENDIR: screen = "/run/screen",
+}: Readonly<Record<string, string | undefined>>): string[] {
+  const user = String(getuid?.())
+  return [
+    ...(runtime ? [runtime] : []),
+    // Whether a variable names it or not, it is there.
+    `/run/user/${user}`,
+    "/tmp/.X11-unix",
+    join(tmux, `tmux-${user}`),
+    screen,
+  ]
+}
+
+/** Where it cannot be made, nobody puts anything into it later. */
+function make(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch {
+    // It is not there.
+  }
+}
+
+function socketsAtHome(home: string | undefined): string[] {
+  if (!home) return []
+  return [...SOCKETS_AT_HOME.map((path) => join(home, path)), ...gpgSockets(join(home, ".gnupg"))]
 }
 
 function gpgSockets(folder: string): string[] {

@@ -1,5 +1,6 @@
 import { createCipheriv, createHash } from "node:crypto"
 import type { ServerResponse } from "node:http"
+import { copyFileSync, readdirSync, renameSync, writeFileSync } from "node:fs"
 import { request } from "node:https"
 import { createServer } from "node:net"
 import { join } from "node:path"
@@ -173,6 +174,23 @@ describe("isolation leaves open", () => {
     expect(said).toBe("from outside")
     await running.end()
     server.close()
+    blind.close()
+  })
+
+  testUnless(noIsolation, "a key file elsewhere that is replaced during the run", async () => {
+    const blind = await BlindWorld.start()
+    const key = join(blind.world.folder, "ci.key")
+    const next = join(blind.world.folder, "next.key")
+    const { folder } = blind.world
+    const names = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    const own = names.find((name) => name.endsWith("agents/ci.key")) ?? ""
+    copyFileSync(join(folder, own), key)
+    const running = blind.run({ isolate: "bwrap", env: { AGENT_VAULT_IDENTITY_FILE: key } })
+    expect(await running.sh(`cat ${key}`)).not.toContain("AGE-SECRET-KEY")
+    writeFileSync(next, "the second\n")
+    renameSync(next, key)
+    expect(await running.sh(`cat ${key}`)).toBe("the second\n")
+    await running.end()
     blind.close()
   })
 

@@ -1,6 +1,16 @@
 import { once } from "node:events"
 import { type ChildProcess, spawn } from "node:child_process"
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { type Server, type Socket, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -10,11 +20,18 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { PORT_INSIDE, findBubblewrap, isolated } from "../../../src/broker/isolate/bubblewrap.js"
 import { hiddenFrom } from "../../../src/broker/isolate/hidden.js"
 import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
-import { testUnless } from "../../needs.js"
+import { noRoot, testUnless } from "../../needs.js"
 
 const listenInside = fileURLToPath(new URL("../../../dist/cli/listen-inside.cjs", import.meta.url))
 const found = await bubblewrap()
 const lack = "missing" in found ? found.missing : undefined
+
+const UNPRIVILEGED = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+/** Whoever runs the tests, and, if that is root, a user without power over the machine. */
+const USERS = [
+  ["the user", [], lack],
+  ["an unprivileged user", UNPRIVILEGED, lack ?? noRoot],
+] as const
 
 let folder: string
 let home: string
@@ -32,12 +49,16 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 /** Runs a program isolated, with a broker that answers each connection with one line. */
 async function run(
   command: readonly string[],
-  { as = [], answer = "from the broker" }: { as?: readonly string[]; answer?: string } = {},
+  {
+    as = [],
+    answer = "from the broker",
+    shown = [],
+  }: { as?: readonly string[]; answer?: string; shown?: readonly string[] } = {},
 ) {
   const means = findBubblewrap(process.env)
   if (!("program" in means)) throw new Error(means.missing)
-  const hidden = hiddenFrom({ folders: [home], files: [] }, {})
-  const [program = "", ...args] = [...as, ...isolated(means.program, listenInside, hidden, command)]
+  const view = { ...hiddenFrom({ folders: [home], files: [] }, {}), shown }
+  const [program = "", ...args] = [...as, ...isolated(means.program, listenInside, view, command)]
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe", "ipc", "pipe"] })
   const sockets: Socket[] = []
   let server: Server | undefined
@@ -109,17 +130,51 @@ describe("an isolated program", () => {
     expect((await run(["sh", "-c", "kill -TERM $$"])).code).toBe(128 + 15)
   })
 
-  testUnless(
-    lack ?? (getuid?.() === 0 ? undefined : "needs root, to be another user"),
-    "is isolated as an unprivileged user as well",
-    async () => {
-      const as = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-      expect(await run(connecting(PORT_INSIDE), { as })).toEqual({
-        code: 0,
-        stdout: "from the broker\n",
-      })
-    },
-  )
+  testUnless(lack ?? noRoot, "is isolated as an unprivileged user as well", async () => {
+    expect(await run(connecting(PORT_INSIDE), { as: UNPRIVILEGED })).toEqual({
+      code: 0,
+      stdout: "from the broker\n",
+    })
+  })
+
+  for (const [who, as, without] of USERS) {
+    testUnless(without, `${who} makes terminals and shares memory, as programs do`, async () => {
+      const name = `agent-vault-${process.pid}`
+      const script = `import os, pty
+from multiprocessing import shared_memory
+memory = shared_memory.SharedMemory("${name}", create=True, size=16)
+memory.close()
+memory.unlink()
+status = pty.spawn(["sh", "-c", "exec >/dev/tty; test -t 1 && echo at $(tty)"])
+print(os.waitstatus_to_exitcode(status))`
+      const { code, stdout } = await run(["python3", "-c", script], { as })
+      expect(stdout).toMatch(/^at \/dev\/pts\/\d+\r\n0\n$/)
+      expect(code).toBe(0)
+    })
+
+    testUnless(
+      without,
+      `${who} cannot set the kernel, nor read a disk past its files`,
+      async () => {
+        const script = `[ -w /proc/sys/kernel/core_pattern ] && echo "sets the kernel"
+      find /sys -maxdepth 2 -type f -writable 2>/dev/null | head -3
+      find /dev -type b -readable 2>/dev/null
+      echo done`
+        const { code, stdout } = await run(["sh", "-c", script], { as })
+        expect({ code, stdout }).toEqual({ code: 0, stdout: "done\n" })
+      },
+    )
+  }
+
+  testUnless(lack, "reads what it is shown, though it lies in what is hidden", async () => {
+    const shown = join(home, "shown")
+    mkdirSync(shown)
+    writeFileSync(join(shown, "roots.pem"), "roots\n")
+    const script = `ls -A "$0"; cat "$0/shown/roots.pem"; echo x > "$0/shown/roots.pem"`
+    const { stdout } = await run(["sh", "-c", script, home], { shown: [shown] })
+    rmSync(shown, { recursive: true })
+    expect(stdout).toMatch(/^shown\nroots\n.*Read-only/s)
+  })
 
   testUnless(lack, "does not begin if nobody takes its listener", async () => {
     const means = findBubblewrap(process.env)
@@ -143,12 +198,59 @@ describe("an isolated program", () => {
 })
 
 test("what is hidden is what is there, where links lead, each once", () => {
-  expect(
-    hiddenFrom({ folders: [home, home, join(folder, "none")], files: [join(home, "ci.key")] }, {}),
-  ).toMatchObject({
-    folders: expect.arrayContaining([home]) as string[],
-    files: expect.arrayContaining([join(home, "ci.key")]) as string[],
-  })
+  const [key, link] = [join(folder, "elsewhere.key"), join(folder, "link.key")]
+  writeFileSync(key, "not a key")
+  symlinkSync(key, link)
+  const files = [key, link, join(home, "ci.key"), join(folder, "none.key")]
+  const hidden = hiddenFrom({ folders: [home, home], files }, {})
+  expect(hidden.folders.filter((each) => each === home)).toEqual([home])
+  // What is in a folder that is hidden needs nothing more.
+  expect(hidden.files.filter((each) => each.startsWith(folder))).toEqual([key])
+})
+
+test("a folder for keys is hidden before there is one, and so what comes into it later", () => {
+  const later = join(folder, "later", "keys")
+  const { folders } = hiddenFrom({ folders: [later], files: [] }, {})
+  expect(folders).toContain(later)
+  expect(statSync(later).mode & 0o777).toBe(0o700)
+})
+
+test("the user's services and terminals are hidden, whether variables name them or not", () => {
+  const user = String(getuid?.())
+  const tmux = join(folder, `tmux-${user}`)
+  mkdirSync(tmux)
+  const { folders } = hiddenFrom({ folders: [], files: [] }, { TMUX_TMPDIR: folder })
+  expect(folders).toContain(tmux)
+  const runtime = `/run/user/${user}`
+  expect(folders.includes(runtime)).toBe(existsSync(runtime))
+})
+
+test("a socket that a variable names is hidden, in each way to name it", async () => {
+  const path = join(folder, "a socket")
+  const server = createServer().listen(path)
+  await once(server, "listening")
+  for (const env of [
+    { SSH_AUTH_SOCK: path },
+    { GPG_AGENT_INFO: `${path}:123:1` },
+    { DOCKER_HOST: `unix://${path}` },
+    { DBUS_SESSION_BUS_ADDRESS: `unix:path=${path},guid=00` },
+    { TMUX: `${path},123,0` },
+    { KITTY_LISTEN_ON: `unix:${path}` },
+  ]) {
+    expect(hiddenFrom({ folders: [], files: [] }, env).files, JSON.stringify(env)).toContain(path)
+  }
+  const { files } = hiddenFrom({ folders: [], files: [] }, { DATABASE_URL: path, TMUX: "" })
+  expect(files).not.toContain(path)
+  server.close()
+})
+
+test("what a container engine of the user's listens on is hidden", async () => {
+  const path = join(folder, ".docker", "run", "docker.sock")
+  mkdirSync(join(folder, ".docker", "run"), { recursive: true })
+  const server = createServer().listen(path)
+  await once(server, "listening")
+  expect(hiddenFrom({ folders: [], files: [] }, { HOME: folder }).files).toContain(path)
+  server.close()
 })
 
 test("without bubblewrap, and without the right to it, it is said what to do", () => {
