@@ -57,12 +57,13 @@ export class Passage {
    */
   head(head: RequestHead): RequestHead {
     if (this.mode === "off") return head
-    const sieve = this.#inHead
-    const target = withMarkersEncoded(head.target, sieve.header(head.target))
-    const rawHeaders = head.rawHeaders.map((text) => sieve.header(text))
-    const isInName = rawHeaders.some((text, at) => at % 2 === 0 && text !== head.rawHeaders[at])
-    if (this.mode === "refuse" || isInName) this.#refuseFound(sieve, "head")
-    return { ...head, target, rawHeaders }
+    const target = withMarkersEncoded(head.target, this.#inHead.header(head.target))
+    return { ...head, target, rawHeaders: this.#headers(head.rawHeaders, "head") }
+  }
+
+  /** What follows a body, names and values in turn. Throws `GATE_REFUSED`, as {@link head} does. */
+  trailers(rawTrailers: readonly string[]): readonly string[] {
+    return this.mode === "off" ? rawTrailers : this.#headers(rawTrailers, "end")
   }
 
   /**
@@ -87,6 +88,13 @@ export class Passage {
     const redacted = this.#inContent.text(text)
     if (this.mode === "refuse") this.#refuseFound(this.#inContent, "message")
     return redacted
+  }
+
+  #headers(raw: readonly string[], where: string): string[] {
+    const clean = raw.map((text) => this.#inHead.header(text))
+    const isInName = clean.some((text, at) => at % 2 === 0 && text !== raw[at])
+    if (this.mode === "refuse" || isInName) this.#refuseFound(this.#inHead, where)
+    return clean
   }
 
   async #looked(head: RequestHead, body: AsyncIterable<Uint8Array>): Promise<Passed> {

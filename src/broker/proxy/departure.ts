@@ -1,6 +1,7 @@
 import type { ClientRequest } from "node:http"
 import { Readable } from "node:stream"
 import { type SecretRead, asVaultError } from "../../core/index.js"
+import type { Passage } from "../gate/passage.js"
 import type { LiveValues } from "../live/live-values.js"
 import { type Putting, putInBody, putInHead } from "../placing/put.js"
 import { type RequestHead, headerValues, withHeader } from "../placing/request-head.js"
@@ -120,6 +121,7 @@ function withReadableReply(head: RequestHead): RequestHead {
 export async function send(
   { head, body }: Departure,
   client: Requester,
+  passage: Passage,
   upstream: Upstream,
 ): Promise<Answered> {
   const { target, isPlain } = client.hop
@@ -132,7 +134,8 @@ export async function send(
         outgoing.end(body)
         return await replyTo(outgoing, target)
       }
-      const failed = passBody(client, body, outgoing)
+      const trailers = (): readonly string[] => passage.trailers(client.request.rawTrailers)
+      const failed = passBody(body, trailers, outgoing)
       return await Promise.race([replyTo(outgoing, target), failed])
     } catch (error) {
       if (!(error instanceof StaleConnection)) throw error
@@ -142,7 +145,11 @@ export async function send(
 }
 
 /** The body no faster than it is taken, and its trailers. Settles only if the body fails. */
-function passBody(client: Requester, body: Readable, outgoing: ClientRequest): Promise<never> {
+function passBody(
+  body: Readable,
+  trailers: () => readonly string[],
+  outgoing: ClientRequest,
+): Promise<never> {
   flushHead(outgoing)
   body.pipe(outgoing, { end: false })
   return new Promise((_, reject) => {
@@ -152,8 +159,8 @@ function passBody(client: Requester, body: Readable, outgoing: ClientRequest): P
     })
     body.once("end", () => {
       try {
-        const trailers = endToEnd(client.trailers())
-        if (trailers.length > 0) outgoing.addTrailers(pairsOf(trailers))
+        const handedOn = endToEnd(trailers())
+        if (handedOn.length > 0) outgoing.addTrailers(pairsOf(handedOn))
         outgoing.end()
       } catch (error) {
         outgoing.destroy()

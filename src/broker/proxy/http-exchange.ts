@@ -36,7 +36,6 @@ export async function exchange(
         if (request.headers.expect !== undefined) response.writeContinue()
       },
       onContinue: () => response.writeContinue(),
-      trailers: () => request.rawTrailers,
       pass: (answered) => passReply(answered, response, terms.live),
       refuse: (refusal) => answerRefusal(response, refusal),
     },

@@ -35,8 +35,6 @@ export interface Requester {
   readonly beforeBody: () => void
   /** Called with what the other side said before its answer. */
   readonly onContinue: () => void
-  /** Of the body, for when it has ended, as the gate lets them through. Throws `GATE_REFUSED`. */
-  readonly trailers: () => readonly string[]
   /** Hands on the answer, scrubbed. Resolves when it is complete; rejects if it is refused. */
   readonly pass: (answered: Answered, passage: Passage) => Promise<void>
   readonly refuse: (refusal: WireRefusal) => void
@@ -75,7 +73,7 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
     // All of it once more, by the very record that is read; the audit durable; then there are values.
     const values = await valuesFor(placements, agreed, note.number, terms)
     const departure = departureOf(leaving, placements, values, terms.live)
-    const answered = await send(departure, client, terms.upstream)
+    const answered = await send(departure, client, passage, terms.upstream)
     note.result(namesIn(placements), answered.reply.statusCode)
     // Decoded, scrubbed, and streamed on.
     await client.pass(answered, passage)

@@ -44,7 +44,6 @@ export async function upgrade(
       accept: (arrival) => requireWebSocket(arrival, terms),
       beforeBody: () => {},
       onContinue: () => {},
-      trailers: () => [],
       pass: async (answered, passage) => {
         if (answered.upgraded === undefined) return passReply(answered, response, terms.live)
         response.detachSocket(socket as Socket)

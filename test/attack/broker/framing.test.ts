@@ -1,7 +1,7 @@
 import type { Socket } from "node:net"
 import { describe, expect, test } from "vitest"
 import { Reader, refusalIn } from "../../broker/proxy/broker-world.js"
-import { KEY, OTHER_KEY, Stage, VALUE, expectNone } from "./stage.js"
+import { KEY, OTHER_KEY, OTHER_VALUE, Stage, VALUE, expectNone } from "./stage.js"
 
 // Attacks by the form of a message, of both sides. Those of test/broker/proxy/framing.test.ts (all
 // that a request can have two meanings by) and test/broker/proxy/web-socket.test.ts are not
@@ -125,6 +125,23 @@ describe("what is between two neighbours stays there", () => {
     const bytes = `POST /v1/a HTTP/1.1\r\nHEAD\r\nTransfer-Encoding: chunked\r\nTrailer: X-Late\r\n\r\n1\r\na\r\n0\r\nX-Late: ${placeholder}\r\n\r\n`
     await repliesTo(bytes)
     expectNone(JSON.stringify(stage.service.got.map(({ request }) => request.rawTrailers)))
+  })
+
+  test.each([
+    ["the trailer of a body", false, `X-Late: ${OTHER_VALUE}`, []],
+    ["a trailer's name", true, `X-${OTHER_VALUE}: late`, []],
+    ["a trailer, to a model", true, `X-Late: ${OTHER_VALUE}`, [`[REDACTED ${OTHER_KEY}]`]],
+  ])("a value in %s does not leave", async (_, isModels, trailer, arrived) => {
+    await stage.start({ isModel: () => isModels })
+    const late: (string | undefined)[] = []
+    stage.service.handler = (request, response) => {
+      late.push(request.rawTrailers[1])
+      response.end()
+    }
+    const bytes = `POST /v1/a HTTP/1.1\r\nHEAD\r\nTransfer-Encoding: chunked\r\nTrailer: X-Late\r\n\r\n1\r\na\r\n0\r\n${trailer}\r\n\r\n`
+    const [reply] = await repliesTo(bytes)
+    expect(reply?.status).toBe(arrived.length > 0 ? 200 : 403)
+    expect(late).toEqual(arrived)
   })
 })
 
