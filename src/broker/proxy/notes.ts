@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http"
 import { type BrokerFacts, type BrokeredVault, VaultError } from "../../core/index.js"
+import type { Passage } from "../gate/passage.js"
 import type { Target } from "../target/target.js"
 import type { Hop } from "./listener.js"
 
@@ -10,6 +11,8 @@ export interface RequestNote {
   /** What came back of a request that got values of these secrets. */
   readonly result: (secrets: readonly string[], status: number | undefined) => void
   readonly refused: (error: VaultError, secrets: readonly string[]) => void
+  /** Whose values were in what the program sent, and did not belong there. */
+  readonly gate: (passage: Pick<Passage, "found" | "mode">, refusal?: VaultError) => void
 }
 
 /** What the broker notes in the audit. */
@@ -34,6 +37,12 @@ export class Notes {
       refused: ({ code }, secrets) => {
         const refused = { event: "refused", decision: "refused", reason: code } as const
         this.#note({ ...facts, ...refused, secrets: named(secrets) })
+      },
+      gate: ({ found, mode }, refusal) => {
+        const isRefused = mode === "refuse" || refusal?.code === "GATE_REFUSED"
+        const decision = isRefused ? "refused" : "redacted"
+        const secrets = named([...found].toSorted())
+        if (found.size > 0) this.#note({ ...facts, event: "gate", decision, secrets })
       },
     }
   }

@@ -50,12 +50,14 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
   const { hop, request } = client
   const note = terms.notes.ofRequest(hop, request)
   let placements = NO_PLACEMENTS
+  let passage: Passage | undefined
+  let refusal: WireRefusal | undefined
   try {
     // Where it goes is what its connection said; nothing in it may say otherwise.
     const arrival = arrivalOf(hop, request)
     await client.accept(arrival)
     // No value of the vault is in it that is not meant for that host.
-    const passage = await terms.gate.towards(hop.target.host, hop.target.port)
+    passage = await terms.gate.towards(hop.target.host, hop.target.port)
     const gated = { ...arrival, head: passage.head(arrival.head) }
     const body = new OutgoingBody(gated, passage, client.beforeBody)
     // The placeholders, each once and at its place. Of each: grant, freshness and rule, anew.
@@ -78,9 +80,11 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
     // Decoded, scrubbed, and streamed on.
     await client.pass(answered, passage)
   } catch (error) {
-    const refusal = refusalOf(error)
+    refusal = refusalOf(error)
     note.refused(refusal.error, namesIn(placements))
     client.refuse(refusal)
+  } finally {
+    if (passage !== undefined) note.gate(passage, refusal?.error)
   }
 }
 

@@ -427,19 +427,26 @@ describe("a value of a secret that the run does not have, but the agent may read
 })
 
 describe("the audit", () => {
-  test("has the line before the other side has the value, and the result after", async () => {
+  const text = (): string => {
+    const folder = auditFolder(claimedId(findVault(world.top)), world.env)
+    return readFileSync(join(folder, "agents", "ci.jsonl"), "utf8")
+  }
+  const lines = (): Record<string, unknown>[] =>
+    text()
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+
+  async function startNoting(options: BrokerOptions = {}, use?: Partial<Use>): Promise<void> {
     world = template.copy()
-    const id = claimedId(findVault(world.top))
-    const folder = auditFolder(id, world.env)
-    const lines = (): Record<string, unknown>[] => {
-      const file = join(folder, "agents", "ci.jsonl")
-      return readFileSync(file, "utf8")
-        .trimEnd()
-        .split("\n")
-        .map((line) => JSON.parse(line) as Record<string, unknown>)
-    }
+    if (use !== undefined) await setUse(world, KEY, [useAt(service, use)], VALUE)
+    const folder = auditFolder(claimedId(findVault(world.top)), world.env)
     const audit = auditTo({ folder }, attributionOf(world.env))
-    brokered = await BrokerWorld.start(world, SECRETS, [service, elsewhere], { audit })
+    brokered = await BrokerWorld.start(world, SECRETS, [service, elsewhere], { ...options, audit })
+  }
+
+  test("has the line before the other side has the value, and the result after", async () => {
+    await startNoting()
     let before: Record<string, unknown>[] = []
     service.handler = (_request, response) => {
       before = lines()
@@ -465,9 +472,24 @@ describe("the audit", () => {
       { event: "result", status: 201, request: 1 },
       { event: "refused", reason: "USE_REFUSED", request: 2 },
     ])
-    const all = readFileSync(join(folder, "agents", "ci.jsonl"), "utf8")
-    expect(all).not.toContain(VALUE)
-    expect(all).not.toContain("/v1/charges")
+    expect(text()).not.toContain(VALUE)
+    expect(text()).not.toContain("/v1/charges")
+  })
+
+  test.each([
+    ["elsewhere", false, "refused"],
+    ["to a model", true, "redacted"],
+  ] as const)("says whose value a program sent %s", async (_, isModels, decision) => {
+    await startNoting({ isModel: () => isModels })
+    await posted()
+    expect(lines().find(({ event }) => event === "gate")).toMatchObject({
+      secrets: [{ name: "stripe/webhook" }],
+      host: service.host,
+      method: "POST",
+      decision,
+      request: 1,
+    })
+    expect(text()).not.toContain(OTHER)
   })
 
   test("that cannot be written lets nothing leave", async () => {
