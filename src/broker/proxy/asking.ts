@@ -26,13 +26,15 @@ export const askNobody: Ask = () => Promise.resolve(false)
 /** Asks what was not asked before in this run, one question after the other. */
 export class Agreements {
   readonly #ask: Ask
+  readonly #onAnswer: (question: Question, isYes: boolean) => void
   /** The answers that count for the whole run; also those that are awaited. */
   readonly #ofSession = new Map<string, Promise<boolean>>()
   /** The question that is asked now. A program that asks for much does not cover a person with it. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(ask: Ask) {
+  constructor(ask: Ask, onAnswer: (question: Question, isYes: boolean) => void) {
     this.#ask = ask
+    this.#onAnswer = onAnswer
   }
 
   /** Rejects with `ASK_REFUSED` unless a person says yes, or said it to the same question. */
@@ -57,8 +59,14 @@ export class Agreements {
     )
   }
 
-  /** An asking that fails is a no, and one that takes too long. */
   async #answer(question: Question): Promise<boolean> {
+    const isYes = await this.#answerTo(question)
+    this.#onAnswer(question, isYes)
+    return isYes
+  }
+
+  /** An asking that fails is a no, and one that takes too long. */
+  async #answerTo(question: Question): Promise<boolean> {
     const signal = AbortSignal.timeout(PATIENCE_MS)
     const late = new Promise<boolean>((resolve) => {
       signal.addEventListener("abort", () => resolve(false))

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http"
 import { type BrokerFacts, type BrokeredVault, VaultError } from "../../core/index.js"
 import type { Passage } from "../gate/passage.js"
 import type { Target } from "../target/target.js"
+import type { Question } from "./asking.js"
 import type { Hop } from "./listener.js"
 
 /** What is noted of one request, besides the line before its values leave, which core writes. */
@@ -51,6 +52,13 @@ export class Notes {
   refused({ code }: VaultError, target: Target | undefined): void {
     const where = target === undefined ? {} : placeOf(target)
     this.#note({ ...where, event: "refused", decision: "refused", reason: code })
+  }
+
+  /** What a person said, or nobody in time. */
+  asked({ secret, method, target }: Question, isYes: boolean): void {
+    const decision = isYes ? "allowed" : "refused"
+    const asked = { event: "asked", decision, secrets: named([secret]) } as const
+    this.#note({ ...placeOf(target), method, ...asked })
   }
 
   /** A connection that nobody looks into. Throws `AUDIT_UNWRITABLE`. */

@@ -68,7 +68,7 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
     isModel: request.isModel,
     boundTo: (host, port) => boundTo(vault, host, port),
   })
-  const agreements = new Agreements(ask)
+  const agreements = new Agreements(ask, (question, isYes) => notes.asked(question, isYes))
   const terms = { vault, placeholders, gate, agreements, upstream, live, notes }
   const token = new ProxyToken(request.token)
   const listener = new Listener({

@@ -426,25 +426,25 @@ describe("a value of a secret that the run does not have, but the agent may read
   })
 })
 
+const text = (): string => {
+  const folder = auditFolder(claimedId(findVault(world.top)), world.env)
+  return readFileSync(join(folder, "agents", "ci.jsonl"), "utf8")
+}
+const lines = (): Record<string, unknown>[] =>
+  text()
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+
+async function startNoting(options: BrokerOptions = {}, use?: Partial<Use>): Promise<void> {
+  world = template.copy()
+  if (use !== undefined) await setUse(world, KEY, [useAt(service, use)], VALUE)
+  const folder = auditFolder(claimedId(findVault(world.top)), world.env)
+  const audit = auditTo({ folder }, attributionOf(world.env))
+  brokered = await BrokerWorld.start(world, SECRETS, [service, elsewhere], { ...options, audit })
+}
+
 describe("the audit", () => {
-  const text = (): string => {
-    const folder = auditFolder(claimedId(findVault(world.top)), world.env)
-    return readFileSync(join(folder, "agents", "ci.jsonl"), "utf8")
-  }
-  const lines = (): Record<string, unknown>[] =>
-    text()
-      .trimEnd()
-      .split("\n")
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
-
-  async function startNoting(options: BrokerOptions = {}, use?: Partial<Use>): Promise<void> {
-    world = template.copy()
-    if (use !== undefined) await setUse(world, KEY, [useAt(service, use)], VALUE)
-    const folder = auditFolder(claimedId(findVault(world.top)), world.env)
-    const audit = auditTo({ folder }, attributionOf(world.env))
-    brokered = await BrokerWorld.start(world, SECRETS, [service, elsewhere], { ...options, audit })
-  }
-
   test("has the line before the other side has the value, and the result after", async () => {
     await startNoting()
     let before: Record<string, unknown>[] = []
@@ -490,6 +490,24 @@ describe("the audit", () => {
       request: 1,
     })
     expect(text()).not.toContain(OTHER)
+  })
+
+  test.each([
+    [true, "allowed"],
+    [false, "refused"],
+  ])("has what a person said: %s", async (isYes, decision) => {
+    await startNoting({ ask: () => Promise.resolve(isYes) }, { ask: "session" })
+    for (const _ of [1, 2]) await brokered.send(service, charges())
+    const asked = lines().filter(({ event }) => event === "asked")
+    expect(asked).toHaveLength(isYes ? 1 : 2)
+    expect(asked[0]).toMatchObject({
+      secrets: [{ name: KEY }],
+      host: service.host,
+      port: service.port,
+      method: "GET",
+      decision,
+    })
+    expect(text()).not.toContain("/v1/charges")
   })
 
   test("that cannot be written lets nothing leave", async () => {
