@@ -75,18 +75,20 @@ export class Listener {
     this.#taking = taking
     this.#outer = this.#server((request, response) => this.#takePlain(request, response))
     this.#outer.on("connect", (request: IncomingMessage, socket: Socket, head: Buffer) => {
-      void this.#takeConnect(request, socket, head)
+      this.#inTurn(socket, () => this.#takeConnect(request, socket, head))
     })
     this.#inner = this.#server((request, response) => {
       const hop = this.#hops.get(request.socket)
       return hop ? taking.exchange(hop, request, response) : Promise.resolve()
     })
     this.#inner.on("connect", (_request, socket: Duplex) => {
-      this.#refuse(socket, noTunnelInside(), this.#hops.get(socket)?.target)
+      this.#inTurn(socket, () =>
+        this.#refuse(socket, noTunnelInside(), this.#hops.get(socket)?.target),
+      )
     })
     this.#inner.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       const hop = this.#hops.get(socket)
-      if (hop) void taking.upgrade(hop, request, socket, head)
+      if (hop) this.#inTurn(socket, () => taking.upgrade(hop, request, socket, head))
     })
   }
 
@@ -117,14 +119,8 @@ export class Listener {
 
   #server(take: (request: IncomingMessage, response: ServerResponse) => Promise<void>): HttpServer {
     const server = new HttpServer(OF_HTTP)
-    const takeInTurn = (request: IncomingMessage, response: ServerResponse): void => {
-      const { socket } = request
-      const turn = (this.#going.get(socket) ?? Promise.resolve()).then(() =>
-        take(request, response),
-      )
-      this.#going.set(socket, turn)
-      void turn.then(() => this.#going.get(socket) === turn && this.#going.delete(socket))
-    }
+    const takeInTurn = (request: IncomingMessage, response: ServerResponse): void =>
+      this.#inTurn(request.socket, () => take(request, response))
     server.on("connection", (socket: Duplex) => this.#keep(socket))
     server.on("request", takeInTurn)
     server.on("checkContinue", takeInTurn)
@@ -135,6 +131,14 @@ export class Listener {
       else this.#refuse(socket, unreadable(code), this.#hops.get(socket)?.target)
     })
     return server
+  }
+
+  /** Work on a connection, after what goes on there; what fails ends that connection alone. */
+  #inTurn(socket: Duplex, work: () => void | Promise<void>): void {
+    const before = this.#going.get(socket) ?? Promise.resolve()
+    const turn = before.then(work).catch(() => void socket.destroy())
+    this.#going.set(socket, turn)
+    void turn.then(() => this.#going.get(socket) === turn && this.#going.delete(socket))
   }
 
   async #takeConnect(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {

@@ -27,6 +27,8 @@ export async function upgrade(
   head: Buffer,
   terms: OrderTerms,
 ): Promise<void> {
+  // An answer before it on this connection may have set one.
+  ;(socket as Socket).setTimeout(0)
   const gone = new AbortController()
   const ended = new Promise<void>((resolve) => socket.once("close", resolve))
   void ended.then(() => gone.abort())
@@ -102,7 +104,7 @@ async function relay(
       hint: "ask whoever runs that host",
     })
   }
-  client.write(switchingHead(reply, live))
+  client.write(switchingHead(reply, live), "latin1")
   if (head.length > 0) client.unshift(head)
   if (upgraded.head.length > 0) server.unshift(upgraded.head)
   const leaving = new FrameRelay("to the server", (isText) => searchOf(passage, isText))

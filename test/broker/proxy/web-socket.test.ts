@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto"
-import type { IncomingMessage } from "node:http"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
@@ -186,6 +186,33 @@ test("without a rule for its path, or for another protocol, nothing is opened", 
   client.write(handshake("/v1/socket", "h2c"))
   const other = await new Reader(client).reply()
   expect([other.status, refusalIn(other).code]).toEqual([400, "REQUEST_REFUSED"])
+})
+
+test("one that comes before another request is answered waits for that answer", async () => {
+  const waiting: ServerResponse[] = []
+  service.handler = (_request, response) => waiting.push(response)
+  const opened = new Promise<Duplex>((resolve) => {
+    service.http.once("upgrade", (_request: IncomingMessage, socket: Duplex) => resolve(socket))
+  })
+  client = await brokered.tunnel(service)
+  client.write(
+    `GET /v1/slow HTTP/1.1\r\nHost: ${service.authority}\r\n\r\n${handshake("/v1/socket")}`,
+  )
+  await expect.poll(() => waiting.length).toBe(1)
+  waiting[0]?.end("first")
+  reader = new Reader(client)
+  expect((await reader.reply()).body.toString()).toBe("first")
+  server = await opened
+  // A byte of Latin-1 stays one.
+  const head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade"
+  server.write(Buffer.from(`${head}\r\nX-Name: \xe9\r\n\r\n`, "latin1"))
+  const reply = await reader.reply()
+  expect([reply.status, reply.headers.get("x-name")]).toEqual([101, "\xe9"])
+  client.write(frame(TEXT, "up", true))
+  serverReader = new Reader(server as TLSSocket)
+  expect((await next(serverReader)).payload).toBe("up")
+  server.write(frame(TEXT, "down", false))
+  expect((await next(reader)).payload).toBe("down")
 })
 
 test("an answer without an upgrade is an answer", async () => {
