@@ -33,6 +33,7 @@ export interface Leaving {
 const CODINGS = new Set(["gzip", "x-gzip", "deflate", "br", "identity"])
 /** Methods that may be sent again when a kept connection had ended (RFC 9110, section 9.2.2). */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
+const NO_BYTES = Buffer.alloc(0)
 /** Of all others the length of the body is told, even if it is 0. */
 const MEANT_WITHOUT_BODY = new Set(["GET", "HEAD", "OPTIONS", "DELETE"])
 
@@ -47,13 +48,14 @@ export function departureOf(
   live: LiveValues,
 ): Departure {
   const { filled, injected } = putInHead(leaving.head, puttings(inHead, values))
-  const whole = leaving.body instanceof Uint8Array ? leaving.body : undefined
-  const inside = whole && putInBody(whole, puttings(inBody, values))
+  // A request without a body is signed as one with an empty body.
+  const { body: sent = NO_BYTES } = leaving
+  const inside = sent instanceof Uint8Array ? putInBody(sent, puttings(inBody, values)) : undefined
   const [first = inBody[0]] = inHead
   for (const text of [...injected, ...(inside?.injected ?? [])]) {
     if (first) live.learn(first.name.full, Buffer.from(text, "latin1"))
   }
-  const body = inside?.filled ?? leaving.body
+  const body = leaving.body && (inside?.filled ?? leaving.body)
   let head = withReadableReply({ ...filled, rawHeaders: framed(leaving, filled, body) })
   if (signed.length === 0) head = { ...head, rawHeaders: without(head.rawHeaders, "range") }
   for (const placement of signed) {
