@@ -9,11 +9,16 @@ export interface Putting {
   readonly value: Uint8Array
 }
 
+/** A text that holds a value in a form made for this request: base64 of `user:value`. */
+export interface Injected {
+  readonly secret: string
+  readonly text: string
+}
+
 /** What values were put into. */
 export interface Filled<T> {
   readonly filled: T
-  /** Texts that hold a value in a form made for this request: base64 of `user:value`. */
-  readonly injected: readonly string[]
+  readonly injected: readonly Injected[]
 }
 
 /**
@@ -21,7 +26,7 @@ export interface Filled<T> {
  * Throws `PLACEHOLDER_REFUSED` if a value does not fit its place.
  */
 export function putInHead(head: RequestHead, puttings: readonly Putting[]): Filled<RequestHead> {
-  const injected: string[] = []
+  const injected: Injected[] = []
   const fill = (within: RequestText, text: string): string =>
     filledText(
       text,
@@ -36,12 +41,12 @@ export function putInHead(head: RequestHead, puttings: readonly Putting[]): Fill
 
 /** Puts values into a body, as {@link putInHead} does. */
 export function putInBody(body: Uint8Array, puttings: readonly Putting[]): Filled<Uint8Array> {
-  const injected: string[] = []
+  const injected: Injected[] = []
   const text = filledText(Buffer.from(body).toString("latin1"), puttings, injected)
   return { filled: Buffer.from(text, "latin1"), injected }
 }
 
-function filledText(text: string, puttings: readonly Putting[], injected: string[]): string {
+function filledText(text: string, puttings: readonly Putting[], injected: Injected[]): string {
   let filled = text
   // From the right, so that what is to the left stays where it was found.
   const slots = new Map(puttings.map(({ occurrence }) => [occurrence.start, occurrence]))
@@ -50,7 +55,10 @@ function filledText(text: string, puttings: readonly Putting[], injected: string
   )) {
     const here = puttings.filter(({ occurrence }) => occurrence.start === start)
     const written = notation.splice(filled.slice(start, end), splicesOf(here))
-    if (notation === BASIC) injected.push(written)
+    const [first] = here
+    if (notation === BASIC && first !== undefined) {
+      injected.push({ secret: first.occurrence.placeholder.secret, text: written })
+    }
     filled = filled.slice(0, start) + written + filled.slice(end)
   }
   return filled

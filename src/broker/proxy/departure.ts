@@ -51,9 +51,8 @@ export function departureOf(
   // A request without a body is signed as one with an empty body.
   const { body: sent = NO_BYTES } = leaving
   const inside = sent instanceof Uint8Array ? putInBody(sent, puttings(inBody, values)) : undefined
-  const [first = inBody[0]] = inHead
-  for (const text of [...injected, ...(inside?.injected ?? [])]) {
-    if (first) live.learn(first.name.full, Buffer.from(text, "latin1"))
+  for (const { secret, text } of [...injected, ...(inside?.injected ?? [])]) {
+    live.learnPut(secret, Buffer.from(text, "latin1"))
   }
   const body = leaving.body && (inside?.filled ?? leaving.body)
   let head = withReadableReply({ ...filled, rawHeaders: framed(leaving, filled, body) })
