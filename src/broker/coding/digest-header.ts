@@ -10,6 +10,7 @@ const DIGESTS = new Set([
   "x-goog-hash",
   "x-ms-content-crc64",
   "x-ms-content-md5",
+  "x-ms-content-sha256",
 ])
 
 /** Whether a header, by its name in lower case, holds a digest, which no longer fits. */

@@ -61,9 +61,14 @@ export class Passage {
     return { ...head, target, rawHeaders: this.#headers(head.rawHeaders, "head") }
   }
 
-  /** What follows a body, names and values in turn. Throws `GATE_REFUSED`, as {@link head} does. */
+  /**
+   * What follows a body, names and values in turn; without its digests, if the body is another now.
+   * Throws `GATE_REFUSED`, as {@link head} does.
+   */
   trailers(rawTrailers: readonly string[]): readonly string[] {
-    return this.mode === "off" ? rawTrailers : this.#headers(rawTrailers, "end")
+    if (this.mode === "off") return rawTrailers
+    const clean = this.#headers(rawTrailers, "end")
+    return this.#inContent.found.size === 0 ? clean : withoutHeaders(clean, isDigest)
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http"
-import type { Readable } from "node:stream"
+import { Readable } from "node:stream"
 import type { Passage } from "../gate/passage.js"
 import { gatherBody } from "../placing/request-body.js"
 import type { RequestHead } from "../placing/request-head.js"
@@ -26,6 +26,7 @@ export class OutgoingBody {
   readonly #passage: Passage
   readonly #beforeReading: () => void
   #gated: Promise<Gated> | undefined
+  #arrived: Promise<Buffer> | undefined
   #whole: Promise<Buffer> | undefined
 
   /** `beforeReading`: the program may wait for a word before it sends its body. */
@@ -42,17 +43,31 @@ export class OutgoingBody {
   }
 
   /**
-   * All bytes; none without a body. Throws `GATE_REFUSED`, and `PLACEHOLDER_REFUSED` as `gatherBody`
-   * does.
+   * All bytes that may leave; none without a body. Throws `GATE_REFUSED`, and `PLACEHOLDER_REFUSED`
+   * as `gatherBody` does.
    */
   whole(): Promise<Buffer> {
     this.#whole ??= this.#hasBody ? this.#gather() : Promise.resolve(NO_BYTES)
     return this.#whole
   }
 
+  /**
+   * All bytes that the program sent, which it signed; what leaves may differ, under `redact`. Throws
+   * `PLACEHOLDER_REFUSED` as `gatherBody` does.
+   */
+  asItCame(): Promise<Buffer> {
+    this.#arrived ??= this.#hasBody ? this.#read() : Promise.resolve(NO_BYTES)
+    return this.#arrived
+  }
+
+  /** Whether the gate may let another body leave than the program sent. */
+  get mayChange(): boolean {
+    return this.#hasBody && this.#passage.mode === "redact"
+  }
+
   /** The bytes, if somebody had to see all of them. */
   get wholeIfSeen(): Promise<Buffer> | undefined {
-    return this.#hasBody ? this.#whole : undefined
+    return this.#hasBody && this.#arrived !== undefined ? this.whole() : undefined
   }
 
   /** What is to be sent, and the head that frames it. Throws `GATE_REFUSED`. */
@@ -68,14 +83,24 @@ export class OutgoingBody {
     return this.#gated !== undefined && (this.#whole !== undefined || this.#passage.mode !== "off")
   }
 
-  async #gather(): Promise<Buffer> {
-    const { head, body } = await this.#throughGate(true)
-    return gatherBody(head, body)
+  #read(): Promise<Buffer> {
+    this.#beforeReading()
+    return gatherBody(this.#head, this.#request)
   }
 
-  #throughGate(isRead = false): Promise<Gated> {
+  async #gather(): Promise<Buffer> {
+    const arrived = await this.asItCame()
+    this.#gated = this.#passage.body(this.#head, Readable.from([arrived], { objectMode: false }))
+    const { head, body } = await this.#gated
+    const whole = await gatherBody(head, body)
+    // One without a length is framed for what might be found: nothing was.
+    if (whole.equals(arrived)) this.#gated = Promise.resolve({ head: this.#head, body })
+    return whole
+  }
+
+  #throughGate(): Promise<Gated> {
     if (this.#gated !== undefined) return this.#gated
-    if (isRead || this.#passage.mode !== "off") this.#beforeReading()
+    if (this.#passage.mode !== "off") this.#beforeReading()
     this.#gated = this.#passage.body(this.#head, this.#request)
     return this.#gated
   }

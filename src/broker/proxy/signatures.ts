@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto"
 import { type UsePlace, VaultError } from "../../core/index.js"
+import { isDigest } from "../coding/digest-header.js"
 import { type RequestHead, rawPathOf } from "../placing/request-head.js"
-import { type HmacRequest, hmacNeeds, hmacOf } from "../sign/hmac.js"
-import { needsBodyDigest, proveSigV4, readSigV4, signSigV4 } from "../sign/sigv4.js"
+import { type HmacRequest, headersIn, hmacNeeds, hmacOf } from "../sign/hmac.js"
+import { isOverBody, needsBodyDigest, proveSigV4, readSigV4, signSigV4 } from "../sign/sigv4.js"
 import { type SignedRequest, valuesOf } from "../sign/signed-request.js"
 import type { Arrival } from "./arrival.js"
 import { pairsOf } from "./framing.js"
@@ -36,11 +37,12 @@ export async function findSigV4(
   const grants = await grantsAt(arrival, at, terms, isMeant)
   if (grants.length === 0) return []
   const whole = needsBodyDigest(sigV4, request)
-    ? { ...request, bodyDigest: sha256(await body.whole()) }
+    ? { ...request, bodyDigest: sha256(await body.asItCame()) }
     : request
   for (const granted of grants) {
     const proof = proveSigV4(sigV4, whole, placeholderOf(granted, terms))
     if (proof === undefined) continue
+    await settle(body, isOverBody(proof), sigV4.signedHeaders)
     return [{ ...granted, sign: (leaving, value) => signSigV4(proof, leaving, value).request }]
   }
   throw unproven(grants)
@@ -81,8 +83,9 @@ async function provenHmac(
     const { at } = granted.sending
     const how = { template, encoding, at }
     const whole =
-      hmacNeeds(template) === "nothing" ? request : withBody(request, await body.whole())
+      hmacNeeds(template) === "nothing" ? request : withBody(request, await body.asItCame())
     if (hmacOf(how, whole, placeholderOf(granted, terms)) !== signatureAt(request, at)) continue
+    await settle(body, hmacNeeds(template) !== "nothing", headersIn(template))
     const sign = (leaving: HmacRequest, value: Uint8Array): SignedRequest =>
       withSignature(leaving, at, hmacOf(how, leaving, value))
     return { ...granted, sign }
@@ -126,6 +129,27 @@ function withSignature(request: SignedRequest, at: UsePlace, signature: string):
     return `query:${name}` === at ? `${name}=${encodeURIComponent(signature)}` : pair
   })
   return { ...request, query: pairs.join("&") }
+}
+
+/**
+ * What the gate makes of a body is known before a signature is made over it. Throws `GATE_REFUSED` if
+ * that is another body than the program sent, and a digest is signed that only fits the program's.
+ */
+async function settle(
+  body: OutgoingBody,
+  isSigned: boolean,
+  signedHeaders: readonly string[],
+): Promise<void> {
+  const digests = signedHeaders.filter(isDigest)
+  if (!body.mayChange || (!isSigned && digests.length === 0)) return
+  const isSame = (await body.whole()).equals(await body.asItCame())
+  if (isSame || digests.length === 0) return
+  const names = digests.join(", ")
+  throw new VaultError(
+    "GATE_REFUSED",
+    `the body of what the program sends holds a value, and its digest is signed: ${names}`,
+    { hint: `leave the value out, or let the client sign without ${names}` },
+  )
 }
 
 function placeholderOf({ name }: Granted, { placeholders }: GrantTerms): string {

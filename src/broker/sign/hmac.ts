@@ -25,6 +25,11 @@ export function hmacNeeds(template: string): "nothing" | "body-sha256" | "body" 
   return template.includes("{body-sha256}") ? "body-sha256" : "nothing"
 }
 
+/** The headers that a template signs, by their names in lower case. */
+export function headersIn(template: string): string[] {
+  return [...template.matchAll(/\{header:([^{}]*)\}/g)].map(([, name = ""]) => name.toLowerCase())
+}
+
 /**
  * The HMAC-SHA256 of the string to sign, in hex (lower case) or base64. `key` is the secret's value,
  * or the placeholder, with which a client signs. The request is as it leaves, signature apart.

@@ -78,31 +78,50 @@ export function proveSigV4(
   return undefined
 }
 
+/** Whether the signature is over the body, and not over a word in the place of its digest. */
+export function isOverBody({ form }: SigV4Proof): boolean {
+  return DIGEST.test(form.payload)
+}
+
 /**
  * Signs a request anew with the secret key (UTF-8) in place of the placeholder, in the form that
  * was proven. The request is as it leaves: what was changed on the way, a session token say, is
- * signed as it is. Only the signature in it becomes another.
+ * signed as it is, a body too if its digest is known. Only the signature in it becomes another, and
+ * the body's digest where the client said it.
  */
 export function signSigV4(
-  { sigV4, form }: SigV4Proof,
+  proof: SigV4Proof,
   request: SignedRequest,
   secret: Uint8Array,
 ): SignedAnew {
+  const { sigV4, form } = proof
   const key = signingKey(secret, sigV4.scope)
-  const signature = signatureOf(sigV4, request, form, key).toString("hex")
+  const payload = isOverBody(proof) ? (request.bodyDigest ?? form.payload) : form.payload
+  const isSame = payload === form.payload
+  const leaving = isSame ? request : withHeader(request, CONTENT_HASH, () => payload)
+  const signature = signatureOf(sigV4, leaving, { ...form, payload }, key).toString("hex")
   if (sigV4.in === "query") {
-    const query = request.query.replace(
+    const query = leaving.query.replace(
       /(^|&)X-Amz-Signature=[^&]*/,
       `$1X-Amz-Signature=${signature}`,
     )
-    return { request: { ...request, query }, signature }
+    return { request: { ...leaving, query }, signature }
   }
-  const headers = request.headers.map(([name, value]) =>
-    name.toLowerCase() === "authorization"
-      ? ([name, value.replace(/Signature=[0-9a-f]{64}$/, `Signature=${signature}`)] as const)
-      : ([name, value] as const),
+  const signed = withHeader(leaving, "authorization", (value) =>
+    value.replace(/Signature=[0-9a-f]{64}$/, `Signature=${signature}`),
   )
-  return { request: { ...request, headers }, signature }
+  return { request: signed, signature }
+}
+
+function withHeader(
+  request: SignedRequest,
+  name: string,
+  change: (value: string) => string,
+): SignedRequest {
+  const headers = request.headers.map(
+    ([each, value]) => [each, each.toLowerCase() === name ? change(value) : value] as const,
+  )
+  return { ...request, headers }
 }
 
 function* inHeader(request: SignedRequest): Generator<SigV4> {
@@ -167,6 +186,8 @@ function payloadsOf(sigV4: SigV4, request: SignedRequest): string[] {
   return sigV4.in === "query" ? ["UNSIGNED-PAYLOAD", body] : [body]
 }
 
+/** A payload's hash that is one, and not a word such as UNSIGNED-PAYLOAD. */
+const DIGEST = /^[0-9a-f]{64}$/
 /** The SHA-256 of no bytes. */
 const EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
