@@ -82,9 +82,11 @@ export { claimedId, identityAt, withVault } from "./vault/open.js"
 export { openVaultAs } from "./library/open-vault.js"
 export {
   type BoundSecret,
+  type BoundSecrets,
   type BrokerFacts,
   type BrokeredVault,
   openBrokered,
+  ruleOf,
 } from "./library/brokered-vault.js"
 export { type Checkout, type Place, findCheckout, findVault } from "./disk/place.js"
 export { type Outlet, type SecretRead, readSecret } from "./vault/read.js"

@@ -21,8 +21,6 @@ export interface GateTerms {
   readonly modes: GateModes
   /** Tells the hosts of those who run language models (core's `modelHostTest`). */
   readonly isModel: (host: string) => boolean
-  /** The names of the secrets that a use sends to a host: their values pass there. */
-  readonly boundTo: (host: string, port: number) => Promise<ReadonlySet<string>>
 }
 
 /** Keeps the values of a vault from leaving in what programs send. */
@@ -33,11 +31,13 @@ export class Gate {
     this.#terms = terms
   }
 
-  /** For one request, or one connection of WebSocket, to a canonical host. */
-  async towards(host: string, port: number): Promise<Passage> {
-    const { live, modes, isModel, boundTo } = this.#terms
+  /**
+   * For one request, or one connection of WebSocket, to a canonical host; `bound` are the names of
+   * the secrets that a use sends there: their values pass.
+   */
+  towards(host: string, bound: ReadonlySet<string>): Passage {
+    const { live, modes, isModel } = this.#terms
     const isModels = isModel(host)
-    const bound = await boundTo(host, port)
     // The key of a model's provider belongs into a header, and not into the model's context.
     const meant = { inHead: bound, inContent: isModels ? new Set<string>() : bound }
     return new Passage(isModels ? modes.models : modes.others, host, live, meant)

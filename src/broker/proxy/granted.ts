@@ -1,5 +1,5 @@
 import {
-  type BrokeredVault,
+  type BoundSecrets,
   type SecretName,
   type Sending,
   type Use,
@@ -7,6 +7,7 @@ import {
   VaultError,
   parseSecretName,
   ruleFor,
+  ruleOf,
 } from "../../core/index.js"
 import type { Placeholders } from "../placeholder/placeholders.js"
 import type { Occurrence } from "../placing/occurrences.js"
@@ -23,9 +24,10 @@ export interface Granted {
   readonly suits?: ((rule: Use) => boolean) | undefined
 }
 
-/** What rules are asked with. */
+/** What decides about one request. */
 export interface GrantTerms {
-  readonly vault: Pick<BrokeredVault, "bound" | "rule">
+  /** The secrets of the run and their rules, as they are when the request comes. */
+  readonly bound: BoundSecrets
   readonly placeholders: Placeholders
 }
 
@@ -34,18 +36,14 @@ export interface GrantTerms {
  * scheme that it is written in.
  * Throws `USE_REFUSED`, `PLACEHOLDER_REFUSED`, `NOT_GRANTED`, `GRANT_ENDED`, and the codes of exit 5.
  */
-export async function grantOf(
-  arrival: Arrival,
-  occurrence: Occurrence,
-  { vault }: GrantTerms,
-): Promise<Granted> {
+export function grantOf(arrival: Arrival, occurrence: Occurrence, { bound }: GrantTerms): Granted {
   const { placeholder, at } = occurrence
   const { secret } = placeholder
   const sending = sendingAt(arrival, at)
   const suits = (rule: Use): boolean => isWorded(occurrence, rule)
-  const nearest = await vault.rule(secret, sending)
+  const nearest = ruleOf(bound, secret, sending)
   try {
-    const rule = suits(nearest) ? nearest : await vault.rule(secret, sending, suits)
+    const rule = suits(nearest) ? nearest : ruleOf(bound, secret, sending, suits)
     return { name: parseSecretName(secret), rule, sending, suits }
   } catch (error) {
     throw VaultError.is(error, "USE_REFUSED") ? misworded(occurrence, nearest) : error
@@ -53,15 +51,15 @@ export async function grantOf(
 }
 
 /** All secrets of the run that rules of a kind let go to a place of a request. */
-export async function grantsAt(
+export function grantsAt(
   arrival: Arrival,
   at: UsePlace,
-  { vault }: GrantTerms,
+  { bound }: GrantTerms,
   isMeant: (rule: Use) => boolean,
-): Promise<Granted[]> {
+): Granted[] {
   const sending = sendingAt(arrival, at)
   const grants: Granted[] = []
-  for (const [secret, { uses }] of await vault.bound()) {
+  for (const [secret, { uses }] of bound) {
     const rule = ruleOrNone(uses.filter(isMeant), sending)
     if (rule !== undefined) {
       grants.push({ name: parseSecretName(secret), rule, sending, suits: isMeant })

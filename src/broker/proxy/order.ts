@@ -1,5 +1,11 @@
 import type { IncomingMessage } from "node:http"
-import type { BrokeredVault, SecretRead, Use } from "../../core/index.js"
+import {
+  type BoundSecrets,
+  type BrokeredVault,
+  type SecretRead,
+  type Use,
+  isBound,
+} from "../../core/index.js"
 import type { Gate } from "../gate/gate.js"
 import type { Passage } from "../gate/passage.js"
 import type { LiveValues } from "../live/live-values.js"
@@ -12,10 +18,11 @@ import type { Notes } from "./notes.js"
 import { OutgoingBody } from "./outgoing-body.js"
 import { NO_PLACEMENTS, type Placements, allOf, findPlacements } from "./placements.js"
 import { type WireRefusal, refusalOf } from "./refusal.js"
+import type { Target } from "../target/target.js"
 import type { Answered, Upstream } from "./upstream.js"
 
 /** What requests are decided and carried out with, during one run. */
-export interface OrderTerms extends GrantTerms {
+export interface OrderTerms extends Pick<GrantTerms, "placeholders"> {
   readonly vault: BrokeredVault
   readonly gate: Gate
   readonly agreements: Agreements
@@ -30,7 +37,7 @@ export interface Requester {
   readonly request: IncomingMessage
   readonly protocol?: "websocket"
   /** Throws what speaks against a request of this kind. */
-  readonly accept: (arrival: Arrival) => void | Promise<void>
+  readonly accept: (arrival: Arrival, terms: GrantTerms) => void
   /** Called before a body is read as a whole: the program may wait for a word. */
   readonly beforeBody: () => void
   /** Called with what the other side said before its answer. */
@@ -55,14 +62,17 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
   try {
     // Where it goes is what its connection said; nothing in it may say otherwise.
     const arrival = arrivalOf(hop, request)
-    await client.accept(arrival)
+    // What grants and rules say now, from which all of it is decided until there is a value.
+    const bound = await terms.vault.bound()
+    const deciding = { bound, placeholders: terms.placeholders }
+    client.accept(arrival, deciding)
     // No value of the vault is in it that is not meant for that host.
-    passage = await terms.gate.towards(hop.target.host, hop.target.port)
+    passage = terms.gate.towards(hop.target.host, boundTo(hop.target, bound))
     const gated = { ...arrival, head: passage.head(arrival.head) }
     const body = new OutgoingBody(gated, passage, client.beforeBody)
     // The placeholders, each once and at its place. Of each: grant, freshness and rule, anew.
     // Into plain HTTP nothing is ever put; what looks like a placeholder passes as it is.
-    if (!hop.isPlain) placements = await findPlacements(gated, body, terms)
+    if (!hop.isPlain) placements = await findPlacements(gated, body, deciding)
     // A person, where the rule says so.
     const agreed = await requireAgreement(placements, hop, body, terms)
     // An address that was vetted, and proof of who is there.
@@ -86,6 +96,12 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
   } finally {
     if (passage !== undefined) note.gate(passage, refusal?.error)
   }
+}
+
+/** The secrets that a rule lets go to a host: their values pass there. */
+function boundTo({ host, port }: Target, bound: BoundSecrets): ReadonlySet<string> {
+  const meant = [...bound].filter(([, { uses }]) => isBound(uses, host, port))
+  return new Set(meant.map(([secret]) => secret))
 }
 
 function namesIn(placements: Placements): string[] {

@@ -40,7 +40,7 @@ export async function findPlacements(
   const { head } = arrival
   const found = findInHead(head, terms.placeholders)
   const inHead: Placement[] = []
-  for (const occurrence of found) inHead.push(await placementOf(arrival, occurrence, terms))
+  for (const occurrence of found) inHead.push(placementOf(arrival, occurrence, terms))
   const inBody = await findInside(arrival, body, found, terms)
   const signed = [
     ...(await findSigV4(arrival, body, terms)),
@@ -55,12 +55,8 @@ export async function findPlacements(
   return placements
 }
 
-async function placementOf(
-  arrival: Arrival,
-  occurrence: Occurrence,
-  terms: GrantTerms,
-): Promise<Placement> {
-  return { ...(await grantOf(arrival, occurrence, terms)), occurrence }
+function placementOf(arrival: Arrival, occurrence: Occurrence, terms: GrantTerms): Placement {
+  return { ...grantOf(arrival, occurrence, terms), occurrence }
 }
 
 /** The placements in a body, which is read as a whole if a rule might put a value into it. */
@@ -72,14 +68,14 @@ async function findInside(
 ): Promise<Placement[]> {
   const at = arrival.hasBody ? bodyPlaceOf(arrival.head) : undefined
   if (at === undefined) return []
-  const grants = await grantsAt(arrival, at, terms, ({ scheme }) => scheme === "raw")
+  const grants = grantsAt(arrival, at, terms, ({ scheme }) => scheme === "raw")
   if (grants.length === 0) return []
   const sent = new Set(grants.map(({ name }) => name.full))
   const isSent = (secret: string): boolean => sent.has(secret)
   const whole = await body.whole()
   const placements: Placement[] = []
   for (const occurrence of findInBody(at, whole, terms.placeholders, isSent, inHead)) {
-    placements.push(await placementOf(arrival, occurrence, terms))
+    placements.push(placementOf(arrival, occurrence, terms))
   }
   return placements
 }

@@ -34,7 +34,7 @@ export async function findSigV4(
   const at = sigV4.in === "query" ? "query:X-Amz-Signature" : "header:authorization"
   const isMeant = (rule: Granted["rule"]): boolean =>
     rule.scheme === "sigv4" && rule.user === sigV4.accessKey
-  const grants = await grantsAt(arrival, at, terms, isMeant)
+  const grants = grantsAt(arrival, at, terms, isMeant)
   if (grants.length === 0) return []
   const whole = needsBodyDigest(sigV4, request)
     ? { ...request, bodyDigest: sha256(await body.asItCame()) }
@@ -58,12 +58,12 @@ export async function findHmac(
   terms: GrantTerms,
 ): Promise<readonly SignedPlacement[]> {
   const request = signable(arrival.head)
-  const bound = [...(await terms.vault.bound()).values()].flatMap(({ uses }) => uses)
+  const bound = [...terms.bound.values()].flatMap(({ uses }) => uses)
   const signing = bound.filter(({ scheme }) => scheme === "hmac-sha256")
   const found: SignedPlacement[] = []
   for (const at of new Set(signing.flatMap((rule) => rule.at))) {
     if (signatureAt(request, at) === undefined) continue
-    const grants = await grantsAt(arrival, at, terms, ({ scheme }) => scheme === "hmac-sha256")
+    const grants = grantsAt(arrival, at, terms, ({ scheme }) => scheme === "hmac-sha256")
     if (grants.length === 0) continue
     const proven = await provenHmac(request, grants, body, terms)
     if (proven === undefined) throw unproven(grants)

@@ -1,6 +1,6 @@
 import type { Server } from "node:net"
 import type { SecureContext } from "node:tls"
-import { type BrokeredVault, isBound, isVague } from "../../core/index.js"
+import { type BrokeredVault, isVague } from "../../core/index.js"
 import { Gate, type GateModes } from "../gate/gate.js"
 import { LiveValues } from "../live/live-values.js"
 import type { Placeholders } from "../placeholder/placeholders.js"
@@ -66,7 +66,6 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
     live,
     modes: request.gate,
     isModel: request.isModel,
-    boundTo: (host, port) => boundTo(vault, host, port),
   })
   const agreements = new Agreements(ask, (question, isYes) => notes.asked(question, isYes))
   const terms = { vault, placeholders, gate, agreements, upstream, live, notes }
@@ -111,14 +110,4 @@ async function liveValuesOf(
   for (const { name, value } of [...ofRun, ...besides]) live.learn(name.full, value)
   for (const { value } of [...ofRun, ...reads]) value.fill(0)
   return { live, unsearched: unread }
-}
-
-/** The secrets of the run that a use lets go to a host: their values pass there. */
-async function boundTo(
-  vault: BrokeredVault,
-  host: string,
-  port: number,
-): Promise<ReadonlySet<string>> {
-  const bound = [...(await vault.bound())].filter(([, { uses }]) => isBound(uses, host, port))
-  return new Set(bound.map(([secret]) => secret))
 }

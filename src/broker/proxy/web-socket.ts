@@ -8,7 +8,7 @@ import { scrubHead } from "../reply/scrub-reply.js"
 import type { Arrival } from "./arrival.js"
 import { FrameRelay, type MessageSearch } from "./frames.js"
 import { endToEnd, pairsOf, tokensOf } from "./framing.js"
-import { grantsAt } from "./granted.js"
+import { type GrantTerms, grantsAt } from "./granted.js"
 import { passReply } from "./http-exchange.js"
 import type { Hop } from "./listener.js"
 import { type OrderTerms, inOrder } from "./order.js"
@@ -43,7 +43,7 @@ export async function upgrade(
       request,
       gone: gone.signal,
       protocol: "websocket",
-      accept: (arrival) => requireWebSocket(arrival, terms),
+      accept: requireWebSocket,
       beforeBody: () => {},
       onContinue: () => {},
       pass: async (answered, passage) => {
@@ -65,7 +65,7 @@ export async function upgrade(
  * A host of a use has WebSockets where a rule lets a value go, at any place: what is sent through one
  * is not looked at by rules. Throws `USE_REFUSED`, `REQUEST_REFUSED`.
  */
-async function requireWebSocket(arrival: Arrival, terms: OrderTerms): Promise<void> {
+function requireWebSocket(arrival: Arrival, terms: GrantTerms): void {
   const { head, hop, hasBody } = arrival
   const asked = tokensOf(head, "upgrade").join()
   if (asked !== "websocket" || head.method !== "GET" || hasBody) {
@@ -78,9 +78,9 @@ async function requireWebSocket(arrival: Arrival, terms: OrderTerms): Promise<vo
     )
   }
   if (hop.route === "allowed") return
-  const bound = [...(await terms.vault.bound()).values()].flatMap(({ uses }) => uses)
+  const bound = [...terms.bound.values()].flatMap(({ uses }) => uses)
   for (const at of new Set(bound.flatMap((use) => use.at))) {
-    if ((await grantsAt(arrival, at, terms, () => true)).length > 0) return
+    if (grantsAt(arrival, at, terms, () => true).length > 0) return
   }
   throw new VaultError("USE_REFUSED", `no use lets a WebSocket be opened at ${hop.target.host}`, {
     hint: "ask an owner for a use with the method GET and this path: agent-vault use GROUP/NAME --method GET --path PATH",

@@ -23,6 +23,20 @@ export interface BoundSecret {
   readonly refusal?: VaultError
 }
 
+/** The secrets of a run by their names, each with its rules, as the vault was at one time. */
+export type BoundSecrets = ReadonlyMap<string, BoundSecret>
+
+/**
+ * The rule by which a secret may be sent there, among those that suit. Throws `NOT_GRANTED`,
+ * `GRANT_ENDED`, `USE_REFUSED`, and the codes of exit 5.
+ */
+export function ruleOf(bound: BoundSecrets, secret: string, sending: Sending, suits?: Suits): Use {
+  const found = bound.get(secret)
+  if (found === undefined) throw new TypeError("a secret of another run")
+  if (found.refusal !== undefined) throw found.refusal
+  return requireRule(secret, found.uses, sending, suits)
+}
+
 /** What else the agent may read, as far as it was read. */
 export interface ReadBesides {
   readonly reads: readonly SecretRead[]
@@ -39,7 +53,7 @@ const OURS: ReadonlySet<ErrorCode> = new Set(["NO_ACCESS", "AUDIT_UNWRITABLE"])
 
 /** What the rules of the secrets were decided upon. */
 interface KnownRules {
-  readonly bound: ReadonlyMap<string, BoundSecret>
+  readonly bound: BoundSecrets
   readonly evidence: Evidence
 }
 
@@ -70,7 +84,7 @@ export class BrokeredVault {
    * The rules of each secret of the run, by its name. Nothing is decrypted. Throws the codes of
    * exit 5 for a vault that was tampered with.
    */
-  async bound(): Promise<ReadonlyMap<string, BoundSecret>> {
+  async bound(): Promise<BoundSecrets> {
     if (this.#known?.evidence.holds() === true) return this.#known.bound
     const evidence = new Evidence()
     const bound = await gather(evidence, () => this.#look())
@@ -79,19 +93,8 @@ export class BrokeredVault {
   }
 
   /**
-   * The rule by which a secret may be sent there now, among those that suit; nothing is decrypted. Throws `NOT_GRANTED`,
-   * `GRANT_ENDED`, `USE_REFUSED`, and the codes of exit 5.
-   */
-  async rule(secret: string, sending: Sending, suits?: Suits): Promise<Use> {
-    const bound = (await this.bound()).get(secret)
-    if (bound === undefined) throw new TypeError("a secret of another run")
-    if (bound.refusal !== undefined) throw bound.refusal
-    return requireRule(secret, bound.uses, sending, suits)
-  }
-
-  /**
-   * The values for one request, once every line is durable in the audit. Throws as `rule` does,
-   * and `ASK_REFUSED`, `OWNER_KEY_UNASKED`, `AUDIT_UNWRITABLE`.
+   * The values for one request, once every line is durable in the audit. Throws as {@link ruleOf}
+   * does, and `ASK_REFUSED`, `OWNER_KEY_UNASKED`, `AUDIT_UNWRITABLE`.
    */
   send(sendings: readonly SecretSending[], terms: Omit<SendTerms, "audit">): Promise<SecretRead[]> {
     return this.#reader.send(sendings, { ...terms, audit: this.#request.audit })
@@ -153,7 +156,7 @@ export class BrokeredVault {
     }
   }
 
-  #look(): Promise<ReadonlyMap<string, BoundSecret>> {
+  #look(): Promise<BoundSecrets> {
     const { key } = this.#request
     return this.#reader.with((vault) => {
       const now = new Date()

@@ -20,7 +20,7 @@ const tools = "path" in found ? join(found.path, "..") : ""
 
 /**
  * The program that runs blind: it does what lines of its stdin say, and answers each by a line.
- * `send` is a request by what it was given; `sh` a shell's output.
+ * `send` is a request by what it was given, `burst` many at once; `sh` a shell's output.
  */
 const PROGRAM = `
 const { execFile } = require("node:child_process")
@@ -31,6 +31,10 @@ const does = {
     const reply = await fetch(url, { headers, redirect: "manual" })
     const head = JSON.stringify([...reply.headers])
     return reply.status + " " + head + " " + (await reply.text())
+  },
+  async burst({ url, times }) {
+    const replies = await Promise.all(Array.from({ length: times }, () => does.send({ url })))
+    return replies.map((reply) => reply.slice(0, 3)).join(" ")
   },
   sh: ({ script }) => new Promise((resolve) => {
     execFile("sh", ["-c", script], (_error, stdout, stderr) => resolve(stdout + stderr))
@@ -135,6 +139,11 @@ export class BlindProgram {
 
   send(url: string, more: Readonly<Record<string, string>> = {}): Promise<string> {
     return this.#tell({ do: "send", url, more })
+  }
+
+  /** The statuses of many requests at once. */
+  burst(url: string, times: number): Promise<string> {
+    return this.#tell({ do: "burst", url, times })
   }
 
   sh(script: string): Promise<string> {

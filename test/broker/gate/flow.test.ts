@@ -50,13 +50,12 @@ async function between(upstream: number): Promise<number> {
     live,
     modes: USUAL_GATE,
     isModel: () => false,
-    boundTo: () => Promise.resolve(new Set()),
   })
   return listen(
     createServer((incoming, response) => {
       const hand = async (): Promise<void> => {
         const { method = "", url: target = "", rawHeaders } = incoming
-        const passage = await gate.towards("api.example.com", 443)
+        const passage = gate.towards("api.example.com", new Set())
         const passed = await passage.body(passage.head({ method, target, rawHeaders }), incoming)
         const outgoing = request({ port: upstream, method, path: target })
         const sent = pipeline(passed.body, outgoing)
