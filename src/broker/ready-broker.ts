@@ -27,6 +27,8 @@ export interface ServingTerms {
   readonly allowed: readonly string[]
   readonly gate: GateModes
   readonly ask?: Ask | undefined
+  /** Whose requests these are, for whoever is asked. */
+  readonly who?: string | undefined
   /** Hears which secrets of the agent the gate does not look for, when it begins. */
   readonly onUnsearched?: ((secrets: readonly string[]) => void) | undefined
 }
@@ -72,13 +74,8 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
       listener,
       isAlone,
     }
-    const { ask, onUnsearched, ...others } = terms
-    broker = await startBroker({
-      ...others,
-      ...made,
-      isModel: modelHostTest(),
-      ...(ask === undefined ? {} : { ask }),
-    })
+    const { onUnsearched, ...others } = terms
+    broker = await startBroker({ ...others, ...made, isModel: modelHostTest() })
     if (broker.unsearched.length > 0) onUnsearched?.(broker.unsearched)
     return broker
   }

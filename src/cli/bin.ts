@@ -39,7 +39,6 @@ async function start(): Promise<void> {
     mcp: () => import("../mcp/serve.js"),
     guard: () => import("../precommit/run-guard.js"),
     broker: () => import("../broker/blind-run.js"),
-    askPage: () => import("../broker/ask/ask-page.js"),
     proxy: () => import("../broker/serve-proxy.js"),
   })
   // What is still on its way to a pipe would be cut off. If nothing is, a commit need not wait until

@@ -10,8 +10,9 @@ import {
   ListToolsRequestSchema,
   McpError,
 } from "@modelcontextprotocol/sdk/types.js"
+import type { Choice } from "../questions/question.js"
 import type { ToolResult } from "./answer.js"
-import type { Choice, Client, Reply } from "./serving.js"
+import type { Client, Reply } from "./serving.js"
 import type { Arguments, Tool } from "./tool.js"
 import type { Message, Problem, Receiver, Wire } from "./wire.js"
 

@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream"
 import type { AgentVault, Reveal, RevealTerms } from "../core/index.js"
+import type { Choice } from "../questions/question.js"
 
 /** What the server gets from the command that starts it: whose vault, how strict, which streams. */
 export interface Serving {
@@ -34,9 +35,6 @@ export interface RunLine {
   /** The environment variables that it needs of the shell, since no line may or can hold them. */
   readonly needs: readonly string[]
 }
-
-/** What a person chose who was asked whether a value may be shown. */
-export type Choice = "once" | "session" | "no"
 
 /** What came of a question: a choice, or why there is none, in the client's words if it has any. */
 export type Reply =

@@ -288,7 +288,7 @@ describe("a rule that asks", () => {
     expect((await no).stdout).toContain("ASK_REFUSED")
     expect(seen).toEqual([])
     const yes = machine.shell(`${THROUGH}; ${CALL}`)
-    await say(await pageOf(proxy, 1), "yes")
+    await say(await pageOf(proxy, 1), "once")
     expect((await yes).stdout).toContain("you sent")
     expect(seen).toEqual([expect.stringContaining(`Bearer ${VALUE}-2`)])
   })
@@ -298,7 +298,7 @@ describe("a rule that asks", () => {
       ..."run --agent ci --blind --isolate none -g stripe -- sh -c".split(" "),
       CALL,
     )
-    await say(await pageOf(run), "yes")
+    await say(await pageOf(run), "once")
     expect(await run.ended).toBe(0)
     expect(seen).toHaveLength(1)
     expect(run.stderr()).not.toContain(VALUE)

@@ -90,7 +90,6 @@ export class Machine {
       mcp: () => import("../../src/mcp/serve.js"),
       guard: () => import("../../src/precommit/run-guard.js"),
       broker: () => import("../../src/broker/blind-run.js"),
-      askPage: () => import("../../src/broker/ask/ask-page.js"),
       proxy: () => import("../../src/broker/serve-proxy.js"),
     })
     return { stdout: out.text(), stderr: err.text(), code }

@@ -1,57 +1,53 @@
 import { createHash } from "node:crypto"
 import { VaultError } from "../../core/index.js"
-import { authorityOf, type Target } from "../target/target.js"
+import type { Choice, ChoiceQuestion, Chosen } from "../../questions/question.js"
+import { type Target, authorityOf } from "../target/target.js"
 
-/** An unanswered question is a no, in ms. */
-const PATIENCE_MS = 120_000
+/** Asks a person, who may say no by saying nothing. */
+export type Ask = (question: ChoiceQuestion, gone?: AbortSignal) => Promise<Chosen>
 
-/** What a person is asked, and what an answer is bound to. */
-export interface Question {
+/** Asks nobody: the answer is no. */
+export const askNobody: Ask = () => Promise.resolve({ without: "unsupported" })
+
+/** A request that a person is asked about, and who sends it. */
+export interface AskedSending {
   /** `stripe/api-key` */
   readonly secret: string
   readonly method: string
   readonly target: Target
   /** Canonical, as it was matched with the rule; text of a program. */
   readonly path: string
-  /** `sha256:…` of the body, where each request is asked about. */
-  readonly bodyDigest?: string | undefined
 }
 
-/** Asks a person. Resolves to their answer; only `true` is a yes. */
-export type Ask = (question: Question, signal: AbortSignal) => Promise<boolean>
+/** How a rule asks, and what the answer is bound to besides. */
+export interface AskedHow {
+  readonly ask: "session" | "each"
+  readonly body: Uint8Array | undefined
+  /** Aborted when the program waits no longer. */
+  readonly gone?: AbortSignal
+  /** Hears what the person said, once for each time that they were asked. */
+  readonly onAnswer?: (answer: Choice | "unanswered") => void
+}
 
-/** Asks nobody: the answer is no. */
-export const askNobody: Ask = () => Promise.resolve(false)
-
-/** Asks what was not asked before in this run, one question after the other. */
+/** Asks what a person did not agree to for this whole run. */
 export class Agreements {
   readonly #ask: Ask
-  readonly #onAnswer: (question: Question, isYes: boolean) => void
-  /** The answers that count for the whole run; also those that are awaited. */
-  readonly #ofSession = new Map<string, Promise<boolean>>()
-  /** The question that is asked now. A program that asks for much does not cover a person with it. */
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #who: string
+  /** What was said to a question that may count for the whole run; also what is awaited. */
+  readonly #ofSession = new Map<string, Promise<Choice | "unanswered">>()
 
-  constructor(ask: Ask, onAnswer: (question: Question, isYes: boolean) => void) {
+  /** `who` is whose requests these are: `claude, as the agent ci`. */
+  constructor(ask: Ask, who: string) {
     this.#ask = ask
-    this.#onAnswer = onAnswer
+    this.#who = who
   }
 
-  /** Rejects with `ASK_REFUSED` unless a person says yes, or said it to the same question. */
-  async require(
-    asked: Omit<Question, "bodyDigest">,
-    ask: "session" | "each",
-    body: Uint8Array | undefined,
-  ): Promise<void> {
-    const question = ask === "each" && body ? { ...asked, bodyDigest: digestOf(body) } : asked
-    const key = JSON.stringify(question)
-    const before = ask === "session" ? this.#ofSession.get(key) : undefined
-    const answer = before ?? this.#answer(question)
-    if (ask === "session") this.#ofSession.set(key, answer)
-    if (await answer) return
-    // A no counts once: the person may be asked again.
-    if (this.#ofSession.get(key) === answer) this.#ofSession.delete(key)
-    const { secret, method, target } = question
+  /** Rejects with `ASK_REFUSED` unless a person says yes, or said it for the session. */
+  async require(asked: AskedSending, how: AskedHow): Promise<void> {
+    const answer =
+      how.ask === "each" ? await this.#put(asked, how, how.gone) : await this.#inSession(asked, how)
+    if (answer === "once" || answer === "session") return
+    const { secret, method, target } = asked
     throw new VaultError(
       "ASK_REFUSED",
       `nobody agreed to ${method} ${authorityOf(target)} with ${secret}`,
@@ -59,27 +55,53 @@ export class Agreements {
     )
   }
 
-  async #answer(question: Question): Promise<boolean> {
-    const isYes = await this.#answerTo(question)
-    this.#onAnswer(question, isYes)
-    return isYes
+  /** A yes for the session counts for all who ask the same, a yes for once for one of them. */
+  async #inSession(asked: AskedSending, how: AskedHow): Promise<Choice | "unanswered"> {
+    const key = JSON.stringify(asked)
+    for (;;) {
+      const before = this.#ofSession.get(key)
+      if (before === undefined) break
+      const said = await before
+      if (said !== "once") return said
+    }
+    const answer = this.#put(asked, how)
+    this.#ofSession.set(key, answer)
+    // What is no yes for the session counts once: the person may be asked again.
+    if ((await answer) !== "session") this.#ofSession.delete(key)
+    return answer
   }
 
-  /** An asking that fails is a no, and one that takes too long. */
-  async #answerTo(question: Question): Promise<boolean> {
-    const signal = AbortSignal.timeout(PATIENCE_MS)
-    const late = new Promise<boolean>((resolve) => {
-      signal.addEventListener("abort", () => resolve(false))
-    })
-    const before = this.#turn
-    const asked = before.then(() => !signal.aborted && this.#ask(question, signal))
-    const answered: Promise<unknown> = Promise.race([asked, late])
-    this.#turn = answered.catch(() => {})
-    try {
-      return (await answered) === true
-    } catch {
-      return false
-    }
+  async #put(
+    asked: AskedSending,
+    how: AskedHow,
+    gone?: AbortSignal,
+  ): Promise<Choice | "unanswered"> {
+    const said = await this.#ask(questionOf(asked, how, this.#who), gone).catch(() => undefined)
+    const answer = said !== undefined && "choice" in said ? said.choice : "unanswered"
+    how.onAnswer?.(answer)
+    return answer
+  }
+}
+
+/** `each` means each time, so nobody can say yes for more than one. */
+function questionOf(asked: AskedSending, { ask, body }: AskedHow, who: string): ChoiceQuestion {
+  const { secret, method, target, path } = asked
+  const isEach = ask === "each"
+  return {
+    kind: "choice",
+    who,
+    what: `May ${secret} be sent?`,
+    secret,
+    request: {
+      method,
+      host: authorityOf(target),
+      path,
+      body: isEach && body !== undefined ? digestOf(body) : undefined,
+    },
+    yes: {
+      once: "for this request alone",
+      ...(isEach ? {} : { session: "for this method, host and path, until the run ends" }),
+    },
   }
 }
 

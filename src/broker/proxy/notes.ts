@@ -2,7 +2,6 @@ import type { IncomingMessage } from "node:http"
 import { type BrokerFacts, type BrokeredVault, VaultError } from "../../core/index.js"
 import type { Passage } from "../gate/passage.js"
 import type { Target } from "../target/target.js"
-import type { Question } from "./asking.js"
 import type { Hop } from "./listener.js"
 
 /** What is noted of one request, besides the line before its values leave, which core writes. */
@@ -14,6 +13,8 @@ export interface RequestNote {
   readonly refused: (error: VaultError, secrets: readonly string[]) => void
   /** Whose values were in what the program sent, and did not belong there. */
   readonly gate: (passage: Pick<Passage, "found" | "mode">, refusal?: VaultError) => void
+  /** What a person said who was asked about it: `once`, `session`, `no`, `unanswered`. */
+  readonly asked: (secret: string, answer: string) => void
 }
 
 /** What the broker notes in the audit. */
@@ -45,6 +46,11 @@ export class Notes {
         const secrets = named([...found].toSorted())
         if (found.size > 0) this.#note({ ...facts, event: "gate", decision, secrets })
       },
+      asked: (secret, answer) => {
+        const isYes = answer === "once" || answer === "session"
+        const asked = { event: "asked", decision: isYes ? "allowed" : "refused" } as const
+        this.#note({ ...facts, ...asked, secrets: named([secret]), reason: answer })
+      },
     }
   }
 
@@ -52,13 +58,6 @@ export class Notes {
   refused({ code }: VaultError, target: Target | undefined): void {
     const where = target === undefined ? {} : placeOf(target)
     this.#note({ ...where, event: "refused", decision: "refused", reason: code })
-  }
-
-  /** What a person said, or nobody in time. */
-  asked({ secret, method, target }: Question, isYes: boolean): void {
-    const decision = isYes ? "allowed" : "refused"
-    const asked = { event: "asked", decision, secrets: named([secret]) } as const
-    this.#note({ ...placeOf(target), method, ...asked })
   }
 
   /** A connection that nobody looks into. Throws `AUDIT_UNWRITABLE`. */

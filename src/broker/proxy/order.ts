@@ -10,11 +10,11 @@ import type { Gate } from "../gate/gate.js"
 import type { Passage } from "../gate/passage.js"
 import type { LiveValues } from "../live/live-values.js"
 import { type Arrival, arrivalOf } from "./arrival.js"
-import type { Agreements } from "./asking.js"
+import type { Agreements, AskedHow } from "./asking.js"
 import { departureOf, send } from "./departure.js"
 import type { GrantTerms, Granted } from "./granted.js"
 import type { Hop } from "./listener.js"
-import type { Notes } from "./notes.js"
+import type { Notes, RequestNote } from "./notes.js"
 import { OutgoingBody } from "./outgoing-body.js"
 import { NO_PLACEMENTS, type Placements, allOf, findPlacements } from "./placements.js"
 import { type WireRefusal, refusalOf } from "./refusal.js"
@@ -74,7 +74,7 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
     // Into plain HTTP nothing is ever put; what looks like a placeholder passes as it is.
     if (!hop.isPlain) placements = await findPlacements(gated, body, deciding)
     // A person, where the rule says so.
-    const agreed = await requireAgreement(placements, hop, body, terms)
+    const agreed = await requireAgreement(placements, client, body, note, terms)
     // An address that was vetted, and proof of who is there.
     await terms.upstream.prepare(hop.target, hop.isPlain)
     const leaving = {
@@ -111,16 +111,18 @@ function namesIn(placements: Placements): string[] {
 /** Whose values a person agreed to send, and how often they were to be asked. */
 async function requireAgreement(
   placements: Placements,
-  { target }: Hop,
+  { hop: { target }, gone }: Requester,
   body: OutgoingBody,
+  note: RequestNote,
   { agreements }: OrderTerms,
 ): Promise<ReadonlyMap<string, Use["ask"]>> {
   const agreed = new Map<string, Use["ask"]>()
   for (const { name, rule, sending } of allOf(placements)) {
     if (rule.ask === "never") continue
     const { method, path } = sending
-    const question = { secret: name.full, method, target, path }
-    await agreements.require(question, rule.ask, await body.wholeIfSeen)
+    const asked = { secret: name.full, method, target, path }
+    const onAnswer: AskedHow["onAnswer"] = (answer) => note.asked(name.full, answer)
+    await agreements.require(asked, { ask: rule.ask, body: await body.wholeIfSeen, gone, onAnswer })
     agreed.set(name.full, rule.ask)
   }
   return agreed

@@ -27,7 +27,9 @@ export interface BrokerRequest extends RouteTerms {
   /** Tells the hosts of those who run language models: core's `modelHostTest`. */
   readonly isModel: (host: string) => boolean
   /** Asks a person, where a rule wants that; without it nobody is there, and the answer is no. */
-  readonly ask?: Ask
+  readonly ask?: Ask | undefined
+  /** Whose requests these are, for whoever is asked: `claude, as the agent ci`. */
+  readonly who?: string | undefined
   /** A port of 127.0.0.1 (0: any), or a listening server that is handed over. */
   readonly listener: number | Server
   /** What programs show to be let in, in the address of their proxy; made fresh if it is not given. */
@@ -54,7 +56,7 @@ export interface Broker {
  * `PORT_TAKEN`, and what opening the vault may throw.
  */
 export async function startBroker(request: BrokerRequest): Promise<Broker> {
-  const { vault, placeholders, ask = askNobody } = request
+  const { vault, placeholders, ask = askNobody, who = "a program" } = request
   const routes = await Routes.make(request)
   const upstream = new Upstream({
     roots: request.roots,
@@ -67,7 +69,7 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
     modes: request.gate,
     isModel: request.isModel,
   })
-  const agreements = new Agreements(ask, (question, isYes) => notes.asked(question, isYes))
+  const agreements = new Agreements(ask, who)
   const terms = { vault, placeholders, gate, agreements, upstream, live, notes }
   const token = new ProxyToken(request.token)
   const listener = new Listener({

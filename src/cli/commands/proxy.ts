@@ -3,7 +3,7 @@ import process from "node:process"
 import { VaultError } from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { option, userPath } from "../door/who.js"
-import { askInFront } from "../run/ask-person.js"
+import { questionsInFront } from "../run/ask-person.js"
 import { variablesOf } from "../run/blind.js"
 import { controlSocket } from "../run/running-proxy.js"
 import { brokeredOf, strictnessOf, tellServed } from "../run/brokered.js"
@@ -20,8 +20,13 @@ export async function run(door: Door): Promise<void> {
   const agent = serving.key.agent ?? ""
   const control = controlSocket(door, agent)
   const broker = await door.others.proxy()
-  const terms = { env: door.env, ...strictnessOf(door), ask: askInFront(door) }
-  const ready = await broker.prepareProxy({ vault: serving.vault, ...terms })
+  const ready = await broker.prepareProxy({
+    vault: serving.vault,
+    env: door.env,
+    ...strictnessOf(door),
+    ask: (await questionsInFront(door)).choose,
+    who: `a program that uses the proxy of ${agent}`,
+  })
   // From here on there is something to clean up.
   const ended = toldToEnd()
   try {

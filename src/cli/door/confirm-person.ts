@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto"
-import { type Confirmed, VaultError } from "../../core/index.js"
+import { type Confirmed, VaultError, harmless } from "../../core/index.js"
 import { type Terminal, say } from "../terminal/terminal.js"
 import type { Door } from "./door.js"
 
@@ -40,16 +40,40 @@ function isConfirmed({ terminal }: Door, { message }: VaultError): Promise<boole
 
 /**
  * Says something at the terminal, and resolves to whether a person types the letters that stand
- * below it. Throws `INTERRUPTED`, also by `signal`.
+ * below it. Throws `INTERRUPTED`.
  */
-export async function typedLetters(
-  terminal: Terminal,
-  what: string,
-  signal?: AbortSignal,
-): Promise<boolean> {
+async function typedLetters(terminal: Terminal, what: string): Promise<boolean> {
   const { askLine } = await import("../terminal/ask.js")
-  const letters = Array.from({ length: LENGTH }, () => LETTERS[randomInt(LETTERS.length)]).join("")
+  const letters = newLetters()
   say(terminal, what)
   const question = `If that is your wish, type ${letters}; the Return key alone changes nothing:`
-  return (await askLine(terminal, question, "no", "", signal)) === letters
+  return (await askLine(terminal, question, "no", "")) === letters
+}
+
+/**
+ * Says something at the terminal, with letters for each choice and what it holds for. Resolves to the
+ * choice whose letters a person types; undefined for anything else. Throws `INTERRUPTED`, also by
+ * `signal`.
+ */
+export async function lettersTyped<T extends string>(
+  terminal: Terminal,
+  what: string,
+  choices: readonly (readonly [choice: T, holds: string])[],
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const { askLine } = await import("../terminal/ask.js")
+  const byLetters = new Map<string, T>()
+  say(terminal, what)
+  for (const [choice, holds] of choices) {
+    let letters = newLetters()
+    while (byLetters.has(letters)) letters = newLetters()
+    byLetters.set(letters, choice)
+    say(terminal, `  ${letters}  yes, ${harmless(holds)}`)
+  }
+  const question = "Type the letters of your answer; the Return key alone is a no:"
+  return byLetters.get(await askLine(terminal, question, "no", "", signal))
+}
+
+function newLetters(): string {
+  return Array.from({ length: LENGTH }, () => LETTERS[randomInt(LETTERS.length)]).join("")
 }

@@ -6,6 +6,7 @@ import type {
   Reveal,
   RevealTerms,
 } from "../../core/index.js"
+import type { Questions } from "../../questions/questions.js"
 import type { Call } from "../parse/call.js"
 import type { Terminal } from "../terminal/terminal.js"
 
@@ -78,7 +79,9 @@ export interface ServedTerms {
     readonly models: "off" | "redact" | "refuse"
     readonly others: "off" | "redact" | "refuse"
   }
-  readonly ask: AskPerson
+  readonly ask: Questions["choose"]
+  /** Whose requests these are, for whoever is asked: `claude, as the agent ci`. */
+  readonly who: string
   /** Hears which secrets of the agent the gate does not look for. */
   readonly onUnsearched: (secrets: readonly string[]) => void
 }
@@ -122,24 +125,6 @@ export interface BlindRun {
   readonly close: () => void
 }
 
-/** What a person is asked before a value is sent. */
-export interface PersonAsked {
-  readonly secret: string
-  readonly method: string
-  readonly target: { readonly host: string; readonly port: number }
-  /** Canonical; text of a program. */
-  readonly path: string
-  readonly bodyDigest?: string | undefined
-}
-
-/** Asks a person; only `true` is a yes. */
-export type AskPerson = (question: PersonAsked, signal: AbortSignal) => Promise<boolean>
-
-/** The page with a question, as far as the commands know it. */
-export interface AskPageDoor {
-  askOnPage(tell: (url: string) => void): AskPerson
-}
-
 /** The broker, as far as the commands know it. */
 export interface BrokerDoor {
   /** What isolates programs here; or why nothing does, and how to get it. */
@@ -163,7 +148,6 @@ export interface OtherDoors {
   mcp(): Promise<McpServer>
   guard(): Promise<Guard>
   broker(): Promise<BrokerDoor>
-  askPage(): Promise<AskPageDoor>
   proxy(): Promise<ProxyDoor>
 }
 

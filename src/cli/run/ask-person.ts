@@ -1,33 +1,73 @@
-import { harmless } from "../../core/index.js"
-import { typedLetters } from "../door/confirm-person.js"
-import type { AskPerson, Door, PersonAsked } from "../door/door.js"
-import { say } from "../terminal/terminal.js"
-import { openPage } from "./child.js"
+import { VaultError } from "../../core/index.js"
+import type { PersonAnswer, AskBy, Question } from "../../questions/question.js"
+import type { Questions } from "../../questions/questions.js"
+import { lettersTyped } from "../door/confirm-person.js"
+import type { Door } from "../door/door.js"
+import { type Terminal, say } from "../terminal/terminal.js"
 import { childEnvironment } from "./program-environment.js"
 
 /** Asks with a page, whose address goes to stderr and, where there is a display, to a browser. */
-export function askByPage(door: Door): AskPerson {
-  return async (question, signal) => {
-    const page = await door.others.askPage()
-    const tell = (url: string): void => {
-      say(door.terminal, `agent-vault: ${questionOf(question)} Answer within 120 s:\n  ${url}`)
-      openPage(url, childEnvironment(door.env, new Map(), false))
-    }
-    return page.askOnPage(tell)(question, signal)
-  }
+export async function questionsByPage(door: Door): Promise<Questions> {
+  return questionsBy([await pageFrom(door)])
 }
 
 /** Asks at the terminal that is ours, or with a page where there is none. */
-export function askInFront(door: Door): AskPerson {
-  const { stdin, stderr } = door.terminal
-  if (!stdin.isTTY || !stderr.isTTY) return askByPage(door)
-  return (question, signal) => typedLetters(door.terminal, questionOf(question), signal)
+export async function questionsInFront(door: Door): Promise<Questions> {
+  return questionsBy([askAtTerminal(door.terminal), await pageFrom(door)])
 }
 
-function questionOf(question: PersonAsked): string {
-  const { secret, method, target, path, bodyDigest } = question
-  const port = target.port === 443 ? "" : `:${target.port}`
-  const body = bodyDigest === undefined ? "" : `, body ${bodyDigest}`
-  const where = `${target.host}${port}${path}`
-  return harmless(`may ${secret} be sent with ${method} ${where}${body}?`)
+async function questionsBy(means: readonly AskBy[]): Promise<Questions> {
+  const { Questions: Asking } = await import("../../questions/questions.js")
+  return new Asking(means)
+}
+
+async function pageFrom({ terminal, env }: Door): Promise<AskBy> {
+  const { askOnPage } = await import("../../questions/question-page.js")
+  const { hintAtQuestion, openPage } = await import("../../questions/desktop.js")
+  const programs = childEnvironment(env, new Map(), false)
+  return askOnPage(async (url, question) => {
+    const asked = await sentenceFor(question)
+    say(terminal, `agent-vault: ${asked} PersonAnswer within 120 s:\n  ${url}`)
+    await Promise.all([openPage(url, programs), hintAtQuestion(programs)])
+    return true
+  })
+}
+
+/** By letters for each yes that nobody can type in advance; or by a line that is not shown. */
+function askAtTerminal(terminal: Terminal): AskBy {
+  return async (question, signal) => {
+    if (!terminal.stdin.isTTY || !terminal.stderr.isTTY) return { without: "unsupported" }
+    try {
+      return await answerTyped(terminal, question, signal)
+    } catch (error) {
+      // Ctrl-C is an answer, and no reason to ask elsewhere.
+      if (VaultError.is(error, "INTERRUPTED")) return { without: "cancel" }
+      throw error
+    }
+  }
+}
+
+async function answerTyped(
+  terminal: Terminal,
+  question: Question,
+  signal: AbortSignal,
+): Promise<PersonAnswer> {
+  const asked = await sentenceFor(question)
+  if (question.kind === "value") {
+    const { askHidden } = await import("../terminal/ask.js")
+    say(terminal, asked)
+    const value = await askHidden(terminal, "its value, or the Return key alone", "", signal)
+    return value === "" ? { choice: "no" } : { value: Buffer.from(value) }
+  }
+  const { once, session } = question.yes
+  const offered = [
+    ...(once === undefined ? [] : [["once", once] as const]),
+    ...(session === undefined ? [] : [["session", session] as const]),
+  ]
+  return { choice: (await lettersTyped(terminal, asked, offered, signal)) ?? "no" }
+}
+
+async function sentenceFor(question: Question): Promise<string> {
+  const { sentenceOf } = await import("../../questions/question-facts.js")
+  return sentenceOf(question)
 }

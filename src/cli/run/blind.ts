@@ -8,7 +8,7 @@ import {
 } from "../../core/index.js"
 import type { BlindRun, Door } from "../door/door.js"
 import { isSet, option, userPath } from "../door/who.js"
-import { askByPage } from "./ask-person.js"
+import { questionsByPage } from "./ask-person.js"
 import { childEnvironment } from "./program-environment.js"
 import { runProgram } from "./program.js"
 import type { ProgramVariable } from "./selection.js"
@@ -40,7 +40,7 @@ export async function runBlind(door: Door): Promise<number> {
   }
 }
 
-async function prepare(door: Door, { vault }: Brokered): Promise<BlindRun> {
+async function prepare(door: Door, { vault, key }: Brokered): Promise<BlindRun> {
   const broker = await door.others.broker()
   return broker.prepareBlind({
     vault,
@@ -50,7 +50,8 @@ async function prepare(door: Door, { vault }: Brokered): Promise<BlindRun> {
     ...strictnessOf(door),
     preloads: !isSet(door, "no-preload"),
     // The program has the terminal, and may fill its screen.
-    ask: askByPage(door),
+    ask: (await questionsByPage(door)).choose,
+    who: `${programName(door.call.words[0] ?? "")}, as the agent ${key.agent ?? ""}`,
   })
 }
 

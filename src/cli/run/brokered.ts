@@ -43,7 +43,7 @@ export async function brokeredOf(door: Door, program: string): Promise<Brokered>
 }
 
 /** How strictly the broker serves, as the call says. */
-export function strictnessOf(door: Door): Omit<ServedTerms, "vault" | "env" | "ask"> {
+export function strictnessOf(door: Door): Omit<ServedTerms, "vault" | "env" | "ask" | "who"> {
   return {
     onUnsearched: (secrets) => {
       const which = secrets.join(", ")

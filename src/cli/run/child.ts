@@ -56,24 +56,6 @@ export async function start(command: Launch, isCaptured: boolean): Promise<Child
   }
 }
 
-/**
- * Shows a page in the person's browser, where there is a display. One that does not open is no
- * error: its address was said.
- */
-export function openPage(url: string, env: Readonly<Record<string, string>>): void {
-  const isMac = platform === "darwin"
-  if (!isMac && !env["DISPLAY"] && !env["WAYLAND_DISPLAY"]) return
-  const options = { env, detached: true } as const
-  // On macOS all users read command lines, and nothing tells the page who asks for it.
-  const browser = isMac
-    ? spawn("osascript", ["-"], { ...options, stdio: ["pipe", "ignore", "ignore"] })
-    : spawn("xdg-open", [url], { ...options, stdio: "ignore" })
-  browser.on("error", () => {})
-  browser.stdin?.on("error", () => {})
-  browser.stdin?.end(`open location "${url}"\n`)
-  browser.unref()
-}
-
 function asChild(
   { inside }: Launch,
   child: ChildProcess,

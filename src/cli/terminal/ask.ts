@@ -50,10 +50,16 @@ export async function askLine(
 
 /**
  * Asks for something that must not be seen, on the terminal itself, so that it works while stdin
- * carries a value. Throws `NO_TERMINAL`, naming `flag`; `INTERRUPTED`; `USAGE` for several lines.
+ * carries a value. Throws `NO_TERMINAL`, naming `flag`; `INTERRUPTED`, also by `signal`; `USAGE` for
+ * several lines.
  */
-export function askHidden(terminal: Terminal, question: string, flag: string): Promise<string> {
-  return ask(terminal, `${question}: `, flag, { echo: false })
+export function askHidden(
+  terminal: Terminal,
+  question: string,
+  flag: string,
+  signal?: AbortSignal,
+): Promise<string> {
+  return ask(terminal, `${question}: `, flag, { echo: false, signal })
 }
 
 async function ask(

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { setUse, useAt } from "../../broker/proxy/broker-world.js"
+import type { Ask } from "../../../src/broker/proxy/asking.js"
 import { grant } from "../../../src/core/owner.js"
 import { KEY, OTHER_KEY, Stage, VALUE, expectNone } from "./stage.js"
 
@@ -170,9 +171,9 @@ describe("what happens meanwhile decides the next request", () => {
 describe("a person's yes", () => {
   test("to one body is none to another", async () => {
     const digests: (string | undefined)[] = []
-    const ask = (question: { bodyDigest?: string | undefined }): Promise<boolean> => {
-      digests.push(question.bodyDigest)
-      return Promise.resolve(digests.length === 1)
+    const ask: Ask = ({ request }) => {
+      digests.push(request?.body)
+      return Promise.resolve({ choice: digests.length === 1 ? "once" : "no" })
     }
     await stage.start({ ask }, { ask: "each" })
     const line = "POST /v1/charges HTTP/1.1"
@@ -186,18 +187,18 @@ describe("a person's yes", () => {
   })
 
   test("that came too late, after the rule was taken away, sends nothing", async () => {
-    const ask = async (): Promise<boolean> => {
+    const ask: Ask = async () => {
       await setUse(stage.world, KEY, [useAt(stage.service, { methods: ["DELETE"] })], VALUE)
-      return true
+      return { choice: "once" }
     }
     await stage.start({ ask }, { ask: "each" })
     expect(stage.told(await stage.send())).toEqual([403, "USE_REFUSED", 0])
   })
 
   test("that came too late, after a revoke, sends nothing", async () => {
-    const ask = async (): Promise<boolean> => {
+    const ask: Ask = async () => {
       await stage.world.revoke("ci", "stripe")
-      return true
+      return { choice: "once" }
     }
     await stage.start({ ask }, { ask: "each" })
     const [status, , got] = stage.told(await stage.send())

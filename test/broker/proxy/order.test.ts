@@ -12,7 +12,8 @@ import {
   findVault,
 } from "../../../src/core/index.js"
 import { upstreamContext } from "../../../src/broker/target/roots.js"
-import type { Question } from "../../../src/broker/proxy/asking.js"
+import type { Ask } from "../../../src/broker/proxy/asking.js"
+import type { Choice, ChoiceQuestion } from "../../../src/questions/question.js"
 import { type World, outcome } from "../../core/world.js"
 import {
   type BrokerOptions,
@@ -342,18 +343,20 @@ describe("a person", () => {
   })
 
   test.each([
-    ["session", 1],
-    ["each", 2],
-  ] as const)("is asked for %s", async (ask, times) => {
-    const questions: Question[] = []
+    ["session", "session", 1],
+    ["session", "once", 2],
+    ["each", "once", 2],
+  ] as const)("is asked by a rule that says %s, and says yes: %s", async (rule, choice, times) => {
+    const questions: ChoiceQuestion[] = []
     await start(
       {
         ask: (question) => {
           questions.push(question)
-          return Promise.resolve(true)
+          return Promise.resolve({ choice })
         },
+        who: "a test, as the agent ci",
       },
-      { ask },
+      { ask: rule },
     )
     const body = "a=1"
     const more = `\r\nContent-Length: ${body.length}`
@@ -363,22 +366,34 @@ describe("a person", () => {
       expect(reply.status).toBe(200)
     }
     expect(questions.length).toBe(times)
-    expect(questions[0]).toMatchObject({ secret: KEY, method: "POST", path: "/v1/charges" })
-    expect(questions[0]?.bodyDigest?.startsWith("sha256:")).toBe(ask === "each" ? true : undefined)
+    const [{ request, yes, ...asked } = { yes: {} }] = questions
+    expect(asked).toMatchObject({ kind: "choice", secret: KEY, who: "a test, as the agent ci" })
+    expect(request).toMatchObject({
+      method: "POST",
+      host: service.authority,
+      path: "/v1/charges",
+    })
+    // `each` is each time: nobody can say yes for more, and it is for this very body.
+    expect(Object.keys(yes)).toEqual(rule === "each" ? ["once"] : ["once", "session"])
+    expect(request?.body?.startsWith("sha256:")).toBe(rule === "each" ? true : undefined)
     expect(service.got.at(-1)?.body.toString()).toBe(body)
   })
 
   test("who agrees to one request agrees to no other", async () => {
-    let answer = true
-    await start({ ask: () => Promise.resolve(answer) }, { ask: "session" })
+    let choice: Choice = "session"
+    await start({ ask: () => Promise.resolve({ choice }) }, { ask: "session" })
     expect((await brokered.send(service, charges())).status).toBe(200)
-    answer = false
+    choice = "no"
     const line = "GET /v1/refunds HTTP/1.1"
     expect(told(await brokered.send(service, charges({ line })))).toEqual([403, "ASK_REFUSED", 1])
   })
 
-  test("whose asking fails, or is answered otherwise, says no", async () => {
-    await start({ ask: () => Promise.reject(new Error("nobody")) }, { ask: "each" })
+  test.each([
+    ["fails", () => Promise.reject(new Error("nobody"))],
+    ["is late", () => Promise.resolve({ without: "timeout" })],
+    ["is answered with something else", () => Promise.resolve({ choice: true })],
+  ] as const)("whose asking %s says no", async (_what, ask) => {
+    await start({ ask: ask as unknown as Ask }, { ask: "each" })
     expect(told(await brokered.send(service, charges()))).toEqual([403, "ASK_REFUSED", 0])
   })
 })
@@ -493,14 +508,17 @@ describe("the audit", () => {
   })
 
   test.each([
-    [true, "allowed"],
-    [false, "refused"],
-  ])("has what a person said: %s", async (isYes, decision) => {
-    await startNoting({ ask: () => Promise.resolve(isYes) }, { ask: "session" })
+    ["session", "allowed", 1],
+    ["once", "allowed", 2],
+    ["no", "refused", 2],
+  ] as const)("has what a person said: %s", async (choice, decision, times) => {
+    await startNoting({ ask: () => Promise.resolve({ choice }) }, { ask: "session" })
     for (const _ of [1, 2]) await brokered.send(service, charges())
     const asked = lines().filter(({ event }) => event === "asked")
-    expect(asked).toHaveLength(isYes ? 1 : 2)
+    expect(asked).toHaveLength(times)
     expect(asked[0]).toMatchObject({
+      reason: choice,
+      request: 1,
       secrets: [{ name: KEY }],
       host: service.host,
       port: service.port,
