@@ -1,9 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process"
+import { X509Certificate } from "node:crypto"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { dirname } from "node:path"
+import { rootCertificates } from "node:tls"
 import { expect, test } from "vitest"
 import { Authority } from "../../../src/broker/authority/authority.js"
 import { clientEnvironment } from "../../../src/broker/environment/client-environment.js"
+import { javaTrustStore } from "../../../src/broker/environment/java-trust-store.js"
 import { writeTrustFiles } from "../../../src/broker/environment/trust-files.js"
 import { testUnless } from "../../needs.js"
 
@@ -52,6 +55,16 @@ test("the files are the user's alone, hold no key, and are removed", () => {
   expect(statSync(dirname(files.authority)).mode & 0o777).toBe(0o700)
   files.remove()
   expect(existsSync(dirname(files.authority))).toBe(false)
+})
+
+test("Java's store holds each certificate as it is, and nothing that is none", () => {
+  const [one = "", other = ""] = rootCertificates
+  const cut = one.replace(/\n[^\n]+\n(?=-----END)/, "\n")
+  const none = "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----"
+  const empty = "-----BEGIN CERTIFICATE-----\n\n-----END CERTIFICATE-----"
+  const store = javaTrustStore(["# a comment", one, cut, none, empty, other].join("\n"))
+  for (const each of [one, other]) expect(store.includes(new X509Certificate(each).raw)).toBe(true)
+  expect(store.equals(javaTrustStore(`${one}\n${other}`))).toBe(true)
 })
 
 const noKeytool =
