@@ -16,7 +16,7 @@ import { Placeholders } from "./placeholder/placeholders.js"
 import type { Ask } from "./proxy/asking.js"
 import { newToken } from "./proxy/proxy-token.js"
 import { type Broker, startBroker } from "./proxy/start-broker.js"
-import { readRoots, upstreamContext } from "./target/roots.js"
+import { readRoots } from "./target/roots.js"
 
 /** What a broker serves, and how strictly. */
 export interface ServingTerms {
@@ -69,7 +69,7 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
     const made = {
       placeholders,
       authority,
-      roots: upstreamContext(roots),
+      roots,
       token,
       listener,
       isAlone,

@@ -20,8 +20,8 @@ export interface BrokerRequest extends RouteTerms {
   readonly placeholders: Placeholders
   /** Made for the hosts that the vault's uses name, and for `allowed`. */
   readonly authority: { readonly contextFor: (host: string) => SecureContext }
-  /** What other machines are verified with: `upstreamContext(readRoots(environment))`. */
-  readonly roots: SecureContext
+  /** The authorities that other machines are verified with, as PEM: `readRoots(environment)`. */
+  readonly roots: string
   /** What happens to values of the vault in what programs send. */
   readonly gate: GateModes
   /** Tells the hosts of those who run language models: core's `modelHostTest`. */

@@ -6,6 +6,7 @@ import { callbackify } from "node:util"
 import { VaultError, isErrno } from "../../core/index.js"
 import { dial, dialTls } from "../target/dial.js"
 import type { RequestHead } from "../placing/request-head.js"
+import { upstreamContext } from "../target/roots.js"
 import { type Target, authorityOf } from "../target/target.js"
 import { type VettingTerms, vet } from "../target/vet.js"
 
@@ -17,8 +18,8 @@ const LONGEST_HEAD = 64 * 1024
 
 /** How other machines are reached: which roots, and what is asked before an address is dialled. */
 export interface UpstreamTerms {
-  /** What connections are verified with; see `upstreamContext`. */
-  readonly roots: SecureContext
+  /** The authorities that connections are verified with, as PEM. */
+  readonly roots: string
   /** Asked anew for each connection. */
   readonly vetting: () => Promise<VettingTerms>
 }
@@ -30,6 +31,8 @@ export interface UpstreamTerms {
 export class Upstream {
   readonly #terms: UpstreamTerms
   readonly #pools = new Map<string, Pool>()
+  /** Made at the first connection: it takes 30 ms to read a system's authorities. */
+  #context: SecureContext | undefined
 
   constructor(terms: UpstreamTerms) {
     this.#terms = terms
@@ -80,7 +83,9 @@ export class Upstream {
 
   async #connect(target: Target, isPlain: boolean): Promise<Socket> {
     if (isPlain) return this.open(target)
-    return dialTls(await vet(target, await this.#terms.vetting()), this.#terms.roots)
+    const vetted = await vet(target, await this.#terms.vetting())
+    this.#context ??= upstreamContext(this.#terms.roots)
+    return dialTls(vetted, this.#context)
   }
 }
 

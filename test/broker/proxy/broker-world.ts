@@ -12,7 +12,6 @@ import {
   type BrokerRequest,
   startBroker,
 } from "../../../src/broker/proxy/start-broker.js"
-import { upstreamContext } from "../../../src/broker/target/roots.js"
 import {
   type Audit,
   type BrokeredVault,
@@ -155,7 +154,7 @@ export class BrokerWorld {
       vault,
       placeholders,
       authority,
-      roots: upstreamContext(services.map(({ root }) => root).join("\n")),
+      roots: services.map(({ root }) => root).join("\n"),
       unbound: "deny",
       allowed: [],
       gate: { models: "redact", others: "refuse" },

@@ -11,7 +11,6 @@ import {
   claimedId,
   findVault,
 } from "../../../src/core/index.js"
-import { upstreamContext } from "../../../src/broker/target/roots.js"
 import type { Ask } from "../../../src/broker/proxy/asking.js"
 import type { Choice, ChoiceQuestion } from "../../../src/questions/question.js"
 import { type World, outcome } from "../../core/world.js"
@@ -237,7 +236,7 @@ describe("where a request goes", () => {
   })
 
   test("another side that cannot prove itself gets nothing", async () => {
-    await start({ roots: upstreamContext(elsewhere.root) })
+    await start({ roots: elsewhere.root })
     const reply = await brokered.send(service, charges())
     expect(told(reply)).toEqual([502, "UPSTREAM_UNTRUSTED", 0])
   })
