@@ -299,7 +299,8 @@ function sources(): string[] {
 }
 
 test("the locks name no download hosts, so that any registry serves them", () => {
-  for (const lock of ["package-lock.json", "scripts/hook-managers/package-lock.json"]) {
+  for (const folder of ["", "scripts/hook-managers/", "scripts/browser/"]) {
+    const lock = `${folder}package-lock.json`
     expect(readFileSync(join(root, lock), "utf8")).not.toContain('"resolved"')
   }
   const pins = readFileSync(join(root, "scripts/hook-managers/requirements.txt"), "utf8")

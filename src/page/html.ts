@@ -12,7 +12,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 export class Html {
   readonly text: string
 
-  /** For {@link html} alone: nothing else knows that a text is safe. */
+  /** For {@link markup} alone: nothing else knows that a text is safe. */
   constructor(text: string) {
     this.text = text
   }
@@ -25,7 +25,7 @@ export type HtmlPart = string | number | Html | undefined | readonly HtmlPart[]
  * Makes HTML of a template of ours. What is put into it is text, whoever wrote it, unless it was made
  * this way itself; an attribute that it is put into stands in quotes.
  */
-export function html(template: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {
+export function markup(template: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {
   const [first = "", ...rest] = template
   return new Html(first + rest.map((text, at) => `${written(parts[at])}${text}`).join(""))
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { Html, html } from "./html.js"
+import { Html, markup } from "./html.js"
 
 /** A whole page, which loads nothing, and what a browser may let it do. */
 export interface Page {
@@ -28,9 +28,9 @@ export function pageOf({ title, style, script = "", body, isFile = false }: Page
     "base-uri 'none'",
   ].join("; ")
   const said = isFile
-    ? html`<meta http-equiv="Content-Security-Policy" content="${policy}" />`
+    ? markup`<meta http-equiv="Content-Security-Policy" content="${policy}" />`
     : undefined
-  const { text } = html`<!doctype html>
+  const { text } = markup`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
@@ -40,21 +40,14 @@ export function pageOf({ title, style, script = "", body, isFile = false }: Page
         <meta name="referrer" content="same-origin" />
         <meta name="robots" content="noindex" />
         <title>${title}</title>
-        <style>
-          ${new Html(style)}
-        </style>
+        <style>${new Html(style)}</style>
       </head>
       <body>
         ${body}
-        ${
-          script === ""
-            ? undefined
-            : html`<script>
-                ${new Html(script)}
-              </script>`
-        }
+        ${script === "" ? undefined : markup`<script>${new Html(script)}</script>`}
       </body>
-    </html> `
+    </html>
+`
   return { document: text, policy }
 }
 

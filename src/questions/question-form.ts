@@ -1,4 +1,4 @@
-import { type Html, html } from "../page/html.js"
+import { type Html, markup } from "../page/html.js"
 import { type Page, pageOf } from "../page/page.js"
 import { PAGE_STYLE } from "../page/page-style.js"
 import type { ChoiceQuestion, Question } from "./question.js"
@@ -23,6 +23,7 @@ button { font: inherit; padding: .55rem 1.1rem; border-radius: 8px; border: 1px 
   background: transparent; color: var(--ink); cursor: pointer; text-align: left }
 button small { display: block; font-size: .8rem; opacity: .85 }
 button.yes { background: var(--accent); border-color: var(--accent); color: var(--on-accent) }
+button.more { border-color: var(--accent); color: var(--accent) }
 button:hover { filter: brightness(1.08) } button:disabled { opacity: .5; cursor: default }
 label { display: block; font-weight: 600; margin-bottom: .35rem }
 .row { display: flex; gap: .5rem; margin-bottom: .75rem }
@@ -42,12 +43,12 @@ export function questionPage(
   problem?: string,
 ): Page {
   const { what, leadsTo } = question
-  const body = html`<main data-seconds="${secondsLeft}">
+  const body = markup`<main data-seconds="${secondsLeft}">
     <p class="from">agent-vault, on this machine</p>
     <h1 id="question">${what}</h1>
     <dl>${factsOf(question).map(factRow)}</dl>
-    ${leadsTo === undefined ? undefined : html`<p>${leadsTo}</p>`}
-    ${problem === undefined ? undefined : html`<p class="problem" role="alert">${problem}</p>`}
+    ${leadsTo === undefined ? undefined : markup`<p>${leadsTo}</p>`}
+    ${problem === undefined ? undefined : markup`<p class="problem" role="alert">${problem}</p>`}
     <form method="post" autocomplete="off" aria-labelledby="question">
       <input type="hidden" name="token" value="${token}" />
       ${question.kind === "choice" ? choiceFields(question) : valueFields(problem !== undefined)}
@@ -60,9 +61,9 @@ export function questionPage(
 
 /** What is shown after the answer. */
 export function answeredPage(question: Question, answer: string): Page {
-  const body = html`<main data-answered>
+  const body = markup`<main data-answered>
     <p class="from">agent-vault, on this machine</p>
-    <h1 id="question" tabindex="-1" role="status">${answer}</h1>
+    <div role="status"><h1 id="question" tabindex="-1">${answer}</h1></div>
     <dl>${factsOf(question).map(factRow)}</dl>
     <p>You can close this page.</p>
   </main>`
@@ -75,7 +76,7 @@ function asPage(title: string, body: Html, script?: string): Page {
 
 function factRow([name, fact]: readonly [name: string, fact: string]): Html {
   const look = name.startsWith("Why") ? "said" : "fact"
-  return html`<dt>${name}</dt>
+  return markup`<dt>${name}</dt>
     <dd class="${look}">${fact}</dd>`
 }
 
@@ -84,10 +85,11 @@ function choiceFields({ yes }: ChoiceQuestion): Html {
   const offered = (["once", "session"] as const).flatMap((choice) => {
     const holds = yes[choice]
     if (holds === undefined) return []
-    const words = html`${CHOICE_WORDS[choice]}<small>${holds}</small>`
-    return [html`<button class="yes" name="answer" value="${choice}">${words}</button>`]
+    const words = markup`${CHOICE_WORDS[choice]}<small>${holds}</small>`
+    const look = choice === "once" ? "yes" : "more"
+    return [markup`<button class="${look}" name="answer" value="${choice}">${words}</button>`]
   })
-  return html`<fieldset class="answers">
+  return markup`<fieldset class="answers">
     <legend class="unseen">Your answer</legend>
     <button name="answer" value="no" autofocus>
       ${CHOICE_WORDS.no}<small>nothing is sent</small>
@@ -98,9 +100,9 @@ function choiceFields({ yes }: ChoiceQuestion): Html {
 
 /** The first button is what the Return key presses. Several lines need no script to be entered. */
 function valueFields(isAgain: boolean): Html {
-  const quiet = html`autocomplete="off" autocapitalize="off" spellcheck="false"`
-  const open = isAgain ? html` open` : undefined
-  return html`<label for="value">Its value</label>
+  const quiet = markup`autocomplete="off" autocapitalize="off" spellcheck="false"`
+  const open = isAgain ? markup` open` : undefined
+  return markup`<label for="value">Its value</label>
     <div class="row">
       <input
         id="value"
@@ -109,9 +111,8 @@ function valueFields(isAgain: boolean): Html {
         ${quiet}
         autofocus
         aria-describedby="where"
-      /><button type="button" id="show" aria-pressed="false" aria-controls="value" hidden>
-        Show
-      </button>
+      />
+      <button type="button" id="show" aria-pressed="false" aria-controls="value" hidden>Show</button>
     </div>
     <details id="more" ${open}>
       <summary>A value of several lines, such as a PEM key</summary>

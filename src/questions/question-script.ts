@@ -3,6 +3,7 @@
  * the page, since a browser closes for a script only what has no history. No text of others is in it.
  */
 export const QUESTION_SCRIPT = `
+(() => {
 "use strict"
 const main = document.querySelector("main")
 const form = document.querySelector("form")
@@ -80,4 +81,5 @@ if (value !== null) {
     status.textContent = "The text has several lines, and is in the field for lines."
   })
 }
+})()
 `

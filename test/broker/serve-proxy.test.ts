@@ -15,6 +15,7 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { type Steps, atTerminal, plain } from "../cli/at-terminal.js"
 import { type Machine, vaultMachine } from "../cli/machine.js"
 import { Service } from "./proxy/broker-world.js"
 
@@ -291,6 +292,32 @@ describe("a rule that asks", () => {
     await say(await pageOf(proxy, 1), "once")
     expect((await yes).stdout).toContain("you sent")
     expect(seen).toEqual([expect.stringContaining(`Bearer ${VALUE}-2`)])
+  })
+
+  test("asks at the terminal of the proxy, by letters that nobody types in advance", async () => {
+    const script = `(
+        until eval "$(agent-vault proxy env 2>/dev/null)" && [ -n "$STRIPE_WEBHOOK" ]; do sleep 0.1; done
+        for n in 1 2; do ${CALL} > said-$n 2>&1; done
+        kill -TERM $$
+      ) &
+      exec agent-vault proxy --agent ci -g stripe`
+    const letters = "([a-z]{4})  yes, for this request alone"
+    const steps: Steps = [
+      ["Type the letters", "\r", letters],
+      ["Type the letters", "\r"],
+    ]
+    const seenThere = await atTerminal(machine, ["-c", script], steps, { program: ["bash"] })
+    const shown = plain(seenThere)
+    expect(shown).toContain("May stripe/webhook be sent? a program that uses the proxy of ci asks.")
+    expect(shown).toContain(`The request: GET ${service.authority}/v1/<b>`)
+    // Its rule says each, so there is no yes for the session.
+    expect(shown).not.toContain("until the run ends")
+    const said = [1, 2].map((n) => readFileSync(join(machine.repo, `said-${n}`), "utf8"))
+    expect(said).toEqual([
+      expect.stringContaining("you sent"),
+      expect.stringContaining("ASK_REFUSED"),
+    ])
+    expect(seen).toHaveLength(1)
   })
 
   test("asks on a page of a blind run", async () => {

@@ -6,8 +6,8 @@ import type { Machine } from "./machine.js"
 
 const driver = fileURLToPath(new URL("terminal.py", import.meta.url))
 
-/** What must have appeared, and what is typed then. */
-export type Steps = readonly (readonly [appeared: string, typed: string])[]
+/** What must have appeared, and what is typed then: first what the group of a pattern found there. */
+export type Steps = readonly (readonly [appeared: string, typed: string, pattern?: string])[]
 
 /** What a terminal was sent, and how the command ended. */
 export interface Seen {

@@ -1,13 +1,14 @@
 """Runs a command at a pseudo-terminal: a job in JSON on stdin, what happened in JSON on stdout.
 
-The job: argv, cwd, env, steps as [what must have appeared, what is typed then], and a file for
-stdin, if that is not the terminal. What happened: everything that the terminal was sent, the exit
+The job: argv, cwd, env, steps as [what must have appeared, what is typed then, and a pattern if what
+its group found is typed before that], and a file for stdin, if that is not the terminal. What happened: everything that the terminal was sent, the exit
 code, and whether the terminal was left as it was found.
 """
 
 import fcntl
 import json
 import os
+import re
 import select
 import signal
 import sys
@@ -56,8 +57,10 @@ def converse(terminal, pid, steps):
     deadline = time.monotonic() + SECONDS
     while True:
         if steps and steps[0][0].encode() in shown[read_to:]:
+            _, typed, *pattern = steps.pop(0)
+            found = [re.search(each.encode(), shown[read_to:]).group(1) for each in pattern]
             read_to = len(shown)
-            os.write(terminal, steps.pop(0)[1].encode())
+            os.write(terminal, b"".join(found) + typed.encode())
         if select.select([terminal], [], [], 0.05)[0]:
             shown += os.read(terminal, 65536)
         elif status is not None:
