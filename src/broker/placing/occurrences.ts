@@ -34,9 +34,9 @@ interface SlotWithin extends Slot {
 /**
  * The placeholders in the head of a request: in its path, in the values of its query and of its
  * headers, in Basic's user name and password. Nothing is decided about rules.
- * Throws `PLACEHOLDER_REFUSED` if one is there twice, at a place that no rule can name, or in a
- * header or a pair of the query that is there twice, of which the other side may take either; or if
- * one of another run is there.
+ * Throws `PLACEHOLDER_REFUSED` if one is twice at the same place, at a place that no rule can name, or
+ * in a header or a pair of the query that is there twice, of which the other side may take either; or
+ * if one of another run is there.
  */
 export function findInHead(
   head: RequestHead,
@@ -63,19 +63,18 @@ export function findInHead(
 /**
  * The placeholders in a body, at the place that its type has, see `bodyPlaceOf`. Only those of
  * secrets that a rule would send in this body count: any other is merely quoted, and passes.
- * Throws `PLACEHOLDER_REFUSED` if one is there twice, or in the head as well, or in a name, or if
- * the body is not what its type says.
+ * Throws `PLACEHOLDER_REFUSED` if one is there twice, or in a name, or if the body is not what its
+ * type says.
  */
 export function findInBody(
   at: BodyPlace,
   body: Uint8Array,
   placeholders: PlaceholderSearch,
   isSent: (secret: string) => boolean,
-  inHead: readonly Occurrence[],
 ): readonly Occurrence[] {
   const text = Buffer.from(body).toString("latin1")
   const notation = notationOfBody(at)
-  const hits = onceEach(placeholders.find(notation.read(text)), isSent, inHead)
+  const hits = onceEach(placeholders.find(notation.read(text)), isSent)
   const [first] = hits
   if (first === undefined) return []
   if (at === "body:json" && !isJson(body)) {
@@ -97,22 +96,15 @@ export function findInBody(
 }
 
 /** Those that are sent; refused at the second of the same, of which there may be very many. */
-function onceEach(
-  hits: Iterable<Hit>,
-  isSent: (secret: string) => boolean,
-  inHead: readonly Occurrence[],
-): Hit[] {
-  const seen = new Map(inHead.map(({ placeholder, at }) => [placeholder.text, at as string]))
-  const once: Hit[] = []
+function onceEach(hits: Iterable<Hit>, isSent: (secret: string) => boolean): Hit[] {
+  const seen = new Map<string, Hit>()
   for (const hit of hits) {
     const { text, secret } = hit.placeholder
     if (!isSent(secret)) continue
-    const other = seen.get(text)
-    if (other !== undefined) throw twice(hit.placeholder, other, "the body")
-    seen.set(text, "the body")
-    once.push(hit)
+    if (seen.has(text)) throw refused(hit.placeholder, "it is in the body twice")
+    seen.set(text, hit)
   }
-  return once
+  return [...seen.values()]
 }
 
 function* slotsOfHead({ target, rawHeaders }: RequestHead): Generator<SlotWithin> {
@@ -138,12 +130,11 @@ function readOf({ text, start, end, notation }: SlotWithin): string {
 }
 
 function refuseTwice(found: readonly Occurrence[]): void {
-  const seen = new Map<string, Occurrence>()
-  for (const occurrence of found) {
-    const { placeholder, at } = occurrence
-    const other = seen.get(placeholder.text)
-    if (other) throw twice(placeholder, other.at, at)
-    seen.set(placeholder.text, occurrence)
+  const seen = new Set<string>()
+  for (const { placeholder, at } of found) {
+    const here = `${placeholder.text} ${at}`
+    if (seen.has(here)) throw refused(placeholder, `it is at ${at} twice`)
+    seen.add(here)
   }
 }
 
@@ -166,10 +157,6 @@ function refused({ secret }: Placeholder, why: string): VaultError {
   return new VaultError("PLACEHOLDER_REFUSED", `the placeholder of ${secret} is refused: ${why}`, {
     hint: "send it once, at the place that its use names: agent-vault use --list",
   })
-}
-
-function twice(placeholder: Placeholder, one: string, other: string): VaultError {
-  return refused(placeholder, `it is in the request twice: ${one} and ${other}`)
 }
 
 function ofAnotherRun(): VaultError {

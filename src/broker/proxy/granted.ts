@@ -33,21 +33,45 @@ export interface GrantTerms {
 
 /**
  * The secret of a placeholder that was found in a request, if a rule lets it go there now, in the
- * scheme that it is written in.
+ * scheme that it is written in. At several places it may be if one and the same rule names them all:
+ * `all` are the occurrences of the request.
  * Throws `USE_REFUSED`, `PLACEHOLDER_REFUSED`, `NOT_GRANTED`, `GRANT_ENDED`, and the codes of exit 5.
  */
-export function grantOf(arrival: Arrival, occurrence: Occurrence, { bound }: GrantTerms): Granted {
-  const { placeholder, at } = occurrence
-  const { secret } = placeholder
-  const sending = sendingAt(arrival, at)
-  const suits = (rule: Use): boolean => isWorded(occurrence, rule)
+export function grantOf(
+  arrival: Arrival,
+  occurrence: Occurrence,
+  all: readonly Occurrence[],
+  { bound }: GrantTerms,
+): Granted {
+  const { secret } = occurrence.placeholder
+  const sending = sendingAt(arrival, occurrence.at)
+  const same = all.filter(({ placeholder }) => placeholder.secret === secret)
+  const suitsHere = (rule: Use): boolean => isWorded(occurrence, rule)
+  const suits = (rule: Use): boolean =>
+    same.every((each) => rule.at.includes(each.at) && isWorded(each, rule))
   const nearest = ruleOf(bound, secret, sending)
-  try {
-    const rule = suits(nearest) ? nearest : ruleOf(bound, secret, sending, suits)
-    return { name: parseSecretName(secret), rule, sending, suits }
-  } catch (error) {
-    throw VaultError.is(error, "USE_REFUSED") ? misworded(occurrence, nearest) : error
+  const ruleOr = (fits: (rule: Use) => boolean, refusal: VaultError): Use => {
+    try {
+      return fits(nearest) ? nearest : ruleOf(bound, secret, sending, fits)
+    } catch (error) {
+      throw VaultError.is(error, "USE_REFUSED") ? refusal : error
+    }
   }
+  ruleOr(suitsHere, misworded(occurrence, nearest))
+  const rule = ruleOr(suits, severally(same))
+  return { name: parseSecretName(secret), rule, sending, suits }
+}
+
+function severally(same: readonly Occurrence[]): VaultError {
+  const secret = same.map(({ placeholder }) => placeholder.secret)[0] ?? ""
+  const places = same.map(({ at }) => at)
+  return new VaultError(
+    "PLACEHOLDER_REFUSED",
+    `the placeholder of ${secret} is refused: it is at ${places.join(" and ")}, which no one use names`,
+    {
+      hint: `send it at one place, or an owner names them in one use: ${places.map((at) => `--at ${at}`).join(" ")}`,
+    },
+  )
 }
 
 /** All secrets of the run that rules of a kind let go to a place of a request. */

@@ -105,7 +105,7 @@ function boundTo({ host, port }: Target, bound: BoundSecrets): ReadonlySet<strin
 }
 
 function namesIn(placements: Placements): string[] {
-  return allOf(placements).map(({ name }) => name.full)
+  return [...new Set(allOf(placements).map(({ name }) => name.full))]
 }
 
 /** Whose values a person agreed to send, and how often they were to be asked. */
@@ -118,7 +118,8 @@ async function requireAgreement(
 ): Promise<ReadonlyMap<string, Use["ask"]>> {
   const agreed = new Map<string, Use["ask"]>()
   for (const { name, rule, sending } of allOf(placements)) {
-    if (rule.ask === "never") continue
+    // Once for all places of a request.
+    if (rule.ask === "never" || agreed.has(name.full)) continue
     const { method, path } = sending
     const asked = { secret: name.full, method, target, path }
     const onAnswer: AskedHow["onAnswer"] = (answer) => note.asked(name.full, answer)
@@ -140,7 +141,11 @@ async function valuesFor(
   const reads = await vault.send(all, { isAgreed, request })
   // A value that was rotated meanwhile is new here, and must not come back either.
   for (const { name, value } of reads) live.learn(name.full, value)
-  const byName = new Map(reads.map((read) => [read.name.full, read]))
+  const byName = new Map<string, SecretRead>()
+  for (const read of reads) {
+    if (byName.has(read.name.full)) read.value.fill(0)
+    else byName.set(read.name.full, read)
+  }
   return new Map(
     all.flatMap((granted) => {
       const read = byName.get(granted.name.full)

@@ -38,56 +38,46 @@ export async function findPlacements(
   terms: GrantTerms,
 ): Promise<Placements> {
   const { head } = arrival
-  const found = findInHead(head, terms.placeholders)
-  const inHead: Placement[] = []
-  for (const occurrence of found) inHead.push(placementOf(arrival, occurrence, terms))
-  const inBody = await findInside(arrival, body, found, terms)
+  const ofHead = findInHead(head, terms.placeholders)
+  const found = [...ofHead, ...(await findInside(arrival, body, terms))]
+  const put = found.map((occurrence): Placement => {
+    return { ...grantOf(arrival, occurrence, found, terms), occurrence }
+  })
   const signed = [
     ...(await findSigV4(arrival, body, terms)),
     ...(await findHmac(arrival, body, terms)),
   ]
+  const [inHead, inBody] = [put.slice(0, ofHead.length), put.slice(ofHead.length)]
   const placements = { inHead, inBody, signed }
   const all = allOf(placements)
   if (all.length > 0) refuseOverride(head)
-  refuseTwice(all)
+  refuseBesideSignature(signed, all)
   // Who is asked about each request is asked about its body too.
   if (all.some(({ rule }) => rule.ask === "each")) await body.whole()
   return placements
 }
 
-function placementOf(arrival: Arrival, occurrence: Occurrence, terms: GrantTerms): Placement {
-  return { ...grantOf(arrival, occurrence, terms), occurrence }
-}
-
-/** The placements in a body, which is read as a whole if a rule might put a value into it. */
+/** The placeholders in a body, which is read as a whole if a rule might put a value into it. */
 async function findInside(
   arrival: Arrival,
   body: OutgoingBody,
-  inHead: readonly Occurrence[],
   terms: GrantTerms,
-): Promise<Placement[]> {
+): Promise<readonly Occurrence[]> {
   const at = arrival.hasBody ? bodyPlaceOf(arrival.head) : undefined
   if (at === undefined) return []
   const grants = grantsAt(arrival, at, terms, ({ scheme }) => scheme === "raw")
   if (grants.length === 0) return []
   const sent = new Set(grants.map(({ name }) => name.full))
   const isSent = (secret: string): boolean => sent.has(secret)
-  const whole = await body.whole()
-  const placements: Placement[] = []
-  for (const occurrence of findInBody(at, whole, terms.placeholders, isSent, inHead)) {
-    placements.push(placementOf(arrival, occurrence, terms))
-  }
-  return placements
+  return findInBody(at, await body.whole(), terms.placeholders, isSent)
 }
 
-function refuseTwice(all: readonly Granted[]): void {
-  const seen = new Set<string>()
-  for (const { name } of all) {
-    if (seen.has(name.full)) {
-      throw new VaultError("PLACEHOLDER_REFUSED", `${name.full} is in the request twice`, {
-        hint: "send it once, at the place that its use names: agent-vault use --list",
-      })
-    }
-    seen.add(name.full)
+/** What signs a request is nowhere else in it. */
+function refuseBesideSignature(signed: readonly Granted[], all: readonly Granted[]): void {
+  for (const { name } of signed) {
+    if (all.filter((each) => each.name.full === name.full).length === 1) continue
+    throw new VaultError("PLACEHOLDER_REFUSED", `${name.full} is in the request twice`, {
+      hint: "let the client sign with it once, and send it nowhere: agent-vault use --list",
+    })
   }
 }

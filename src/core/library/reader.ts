@@ -90,8 +90,8 @@ export class Reader {
    * {@link OpenedSecret.send} do.
    */
   send(sendings: readonly SecretSending[], terms: SendTerms): Promise<SecretRead[]> {
-    const names = sendings.map(({ name }) => name)
-    return this.#reading(names, (secrets) => {
+    const names = new Map(sendings.map(({ name }) => [name.full, name]))
+    return this.#reading([...names.values()], (secrets) => {
       const placed = secrets.flatMap((secret) =>
         sendings
           .filter(({ name }) => name.full === secret.name.full)

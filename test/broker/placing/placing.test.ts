@@ -126,15 +126,10 @@ test("two placeholders fit into one request, and into one pair of Basic", () => 
 describe("a head is refused", () => {
   const bearer = `Bearer ${KEY.text}`
   test.each([
-    ["with a placeholder in two headers", headOf("/", "Authorization", bearer, "Cookie", KEY.text)],
     ["with a placeholder twice in a header", headOf("/", "X-Key", `${KEY.text},${KEY.text}`)],
     [
-      "with a placeholder in a header and in Basic",
-      headOf("/", "X-Key", KEY.text, "Authorization", basic(`a:${KEY.text}`)),
-    ],
-    [
-      "with a placeholder in a header and in the query",
-      headOf(`/?a=${KEY.text}`, "Authorization", bearer),
+      "with a placeholder as text and in Basic, in one header",
+      headOf("/", "Authorization", basic(`${KEY.text}:${KEY.text}`)),
     ],
     ["with a placeholder twice in the path", headOf(`/${KEY.text}/${KEY.text}`)],
     ["with a header twice", headOf("/", "Authorization", bearer, "authorization", "Bearer other")],
@@ -219,7 +214,7 @@ describe("schemes", () => {
 
 function filledBody(at: "body:json" | "body:form", body: string, value: string): string {
   const bytes = Buffer.from(body)
-  const puttings = findInBody(at, bytes, find, () => true, []).map((occurrence) => ({
+  const puttings = findInBody(at, bytes, find, () => true).map((occurrence) => ({
     occurrence,
     value: Buffer.from(value, "latin1"),
   }))
@@ -256,22 +251,14 @@ describe("a placeholder in a body is found in a value, which is put there", () =
     ["across a name and a value", "body:form", "12345%3AA%2Bb/C=%3D"],
     ["in two pairs", "body:form", `a=${KEY.text}&b=${KEY.text}`],
   ] as const)("not %s of %s: %s", (_, at, body) => {
-    expect(() => findInBody(at, Buffer.from(body), find, () => true, [])).toThrow(
-      expect.objectContaining({ code: "PLACEHOLDER_REFUSED" }),
-    )
-  })
-
-  test("not if it is in the head as well", () => {
-    const inHead = findInHead(headOf(`/?key=${KEY.text}`), find)
-    const body = Buffer.from(`a=${KEY.text}`)
-    expect(() => findInBody("body:form", body, find, () => true, inHead)).toThrow(
+    expect(() => findInBody(at, Buffer.from(body), find, () => true)).toThrow(
       expect.objectContaining({ code: "PLACEHOLDER_REFUSED" }),
     )
   })
 
   test("and one that no rule would send here is merely quoted", () => {
     const body = Buffer.from(`{"${KEY.text}":"${KEY.text}"}`)
-    expect(findInBody("body:json", body, find, (secret) => secret === ODD.secret, [])).toEqual([])
+    expect(findInBody("body:json", body, find, (secret) => secret === ODD.secret)).toEqual([])
   })
 
   test("and a value that is not UTF-8 does not fit into JSON", () => {

@@ -146,6 +146,50 @@ describe("a value", () => {
     ])
   })
 
+  test("goes to all places that one rule names, once to each", async () => {
+    const at = ["header:apikey", "header:authorization", "body:json"] as const
+    const asked: string[] = []
+    const ask = (question: Question): Promise<boolean> => {
+      asked.push(question.path)
+      return Promise.resolve(true)
+    }
+    await start({ ask }, { at: [...at], scheme: "raw", ask: "session" })
+    const placeholder = brokered.of(KEY)
+    const body = `{"key":"${placeholder}"}`
+    const more = `\r\napikey: ${placeholder}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`
+    const head = charges({ line: "POST /v1/a HTTP/1.1", more })
+    expect((await brokered.send(service, head, body)).status).toBe(200)
+    const [got] = service.got
+    const { authorization, apikey } = got?.request.headers ?? {}
+    expect([authorization, apikey, got?.body.toString()]).toEqual([
+      `Bearer ${VALUE}`,
+      VALUE,
+      `{"key":"${VALUE}"}`,
+    ])
+    // One question for one request.
+    expect(asked).toEqual(["/v1/a"])
+    const again = charges({ more: `\r\napikey: ${placeholder},${placeholder}` })
+    expect(told(await brokered.send(service, again))).toEqual([403, "PLACEHOLDER_REFUSED", 1])
+    const beside = charges({ more: `\r\nX-Key: ${placeholder}` })
+    expect(told(await brokered.send(service, beside))).toEqual([403, "PLACEHOLDER_REFUSED", 1])
+  })
+
+  test("goes to no two places that two rules name", async () => {
+    await start()
+    const rules = [useAt(service), useAt(service, { at: ["header:apikey"], scheme: "raw" })]
+    await setUse(world, KEY, rules, VALUE)
+    const apart = `GET /v1/a HTTP/1.1\r\nHost: ${service.authority}\r\napikey: ${brokered.of(KEY)}`
+    expect((await brokered.send(service, apart)).status).toBe(200)
+    const both = charges({ more: `\r\napikey: ${brokered.of(KEY)}` })
+    const reply = await brokered.send(service, both)
+    expect(told(reply)).toEqual([403, "PLACEHOLDER_REFUSED", 1])
+    expect(refusalIn(reply).hint).toContain("--at header:authorization --at header:apikey")
+    // A third rule that names both is the one, though the others come before it.
+    const at = ["header:apikey", "header:authorization"] as const
+    await setUse(world, KEY, [...rules, useAt(service, { at: [...at], scheme: "raw" })], VALUE)
+    expect((await brokered.send(service, both)).status).toBe(200)
+  })
+
   test("is not put into a request that would be taken for another method", async () => {
     await start()
     const more = "\r\nX-HTTP-Method-Override: DELETE"
@@ -280,9 +324,12 @@ describe("a placeholder is refused", () => {
   test("twice, in another header, at another host, method or path", async () => {
     await start()
     const placeholder = brokered.of(KEY)
-    const twice = charges({ more: `\r\nX-Api-Key: ${placeholder}` })
+    const line = `GET /v1/a?a=${placeholder}&a=${placeholder} HTTP/1.1`
+    const twice = `${line}\r\nHost: ${service.authority}`
+    const more = charges({ more: `\r\nX-Api-Key: ${placeholder}` })
     const other = `GET /v1/a HTTP/1.1\r\nHost: ${service.authority}\r\nX-Api-Key: ${placeholder}`
     expect(told(await brokered.send(service, twice))).toEqual([403, "PLACEHOLDER_REFUSED", 0])
+    expect(told(await brokered.send(service, more))).toEqual([403, "PLACEHOLDER_REFUSED", 0])
     expect(told(await brokered.send(service, other))).toEqual([403, "USE_REFUSED", 0])
     const there = charges({ host: elsewhere.authority })
     expect(told(await brokered.send(elsewhere, there))).toEqual([403, "USE_REFUSED", 0])
