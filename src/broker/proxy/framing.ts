@@ -58,24 +58,34 @@ export function refuseAmbiguous(head: RequestHead, httpVersion: string): void {
 
 /**
  * Refuses a request that gets a value and asks the server to take it for one of another method, or
- * under another path, than the rule was matched with. Throws `USE_REFUSED`.
+ * under another path, than the rule was matched with: in a header, in the query, or in a form, of
+ * which `form` is the body. Throws `USE_REFUSED`.
  */
-export function refuseOverride(head: RequestHead): void {
+export function refuseOverride(head: RequestHead, form: Uint8Array | undefined): void {
   // To what is written as CGI has it, `_` is `-`.
   const names = head.rawHeaders.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase())
   const named = names.find((name) => OVERRIDES.has(name.replaceAll("_", "-")))
-  const override = named ?? (hasMethodInQuery(head.target) ? "_method" : undefined)
+  const [, ...query] = head.target.split("?")
+  const pairs = [query.join("?"), Buffer.from(form ?? []).toString("latin1")]
+  const override = named ?? (pairs.some(namesMethod) ? "_method" : undefined)
   if (override === undefined) return
   throw new VaultError("USE_REFUSED", `${override} would change the request on the way`, {
     hint: "send the request with the method and the path that are meant",
   })
 }
 
-/** Names may be escaped, and some servers part pairs by `;` too. */
-function hasMethodInQuery(target: string): boolean {
-  const [, ...query] = target.split("?")
-  const pairs = query.join("?").replaceAll(";", "&")
-  return [...new URLSearchParams(pairs).keys()].some((name) => name.toLowerCase() === "_method")
+/** Whether a body is a form, by any of its types. */
+export function isForm(head: RequestHead): boolean {
+  return headerValues(head, "content-type").some((type) => /x-www-form-urlencoded/i.test(type))
+}
+
+/**
+ * Whether pairs hold `_method`, by which servers take a POST for another method. Names may be
+ * escaped, some servers part pairs by `;` too, and to PHP a blank, a dot or a bracket is `_`.
+ */
+function namesMethod(pairs: string): boolean {
+  const names = [...new URLSearchParams(pairs.replaceAll(";", "&")).keys()]
+  return names.some((name) => /^[_ .[]method$/i.test(name.trim()))
 }
 
 /** The headers that are handed on, as they were written. */

@@ -2,7 +2,7 @@ import { VaultError } from "../../core/index.js"
 import { type Occurrence, findInBody, findInHead } from "../placing/occurrences.js"
 import { bodyPlaceOf } from "../placing/request-body.js"
 import type { Arrival } from "./arrival.js"
-import { refuseOverride } from "./framing.js"
+import { isForm, refuseOverride } from "./framing.js"
 import { type GrantTerms, type Granted, grantOf, grantsAt } from "./granted.js"
 import type { OutgoingBody } from "./outgoing-body.js"
 import { type SignedPlacement, findHmac, findSigV4 } from "./signatures.js"
@@ -50,7 +50,10 @@ export async function findPlacements(
   const [inHead, inBody] = [put.slice(0, ofHead.length), put.slice(ofHead.length)]
   const placements = { inHead, inBody, signed }
   const all = allOf(placements)
-  if (all.length > 0) refuseOverride(head)
+  if (all.length > 0) {
+    const form = arrival.hasBody && isForm(head) ? await body.whole() : undefined
+    refuseOverride(head, form)
+  }
   refuseBesideSignature(signed, all)
   // Who is asked about each request is asked about its body too.
   if (all.some(({ rule }) => rule.ask === "each")) await body.whole()
