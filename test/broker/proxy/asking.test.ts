@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto"
 import { describe, expect, test } from "vitest"
 import { Agreements, type Ask, type AskedSending } from "../../../src/broker/proxy/asking.js"
-import type { Choice } from "../../../src/questions/question.js"
+import type { Choice, ChoiceQuestion } from "../../../src/questions/question.js"
 
 const ASKED: AskedSending = {
   secret: "stripe/api-key",
@@ -47,4 +48,72 @@ test("a program that is gone withdraws its question where each is asked about", 
     code: "ASK_REFUSED",
   })
   expect(seen).toBe(gone.signal)
+})
+
+/** What differs from {@link ASKED} in one thing. */
+const OTHERS: readonly (readonly [what: string, asked: AskedSending])[] = [
+  ["secret", { ...ASKED, secret: "stripe/webhook" }],
+  ["method", { ...ASKED, method: "DELETE" }],
+  ["host", { ...ASKED, target: { host: "api.stripe.test.evil.test", port: 443 } }],
+  ["port", { ...ASKED, target: { host: "api.stripe.test", port: 8443 } }],
+  ["path", { ...ASKED, path: "/v1/payouts" }],
+]
+const BODY = Buffer.from("amount=1")
+
+/** A person who says yes to the first question, for the session, and no to each one after it. */
+function yesOnce(): { agreements: Agreements; questions: ChoiceQuestion[] } {
+  const questions: ChoiceQuestion[] = []
+  const ask: Ask = (question) => {
+    questions.push(question)
+    return Promise.resolve({ choice: questions.length === 1 ? "session" : "no" })
+  }
+  return { agreements: new Agreements(ask, "sh, as the agent ci"), questions }
+}
+
+describe("a yes for the session", () => {
+  test.each(OTHERS)("is for no other %s", async (_, other) => {
+    const { agreements, questions } = yesOnce()
+    await agreements.require(ASKED, IN_SESSION)
+    // The same is not asked again.
+    await agreements.require(ASKED, IN_SESSION)
+    expect(questions.length).toBe(1)
+    await expect(agreements.require(other, IN_SESSION)).rejects.toMatchObject({
+      code: "ASK_REFUSED",
+    })
+    const { secret, method, path, target } = other
+    const host = `${target.host}:${target.port}`
+    expect(questions[1]).toMatchObject({ secret, request: { method, host, path } })
+  })
+
+  test.each([
+    ["without a body", undefined],
+    ["with one", BODY],
+  ])("is none where each request is asked about, %s", async (_, body) => {
+    const { agreements } = yesOnce()
+    await agreements.require(ASKED, { ask: "session", body })
+    await expect(agreements.require(ASKED, { ask: "each", body })).rejects.toMatchObject({
+      code: "ASK_REFUSED",
+    })
+  })
+})
+
+describe("where each request is asked about", () => {
+  test("a yes replays nowhere, also one that was meant for the session", async () => {
+    const { agreements } = yesOnce()
+    await agreements.require(ASKED, { ask: "each", body: BODY })
+    for (const ask of ["each", "session"] as const) {
+      await expect(agreements.require(ASKED, { ask, body: BODY })).rejects.toMatchObject({
+        code: "ASK_REFUSED",
+      })
+    }
+  })
+
+  test("the question has the digest of that body, and of no other", async () => {
+    const { agreements, questions } = yesOnce()
+    for (const body of [BODY, Buffer.from("amount=100000"), Buffer.alloc(0)]) {
+      await agreements.require(ASKED, { ask: "each", body }).catch(() => {})
+      const digest = createHash("sha256").update(body).digest("hex")
+      expect(questions.at(-1)?.request?.body).toBe(`sha256:${digest}`)
+    }
+  })
 })

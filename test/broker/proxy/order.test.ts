@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto"
+import { createHash, randomBytes } from "node:crypto"
 import { mkdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
@@ -149,9 +149,9 @@ describe("a value", () => {
   test("goes to all places that one rule names, once to each", async () => {
     const at = ["header:apikey", "header:authorization", "body:json"] as const
     const asked: string[] = []
-    const ask = (question: Question): Promise<boolean> => {
-      asked.push(question.path)
-      return Promise.resolve(true)
+    const ask: Ask = ({ request }) => {
+      asked.push(request?.path ?? "")
+      return Promise.resolve({ choice: "session" })
     }
     await start({ ask }, { at: [...at], scheme: "raw", ask: "session" })
     const placeholder = brokered.of(KEY)
@@ -448,6 +448,32 @@ describe("a person", () => {
     choice = "no"
     const line = "GET /v1/refunds HTTP/1.1"
     expect(told(await brokered.send(service, charges({ line })))).toEqual([403, "ASK_REFUSED", 1])
+  })
+
+  test("agrees to the body that leaves, not to what the program sent", async () => {
+    const digests: unknown[] = []
+    const ask: Ask = ({ request }) => {
+      digests.push(request?.body)
+      return Promise.resolve({ choice: "once" })
+    }
+    await start({ ask, isModel: () => true }, { ask: "each" })
+    for (const body of ["hello", `it says ${OTHER}`]) {
+      const more = `\r\nContent-Length: ${body.length}`
+      const head = charges({ line: "POST /v1/charges HTTP/1.1", more })
+      expect((await brokered.send(service, head, body)).status).toBe(200)
+    }
+    const left = service.got.map(({ body }) => createHash("sha256").update(body).digest("hex"))
+    expect(digests).toEqual(left.map((digest) => `sha256:${digest}`))
+    expect(service.got[1]?.body.toString()).toBe("it says [REDACTED stripe/webhook]")
+  })
+
+  test("who agreed for the run agreed to no rule that asks each time since", async () => {
+    const ask: Ask = async () => {
+      await setUse(world, KEY, [useAt(service, { ask: "each" })], VALUE)
+      return { choice: "session" }
+    }
+    await start({ ask }, { ask: "session" })
+    expect(told(await brokered.send(service, charges()))).toEqual([403, "ASK_REFUSED", 0])
   })
 
   test.each([
