@@ -8,15 +8,14 @@ import {
   MANIFEST,
   VAULT_RECORD,
   type VaultFile,
-  agentRecordPath,
   classify,
   escrowPath,
   groupKeyPath,
   groupPastPath,
   groupRecordPath,
   secretPath,
-  secretRecordPath,
 } from "../words/layout.js"
+import { pathsOf, unitOf } from "../words/unit.js"
 import { parseManifest } from "../records/manifest.js"
 import { noMemory } from "../memory/memory.js"
 import { decodeRecord } from "../records/record.js"
@@ -46,20 +45,12 @@ export interface VaultProblem {
 /** The files that must be at hand to judge the one at `path`. */
 export function neededFor(path: string): readonly string[] {
   const file = classify(path)
-  if (file.is === "agent" || file.is === "escrow") {
-    return [VAULT_RECORD, agentRecordPath(file.agent), escrowPath(file.agent)]
-  }
+  const unit = pathsOf(unitOf(path))
   if (file.is === "secret" || file.is === "sealed") {
-    const { secret } = file
-    const group = groupRecordPath(secret.group)
-    return [VAULT_RECORD, group, secretRecordPath(secret), secretPath(secret)]
-  }
-  if (file.is === "group" || file.is === "group-key" || file.is === "group-past") {
-    const { group } = file
-    return [VAULT_RECORD, groupRecordPath(group), groupKeyPath(group), groupPastPath(group)]
+    return [VAULT_RECORD, groupRecordPath(file.secret.group), ...unit]
   }
   // A manifest without the record of its vault is a vault that lost its head.
-  return [VAULT_RECORD, MANIFEST, path]
+  return unit.length > 1 ? [VAULT_RECORD, ...unit] : [VAULT_RECORD, MANIFEST, path]
 }
 
 /**

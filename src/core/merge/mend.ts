@@ -2,9 +2,10 @@ import type { Git } from "../git/git.js"
 import { readVaultFiles } from "../git/git-objects.js"
 import { editManifest, parseManifest, vaultNamedIn } from "../records/manifest.js"
 import { MANIFEST, classify, groupRecordPath } from "../words/layout.js"
+import { pathsOf } from "../words/unit.js"
 import { mergeManifests } from "./merge-manifest.js"
 import { mergedSides } from "./merged-commits.js"
-import { type BlobTree, type Sides, pathsOf } from "./units.js"
+import type { BlobTree, Sides } from "./units.js"
 
 /** Files of a vault to be put in the place of those that git made. */
 export type Mended = ReadonlyMap<string, Uint8Array>

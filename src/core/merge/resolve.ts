@@ -16,6 +16,7 @@ import { seeTracked } from "../undone/remote-branches.js"
 import { VaultError } from "../words/errors.js"
 import type { MaybeUnfinished } from "../words/unfinished.js"
 import { classify } from "../words/layout.js"
+import { unitOf } from "../words/unit.js"
 import { type InProgress, requireCheckout, whatIsInProgress } from "./clone-state.js"
 import { keylessDraft } from "./keyless.js"
 import { mendedFiles } from "./mend.js"
@@ -32,7 +33,7 @@ import { refuseBrokenTip } from "./own-tip.js"
 import { type SettledMerge, settle } from "./settle-contested.js"
 import { sidesInIndex } from "./sides.js"
 import { stageSettled, verifySettled } from "./stage-settled.js"
-import { nameOf, unitOf } from "./units.js"
+import { nameOf } from "./units.js"
 
 export interface ResolveRequest {
   readonly place: Place

@@ -34,6 +34,7 @@ import {
   verifyVault,
 } from "../vault/vault.js"
 import { MANIFEST, classify, groupPastPath, groupRecordPath } from "../words/layout.js"
+import { pathsOf } from "../words/unit.js"
 import { mergedGroup, outdatedGroups, takenOut, unitedPast, winnerOf } from "./merge-group.js"
 import { draftOf, mergedManifest } from "./keyless.js"
 import {
@@ -43,7 +44,7 @@ import {
   groupSides,
   mergedSecret,
 } from "./merge-vault.js"
-import { changedUnits, groupOf, pathsOf } from "./units.js"
+import { changedUnits, groupOf } from "./units.js"
 
 /** A merge with nothing left to settle, but what somebody has to choose. */
 export interface SettledMerge {

@@ -1,8 +1,9 @@
 import type { Git } from "../git/git.js"
 import { parseEntries, refuseOthers, resolveCommit } from "../git/git-objects.js"
+import { unitOf } from "../words/unit.js"
 import { mergedSides } from "./merged-commits.js"
 import { treeOf } from "./snapshot.js"
-import { type BlobTree, type Sides, take, unitOf } from "./units.js"
+import { type BlobTree, type Sides, take } from "./units.js"
 
 /** A merge that git left to a person, as the index has it. */
 export interface IndexSides extends Sides {

@@ -1,7 +1,8 @@
+import { unitOf } from "../words/unit.js"
 import type { VaultFiles } from "../disk/files.js"
 import type { BlobId, Git } from "../git/git.js"
 import { plainFiles, readVaultFiles } from "../git/git-objects.js"
-import { type BlobTree, type Sides, changedUnits, groupOf, unitOf } from "./units.js"
+import { type BlobTree, type Sides, changedUnits, groupOf } from "./units.js"
 
 /** The contents of blobs that were read from Git. */
 export type BlobContents = ReadonlyMap<BlobId, Uint8Array>

@@ -14,9 +14,9 @@ import { memoryOf, noMemory } from "../memory/memory.js"
 import { verifyVault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { classify } from "../words/layout.js"
+import { pathsOf, unitOf } from "../words/unit.js"
 import type { VaultMerge } from "./merge-vault.js"
 import type { IndexSides } from "./sides.js"
-import { pathsOf, unitOf } from "./units.js"
 import { verifyForReaders } from "./verify.js"
 
 /** Whether a unit stays in conflict. */

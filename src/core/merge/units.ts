@@ -1,14 +1,6 @@
 import type { BlobId } from "../git/git.js"
-import {
-  agentRecordPath,
-  classify,
-  escrowPath,
-  groupKeyPath,
-  groupPastPath,
-  groupRecordPath,
-  secretPath,
-  secretRecordPath,
-} from "../words/layout.js"
+import { classify } from "../words/layout.js"
+import { pathsOf, unitOf } from "../words/unit.js"
 
 /** The files of a vault: the blob of each, by its path from the vault's folder. */
 export type BlobTree = ReadonlyMap<string, BlobId>
@@ -29,25 +21,6 @@ export interface UnitMerge {
   readonly files: BlobTree
   /** The units that both sides changed, and not alike. */
   readonly contested: readonly string[]
-}
-
-/**
- * The path of the record that a file belongs to. A record and the ciphertexts whose digests it signs
- * are one unit: they come from one side, all of them. Every other file is a unit of its own.
- */
-export function unitOf(path: string): string {
-  const file = classify(path)
-  if (file.is === "escrow") return agentRecordPath(file.agent)
-  if (file.is === "group-key" || file.is === "group-past") return groupRecordPath(file.group)
-  return file.is === "sealed" ? secretRecordPath(file.secret) : path
-}
-
-/** The paths of all files that a unit may have. */
-export function pathsOf(unit: string): readonly string[] {
-  const file = classify(unit)
-  if (file.is === "agent") return [unit, escrowPath(file.agent)]
-  if (file.is === "group") return [unit, groupKeyPath(file.group), groupPastPath(file.group)]
-  return file.is === "secret" ? [unit, secretPath(file.secret)] : [unit]
 }
 
 /** What people call a unit: `stripe/api-key`, `stripe`, `ci`; of another file its path. */

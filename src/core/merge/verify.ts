@@ -6,8 +6,9 @@ import { type VaultFiles } from "../disk/files.js"
 import { type Vault, allRecords, verifyVault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
+import { pathsOf } from "../words/unit.js"
 import type { VaultMerge } from "./merge-vault.js"
-import { changedUnits, pathsOf } from "./units.js"
+import { changedUnits } from "./units.js"
 
 /**
  * Verifies what the other side brings: every record, every ciphertext that it changed, and that
