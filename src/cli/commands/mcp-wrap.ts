@@ -1,5 +1,5 @@
-import { type Place, VaultError } from "../../core/index.js"
-import { grant, isTracked } from "../../core/owner.js"
+import { type Confirmed, type Place, VaultError } from "../../core/index.js"
+import { grant, isTracked, requirePerson } from "../../core/owner.js"
 import { confirm } from "../terminal/ask.js"
 import { type ServerEntry, entryLines, withEntry, writeConfig } from "../clients/client-config.js"
 import { diffLines } from "../terminal/diff.js"
@@ -15,7 +15,14 @@ import {
   shownEntry,
 } from "../clients/mcp-entry.js"
 import { agentFor, missingKey, programFor, programNotes } from "../clients/mcp-program.js"
-import { type Stored, chooseNames, closedTo, ownersRequest, store } from "../clients/mcp-secrets.js"
+import {
+  type OwnersRequest,
+  type Stored,
+  chooseNames,
+  closedTo,
+  ownersRequest,
+  store,
+} from "../clients/mcp-secrets.js"
 import { type Wrapping, isWrapped, wrap, wrappedAgent } from "../clients/mcp-wrapping.js"
 import { outcomeLines, print, tell } from "../door/render.js"
 import { isSet, placeOf } from "../door/who.js"
@@ -136,11 +143,10 @@ async function carryOut(
   const request = await ownersRequest(door)
   const closed = await closedTo(request, agent, stored)
   const isGranted = closed.length > 0 && (await isToBeGranted(door, agent, closed))
+  const person = isGranted ? await personFor(door, request, agent, closed) : undefined
   await store(door, request, stored)
   if (isGranted) {
-    const outcome = await withPerson(door, (person) =>
-      grant({ ...request, person, agent, groups: closed }),
-    )
+    const outcome = await grant({ ...request, person, agent, groups: closed })
     tell(door, ...outcomeLines(door, outcome))
   }
   writeConfig(found.config, edited)
@@ -154,6 +160,19 @@ function isToBeGranted(door: Door, agent: string, closed: readonly string[]): Pr
   if (isSet(door, "yes")) return Promise.resolve(false)
   const question = `${agent} does not open ${closed.join(", ")}. Grant it?`
   return confirm(door.terminal, question, "say --yes")
+}
+
+/** A harness may need a person's word for the grant: it comes before anything is stored. */
+function personFor(
+  door: Door,
+  { identity: { under } }: OwnersRequest,
+  agent: string,
+  groups: readonly string[],
+): Promise<Confirmed | undefined> {
+  return withPerson(door, (person) => {
+    requirePerson(`give ${agent} access to ${groups.join(", ")}`, { under, person })
+    return person
+  })
 }
 
 function grantLines(agent: string, closed: readonly string[]): string[] {

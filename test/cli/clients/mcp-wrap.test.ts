@@ -257,8 +257,8 @@ describe("a second time", () => {
   })
 })
 
-function asked(machine: Machine, steps: Steps): Promise<Seen> {
-  return atTerminal(machine, ["mcp", "wrap", "github"], steps)
+function asked(machine: Machine, steps: Steps, env: NodeJS.ProcessEnv = {}): Promise<Seen> {
+  return atTerminal(machine, ["mcp", "wrap", "github"], steps, { env })
 }
 
 describe("the questions", () => {
@@ -283,6 +283,24 @@ describe("the questions", () => {
     const { stdout } = await machine.call(["get", "tokens/github", "--agent", "ci"])
     expect(stdout).toBe(KEY)
     expect(holders(machine, KEY)).toEqual([])
+  })
+
+  test("under a harness a person's word comes before anything is stored", async () => {
+    const machine = fresh(cursor(env))
+    await machine.call(["list"])
+    const before = machine.fingerprint()
+    const steps = [
+      [where, "tokens/github\r"],
+      [setting, "\r"],
+      [write, "yes\r"],
+      [access, "yes\r"],
+      ["give ci access to tokens", ""],
+      ["If that is your wish, type ", "\r"],
+    ] as const
+    const seen = await asked(machine, steps, { CLAUDECODE: "1" })
+    expect(seen.code, seen.shown).toBe(4)
+    expect(seen.shown).toContain("UNCONFIRMED")
+    expect(machine.fingerprint()).toEqual(before)
   })
 
   test.each([
