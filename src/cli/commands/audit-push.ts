@@ -1,6 +1,6 @@
 import { publishAudit } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
-import { asJson, tell, unfinishedLines, unfinishedPart } from "../door/render.js"
+import { asJson, committedPart, tell, unfinishedLines, unfinishedPart } from "../door/render.js"
 import { identityOf, placeOf } from "../door/who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -15,7 +15,7 @@ export async function run(door: Door): Promise<void> {
   }
   tell(
     door,
-    `${head.agent}: published up to line ${head.seq}, signed by ${head.signature.signer}, commit ${commit?.slice(0, 10) ?? ""}. Share it: git push`,
+    `${head.agent}: published up to line ${head.seq}, signed by ${head.signature.signer}, ${committedPart({ ...published, commit: commit ?? "" })}`,
     ...unfinishedLines(published),
   )
 }

@@ -124,7 +124,19 @@ function outcomeLine(door: Door, outcome: Outcome<unknown>): string {
   const { commit } = outcome
   return commit === undefined
     ? "Nothing changed."
-    : `${files} changed, commit ${commit.slice(0, 10)}. Share it: git push`
+    : `${files} changed, ${committedPart({ ...outcome, commit })}`
+}
+
+/** The commit, and how it gets to the others. */
+export function committedPart({
+  commit,
+  hasRemote,
+}: {
+  readonly commit: string
+  readonly hasRemote: boolean
+}): string {
+  const at = `commit ${commit.slice(0, 10)}`
+  return hasRemote ? `${at}. Share it: agent-vault sync` : at
 }
 
 /** 5 if a reader would refuse something, 1 if anything needs attention. */

@@ -31,6 +31,8 @@ export interface Outcome<T> extends MaybeUnfinished {
   readonly files: readonly string[]
   /** Absent when nothing changed, and in a dry run. */
   readonly commit?: string
+  /** Whether there is a remote to share it by. */
+  readonly hasRemote: boolean
 }
 
 /** Fills the draft of a session, and hands back what is to be committed. */
@@ -82,7 +84,8 @@ async function attempt<T>(request: ChangeRequest, work: Work<T>, lock?: Lock): P
   // Seen before the commit is there: whatever is published of it moves them from here.
   const [before, done] = await Promise.all([seeTracked(git), work(session)])
   const files = await changedFiles(session, observed, done.wish)
-  const outcome = { result: done.result, files: [...files.keys()].sort() }
+  const { hasRemote } = git
+  const outcome = { result: done.result, files: [...files.keys()].sort(), hasRemote }
   if (lock === undefined || files.size === 0) return outcome
   const planned = plannedCommit(session, files, observed, done)
   const made = await commitChange(git, lock, { ...planned, onNote: request.onNote })

@@ -30,6 +30,8 @@ export interface PublishRequest {
 export interface Published extends MaybeUnfinished {
   readonly head: AuditHead | undefined
   readonly commit?: string
+  /** Whether there is a remote to share it by. */
+  readonly hasRemote: boolean
 }
 
 /**
@@ -47,7 +49,8 @@ export async function publishAudit(request: PublishRequest): Promise<Published> 
     const due = await withVault(place, request.key.trust, request.env, (vault) =>
       dueHead(vault, request),
     )
-    if (due === undefined) return { head: undefined }
+    const { hasRemote } = git
+    if (due === undefined) return { head: undefined, hasRemote }
     const { head, replaces } = due
     const folder = gitPath(git.checkout, place.root)
     const path = `${folder}/${head.path}`
@@ -57,7 +60,7 @@ export async function publishAudit(request: PublishRequest): Promise<Published> 
       message: `agent-vault: audit of ${head.agent} up to line ${head.seq}`,
       folder,
     })
-    return { head, ...committed }
+    return { head, hasRemote, ...committed }
   })
 }
 

@@ -39,6 +39,8 @@ export interface Git {
   readonly checkout: Checkout
   readonly hash: "sha1" | "sha256"
   readonly env: Environment
+  /** Whether a remote is set up, which commits can be shared by. */
+  readonly hasRemote: boolean
 }
 
 /** As many as four gits at once need. */
@@ -67,16 +69,18 @@ export async function openGit(checkout: Checkout, env: Environment): Promise<Git
       },
     )
   }
-  const run = runner(checkout.top, env, [...HARDENED, ...hooksOff(configured.toString("utf8"))])
-  return { run, checkout, hash: hash === "sha256" ? "sha256" : "sha1", env }
+  const keys = configured.toString("utf8").split("\0")
+  const run = runner(checkout.top, env, [...HARDENED, ...hooksOff(keys)])
+  const hasRemote = keys.some((key) => /^remote\..+\.url$/s.test(key))
+  return { run, checkout, hash: hash === "sha256" ? "sha256" : "sha1", env, hasRemote }
 }
 
 /**
  * Settings that switch off the hooks which a configuration defines. From 2.54 on Git runs them,
  * wherever core.hooksPath leads (git-hook, "hook.<friendly-name>.enabled").
  */
-function hooksOff(configured: string): string[] {
-  const names = configured.split("\0").map((key) => /^(hook\..+)\.[a-z]+$/s.exec(key)?.[1])
+function hooksOff(configured: readonly string[]): string[] {
+  const names = configured.map((key) => /^(hook\..+)\.[a-z]+$/s.exec(key)?.[1])
   return [...new Set(names)].flatMap((name) => {
     if (name === undefined) return []
     if (!name.includes("=")) return [`${name}.enabled=false`]

@@ -51,7 +51,7 @@ export interface OpenOwnerOptions {
 }
 
 /** What a change did: its own result, the files of the vault that it wrote, and its commit. */
-export type Changed<T> = T & Omit<Outcome<T>, "result">
+export type Changed<T> = T & Omit<Outcome<T>, "result" | "hasRemote">
 
 /** How a change is made. */
 export interface ChangeOptions {
@@ -256,6 +256,6 @@ function keyFileOf(agent: string, key: Key): SecretValue {
   return new SecretValue(`agents/${agent}.key`, 1, Buffer.from(text))
 }
 
-function changed<T>({ result, ...rest }: Outcome<T>): Changed<T> {
+function changed<T>({ result, hasRemote: _hasRemote, ...rest }: Outcome<T>): Changed<T> {
   return { ...result, ...rest }
 }

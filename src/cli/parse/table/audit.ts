@@ -56,7 +56,7 @@ export const AUDITS: readonly CommandSpec[] = [
     examples: [
       [
         "agent-vault audit push --agent ci",
-        "then: git push; what is published cannot be cut off unseen",
+        "then: agent-vault sync; what is published cannot be cut off unseen",
       ],
     ],
   },
