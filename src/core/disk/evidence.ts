@@ -2,6 +2,8 @@ import { AsyncLocalStorage } from "node:async_hooks"
 import { type Look, type Stamp, isSameStamp, isSettled, stampOf } from "./stamp.js"
 
 const gathering = new AsyncLocalStorage<readonly Evidence[]>()
+/** How many gather now. */
+let gatherers = 0
 
 /**
  * The files and folders that some work looked at, each as it was just before the first look. The
@@ -46,8 +48,15 @@ export class Evidence {
  * Does work, and adds to `evidence` what it looks at; work that goes on beside it adds nothing. Who
  * gathers around that gets it too.
  */
-export function gather<T>(evidence: Evidence, work: () => T): T {
-  return gathering.run([...(gathering.getStore() ?? []), evidence], work)
+export async function gather<T>(evidence: Evidence, work: () => T | Promise<T>): Promise<T> {
+  gatherers += 1
+  try {
+    return await gathering.run([...(gathering.getStore() ?? []), evidence], work)
+  } finally {
+    gatherers -= 1
+    // While it is on, Node follows every promise and every call back of the whole process.
+    if (gatherers === 0) gathering.disable()
+  }
 }
 
 /** Called before a look at `path` that something is decided upon. */

@@ -1,3 +1,4 @@
+import { once } from "node:events"
 import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "esbuild"
@@ -95,9 +96,9 @@ describe("what a read is decided upon", () => {
 const path = (name: string): string => join(world.folder, name)
 
 /** Looks at some paths, does something to one, and tells whether the evidence holds. */
-function holdsAfter(look: () => unknown, change: () => void): boolean {
+async function holdsAfter(look: () => unknown, change: () => void): Promise<boolean> {
   const evidence = new Evidence()
-  gather(evidence, look)
+  await gather(evidence, look)
   expect(evidence.holds()).toBe(true)
   change()
   return evidence.holds()
@@ -109,34 +110,34 @@ function settledAfter(changed: number, ms: number): boolean {
 }
 
 describe("evidence", () => {
-  test("holds no more once a file is other, gone, or there", () => {
+  test("holds no more once a file is other, gone, or there", async () => {
     writeFileSync(path("a"), "one")
     const look = (): unknown => readRegularFile(path("a"), 100)
-    expect(holdsAfter(look, () => appendFileSync(path("a"), "!"))).toBe(false)
-    expect(holdsAfter(look, () => rmSync(path("a")))).toBe(false)
-    expect(holdsAfter(look, () => writeFileSync(path("a"), "two"))).toBe(false)
-    expect(holdsAfter(look, () => writeFileSync(path("beside"), ""))).toBe(true)
+    expect(await holdsAfter(look, () => appendFileSync(path("a"), "!"))).toBe(false)
+    expect(await holdsAfter(look, () => rmSync(path("a")))).toBe(false)
+    expect(await holdsAfter(look, () => writeFileSync(path("a"), "two"))).toBe(false)
+    expect(await holdsAfter(look, () => writeFileSync(path("beside"), ""))).toBe(true)
   })
 
-  test("of a folder's entries: also once one came, went or was renamed", () => {
+  test("of a folder's entries: also once one came, went or was renamed", async () => {
     mkdirSync(path("folder"))
     const look = (): unknown => listFolder(path("folder"))
-    expect(holdsAfter(look, () => writeFileSync(path("folder/a"), ""))).toBe(false)
-    expect(holdsAfter(look, () => renameSync(path("folder/a"), path("folder/b")))).toBe(false)
-    expect(holdsAfter(look, () => rmSync(path("folder/b")))).toBe(false)
+    expect(await holdsAfter(look, () => writeFileSync(path("folder/a"), ""))).toBe(false)
+    expect(await holdsAfter(look, () => renameSync(path("folder/a"), path("folder/b")))).toBe(false)
+    expect(await holdsAfter(look, () => rmSync(path("folder/b")))).toBe(false)
   })
 
-  test("of a link that is followed: once its target is other", () => {
+  test("of a link that is followed: once its target is other", async () => {
     writeFileSync(path("target"), "one")
     symlinkSync(path("target"), path("link"))
     const look = (): unknown => readRegularFile(path("link"), 100, "link", "follow")
-    expect(holdsAfter(look, () => appendFileSync(path("target"), "!"))).toBe(false)
+    expect(await holdsAfter(look, () => appendFileSync(path("target"), "!"))).toBe(false)
   })
 
-  test("is of the first look: what changed between two looks is noticed", () => {
+  test("is of the first look: what changed between two looks is noticed", async () => {
     writeFileSync(path("twice"), "one")
     const evidence = new Evidence()
-    gather(evidence, () => {
+    await gather(evidence, () => {
       readRegularFile(path("twice"), 100)
       appendFileSync(path("twice"), "!")
       readRegularFile(path("twice"), 100)
@@ -144,10 +145,10 @@ describe("evidence", () => {
     expect(evidence.holds()).toBe(false)
   })
 
-  test("of young files is not settled: their times may not tell", () => {
+  test("of young files is not settled: their times may not tell", async () => {
     writeFileSync(path("young"), "")
     const evidence = new Evidence()
-    gather(evidence, () => readRegularFile(path("young"), 100))
+    await gather(evidence, () => readRegularFile(path("young"), 100))
     expect(evidence.isSettled()).toBe(false)
   })
 
@@ -173,5 +174,18 @@ describe("evidence", () => {
       looks("of-nobody"),
     ])
     expect([one.paths, other.paths]).toEqual([[path("of-one")], [path("of-other")]])
+  })
+
+  test("is gathered of the rest, when what began beside it has ended", async () => {
+    const [one, other] = [new Evidence(), new Evidence()]
+    const end = new AbortController()
+    const long = gather(one, async () => {
+      await once(end.signal, "abort")
+      witness(path("late"))
+    })
+    await gather(other, () => witness(path("early")))
+    end.abort()
+    await long
+    expect([one.paths, other.paths]).toEqual([[path("late")], [path("early")]])
   })
 })
