@@ -10,6 +10,9 @@ import { type OrderTerms, inOrder } from "./order.js"
 import { answerRefusal } from "./refusal.js"
 import type { Answered } from "./upstream.js"
 
+/** Said once: an abort without a reason makes an error with its stack, each time. */
+const GONE = new Error("the program is gone, or has its answer")
+
 /** Takes one request to its answer. Resolves when the program has it, or is gone. */
 export async function exchange(
   hop: Hop,
@@ -20,7 +23,7 @@ export async function exchange(
   const gone = new AbortController()
   const ended = new Promise<void>((resolve) => {
     response.once("close", () => {
-      gone.abort()
+      gone.abort(GONE)
       resolve()
     })
   })

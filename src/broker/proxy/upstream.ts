@@ -145,11 +145,16 @@ export interface Answered {
  */
 export function replyTo(request: ClientRequest, target: Target): Promise<Answered> {
   return new Promise((resolve, reject) => {
-    request.once("response", (reply) => {
-      resolve({ reply })
-    })
+    const onClose = (): void => reject(lost(target, new Error("closed")))
+    request.once("close", onClose)
+    // Once there is an answer, an error for each end of a request would only be costly.
+    const answer = (answered: Answered): void => {
+      request.off("close", onClose)
+      resolve(answered)
+    }
+    request.once("response", (reply) => answer({ reply }))
     request.once("upgrade", (reply, socket, head) => {
-      resolve({ reply, upgraded: { socket, head } })
+      answer({ reply, upgraded: { socket, head } })
     })
     request.once("connect", (_reply, socket) => {
       socket.destroy()
@@ -157,9 +162,6 @@ export function replyTo(request: ClientRequest, target: Target): Promise<Answere
     // What comes after the reply is told by the reply itself.
     request.on("error", (error) => {
       reject(failureOf(error, request, target))
-    })
-    request.once("close", () => {
-      reject(lost(target, new Error("closed")))
     })
   })
 }
