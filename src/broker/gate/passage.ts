@@ -57,8 +57,9 @@ export class Passage {
    */
   head(head: RequestHead): RequestHead {
     if (this.mode === "off") return head
-    const target = withMarkersEncoded(head.target, this.#inHead.header(head.target))
-    return { ...head, target, rawHeaders: this.#headers(head.rawHeaders, "head") }
+    const [found = "", ...clean] = this.#inHead.head([head.target, ...head.rawHeaders])
+    const target = withMarkersEncoded(head.target, found)
+    return { ...head, target, rawHeaders: this.#cleanHeaders(head.rawHeaders, clean, "head") }
   }
 
   /**
@@ -67,7 +68,7 @@ export class Passage {
    */
   trailers(rawTrailers: readonly string[]): readonly string[] {
     if (this.mode === "off") return rawTrailers
-    const clean = this.#headers(rawTrailers, "end")
+    const clean = this.#cleanHeaders(rawTrailers, this.#inHead.head(rawTrailers), "end")
     return this.#inContent.found.size === 0 ? clean : withoutHeaders(clean, isDigest)
   }
 
@@ -95,8 +96,11 @@ export class Passage {
     return redacted
   }
 
-  #headers(raw: readonly string[], where: string): string[] {
-    const clean = raw.map((text) => this.#inHead.header(text))
+  #cleanHeaders(
+    raw: readonly string[],
+    clean: readonly string[],
+    where: string,
+  ): readonly string[] {
     const isInName = clean.some((text, at) => at % 2 === 0 && text !== raw[at])
     if (this.mode === "refuse" || isInName) this.#refuseFound(this.#inHead, where)
     return clean

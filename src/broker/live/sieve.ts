@@ -21,9 +21,12 @@ export class Sieve {
     return this.#clean(text, "utf8")
   }
 
-  /** A header's text, one character for each byte, without the values. */
-  header(text: string): string {
-    return this.#clean(text, "latin1")
+  /** Texts of a head, one character for each byte, each without the values. */
+  head(texts: readonly string[]): readonly string[] {
+    const all = Buffer.from(texts.join("\n"), "latin1")
+    // All at once, which is much faster: what is in none of them is rarely in all of them joined.
+    if (!this.#holds(all)) return texts
+    return texts.map((text) => this.#clean(text, "latin1"))
   }
 
   /**
@@ -55,6 +58,13 @@ export class Sieve {
     }
     const rest = leave(redactor.end())
     if (rest.length > 0) yield rest
+  }
+
+  #holds(bytes: Uint8Array): boolean {
+    const redactor = new Redactor(this.#searched().inText)
+    redactor.push(bytes)
+    redactor.end()
+    return redactor.found.size > 0
   }
 
   #clean(text: string, encoding: "utf8" | "latin1"): string {

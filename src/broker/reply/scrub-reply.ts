@@ -47,7 +47,7 @@ export async function scrubReply(
   live: LiveValues,
 ): Promise<ScrubbedReply> {
   const sieve = new Sieve(() => live.all())
-  const trailers = (raw: readonly string[]): string[] => scrubHeaders(raw, sieve)
+  const trailers = (raw: readonly string[]): string[] => withoutFoundNames(raw, sieve.head(raw))
   const isBodiless = method === "HEAD" || hasNoBody(head)
   const codings = isBodiless ? [] : readableCodings(head)
   const clean = refusing(sieve.stream(decoded(body, codings)))
@@ -106,17 +106,13 @@ const FRAMING = new Set([
 ])
 
 function scrubTexts({ status, statusText, rawHeaders }: ReplyHead, sieve: Sieve): ReplyHead {
-  return {
-    status,
-    statusText: sieve.header(statusText),
-    rawHeaders: scrubHeaders(rawHeaders, sieve),
-  }
+  const [clean = "", ...headers] = sieve.head([statusText, ...rawHeaders])
+  return { status, statusText: clean, rawHeaders: withoutFoundNames(rawHeaders, headers) }
 }
 
 /** A header whose name holds a value is left out: a marker is not a name. */
-function scrubHeaders(raw: readonly string[], sieve: Sieve): string[] {
-  const cleaned = raw.map((text) => sieve.header(text))
-  return cleaned.filter((_, at) => cleaned[at - (at % 2)] === raw[at - (at % 2)])
+function withoutFoundNames(raw: readonly string[], clean: readonly string[]): string[] {
+  return clean.filter((_, at) => clean[at - (at % 2)] === raw[at - (at % 2)])
 }
 
 /** `aws s3 cp` asks for large files in parts. */

@@ -42,6 +42,26 @@ describe("the values of a run", () => {
     expect(new Sieve(() => live.all()).text(VALUE)).toBe(VALUE)
   })
 
+  test("are found in the texts of a head as in each alone, wherever they begin and end", () => {
+    const half = VALUE.length / 2
+    const heads = [
+      ["a", "b"],
+      ["", VALUE, ""],
+      [VALUE.slice(0, half), VALUE.slice(half)],
+      [`x${VALUE}`, VALUE.slice(0, -1), `${VALUE}\n${VALUE}y`],
+      [VALUE.slice(0, half), VALUE, VALUE.slice(half)],
+      [Buffer.from(`user:${VALUE}`).toString("base64"), encodeURIComponent(VALUE)],
+    ]
+    for (const head of heads) {
+      const together = new Sieve(() => liveValues().all())
+      const alone = new Sieve(() => liveValues().all())
+      const clean = head.map((text) => alone.head([text]).join())
+      expect(together.head(head)).toEqual(clean)
+      expect(together.found).toEqual(alone.found)
+      expect(clean.join().includes(VALUE)).toBe(false)
+    }
+  })
+
   test("may be bytes that are no text, or blank", () => {
     const bytes = Buffer.from("ff00fe01fd02fc03fb04", "hex")
     const live = liveValues({ bytes, blank: " \n", empty: "" })
