@@ -1,3 +1,4 @@
+import { Readable } from "node:stream"
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib"
 import { LiveValues } from "../../src/broker/live/live-values.js"
 import { type ScrubbedReply, scrubReply } from "../../src/broker/reply/scrub-reply.js"
@@ -51,9 +52,11 @@ interface Sent {
 export async function scrubbed(
   body: AsyncIterable<Uint8Array> | string | Uint8Array,
   { method = "GET", status = 200, statusText = "OK", headers = [], live = liveValues() }: Sent = {},
-): Promise<ScrubbedReply> {
+): Promise<ScrubbedReply & { readonly body: Readable }> {
   const source = typeof body === "string" || body instanceof Uint8Array ? pieces(body) : body
-  return scrubReply(method, { status, statusText, rawHeaders: headers }, source, live)
+  const reply = await scrubReply(method, { status, statusText, rawHeaders: headers }, source, live)
+  const { whole, stream } = reply
+  return { ...reply, body: whole === undefined ? stream() : Readable.from([whole]) }
 }
 
 /** The text that comes of a reply's body. */

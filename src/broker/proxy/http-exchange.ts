@@ -65,7 +65,7 @@ export async function passReply(
   }
   const { statusCode: status = 502, statusMessage: statusText = "", rawHeaders } = reply
   const { method = "" } = response.req
-  const { head, body, trailers } = await scrubReply(
+  const { head, whole, stream, trailers } = await scrubReply(
     method,
     { status, statusText, rawHeaders },
     reply,
@@ -74,10 +74,15 @@ export async function passReply(
   const handedOn = endToEnd(head.rawHeaders)
   response.sendDate = false
   response.writeHead(head.status, head.statusText, handedOn)
+  if (whole !== undefined) {
+    response.end(whole)
+    return
+  }
   // What has no length may be a stream, whose beginning is waited for.
   if (headerValues({ method, target: "", rawHeaders: handedOn }, "content-length").length === 0) {
     flushHead(response)
   }
+  const body = stream()
   body.once("end", () => {
     if (reply.rawTrailers.length > 0) response.addTrailers(pairsOf(trailers(reply.rawTrailers)))
   })

@@ -20,8 +20,10 @@ export interface ReplyHead {
 export interface ScrubbedReply {
   /** Without Content-Length, whoever sends it on ends the body by chunks. */
   readonly head: ReplyHead
-  /** Fails with `REPLY_REFUSED` where it turns out to be something else than it said. */
-  readonly body: Readable
+  /** All of the body, if it is short: it was read already. */
+  readonly whole: Uint8Array | undefined
+  /** The body; fails with `REPLY_REFUSED` where it turns out to be something else than it said. */
+  readonly stream: () => Readable
   /** The names of the secrets that were found so far. */
   readonly found: ReadonlySet<string>
   /** Trailers without values, in pairs as they come; for when the body has ended. */
@@ -50,11 +52,17 @@ export async function scrubReply(
   const trailers = (raw: readonly string[]): string[] => withoutFoundNames(raw, sieve.head(raw))
   const isBodiless = method === "HEAD" || hasNoBody(head)
   const codings = isBodiless ? [] : readableCodings(head)
-  const clean = refusing(sieve.stream(decoded(body, codings)))
+  const clean = sieve.stream(codings.length === 0 ? body : refusing(decoded(body, codings)))
   const begun = await readAhead(clean, isBodiless ? 0 : aheadOf(head, codings))
   const isAsItWas = isBodiless || (begun.isWhole && codings.length === 0 && sieve.found.size === 0)
   const framed = isAsItWas ? head : reframed(head, begun)
-  return { head: scrubTexts(framed, sieve), body: begun.stream(), found: sieve.found, trailers }
+  return {
+    head: scrubTexts(framed, sieve),
+    whole: begun.isWhole ? Buffer.concat(begun.pieces) : undefined,
+    stream: begun.stream,
+    found: sieve.found,
+    trailers,
+  }
 }
 
 /** The head of a reply that has no body: an interim one, or one that changes the protocol. */

@@ -67,11 +67,12 @@ async function between(upstream: number): Promise<number> {
         const head = { status, statusText, rawHeaders: reply.rawHeaders }
         const scrubbed = await scrubReply(method, head, reply, live)
         response.writeHead(status, scrubbed.head.statusText, [...scrubbed.head.rawHeaders])
-        scrubbed.body.once("end", () => {
+        const body = scrubbed.stream()
+        body.once("end", () => {
           const [name = "", value = ""] = scrubbed.trailers(reply.rawTrailers)
           if (name !== "") response.addTrailers([[name, value]])
         })
-        await pipeline(scrubbed.body, response)
+        await pipeline(body, response)
       }
       void hand().catch((error: unknown) => response.destroy(error as Error))
     }),
