@@ -27,14 +27,19 @@ const CODINGS: Readonly<Record<string, Coding>> = {
 export function codingsOf(
   rawHeaders: readonly string[],
 ): readonly Coding[] | { readonly why: string } {
-  const names = valuesOf(rawHeaders, "content-encoding")
-    .flatMap((value) => value.split(","))
-    .map((name) => name.trim().toLowerCase())
-    .filter((name) => name !== "" && name !== "identity")
+  const names = codingNames(rawHeaders)
   if (names.length > MOST_CODINGS) return { why: `it has ${names.length} encodings` }
   const codings = names.map((name) => (Object.hasOwn(CODINGS, name) ? CODINGS[name] : undefined))
   const known = codings.filter((coding) => coding !== undefined)
   return known.length === names.length ? known : { why: "its encoding is not gzip, br or deflate" }
+}
+
+/** What its headers call the codings of a body, known here or not, in lower case. */
+export function codingNames(rawHeaders: readonly string[]): readonly string[] {
+  return valuesOf(rawHeaders, "content-encoding")
+    .flatMap((value) => value.split(","))
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== "" && name !== "identity")
 }
 
 /** The values of a header; its name in lower case. */

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream"
 import { VaultError } from "../../core/index.js"
-import { codingsOf, valuesOf, withoutHeaders } from "../coding/coding.js"
+import { AWS_CHUNKED, type Framed, framedPieces } from "../coding/aws-chunked.js"
+import { codingNames, codingsOf, valuesOf, withoutHeaders } from "../coding/coding.js"
 import { Undecodable, decoded } from "../coding/decode.js"
 import { isDigest } from "../coding/digest-header.js"
 import { readAhead } from "../coding/read-ahead.js"
@@ -81,10 +82,11 @@ export class Passage {
     if (this.mode === "off" || !hasBody(head)) {
       return { head, body: Readable.from(body, { objectMode: false }) }
     }
-    const codings = codingsOf(head.rawHeaders)
-    if (!("why" in codings) && codings.length === 0) {
+    const names = codingNames(head.rawHeaders)
+    if (names.length === 0) {
       return this.mode === "redact" ? this.#redacted(head, body) : this.#looked(head, body)
     }
+    if (names.join() === AWS_CHUNKED) return this.#looked(head, this.#alongside(body))
     return this.#encoded(head, body)
   }
 
@@ -111,6 +113,28 @@ export class Passage {
     const length = lengthOf(head)
     const begun = await readAhead(looked, length !== undefined && length <= AHEAD ? AHEAD + 1 : 0)
     return { head, body: begun.stream() }
+  }
+
+  /**
+   * A body in chunks, as it is, behind what its chunks hold: nothing leaves of which the search does
+   * not know yet whether it is the beginning of a value. A value in it is refused under `redact` too,
+   * since the checksum behind it would not fit.
+   */
+  async *#alongside(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+    const waiting: Framed[] = []
+    async function* data(): AsyncGenerator<Uint8Array, void, void> {
+      for await (const piece of framedPieces(body)) {
+        waiting.push(piece)
+        if (piece.isData) yield piece.bytes
+      }
+    }
+    const looked = this.#inContent.stream(data(), () => this.#refuseFound(this.#inContent, "body"))
+    try {
+      for await (const { length } of looked) yield* upTo(length, waiting)
+    } catch (error) {
+      throw error instanceof Undecodable ? this.#unreadable(error.message, error) : error
+    }
+    for (const { bytes } of waiting) yield bytes
   }
 
   async #redacted(head: RequestHead, body: AsyncIterable<Uint8Array>): Promise<Passed> {
@@ -160,6 +184,23 @@ export class Passage {
       `the body of the request cannot be searched for values: ${why}`,
       { hint: "send it without Content-Encoding", cause },
     )
+  }
+}
+
+/** Takes pieces out, and gives their bytes, up to so many bytes of data. */
+function* upTo(length: number, waiting: Framed[]): Generator<Uint8Array> {
+  let left = length
+  for (let [next] = waiting; next !== undefined; [next] = waiting) {
+    const { bytes, isData } = next
+    if (isData && left === 0) return
+    waiting.shift()
+    if (!isData || bytes.length <= left) yield bytes
+    else {
+      yield bytes.subarray(0, left)
+      waiting.unshift({ bytes: bytes.subarray(left), isData })
+      return
+    }
+    if (isData) left -= bytes.length
   }
 }
 

@@ -279,6 +279,95 @@ describe("a body that nobody can look into is refused", () => {
   })
 })
 
+/** As the clients of S3 send it: in chunks, with a checksum behind them. */
+function awsChunked(...chunks: readonly (string | Uint8Array)[]): Buffer {
+  const framed = chunks.flatMap((chunk) => {
+    const size = Buffer.byteLength(chunk).toString(16)
+    return [Buffer.from(`${size}\r\n`), Buffer.from(chunk), Buffer.from("\r\n")]
+  })
+  return Buffer.concat([...framed, Buffer.from("0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n")])
+}
+const AWS = ["Content-Encoding", "aws-chunked", "X-Amz-Trailer", "x-amz-checksum-crc32"]
+
+describe("a body in aws-chunked", () => {
+  test.each([ELSEWHERE, MODEL])("passes byte for byte, cut anywhere, towards %s", async (host) => {
+    const sent = awsChunked("some bytes", Buffer.alloc(300, 0xff), VALUE.slice(0, 9), "x")
+    for (let at = 0; at <= sent.length; at += 1) {
+      const gate = await passage(host)
+      const head = sized(sent, ...AWS)
+      const passed = await gate.body(head, cutAt(sent, at))
+      expect(passed.head).toBe(head)
+      expect((await all(passed.body)).equals(sent)).toBe(true)
+    }
+  })
+
+  test("of any size flows as it comes", async () => {
+    const gate = await passage(ELSEWHERE)
+    let given = 0
+    async function* much() {
+      const chunk = Buffer.alloc(2 ** 20, "a")
+      for (; given < 40; given += 1) {
+        yield await Promise.resolve(awsChunked(chunk).subarray(0, chunk.length + 10))
+      }
+    }
+    const { body } = await gate.body(headOf("Transfer-Encoding", "chunked", ...AWS), much())
+    let length = 0
+    for await (const part of body) {
+      length += (part as Uint8Array).length
+      if (length >= 4 * 2 ** 20) break
+    }
+    expect(given).toBeLessThan(10)
+  })
+
+  const holding: Readonly<Record<string, Buffer>> = {
+    "in a chunk": awsChunked(`x${VALUE}`, "y"),
+    "over two chunks": awsChunked(VALUE.slice(0, 7), VALUE.slice(7)),
+    "a byte to a chunk": awsChunked(...Array.from(VALUE)),
+    "behind a size": Buffer.from(`1;${VALUE}\r\nx\r\n0\r\n\r\n`),
+    "behind the last chunk": Buffer.from(`1\r\nx\r\n0\r\nx-amz-meta:${VALUE}\r\n\r\n`),
+  }
+  test.each(Object.entries(holding))("is refused for a value %s", async (_, sent) => {
+    for (const host of [ELSEWHERE, MODEL]) {
+      const gate = await passage(host)
+      const passed = gate.body(sized(sent, ...AWS), pieces(sent))
+      await expect(passed).rejects.toMatchObject({ code: "GATE_REFUSED" })
+      expect([...gate.found]).toEqual([NAME])
+    }
+  })
+
+  test("sends no more of a value than is sure to be none, wherever it is cut", async () => {
+    const sent = awsChunked("begin ", VALUE.slice(0, 7), VALUE.slice(7), "end")
+    for (let at = 0; at <= sent.length; at += 1) {
+      const gate = await passage(ELSEWHERE)
+      const { body } = await gate.body(
+        headOf("Transfer-Encoding", "chunked", ...AWS),
+        cutAt(sent, at),
+      )
+      const left: Uint8Array[] = []
+      const sending = async (): Promise<void> => {
+        for await (const part of body) left.push(part as Uint8Array)
+      }
+      await expect(sending()).rejects.toMatchObject({ code: "GATE_REFUSED" })
+      expect(Buffer.concat(left).includes(VALUE.slice(0, 6))).toBe(false)
+    }
+  })
+
+  test.each([
+    ["no chunks", "just text\r\n"],
+    ["a chunk that is longer than it says", "3\r\nabcdef\r\n0\r\n\r\n"],
+    ["no last chunk", "3\r\nabc\r\n"],
+    ["a line without an end", "3".repeat(2000)],
+    ["a size that is none", "-1\r\n"],
+    ["much behind its last chunk", `0\r\n${"x".repeat(20_000)}`],
+  ])("that is none is refused: %s", async (_, sent) => {
+    const gate = await passage(ELSEWHERE)
+    await expect(gate.body(sized(sent, ...AWS), pieces(sent))).rejects.toMatchObject({
+      code: "GATE_REFUSED",
+      message: expect.stringContaining("cannot be searched") as string,
+    })
+  })
+})
+
 describe("what holds nothing is the same", () => {
   test.each([ELSEWHERE, MODEL, OWN])("byte for byte, encoded or not, towards %s", async (host) => {
     const gate = await gateOf()

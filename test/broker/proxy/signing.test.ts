@@ -15,6 +15,7 @@ import {
 } from "./broker-world.js"
 
 const HOOK = "stripe/hook"
+const QUERY = "stripe/query"
 const AWS = "stripe/aws"
 const OTHER = "stripe/other"
 const VALUE = `test-only-${randomBytes(12).toString("hex")}`
@@ -41,6 +42,17 @@ beforeAll(async () => {
         }),
       ],
     },
+    [QUERY]: {
+      value: VALUE,
+      use: [
+        useAt(service, {
+          at: ["query:sig"],
+          scheme: "hmac-sha256",
+          template: "{method}{\\n}{path}{\\n}{query}{\\n}{header:x-time}{\\n}{body}",
+          encoding: "base64",
+        }),
+      ],
+    },
     [AWS]: {
       value: AWS_VALUE,
       use: [useAt(service, { scheme: "sigv4", user: USER })],
@@ -51,6 +63,7 @@ beforeAll(async () => {
 afterEach(() => {
   brokered.close()
   service.got.length = 0
+  service.handler = (_request, response) => response.end("ok")
 })
 afterAll(() => {
   service.close()
@@ -58,7 +71,7 @@ afterAll(() => {
 })
 
 async function start(options: BrokerOptions = {}): Promise<void> {
-  brokered = await BrokerWorld.start(world, [HOOK, AWS, OTHER], [service], options)
+  brokered = await BrokerWorld.start(world, [HOOK, QUERY, AWS, OTHER], [service], options)
 }
 
 const sha256 = (bytes: string): string => createHash("sha256").update(bytes).digest("hex")
@@ -93,6 +106,37 @@ describe("an HMAC over the digest of the body", () => {
     const left = `{"prompt":"[REDACTED ${OTHER}]"}`
     expect(got?.body.toString()).toBe(left)
     expect(got?.request.headers["x-signature"]).toBe(hmacOf(VALUE, "POST", left))
+  })
+})
+
+describe("an HMAC in the query, over query, header and body", () => {
+  const body = '{"a":1}'
+  const signed = (key: string): string =>
+    createHmac("sha256", key).update(`POST\n/v1/a\na=1&b=%20\n7\n${body}`).digest("base64")
+  const sendWith = (signature: string): Promise<Reply> => {
+    const target = `/v1/a?a=1&sig=${encodeURIComponent(signature)}&b=%20`
+    const head = `POST ${target} HTTP/1.1\r\nHost: ${service.authority}\r\nX-Time: 7\r\nContent-Length: ${body.length}`
+    return brokered.send(service, head, body)
+  }
+  const accepted: string[] = []
+
+  test("is accepted by a service that verifies it", async () => {
+    await start()
+    service.handler = (request, response) => {
+      const query = new URL(request.url ?? "", "https://x").searchParams
+      accepted.push(query.get("sig") ?? "")
+      response.writeHead(query.get("sig") === signed(VALUE) ? 200 : 401).end()
+    }
+    expect((await sendWith(signed(brokered.of(QUERY)))).status).toBe(200)
+    expect(accepted).toEqual([signed(VALUE)])
+    expect(service.got[0]?.body.toString()).toBe(body)
+  })
+
+  test("that no placeholder made is refused", async () => {
+    await start()
+    const reply = await sendWith(signed("another key"))
+    expect([reply.status, refusalIn(reply).code]).toEqual([403, "PLACEHOLDER_REFUSED"])
+    expect(service.got).toEqual([])
   })
 })
 

@@ -1,0 +1,224 @@
+import { execFile } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { readFileSync, writeFileSync } from "node:fs"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { crc32 } from "node:zlib"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { pythonClients } from "../../../scripts/broker-clients.mjs"
+import type { World } from "../../core/world.js"
+import { testUnless } from "../../needs.js"
+import { type ToSign, isAcceptedByAws, sha256, signedByAws } from "../sign/aws-signer.js"
+import {
+  BrokerWorld,
+  type Reply,
+  Service,
+  brokeredWorld,
+  refusalIn,
+  useAt,
+} from "./broker-world.js"
+
+const AWS = "stripe/aws"
+const VALUE = `test-only-${randomBytes(15).toString("hex")}`
+const OTHER_VALUE = `test-only-${randomBytes(12).toString("hex")}`
+const USER = "AKIAEXAMPLEEXAMPLE00"
+const BODY = Buffer.from("some bytes\n".repeat(100))
+const python = await pythonClients()
+const lack = "missing" in python ? python.missing : undefined
+
+let service: Service
+let world: World
+let brokered: BrokerWorld
+/** What was uploaded, by its path. */
+const stored = new Map<string, Buffer>()
+
+beforeAll(async () => {
+  service = await Service.start("s3.aws.test")
+  const at = ["header:authorization", "query:X-Amz-Signature"] as const
+  const sigV4 = { scheme: "sigv4", user: USER, paths: ["/**"], at: [...at] } as const
+  const use = [useAt(service, { ...sigV4, methods: ["GET", "HEAD", "PUT"] })]
+  world = await brokeredWorld({
+    [AWS]: { value: VALUE, use },
+    "stripe/other": { value: OTHER_VALUE, use: [useAt({ authority: "other.aws.test" })] },
+  })
+  brokered = await BrokerWorld.start(world, [AWS, "stripe/other"], [service])
+  service.handler = answer
+})
+afterEach(() => {
+  service.got.length = 0
+  stored.clear()
+})
+afterAll(() => {
+  brokered.close()
+  service.close()
+  world.remove()
+})
+
+/** As S3 does: 403 for what is not signed with the key, 400 for a checksum that does not fit. */
+function answer(request: IncomingMessage, response: ServerResponse): void {
+  const body = service.got.at(-1)?.body ?? Buffer.alloc(0)
+  const [path = ""] = (request.url ?? "").split("?")
+  if (!isAcceptedByAws(request, body, VALUE)) {
+    response.writeHead(403).end("<Error><Code>SignatureDoesNotMatch</Code></Error>")
+  } else if (request.method === "PUT") {
+    const data = request.headers["content-encoding"] === "aws-chunked" ? unchunked(body) : body
+    if (data === undefined) response.writeHead(400).end("<Error><Code>BadDigest</Code></Error>")
+    else {
+      stored.set(path, data)
+      response.writeHead(200, { ETag: '"1"' }).end()
+    }
+  } else {
+    const data = stored.get(path) ?? Buffer.alloc(0)
+    const modified = "Thu, 01 Jan 2026 00:00:00 GMT"
+    const headers = { "Content-Length": data.length, ETag: '"1"', "Last-Modified": modified }
+    response.writeHead(200, headers)
+    response.end(request.method === "HEAD" ? undefined : data)
+  }
+}
+
+/** What was sent in chunks; undefined if its checksum does not fit. */
+function unchunked(body: Buffer): Buffer | undefined {
+  const chunks: Buffer[] = []
+  let at = 0
+  for (;;) {
+    const end = body.indexOf("\r\n", at)
+    const size = parseInt(body.subarray(at, end).toString(), 16)
+    if (size === 0) {
+      const data = Buffer.concat(chunks)
+      const sum = Buffer.alloc(4)
+      sum.writeUInt32BE(crc32(data))
+      const trailer = `x-amz-checksum-crc32:${sum.toString("base64")}`
+      return body.subarray(end).toString().trim() === trailer ? data : undefined
+    }
+    chunks.push(body.subarray(end + 2, end + 2 + size))
+    at = end + 2 + size + 2
+  }
+}
+
+function chunked(body: Buffer): Buffer {
+  const sum = Buffer.alloc(4)
+  sum.writeUInt32BE(crc32(body))
+  return Buffer.concat([
+    Buffer.from(`${body.length.toString(16)}\r\n`),
+    body,
+    Buffer.from(`\r\n0\r\nx-amz-checksum-crc32:${sum.toString("base64")}\r\n\r\n`),
+  ])
+}
+
+/** What an SDK sends that has the placeholder for its key. */
+async function put(
+  payload: string,
+  body: Buffer,
+  changes: Partial<ToSign> = {},
+  more: Readonly<Record<string, string>> = {},
+): Promise<Reply> {
+  const isInHeader = changes.in !== "query"
+  const says = isInHeader ? { "x-amz-content-sha256": payload } : {}
+  const signed = signedByAws({
+    method: "PUT",
+    path: "/bucket/a%20b",
+    headers: { host: service.authority, ...says, ...more },
+    payload,
+    key: brokered.of(AWS),
+    user: USER,
+    in: "authorization",
+    ...changes,
+  })
+  const lines = Object.entries(signed.headers).map((pair) => pair.join(": "))
+  const head = [`PUT ${signed.target} HTTP/1.1`, ...lines, `Content-Length: ${body.length}`]
+  return brokered.send(service, head.join("\r\n"), body)
+}
+
+const TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+const IN_CHUNKS = {
+  "content-encoding": "aws-chunked",
+  "x-amz-decoded-content-length": String(BODY.length),
+  "x-amz-trailer": "x-amz-checksum-crc32",
+}
+
+describe("a service of AWS accepts what the broker signed anew:", () => {
+  test("the body signed, in the header", async () => {
+    expect((await put(sha256(BODY), BODY)).status).toBe(200)
+    expect(stored.get("/bucket/a%20b")).toEqual(BODY)
+  })
+
+  test("the body not signed, in the header", async () => {
+    expect((await put("UNSIGNED-PAYLOAD", BODY)).status).toBe(200)
+  })
+
+  test("the body not signed, in the query", async () => {
+    expect((await put("UNSIGNED-PAYLOAD", BODY, { in: "query" })).status).toBe(200)
+    const [got] = service.got
+    expect(got?.request.url).not.toContain("Authorization")
+  })
+
+  test("the body in chunks, with a checksum behind them, as SDKs send it by themselves", async () => {
+    expect((await put(TRAILER, chunked(BODY), {}, IN_CHUNKS)).status).toBe(200)
+    expect(stored.get("/bucket/a%20b")).toEqual(BODY)
+    // Byte for byte, with its encoding.
+    expect(service.got[0]?.body).toEqual(chunked(BODY))
+  })
+})
+
+describe("nothing is signed", () => {
+  test.each(["authorization", "query"] as const)("for another key in the %s", async (where) => {
+    const changes = { in: where, key: "another key of somebody's" }
+    const reply = await put("UNSIGNED-PAYLOAD", BODY, changes)
+    expect([reply.status, refusalIn(reply).code]).toEqual([403, "PLACEHOLDER_REFUSED"])
+    expect(service.got).toEqual([])
+  })
+
+  test("where each chunk is signed, and it is said what to set", async () => {
+    const payload = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+    const reply = await put(payload, chunked(BODY), {}, IN_CHUNKS)
+    expect([reply.status, refusalIn(reply).code]).toEqual([403, "PLACEHOLDER_REFUSED"])
+    expect(refusalIn(reply).hint).toContain("payload signing can be off")
+    expect(service.got).toEqual([])
+  })
+
+  test("of a body in chunks that holds a value of another secret", async () => {
+    const body = chunked(Buffer.from(`it says ${OTHER_VALUE}`))
+    const reply = await put(TRAILER, body, {}, IN_CHUNKS)
+    expect([reply.status, refusalIn(reply).code]).toEqual([403, "GATE_REFUSED"])
+    expect(service.got).toEqual([])
+  })
+})
+
+/** What the AWS CLI says, as a program of the run has it. */
+async function aws(...args: string[]): Promise<string> {
+  const authority = join(world.folder, "authority.pem")
+  writeFileSync(authority, brokered.authority.pem)
+  const path = "path" in python ? python.path : ""
+  const { stdout } = await promisify(execFile)(
+    path,
+    ["-m", "awscli", ...args, "--endpoint-url", `https://${service.authority}`],
+    {
+      env: {
+        PATH: process.env["PATH"],
+        HOME: world.folder,
+        AWS_ACCESS_KEY_ID: USER,
+        AWS_SECRET_ACCESS_KEY: brokered.of(AWS),
+        AWS_DEFAULT_REGION: "us-east-1",
+        AWS_EC2_METADATA_DISABLED: "true",
+        AWS_MAX_ATTEMPTS: "1",
+        AWS_CA_BUNDLE: authority,
+        HTTPS_PROXY: brokered.broker.url,
+      },
+    },
+  )
+  return stdout
+}
+
+describe("the AWS CLI, through the broker", () => {
+  testUnless(lack, "uploads a file as it does by itself, and gets it back", async () => {
+    const file = join(world.folder, "a file")
+    writeFileSync(file, BODY)
+    await aws("s3", "cp", file, "s3://bucket/k")
+    // By itself it sends over TLS what is not signed, in chunks, with a checksum behind them.
+    expect(service.got[0]?.request.headers["x-amz-content-sha256"]).toBe(TRAILER)
+    expect(stored.get("/bucket/k")).toEqual(BODY)
+    await aws("s3", "cp", "s3://bucket/k", join(world.folder, "back"))
+    expect(readFileSync(join(world.folder, "back"))).toEqual(BODY)
+  })
+})
