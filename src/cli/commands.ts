@@ -37,6 +37,8 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   "audit verify": () => import("./commands/audit-verify.js"),
   "audit push": () => import("./commands/audit-push.js"),
   "audit suggest": () => import("./commands/audit-suggest.js"),
+  access: () => import("./commands/access.js"),
+  ui: () => import("./commands/ui.js"),
   check: () => import("./commands/check.js"),
   status: () => import("./commands/status.js"),
   trust: () => import("./commands/trust.js"),

@@ -24,6 +24,11 @@ export type { MaybeUnfinished } from "./words/unfinished.js"
 export { repair } from "./commit/repair.js"
 export { type UseEdit, type UseRequest, changeUse } from "./change/change-use.js"
 export { type SetRequest, setSecret } from "./change/set.js"
+export {
+  type AccessOverview,
+  type OverviewGrant,
+  describeOverview,
+} from "./check/access-overview.js"
 export { type Standing, describeStanding } from "./check/status.js"
 export { type SetUp, removeDriver, setUpDriver } from "./merge/driver-setup.js"
 export { type Resolved, resolve } from "./merge/resolve.js"

@@ -33,6 +33,8 @@ export function markup(template: TemplateStringsArray, ...parts: readonly HtmlPa
 function written(part: HtmlPart): string {
   if (part === undefined) return ""
   if (part instanceof Html) return part.text
-  if (typeof part === "object") return part.map(written).join("")
-  return harmless(String(part)).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "")
+  if (typeof part === "number") return String(part)
+  // What only looks like HTML is nothing.
+  if (typeof part !== "string") return Array.isArray(part) ? part.map(written).join("") : ""
+  return harmless(part).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "")
 }

@@ -108,6 +108,27 @@ describe("reports", () => {
     expect(await document(["trust", "--rewind", "--yes"])).toEqual({ accepted: [] })
   })
 
+  test("access", async () => {
+    await machine.call(["get", "stripe/api-key", "--agent", "ci"])
+    const whole = await document(["access"])
+    expect(whole).toMatchObject({
+      vault: id,
+      at: time,
+      keys: "x25519",
+      branch: "main",
+      owners: ["alice"],
+      grants: [{ agent: "ci", group: "stripe", since: time, isEnded: false }],
+      pending: [],
+    })
+    const { agents, groups, secrets, reads } = whole as Record<string, unknown[]>
+    expect(agents?.[0]).toEqual({ agent: "ci", escrow: true, since: time })
+    const stripe = { group: "stripe", epoch: 1, secrets: 2 }
+    expect(groups).toEqual(expect.arrayContaining([stripe]))
+    const { secrets: listed } = (await document(["list"])) as { secrets: unknown }
+    expect(secrets).toEqual(listed)
+    expect(reads?.[0]).toMatchObject({ at: time, event: "read", vault: id })
+  })
+
   test("status", async () => {
     expect(await document(["status", "--agent", "ci"])).toEqual({
       vault: id,

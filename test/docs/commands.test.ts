@@ -35,7 +35,7 @@ const ENDS_WITH = new Map([
 
 const OTHER_SHELLS = /completion (?:zsh|fish)/
 /** These go on until somebody ends them; their own tests do. */
-const GOES_ON = /agent-vault (?:proxy --|audit --follow)/
+const GOES_ON = /agent-vault (?:proxy --|audit --follow|ui)/
 const EXAMPLES = COMMANDS.flatMap(({ name, examples }) =>
   examples.map(([line]) => [line, name] as const),
 ).filter(([line]) => !OTHER_SHELLS.test(line) && !GOES_ON.test(line))

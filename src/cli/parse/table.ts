@@ -1,4 +1,5 @@
 import type { CommandSpec } from "./call.js"
+import { ACCESS } from "./table/access.js"
 import { AUDITS } from "./table/audit.js"
 import { GUARD } from "./table/guard.js"
 import { MCP } from "./table/mcp.js"
@@ -24,6 +25,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...USE,
   ...SERVICES,
   ...AUDITS,
+  ...ACCESS,
   ...GUARD,
   ...UPKEEP,
 ]
