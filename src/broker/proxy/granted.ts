@@ -50,15 +50,15 @@ export function grantOf(
   const suits = (rule: Use): boolean =>
     same.every((each) => rule.at.includes(each.at) && isWorded(each, rule))
   const nearest = ruleOf(bound, secret, sending)
-  const ruleOr = (fits: (rule: Use) => boolean, refusal: VaultError): Use => {
+  const ruleOr = (fits: (rule: Use) => boolean, refusal: () => VaultError): Use => {
     try {
       return fits(nearest) ? nearest : ruleOf(bound, secret, sending, fits)
     } catch (error) {
-      throw VaultError.is(error, "USE_REFUSED") ? refusal : error
+      throw VaultError.is(error, "USE_REFUSED") ? refusal() : error
     }
   }
-  ruleOr(suitsHere, misworded(occurrence, nearest))
-  const rule = ruleOr(suits, severally(same))
+  ruleOr(suitsHere, () => misworded(occurrence, nearest))
+  const rule = ruleOr(suits, () => severally(same))
   return { name: parseSecretName(secret), rule, sending, suits }
 }
 
