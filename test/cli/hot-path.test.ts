@@ -62,6 +62,20 @@ test.each([
   }
 })
 
+test("run --blind loads nothing to ask with before there is a question", async () => {
+  const machine = classic.copy()
+  await machine.call(["use", "stripe/api-key", "stripe", "--yes"])
+  const program = ["--", "printenv", "STRIPE_API_KEY"]
+  const blind = ["run", "--blind", "--isolate", "none", "-s", "stripe/api-key", "--agent", "ci"]
+  const { value, loaded } = loadedBy(machine, [...blind, ...program])
+  machine.remove()
+  expect(value.trim()).toMatch(/^sk_/)
+  expect(loaded.some((file) => file.startsWith("blind-run"))).toBe(true)
+  const askers = readdirSync(folder).filter((file) => /^(?:question-page|desktop)-/.test(file))
+  expect(askers).toHaveLength(2)
+  expect(loaded.filter((file) => askers.includes(file))).toEqual([])
+})
+
 test("curves are loaded where keys are post-quantum", () => {
   const { value, loaded } = loadedBy(postQuantum)
   expect(value).toBe("v")

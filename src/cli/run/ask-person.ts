@@ -8,12 +8,12 @@ import { childEnvironment } from "./program-environment.js"
 
 /** Asks with a page, whose address goes to stderr and, where there is a display, to a browser. */
 export async function questionsByPage(door: Door): Promise<Questions> {
-  return questionsBy([await pageFrom(door)])
+  return questionsBy([pageFrom(door)])
 }
 
 /** Asks at the terminal that is ours, or with a page where there is none. */
 export async function questionsInFront(door: Door): Promise<Questions> {
-  return questionsBy([askAtTerminal(door.terminal), await pageFrom(door)])
+  return questionsBy([askAtTerminal(door.terminal), pageFrom(door)])
 }
 
 async function questionsBy(means: readonly AskBy[]): Promise<Questions> {
@@ -21,16 +21,20 @@ async function questionsBy(means: readonly AskBy[]): Promise<Questions> {
   return new Asking(means)
 }
 
-async function pageFrom({ terminal, env }: Door): Promise<AskBy> {
-  const { askOnPage } = await import("../../questions/question-page.js")
-  const { hintAtQuestion, openPage } = await import("../../questions/desktop.js")
+/** What shows the page is loaded when there is something to ask: most runs ask nothing. */
+function pageFrom({ terminal, env }: Door): AskBy {
   const programs = childEnvironment(env, new Map(), false)
-  return askOnPage(async (url, question) => {
+  const show = async (url: string, question: Question): Promise<true> => {
+    const { hintAtQuestion, openPage } = await import("../../questions/desktop.js")
     const asked = await sentenceFor(question)
-    say(terminal, `agent-vault: ${asked} PersonAnswer within 120 s:\n  ${url}`)
+    say(terminal, `agent-vault: ${asked} Answer within 120 s:\n  ${url}`)
     await Promise.all([openPage(url, programs), hintAtQuestion(programs)])
     return true
-  })
+  }
+  return async (...asked) => {
+    const { askOnPage } = await import("../../questions/question-page.js")
+    return askOnPage(show)(...asked)
+  }
 }
 
 /** By letters for each yes that nobody can type in advance; or by a line that is not shown. */
