@@ -74,6 +74,18 @@ function revokedElsewhere(
   )
 }
 
+/** Who opens the key of a record on either side, and is no member of it; each key once. */
+export function readersOf(
+  { ours, theirs }: GroupSides,
+  { recipient, members }: GroupRecord,
+): readonly Member[] {
+  const all = [ours, theirs].flatMap((side) => (side.recipient === recipient ? side.members : []))
+  const known = new Set(members.map((member) => member.recipient))
+  return [...new Map(all.map((member) => [member.recipient, member])).values()].filter(
+    (member) => !known.has(member.recipient),
+  )
+}
+
 /** The groups of a vault with a member that, as `agents` has it, has ended or has another key. */
 export function outdatedGroups(groups: Vault, agents: Vault): readonly string[] {
   const isOutdated = ({ agent, recipient }: Member): boolean => {

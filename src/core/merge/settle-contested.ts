@@ -35,7 +35,14 @@ import {
 } from "../vault/vault.js"
 import { MANIFEST, classify, groupPastPath, groupRecordPath } from "../words/layout.js"
 import { pathsOf } from "../words/unit.js"
-import { mergedGroup, outdatedGroups, takenOut, unitedPast, winnerOf } from "./merge-group.js"
+import {
+  mergedGroup,
+  outdatedGroups,
+  readersOf,
+  takenOut,
+  unitedPast,
+  winnerOf,
+} from "./merge-group.js"
 import { draftOf, mergedManifest } from "./keyless.js"
 import {
   type Choices,
@@ -71,7 +78,9 @@ export async function settle(
   for (const unit of merge.units.contested) await settleUnit(session, merge, unit, choices)
   keepGroupsInUse(session, merge)
   dropGrants(session, takenFromGroups(merge))
-  const plan = planSealed(session, allowedManifest(session, merge))
+  const allowed = allowedManifest(session, merge)
+  countReaders(session, merge, allowed)
+  const plan = planSealed(session, allowed)
   const touched = touchedGroups(session, merge)
   const groups = plan.groups.filter(({ group, is }) => is === "changed" && touched.has(group))
   const exposed = await executePlan(session, { ...plan, groups })
@@ -238,6 +247,23 @@ function allowedManifest(session: Session, merge: VaultMerge): Manifest {
     return [{ ...line, ...(until === undefined ? {} : { until }) }]
   })
   return { ...manifest, grants }
+}
+
+/**
+ * Both sides may have one key of a group, and have sealed it to others. Who could open it on either,
+ * and may not now, counts as a member that goes: so the group gets a key that they never had.
+ */
+function countReaders(session: Session, merge: VaultMerge, { grants }: Manifest): void {
+  const isAllowed = (group: string, { agent, recipient }: Member): boolean =>
+    findAgentRecord(session.vault, agent)?.recipient === recipient &&
+    grants.some((grant) => grant.agent === agent && grant.group === group)
+  for (const group of listGroups(merge.ours)) {
+    const [sides, record] = [groupSides(merge, group), findGroup(session.vault, group)]
+    if (sides === undefined || record === undefined) continue
+    const gone = readersOf(sides, record).filter((member) => !isAllowed(group, member))
+    if (gone.length === 0) continue
+    putRecord<GroupRecord>(session, { ...unsigned(record), members: [...record.members, ...gone] })
+  }
 }
 
 /** Undefined: without an end. */

@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
-import { rekeyAgent } from "../../../src/core/change/agents.js"
+import { unseal } from "../../../src/core/age/age.js"
+import { rekeyAgent, removeAgent } from "../../../src/core/change/agents.js"
+import { claimedId, findVault } from "../../../src/core/index.js"
+import { agentKeyFile } from "../../../src/core/keys/key-files.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 import { resolveAt, syncAt } from "./clones.js"
 
@@ -15,6 +18,7 @@ beforeAll(async () => {
   template = await vaultWorld()
   await template.set("db/one", "of db")
   await template.grant("ci", "db")
+  await template.addAgent("other")
 })
 // Two machines: what one has seen, the other has not.
 beforeEach(() => {
@@ -35,6 +39,41 @@ afterAll(() => template.remove())
 async function rekeyDeploy(world: World): Promise<string> {
   const { result } = await rekeyAgent({ ...(await world.request()), agent: "deploy" })
   return result.recipient
+}
+
+async function removeDeploy(world: World): Promise<void> {
+  await removeAgent({ ...(await world.request()), agent: "deploy" })
+}
+
+function keyOfDeploy({ env, vaultFolder }: World): string {
+  const file = agentKeyFile(claimedId(findVault(vaultFolder)), "deploy", env)
+  return /^AGE-SECRET-KEY-.*$/m.exec(readFileSync(file, "utf8"))?.[0] ?? ""
+}
+
+/** What a key opens of stripe/api-key as it is now, with every key of the group in all of history. */
+async function openedWith(world: World, identity: string): Promise<readonly string[]> {
+  const path = ".agent-vault/groups/stripe.age"
+  const log = world.git("log", "--format=", "--raw", "--no-abbrev", "-m", "--", path)
+  const ids = new Set([...log.matchAll(/^:\d+ \d+ \w+ (\w+) [AM]/gm)].map(([, id = ""]) => id))
+  const keys = await opened(
+    [...ids].map((id) => world.bytes("cat-file", "blob", id)),
+    [identity],
+  )
+  expect(keys.length).toBeGreaterThan(0)
+  return opened(
+    [readFileSync(join(world.vaultFolder, ".agent-vault/secrets/stripe/api-key.age"))],
+    keys,
+  )
+}
+
+async function opened(
+  sealed: readonly Uint8Array[],
+  identities: readonly string[],
+): Promise<readonly string[]> {
+  const all = await Promise.all(sealed.map((bytes) => outcome(unseal(bytes, identities))))
+  return all.flatMap((each) =>
+    typeof each === "string" ? [] : Buffer.from(each).toString().trim(),
+  )
 }
 
 /** Merges what `sync` left to a person, for one side. */
@@ -85,6 +124,24 @@ test("a revoke counts, however often the other side rekeyed before its grant", a
   await syncAt(two)
   expect(await two.tryRead("deploy", "stripe/api-key")).toBe("NOT_GRANTED")
 })
+
+test.each([
+  ["removed", removeDeploy],
+  ["gave a new key", rekeyDeploy],
+] as const)(
+  "whom one side granted a group and the other one %s opens nothing that is set afterwards",
+  async (_, change) => {
+    await one.grant("deploy", "stripe")
+    const lost = keyOfDeploy(one)
+    await syncAt(one)
+    // Both sides change the group, and neither gives it another key.
+    await two.grant("other", "stripe")
+    await change(two)
+    await syncAt(two)
+    await two.set("stripe/api-key", "set afterwards")
+    expect(await openedWith(two, lost)).toEqual([])
+  },
+)
 
 test("a value that somebody chose in a merge counts as set: a person chooses again", async () => {
   await one.set("db/one", "chosen")
