@@ -1,5 +1,5 @@
 import type { CommandSpec } from "../call.js"
-import { AGENT, DIR, JSON_OUT } from "./options.js"
+import { AGENT, DIR, JSON_OUT, NOTED_OF } from "./options.js"
 
 const FILES = "[file..]"
 
@@ -10,13 +10,7 @@ export const AUDITS: readonly CommandSpec[] = [
     words: FILES,
     summary: "show who used which secret, where to, and what was decided; needs no key",
     options: {
-      agent: { value: "AGENT", describe: "only what this agent did" },
-      secret: {
-        value: "NAME",
-        short: "s",
-        many: true,
-        describe: "only this secret, or this group's",
-      },
+      ...NOTED_OF,
       host: { value: "HOST", many: true, describe: "only what went to this host" },
       since: { value: "TIME", describe: "from this UTC time on, or this long ago: 2h, 30d" },
       until: { value: "TIME", describe: "before this UTC time, or this long ago" },
@@ -65,13 +59,7 @@ export const AUDITS: readonly CommandSpec[] = [
     words: FILES,
     summary: "turn what was sent into the narrowest uses that would let it be sent",
     options: {
-      agent: { value: "AGENT", describe: "only what this agent did" },
-      secret: {
-        value: "NAME",
-        short: "s",
-        many: true,
-        describe: "only this secret, or this group's",
-      },
+      ...NOTED_OF,
       ...DIR,
       ...JSON_OUT,
     },

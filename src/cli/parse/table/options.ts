@@ -28,3 +28,38 @@ export const AUDIT = {
   },
   "no-audit": { describe: "note no reads: for an image in which nothing can be written" },
 } as const
+/** What `audit` and `audit suggest` look at. */
+export const NOTED_OF = {
+  agent: { value: "AGENT", describe: "only what this agent did" },
+  secret: {
+    value: "NAME",
+    short: "s",
+    many: true,
+    describe: "only this secret, or this group's",
+  },
+} as const
+
+/** How strictly the broker serves; `only` is put before what an option says, where it is for some runs. */
+export const strictness = (only = "") =>
+  ({
+    unbound: {
+      value: "WHAT",
+      choices: ["deny", "tunnel"],
+      describe: `${only}what happens to hosts that no use names (default: deny)`,
+    },
+    allow: {
+      value: "HOST",
+      many: true,
+      describe: `${only}let this host through, and look into what is sent; may be repeated`,
+    },
+    "gate-models": {
+      value: "MODE",
+      choices: ["off", "redact", "refuse"],
+      describe: `${only}values in what is sent to those who run models (default: redact)`,
+    },
+    "gate-others": {
+      value: "MODE",
+      choices: ["off", "redact", "refuse"],
+      describe: `${only}values in what is sent to any other host (default: refuse)`,
+    },
+  }) as const

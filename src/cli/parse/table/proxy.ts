@@ -1,5 +1,5 @@
 import type { CommandSpec } from "../call.js"
-import { AGENT, AUDIT, DIR } from "./options.js"
+import { AGENT, AUDIT, DIR, strictness } from "./options.js"
 
 const CONTAINER = "a container has DIR there"
 
@@ -31,26 +31,7 @@ export const PROXY: readonly CommandSpec[] = [
         value: "PATH",
         describe: "listen on a Unix socket that only this user can open, in place of a port",
       },
-      unbound: {
-        value: "WHAT",
-        choices: ["deny", "tunnel"],
-        describe: "what happens to hosts that no use names (default: deny)",
-      },
-      allow: {
-        value: "HOST",
-        many: true,
-        describe: "let this host through, and look into what is sent; may be repeated",
-      },
-      "gate-models": {
-        value: "MODE",
-        choices: ["off", "redact", "refuse"],
-        describe: "values in what is sent to those who run models (default: redact)",
-      },
-      "gate-others": {
-        value: "MODE",
-        choices: ["off", "redact", "refuse"],
-        describe: "values in what is sent to any other host (default: refuse)",
-      },
+      ...strictness(),
       ...AUDIT,
       ...DIR,
       ...AGENT,

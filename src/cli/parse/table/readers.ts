@@ -1,6 +1,6 @@
 import { REVEAL_POLICIES } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
-import { AGENT, AUDIT, DIR, REPORT } from "./options.js"
+import { AGENT, AUDIT, DIR, REPORT, strictness } from "./options.js"
 
 /** How values reach people, programs and models. */
 export const READERS: readonly CommandSpec[] = [
@@ -75,26 +75,7 @@ export const READERS: readonly CommandSpec[] = [
         describe:
           "blind: keep it from going round the broker (default: auto, which is bwrap on Linux)",
       },
-      unbound: {
-        value: "WHAT",
-        choices: ["deny", "tunnel"],
-        describe: "blind: what happens to hosts that no use names (default: deny)",
-      },
-      allow: {
-        value: "HOST",
-        many: true,
-        describe: "blind: let this host through, and look into what is sent; may be repeated",
-      },
-      "gate-models": {
-        value: "MODE",
-        choices: ["off", "redact", "refuse"],
-        describe: "blind: values in what is sent to those who run models (default: redact)",
-      },
-      "gate-others": {
-        value: "MODE",
-        choices: ["off", "redact", "refuse"],
-        describe: "blind: values in what is sent to any other host (default: refuse)",
-      },
+      ...strictness("blind: "),
       "no-preload": { describe: "blind: do not lead each Node to the broker by a preload" },
       ...AUDIT,
       ...DIR,
