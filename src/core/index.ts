@@ -66,8 +66,10 @@ export {
 export { LIMITS, mebibytes } from "./words/limits.js"
 export { isVague } from "./redactor/vague.js"
 export { asVaultError, inaccessible, isErrno } from "./words/system-error.js"
+export { removeOwnAbandoned } from "./disk/abandoned.js"
 export { keyHome, stateHome } from "./disk/homes.js"
 export { Lines } from "./disk/lines.js"
+export { nameByMaker } from "./disk/maker.js"
 export {
   type SecretName,
   nearest,

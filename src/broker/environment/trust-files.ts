@@ -1,8 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { inaccessible } from "../../core/index.js"
+import { getuid } from "node:process"
+import { inaccessible, nameByMaker, removeOwnAbandoned } from "../../core/index.js"
 import { javaTrustStore } from "./java-trust-store.js"
+
+const PREFIX = "agent-vault-broker-"
 
 /** Files of one run that programs read whom to trust from: certificates, and no key. */
 export interface TrustFiles {
@@ -17,16 +20,19 @@ export interface TrustFiles {
 }
 
 /**
- * Writes them into a folder that only this user can write to. `authority` and `roots` are PEM.
- * Throws `NO_ACCESS`.
+ * Writes them into a folder that only this user can write to, and removes those of brokers that were
+ * killed. `authority` and `roots` are PEM. Throws `NO_ACCESS`.
  */
 export function writeTrustFiles(authority: string, roots: string): TrustFiles {
-  let folder: string | undefined
+  const folder = join(tmpdir(), nameByMaker(PREFIX))
+  let isMade = false
   const remove = (): void => {
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+    if (isMade) rmSync(folder, { recursive: true, force: true })
   }
   try {
-    folder = mkdtempSync(join(tmpdir(), "agent-vault-broker-"))
+    removeOwnAbandoned(tmpdir(), PREFIX, getuid?.())
+    mkdirSync(folder, { mode: 0o700 })
+    isMade = true
     const bundle = `${roots.trimEnd()}\n${authority}`
     return {
       authority: write(folder, "authority.pem", authority),
@@ -36,7 +42,7 @@ export function writeTrustFiles(authority: string, roots: string): TrustFiles {
     }
   } catch (error) {
     remove()
-    throw inaccessible("write", folder ?? tmpdir(), error)
+    throw inaccessible("write", folder, error)
   }
 }
 

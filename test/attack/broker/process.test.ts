@@ -205,7 +205,7 @@ describe.each(["bwrap", "none"] as const)("under --isolate %s", (isolate) => {
         `printf %s "\${NODE_EXTRA_CA_CERTS%/*}"; ls -ld "\${NODE_EXTRA_CA_CERTS%/*}" | cut -c1-10 | tr -d '\\n'`,
       )
       // Its name is made at random, and nobody else may write there; it is gone with the run.
-      expect(folder).toMatch(/agent-vault-broker-\w{6}drwx------$/)
+      expect(folder).toMatch(/agent-vault-broker-[-\da-f]+-[\da-f]{16}drwx------$/)
       await program.end()
       expect(existsSync(folder.slice(0, -10))).toBe(false)
     },
