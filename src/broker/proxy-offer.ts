@@ -1,13 +1,12 @@
-import { once } from "node:events"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { type Server, connect } from "node:net"
+import type { Server } from "node:net"
 import { basename, join, posix } from "node:path"
 import { json } from "node:stream/consumers"
 import { VaultError, inaccessible, isErrno } from "../core/index.js"
 import { clientEnvironment } from "./environment/client-environment.js"
 import type { TrustFiles } from "./environment/trust-files.js"
 import { fileBeside } from "./file-beside.js"
-import { type ListeningPlace, listenAt } from "./listen-at.js"
+import { type ListeningPlace, connectTo, listenAt } from "./listen-at.js"
 
 /** What a running proxy tells its own user: how programs use it. It holds its token. */
 export interface ProxyOffer {
@@ -62,18 +61,16 @@ export async function offeredVariables(terms: OfferTerms): Promise<Record<string
 }
 
 async function received(control: string): Promise<ProxyOffer> {
-  const socket = connect(control)
   try {
-    await once(socket, "connect")
+    const socket = await connectTo(control)
     return (await json(socket)) as ProxyOffer
   } catch (cause) {
+    if (cause instanceof VaultError) throw cause
     if (!isErrno(cause, "ENOENT", "ECONNREFUSED")) throw inaccessible("read", control, cause)
     throw new VaultError("PROXY_NOT_RUNNING", "no proxy runs for this vault and agent", {
       hint: "start it in another terminal: agent-vault proxy --agent AGENT -g GROUP",
       cause,
     })
-  } finally {
-    socket.destroy()
   }
 }
 

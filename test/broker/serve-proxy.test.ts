@@ -17,6 +17,7 @@ import { text } from "node:stream/consumers"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type Steps, atTerminal, plain } from "../cli/at-terminal.js"
 import { type Machine, vaultMachine } from "../cli/machine.js"
+import { testUnless } from "../needs.js"
 import { Service } from "./proxy/broker-world.js"
 
 const VALUE = ["not", "a", "real", "key", "Zk41vQ"].join("-")
@@ -131,6 +132,34 @@ async function asOther(script: string): Promise<string> {
   return (await text(other.stdout)).trim()
 }
 const canBeOther = process.platform === "linux" && process.getuid?.() === 0
+
+testUnless(
+  process.platform === "linux" ? undefined : "needs Linux, where a path may be longer",
+  "a state folder that is deeper than a socket's path may be is one as well",
+  async () => {
+    const deep = join(short, "deep".repeat(30))
+    machine.env["XDG_STATE_HOME"] = deep
+    try {
+      const proxy = await startProxy()
+      expect(await shell(`${THROUGH}\n${CURL}`)).toContain("[REDACTED stripe/api-key]")
+      // A second one sees that the first is there.
+      const second = startVault("proxy", "--agent", "ci", "-g", "stripe")
+      expect(await second.ended).not.toBe(0)
+      expect(second.stderr()).toContain("PORT_TAKEN")
+      proxy.child.kill("SIGTERM")
+      await proxy.ended
+      expect(readdirSync(join(deep, "agent-vault/proxies"))).toEqual([])
+    } finally {
+      machine.env["XDG_STATE_HOME"] = join(short, "s")
+    }
+  },
+)
+
+test("a socket whose own name is too long is refused, with what to do", async () => {
+  const proxy = startVault("proxy", "--agent", "ci", "-g", "stripe", "--socket", "s".repeat(120))
+  expect(await proxy.ended).toBe(4)
+  expect(proxy.stderr()).toMatch(/NO_ACCESS: .* is too long for a socket.*\n.*shorter path/)
+})
 
 describe("a running proxy", () => {
   test("puts values into what another terminal sends, and scrubs what comes back", async () => {
