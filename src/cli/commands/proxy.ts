@@ -1,5 +1,4 @@
 import { isIP } from "node:net"
-import process from "node:process"
 import { VaultError } from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { option, userPath } from "../door/who.js"
@@ -7,11 +6,11 @@ import { questionsInFront } from "../run/ask-person.js"
 import { variablesOf } from "../run/blind.js"
 import { controlSocket } from "../run/running-proxy.js"
 import { brokeredOf, strictnessOf, tellServed } from "../run/brokered.js"
+import { ToldToEnd } from "../run/told-to-end.js"
 import { say } from "../terminal/terminal.js"
 
 const LOOPBACK = "127.0.0.1"
 const HIGHEST_PORT = 65_535
-const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 
 /** Serves the broker to programs elsewhere, until it is told to end. */
 export async function run(door: Door): Promise<void> {
@@ -20,24 +19,27 @@ export async function run(door: Door): Promise<void> {
   const agent = serving.key.agent ?? ""
   const control = controlSocket(door, agent)
   const broker = await door.others.proxy()
-  const ready = await broker.prepareProxy({
+  const terms = {
     vault: serving.vault,
     env: door.env,
     ...strictnessOf(door),
     ask: (await questionsInFront(door)).choose,
     who: `a program that uses the proxy of ${agent}`,
-  })
+  }
   // From here on there is something to clean up.
-  const ended = toldToEnd()
+  const told = new ToldToEnd()
+  let ready: Awaited<ReturnType<typeof broker.prepareProxy>> | undefined
   try {
+    ready = await broker.prepareProxy(terms)
     const given = await variablesOf(serving.assignments, ready)
     const at = await ready.serve({ listens, control }, given)
     tellServed(door, given, ready, (named) => `the proxy of ${agent} serves ${named} on ${at}`)
     tellUse(door, agent, listens)
-    await ended
+    await told.wait()
     say(door.terminal, "agent-vault: the proxy has ended, and its token with it")
   } finally {
-    ready.close()
+    ready?.close()
+    told.release()
   }
 }
 
@@ -79,10 +81,4 @@ function parsePort(text = "0"): number {
 
 function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1"
-}
-
-function toldToEnd(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ENDING) process.once(signal, () => resolve())
-  })
 }

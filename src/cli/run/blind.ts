@@ -9,35 +9,50 @@ import {
 import type { BlindRun, Door } from "../door/door.js"
 import { isSet, option, userPath } from "../door/who.js"
 import { questionsByPage } from "./ask-person.js"
+import type { Launch } from "./child.js"
 import { childEnvironment } from "./program-environment.js"
 import { runProgram } from "./program.js"
 import type { ProgramVariable } from "./selection.js"
 import { type Brokered, choice, brokeredOf, strictnessOf, tellServed } from "./brokered.js"
+import { ToldToEnd } from "./told-to-end.js"
 import { programName } from "./who-runs.js"
 
 /**
  * Runs a program that gets placeholders, and a broker that puts the values into what it sends.
- * Returns its exit code.
+ * Returns its exit code; if we are told to end before the program begins, that of who ends so.
  */
 export async function runBlind(door: Door): Promise<number> {
   const [command = "", ...args] = door.call.words
   const serving = await brokeredOf(door, programName(command))
-  const { key, assignments } = serving
-  const blind = await prepare(door, serving)
+  // From here on there is something to clean up.
+  const told = new ToldToEnd()
+  let blind: BlindRun | undefined
   try {
-    const given = await variablesOf(assignments, blind)
-    const who = key.agent ?? "the agent"
-    tellServed(door, given, blind, (named) => `${who} runs blind with ${named}; ${blind.holds}`)
-    const env = childEnvironment(
-      door.env,
-      new Map([...given, ...Object.entries(blind.environment)]),
-      isSet(door, "clean-env"),
-    )
+    blind = await prepare(door, serving)
+    const env = await environmentOf(door, serving, blind)
     const [first = "", ...rest] = blind.wrap([command, ...args])
-    return await started(blind, { command: first, args: rest, env })
+    const launch = { command: first, args: rest, env }
+    return (await told.code()) ?? (await started(blind, launch, told))
   } finally {
-    blind.close()
+    blind?.close()
+    told.release()
   }
+}
+
+/** What the program gets, said on stderr. */
+async function environmentOf(
+  door: Door,
+  { key, assignments }: Brokered,
+  blind: BlindRun,
+): Promise<Record<string, string>> {
+  const given = await variablesOf(assignments, blind)
+  const who = key.agent ?? "the agent"
+  tellServed(door, given, blind, (named) => `${who} runs blind with ${named}; ${blind.holds}`)
+  return childEnvironment(
+    door.env,
+    new Map([...given, ...Object.entries(blind.environment)]),
+    isSet(door, "clean-env"),
+  )
 }
 
 async function prepare(door: Door, { vault, key }: Brokered): Promise<BlindRun> {
@@ -88,13 +103,11 @@ export async function variablesOf(
   return given
 }
 
-/** What keeps the broker from serving is told in place of the exit code of what did not begin. */
-async function started(
-  { inside }: BlindRun,
-  launch: { command: string; args: readonly string[]; env: Record<string, string> },
-): Promise<number> {
+/** What keeps an isolated program from its beginning is told in place of its exit code. */
+async function started({ inside }: BlindRun, launch: Launch, told: ToldToEnd): Promise<number> {
   if (inside === undefined) return runProgram(launch, undefined)
   let failure: VaultError | undefined
+  let early: number | undefined
   const take = async (listener: Server): Promise<void> => {
     try {
       await inside.takeListener(listener)
@@ -102,8 +115,10 @@ async function started(
       failure = asVaultError(error)
       throw failure
     }
+    early = await told.code()
+    if (early !== undefined) throw new TypeError("the program does not begin")
   }
   const code = await runProgram({ ...launch, inside: { ...inside, takeListener: take } }, undefined)
   if (failure !== undefined) throw failure
-  return code
+  return early ?? code
 }

@@ -1,5 +1,6 @@
 import process from "node:process"
 import type { Readable, Writable } from "node:stream"
+import { setImmediate } from "node:timers/promises"
 import { isatty } from "node:tty"
 import { type Redactor, VaultError } from "../../core/index.js"
 import { type Child, type Launch, codeOf, start } from "./child.js"
@@ -42,6 +43,8 @@ export async function runProgram(command: Launch, outputs: Outputs | undefined):
   const signals = new Signals()
   try {
     const child = await start(command, outputs !== undefined)
+    // What came before the child was there is heard of in the next round, and is not the child's yet.
+    await setImmediate()
     signals.passTo(child)
     const flows = outputs === undefined ? [] : bothFlows(child, outputs)
     const code = await child.ended
@@ -61,10 +64,8 @@ class Signals {
   readonly #early: NodeJS.Signals[] = []
   readonly #ignored = [0, 1, 2].some((descriptor) => isatty(descriptor)) ? SENT_BY_TERMINALS : []
   readonly #receive = (signal: NodeJS.Signals): void => {
-    if (this.#ignored.includes(signal)) return
     if (this.#child === undefined) this.#early.push(signal)
-    // On Windows the console tells all its processes, and nothing else can be passed on.
-    else if (process.platform !== "win32") this.#child.pass(signal)
+    else if (!this.#ignored.includes(signal)) this.#pass(signal)
   }
 
   constructor() {
@@ -73,7 +74,12 @@ class Signals {
 
   passTo(child: Child): void {
     this.#child = child
-    for (const signal of this.#early.splice(0)) this.#receive(signal)
+    for (const signal of this.#early.splice(0)) this.#pass(signal)
+  }
+
+  #pass(signal: NodeJS.Signals): void {
+    // On Windows the console tells all its processes, and nothing else can be passed on.
+    if (process.platform !== "win32") this.#child?.pass(signal)
   }
 
   release(): void {

@@ -1,0 +1,165 @@
+import { spawn } from "node:child_process"
+import {
+  type FSWatcher,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  watch,
+  writeFileSync,
+} from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
+import { testUnless } from "../../needs.js"
+import { atTerminal } from "../at-terminal.js"
+import type { Machine } from "../machine.js"
+import { CTRL_C } from "./at-shell.js"
+import { VALUES, runMachine, startRun } from "./run-machine.js"
+
+// Whoever is told to end before the program begins, ends, and leaves nothing.
+
+const found = await bubblewrap()
+const lackBubblewrap = "missing" in found ? found.missing : undefined
+
+let machine: Machine
+let temporary: string
+let watcher: FSWatcher | undefined
+
+beforeAll(async () => {
+  machine = await runMachine()
+  temporary = join(machine.home, "temporary")
+  const rule = ["--host", "api.example.com", "--method", "GET", "--path", "/**"]
+  const place = ["--at", "header:authorization", "--scheme", "bearer", "--yes"]
+  const { code, stderr } = await machine.call(["use", "stripe/api-key", ...rule, ...place])
+  if (code !== 0) throw new Error(stderr)
+  mkdirSync(temporary)
+})
+beforeEach(() => {
+  watcher?.close()
+  rmSync(began(), { force: true })
+})
+afterAll(() => {
+  watcher?.close()
+  machine.remove()
+})
+
+/** Found among all processes of the machine. */
+const sleeping = `sleep 600.${process.pid}`
+const began = (): string => join(machine.home, "began")
+const options = (isolation: string): string[] => {
+  return ["--agent", "ci", "--blind", "--isolate", isolation, "-s", "stripe/api-key"]
+}
+const start = (isolation: string, env: NodeJS.ProcessEnv = {}) => {
+  const program = ["sh", "-c", `touch ${began()}; exec ${sleeping}`]
+  const more = { TMPDIR: temporary, ...env }
+  return startRun(machine, [...options(isolation), "--", ...program], { env: more })
+}
+const expectNothing = async (): Promise<void> => {
+  expect(readdirSync(temporary)).toEqual([])
+  const { stdout } = await machine.shell(`ps -eo args | grep "[s]${sleeping.slice(1)}"; true`)
+  expect(stdout).toBe("")
+}
+
+/** Resolves when the folder for temporary files has the folder of a broker. */
+function folderOfBroker(): Promise<void> {
+  return new Promise((resolve) => {
+    watcher = watch(temporary, (_event, name) => {
+      if (name?.startsWith("agent-vault-broker-")) resolve()
+    })
+  })
+}
+
+describe.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s", (signal) => {
+  const code = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal]
+
+  test("before there is anything ends a blind run", async () => {
+    const run = start("none")
+    run.child.kill(signal)
+    expect([signal, code]).toContain(await run.ended)
+    await expectNothing()
+  })
+
+  test("while the broker is made ready ends it, and the program does not begin", async () => {
+    const made = folderOfBroker()
+    const run = start("none")
+    await made
+    run.child.kill(signal)
+    expect(await run.ended, run.stderr()).toBe(code)
+    expect(existsSync(began())).toBe(false)
+    await expectNothing()
+  })
+
+  test("at the first line on stderr ends it, or the program that has begun", async () => {
+    const run = start("none")
+    await run.tells("runs blind with")
+    run.child.kill(signal)
+    expect(await run.ended, run.stderr()).toBe(code)
+    await expectNothing()
+  })
+
+  testUnless(lackBubblewrap, "while isolation is made ends it as well", async () => {
+    const bin = join(machine.home, "slow")
+    const goes = join(machine.home, `goes-${signal}`)
+    mkdirSync(bin, { recursive: true })
+    // Of a real run only, bubblewrap tells which process it made.
+    const slow = `#!/bin/sh
+      case "$*" in *--info-fd*) echo waits >&2; while ! [ -e '${goes}' ]; do sleep 0.05; done;; esac
+      PATH="\${PATH#*:}" exec bwrap "$@"`
+    writeFileSync(join(bin, "bwrap"), slow, { mode: 0o755 })
+    const run = start("bwrap", { PATH: `${bin}:${machine.env["PATH"]}` })
+    await run.tells("waits")
+    run.child.kill(signal)
+    writeFileSync(goes, "")
+    expect(await run.ended, run.stderr()).toBe(code)
+    await expectNothing()
+  })
+})
+
+test("Ctrl-C at the first line ends a blind run at a terminal", async () => {
+  const argv = ["run", ...options("none"), "--", ...sleeping.split(" ")]
+  const more = { env: { TMPDIR: temporary } }
+  const { code, shown } = await atTerminal(machine, argv, [["runs blind with", CTRL_C]], more)
+  expect(code, shown).toBe(130)
+  await expectNothing()
+})
+
+test("a proxy that is told to end before it serves leaves nothing", async () => {
+  const made = folderOfBroker()
+  const argv = ["--agent", "ci", "-s", "stripe/api-key"]
+  const line = `exec agent-vault proxy ${argv.join(" ")}`
+  const env = { ...machine.env, TMPDIR: temporary }
+  const proxy = spawn("bash", ["-c", line], { cwd: machine.repo, env, stdio: "ignore" })
+  await made
+  proxy.kill("SIGINT")
+  const code = await new Promise((resolve) => proxy.once("exit", resolve))
+  expect(code).toBe(0)
+  await expectNothing()
+})
+
+test("what a killed broker leaves is certificates, and the next run clears it", async () => {
+  const run = start("none")
+  await expect.poll(() => existsSync(began())).toBe(true)
+  const [left = ""] = readdirSync(temporary)
+  run.child.kill("SIGKILL")
+  const { stdout } = await machine.shell(`pgrep -f "[s]${sleeping.slice(1)}"`)
+  process.kill(Number(stdout))
+  await run.ended
+  const files = readdirSync(join(temporary, left))
+  expect(files.toSorted()).toEqual(["authority.pem", "bundle.pem", "java.p12"])
+  for (const name of files) {
+    const held = readFileSync(join(temporary, left, name), "latin1")
+    expect(held).not.toContain("PRIVATE")
+    expect(held).not.toContain(VALUES["stripe/api-key"])
+  }
+  const others = ["agent-vault-broker-of-somebody", "agent-vault-broker-abcdef"]
+  for (const name of others) mkdirSync(join(temporary, name))
+  const next = start("none")
+  await next.tells("runs blind with")
+  expect(readdirSync(temporary)).not.toContain(left)
+  next.child.kill("SIGTERM")
+  await next.ended
+  expect(readdirSync(temporary).toSorted()).toEqual(others.toSorted())
+  for (const name of others) rmSync(join(temporary, name), { recursive: true })
+})
