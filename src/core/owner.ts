@@ -21,6 +21,7 @@ export {
 } from "./keys/key-files.js"
 export { inHome } from "./disk/homes.js"
 export type { MaybeUnfinished } from "./words/unfinished.js"
+export { requirePersonFor } from "./policy/person.js"
 export { repair } from "./commit/repair.js"
 export { type UseEdit, type UseRequest, changeUse } from "./change/change-use.js"
 export { type SetRequest, setSecret } from "./change/set.js"

@@ -129,6 +129,26 @@ describe("reports", () => {
     expect(reads?.[0]).toMatchObject({ at: time, event: "read", vault: id })
   })
 
+  test("hook allow, hook deny", async () => {
+    const root = join(machine.repo, ".agent-vault")
+    const variables = ["STRIPE_API_KEY", "STRIPE_WEBHOOK"]
+    expect(await document(["hook", "allow", "-g", "stripe", "--agent", "ci"])).toEqual({
+      vault: id,
+      root,
+      groups: ["stripe"],
+      agent: "ci",
+      variables,
+    })
+    expect(await document(["hook", "allow"])).toEqual({
+      vault: id,
+      root,
+      groups: [],
+      variables: [],
+    })
+    expect(await document(["hook", "deny"])).toEqual({ root, denied: true })
+    expect(await document(["hook", "deny"])).toEqual({ root, denied: false })
+  })
+
   test("status", async () => {
     expect(await document(["status", "--agent", "ci"])).toEqual({
       vault: id,

@@ -33,7 +33,7 @@ const ENDS_WITH = new Map([
   ],
 ])
 
-const OTHER_SHELLS = /completion (?:zsh|fish)/
+const OTHER_SHELLS = /(?:completion|hook) (?:zsh|fish)/
 /** These go on until somebody ends them; their own tests do. */
 const GOES_ON = /agent-vault (?:proxy --|audit --follow|ui)/
 const EXAMPLES = COMMANDS.flatMap(({ name, examples }) =>

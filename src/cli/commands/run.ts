@@ -1,20 +1,13 @@
-import {
-  type AgentVault,
-  Redactor,
-  type SecretValue,
-  VaultError,
-  compilePatterns,
-} from "../../core/index.js"
+import { Redactor, VaultError, compilePatterns } from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { type Outputs, runProgram } from "../run/program.js"
-import { type ProgramVariable, assign, selectionOf } from "../run/selection.js"
+import { assign, selectionOf } from "../run/selection.js"
+import { type Values, readAll, textOf } from "../run/variable-values.js"
 import { say } from "../terminal/terminal.js"
 import { childEnvironment } from "../run/program-environment.js"
 import { openForAgent } from "../door/reading.js"
 import { isSet } from "../door/who.js"
 import { agentAt, programName } from "../run/who-runs.js"
-
-type Values = Readonly<Record<string, SecretValue>>
 
 /** Options of `run` that say something of a blind run only. */
 const OF_BLIND = ["isolate", "unbound", "allow", "gate-models", "gate-others", "no-preload"]
@@ -45,33 +38,6 @@ export async function run(door: Door): Promise<number> {
   const env = childEnvironment(door.env, given, isSet(door, "clean-env"))
   const outputs = isShown ? undefined : redacting(door, values)
   return runProgram({ command, args, env }, outputs)
-}
-
-async function readAll(
-  vault: AgentVault,
-  assignments: readonly ProgramVariable[],
-): Promise<Values> {
-  return vault.getMany(
-    assignments.flatMap(({ value }) => ("secret" in value ? [value.secret] : [])),
-  )
-}
-
-/** The value of a variable, which is text and has no zero byte: the system knows no others. */
-function textOf({ variable, value }: ProgramVariable, values: Values): string {
-  if ("text" in value) return value.text
-  const secret = values[value.secret]
-  if (secret === undefined) throw new TypeError("every secret was read")
-  try {
-    const text = secret.reveal()
-    if (!text.includes("\0")) return text
-  } catch (error) {
-    if (!VaultError.is(error, "VALUE_NOT_TEXT")) throw error
-  }
-  throw new VaultError(
-    "VALUE_NOT_TEXT",
-    `${value.secret} is binary, so it cannot be the variable ${variable}`,
-    { hint: `let the program read it: agent-vault get ${value.secret}, or with the SDK` },
-  )
 }
 
 /** Both streams are searched for every secret that was read. */

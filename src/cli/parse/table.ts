@@ -2,6 +2,7 @@ import type { CommandSpec } from "./call.js"
 import { ACCESS } from "./table/access.js"
 import { AUDITS } from "./table/audit.js"
 import { GUARD } from "./table/guard.js"
+import { HOOK } from "./table/hook.js"
 import { MCP } from "./table/mcp.js"
 import { WHO } from "./table/options.js"
 import { OWNERS } from "./table/governing.js"
@@ -20,6 +21,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...OWNERS,
   ...READERS,
   ...PROXY,
+  ...HOOK,
   ...SYNC,
   ...MCP,
   ...USE,

@@ -10,7 +10,7 @@ const ID_DIGITS = 12
 
 /** The control socket of an agent's proxy: one runs at a time. */
 export function controlSocket(door: Door, agent: string): string {
-  return join(folderOf(door), `${prefixOf(door)}${parseAgentName(agent)}${END}`)
+  return join(proxiesFolder(door), `${prefixOf(door)}${parseAgentName(agent)}${END}`)
 }
 
 /** The agent whose proxy a call means. Throws `USAGE` if several run. */
@@ -34,7 +34,7 @@ function noProxy(): VaultError {
 function running(door: Door): readonly string[] {
   const prefix = prefixOf(door)
   try {
-    return readdirSync(folderOf(door))
+    return readdirSync(proxiesFolder(door))
       .filter((name) => name.startsWith(prefix) && name.endsWith(END))
       .map((name) => name.slice(prefix.length, -END.length))
   } catch (error) {
@@ -43,7 +43,8 @@ function running(door: Door): readonly string[] {
   }
 }
 
-function folderOf({ env }: Door): string {
+/** Where the control sockets of all proxies of this user are. */
+export function proxiesFolder({ env }: Pick<Door, "env">): string {
   return join(stateHome(env), "proxies")
 }
 

@@ -1,4 +1,4 @@
-import type { UnderHarness } from "../keys/harness.js"
+import { type UnderHarness, underHarness } from "../keys/harness.js"
 import type { SecretRecord } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
 import type { Actor } from "./access.js"
@@ -22,6 +22,16 @@ export function requirePerson(what: string, { under, person }: Attendance): void
   throw new VaultError("UNCONFIRMED", `to ${what}, ${under.harness} needs a person's word`, {
     hint: `a person types this in a terminal of their own, outside of ${under.harness}; a passphrase on the owner's key, or a setting of theirs, serves as well: see the page on harnesses in the documentation`,
   })
+}
+
+/** The same for what a door does by itself: tells what runs here. Throws `UNCONFIRMED`. */
+export function requirePersonFor(
+  what: string,
+  vault: string,
+  env: Parameters<typeof underHarness>[1],
+  person: Confirmed | undefined,
+): void {
+  requirePerson(what, { under: underHarness(vault, env), person })
 }
 
 /**
