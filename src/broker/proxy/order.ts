@@ -9,6 +9,7 @@ import {
 import type { Gate } from "../gate/gate.js"
 import type { Passage } from "../gate/passage.js"
 import type { LiveValues } from "../live/live-values.js"
+import type { VaultValues } from "../live/vault-values.js"
 import { type Arrival, arrivalOf } from "./arrival.js"
 import type { Agreements, AskedHow } from "./asking.js"
 import { departureOf, send } from "./departure.js"
@@ -28,6 +29,7 @@ export interface OrderTerms extends Pick<GrantTerms, "placeholders"> {
   readonly agreements: Agreements
   readonly upstream: Upstream
   readonly live: LiveValues
+  readonly values: VaultValues
   readonly notes: Notes
 }
 
@@ -66,6 +68,8 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
     const bound = await terms.vault.bound()
     const deciding = { bound, placeholders: terms.placeholders }
     client.accept(arrival, deciding)
+    // What the vault holds now is what is looked for.
+    await terms.values.learn()
     // No value of the vault is in it that is not meant for that host.
     passage = terms.gate.towards(hop.target.host, boundTo(hop.target, bound))
     const gated = { ...arrival, head: passage.head(arrival.head) }

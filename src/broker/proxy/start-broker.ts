@@ -1,8 +1,9 @@
 import type { Server } from "node:net"
 import type { SecureContext } from "node:tls"
-import { type BrokeredVault, isVague } from "../../core/index.js"
+import type { BrokeredVault } from "../../core/index.js"
 import { Gate, type GateModes } from "../gate/gate.js"
 import { LiveValues } from "../live/live-values.js"
+import { VaultValues } from "../live/vault-values.js"
 import type { Placeholders } from "../placeholder/placeholders.js"
 import { type Resolve, resolveAll } from "../target/vet.js"
 import { Agreements, type Ask, askNobody } from "./asking.js"
@@ -63,14 +64,17 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
     vetting: () => routes.vetting(request.resolve ?? resolveAll),
   })
   const notes = new Notes(vault)
-  const { live, unsearched } = await liveValuesOf(vault)
+  const live = new LiveValues()
+  const values = new VaultValues(vault, live)
+  // What must not leave, and not come back, is known from the first request on.
+  const unsearched = await values.learn()
   const gate = new Gate({
     live,
     modes: request.gate,
     isModel: request.isModel,
   })
   const agreements = new Agreements(ask, who)
-  const terms = { vault, placeholders, gate, agreements, upstream, live, notes }
+  const terms = { vault, placeholders, gate, agreements, upstream, live, values, notes }
   const token = new ProxyToken(request.token)
   const listener = new Listener({
     token: request.isAlone === true ? undefined : token,
@@ -96,20 +100,4 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
       vault.close()
     },
   }
-}
-
-/**
- * What must not leave, and not come back, from the first request on: the values of the run, and all
- * that the agent may read besides, but for what stands in many texts by chance.
- */
-async function liveValuesOf(
-  vault: BrokeredVault,
-): Promise<{ live: LiveValues; unsearched: readonly string[] }> {
-  const live = new LiveValues()
-  const ofRun = await vault.values()
-  const { reads, unread } = await vault.besides()
-  const besides = reads.filter(({ value }) => !isVague(value))
-  for (const { name, value } of [...ofRun, ...besides]) live.learn(name.full, value)
-  for (const { value } of [...ofRun, ...reads]) value.fill(0)
-  return { live, unsearched: unread }
 }

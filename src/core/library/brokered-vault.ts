@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import type { AuditEvent } from "../audit/audit.js"
 import { Evidence, gather } from "../disk/evidence.js"
 import type { Actor } from "../policy/access.js"
@@ -8,6 +9,7 @@ import { type SendTerms, type Suits, requireRule } from "../vault/send-terms.js"
 import { describeAccess } from "../vault/listing.js"
 import { getSecret, listSecrets } from "../vault/vault.js"
 import { type ErrorCode, VaultError } from "../words/errors.js"
+import { secretRecordPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
 import { asVaultError } from "../words/system-error.js"
 import { utc } from "../words/time.js"
@@ -37,13 +39,14 @@ export function ruleOf(bound: BoundSecrets, secret: string, sending: Sending, su
   return requireRule(secret, found.uses, sending, suits)
 }
 
-/** What else the agent may read, as far as it was read. */
-export interface ReadBesides {
+/** What the agent may read and was not told before, as far as it was read. */
+export interface Unseen {
   readonly reads: readonly SecretRead[]
   /** Names of secrets that were not read: they are damaged, or there was no room for more. */
   readonly unread: readonly string[]
 }
 
+const NOTHING: Unseen = { reads: [], unread: [] }
 /** Values that are read besides, in bytes: all of them are searched for at each request. */
 const BESIDES_BYTES = 4 * 2 ** 20
 /** And so many of them at once, which is one line of the audit. */
@@ -69,12 +72,18 @@ export class BrokeredVault {
   readonly #request: ReaderRequest
   readonly #actor: Actor
   readonly #reader: Reader
+  readonly #ofRun: ReadonlySet<string>
   #known: KnownRules | undefined
+  /** What the list of what may be read was decided upon. */
+  #listed: Evidence | undefined
+  /** What was told of which record, and the bytes of its value. */
+  readonly #seen = new Map<string, { readonly record: Evidence; readonly size: number }>()
 
   /** Made by {@link openBrokered}. */
   constructor(id: string, agent: string, request: ReaderRequest, names: readonly SecretName[]) {
     this.id = id
     this.names = names
+    this.#ofRun = new Set(names.map(({ full }) => full))
     this.#request = request
     this.#actor = { role: "agent", name: agent }
     this.#reader = new Reader(request, id)
@@ -87,7 +96,7 @@ export class BrokeredVault {
   async bound(): Promise<BoundSecrets> {
     if (this.#known?.evidence.holds() === true) return this.#known.bound
     const evidence = new Evidence()
-    const bound = await gather(evidence, () => this.#look())
+    const bound = await gather(evidence, () => this.#decide())
     this.#known = evidence.isSettled() ? { bound, evidence } : undefined
     return bound
   }
@@ -113,33 +122,59 @@ export class BrokeredVault {
   }
 
   /**
-   * What this agent may read now besides the secrets of the run, up to 4 MiB of values: a program
-   * may have found it elsewhere. To find it in what passes; nothing else may be done with it. Throws
+   * What this agent may read now and was not told before: all of it at the first call, later what was
+   * set, rotated or granted since. Of what is not of the run up to 4 MiB of values. A program may have
+   * found it elsewhere: to find it in what passes; nothing else may be done with it. Throws
    * `AUDIT_UNWRITABLE`, and what opening the vault throws.
    */
-  async besides(): Promise<ReadBesides> {
-    const names = await this.#readableBesides()
-    const reads: SecretRead[] = []
-    let room = BESIDES_BYTES
-    for (let at = 0; at < names.length; at += PORTION) {
-      const portion = names.slice(at, at + PORTION)
-      const read = room > 0 ? await this.#readWhatCanBe(portion) : []
-      for (const each of read) {
-        reads.push(each)
-        room -= each.value.length
-      }
+  async unseen(): Promise<Unseen> {
+    if (this.#listed?.holds() === true) return NOTHING
+    const evidence = new Evidence()
+    const names = await gather(evidence, () => this.#readable())
+    const changed = names.filter(({ full }) => this.#seen.get(full)?.record.holds() !== true)
+    const isOfRun = ({ full }: SecretName): boolean => this.#ofRun.has(full)
+    const besides = changed.filter((name) => !isOfRun(name))
+    // What is read together is remembered together: what a request needs, by itself.
+    const portions = [await this.#look(changed.filter(isOfRun))]
+    for (let at = 0; at < besides.length; at += PORTION) {
+      portions.push(await this.#look(besides.slice(at, at + PORTION)))
     }
+    const reads = portions.flat()
+    this.#listed = evidence.isSettled() ? evidence : undefined
     const here = new Set(reads.map(({ name }) => name.full))
-    return { reads, unread: names.map(({ full }) => full).filter((name) => !here.has(name)) }
+    return { reads, unread: changed.map(({ full }) => full).filter((name) => !here.has(name)) }
   }
 
-  async #readableBesides(): Promise<readonly SecretName[]> {
+  #readable(): Promise<readonly SecretName[]> {
     const { key } = this.#request
-    const ofRun = new Set(this.names.map(({ full }) => full))
     return this.#reader.with((vault) => {
       const open = new Set(describeAccess(vault, key, new Date()).groups.map(({ group }) => group))
-      return listSecrets(vault).filter(({ group, full }) => open.has(group) && !ofRun.has(full))
+      return listSecrets(vault).filter(({ group }) => open.has(group))
     })
+  }
+
+  /**
+   * Reads a portion, and remembers what its records were before. For the secrets of the run there is
+   * always room.
+   */
+  async #look(portion: readonly SecretName[]): Promise<readonly SecretRead[]> {
+    const besides = [...this.#seen].filter(([name]) => !this.#ofRun.has(name))
+    const used = besides.reduce((sum, [, { size }]) => sum + size, 0)
+    const names = portion.filter(({ full }) => used < BESIDES_BYTES || this.#ofRun.has(full))
+    const records = new Map(names.map((name) => [name.full, this.#recordOf(name)]))
+    const reads = names.length === 0 ? [] : await this.#readWhatCanBe(names)
+    for (const { name, value } of reads) {
+      const record = records.get(name.full)
+      // A record so young may change without its stamp telling: it is read again.
+      if (record?.isSettled() === true) this.#seen.set(name.full, { record, size: value.length })
+    }
+    return reads
+  }
+
+  #recordOf(name: SecretName): Evidence {
+    const evidence = new Evidence()
+    evidence.add(join(this.#request.place.root, secretRecordPath(name)), "self")
+    return evidence
   }
 
   /** One that is damaged keeps nobody from the others. */
@@ -156,7 +191,7 @@ export class BrokeredVault {
     }
   }
 
-  #look(): Promise<BoundSecrets> {
+  #decide(): Promise<BoundSecrets> {
     const { key } = this.#request
     return this.#reader.with((vault) => {
       const now = new Date()

@@ -486,6 +486,50 @@ describe("a person", () => {
   })
 })
 
+describe("what the vault gets during a run is looked for from the next request on:", () => {
+  const FRESH = `test-only-${randomBytes(12).toString("hex")}`
+  const line = "POST /v1/charges HTTP/1.1"
+  const post = (): Promise<Reply> => {
+    const more = `\r\nContent-Length: ${FRESH.length}`
+    return brokered.send(service, charges({ line, more }), FRESH)
+  }
+  test("a secret that was set", async () => {
+    await start()
+    expect((await post()).status).toBe(200)
+    await world.set("stripe/new", FRESH)
+    expect(told(await post())).toEqual([403, "GATE_REFUSED", 1])
+    service.handler = (_request, response) => response.end(`held: ${FRESH}`)
+    const { body } = await brokered.send(service, charges())
+    expect(body.toString()).toBe("held: [REDACTED stripe/new]")
+  })
+
+  test("the new value of one, which the old one stays beside", async () => {
+    await start()
+    expect((await post()).status).toBe(200)
+    await world.set("stripe/webhook", FRESH)
+    service.handler = (_request, response) => response.end(`held: ${FRESH} ${OTHER}`)
+    const { body } = await brokered.send(service, charges())
+    expect(body.toString().match(/\[REDACTED stripe\/webhook\]/g)).toHaveLength(2)
+    expect(told(await post())).toEqual([403, "GATE_REFUSED", 2])
+  })
+
+  test("one of a group that was granted", async () => {
+    world = template.copy()
+    await world.set("later/key", FRESH)
+    brokered = await BrokerWorld.start(world, SECRETS, [service, elsewhere])
+    // Nobody can look for what this agent cannot read.
+    expect((await post()).status).toBe(200)
+    await world.grant("ci", "later")
+    expect(told(await post())).toEqual([403, "GATE_REFUSED", 1])
+  })
+
+  test("and nothing is read again while nothing changes", async () => {
+    await startNoting()
+    // What was written a moment ago is looked at again, until its times tell all changes.
+    await expect.poll(readsOfRequest, { timeout: 10_000 }).toBe(0)
+  })
+})
+
 /** A run with the one secret, whose program found the other one somewhere. */
 async function startWithout(options: BrokerOptions = {}): Promise<void> {
   world = template.copy()
@@ -538,6 +582,13 @@ const lines = (): Record<string, unknown>[] =>
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, unknown>)
+
+const countReads = (): number => lines().filter(({ event }) => event === "read").length
+const readsOfRequest = async (): Promise<number> => {
+  const before = countReads()
+  await brokered.send(service, charges())
+  return countReads() - before
+}
 
 async function startNoting(options: BrokerOptions = {}, use?: Partial<Use>): Promise<void> {
   world = template.copy()
