@@ -20,7 +20,7 @@ export interface Arrival {
  * the name in the handshake, must say the same. Throws `TARGET_REFUSED`, `REQUEST_REFUSED`.
  */
 export function arrivalOf(hop: Hop, request: IncomingMessage): Arrival {
-  const { method = "", url = "", rawHeaders, headers, httpVersion } = request
+  const { method = "", url = "", rawHeaders, httpVersion } = request
   const head = { method, target: url, rawHeaders }
   refuseAmbiguous(head, httpVersion)
   const { target, isPlain, serverName } = hop
@@ -29,8 +29,10 @@ export function arrivalOf(hop: Hop, request: IncomingMessage): Arrival {
   if (serverName !== undefined) {
     requireSame(target, "the name in its TLS handshake", parseAuthority(serverName, target.port))
   }
-  const length = Number(headers["content-length"] ?? 0)
-  return { hop, head, request, hasBody: length > 0 || "transfer-encoding" in headers }
+  // By the very headers that are handed on.
+  const length = Number(headerValues(head, "content-length")[0] ?? 0)
+  const isChunked = headerValues(head, "transfer-encoding").length > 0
+  return { hop, head, request, hasBody: length > 0 || isChunked }
 }
 
 function requireSame(target: Target, what: string, named: Target): void {

@@ -51,6 +51,8 @@ const OF_HTTP = {
   requestTimeout: 0,
   // Counted here, with an answer that a model can read.
   requireHostHeader: false,
+  // Whatever NODE_OPTIONS says.
+  insecureHTTPParser: false,
 }
 const ESTABLISHED = "HTTP/1.1 200 Connection Established\r\n\r\n"
 /** A request to the proxy itself for plain HTTP (RFC 9112, section 3.2.2). */
@@ -119,6 +121,8 @@ export class Listener {
 
   #server(take: (request: IncomingMessage, response: ServerResponse) => Promise<void>): HttpServer {
     const server = new HttpServer(OF_HTTP)
+    // Node would leave out what follows a thousand: what frames the body, say. Their bytes are counted.
+    server.maxHeadersCount = 0
     const takeInTurn = (request: IncomingMessage, response: ServerResponse): void =>
       this.#inTurn(request.socket, () => take(request, response))
     server.on("connection", (socket: Duplex) => this.#keep(socket))

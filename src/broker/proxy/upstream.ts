@@ -52,14 +52,18 @@ export class Upstream {
    */
   begin(target: Target, isPlain: boolean, head: RequestHead): ClientRequest {
     const { method, target: path, rawHeaders } = head
-    return sendRequest({
+    const request = sendRequest({
       agent: this.#poolOf(target, isPlain),
       method,
       path,
       headers: [...rawHeaders],
       setHost: false,
       maxHeaderSize: LONGEST_HEAD,
+      insecureHTTPParser: false,
     })
+    // Of a reply none is left out; their bytes are counted.
+    request.maxHeadersCount = 0
+    return request
   }
 
   /** A connection for bytes that are not looked at. Throws as `vet` and `dial` do. */

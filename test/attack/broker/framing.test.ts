@@ -1,4 +1,5 @@
 import type { Socket } from "node:net"
+import { gzipSync } from "node:zlib"
 import { describe, expect, test } from "vitest"
 import { Reader, refusalIn } from "../../broker/proxy/broker-world.js"
 import { KEY, OTHER_KEY, OTHER_VALUE, Stage, VALUE, expectNone } from "./stage.js"
@@ -170,6 +171,45 @@ describe("one request hides no other", () => {
     const replies = await repliesTo(`GET /v1/a HTTP/1.1\r\nHEAD\r\n\r\n${inner}`, 2)
     expect(replies.map(({ status }) => status)).toEqual([200, 403])
     expect(stage.service.got.length).toBe(1)
+  })
+})
+
+// Node reads 1,000 headers, and keeps a few more of them raw.
+const MANY = "a:\r\n".repeat(1005)
+
+describe("behind a thousand headers", () => {
+  test("the length of a body is seen: it hides no next request", async () => {
+    await stage.start()
+    stage.service.http.maxHeadersCount = 0
+    const inner = "GET /v1/inner HTTP/1.1\r\nHost: x\r\n\r\n"
+    // Answered before its body is there, it would leave its connection to the next request.
+    stage.service.isStreaming = true
+    const bytes = `POST /v1/a HTTP/1.1\r\nHEAD\r\n${MANY}Content-Length: ${inner.length}\r\n\r\n${inner}`
+    const replies = await repliesTo(`${bytes}GET /v1/b HTTP/1.1\r\nHEAD\r\n\r\n`, 2)
+    stage.service.isStreaming = false
+    expect(replies.map(({ status }) => status)).toEqual([200, 200])
+    const urls = stage.service.got.map(({ request }) => request.url)
+    expect(urls).toEqual(["/v1/a", "/v1/b"])
+  })
+
+  test("a value in a body is seen", async () => {
+    await stage.start()
+    const bytes = `POST /v1/a HTTP/1.1\r\nHEAD\r\n${MANY}Content-Length: ${OTHER_VALUE.length}\r\n\r\n${OTHER_VALUE}`
+    const [reply] = await repliesTo(bytes)
+    expect(reply?.status).toBe(403)
+    expect(reply?.all).toContain("GATE_REFUSED")
+    expect(stage.service.got).toEqual([])
+  })
+
+  test("the encoding of a reply is seen", async () => {
+    await stage.start()
+    stage.service.handler = (request, response) => {
+      const body = gzipSync(request.headers.authorization ?? "")
+      const head = `HTTP/1.1 200 OK\r\n${MANY}${MANY}Content-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`
+      response.socket?.end(Buffer.concat([Buffer.from(head), body]))
+    }
+    const [reply] = await repliesTo("GET /v1/a HTTP/1.1\r\nHEAD\r\n\r\n")
+    expect(reply?.all).toContain(`[REDACTED ${KEY}]`)
   })
 })
 
