@@ -80,6 +80,7 @@ export {
 } from "./words/names.js"
 export { GENERAL_SHAPE, type Shape, bitsOf, parseShape } from "./services/shape.js"
 export type { SaidOfService, Service, ServiceUse } from "./services/services.js"
+export { findAnchor } from "./memory/trust.js"
 export { claimedId, identityAt, withVault } from "./vault/open.js"
 export { openVaultAs } from "./library/open-vault.js"
 export {

@@ -10,14 +10,16 @@ import { withPerson } from "../door/confirm-person.js"
 import type { Door } from "../door/door.js"
 import { asJson, counted, print, tell } from "../door/render.js"
 import { confirm } from "../terminal/ask.js"
-import { identityIfSet, isSet, placeOf } from "../door/who.js"
+import { identityIfSet, identityToTrust, isSet, placeOf } from "../door/who.js"
 
 const UNCHANGED = "Nothing was changed."
 
 export async function run(door: Door): Promise<number> {
   const place = placeOf(door)
+  if (isSet(door, "rewind")) {
+    return rewindCommand(door, (await identityToTrust(door, place))?.trust)
+  }
   const key = await identityIfSet(door, place)
-  if (isSet(door, "rewind")) return rewindCommand(door, key?.trust)
   const [signer] = door.call.words
   if (signer !== undefined) return pin(door, parseSigner(signer))
   const report = describeTrust(place, key?.trust, door.env)

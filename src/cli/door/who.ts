@@ -5,7 +5,10 @@ import {
   type IdentityChoice,
   type OwnerByDefault,
   type Place,
+  VaultError,
+  claimedId,
   decidingSource,
+  findAnchor,
   findVault,
   identityAt,
 } from "../../core/index.js"
@@ -55,6 +58,22 @@ export async function identityIfSet(door: Door, place: Place): Promise<Identity 
   return identityOf(door, place, "never")
 }
 
+/**
+ * Who acts, if anything says so; else the owner of this machine, where nothing but their key file says
+ * whom to trust: another machine's copy of it, say. A change that needs no key goes by it as one that does.
+ */
+export async function identityToTrust(door: Door, place: Place): Promise<Identity | undefined> {
+  const set = await identityIfSet(door, place)
+  if (set !== undefined) return set
+  if (findAnchor(claimedId(place), undefined, door.env) !== undefined) return undefined
+  try {
+    return await identityOf(door, place, "always")
+  } catch (error) {
+    if (VaultError.is(error, "KEY_NOT_FOUND")) return undefined
+    throw error
+  }
+}
+
 /** What a change needs: an owner, who may be asked for a passphrase. */
 export async function changeRequest(door: Door): Promise<{
   place: Place
@@ -91,7 +110,7 @@ export async function mergeRequest(door: Door): Promise<{
   onNote: ReturnType<typeof noteOnce>
 }> {
   const place = placeOf(door)
-  const identity = await identityIfSet(door, place)
+  const identity = await identityToTrust(door, place)
   const { env, now } = door
   return {
     place,
