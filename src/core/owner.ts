@@ -15,6 +15,7 @@ export { type InspectRequest, inspect } from "./check/inspect.js"
 export {
   checkKeyFilePlace,
   formatKeyFile,
+  holdsKeyOf,
   setKeyFileAside,
   setOtherKeyAside,
   writeKeyFile,
@@ -32,9 +33,10 @@ export {
 } from "./check/access-overview.js"
 export { type Standing, describeStanding } from "./check/status.js"
 export { type SetUp, removeDriver, setUpDriver } from "./merge/driver-setup.js"
+export type { DroppedGrant } from "./merge/dropped-grants.js"
 export { type Resolved, resolve } from "./merge/resolve.js"
 export type { Side } from "./merge/units.js"
-export type { VaultConflict } from "./merge/merge-vault.js"
+export type { ChosenKey, VaultConflict } from "./merge/merge-vault.js"
 export { type Synced, sync } from "./sync/sync.js"
 export { mergeFile } from "./merge/merge-driver.js"
 export { requirePerson } from "./policy/person.js"

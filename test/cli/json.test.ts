@@ -477,6 +477,7 @@ describe("two clones", () => {
       isAhead: false,
       settled: [],
       exposed: [],
+      dropped: [],
       isForOwners: false,
       dryRun: false,
     }
@@ -487,6 +488,8 @@ describe("two clones", () => {
       conflicts: [],
       others: [],
       exposed: [],
+      dropped: [],
+      keys: [],
       files: [],
       dryRun: false,
     })

@@ -1,9 +1,17 @@
-import { VaultError } from "../../core/index.js"
-import { type Resolved, type Side, type VaultConflict, resolve } from "../../core/owner.js"
+import { VaultError, agentKeyFile, claimedId } from "../../core/index.js"
+import {
+  type ChosenKey,
+  type Resolved,
+  type Side,
+  type VaultConflict,
+  holdsKeyOf,
+  resolve,
+} from "../../core/owner.js"
 import type { Door } from "../door/door.js"
 import {
   asJson,
   counted,
+  droppedLines,
   exposureLines,
   print,
   tell,
@@ -30,7 +38,13 @@ export async function run(door: Door): Promise<number> {
   const { conflicts, others } = resolved
   const code = conflicts.length + others.length > 0 ? LEFT : 0
   if (await asJson(door, { ...resolved, ...unfinishedPart(resolved), dryRun })) return code
-  await print(door, [...conflicts.flatMap(conflictLines), ...exposureLines(door, resolved.exposed)])
+  await print(door, [
+    ...conflicts.flatMap(conflictLines),
+    ...droppedLines(resolved.dropped),
+    ...exposureLines(door, resolved.exposed),
+  ])
+  const vault = claimedId(request.place)
+  for (const key of resolved.keys) tell(door, ...(await keyLines(door, vault, key)))
   tell(door, ...unfinishedLines(resolved), ...whatNext(resolved, dryRun))
   return code
 }
@@ -64,6 +78,27 @@ function sideLine({ is, version, changed, recipient }: VaultConflict["ours"]): s
   if (recipient === undefined) return `version ${version ?? ""}, set ${changed ?? ""}`
   // The key file says it too. That of a post-quantum vault has two thousand characters.
   return `the key of ${recipient.length > 70 ? `${recipient.slice(0, 70)}…` : recipient}`
+}
+
+/** What becomes of the key file on this machine, and of that on others. */
+async function keyLines(
+  door: Door,
+  vault: string,
+  { agent, recipient }: ChosenKey,
+): Promise<string[]> {
+  const file = agentKeyFile(vault, agent, door.env)
+  const holds = await holdsKeyOf(file, recipient)
+  const elsewhere = "Where it runs with the other one, after the merge"
+  const [head, next] =
+    holds === true
+      ? [`${agent} keeps the key that is in ${file}.`, elsewhere]
+      : holds === false
+        ? [
+            `${agent} does not keep the key that is in ${file}: it opens nothing after the merge.`,
+            "Then put the other one there",
+          ]
+        : [`${agent} keeps one of its two keys; neither is in ${file}.`, elsewhere]
+  return [head, `  ${next}: agent-vault agent recover ${agent}`]
 }
 
 const FINISH: Readonly<Record<Resolved["during"], string>> = {

@@ -2,6 +2,7 @@ import { type Synced, sync } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
 import {
   asJson,
+  droppedLines,
   exposureLines,
   print,
   tell,
@@ -20,7 +21,7 @@ export async function run(door: Door): Promise<void> {
   if (synced.settled.length > 0) {
     tell(door, `Settled with an owner's key: ${synced.settled.join(", ")}`)
   }
-  await print(door, exposureLines(door, synced.exposed))
+  await print(door, [...droppedLines(synced.dropped), ...exposureLines(door, synced.exposed)])
   tell(door, ...unfinishedLines(synced), ...nextLines(synced, dryRun))
 }
 

@@ -3,6 +3,7 @@ import type {
   CheckFinding,
   GroupPlan,
   MaybeUnfinished,
+  DroppedGrant,
   Outcome,
   Plan,
 } from "../../core/owner.js"
@@ -88,6 +89,18 @@ export function exposureLines(door: Door, exposed: readonly ExposedSecret[]): st
     ...lines,
     "Make new values at their source, then: agent-vault set NAME. What is left: agent-vault list --exposed",
   ]
+}
+
+/** The grants that a merge took out, and how each is made again on purpose. */
+export function droppedLines(dropped: readonly DroppedGrant[]): string[] {
+  return dropped.flatMap(({ agent, group, why }) =>
+    why === "removed"
+      ? [`Dropped  ${agent} -> ${group}: one side removed ${agent}`]
+      : [
+          `Dropped  ${agent} -> ${group}: one side revoked it`,
+          `    to grant it again on purpose: agent-vault grant ${agent} ${group}`,
+        ],
+  )
 }
 
 /** How a change ended: what it wrote, or would write, and what went wrong after it. */

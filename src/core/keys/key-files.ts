@@ -159,6 +159,16 @@ export function setKeyFileAside(file: string, now: Date): string | undefined {
   return aside
 }
 
+/** Whether a key file holds the key of a recipient. Undefined: there is none, or nobody can tell. */
+export async function holdsKeyOf(file: string, recipient: string): Promise<boolean | undefined> {
+  try {
+    return (await readKeyFile(file, () => Promise.resolve(""))).recipient === recipient
+  } catch (error) {
+    if (VaultError.is(error, "NO_ACCESS") || !VaultError.is(error)) throw error
+    return undefined
+  }
+}
+
 /**
  * Renames an agent's key file that holds another key than this recipient's: a rekey that was killed
  * before it delivered the new key left it there. Any other file stays.
@@ -168,14 +178,7 @@ export async function setOtherKeyAside(
   recipient: string,
   now: Date,
 ): Promise<string | undefined> {
-  try {
-    const there = await readKeyFile(file, () => Promise.resolve(""))
-    return there.recipient === recipient ? undefined : setKeyFileAside(file, now)
-  } catch (error) {
-    // No key file, or one of which nobody can tell what it holds.
-    if (VaultError.is(error, "NO_ACCESS") || !VaultError.is(error)) throw error
-    return undefined
-  }
+  return (await holdsKeyOf(file, recipient)) === false ? setKeyFileAside(file, now) : undefined
 }
 
 /** Writes a key file, readable by its user alone, that must not exist yet. Throws `EXISTS`. */

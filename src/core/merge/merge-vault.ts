@@ -106,6 +106,21 @@ export function conflictsOf(merge: VaultMerge, choices: Choices): readonly Vault
   })
 }
 
+/** The key that somebody chose, where both sides gave an agent a new one. */
+export interface ChosenKey {
+  readonly agent: string
+  readonly recipient: string
+}
+
+/** The keys that were chosen of agents. */
+export function chosenKeys(merge: VaultMerge, choices: Choices): readonly ChosenKey[] {
+  return conflictsOf(merge, NO_CHOICES).flatMap(({ is, name, ...sides }) => {
+    const side = is === "agent" ? choiceOf(choices, name) : undefined
+    const recipient = side && sides[side].recipient
+    return recipient === undefined ? [] : [{ agent: name, recipient }]
+  })
+}
+
 /** What becomes of a contested secret. */
 export function mergedSecret(
   { base, ours, theirs }: VaultMerge,

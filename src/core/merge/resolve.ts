@@ -18,13 +18,16 @@ import type { MaybeUnfinished } from "../words/unfinished.js"
 import { classify } from "../words/layout.js"
 import { unitOf } from "../words/unit.js"
 import { type InProgress, requireCheckout, whatIsInProgress } from "./clone-state.js"
+import { type DroppedGrant, droppedGrants } from "./dropped-grants.js"
 import { keylessDraft } from "./keyless.js"
 import { mendedFiles } from "./mend.js"
 import {
   type Choices,
+  type ChosenKey,
   NO_CHOICES,
   type VaultConflict,
   type VaultMerge,
+  chosenKeys,
   conflictsOf,
   mergeVault,
 } from "./merge-vault.js"
@@ -58,6 +61,10 @@ export interface Resolved extends MaybeUnfinished {
   /** Paths in conflict that are not the vault's, from the top. */
   readonly others: readonly string[]
   readonly exposed: readonly ExposedSecret[]
+  /** What an owner granted on one side, and the merge took out for what the other side did. */
+  readonly dropped: readonly DroppedGrant[]
+  /** The keys that agents go on with, where both sides gave them one. */
+  readonly keys: readonly ChosenKey[]
   /** The files that were written and staged, from the vault's folder. */
   readonly files: readonly string[]
 }
@@ -91,7 +98,16 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
     refuseUnknown(choices, [])
     const { others } = sides
     if (during === "nothing") await refuseBrokenHead(git, place)
-    return { during, settled: [], conflicts: [], others, exposed: [], files: [] }
+    return {
+      during,
+      settled: [],
+      conflicts: [],
+      others,
+      exposed: [],
+      dropped: [],
+      keys: [],
+      files: [],
+    }
   }
   const opened = await mergeVault(git, sides, (vault) => findAnchor(vault, keyFileTrust, env))
   const merge = { ...(await withoutOld(git, folder, opened, during)), mended }
@@ -111,6 +127,8 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
     conflicts,
     others: [...sides.others, ...foreign.map((path) => `${folder}/${path}`)],
     exposed,
+    dropped: droppedGrants(merge, draft, request.now),
+    keys: chosenKeys(merge, choices),
     files,
   }
 }

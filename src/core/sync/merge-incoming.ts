@@ -11,6 +11,7 @@ import { seeTracked } from "../undone/remote-branches.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
 import type { Draft } from "../change/draft.js"
+import { type DroppedGrant, droppedGrants } from "../merge/dropped-grants.js"
 import { keylessDraft } from "../merge/keyless.js"
 import {
   NO_CHOICES,
@@ -41,6 +42,7 @@ export interface MergedIncoming {
   readonly commit: string
   readonly settled: readonly string[]
   readonly exposed: readonly ExposedSecret[]
+  readonly dropped: readonly DroppedGrant[]
   readonly isForOwners: boolean
 }
 
@@ -90,8 +92,9 @@ export async function mergeIncoming(
   const before = await seeTracked(git)
   const commit = await commitMerge(git, request, incoming, tree, files)
   if (!request.dryRun) rememberMade(merge.ours.id, git.checkout, commit, before, request.env)
-  const { draft: _draft, ...what } = settled
-  return { ...what, settled: what.settled.map(nameOf), commit }
+  const { draft, ...what } = settled
+  const dropped = droppedGrants(merge, draft, request.now)
+  return { ...what, settled: what.settled.map(nameOf), dropped, commit }
 }
 
 /** Whether the remote never had the vault: it was made here, and others pushed something else. */
@@ -119,7 +122,7 @@ async function mergeBeside(
   const { tree, conflicts } = await mergeTrees(git, guard, from, incoming.incoming)
   refuseConflicts(remote, conflicts, [], [])
   const commit = await commitMerge(git, request, incoming, tree, new Map())
-  return { commit, settled: [], exposed: [], isForOwners: false }
+  return { commit, settled: [], exposed: [], dropped: [], isForOwners: false }
 }
 
 async function commitMerge(
@@ -165,7 +168,7 @@ async function settleIfOwner(
   request: SyncRequest,
   place: Place,
   merge: VaultMerge,
-): Promise<Omit<MergedIncoming, "commit"> & { readonly draft: Draft }> {
+): Promise<Omit<MergedIncoming, "commit" | "dropped"> & { readonly draft: Draft }> {
   const { sides, units } = merge
   const keyless = await keylessDraft(git, merge)
   const settled = units.contested.filter((unit) => classify(unit).is !== "manifest")

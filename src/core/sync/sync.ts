@@ -17,6 +17,7 @@ import { VaultError } from "../words/errors.js"
 import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
 import { moveForward } from "./forward.js"
 import { requireCheckout } from "../merge/clone-state.js"
+import type { DroppedGrant } from "../merge/dropped-grants.js"
 import { mergeIncoming, verifyIncoming } from "./merge-incoming.js"
 import { refuseBrokenTip } from "../merge/own-tip.js"
 import { refuseRewritten } from "./rewritten.js"
@@ -52,6 +53,8 @@ export interface Synced extends MaybeUnfinished {
   /** What both sides changed, by name, and an owner's key settled. */
   readonly settled: readonly string[]
   readonly exposed: readonly ExposedSecret[]
+  /** What an owner granted on one side, and the merge took out for what the other side did. */
+  readonly dropped: readonly DroppedGrant[]
   /** Both sides changed the vault and no owner was at hand: `apply` may have something to do. */
   readonly isForOwners: boolean
 }
@@ -163,6 +166,7 @@ const NOTHING_BROUGHT = {
   isAhead: false,
   settled: [],
   exposed: [],
+  dropped: [],
   isForOwners: false,
 } as const
 
@@ -184,6 +188,7 @@ function together(before: Synced, after: Synced): Synced {
     brought: after.brought === "nothing" ? before.brought : after.brought,
     settled: [...new Set([...before.settled, ...after.settled])],
     exposed: [...before.exposed, ...after.exposed],
+    dropped: [...before.dropped, ...after.dropped],
     isForOwners: before.isForOwners || after.isForOwners,
   }
   return withUnfinished(synced, ...(before.unfinished ?? []))
