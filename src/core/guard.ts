@@ -21,13 +21,11 @@ export { harmless, toJson } from "./words/harmless.js"
 export type { Environment } from "./disk/homes.js"
 export { type PathInVault, VAULT_FOLDER, VAULT_RECORD, vaultPath } from "./words/layout.js"
 export { type Checkout, findCheckout } from "./disk/place.js"
+export { loadOwnValues } from "./own-values/load-own-values.js"
 export type { StagedFile, VaultProblem } from "./check/staged-vault.js"
 
 /** What {@link import("./check/staged-vault.js")} exports, loaded when a file of a vault is staged. */
 export const loadStagedVault = () => import("./check/staged-vault.js")
-
-/** What {@link import("./own-values/own-values.js")} exports, loaded where there is a vault. */
-export const loadOwnValues = () => import("./own-values/own-values.js")
 
 /** What {@link import("./records/yaml.js")} exports, loaded when there is a file to parse. */
 export const loadYaml = () => import("./records/yaml.js")

@@ -68,6 +68,7 @@ export { isVague } from "./redactor/vague.js"
 export { asVaultError, inaccessible, isErrno } from "./words/system-error.js"
 export { removeOwnAbandoned } from "./disk/abandoned.js"
 export { keyHome, stateHome } from "./disk/homes.js"
+export { loadOwnValues } from "./own-values/load-own-values.js"
 export { Lines } from "./disk/lines.js"
 export { nameByMaker } from "./disk/maker.js"
 export {

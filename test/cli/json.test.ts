@@ -444,6 +444,11 @@ describe("the guard", () => {
     })
   })
 
+  test("hooks status", async () => {
+    // That of a hook which is there: test/cli/hooks/hooks.test.ts.
+    expect(await document(["hooks", "status"])).toEqual({ hooks: [] })
+  })
+
   test("guard install, guard status and guard uninstall", async () => {
     // The hook starts the program that installed it, which is this one only as a process.
     const [, started = ""] = process.argv

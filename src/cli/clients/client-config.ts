@@ -38,8 +38,23 @@ export function withEntry(config: ClientConfig, name: string, entry: ServerEntry
     spot.format === "toml"
       ? withTable(text, path, entry)
       : editEntry(text, path, config.servers[name], entry)
-  // The edit is one of text: that it means what it should, and nothing else, is looked at.
-  const expected = setAt(parseText(spot, text), path, entry)
+  return meaning(config, edited, setAt(parseText(spot, text), path, entry))
+}
+
+/** What a configuration means, as a whole. Throws `CONFIG_INVALID`. */
+export function contentOf({ spot, text }: ClientConfig): ServerEntry {
+  return parseText(spot, text)
+}
+
+/**
+ * An edit of a configuration's text, if it means what it should, and nothing else. Throws
+ * `CONFIG_INVALID`.
+ */
+export function meaning(
+  { spot, text }: ClientConfig,
+  edited: string,
+  expected: ServerEntry,
+): string {
   if (!isDeepStrictEqual(tryParse(spot, edited), plain(expected))) throw notEditable(spot)
   return edited.endsWith("\n") || text !== "" ? edited : `${edited}\n`
 }

@@ -34,6 +34,17 @@ export function installSpot(client: McpClient, around: Surrounding): Spot {
   return spot
 }
 
+/** The file of a client, as a spot in which nothing is chosen yet. */
+export function fileSpot(file: ClientFile, around: Surrounding): Spot {
+  return {
+    client: undefined,
+    file: join(folderOf(file, around), file.name),
+    scope: file.below === "project" ? "project" : "user",
+    format: "json",
+    path: [],
+  }
+}
+
 /** Where the servers of a client may stand, the one that counts first. */
 export function spotsOf(client: McpClient, around: Surrounding): Spot[] {
   const { format, servers } = client

@@ -38,6 +38,52 @@ export function editJsonc(text: string, path: readonly string[], value: unknown)
   return text.startsWith(BYTE_ORDER_MARK) ? `${BYTE_ORDER_MARK}${edited}` : edited
 }
 
+/** Puts a value at the end of the list at a path, which is made if it is not there. */
+export function appendJsonc(text: string, path: readonly string[], value: unknown): string {
+  const json = withoutMark(text)
+  const root = parseTree(json, [], { allowTrailingComma: true })
+  const list = root && findNodeAtLocation(root, [...path])
+  if (list?.type !== "array" || list.children?.length === 0) return editJsonc(text, path, [value])
+  const last = list.children?.at(-1)
+  if (last === undefined) return editJsonc(text, path, [value])
+  const end = last.offset + last.length
+  const isOneLine = !json.slice(list.offset, last.offset).includes("\n")
+  const indent = indentAt(json, last.offset)
+  const before = isOneLine ? ", " : `,${newlineOf(json)}${indent}`
+  const edited = splice(json, end, end, before + writtenIn(json, value, indent))
+  return text.startsWith(BYTE_ORDER_MARK) ? `${BYTE_ORDER_MARK}${edited}` : edited
+}
+
+/** Takes the value at a place of the list at a path out of it, with its comma and its line. */
+export function removeJsonc(text: string, path: readonly string[], at: number): string {
+  const json = withoutMark(text)
+  const root = parseTree(json, [], { allowTrailingComma: true })
+  const list = root && findNodeAtLocation(root, [...path])
+  const [items, item] = [list?.children ?? [], list?.children?.[at]]
+  if (item === undefined) return text
+  const edited = withoutItem(json, items, item, at)
+  return text.startsWith(BYTE_ORDER_MARK) ? `${BYTE_ORDER_MARK}${edited}` : edited
+}
+
+function withoutItem(json: string, items: readonly Node[], item: Node, at: number): string {
+  const before = items[at - 1]
+  const after = items[at + 1]
+  // The first one goes with what leads to the next; any other with what leads from the one before.
+  if (before === undefined && after !== undefined) {
+    return splice(json, item.offset, contentAfter(json, (commaAfter(json, item) ?? 0) + 1), "")
+  }
+  const end = item.offset + item.length
+  if (before === undefined) return splice(json, item.offset, end, "")
+  const comma = commaAfter(json, before) ?? before.offset + before.length
+  const from = after === undefined ? comma : contentAfter(json, comma + 1)
+  return splice(
+    json,
+    from,
+    after === undefined ? end : contentAfter(json, (commaAfter(json, item) ?? end) + 1),
+    "",
+  )
+}
+
 /** The library would take the comments and the line breaks beside a field with it. */
 function without(json: string, path: readonly string[]): string {
   const root = parseTree(json, [], { allowTrailingComma: true })

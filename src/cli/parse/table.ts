@@ -3,6 +3,7 @@ import { ACCESS } from "./table/access.js"
 import { AUDITS } from "./table/audit.js"
 import { GUARD } from "./table/guard.js"
 import { HOOK } from "./table/hook.js"
+import { HOOKS } from "./table/hooks.js"
 import { MCP } from "./table/mcp.js"
 import { WHO } from "./table/options.js"
 import { OWNERS } from "./table/governing.js"
@@ -24,6 +25,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...HOOK,
   ...SYNC,
   ...MCP,
+  ...HOOKS,
   ...USE,
   ...SERVICES,
   ...AUDITS,

@@ -1,0 +1,65 @@
+import { type Use, VaultError, describeSecrets, parseSecretName } from "../../core/index.js"
+import type { Place } from "../../core/index.js"
+import {
+  type ClientConfig,
+  type ServerEntry,
+  contentOf,
+  meaning,
+} from "../clients/client-config.js"
+import { editJsonc } from "../clients/jsonc.js"
+import type { Door } from "../door/door.js"
+import { readingVault } from "../door/reading.js"
+import { identityIfSet } from "../door/who.js"
+import type { HookClient } from "../parse/table/hook-clients.js"
+
+/** Claude Code starts this command for its own key: https://code.claude.com/docs/en/settings */
+const SETTING = "apiKeyHelper"
+const HOST = "api.anthropic.com"
+const OURS = /(^|[\s/'"])(agent-vault|bin\.cjs)['"]? get /
+
+/**
+ * The command that prints the key of a client, by a secret whose use names the client's own service:
+ * any other would be sent to where its owner has not let it go. Throws `USAGE`, `SECRET_NOT_FOUND`,
+ * `USE_REFUSED`.
+ */
+export async function keyCommand(
+  door: Door,
+  place: Place,
+  { client, secret, agent }: { client: HookClient; secret: string; agent: string },
+): Promise<readonly string[]> {
+  if (client.name !== "claude-code") {
+    throw new VaultError("USAGE", `${client.name} takes its own key from no command`, {
+      hint: "start it blind, with the key's placeholder: agent-vault run --blind -g GROUP -- CLIENT",
+    })
+  }
+  const { full } = parseSecretName(secret)
+  const trust = (await identityIfSet(door, place))?.trust
+  const all = await readingVault(door, place, trust, (vault) => describeSecrets(vault))
+  const found = all.find(({ name }) => name === full)
+  if (found === undefined) {
+    throw new VaultError("SECRET_NOT_FOUND", `there is no secret ${full}`, {
+      hint: "agent-vault list",
+    })
+  }
+  if (!(found.use ?? []).some(isForClient)) {
+    throw new VaultError("USE_REFUSED", `no use of ${full} names ${HOST}`, {
+      hint: `an owner allows it: agent-vault use ${full} anthropic`,
+    })
+  }
+  return ["get", full, "--agent", agent]
+}
+
+/** The text with the command, or without it if that is undefined and what stands there is ours. */
+export function withKeyCommand(config: ClientConfig, command: string | undefined): string {
+  const content = contentOf(config)
+  const { [SETTING]: before, ...others } = content
+  const isOurs = typeof before === "string" && OURS.test(before)
+  if (command === undefined && !isOurs) return config.text
+  const edited = editJsonc(config.text, [SETTING], command)
+  const expected: ServerEntry = command === undefined ? others : { ...content, [SETTING]: command }
+  return meaning(config, edited, expected)
+}
+
+function isForClient({ hosts }: Use): boolean {
+  return hosts.includes(HOST)
+}

@@ -1,0 +1,98 @@
+import { spawnSync } from "node:child_process"
+import { argv, execPath } from "node:process"
+import { type Environment, keyHome } from "../../core/index.js"
+import type { HookClient } from "../parse/table/hook-clients.js"
+import { DIALECTS } from "./dialects.js"
+import type { HookDialect } from "./hook-call.js"
+
+/** What a hook was asked, and whether it answered as it should. */
+export interface Tried {
+  readonly asked: string
+  readonly isRight: boolean
+  readonly answered: string
+}
+
+/** Longer than a hook may take on a machine under load. */
+const PATIENCE_MS = 60_000
+const HARMLESS = "echo agent-vault-dry-run"
+
+/**
+ * Asks a hook, as its client would, what it says of a command and of a key file. It is this program
+ * that is started, with the arguments of the hook: what a client's file names could be anything.
+ */
+export function tryHook(
+  client: HookClient,
+  args: readonly string[],
+  { cwd, env }: { cwd: string; env: Environment },
+): Tried[] {
+  const ask = (message: object): string => {
+    const { stdout, stderr, status } = spawnSync(execPath, [argv[1] ?? "", ...args], {
+      input: JSON.stringify(message),
+      cwd,
+      env,
+      encoding: "utf8",
+      timeout: PATIENCE_MS,
+    })
+    return status === 0 ? stdout.trim() : `exit code ${String(status)}: ${stderr.trim()}`
+  }
+  const isRun = args.some((arg) => arg === "-g" || arg === "-s")
+  const command = ask(messageOf(client, "shell", { command: HARMLESS }, cwd))
+  const wrapped = answerOf(client, { command: "x" })
+  const read = ask(messageOf(client, "read", { file_path: keyHome(env) }, cwd))
+  return [
+    {
+      asked: "a command",
+      isRight: isRun ? hasShapeOf(command, wrapped) && command.includes(HARMLESS) : command === "",
+      answered: command,
+    },
+    {
+      asked: "a key file",
+      isRight: hasShapeOf(read, answerOf(client, undefined)),
+      answered: read,
+    },
+  ]
+}
+
+function messageOf(
+  client: HookClient,
+  tool: "shell" | "read",
+  input: Readonly<Record<string, unknown>>,
+  cwd: string,
+): Readonly<Record<string, unknown>> {
+  return {
+    hook_event_name: client.before,
+    tool_name: tool === "shell" ? dialectOf(client)?.shell : "read",
+    tool_input: input,
+    cwd,
+  }
+}
+
+/** What the client's dialect says for a command in place of another, or for a refusal. */
+function answerOf(client: HookClient, of: { command: string } | undefined): object {
+  const dialect = dialectOf(client)
+  const call = dialect?.read(messageOf(client, "shell", { command: HARMLESS }, "/"))
+  const verdict =
+    of === undefined
+      ? ({ is: "refuse", reason: "x" } as const)
+      : ({ is: "command", ...of } as const)
+  return (call && dialect?.answer(call, verdict)) ?? {}
+}
+
+function dialectOf(client: HookClient): HookDialect | undefined {
+  return Object.entries(DIALECTS).find(([name]) => name === client.name)?.[1]
+}
+
+/** Whether two documents have the same members, whatever texts are in them. */
+function hasShapeOf(text: string, expected: object): boolean {
+  try {
+    return shapeOf(JSON.parse(text)) === shapeOf(expected)
+  } catch {
+    return false
+  }
+}
+
+function shapeOf(value: unknown): string {
+  if (typeof value !== "object" || value === null) return typeof value
+  const members = Object.entries(value).map(([key, each]) => `${key}:${shapeOf(each)}`)
+  return `{${members.toSorted().join()}}`
+}

@@ -1,0 +1,170 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, describe, expect } from "vitest"
+import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
+import { hookClients } from "../../../scripts/hook-clients.mjs"
+import { testUnless } from "../../needs.js"
+import { type Machine, vaultMachine } from "../machine.js"
+
+/**
+ * The programs themselves, from their registry, with a model of ours: in a network of their own, so
+ * that nothing leaves this machine.
+ */
+const VALUE = `fake-key-${"of-a-service-".repeat(2)}1`
+const model = fileURLToPath(new URL("clients/fake-model.mjs", import.meta.url))
+const clients = await hookClients()
+const isolation = await bubblewrap()
+const lacks = [clients, isolation].flatMap((found) => ("missing" in found ? [found.missing] : []))
+const [lack] = lacks
+const folder = "path" in clients ? clients.path : ""
+const bwrap = "path" in isolation ? isolation.path : ""
+const CODEX = join(folder, "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex")
+const CLAUDE = join(folder, "@anthropic-ai/claude-code-linux-x64/claude")
+
+const machines: Machine[] = []
+let template: Machine
+beforeAll(async () => {
+  template = await vaultMachine()
+  machines.push(template)
+  await template.call(["set", "stripe/api-key"], VALUE)
+})
+afterAll(() => machines.forEach((machine) => machine.remove()))
+
+/** What the model got of each call of a tool. */
+interface Seen {
+  readonly machine: Machine
+  readonly outputs: readonly string[]
+  /** Everything that was sent to the model. */
+  readonly sent: string
+}
+
+async function session(
+  client: "claude-code" | "codex",
+  options: string,
+  calls: readonly object[],
+): Promise<Seen> {
+  const machine = template.copy()
+  machines.push(machine)
+  writeFileSync(join(machine.repo, "notes.txt"), `it was ${VALUE}\n`)
+  writeFileSync(join(machine.repo, ".env"), "A=1\n")
+  const installed = await machine.shell(
+    `agent-vault hooks install --client ${client} --agent ci ${options}`,
+  )
+  expect(installed.code).toBe(0)
+  const log = join(machine.home, "model.log")
+  writeFileSync(log, "")
+  const start = client === "codex" ? startOfCodex(machine) : startOfClaude(machine)
+  const words = calls.map((call) => `'${JSON.stringify(call).replaceAll("'", String.raw`'\''`)}'`)
+  // The client begins once the model listens, and the model ends with the client's namespace.
+  const inside = `coproc MODEL { exec node "${model}" 7801 "${log}" ${words.join(" ")}; }
+    read -r _ <&"\${MODEL[0]}"; ${start} </dev/null >"${machine.home}/out.txt" 2>&1`
+  writeFileSync(join(machine.home, "session.sh"), inside)
+  const ran = await machine.shell(
+    `"${bwrap}" --dev-bind / / --unshare-net --unshare-pid --proc /proc --die-with-parent bash "${machine.home}/session.sh"`,
+  )
+  const sent = readFileSync(log, "utf8")
+  const outputs = outputsIn(sent)
+  if (outputs.length !== calls.length) {
+    appendFileSync(log, ran.stderr)
+    throw new Error(`${readFileSync(join(machine.home, "out.txt"), "utf8")}${ran.stderr}`)
+  }
+  return { machine, outputs, sent }
+}
+
+function startOfClaude(machine: Machine): string {
+  Object.assign(machine.env, {
+    ANTHROPIC_BASE_URL: "http://127.0.0.1:7801",
+    ANTHROPIC_API_KEY: "not-a-key",
+    DISABLE_AUTOUPDATER: "1",
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    // As root, it takes this mode only where it is told that all of it is a sandbox.
+    IS_SANDBOX: "1",
+  })
+  return `"${CLAUDE}" -p go --permission-mode bypassPermissions`
+}
+
+function startOfCodex(machine: Machine): string {
+  const home = join(machine.home, ".codex")
+  mkdirSync(home)
+  writeFileSync(
+    join(home, "config.toml"),
+    `model = "fake"
+model_provider = "fake"
+[model_providers.fake]
+name = "fake"
+base_url = "http://127.0.0.1:7801/v1"
+wire_api = "responses"
+[projects."${machine.repo}"]
+trust_level = "trusted"
+`,
+  )
+  return `"${CODEX}" exec --dangerously-bypass-hook-trust --dangerously-bypass-approvals-and-sandbox go`
+}
+
+/** The results of tools in the last request, which has the whole conversation. */
+function outputsIn(sent: string): string[] {
+  const bodies = sent
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { messages?: unknown[]; input?: unknown[] } | null)
+  const last = bodies.findLast((body) => body?.messages !== undefined || body?.input !== undefined)
+  const items = [last?.messages ?? [], last?.input ?? []].flat() as {
+    content?: unknown
+    type?: string
+    output?: unknown
+  }[]
+  return items.flatMap((item) => {
+    if (item.type === "function_call_output") return [JSON.stringify(item.output)]
+    const parts = Array.isArray(item.content)
+      ? (item.content as { type: string; content?: unknown }[])
+      : []
+    return parts
+      .filter(({ type }) => type === "tool_result")
+      .map(({ content }) => JSON.stringify(content))
+  })
+}
+
+describe.each([
+  [
+    "claude-code",
+    CLAUDE,
+    (command: string) => ({ name: "Bash", input: { command, description: "x" } }),
+  ],
+  ["codex", CODEX, (command: string) => ({ name: "exec_command", input: { cmd: command } })],
+] as const)("%s", (client, program, shell) => {
+  const missing = lack ?? (existsSync(program) ? undefined : `${program} is not there`)
+
+  testUnless(missing, "runs its model's commands redacted, and shows it no value", async () => {
+    const { outputs, sent, machine } = await session(client, "-g stripe --redact", [
+      shell('printf "key=%s\\n" "$STRIPE_API_KEY"; exit 3'),
+      shell("cat notes.txt"),
+      shell("cat .env"),
+    ])
+    expect(outputs[0]).toContain("key=[REDACTED stripe/api-key]")
+    expect(outputs[1]).toContain("it was [REDACTED stripe/api-key]")
+    expect(outputs[2]).toContain(".env is not for a model to read")
+    expect(sent).not.toContain(VALUE)
+    const { lines } = JSON.parse((await machine.call(["audit", "--json"])).stdout) as {
+      lines: { door: string; call?: string; session?: string; turn?: string }[]
+    }
+    const read = lines.find(({ door }) => door === "run")
+    expect(read?.call).toMatch(/^(toolu|call)_1$/)
+    expect([read?.session, read?.turn]).toEqual([
+      expect.stringMatching(/^[\da-f-]{36}$/),
+      expect.stringMatching(/^[\da-f-]{36}$/),
+    ])
+  })
+
+  testUnless(missing, "runs them blind: with a placeholder, and no key in reach", async () => {
+    const { outputs, sent } = await session(client, "-g stripe", [
+      shell("cat .git/HEAD"),
+      shell(
+        'echo "$STRIPE_API_KEY"; ls -A "$HOME/.config"/agent-vaul*; env | grep -c ^AGENT_VAULT',
+      ),
+    ])
+    expect(outputs[0]).toContain("USE_REFUSED")
+    expect(outputs[1]).toContain("USE_REFUSED")
+    expect(sent).not.toContain(VALUE)
+  })
+})
