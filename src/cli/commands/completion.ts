@@ -11,7 +11,7 @@ import { writeOut } from "../terminal/terminal.js"
 export async function run(door: Door): Promise<void> {
   const [shell = "", ...words] = door.call.words
   if (shell === "words") {
-    const found = candidates(door, words)
+    const found = await candidates(door, words)
     if (found.length > 0) await writeOut(door.terminal, `${found.join("\n")}\n`)
     return
   }

@@ -1,27 +1,39 @@
 import { resolve } from "node:path"
-import { type VaultNames, claimedId, findVault, localAgents, namesIn } from "../../core/index.js"
+import {
+  type VaultNames,
+  claimedId,
+  findVault,
+  loadServices,
+  localAgents,
+  namesIn,
+} from "../../core/index.js"
 import type { CommandSpec, OptionSpec } from "../parse/call.js"
 import type { Door } from "../door/door.js"
 import { COMMANDS, commandOf } from "../parse/table.js"
 
 /** What the last of `words` may become. Whatever goes wrong, there is just nothing to say. */
-export function candidates(door: Pick<Door, "cwd" | "env">, words: readonly string[]): string[] {
+export async function candidates(
+  door: Pick<Door, "cwd" | "env">,
+  words: readonly string[],
+): Promise<string[]> {
   try {
     const current = words.at(-1) ?? ""
     const before = words.slice(0, -1)
     const all =
-      before[0] === "help" ? nextWordsOfCommands(before.slice(1)) : meant(door, before, current)
+      before[0] === "help"
+        ? nextWordsOfCommands(before.slice(1))
+        : await meant(door, before, current)
     return [...new Set(all)].filter((word) => word.startsWith(current) && word !== "")
   } catch {
     return []
   }
 }
 
-function meant(
+async function meant(
   door: Pick<Door, "cwd" | "env">,
   before: readonly string[],
   current: string,
-): readonly string[] {
+): Promise<readonly string[]> {
   const spec = commandOf(before)
   if (spec === undefined) return nextWordsOfCommands(before)
   const given = before.slice(spec.name.split(" ").length)
@@ -43,9 +55,8 @@ function meant(
   const taken = new Set(given)
   // `mcp` is a command, and so is `mcp install`.
   const longer = given.length === 0 ? nextWordsOfCommands(before) : []
-  return [...longer, ...valuesOf(door, given, placeholders[position] ?? last ?? "")].filter(
-    (word) => !taken.has(word),
-  )
+  const values = await valuesOf(door, given, placeholders[position] ?? last ?? "")
+  return [...longer, ...values].filter((word) => !taken.has(word))
 }
 
 /** `a` may become `agent`, and after that `add`. */
@@ -70,15 +81,19 @@ function countWords(spec: CommandSpec, given: readonly string[]): number {
   return given.filter((word, at) => !word.startsWith("--") && !isValue(at)).length
 }
 
-/** The values of a placeholder, in help and here: `agent`, `group`, `group/name`, `shell`. */
-function valuesOf(
+/** The values of a placeholder, in help and here: `agent`, `group/name`, `service` and the like. */
+async function valuesOf(
   door: Pick<Door, "cwd" | "env">,
   given: readonly string[],
   placeholder: string,
-): readonly string[] {
+): Promise<readonly string[]> {
   const kind = KINDS[placeholder.toLowerCase().replace(/\[.*$/, "")]
   if (kind === undefined) return []
   if (kind === "shells") return ["bash", "zsh", "fish"]
+  if (kind === "services") {
+    const { listServices } = await loadServices()
+    return listServices().map(({ name }) => name)
+  }
   const at = given.indexOf("--dir")
   const place = findVault(resolve(door.cwd, (at === -1 ? undefined : given[at + 1]) ?? "."))
   const names = namesIn(place)
@@ -87,9 +102,10 @@ function valuesOf(
     : names[kind]
 }
 
-const KINDS: Readonly<Record<string, keyof VaultNames | "shells">> = {
+const KINDS: Readonly<Record<string, keyof VaultNames | "shells" | "services">> = {
   agent: "agents",
   group: "groups",
   "group/name": "secrets",
   shell: "shells",
+  service: "services",
 }

@@ -5,7 +5,7 @@ import { JSON_OUT } from "./options.js"
 export const SERVICES: readonly CommandSpec[] = [
   {
     name: "services",
-    words: "[name]",
+    words: "[service]",
     summary: "list the services of the catalogue, or show how the broker uses a key of one",
     options: JSON_OUT,
     examples: [

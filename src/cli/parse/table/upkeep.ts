@@ -63,6 +63,7 @@ export const UPKEEP: readonly CommandSpec[] = [
       ["source <(agent-vault completion zsh)", "in ~/.zshrc, after compinit"],
       ["agent-vault completion fish | source", "in ~/.config/fish/config.fish"],
     ],
-    notes: "It completes commands, options, secrets, groups and agents, and never uses a key.",
+    notes:
+      "It completes commands, options, secrets, groups, agents and services, and never uses a key.",
   },
 ]
