@@ -94,10 +94,11 @@ describe("a rule says no more than it says", () => {
 
   test("what the service takes for another method by its body, it gets", async () => {
     await stage.start({}, { methods: ["POST"] })
-    const more = "\r\nContent-Type: application/x-www-form-urlencoded"
-    const reply = await stage.send({ line: "POST /v1/a HTTP/1.1", more }, "_method=delete")
+    const more = "\r\nContent-Type: application/json"
+    const body = '{"_method":"delete"}'
+    const reply = await stage.send({ line: "POST /v1/a HTTP/1.1", more }, body)
     expect(reply.status).toBe(200)
-    expect(stage.service.got[0]?.body.toString()).toBe("_method=delete")
+    expect(stage.service.got[0]?.body.toString()).toBe(body)
   })
 
   test("all that the rule allows, the program can do with it", async () => {

@@ -44,6 +44,8 @@ describe("a path that two servers could read in two ways is refused", () => {
   })
 })
 
+const FORM = "Content-Type: application/x-www-form-urlencoded"
+
 describe("a request that the server would take for another is refused", () => {
   test.each([
     ["a header", "/v1/charges/a", "X-HTTP-Method-Override: DELETE"],
@@ -54,9 +56,12 @@ describe("a request that the server would take for another is refused", () => {
     ["the query, after a semicolon", "/v1/charges/a?a=b;_method=delete", "X: y"],
     ["a path in a header", "/v1/charges/a", "X-Original-URL: /v1/admin"],
     ["a path in another header", "/v1/charges/a", "X-Rewrite-URL: /v1/admin"],
-  ])("by %s", async (_what, path, more) => {
+    ["a form", "/v1/charges/a", FORM, "_method=delete"],
+    ["a form, escaped, in capitals", "/v1/charges/a", FORM, "a=b&%5FMETHOD=delete"],
+    ["a form, as PHP reads it", "/v1/charges/a", FORM, ".method=delete"],
+  ])("by %s", async (_what, path, more, body = "") => {
     await stage.start({}, NARROW)
-    const reply = await stage.send({ line: `POST ${path} HTTP/1.1`, more: `\r\n${more}` })
+    const reply = await stage.send({ line: `POST ${path} HTTP/1.1`, more: `\r\n${more}` }, body)
     expect(stage.told(reply)).toEqual([403, "USE_REFUSED", 0])
   })
 
