@@ -97,7 +97,7 @@ function linesOf(
 
 const ASKS = {
   never: "",
-  session: "; a person is asked once",
+  session: "; a person is asked until they say yes for the session",
   each: "; a person is asked each time",
 }
 

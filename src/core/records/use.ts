@@ -12,7 +12,7 @@ export const USE_SCHEMES = ["raw", "bearer", "basic", "sigv4", "hmac-sha256"] as
 export type UseScheme = (typeof USE_SCHEMES)[number]
 
 export const USE_ASKS = ["never", "session", "each"] as const
-/** Whether a person is asked: never, once a run, or at each request. */
+/** Whether a person is asked: never, until they say yes for the session, or at each request. */
 export type UseAsk = (typeof USE_ASKS)[number]
 
 export const USE_ENCODINGS = ["hex", "base64"] as const
@@ -94,7 +94,9 @@ export function parseUse(written: WrittenUse): Use {
 
 /** The rule in one line, for people: `GET POST api.stripe.com /v1/** as bearer in header:…`. */
 export function describeUse(use: Use): string {
-  const asks = { never: "", session: ", asks once a run", each: ", asks each time" }[use.ask]
+  const asks = { never: "", session: ", asks until yes for the session", each: ", asks each time" }[
+    use.ask
+  ]
   const user = use.user === undefined ? "" : ` of ${use.user}`
   const signed = use.template === undefined ? "" : ` (${use.encoding ?? "hex"}) of ${use.template}`
   const [hosts, methods, paths, at] = [use.hosts, use.methods, use.paths, use.at].map((list) =>

@@ -37,7 +37,8 @@ export const USE: readonly CommandSpec[] = [
       ask: {
         value: "WHEN",
         choices: USE_ASKS,
-        describe: "whether a person is asked: never (the default), once a run, or each time",
+        describe:
+          "whether a person is asked: never (the default), until they say yes for the session, or each time",
       },
       user: {
         value: "NAME",
