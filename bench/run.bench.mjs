@@ -18,5 +18,17 @@ export default async ({ command, node }) => {
     env,
   })
   await command("run, a group of 100", [...run, "-g", "bulk", ...program], { cwd: repo, env })
+  // At a terminal both times; in the second, the program gets a pipe.
+  const line = [...run, ...one, ...program].map((word) => `'${word}'`).join(" ")
+  await command(
+    "run, 1 secret, at a terminal, against pipes",
+    ["script", "-qec", line, "/dev/null"],
+    {
+      against: ["script", "-qec", `${line} | cat`, "/dev/null"],
+      isAlike: true,
+      cwd: repo,
+      env,
+    },
+  )
   rmSync(dirname(repo), { recursive: true, force: true, maxRetries: 3 })
 }

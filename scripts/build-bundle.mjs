@@ -59,7 +59,8 @@ export async function writeBundle(folder, entryPoints, ending) {
     write: false,
     metafile: true,
     define: { AGENT_VAULT_VERSION: JSON.stringify(version), "import.meta.url": "moduleUrl" },
-    external: [`./${curvesFile}`],
+    // Native code stays where an installation put it.
+    external: [`./${curvesFile}`, "*/pty.node"],
     // Its main file loads its other files in a way that no bundler can follow.
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     inject: [fileURLToPath(new URL("bin-streams.mjs", import.meta.url))],

@@ -1,5 +1,8 @@
+import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
-import { getuid } from "node:process"
+import { createRequire } from "node:module"
+import { dirname } from "node:path"
+import { arch, getuid, platform } from "node:process"
 import { test } from "vitest"
 
 /**
@@ -25,3 +28,25 @@ export const noRoot = getuid?.() === 0 ? undefined : "needs root: run the tests 
 
 /** Why nothing tells what a process holds and does. */
 export const noProc = existsSync("/proc/self/io") ? undefined : "needs /proc, as Linux has"
+
+/** The folder of the optional package with which `run` makes a terminal; undefined without it. */
+export const pseudoTerminals = ((): string | undefined => {
+  try {
+    const { resolve } = createRequire(import.meta.url)
+    return dirname(resolve(`@lydell/node-pty-${platform}-${arch}/package.json`))
+  } catch {
+    return undefined
+  }
+})()
+
+/** Why `run` gives no program a terminal here. */
+export const noPseudoTerminal =
+  pseudoTerminals === undefined
+    ? `needs @lydell/node-pty-${platform}-${arch}: npm ci, without --omit=optional`
+    : undefined
+
+/** Why a program cannot be tried here. */
+export function withoutProgram(name: string, where = name): string | undefined {
+  const { error } = spawnSync(name, ["--version"], { stdio: "ignore" })
+  return error === undefined ? noPseudoTerminal : `needs ${where}`
+}

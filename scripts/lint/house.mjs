@@ -32,10 +32,16 @@ const importers = new Map([
       "src/core/git/git-quick.ts",
       "src/cli/run/child.ts",
       "src/cli/hooks/dry-run.ts",
+      "src/cli/run/shell.ts",
       "src/broker/isolate/bubblewrap.ts",
       "src/questions/desktop.ts",
     ],
   ],
+  // Native code, which is in no bundle: the few packages of it are optional.
+  ["@lydell/node-pty-linux-x64", ["src/cli/run/pseudo-terminal.ts"]],
+  ["@lydell/node-pty-linux-arm64", ["src/cli/run/pseudo-terminal.ts"]],
+  ["@lydell/node-pty-darwin-x64", ["src/cli/run/pseudo-terminal.ts"]],
+  ["@lydell/node-pty-darwin-arm64", ["src/cli/run/pseudo-terminal.ts"]],
   // Its createRequire() would import past these rules.
   ["node:module", []],
 ])

@@ -64,6 +64,7 @@ export {
   ownerKeyFile,
 } from "./keys/key-files.js"
 export { LIMITS, mebibytes } from "./words/limits.js"
+export { type ScreenPatterns, ScreenRedactor, screenPatterns } from "./redactor/screen-redactor.js"
 export { isVague } from "./redactor/vague.js"
 export { asVaultError, inaccessible, isErrno } from "./words/system-error.js"
 export { removeOwnAbandoned } from "./disk/abandoned.js"

@@ -6,8 +6,18 @@ import type { Machine } from "./machine.js"
 
 const driver = fileURLToPath(new URL("terminal.py", import.meta.url))
 
-/** What must have appeared, and what is typed then: first what the group of a pattern found there. */
-export type Steps = readonly (readonly [appeared: string, typed: string, pattern?: string])[]
+/**
+ * What must have appeared, and what is typed then, or done: first what the group of a pattern found
+ * there.
+ */
+export type Steps = readonly (readonly [
+  appeared: string,
+  typed:
+    | string
+    | { readonly size: readonly [rows: number, columns: number] }
+    | { readonly signal: NodeJS.Signals },
+  pattern?: string,
+])[]
 
 /** What a terminal was sent, and how the command ended. */
 export interface Seen {
@@ -25,6 +35,10 @@ export async function atTerminal(
     env?: NodeJS.ProcessEnv
     cwd?: string
     stdin?: string
+    stderr?: string
+    /** Whether others put the terminal back when the command has ended. */
+    outlived?: boolean
+    size?: readonly [rows: number, columns: number]
     /** What is started in place of the built command. */
     program?: readonly string[]
   } = {},

@@ -11,15 +11,21 @@ import {
   symlinkSync,
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { delimiter, dirname, join } from "node:path"
+import { basename, delimiter, dirname, join } from "node:path"
 import { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { type CommandProcess, main } from "../../src/cli/command-line.js"
 import { copyAll, sharedFolder } from "../folders.js"
+import { pseudoTerminals } from "../needs.js"
 
 /** The built command: a copy in the home of this test file, so that a new build changes nothing. */
 const bin = join(process.env["HOME"] ?? tmpdir(), "dist", "bin.cjs")
 cpSync(fileURLToPath(new URL("../../dist/cli", import.meta.url)), dirname(bin), { recursive: true })
+if (pseudoTerminals !== undefined) {
+  const beside = join(dirname(dirname(bin)), "node_modules", "@lydell")
+  mkdirSync(beside, { recursive: true })
+  symlinkSync(pseudoTerminals, join(beside, basename(pseudoTerminals)))
+}
 
 /** What a command printed, and how it ended. */
 export interface Ran {

@@ -12,13 +12,21 @@ const page = read("docs/dependencies.md")
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies: Readonly<Record<string, string>>
   readonly devDependencies: Readonly<Record<string, string>>
   readonly scripts: Readonly<Record<string, string>>
 }
 const manifest = JSON.parse(read("package.json")) as Manifest
 const lock = JSON.parse(read("package-lock.json")) as {
   readonly packages: Readonly<
-    Record<string, { readonly hasInstallScript?: boolean; readonly optional?: boolean }>
+    Record<
+      string,
+      {
+        readonly version?: string
+        readonly hasInstallScript?: boolean
+        readonly optional?: boolean
+      }
+    >
   >
 }
 
@@ -40,7 +48,16 @@ test("each dependency stands on the page, with what it is for", () => {
   expect(names.sort()).toEqual(Object.keys(manifest.devDependencies).sort())
 })
 
-test("what is published depends on nothing, and has no script that an install runs", () => {
+test("what is published needs no package, and takes the optional ones at one version each", () => {
+  expect(listed("Optional")).toEqual(Object.keys(manifest.optionalDependencies).sort())
+  for (const [name, version] of Object.entries(manifest.optionalDependencies)) {
+    expect(version).toMatch(/^\d+\.\d+\.\d+$/)
+    expect(lock.packages[`node_modules/${name}`]).toMatchObject({ version, optional: true })
+    expect(lock.packages[`node_modules/${name}`]).not.toHaveProperty("hasInstallScript")
+  }
+})
+
+test("what is published has no script that an install runs", () => {
   expect(manifest.dependencies).toBeUndefined()
   for (const name of ["preinstall", "install", "postinstall"]) {
     expect(manifest.scripts).not.toHaveProperty(name)
@@ -60,7 +77,9 @@ test("the list of what is in a version names each of them", () => {
   const names = components.map(({ purl }) =>
     decodeURIComponent(purl).replace(/^pkg:npm\/|@[^@]*$/g, ""),
   )
-  expect(names).toEqual(expect.arrayContaining(Object.keys(manifest.devDependencies)))
+  const { devDependencies, optionalDependencies } = manifest
+  const all = Object.keys({ ...devDependencies, ...optionalDependencies })
+  expect(names).toEqual(expect.arrayContaining(all))
 })
 
 test("a release runs no action but by digest, and no script of a package", () => {

@@ -29,7 +29,7 @@ export class Consumer {
     const name = readdirSync(this.#folder).find((file) => file.endsWith(".tgz")) ?? ""
     this.tarball = join(this.#folder, name)
     this.write("package.json", JSON.stringify({ name: "consumer", private: true }))
-    // Nothing is downloaded: the package has no dependencies.
+    // Nothing is downloaded: the package needs no other.
     npm(["install", "--offline", "--silent", "--no-audit", "--no-fund", this.tarball], this.project)
   }
 

@@ -1,4 +1,10 @@
-import { Redactor, VaultError, compilePatterns } from "../../core/index.js"
+import {
+  Redactor,
+  type ScreenPatterns,
+  VaultError,
+  compilePatterns,
+  screenPatterns,
+} from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { type Outputs, runProgram } from "../run/program.js"
 import { assign, selectionOf } from "../run/selection.js"
@@ -36,16 +42,24 @@ export async function run(door: Door): Promise<number> {
   await vault.close()
 
   const env = childEnvironment(door.env, given, isSet(door, "clean-env"))
-  const outputs = isShown ? undefined : redacting(door, values)
-  return runProgram({ command, args, env }, outputs)
+  const launch = { command, args, env, given }
+  if (isShown) return runProgram(launch, undefined)
+  const { outputs, screen } = redacting(door, values)
+  if (screen === undefined) return runProgram(launch, outputs)
+  const { runAtTerminal } = await import("../run/run-at-terminal.js")
+  return runAtTerminal(launch, outputs, screen, door.terminal)
 }
 
-/** Both streams are searched for every secret that was read. */
-function redacting({ terminal }: Door, values: Values): Outputs {
+/** All that it writes is searched for every secret that was read; `screen` is there at a terminal. */
+function redacting(
+  { terminal }: Door,
+  values: Values,
+): { outputs: Outputs; screen: ScreenPatterns | undefined } {
   const secrets = Object.values(values)
-  const patterns = compilePatterns(
-    secrets.map((secret) => ({ name: secret.name, value: secret.bytes() })),
-  )
+  const redacted = secrets.map((secret) => ({ name: secret.name, value: secret.bytes() }))
+  const patterns = compilePatterns(redacted)
+  const isAtTerminal = terminal.stdin.isTTY && terminal.stdout.isTTY
+  const screen = isAtTerminal ? screenPatterns(patterns, redacted) : undefined
   for (const secret of secrets) secret[Symbol.dispose]()
   if (patterns.short.length > 0) {
     say(
@@ -53,10 +67,11 @@ function redacting({ terminal }: Door, values: Values): Outputs {
       `agent-vault: not redacted, since they are under 6 bytes long: ${patterns.short.join(", ")}`,
     )
   }
-  return {
+  const outputs = {
     stdout: { to: terminal.stdout, redactor: new Redactor(patterns) },
     stderr: { to: terminal.stderr, redactor: new Redactor(patterns) },
   }
+  return { outputs, screen }
 }
 
 /** Throws `USAGE` for an option that says nothing here. */

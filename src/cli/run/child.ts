@@ -13,6 +13,8 @@ export interface Launch {
   readonly command: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** What of the environment is a secret's, or was chosen with them. */
+  readonly given?: ReadonlyMap<string, string> | undefined
   /** Where what is started makes a network and processes of its own for the program. */
   readonly inside?: ProgramInside | undefined
 }
@@ -39,7 +41,7 @@ const READS_DESCRIPTORS = !("bun" in versions || "deno" in versions)
  */
 export async function start(command: Launch, isCaptured: boolean): Promise<Child> {
   if (!isCaptured) return asChild(command, await spawned(command, "inherit"))
-  const pipes = makePipes()
+  const pipes = makePipes("stdout", "stderr")
   if (pipes === undefined) {
     return asChild(command, await spawned(command, ["inherit", "pipe", "pipe"]))
   }
@@ -89,7 +91,8 @@ function signalTo(process: number, signal: NodeJS.Signals): void {
   }
 }
 
-function endOf(child: ChildProcess): Promise<number> {
+/** Its exit code, or 128 and the number of the signal that ended it. */
+export function endOf(child: ChildProcess): Promise<number> {
   return new Promise((resolve) => {
     child.once("exit", (code, signal) => {
       resolve(signal === null ? (code ?? 0) : 128 + constants.signals[signal])
@@ -127,25 +130,25 @@ function handOver(child: ChildProcess, take: (listener: Server) => Promise<void>
 }
 
 /** The two ends of a pipe: ours, and the descriptor of the child's. */
-interface Pipe {
+export interface Pipe {
   readonly read: Readable
   readonly written: number
 }
 
 /**
- * Two real pipes. Node would give the child sockets, on which `> /dev/stderr` fails and whose writer
+ * Real pipes. Node would give the child sockets, on which `> /dev/stderr` fails and whose writer
  * gets no SIGPIPE. Node cannot make pipes, so `mkfifo` does, which gets nothing of ours but PATH;
  * their names are gone before anything is written. Undefined where this cannot be done.
  */
-function makePipes(): readonly [Pipe, Pipe] | undefined {
+export function makePipes(...names: readonly string[]): readonly Pipe[] | undefined {
   if (platform === "win32" || !READS_DESCRIPTORS) return undefined
   let folder: string | undefined
   try {
     folder = mkdtempSync(join(tmpdir(), "agent-vault-run-"))
-    const [first, second] = [join(folder, "1"), join(folder, "2")]
+    const paths = names.map((name) => join(folder ?? "", name))
     const env = { PATH: ourEnvironment["PATH"] }
-    const { status } = spawnSync("mkfifo", ["-m", "600", first, second], { env, stdio: "ignore" })
-    return status === 0 ? [openPipe(first), openPipe(second)] : undefined
+    const { status } = spawnSync("mkfifo", ["-m", "600", ...paths], { env, stdio: "ignore" })
+    return status === 0 ? paths.map(openPipe) : undefined
   } catch {
     return undefined
   } finally {
@@ -166,7 +169,7 @@ function openPipe(file: string): Pipe {
 }
 
 /** Why a program did not start. Node's own error would repeat its arguments. */
-function notStarted(command: string, env: Launch["env"], error: unknown): VaultError {
+export function notStarted(command: string, env: Launch["env"], error: unknown): VaultError {
   const code = error instanceof Error && "code" in error ? error.code : undefined
   const shown = shownCommand(command)
   if (code === "ENOENT" && command.includes("/") && existsSync(command)) {

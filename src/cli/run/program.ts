@@ -4,6 +4,7 @@ import { setImmediate } from "node:timers/promises"
 import { isatty } from "node:tty"
 import { type Redactor, VaultError } from "../../core/index.js"
 import { type Child, type Launch, codeOf, start } from "./child.js"
+import { Signals } from "./signals.js"
 
 /** Where a stream of the program goes, and what is taken out of it on the way. */
 export interface Output {
@@ -17,20 +18,6 @@ export interface Outputs {
   readonly stderr: Output
 }
 
-/** What is passed to the child. SIGTSTP is not: it stops us as it stops any program. */
-const PASSED = [
-  "SIGTERM",
-  "SIGHUP",
-  "SIGINT",
-  "SIGQUIT",
-  "SIGUSR1",
-  "SIGUSR2",
-  "SIGALRM",
-  "SIGCONT",
-  "SIGWINCH",
-  "SIGBREAK",
-] as const satisfies readonly NodeJS.Signals[]
-
 /** A terminal sends these to all processes in front of it, the child among them. */
 const SENT_BY_TERMINALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGQUIT", "SIGWINCH"]
 
@@ -41,11 +28,16 @@ const SENT_BY_TERMINALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGQUIT", "SIGW
  */
 export async function runProgram(command: Launch, outputs: Outputs | undefined): Promise<number> {
   const signals = new Signals()
+  const isAtTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor))
+  const sentAnyway = isAtTerminal ? SENT_BY_TERMINALS : []
   try {
     const child = await start(command, outputs !== undefined)
     // What came before the child was there is heard of in the next round, and is not the child's yet.
     await setImmediate()
-    signals.passTo(child)
+    const pass = passing(child)
+    signals.passTo((signal) => {
+      if (!sentAnyway.includes(signal)) pass(signal)
+    }, pass)
     const flows = outputs === undefined ? [] : bothFlows(child, outputs)
     const code = await child.ended
     // The child has ended, so from here on a signal ends us.
@@ -58,32 +50,11 @@ export async function runProgram(command: Launch, outputs: Outputs | undefined):
   }
 }
 
-/** Holds signals from the moment before the child exists, so that none ends us and leaves it alone. */
-class Signals {
-  #child: Child | undefined
-  readonly #early: NodeJS.Signals[] = []
-  readonly #ignored = [0, 1, 2].some((descriptor) => isatty(descriptor)) ? SENT_BY_TERMINALS : []
-  readonly #receive = (signal: NodeJS.Signals): void => {
-    if (this.#child === undefined) this.#early.push(signal)
-    else if (!this.#ignored.includes(signal)) this.#pass(signal)
-  }
-
-  constructor() {
-    for (const signal of PASSED) process.on(signal, this.#receive)
-  }
-
-  passTo(child: Child): void {
-    this.#child = child
-    for (const signal of this.#early.splice(0)) this.#pass(signal)
-  }
-
-  #pass(signal: NodeJS.Signals): void {
+/** What a child gets of our signals. SIGTSTP is not passed: it stops us as it stops any program. */
+function passing(child: Child): (signal: NodeJS.Signals) => void {
+  return (signal) => {
     // On Windows the console tells all its processes, and nothing else can be passed on.
-    if (process.platform !== "win32") this.#child?.pass(signal)
-  }
-
-  release(): void {
-    for (const signal of PASSED) process.removeListener(signal, this.#receive)
+    if (process.platform !== "win32") child.pass(signal)
   }
 }
 
@@ -97,7 +68,7 @@ function bothFlows({ written }: Child, { stdout, stderr }: Outputs): Promise<Err
  * Hands on all that comes, no faster than it is taken. If it cannot be taken, the stream is closed,
  * so that the writer sees what it would see without us. Resolves with the error, if there is one.
  */
-function flow(from: Readable, { to, redactor }: Output): Promise<Error | undefined> {
+export function flow(from: Readable, { to, redactor }: Output): Promise<Error | undefined> {
   return new Promise((resolve) => {
     const stop = (error: Error): void => {
       from.destroy()
@@ -122,11 +93,11 @@ function flow(from: Readable, { to, redactor }: Output): Promise<Error | undefin
   })
 }
 
-function isClosedPipe(error: Error): boolean {
+export function isClosedPipe(error: Error): boolean {
   return "code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED")
 }
 
-function notTaken(cause: Error): VaultError {
+export function notTaken(cause: Error): VaultError {
   return new VaultError("NO_ACCESS", `the program's output could not be written${codeOf(cause)}`, {
     hint: "check where it leads: the disk may be full, for example",
     cause,

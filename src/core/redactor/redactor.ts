@@ -3,6 +3,7 @@ import { Effort } from "./effort.js"
 import { Held } from "./held.js"
 import { KEY_LENGTH, scatter } from "./needles.js"
 import { type Patterns, STRIDE } from "./patterns.js"
+import { type Cut, NO_SECRET, RedactedPiece } from "./redacted-piece.js"
 import { Track } from "./track.js"
 
 /** The most bytes that are held back. A match that has come this far counts as the secret. */
@@ -10,7 +11,6 @@ const LONGEST = 64 * 1024
 /** How many bytes are compared in vain before all places are looked at together. */
 const PATIENCE = 4 * LONGEST
 const NOTHING = new Uint8Array(0)
-const NO_SECRET = -1
 
 /**
  * Keeps secrets out of one stream of bytes: `[REDACTED stripe/api-key]` stands in their place.
@@ -74,19 +74,57 @@ export class Redactor {
     return this.#redact(NOTHING, true)
   }
 
+  /**
+   * Hands out what is held, for whoever waits must not wait longer. The search goes on from where
+   * it stands: of a secret that turns out to begin there, what comes later is still taken out.
+   */
+  release(): Uint8Array {
+    const { length } = this.#held
+    if (this.#covered >= length) return NOTHING
+    const released = this.#held.append(NOTHING).slice(this.#covered)
+    this.#covered = length
+    this.#marked = NO_SECRET
+    return released
+  }
+
+  /** How many bytes wait, and are neither handed out nor taken out. */
+  get held(): number {
+    return Math.max(0, this.#held.length - this.#covered)
+  }
+
+  /** The same as {@link Redactor.push}, told by places in the stream. */
+  cut(chunk: Uint8Array, isLast: boolean): { cuts: readonly Cut[]; settled: number } {
+    const before = this.#passed
+    const { output, end } = this.#take(chunk, isLast)
+    this.#settle(chunk, output, end)
+    const cuts = output.cuts.map(({ start, end: to, secret }) => {
+      return { start: before + start, end: before + to, secret }
+    })
+    return { cuts, settled: before + end }
+  }
+
   #redact(chunk: Uint8Array, isLast: boolean): Uint8Array {
-    const held = this.#held.length
-    const data = held === 0 ? chunk : this.#held.append(chunk)
+    const { output, end } = this.#take(chunk, isLast)
+    const redacted = output.until(end, this.#held.length > 0)
+    this.#settle(chunk, output, end)
+    return redacted
+  }
+
+  #take(chunk: Uint8Array, isLast: boolean): { output: RedactedPiece; end: number } {
+    const data = this.#held.length === 0 ? chunk : this.#held.append(chunk)
     const output = new RedactedPiece(data, this.#covered, this.#marked, this.#patterns.markers)
     const end = this.#search(data, output, isLast)
-    const redacted = output.until(end, held > 0)
+    return { output, end }
+  }
+
+  /** Notes what was found, and lets go of what is settled. */
+  #settle(chunk: Uint8Array, output: RedactedPiece, end: number): void {
     this.#covered = Math.max(0, output.written - end)
     this.#marked = output.marked
-    for (const secret of output.found) this.#found.add(secret)
+    for (const { secret } of output.cuts) if (secret !== NO_SECRET) this.#found.add(secret)
     this.#passed += end
-    if (held > 0) this.#held.drop(end)
-    else if (end < data.length) this.#held.append(data.subarray(end))
-    return redacted
+    if (this.#held.length > 0) this.#held.drop(end)
+    else if (end < chunk.length) this.#held.append(chunk.subarray(end))
   }
 
   /** Finds what is to be taken out, and returns how far nothing more can be found. */
@@ -207,58 +245,4 @@ export function redactText(patterns: Patterns, text: string): string {
   const redactor = new Redactor(patterns)
   const redacted = Buffer.concat([redactor.push(bytes), redactor.end()])
   return redacted.equals(bytes) ? text : redacted.toString()
-}
-
-/** What comes of a piece of the stream: its own bytes, and markers. */
-class RedactedPiece {
-  readonly #data: Uint8Array
-  readonly #markers: readonly Buffer[]
-  readonly #pieces: Uint8Array[] = []
-  #isWhole = true
-  /** How far the data was written, or a marker stands for it. */
-  written: number
-  /** The secret of the last marker. */
-  marked: number
-  /** Whose markers were written. */
-  readonly found: number[] = []
-
-  constructor(data: Uint8Array, written: number, marked: number, markers: readonly Buffer[]) {
-    this.#data = data
-    this.#markers = markers
-    this.written = written
-    this.marked = marked
-  }
-
-  /** Takes out a secret. One that overlaps the last one's end is taken out with it. */
-  mark(start: number, end: number, secret: number): void {
-    if (end <= this.written) return
-    const goesOn = start < this.written && secret === this.marked
-    this.#write(start)
-    if (!goesOn) {
-      this.#pieces.push(this.#markers[secret] ?? NOTHING)
-      this.found.push(secret)
-    }
-    this.#isWhole = false
-    this.marked = secret
-    this.written = end
-  }
-
-  /** Leaves out everything before `end`. */
-  skip(end: number): void {
-    this.written = Math.max(this.written, end)
-  }
-
-  /** All that came of the data before `end`; copied if the data will be overwritten. */
-  until(end: number, copy: boolean): Uint8Array {
-    this.#write(end)
-    const [first = NOTHING] = this.#pieces
-    if (!this.#isWhole || copy) return Buffer.concat(this.#pieces)
-    return first.length === this.#data.length ? this.#data : first
-  }
-
-  #write(end: number): void {
-    if (end <= this.written) return
-    this.#pieces.push(this.#data.subarray(this.written, end))
-    this.written = end
-  }
 }

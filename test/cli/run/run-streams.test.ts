@@ -349,13 +349,13 @@ describe("at a terminal", () => {
     expect((await atTerminal(machine, argv, [["ready", CTRL_C]])).code).toBe(130)
   })
 
-  test("the program reads what is typed; only --no-redact gives it the terminal to write to", async () => {
+  test("the program reads what is typed; only --no-redact shows the value", async () => {
     const program = 'echo ready; read x; test -t 1 && echo terminal; echo "[$x] $STRIPE_API_KEY"'
     const argv = (...more: string[]) => ["run", ...OPTIONS, ...more, "--", "sh", "-c", program]
     const typed: Steps = [["ready", "hello\r"]]
-    expect((await atTerminal(machine, argv(), typed)).shown).toBe(
-      `ready\nhello\n[hello] ${REDACTED}\n`,
-    )
+    const { shown } = await atTerminal(machine, argv(), typed)
+    expect(shown).toContain(`[hello] ${REDACTED}\n`)
+    expect(shown).not.toContain(KEY)
     expect((await atTerminal(machine, argv("--no-redact"), typed)).shown).toContain(
       `terminal\n[hello] ${KEY}`,
     )

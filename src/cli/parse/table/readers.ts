@@ -64,7 +64,7 @@ export const READERS: readonly CommandSpec[] = [
       "clean-env": {
         describe: "give it nothing of this environment but what programs need to run",
       },
-      "no-redact": { describe: "hand its output over untouched, and the terminal with it" },
+      "no-redact": { describe: "give it your own streams, and redact nothing" },
       blind: {
         describe:
           "give it placeholders; a broker puts the values into what it sends, where a use says so",
