@@ -1,6 +1,15 @@
+import { rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { describeSecrets, findVault, withVault } from "../../../src/core/index.js"
+import {
+  agentKeyFile,
+  claimedId,
+  describeSecrets,
+  findVault,
+  withVault,
+} from "../../../src/core/index.js"
 import { inspect, rekeyAgent } from "../../../src/core/owner.js"
+import { testWithStockAge } from "../../stock-age.js"
 import { type World, vaultWorld } from "../world.js"
 
 let world: World
@@ -9,6 +18,10 @@ beforeEach(async () => {
   world = await vaultWorld()
 })
 afterEach(() => world.remove())
+
+function keyOf({ env, top }: World, agent: string): string {
+  return agentKeyFile(claimedId(findVault(top)), agent, env)
+}
 
 describe("a secret that was set on one branch while its group was rekeyed on another", () => {
   beforeEach(async () => {
@@ -36,6 +49,40 @@ describe("a secret that was set on one branch while its group was rekeyed on ano
     expect(exposed?.map(({ agent, why }) => [agent, why])).toEqual([["ci", "revoked"]])
     expect((await world.apply()).files).toEqual([])
   })
+
+  testWithStockAge(
+    "by stock age: the earlier key opened it, and none but the new one does",
+    "classic",
+    async ({ age }) => {
+      const sealed = ".agent-vault/secrets/stripe/new.age"
+      const of = (agent: string): string => keyOf(world, agent)
+      const before = world.bytes("show", `HEAD:${sealed}`)
+      const [earlier, present] = ["main^1~2", "HEAD"].map((at) =>
+        world.bytes("show", `${at}:.agent-vault/groups/stripe.age`),
+      )
+      const open = (agent: string, group: Buffer | undefined, value: Buffer): string => {
+        const key = join(world.folder, "stock.key")
+        try {
+          writeFileSync(key, age(["-d", "-i", of(agent)], group))
+          return Buffer.from(age(["-d", "-i", key], value)).toString()
+        } catch {
+          return "closed"
+        } finally {
+          rmSync(key, { force: true })
+        }
+      }
+      expect(open("ci", earlier, before)).toBe("set-meanwhile")
+      expect(open("deploy", present, before)).toBe("closed")
+      await world.apply()
+      const after = world.bytes("show", `HEAD:${sealed}`)
+      expect(open("ci", earlier, after)).toBe("closed")
+      expect(open("ci", present, after)).toBe("closed")
+      expect(open("deploy", present, after)).toBe("set-meanwhile")
+      const past = world.bytes("show", "HEAD:.agent-vault/groups/stripe.past.age")
+      expect(open("deploy", past, before)).toBe("closed")
+      expect(open("ci", past, before)).toBe("closed")
+    },
+  )
 })
 
 test("after an agent's rekey, check speaks of its earlier key, not of the agent", async () => {
