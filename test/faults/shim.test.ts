@@ -115,8 +115,6 @@ function callIn(line: string, away: ReadonlySet<string>): string[] {
   if (call === "io_uring") return [call]
   if (call === "open" && name !== "creat" && !/O_(?:WRONLY|RDWR|CREAT|TRUNC)/.test(rest)) return []
   if (!isBelow(machine, rest, away.has(pid))) return []
-  // Git writes it through stdio, which no shim sees; nothing of ours reads it.
-  if (call === "write" && /^\d+<[^>]*\/FETCH_HEAD>/.test(rest)) return []
   return [name === "unlinkat" && rest.includes("AT_REMOVEDIR") ? "rmdir" : call]
 }
 

@@ -22,6 +22,8 @@ const FETCH = [
   "--no-tags",
   "--no-recurse-submodules",
   "--no-auto-gc",
+  // What is not verified yet gets no name that the user may merge; what they fetched keeps it.
+  "--no-write-fetch-head",
   // The repository may name another one.
   "--upload-pack=git-upload-pack",
 ]

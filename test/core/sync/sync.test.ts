@@ -71,6 +71,22 @@ test("two values for one secret are for a person to choose; nothing moves", asyn
   expect(await two.read("ci", "stripe/api-key")).toBe("two")
 })
 
+test("what came is no FETCH_HEAD before it is verified, and the one of the user's stays", async () => {
+  const { one, two } = clones
+  await one.set("stripe/api-key", "newer")
+  await syncAt(one)
+  const file = join(two.top, ".git/FETCH_HEAD")
+  await syncAt(two)
+  expect(existsSync(file)).toBe(false)
+  two.git("fetch", "-q")
+  const fetched = readFileSync(file)
+  await one.set("stripe/api-key", "newest")
+  await syncAt(one)
+  await syncAt(two)
+  expect(await two.read("ci", "stripe/api-key")).toBe("newest")
+  expect(readFileSync(file)).toEqual(fetched)
+})
+
 test("markers that somebody committed are not pushed, and the hint leads out", async () => {
   const { one, two, origin } = clones
   await one.set("stripe/api-key", "one")
