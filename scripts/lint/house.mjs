@@ -90,6 +90,7 @@ const loadedByRoot = new Set([
   "src/precommit/run-guard.ts",
   "src/broker/blind-run.ts",
   "src/broker/serve-proxy.ts",
+  "src/broker/try-client.ts",
 ])
 
 /**

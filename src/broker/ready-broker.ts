@@ -1,9 +1,9 @@
 import type { Server } from "node:net"
 import {
   type BoundSecret,
-  type BrokeredVault,
   type Environment,
   GENERAL_SHAPE,
+  type ServedVault,
   type Use,
   VaultError,
   loadModelHosts,
@@ -16,11 +16,12 @@ import { Placeholders } from "./placeholder/placeholders.js"
 import type { Ask } from "./proxy/asking.js"
 import { newToken } from "./proxy/proxy-token.js"
 import { type Broker, startBroker } from "./proxy/start-broker.js"
+import type { ConnectionWatch } from "./proxy/connection-watch.js"
 import { readRoots } from "./target/roots.js"
 
 /** What a broker serves, and how strictly. */
 export interface ServingTerms {
-  readonly vault: BrokeredVault
+  readonly vault: ServedVault
   /** The user's own environment. */
   readonly env: Environment
   readonly unbound: "deny" | "tunnel"
@@ -31,6 +32,10 @@ export interface ServingTerms {
   readonly who?: string | undefined
   /** Hears which secrets of the agent the gate does not look for, when it begins. */
   readonly onUnsearched?: ((secrets: readonly string[]) => void) | undefined
+  /** An authority that the broker trusts besides the user's, and that no program is told of. PEM. */
+  readonly ownRoot?: string | undefined
+  /** Hears how far connections come. */
+  readonly watch?: ConnectionWatch | undefined
 }
 
 /** A broker that is ready, and serves once it is given where to listen. */
@@ -54,7 +59,7 @@ export interface ReadyBroker {
  * use, `NO_ACCESS`, and what opening the vault throws.
  */
 export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
-  const { vault, env, allowed } = terms
+  const { vault, env, allowed, ownRoot = "" } = terms
   const bound = await vault.bound()
   const uses = new Map([...bound].filter(([, each]) => each.uses.length > 0))
   if (uses.size === 0) throw nothingToUse(bound)
@@ -69,7 +74,7 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
     const made = {
       placeholders,
       authority,
-      roots,
+      roots: `${roots}\n${ownRoot}`,
       token,
       listener,
       isAlone,
@@ -92,7 +97,7 @@ export function hostsOf(uses: ReadonlyMap<string, BoundSecret>): readonly string
 }
 
 async function placeholdersFor(
-  vault: BrokeredVault,
+  vault: ServedVault,
   uses: ReadonlyMap<string, BoundSecret>,
 ): Promise<Placeholders> {
   const { findService } = await loadServices()

@@ -40,6 +40,7 @@ async function start(): Promise<void> {
     guard: () => import("../precommit/run-guard.js"),
     broker: () => import("../broker/blind-run.js"),
     proxy: () => import("../broker/serve-proxy.js"),
+    trial: () => import("../broker/try-client.js"),
   })
   // What is still on its way to a pipe would be cut off. If nothing is, a commit need not wait until
   // git is gone.

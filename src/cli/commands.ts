@@ -48,6 +48,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   access: () => import("./commands/access.js"),
   ui: () => import("./commands/ui.js"),
   check: () => import("./commands/check.js"),
+  doctor: () => import("./commands/doctor.js"),
   status: () => import("./commands/status.js"),
   trust: () => import("./commands/trust.js"),
   repair: () => import("./commands/repair.js"),

@@ -90,6 +90,8 @@ export {
   type BoundSecrets,
   type BrokerFacts,
   type BrokeredVault,
+  type ServedValue,
+  type ServedVault,
   openBrokered,
   ruleOf,
 } from "./library/brokered-vault.js"

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { shellWord } from "../../src/core/index.js"
 import { COMMANDS } from "../../src/cli/parse/table.js"
 import { Machine, vaultMachine } from "./machine.js"
 
@@ -31,7 +32,14 @@ afterAll(() => [template, ...machines].forEach((each) => each.remove()))
 
 /** The document that a command prints, and nothing else, on stdout. */
 async function document(argv: readonly string[], stdin = "", code = 0): Promise<unknown> {
-  const ran = await machine.call([...argv, "--json"], stdin)
+  const end = argv.indexOf("--")
+  const [before, behind] = end === -1 ? [argv, []] : [argv.slice(0, end), argv.slice(end)]
+  const whole = [...before, "--json", ...behind]
+  // What is started beside the command is beside the built one only.
+  const ran =
+    argv[0] === "doctor"
+      ? await machine.shell(["agent-vault", ...whole].map(shellWord).join(" "))
+      : await machine.call(whole, stdin)
   expect({ stderr: ran.stderr, code: ran.code }).toEqual({ stderr: "", code })
   const command = COMMANDS.find(({ name }) => name === argv.slice(0, 2).join(" "))
   covered.add(command?.name ?? argv[0] ?? "")
@@ -254,6 +262,28 @@ describe("reports", () => {
       stays: [],
       hint: anyText,
     })
+  })
+
+  test("doctor", async () => {
+    const client = ["curl", "-sS", "-o", "/dev/null", "-H", "x-api-key: {key}", "{url}"]
+    const good = (step: string): unknown => ({ step, is: "good", saw: anyText })
+    const steps = ["proxy", "token", "host", "authority", "placeholder", "value", "reply"]
+    expect(await document(["doctor", "--isolate", "none", "--", ...client])).toEqual({
+      url: matching(/^https:\/\/probe\.localhost:\d+\//),
+      holds: anyText,
+      ended: 0,
+      steps: steps.map(good),
+      exitCode: 0,
+    })
+    const { steps: told } = (await document(
+      ["doctor", "--isolate", "none", "--", "true"],
+      "",
+      1,
+    )) as {
+      steps: readonly unknown[]
+    }
+    expect(told[0]).toEqual({ step: "proxy", is: "wrong", saw: anyText, mend: anyText })
+    expect(told[1]).toEqual({ step: "token", is: "unknown", saw: anyText })
   })
 
   test("repair", async () => {

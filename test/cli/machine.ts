@@ -97,6 +97,7 @@ export class Machine {
       guard: () => import("../../src/precommit/run-guard.js"),
       broker: () => import("../../src/broker/blind-run.js"),
       proxy: () => import("../../src/broker/serve-proxy.js"),
+      trial: () => import("../../src/broker/try-client.js"),
     })
     return { stdout: out.text(), stderr: err.text(), code }
   }

@@ -70,6 +70,7 @@ const FULL = `
 const isolation = await bubblewrap()
 if ("missing" in isolation) {
   ENDS_WITH.set("agent-vault run --agent ci --blind -g stripe -- claude", 125)
+  ENDS_WITH.set("agent-vault doctor -- curl -sS -H 'Authorization: Bearer {key}' {url}", 4)
 }
 
 const machines: Reader[] = []

@@ -1,13 +1,13 @@
-import { type BrokeredVault, isVague } from "../../core/index.js"
+import { type ServedVault, isVague } from "../../core/index.js"
 import type { LiveValues } from "./live-values.js"
 
 /** Keeps what is looked for as the vault is: also what is set, rotated or granted during a run. */
 export class VaultValues {
-  readonly #vault: Pick<BrokeredVault, "names" | "unseen">
+  readonly #vault: Pick<ServedVault, "names" | "unseen">
   readonly #live: LiveValues
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(vault: Pick<BrokeredVault, "names" | "unseen">, live: LiveValues) {
+  constructor(vault: Pick<ServedVault, "names" | "unseen">, live: LiveValues) {
     this.#vault = vault
     this.#live = live
   }

@@ -1,6 +1,6 @@
 import type { ClientRequest } from "node:http"
 import { Readable } from "node:stream"
-import { type SecretRead, asVaultError } from "../../core/index.js"
+import { type ServedValue, asVaultError } from "../../core/index.js"
 import type { Passage } from "../gate/passage.js"
 import type { LiveValues } from "../live/live-values.js"
 import { type Putting, putInBody, putInHead } from "../placing/put.js"
@@ -44,7 +44,7 @@ const MEANT_WITHOUT_BODY = new Set(["GET", "HEAD", "OPTIONS", "DELETE"])
 export function departureOf(
   leaving: Leaving,
   { inHead, inBody, signed }: Placements,
-  values: ReadonlyMap<Granted, SecretRead>,
+  values: ReadonlyMap<Granted, ServedValue>,
   live: LiveValues,
 ): Departure {
   const { filled, injected } = putInHead(leaving.head, puttings(inHead, values))
@@ -68,14 +68,14 @@ export function departureOf(
 
 function puttings(
   placements: readonly Placement[],
-  values: ReadonlyMap<Granted, SecretRead>,
+  values: ReadonlyMap<Granted, ServedValue>,
 ): Putting[] {
   return placements.map((placement) => {
     return { occurrence: placement.occurrence, value: valueOf(placement, values) }
   })
 }
 
-function valueOf(granted: Granted, values: ReadonlyMap<Granted, SecretRead>): Uint8Array {
+function valueOf(granted: Granted, values: ReadonlyMap<Granted, ServedValue>): Uint8Array {
   const read = values.get(granted)
   if (read === undefined) throw new TypeError("one placement, one value")
   return read.value

@@ -8,6 +8,7 @@ import { type Target, parseAuthority } from "../target/target.js"
 import type { ProxyToken } from "./proxy-token.js"
 import type { Route } from "./routes.js"
 import { answerRefusal, refusalOf, writeRefusal } from "./refusal.js"
+import type { ConnectionWatch } from "./connection-watch.js"
 
 /** How long a handshake may take, in ms. */
 const HANDSHAKE_MS = 15_000
@@ -42,6 +43,8 @@ export interface Taking {
     head: Buffer,
   ) => Promise<void>
   readonly onRefused: (error: VaultError, target: Target | undefined) => void
+  readonly watch?:
+    Pick<ConnectionWatch, "connected" | "admitted" | "trusted" | "distrusted"> | undefined
 }
 
 const OF_HTTP = {
@@ -76,6 +79,7 @@ export class Listener {
   constructor(taking: Taking) {
     this.#taking = taking
     this.#outer = this.#server((request, response) => this.#takePlain(request, response))
+    this.#outer.on("connection", () => taking.watch?.connected())
     this.#outer.on("connect", (request: IncomingMessage, socket: Socket, head: Buffer) => {
       this.#inTurn(socket, () => this.#takeConnect(request, socket, head))
     })
@@ -151,6 +155,7 @@ export class Listener {
       this.#taking.token?.check(request.headers["proxy-authorization"])
       target = parseAuthority(request.url ?? "")
       const route = this.#taking.route(target, false)
+      this.#taking.watch?.admitted(target, request.headers["user-agent"])
       const upstream = route === "tunnel" ? await this.#taking.open(target) : undefined
       socket.write(ESTABLISHED)
       if (head.length > 0) socket.unshift(head)
@@ -177,11 +182,22 @@ export class Listener {
       ALPNProtocols: ["http/1.1"],
     })
     const timer = setTimeout(() => socket.destroy(), HANDSHAKE_MS)
+    const { watch } = this.#taking
+    let alert: string | undefined
     // A client that does not accept the certificate says so, and is gone.
-    secured.on("error", () => secured.destroy())
-    secured.once("close", () => clearTimeout(timer))
+    secured.on("error", (error: NodeJS.ErrnoException) => {
+      alert ??= error.code
+      secured.destroy()
+    })
+    const ended = (): void => {
+      clearTimeout(timer)
+      watch?.distrusted(target, alert)
+    }
+    secured.once("close", ended)
     secured.once("secure", () => {
       clearTimeout(timer)
+      secured.off("close", ended)
+      watch?.trusted(target)
       const { servername } = secured as { servername?: string | false | null }
       const serverName = servername || undefined
       this.#hops.set(secured, { target, isPlain: false, route, serverName })

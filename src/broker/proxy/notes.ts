@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http"
-import { type BrokerFacts, type BrokeredVault, VaultError } from "../../core/index.js"
+import { type BrokerFacts, type ServedVault, VaultError } from "../../core/index.js"
 import type { Passage } from "../gate/passage.js"
 import type { Target } from "../target/target.js"
 import type { Hop } from "./listener.js"
@@ -19,10 +19,10 @@ export interface RequestNote {
 
 /** What the broker notes in the audit. */
 export class Notes {
-  readonly #vault: Pick<BrokeredVault, "note">
+  readonly #vault: Pick<ServedVault, "note">
   #requests = 0
 
-  constructor(vault: Pick<BrokeredVault, "note">) {
+  constructor(vault: Pick<ServedVault, "note">) {
     this.#vault = vault
   }
 

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http"
 import {
   type BoundSecrets,
-  type BrokeredVault,
-  type SecretRead,
+  type ServedValue,
+  type ServedVault,
   type Use,
   isBound,
 } from "../../core/index.js"
@@ -24,7 +24,7 @@ import type { Answered, Upstream } from "./upstream.js"
 
 /** What requests are decided and carried out with, during one run. */
 export interface OrderTerms extends Pick<GrantTerms, "placeholders"> {
-  readonly vault: BrokeredVault
+  readonly vault: ServedVault
   readonly gate: Gate
   readonly agreements: Agreements
   readonly upstream: Upstream
@@ -138,14 +138,14 @@ async function valuesFor(
   agreed: ReadonlyMap<string, Use["ask"]>,
   request: number,
   { vault, live }: OrderTerms,
-): Promise<ReadonlyMap<Granted, SecretRead>> {
+): Promise<ReadonlyMap<Granted, ServedValue>> {
   const all = allOf(placements)
   if (all.length === 0) return new Map()
   const isAgreed = (secret: string, rule: Use): boolean => agreed.get(secret) === rule.ask
   const reads = await vault.send(all, { isAgreed, request })
   // A value that was rotated meanwhile is new here, and must not come back either.
   for (const { name, value } of reads) live.learn(name.full, value)
-  const byName = new Map<string, SecretRead>()
+  const byName = new Map<string, ServedValue>()
   for (const read of reads) {
     if (byName.has(read.name.full)) read.value.fill(0)
     else byName.set(read.name.full, read)

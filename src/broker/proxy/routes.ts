@@ -1,4 +1,4 @@
-import { type BrokeredVault, type Use, VaultError, isBound } from "../../core/index.js"
+import { type ServedVault, type Use, VaultError, isBound } from "../../core/index.js"
 import { type Target, authorityOf, parseAuthority } from "../target/target.js"
 import { type Resolve, type VettingTerms, ownAddresses } from "../target/vet.js"
 
@@ -13,7 +13,7 @@ export type Route = "bound" | "allowed" | "tunnel"
 
 /** What decides where a connection goes. */
 export interface RouteTerms {
-  readonly vault: Pick<BrokeredVault, "bound">
+  readonly vault: Pick<ServedVault, "bound">
   /** What happens to hosts that no use names: `tunnel` lets all through, untouched. */
   readonly unbound: "deny" | "tunnel"
   /** Hosts that are let through though no use names them, `HOST` or `HOST:PORT`. */
@@ -68,7 +68,7 @@ export class Routes {
   }
 }
 
-async function usesIn(vault: Pick<BrokeredVault, "bound">): Promise<Use[]> {
+async function usesIn(vault: Pick<ServedVault, "bound">): Promise<Use[]> {
   return [...(await vault.bound()).values()].flatMap(({ uses }) => uses)
 }
 

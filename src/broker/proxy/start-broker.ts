@@ -1,6 +1,6 @@
 import type { Server } from "node:net"
 import type { SecureContext } from "node:tls"
-import type { BrokeredVault } from "../../core/index.js"
+import type { ServedVault } from "../../core/index.js"
 import { Gate, type GateModes } from "../gate/gate.js"
 import { LiveValues } from "../live/live-values.js"
 import { VaultValues } from "../live/vault-values.js"
@@ -13,11 +13,12 @@ import { Notes } from "./notes.js"
 import { ProxyToken } from "./proxy-token.js"
 import { type RouteTerms, Routes } from "./routes.js"
 import { Upstream } from "./upstream.js"
+import type { ConnectionWatch } from "./connection-watch.js"
 import { upgrade } from "./web-socket.js"
 
 /** What a broker serves, and with what. */
 export interface BrokerRequest extends RouteTerms {
-  readonly vault: BrokeredVault
+  readonly vault: ServedVault
   readonly placeholders: Placeholders
   /** Made for the hosts that the vault's uses name, and for `allowed`. */
   readonly authority: { readonly contextFor: (host: string) => SecureContext }
@@ -39,6 +40,8 @@ export interface BrokerRequest extends RouteTerms {
   readonly isAlone?: boolean
   /** Looks names up; the system does by default. */
   readonly resolve?: Resolve
+  /** Hears how far connections come. */
+  readonly watch?: ConnectionWatch | undefined
 }
 
 /** A broker that listens. */
@@ -57,7 +60,7 @@ export interface Broker {
  * `PORT_TAKEN`, and what opening the vault may throw.
  */
 export async function startBroker(request: BrokerRequest): Promise<Broker> {
-  const { vault, placeholders, ask = askNobody, who = "a program" } = request
+  const { vault, placeholders, ask = askNobody, who = "a program", watch } = request
   const routes = await Routes.make(request)
   const upstream = new Upstream({
     roots: request.roots,
@@ -84,9 +87,13 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
       notes.tunnel(target)
       return upstream.open(target)
     },
-    exchange: (hop, incoming, response) => exchange(hop, incoming, response, terms),
+    exchange: async (hop, incoming, response) => {
+      await exchange(hop, incoming, response, terms)
+      watch?.answered(hop.target, response.statusCode, response.writableFinished)
+    },
     upgrade: (hop, incoming, socket, head) => upgrade(hop, incoming, socket, head, terms),
     onRefused: (error, target) => notes.refused(error, target),
+    watch,
   })
   const port = await listener.listen(request.listener)
   return {

@@ -143,12 +143,46 @@ export interface BrokerDoor {
   ): Promise<BlindRun>
 }
 
+/** What was seen of something that is looked at, and how to mend it. */
+export interface Looked {
+  readonly is: "good" | "wrong" | "unknown"
+  readonly saw: string
+  readonly mend?: string
+}
+
+/** A client that is to be tried with a request of ours, as far as the commands know it. */
+export interface ClientTrial {
+  readonly url: string
+  readonly host: string
+  readonly placeholder: string
+  readonly environment: Readonly<Record<string, string>>
+  readonly wrap: (command: readonly string[]) => readonly string[]
+  readonly inside?: ProgramInside | undefined
+  readonly holds: string
+  readonly steps: (command: readonly string[]) => readonly (Looked & { readonly step: string })[]
+  readonly close: () => void
+}
+
+/** The broker that tries a client, as far as the commands know it. */
+export interface TrialDoor {
+  prepareTrial(request: {
+    readonly env: Environment
+    readonly isolation: "auto" | "bwrap" | "none"
+    readonly secretPlaces: {
+      readonly folders: readonly string[]
+      readonly files: readonly string[]
+    }
+    readonly preloads: boolean
+  }): Promise<ClientTrial>
+}
+
 /** The other doors, which only the composition root may load. */
 export interface OtherDoors {
   mcp(): Promise<McpServer>
   guard(): Promise<Guard>
   broker(): Promise<BrokerDoor>
   proxy(): Promise<ProxyDoor>
+  trial(): Promise<TrialDoor>
 }
 
 /** What a command gets: its call, and what varies around it. */

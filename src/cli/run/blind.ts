@@ -9,8 +9,8 @@ import {
 import type { BlindRun, Door } from "../door/door.js"
 import { isSet, option, userPath } from "../door/who.js"
 import { questionsByPage } from "./ask-person.js"
-import type { Launch } from "./child.js"
 import { childEnvironment } from "./program-environment.js"
+import type { Launch } from "./child.js"
 import { runProgram } from "./program.js"
 import type { ProgramVariable } from "./selection.js"
 import { type Brokered, choice, brokeredOf, strictnessOf, tellServed } from "./brokered.js"
@@ -71,7 +71,7 @@ async function prepare(door: Door, { vault, key }: Brokered): Promise<BlindRun> 
 }
 
 /** Where keys are, and what this machine remembers. */
-function secretPlaces(door: Door): { folders: readonly string[]; files: readonly string[] } {
+export function secretPlaces(door: Door): { folders: readonly string[]; files: readonly string[] } {
   const { env } = door
   const named = [option(door, "identity"), env["AGENT_VAULT_IDENTITY_FILE"]]
   return {
@@ -104,7 +104,11 @@ export async function variablesOf(
 }
 
 /** What keeps an isolated program from its beginning is told in place of its exit code. */
-async function started({ inside }: BlindRun, launch: Launch, told: ToldToEnd): Promise<number> {
+export async function started(
+  { inside }: Pick<BlindRun, "inside">,
+  launch: Launch,
+  told: ToldToEnd,
+): Promise<number> {
   if (inside === undefined) return runProgram(launch, undefined)
   let failure: VaultError | undefined
   let early: number | undefined

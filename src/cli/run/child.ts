@@ -17,9 +17,11 @@ export interface Launch {
   readonly given?: ReadonlyMap<string, string> | undefined
   /** Where what is started makes a network and processes of its own for the program. */
   readonly inside?: ProgramInside | undefined
+  /** Where its output goes that is not ours to print: beside our report, or nowhere. */
+  readonly output?: "to stderr" | "nowhere" | undefined
 }
 
-type StdioPipes = ("inherit" | "pipe" | number)[]
+type StdioPipes = ("inherit" | "pipe" | "ignore" | number)[]
 
 /** A program that runs. */
 export interface Child {
@@ -31,6 +33,7 @@ export interface Child {
 }
 
 const SHOWN = 60
+const DESCRIPTOR_OF_STDERR = 2
 const DESCRIPTOR_OF_INFO = 4
 /** Of a pipe's descriptor Deno 2.9 makes no stream, and Bun 1.4 one on which nothing ever comes. */
 const READS_DESCRIPTORS = !("bun" in versions || "deno" in versions)
@@ -103,7 +106,7 @@ export function endOf(child: ChildProcess): Promise<number> {
 async function spawned(launch: Launch, streams: "inherit" | StdioPipes): Promise<ChildProcess> {
   const { command, args, env, inside } = launch
   try {
-    const three: StdioPipes = streams === "inherit" ? ["inherit", "inherit", "inherit"] : streams
+    const three: StdioPipes = streams === "inherit" ? streamsOf(launch) : streams
     const stdio: StdioOptions = inside === undefined ? three : [...three, "ipc", "pipe"]
     const child = spawn(command, args, { env, stdio })
     if (inside !== undefined) handOver(child, inside.takeListener)
@@ -117,6 +120,12 @@ async function spawned(launch: Launch, streams: "inherit" | StdioPipes): Promise
   } catch (error) {
     throw notStarted(command, env, error)
   }
+}
+
+/** Its three streams, where none of them comes to us. */
+function streamsOf({ output }: Launch): StdioPipes {
+  if (output === "nowhere") return ["ignore", "ignore", "ignore"]
+  return ["inherit", output === undefined ? "inherit" : DESCRIPTOR_OF_STDERR, "inherit"]
 }
 
 /** A program whose listener nobody took does not begin; its own end is told like any other. */

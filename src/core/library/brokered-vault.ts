@@ -47,6 +47,22 @@ export interface Unseen {
 }
 
 const NOTHING: Unseen = { reads: [], unread: [] }
+
+/** A value for a request, or to be found in what passes. */
+export type ServedValue = Pick<SecretRead, "name" | "value">
+
+/**
+ * What the broker asks of the secrets that it serves: a {@link BrokeredVault}, or a secret of its own
+ * with which it tries a client.
+ */
+export interface ServedVault extends Pick<BrokeredVault, "names" | "bound" | "note" | "close"> {
+  send(...request: Parameters<BrokeredVault["send"]>): Promise<readonly ServedValue[]>
+  values(): Promise<readonly ServedValue[]>
+  unseen(): Promise<{
+    readonly reads: readonly ServedValue[]
+    readonly unread: readonly string[]
+  }>
+}
 /** Values that are read besides, in bytes: all of them are searched for at each request. */
 const BESIDES_BYTES = 4 * 2 ** 20
 /** And so many of them at once, which is one line of the audit. */

@@ -29,6 +29,31 @@ export const UPKEEP: readonly CommandSpec[] = [
     examples: [["agent-vault status", "which identity decided, and why"]],
   },
   {
+    name: "doctor",
+    words: "-- <command> [arg..]",
+    summary: "try whether a client follows the broker, and say what would mend it",
+    options: {
+      isolate: {
+        value: "HOW",
+        choices: ["auto", "bwrap", "none"],
+        describe: "try the client as `run --blind --isolate HOW` starts it (default: auto)",
+      },
+      "no-preload": { describe: "try a Node without our preload" },
+      "clean-env": {
+        describe: "give the client nothing of this environment but what programs need",
+      },
+      ...REPORT,
+    },
+    examples: [
+      [
+        "agent-vault doctor -- curl -sS -H 'Authorization: Bearer {key}' {url}",
+        "each step to the service and back, and what mends the one that fails",
+      ],
+    ],
+    notes:
+      "{url}, {host} and {key} in the client's arguments stand for a service of our own on this machine, and for a placeholder; they are its variables PROBE_URL, PROBE_HOST and PROBE_KEY too. Its output is on stderr. No packet leaves the machine, and no vault is opened.",
+  },
+  {
     name: "trust",
     words: "[signer]",
     summary: "show, pin or change the owner whom this machine trusts",

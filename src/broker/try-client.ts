@@ -1,0 +1,68 @@
+import { type Blind, type BlindRequest, prepareBlind } from "./blind-run.js"
+import { PROBE_SECRET, ProbeVault } from "./probe/probe-vault.js"
+import { ProbeService } from "./probe/probe-service.js"
+import { Sightings } from "./probe/sightings.js"
+import { type ProbeStep, stepsOf } from "./probe/steps.js"
+
+/** With what a client is tried: as a program would run blind here. */
+export type TrialRequest = Pick<BlindRequest, "env" | "isolation" | "secretPlaces" | "preloads">
+
+/** A client that is to be tried: what it is given, how it is started, and how it did. */
+export interface Trial extends Pick<Blind, "environment" | "wrap" | "inside" | "holds" | "close"> {
+  /** What the client is to make a request to: `https://probe.localhost:PORT/…`. */
+  readonly url: string
+  /** `probe.localhost:PORT` */
+  readonly host: string
+  /** What it is to send as its key. */
+  readonly placeholder: string
+  /** How the client did until now; `command` is its command line. */
+  readonly steps: (command: readonly string[]) => readonly ProbeStep[]
+}
+
+/**
+ * Makes a broker ready that has one secret of its own, and a service on loopback to which alone it
+ * may go. No vault is opened, and no packet leaves the machine. Throws as {@link prepareBlind} does.
+ */
+export async function prepareTrial(request: TrialRequest): Promise<Trial> {
+  const service = await ProbeService.start()
+  try {
+    return await trialAt(service, request)
+  } catch (error) {
+    service.close()
+    throw error
+  }
+}
+
+async function trialAt(service: ProbeService, request: TrialRequest): Promise<Trial> {
+  const { authority: host, root: ownRoot } = service
+  const seen = new Sightings()
+  const vault = new ProbeVault(host, seen)
+  const gate = { models: "redact", others: "refuse" } as const
+  const strictly = { unbound: "deny", allowed: [], gate } as const
+  const blind = await prepareBlind({ ...request, ...strictly, vault, ownRoot, watch: seen })
+  const placeholder = blind.placeholders.get(PROBE_SECRET) ?? ""
+  service.reception = {
+    arrived: (text) => {
+      const isPlaceholder = text.includes(placeholder)
+      const holds = vault.isIn(text) ? "value" : isPlaceholder ? "placeholder" : "neither"
+      seen.arrive({ holds })
+      return { holds }
+    },
+    distrusted: () => seen.wentRound(),
+  }
+  const { environment, wrap, inside, holds } = blind
+  return {
+    url: `https://${host}/agent-vault/probe`,
+    host,
+    placeholder,
+    environment,
+    wrap,
+    ...(inside === undefined ? {} : { inside }),
+    holds,
+    steps: (command) => stepsOf(seen, { host, command, isIsolated: inside !== undefined }),
+    close: () => {
+      blind.close()
+      service.close()
+    },
+  }
+}
