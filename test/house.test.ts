@@ -263,7 +263,7 @@ describe("docs/architecture.md", () => {
   test("has a line for each file of the sources, under its folder, and for no other", () => {
     const told = [...page.matchAll(/^### `(src\/[\w/-]+)`$(.*?)(?=^##|$(?![^]))/gms)].flatMap(
       ([, folder, lines = ""]) =>
-        [...lines.matchAll(/^- `([\w/-]+\.ts)`: /gm)].map(([, name]) => `${folder}/${name}`),
+        [...lines.matchAll(/^- `([\w/.-]+\.ts)`: /gm)].map(([, name]) => `${folder}/${name}`),
     )
     // One file for each command, and one for each group of them in the table.
     const files = sources().filter((file) => !/^src\/cli\/(?:commands|parse\/table)\//.test(file))

@@ -32,13 +32,14 @@ export async function runProgram(command: Launch, outputs: Outputs | undefined):
   const sentAnyway = isAtTerminal ? SENT_BY_TERMINALS : []
   try {
     const child = await start(command, outputs !== undefined)
+    // At once: Node drops what nobody reads of a child that has ended.
+    const flows = outputs === undefined ? [] : bothFlows(child, outputs)
     // What came before the child was there is heard of in the next round, and is not the child's yet.
     await setImmediate()
     const pass = passing(child)
     signals.passTo((signal) => {
       if (!sentAnyway.includes(signal)) pass(signal)
     }, pass)
-    const flows = outputs === undefined ? [] : bothFlows(child, outputs)
     const code = await child.ended
     // The child has ended, so from here on a signal ends us.
     signals.release()

@@ -35,7 +35,7 @@ export async function expectStopAndGoOn(
   const { shown } = await atShell(machine, [
     ["prompt 1: ", `agent-vault run ${options.join(" ")} -- node asks.cjs\r`],
     ["ready", CTRL_Z],
-    ["prompt 2: ", "ps -ww -o stat,args\r"],
+    ["prompt 2: ", "ps -ww -A -o stat,args\r"],
     ["prompt 3: ", "fg\r"],
     ["goes on", "hello\r"],
     ["prompt 4: ", "echo code=$?; exit\r"],
