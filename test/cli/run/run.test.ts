@@ -307,3 +307,9 @@ function contentOf(file: string): Buffer {
     return Buffer.alloc(0)
   }
 }
+
+test("the exit code of a program that ends at once is its own, each time", async () => {
+  const lines =
+    "for _ in $(seq 12); do agent-vault run --agent ci -s stripe/api-key -- sh -c 'exit 7'; echo $?; done"
+  expect((await machine.shell(lines)).stdout).toBe("7\n".repeat(12))
+})
