@@ -26,6 +26,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   apply: () => import("./commands/apply.js"),
   "mcp install": () => import("./commands/mcp-install.js"),
   "mcp wrap": () => import("./commands/mcp-wrap.js"),
+  export: () => import("./commands/export.js"),
   "hooks install": () => import("./commands/hooks-install.js"),
   "hooks uninstall": () => import("./commands/hooks-uninstall.js"),
   "hooks status": () => import("./commands/hooks-status.js"),

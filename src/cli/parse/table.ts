@@ -1,6 +1,7 @@
 import type { CommandSpec } from "./call.js"
 import { ACCESS } from "./table/access.js"
 import { AUDITS } from "./table/audit.js"
+import { EXPORT } from "./table/export.js"
 import { GUARD } from "./table/guard.js"
 import { HOOK } from "./table/hook.js"
 import { HOOKS } from "./table/hooks.js"
@@ -26,6 +27,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...SYNC,
   ...MCP,
   ...HOOKS,
+  ...EXPORT,
   ...USE,
   ...SERVICES,
   ...AUDITS,
