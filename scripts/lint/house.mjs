@@ -91,6 +91,7 @@ const loadedByRoot = new Set([
   "src/broker/blind-run.ts",
   "src/broker/serve-proxy.ts",
   "src/broker/try-client.ts",
+  "src/broker/own-request.ts",
 ])
 
 /**

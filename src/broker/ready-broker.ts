@@ -13,7 +13,7 @@ import { Authority } from "./authority/authority.js"
 import { type TrustFiles, writeTrustFiles } from "./environment/trust-files.js"
 import type { GateModes } from "./gate/gate.js"
 import { Placeholders } from "./placeholder/placeholders.js"
-import type { Ask } from "./proxy/asking.js"
+import type { Agreements, Ask } from "./proxy/asking.js"
 import { newToken } from "./proxy/proxy-token.js"
 import { type Broker, startBroker } from "./proxy/start-broker.js"
 import type { ConnectionWatch } from "./proxy/connection-watch.js"
@@ -30,6 +30,10 @@ export interface ServingTerms {
   readonly ask?: Ask | undefined
   /** Whose requests these are, for whoever is asked. */
   readonly who?: string | undefined
+  /** What a person agreed to before, where that is to count; then `ask` is not looked at. */
+  readonly agreements?: Agreements | undefined
+  /** Hears of what is refused, as it is told to the program. */
+  readonly onRefused?: ((error: VaultError) => void) | undefined
   /** Hears which secrets of the agent the gate does not look for, when it begins. */
   readonly onUnsearched?: ((secrets: readonly string[]) => void) | undefined
   /** An authority that the broker trusts besides the user's, and that no program is told of. PEM. */
@@ -45,6 +49,9 @@ export interface ReadyBroker {
   readonly uses: ReadonlyMap<string, BoundSecret>
   /** The secrets that have no use, or may not be read now, each with why. */
   readonly leftOut: ReadonlyMap<string, string>
+  /** Who proves the bound hosts to the programs of this run, PEM. */
+  readonly authority: string
+  /** The same and the user's roots, as files, which are written when they are first asked for. */
   readonly trust: TrustFiles
   /** What programs show to be let in: the password in the address of their proxy. */
   readonly token: string
@@ -66,7 +73,7 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
   const placeholders = await placeholdersFor(vault, uses)
   const roots = readRoots(env)
   const authority = Authority.make([...hostsOf(uses), ...allowed])
-  const trust = writeTrustFiles(authority.pem, roots)
+  let trust: TrustFiles | undefined
   const token = newToken()
   const { modelHostTest } = await loadModelHosts()
   let broker: Broker | undefined
@@ -86,9 +93,20 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
   }
   const close = (): void => {
     broker?.close()
-    trust.remove()
+    trust?.remove()
   }
-  return { placeholders, uses, leftOut: leftOutOf(bound), trust, token, start, close }
+  return {
+    placeholders,
+    uses,
+    leftOut: leftOutOf(bound),
+    authority: authority.pem,
+    get trust() {
+      return (trust ??= writeTrustFiles(authority.pem, roots))
+    },
+    token,
+    start,
+    close,
+  }
 }
 
 /** The hosts that uses name, as they name them. */

@@ -41,6 +41,7 @@ async function start(): Promise<void> {
     broker: () => import("../broker/blind-run.js"),
     proxy: () => import("../broker/serve-proxy.js"),
     trial: () => import("../broker/try-client.js"),
+    ownRequests: () => import("../broker/own-request.js"),
   })
   // What is still on its way to a pipe would be cut off. If nothing is, a commit need not wait until
   // git is gone.

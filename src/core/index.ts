@@ -9,6 +9,7 @@ export { AuditTail } from "./audit/audit-tail.js"
 export { type UsedSecret, authorityOf, suggestUses, usedSecrets } from "./audit/used.js"
 export { type ComparedHead, compareHeads } from "./audit/verify-audit.js"
 export { attributionOf } from "./audit/attribution.js"
+export type { Attribution } from "./audit/audit-line.js"
 export {
   type Audit,
   type AuditEvent,
@@ -44,6 +45,7 @@ export {
   explainRequest,
   parseRequest,
 } from "./policy/explain-request.js"
+export { useCommandFor } from "./library/use-command.js"
 export { shellWord } from "./words/shell-word.js"
 export { REVEAL_POLICIES } from "./words/reveal-policy.js"
 export type { Confirmed } from "./policy/person.js"

@@ -98,6 +98,7 @@ export class Machine {
       broker: () => import("../../src/broker/blind-run.js"),
       proxy: () => import("../../src/broker/serve-proxy.js"),
       trial: () => import("../../src/broker/try-client.js"),
+      ownRequests: () => import("../../src/broker/own-request.js"),
     })
     return { stdout: out.text(), stderr: err.text(), code }
   }

@@ -39,12 +39,23 @@ export async function exchange(
         if (request.headers.expect !== undefined) response.writeContinue()
       },
       onContinue: () => response.writeContinue(),
-      pass: (answered) => passReply(answered, response, terms.live),
+      pass: (answered) => passReply(answered, response, terms.live).catch(ofBrokenReply(answered)),
       refuse: (refusal) => answerRefusal(response, refusal),
     },
     terms,
   )
   await ended
+}
+
+/** What reading a reply failed with, if the other side broke it off, is no bug of ours. */
+function ofBrokenReply({ reply }: Answered): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof VaultError || !reply.errored || reply.complete) throw error
+    throw new VaultError("UPSTREAM_UNREACHABLE", "the reply broke off", {
+      hint: "whether the request was carried out is not known: look before you send it again",
+      cause: error,
+    })
+  }
 }
 
 /** Hands on a reply without the values of this run, as it comes. Throws `REPLY_REFUSED`. */

@@ -20,10 +20,12 @@ export interface RequestNote {
 /** What the broker notes in the audit. */
 export class Notes {
   readonly #vault: Pick<ServedVault, "note">
+  readonly #onRefused: (error: VaultError) => void
   #requests = 0
 
-  constructor(vault: Pick<ServedVault, "note">) {
+  constructor(vault: Pick<ServedVault, "note">, onRefused = (_error: VaultError): void => {}) {
     this.#vault = vault
+    this.#onRefused = onRefused
   }
 
   ofRequest({ target }: Hop, { method }: IncomingMessage): RequestNote {
@@ -36,7 +38,9 @@ export class Notes {
         const result = { ...facts, event: "result", secrets: named(secrets), status } as const
         if (secrets.length > 0) this.#note(result)
       },
-      refused: ({ code }, secrets) => {
+      refused: (error, secrets) => {
+        this.#onRefused(error)
+        const { code } = error
         const refused = { event: "refused", decision: "refused", reason: code } as const
         this.#note({ ...facts, ...refused, secrets: named(secrets) })
       },
@@ -55,7 +59,9 @@ export class Notes {
   }
 
   /** A connection that was not let through. */
-  refused({ code }: VaultError, target: Target | undefined): void {
+  refused(error: VaultError, target: Target | undefined): void {
+    this.#onRefused(error)
+    const { code } = error
     const where = target === undefined ? {} : placeOf(target)
     this.#note({ ...where, event: "refused", decision: "refused", reason: code })
   }

@@ -1,6 +1,6 @@
 import type { Server } from "node:net"
 import type { SecureContext } from "node:tls"
-import type { ServedVault } from "../../core/index.js"
+import type { ServedVault, VaultError } from "../../core/index.js"
 import { Gate, type GateModes } from "../gate/gate.js"
 import { LiveValues } from "../live/live-values.js"
 import { VaultValues } from "../live/vault-values.js"
@@ -32,6 +32,10 @@ export interface BrokerRequest extends RouteTerms {
   readonly ask?: Ask | undefined
   /** Whose requests these are, for whoever is asked: `claude, as the agent ci`. */
   readonly who?: string | undefined
+  /** What a person agreed to before, where that is to count; then `ask` is not looked at. */
+  readonly agreements?: Agreements | undefined
+  /** Hears of what is refused, as it is told to the program. */
+  readonly onRefused?: ((error: VaultError) => void) | undefined
   /** A port of 127.0.0.1 (0: any), or a listening server that is handed over. */
   readonly listener: number | Server
   /** What programs show to be let in, in the address of their proxy; made fresh if it is not given. */
@@ -66,7 +70,7 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
     roots: request.roots,
     vetting: () => routes.vetting(request.resolve ?? resolveAll),
   })
-  const notes = new Notes(vault)
+  const notes = new Notes(vault, request.onRefused)
   const live = new LiveValues()
   const values = new VaultValues(vault, live)
   // What must not leave, and not come back, is known from the first request on.
@@ -76,7 +80,7 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
     modes: request.gate,
     isModel: request.isModel,
   })
-  const agreements = new Agreements(ask, who)
+  const { agreements = new Agreements(ask, who) } = request
   const terms = { vault, placeholders, gate, agreements, upstream, live, values, notes }
   const token = new ProxyToken(request.token)
   const listener = new Listener({

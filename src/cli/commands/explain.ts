@@ -8,10 +8,8 @@ import {
   describeReadable,
   describeSecrets,
   explainRequest,
-  isBound,
-  loadServices,
   parseRequest,
-  shellWord,
+  useCommandFor,
 } from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { readingVault } from "../door/reading.js"
@@ -43,7 +41,9 @@ export async function run(door: Door): Promise<number> {
   )
   const { goes, stays } = explanation
   const hint =
-    goes.length + stays.length > 0 ? undefined : await commandFor(request, secrets.length > 0)
+    goes.length + stays.length > 0
+      ? undefined
+      : `an owner: ${await useCommandFor(request, secrets.length > 0)}`
   const code = goes.some(({ ask }) => ask === undefined) ? 0 : 1
   const document = { ...asked, ...explanation, ...(hint === undefined ? {} : { hint }) }
   if (await asJson(door, document)) return code
@@ -99,15 +99,4 @@ const ASKS = {
   never: "",
   session: "; a person is asked until they say yes for the session",
   each: "; a person is asked each time",
-}
-
-/** What an owner would type, from the catalogue if it knows the host. */
-async function commandFor(request: AskedRequest, isUsed: boolean): Promise<string> {
-  const { method, host, port, path } = request
-  const { listServices } = await loadServices()
-  const service = listServices().find(({ use }) => isBound([use], host, port))
-  if (service !== undefined) return `an owner: agent-vault use GROUP/NAME ${service.name}`
-  const at = port === 443 ? host : `${host}:${port}`
-  const first = isUsed ? "" : "agent-vault set GROUP/NAME, then "
-  return `an owner: ${first}agent-vault use GROUP/NAME --host ${at} --method ${method} --path ${shellWord(path)} --at header:authorization`
 }

@@ -1,14 +1,46 @@
 import type { Server } from "node:net"
 import type {
   AgentVault,
+  AuditLine,
   BrokeredVault,
   Environment,
   Reveal,
   RevealTerms,
 } from "../../core/index.js"
+import type { AskBy } from "../../questions/question.js"
 import type { Questions } from "../../questions/questions.js"
 import type { Call } from "../parse/call.js"
 import type { Terminal } from "../terminal/terminal.js"
+
+/** A request with secrets, which a door sends itself. */
+export interface RequestToSend {
+  readonly secrets: readonly string[]
+  readonly write: (placeholderOf: (secret: string) => string) => {
+    readonly method: string
+    readonly authority: string
+    readonly target: string
+    readonly headers: readonly (readonly [name: string, value: string])[]
+    readonly body: Uint8Array
+  }
+  readonly most: number
+  readonly signal: AbortSignal
+}
+
+/** What came back of it, without values. */
+export interface SentReply {
+  readonly status: number
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly body: Uint8Array
+  readonly isCut: boolean
+}
+
+/** The call of a tool that work is done for, as the audit names it. */
+export interface CallOfTool {
+  readonly program: string | undefined
+  readonly session?: string | undefined
+  readonly turn?: string | undefined
+  readonly call: string
+}
 
 /** The MCP server, as far as the command that starts it knows it. */
 export interface McpServer {
@@ -19,6 +51,10 @@ export interface McpServer {
     ) => Promise<AgentVault>
     readonly reveal: Reveal
     readonly blind: boolean
+    readonly sender: (
+      byClient: AskBy,
+    ) => (request: RequestToSend, call: CallOfTool) => Promise<SentReply>
+    readonly auditLines: () => Promise<readonly AuditLine[]>
     readonly runLine: () => { readonly line: string; readonly needs: readonly string[] }
     readonly version: string
     readonly stdin: Terminal["stdin"]
@@ -176,6 +212,20 @@ export interface TrialDoor {
   }): Promise<ClientTrial>
 }
 
+/** What sends requests of ours through the broker, as far as the commands know it. */
+export interface OwnRequestsDoor {
+  ownRequests(
+    ask: Questions["choose"],
+    who: string,
+  ): (
+    sending: Omit<RequestToSend, "secrets"> & {
+      readonly vault: BrokeredVault
+      readonly env: Environment
+      readonly onUnsearched: (secrets: readonly string[]) => void
+    },
+  ) => Promise<SentReply>
+}
+
 /** The other doors, which only the composition root may load. */
 export interface OtherDoors {
   mcp(): Promise<McpServer>
@@ -183,6 +233,7 @@ export interface OtherDoors {
   broker(): Promise<BrokerDoor>
   proxy(): Promise<ProxyDoor>
   trial(): Promise<TrialDoor>
+  ownRequests(): Promise<OwnRequestsDoor>
 }
 
 /** What a command gets: its call, and what varies around it. */

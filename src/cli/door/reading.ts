@@ -1,6 +1,11 @@
 import {
   type AgentVault,
+  type Attribution,
   type Audit,
+  type AuditLine,
+  AuditTail,
+  auditFileOf,
+  auditFiles,
   type Identity,
   type Outlet,
   type Place,
@@ -20,21 +25,35 @@ import { identityOf, isSet, option, placeOf, userPath } from "./who.js"
 
 /**
  * Where the reads of a call are noted: as `--audit` or `--no-audit` says, else in the state folder.
- * `program` is the name of whom the values are for.
+ * `by` says whom the values are for, and what of the caller's environment it knows better.
  */
-export function auditOf(door: Door, place: Place, program?: string): Audit {
+export function auditOf(door: Door, place: Place, by: Partial<Attribution> = {}): Audit {
   const file = option(door, "audit")
   if (!isSet(door, "no-audit")) {
     const chosen =
       file === undefined
         ? { folder: auditFolder(claimedId(place), door.env) }
         : { file: userPath(door, file) }
-    return auditTo(chosen, attributionOf(door.env, program))
+    return auditTo(chosen, { ...attributionOf(door.env), ...by })
   }
   if (file === undefined) return noAudit()
   throw new VaultError("USAGE", "--audit and --no-audit contradict each other", {
     hint: "give one of them",
   })
+}
+
+/** The lines of an agent in the audit that a call's reads are noted in; none with `--no-audit`. */
+export async function linesNoted(door: Door): Promise<readonly AuditLine[]> {
+  if (isSet(door, "no-audit")) return []
+  const place = placeOf(door)
+  const { agent } = await identityOf(door, place, "never")
+  const file = option(door, "audit")
+  const isOwn = ({ agent: who }: AuditLine): boolean => agent === undefined || who === agent
+  if (file !== undefined) return new AuditTail(userPath(door, file)).more().filter(isOwn)
+  const folder = auditFolder(claimedId(place), door.env)
+  const files =
+    agent === undefined ? auditFiles(folder) : [auditFileOf(folder, { role: "agent", name: agent })]
+  return files.flatMap((each) => new AuditTail(each).more()).filter(isOwn)
 }
 
 /** Does work with the vault of a call, verified; what had to be accepted for it is said. */
@@ -63,7 +82,7 @@ export async function openForAgent(
 ): Promise<AgentVault> {
   const place = placeOf(door)
   const key = await identify(place)
-  const audit = auditOf(door, place, program)
+  const audit = auditOf(door, place, { program })
   const onNote = noteOnce(door.terminal)
   return openVaultAs({ place, key, env: door.env, outlet, audit, onNote, agentsOnly: true })
 }

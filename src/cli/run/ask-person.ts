@@ -11,6 +11,11 @@ export async function questionsByPage(door: Door): Promise<Questions> {
   return questionsBy([pageFrom(door)])
 }
 
+/** Asks through a client of ours, if it can, or with a page. */
+export async function questionsThrough(door: Door, byClient: AskBy): Promise<Questions> {
+  return questionsBy([byClient, await pageFrom(door)])
+}
+
 /** Asks at the terminal that is ours, or with a page where there is none. */
 export async function questionsInFront(door: Door): Promise<Questions> {
   return questionsBy([askAtTerminal(door.terminal), pageFrom(door)])

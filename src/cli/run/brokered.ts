@@ -33,7 +33,7 @@ export async function brokeredOf(door: Door, program: string): Promise<Brokered>
   const secrets = new Set(
     assignments.flatMap(({ value }) => ("secret" in value ? [value.secret] : [])),
   )
-  const audit = auditOf(door, place, program)
+  const audit = auditOf(door, place, { program })
   const onNote = noteOnce(door.terminal)
   const vault = await openBrokered(
     { place, key, env: door.env, audit, onNote },
@@ -45,13 +45,7 @@ export async function brokeredOf(door: Door, program: string): Promise<Brokered>
 /** How strictly the broker serves, as the call says. */
 export function strictnessOf(door: Door): Omit<ServedTerms, "vault" | "env" | "ask" | "who"> {
   return {
-    onUnsearched: (secrets) => {
-      const which = secrets.join(", ")
-      say(
-        door.terminal,
-        `agent-vault: the gate does not look for these, unreadable or too many: ${which}`,
-      )
-    },
+    onUnsearched: (secrets) => tellUnsearched(door, secrets),
     unbound: choice(door, "unbound", ["deny", "tunnel"]),
     allowed: options(door, "allow"),
     gate: {
@@ -59,6 +53,12 @@ export function strictnessOf(door: Door): Omit<ServedTerms, "vault" | "env" | "a
       others: choice(door, "gate-others", ["refuse", "redact", "off"]),
     },
   }
+}
+
+/** Says which secrets of the agent leave unseen. */
+export function tellUnsearched({ terminal }: Door, secrets: readonly string[]): void {
+  const which = secrets.join(", ")
+  say(terminal, `agent-vault: the gate does not look for these, unreadable or too many: ${which}`)
 }
 
 /** What was chosen of these; the first without a choice. The parser lets no other through. */

@@ -1,0 +1,61 @@
+import { openBrokered, parseSecretName } from "../../core/index.js"
+import type { AskBy } from "../../questions/question.js"
+import type { CallOfTool, Door, RequestToSend, SentReply } from "../door/door.js"
+import { auditOf } from "../door/reading.js"
+import { identityOf, placeOf } from "../door/who.js"
+import { noteOnce } from "../terminal/terminal.js"
+import { questionsThrough } from "./ask-person.js"
+import { tellUnsearched } from "./brokered.js"
+
+/** Characters of the client's name that the audit notes. */
+const CLIENT_NAME = 100
+
+/**
+ * Sends requests with secrets of a call's agent, through the broker. What a person agrees to for the
+ * session holds as long as this is used.
+ */
+export function senderFor(
+  door: Door,
+  byClient: AskBy,
+): (request: RequestToSend, call: CallOfTool) => Promise<SentReply> {
+  const onNote = noteOnce(door.terminal)
+  const onUnsearched = sayOnce(door)
+  // Loaded when it is first needed: most servers send nothing.
+  const load = async (who: string) => {
+    const { choose } = await questionsThrough(door, byClient)
+    return (await door.others.ownRequests()).ownRequests(choose, who)
+  }
+  let loading: ReturnType<typeof load> | undefined
+  return async ({ secrets, ...request }, call) => {
+    const place = placeOf(door)
+    const key = await identityOf(door, place, "never")
+    const { program = "an MCP client" } = call
+    const send = await (loading ??= load(`${program}, as the agent ${key.agent ?? "of this key"}`))
+    const audit = auditOf(door, place, attributed(call))
+    const { env } = door
+    const vault = await openBrokered(
+      { place, key, env, audit, onNote },
+      secrets.map(parseSecretName),
+    )
+    try {
+      return await send({ ...request, vault, env, onUnsearched })
+    } finally {
+      vault.close()
+    }
+  }
+}
+
+/** A session that the client did not name is that of this process. */
+function attributed({ program, session, ...others }: CallOfTool) {
+  const named = session === undefined ? {} : { session }
+  return { ...others, ...named, program: program?.slice(0, CLIENT_NAME) }
+}
+
+/** Which secrets the gate does not look for is the same for most requests. */
+function sayOnce(door: Door): (secrets: readonly string[]) => void {
+  let before = ""
+  return (secrets) => {
+    if (secrets.join() !== before) tellUnsearched(door, secrets)
+    before = secrets.join()
+  }
+}
