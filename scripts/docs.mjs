@@ -102,7 +102,7 @@ function settingsFile({ folder = "", name }) {
   return `\`${name}\` in \`~/Library/Application Support/${folder}\`, \`%APPDATA%\\${windows}\` or \`~/.config/${folder}\``
 }
 
-/** @param {{ TOOLS: import("../src/mcp/tool.js").Tool[] }} tables */
+/** @param {{ TOOLS: import("../src/mcp/calls/tool.js").Tool[] }} tables */
 function toolsPart({ TOOLS }) {
   const rows = TOOLS.map(({ name, docs }) => `| \`${name}\` | ${docs} |`)
   return ["| tool | what it answers |", "| --- | --- |", ...rows].join("\n")
@@ -215,7 +215,7 @@ async function loadTables() {
         export { shownOption, shownWords } from "./cli/parse/call.js"
         export { listServices } from "./core/services/services.js"
         export { modelHosts } from "./core/services/model-hosts.js"
-        export { TOOLS } from "./mcp/tools.js"
+        export { TOOLS } from "./mcp/tools/tools.js"
         export { MCP_CLIENTS } from "./cli/parse/table/mcp-clients.js"`,
       resolveDir: join(root, "src"),
       loader: "ts",

@@ -11,9 +11,10 @@ import {
   McpError,
 } from "@modelcontextprotocol/sdk/types.js"
 import type { Choice } from "../questions/question.js"
-import type { ToolResult } from "./answer.js"
-import type { Client, Reply } from "./serving.js"
-import type { Arguments, Tool } from "./tool.js"
+import type { ToolResult } from "./calls/answer.js"
+import type { CallMade, Client, Reply } from "./calls/serving.js"
+import type { Arguments, Tool } from "./calls/tool.js"
+import { type ChoiceForm, askThrough } from "./elicitation.js"
 import type { Message, Problem, Receiver, Wire } from "./wire.js"
 
 /** What the server says of itself, and what it does. */
@@ -22,8 +23,16 @@ export interface Answering {
   readonly instructions: string
   readonly tools: readonly Tool[]
   /** Answers a call. Never rejects: the SDK would send the text of what is thrown. */
-  readonly call: (tool: Tool, args: Arguments, client: Client) => Promise<ToolResult>
+  readonly call: (tool: Tool, args: Arguments, made: Calling) => Promise<ToolResult>
   readonly patience: number
+}
+
+/** Who calls a tool, and which call it is. */
+export interface Calling {
+  readonly client: Client
+  /** Aborted when the client cancels the call, or goes. */
+  readonly signal: AbortSignal
+  readonly attribution: Omit<CallMade, "program">
 }
 
 /** The codes that the SDK gives to an unanswered question, and to an unexpected error. */
@@ -37,24 +46,11 @@ const REQUESTS = new Map<unknown, { safeParse(value: unknown): { success: boolea
   ["tools/call", CallToolRequestSchema],
 ])
 
-const CHOICES = {
-  once: "Yes, once",
-  session: "Yes, as long as this server runs",
-  no: "No",
-} as const satisfies Record<Choice, string>
-
-const QUESTION = {
-  type: "object" as const,
-  properties: {
-    show: {
-      type: "string" as const,
-      title: "Show it?",
-      enum: Object.keys(CHOICES),
-      enumNames: Object.values(CHOICES),
-    },
-  },
-  required: ["show"],
-}
+/** Whether a value may be shown. */
+const SHOW = {
+  field: ["show", "Show it?"],
+  choices: { once: "Yes, once", session: "Yes, as long as this server runs", no: "No" },
+} as const
 
 /** Speaks the Model Context Protocol over a wire; the one importer of its SDK. */
 export async function startServer(wire: Wire, service: Answering): Promise<void> {
@@ -67,39 +63,64 @@ export async function startServer(wire: Wire, service: Answering): Promise<void>
     get name() {
       return server.getClientVersion()?.name
     },
-    ask: (question) => ask(server, question, service.patience),
+    ask: (message) => fill(server, { message, ...SHOW }, { timeout: service.patience }),
+    askBy: askThrough((form, signal) => fill(server, form, { timeout: service.patience, signal })),
   }
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: tools.map(asListed) }))
-  server.setRequestHandler(CallToolRequestSchema, ({ params }) => {
+  server.setRequestHandler(CallToolRequestSchema, ({ params }, { requestId, _meta, signal }) => {
     const tool = tools.find(({ name }) => name === params.name)
     if (tool === undefined) throw new McpError(ErrorCode.InvalidParams, "there is no such tool")
-    return service.call(tool, params.arguments ?? {}, client)
+    const attribution = { ...namedIn(_meta), call: String(requestId) }
+    return service.call(tool, params.arguments ?? {}, { client, signal, attribution })
   })
   await server.connect(transportOver(wire))
 }
 
-function asListed({ name, title, description, inputSchema, outputSchema }: Tool) {
+/** What a client says of the conversation that a call belongs to. */
+function namedIn(meta: Readonly<Record<string, unknown>> = {}) {
+  const [session, turn] = ["agent-vault/session", "agent-vault/turn"].map((name) => meta[name])
+  return {
+    ...(typeof session === "string" ? { session } : {}),
+    ...(typeof turn === "string" ? { turn } : {}),
+  }
+}
+
+function asListed(tool: Tool) {
+  const { name, title, description, inputSchema, outputSchema, changesThings = false } = tool
   const annotations = {
     title,
-    readOnlyHint: true,
-    destructiveHint: false,
-    idempotentHint: true,
-    openWorldHint: false,
+    readOnlyHint: !changesThings,
+    destructiveHint: changesThings,
+    idempotentHint: !changesThings,
+    openWorldHint: changesThings,
   }
   return { name, title, description, inputSchema, outputSchema, annotations }
 }
 
-async function ask(server: Server, message: string, timeout: number): Promise<Reply> {
+/** Has the person at the client choose. Never rejects. */
+async function fill(
+  server: Server,
+  { message, field: [name, title], choices }: ChoiceForm,
+  options: { timeout: number; signal?: AbortSignal },
+): Promise<Reply> {
   if (server.getClientCapabilities()?.elicitation?.form === undefined) {
     return { without: "unsupported" }
   }
+  const [values, names] = [Object.keys(choices), Object.values(choices)]
+  const field = { type: "string" as const, title, enum: values, enumNames: names }
+  const requestedSchema = {
+    type: "object" as const,
+    properties: { [name]: field },
+    required: [name],
+  }
   try {
-    const params = { message, requestedSchema: QUESTION }
-    const request = { method: "elicitation/create" as const, params }
-    const { action, content } = await server.request(request, ElicitResultSchema, { timeout })
+    const request = { method: "elicitation/create" as const, params: { message, requestedSchema } }
+    const { action, content } = await server.request(request, ElicitResultSchema, options)
     if (action !== "accept") return { without: action }
-    const show = content?.["show"]
-    if (typeof show === "string" && Object.hasOwn(CHOICES, show)) return { choice: show as Choice }
+    const chosen = content?.[name]
+    if (typeof chosen === "string" && Object.hasOwn(choices, chosen)) {
+      return { choice: chosen as Choice }
+    }
     return { without: "failed", words: "it accepted, and made no choice" }
   } catch (error) {
     if (!(error instanceof McpError)) return { without: "failed" }

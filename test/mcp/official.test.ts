@@ -35,8 +35,10 @@ describe("the MCP Inspector's command line", () => {
     const { tools } = await inspect("--method", "tools/list")
     expect((tools as { name: string }[]).map(({ name }) => name)).toEqual([
       "list_secrets",
+      "http_request",
       "get_secret",
       "describe_access",
+      "audit_log",
     ])
   })
 
@@ -93,11 +95,16 @@ test.each([
   const calls: [string, Record<string, unknown>, boolean][] = [
     ["list_secrets", {}, true],
     ["list_secrets", { group: "nope" }, true],
+    ["http_request", { url: "https://api.example.com/", headers: ["a: b"], body: "" }, true],
+    ["http_request", { headers: [] }, false],
     ["get_secret", { name: "stripe/api-key" }, true],
     ["get_secret", { name: "db/password" }, true],
     ["get_secret", { name: 7 }, false],
     ["get_secret", {}, false],
     ["describe_access", {}, true],
+    ["describe_access", { url: "https://api.example.com/v1/x" }, true],
+    ["audit_log", {}, true],
+    ["audit_log", { before: "x" }, false],
     ["describe_access", { x: "y" }, false],
   ]
   for (const [name, args, fits] of calls) {

@@ -192,6 +192,8 @@ describe("no answer of a person", () => {
       vault: () => openVault({ dir: machine.repo, agent: "ci", env: machine.env }),
       reveal: "confirm",
       blind: false,
+      sender: () => () => Promise.reject(new Error("nothing is sent here")),
+      auditLines: () => Promise.resolve([]),
       runLine: () => ({ line: "agent-vault run --agent ci", needs: [] }),
       version: "1",
       stdin,

@@ -6,6 +6,7 @@ import {
   type ClientCapabilities,
   type ElicitResult,
   ElicitRequestSchema,
+  type JSONRPCMessage,
 } from "@modelcontextprotocol/sdk/types.js"
 import type { Machine } from "../cli/machine.js"
 
@@ -27,6 +28,8 @@ export class Session {
   readonly transport: StdioClientTransport
   /** What was asked of the person. */
   readonly questions: string[] = []
+  /** Every message, both ways, as JSON. */
+  readonly messages: string[] = []
   readonly #stderr: Buffer[] = []
 
   constructor(machine: Place, args: readonly string[], person?: Person) {
@@ -51,9 +54,26 @@ export class Session {
   static async open(machine: Place, args: readonly string[], person?: Person): Promise<Session> {
     const session = new Session(machine, args, person)
     await session.client.connect(session.transport)
+    session.#record()
     // From now on the client checks each result against the tool's schema.
     await session.client.listTools()
     return session
+  }
+
+  #record(): void {
+    const { transport, messages } = this
+    const send = transport.send.bind(transport)
+    transport.send = (message) => {
+      messages.push(JSON.stringify(message))
+      return send(message)
+    }
+    const take = transport.onmessage
+    Object.assign(transport, {
+      onmessage: (message: JSONRPCMessage) => {
+        messages.push(JSON.stringify(message))
+        take?.(message)
+      },
+    })
   }
 
   get stderr(): string {

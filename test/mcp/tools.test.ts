@@ -103,17 +103,25 @@ describe("the tools", () => {
     })
   })
 
-  test("are marked as reading only; --blind leaves out the one that shows values", async () => {
+  test("are marked as reading only, where they are; --blind leaves out the one that shows values", async () => {
     await using session = await Session.open(machine, AS_CI)
     await using blind = await Session.open(machine, [...AS_CI, "--blind"])
     const { tools } = await session.client.listTools()
-    expect(tools.map(({ name }) => name)).toEqual(["list_secrets", "get_secret", "describe_access"])
-    for (const { annotations, outputSchema } of tools) {
-      expect(annotations).toMatchObject({ readOnlyHint: true, destructiveHint: false })
+    const names = tools.map(({ name }) => name)
+    expect(names).toEqual([
+      "list_secrets",
+      "http_request",
+      "get_secret",
+      "describe_access",
+      "audit_log",
+    ])
+    for (const { name, annotations, outputSchema } of tools) {
+      const changes = name === "http_request"
+      expect(annotations).toMatchObject({ readOnlyHint: !changes, destructiveHint: changes })
       expect(outputSchema?.type).toBe("object")
     }
     const { tools: few } = await blind.client.listTools()
-    expect(few.map(({ name }) => name)).toEqual(["list_secrets", "describe_access"])
+    expect(few.map(({ name }) => name)).toEqual(names.filter((name) => name !== "get_secret"))
     await expect(blind.get("stripe/api-key")).rejects.toMatchObject({ code: -32602 })
   })
 
@@ -142,7 +150,9 @@ describe("the tools", () => {
     for (const { inputSchema } of tools) {
       expect(inputSchema["additionalProperties"]).toBe(false)
       for (const property of Object.values(inputSchema.properties ?? {})) {
-        expect(Object.keys(property).toSorted()).toEqual(["description", "type"])
+        const { items, ...others } = property as { items?: object }
+        expect(Object.keys(others).toSorted()).toEqual(["description", "type"])
+        expect(items ?? { type: "string" }).toEqual({ type: "string" })
       }
     }
   })
@@ -153,10 +163,10 @@ describe("the tools", () => {
       ["get_secret", {}, /needs the argument name/],
       ["get_secret", { name: null }, /needs the argument name/],
       ["list_secrets", { group: 7 }, /group of list_secrets is a text/],
-      ["describe_access", { x: null }, /takes no arguments/],
+      ["describe_access", { x: null }, /takes method, url/],
       ["get_secret", { name: 7 }, /name of get_secret is a text/],
       ["get_secret", { name: "stripe/api-key", why: "x" }, /get_secret takes name/],
-      ["describe_access", { x: "y" }, /takes no arguments/],
+      ["describe_access", { x: "y" }, /takes method, url/],
     ]
     for (const [tool, args, message] of wrong) {
       const { isError, document } = await session.call(tool, args)

@@ -1,8 +1,9 @@
 import type { Reveal } from "../../core/index.js"
 import type { Door } from "../door/door.js"
-import { openForAgent } from "../door/reading.js"
+import { linesNoted, openForAgent } from "../door/reading.js"
 import { runLine } from "../door/run-line.js"
 import { isSet, option } from "../door/who.js"
+import { senderFor } from "../run/own-requests.js"
 import { OpenOnce } from "../rpc/open-once.js"
 import { say } from "../terminal/terminal.js"
 
@@ -34,6 +35,8 @@ export async function run(door: Door): Promise<void> {
       ),
     reveal,
     blind: isSet(door, "blind"),
+    sender: (byClient) => senderFor(door, byClient),
+    auditLines: () => linesNoted(door),
     runLine: () => runLine(door),
     version: AGENT_VAULT_VERSION,
     stdin,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { SECRET_FIELDS } from "../../../src/core/records/secret-metadata.js"
-import { TOOLS } from "../../../src/mcp/tools.js"
+import { TOOLS } from "../../../src/mcp/tools/tools.js"
 import { type Machine, vaultMachine } from "../../cli/machine.js"
 
 /** A text for each field: another one than a secret has by itself. */

@@ -4,7 +4,7 @@ import {
   compilePatterns,
   harmless,
   redactText,
-} from "../core/index.js"
+} from "../../core/index.js"
 
 /** Characters of a text from elsewhere that are passed on. */
 const LONGEST = 2000

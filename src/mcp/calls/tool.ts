@@ -1,16 +1,22 @@
-import { type AgentVault, VaultError } from "../core/index.js"
+import type { AgentVault } from "../../core/index.js"
 import type { Answer } from "./answer.js"
+import type { KeptTexts } from "./kept-texts.js"
 import type { Consent } from "./consent.js"
 import type { ShownValues } from "./shown-values.js"
-import type { Client, Serving } from "./serving.js"
+import type { Client, SecretRequest, Serving, WireReply } from "./serving.js"
 
 /** What a tool works with. */
 export interface Surroundings {
-  readonly serving: Pick<Serving, "reveal" | "runLine">
+  readonly serving: Pick<Serving, "reveal" | "runLine" | "auditLines">
   readonly vault: () => Promise<AgentVault>
   readonly client: Client
   readonly consent: Consent
   readonly seen: ShownValues
+  readonly kept: KeptTexts
+  /** Sends a request with secrets, on behalf of this call. */
+  readonly send: (outgoing: SecretRequest) => Promise<WireReply>
+  /** Aborted when the client wants no answer any more. */
+  readonly signal: AbortSignal
 }
 
 /** A JSON Schema (2020-12) of an object, written so that older validators understand it too. */
@@ -30,6 +36,8 @@ export interface Tool {
   readonly docs: string
   /** Whether it puts values into the conversation: a blind server leaves it out. */
   readonly showsValues?: true
+  /** Whether it may change something, here or elsewhere; a client asks its person before such a tool. */
+  readonly changesThings?: true
   readonly inputSchema: ObjectSchema
   readonly outputSchema: ObjectSchema
   /** Throws a VaultError for what cannot be answered. */
@@ -78,33 +86,4 @@ export function shape(properties: Record<string, object>, required: readonly str
 
 export function listOf(items: object): object {
   return { type: "array", items }
-}
-
-/**
- * The arguments that were given, if each is a text and a tool has them all. An optional one that is
- * null or empty was not given: in a strict mode, OpenAI's for one, a model must send all of them.
- * Throws `USAGE`: the tool answers wrong arguments, so that a model reads what to correct.
- */
-export function textArguments<Name extends string>(
-  { name: tool, inputSchema: { properties, required = [] } }: Tool,
-  args: Arguments,
-): Partial<Record<Name, string>> {
-  const known = Object.keys(properties)
-  const takesWhat = known.length === 0 ? "no arguments" : known.join(", ")
-  if (!Object.keys(args).every((name) => known.includes(name))) {
-    throw wrong(`${tool} takes ${takesWhat}`)
-  }
-  const given = Object.entries(args).filter(
-    ([name, value]) => value !== null && (value !== "" || required.includes(name)),
-  )
-  for (const [name, value] of given) {
-    if (typeof value !== "string") throw wrong(`the argument ${name} of ${tool} is a text`)
-  }
-  const missing = required.find((name) => !given.some(([each]) => each === name))
-  if (missing !== undefined) throw wrong(`${tool} needs the argument ${missing}`)
-  return Object.fromEntries(given) as Partial<Record<Name, string>>
-}
-
-function wrong(message: string): VaultError {
-  return new VaultError("USAGE", message, { hint: "call it again with arguments of its schema" })
 }

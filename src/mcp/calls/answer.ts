@@ -1,4 +1,4 @@
-import { asVaultError, toJson } from "../core/index.js"
+import { asVaultError, toJson } from "../../core/index.js"
 import type { ShownValues } from "./shown-values.js"
 
 /** What a tool answers: one document, and whether it tells of a failure. */

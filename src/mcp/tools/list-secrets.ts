@@ -4,17 +4,9 @@ import {
   describeUse,
   metadataOf,
   revealPolicy,
-} from "../core/index.js"
-import {
-  type Surroundings,
-  TEXT,
-  type Tool,
-  gives,
-  listOf,
-  shape,
-  takes,
-  textArguments,
-} from "./tool.js"
+} from "../../core/index.js"
+import { argumentsOf } from "../calls/arguments.js"
+import { type Surroundings, TEXT, type Tool, gives, listOf, shape, takes } from "../calls/tool.js"
 import { type UnseenUse, grantLine, useOf } from "./unseen-use.js"
 
 /** Secrets of one answer: a list of thousands would fill a model's context. */
@@ -79,7 +71,7 @@ export const LIST_SECRETS: Tool = {
     ["secrets"],
   ),
   call: async (args, surroundings) => {
-    const { group, after = "" } = textArguments<"group" | "after">(LIST_SECRETS, args)
+    const { group, after = "" } = argumentsOf<{ group: string; after: string }>(LIST_SECRETS, args)
     const vault = await surroundings.vault()
     const listed = (await vault.list(group)).filter(({ name }) => name > after).sort(byName)
     const { agent } = listed.some(({ readable }) => !readable) ? await vault.access() : vault

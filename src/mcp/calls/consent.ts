@@ -1,4 +1,4 @@
-import type { RevealTerms, SecretListing } from "../core/index.js"
+import type { RevealTerms, SecretListing } from "../../core/index.js"
 import type { Reply } from "./serving.js"
 
 /** What was decided for the rest of the session, for one value of a secret. */

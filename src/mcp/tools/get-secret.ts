@@ -6,11 +6,12 @@ import {
   type SecretValue,
   VaultError,
   revealPolicy,
-} from "../core/index.js"
-import type { Answer } from "./answer.js"
+} from "../../core/index.js"
+import { argumentsOf } from "../calls/arguments.js"
+import type { Answer } from "../calls/answer.js"
 import { USE_SCHEMA } from "./list-secrets.js"
-import type { Reply } from "./serving.js"
-import { type Surroundings, TEXT, type Tool, gives, takes, textArguments } from "./tool.js"
+import type { Reply } from "../calls/serving.js"
+import { type Surroundings, TEXT, type Tool, gives, takes } from "../calls/tool.js"
 import { useOf } from "./unseen-use.js"
 
 /** So often it is begun again for a secret that changes while somebody is asked. */
@@ -41,7 +42,7 @@ export const GET_SECRET: Tool = {
     { use: USE_SCHEMA },
   ),
   call: async (args, surroundings) => {
-    const { name = "" } = textArguments<"name">(GET_SECRET, args)
+    const { name = "" } = argumentsOf<{ name: string }>(GET_SECRET, args)
     const vault = await surroundings.vault()
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       // Who may not read it does not learn its policy, and no person is asked in vain.

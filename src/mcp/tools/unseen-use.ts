@@ -1,5 +1,5 @@
-import { variableName, type SecretListing } from "../core/index.js"
-import type { RunLine } from "./serving.js"
+import { variableName, type SecretListing } from "../../core/index.js"
+import type { RunLine } from "../calls/serving.js"
 
 /** How to use a secret without seeing it. */
 export interface UnseenUse {

@@ -1,0 +1,107 @@
+import type { Writable } from "node:stream"
+import type { AgentVault, AuditLine, Reveal, RevealTerms } from "../../core/index.js"
+import type { AskBy, Choice } from "../../questions/question.js"
+
+/** What the server gets from the command that starts it: whose vault, how strict, which streams. */
+export interface Serving {
+  /**
+   * The vault, for the client of this name. It is opened when a tool first needs it, and tried again
+   * if that failed: a client shows what a tool answers, and hides why a server did not start. Core
+   * asks `isAgreed` before it shows a value that needs a person's word.
+   */
+  readonly vault: (
+    client: string | undefined,
+    isAgreed: RevealTerms["isAgreed"],
+  ) => Promise<AgentVault>
+  /** The policy of secrets whose record has none, and of those that are less strict. */
+  readonly reveal: Reveal
+  /** Whether there is no tool that shows a value. */
+  readonly blind: boolean
+  /**
+   * Sends requests with secrets. A person is asked through the client, if it can; what they agree to
+   * for the session holds for one of these.
+   */
+  readonly sender: (
+    byClient: AskBy,
+  ) => (request: SecretRequest, call: CallMade) => Promise<WireReply>
+  /** What this agent did, as the audit has it here; oldest first. */
+  readonly auditLines: () => Promise<readonly AuditLine[]>
+  /** How a program is run as this agent. */
+  readonly runLine: () => RunLine
+  /** Of this program. */
+  readonly version: string
+  readonly stdin: NodeJS.ReadableStream & { destroy(): unknown }
+  readonly stdout: Writable
+  readonly stderr: Writable
+  /** How long a person may think about a question, in milliseconds. */
+  readonly patience?: number
+}
+
+/** The call of a tool that work is done for, as the audit names it. */
+export interface CallMade {
+  /** The client's name. */
+  readonly program: string | undefined
+  /** The conversation, where the client named one. */
+  readonly session?: string | undefined
+  readonly turn?: string | undefined
+  /** The id of the request that called. */
+  readonly call: string
+}
+
+/** A request with secrets. */
+export interface SecretRequest {
+  /** The secrets that go with it. */
+  readonly secrets: readonly string[]
+  /** Writes it, with what stands for a secret where its value is to go. */
+  readonly write: (placeholderOf: (secret: string) => string) => WireRequest
+  /** Bytes of the reply's body that are wanted. */
+  readonly most: number
+  readonly signal: AbortSignal
+}
+
+/** A request as it is sent, over https. */
+export interface WireRequest {
+  readonly method: string
+  /** `HOST:PORT` */
+  readonly authority: string
+  /** Path and query. */
+  readonly target: string
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly body: Uint8Array
+}
+
+/** What came back, without values. */
+export interface WireReply {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** If `isCut`, its beginning. */
+  readonly body: Uint8Array
+  readonly isCut: boolean
+}
+
+/** How a command line begins that runs a program with secrets. */
+export interface RunLine {
+  /** For example `agent-vault run --agent ci`. */
+  readonly line: string
+  /** The environment variables that it needs of the shell, since no line may or can hold them. */
+  readonly needs: readonly string[]
+}
+
+/** What came of a question: a choice, or why there is none, in the client's words if it has any. */
+export type Reply =
+  | { readonly choice: Choice }
+  | {
+      readonly without: "unsupported" | "decline" | "cancel" | "timeout" | "failed"
+      words?: string
+    }
+
+/** The program on the other side, and the person at it. */
+export interface Client {
+  /** As it calls itself. */
+  readonly name: string | undefined
+  /** Asks the person whether a value may be shown. Never rejects. */
+  ask(question: string): Promise<Reply>
+  /** Asks the person the questions of others. */
+  readonly askBy: AskBy
+}

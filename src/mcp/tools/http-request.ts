@@ -1,0 +1,93 @@
+import { argumentsOf, wrong } from "../calls/arguments.js"
+import type { Answer } from "../calls/answer.js"
+import {
+  type Arguments,
+  type Surroundings,
+  TEXT,
+  type Tool,
+  gives,
+  listOf,
+  takes,
+} from "../calls/tool.js"
+import { namedSecrets, withItsSecret } from "./secrets-going.js"
+import { REPLY_SCHEMA, shownPage, shownReply } from "./shown-reply.js"
+import { type RequestArguments, readRequest } from "./written-request.js"
+
+/** Bytes of a reply that are taken; what a model reads of it page by page is less. */
+const REPLY_BYTES = 2 ** 20
+/** A request, its reply and the person who is asked about it have so long, in ms. */
+const PATIENCE_MS = 300_000
+
+export const HTTP_REQUEST: Tool = {
+  name: "http_request",
+  title: "Send an HTTPS request with a secret",
+  description:
+    "Sends one HTTPS request with a secret in it, and gives the reply; you never see the secret. Write {{GROUP/NAME}} where its value is to go: in a header's value, the query, the path, or a JSON or form body. Without such a name, the one secret whose rule fits the request is put in by itself. Only what an owner's rule allows is sent (`goes` in list_secrets); an error says what is missing. Redirects are not followed. A long reply ends with `next`: call again with those arguments.",
+  docs: "one HTTPS request, sent by the [broker](broker.md) with a secret's value in its place: `{{GROUP/NAME}}` in `headers`, `url` or `body`, or by itself where one rule fits; the reply without values, 16 KiB of text a page",
+  changesThings: true,
+  inputSchema: takes(
+    {
+      method: { ...TEXT, description: "GET if it is left out" },
+      url: { ...TEXT, description: "https://…" },
+      headers: { ...listOf(TEXT), description: "each `Name: value`" },
+      body: { ...TEXT, description: "JSON is sent as application/json, if no header says other" },
+      page: { ...TEXT, description: "of `next`, for the next page; then nothing is sent" },
+    },
+    ["url"],
+  ),
+  outputSchema: {
+    ...gives(REPLY_SCHEMA, ["body"]),
+    anyOf: [
+      { properties: { body: {} }, required: ["body"] },
+      { properties: { binary: {} }, required: ["binary"] },
+      { properties: { error: {} }, required: ["error"] },
+    ],
+  },
+  call: async (args, surroundings) => {
+    const given = argumentsOf<RequestArguments & { page: string }>(HTTP_REQUEST, loosened(args))
+    const { page, ...written } = given
+    if (page === undefined) return send(written, surroundings)
+    return { document: shownPage(surroundings.kept.at(page), written.url ?? "") }
+  },
+}
+
+async function send(
+  args: Partial<RequestArguments>,
+  { vault: open, send: sendOwn, kept, signal }: Surroundings,
+): Promise<Answer> {
+  const vault = await open()
+  const first = readRequest(args)
+  const request =
+    first.named.length > 0 ? first : readRequest(await withItsSecret(vault, first, args))
+  const secrets = await namedSecrets(vault, request)
+  const reply = await sendOwn({
+    secrets,
+    write: request.write,
+    most: REPLY_BYTES,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
+  })
+  return { document: shownReply(reply, secrets, request.url, kept) }
+}
+
+/** Models write headers as an object, and a body as JSON, whatever a schema says. */
+function loosened(args: Arguments): Arguments {
+  const { headers, body } = args
+  const lines = isObject(headers)
+    ? Object.entries(headers).map(([name, value]) => `${name}: ${headerText(name, value)}`)
+    : headers
+  const text = typeof body === "object" && body !== null ? JSON.stringify(body) : body
+  return {
+    ...args,
+    ...(lines === undefined ? {} : { headers: lines }),
+    ...(text === undefined ? {} : { body: text }),
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+}
+
+function headerText(name: string, value: unknown): string {
+  if (typeof value === "string" || typeof value === "number") return String(value)
+  throw wrong(`the header ${name} is not a text`)
+}

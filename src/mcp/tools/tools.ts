@@ -1,0 +1,15 @@
+import type { Tool } from "../calls/tool.js"
+import { AUDIT_LOG } from "./audit-log.js"
+import { DESCRIBE_ACCESS } from "./describe-access.js"
+import { GET_SECRET } from "./get-secret.js"
+import { HTTP_REQUEST } from "./http-request.js"
+import { LIST_SECRETS } from "./list-secrets.js"
+
+/** Every tool, in the order in which clients and docs/mcp.md list them. */
+export const TOOLS: readonly Tool[] = [
+  LIST_SECRETS,
+  HTTP_REQUEST,
+  GET_SECRET,
+  DESCRIBE_ACCESS,
+  AUDIT_LOG,
+]
