@@ -84,7 +84,8 @@ function entryFor(
       "--agent",
       agent,
       ...(reveal === undefined ? [] : ["--reveal", reveal]),
-      ...(isSet(door, "blind") ? ["--blind"] : []),
+      // A server that shows values is what somebody has to ask for.
+      ...(reveal === undefined || isSet(door, "blind") ? ["--blind"] : []),
     ],
     ...(Object.keys(places).length > 0 ? { env: places } : {}),
     ...(client?.environment === "env_vars" ? { env_vars: [...PASSED_ON] } : {}),

@@ -13,7 +13,7 @@ export async function questionsByPage(door: Door): Promise<Questions> {
 
 /** Asks through a client of ours, if it can, or with a page. */
 export async function questionsThrough(door: Door, byClient: AskBy): Promise<Questions> {
-  return questionsBy([byClient, await pageFrom(door)])
+  return questionsBy([byClient, pageFrom(door)])
 }
 
 /** Asks at the terminal that is ours, or with a page where there is none. */

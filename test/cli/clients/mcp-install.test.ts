@@ -71,7 +71,7 @@ const expected: Readonly<Record<string, object>> = {
 }
 
 function started(dir: string, more: object = {}): object {
-  const args = ["mcp", "--dir", dir, "--agent", "ci"]
+  const args = ["mcp", "--dir", dir, "--agent", "ci", "--blind"]
   return { ...more, command: "agent-vault", args }
 }
 
@@ -115,7 +115,7 @@ describe("each client", () => {
       [
         "[mcp_servers.agent-vault]",
         'command = "agent-vault"',
-        'args = [ "mcp", "--dir", ".", "--agent", "ci" ]',
+        'args = [ "mcp", "--dir", ".", "--agent", "ci", "--blind" ]',
         'env_vars = [ "AGENT_VAULT_HOME", "AGENT_VAULT_IDENTITY_FILE", "XDG_CONFIG_HOME", "XDG_STATE_HOME" ]',
         "",
       ].join("\n"),
@@ -132,7 +132,7 @@ describe("each client", () => {
     }
     const { command, args } = mcpServers["agent-vault"]
     expect(command).toBe(process.execPath)
-    expect(args.slice(1)).toEqual(["mcp", "--dir", machine.repo, "--agent", "ci"])
+    expect(args.slice(1)).toEqual(["mcp", "--dir", machine.repo, "--agent", "ci", "--blind"])
     const version = await machine.shell(`env -i "${command}" "${args[0] ?? ""}" -V`)
     expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
     expect(statSync(join(machine.home, files["claude-desktop"])).mode & 0o777).toBe(0o600)

@@ -26,9 +26,9 @@ export const MCP: readonly CommandSpec[] = [
       reveal: {
         value: "POLICY",
         choices: REVEAL_POLICIES,
-        describe: "whether the server may show values to the model",
+        describe: "a server that can show values to the model, and whether it may",
       },
-      blind: { describe: "a server that cannot show values at all" },
+      blind: { describe: "a server that cannot show values at all (the default)" },
       print: { describe: "print the configuration, and write nothing" },
       yes: { describe: "replace another entry of the same name without asking" },
       "dry-run": { describe: "show what would change, and change nothing" },
