@@ -29,6 +29,8 @@ export interface Tab {
   waitForEvent(event: "close"): Promise<unknown>
   on(event: "console" | "pageerror" | "request", hear: (what: never) => void): void
   evaluate<T>(script: string): Promise<T>
+  /** Resolves once the script is true. */
+  waitForFunction(script: string): Promise<unknown>
   screenshot(options: { path: string; fullPage: boolean }): Promise<unknown>
   emulateMedia(options: { media?: "print" | "screen" }): Promise<void>
   setViewportSize(size: { width: number; height: number }): Promise<void>
@@ -37,6 +39,7 @@ export interface Tab {
   readonly keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> }
 }
 interface Context {
+  setDefaultTimeout(milliseconds: number): void
   newPage(): Promise<Tab>
   newCDPSession(tab: Tab): Promise<Protocol>
   waitForEvent(event: "page"): Promise<Tab>
@@ -58,7 +61,11 @@ export interface ContextOptions {
 }
 interface Playwright {
   readonly chromium: {
-    launch(options: { executablePath: string; args: readonly string[] }): Promise<Chromium>
+    launch(options: {
+      executablePath: string
+      args: readonly string[]
+      timeout: number
+    }): Promise<Chromium>
   }
 }
 
@@ -74,10 +81,14 @@ export function testInBrowser(name: string, body: (open: OpenTab) => Promise<voi
   testUnless(lack, name, async () => {
     if ("missing" in browser || "missing" in driver) return
     const { chromium: kind } = (await import(pathToFileURL(driver.path).href)) as Playwright
-    const running = await kind.launch({ executablePath: browser.path, args: QUIET.split(" ") })
+    // What does not come ends with the tests, however slow the machine is.
+    const timeout = 0
+    const args = QUIET.split(" ")
+    const running = await kind.launch({ executablePath: browser.path, args, timeout })
     try {
       await body(async (options = {}) => {
         const context = await running.newContext(options)
+        context.setDefaultTimeout(timeout)
         const first = await context.newPage()
         if (options.at === undefined) return watched(first)
         const { targetInfo } = await (

@@ -406,7 +406,7 @@ describe("what is refused, with what would mend it", () => {
     const { code, hint } = errorOf(await ask("/v1/x"))
     expect([code, hint]).toEqual([
       "NOT_GRANTED",
-      "call request_access with the group stripe, or ask an owner: agent-vault grant ci stripe",
+      "ask an owner: agent-vault grant ci stripe",
     ])
   })
 

@@ -65,7 +65,7 @@ async function whyNone(
   if (would !== undefined) {
     const [group = ""] = would.secret.split("/")
     return new VaultError("NOT_GRANTED", `${would.secret} would go there, and is closed to you`, {
-      hint: `call request_access with the group ${group}, or ask an owner: ${grantLine(agent, group)}`,
+      hint: `ask an owner: ${grantLine(agent, group)}`,
     })
   }
   const open = listed.filter(({ readable }) => readable)
@@ -113,7 +113,7 @@ function textFor(secret: string, { scheme, user }: Use): string {
     "USE_REFUSED",
     `${secret} signs requests (${scheme}), which this tool cannot`,
     {
-      hint: "use a client that signs: run_command, or the shell line of list_secrets with --blind",
+      hint: "use a client that signs, with the shell line of list_secrets and --blind",
     },
   )
 }
