@@ -413,7 +413,8 @@ interface Known {
   readonly lack?: string | undefined
 }
 
-const clean = ["env", "HOME=/nowhere", "PAGER=", "LESS="]
+// Under CI, Node shows no colours, whatever the terminal is.
+const clean = ["env", "-u", "CI", "-u", "NO_COLOR", "HOME=/nowhere", "PAGER=", "LESS="]
 const QUIT = "q"
 const noPostgres = existsSync("/usr/lib/postgresql") ? undefined : "needs a PostgreSQL server"
 const hasDatabase = (noRoot ?? withoutProgram("psql") ?? noPostgres) === undefined
