@@ -20,8 +20,7 @@ export interface CommandSpec {
   readonly summary: string
   /**
    * Positional arguments: `<required>`, `[optional]`, `<one or more..>`. Behind `--` they are
-   * somebody else's command line, and the two dashes are not optional; `[-- command..]` may be left
-   * out as a whole.
+   * somebody else's command line, and the two dashes are not optional.
    */
   readonly words: string
   readonly options: Readonly<Record<string, OptionSpec>>
@@ -39,12 +38,7 @@ export interface Call {
 
 /** Whether the words of a command are another program's command line, behind `--`. */
 export function takesCommand({ words }: CommandSpec): boolean {
-  return /^\[?-- /.test(words)
-}
-
-/** Whether they may be left out, with the two dashes. */
-export function mayLackCommand({ words }: CommandSpec): boolean {
-  return words.startsWith("[-- ")
+  return words.startsWith("-- ")
 }
 
 /** How many words a command takes. */

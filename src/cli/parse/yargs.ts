@@ -4,7 +4,6 @@ import {
   type Call,
   type CommandSpec,
   type OptionSpec,
-  mayLackCommand,
   shownOption,
   shownWords,
   takesCommand,
@@ -32,8 +31,7 @@ export function parseFully(argv: readonly string[]): Call {
   )
   for (const [option, value] of given) checkOption(spec, option, value)
   const before = named.slice(spec.name.split(" ").length)
-  const lacksCommand = behind.length === 0 && !mayLackCommand(spec)
-  if (takesCommand(spec) && (before.length > 0 || lacksCommand)) throw noCommand(spec)
+  if (takesCommand(spec) && (before.length > 0 || behind.length === 0)) throw noCommand(spec)
   const rest = [...before, ...behind.map(String)]
   checkWords(spec, rest, "generate" in options)
   return {
