@@ -1,6 +1,8 @@
 import { type CheckFinding, toFinding } from "./check-finding.js"
 import type { VaultFiles } from "../disk/files.js"
 import { compareReach, reachOf, reachText } from "../records/reach.js"
+import { revokesIn, undoneBy } from "../records/revokes.js"
+import { undoneFinding } from "./past-revokes.js"
 import type { Git } from "../git/git.js"
 import { plainFiles, readVaultFiles } from "../git/git-objects.js"
 import { classify } from "../words/layout.js"
@@ -108,12 +110,20 @@ function compare(before: VaultDocument, after: VaultDocument | undefined): Check
     ]
   }
   const order = compareReach(reachOf(after), reachOf(before))
-  if (order > 0 || JSON.stringify(after) === JSON.stringify(before)) return []
+  if (JSON.stringify(after) === JSON.stringify(before)) return []
+  if (order > 0) return undoneRevokes(before, after)
   const how =
     order < 0
       ? `falls back from ${reachText(reachOf(before))} to ${reachText(reachOf(after))}`
       : "differs at the same serial"
   return [refused(before.path, how)]
+}
+
+/** A record that came further, but on a branch that did not know what an owner revoked here. */
+function undoneRevokes(before: VaultDocument, after: VaultDocument): CheckFinding[] {
+  if (before.kind !== "group" || after.kind !== "group") return []
+  const undone = undoneBy(after.members, revokesIn(before))
+  return undone.map((revoke) => undoneFinding(before.path, revoke))
 }
 
 function accessChanges(base: Vault, vault: Vault): AccessChange[] {

@@ -12,6 +12,7 @@ import {
   checkAgainst,
   vaultAt,
 } from "./history.js"
+import { findUndoneRevokes } from "./past-revokes.js"
 import { findSetbacks } from "./setbacks.js"
 import type { Environment } from "../disk/homes.js"
 import { VAULT_RECORD } from "../words/layout.js"
@@ -118,7 +119,7 @@ async function inspectPast(
 ): Promise<Partial<Comparison> & Pick<Comparison, "findings">> {
   if (history !== true && against === undefined) return { findings: [] }
   const { git, folder } = await openRepository(place, env)
-  const walked = history === true ? await findSetbacks(git, folder) : []
+  const walked = history === true ? await walkHistory(git, folder, vault) : []
   if (against === undefined) return { findings: walked }
   try {
     const base = await vaultAt(git, await resolveCommit(git, against), folder, anchor)
@@ -128,6 +129,12 @@ async function inspectPast(
     if (VaultError.is(error, "USAGE")) throw error
     return { findings: [...walked, toFinding(against, error)] }
   }
+}
+
+/** What was set back on the way here, and what revokes on the way count no more. */
+async function walkHistory(git: Git, folder: string, vault: Vault): Promise<CheckFinding[]> {
+  const setbacks = await findSetbacks(git, folder)
+  return [...setbacks, ...(await findUndoneRevokes(git, folder, { to: "HEAD" }, vault))]
 }
 
 /** What Git could not hand out to anybody who clones: a disk that failed, say, took it. */

@@ -9,12 +9,22 @@ import { listFolder, lookAt } from "../disk/at-path.js"
 import { type Environment, inHome, stateHome } from "../disk/homes.js"
 import { VAULT_RECORD } from "../words/layout.js"
 import type { Checkout } from "../disk/place.js"
-import { type OwnerEntry, type VaultDocument, digestOf, encodeRecord } from "../records/record.js"
+import {
+  type GroupRecord,
+  type Member,
+  type OwnerEntry,
+  type VaultDocument,
+  digestOf,
+  encodeRecord,
+} from "../records/record.js"
+import { type Revoke, revokeAgain, revokesIn, undoneBy, undoneText } from "../records/revokes.js"
 
 /** How far a record had come when it was accepted. */
 export interface Mark extends Reach {
   /** `sha256:` and 64 hex digits, over the bytes of the record's file. */
   readonly digest: string
+  /** Who opens the group, where the record is at hand and is a group's. */
+  readonly members?: readonly Member[]
 }
 
 /** The way out where a record was set back, whatever set it back. */
@@ -64,7 +74,10 @@ export class Marks {
 
   /** The marks of the record at `path` that refuse it as it is now. */
   refusing(path: string, now: Mark): readonly Mark[] {
-    return this.#marks(path).filter((seen) => isOlder(now, seen))
+    const marks = this.#marks(path)
+    // What was accepted last is looked at with each reading: its notes need not be.
+    if (marks.at(-1)?.digest === now.digest) return marks.filter((seen) => isOlder(now, seen))
+    return marks.filter((seen) => isOlder(now, seen) || this.#undone(path, now, seen).length > 0)
   }
 
   /** Throws `ROLLED_BACK` if the record at `path` is older than one accepted before. */
@@ -76,7 +89,7 @@ export class Marks {
     const seen = this.refusing(path, mark).at(-1)
     if (seen === undefined) return
     this.#hasRefused = true
-    throw rolledBack(path, mark, seen)
+    throw rolledBack(path, mark, seen, this.#undone(path, mark, seen)[0])
   }
 
   /** Remembers an accepted record; `note` is kept with it. Costs one look when nothing is new. */
@@ -108,6 +121,12 @@ export class Marks {
     for (const mark of marks) inHome("state", () => removeFile(this.#file(path, mark)))
   }
 
+  /** The revokes of a record that was seen, which a group does not know of, however far it came. */
+  #undone(path: string, { members }: Mark, seen: Mark): readonly Revoke[] {
+    if (members === undefined) return []
+    return undoneBy(members, parseRevokes(this.note(path, seen)))
+  }
+
   #create(path: string, mark: Mark, note: string): void {
     // Without memory an older state could be passed off as this one, so it is not optional.
     inHome("state", () => createFile(this.#file(path, mark), note, 0o600))
@@ -128,7 +147,8 @@ export class Marks {
 
 /** The mark of a record whose file has this digest. */
 export function markOf(record: VaultDocument, digest = digestOf(encodeRecord(record))): Mark {
-  return { ...reachOf(record), digest }
+  const mark = { ...reachOf(record), digest }
+  return record.kind === "group" ? { ...mark, members: record.members } : mark
 }
 
 /** The marks of a vault on the branch that is checked out; none where there is no branch. */
@@ -159,6 +179,13 @@ export function signersNote(owners: readonly OwnerEntry[]): string {
 /** A branch, as names in the state folder have it. */
 export function branchKey(branch: string): string {
   return createHash("sha256").update(branch).digest("hex").slice(0, 32)
+}
+
+/** What the mark of a group keeps: whom it lost, and when, a line each. */
+export function revokesNote(record: Pick<GroupRecord, "members" | "revoked">): string {
+  return revokesIn(record)
+    .map(({ agent, at }) => `${at} ${agent}`)
+    .join("\n")
 }
 
 /** The marks that branches have of a record: of this clone or, `elsewhere`, of the others. */
@@ -206,6 +233,13 @@ function parseMark(name: string): Mark[] {
   return [{ epoch: Number(epoch), serial: Number(serial), digest: `sha256:${digest ?? ""}` }]
 }
 
+function parseRevokes(note: string): Revoke[] {
+  return note.split("\n").flatMap((line) => {
+    const [at, agent] = line.split(" ")
+    return at === undefined || agent === undefined ? [] : [{ agent, at }]
+  })
+}
+
 function belowFloor(path: string, serial: number, floor: number): VaultError {
   return new VaultError(
     "ROLLED_BACK",
@@ -220,10 +254,16 @@ function isOlder(now: Mark, seen: Mark): boolean {
   return order < 0 || (order === 0 && now.digest !== seen.digest)
 }
 
-function rolledBack(path: string, now: Mark, seen: Mark): VaultError {
-  const why =
-    compareReach(now, seen) < 0
-      ? `it is at ${reachText(now)}, this clone has seen ${reachText(seen)}`
-      : `this clone has seen another record at ${reachText(now)}`
-  return new VaultError("ROLLED_BACK", `${path} was set back: ${why}`, { hint: REWIND })
+function rolledBack(path: string, now: Mark, seen: Mark, undone: Revoke | undefined): VaultError {
+  const [why, hint] =
+    isOlder(now, seen) || undone === undefined
+      ? [behind(now, seen), REWIND]
+      : [`it ${undoneText(undone)}`, `${REWIND}; then ${revokeAgain(path, undone)}`]
+  return new VaultError("ROLLED_BACK", `${path} was set back: ${why}`, { hint })
+}
+
+function behind(now: Mark, seen: Mark): string {
+  return compareReach(now, seen) < 0
+    ? `it is at ${reachText(now)}, this clone has seen ${reachText(seen)}`
+    : `this clone has seen another record at ${reachText(now)}`
 }

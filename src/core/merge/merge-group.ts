@@ -34,11 +34,20 @@ export function mergedGroup(sides: GroupSides): Unsigned<GroupRecord> {
     const before = revoked.get(entry.agent)
     if (before === undefined || before.epoch < entry.epoch) revoked.set(entry.agent, entry)
   }
+  const winner = sides[winnerOf(sides)]
   return {
-    ...unsigned(sides[winnerOf(sides)]),
+    ...unsigned(winner),
+    members: winner.members.map((member) => sinceLater(member, sides)),
     serial: Math.max(ours.serial, theirs.serial) + 1,
     revoked: [...revoked.values()].sort((a, b) => (a.agent < b.agent ? -1 : 1)),
   }
+}
+
+/** Whom one side revoked and granted again is a member since then: else the revoke would seem undone. */
+function sinceLater(member: Member, { ours, theirs }: GroupSides): Member {
+  const both = [...ours.members, ...theirs.members].filter(({ agent }) => agent === member.agent)
+  const since = both.map((each) => each.since).reduce((one, other) => (one > other ? one : other))
+  return { ...member, since }
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { CheckFinding } from "../check/check-finding.js"
 import { checkFile } from "../check/check-file.js"
 import { checkAgainst } from "../check/history.js"
 import { type Memory, noMemory } from "../memory/memory.js"
@@ -12,17 +13,18 @@ import { changedUnits } from "./units.js"
 
 /**
  * Verifies what the other side brings: every record, every ciphertext that it changed, and that
- * nothing falls behind what both come from. `name` is the branch of the remote, `origin/main`. Throws
+ * nothing falls behind what both come from, nor undoes a revoke (`undoneRevokes`). `name` is the branch of the remote, `origin/main`. Throws
  * the codes of exit 5, and `UNTRUSTED` for owners whom no known owner added.
  */
 export async function verifyTheirs(
   { sides, base, theirs }: VaultMerge,
   { remote, name }: { readonly remote: string; readonly name: string },
+  undoneRevokes: readonly CheckFinding[],
   now: Date,
 ): Promise<void> {
   allRecords(theirs)
   const findings = base === undefined ? [] : checkAgainst(base, theirs).findings
-  const refused = findings.find(({ severity }) => severity === "refused")
+  const refused = [...findings, ...undoneRevokes].find(({ severity }) => severity === "refused")
   if (refused !== undefined) {
     throw new VaultError("ROLLED_BACK", `${name}: ${refused.subject} ${refused.message}`, {
       hint: `look at it before anything else: git fetch ${remote} && git log ${name} -- .agent-vault`,

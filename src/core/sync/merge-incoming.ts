@@ -1,3 +1,5 @@
+import type { CheckFinding } from "../check/check-finding.js"
+import { findUndoneRevokes } from "../check/past-revokes.js"
 import type { ExposedSecret } from "../change/rekey.js"
 import { type Place, gitPath } from "../disk/place.js"
 import type { Git } from "../git/git.js"
@@ -54,7 +56,7 @@ export async function verifyIncoming(
 ): Promise<void> {
   const { place, remote, from, incoming } = sides
   const merge = await openSides(git, request, sides, { base: from, ours: from, theirs: incoming })
-  await verifyTheirs(merge, remote, request.now)
+  await verifyTheirs(merge, remote, await undoneRevokes(git, sides, from, merge), request.now)
   verifyForReaders(merge.snapshot(merge.sides.theirs), memoryOf(merge.ours.id, place, request.env))
 }
 
@@ -78,7 +80,8 @@ export async function mergeIncoming(
     ours: from,
     theirs: incoming.incoming,
   })
-  await verifyTheirs(opened, remote, request.now)
+  const undone = await undoneRevokes(git, incoming, base, opened)
+  await verifyTheirs(opened, remote, undone, request.now)
   await accept()
   if (base === undefined) throw unrelated(remote)
   const folder = gitPath(git.checkout, place.root)
@@ -95,6 +98,17 @@ export async function mergeIncoming(
   const { draft, ...what } = settled
   const dropped = droppedGrants(merge, draft, request.now)
   return { ...what, settled: what.settled.map(nameOf), dropped, commit }
+}
+
+/** The revokes in what the remote has more than `from` that its own vault undoes. */
+function undoneRevokes(
+  git: Git,
+  { place, incoming }: Incoming,
+  from: string | undefined,
+  { theirs }: VaultMerge,
+): Promise<readonly CheckFinding[]> {
+  const folder = gitPath(git.checkout, place.root)
+  return findUndoneRevokes(git, folder, { from, to: incoming }, theirs)
 }
 
 /** Whether the remote never had the vault: it was made here, and others pushed something else. */

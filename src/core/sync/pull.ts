@@ -4,6 +4,7 @@ import { type Git, openGit } from "../git/git.js"
 import { withoutPrograms } from "../git/git-programs.js"
 import { commitOf } from "../git/git-objects.js"
 import { checkAgainst, vaultAt } from "../check/history.js"
+import { type Past, findUndoneRevokes } from "../check/past-revokes.js"
 import type { Environment } from "../disk/homes.js"
 import { completeJournal } from "../commit/journal.js"
 import { withLock } from "../commit/lock.js"
@@ -46,7 +47,7 @@ export async function pull(
     const [from, to] = await Promise.all([commitOf(git, branch), commitOf(git, upstream.tracked)])
     if (from === undefined || to === undefined || from === to) return { pulled: undefined }
     if (!(await isAhead(git, from, to))) return { pulled: undefined }
-    await verify(git, findVault(place.root), to, keyFileTrust, env)
+    await verify(git, findVault(place.root), { from, to }, keyFileTrust, env)
     const { unfinished = [] } = await moveForward(git, guard, place, { branch, from, to })
     return withUnfinished<Moved>({ pulled: { from, to } }, ...unfinished)
   })
@@ -72,16 +73,17 @@ async function isAhead(git: Git, from: string, to: string): Promise<boolean> {
 async function verify(
   git: Git,
   place: Place,
-  commit: string,
+  past: Required<Past>,
   keyFileTrust: string | undefined,
   env: Environment,
 ): Promise<void> {
   await withVault(place, keyFileTrust, env, async (here) => {
     const anchor = findAnchor(here.id, keyFileTrust, env)
-    const there = await vaultAt(git, commit, gitPath(git.checkout, place.root), anchor)
-    const refused = checkAgainst(here, there).findings.find(
-      ({ severity }) => severity === "refused",
-    )
+    const folder = gitPath(git.checkout, place.root)
+    const there = await vaultAt(git, past.to, folder, anchor)
+    const { findings } = checkAgainst(here, there)
+    const undone = await findUndoneRevokes(git, folder, past, there)
+    const refused = [...findings, ...undone].find(({ severity }) => severity === "refused")
     if (refused !== undefined) {
       throw new VaultError("ROLLED_BACK", `the remote's ${refused.subject} ${refused.message}`, {
         hint: "look at it before anything else: git log @{upstream} -- .agent-vault",

@@ -9,9 +9,11 @@ import {
   type Marks,
   branchMarks,
   marksOfBranches,
+  revokesNote,
   signersNote,
   userMarks,
 } from "../memory/marks.js"
+import { accessIn } from "../records/revokes.js"
 import { compareReach, reachIn, reachText } from "../records/reach.js"
 import { type VaultRecord, digestOf } from "../records/record.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
@@ -99,7 +101,8 @@ class Settling implements Settled {
       const bytes = path.endsWith(".json") ? this.#files.read(path) : undefined
       const reach = reachIn(bytes)
       if (bytes === undefined || reach === undefined) return []
-      const mark = { ...reach, digest: digestOf(bytes) }
+      const members = classify(path).is === "group" ? accessIn(bytes)?.members : undefined
+      const mark = { ...reach, digest: digestOf(bytes), ...(members && { members }) }
       const found = { path, mark, blob: blobId(bytes, git.hash) }
       const isBehind =
         this.#branchMarks.refusing(path, mark).length > 0 || this.#aboveOf(found).length > 0
@@ -118,7 +121,7 @@ class Settling implements Settled {
     for (const mark of this.#branchMarks.refusing(path, found.mark)) {
       const floor = await this.#floorOf(mark, found, whereabouts, "branch")
       if (floor === undefined) return
-      const note = path === VAULT_RECORD && floor.bytes !== undefined ? ownersNote(floor.bytes) : ""
+      const note = floor.bytes === undefined ? "" : noteOf(path, floor.bytes)
       this.#branchMarks.fallBack(path, [mark], floor.mark, note)
       this.undone.push({ path, now: found.mark, undone: mark })
     }
@@ -208,7 +211,11 @@ function isReached(now: Mark, floor: Mark): boolean {
   return order > 0 || now.digest === floor.digest
 }
 
-/** A vault.json of a commit that this program made. */
-function ownersNote(bytes: Buffer): string {
-  return signersNote((JSON.parse(bytes.toString("utf8")) as VaultRecord).owners)
+/** What the mark of a record keeps that a commit of this program made. */
+function noteOf(path: string, bytes: Buffer): string {
+  if (path === VAULT_RECORD) {
+    return signersNote((JSON.parse(bytes.toString("utf8")) as VaultRecord).owners)
+  }
+  const access = classify(path).is === "group" ? accessIn(bytes) : undefined
+  return access === undefined ? "" : revokesNote(access)
 }

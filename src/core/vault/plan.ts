@@ -133,9 +133,10 @@ function planGroup(
   const running = grants.filter(({ until }) => !hasPassed(until, now))
   const isKnown = ({ agent }: Grant): boolean => activeAgent(sealed, agent) !== undefined
   const before = new Map(current.map((member) => [keyOf(member), member]))
-  const members = running.filter(isKnown).map((grant) => wanted(grant, before, sealed, now))
-  const reasons = new Map(grants.map(({ agent, reason }) => [agent, reason]))
   const revoked = new Map(present?.record.revoked.map(({ agent, at }) => [agent, at]))
+  const startOf = (agent: string): string => later(now, revoked.get(agent))
+  const members = running.filter(isKnown).map((grant) => wanted(grant, before, sealed, startOf))
+  const reasons = new Map(grants.map(({ agent, reason }) => [agent, reason]))
   const after = new Set(members.map(keyOf))
   return {
     group,
@@ -158,12 +159,17 @@ function wanted(
   { agent, until }: Grant,
   before: ReadonlyMap<string, Member>,
   sealed: SealedState,
-  now: string,
+  startOf: (agent: string) => string,
 ): Member {
   const recipient = activeAgent(sealed, agent)?.recipient ?? ""
   const earlier = before.get(keyOf({ agent, recipient }))
   const end = until === undefined ? {} : { until }
-  return { agent, recipient, since: earlier?.since ?? now, ...end }
+  return { agent, recipient, since: earlier?.since ?? startOf(agent), ...end }
+}
+
+/** A grant never begins before the revoke that it follows, whatever the clock of this machine says. */
+function later(now: string, revokedAt: string | undefined): string {
+  return revokedAt !== undefined && revokedAt > now ? revokedAt : now
 }
 
 function gain(

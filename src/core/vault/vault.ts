@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import type { VaultFiles } from "../disk/files.js"
-import { type Mark, REWIND, markOf, signersNote } from "../memory/marks.js"
+import { type Mark, REWIND, markOf, revokesNote, signersNote } from "../memory/marks.js"
 import { VerifiedRecords } from "../memory/verified-records.js"
 import {
   VAULT_RECORD,
@@ -105,7 +105,8 @@ export function verifyVault(files: VaultFiles, memory: Memory): Vault {
 
 /** Remembers that a record was accepted, so that an older one is refused from now on. */
 export function remember(vault: Vault, record: VaultDocument): void {
-  vault.memory.branchMarks.remember(record.path, markOf(record))
+  const note = record.kind === "group" ? revokesNote(record) : ""
+  vault.memory.branchMarks.remember(record.path, markOf(record), note)
   if (record.kind !== "group" && record.kind !== "agent") return
   vault.memory.userMarks.remember(record.path, userMarkOf(record))
 }
