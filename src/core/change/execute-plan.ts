@@ -9,7 +9,7 @@ import { type GroupRecord, digestOf, unsigned } from "../records/record.js"
 import { type ExposedSecret, rekeyGroup, resealStale } from "./rekey.js"
 import { precedentsOf } from "./precedent.js"
 import { type Session, editDraftManifest, putRecord, readManifest } from "./session.js"
-import { hasPassed, utc } from "../words/time.js"
+import { hasPassed, utc, laterOf } from "../words/time.js"
 import {
   findAgentRecord,
   getGroup,
@@ -71,7 +71,12 @@ async function executeGroup(
   refuseSealingToOlder(session.vault, record)
   if (needsRekey(plan)) {
     const at = utc(session.now)
-    const losses = plan.losses.map(({ agent, why }) => ({ agent, at, why }))
+    // No clock ends a grant before it began: see undoneBy().
+    const losses = plan.losses.map(({ agent, since, why }) => ({
+      agent,
+      at: laterOf(at, since),
+      why,
+    }))
     const secrets = ground.secrets.get(plan.group) ?? []
     return rekeyGroup(session, plan.group, record, secrets, plan.members, losses)
   }

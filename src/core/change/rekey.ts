@@ -1,3 +1,4 @@
+import { laterOf } from "../words/time.js"
 import { generateIdentity, recipientOf } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
 import {
@@ -154,7 +155,9 @@ function revokedNow(
   losses: readonly Exposure[],
 ): GroupRecord["revoked"] {
   const entries = new Map(record.revoked.map((entry) => [entry.agent, entry]))
-  for (const { agent, at } of losses) entries.set(agent, { agent, at, epoch: record.epoch })
+  for (const { agent, at } of losses) {
+    entries.set(agent, { agent, at: laterOf(at, entries.get(agent)?.at), epoch: record.epoch })
+  }
   const stays = new Set(members.map(({ agent }) => agent))
   const rekeyed = new Set(losses.map(({ agent }) => agent))
   return [...entries.values()]

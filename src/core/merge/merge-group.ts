@@ -9,6 +9,7 @@ import {
 } from "../records/record.js"
 import { openGroupKey, openPastKeys } from "../vault/group-key.js"
 import { type Vault, findAgentRecord, findGroup, listGroups } from "../vault/vault.js"
+import { laterOf } from "../words/time.js"
 import type { Side } from "./units.js"
 
 /** A group as the two sides have it. */
@@ -32,22 +33,29 @@ export function mergedGroup(sides: GroupSides): Unsigned<GroupRecord> {
   const revoked = new Map<string, GroupRecord["revoked"][number]>()
   for (const entry of [...ours.revoked, ...theirs.revoked]) {
     const before = revoked.get(entry.agent)
-    if (before === undefined || before.epoch < entry.epoch) revoked.set(entry.agent, entry)
+    const last = before === undefined || before.epoch < entry.epoch ? entry : before
+    revoked.set(entry.agent, { ...last, at: laterOf(entry.at, before?.at) })
   }
   const winner = sides[winnerOf(sides)]
+  const since = sinceOf(sides)
   return {
     ...unsigned(winner),
-    members: winner.members.map((member) => sinceLater(member, sides)),
+    members: winner.members.map((member) => ({
+      ...member,
+      since: laterOf(member.since, since.get(member.agent)),
+    })),
     serial: Math.max(ours.serial, theirs.serial) + 1,
     revoked: [...revoked.values()].sort((a, b) => (a.agent < b.agent ? -1 : 1)),
   }
 }
 
 /** Whom one side revoked and granted again is a member since then: else the revoke would seem undone. */
-function sinceLater(member: Member, { ours, theirs }: GroupSides): Member {
-  const both = [...ours.members, ...theirs.members].filter(({ agent }) => agent === member.agent)
-  const since = both.map((each) => each.since).reduce((one, other) => (one > other ? one : other))
-  return { ...member, since }
+function sinceOf({ ours, theirs }: GroupSides): ReadonlyMap<string, string> {
+  const since = new Map<string, string>()
+  for (const member of [...ours.members, ...theirs.members]) {
+    since.set(member.agent, laterOf(member.since, since.get(member.agent)))
+  }
+  return since
 }
 
 /**

@@ -6,7 +6,7 @@ import {
   type Member,
   digestOf,
 } from "../records/record.js"
-import { hasPassed, utc } from "../words/time.js"
+import { hasPassed, utc, laterOf } from "../words/time.js"
 
 /** What the vault's records say now, as far as access is concerned. */
 export interface SealedState {
@@ -134,7 +134,8 @@ function planGroup(
   const isKnown = ({ agent }: Grant): boolean => activeAgent(sealed, agent) !== undefined
   const before = new Map(current.map((member) => [keyOf(member), member]))
   const revoked = new Map(present?.record.revoked.map(({ agent, at }) => [agent, at]))
-  const startOf = (agent: string): string => later(now, revoked.get(agent))
+  // A grant never begins before the revoke that it follows, whatever the clock of this machine says.
+  const startOf = (agent: string): string => laterOf(now, revoked.get(agent))
   const members = running.filter(isKnown).map((grant) => wanted(grant, before, sealed, startOf))
   const reasons = new Map(grants.map(({ agent, reason }) => [agent, reason]))
   const after = new Set(members.map(keyOf))
@@ -165,11 +166,6 @@ function wanted(
   const earlier = before.get(keyOf({ agent, recipient }))
   const end = until === undefined ? {} : { until }
   return { agent, recipient, since: earlier?.since ?? startOf(agent), ...end }
-}
-
-/** A grant never begins before the revoke that it follows, whatever the clock of this machine says. */
-function later(now: string, revokedAt: string | undefined): string {
-  return revokedAt !== undefined && revokedAt > now ? revokedAt : now
 }
 
 function gain(

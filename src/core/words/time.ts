@@ -55,3 +55,8 @@ export function hasPassed(time: string | undefined, now: string): boolean {
 export function later(date: Date, seconds: number): string {
   return utc(new Date(date.getTime() + seconds * 1000))
 }
+
+/** The later of two times as records have them. */
+export function laterOf(one: string, other: string | undefined): string {
+  return other !== undefined && other > one ? other : one
+}
