@@ -1,7 +1,6 @@
-import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { removeAgent } from "../../../src/core/change/agents.js"
-import { resolveAt, syncAt } from "../sync/clones.js"
+import { resolveAt, syncAt, twoMachines } from "../sync/clones.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 
 let template: World
@@ -11,17 +10,8 @@ let two: World
 beforeAll(async () => {
   template = await vaultWorld()
 })
-// Two machines: what one has seen, the other has not.
 beforeEach(() => {
-  one = template.copy()
-  two = template.copy()
-  const origin = join(one.folder, "origin.git")
-  one.git("clone", "-q", "--bare", one.top, origin)
-  for (const world of [one, two]) {
-    world.git("remote", "add", "origin", origin)
-    world.git("fetch", "-q", "origin")
-    world.git("branch", "-q", "--set-upstream-to=origin/main")
-  }
+  ;[one, two] = twoMachines(template)
 })
 afterEach(() => [one, two].forEach((world) => world.remove()))
 afterAll(() => template.remove())

@@ -27,6 +27,19 @@ export function clonesOf(one: World): Clones {
   return { origin, one, two: one.with({}, top) }
 }
 
+/** Two machines of one owner's, with a remote that both know: what one has seen, the other has not. */
+export function twoMachines(template: World): readonly [one: World, two: World] {
+  const [one, two] = [template.copy(), template.copy()]
+  const origin = join(one.folder, "origin.git")
+  one.git("clone", "-q", "--bare", one.top, origin)
+  for (const world of [one, two]) {
+    world.git("remote", "add", "origin", origin)
+    world.git("fetch", "-q", "origin")
+    world.git("branch", "-q", "--set-upstream-to=origin/main")
+  }
+  return [one, two]
+}
+
 /** Runs `sync` in a clone, as the owner. */
 export function syncAt(world: World, options: Partial<SyncRequest> = {}): Promise<Synced> {
   const place = findVault(world.vaultFolder)

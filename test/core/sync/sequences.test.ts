@@ -6,7 +6,7 @@ import { rekeyAgent, removeAgent } from "../../../src/core/change/agents.js"
 import { claimedId, findVault } from "../../../src/core/index.js"
 import { agentKeyFile } from "../../../src/core/keys/key-files.js"
 import { type World, outcome, vaultWorld } from "../world.js"
-import { resolveAt, syncAt } from "./clones.js"
+import { resolveAt, syncAt, twoMachines } from "./clones.js"
 
 // What a team's month (month.test.ts), or reading on from there, came upon: each in as few steps as show it.
 
@@ -20,17 +20,8 @@ beforeAll(async () => {
   await template.grant("ci", "db")
   await template.addAgent("other")
 })
-// Two machines: what one has seen, the other has not.
 beforeEach(() => {
-  one = template.copy()
-  two = template.copy()
-  const origin = join(one.folder, "origin.git")
-  one.git("clone", "-q", "--bare", one.top, origin)
-  for (const world of [one, two]) {
-    world.git("remote", "add", "origin", origin)
-    world.git("fetch", "-q", "origin")
-    world.git("branch", "-q", "--set-upstream-to=origin/main")
-  }
+  ;[one, two] = twoMachines(template)
 })
 afterEach(() => [one, two].forEach((world) => world.remove()))
 afterAll(() => template.remove())

@@ -6,7 +6,7 @@ import { claimedId, findVault, rewind } from "../../../src/core/index.js"
 import { revoke } from "../../../src/core/owner.js"
 import { pull } from "../../../src/core/sync/pull.js"
 import { type World, outcome, vaultWorld } from "../world.js"
-import { syncAt } from "./clones.js"
+import { syncAt, twoMachines } from "./clones.js"
 
 // An owner revoked ci on main. On another branch, from before, the owner rekeyed the group more often,
 // and ci stayed: that record is genuine, and has come further. Whoever can push can bring it to main.
@@ -21,15 +21,7 @@ beforeAll(async () => {
   await template.addAgent("third")
 })
 beforeEach(async () => {
-  one = template.copy()
-  two = template.copy()
-  const origin = join(one.folder, "origin.git")
-  one.git("clone", "-q", "--bare", one.top, origin)
-  for (const world of [one, two]) {
-    world.git("remote", "add", "origin", origin)
-    world.git("fetch", "-q", "origin")
-    world.git("branch", "-q", "--set-upstream-to=origin/main")
-  }
+  ;[one, two] = twoMachines(template)
   one.git("switch", "-q", "-c", "side")
   await one.grant("deploy", "stripe")
   await one.revoke("deploy", "stripe")
