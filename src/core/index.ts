@@ -97,7 +97,13 @@ export {
   openBrokered,
   ruleOf,
 } from "./library/brokered-vault.js"
-export { type Checkout, type Place, findCheckout, findVault } from "./disk/place.js"
+export {
+  type Checkout,
+  type Place,
+  findCheckout,
+  findVault,
+  findVaultOrNone,
+} from "./disk/place.js"
 export { type Outlet, type SecretRead, readSecret } from "./vault/read.js"
 export type {
   AgentRecord,

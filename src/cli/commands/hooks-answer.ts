@@ -2,7 +2,7 @@ import { realpathSync } from "node:fs"
 import { basename, dirname } from "node:path"
 import { argv, execPath } from "node:process"
 import { buffer } from "node:stream/consumers"
-import { VaultError, nearest } from "../../core/index.js"
+import { VaultError, findVaultOrNone, nearest } from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { DIALECTS } from "../hooks/dialects.js"
 import type { HookCall, HookDialect, HookVerdict } from "../hooks/hook-call.js"
@@ -35,7 +35,7 @@ function dialectOf({ call }: Door): HookDialect {
 async function verdictOn(door: Door, call: HookCall): Promise<HookVerdict> {
   try {
     return call.moment === "before"
-      ? judgeBefore(call, door.env, wrapOf(door))
+      ? judgeBefore(call, door.env, wrapOf(door, call.cwd))
       : await judgeAfter(call, door.env)
   } catch (error) {
     if (!VaultError.is(error)) throw error
@@ -44,9 +44,10 @@ async function verdictOn(door: Door, call: HookCall): Promise<HookVerdict> {
   }
 }
 
-function wrapOf(door: Door): WrapCommand {
+/** Undefined where commands stay as they are: no secret is chosen, no vault is here, or all is blind. */
+function wrapOf(door: Door, cwd: string): WrapCommand {
   const options = runOptions(door)
-  if (options === undefined || isBlind(door)) return undefined
+  if (options === undefined || isBlind(door) || !findVaultOrNone(cwd)) return undefined
   const how = { program: thisProgram(), options, shell: shellOf(door.env) }
   return (call, command) => wrappedCommand(call, command, how)
 }

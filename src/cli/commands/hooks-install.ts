@@ -39,13 +39,13 @@ export async function run(door: Door): Promise<void> {
 async function withClientsKey(
   door: Door,
   place: Place,
-  { client, config }: HookSpot,
+  spot: HookSpot,
   { agent, words, text }: { agent: string; words: readonly string[]; text: string },
 ): Promise<string> {
   const secret = option(door, "api-key")
   if (secret === undefined) return text
-  const command = await keyCommand(door, place, { client, secret, agent })
-  return withKeyCommand({ ...config, text }, [...words, ...command].map(shellWord).join(" "))
+  const command = await keyCommand(door, place, spot, { secret, agent })
+  return withKeyCommand({ ...spot.config, text }, [...words, ...command].map(shellWord).join(" "))
 }
 
 /** Shows what changes, and writes it. Whether it is there now. */

@@ -1,5 +1,11 @@
-import { type Use, VaultError, describeSecrets, parseSecretName } from "../../core/index.js"
-import type { Place } from "../../core/index.js"
+import { dirname } from "node:path"
+import {
+  type Place,
+  type Use,
+  VaultError,
+  describeSecrets,
+  parseSecretName,
+} from "../../core/index.js"
 import {
   type ClientConfig,
   type ServerEntry,
@@ -10,7 +16,7 @@ import { editJsonc } from "../clients/jsonc.js"
 import type { Door } from "../door/door.js"
 import { readingVault } from "../door/reading.js"
 import { identityIfSet } from "../door/who.js"
-import type { HookClient } from "../parse/table/hook-clients.js"
+import type { HookSpot } from "./hook-spot.js"
 
 /** Claude Code starts this command for its own key: https://code.claude.com/docs/en/settings */
 const SETTING = "apiKeyHelper"
@@ -25,7 +31,8 @@ const OURS = /(^|[\s/'"])(agent-vault|bin\.cjs)['"]? get /
 export async function keyCommand(
   door: Door,
   place: Place,
-  { client, secret, agent }: { client: HookClient; secret: string; agent: string },
+  { client, config }: HookSpot,
+  { secret, agent }: { secret: string; agent: string },
 ): Promise<readonly string[]> {
   if (client.name !== "claude-code") {
     throw new VaultError("USAGE", `${client.name} takes its own key from no command`, {
@@ -46,7 +53,9 @@ export async function keyCommand(
       hint: `an owner allows it: agent-vault use ${full} anthropic`,
     })
   }
-  return ["get", full, "--agent", agent]
+  // The user's own file serves every project, whichever folder the client is started in.
+  const where = config.spot.scope === "user" ? ["--dir", dirname(place.root)] : []
+  return ["get", full, "--agent", agent, ...where]
 }
 
 /** The text with the command, or without it if that is undefined and what stands there is ours. */

@@ -54,6 +54,16 @@ export function findVault(folder: string): Place {
   })
 }
 
+/** The same, for what works without a vault too: undefined where there is none of ours. Throws `BUSY`. */
+export function findVaultOrNone(folder: string): Place | undefined {
+  try {
+    return findVault(folder)
+  } catch (error) {
+    if (VaultError.is(error, "NO_VAULT") || VaultError.is(error, "FOREIGN_VAULT")) return undefined
+    throw error
+  }
+}
+
 /** An `init` that was interrupted may have written some of the files. */
 function refuseHalfMade(folder: string): void {
   if (!journalExists({ root: folder, checkout: findCheckout(folder) })) return

@@ -15,7 +15,7 @@ import { namesIn } from "../vault/listing.js"
 import { parseSecretName } from "../words/names.js"
 import { claimedId, identityAt } from "../vault/open.js"
 import { nobodyToAsk, openVaultAs } from "../library/open-vault.js"
-import { type Place, findVault } from "../disk/place.js"
+import { type Place, findVaultOrNone } from "../disk/place.js"
 import { digestOf } from "../records/record.js"
 import { formsOf } from "../redactor/forms.js"
 import { isVague } from "../redactor/vague.js"
@@ -79,15 +79,6 @@ export async function ownValuesAt(
   } catch (error) {
     // A person has to say first whom to trust. Until then nobody can read anything.
     if (VaultError.is(error, "UNTRUSTED")) return { why: error.message }
-    throw error
-  }
-}
-
-function findVaultOrNone(folder: string): Place | undefined {
-  try {
-    return findVault(folder)
-  } catch (error) {
-    if (VaultError.is(error, "NO_VAULT") || VaultError.is(error, "FOREIGN_VAULT")) return undefined
     throw error
   }
 }

@@ -115,6 +115,16 @@ describe("hooks install", () => {
     expect(existsSync(fileOf("claude-code"))).toBe(false)
   })
 
+  test("names the vault of the client's own key in a file for all projects", async () => {
+    expect((await machine.call(["use", "stripe/api-key", "anthropic", "--yes"])).code).toBe(0)
+    expect((await install("claude-code", "--global --api-key stripe/api-key")).code).toBe(0)
+    const text = readFileSync(fileOf("claude-code", "."), "utf8")
+    const { apiKeyHelper } = JSON.parse(text) as { apiKeyHelper: string }
+    expect(await machine.shell(`cd / && ${apiKeyHelper}`)).toMatchObject({ stdout: VALUE })
+    await machine.shell("agent-vault hooks uninstall --client claude-code --global")
+    expect(existsSync(fileOf("claude-code", "."))).toBe(false)
+  })
+
   test.each([
     ["", "--client claude-code"],
     ["--client claud", "claude-code"],
@@ -208,6 +218,25 @@ describe("hooks answer", () => {
     expect(await answer(shell("ls"), ["-g", "stripe"])).toBeUndefined()
     env["SSL_CERT_FILE"] = "/etc/ssl/cert.pem"
     expect(await answer(shell("ls"), ["-g", "stripe"])).toBeDefined()
+  })
+
+  test("leaves a command as it is where there is no vault, and refuses reads of keys there too", async () => {
+    const elsewhere = { cwd: machine.home }
+    expect(await answer({ ...shell("ls"), ...elsewhere }, ["-g", "stripe"])).toBeUndefined()
+    const read = { tool_name: "Read", tool_input: { path: ".config/agent-vault" } }
+    expect(await answer({ ...read, ...elsewhere }, ["-g", "stripe"])).toMatchObject({
+      hookSpecificOutput: { permissionDecision: "deny" },
+    })
+  })
+
+  test("in a program that runs blind leaves its commands as they are", async () => {
+    expect((await machine.call(["use", "stripe/api-key", "stripe", "--yes"])).code).toBe(0)
+    const message = { hook_event_name: "PreToolUse", cwd: machine.repo, ...shell("ls") }
+    writeFileSync(join(machine.repo, "message.json"), JSON.stringify(message))
+    const line = "agent-vault hooks answer claude-code --agent ci -g stripe < message.json"
+    const blind = `agent-vault run --agent ci --blind --isolate none -g stripe -- sh -c '${line}'`
+    expect(await machine.shell(blind)).toMatchObject({ code: 0, stdout: "" })
+    expect((await machine.shell(line)).stdout).toContain("--blind")
   })
 
   test.each([
