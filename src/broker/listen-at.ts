@@ -98,7 +98,8 @@ async function removeDeserted(path: string): Promise<void> {
   unlinkSync(path)
 }
 
-async function isServed(path: string): Promise<boolean> {
+/** Whether somebody serves a socket: a process that was killed leaves its file. */
+export async function isServed(path: string): Promise<boolean> {
   try {
     const socket = await connectTo(path)
     socket.destroy()

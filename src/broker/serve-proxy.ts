@@ -5,6 +5,7 @@ import { offer } from "./proxy-offer.js"
 import { type ServedSecrets, isMachineBound, servedBy } from "./served-secrets.js"
 import { type ServingTerms, readyBroker } from "./ready-broker.js"
 
+export { isServed } from "./listen-at.js"
 export { offeredVariables } from "./proxy-offer.js"
 
 /** A proxy that is ready, and serves once it knows which variables its placeholders are. */

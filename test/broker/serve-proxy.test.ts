@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import {
   existsSync,
@@ -7,6 +7,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  unlinkSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs"
@@ -222,6 +223,18 @@ describe("a running proxy", () => {
     await startProxy()
     await shell(`${THROUGH}; ${CURL}`)
     expect(seen).toHaveLength(2)
+  })
+
+  test("is found beside the socket of one that was killed", async () => {
+    await startProxy()
+    const [control = ""] = proxies()
+    const dead = control.replace(/ci\.sock$/, "deploy.sock")
+    const script = `require("node:net").createServer().listen(${JSON.stringify(dead)}, () => process.kill(process.pid, "SIGKILL"))`
+    expect(spawnSync(process.execPath, ["-e", script]).signal).toBe("SIGKILL")
+    expect(proxies()).toHaveLength(2)
+    await shell(`${THROUGH}; ${CURL}`)
+    expect(seen).toHaveLength(1)
+    unlinkSync(dead)
   })
 
   test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("ends cleanly by %s", async (signal) => {

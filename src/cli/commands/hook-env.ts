@@ -48,7 +48,7 @@ function allowedAt({ env }: Door, place: Place): Allowance | undefined {
 /** The placeholders of a proxy that runs, and how its clients find it. No value is among them. */
 async function offered(door: Door, { agent }: Allowance): Promise<ReadonlyMap<string, string>> {
   const proxy = await door.others.proxy()
-  const control = controlSocket(door, agentOfProxy(door, agent))
+  const control = controlSocket(door, await agentOfProxy(door, proxy, agent))
   return new Map(Object.entries(await proxy.offeredVariables({ control })))
 }
 

@@ -23,8 +23,9 @@ export async function run(door: Door): Promise<void> {
       hint: "add --write DIR",
     })
   }
-  const agent = agentOfProxy(door, option(door, "agent") ?? door.env["AGENT_VAULT_AGENT"])
   const proxy = await door.others.proxy()
+  const chosen = option(door, "agent") ?? door.env["AGENT_VAULT_AGENT"]
+  const agent = await agentOfProxy(door, proxy, chosen)
   const variables = await proxy.offeredVariables({
     control: controlSocket(door, agent),
     at,

@@ -138,6 +138,8 @@ export interface ProxyDoor {
     ) => Promise<string>
     readonly close: () => void
   }>
+  /** Whether somebody serves a socket. */
+  isServed(path: string): Promise<boolean>
   offeredVariables(terms: {
     readonly control: string
     readonly at?: string | undefined

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { VaultError, claimedId, isErrno, parseAgentName, stateHome } from "../../core/index.js"
-import type { Door } from "../door/door.js"
+import type { Door, ProxyDoor } from "../door/door.js"
 import { placeOf } from "../door/who.js"
 
 const END = ".sock"
@@ -13,10 +13,16 @@ export function controlSocket(door: Door, agent: string): string {
   return join(proxiesFolder(door), `${prefixOf(door)}${parseAgentName(agent)}${END}`)
 }
 
-/** The agent whose proxy a call means. Throws `USAGE` if several run. */
-export function agentOfProxy(door: Door, chosen: string | undefined): string {
+/** The agent whose proxy a call means. Throws `PROXY_NOT_RUNNING`, `USAGE` if several run. */
+export async function agentOfProxy(
+  door: Door,
+  proxy: ProxyDoor,
+  chosen: string | undefined,
+): Promise<string> {
   if (chosen !== undefined) return chosen
-  const [agent, ...others] = running(door)
+  const all = controlled(door)
+  const served = await Promise.all(all.map((each) => proxy.isServed(controlSocket(door, each))))
+  const [agent, ...others] = all.filter((_, at) => served[at])
   if (agent === undefined) throw noProxy()
   if (others.length === 0) return agent
   throw new VaultError("USAGE", `the proxies of ${[agent, ...others].join(", ")} run here`, {
@@ -31,7 +37,8 @@ function noProxy(): VaultError {
   })
 }
 
-function running(door: Door): readonly string[] {
+/** The agents whose proxies run, or were killed. */
+function controlled(door: Door): readonly string[] {
   const prefix = prefixOf(door)
   try {
     return readdirSync(proxiesFolder(door))
