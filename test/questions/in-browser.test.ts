@@ -64,7 +64,7 @@ describe("a question on a page, in Chromium", () => {
     const { tab, requests } = await open()
     await tab.goto(url)
     await tab.waitForFunction("document.activeElement.value === 'no'")
-    await tab.keyboard.press("Enter")
+    await tab.keyboard.press("Enter").catch(() => undefined)
     expect(await answer).toEqual({ choice: "no" })
     expect(new Set(requests)).toEqual(new Set([url]))
   })
@@ -112,10 +112,10 @@ describe("a question on a page, in Chromium", () => {
 describe("a question for a value, in Chromium", () => {
   testInBrowser("hides it, shows it when asked to, and hands it over", async (open) => {
     const { url, answer } = await asked(TO_ENTER)
-    const { tab, problems } = await open()
-    await tab.goto(url)
+    const { tab, problems } = await open({ at: url })
     const field = tab.getByLabel("Its value")
     expect(await field.getAttribute("type")).toBe("password")
+    await tab.waitForFunction("document.activeElement.id === 'value'")
     await tab.keyboard.type("test-only-1")
     const show = tab.getByRole("button", { name: "Show", exact: true })
     expect(await show.getAttribute("aria-pressed")).toBe("false")
@@ -126,7 +126,8 @@ describe("a question for a value, in Chromium", () => {
     await hide.click()
     expect(await field.getAttribute("type")).toBe("password")
     // Show gives the focus back to the field, and Return hands the value over.
-    await tab.keyboard.press("Enter")
+    await tab.waitForFunction("document.activeElement.id === 'value'")
+    await tab.keyboard.press("Enter").catch(() => undefined)
     expect(valueIn(await answer)).toBe("test-only-1")
     expect(problems).toEqual([])
   })
