@@ -100,7 +100,7 @@ export class ScreenRedactor {
     let [at, from] = [0, 0]
     for (; at < data.length; at += 1) {
       const byte = data[at] ?? 0
-      if (this.#went === settled && this.#going.wouldBeText(byte)) break
+      if (this.#went >= settled && this.#going.wouldBeText(byte)) break
       if (!this.#going.isText(byte)) continue
       const cut = this.#cutHere()
       const isFirst = cut?.start === this.#went

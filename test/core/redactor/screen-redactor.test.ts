@@ -118,6 +118,21 @@ describe("what waits", () => {
     },
   )
 
+  test.each(Array.from(rest, (_, at) => at))(
+    "is taken out from there on, however what follows is cut: after %i letters",
+    (at) => {
+      const redactor = redactorOf(VALUE)
+      const code = "\u001b[1m"
+      redactor.push(Buffer.from(lettersOf(first).join(code)), 0)
+      redactor.release()
+      const chunks = [rest.slice(0, at), rest.slice(at), "."]
+      const shown = chunks.map((chunk) =>
+        Buffer.from(redactor.push(Buffer.from(code + lettersOf(chunk).join(code)), 1)).toString(),
+      )
+      expect(shown.join("").replaceAll(code, "")).toBe(`${MARKER}.`)
+    },
+  )
+
   test("typed letter by letter, slowly: each is shown, but the last", () => {
     const redactor = redactorOf(VALUE)
     const shown = lettersOf(VALUE).map((letter) => {
