@@ -294,11 +294,11 @@ describe("the questions", () => {
       [setting, "\r"],
       [write, "yes\r"],
       [access, "yes\r"],
-      ["give ci access to tokens", ""],
       ["If that is your wish, type ", "\r"],
     ] as const
     const seen = await asked(machine, steps, { CLAUDECODE: "1" })
     expect(seen.code, seen.shown).toBe(4)
+    expect(seen.shown).toContain("give ci access to tokens")
     expect(seen.shown).toContain("UNCONFIRMED")
     expect(machine.fingerprint()).toEqual(before)
   })
