@@ -23,6 +23,14 @@ import { parseUseHost } from "../../../src/core/records/use-host.js"
 /** Hosts of the schema's pattern that are not in their one form: no request's ever equals them. */
 const LOOSE: ReadonlySet<string> = new Set(["[0:0:0:0:0:0:0:1]"])
 
+const A_RULE = {
+  hosts: ["api.example.com"],
+  methods: ["GET"],
+  paths: ["/v1/*"],
+  at: ["header:x-key"],
+  scheme: "raw",
+}
+
 /** What the schema of a record says of a rule. */
 function schemaProblem(use: object): string | undefined {
   return secretRecordProblem({
@@ -254,7 +262,8 @@ describe("a rule", () => {
         const isOdd = raw.paths.some(isNotUtf8) || raw.hosts.some(isOddAddress)
         expect(isOdd ? raw : use).toEqual(raw)
       }),
-      { numRuns: 500 },
+      // Few random rules are right, in a bad draw none: one that is stands among them always.
+      { numRuns: 500, examples: [[A_RULE]] },
     )
   })
 })
