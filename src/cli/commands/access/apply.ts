@@ -1,0 +1,60 @@
+import { VaultError } from "../../../core/index.js"
+import { type Applied, type Outcome, apply } from "../../../core/owner.js"
+import { afterRepair } from "../../door/after-repair.js"
+import { withPerson } from "../../door/confirm-person.js"
+import type { Door } from "../../door/door.js"
+import {
+  asJson,
+  exposureLines,
+  outcomeLines,
+  outcomePart,
+  planLines,
+  print,
+  tell,
+} from "../../door/render.js"
+import { confirm } from "../../terminal/ask.js"
+import { changeRequest, isSet, option } from "../../door/who.js"
+
+export async function run(door: Door): Promise<void> {
+  const request = await changeRequest(door)
+  const look = (): Promise<Outcome<Applied>> =>
+    apply({ ...request, dryRun: true }, option(door, "plan"))
+  const planned = request.dryRun ? await look() : await afterRepair(door, request.place.root, look)
+  const { plan } = planned.result
+  if (request.dryRun) {
+    if (await asJson(door, { plan, files: planned.files })) return
+    await print(door, planLines(plan))
+    tell(door, ...outcomeLines(door, planned))
+    if (plan.groups.length > 0) {
+      tell(door, `Apply just this: agent-vault apply --yes --plan ${plan.id}`)
+    }
+    return
+  }
+  if (plan.groups.length > 0 && !(await isAgreed(door, planLines(plan), plan.id))) {
+    tell(door, "Nothing was changed.")
+    return
+  }
+  const outcome = await withPerson(door, (person) => apply({ ...request, person }, plan.id))
+  const { exposed } = outcome.result
+  if (await asJson(door, { plan, exposed, ...outcomePart(outcome) })) return
+  await print(door, exposureLines(door, exposed))
+  tell(door, ...outcomeLines(door, outcome))
+}
+
+/** Asks at a terminal; elsewhere the plan must have been reviewed, and be named. */
+async function isAgreed(door: Door, lines: readonly string[], id: string): Promise<boolean> {
+  const atTerminal = door.terminal.stdin.isTTY
+  if (isSet(door, "yes") && (atTerminal || option(door, "plan") !== undefined)) return true
+  tell(door, ...lines)
+  const flag = `agent-vault apply --yes --plan ${id}`
+  if (isSet(door, "yes")) {
+    throw new VaultError(
+      "NO_TERMINAL",
+      "without a terminal, --yes needs the plan that was reviewed",
+      {
+        hint: flag,
+      },
+    )
+  }
+  return confirm(door.terminal, "Make it so?", flag)
+}

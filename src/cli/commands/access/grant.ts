@@ -1,0 +1,43 @@
+import { VaultError, later, parseDuration, parseTime } from "../../../core/index.js"
+import { grant } from "../../../core/owner.js"
+import { withPerson } from "../../door/confirm-person.js"
+import type { Door } from "../../door/door.js"
+import {
+  asJson,
+  exposureLines,
+  outcomeLines,
+  outcomePart,
+  planLines,
+  print,
+  tell,
+} from "../../door/render.js"
+import { changeRequest, option } from "../../door/who.js"
+
+export async function run(door: Door): Promise<void> {
+  const [agent = "", ...groups] = door.call.words
+  const until = endOf(door)
+  const request = await changeRequest(door)
+  const reason = option(door, "reason")
+  const outcome = await withPerson(door, (person) =>
+    grant({ ...request, person, agent, groups, until, reason }),
+  )
+  const { plan, exposed } = outcome.result
+  if (await asJson(door, { plan, exposed, ...outcomePart(outcome) })) return
+  if (plan.groups.length === 0) tell(door, `${agent} opens ${groups.join(", ")} already.`)
+  await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
+  tell(door, ...outcomeLines(door, outcome))
+  if (!request.dryRun) {
+    tell(door, `Next: agent-vault get ${groups[0] ?? "GROUP"}/NAME --agent ${agent}`)
+  }
+}
+
+function endOf(door: Door): string | undefined {
+  const [span, date] = [option(door, "for"), option(door, "until")]
+  if (span !== undefined && date !== undefined) {
+    throw new VaultError("USAGE", "--for and --until both say when the grant ends", {
+      hint: "give one",
+    })
+  }
+  if (span !== undefined) return later(door.now, parseDuration(span))
+  return date === undefined ? undefined : parseTime(date)
+}

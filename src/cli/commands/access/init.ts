@@ -1,0 +1,132 @@
+import { userInfo } from "node:os"
+import { resolve } from "node:path"
+import { VaultError, agentHarness } from "../../../core/index.js"
+import { type NewVault, init } from "../../../core/owner.js"
+import { afterRepair } from "../../door/after-repair.js"
+import type { Door } from "../../door/door.js"
+import { asJson, tell, unfinishedLines, unfinishedPart } from "../../door/render.js"
+import { askHidden, confirmOr } from "../../terminal/ask.js"
+import { readDescriptor } from "../../terminal/input.js"
+import { noteOnce } from "../../terminal/terminal.js"
+import { isSet, option } from "../../door/who.js"
+import { changeGuard } from "../guard/guard-install.js"
+
+export async function run(door: Door): Promise<void> {
+  const [dir = "."] = door.call.words
+  const dryRun = isSet(door, "dry-run")
+  const request = {
+    folder: resolve(door.cwd, dir),
+    name: option(door, "name") ?? loginName(),
+    keys: isSet(door, "post-quantum") ? ("mlkem768x25519" as const) : ("x25519" as const),
+    env: door.env,
+    now: door.now,
+    onNote: noteOnce(door.terminal),
+  }
+  // Before a passphrase is asked for, everything that could stand in the way is looked at.
+  const look = (): Promise<NewVault> => init({ ...request, dryRun: true })
+  const planned = await (dryRun ? look() : afterRepair(door, request.folder, look))
+  const passphrase = dryRun ? undefined : await choosePassphrase(door)
+  const made = dryRun ? planned : await init({ ...request, passphrase })
+  const { root, owner, files } = made
+  const document = dryRun ? { root, owner, files } : { ...made, ...unfinishedPart(made) }
+  if (await asJson(door, document)) return
+  tell(door, ...(dryRun ? dryRunLines(made) : madeLines(made, passphrase !== undefined)))
+  tell(door, ...unfinishedLines(made))
+  if (dryRun) return
+  if (passphrase === undefined) tell(door, ...harnessLines(door))
+  await offerGuard(door, request.folder)
+}
+
+/** Where somebody can be asked; elsewhere a line says how. The vault is made in any case. */
+async function offerGuard(door: Door, folder: string): Promise<void> {
+  const command = "agent-vault guard install"
+  if (!canAsk(door)) return tell(door, `Keep keys out of commits: ${command}`)
+  const question = "Keep keys out of commits: install the guard in this repository's hooks?"
+  try {
+    if (await confirmOr(door.terminal, question, "yes", command)) {
+      await changeGuard(door, "install", folder)
+    } else {
+      tell(door, `Later: ${command}`)
+    }
+  } catch (error) {
+    if (!VaultError.is(error)) throw error
+    if (error.code === "INTERRUPTED") throw withoutGuard(command, error)
+    tell(door, `The guard is not installed: ${error.message}`, `  ${error.hint ?? command}`)
+  }
+}
+
+function withoutGuard(command: string, cause: VaultError): VaultError {
+  return new VaultError("INTERRUPTED", "interrupted: the vault is made, the guard not installed", {
+    hint: command,
+    cause,
+  })
+}
+
+function canAsk({ terminal, env }: Door): boolean {
+  const { stdin, stdout, stderr } = terminal
+  return stdin.isTTY && stdout.isTTY && stderr.isTTY && !env["CI"]
+}
+
+/** A login name is what people know each other by; only what no name may hold is replaced. */
+function loginName(): string {
+  const name = userInfo()
+    .username.replace(/[^A-Za-z0-9._-]/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
+  return name === "" ? "owner" : name.slice(0, 64)
+}
+
+/** As ssh-keygen does it: asked twice at a terminal, empty for none. */
+async function choosePassphrase(door: Door): Promise<string | undefined> {
+  const descriptor = option(door, "passphrase-fd")
+  if (descriptor !== undefined) return (await readDescriptor(descriptor)) || undefined
+  if (!door.terminal.stdin.isTTY || isSet(door, "json")) return undefined
+  const flag = "give it through --passphrase-fd FD"
+  tell(
+    door,
+    "The owner's key opens everything. With a passphrase, no program that runs as you can use it",
+    "alone, an agent's neither.",
+  )
+  const first = await askHidden(
+    door.terminal,
+    "Passphrase for the owner's key (empty for none)",
+    flag,
+  )
+  if (first === "") return undefined
+  const second = await askHidden(door.terminal, "The same again", flag)
+  if (first === second) return first
+  throw new VaultError("USAGE", "the two passphrases are not the same", {
+    hint: "nothing was made: repeat agent-vault init",
+  })
+}
+
+/** A key that no passphrase protects does not give access where a harness acts. */
+function harnessLines({ env }: Door): string[] {
+  const harness = agentHarness(env)
+  if (harness === undefined) return []
+  return [
+    `${harness} runs here, and your key has no passphrase: so agent add, grant and what else gives`,
+    "  access wants your own word. Type it in a terminal of your own.",
+  ]
+}
+
+function dryRunLines({ root, owner, keyFile }: NewVault): string[] {
+  return [
+    `Dry run: ${root} would be made and committed, with ${owner} as its owner.`,
+    `The owner's key would go to a file like ${keyFile}`,
+  ]
+}
+
+function madeLines({ root, owner, signer, keyFile }: NewVault, hasPassphrase: boolean): string[] {
+  return [
+    `The vault ${root} is made and committed. Its owner is ${owner}.`,
+    "",
+    `Your key: ${keyFile}`,
+    hasPassphrase
+      ? "  Back it up now: copy it to a safe place, and its passphrase to another. It opens everything,"
+      : "  Back it up now: print it, or copy it to a safe place. It is one line, it opens everything,",
+    "  and nobody can bring it back: not we, not the Git host.",
+    `Your fingerprint, for those who are to trust you: ${signer}`,
+    "",
+    "Next: agent-vault agent add NAME, agent-vault set GROUP/NAME, agent-vault grant NAME GROUP",
+  ]
+}

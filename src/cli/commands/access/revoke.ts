@@ -1,0 +1,39 @@
+import { VaultError } from "../../../core/index.js"
+import { revoke } from "../../../core/owner.js"
+import type { Door } from "../../door/door.js"
+import {
+  asJson,
+  exposureLines,
+  outcomeLines,
+  outcomePart,
+  planLines,
+  print,
+  tell,
+} from "../../door/render.js"
+import { usedBy, usedLines } from "../../door/used-lines.js"
+import { changeRequest, isSet } from "../../door/who.js"
+
+export async function run(door: Door): Promise<void> {
+  const [agent = "", ...named] = door.call.words
+  const all = isSet(door, "all")
+  if (all === named.length > 0) {
+    throw new VaultError(
+      "USAGE",
+      all ? "--all leaves no group to name" : "which groups are to be revoked?",
+      {
+        hint: `agent-vault revoke ${agent} GROUP…, or agent-vault revoke ${agent} --all`,
+      },
+    )
+  }
+  const request = await changeRequest(door)
+  const used = usedBy(door, request.place, agent, all ? "all" : named)
+  const outcome = await revoke({ ...request, agent, groups: all ? "all" : named })
+  const { plan, exposed } = outcome.result
+  if (await asJson(door, { used, plan, exposed, ...outcomePart(outcome) })) return
+  if (plan.groups.length === 0) {
+    tell(door, `${agent} does not open ${all ? "anything" : named.join(", ")}.`)
+  }
+  if (plan.groups.length > 0) tell(door, ...usedLines(agent, used))
+  await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
+  tell(door, ...outcomeLines(door, outcome))
+}

@@ -1,0 +1,43 @@
+import { agentKeyFile, claimedId } from "../../../core/index.js"
+import { rekeyAgent } from "../../../core/owner.js"
+import { withPerson } from "../../door/confirm-person.js"
+import type { Door } from "../../door/door.js"
+import { type KeyOutput, deliveryLines, keyOutput } from "../../door/key-output.js"
+import { asJson, exposureLines, outcomeLines, planLines, print, tell } from "../../door/render.js"
+import { usedBy, usedLines } from "../../door/used-lines.js"
+import { changeRequest, option } from "../../door/who.js"
+import { handOver, publicPart, refuseOutWithRecipient } from "./agent-add.js"
+
+export async function run(door: Door): Promise<void> {
+  const [agent = ""] = door.call.words
+  const request = await changeRequest(door)
+  const recipient = option(door, "recipient")
+  refuseOutWithRecipient(door)
+  const vault = claimedId(request.place)
+  const output = recipient === undefined ? rekeyOutput(door, vault, agent) : undefined
+  const used = usedBy(door, request.place, agent, "all")
+  const outcome = await withPerson(door, (person) =>
+    rekeyAgent({ ...request, person, agent, recipient }),
+  )
+  const replaced = output?.to === "home" ? output.file : undefined
+  const aside = await handOver(door, outcome, output, replaced)
+  const document = { used, ...publicPart(outcome, output) }
+  if (output?.to !== "stdout" && (await asJson(door, document))) return
+  const { plan, exposed } = outcome.result
+  tell(
+    door,
+    `${agent} ${request.dryRun ? "would have" : "has"} a new key; the old one opens nothing written from now on.`,
+  )
+  if (output !== undefined && !request.dryRun) tell(door, ...deliveryLines(agent, output))
+  if (aside !== undefined) tell(door, `  The old key is now ${aside}`)
+  tell(door, ...usedLines(agent, used))
+  if (output?.to === "stdout") tell(door, ...planLines(plan), ...exposureLines(door, exposed))
+  else await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
+  tell(door, ...outcomeLines(door, outcome))
+}
+
+/** On this machine the new key takes the place of the old one, which is renamed. */
+function rekeyOutput(door: Door, vault: string, agent: string): KeyOutput {
+  if (option(door, "out") !== undefined) return keyOutput(door, vault, agent)
+  return { to: "home", file: agentKeyFile(vault, agent, door.env) }
+}

@@ -1,0 +1,88 @@
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import {
+  type AuditLine,
+  AuditTail,
+  auditFolder,
+  authorityOf,
+  claimedId,
+  toJson,
+} from "../../../core/index.js"
+import type { Door } from "../../door/door.js"
+import { auditFilesOf, filterOf } from "../../door/noted.js"
+import { asJson, print, table, tell } from "../../door/render.js"
+import { isSet, placeOf } from "../../door/who.js"
+import { writeOut } from "../../terminal/terminal.js"
+
+const LOOK_EVERY_MS = 500
+
+export async function run(door: Door): Promise<void> {
+  const isMeant = filterOf(door)
+  const tails = new Map<string, AuditTail>()
+  const more = (): AuditLine[] => {
+    for (const file of auditFilesOf(door)) {
+      if (!tails.has(file)) tails.set(file, new AuditTail(file))
+    }
+    const lines = [...tails.values()].flatMap((tail) => tail.more()).filter(isMeant)
+    return lines.toSorted((one, other) => (one.at < other.at ? -1 : one.at > other.at ? 1 : 0))
+  }
+  const lines = more()
+  if (door.call.words.length === 0) tellOfOld(door)
+  if (isSet(door, "follow")) return follow(door, lines, more)
+  if (await asJson(door, { lines })) return
+  if (lines.length === 0) {
+    tell(door, "Nothing is noted here that these options ask for.")
+    return
+  }
+  await print(door, table([HEAD, ...lines.map(row)]))
+}
+
+/** As it happens: rows cannot know how wide the next ones are. In JSON, a line each. */
+async function follow(
+  door: Door,
+  lines: readonly AuditLine[],
+  more: () => AuditLine[],
+): Promise<never> {
+  const show = async (shown: readonly AuditLine[]): Promise<void> => {
+    for (const line of shown) {
+      if (isSet(door, "json")) await writeOut(door.terminal, `${toJson(line)}\n`)
+      else await print(door, [row(line).filter(Boolean).join("  ")])
+    }
+  }
+  await show(lines)
+  for (;;) {
+    await sleep(LOOK_EVERY_MS)
+    await show(more())
+  }
+}
+
+const HEAD = ["AT", "WHO", "EVENT", "SECRETS", "WHERE", "DECISION", "BY"]
+const SHOWN = 3
+
+function row(line: AuditLine): string[] {
+  const { at, agent, owner = "", event, secrets = [], decision = "", reason, door } = line
+  const names = secrets.slice(0, SHOWN).map(({ name }) => name)
+  const rest = secrets.length > SHOWN ? ` and ${secrets.length - SHOWN} more` : ""
+  return [
+    at,
+    agent ?? `${owner} (owner)`,
+    event,
+    `${names.join(", ")}${rest}`,
+    where(line),
+    reason === undefined ? decision : `${decision} ${reason}`.trim(),
+    [door, line.program].filter((word) => word !== undefined).join(" "),
+  ]
+}
+
+function where({ method, host, port, path, status }: AuditLine): string {
+  const target = host === undefined ? "" : `${authorityOf(host, port)}${path ?? ""}`
+  return [method, target, status].filter((part) => part !== undefined && part !== "").join(" ")
+}
+
+/** Lines of an older version were no chain. */
+function tellOfOld(door: Door): void {
+  const file = join(auditFolder(claimedId(placeOf(door)), door.env), "..", "audit.jsonl")
+  if (!existsSync(file)) return
+  tell(door, `Reads from before the chain are in ${file}, a line of JSON each.`)
+}

@@ -1,0 +1,78 @@
+import { realpathSync } from "node:fs"
+import { basename, dirname } from "node:path"
+import { argv, execPath } from "node:process"
+import { buffer } from "node:stream/consumers"
+import { VaultError, findVaultOrNone, nearest } from "../../../core/index.js"
+import type { Door } from "../../door/door.js"
+import { DIALECTS } from "../../hooks/dialects.js"
+import type { HookCall, HookDialect, HookVerdict } from "../../hooks/hook-call.js"
+import { runOptions } from "../../hooks/hook-line.js"
+import { type WrapCommand, judgeBefore } from "../../hooks/judge.js"
+import { judgeAfter } from "../../hooks/seen-values.js"
+import { shellOf, wrappedCommand } from "../../hooks/wrapped-command.js"
+import { writeOut } from "../../terminal/terminal.js"
+
+export async function run(door: Door): Promise<void> {
+  const dialect = dialectOf(door)
+  const call = dialect.read(messageOf(await buffer(door.terminal.stdin)))
+  if (call === undefined) return
+  const answer = dialect.answer(call, await verdictOn(door, call))
+  if (answer !== undefined) await writeOut(door.terminal, `${JSON.stringify(answer)}\n`)
+}
+
+function dialectOf({ call }: Door): HookDialect {
+  const [name = ""] = call.words
+  const dialect = Object.entries(DIALECTS).find(([client]) => client === name)?.[1]
+  if (dialect !== undefined) return dialect
+  const near = nearest(name, Object.keys(DIALECTS))
+  throw new VaultError("USAGE", `there is no client ${name} whose hooks agent-vault answers`, {
+    hint:
+      near === undefined ? `one of ${Object.keys(DIALECTS).join(", ")}` : `did you mean ${near}?`,
+  })
+}
+
+/** What cannot be decided is refused: before a tool it does not run, after it nothing comes of it. */
+async function verdictOn(door: Door, call: HookCall): Promise<HookVerdict> {
+  try {
+    return call.moment === "before"
+      ? judgeBefore(call, door.env, wrapOf(door, call.cwd))
+      : await judgeAfter(call, door.env)
+  } catch (error) {
+    if (!VaultError.is(error)) throw error
+    const hint = error.hint === undefined ? "" : `; ${error.hint}`
+    return { is: "refuse", reason: `agent-vault: ${error.message} (${error.code})${hint}` }
+  }
+}
+
+/** Undefined where commands stay as they are: no secret is chosen, no vault is here, or all is blind. */
+function wrapOf(door: Door, cwd: string): WrapCommand {
+  const options = runOptions(door)
+  if (options === undefined || isBlind(door) || !findVaultOrNone(cwd)) return undefined
+  const how = { program: thisProgram(), options, shell: shellOf(door.env) }
+  return (call, command) => wrappedCommand(call, command, how)
+}
+
+/** By where it is: a login shell, as Codex starts one, has a PATH of its own. */
+function thisProgram(): readonly string[] {
+  return [execPath, realpathSync(argv[1] ?? "")]
+}
+
+/** A client that was itself started by `run --blind` gave its hook the broker's variables. */
+function isBlind({ env }: Door): boolean {
+  const { HTTPS_PROXY: proxy = "", SSL_CERT_FILE: bundle = "" } = env
+  return /^http:\/\/x:[^@]+@/.test(proxy) && basename(dirname(bundle)).startsWith("agent-vault-")
+}
+
+function messageOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const message: unknown = JSON.parse(Buffer.from(bytes).toString())
+    if (typeof message === "object" && message !== null && !Array.isArray(message)) {
+      return message as Readonly<Record<string, unknown>>
+    }
+  } catch {
+    // It is told as what it is, without its text.
+  }
+  throw new VaultError("USAGE", "what is on stdin is not a hook's message: a JSON object", {
+    hint: "a client starts this command; agent-vault hooks status tries it",
+  })
+}

@@ -1,0 +1,75 @@
+import { type Place, shellWord } from "../../../core/index.js"
+import { type ClientConfig, writeConfig } from "../../clients/client-config.js"
+import { agentFor, missingKey, programFor, programNotes } from "../../clients/mcp-program.js"
+import type { Door } from "../../door/door.js"
+import { print, tell } from "../../door/render.js"
+import { isSet, option, placeOf } from "../../door/who.js"
+import { keyCommand, withKeyCommand } from "../../hooks/api-key.js"
+import { withHooks } from "../../hooks/hook-entries.js"
+import { hookLine, hookOptions, runOptions } from "../../hooks/hook-line.js"
+import { type HookSpot, spotMeant } from "../../hooks/hook-spot.js"
+import { diffLines } from "../../terminal/diff.js"
+
+export async function run(door: Door): Promise<void> {
+  const place = placeOf(door)
+  const spot = spotMeant(door, place)
+  const isRunning = runOptions(door) !== undefined
+  const { agent, hasKey } = agentFor(door, place)
+  const program = programFor(spot.config.spot, place)
+  const words = [program.command, ...program.args]
+  const line = hookLine(spot.client.name, words, hookOptions(door, agent))
+  const hooked = withHooks(spot.config, spot.client, line)
+  const edited = await withClientsKey(door, place, spot, { agent, words, text: hooked })
+  if (!(await write(door, spot.config, edited))) return
+  tell(
+    door,
+    ...(isRunning ? [] : [withoutSecrets(door, spot)]),
+    ...(hasKey ? [] : [missingKey(agent)]),
+    ...programNotes(program, door.env),
+    ...(spot.config.spot.scope === "project"
+      ? [
+          "The file holds no key: commit it. Whoever works here without agent-vault then has no tools; --global keeps the hooks yours.",
+        ]
+      : []),
+    spot.client.nextStep,
+  )
+}
+
+/** The text with the client's own key too, where the call asks for it. */
+async function withClientsKey(
+  door: Door,
+  place: Place,
+  spot: HookSpot,
+  { agent, words, text }: { agent: string; words: readonly string[]; text: string },
+): Promise<string> {
+  const secret = option(door, "api-key")
+  if (secret === undefined) return text
+  const command = await keyCommand(door, place, spot, { secret, agent })
+  return withKeyCommand({ ...spot.config, text }, [...words, ...command].map(shellWord).join(" "))
+}
+
+/** Shows what changes, and writes it. Whether it is there now. */
+async function write(door: Door, config: ClientConfig, edited: string): Promise<boolean> {
+  const { file } = config.spot
+  if (edited === config.text) {
+    tell(door, `${file} has them already. Nothing changed.`)
+    return true
+  }
+  await print(door, diffLines(linesOf(config.text), linesOf(edited)))
+  if (isSet(door, "dry-run")) {
+    tell(door, `Dry run: this would be written to ${file}`)
+    return false
+  }
+  writeConfig(config, edited)
+  tell(door, `Written to ${file}`)
+  return true
+}
+
+function linesOf(text: string): string[] {
+  return text === "" ? [] : text.replace(/\n$/, "").split("\n")
+}
+
+function withoutSecrets(door: Door, { client }: HookSpot): string {
+  const again = `agent-vault hooks install --client ${client.name}${isSet(door, "global") ? " --global" : ""} -g GROUP`
+  return `Commands run as they are, with no secrets: to let them use some, ${again}`
+}

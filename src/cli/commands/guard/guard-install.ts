@@ -1,0 +1,44 @@
+import { realpathSync } from "node:fs"
+import { argv, execPath } from "node:process"
+import type { Door } from "../../door/door.js"
+import { harmless, say, writeOut } from "../../terminal/terminal.js"
+import { isSet } from "../../door/who.js"
+
+const ACTIONS = {
+  "guard install": "install",
+  "guard uninstall": "uninstall",
+  "guard status": "status",
+} as const
+
+type Action = (typeof ACTIONS)[keyof typeof ACTIONS]
+
+/** `guard install`, `guard uninstall` and `guard status`. */
+export function run(door: Door): Promise<number> {
+  return changeGuard(door, ACTIONS[door.call.command as keyof typeof ACTIONS], door.cwd)
+}
+
+/** Resolves to the exit code of the action, in the repository around a folder. */
+export async function changeGuard(door: Door, action: Action, folder: string): Promise<number> {
+  const { terminal, env } = door
+  const guard = await door.others.guard()
+  return guard.installGuard({
+    action,
+    json: isSet(door, "json"),
+    cwd: folder,
+    env,
+    mayRun: (hook) => mayRun(door, hook),
+    program: [execPath, realpathSync(argv[1] ?? execPath)],
+    write: (document) => writeOut(terminal, document),
+    say: (line) => say(terminal, line),
+  })
+}
+
+/** A hook that came with the repository is a program of somebody else's: nobody but the user runs it. */
+async function mayRun(door: Door, hook: string): Promise<boolean> {
+  const { terminal } = door
+  if (isSet(door, "run-hooks")) return true
+  if (!terminal.stdin.isTTY) return false
+  const { confirm } = await import("../../terminal/ask.js")
+  const question = `To try it, ${hook} has to run, as at your next commit. It came with this repository. Run it now?`
+  return confirm(terminal, harmless(question), "add --run-hooks")
+}

@@ -1,0 +1,66 @@
+import { existsSync } from "node:fs"
+import { resolve } from "node:path"
+import { VaultError } from "../../../core/index.js"
+import type { Door, GuardSubject } from "../../door/door.js"
+import { say, writeOut } from "../../terminal/terminal.js"
+
+declare const AGENT_VAULT_VERSION: string
+
+const FORMS = ["json", "sarif", "fingerprints"] as const
+
+// It starts at every commit, so it loads nothing that knows keys: who.ts would.
+
+/** Looks at what would be committed, or at what was asked for. */
+export async function run(door: Door): Promise<number> {
+  const { terminal, cwd, env } = door
+  const form = onlyOne(door, FORMS) ?? "people"
+  const subject = await subjectOf(door)
+  const others = await door.others.guard()
+  return others.guard({
+    subject,
+    form,
+    cwd,
+    env,
+    version: AGENT_VAULT_VERSION,
+    write: (document) => writeOut(terminal, document),
+    say: (line) => say(terminal, line),
+  })
+}
+
+async function subjectOf(door: Door): Promise<GuardSubject> {
+  const paths = door.call.words
+  const { range } = door.call.options
+  const named = onlyOne(door, ["all", "stdin"] as const)
+  const given = [named, range, paths[0]].filter((each) => each !== undefined)
+  if (given.length > 1) {
+    throw new VaultError("USAGE", "a range, all, stdin and files are different things to look at", {
+      hint: "give one of them; what is staged is looked at without any",
+    })
+  }
+  if (typeof range === "string") return { is: "range", range }
+  if (paths.length > 0) {
+    await refuseNearCommand(door, paths)
+    return { is: "paths", paths }
+  }
+  if (named !== "stdin") return { is: named ?? "staged" }
+  const { readAll } = await import("../../terminal/input.js")
+  return { is: "text", bytes: await readAll(door.terminal) }
+}
+
+/** `guard instal` means a command, unless there is such a file. */
+async function refuseNearCommand(door: Door, [first = ""]: readonly string[]): Promise<void> {
+  if (existsSync(resolve(door.cwd, first))) return
+  const { nearSubcommand } = await import("../../parse/help.js")
+  const near = nearSubcommand("guard", first)
+  if (near === undefined) return
+  const message = `guard has no command ${first}, and there is no such file`
+  throw new VaultError("USAGE", message, { hint: `did you mean ${near}?` })
+}
+
+function onlyOne<T extends string>(door: Door, names: readonly T[]): T | undefined {
+  const [first, second] = names.filter((name) => door.call.options[name] === true)
+  if (second === undefined) return first
+  throw new VaultError("USAGE", `--${first} and --${second} ask for different things`, {
+    hint: "give one of them",
+  })
+}

@@ -1,0 +1,86 @@
+import {
+  type Place,
+  type SecretName,
+  VaultError,
+  namesIn,
+  parseSecretName,
+  readSecret,
+} from "../../../core/index.js"
+import { withPerson } from "../../door/confirm-person.js"
+import type { Door } from "../../door/door.js"
+import { asJson } from "../../door/render.js"
+import { harmless, writeOut } from "../../terminal/terminal.js"
+import { auditOf, readingVault } from "../../door/reading.js"
+import { identityOf, isSet, placeOf } from "../../door/who.js"
+
+const SHOWN = 10
+
+export async function run(door: Door): Promise<void> {
+  const [word = ""] = door.call.words
+  const place = placeOf(door)
+  const name = parseName(place, word)
+  const atTerminal = door.terminal.stdout.isTTY
+  const key = await identityOf(door, place, atTerminal ? "at-terminal" : "if-asked")
+  const audit = auditOf(door, place)
+  const terms = { outlet: { surface: "cli", isShown: true }, audit } as const
+  const { record, value } = await withPerson(door, (person) =>
+    readingVault(door, place, key.trust, (vault) =>
+      readSecret(vault, key, name, { ...terms, person }, door.now),
+    ),
+  )
+  audit.close()
+  if (await asJson(door, { name: name.full, version: record.version, ...encoded(value) })) return
+  if (atTerminal && !isSet(door, "raw")) {
+    await writeOut(door.terminal, `${forTerminal(name.full, value)}\n`)
+  } else {
+    await writeOut(door.terminal, value)
+  }
+}
+
+/** The name of a secret; for that of a group, the error says which secrets it has. */
+function parseName(place: Place, word: string): SecretName {
+  try {
+    return parseSecretName(word)
+  } catch (error) {
+    const { secrets } = namesIn(place)
+    const own = secrets.filter((name) => name.startsWith(`${word}/`))
+    if (own.length === 0) throw error
+    const more = own.length > SHOWN ? ` and ${own.length - SHOWN} more` : ""
+    throw new VaultError("NAME_INVALID", `${word} is a group, not a secret`, {
+      hint: `its secrets: ${own.slice(0, SHOWN).join(", ")}${more}`,
+    })
+  }
+}
+
+/** UTF-8 as text, anything else in base64. */
+function encoded(value: Uint8Array): { value: string } | { base64: string } {
+  const text = asText(value)
+  return text === undefined ? { base64: Buffer.from(value).toString("base64") } : { value: text }
+}
+
+/** Control bytes could drive the terminal: they are shown as escapes, and binary not at all. */
+function forTerminal(name: string, value: Uint8Array): string {
+  const text = asText(value)
+  if (text === undefined) {
+    throw new VaultError(
+      "USAGE",
+      `${name} is binary (${value.length} bytes): not sent to a terminal`,
+      {
+        hint: `pipe it: agent-vault get ${name} > FILE; or send it as it is: --raw`,
+      },
+    )
+  }
+  return text
+    .replace(/\n$/, "")
+    .split("\n")
+    .map((line) => line.split("\t").map(harmless).join("\t"))
+    .join("\n")
+}
+
+function asText(value: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(value)
+  } catch {
+    return undefined
+  }
+}

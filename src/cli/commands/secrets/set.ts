@@ -1,0 +1,148 @@
+import { isUtf8 } from "node:buffer"
+import { randomInt } from "node:crypto"
+import { readFileSync, statSync } from "node:fs"
+import {
+  LIMITS,
+  VaultError,
+  describeUse,
+  parseMetadata,
+  parseSecretName,
+  parseUse,
+} from "../../../core/index.js"
+import { type SetResult, setSecret } from "../../../core/owner.js"
+import { valueAsArgument } from "../../parse/call.js"
+import { withPerson } from "../../door/confirm-person.js"
+import type { Door } from "../../door/door.js"
+import { asJson, exposureLines, outcomeLines, outcomePart, tell } from "../../door/render.js"
+import { ruleOfService } from "../../door/service-rule.js"
+import { askHidden } from "../../terminal/ask.js"
+import { readAll, tooLarge } from "../../terminal/input.js"
+import { changeRequest, isSet, option, userPath } from "../../door/who.js"
+
+const [LF, CR] = [10, 13]
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+const SHORTEST = 8
+const LONGEST = 4096
+
+export async function run(door: Door): Promise<void> {
+  const [name = ""] = door.call.words
+  refuseValueInName(name)
+  parseSecretName(name)
+  const metadata = parseMetadata((field) => option(door, field), door.now)
+  const service = option(door, "use")
+  const use = service === undefined ? [] : [parseUse(await ruleOfService(door, service))]
+  const request = await changeRequest(door)
+  const { value, isTrimmed = false } = await takeValue(door, name)
+  const outcome = await withPerson(door, (person) =>
+    setSecret({ ...request, person, name, value, metadata, use }),
+  )
+  const { result } = outcome
+  if (isTrimmed) tell(door, "The newline at the end is not stored. --from-file - keeps every byte.")
+  if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
+  tell(door, ...resultLines(result, request.dryRun), ...exposureLines(door, result.exposed))
+  tell(door, ...use.map((rule) => `The broker may send it: ${describeUse(rule)}`))
+  tell(door, ...outcomeLines(door, outcome), ...(request.dryRun ? [] : nextStep(result)))
+}
+
+/** `set stripe/api-key=VALUE` is a value in the arguments as well; it is not repeated. */
+function refuseValueInName(name: string): void {
+  if (name.includes("=")) throw valueAsArgument()
+}
+
+interface Taken {
+  readonly value: Uint8Array
+  /** Whether the value ended with a newline, which is not stored. */
+  readonly isTrimmed?: boolean
+}
+
+async function takeValue(door: Door, name: string): Promise<Taken> {
+  const [file, length] = [option(door, "from-file"), option(door, "generate")]
+  if (file !== undefined && length !== undefined) {
+    throw new VaultError("USAGE", "--from-file and --generate both say what the value is", {
+      hint: "give one",
+    })
+  }
+  if (length !== undefined) return { value: generate(length) }
+  const taken =
+    file === undefined ? await typedOrPiped(door, name) : { value: await readValue(door, file) }
+  if (taken.value.length > 0 || isSet(door, "allow-empty")) return taken
+  throw new VaultError("USAGE", "there is no value: what was given is empty", {
+    hint: `pipe it in, or use --from-file FILE, or run agent-vault set ${name} at a terminal; an empty value needs --allow-empty`,
+  })
+}
+
+async function typedOrPiped(door: Door, name: string): Promise<Taken> {
+  const { terminal } = door
+  if (!terminal.stdin.isTTY) return withoutNewline(await readAll(terminal))
+  const flag = "pipe it in, or use --from-file"
+  const typed = await askHidden(terminal, `Value of ${name} (not shown)`, flag)
+  return withoutNewline(Buffer.from(typed))
+}
+
+/**
+ * Text ends with a newline that `echo`, an editor or the Return key put there, `\n` or `\r\n`: that
+ * one is not part of the value. Of bytes that are not text each one counts; no text has a zero.
+ */
+function withoutNewline(bytes: Buffer): Taken {
+  const end = bytes.length - 1
+  if (bytes[end] !== LF || bytes.includes(0) || !isUtf8(bytes)) return { value: bytes }
+  return { value: bytes.subarray(0, bytes[end - 1] === CR ? end - 1 : end), isTrimmed: true }
+}
+
+async function readValue(door: Door, file: string): Promise<Uint8Array> {
+  if (file === "-") return readAll(door.terminal)
+  const path = userPath(door, file)
+  try {
+    const { size } = statSync(path)
+    if (size <= LIMITS.value) return readFileSync(path)
+  } catch (cause) {
+    throw new VaultError("USAGE", `the file ${file} cannot be read`, {
+      hint: "give the path of a file",
+      cause,
+    })
+  }
+  throw tooLarge(`${file} is larger than a secret may be`)
+}
+
+function generate(text: string): Uint8Array {
+  const length = /^\d{1,5}$/.test(text) ? Number(text) : 0
+  if (length < SHORTEST || length > LONGEST) {
+    throw new VaultError("USAGE", `--generate takes a length from ${SHORTEST} to ${LONGEST}`, {
+      hint: "for example --generate=32",
+    })
+  }
+  const letters = Array.from({ length }, () => LETTERS[randomInt(LETTERS.length)] ?? "")
+  return Buffer.from(letters.join(""))
+}
+
+function resultLines(
+  { name, version, is, newGroup, similarGroup }: SetResult,
+  dryRun: boolean,
+): string[] {
+  const [group = ""] = name.split("/")
+  const stored = dryRun ? "would be stored" : "is stored"
+  const said = {
+    new: `${name} ${stored}, version ${version}.`,
+    "new version": `${name} ${stored}, version ${version}.`,
+    metadata: `${name} holds that value already, version ${version}; what is known of it ${dryRun ? "would change" : "changed"}.`,
+    unchanged: `${name} holds that value already, version ${version}.`,
+  }
+  const similar = similarGroup === undefined ? "" : ` Did you mean ${similarGroup}?`
+  return [
+    said[is],
+    ...(newGroup ? [`The group ${group} ${dryRun ? "would be" : "is"} new.${similar}`] : []),
+  ]
+}
+
+function nextStep({ name, readers }: SetResult): string[] {
+  const [group = ""] = name.split("/")
+  if (readers.length === 0) {
+    return [`No agent can read it yet. Next: agent-vault grant AGENT ${group}`]
+  }
+  const who = readers.map(({ agent, until }) =>
+    until === undefined ? agent : `${agent} until ${until}`,
+  )
+  return [
+    `It can be read by ${who.join(", ")}. Next: agent-vault get ${name} --agent ${readers[0]?.agent ?? "AGENT"}`,
+  ]
+}

@@ -1,0 +1,55 @@
+import { describeUse } from "../../../core/index.js"
+import { type Inspection, inspect } from "../../../core/owner.js"
+import type { Door } from "../../door/door.js"
+import { asJson, counted, exitCodeOf, findingLines, print, tell } from "../../door/render.js"
+import { noteOnce } from "../../terminal/terminal.js"
+import { identityIfSet, isSet, option, placeOf } from "../../door/who.js"
+
+export async function run(door: Door): Promise<number> {
+  const place = placeOf(door)
+  const key = await identityIfSet(door, place)
+  const { env, now } = door
+  const history = isSet(door, "history")
+  const inspection = await inspect({
+    place,
+    key,
+    env,
+    now,
+    history,
+    against: option(door, "against"),
+    onNote: noteOnce(door.terminal),
+  })
+  const code = exitCodeOf(inspection.findings) || (inspection.anchored ? 0 : 1)
+  if (await asJson(door, { ...inspection, exitCode: code })) return code
+  await print(door, [
+    ...inspection.findings.flatMap(findingLines),
+    ...accessLines(inspection),
+    ...useLines(inspection),
+  ])
+  const { secrets, groups, agents, findings, anchored } = inspection
+  tell(
+    door,
+    `Checked ${counted(secrets, "secret")}, ${counted(groups, "group")}, ${counted(agents, "agent")}: ${counted(findings.length, "finding")}.`,
+  )
+  if (!anchored) {
+    tell(
+      door,
+      "Self-consistent only: nothing here says which owner to trust. Compare, then pin: agent-vault trust",
+    )
+  }
+  return code
+}
+
+function accessLines({ access = [] }: Inspection): string[] {
+  return access.flatMap(({ group, gained, lost }) => [
+    ...gained.map((agent) => `access     ${agent} gained ${group}, by an owner's signature`),
+    ...lost.map((agent) => `access     ${agent} lost ${group}, by an owner's signature`),
+  ])
+}
+
+function useLines({ uses = [] }: Inspection): string[] {
+  return uses.flatMap(({ secret, gained, lost }) => [
+    ...gained.map((rule) => `use        ${secret} may go: ${describeUse(rule)}`),
+    ...lost.map((rule) => `use        ${secret} may no longer go: ${describeUse(rule)}`),
+  ])
+}

@@ -1,0 +1,129 @@
+import {
+  type Identity,
+  agentHarness,
+  claimedId,
+  describeTrust,
+  localAgents,
+} from "../../../core/index.js"
+import { type Standing, describeStanding } from "../../../core/owner.js"
+import type { Door } from "../../door/door.js"
+import { readingVault } from "../../door/reading.js"
+import { asJson, counted, exitCodeOf, findingLines, print } from "../../door/render.js"
+import { identityIfSet, placeOf } from "../../door/who.js"
+
+const SHOWN = 10
+
+export async function run(door: Door): Promise<number> {
+  const place = placeOf(door)
+  const id = claimedId(place)
+  const identity = await identityIfSet(door, place)
+  const trust = describeTrust(place, identity?.trust, door.env)
+  const standing = trust.trusted
+    ? await readingVault(door, place, identity?.trust, (vault) =>
+        describeStanding(vault, identity, door.now),
+      )
+    : undefined
+  const branch = place.checkout?.branch?.replace("refs/heads/", "")
+  const local = localAgents(id, door.env)
+  const harness = agentHarness(door.env)
+  const isolation = await isolationHere(door)
+  const document = {
+    vault: id,
+    root: place.root,
+    ...(branch === undefined ? {} : { branch }),
+    trust,
+    ...(identity === undefined ? {} : { identity: publicIdentity(identity, standing) }),
+    ...(harness === undefined ? {} : { harness }),
+    localAgents: local,
+    isolation,
+    opens: standing?.opens ?? [],
+    findings: standing?.report.findings ?? [],
+  }
+  const code = exitCodeOf(document.findings) || (trust.trusted ? 0 : 1)
+  if (await asJson(door, document)) return code
+  await print(door, [
+    `vault     ${id}`,
+    `in        ${place.root}`,
+    `branch    ${branch ?? (place.checkout === undefined ? "none: not in a Git work tree" : "none: HEAD is detached, so nothing is remembered as seen")}`,
+    `trust     ${trustLine(trust)}`,
+    `identity  ${identityLine(identity, standing, harness)}`,
+    ...opensLines(identity, standing),
+    `here      ${local.length === 0 ? "no agents' keys" : `the keys of ${local.join(", ")}`}`,
+    `isolation  ${isolationLine(isolation)}`,
+    ...attentionLines(standing),
+  ])
+  return code
+}
+
+/** What keeps a blind program from going round the broker, on this machine. */
+type Isolation =
+  { readonly bubblewrap: string } | { readonly missing: string; readonly hint: string }
+
+async function isolationHere({ others, env }: Door): Promise<Isolation> {
+  const found = (await others.broker()).findBubblewrap(env)
+  return "missing" in found ? found : { bubblewrap: found.version }
+}
+
+function isolationLine(isolation: Isolation): string {
+  return "missing" in isolation
+    ? `none: ${isolation.missing}: ${isolation.hint}`
+    : `bubblewrap ${isolation.bubblewrap}, for run --blind`
+}
+
+function publicIdentity(
+  { decidedBy, recipient }: Identity,
+  standing: Standing | undefined,
+): object {
+  return { decidedBy, recipient, ...(standing?.actor === undefined ? {} : standing.actor) }
+}
+
+function trustLine({ anchor, trusted }: ReturnType<typeof describeTrust>): string {
+  if (anchor === undefined) return "nobody yet: agent-vault trust"
+  const who = `${anchor.signer} (said by ${anchor.from.join(" and ")})`
+  return trusted ? who : `${who}, who is not an owner of this vault: agent-vault trust`
+}
+
+function identityLine(
+  identity: Identity | undefined,
+  standing: Standing | undefined,
+  harness: string | undefined,
+): string {
+  if (identity === undefined) {
+    const reading =
+      harness === undefined
+        ? "and to read a value at a terminal"
+        : `but not to read: ${harness} runs here`
+    return `none is set: the owner's key serves to change the vault, ${reading}`
+  }
+  const { actor } = standing ?? {}
+  const who = actor === undefined ? stranger(identity) : `the ${actor.role} ${actor.name}`
+  return `${who}, decided by ${identity.decidedBy}`
+}
+
+/** A key file says whose key it was; the vault says whose it is. */
+function stranger({ agent }: Identity): string {
+  return agent === undefined ? "a stranger to this vault" : `an old key of ${agent}`
+}
+
+function opensLines(identity: Identity | undefined, standing: Standing | undefined): string[] {
+  if (identity === undefined || standing === undefined) return []
+  const opens = standing.opens.map(({ group, until }) =>
+    until === undefined ? group : `${group} until ${until}`,
+  )
+  const nothing =
+    standing.actor === undefined
+      ? "nothing: use the present key"
+      : "nothing: ask an owner for a grant"
+  return [`opens     ${opens.join(", ") || nothing}`]
+}
+
+function attentionLines(standing: Standing | undefined): string[] {
+  if (standing === undefined) return []
+  const { findings } = standing.report
+  if (findings.length === 0) return ["state     nothing needs attention"]
+  const more =
+    findings.length > SHOWN
+      ? [`… and ${counted(findings.length - SHOWN, "finding")} more: agent-vault check`]
+      : []
+  return ["", ...findings.slice(0, SHOWN).flatMap(findingLines), ...more]
+}

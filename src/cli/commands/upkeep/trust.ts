@@ -1,0 +1,99 @@
+import {
+  type TrustReport,
+  describeTrust,
+  findSetBack,
+  parseSigner,
+  pinOwner,
+  rewind,
+} from "../../../core/index.js"
+import { withPerson } from "../../door/confirm-person.js"
+import type { Door } from "../../door/door.js"
+import { asJson, counted, print, tell } from "../../door/render.js"
+import { confirm } from "../../terminal/ask.js"
+import { identityIfSet, identityToTrust, isSet, placeOf } from "../../door/who.js"
+
+const UNCHANGED = "Nothing was changed."
+
+export async function run(door: Door): Promise<number> {
+  const place = placeOf(door)
+  if (isSet(door, "rewind")) {
+    return rewindCommand(door, (await identityToTrust(door, place))?.trust)
+  }
+  const key = await identityIfSet(door, place)
+  const [signer] = door.call.words
+  if (signer !== undefined) return pin(door, parseSigner(signer))
+  const report = describeTrust(place, key?.trust, door.env)
+  if (await asJson(door, report)) return report.trusted ? 0 : 1
+  await print(door, lines(report))
+  const [only, ...others] = report.owners
+  if (
+    report.anchor !== undefined ||
+    only === undefined ||
+    others.length > 0 ||
+    !door.terminal.stdin.isTTY
+  ) {
+    if (!report.trusted) {
+      tell(door, "Compare a fingerprint with its owner, then pin it: agent-vault trust SIGNER")
+    }
+    return report.trusted ? 0 : 1
+  }
+  tell(door, "Compare this fingerprint with the owner, by another way than this repository.")
+  if (!(await confirm(door.terminal, `Trust ${only.name}?`, `agent-vault trust ${only.signer}`))) {
+    tell(door, UNCHANGED)
+    return 1
+  }
+  return pin(door, only.signer)
+}
+
+function lines({ vault, owners, anchor, trusted }: TrustReport): string[] {
+  const whom =
+    anchor === undefined ? "nobody yet" : `${anchor.signer} (said by ${anchor.from.join(" and ")})`
+  return [
+    `vault   ${vault}`,
+    ...owners.map(({ name, signer }) => `owner   ${signer}  ${name}`),
+    `trusts  ${whom}`,
+    ...(anchor !== undefined && !trusted ? ["        who is not an owner of this vault"] : []),
+  ]
+}
+
+async function pin(door: Door, signer: string): Promise<number> {
+  const place = placeOf(door)
+  const { pin: before } = describeTrust(place, undefined, {
+    ...door.env,
+    AGENT_VAULT_TRUST: undefined,
+  })
+  if (before !== undefined && before !== signer && !isSet(door, "yes")) {
+    tell(door, `This machine trusts ${before} now.`)
+    if (!(await confirm(door.terminal, `Trust ${signer} instead?`, "add --yes"))) {
+      tell(door, UNCHANGED)
+      return 1
+    }
+  }
+  await withPerson(door, (person) => pinOwner(place, signer, door.env, person))
+  if (!(await asJson(door, { pin: signer }))) {
+    tell(door, `This machine trusts ${signer} from now on.`)
+  }
+  return 0
+}
+
+async function rewindCommand(door: Door, keyFileTrust: string | undefined): Promise<number> {
+  const place = placeOf(door)
+  const setBack = findSetBack(place, keyFileTrust, door.env)
+  if (setBack.length > 0 && !isSet(door, "yes")) {
+    tell(door, ...setBack.map(({ why }) => `  ${why}`))
+    tell(door, "Whoever lost access meanwhile may have it again in this state.")
+    if (!(await confirm(door.terminal, "Accept it?", "add --yes"))) {
+      tell(door, UNCHANGED)
+      return 1
+    }
+  }
+  await withPerson(door, (person) => rewind(place, keyFileTrust, door.env, person))
+  if (await asJson(door, { accepted: setBack })) return 0
+  tell(
+    door,
+    setBack.length === 0
+      ? "Nothing was set back."
+      : `${counted(setBack.length, "record")} set back, and accepted.`,
+  )
+  return 0
+}
