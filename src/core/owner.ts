@@ -8,6 +8,14 @@ export { apply } from "./change/apply.js"
 export { type PublishRequest, type Published, publishAudit } from "./change/publish-audit.js"
 export type { ChangeRequest, Outcome } from "./change/change.js"
 export { recoverAgent } from "./vault/escrow.js"
+export {
+  type KeptKey,
+  type RemoveKeyRequest,
+  addKey,
+  describeKeys,
+  holderName,
+  removeKey,
+} from "./vault/own-keys.js"
 export { readRegularFile, replaceFile } from "./disk/files.js"
 export { type GrantRequest, type RevokeRequest, grant, revoke } from "./change/grant.js"
 export { type InitRequest, type NewVault, init } from "./change/init.js"
@@ -16,10 +24,12 @@ export {
   checkKeyFilePlace,
   formatKeyFile,
   holdsKeyOf,
+  keyIn,
   setKeyFileAside,
   setOtherKeyAside,
   writeKeyFile,
 } from "./keys/key-files.js"
+export { refuseOtherVault } from "./keys/identity.js"
 export { inHome } from "./disk/homes.js"
 export type { MaybeUnfinished } from "./words/unfinished.js"
 export { requirePersonFor } from "./policy/person.js"

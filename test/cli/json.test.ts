@@ -103,6 +103,29 @@ describe("reports", () => {
     expect(await document(["agent", "show", "ci"])).toEqual({ ...opens, sends: [] })
   })
 
+  test("key add, key list, key remove", async () => {
+    const file = matching(/agents\/ci\.key$/)
+    const path = (await machine.shell("echo ~/.config/agent-vault/*/agents/ci.key")).stdout.trim()
+    expect(await document(["key", "add", path])).toEqual({
+      role: "agent",
+      name: "ci",
+      file,
+      wasHere: true,
+    })
+    expect(await document(["key", "list"])).toEqual({
+      vault: id,
+      keys: [
+        { role: "owner", name: "alice", state: "opens", file: matching(/owner\.key$/) },
+        { role: "agent", name: "ci", state: "opens", file },
+        { role: "agent", name: "deploy", state: "opens", file: matching(/deploy\.key$/) },
+      ],
+    })
+    expect(await document(["key", "remove", "deploy"])).toEqual({
+      removed: matching(/deploy\.key$/),
+    })
+    await machine.call(["agent", "recover", "deploy"])
+  })
+
   test("trust", async () => {
     expect(await document(["trust"])).toEqual({
       vault: id,

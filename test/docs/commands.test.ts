@@ -42,7 +42,7 @@ const EXAMPLES = COMMANDS.flatMap(({ name, examples }) =>
 
 /** A repository without a vault, with the files and the programs of others that examples name. */
 const EMPTY = `
-  printf '#!/bin/sh\\ncat >/dev/null\\n' >"$HOME/bin/ssh"
+  printf '#!/bin/sh\\ncase "$*" in *" cat ci.key") cat ~/usb/ci.key ;; *) cat >/dev/null ;; esac\\n' >"$HOME/bin/ssh"
   printf '#!/bin/sh\\necho a-copied-value\\n' >"$HOME/bin/pbpaste"
   printf '#!/bin/sh\\ntest -n "$DATABASE_URL"\\n' >migrate.sh
   printf '#!/bin/sh\\ntest -n "$STRIPE_API_KEY"\\n' >"$HOME/bin/claude"
@@ -65,6 +65,8 @@ const FULL = `
   agent-vault set shop/key
   agent-vault use stripe/api-key stripe --yes
   agent-vault grant ci stripe db
+  mkdir ~/usb
+  cp "$HOME"/.config/agent-vault/*/agents/ci.key ~/usb/ci.key
   git update-ref refs/remotes/origin/main HEAD`
 
 const isolation = await bubblewrap()

@@ -38,7 +38,7 @@ export function deliveryLines(agent: string, output: KeyOutput): string[] {
   return [
     `The key of ${agent}: ${output.file}`,
     `  Where it runs on this machine, set ${here}.`,
-    "  Elsewhere: bring the file there by a safe way (scp, your CI's secret store), then set",
-    "  AGENT_VAULT_IDENTITY_FILE to its path, or AGENT_VAULT_IDENTITY to its content.",
+    "  Elsewhere: bring the file there by a safe way (scp, your CI's secret store), then type",
+    "  agent-vault key add FILE, or set AGENT_VAULT_IDENTITY_FILE to its path.",
   ]
 }

@@ -66,6 +66,20 @@ export function readingVault<T>(
   return withVault(place, keyFileTrust, door.env, work, noteOnce(door.terminal))
 }
 
+/** Does work with the vault of a call, or without one where nothing says whom to trust. */
+export async function verifiedOr<T>(
+  door: Door,
+  place: Place,
+  work: (vault: Vault | undefined) => Promise<T>,
+): Promise<T> {
+  try {
+    return await readingVault(door, place, undefined, work)
+  } catch (error) {
+    if (VaultError.is(error, "UNTRUSTED")) return work(undefined)
+    throw error
+  }
+}
+
 /** For whom values are read, and who reads them. */
 interface Reading {
   /** The name of the program that the values are for. */

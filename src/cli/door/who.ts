@@ -134,7 +134,8 @@ function choiceOf(door: Door): IdentityChoice {
   }
 }
 
-function passphraseOf(door: Door): AskPassphrase {
+/** How the passphrase of a key file is asked for. */
+export function passphraseOf(door: Door): AskPassphrase {
   const descriptor = option(door, "passphrase-fd")
   return async (file) => {
     if (descriptor !== undefined) return readDescriptor(descriptor)

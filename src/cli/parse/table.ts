@@ -5,6 +5,7 @@ import { EXPORT } from "./table/export.js"
 import { GUARD } from "./table/guard.js"
 import { HOOK } from "./table/hook.js"
 import { HOOKS } from "./table/hooks.js"
+import { KEY } from "./table/key.js"
 import { MCP } from "./table/mcp.js"
 import { WHO } from "./table/options.js"
 import { OWNERS } from "./table/governing.js"
@@ -21,6 +22,7 @@ import { USE } from "./table/use.js"
  */
 export const COMMANDS: readonly CommandSpec[] = [
   ...OWNERS,
+  ...KEY,
   ...READERS,
   ...PROXY,
   ...HOOK,

@@ -25,6 +25,10 @@ export interface IdentityChoice {
   readonly owner?: boolean | undefined
 }
 
+/** What helps where no key is: whoever meets this is on an agent's machine, not on an owner's. */
+const BRING_A_KEY =
+  "put a key file that was brought here where it belongs: agent-vault key add FILE; or give it by AGENT_VAULT_IDENTITY_FILE"
+
 /**
  * Whether the owner's key serves when nothing else was set: for a change, for a person who reads at
  * a terminal, only where it is asked for (`--owner`), or not even then.
@@ -51,16 +55,16 @@ export async function chooseIdentity(
 ): Promise<Identity> {
   const source = setSource(vault, choice, env) ?? defaultSource(vault, ownerByDefault, env)
   const key = await source.read(ask)
-  if (key.vault !== undefined && key.vault !== vault) {
-    throw new VaultError(
-      "KEY_WRONG_VAULT",
-      `the key of ${source.name} is for the vault ${key.vault}`,
-      {
-        hint: `this vault is ${vault}: choose its key (--identity, --agent or --owner; in the SDK: identityFile or agent)`,
-      },
-    )
-  }
+  refuseOtherVault(key, vault, source.name)
   return { ...key, ...attendance(vault, key, env), decidedBy: source.name }
+}
+
+/** Refuses a key whose file names another vault; `name` says where the key came from. Throws `KEY_WRONG_VAULT`. */
+export function refuseOtherVault(key: Key, vault: string, name: string): void {
+  if (key.vault === undefined || key.vault === vault) return
+  throw new VaultError("KEY_WRONG_VAULT", `the key of ${name} is for the vault ${key.vault}`, {
+    hint: `this vault is ${vault}: choose its key (--identity, --agent or --owner; in the SDK: identityFile or agent)`,
+  })
 }
 
 /** What the key acts under: its passphrase is something that only a person has. */
@@ -164,7 +168,7 @@ function whoToBe(vault: string, ownerByDefault: OwnerByDefault, env: Environment
   const [agent] = localAgents(vault, env)
   const asAgent =
     agent === undefined
-      ? "set AGENT_VAULT_IDENTITY_FILE or --identity (in the SDK: identityFile) to an agent's key file"
+      ? `${BRING_A_KEY} or --identity (in the SDK: identityFile)`
       : `say which agent: --agent ${agent} (in the SDK: agent)`
   return ownerByDefault === "never" ? asAgent : `${asAgent}; a person may say --owner`
 }
@@ -186,7 +190,7 @@ function otherAgents(name: string, local: readonly string[]): string {
   const near = nearest(name, local)
   if (near !== undefined) return `did you mean ${near}?`
   const here = local.length === 0 ? "there is no agent's key here" : `here are ${local.join(", ")}`
-  return `${here}; an owner brings a key back with: agent-vault agent recover ${name}`
+  return `${here}; ${BRING_A_KEY}`
 }
 
 function ownerSource(
@@ -200,7 +204,7 @@ function ownerSource(
     return explainMissing(
       await localKey(file, ask),
       `there is no owner's key for this vault here (${file}${byVariable(env)})`,
-      `put your backup of the owner's key there, or ${otherwise}`,
+      `bring a copy of it here: agent-vault key add FILE; or ${otherwise}`,
     )
   }
   return { name, read }

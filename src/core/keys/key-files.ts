@@ -84,7 +84,7 @@ export async function parseKey(text: string, shown: string): Promise<Key> {
     kindOfIdentity(identity)
   } catch (cause) {
     throw new VaultError("KEY_INVALID", `${shown} holds no valid age key`, {
-      hint: "give the file as agent-vault wrote it, or recover it: agent-vault agent recover NAME",
+      hint: "give the file as agent-vault wrote it; an owner recovers an agent's with: agent-vault agent recover NAME",
       cause,
     })
   }
@@ -96,12 +96,17 @@ export async function readKeyFile(file: string, ask: AskPassphrase): Promise<Key
   const bytes = readRegularFile(file, LIMITS.keyFile, file, "follow")
   if (bytes === undefined) {
     throw new VaultError("KEY_NOT_FOUND", `there is no key file ${file}`, {
-      hint: "give the right path, or recover the key on an owner's machine: agent-vault agent recover NAME",
+      hint: "give the path of a key file that is here",
     })
   }
-  if (!isPassphraseSealed(bytes)) return parseKey(Buffer.from(bytes).toString("utf8"), file)
-  const plain = await unsealKeyFile(bytes, file, ask)
-  return { ...(await parseKey(Buffer.from(plain).toString("utf8"), file)), hasPassphrase: true }
+  return keyIn(bytes, file, ask)
+}
+
+/** The key in what a key file holds, asking for its passphrase if it has one. Throws `KEY_INVALID`. */
+export async function keyIn(bytes: Uint8Array, shown: string, ask: AskPassphrase): Promise<Key> {
+  if (!isPassphraseSealed(bytes)) return parseKey(Buffer.from(bytes).toString("utf8"), shown)
+  const plain = await unsealKeyFile(bytes, shown, ask)
+  return { ...(await parseKey(Buffer.from(plain).toString("utf8"), shown)), hasPassphrase: true }
 }
 
 async function unsealKeyFile(
