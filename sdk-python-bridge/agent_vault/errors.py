@@ -291,6 +291,10 @@ class ProxyTokenWrong(Denied):
     """The token of the proxy is missing, or another run's."""
 
 
+class AuthorityRefused(Denied):
+    """A program does not trust the certificates of the broker."""
+
+
 class RequestRefused(Denied):
     """The request could mean two things."""
 

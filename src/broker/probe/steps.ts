@@ -1,5 +1,6 @@
 import { type ClientKind, hintOf, kindsOf } from "./client-kinds.js"
 import type { Sightings } from "./sightings.js"
+import { alertInWords } from "../proxy/distrust.js"
 
 /** What a client has to do to use a secret through the broker, in this order. */
 export const STEPS = [
@@ -131,7 +132,7 @@ function judgeAuthority(
 ): StepOutcome {
   const alerts = new Set(distrusts.filter((alert) => alert !== undefined))
   if (trusts > 0 && alerts.size === 0) return good("it trusts the authority of the run")
-  const said = [...alerts].map(inWords).join(", ")
+  const said = [...alerts].map(alertInWords).join(", ")
   const how = said === "" ? "it hung up in the handshake" : `it ended the handshake: ${said}`
   const some = `some of its connections do not trust it: ${how}`
   return wrong(trusts > 0 ? some : how, hintOf(kinds, "trusts"))
@@ -186,16 +187,6 @@ function isAmong(refusals: Seen["refusals"], code: string): boolean {
 
 function codesOf(refusals: Seen["refusals"]): string {
   return [...new Set(refusals.map(({ code }) => code))].join(", ")
-}
-
-/** `ERR_SSL_TLSV1_ALERT_UNKNOWN_CA` is OpenSSL's name for an alert (RFC 8446, section 6.2). */
-function inWords(code: string): string {
-  return code
-    .replace(/^ERR_(?:SSL_)?/, "")
-    .replace(/^(?:SSLV3|TLSV1(?:_\d)?)_/, "")
-    .replace(/^ALERT_/, "")
-    .toLowerCase()
-    .replaceAll("_", " ")
 }
 
 function good(saw: string): StepOutcome {

@@ -9,11 +9,11 @@ import type { ProxyToken } from "./proxy-token.js"
 import type { Route } from "./routes.js"
 import { answerRefusal, refusalOf, writeRefusal } from "./refusal.js"
 import type { ConnectionWatch } from "./connection-watch.js"
+import { distrustOf } from "./distrust.js"
+import { HEAD_MS, RequestHeads, slowRequest } from "./head-times.js"
 
 /** How long a handshake may take, in ms. */
 const HANDSHAKE_MS = 15_000
-/** How long a connection of a program may rest between two requests, in ms. */
-const RESTING_MS = 120_000
 /** Bytes of a request's head. */
 const LONGEST_HEAD = 64 * 1024
 
@@ -43,15 +43,18 @@ export interface Taking {
     head: Buffer,
   ) => Promise<void>
   readonly onRefused: (error: VaultError, target: Target | undefined) => void
+  /** How long a connection may rest and take for the head of a request, in ms. */
+  readonly headTime?: number | undefined
   readonly watch?:
     Pick<ConnectionWatch, "connected" | "admitted" | "trusted" | "distrusted"> | undefined
 }
 
 const OF_HTTP = {
   maxHeaderSize: LONGEST_HEAD,
-  keepAliveTimeout: RESTING_MS,
-  // An upload may take any time; its head may not (`headersTimeout`).
+  keepAliveTimeout: HEAD_MS,
+  // An upload may take any time; its head may not: counted here, as in a tunnel Node does not.
   requestTimeout: 0,
+  headersTimeout: 0,
   // Counted here, with an answer that a model can read.
   requireHostHeader: false,
   // Whatever NODE_OPTIONS says.
@@ -74,10 +77,14 @@ export class Listener {
   /** What goes on on a connection; a request that comes early waits for it. */
   readonly #going = new WeakMap<Duplex, Promise<void>>()
   readonly #open = new Set<Duplex>()
+  readonly #heads: RequestHeads
   #handed: Server | undefined
 
   constructor(taking: Taking) {
     this.#taking = taking
+    this.#heads = new RequestHeads(taking.headTime ?? HEAD_MS, (socket, hasBegun) =>
+      this.#endSlow(socket, hasBegun),
+    )
     this.#outer = this.#server((request, response) => this.#takePlain(request, response))
     this.#outer.on("connection", () => taking.watch?.connected())
     this.#outer.on("connect", (request: IncomingMessage, socket: Socket, head: Buffer) => {
@@ -127,9 +134,16 @@ export class Listener {
     const server = new HttpServer(OF_HTTP)
     // Node would leave out what follows a thousand: what frames the body, say. Their bytes are counted.
     server.maxHeadersCount = 0
-    const takeInTurn = (request: IncomingMessage, response: ServerResponse): void =>
-      this.#inTurn(request.socket, () => take(request, response))
-    server.on("connection", (socket: Duplex) => this.#keep(socket))
+    const takeInTurn = (request: IncomingMessage, response: ServerResponse): void => {
+      this.#inTurn(request.socket, async () => {
+        await take(request, response)
+        this.#heads.expectAfter(request)
+      })
+    }
+    server.on("connection", (socket: Duplex) => {
+      this.#keep(socket)
+      this.#heads.expect(socket)
+    })
     server.on("request", takeInTurn)
     server.on("checkContinue", takeInTurn)
     server.on("clientError", (error: Error, socket: Duplex) => {
@@ -141,8 +155,16 @@ export class Listener {
     return server
   }
 
+  #endSlow(socket: Duplex, hasBegun: boolean): void {
+    // What goes on there is no head.
+    if (this.#going.has(socket)) return
+    if (hasBegun) this.#refuse(socket, slowRequest(), this.#hops.get(socket)?.target)
+    else socket.end(() => socket.destroy())
+  }
+
   /** Work on a connection, after what goes on there; what fails ends that connection alone. */
   #inTurn(socket: Duplex, work: () => void | Promise<void>): void {
+    this.#heads.arrived(socket)
     const before = this.#going.get(socket) ?? Promise.resolve()
     const turn = before.then(work).catch(() => void socket.destroy())
     this.#going.set(socket, turn)
@@ -192,6 +214,8 @@ export class Listener {
     const ended = (): void => {
       clearTimeout(timer)
       watch?.distrusted(target, alert)
+      const distrust = distrustOf(target, alert)
+      if (distrust !== undefined) this.#taking.onRefused(distrust, target)
     }
     secured.once("close", ended)
     secured.once("secure", () => {
@@ -232,7 +256,10 @@ export class Listener {
 
   #keep(socket: Duplex): void {
     this.#open.add(socket)
-    socket.once("close", () => this.#open.delete(socket))
+    socket.once("close", () => {
+      this.#open.delete(socket)
+      this.#heads.arrived(socket)
+    })
     socket.on("error", () => socket.destroy())
   }
 }

@@ -13,6 +13,12 @@ const STATUSES: Partial<Record<VaultError["code"], number>> = {
   BUG: 500,
 }
 
+/** What is one because somebody took too long. */
+const LATE: Partial<Record<VaultError["code"], number>> = {
+  REQUEST_REFUSED: 408,
+  UPSTREAM_UNREACHABLE: 504,
+}
+
 /** A refusal as a client gets it: a status, headers, and a body of JSON for a model to read. */
 export interface WireRefusal {
   readonly status: number
@@ -28,7 +34,7 @@ export function refusalOf(thrown: unknown): WireRefusal {
   // A message may name what the other side or a record says.
   const told = { code, message: harmless(error.message), hint: hint && harmless(hint) }
   const body = Buffer.from(`${JSON.stringify({ error: told })}\n`)
-  const status = isTooSlow(error) ? 504 : (STATUSES[code] ?? 403)
+  const status = (isTooSlow(error) ? LATE[code] : undefined) ?? STATUSES[code] ?? 403
   const length = String(body.length)
   const headers = ["Content-Type", "application/json", "Content-Length", length]
   if (status === 407) headers.push("Proxy-Authenticate", 'Basic realm="agent-vault"')
@@ -61,8 +67,6 @@ export function writeRefusal(socket: Duplex, { status, headers, body }: WireRefu
   socket.end(Buffer.concat([Buffer.from(lines.join("\r\n")), body]), () => socket.destroy())
 }
 
-function isTooSlow(error: VaultError): boolean {
-  const { code, cause } = error
-  if (code !== "UPSTREAM_UNREACHABLE" || !(cause instanceof Error)) return false
-  return cause.name === "AbortError" || isErrno(cause, "ETIMEDOUT")
+function isTooSlow({ cause }: VaultError): boolean {
+  return cause instanceof Error && (cause.name === "AbortError" || isErrno(cause, "ETIMEDOUT"))
 }

@@ -44,6 +44,8 @@ export interface BrokerRequest extends RouteTerms {
   readonly isAlone?: boolean
   /** Looks names up; the system does by default. */
   readonly resolve?: Resolve
+  /** How long the head of a request, and of a reply, may take, in ms. */
+  readonly headTime?: number
   /** Hears how far connections come. */
   readonly watch?: ConnectionWatch | undefined
 }
@@ -64,22 +66,19 @@ export interface Broker {
  * `PORT_TAKEN`, and what opening the vault may throw.
  */
 export async function startBroker(request: BrokerRequest): Promise<Broker> {
-  const { vault, placeholders, ask = askNobody, who = "a program", watch } = request
+  const { vault, placeholders, ask = askNobody, who = "a program", watch, headTime } = request
   const routes = await Routes.make(request)
   const upstream = new Upstream({
     roots: request.roots,
     vetting: () => routes.vetting(request.resolve ?? resolveAll),
+    headTime,
   })
   const notes = new Notes(vault, request.onRefused)
   const live = new LiveValues()
   const values = new VaultValues(vault, live)
   // What must not leave, and not come back, is known from the first request on.
   const unsearched = await values.learn()
-  const gate = new Gate({
-    live,
-    modes: request.gate,
-    isModel: request.isModel,
-  })
+  const gate = new Gate({ live, modes: request.gate, isModel: request.isModel })
   const { agreements = new Agreements(ask, who) } = request
   const terms = { vault, placeholders, gate, agreements, upstream, live, values, notes }
   const token = new ProxyToken(request.token)
@@ -97,6 +96,7 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
     },
     upgrade: (hop, incoming, socket, head) => upgrade(hop, incoming, socket, head, terms),
     onRefused: (error, target) => notes.refused(error, target),
+    headTime,
     watch,
   })
   const port = await listener.listen(request.listener)

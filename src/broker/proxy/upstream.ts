@@ -9,6 +9,7 @@ import type { RequestHead } from "../placing/request-head.js"
 import { upstreamContext } from "../target/roots.js"
 import { type Target, authorityOf } from "../target/target.js"
 import { type VettingTerms, vet } from "../target/vet.js"
+import { HEAD_MS, limitReplyHead } from "./head-times.js"
 
 /** For how long a connection that nobody uses is kept, in ms: servers close theirs after 5 s. */
 const IDLE_MS = 4000
@@ -22,6 +23,8 @@ export interface UpstreamTerms {
   readonly roots: string
   /** Asked anew for each connection. */
   readonly vetting: () => Promise<VettingTerms>
+  /** How long the head of a reply may take, from its first byte on, in ms. */
+  readonly headTime?: number | undefined
 }
 
 /**
@@ -63,6 +66,7 @@ export class Upstream {
     })
     // Of a reply none is left out; their bytes are counted.
     request.maxHeadersCount = 0
+    limitReplyHead(request, target, this.#terms.headTime ?? HEAD_MS)
     return request
   }
 

@@ -6,6 +6,7 @@ import type {
   Environment,
   Reveal,
   RevealTerms,
+  VaultError,
 } from "../../core/index.js"
 import type { AskBy } from "../../questions/question.js"
 import type { Questions } from "../../questions/questions.js"
@@ -120,6 +121,8 @@ export interface ServedTerms {
   readonly who: string
   /** Hears which secrets of the agent the gate does not look for. */
   readonly onUnsearched: (secrets: readonly string[]) => void
+  /** Hears of what is refused. */
+  readonly onRefused: (error: VaultError) => void
 }
 
 /** The broker for programs elsewhere, as far as the commands know it. */

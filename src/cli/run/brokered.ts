@@ -1,6 +1,7 @@
 import {
   type BrokeredVault,
   type Identity,
+  harmless,
   openBrokered,
   parseSecretName,
 } from "../../core/index.js"
@@ -46,12 +47,27 @@ export async function brokeredOf(door: Door, program: string): Promise<Brokered>
 export function strictnessOf(door: Door): Omit<ServedTerms, "vault" | "env" | "ask" | "who"> {
   return {
     onUnsearched: (secrets) => tellUnsearched(door, secrets),
+    onRefused: tellDistrust(door),
     unbound: choice(door, "unbound", ["deny", "tunnel"]),
     allowed: options(door, "allow"),
     gate: {
       models: choice(door, "gate-models", ["redact", "refuse", "off"]),
       others: choice(door, "gate-others", ["refuse", "redact", "off"]),
     },
+  }
+}
+
+/**
+ * Says which hosts a program does not take the broker for, each once: the program itself says often
+ * that a host is not reached, and no more. All else that is refused it is told in a reply.
+ */
+function tellDistrust({ terminal }: Door): ServedTerms["onRefused"] {
+  const told = new Set<string>()
+  return ({ code, message, hint = "" }) => {
+    if (code !== "AUTHORITY_REFUSED" || told.has(message)) return
+    told.add(message)
+    say(terminal, harmless(`agent-vault: ${message}`))
+    say(terminal, `  ${hint}`)
   }
 }
 

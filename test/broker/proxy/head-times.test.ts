@@ -1,0 +1,182 @@
+import { randomBytes } from "node:crypto"
+import { once } from "node:events"
+import { type Server, type Socket, createServer } from "node:net"
+import { setTimeout as sleep } from "node:timers/promises"
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest"
+import type { VaultError } from "../../../src/core/index.js"
+import type { World } from "../../core/world.js"
+import {
+  type BrokerOptions,
+  BrokerWorld,
+  Reader,
+  type Reply,
+  Service,
+  basic,
+  brokeredWorld,
+  refusalIn,
+  useAt,
+} from "./broker-world.js"
+
+const KEY = "stripe/api-key"
+const VALUE = `test-only-${randomBytes(12).toString("hex")}`
+/** Short enough to wait for; whatever is slower than that on a busy machine is late as well. */
+const SOON = { headTime: 2500 }
+let service: Service
+let world: World
+let brokered: BrokerWorld
+let refused: VaultError[]
+const ends: (() => unknown)[] = []
+
+beforeAll(async () => {
+  service = await Service.start("api.pay.test")
+  world = await brokeredWorld({ [KEY]: { value: VALUE, use: [useAt(service)] } })
+})
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end()
+  service.handler = (_request, response) => response.end("ok")
+})
+afterAll(() => {
+  service.close()
+  world.remove()
+})
+
+async function start(options: BrokerOptions = {}): Promise<void> {
+  refused = []
+  const onRefused = (error: VaultError): void => void refused.push(error)
+  brokered = await BrokerWorld.start(world, [KEY], [service], { ...SOON, onRefused, ...options })
+  ends.push(() => brokered.close())
+}
+
+const HEAD = (): string =>
+  `GET /v1/a HTTP/1.1\r\nHost: ${service.authority}\r\nAuthorization: Bearer ${brokered.of(KEY)}\r\n\r\n`
+
+/** Sends a byte now and then, for as long as the other side listens, and never a whole head. */
+function trickle(socket: Socket, beginning = "GET /v1/a HTTP/1.1\r\nX-Slow: "): void {
+  socket.write(beginning)
+  const timer = setInterval(() => socket.write("x"), 50)
+  const stop = (): void => clearInterval(timer)
+  socket.once("close", stop)
+  ends.push(stop, () => socket.destroy())
+}
+
+/** Past the limit. */
+async function longer(): Promise<void> {
+  await sleep(SOON.headTime + 500)
+}
+
+function told(reply: Reply): [number, string] {
+  return [reply.status, refusalIn(reply).code]
+}
+
+test("a head that comes a byte at a time inside of a tunnel is refused", async () => {
+  await start()
+  const socket = await brokered.tunnel(service)
+  trickle(socket)
+  const reader = new Reader(socket)
+  const reply = await reader.reply()
+  expect(told(reply)).toEqual([408, "REQUEST_REFUSED"])
+  expect(reply.headers.get("connection")).toBe("close")
+  await reader.rest()
+  expect(refused.map(({ code }) => code)).toEqual(["REQUEST_REFUSED"])
+})
+
+test("so is one to the proxy itself, and to one whose listener was handed over", async () => {
+  await start()
+  const direct = await brokered.dial()
+  trickle(direct, "CONNECT api.pay.test:443 HTTP/1.1\r\nX-Slow: ")
+  expect(told(await new Reader(direct).reply())).toEqual([408, "REQUEST_REFUSED"])
+  brokered.close()
+  const handed: Server = createServer()
+  handed.listen(0, "127.0.0.1")
+  await once(handed, "listening")
+  await start({ listener: handed })
+  const given = await brokered.dial()
+  trickle(given, "GET http://")
+  expect(told(await new Reader(given).reply())).toEqual([408, "REQUEST_REFUSED"])
+})
+
+test("so is the second on a connection, while the first has its answer", async () => {
+  await start()
+  const socket = await brokered.tunnel(service)
+  const reader = new Reader(socket)
+  socket.write(HEAD())
+  expect((await reader.reply()).status).toBe(200)
+  trickle(socket)
+  expect(told(await reader.reply())).toEqual([408, "REQUEST_REFUSED"])
+})
+
+test("a connection that rests is closed without a word, and nothing is noted", async () => {
+  await start()
+  const socket = await brokered.tunnel(service)
+  ends.push(() => socket.destroy())
+  const reader = new Reader(socket)
+  socket.write(HEAD())
+  expect((await reader.reply()).status).toBe(200)
+  expect((await reader.rest()).length).toBe(0)
+  const fresh = await brokered.tunnel(service)
+  ends.push(() => fresh.destroy())
+  expect((await new Reader(fresh).rest()).length).toBe(0)
+  expect(refused).toEqual([])
+})
+
+test("a body, and an answer, take as long as they take", async () => {
+  await start()
+  service.handler = (request, response) => {
+    void longer().then(() => response.end(`slow ${request.url}`))
+  }
+  const socket = await brokered.tunnel(service)
+  ends.push(() => socket.destroy())
+  const reader = new Reader(socket)
+  socket.write(
+    `POST /v1/b HTTP/1.1\r\nHost: ${service.authority}\r\nAuthorization: Bearer ${brokered.of(KEY)}\r\nContent-Length: 8\r\n\r\n1234`,
+  )
+  await longer()
+  socket.write("5678")
+  expect((await reader.reply("POST")).body.toString()).toBe("slow /v1/b")
+  expect(refused).toEqual([])
+})
+
+test("an upstream that never ends the head of its reply is a 504", async () => {
+  await start()
+  service.handler = (_request, response) => {
+    const { socket } = response
+    if (socket !== null) trickle(socket, "HTTP/1.1 200 OK\r\nX-Slow: ")
+  }
+  const reply = await brokered.send(service, HEAD().trimEnd())
+  expect(told(reply)).toEqual([504, "UPSTREAM_UNREACHABLE"])
+  expect(refusalIn(reply).message).toBe(
+    `${service.authority} did not end the head of its reply in time`,
+  )
+})
+
+test("nor may it go on for ever behind an interim reply", async () => {
+  await start()
+  service.handler = (_request, response) => {
+    const { socket } = response
+    if (socket !== null) trickle(socket, "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nX: ")
+  }
+  const reply = await brokered.send(service, HEAD().trimEnd())
+  expect(told(reply)).toEqual([504, "UPSTREAM_UNREACHABLE"])
+})
+
+test("a handshake of WebSocket that never ends is a 504 as well", async () => {
+  await start()
+  service.http.on("upgrade", (_request, socket: Socket) => {
+    trickle(socket, "HTTP/1.1 101 Switching Protocols\r\nX-Slow: ")
+  })
+  ends.push(() => service.http.removeAllListeners("upgrade"))
+  const key = randomBytes(16).toString("base64")
+  const upgrade = `\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}`
+  const reply = await brokered.send(service, `${HEAD().trimEnd()}${upgrade}`)
+  expect(told(reply)).toEqual([504, "UPSTREAM_UNREACHABLE"])
+})
+
+test("plain HTTP with a wish to upgrade is answered as before", async () => {
+  await start()
+  const socket = await brokered.dial()
+  ends.push(() => socket.destroy())
+  socket.write(
+    `GET http://other.test/ HTTP/1.1\r\nHost: other.test\r\nProxy-Authorization: Basic ${basic(brokered.token)}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+  )
+  expect(told(await new Reader(socket).reply())).toEqual([403, "TARGET_REFUSED"])
+})

@@ -1,0 +1,51 @@
+import { execFileSync } from "node:child_process"
+import { join } from "node:path"
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { BlindMachine } from "./blind-machine.js"
+
+let blind: BlindMachine
+
+beforeAll(async () => {
+  blind = await BlindMachine.start()
+  await blind.use("stripe/api-key")
+  const subject = ["-subj", "/CN=another authority", "-days", "2"]
+  const key = ["-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null"]
+  const out = join(blind.machine.home, "other.pem")
+  execFileSync("openssl", ["req", "-x509", ...key, "-out", out, ...subject], { stdio: "ignore" })
+})
+beforeEach(() => {
+  blind.service.got.length = 0
+})
+afterAll(() => blind.close())
+
+/** Handshakes that the audit says were refused. */
+function refused(): unknown[] {
+  return blind.lines().filter(({ reason }) => reason === "AUTHORITY_REFUSED")
+}
+
+describe("a client that does not trust the broker", () => {
+  test("is told of on stderr, once for each host, and noted each time", async () => {
+    const before = refused().length
+    const { stderr } = await blind.runs(
+      `for path in a b; do curl -s --cacert "$HOME/other.pem" "$BASE/v1/$path"; done; true`,
+    )
+    const { authority, host, port } = blind.service
+    const said = `agent-vault: a program does not trust the broker's certificate for ${authority}: unknown ca\n  what it reads instead, and what mends it: agent-vault doctor -- CLIENT\n`
+    expect(stderr.split(said)).toHaveLength(2)
+    expect(refused().slice(before)).toEqual([
+      expect.objectContaining({ event: "refused", decision: "refused", host, port }),
+      expect.objectContaining({ event: "refused", decision: "refused", host, port }),
+    ])
+    expect(blind.service.connections).toBe(0)
+  })
+
+  test("not so a client that trusts it, and one that hangs up for another reason", async () => {
+    const before = refused().length
+    const { stdout, stderr } = await blind.runs(
+      `curl -sS -H "Authorization: Bearer $STRIPE_API_KEY" "$BASE/v1/a"; curl -sS --tls-max 1.1 "$BASE/v1/b"; true`,
+    )
+    expect(stdout).toBe("GET /v1/a Bearer [REDACTED stripe/api-key]")
+    expect(stderr).not.toContain("does not trust")
+    expect(refused().slice(before)).toEqual([])
+  })
+})
