@@ -6,6 +6,7 @@ import { isBuiltin } from "node:module"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build, transform } from "esbuild"
+import { pastFaces } from "./build-faces.mjs"
 import { root, target } from "./build-places.mjs"
 
 /** @type {import("esbuild").BuildOptions} */
@@ -64,7 +65,7 @@ export async function writeBundle(folder, entryPoints, ending) {
     // Its main file loads its other files in a way that no bundler can follow.
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     inject: [fileURLToPath(new URL("bin-streams.mjs", import.meta.url))],
-    plugins: [lazyCurves, noSchemaCompiler, leanRules],
+    plugins: [lazyCurves, noSchemaCompiler, leanRules, pastFaces],
   })
   const [fromCurves] = await Promise.all([
     writeCurves(folder),

@@ -40,6 +40,7 @@ const build = {
     "scripts/build.mjs",
     "scripts/build-bin.mjs",
     "scripts/build-bundle.mjs",
+    "scripts/build-faces.mjs",
     "scripts/build-library.mjs",
     "scripts/build-licenses.mjs",
     "scripts/bin-streams.mjs",
