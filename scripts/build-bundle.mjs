@@ -48,7 +48,6 @@ const curves = new Map([
  */
 export async function writeBundle(folder, entryPoints, ending) {
   const isLibrary = ending === ".js"
-  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"))
   const split = await build({
     ...common,
     absWorkingDir: root,
@@ -59,7 +58,7 @@ export async function writeBundle(folder, entryPoints, ending) {
     format: "esm",
     write: false,
     metafile: true,
-    define: { AGENT_VAULT_VERSION: JSON.stringify(version), "import.meta.url": "moduleUrl" },
+    define: { ...(await versionDefined()), "import.meta.url": "moduleUrl" },
     // Native code stays where an installation put it.
     external: [`./${curvesFile}`, "*/pty.node"],
     // Its main file loads its other files in a way that no bundler can follow.
@@ -87,6 +86,11 @@ export async function writeBundle(folder, entryPoints, ending) {
   return [...Object.keys(split.metafile.inputs), ...fromCurves]
 }
 
+async function versionDefined() {
+  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"))
+  return { AGENT_VAULT_VERSION: JSON.stringify(version) }
+}
+
 /**
  * Writes a source and all that it uses as one file. Resolves to the files that went into it.
  *
@@ -99,6 +103,8 @@ export async function writeSingle(source, outfile) {
     absWorkingDir: root,
     metafile: true,
     format: /** @type {const} */ ("cjs"),
+    define: await versionDefined(),
+    external: ["./main.cjs"],
   }
   const { metafile } = await build({ ...how, entryPoints: [source], outfile })
   return Object.keys(metafile?.inputs ?? {})

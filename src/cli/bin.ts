@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // The composition root: the one place that knows the process, and every door.
 import { type CommandProcess, main } from "./command-line.js"
 

@@ -1,12 +1,13 @@
 import { spawnSync } from "node:child_process"
 import { readFileSync, readdirSync } from "node:fs"
-import { basename, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { type Machine, vaultMachine } from "./machine.js"
 
 const folder = fileURLToPath(new URL("../../dist/cli/", import.meta.url))
 const bin = join(folder, "bin.cjs")
+const opened = fileURLToPath(new URL("opened.cjs", import.meta.url))
 
 /** What tells that a chunk holds the code of a dependency, or the catalogue of services. */
 const MARKS = {
@@ -30,20 +31,15 @@ const RUN = ["run", "-s", "stripe/api-key", "--agent", "ci", "--", "printenv", "
 
 /** The files of the bundle that a command loads, and its output. */
 function loadedBy(machine: Machine, command = GET): { value: string; loaded: string[] } {
-  const program = `
-    process.argv[1] = ${JSON.stringify(bin)}
-    process.on("exit", () => process.stderr.write(JSON.stringify(Object.keys(require.cache))))
-    require(${JSON.stringify(bin)})`
-  const argv = ["-e", program, "--", "-", ...command]
-  const { stdout, stderr } = spawnSync(process.execPath, argv, {
+  const log = join(machine.home, "opened")
+  const { stdout } = spawnSync(process.execPath, ["--require", opened, bin, ...command], {
     cwd: machine.repo,
-    env: machine.env,
+    env: { ...machine.env, OPENED_LOG: log },
     encoding: "utf8",
   })
-  return {
-    value: stdout,
-    loaded: (JSON.parse(stderr.split("\n").at(-1) ?? "") as string[]).map((file) => basename(file)),
-  }
+  const files = JSON.parse(readFileSync(log, "utf8")) as string[]
+  const loaded = files.filter((file) => dirname(file) === dirname(bin) && file.endsWith(".cjs"))
+  return { value: stdout, loaded: loaded.map((file) => basename(file)) }
 }
 
 test.each([
@@ -52,6 +48,7 @@ test.each([
 ])("%s loads no yargs, no yaml, no git, no catalogue, and no curves", (_name, command) => {
   const { value, loaded } = loadedBy(classic, command)
   expect(value.trim()).toBe("v")
+  expect(loaded).toContain("main.cjs")
   expect(loaded).not.toContain("curves.cjs")
   for (const [dependency, mark] of Object.entries(MARKS)) {
     const holders = readdirSync(folder).filter((file) =>

@@ -1,0 +1,82 @@
+import { closeSync, fstatSync, openSync, readSync, type Stats } from "node:fs"
+import { join } from "node:path"
+import process from "node:process"
+import { Script } from "node:vm"
+import type { CodeCache, Compiled } from "./code-cache.js"
+
+/** What Node wraps a CommonJS file in. */
+const BEFORE = "(function (exports, require, module, __filename, __dirname) { "
+const AFTER = "\n})"
+
+type Wrapped = (
+  exports: unknown,
+  require: (name: string) => unknown,
+  module: { exports: unknown },
+  file: string,
+  folder: string,
+) => void
+
+/**
+ * Loads the chunks of the command as Node loads CommonJS, with the code that a cache has of them.
+ * If it has none, it is given what V8 made of them, once the command has ended well.
+ */
+export class ChunkLoader {
+  readonly #folder: string
+  readonly #others: (name: string) => unknown
+  readonly #cache: CodeCache
+  readonly #loaded = new Map<string, { exports: unknown }>()
+  readonly #scripts = new Map<string, { script: Script; source: Stats }>()
+
+  constructor(folder: string, others: (name: string) => unknown, cache: CodeCache) {
+    this.#folder = folder
+    this.#others = others
+    this.#cache = cache
+    if (!cache.isThere) process.once("exit", (code) => code === 0 && cache.write(this.#compiled()))
+  }
+
+  /** What a chunk exports; its name is as the chunks have it: `./name.cjs`. */
+  load(chunk: string): unknown {
+    const known = this.#loaded.get(chunk)
+    if (known !== undefined) return known.exports
+    const file = join(this.#folder, chunk)
+    const module = { exports: {} }
+    this.#loaded.set(chunk, module)
+    const run = this.#scriptOf(chunk, file).runInThisContext() as Wrapped
+    run(module.exports, (name) => this.#require(name), module, file, this.#folder)
+    return module.exports
+  }
+
+  #require(name: string): unknown {
+    return name.startsWith("./") ? this.load(name) : this.#others(name)
+  }
+
+  #scriptOf(chunk: string, file: string): Script {
+    const { text, source } = readWrapped(file)
+    const cachedData = this.#cache.codeOf(chunk, source)
+    const script = new Script(text, { filename: file, ...(cachedData && { cachedData }) })
+    this.#scripts.set(chunk, { script, source })
+    return script
+  }
+
+  #compiled(): Map<string, Compiled> {
+    const chunks = [...this.#scripts].map(([chunk, { script, source }]) => {
+      return [chunk, { code: script.createCachedData(), source }] as const
+    })
+    return new Map(chunks)
+  }
+}
+
+/** A chunk's text in its wrapping, made a string once. */
+function readWrapped(file: string): { text: string; source: Stats } {
+  const descriptor = openSync(file, "r")
+  try {
+    const source = fstatSync(descriptor)
+    const bytes = Buffer.allocUnsafe(BEFORE.length + source.size + AFTER.length)
+    bytes.write(BEFORE)
+    const end = BEFORE.length + readSync(descriptor, bytes, BEFORE.length, source.size, 0)
+    bytes.write(AFTER, end)
+    return { text: bytes.toString("utf8", 0, end + AFTER.length), source }
+  } finally {
+    closeSync(descriptor)
+  }
+}

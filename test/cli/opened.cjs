@@ -1,0 +1,17 @@
+// Loaded before the built command: notes which files and folders it opens, by Node's own functions.
+const fs = require("node:fs")
+const { writeFileSync } = fs
+const { OPENED_LOG: log = "" } = process.env
+
+/** @type {string[]} */
+const opened = []
+for (const name of /** @type {const} */ (["openSync", "readFileSync", "readdirSync"])) {
+  const real = /** @type {(...args: unknown[]) => unknown} */ (fs[name])
+  Object.assign(fs, {
+    [name]: (/** @type {unknown[]} */ ...args) => {
+      if (typeof args[0] !== "number") opened.push(String(args[0]))
+      return real.apply(fs, args)
+    },
+  })
+}
+process.once("exit", () => writeFileSync(log, JSON.stringify(opened)))
