@@ -4,6 +4,7 @@ import type { Command } from "./door/door.js"
 const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   init: () => import("./commands/access/init.js"),
   "agent add": () => import("./commands/agents/agent-add.js"),
+  join: () => import("./commands/agents/join.js"),
   "agent list": () => import("./commands/agents/agent-list.js"),
   "agent show": () => import("./commands/agents/agent-show.js"),
   "agent remove": () => import("./commands/agents/agent-remove.js"),

@@ -7,6 +7,8 @@ export { type AgentRequest, addAgent, rekeyAgent, removeAgent } from "./change/a
 export { apply } from "./change/apply.js"
 export { type PublishRequest, type Published, publishAudit } from "./change/publish-audit.js"
 export type { ChangeRequest, Outcome } from "./change/change.js"
+export { acceptJoinLine, joinFingerprint } from "./records/join-line.js"
+export { join } from "./vault/join.js"
 export { recoverAgent } from "./vault/escrow.js"
 export {
   type KeptKey,

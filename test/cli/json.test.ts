@@ -126,6 +126,17 @@ describe("reports", () => {
     await machine.call(["agent", "recover", "deploy"])
   })
 
+  test("join", async () => {
+    expect(await document(["join", "builder"])).toEqual({
+      agent: "builder",
+      file: matching(/agents\/builder\.key$/),
+      line: matching(/^agent-vault-join-1:[\w-]+$/),
+      fingerprint: matching(/^[0-9a-f]{5}(?:-[0-9a-f]{5}){3}$/),
+      wasHere: false,
+    })
+    await machine.shell("rm ~/.config/agent-vault/*/agents/builder.key")
+  })
+
   test("trust", async () => {
     expect(await document(["trust"])).toEqual({
       vault: id,

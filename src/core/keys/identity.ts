@@ -5,11 +5,11 @@ import {
   type AskPassphrase,
   type Key,
   agentKeyFile,
+  findOwnKey,
   localAgents,
   ownerKeyFile,
   parseKey,
   readKeyFile,
-  readOwnKeyFile,
 } from "./key-files.js"
 import { nearest, parseAgentName } from "../words/names.js"
 
@@ -178,7 +178,7 @@ function agentSource(vault: string, name: string, how: string, env: Environment)
   const read = async (ask: AskPassphrase): Promise<Key> => {
     const file = agentKeyFile(vault, parseAgentName(name), env)
     return explainMissing(
-      await localKey(file, ask),
+      await findOwnKey(file, ask),
       `there is no key of agent ${name} here (${file}${byVariable(env)})`,
       otherAgents(name, localAgents(vault, env)),
     )
@@ -202,21 +202,12 @@ function ownerSource(
   const read = async (ask: AskPassphrase): Promise<Key> => {
     const file = ownerKeyFile(vault, env)
     return explainMissing(
-      await localKey(file, ask),
+      await findOwnKey(file, ask),
       `there is no owner's key for this vault here (${file}${byVariable(env)})`,
       `bring a copy of it here: agent-vault key add FILE; or ${otherwise}`,
     )
   }
   return { name, read }
-}
-
-async function localKey(file: string, ask: AskPassphrase): Promise<Key | undefined> {
-  try {
-    return await readOwnKeyFile(file, ask)
-  } catch (error) {
-    if (VaultError.is(error, "KEY_NOT_FOUND")) return undefined
-    throw error
-  }
 }
 
 /** Who forgot the variable looks for a key where it always was. */

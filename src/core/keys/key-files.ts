@@ -127,7 +127,7 @@ async function unsealKeyFile(
 }
 
 /** Reads a key file of the key home, which must be readable by its user alone. Throws `KEY_UNSAFE`. */
-export async function readOwnKeyFile(file: string, ask: AskPassphrase): Promise<Key> {
+async function readOwnKeyFile(file: string, ask: AskPassphrase): Promise<Key> {
   const mode = inHome("keys", () => lookAt(file, "follow"))?.mode ?? 0
   // Windows has no such bits; there the profile folder's own access list protects the file.
   if (sep === "/" && (mode & 0o077) !== 0) {
@@ -136,6 +136,16 @@ export async function readOwnKeyFile(file: string, ask: AskPassphrase): Promise<
     })
   }
   return readKeyFile(file, ask)
+}
+
+/** The same; undefined if there is no such file. */
+export async function findOwnKey(file: string, ask: AskPassphrase): Promise<Key | undefined> {
+  try {
+    return await readOwnKeyFile(file, ask)
+  } catch (error) {
+    if (VaultError.is(error, "KEY_NOT_FOUND")) return undefined
+    throw error
+  }
 }
 
 /** Refuses a place where a key file could not, or should not, be written. Throws `EXISTS`, `KEY_UNSAFE`. */

@@ -1,9 +1,11 @@
-import { VaultError, claimedId, parseAgentName } from "../../../core/index.js"
+import { type Place, VaultError, claimedId, parseAgentName } from "../../../core/index.js"
 import {
   type ChangeRequest,
   type Enrolled,
   type Outcome,
+  acceptJoinLine,
   addAgent,
+  joinFingerprint,
   setKeyFileAside,
 } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
@@ -15,8 +17,7 @@ import { changeRequest, option } from "../../door/who.js"
 export async function run(door: Door): Promise<void> {
   const [agent = ""] = door.call.words
   const request = await changeRequest(door)
-  const recipient = option(door, "recipient")
-  refuseOutWithRecipient(door)
+  const recipient = recipientElsewhere(door, request.place, agent)
   const output = recipient === undefined ? await newKeyOutput(door, request, agent) : undefined
   const outcome = await withPerson(door, (person) =>
     addAgent({ ...request, person, agent, recipient }),
@@ -24,12 +25,8 @@ export async function run(door: Door): Promise<void> {
   await handOver(door, outcome, output)
   if (output?.to !== "stdout" && (await asJson(door, publicPart(outcome, output)))) return
   tell(door, `${agent} ${request.dryRun ? "would be" : "is"} an agent of this vault.`)
-  if (output === undefined) {
-    tell(
-      door,
-      "Its key was made elsewhere, so there is no escrow: if it is lost, only a new one helps.",
-    )
-  } else if (!request.dryRun) tell(door, ...deliveryLines(agent, output))
+  if (recipient !== undefined) tell(door, ...elsewhereLines(door, recipient))
+  if (output !== undefined && !request.dryRun) tell(door, ...deliveryLines(agent, output))
   tell(door, ...outcomeLines(door, outcome), `Next: agent-vault grant ${agent} GROUP`)
 }
 
@@ -43,16 +40,27 @@ async function newKeyOutput(door: Door, request: ChangeRequest, agent: string): 
   }
 }
 
-/** Two ways to say where the key is cannot both be meant. */
-export function refuseOutWithRecipient(door: Door): void {
-  if (option(door, "recipient") === undefined || option(door, "out") === undefined) return
-  throw new VaultError(
-    "USAGE",
-    "--recipient enrols a key made elsewhere: there is nothing to write to --out",
-    {
-      hint: "leave one of them out",
-    },
-  )
+/** The recipient of a key that was made elsewhere, as `--join` or `--recipient` says. Throws `USAGE`. */
+export function recipientElsewhere(door: Door, place: Place, agent: string): string | undefined {
+  const given = ["join", "recipient", "out"].filter((name) => option(door, name) !== undefined)
+  if (given.length > 1) {
+    throw new VaultError("USAGE", `--${given.join(" and --")} both say where the key is`, {
+      hint: "a key made elsewhere stays there; --out is for one that is made here: give one of them",
+    })
+  }
+  const line = option(door, "join")
+  if (line === undefined) return option(door, "recipient")
+  return acceptJoinLine(line, claimedId(place), parseAgentName(agent))
+}
+
+/** What is said of a key that was made elsewhere. */
+export function elsewhereLines(door: Door, recipient: string): string[] {
+  return [
+    "Its key was made elsewhere, so there is no escrow: if it is lost, only a new one helps.",
+    ...(option(door, "join") === undefined
+      ? []
+      : [`Compare with who made it, before it may open anything: ${joinFingerprint(recipient)}`]),
+  ]
 }
 
 /**

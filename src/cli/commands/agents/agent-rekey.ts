@@ -6,13 +6,12 @@ import { type KeyOutput, deliveryLines, keyOutput } from "../../door/key-output.
 import { asJson, exposureLines, outcomeLines, planLines, print, tell } from "../../door/render.js"
 import { usedBy, usedLines } from "../../door/used-lines.js"
 import { changeRequest, option } from "../../door/who.js"
-import { handOver, publicPart, refuseOutWithRecipient } from "./agent-add.js"
+import { elsewhereLines, handOver, publicPart, recipientElsewhere } from "./agent-add.js"
 
 export async function run(door: Door): Promise<void> {
   const [agent = ""] = door.call.words
   const request = await changeRequest(door)
-  const recipient = option(door, "recipient")
-  refuseOutWithRecipient(door)
+  const recipient = recipientElsewhere(door, request.place, agent)
   const vault = claimedId(request.place)
   const output = recipient === undefined ? rekeyOutput(door, vault, agent) : undefined
   const used = usedBy(door, request.place, agent, "all")
@@ -29,6 +28,7 @@ export async function run(door: Door): Promise<void> {
     `${agent} ${request.dryRun ? "would have" : "has"} a new key; the old one opens nothing written from now on.`,
   )
   if (output !== undefined && !request.dryRun) tell(door, ...deliveryLines(agent, output))
+  if (recipient !== undefined) tell(door, ...elsewhereLines(door, recipient))
   if (aside !== undefined) tell(door, `  The old key is now ${aside}`)
   tell(door, ...usedLines(agent, used))
   if (output?.to === "stdout") tell(door, ...planLines(plan), ...exposureLines(door, exposed))

@@ -1,6 +1,6 @@
 import { SECRET_FIELDS } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
-import { CHANGE, JSON_OUT, REPORT } from "./options.js"
+import { CHANGE, DIR, JSON_OUT, REPORT } from "./options.js"
 
 /** The options of `set` for what a record says of its secret. */
 const METADATA = Object.fromEntries(
@@ -36,6 +36,11 @@ export const OWNERS: readonly CommandSpec[] = [
     words: "<name>",
     summary: "give a new agent a key, with a copy in escrow",
     options: {
+      join: {
+        value: "LINE",
+        describe:
+          "enrol the key of this line, which `agent-vault join` printed where the agent lives",
+      },
       recipient: {
         value: "AGE1...",
         describe: "enrol a key made elsewhere: there will be no escrow",
@@ -53,6 +58,28 @@ export const OWNERS: readonly CommandSpec[] = [
         "straight to where it runs",
       ],
     ],
+  },
+  {
+    name: "join",
+    words: "<name>",
+    summary:
+      "make the key of an agent where it will live, and the line that asks an owner to let it in",
+    options: {
+      ...DIR,
+      "passphrase-fd": {
+        value: "FD",
+        describe: "read the key's passphrase from this file descriptor",
+      },
+      ...JSON_OUT,
+    },
+    examples: [
+      [
+        "agent-vault join builder",
+        "then, at an owner's: agent-vault agent add builder --join LINE",
+      ],
+    ],
+    notes:
+      "The key never travels, and no escrow has it. The line holds no secret. The second time it prints the same line.",
   },
   {
     name: "agent list",
@@ -95,6 +122,11 @@ export const OWNERS: readonly CommandSpec[] = [
     words: "<agent>",
     summary: "give an agent a new key; the old one counts as revoked",
     options: {
+      join: {
+        value: "LINE",
+        describe:
+          "change to the key of this line, which `agent-vault join` printed where the agent lives",
+      },
       recipient: {
         value: "AGE1...",
         describe: "change to a key made elsewhere: there will be no escrow",
