@@ -146,7 +146,7 @@ beforeAll(async () => {
   await use("stripe/api-key", "--at header:authorization --scheme basic --user x-access-token")
   await use("stripe/api-key", "--at header:x-api-key --scheme raw")
   await use("stripe/aws", "--at header:authorization --scheme sigv4 --user AKIDEXAMPLE")
-}, 300_000)
+})
 
 afterAll(() => {
   service.close()

@@ -7,7 +7,7 @@ import type { AuditLine } from "../../src/core/index.js"
 import type { Service } from "../broker/proxy/broker-world.js"
 import { type Machine, vaultMachine } from "../cli/machine.js"
 import { done, serviceFor, trustOn, valuesIn } from "./service.js"
-import { type Person, Session, type Told } from "./session.js"
+import { PATIENT, type Person, Session, type Told } from "./session.js"
 
 const KEY = ["not", "a", "real", "key", "Zk41vQ8mB2"].join("-")
 const HOOK = ["nor", "is", "this", "one", "Hx77aaQ9"].join("-")
@@ -163,11 +163,12 @@ describe("a request with a secret", () => {
   test("is one line of the audit, with the call that it was made for", async () => {
     await use("stripe/api-key", ...BEARER, "--scheme", "bearer")
     await open()
-    await session.client.callTool({
+    const call = {
       name: "http_request",
       arguments: { url: `https://${service.authority}/v1/secret-path` },
       _meta: { "agent-vault/session": "talk-1", "agent-vault/turn": "7" },
-    })
+    }
+    await session.client.callTool(call, undefined, PATIENT)
     const line = audited().find(({ event }) => event === "request")
     expect(line).toMatchObject({
       door: "broker",

@@ -9,6 +9,10 @@ import {
   type JSONRPCMessage,
 } from "@modelcontextprotocol/sdk/types.js"
 import type { Machine } from "../cli/machine.js"
+import { HANG } from "../hang.js"
+
+/** The client's own patience is a minute. */
+export const PATIENT = { timeout: HANG }
 
 /** Where the command runs. */
 type Place = Pick<Machine, "home" | "repo" | "env">
@@ -53,10 +57,10 @@ export class Session {
 
   static async open(machine: Place, args: readonly string[], person?: Person): Promise<Session> {
     const session = new Session(machine, args, person)
-    await session.client.connect(session.transport)
+    await session.client.connect(session.transport, PATIENT)
     session.#record()
     // From now on the client checks each result against the tool's schema.
-    await session.client.listTools()
+    await session.client.listTools(undefined, PATIENT)
     return session
   }
 
@@ -82,7 +86,7 @@ export class Session {
 
   /** Calls a tool. What it answers as text is what it answers as structure. */
   async call(name: string, args: Record<string, unknown> = {}): Promise<Told> {
-    const result = await this.client.callTool({ name, arguments: args })
+    const result = await this.client.callTool({ name, arguments: args }, undefined, PATIENT)
     const [content] = result.content as { type: string; text: string }[]
     const document = result.structuredContent as Record<string, unknown>
     if (JSON.stringify(JSON.parse(content?.text ?? "")) !== JSON.stringify(document)) {

@@ -16,6 +16,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { type Machine, type Ran, vaultMachine } from "../cli/machine.js"
 import { Consumer } from "../package/pack.js"
+import { PATIENT } from "./session.js"
 
 /** The line that a model is given runs in the shell that it has, wherever the server came from. */
 
@@ -51,8 +52,12 @@ async function useFrom(
   cwd = machine.repo,
 ): Promise<Use> {
   const client = new Client({ name: "a client", version: "1" })
-  await client.connect(new StdioClientTransport({ command, args, cwd, env, stderr: "ignore" }))
-  const { structuredContent } = await client.callTool({ name: "list_secrets", arguments: {} })
+  await client.connect(
+    new StdioClientTransport({ command, args, cwd, env, stderr: "ignore" }),
+    PATIENT,
+  )
+  const call = { name: "list_secrets", arguments: {} }
+  const { structuredContent } = await client.callTool(call, undefined, PATIENT)
   await client.close()
   const { secrets } = structuredContent as { secrets: { name: string; use: Use }[] }
   const found = secrets.find(({ name }) => name === "stripe/api-key")

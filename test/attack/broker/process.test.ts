@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { setUse, useAt } from "../../broker/proxy/broker-world.js"
+import { HANG } from "../../hang.js"
 import { noProc, noRoot, testUnless } from "../../needs.js"
 import { bin } from "../arena.js"
 import { WATCHED, leaks, remains, noStrace, stracePath } from "../tracing.js"
@@ -84,7 +85,7 @@ describe.each(["bwrap", "none"] as const)("under --isolate %s", (isolate) => {
     const program = start({ isolate })
     const port = blind.service.authority.split(":")[1] ?? ""
     const said = await program.sh(
-      `curl -sS -k --noproxy '*' --max-time 20 -H "Authorization: Bearer $STRIPE_API_KEY" --connect-to ::127.0.0.1:${port} ${blind.url()}`,
+      `curl -sS -k --noproxy '*' --max-time ${HANG / 1000} -H "Authorization: Bearer $STRIPE_API_KEY" --connect-to ::127.0.0.1:${port} ${blind.url()}`,
     )
     expect(holds(said, blind.value)).toBe(false)
     const got = blind.service.got.map(({ request }) => request.headers.authorization)
@@ -98,7 +99,7 @@ describe.each(["bwrap", "none"] as const)("under --isolate %s", (isolate) => {
     await program.send(blind.url())
     const done = join(blind.world.folder, `late-${isolate}`)
     // It lives until somebody makes the file, or, isolated, until the run ends.
-    const late = `while ! [ -e ${done}.go ]; do sleep 0.1; done; curl -sS --max-time 20 -H "Authorization: Bearer $STRIPE_API_KEY" ${blind.url()} > ${done}.said 2>&1; echo $? > ${done}`
+    const late = `while ! [ -e ${done}.go ]; do sleep 0.1; done; curl -sS --max-time ${HANG / 1000} -H "Authorization: Bearer $STRIPE_API_KEY" ${blind.url()} > ${done}.said 2>&1; echo $? > ${done}`
     const pid = await program.sh(
       `setsid nohup sh -c '${late}' >/dev/null 2>&1 </dev/null & echo $!`,
     )
@@ -184,7 +185,7 @@ describe.each(["bwrap", "none"] as const)("under --isolate %s", (isolate) => {
   testUnless(lack, "who writes over the authority's file deceives only itself", async () => {
     const program = start({ isolate })
     const written = await program.sh(
-      `stat -c '%a %U' "$NODE_EXTRA_CA_CERTS"; cp "${blind.world.folder}/root.pem" "$NODE_EXTRA_CA_CERTS" && cp "${blind.world.folder}/root.pem" "$SSL_CERT_FILE" && echo written; curl -sS --max-time 20 -H "Authorization: Bearer $STRIPE_API_KEY" ${blind.url()} 2>&1`,
+      `stat -c '%a %U' "$NODE_EXTRA_CA_CERTS"; cp "${blind.world.folder}/root.pem" "$NODE_EXTRA_CA_CERTS" && cp "${blind.world.folder}/root.pem" "$SSL_CERT_FILE" && echo written; curl -sS --max-time ${HANG / 1000} -H "Authorization: Bearer $STRIPE_API_KEY" ${blind.url()} 2>&1`,
     )
     expect(written).toContain("600 ")
     if (isolate === "bwrap") expect(written).toContain("Read-only file system")
@@ -279,7 +280,7 @@ describe("others on the machine", () => {
       "-k",
       "-i",
       "--max-time",
-      "60",
+      `${HANG / 1000}`,
       "-x",
       `http://127.0.0.1:${proxy.port}`,
     ]
@@ -303,7 +304,15 @@ describe("others on the machine", () => {
     const proxy = new URL((await program.sh('printf %s "$HTTPS_PROXY"')).trim())
     for (const guess of ["", "x", proxy.password.slice(1), `${proxy.password}x`]) {
       const url = `http://x:${guess}@127.0.0.1:${proxy.port}`
-      const said = await outputOf("curl", ["-sS", "-k", "--max-time", "60", "-x", url, blind.url()])
+      const said = await outputOf("curl", [
+        "-sS",
+        "-k",
+        "--max-time",
+        `${HANG / 1000}`,
+        "-x",
+        url,
+        blind.url(),
+      ])
       expect(said).toContain("407")
     }
     expect(blind.service.got).toEqual([])

@@ -101,7 +101,7 @@ async function growthOf(work: () => Promise<void>): Promise<number> {
   return most
 }
 
-test("an upload goes up as it is, and in flat memory", { timeout: 120_000 }, async () => {
+test("an upload goes up as it is, and in flat memory", async () => {
   const upstream = await listen(
     createServer((incoming, response) => {
       void digestOf(incoming).then((digest) => response.end(digest))
@@ -115,7 +115,7 @@ test("an upload goes up as it is, and in flat memory", { timeout: 120_000 }, asy
   expect(growth).toBeLessThan(SIZE / 2)
 })
 
-test("a download comes down as it is, and in flat memory", { timeout: 120_000 }, async () => {
+test("a download comes down as it is, and in flat memory", async () => {
   const upstream = await listen(
     createServer((_, response) => void pipeline(Readable.from(noise(SIZE)), response)),
   )

@@ -526,7 +526,7 @@ describe("what the vault gets during a run is looked for from the next request o
   test("and nothing is read again while nothing changes", async () => {
     await startNoting()
     // What was written a moment ago is looked at again, until its times tell all changes.
-    await expect.poll(readsOfRequest, { timeout: 10_000 }).toBe(0)
+    await expect.poll(readsOfRequest).toBe(0)
   })
 })
 

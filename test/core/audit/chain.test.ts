@@ -267,9 +267,7 @@ describe("many processes at once", () => {
       const many = await Promise.all([appender(1_000_000), appender(1_000_000)])
       const before = readChain(file).lines.length
       // Not before they have appended something.
-      await expect
-        .poll(() => readChain(file).lines.length, { timeout: 60_000 })
-        .toBeGreaterThan(before)
+      await expect.poll(() => readChain(file).lines.length).toBeGreaterThan(before)
       for (const { child } of many) child.kill("SIGKILL")
       await Promise.all(many.map(({ ended }) => ended))
       noted(1)
@@ -314,5 +312,5 @@ describe("many processes at once", () => {
     audit.note([event(1)])
     audit.close()
     expect(readChain(file).lines).toHaveLength(2)
-  }, 30_000)
+  })
 })

@@ -320,7 +320,7 @@ describe("the lock", () => {
     withLockOf({ pid: process.pid, host, started: startOf(process.pid), nonce })
     const first = processes.start(world, ["hold-lock"])
     const ended = new Promise((resolve) => first.once("exit", resolve))
-    await expect.poll(waitingNow, { timeout: 60_000 }).toHaveLength(1)
+    await expect.poll(waitingNow).toHaveLength(1)
     first.kill("SIGSTOP")
     rmSync(lockFile)
     const lock = await takeLock(gitFolder)
