@@ -226,6 +226,8 @@ test("it ends when its client is gone", async () => {
   const bridge = new Bridge()
   await bridge.ask("hello")
   bridge.child.stdout.destroy()
+  // It may be gone before it was sent all of them.
+  bridge.child.stdin.on("error", () => {})
   for (let id = 0; id < 20; id++) bridge.send(get(id))
   expect(await bridge.ended).toEqual({ code: 0, signal: null })
 })

@@ -1,14 +1,6 @@
 import { spawn } from "node:child_process"
-import {
-  type FSWatcher,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  watch,
-  writeFileSync,
-} from "node:fs"
+import { once } from "node:events"
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
@@ -25,7 +17,6 @@ const lackBubblewrap = "missing" in found ? found.missing : undefined
 
 let machine: Machine
 let temporary: string
-let watcher: FSWatcher | undefined
 
 beforeAll(async () => {
   machine = await runMachine()
@@ -35,14 +26,25 @@ beforeAll(async () => {
   const { code, stderr } = await machine.call(["use", "stripe/api-key", ...rule, ...place])
   if (code !== 0) throw new Error(stderr)
   mkdirSync(temporary)
+  writeFileSync(join(machine.home, "ends.cjs"), ENDS_ITSELF)
 })
 beforeEach(() => {
-  watcher?.close()
   rmSync(began(), { force: true })
 })
-afterAll(() => {
-  watcher?.close()
-  machine.remove()
+afterAll(() => machine.remove())
+
+/** A preload: tells its process to end as soon as the broker has its folder, and not a moment later. */
+const ENDS_ITSELF = `
+  const fs = require("node:fs")
+  const { mkdirSync } = fs
+  fs.mkdirSync = (path, options) => {
+    const made = mkdirSync(path, options)
+    if (path.includes("/agent-vault-broker-")) process.kill(process.pid, process.env.ENDS_BY)
+    return made
+  }`
+const endsBy = (signal: NodeJS.Signals): NodeJS.ProcessEnv => ({
+  NODE_OPTIONS: `--require ${join(machine.home, "ends.cjs")}`,
+  ENDS_BY: signal,
 })
 
 /** Found among all processes of the machine. */
@@ -62,15 +64,6 @@ const expectNothing = async (): Promise<void> => {
   expect(stdout).toBe("")
 }
 
-/** Resolves when the folder for temporary files has the folder of a broker. */
-function folderOfBroker(): Promise<void> {
-  return new Promise((resolve) => {
-    watcher = watch(temporary, (_event, name) => {
-      if (name?.startsWith("agent-vault-broker-")) resolve()
-    })
-  })
-}
-
 describe.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s", (signal) => {
   const code = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal]
 
@@ -82,10 +75,7 @@ describe.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s", (signal) => {
   })
 
   test("while the broker is made ready ends it, and the program does not begin", async () => {
-    const made = folderOfBroker()
-    const run = start("none")
-    await made
-    run.child.kill(signal)
+    const run = start("none", endsBy(signal))
     expect(await run.ended, run.stderr()).toBe(code)
     expect(existsSync(began())).toBe(false)
     await expectNothing()
@@ -126,15 +116,11 @@ test("Ctrl-C at the first line ends a blind run at a terminal", async () => {
 })
 
 test("a proxy that is told to end before it serves leaves nothing", async () => {
-  const made = folderOfBroker()
   const argv = ["--agent", "ci", "-s", "stripe/api-key"]
   const line = `exec agent-vault proxy ${argv.join(" ")}`
-  const env = { ...machine.env, TMPDIR: temporary }
+  const env = { ...machine.env, TMPDIR: temporary, ...endsBy("SIGINT") }
   const proxy = spawn("bash", ["-c", line], { cwd: machine.repo, env, stdio: "ignore" })
-  await made
-  proxy.kill("SIGINT")
-  const code = await new Promise((resolve) => proxy.once("exit", resolve))
-  expect(code).toBe(0)
+  expect(await once(proxy, "exit")).toEqual([0, null])
   await expectNothing()
 })
 
@@ -143,6 +129,8 @@ test("what a killed broker leaves is certificates, and the next run clears it", 
   await expect.poll(() => existsSync(began())).toBe(true)
   const [left = ""] = readdirSync(temporary)
   run.child.kill("SIGKILL")
+  // Its own line, which has the program's in it, is gone then.
+  await once(run.child, "exit")
   const { stdout } = await machine.shell(`pgrep -f "[s]${sleeping.slice(1)}"`)
   process.kill(Number(stdout))
   await run.ended
