@@ -1,7 +1,16 @@
 import { execFileSync } from "node:child_process"
-import { existsSync, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs"
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 
 /** How the folders begin that all files of tests share; see global-setup.ts. */
 export const SHARED = "shared-"
@@ -14,6 +23,18 @@ export function copyAll(from: string, to: string): void {
   const isFolder = lstatSync(from).isDirectory()
   if (isFolder) mkdirSync(to, { recursive: true })
   execFileSync("cp", ["-RP", isFolder ? `${from}/.` : from, to])
+}
+
+/**
+ * Copies the built command. What hot doors keep beside it stays behind: another test's may just
+ * write such a file, under a name that is gone a moment later.
+ */
+export function copyProgram(to: string): void {
+  const from = fileURLToPath(new URL("../dist/cli", import.meta.url))
+  mkdirSync(to, { recursive: true })
+  for (const name of readdirSync(from)) {
+    if (!name.includes(".v8")) copyFileSync(join(from, name), join(to, name))
+  }
 }
 
 /**

@@ -10,7 +10,7 @@ import {
   writeSync,
   type Stats,
 } from "node:fs"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { arch, geteuid, pid, version, versions } from "node:process"
 
 declare const AGENT_VAULT_VERSION: string
@@ -76,7 +76,8 @@ export class CodeCache {
 
   /** Writes all chunks, as a whole or not at all: without it, the next start is slower. */
   write(chunks: ReadonlyMap<string, Compiled>): void {
-    const temporary = `${this.#file}.${pid}`
+    // Ends as the cache does: what packs or copies the program knows both by that.
+    const temporary = join(dirname(this.#file), `${pid}-${basename(this.#file)}`)
     try {
       const mode = this.#program.mode & READ_AND_WRITE
       const descriptor = openSync(temporary, "wx", mode)

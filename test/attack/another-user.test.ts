@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Machine, vaultMachine } from "../cli/machine.js"
 import { noRoot, testUnless } from "../needs.js"
+import { copyProgram } from "../folders.js"
 
 /** Nobody's. Only root may become another user. */
 const OTHER = 54_321
@@ -21,7 +22,8 @@ beforeAll(async () => {
   if (noRoot === undefined) chownSync(home, OTHER, OTHER)
   // What an agent's user can see: the repository, and the program.
   chmodSync(machine.home, 0o755)
-  cpSync(join(project, "dist"), join(installed(), "dist"), { recursive: true })
+  copyProgram(join(installed(), "dist/cli"))
+  cpSync(join(project, "dist/lib"), join(installed(), "dist/lib"), { recursive: true })
   cpSync(join(project, "package.json"), join(installed(), "package.json"))
   const { stdout } = await machine.shell("cat ~/.config/agent-vault/*/agents/ci.key")
   key = stdout

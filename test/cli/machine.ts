@@ -1,7 +1,6 @@
 import { execFileSync, spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import {
-  cpSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -13,14 +12,13 @@ import {
 import { tmpdir } from "node:os"
 import { basename, delimiter, dirname, join } from "node:path"
 import { Readable, Writable } from "node:stream"
-import { fileURLToPath } from "node:url"
 import { type CommandProcess, main } from "../../src/cli/command-line.js"
-import { copyAll, sharedFolder } from "../folders.js"
+import { copyAll, copyProgram, sharedFolder } from "../folders.js"
 import { pseudoTerminals } from "../needs.js"
 
 /** The built command: a copy in the home of this test file, so that a new build changes nothing. */
 const bin = join(process.env["HOME"] ?? tmpdir(), "dist", "bin.cjs")
-cpSync(fileURLToPath(new URL("../../dist/cli", import.meta.url)), dirname(bin), { recursive: true })
+copyProgram(dirname(bin))
 if (pseudoTerminals !== undefined) {
   const beside = join(dirname(dirname(bin)), "node_modules", "@lydell")
   mkdirSync(beside, { recursive: true })

@@ -1,7 +1,6 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process"
 import {
   copyFileSync,
-  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -17,6 +16,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { type Machine, type Ran, vaultMachine } from "../cli/machine.js"
 import { Consumer } from "../package/pack.js"
 import { PATIENT } from "./session.js"
+import { copyProgram } from "../folders.js"
 
 /** The line that a model is given runs in the shell that it has, wherever the server came from. */
 
@@ -116,7 +116,7 @@ describe("the program is named as the server was started:", () => {
 
   test("by where it is, if it is not on the PATH", async () => {
     const folder = join(machine.home, "a folder's own", "cli")
-    cpSync(join(import.meta.dirname, "../../dist/cli"), folder, { recursive: true })
+    copyProgram(folder)
     const env = shellEnv(false)
     const use = await useFrom([process.execPath, join(folder, "bin.cjs"), ...AS_CI], env)
     expect(await type(use, env)).toEqual(DONE)

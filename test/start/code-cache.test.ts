@@ -2,7 +2,6 @@ import { spawnSync } from "node:child_process"
 import {
   chmodSync,
   chownSync,
-  cpSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -17,12 +16,11 @@ import {
 } from "node:fs"
 import { dirname, join } from "node:path"
 import { getgid, getuid } from "node:process"
-import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type Machine, vaultMachine } from "../cli/machine.js"
 import { noRoot, testUnless } from "../needs.js"
+import { copyProgram } from "../folders.js"
 
-const built = fileURLToPath(new URL("../../dist/cli", import.meta.url))
 const GET = ["get", "stripe/api-key", "--agent", "ci"]
 /** Nobody's. Only root may become another user. */
 const OTHER = 54_321
@@ -39,7 +37,7 @@ afterAll(() => machine.remove())
 beforeEach(() => {
   folder = join(machine.home, "program")
   rmSync(folder, { recursive: true, force: true })
-  cpSync(built, folder, { recursive: true, filter: (file) => !file.endsWith(".v8") })
+  copyProgram(folder)
   bin = join(folder, "bin.cjs")
 })
 
