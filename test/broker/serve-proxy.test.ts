@@ -11,7 +11,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs"
-import { type IncomingMessage, request } from "node:http"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
@@ -19,6 +18,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type Steps, atTerminal, plain } from "../cli/at-terminal.js"
 import { type Machine, vaultMachine } from "../cli/machine.js"
 import { testUnless } from "../needs.js"
+import { answerPage } from "../questions/answer-page.js"
 import { Service } from "./proxy/broker-world.js"
 
 const VALUE = ["not", "a", "real", "key", "Zk41vQ"].join("-")
@@ -307,31 +307,17 @@ async function pageOf({ stderr }: Running, before = 0): Promise<string> {
   return pages()[before] ?? ""
 }
 
-async function say(url: string, answer: string): Promise<void> {
-  const [, token = ""] = /name="token" value="([^"]+)"/.exec(await (await fetch(url)).text()) ?? []
-  const sent = request(url, {
-    method: "POST",
-    headers: {
-      origin: new URL(url).origin,
-      "content-type": "application/x-www-form-urlencoded",
-    },
-  })
-  sent.end(new URLSearchParams({ token, answer }).toString())
-  const [response] = (await once(sent, "response")) as [IncomingMessage]
-  response.resume()
-}
-
 describe("a rule that asks", () => {
   const CALL = `curl -sS -H "Authorization: Bearer $STRIPE_WEBHOOK" "$BASE/v1/<b>"`
 
   test("asks on a page of the proxy without a terminal", async () => {
     const proxy = await startProxy()
     const no = machine.shell(`${THROUGH}; ${CALL}`)
-    await say(await pageOf(proxy), "no")
+    await answerPage(await pageOf(proxy), "no")
     expect((await no).stdout).toContain("ASK_REFUSED")
     expect(seen).toEqual([])
     const yes = machine.shell(`${THROUGH}; ${CALL}`)
-    await say(await pageOf(proxy, 1), "once")
+    await answerPage(await pageOf(proxy, 1), "once")
     expect((await yes).stdout).toContain("you sent")
     expect(seen).toEqual([expect.stringContaining(`Bearer ${VALUE}-2`)])
   })
@@ -367,7 +353,7 @@ describe("a rule that asks", () => {
       ..."run --agent ci --blind --isolate none -g stripe -- sh -c".split(" "),
       CALL,
     )
-    await say(await pageOf(run), "once")
+    await answerPage(await pageOf(run), "once")
     expect(await run.ended).toBe(0)
     expect(seen).toHaveLength(1)
     expect(run.stderr()).not.toContain(VALUE)

@@ -26,15 +26,24 @@ export interface AskedHow {
   /** Aborted when the program waits no longer. */
   readonly gone?: AbortSignal
   /** Hears what the person said, once for each time that they were asked. */
-  readonly onAnswer?: (answer: Choice | "unanswered") => void
+  readonly onAnswer?: (answer: Said) => void
+}
+
+type Said = Choice | "unanswered"
+
+/** A question that may count for the whole run, or what was said to it. */
+interface SessionQuestion {
+  readonly answer: Promise<Said>
+  /** Ends it when nobody waits for its answer any more. */
+  readonly over: AbortController
+  waiting: number
 }
 
 /** Asks what a person did not agree to for this whole run. */
 export class Agreements {
   readonly #ask: Ask
   readonly #who: string
-  /** What was said to a question that may count for the whole run; also what is awaited. */
-  readonly #ofSession = new Map<string, Promise<Choice | "unanswered">>()
+  readonly #ofSession = new Map<string, SessionQuestion>()
 
   /** `who` is whose requests these are: `claude, as the agent ci`. */
   constructor(ask: Ask, who: string) {
@@ -46,7 +55,9 @@ export class Agreements {
   async require(asked: AskedSending, how: AskedHow): Promise<void> {
     const answer =
       how.ask === "each" ? await this.#put(asked, how, how.gone) : await this.#inSession(asked, how)
-    if (answer === "once" || answer === "session") return
+    // Nothing is sent for a program that gave up: it may have tried again meanwhile.
+    const isThere = how.gone?.aborted !== true
+    if (isThere && (answer === "once" || answer === "session")) return
     const { secret, method, target } = asked
     throw new VaultError(
       "ASK_REFUSED",
@@ -56,26 +67,47 @@ export class Agreements {
   }
 
   /** A yes for the session counts for all who ask the same, a yes for once for one of them. */
-  async #inSession(asked: AskedSending, how: AskedHow): Promise<Choice | "unanswered"> {
+  async #inSession(asked: AskedSending, how: AskedHow): Promise<Said> {
     const key = JSON.stringify(asked)
     for (;;) {
       const before = this.#ofSession.get(key)
       if (before === undefined) break
-      const said = await before
+      const said = await this.#await(key, before, how.gone)
       if (said !== "once") return said
     }
-    const answer = this.#put(asked, how)
-    this.#ofSession.set(key, answer)
+    const over = new AbortController()
+    const question = { answer: this.#put(asked, how, over.signal), over, waiting: 0 }
+    this.#ofSession.set(key, question)
+    const said = await this.#await(key, question, how.gone)
     // What is no yes for the session counts once: the person may be asked again.
-    if ((await answer) !== "session") this.#ofSession.delete(key)
-    return answer
+    if (said !== "session") this.#forget(key, question)
+    return said
   }
 
-  async #put(
-    asked: AskedSending,
-    how: AskedHow,
-    gone?: AbortSignal,
-  ): Promise<Choice | "unanswered"> {
+  /** The answer. When the last program that waits for it is gone, the question is withdrawn. */
+  async #await(key: string, question: SessionQuestion, gone?: AbortSignal): Promise<Said> {
+    question.waiting += 1
+    const leave = (): void => {
+      question.waiting -= 1
+      if (question.waiting > 0) return
+      // Who asks the same from now on asks anew.
+      this.#forget(key, question)
+      question.over.abort()
+    }
+    if (gone?.aborted === true) leave()
+    else gone?.addEventListener("abort", leave, { once: true })
+    try {
+      return await question.answer
+    } finally {
+      gone?.removeEventListener("abort", leave)
+    }
+  }
+
+  #forget(key: string, question: SessionQuestion): void {
+    if (this.#ofSession.get(key) === question) this.#ofSession.delete(key)
+  }
+
+  async #put(asked: AskedSending, how: AskedHow, gone?: AbortSignal): Promise<Said> {
     const said = await this.#ask(questionOf(asked, how, this.#who), gone).catch(() => undefined)
     const answer = said !== undefined && "choice" in said ? said.choice : "unanswered"
     how.onAnswer?.(answer)

@@ -50,6 +50,59 @@ test("a program that is gone withdraws its question where each is asked about", 
   expect(seen).toBe(gone.signal)
 })
 
+/** A person whose answers come when they are given, and the signals that end their questions. */
+function thinking() {
+  const open: { answer: (said: Choice) => void; signal: AbortSignal | undefined }[] = []
+  const ask: Ask = (_question, signal) =>
+    new Promise((resolve) => {
+      open.push({ answer: (choice) => resolve({ choice }), signal })
+      signal?.addEventListener("abort", () => resolve({ without: "cancel" }))
+    })
+  return { agreements: new Agreements(ask, "sh"), open }
+}
+
+describe("a question for the session, whose programs give up", () => {
+  test("is withdrawn with the last of them, and the next one is asked anew", async () => {
+    const { agreements, open } = thinking()
+    const [one, other] = [new AbortController(), new AbortController()]
+    const waits = [one, other].map(({ signal }) =>
+      agreements.require(ASKED, { ...IN_SESSION, gone: signal }),
+    )
+    const ends = Promise.allSettled(waits)
+    one.abort()
+    expect([open.length, open[0]?.signal?.aborted]).toEqual([1, false])
+    other.abort()
+    expect(open[0]?.signal?.aborted).toBe(true)
+    // Before it is known how the first one ended.
+    const next = agreements.require(ASKED, IN_SESSION)
+    expect(open).toHaveLength(2)
+    open[1]?.answer("session")
+    await next
+    expect((await ends).map(({ status }) => status)).toEqual(["rejected", "rejected"])
+    await agreements.require(ASKED, IN_SESSION)
+    expect(open).toHaveLength(2)
+  })
+
+  test("counts for those who still wait, and for nobody who is gone", async () => {
+    const { agreements, open } = thinking()
+    const gone = new AbortController()
+    const left = agreements.require(ASKED, { ...IN_SESSION, gone: gone.signal })
+    const stays = agreements.require(ASKED, IN_SESSION)
+    gone.abort()
+    open[0]?.answer("session")
+    await expect(left).rejects.toMatchObject({ code: "ASK_REFUSED" })
+    await stays
+    expect(open).toHaveLength(1)
+  })
+
+  test("is not asked for one that is gone already", async () => {
+    const { agreements, open } = thinking()
+    const how = { ...IN_SESSION, gone: AbortSignal.abort() }
+    await expect(agreements.require(ASKED, how)).rejects.toMatchObject({ code: "ASK_REFUSED" })
+    expect(open.map(({ signal }) => signal?.aborted)).toEqual([true])
+  })
+})
+
 /** What differs from {@link ASKED} in one thing. */
 const OTHERS: readonly (readonly [what: string, asked: AskedSending])[] = [
   ["secret", { ...ASKED, secret: "stripe/webhook" }],
