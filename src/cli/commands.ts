@@ -25,6 +25,8 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   bridge: () => import("./commands/programs/bridge.js"),
   mcp: () => import("./commands/clients/mcp.js"),
   list: () => import("./commands/secrets/list.js"),
+  rm: () => import("./commands/secrets/rm.js"),
+  mv: () => import("./commands/secrets/mv.js"),
   grant: () => import("./commands/access/grant.js"),
   revoke: () => import("./commands/access/revoke.js"),
   apply: () => import("./commands/access/apply.js"),

@@ -37,6 +37,8 @@ export type { MaybeUnfinished } from "./words/unfinished.js"
 export { requirePersonFor } from "./policy/person.js"
 export { repair } from "./commit/repair.js"
 export { type UseEdit, type UseRequest, changeUse } from "./change/change-use.js"
+export { moveSecret } from "./change/move-secret.js"
+export { removeSecrets } from "./change/remove-secrets.js"
 export { type SetRequest, setSecret } from "./change/set.js"
 export {
   type AccessOverview,

@@ -18,6 +18,9 @@ const planId = matching(/^[0-9a-f]{12}$/)
 const anyNumber: unknown = expect.any(Number)
 const anyText: unknown = expect.any(String)
 const anyList: unknown = expect.any(Array)
+/** Both files of each secret. */
+const matchingFiles = (...names: readonly string[]): readonly string[] =>
+  names.flatMap((name) => [`secrets/${name}.age`, `secrets/${name}.json`])
 const exposedTo = (agent: string, why: string): unknown => [{ agent, at: time, why }]
 
 let template: Machine
@@ -361,6 +364,33 @@ describe("changes", () => {
       ...result,
       is: "unchanged",
       files: [],
+    })
+  })
+
+  test("rm, mv", async () => {
+    await machine.call(["set", "old/one"], "1")
+    await machine.call(["set", "old/two"], "2")
+    const moved = {
+      from: "old/one",
+      to: "stripe/one",
+      version: 1,
+      newGroup: false,
+      gains: [{ agent: "ci" }],
+      losses: [],
+      readers: [{ agent: "ci" }],
+      exposed: [],
+      files: matchingFiles("old/one", "stripe/one"),
+    }
+    expect(await document(["mv", "old/one", "stripe/one", "--dry-run"])).toEqual(moved)
+    expect(await document(["mv", "old/one", "stripe/one"])).toEqual({ ...moved, commit })
+    expect(await document(["rm", "stripe/one", "old/two"])).toEqual({
+      removed: [
+        { name: "stripe/one", version: 1, readers: [{ agent: "ci" }] },
+        { name: "old/two", version: 1, readers: [] },
+      ],
+      emptied: ["old"],
+      files: matchingFiles("old/two", "stripe/one"),
+      commit,
     })
   })
 

@@ -11,6 +11,7 @@ import { WHO } from "./table/options.js"
 import { OWNERS } from "./table/governing.js"
 import { PROXY } from "./table/proxy.js"
 import { READERS } from "./table/readers.js"
+import { SECRETS } from "./table/secrets.js"
 import { SERVICES } from "./table/services.js"
 import { SYNC } from "./table/sync.js"
 import { UPKEEP } from "./table/upkeep.js"
@@ -23,6 +24,7 @@ import { USE } from "./table/use.js"
 export const COMMANDS: readonly CommandSpec[] = [
   ...OWNERS,
   ...KEY,
+  ...SECRETS,
   ...READERS,
   ...PROXY,
   ...HOOK,

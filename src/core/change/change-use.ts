@@ -12,6 +12,7 @@ import { VaultError } from "../words/errors.js"
 import { LIMITS } from "../words/limits.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
+import { type GroupReader, readersOfGroup } from "./ready-group.js"
 import { type Session, putRecord } from "./session.js"
 
 export interface UseRequest extends ChangeRequest {
@@ -34,7 +35,7 @@ export interface UseChange {
   /** All that it has now, in the order in which they are looked at. */
   readonly use: readonly Use[]
   /** The agents that may use it where its rules say. */
-  readonly readers: readonly { readonly agent: string; readonly until?: string }[]
+  readonly readers: readonly GroupReader[]
 }
 
 /**
@@ -56,10 +57,7 @@ export function changeUse(request: UseRequest): Promise<Outcome<UseChange>> {
       added: use.filter((rule) => !holds(before, rule)),
       removed: before.filter((rule) => !holds(use, rule)),
       use,
-      readers: getGroup(session.vault, name.group).members.map(({ agent, until }) => ({
-        agent,
-        ...(until === undefined ? {} : { until }),
-      })),
+      readers: readersOfGroup(getGroup(session.vault, name.group)),
     }
     return Promise.resolve({ result, message: `use ${name.full}` })
   })

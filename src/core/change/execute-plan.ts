@@ -161,7 +161,7 @@ function refuseImpossible(session: Session, plan: GroupPlan): void {
       "PENDING",
       `the manifest no longer lists ${plan.group}, which still holds secrets (${plan.secrets})`,
       {
-        hint: `put "${plan.group}: {}" back under groups, or remove its secrets first: git rm -r .agent-vault/secrets/${plan.group}, and commit`,
+        hint: `put "${plan.group}: {}" back under groups, or remove its secrets first: agent-vault rm ${plan.group}/NAME…`,
       },
     )
   }

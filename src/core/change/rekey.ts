@@ -85,6 +85,23 @@ export async function resealStale(
   return resealSecrets(session, stale.map(parseSecretName), record, keys, [])
 }
 
+/**
+ * The key that opens a secret, of all that its group had; and who lost the group since that key was
+ * replaced, where it is an earlier one. Throws `SEALED_TO_OLD_KEY`.
+ */
+export async function keyOfSecret(
+  session: Session,
+  name: SecretName,
+  group: GroupRecord,
+): Promise<{ readonly identity: string; readonly lostSince: readonly Exposure[] }> {
+  const { vault, identity } = session
+  const current = await openGroupKey(vault, name.group, group, [identity])
+  const past = await openPastKeys(vault, name.group, group, [identity])
+  const keys = await groupKeys([current, ...past], group.epoch)
+  const { epoch, job } = openable(session, name, keys)
+  return { identity: job.identity, lostSince: lostSince(group, epoch, []) }
+}
+
 async function resealSecrets(
   session: Session,
   names: readonly SecretName[],
@@ -143,7 +160,10 @@ function lostSince(
 }
 
 /** Keeps one entry for each agent: the first exposure of the present value. */
-function mergeExposures(before: readonly Exposure[], newly: readonly Exposure[]): Exposure[] {
+export function mergeExposures(
+  before: readonly Exposure[],
+  newly: readonly Exposure[],
+): Exposure[] {
   const known = new Set(before.map(({ agent }) => agent))
   const fresh = newly.filter(({ agent }) => !known.has(agent))
   return [...before, ...fresh].sort((a, b) => (a.agent < b.agent ? -1 : 1))
@@ -179,7 +199,7 @@ function noKey(name: SecretName): VaultError {
     "SEALED_TO_OLD_KEY",
     `${name.full} is sealed to a key that its group never had here`,
     {
-      hint: `set it anew, or remove its two files: git rm .agent-vault/secrets/${name.full}.*`,
+      hint: `set it anew, or remove it: agent-vault rm ${name.full}`,
     },
   )
 }

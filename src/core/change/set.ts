@@ -4,13 +4,10 @@ import { requirePersonToWiden, withRules } from "./change-use.js"
 import { LIMITS, mebibytes } from "../words/limits.js"
 import { seal, unseal } from "../age/age.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
-import { pendingError, planAccess, planEdit } from "./draft-plan.js"
-import { executePlan } from "./execute-plan.js"
 import { VaultError } from "../words/errors.js"
 import { openGroupKey, readSigned } from "../vault/group-key.js"
 import { secretPath, secretRecordPath } from "../words/layout.js"
-import { type SecretName, foldedCollision, nearest, parseSecretName } from "../words/names.js"
-import { type Plan, isExpiryOnly } from "../vault/plan.js"
+import { type SecretName, parseSecretName } from "../words/names.js"
 import {
   type GroupRecord,
   type SecretRecord,
@@ -21,16 +18,12 @@ import {
 } from "../records/record.js"
 import type { ExposedSecret } from "./rekey.js"
 import { precedentsOf } from "./precedent.js"
-import { type Session, editDraftManifest, putRecord } from "./session.js"
-import { hasPassed, utc } from "../words/time.js"
+import { refuseCollisions } from "./free-name.js"
+import { type GroupReader, readersOfGroup, readyGroup } from "./ready-group.js"
+import { type Session, putRecord } from "./session.js"
+import { utc } from "../words/time.js"
 import { isWeaker } from "../policy/reveal.js"
-import {
-  findSecret,
-  getGroup,
-  listGroups,
-  listSecrets,
-  refuseSealingToOlder,
-} from "../vault/vault.js"
+import { findSecret } from "../vault/vault.js"
 
 export interface SetRequest extends ChangeRequest {
   /** `GROUP/NAME` */
@@ -52,7 +45,7 @@ export interface SetResult {
   /** A group of almost the same name, when a new one was made. */
   readonly similarGroup?: string
   /** Who can read it now, besides the owners. */
-  readonly readers: readonly { readonly agent: string; readonly until?: string }[]
+  readonly readers: readonly GroupReader[]
   /** Values exposed because grants of the group had run out. */
   readonly exposed: readonly ExposedSecret[]
 }
@@ -72,10 +65,10 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
   }
   checkMetadata(metadata)
   return change(request, async (session) => {
-    refuseCollision(session, name)
-    const { newGroup, similarGroup, exposed } = await prepareGroup(session, name.group)
-    const group = getGroup(session.vault, name.group)
-    refuseSealingToOlder(session.vault, group)
+    refuseCollisions(session, [name])
+    const ready = await readyGroup(session, name.group)
+    const { record: group, isNew: newGroup, exposed } = ready
+    const similarGroup = ready.similar === undefined ? {} : { similarGroup: ready.similar }
     const before = findSecret(session.vault, name)
     const isSame = before !== undefined && (await holds(session, name, before, group, value))
     const use = withRules(name, before?.use ?? [], rules)
@@ -83,52 +76,10 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
     const said = { ...metadata, ...(use.length === 0 ? {} : { use }) }
     const is = await putSecret(session, name, before, group, isSame ? undefined : value, said)
     const version = findSecret(session.vault, name)?.version ?? 0
-    const readers = group.members.map(({ agent, until }) => ({
-      agent,
-      ...(until === undefined ? {} : { until }),
-    }))
+    const readers = readersOfGroup(group)
     const result = { name: name.full, version, is, newGroup, ...similarGroup, readers, exposed }
     return { result, message: `set ${name.full}` }
   })
-}
-
-/** Brings the group into being, or rid of grants that ran out, before anything is sealed to it. */
-async function prepareGroup(
-  session: Session,
-  group: string,
-): Promise<{
-  newGroup: boolean
-  similarGroup: { similarGroup?: string }
-  exposed: readonly ExposedSecret[]
-}> {
-  const groups = listGroups(session.vault)
-  const newGroup = !groups.includes(group)
-  const plan = newGroup
-    ? planEdit(session, () => editDraftManifest(session, [{ do: "add-group", group }]), [group])
-    : expiries(session, group)
-  const exposed = await executePlan(session, plan)
-  const similar = newGroup ? nearest(group, groups) : undefined
-  return { newGroup, similarGroup: similar === undefined ? {} : { similarGroup: similar }, exposed }
-}
-
-/**
- * A pending grant does not stop a `set`; a pending loss does, since the value would still be
- * sealed to someone whom the manifest has taken out. So does a later end that the manifest gives
- * to a grant that has ended: anybody may have written it there.
- */
-function expiries(session: Session, group: string): Plan {
-  const plan = planAccess(session)
-  const own = plan.groups.filter((entry) => entry.group === group)
-  const now = utc(session.now)
-  const loss = own.find(
-    (entry) =>
-      !isExpiryOnly(entry) &&
-      (entry.losses.length > 0 ||
-        entry.is === "gone" ||
-        entry.retimed.some(({ from }) => hasPassed(from, now))),
-  )
-  if (loss !== undefined) throw pendingError([loss])
-  return { ...plan, groups: own.filter(isExpiryOnly) }
 }
 
 async function holds(
@@ -203,24 +154,4 @@ async function sealValue(
 function rotated(record: SecretRecord): Omit<Unsigned<SecretRecord>, "exposed"> {
   const { exposed: _exposed, ...kept } = unsigned(record)
   return kept
-}
-
-function refuseCollision(session: Session, name: SecretName): void {
-  const other = foldedCollision(
-    name.full,
-    listSecrets(session.vault).map(({ full }) => full),
-  )
-  const taken = other ?? foldedCollision(name.group, listGroups(session.vault))
-  if (taken === undefined) return
-  throw new VaultError("NAME_INVALID", `${collision(name.full, taken)} differ only in case`, {
-    hint: "on many disks they would be one file: choose another name",
-  })
-}
-
-/** What it is of two names that differs only in case: the groups, folders, or secrets themselves. */
-function collision(name: string, taken: string): string {
-  const [own, other] = [name.split("/"), taken.split("/")]
-  const length = own.findIndex((segment, at) => segment !== other[at]) + 1
-  const [one, two] = [own, other].map((each) => each.slice(0, length).join("/"))
-  return `${length === 1 ? "the groups " : ""}${one} and ${two}`
 }

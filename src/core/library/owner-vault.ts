@@ -3,6 +3,8 @@ import { type Enrolled, type Rekeyed, addAgent, rekeyAgent, removeAgent } from "
 import { type Applied, apply } from "../change/apply.js"
 import { type UseChange, changeUse } from "../change/change-use.js"
 import type { ChangeRequest, Outcome } from "../change/change.js"
+import { type MovedSecret, moveSecret } from "../change/move-secret.js"
+import { type Removal, removeSecrets } from "../change/remove-secrets.js"
 import { recoverAgent } from "../vault/escrow.js"
 import { grant, revoke } from "../change/grant.js"
 import type { Identity } from "../keys/identity.js"
@@ -122,6 +124,22 @@ export class OwnerVault extends AgentVault {
   ): Promise<Changed<SetResult>> {
     const bytes = typeof value === "string" ? Buffer.from(value) : value
     return changed(await setSecret({ ...this.#change(options), name, value: bytes, metadata }))
+  }
+
+  /**
+   * Removes secrets. Their values stay in Git's history: `removed` names who can still read them.
+   * Throws `SECRET_NOT_FOUND`.
+   */
+  async remove(names: readonly string[], options: ChangeOptions = {}): Promise<Changed<Removal>> {
+    return changed(await removeSecrets({ ...this.#change(options), names }))
+  }
+
+  /**
+   * Gives a secret another name. In another group it is sealed to that group's key, and `losses`
+   * names the agents that read it no longer: rotate it. Throws `SECRET_NOT_FOUND`, `EXISTS`.
+   */
+  async move(from: string, to: string, options: ChangeOptions = {}): Promise<Changed<MovedSecret>> {
+    return changed(await moveSecret({ ...this.#change(options), from, to }))
   }
 
   /**

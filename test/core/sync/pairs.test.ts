@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { setUpDriver } from "../../../src/core/merge/driver-setup.js"
 import { inspect } from "../../../src/core/check/inspect.js"
 import { rekeyAgent, removeAgent } from "../../../src/core/change/agents.js"
+import { moveSecret } from "../../../src/core/change/move-secret.js"
+import { removeSecrets } from "../../../src/core/change/remove-secrets.js"
 import { setSecret } from "../../../src/core/change/set.js"
 import { findVault } from "../../../src/core/disk/place.js"
 import {
@@ -53,12 +55,16 @@ const OPERATIONS: Readonly<Record<string, (world: World, which: string) => Promi
     const key = { identity, recipient, vault, agent: "ci", trust }
     keys.set(`ci, ${which}`, formatKeyFile(key, MADE))
   },
+  remove: async (world) => removeSecrets({ ...(await world.request()), names: ["stripe/api-key"] }),
+  move: async (world) =>
+    moveSecret({ ...(await world.request()), from: "stripe/api-key", to: "moved/key" }),
   "remove agent": async (world) => removeAgent({ ...(await world.request()), agent: "ci" }),
 }
 
 /** What changes keys, or both sides of a record. */
 const HARD = new Set([
   "set",
+  "remove",
   "add and grant",
   "revoke",
   "revoke and set",
@@ -67,7 +73,7 @@ const HARD = new Set([
 ])
 
 const MADE = "2026-01-01T00:00:00Z"
-const SECRETS = ["stripe/api-key", "stripe/webhook", "stripe/new", "fresh/one"]
+const SECRETS = ["stripe/api-key", "stripe/webhook", "stripe/new", "fresh/one", "moved/key"]
 
 /** Key files by who they are of. */
 const keys = new Map<string, string>()

@@ -1,24 +1,16 @@
-import {
-  type Place,
-  type SecretName,
-  VaultError,
-  namesIn,
-  parseSecretName,
-  readSecret,
-} from "../../../core/index.js"
+import { VaultError, readSecret } from "../../../core/index.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
+import { meantSecret } from "../../door/meant-secret.js"
 import { asJson } from "../../door/render.js"
 import { harmless, writeOut } from "../../terminal/terminal.js"
 import { auditOf, readingVault } from "../../door/reading.js"
 import { identityOf, isSet, placeOf } from "../../door/who.js"
 
-const SHOWN = 10
-
 export async function run(door: Door): Promise<void> {
   const [word = ""] = door.call.words
   const place = placeOf(door)
-  const name = parseName(place, word)
+  const name = meantSecret(place, word)
   const atTerminal = door.terminal.stdout.isTTY
   const key = await identityOf(door, place, atTerminal ? "at-terminal" : "if-asked")
   const audit = auditOf(door, place)
@@ -34,21 +26,6 @@ export async function run(door: Door): Promise<void> {
     await writeOut(door.terminal, `${forTerminal(name.full, value)}\n`)
   } else {
     await writeOut(door.terminal, value)
-  }
-}
-
-/** The name of a secret; for that of a group, the error says which secrets it has. */
-function parseName(place: Place, word: string): SecretName {
-  try {
-    return parseSecretName(word)
-  } catch (error) {
-    const { secrets } = namesIn(place)
-    const own = secrets.filter((name) => name.startsWith(`${word}/`))
-    if (own.length === 0) throw error
-    const more = own.length > SHOWN ? ` and ${own.length - SHOWN} more` : ""
-    throw new VaultError("NAME_INVALID", `${word} is a group, not a secret`, {
-      hint: `its secrets: ${own.slice(0, SHOWN).join(", ")}${more}`,
-    })
   }
 }
 
