@@ -12,12 +12,13 @@ export {
   type ChangeOptions,
   type Changed,
   type NewAgent,
-  type OpenOwnerOptions,
   OwnerVault,
-  openOwnerVault,
 } from "./library/owner-vault.js"
+export { type OpenOwnerOptions, openOwnerVault } from "./library/open-owner-vault.js"
 export type { GroupPlan, Plan } from "./vault/plan.js"
 export type { SecretMetadata } from "./records/secret-metadata.js"
+export type { MetadataChange } from "./change/change-metadata.js"
+export type { AddedGroup, RekeyedGroup, RemovedGroup } from "./change/groups.js"
 export type { MovedSecret } from "./change/move-secret.js"
 export type { GroupReader } from "./change/ready-group.js"
 export type { Removal, RemovedSecret } from "./change/remove-secrets.js"

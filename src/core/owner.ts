@@ -9,6 +9,8 @@ export { type PublishRequest, type Published, publishAudit } from "./change/publ
 export type { ChangeRequest, Outcome } from "./change/change.js"
 export { acceptJoinLine, joinFingerprint } from "./records/join-line.js"
 export { join } from "./vault/join.js"
+export { parseEarlier, readEarlier } from "./past/earlier-value.js"
+export { type SecretEvent, secretHistory } from "./past/secret-history.js"
 export { recoverAgent } from "./vault/escrow.js"
 export {
   type KeptKey,
@@ -37,6 +39,8 @@ export type { MaybeUnfinished } from "./words/unfinished.js"
 export { requirePersonFor } from "./policy/person.js"
 export { repair } from "./commit/repair.js"
 export { type UseEdit, type UseRequest, changeUse } from "./change/change-use.js"
+export { changeMetadata } from "./change/change-metadata.js"
+export { addGroup, removeGroup, renewGroupKey } from "./change/groups.js"
 export { moveSecret } from "./change/move-secret.js"
 export { removeSecrets } from "./change/remove-secrets.js"
 export { type SetRequest, setSecret } from "./change/set.js"

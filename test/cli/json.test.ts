@@ -394,6 +394,83 @@ describe("changes", () => {
     })
   })
 
+  test("meta", async () => {
+    const metadata = ["--description", "d", "--env", "E"]
+    expect(await document(["meta", "db/password", ...metadata])).toEqual({
+      name: "db/password",
+      version: 1,
+      before: {},
+      after: { description: "d", env: "E" },
+      added: [],
+      readers: [],
+      files: ["secrets/db/password.json"],
+      commit,
+    })
+    const cleared = ["--clear", "description", "--clear", "env"]
+    expect(await document(["meta", "db/password", ...cleared])).toMatchObject({ after: {} })
+  })
+
+  test("history", async () => {
+    const told = {
+      name: "stripe/webhook",
+      is: "set",
+      version: 1,
+      serial: 1,
+      fields: [],
+      owner: "alice",
+      commit,
+      at: time,
+      author: anyText,
+    }
+    expect(await document(["history", "stripe/webhook"])).toEqual({
+      name: "stripe/webhook",
+      events: [told],
+    })
+  })
+
+  test("group add, group list, group rekey, group remove", async () => {
+    const files = ["groups/mail.age", "groups/mail.json", "manifest.yaml"]
+    const plan = { id: planId, groups: [{ ...unchanged, group: "mail", members: [], secrets: 0 }] }
+    expect(await document(["group", "add", "mail", "--description", "d"])).toEqual({
+      group: "mail",
+      plan: { ...plan, groups: [{ ...plan.groups[0], is: "new" }] },
+      files,
+      commit,
+    })
+    const { groups } = (await document(["group", "list"])) as { groups: unknown[] }
+    expect(groups).toContainEqual({
+      group: "mail",
+      description: "d",
+      epoch: 1,
+      secrets: 0,
+      readers: [],
+    })
+    expect(await document(["group", "rekey", "mail"])).toEqual({
+      group: "mail",
+      epoch: 2,
+      readers: [],
+      secrets: [],
+      exposed: [],
+      files: ["groups/mail.age", "groups/mail.json", "groups/mail.past.age"],
+      commit,
+    })
+    await machine.call(["set", "mail/key"], "v")
+    expect(await document(["group", "remove", "mail", "--with-secrets"])).toEqual({
+      group: "mail",
+      plan: { ...plan, groups: [{ ...plan.groups[0], is: "gone" }] },
+      removed: [{ name: "mail/key", version: 1, readers: [] }],
+      files: [
+        "groups/mail.age",
+        "groups/mail.json",
+        "groups/mail.past.age",
+        "manifest.yaml",
+        "secrets/mail/key.age",
+        "secrets/mail/key.json",
+      ],
+      commit,
+    })
+  })
+
   test("agent add, agent rekey, agent recover, agent remove", async () => {
     const keyFile = matching(/agents\/third\.key$/)
     const third = { agent: "third", recipient, signer, vault: id, keyFile, commit }

@@ -2,6 +2,7 @@ import type { CommandSpec } from "./call.js"
 import { ACCESS } from "./table/access.js"
 import { AUDITS } from "./table/audit.js"
 import { EXPORT } from "./table/export.js"
+import { GROUPS } from "./table/groups.js"
 import { GUARD } from "./table/guard.js"
 import { HOOK } from "./table/hook.js"
 import { HOOKS } from "./table/hooks.js"
@@ -24,6 +25,7 @@ import { USE } from "./table/use.js"
 export const COMMANDS: readonly CommandSpec[] = [
   ...OWNERS,
   ...KEY,
+  ...GROUPS,
   ...SECRETS,
   ...READERS,
   ...PROXY,

@@ -78,7 +78,7 @@ async function executeGroup(
       why,
     }))
     const secrets = ground.secrets.get(plan.group) ?? []
-    return rekeyGroup(session, plan.group, record, secrets, plan.members, losses)
+    return rekeyGroup(session, plan.group, record, secrets, { members: plan.members, losses })
   }
   if (plan.gains.length + plan.retimed.length > 0) await resealGroup(session, plan, record)
   if (plan.stale.length === 0) return []

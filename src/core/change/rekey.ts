@@ -32,17 +32,24 @@ export interface ExposedSecret {
 /** A group's keys, each by the fingerprint of its recipient; see {@link groupKeys}. */
 type KeysByFingerprint = ReadonlyMap<string, { readonly epoch: number; readonly identity: string }>
 
+/** Who opens a group from now on, and who does not any more. */
+export interface NewMembers {
+  readonly members: readonly Member[]
+  readonly losses: readonly Exposure[]
+  /** Who could read the values with the old key, and should not have; without it, `losses`. */
+  readonly exposures?: readonly Exposure[]
+}
+
 /**
  * Gives a group a new key pair, which only `members` and the owners open. Re-encrypts `secrets`, all
- * that the group has, to it, and marks each as exposed to the agents in `losses`. The owners keep the old key.
+ * that the group has, to it, and marks each as exposed. The owners keep the old key.
  */
 export async function rekeyGroup(
   session: Session,
   group: string,
   record: GroupRecord,
   secrets: readonly SecretName[],
-  members: readonly Member[],
-  losses: readonly Exposure[],
+  { members, losses, exposures = losses }: NewMembers,
 ): Promise<readonly ExposedSecret[]> {
   const { vault, draft } = session
   const current = await openGroupKey(vault, group, record, [session.identity])
@@ -63,7 +70,7 @@ export async function rekeyGroup(
     digest: digestOf(key),
     past: digestOf(pastKeys),
   }
-  const exposed = await resealSecrets(session, secrets, next, keys, losses)
+  const exposed = await resealSecrets(session, secrets, next, keys, exposures)
   draft.write(groupKeyPath(group), key)
   draft.write(groupPastPath(group), pastKeys)
   putRecord<GroupRecord>(session, next)

@@ -3,24 +3,23 @@ import { type Enrolled, type Rekeyed, addAgent, rekeyAgent, removeAgent } from "
 import { type Applied, apply } from "../change/apply.js"
 import { type UseChange, changeUse } from "../change/change-use.js"
 import type { ChangeRequest, Outcome } from "../change/change.js"
+import { type MetadataChange, changeMetadata } from "../change/change-metadata.js"
+import {
+  type AddedGroup,
+  type RekeyedGroup,
+  type RemovedGroup,
+  addGroup,
+  removeGroup,
+  renewGroupKey,
+} from "../change/groups.js"
 import { type MovedSecret, moveSecret } from "../change/move-secret.js"
 import { type Removal, removeSecrets } from "../change/remove-secrets.js"
 import { recoverAgent } from "../vault/escrow.js"
 import { grant, revoke } from "../change/grant.js"
 import type { Identity } from "../keys/identity.js"
 import { type Inspection, inspect } from "../check/inspect.js"
-import { type AskPassphrase, type Key, formatKeyFile } from "../keys/key-files.js"
-import { identityAt, withVault } from "../vault/open.js"
-import {
-  auditAt,
-  choiceOf,
-  environmentOf,
-  nobodyToAsk,
-  type OpenOptions,
-  warnOnce,
-} from "./open-vault.js"
-import { findVault } from "../disk/place.js"
-import type { ReadEvent } from "../audit/read-event.js"
+import { type Key, formatKeyFile } from "../keys/key-files.js"
+import { withVault } from "../vault/open.js"
 import type { ReaderRequest } from "./reader.js"
 import type { SecretMetadata } from "../records/secret-metadata.js"
 import type { WrittenUse } from "../records/use.js"
@@ -29,28 +28,6 @@ import type { Progress } from "../change/session.js"
 import { type SetResult, setSecret } from "../change/set.js"
 import type { Vault } from "../vault/vault.js"
 import { later, parseDuration, parseTime, utc } from "../words/time.js"
-
-/** Which vault, and with which owner's key. Without one it is the owner's key of this machine. */
-export interface OpenOwnerOptions {
-  /** A folder in the repository of the vault; by default the current one. */
-  readonly dir?: string | undefined
-  /** The content of an owner's key file. */
-  readonly identity?: string | undefined
-  /** The path of an owner's key file. */
-  readonly identityFile?: string | undefined
-  /** Asked for the passphrase of a key file that has one. */
-  readonly passphrase?: AskPassphrase | undefined
-  /** The owner to trust, `ed25519:…`, where neither key file nor pin says it. */
-  readonly trust?: string | undefined
-  /** Where reads are noted, as for `openVault()`. */
-  readonly audit?: OpenOptions["audit"]
-  /** Called at every read, before the value is handed out. If it throws, the value stays inside. */
-  readonly onRead?: ((event: ReadEvent) => void) | undefined
-  /** Called after each step of a long operation. */
-  readonly onProgress?: Progress | undefined
-  /** Instead of `process.env`. */
-  readonly env?: ReaderRequest["env"] | undefined
-}
 
 /** What a change did: its own result, the files of the vault that it wrote, and its commit. */
 export type Changed<T> = T & Omit<Outcome<T>, "result" | "hasRemote">
@@ -67,29 +44,8 @@ export interface NewAgent extends Omit<Enrolled, "identity"> {
   readonly key?: SecretValue
 }
 
-/**
- * Opens the vault of a folder for an owner, who may change it. Needs Git. Throws what `openVault()`
- * throws, and `PASSPHRASE_WRONG`; whether the key is an owner's is asked at each change: `NOT_OWNER`.
- *
- * @example
- * import { openOwnerVault } from "agent-vault/owner"
- * await using vault = await openOwnerVault({ dir: "." })
- * await vault.set("stripe/api-key", newKey, { env: "STRIPE_API_KEY" })
- * await vault.grant("ci", ["stripe"], { for: "30d" })
- */
-export async function openOwnerVault(options: OpenOwnerOptions = {}): Promise<OwnerVault> {
-  const env = environmentOf(options)
-  const place = findVault(options.dir ?? ".")
-  const { onRead, onProgress, passphrase = nobodyToAsk } = options
-  const key = await identityAt(place, choiceOf(options), "always", env, passphrase)
-  const onNote = warnOnce()
-  const id = await withVault(place, key.trust, env, (vault) => vault.id, onNote)
-  const audit = auditAt(id, options.audit, env)
-  const outlet = { surface: "sdk" } as const
-  return new OwnerVault(id, { place, key, env, outlet, audit, onRead, onProgress, onNote })
-}
-
-interface OwnerRequest extends ReaderRequest {
+/** The vault of an owner, and their key. */
+export interface OwnerRequest extends ReaderRequest {
   readonly key: Identity
   readonly onProgress?: Progress | undefined
 }
@@ -124,6 +80,45 @@ export class OwnerVault extends AgentVault {
   ): Promise<Changed<SetResult>> {
     const bytes = typeof value === "string" ? Buffer.from(value) : value
     return changed(await setSecret({ ...this.#change(options), name, value: bytes, metadata }))
+  }
+
+  /**
+   * Changes what is known of a secret, and not its value: what `metadata` names replaces what the
+   * record says, and what `clear` names is said no longer. Throws `SECRET_NOT_FOUND`, `USAGE`.
+   */
+  async setMetadata(
+    name: string,
+    metadata: SecretMetadata,
+    options: ChangeOptions & { clear?: readonly (keyof SecretMetadata)[] } = {},
+  ): Promise<Changed<MetadataChange>> {
+    const cleared = options.clear
+    return changed(await changeMetadata({ ...this.#change(options), name, metadata, cleared }))
+  }
+
+  /** Makes a group without secrets. Throws `EXISTS`, `NAME_INVALID`. */
+  async addGroup(
+    group: string,
+    options: ChangeOptions & { description?: string } = {},
+  ): Promise<Changed<AddedGroup>> {
+    const { description } = options
+    return changed(await addGroup({ ...this.#change(options), group, description }))
+  }
+
+  /**
+   * Removes a group, its grants and its keys. Throws `GROUP_NOT_FOUND`, and `USAGE` for one that has
+   * secrets, unless they go with it: `withSecrets`.
+   */
+  async removeGroup(
+    group: string,
+    options: ChangeOptions & { withSecrets?: boolean } = {},
+  ): Promise<Changed<RemovedGroup>> {
+    const { withSecrets = false } = options
+    return changed(await removeGroup({ ...this.#change(options), group, withSecrets }))
+  }
+
+  /** Gives a group a new key, which the same agents open. `exposed` names the values to rotate. */
+  async rekeyGroup(group: string, options: ChangeOptions = {}): Promise<Changed<RekeyedGroup>> {
+    return changed(await renewGroupKey({ ...this.#change(options), group }))
   }
 
   /**

@@ -1,4 +1,4 @@
-import { VaultError, readSecret } from "../../../core/index.js"
+import { type Place, type SecretRead, VaultError, readSecret } from "../../../core/index.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
@@ -10,23 +10,34 @@ import { identityOf, isSet, placeOf } from "../../door/who.js"
 export async function run(door: Door): Promise<void> {
   const [word = ""] = door.call.words
   const place = placeOf(door)
-  const name = meantSecret(place, word)
   const atTerminal = door.terminal.stdout.isTTY
-  const key = await identityOf(door, place, atTerminal ? "at-terminal" : "if-asked")
-  const audit = auditOf(door, place)
-  const terms = { outlet: { surface: "cli", isShown: true }, audit } as const
-  const { record, value } = await withPerson(door, (person) =>
-    readingVault(door, place, key.trust, (vault) =>
-      readSecret(vault, key, name, { ...terms, person }, door.now),
-    ),
-  )
-  audit.close()
+  const { name, record, value } = await readMeant(door, place, word)
   if (await asJson(door, { name: name.full, version: record.version, ...encoded(value) })) return
   if (atTerminal && !isSet(door, "raw")) {
     await writeOut(door.terminal, `${forTerminal(name.full, value)}\n`)
   } else {
     await writeOut(door.terminal, value)
   }
+}
+
+/** The value that a word means: the present one, or with `@3` an earlier one, out of the history. */
+async function readMeant(door: Door, place: Place, word: string): Promise<SecretRead> {
+  const earlier = word.includes("@") ? await import("../../../core/owner.js") : undefined
+  const meant = earlier?.parseEarlier(word)
+  const name = meant?.name ?? meantSecret(place, word)
+  const atTerminal = door.terminal.stdout.isTTY
+  const key = await identityOf(door, place, atTerminal ? "at-terminal" : "if-asked")
+  const audit = auditOf(door, place)
+  const terms = { outlet: { surface: "cli", isShown: true }, audit } as const
+  const read = await withPerson(door, (person) =>
+    readingVault(door, place, key.trust, (vault) =>
+      meant === undefined || earlier === undefined
+        ? readSecret(vault, key, name, { ...terms, person }, door.now)
+        : earlier.readEarlier(vault, place, key, meant, { ...terms, person }, door.now, door.env),
+    ),
+  )
+  audit.close()
+  return read
 }
 
 /** UTF-8 as text, anything else in base64. */

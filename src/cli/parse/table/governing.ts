@@ -1,14 +1,5 @@
-import { SECRET_FIELDS } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
-import { CHANGE, DIR, JSON_OUT, REPORT } from "./options.js"
-
-/** The options of `set` for what a record says of its secret. */
-const METADATA = Object.fromEntries(
-  Object.entries(SECRET_FIELDS).map(([name, { about, takes, choices }]) => [
-    name,
-    { value: takes, ...(choices === undefined ? {} : { choices }), describe: about },
-  ]),
-)
+import { CHANGE, DIR, JSON_OUT, METADATA, REPORT } from "./options.js"
 
 /** What only an owner does. */
 export const OWNERS: readonly CommandSpec[] = [

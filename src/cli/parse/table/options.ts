@@ -1,3 +1,5 @@
+import { SECRET_FIELDS } from "../../../core/index.js"
+
 /** Options that many commands have. */
 export const DIR = {
   dir: { value: "FOLDER", describe: "the folder whose vault is meant (default: here)" },
@@ -20,6 +22,13 @@ export const CHANGE = {
   "dry-run": { describe: "show what would change, and change nothing" },
   ...JSON_OUT,
 } as const
+/** What a record says of its secret. */
+export const METADATA = Object.fromEntries(
+  Object.entries(SECRET_FIELDS).map(([name, { about, takes, choices }]) => [
+    name,
+    { value: takes, ...(choices === undefined ? {} : { choices }), describe: about },
+  ]),
+)
 export const REPORT = { ...DIR, ...WHO, ...JSON_OUT } as const
 export const AUDIT = {
   audit: {

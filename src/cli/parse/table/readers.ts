@@ -16,7 +16,10 @@ export const READERS: readonly CommandSpec[] = [
     examples: [
       ["agent-vault get stripe/api-key", "a person at a terminal, with the owner's key"],
       ["agent-vault get stripe/api-key --agent ci", "as the agent ci"],
+      ["agent-vault get stripe/api-key@1 --owner", "an earlier value, out of Git's history"],
     ],
+    notes:
+      "GROUP/NAME@3 is the third value that the secret had. Only an owner reads it, and what it was sealed with must be in the history here.",
   },
   {
     name: "list",

@@ -1,0 +1,62 @@
+import {
+  SECRET_FIELDS,
+  type SecretMetadata,
+  VaultError,
+  describeUse,
+  parseMetadata,
+  parseUse,
+} from "../../../core/index.js"
+import { type MetadataChange, changeMetadata } from "../../../core/owner.js"
+import { withPerson } from "../../door/confirm-person.js"
+import type { Door } from "../../door/door.js"
+import { meantSecret } from "../../door/meant-secret.js"
+import { asJson, outcomeLines, outcomePart, print, tell } from "../../door/render.js"
+import { ruleOfService } from "../../door/service-rule.js"
+import { changeRequest, option, options, placeOf } from "../../door/who.js"
+
+const FIELDS = Object.keys(SECRET_FIELDS) as (keyof SecretMetadata)[]
+
+export async function run(door: Door): Promise<void> {
+  const [word = ""] = door.call.words
+  const name = meantSecret(placeOf(door), word).full
+  const metadata = parseMetadata((field) => option(door, field), door.now)
+  const cleared = clearedFields(door, metadata)
+  const service = option(door, "use")
+  if (Object.keys(metadata).length + cleared.length === 0 && service === undefined) {
+    throw new VaultError("USAGE", "nothing says what is to change", {
+      hint: `give one of ${FIELDS.map((field) => `--${field}`).join(", ")}, --clear, --use; what is known now: agent-vault list`,
+    })
+  }
+  const use = service === undefined ? [] : [parseUse(await ruleOfService(door, service))]
+  const request = await changeRequest(door)
+  const outcome = await withPerson(door, (person) =>
+    changeMetadata({ ...request, person, name, metadata, cleared, use }),
+  )
+  const { result } = outcome
+  if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
+  await print(door, changeLines(result))
+  tell(door, ...outcomeLines(door, outcome))
+}
+
+/** Fields to be emptied. Each is one of the table: the parser has compared them. */
+function clearedFields(door: Door, metadata: SecretMetadata): readonly (keyof SecretMetadata)[] {
+  const cleared = options(door, "clear") as readonly (keyof SecretMetadata)[]
+  const twice = cleared.find((field) => metadata[field] !== undefined)
+  if (twice === undefined) return cleared
+  throw new VaultError("USAGE", `--${twice} and --clear ${twice} contradict each other`, {
+    hint: "give one",
+  })
+}
+
+function changeLines({ name, version, before, after, added }: MetadataChange): string[] {
+  const changed = FIELDS.filter((field) => before[field] !== after[field])
+  return [
+    `${name}, version ${version}`,
+    ...changed.map((field) =>
+      after[field] === undefined
+        ? `  - ${field}: ${before[field] ?? ""}`
+        : `  ${before[field] === undefined ? "+" : "~"} ${field}: ${after[field]}`,
+    ),
+    ...added.map((rule) => `  + the broker may send it: ${describeUse(rule)}`),
+  ]
+}

@@ -1,0 +1,94 @@
+import type { GroupReader } from "./ready-group.js"
+import { readersOfGroup } from "./ready-group.js"
+import { isWeaker } from "../policy/reveal.js"
+import {
+  type SecretRecord,
+  type Unsigned,
+  digestOf,
+  encodeRecord,
+  unsigned,
+} from "../records/record.js"
+import { type SecretMetadata, checkMetadata, metadataOf } from "../records/secret-metadata.js"
+import { type Use, type WrittenUse, areSameUses, parseUse } from "../records/use.js"
+import { getGroup, getSecret } from "../vault/vault.js"
+import { parseSecretName } from "../words/names.js"
+import { requirePersonToWiden, withRules } from "./change-use.js"
+import { type ChangeRequest, type Outcome, change } from "./change.js"
+import { putRecord } from "./session.js"
+
+export interface MetadataRequest extends ChangeRequest {
+  /** `GROUP/NAME` */
+  readonly name: string
+  /** What is given replaces what the record says; the rest stays. */
+  readonly metadata: SecretMetadata
+  /** What the record is to say no longer. */
+  readonly cleared?: readonly (keyof SecretMetadata)[] | undefined
+  /** Rules for the broker that are added to those that it has. */
+  readonly use?: readonly WrittenUse[] | undefined
+}
+
+/** What is known of a secret, before and after a change. Its value is the same. */
+export interface MetadataChange {
+  readonly name: string
+  readonly version: number
+  readonly before: SecretMetadata
+  readonly after: SecretMetadata
+  /** The rules that are new. */
+  readonly added: readonly Use[]
+  readonly readers: readonly GroupReader[]
+}
+
+/**
+ * Changes what a record says of its secret. The value is neither opened nor sealed anew. Throws
+ * `SECRET_NOT_FOUND`, `USAGE`, `NAME_INVALID`, and `UNCONFIRMED` for what lets a model see it, or the
+ * broker send it, where it may not be yet.
+ */
+export function changeMetadata(request: MetadataRequest): Promise<Outcome<MetadataChange>> {
+  const name = parseSecretName(request.name)
+  const { metadata, cleared = [] } = request
+  const rules = (request.use ?? []).map(parseUse)
+  checkMetadata(metadata)
+  return change(request, (session) => {
+    const record = getSecret(session.vault, name)
+    const [before, known] = [metadataOf(record), record.use ?? []]
+    const after = metadataOf({ ...without(before, cleared), ...metadataOf(metadata) })
+    const use = withRules(name, known, rules)
+    if (isWeaker(after.reveal, before.reveal)) {
+      session.requirePerson(`let models see ${name.full}`)
+    }
+    requirePersonToWiden(session, name, known, use)
+    if (!isSame(before, after) || !areSameUses(known, use)) {
+      putRecord<SecretRecord>(session, withMetadata(record, after, use))
+    }
+    const readers = readersOfGroup(getGroup(session.vault, name.group))
+    const added = use.slice(known.length)
+    const result = { name: name.full, version: record.version, before, after, added, readers }
+    return Promise.resolve({ result, message: `meta ${name.full}` })
+  })
+}
+
+/** The record with other metadata, and all else as it was. */
+function withMetadata(
+  record: SecretRecord,
+  metadata: SecretMetadata,
+  use: readonly Use[],
+): Unsigned<SecretRecord> {
+  const { use: _use, ...rest } = unsigned(record)
+  return {
+    ...without(rest, Object.keys(metadataOf(record)) as (keyof SecretMetadata)[]),
+    ...metadata,
+    ...(use.length === 0 ? {} : { use }),
+    serial: record.serial + 1,
+    previous: digestOf(encodeRecord(record)),
+  }
+}
+
+function without<T extends SecretMetadata>(said: T, names: readonly (keyof SecretMetadata)[]): T {
+  const left = Object.entries(said).filter(([name]) => !(names as readonly string[]).includes(name))
+  return Object.fromEntries(left) as T
+}
+
+function isSame(one: SecretMetadata, other: SecretMetadata): boolean {
+  const names = [...Object.keys(one), ...Object.keys(other)] as (keyof SecretMetadata)[]
+  return names.every((name) => one[name] === other[name])
+}

@@ -1,0 +1,170 @@
+import type { Git } from "../git/git.js"
+import { readBlobs } from "../git/git-objects.js"
+import { type SecretRecord, decodeRecord, digestOf } from "../records/record.js"
+import { type Verifier, verifier } from "../records/signature.js"
+import { type BlobChange, changesOf } from "../undone/blobs.js"
+import type { Vault } from "../vault/vault.js"
+import { classify, secretPath, secretRecordPath } from "../words/layout.js"
+import type { SecretName } from "../words/names.js"
+import { VaultError } from "../words/errors.js"
+
+/** A commit that changed the record of a secret, as Git has it. Nobody signs what Git says. */
+export interface PastCommit {
+  readonly commit: string
+  /** When it was made: UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
+  readonly at: string
+  readonly author: string
+}
+
+/** A record of a secret as a commit brought it, or its end. */
+export interface PastRecord {
+  readonly by: PastCommit
+  /** What the secret was called then. */
+  readonly name: SecretName
+  /** What an owner signed; undefined where the commit removed it, or no owner signed what it has. */
+  readonly record: SecretRecord | undefined
+  /** Of the bytes that the commit has; undefined where it removed them. */
+  readonly digest: string | undefined
+}
+
+/** A vault, and where Git has it. */
+export interface VaultInGit {
+  readonly vault: Vault
+  readonly git: Git
+  /** The folder of the vault, from the top of the work tree. */
+  readonly folder: string
+}
+
+/**
+ * Every record that a secret ever had on this branch, newest first, also under the names that it was
+ * moved from. Each is verified by the signature of whoever was an owner at any time.
+ */
+export async function pastRecords(where: VaultInGit, name: SecretName): Promise<PastRecord[]> {
+  const found: PastRecord[] = []
+  const seen = new Set<string>()
+  let tip: string | undefined = "HEAD"
+  let next: SecretName | undefined = name
+  while (next !== undefined && tip !== undefined && !seen.has(next.full)) {
+    seen.add(next.full)
+    const own: PastRecord[] = await recordsAt(where, next, tip)
+    for (const each of own) found.push(each)
+    const first: PastRecord | undefined = own.at(-1)
+    next = first?.record === undefined ? undefined : await movedFrom(where, first)
+    tip = first === undefined ? undefined : `${first.by.commit}^`
+  }
+  return found
+}
+
+/** The blob of a secret's value in a commit. */
+export async function sealedIn(
+  { git, folder }: VaultInGit,
+  { by, name }: PastRecord,
+): Promise<Uint8Array | undefined> {
+  return fileIn(git, by.commit, `${folder}/${secretPath(name)}`)
+}
+
+/** A file of a commit; undefined where it has none, or Git has lost it. */
+export async function fileIn(
+  git: Git,
+  commit: string,
+  path: string,
+): Promise<Uint8Array | undefined> {
+  const listing = await git.run(["ls-tree", "-z", "--full-tree", commit, "--", path])
+  const [, blob] = /^\d+ blob (\w+)\t/.exec(listing.toString("utf8")) ?? []
+  if (blob === undefined) return undefined
+  const [bytes] = await readBlobs(git, [blob])
+  return bytes
+}
+
+async function recordsAt(
+  { vault, git, folder }: VaultInGit,
+  name: SecretName,
+  tip: string,
+): Promise<PastRecord[]> {
+  const path = secretRecordPath(name)
+  const commits = await commitsOf(git, tip, `${folder}/${path}`)
+  const changes = await changesOf(
+    git,
+    commits.map(({ commit }) => commit),
+    `${folder}/${path}`,
+    "all",
+  )
+  const byCommit = new Map(
+    (changes.get(`${folder}/${path}`) ?? []).map((each) => [each.commit, each]),
+  )
+  const told = commits.flatMap((by) => {
+    const change = byCommit.get(by.commit)
+    return change === undefined ? [] : [{ by, change }]
+  })
+  const contents = await contentsOf(
+    git,
+    told.map(({ change }) => change),
+  )
+  const verifiers = everyOwner(vault)
+  return told.map(({ by, change }) => {
+    const bytes = contents.get(change.after ?? "")
+    const record = bytes && verified(vault, path, bytes, verifiers)
+    return { by, name, record, digest: bytes && digestOf(bytes) }
+  })
+}
+
+/** The commits that may have changed a file, newest first. */
+async function commitsOf(git: Git, tip: string, path: string): Promise<PastCommit[]> {
+  const walk = ["rev-list", "--full-history", "--topo-order", "--format=%at %an <%ae>"]
+  const printed = (await git.run([...walk, tip, "--", path])).toString("utf8")
+  return printed
+    .split(/^commit (?=[0-9a-f]{40,64}$)/m)
+    .filter(Boolean)
+    .map((entry) => {
+      const [commit = "", said = ""] = entry.split("\n")
+      const [, seconds = "0", author = ""] = /^(\d+) (.*)$/.exec(said) ?? []
+      const at = `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}Z`
+      return { commit, at, author }
+    })
+}
+
+async function contentsOf(
+  git: Git,
+  changes: readonly BlobChange[],
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const blobs = [...new Set(changes.flatMap(({ after }) => after ?? []))]
+  const contents = await readBlobs(git, blobs)
+  return new Map(blobs.map((blob, index) => [blob, contents[index] ?? new Uint8Array()]))
+}
+
+/** Those who have ended too: their signatures were good once, and this is the past. */
+function everyOwner({ record }: Vault): ReadonlyMap<string, Verifier> {
+  return new Map(record.owners.map(({ signer }) => [signer, verifier(signer)]))
+}
+
+function verified(
+  vault: Vault,
+  path: string,
+  bytes: Uint8Array,
+  owners: ReadonlyMap<string, Verifier>,
+): SecretRecord | undefined {
+  try {
+    return decodeRecord("secret", path, bytes, vault.id, owners)
+  } catch (error) {
+    if (error instanceof VaultError) return undefined
+    throw error
+  }
+}
+
+/** The name that a secret had before its first record here: that record names what it replaced. */
+async function movedFrom(
+  { git, folder }: VaultInGit,
+  { by, record }: PastRecord,
+): Promise<SecretName | undefined> {
+  const previous = record?.previous
+  if (previous === undefined) return undefined
+  const changes = await changesOf(git, [by.commit], `${folder}/secrets`)
+  for (const [path, [change]] of changes) {
+    if (change?.before === undefined || change.after !== undefined) continue
+    const file = classify(path.slice(folder.length + 1))
+    if (file.is !== "secret") continue
+    const [bytes] = await readBlobs(git, [change.before])
+    if (bytes !== undefined && digestOf(bytes) === previous) return file.secret
+  }
+  return undefined
+}
