@@ -28,12 +28,24 @@ const sideEffectImport = /^import "\.\/[^"]+";\n/gm
 const crypto = /^var (import_node_crypto\d*) = require\("node:crypto"\);\n/gm
 
 // age-encryption reads these modules at its start, but uses them only for post-quantum and tag
-// recipients and where Node lacks X25519. Their tables take longer to compute than all the rest.
-const curvesFile = "curves.cjs"
-const curves = new Map([
+// recipients, for passphrases, which are ours, and where Node lacks a primitive. The tables of the
+// curves take longer to compute than all the rest.
+const portableFile = "portable.cjs"
+const portable = new Map([
   ["@noble/curves/ed25519.js", ["x25519"]],
   ["@noble/curves/nist.js", ["p256"]],
   ["@noble/post-quantum/hybrid.js", ["MLKEM768P256", "MLKEM768X25519"]],
+  ["@noble/hashes/scrypt.js", ["scrypt"]],
+  ["@noble/ciphers/chacha.js", ["chacha20poly1305"]],
+])
+
+// These it uses for each file: Node's own are faster, and need not be read.
+const nativeCrypto = fileURLToPath(new URL("bin-crypto.mjs", import.meta.url))
+const native = new Set([
+  "@noble/hashes/hmac.js",
+  "@noble/hashes/hkdf.js",
+  "@noble/hashes/sha2.js",
+  "@noble/ciphers/chacha.js",
 ])
 
 /**
@@ -60,14 +72,14 @@ export async function writeBundle(folder, entryPoints, ending) {
     metafile: true,
     define: { ...(await versionDefined()), "import.meta.url": "moduleUrl" },
     // Native code stays where an installation put it.
-    external: [`./${curvesFile}`, "*/pty.node"],
+    external: [`./${portableFile}`, "*/pty.node"],
     // Its main file loads its other files in a way that no bundler can follow.
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     inject: [fileURLToPath(new URL("bin-streams.mjs", import.meta.url))],
-    plugins: [lazyCurves, noSchemaCompiler, leanRules, pastFaces],
+    plugins: [nativeOrLazy, noSchemaCompiler, leanRules, pastFaces],
   })
-  const [fromCurves] = await Promise.all([
-    writeCurves(folder),
+  const [fromPortable] = await Promise.all([
+    writePortable(folder),
     ...split.outputFiles.map(async ({ path, text }) => {
       const { code } = await transform(text.replace(sideEffectImport, ""), {
         format: "cjs",
@@ -83,7 +95,7 @@ export async function writeBundle(folder, entryPoints, ending) {
       await writeFile(path, isLibrary ? forBundlers(lazy) : lazy)
     }),
   ])
-  return [...Object.keys(split.metafile.inputs), ...fromCurves]
+  return [...Object.keys(split.metafile.inputs), ...fromPortable]
 }
 
 async function versionDefined() {
@@ -136,8 +148,8 @@ function withLazyCrypto(code) {
 }
 
 /** @param {string} folder */
-async function writeCurves(folder) {
-  const exported = [...curves].map(
+async function writePortable(folder) {
+  const exported = [...portable].map(
     ([module, names]) => `export { ${names.join()} } from "${module}"`,
   )
   const { metafile } = await build({
@@ -147,30 +159,34 @@ async function writeCurves(folder) {
     stdin: { contents: exported.join("\n"), resolveDir: join(root, "node_modules/age-encryption") },
     format: "cjs",
     banner: { js: strict },
-    outfile: join(folder, curvesFile),
+    outfile: join(folder, portableFile),
   })
   return Object.keys(metafile.inputs)
 }
 
 /**
- * Gives age-encryption objects that load the curves when one is first used. If it imports another
- * name or module one day, the build fails here or the start gets slower, but nothing else.
+ * Gives age-encryption Node's own hashes and cipher, and for the rest stand-ins that load the
+ * portable code when it is first used. If it imports another name or module one day, the build
+ * fails here or the start gets slower, but nothing else.
  *
  * @type {import("esbuild").Plugin}
  */
-const lazyCurves = {
-  name: "lazy-curves",
+const nativeOrLazy = {
+  name: "native-or-lazy",
   setup(bundler) {
-    bundler.onResolve({ filter: /^@noble\// }, ({ path, importer }) =>
-      curves.has(path) && importer.includes("node_modules/age-encryption/")
-        ? { path, namespace: "lazy-curves" }
-        : undefined,
-    )
-    bundler.onLoad({ filter: /./, namespace: "lazy-curves" }, ({ path }) => ({
-      contents: (curves.get(path) ?? [])
+    bundler.onResolve({ filter: /^@noble\// }, ({ path, importer }) => {
+      const isAge = importer.includes("node_modules/age-encryption/")
+      if (isAge && native.has(path)) return { path: nativeCrypto }
+      const isOurs = importer === nativeCrypto || importer.startsWith(join(root, "src"))
+      if ((isAge || isOurs) && portable.has(path)) return { path, namespace: "lazy" }
+      return undefined
+    })
+    bundler.onLoad({ filter: /./, namespace: "lazy" }, ({ path }) => ({
+      contents: (portable.get(path) ?? [])
         .map((name) => {
-          const real = `require("./${curvesFile}").${name}`
-          return `export const ${name} = new Proxy({}, { get: (_, key) => ${real}[key] })`
+          const real = `require("./${portableFile}").${name}`
+          const traps = `get: (_, key) => ${real}[key], apply: (_, __, args) => ${real}(...args)`
+          return `export const ${name} = new Proxy(() => {}, { ${traps} })`
         })
         .join("\n"),
     }))

@@ -43,6 +43,7 @@ const build = {
     "scripts/build-faces.mjs",
     "scripts/build-library.mjs",
     "scripts/build-licenses.mjs",
+    "scripts/bin-crypto.mjs",
     "scripts/bin-streams.mjs",
     "scripts/build-places.mjs",
     "scripts/build-validators.mjs",

@@ -321,5 +321,5 @@ test("the command loads only what it needs", () => {
   expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
   const loaded = JSON.parse(stderr) as string[]
   expect(loaded.map((file) => basename(file))).toContain("bin.cjs")
-  expect(loaded.map((file) => basename(file))).not.toContain("curves.cjs")
+  expect(loaded.map((file) => basename(file))).not.toContain("portable.cjs")
 })
