@@ -126,6 +126,7 @@ export {
   namesIn,
 } from "./vault/listing.js"
 export type { ReaderRequest } from "./library/reader.js"
+export { type SecretListings, readChosen } from "./library/read-chosen.js"
 export { type SetBack, findSetBack, rewind } from "./vault/rewind.js"
 export { type TrustReport, describeTrust, pinOwner } from "./vault/pin.js"
 export { type Anchor, parseSigner } from "./memory/trust.js"

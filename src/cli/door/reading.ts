@@ -4,11 +4,14 @@ import {
   type Audit,
   type AuditLine,
   AuditTail,
+  type SecretListings,
   auditFileOf,
   auditFiles,
   type Identity,
   type Outlet,
   type Place,
+  type ReaderRequest,
+  type SecretValue,
   type Vault,
   VaultError,
   attributionOf,
@@ -17,6 +20,7 @@ import {
   claimedId,
   noAudit,
   openVaultAs,
+  readChosen,
   withVault,
 } from "../../core/index.js"
 import type { Door } from "./door.js"
@@ -81,7 +85,7 @@ export async function verifiedOr<T>(
 }
 
 /** For whom values are read, and who reads them. */
-interface Reading {
+export interface Reading {
   /** The name of the program that the values are for. */
   readonly program?: string | undefined
   /** Chooses who acts, where the call's options and the environment are not all there is to it. */
@@ -92,11 +96,29 @@ interface Reading {
 export async function openForAgent(
   door: Door,
   outlet: Outlet,
-  { program, identify = (place) => identityOf(door, place, "never") }: Reading = {},
+  reading: Reading = {},
 ): Promise<AgentVault> {
+  return openVaultAs({ ...(await requestFor(door, outlet, reading)), agentsOnly: true })
+}
+
+/** Reads what `choose` names, as the agent that acts, in one pass; an owner's key is refused. */
+export async function readForAgent(
+  door: Door,
+  outlet: Outlet,
+  reading: Reading,
+  choose: (listings: SecretListings) => Promise<readonly string[]>,
+): Promise<Readonly<Record<string, SecretValue>>> {
+  const request = await requestFor(door, outlet, reading)
+  return readChosen(request, claimedId(request.place), choose)
+}
+
+async function requestFor(
+  door: Door,
+  outlet: Outlet,
+  { program, identify = (place) => identityOf(door, place, "never") }: Reading,
+): Promise<ReaderRequest> {
   const place = placeOf(door)
   const key = await identify(place)
   const audit = auditOf(door, place, { program })
-  const onNote = noteOnce(door.terminal)
-  return openVaultAs({ place, key, env: door.env, outlet, audit, onNote, agentsOnly: true })
+  return { place, key, env: door.env, outlet, audit, onNote: noteOnce(door.terminal) }
 }

@@ -1,5 +1,5 @@
 import {
-  type AgentVault,
+  type SecretListings,
   type SecretListing,
   VaultError,
   parseGroupName,
@@ -50,14 +50,17 @@ export function selectionOf(door: Door): Selection {
  * else made from its name. Throws `SECRET_NOT_FOUND` for a group that has none, and `USAGE` for a
  * name that is refused, and for two sources of one variable.
  */
-export async function assign(vault: AgentVault, selection: Selection): Promise<ProgramVariable[]> {
+export async function assign(
+  listings: SecretListings,
+  selection: Selection,
+): Promise<ProgramVariable[]> {
   const assignments: ProgramVariable[] = []
   for (const { secret, variable } of selection.secrets) {
-    const name = variable ?? variableName(await vault.describe(secret))
+    const name = variable ?? variableName(await listings.describe(secret))
     assignments.push(assignment(name, secret))
   }
   for (const group of selection.groups) {
-    const listed = await secretsOf(vault, group)
+    const listed = await secretsOf(listings, group)
     for (const each of listed) assignments.push(assignment(variableName(each), each.name))
   }
   for (const { variable, value, at } of selection.fromFiles) {
@@ -88,8 +91,11 @@ function parseSecret(text: string): Selection["secrets"][number] {
   }
 }
 
-async function secretsOf(vault: AgentVault, group: string): Promise<readonly SecretListing[]> {
-  const listed = await vault.list(group)
+async function secretsOf(
+  listings: SecretListings,
+  group: string,
+): Promise<readonly SecretListing[]> {
+  const listed = await listings.list(group)
   if (listed.length > 0) return listed
   throw new VaultError("SECRET_NOT_FOUND", `the group ${group} has no secrets`, {
     hint: `an owner stores one: agent-vault set ${group}/NAME`,

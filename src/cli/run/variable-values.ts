@@ -1,17 +1,30 @@
-import { type AgentVault, type SecretValue, VaultError } from "../../core/index.js"
-import type { ProgramVariable } from "./selection.js"
+import { type Outlet, type SecretValue, VaultError } from "../../core/index.js"
+import type { Door } from "../door/door.js"
+import { type Reading, readForAgent } from "../door/reading.js"
+import { type ProgramVariable, type Selection, assign } from "./selection.js"
 
 /** Values by the names of their secrets. */
 export type Values = Readonly<Record<string, SecretValue>>
 
-/** Reads all values that variables need, before any of them is handed on. */
-export async function readAll(
-  vault: AgentVault,
-  assignments: readonly ProgramVariable[],
-): Promise<Values> {
-  return vault.getMany(
-    assignments.flatMap(({ value }) => ("secret" in value ? [value.secret] : [])),
-  )
+/** Variables, and the values of their secrets. */
+export interface AssignedValues {
+  readonly assignments: readonly ProgramVariable[]
+  readonly values: Values
+}
+
+/** Reads all values that a selection needs, in one pass, before any of them is handed on. */
+export async function readSelected(
+  door: Door,
+  selection: Selection,
+  outlet: Outlet,
+  reading: Reading,
+): Promise<AssignedValues> {
+  let assignments: readonly ProgramVariable[] = []
+  const values = await readForAgent(door, outlet, reading, async (listings) => {
+    assignments = await assign(listings, selection)
+    return assignments.flatMap(({ value }) => ("secret" in value ? [value.secret] : []))
+  })
+  return { assignments, values }
 }
 
 /** The value of a variable, which is text and has no zero byte: the system knows no others. */

@@ -36,12 +36,15 @@ export class FileTurn {
 
   /** Does work in turn. Throws `AUDIT_UNWRITABLE` if somebody keeps it, and what the system says. */
   take<T>(work: () => T): T {
-    const since = performance.now()
+    // The clock is asked only if there is something to wait for: Node loads it at its first use.
+    let since: number | undefined
     while (!this.#link(this.#lock)) {
       const holder = holderOf(this.#lock)
       if (holder === undefined) continue
+      since ??= performance.now()
+      const isPatient = performance.now() - since <= PATIENCE_MS
       if (isGone(holder)) this.#takeAway(this.#lock, holder)
-      else if (performance.now() - since > PATIENCE_MS) throw kept(this.#lock, holder)
+      else if (!isPatient) throw kept(this.#lock, holder)
       else sleep()
     }
     try {

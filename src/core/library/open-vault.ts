@@ -9,6 +9,8 @@ import { findVault } from "../disk/place.js"
 import { attributionOf } from "../audit/attribution.js"
 import { type Audit, auditFolder, auditTo, noAudit } from "../audit/audit.js"
 import type { ReadEvent } from "../audit/read-event.js"
+import type { Key } from "../keys/key-files.js"
+import type { Vault } from "../vault/vault.js"
 import type { ReaderRequest } from "./reader.js"
 import { parseDuration } from "../words/time.js"
 import { parseSigner } from "../memory/trust.js"
@@ -116,14 +118,18 @@ export async function openVaultAs(
 ): Promise<AgentVault> {
   const { place, key, env, onNote, agentsOnly = false } = request
   // A fault in the vault's owners shows now, not at the first read.
-  const { id, owners } = await withVault(place, key.trust, env, (vault) => vault, onNote)
+  const vault = await withVault(place, key.trust, env, (opened) => opened, onNote)
+  if (agentsOnly) refuseOwnersKey(vault, key)
+  return new AgentVault(vault.id, request, pulls)
+}
+
+/** Throws `OWNER_KEY_UNASKED` for the key of an owner of the vault. */
+export function refuseOwnersKey({ owners }: Vault, key: Key): void {
   const owner = owners.find(({ recipient }) => recipient === key.recipient)
-  if (agentsOnly && owner !== undefined) {
-    throw new VaultError("OWNER_KEY_UNASKED", `this is the key of the owner ${owner.name}`, {
-      hint: "programs and models read as an agent: name one that has a key here (--agent; in the SDK: agent), or give an agent's key file",
-    })
-  }
-  return new AgentVault(id, request, pulls)
+  if (owner === undefined) return
+  throw new VaultError("OWNER_KEY_UNASKED", `this is the key of the owner ${owner.name}`, {
+    hint: "programs and models read as an agent: name one that has a key here (--agent; in the SDK: agent), or give an agent's key file",
+  })
 }
 
 /** What the options say about who acts. Throws `USAGE` if they say it twice. */

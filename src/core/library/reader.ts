@@ -37,6 +37,9 @@ export interface SecretSending {
   readonly suits?: Suits | undefined
 }
 
+/** Which secrets of a vault are meant. */
+type ChooseNames = (vault: Vault) => readonly SecretName[] | Promise<readonly SecretName[]>
+
 /** A secret that was opened, and what decided that it is this value, and may be read. */
 interface Remembered {
   readonly secret: OpenedSecret
@@ -86,6 +89,16 @@ export class Reader {
   }
 
   /**
+   * Reads the secrets that `choose` names, by the very state of the vault that they are read from.
+   * Rejects as {@link Reader.read} does, and with what `choose` throws.
+   */
+  choose(choose: ChooseNames): Promise<SecretRead[]> {
+    return this.#fromFiles(choose, (secrets) =>
+      OpenedSecret.handOut(secrets, this.#request, new Date()),
+    )
+  }
+
+  /**
    * Reads secrets for a request that they are put into. Rejects as {@link openSecret} and
    * {@link OpenedSecret.send} do.
    */
@@ -129,7 +142,9 @@ export class Reader {
     handOut: (secrets: readonly OpenedSecret[]) => T | Promise<T>,
   ): Promise<T> {
     const remembered = this.#fromMemory(names)
-    return remembered === undefined ? this.#fromFiles(names, handOut) : handOut(remembered)
+    if (remembered !== undefined) return handOut(remembered)
+    for (const name of names) this.#drop(name)
+    return this.#fromFiles(() => names, handOut)
   }
 
   #fromMemory(names: readonly SecretName[]): OpenedSecret[] | undefined {
@@ -144,18 +159,17 @@ export class Reader {
   }
 
   async #fromFiles<T>(
-    names: readonly SecretName[],
+    choose: ChooseNames,
     handOut: (secrets: readonly OpenedSecret[]) => T | Promise<T>,
   ): Promise<T> {
-    for (const name of names) this.#drop(name)
     const deadline = Date.now() + PATIENCE_MS
     for (;;) {
       const evidence = new Evidence()
       const settings = settingsOf(this.#request.env)
-      const secrets = await gather(evidence, () => this.#open(names))
+      const secrets = await gather(evidence, () => this.#open(choose))
       const isStill = evidence.holds()
       // One secret fits together by its digests; many are of one time only if nothing changed.
-      if (!isStill && names.length > 1) {
+      if (!isStill && secrets.length > 1) {
         if (Date.now() > deadline) throw changing()
         continue
       }
@@ -166,11 +180,11 @@ export class Reader {
     }
   }
 
-  #open(names: readonly SecretName[]): Promise<OpenedSecret[]> {
+  #open(choose: ChooseNames): Promise<OpenedSecret[]> {
     const now = new Date()
     return this.with(async (vault) => {
       const secrets: OpenedSecret[] = []
-      for (const name of names) {
+      for (const name of await choose(vault)) {
         secrets.push(await openSecret(vault, this.#request.key, name, now, this.#groupKeys))
       }
       return secrets

@@ -211,8 +211,9 @@ export async function openSecret(
 ): Promise<OpenedSecret> {
   const secret = getSecret(vault, name)
   const group = getGroup(vault, name.group)
-  // Also what refuses this reader was seen: it must not be set back to what let them in.
-  remember(vault, group)
+  // Also what refuses this reader was seen: it must not be set back to what let them in. Once for
+  // each state of the vault: with many secrets of a group, the mark would be looked for anew.
+  if (groupKeys.get(keyOf(group))?.vault !== vault) remember(vault, group)
   remember(vault, secret)
   admit(vault, name.group, group, key, now)
   refuseOldKey(name, secret, group)
@@ -255,7 +256,7 @@ function openGroupOnce(
   key: Key,
   opened: GroupKeys,
 ): Promise<Unlock> {
-  const id = `${group.digest} ${group.recipient}`
+  const id = keyOf(group)
   const before = opened.get(id)
   if (before !== undefined) {
     // The key is the same, but the file must still be the signed one.
@@ -269,6 +270,10 @@ function openGroupOnce(
   opened.set(id, { unlock, vault })
   unlock.catch(() => opened.delete(id))
   return unlock
+}
+
+function keyOf({ digest, recipient }: GroupRecord): string {
+  return `${digest} ${recipient}`
 }
 
 function refuseOldKey(name: SecretName, secret: SecretRecord, group: GroupRecord): void {

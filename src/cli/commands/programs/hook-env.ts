@@ -1,12 +1,10 @@
 import { realpathSync } from "node:fs"
 import { type Place, agentHarness, asVaultError, claimedId } from "../../../core/index.js"
 import type { Door } from "../../door/door.js"
-import { openForAgent } from "../../door/reading.js"
 import { tell } from "../../door/render.js"
 import { placeOf } from "../../door/who.js"
 import { agentOfProxy, controlSocket } from "../../run/running-proxy.js"
-import { assign } from "../../run/selection.js"
-import { readAll, textOf } from "../../run/variable-values.js"
+import { readSelected, textOf } from "../../run/variable-values.js"
 import { type Allowance, allowancesIn } from "../../shell/allowances.js"
 import { evaluated } from "../../shell/hook-scripts.js"
 import { writeOut } from "../../terminal/terminal.js"
@@ -66,12 +64,11 @@ async function values(
     options: { ...door.call.options, ...(agent === undefined ? {} : { agent }) },
   }
   const asAgent = { ...door, call }
-  const vault = await openForAgent(asAgent, { surface: "run", isShown: true }, { program: "shell" })
-  try {
-    const assignments = await assign(vault, { secrets: [], groups, fromFiles: [] })
-    const read = await readAll(vault, assignments)
-    return new Map(assignments.map((each) => [each.variable, textOf(each, read)]))
-  } finally {
-    await vault.close()
-  }
+  const { assignments, values: read } = await readSelected(
+    asAgent,
+    { secrets: [], groups, fromFiles: [] },
+    { surface: "run", isShown: true },
+    { program: "shell" },
+  )
+  return new Map(assignments.map((each) => [each.variable, textOf(each, read)]))
 }

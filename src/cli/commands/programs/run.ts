@@ -7,11 +7,10 @@ import {
 } from "../../../core/index.js"
 import type { Door } from "../../door/door.js"
 import { type Outputs, runProgram } from "../../run/program.js"
-import { assign, selectionOf } from "../../run/selection.js"
-import { type Values, readAll, textOf } from "../../run/variable-values.js"
+import { selectionOf } from "../../run/selection.js"
+import { type Values, readSelected, textOf } from "../../run/variable-values.js"
 import { say } from "../../terminal/terminal.js"
 import { childEnvironment } from "../../run/program-environment.js"
-import { openForAgent } from "../../door/reading.js"
 import { isSet } from "../../door/who.js"
 import { agentAt, programName } from "../../run/who-runs.js"
 
@@ -30,16 +29,14 @@ export async function run(door: Door): Promise<number> {
   refuseWithoutBlind(door)
   const selection = selectionOf(door)
   const isShown = isSet(door, "no-redact")
-  const vault = await openForAgent(
+  // All of them are read before anything is started.
+  const { assignments, values } = await readSelected(
     door,
+    selection,
     { surface: "run", isShown },
     { program: programName(command), identify: (place) => agentAt(door, place) },
   )
-  const assignments = await assign(vault, selection)
-  // All of them are read before anything is started.
-  const values = await readAll(vault, assignments)
   const given = new Map(assignments.map((each) => [each.variable, textOf(each, values)]))
-  await vault.close()
 
   const env = childEnvironment(door.env, given, isSet(door, "clean-env"))
   const launch = { command, args, env, given }

@@ -1,0 +1,58 @@
+import { type SecretListing, describeSecret } from "../vault/listing.js"
+import { admitReader } from "../vault/read.js"
+import { type Vault, getGroup, listSecrets } from "../vault/vault.js"
+import { parseGroupName, parseSecretName } from "../words/names.js"
+import { SecretValue } from "../words/secret-value.js"
+import { refuseOwnersKey } from "./open-vault.js"
+import { Reader, type ReaderRequest } from "./reader.js"
+
+/** What a vault tells of its secrets to an agent that chooses among them. Nothing is decrypted. */
+export interface SecretListings {
+  /** The secrets of a group. Throws `GROUP_NOT_FOUND`. */
+  list(group: string): readonly SecretListing[] | Promise<readonly SecretListing[]>
+  /** A secret that the agent may read. Throws as a read does where it may not. */
+  describe(name: string): SecretListing | Promise<SecretListing>
+}
+
+/**
+ * Reads, as an agent, the secrets that `choose` names by what the vault tells of them: all from one
+ * state of the vault, which is verified once for both. If the vault changes meanwhile, `choose` is
+ * asked again. Values by their names; for who reads once and goes. Throws as `openVaultAs()` and
+ * `getMany()` do; nothing is read then.
+ */
+export async function readChosen(
+  request: ReaderRequest,
+  vault: string,
+  choose: (listings: SecretListings) => Promise<readonly string[]>,
+): Promise<Readonly<Record<string, SecretValue>>> {
+  const reader = new Reader(request, vault)
+  try {
+    const reads = await reader.choose(async (opened) => {
+      refuseOwnersKey(opened, request.key)
+      const names = await choose(listingsIn(opened, request))
+      return [...new Set(names)].map(parseSecretName)
+    })
+    const values = reads.map(({ name, record, value }) => {
+      return new SecretValue(name.full, record.version, value)
+    })
+    return Object.fromEntries(values.map((value) => [value.name, value]))
+  } finally {
+    reader.forget()
+    request.audit.close()
+  }
+}
+
+function listingsIn(vault: Vault, { key }: ReaderRequest): SecretListings {
+  const now = new Date()
+  return {
+    list(group) {
+      getGroup(vault, parseGroupName(group))
+      return listSecrets(vault, group).map((name) => describeSecret(vault, name))
+    },
+    describe(name) {
+      const parsed = parseSecretName(name)
+      admitReader(vault, key, parsed, now)
+      return describeSecret(vault, parsed)
+    },
+  }
+}
