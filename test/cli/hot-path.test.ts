@@ -1,13 +1,13 @@
 import { spawnSync } from "node:child_process"
-import { readFileSync, readdirSync } from "node:fs"
+import { readFileSync, readdirSync, statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Machine, vaultMachine } from "./machine.js"
 
 const folder = fileURLToPath(new URL("../../dist/cli/", import.meta.url))
 const bin = join(folder, "bin.cjs")
-const opened = fileURLToPath(new URL("opened.cjs", import.meta.url))
+const preload = fileURLToPath(new URL("opened.cjs", import.meta.url))
 
 /** What tells that a chunk holds the code of a dependency, or the catalogue of services. */
 const MARKS = {
@@ -29,17 +29,21 @@ afterAll(() => [classic, postQuantum].forEach((machine) => machine.remove()))
 const GET = ["get", "stripe/api-key", "--agent", "ci"]
 const RUN = ["run", "-s", "stripe/api-key", "--agent", "ci", "--", "printenv", "STRIPE_API_KEY"]
 
-/** The files of the bundle that a command loads, and its output. */
-function loadedBy(machine: Machine, command = GET): { value: string; loaded: string[] } {
+/** The files of the bundle that a command loads, the other files that it opens, and its output. */
+function loadedBy(
+  machine: Machine,
+  command = GET,
+): { value: string; loaded: string[]; others: string[] } {
   const log = join(machine.home, "opened")
-  const { stdout } = spawnSync(process.execPath, ["--require", opened, bin, ...command], {
+  const { stdout } = spawnSync(process.execPath, ["--require", preload, bin, ...command], {
     cwd: machine.repo,
     env: { ...machine.env, OPENED_LOG: log },
     encoding: "utf8",
   })
   const files = JSON.parse(readFileSync(log, "utf8")) as string[]
   const loaded = files.filter((file) => dirname(file) === dirname(bin) && file.endsWith(".cjs"))
-  return { value: stdout, loaded: loaded.map((file) => basename(file)) }
+  const others = files.filter((file) => dirname(file) !== dirname(bin))
+  return { value: stdout, loaded: loaded.map((file) => basename(file)), others }
 }
 
 test.each([
@@ -49,7 +53,7 @@ test.each([
   const { value, loaded } = loadedBy(classic, command)
   expect(value.trim()).toBe("v")
   expect(loaded).toContain("main.cjs")
-  expect(loaded).not.toContain("curves.cjs")
+  expect(loaded).not.toContain("portable.cjs")
   for (const [dependency, mark] of Object.entries(MARKS)) {
     const holders = readdirSync(folder).filter((file) =>
       readFileSync(join(folder, file), "utf8").includes(mark),
@@ -76,5 +80,72 @@ test("run --blind loads nothing to ask with before there is a question", async (
 test("curves are loaded where keys are post-quantum", () => {
   const { value, loaded } = loadedBy(postQuantum)
   expect(value).toBe("v")
-  expect(loaded).toContain("curves.cjs")
+  expect(loaded).toContain("portable.cjs")
+})
+
+/** How often a command opens each file of the vault, but for vault.json and folders. */
+function opened(command: readonly string[]): Record<string, number> {
+  // The first time, this machine remembers what it sees, which changes what the read was based on.
+  expect(loadedBy(classic, [...command]).value.trim()).toBe("v")
+  const { value, others } = loadedBy(classic, [...command])
+  expect(value.trim()).toBe("v")
+  const counts: Record<string, number> = {}
+  for (const file of others) {
+    const [, path] = /\/\.agent-vault\/(.+\..+)$/.exec(file) ?? []
+    if (path === undefined || path === "vault.json") continue
+    counts[path] = (counts[path] ?? 0) + 1
+  }
+  return counts
+}
+
+function timesOfVaultRecord(command: readonly string[]): number {
+  // The first time, this machine remembers what it sees.
+  loadedBy(classic, [...command])
+  const { others } = loadedBy(classic, [...command])
+  return others.filter((file) => file.endsWith("/.agent-vault/vault.json")).length
+}
+
+describe("of the vault's files", () => {
+  const TWO = ["-s", "stripe/api-key", "-s", "stripe/webhook"]
+  const PRINT = ["--", "printenv", "STRIPE_API_KEY"]
+
+  const GROUP = { "groups/stripe.age": 1, "groups/stripe.json": 1 }
+  const API_KEY = { "secrets/stripe/api-key.age": 1, "secrets/stripe/api-key.json": 1 }
+  const WEBHOOK = { "secrets/stripe/webhook.age": 1, "secrets/stripe/webhook.json": 1 }
+
+  const BOTH = { ...GROUP, ...API_KEY, ...WEBHOOK }
+
+  test.each([
+    ["get", GET, { ...GROUP, ...API_KEY }],
+    ["run with one secret", RUN, { ...GROUP, ...API_KEY }],
+    ["run with two", ["run", "--agent", "ci", ...TWO, ...PRINT], BOTH],
+    ["run with a group", ["run", "--agent", "ci", "-g", "stripe", ...PRINT], BOTH],
+    [
+      "run with two",
+      ["run", "--agent", "ci", ...TWO, ...PRINT],
+      { ...GROUP, ...API_KEY, ...WEBHOOK },
+    ],
+  ])("%s opens each that it needs once, and no other", (_what, command, files) => {
+    expect(opened(command)).toEqual(files)
+  })
+
+  test("vault.json is opened for who it is, for the key, for the audit, and to be verified", () => {
+    expect([GET, RUN].map(timesOfVaultRecord)).toEqual([4, 6])
+  })
+})
+
+describe("of the program's files", () => {
+  // More is no fault by itself: it says that the start of every such command costs more.
+  test.each([
+    ["get", GET, 48, 720_000],
+    ["run", RUN, 56, 820_000],
+    ["guard", ["guard"], 58, 1_050_000],
+    ["completion", ["completion", "bash"], 40, 640_000],
+  ])("%s loads no more than are pinned here", (_what, command, most, bytes) => {
+    const { loaded } = loadedBy(classic, command)
+    const sizes = loaded.map((file) => statSync(join(folder, file)).size)
+    expect(loaded.length).toBeGreaterThan(10)
+    expect(loaded.length).toBeLessThanOrEqual(most)
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(bytes)
+  })
 })
