@@ -404,8 +404,9 @@ describe("what is refused, with what would mend it", () => {
     await open()
     expect((await ask("/v1/x")).isError).toBe(false)
     await done(machine, ["revoke", "ci", "stripe"])
+    const way = "ask an owner: agent-vault grant ci stripe; request_access asks for it"
     const { code, hint } = errorOf(await ask("/v1/x"))
-    expect([code, hint]).toEqual(["NOT_GRANTED", "ask an owner: agent-vault grant ci stripe"])
+    expect([code, hint]).toEqual(["NOT_GRANTED", way])
   })
 
   test("a value of another secret does not leave, whatever place it stands in", async () => {

@@ -38,6 +38,7 @@ describe("the MCP Inspector's command line", () => {
       "http_request",
       "get_secret",
       "describe_access",
+      "request_access",
       "audit_log",
     ])
   })
@@ -103,6 +104,11 @@ test.each([
     ["get_secret", {}, false],
     ["describe_access", {}, true],
     ["describe_access", { url: "https://api.example.com/v1/x" }, true],
+    ["request_access", { groups: ["stripe"], why: "w" }, true],
+    ["request_access", { groups: ["db"], why: "w", until: "30d", push: true }, true],
+    ["request_access", { groups: ["db"], why: "w", until: "30d" }, true],
+    ["request_access", { groups: ["nope"], why: "w" }, true],
+    ["request_access", { groups: 7, why: "w" }, false],
     ["audit_log", {}, true],
     ["audit_log", { before: "x" }, false],
     ["describe_access", { x: "y" }, false],

@@ -193,6 +193,7 @@ describe("no answer of a person", () => {
       reveal: "confirm",
       blind: false,
       sender: () => () => Promise.reject(new Error("nothing is sent here")),
+      wishes: { access: () => Promise.reject(new Error("nothing is asked for here")) },
       auditLines: () => Promise.resolve([]),
       runLine: () => ({ line: "agent-vault run --agent ci", needs: [] }),
       version: "1",

@@ -113,10 +113,11 @@ describe("the tools", () => {
       "http_request",
       "get_secret",
       "describe_access",
+      "request_access",
       "audit_log",
     ])
     for (const { name, annotations, outputSchema } of tools) {
-      const changes = name === "http_request"
+      const changes = name === "http_request" || name.startsWith("request_")
       expect(annotations).toMatchObject({ readOnlyHint: !changes, destructiveHint: changes })
       expect(outputSchema?.type).toBe("object")
     }
@@ -243,7 +244,7 @@ describe("what is wrong is an answer", () => {
         error: {
           code: "NOT_GRANTED",
           message: "ci may not open db",
-          hint: "ask an owner: agent-vault grant ci db",
+          hint: "ask an owner: agent-vault grant ci db; request_access asks for it",
         },
       },
     })

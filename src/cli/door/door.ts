@@ -8,6 +8,7 @@ import type {
   RevealTerms,
   VaultError,
 } from "../../core/index.js"
+import type { AccessAsked, AccessRequest } from "../../core/owner.js"
 import type { AskBy } from "../../questions/question.js"
 import type { Questions } from "../../questions/questions.js"
 import type { Call } from "../parse/call.js"
@@ -43,6 +44,14 @@ export interface CallOfTool {
   readonly call: string
 }
 
+/** What an agent asks of the owners, for a call of a tool. */
+export interface WishesOfTools {
+  readonly access: (
+    wish: Pick<AccessRequest, "groups" | "why" | "until" | "push">,
+    call: CallOfTool,
+  ) => Promise<AccessAsked>
+}
+
 /** The MCP server, as far as the command that starts it knows it. */
 export interface McpServer {
   serve(session: {
@@ -55,6 +64,7 @@ export interface McpServer {
     readonly sender: (
       byClient: AskBy,
     ) => (request: RequestToSend, call: CallOfTool) => Promise<SentReply>
+    readonly wishes: WishesOfTools
     readonly auditLines: () => Promise<readonly AuditLine[]>
     readonly runLine: () => { readonly line: string; readonly needs: readonly string[] }
     readonly version: string

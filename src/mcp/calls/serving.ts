@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream"
 import type { AgentVault, AuditLine, Reveal, RevealTerms } from "../../core/index.js"
+import type { AccessAsked } from "../../core/owner.js"
 import type { AskBy, Choice } from "../../questions/question.js"
 
 /** What the server gets from the command that starts it: whose vault, how strict, which streams. */
@@ -24,6 +25,8 @@ export interface Serving {
   readonly sender: (
     byClient: AskBy,
   ) => (request: SecretRequest, call: CallMade) => Promise<WireReply>
+  /** Writes what this agent asks of the owners. */
+  readonly wishes: Wishes
   /** What this agent did, as the audit has it here; oldest first. */
   readonly auditLines: () => Promise<readonly AuditLine[]>
   /** How a program is run as this agent. */
@@ -35,6 +38,21 @@ export interface Serving {
   readonly stderr: Writable
   /** How long a person may think about a question, in milliseconds. */
   readonly patience?: number
+}
+
+/** What an agent may ask of the owners, on behalf of a call. */
+export interface Wishes {
+  readonly access: (wish: AccessWished, call: CallMade) => Promise<AccessAsked>
+}
+
+/** Access that an agent asks for. */
+export interface AccessWished {
+  readonly groups: readonly string[]
+  /** One line. */
+  readonly why: string
+  /** UTC; without it, for good. */
+  readonly until: string | undefined
+  readonly push: boolean
 }
 
 /** The call of a tool that work is done for, as the audit names it. */

@@ -3,11 +3,11 @@ import type { Answer } from "./answer.js"
 import type { KeptTexts } from "./kept-texts.js"
 import type { Consent } from "./consent.js"
 import type { ShownValues } from "./shown-values.js"
-import type { Client, SecretRequest, Serving, WireReply } from "./serving.js"
+import type { CallMade, Client, SecretRequest, Serving, WireReply } from "./serving.js"
 
 /** What a tool works with. */
 export interface Surroundings {
-  readonly serving: Pick<Serving, "reveal" | "runLine" | "auditLines">
+  readonly serving: Pick<Serving, "reveal" | "runLine" | "auditLines" | "wishes">
   readonly vault: () => Promise<AgentVault>
   readonly client: Client
   readonly consent: Consent
@@ -15,6 +15,8 @@ export interface Surroundings {
   readonly kept: KeptTexts
   /** Sends a request with secrets, on behalf of this call. */
   readonly send: (outgoing: SecretRequest) => Promise<WireReply>
+  /** The call that all of it is for. */
+  readonly made: CallMade
   /** Aborted when the client wants no answer any more. */
   readonly signal: AbortSignal
 }

@@ -4,6 +4,7 @@ import { DESCRIBE_ACCESS } from "./describe-access.js"
 import { GET_SECRET } from "./get-secret.js"
 import { HTTP_REQUEST } from "./http-request.js"
 import { LIST_SECRETS } from "./list-secrets.js"
+import { REQUEST_ACCESS } from "./request-access.js"
 
 /** Every tool, in the order in which clients and docs/mcp.md list them. */
 export const TOOLS: readonly Tool[] = [
@@ -11,5 +12,6 @@ export const TOOLS: readonly Tool[] = [
   HTTP_REQUEST,
   GET_SECRET,
   DESCRIBE_ACCESS,
+  REQUEST_ACCESS,
   AUDIT_LOG,
 ]

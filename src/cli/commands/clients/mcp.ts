@@ -4,6 +4,7 @@ import { linesNoted, openForAgent } from "../../door/reading.js"
 import { runLine } from "../../door/run-line.js"
 import { isSet, option } from "../../door/who.js"
 import { senderFor } from "../../run/own-requests.js"
+import { wishesOf } from "../../run/own-wishes.js"
 import { OpenOnce } from "../../rpc/open-once.js"
 import { say } from "../../terminal/terminal.js"
 
@@ -36,6 +37,7 @@ export async function run(door: Door): Promise<void> {
     reveal,
     blind: isSet(door, "blind"),
     sender: (byClient) => senderFor(door, byClient),
+    wishes: wishesOf(door),
     auditLines: () => linesNoted(door),
     runLine: () => runLine(door),
     version: AGENT_VAULT_VERSION,

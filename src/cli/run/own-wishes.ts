@@ -1,0 +1,35 @@
+import { type Identity, type Place, VaultError, loadOwnValues } from "../../core/index.js"
+import type { Door, WishesOfTools } from "../door/door.js"
+import { identityOf, placeOf } from "../door/who.js"
+import { noteOnce } from "../terminal/terminal.js"
+
+/** What a call's agent may ask of the owners. Loaded when it is first asked: most servers are not. */
+export function wishesOf(door: Door): WishesOfTools {
+  const onNote = noteOnce(door.terminal)
+  return {
+    access: async (wish, { program }) => {
+      const { requestAccess } = await import("../../core/owner.js")
+      const { place, key, env } = await asking(door, wish.why)
+      return requestAccess({ ...wish, place, key, env, now: new Date(), program, onNote })
+    },
+  }
+}
+
+/** Who asks, where, for a reason that others may read. */
+async function asking(door: Door, why: string) {
+  const place = placeOf(door)
+  const key = await identityOf(door, place, "never")
+  await refuseValueIn(door, place, key, why)
+  return { place, key, env: door.env }
+}
+
+/** A wish is committed past the hook that guards commits. Throws `USAGE`. */
+async function refuseValueIn(door: Door, place: Place, key: Identity, why: string): Promise<void> {
+  const { ownValues } = await loadOwnValues()
+  const { find } = await ownValues(place, key, door.env)
+  const [found] = find(Buffer.from(why))
+  if (found === undefined) return
+  throw new VaultError("USAGE", `the reason holds the value of ${found.secret}`, {
+    hint: "give the reason without it: everybody who has the repository reads it",
+  })
+}
