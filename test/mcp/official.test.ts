@@ -38,6 +38,7 @@ describe("the MCP Inspector's command line", () => {
       "http_request",
       "get_secret",
       "describe_access",
+      "request_secret",
       "request_access",
       "audit_log",
     ])
@@ -104,6 +105,10 @@ test.each([
     ["get_secret", {}, false],
     ["describe_access", {}, true],
     ["describe_access", { url: "https://api.example.com/v1/x" }, true],
+    ["request_secret", { secret: "stripe/api-key", why: "w" }, true],
+    ["request_secret", { secret: "db/password", why: "w", service: "stripe" }, true],
+    ["request_secret", { secret: "stripe/new", why: "w", service: "nope" }, true],
+    ["request_secret", { secret: "stripe/new" }, false],
     ["request_access", { groups: ["stripe"], why: "w" }, true],
     ["request_access", { groups: ["db"], why: "w", until: "30d", push: true }, true],
     ["request_access", { groups: ["db"], why: "w", until: "30d" }, true],

@@ -193,7 +193,10 @@ describe("no answer of a person", () => {
       reveal: "confirm",
       blind: false,
       sender: () => () => Promise.reject(new Error("nothing is sent here")),
-      wishes: { access: () => Promise.reject(new Error("nothing is asked for here")) },
+      wishes: {
+        access: () => Promise.reject(new Error("nothing is asked for here")),
+        secret: () => Promise.reject(new Error("nothing is asked for here")),
+      },
       auditLines: () => Promise.resolve([]),
       runLine: () => ({ line: "agent-vault run --agent ci", needs: [] }),
       version: "1",

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { EventEmitter, once } from "node:events"
 import { join } from "node:path"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
@@ -35,6 +36,7 @@ export class Session {
   /** Every message, both ways, as JSON. */
   readonly messages: string[] = []
   readonly #stderr: Buffer[] = []
+  readonly #heard = new EventEmitter()
 
   constructor(machine: Place, args: readonly string[], person?: Person) {
     const capabilities: ClientCapabilities = person === undefined ? {} : { elicitation: {} }
@@ -52,7 +54,10 @@ export class Session {
       env: environment(machine.env),
       stderr: "pipe",
     })
-    this.transport.stderr?.on("data", (chunk: Buffer) => this.#stderr.push(chunk))
+    this.transport.stderr?.on("data", (chunk: Buffer) => {
+      this.#stderr.push(chunk)
+      this.#heard.emit("said")
+    })
   }
 
   static async open(machine: Place, args: readonly string[], person?: Person): Promise<Session> {
@@ -82,6 +87,11 @@ export class Session {
 
   get stderr(): string {
     return Buffer.concat(this.#stderr).toString("utf8")
+  }
+
+  /** Resolves when the server says more to stderr. */
+  async said(): Promise<void> {
+    await once(this.#heard, "said")
   }
 
   /** Calls a tool. What it answers as text is what it answers as structure. */

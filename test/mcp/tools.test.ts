@@ -113,6 +113,7 @@ describe("the tools", () => {
       "http_request",
       "get_secret",
       "describe_access",
+      "request_secret",
       "request_access",
       "audit_log",
     ])

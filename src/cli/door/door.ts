@@ -8,7 +8,7 @@ import type {
   RevealTerms,
   VaultError,
 } from "../../core/index.js"
-import type { AccessAsked, AccessRequest } from "../../core/owner.js"
+import type { AccessAsked, AccessRequest, MissingSecret, SecretAsked } from "../../core/owner.js"
 import type { AskBy } from "../../questions/question.js"
 import type { Questions } from "../../questions/questions.js"
 import type { Call } from "../parse/call.js"
@@ -44,12 +44,32 @@ export interface CallOfTool {
   readonly call: string
 }
 
+/** A secret that the agent of a call misses. */
+export interface SecretMissed extends Pick<MissingSecret, "secret" | "why" | "push"> {
+  readonly service: string | undefined
+}
+
+/** What became of it. */
+export type SecretFound =
+  | { readonly is: "stored"; readonly version: number }
+  | {
+      readonly is: "wished"
+      readonly asked: SecretAsked
+      readonly lack: string
+      readonly line: string
+    }
+
 /** What an agent asks of the owners, for a call of a tool. */
 export interface WishesOfTools {
   readonly access: (
     wish: Pick<AccessRequest, "groups" | "why" | "until" | "push">,
     call: CallOfTool,
   ) => Promise<AccessAsked>
+  readonly secret: (
+    wish: SecretMissed,
+    call: CallOfTool,
+    asking: { readonly byClient: AskBy; readonly signal: AbortSignal },
+  ) => Promise<SecretFound>
 }
 
 /** The MCP server, as far as the command that starts it knows it. */

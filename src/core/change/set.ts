@@ -33,6 +33,8 @@ export interface SetRequest extends ChangeRequest {
   readonly metadata: SecretMetadata
   /** Rules for the broker that are added to those that it has. */
   readonly use?: readonly WrittenUse[] | undefined
+  /** Refuses, with `EXISTS`, to replace a value that is there. */
+  readonly ifMissing?: boolean | undefined
 }
 
 /** What `set` did. */
@@ -52,7 +54,7 @@ export interface SetResult {
 
 /**
  * Seals a value to its group, making the group if it is new. The same value changes nothing.
- * Throws `NAME_INVALID`, `VALUE_TOO_LARGE`, `PENDING`.
+ * Throws `NAME_INVALID`, `VALUE_TOO_LARGE`, `PENDING`, `EXISTS`.
  */
 export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
   const name = parseSecretName(request.name)
@@ -66,6 +68,7 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
   checkMetadata(metadata)
   return change(request, async (session) => {
     refuseCollisions(session, [name])
+    if (request.ifMissing === true) refuseThere(session, name)
     const ready = await readyGroup(session, name.group)
     const { record: group, isNew: newGroup, exposed } = ready
     const similarGroup = ready.similar === undefined ? {} : { similarGroup: ready.similar }
@@ -154,4 +157,11 @@ async function sealValue(
 function rotated(record: SecretRecord): Omit<Unsigned<SecretRecord>, "exposed"> {
   const { exposed: _exposed, ...kept } = unsigned(record)
   return kept
+}
+
+function refuseThere(session: Session, name: SecretName): void {
+  if (findSecret(session.vault, name) === undefined) return
+  throw new VaultError("EXISTS", `${name.full} is there already`, {
+    hint: `an owner gives it another value: agent-vault set ${name.full}`,
+  })
 }

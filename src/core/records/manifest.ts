@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util"
 import { hasMergeMarkers } from "../words/markers.js"
 import { LIMITS } from "../words/limits.js"
 import { VaultError } from "../words/errors.js"
@@ -78,6 +79,18 @@ export function editManifest(
   const edited = Buffer.from(document.toString({ lineWidth: 0 }), "utf8")
   parseManifest(edited, vault)
   return edited
+}
+
+/**
+ * The manifest's bytes with one more line at the end, which is read by people alone. `comment` has no
+ * line breaks. Throws `MANIFEST_INVALID`.
+ */
+export function withComment(bytes: Uint8Array, vault: string, comment: string): Uint8Array {
+  const before = parseManifest(bytes, vault)
+  const text = Buffer.from(bytes).toString("utf8")
+  const edited = Buffer.from(`${text}${/(?:^|\n)$/.test(text) ? "" : "\n"}# ${comment}\n`)
+  if (isDeepStrictEqual(parseManifest(edited, vault), before)) return edited
+  throw new VaultError("BUG", "a comment changed what the manifest says")
 }
 
 function parseYaml(bytes: Uint8Array): Document {

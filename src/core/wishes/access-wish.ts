@@ -1,34 +1,15 @@
-import type { Place } from "../disk/place.js"
 import { openGit } from "../git/git.js"
-import type { Environment } from "../disk/homes.js"
-import type { Key } from "../keys/key-files.js"
 import { type Grant, editManifest, parseManifest } from "../records/manifest.js"
 import type { Member } from "../records/record.js"
 import { withVault } from "../vault/open.js"
-import { type Vault, findAgent, getGroup, listAgents, listGroups } from "../vault/vault.js"
+import { type Vault, getGroup, listGroups } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { nearest, parseGroupName, parseNote } from "../words/names.js"
-import type { OnNote } from "../words/note.js"
 import { hasPassed, utc } from "../words/time.js"
 import { type Shared, shareWish } from "./share-wish.js"
 import { type Wish, type WishPlace, putWish, wishBranch, wishingCheckout } from "./wish-branch.js"
 import { wishMessage } from "./wish-message.js"
-
-/** Who wishes for something, and why. */
-export interface WishRequest {
-  readonly place: Place
-  /** The agent's. */
-  readonly key: Key
-  readonly env: Environment
-  readonly now: Date
-  /** One line. */
-  readonly why: string
-  /** The program that asks, in its own words. */
-  readonly program?: string | undefined
-  /** Whether the branch is pushed, to the remote that the present one follows. */
-  readonly push: boolean
-  readonly onNote?: OnNote | undefined
-}
+import { type WishRequest, agentOf } from "./wish-request.js"
 
 export interface AccessRequest extends WishRequest {
   readonly groups: readonly string[]
@@ -82,17 +63,6 @@ function refuseSenseless({ until, now }: AccessRequest, groups: readonly string[
   if (!hasPassed(until, utc(now))) return
   throw new VaultError("USAGE", `the grant would end at ${until}, which is past`, {
     hint: "give a later end",
-  })
-}
-
-/** The agent whose key this is. Throws `AGENT_NOT_FOUND`. */
-export function agentOf(vault: Vault, key: Key): string {
-  const agent = listAgents(vault).find(
-    (name) => findAgent(vault, name)?.recipient === key.recipient,
-  )
-  if (agent !== undefined) return agent
-  throw new VaultError("AGENT_NOT_FOUND", "the owners know no agent with this key", {
-    hint: "an owner adds an agent: agent-vault agent add NAME",
   })
 }
 

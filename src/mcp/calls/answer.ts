@@ -11,6 +11,7 @@ export interface Answer {
 const ASK_WITH: Readonly<Partial<Record<ErrorCode, string>>> = {
   NOT_GRANTED: "request_access asks for it",
   GRANT_ENDED: "request_access asks for it",
+  SECRET_NOT_FOUND: "request_secret asks for a missing one",
 }
 
 /** An answer as the protocol has it: the document, and the same as JSON for whoever reads text. */

@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream"
 import type { AgentVault, AuditLine, Reveal, RevealTerms } from "../../core/index.js"
-import type { AccessAsked } from "../../core/owner.js"
+import type { AccessAsked, SecretAsked } from "../../core/owner.js"
 import type { AskBy, Choice } from "../../questions/question.js"
 
 /** What the server gets from the command that starts it: whose vault, how strict, which streams. */
@@ -43,7 +43,36 @@ export interface Serving {
 /** What an agent may ask of the owners, on behalf of a call. */
 export interface Wishes {
   readonly access: (wish: AccessWished, call: CallMade) => Promise<AccessAsked>
+  /**
+   * Has the person enter a missing secret, and stores it; where no owner's key can, it becomes a wish.
+   * Rejects with `ASK_REFUSED` where the person did not enter it.
+   */
+  readonly secret: (
+    wish: SecretWished,
+    call: CallMade,
+    asking: { readonly byClient: AskBy; readonly signal: AbortSignal },
+  ) => Promise<SecretGained>
 }
+
+/** A secret that an agent misses. */
+export interface SecretWished {
+  readonly secret: string
+  readonly why: string
+  readonly service: string | undefined
+  readonly push: boolean
+}
+
+/** What became of a missing secret. */
+export type SecretGained =
+  | { readonly is: "stored"; readonly version: number }
+  | {
+      readonly is: "wished"
+      readonly asked: SecretAsked
+      /** Why nobody could enter it here. */
+      readonly lack: string
+      /** What an owner would type. */
+      readonly line: string
+    }
 
 /** Access that an agent asks for. */
 export interface AccessWished {

@@ -2,6 +2,7 @@ import { later, parseDuration, parseTime } from "../../core/index.js"
 import type { AccessAsked } from "../../core/owner.js"
 import { argumentsOf } from "../calls/arguments.js"
 import { type Arguments, TEXT, type Tool, gives, listOf, takes } from "../calls/tool.js"
+import { wishFacts } from "./shown-wish.js"
 import { grantLine } from "./unseen-use.js"
 import { reasonOf } from "./written-reason.js"
 
@@ -89,35 +90,12 @@ function shown({ agent, granted, asked, wish, shared }: AccessAsked): Record<str
   if (wish === undefined) {
     return { is: "granted", ...groups, next: "use them: list_secrets says how" }
   }
-  const next = "go on without them, and call again later: describe_access says when they are open"
-  if (wish.is === "pending") {
-    const note = "the manifest asks for it already, and no owner has applied it"
-    return { is: wish.is, ...groups, owner: ["agent-vault apply"], note, next }
-  }
-  const { is, branch, at } = wish
-  const { remote, pushed = false, why } = shared ?? {}
-  const merge =
-    remote !== undefined && pushed
-      ? [`git fetch ${remote}`, `git merge ${remote}/${branch}`]
-      : [`git merge ${branch}`]
-  const notes = [
-    why === undefined ? undefined : `it was not pushed: ${why}`,
-    pushed ? undefined : noteOfUnshared(branch, remote),
-    `instead of merging, an owner may type: ${grantLine(agent, asked.join(" "))}`,
-  ]
+  const typed = `instead of merging, an owner may type: ${grantLine(agent, asked.join(" "))}`
+  const notes = wish.is === "pending" ? ["no owner has applied it"] : [typed]
+  const known = { wish, ...(shared === undefined ? {} : { shared }) }
   return {
-    is,
     ...groups,
-    branch,
-    at,
-    pushed,
-    owner: [...merge, "agent-vault apply"],
-    note: `${notes.filter((note) => note !== undefined).join("; ")}.`,
-    next,
+    ...wishFacts(known, ["agent-vault apply"], notes, true),
+    next: "go on without them, and call again later: describe_access says when they are open",
   }
-}
-
-function noteOfUnshared(branch: string, remote: string | undefined): string {
-  const share = remote === undefined ? "" : `; to share it: git push ${remote} ${branch}`
-  return `the branch is in this clone alone${share}`
 }

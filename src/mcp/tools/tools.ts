@@ -5,6 +5,7 @@ import { GET_SECRET } from "./get-secret.js"
 import { HTTP_REQUEST } from "./http-request.js"
 import { LIST_SECRETS } from "./list-secrets.js"
 import { REQUEST_ACCESS } from "./request-access.js"
+import { REQUEST_SECRET } from "./request-secret.js"
 
 /** Every tool, in the order in which clients and docs/mcp.md list them. */
 export const TOOLS: readonly Tool[] = [
@@ -12,6 +13,7 @@ export const TOOLS: readonly Tool[] = [
   HTTP_REQUEST,
   GET_SECRET,
   DESCRIBE_ACCESS,
+  REQUEST_SECRET,
   REQUEST_ACCESS,
   AUDIT_LOG,
 ]

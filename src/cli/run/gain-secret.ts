@@ -1,0 +1,158 @@
+import {
+  type Identity,
+  VaultError,
+  type WrittenUse,
+  claimedId,
+  describeUse,
+  identityAt,
+  ownerKeyFile,
+  parseUse,
+  shellWord,
+} from "../../core/index.js"
+import {
+  type MissingSecret,
+  type SetRequest,
+  type SetResult,
+  requestSecret,
+  setSecret,
+} from "../../core/owner.js"
+import type { Unanswered, ValueQuestion } from "../../questions/question.js"
+import type { Questions } from "../../questions/questions.js"
+import type { Door, SecretFound } from "../door/door.js"
+import { ruleOfService } from "../door/service-rule.js"
+
+/** Stands for a value that nobody has entered yet, where it is tried whether one could be stored. */
+const TO_TRY = Buffer.from("a value")
+/** Characters of the client's name that a page shows. */
+const CLIENT_NAME = 100
+
+/**
+ * Has a person enter a secret that an agent misses, and stores it with the owner's key that is here.
+ * The value goes nowhere else. Where no owner's key can be used, the secret becomes a wish for an
+ * owner, and nobody is asked for a value that could not be stored. Throws `ASK_REFUSED`,
+ * `SERVICE_NOT_FOUND`, `EXISTS`, and what `set` throws.
+ */
+export async function gainSecret(
+  door: Door,
+  request: MissingSecret,
+  enter: Questions["enter"],
+  signal: AbortSignal,
+): Promise<SecretFound> {
+  const use = await rulesOf(door, request.service)
+  const storing = await storingHere(request, use)
+  if ("lack" in storing) {
+    const asked = await requestSecret(request)
+    return { is: "wished", asked, lack: storing.lack, line: setLine(request) }
+  }
+  const answer = await enter(questionFor(request, storing.trial, use), signal)
+  if ("without" in answer) throw notEntered(request, answer.without)
+  return store({ ...storing.as, now: new Date(), value: answer.value })
+}
+
+/** The person has closed the page, and believes it stored: what hinders it says that it is not. */
+async function store(request: SetRequest): Promise<SecretFound> {
+  try {
+    const { result } = await setSecret(request)
+    return { is: "stored", version: result.version }
+  } catch (cause) {
+    if (!VaultError.is(cause)) throw cause
+    const { code, message, hint } = cause
+    throw new VaultError(code, `the value that was entered is not stored: ${message}`, {
+      ...(hint === undefined ? {} : { hint }),
+      cause,
+    })
+  }
+}
+
+async function rulesOf(door: Door, service: string | undefined): Promise<readonly WrittenUse[]> {
+  return service === undefined ? [] : [await ruleOfService(door, service)]
+}
+
+type Storing =
+  /** It can be stored, as this, and this would come of it. */
+  | { readonly as: Omit<SetRequest, "value">; readonly trial: SetResult }
+  /** It cannot be stored here, because of this. */
+  | { readonly lack: string }
+
+/** Tries it first: who enters a value wants it stored. */
+async function storingHere(
+  { place, env, secret, onNote }: MissingSecret,
+  use: readonly WrittenUse[],
+): Promise<Storing> {
+  const identity = await ownerHere({ place, env })
+  if (typeof identity === "string") return { lack: identity }
+  const common = { place, env, identity, name: secret, metadata: {}, use, ifMissing: true, onNote }
+  // The person at the page is the person that a harness needs for it.
+  const as = { ...common, now: new Date(), person: "confirmed" } as const
+  try {
+    const { result } = await setSecret({ ...as, value: TO_TRY, dryRun: true })
+    return { as, trial: result }
+  } catch (error) {
+    if (!VaultError.is(error, "NOT_OWNER")) throw error
+    return { lack: "the owner's key on this machine is not an owner's of this vault any more" }
+  }
+}
+
+/** The owner of this machine, if their key can be used unasked; else why not. */
+async function ownerHere({
+  place,
+  env,
+}: Pick<MissingSecret, "place" | "env">): Promise<Identity | string> {
+  const identityFile = ownerKeyFile(claimedId(place), env)
+  try {
+    return await identityAt(place, { identityFile }, "never", env, askNobody)
+  } catch (error) {
+    if (VaultError.is(error, "KEY_NOT_FOUND")) return "no owner's key is on this machine"
+    if (!VaultError.is(error, "NO_TERMINAL")) throw error
+    return "the owner's key on this machine has a passphrase, which nobody is asked for here"
+  }
+}
+
+function askNobody(): Promise<string> {
+  return Promise.reject(new VaultError("NO_TERMINAL", "nobody is asked for a passphrase"))
+}
+
+function questionFor(
+  { secret, why, program = "an MCP client", key }: MissingSecret,
+  { newGroup, readers }: SetResult,
+  use: readonly WrittenUse[],
+): ValueQuestion {
+  const [group = ""] = secret.split("/")
+  const who = readers.map(({ agent }) => agent).join(", ")
+  const opens = newGroup
+    ? `The group ${group} will be new, and no agent opens it yet.`
+    : who === ""
+      ? `No agent opens ${group}.`
+      : `Who opens ${group} can use it: ${who}.`
+  const goes = use.map((rule) => ` The broker may send it: ${describeUse(parseUse(rule))}.`)
+  return {
+    kind: "value",
+    who: `${program.slice(0, CLIENT_NAME)}, as the agent ${key.agent ?? "of this key"}`,
+    what: `What is the value of ${secret}?`,
+    secret,
+    why,
+    leadsTo: `agent-vault seals it into this repository with the owner's key, as one commit. ${opens}${goes.join("")} The model does not see it.`,
+  }
+}
+
+/** What an owner would type. */
+function setLine({ secret, service }: MissingSecret): string {
+  const use = service === undefined ? "" : ` --use ${shellWord(service)}`
+  return `agent-vault set ${secret}${use}`
+}
+
+const WHY_NOT: Readonly<Record<Unanswered, string>> = {
+  decline: "the person said no",
+  timeout: "nobody answered within 120 s",
+  cancel: "the call was taken back",
+  failed: "the question failed",
+  unsupported: "nobody can be asked here",
+}
+
+function notEntered(request: MissingSecret, without: Unanswered): VaultError {
+  const typed = `a person may still type it in a terminal: ${setLine(request)}`
+  const hint = without === "decline" ? `go on without it, and do not ask again; ${typed}` : typed
+  return new VaultError("ASK_REFUSED", `${request.secret} was not entered: ${WHY_NOT[without]}`, {
+    hint,
+  })
+}

@@ -1,0 +1,45 @@
+import type { AccessAsked } from "../../core/owner.js"
+
+/** Where a wish stands, as a model gets it. */
+interface WishFacts {
+  readonly is: "pending" | "asked" | "asked-already"
+  readonly branch?: string
+  readonly at?: string
+  readonly pushed?: boolean
+  /** What an owner types. */
+  readonly owner: readonly string[]
+  readonly note?: string
+}
+
+/**
+ * What is known of a wish, with what an owner types for it, after what brings the branch in; `merge`
+ * says whether they merge it.
+ */
+export function wishFacts(
+  { wish, shared }: Required<Pick<AccessAsked, "wish">> & Pick<AccessAsked, "shared">,
+  lines: readonly string[],
+  notes: readonly string[],
+  merges = false,
+): WishFacts {
+  if (wish.is === "pending") {
+    return { is: wish.is, owner: lines, note: sentence(["the manifest says so already", ...notes]) }
+  }
+  const { is, branch, at } = wish
+  const { remote, pushed = false, why } = shared ?? {}
+  const share = remote === undefined ? "" : `; to share it: git push ${remote} ${branch}`
+  const all = [
+    ...(why === undefined ? [] : [`it was not pushed: ${why}`]),
+    ...(pushed ? [] : [`the branch is in this clone alone${share}`]),
+    ...notes,
+  ]
+  const merge =
+    remote !== undefined && pushed
+      ? [`git fetch ${remote}`, `git merge ${remote}/${branch}`]
+      : [`git merge ${branch}`]
+  const owner = merges ? [...merge, ...lines] : lines
+  return { is, branch, at, pushed, owner, note: sentence(all) }
+}
+
+function sentence(notes: readonly string[]): string {
+  return `${notes.join("; ")}.`
+}
