@@ -33,15 +33,17 @@ export type MergedSecret =
  * Merges what both sides say of a secret. A rekey seals all values of a group anew, and changes none:
  * it never contradicts a new value. Two new values, two texts for one field, and a removal of what
  * the other side changed, do contradict each other: there `chosen` decides. Of two equal values the
- * one that is sealed to `key` is taken, the fingerprint of the group's key.
+ * one that is sealed to `key` is taken, the fingerprint of the group's key. `floor` is how far a record
+ * of this name had come that one side removed.
  */
 export function mergeSecret(
   sides: SecretSides,
   key: string | undefined,
   chosen: Side | undefined,
+  floor = 0,
 ): MergedSecret {
   const { base, ours, theirs } = sides
-  if (ours === undefined || theirs === undefined) return mergeRemoval(sides, chosen)
+  if (ours === undefined || theirs === undefined) return mergeRemoval(sides, chosen, floor)
   const isNew = { ours: hasNewValue(base, ours), theirs: hasNewValue(base, theirs) }
   const isTwice = isNew.ours && isNew.theirs && ours.digest !== theirs.digest
   const metadata = mergeMetadata(base, ours, theirs, chosen)
@@ -60,7 +62,7 @@ export function mergeSecret(
       ...body,
       ...metadata,
       ...(uses === undefined ? {} : { use: uses }),
-      serial: Math.max(ours.serial, theirs.serial) + 1,
+      serial: Math.max(ours.serial, theirs.serial, floor) + 1,
       // Each of two values was one.
       version: Math.max(ours.version, theirs.version) + (isTwice ? 1 : 0),
       previous: digestOf(encodeRecord(record)),
@@ -69,17 +71,18 @@ export function mergeSecret(
   }
 }
 
-function mergeRemoval(sides: SecretSides, chosen: Side | undefined): MergedSecret {
+function mergeRemoval(sides: SecretSides, chosen: Side | undefined, floor: number): MergedSecret {
   const from = sides.ours === undefined ? "theirs" : "ours"
   const left = sides[from]
   if (left === undefined) return { is: "removed" }
   const { base } = sides
   if (base !== undefined && isOnlySealedAnew(base, left)) return { is: "removed" }
-  if (chosen === undefined) return { is: "choice" }
-  if (chosen !== from) return { is: "removed" }
+  // Who removed one of this name did not know of this one.
+  if (base !== undefined && chosen === undefined) return { is: "choice" }
+  if (base !== undefined && chosen !== from) return { is: "removed" }
   const record = {
     ...unsigned(left),
-    serial: left.serial + 1,
+    serial: Math.max(left.serial, floor) + 1,
     previous: digestOf(encodeRecord(left)),
   }
   return { is: "merged", from, record }

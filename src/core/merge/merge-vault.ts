@@ -20,6 +20,8 @@ export interface VaultMerge {
   readonly units: UnitMerge
   /** What git merged by itself, and has to be another; see mend.ts. */
   readonly mended?: ReadonlyMap<string, Uint8Array> | undefined
+  /** How far secrets had come that one side removed, by unit; see removed-further.ts. */
+  readonly floors?: ReadonlyMap<string, number> | undefined
   /** A vault's files, of what was read from Git for this merge. */
   readonly snapshot: (tree: BlobTree) => Snapshot
 }
@@ -123,7 +125,7 @@ export function chosenKeys(merge: VaultMerge, choices: Choices): readonly Chosen
 
 /** What becomes of a contested secret. */
 export function mergedSecret(
-  { base, ours, theirs }: VaultMerge,
+  { base, ours, theirs, floors }: VaultMerge,
   unit: string,
   choices: Choices,
 ): MergedSecret | undefined {
@@ -137,7 +139,7 @@ export function mergedSecret(
   }
   const groups = groupSides({ base, ours, theirs }, secret.group)
   const key = groups && digestOf(groups[winnerOf(groups)].recipient)
-  return mergeSecret(sides, key, choiceOf(choices, secret.full))
+  return mergeSecret(sides, key, choiceOf(choices, secret.full), floors?.get(unit))
 }
 
 /**

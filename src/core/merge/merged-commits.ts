@@ -26,7 +26,8 @@ const BROUGHT_IN = {
   REBASE_HEAD: ["REBASE_HEAD", "REBASE_HEAD~1"],
 } as const
 
-async function mergedCommits(
+/** The same as commits; undefined where nobody can tell. */
+export async function mergedCommits(
   git: Git,
 ): Promise<{ base: string | undefined; ours: string; theirs: string } | undefined> {
   const isThere = (name: string): boolean =>

@@ -13,6 +13,7 @@ import type { Identity } from "../keys/identity.js"
 import { findAnchor } from "../memory/trust.js"
 import { rememberMade } from "../undone/made-here.js"
 import { seeTracked } from "../undone/remote-branches.js"
+import type { CommitRange } from "../undone/blobs.js"
 import { VaultError } from "../words/errors.js"
 import type { MaybeUnfinished } from "../words/unfinished.js"
 import { classify } from "../words/layout.js"
@@ -31,6 +32,8 @@ import {
   conflictsOf,
   mergeVault,
 } from "./merge-vault.js"
+import { mergedCommits } from "./merged-commits.js"
+import { withRemovals } from "./removed-further.js"
 import { withoutReplays } from "./replayed.js"
 import { refuseBrokenTip } from "./own-tip.js"
 import { type SettledMerge, settle } from "./settle-contested.js"
@@ -110,7 +113,8 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
     }
   }
   const opened = await mergeVault(git, sides, (vault) => findAnchor(vault, keyFileTrust, env))
-  const merge = { ...(await withoutOld(git, folder, opened, during)), mended }
+  const known = await withoutOld(git, folder, opened, during)
+  const merge = { ...(await withRemovals(git, folder, known, await bothSides(git))), mended }
   refuseUnknown(choices, conflictsOf(merge, NO_CHOICES))
   const conflicts = conflictsOf(merge, choices)
   const { draft, exposed } = await settleWith(git, request, merge)
@@ -164,6 +168,13 @@ async function rememberSigned(
   const commit = { parent, files: new Map(signed), message }
   const made = await writeCommit(git, { ...by, signing: undefined }, commit)
   rememberMade(ours.id, git.checkout, made, before, env)
+}
+
+/** The history of both sides since they parted; where nobody can tell, all of ours. */
+async function bothSides(git: Git): Promise<CommitRange> {
+  const commits = await mergedCommits(git)
+  if (commits?.base === undefined) return { tips: ["HEAD"] }
+  return { tips: [commits.ours, commits.theirs], since: commits.base }
 }
 
 /** A revert, a rebase or a stash may bring back on purpose what was here before; a merge does not. */

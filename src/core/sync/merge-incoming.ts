@@ -23,6 +23,7 @@ import {
   mergeVault,
 } from "../merge/merge-vault.js"
 import type { RemoteBranch } from "./remote.js"
+import { withRemovals } from "../merge/removed-further.js"
 import { withoutReplays } from "../merge/replayed.js"
 import { settle } from "../merge/settle-contested.js"
 import { treeOf } from "../merge/snapshot.js"
@@ -85,7 +86,9 @@ export async function mergeIncoming(
   await accept()
   if (base === undefined) throw unrelated(remote)
   const folder = gitPath(git.checkout, place.root)
-  const merge = await withoutReplays(git, folder, opened, { tips: [from], since: base })
+  const known = await withoutReplays(git, folder, opened, { tips: [from], since: base })
+  const tips = [from, incoming.incoming]
+  const merge = await withRemovals(git, folder, known, { tips, since: base })
   const { tree, conflicts } = await mergeTrees(git, guard, from, incoming.incoming)
   const others = conflicts.filter((path) => !path.startsWith(`${folder}/`))
   refuseConflicts(remote, others, strays(merge), conflictsOf(merge, NO_CHOICES))

@@ -1,0 +1,63 @@
+import type { Git } from "../git/git.js"
+import { readBlobs } from "../git/git-objects.js"
+import { reachIn } from "../records/reach.js"
+import { type CommitRange, changesBelow } from "../undone/blobs.js"
+import type { VaultMerge } from "./merge-vault.js"
+
+/**
+ * Of secrets that one side made, or kept, the other one may have had more: it changed them, and
+ * removed them. Whoever has seen that refuses what is left as a set-back. Such a secret is contested,
+ * though git sees no conflict: an owner signs it anew, further than all that was removed. `range` is
+ * the history of both sides, `folder` the vault's.
+ */
+export async function withRemovals(
+  git: Git,
+  folder: string,
+  merge: VaultMerge,
+  range: CommitRange,
+): Promise<VaultMerge> {
+  const removed = await removedSerials(git, folder, range)
+  if (removed.size === 0) return merge
+  const { units, sides } = merge
+  const paths = [...removed.keys()].filter((path) => sides.ours.has(path) || sides.theirs.has(path))
+  const left = paths.flatMap((path) => sides.ours.get(path) ?? sides.theirs.get(path) ?? [])
+  const contents = await readBlobs(git, left)
+  const outrun = paths.filter((path, index) => {
+    const furthest = removed.get(path)
+    const serial = reachIn(contents[index])?.serial ?? 0
+    if (furthest === undefined || left[index] === furthest.blob) return false
+    return units.files.has(path) && serial <= furthest.serial
+  })
+  const contested = [...new Set([...units.contested, ...outrun])].sort()
+  const floors = new Map([...removed].map(([path, { serial }]) => [path, serial]))
+  return { ...merge, units: { ...units, contested }, floors }
+}
+
+/** The furthest record at each path where some commit of a range removed one, from the vault's folder. */
+async function removedSerials(
+  git: Git,
+  folder: string,
+  range: CommitRange,
+): Promise<ReadonlyMap<string, { readonly serial: number; readonly blob: string }>> {
+  const changes = await changesBelow(git, range, `${folder}/secrets`)
+  const records = [...changes].filter(
+    ([path, own]) => path.endsWith(".json") && own.some(({ after }) => after === undefined),
+  )
+  const blobs = records.flatMap(([path, own]) =>
+    own
+      .flatMap(({ before, after }) => [before, after])
+      .flatMap((blob) => (blob === undefined ? [] : [{ path, blob }])),
+  )
+  const contents = await readBlobs(
+    git,
+    blobs.map(({ blob }) => blob),
+  )
+  const furthest = new Map<string, { serial: number; blob: string }>()
+  for (const [index, { path, blob }] of blobs.entries()) {
+    const serial = reachIn(contents[index])?.serial
+    const unit = path.slice(folder.length + 1)
+    if (serial === undefined || serial <= (furthest.get(unit)?.serial ?? 0)) continue
+    furthest.set(unit, { serial, blob })
+  }
+  return furthest
+}

@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, expect, test } from "vitest"
+import { inspect } from "../../../src/core/check/inspect.js"
+import { moveSecret } from "../../../src/core/change/move-secret.js"
+import { removeSecrets } from "../../../src/core/change/remove-secrets.js"
+import { findVault } from "../../../src/core/disk/place.js"
+import { outcome, vaultWorld, type World } from "../world.js"
+import { resolveAt, syncAt, twoMachines } from "./clones.js"
+
+// What one clone changed and removed, before another one that never saw it makes its own.
+
+let worlds: readonly World[] = []
+let [one, two]: World[] = []
+
+beforeEach(async () => {
+  const template = await vaultWorld()
+  worlds = [template, ...twoMachines(template)]
+  ;[, one, two] = worlds
+})
+afterEach(() => worlds.forEach((world) => world.remove()))
+
+function both(): readonly [World, World] {
+  if (one === undefined || two === undefined) throw new TypeError("there are two machines")
+  return [one, two]
+}
+
+async function remove(world: World, name: string): Promise<void> {
+  await removeSecrets({ ...(await world.request()), names: [name] })
+}
+
+/** Both go on, read the same, and nothing in the history is set back. */
+async function expectReads(name: string, value: string): Promise<void> {
+  const [here, there] = both()
+  await syncAt(here)
+  await syncAt(there)
+  for (const world of [here, there]) {
+    expect(await world.tryRead("ci", name)).toBe(value)
+    const { identity: key } = await world.request()
+    const place = findVault(world.top)
+    const report = await inspect({ place, key, env: world.env, now: new Date(), history: true })
+    expect(report.findings.filter(({ code }) => code !== "EXPOSED")).toEqual([])
+  }
+  expect(here.git("rev-parse", "HEAD:.agent-vault")).toBe(
+    there.git("rev-parse", "HEAD:.agent-vault"),
+  )
+}
+
+test("a name that the other one had further, and removed, locks out no reader of what is new", async () => {
+  const [here, there] = both()
+  for (const value of ["first", "second", "third"]) await here.set("stripe/new", value)
+  await remove(here, "stripe/new")
+  await syncAt(here)
+  await there.set("stripe/new", "another")
+  const synced = await syncAt(there)
+  expect(synced).toMatchObject({ settled: ["stripe/new"] })
+  await expectReads("stripe/new", "another")
+})
+
+test("the same where whoever removed it syncs last", async () => {
+  const [here, there] = both()
+  await there.set("stripe/new", "another")
+  await syncAt(there)
+  for (const value of ["first", "second"]) await here.set("stripe/new", value)
+  await moveSecret({ ...(await here.request()), from: "stripe/new", to: "stripe/moved" })
+  await syncAt(here)
+  await expectReads("stripe/new", "another")
+  expect(await there.tryRead("ci", "stripe/moved")).toBe("second")
+})
+
+test("what was changed here and removed there is a person's choice, and goes on from both", async () => {
+  const [here, there] = both()
+  for (const value of ["first", "second", "third"]) await here.set("stripe/api-key", value)
+  await remove(here, "stripe/api-key")
+  await syncAt(here)
+  await there.set("stripe/api-key", "another")
+  expect(await outcome(syncAt(there))).toBe("CONFLICT")
+  await outcome(Promise.resolve().then(() => there.git("merge", "-q", "origin/main")))
+  await resolveAt(there, { named: new Map([["stripe/api-key", "ours"]]) })
+  there.git("commit", "-q", "--no-edit")
+  await syncAt(there)
+  await expectReads("stripe/api-key", "another")
+})
+
+test("a removal that meets no change stays one", async () => {
+  const [here, there] = both()
+  await here.set("stripe/api-key", "first")
+  await remove(here, "stripe/api-key")
+  await syncAt(here)
+  await there.set("stripe/webhook", "another")
+  await syncAt(there)
+  await expectReads("stripe/api-key", "SECRET_NOT_FOUND")
+})
