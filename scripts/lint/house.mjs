@@ -31,6 +31,7 @@ const importers = new Map([
       "src/core/git/git.ts",
       "src/core/git/git-quick.ts",
       "src/cli/run/child.ts",
+      "src/cli/exchange/sops.ts",
       "src/cli/hooks/dry-run.ts",
       "src/cli/run/shell.ts",
       "src/broker/isolate/bubblewrap.ts",

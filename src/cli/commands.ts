@@ -38,6 +38,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   apply: () => import("./commands/access/apply.js"),
   "mcp install": () => import("./commands/clients/mcp-install.js"),
   "mcp wrap": () => import("./commands/clients/mcp-wrap.js"),
+  import: () => import("./commands/secrets/import.js"),
   export: () => import("./commands/secrets/export.js"),
   "hooks install": () => import("./commands/clients/hooks-install.js"),
   "hooks uninstall": () => import("./commands/clients/hooks-uninstall.js"),

@@ -43,7 +43,8 @@ export { changeMetadata } from "./change/change-metadata.js"
 export { addGroup, removeGroup, renewGroupKey } from "./change/groups.js"
 export { moveSecret } from "./change/move-secret.js"
 export { removeSecrets } from "./change/remove-secrets.js"
-export { type SetRequest, setSecret } from "./change/set.js"
+export { type SetManyRequest, type SetRequest, setSecret, setSecrets } from "./change/set.js"
+export { type NestedValue, nestedValues } from "./records/nested-values.js"
 export {
   type AccessOverview,
   type OverviewGrant,

@@ -428,6 +428,25 @@ describe("changes", () => {
     })
   })
 
+  test("import", async () => {
+    const argv = ["import", "-", "-g", "new", "--format", "json"]
+    expect(await document(argv, JSON.stringify({ KEY_ONE: "1", two: "2" }))).toEqual({
+      secrets: [
+        { name: "new/key-one", version: 1, is: "new" },
+        { name: "new/two", version: 1, is: "new" },
+      ],
+      groups: [{ group: "new", newGroup: true, readers: [] }],
+      exposed: [],
+      files: [
+        "groups/new.age",
+        "groups/new.json",
+        "manifest.yaml",
+        ...matchingFiles("new/key-one", "new/two"),
+      ],
+      commit,
+    })
+  })
+
   test("group add, group list, group rekey, group remove", async () => {
     const files = ["groups/mail.age", "groups/mail.json", "manifest.yaml"]
     const plan = { id: planId, groups: [{ ...unchanged, group: "mail", members: [], secrets: 0 }] }

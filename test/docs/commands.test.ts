@@ -22,6 +22,8 @@ const ENDS_WITH = new Map([
   // No proxy runs.
   ['eval "$(agent-vault proxy env)"', 0],
   ["agent-vault proxy env --write broker --mount /broker --format dotenv", 3],
+  // db/url is there, and nobody is at a terminal.
+  ["sops decrypt secrets.yaml | agent-vault import - -g db --format yaml", 2],
   // There is no such secret, and so nothing that goes to GitHub.
   ["agent-vault use github/token github", 3],
   ["agent-vault use github/token --remove 1", 3],
@@ -46,7 +48,9 @@ const EMPTY = `
   printf '#!/bin/sh\\necho a-copied-value\\n' >"$HOME/bin/pbpaste"
   printf '#!/bin/sh\\ntest -n "$DATABASE_URL"\\n' >migrate.sh
   printf '#!/bin/sh\\ntest -n "$STRIPE_API_KEY"\\n' >"$HOME/bin/claude"
-  chmod +x "$HOME/bin/claude" migrate.sh "$HOME/bin/ssh" "$HOME/bin/pbpaste"
+  printf '#!/bin/sh\\necho url: not-a-real-url\\n' >"$HOME/bin/sops"
+  chmod +x "$HOME/bin/claude" migrate.sh "$HOME/bin/ssh" "$HOME/bin/pbpaste" "$HOME/bin/sops"
+  echo STRIPE_API_KEY=not-a-real-key >.env
   echo not-a-real-key >key.pem
   echo TOKEN=av://stripe/api-key >.env.vault
   mkdir .cursor

@@ -122,3 +122,12 @@ async function requestFor(
   const audit = auditOf(door, place, { program })
   return { place, key, env: door.env, outlet, audit, onNote: noteOnce(door.terminal) }
 }
+
+/** The same for whoever asked for it, an owner too: the values are for the person at this command. */
+export async function openForPerson(
+  door: Door,
+  outlet: Outlet,
+  identify: (place: Place) => Promise<Identity>,
+): Promise<AgentVault> {
+  return openVaultAs(await requestFor(door, outlet, { identify }))
+}

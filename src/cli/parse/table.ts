@@ -6,6 +6,7 @@ import { GROUPS } from "./table/groups.js"
 import { GUARD } from "./table/guard.js"
 import { HOOK } from "./table/hook.js"
 import { HOOKS } from "./table/hooks.js"
+import { IMPORT } from "./table/import.js"
 import { KEY } from "./table/key.js"
 import { MCP } from "./table/mcp.js"
 import { WHO } from "./table/options.js"
@@ -33,6 +34,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...SYNC,
   ...MCP,
   ...HOOKS,
+  ...IMPORT,
   ...EXPORT,
   ...USE,
   ...SERVICES,

@@ -1,29 +1,16 @@
-import { type SecretMetadata, checkMetadata, metadataOf } from "../records/secret-metadata.js"
-import { type WrittenUse, areSameUses, parseUse } from "../records/use.js"
-import { requirePersonToWiden, withRules } from "./change-use.js"
-import { LIMITS, mebibytes } from "../words/limits.js"
-import { seal, unseal } from "../age/age.js"
-import { type ChangeRequest, type Outcome, change } from "./change.js"
+import { type SecretMetadata, checkMetadata } from "../records/secret-metadata.js"
+import { type WrittenUse, parseUse } from "../records/use.js"
+import { findSecret } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
-import { openGroupKey, readSigned } from "../vault/group-key.js"
-import { secretPath, secretRecordPath } from "../words/layout.js"
+import { LIMITS, mebibytes } from "../words/limits.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
-import {
-  type GroupRecord,
-  type SecretRecord,
-  type Unsigned,
-  digestOf,
-  encodeRecord,
-  unsigned,
-} from "../records/record.js"
-import type { ExposedSecret } from "./rekey.js"
-import { precedentsOf } from "./precedent.js"
+import { requirePersonToWiden, withRules } from "./change-use.js"
+import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { refuseCollisions } from "./free-name.js"
 import { type GroupReader, readersOfGroup, readyGroup } from "./ready-group.js"
-import { type Session, putRecord } from "./session.js"
-import { utc } from "../words/time.js"
-import { isWeaker } from "../policy/reveal.js"
-import { findSecret } from "../vault/vault.js"
+import type { ExposedSecret } from "./rekey.js"
+import type { Session } from "./session.js"
+import { SecretStore, type StoredAs } from "./store-secret.js"
 
 export interface SetRequest extends ChangeRequest {
   /** `GROUP/NAME` */
@@ -41,7 +28,7 @@ export interface SetRequest extends ChangeRequest {
 export interface SetResult {
   readonly name: string
   readonly version: number
-  readonly is: "new" | "new version" | "metadata" | "unchanged"
+  readonly is: StoredAs
   /** The group was made for it. */
   readonly newGroup: boolean
   /** A group of almost the same name, when a new one was made. */
@@ -49,6 +36,26 @@ export interface SetResult {
   /** Who can read it now, besides the owners. */
   readonly readers: readonly GroupReader[]
   /** Values exposed because grants of the group had run out. */
+  readonly exposed: readonly ExposedSecret[]
+}
+
+export interface SetManyRequest extends ChangeRequest {
+  readonly secrets: readonly {
+    /** `GROUP/NAME` */
+    readonly name: string
+    readonly value: Uint8Array
+    /** What is given replaces what the record says; the rest stays. */
+    readonly metadata?: SecretMetadata | undefined
+  }[]
+}
+
+/** What many values did: all in one commit. */
+export interface SetManyResult {
+  readonly secrets: readonly Pick<SetResult, "name" | "version" | "is">[]
+  readonly groups: readonly (Pick<SetResult, "newGroup" | "similarGroup" | "readers"> & {
+    readonly group: string
+  })[]
+  /** Values exposed because grants of the groups had run out. */
   readonly exposed: readonly ExposedSecret[]
 }
 
@@ -60,11 +67,7 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
   const name = parseSecretName(request.name)
   const { value, metadata } = request
   const rules = (request.use ?? []).map(parseUse)
-  if (value.length > LIMITS.value) {
-    throw new VaultError("VALUE_TOO_LARGE", `the value has ${value.length} bytes`, {
-      hint: `a secret holds at most ${LIMITS.value} bytes (${mebibytes(LIMITS.value)})`,
-    })
-  }
+  refuseTooLarge(name, value)
   checkMetadata(metadata)
   return change(request, async (session) => {
     refuseCollisions(session, [name])
@@ -72,12 +75,14 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
     const ready = await readyGroup(session, name.group)
     const { record: group, isNew: newGroup, exposed } = ready
     const similarGroup = ready.similar === undefined ? {} : { similarGroup: ready.similar }
-    const before = findSecret(session.vault, name)
-    const isSame = before !== undefined && (await holds(session, name, before, group, value))
-    const use = withRules(name, before?.use ?? [], rules)
-    requirePersonToWiden(session, name, before?.use ?? [], use)
-    const said = { ...metadata, ...(use.length === 0 ? {} : { use }) }
-    const is = await putSecret(session, name, before, group, isSame ? undefined : value, said)
+    const known = findSecret(session.vault, name)?.use ?? []
+    const use = withRules(name, known, rules)
+    requirePersonToWiden(session, name, known, use)
+    const store = await SecretStore.for(session, group, [name])
+    const is = await store.put(name, value, {
+      ...metadata,
+      ...(use.length === 0 ? {} : { use }),
+    })
     const version = findSecret(session.vault, name)?.version ?? 0
     const readers = readersOfGroup(group)
     const result = { name: name.full, version, is, newGroup, ...similarGroup, readers, exposed }
@@ -85,78 +90,71 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
   })
 }
 
-async function holds(
-  session: Session,
-  name: SecretName,
-  record: SecretRecord,
-  group: GroupRecord,
-  value: Uint8Array,
-): Promise<boolean> {
-  // What was set under an earlier key is sealed anew, whatever it is.
-  if (record.sealedTo !== digestOf(group.recipient)) return false
-  const key = await openGroupKey(session.vault, name.group, group, [session.identity])
-  const sealed = readSigned(session.vault, secretPath(name), record.digest)
-  return Buffer.from(await unseal(sealed, [key])).equals(value)
-}
-
-/** Writes what is new: a value with its record, the record alone, or nothing. */
-async function putSecret(
-  session: Session,
-  name: SecretName,
-  before: SecretRecord | undefined,
-  group: GroupRecord,
-  value: Uint8Array | undefined,
-  metadata: SecretMetadata & Pick<SecretRecord, "use">,
-): Promise<SetResult["is"]> {
-  const previous = before === undefined ? {} : { previous: digestOf(encodeRecord(before)) }
-  const kept = before === undefined ? undefined : unsigned(before)
-  const body = value === undefined ? kept : await sealValue(session, name, before, group, value)
-  if (body === undefined) throw new VaultError("BUG", "no value and no record")
-  const isNewMetadata =
-    Object.entries(metadataOf(metadata)).some(
-      ([key, given]) => before?.[key as keyof SecretMetadata] !== given,
-    ) || !areSameUses(metadata.use, before?.use)
-  if (value === undefined && !isNewMetadata) return "unchanged"
-  if (before !== undefined && metadata.reveal !== undefined) {
-    if (isWeaker(metadata.reveal, before.reveal)) {
-      session.requirePerson(`let models see ${name.full}`)
+/**
+ * The same for many values, of one group or of several, as one commit: all or none. Throws as
+ * {@link setSecret} does, and `USAGE` for a name that is given twice.
+ */
+export function setSecrets(request: SetManyRequest): Promise<Outcome<SetManyResult>> {
+  const secrets = request.secrets.map(({ name, value, metadata = {} }) => {
+    const parsed = parseSecretName(name)
+    refuseTooLarge(parsed, value)
+    checkMetadata(metadata)
+    return { name: parsed, value, metadata }
+  })
+  refuseTwice(secrets.map(({ name }) => name))
+  return change(request, async (session) => {
+    const names = secrets.map(({ name }) => name)
+    refuseCollisions(session, names)
+    const groups = [...new Set(names.map(({ group }) => group))]
+    const ready = new Map<string, Awaited<ReturnType<typeof readyGroup>>>()
+    for (const group of groups) ready.set(group, await readyGroup(session, group))
+    const stored: SetManyResult["secrets"][number][] = []
+    for (const [group, { record }] of ready) {
+      const own = secrets.filter(({ name }) => name.group === group)
+      const store = await SecretStore.for(
+        session,
+        record,
+        own.map(({ name }) => name),
+      )
+      for (const { name, value, metadata } of own) {
+        const is = await store.put(name, value, metadata)
+        stored.push({ name: name.full, version: versionOf(session, name), is })
+        session.onProgress(stored.length, secrets.length, "sealing secrets")
+      }
     }
-  }
-  putRecord<SecretRecord>(session, { ...body, ...previous, ...metadata, serial: body.serial + 1 })
-  if (value === undefined) return "metadata"
-  return before === undefined ? "new" : "new version"
+    const result = {
+      secrets: stored,
+      groups: [...ready].map(([group, { record, isNew, similar }]) => ({
+        group,
+        newGroup: isNew,
+        ...(similar === undefined ? {} : { similarGroup: similar }),
+        readers: readersOfGroup(record),
+      })),
+      exposed: [...ready.values()].flatMap(({ exposed }) => exposed),
+    }
+    return { result, message: `set ${stored.length} secrets of ${groups.join(", ")}` }
+  })
 }
 
-/** Seals a value; hands back its record, with the serial of the one before. */
-async function sealValue(
-  session: Session,
-  name: SecretName,
-  before: SecretRecord | undefined,
-  group: GroupRecord,
-  value: Uint8Array,
-): Promise<Unsigned<SecretRecord>> {
-  const now = utc(session.now)
-  const path = secretRecordPath(name)
-  const sealed = await seal(value, [group.recipient])
-  session.draft.write(secretPath(name), sealed)
-  return {
-    created: now,
-    ...(before === undefined ? {} : rotated(before)),
-    kind: "secret",
-    vault: session.vault.id,
-    path,
-    serial: before?.serial ?? (await precedentsOf(session, [path])).get(path)?.serial ?? 0,
-    version: (before?.version ?? 0) + 1,
-    sealedTo: digestOf(group.recipient),
-    digest: digestOf(sealed),
-    changed: now,
-  }
+function versionOf(session: Session, name: SecretName): number {
+  return findSecret(session.vault, name)?.version ?? 0
 }
 
-/** What stays of a record whose value is replaced. The new value is not exposed to anyone. */
-function rotated(record: SecretRecord): Omit<Unsigned<SecretRecord>, "exposed"> {
-  const { exposed: _exposed, ...kept } = unsigned(record)
-  return kept
+function refuseTooLarge({ full }: SecretName, value: Uint8Array): void {
+  if (value.length <= LIMITS.value) return
+  throw new VaultError("VALUE_TOO_LARGE", `the value of ${full} has ${value.length} bytes`, {
+    hint: `a secret holds at most ${LIMITS.value} bytes (${mebibytes(LIMITS.value)})`,
+  })
+}
+
+function refuseTwice(names: readonly SecretName[]): void {
+  const seen = new Set<string>()
+  for (const { full } of names) {
+    if (seen.has(full)) {
+      throw new VaultError("USAGE", `${full} is given twice`, { hint: "give each secret once" })
+    }
+    seen.add(full)
+  }
 }
 
 function refuseThere(session: Session, name: SecretName): void {

@@ -25,7 +25,13 @@ import type { SecretMetadata } from "../records/secret-metadata.js"
 import type { WrittenUse } from "../records/use.js"
 import { SecretValue } from "../words/secret-value.js"
 import type { Progress } from "../change/session.js"
-import { type SetResult, setSecret } from "../change/set.js"
+import {
+  type SetManyRequest,
+  type SetManyResult,
+  type SetResult,
+  setSecret,
+  setSecrets,
+} from "../change/set.js"
 import type { Vault } from "../vault/vault.js"
 import { later, parseDuration, parseTime, utc } from "../words/time.js"
 
@@ -80,6 +86,14 @@ export class OwnerVault extends AgentVault {
   ): Promise<Changed<SetResult>> {
     const bytes = typeof value === "string" ? Buffer.from(value) : value
     return changed(await setSecret({ ...this.#change(options), name, value: bytes, metadata }))
+  }
+
+  /** Stores many values, as one commit: all or none. Throws as {@link set} does. */
+  async setMany(
+    secrets: SetManyRequest["secrets"],
+    options: ChangeOptions = {},
+  ): Promise<Changed<SetManyResult>> {
+    return changed(await setSecrets({ ...this.#change(options), secrets }))
   }
 
   /**

@@ -42,6 +42,8 @@ export const LIMITS = {
   sealedKey: 16 * MIB,
 
   // Files beside it.
+  /** A file of values that are imported: all of it is in memory, in several forms. */
+  importFile: 16 * MIB,
   /** An identity with its comments, plain or sealed to a passphrase. */
   keyFile: 64 * KIB,
   /**

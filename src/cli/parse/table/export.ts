@@ -1,15 +1,17 @@
 import type { CommandSpec } from "../call.js"
-import { AGENT, DIR } from "./options.js"
+import { AUDIT, DIR, WHO } from "./options.js"
 
 /** The sandboxes whose settings are made. */
 export const SANDBOXES = ["claude", "srt"] as const
+/** The formats in which values are printed. */
+export const VALUE_NAMES = ["dotenv", "json", "shell"] as const
 
 /** What other programs take of a vault. */
 export const EXPORT: readonly CommandSpec[] = [
   {
     name: "export",
-    words: "<sandbox>",
-    summary: "print the settings of a sandbox of another program's, made from the uses of secrets",
+    words: "[sandbox]",
+    summary: "print values for another program, or the settings of its sandbox, which hold none",
     options: {
       secret: {
         value: "GROUP/NAME[=ENV]",
@@ -23,10 +25,21 @@ export const EXPORT: readonly CommandSpec[] = [
         many: true,
         describe: "every secret of this group; may be repeated",
       },
+      format: {
+        value: "FORMAT",
+        choices: VALUE_NAMES,
+        describe: "print the values themselves, to stdout only",
+      },
+      "to-terminal": { describe: "print them even where stdout is a terminal" },
+      ...AUDIT,
       ...DIR,
-      ...AGENT,
+      ...WHO,
     },
     examples: [
+      [
+        "agent-vault export -g stripe --format dotenv --agent ci | wc -l",
+        "the values, for what reads no vault; prefer run",
+      ],
       [
         "agent-vault export claude --agent ci -g stripe",
         "for Claude Code's settings: start it with agent-vault run",
@@ -34,6 +47,6 @@ export const EXPORT: readonly CommandSpec[] = [
       ["agent-vault export srt --agent ci -s stripe/api-key", "for sandbox-runtime"],
     ],
     notes:
-      "Sandboxes: claude, srt. They keep to the hosts of a use, not to its methods, paths and places; `agent-vault run --blind` keeps to all of it.",
+      "With a sandbox it prints settings, made from the uses of secrets, and no value; without one, `--format` prints the values of the secrets themselves. Sandboxes: claude, srt. They keep to the hosts of a use, not to its methods, paths and places; `agent-vault run --blind` keeps to all of it.",
   },
 ]

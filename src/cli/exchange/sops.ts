@@ -1,0 +1,51 @@
+import { spawnSync } from "node:child_process"
+import { type Environment, LIMITS, VaultError } from "../../core/index.js"
+
+// Files of https://getsops.io: the keys are plain, the values sealed one by one, and a branch `sops`
+// says by which keys they are opened. Only sops knows them all, so sops opens such a file.
+
+/** Whether sops sealed a file: it then says so itself, with a message authentication code. */
+export function isSealedBySops(bytes: Uint8Array, format: "dotenv" | "json" | "yaml"): boolean {
+  const text = Buffer.from(bytes).toString("utf8")
+  if (format === "dotenv") return /^sops_mac=/m.test(text)
+  const hasBranch = format === "json" ? /"sops"\s*:\s*\{/.test(text) : /^sops:\s*$/m.test(text)
+  return hasBranch && /\bmac"?\s*:\s*["']?ENC\[/.test(text)
+}
+
+/**
+ * What sops prints of a file, as JSON: it stays in memory. Nothing that sops says is shown, since it
+ * may quote the file. Throws `COMMAND_NOT_FOUND`, `CONFIG_INVALID`.
+ */
+export function decryptedBySops(
+  path: string,
+  shown: string,
+  format: "dotenv" | "json" | "yaml",
+  env: Environment,
+): Uint8Array {
+  const args = ["--decrypt", "--input-type", format, "--output-type", "json", path]
+  const ran = spawnSync("sops", args, {
+    env: withoutOurs(env),
+    maxBuffer: LIMITS.importFile,
+    stdio: ["ignore", "pipe", "ignore"],
+  })
+  if (ran.error !== undefined && "code" in ran.error && ran.error.code === "ENOENT") {
+    throw new VaultError("COMMAND_NOT_FOUND", `${shown} was sealed by sops, which is not here`, {
+      hint: "install sops (https://getsops.io), or import what `sops decrypt` prints elsewhere",
+    })
+  }
+  if (ran.status === 0) return ran.stdout
+  throw new VaultError("CONFIG_INVALID", `sops does not open ${shown}`, {
+    hint: `see why: sops --decrypt --output-type json ${shown}`,
+    cause: ran.error,
+  })
+}
+
+/** sops needs the user's environment to find its keys, and nothing of ours. */
+function withoutOurs(env: Environment): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter(
+      (entry): entry is [string, string] =>
+        entry[1] !== undefined && !entry[0].startsWith("AGENT_VAULT_"),
+    ),
+  )
+}

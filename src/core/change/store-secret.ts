@@ -1,0 +1,129 @@
+import { type Unlock, sealer, unlocker } from "../age/age.js"
+import type { Reach } from "../records/reach.js"
+import {
+  type GroupRecord,
+  type SecretRecord,
+  type Unsigned,
+  digestOf,
+  encodeRecord,
+  unsigned,
+} from "../records/record.js"
+import { type SecretMetadata, metadataOf } from "../records/secret-metadata.js"
+import { areSameUses } from "../records/use.js"
+import { isWeaker } from "../policy/reveal.js"
+import { openGroupKey, readSigned } from "../vault/group-key.js"
+import { findSecret } from "../vault/vault.js"
+import { secretPath, secretRecordPath } from "../words/layout.js"
+import type { SecretName } from "../words/names.js"
+import { utc } from "../words/time.js"
+import { precedentsOf } from "./precedent.js"
+import { type Session, putRecord } from "./session.js"
+
+/** How a value was stored, or that it was there already. */
+export type StoredAs = "new" | "new version" | "metadata" | "unchanged"
+
+/** Stores secrets of one group: its keys are parsed and opened once, however many they are. */
+export class SecretStore {
+  readonly #session: Session
+  readonly #group: GroupRecord
+  readonly #precedents: ReadonlyMap<string, Reach>
+  readonly #seal: ReturnType<typeof sealer>
+  #unlock: Promise<Unlock> | undefined
+
+  private constructor(
+    session: Session,
+    group: GroupRecord,
+    precedents: ReadonlyMap<string, Reach>,
+  ) {
+    this.#session = session
+    this.#group = group
+    this.#precedents = precedents
+    this.#seal = sealer([group.recipient])
+  }
+
+  /** Made for these names, whose records may have been removed before. */
+  static async for(
+    session: Session,
+    group: GroupRecord,
+    names: readonly SecretName[],
+  ): Promise<SecretStore> {
+    const made = names.filter((name) => findSecret(session.vault, name) === undefined)
+    return new SecretStore(session, group, await precedentsOf(session, made.map(secretRecordPath)))
+  }
+
+  /** Writes what is new: a value with its record, the record alone, or nothing. */
+  async put(
+    name: SecretName,
+    value: Uint8Array,
+    said: SecretMetadata & Pick<SecretRecord, "use">,
+  ): Promise<StoredAs> {
+    const before = findSecret(this.#session.vault, name)
+    const isSame = before !== undefined && (await this.#holds(name, before, value))
+    const body = isSame ? unsigned(before) : await this.#sealed(name, before, value)
+    if (isSame && !saysMore(said, before)) return "unchanged"
+    if (before !== undefined && said.reveal !== undefined) {
+      if (isWeaker(said.reveal, before.reveal)) {
+        this.#session.requirePerson(`let models see ${name.full}`)
+      }
+    }
+    const previous = before === undefined ? {} : { previous: digestOf(encodeRecord(before)) }
+    putRecord<SecretRecord>(this.#session, {
+      ...body,
+      ...previous,
+      ...said,
+      serial: body.serial + 1,
+    })
+    if (isSame) return "metadata"
+    return before === undefined ? "new" : "new version"
+  }
+
+  async #holds(name: SecretName, record: SecretRecord, value: Uint8Array): Promise<boolean> {
+    // What was set under an earlier key is sealed anew, whatever it is.
+    if (record.sealedTo !== digestOf(this.#group.recipient)) return false
+    const { vault, identity } = this.#session
+    this.#unlock ??= openGroupKey(vault, name.group, this.#group, [identity]).then((key) =>
+      unlocker([key]),
+    )
+    const unlock = await this.#unlock
+    const sealed = readSigned(vault, secretPath(name), record.digest)
+    return Buffer.from(await unlock(sealed)).equals(value)
+  }
+
+  /** Seals a value; hands back its record, with the serial of the one before. */
+  async #sealed(
+    name: SecretName,
+    before: SecretRecord | undefined,
+    value: Uint8Array,
+  ): Promise<Unsigned<SecretRecord>> {
+    const now = utc(this.#session.now)
+    const path = secretRecordPath(name)
+    const sealed = await this.#seal(value)
+    this.#session.draft.write(secretPath(name), sealed)
+    return {
+      created: now,
+      ...(before === undefined ? {} : rotated(before)),
+      kind: "secret",
+      vault: this.#session.vault.id,
+      path,
+      serial: before?.serial ?? this.#precedents.get(path)?.serial ?? 0,
+      version: (before?.version ?? 0) + 1,
+      sealedTo: digestOf(this.#group.recipient),
+      digest: digestOf(sealed),
+      changed: now,
+    }
+  }
+}
+
+/** Whether metadata says anything that a record does not. */
+function saysMore(said: SecretMetadata & Pick<SecretRecord, "use">, record: SecretRecord): boolean {
+  const isNew = Object.entries(metadataOf(said)).some(
+    ([key, given]) => record[key as keyof SecretMetadata] !== given,
+  )
+  return isNew || (said.use !== undefined && !areSameUses(said.use, record.use))
+}
+
+/** What stays of a record whose value is replaced. The new value is not exposed to anyone. */
+function rotated(record: SecretRecord): Omit<Unsigned<SecretRecord>, "exposed"> {
+  const { exposed: _exposed, ...kept } = unsigned(record)
+  return kept
+}
