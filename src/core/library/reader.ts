@@ -162,7 +162,7 @@ export class Reader {
     choose: ChooseNames,
     handOut: (secrets: readonly OpenedSecret[]) => T | Promise<T>,
   ): Promise<T> {
-    const deadline = Date.now() + PATIENCE_MS
+    let deadline: number | undefined
     for (;;) {
       const evidence = new Evidence()
       const settings = settingsOf(this.#request.env)
@@ -170,7 +170,9 @@ export class Reader {
       const isStill = evidence.holds()
       // One secret fits together by its digests; many are of one time only if nothing changed.
       if (!isStill && secrets.length > 1) {
-        if (Date.now() > deadline) throw changing()
+        // What is seen for the first time is remembered, which is a change: so patience begins here.
+        if (deadline === undefined) deadline = Date.now() + PATIENCE_MS
+        else if (Date.now() > deadline) throw changing()
         continue
       }
       // Before they are kept: what is kept may be overwritten as soon as something else is read.
