@@ -17,7 +17,8 @@ beforeAll(async () => {
   const { machine } = blind
   for (const name of DESKTOP) {
     const file = join(machine.home, "bin", name)
-    const note = `printf '%s\\n' "$*" >> "$HOME/${name}.said"; env > "$HOME/${name}.env"`
+    // Whoever sees that it was called sees all of what it had.
+    const note = `env > "$HOME/${name}.env"; printf '%s\\n' "$*" >> "$HOME/${name}.said"`
     writeFileSync(file, `#!/bin/sh\n${note}\n`)
     chmodSync(file, 0o755)
   }
