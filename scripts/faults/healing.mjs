@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { saidBy } from "./machine.mjs"
 
@@ -21,7 +21,6 @@ export async function unhealed(machine, operation, { base, next, known }) {
   const broken = []
   const made = machine.commitsSince(base)
   if (made > 1) broken.push({ promise: "old or new", what: `${made} commits` })
-  for (const lock of operation.locks ?? []) rmSync(join(machine.repo, lock), { force: true })
   for (const args of nextCommands(machine, operation, next)) {
     const { code, said } = await machine.run(args)
     // An `init` that completes an earlier one says that the vault is there.

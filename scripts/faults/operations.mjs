@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { struck } from "./points.mjs"
 
@@ -27,8 +27,6 @@ import { struck } from "./points.mjs"
  * @property {(machine: Machine) => string[]} [again] the command that completes it, if it is neither
  *   `repair` nor any change
  * @property {(machine: Machine) => boolean} [isDone] whether it happened; else the history tells
- * @property {readonly string[]} [locks] locks of Git that a person removes, as Git tells them to,
- *   before the next command: nothing in them says whose they are
  * @property {(machine: Machine) => void} [finish] what the user does when it is complete
  */
 
@@ -162,7 +160,6 @@ export const OPERATIONS = [
     done: /Merged origin\/main/,
     subject: "merge origin/main",
     again: () => ["sync"],
-    locks: [".git/index.lock", ".git/refs/remotes/origin/main.lock"],
     // A killed `git fetch` leaves what it was writing, until `git gc`.
     finish: (machine) => machine.git("prune", "--expire=now"),
   },
@@ -219,6 +216,11 @@ async function twoClones(machine, { conflicts }) {
   machine.git("fetch", "--quiet")
   machine.git("branch", "--quiet", "--set-upstream-to=origin/main")
   machine.git("clone", "--quiet", "--template=", remote, other)
+  // Besides, what is none of the vault's: a file that changes, and one that is new.
+  mkdirSync(join(other, "src"))
+  for (const file of ["README.md", "src/app"]) writeFileSync(join(other, file), `a new ${file}\n`)
+  machine.git("-C", other, "add", ".")
+  machine.git("-C", other, "commit", "--quiet", "-m", "others' work")
   await machine.do("grant", "ci", "db", "--dir", other)
   if (conflicts) await machine.do("set", "stripe/api-key", "--from-file", "../hook", "--dir", other)
   machine.git("-C", other, "push", "--quiet")

@@ -42,6 +42,19 @@ describe(`a disk that fails, a process that is killed: a sample (seed ${SEED})`,
     expect(await broken({ operations: ["resolve"], workers: 1, only: isFullPack })).toEqual([])
   })
 
+  testWithFaults(
+    "a lock of a git that was killed within sync or resolve does not stay",
+    async () => {
+      const operations = ["sync", "resolve"]
+      const request = { operations, seed: SEED, sample: 2, workers: 1, only: isKilledWithLock }
+      expect(await broken(request)).toEqual([])
+    },
+  )
+
+  testWithFaults("what a git began of a move forward is taken back", async () => {
+    expect(await broken({ operations: ["sync"], workers: 1, only: isHalfMove })).toEqual([])
+  })
+
   testWithFaults("readers all the while see the old state or the new one", async () => {
     const operations = ["set", "revoke", "agent rekey"]
     const request = { operations, seed: SEED + 1, sample: 1, readers: true, workers: 1 }
@@ -145,6 +158,16 @@ function isLateObject({ place, program }: Point, { name }: Fault): boolean {
 
 function isFullPack({ place, nth }: Point, { name }: Fault): boolean {
   return place.endsWith("/tmp_pack_?") && nth === 5 && name === "ENOSPC once"
+}
+
+function isKilledWithLock({ place, program }: Point, { name }: Fault): boolean {
+  return program.startsWith("git") && place.endsWith(".lock") && name.includes("killed")
+}
+
+/** A disk that fails for good between two states of a file, and a file that is there in part. */
+function isHalfMove({ call, place }: Point, { name }: Fault): boolean {
+  if (place.endsWith("/manifest.yaml")) return call === "open" && name === "EIO from then on"
+  return place === "repo:README.md" && name === "torn"
 }
 
 /** A PATH with a git that does something else instead of moving a ref. */

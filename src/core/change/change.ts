@@ -77,7 +77,7 @@ async function attempt<T>(request: ChangeRequest, work: Work<T>, lock?: Lock): P
   if (lock === undefined) refuseIncomplete(place)
   const git = await openGit(place.checkout, request.env)
   if (lock !== undefined) {
-    removeLeftovers(git)
+    await removeLeftovers(git)
     await completeJournal(git)
   }
   const { session, observed } = openSession(git, place, request)

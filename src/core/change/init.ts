@@ -210,7 +210,7 @@ async function commitVault(
 ): Promise<MaybeUnfinished> {
   return withLock(checkout.gitFolder, async (lock) => {
     const git = await openGit(checkout, env)
-    removeLeftovers(git)
+    await removeLeftovers(git)
     await completeJournal(git)
     refuseExisting(root)
     const folder = gitPath(checkout, root)

@@ -44,7 +44,7 @@ export async function publishAudit(request: PublishRequest): Promise<Published> 
   return withLock<Published>(gitFolder, async (lock) => {
     const place = findVault(request.place.root)
     const git = await openGit(checkoutOf(place), request.env)
-    removeLeftovers(git)
+    await removeLeftovers(git)
     await completeJournal(git)
     const due = await withVault(place, request.key.trust, request.env, (vault) =>
       dueHead(vault, request),

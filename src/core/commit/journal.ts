@@ -11,6 +11,7 @@ import { blobId, commitOf, committedFiles, resolveCommit } from "../git/git-obje
 import { OPEN_MODE, journalFile } from "../disk/journal-file.js"
 import { VAULT_FOLDER, classify } from "../words/layout.js"
 import { commonFolder, findCheckout } from "../disk/place.js"
+import { takeBack } from "./half-move.js"
 import { type BlobIds, type Contents, type IsOurs, bringForward } from "./work-tree.js"
 
 /** What must be finished if the process dies: which branch moves from where to where, and the files. */
@@ -23,6 +24,8 @@ export interface Journal {
   readonly paths: readonly string[]
   /** The blob of the user's own edit that became part of the change. */
   readonly wish: BlobId | null
+  /** Git moves work tree and index, before the branch; else we do it, after the branch. */
+  readonly isForward?: true
 }
 
 /** How long a git may go on working after the process that started it was killed. */
@@ -99,6 +102,7 @@ async function complete(
   const happened = await hasHappened(git, journal)
   if (happened) await restoreUndone(git, journal, before, ours)
   const head = await headCommit(git)
+  if (journal.isForward === true && head === journal.from) await takeBack(git, journal)
   const isOurs = isOneOf(before, ours, journal.wish)
   // The wish of a change that did not happen is still an edit of the user's.
   const mayReplace: IsOurs = (path, blob) =>

@@ -8,8 +8,9 @@ import { commonFolder } from "../disk/place.js"
 import type { Git } from "../git/git.js"
 import { removeReports } from "../git/fast-import.js"
 import { removeIndexCopies } from "../git/git-index.js"
+import { removeKilledGitsLocks } from "../git/git-locks.js"
 import { removeQuarantines } from "../git/new-objects.js"
-import { attempted } from "../words/system-error.js"
+import { asVaultError, attempted } from "../words/system-error.js"
 import { removeDeadClaims } from "./lock.js"
 import { WAITING } from "./queue.js"
 
@@ -18,7 +19,7 @@ import { WAITING } from "./queue.js"
  * user. Whoever calls this holds the lock. What cannot be removed stays for the next command: it
  * stands in nobody's way.
  */
-export function removeLeftovers(git: Git): void {
+export async function removeLeftovers(git: Git): Promise<void> {
   const { gitFolder } = git.checkout
   const steps = [
     () => removeAbandoned(changeFolder(gitFolder)),
@@ -34,6 +35,7 @@ export function removeLeftovers(git: Git): void {
     () => removeLeftState(stateHome(git.env)),
   ]
   for (const step of steps) attempted(step)
+  await removeKilledGitsLocks(git).catch(asVaultError)
 }
 
 /** A killed `init` may have left a key in the folder of a vault that never came to be. */

@@ -24,7 +24,7 @@ export function repair(folder: string, env: Environment): Promise<Repaired> {
   return withLock(checkoutOf(folder).gitFolder, async () => {
     // Looked for again under the lock: the branch may have changed while we waited.
     const git = await openGit(checkoutOf(folder), env)
-    removeLeftovers(git)
+    await removeLeftovers(git)
     const change = await completeJournal(git)
     try {
       const vault = vaultFolder(git, folder)

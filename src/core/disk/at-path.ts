@@ -1,4 +1,5 @@
 import { type Stats, existsSync, lstatSync, readdirSync, realpathSync, statSync } from "node:fs"
+import { join } from "node:path"
 import { accessing, inaccessible, isErrno } from "../words/system-error.js"
 import { witness } from "./evidence.js"
 
@@ -33,4 +34,13 @@ export function listFolder(folder: string): readonly string[] {
 /** A path without links in it. Throws `NO_ACCESS`. */
 export function realPath(path: string): string {
   return accessing("find", path, () => realpathSync(path))
+}
+
+/** Whether a link stands on the way from a folder to a path below it. Throws `NO_ACCESS`. */
+export function isBehindLink(folder: string, path: string): boolean {
+  const steps = path.split("/").slice(0, -1)
+  return steps.some((_, at) => {
+    const above = join(folder, ...steps.slice(0, at + 1))
+    return lookAt(above)?.isSymbolicLink() === true
+  })
 }

@@ -57,7 +57,7 @@ function isRunning(id: number, started: string | undefined): boolean {
  * When a process started, in clock ticks since boot (Linux, proc(5) fields 3 and 22); undefined
  * for a zombie, which runs no more, and on other systems.
  */
-function startOf(process: number): string | undefined {
+export function startOf(process: number | string): string | undefined {
   try {
     const stat = readFileSync(`/proc/${process}/stat`, "utf8")
     const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")

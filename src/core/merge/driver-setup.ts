@@ -2,6 +2,7 @@ import { VaultError } from "../words/errors.js"
 import type { Environment } from "../disk/homes.js"
 import { findCheckout } from "../disk/place.js"
 import { type Git, openGit } from "../git/git.js"
+import { lockingFiles } from "../git/git-locks.js"
 import { settings } from "../git/git-config.js"
 
 /** What a vault's .gitattributes call the merge driver. */
@@ -27,8 +28,10 @@ export async function setUpDriver(
   const command = `${program.replaceAll("%", "%%")} %O %A %B %P`
   const before = await registered(git)
   if (before === command) return "there"
-  await git.run(["config", "--local", "--replace-all", NAME, "records of agent-vault"])
-  await git.run(["config", "--local", "--replace-all", COMMAND, command])
+  await lockingFiles(git, ["config"], async () => {
+    await git.run(["config", "--local", "--replace-all", NAME, "records of agent-vault"])
+    await git.run(["config", "--local", "--replace-all", COMMAND, command])
+  })
   return before === undefined ? "made" : "changed"
 }
 
@@ -36,7 +39,8 @@ export async function setUpDriver(
 export async function removeDriver(folder: string, env: Environment): Promise<SetUp> {
   const git = await repositoryAround(folder, env)
   if ((await registered(git)) === undefined) return "absent"
-  await git.run(["config", "--local", "--remove-section", `merge.${DRIVER}`])
+  const remove = ["config", "--local", "--remove-section", `merge.${DRIVER}`]
+  await lockingFiles(git, ["config"], () => git.run(remove))
   return "removed"
 }
 

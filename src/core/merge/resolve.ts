@@ -84,7 +84,7 @@ export async function resolve(request: ResolveRequest): Promise<Resolved> {
   const git = await openGit(checkout, request.env)
   if (request.dryRun) return resolveIndex(git, request)
   const work = async (): Promise<Resolved> => {
-    removeLeftovers(git)
+    await removeLeftovers(git)
     await completeJournal(git)
     return resolveIndex(git, request)
   }

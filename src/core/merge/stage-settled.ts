@@ -7,6 +7,7 @@ import { FolderFiles, removeFile, replaceFiles } from "../disk/files.js"
 import type { Environment } from "../disk/homes.js"
 import type { Place } from "../disk/place.js"
 import type { BlobId, Git } from "../git/git.js"
+import { lockingFiles } from "../git/git-locks.js"
 import { blobId, readBlobs } from "../git/git-objects.js"
 import { withoutPrograms } from "../git/git-programs.js"
 import { storeBlobs } from "../git/new-objects.js"
@@ -120,7 +121,8 @@ async function refresh(git: Git, paths: readonly string[]): Promise<void> {
   if (paths.length === 0) return
   try {
     const add = ["add", "--refresh", "--pathspec-from-file=-", "--pathspec-file-nul"]
-    await git.run([...(await withoutPrograms(git)), ...add], { input: paths.join("\0") })
+    const args = [...(await withoutPrograms(git)), ...add]
+    await lockingFiles(git, ["index"], () => git.run(args, { input: paths.join("\0") }))
   } catch (error) {
     // All is staged. `git status` does the same.
     if (!VaultError.is(error, "GIT_FAILED")) throw error

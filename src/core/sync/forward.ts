@@ -1,6 +1,7 @@
 import { VaultError } from "../words/errors.js"
 import { removeFile } from "../disk/files.js"
 import type { Git } from "../git/git.js"
+import { lockingFiles } from "../git/git-locks.js"
 import { committedFiles } from "../git/git-objects.js"
 import { incomplete, settleMove } from "../commit/transaction.js"
 import { attempted } from "../words/system-error.js"
@@ -37,7 +38,8 @@ export async function moveForward(
   writeJournal(gitFolder, journal)
   try {
     // Git writes file after file, and the branch last.
-    await git.run([...guard, ...FORWARD, move.to])
+    const locked = ["index", "HEAD", "ORIG_HEAD", move.branch]
+    await lockingFiles(git, locked, () => git.run([...guard, ...FORWARD, move.to]))
   } catch (error) {
     return settleMove(git, journal, inTheWay(error))
   }
@@ -55,7 +57,7 @@ async function journalOf(git: Git, { root }: Place, move: Move): Promise<Journal
   const isVaults = (path: string): boolean =>
     classify(path.slice(folder.length + 1)).is !== "stray" && before.get(path) !== after.get(path)
   const paths = [...new Set([...before.keys(), ...after.keys()])].filter(isVaults)
-  return { ...move, folder, paths, wish: null }
+  return { ...move, folder, paths, wish: null, isForward: true }
 }
 
 function inTheWay(error: unknown): unknown {

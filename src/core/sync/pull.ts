@@ -7,6 +7,7 @@ import { checkAgainst, vaultAt } from "../check/history.js"
 import { type Past, findUndoneRevokes } from "../check/past-revokes.js"
 import type { Environment } from "../disk/homes.js"
 import { completeJournal } from "../commit/journal.js"
+import { removeLeftovers } from "../commit/leftovers.js"
 import { withLock } from "../commit/lock.js"
 import { withVault } from "../vault/open.js"
 import { type Place, findVault, gitPath } from "../disk/place.js"
@@ -43,6 +44,7 @@ export async function pull(
   await fetchBranch(git, guard, upstream)
   // Readers go on with what is there; the next command completes what is unfinished.
   const { pulled } = await withLock<Moved>(checkout.gitFolder, async () => {
+    await removeLeftovers(git)
     await completeJournal(git)
     const [from, to] = await Promise.all([commitOf(git, branch), commitOf(git, upstream.tracked)])
     if (from === undefined || to === undefined || from === to) return { pulled: undefined }

@@ -3,6 +3,7 @@ import { lookAt, realPath } from "../disk/at-path.js"
 import { fateOfMaker, nameByMaker } from "../disk/maker.js"
 import { VaultError } from "../words/errors.js"
 import type { Git } from "../git/git.js"
+import { lockingFiles } from "../git/git-locks.js"
 import { commitOf } from "../git/git-objects.js"
 
 /** A branch of a remote. */
@@ -22,6 +23,7 @@ const FETCH = [
   "--no-tags",
   "--no-recurse-submodules",
   "--no-auto-gc",
+  "--no-write-commit-graph",
   // What is not verified yet gets no name that the user may merge; what they fetched keeps it.
   "--no-write-fetch-head",
   // The repository may name another one.
@@ -123,7 +125,7 @@ async function removeAbandonedRefs(git: Git): Promise<void> {
 /** A ref that cannot be removed changes no outcome: a later command removes it. */
 async function forget(git: Git, ref: string): Promise<void> {
   try {
-    await git.run(["update-ref", "-d", ref])
+    await lockingFiles(git, ["packed-refs"], () => git.run(["update-ref", "-d", ref]))
   } catch (error) {
     if (!VaultError.is(error, "GIT_FAILED")) throw error
   }
@@ -132,11 +134,12 @@ async function forget(git: Git, ref: string): Promise<void> {
 async function fetchTo(
   git: Git,
   guard: readonly string[],
-  { remote, name }: RemoteBranch,
+  { remote, tracked, name }: RemoteBranch,
   what: readonly string[],
 ): Promise<void> {
   try {
-    await git.run([...guard, ...FETCH, ...what], { network: true })
+    const args = [...guard, ...FETCH, ...what]
+    await lockingFiles(git, ["shallow", tracked], () => git.run(args, { network: true }))
   } catch (cause) {
     if (!VaultError.is(cause, "GIT_FAILED")) throw cause
     const isFull = /No space left on device|Disk quota exceeded/.test(saidBy(cause))
@@ -181,14 +184,15 @@ function saidBy(error: VaultError): string {
 export async function pushCommit(
   git: Git,
   guard: readonly string[],
-  { remote, ref, name }: RemoteBranch,
+  { remote, ref, tracked, name }: RemoteBranch,
   commit: string,
 ): Promise<"pushed" | "outrun"> {
   const receive = (await mayHaveComeAlong(git, remote)) ? RECEIVE_QUIETLY : "git-receive-pack"
   const push = ["push", "--quiet", `--receive-pack=${receive}`, "--no-follow-tags"]
   const only = ["--recurse-submodules=no", "--", remote, `${commit}:${ref}`]
   try {
-    await git.run([...guard, ...push, ...only], { network: true })
+    const args = [...guard, ...push, ...only]
+    await lockingFiles(git, [tracked], () => git.run(args, { network: true }))
     return "pushed"
   } catch (cause) {
     if (!VaultError.is(cause, "GIT_FAILED")) throw cause

@@ -9,6 +9,7 @@ import type { Progress } from "../change/session.js"
 import type { Environment } from "../disk/homes.js"
 import { type Place, findVault } from "../disk/place.js"
 import { type Git, openGit } from "../git/git.js"
+import { lockingFiles } from "../git/git-locks.js"
 import { contains } from "../git/git-merge.js"
 import { commitOf } from "../git/git-objects.js"
 import { withoutPrograms } from "../git/git-programs.js"
@@ -75,6 +76,8 @@ export async function sync(request: SyncRequest): Promise<Synced> {
   const branch = changeableBranch(checkout)
   const remote = await followed(git, branch, request.remote)
   const guard = await withoutPrograms(git)
+  // Before the network is asked: what a killed git left may be in the way of the fetch, too.
+  if (!request.dryRun) await withLock(checkout.gitFolder, () => completeEarlier(git))
   let before: Synced | undefined
   for (let left = RETRIES; ; left--) {
     const brought = await bring(git, guard, request, remote)
@@ -100,11 +103,20 @@ async function push(
     return await pushCommit(git, guard, remote, commit)
   } catch (error) {
     if (brought === "nothing" || !VaultError.is(error)) throw error
+    // What else goes wrong would say that the command is to be repeated, as if nothing were done.
+    const next = error.code === "GIT_FAILED" ? error.hint : undefined
     throw new VaultError(error.code, error.message, {
-      hint: `what came is merged and committed here; ${error.hint ?? "repeat agent-vault sync"}`,
+      hint: `what came is merged and committed here; ${next ?? "solve that, then push it: agent-vault sync"}`,
       cause: error.cause,
     })
   }
+}
+
+/** Completes what an interrupted command left. */
+async function completeEarlier(git: Git): Promise<MaybeUnfinished> {
+  await removeLeftovers(git)
+  await completeJournal(git)
+  return {}
 }
 
 /** Brings in what the remote has now. */
@@ -117,8 +129,7 @@ async function bring(
   const incoming = await fetchAside(git, guard, remote)
   if (request.dryRun) return bringCommit(git, guard, request, remote, incoming)
   const work = async (): Promise<Synced> => {
-    removeLeftovers(git)
-    await completeJournal(git)
+    await completeEarlier(git)
     return bringCommit(git, guard, request, remote, incoming)
   }
   return withLock(git.checkout.gitFolder, work)
@@ -178,7 +189,8 @@ async function acceptRemote(
   commit: string,
 ): Promise<void> {
   if (dryRun || (await commitOf(git, tracked)) === commit) return
-  await git.run(["update-ref", "-m", `agent-vault: sync with ${name}`, tracked, commit])
+  const update = ["update-ref", "-m", `agent-vault: sync with ${name}`, tracked, commit]
+  await lockingFiles(git, [tracked], () => git.run(update))
 }
 
 /** Two rounds, since another push came between. */

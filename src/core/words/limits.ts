@@ -55,6 +55,8 @@ export const LIMITS = {
   gitPointer: 64 * KIB,
   /** What a change that was interrupted had to do: some 100 bytes for each file. */
   journal: 64 * MIB,
+  /** A file that git was writing when it was killed: a larger one stays as it is. */
+  halfFile: 64 * MIB,
   /** Who holds the lock of a work tree. */
   lock: 4 * KIB,
   /** The pin, and the vault that a place is known for. */
