@@ -26,12 +26,14 @@ export function winnerOf({ ours, theirs }: GroupSides): Side {
 
 /**
  * The record of the winner, further than both. It knows whom the other side took out, so that what
- * was sealed to an earlier key is exposed to them.
+ * was sealed to an earlier key is exposed to them; not whom the winner granted the group again.
  */
 export function mergedGroup(sides: GroupSides): Unsigned<GroupRecord> {
   const { ours, theirs } = sides
+  const regained = regainedBy(sides)
   const revoked = new Map<string, GroupRecord["revoked"][number]>()
   for (const entry of [...ours.revoked, ...theirs.revoked]) {
+    if (regained.has(entry.agent)) continue
     const before = revoked.get(entry.agent)
     const last = before === undefined || before.epoch < entry.epoch ? entry : before
     revoked.set(entry.agent, { ...last, at: laterOf(entry.at, before?.at) })
@@ -47,6 +49,18 @@ export function mergedGroup(sides: GroupSides): Unsigned<GroupRecord> {
     serial: Math.max(ours.serial, theirs.serial) + 1,
     revoked: [...revoked.values()].sort((a, b) => (a.agent < b.agent ? -1 : 1)),
   }
+}
+
+/**
+ * The members of the winner that the other side only has as revoked: long ago, or they would be taken
+ * out. Of whom both sides have as a member, a revoke is that of an older key, and stays.
+ */
+function regainedBy(sides: GroupSides): ReadonlySet<string> {
+  const winner = sides[winnerOf(sides)]
+  const loser = winner === sides.ours ? sides.theirs : sides.ours
+  const revoked = winner.revoked.map(({ agent }) => agent)
+  const others = new Set([...revoked, ...agentsOf(loser), ...takenOut(sides)])
+  return new Set(agentsOf(winner).filter((agent) => !others.has(agent)))
 }
 
 /** Whom one side revoked and granted again is a member since then: else the revoke would seem undone. */
