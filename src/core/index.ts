@@ -68,7 +68,7 @@ export {
 export { LIMITS, mebibytes } from "./words/limits.js"
 export { type ScreenPatterns, ScreenRedactor, screenPatterns } from "./redactor/screen-redactor.js"
 export { isVague } from "./redactor/vague.js"
-export { asVaultError, inaccessible, isErrno } from "./words/system-error.js"
+export { asVaultError, attempted, inaccessible, isErrno } from "./words/system-error.js"
 export { removeOwnAbandoned } from "./disk/abandoned.js"
 export { keyHome, stateHome } from "./disk/homes.js"
 export { loadOwnValues } from "./own-values/load-own-values.js"

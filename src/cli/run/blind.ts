@@ -2,6 +2,7 @@ import type { Server } from "node:net"
 import {
   type VaultError,
   asVaultError,
+  attempted,
   keyHome,
   loadServices,
   stateHome,
@@ -15,6 +16,7 @@ import { runProgram } from "./program.js"
 import type { ProgramVariable } from "./selection.js"
 import { type Brokered, choice, brokeredOf, strictnessOf, tellServed } from "./brokered.js"
 import { ToldToEnd } from "./told-to-end.js"
+import { Unreached } from "./unreached.js"
 import { programName } from "./who-runs.js"
 
 /**
@@ -26,16 +28,38 @@ export async function runBlind(door: Door): Promise<number> {
   const serving = await brokeredOf(door, programName(command))
   // From here on there is something to clean up.
   const told = new ToldToEnd()
+  const unreached = new Unreached()
   let blind: BlindRun | undefined
   try {
-    blind = await prepare(door, serving)
+    blind = await prepare(door, serving, unreached)
     const env = await environmentOf(door, serving, blind)
     const [first = "", ...rest] = blind.wrap([command, ...args])
     const launch = { command: first, args: rest, env }
-    return (await told.code()) ?? (await started(blind, launch, told))
+    const early = await told.code()
+    if (early !== undefined) return early
+    const secrets = [...blind.placeholders.keys()]
+    const { inside } = blind
+    return await noted(serving.vault, secrets, () => started({ inside }, launch, told))
   } finally {
     blind?.close()
     told.release()
+    unreached.tell(door.terminal)
+  }
+}
+
+/** Both ends of a run are in the audit; if its beginning cannot be, it does not begin. */
+async function noted(
+  vault: Pick<Brokered["vault"], "note">,
+  secrets: readonly string[],
+  run: () => Promise<number>,
+): Promise<number> {
+  const facts = { decision: "allowed", secrets: secrets.map((name) => ({ name })) } as const
+  vault.note({ ...facts, event: "run-start" })
+  try {
+    return await run()
+  } finally {
+    // What was done is done.
+    attempted(() => vault.note({ ...facts, event: "run-end" }))
   }
 }
 
@@ -55,14 +79,23 @@ async function environmentOf(
   )
 }
 
-async function prepare(door: Door, { vault, key }: Brokered): Promise<BlindRun> {
+async function prepare(
+  door: Door,
+  { vault, key }: Brokered,
+  unreached: Unreached,
+): Promise<BlindRun> {
   const broker = await door.others.broker()
+  const { onRefused, ...strictness } = strictnessOf(door)
   return broker.prepareBlind({
     vault,
     env: door.env,
     isolation: choice(door, "isolate", ["auto", "bwrap", "none"]),
     secretPlaces: secretPlaces(door),
-    ...strictnessOf(door),
+    ...strictness,
+    onRefused: (error) => {
+      onRefused(error)
+      unreached.hear(error)
+    },
     preloads: !isSet(door, "no-preload"),
     // The program has the terminal, and may fill its screen.
     ask: (await questionsByPage(door)).choose,

@@ -16,13 +16,13 @@ export interface Terminal {
 const PROGRESS_AFTER_MS = 1000
 
 /**
- * Writes data to stdout, and waits until it is taken. A reader that has gone is not an error.
- * Throws `NO_ACCESS`.
+ * Writes data to stdout, and waits until it is taken. A reader that has gone is not an error:
+ * resolves to whether there is one. Throws `NO_ACCESS`.
  */
-export function writeOut(terminal: Terminal, data: string | Uint8Array): Promise<void> {
+export function writeOut(terminal: Terminal, data: string | Uint8Array): Promise<boolean> {
   return new Promise((resolve, reject) => {
     terminal.stdout.write(data, (error) => {
-      if (!error || isClosedPipe(error)) resolve()
+      if (!error || isClosedPipe(error)) resolve(!error)
       else reject(notTaken(error))
     })
   })

@@ -24,6 +24,12 @@ export function ruleFor(uses: readonly Use[], sending: Sending): Use | undefined
   return uses.find((use) => ASPECTS.every((aspect) => FITS[aspect](use, { ...sending, path })))
 }
 
+/** The pattern of a rule that a path fits, the first one. */
+export function patternOf({ paths }: Use, path: string): string | undefined {
+  const canonical = canonicalPath(path)
+  return paths.find((pattern) => isPath(pattern, canonical))
+}
+
 /** Whether a rule names this host: its requests are looked into, all others are not. */
 export function isBound(uses: readonly Pick<Use, "hosts">[], host: string, port: number): boolean {
   return uses.some((use) => use.hosts.some((pattern) => isHost(pattern, host, port)))

@@ -6,7 +6,7 @@ import { type Actor, admit } from "../policy/access.js"
 import { type Confirmed, requirePerson, requirePersonToShow } from "../policy/person.js"
 import { type RevealTerms, mayShow } from "../policy/reveal.js"
 import { type GroupRecord, type SecretRecord, digestOf } from "../records/record.js"
-import type { Sending } from "../policy/sending.js"
+import { type Sending, patternOf } from "../policy/sending.js"
 import { VaultError } from "../words/errors.js"
 import { groupKeyPath, secretPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
@@ -162,8 +162,9 @@ export class OpenedSecret {
       host,
       port,
       method,
-      path: rule.paths.join(" "),
+      path: patternOf(rule, sending.path),
       place,
+      scheme: rule.scheme,
       decision: "allowed",
       secrets: [{ name: this.name.full, version }],
       rule: `${this.name.full}#${use.indexOf(rule) + 1}`,

@@ -621,6 +621,7 @@ describe("the audit", () => {
       method: "GET",
       path: "/v1/**",
       place: "header:authorization",
+      scheme: "bearer",
       rule: `${KEY}#1`,
       decision: "allowed",
       request: 1,

@@ -23,9 +23,39 @@ function refused(): unknown[] {
   return blind.lines().filter(({ reason }) => reason === "AUTHORITY_REFUSED")
 }
 
+test("both ends of a run are in the audit, with the secrets that it has placeholders of", async () => {
+  const before = blind.lines().length
+  await blind.runs(`curl -sS -H "Authorization: Bearer $STRIPE_API_KEY" "$BASE/v1/a"`)
+  const lines = blind.lines().slice(before)
+  const run = { program: "sh", door: "broker", secrets: [{ name: "stripe/api-key" }] }
+  const ends = lines.filter(({ event }) => event.startsWith("run-"))
+  expect(ends).toEqual([
+    expect.objectContaining({ ...run, event: "run-start" }),
+    expect.objectContaining({ ...run, event: "run-end" }),
+  ])
+  const order = lines.map(({ event }) => event)
+  expect(order.indexOf("run-start")).toBeLessThan(order.indexOf("request"))
+  expect(order.at(-1)).toBe("run-end")
+})
+
+test("hosts that a program did not reach are told when it has ended, each once", async () => {
+  const { stderr } = await blind.runs(
+    `for n in 1 2; do curl -s https://other.test/; curl -s https://more.test:8443/; done; echo "the last word" >&2`,
+  )
+  const [, told] = stderr.split("the last word\n")
+  expect(told?.split("\n")).toEqual([
+    "agent-vault: refused: no use of this run names other.test:443",
+    "  if the program needs it, start it with --allow other.test, or let all through: --unbound tunnel",
+    "agent-vault: refused: no use of this run names more.test:8443",
+    "  if the program needs it, start it with --allow more.test:8443, or let all through: --unbound tunnel",
+    "",
+  ])
+})
+
 describe("a client that does not trust the broker", () => {
   test("is told of on stderr, once for each host, and noted each time", async () => {
     const before = refused().length
+    const { connections } = blind.service
     const { stderr } = await blind.runs(
       `for path in a b; do curl -s --cacert "$HOME/other.pem" "$BASE/v1/$path"; done; true`,
     )
@@ -36,7 +66,7 @@ describe("a client that does not trust the broker", () => {
       expect.objectContaining({ event: "refused", decision: "refused", host, port }),
       expect.objectContaining({ event: "refused", decision: "refused", host, port }),
     ])
-    expect(blind.service.connections).toBe(0)
+    expect(blind.service.connections).toBe(connections)
   })
 
   test("not so a client that trusts it, and one that hangs up for another reason", async () => {

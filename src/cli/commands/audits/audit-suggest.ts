@@ -3,6 +3,10 @@ import type { Door } from "../../door/door.js"
 import { auditFilesOf, filterOf } from "../../door/noted.js"
 import { asJson, print, tell } from "../../door/render.js"
 
+const NEEDS_MORE: ReadonlySet<string> = new Set(["basic", "hmac-sha256"])
+const MORE =
+  "The audit does not have --user, --template and --encoding: take these from the present rule."
+
 export async function run(door: Door): Promise<void> {
   const lines = auditFilesOf(door).flatMap((file) => new AuditTail(file).more())
   const uses = suggestUses(lines.filter(filterOf(door)))
@@ -22,5 +26,6 @@ export async function run(door: Door): Promise<void> {
   tell(
     door,
     "An owner looks at these first. They ask nobody: add --ask session, or each, where it was asked.",
+    ...(uses.some(({ use }) => NEEDS_MORE.has(use.scheme)) ? [MORE] : []),
   )
 }

@@ -7,6 +7,7 @@ import {
   auditFolder,
   authorityOf,
   claimedId,
+  harmless,
   toJson,
 } from "../../../core/index.js"
 import type { Door } from "../../door/door.js"
@@ -38,22 +39,24 @@ export async function run(door: Door): Promise<void> {
   await print(door, table([HEAD, ...lines.map(row)]))
 }
 
-/** As it happens: rows cannot know how wide the next ones are. In JSON, a line each. */
+/**
+ * As it happens, until nobody reads on: rows cannot know how wide the next ones are. In JSON, a line
+ * each.
+ */
 async function follow(
   door: Door,
   lines: readonly AuditLine[],
   more: () => AuditLine[],
-): Promise<never> {
-  const show = async (shown: readonly AuditLine[]): Promise<void> => {
-    for (const line of shown) {
-      if (isSet(door, "json")) await writeOut(door.terminal, `${toJson(line)}\n`)
-      else await print(door, [row(line).filter(Boolean).join("  ")])
-    }
-  }
-  await show(lines)
+): Promise<void> {
+  const textOf = (line: AuditLine): string =>
+    isSet(door, "json") ? toJson(line) : harmless(row(line).filter(Boolean).join("  "))
+  let shown = lines
   for (;;) {
+    for (const line of shown) {
+      if (!(await writeOut(door.terminal, `${textOf(line)}\n`))) return
+    }
     await sleep(LOOK_EVERY_MS)
-    await show(more())
+    shown = more()
   }
 }
 

@@ -28,7 +28,9 @@ export async function changeGuard(door: Door, action: Action, folder: string): P
     env,
     mayRun: (hook) => mayRun(door, hook),
     program: [execPath, realpathSync(argv[1] ?? execPath)],
-    write: (document) => writeOut(terminal, document),
+    write: async (document) => {
+      await writeOut(terminal, document)
+    },
     say: (line) => say(terminal, line),
   })
 }

@@ -22,7 +22,9 @@ export async function run(door: Door): Promise<number> {
     cwd,
     env,
     version: AGENT_VAULT_VERSION,
-    write: (document) => writeOut(terminal, document),
+    write: async (document) => {
+      await writeOut(terminal, document)
+    },
     say: (line) => say(terminal, line),
   })
 }

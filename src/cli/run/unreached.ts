@@ -1,0 +1,29 @@
+import type { VaultError } from "../../core/index.js"
+import { harmless } from "../../core/index.js"
+import { type Terminal, say } from "../terminal/terminal.js"
+
+/** More would hide what the program said itself. */
+const TOLD = 4
+
+/**
+ * What a program did not reach. Most say of a host that is refused that it cannot be reached, and no
+ * more: the answer to CONNECT is shown by none. Told when the program has ended and has left the
+ * screen.
+ */
+export class Unreached {
+  readonly #hints = new Map<string, string>()
+
+  hear({ code, message, hint = "" }: VaultError): void {
+    if (code === "TARGET_REFUSED") this.#hints.set(message, hint)
+  }
+
+  tell(terminal: Terminal): void {
+    const all = [...this.#hints]
+    for (const [message, hint] of all.slice(0, TOLD)) {
+      say(terminal, harmless(`agent-vault: refused: ${message}`))
+      say(terminal, harmless(`  ${hint}`))
+    }
+    const more = all.length - TOLD
+    if (more > 0) say(terminal, `agent-vault: and ${more} more: agent-vault audit`)
+  }
+}
