@@ -42,7 +42,7 @@ function furthest(known: readonly (Reach | undefined)[]): Reach {
   )
 }
 
-/** The records that the branch's history removed last, of those at `paths`, from the top. */
+/** How far the records had come that the branch's history removed, of those at `paths`, from the top. */
 async function removedRecords(
   git: Git,
   paths: readonly string[],
@@ -51,38 +51,35 @@ async function removedRecords(
   if (paths.length === 0 || branch === undefined) return new Map()
   if ((await commitOf(git, branch)) === undefined) return new Map()
   const wanted = new Set(paths)
-  const removed = [...(await removals(git, branch, paths))].filter(([path]) => wanted.has(path))
-  const blobs = await readBlobs(
+  const removed = (await removals(git, branch, paths)).filter(({ path }) => wanted.has(path))
+  const contents = await readBlobs(
     git,
-    removed.map(([, blob]) => blob),
+    removed.map(({ blob }) => blob),
   )
-  return new Map(
-    removed.flatMap(([path], index) => {
-      const reach = reachIn(blobs[index])
-      return reach === undefined ? [] : [[path, reach]]
-    }),
-  )
+  const reached = new Map<string, Reach>()
+  for (const [index, { path }] of removed.entries()) {
+    reached.set(path, furthest([reached.get(path), reachIn(contents[index])]))
+  }
+  return reached
 }
 
-/** What each path held when it was removed last. The newest commit comes first. */
+/**
+ * What each path held when a commit removed it, on whatever side of a merge: git leaves out a side
+ * that came to nothing, unless it is told not to.
+ */
 async function removals(
   git: Git,
   branch: string,
   paths: readonly string[],
-): Promise<ReadonlyMap<string, BlobId>> {
+): Promise<readonly { readonly path: string; readonly blob: BlobId }[]> {
   const log = ["log", "--format=", "--raw", "--no-abbrev", "--no-renames", "--diff-filter=D", "-z"]
   // Git compares each file with each path that it is given: many paths are asked for by folder.
-  const [only, ...others] = paths
-  const where =
-    only !== undefined && others.length === 0
-      ? ["-1", branch, "--", only]
-      : [branch, "--", ...new Set(paths.map(dirname))]
-  const fields = (await git.run([...log, ...where])).toString("utf8").split("\0")
-  const blobs = new Map<string, BlobId>()
-  for (const [at, field] of fields.entries()) {
-    const [, blob] = /^:\d+ \d+ (\w+) \w+ D$/.exec(field) ?? []
-    const path = fields[at + 1] ?? ""
-    if (blob !== undefined && !blobs.has(path)) blobs.set(path, blob)
-  }
-  return blobs
+  const where = paths.length === 1 ? paths : new Set(paths.map(dirname))
+  const walk = ["-m", "--full-history", branch, "--", ...where]
+  const fields = (await git.run([...log, ...walk])).toString("utf8").split("\0")
+  return fields.flatMap((field, at) => {
+    // A commit's end is a line end before the first of its files.
+    const [, blob] = /^\s*:\d+ \d+ (\w+) \w+ D$/.exec(field) ?? []
+    return blob === undefined ? [] : [{ path: fields[at + 1] ?? "", blob }]
+  })
 }

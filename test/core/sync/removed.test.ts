@@ -80,6 +80,18 @@ test("what was changed here and removed there is a person's choice, and goes on 
   await expectReads("stripe/api-key", "another")
 })
 
+test("what was made and removed on one side of a merge is gone on from, however git walks", async () => {
+  const [here, there] = both()
+  await here.set("stripe/new", "first")
+  await remove(here, "stripe/new")
+  await syncAt(here)
+  await there.set("stripe/webhook", "meanwhile")
+  await syncAt(there)
+  await there.set("stripe/new", "another")
+  await syncAt(there)
+  await expectReads("stripe/new", "another")
+})
+
 test("a removal that meets no change stays one", async () => {
   const [here, there] = both()
   await here.set("stripe/api-key", "first")
