@@ -76,7 +76,7 @@ export async function writeBundle(folder, entryPoints, ending) {
     // Its main file loads its other files in a way that no bundler can follow.
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     inject: [fileURLToPath(new URL("bin-streams.mjs", import.meta.url))],
-    plugins: [nativeOrLazy, noSchemaCompiler, leanRules, pastFaces],
+    plugins: [nativeOrLazy, noSchemaCompiler, streamsOfNode, leanRules, pastFaces],
   })
   const [fromPortable] = await Promise.all([
     writePortable(folder),
@@ -206,6 +206,24 @@ const noSchemaCompiler = {
       { filter: /@modelcontextprotocol.sdk.dist.esm.validation.ajv-provider\.js$/ },
       () => ({
         contents: "export class AjvJsonSchemaValidator {}",
+      }),
+    )
+  },
+}
+
+/**
+ * Only for age-encryption the bundle has streams of its own: the MCP SDK's transport over HTTP
+ * writes when it has something, and needs Node's.
+ *
+ * @type {import("esbuild").Plugin}
+ */
+const streamsOfNode = {
+  name: "streams-of-node",
+  setup(bundler) {
+    bundler.onLoad(
+      { filter: /@modelcontextprotocol.sdk.dist.esm.server.webStandardStreamableHttp\.js$/ },
+      async ({ path }) => ({
+        contents: `import { ReadableStream } from "node:stream/web"\n${await readFile(path, "utf8")}`,
       }),
     )
   },

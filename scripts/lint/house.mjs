@@ -20,7 +20,10 @@ const importers = new Map([
   ["@scure/base", ["src/core/age/bech32.ts"]],
   ["yaml", ["src/core/records/yaml.ts"]],
   ["yargs", ["src/cli/parse/yargs.ts"]],
-  ["@modelcontextprotocol/sdk", ["src/mcp/server.ts"]],
+  [
+    "@modelcontextprotocol/sdk",
+    ["src/mcp/server.ts", "src/mcp/transports.ts", "src/mcp/http-session.ts"],
+  ],
   ["jsonc-parser", ["src/cli/clients/jsonc.ts"]],
   ["re2js", ["src/precommit/allow/custom-rules.ts"]],
   ["smol-toml", ["src/cli/clients/toml.ts"]],
@@ -88,6 +91,7 @@ const guardFace = "src/core/guard.ts"
 const root = "src/cli/bin.ts"
 const loadedByRoot = new Set([
   "src/mcp/serve.ts",
+  "src/mcp/listen.ts",
   "src/precommit/run-guard.ts",
   "src/broker/blind-run.ts",
   "src/broker/serve-proxy.ts",

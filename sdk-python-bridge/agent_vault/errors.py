@@ -219,6 +219,10 @@ class ServiceNotFound(NotFound):
     """The catalogue has no service of that name."""
 
 
+class McpNotListening(NotFound):
+    """No ``agent-vault mcp --listen`` of this user runs for the vault and the agent."""
+
+
 class ProxyNotRunning(NotFound):
     """No ``agent-vault proxy`` of this user runs for the vault and the agent."""
 

@@ -36,6 +36,7 @@ process.on("SIGUSR1", () => {})
 async function start(): Promise<void> {
   process.exitCode = await main(process.argv.slice(2), surroundings, {
     mcp: () => import("../mcp/serve.js"),
+    mcpListener: () => import("../mcp/listen.js"),
     guard: () => import("../precommit/run-guard.js"),
     broker: () => import("../broker/blind-run.js"),
     proxy: () => import("../broker/serve-proxy.js"),

@@ -24,6 +24,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   "hook env": () => import("./commands/programs/hook-env.js"),
   bridge: () => import("./commands/programs/bridge.js"),
   mcp: () => import("./commands/clients/mcp.js"),
+  "mcp env": () => import("./commands/clients/mcp-env.js"),
   list: () => import("./commands/secrets/list.js"),
   "group add": () => import("./commands/access/group-add.js"),
   "group list": () => import("./commands/access/group-list.js"),

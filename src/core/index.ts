@@ -73,7 +73,7 @@ export { removeOwnAbandoned } from "./disk/abandoned.js"
 export { keyHome, stateHome } from "./disk/homes.js"
 export { loadOwnValues } from "./own-values/load-own-values.js"
 export { Lines } from "./disk/lines.js"
-export { nameByMaker } from "./disk/maker.js"
+export { fateOfMaker, nameByMaker } from "./disk/maker.js"
 export {
   type SecretName,
   nearest,

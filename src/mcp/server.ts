@@ -4,9 +4,6 @@ import {
   CallToolRequestSchema,
   ElicitResultSchema,
   ErrorCode,
-  InitializeRequestSchema,
-  JSONRPCMessageSchema,
-  type JSONRPCMessage,
   ListToolsRequestSchema,
   McpError,
 } from "@modelcontextprotocol/sdk/types.js"
@@ -15,7 +12,7 @@ import type { ToolResult } from "./calls/answer.js"
 import type { CallMade, Client, Reply } from "./calls/serving.js"
 import type { Arguments, Tool } from "./calls/tool.js"
 import { type ChoiceForm, askThrough } from "./elicitation.js"
-import type { Message, Problem, Receiver, Wire } from "./wire.js"
+import { inItsWords } from "./transports.js"
 
 /** What the server says of itself, and what it does. */
 export interface Answering {
@@ -35,16 +32,8 @@ export interface Calling {
   readonly attribution: Omit<CallMade, "program">
 }
 
-/** The codes that the SDK gives to an unanswered question, and to an unexpected error. */
+/** The code that the SDK gives to an unanswered question. */
 const LATE: number = ErrorCode.RequestTimeout
-const THROWN: number = ErrorCode.InternalError
-
-/** The requests whose params are checked before the SDK sees them: its errors quote them. */
-const REQUESTS = new Map<unknown, { safeParse(value: unknown): { success: boolean } }>([
-  ["initialize", InitializeRequestSchema],
-  ["tools/list", ListToolsRequestSchema],
-  ["tools/call", CallToolRequestSchema],
-])
 
 /** Whether a value may be shown. */
 const SHOW = {
@@ -52,28 +41,44 @@ const SHOW = {
   choices: { once: "Yes, once", session: "Yes, as long as this server runs", no: "No" },
 } as const
 
-/** Speaks the Model Context Protocol over a wire; the one importer of its SDK. */
-export async function startServer(wire: Wire, service: Answering): Promise<void> {
+/** Speaks the Model Context Protocol with one client, over a transport of `transports.ts`. */
+export async function startServer(transport: Transport, service: Answering): Promise<void> {
   const { version, instructions, tools } = service
   const server = new Server(
     { name: "agent-vault", title: "agent-vault", version },
     { capabilities: { tools: {} }, instructions, jsonSchemaValidator: noValidator },
   )
-  const client: Client = {
-    get name() {
-      return server.getClientVersion()?.name
-    },
-    ask: (message) => fill(server, { message, ...SHOW }, { timeout: service.patience }),
-    askBy: askThrough((form, signal) => fill(server, form, { timeout: service.patience, signal })),
-  }
+  const inWork = new Set<string | number>()
+  const { patience: timeout } = service
+  /** A question of no certain call goes with the latest: over HTTP it has to go with one. */
+  const askBy = askThrough((form, signal) =>
+    fill(server, form, { timeout, signal, ...relatedTo([...inWork].at(-1)) }),
+  )
+  const clientOf = (call: string | number): Client => ({
+    name: server.getClientVersion()?.name,
+    ask: (message) => fill(server, { message, ...SHOW }, { timeout, ...relatedTo(call) }),
+    askBy,
+  })
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: tools.map(asListed) }))
-  server.setRequestHandler(CallToolRequestSchema, ({ params }, { requestId, _meta, signal }) => {
+  server.setRequestHandler(CallToolRequestSchema, async ({ params }, made) => {
+    const { requestId, _meta, signal } = made
     const tool = tools.find(({ name }) => name === params.name)
     if (tool === undefined) throw new McpError(ErrorCode.InvalidParams, "there is no such tool")
     const attribution = { ...namedIn(_meta), call: String(requestId) }
-    return service.call(tool, params.arguments ?? {}, { client, signal, attribution })
+    const client = clientOf(requestId)
+    inWork.add(requestId)
+    try {
+      return await service.call(tool, params.arguments ?? {}, { client, signal, attribution })
+    } finally {
+      inWork.delete(requestId)
+    }
   })
-  await server.connect(transportOver(wire))
+  await server.connect(transport)
+}
+
+/** The call whose answer a question of ours comes before. */
+function relatedTo(call: string | number | undefined) {
+  return call === undefined ? {} : { relatedRequestId: call }
 }
 
 /** What a client says of the conversation that a call belongs to. */
@@ -101,7 +106,7 @@ function asListed(tool: Tool) {
 async function fill(
   server: Server,
   { message, field: [name, title], choices }: ChoiceForm,
-  options: { timeout: number; signal?: AbortSignal },
+  options: { timeout: number; signal?: AbortSignal; relatedRequestId?: string | number },
 ): Promise<Reply> {
   if (server.getClientCapabilities()?.elicitation?.form === undefined) {
     return { without: "unsupported" }
@@ -127,52 +132,6 @@ async function fill(
     const isLate = error.code === LATE
     return isLate ? { without: "timeout" } : { without: "failed", words: inItsWords(error) }
   }
-}
-
-/** What the client said, without what the SDK puts before it. */
-function inItsWords({ message }: Pick<McpError, "message">): string {
-  return message.replace(/^(?:MCP error -?\d+: )+/, "")
-}
-
-/** The SDK's own transport answers malformed JSON with nothing, and ends at a long line. */
-function transportOver(wire: Wire): Transport {
-  const transport: Transport = {
-    start: () => {
-      wire.start(receiver)
-      return Promise.resolve()
-    },
-    send: (message) => wire.send(withSafeError(message) as Message),
-    close: () => {
-      wire.close()
-      return Promise.resolve()
-    },
-  }
-  const receiver: Receiver = {
-    problemOf,
-    receive: (message) => transport.onmessage?.(message as JSONRPCMessage),
-    closed: () => transport.onclose?.(),
-  }
-  return transport
-}
-
-function problemOf(message: object): Problem | undefined {
-  if (!JSONRPCMessageSchema.safeParse(message).success) {
-    return { code: ErrorCode.InvalidRequest, message: "this is not a message of JSON-RPC 2.0" }
-  }
-  const request = "method" in message ? REQUESTS.get(message.method) : undefined
-  if (request === undefined || request.safeParse(message).success) return undefined
-  return { code: ErrorCode.InvalidParams, message: "the params do not fit the method" }
-}
-
-/** The SDK sends the text of whatever was thrown. Only what is meant for the client goes out. */
-function withSafeError(message: JSONRPCMessage): JSONRPCMessage {
-  if (!("error" in message)) return message
-  if (message.error.code !== THROWN) {
-    // The client's side of the SDK puts it there again.
-    return { ...message, error: { ...message.error, message: inItsWords(message.error) } }
-  }
-  const error = { code: THROWN, message: "something went wrong that should not" }
-  return { ...message, error }
 }
 
 /** We look at the answers ourselves; a schema compiler would only cost its start. */

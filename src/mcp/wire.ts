@@ -10,7 +10,7 @@ export interface Message {
   readonly params?: unknown
 }
 
-type MessageId = string | number
+export type MessageId = string | number
 
 /** An error of the protocol. Its text never quotes the message. */
 export interface Problem {
@@ -28,13 +28,13 @@ export interface Receiver {
 }
 
 /** Where messages come from, and what takes a line. */
-export interface Streams {
+interface Streams {
   readonly input: NodeJS.ReadableStream & { destroy(): unknown }
   /** Resolves when the line is taken, rejects when nobody will take any more. */
   readonly write: (line: string) => Promise<void>
 }
 
-const PARSE_ERROR = { code: -32700, message: "this line is not valid JSON" }
+export const PARSE_ERROR = { code: -32700, message: "this line is not valid JSON" }
 const INVALID_REQUEST = -32600
 const GONE = { code: -32000, message: "the client has gone" }
 
@@ -208,11 +208,13 @@ function parse(line: Buffer): { value: unknown } | undefined {
   }
 }
 
-function invalid(message: string): Problem {
+/** A message that is none of the protocol. */
+export function invalid(message: string): Problem {
   return { code: INVALID_REQUEST, message }
 }
 
-function idOf(value: object): MessageId | null {
+/** The id that an answer to this has. */
+export function idOf(value: object): MessageId | null {
   const id = "id" in value ? value.id : null
   return typeof id === "string" || typeof id === "number" ? id : null
 }

@@ -3,6 +3,7 @@ import * as fc from "fast-check"
 import { expect, test } from "vitest"
 import { ParamsError, serve } from "../../src/cli/rpc/json-rpc.js"
 import { startServer } from "../../src/mcp/server.js"
+import { transportOver } from "../../src/mcp/transports.js"
 import { Wire } from "../../src/mcp/wire.js"
 
 // Whatever a client writes to the bridge or to the MCP server: each line gets one answer at most, which
@@ -44,7 +45,13 @@ async function mcp(chunks: readonly Buffer[]): Promise<string> {
   const write = (line: string): Promise<void> =>
     new Promise((resolve) => output.write(line, () => resolve()))
   const wire = new Wire({ input, write })
-  await startServer(wire, { version: "0", instructions: "", tools: [], call, patience: 1000 })
+  await startServer(transportOver(wire), {
+    version: "0",
+    instructions: "",
+    tools: [],
+    call,
+    patience: 1000,
+  })
   for (const chunk of chunks) input.write(chunk)
   input.end()
   await wire.done

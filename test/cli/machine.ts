@@ -92,6 +92,7 @@ export class Machine {
     }
     const code = await main(argv, surroundings as unknown as CommandProcess, {
       mcp: () => import("../../src/mcp/serve.js"),
+      mcpListener: () => import("../../src/mcp/listen.js"),
       guard: () => import("../../src/precommit/run-guard.js"),
       broker: () => import("../../src/broker/blind-run.js"),
       proxy: () => import("../../src/broker/serve-proxy.js"),

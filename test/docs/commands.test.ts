@@ -24,6 +24,9 @@ const ENDS_WITH = new Map([
   ["agent-vault proxy env --write broker --mount /broker --format dotenv", 3],
   // db/url is there, and nobody is at a terminal.
   ["sops decrypt secrets.yaml | agent-vault import - -g db --format yaml", 2],
+  // No MCP server listens.
+  ['eval "$(agent-vault mcp env)"', 0],
+  ["agent-vault mcp env --address host.docker.internal:8765 --format dotenv", 3],
   // There is no such secret, and so nothing that goes to GitHub.
   ["agent-vault use github/token github", 3],
   ["agent-vault use github/token --remove 1", 3],
@@ -37,7 +40,7 @@ const ENDS_WITH = new Map([
 
 const OTHER_SHELLS = /(?:completion|hook) (?:zsh|fish)/
 /** These go on until somebody ends them; their own tests do. */
-const GOES_ON = /agent-vault (?:proxy --|audit --follow|ui)/
+const GOES_ON = /agent-vault (?:proxy --|mcp .*--listen|audit --follow|ui)/
 const EXAMPLES = COMMANDS.flatMap(({ name, examples }) =>
   examples.map(([line]) => [line, name] as const),
 ).filter(([line]) => !OTHER_SHELLS.test(line) && !GOES_ON.test(line))

@@ -72,26 +72,37 @@ export interface WishesOfTools {
   ) => Promise<SecretFound>
 }
 
+/** What the MCP server of one client works with. */
+export interface McpServing {
+  readonly vault: (
+    client: string | undefined,
+    isAgreed: RevealTerms["isAgreed"],
+  ) => Promise<AgentVault>
+  readonly reveal: Reveal
+  readonly blind: boolean
+  readonly sender: (
+    byClient: AskBy,
+  ) => (request: RequestToSend, call: CallOfTool) => Promise<SentReply>
+  readonly wishes: WishesOfTools
+  readonly auditLines: () => Promise<readonly AuditLine[]>
+  readonly runLine: () => { readonly line: string; readonly needs: readonly string[] }
+  readonly version: string
+  readonly stderr: Terminal["stderr"]
+}
+
 /** The MCP server, as far as the command that starts it knows it. */
 export interface McpServer {
-  serve(session: {
-    readonly vault: (
-      client: string | undefined,
-      isAgreed: RevealTerms["isAgreed"],
-    ) => Promise<AgentVault>
-    readonly reveal: Reveal
-    readonly blind: boolean
-    readonly sender: (
-      byClient: AskBy,
-    ) => (request: RequestToSend, call: CallOfTool) => Promise<SentReply>
-    readonly wishes: WishesOfTools
-    readonly auditLines: () => Promise<readonly AuditLine[]>
-    readonly runLine: () => { readonly line: string; readonly needs: readonly string[] }
-    readonly version: string
-    readonly stdin: Terminal["stdin"]
-    readonly stdout: Terminal["stdout"]
-    readonly stderr: Terminal["stderr"]
-  }): Promise<void>
+  serve(session: McpServing & Pick<Terminal, "stdin" | "stdout">): Promise<void>
+}
+
+/** The MCP server over HTTP, as far as the command that starts it knows it. */
+export interface McpListener {
+  listen(terms: {
+    readonly address: string
+    readonly port: number
+    readonly token: string
+    readonly session: () => McpServing & { readonly close: () => Promise<void> }
+  }): Promise<{ readonly url: string; readonly close: () => Promise<void> }>
 }
 
 /** What the guard is asked to look at. */
@@ -264,6 +275,7 @@ export interface OwnRequestsDoor {
 /** The other doors, which only the composition root may load. */
 export interface OtherDoors {
   mcp(): Promise<McpServer>
+  mcpListener(): Promise<McpListener>
   guard(): Promise<Guard>
   broker(): Promise<BrokerDoor>
   proxy(): Promise<ProxyDoor>

@@ -29,6 +29,7 @@ const EXIT_CODES = {
   SERVER_NOT_FOUND: 3,
   SERVICE_NOT_FOUND: 3,
   PROXY_NOT_RUNNING: 3,
+  MCP_NOT_LISTENING: 3,
   // 4: denied, or not trusted
   NOT_GRANTED: 4,
   GRANT_ENDED: 4,

@@ -3,7 +3,7 @@ import type { AgentVault, AuditLine, Reveal, RevealTerms } from "../../core/inde
 import type { AccessAsked, SecretAsked } from "../../core/owner.js"
 import type { AskBy, Choice } from "../../questions/question.js"
 
-/** What the server gets from the command that starts it: whose vault, how strict, which streams. */
+/** What the server of one client gets from the command that starts it: whose vault, how strict. */
 export interface Serving {
   /**
    * The vault, for the client of this name. It is opened when a tool first needs it, and tried again
@@ -33,8 +33,7 @@ export interface Serving {
   readonly runLine: () => RunLine
   /** Of this program. */
   readonly version: string
-  readonly stdin: NodeJS.ReadableStream & { destroy(): unknown }
-  readonly stdout: Writable
+  /** For whoever looks after the server. */
   readonly stderr: Writable
   /** How long a person may think about a question, in milliseconds. */
   readonly patience?: number

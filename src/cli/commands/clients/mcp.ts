@@ -1,10 +1,14 @@
+import { randomBytes } from "node:crypto"
 import type { Reveal } from "../../../core/index.js"
-import type { Door } from "../../door/door.js"
+import type { Door, McpServing } from "../../door/door.js"
 import { linesNoted, openForAgent } from "../../door/reading.js"
 import { runLine } from "../../door/run-line.js"
-import { isSet, option } from "../../door/who.js"
+import { identityOf, isSet, option, placeOf } from "../../door/who.js"
+import { isLoopback, parseListening } from "../../run/listening-place.js"
+import { noteListening } from "../../run/listening-mcp.js"
 import { senderFor } from "../../run/own-requests.js"
 import { wishesOf } from "../../run/own-wishes.js"
+import { ToldToEnd } from "../../run/told-to-end.js"
 import { OpenOnce } from "../../rpc/open-once.js"
 import { say } from "../../terminal/terminal.js"
 
@@ -12,10 +16,18 @@ declare const AGENT_VAULT_VERSION: string
 
 /** Characters of the client's name that the audit notes. */
 const CLIENT_NAME = 100
+/** 256 bits. */
+const TOKEN_BYTES = 32
 
-/** Serves the Model Context Protocol until the client goes away. */
+/** Serves the Model Context Protocol: to the one client of its streams, or over HTTP. */
 export async function run(door: Door): Promise<void> {
-  const { stdin, stdout, stderr } = door.terminal
+  const listens = option(door, "listen")
+  await (listens === undefined ? overStreams(door) : overHttp(door, parseListening(listens)))
+}
+
+/** Until the client goes away. */
+async function overStreams(door: Door): Promise<void> {
+  const { stdin, stdout } = door.terminal
   if (stdin.isTTY) {
     say(
       door.terminal,
@@ -23,9 +35,57 @@ export async function run(door: Door): Promise<void> {
     )
   }
   const server = await door.others.mcp()
+  const { close, ...serving } = servingFor(door)
+  await server.serve({ ...serving, stdin, stdout })
+  await close()
+}
+
+/** Until it is told to end. */
+async function overHttp(
+  door: Door,
+  place: { readonly address: string; readonly port: number },
+): Promise<void> {
+  const { agent } = await identityOf(door, placeOf(door), "never")
+  const server = await door.others.mcpListener()
+  const token = randomBytes(TOKEN_BYTES).toString("base64url")
+  // From here on there is something to clean up.
+  const told = new ToldToEnd()
+  const closing: (() => unknown)[] = []
+  try {
+    const { url, close } = await server.listen({ ...place, token, session: () => servingFor(door) })
+    closing.push(close)
+    closing.push(noteListening(door, { agent, url, token }))
+    tellUse(door, agent, { ...place, url })
+    await told.wait()
+    say(door.terminal, "agent-vault: the MCP server has ended, and its token with it")
+  } finally {
+    for (const each of closing.toReversed()) await each()
+    told.release()
+  }
+}
+
+function tellUse(
+  { terminal }: Door,
+  agent: string | undefined,
+  { address, url }: { readonly address: string; readonly url: string },
+): void {
+  const whose = agent === undefined ? "" : ` --agent ${agent}`
+  say(terminal, `agent-vault: serving MCP for ${agent ?? "the agent of this key"} on ${url}`)
+  say(terminal, `  its address and token: agent-vault mcp env${whose}`)
+  if (!isLoopback(address)) {
+    say(
+      terminal,
+      `agent-vault: ${address} is open to the network: its token passes there in plain text`,
+    )
+  }
+  say(terminal, "  Ctrl-C ends it")
+}
+
+/** What one client's session works with. */
+function servingFor(door: Door): McpServing & { readonly close: () => Promise<void> } {
   const vault = new OpenOnce()
   const reveal = (option(door, "reveal") ?? "confirm") as Reveal
-  await server.serve({
+  return {
     vault: (client, isAgreed) =>
       vault.get(() =>
         openForAgent(
@@ -41,9 +101,7 @@ export async function run(door: Door): Promise<void> {
     auditLines: () => linesNoted(door),
     runLine: () => runLine(door),
     version: AGENT_VAULT_VERSION,
-    stdin,
-    stdout,
-    stderr,
-  })
-  await vault.close()
+    stderr: door.terminal.stderr,
+    close: () => vault.close(),
+  }
 }

@@ -6,6 +6,7 @@ import { questionsInFront } from "../../run/ask-person.js"
 import { variablesOf } from "../../run/blind.js"
 import { controlSocket } from "../../run/running-proxy.js"
 import { brokeredOf, strictnessOf, tellServed } from "../../run/brokered.js"
+import { isLoopback } from "../../run/listening-place.js"
 import { ToldToEnd } from "../../run/told-to-end.js"
 import { say } from "../../terminal/terminal.js"
 
@@ -77,8 +78,4 @@ function parsePort(text = "0"): number {
   throw new VaultError("USAGE", "--port takes a number up to 65535", {
     hint: "leave it out for any that is free",
   })
-}
-
-function isLoopback(address: string): boolean {
-  return address.startsWith("127.") || address === "::1"
 }

@@ -11,8 +11,38 @@ const CLIENT = {
   },
 } as const
 
-/** The configurations of MCP clients. */
+/** The MCP server over HTTP, and the configurations of clients. */
 export const MCP: readonly CommandSpec[] = [
+  {
+    name: "mcp env",
+    words: "",
+    summary: "print the address and the token of the MCP server that listens",
+    options: {
+      address: {
+        value: "HOST:PORT",
+        describe: "name the server so, where it is reached by another address",
+      },
+      format: {
+        value: "FORM",
+        choices: ["sh", "dotenv"],
+        describe: "lines for a shell, or for a file of variables (default: sh)",
+      },
+      ...DIR,
+      agent: {
+        value: "AGENT",
+        describe: "the agent whose server is meant (default: the only one that listens)",
+      },
+    },
+    examples: [
+      ['eval "$(agent-vault mcp env)"', "for a client that reads its configuration from variables"],
+      [
+        "agent-vault mcp env --address host.docker.internal:8765 --format dotenv",
+        "for a container",
+      ],
+    ],
+    notes:
+      "The variables are AGENT_VAULT_MCP_URL and AGENT_VAULT_MCP_TOKEN. Who has them, acts as the agent while the server runs.",
+  },
   {
     name: "mcp install",
     words: "",

@@ -116,6 +116,10 @@ export const READERS: readonly CommandSpec[] = [
         describe: "whether it may show values to the model (default: confirm, which asks a person)",
       },
       blind: { describe: "leave out the tool that shows values" },
+      listen: {
+        value: "[ADDRESS:]PORT",
+        describe: "serve over HTTP, at this port of this machine (0: any that is free)",
+      },
       ...AUDIT,
       ...DIR,
       ...AGENT,
@@ -123,9 +127,10 @@ export const READERS: readonly CommandSpec[] = [
     examples: [
       ["agent-vault mcp --agent ci", "what the client starts: the protocol is on stdin and stdout"],
       ["agent-vault mcp --agent ci --reveal allow", "where nobody can be asked"],
+      ["agent-vault mcp --agent ci --blind --listen 8765", "over HTTP, until Ctrl-C"],
     ],
     notes:
-      "`agent-vault mcp install` puts it into a client's configuration. A secret's own policy (`set --reveal`) holds if it is stricter. The owner's key is never used.",
+      "`agent-vault mcp install` puts it into a client's configuration. A secret's own policy (`set --reveal`) holds if it is stricter. With `--listen` it makes a token at its start, which `agent-vault mcp env` prints. The owner's key is never used.",
   },
   {
     name: "bridge",
