@@ -144,7 +144,7 @@ describe("one server, and what is sent to it", () => {
     })
     expect(await http.call("get_secret", { name: "db/password" })).toMatchObject({
       isError: true,
-      document: { error: { code: "NOT_GRANTED", hint: "ask an owner: agent-vault grant ci db" } },
+      document: { error: { code: "NOT_GRANTED" } },
     })
     const session = { "mcp-session-id": String(http.transport.sessionId) }
     await http.transport.terminateSession()

@@ -41,9 +41,14 @@ export class Listening {
   /** One that serves; its address and token are what `mcp env` says. */
   static async open(machine: Machine, ...args: readonly string[]): Promise<Listening> {
     const listening = new Listening(machine, ["--agent", "ci", "--listen", "0", ...args])
-    await listening.says("Ctrl-C ends it")
-    await listening.askWhere()
-    return listening
+    try {
+      await listening.says("Ctrl-C ends it")
+      await listening.askWhere()
+      return listening
+    } catch (error) {
+      await listening.signal("SIGKILL")
+      throw error
+    }
   }
 
   async askWhere(): Promise<void> {
