@@ -99,12 +99,14 @@ describe("the protocol's conformance tests", () => {
   })
 })
 
+const SERVED = ["--agent", "ci", "--reveal", "allow", "--allow-run"]
+
 // Strict, which is also strictTypes, strictTuple and strictRequired: a client may check like that.
 test.each([
   ["draft-07", Ajv.default],
   ["2020-12", Ajv2020.default],
 ])("the schemas are JSON Schema %s, and the results fit them", async (_draft, Validator) => {
-  await using session = await Session.open(machine, ["--agent", "ci", "--reveal", "allow"])
+  await using session = await Session.open(machine, SERVED)
   const ajv = new Validator({ strict: true, allErrors: true })
   const { tools } = await session.client.listTools()
   const calls: [string, Record<string, unknown>, boolean][] = [
@@ -112,6 +114,9 @@ test.each([
     ["list_secrets", { group: "nope" }, true],
     ["http_request", { url: "https://api.example.com/", headers: ["a: b"], body: "" }, true],
     ["http_request", { headers: [] }, false],
+    ["run_command", { program: "true", groups: ["stripe"] }, true],
+    ["run_command", { program: "no-such-program", secrets: ["stripe/webhook"] }, true],
+    ["run_command", { args: [] }, false],
     ["get_secret", { name: "stripe/api-key" }, true],
     ["get_secret", { name: "db/password" }, true],
     ["get_secret", { name: 7 }, false],

@@ -104,13 +104,14 @@ describe("the tools", () => {
   })
 
   test("are marked as reading only, where they are; --blind leaves out the one that shows values", async () => {
-    await using session = await Session.open(machine, AS_CI)
-    await using blind = await Session.open(machine, [...AS_CI, "--blind"])
+    await using session = await Session.open(machine, [...AS_CI, "--allow-run"])
+    await using blind = await Session.open(machine, [...AS_CI, "--allow-run", "--blind"])
     const { tools } = await session.client.listTools()
     const names = tools.map(({ name }) => name)
     expect(names).toEqual([
       "list_secrets",
       "http_request",
+      "run_command",
       "get_secret",
       "describe_access",
       "request_secret",
@@ -118,7 +119,7 @@ describe("the tools", () => {
       "audit_log",
     ])
     for (const { name, annotations, outputSchema } of tools) {
-      const changes = name === "http_request" || name.startsWith("request_")
+      const changes = ["http_request", "run_command"].includes(name) || name.startsWith("request_")
       expect(annotations).toMatchObject({ readOnlyHint: !changes, destructiveHint: changes })
       expect(outputSchema?.type).toBe("object")
     }
@@ -129,7 +130,7 @@ describe("the tools", () => {
 
   // OpenAI's strict mode makes every argument required, so a model must send something for each.
   test.each([null, ""])("take %j for what a model leaves out", async (nothing) => {
-    await using session = await Session.open(machine, AS_CI)
+    await using session = await Session.open(machine, [...AS_CI, "--allow-run"])
     const { tools } = await session.client.listTools()
     for (const { name, inputSchema } of tools) {
       const { required = [], properties = {} } = inputSchema
@@ -147,7 +148,7 @@ describe("the tools", () => {
   })
 
   test("have schemas that OpenAI's strict mode takes", async () => {
-    await using session = await Session.open(machine, AS_CI)
+    await using session = await Session.open(machine, [...AS_CI, "--allow-run"])
     const { tools } = await session.client.listTools()
     for (const { inputSchema } of tools) {
       expect(inputSchema["additionalProperties"]).toBe(false)

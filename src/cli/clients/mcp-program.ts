@@ -14,7 +14,7 @@ import {
 import type { Door } from "../door/door.js"
 import { NAME, isOnPath } from "../door/own-program.js"
 import { type Spot, type Surrounding, projectOf } from "./client-files.js"
-import { option } from "../door/who.js"
+import { isSet, option } from "../door/who.js"
 
 /** A command and its first arguments. */
 export interface Program {
@@ -96,6 +96,17 @@ export function agentFor(door: Door, place: Place): { agent: string; hasKey: boo
   if (others.length === 0) return { agent, hasKey: true }
   throw new VaultError("USAGE", `several agents have a key here: ${local.sort().join(", ")}`, {
     hint: `say which: --agent ${agent}`,
+  })
+}
+
+/** The options of a server whose model may run programs; none if it may not. Throws `USAGE`. */
+export function runOptions(door: Door): readonly string[] {
+  const isolate = option(door, "isolate")
+  const how = isolate === undefined ? [] : ["--isolate", isolate]
+  if (isSet(door, "allow-run")) return ["--allow-run", ...how]
+  if (isolate === undefined) return []
+  throw new VaultError("USAGE", "--isolate is for the programs of run_command", {
+    hint: "add --allow-run",
   })
 }
 

@@ -88,6 +88,8 @@ export async function verifiedOr<T>(
 export interface Reading {
   /** The name of the program that the values are for. */
   readonly program?: string | undefined
+  /** The call of a tool that they are for. */
+  readonly by?: Partial<Attribution> | undefined
   /** Chooses who acts, where the call's options and the environment are not all there is to it. */
   readonly identify?: (place: Place) => Promise<Identity>
 }
@@ -115,11 +117,11 @@ export async function readForAgent(
 async function requestFor(
   door: Door,
   outlet: Outlet,
-  { program, identify = (place) => identityOf(door, place, "never") }: Reading,
+  { program, by, identify = (place) => identityOf(door, place, "never") }: Reading,
 ): Promise<ReaderRequest> {
   const place = placeOf(door)
   const key = await identify(place)
-  const audit = auditOf(door, place, { program })
+  const audit = auditOf(door, place, { ...by, program })
   return { place, key, env: door.env, outlet, audit, onNote: noteOnce(door.terminal) }
 }
 

@@ -7,7 +7,7 @@ import {
   loadServices,
   stateHome,
 } from "../../core/index.js"
-import type { BlindRun, Door } from "../door/door.js"
+import type { BlindRun, Door, ServedTerms } from "../door/door.js"
 import { isSet, option, userPath } from "../door/who.js"
 import { questionsByPage } from "./ask-person.js"
 import { childEnvironment } from "./program-environment.js"
@@ -84,22 +84,34 @@ async function prepare(
   { vault, key }: Brokered,
   unreached: Unreached,
 ): Promise<BlindRun> {
-  const broker = await door.others.broker()
-  const { onRefused, ...strictness } = strictnessOf(door)
-  return broker.prepareBlind({
+  // The program has the terminal, and may fill its screen.
+  const { choose: ask } = await questionsByPage(door)
+  const who = `${programName(door.call.words[0] ?? "")}, as the agent ${key.agent ?? ""}`
+  const { onRefused } = strictnessOf(door)
+  return prepareWith(door, {
     vault,
-    env: door.env,
-    isolation: choice(door, "isolate", ["auto", "bwrap", "none"]),
-    secretPlaces: secretPlaces(door),
-    ...strictness,
+    ask,
+    who,
     onRefused: (error) => {
       onRefused(error)
       unreached.hear(error)
     },
+  })
+}
+
+/** Makes a broker ready that serves as the call says. */
+export async function prepareWith(
+  door: Door,
+  terms: Pick<ServedTerms, "vault" | "ask" | "who"> & Partial<Pick<ServedTerms, "onRefused">>,
+): Promise<BlindRun> {
+  const broker = await door.others.broker()
+  return broker.prepareBlind({
+    env: door.env,
+    isolation: choice(door, "isolate", ["auto", "bwrap", "none"]),
+    secretPlaces: secretPlaces(door),
+    ...strictnessOf(door),
     preloads: !isSet(door, "no-preload"),
-    // The program has the terminal, and may fill its screen.
-    ask: (await questionsByPage(door)).choose,
-    who: `${programName(door.call.words[0] ?? "")}, as the agent ${key.agent ?? ""}`,
+    ...terms,
   })
 }
 
@@ -140,9 +152,10 @@ export async function variablesOf(
 export async function started(
   { inside }: Pick<BlindRun, "inside">,
   launch: Launch,
-  told: ToldToEnd,
+  told: Pick<ToldToEnd, "code">,
+  toItsEnd = (whole: Launch): Promise<number> => runProgram(whole, undefined),
 ): Promise<number> {
-  if (inside === undefined) return runProgram(launch, undefined)
+  if (inside === undefined) return toItsEnd(launch)
   let failure: VaultError | undefined
   let early: number | undefined
   const take = async (listener: Server): Promise<void> => {
@@ -155,7 +168,7 @@ export async function started(
     early = await told.code()
     if (early !== undefined) throw new TypeError("the program does not begin")
   }
-  const code = await runProgram({ ...launch, inside: { ...inside, takeListener: take } }, undefined)
+  const code = await toItsEnd({ ...launch, inside: { ...inside, takeListener: take } })
   if (failure !== undefined) throw failure
   return early ?? code
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, type StdioOptions, spawn, spawnSync } from "node:chi
 import { closeSync, constants as files, existsSync, mkdtempSync, openSync, rmSync } from "node:fs"
 import { type Server, Socket } from "node:net"
 import { constants, tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, resolve as pathOf } from "node:path"
 import { kill, env as ourEnvironment, platform, versions } from "node:process"
 import type { Readable } from "node:stream"
 import { VaultError } from "../../core/index.js"
@@ -19,6 +19,8 @@ export interface Launch {
   readonly inside?: ProgramInside | undefined
   /** Where its output goes that is not ours to print: beside our report, or nowhere. */
   readonly output?: "to stderr" | "nowhere" | undefined
+  /** Where it is not to be in front of our terminal: its folder, and all that it reads. */
+  readonly apart?: { readonly cwd: string; readonly stdin: string } | undefined
 }
 
 type StdioPipes = ("inherit" | "pipe" | "ignore" | number)[]
@@ -29,6 +31,9 @@ export interface Child {
   readonly ended: Promise<number>
   /** What it writes, if that comes to us: first stdout, then stderr. */
   readonly written: readonly Readable[]
+  readonly pid: number
+  /** The signal that ended it, once it has ended, if one did. */
+  readonly endedBy: () => NodeJS.Signals | null
   pass(signal: NodeJS.Signals): void
 }
 
@@ -39,17 +44,16 @@ const DESCRIPTOR_OF_INFO = 4
 const READS_DESCRIPTORS = !("bun" in versions || "deno" in versions)
 
 /**
- * Starts a program with our own stdin. Its output goes where ours does, or comes to us if it is
- * `captured`. Throws `COMMAND_NOT_FOUND`, `COMMAND_NOT_STARTED`.
+ * Starts a program with our own stdin, or `apart` from us. Its output goes where ours does, or comes
+ * to us if it is `captured`. Throws `COMMAND_NOT_FOUND`, `COMMAND_NOT_STARTED`.
  */
 export async function start(command: Launch, isCaptured: boolean): Promise<Child> {
   if (!isCaptured) return asChild(command, await spawned(command, "inherit"))
   const pipes = makePipes("stdout", "stderr")
-  if (pipes === undefined) {
-    return asChild(command, await spawned(command, ["inherit", "pipe", "pipe"]))
-  }
+  const input = inputOf(command)
+  if (pipes === undefined) return asChild(command, await spawned(command, [input, "pipe", "pipe"]))
   try {
-    const child = await spawned(command, ["inherit", ...pipes.map(({ written }) => written)])
+    const child = await spawned(command, [input, ...pipes.map(({ written }) => written)])
     return asChild(
       command,
       child,
@@ -61,6 +65,11 @@ export async function start(command: Launch, isCaptured: boolean): Promise<Child
   }
 }
 
+function inputOf({ apart }: Launch): StdioPipes[number] {
+  if (apart === undefined) return "inherit"
+  return apart.stdin === "" ? "ignore" : "pipe"
+}
+
 function asChild(
   { inside }: Launch,
   child: ChildProcess,
@@ -70,6 +79,8 @@ function asChild(
   return {
     ended: endOf(child),
     written: written.filter((stream) => stream !== null),
+    pid: child.pid ?? 0,
+    endedBy: () => child.signalCode,
     pass: (signal) => {
       const program = innermost?.()
       if (program === undefined) child.kill(signal)
@@ -104,11 +115,13 @@ export function endOf(child: ChildProcess): Promise<number> {
 }
 
 async function spawned(launch: Launch, streams: "inherit" | StdioPipes): Promise<ChildProcess> {
-  const { command, args, env, inside } = launch
+  const { command, args, env, inside, apart } = launch
+  // In a session of its own: no terminal is its, and all that comes of it can be ended together.
+  const place = apart === undefined ? {} : { cwd: apart.cwd, detached: true }
   try {
     const three: StdioPipes = streams === "inherit" ? streamsOf(launch) : streams
     const stdio: StdioOptions = inside === undefined ? three : [...three, "ipc", "pipe"]
-    const child = spawn(command, args, { env, stdio })
+    const child = spawn(command, args, { env, stdio, ...place })
     if (inside !== undefined) handOver(child, inside.takeListener)
     await new Promise((resolve, reject) => {
       child.once("spawn", resolve)
@@ -116,10 +129,16 @@ async function spawned(launch: Launch, streams: "inherit" | StdioPipes): Promise
     })
     // A child that became another user's may refuse a signal later. It goes on without.
     child.on("error", () => {})
+    if (apart !== undefined) feed(child, apart.stdin)
     return child
   } catch (error) {
-    throw notStarted(command, env, error)
+    throw notStarted(command, env, error, apart?.cwd)
   }
+}
+
+/** All that it reads. It may end without reading, which is no failure of ours. */
+function feed({ stdin }: ChildProcess, text: string): void {
+  stdin?.on("error", () => {}).end(text)
 }
 
 /** Its three streams, where none of them comes to us. */
@@ -178,10 +197,15 @@ function openPipe(file: string): Pipe {
 }
 
 /** Why a program did not start. Node's own error would repeat its arguments. */
-export function notStarted(command: string, env: Launch["env"], error: unknown): VaultError {
+export function notStarted(
+  command: string,
+  env: Launch["env"],
+  error: unknown,
+  cwd = ".",
+): VaultError {
   const code = error instanceof Error && "code" in error ? error.code : undefined
   const shown = shownCommand(command)
-  if (code === "ENOENT" && command.includes("/") && existsSync(command)) {
+  if (code === "ENOENT" && command.includes("/") && existsSync(pathOf(cwd, command))) {
     return new VaultError("COMMAND_NOT_FOUND", `${shown} is there, but what it runs with is not`, {
       hint: "look at the interpreter in its first line (#!), or at its libraries",
     })

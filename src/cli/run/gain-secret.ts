@@ -18,7 +18,8 @@ import {
 } from "../../core/owner.js"
 import type { Unanswered, ValueQuestion } from "../../questions/question.js"
 import type { Questions } from "../../questions/questions.js"
-import type { Door, SecretFound } from "../door/door.js"
+import type { Door } from "../door/door.js"
+import type { SecretFound } from "../door/mcp-serving.js"
 import { ruleOfService } from "../door/service-rule.js"
 
 /** Stands for a value that nobody has entered yet, where it is tried whether one could be stored. */

@@ -1,14 +1,13 @@
 import { openBrokered, parseSecretName } from "../../core/index.js"
 import type { AskBy } from "../../questions/question.js"
-import type { CallOfTool, Door, RequestToSend, SentReply } from "../door/door.js"
+import type { Door } from "../door/door.js"
+import type { CallOfTool, RequestToSend, SentReply } from "../door/mcp-serving.js"
 import { auditOf } from "../door/reading.js"
 import { identityOf, placeOf } from "../door/who.js"
 import { noteOnce } from "../terminal/terminal.js"
 import { questionsThrough } from "./ask-person.js"
 import { tellUnsearched } from "./brokered.js"
-
-/** Characters of the client's name that the audit notes. */
-const CLIENT_NAME = 100
+import { attributed } from "./tool-call.js"
 
 /**
  * Sends requests with secrets of a call's agent, through the broker. What a person agrees to for the
@@ -43,12 +42,6 @@ export function senderFor(
       vault.close()
     }
   }
-}
-
-/** A session that the client did not name is that of this process. */
-function attributed({ program, session, ...others }: CallOfTool) {
-  const named = session === undefined ? {} : { session }
-  return { ...others, ...named, program: program?.slice(0, CLIENT_NAME) }
 }
 
 /** Which secrets the gate does not look for is the same for most requests. */

@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream"
-import type { AgentVault, AuditLine, Reveal, RevealTerms } from "../../core/index.js"
+import type { AgentVault, AuditLine, Reveal, RevealTerms, VaultError } from "../../core/index.js"
 import type { AccessAsked, SecretAsked } from "../../core/owner.js"
 import type { AskBy, Choice } from "../../questions/question.js"
 
@@ -27,6 +27,13 @@ export interface Serving {
   ) => (request: SecretRequest, call: CallMade) => Promise<WireReply>
   /** Writes what this agent asks of the owners. */
   readonly wishes: Wishes
+  /**
+   * Runs programs with secrets, where a person started the server so; else undefined. People are
+   * asked as by the sender.
+   */
+  readonly runner?:
+    | ((byClient: AskBy) => (program: SecretProgram, call: CallMade) => Promise<ProgramRun>)
+    | undefined
   /** What this agent did, as the audit has it here; oldest first. */
   readonly auditLines: () => Promise<readonly AuditLine[]>
   /** How a program is run as this agent. */
@@ -123,6 +130,52 @@ export interface WireReply {
   readonly headers: readonly (readonly [name: string, value: string])[]
   /** If `isCut`, its beginning. */
   readonly body: Uint8Array
+  readonly isCut: boolean
+}
+
+/** A program that is to run with secrets. */
+export interface SecretProgram {
+  /** A program, or a line for a shell if `isShell`. */
+  readonly program: string
+  /** What stands in braces in them, `{{GROUP/NAME}}`, becomes a placeholder. */
+  readonly args: readonly string[]
+  readonly isShell: boolean
+  /** The secrets that go with it, each as its own variable or as this one. */
+  readonly secrets: readonly { readonly secret: string; readonly variable?: string }[]
+  readonly groups: readonly string[]
+  /** Undefined: blind, where a rule says how one of them is used. */
+  readonly mode: "blind" | "variables" | undefined
+  /** A folder of the repository, from its top. */
+  readonly cwd: string
+  readonly stdin: string
+  /** In ms. */
+  readonly timeLimit: number
+  /** Bytes of each of its streams that are wanted. */
+  readonly most: number
+  readonly signal: AbortSignal
+}
+
+/** How a program ended, and what it wrote, without values. */
+export interface ProgramRun {
+  readonly mode: "blind" | "variables"
+  readonly end: { readonly code: number } | { readonly signal: string }
+  /** Whether it was ended, since its time was up. */
+  readonly isLate: boolean
+  readonly stdout: ProgramOutput
+  readonly stderr: ProgramOutput
+  /** The variables that it was given, and which secret each is. */
+  readonly variables: Readonly<Record<string, string>>
+  /** The secrets that it was not given, each with why. */
+  readonly without: Readonly<Record<string, string>>
+  /** What was refused to it on the way, the first few. */
+  readonly refused: readonly VaultError[]
+  /** What keeps it from values, in a line; undefined if it was given them. */
+  readonly holds?: string | undefined
+}
+
+/** What came on a stream; if `isCut`, its beginning. */
+export interface ProgramOutput {
+  readonly bytes: Uint8Array
   readonly isCut: boolean
 }
 

@@ -3,7 +3,15 @@ import type { Answer } from "./answer.js"
 import type { KeptTexts } from "./kept-texts.js"
 import type { Consent } from "./consent.js"
 import type { ShownValues } from "./shown-values.js"
-import type { CallMade, Client, SecretRequest, Serving, WireReply } from "./serving.js"
+import type {
+  CallMade,
+  Client,
+  ProgramRun,
+  SecretProgram,
+  SecretRequest,
+  Serving,
+  WireReply,
+} from "./serving.js"
 
 /** What a tool works with. */
 export interface Surroundings {
@@ -17,6 +25,8 @@ export interface Surroundings {
   readonly send: (outgoing: SecretRequest) => Promise<WireReply>
   /** The call that all of it is for. */
   readonly made: CallMade
+  /** Runs a program with secrets, on behalf of this call; undefined where nobody allowed that. */
+  readonly run: ((program: SecretProgram) => Promise<ProgramRun>) | undefined
   /** Aborted when the client wants no answer any more. */
   readonly signal: AbortSignal
 }
@@ -38,6 +48,8 @@ export interface Tool {
   readonly docs: string
   /** Whether it puts values into the conversation: a blind server leaves it out. */
   readonly showsValues?: true
+  /** Whether it runs programs: it is there only where a person started the server so. */
+  readonly runsPrograms?: true
   /** Whether it may change something, here or elsewhere; a client asks its person before such a tool. */
   readonly changesThings?: true
   readonly inputSchema: ObjectSchema

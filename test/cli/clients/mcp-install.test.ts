@@ -84,6 +84,19 @@ describe("each client", () => {
     expect(JSON.parse(read(machine, files[client as "cursor"]))).toEqual(document)
   })
 
+  test("a server whose model runs programs, where that is asked for", async () => {
+    const machine = fresh()
+    const { code, stderr } = await install(machine, "--client cursor --allow-run --isolate none")
+    expect(code, stderr).toBe(0)
+    const { mcpServers } = JSON.parse(read(machine, files.cursor)) as {
+      mcpServers: { "agent-vault": { args: string[] } }
+    }
+    const { args } = mcpServers["agent-vault"]
+    expect(args.slice(-4)).toEqual(["--blind", "--allow-run", "--isolate", "none"])
+    // How programs are isolated says nothing where none run.
+    expect((await install(machine, "--client vscode --isolate none")).code).toBe(2)
+  })
+
   test("what stands there starts the server", async () => {
     const machine = fresh()
     await install(machine, "--client claude-desktop")

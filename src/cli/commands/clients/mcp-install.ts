@@ -28,6 +28,7 @@ import {
   placesIn,
   programFor,
   programNotes,
+  runOptions,
   surroundingOf,
 } from "../../clients/mcp-program.js"
 import { print, tell } from "../../door/render.js"
@@ -86,6 +87,7 @@ function entryFor(
       ...(reveal === undefined ? [] : ["--reveal", reveal]),
       // A server that shows values is what somebody has to ask for.
       ...(reveal === undefined || isSet(door, "blind") ? ["--blind"] : []),
+      ...runOptions(door),
     ],
     ...(Object.keys(places).length > 0 ? { env: places } : {}),
     ...(client?.environment === "env_vars" ? { env_vars: [...PASSED_ON] } : {}),

@@ -1,12 +1,15 @@
 import { randomBytes } from "node:crypto"
 import type { Reveal } from "../../../core/index.js"
-import type { Door, McpServing } from "../../door/door.js"
+import { runOptions } from "../../clients/mcp-program.js"
+import type { Door } from "../../door/door.js"
+import type { McpServing } from "../../door/mcp-serving.js"
 import { linesNoted, openForAgent } from "../../door/reading.js"
 import { runLine } from "../../door/run-line.js"
 import { identityOf, isSet, option, placeOf } from "../../door/who.js"
 import { isLoopback, parseListening } from "../../run/listening-place.js"
 import { noteListening } from "../../run/listening-mcp.js"
 import { senderFor } from "../../run/own-requests.js"
+import { runnerFor } from "../../run/own-programs.js"
 import { wishesOf } from "../../run/own-wishes.js"
 import { ToldToEnd } from "../../run/told-to-end.js"
 import { OpenOnce } from "../../rpc/open-once.js"
@@ -85,6 +88,7 @@ function tellUse(
 function servingFor(door: Door): McpServing & { readonly close: () => Promise<void> } {
   const vault = new OpenOnce()
   const reveal = (option(door, "reveal") ?? "confirm") as Reveal
+  const mayRun = runOptions(door).length > 0
   return {
     vault: (client, isAgreed) =>
       vault.get(() =>
@@ -98,6 +102,7 @@ function servingFor(door: Door): McpServing & { readonly close: () => Promise<vo
     blind: isSet(door, "blind"),
     sender: (byClient) => senderFor(door, byClient),
     wishes: wishesOf(door),
+    runner: mayRun ? (byClient) => runnerFor(door, byClient) : undefined,
     auditLines: () => linesNoted(door),
     runLine: () => runLine(door),
     version: AGENT_VAULT_VERSION,

@@ -1,7 +1,7 @@
 import { REVEAL_POLICIES } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
 import { MCP_CLIENTS, type McpClient } from "./mcp-clients.js"
-import { DIR } from "./options.js"
+import { ALLOW_RUN, DIR } from "./options.js"
 
 const CLIENT = {
   client: {
@@ -59,6 +59,7 @@ export const MCP: readonly CommandSpec[] = [
         describe: "a server that can show values to the model, and whether it may",
       },
       blind: { describe: "a server that cannot show values at all (the default)" },
+      ...ALLOW_RUN,
       print: { describe: "print the configuration, and write nothing" },
       yes: { describe: "replace another entry of the same name without asking" },
       "dry-run": { describe: "show what would change, and change nothing" },

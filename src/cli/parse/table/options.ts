@@ -37,6 +37,15 @@ export const AUDIT = {
   },
   "no-audit": { describe: "note no reads: for an image in which nothing can be written" },
 } as const
+/** What the model at an MCP server may run. */
+export const ALLOW_RUN = {
+  "allow-run": { describe: "let its model run programs with secrets: the tool run_command" },
+  isolate: {
+    value: "HOW",
+    choices: ["auto", "bwrap", "none"],
+    describe: "how these are kept from going round the broker, as with `run --blind`",
+  },
+} as const
 /** What `audit` and `audit suggest` look at. */
 export const NOTED_OF = {
   agent: { value: "AGENT", describe: "only what this agent did" },

@@ -1,6 +1,6 @@
 import { REVEAL_POLICIES } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
-import { AGENT, AUDIT, DIR, REPORT, strictness } from "./options.js"
+import { AGENT, ALLOW_RUN, AUDIT, DIR, REPORT, strictness } from "./options.js"
 
 /** How values reach people, programs and models. */
 export const READERS: readonly CommandSpec[] = [
@@ -120,6 +120,7 @@ export const READERS: readonly CommandSpec[] = [
         value: "[ADDRESS:]PORT",
         describe: "serve over HTTP, at this port of this machine (0: any that is free)",
       },
+      ...ALLOW_RUN,
       ...AUDIT,
       ...DIR,
       ...AGENT,
@@ -128,6 +129,7 @@ export const READERS: readonly CommandSpec[] = [
       ["agent-vault mcp --agent ci", "what the client starts: the protocol is on stdin and stdout"],
       ["agent-vault mcp --agent ci --reveal allow", "where nobody can be asked"],
       ["agent-vault mcp --agent ci --blind --listen 8765", "over HTTP, until Ctrl-C"],
+      ["agent-vault mcp --agent ci --blind --allow-run", "its model runs programs, blind"],
     ],
     notes:
       "`agent-vault mcp install` puts it into a client's configuration. A secret's own policy (`set --reveal`) holds if it is stricter. With `--listen` it makes a token at its start, which `agent-vault mcp env` prints. The owner's key is never used.",

@@ -1,0 +1,41 @@
+import process from "node:process"
+
+const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonly NodeJS.Signals[]
+
+/**
+ * Ends programs before we end by a signal: those that are not in front of our terminal, nobody else
+ * tells.
+ */
+export class EndedWithUs {
+  readonly #ending = new AbortController()
+  #running = 0
+  #signal: NodeJS.Signals | undefined
+  readonly #keep = (signal: NodeJS.Signals): void => {
+    this.#signal ??= signal
+    this.#ending.abort()
+  }
+
+  /** Aborted when we are told to end. */
+  get signal(): AbortSignal {
+    return this.#ending.signal
+  }
+
+  /** Does work that has ended what it started when it is done. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running === 0) for (const each of ENDING) process.on(each, this.#keep)
+    this.#running += 1
+    try {
+      return await work()
+    } finally {
+      this.#running -= 1
+      if (this.#running === 0) this.#release()
+    }
+  }
+
+  #release(): void {
+    for (const each of ENDING) process.removeListener(each, this.#keep)
+    // Who else listens has something to clean up too, and ends us then.
+    if (this.#signal === undefined || process.listenerCount(this.#signal) > 0) return
+    process.kill(process.pid, this.#signal)
+  }
+}

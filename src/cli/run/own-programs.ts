@@ -1,0 +1,177 @@
+import {
+  type BrokeredVault,
+  type Identity,
+  type Patterns,
+  VaultError,
+  openBrokered,
+  parseSecretName,
+  redactText,
+} from "../../core/index.js"
+import type { AskBy } from "../../questions/question.js"
+import type { Door } from "../door/door.js"
+import type { CallOfTool, ProgramEnded, ProgramToStart } from "../door/mcp-serving.js"
+import { auditOf, openForAgent } from "../door/reading.js"
+import { identityOf, placeOf } from "../door/who.js"
+import { noteOnce } from "../terminal/terminal.js"
+import { questionsThrough } from "./ask-person.js"
+import { folderIn, namedIn, secretIn, selected, usersOf, wordsOf } from "./asked-program.js"
+import { prepareWith, started, variablesOf } from "./blind.js"
+import { EndedWithUs } from "./ended-with-us.js"
+import { childEnvironment } from "./program-environment.js"
+import { type ApartEnd, runApart } from "./run-apart.js"
+import type { ProgramVariable } from "./selection.js"
+import { type Values, textOf } from "./variable-values.js"
+import { patternsOf } from "./vault-patterns.js"
+
+/** Refusals of one run that are told: a program may try again and again. */
+const TOLD_REFUSALS = 5
+
+/** A program that is to run, and all that was decided about it. */
+interface Undertaking {
+  readonly door: Door
+  readonly asked: ProgramToStart
+  readonly assignments: readonly ProgramVariable[]
+  readonly patterns: Patterns
+  readonly cwd: string
+}
+
+/** Runs programs with secrets of a call's agent, as `run` does, apart from our own streams. */
+export function runnerFor(
+  door: Door,
+  byClient: AskBy,
+): (asked: ProgramToStart, call: CallOfTool) => Promise<ProgramEnded> {
+  const withUs = new EndedWithUs()
+  return (asked, call) =>
+    withUs.during(() => {
+      const signal = AbortSignal.any([asked.signal, withUs.signal])
+      return ranFor(door, { ...withNamed(asked), signal }, call, byClient)
+    })
+}
+
+/** What is named in an argument goes with the program. */
+function withNamed(asked: ProgramToStart): ProgramToStart {
+  const said = new Set(asked.secrets.map(({ secret }) => secret))
+  const named = new Set(namedIn(asked).filter((secret) => !said.has(secret)))
+  return { ...asked, secrets: [...asked.secrets, ...[...named].map((secret) => ({ secret }))] }
+}
+
+async function ranFor(
+  door: Door,
+  asked: ProgramToStart,
+  call: CallOfTool,
+  byClient: AskBy,
+): Promise<ProgramEnded> {
+  const place = placeOf(door)
+  const key = await identityOf(door, place, "never")
+  const cwd = folderIn(place, asked.cwd)
+  const by = usersOf(asked, call)
+  const identify = (): Promise<Identity> => Promise.resolve(key)
+  const vault = await openForAgent(door, { surface: "run" }, { program: by.program, by, identify })
+  try {
+    const { mode, assignments } = await selected(door, vault, asked)
+    const names = [...new Set(assignments.flatMap(secretIn))].map(parseSecretName)
+    const onNote = noteOnce(door.terminal)
+    const open = (): Promise<BrokeredVault> =>
+      openBrokered({ place, key, env: door.env, audit: auditOf(door, place, by), onNote }, names)
+    const patterns = await searched(door, await open(), asked)
+    const undertaking = { door, asked, assignments, patterns, cwd }
+    if (mode === "variables") {
+      return await withValues(undertaking, await vault.getMany(assignments.flatMap(secretIn)))
+    }
+    const { choose: ask } = await questionsThrough(door, byClient)
+    const who = `${by.program}, as the agent ${key.agent ?? "of this key"}`
+    return await runsBlind(undertaking, { vault: await open(), ask, who })
+  } finally {
+    await vault.close()
+  }
+}
+
+async function searched(
+  door: Door,
+  vault: BrokeredVault,
+  { program, args }: ProgramToStart,
+): Promise<Patterns> {
+  try {
+    return await patternsOf(door, vault, [program, ...args])
+  } finally {
+    vault.close()
+  }
+}
+
+/** As `run --blind`: placeholders, and a broker that puts the values into what the program sends. */
+async function runsBlind(
+  undertaking: Undertaking,
+  terms: Parameters<typeof prepareWith>[1],
+): Promise<ProgramEnded> {
+  const { door, asked, assignments } = undertaking
+  const refused: VaultError[] = []
+  const onRefused = (error: VaultError): void => {
+    if (refused.length < TOLD_REFUSALS) refused.push(error)
+  }
+  const blind = await prepareWith(door, { ...terms, onRefused })
+  try {
+    const { placeholders, environment, leftOut, holds } = blind
+    const given = await variablesOf(assignments, blind)
+    const env = childEnvironment(
+      door.env,
+      new Map([...given, ...Object.entries(environment)]),
+      false,
+    )
+    const [command = "", ...args] = blind.wrap(wordsOf(asked, placeholders))
+    const launch = { command, args, env, apart: apartIn(undertaking) }
+    const note = notesOf(terms.vault, [...placeholders.keys()])
+    note("run-start")
+    let end: ApartEnd | undefined
+    const told = { code: () => Promise.resolve(asked.signal.aborted ? 1 : undefined) }
+    await started(blind, launch, told, async (whole) => {
+      end = await runApart(whole, { ...asked, patterns: undertaking.patterns })
+      return end.code
+    })
+    note("run-end")
+    if (end === undefined) throw new TypeError("it was run to its end")
+    const secretOf = new Map([...placeholders].map(([secret, text]) => [text, secret]))
+    const variables = new Map([...given].map(([name, text]) => [name, secretOf.get(text) ?? ""]))
+    const without = Object.fromEntries(leftOut)
+    return { ...ended(end, variables), mode: "blind", without, refused, holds }
+  } finally {
+    blind.close()
+  }
+}
+
+function notesOf(vault: BrokeredVault, secrets: readonly string[]) {
+  return (event: "run-start" | "run-end"): void =>
+    vault.note({ event, secrets: secrets.map((name) => ({ name })) })
+}
+
+/** As `run`: the values, in variables. */
+async function withValues(undertaking: Undertaking, values: Values): Promise<ProgramEnded> {
+  const { door, asked, assignments, patterns } = undertaking
+  const given = new Map(assignments.map((each) => [each.variable, textOf(each, values)]))
+  for (const value of Object.values(values)) value[Symbol.dispose]()
+  for (const each of assignments) requireSought(each, given.get(each.variable) ?? "", patterns)
+  const env = childEnvironment(door.env, given, false)
+  const [command, ...args] = wordsOf(asked, undefined)
+  const launch = { command, args, env, given, apart: apartIn(undertaking) }
+  const end = await runApart(launch, { ...asked, patterns })
+  const variables = new Map(assignments.map((each) => [each.variable, secretIn(each).join()]))
+  return { ...ended(end, variables), mode: "variables", without: {}, refused: [] }
+}
+
+/** A value that was set since it was looked for would pass. Throws `BUSY`. */
+function requireSought(each: ProgramVariable, value: string, patterns: Patterns): void {
+  const [secret = ""] = secretIn(each)
+  if (patterns.short.includes(secret) || redactText(patterns, value) !== value) return
+  throw new VaultError("BUSY", `${secret} has just changed`, { hint: "call it again" })
+}
+
+function apartIn({ asked: { stdin }, cwd }: Undertaking) {
+  return { stdin, cwd }
+}
+
+function ended(
+  { code, signal, isLate, stdout, stderr }: ApartEnd,
+  variables: ReadonlyMap<string, string>,
+) {
+  const end = signal === null ? { code } : { signal }
+  return { end, isLate, stdout, stderr, variables: Object.fromEntries(variables) }
+}
