@@ -104,7 +104,10 @@ testWithStockAge(
 
 test("a rekey asks for what is pending first, and lets nobody in who was taken out", async () => {
   const manifest = world.git("show", "HEAD:.agent-vault/manifest.yaml")
-  world.write(".agent-vault/manifest.yaml", `${manifest.replace(/^.*agent: ci.*$/m, "")}\n`)
+  world.write(
+    ".agent-vault/manifest.yaml",
+    `${manifest.replace(/^grants:\n.*agent: ci.*$/m, "grants: []")}\n`,
+  )
   world.git("commit", "-qam", "ci leaves stripe")
   const request = await world.request()
   expect(await outcome(renewGroupKey({ ...request, group: "stripe" }))).toBe("PENDING")
