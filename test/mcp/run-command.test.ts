@@ -35,6 +35,8 @@ let service: Service
 let session: Session
 let sessionBound: Session
 let count = 0
+/** What programs started: what a test finds alive goes with it. */
+const started: number[] = []
 
 beforeAll(async () => {
   machine = await vaultMachine()
@@ -64,6 +66,7 @@ afterEach(() => {
   }
 })
 afterAll(async () => {
+  for (const pid of started.filter(isAlive)) kill(pid, "SIGKILL")
   await Promise.all([session, sessionBound].map(({ client }) => client.close()))
   service.close()
   for (const each of [machine, bound]) each.remove()
@@ -148,8 +151,10 @@ function named(file: string): string {
 /** The process that a program named in a file, once the file is whole. */
 async function pidIn(file: string): Promise<number> {
   const text = (): string => (existsSync(file) ? readFileSync(file, "utf8") : "")
-  await expect.poll(text, { timeout: 20_000 }).toMatch(/^\d+\n$/)
-  return Number(text())
+  await expect.poll(text).toMatch(/^\d+\n$/)
+  const pid = Number(text())
+  started.push(pid)
+  return pid
 }
 
 describe("a program with variables", () => {

@@ -20,7 +20,7 @@ describe("docs/cli.md", () => {
   )
   test.each(examples)("$command is understood", ({ name, command }) => {
     const [, words = ""] = /\bagent-vault ([^|)]*)/.exec(command) ?? []
-    expect(parseFully(words.trim().split(/ +/)).command).toBe(name)
+    expect(parseFully(words.trim().match(/'[^']*'|\S+/g) ?? []).command).toBe(name)
   })
 })
 
