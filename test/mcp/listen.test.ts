@@ -180,9 +180,7 @@ describe("a server's beginning and end", () => {
       await using http = await HttpClient.open(listening)
       const session = { "mcp-session-id": String(http.transport.sessionId) }
       // The client holds the one stream of its session; a second one is refused, and tells us.
-      await expect
-        .poll(async () => (await listening.ask("GET", session)).status, { timeout: 20_000 })
-        .toBe(409)
+      await expect.poll(async () => (await listening.ask("GET", session)).status).toBe(409)
       expect(await listening.signal(signal)).toBe(0)
       expect(listening.stderr).toContain("has ended, and its token with it")
       expect(notesOn(machine)).toEqual([])

@@ -256,9 +256,9 @@ describe("an isolated program", () => {
       {},
     )
     await pidIn(file)
-    await expect.poll(() => running(mark), { timeout: 20_000 }).toBe(true)
+    await expect.poll(() => running(mark)).toBe(true)
     await asked.cancel()
-    await expect.poll(() => running(mark), { timeout: 20_000 }).toBe(false)
+    await expect.poll(() => running(mark)).toBe(false)
   })
 })
 
@@ -313,7 +313,7 @@ describe("the end of a program", () => {
     const asked = cancellable(session, `trap "" TERM; ${named(file)}; while :; do sleep 60; done`)
     const pid = await pidIn(file)
     await asked.cancel()
-    await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false)
+    await expect.poll(() => isAlive(pid)).toBe(false)
   })
 
   test("is that of all that it started, which held its pipes", async () => {
@@ -322,7 +322,7 @@ describe("the end of a program", () => {
     const asked = cancellable(session, line)
     const pids = await Promise.all(files.map(pidIn))
     await asked.cancel()
-    for (const pid of pids) await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false)
+    for (const pid of pids) await expect.poll(() => isAlive(pid)).toBe(false)
   })
 
   test("is not waited for in what it leaves behind", async () => {
