@@ -4,8 +4,13 @@ export const GLANCE_SCRIPT = `
 "use strict"
 const said = (text) => { document.getElementById("live").textContent = text }
 const changes = new EventSource("changes")
+// An answer that took longer than a later one does not take its place.
+let asked = 0, shown = 0
 changes.addEventListener("changed", () => {
+  const turn = ++asked
   fetch(location.href).then((reply) => reply.text()).then((text) => {
+    if (turn < shown) return
+    shown = turn
     const page = new DOMParser().parseFromString(text, "text/html")
     for (const name of ["header", "main"]) {
       document.querySelector(name).replaceWith(page.querySelector(name))
