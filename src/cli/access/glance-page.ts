@@ -18,6 +18,9 @@ type Secret = AccessOverview["secrets"][number]
 /** How the page is shown: by itself in a file, or live with a script of ours. */
 export type GlanceShown = { readonly in: "file" } | { readonly in: "server"; script: string }
 
+/** What a page says of itself; its script says more, once it listens. */
+const LIVE = markup`<span id="live" role="status">This is how it was when it was opened.</span>`
+
 /** The look as one page, which loads nothing. What comes from the repository is text in it. */
 export function glancePage(glance: Glance, shown: GlanceShown): Page {
   return pageOf({
@@ -43,17 +46,16 @@ export function problemPage({ code, message, hint }: VaultError, shown: GlanceSh
     title: `${code} – agent-vault`,
     style: GLANCE_STYLE,
     ...(shown.in === "file" ? { isFile: true } : { script: shown.script }),
-    body: markup`<header><h1>Nothing can be shown now</h1><p><span id="live" role="status">It follows the vault and the audit.</span></p></header>
+    body: markup`<header><h1>Nothing can be shown now</h1><p>${LIVE}</p></header>
 <main><ul class="calls"><li class="bad"><strong>${code}</strong>: ${message}${next}</li></ul></main>`,
   })
 }
 
 function head({ overview, branch }: Glance, shown: GlanceShown): Html {
   const on = branch === undefined ? undefined : markup`, branch <code>${branch}</code>`
-  const live = markup`<span id="live" role="status">It follows the vault and the audit.</span>`
   return markup`<header>
 <h1>Who may open what</h1>
-<p>Vault <code>${overview.vault}</code>${on}, as of ${timed(overview.at)}${shown.in === "server" ? live : undefined}</p>
+<p>Vault <code>${overview.vault}</code>${on}, as of ${timed(overview.at)}${shown.in === "server" ? LIVE : undefined}</p>
 <nav aria-label="On this page"><a href="#calls">What needs attention</a><a href="#access">Agents and groups</a><a href="#secrets">Secrets</a><a href="#reads">Last reads</a></nav>
 </header>`
 }

@@ -3,10 +3,9 @@ export const GLANCE_SCRIPT = `
 (() => {
 "use strict"
 const said = (text) => { document.getElementById("live").textContent = text }
-const changes = new EventSource("changes")
 // An answer that took longer than a later one does not take its place.
 let asked = 0, shown = 0
-changes.addEventListener("changed", () => {
+const fetchAnew = (why) => {
   const turn = ++asked
   fetch(location.href).then((reply) => reply.text()).then((text) => {
     if (turn < shown) return
@@ -15,10 +14,13 @@ changes.addEventListener("changed", () => {
     for (const name of ["header", "main"]) {
       document.querySelector(name).replaceWith(page.querySelector(name))
     }
-    said("Followed a change at " + new Date().toLocaleTimeString() + ".")
+    said(why())
   }).catch(() => {})
-})
-changes.addEventListener("open", () => said("It follows the vault and the audit."))
+}
+const changes = new EventSource("changes")
+changes.addEventListener("changed", () => fetchAnew(() => "Followed a change at " + new Date().toLocaleTimeString() + "."))
+// Nobody told it what changed before it listened, or while it was cut off.
+changes.addEventListener("open", () => fetchAnew(() => "It follows the vault and the audit."))
 changes.addEventListener("error", () => said("agent-vault ui has ended: this page stays as it is."))
 })()
 `
