@@ -28,6 +28,7 @@ export {
   checkKeyFilePlace,
   formatKeyFile,
   holdsKeyOf,
+  keyFileBytes,
   keyIn,
   setKeyFileAside,
   setOtherKeyAside,

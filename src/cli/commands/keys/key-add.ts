@@ -1,11 +1,5 @@
-import { LIMITS, VaultError, claimedId } from "../../../core/index.js"
-import {
-  addKey,
-  holderName,
-  keyIn,
-  readRegularFile,
-  refuseOtherVault,
-} from "../../../core/owner.js"
+import { claimedId } from "../../../core/index.js"
+import { addKey, holderName, keyFileBytes, keyIn, refuseOtherVault } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
@@ -17,7 +11,7 @@ export async function run(door: Door): Promise<void> {
   const [word = ""] = door.call.words
   const place = placeOf(door)
   const shown = word === "-" ? "what came on stdin" : userPath(door, word)
-  const content = word === "-" ? await readAll(door.terminal) : fileContent(shown)
+  const content = word === "-" ? await readAll(door.terminal) : keyFileBytes(shown)
   const key = await keyIn(content, shown, passphraseOf(door))
   // Before the vault is verified by what the file says: it would trust another vault's owner.
   refuseOtherVault(key, claimedId(place), shown)
@@ -38,12 +32,4 @@ export async function run(door: Door): Promise<void> {
   const next =
     added.role === "agent" ? `get GROUP/NAME --agent ${added.name ?? ""}` : "check --owner"
   tell(door, `Next: agent-vault ${next}`)
-}
-
-function fileContent(file: string): Uint8Array {
-  const bytes = readRegularFile(file, LIMITS.keyFile, file, "follow")
-  if (bytes !== undefined) return bytes
-  throw new VaultError("KEY_NOT_FOUND", `there is no key file ${file}`, {
-    hint: "give the path to which it was brought, or - for stdin",
-  })
 }
