@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process"
 import { type Environment, LIMITS, VaultError } from "../../core/index.js"
+import { childEnvironment } from "../run/program-environment.js"
 
 // Files of https://getsops.io: the keys are plain, the values sealed one by one, and a branch `sops`
 // says by which keys they are opened. Only sops knows them all, so sops opens such a file.
@@ -24,7 +25,8 @@ export function decryptedBySops(
 ): Uint8Array {
   const args = ["--decrypt", "--input-type", format, "--output-type", "json", path]
   const ran = spawnSync("sops", args, {
-    env: withoutOurs(env),
+    // sops finds its keys by the user's environment, and needs nothing of ours.
+    env: childEnvironment(env, new Map(), false),
     maxBuffer: LIMITS.importFile,
     stdio: ["ignore", "pipe", "ignore"],
   })
@@ -38,14 +40,4 @@ export function decryptedBySops(
     hint: `see why: sops --decrypt --output-type json ${shown}`,
     cause: ran.error,
   })
-}
-
-/** sops needs the user's environment to find its keys, and nothing of ours. */
-function withoutOurs(env: Environment): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).filter(
-      (entry): entry is [string, string] =>
-        entry[1] !== undefined && !entry[0].startsWith("AGENT_VAULT_"),
-    ),
-  )
 }

@@ -1,4 +1,5 @@
 import type { VALUE_NAMES } from "../parse/table/export.js"
+import { variableLines } from "../run/variable-lines.js"
 
 type ValueFormat = (typeof VALUE_NAMES)[number]
 
@@ -6,22 +7,10 @@ type ValueFormat = (typeof VALUE_NAMES)[number]
 export const VALUE_FORMATS: Readonly<
   Record<ValueFormat, (values: ReadonlyMap<string, string>) => string>
 > = {
-  dotenv: (values) => lines(values, (variable, value) => `${variable}=${quoted(value)}`),
+  dotenv: (values) =>
+    [...values].map(([variable, value]) => `${variable}=${quoted(value)}\n`).join(""),
   json: (values) => `${JSON.stringify(Object.fromEntries(values), null, 2)}\n`,
-  shell: (values) =>
-    lines(values, (variable, value) => `export ${variable}=${inSingleQuotes(value)}`),
-}
-
-/** Whatever it holds: a shell takes nothing in single quotes for anything but itself. */
-function inSingleQuotes(value: string): string {
-  return `'${value.replaceAll("'", String.raw`'\''`)}'`
-}
-
-function lines(
-  values: ReadonlyMap<string, string>,
-  line: (variable: string, value: string) => string,
-): string {
-  return [...values].map(([variable, value]) => `${line(variable, value)}\n`).join("")
+  shell: (values) => variableLines(Object.fromEntries(values), "sh"),
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {

@@ -1,5 +1,4 @@
-import type { VaultError } from "../../core/index.js"
-import { harmless } from "../../core/index.js"
+import { type VaultError, harmless } from "../../core/index.js"
 import { type Terminal, say } from "../terminal/terminal.js"
 
 /** More would hide what the program said itself. */

@@ -28,7 +28,7 @@ test("values in each format, of a group and of single secrets", async () => {
   })
   const one = ["export", "-s", "stripe/api-key=KEY", "--agent", "ci", "--format"]
   expect((await machine.call([...one, "dotenv"])).stdout).toBe('KEY="v"\n')
-  expect((await machine.call([...one, "shell"])).stdout).toBe("export KEY='v'\n")
+  expect((await machine.call([...one, "shell"])).stdout).toBe("export KEY=v\n")
 })
 
 test("each read is noted, by the agent that it was for", async () => {
