@@ -36,7 +36,7 @@ const importers = new Map([
       "src/cli/run/child.ts",
       "src/cli/exchange/sops.ts",
       "src/cli/hooks/dry-run.ts",
-      "src/cli/run/process-tree.ts",
+      "src/cli/tools/process-tree.ts",
       "src/cli/run/shell.ts",
       "src/broker/isolate/bubblewrap.ts",
       "src/questions/desktop.ts",

@@ -48,11 +48,11 @@ export async function runBlind(door: Door): Promise<number> {
 }
 
 /** Both ends of a run are in the audit; if its beginning cannot be, it does not begin. */
-async function noted(
+export async function noted<T>(
   vault: Pick<Brokered["vault"], "note">,
   secrets: readonly string[],
-  run: () => Promise<number>,
-): Promise<number> {
+  run: () => Promise<T>,
+): Promise<T> {
   const facts = { decision: "allowed", secrets: secrets.map((name) => ({ name })) } as const
   vault.note({ ...facts, event: "run-start" })
   try {

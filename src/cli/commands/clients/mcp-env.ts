@@ -1,8 +1,9 @@
 import type { Door } from "../../door/door.js"
 import { option } from "../../door/who.js"
 import { choice } from "../../run/brokered.js"
-import { listeningMcp } from "../../run/listening-mcp.js"
-import { LINE_FORMATS, addressElsewhere, variableLines } from "../../run/variable-lines.js"
+import { listeningMcp } from "../../listening/listening-mcp.js"
+import { addressElsewhere } from "../../listening/listening-place.js"
+import { LINE_FORMATS, variableLines } from "../../run/variable-lines.js"
 import { writeOut } from "../../terminal/terminal.js"
 
 /** Prints how a client reaches the MCP server that listens. */

@@ -3,7 +3,7 @@ import { type Place, agentHarness, asVaultError, claimedId } from "../../../core
 import type { Door } from "../../door/door.js"
 import { tell } from "../../door/render.js"
 import { placeOf } from "../../door/who.js"
-import { agentOfProxy, controlSocket } from "../../run/running-proxy.js"
+import { agentOfProxy, controlSocket } from "../../listening/running-proxy.js"
 import { readSelected, textOf } from "../../run/variable-values.js"
 import { type Allowance, allowancesIn } from "../../shell/allowances.js"
 import { evaluated } from "../../shell/hook-scripts.js"

@@ -1,7 +1,7 @@
 import { argv, execPath } from "node:process"
 import { VaultError } from "../../../core/index.js"
 import type { Door } from "../../door/door.js"
-import { proxiesFolder } from "../../run/running-proxy.js"
+import { proxiesFolder } from "../../listening/running-proxy.js"
 import { allowancesFile } from "../../shell/allowances.js"
 import { HOOK_SCRIPTS, SHELLS, type Shell, quoted } from "../../shell/hook-scripts.js"
 import { writeOut } from "../../terminal/terminal.js"

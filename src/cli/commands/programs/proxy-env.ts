@@ -1,9 +1,10 @@
 import { VaultError } from "../../../core/index.js"
 import type { Door } from "../../door/door.js"
 import { option, userPath } from "../../door/who.js"
-import { agentOfProxy, controlSocket } from "../../run/running-proxy.js"
+import { agentOfProxy, controlSocket } from "../../listening/running-proxy.js"
 import { choice } from "../../run/brokered.js"
-import { LINE_FORMATS, addressElsewhere, variableLines } from "../../run/variable-lines.js"
+import { addressElsewhere } from "../../listening/listening-place.js"
+import { LINE_FORMATS, variableLines } from "../../run/variable-lines.js"
 import { writeOut } from "../../terminal/terminal.js"
 
 /** Prints how programs use the running proxy. */

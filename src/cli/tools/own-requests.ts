@@ -5,8 +5,8 @@ import type { CallOfTool, RequestToSend, SentReply } from "../door/mcp-serving.j
 import { auditOf } from "../door/reading.js"
 import { identityOf, placeOf } from "../door/who.js"
 import { noteOnce } from "../terminal/terminal.js"
-import { questionsThrough } from "./ask-person.js"
-import { tellUnsearched } from "./brokered.js"
+import { questionsThrough } from "../run/ask-person.js"
+import { tellUnsearched } from "../run/brokered.js"
 import { attributed } from "./tool-call.js"
 
 /**

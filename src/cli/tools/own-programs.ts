@@ -13,14 +13,15 @@ import type { CallOfTool, ProgramEnded, ProgramToStart } from "../door/mcp-servi
 import { auditOf, openForAgent } from "../door/reading.js"
 import { identityOf, placeOf } from "../door/who.js"
 import { noteOnce } from "../terminal/terminal.js"
-import { questionsThrough } from "./ask-person.js"
+import { questionsThrough } from "../run/ask-person.js"
 import { folderIn, namedIn, secretIn, selected, usersOf, wordsOf } from "./asked-program.js"
-import { prepareWith, started, variablesOf } from "./blind.js"
+import { noted, prepareWith, started, variablesOf } from "../run/blind.js"
+import type { Launch } from "../run/child.js"
 import { EndedWithUs } from "./ended-with-us.js"
-import { childEnvironment } from "./program-environment.js"
+import { childEnvironment } from "../run/program-environment.js"
 import { type ApartEnd, runApart } from "./run-apart.js"
-import type { ProgramVariable } from "./selection.js"
-import { type Values, textOf } from "./variable-values.js"
+import type { ProgramVariable } from "../run/selection.js"
+import { type Values, textOf } from "../run/variable-values.js"
 import { patternsOf } from "./vault-patterns.js"
 
 /** Refusals of one run that are told: a program may try again and again. */
@@ -119,15 +120,14 @@ async function runsBlind(
     )
     const [command = "", ...args] = blind.wrap(wordsOf(asked, placeholders))
     const launch = { command, args, env, apart: apartIn(undertaking) }
-    const note = notesOf(terms.vault, [...placeholders.keys()])
-    note("run-start")
     let end: ApartEnd | undefined
     const told = { code: () => Promise.resolve(asked.signal.aborted ? 1 : undefined) }
-    await started(blind, launch, told, async (whole) => {
+    const toItsEnd = async (whole: Launch): Promise<number> => {
       end = await runApart(whole, { ...asked, patterns: undertaking.patterns })
       return end.code
-    })
-    note("run-end")
+    }
+    const secrets = [...placeholders.keys()]
+    await noted(terms.vault, secrets, () => started(blind, launch, told, toItsEnd))
     if (end === undefined) throw new TypeError("it was run to its end")
     const secretOf = new Map([...placeholders].map(([secret, text]) => [text, secret]))
     const variables = new Map([...given].map(([name, text]) => [name, secretOf.get(text) ?? ""]))
@@ -136,11 +136,6 @@ async function runsBlind(
   } finally {
     blind.close()
   }
-}
-
-function notesOf(vault: BrokeredVault, secrets: readonly string[]) {
-  return (event: "run-start" | "run-end"): void =>
-    vault.note({ event, secrets: secrets.map((name) => ({ name })) })
 }
 
 /** As `run`: the values, in variables. */

@@ -2,7 +2,7 @@ import { platform } from "node:process"
 import type { Readable } from "node:stream"
 import { setTimeout as delay } from "node:timers/promises"
 import { type Patterns, Redactor } from "../../core/index.js"
-import { type Child, type Launch, start } from "./child.js"
+import { type Child, type Launch, start } from "../run/child.js"
 import { processTree, signalTree } from "./process-tree.js"
 
 /** How long what is told to end may take, before it is ended, in ms. */

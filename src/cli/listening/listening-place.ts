@@ -1,5 +1,7 @@
 import { isIP } from "node:net"
 import { VaultError } from "../../core/index.js"
+import type { Door } from "../door/door.js"
+import { option } from "../door/who.js"
 
 const HIGHEST_PORT = 65_535
 const FORM = /^(?:(?:\[(?<six>[0-9A-Fa-f:.]+)\]|(?<four>[\d.]+)):)?(?<port>\d{1,5})$/
@@ -19,4 +21,15 @@ export function parseListening(text: string): { readonly address: string; readon
 /** Whether nobody else than this machine reaches an address. */
 export function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1"
+}
+
+const ADDRESS = /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/
+
+/** Where something that listens is reached from elsewhere, if it was said. Throws `USAGE`. */
+export function addressElsewhere(door: Door): string | undefined {
+  const at = option(door, "address")
+  if (at === undefined || ADDRESS.test(at)) return at
+  throw new VaultError("USAGE", "--address takes HOST:PORT", {
+    hint: "for example: --address host.docker.internal:8118",
+  })
 }

@@ -7,7 +7,7 @@ import {
   redactText,
 } from "../../core/index.js"
 import type { Door } from "../door/door.js"
-import { tellUnsearched } from "./brokered.js"
+import { tellUnsearched } from "../run/brokered.js"
 
 /**
  * What is looked for where a model reads: all that the agent may read, but not what stands in many

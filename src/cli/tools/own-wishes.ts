@@ -5,7 +5,7 @@ import type { Door } from "../door/door.js"
 import type { WishesOfTools } from "../door/mcp-serving.js"
 import { identityOf, placeOf } from "../door/who.js"
 import { noteOnce } from "../terminal/terminal.js"
-import { questionsThrough } from "./ask-person.js"
+import { questionsThrough } from "../run/ask-person.js"
 
 /** What a call's agent may ask of the owners. Loaded when it is first asked: most servers are not. */
 export function wishesOf(door: Door): WishesOfTools {

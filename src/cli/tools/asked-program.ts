@@ -12,9 +12,9 @@ import {
 import type { Door } from "../door/door.js"
 import type { CallOfTool, ProgramToStart } from "../door/mcp-serving.js"
 import { isSet } from "../door/who.js"
-import { type ProgramVariable, assign } from "./selection.js"
+import { type ProgramVariable, assign } from "../run/selection.js"
 import { attributed } from "./tool-call.js"
-import { programName } from "./who-runs.js"
+import { programName } from "../run/who-runs.js"
 
 /** What a word may name: `{{stripe/api-key}}`. A template of somebody else's has no such name in it. */
 const NAMED = /\{\{ *([\w.-]+\/[\w.-]+) *\}\}/g
