@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import {
   VaultError,
@@ -9,6 +9,7 @@ import {
   nameByMaker,
   stateHome,
 } from "../../core/index.js"
+import { replaceFile } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
 import { placeOf } from "../door/who.js"
 
@@ -29,7 +30,8 @@ export function noteListening(door: Door, listening: ListeningMcp): () => void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     removeDeserted(folder)
-    writeFileSync(file, JSON.stringify(listening), { flag: "wx", mode: 0o600 })
+    // As a whole: another terminal may just read it.
+    replaceFile(file, JSON.stringify(listening), 0o600)
   } catch (error) {
     throw inaccessible("write", file, error)
   }
