@@ -1,4 +1,5 @@
 import type { Server } from "node:net"
+import { setImmediate } from "node:timers/promises"
 import {
   type VaultError,
   asVaultError,
@@ -18,6 +19,9 @@ import { type Brokered, choice, brokeredOf, strictnessOf, tellServed } from "./b
 import { ToldToEnd } from "./told-to-end.js"
 import { Unreached } from "./unreached.js"
 import { programName } from "./who-runs.js"
+
+/** More than reading the last bytes of a connection and closing it take, each in a turn of the loop. */
+const TURNS = 10
 
 /**
  * Runs a program that gets placeholders, and a broker that puts the values into what it sends.
@@ -148,14 +152,22 @@ export async function variablesOf(
   return given
 }
 
-/** What keeps an isolated program from its beginning is told in place of its exit code. */
+/**
+ * What keeps an isolated program from its beginning is told in place of its exit code. What it had
+ * sent when it ended has been taken in.
+ */
 export async function started(
   { inside }: Pick<BlindRun, "inside">,
   launch: Launch,
   told: Pick<ToldToEnd, "code">,
   toItsEnd = (whole: Launch): Promise<number> => runProgram(whole, undefined),
 ): Promise<number> {
-  if (inside === undefined) return toItsEnd(launch)
+  const heardOut = async (whole: Launch): Promise<number> => {
+    const code = await toItsEnd(whole)
+    await lastWords()
+    return code
+  }
+  if (inside === undefined) return heardOut(launch)
   let failure: VaultError | undefined
   let early: number | undefined
   const take = async (listener: Server): Promise<void> => {
@@ -168,7 +180,15 @@ export async function started(
     early = await told.code()
     if (early !== undefined) throw new TypeError("the program does not begin")
   }
-  const code = await toItsEnd({ ...launch, inside: { ...inside, takeListener: take } })
+  const code = await heardOut({ ...launch, inside: { ...inside, takeListener: take } })
   if (failure !== undefined) throw failure
   return early ?? code
+}
+
+/**
+ * What a program sent before it ended, why it does not trust our certificate, say, lies with this
+ * machine when it ends; the broker has taken it in some turns of the loop later.
+ */
+async function lastWords(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn++) await setImmediate()
 }
