@@ -7,6 +7,7 @@ import { Undecodable, decoded } from "./coding/decode.js"
 import { codingsOf } from "./coding/coding.js"
 import { Agreements, type Ask } from "./proxy/asking.js"
 import { type ReadyBroker, type ServingTerms, readyBroker } from "./ready-broker.js"
+import { type OwnSignature, signedOwn } from "./own-signature.js"
 import { authorityOf, parseAuthority } from "./target/target.js"
 
 /** A request that this process sends itself, with placeholders. Only https. */
@@ -39,6 +40,8 @@ export interface OwnSending {
   readonly onUnsearched?: ServingTerms["onUnsearched"]
   /** Writes it, with the placeholder of a secret where its value is to go. */
   readonly write: (placeholderOf: (secret: string) => string) => OwnRequest
+  /** With a rule that signs: the signature that it needs besides. */
+  readonly signs?: OwnSignature | undefined
   /** Bytes of the reply's body that are taken. */
   readonly most: number
   /** Ends it. */
@@ -80,7 +83,8 @@ export function ownRequests(ask: Ask, who: string): SendOwn {
 const STRICT = { models: "redact", others: "refuse" } as const
 
 async function exchanged(ready: ReadyBroker, sending: OwnSending): Promise<OwnReply> {
-  const request = sending.write((secret) => placeholderIn(ready, secret))
+  const written = sending.write((secret) => placeholderIn(ready, secret))
+  const request = signedIfAsked(written, sending.signs, ready)
   // Nobody but us can connect to it: it listens nowhere.
   const listener = new Server()
   await ready.start(listener, true)
@@ -97,6 +101,21 @@ async function exchanged(ready: ReadyBroker, sending: OwnSending): Promise<OwnRe
     sending.signal.removeEventListener("abort", end)
     near.destroy()
   }
+}
+
+function signedIfAsked(
+  request: OwnRequest,
+  signs: OwnSignature | undefined,
+  ready: ReadyBroker,
+): OwnRequest {
+  if (signs === undefined) return request
+  return signedOwn(request, hostIn(request), signs, placeholderIn(ready, signs.secret))
+}
+
+/** The header `Host`. */
+function hostIn({ authority }: OwnRequest): string {
+  const { host, port } = parseAuthority(authority)
+  return port === 443 ? host : authorityOf({ host, port })
 }
 
 function placeholderIn({ placeholders, leftOut }: ReadyBroker, secret: string): string {
@@ -139,12 +158,11 @@ function securedBy(ca: string, socket: Duplex, authority: string): Promise<TLSSo
 }
 
 function sent(secured: TLSSocket, request: OwnRequest): Promise<IncomingMessage> {
-  const { method, target, authority, headers, body } = request
+  const { method, target, headers, body } = request
   return new Promise((resolve, reject) => {
-    const { host, port } = parseAuthority(authority)
     const hasBody = body.length > 0 || ["POST", "PUT", "PATCH"].includes(method)
     const all = [
-      ["Host", port === 443 ? host : authorityOf({ host, port })],
+      ["Host", hostIn(request)],
       ...headers,
       // What is encoded can be decoded here, and costs two decodings.
       ["Accept-Encoding", "identity"],

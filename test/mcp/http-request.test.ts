@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { gzipSync } from "node:zlib"
 import { join } from "node:path"
@@ -5,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { ElicitResult } from "@modelcontextprotocol/sdk/types.js"
 import type { AuditLine } from "../../src/core/index.js"
 import type { Service } from "../broker/proxy/broker-world.js"
+import { isAcceptedByAws } from "../broker/sign/aws-signer.js"
 import { type Machine, vaultMachine } from "../cli/machine.js"
 import { done, serviceFor, trustOn, valuesIn } from "./service.js"
 import { PATIENT, type Person, Session, type Told } from "./session.js"
@@ -182,6 +184,103 @@ describe("a request with a secret", () => {
     expect(line?.call).toMatch(/^\d+$/)
     const result = audited().find(({ event }) => event === "result")
     expect(result).toMatchObject({ status: 200, call: line?.call })
+  })
+})
+
+const ID = "AKIAEXAMPLEEXAMPLE00"
+const PUT = ["--method", "GET", "--method", "PUT", "--path", "/**"]
+const SIGV4 = [...PUT, "--at", "header:authorization", "--scheme", "sigv4", "--user", ID]
+
+function hmac(at: string, signed: string, encoding: string): string[] {
+  const where = ["--method", "POST", "--path", "/**", "--at", at]
+  return [...where, "--scheme", "hmac-sha256", "--template", signed, "--encoding", encoding]
+}
+
+function hmacOf(text: string, encoding: "hex" | "base64"): string {
+  return createHmac("sha256", KEY).update(text).digest(encoding)
+}
+
+describe("a request that is signed", () => {
+  test.each([
+    ["by itself", {}],
+    ["named in its place", { headers: ["Authorization: {{stripe/api-key}}"] }],
+  ])("by AWS's version 4 is what AWS accepts, and only with that key: %s", async (_how, args) => {
+    await use("stripe/api-key", ...SIGV4)
+    await open()
+    const body = JSON.stringify({ a: "ü b" })
+    const scope = { scope: "eu-central-1/s3" }
+    const asked = { method: "PUT", body, ...scope, ...args }
+    const { document } = await ask("/bucket/a%20key?b=2&a=1", asked)
+    expect(document).toMatchObject({ status: 200, secrets: ["stripe/api-key"] })
+    const [got] = service.got
+    if (got === undefined) throw new Error("it did not arrive")
+    expect(got.body.toString()).toBe(body)
+    expect(got.request.headers.authorization).toMatch(
+      /^AWS4-HMAC-SHA256 Credential=AKIAEXAMPLEEXAMPLE00\/\d{8}\/eu-central-1\/s3\/aws4_request, SignedHeaders=content-type;host;x-amz-content-sha256;x-amz-date, /,
+    )
+    expect(isAcceptedByAws(got.request, got.body, KEY)).toBe(true)
+    expect(isAcceptedByAws(got.request, got.body, HOOK)).toBe(false)
+    expect(isAcceptedByAws(got.request, Buffer.from("{}"), KEY)).toBe(false)
+  })
+
+  test("by AWS's version 4 needs to know for whom", async () => {
+    await use("stripe/api-key", ...SIGV4)
+    await open()
+    const told = [errorOf(await ask("/a")), errorOf(await ask("/a", { scope: "all of it" }))]
+    expect(told).toEqual([
+      expect.objectContaining({ code: "USAGE", hint: expect.stringContaining("scope") as string }),
+      expect.objectContaining({ code: "USAGE", hint: expect.stringContaining("scope") as string }),
+    ])
+    expect(service.got).toEqual([])
+  })
+
+  test("by a template, in a header", async () => {
+    const rule = hmac(
+      "header:x-signature",
+      "{method}{\\n}{path}{\\n}{header:x-time}{\\n}{body}",
+      "hex",
+    )
+    await use("stripe/api-key", ...rule)
+    await open()
+    const asked = { method: "POST", body: '{"a":1}', headers: ["X-Time: 7"] }
+    expect((await ask("/v1/x", asked)).document["status"]).toBe(200)
+    const text = 'POST\n/v1/x\n7\n{"a":1}'
+    expect(service.got[0]?.request.headers["x-signature"]).toBe(hmacOf(text, "hex"))
+    // What the template signs has to be there.
+    const without = errorOf(await ask("/v1/x", { method: "POST", body: '{"a":1}' }))
+    expect(without).toMatchObject({ code: "PLACEHOLDER_REFUSED" })
+    expect(service.got).toHaveLength(1)
+  })
+
+  test.each([
+    ["by itself", "/v1/x?b=2&a=1"],
+    ["named in its place", "/v1/x?b=2&a=1&sig={{stripe/api-key}}"],
+  ])("by a template, in the query: %s", async (_how, path) => {
+    await use("stripe/api-key", ...hmac("query:sig", "{method}{\\n}{host}{\\n}{query}", "base64"))
+    await open()
+    expect((await ask(path, { method: "POST" })).document["status"]).toBe(200)
+    const url = new URL(service.got[0]?.request.url ?? "", `https://${service.authority}`)
+    const text = `POST\n${service.authority}\nb=2&a=1`
+    expect(url.searchParams.getAll("sig")).toEqual([hmacOf(text, "base64")])
+    expect(url.search.startsWith("?b=2&a=1&sig=")).toBe(true)
+  })
+
+  test("goes nowhere else, and has one signature", async () => {
+    await use("stripe/api-key", ...SIGV4)
+    await use("stripe/webhook", ...hmac("header:x-signature", "{method}", "hex"))
+    await open()
+    const elsewhere = { headers: ["X-Other: {{stripe/api-key}}"], scope: "us-east-1/s3" }
+    expect(errorOf(await ask("/a", elsewhere))).toMatchObject({ code: "USE_REFUSED" })
+    service.handler = (request, response) => {
+      // An echo of what was signed is no value, and neither is what signs.
+      response.end(JSON.stringify(request.headers))
+    }
+    const { document } = await ask("/a", { scope: "us-east-1/s3" })
+    expect(document["body"]).toContain(`Credential=${ID}`)
+    expect(audited().find(({ event }) => event === "request")).toMatchObject({
+      rule: "stripe/api-key#1",
+      place: "header:authorization",
+    })
   })
 })
 

@@ -1,4 +1,11 @@
-import type { AgentVault, AuditLine, Reveal, RevealTerms, VaultError } from "../../core/index.js"
+import type {
+  AgentVault,
+  AuditLine,
+  Reveal,
+  RevealTerms,
+  Use,
+  VaultError,
+} from "../../core/index.js"
 import type { AccessAsked, AccessRequest, MissingSecret, SecretAsked } from "../../core/owner.js"
 import type { AskBy } from "../../questions/question.js"
 import type { Terminal } from "../terminal/terminal.js"
@@ -13,6 +20,8 @@ export interface RequestToSend {
     readonly headers: readonly (readonly [name: string, value: string])[]
     readonly body: Uint8Array
   }
+  readonly signs?:
+    { readonly secret: string; readonly rule: Use; readonly scope?: string | undefined } | undefined
   readonly most: number
   readonly signal: AbortSignal
 }

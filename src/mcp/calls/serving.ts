@@ -1,5 +1,12 @@
 import type { Writable } from "node:stream"
-import type { AgentVault, AuditLine, Reveal, RevealTerms, VaultError } from "../../core/index.js"
+import type {
+  AgentVault,
+  AuditLine,
+  Reveal,
+  RevealTerms,
+  Use,
+  VaultError,
+} from "../../core/index.js"
 import type { AccessAsked, SecretAsked } from "../../core/owner.js"
 import type { AskBy, Choice } from "../../questions/question.js"
 
@@ -107,9 +114,19 @@ export interface SecretRequest {
   readonly secrets: readonly string[]
   /** Writes it, with what stands for a secret where its value is to go. */
   readonly write: (placeholderOf: (secret: string) => string) => WireRequest
+  /** The signature that it needs, where a rule signs. */
+  readonly signs?: RequestSignature | undefined
   /** Bytes of the reply's body that are wanted. */
   readonly most: number
   readonly signal: AbortSignal
+}
+
+/** A signature with a secret, as its rule says. */
+export interface RequestSignature {
+  readonly secret: string
+  readonly rule: Use
+  /** Of AWS: `REGION/SERVICE`; undefined: as the host says. */
+  readonly scope?: string | undefined
 }
 
 /** A request as it is sent, over https. */

@@ -22,7 +22,7 @@ export const HTTP_REQUEST: Tool = {
   name: "http_request",
   title: "Send an HTTPS request with a secret",
   description:
-    "Sends one HTTPS request with a secret in it, and gives the reply; you never see the secret. Write {{GROUP/NAME}} where its value is to go: in a header's value, the query, the path, or a JSON or form body. Without such a name, the one secret whose rule fits the request is put in by itself. Only what an owner's rule allows is sent (`goes` in list_secrets); an error says what is missing. Redirects are not followed. A long reply ends with `next`: call again with those arguments.",
+    "Sends one HTTPS request with a secret in it, and gives the reply; you never see the secret. Write {{GROUP/NAME}} where its value is to go: in a header's value, the query, the path, or a JSON or form body. Without such a name, the one secret whose rule fits the request is put in by itself; one that signs requests signs it, and a name in the place of the signature chooses it. Only what an owner's rule allows is sent (`goes` in list_secrets); an error says what is missing. Redirects are not followed. A long reply ends with `next`: call again with those arguments.",
   docs: "one HTTPS request, sent by the [broker](broker.md) with a secret's value in its place: `{{GROUP/NAME}}` in `headers`, `url` or `body`, or by itself where one rule fits; the reply without values, 16 KiB of text a page",
   changesThings: true,
   inputSchema: takes(
@@ -31,6 +31,10 @@ export const HTTP_REQUEST: Tool = {
       url: { ...TEXT, description: "https://…" },
       headers: { ...listOf(TEXT), description: "each `Name: value`" },
       body: { ...TEXT, description: "JSON is sent as application/json, if no header says other" },
+      scope: {
+        ...TEXT,
+        description: "REGION/SERVICE of a signature of AWS; left out: as a host of AWS says",
+      },
       page: { ...TEXT, description: "of `next`, for the next page; then nothing is sent" },
     },
     ["url"],
@@ -59,10 +63,12 @@ async function send(
   const first = readRequest(args)
   const request =
     first.named.length > 0 ? first : readRequest(await withItsSecret(vault, first, args))
-  const secrets = await namedSecrets(vault, request)
+  const { secrets, signs } = await namedSecrets(vault, request)
+  const { scope } = args
   const reply = await sendOwn({
     secrets,
     write: request.write,
+    ...(signs === undefined ? {} : { signs: { ...signs, scope } }),
     most: REPLY_BYTES,
     signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
   })

@@ -9,29 +9,55 @@ import {
   whyNoRule,
 } from "../../core/index.js"
 import { wrong } from "../calls/arguments.js"
+import type { RequestSignature } from "../calls/serving.js"
 import { grantLine } from "./unseen-use.js"
 import type { RequestArguments, WrittenRequest } from "./written-request.js"
 
+/** What goes with a request. */
+export interface NamedGoing {
+  readonly secrets: readonly string[]
+  /** The one of them that signs it, if one does. */
+  readonly signs?: RequestSignature
+}
+
 /**
  * The secrets that a model named in a request, if rules let them go there. The broker asks all of it
- * again; here a model learns sooner and better why not. Throws `USE_REFUSED`, `NOT_GRANTED`,
+ * again; here a model learns sooner and better why not. Throws `USAGE`, `USE_REFUSED`, `NOT_GRANTED`,
  * `GRANT_ENDED`, `SECRET_NOT_FOUND`, and the codes of exit 5.
  */
 export async function namedSecrets(
   vault: AgentVault,
   { asked, named }: WrittenRequest,
-): Promise<readonly string[]> {
+): Promise<NamedGoing> {
+  const signing: RequestSignature[] = []
   for (const { secret, at } of named) {
     const { use = [] } = await vault.describe(secret)
     const sending = { ...asked, at }
-    if (ruleFor(use, sending) === undefined) throw whyNoRule(secret, use, sending)
+    const rule = ruleFor(use, sending)
+    if (rule === undefined) throw whyNoRule(secret, use, sending)
+    if (rule.scheme === "sigv4" && at !== "header:authorization") throw elsewhere(secret)
+    if (isSigning(rule)) signing.push({ secret, rule: { ...rule, at: [at] } })
   }
-  return [...new Set(named.map(({ secret }) => secret))]
+  const [signs, ...more] = signing
+  if (more.length > 0) throw wrong("a request has one signature", "name one secret that signs it")
+  const secrets = [...new Set(named.map(({ secret }) => secret))]
+  return signs === undefined ? { secrets } : { secrets, signs }
+}
+
+function elsewhere(secret: string): VaultError {
+  return wrong(
+    "a signature of AWS goes into the header authorization",
+    `write it there, in headers: Authorization: {{${secret}}}`,
+  )
+}
+
+function isSigning({ scheme }: Use): boolean {
+  return scheme === "sigv4" || scheme === "hmac-sha256"
 }
 
 /**
- * The arguments of a request that names no secret, with the one whose rule lets it go there. Throws
- * `USE_REFUSED` if there is none, `NOT_GRANTED` if it is closed to the agent, and `USAGE` if there
+ * The arguments of a request that names no secret, with the one whose rule lets it go there, at the
+ * place of its value or of the signature. Throws `USE_REFUSED` if there is none, `NOT_GRANTED` if it is closed to the agent, and `USAGE` if there
  * are several.
  */
 export async function withItsSecret(
@@ -109,13 +135,8 @@ function textFor(secret: string, { scheme, user }: Use): string {
   if (scheme === "bearer") return `Bearer ${name}`
   // Without a user name, the key is one, with no password.
   if (scheme === "basic") return `Basic ${user === undefined ? `${name}:` : `${user}:${name}`}`
-  throw new VaultError(
-    "USE_REFUSED",
-    `${secret} signs requests (${scheme}), which this tool cannot`,
-    {
-      hint: "use a client that signs, with the shell line of list_secrets and --blind",
-    },
-  )
+  // The signature takes its place.
+  return name
 }
 
 function noPlace(secret: string, why: string): VaultError {

@@ -17,6 +17,8 @@ export interface RequestArguments {
   /** `Name: value` */
   readonly headers: readonly string[]
   readonly body: string
+  /** `us-east-1/s3` */
+  readonly scope: string
 }
 
 /** A secret that a model named in a request, `{{stripe/api-key}}`, and the place where it stands. */
