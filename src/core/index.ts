@@ -37,6 +37,7 @@ export {
   optionsOfUse,
   parseUse,
 } from "./records/use.js"
+export { type OwnerListing, describeOwners } from "./vault/owner-listing.js"
 export { type Sending, canonicalPath, isBound, ruleFor, whyNoRule } from "./policy/sending.js"
 export {
   type AskedRequest,

@@ -106,6 +106,12 @@ describe("reports", () => {
     expect(await document(["agent", "show", "ci"])).toEqual({ ...opens, sends: [] })
   })
 
+  test("owner list", async () => {
+    const owner = { name: anyText, recipient, signer, since: 1, isYou: true }
+    const fingerprint = matching(/^(?:[0-9a-f]{5}-){3}[0-9a-f]{5}$/)
+    expect(await document(["owner", "list"])).toEqual({ owners: [{ ...owner, fingerprint }] })
+  })
+
   test("key add, key list, key remove", async () => {
     const file = matching(/agents\/ci\.key$/)
     const path = (await machine.shell("echo ~/.config/agent-vault/*/agents/ci.key")).stdout.trim()

@@ -11,6 +11,7 @@ import { KEY } from "./table/key.js"
 import { MCP } from "./table/mcp.js"
 import { WHO } from "./table/options.js"
 import { OWNERS } from "./table/governing.js"
+import { OWNER } from "./table/owner.js"
 import { PROXY } from "./table/proxy.js"
 import { READERS } from "./table/readers.js"
 import { SECRETS } from "./table/secrets.js"
@@ -25,6 +26,7 @@ import { USE } from "./table/use.js"
  */
 export const COMMANDS: readonly CommandSpec[] = [
   ...OWNERS,
+  ...OWNER,
   ...KEY,
   ...GROUPS,
   ...SECRETS,

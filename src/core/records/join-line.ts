@@ -58,6 +58,14 @@ export function joinFingerprint(recipient: string): string {
   return (hex.match(/.{5}/g) ?? []).join("-")
 }
 
+/** The same of an owner, who signs as well as opens: it is over both keys, or either could be another's. */
+export function ownerFingerprint(owner: {
+  readonly recipient: string
+  readonly signer: string
+}): string {
+  return joinFingerprint(`${owner.recipient}\n${owner.signer}`)
+}
+
 function fieldsIn(encoded: string): Readonly<Record<(typeof FIELDS)[number], string>> {
   const fields = parsedJson(Buffer.from(encoded, "base64url").toString("utf8"))
   const isWhole =
