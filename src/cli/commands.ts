@@ -14,6 +14,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   "key add": () => import("./commands/keys/key-add.js"),
   "key list": () => import("./commands/keys/key-list.js"),
   "key remove": () => import("./commands/keys/key-remove.js"),
+  "owner key": () => import("./commands/owners/owner-key.js"),
   set: () => import("./commands/secrets/set.js"),
   get: () => import("./commands/secrets/get.js"),
   run: () => import("./commands/programs/run.js"),

@@ -20,6 +20,13 @@ export {
   holderName,
   removeKey,
 } from "./vault/own-keys.js"
+export { isUnderPassphrase, openKeyFile, writeUnderPassphrase } from "./keys/key-passphrase.js"
+export {
+  type DescribedOwnerKey,
+  describeOwnerKey,
+  requireOwnerKey,
+} from "./recovery/described-owner-key.js"
+export { type OwnerKeyProof, proveOwnerKey, trustOf } from "./recovery/owner-key-proof.js"
 export { readRegularFile, replaceFile } from "./disk/files.js"
 export { type GrantRequest, type RevokeRequest, grant, revoke } from "./change/grant.js"
 export { type InitRequest, type NewVault, init } from "./change/init.js"

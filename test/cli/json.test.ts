@@ -135,6 +135,23 @@ describe("reports", () => {
     await machine.call(["agent", "recover", "deploy"])
   })
 
+  test("owner key", async () => {
+    const file = matching(/owner\.key$/)
+    const key = { vault: id, file, passphrase: false, mode: "600", state: "opens" }
+    const own = { owner: "alice", signer, recipient, inTheClear: [] }
+    expect(await document(["owner", "key"])).toEqual({ ...key, ...own })
+    const path = (await machine.shell("echo ~/.config/agent-vault/*/owner.key")).stdout.trim()
+    expect(await document(["owner", "key", "--verify-backup", path])).toEqual({
+      file,
+      passphrase: false,
+      owner: "alice",
+      signer,
+      groups: ["db", "stripe"],
+      escrows: ["ci", "deploy"],
+      withoutEscrow: [],
+    })
+  })
+
   test("join", async () => {
     expect(await document(["join", "builder"])).toEqual({
       agent: "builder",

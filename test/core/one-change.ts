@@ -5,6 +5,8 @@ import { join } from "node:path"
 import { argv, env } from "node:process"
 import { setTimeout as sleep } from "node:timers/promises"
 import { withLock } from "../../src/core/commit/lock.js"
+import { claimedId, findVault, ownerKeyFile } from "../../src/core/index.js"
+import { openKeyFile, writeUnderPassphrase } from "../../src/core/owner.js"
 import { VaultError } from "../../src/core/words/errors.js"
 import { World } from "./world.js"
 
@@ -18,6 +20,7 @@ const operations: Record<string, () => Promise<unknown>> = {
   revoke: () => world.revoke(first, second),
   apply: () => world.apply(),
   repair: () => world.repair(),
+  passphrase: () => changePassphrase(first, second),
   "hold-lock": () => withLock(join(top, ".git"), holdAlone),
 }
 await operate()
@@ -30,6 +33,13 @@ async function operate(): Promise<void> {
     if (!(error instanceof VaultError) || error.code !== "LOCKED") throw error
     await operate()
   }
+}
+
+/** From one passphrase of the owner's key to another; the empty one is none. */
+async function changePassphrase(from: string, to: string): Promise<void> {
+  const file = ownerKeyFile(claimedId(findVault(top)), world.env)
+  const opened = await openKeyFile(file, () => Promise.resolve(from))
+  await writeUnderPassphrase(opened, to === "" ? undefined : to)
 }
 
 /** Fails if anybody else is here at the same time. */

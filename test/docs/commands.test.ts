@@ -17,6 +17,7 @@ const ENDS_WITH = new Map([
   ["agent-vault trust ed25519:SIGNER", 2],
   // Nobody is at a terminal here.
   ["agent-vault get stripe/api-key", 3],
+  ["agent-vault owner key --passphrase set", 2],
   // The guard is not installed.
   ["agent-vault guard status", 1],
   // No proxy runs.
@@ -74,6 +75,7 @@ const FULL = `
   agent-vault grant ci stripe db
   mkdir ~/usb
   cp "$HOME"/.config/agent-vault/*/agents/ci.key ~/usb/ci.key
+  cp "$HOME"/.config/agent-vault/*/owner.key ~/usb/owner.key
   git update-ref refs/remotes/origin/main HEAD`
 
 const isolation = await bubblewrap()

@@ -12,6 +12,7 @@ import { MCP } from "./table/mcp.js"
 import { WHO } from "./table/options.js"
 import { OWNERS } from "./table/governing.js"
 import { OWNER } from "./table/owner.js"
+import { OWNER_KEY } from "./table/owner-key.js"
 import { PROXY } from "./table/proxy.js"
 import { READERS } from "./table/readers.js"
 import { SECRETS } from "./table/secrets.js"
@@ -27,6 +28,7 @@ import { USE } from "./table/use.js"
 export const COMMANDS: readonly CommandSpec[] = [
   ...OWNERS,
   ...OWNER,
+  ...OWNER_KEY,
   ...KEY,
   ...GROUPS,
   ...SECRETS,

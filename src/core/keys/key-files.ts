@@ -107,9 +107,19 @@ export function keyFileBytes(file: string): Uint8Array {
 
 /** The key in what a key file holds, asking for its passphrase if it has one. Throws `KEY_INVALID`. */
 export async function keyIn(bytes: Uint8Array, shown: string, ask: AskPassphrase): Promise<Key> {
-  if (!isPassphraseSealed(bytes)) return parseKey(Buffer.from(bytes).toString("utf8"), shown)
-  const plain = await unsealKeyFile(bytes, shown, ask)
-  return { ...(await parseKey(Buffer.from(plain).toString("utf8"), shown)), hasPassphrase: true }
+  const { text, hasPassphrase } = await keyFileText(bytes, shown, ask)
+  const key = await parseKey(Buffer.from(text).toString("utf8"), shown)
+  return hasPassphrase ? { ...key, hasPassphrase } : key
+}
+
+/** The text in what a key file holds, and whether a passphrase opened it. Throws `PASSPHRASE_WRONG`. */
+export async function keyFileText(
+  bytes: Uint8Array,
+  shown: string,
+  ask: AskPassphrase,
+): Promise<{ readonly text: Uint8Array; readonly hasPassphrase: boolean }> {
+  if (!isPassphraseSealed(bytes)) return { text: bytes, hasPassphrase: false }
+  return { text: await unsealKeyFile(bytes, shown, ask), hasPassphrase: true }
 }
 
 async function unsealKeyFile(

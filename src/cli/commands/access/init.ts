@@ -4,9 +4,9 @@ import { VaultError, agentHarness } from "../../../core/index.js"
 import { type NewVault, init } from "../../../core/owner.js"
 import { afterRepair } from "../../door/after-repair.js"
 import type { Door } from "../../door/door.js"
+import { newPassphrase } from "../../door/new-passphrase.js"
 import { asJson, tell, unfinishedLines, unfinishedPart } from "../../door/render.js"
-import { askHidden, confirmOr } from "../../terminal/ask.js"
-import { readDescriptor } from "../../terminal/input.js"
+import { confirmOr } from "../../terminal/ask.js"
 import { noteOnce } from "../../terminal/terminal.js"
 import { isSet, option } from "../../door/who.js"
 import { changeGuard } from "../guard/guard-install.js"
@@ -77,25 +77,19 @@ function loginName(): string {
 
 /** As ssh-keygen does it: asked twice at a terminal, empty for none. */
 async function choosePassphrase(door: Door): Promise<string | undefined> {
-  const descriptor = option(door, "passphrase-fd")
-  if (descriptor !== undefined) return (await readDescriptor(descriptor)) || undefined
-  if (!door.terminal.stdin.isTTY || isSet(door, "json")) return undefined
-  const flag = "give it through --passphrase-fd FD"
-  tell(
-    door,
-    "The owner's key opens everything. With a passphrase, no program that runs as you can use it",
-    "alone, an agent's neither.",
-  )
-  const first = await askHidden(
-    door.terminal,
-    "Passphrase for the owner's key (empty for none)",
-    flag,
-  )
-  if (first === "") return undefined
-  const second = await askHidden(door.terminal, "The same again", flag)
-  if (first === second) return first
-  throw new VaultError("USAGE", "the two passphrases are not the same", {
-    hint: "nothing was made: repeat agent-vault init",
+  const isAsked = option(door, "passphrase-fd") === undefined
+  if (isAsked && (!door.terminal.stdin.isTTY || isSet(door, "json"))) return undefined
+  if (isAsked) {
+    tell(
+      door,
+      "The owner's key opens everything. With a passphrase, no program that runs as you can use it",
+      "alone, an agent's neither.",
+    )
+  }
+  return newPassphrase(door, {
+    from: "passphrase-fd",
+    question: "Passphrase for the owner's key (empty for none)",
+    nothing: "nothing was made: repeat agent-vault init",
   })
 }
 

@@ -1,0 +1,65 @@
+import { dirname, join } from "node:path"
+import { isPassphraseSealed, sealWithPassphrase } from "../age/age.js"
+import { TEMPORARY } from "../disk/abandoned.js"
+import { realPath } from "../disk/at-path.js"
+import { createFile, removeFile, rename } from "../disk/files.js"
+import { inHome } from "../disk/homes.js"
+import { nameByMaker } from "../disk/maker.js"
+import { VaultError } from "../words/errors.js"
+import { attempted } from "../words/system-error.js"
+import { type AskPassphrase, keyFileBytes, keyFileText, keyIn } from "./key-files.js"
+
+/** The text of a key file, and the bytes that it lies as. */
+export interface OpenedKeyFile {
+  readonly file: string
+  readonly text: Uint8Array
+  /** The text lies there under a passphrase. */
+  readonly hasPassphrase: boolean
+}
+
+/** Whether a key file lies under a passphrase. Throws `KEY_NOT_FOUND`. */
+export function isUnderPassphrase(file: string): boolean {
+  return isPassphraseSealed(keyFileBytes(file))
+}
+
+/** Opens a key file, to write it anew. Throws `KEY_NOT_FOUND`, `KEY_INVALID`, `PASSPHRASE_WRONG`. */
+export async function openKeyFile(file: string, ask: AskPassphrase): Promise<OpenedKeyFile> {
+  return { file, ...(await keyFileText(keyFileBytes(file), file, ask)) }
+}
+
+/**
+ * Writes a key file anew under a passphrase, or in the clear without one. The new file is written
+ * beside the old one, read back and opened, and only then takes its name: whoever is killed on the
+ * way has the old file, or the new one. Throws `NO_ACCESS`, `KEY_INVALID`.
+ */
+export async function writeUnderPassphrase(
+  { file, text }: OpenedKeyFile,
+  passphrase: string | undefined,
+): Promise<void> {
+  const content = passphrase === undefined ? text : await sealWithPassphrase(text, passphrase)
+  // A link stays a link: the file that it leads to is replaced.
+  const target = realPath(file)
+  const beside = join(dirname(target), nameByMaker(TEMPORARY))
+  try {
+    inHome("keys", () => createFile(beside, content, 0o600))
+    await requireSame(beside, text, passphrase)
+    inHome("keys", () => rename(beside, target))
+  } catch (error) {
+    attempted(() => removeFile(beside))
+    throw error
+  }
+}
+
+/** Refuses a file that does not give the text back. */
+async function requireSame(
+  file: string,
+  text: Uint8Array,
+  passphrase: string | undefined,
+): Promise<void> {
+  const bytes = keyFileBytes(file)
+  const read = await keyFileText(bytes, file, () => Promise.resolve(passphrase ?? ""))
+  if (!Buffer.from(read.text).equals(text)) {
+    throw new VaultError("KEY_INVALID", "the new key file is not what was written: nothing changed")
+  }
+  await keyIn(read.text, file, () => Promise.resolve(""))
+}
