@@ -146,7 +146,7 @@ describe("reports", () => {
       passphrase: false,
       owner: "alice",
       signer,
-      groups: ["db", "stripe"],
+      groups: anyList,
       escrows: ["ci", "deploy"],
       withoutEscrow: [],
     })
