@@ -29,6 +29,11 @@ export interface Hooks {
   readonly scope?: string
   /** What makes git run a manager's hooks, if it does not yet. */
   readonly activate?: string
+  /**
+   * The hook that git looks for and a manager has not made: husky's folder `_` is in no commit, so it
+   * is absent in a work tree that `git worktree add` made, and git then runs nothing.
+   */
+  readonly entry?: string
 }
 
 const LEFTHOOK = ["", ".", ".config/"].flatMap((start) =>
@@ -61,8 +66,11 @@ export async function findHooks(cwd: string, told: Environment): Promise<Hooks> 
 
   const husky = huskyFolder(top, folder, setting?.value)
   if (husky !== undefined) {
-    const isActive = folder === join(husky, "_")
-    return hooks("husky", join(husky, "pre-commit"), isActive ? undefined : "npx husky")
+    const file = join(husky, "pre-commit")
+    if (folder !== join(husky, "_")) return hooks("husky", file, "npx husky")
+    const entry = join(folder, "pre-commit")
+    const isHuskys = existsSync(join(folder, "h"))
+    return { ...(await hooks("husky", file)), ...(isHuskys ? {} : { entry }) }
   }
   const lefthook = LEFTHOOK.find((name) => existsSync(at(name)))
   if (lefthook !== undefined) {

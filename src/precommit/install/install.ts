@@ -4,7 +4,7 @@ import { type Environment, VaultError, harmless, asVaultError, toJson } from "..
 import { type Hooks, findHooks, shownPath } from "./hooks.js"
 import { broughtHook, leadsOut, refuseOutside } from "./foreign-hook.js"
 import { addGuard, removeGuard } from "./manager-file.js"
-import { installHook, leftBefore, ownHooks, uninstallHooks } from "./own-hook.js"
+import { installEntry, installHook, leftBefore, ownHooks, uninstallHooks } from "./own-hook.js"
 import { type Proof, proveGuard } from "./proof.js"
 
 /** What is asked for, and of whom. */
@@ -73,19 +73,20 @@ async function change(
   program: readonly string[],
 ): Promise<readonly string[]> {
   if (action === "uninstall") return uninstall(hooks)
-  if (action === "status") return []
-  return (await install(hooks, program)) ? [hooks.file] : []
+  return action === "status" ? [] : install(hooks, program)
 }
 
-function install(hooks: Hooks, program: readonly string[]): boolean | Promise<boolean> {
-  const { manager, scope, folder, activate = "" } = hooks
+async function install(hooks: Hooks, program: readonly string[]): Promise<readonly string[]> {
+  const { manager, scope, folder, file, entry, activate = "" } = hooks
   if (scope !== undefined) {
     throw new VaultError("USAGE", `core.hooksPath of your ${scope} settings is ${folder}`, {
       hint: `it serves every repository of yours: ${activate}`,
     })
   }
   refuseOutside(hooks)
-  return manager === "hooks" ? installHook(hooks, program) : addGuard(hooks)
+  const isChanged = manager === "hooks" ? installHook(hooks, program) : await addGuard(hooks)
+  const isMade = entry !== undefined && installEntry(entry, program)
+  return [...(isChanged ? [file] : []), ...(isMade ? [entry] : [])]
 }
 
 /** A manager or a setting may have come after the guard, so it may be in more than one place. */

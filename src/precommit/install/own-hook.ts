@@ -16,12 +16,15 @@ import { type Hooks, isExecutable } from "./hooks.js"
 
 // The hook that is ours as a whole, in a folder of hooks, and the one that was there before it.
 
+const IGNORE = ".gitignore"
+const IGNORES_ALL = `# agent-vault guard install, and husky writes this file anew\n*\n`
+
 /**
  * The hook that is there, whatever it is, gets another name, and runs before ours. Returns whether
  * anything changed. Throws `EXISTS`.
  */
 export function installHook(
-  { file, folder, isShared }: Hooks,
+  { file, folder, isShared }: Pick<Hooks, "file" | "folder" | "isShared">,
   program: readonly string[],
 ): boolean {
   // A folder in the work tree is for others too, who have this program somewhere else.
@@ -49,6 +52,18 @@ export function installHook(
   return true
 }
 
+/**
+ * The hook in the place of one that husky makes and keeps out of commits, as ours is then; husky
+ * writes its own over it. Returns and throws as {@link installHook}.
+ */
+export function installEntry(file: string, program: readonly string[]): boolean {
+  const folder = dirname(file)
+  const isChanged = installHook({ file, folder, isShared: false }, program)
+  const ignore = join(folder, IGNORE)
+  if (!isThere(ignore)) replaceFile(ignore, IGNORES_ALL, 0o644)
+  return isChanged
+}
+
 /** The hooks of ours in a folder; a manager may have set one aside. Throws `EXISTS`. */
 export function ownHooks(folder: string): readonly string[] {
   return ["pre-commit", "pre-commit.legacy", "pre-commit.old"]
@@ -59,6 +74,8 @@ export function ownHooks(folder: string): readonly string[] {
 /** Takes hooks of ours out of a folder, and brings back what was there. Returns what it changed. */
 export function uninstallHooks(folder: string, ours: readonly string[]): readonly string[] {
   if (ours.length === 0) return settleBefore(folder) ? [join(folder, "pre-commit")] : []
+  const ignore = join(folder, IGNORE)
+  if (isThere(ignore) && readFileSync(ignore, "utf8") === IGNORES_ALL) unlinkSync(ignore)
   for (const file of ours) uninstallHook(folder, file)
   return ours
 }

@@ -12,7 +12,7 @@ export function linesFor(report: Report, subject: Subject): readonly string[] {
   const shown = findings.slice(0, MOST_TOLD)
   const lines = [
     ...(findings.length > 0 ? [headline(findings.length, subject), ""] : []),
-    ...shown.map(told).flatMap(findingLines),
+    ...alike(shown.map(told)).flatMap(linesOf),
     ...(shown.length < findings.length
       ? [`… and ${findings.length - shown.length} more: agent-vault guard --json`, ""]
       : []),
@@ -64,15 +64,25 @@ function headline(count: number, subject: Subject): string {
     : `agent-vault guard: ${findings}`
 }
 
-function findingLines(finding: Told): readonly string[] {
-  const { rule, title, excerpt, message, hint } = finding
-  return [
-    [placeOf(finding), excerpt].filter(Boolean).join("  "),
-    `  ${rule}: ${title}`,
-    ...(message === undefined ? [] : [`  ${message}`]),
-    ...(hint === undefined ? [] : [`  ${hint}`]),
-    "",
-  ]
+/** Findings of which the same is to be said, at the place of the first. */
+function alike(findings: readonly Told[]): readonly (readonly [Told, ...Told[]])[] {
+  const groups = new Map<string, [Told, ...Told[]]>()
+  for (const finding of findings) {
+    const said = JSON.stringify(adviceOn(finding))
+    const group = groups.get(said)
+    if (group === undefined) groups.set(said, [finding])
+    else group.push(finding)
+  }
+  return [...groups.values()]
+}
+
+function linesOf(group: readonly [Told, ...Told[]]): readonly string[] {
+  const places = group.map((each) => [placeOf(each), each.excerpt].filter(Boolean).join("  "))
+  return [...places, ...adviceOn(group[0]).map((line) => `  ${line}`), ""]
+}
+
+function adviceOn({ rule, title, message, hint }: Told): readonly string[] {
+  return [`${rule}: ${title}`, message, hint].filter((line) => line !== undefined)
 }
 
 function placeOf({ path, line, column, commit, text }: Finding): string {
