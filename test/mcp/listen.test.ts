@@ -301,6 +301,7 @@ async function open(limits: NonNullable<Parameters<typeof listen>[0]["limits"]>)
         reveal: "never",
         blind: true,
         sender: () => () => Promise.reject(new Error("nobody sends here")),
+        noteRefused: () => Promise.resolve(),
         wishes: {
           access: () => Promise.reject(new Error("nobody asks here")),
           secret: () => Promise.reject(new Error("nobody asks here")),

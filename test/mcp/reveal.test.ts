@@ -193,6 +193,7 @@ describe("no answer of a person", () => {
       reveal: "confirm",
       blind: false,
       sender: () => () => Promise.reject(new Error("nothing is sent here")),
+      noteRefused: () => Promise.resolve(),
       wishes: {
         access: () => Promise.reject(new Error("nothing is asked for here")),
         secret: () => Promise.reject(new Error("nothing is asked for here")),

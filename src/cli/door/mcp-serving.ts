@@ -26,6 +26,15 @@ export interface RequestToSend {
   readonly signal: AbortSignal
 }
 
+/** A request that no rule allows, so that nothing is sent. */
+export interface RequestRefused {
+  readonly host: string
+  readonly port: number
+  readonly method: string
+  readonly secrets: readonly string[]
+  readonly code: string
+}
+
 /** What came back of it, without values. */
 export interface SentReply {
   readonly status: number
@@ -109,6 +118,7 @@ export interface McpServing {
   readonly sender: (
     byClient: AskBy,
   ) => (request: RequestToSend, call: CallOfTool) => Promise<SentReply>
+  readonly noteRefused: (refusal: RequestRefused, call: CallOfTool) => Promise<void>
   readonly wishes: WishesOfTools
   readonly runner?:
     | ((byClient: AskBy) => (program: ProgramToStart, call: CallOfTool) => Promise<ProgramEnded>)

@@ -1,7 +1,7 @@
-import { openBrokered, parseSecretName } from "../../core/index.js"
+import { VaultError, openBrokered, parseSecretName } from "../../core/index.js"
 import type { AskBy } from "../../questions/question.js"
 import type { Door } from "../door/door.js"
-import type { CallOfTool, RequestToSend, SentReply } from "../door/mcp-serving.js"
+import type { CallOfTool, RequestRefused, RequestToSend, SentReply } from "../door/mcp-serving.js"
 import { auditOf } from "../door/reading.js"
 import { identityOf, placeOf } from "../door/who.js"
 import { noteOnce } from "../terminal/terminal.js"
@@ -40,6 +40,30 @@ export function senderFor(
       return await send({ ...request, vault, env, onUnsearched })
     } finally {
       vault.close()
+    }
+  }
+}
+
+/**
+ * Notes what a rule refused before the broker had anything to do with it. Nothing leaves by that, so
+ * what cannot be noted stops nothing; the next value it does.
+ */
+export function refusalNotes(
+  door: Door,
+): (refusal: RequestRefused, call: CallOfTool) => Promise<void> {
+  const onNote = noteOnce(door.terminal)
+  return async ({ secrets, code, ...where }, call) => {
+    try {
+      const place = placeOf(door)
+      const key = await identityOf(door, place, "never")
+      const audit = auditOf(door, place, attributed(call))
+      const vault = await openBrokered({ place, key, env: door.env, audit, onNote }, [])
+      const named = secrets.length === 0 ? {} : { secrets: secrets.map((name) => ({ name })) }
+      vault.note({ ...where, ...named, event: "refused", decision: "refused", reason: code })
+      vault.close()
+    } catch (error) {
+      // The refusal is what is told.
+      if (!(error instanceof VaultError)) throw error
     }
   }
 }

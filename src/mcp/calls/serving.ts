@@ -32,6 +32,8 @@ export interface Serving {
   readonly sender: (
     byClient: AskBy,
   ) => (request: SecretRequest, call: CallMade) => Promise<WireReply>
+  /** Notes in the audit what was refused before there was anything to send. */
+  readonly noteRefused: (refusal: RefusedRequest, call: CallMade) => Promise<void>
   /** Writes what this agent asks of the owners. */
   readonly wishes: Wishes
   /**
@@ -51,6 +53,17 @@ export interface Serving {
   readonly stderr: Writable
   /** How long a person may think about a question, in milliseconds. */
   readonly patience?: number
+}
+
+/** A request that no rule allows. */
+export interface RefusedRequest {
+  readonly host: string
+  readonly port: number
+  readonly method: string
+  /** Those that it names. */
+  readonly secrets: readonly string[]
+  /** Of the error. */
+  readonly code: string
 }
 
 /** What an agent may ask of the owners, on behalf of a call. */

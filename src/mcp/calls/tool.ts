@@ -15,7 +15,7 @@ import type {
 
 /** What a tool works with. */
 export interface Surroundings {
-  readonly serving: Pick<Serving, "reveal" | "runLine" | "auditLines" | "wishes">
+  readonly serving: Pick<Serving, "reveal" | "runLine" | "auditLines" | "wishes" | "noteRefused">
   readonly vault: () => Promise<AgentVault>
   readonly client: Client
   readonly consent: Consent

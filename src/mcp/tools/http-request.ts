@@ -1,3 +1,4 @@
+import { VaultError } from "../../core/index.js"
 import { argumentsOf, wrong } from "../calls/arguments.js"
 import type { Answer } from "../calls/answer.js"
 import {
@@ -9,9 +10,9 @@ import {
   listOf,
   takes,
 } from "../calls/tool.js"
-import { namedSecrets, withItsSecret } from "./secrets-going.js"
+import { type NamedGoing, namedSecrets, withItsSecret } from "./secrets-going.js"
 import { REPLY_SCHEMA, shownPage, shownReply } from "./shown-reply.js"
-import { type RequestArguments, readRequest } from "./written-request.js"
+import { type RequestArguments, type WrittenRequest, readRequest } from "./written-request.js"
 
 /** Bytes of a reply that are taken; what a model reads of it page by page is less. */
 const REPLY_BYTES = 2 ** 20
@@ -55,15 +56,9 @@ export const HTTP_REQUEST: Tool = {
   },
 }
 
-async function send(
-  args: Partial<RequestArguments>,
-  { vault: open, send: sendOwn, kept, signal }: Surroundings,
-): Promise<Answer> {
-  const vault = await open()
-  const first = readRequest(args)
-  const request =
-    first.named.length > 0 ? first : readRequest(await withItsSecret(vault, first, args))
-  const { secrets, signs } = await namedSecrets(vault, request)
+async function send(args: Partial<RequestArguments>, around: Surroundings): Promise<Answer> {
+  const { send: sendOwn, kept, signal } = around
+  const { request, secrets, signs } = await decided(args, around)
   const { scope } = args
   const reply = await sendOwn({
     secrets,
@@ -73,6 +68,30 @@ async function send(
     signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
   })
   return { document: shownReply(reply, secrets, request.url, kept) }
+}
+
+/** What says that a secret may not go there, or not with this agent. */
+const REFUSALS: ReadonlySet<string> = new Set(["USE_REFUSED", "NOT_GRANTED", "GRANT_ENDED"])
+
+/** What goes with the request; a refusal is noted, as the broker notes its own. */
+async function decided(
+  args: Partial<RequestArguments>,
+  { vault: open, serving, made }: Surroundings,
+): Promise<NamedGoing & { readonly request: WrittenRequest }> {
+  const vault = await open()
+  const first = readRequest(args)
+  try {
+    const request =
+      first.named.length > 0 ? first : readRequest(await withItsSecret(vault, first, args))
+    return { request, ...(await namedSecrets(vault, request)) }
+  } catch (error) {
+    if (VaultError.is(error) && REFUSALS.has(error.code)) {
+      const { host, port, method } = first.asked
+      const secrets = [...new Set(first.named.map(({ secret }) => secret))]
+      await serving.noteRefused({ host, port, method, secrets, code: error.code }, made)
+    }
+    throw error
+  }
 }
 
 /** Models write headers as an object, and a body as JSON, whatever a schema says. */

@@ -8,7 +8,7 @@ import { runLine } from "../../door/run-line.js"
 import { identityOf, isSet, option, placeOf } from "../../door/who.js"
 import { isLoopback, parseListening } from "../../listening/listening-place.js"
 import { noteListening } from "../../listening/listening-mcp.js"
-import { senderFor } from "../../tools/own-requests.js"
+import { refusalNotes, senderFor } from "../../tools/own-requests.js"
 import { runnerFor } from "../../tools/own-programs.js"
 import { wishesOf } from "../../tools/own-wishes.js"
 import { ToldToEnd } from "../../run/told-to-end.js"
@@ -101,6 +101,7 @@ function servingFor(door: Door): McpServing & { readonly close: () => Promise<vo
     reveal,
     blind: isSet(door, "blind"),
     sender: (byClient) => senderFor(door, byClient),
+    noteRefused: refusalNotes(door),
     wishes: wishesOf(door),
     runner: mayRun ? (byClient) => runnerFor(door, byClient) : undefined,
     auditLines: () => linesNoted(door),
