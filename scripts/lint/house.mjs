@@ -18,6 +18,7 @@ const importers = new Map([
   ["simple-git", ["src/core/git/git.ts"]],
   ["@noble/ciphers", ["src/core/age/stanza.ts"]],
   ["@scure/base", ["src/core/age/bech32.ts"]],
+  ["shamir-secret-sharing", ["src/core/recovery/secret-sharing.ts"]],
   ["yaml", ["src/core/records/yaml.ts"]],
   ["yargs", ["src/cli/parse/yargs.ts"]],
   [

@@ -275,6 +275,10 @@ class PassphraseWrong(Denied):
     """The passphrase does not open the key file."""
 
 
+class SharesInvalid(Denied):
+    """Shares of an owner's key are mistyped, altered, doubled, too few or of several sets."""
+
+
 class NoAccess(Denied):
     """The system does not let a file be read or written, or output is not taken."""
 

@@ -21,6 +21,12 @@ export {
   removeKey,
 } from "./vault/own-keys.js"
 export { isUnderPassphrase, openKeyFile, writeUnderPassphrase } from "./keys/key-passphrase.js"
+export { bringBack, refuseOwnerKeyHere } from "./recovery/bring-back.js"
+export { combineShares, refuseMisfit } from "./recovery/combine-shares.js"
+export { type Share, formatShare, looksLikeShare, parseShare, sharesIn } from "./recovery/share.js"
+export { readShares, sheetOf, writeShares } from "./recovery/share-files.js"
+export { checkSplit, splitKey } from "./recovery/split-key.js"
+export { claimedOwners } from "./recovery/claimed-owners.js"
 export {
   type DescribedOwnerKey,
   describeOwnerKey,

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { shellWord } from "../../src/core/index.js"
-import { COMMANDS } from "../../src/cli/parse/table.js"
+import { COMMANDS, commandOf } from "../../src/cli/parse/table.js"
 import { Machine, vaultMachine } from "./machine.js"
 
 /** The shape of every document, as docs/cli.md describes it. */
@@ -44,8 +44,7 @@ async function document(argv: readonly string[], stdin = "", code = 0): Promise<
       ? await machine.shell(["agent-vault", ...whole].map(shellWord).join(" "))
       : await machine.call(whole, stdin)
   expect({ stderr: ran.stderr, code: ran.code }).toEqual({ stderr: "", code })
-  const command = COMMANDS.find(({ name }) => name === argv.slice(0, 2).join(" "))
-  covered.add(command?.name ?? argv[0] ?? "")
+  covered.add(commandOf(argv)?.name ?? "")
   return JSON.parse(ran.stdout)
 }
 
@@ -149,6 +148,35 @@ describe("reports", () => {
       groups: anyList,
       escrows: ["ci", "deploy"],
       withoutEscrow: [],
+    })
+  })
+
+  test("owner recovery split, owner recovery drill, owner recovery combine", async () => {
+    const holders = ["bob", "carol"]
+    const named = holders.flatMap((holder) => ["--holder", holder])
+    const split = ["owner", "recovery", "split", "--threshold", "2", ...named]
+    const set = matching(/^[0-9a-f]{8}$/)
+    const made = await document([...split, "--out-dir", `${machine.home}/shares`])
+    const file = matching(/shares\/alice-[0-9a-f]{8}-(bob|carol)\.share$/)
+    expect(made).toEqual({ set, owner: "alice", threshold: 2, holders, files: [file, file] })
+    const { files } = made as { files: string[] }
+    const proof = {
+      owner: "alice",
+      signer,
+      groups: anyList,
+      escrows: anyList,
+      withoutEscrow: anyList,
+    }
+    const drill = await document(["owner", "recovery", "drill", ...files])
+    expect(drill).toEqual({ set, threshold: 2, holders, ...proof })
+    await machine.shell("mkdir ~/away; mv ~/.config/agent-vault/*/owner.key ~/away")
+    expect(await document(["owner", "recovery", "combine", ...files])).toEqual({
+      role: "owner",
+      name: "alice",
+      file: matching(/owner\.key$/),
+      wasHere: false,
+      proof,
+      passphrase: false,
     })
   })
 

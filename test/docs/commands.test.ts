@@ -18,6 +18,10 @@ const ENDS_WITH = new Map([
   // Nobody is at a terminal here.
   ["agent-vault get stripe/api-key", 3],
   ["agent-vault owner key --passphrase set", 2],
+  ["agent-vault owner recovery split --threshold 2 --holder bob --holder carol --holder dave", 2],
+  // The key is here.
+  ["agent-vault owner recovery combine", 6],
+  ["agent-vault owner recovery combine ~/usb/*.share", 6],
   // The guard is not installed.
   ["agent-vault guard status", 1],
   // No proxy runs.
@@ -76,6 +80,7 @@ const FULL = `
   mkdir ~/usb
   cp "$HOME"/.config/agent-vault/*/agents/ci.key ~/usb/ci.key
   cp "$HOME"/.config/agent-vault/*/owner.key ~/usb/owner.key
+  agent-vault owner recovery split --threshold 2 --holder bob --holder carol --out-dir ~/usb
   git update-ref refs/remotes/origin/main HEAD`
 
 const isolation = await bubblewrap()

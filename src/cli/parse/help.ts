@@ -1,6 +1,6 @@
 import { VaultError, nearest } from "../../core/index.js"
 import { type CommandSpec, type OptionSpec, shownOption, shownWords } from "./call.js"
-import { COMMANDS, commandOf, isAboutWho } from "./table.js"
+import { COMMANDS, commandOf, familyOf, isAboutWho } from "./table.js"
 
 const INDENT = "  "
 const NARROW = 60
@@ -21,22 +21,22 @@ export function helpAsked(argv: readonly string[], width: number): string | unde
   if (first === undefined) return helpOfAll(width)
   const spec = specAmong(words)
   if (spec !== undefined) return helpOf(spec, width)
-  const family = COMMANDS.filter(({ name }) => name.startsWith(`${first} `))
-  if (family.length > 0) return lines(["Commands:", ...summaries(family, width)])
+  const { commands } = familyOf(words)
+  if (commands.length > 0) return lines(["Commands:", ...summaries(commands, width)])
   throw unknownCommand(words)
 }
 
 /** The error of a command that does not exist. A word that could be a value is not repeated. */
 export function unknownCommand(words: readonly string[]): VaultError {
-  const [first = "", second] = words
-  const family = COMMANDS.filter(({ name }) => name.startsWith(`${first} `))
-  const known = family.map(({ name }) => name).join(", ")
+  const { name: family, commands } = familyOf(words)
+  const next = words[family.split(" ").length]
+  const known = commands.map(({ name }) => name).join(", ")
   const message =
-    family.length === 0
-      ? `there is no ${shownCommand(first)}`
-      : second === undefined
-        ? `${first} what? There is ${known}`
-        : `${first} has no ${shownCommand(second)}: there is ${known}`
+    commands.length === 0
+      ? `there is no ${shownCommand(words[0] ?? "")}`
+      : next === undefined
+        ? `${family} what? There is ${known}`
+        : `${family} has no ${shownCommand(next)}: there is ${known}`
   return new VaultError("USAGE", message, {
     hint: guess(words) ?? "agent-vault help lists the commands",
   })
@@ -107,11 +107,13 @@ function specAmong(words: readonly string[]): CommandSpec | undefined {
  * `gte` is near get, and `agent ad` near agent add. `remove` may mean agent remove: what that does is
  * said, since it is more than what was typed.
  */
-function guess([first = "", second = ""]: readonly string[]): string | undefined {
+function guess(words: readonly string[]): string | undefined {
+  const [first = "", second = ""] = words
   const last = COMMANDS.find(({ name }) => first !== "" && name.endsWith(` ${first}`))
   if (last !== undefined) return `did you mean ${last.name}? It is to ${last.summary}`
   const names = COMMANDS.map(({ name }) => name)
-  const near = nearest(`${first} ${second}`, names) ?? nearest(first, names)
+  const typed = [words.slice(0, 3).join(" "), `${first} ${second}`, first]
+  const near = typed.map((each) => nearest(each, names)).find((name) => name !== undefined)
   return near === undefined ? undefined : `did you mean ${near}?`
 }
 

@@ -60,5 +60,21 @@ export function specOf(name: string): CommandSpec | undefined {
 
 /** The command that the first words name; `agent add` before `agent`. */
 export function commandOf(words: readonly string[]): CommandSpec | undefined {
-  return specOf(words.slice(0, 2).join(" ")) ?? specOf(words[0] ?? "")
+  const lengths = [3, 2, 1].filter((length) => length <= words.length)
+  const found = lengths.map((length) => specOf(words.slice(0, length).join(" ")))
+  return found.find((spec) => spec !== undefined)
+}
+
+/** The commands that begin as the words do, by as many of them as there are such commands for. */
+export function familyOf(words: readonly string[]): {
+  readonly name: string
+  readonly commands: readonly CommandSpec[]
+} {
+  const [short, long] = [words[0] ?? "", words.slice(0, 2).join(" ")].map((name) => ({
+    name,
+    commands: COMMANDS.filter((command) => command.name.startsWith(`${name} `)),
+  }))
+  return long !== undefined && long.commands.length > 0 && words.length > 1
+    ? long
+    : (short ?? { name: "", commands: [] })
 }

@@ -80,6 +80,12 @@ export function identityBytes(identity: string): Uint8Array {
   return parseIdentity(identity).bytes
 }
 
+/** The native identity of this kind that has these 32 raw bytes, the way back from {@link identityBytes}. */
+export function identityOf(kind: KeyKind, bytes: Uint8Array): string {
+  const [, prefix = ""] = IDENTITY_FORMS.find(([each]) => each === kind) ?? []
+  return encodeBech32(prefix, bytes)
+}
+
 /**
  * Encrypts bytes to all of these recipients, as one binary age file.
  * @throws VaultError RECIPIENT_INVALID, or KEYS_MIXED for recipients of more than one kind.

@@ -44,6 +44,7 @@ const EXIT_CODES = {
   KEY_WRONG_VAULT: 4,
   KEY_UNSAFE: 4,
   PASSPHRASE_WRONG: 4,
+  SHARES_INVALID: 4,
   NO_ACCESS: 4,
   AUDIT_UNWRITABLE: 4,
   ASK_REFUSED: 4,
@@ -129,7 +130,9 @@ function isVaultError(error: unknown): error is VaultError {
   return error instanceof VaultError
 }
 
-/** An identity that somebody gave where a name or a path belongs is not repeated. */
+/** An identity, or a share of one, that somebody gave where a name or a path belongs is not repeated. */
 function withoutKeys(text: string): string {
-  return text.replace(/AGE-SECRET-KEY-[0-9A-Z-]+/gi, "AGE-SECRET-KEY-…")
+  return text
+    .replace(/AGE-SECRET-KEY-[0-9A-Z-]+/gi, "AGE-SECRET-KEY-…")
+    .replace(/agent-vault-share-1:[^\s"']+/gi, "agent-vault-share-1:…")
 }

@@ -84,6 +84,11 @@ function special(name: string, argument: string, generator: Generator): string |
       const body = `glsa_${generator.text(BASE62, 32)}`
       return `${body}_${littleEndianCrc(body)}`
     }
+    case "share": {
+      const head = `agent-vault-share-1:${generator.bytes(16).toString("hex")}:alice:bob:2of3:${generator.bytes(4).toString("hex")}:s`
+      const data = generator.text(alphabets.get("lower32") ?? "", 53)
+      return `${head}1${data}${bech32Checksum(head, data)}`
+    }
     case "age": {
       const prefix = argument || "AGE-SECRET-KEY-"
       const data = generator.text(alphabets.get("lower32") ?? "", 52)

@@ -1,0 +1,72 @@
+import { VaultError } from "../../../core/index.js"
+import {
+  type Share,
+  looksLikeShare,
+  parseShare,
+  readShares,
+  refuseMisfit,
+  sharesIn,
+} from "../../../core/owner.js"
+import type { Door } from "../../door/door.js"
+import { tell } from "../../door/render.js"
+import { userPath } from "../../door/who.js"
+import { askHidden } from "../../terminal/ask.js"
+import { readAll } from "../../terminal/input.js"
+
+/**
+ * The shares that a call names: those of its files, of stdin for `-`, or those that people type at
+ * hidden prompts, one after the other. Throws `VALUE_AS_ARGUMENT`, `SHARES_INVALID`, `KEY_NOT_FOUND`,
+ * `NO_TERMINAL`.
+ */
+export async function givenShares(door: Door, vault: string): Promise<readonly Share[]> {
+  const { words } = door.call
+  if (words.some(looksLikeShare)) {
+    throw new VaultError("VALUE_AS_ARGUMENT", "a share is never taken from the arguments", {
+      hint: "arguments end up in the shell's history: name files, - for stdin, or nothing to be asked",
+    })
+  }
+  if (words.length === 0) return askedShares(door, vault)
+  const read = words.map((word) => sharesNamed(door, word))
+  return (await Promise.all(read)).flat()
+}
+
+async function sharesNamed(door: Door, word: string): Promise<Share[]> {
+  if (word !== "-") return readShares(userPath(door, word))
+  return sharesIn((await readAll(door.terminal)).toString("utf8"), "what came on stdin")
+}
+
+/** Asks until there are enough. A slip is told, and asked for again. */
+async function askedShares(door: Door, vault: string): Promise<readonly Share[]> {
+  const shares: Share[] = []
+  let again = ""
+  for (;;) {
+    const [first] = shares
+    if (first !== undefined && shares.length === first.threshold) return shares
+    const of = first === undefined ? "" : ` of ${first.threshold}`
+    const typed = await asked(door, `Share ${shares.length + 1}${of}${again}`)
+    again = ""
+    try {
+      const share = parseShare(typed, "what was typed")
+      refuseMisfit(share, shares, vault)
+      shares.push(share)
+      tell(door, `The share of ${share.holder} is whole.`)
+    } catch (error) {
+      if (!VaultError.is(error, "SHARES_INVALID")) throw error
+      tell(door, `${error.message}: ${error.hint ?? ""}`)
+      again = ", again"
+    }
+  }
+}
+
+async function asked(door: Door, question: string): Promise<string> {
+  const hint = "name files with shares, or - for stdin"
+  try {
+    return await askHidden(door.terminal, question, hint)
+  } catch (cause) {
+    if (!VaultError.is(cause, "NO_TERMINAL")) throw cause
+    throw new VaultError("NO_TERMINAL", "nobody can be asked for shares: there is no terminal", {
+      hint,
+      cause,
+    })
+  }
+}

@@ -1,0 +1,107 @@
+import { mkdirSync, renameSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { claimedId, findVault, ownerKeyFile } from "../../../src/core/index.js"
+import { keyFileBytes, openKeyFile } from "../../../src/core/owner.js"
+import { type Steps, atTerminal, plain } from "../at-terminal.js"
+import { type Machine, vaultMachine } from "../machine.js"
+
+const [CTRL_C, ENTER] = ["\u0003", "\r"]
+const SPLIT = ["owner", "recovery", "split", "--threshold", "2"]
+const HOLDERS = ["--holder", "bob", "--holder", "carol", "--holder", "dave"]
+const SHARE = /agent-vault-share-1:\S+/g
+
+let template: Machine
+let machine: Machine
+let file: string
+
+beforeAll(async () => {
+  template = await vaultMachine()
+})
+beforeEach(() => {
+  machine = template.copy()
+  file = ownerKeyFile(claimedId(findVault(machine.repo)), machine.env)
+})
+afterEach(() => machine.remove())
+afterAll(() => template.remove())
+
+/** Splits the key at a terminal; the shares, as they were shown. */
+async function split(): Promise<string[]> {
+  const steps: Steps = ["1 of 3, for bob", "2 of 3, for carol", "3 of 3, for dave"].map(
+    (title) => [title, ENTER] as const,
+  )
+  const seen = await atTerminal(machine, [...SPLIT, ...HOLDERS], steps)
+  expect(seen.code, seen.shown).toBe(0)
+  // Each is taken off the screen, the last one too.
+  const cleared = seen.shown.split("\u001b[2J\u001b[3J\u001b[H")
+  expect(cleared.map((screen) => (screen.match(SHARE) ?? []).length)).toEqual([0, 1, 1, 1, 0])
+  return seen.shown.match(SHARE) ?? []
+}
+
+describe("shares", () => {
+  test("are shown one after the other, and typed unseen, with a slip told and asked again", async () => {
+    const [bob = "", , dave = ""] = await split()
+    mkdirSync(join(machine.home, "away"))
+    renameSync(file, join(machine.home, "away", "owner.key"))
+    const slip = `${bob.slice(0, -1)}${bob.endsWith("q") ? "p" : "q"}`
+    const seen = await atTerminal(
+      machine,
+      ["owner", "recovery", "combine"],
+      [
+        ["Share 1:", slip + ENTER],
+        ["Share 1, again:", bob + ENTER],
+        ["Share 2 of 2:", bob + ENTER],
+        ["Share 2 of 2, again:", dave + ENTER],
+        ["empty for none", ENTER],
+      ],
+    )
+    expect(seen.code, seen.shown).toBe(0)
+    expect(seen.shown).not.toContain(bob.slice(-40))
+    expect(seen.shown).not.toContain(dave.slice(-40))
+    const said = ["its checksum is wrong", "given twice", "The key of owner alice is back"]
+    for (const text of said) expect(plain(seen)).toContain(text)
+    expect(keyFileBytes(file).length).toBeGreaterThan(0)
+  })
+
+  test("Ctrl-C takes a share off the screen, and ends it", async () => {
+    const seen = await atTerminal(machine, [...SPLIT, ...HOLDERS], [["1 of 3", CTRL_C]])
+    expect(seen.code).toBe(130)
+    const behind = seen.shown.split("\u001b[2J\u001b[3J\u001b[H").at(-1)
+    expect(behind).not.toMatch(SHARE)
+    expect(behind).not.toContain("for carol")
+  })
+
+  test("where a harness runs, a person types letters first", async () => {
+    const env = { CLAUDECODE: "1" }
+    const seen = await atTerminal(machine, [...SPLIT, ...HOLDERS], [["type ", ENTER]], { env })
+    expect(seen.code).toBe(4)
+    expect(seen.shown).toContain("to split the owner's key")
+    expect(seen.shown).not.toMatch(SHARE)
+  })
+})
+
+describe("the passphrase of the owner's key", () => {
+  const set = ["owner", "key", "--passphrase", "set"]
+
+  test("is asked for twice, and is not shown", async () => {
+    const seen = await atTerminal(machine, set, [
+      ["New passphrase", `not a real one${ENTER}`],
+      ["The same again", `not a real one${ENTER}`],
+    ])
+    expect(seen.code, seen.shown).toBe(0)
+    expect(seen.shown).not.toContain("not a real one")
+    const opened = await openKeyFile(file, () => Promise.resolve("not a real one"))
+    expect(opened.hasPassphrase).toBe(true)
+  })
+
+  test("two that differ, and Ctrl-C, change nothing", async () => {
+    const before = machine.fingerprint()
+    const differ: Steps = [
+      ["New passphrase", `a${ENTER}`],
+      ["The same again", `b${ENTER}`],
+    ]
+    expect((await atTerminal(machine, set, differ)).code).toBe(2)
+    expect((await atTerminal(machine, set, [["New passphrase", CTRL_C]])).code).toBe(130)
+    expect(machine.fingerprint()).toEqual(before)
+  })
+})
