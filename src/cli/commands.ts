@@ -10,6 +10,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   "agent remove": () => import("./commands/agents/agent-remove.js"),
   "agent recover": () => import("./commands/agents/agent-recover.js"),
   "agent rekey": () => import("./commands/agents/agent-rekey.js"),
+  "owner add": () => import("./commands/owners/owner-add.js"),
   "owner list": () => import("./commands/owners/owner-list.js"),
   "key add": () => import("./commands/keys/key-add.js"),
   "key list": () => import("./commands/keys/key-list.js"),

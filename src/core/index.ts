@@ -38,6 +38,7 @@ export {
   parseUse,
 } from "./records/use.js"
 export { type OwnerListing, describeOwners } from "./vault/owner-listing.js"
+export { parseOwnerName } from "./words/names.js"
 export { type Sending, canonicalPath, isBound, ruleFor, whyNoRule } from "./policy/sending.js"
 export {
   type AskedRequest,

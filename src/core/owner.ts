@@ -4,11 +4,19 @@
  */
 export * from "./npm-owner.js"
 export { type AgentRequest, addAgent, rekeyAgent, removeAgent } from "./change/agents.js"
+export { isEmptyPlan } from "./vault/plan.js"
 export { apply } from "./change/apply.js"
 export { type PublishRequest, type Published, publishAudit } from "./change/publish-audit.js"
 export type { ChangeRequest, Outcome } from "./change/change.js"
-export { acceptJoinLine, joinFingerprint } from "./records/join-line.js"
-export { join } from "./vault/join.js"
+export {
+  type OwnerJoining,
+  acceptJoinLine,
+  acceptOwnerLine,
+  joinFingerprint,
+  ownerFingerprint,
+} from "./records/join-line.js"
+export { type OwnerAdded, type AddOwnerRequest, addOwner } from "./change/add-owner.js"
+export { type OwnerJoinRequest, join, joinAsOwner } from "./vault/join.js"
 export { parseEarlier, readEarlier } from "./past/earlier-value.js"
 export { type SecretEvent, secretHistory } from "./past/secret-history.js"
 export { recoverAgent } from "./vault/escrow.js"

@@ -5,6 +5,8 @@ import { generateIdentity, recipientOf, sealWithPassphrase } from "../../src/cor
 import { harnessSetting, ownerKeyFile } from "../../src/core/index.js"
 import harnesses from "../../src/core/keys/harnesses.json" with { type: "json" }
 import { pinFile } from "../../src/core/memory/trust.js"
+import { formatOwnerLine, ownerFingerprint } from "../../src/core/records/join-line.js"
+import { signingKey } from "../../src/core/records/signature.js"
 import { openOwnerVault } from "../../src/core/npm-owner.js"
 import {
   type Answer,
@@ -28,10 +30,15 @@ const LETTERS: Answer = ["type ", "LETTERS"]
 let stage: Arena
 let alice: Machine
 let recipient: string
+/** Who asks to become an owner: their key, made elsewhere. */
+let bob: { readonly identity: string; readonly recipient: string; readonly fingerprint: string }
 
 beforeAll(async () => {
   stage = await makeArena()
   recipient = await recipientOf(await generateIdentity("x25519"))
+  const identity = await generateIdentity("x25519")
+  const keys = { recipient: await recipientOf(identity), signer: signingKey(identity).signer }
+  bob = { identity, recipient: keys.recipient, fingerprint: ownerFingerprint(keys) }
 })
 afterAll(() => stage.remove())
 beforeEach(() => {
@@ -59,6 +66,9 @@ const WIDENS: Readonly<Record<string, Deed>> = {
   "agent add": { args: () => ["agent", "add", "mine", "--out", "-"] },
   "agent add of a key made elsewhere": {
     args: () => ["agent", "add", "mine", "--recipient", recipient],
+  },
+  "owner add": {
+    args: () => ["owner", "add", "bob", "--join", ownerLine(), "--fingerprint", bob.fingerprint],
   },
   "agent recover": { args: () => ["agent", "recover", "ci", "--out", "-"] },
   "agent rekey": { args: () => ["agent", "rekey", "ci", "--out", "-"] },
@@ -120,6 +130,12 @@ function succeed(...args: readonly string[]): void {
 /** Adds a grant to the manifest, as anybody with an editor can. */
 function wish(grant: string): void {
   alice.edit("manifest.yaml", /grants:\n/, `grants:\n  - ${grant}\n`)
+}
+
+/** What bob's machine printed. */
+function ownerLine(): string {
+  const joining = { vault: vaultIdOf(alice), owner: "bob", recipient: bob.recipient }
+  return formatOwnerLine(joining, signingKey(bob.identity))
 }
 
 function planId(): string {

@@ -111,6 +111,34 @@ describe("reports", () => {
     expect(await document(["owner", "list"])).toEqual({ owners: [{ ...owner, fingerprint }] })
   })
 
+  test("owner add, join --owner", async () => {
+    const clone = "git clone -q . ../their-clone && cd ../their-clone"
+    const made = `HOME="$HOME/bob" agent-vault join bob --owner --json`
+    const there = await machine.shell(`mkdir ../bob && ${clone} && ${made}`)
+    const joined = JSON.parse(there.stdout) as { line: string; fingerprint: string }
+    expect(joined).toEqual({
+      owner: "bob",
+      file: matching(/owner\.key$/),
+      line: matching(/^agent-vault-join-1:/),
+      fingerprint: anyText,
+      wasHere: false,
+      hasPassphrase: false,
+    })
+    const { line, fingerprint } = joined
+    const added = ["owner", "add", "bob", "--join", line, "--fingerprint", fingerprint]
+    expect(await document([...added, "--dry-run"])).toEqual({
+      owner: "bob",
+      recipient,
+      signer,
+      fingerprint,
+      vault: id,
+      groups: anyList,
+      escrows: ["ci", "deploy"],
+      exposed: [],
+      files: anyList,
+    })
+  })
+
   test("key add, key list, key remove", async () => {
     const file = matching(/agents\/ci\.key$/)
     const path = (await machine.shell("echo ~/.config/agent-vault/*/agents/ci.key")).stdout.trim()

@@ -32,6 +32,11 @@ const ENDS_WITH = new Map([
   // No MCP server listens.
   ['eval "$(agent-vault mcp env)"', 0],
   ["agent-vault mcp env --address host.docker.internal:8765 --format dotenv", 3],
+  // The line of nobody.
+  ["agent-vault owner add bob --join LINE --dry-run", 2],
+  ["agent-vault owner add bob --join LINE", 2],
+  // The key of this machine is an owner's already.
+  ["agent-vault join bob --owner", 6],
   // There is no such secret, and so nothing that goes to GitHub.
   ["agent-vault use github/token github", 3],
   ["agent-vault use github/token --remove 1", 3],

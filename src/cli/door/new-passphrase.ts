@@ -2,7 +2,8 @@ import { VaultError } from "../../core/index.js"
 import { askHidden } from "../terminal/ask.js"
 import { readDescriptor } from "../terminal/input.js"
 import type { Door } from "./door.js"
-import { option } from "./who.js"
+import { tell } from "./render.js"
+import { isSet, option } from "./who.js"
 
 /**
  * A new passphrase for a key, asked twice at a terminal as ssh-keygen does it, or from the descriptor
@@ -21,4 +22,22 @@ export async function newPassphrase(
   const second = await askHidden(door.terminal, "The same again", flag)
   if (first === second) return first
   throw new VaultError("USAGE", "the two passphrases are not the same", { hint: nothing })
+}
+
+/** As ssh-keygen does it: asked twice at a terminal, empty for none. */
+export async function choosePassphrase(door: Door, again: string): Promise<string | undefined> {
+  const isAsked = option(door, "passphrase-fd") === undefined
+  if (isAsked && (!door.terminal.stdin.isTTY || isSet(door, "json"))) return undefined
+  if (isAsked) {
+    tell(
+      door,
+      "The owner's key opens everything. With a passphrase, no program that runs as you can use it",
+      "alone, an agent's neither.",
+    )
+  }
+  return newPassphrase(door, {
+    from: "passphrase-fd",
+    question: "Passphrase for the owner's key (empty for none)",
+    nothing: `nothing was made: repeat ${again}`,
+  })
 }

@@ -30,16 +30,20 @@ export function tell(door: Door, ...lines: readonly string[]): void {
 
 /** Who gains, who loses, since when, what was revoked before. */
 export function planLines(plan: Plan): string[] {
-  return plan.groups.flatMap((group) => [...headLines(group), ...memberLines(group)])
+  return [
+    ...plan.groups.flatMap((group) => [...headLines(group), ...memberLines(group)]),
+    ...(plan.escrows ?? []).map((agent) => `${agent}: its escrow is sealed to every owner`),
+  ]
 }
 
-function headLines({ group, is, losses, secrets, stale }: GroupPlan): string[] {
+function headLines({ group, is, losses, secrets, stale, lacksOwner }: GroupPlan): string[] {
   const rekeyed = is === "changed" && losses.length > 0
   return [
     group,
     ...(is === "new" ? ["  a new group"] : []),
     ...(is === "gone" ? ["  goes, with its keys"] : []),
     ...(rekeyed ? [`  gets a new key; ${counted(secrets, "secret")} re-encrypted`] : []),
+    ...(lacksOwner === true ? ["  is sealed to every owner; one cannot open it"] : []),
     ...(stale.length > 0
       ? [`  ${counted(stale.length, "secret")} re-encrypted from an earlier key`]
       : []),

@@ -2,6 +2,7 @@ import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { planAll, summary } from "./draft-plan.js"
 import { executePlan } from "./execute-plan.js"
 import type { ExposedSecret } from "./rekey.js"
+import { sealEscrowsToOwners } from "./seal-to-owners.js"
 import { VaultError } from "../words/errors.js"
 import { MANIFEST } from "../words/layout.js"
 import type { Plan } from "../vault/plan.js"
@@ -24,6 +25,7 @@ export function apply(request: ChangeRequest, planId?: string): Promise<Outcome<
     const manifest = session.draft.read(MANIFEST)
     if (manifest !== undefined) session.draft.write(MANIFEST, manifest)
     const exposed = await executePlan(session, plan)
+    await sealEscrowsToOwners(session, plan)
     return { result: { plan, exposed }, message: `apply ${summary(plan)}`, wish: MANIFEST }
   })
 }

@@ -16,7 +16,7 @@ import { type PlannedCommit, changeableBranch, commitChange } from "../commit/tr
 import { rememberMade } from "../undone/made-here.js"
 import { seeTracked } from "../undone/remote-branches.js"
 import { acceptUndoneOr } from "../vault/accept-undone.js"
-import { type Vault, remember } from "../vault/vault.js"
+import { type Vault, remember, rememberOwners } from "../vault/vault.js"
 
 /** Who changes which vault, and how. */
 export interface ChangeRequest extends SessionRequest {
@@ -161,6 +161,10 @@ function rememberChanges(vault: Vault, files: ReadonlyMap<string, Uint8Array | u
   const secrets = changed.filter(({ is }) => is === "secret").length
   for (const { path, bytes, is } of changed) {
     if (bytes === undefined) continue
+    if (is === "vault") {
+      const record = decodeRecord(is, path, bytes, vault.id)
+      rememberOwners({ ...vault, record, owners: record.owners })
+    }
     if (is === "group" || is === "agent" || (is === "secret" && secrets === 1)) {
       remember(vault, decodeRecord(is, path, bytes, vault.id))
     }

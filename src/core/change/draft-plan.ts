@@ -1,6 +1,12 @@
 import { VaultError } from "../words/errors.js"
 import type { Manifest } from "../records/manifest.js"
-import { type GroupPlan, type Plan, isExpiryOnly, makePlan } from "../vault/plan.js"
+import {
+  type GroupPlan,
+  type Plan,
+  isExpiryOnly,
+  isForOwnersOnly,
+  makePlan,
+} from "../vault/plan.js"
 import { readSealedState } from "../vault/sealed-state.js"
 import { type Session, readManifest } from "./session.js"
 
@@ -21,28 +27,33 @@ export function planAccess(session: Session): Plan {
 
 /**
  * The plan of an operation that edits the manifest for `groups`: other differences must not be
- * pending, or they would be applied unseen. Grants that ran out elsewhere can wait.
- * Throws `PENDING`.
+ * pending, or they would be applied unseen. Grants that ran out elsewhere can wait, and so can what
+ * an owner cannot open yet: the owner who acts may be that one. Throws `PENDING`.
  */
 export function planEdit(session: Session, edit: () => void, groups?: readonly string[]): Plan {
-  const pending = planAccess(session).groups.filter((group) => !isExpiryOnly(group))
+  const pending = planAccess(session).groups.filter(
+    (group) => !isExpiryOnly(group) && !isForOwnersOnly(group),
+  )
   if (pending.length > 0) throw pendingError(pending)
   edit()
-  const plan = planAccess(session)
+  const { escrows: _escrows, ...plan } = planAccess(session)
   if (groups === undefined) return plan
   return { ...plan, groups: plan.groups.filter(({ group }) => groups.includes(group)) }
 }
 
 /** A line that says what a plan does, for the commit: `ci -> stripe, deploy -/-> stripe`. */
 export function summary(plan: Plan): string {
-  const parts = plan.groups.flatMap(({ group, is, gains, losses, retimed, stale }) => [
+  const { escrows = [] } = plan
+  const ofGroups = plan.groups.flatMap(({ group, is, gains, losses, retimed, ...rest }) => [
     ...(is === "new" ? [`new group ${group}`] : []),
     ...(is === "gone" ? [`group ${group} is gone`] : []),
     ...gains.map(({ agent }) => `${agent} -> ${group}`),
     ...losses.map(({ agent, why }) => `${agent} -/-> ${group} (${why})`),
     ...retimed.map(({ agent, until }) => `${agent} -> ${group} until ${until ?? "revoked"}`),
-    ...(stale.length === 0 ? [] : [`${stale.length} re-encrypted in ${group}`]),
+    ...(rest.stale.length === 0 ? [] : [`${rest.stale.length} re-encrypted in ${group}`]),
+    ...(rest.lacksOwner === true ? [`${group} to every owner`] : []),
   ])
+  const parts = [...ofGroups, ...escrows.map((agent) => `the escrow of ${agent} to every owner`)]
   const shown = parts.slice(0, 5).join(", ")
   return parts.length > 5 ? `${shown} and ${parts.length - 5} more` : shown || "the manifest"
 }

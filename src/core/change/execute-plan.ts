@@ -7,6 +7,7 @@ import type { SecretName } from "../words/names.js"
 import type { Reach } from "../records/reach.js"
 import { type GroupRecord, digestOf, unsigned } from "../records/record.js"
 import { type ExposedSecret, rekeyGroup, resealStale } from "./rekey.js"
+import { asOpener, sealGroupToOwners } from "./seal-to-owners.js"
 import { precedentsOf } from "./precedent.js"
 import { type Session, editDraftManifest, putRecord, readManifest } from "./session.js"
 import { hasPassed, utc, laterOf } from "../words/time.js"
@@ -28,7 +29,9 @@ export async function executePlan(session: Session, plan: Plan): Promise<readonl
   for (const given of access(plan)) session.requirePerson(given)
   const ground = await groundOf(session, plan)
   const exposed: (readonly ExposedSecret[])[] = []
-  for (const group of plan.groups) exposed.push(await executeGroup(session, group, ground))
+  for (const group of plan.groups) {
+    exposed.push(await asOpener(session, () => executeGroup(session, group, ground)))
+  }
   dropEndedGrants(session, plan)
   return exposed.flat()
 }
@@ -81,8 +84,9 @@ async function executeGroup(
     return rekeyGroup(session, plan.group, record, secrets, { members: plan.members, losses })
   }
   if (plan.gains.length + plan.retimed.length > 0) await resealGroup(session, plan, record)
+  if (plan.lacksOwner === true) await sealGroupToOwners(session, plan.group)
   if (plan.stale.length === 0) return []
-  return resealStale(session, plan.group, record, plan.stale)
+  return resealStale(session, plan.group, getGroup(session.vault, plan.group), plan.stale)
 }
 
 async function createGroup(

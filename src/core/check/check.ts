@@ -4,7 +4,7 @@ import type { Key } from "../keys/key-files.js"
 import { ATTRIBUTES, MANIFEST, type VaultFile, classify } from "../words/layout.js"
 import { parseManifest } from "../records/manifest.js"
 import { foldedCollision } from "../words/names.js"
-import { type Plan, makePlan } from "../vault/plan.js"
+import { type GroupPlan, type Plan, makePlan } from "../vault/plan.js"
 import { readSealedState } from "../vault/sealed-state.js"
 import type { Vault } from "../vault/vault.js"
 
@@ -98,7 +98,24 @@ async function pendingPlan(
 }
 
 function pendingFindings(plan: Plan | undefined): CheckFinding[] {
-  return (plan?.groups ?? []).flatMap(({ group, is, gains, losses, retimed, unknown }) => [
+  const escrows = (plan?.escrows ?? []).map((agent) =>
+    notApplied(agent, "an owner cannot open its escrow"),
+  )
+  const groups = (plan?.groups ?? []).flatMap(pendingOf)
+  return [...groups, ...escrows]
+}
+
+function pendingOf({
+  group,
+  is,
+  gains,
+  losses,
+  retimed,
+  unknown,
+  lacksOwner,
+}: GroupPlan): CheckFinding[] {
+  return [
+    ...(lacksOwner === true ? [notApplied(group, "an owner cannot open it")] : []),
     ...(is === "new" ? [notApplied(group, "the group is to be made")] : []),
     ...(is === "gone" ? [notApplied(group, "the group is to go")] : []),
     ...gains.map(({ agent }) => notApplied(group, `${agent} is to open it`)),
@@ -114,7 +131,7 @@ function pendingFindings(plan: Plan | undefined): CheckFinding[] {
         `agent-vault agent add ${agent}, or correct the manifest`,
       ),
     ),
-  ])
+  ]
 }
 
 function notApplied(group: string, what: string): CheckFinding {

@@ -25,6 +25,8 @@ import {
 } from "../records/record.js"
 import { signingKey } from "../records/signature.js"
 import { sealPastKeys } from "../vault/group-key.js"
+import { isForOwnersOnly } from "../vault/plan.js"
+import { sealToOwners } from "./seal-to-owners-met.js"
 import {
   findAgentRecord,
   findGroup,
@@ -82,8 +84,11 @@ export async function settle(
   countReaders(session, merge, allowed)
   const plan = planSealed(session, allowed)
   const touched = touchedGroups(session, merge)
-  const groups = plan.groups.filter(({ group, is }) => is === "changed" && touched.has(group))
-  const exposed = await executePlan(session, { ...plan, groups })
+  const groups = plan.groups.filter(
+    (group) => group.is === "changed" && touched.has(group.group) && !isForOwnersOnly(group),
+  )
+  const exposed = await executePlan(session, { id: plan.id, groups })
+  await sealToOwners(session, plan, touched)
   const { draft } = session
   return { changes: draft.changes, draft, exposed }
 }

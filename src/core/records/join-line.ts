@@ -11,7 +11,17 @@ export interface Joining {
 
 const PREFIX = "agent-vault-join-1:"
 const FORM = /^agent-vault-join-1:([A-Za-z0-9_-]{1,8192})$/
-const FIELDS = ["agent", "recipient", "signature", "signer", "vault"] as const
+/** Who asks: a line is of the one kind or of the other. */
+type Asker = "agent" | "owner"
+
+/** Who asks to become an owner, and the keys that were made for it where the person is. */
+export interface OwnerJoining {
+  readonly vault: string
+  readonly owner: string
+  readonly recipient: string
+  /** Who signs what this owner changes. */
+  readonly signer: string
+}
 
 /**
  * The line by which an agent's machine asks an owner to let it in: the prefix, and base64url of the
@@ -20,19 +30,20 @@ const FIELDS = ["agent", "recipient", "signature", "signer", "vault"] as const
  * {@link joinFingerprint} shows.
  */
 export function formatJoinLine({ vault, agent, recipient }: Joining, key: SigningKey): string {
-  const body = { agent, recipient, signer: key.signer, vault }
-  const signed = { ...body, signature: key.sign("join", body) }
-  return PREFIX + Buffer.from(JSON.stringify(signed)).toString("base64url")
+  return formatLine({ agent, recipient, signer: key.signer, vault }, key)
 }
 
-/** What a line of {@link formatJoinLine} says. Throws `RECIPIENT_INVALID`. */
-function parseJoinLine(line: string): Joining {
-  const [, encoded = ""] = FORM.exec(line.trim()) ?? []
-  const { agent, recipient, signature, signer, vault } = fieldsIn(encoded)
-  const body = { agent, recipient, signer, vault }
-  if (!/^ed25519:[A-Za-z0-9_-]{43}$/.test(signer)) throw damaged()
-  if (!verifier(signer)("join", body, signature)) throw damaged()
-  return { vault, agent, recipient }
+/** The same for who asks to become an owner; `key` is the one that the owner will sign with. */
+export function formatOwnerLine(
+  { vault, owner, recipient }: Omit<OwnerJoining, "signer">,
+  key: SigningKey,
+): string {
+  return formatLine({ owner, recipient, signer: key.signer, vault }, key)
+}
+
+function formatLine(body: Readonly<Record<string, string>>, key: SigningKey): string {
+  const signed = { ...body, signature: key.sign("join", body) }
+  return PREFIX + Buffer.from(JSON.stringify(signed)).toString("base64url")
 }
 
 /**
@@ -40,16 +51,56 @@ function parseJoinLine(line: string): Joining {
  * `KEY_WRONG_VAULT`.
  */
 export function acceptJoinLine(line: string, vault: string, agent: string): string {
-  const joining = parseJoinLine(line)
-  if (joining.vault !== vault) {
-    throw new VaultError("KEY_WRONG_VAULT", `the line is for the vault ${joining.vault}`, {
-      hint: `this vault is ${vault}: the line is made in a clone of it, by agent-vault join ${agent}`,
+  return acceptLine(line, "agent", vault, agent).recipient
+}
+
+/** What a line says that asks for this owner of this vault. Throws like {@link acceptJoinLine}. */
+export function acceptOwnerLine(line: string, vault: string, owner: string): OwnerJoining {
+  const { recipient, signer } = acceptLine(line, "owner", vault, owner)
+  return { vault, owner, recipient, signer }
+}
+
+function acceptLine(line: string, asker: Asker, vault: string, name: string): ParsedLine {
+  const parsed = parseLine(line)
+  if (parsed.vault !== vault) {
+    const made = `agent-vault join ${parsed.name}${parsed.asker === "owner" ? " --owner" : ""}`
+    throw new VaultError("KEY_WRONG_VAULT", `the line is for the vault ${parsed.vault}`, {
+      hint: `this vault is ${vault}: the line is made in a clone of it, by ${made}`,
     })
   }
-  if (joining.agent === agent) return joining.recipient
-  throw new VaultError("RECIPIENT_INVALID", `the line asks for ${joining.agent}, not ${agent}`, {
+  if (parsed.asker !== asker) {
+    throw new VaultError(
+      "RECIPIENT_INVALID",
+      `the line asks for the ${parsed.asker} ${parsed.name}`,
+      {
+        hint: `only if that is meant: agent-vault ${parsed.asker} add ${parsed.name} --join LINE`,
+      },
+    )
+  }
+  if (parsed.name === name) return parsed
+  throw new VaultError("RECIPIENT_INVALID", `the line asks for ${parsed.name}, not ${name}`, {
     hint: "give the name that is in the line, or have it made anew for the other name",
   })
+}
+
+interface ParsedLine {
+  readonly asker: Asker
+  readonly name: string
+  readonly vault: string
+  readonly recipient: string
+  readonly signer: string
+}
+
+/** What a line says, if its parts belong together. Throws `RECIPIENT_INVALID`. */
+function parseLine(line: string): ParsedLine {
+  const [, encoded = ""] = FORM.exec(line.trim()) ?? []
+  const fields = fieldsIn(encoded)
+  const { signature = "", ...body } = fields
+  const asker = "owner" in fields ? "owner" : "agent"
+  const { [asker]: name = "", recipient = "", signer = "", vault = "" } = body
+  if (!/^ed25519:[A-Za-z0-9_-]{43}$/.test(signer)) throw damaged()
+  if (!verifier(signer)("join", body, signature)) throw damaged()
+  return { asker, name, vault, recipient, signer }
 }
 
 /** What two people compare by another way, to see that a recipient is the one that was made: 80 bits. */
@@ -66,13 +117,14 @@ export function ownerFingerprint(owner: {
   return joinFingerprint(`${owner.recipient}\n${owner.signer}`)
 }
 
-function fieldsIn(encoded: string): Readonly<Record<(typeof FIELDS)[number], string>> {
+function fieldsIn(encoded: string): Readonly<Record<string, string>> {
   const fields = parsedJson(Buffer.from(encoded, "base64url").toString("utf8"))
+  const names = Object.keys(fields).toSorted().join()
   const isWhole =
-    Object.keys(fields).toSorted().join() === FIELDS.join() &&
+    /^(?:agent|owner),recipient,signature,signer,vault$/.test(names) &&
     Object.values(fields).every((value) => typeof value === "string")
   if (!isWhole) throw damaged()
-  return fields as ReturnType<typeof fieldsIn>
+  return fields as Readonly<Record<string, string>>
 }
 
 function parsedJson(text: string): object {

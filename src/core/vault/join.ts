@@ -1,4 +1,4 @@
-import { generateIdentity, recipientOf } from "../age/age.js"
+import { generateIdentity, recipientOf, sealWithPassphrase } from "../age/age.js"
 import { FolderFiles } from "../disk/files.js"
 import { type Environment, inHome } from "../disk/homes.js"
 import type { Place } from "../disk/place.js"
@@ -7,12 +7,19 @@ import {
   agentKeyFile,
   findOwnKey,
   formatKeyFile,
+  ownerKeyFile,
   writeKeyFile,
 } from "../keys/key-files.js"
 import { readPin } from "../memory/trust.js"
-import { formatJoinLine, joinFingerprint } from "../records/join-line.js"
+import {
+  formatJoinLine,
+  formatOwnerLine,
+  joinFingerprint,
+  ownerFingerprint,
+} from "../records/join-line.js"
 import { signingKey } from "../records/signature.js"
-import { parseAgentName } from "../words/names.js"
+import { VaultError } from "../words/errors.js"
+import { parseAgentName, parseOwnerName } from "../words/names.js"
 import { utc } from "../words/time.js"
 import { readVaultRecord } from "./vault.js"
 
@@ -53,4 +60,59 @@ export async function join(
   const key = { identity, recipient, vault, agent, ...(trust === undefined ? {} : { trust }) }
   inHome("keys", () => writeKeyFile(file, formatKeyFile(key, utc(now))))
   return { ...joined, wasHere: false }
+}
+
+/** The key of an owner to be, and the line that asks a present owner to make them one. */
+export interface OwnerJoinRequest extends Omit<JoinRequest, "agent"> {
+  readonly owner: string
+  readonly hasPassphrase: boolean
+}
+
+/** What decides about the key of an owner to be. */
+export interface JoinOwner {
+  readonly owner: string
+  readonly env: Environment
+  readonly now: Date
+  /** Asked for the passphrase of a key that is here. */
+  readonly ask: AskPassphrase
+  /** Asked for one, or none, for a key that is made. */
+  readonly choose: () => Promise<string | undefined>
+}
+
+/**
+ * Makes the key of an owner to be on this machine, unless it is here already, and the line by which an
+ * owner adds them. Nothing of the vault is verified. Throws `NO_VAULT`, `NAME_INVALID`, `KEY_INVALID`,
+ * `EXISTS` for the key of somebody who is an owner.
+ */
+export async function joinAsOwner(
+  place: Place,
+  { owner: name, env, now, ask, choose }: JoinOwner,
+): Promise<OwnerJoinRequest> {
+  const owner = parseOwnerName(name)
+  const { vault, keys, owners } = readVaultRecord(new FolderFiles(place.root))
+  const file = ownerKeyFile(vault, env)
+  const kept = await findOwnKey(file, ask)
+  const known = owners.find(({ recipient }) => recipient === kept?.recipient)
+  if (known !== undefined) {
+    const state = known.ended === undefined ? "is that of the owner" : "was that of the owner"
+    throw new VaultError("EXISTS", `the owner's key on this machine ${state} ${known.name}`, {
+      hint: `${file} stays as it is; another person joins with a key home of their own`,
+    })
+  }
+  const identity = kept?.identity ?? (await generateIdentity(keys))
+  const recipient = await recipientOf(identity)
+  const key = signingKey(identity)
+  const line = formatOwnerLine({ vault, owner, recipient }, key)
+  const fingerprint = ownerFingerprint({ recipient, signer: key.signer })
+  const joined = { owner, file, line, fingerprint }
+  if (kept !== undefined) {
+    return { ...joined, wasHere: true, hasPassphrase: kept.hasPassphrase === true }
+  }
+  const passphrase = (await choose()) ?? ""
+  const trust = readPin(vault, env)
+  const facts = { identity, recipient, vault, owner, ...(trust === undefined ? {} : { trust }) }
+  const text = formatKeyFile(facts, utc(now))
+  const content = passphrase === "" ? text : await sealWithPassphrase(Buffer.from(text), passphrase)
+  inHome("keys", () => writeKeyFile(file, content))
+  return { ...joined, wasHere: false, hasPassphrase: passphrase !== "" }
 }

@@ -15,6 +15,8 @@ export interface SealedState {
   /** By name; removed agents too. */
   readonly agents: ReadonlyMap<string, AgentRecord>
   readonly groups: ReadonlyMap<string, SealedGroup>
+  /** The agents whose escrow an owner cannot open. */
+  readonly closedEscrows: readonly string[]
 }
 
 export interface SealedGroup {
@@ -23,6 +25,8 @@ export interface SealedGroup {
   readonly secrets: number
   /** The names of those that are sealed to an earlier key of it. */
   readonly stale: readonly string[]
+  /** Whether an owner cannot open it: it was made, or sealed anew, on a branch without them. */
+  readonly lacksOwner: boolean
 }
 
 /** An agent who would open a group that it cannot open now. */
@@ -57,6 +61,8 @@ export interface GroupPlan {
   readonly retimed: readonly Retimed[]
   /** Secrets to re-encrypt from an earlier key. */
   readonly stale: readonly string[]
+  /** An owner cannot open it, and will: it was sealed on a branch that did not know of them. */
+  readonly lacksOwner?: true
   /** Agents that a grant names and the vault does not know. */
   readonly unknown: readonly string[]
   /** Who the group will be sealed to, by name. */
@@ -70,6 +76,13 @@ export interface Plan {
   /** Changes with anything that the plan was made from: 12 hex digits. */
   readonly id: string
   readonly groups: readonly GroupPlan[]
+  /** Agents whose escrow is to be sealed to every owner: one cannot open it. */
+  readonly escrows?: readonly string[]
+}
+
+/** Whether nothing is to be done. */
+export function isEmptyPlan({ groups, escrows = [] }: Plan): boolean {
+  return groups.length + escrows.length === 0
 }
 
 /** Compares the wish with the truth. Pure: the same input gives the same plan, and the same id. */
@@ -80,14 +93,25 @@ export function makePlan(manifest: Manifest, sealed: SealedState, now: Date): Pl
     .sort()
     .map((name) => planGroup(name, manifest, grants.get(name) ?? [], sealed, utc(now)))
     .filter((group) => isChange(group))
-  return { id: planId(sealed, groups), groups }
+  const { closedEscrows: escrows } = sealed
+  const id = planId(sealed, groups)
+  return { id, groups, ...(escrows.length === 0 ? {} : { escrows }) }
 }
 
 /** Whether all that the plan does to a group is to end grants that ran out. */
 export function isExpiryOnly(group: GroupPlan): boolean {
-  const others =
-    group.gains.length + group.retimed.length + group.stale.length + group.unknown.length
-  return group.is === "changed" && others === 0 && group.losses.every(({ why }) => why === "ended")
+  const { is, losses } = group
+  const changed = group.gains.length + group.retimed.length
+  const others = changed + group.stale.length + group.unknown.length
+  const isEnd = losses.length > 0 && losses.every(({ why }) => why === "ended")
+  return is === "changed" && others === 0 && isEnd
+}
+
+/** Whether all that the plan does to a group is to seal its keys to every owner. */
+export function isForOwnersOnly(group: GroupPlan): boolean {
+  const others = group.gains.length + group.losses.length + group.retimed.length
+  const rest = group.stale.length + group.unknown.length
+  return group.lacksOwner === true && group.is === "changed" && others + rest === 0
 }
 
 /** A loss means a new key: who lost access holds the present one. */
@@ -117,17 +141,8 @@ function planGroup(
   const current = present?.record.members ?? []
   if (!Object.hasOwn(manifest.groups, group)) {
     const losses = current.map((member) => lost(member, sealed, now))
-    return {
-      group,
-      is: "gone",
-      gains: [],
-      losses,
-      retimed: [],
-      stale: [],
-      unknown: [],
-      members: [],
-      secrets,
-    }
+    const none = { gains: [], retimed: [], stale: [], unknown: [], members: [] }
+    return { group, is: "gone", ...none, losses, secrets }
   }
 
   const running = grants.filter(({ until }) => !hasPassed(until, now))
@@ -150,6 +165,7 @@ function planGroup(
       .map((member) => lost(member, sealed, now)),
     retimed: members.flatMap((member) => retimed(member, before.get(keyOf(member)))),
     stale,
+    ...(present?.lacksOwner === true ? { lacksOwner: true as const } : {}),
     unknown: running.filter((grant) => !isKnown(grant)).map(({ agent }) => agent),
     members: members.sort((a, b) => (a.agent < b.agent ? -1 : 1)),
     secrets,
@@ -213,7 +229,8 @@ function isChange(plan: GroupPlan): boolean {
   return (
     plan.is !== "changed" ||
     plan.gains.length + plan.losses.length + plan.retimed.length > 0 ||
-    plan.stale.length + plan.unknown.length > 0
+    plan.stale.length + plan.unknown.length > 0 ||
+    plan.lacksOwner === true
   )
 }
 
@@ -230,6 +247,8 @@ function planId(sealed: SealedState, groups: readonly GroupPlan[]): string {
   ])
   // `since` of a new member is the clock's, and must not change the id of the same plan.
   const stable = groups.map(({ members, ...rest }) => [rest, members.map(keyOf)])
-  const text = JSON.stringify([sealed.vault, sealed.serial, serials, stable])
+  const { closedEscrows } = sealed
+  const parts = [sealed.vault, sealed.serial, serials, stable]
+  const text = JSON.stringify(closedEscrows.length === 0 ? parts : [...parts, closedEscrows])
   return digestOf(text).slice("sha256:".length, "sha256:".length + 12)
 }

@@ -2,8 +2,11 @@ import { describe, expect, test } from "vitest"
 import { generateIdentity, recipientOf } from "../../../src/core/age/age.js"
 import {
   acceptJoinLine,
+  acceptOwnerLine,
   formatJoinLine,
+  formatOwnerLine,
   joinFingerprint,
+  ownerFingerprint,
 } from "../../../src/core/records/join-line.js"
 import { signingKey } from "../../../src/core/records/signature.js"
 
@@ -13,6 +16,14 @@ async function newLine(agent = "ci", of = vault) {
   const identity = await generateIdentity("x25519")
   const recipient = await recipientOf(identity)
   return { recipient, line: formatJoinLine({ vault: of, agent, recipient }, signingKey(identity)) }
+}
+
+async function ownerLine(owner = "bob") {
+  const identity = await generateIdentity("x25519")
+  const recipient = await recipientOf(identity)
+  const key = signingKey(identity)
+  const line = formatOwnerLine({ vault, owner, recipient }, key)
+  return { line, key, recipient, signer: key.signer }
 }
 
 /** The line with its JSON changed, and nothing else. */
@@ -69,5 +80,36 @@ describe("the line of join", () => {
   test("has a fingerprint that people can read to each other", async () => {
     const { recipient } = await newLine()
     expect(joinFingerprint(recipient)).toMatch(/^(?:[0-9a-f]{5}-){3}[0-9a-f]{5}$/)
+  })
+})
+
+describe("the line of an owner", () => {
+  test("gives both keys to the vault and the name that it names", async () => {
+    const { line, recipient, signer } = await ownerLine()
+    const expected = { vault, owner: "bob", recipient, signer }
+    expect(acceptOwnerLine(line, vault, "bob")).toEqual(expected)
+    expect(() => acceptOwnerLine(line, vault, "eve")).toThrow("asks for bob, not eve")
+    expect(() => acceptOwnerLine(line, "1".repeat(32), "bob")).toThrow(`for the vault ${vault}`)
+  })
+
+  test("makes no agent, and that of an agent makes no owner", async () => {
+    const owner = await ownerLine("ci")
+    expect(() => acceptJoinLine(owner.line, vault, "ci")).toThrow("asks for the owner ci")
+    const agent = await newLine("ci")
+    expect(() => acceptOwnerLine(agent.line, vault, "ci")).toThrow("asks for the agent ci")
+    const turned = changed(agent.line, (json) => json.replace('"agent"', '"owner"'))
+    expect(() => acceptOwnerLine(turned, vault, "ci")).toThrow("not whole, or was changed")
+  })
+
+  test("has another fingerprint when either key is somebody else's", async () => {
+    const [bob, mallory] = await Promise.all([ownerLine(), ownerLine()])
+    // Mallory can sign a line that has bob's recipient, so the recipient alone would look the same.
+    const { recipient } = bob
+    const forged = formatOwnerLine({ vault, owner: "bob", recipient }, mallory.key)
+    const read = acceptOwnerLine(forged, vault, "bob")
+    expect([read.recipient, read.signer]).toEqual([bob.recipient, mallory.signer])
+    expect(ownerFingerprint(read)).not.toBe(ownerFingerprint(bob))
+    const opener = formatOwnerLine({ vault, owner: "bob", recipient: mallory.recipient }, bob.key)
+    expect(ownerFingerprint(acceptOwnerLine(opener, vault, "bob"))).not.toBe(ownerFingerprint(bob))
   })
 })

@@ -1,5 +1,5 @@
 import { VaultError } from "../../../core/index.js"
-import { type Applied, type Outcome, apply } from "../../../core/owner.js"
+import { type Applied, type Outcome, apply, isEmptyPlan } from "../../../core/owner.js"
 import { afterRepair } from "../../door/after-repair.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
@@ -25,12 +25,12 @@ export async function run(door: Door): Promise<void> {
     if (await asJson(door, { plan, files: planned.files })) return
     await print(door, planLines(plan))
     tell(door, ...outcomeLines(door, planned))
-    if (plan.groups.length > 0) {
+    if (!isEmptyPlan(plan)) {
       tell(door, `Apply just this: agent-vault apply --yes --plan ${plan.id}`)
     }
     return
   }
-  if (plan.groups.length > 0 && !(await isAgreed(door, planLines(plan), plan.id))) {
+  if (!isEmptyPlan(plan) && !(await isAgreed(door, planLines(plan), plan.id))) {
     tell(door, "Nothing was changed.")
     return
   }

@@ -4,7 +4,7 @@ import { VaultError, agentHarness } from "../../../core/index.js"
 import { type NewVault, init } from "../../../core/owner.js"
 import { afterRepair } from "../../door/after-repair.js"
 import type { Door } from "../../door/door.js"
-import { newPassphrase } from "../../door/new-passphrase.js"
+import { choosePassphrase } from "../../door/new-passphrase.js"
 import { asJson, tell, unfinishedLines, unfinishedPart } from "../../door/render.js"
 import { confirmOr } from "../../terminal/ask.js"
 import { noteOnce } from "../../terminal/terminal.js"
@@ -25,7 +25,7 @@ export async function run(door: Door): Promise<void> {
   // Before a passphrase is asked for, everything that could stand in the way is looked at.
   const look = (): Promise<NewVault> => init({ ...request, dryRun: true })
   const planned = await (dryRun ? look() : afterRepair(door, request.folder, look))
-  const passphrase = dryRun ? undefined : await choosePassphrase(door)
+  const passphrase = dryRun ? undefined : await choosePassphrase(door, "agent-vault init")
   const made = dryRun ? planned : await init({ ...request, passphrase })
   const { root, owner, files } = made
   const document = dryRun ? { root, owner, files } : { ...made, ...unfinishedPart(made) }
@@ -73,24 +73,6 @@ function loginName(): string {
     .username.replace(/[^A-Za-z0-9._-]/g, "-")
     .replace(/^[^A-Za-z0-9]+/, "")
   return name === "" ? "owner" : name.slice(0, 64)
-}
-
-/** As ssh-keygen does it: asked twice at a terminal, empty for none. */
-async function choosePassphrase(door: Door): Promise<string | undefined> {
-  const isAsked = option(door, "passphrase-fd") === undefined
-  if (isAsked && (!door.terminal.stdin.isTTY || isSet(door, "json"))) return undefined
-  if (isAsked) {
-    tell(
-      door,
-      "The owner's key opens everything. With a passphrase, no program that runs as you can use it",
-      "alone, an agent's neither.",
-    )
-  }
-  return newPassphrase(door, {
-    from: "passphrase-fd",
-    question: "Passphrase for the owner's key (empty for none)",
-    nothing: "nothing was made: repeat agent-vault init",
-  })
 }
 
 /** A key that no passphrase protects does not give access where a harness acts. */

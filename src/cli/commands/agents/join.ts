@@ -1,13 +1,22 @@
 import { claimedId, findAnchor } from "../../../core/index.js"
-import { join } from "../../../core/owner.js"
+import { type OwnerJoinRequest, join, joinAsOwner } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
+import { choosePassphrase } from "../../door/new-passphrase.js"
 import { asJson, print, tell } from "../../door/render.js"
-import { passphraseOf, placeOf } from "../../door/who.js"
+import { isSet, passphraseOf, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
-  const [name = ""] = door.call.words
   const place = placeOf(door)
-  const joined = await join(place, name, door.env, door.now, passphraseOf(door))
+  await (isSet(door, "owner") ? joinOwner(door) : joinAgent(door))
+  if (isSet(door, "json")) return
+  if (findAnchor(claimedId(place), undefined, door.env) === undefined) {
+    tell(door, "Nobody is trusted here yet. Compare the owner's fingerprint: agent-vault trust")
+  }
+}
+
+async function joinAgent(door: Door): Promise<void> {
+  const [name = ""] = door.call.words
+  const joined = await join(placeOf(door), name, door.env, door.now, passphraseOf(door))
   if (await asJson(door, joined)) return
   const { agent, file, line, fingerprint, wasHere } = joined
   tell(
@@ -21,7 +30,35 @@ export async function run(door: Door): Promise<void> {
     `  agent-vault agent add ${agent} --join LINE`,
     `and compare this fingerprint with you, by another way: ${fingerprint}`,
   )
-  if (findAnchor(claimedId(place), undefined, door.env) === undefined) {
-    tell(door, "Nobody is trusted here yet. Compare the owner's fingerprint: agent-vault trust")
-  }
+}
+
+async function joinOwner(door: Door): Promise<void> {
+  const [owner = ""] = door.call.words
+  const joined = await joinAsOwner(placeOf(door), {
+    owner,
+    env: door.env,
+    now: door.now,
+    ask: passphraseOf(door),
+    choose: () => choosePassphrase(door, `agent-vault join ${owner} --owner`),
+  })
+  if (await asJson(door, joined)) return
+  tell(door, ...keyLines(joined))
+  await print(door, [joined.line])
+  tell(
+    door,
+    "Give a present owner this line, by any way: it holds no secret. They type:",
+    `  agent-vault owner add ${owner} --join LINE`,
+    `and compare this fingerprint with you, by another way: ${joined.fingerprint}`,
+    "Until then the key opens nothing. Afterwards: agent-vault sync",
+  )
+}
+
+function keyLines({ owner, file, wasHere, hasPassphrase }: OwnerJoinRequest): string[] {
+  if (wasHere) return [`The owner's key of ${owner} is here already: ${file}`]
+  return [
+    `The owner's key of ${owner} is made, and stays here: ${file}`,
+    hasPassphrase
+      ? "  Back it up now: copy it to a safe place, and its passphrase to another."
+      : "  Back it up now: print it, or copy it to a safe place. It has no passphrase.",
+  ]
 }

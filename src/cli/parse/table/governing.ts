@@ -56,6 +56,7 @@ export const OWNERS: readonly CommandSpec[] = [
     summary:
       "make the key of an agent where it will live, and the line that asks an owner to let it in",
     options: {
+      owner: { describe: "make the key of a second owner, for `owner add`" },
       ...DIR,
       "passphrase-fd": {
         value: "FD",
@@ -67,6 +68,10 @@ export const OWNERS: readonly CommandSpec[] = [
       [
         "agent-vault join builder",
         "then, at an owner's: agent-vault agent add builder --join LINE",
+      ],
+      [
+        "agent-vault join bob --owner",
+        "on bob's machine; then, at an owner's: agent-vault owner add bob --join LINE",
       ],
     ],
     notes:

@@ -1,8 +1,31 @@
 import type { CommandSpec } from "../call.js"
-import { REPORT } from "./options.js"
+import { CHANGE, REPORT } from "./options.js"
 
 /** The owners themselves. */
 export const OWNER: readonly CommandSpec[] = [
+  {
+    name: "owner add",
+    words: "<name>",
+    summary:
+      "make a person an owner, who opens everything and signs changes, with a key of their own",
+    options: {
+      join: {
+        value: "LINE",
+        describe: "the line that `agent-vault join NAME --owner` printed at the new owner's",
+      },
+      fingerprint: {
+        value: "TEXT",
+        describe: "the fingerprint that the new owner tells you; without it you are asked",
+      },
+      ...CHANGE,
+    },
+    examples: [
+      ["agent-vault owner add bob --join LINE --dry-run", "what would be sealed to bob"],
+      ["agent-vault owner add bob --join LINE", "asks you to compare the fingerprint with bob"],
+    ],
+    notes:
+      "Every group, its earlier keys and every escrow are sealed to the new owner as well, in one commit. Their key is made on their machine and never travels.",
+  },
   {
     name: "owner list",
     words: "",

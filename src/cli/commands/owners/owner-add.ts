@@ -1,0 +1,81 @@
+import { VaultError, claimedId, parseOwnerName } from "../../../core/index.js"
+import {
+  type OwnerAdded,
+  type OwnerJoining,
+  type Outcome,
+  acceptOwnerLine,
+  addOwner,
+  ownerFingerprint,
+} from "../../../core/owner.js"
+import { afterRepair } from "../../door/after-repair.js"
+import { withPerson } from "../../door/confirm-person.js"
+import type { Door } from "../../door/door.js"
+import {
+  asJson,
+  counted,
+  exposureLines,
+  outcomeLines,
+  outcomePart,
+  print,
+  tell,
+} from "../../door/render.js"
+import { changeRequest, option, placeOf } from "../../door/who.js"
+import { confirm } from "../../terminal/ask.js"
+
+export async function run(door: Door): Promise<void> {
+  const [name = ""] = door.call.words
+  const joining = joiningOf(door, name)
+  const request = { ...(await changeRequest(door)), joining }
+  const look = (): Promise<Outcome<OwnerAdded>> => addOwner({ ...request, dryRun: true })
+  const planned = request.dryRun ? await look() : await afterRepair(door, request.place.root, look)
+  if (!request.dryRun && !(await isCompared(door, joining))) {
+    tell(door, "Nothing was changed.")
+    return
+  }
+  const outcome = request.dryRun
+    ? planned
+    : await withPerson(door, (person) => addOwner({ ...request, person }))
+  if (await asJson(door, { ...outcome.result, ...outcomePart(outcome) })) return
+  tell(door, ...addedLines(outcome.result, request.dryRun))
+  await print(door, exposureLines(door, outcome.result.exposed))
+  tell(door, ...outcomeLines(door, outcome))
+}
+
+/** What the line of `join --owner` asks for. Throws `USAGE`, `RECIPIENT_INVALID`. */
+function joiningOf(door: Door, name: string): OwnerJoining {
+  const owner = parseOwnerName(name)
+  const line = option(door, "join")
+  if (line !== undefined) return acceptOwnerLine(line, claimedId(placeOf(door)), owner)
+  throw new VaultError("USAGE", "owner add needs --join LINE: the new owner's key never travels", {
+    hint: `on their machine, in a clone of this repository: agent-vault join ${owner} --owner`,
+  })
+}
+
+/**
+ * Whether the keys are those that were made at the new owner's. What opens everything is compared
+ * before, and not by the line alone. Throws `RECIPIENT_INVALID`, `NO_TERMINAL`.
+ */
+async function isCompared(door: Door, joining: OwnerJoining): Promise<boolean> {
+  const fingerprint = ownerFingerprint(joining)
+  const said = option(door, "fingerprint")
+  if (said === undefined) {
+    tell(door, `The fingerprint of ${joining.owner}: ${fingerprint}`)
+    const question = `Does ${joining.owner} see the same, by another way than the line came?`
+    return confirm(door.terminal, question, "--fingerprint, as the new owner tells it to you")
+  }
+  if (said.trim().toLowerCase() === fingerprint) return true
+  throw new VaultError(
+    "RECIPIENT_INVALID",
+    `the keys in the line have the fingerprint ${fingerprint}, not ${said}`,
+    { hint: "somebody changed the line on its way, or it is another one: get it anew" },
+  )
+}
+
+function addedLines({ owner, groups, escrows, fingerprint }: OwnerAdded, dry: boolean): string[] {
+  const [is, are] = dry ? ["would be", "would be"] : ["is", "are"]
+  return [
+    `${owner} ${is} an owner of this vault (${fingerprint}): opens everything, and signs changes.`,
+    `  ${counted(groups.length, "group")} and ${counted(escrows.length, "escrow")} ${are} sealed to them as well.`,
+    ...(dry ? [] : [`Once they have this: agent-vault sync, and agent-vault status`]),
+  ]
+}

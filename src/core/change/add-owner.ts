@@ -1,0 +1,112 @@
+import { kindOfRecipient } from "../age/age.js"
+import { type OwnerJoining, ownerFingerprint } from "../records/join-line.js"
+import { signOwner } from "../records/owners.js"
+import type { OwnerEntry, VaultRecord } from "../records/record.js"
+import { unsigned } from "../records/record.js"
+import { findAgent, listAgents } from "../vault/vault.js"
+import { VaultError } from "../words/errors.js"
+import { VAULT_RECORD } from "../words/layout.js"
+import { parseOwnerName } from "../words/names.js"
+import { type ChangeRequest, type Outcome, change } from "./change.js"
+import { planAccess, planEdit } from "./draft-plan.js"
+import { executePlan } from "./execute-plan.js"
+import type { ExposedSecret } from "./rekey.js"
+import { sealEscrowsToOwners } from "./seal-to-owners.js"
+import { type Session, putRecord } from "./session.js"
+
+export interface AddOwnerRequest extends ChangeRequest {
+  /** Who asks, as {@link acceptOwnerLine} read it. */
+  readonly joining: OwnerJoining
+}
+
+/** A new owner, and what is sealed to them. */
+export interface OwnerAdded {
+  readonly owner: string
+  readonly recipient: string
+  readonly signer: string
+  readonly fingerprint: string
+  readonly vault: string
+  readonly groups: readonly string[]
+  /** The agents whose key they can bring back. */
+  readonly escrows: readonly string[]
+  /** Values of grants that had run out, which this rekeyed away. */
+  readonly exposed: readonly ExposedSecret[]
+}
+
+/**
+ * Makes somebody an owner: vault.json lists them, and the keys of every group, the earlier ones too,
+ * and every escrow are sealed to them as well. All of it is one change. Throws `EXISTS`, `KEYS_MIXED`,
+ * `PENDING`, `UNCONFIRMED`, and `NOT_A_READER` if the owner who acts cannot open everything yet.
+ */
+export function addOwner(request: AddOwnerRequest): Promise<Outcome<OwnerAdded>> {
+  const { joining } = request
+  const owner = parseOwnerName(joining.owner)
+  return change(request, async (session) => {
+    refuseTaken(session, joining)
+    session.requirePerson(`make ${owner} an owner, who opens everything and lets others in`)
+    // Other differences would be applied unseen.
+    planEdit(session, () => {})
+    const wider = withOwner(session, joining)
+    const plan = planAccess(wider)
+    const exposed = await executePlan(wider, plan)
+    await sealEscrowsToOwners(wider, plan)
+    const { recipient, signer } = joining
+    const result = {
+      owner,
+      recipient,
+      signer,
+      fingerprint: ownerFingerprint(joining),
+      vault: session.vault.id,
+      groups: plan.groups.map(({ group }) => group),
+      escrows: plan.escrows ?? [],
+      exposed,
+    }
+    return { result, message: `owner add ${owner}` }
+  })
+}
+
+/** The session, from where vault.json lists one owner more: what it seals from now on is for them too. */
+function withOwner(session: Session, { owner: name, recipient, signer }: OwnerJoining): Session {
+  const { record, id } = session.vault
+  const serial = record.serial + 1
+  const entry = signOwner(id, { name, recipient, signer, since: serial }, session.key)
+  const owners = [...record.owners, entry]
+  const next = putRecord<VaultRecord>(session, { ...unsigned(record), serial, owners })
+  const active = owners.filter(({ ended }) => ended === undefined)
+  return { ...session, vault: { ...session.vault, record: next, owners: active } }
+}
+
+/** A name, a recipient and a signer belong to one person or machine each. */
+function refuseTaken({ vault }: Session, joining: OwnerJoining): void {
+  const { owner, recipient, signer } = joining
+  if (kindOfRecipient(recipient) !== vault.record.keys) {
+    throw new VaultError("KEYS_MIXED", `the key of ${owner} is not of the vault's kind`, {
+      hint: `have it made in a clone of this vault: agent-vault join ${owner} --owner`,
+    })
+  }
+  const before = vault.record.owners.find(
+    (entry) => entry.signer === signer || entry.recipient === recipient,
+  )
+  if (before !== undefined) throw keyTaken(before)
+  const named = vault.owners.find(({ name }) => name.toLowerCase() === owner.toLowerCase())
+  if (named !== undefined) {
+    throw new VaultError("EXISTS", `there is an owner ${named.name} already`, {
+      hint: "have the line made with another name: agent-vault join NAME --owner",
+    })
+  }
+  const agent = listAgents(vault).find((name) => findAgent(vault, name)?.recipient === recipient)
+  if (agent === undefined) return
+  throw new VaultError("EXISTS", `that is the key of the agent ${agent}`, {
+    hint: `an owner has a key of their own: agent-vault join ${owner} --owner`,
+  })
+}
+
+function keyTaken({ name, ended }: OwnerEntry): VaultError {
+  return ended === undefined
+    ? new VaultError("EXISTS", `that is the key of the owner ${name} already`, {
+        hint: "see who is an owner: agent-vault owner list",
+      })
+    : new VaultError("EXISTS", `that is the key of ${name}, who was removed as an owner`, {
+        hint: `a removed owner comes back with a new key only; see ${VAULT_RECORD}`,
+      })
+}
