@@ -19,6 +19,8 @@ const importers = new Map([
   ["@noble/ciphers", ["src/core/age/stanza.ts"]],
   ["@scure/base", ["src/core/age/bech32.ts"]],
   ["shamir-secret-sharing", ["src/core/recovery/secret-sharing.ts"]],
+  ["@scure/bip39", ["src/core/recovery/key-words.ts"]],
+  ["uqr", ["src/cli/terminal/qr-code.ts"]],
   ["yaml", ["src/core/records/yaml.ts"]],
   ["yargs", ["src/cli/parse/yargs.ts"]],
   [

@@ -32,6 +32,7 @@ export { isUnderPassphrase, openKeyFile, writeUnderPassphrase } from "./keys/key
 export { bringBack, refuseOwnerKeyHere } from "./recovery/bring-back.js"
 export { combineShares, refuseMisfit } from "./recovery/combine-shares.js"
 export { type Share, formatShare, looksLikeShare, parseShare, sharesIn } from "./recovery/share.js"
+export { keyOfPaper, wordsOf } from "./recovery/key-words.js"
 export { readShares, sheetOf, writeShares } from "./recovery/share-files.js"
 export { checkSplit, splitKey } from "./recovery/split-key.js"
 export { claimedOwners } from "./recovery/claimed-owners.js"

@@ -18,6 +18,8 @@ const ENDS_WITH = new Map([
   // Nobody is at a terminal here.
   ["agent-vault get stripe/api-key", 3],
   ["agent-vault owner key --passphrase set", 2],
+  ["agent-vault owner key --print", 2],
+  ["agent-vault owner key --from-paper", 6],
   ["agent-vault owner recovery split --threshold 2 --holder bob --holder carol --holder dave", 2],
   // The key is here.
   ["agent-vault owner recovery combine", 6],

@@ -65,7 +65,7 @@ export function requireOwnerKey(id: string, env: Environment): string {
   const file = ownerKeyFile(id, env)
   if (inHome("keys", () => lookAt(file, "follow")) !== undefined) return file
   throw new VaultError("KEY_NOT_FOUND", `there is no owner's key of this vault here (${file})`, {
-    hint: "bring a backup of it here: agent-vault key add FILE",
+    hint: "bring it back: agent-vault key add FILE, owner key --from-paper, or owner recovery combine",
   })
 }
 

@@ -80,6 +80,51 @@ describe("shares", () => {
   })
 })
 
+/** The last line of a key file. */
+function identityIn(bytes: Uint8Array): string | undefined {
+  return Buffer.from(bytes).toString("utf8").split("\n").at(-2)
+}
+
+describe("paper", () => {
+  test("shows a code and words, takes them off the screen, and brings the key back", async () => {
+    const original = keyFileBytes(file)
+    const shown = await atTerminal(
+      machine,
+      ["owner", "key", "--print"],
+      [["press the Return", ENTER]],
+    )
+    expect(shown.code, shown.shown).toBe(0)
+    const [, screen = "", after = ""] = shown.shown.split("\u001b[2J\u001b[3J\u001b[H")
+    const words = [...screen.matchAll(/(?:^|\s)\d{1,2} ([a-z]{3,8})(?=\s)/g)].map(
+      ([, word]) => word,
+    )
+    expect(words).toHaveLength(24)
+    expect(screen).toContain("\u2588")
+    expect(after).not.toMatch(/[a-z]{3}/)
+    mkdirSync(join(machine.home, "away"))
+    renameSync(file, join(machine.home, "away", "owner.key"))
+    const seen = await atTerminal(
+      machine,
+      ["owner", "key", "--from-paper"],
+      [
+        ["The 24 words", words.join(" ") + ENTER],
+        ["empty for none", ENTER],
+      ],
+    )
+    expect(seen.code, seen.shown).toBe(0)
+    expect(seen.shown).not.toContain(words.slice(0, 3).join(" "))
+    expect(identityIn(keyFileBytes(file))).toBe(identityIn(original))
+  })
+
+  test("where a harness runs, a person types letters first", async () => {
+    const env = { CLAUDECODE: "1" }
+    const seen = await atTerminal(machine, ["owner", "key", "--print"], [["type ", ENTER]], { env })
+    expect(seen.code).toBe(4)
+    expect(seen.shown).toContain("to show the owner's key")
+    expect(seen.shown).not.toContain("\u2588")
+  })
+})
+
 describe("the passphrase of the owner's key", () => {
   const set = ["owner", "key", "--passphrase", "set"]
 

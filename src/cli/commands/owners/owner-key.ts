@@ -8,6 +8,8 @@ import { option, passphraseOf, placeOf } from "../../door/who.js"
 /** What `owner key` does with the key; each is a file of its own, loaded when it is asked for. */
 const DEEDS: Readonly<Record<string, () => Promise<{ run: (door: Door) => Promise<void> }>>> = {
   "verify-backup": () => import("./owner-key-verify.js"),
+  print: () => import("./owner-key-print.js"),
+  "from-paper": () => import("./owner-key-from-paper.js"),
   passphrase: () => import("./owner-key-passphrase.js"),
 }
 

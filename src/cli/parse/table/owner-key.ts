@@ -17,12 +17,14 @@ export const OWNER_KEY: readonly CommandSpec[] = [
   {
     name: "owner key",
     words: "",
-    summary: "show where the owner's key is, prove a backup of it, or change its passphrase",
+    summary: "show where the owner's key is, prove or print a backup, or change its passphrase",
     options: {
       "verify-backup": {
         value: "FILE",
         describe: "prove that this key file opens the vault, in memory, and write nothing",
       },
+      print: { describe: "show the key for paper, at a terminal: a QR code, and 24 words" },
+      "from-paper": { describe: "write the key file again, from words or a scanned code" },
       passphrase: {
         value: "WHAT",
         choices: ["set", "change", "remove"],
@@ -35,10 +37,12 @@ export const OWNER_KEY: readonly CommandSpec[] = [
     examples: [
       ["agent-vault owner key", "its file, its mode, its fingerprint"],
       ["agent-vault owner key --verify-backup ~/usb/owner.key", "the drill for a backup"],
+      ["agent-vault owner key --print", "for paper; never to a pipe or a file"],
+      ["agent-vault owner key --from-paper", "asks for the words, and does not show them"],
       ["agent-vault owner key --passphrase set", "asks for it twice, and does not show it"],
     ],
     notes:
-      "--verify-backup opens every group's key and every escrow with the backup, and proves that it signs as an owner of the vault. The key file is replaced as a whole, after the new one was read back and opened: a kill at any moment leaves the old file or the new one.",
+      "--print shows the key without its passphrase: keep the paper as you would keep the key. --verify-backup opens every group's key and every escrow with the backup, and proves that it signs as an owner of the vault. The key file is replaced as a whole, after the new one was read back and opened: a kill at any moment leaves the old file or the new one.",
   },
   {
     name: "owner recovery split",
