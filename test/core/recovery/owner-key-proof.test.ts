@@ -12,6 +12,7 @@ import {
 } from "../../../src/core/index.js"
 import { keyFileBytes, keyIn, proveOwnerKey, trustOf } from "../../../src/core/owner.js"
 import { VaultError } from "../../../src/core/words/errors.js"
+import { identityOf, keysOf, vectorsFolder } from "../records/vectors.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 
 let template: World
@@ -78,6 +79,21 @@ test("an agent's key, and the key of another vault", async () => {
   expect(await refusal(prove(agent))).toContain("is of the agent ci, not of an owner")
   const other = { ...(await own()), vault: "0".repeat(32) }
   expect(await outcome(prove(other))).toBe("KEY_WRONG_VAULT")
+})
+
+test("a removed owner's key is told as one, and a present one of the same vault proven", async () => {
+  const { vault, trust } = keysOf("owners")
+  const folder = join(vectorsFolder, "owners", "vault")
+  const env = { ...world.env, AGENT_VAULT_TRUST: trust }
+  const proven = async (name: string) => {
+    const identity = identityOf("owners", name)
+    const key = { identity, recipient: await recipientOf(identity), vault }
+    return withVault(findVault(folder), undefined, env, (each) => proveOwnerKey(each, key, "it"))
+  }
+  expect(await refusal(proven("carol"))).toBe(
+    "NOT_OWNER: the key in it is of carol, who was removed as an owner",
+  )
+  expect(await proven("dave")).toMatchObject({ owner: "dave" })
 })
 
 test.each(["groups/stripe.age", "groups/stripe.past.age", "agents/deploy.age"])(

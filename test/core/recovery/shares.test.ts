@@ -253,9 +253,13 @@ describe("on a new machine", () => {
   })
 
   test("where a harness runs, a person has to confirm it", async () => {
-    const env = { ...world.env, CLAUDECODE: "1" }
-    const fresh = new World(join(world.folder, "new"), env, world.top)
-    expect(await outcome(back(fresh))).toBe("UNCONFIRMED")
-    expect(existsSync(ownerKeyFile(id, fresh.env))).toBe(false)
+    const fresh = new World(join(world.folder, "new"), world.env, world.top)
+    const file = ownerKeyFile(id, world.env)
+    rmSync(file)
+    // Also where nobody has to be trusted anew.
+    for (const each of [fresh, world]) {
+      expect(await outcome(back(each.with({ CLAUDECODE: "1" })))).toBe("UNCONFIRMED")
+      expect(existsSync(ownerKeyFile(id, each.env))).toBe(false)
+    }
   })
 })
