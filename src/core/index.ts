@@ -123,6 +123,7 @@ export {
   describeAgents,
   describeOtherSecrets,
   describeReadable,
+  describeReaders,
   describeSecrets,
   isRefusal,
   namesIn,

@@ -92,8 +92,12 @@ describe("reports", () => {
           description: "d",
           env: "E",
           reveal: "never",
+          readers: [],
         },
       ],
+    })
+    expect(await document(["list", "stripe"])).toMatchObject({
+      secrets: [{ readers: [{ agent: "ci" }] }, { readers: [{ agent: "ci" }] }],
     })
   })
 
@@ -248,8 +252,9 @@ describe("reports", () => {
     expect(agents?.[0]).toEqual({ agent: "ci", escrow: true, since: time })
     const stripe = { group: "stripe", epoch: 1, secrets: 2 }
     expect(groups).toEqual(expect.arrayContaining([stripe]))
-    const { secrets: listed } = (await document(["list"])) as { secrets: unknown }
-    expect(secrets).toEqual(listed)
+    // Who reads a secret is in the grants.
+    const { secrets: listed } = (await document(["list"])) as { secrets: { readers: unknown }[] }
+    expect(secrets).toEqual(listed.map(({ readers: _readers, ...secret }) => secret))
     expect(reads?.[0]).toMatchObject({ at: time, event: "read", vault: id })
   })
 
@@ -290,12 +295,14 @@ describe("reports", () => {
       opens: [{ group: "stripe" }],
       // What is here, or why there is nothing and what mends it.
       isolation: expect.anything() as unknown,
+      goes: [],
       findings: [],
     })
   })
 
   test("check", async () => {
     await machine.call(["set", "soon/a", "--expires", "9d"], "a")
+    await machine.call(["use", "soon/a", "stripe", "--yes"])
     expect(await document(["check", "--against", "HEAD"], "", 1)).toEqual({
       findings: [
         {
@@ -309,6 +316,7 @@ describe("reports", () => {
       secrets: anyNumber,
       groups: anyNumber,
       agents: 2,
+      goes: [{ secret: "soon/a", hosts: ["api.stripe.com", "files.stripe.com"] }],
       pending: { id: planId, groups: [] },
       anchored: true,
       serial: 1,
@@ -316,6 +324,7 @@ describe("reports", () => {
       uses: [],
       exitCode: 1,
     })
+    await machine.call(["use", "soon/a", "--remove", "--yes"])
   })
 
   test("audit, audit verify, audit suggest, audit push", async () => {

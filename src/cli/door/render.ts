@@ -6,10 +6,14 @@ import type {
   DroppedGrant,
   Outcome,
   Plan,
+  SecretGoing,
 } from "../../core/owner.js"
 import type { Door } from "./door.js"
 import { harmless, say, toJson, writeOut } from "../terminal/terminal.js"
 import { isSet } from "./who.js"
+
+/** Secrets with a use that a line names; the others are counted. */
+const SHOWN_USES = 5
 
 /** Prints the one JSON document of a command, if it was asked for; says whether it was. */
 export async function asJson(door: Door, document: unknown): Promise<boolean> {
@@ -167,6 +171,18 @@ export function findingLines({ severity, code, subject, message, hint }: CheckFi
   const head = `${severity === "refused" ? "REFUSED" : "attention"}  ${code}  `
   const what = message.startsWith(subject) ? message : `${subject}: ${message}`
   return [`${head}${what}`, ...(hint === undefined ? [] : [`    ${hint}`])]
+}
+
+/** Where the broker may send secrets, in short. */
+export function goingLines({ goes }: { readonly goes: readonly SecretGoing[] }): string[] {
+  if (goes.length === 0) return []
+  const shown = goes.slice(0, SHOWN_USES).map(({ secret, hosts: [first = "", ...more] }) => {
+    const others = more.length === 0 ? "" : ` +${more.length}`
+    return `${secret} to ${first}${others}`
+  })
+  const left = goes.length - shown.length
+  const rest = left === 0 ? "" : `, and ${left} more`
+  return [`uses      ${shown.join(", ")}${rest}: agent-vault use --list`]
 }
 
 /** Columns, each as wide as its widest cell. */

@@ -1,5 +1,4 @@
-import type { GroupReader } from "./ready-group.js"
-import { readersOfGroup } from "./ready-group.js"
+import { type GroupReader, readersOfGroup } from "../vault/group-readers.js"
 import { isWeaker } from "../policy/reveal.js"
 import {
   type SecretRecord,

@@ -12,7 +12,7 @@ import { VaultError } from "../words/errors.js"
 import { LIMITS } from "../words/limits.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
-import { type GroupReader, readersOfGroup } from "./ready-group.js"
+import { type GroupReader, readersOfGroup } from "../vault/group-readers.js"
 import { type Session, putRecord } from "./session.js"
 
 export interface UseRequest extends ChangeRequest {

@@ -19,12 +19,6 @@ export interface ReadyGroup {
   readonly exposed: readonly ExposedSecret[]
 }
 
-/** An agent that opens a group, and until when. */
-export interface GroupReader {
-  readonly agent: string
-  readonly until?: string
-}
-
 /**
  * Brings a group into being, or rid of grants that ran out, before anything is sealed to it. Throws
  * `PENDING`, and what {@link refuseSealingToOlder} throws.
@@ -40,11 +34,6 @@ export async function readyGroup(session: Session, group: string): Promise<Ready
   const record = getGroup(session.vault, group)
   refuseSealingToOlder(session.vault, record)
   return { record, isNew, similar, exposed }
-}
-
-/** The agents that open a group. */
-export function readersOfGroup({ members }: Pick<GroupRecord, "members">): GroupReader[] {
-  return members.map(({ agent, until }) => ({ agent, ...(until === undefined ? {} : { until }) }))
 }
 
 /**

@@ -4,7 +4,7 @@ import { type SecretName, parseSecretName } from "../words/names.js"
 import type { Exposure } from "../records/record.js"
 import { getGroup, getSecret, listSecrets } from "../vault/vault.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
-import { type GroupReader, readersOfGroup } from "./ready-group.js"
+import { type GroupReader, readersOfGroup } from "../vault/group-readers.js"
 import type { Session } from "./session.js"
 
 /** A secret that was removed, and who can still read its values in Git's history. */

@@ -5,6 +5,7 @@ import { strayProblem, takeOut } from "./stray.js"
 import { VaultError } from "../words/errors.js"
 import { openEscrow } from "../vault/escrow.js"
 import { openGroupKey, openPastKeys, readSigned } from "../vault/group-key.js"
+import { stillExposed } from "../vault/exposed.js"
 import type { Key } from "../keys/key-files.js"
 import {
   type VaultFile,
@@ -108,8 +109,9 @@ function checkSecret(vault: Vault, name: SecretName, now: Date): CheckFinding[] 
       ),
     )
   }
-  if (record.exposed !== undefined) {
-    const to = record.exposed.map(whoCouldRead).join(", ")
+  const exposed = stillExposed(vault, name, record)
+  if (exposed.length > 0) {
+    const to = exposed.map(whoCouldRead).join(", ")
     const hint = `make a new value at its source, then: agent-vault set ${full}`
     findings.push(attention("EXPOSED", full, `could be read by ${to}`, hint))
   }

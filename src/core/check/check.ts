@@ -3,10 +3,10 @@ import { type CheckFinding, attention, restore, toFinding } from "./check-findin
 import type { Key } from "../keys/key-files.js"
 import { ATTRIBUTES, MANIFEST, type VaultFile, classify } from "../words/layout.js"
 import { parseManifest } from "../records/manifest.js"
-import { foldedCollision } from "../words/names.js"
+import { type SecretName, foldedCollision } from "../words/names.js"
 import { type GroupPlan, type Plan, makePlan } from "../vault/plan.js"
 import { readSealedState } from "../vault/sealed-state.js"
-import type { Vault } from "../vault/vault.js"
+import { type Vault, findSecret } from "../vault/vault.js"
 
 /** What {@link checkVault} found, and how much it looked at. */
 export interface CheckReport {
@@ -14,8 +14,16 @@ export interface CheckReport {
   readonly secrets: number
   readonly groups: number
   readonly agents: number
+  /** The secrets that the broker may send, and to which hosts. */
+  readonly goes: readonly SecretGoing[]
   /** What `apply` would do; absent when the manifest cannot be read. */
   readonly pending?: Plan
+}
+
+/** Where the uses of a secret let its value go. */
+export interface SecretGoing {
+  readonly secret: string
+  readonly hosts: readonly string[]
 }
 
 /**
@@ -28,6 +36,7 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
     for (const finding of found) findings.push(finding)
   }
   const files = recordsFirst(vault.files.list()).map((path) => ({ path, file: classify(path) }))
+  const goes: SecretGoing[] = []
   const told = new Set<string>()
   const attempt = async (subject: string, work: () => unknown): Promise<void> => {
     try {
@@ -43,6 +52,8 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
   for (const { path, file } of files) {
     await attempt(path, async () => {
       add(await checkFile(vault, path, file, now, owner))
+      const going = file.is === "secret" ? goingOf(vault, file.secret) : undefined
+      if (going !== undefined) goes.push(going)
     })
   }
   add(collisions(files.map(({ path }) => path)))
@@ -51,7 +62,13 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
   add(missingFiles(vault))
   const count = (is: VaultFile["is"]): number => files.filter(({ file }) => file.is === is).length
   const counts = { secrets: count("secret"), groups: count("group"), agents: count("agent") }
-  return { findings, ...counts, ...(pending === undefined ? {} : { pending }) }
+  return { findings, ...counts, goes, ...(pending === undefined ? {} : { pending }) }
+}
+
+function goingOf(vault: Vault, name: SecretName): SecretGoing | undefined {
+  const { use = [] } = findSecret(vault, name) ?? {}
+  if (use.length === 0) return undefined
+  return { secret: name.full, hosts: [...new Set(use.flatMap(({ hosts }) => hosts))] }
 }
 
 function collisions(paths: readonly string[]): CheckFinding[] {

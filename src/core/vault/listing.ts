@@ -7,6 +7,8 @@ import { mayOpen } from "../policy/access.js"
 import type { AgentRecord, Exposure, GroupRecord, Member } from "../records/record.js"
 import { type SecretMetadata, metadataOf } from "../records/secret-metadata.js"
 import type { Use } from "../records/use.js"
+import { stillExposed } from "./exposed.js"
+import { type GroupReader, readersOfGroup } from "./group-readers.js"
 import {
   type Vault,
   findAgent,
@@ -93,15 +95,24 @@ export function isRefusal(error: unknown): error is VaultError {
 /** One secret, from its verified record. Throws `SECRET_NOT_FOUND`. */
 export function describeSecret(vault: Vault, name: SecretName): SecretListing {
   const record = getSecret(vault, name)
-  const { version, changed, exposed, use } = record
+  const { version, changed, use } = record
+  const exposed = stillExposed(vault, name, record)
   return {
     name: name.full,
     version,
     changed,
     ...metadataOf(record),
-    ...(exposed === undefined ? {} : { exposed }),
+    ...(exposed.length === 0 ? {} : { exposed }),
     ...(use === undefined ? {} : { use }),
   }
+}
+
+/**
+ * The agents that may open a group, besides the owners; one whose grant has ended too. Throws
+ * `GROUP_NOT_FOUND`, and what a reader refuses.
+ */
+export function describeReaders(vault: Vault, group: string): readonly GroupReader[] {
+  return readersOfGroup(getGroup(vault, group))
 }
 
 /** A secret, and whether a key may read it now. */

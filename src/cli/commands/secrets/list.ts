@@ -4,13 +4,16 @@ import {
   type Vault,
   type VaultError,
   describeOtherSecrets,
+  describeReaders,
   describeSecrets,
   hasPassed,
   isRefusal,
   later,
   parseDuration,
+  parseSecretName,
   utc,
 } from "../../../core/index.js"
+import type { GroupReader } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, print, table, tell } from "../../door/render.js"
@@ -32,19 +35,26 @@ export async function run(door: Door): Promise<void> {
   if (refusal !== undefined) throw refusal
 }
 
+/** A secret, and the agents that the record of its group lets open it. */
+interface SecretAndReaders extends SecretListing {
+  readonly readers: readonly GroupReader[]
+}
+
 /** All secrets; where one is refused, the others, and why. */
 async function listed(
   door: Door,
   place: Place,
   trust: string | undefined,
   group: string | undefined,
-): Promise<{ all: SecretListing[]; refusal?: VaultError }> {
+): Promise<{ all: readonly SecretAndReaders[]; refusal?: VaultError }> {
   try {
-    const all = await readingVault(door, place, trust, (vault) => describeSecrets(vault, group))
-    return { all }
+    const read = (vault: Vault): SecretAndReaders[] =>
+      withReaders(vault, describeSecrets(vault, group))
+    return { all: await readingVault(door, place, trust, read) }
   } catch (error) {
     if (!isRefusal(error)) throw error
-    const read = (vault: Vault): SecretListing[] => describeOtherSecrets(vault, group)
+    const read = (vault: Vault): SecretAndReaders[] =>
+      withReaders(vault, describeOtherSecrets(vault, group))
     // Where the vault itself is refused, there is nothing to show.
     const all = await readingVault(door, place, trust, read).catch(() => undefined)
     if (all === undefined) throw error
@@ -52,7 +62,18 @@ async function listed(
   }
 }
 
-async function show(door: Door, secrets: readonly SecretListing[], all: number): Promise<void> {
+/** The secrets of one group have the same readers, which are looked up once. */
+function withReaders(vault: Vault, secrets: readonly SecretListing[]): SecretAndReaders[] {
+  const known = new Map<string, readonly GroupReader[]>()
+  return secrets.map((secret) => {
+    const { group } = parseSecretName(secret.name)
+    const readers = known.get(group) ?? describeReaders(vault, group)
+    known.set(group, readers)
+    return { ...secret, readers }
+  })
+}
+
+async function show(door: Door, secrets: readonly SecretAndReaders[], all: number): Promise<void> {
   if (secrets.length === 0) {
     tell(door, nothingFound(door, all))
     return
@@ -63,7 +84,18 @@ async function show(door: Door, secrets: readonly SecretListing[], all: number):
   await print(door, table(rows.map((each) => each.filter((_, at) => isUsed || at !== GOES_TO))))
 }
 
-const HEADINGS = ["SECRET", "VERSION", "AGE", "EXPIRES", "EXPOSED TO", "GOES TO", "DESCRIPTION"]
+/** Names in a row; `--json` has all. */
+const SHOWN_READERS = 3
+const HEADINGS = [
+  "SECRET",
+  "VERSION",
+  "AGE",
+  "EXPIRES",
+  "READERS",
+  "EXPOSED TO",
+  "GOES TO",
+  "DESCRIPTION",
+]
 const GOES_TO = HEADINGS.indexOf("GOES TO")
 
 function nothingFound(door: Door, all: number): string {
@@ -74,7 +106,7 @@ function nothingFound(door: Door, all: number): string {
   return `Nothing ${[exposed, expires].filter(Boolean).join(" and ")}.`
 }
 
-function row(secret: SecretListing, now: Date): string[] {
+function row(secret: SecretAndReaders, now: Date): string[] {
   const { name, version, changed, expires, exposed = [], use = [], description = "" } = secret
   const expiry =
     expires === undefined ? "" : hasPassed(expires, utc(now)) ? `expired ${expires}` : expires
@@ -82,7 +114,25 @@ function row(secret: SecretListing, now: Date): string[] {
   const hosts = [...new Set(use.flatMap((rule) => rule.hosts))]
   const more = hosts.length > 1 ? ` +${hosts.length - 1}` : ""
   const goes = `${hosts[0] ?? ""}${more}`
-  return [name, String(version), age(changed, now), expiry, to, goes, description]
+  return [
+    name,
+    String(version),
+    age(changed, now),
+    expiry,
+    readersOf(secret, now),
+    to,
+    goes,
+    description,
+  ]
+}
+
+/** The agents; owners open everything. */
+function readersOf({ readers }: SecretAndReaders, now: Date): string {
+  const shown = readers.slice(0, SHOWN_READERS).map(({ agent, until }) => {
+    return hasPassed(until, utc(now)) ? `${agent} (ended)` : agent
+  })
+  const more = readers.length > shown.length ? ` +${readers.length - shown.length}` : ""
+  return shown.length === 0 ? "owners only" : `${shown.join(", ")}${more}`
 }
 
 /** `5 d`, `3 h`, `12 min`, `now`. */

@@ -1,7 +1,15 @@
 import { describeUse } from "../../../core/index.js"
 import { type Inspection, inspect } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
-import { asJson, counted, exitCodeOf, findingLines, print, tell } from "../../door/render.js"
+import {
+  asJson,
+  counted,
+  exitCodeOf,
+  findingLines,
+  goingLines,
+  print,
+  tell,
+} from "../../door/render.js"
 import { noteOnce } from "../../terminal/terminal.js"
 import { identityIfSet, isSet, option, placeOf } from "../../door/who.js"
 
@@ -31,6 +39,7 @@ export async function run(door: Door): Promise<number> {
     door,
     `Checked ${counted(secrets, "secret")}, ${counted(groups, "group")}, ${counted(agents, "agent")}: ${counted(findings.length, "finding")}.`,
   )
+  tell(door, ...goingLines(inspection))
   if (!anchored) {
     tell(
       door,

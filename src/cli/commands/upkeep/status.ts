@@ -8,7 +8,7 @@ import {
 import { type Standing, describeStanding } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
-import { asJson, counted, exitCodeOf, findingLines, print } from "../../door/render.js"
+import { asJson, counted, exitCodeOf, findingLines, goingLines, print } from "../../door/render.js"
 import { identityIfSet, placeOf } from "../../door/who.js"
 
 const SHOWN = 10
@@ -37,6 +37,7 @@ export async function run(door: Door): Promise<number> {
     localAgents: local,
     isolation,
     opens: standing?.opens ?? [],
+    goes: standing?.report.goes ?? [],
     findings: standing?.report.findings ?? [],
   }
   const code = exitCodeOf(document.findings) || (trust.trusted ? 0 : 1)
@@ -50,6 +51,7 @@ export async function run(door: Door): Promise<number> {
     ...opensLines(identity, standing),
     `here      ${local.length === 0 ? "no agents' keys" : `the keys of ${local.join(", ")}`}`,
     `isolation  ${isolationLine(isolation)}`,
+    ...goingLines({ goes: document.goes }),
     ...attentionLines(standing),
   ])
   return code
