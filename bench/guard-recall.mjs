@@ -1,7 +1,8 @@
 // Prints what the guard finds of the set in test/precommit/detect/corpus.ts, and what it takes for a
 // credential by mistake; with `--set FILE`, the same for a set of others, a JSON array of
-// { kind, text, path?, source?, secrets? }, where a text without secrets holds none; with a folder,
-// every finding in its files, masked.
+// { kind, text, path?, source?, secrets? }, where a text without secrets holds none; with
+// `--fresh SEED`, by kind, of values that are made anew (test/precommit/detect/fresh.ts), 1,000 times
+// each; with a folder, every finding in its files, masked.
 import { readFileSync, readdirSync } from "node:fs"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -13,7 +14,9 @@ const { outputFiles } = await build({
     contents: `
       export { findCredentials } from "./src/precommit/detect/detect.js"
       export { mask } from "./src/precommit/report/mask.js"
-      export { negatives, positives } from "./test/precommit/detect/corpus.js"`,
+      export { negatives, positives } from "./test/precommit/detect/corpus.js"
+      export { freshLookalikes, freshSecrets } from "./test/precommit/detect/fresh.js"
+      export { Generator } from "./test/precommit/detect/template.js"`,
     resolveDir: root,
   },
   bundle: true,
@@ -25,16 +28,20 @@ const code = Buffer.from(outputFiles[0]?.contents ?? []).toString("base64")
 /**
  * @typedef {typeof import("../src/precommit/detect/detect.js")
  *   & typeof import("../src/precommit/report/mask.js")
- *   & typeof import("../test/precommit/detect/corpus.js")} Bundle
+ *   & typeof import("../test/precommit/detect/corpus.js")
+ *   & typeof import("../test/precommit/detect/fresh.js")
+ *   & typeof import("../test/precommit/detect/template.js")} Bundle
  */
 const bundle = /** @type {Bundle} */ (await import(`data:text/javascript;base64,${code}`))
 const { findCredentials, mask, negatives, positives } = bundle
+const { Generator, freshLookalikes, freshSecrets } = bundle
 
 /** @typedef {{ kind: string, text: string, path?: string, source?: string, secrets?: string[] }} Sample */
 
 const [given, set] = process.argv.slice(2)
 if (given === undefined) measureOwn()
 else if (given === "--set" && set !== undefined) measureSet(set)
+else if (given === "--fresh") measureFresh(Number(set ?? 1))
 else list(given)
 
 function measureOwn() {
@@ -47,6 +54,47 @@ function measureOwn() {
   console.log(`false alarms  ${share(alarms.length, harmless.length)}`)
   for (const { kind, context } of missed) console.log(`missed        ${kind} in ${context}`)
   for (const { kind, context } of alarms) console.log(`false alarm   ${kind} in ${context}`)
+}
+
+/** @param {number} seed */
+function measureFresh(seed) {
+  const generator = new Generator(seed)
+  const rounds = Array.from({ length: 1000 })
+  console.log(`seed ${seed}`)
+  printKinds(
+    "recall      ",
+    rounds.flatMap(() => freshSecrets(generator)),
+  )
+  printKinds(
+    "false alarms",
+    rounds.slice(0, 100).flatMap(() => freshLookalikes(generator)),
+  )
+}
+
+/**
+ * All together, and each kind in which something was missed, or taken for a secret.
+ *
+ * @param {string} title
+ * @param {readonly import("../test/precommit/detect/fresh.js").Fresh[]} samples
+ */
+function printKinds(title, samples) {
+  /** @type {Map<string, { all: number, found: number }>} */
+  const kinds = new Map()
+  for (const { kind, text, secret } of samples) {
+    const count = kinds.get(kind) ?? { all: 0, found: 0 }
+    kinds.set(kind, count)
+    count.all += 1
+    if (isFound({ kind, text, secrets: secret && text.includes(secret) ? [secret] : [] })) {
+      count.found += 1
+    }
+  }
+  const counts = [...kinds.values()]
+  const total = counts.reduce((sum, { found }) => sum + found, 0)
+  console.log(`${title}  ${share(total, samples.length)}`)
+  const isSecret = samples.some(({ secret }) => secret !== undefined)
+  for (const [kind, { all, found }] of kinds) {
+    if (found !== (isSecret ? all : 0)) console.log(`  ${kind}: ${share(found, all)}`)
+  }
 }
 
 /** @param {string} path */

@@ -21,7 +21,7 @@ export const LONGEST_VALUE = 2048
 // Each part is bounded, so that looking at one name costs a constant at most.
 const BLANK = String.raw`[ \t]{0,20}`
 const QUOTE = String.raw`\\{0,3}["'\x60]{0,3}`
-const TYPE = String.raw`:${BLANK}[&'\w][\w<>.&?' |:]{0,40}?${BLANK}=`
+const TYPE = String.raw`:${BLANK}[&\w][\w<>.&?' |:]{0,40}?${BLANK}=`
 /** A map under the name, of which the first value counts: `tokens = { prod: "…" }`. */
 const MAP = String.raw`(?:=|:|=>)[ \t]{0,4}\{\s{0,20}["']?[\w-]{1,40}["']?[ \t]{0,4}(?::|=>|=)(?=[ \t]{0,4}["'])`
 /** What a sentence puts between: `token for staging is`, `password of ann:`. */
@@ -128,15 +128,9 @@ function valueAt(
     const bare = BARE.exec(text)?.[0]
     return bare === undefined ? undefined : { start: at, end: at + bare.length, quoted: false }
   }
+  const closed = literal(text, at, open) ?? literal(text, at, open.slice(0, 1))
+  if (closed) return closed
   const start = skipScheme(text, at + open.length)
-  const limit = Math.min(text.length, start + LONGEST_VALUE)
-  for (let end = start; end < limit; end += 1) {
-    const letter = text[end]
-    if (letter === "\n" && open.length < 3) break
-    if (text.startsWith(open, end)) return { start, end, quoted: true }
-    // Within plain quotes, an escaped character is part of the value.
-    if (letter === "\\" && !open.startsWith("\\")) end += 1
-  }
   // Markdown that forgot to close: elsewhere, it was a closing quote.
   if (open !== "`") return undefined
   BARE.lastIndex = start
@@ -163,4 +157,38 @@ function isNameAt(text: string, at: number): boolean {
     // Letters with accents.
     (code >= 0xc0 && code < 0x250)
   )
+}
+
+/** What stands in quotes. Three of them may be one, and a value that begins with one, doubled. */
+function literal(
+  text: string,
+  at: number,
+  open: string,
+): { start: number; end: number; quoted: boolean } | undefined {
+  if (!/["'`]$/.test(open)) return undefined
+  const start = skipScheme(text, at + open.length)
+  const end = closing(text, start, open) ?? closing(text, start, open, false)
+  return end === undefined ? undefined : { start, end, quoted: true }
+}
+
+/** Where the quotes close that opened before `start`. */
+function closing(text: string, start: number, open: string, escapes = true): number | undefined {
+  const limit = Math.min(text.length, start + LONGEST_VALUE)
+  for (let end = start; end < limit; end += 1) {
+    const letter = text[end]
+    if (letter === "\n" && open.length < 3) return undefined
+    if (text.startsWith(open, end)) {
+      if (!isDoubled(text, start, end, open)) return end
+      end += 1
+    }
+    // Within plain quotes, an escaped character is part of the value.
+    else if (escapes && letter === "\\" && !open.startsWith("\\")) end += 1
+  }
+  return undefined
+}
+
+/** YAML, SQL and C# write a quote in quotes twice. Two that follow nothing may be an empty text. */
+function isDoubled(text: string, start: number, at: number, open: string): boolean {
+  if (open.length > 1 || open === "`" || text[at + 1] !== open) return false
+  return at > start || /[^\s,;:)\]}"']/.test(text[at + 2] ?? "")
 }

@@ -9,14 +9,18 @@ import {
 } from "./checks.js"
 import type { Meaning } from "./naming.js"
 import { isPassphrase } from "./passphrase.js"
-import { isPlaceholder } from "./placeholder.js"
+import { isPlaceholder, standsForKey } from "./placeholder.js"
 import { randomBits } from "./random.js"
 import { GENERIC, PASSWORD } from "./rules.js"
 import type { Rule } from "./rules.js"
+import { isScrambled } from "./scrambled.js"
 
 /** Names of things that point to a secret, or protect it, and hold none. */
-const REFERENCE =
-  /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|[./~@&*!#%$<{[(]|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|NACL\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|MFkwEwYHKoZI|MFYwEAYHKoZI|MHYwEAYHKoZI|MIGbMBAG|MCowBQYDK2V|AAAA[BC]3NzaC1|AAAAE2VjZHNh|AAAAI3NrLXNz|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|pk[._](?:live|test|ey)|phc_|sb_publishable_|AgA|AgB|eyJ[A-Za-z0-9]{10,}\.?$)/
+const POINTER =
+  /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|NACL\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|MFkwEwYHKoZI|MFYwEAYHKoZI|MHYwEAYHKoZI|MIGbMBAG|MCowBQYDK2V|AAAA[BC]3NzaC1|AAAAE2VjZHNh|AAAAI3NrLXNz|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|pk[._](?:live|test|ey)|phc_|sb_publishable_|AgA|AgB|eyJ[A-Za-z0-9]{10,}\.?$)/
+
+/** The first character of most references, of paths and of what is filled in. */
+const SIGN = /^[./~@&*!#%$<{[(]/
 
 /** Numbers, versions, dates, addresses, mail, hosts, colours, and words joined by dots. */
 const PLAIN =
@@ -67,11 +71,12 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   // First what costs little: most values are words of code.
   if (meaning === "password" ? isWord(value) : !isRandom(found, meaning)) return undefined
   if (found.words.some((word) => UNREAL.test(word))) return undefined
-  if (ARGUMENT.test(value) || (quoted && BETWEEN.test(value))) return undefined
+  if (meaning === "password" && isScrambledPassword(text, found)) return PASSWORD
+  if (isCode(found)) return undefined
   if (ARN.test(text.slice(Math.max(0, found.start - 140), found.start))) return undefined
   if (meaning === "password" && isPassphrase(value) && isGiven(text, found)) return PASSWORD
   if (/\s/.test(value) || PLAIN.test(value) || isKeyId(found)) return undefined
-  if (REFERENCE.test(value) && !isSignedFirst(value, meaning)) return undefined
+  if (isReference(value) && !isSignedFirst(value, meaning)) return undefined
   if (isFilledIn(value) || isPlaceholder(value)) return undefined
   if (TEST.test(value.replace(TEST_MODE, ""))) return undefined
   if (isNameOfSecret(value) || isEmptyToken(value)) return undefined
@@ -84,6 +89,23 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   if (meaning !== "password") return GENERIC
   if (UUID.test(value)) return isKeyed(found) ? GENERIC : undefined
   return isLikelyPassword(text, found, randomBits(value)) ? PASSWORD : undefined
+}
+
+/** A piece of code, taken for a text. */
+function isCode({ value, quoted }: Assignment): boolean {
+  return ARGUMENT.test(value) || (quoted && BETWEEN.test(value))
+}
+
+/** A password of all that a keyboard has, in which signs are no signs of references. */
+function isScrambledPassword(text: string, found: Assignment): boolean {
+  const { value, quoted } = found
+  return (
+    (quoted || isSet(text, found)) &&
+    isScrambled(value) &&
+    !/\s/.test(value) &&
+    !POINTER.test(value) &&
+    !standsForKey(value)
+  )
 }
 
 /** A word of code, as it is given to what is named after a password. */
@@ -100,6 +122,10 @@ function isRandom(found: Assignment, meaning: "secret" | "key" | "none"): boolea
   if (meaning === "secret" && quoted && isMadeUp(value)) return true
   const bits = randomBits(value)
   return value.length >= 10 && isMixed(value, bits) && bits >= leastBits(found, meaning)
+}
+
+function isReference(value: string): boolean {
+  return SIGN.test(value) || POINTER.test(value)
 }
 
 /** What OpenPGP calls a key by: its fingerprint. */

@@ -2,7 +2,7 @@ import { crc32 } from "./checksum.js"
 
 /** Words that people put in place of a key, so that readers see that none is there. */
 const WORDS =
-  /example|sample|dummy|fake|placeholder|change.?me|changeit|redacted|removed|masked|hidden|your[-_ ]?|(?:key|token|secret|password)[-_ ]?here|insert|replace|\*{3}|\.{3}|…|todo|fixme|lorem|ipsum|correct.?horse|deadbeef|cafebabe|badc0de|c0ffee|foobar|foo[-_]?bar|qwerty|asdf|not[-_ ]?(?:an?[-_ ]?|my[-_ ]?)?(?:real|valid|secret)|invalid|undefined|null\b|<|>|^550e8400-e29b-41d4-|^123e4567-e89b-12d3-|^f81d4fae-7dec-11d0-/i
+  /example|sample|dummy|fake|placeholder|change.?me|changeit|redacted|removed|masked|hidden|your[-_ ]?|(?:key|token|secret|password)[-_ ]?here|insert|replace|\*{3}|\.{3}|…|todo|fixme|lorem|ipsum|correct.?horse|deadbeef|cafebabe|badc0de|c0ffee|foobar|foo[-_]?bar|qwerty|asdf|not[-_ ]?(?:an?[-_ ]?|my[-_ ]?)?(?:real|valid|secret)|invalid|undefined|null\b|^550e8400-e29b-41d4-|^123e4567-e89b-12d3-|^f81d4fae-7dec-11d0-/i
 
 /** Crosses in place of characters. A run that mixes upper and lower case is random instead. */
 const CROSSES = /xxxx|XXXX|xxx[-_]xx|XXX[-_]XX/
@@ -28,14 +28,22 @@ const KNOWN = new Set([
 
 /** Whether a text stands for a key without being one. */
 export function isPlaceholder(text: string): boolean {
-  return (
-    WORDS.test(text) ||
-    CROSSES.test(text) ||
-    RUN.test(text) ||
-    isSequence(text) ||
-    isPeriodic(text) ||
-    isKnown(text)
-  )
+  return /[<>]/.test(text) || standsForKey(text)
+}
+
+/** As that, of a text in which an angle bracket is a character like others. */
+export function standsForKey(text: string): boolean {
+  return saysPlaceholder(text) || RUN.test(text) || isSequence(text)
+}
+
+/** Whether its words say so, or everybody knows it, or it is one piece again and again. */
+export function saysPlaceholder(text: string): boolean {
+  return WORDS.test(text) || CROSSES.test(text) || isPeriodic(text) || isKnown(text)
+}
+
+/** What is left of a text without its runs of one character, and rows such as `12345678`. */
+export function withoutRows(text: string): string {
+  return text.replace(/(.)\1{6,}/g, "").replace(/\d{5,}/g, (row) => (isSequence(row) ? "" : row))
 }
 
 function isKnown(text: string): boolean {
