@@ -44,6 +44,8 @@ export {
 export { type OwnerKeyProof, proveOwnerKey, trustOf } from "./recovery/owner-key-proof.js"
 export { readRegularFile, replaceFile } from "./disk/files.js"
 export { type GrantRequest, type RevokeRequest, grant, revoke } from "./change/grant.js"
+export { gitUserName } from "./git/git-user.js"
+export { ownerNameFrom } from "./words/names.js"
 export { type InitRequest, type NewVault, init } from "./change/init.js"
 export { type InspectRequest, inspect } from "./check/inspect.js"
 export {

@@ -30,6 +30,22 @@ export function parseOwnerName(text: string): string {
   return checkSegment("owner", text)
 }
 
+/**
+ * The owner's name for what a person is called elsewhere: `Zoë Ann Smith` becomes `Zoe-Ann-Smith`.
+ * Undefined where letters would be lost, or no name is left.
+ */
+export function ownerNameFrom(text: string): string | undefined {
+  const plain = text.normalize("NFKD").replace(/\p{M}/gu, "")
+  if (/[^\p{ASCII}]/u.test(plain.replace(/[^\p{L}\p{N}]/gu, ""))) return undefined
+  const name = plain
+    .replace(/['\u2019]/g, "")
+    .replace(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
+    .slice(0, 64)
+    .replace(/[.-]+$/, "")
+  return SEGMENT.test(name) && !WINDOWS_DEVICE.test(name) ? name : undefined
+}
+
 /** The name of a group. Throws `NAME_INVALID`. */
 export function parseGroupName(text: string): string {
   // groups/G.past.age holds the earlier keys of G, so no group may be called G.past.

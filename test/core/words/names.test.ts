@@ -14,6 +14,7 @@ import {
 import {
   foldedCollision,
   nearest,
+  ownerNameFrom,
   parseAgentName,
   parseGroupName,
   parseOwnerName,
@@ -245,4 +246,31 @@ test.each([
   ["", [], undefined],
 ])("the nearest to %j of %j is %s", (text, candidates, expected) => {
   expect(nearest(text, candidates)).toBe(expected)
+})
+
+describe("a person's name elsewhere, as an owner's", () => {
+  test.each([
+    ["alice", "alice"],
+    ["Zoë Ann Smith", "Zoe-Ann-Smith"],
+    ["  O\u2019Neil, Jr. ", "ONeil-Jr"],
+    ["..-admin", "admin"],
+    ["DOMAIN\\bob", "DOMAIN-bob"],
+    ["x".repeat(80), "x".repeat(64)],
+  ])("%j becomes %j", (text, made) => {
+    expect(ownerNameFrom(text)).toBe(made)
+  })
+
+  test.each(["", " ", "李雷", "Ørsted", "\u202e", "con", "--"])("%j makes none", (text) => {
+    expect(ownerNameFrom(text)).toBeUndefined()
+  })
+
+  test("whatever the text, what comes of it is a name", () => {
+    expect(ownerNameFrom("a".repeat(63) + " .b")).toBe("a".repeat(63))
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.constantFrom(...hiding)), (text) => {
+        const made = ownerNameFrom(text)
+        expect(made === undefined || parseOwnerName(made) === made).toBe(true)
+      }),
+    )
+  })
 })

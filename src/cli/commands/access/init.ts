@@ -1,7 +1,7 @@
 import { userInfo } from "node:os"
 import { resolve } from "node:path"
 import { VaultError, agentHarness } from "../../../core/index.js"
-import { type NewVault, init } from "../../../core/owner.js"
+import { type NewVault, gitUserName, init, ownerNameFrom } from "../../../core/owner.js"
 import { afterRepair } from "../../door/after-repair.js"
 import type { Door } from "../../door/door.js"
 import { choosePassphrase } from "../../door/new-passphrase.js"
@@ -14,9 +14,10 @@ import { changeGuard } from "../guard/guard-install.js"
 export async function run(door: Door): Promise<void> {
   const [dir = "."] = door.call.words
   const dryRun = isSet(door, "dry-run")
+  const folder = resolve(door.cwd, dir)
   const request = {
-    folder: resolve(door.cwd, dir),
-    name: option(door, "name") ?? loginName(),
+    folder,
+    name: option(door, "name") ?? (await nameHere(folder, door.env)),
     keys: isSet(door, "post-quantum") ? ("mlkem768x25519" as const) : ("x25519" as const),
     env: door.env,
     now: door.now,
@@ -24,7 +25,7 @@ export async function run(door: Door): Promise<void> {
   }
   // Before a passphrase is asked for, everything that could stand in the way is looked at.
   const look = (): Promise<NewVault> => init({ ...request, dryRun: true })
-  const planned = await (dryRun ? look() : afterRepair(door, request.folder, look))
+  const planned = await (dryRun ? look() : afterRepair(door, folder, look))
   const passphrase = dryRun ? undefined : await choosePassphrase(door, "agent-vault init")
   const made = dryRun ? planned : await init({ ...request, passphrase })
   const { root, owner, files } = made
@@ -34,7 +35,7 @@ export async function run(door: Door): Promise<void> {
   tell(door, ...unfinishedLines(made))
   if (dryRun) return
   if (passphrase === undefined) tell(door, ...harnessLines(door))
-  await offerGuard(door, request.folder)
+  await offerGuard(door, folder)
 }
 
 /** Where somebody can be asked; elsewhere a line says how. The vault is made in any case. */
@@ -67,12 +68,10 @@ function canAsk({ terminal, env }: Door): boolean {
   return stdin.isTTY && stdout.isTTY && stderr.isTTY && !env["CI"]
 }
 
-/** A login name is what people know each other by; only what no name may hold is replaced. */
-function loginName(): string {
-  const name = userInfo()
-    .username.replace(/[^A-Za-z0-9._-]/g, "-")
-    .replace(/^[^A-Za-z0-9]+/, "")
-  return name === "" ? "owner" : name.slice(0, 64)
+/** Git's user, by whose name the team knows these commits; the login where that makes no name. */
+async function nameHere(folder: string, env: Door["env"]): Promise<string> {
+  const user = await gitUserName(folder, env)
+  return ownerNameFrom(user ?? "") ?? ownerNameFrom(userInfo().username) ?? "owner"
 }
 
 /** A key that no passphrase protects does not give access where a harness acts. */

@@ -8,7 +8,10 @@ export const OWNERS: readonly CommandSpec[] = [
     words: "[folder]",
     summary: "make a vault in a Git repository, and the owner's key outside it",
     options: {
-      name: { value: "NAME", describe: "your name as an owner (default: your login)" },
+      name: {
+        value: "NAME",
+        describe: "your name as an owner (default: Git's user.name, else your login)",
+      },
       "post-quantum": { describe: "hybrid keys throughout: ML-KEM-768 with X25519" },
       "passphrase-fd": {
         value: "FD",
