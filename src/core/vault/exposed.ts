@@ -1,4 +1,5 @@
-import type { Exposure, SecretRecord } from "../records/record.js"
+import type { Exposure, Member, SecretRecord } from "../records/record.js"
+import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
 import { type Vault, findAgent, findGroup } from "./vault.js"
 
@@ -14,13 +15,20 @@ export function stillExposed(
   { exposed = [] }: SecretRecord,
 ): readonly Exposure[] {
   if (exposed.length === 0) return exposed
-  const members = findGroup(vault, name.group)?.members ?? []
-  const readsAgain = ({ agent, why }: Exposure): boolean => {
-    if (why !== "revoked" && why !== "ended") return false
-    const member = members.find((each) => each.agent === agent)
-    if (member === undefined || member.until !== undefined) return false
-    const record = findAgent(vault, agent)
-    return record?.serial === 1 && record.recipient === member.recipient
+  try {
+    const members = findGroup(vault, name.group)?.members ?? []
+    return exposed.filter((exposure) => !readsAgain(vault, members, exposure))
+  } catch (error) {
+    // A group or agent whose record is refused takes nothing back.
+    if (VaultError.is(error)) return exposed
+    throw error
   }
-  return exposed.filter((exposure) => !readsAgain(exposure))
+}
+
+function readsAgain(vault: Vault, members: readonly Member[], { agent, why }: Exposure): boolean {
+  if (why !== "revoked" && why !== "ended") return false
+  const member = members.find((each) => each.agent === agent)
+  if (member === undefined || member.until !== undefined) return false
+  const record = findAgent(vault, agent)
+  return record?.serial === 1 && record.recipient === member.recipient
 }

@@ -1,5 +1,12 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
-import { describeSecrets, findVault, withVault } from "../../../src/core/index.js"
+import {
+  describeOtherSecrets,
+  describeSecrets,
+  findVault,
+  withVault,
+} from "../../../src/core/index.js"
 import { grant, inspect, rekeyAgent } from "../../../src/core/owner.js"
 import { type World, vaultWorld } from "../world.js"
 
@@ -40,4 +47,17 @@ test("with a new key, the one that it had is still told", async () => {
   await rekeyAgent({ ...(await world.request()), agent: "ci" })
   await world.grant("ci", "stripe")
   expect(await exposedTo()).toEqual(["ci"])
+})
+
+test("where the record of its group is refused, it is told all the same", async () => {
+  await world.grant("ci", "stripe")
+  const path = ".agent-vault/groups/stripe.json"
+  const signed = readFileSync(join(world.top, path), "utf8")
+  const changed = signed.replace('"members"', '"member5"')
+  expect(changed).not.toBe(signed)
+  world.write(path, changed)
+  const others = await withVault(findVault(world.top), undefined, world.env, (vault) =>
+    describeOtherSecrets(vault),
+  )
+  expect(others.flatMap(({ exposed = [] }) => exposed.map(({ agent }) => agent))).toContain("ci")
 })

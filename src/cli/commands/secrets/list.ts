@@ -2,7 +2,7 @@ import {
   type Place,
   type SecretListing,
   type Vault,
-  type VaultError,
+  VaultError,
   describeOtherSecrets,
   describeReaders,
   describeSecrets,
@@ -35,9 +35,9 @@ export async function run(door: Door): Promise<void> {
   if (refusal !== undefined) throw refusal
 }
 
-/** A secret, and the agents that the record of its group lets open it. */
+/** A secret, and the agents that the record of its group lets open it; none where that is refused. */
 interface SecretAndReaders extends SecretListing {
-  readonly readers: readonly GroupReader[]
+  readonly readers?: readonly GroupReader[] | undefined
 }
 
 /** All secrets; where one is refused, the others, and why. */
@@ -64,13 +64,22 @@ async function listed(
 
 /** The secrets of one group have the same readers, which are looked up once. */
 function withReaders(vault: Vault, secrets: readonly SecretListing[]): SecretAndReaders[] {
-  const known = new Map<string, readonly GroupReader[]>()
+  const known = new Map<string, readonly GroupReader[] | undefined>()
   return secrets.map((secret) => {
     const { group } = parseSecretName(secret.name)
-    const readers = known.get(group) ?? describeReaders(vault, group)
-    known.set(group, readers)
-    return { ...secret, readers }
+    if (!known.has(group)) known.set(group, knownReaders(vault, group))
+    return { ...secret, readers: known.get(group) }
   })
+}
+
+/** A group whose record is refused or gone hides nothing of the others. */
+function knownReaders(vault: Vault, group: string): readonly GroupReader[] | undefined {
+  try {
+    return describeReaders(vault, group)
+  } catch (error) {
+    if (isRefusal(error) || VaultError.is(error, "GROUP_NOT_FOUND")) return undefined
+    throw error
+  }
 }
 
 async function show(door: Door, secrets: readonly SecretAndReaders[], all: number): Promise<void> {
@@ -128,6 +137,7 @@ function row(secret: SecretAndReaders, now: Date): string[] {
 
 /** The agents; owners open everything. */
 function readersOf({ readers }: SecretAndReaders, now: Date): string {
+  if (readers === undefined) return "?"
   const shown = readers.slice(0, SHOWN_READERS).map(({ agent, until }) => {
     return hasPassed(until, utc(now)) ? `${agent} (ended)` : agent
   })
