@@ -136,7 +136,8 @@ describe("to another group", () => {
     await move("db/stripe", "stripe/api-key")
     expect(await world.tryRead("ci", "stripe/api-key")).toBe("old")
     expect((await findings()).filter(({ code }) => code !== "EXPOSED")).toEqual([])
-    expect(await exposedOf("stripe/api-key")).toEqual(["ci", "deploy"])
+    // ci opens the group that it came back to, with the key that it had.
+    expect(await exposedOf("stripe/api-key")).toEqual(["deploy"])
   })
 
   test("where a secret was removed, it goes on from there", async () => {
