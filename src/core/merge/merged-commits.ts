@@ -1,8 +1,11 @@
 import { join } from "node:path"
 import { lookAt } from "../disk/at-path.js"
+import { readRegularFile } from "../disk/files.js"
+import { type Mixing, mixing } from "../disk/in-progress.js"
 import type { Git } from "../git/git.js"
 import { mergeBase } from "../git/git-merge.js"
 import { resolveCommit } from "../git/git-objects.js"
+import { LIMITS } from "../words/limits.js"
 import { treeOf } from "./snapshot.js"
 import type { Sides } from "./units.js"
 
@@ -19,12 +22,22 @@ export async function mergedSides(git: Git, folder: string): Promise<Sides | und
   return { base, ours, theirs }
 }
 
-/** How git names the commit that is brought in, and the one that it was made from. */
-const BROUGHT_IN = {
-  CHERRY_PICK_HEAD: ["CHERRY_PICK_HEAD", "CHERRY_PICK_HEAD~1"],
-  REVERT_HEAD: ["REVERT_HEAD~1", "REVERT_HEAD"],
-  REBASE_HEAD: ["REBASE_HEAD", "REBASE_HEAD~1"],
-} as const
+/**
+ * How git names the commit that is brought in, and what it brings and was made from. Which of them
+ * counts says what git is at: it leaves REBASE_HEAD behind.
+ */
+const BROUGHT_IN: Readonly<
+  Record<Mixing, Readonly<Record<"name" | "theirs" | "base", string>> | undefined>
+> = {
+  merge: undefined,
+  rebase: { name: "REBASE_HEAD", theirs: "REBASE_HEAD", base: "REBASE_HEAD~1" },
+  "cherry-pick": {
+    name: "CHERRY_PICK_HEAD",
+    theirs: "CHERRY_PICK_HEAD",
+    base: "CHERRY_PICK_HEAD~1",
+  },
+  revert: { name: "REVERT_HEAD", theirs: "REVERT_HEAD~1", base: "REVERT_HEAD" },
+}
 
 /** The same as commits; undefined where nobody can tell. */
 export async function mergedCommits(
@@ -37,16 +50,26 @@ export async function mergedCommits(
     const theirs = await resolveCommit(git, "MERGE_HEAD")
     return { base: await mergeBase(git, head, theirs), ours: head, theirs }
   }
-  for (const [name, [theirs, base]] of Object.entries(BROUGHT_IN)) {
-    if (!isThere(name)) continue
-    return {
-      base: await resolveCommit(git, base),
-      ours: head,
-      theirs: await resolveCommit(git, theirs),
-    }
+  const at = mixing(git.checkout.gitFolder)
+  const brought = at && BROUGHT_IN[at]
+  if (brought !== undefined && isThere(brought.name)) {
+    const base = await resolveCommit(git, brought.base)
+    return { base, ours: head, theirs: await resolveCommit(git, brought.theirs) }
+  }
+  const squashed = squashedTip(git)
+  if (squashed !== undefined) {
+    const theirs = await resolveCommit(git, squashed)
+    return { base: await mergeBase(git, head, theirs), ours: head, theirs }
   }
   const line = (await git.run(["rev-list", "--parents", "--max-count=1", head])).toString("utf8")
   const [, ours, theirs] = line.trim().split(" ")
   if (ours === undefined || theirs === undefined) return undefined
   return { base: await mergeBase(git, ours, theirs), ours, theirs }
+}
+
+/** Git keeps no ref of what it squashes; the first commit in the message that it made is the tip. */
+function squashedTip(git: Git): string | undefined {
+  const file = join(git.checkout.gitFolder, "SQUASH_MSG")
+  const text = Buffer.from(readRegularFile(file, LIMITS.squashMessage) ?? []).toString("utf8")
+  return /^commit ([0-9a-f]{40,64})$/m.exec(text)?.[1]
 }

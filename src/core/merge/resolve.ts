@@ -14,7 +14,9 @@ import { findAnchor } from "../memory/trust.js"
 import { rememberMade } from "../undone/made-here.js"
 import { seeTracked } from "../undone/remote-branches.js"
 import type { CommitRange } from "../undone/blobs.js"
+import { acceptUndoneOr } from "../vault/accept-undone.js"
 import { VaultError } from "../words/errors.js"
+import type { OnNote } from "../words/note.js"
 import type { MaybeUnfinished } from "../words/unfinished.js"
 import { classify } from "../words/layout.js"
 import { unitOf } from "../words/unit.js"
@@ -52,6 +54,8 @@ export interface ResolveRequest {
   readonly choices: Choices
   readonly dryRun: boolean
   readonly onProgress?: Progress | undefined
+  /** Told what was undone here and never published, so that nothing holds it against this clone. */
+  readonly onNote?: OnNote | undefined
 }
 
 /** What `resolve` settled, or in a dry run would settle, and what is left. */
@@ -80,6 +84,16 @@ export interface Resolved extends MaybeUnfinished {
  * accept; then nothing is changed.
  */
 export async function resolve(request: ResolveRequest): Promise<Resolved> {
+  try {
+    return await resolveOnce(request)
+  } catch (error) {
+    const { place, env, onNote } = request
+    await acceptUndoneOr(error, place, env, onNote)
+    return resolveOnce(request)
+  }
+}
+
+async function resolveOnce(request: ResolveRequest): Promise<Resolved> {
   const checkout = requireCheckout(request.place)
   const git = await openGit(checkout, request.env)
   if (request.dryRun) return resolveIndex(git, request)
@@ -118,8 +132,9 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
   refuseUnknown(choices, conflictsOf(merge, NO_CHOICES))
   const conflicts = conflictsOf(merge, choices)
   const { draft, exposed } = await settleWith(git, request, merge)
+  const isOpen = (unit = ""): boolean => conflicts.some(({ name }) => name === nameOf(unit))
   const isLeft = (unit: string): boolean =>
-    classify(unit).is === "stray" || conflicts.some(({ name }) => name === nameOf(unit))
+    classify(unit).is === "stray" || isOpen(unit) || isOpen(sides.renamed.get(unit))
   await verifySettled(draft, merge, isLeft, request)
   if (!dryRun) await rememberSigned(git, folder, draft, merge, env)
   const files = await stageSettled(git, folder, draft, sides, isLeft, dryRun)

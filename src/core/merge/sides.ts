@@ -1,4 +1,4 @@
-import type { Git } from "../git/git.js"
+import type { BlobId, Git } from "../git/git.js"
 import { parseEntries, refuseOthers, resolveCommit } from "../git/git-objects.js"
 import { unitOf } from "../words/unit.js"
 import { mergedSides } from "./merged-commits.js"
@@ -11,6 +11,8 @@ export interface IndexSides extends Sides {
   readonly staged: BlobTree
   /** The paths in conflict, from the vault's folder. */
   readonly unmerged: readonly string[]
+  /** Of a unit in conflict, the one whose files git put under its name: it took a move for a rename. */
+  readonly renamed: ReadonlyMap<string, string>
   /** The paths in conflict elsewhere, from the top. */
   readonly others: readonly string[]
 }
@@ -33,20 +35,59 @@ export async function sidesInIndex(git: Git, folder: string): Promise<IndexSides
   const without = (tree: BlobTree): Map<string, string> =>
     new Map([...tree].filter(([path]) => !unmerged.includes(path)))
   const merged = unmerged.length === 0 ? undefined : await mergedSides(git, folder)
-  const whole = (tree: Map<string, string>, from: BlobTree | undefined): BlobTree => {
-    for (const unit of new Set(unmerged.map(unitOf))) {
-      if (from?.get(unit) === tree.get(unit) && from !== undefined) take(tree, unit, from)
-    }
-    return tree
-  }
+  const base = new Map([...without(head), ...first])
+  const theirs = new Map([...without(staged), ...third])
+  const renamed = new Map([
+    ...putBack(base, unmerged, merged?.base),
+    ...putBack(theirs, unmerged, merged?.theirs),
+  ])
+  const units = new Set([...unmerged.map(unitOf), ...renamed.values()])
   return {
-    base: whole(new Map([...without(head), ...first]), merged?.base),
+    base: whole(base, units, merged?.base),
     ours: new Map([...without(head), ...second]),
-    theirs: whole(new Map([...without(staged), ...third]), merged?.theirs),
+    theirs: whole(theirs, units, merged?.theirs),
     staged: without(staged),
     unmerged,
+    renamed,
     others: (await unmergedPaths(git)).filter((path) => !path.startsWith(`${folder}/`)),
   }
+}
+
+/** Completes units in conflict from the commit that has the same record. */
+function whole(
+  tree: Map<string, BlobId>,
+  units: ReadonlySet<string>,
+  from: BlobTree | undefined,
+): BlobTree {
+  for (const unit of units) {
+    if (from !== undefined && from.get(unit) === tree.get(unit)) take(tree, unit, from)
+  }
+  return tree
+}
+
+/**
+ * Where one side moved a secret and the other one changed it, git takes the one record for the other
+ * under a new name, and puts both sides of it there. What a commit has elsewhere goes back to where
+ * that commit has it. Returns the unit that each such record was put under, and its own.
+ */
+function putBack(
+  tree: Map<string, BlobId>,
+  unmerged: readonly string[],
+  from: BlobTree | undefined,
+): ReadonlyMap<string, string> {
+  const renamed = new Map<string, string>()
+  for (const path of unmerged) {
+    const blob = tree.get(path)
+    if (from === undefined || blob === undefined || from.get(path) === blob) continue
+    const [own] = [...from].find(([, id]) => id === blob) ?? []
+    if (own === undefined) continue
+    const there = from.get(path)
+    if (there === undefined) tree.delete(path)
+    else tree.set(path, there)
+    tree.set(own, blob)
+    renamed.set(unitOf(path), unitOf(own))
+  }
+  return renamed
 }
 
 async function unmergedPaths(git: Git): Promise<readonly string[]> {

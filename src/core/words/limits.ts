@@ -57,6 +57,8 @@ export const LIMITS = {
   journal: 64 * MIB,
   /** A file that git was writing when it was killed: a larger one stays as it is. */
   halfFile: 64 * MIB,
+  /** What git has written down of a squash: the messages of all its commits. */
+  squashMessage: 16 * MIB,
   /** Who holds the lock of a work tree. */
   lock: 4 * KIB,
   /** The pin, and the vault that a place is known for. */

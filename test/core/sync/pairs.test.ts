@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process"
 import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { setUpDriver } from "../../../src/core/merge/driver-setup.js"
 import { inspect } from "../../../src/core/check/inspect.js"
 import { rekeyAgent, removeAgent } from "../../../src/core/change/agents.js"
@@ -169,16 +169,16 @@ function isMerging(sign = "MERGE_HEAD"): boolean {
   }
 }
 
-/** What each key reads of each secret: the value, or the code of the error. */
+/** What each key reads of each secret: the value and its description, or the code of the error. */
 async function readAll(): Promise<ReadonlyMap<string, string>> {
   const place = findVault(world.top)
   const read = new Map<string, string>()
   const read1 = async (env: typeof world.env, owner: boolean, name: string): Promise<string> => {
     const key = await identityAt(place, { owner }, "never", env, () => Promise.reject(new Error()))
-    const { value } = await withVault(place, key.trust, env, (vault) =>
+    const { value, record } = await withVault(place, key.trust, env, (vault) =>
       readSecret(vault, key, parseSecretName(name), UNNOTED, new Date()),
     )
-    return Buffer.from(value).toString("utf8")
+    return Buffer.from(value).toString("utf8") + (record.description ?? "")
   }
   for (const name of SECRETS) {
     read.set(`owner ${name}`, await outcome(read1(world.env, true, name)))
@@ -243,6 +243,14 @@ describe("two clones", () => {
       world.git("switch", "-q", "-C", "alone", branch)
       alone.set(branch, await readAll())
     }
+  })
+
+  // What a pair that failed left does not fail the ones after it.
+  afterEach(() => {
+    for (const at of ["rebase-merge", "CHERRY_PICK_HEAD"].filter((sign) => isMerging(sign))) {
+      world.git(at === "rebase-merge" ? "rebase" : "cherry-pick", "--abort")
+    }
+    world.git("reset", "-q", "--hard")
   })
 
   test.each(table)("$one, and $two elsewhere, by $way", async ({ one, two, way }) => {

@@ -1,10 +1,14 @@
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { unseal } from "../../../src/core/age/age.js"
 import { rekeyAgent, removeAgent } from "../../../src/core/change/agents.js"
+import { changeMetadata } from "../../../src/core/change/change-metadata.js"
+import { moveSecret } from "../../../src/core/change/move-secret.js"
+import { removeSecrets } from "../../../src/core/change/remove-secrets.js"
 import { claimedId, findVault } from "../../../src/core/index.js"
 import { agentKeyFile } from "../../../src/core/keys/key-files.js"
+import { NO_CHOICES } from "../../../src/core/merge/merge-vault.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 import { resolveAt, syncAt, twoMachines } from "./clones.js"
 
@@ -174,4 +178,68 @@ test("nor is what a third clone sealed to the key of before", async () => {
   await syncAt(three)
   expect(recordOf(three, "secrets/stripe/late.json")).not.toHaveProperty("exposed")
   expect(await three.read("ci", "stripe/late")).toBe("late")
+})
+
+/** Moves stripe/api-key away on one machine, and sets it on the other one. */
+async function moveAndSet(): Promise<void> {
+  const names = { from: "stripe/api-key", to: "moved/key" }
+  await moveSecret({ ...(await one.request()), ...names })
+  await syncAt(one)
+  await two.revoke("ci", "stripe")
+  await two.set("stripe/api-key", "set meanwhile")
+  two.git("fetch", "-q", "origin")
+}
+
+/** Git stops in a conflict. */
+function stops(world: World, ...git: readonly string[]): void {
+  expect(() => world.git(...git)).toThrow("Command failed")
+}
+
+// Git takes the record that was moved for the one that was changed, and puts both sides of it under
+// the new name. In a rebase, "theirs" is what is rebased.
+test.each([
+  ["ours", ["moved/key"]],
+  ["theirs", ["moved/key", "stripe/api-key"]],
+] as const)("of a move and a new value, a rebase takes %s", async (all, names) => {
+  await moveAndSet()
+  stops(two, "rebase", "-q", "origin/main")
+  while (existsSync(join(two.top, ".git", "rebase-merge"))) {
+    const left = await resolveAt(two, NO_CHOICES)
+    if (left.conflicts.length > 0) {
+      expect(left.conflicts).toMatchObject([{ name: "stripe/api-key" }])
+      expect(two.git("ls-files", "-u")).not.toBe("")
+    }
+    expect(await resolveAt(two, { named: new Map(), all })).toMatchObject({ conflicts: [] })
+    await outcome(
+      Promise.resolve().then(() => two.git("-c", "core.editor=true", "rebase", "--continue")),
+    )
+  }
+  const there = ["moved/key", "stripe/api-key"].filter((name) =>
+    existsSync(join(two.vaultFolder, `.agent-vault/secrets/${name}.json`)),
+  )
+  expect(there).toEqual(names)
+  expect(await outcome(two.set("stripe/webhook", "goes on"))).not.toBeTypeOf("string")
+})
+
+test("what git merged by itself beside a conflict is found in a squash, after a rebase as well", async () => {
+  await one.set("stripe/webhook", "changed")
+  await syncAt(one)
+  await two.set("stripe/webhook", "changed too")
+  two.git("fetch", "-q", "origin")
+  stops(two, "rebase", "-q", "origin/main")
+  await resolveAt(two, { named: new Map(), all: "ours" })
+  two.git("-c", "core.editor=true", "rebase", "--skip")
+  // What is removed here keeps its value elsewhere: git takes the file out, and only the record is in conflict.
+  await removeSecrets({ ...(await two.request()), names: ["stripe/api-key"] })
+  await changeMetadata({
+    ...(await one.request()),
+    name: "stripe/api-key",
+    metadata: { description: "described" },
+  })
+  await syncAt(one)
+  two.git("fetch", "-q", "origin")
+  stops(two, "merge", "-q", "--squash", "origin/main")
+  await resolveAt(two, { named: new Map(), all: "theirs" })
+  two.git("commit", "-q", "-m", "squashed")
+  expect(await two.read("ci", "stripe/api-key")).toBe("old")
 })
