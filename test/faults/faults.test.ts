@@ -55,6 +55,13 @@ describe(`a disk that fails, a process that is killed: a sample (seed ${SEED})`,
     expect(await broken({ operations: ["sync"], workers: 1, only: isHalfMove })).toEqual([])
   })
 
+  testWithFaults(
+    "a file that stayed beside a group's mark goes with the next command",
+    async () => {
+      expect(await broken({ operations: ["revoke"], workers: 1, only: isMarkLeft })).toEqual([])
+    },
+  )
+
   testWithFaults("readers all the while see the old state or the new one", async () => {
     const operations = ["set", "revoke", "agent rekey"]
     const request = { operations, seed: SEED + 1, sample: 1, readers: true, workers: 1 }
@@ -162,6 +169,11 @@ function isFullPack({ place, nth }: Point, { name }: Fault): boolean {
 
 function isKilledWithLock({ place, program }: Point, { name }: Fault): boolean {
   return program.startsWith("git") && place.endsWith(".lock") && name.includes("killed")
+}
+
+/** The temporary file of a mark that has a note cannot be removed. */
+function isMarkLeft({ call, place }: Point): boolean {
+  return call === "unlink" && place.includes("/groups/") && place.includes("/.tmp-")
 }
 
 /** A disk that fails for good between two states of a file, and a file that is there in part. */

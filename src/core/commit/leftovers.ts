@@ -50,8 +50,11 @@ function removeLeftKeys(env: Environment): void {
   }
 }
 
-/** Where the marks of records are, a folder for each: they are empty files, never half written. */
-const MARKED = new Set(["agents", "groups", "secrets"])
+/**
+ * Where the marks of records are that have no note, a folder for each: they are empty files, never
+ * half written, and there may be ten thousand. A group's mark keeps its revokes, and may be.
+ */
+const EMPTY_MARKS = new Set(["agents", "secrets"])
 
 /** What the state holds lies in folders by vault, clone and branch: at most so deep. */
 const DEPTH = 6
@@ -61,6 +64,6 @@ function removeLeftState(folder: string, depth = DEPTH): void {
   if (depth === 0) return
   for (const name of listFolder(folder)) {
     const below = join(folder, name)
-    if (!MARKED.has(name) && lookAt(below)?.isDirectory()) removeLeftState(below, depth - 1)
+    if (!EMPTY_MARKS.has(name) && lookAt(below)?.isDirectory()) removeLeftState(below, depth - 1)
   }
 }
