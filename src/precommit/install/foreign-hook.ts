@@ -31,9 +31,10 @@ function isOurs(file: string, program: readonly string[]): boolean {
   return text === hookScript(program, madeFolders(text))
 }
 
-/** Refuses a file that a setting or a link of the repository leads to, outside of it. */
+/** Refuses files that a setting or a link of the repository leads to, outside of it. */
 export function refuseOutside(hooks: Hooks): void {
-  const led = leadsOut(hooks, dirname(hooks.file))
+  const { file, entry = file } = hooks
+  const led = leadsOut(hooks, dirname(file)) ?? leadsOut(hooks, dirname(entry))
   if (led === undefined) return
   throw new VaultError("FILE_UNSAFE", `this repository's hooks lie outside of it, in ${led}`, {
     hint: "nothing was written: look at `git config --show-origin core.hooksPath` and at links on the way; or add `agent-vault guard` to the hook by hand",

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { expectGuarded, expectMade, guard, newRepo, root, run, watched } from "../hooked.js"
@@ -53,6 +53,23 @@ describe("a work tree that `git worktree add` made", () => {
     guard(tree, "uninstall")
     expect(existsSync(join(tree.top, ".husky/_"))).toBe(false)
     expect(tree.git("status", "--porcelain")).toBe("")
+  })
+
+  test("husky: a link in the place of its folder is followed nowhere", () => {
+    const repo = newRepo()
+    runHusky(repo)
+    const elsewhere = join(newRepo().top, "elsewhere")
+    mkdirSync(elsewhere)
+    rmSync(join(repo.top, ".husky/_"), { recursive: true })
+    symlinkSync(elsewhere, join(repo.top, ".husky/_"))
+    repo.git("add", "--all", "--force")
+    repo.commit()
+    const tree = newWorkTree(repo)
+
+    const installed = guard(tree, "install")
+    expect(installed.said).toContain("hooks lie outside of it")
+    expect(installed.code).toBe(5)
+    expect(readdirSync(elsewhere)).toEqual([])
   })
 
   testWith("lefthook", "lefthook: guarded as the clone is", (folder) => {
