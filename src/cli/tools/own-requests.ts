@@ -58,9 +58,12 @@ export function refusalNotes(
       const key = await identityOf(door, place, "never")
       const audit = auditOf(door, place, attributed(call))
       const vault = await openBrokered({ place, key, env: door.env, audit, onNote }, [])
-      const named = secrets.length === 0 ? {} : { secrets: secrets.map((name) => ({ name })) }
-      vault.note({ ...where, ...named, event: "refused", decision: "refused", reason: code })
-      vault.close()
+      try {
+        const named = secrets.length === 0 ? {} : { secrets: secrets.map((name) => ({ name })) }
+        vault.note({ ...where, ...named, event: "refused", decision: "refused", reason: code })
+      } finally {
+        vault.close()
+      }
     } catch (error) {
       // The refusal is what is told.
       if (!(error instanceof VaultError)) throw error
