@@ -70,11 +70,11 @@ export function familyOf(words: readonly string[]): {
   readonly name: string
   readonly commands: readonly CommandSpec[]
 } {
-  const [short, long] = [words[0] ?? "", words.slice(0, 2).join(" ")].map((name) => ({
-    name,
-    commands: COMMANDS.filter((command) => command.name.startsWith(`${name} `)),
-  }))
-  return long !== undefined && long.commands.length > 0 && words.length > 1
-    ? long
-    : (short ?? { name: "", commands: [] })
+  const families = [2, 1].map((length) => {
+    const name = words.slice(0, length).join(" ")
+    return { name, commands: COMMANDS.filter((command) => command.name.startsWith(`${name} `)) }
+  })
+  return (
+    families.find(({ commands }) => commands.length > 0) ?? { name: words[0] ?? "", commands: [] }
+  )
 }
