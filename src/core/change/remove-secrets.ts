@@ -2,6 +2,7 @@ import { pathsOf } from "../words/unit.js"
 import { secretRecordPath } from "../words/layout.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
 import type { Exposure } from "../records/record.js"
+import { stillExposed } from "../vault/exposed.js"
 import { getGroup, getSecret, listSecrets } from "../vault/vault.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { type GroupReader, readersOfGroup } from "../vault/group-readers.js"
@@ -40,10 +41,12 @@ export function removeSecrets(
 
 /** Takes a secret out of the draft. */
 export function removeSecret(session: Session, name: SecretName): RemovedSecret {
-  const { version, exposed } = getSecret(session.vault, name)
+  const record = getSecret(session.vault, name)
+  const exposed = stillExposed(session.vault, name, record)
   const readers = readersOfGroup(getGroup(session.vault, name.group))
   for (const path of pathsOf(secretRecordPath(name))) session.draft.remove(path)
-  return { name: name.full, version, readers, ...(exposed === undefined ? {} : { exposed }) }
+  const { version } = record
+  return { name: name.full, version, readers, ...(exposed.length === 0 ? {} : { exposed }) }
 }
 
 const SHOWN = 5

@@ -7,7 +7,14 @@ import {
   findVault,
   withVault,
 } from "../../../src/core/index.js"
-import { grant, inspect, rekeyAgent } from "../../../src/core/owner.js"
+import {
+  addAgent,
+  grant,
+  inspect,
+  rekeyAgent,
+  removeAgent,
+  removeSecrets,
+} from "../../../src/core/owner.js"
 import { type World, vaultWorld } from "../world.js"
 
 let world: World
@@ -47,6 +54,23 @@ test("with a new key, the one that it had is still told", async () => {
   await rekeyAgent({ ...(await world.request()), agent: "ci" })
   await world.grant("ci", "stripe")
   expect(await exposedTo()).toEqual(["ci"])
+})
+
+test("of an agent anew under the name, the key of the one before is still told", async () => {
+  await removeAgent({ ...(await world.request()), agent: "ci" })
+  await addAgent({ ...(await world.request()), agent: "ci" })
+  await world.grant("ci", "stripe")
+  expect(await exposedTo()).toEqual(["ci"])
+})
+
+test("rm tells who is exposed as list does", async () => {
+  const exposedIn = async (name: string): Promise<unknown> => {
+    const { result } = await removeSecrets({ ...(await world.request()), names: [name] })
+    return result.removed[0]?.exposed
+  }
+  expect(await exposedIn("stripe/api-key")).toMatchObject([{ agent: "ci" }])
+  await world.grant("ci", "stripe")
+  expect(await exposedIn("stripe/webhook")).toBeUndefined()
 })
 
 test("where the record of its group is refused, it is told all the same", async () => {
