@@ -169,7 +169,8 @@ describe("reports", () => {
   test("owner key", async () => {
     const file = matching(/owner\.key$/)
     const key = { vault: id, file, passphrase: false, mode: "600", state: "opens" }
-    const own = { owner: "alice", signer, recipient, inTheClear: [] }
+    const fingerprint = matching(/^(?:[0-9a-f]{5}-){3}[0-9a-f]{5}$/)
+    const own = { owner: "alice", signer, recipient, fingerprint, inTheClear: [] }
     expect(await document(["owner", "key"])).toEqual({ ...key, ...own })
     const path = (await machine.shell("echo ~/.config/agent-vault/*/owner.key")).stdout.trim()
     expect(await document(["owner", "key", "--verify-backup", path])).toEqual({

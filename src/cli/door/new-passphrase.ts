@@ -16,17 +16,20 @@ export async function newPassphrase(
 ): Promise<string | undefined> {
   const descriptor = option(door, from)
   if (descriptor !== undefined) return (await readDescriptor(descriptor)) || undefined
-  const flag = `give it through --${from} FD`
-  const first = await askHidden(door.terminal, question, flag)
+  const asking = { question, what: "a passphrase", flag: `give it through --${from} FD` }
+  const first = await askHidden(door.terminal, asking)
   if (first === "") return undefined
-  const second = await askHidden(door.terminal, "The same again", flag)
+  const second = await askHidden(door.terminal, { ...asking, question: "The same again" })
   if (first === second) return first
   throw new VaultError("USAGE", "the two passphrases are not the same", { hint: nothing })
 }
 
-/** As ssh-keygen does it: asked twice at a terminal, empty for none. */
-export async function choosePassphrase(door: Door, again: string): Promise<string | undefined> {
-  const isAsked = option(door, "passphrase-fd") === undefined
+/** As ssh-keygen does it: asked twice at a terminal, empty for none; none where nobody is asked. */
+export async function choosePassphrase(
+  door: Door,
+  { from, nothing }: { readonly from: string; readonly nothing: string },
+): Promise<string | undefined> {
+  const isAsked = option(door, from) === undefined
   if (isAsked && (!door.terminal.stdin.isTTY || isSet(door, "json"))) return undefined
   if (isAsked) {
     tell(
@@ -36,8 +39,8 @@ export async function choosePassphrase(door: Door, again: string): Promise<strin
     )
   }
   return newPassphrase(door, {
-    from: "passphrase-fd",
+    from,
     question: "Passphrase for the owner's key (empty for none)",
-    nothing: `nothing was made: repeat ${again}`,
+    nothing,
   })
 }

@@ -141,6 +141,7 @@ export function passphraseOf(door: Door): AskPassphrase {
     if (descriptor !== undefined) return readDescriptor(descriptor)
     // Loaded when somebody is asked: reading a value must start fast.
     const { askHidden } = await import("../terminal/ask.js")
-    return askHidden(door.terminal, `Passphrase of ${file}`, "give it through --passphrase-fd FD")
+    const [question, flag] = [`Passphrase of ${file}`, "give it through --passphrase-fd FD"]
+    return askHidden(door.terminal, { question, what: "a passphrase", flag })
   }
 }

@@ -65,7 +65,8 @@ async function answerTyped(
   if (question.kind === "value") {
     const { askHidden } = await import("../terminal/ask.js")
     say(terminal, asked)
-    const value = await askHidden(terminal, "its value, or the Return key alone", "", signal)
+    const asking = { question: "its value, or the Return key alone", what: "the value", flag: "" }
+    const value = await askHidden(terminal, { ...asking, signal })
     return value === "" ? { choice: "no" } : { value: Buffer.from(value) }
   }
   const { once, session } = question.yes

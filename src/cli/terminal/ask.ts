@@ -10,9 +10,9 @@ export async function confirm(
   question: string,
   flag: string,
 ): Promise<boolean> {
-  if (!terminal.stdin.isTTY) throw noTerminal("nobody can be asked here", flag)
+  if (!terminal.stdin.isTTY) throw noTerminal({ flag })
   for (let please = ""; ; please = "In full, please. ") {
-    const answer = await ask(terminal, `${please}${question} [yes/no] `, flag, { echo: true })
+    const answer = await ask(terminal, `${please}${question} [yes/no] `, { flag }, { echo: true })
     const word = answer.trim().toLowerCase()
     if (word === "yes" || word === "no") return word === "yes"
   }
@@ -43,32 +43,43 @@ export async function askLine(
   flag: string,
   signal?: AbortSignal,
 ): Promise<string> {
-  if (!terminal.stdin.isTTY) throw noTerminal("nobody can be asked here", flag)
-  const answer = await ask(terminal, `${question} [${otherwise}] `, flag, { echo: true, signal })
+  if (!terminal.stdin.isTTY) throw noTerminal({ flag })
+  const answer = await ask(
+    terminal,
+    `${question} [${otherwise}] `,
+    { flag },
+    { echo: true, signal },
+  )
   return answer.trim() || otherwise
 }
 
 /**
  * Asks for something that must not be seen, on the terminal itself, so that it works while stdin
  * carries a value. Throws `NO_TERMINAL`, naming `flag`; `INTERRUPTED`, also by `signal`; `USAGE` for
- * several lines.
+ * several lines. `what` it is, a passphrase say, is told where nobody can be asked.
  */
 export function askHidden(
   terminal: Terminal,
-  question: string,
-  flag: string,
-  signal?: AbortSignal,
+  { question, what, flag, signal }: HiddenQuestion,
 ): Promise<string> {
-  return ask(terminal, `${question}: `, flag, { echo: false, signal })
+  return ask(terminal, `${question}: `, { what, flag }, { echo: false, signal })
+}
+
+/** A question whose answer must not be seen. */
+export interface HiddenQuestion {
+  readonly question: string
+  readonly what: string
+  readonly flag: string
+  readonly signal?: AbortSignal
 }
 
 async function ask(
   terminal: Terminal,
   question: string,
-  flag: string,
+  otherwise: Otherwise,
   { echo, signal }: Pick<LineOptions, "echo" | "signal">,
 ): Promise<string> {
-  const { input, write, close } = openPerson(terminal, flag)
+  const { input, write, close } = openPerson(terminal, otherwise)
   // With bracketed paste the terminal marks what is pasted, so that its newlines do not answer.
   const marksPaste = terminal.env["TERM"] !== "dumb"
   // First, so that nothing is shown of what is typed at once.
@@ -91,7 +102,7 @@ interface Person {
 }
 
 /** Where the person is: at stdin and stderr, or at the terminal behind a pipe or a file. */
-function openPerson(terminal: Terminal, flag: string): Person {
+function openPerson(terminal: Terminal, otherwise: Otherwise): Person {
   const { stdin, stderr } = terminal
   if (stdin.isTTY && stderr.isTTY) {
     const write = (text: string): void => void stderr.write(text)
@@ -106,10 +117,15 @@ function openPerson(terminal: Terminal, flag: string): Person {
     }
     return { input, write: (text) => void writeSync(writes, text), close }
   } catch (cause) {
-    throw noTerminal("a passphrase is needed", flag, cause)
+    throw noTerminal(otherwise, cause)
   }
 }
 
-function noTerminal(what: string, flag: string, cause?: unknown): VaultError {
-  return new VaultError("NO_TERMINAL", `${what}: there is no terminal`, { hint: flag, cause })
+/** What somebody would be asked for, and how it is given without being asked. */
+type Otherwise = Partial<Pick<HiddenQuestion, "what">> & Pick<HiddenQuestion, "flag">
+
+function noTerminal({ what, flag }: Otherwise, cause?: unknown): VaultError {
+  const asked = what === undefined ? "asked here" : `asked for ${what}`
+  const message = `nobody can be ${asked}: there is no terminal`
+  return new VaultError("NO_TERMINAL", message, { hint: flag, cause })
 }

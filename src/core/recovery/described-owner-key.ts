@@ -9,6 +9,7 @@ import {
   keyIn,
   ownerKeyFile,
 } from "../keys/key-files.js"
+import { ownerFingerprint } from "../records/join-line.js"
 import { signingKey } from "../records/signature.js"
 import { describeKeys } from "../vault/own-keys.js"
 import type { Vault } from "../vault/vault.js"
@@ -27,6 +28,8 @@ export interface DescribedOwnerKey {
   readonly owner?: string
   readonly signer?: string
   readonly recipient?: string
+  /** Of recipient and signer together, as `owner list` has it. */
+  readonly fingerprint?: string
   /** Other files in the clear, here, that hold the key of an owner. */
   readonly inTheClear: readonly string[]
 }
@@ -88,9 +91,11 @@ function stateOf(key: Key | undefined, vault: Vault | undefined): string {
 function openedPart(
   key: Key,
   vault: Vault | undefined,
-): Pick<DescribedOwnerKey, "owner" | "signer" | "recipient"> {
+): Pick<DescribedOwnerKey, "owner" | "signer" | "recipient" | "fingerprint"> {
   const entry = vault?.record.owners.find(({ recipient }) => recipient === key.recipient)
   const owner = entry?.name ?? key.owner
   const { signer } = signingKey(key.identity)
-  return { ...(owner === undefined ? {} : { owner }), signer, recipient: key.recipient }
+  const { recipient } = key
+  const fingerprint = ownerFingerprint({ recipient, signer })
+  return { ...(owner === undefined ? {} : { owner }), signer, recipient, fingerprint }
 }

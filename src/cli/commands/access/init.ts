@@ -26,7 +26,8 @@ export async function run(door: Door): Promise<void> {
   // Before a passphrase is asked for, everything that could stand in the way is looked at.
   const look = (): Promise<NewVault> => init({ ...request, dryRun: true })
   const planned = await (dryRun ? look() : afterRepair(door, folder, look))
-  const passphrase = dryRun ? undefined : await choosePassphrase(door, "agent-vault init")
+  const choice = { from: "passphrase-fd", nothing: "nothing was made: repeat agent-vault init" }
+  const passphrase = dryRun ? undefined : await choosePassphrase(door, choice)
   const made = dryRun ? planned : await init({ ...request, passphrase })
   const { root, owner, files } = made
   const document = dryRun ? { root, owner, files } : { ...made, ...unfinishedPart(made) }

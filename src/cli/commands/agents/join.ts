@@ -39,7 +39,11 @@ async function joinOwner(door: Door): Promise<void> {
     env: door.env,
     now: door.now,
     ask: passphraseOf(door),
-    choose: () => choosePassphrase(door, `agent-vault join ${owner} --owner`),
+    choose: () =>
+      choosePassphrase(door, {
+        from: "passphrase-fd",
+        nothing: `nothing was made: repeat agent-vault join ${owner} --owner`,
+      }),
   })
   if (await asJson(door, joined)) return
   tell(door, ...keyLines(joined))

@@ -1,30 +1,39 @@
-import type { bringBack } from "../../../core/owner.js"
+import { type Key, claimedId } from "../../../core/index.js"
+import { bringBack, trustOf } from "../../../core/owner.js"
+import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import { newPassphrase } from "../../door/new-passphrase.js"
-import { isSet, option } from "../../door/who.js"
+import { choosePassphrase } from "../../door/new-passphrase.js"
+import { readingVault } from "../../door/reading.js"
+import { asJson, tell } from "../../door/render.js"
+import { placeOf } from "../../door/who.js"
 import { proofLines } from "./owner-key-verify.js"
 
-/** The passphrase of a key file that is written anew: as `init` asks for it. */
-export async function passphraseForKey(door: Door): Promise<string | undefined> {
-  const isAsked = option(door, "new-passphrase-fd") === undefined
-  if (isAsked && (!door.terminal.stdin.isTTY || isSet(door, "json"))) return undefined
-  return newPassphrase(door, {
-    from: "new-passphrase-fd",
-    question: "Passphrase for the owner's key (empty for none)",
-    nothing: "nothing was written: repeat the command",
-  })
+const PASSPHRASE = {
+  from: "new-passphrase-fd",
+  nothing: "nothing was written: repeat the command",
 }
 
-/** Where a key is now that came back, and what it was proven to open. */
-export function backLines({
-  file,
-  pinned,
-  proof,
-}: Awaited<ReturnType<typeof bringBack>>): string[] {
-  return [
+/**
+ * Writes the owner's key file anew, and says where it is and what it was proven to open. `shown` is
+ * what the key came from. Returns whether that was told as JSON.
+ */
+export async function bringKeyBack(door: Door, key: Key, shown: string): Promise<boolean> {
+  const place = placeOf(door)
+  const { env, now } = door
+  const passphrase = await choosePassphrase(door, PASSPHRASE)
+  const back = await withPerson(door, (person) =>
+    readingVault(door, place, trustOf(key, claimedId(place), env), (vault) =>
+      bringBack(vault, { key, shown, passphrase, env, now, person }),
+    ),
+  )
+  if (await asJson(door, { ...back, passphrase: passphrase !== undefined })) return true
+  const { file, pinned, proof } = back
+  tell(
+    door,
     `The key of owner ${proof.owner} is back: ${file}`,
     ...proofLines(proof),
     ...(pinned === undefined ? [] : [`This machine trusts ${pinned} from now on.`]),
     "Next: agent-vault check --owner",
-  ]
+  )
+  return false
 }

@@ -35,6 +35,8 @@ async function sharesNamed(door: Door, word: string): Promise<Share[]> {
   return sharesIn((await readAll(door.terminal)).toString("utf8"), "what came on stdin")
 }
 
+const FLAG = "name files with shares, or - for stdin"
+
 /** Asks until there are enough. A slip is told, and asked for again. */
 async function askedShares(door: Door, vault: string): Promise<readonly Share[]> {
   const shares: Share[] = []
@@ -43,7 +45,8 @@ async function askedShares(door: Door, vault: string): Promise<readonly Share[]>
     const [first] = shares
     if (first !== undefined && shares.length === first.threshold) return shares
     const of = first === undefined ? "" : ` of ${first.threshold}`
-    const typed = await asked(door, `Share ${shares.length + 1}${of}${again}`)
+    const question = `Share ${shares.length + 1}${of}${again}`
+    const typed = await askHidden(door.terminal, { question, what: "shares", flag: FLAG })
     again = ""
     try {
       const share = parseShare(typed, "what was typed")
@@ -55,18 +58,5 @@ async function askedShares(door: Door, vault: string): Promise<readonly Share[]>
       tell(door, `${error.message}: ${error.hint ?? ""}`)
       again = ", again"
     }
-  }
-}
-
-async function asked(door: Door, question: string): Promise<string> {
-  const hint = "name files with shares, or - for stdin"
-  try {
-    return await askHidden(door.terminal, question, hint)
-  } catch (cause) {
-    if (!VaultError.is(cause, "NO_TERMINAL")) throw cause
-    throw new VaultError("NO_TERMINAL", "nobody can be asked for shares: there is no terminal", {
-      hint,
-      cause,
-    })
   }
 }

@@ -1,4 +1,4 @@
-import { type Key, VaultError, claimedId, findAnchor } from "../../../core/index.js"
+import { type Key, claimedId, findAnchor } from "../../../core/index.js"
 import {
   keyFileBytes,
   keyIn,
@@ -10,16 +10,19 @@ import {
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
-import { isSet, passphraseOf, placeOf } from "../../door/who.js"
-import { askLine } from "../../terminal/ask.js"
+import { requireTerminal, showOnce } from "../../door/show-once.js"
+import { passphraseOf, placeOf } from "../../door/who.js"
 import { qrCode } from "../../terminal/qr-code.js"
 
-const CLEARED = "\u001b[2J\u001b[3J\u001b[H"
 const WORDS_IN_ROW = 4
 
 /** `owner key --print`: the key for paper, at a terminal. */
 export async function run(door: Door): Promise<void> {
-  requireTerminal(door)
+  requireTerminal(
+    door,
+    "the key is",
+    "for a copy in a file, copy the key file; see where it is: agent-vault owner key",
+  )
   const place = placeOf(door)
   const id = claimedId(place)
   const file = requireOwnerKey(id, door.env)
@@ -31,22 +34,7 @@ export async function run(door: Door): Promise<void> {
     proveOwnerKey(vault, key, file),
   )
   const trust = findAnchor(id, key.trust, door.env)?.signer ?? proof.signer
-  // The key is part of the question, so that an interrupt finds the terminal in our hands.
-  const question = `${CLEARED}${paper(key, id, proof.owner, trust).join("\n")}\n\nWhen it is noted, press the Return key`
-  try {
-    await askLine(door.terminal, question, "end", "")
-  } finally {
-    door.terminal.stderr.write(CLEARED)
-  }
-}
-
-/** The key is never handed to a pipe or a file by accident. */
-function requireTerminal(door: Door): void {
-  const { stdin, stdout, stderr } = door.terminal
-  if (stdin.isTTY && stdout.isTTY && stderr.isTTY && !isSet(door, "json")) return
-  throw new VaultError("NO_TERMINAL", "the key is shown at a terminal only", {
-    hint: "for a copy in a file, copy the key file; see where it is: agent-vault owner key",
-  })
+  await showOnce(door, [`${paper(key, id, proof.owner, trust).join("\n")}\n`])
 }
 
 function paper({ identity }: Key, vault: string, owner: string, trust: string): string[] {

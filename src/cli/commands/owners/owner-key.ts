@@ -50,6 +50,7 @@ function lines({
   state,
   owner,
   signer,
+  fingerprint,
 }: DescribedOwnerKey): string[] {
   const unknown = "only the opened key tells"
   return [
@@ -58,7 +59,8 @@ function lines({
     `file         ${file}`,
     `mode         ${modeText(mode)}`,
     `passphrase   ${passphrase ? "yes" : "none: whoever reads the file has the key"}`,
-    `fingerprint  ${signer ?? unknown}`,
+    `signs as     ${signer ?? unknown}`,
+    `fingerprint  ${fingerprint ?? unknown}`,
     `state        ${STATES[state] ?? state}`,
   ]
 }

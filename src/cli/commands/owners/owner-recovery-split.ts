@@ -1,26 +1,28 @@
-import { VaultError } from "../../../core/index.js"
-import { type Share, checkSplit, sheetOf, splitKey, writeShares } from "../../../core/owner.js"
+import { checkSplit, sheetOf, splitKey, writeShares } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, tell } from "../../door/render.js"
-import { identityOf, isSet, option, options, placeOf, userPath } from "../../door/who.js"
-import { askLine } from "../../terminal/ask.js"
-
-/** Nothing of it stays: not on the screen, and not above it. */
-const CLEARED = "\u001b[2J\u001b[3J\u001b[H"
+import { requireTerminal, showOnce } from "../../door/show-once.js"
+import { identityOf, option, options, placeOf, userPath } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const request = { threshold: threshold(door), holders: options(door, "holder") }
   checkSplit(request)
   const folder = option(door, "out-dir")
-  if (folder === undefined) requireTerminal(door)
+  if (folder === undefined) {
+    requireTerminal(door, "shares are", "write each to a file of its own: --out-dir FOLDER")
+  }
   const place = placeOf(door)
   const key = await identityOf(door, place, "always")
   const shares = await withPerson(door, (person) =>
     readingVault(door, place, key.trust, (vault) => splitKey(vault, key, { ...request, person })),
   )
-  if (folder === undefined) await show(door, shares)
+  const pages = shares.map((share, at) => {
+    const title = `Share ${at + 1} of ${shares.length}, for ${share.holder} alone:`
+    return `${title}\n\n${sheetOf(share)}`
+  })
+  if (folder === undefined) await showOnce(door, pages)
   const files = folder === undefined ? [] : writeShares(userPath(door, folder), shares)
   const { set, owner, count } = shares[0] ?? { set: "", owner: "", count: 0 }
   if (await asJson(door, { set, owner, ...request, files })) return
@@ -38,28 +40,4 @@ export async function run(door: Door): Promise<void> {
 function threshold(door: Door): number {
   const text = option(door, "threshold") ?? ""
   return /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN
-}
-
-/** A share is never handed to a pipe by accident. */
-function requireTerminal(door: Door): void {
-  const { stdin, stdout, stderr } = door.terminal
-  if (stdin.isTTY && stdout.isTTY && stderr.isTTY && !isSet(door, "json")) return
-  throw new VaultError("NO_TERMINAL", "shares are shown at a terminal only", {
-    hint: "write each to a file of its own: --out-dir FOLDER",
-  })
-}
-
-/** A share is part of the question, so that an interrupt finds the terminal in our hands. */
-async function show(door: Door, shares: readonly Share[]): Promise<void> {
-  const { terminal } = door
-  try {
-    for (const [at, share] of shares.entries()) {
-      const title = `Share ${at + 1} of ${shares.length}, for ${share.holder} alone:`
-      const next = at + 1 === shares.length ? "end" : "next"
-      const question = `${title}\n\n${sheetOf(share)}\nWhen it is noted, press the Return key`
-      await askLine(terminal, `${CLEARED}${question}`, next, "")
-    }
-  } finally {
-    terminal.stderr.write(CLEARED)
-  }
 }

@@ -74,8 +74,9 @@ async function takeValue(door: Door, name: string): Promise<Taken> {
 async function typedOrPiped(door: Door, name: string): Promise<Taken> {
   const { terminal } = door
   if (!terminal.stdin.isTTY) return withoutNewline(await readAll(terminal))
+  const question = `Value of ${name} (not shown)`
   const flag = "pipe it in, or use --from-file"
-  const typed = await askHidden(terminal, `Value of ${name} (not shown)`, flag)
+  const typed = await askHidden(terminal, { question, what: "the value", flag })
   return withoutNewline(Buffer.from(typed))
 }
 
