@@ -2,7 +2,8 @@
 // credential by mistake; with `--set FILE`, the same for a set of others, a JSON array of
 // { kind, text, path?, source?, secrets? }, where a text without secrets holds none; with
 // `--fresh SEED`, by kind, of values that are made anew (test/precommit/detect/fresh.ts), 1,000 times
-// each; with a folder, every finding in its files, masked.
+// each, and of look-alikes of each rule (lookalikes.ts), 10 times each; with a folder, every finding
+// in its files, masked.
 import { readFileSync, readdirSync } from "node:fs"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -15,7 +16,9 @@ const { outputFiles } = await build({
       export { findCredentials } from "./src/precommit/detect/detect.js"
       export { mask } from "./src/precommit/report/mask.js"
       export { negatives, positives } from "./test/precommit/detect/corpus.js"
+      export { rules } from "./src/precommit/detect/rules.js"
       export { freshLookalikes, freshSecrets } from "./test/precommit/detect/fresh.js"
+      export { lookalikesOf } from "./test/precommit/detect/lookalikes.js"
       export { Generator } from "./test/precommit/detect/template.js"`,
     resolveDir: root,
   },
@@ -29,12 +32,14 @@ const code = Buffer.from(outputFiles[0]?.contents ?? []).toString("base64")
  * @typedef {typeof import("../src/precommit/detect/detect.js")
  *   & typeof import("../src/precommit/report/mask.js")
  *   & typeof import("../test/precommit/detect/corpus.js")
+ *   & typeof import("../src/precommit/detect/rules.js")
  *   & typeof import("../test/precommit/detect/fresh.js")
+ *   & typeof import("../test/precommit/detect/lookalikes.js")
  *   & typeof import("../test/precommit/detect/template.js")} Bundle
  */
 const bundle = /** @type {Bundle} */ (await import(`data:text/javascript;base64,${code}`))
 const { findCredentials, mask, negatives, positives } = bundle
-const { Generator, freshLookalikes, freshSecrets } = bundle
+const { Generator, freshLookalikes, freshSecrets, lookalikesOf, rules } = bundle
 
 /** @typedef {{ kind: string, text: string, path?: string, source?: string, secrets?: string[] }} Sample */
 
@@ -68,6 +73,10 @@ function measureFresh(seed) {
   printKinds(
     "false alarms",
     rounds.slice(0, 100).flatMap(() => freshLookalikes(generator)),
+  )
+  printKinds(
+    "false alarms, beside each rule",
+    rounds.slice(0, 10).flatMap(() => rules.flatMap((rule) => lookalikesOf(rule, generator))),
   )
 }
 

@@ -1,5 +1,6 @@
 import type { Assignment } from "./assignment.js"
 import { checks, isEmptyToken } from "./checks.js"
+import { isCiphertext } from "./ciphertext.js"
 import { isPlaceholder, saysPlaceholder, withoutRows } from "./placeholder.js"
 import { entropy, randomBits } from "./random.js"
 import { type Rule, forms } from "./rules.js"
@@ -15,7 +16,21 @@ export function isPlain({ value, quoted }: Assignment): boolean {
   return !quoted && /^[A-Za-z_$]+$/.test(value) && randomBits(value) < 14
 }
 
+/** Names of what has the form of a key, and is none: a provider's own name says nothing of them. */
+const OTHERS = new Set(
+  `id ids uuid guid sha sha1 sha256 md5 hash digest checksum fingerprint rev revision commit`.split(
+    " ",
+  ),
+)
+
+/** Whether any name with the provider's in it is enough for this value. */
+export function isAnyName(rule: Rule, { words, value }: Assignment): boolean {
+  const isNumber = /^[0-9a-fA-F-]+$/.test(value)
+  return rule.anyName === true && !(isNumber && OTHERS.has(words.at(-1) ?? ""))
+}
+
 export function isAccepted(rule: Rule, secret: string): boolean {
+  if (isCiphertext(secret) || isWords(rule, secret)) return false
   if (!rule.lax && (isStandIn(rule, secret) || isEmptyToken(secret))) return false
   if (entropy(secret) < (rule.entropy ?? 2.5)) return false
   return !rule.check || checks[rule.check](secret)
@@ -30,4 +45,15 @@ function isStandIn(rule: Rule, secret: string): boolean {
   if (!isFixed || /[<>]/.test(secret) || saysPlaceholder(secret)) return true
   const rest = withoutRows(secret)
   return isPlaceholder(rest) || randomBits(rest) < CERTAIN
+}
+
+/** Words in a row, as files and classes are called. */
+const WORDS = /(?:[a-z]{2,14}[-_]){2,20}[a-z]{0,14}/g
+
+/** Whether it is a name made of words, behind a prefix of the provider's or not, with little else. */
+function isWords(rule: Rule, secret: string): boolean {
+  const prefix = rule.keywords?.find((word) => secret.startsWith(word)) ?? ""
+  const rest = secret.slice(prefix.length)
+  const others = rest.replace(WORDS, (words) => (randomBits(words) < 4 ? "" : words))
+  return others.length < rest.length / 2 && randomBits(others) < CERTAIN
 }

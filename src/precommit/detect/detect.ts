@@ -1,4 +1,4 @@
-import { isAccepted, isNamed, isPlain } from "./accept.js"
+import { isAccepted, isAnyName, isNamed, isPlain } from "./accept.js"
 import { assignmentAt, LONGEST_VALUE } from "./assignment.js"
 import type { Assignment } from "./assignment.js"
 import { checks } from "./checks.js"
@@ -234,7 +234,7 @@ class Search {
     const own = new Set<Rule>()
     findWords(name, (word) => words[word]?.providers.forEach((rule) => own.add(rule)))
     for (const rule of own) {
-      if (meaning !== "none" || rule.anyName || isNamed(rule, name)) {
+      if (meaning !== "none" || isAnyName(rule, found) || isNamed(rule, name)) {
         this.#tryNamed(rule, found, RANK.own)
       }
     }

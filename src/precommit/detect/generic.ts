@@ -7,6 +7,7 @@ import {
   isPassword,
   plainText,
 } from "./checks.js"
+import { isCiphertext, isEncryptedToken } from "./ciphertext.js"
 import type { Meaning } from "./naming.js"
 import { isPassphrase } from "./passphrase.js"
 import { isPlaceholder, standsForKey } from "./placeholder.js"
@@ -17,7 +18,7 @@ import { isScrambled } from "./scrambled.js"
 
 /** Names of things that point to a secret, or protect it, and hold none. */
 const POINTER =
-  /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|NACL\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|MFkwEwYHKoZI|MFYwEAYHKoZI|MHYwEAYHKoZI|MIGbMBAG|MCowBQYDK2V|AAAA[BC]3NzaC1|AAAAE2VjZHNh|AAAAI3NrLXNz|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|pk[._](?:live|test|ey)|phc_|sb_publishable_|AgA|AgB|eyJ[A-Za-z0-9]{10,}\.?$)/
+  /^(?:[a-z][a-z0-9+.-]{1,20}:\/\/|arn:|projects\/|file:|env:|vault:|op:|ssm:|secretsmanager:|data:|urn:|ssh-|ecdsa-|age1|ENC\[|NACL\[|\{cipher\}|\{(?:SSHA|SHA|MD5|CRYPT|BCRYPT)\}|(?:sha|md|SHA|MD)\d{1,3}[-:_]|pbkdf2|scrypt|argon2|bcrypt|MII[A-Za-z]|MFkwEwYHKoZI|MFYwEAYHKoZI|MHYwEAYHKoZI|MIGbMBAG|MCowBQYDK2V|AAAA[BC]3NzaC1|AAAAE2VjZHNh|AAAAI3NrLXNz|LS0tLS1CRUdJTiBDRVJU|LS0tLS1CRUdJTiBQVUJM|CN=|pk[._](?:live|test|ey)|phc_|sb_publishable_|eyJ[A-Za-z0-9]{10,}\.?$)/
 
 /** The first character of most references, of paths and of what is filled in. */
 const SIGN = /^[./~@&*!#%$<{[(]/
@@ -72,7 +73,7 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   if (meaning === "password" ? isWord(value) : !isRandom(found, meaning)) return undefined
   if (found.words.some((word) => UNREAL.test(word))) return undefined
   if (meaning === "password" && isScrambledPassword(text, found)) return PASSWORD
-  if (isCode(found)) return undefined
+  if (isCode(found) || isCiphertext(value) || isEncryptedToken(value)) return undefined
   if (ARN.test(text.slice(Math.max(0, found.start - 140), found.start))) return undefined
   if (meaning === "password" && isPassphrase(value) && isGiven(text, found)) return PASSWORD
   if (/\s/.test(value) || PLAIN.test(value) || isKeyId(found)) return undefined

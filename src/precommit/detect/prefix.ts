@@ -26,7 +26,8 @@ export function endOfPrefixed(rule: Rule, text: string, at: number): number | un
   return isChance ? REST.lastIndex : undefined
 }
 
-/** Whether it is a part of a path, a file's name or a longer word. */
+/** Whether it is a part of a path, a file's name or a longer word, or cut short. */
 function goesOn(text: string, at: number): boolean {
-  return isWordAt(text, at) || /^[./=][A-Za-z]/.test(text.slice(at, at + 2))
+  if (isWordAt(text, at) || text.startsWith("...", at)) return true
+  return /^(?:[./=][A-Za-z]|…)/.test(text.slice(at, at + 2))
 }

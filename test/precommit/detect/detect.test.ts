@@ -271,6 +271,26 @@ const harmless = {
     "complete -c mysql -l skip-progress-reports -d 'no password'",
     "mysql -e 'list all versions of aurora-postgresql'",
   ],
+  "a value that is encrypted": [
+    "DB_PASSWORD=encrypted:B{base64:120}==",
+    "token: vault:v1:{base64:60}=",
+    "snowflake_password = sha256:{hex:64}",
+    "password: ENC[AES256_GCM,data:{base64:24},iv:{base64:43}=,type:str]",
+    "secret = 'YWdlLWVuY3J5cHRpb24ub3JnL3Yx{base64:200}'",
+    "password: AgB{base64:700}==",
+    `token = "${base64url('{"alg":"dir","enc":"A256GCM"}')}..{base64url:16}.{base64url:200}.{base64url:22}"`,
+  ],
+  "a name made of words, behind a provider's prefix": [
+    "<div class='sk-proj-loading-spinner-with-a-dark-theme-and-large-icons-in-the-middle'>",
+    "pypi-AgEIcHlwaS5vcmc-this-is-what-a-token-begins-with-and-then-it-goes-on-for-some-time",
+    "dckr_pat_of-the-user-who-runs-it",
+  ],
+  "a number that a provider gives": [
+    "CYPRESS_PROJECT_ID={uuid}",
+    "splunk_request_id: {uuid}",
+    "sonarlogin_checksum = {hex:40}",
+  ],
+  "what is shown of a token": ["pscale_tkn_{base62:24}...", "see sk-proj-{base62:22}…"],
   "a name that says it is none": ['DUMMY_SECRET = "{base62:32}"', "mock_api_key: {hex:32}"],
 }
 

@@ -2,6 +2,7 @@ import { expect, test } from "vitest"
 import { findCredentials } from "../../../src/precommit/detect/detect.js"
 import { type Rule, patternOf, rules } from "../../../src/precommit/detect/rules.js"
 import { docsOf } from "../../../src/precommit/report/titles.js"
+import { lookalikesOf } from "./lookalikes.js"
 import { expand, Generator } from "./template.js"
 
 /** Where an example is tried: alone, and as it would stand in a file. */
@@ -51,6 +52,18 @@ function expectLookalikesPass(rule: Rule, origin: { path?: string }): void {
     }
   }
 }
+
+test("each rule has look-alikes in context, and hardly any is found", () => {
+  const generator = new Generator(11)
+  const lookalikes = rules.flatMap((rule) => {
+    const some = lookalikesOf(rule, generator)
+    expect(some.length, `${rule.id}: look-alikes`).toBeGreaterThan(0)
+    return some.map(({ kind, text }) => ({ id: rule.id, kind, text }))
+  })
+  const alarms = lookalikes.filter(({ text }) => findCredentials(text).length > 0)
+  const first = JSON.stringify(alarms[0])
+  expect(alarms.length / lookalikes.length, first).toBeLessThan(0.005)
+})
 
 /** It is linear, and says where to read on. */
 function expectBounds(rule: Rule): void {
