@@ -37,6 +37,8 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   "group remove": () => import("./commands/access/group-remove.js"),
   "group rekey": () => import("./commands/access/group-rekey.js"),
   history: () => import("./commands/secrets/history.js"),
+  "who-could-read": () => import("./commands/secrets/who-could-read.js"),
+  blast: () => import("./commands/agents/blast.js"),
   meta: () => import("./commands/secrets/meta.js"),
   rm: () => import("./commands/secrets/rm.js"),
   mv: () => import("./commands/secrets/mv.js"),

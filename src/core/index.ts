@@ -6,7 +6,13 @@ export * from "./npm.js"
 export { type AuditChain, auditFiles, readChain } from "./audit/audit-chain.js"
 export { auditSignerOf, publishedElsewhere, readHeads } from "./audit/audit-head.js"
 export { AuditTail } from "./audit/audit-tail.js"
-export { type UsedSecret, authorityOf, suggestUses, usedSecrets } from "./audit/used.js"
+export {
+  type UsedSecret,
+  authorityOf,
+  suggestUses,
+  usedSecrets,
+  usedVersions,
+} from "./audit/used.js"
 export { type ComparedHead, compareHeads } from "./audit/verify-audit.js"
 export { attributionOf } from "./audit/attribution.js"
 export type { Attribution } from "./audit/audit-line.js"

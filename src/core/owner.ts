@@ -19,6 +19,8 @@ export { type OwnerAdded, type AddOwnerRequest, addOwner } from "./change/add-ow
 export { type OwnerJoinRequest, join, joinAsOwner } from "./vault/join.js"
 export { parseEarlier, readEarlier } from "./past/earlier-value.js"
 export { type SecretEvent, secretHistory } from "./past/secret-history.js"
+export { type Blast, type OpenedValue, blast } from "./past/blast.js"
+export { type PastGaps, type ReadableValue, whoCouldRead } from "./past/who-could-read.js"
 export { recoverAgent } from "./vault/escrow.js"
 export {
   type KeptKey,

@@ -62,6 +62,53 @@ const unchanged = {
   unknown: [],
 }
 
+describe("from the past", () => {
+  beforeAll(fresh)
+
+  test("who-could-read", async () => {
+    const reader = { recipient, from: time, standing: "reads" }
+    const whole = { shallow: false, uncounted: [], missing: [], exitCode: 0 }
+    expect(await document(["who-could-read", "stripe/webhook", "--at", "2999-01-01"])).toEqual({
+      at: "2999-01-01T00:00:00Z",
+      name: "stripe/webhook",
+      isThere: true,
+      values: [
+        {
+          version: 1,
+          names: ["stripe/webhook"],
+          set: time,
+          isValue: true,
+          readers: [
+            { who: "agent", name: "ci", ...reader },
+            { who: "owner", name: "alice", ...reader },
+          ],
+        },
+      ],
+      ...whole,
+    })
+  })
+
+  test("blast", async () => {
+    const opened = { set: time, from: time, is: "present", recipients: [recipient], version: 1 }
+    const told = (name: string): unknown =>
+      expect.objectContaining({ ...opened, name, names: [name] })
+    expect(await document(["blast", "ci"])).toEqual({
+      agent: "ci",
+      keys: [{ recipient, isPresent: true, alsoOf: [] }],
+      groups: ["stripe"],
+      opens: [told("stripe/api-key"), told("stripe/webhook")],
+      closed: 1,
+      rotate: ["stripe/api-key", "stripe/webhook"],
+      gone: [],
+      audit: { files: anyList, elsewhere: 0 },
+      shallow: false,
+      uncounted: [],
+      missing: [],
+      exitCode: 0,
+    })
+  })
+})
+
 describe("reports", () => {
   beforeAll(fresh)
 

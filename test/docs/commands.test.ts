@@ -24,6 +24,8 @@ const ENDS_WITH = new Map([
   // The key is here.
   ["agent-vault owner recovery combine", 6],
   ["agent-vault owner recovery combine ~/usb/*.share", 6],
+  // There is no such file.
+  ["agent-vault blast ci ci.jsonl.1", 2],
   // The guard is not installed.
   ["agent-vault guard status", 1],
   // No proxy runs.

@@ -1,5 +1,5 @@
 import { USE_SCHEMES, type Use, type UsePlace } from "../records/use.js"
-import type { AuditLine } from "./audit-line.js"
+import type { AuditLine, AuditedSecret } from "./audit-line.js"
 
 /** What somebody did with a secret, by an audit. */
 export interface UsedSecret {
@@ -14,12 +14,28 @@ export interface UsedSecret {
 
 /** What lines say of how secrets were used, by name. */
 export function usedSecrets(lines: readonly AuditLine[]): UsedSecret[] {
+  return usedBy(lines, ({ name }) => name)
+}
+
+/** The same of each value by itself; `secret` is `GROUP/NAME@VERSION`. */
+export function usedVersions(lines: readonly AuditLine[]): UsedSecret[] {
+  return usedBy(lines, ({ name, version }) =>
+    version === undefined ? undefined : `${name}@${version}`,
+  )
+}
+
+function usedBy(
+  lines: readonly AuditLine[],
+  nameOf: (secret: AuditedSecret) => string | undefined,
+): UsedSecret[] {
   const used = new Map<string, UsedSecret>()
   for (const line of lines) {
     // What the broker reads for itself it looks for, and hands to nobody.
     const isHandedOut = line.event === "read" && line.door !== "broker"
     if (!isHandedOut && line.event !== "request") continue
-    for (const { name } of line.secrets ?? []) {
+    for (const secret of line.secrets ?? []) {
+      const name = nameOf(secret)
+      if (name === undefined) continue
       const before = used.get(name)
       const hosts = new Set(before?.hosts ?? [])
       if (line.host !== undefined) hosts.add(authorityOf(line.host, line.port))

@@ -1,6 +1,6 @@
 import { SECRET_FIELDS } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
-import { CHANGE, METADATA, REPORT } from "./options.js"
+import { CHANGE, DIR, JSON_OUT, METADATA, REPORT } from "./options.js"
 
 /** What owners do with secrets that are there. */
 export const SECRETS: readonly CommandSpec[] = [
@@ -12,6 +12,48 @@ export const SECRETS: readonly CommandSpec[] = [
     examples: [["agent-vault history stripe/api-key", "also under names that it had before"]],
     notes:
       "Versions, owners and fields come from signed records. Times and authors of commits come from Git, and nobody signs them. An earlier value: `agent-vault get GROUP/NAME@1`.",
+  },
+  {
+    name: "who-could-read",
+    words: "<group/name>",
+    summary: "show who could open which value of a secret, and when; needs no key",
+    options: {
+      at: { value: "DATE", describe: "as it was on that UTC date, at its start, or at that time" },
+      ...REPORT,
+    },
+    examples: [
+      ["agent-vault who-could-read stripe/api-key", "every value it had, under all its names"],
+      [
+        "agent-vault who-could-read stripe/api-key --at 2027-01-01",
+        "what was open to whom by then",
+      ],
+      ["agent-vault who-could-read stripe/api-key --json", "one JSON document"],
+    ],
+    notes:
+      "It looks at all branches and tags of this clone. A group's key opens every value since the group's last rekey, also those from before a grant; who lost a group keeps what its key opened. Grants and values have signed times; when a value was sealed to another key, only a commit says. Exit 1: some of the history does not count, and is named.",
+  },
+  {
+    name: "blast",
+    words: "<agent> [file..]",
+    summary:
+      "show what a lost key of an agent opens in all of history, and what to rotate; needs no key",
+    options: {
+      key: {
+        value: "RECIPIENT",
+        describe: "only this key was lost: its public half, or how that begins",
+      },
+      ...DIR,
+      ...JSON_OUT,
+    },
+    examples: [
+      ["agent-vault blast ci", "what its keys open, what of that was used, what to rotate"],
+      [
+        "agent-vault blast ci ci.jsonl.1",
+        "with a file of its audit, of another machine or moved away",
+      ],
+    ],
+    notes:
+      "Without --key it takes every key for lost that the agent ever had, its present one too. What was used, the agent's audit on this machine says, and the files that are named. A copy of the key in other hands writes no audit: rotate all that the list has. Exit 1: some of the history or the audit does not count, and is named. See docs/after-a-leak.md.",
   },
   {
     name: "meta",

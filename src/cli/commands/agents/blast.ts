@@ -1,0 +1,201 @@
+import {
+  type AuditChain,
+  type UsedSecret,
+  type Vault,
+  VaultError,
+  auditFileOf,
+  auditFolder,
+  compareHeads,
+  parseAgentName,
+  readChain,
+  readHeads,
+  shellWord,
+  usedVersions,
+} from "../../../core/index.js"
+import { type Blast, type OpenedValue, blast } from "../../../core/owner.js"
+import type { Door } from "../../door/door.js"
+import { gapLines, hasGaps } from "../../door/past-gaps.js"
+import { readingVault } from "../../door/reading.js"
+import { asJson, counted, print, table, tell } from "../../door/render.js"
+import { option, placeOf, userPath } from "../../door/who.js"
+
+const HEAD = ["SECRET", "VERSION", "SET", "OPEN TO IT SINCE", "IS", "USED, BY ITS AUDIT"]
+
+/** What an agent's audit says of the values, and how far it can be believed. */
+interface Noted {
+  readonly files: readonly {
+    readonly file: string
+    readonly lines: number
+    readonly broken: boolean
+  }[]
+  /** Chains that the agent published, which none of the files is. */
+  readonly elsewhere: number
+  readonly used: ReadonlyMap<string, UsedSecret>
+}
+
+type UsedValue = OpenedValue & { readonly used?: Omit<UsedSecret, "secret"> }
+
+export async function run(door: Door): Promise<number> {
+  const [agent = "", ...files] = door.call.words
+  parseAgentName(agent)
+  const place = placeOf(door)
+  const { opened, noted } = await readingVault(door, place, undefined, async (vault) => ({
+    opened: await blast(vault, place, agent, door.env, door.now, option(door, "key")),
+    noted: notedOf(door, vault, agent, files),
+  }))
+  const { opens: values, ...rest } = opened
+  const opens = values.map((value) => withUse(value, noted))
+  const rotate = namesOf(opens, "present")
+  const gone = namesOf(opens, "gone")
+  const isWhole =
+    !hasGaps(opened) && noted.elsewhere === 0 && !noted.files.some(({ broken }) => broken)
+  const code = isWhole ? 0 : 1
+  const audit = { files: noted.files, elsewhere: noted.elsewhere }
+  if (await asJson(door, { ...rest, opens, rotate, gone, audit, exitCode: code })) return code
+  tell(door, ...keyLines(opened))
+  if (opens.length > 0) await print(door, table([HEAD, ...opens.map(row)]))
+  tell(door, ...auditLines(agent, noted), ...gapLines(opened))
+  await print(door, rotateLines(rotate, gone))
+  tell(door, ...nextLines(opened, rotate, gone))
+  return code
+}
+
+function notedOf(door: Door, vault: Vault, agent: string, named: readonly string[]): Noted {
+  const own = auditFileOf(auditFolder(vault.id, door.env), { role: "agent", name: agent })
+  const chains = new Map<string, AuditChain>()
+  for (const file of [own, ...named.map((word) => userPath(door, word))]) {
+    const chain = readChain(file)
+    if (file !== own && chain.id === undefined) {
+      throw new VaultError("USAGE", `${file} has no line of an audit`, {
+        hint: "name files that --audit named, or that lie in the state folder of another machine",
+      })
+    }
+    const isCopy = (chains.get(chain.id ?? "")?.lines.length ?? -1) >= chain.lines.length
+    if (chain.id !== undefined && !isCopy) chains.set(chain.id, chain)
+  }
+  const all = [...chains.values()]
+  const heads = readHeads(vault.files, vault.id).heads.filter((head) => head.agent === agent)
+  const compared = compareHeads(all, heads)
+  const lines = all.flatMap((chain) => chain.lines.map(({ line }) => line))
+  const used = usedVersions(lines.filter((line) => line.agent === agent && line.vault === vault.id))
+  const isContradicted = (chain: AuditChain): boolean =>
+    compared.some(
+      ({ head, is }) => head.chain === chain.id && (is === "changed" || is === "cut-off"),
+    )
+  return {
+    files: all.map((chain) => ({
+      file: chain.file,
+      lines: chain.lines.length,
+      broken: chain.faults.length > 0 || isContradicted(chain),
+    })),
+    elsewhere: new Set(compared.flatMap(({ head, is }) => (is === "not-here" ? [head.chain] : [])))
+      .size,
+    used: new Map(used.map((each) => [each.secret, each])),
+  }
+}
+
+/** A value is used under the name that its secret had then. */
+function withUse(value: OpenedValue, { used }: Noted): UsedValue {
+  const own = value.names.flatMap((name) => used.get(`${name}@${value.version}`) ?? [])
+  if (own.length === 0) return value
+  const [first = ""] = own.map((each) => each.first).sort()
+  const last =
+    own
+      .map((each) => each.last)
+      .sort()
+      .at(-1) ?? ""
+  const times = own.reduce((sum, each) => sum + each.times, 0)
+  const hosts = [...new Set(own.flatMap((each) => each.hosts))].sort()
+  return { ...value, used: { times, first, last, hosts } }
+}
+
+/** What was used first: it is known to be in use. */
+function namesOf(opens: readonly UsedValue[], is: OpenedValue["is"]): string[] {
+  const own = opens.filter((value) => value.is === is)
+  const used = own.filter((value) => value.used !== undefined)
+  return [...new Set([...used, ...own].map(({ name }) => name))]
+}
+
+function keyLines({ agent, keys, opens, closed }: Blast): string[] {
+  const isMany = keys.length !== 1
+  const hasNewer = isMany && keys.some(({ isPresent }) => isPresent)
+  return [
+    `Taken for lost: ${isMany ? `${keys.length} keys` : "a key"} of ${agent}.`,
+    ...keys.map(({ recipient, isPresent, alsoOf }) => {
+      const also = alsoOf.length === 0 ? "" : `, also the key of ${alsoOf.join(", ")}`
+      return `  ${shown(recipient)}${isPresent ? " (its present one)" : ""}${also}`
+    }),
+    ...(hasNewer
+      ? [`If one of them alone was lost: agent-vault blast ${agent} --key RECIPIENT`]
+      : []),
+    `${isMany ? "They open" : "It opens"} ${opens.length} of the ${counted(opens.length + closed, "value")} in the history here.`,
+  ]
+}
+
+/** A post-quantum recipient has 2,000 characters; how it begins is enough for --key. */
+function shown(recipient: string): string {
+  return recipient.length > LONGEST ? `${recipient.slice(0, LONGEST)}…` : recipient
+}
+
+const LONGEST = 70
+
+function row({ name, names, version, set, from, is, used }: UsedValue): string[] {
+  const before = names.filter((each) => each !== name)
+  const secret = before.length === 0 ? name : `${name} (was ${before.join(", ")})`
+  return [secret, String(version), set, from, is, used === undefined ? "" : useText(used)]
+}
+
+function useText({ times, last, hosts }: Omit<UsedSecret, "secret">): string {
+  const sent = hosts.length === 0 ? "" : `, sent to ${hosts.join(", ")}`
+  return `${counted(times, "time")}, last ${last}${sent}`
+}
+
+function auditLines(agent: string, { files, elsewhere }: Noted): string[] {
+  const lines = files.reduce((sum, file) => sum + file.lines, 0)
+  return [
+    files.length === 0
+      ? `No audit of ${agent} is here: what was used, nobody can tell.`
+      : `Used is what ${counted(lines, "line")} of its audit here say; a copy of the key in other hands writes none.`,
+    ...files
+      .filter(({ broken }) => broken)
+      .map(({ file }) => `${file} is not as it was written: see agent-vault audit verify`),
+    ...(elsewhere === 0
+      ? []
+      : [
+          `It published ${counted(elsewhere, "audit")} of other machines: name their files as well: agent-vault blast ${agent} FILE…`,
+        ]),
+  ]
+}
+
+function rotateLines(rotate: readonly string[], gone: readonly string[]): string[] {
+  return [
+    ...(rotate.length === 0
+      ? ["Nothing is to be rotated: it opens no present value."]
+      : [`To rotate (${rotate.length}):`]),
+    ...rotate.map((name) => `  ${name}`),
+    ...(gone.length === 0
+      ? []
+      : [`Not in the vault any more; to be ended at the source (${gone.length}):`]),
+    ...gone.map((name) => `  ${name}`),
+  ]
+}
+
+/** Who still opens what is written is shut out first: else the next value is theirs too. */
+function nextLines(
+  { agent, groups, keys }: Blast,
+  rotate: readonly string[],
+  gone: readonly string[],
+): string[] {
+  if (groups.length > 0) {
+    const isAgent = keys.some(({ isPresent }) => isPresent)
+    const rekey = isAgent ? `agent-vault agent rekey ${agent}, or ` : ""
+    return [
+      `It still opens ${groups.join(", ")}. Next: ${rekey}agent-vault revoke ${agent} --all; then rotate`,
+    ]
+  }
+  const [first] = rotate
+  if (first !== undefined) {
+    return [`Next: a new value at its source, then: agent-vault set ${shellWord(first)}`]
+  }
+  return gone.length === 0 ? [] : ["Next: end at its source what was removed"]
+}

@@ -1,0 +1,58 @@
+import { parseTime } from "../../../core/index.js"
+import { type ReadableValue, whoCouldRead } from "../../../core/owner.js"
+import type { Door } from "../../door/door.js"
+import { meantSecret } from "../../door/meant-secret.js"
+import { gapLines, hasGaps } from "../../door/past-gaps.js"
+import { readingVault } from "../../door/reading.js"
+import { asJson, print, table, tell } from "../../door/render.js"
+import { identityIfSet, option, placeOf } from "../../door/who.js"
+
+const HEAD = ["VERSION", "SET", "ENDED", "WHO", "COULD OPEN IT SINCE", "STANDING"]
+
+export async function run(door: Door): Promise<number> {
+  const [word = ""] = door.call.words
+  const place = placeOf(door)
+  const { full } = meantSecret(place, word)
+  const date = option(door, "at")
+  const at = date === undefined ? undefined : parseTime(date)
+  const key = await identityIfSet(door, place)
+  const answer = await readingVault(door, place, key?.trust, (vault) =>
+    whoCouldRead(vault, place, full, door.env, door.now, at),
+  )
+  const code = hasGaps(answer) ? 1 : 0
+  const { movedTo, isThere, values } = answer
+  if (await asJson(door, { at, ...answer, exitCode: code })) return code
+  if (values.length > 0) await print(door, table([HEAD, ...values.flatMap(rows)]))
+  else tell(door, `${full} had no value${at === undefined ? " that verifies" : ` by ${at}`}.`)
+  if (movedTo !== undefined) {
+    tell(door, `${full} was moved and is ${movedTo} now.`)
+  } else if (!isThere) {
+    tell(door, `${full} was removed. Its values stay in Git's history.`)
+  }
+  tell(door, ...gapLines(answer))
+  return code
+}
+
+function rows({ version, set, ended = "", readers }: ReadableValue): string[][] {
+  const value = [String(version), set, ended]
+  if (readers.length === 0) return [[...value, "nobody that is known", "", ""]]
+  return readers.map((reader) => {
+    const { who, name, recipient, from } = reader
+    const others = readers.filter((each) => each.who === who && each.name === name)
+    // One name, several keys.
+    const which = others.length > 1 && recipient !== undefined ? ` ${shortKey(recipient)}` : ""
+    const shown = who === "owner" ? `${name} (owner)${which}` : `${name}${which}`
+    return [...value, shown, from, standingText(reader)]
+  })
+}
+
+function standingText({ standing, until, lost }: ReadableValue["readers"][number]): string {
+  if (standing === "reads") return until === undefined ? "reads it" : `reads it until ${until}`
+  if (standing === "ended") return `grant ended ${until ?? ""}; the key still opens it`
+  return lost === undefined ? "opens it in Git's history" : `lost it ${lost}; keeps what it had`
+}
+
+/** Enough of a recipient to tell it from another one. */
+function shortKey(recipient: string): string {
+  return `${recipient.slice(0, 12)}…`
+}

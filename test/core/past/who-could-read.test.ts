@@ -1,0 +1,131 @@
+import { join } from "node:path"
+import { afterEach, beforeEach, expect, test } from "vitest"
+import { claimedId, findVault, withVault } from "../../../src/core/index.js"
+import {
+  acceptOwnerLine,
+  addOwner,
+  grant,
+  joinAsOwner,
+  moveSecret,
+  revoke,
+  setSecret,
+  whoCouldRead,
+} from "../../../src/core/owner.js"
+import { outcome, type World, vaultWorld } from "../world.js"
+
+let world: World
+beforeEach(async () => {
+  world = await vaultWorld()
+})
+afterEach(() => world.remove())
+
+const day = (month: number): string => `2031-0${month}-01T00:00:00Z`
+
+/** What an owner does, on the first of a month. */
+async function on(month: number) {
+  return { ...(await world.request()), now: new Date(day(month)) }
+}
+
+async function set(month: number, name: string, value: string): Promise<void> {
+  await setSecret({ ...(await on(month)), name, value: Buffer.from(value), metadata: {} })
+}
+
+/** The agents that could open each value: `2: ci reads since 01`. */
+async function told(name: string, at?: string, now = day(9)): Promise<string[]> {
+  const place = findVault(world.top)
+  const { values } = await withVault(place, undefined, world.env, (vault) =>
+    whoCouldRead(vault, place, name, world.env, new Date(now), at),
+  )
+  return values.flatMap(({ version, readers }) =>
+    readers
+      .filter(({ who }) => who === "agent")
+      .map(
+        (each) =>
+          `${version}: ${each.name} ${each.standing} since ${monthOf(each.from)}${lost(each.lost)}`,
+      ),
+  )
+}
+
+function monthOf(time: string): string {
+  return time.slice(0, 4) === "2031" ? time.slice(5, 7) : "before"
+}
+
+function lost(time: string | undefined): string {
+  return time === undefined ? "" : ` until ${monthOf(time)}`
+}
+
+test("a grant opens what was set before it, in that epoch; a revoke takes nothing back", async () => {
+  await set(1, "shop/key", "first")
+  await set(2, "shop/key", "second")
+  await grant({ ...(await on(3)), agent: "ci", groups: ["shop"] })
+  await revoke({ ...(await on(4)), agent: "ci", groups: ["shop"] })
+  await grant({ ...(await on(5)), agent: "deploy", groups: ["shop"] })
+  await set(6, "shop/key", "third")
+  await grant({ ...(await on(7)), agent: "ci", groups: ["shop"], until: day(9) })
+  // ci again, by its later grant; what it had, it had since the earlier one.
+  expect(await told("shop/key", undefined, day(8))).toEqual([
+    "3: ci reads since 07",
+    "3: deploy reads since 06",
+    "2: ci keeps since 03 until 04",
+    "2: deploy keeps since 05",
+    "1: ci keeps since 03 until 04",
+  ])
+  expect(await told("shop/key", undefined, day(9))).toContain("3: ci ended since 07")
+})
+
+test("as it was on a date", async () => {
+  await set(1, "shop/key", "first")
+  await grant({ ...(await on(2)), agent: "ci", groups: ["shop"] })
+  await set(3, "shop/key", "second")
+  await revoke({ ...(await on(4)), agent: "ci", groups: ["shop"] })
+  await set(5, "shop/key", "third")
+  expect(await told("shop/key", "2030-12-31T00:00:00Z")).toEqual([])
+  expect(await told("shop/key", day(1))).toEqual([])
+  expect(await told("shop/key", day(2))).toEqual(["1: ci reads since 02"])
+  expect(await told("shop/key", day(3))).toEqual(["2: ci reads since 03", "1: ci keeps since 02"])
+  expect(await told("shop/key", day(4))).toEqual([
+    "2: ci keeps since 03 until 04",
+    "1: ci keeps since 02 until 04",
+  ])
+  expect(await told("shop/key", day(6))).toEqual(await told("shop/key", day(4)))
+})
+
+test("under the names that it had; a secret that took an old name is another one", async () => {
+  await set(1, "shop/key", "first")
+  await grant({ ...(await on(2)), agent: "ci", groups: ["shop"] })
+  await moveSecret({ ...(await on(3)), from: "shop/key", to: "db/key" })
+  await set(4, "db/key", "second")
+  await set(5, "shop/key", "another")
+  expect(await told("db/key")).toEqual(["1: ci keeps since 02 until 03"])
+  expect(await told("shop/key")).toEqual(["1: ci reads since 05", "1: ci keeps since 02 until 03"])
+  expect(await outcome(told("shop/kex"))).toBe("SECRET_NOT_FOUND")
+})
+
+test("an owner who came later opens what was sealed to earlier keys of a group", async () => {
+  await world.revoke("ci", "stripe")
+  await world.set("stripe/api-key", "second")
+  const place = findVault(world.top)
+  const home = join(world.folder, "bob")
+  const { line } = await joinAsOwner(place, {
+    owner: "bob",
+    env: { ...world.env, HOME: home, XDG_CONFIG_HOME: home },
+    now: new Date(),
+    ask: () => Promise.reject(new Error("no key has a passphrase")),
+    choose: () => Promise.resolve(undefined),
+  })
+  const joining = acceptOwnerLine(line, claimedId(place), "bob")
+  await addOwner({ ...(await world.request()), joining })
+  const { values } = await withVault(place, undefined, world.env, (vault) =>
+    whoCouldRead(vault, place, "stripe/api-key", world.env, new Date()),
+  )
+  const owners = values.map(({ version, readers }) => [
+    version,
+    ...readers
+      .filter(({ who }) => who === "owner")
+      .map(({ name, standing }) => `${name} ${standing}`),
+  ])
+  expect(owners).toEqual([
+    [2, "alice reads", "bob reads"],
+    [1, "alice keeps", "bob keeps"],
+  ])
+})
