@@ -63,7 +63,7 @@ export function assignmentAt(text: string, from: number): Assignment | undefined
   let end = from
   while (end < text.length && end - from < LONGEST_NAME && isNameAt(text, end)) end += 1
   const found = bridge(text, start, end)
-  if (!found) return undefined
+  if (!found || isListed(text, start, found.by)) return undefined
   const value = valueAt(text, found.to)
   if (!value || value.end === value.start) return undefined
   // Nothing was given here; the next line gives something to a name of its own.
@@ -76,6 +76,12 @@ export function assignmentAt(text: string, from: number): Assignment | undefined
     value: text.slice(value.start, value.end),
     by: text.slice(found.to, value.start).includes("[") ? "," : found.by,
   }
+}
+
+/** Whether it ends a list of names, `host;date;security-token`: what follows is none's value. */
+function isListed(text: string, start: number, by: string): boolean {
+  if (by !== "," && by !== "sentence") return false
+  return /[\w-];(?:[\w-]{1,64};){0,20}$/.test(text.slice(Math.max(0, start - 200), start))
 }
 
 function isNextLine(text: string, from: number, value: { start: number; end: number }): boolean {

@@ -10,7 +10,7 @@ import { entropy, randomBits } from "./random.js"
 const COMMON_PASSWORDS = new Set(
   `pass password passwd passphrase passw0rd p@ssword p@ssw0rd pwd pw secret admin root user username
   guest test tests demo default postgres mysql mongo mongodb redis rabbitmq neo4j elastic minio
-  minioadmin changeme letmein welcome hunter2 s3cr3t s3cret sekret abc asdf qwerty token key apikey
+  minioadmin anoncvs changeme letmein welcome hunter2 s3cr3t s3cret sekret abc asdf qwerty token key apikey
   string value none null nil true false empty blank unset na n/a tbd foo bar baz pass@word hello
   world dev local app docker server client database db login tiger xyzzy opensesame open-sesame
   sekrit topsecret top-secret mypass mypassword mypasswd mysecret my-pass my-password my-passwd
@@ -80,7 +80,7 @@ export function isNameOfSecret(value: string): boolean {
 export function plainText(value: string): string | undefined {
   if (!/^[A-Za-z0-9+/]{6,400}={0,2}$/.test(value)) return undefined
   const text = decoded(value)
-  return /^[\x20-\x7e]{5,}$/.test(text) ? text : undefined
+  return /^[\x20-\x7e]{5,}\n?$/.test(text) ? text : undefined
 }
 
 /** Whether a text is a JSON Web Token, and one that says nothing. */
@@ -91,7 +91,7 @@ export function isEmptyToken(text: string): boolean {
 /** What rules may ask of a secret, by the name they use. */
 export const checks = {
   ...checksums,
-  /** A JSON Web Token: its header names an algorithm, and it is not the one of jwt.io. */
+  /** A JSON Web Token: its header names an algorithm, and it is not the one of jwt.io or of RFC 7515. */
   jwt: (token) => {
     const [header = "", payload = ""] = token.split(".")
     const head = decoded(header)
@@ -101,7 +101,7 @@ export const checks = {
       head.includes('"alg"') &&
       // An issuer of a token says at least for whom it is, or until when.
       claims.length >= 24 &&
-      !/1234567890|John Doe|joe@example|"role":\s?"anon"/.test(claims)
+      !/1234567890|1300819380|John Doe|joe@example|"role":\s?"anon"/.test(claims)
     )
   },
   /** What HTTP's basic authentication sends: a name and a password. */

@@ -1,4 +1,4 @@
-import { isAccepted, isAnyName, isNamed, isPlain } from "./accept.js"
+import { isAccepted, isAnyName, isNamed, isPlain, isPublished } from "./accept.js"
 import { assignmentAt, LONGEST_VALUE } from "./assignment.js"
 import type { Assignment } from "./assignment.js"
 import { checks } from "./checks.js"
@@ -10,7 +10,7 @@ import { endOfPrefixed } from "./prefix.js"
 import { withoutOverlaps } from "./overlaps.js"
 import type { Candidate, Detection } from "./overlaps.js"
 import { kindOfKey } from "./private-key.js"
-import { forms, GENERIC, KUBERNETES, patternOf, rules } from "./rules.js"
+import { forms, GENERIC, isExcused, KUBERNETES, patternOf, rules } from "./rules.js"
 import type { Kind, Rule } from "./rules.js"
 import { Data, isGenerated, isMinified } from "./surroundings.js"
 import { cellsOf } from "./cells.js"
@@ -197,6 +197,7 @@ class Search {
       this.#keep(rule, match.index, match.index + match[0].length, RANK.key, kindOfKey(match[0]))
     } else {
       if (!isAccepted(rule, secret) || this.#data.surrounds(match.index)) return false
+      if (isExcused(rule, this.#text, match.index)) return false
       this.#keep(rule, start, end, isForm(rule) ? RANK.form : RANK.shape)
     }
     return true
@@ -244,7 +245,7 @@ class Search {
       if (!named || named.at > found.start) break
       if (own.has(named.rule)) continue
       own.add(named.rule)
-      this.#tryNamed(named.rule, found, RANK.near)
+      if (!isMinified(this.#text, found.start)) this.#tryNamed(named.rule, found, RANK.near)
     }
     if (this.#candidates.length > before) return true
     const rule = genericRule(this.#text, found, meaning)
@@ -262,6 +263,7 @@ class Search {
   }
 
   #keep(rule: Rule, start: number, end: number, rank: number, kind: Kind = "credential"): void {
+    if (isPublished(this.#text.slice(start, end), kind)) return
     this.#candidates.push({ rule: rule.id, start, end, kind, rank, place: places.get(rule) ?? 0 })
   }
 

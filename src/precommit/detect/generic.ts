@@ -8,6 +8,7 @@ import {
   plainText,
 } from "./checks.js"
 import { isCiphertext, isEncryptedToken } from "./ciphertext.js"
+import { isLiteral, isStored } from "./literals.js"
 import type { Meaning } from "./naming.js"
 import { isPassphrase } from "./passphrase.js"
 import { isPlaceholder, standsForKey } from "./placeholder.js"
@@ -72,6 +73,7 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   // First what costs little: most values are words of code.
   if (meaning === "password" ? isWord(value) : !isRandom(found, meaning)) return undefined
   if (found.words.some((word) => UNREAL.test(word))) return undefined
+  if (isLiteral(text, found) || (meaning === "key" && isStored(text, found))) return undefined
   if (meaning === "password" && isScrambledPassword(text, found)) return PASSWORD
   if (isCode(found) || isCiphertext(value) || isEncryptedToken(value)) return undefined
   if (ARN.test(text.slice(Math.max(0, found.start - 140), found.start))) return undefined
@@ -92,8 +94,12 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   return isLikelyPassword(text, found, randomBits(value)) ? PASSWORD : undefined
 }
 
+/** A word of a list that gives something to a name of its own: `security-token, Signature=…`. */
+const OWN = /^[A-Za-z][\w-]{2,40}=[^=]/
+
 /** A piece of code, taken for a text. */
-function isCode({ value, quoted }: Assignment): boolean {
+function isCode({ value, quoted, by }: Assignment): boolean {
+  if (!quoted && by === "," && OWN.test(value)) return true
   return ARGUMENT.test(value) || (quoted && BETWEEN.test(value))
 }
 
@@ -129,9 +135,12 @@ function isReference(value: string): boolean {
   return SIGN.test(value) || POINTER.test(value)
 }
 
+/** Who signs with a key of OpenPGP, or what is done with one. */
+const SIGNER = /^(?:gpg|pgp|openpgp|recv|keyserver|release|manager|signing|signer|maintainer)$/
+
 /** What OpenPGP calls a key by: its fingerprint. */
 function isKeyId({ value, words }: Assignment): boolean {
-  return /^(?:0x)?[0-9A-F]{40}$/.test(value) && words.some((word) => /^(?:gpg|pgp)$/.test(word))
+  return /^(?:0x)?[0-9A-F]{40}$/.test(value) && words.some((word) => SIGNER.test(word))
 }
 
 /** A key that has a name of its own, `acme_key = …`, or that is all that a call is given. */
@@ -151,7 +160,7 @@ function isSignedFirst(value: string, meaning: Meaning): boolean {
 
 /** Base64 of a login that opens nothing, or of words. */
 function isHarmlessText(value: string): boolean {
-  const text = plainText(value)
+  const text = plainText(value)?.trimEnd()
   if (text === undefined) return false
   const at = text.indexOf(":")
   if (at >= 0) return !isLogin(text.slice(0, at), text.slice(at + 1))
@@ -171,6 +180,8 @@ function isBytes(value: string): boolean {
   if (!value.includes("\\x") || !ESCAPED.test(value)) return false
   const escapes = value.match(/\\x[0-9a-fA-F]{2}/g) ?? []
   const count = value.replace(/\\x[0-9a-fA-F]{2}|\\./g, "_").length
+  const bytes = escapes.map((each) => String.fromCharCode(parseInt(each.slice(2), 16)))
+  if (isPlaceholder(bytes.join(""))) return true
   return count < 16 || (2 * escapes.length > count && escapes.every((each) => /x[2-7]/.test(each)))
 }
 

@@ -45,6 +45,8 @@ export interface Rule {
   readonly check?: keyof typeof checks
   /** The least entropy, in bits per character; 2.5 by default. */
   readonly entropy?: number
+  /** A regular expression: where it occurs before a match on its line, there is no finding. */
+  readonly unless?: string
   /** Whether it is a finding even if it looks like a placeholder. */
   readonly lax?: boolean
 
@@ -96,5 +98,15 @@ export function patternOf(rule: Rule): RegExp {
   }
   return pattern
 }
+
+/** Whether what stands before a match on its line says that it is none. */
+export function isExcused(rule: Rule, text: string, at: number): boolean {
+  if (rule.unless === undefined) return false
+  const before = text.slice(Math.max(0, at - EXCUSE), at)
+  return new RegExp(rule.unless).test(before.slice(before.lastIndexOf("\n") + 1))
+}
+
+/** How far before a match such an excuse may stand. */
+const EXCUSE = 2000
 
 const compiled = new Map<Rule, RegExp>()

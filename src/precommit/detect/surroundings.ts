@@ -14,6 +14,12 @@ const FILES = new Set([
   "gradle.lockfile",
   "verification-metadata.xml",
   ".secrets.baseline",
+  "packages.lock.json",
+  "project.assets.json",
+  "package.resolved",
+  "conda-lock.yml",
+  ".pnp.cjs",
+  ".pnp.loader.mjs",
 ])
 const ENDINGS = new Set(
   `lock snap map svg css scss less woff woff2 ttf otf eot po pot mo xlf xliff strings resx csproj
@@ -21,6 +27,8 @@ const ENDINGS = new Set(
   ipynb_checkpoints`.split(/\s+/),
 )
 const DIGESTS = /checksum|(?:sha\d{1,3}|md5)sum/
+/** What a wheel installed, file by file, with digests. */
+const RECORD = /\.dist-info\/RECORD$/
 const TRANSLATIONS =
   /(?:^|\/)(?:i18n|locales?|lang|langs|languages|translations?|messages|_locales)\/[\w./-]+\.(?:json|ya?ml|php|ts|js|properties)$/i
 
@@ -37,7 +45,12 @@ function isGeneratedPath(path: string): boolean {
   const name = path.slice(path.lastIndexOf("/") + 1).toLowerCase()
   const ending = name.slice(name.lastIndexOf(".") + 1)
   if (FILES.has(name) || (ending !== name && ENDINGS.has(ending))) return true
-  return DIGESTS.test(name) || /\.min\.(?:js|css)$/.test(name) || TRANSLATIONS.test(path)
+  return (
+    DIGESTS.test(name) ||
+    /\.min\.(?:js|css)$/.test(name) ||
+    TRANSLATIONS.test(path) ||
+    RECORD.test(path)
+  )
 }
 
 function isCiphertext(text: string): boolean {

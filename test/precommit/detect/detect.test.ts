@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest"
 import { crc32 } from "../../../src/precommit/detect/checksum.js"
 import { findCredentials } from "../../../src/precommit/detect/detect.js"
 import { wordFinder } from "../../../src/precommit/detect/keywords.js"
+import known from "../../../src/precommit/detect/rules/known.json" with { type: "json" }
 import { mask } from "../../../src/precommit/report/mask.js"
 import { randomBits } from "../../../src/precommit/detect/random.js"
 import { negatives, positives } from "./corpus.js"
@@ -271,6 +272,58 @@ const harmless = {
     "complete -c mysql -l skip-progress-reports -d 'no password'",
     "mysql -e 'list all versions of aurora-postgresql'",
   ],
+  "a number of code": [
+    "pub const NERR_BadPassword: u32 = 2203u32;",
+    "public const HRESULT TAPE_PASSWORD = 0x8004004Aull;",
+    "pub const STENCIL_DEPTH_PASS: u32 = 2966u64 as u32;",
+    "const E_NEEDS_AUTHORIZATION: HRESULT = 0xC00D11D0_u32 as _;",
+  ],
+  "a variable": [
+    "self.p4passwd = p4passwd",
+    "this.dbPass1 = userPass1;",
+    "connect(host, password=db_passwd2, port)",
+    '"p4passwd": "p4passwd"',
+    "_PASS = '::ixNet::OK'",
+  ],
+  "a name of an encoding or a cipher": [
+    'password_encoding = "iso-8859-15"; PASS = "utf-16-le"',
+    'const password = "cp1252"',
+    'secret: "PBKDF2WithHmacSHA256"',
+  ],
+  "a path of Windows": [
+    String.raw`password = "C:\\windows\\system32\\cmd1.exe"`,
+    String.raw`passwd: '\\server2\share\users.db'`,
+    String.raw`PASS = "%SystemRoot%\system32\config1"`,
+  ],
+  "a GUID that says so": [
+    'SERVICE_ACCOUNT_PASSWORD = "_SA_{{HEX:8}-{HEX:4}-{HEX:4}-{HEX:4}-{HEX:12}}"',
+    'KSP_RSA_SEAL_KEY = "MICROSOFT_PCP_RSA_SEAL_KEY_{HEX:8}-{HEX:4}-{HEX:4}-{HEX:4}-{HEX:12}"',
+    'api_token = "{{uuid}}"',
+  ],
+  "bytes that count": [
+    String.raw`let key = b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0A\x0B\x0C\x0D\x0E\x0F";`,
+  ],
+  "what is stored under a key": [
+    '"key": "uploads/2026/{hex:32}/{base62:20}.jpg"',
+    "Key: assets/{base62:40}",
+    "- uses: actions/cache@v4\n  with:\n    key: v2-linux-node-{hex:40}",
+  ],
+  "a public key of a wallet": ['userKey: "xpub661MyMwAqRbcF{base58:95}"'],
+  "what is called by a fingerprint": [
+    "gpg --keyserver hkps://keys.acme.io --recv-keys {HEX:40}",
+    "<releaseManagerKey>{HEX:40}</releaseManagerKey>",
+  ],
+  "the end of a list of names": [
+    "SignedHeaders=host;x-amz-date;x-amz-security-token, Signature={hex:64}",
+    "host;x-amz-date;x-amz-security-token\n{hex:64}\n",
+  ],
+  "a signed address of an example": [
+    "X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fs3&X-Amz-Expires=3600&X-Amz-Signature={hex:64}",
+  ],
+  "digits in Base64": [
+    `{ "kty": "oct", "k": "${base64url("0123456789ABCDEF0123456789ABCDEF")}" }`,
+    `{"auths": {"fake": {"auth": "${Buffer.from("id:pass\n").toString("base64")}"}}}`,
+  ],
   "a value that is encrypted": [
     "DB_PASSWORD=encrypted:B{base64:120}==",
     "token: vault:v1:{base64:60}=",
@@ -333,6 +386,35 @@ test("what looks like those is found all the same", () => {
 
 /** The first part of a token, which repeated is a token at every turn. */
 const jwtHead = Buffer.from('{"alg":"HS256"}').toString("base64url")
+
+test("what a standard or documentation prints is no finding, and its neighbour is one", () => {
+  const seed = Buffer.from("12345678901234567890")
+  expect(rulesIn(`totp_secret = "${base32(seed)}"`)).toEqual([])
+  expect(rulesIn(`totp_secret = "${base32(Buffer.from("12345678901234567819"))}"`)).toHaveLength(1)
+  for (const { sha256, title } of known) expect(sha256, title).toMatch(/^[0-9a-f]{16}$/)
+  expect(new Set(known.map(({ sha256 }) => sha256)).size).toBe(known.length)
+})
+
+/** RFC 4648, 6, for whole groups of five bytes. */
+function base32(bytes: Buffer): string {
+  const bits = Array.from(bytes, (byte) => byte.toString(2).padStart(8, "0")).join("")
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+  return (bits.match(/.{5}/g) ?? []).map((five) => letters[parseInt(five, 2)]).join("")
+}
+
+test("what only resembles a number, a variable or a path is a finding", () => {
+  for (const template of [
+    'password = "2203u32-{base62:6}"',
+    "DB_PASSWORD=db2Passwd77x",
+    'password = "C:{base62:10}#9"',
+    'api_token = "{uuid}"',
+    "SIGNING_SECRET={hex:40}",
+    'secret_key: "uploads{base62:30}"',
+    "https://b.s3.amazonaws.com/a?X-Amz-Credential=AKIA{base32up:16}&X-Amz-Signature={hex:64}",
+  ]) {
+    expect(rulesOf(template), template).not.toEqual([])
+  }
+})
 
 test("a text made to keep rules busy is read all the same", () => {
   for (const unit of [
