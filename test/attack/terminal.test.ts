@@ -30,7 +30,8 @@ afterEach(() => alice.remove())
 
 /** What a terminal gets, less the styles that the program itself sets. */
 function shown(args: readonly string[]): string {
-  return alice.atTerminal(args).stdout.replaceAll("\u001b[1m", "").replaceAll("\u001b[22m", "")
+  const styles = [1, 22, 31, 32, 33, 39].map((number) => `\u001b[${number}m`)
+  return styles.reduce((text, own) => text.replaceAll(own, ""), alice.atTerminal(args).stdout)
 }
 
 test.each([

@@ -10,6 +10,7 @@ import type {
 } from "../../core/owner.js"
 import type { Door } from "./door.js"
 import { harmless, say, toJson, writeOut } from "../terminal/terminal.js"
+import { toned } from "../terminal/tone.js"
 import { isSet } from "./who.js"
 
 /** Secrets with a use that a line names; the others are counted. */
@@ -24,12 +25,15 @@ export async function asJson(door: Door, document: unknown): Promise<boolean> {
 
 /** Lines for a person, on stdout: the data of a report. */
 export async function print(door: Door, lines: readonly string[]): Promise<void> {
-  if (lines.length > 0) await writeOut(door.terminal, `${lines.map(harmless).join("\n")}\n`)
+  const { stdout, env } = door.terminal
+  const shown = lines.map((line) => toned(harmless(line), stdout, env))
+  if (shown.length > 0) await writeOut(door.terminal, `${shown.join("\n")}\n`)
 }
 
 /** Lines for a person, on stderr: what happened, and the next step. */
 export function tell(door: Door, ...lines: readonly string[]): void {
-  for (const line of lines) say(door.terminal, harmless(line))
+  const { stderr, env } = door.terminal
+  for (const line of lines) say(door.terminal, toned(harmless(line), stderr, env))
 }
 
 /** Who gains, who loses, since when, what was revoked before. */
@@ -111,6 +115,20 @@ export function droppedLines(dropped: readonly DroppedGrant[]): string[] {
   )
 }
 
+/**
+ * What a change did and how it ended, on one stream: a dry run is asked for its plan, so that is
+ * data, on stdout; what a change says goes to stderr.
+ */
+export async function report(
+  door: Door,
+  outcome: Outcome<unknown>,
+  ...lines: readonly string[]
+): Promise<void> {
+  const all = [...lines, ...outcomeLines(door, outcome)]
+  if (isSet(door, "dry-run")) await print(door, all)
+  else tell(door, ...all)
+}
+
 /** How a change ended: what it wrote, or would write, and what went wrong after it. */
 export function outcomeLines(door: Door, outcome: Outcome<unknown>): string[] {
   return [outcomeLine(door, outcome), ...unfinishedLines(outcome)]
@@ -166,11 +184,22 @@ export function exitCodeOf(findings: readonly CheckFinding[]): number {
   return findings.length > 0 ? 1 : 0
 }
 
-/** A finding as a line, and its way out as another. */
-export function findingLines({ severity, code, subject, message, hint }: CheckFinding): string[] {
+/** Findings as lines, each way out once, behind all that it is for; it names one subject, or NAME. */
+export function findingLines(findings: readonly CheckFinding[]): string[] {
+  const byAdvice = new Map<string, CheckFinding[]>()
+  for (const finding of findings) {
+    const advice = finding.hint?.replaceAll(finding.subject, "NAME") ?? ""
+    byAdvice.set(advice, [...(byAdvice.get(advice) ?? []), finding])
+  }
+  return [...byAdvice].flatMap(([advice, alike]) => {
+    const hint = new Set(alike.map((each) => each.hint)).size > 1 ? advice : alike[0]?.hint
+    return [...alike.map(findingLine), ...(hint === undefined ? [] : [`    ${hint}`])]
+  })
+}
+
+function findingLine({ severity, code, subject, message }: CheckFinding): string {
   const head = `${severity === "refused" ? "REFUSED" : "attention"}  ${code}  `
-  const what = message.startsWith(subject) ? message : `${subject}: ${message}`
-  return [`${head}${what}`, ...(hint === undefined ? [] : [`    ${hint}`])]
+  return `${head}${message.startsWith(subject) ? message : `${subject}: ${message}`}`
 }
 
 /** Where the broker may send secrets, in short. */

@@ -100,6 +100,17 @@ describe("a value on a terminal", () => {
     expect(seen.shown).toContain("Claude Code runs here")
   })
 
+  test("who gains access is green, who loses it red, and no code is left with NO_COLOR", async () => {
+    const change = async (command: string, env = {}): Promise<string> =>
+      (await atTerminal(machine, [command, "deploy", "shown"], [], { env })).shown
+    expect(await change("grant")).toContain("\u001b[32m  + deploy gains access\u001b[39m")
+    expect(await change("revoke")).toContain("\u001b[31m  - deploy loses access")
+    expect(await change("grant", { NO_COLOR: "1" })).not.toContain("\u001b")
+    expect(await change("revoke", { TERM: "dumb" })).not.toContain("\u001b")
+    const checked = await atTerminal(machine, ["check"])
+    expect(checked.shown).toContain("\u001b[33mattention\u001b[39m  EXPOSED  shown/")
+  })
+
   test("NO_COLOR leaves an error without codes", async () => {
     const bold = await atTerminal(machine, ["nothing"])
     const none = await atTerminal(machine, ["nothing"], [], { env: { NO_COLOR: "1" } })

@@ -3,15 +3,7 @@ import { type Applied, type Outcome, apply, isEmptyPlan } from "../../../core/ow
 import { afterRepair } from "../../door/after-repair.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import {
-  asJson,
-  exposureLines,
-  outcomeLines,
-  outcomePart,
-  planLines,
-  print,
-  tell,
-} from "../../door/render.js"
+import { asJson, exposureLines, outcomePart, planLines, report, tell } from "../../door/render.js"
 import { confirm } from "../../terminal/ask.js"
 import { changeRequest, isSet, option } from "../../door/who.js"
 
@@ -23,8 +15,7 @@ export async function run(door: Door): Promise<void> {
   const { plan } = planned.result
   if (request.dryRun) {
     if (await asJson(door, { plan, files: planned.files })) return
-    await print(door, planLines(plan))
-    tell(door, ...outcomeLines(door, planned))
+    await report(door, planned, ...planLines(plan))
     if (!isEmptyPlan(plan)) {
       tell(door, `Apply just this: agent-vault apply --yes --plan ${plan.id}`)
     }
@@ -37,15 +28,15 @@ export async function run(door: Door): Promise<void> {
   const outcome = await withPerson(door, (person) => apply({ ...request, person }, plan.id))
   const { exposed } = outcome.result
   if (await asJson(door, { plan, exposed, ...outcomePart(outcome) })) return
-  await print(door, exposureLines(door, exposed))
-  tell(door, ...outcomeLines(door, outcome))
+  await report(door, outcome, ...exposureLines(door, exposed))
 }
 
 /** Asks at a terminal; elsewhere the plan must have been reviewed, and be named. */
 async function isAgreed(door: Door, lines: readonly string[], id: string): Promise<boolean> {
   const atTerminal = door.terminal.stdin.isTTY
-  if (isSet(door, "yes") && (atTerminal || option(door, "plan") !== undefined)) return true
-  tell(door, ...lines)
+  const isNamed = isSet(door, "yes") && (atTerminal || option(door, "plan") !== undefined)
+  if (!isNamed || !isSet(door, "json")) tell(door, ...lines)
+  if (isNamed) return true
   const flag = `agent-vault apply --yes --plan ${id}`
   if (isSet(door, "yes")) {
     throw new VaultError(

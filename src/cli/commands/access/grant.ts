@@ -2,15 +2,7 @@ import { VaultError, later, parseDuration, parseTime } from "../../../core/index
 import { grant } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import {
-  asJson,
-  exposureLines,
-  outcomeLines,
-  outcomePart,
-  planLines,
-  print,
-  tell,
-} from "../../door/render.js"
+import { asJson, exposureLines, outcomePart, planLines, report, tell } from "../../door/render.js"
 import { changeRequest, option } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -24,8 +16,7 @@ export async function run(door: Door): Promise<void> {
   const { plan, exposed } = outcome.result
   if (await asJson(door, { plan, exposed, ...outcomePart(outcome) })) return
   if (plan.groups.length === 0) tell(door, `${agent} opens ${groups.join(", ")} already.`)
-  await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
-  tell(door, ...outcomeLines(door, outcome))
+  await report(door, outcome, ...planLines(plan), ...exposureLines(door, exposed))
   if (!request.dryRun) {
     tell(door, `Next: agent-vault get ${groups[0] ?? "GROUP"}/NAME --agent ${agent}`)
   }

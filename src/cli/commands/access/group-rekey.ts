@@ -1,7 +1,7 @@
 import { renewGroupKey } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { readersText } from "../../door/readers-text.js"
-import { asJson, counted, outcomeLines, outcomePart, print, tell } from "../../door/render.js"
+import { asJson, counted, outcomePart, report } from "../../door/render.js"
 import { changeRequest } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -10,12 +10,14 @@ export async function run(door: Door): Promise<void> {
   const outcome = await renewGroupKey({ ...request, group })
   const { readers, secrets } = outcome.result
   if (await asJson(door, { ...outcome.result, ...outcomePart(outcome) })) return
-  await print(door, [
+  await report(
+    door,
+    outcome,
     group,
     `  gets a new key; ${counted(secrets.length, "secret")} re-encrypted`,
     `  opened by ${readersText(readers) ?? "no agent"}, as before`,
-  ])
-  tell(door, ...rotationLines(secrets), ...outcomeLines(door, outcome))
+    ...rotationLines(secrets),
+  )
 }
 
 /** Nobody can tell who had the old key: so all that it opened is to be rotated. */

@@ -1,7 +1,7 @@
 import { type RemovedGroup, removeGroup } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { afterRemoval, removedLines } from "../../door/removed-lines.js"
-import { asJson, outcomeLines, outcomePart, planLines, print, tell } from "../../door/render.js"
+import { asJson, outcomePart, planLines, report, tell } from "../../door/render.js"
 import { changeRequest, isSet } from "../../door/who.js"
 import { confirm } from "../../terminal/ask.js"
 
@@ -11,8 +11,7 @@ export async function run(door: Door): Promise<void> {
   const planned = await removeGroup({ ...request, dryRun: true, withSecrets: true })
   if (request.dryRun) {
     if (await asJson(door, { ...planned.result, ...outcomePart(planned) })) return
-    await show(door, planned.result)
-    tell(door, ...outcomeLines(door, planned))
+    await report(door, planned, ...shown(planned.result, true))
     return
   }
   const withSecrets = await mayTakeSecrets(door, planned.result)
@@ -22,8 +21,7 @@ export async function run(door: Door): Promise<void> {
   }
   const outcome = await removeGroup({ ...request, withSecrets })
   if (await asJson(door, { ...outcome.result, ...outcomePart(outcome) })) return
-  await show(door, outcome.result)
-  tell(door, ...outcomeLines(door, outcome))
+  await report(door, outcome, ...shown(outcome.result, false))
 }
 
 /** Whether secrets go with the group; undefined: the person at the terminal says no to all of it. */
@@ -31,17 +29,11 @@ async function mayTakeSecrets(door: Door, planned: RemovedGroup): Promise<boolea
   if (isSet(door, "with-secrets")) return true
   // Core refuses it then, and says how else it goes.
   if (planned.removed.length === 0 || !door.terminal.stdin.isTTY) return false
-  tell(
-    door,
-    ...planLines(planned.plan),
-    ...removedLines(planned.removed),
-    ...afterRemoval(planned.removed, true),
-  )
+  tell(door, ...shown(planned, true))
   const isAgreed = await confirm(door.terminal, "Remove all of it?", "--with-secrets")
   return isAgreed ? true : undefined
 }
 
-async function show(door: Door, { plan, removed }: RemovedGroup): Promise<void> {
-  await print(door, [...planLines(plan), ...removedLines(removed)])
-  tell(door, ...afterRemoval(removed, isSet(door, "dry-run")))
+function shown({ plan, removed }: RemovedGroup, isToCome: boolean): string[] {
+  return [...planLines(plan), ...removedLines(removed), ...afterRemoval(removed, isToCome)]
 }

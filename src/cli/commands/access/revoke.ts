@@ -1,15 +1,7 @@
 import { VaultError } from "../../../core/index.js"
 import { revoke } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
-import {
-  asJson,
-  exposureLines,
-  outcomeLines,
-  outcomePart,
-  planLines,
-  print,
-  tell,
-} from "../../door/render.js"
+import { asJson, exposureLines, outcomePart, planLines, report, tell } from "../../door/render.js"
 import { usedBy, usedLines } from "../../door/used-lines.js"
 import { changeRequest, isSet } from "../../door/who.js"
 
@@ -34,6 +26,5 @@ export async function run(door: Door): Promise<void> {
     tell(door, `${agent} does not open ${all ? "anything" : named.join(", ")}.`)
   }
   if (plan.groups.length > 0) tell(door, ...usedLines(agent, used))
-  await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
-  tell(door, ...outcomeLines(door, outcome))
+  await report(door, outcome, ...planLines(plan), ...exposureLines(door, exposed))
 }

@@ -3,7 +3,7 @@ import { rekeyAgent } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { type KeyOutput, deliveryLines, keyOutput } from "../../door/key-output.js"
-import { asJson, exposureLines, outcomeLines, planLines, print, tell } from "../../door/render.js"
+import { asJson, exposureLines, planLines, report, tell } from "../../door/render.js"
 import { usedBy, usedLines } from "../../door/used-lines.js"
 import { changeRequest, option } from "../../door/who.js"
 import { elsewhereLines, handOver, publicPart, recipientElsewhere } from "./agent-add.js"
@@ -31,9 +31,7 @@ export async function run(door: Door): Promise<void> {
   if (recipient !== undefined) tell(door, ...elsewhereLines(door, recipient))
   if (aside !== undefined) tell(door, `  The old key is now ${aside}`)
   tell(door, ...usedLines(agent, used))
-  if (output?.to === "stdout") tell(door, ...planLines(plan), ...exposureLines(door, exposed))
-  else await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
-  tell(door, ...outcomeLines(door, outcome))
+  await report(door, outcome, ...planLines(plan), ...exposureLines(door, exposed))
 }
 
 /** On this machine the new key takes the place of the old one, which is renamed. */

@@ -1,15 +1,7 @@
 import { VaultError, agentKeyFile, claimedId } from "../../../core/index.js"
 import { removeAgent, setKeyFileAside } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
-import {
-  asJson,
-  exposureLines,
-  outcomeLines,
-  outcomePart,
-  planLines,
-  print,
-  tell,
-} from "../../door/render.js"
+import { asJson, exposureLines, outcomePart, planLines, report, tell } from "../../door/render.js"
 import { changeRequest } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -29,8 +21,7 @@ export async function run(door: Door): Promise<void> {
   if (aside !== undefined) {
     tell(door, `Its key opens nothing from now on. ${aside}`)
   }
-  await print(door, [...planLines(plan), ...exposureLines(door, exposed)])
-  tell(door, ...outcomeLines(door, outcome))
+  await report(door, outcome, ...planLines(plan), ...exposureLines(door, exposed))
 }
 
 /** Says where the key file is now; the agent is removed, wherever it is. */

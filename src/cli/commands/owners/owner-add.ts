@@ -10,15 +10,7 @@ import {
 import { afterRepair } from "../../door/after-repair.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import {
-  asJson,
-  counted,
-  exposureLines,
-  outcomeLines,
-  outcomePart,
-  print,
-  tell,
-} from "../../door/render.js"
+import { asJson, counted, exposureLines, outcomePart, report, tell } from "../../door/render.js"
 import { changeRequest, option, placeOf } from "../../door/who.js"
 import { confirm } from "../../terminal/ask.js"
 
@@ -36,9 +28,9 @@ export async function run(door: Door): Promise<void> {
     ? planned
     : await withPerson(door, (person) => addOwner({ ...request, person }))
   if (await asJson(door, { ...outcome.result, ...outcomePart(outcome) })) return
-  tell(door, ...addedLines(outcome.result, request.dryRun))
-  await print(door, exposureLines(door, outcome.result.exposed))
-  tell(door, ...outcomeLines(door, outcome))
+  const { result } = outcome
+  const added = addedLines(result, request.dryRun)
+  await report(door, outcome, ...added, ...exposureLines(door, result.exposed))
 }
 
 /** What the line of `join --owner` asks for. Throws `USAGE`, `RECIPIENT_INVALID`. */

@@ -10,7 +10,7 @@ import { type MetadataChange, changeMetadata } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
-import { asJson, outcomeLines, outcomePart, print, tell } from "../../door/render.js"
+import { asJson, outcomePart, report } from "../../door/render.js"
 import { ruleOfService } from "../../door/service-rule.js"
 import { changeRequest, option, options, placeOf } from "../../door/who.js"
 
@@ -34,8 +34,7 @@ export async function run(door: Door): Promise<void> {
   )
   const { result } = outcome
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
-  await print(door, changeLines(result))
-  tell(door, ...outcomeLines(door, outcome))
+  await report(door, outcome, ...changeLines(result))
 }
 
 /** Fields to be emptied. Each is one of the table: the parser has compared them. */

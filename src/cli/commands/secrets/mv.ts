@@ -3,7 +3,7 @@ import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { readersText, stillReadable } from "../../door/readers-text.js"
-import { asJson, exposureLines, outcomeLines, outcomePart, print, tell } from "../../door/render.js"
+import { asJson, exposureLines, outcomePart, report, tell } from "../../door/render.js"
 import { changeRequest, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -13,8 +13,8 @@ export async function run(door: Door): Promise<void> {
   const outcome = await withPerson(door, (person) => moveSecret({ ...request, person, from, to }))
   const { result } = outcome
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
-  await print(door, [...moveLines(result), ...exposureLines(door, result.exposed)])
-  tell(door, ...historyLines(result), ...outcomeLines(door, outcome))
+  const moved = [...moveLines(result), ...exposureLines(door, result.exposed)]
+  await report(door, outcome, ...moved, ...historyLines(result))
   if (!request.dryRun) tell(door, nextStep(result))
 }
 

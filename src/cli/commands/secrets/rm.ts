@@ -2,7 +2,7 @@ import { removeSecrets } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { afterRemoval, removedLines } from "../../door/removed-lines.js"
-import { asJson, outcomeLines, outcomePart, print, tell } from "../../door/render.js"
+import { asJson, outcomePart, report, tell } from "../../door/render.js"
 import { changeRequest, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -12,8 +12,7 @@ export async function run(door: Door): Promise<void> {
   const outcome = await removeSecrets({ ...request, names })
   const { removed, emptied } = outcome.result
   if (await asJson(door, { removed, emptied, ...outcomePart(outcome) })) return
-  await print(door, removedLines(removed))
-  tell(door, ...afterRemoval(removed, request.dryRun), ...outcomeLines(door, outcome))
+  await report(door, outcome, ...removedLines(removed), ...afterRemoval(removed, request.dryRun))
   if (request.dryRun) return
   tell(
     door,

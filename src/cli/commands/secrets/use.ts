@@ -12,7 +12,7 @@ import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
 import { ruleOfService } from "../../door/service-rule.js"
-import { asJson, outcomeLines, outcomePart, print, table, tell } from "../../door/render.js"
+import { asJson, outcomeLines, outcomePart, print, report, table, tell } from "../../door/render.js"
 import { changeRequest, identityIfSet, isSet, option, options, placeOf } from "../../door/who.js"
 import { confirm } from "../../terminal/ask.js"
 
@@ -31,8 +31,7 @@ export async function run(door: Door): Promise<void> {
   const lines = changeLines(planned.result)
   if (request.dryRun) {
     if (await asJson(door, { ...planned.result, files: planned.files })) return
-    await print(door, lines)
-    tell(door, ...outcomeLines(door, planned))
+    await report(door, planned, ...lines)
     return
   }
   tell(door, ...lines)

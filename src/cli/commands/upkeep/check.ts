@@ -30,7 +30,7 @@ export async function run(door: Door): Promise<number> {
   const code = exitCodeOf(inspection.findings) || (inspection.anchored ? 0 : 1)
   if (await asJson(door, { ...inspection, exitCode: code })) return code
   await print(door, [
-    ...inspection.findings.flatMap(findingLines),
+    ...findingLines(inspection.findings),
     ...accessLines(inspection),
     ...useLines(inspection),
   ])

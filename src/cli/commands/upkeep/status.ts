@@ -127,5 +127,5 @@ function attentionLines(standing: Standing | undefined): string[] {
     findings.length > SHOWN
       ? [`… and ${counted(findings.length - SHOWN, "finding")} more: agent-vault check`]
       : []
-  return ["", ...findings.slice(0, SHOWN).flatMap(findingLines), ...more]
+  return ["", ...findingLines(findings.slice(0, SHOWN)), ...more]
 }
