@@ -1,5 +1,6 @@
-import { readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { execFileSync } from "node:child_process"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { delimiter, join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { agentKeyFile, claimedId, findVault, withVault } from "../../../src/core/index.js"
 import {
@@ -229,6 +230,27 @@ test("a shallow clone says that it is one", async () => {
     "stripe/api-key@2",
     "stripe/webhook@1",
   ])
+})
+
+test("a longer history takes no more gits", async () => {
+  const count = async (): Promise<number> => {
+    const log = join(world.folder, "gits")
+    writeFileSync(log, "")
+    const bin = join(world.folder, "bin")
+    mkdirSync(bin, { recursive: true })
+    const real = execFileSync("sh", ["-c", "command -v git"], { encoding: "utf8" }).trim()
+    const shim = `#!/bin/sh\necho git >>'${log}'\nexec '${real}' "$@"\n`
+    writeFileSync(join(bin, "git"), shim, { mode: 0o755 })
+    const path = `${bin}${delimiter}${process.env["PATH"] ?? ""}`
+    await blastOf("ci", undefined, world.with({ PATH: path }))
+    return readFileSync(log, "utf8").split("\n").length
+  }
+  const before = await count()
+  await world.set("stripe/api-key", "second")
+  await world.revoke("ci", "stripe")
+  await world.set("stripe/api-key", "third")
+  expect(before).toBeGreaterThan(2)
+  expect(await count()).toBe(before)
 })
 
 test("nobody of that name", async () => {

@@ -17,7 +17,7 @@ import type { Door } from "../../door/door.js"
 import { gapLines, hasGaps } from "../../door/past-gaps.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, counted, print, table, tell } from "../../door/render.js"
-import { option, placeOf, userPath } from "../../door/who.js"
+import { identityIfSet, option, placeOf, userPath } from "../../door/who.js"
 
 const HEAD = ["SECRET", "VERSION", "SET", "OPEN TO IT SINCE", "IS", "USED, BY ITS AUDIT"]
 
@@ -39,7 +39,8 @@ export async function run(door: Door): Promise<number> {
   const [agent = "", ...files] = door.call.words
   parseAgentName(agent)
   const place = placeOf(door)
-  const { opened, noted } = await readingVault(door, place, undefined, async (vault) => ({
+  const key = await identityIfSet(door, place)
+  const { opened, noted } = await readingVault(door, place, key?.trust, async (vault) => ({
     opened: await blast(vault, place, agent, door.env, door.now, option(door, "key")),
     noted: notedOf(door, vault, agent, files),
   }))

@@ -1,6 +1,6 @@
 import { SECRET_FIELDS } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
-import { CHANGE, DIR, JSON_OUT, METADATA, REPORT } from "./options.js"
+import { CHANGE, METADATA, REPORT } from "./options.js"
 
 /** What owners do with secrets that are there. */
 export const SECRETS: readonly CommandSpec[] = [
@@ -42,8 +42,7 @@ export const SECRETS: readonly CommandSpec[] = [
         value: "RECIPIENT",
         describe: "only this key was lost: its public half, or how that begins",
       },
-      ...DIR,
-      ...JSON_OUT,
+      ...REPORT,
     },
     examples: [
       ["agent-vault blast ci", "what its keys open, what of that was used, what to rotate"],
