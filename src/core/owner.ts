@@ -44,7 +44,7 @@ export {
   requireOwnerKey,
 } from "./recovery/described-owner-key.js"
 export { type OwnerKeyProof, proveOwnerKey, trustOf } from "./recovery/owner-key-proof.js"
-export { readRegularFile, replaceFile } from "./disk/files.js"
+export { closeToOthers, readRegularFile, replaceFile } from "./disk/files.js"
 export { type GrantRequest, type RevokeRequest, grant, revoke } from "./change/grant.js"
 export { gitUserName } from "./git/git-user.js"
 export { ownerNameFrom } from "./words/names.js"
@@ -78,7 +78,8 @@ export {
   describeOverview,
 } from "./check/access-overview.js"
 export { type Standing, describeStanding } from "./check/status.js"
-export { type SetUp, removeDriver, setUpDriver } from "./merge/driver-setup.js"
+export { cloneFacts, gitVersion, unwritableState } from "./check/clone-facts.js"
+export { type SetUp, driverOf, removeDriver, setUpDriver } from "./merge/driver-setup.js"
 export type { DroppedGrant } from "./merge/dropped-grants.js"
 export { type Resolved, resolve } from "./merge/resolve.js"
 export type { Side } from "./merge/units.js"

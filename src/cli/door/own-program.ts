@@ -15,6 +15,11 @@ export function ownProgram(env: Environment): readonly string[] {
   return isNamed ? [NAME] : [execPath, script]
 }
 
+/** What starts this very program: Node and the script, as absolute paths without links. */
+export function programFiles(): readonly string[] {
+  return [execPath, realpathSync(argv[1] ?? execPath)]
+}
+
 /** Whether a shell, or a client, finds an `agent-vault` by its name. */
 export function isOnPath(env: Environment): boolean {
   return onPath(NAME, env) !== undefined

@@ -31,7 +31,8 @@ export function parseFully(argv: readonly string[]): Call {
   )
   for (const [option, value] of given) checkOption(spec, option, value)
   const before = named.slice(spec.name.split(" ").length)
-  if (takesCommand(spec) && (before.length > 0 || behind.length === 0)) throw noCommand(spec)
+  const isMissing = behind.length === 0 && wordRange(spec.words).least > 0
+  if (takesCommand(spec) && (before.length > 0 || isMissing)) throw noCommand(spec)
   const rest = [...before, ...behind.map(String)]
   checkWords(spec, rest, "generate" in options)
   return {

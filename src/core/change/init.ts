@@ -11,7 +11,13 @@ import { type Environment, inHome } from "../disk/homes.js"
 import { completeJournal } from "../commit/journal.js"
 import { journalExists, lockExists, refuseIncomplete } from "../disk/journal-file.js"
 import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../keys/key-files.js"
-import { ATTRIBUTES, MANIFEST, VAULT_FOLDER, VAULT_RECORD } from "../words/layout.js"
+import {
+  ATTRIBUTES,
+  ATTRIBUTE_LINES,
+  MANIFEST,
+  VAULT_FOLDER,
+  VAULT_RECORD,
+} from "../words/layout.js"
 import { removeLeftovers } from "../commit/leftovers.js"
 import { withLock } from "../commit/lock.js"
 import { newManifest } from "../records/manifest.js"
@@ -55,14 +61,6 @@ export interface NewVault extends MaybeUnfinished {
   /** Relative to the vault. */
   readonly files: readonly string[]
 }
-
-const GIT_ATTRIBUTES = [
-  "* -text -filter -ident",
-  "*.age -diff -merge",
-  "*.json merge=agent-vault",
-  "manifest.yaml merge=agent-vault",
-  "",
-].join("\n")
 
 /**
  * Makes a vault in a Git work tree and its first owner's key outside it, pins that owner, and
@@ -144,7 +142,7 @@ async function draftVault(name: string, keys: KeyKind): Promise<VaultDraft> {
     key,
   )
   const files = new Map<string, Uint8Array>([
-    [ATTRIBUTES, Buffer.from(GIT_ATTRIBUTES)],
+    [ATTRIBUTES, Buffer.from(`${ATTRIBUTE_LINES.join("\n")}\n`)],
     [MANIFEST, Buffer.from(newManifest(vault))],
     [VAULT_RECORD, encodeRecord(record)],
   ])

@@ -1,4 +1,13 @@
-import { type Stats, existsSync, lstatSync, readdirSync, realpathSync, statSync } from "node:fs"
+import {
+  type Stats,
+  accessSync,
+  constants,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  realpathSync,
+  statSync,
+} from "node:fs"
 import { join } from "node:path"
 import { accessing, inaccessible, isErrno } from "../words/system-error.js"
 import { witness } from "./evidence.js"
@@ -43,4 +52,14 @@ export function isBehindLink(folder: string, path: string): boolean {
     const above = join(folder, ...steps.slice(0, at + 1))
     return lookAt(above)?.isSymbolicLink() === true
   })
+}
+
+/** Whether this user may write to what is at a path; what is not there may be made. */
+export function mayWrite(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch (error) {
+    return isErrno(error, "ENOENT")
+  }
 }

@@ -1,5 +1,6 @@
 import { limitOf } from "../words/layout.js"
 import {
+  chmodSync,
   closeSync,
   constants,
   existsSync,
@@ -8,11 +9,11 @@ import {
   linkSync,
   mkdirSync,
   openSync,
-  readSync,
   readdirSync,
+  readSync,
   renameSync,
-  rmSync,
   rmdirSync,
+  rmSync,
   unlinkSync,
   writeSync,
 } from "node:fs"
@@ -276,4 +277,9 @@ function unsafe(path: string, why: string): VaultError {
   return new VaultError("FILE_UNSAFE", `${path} is refused: ${why}`, {
     hint: "put a plain file or folder in its place; see: agent-vault check",
   })
+}
+
+/** Leaves a file to its user alone. Throws `NO_ACCESS`. */
+export function closeToOthers(file: string): void {
+  accessing("write", file, () => chmodSync(file, PRIVATE))
 }

@@ -44,6 +44,11 @@ export async function removeDriver(folder: string, env: Environment): Promise<Se
   return "removed"
 }
 
+/** The command that the clone around a folder starts for merges of records, if there is one. */
+export async function driverOf(folder: string, env: Environment): Promise<string | undefined> {
+  return registered(await repositoryAround(folder, env))
+}
+
 async function registered(git: Git): Promise<string | undefined> {
   const all = await settings(git)
   return all.findLast(({ key, isOwn }) => key === COMMAND && !isOwn)?.value

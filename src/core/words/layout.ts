@@ -7,6 +7,14 @@ export const VAULT_RECORD = "vault.json"
 export const MANIFEST = "manifest.yaml"
 export const ATTRIBUTES = ".gitattributes"
 
+/** What a vault's `.gitattributes` say (gitattributes, "DESCRIPTION"). Without the first, Git may convert records. */
+export const ATTRIBUTE_LINES = [
+  "* -text -filter -ident",
+  "*.age -diff -merge",
+  "*.json merge=agent-vault",
+  "manifest.yaml merge=agent-vault",
+] as const
+
 export const agentRecordPath = (agent: string): string => `agents/${agent}.json`
 export const escrowPath = (agent: string): string => `agents/${agent}.age`
 export const groupRecordPath = (group: string): string => `groups/${group}.json`

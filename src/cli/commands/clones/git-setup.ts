@@ -1,10 +1,8 @@
-import { realpathSync } from "node:fs"
-import { argv, execPath } from "node:process"
 import { type SetUp, removeDriver, setUpDriver } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { asJson, tell } from "../../door/render.js"
+import { startedByGit } from "../../door/git-driver.js"
 import { isSet, option, userPath } from "../../door/who.js"
-import { shellWord } from "../../../core/index.js"
 
 const SAID: Readonly<Record<SetUp, string>> = {
   made: "In this clone, git now leaves merges of records to agent-vault (merge.agent-vault in .git/config).",
@@ -28,15 +26,4 @@ export async function run(door: Door): Promise<void> {
       "Where both sides changed a record, git reports a conflict; it is settled by: agent-vault resolve",
     )
   }
-}
-
-/**
- * For the shell that git starts: this very program as long as it is there, else the one on PATH. If
- * there is none, the shell ends with 127, which git takes for a conflict, and ours stays.
- */
-function startedByGit(): string {
-  const program = [execPath, realpathSync(argv[1] ?? execPath)].map(shellWord)
-  const isThere = program.map((file) => `[ -f ${file} ]`).join(" && ")
-  const choose = `if ${isThere}; then set -- ${program.join(" ")}; else set -- agent-vault; fi`
-  return `${choose}; "$@" git merge-file --`
 }

@@ -1,6 +1,5 @@
-import { realpathSync } from "node:fs"
-import { argv, execPath } from "node:process"
 import type { Door } from "../../door/door.js"
+import { programFiles } from "../../door/own-program.js"
 import { harmless, say, writeOut } from "../../terminal/terminal.js"
 import { isSet } from "../../door/who.js"
 
@@ -27,7 +26,7 @@ export async function changeGuard(door: Door, action: Action, folder: string): P
     cwd: folder,
     env,
     mayRun: (hook) => mayRun(door, hook),
-    program: [execPath, realpathSync(argv[1] ?? execPath)],
+    program: programFiles(),
     write: async (document) => {
       await writeOut(terminal, document)
     },

@@ -1,19 +1,72 @@
+import { VaultError } from "../../../core/index.js"
 import type { Door, Looked } from "../../door/door.js"
 import { asJson, print, table, tell } from "../../door/render.js"
+import { isSet } from "../../door/who.js"
+import { type SeenHere, lookAround } from "../../doctor/look-around.js"
 import { type Probed, probeClient, probeTerms } from "../../doctor/probe-client.js"
 
 /** Ends with 1 if something is wrong. */
-export async function run(door: Door): Promise<number> {
-  return probe(door, door.call.words)
+export function run(door: Door): Promise<number> {
+  const { words, options } = door.call
+  if (words.length === 0) return examine(door)
+  if (!("fix" in options)) return probe(door, words)
+  throw new VaultError(
+    "USAGE",
+    "--fix mends this machine, and a command behind -- tries a client",
+    {
+      hint: "give one of them",
+    },
+  )
 }
 
+/** This machine and this clone. */
+async function examine(door: Door): Promise<number> {
+  const fixed = isSet(door, "fix") ? await mend(door, await lookAround(door)) : []
+  const seen = await lookAround(door)
+  const code = codeOf(seen)
+  const steps = seen.map(({ step, is, saw, mend: way }) => ({
+    step,
+    is,
+    saw,
+    ...(way && { mend: way }),
+  }))
+  if (await asJson(door, { fixed, steps, exitCode: code })) return code
+  tell(door, ...fixed.map((step) => `Mended: ${step}`))
+  await print(door, stepLines(steps))
+  const next = "Whether a client follows the broker: agent-vault doctor -- CLIENT [ARG…]"
+  const canBeMended = seen.some(({ fix }) => fix !== undefined)
+  const fix = canBeMended && !isSet(door, "fix")
+  tell(door, ...(fix ? ["What needs no key and no answer: agent-vault doctor --fix"] : []), next)
+  return code
+}
+
+/** Mends what can be, one after the other; returns what was. What cannot be is seen again after it. */
+async function mend(door: Door, seen: readonly SeenHere[]): Promise<string[]> {
+  const fixed: string[] = []
+  for (const { step, mend: way, fix } of seen) {
+    if (fix === undefined) continue
+    try {
+      await fix()
+      fixed.push(`${step} (${way ?? ""})`)
+    } catch (error) {
+      if (!VaultError.is(error)) throw error
+      tell(door, `Not mended: ${step}: ${error.message}`)
+    }
+  }
+  return fixed
+}
+
+/** A client that is to follow the broker. */
 async function probe(door: Door, command: readonly string[]): Promise<number> {
   const probed = await probeClient(door, command, probeTerms(door))
   const code = probed.steps.every(({ is }) => is === "good") ? 0 : 1
   const { ended, steps, holds, url } = probed
   if (await asJson(door, { url, holds, ended, steps, exitCode: code })) return code
   tellProgram(door, probed)
-  await print(door, stepLines(steps))
+  await print(
+    door,
+    stepLines(steps.map((each) => ({ ...each, step: STEPS[each.step] ?? each.step }))),
+  )
   return code
 }
 
@@ -22,9 +75,13 @@ function tellProgram(door: Door, { ended, holds, url }: Probed): void {
   tell(door, `It was ${holds}.`)
 }
 
+function codeOf(seen: readonly Looked[]): number {
+  return seen.some(({ is }) => is === "wrong") ? 1 : 0
+}
+
 const SIGNS = { good: "ok", wrong: "WRONG", unknown: "-" } as const
 
-/** What each step is about, for people. */
+/** What each step of a client is about, for people. */
 const STEPS: Readonly<Record<string, string>> = {
   proxy: "comes to the broker",
   token: "shows the token",
@@ -35,10 +92,10 @@ const STEPS: Readonly<Record<string, string>> = {
   reply: "takes the reply",
 }
 
-function stepLines(steps: Probed["steps"]): string[] {
-  const rows = table(steps.map(({ step, is, saw }) => [STEPS[step] ?? step, SIGNS[is], saw]))
-  return steps.flatMap(({ mend }: Looked, at) => [
+function stepLines(steps: readonly (Looked & { readonly step: string })[]): string[] {
+  const rows = table(steps.map(({ step, is, saw }) => [step, SIGNS[is], saw]))
+  return steps.flatMap(({ mend: way }, at) => [
     rows[at] ?? "",
-    ...(mend === undefined ? [] : [`    ${mend}`]),
+    ...(way === undefined ? [] : [`    ${way}`]),
   ])
 }

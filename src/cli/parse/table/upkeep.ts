@@ -30,9 +30,14 @@ export const UPKEEP: readonly CommandSpec[] = [
   },
   {
     name: "doctor",
-    words: "-- <command> [arg..]",
-    summary: "try whether a client follows the broker, and say what would mend it",
+    words: "-- [command] [arg..]",
+    summary:
+      "look at what a vault needs of this machine, or try whether a client follows the broker",
     options: {
+      fix: {
+        describe:
+          "mend what needs no key and no answer: modes of key files, a change left half done, the merge driver, the guard's hook",
+      },
       isolate: {
         value: "HOW",
         choices: ["auto", "bwrap", "none"],
@@ -46,12 +51,17 @@ export const UPKEEP: readonly CommandSpec[] = [
     },
     examples: [
       [
+        "agent-vault doctor",
+        "git, keys, trust, hook, attributes, clock, isolation: what is wrong, and what mends it",
+      ],
+      ["agent-vault doctor --fix", "mends what needs no key and no answer"],
+      [
         "agent-vault doctor -- curl -sS -H 'Authorization: Bearer {key}' {url}",
         "each step to the service and back, and what mends the one that fails",
       ],
     ],
     notes:
-      "{url}, {host} and {key} in the client's arguments stand for a service of our own on this machine, and for a placeholder; they are its variables PROBE_URL, PROBE_HOST and PROBE_KEY too. Its output is on stderr. No packet leaves the machine, and no vault is opened.",
+      "Without a command it changes nothing, opens no value, and starts git and a hook of its own alone. {url}, {host} and {key} in a client's arguments stand for a service of our own on this machine, and for a placeholder; they are its variables PROBE_URL, PROBE_HOST and PROBE_KEY too. Its output is on stderr. No packet leaves the machine, and no vault is opened.",
   },
   {
     name: "trust",

@@ -1,0 +1,80 @@
+import { execFileSync } from "node:child_process"
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterEach, beforeEach, expect, test } from "vitest"
+import { generateIdentity } from "../../../src/core/age/age.js"
+import { type Machine, vaultMachine } from "../machine.js"
+
+let machine: Machine
+
+beforeEach(async () => {
+  machine = await vaultMachine()
+})
+afterEach(() => machine.remove())
+
+interface Told {
+  readonly fixed: readonly string[]
+  readonly steps: readonly { step: string; is: string; saw: string; mend?: string }[]
+  readonly exitCode: number
+}
+
+async function look(line = "agent-vault doctor --json"): Promise<Told> {
+  const ran = await machine.shell(line)
+  const told = JSON.parse(ran.stdout) as Told
+  expect(ran.code).toBe(told.exitCode)
+  return told
+}
+
+function seen({ steps }: Told, step: string): unknown {
+  return steps.filter((each) => each.step === step)
+}
+
+test("a clock that is behind the newest commit", async () => {
+  expect(seen(await look(), "clock")).toMatchObject([{ is: "good" }])
+  const commit = "git commit -q --allow-empty -m later"
+  await machine.shell(`GIT_COMMITTER_DATE=2099-01-01T00:00:00Z ${commit}`)
+  expect(seen(await look(), "clock")).toMatchObject([
+    { is: "wrong", mend: "set this clock: grants end by it" },
+  ])
+})
+
+test("a private key in the work tree, committed or not", async () => {
+  const identity = await generateIdentity("x25519")
+  const folder = join(machine.repo, "some notes")
+  mkdirSync(folder)
+  writeFileSync(join(folder, "a key.txt"), `# mine\n${identity}\n`)
+  const told = await look()
+  expect(seen(told, "work tree")).toMatchObject([
+    { is: "wrong", saw: "some notes/a key.txt: a private key of age in the clear" },
+  ])
+  expect(JSON.stringify(told)).not.toContain(identity)
+})
+
+test("a change that was left half done is completed by --fix", async () => {
+  const file = join(machine.repo, ".git/agent-vault/journal.json")
+  const from = machine.git("rev-parse", "HEAD")
+  const to = machine.git("commit-tree", "-m", "never on the branch", "HEAD^{tree}")
+  const change = { branch: "refs/heads/main", from, to, folder: ".agent-vault", paths: [] }
+  mkdirSync(join(file, ".."), { recursive: true })
+  writeFileSync(file, JSON.stringify(change))
+  expect(seen(await look(), "journal")).toMatchObject([{ is: "wrong", mend: "agent-vault repair" }])
+  const told = await look("agent-vault doctor --fix --json")
+  expect(told.fixed).toContain("journal (agent-vault repair)")
+  expect(seen(told, "journal")).toMatchObject([{ is: "good" }])
+})
+
+test("a git that is old", async () => {
+  const bin = join(machine.home, "old")
+  mkdirSync(bin)
+  const real = execFileSync("sh", ["-c", "command -v git"], { encoding: "utf8" }).trim()
+  for (const [version, is] of [
+    ["2.29.1", "wrong"],
+    ["2.31.0", "unknown"],
+  ] as const) {
+    const script = `#!/bin/sh\ncase " $* " in *" version "*) echo git version ${version};; *) exec ${real} "$@";; esac\n`
+    writeFileSync(join(bin, "git"), script)
+    chmodSync(join(bin, "git"), 0o755)
+    const told = await look(`PATH="${bin}:$PATH" agent-vault doctor --json`)
+    expect(seen(told, "git")).toMatchObject([{ is, saw: version }])
+  }
+})
