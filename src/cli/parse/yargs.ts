@@ -27,7 +27,7 @@ export function parseFully(argv: readonly string[]): Call {
   const spec = commandOf(named)
   if (spec === undefined) throw unknownCommand(named)
   const given = Object.entries(options).flatMap(([option, value]) =>
-    value === undefined || isShort(option) ? [] : [[option, asMany(option, value)] as const],
+    value === undefined || isShort(option) ? [] : [[option, asMany(spec, option, value)] as const],
   )
   for (const [option, value] of given) checkOption(spec, option, value)
   const before = named.slice(spec.name.split(" ").length)
@@ -46,8 +46,9 @@ function isShort(option: string): boolean {
   return Object.values(OPTIONS).some(({ short }) => short === option)
 }
 
-function asMany(option: string, value: unknown): unknown {
-  return OPTIONS[option]?.many === true ? [value].flat() : value
+/** An option may come once with one command, and many times with another. */
+function asMany({ options }: CommandSpec, option: string, value: unknown): unknown {
+  return options[option]?.many === true ? [value].flat() : value
 }
 
 function parse(

@@ -44,8 +44,8 @@ describe("the two parsers", () => {
 test("an option of the same name is the same kind of option everywhere", () => {
   const kinds = new Map<string, string>()
   for (const { options } of COMMANDS) {
-    for (const [name, { value, short, many }] of Object.entries<OptionSpec>(options)) {
-      const kind = JSON.stringify([value !== undefined, short, many])
+    for (const [name, { value, short }] of Object.entries<OptionSpec>(options)) {
+      const kind = JSON.stringify([value !== undefined, short])
       expect(kinds.get(name) ?? kind, name).toBe(kind)
       kinds.set(name, kind)
     }
