@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs"
 import {
   type AuditLine,
   VaultError,
@@ -9,11 +10,20 @@ import {
   parseTime,
 } from "../../core/index.js"
 import type { Door } from "./door.js"
-import { option, options, placeOf, userPath } from "./who.js"
+import { isSet, option, options, placeOf, userPath } from "./who.js"
 
-/** The files that a call means: those that it names, else this machine's of the vault. */
+/**
+ * The files that a call means: those that it names, else this machine's of the vault. One that is
+ * named and is not there yet may be followed. Throws `USAGE`.
+ */
 export function auditFilesOf(door: Door): string[] {
   const named = door.call.words.map((word) => userPath(door, word))
+  const missing = isSet(door, "follow") ? undefined : named.find((file) => !existsSync(file))
+  if (missing !== undefined) {
+    throw new VaultError("USAGE", `there is no file ${missing}`, {
+      hint: "name a file with lines of an audit; without one, those of this machine are meant",
+    })
+  }
   return named.length > 0 ? named : auditFiles(auditFolder(claimedId(placeOf(door)), door.env))
 }
 
