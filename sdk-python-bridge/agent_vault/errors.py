@@ -421,6 +421,10 @@ class PortTaken(NotNow):
     """Something else listens on the port."""
 
 
+class RotationFailed(NotNow):
+    """A program of a rotation failed."""
+
+
 class UpstreamUnreachable(NotNow):
     """The service cannot be reached."""
 

@@ -20,6 +20,8 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   "key list": () => import("./commands/keys/key-list.js"),
   "key remove": () => import("./commands/keys/key-remove.js"),
   set: () => import("./commands/secrets/set.js"),
+  rotate: () => import("./commands/secrets/rotate.js"),
+  rotation: () => import("./commands/secrets/rotation.js"),
   get: () => import("./commands/secrets/get.js"),
   run: () => import("./commands/programs/run.js"),
   proxy: () => import("./commands/programs/proxy.js"),

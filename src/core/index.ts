@@ -53,6 +53,7 @@ export {
   explainRequest,
   parseRequest,
 } from "./policy/explain-request.js"
+export { ROTATION_STEPS } from "./records/rotation.js"
 export { useCommandFor } from "./library/use-command.js"
 export { shellWord } from "./words/shell-word.js"
 export { REVEAL_POLICIES } from "./words/reveal-policy.js"

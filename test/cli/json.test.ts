@@ -546,6 +546,19 @@ describe("changes", () => {
     expect(await document(["meta", "db/password", ...cleared])).toMatchObject({ after: {} })
   })
 
+  test("rotation and rotate", async () => {
+    const argv = ["rotation", "-s", "db/password", "--dry-run", "--", "roll", "-q"]
+    expect(await document(argv)).toEqual({
+      name: "db/password",
+      rotation: { run: ["roll", "-q"] },
+      files: ["secrets/db/password.json"],
+    })
+    expect(await document(["rotate", "db/password", "--discard"])).toEqual({
+      name: "db/password",
+      discarded: false,
+    })
+  })
+
   test("history", async () => {
     const told = {
       name: "stripe/webhook",

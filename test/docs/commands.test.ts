@@ -45,6 +45,10 @@ const ENDS_WITH = new Map([
   ["agent-vault use github/token github", 3],
   ["agent-vault use github/token --remove 1", 3],
   ["agent-vault explain GET https://api.github.com/user --agent ci", 1],
+  // No record names a rotation, and a first one makes a new value.
+  ["agent-vault rotate stripe/api-key --dry-run", 2],
+  ["agent-vault rotate stripe/api-key", 2],
+  ["agent-vault rotation -s stripe/api-key --step test -- /usr/local/bin/try-stripe-key", 2],
   // A rule that widens is asked about, and nobody is at a terminal.
   [
     "agent-vault use shop/key --host api.example.com --method GET --path '/v1/**' --at header:x-api-key",

@@ -9,8 +9,8 @@ const GROUP = "groups/stripe.json"
 const GROUP_KEY = "groups/stripe.age"
 
 /** @param {Readonly<Record<string, object>>} makers by the names of their vaults; some, or all */
-export function casesOf({ classic, "post-quantum": postQuantum, revoked, owners, uses }) {
-  const makers = [classic, postQuantum, revoked, owners, uses].filter((maker) => maker !== undefined)
+export function casesOf({ classic, "post-quantum": postQuantum, revoked, owners, uses, rotations }) {
+  const makers = [classic, postQuantum, revoked, owners, uses, rotations].filter((maker) => maker !== undefined)
   const all = classic && postQuantum && revoked && owners
   return {
     about: "See README.md. `checker` is what verify.py says of the edited vault.",
@@ -27,6 +27,7 @@ export function casesOf({ classic, "post-quantum": postQuantum, revoked, owners,
       ...staleCases(classic, revoked, owners),
       ...otherVaultCases(classic, postQuantum, revoked),]),
       ...(uses === undefined ? [] : useCases(uses)),
+      ...(rotations === undefined ? [] : rotationCases(rotations)),
     ].map(fill),
   }
 }
@@ -481,16 +482,29 @@ function otherVaultCases(classic, postQuantum, revoked) {
 function useCases(vault) {
   const put = (name) => [{ path: KEY, do: "copy", from: `forged/uses/${name}.json` }]
   return [
-    ...["wider-unsigned", "wider-by-mallory", "format-3-by-mallory"].map((name) =>
+    ...["wider-unsigned", "wider-by-mallory", "format-4-by-mallory"].map((name) =>
       refused(`uses: ${name}`, vault, "SIGNATURE_INVALID", put(name)),
     ),
     ...["use-in-format-1", "format-2-without-use", "no-rules"].map((name) =>
       refused(`uses: ${name}`, vault, "RECORD_INVALID", put(name)),
     ),
-    refused("uses: format-3, of a newer program", vault, "FORMAT_NEWER", put("format-3")),
+    refused("uses: format-4, of a newer program", vault, "FORMAT_NEWER", put("format-4")),
     refused("uses: a record without the rules that were added since", vault, "ROLLED_BACK", put("api-key-1"), {
       seen: { seen: true },
       checker: "ok",
     }),
+  ]
+}
+
+/** What may be said of how a secret is rotated, and by whom. */
+function rotationCases(vault) {
+  const put = (name) => [{ path: KEY, do: "copy", from: `forged/rotations/${name}.json` }]
+  return [
+    ...["other-program-unsigned", "other-program-by-mallory"].map((name) =>
+      refused(`rotations: ${name}`, vault, "SIGNATURE_INVALID", put(name)),
+    ),
+    ...["rotation-in-format-2", "format-3-without-rotation", "no-run"].map((name) =>
+      refused(`rotations: ${name}`, vault, "RECORD_INVALID", put(name)),
+    ),
   ]
 }

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url"
 import { generateIdentity, identityBytes, recipientOf, seal } from "../../dist/core/age/age.js"
 import { openGroupKey } from "../../dist/core/vault/group-key.js"
 import { findVault, identityAt, withVault } from "../../dist/core/index.js"
+import { changeRotation } from "../../dist/core/rotation/change-rotation.js"
 import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../../dist/core/keys/key-files.js"
 import {
   addAgent,
@@ -410,15 +411,45 @@ async function uses() {
   const { use: _use, ...plain } = secret
   maker.forge("format-2-without-use.json", maker.signWhole("alice", { ...plain, serial: 9 }))
   maker.forge("no-rules.json", maker.signWhole("alice", { ...secret, serial: 9, use: [] }))
-  const future = { ...secret, serial: 9, format: 3, quota: { day: 5 } }
-  maker.forge("format-3.json", maker.signWhole("alice", future))
-  maker.forge("format-3-by-mallory.json", maker.signWhole("mallory", future))
+  const future = { ...secret, serial: 9, format: 4, quota: { day: 5 } }
+  maker.forge("format-4.json", maker.signWhole("alice", future))
+  maker.forge("format-4-by-mallory.json", maker.signWhole("mallory", future))
+  maker.save()
+  return maker
+}
+
+/** Two secrets, one of which says how it is rotated, and where it may go: its record has format 3. */
+async function rotations() {
+  const maker = new Maker("rotations")
+  await maker.init("x25519")
+  await maker.addAgent("2026-01-02T09:00:00Z", "ci")
+  await maker.set("2026-01-03T00:00:00Z", "stripe/api-key", "a value")
+  await maker.set("2026-01-03T00:00:01Z", "stripe/other", "another value")
+  await maker.grant("2026-01-04T00:00:00Z", "ci", ["stripe"])
+  const rule = { hosts: ["api.example.com"], methods: ["GET"], paths: ["/**"], at: ["header:x-key"], scheme: "raw" }
+  const use = { do: "add", rules: [rule] }
+  await changeUse({ ...(await maker.request("2026-01-05T00:00:00Z")), name: "stripe/api-key", edit: use })
+  const steps = { run: ["/usr/bin/roll", "--ü", 'a "b" c'], test: ["try"], end: ["end", ""] }
+  for (const [step, words] of Object.entries(steps)) {
+    const edit = { do: "put", step, words }
+    await changeRotation({ ...(await maker.request("2026-01-06T00:00:00Z")), name: "stripe/api-key", edit })
+  }
+  maker.addKey("mallory", "stranger", await generateIdentity("x25519"))
+
+  const secret = { ...maker.record("secrets/stripe/api-key.json"), serial: 9 }
+  const { rotation, ...plain } = secret
+  const other = { ...secret, rotation: { ...rotation, run: ["/tmp/hers"] } }
+  maker.forge("other-program-unsigned.json", encodeRecord(other))
+  maker.forge("other-program-by-mallory.json", maker.signWhole("mallory", other))
+  maker.forge("rotation-in-format-2.json", maker.signWhole("alice", { ...secret, format: 2 }))
+  maker.forge("format-3-without-rotation.json", maker.signWhole("alice", plain))
+  maker.forge("no-run.json", maker.signWhole("alice", { ...secret, rotation: { end: ["x"] } }))
   maker.save()
   return maker
 }
 
 /** Those that are named, or all. Of the others folders, forgeries and cases stay as they are. */
-const MAKERS = { classic, "post-quantum": postQuantum, revoked, owners, uses }
+const MAKERS = { classic, "post-quantum": postQuantum, revoked, owners, uses, rotations }
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(MAKERS)
 try {
   const made = {}

@@ -41,8 +41,10 @@ def record(folder, path, vault=None):
     r = json.loads(data)
     text = json.dumps(r, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     need(text.encode() == data, f"{path} is not in the one encoding")
-    known = r["format"] == (2 if "use" in r else 1) and r.get("use") != []
-    need(known or r["format"] > 2, f"{path} has another format than its members")
+    least = 3 if "rotation" in r else 2 if "use" in r else 1
+    known = r["format"] == least and r.get("use") != []
+    known = known and "run" in r.get("rotation", {"run": []})
+    need(known or r["format"] > 3, f"{path} has another format than its members")
     own = (r["kind"], r["path"], r["vault"])
     need(own == (KINDS[path.split("/")[0]], path, vault or r["vault"]), f"{path} is misplaced")
     return r
@@ -95,7 +97,7 @@ def main(folder, trust=None):
         need(signer in active, f"{path} is signed by no owner")
         body = {**r, "signature": {"signer": signer}}
         need(signed(r["kind"], body, signer, r["signature"]["ed25519"]), f"{path} is forged")
-        need(r["format"] <= 2, f"{path} was made by a newer program")
+        need(r["format"] <= 3, f"{path} was made by a newer program")
         for field, ending in (("digest", ".age"), ("escrow", ".age"), ("past", ".past.age")):
             if field in r:
                 digests[path[:-5] + ending] = r[field]

@@ -15,6 +15,7 @@ import { OWNER } from "./table/owner.js"
 import { OWNER_KEY } from "./table/owner-key.js"
 import { PROXY } from "./table/proxy.js"
 import { READERS } from "./table/readers.js"
+import { ROTATE } from "./table/rotate.js"
 import { SECRETS } from "./table/secrets.js"
 import { SERVICES } from "./table/services.js"
 import { SYNC } from "./table/sync.js"
@@ -32,6 +33,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...KEY,
   ...GROUPS,
   ...SECRETS,
+  ...ROTATE,
   ...READERS,
   ...PROXY,
   ...HOOK,

@@ -20,7 +20,7 @@ export interface Launch {
   /** Where its output goes that is not ours to print: beside our report, or nowhere. */
   readonly output?: "to stderr" | "nowhere" | undefined
   /** Where it is not to be in front of our terminal: its folder, and all that it reads. */
-  readonly apart?: { readonly cwd: string; readonly stdin: string } | undefined
+  readonly apart?: { readonly cwd: string; readonly stdin: string | Uint8Array } | undefined
 }
 
 type StdioPipes = ("inherit" | "pipe" | "ignore" | number)[]
@@ -67,7 +67,7 @@ export async function start(command: Launch, isCaptured: boolean): Promise<Child
 
 function inputOf({ apart }: Launch): StdioPipes[number] {
   if (apart === undefined) return "inherit"
-  return apart.stdin === "" ? "ignore" : "pipe"
+  return apart.stdin.length === 0 ? "ignore" : "pipe"
 }
 
 function asChild(
@@ -137,7 +137,7 @@ async function spawned(launch: Launch, streams: "inherit" | StdioPipes): Promise
 }
 
 /** All that it reads. It may end without reading, which is no failure of ours. */
-function feed({ stdin }: ChildProcess, text: string): void {
+function feed({ stdin }: ChildProcess, text: string | Uint8Array): void {
   stdin?.on("error", () => {}).end(text)
 }
 

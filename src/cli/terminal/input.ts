@@ -1,9 +1,11 @@
+import { isUtf8 } from "node:buffer"
 import { readSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 import { LIMITS, VaultError, inaccessible, mebibytes } from "../../core/index.js"
 import type { Terminal } from "./terminal.js"
 
 const NEWLINE = 10
+const RETURN = 13
 const PAUSE_MS = 10
 
 /** Everything on stdin, up to the limit of a value. Throws `VALUE_TOO_LARGE`, `NO_ACCESS`. */
@@ -20,6 +22,19 @@ export async function readAll(terminal: Terminal): Promise<Buffer> {
     throw VaultError.is(error) ? error : inaccessible("read", "stdin", error)
   }
   return Buffer.concat(chunks)
+}
+
+/**
+ * Text ends with a newline that `echo`, an editor or the Return key put there, `\n` or `\r\n`: that
+ * one is not part of the value. Of bytes that are not text each one counts; no text has a zero.
+ */
+export function withoutNewline(bytes: Buffer): {
+  readonly value: Buffer
+  readonly isTrimmed?: boolean
+} {
+  const end = bytes.length - 1
+  if (bytes[end] !== NEWLINE || bytes.includes(0) || !isUtf8(bytes)) return { value: bytes }
+  return { value: bytes.subarray(0, bytes[end - 1] === RETURN ? end - 1 : end), isTrimmed: true }
 }
 
 /** The refusal of more than a secret holds. */

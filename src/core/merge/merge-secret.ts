@@ -7,6 +7,7 @@ import {
   unsigned,
 } from "../records/record.js"
 import { type SecretMetadata, SECRET_FIELDS } from "../records/secret-metadata.js"
+import { type Rotation, isSameRotation } from "../records/rotation.js"
 import { type Use, areSameUses } from "../records/use.js"
 import type { Side } from "./units.js"
 
@@ -48,13 +49,20 @@ export function mergeSecret(
   const isTwice = isNew.ours && isNew.theirs && ours.digest !== theirs.digest
   const metadata = mergeMetadata(base, ours, theirs, chosen)
   const uses = mergeUses(base, ours, theirs, chosen)
-  if (metadata === undefined || uses === "choice" || (isTwice && chosen === undefined)) {
+  const rotation = mergeRotation(base, ours, theirs, chosen)
+  const isContested = metadata === undefined || uses === "choice" || rotation === "choice"
+  if (isContested || (isTwice && chosen === undefined)) {
     return { is: "choice" }
   }
   const from = isTwice ? (chosen ?? "ours") : valueOf(isNew, ours, theirs, key)
   const record = from === "ours" ? ours : theirs
   const exposed = isNew.ours || isNew.theirs ? record.exposed : bothExposed(ours, theirs)
-  const { exposed: _exposed, use: _use, ...body } = withoutMetadata(unsigned(record))
+  const {
+    exposed: _exposed,
+    use: _use,
+    rotation: _rotation,
+    ...body
+  } = withoutMetadata(unsigned(record))
   return {
     is: "merged",
     from,
@@ -62,6 +70,7 @@ export function mergeSecret(
       ...body,
       ...metadata,
       ...(uses === undefined ? {} : { use: uses }),
+      ...(rotation === undefined ? {} : { rotation }),
       serial: Math.max(ours.serial, theirs.serial, floor) + 1,
       // Each of two values was one.
       version: Math.max(ours.version, theirs.version) + (isTwice ? 1 : 0),
@@ -102,7 +111,8 @@ function isOnlySealedAnew(base: SecretRecord, record: SecretRecord): boolean {
   return (
     !hasNewValue(base, record) &&
     FIELDS.every((field) => record[field] === base[field]) &&
-    areSameUses(record.use, base.use)
+    areSameUses(record.use, base.use) &&
+    isSameRotation(record.rotation, base.rotation)
   )
 }
 
@@ -150,6 +160,19 @@ function mergeUses(
   if (areSameUses(ours.use, base?.use)) return theirs.use
   if (areSameUses(theirs.use, base?.use)) return ours.use
   return chosen === undefined ? "choice" : { ours, theirs }[chosen].use
+}
+
+/** How it is rotated, as a whole from the side that changed it: no mixture that nobody signed. */
+function mergeRotation(
+  base: SecretRecord | undefined,
+  ours: SecretRecord,
+  theirs: SecretRecord,
+  chosen: Side | undefined,
+): Rotation | "choice" | undefined {
+  if (isSameRotation(ours.rotation, theirs.rotation)) return ours.rotation
+  if (isSameRotation(ours.rotation, base?.rotation)) return theirs.rotation
+  if (isSameRotation(theirs.rotation, base?.rotation)) return ours.rotation
+  return chosen === undefined ? "choice" : { ours, theirs }[chosen].rotation
 }
 
 function withoutMetadata(record: Unsigned<SecretRecord>): Unsigned<SecretRecord> {

@@ -1,5 +1,6 @@
 import { type SecretRecord } from "../records/record.js"
 import { type SecretMetadata, SECRET_FIELDS } from "../records/secret-metadata.js"
+import { isSameRotation } from "../records/rotation.js"
 import { areSameUses } from "../records/use.js"
 import type { Environment } from "../disk/homes.js"
 import { type Place, gitPath } from "../disk/place.js"
@@ -17,7 +18,7 @@ export interface SecretEvent {
   /** Of its record: which value, and which change of the record. */
   readonly version?: number
   readonly serial?: number
-  /** What is known of it, and changed: the names of fields, and `use`. */
+  /** What is known of it, and changed: the names of fields, `use` and `rotation`. */
   readonly fields: readonly string[]
   /** What it was called before, where it was moved. */
   readonly from?: string
@@ -93,5 +94,7 @@ function whatHappened(
 function changedFields(before: SecretRecord | undefined, record: SecretRecord): string[] {
   const names = Object.keys(SECRET_FIELDS) as (keyof SecretMetadata)[]
   const fields: string[] = names.filter((field) => before?.[field] !== record[field])
-  return areSameUses(before?.use, record.use) ? fields : [...fields, "use"]
+  if (!areSameUses(before?.use, record.use)) fields.push("use")
+  if (!isSameRotation(before?.rotation, record.rotation)) fields.push("rotation")
+  return fields
 }

@@ -5,19 +5,23 @@ import { VaultError } from "../words/errors.js"
  * members. So a record that does not use what is new stays as every older reader knows it, and one
  * that does is refused by them, not read without it.
  */
-export type Format = 1 | 2
+export type Format = 1 | 2 | 3
 /** The highest that this program knows. */
-const KNOWN_FORMAT: Format = 2
-/** The members that came with format 2. */
-const IN_FORMAT_2: ReadonlySet<string> = new Set(["use"])
+const KNOWN_FORMAT: Format = 3
+/** The members that came after format 1, and the format that brought each. */
+const BROUGHT_BY: ReadonlyMap<string, Format> = new Map([
+  ["use", 2],
+  ["rotation", 3],
+])
 
 /** The format of what is to be signed. There is one for each: no two encodings say the same. */
 export function formatOf(body: object): Format {
-  return Object.entries(body).some(isOfFormat2) ? 2 : 1
-}
-
-function isOfFormat2([member, value]: [string, unknown]): boolean {
-  return value !== undefined && IN_FORMAT_2.has(member)
+  let format: Format = 1
+  for (const [member, value] of Object.entries(body)) {
+    const needed = value === undefined ? 1 : (BROUGHT_BY.get(member) ?? 1)
+    if (needed > format) format = needed
+  }
+  return format
 }
 
 /** Whether a record, not checked yet, is of a format that this program does not know. */

@@ -3,6 +3,7 @@ import type { SecretMetadata } from "./secret-metadata.js"
 import { createHash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
 import { type Format, baseProblem, formatOf, isOfNewerFormat, newer } from "./record-format.js"
+import type { Rotation } from "./rotation.js"
 import type { Use } from "./use.js"
 import {
   agentRecordProblem,
@@ -101,6 +102,8 @@ export interface SecretRecord extends RecordBase, SecretMetadata {
   readonly exposed?: readonly Exposure[]
   /** Where the broker may send the value; absent: nowhere. In the order in which they are looked at. */
   readonly use?: readonly Use[]
+  /** How the secret gets a new value; nothing runs before a person on the machine agreed. */
+  readonly rotation?: Rotation
 }
 
 export type VaultDocument = VaultRecord | AgentRecord | GroupRecord | SecretRecord

@@ -81,6 +81,7 @@ const EXIT_CODES = {
   BUSY: 6,
   GIT_FAILED: 6,
   PORT_TAKEN: 6,
+  ROTATION_FAILED: 6,
   UPSTREAM_UNREACHABLE: 6,
   BUG: 70,
   // What `env` and shells end with for a command that they cannot start

@@ -32,6 +32,10 @@ export const LIMITS = {
   uses: 32,
   /** Hosts, methods, paths and places that one of them names: of each. */
   useList: 64,
+  /** Words of a rotation's program. */
+  commandWords: 64,
+  /** Characters of such a word. */
+  commandWord: 1000,
   /** Characters of a path's pattern in it. */
   usePath: 1000,
   /** The value of a secret, whatever its bytes are. */

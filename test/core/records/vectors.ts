@@ -25,6 +25,7 @@ export const vaultNames: readonly string[] = [
   "post-quantum",
   "revoked",
   "uses",
+  "rotations",
 ]
 
 export type Edit = { readonly path: string } & (

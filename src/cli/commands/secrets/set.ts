@@ -1,4 +1,3 @@
-import { isUtf8 } from "node:buffer"
 import { randomInt } from "node:crypto"
 import { readFileSync, statSync } from "node:fs"
 import {
@@ -16,10 +15,9 @@ import type { Door } from "../../door/door.js"
 import { asJson, exposureLines, outcomeLines, outcomePart, tell } from "../../door/render.js"
 import { ruleOfService } from "../../door/service-rule.js"
 import { askHidden } from "../../terminal/ask.js"
-import { readAll, tooLarge } from "../../terminal/input.js"
+import { readAll, tooLarge, withoutNewline } from "../../terminal/input.js"
 import { changeRequest, isSet, option, userPath } from "../../door/who.js"
 
-const [LF, CR] = [10, 13]
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 const SHORTEST = 8
 const LONGEST = 4096
@@ -78,16 +76,6 @@ async function typedOrPiped(door: Door, name: string): Promise<Taken> {
   const flag = "pipe it in, or use --from-file"
   const typed = await askHidden(terminal, { question, what: "the value", flag })
   return withoutNewline(Buffer.from(typed))
-}
-
-/**
- * Text ends with a newline that `echo`, an editor or the Return key put there, `\n` or `\r\n`: that
- * one is not part of the value. Of bytes that are not text each one counts; no text has a zero.
- */
-function withoutNewline(bytes: Buffer): Taken {
-  const end = bytes.length - 1
-  if (bytes[end] !== LF || bytes.includes(0) || !isUtf8(bytes)) return { value: bytes }
-  return { value: bytes.subarray(0, bytes[end - 1] === CR ? end - 1 : end), isTrimmed: true }
 }
 
 async function readValue(door: Door, file: string): Promise<Uint8Array> {

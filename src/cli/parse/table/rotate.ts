@@ -1,0 +1,67 @@
+import { ROTATION_STEPS } from "../../../core/index.js"
+import type { CommandSpec } from "../call.js"
+import { AUDIT, CHANGE } from "./options.js"
+
+/** Secrets get new values from programs that their records name. */
+export const ROTATE: readonly CommandSpec[] = [
+  {
+    name: "rotate",
+    words: "<group/name>",
+    summary: "give a secret a new value, by the programs that its record names",
+    options: {
+      agree: {
+        value: "FINGERPRINT",
+        describe: "agree to these very programs on this machine; --dry-run shows it",
+      },
+      timeout: {
+        value: "DURATION",
+        describe: "how long each program may take (default: 5m)",
+      },
+      discard: { describe: "give up a rotation that is under way, and the new value that it got" },
+      forget: { describe: "take the programs out of the record" },
+      ...AUDIT,
+      ...CHANGE,
+    },
+    examples: [
+      [
+        "agent-vault rotate stripe/api-key --dry-run",
+        "what would run, and whether that was agreed to",
+      ],
+      ["agent-vault rotate stripe/api-key", "make a new value, test it, set it, end the old one"],
+    ],
+    notes:
+      "A record says what runs, and a person on each machine agrees to it before it does. A new value that could not be set stays on this machine, sealed to the owners: the same command goes on with it.",
+  },
+  {
+    name: "rotation",
+    words: "-- <command> [arg..]",
+    summary: "say which program rotates a secret; runs nothing",
+    options: {
+      secret: {
+        value: "GROUP/NAME",
+        short: "s",
+        many: true,
+        describe: "the one secret that is meant",
+      },
+      step: {
+        value: "STEP",
+        choices: ROTATION_STEPS,
+        describe:
+          "run (the default): old value on stdin, prints the new one; test: new value on stdin; end: old value on stdin",
+      },
+      ...CHANGE,
+    },
+    examples: [
+      [
+        "agent-vault rotation -s stripe/api-key -- /usr/local/bin/roll-stripe-key",
+        "what makes a new value",
+      ],
+      [
+        "agent-vault rotation -s stripe/api-key --step test -- /usr/local/bin/try-stripe-key",
+        "what tries it: 0 is good",
+      ],
+    ],
+    notes:
+      "The program and its arguments stand in the signed record, where everybody reads them: no value belongs there. No shell reads them.",
+  },
+]

@@ -1,0 +1,204 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { Machine, type Ran } from "../machine.js"
+
+const NAME = "stripe/api-key"
+const OLD = "old-value-for-a-test"
+const NEW = "new-value-for-a-test"
+
+let machine: Machine
+beforeEach(async () => {
+  machine = new Machine()
+  await machine.shell(`git init -q && agent-vault init --name alice && printf %s ${OLD} |
+    agent-vault set ${NAME}`)
+  program(
+    "roll",
+    `echo ran >> ${log()}; test "$(cat)" = ${OLD} && env > ${log()}.env; pwd >> ${log()}.env
+    echo "was ${OLD}, is ${NEW}" >&2; echo ${NEW}`,
+  )
+})
+afterEach(() => machine.remove())
+
+const log = (): string => join(machine.home, "log")
+const logged = (): string => (existsSync(log()) ? readFileSync(log(), "utf8") : "")
+
+/** A program of this machine, outside of the repository. */
+function program(name: string, script: string): void {
+  const file = join(machine.home, "bin", name)
+  mkdirSync(join(machine.home, "bin"), { recursive: true })
+  writeFileSync(file, `#!/bin/sh\n${script}\n`)
+  chmodSync(file, 0o755)
+}
+
+async function steps(...names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const step = { roll: "run", try: "test", finish: "end" }[name] ?? "run"
+    const ran = await machine.shell(`agent-vault rotation -s ${NAME} --step ${step} -- ${name}`)
+    expect(ran).toMatchObject({ code: 0 })
+  }
+}
+
+async function fingerprint(): Promise<string> {
+  const { stdout } = await machine.shell(`agent-vault rotate ${NAME} --dry-run --json`)
+  return (JSON.parse(stdout) as { fingerprint: string }).fingerprint
+}
+
+/** Rotates, with the agreement of whoever looked at the programs. */
+async function rotate(more = ""): Promise<Ran> {
+  return machine.shell(`agent-vault rotate ${NAME} --agree ${await fingerprint()} ${more}`)
+}
+
+const value = async (): Promise<string> =>
+  (await machine.shell(`agent-vault get ${NAME} --owner`)).stdout
+
+/** What the state folder holds, as text. */
+function state(): string {
+  const folder = join(machine.home, ".local", "state")
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+  return files
+    .filter((file) => file.isFile())
+    .map((file) => readFileSync(join(file.parentPath, file.name), "latin1"))
+    .join("\n")
+}
+
+describe("rotate", () => {
+  test("runs nothing before somebody agreed to the very programs, and then without asking", async () => {
+    await steps("roll")
+    const asked = await machine.shell(`agent-vault rotate ${NAME}`)
+    expect(asked).toMatchObject({ code: 2 })
+    expect(asked.stderr).toContain("NO_TERMINAL")
+    expect(asked.stderr).toContain(`--agree ${await fingerprint()}`)
+    expect(logged()).toBe("")
+    expect(await rotate()).toMatchObject({ code: 0 })
+    expect(await value()).toBe(NEW)
+    program("roll", `echo ran >> ${log()}; echo third-value-for-a-test`)
+    expect(await machine.shell(`agent-vault rotate ${NAME}`)).toMatchObject({ code: 0 })
+    expect(await value()).toBe("third-value-for-a-test")
+  })
+
+  test("takes no agreement to other programs, and asks anew when they change", async () => {
+    await steps("roll")
+    const before = await fingerprint()
+    expect(await rotate()).toMatchObject({ code: 0 })
+    await steps("other")
+    const ran = await machine.shell(`agent-vault rotate ${NAME} --agree ${before}`)
+    expect(ran.stderr).toContain("UNCONFIRMED")
+    expect((await machine.shell(`agent-vault rotate ${NAME}`)).stderr).toContain("NO_TERMINAL")
+    expect(logged()).toBe("ran\n")
+  })
+
+  test("waits for a person where an agent's harness runs", async () => {
+    await steps("roll")
+    const line = `CLAUDECODE=1 agent-vault rotate ${NAME} --agree ${await fingerprint()}`
+    expect((await machine.shell(line)).stderr).toContain("UNCONFIRMED")
+    const changed = await machine.shell(`CLAUDECODE=1 agent-vault rotation -s ${NAME} -- other`)
+    expect(changed.stderr).toContain("UNCONFIRMED")
+    expect(logged()).toBe("")
+  })
+
+  test("runs nothing that lies in the repository, by whatever way", async () => {
+    const inside = join(machine.repo, "inside")
+    writeFileSync(inside, `#!/bin/sh\necho ran >> ${log()}; echo ${NEW}\n`)
+    chmodSync(inside, 0o755)
+    for (const words of [inside, "inside", "./inside", `sh ${inside}`, "sh inside"]) {
+      await machine.shell(`agent-vault rotation -s ${NAME} -- ${words}`)
+      const line = `PATH=.:${machine.repo}:$PATH agent-vault rotate ${NAME} --agree ${await fingerprint()}`
+      expect((await machine.shell(line)).stderr).toMatch(/COMMAND_NOT_|ROTATION_FAILED/)
+    }
+    expect(logged()).toBe("")
+    expect(await value()).toBe(OLD)
+  })
+
+  test("gives the program the old value and nothing of ours, and shows neither value", async () => {
+    await steps("roll")
+    const ran = await machine.shell(
+      `AGENT_VAULT_OWN=x agent-vault rotate ${NAME} --agree ${await fingerprint()}`,
+    )
+    expect(ran).toMatchObject({ code: 0 })
+    const given = readFileSync(`${log()}.env`, "utf8")
+    expect(given).not.toContain("AGENT_VAULT")
+    expect(given.trimEnd().endsWith("\n/")).toBe(true)
+    expect(ran.stderr).toContain("run: was ")
+    expect(ran.stdout + ran.stderr + state()).not.toMatch(/(?:old|new)-value-for-a-test/)
+  })
+
+  test("keeps a value whose test fails, sealed, and goes on with it", async () => {
+    program("try", `test "$(cat)" = ${NEW} && test -e ${log()}.good`)
+    await steps("roll", "try")
+    const failed = await rotate()
+    expect(failed).toMatchObject({ code: 6 })
+    expect(failed.stderr).toContain("ROTATION_FAILED")
+    expect(await value()).toBe(OLD)
+    expect(state()).not.toContain(NEW)
+    writeFileSync(`${log()}.good`, "")
+    const ran = await machine.shell(`agent-vault rotate ${NAME} --json`)
+    expect(JSON.parse(ran.stdout)).toMatchObject({ name: NAME, version: 2, ended: false })
+    expect(await value()).toBe(NEW)
+    expect(logged()).toBe("ran\n")
+  })
+
+  test("does not set over a value that came meanwhile, and keeps its own until it is discarded", async () => {
+    program("try", `test -e ${log()}.good`)
+    await steps("roll", "try")
+    expect(await rotate()).toMatchObject({ code: 6 })
+    await machine.shell(`printf %s a-third-value | agent-vault set ${NAME}`)
+    writeFileSync(`${log()}.good`, "")
+    const ran = await machine.shell(`agent-vault rotate ${NAME}`)
+    expect(ran.stderr).toContain("CONFLICT")
+    expect(await value()).toBe("a-third-value")
+    expect((await machine.shell(`agent-vault rotate ${NAME} --dry-run`)).stdout).toContain("kept")
+    expect(await machine.shell(`agent-vault rotate ${NAME} --discard`)).toMatchObject({ code: 0 })
+    const plan = await machine.shell(`agent-vault rotate ${NAME} --dry-run --json`)
+    expect(JSON.parse(plan.stdout)).toMatchObject({ kept: false })
+  })
+
+  test("ends the old value after the new one is set, and only that again where it failed", async () => {
+    program("finish", `test "$(cat)" = ${OLD} && test -e ${log()}.good && echo ended >> ${log()}`)
+    await steps("roll", "finish")
+    const failed = await rotate()
+    expect(failed.stderr).toContain(`${NAME} has its new value`)
+    expect(await value()).toBe(NEW)
+    writeFileSync(`${log()}.good`, "")
+    expect(await machine.shell(`agent-vault rotate ${NAME}`)).toMatchObject({ code: 0 })
+    expect(logged()).toBe("ran\nended\n")
+    expect(await value()).toBe(NEW)
+  })
+
+  test.each([
+    ["fails", "echo a-value-for-nobody; echo a-value-for-nobody >&2; exit 3"],
+    ["prints nothing", "true"],
+    ["prints the old value", "cat"],
+  ])("changes and keeps nothing where the program %s", async (_how, script) => {
+    program("roll", script)
+    await steps("roll")
+    const ran = await rotate()
+    expect(ran).toMatchObject({ code: 6 })
+    expect(ran.stderr).toContain("ROTATION_FAILED")
+    expect(ran.stderr).not.toContain("a-value-for-nobody")
+    expect(await value()).toBe(OLD)
+    const plan = await machine.shell(`agent-vault rotate ${NAME} --dry-run --json`)
+    expect(JSON.parse(plan.stdout)).toMatchObject({ kept: false })
+  })
+
+  test("ends the program when it is interrupted, and says what holds", async () => {
+    program("roll", `kill -INT $(cat ${log()}.pid); exec sleep 60`)
+    await steps("roll")
+    const line = `agent-vault rotate ${NAME} --agree ${await fingerprint()} & echo $! > ${log()}.pid; wait $!`
+    // A shell without jobs has its children ignore SIGINT.
+    const ran = await machine.shell(`set -m; ${line}`)
+    expect(ran).toMatchObject({ code: 130 })
+    expect(ran.stderr).toContain(`${NAME} is as it was`)
+    expect(await value()).toBe(OLD)
+  })
+
+  test("says what is missing where a record names no rotation, also after --forget", async () => {
+    const none = `the record of ${NAME} names no rotation`
+    expect((await machine.shell(`agent-vault rotate ${NAME}`)).stderr).toContain(none)
+    await steps("roll")
+    expect(await machine.shell(`agent-vault rotate ${NAME} --forget`)).toMatchObject({ code: 0 })
+    expect((await machine.shell(`agent-vault rotate ${NAME}`)).stderr).toContain(none)
+    const early = await machine.shell(`agent-vault rotation -s ${NAME} --step end -- finish`)
+    expect(early).toMatchObject({ code: 2 })
+  })
+})
