@@ -45,7 +45,7 @@ export {
 } from "./recovery/described-owner-key.js"
 export { type OwnerKeyProof, proveOwnerKey, trustOf } from "./recovery/owner-key-proof.js"
 export { closeToOthers, readRegularFile, replaceFile } from "./disk/files.js"
-export { type GrantRequest, type RevokeRequest, grant, revoke } from "./change/grant.js"
+export { type GrantRequest, type RevokeRequest, endGrants, grant, revoke } from "./change/grant.js"
 export { gitUserName } from "./git/git-user.js"
 export { ownerNameFrom } from "./words/names.js"
 export { type InitRequest, type NewVault, init } from "./change/init.js"

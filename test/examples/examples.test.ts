@@ -169,14 +169,15 @@ describe("run with a real tool", () => {
 
 describe("at a CI", () => {
   type Step = { name?: string; run?: string; env?: Record<string, string> }
-  const workflow = parseDocument(
-    readFileSync(join(project, "examples/ci/github-actions.yml"), "utf8"),
-    { strict: true },
-  ).toJS() as { jobs: Record<string, { steps: Step[] }> }
+  type Workflow = { jobs: Record<string, { steps: Step[] }> }
+  const [workflow, nightly] = ["github-actions.yml", "end-grants.yml"].map((file) => {
+    const text = readFileSync(join(project, "examples/ci", file), "utf8")
+    return parseDocument(text, { strict: true }).toJS() as Workflow
+  })
 
   /** The command of the step that has our program in it, with the program that was built. */
-  function commandOf(job: string): string {
-    const step = workflow.jobs[job]?.steps.find(({ run }) => run?.includes("agent-vault"))
+  function commandOf(job: string, of = workflow): string {
+    const step = of?.jobs[job]?.steps.find(({ run }) => run?.includes("agent-vault"))
     return step?.run?.replaceAll("npx agent-vault", "agent-vault") ?? ""
   }
 
@@ -190,6 +191,16 @@ describe("at a CI", () => {
       `deploying with a key of ${VALUE.length} characters\na careless line: key=[REDACTED weather/api-key]\n`,
       0,
     ])
+  })
+
+  test("the nightly job has an owner's key and no other, and shares what it ended", async () => {
+    const command = commandOf("end", nightly).replace("${{ github.workflow }}", "end-grants")
+    const { code, stderr } = await machine.shell(
+      `git init -q --bare ../origin.git && git remote add origin ../origin.git && git push -q -u origin HEAD
+      export AGENT_VAULT_IDENTITY="$(cat "$HOME"/.config/agent-vault/*/owner.key)"
+      rm -r "$HOME/.config" && ${command}`,
+    )
+    expect([code, stderr]).toEqual([0, expect.stringContaining("Checked ")])
   })
 
   test("the check lets a request for access pass, and stops what was tampered with", async () => {

@@ -147,7 +147,7 @@ function groupOf(vault: Vault, name: SecretName): GroupRecord {
 function endedGrant(group: string, { agent, until }: Member, now: Date): CheckFinding[] {
   if (!hasPassed(until, utc(now))) return []
   const message = `the grant to ${agent} ended at ${until}; the key is still the one it knows`
-  return [attention("GRANT_ENDED", group, message, "rekey it away: agent-vault apply")]
+  return [attention("GRANT_ENDED", group, message, "take it away: agent-vault check --fix")]
 }
 
 /** Whether a file that holds no record is one that a record asks for. */

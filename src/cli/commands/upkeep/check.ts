@@ -1,19 +1,24 @@
 import { describeUse } from "../../../core/index.js"
-import { type Inspection, inspect } from "../../../core/owner.js"
+import { type Inspection, endGrants, inspect } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import {
   asJson,
   counted,
   exitCodeOf,
+  exposureLines,
   findingLines,
   goingLines,
+  outcomePart,
+  planLines,
   print,
+  report,
   tell,
 } from "../../door/render.js"
 import { noteOnce } from "../../terminal/terminal.js"
-import { identityIfSet, isSet, option, placeOf } from "../../door/who.js"
+import { changeRequest, identityIfSet, isSet, option, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<number> {
+  const fixed = isSet(door, "fix") ? await endGrants(await changeRequest(door)) : undefined
   const place = placeOf(door)
   const key = await identityIfSet(door, place)
   const { env, now } = door
@@ -28,7 +33,14 @@ export async function run(door: Door): Promise<number> {
     onNote: noteOnce(door.terminal),
   })
   const code = exitCodeOf(inspection.findings) || (inspection.anchored ? 0 : 1)
-  if (await asJson(door, { ...inspection, exitCode: code })) return code
+  const ended = fixed && { ...fixed.result, ...outcomePart(fixed) }
+  if (await asJson(door, { ...(ended && { fixed: ended }), ...inspection, exitCode: code })) {
+    return code
+  }
+  if (fixed?.commit !== undefined) {
+    const { plan, exposed } = fixed.result
+    await report(door, fixed, ...planLines(plan), ...exposureLines(door, exposed))
+  }
   await print(door, [
     ...findingLines(inspection.findings),
     ...accessLines(inspection),

@@ -13,12 +13,16 @@ export const UPKEEP: readonly CommandSpec[] = [
         value: "REF",
         describe: "compare with the vault of this revision, as a pull request with its base",
       },
+      fix: {
+        describe: "first end the grants that ran out: an owner's command, for a CI's schedule too",
+      },
       ...REPORT,
     },
     examples: [
       ["agent-vault check", "exit 0: fine, 1: needs attention, 5: a reader would refuse something"],
       ["agent-vault check --owner", "opens every group and escrow as well"],
       ["agent-vault check --against origin/main", "in a pull request"],
+      ["agent-vault check --fix", "gives a new key to what a grant past its end still opens"],
     ],
   },
   {
