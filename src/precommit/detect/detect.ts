@@ -12,9 +12,9 @@ import type { Candidate, Detection } from "./overlaps.js"
 import { kindOfKey } from "./private-key.js"
 import { forms, GENERIC, isExcused, KUBERNETES, patternOf, rules } from "./rules.js"
 import type { Kind, Rule } from "./rules.js"
-import { Data, isGenerated, isMinified } from "./surroundings.js"
+import { Data, isGenerated, isMinified, isOfBadge } from "./surroundings.js"
 import { cellsOf } from "./cells.js"
-import { beginsWord, isWordAt } from "./word.js"
+import { beginsName, beginsWord, isWordAt } from "./word.js"
 
 /** What is known of the text besides itself. */
 export interface Origin {
@@ -62,12 +62,17 @@ export function findCredentials(text: string, origin: Origin = {}): Detection[] 
   return search.findings()
 }
 
+/** A provider's name of so few letters occurs in other words by chance: `oci` in `social`. */
+const SHORT_NAME = 3
+
 /** What each word that is looked for leads to. */
 interface Reaction {
   /** Rules of which a match may be here. */
   readonly shapes: Rule[]
   /** Rules of the provider that is named here. */
   readonly providers: Rule[]
+  /** Whether the word is so long that it names its provider in the midst of another one too. */
+  readonly isLong: boolean
   /** Whether the name of a secret may be here. */
   telling: boolean
 }
@@ -85,7 +90,8 @@ const places = new Map(rules.map((rule, index) => [rule, rules.length - index]))
 
 function reaction(word: string): Reaction {
   const key = word.toLowerCase()
-  const known = reactions.get(key) ?? { shapes: [], providers: [], telling: false }
+  const isLong = key.length > SHORT_NAME
+  const known = reactions.get(key) ?? { shapes: [], providers: [], isLong, telling: false }
   reactions.set(key, known)
   return known
 }
@@ -122,7 +128,9 @@ class Search {
     if (!met) return
     for (const rule of met.shapes) this.#tryShape(rule, at)
     if (this.#origin.onlyKeys || this.#generated) return
-    for (const rule of met.providers) this.#named.push({ rule, at })
+    if (met.isLong || beginsName(this.#text, at)) {
+      for (const rule of met.providers) this.#named.push({ rule, at })
+    }
     if (met.telling || met.providers.length > 0) this.#names.push(at)
   }
 
@@ -229,11 +237,16 @@ class Search {
 
   /** Whether the value is a finding. */
   #tryValue(found: Assignment, firstNear: number): boolean {
+    if (isOfBadge(this.#text, found.start)) return false
     const before = this.#candidates.length
     const meaning = meaningOf(found.words)
     const name = found.words.join("")
     const own = new Set<Rule>()
-    findWords(name, (word) => words[word]?.providers.forEach((rule) => own.add(rule)))
+    const begins = beginningsOf(found.words)
+    findWords(name, (word, at) => {
+      const met = words[word]
+      if (met?.isLong || begins.has(at)) met?.providers.forEach((rule) => own.add(rule))
+    })
     for (const rule of own) {
       if (meaning !== "none" || isAnyName(rule, found) || isNamed(rule, name)) {
         this.#tryNamed(rule, found, RANK.own)
@@ -280,6 +293,12 @@ class Search {
     const before = this.#text.slice(Math.max(0, at - NEAR), at + 80).toLowerCase()
     return near.some((word) => before.includes(word))
   }
+}
+
+/** Where each word begins in all of them together. */
+function beginningsOf(parts: readonly string[]): ReadonlySet<number> {
+  let at = 0
+  return new Set(parts.map((part) => (at += part.length) - part.length))
 }
 
 /** Rules that know how a credential is presented, not whose it is. */

@@ -60,9 +60,6 @@ const BETWEEN = /^\\?[),;+\]}].*[(,+=:[{]$/
 /** An argument, an option or an assignment of its own: `path=key_path`, `Authentication=yes`, `a="b"`. */
 const ARGUMENT = /^[A-Za-z_][\w.-]{0,60}=(?:[A-Za-z_.]+$|\\?["'])/
 
-/** Pictures that show a project's state. Their addresses are made to be published. */
-const BADGE = /\/(?:badge|graph)s?[\w./-]{0,80}\?(?:[\w=&]{1,40}&)?token=$/
-
 /** A text written in escapes, byte by byte. */
 const ESCAPED = /^(?:\\x[0-9a-fA-F]{2}|\\[0nrtabfv]|[\x20-\x7e])*$/
 
@@ -84,7 +81,6 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   if (TEST.test(value.replace(TEST_MODE, ""))) return undefined
   if (isNameOfSecret(value) || isEmptyToken(value)) return undefined
   if (isHarmlessText(value) || isBytes(value)) return undefined
-  if (BADGE.test(text.slice(Math.max(0, found.start - 160), found.start))) return undefined
   // A bare word that goes on is a call, an index or a path of properties; an escape ends its line.
   if (!quoted && /^(?:[([.{]|\\(?![nrt"]))/.test(text.slice(found.end, found.end + 2))) {
     return undefined
@@ -124,6 +120,7 @@ function isWord(value: string): boolean {
 function isRandom(found: Assignment, meaning: "secret" | "key" | "none"): boolean {
   const { value, quoted } = found
   if (UUID.test(value)) return meaning !== "key" && isKeyed(found)
+  if (/^[0-9a-f]{32}$/.test(value) && isOnce(found)) return false
   // A key without a word for what it opens is as often a key of a map, and digests are those.
   if (meaning === "key" && /^[0-9a-fA-F]+$/.test(value) && !isSetting(found)) return false
   if (meaning === "secret" && quoted && isMadeUp(value)) return true
@@ -175,8 +172,15 @@ function isGiven(text: string, found: Assignment): boolean {
   return found.quoted || found.by === " " || isSet(text, found) || /[<>]/.test(found.by)
 }
 
-/** Bytes in escapes that are too few for a key, or that only spell a word. */
+/** Bytes in base 16, a sign between each two: `00:01:02`. */
+const PARTED = /^[0-9a-fA-F]{2}(?:[: -][0-9a-fA-F]{2}){5,255}$/
+
+/** Bytes in escapes that are too few for a key, or that only spell a word; bytes that count. */
 function isBytes(value: string): boolean {
+  if (PARTED.test(value)) {
+    const bytes = Buffer.from(value.replace(/[: -]/g, ""), "hex")
+    return isPlaceholder(bytes.toString("latin1"))
+  }
   if (!value.includes("\\x") || !ESCAPED.test(value)) return false
   const escapes = value.match(/\\x[0-9a-fA-F]{2}/g) ?? []
   const count = value.replace(/\\x[0-9a-fA-F]{2}|\\./g, "_").length
@@ -193,9 +197,15 @@ function leastBits({ quoted, by }: Assignment, meaning: Meaning): number {
   return quoted ? LEAST.quoted : LEAST.bare
 }
 
+/** Whether it is the number of a request, in one form of a UUID or the other. */
+function isOnce({ words }: Assignment): boolean {
+  return words.at(-1) === "token" && ONCE.test(words.at(-2) ?? "")
+}
+
 /** Names under which even a UUID is a credential: they say whose secret it is. */
-function isKeyed({ words }: Assignment): boolean {
-  if (words.at(-1) === "token" && ONCE.test(words.at(-2) ?? "")) return false
+function isKeyed(found: Assignment): boolean {
+  const { words } = found
+  if (isOnce(found)) return false
   return (
     words.length > 1 ||
     /^(?:apikey|credential|secret|password|authtoken|authorization)$/.test(words.join(""))

@@ -110,3 +110,12 @@ export function isMinified(text: string, at: number): boolean {
   }
   return code > (to - from) / 12 && blanks < (to - from) / 8
 }
+
+/** Pictures that show a project's state. Their addresses are made to be published. */
+const BADGE =
+  /\/(?:badge|graph)s?[\w./-]{0,80}\?(?:[\w=&-]{1,60}&)?token=$|\.svg\?(?:[\w=&-]{1,60}&)?(?:[a-z]{2,12}-)?(?:token|badge_key)=$/
+
+/** Whether what stands at an offset belongs to the address of such a picture. */
+export function isOfBadge(text: string, at: number): boolean {
+  return BADGE.test(text.slice(Math.max(0, at - 160), at))
+}

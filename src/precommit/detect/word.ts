@@ -18,3 +18,9 @@ export function beginsWord(text: string, at: number): boolean {
     before,
   )
 }
+
+/** Whether a part of a name begins at an offset: no letter is before it, or it is a capital. */
+export function beginsName(text: string, at: number): boolean {
+  const before = text[at - 1] ?? ""
+  return !/[A-Za-z]/.test(before) || (/[a-z]/.test(before) && /[A-Z]/.test(text[at] ?? ""))
+}

@@ -202,9 +202,12 @@ const harmless = {
   "a request's number, so that it is carried out once": [
     '"ClientRequestToken": "{uuid}", "LifecycleActionToken": "{uuid}", "ChangeToken": "{uuid}"',
     "request.client_token = '{uuid}'",
+    '"ClientToken": "{hex:32}"',
   ],
   "a UUID that everybody writes": ["api_token = 550e8400-e29b-41d4-a716-446655440009"],
   "the address of a badge": [
+    "[![CI](https://circleci.com/gh/acme/app.svg?style=svg&circle-token={hex:40})](https://circleci.com/gh/acme/app)",
+    "https://www.browserstack.com/automate/badge.svg?badge_key={base64:60}",
     "![](https://codecov.io/gh/acme/app/graph/badge.svg?token={ALNUM:10})",
     "https://codecov.io/gh/acme/app/branch/main/graph/badge.svg?flag=a&token={base62:10}",
   ],
@@ -302,6 +305,9 @@ const harmless = {
   ],
   "bytes that count": [
     String.raw`let key = b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0A\x0B\x0C\x0D\x0E\x0F";`,
+  ],
+  "bytes that count, with signs between": [
+    'key = b"00:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f"',
   ],
   "what is stored under a key": [
     '"key": "uploads/2026/{hex:32}/{base62:20}.jpg"',
@@ -401,6 +407,15 @@ function base32(bytes: Buffer): string {
   const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
   return (bits.match(/.{5}/g) ?? []).map((five) => letters[parseInt(five, 2)]).join("")
 }
+
+test("a short name of a provider counts where a word begins", () => {
+  expect(rulesOf('from social.backends import a\nuser_token = "{base62:40}"')).toEqual([
+    "generic-secret",
+  ])
+  for (const name of ["OCI_AUTH_TOKEN", "myOciToken", "oci.auth-token"]) {
+    expect(rulesOf(`${name} = "{base62:20}"`), name).toEqual(["oracle-key"])
+  }
+})
 
 test("what only resembles a number, a variable or a path is a finding", () => {
   for (const template of [
