@@ -53,6 +53,6 @@ async function tell(report: Report, { subject, form, version, write, say }: Guar
 /** A commit in which nothing was found goes on without a word. */
 function hasSomethingToSay(report: Report, subject: Subject): boolean {
   const { findings, stale, large, ownValues } = report
-  const isFound = findings.length + stale.length + large.length > 0
+  const isFound = findings.length + stale.length + large.length + report.public.length > 0
   return subject.is !== "staged" || isFound || ownValues.why !== undefined
 }

@@ -761,7 +761,16 @@ describe("the guard", () => {
   test("guard", async () => {
     const ownValues: unknown = expect.objectContaining({ looked: expect.any(Boolean) as unknown })
     const settings = { read: false }
-    const clean = { findings: [], files: 0, allowed: 0, stale: [], large: [], settings, ownValues }
+    const clean = {
+      findings: [],
+      public: [],
+      files: 0,
+      allowed: 0,
+      stale: [],
+      large: [],
+      settings,
+      ownValues,
+    }
     expect(await document(["guard"])).toEqual(clean)
     expect(await document(["guard", "--stdin"], "nothing")).toEqual({ ...clean, files: 1 })
     const [word, value] = ["password", "q7Lm2x9Kd83jfQzW8"]

@@ -74,7 +74,7 @@ const LINES = 8
  * a JSON Web Key that of its number. `printf '%s' VALUE | sha256sum` makes the next.
  */
 export function isPublished(secret: string, kind: Kind): boolean {
-  if (kind === "credential") return isKnown(secret)
+  if (kind === "credential" || kind === "public") return isKnown(secret)
   const lines = secret.replaceAll("\\n", "\n").match(LINE) ?? []
   return lines.slice(0, LINES).some(isKnown)
 }

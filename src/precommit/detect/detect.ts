@@ -5,7 +5,7 @@ import { checks } from "./checks.js"
 import { genericRule } from "./generic.js"
 import { wordFinder } from "./keywords.js"
 import { entriesOf } from "./kubernetes.js"
-import { meaningOf } from "./naming.js"
+import { meaningOf, TELLING } from "./naming.js"
 import { endOfPrefixed } from "./prefix.js"
 import { withoutOverlaps } from "./overlaps.js"
 import type { Candidate, Detection } from "./overlaps.js"
@@ -14,7 +14,7 @@ import { forms, GENERIC, isExcused, KUBERNETES, patternOf, rules } from "./rules
 import type { Kind, Rule } from "./rules.js"
 import { Data, isGenerated, isMinified, isOfBadge } from "./surroundings.js"
 import { cellsOf } from "./cells.js"
-import { beginsName, beginsWord, isWordAt } from "./word.js"
+import { beginningsOf, beginsName, beginsWord, isWordAt } from "./word.js"
 
 /** What is known of the text besides itself. */
 export interface Origin {
@@ -23,22 +23,6 @@ export interface Origin {
   /** Whether to look for private keys only, as in binary and in very large files. */
   readonly onlyKeys?: boolean
 }
-
-/** Words in names that make a value worth a look. */
-const TELLING = ["pass", "pwd", "psw", "secret", "token", "key", "auth", "cred", "bearer", "senha"]
-TELLING.push("connectionstring", "connstr", "contrasena", "contrase", "mnemonic", "parola")
-TELLING.push(
-  "jwt",
-  "dsn",
-  "_pat",
-  ".pat",
-  " pat",
-  "hubpat",
-  "labpat",
-  "devopspat",
-  "bindpw",
-  "rootpw",
-)
 
 /**
  * How often a rule may fail within so many characters. No honest text comes near; without a limit,
@@ -275,7 +259,8 @@ class Search {
     }
   }
 
-  #keep(rule: Rule, start: number, end: number, rank: number, kind: Kind = "credential"): void {
+  #keep(rule: Rule, start: number, end: number, rank: number, found?: Kind): void {
+    const kind = found ?? (rule.public ? "public" : "credential")
     if (isPublished(this.#text.slice(start, end), kind)) return
     this.#candidates.push({ rule: rule.id, start, end, kind, rank, place: places.get(rule) ?? 0 })
   }
@@ -293,12 +278,6 @@ class Search {
     const before = this.#text.slice(Math.max(0, at - NEAR), at + 80).toLowerCase()
     return near.some((word) => before.includes(word))
   }
-}
-
-/** Where each word begins in all of them together. */
-function beginningsOf(parts: readonly string[]): ReadonlySet<number> {
-  let at = 0
-  return new Set(parts.map((part) => (at += part.length) - part.length))
 }
 
 /** Rules that know how a credential is presented, not whose it is. */

@@ -4,6 +4,33 @@
 /** How sure a name makes that the value is secret. */
 export type Meaning = "password" | "secret" | "key" | "none"
 
+/** Words in names that make a value worth a look. */
+export const TELLING = [
+  "pass",
+  "pwd",
+  "psw",
+  "secret",
+  "token",
+  "key",
+  "auth",
+  "cred",
+  "bearer",
+  "senha",
+]
+TELLING.push("connectionstring", "connstr", "contrasena", "contrase", "mnemonic", "parola")
+TELLING.push(
+  "jwt",
+  "dsn",
+  "_pat",
+  ".pat",
+  " pat",
+  "hubpat",
+  "labpat",
+  "devopspat",
+  "bindpw",
+  "rootpw",
+)
+
 // Sets, since a regular expression of a hundred words takes a millisecond to compile.
 
 const PASSWORD = wordSet(`

@@ -5,13 +5,14 @@ import keys from "./rules/keys.json" with { type: "json" }
 import messaging from "./rules/messaging.json" with { type: "json" }
 import models from "./rules/models.json" with { type: "json" }
 import payment from "./rules/payment.json" with { type: "json" }
+import publicKeys from "./rules/public.json" with { type: "json" }
 import registries from "./rules/registries.json" with { type: "json" }
 import services from "./rules/services.json" with { type: "json" }
 import tools from "./rules/tools.json" with { type: "json" }
 import type { checks } from "./checks.js"
 
-/** What a finding is: a key that opens things, one under a passphrase, or a credential. */
-export type Kind = "private-key" | "encrypted-key" | "credential"
+/** What a finding is: a key that opens things, one under a passphrase, a credential, or public. */
+export type Kind = "private-key" | "encrypted-key" | "credential" | "public"
 
 /**
  * One kind of credential. It is known by its shape (`keywords` and `pattern`), by the name that it
@@ -41,6 +42,8 @@ export interface Rule {
   /** A regular expression for the paths of the files that the rule is for. */
   readonly path?: string
 
+  /** Whether what it finds is made to be published: it is told, and stops no commit. */
+  readonly public?: boolean
   /** What must hold for the secret besides. */
   readonly check?: keyof typeof checks
   /** The least entropy, in bits per character; 2.5 by default. */
@@ -58,6 +61,7 @@ export interface Rule {
 
 /** All rules, the more specific first. */
 export const rules = [
+  ...publicKeys,
   ...keys,
   ...models,
   ...hosting,

@@ -24,3 +24,9 @@ export function beginsName(text: string, at: number): boolean {
   const before = text[at - 1] ?? ""
   return !/[A-Za-z]/.test(before) || (/[a-z]/.test(before) && /[A-Z]/.test(text[at] ?? ""))
 }
+
+/** Where each word begins in all of them together. */
+export function beginningsOf(parts: readonly string[]): ReadonlySet<number> {
+  let at = 0
+  return new Set(parts.map((part) => (at += part.length) - part.length))
+}

@@ -28,6 +28,7 @@ export function credentialFinding(
     excerpt: mask(found),
     text: found,
     ...(kind === "encrypted-key" ? { encrypted: true } : {}),
+    ...(kind === "public" ? { public: true } : {}),
   }
 }
 

@@ -258,7 +258,8 @@ function summary(
   own: OwnValueSearch,
 ): Report {
   return {
-    findings,
+    findings: findings.filter((finding) => finding.public !== true),
+    public: findings.filter((finding) => finding.public === true),
     files: scanned.length,
     allowed: allowed + scanned.reduce((sum, each) => sum + each.allowed, 0),
     stale: [...stale, ...scanned.flatMap((each) => each.stale)],

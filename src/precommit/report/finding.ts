@@ -18,6 +18,8 @@ export interface Finding {
   readonly hint?: string
   /** Whether it is a private key under a passphrase. */
   readonly encrypted?: true
+  /** Whether it is made to be published: it is told, and stops no commit. */
+  readonly public?: true
   /** Whether it was found in the name of the file, not in the file. */
   readonly inName?: true
   /** The secret of the vault whose value it is. */

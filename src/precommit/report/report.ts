@@ -25,8 +25,17 @@ export function linesFor(report: Report, subject: Subject): readonly string[] {
 
 /** One JSON document; see docs/guard.md. */
 export function jsonFor(report: Report): string {
-  const findings = report.findings.map(told).map(({ text: _text, ...shown }) => shown)
-  return `${toJson({ ...report, findings }, 2)}\n`
+  const document = {
+    ...report,
+    findings: withoutTexts(report.findings),
+    public: withoutTexts(report.public),
+  }
+  return `${toJson(document, 2)}\n`
+}
+
+/** What may be shown of findings: all but the text itself. */
+function withoutTexts(findings: readonly Finding[]) {
+  return findings.map(told).map(({ text: _text, ...rest }) => rest)
 }
 
 function nothingFound({ files, allowed }: Report): string {
@@ -90,8 +99,13 @@ function placeOf({ path, line, column, commit, text }: Finding): string {
   return commit === undefined ? place : `${place} (${commit.slice(0, 12)})`
 }
 
-function noteLines({ stale, large, settings, ownValues }: Report): readonly string[] {
+function noteLines(report: Report): readonly string[] {
+  const { stale, large, settings, ownValues } = report
   return [
+    ...report.public
+      .slice(0, MOST_TOLD)
+      .map(told)
+      .map((each) => `note: ${placeOf(each)}: ${each.title} (${each.rule}); it stops nothing`),
     ...stale.map(({ path, line, rule }) =>
       line === undefined
         ? `note: the exception of ${rule} for ${path} in ${SETTINGS_FILE} allows nothing`

@@ -35,6 +35,8 @@ export interface GuardRequest {
 /** What the guard found, and what it could not look at. */
 export interface Report {
   readonly findings: readonly Finding[]
+  /** What is made to be published: nothing is stopped for it. */
+  readonly public: readonly Finding[]
   /** How many files were looked at. */
   readonly files: number
   /** How many findings are allowed by exceptions. */

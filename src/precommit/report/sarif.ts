@@ -5,12 +5,17 @@ import { type Told, docsOf, told } from "./titles.js"
 
 const SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
+/** What to do about it. */
+const STORE = "store it with agent-vault set GROUP/NAME, and read it from there"
+const PUBLIC = "nothing: it is made to be published"
+
 /** GitHub takes no run with more results. */
 const MOST_RESULTS = 25_000
 
 /** The report as SARIF 2.1.0, for code scanning (OASIS, sarif-v2.1.0-os). */
 export function sarifFor(report: Report, version: string): string {
-  const findings = report.findings.slice(0, MOST_RESULTS).map(told)
+  const all = [...report.findings, ...report.public]
+  const findings = all.slice(0, MOST_RESULTS).map(told)
   const ids = [...new Set(findings.map(({ rule }) => rule))]
   const rules = ids.map((id) => ruleFor(id, findings))
   const seen = new Map<string, number>()
@@ -25,7 +30,7 @@ export function sarifFor(report: Report, version: string): string {
     message: { text: "looked for private keys and own values only: the file is large" },
     locations: [{ physicalLocation: { artifactLocation: artifact(path) } }],
   }))
-  const left = report.findings.length - findings.length
+  const left = all.length - findings.length
   const more = left === 0 ? [] : [{ level: "warning", message: { text: `and ${left} more` } }]
   const run = {
     tool: { driver: { name: "agent-vault guard", version, rules } },
@@ -37,16 +42,20 @@ export function sarifFor(report: Report, version: string): string {
 }
 
 function ruleFor(id: string, findings: readonly Told[]) {
-  const { title = id, hint } = findings.find(({ rule }) => rule === id) ?? {}
+  const first = findings.find(({ rule }) => rule === id)
+  const { title = id, hint, public: isPublic = false } = first ?? {}
   const docs = docsOf(id)
   return {
     id,
     shortDescription: { text: title },
     fullDescription: { text: title },
-    help: { text: hint ?? "store it with agent-vault set GROUP/NAME, and read it from there" },
+    help: { text: hint ?? (isPublic ? PUBLIC : STORE) },
     ...(docs === undefined ? {} : { helpUri: docs }),
-    defaultConfiguration: { level: "error" },
-    properties: { tags: ["security"], "security-severity": "8.0" },
+    defaultConfiguration: { level: levelOf(first) },
+    properties: {
+      tags: ["security"],
+      "security-severity": isPublic ? "0.0" : "8.0",
+    },
   }
 }
 
@@ -56,7 +65,7 @@ function resultFor(finding: Told, ruleIndex: number, fingerprint: string) {
   return {
     ruleId: rule,
     ruleIndex,
-    level: "error",
+    level: levelOf(finding),
     message: { text },
     locations: [
       {
@@ -70,6 +79,10 @@ function resultFor(finding: Told, ruleIndex: number, fingerprint: string) {
     // follows: from the value.
     partialFingerprints: { primaryLocationLineHash: fingerprint },
   }
+}
+
+function levelOf(finding?: Told): string {
+  return finding?.public === true ? "note" : "error"
 }
 
 function artifact(path: string) {

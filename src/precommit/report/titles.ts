@@ -6,6 +6,7 @@ import keys from "../detect/rules/keys.json" with { type: "json" }
 import messaging from "../detect/rules/messaging.json" with { type: "json" }
 import models from "../detect/rules/models.json" with { type: "json" }
 import payment from "../detect/rules/payment.json" with { type: "json" }
+import publicKeys from "../detect/rules/public.json" with { type: "json" }
 import registries from "../detect/rules/registries.json" with { type: "json" }
 import services from "../detect/rules/services.json" with { type: "json" }
 import tools from "../detect/rules/tools.json" with { type: "json" }
@@ -45,6 +46,7 @@ const titles = new Map<string, Title>(
     messaging,
     models,
     payment,
+    publicKeys,
     registries,
     services,
     tools,

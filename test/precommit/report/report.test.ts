@@ -50,6 +50,29 @@ test("a finding names file, line, column, rule, what it is, and the ways out", a
   }
 })
 
+test("what is public by design is told, and stops no commit", async () => {
+  const repo = newRepo()
+  const key = `phc_${randomPassword()}${randomPassword()}${randomPassword()}`
+    .replace(/[^\w]/g, "0")
+    .slice(0, 47)
+  repo.stage({ "src/a.js": `posthog.init('${key}')\n` })
+  const people = await repo.run("people")
+  expect(people.code).toBe(0)
+  expect(people.stderr).toMatch(
+    /^note: src\/a\.js:1:15: A project key of PostHog, public by design/m,
+  )
+  const json = await repo.run("json")
+  const report = JSON.parse(json.stdout) as { findings: unknown[]; public: { rule: string }[] }
+  expect(report.findings).toEqual([])
+  expect(report.public).toMatchObject([{ rule: "posthog-project-key", line: 1, public: true }])
+  const sarif = await repo.run("sarif")
+  expect(sarif.code).toBe(0)
+  expect(JSON.parse(sarif.stdout)).toMatchObject({ runs: [{ results: [{ level: "note" }] }] })
+  for (const { stdout, stderr } of [people, json, sarif]) {
+    expect(`${stdout}${stderr}`).not.toContain(key.slice(0, 10))
+  }
+})
+
 test("text from the repository is escaped, for people and for programs", async () => {
   const repo = newRepo()
   const name = "a\u001b[2Jb\u202ec.pem"
