@@ -82,6 +82,7 @@ async function makeNew(
   { value: old, version, changed }: Present,
 ): Promise<KeptRotation> {
   const { name, state } = rotating
+  state.prove()
   const end = await step(door, rotating, "run", old, [old])
   const hint = `${name.full} is as it was, and nothing is kept; if a value was made at its source, end it there`
   if (end.is === "interrupted") throw interrupted("the program was ended", hint)
@@ -92,7 +93,7 @@ async function makeNew(
     throw failed(`what was printed is the value that ${name.full} has`, hint)
   }
   const kept = { version, changed, old, new: end.printed }
-  await state.keep(kept)
+  await keeping(name, () => state.keep(kept))
   if (end.isTold) throw interrupted("it was interrupted", keptHint(name))
   return kept
 }
@@ -126,6 +127,19 @@ function step(
 ): Promise<StepEnd> {
   const words = rotation[which] ?? []
   return runStep(door, place, { step: which, words, stdin, hidden, timeLimit })
+}
+
+/** A new value that is not kept is gone with this process: nobody is to look for it. */
+async function keeping({ full }: SecretName, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!VaultError.is(error) || error.code === "BUSY") throw error
+    throw new VaultError(error.code, `the new value of ${full} is lost: ${error.message}`, {
+      hint: `${full} is as it was; a value was made at its source: end it there${error.hint === undefined ? "" : `; ${error.hint}`}`,
+      cause: error,
+    })
+  }
 }
 
 /** Whatever stops it, the new value is still there, and the error says so. */

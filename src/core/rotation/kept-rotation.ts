@@ -43,6 +43,16 @@ export class RotationState {
     return this.#readKept() !== undefined
   }
 
+  /** Makes sure that a value can be kept here, before there is one to lose. Throws `NO_ACCESS`. */
+  prove(): void {
+    const file = join(this.#folder, "room")
+    inHome("state", () => {
+      makeFolder(this.#folder, 0o700)
+      createFile(file, "for a value", 0o600)
+      removeFile(file)
+    })
+  }
+
   /**
    * Seals both values to the owners. They survive whatever comes after this. Throws `BUSY` if another
    * rotation of the secret was faster; this one's values are kept beside it.

@@ -63,6 +63,16 @@ function state(): string {
 }
 
 describe("rotate", () => {
+  test("runs nothing where a new value could not be kept", async () => {
+    await steps("roll")
+    expect(await rotate()).toMatchObject({ code: 0 })
+    await machine.shell("mkdir ~/.local/state/agent-vault/*/rotations/room")
+    const refused = await rotate()
+    expect(refused.code).not.toBe(0)
+    expect(refused.stderr).toContain("rotations/room")
+    expect(logged()).toBe("ran\n")
+  })
+
   test("runs nothing before somebody agreed to the very programs, and then without asking", async () => {
     await steps("roll")
     const asked = await machine.shell(`agent-vault rotate ${NAME}`)
