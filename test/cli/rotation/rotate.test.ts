@@ -66,7 +66,8 @@ describe("rotate", () => {
   test("runs nothing where a new value could not be kept", async () => {
     await steps("roll")
     expect(await rotate()).toMatchObject({ code: 0 })
-    await machine.shell("mkdir ~/.local/state/agent-vault/*/rotations/room")
+    const made = `cd ~/.local/state/agent-vault/*/rotations && mkdir room`
+    expect(await machine.shell(made)).toMatchObject({ code: 0 })
     const refused = await rotate()
     expect(refused.code).not.toBe(0)
     expect(refused.stderr).toContain("rotations/room")
