@@ -4,6 +4,7 @@ import type { Assignment } from "./assignment.js"
 import { checks } from "./checks.js"
 import { genericRule } from "./generic.js"
 import { wordFinder } from "./keywords.js"
+import { hiddenIn } from "./hidden.js"
 import { entriesOf } from "./kubernetes.js"
 import { meaningOf, TELLING } from "./naming.js"
 import { endOfPrefixed } from "./prefix.js"
@@ -22,6 +23,8 @@ export interface Origin {
   readonly path?: string
   /** Whether to look for private keys only, as in binary and in very large files. */
   readonly onlyKeys?: boolean
+  /** How often what it is written in was decoded already. */
+  readonly decoded?: number
 }
 
 /**
@@ -31,6 +34,9 @@ export interface Origin {
  */
 const FAILURES = 160
 const STRETCH = 4096
+
+/** How often Base64 is decoded: a file in it, and a key in that. */
+const MOST_DECODED = 2
 
 /** How far before a value a provider's name may stand. */
 const NEAR = 300
@@ -123,6 +129,7 @@ class Search {
     this.#tryNames()
     this.#tryTables()
     this.#searchManifest()
+    this.#searchDecoded()
     return withoutOverlaps(this.#candidates)
   }
 
@@ -177,6 +184,17 @@ class Search {
     for (const { name, text, start, end } of entriesOf(this.#text)) {
       const plain = text.trim().includes("\n") ? text : `${name}: ${JSON.stringify(text.trim())}`
       if (findCredentials(plain).length > 0) this.#keep(KUBERNETES, start, end, RANK.form)
+    }
+  }
+
+  /** What Base64 hides is looked at as well, and what is hidden in that once more. */
+  #searchDecoded(): void {
+    const { onlyKeys = false, decoded = 0 } = this.#origin
+    if (decoded >= MOST_DECODED) return
+    const origin = { onlyKeys: onlyKeys || this.#generated, decoded: decoded + 1 }
+    for (const found of hiddenIn(this.#text, (text) => findCredentials(text, origin))) {
+      const rank = found.kind === "credential" ? RANK.form : RANK.key
+      this.#candidates.push({ ...found, rank, place: 0 })
     }
   }
 

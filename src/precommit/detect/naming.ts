@@ -16,9 +16,12 @@ export const TELLING = [
   "cred",
   "bearer",
   "senha",
-]
-TELLING.push("connectionstring", "connstr", "contrasena", "contrase", "mnemonic", "parola")
-TELLING.push(
+  "connectionstring",
+  "connstr",
+  "contrasena",
+  "contrase",
+  "mnemonic",
+  "parola",
   "jwt",
   "dsn",
   "_pat",
@@ -29,7 +32,7 @@ TELLING.push(
   "devopspat",
   "bindpw",
   "rootpw",
-)
+]
 
 // Sets, since a regular expression of a hundred words takes a millisecond to compile.
 

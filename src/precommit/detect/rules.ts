@@ -86,9 +86,18 @@ export const PASSWORD: Rule = { id: "generic-password" }
 /** A secret in Base64, which hides nothing. */
 export const KUBERNETES: Rule = { id: "kubernetes-secret" }
 
+/** A private key in DER, alone in its file or in Base64. */
+export const DER_KEY: Rule = { id: "der-private-key" }
+
+/** A file of keys: PKCS #12, or a keystore of Java's. */
+export const KEYSTORE: Rule = { id: "keystore-private-key" }
+
+/** The rules that only code can tell. */
+const CODED = [GENERIC, PASSWORD, KUBERNETES, DER_KEY, KEYSTORE]
+
 /** Whether a rule has this id. */
 export function isRule(id: string): boolean {
-  return [...rules, GENERIC, PASSWORD, KUBERNETES].some((rule) => rule.id === id)
+  return [...rules, ...CODED].some((rule) => rule.id === id)
 }
 
 /** The regular expression of a rule, compiled when it is needed for the first time. */

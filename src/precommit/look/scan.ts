@@ -4,6 +4,7 @@ import type { FindCustom } from "../allow/custom-rules.js"
 import { type Comment, allowedByComment, commentsIn } from "../allow/comments.js"
 import { type Content, LineIndex, contentOf, offsetsIn, readContent } from "./contents.js"
 import { findCredentials } from "../detect/detect.js"
+import { findKeyFile } from "../detect/hidden.js"
 import { envValues } from "./env-values.js"
 import { type FindOwn, credentialFinding, customFinding, keyOf, ownFinding } from "./finding-of.js"
 import { lookAtName } from "./file-name.js"
@@ -131,7 +132,9 @@ function judge(path: string, content: Content, isLink: boolean, finders: Finders
   }))
   const custom = onlyKeys ? [] : (finders.custom?.(text, path) ?? []).filter(apartFrom(own))
   // A rule of the repository may say more of a text, but takes none from the rules for everybody.
-  const hits = findCredentials(text, isLink ? { onlyKeys } : { path, onlyKeys })
+  const hits = (
+    findKeyFile(raw) ?? findCredentials(text, isLink ? { onlyKeys } : { path, onlyKeys })
+  )
     .filter(apartFrom(own))
     .filter(unlike(custom))
   const lines = new LineIndex(text)

@@ -10,7 +10,7 @@ import publicKeys from "../detect/rules/public.json" with { type: "json" }
 import registries from "../detect/rules/registries.json" with { type: "json" }
 import services from "../detect/rules/services.json" with { type: "json" }
 import tools from "../detect/rules/tools.json" with { type: "json" }
-import { GENERIC, KUBERNETES, PASSWORD } from "../detect/rules.js"
+import { DER_KEY, GENERIC, KEYSTORE, KUBERNETES, PASSWORD } from "../detect/rules.js"
 
 /** The texts that people read about a rule. They load only when there is something to show. */
 interface Title {
@@ -34,6 +34,18 @@ const generic: readonly Title[] = [
     title: "A secret of Kubernetes in Base64",
     docs: "https://kubernetes.io/docs/concepts/configuration/secret/",
     rotate: "make a new value where this one was made, and end this one",
+  },
+  {
+    id: DER_KEY.id,
+    title: "A private key in DER",
+    docs: "https://www.rfc-editor.org/rfc/rfc5958",
+    rotate: "make a new key, and take the old one off wherever it was allowed",
+  },
+  {
+    id: KEYSTORE.id,
+    title: "A keystore with a private key in it",
+    docs: "https://www.rfc-editor.org/rfc/rfc7292",
+    rotate: "make a new key, and take the old one off wherever it was allowed",
   },
 ]
 

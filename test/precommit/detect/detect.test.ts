@@ -184,7 +184,7 @@ describe("a value is given to a name", () => {
     const text = `DB_URL=postgres://app:${expand("{base62:16}", new Generator(3))}@db/app`
     const encoded = Buffer.from(text).toString("base64")
     expect(rulesIn(`data:\n  env: ${encoded}\nkind: Secret\n`)).toEqual(["kubernetes-secret"])
-    expect(rulesIn(`data:\n  env: ${encoded}\nkind: ConfigMap\n`)).toEqual([])
+    expect(rulesIn(`data:\n  env: ${encoded}\nkind: ConfigMap\n`)).toEqual(["url-password"])
   })
 
   test("of a provider's test mode, but not the keys that Stripe's documentation prints", () => {
