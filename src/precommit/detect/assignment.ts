@@ -103,7 +103,6 @@ function bridge(text: string, start: number, end: number): { to: number; by: str
   ) {
     return undefined
   }
-  if (between?.[2] === "," && isListed(text, start, between[0])) return undefined
   if (between) return { to: BETWEEN.lastIndex, by: between[1] ? "value" : operator(between[2]) }
   TITLE.lastIndex = end
   if (TITLE.test(text)) return { to: TITLE.lastIndex, by: "sentence" }
@@ -113,15 +112,6 @@ function bridge(text: string, start: number, end: number): { to: number; by: str
   const line = text.slice(Math.max(0, start - 70), end)
   // Elsewhere it is a sentence, and only what is certain counts.
   return { to, by: SPACED_LINE.test(line) ? " " : "sentence" }
-}
-
-/** A list before which another item stands, up to a name in it that is no option of a command. */
-const LIST = /\[[^[\](){}]{0,200},\s{0,20}["'`]$/
-
-/** Whether the name is an item of a list, so that what stands next is another, and no value of it. */
-function isListed(text: string, start: number, between: string): boolean {
-  if (/^[^,]*\]/.test(between)) return true
-  return text[start] !== "-" && LIST.test(text.slice(Math.max(0, start - 240), start))
 }
 
 /** What a sentence says counts as little as a blank. */

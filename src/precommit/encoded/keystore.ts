@@ -1,4 +1,4 @@
-import { derKey, pkcs12Key } from "./der.js"
+import { derKey, pkcs12Key } from "./der-key.js"
 
 /** A file of keys: what form it has, and whether a passphrase is needed to use them. */
 export interface KeyFile {

@@ -50,23 +50,6 @@ describe("a finding", () => {
   })
 })
 
-test("what stands next in a list is no value of the name before it", () => {
-  const value = make("{base62:20}")
-  for (const text of [
-    `expect(found).toEqual(["password"], \`${value}\`)`,
-    `["not", "a", "token", "${value}"].join("-")`,
-  ]) {
-    expect(rulesIn(text), text).toEqual([])
-  }
-  for (const text of [
-    `["--user", "ci", "--password", "${value}"]`,
-    `set("db", "password", "${value}")`,
-    `["password", "${value}"]`,
-  ]) {
-    expect(rulesIn(text), text).toEqual(["generic-password"])
-  }
-})
-
 const kindIn = (text: string): string[] => findCredentials(text).map(({ kind }) => kind)
 
 describe("a private key", () => {

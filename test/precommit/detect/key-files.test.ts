@@ -185,7 +185,7 @@ test("what Base64 hides in a text is searched, and Base64 in that", () => {
     once,
     `creds: ${once}\n`,
     `creds: |\n${once.replace(/.{1,76}/g, "  $&\n")}`,
-    `${once.replace(/.{1,76}/g, "$&\n")}`,
+    once.replace(/.{1,76}/g, "$&\n"),
     JSON.stringify({ creds: once.replace(/.{1,76}/g, "$&\n") }),
     `creds: ${twice}\n`,
   ]) {
