@@ -74,7 +74,7 @@ function isCurveKey(number: Element, next: Element | undefined): boolean {
 
 function elementsIn(bytes: Buffer, { start, end }: Element, most = MOST_ELEMENTS): Element[] {
   const found: Element[] = []
-  for (let at = start; at < end && found.length < most;) {
+  for (let at = start; at < end && found.length < most; ) {
     const element = elementAt(bytes, at, end)
     if (element === undefined) return []
     found.push(element)
@@ -89,8 +89,9 @@ function elementAt(bytes: Buffer, at: number, limit: number): Element | undefine
   if (tag === undefined || length === undefined || at + 2 > limit) return undefined
   const start = at + 2
   if (length === 0x80) return { tag, start, end: limit }
-  if (length < 0x80)
+  if (length < 0x80) {
     return start + length <= limit ? { tag, start, end: start + length } : undefined
+  }
   const size = length & 0x7f
   if (size > 4 || start + size > limit) return undefined
   const end = start + size + bytes.readUIntBE(start, size)
