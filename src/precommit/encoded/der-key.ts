@@ -74,7 +74,7 @@ function isCurveKey(number: Element, next: Element | undefined): boolean {
 
 function elementsIn(bytes: Buffer, { start, end }: Element, most = MOST_ELEMENTS): Element[] {
   const found: Element[] = []
-  for (let at = start; at < end && found.length < most; ) {
+  for (let at = start; at < end && found.length < most;) {
     const element = elementAt(bytes, at, end)
     if (element === undefined) return []
     found.push(element)
