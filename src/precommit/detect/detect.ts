@@ -11,7 +11,7 @@ import { endOfPrefixed } from "./prefix.js"
 import { withoutOverlaps } from "./overlaps.js"
 import type { Candidate, Detection } from "./overlaps.js"
 import { kindOfKey } from "./private-key.js"
-import { forms, GENERIC, isExcused, KUBERNETES, patternOf, rules } from "./rules.js"
+import { forms, GENERIC, isExcused, isKeyRule, KUBERNETES, patternOf, rules } from "./rules.js"
 import type { Kind, Rule } from "./rules.js"
 import { Data, isGenerated, isMinified, isOfBadge } from "./surroundings.js"
 import { cellsOf } from "./cells.js"
@@ -208,7 +208,7 @@ class Search {
     } else {
       if (!isAccepted(rule, secret) || this.#data.surrounds(match.index)) return false
       if (isExcused(rule, this.#text, match.index)) return false
-      this.#keep(rule, start, end, isForm(rule) ? RANK.form : RANK.shape)
+      this.#keep(rule, start, end, forms.has(rule) ? RANK.form : RANK.shape)
     }
     return true
   }
@@ -296,13 +296,4 @@ class Search {
     const before = this.#text.slice(Math.max(0, at - NEAR), at + 80).toLowerCase()
     return near.some((word) => before.includes(word))
   }
-}
-
-/** Rules that know how a credential is presented, not whose it is. */
-function isForm(rule: Rule): boolean {
-  return forms.has(rule)
-}
-
-function isKeyRule(rule: Rule): boolean {
-  return rule.id.endsWith("private-key")
 }

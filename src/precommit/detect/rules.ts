@@ -123,3 +123,7 @@ export function isExcused(rule: Rule, text: string, at: number): boolean {
 const EXCUSE = 2000
 
 const compiled = new Map<Rule, RegExp>()
+
+export function isKeyRule(rule: Rule): boolean {
+  return rule.id.endsWith("private-key")
+}
