@@ -26,8 +26,10 @@ const ENDS_WITH = new Map([
   ["agent-vault owner recovery combine ~/usb/*.share", 6],
   // There is no such file.
   ["agent-vault blast ci ci.jsonl.1", 2],
+  ["agent-vault audit verify ci.jsonl ci.jsonl.1", 2],
   // The guard is not installed.
   ["agent-vault guard status", 1],
+  ["agent-vault doctor", 1],
   // No proxy runs.
   ['eval "$(agent-vault proxy env)"', 0],
   ["agent-vault proxy env --write broker --mount /broker --format dotenv", 3],

@@ -178,7 +178,7 @@ async function readAll(): Promise<ReadonlyMap<string, string>> {
     const { value, record } = await withVault(place, key.trust, env, (vault) =>
       readSecret(vault, key, parseSecretName(name), UNNOTED, new Date()),
     )
-    return Buffer.from(value).toString("utf8") + (record.description ?? "")
+    return `${Buffer.from(value).toString("utf8")}|${record.description ?? ""}`
   }
   for (const name of SECRETS) {
     read.set(`owner ${name}`, await outcome(read1(world.env, true, name)))
@@ -191,6 +191,17 @@ async function readAll(): Promise<ReadonlyMap<string, string>> {
 }
 
 const UNNOTED = { outlet: { surface: "sdk" }, audit: noAudit() } as const
+
+/** Of a secret, value and description, each from the side that changed it; theirs, where both did. */
+function merged(was: string, here = "", there = ""): string {
+  const sides = [was, here, there].map((read) => read.split("|"))
+  // One that is not there has no parts.
+  if (sides.some((parts) => parts.length === 1)) return there === was ? here : there
+  return was
+    .split("|")
+    .map((old, part) => (sides[2]?.[part] === old ? sides[1]?.[part] : sides[2]?.[part]))
+    .join("|")
+}
 
 /** Each clone has a memory of its own. */
 function forget(): void {
@@ -267,10 +278,10 @@ describe("two clones", () => {
     if ([...(await readAll()).values()].includes("SEALED_TO_OLD_KEY")) await world.apply()
     const after = await readAll()
     for (const name of SECRETS) {
-      const values = [before, ours, theirs].map((read) => read.get(`owner ${name}`) ?? "")
-      const [was, here, there] = values
-      const wanted = there === was ? here : there
-      expect([name, after.get(`owner ${name}`)]).toEqual([name, wanted])
+      const [was = "", ...sides] = [before, ours, theirs].map(
+        (read) => read.get(`owner ${name}`) ?? "",
+      )
+      expect([name, after.get(`owner ${name}`)]).toEqual([name, merged(was, ...sides)])
     }
     for (const who of keys.keys()) {
       expect([who, opens(after, who)]).toEqual([who, shouldOpen(who, before, ours, theirs)])
