@@ -193,7 +193,8 @@ class Search {
     if (decoded >= MOST_DECODED) return
     const origin = { onlyKeys: onlyKeys || this.#generated, decoded: decoded + 1 }
     for (const found of hiddenIn(this.#text, (text) => findCredentials(text, origin))) {
-      const rank = found.kind === "credential" ? RANK.form : RANK.key
+      const isKey = found.kind !== "credential" && found.kind !== "public"
+      const rank = isKey ? RANK.key : RANK.form
       this.#candidates.push({ ...found, rank, place: 0 })
     }
   }
