@@ -44,6 +44,8 @@ export async function writeValidators() {
     strictTuples: true,
     allowUnionTypes: true,
     allErrors: false,
+    // A definition that is used often is one function: commands that start often load all of them.
+    inlineRefs: false,
     code: { source: true, esm: true, lines: true },
   })
   /** @type {Record<string, string>} */

@@ -137,7 +137,7 @@ describe("of the vault's files", () => {
 describe("of the program's files", () => {
   // More is no fault by itself: it says that the start of every such command costs more.
   test.each([
-    ["get", GET, 48, 720_000],
+    ["get", GET, 48, 680_000],
     ["run", RUN, 56, 820_000],
     ["guard", ["guard"], 58, 1_050_000],
     ["completion", ["completion", "bash"], 40, 640_000],
