@@ -184,7 +184,7 @@ async function seeClone(door: Door, place: Place): Promise<readonly SeenHere[]> 
       ? wrong("clock", "the newest commit is of a time to come", "set this clock: grants end by it")
       : good("clock", "not before the newest commit"),
     first === undefined
-      ? good("work tree", "holds no private key of age in the clear")
+      ? good("work tree", "holds no private key of age in the clear, but for what Git ignores")
       : wrong(
           "work tree",
           `${keyFiles.length === 1 ? first : `${first} and ${keyFiles.length - 1} more`}: a private key of age in the clear`,

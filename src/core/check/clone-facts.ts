@@ -5,7 +5,6 @@ import { journalExists } from "../disk/journal-file.js"
 import type { Place } from "../disk/place.js"
 import { openGit } from "../git/git.js"
 import { runQuickly } from "../git/git-quick.js"
-import { VaultError } from "../words/errors.js"
 import { ATTRIBUTES, ATTRIBUTE_LINES } from "../words/layout.js"
 
 /** What a clone of a vault is like, apart from its records. */
@@ -16,9 +15,9 @@ export interface CloneFacts {
   readonly isIncomplete: boolean
   /** What its `.gitattributes` lack. */
   readonly attributes: readonly string[]
-  /** When the newest commit was made, by the clock of its machine. */
+  /** When the newest commit of all branches was made, by the clock of its machine. */
   readonly newest?: Date
-  /** Files of the work tree that hold the private half of an age key, from its top. */
+  /** Files that hold the private half of an age key, from the top; none that Git ignores. */
   readonly keyFiles: readonly string[]
 }
 
@@ -27,31 +26,27 @@ export async function cloneFacts(place: Place, env: Environment): Promise<CloneF
   const { checkout } = place
   if (checkout === undefined) return undefined
   const git = await openGit(checkout, env)
-  const said = async (...args: readonly string[]): Promise<string> =>
-    (await git.run(args)).toString("utf8")
   const lines = Buffer.from(new FolderFiles(place.root).read(ATTRIBUTES) ?? []).toString("utf8")
   const present = new Set(lines.split(/\r?\n/))
-  const newest = await said("log", "--max-count=1", "--format=%ct", "HEAD").catch(none)
-  const found = await said("grep", "--untracked", "-l", "-z", "-E", "-e", PRIVATE_KEY).catch(none)
+  const newest = await git.run(["log", "--all", "--max-count=1", "--format=%ct"])
+  const search = ["grep", "--untracked", "-l", "-z", "-E", "-e", PRIVATE_KEY]
+  const found = await git.run(search, { answer: NOT_FOUND })
   return {
     ...(checkout.branch === undefined
       ? {}
       : { branch: checkout.branch.replace("refs/heads/", "") }),
     isIncomplete: journalExists(place),
     attributes: ATTRIBUTE_LINES.filter((line) => !present.has(line)),
-    ...(newest === "" ? {} : { newest: new Date(Number(newest) * 1000) }),
-    keyFiles: found.split("\0").filter(Boolean).sort(),
+    ...(newest.length === 0 ? {} : { newest: new Date(Number(newest.toString("utf8")) * 1000) }),
+    keyFiles: found.toString("utf8").split("\0").filter(Boolean).sort(),
   }
 }
 
 /** The Bech32 of an age identity, classic or post-quantum (age spec, "X25519 recipient type"). */
 const PRIVATE_KEY = "^AGE-SECRET-KEY-(PQ-)?1[0-9A-Z]{20}"
 
-/** A repository without a commit, a grep that finds nothing: git ends with 1. */
-function none(error: unknown): string {
-  if (VaultError.is(error, "GIT_FAILED")) return ""
-  throw error
-}
+/** What `git grep` ends with that finds nothing. */
+const NOT_FOUND = 1
 
 /** The version of the git on the PATH, as `2.39.5`. Throws `NO_GIT`. */
 export async function gitVersion(env: Environment, folder: string): Promise<string> {

@@ -8,7 +8,7 @@ import {
   realpathSync,
   statSync,
 } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { accessing, inaccessible, isErrno } from "../words/system-error.js"
 import { witness } from "./evidence.js"
 
@@ -54,12 +54,12 @@ export function isBehindLink(folder: string, path: string): boolean {
   })
 }
 
-/** Whether this user may write to what is at a path; what is not there may be made. */
+/** Whether this user may write to what is at a path, or make what is not there. */
 export function mayWrite(path: string): boolean {
   try {
     accessSync(path, constants.W_OK)
     return true
   } catch (error) {
-    return isErrno(error, "ENOENT")
+    return isErrno(error, "ENOENT") && mayWrite(dirname(path))
   }
 }

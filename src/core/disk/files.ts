@@ -9,11 +9,11 @@ import {
   linkSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readSync,
+  readdirSync,
   renameSync,
-  rmdirSync,
   rmSync,
+  rmdirSync,
   unlinkSync,
   writeSync,
 } from "node:fs"

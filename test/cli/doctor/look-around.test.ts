@@ -63,6 +63,17 @@ test("a change that was left half done is completed by --fix", async () => {
   expect(seen(told, "journal")).toMatchObject([{ is: "good" }])
 })
 
+test("a search for keys that fails is not one that finds none", async () => {
+  const bin = join(machine.home, "failing")
+  mkdirSync(bin)
+  const real = execFileSync("sh", ["-c", "command -v git"], { encoding: "utf8" }).trim()
+  const script = `#!/bin/sh\ncase " $* " in *" grep "*) exit 128;; *) exec ${real} "$@";; esac\n`
+  writeFileSync(join(bin, "git"), script, { mode: 0o755 })
+  const told = await look(`PATH="${bin}:$PATH" agent-vault doctor --json`)
+  expect(seen(told, "work tree")).toEqual([])
+  expect(seen(told, "clone")).toMatchObject([{ is: "wrong" }])
+})
+
 test("a git that is old", async () => {
   const bin = join(machine.home, "old")
   mkdirSync(bin)
