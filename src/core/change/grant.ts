@@ -5,11 +5,10 @@ import { executePlan } from "./execute-plan.js"
 import { VaultError } from "../words/errors.js"
 import type { ManifestEdit } from "../records/manifest.js"
 import { parseAgentName, parseGroupName, parseNote } from "../words/names.js"
-import { expiries } from "./ready-group.js"
 import { type Session, editDraftManifest, readManifest } from "./session.js"
 import { hasPassed, utc } from "../words/time.js"
-import type { Plan } from "../vault/plan.js"
-import { getAgent, getGroup, listGroups } from "../vault/vault.js"
+import { isExpiryOnly } from "../vault/plan.js"
+import { getAgent, getGroup } from "../vault/vault.js"
 
 export interface GrantRequest extends ChangeRequest {
   readonly agent: string
@@ -66,25 +65,11 @@ export function revoke(request: RevokeRequest): Promise<Outcome<Applied>> {
  */
 export function endGrants(request: ChangeRequest): Promise<Outcome<Applied>> {
   return change(request, async (session) => {
-    const now = utc(session.now)
-    const groups = listGroups(session.vault)
-      .filter((group) =>
-        getGroup(session.vault, group).members.some(({ until }) => hasPassed(until, now)),
-      )
-      .flatMap((group) => expiriesAlone(session, group))
-    const plan = { id: planAccess(session).id, groups }
+    const { id, groups } = planAccess(session)
+    const plan = { id, groups: groups.filter(isExpiryOnly) }
     const exposed = await executePlan(session, plan)
     return { result: { plan, exposed }, message: `end ${summary(plan)}` }
   })
-}
-
-function expiriesAlone(session: Session, group: string): Plan["groups"] {
-  try {
-    return expiries(session, group).groups
-  } catch (error) {
-    if (VaultError.is(error, "PENDING")) return []
-    throw error
-  }
 }
 
 async function editAndApply(
