@@ -25,6 +25,6 @@ export async function run(door: Door): Promise<void> {
   if (plan.groups.length === 0) {
     tell(door, `${agent} does not open ${all ? "anything" : named.join(", ")}.`)
   }
-  if (plan.groups.length > 0) tell(door, ...usedLines(agent, used))
-  await report(door, outcome, ...planLines(plan), ...exposureLines(door, exposed))
+  const uses = plan.groups.length > 0 ? usedLines(agent, used) : []
+  await report(door, outcome, ...uses, ...planLines(plan), ...exposureLines(door, exposed))
 }

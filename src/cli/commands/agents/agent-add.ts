@@ -11,7 +11,7 @@ import {
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { type KeyOutput, deliverKey, deliveryLines, keyOutput } from "../../door/key-output.js"
-import { asJson, outcomeLines, outcomePart, tell } from "../../door/render.js"
+import { asJson, outcomePart, report, tell } from "../../door/render.js"
 import { changeRequest, option } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -24,10 +24,15 @@ export async function run(door: Door): Promise<void> {
   )
   await handOver(door, outcome, output)
   if (output?.to !== "stdout" && (await asJson(door, publicPart(outcome, output)))) return
-  tell(door, `${agent} ${request.dryRun ? "would be" : "is"} an agent of this vault.`)
-  if (recipient !== undefined) tell(door, ...elsewhereLines(door, recipient))
-  if (output !== undefined && !request.dryRun) tell(door, ...deliveryLines(agent, output))
-  tell(door, ...outcomeLines(door, outcome), `Next: agent-vault grant ${agent} GROUP`)
+  const isMade = !request.dryRun
+  await report(
+    door,
+    outcome,
+    `${agent} ${isMade ? "is" : "would be"} an agent of this vault.`,
+    ...(recipient === undefined ? [] : elsewhereLines(door, recipient)),
+    ...(output !== undefined && isMade ? deliveryLines(agent, output) : []),
+  )
+  if (isMade) tell(door, `Next: agent-vault grant ${agent} GROUP`)
 }
 
 /** Where the key goes. Announces the agent before its key file. */

@@ -3,7 +3,7 @@ import { rekeyAgent } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { type KeyOutput, deliveryLines, keyOutput } from "../../door/key-output.js"
-import { asJson, exposureLines, planLines, report, tell } from "../../door/render.js"
+import { asJson, exposureLines, planLines, report } from "../../door/render.js"
 import { usedBy, usedLines } from "../../door/used-lines.js"
 import { changeRequest, option } from "../../door/who.js"
 import { elsewhereLines, handOver, publicPart, recipientElsewhere } from "./agent-add.js"
@@ -23,15 +23,14 @@ export async function run(door: Door): Promise<void> {
   const document = { used, ...publicPart(outcome, output) }
   if (output?.to !== "stdout" && (await asJson(door, document))) return
   const { plan, exposed } = outcome.result
-  tell(
-    door,
+  const lines = [
     `${agent} ${request.dryRun ? "would have" : "has"} a new key; the old one opens nothing written from now on.`,
-  )
-  if (output !== undefined && !request.dryRun) tell(door, ...deliveryLines(agent, output))
-  if (recipient !== undefined) tell(door, ...elsewhereLines(door, recipient))
-  if (aside !== undefined) tell(door, `  The old key is now ${aside}`)
-  tell(door, ...usedLines(agent, used))
-  await report(door, outcome, ...planLines(plan), ...exposureLines(door, exposed))
+    ...(output !== undefined && !request.dryRun ? deliveryLines(agent, output) : []),
+    ...(recipient === undefined ? [] : elsewhereLines(door, recipient)),
+    ...(aside === undefined ? [] : [`  The old key is now ${aside}`]),
+    ...usedLines(agent, used),
+  ]
+  await report(door, outcome, ...lines, ...planLines(plan), ...exposureLines(door, exposed))
 }
 
 /** On this machine the new key takes the place of the old one, which is renamed. */

@@ -1,7 +1,7 @@
 import { VaultError, agentKeyFile, claimedId } from "../../../core/index.js"
 import { removeAgent, setKeyFileAside } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
-import { asJson, exposureLines, outcomePart, planLines, report, tell } from "../../door/render.js"
+import { asJson, exposureLines, outcomePart, planLines, report } from "../../door/render.js"
 import { changeRequest } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -14,14 +14,11 @@ export async function run(door: Door): Promise<void> {
   if (await asJson(door, { agent, plan, exposed, ...outcomePart(outcome) })) {
     return
   }
-  tell(
-    door,
+  const lines = [
     `${agent} ${request.dryRun ? "would no longer be" : "is no longer"} an agent of this vault.`,
-  )
-  if (aside !== undefined) {
-    tell(door, `Its key opens nothing from now on. ${aside}`)
-  }
-  await report(door, outcome, ...planLines(plan), ...exposureLines(door, exposed))
+    ...(aside === undefined ? [] : [`Its key opens nothing from now on. ${aside}`]),
+  ]
+  await report(door, outcome, ...lines, ...planLines(plan), ...exposureLines(door, exposed))
 }
 
 /** Says where the key file is now; the agent is removed, wherever it is. */

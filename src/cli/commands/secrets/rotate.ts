@@ -18,7 +18,7 @@ import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { readingVault } from "../../door/reading.js"
-import { asJson, exposureLines, outcomeLines, outcomePart, print, tell } from "../../door/render.js"
+import { asJson, exposureLines, outcomePart, print, report, tell } from "../../door/render.js"
 import { changeRequest, isSet, option, placeOf } from "../../door/who.js"
 import { type RotationToDo, rotateSecret } from "../../rotation/rotate-secret.js"
 import { confirm } from "../../terminal/ask.js"
@@ -58,8 +58,8 @@ async function rotate(door: Door, request: OwnerAtWork, rotating: RotationToDo):
   const { result } = outcome
   if (await asJson(door, { ...result, ended, ...outcomePart(outcome) })) return
   const then = ended ? "the old value is ended." : "end the old value at its source."
-  tell(door, `${full} is rotated, version ${result.version}; ${then}`)
-  tell(door, ...exposureLines(door, result.exposed), ...outcomeLines(door, outcome))
+  const rotated = `${full} is rotated, version ${result.version}; ${then}`
+  await report(door, outcome, rotated, ...exposureLines(door, result.exposed))
   tell(door, `Next: agent-vault history ${full}`)
 }
 
@@ -121,5 +121,6 @@ async function discard(door: Door, state: RotationState, { full }: SecretName): 
 async function forget(door: Door, request: OwnerAtWork, { full: name }: SecretName): Promise<void> {
   const outcome = await changeRotation({ ...request, name, edit: { do: "remove" } })
   if (await asJson(door, { ...outcome.result, ...outcomePart(outcome) })) return
-  tell(door, ...outcomeLines(door, outcome), `Next: agent-vault rotation -s ${name} -- PROGRAM`)
+  await report(door, outcome)
+  if (!request.dryRun) tell(door, `Next: agent-vault rotation -s ${name} -- PROGRAM`)
 }

@@ -2,7 +2,7 @@ import { ROTATION_STEPS, VaultError, parseSecretName } from "../../../core/index
 import { changeRotation, rotationLines } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import { asJson, outcomeLines, outcomePart, tell } from "../../door/render.js"
+import { asJson, outcomePart, report, tell } from "../../door/render.js"
 import { changeRequest, option, options } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
@@ -23,10 +23,7 @@ export async function run(door: Door): Promise<void> {
   const outcome = await withPerson(door, (person) => changeRotation({ ...request, person }))
   const { result } = outcome
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
-  tell(door, name)
-  if (result.rotation !== undefined) {
-    tell(door, ...rotationLines(result.rotation).map((line) => `  ${line}`))
-  }
-  tell(door, ...outcomeLines(door, outcome))
+  const lines = result.rotation === undefined ? [] : rotationLines(result.rotation)
+  await report(door, outcome, name, ...lines.map((line) => `  ${line}`))
   if (!request.dryRun) tell(door, `Next: agent-vault rotate ${name}`)
 }

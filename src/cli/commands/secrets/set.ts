@@ -12,7 +12,7 @@ import { type SetResult, setSecret } from "../../../core/owner.js"
 import { valueAsArgument } from "../../parse/call.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import { asJson, exposureLines, outcomeLines, outcomePart, tell } from "../../door/render.js"
+import { asJson, exposureLines, outcomePart, report, tell } from "../../door/render.js"
 import { ruleOfService } from "../../door/service-rule.js"
 import { askHidden } from "../../terminal/ask.js"
 import { readAll, tooLarge, withoutNewline } from "../../terminal/input.js"
@@ -37,9 +37,10 @@ export async function run(door: Door): Promise<void> {
   const { result } = outcome
   if (isTrimmed) tell(door, "The newline at the end is not stored. --from-file - keeps every byte.")
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
-  tell(door, ...resultLines(result, request.dryRun), ...exposureLines(door, result.exposed))
-  tell(door, ...use.map((rule) => `The broker may send it: ${describeUse(rule)}`))
-  tell(door, ...outcomeLines(door, outcome), ...(request.dryRun ? [] : nextStep(result)))
+  const lines = [...resultLines(result, request.dryRun), ...exposureLines(door, result.exposed)]
+  const uses = use.map((rule) => `The broker may send it: ${describeUse(rule)}`)
+  await report(door, outcome, ...lines, ...uses)
+  if (!request.dryRun) tell(door, ...nextStep(result))
 }
 
 /** `set stripe/api-key=VALUE` is a value in the arguments as well; it is not repeated. */
