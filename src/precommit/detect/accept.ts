@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import type { Assignment } from "./assignment.js"
+import type { Assignment } from "../named/assignment.js"
 import { checks, isEmptyToken, plainText } from "./checks.js"
 import { isCiphertext } from "./ciphertext.js"
 import { isPlaceholder, saysPlaceholder, withoutRows } from "./placeholder.js"

@@ -1,5 +1,5 @@
 import { checksums } from "./checksum.js"
-import { meaningOf, wordsOf } from "./naming.js"
+import { meaningOf, wordsOf } from "../named/naming.js"
 import { isPlaceholder } from "./placeholder.js"
 import { entropy, randomBits } from "./random.js"
 

@@ -1,4 +1,4 @@
-import type { Assignment } from "./assignment.js"
+import type { Assignment } from "../named/assignment.js"
 import {
   isEmptyToken,
   isFilledIn,
@@ -9,7 +9,7 @@ import {
 } from "./checks.js"
 import { isCiphertext, isEncryptedToken } from "./ciphertext.js"
 import { isLiteral, isStored } from "./literals.js"
-import type { Meaning } from "./naming.js"
+import type { Meaning } from "../named/naming.js"
 import { isPassphrase } from "./passphrase.js"
 import { isPlaceholder, standsForKey } from "./placeholder.js"
 import { randomBits } from "./random.js"

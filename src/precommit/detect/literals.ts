@@ -1,5 +1,5 @@
-import type { Assignment } from "./assignment.js"
-import { meaningOf, wordsOf } from "./naming.js"
+import type { Assignment } from "../named/assignment.js"
+import { meaningOf, wordsOf } from "../named/naming.js"
 import { randomBits } from "./random.js"
 
 // What stands where a secret would stand, and is no text that opens anything: each a whole shape.
