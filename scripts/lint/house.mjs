@@ -36,6 +36,7 @@ const importers = new Map([
     [
       "src/core/git/git.ts",
       "src/core/git/git-quick.ts",
+      "src/core/git/listed-gits.ts",
       "src/cli/run/child.ts",
       "src/cli/exchange/sops.ts",
       "src/cli/hooks/dry-run.ts",

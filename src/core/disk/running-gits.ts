@@ -21,7 +21,7 @@ export function gitsAtWork(common: string, user: number): readonly Maker[] | und
 }
 
 /** What serves a repository for days, and locks nothing there. */
-const WATCHES = "fsmonitor--daemon"
+export const WATCHES = "fsmonitor--daemon"
 
 function isGit(process: string): boolean {
   const name = told(process, "comm")?.trimEnd() ?? ""

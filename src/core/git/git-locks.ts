@@ -3,12 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { isBehindLink, listFolder, lookAt, realPath } from "../disk/at-path.js"
 import { createFile, readRegularFile, removeFile } from "../disk/files.js"
 import { OPEN_MODE, changeFolder, refuseLinkedFolder } from "../disk/journal-file.js"
-import { fateOfMaker, isGone, nameByMaker } from "../disk/maker.js"
+import { type Maker, fateOfMaker, isGone, nameByMaker } from "../disk/maker.js"
 import { commonFolder } from "../disk/place.js"
 import { gitsAtWork } from "../disk/running-gits.js"
 import { LIMITS } from "../words/limits.js"
 import { asVaultError, attempted } from "../words/system-error.js"
 import type { Git } from "./git.js"
+import { listedGits } from "./listed-gits.js"
 
 // Nothing in a lock of Git's says whose it is. So before a git starts that may be killed with one in
 // its hand, a note says which locks it may take that are not there yet. Who finds the note of a process
@@ -53,7 +54,7 @@ export async function lockingFiles<T>(
   } finally {
     const locks = free.map(([, file]) => file)
     // A git that did its work removed them: what is there now is most likely somebody else's.
-    if (hasFailed) await removeUnheld(gitFolder, note, locks).catch(asVaultError)
+    if (hasFailed) await removeUnheld(git, gitFolder, note, locks).catch(asVaultError)
     attempted(() => removeSpent(note, locks))
   }
 }
@@ -62,10 +63,11 @@ export async function lockingFiles<T>(
  * Removes the locks that gits of processes that are gone left when they were killed. A lock stays as
  * long as a git runs that may hold it. Whoever calls this holds the lock of the work tree.
  */
-export async function removeKilledGitsLocks({ checkout: { gitFolder } }: Git): Promise<void> {
+export async function removeKilledGitsLocks(git: Git): Promise<void> {
+  const { gitFolder } = git.checkout
   for (const note of notesIn(gitFolder)) {
     const locks = placesOf(gitFolder, namesIn(note)).map(([, file]) => file)
-    if (fateOfMaker(note) === "gone") await removeUnheld(gitFolder, note, locks)
+    if (fateOfMaker(note) === "gone") await removeUnheld(git, gitFolder, note, locks)
     // Of what another host left nobody here can tell: its note goes, and its locks stay.
     removeSpent(note, fateOfMaker(note) === "gone" ? locks : [])
   }
@@ -74,6 +76,7 @@ export async function removeKilledGitsLocks({ checkout: { gitFolder } }: Git): P
     for (const note of notesIn(other).filter((each) => fateOfMaker(each) === "gone")) {
       const shared = placesOf(other, namesIn(note)).filter(([name]) => SHARED.test(name))
       await removeUnheld(
+        git,
         other,
         note,
         shared.map(([, file]) => file),
@@ -131,6 +134,7 @@ function otherWorkTrees(gitFolder: string): string[] {
 
 /** Removes locks of the maker of a note that nobody can hold any more. */
 async function removeUnheld(
+  { env }: Git,
   gitFolder: string,
   note: string,
   locks: readonly string[],
@@ -142,7 +146,9 @@ async function removeUnheld(
   })
   if (seen.length === 0 || user === undefined) return
   const youngest = seen.reduce((latest, { stat }) => Math.max(latest, stat.mtimeMs), 0)
-  if (!(await haveEnded(realPath(commonFolder(gitFolder)), user, youngest))) return
+  // Where the system does not tell of one repository, every git of the user counts.
+  const gits = gitsAtWork(realPath(commonFolder(gitFolder)), user) ?? listedGits(user, env)
+  if (gits === undefined || !(await haveEnded(gits, youngest))) return
   for (const { file, stat } of seen) {
     const now = lookAt(file)
     if (now?.ino === stat.ino && now.ctimeMs === stat.ctimeMs) removeFile(file)
@@ -150,9 +156,8 @@ async function removeUnheld(
 }
 
 /** Waits for all gits that are at work now; later ones cannot hold what is there already. */
-async function haveEnded(common: string, user: number, youngest: number): Promise<boolean> {
-  let left = gitsAtWork(common, user)
-  if (left === undefined) return false
+async function haveEnded(gits: readonly Maker[], youngest: number): Promise<boolean> {
+  let left = gits
   const age = Date.now() - youngest
   // A clock that was set back dates a lock ahead.
   if (age < YOUNG_MS) await sleep(Math.min(YOUNG_MS - age, YOUNG_MS))

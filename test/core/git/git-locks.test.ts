@@ -10,7 +10,11 @@ import {
   writeFileSync,
 } from "node:fs"
 import { dirname, join } from "node:path"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from "vitest"
+import { fileURLToPath } from "node:url"
+import { getuid } from "node:process"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
+import { listedGits } from "../../../src/core/git/listed-gits.js"
 import { nameByMaker } from "../../../src/core/disk/maker.js"
 import { openGit } from "../../../src/core/git/git.js"
 import { lockingFiles } from "../../../src/core/git/git-locks.js"
@@ -20,6 +24,10 @@ import { type World, vaultWorld } from "../world.js"
 
 /** Where the system does not tell which gits run, every lock stays. */
 const noProc = existsSync("/proc/self/stat") ? undefined : "no /proc here"
+const found = await bubblewrap()
+const [bwrap, lackBubblewrap] = "missing" in found ? ["", found.missing] : [found.path, undefined]
+const BIN = fileURLToPath(new URL("../../../dist/cli/bin.cjs", import.meta.url))
+const UID = getuid?.() ?? 0
 const TRACKED = "refs/remotes/origin/main.lock"
 
 let template: World
@@ -223,3 +231,47 @@ describe("locks of others", () => {
     },
   )
 })
+
+describe("where the system has no /proc", () => {
+  test("ps tells which gits of this user run, wherever they are", async () => {
+    const before = listedGits(UID, process.env)
+    const git = await holdIndex(world.top)
+    const isIt = ({ pid }: { pid: number }): boolean => pid === git.pid
+    expect(before?.some(isIt)).toBe(false)
+    expect(listedGits(UID, process.env)?.filter(isIt)).toHaveLength(1)
+    expect(listedGits(12_345, process.env)).toEqual([])
+    await endOf(git)
+    expect(listedGits(UID, process.env)?.some(isIt)).toBe(false)
+  })
+
+  testUnless(lackBubblewrap, "a lock goes if ps shows no git of the user's", () => {
+    const file = note(["index.lock"])
+    leave("index.lock")
+    expect(repairWithoutProc(`$PPID ${UID} S node`, `1 ${UID} Z git`, "1 12345 S git")).toBe(0)
+    expect([existsSync(at("index.lock")), existsSync(file)]).toEqual([false, false])
+  })
+
+  testUnless(lackBubblewrap, "it stays while a git runs, and where ps tells nothing", () => {
+    const file = note(["index.lock"])
+    leave("index.lock")
+    const path = "/Library/Developer/Command Line Tools/usr/libexec/git-core/git"
+    for (const shown of [[`$PPID ${UID} S node`, `${process.pid} ${UID} S ${path}`], []]) {
+      repairWithoutProc(...shown)
+      expect([existsSync(at("index.lock")), existsSync(file)]).toEqual([true, true])
+    }
+  })
+})
+
+/** Repairs where nothing is in /proc, and `ps` prints these lines. */
+function repairWithoutProc(...shown: readonly string[]): number | null {
+  const programs = join(world.folder, "programs")
+  mkdirSync(programs, { recursive: true })
+  const lines = shown.map((line) => `echo "${line}"`).join("\n")
+  writeFileSync(join(programs, "ps"), `#!/bin/sh\n${lines}\n`, { mode: 0o755 })
+  const hidden = ["--dev-bind", "/", "/", "--tmpfs", "/proc", "--"]
+  const { status } = spawnSync(bwrap, [...hidden, process.execPath, BIN, "repair"], {
+    cwd: world.top,
+    env: { ...world.env, PATH: `${programs}:${process.env["PATH"]}` },
+  })
+  return status
+}
