@@ -2,9 +2,9 @@ import { join } from "node:path"
 import { lookAt } from "../disk/at-path.js"
 import { readRegularFile } from "../disk/files.js"
 import { type Mixing, mixing } from "../disk/in-progress.js"
-import type { Git } from "../git/git.js"
+import type { BlobId, Git } from "../git/git.js"
 import { mergeBase } from "../git/git-merge.js"
-import { resolveCommit } from "../git/git-objects.js"
+import { parseEntries, resolveCommit } from "../git/git-objects.js"
 import { LIMITS } from "../words/limits.js"
 import { treeOf } from "./snapshot.js"
 import type { Sides } from "./units.js"
@@ -39,10 +39,14 @@ const BROUGHT_IN: Readonly<
   revert: { name: "REVERT_HEAD", theirs: "REVERT_HEAD~1", base: "REVERT_HEAD" },
 }
 
+interface Merged {
+  readonly base: string | undefined
+  readonly ours: string
+  readonly theirs: string
+}
+
 /** The same as commits; undefined where nobody can tell. */
-export async function mergedCommits(
-  git: Git,
-): Promise<{ base: string | undefined; ours: string; theirs: string } | undefined> {
+export async function mergedCommits(git: Git): Promise<Merged | undefined> {
   const isThere = (name: string): boolean =>
     lookAt(join(git.checkout.gitFolder, name)) !== undefined
   const head = await resolveCommit(git, "HEAD")
@@ -61,6 +65,8 @@ export async function mergedCommits(
     const theirs = await resolveCommit(git, squashed)
     return { base: await mergeBase(git, head, theirs), ours: head, theirs }
   }
+  const conflict = await git.run(["ls-files", "-u", "-z"])
+  if (conflict.length > 0) return poppedStash(git, head, conflict)
   const line = (await git.run(["rev-list", "--parents", "--max-count=1", head])).toString("utf8")
   const [, ours, theirs] = line.trim().split(" ")
   if (ours === undefined || theirs === undefined) return undefined
@@ -72,4 +78,30 @@ function squashedTip(git: Git): string | undefined {
   const file = join(git.checkout.gitFolder, "SQUASH_MSG")
   const text = Buffer.from(readRegularFile(file, LIMITS.squashMessage) ?? []).toString("utf8")
   return /^commit ([0-9a-f]{40,64})$/m.exec(text)?.[1]
+}
+
+/**
+ * Git keeps no ref of the stash that it pops, but leaves that in the list when it ends in a conflict:
+ * it is the one that has all that the index, listed by git-ls-files, has of the other side.
+ */
+async function poppedStash(git: Git, ours: string, conflict: Buffer): Promise<Merged | undefined> {
+  const inStage = (stage: number): readonly BlobId[] => [
+    ...parseEntries(conflict, new RegExp(`^\\d+ (\\w+) ${stage}\\t(.*)$`, "s")).values(),
+  ]
+  const list = await git.run(["for-each-ref", "--count=1", "refs/stash"])
+  if (list.length === 0) return undefined
+  const stashes = await git.run(["log", "--walk-reflogs", "--format=%H %P", "refs/stash"])
+  for (const line of stashes.toString("utf8").trim().split("\n")) {
+    const [theirs = "", base = ""] = line.split(" ")
+    const [before, stashed] = await Promise.all([blobsOf(git, base), blobsOf(git, theirs)])
+    const isIt =
+      inStage(1).every((id) => before.has(id)) && inStage(3).every((id) => stashed.has(id))
+    if (isIt) return { base, ours, theirs }
+  }
+  return undefined
+}
+
+async function blobsOf(git: Git, commit: string): Promise<ReadonlySet<BlobId>> {
+  const listing = await git.run(["ls-tree", "-r", "-z", "--full-tree", commit])
+  return new Set(parseEntries(listing, /^\d+ \w+ (\w+)\t(.*)$/s).values())
 }

@@ -145,6 +145,17 @@ const WAYS: Readonly<Record<string, (other: string) => Promise<void>>> = {
     await byHand("rebase", "-q", other)
     while (isMerging("rebase-merge")) await byHand("-c", "core.editor=true", "rebase", "--continue")
   },
+  // As of who commits with the command, takes that back to change it, and puts it aside.
+  stash: async (other) => {
+    const mine = world.git("rev-parse", "--abbrev-ref", "HEAD")
+    world.git("switch", "-q", "--detach", other)
+    world.git("reset", "-q", "--soft", "main")
+    world.git("stash", "push", "-q")
+    world.git("switch", "-q", mine)
+    await byHand("stash", "pop", "-q")
+    if (world.git("stash", "list") !== "") world.git("stash", "drop", "-q")
+    world.git("commit", "-q", "--allow-empty", "-a", "-m", "popped")
+  },
 }
 
 const DRIVER = "agent-vault-is-not-here git merge-file --"

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { unseal } from "../../../src/core/age/age.js"
@@ -241,5 +241,24 @@ test("what git merged by itself beside a conflict is found in a squash, after a 
   stops(two, "merge", "-q", "--squash", "origin/main")
   await resolveAt(two, { named: new Map(), all: "theirs" })
   two.git("commit", "-q", "-m", "squashed")
+  expect(await two.read("ci", "stripe/api-key")).toBe("old")
+})
+
+test("so is what it merged by itself when a stash is popped, whichever of them it is", async () => {
+  const before = two.git("rev-parse", "HEAD")
+  await changeMetadata({
+    ...(await two.request()),
+    name: "stripe/api-key",
+    metadata: { description: "described" },
+  })
+  two.git("reset", "-q", "--soft", before)
+  two.git("stash", "push", "-q")
+  await removeSecrets({ ...(await two.request()), names: ["stripe/api-key"] })
+  writeFileSync(join(two.top, "README.md"), "changed later")
+  two.git("add", "README.md")
+  two.git("stash", "push", "-q")
+  stops(two, "stash", "pop", "-q", "stash@{1}")
+  await resolveAt(two, { named: new Map(), all: "theirs" })
+  two.git("commit", "-q", "-m", "popped")
   expect(await two.read("ci", "stripe/api-key")).toBe("old")
 })
