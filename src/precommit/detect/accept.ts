@@ -27,8 +27,14 @@ const OTHERS = new Set(
 
 /** Whether any name with the provider's in it is enough for this value. */
 export function isAnyName(rule: Rule, { words, value }: Assignment): boolean {
-  const isNumber = /^[0-9a-fA-F-]+$/.test(value)
-  return rule.anyName === true && !(isNumber && OTHERS.has(words.at(-1) ?? ""))
+  const last = words.at(-1) ?? ""
+  const isOther = OTHERS.has(last) && /^[0-9a-fA-F-]+$/.test(value)
+  return rule.anyName === true && (!isOther || isCalled(rule, last))
+}
+
+/** What the provider itself calls by such a name, as Telegram does an `api_hash`. */
+function isCalled(rule: Rule, word: string): boolean {
+  return rule.names?.some((name) => name.length > word.length && name.endsWith(word)) ?? false
 }
 
 export function isAccepted(rule: Rule, secret: string): boolean {

@@ -1,6 +1,6 @@
 import { isAccepted, isAnyName, isNamed, isPlain, isPublished } from "./accept.js"
-import { assignmentAt, LONGEST_VALUE } from "../named/assignment.js"
-import type { Assignment } from "../named/assignment.js"
+import { valuesApart } from "../named/apart.js"
+import { type Assignment, assignmentAt, LONGEST_VALUE } from "../named/assignment.js"
 import { checks } from "./checks.js"
 import { genericRule } from "./generic.js"
 import { wordFinder } from "./keywords.js"
@@ -14,7 +14,6 @@ import { kindOfKey } from "./private-key.js"
 import { forms, GENERIC, isExcused, isKeyRule, KUBERNETES, patternOf, rules } from "./rules.js"
 import type { Kind, Rule } from "./rules.js"
 import { Data, isGenerated, isMinified, isOfBadge } from "./surroundings.js"
-import { cellsOf } from "../named/cells.js"
 import { beginningsOf, beginsName, beginsWord, isWordAt } from "./word.js"
 
 /** What is known of the text besides itself. */
@@ -127,7 +126,7 @@ class Search {
   findings(): Detection[] {
     for (const rule of rules) if (!rule.keywords && rule.pattern) this.#searchFile(rule)
     this.#tryNames()
-    this.#tryTables()
+    this.#tryApart()
     this.#searchManifest()
     this.#searchDecoded()
     return withoutOverlaps(this.#candidates)
@@ -232,10 +231,10 @@ class Search {
     }
   }
 
-  #tryTables(): void {
-    if (this.#names.length === 0) return
+  /** Looks at what stands apart from its name: in tables, lists and the like. */
+  #tryApart(): void {
     const names = this.#names.toSorted((a, b) => a - b)
-    for (const cell of cellsOf(this.#text, names)) this.#tryValue(cell, this.#named.length)
+    for (const found of valuesApart(this.#text, names)) this.#tryValue(found, this.#named.length)
   }
 
   /** Whether the value is a finding. */

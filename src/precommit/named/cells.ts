@@ -7,6 +7,10 @@ const RULER = /^[ \t]{0,8}\|?(?:[ \t]{0,4}:?-{2,100}:?[ \t]{0,4}\|){1,40}[ \t:-]
 const FIRST_LINES = 5
 const NEAR_TOP = 4000
 const LONGEST_ROW = 4000
+/** A cell in quotes may have so many lines. */
+const MOST_LINES = 8
+/** So many rows that do not fit the head end a table: it is something else. */
+const MOST_MISFITS = 3
 
 interface TableRow {
   readonly text: string
@@ -25,11 +29,13 @@ export function* cellsOf(text: string, names: readonly number[]): Generator<Assi
     const words = cells(head, separator).map((cell) => wordsOf(cell.text))
     const telling = words.map((each) => each.length < 5 && meaningOf(each) !== "none")
     if (!telling.includes(true)) continue
-    for (const row of rowsAfter(text, head)) {
+    let misfits = 0
+    for (const row of rowsAfter(text, head, separator, words.length)) {
       const values = cells(row, separator)
-      if (values.length !== words.length) break
+      misfits = values.length === words.length ? 0 : misfits + 1
+      if (misfits === MOST_MISFITS) break
       for (const [column, value] of values.entries()) {
-        if (telling[column]) yield assignment(words[column] ?? [], value)
+        if (misfits === 0 && telling[column]) yield assignment(text, words[column] ?? [], value)
       }
       done = row.start + row.text.length
     }
@@ -43,22 +49,43 @@ function rowAt(text: string, at: number): TableRow {
   return line === 0 && from > 0 ? { text: "", start: at } : rowFrom(text, from + line)
 }
 
-/** The line that begins at an offset; nothing of one that is too long. */
-function rowFrom(text: string, start: number): TableRow {
+/** The line that begins at an offset, or so many lines; nothing of one that is too long. */
+function rowFrom(text: string, start: number, lines = 1): TableRow {
   const near = text.slice(start, start + LONGEST_ROW)
-  const end = near.indexOf("\n")
+  let end = near.indexOf("\n")
+  for (let line = 1; line < lines && end >= 0; line += 1) end = near.indexOf("\n", end + 1)
   if (end < 0 && near.length === LONGEST_ROW) return { text: "", start }
   return { text: (end < 0 ? near : near.slice(0, end)).replace(/\r$/, ""), start }
 }
 
-function* rowsAfter(text: string, head: TableRow): Generator<TableRow> {
+function* rowsAfter(
+  text: string,
+  head: TableRow,
+  separator: string,
+  width: number,
+): Generator<TableRow> {
   let next = afterLine(text, head)
   while (next > 0 && next < text.length) {
-    const row = rowFrom(text, next)
+    const row = wholeRow(text, next, separator, width)
     if (row.text === "") return
     if (!RULER.test(row.text)) yield row
     next = afterLine(text, row)
   }
+}
+
+/** The row that begins at an offset. In quotes, a cell may have more than one line. */
+function wholeRow(text: string, start: number, separator: string, width: number): TableRow {
+  const line = rowFrom(text, start)
+  if (!isOpen(line.text) || cells(line, separator).length === width) return line
+  for (let lines = 2; lines <= MOST_LINES; lines += 1) {
+    const row = rowFrom(text, start, lines)
+    if (!isOpen(row.text)) return cells(row, separator).length === width ? row : line
+  }
+  return line
+}
+
+function isOpen(text: string): boolean {
+  return text.split('"').length % 2 === 0
 }
 
 function afterLine(text: string, { text: line, start }: TableRow): number {
@@ -72,12 +99,14 @@ function separatorOf(row: string): string | undefined {
   return ["|", "\t", ";", ","].find((each) => row.includes(each))
 }
 
+/** A name of a column; one may have none. */
+const NAME = /^(?:#?[ \t]?\p{L}[\p{L}\p{N}_ ./#&-]{0,40})?$/u
+
 function isHead(text: string, head: TableRow, separator: string): boolean {
   if (separator === "|") {
     return RULER.test(rowFrom(text, afterLine(text, head)).text)
   }
-  const names = head.text.split(separator)
-  const isNames = names.every((name) => /^[ "']{0,2}[A-Za-z][\w .-]{0,40}["' ]{0,2}$/.test(name))
+  const isNames = cells(head, separator).every((cell) => NAME.test(cell.text))
   return isNames && head.start < NEAR_TOP && linesBefore(text, head.start) < FIRST_LINES
 }
 
@@ -85,17 +114,34 @@ function linesBefore(text: string, at: number): number {
   return text.slice(0, at).split("\n").length - 1
 }
 
+/** The cells of a row, without their quotes. */
 function cells({ text, start }: TableRow, separator: string): TableRow[] {
   const found: TableRow[] = []
-  let from = 0
-  for (const cell of text.split(separator)) {
-    const value = cell.replace(/^[\s"'`]+|[\s"'`]+$/g, "")
+  for (let from = 0; from <= text.length;) {
+    const end = endOfCell(text, from, separator)
+    const cell = text.slice(from, end)
+    const value = cell.replace(/^[\s"'`\uFEFF]+|[\s"'`]+$/g, "")
     found.push({ text: value, start: start + from + cell.indexOf(value) })
-    from += cell.length + 1
+    from = end + 1
   }
   return found
 }
 
-function assignment(words: readonly string[], { text, start }: TableRow): Assignment {
-  return { words, start, end: start + text.length, value: text, quoted: true, by: ":" }
+/** Within quotes, what parts cells is text. */
+function endOfCell(text: string, from: number, separator: string): number {
+  const open = separator === "|" ? -1 : text.slice(from, from + 8).search(/\S/)
+  let close = open >= 0 && text[from + open] === '"' ? text.indexOf('"', from + open + 1) : -1
+  while (close >= 0 && text[close + 1] === '"') close = text.indexOf('"', close + 2)
+  const end = text.indexOf(separator, Math.max(from, close))
+  return end < 0 ? text.length : end
+}
+
+/** A cell as a value. In quotes, a quote is written twice. */
+function assignment(
+  text: string,
+  words: readonly string[],
+  { text: cell, start }: TableRow,
+): Assignment {
+  const value = text[start - 1] === '"' ? cell.replaceAll('""', '"') : cell
+  return { words, start, end: start + cell.length, value, quoted: true, by: ":" }
 }

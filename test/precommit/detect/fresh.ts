@@ -1,5 +1,6 @@
 import type { Generator } from "./template.js"
 import { expand } from "./template.js"
+import { shapedLookalikes, shapedSecrets } from "./shaped.js"
 
 /** A text with a fresh value in it, or with one that only looks like it. */
 export interface Fresh {
@@ -76,15 +77,16 @@ export function freshSecrets(generator: Generator): Fresh[] {
     const secret = expand(template, generator)
     return { kind: template, text: `# the pipeline's\n- run: tool ${secret}\n`, secret }
   })
-  return [...named, ...provided]
+  return [...named, ...provided, ...shapedSecrets(generator, () => password(generator))]
 }
 
 /** Look-alikes in the same contexts. */
 export function freshLookalikes(generator: Generator): Fresh[] {
-  return Object.entries(quoted).flatMap(([language, write]) =>
+  const named = Object.entries(quoted).flatMap(([language, write]) =>
     references.map((template) => ({
       kind: `${template} in ${language}`,
       text: write("password", expand(template, generator)),
     })),
   )
+  return [...named, ...shapedLookalikes(generator)]
 }

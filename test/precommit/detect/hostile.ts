@@ -64,6 +64,15 @@ export const hostileForms: readonly Hostile[] = [
   `token = "${["Zx9kQ2mV", "t7Lp4Rw8"].join("")}"\n`,
   "password = Zx9!kQ2\n",
   `key="${"a1B2".repeat(500)}`,
+  '<string name="api_key" a="b" ',
+  '<string name="api_key" a="b">x',
+  'key,"',
+  'key,"a\n',
+  "api_keys:\n",
+  "api_keys:\n- key: ",
+  '"tokens": ["a1", {"key": ',
+  "tokens = [// {\n",
+  "chpasswd:\n list: root:",
 ].map((unit) => ({ rule: "any", unit }))
 
 /** One line of this length, or as many as the unit has. */
