@@ -2,8 +2,9 @@
 // credential by mistake; with `--set FILE`, the same for a set of others, a JSON array of
 // { kind, text, path?, source?, secrets? }, where a text without secrets holds none; with
 // `--fresh SEED`, by kind, of values that are made anew (test/precommit/detect/fresh.ts), 1,000 times
-// each, and of look-alikes of each rule (lookalikes.ts), 10 times each; with a folder, every finding
-// in its files, masked.
+// each, of random values of each class in the contexts of corpus.ts, 500 times each, and of
+// look-alikes of each rule (lookalikes.ts), 10 times each; with a folder, every finding in its files,
+// masked. Of real values that were not found it counts by which veto they were silenced.
 import { readFileSync, readdirSync } from "node:fs"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -15,7 +16,7 @@ const { outputFiles } = await build({
     contents: `
       export { findCredentials } from "./src/precommit/detect/detect.js"
       export { mask } from "./src/precommit/report/mask.js"
-      export { negatives, positives } from "./test/precommit/detect/corpus.js"
+      export { negatives, positives, randomValues } from "./test/precommit/detect/corpus.js"
       export { rules } from "./src/precommit/detect/rules.js"
       export { freshLookalikes, freshSecrets } from "./test/precommit/detect/fresh.js"
       export { lookalikesOf } from "./test/precommit/detect/lookalikes.js"
@@ -38,7 +39,7 @@ const code = Buffer.from(outputFiles[0]?.contents ?? []).toString("base64")
  *   & typeof import("../test/precommit/detect/template.js")} Bundle
  */
 const bundle = /** @type {Bundle} */ (await import(`data:text/javascript;base64,${code}`))
-const { findCredentials, mask, negatives, positives } = bundle
+const { findCredentials, mask, negatives, positives, randomValues } = bundle
 const { Generator, freshLookalikes, freshSecrets, lookalikesOf, rules } = bundle
 
 /** @typedef {{ kind: string, text: string, path?: string, source?: string, secrets?: string[] }} Sample */
@@ -58,6 +59,7 @@ function measureOwn() {
   console.log(`recall        ${share(samples.length - missed.length, samples.length)}`)
   console.log(`false alarms  ${share(alarms.length, harmless.length)}`)
   for (const { kind, context } of missed) console.log(`missed        ${kind} in ${context}`)
+  printVetoes(missed, samples.length)
   for (const { kind, context } of alarms) console.log(`false alarm   ${kind} in ${context}`)
 }
 
@@ -70,6 +72,7 @@ function measureFresh(seed) {
     "recall      ",
     rounds.flatMap(() => freshSecrets(generator)),
   )
+  printKinds("recall, random values of each class", randomValues(seed, 500))
   printKinds(
     "false alarms",
     rounds.slice(0, 100).flatMap(() => freshLookalikes(generator)),
@@ -84,18 +87,20 @@ function measureFresh(seed) {
  * All together, and each kind in which something was missed, or taken for a secret.
  *
  * @param {string} title
- * @param {readonly import("../test/precommit/detect/fresh.js").Fresh[]} samples
+ * @param {readonly (import("../test/precommit/detect/fresh.js").Fresh & { path?: string })[]} samples
  */
 function printKinds(title, samples) {
   /** @type {Map<string, { all: number, found: number }>} */
   const kinds = new Map()
-  for (const { kind, text, secret } of samples) {
+  const missed = []
+  for (const sample of samples) {
+    const { kind, text, secret } = sample
     const count = kinds.get(kind) ?? { all: 0, found: 0 }
     kinds.set(kind, count)
     count.all += 1
-    if (isFound({ kind, text, secrets: secret && text.includes(secret) ? [secret] : [] })) {
+    if (isFound({ ...sample, secrets: secret && text.includes(secret) ? [secret] : [] })) {
       count.found += 1
-    }
+    } else if (secret !== undefined) missed.push(sample)
   }
   const counts = [...kinds.values()]
   const total = counts.reduce((sum, { found }) => sum + found, 0)
@@ -104,6 +109,46 @@ function printKinds(title, samples) {
   for (const [kind, { all, found }] of kinds) {
     if (found !== (isSecret ? all : 0)) console.log(`  ${kind}: ${share(found, all)}`)
   }
+  printVetoes(missed, samples.length)
+}
+
+/**
+ * How many real values each veto silenced, and of which kinds. More than one veto may have silenced
+ * the same value, each as the match of another rule.
+ *
+ * @param {readonly { kind: string, text: string, path?: string, secret?: string }[]} missed
+ * @param {number} all
+ */
+function printVetoes(missed, all) {
+  /** @type {Map<string, string[]>} */
+  const kinds = new Map()
+  for (const sample of missed) {
+    for (const veto of vetoesOf(sample)) kinds.set(veto, [...(kinds.get(veto) ?? []), sample.kind])
+  }
+  const vetoes = [...kinds].toSorted(([, a], [, b]) => b.length - a.length)
+  if (vetoes.length > 0) console.log(`  silenced by veto, of ${all} real values`)
+  for (const [veto, silenced] of vetoes) {
+    const counts = [...new Set(silenced)].map(
+      (kind) => `${kind} ${silenced.filter((each) => each === kind).length}`,
+    )
+    console.log(
+      `    ${veto.padEnd(14)} ${String(silenced.length).padStart(5)}  ${counts.join(", ")}`,
+    )
+  }
+}
+
+/**
+ * What silenced a value: the vetoes of all rules that matched where it stands.
+ *
+ * @param {{ text: string, path?: string, secret?: string }} sample
+ */
+function vetoesOf({ text, path, secret = "" }) {
+  /** @type {Set<string>} */
+  const vetoes = new Set()
+  findCredentials(text, path ? { path } : {}, ({ start, end, veto }) => {
+    if (!text.includes(secret) || overlaps(text, secret, start, end)) vetoes.add(veto)
+  })
+  return vetoes.size > 0 ? vetoes : new Set(["no rule"])
 }
 
 /** @param {string} path */

@@ -2,10 +2,11 @@ import { createHash } from "node:crypto"
 import type { Assignment } from "../named/assignment.js"
 import { checks, isEmptyToken, plainText } from "./checks.js"
 import { isCiphertext } from "./ciphertext.js"
-import { isPlaceholder, saysPlaceholder, withoutRows } from "./placeholder.js"
+import { isPlaceholder, placeholderSign, withoutRows } from "./placeholder.js"
 import { entropy, randomBits } from "./random.js"
 import { type Kind, type Rule, forms } from "./rules.js"
 import known from "./rules/known.json" with { type: "json" }
+import type { Veto } from "./veto.js"
 
 /** Whether a name is the provider's alone, or that of its API. */
 export function isNamed(rule: Rule, name: string): boolean {
@@ -37,25 +38,37 @@ function isCalled(rule: Rule, word: string): boolean {
   return rule.names?.some((name) => name.length > word.length && name.endsWith(word)) ?? false
 }
 
-export function isAccepted(rule: Rule, secret: string): boolean {
-  if (isCiphertext(secret) || isWords(rule, secret) || secret.includes("EXAMPLE")) return false
-  if (!rule.lax && (isStandIn(rule, secret) || isEmptyToken(secret))) return false
-  if (entropy(secret) < (rule.entropy ?? 2.5)) return false
-  return !rule.check || checks[rule.check](secret)
+/** Why what has the form of a rule's secret is none; undefined if it is one. */
+export function vetoOf(rule: Rule, secret: string): Veto | undefined {
+  if (isCiphertext(secret)) return "ciphertext"
+  if (isWords(rule, secret)) return "words"
+  if (secret.includes("EXAMPLE")) return "placeholder"
+  if (!rule.lax) {
+    const veto = vetoOfStandIn(rule, secret) ?? (isEmptyToken(secret) ? "empty-token" : undefined)
+    if (veto !== undefined) return veto
+  }
+  if (entropy(secret) < (rule.entropy ?? 2.5)) return "entropy"
+  return vetoOfCheck(rule, secret)
+}
+
+/** The check that a rule asks for, if a secret fails it. */
+export function vetoOfCheck({ check }: Rule, secret: string): Veto | undefined {
+  return check === undefined || checks[check](secret) ? undefined : check
 }
 
 /** What is random beyond doubt besides its runs and rows has them from its provider. */
 const CERTAIN = 60
 
-function isStandIn(rule: Rule, secret: string): boolean {
+function vetoOfStandIn(rule: Rule, secret: string): Veto | undefined {
   // JSON in Base64 is a token, whatever it says of itself.
   const plain = secret.startsWith("eyJ") ? undefined : plainText(secret)
-  if (plain !== undefined && isPlaceholder(plain)) return true
-  if (!isPlaceholder(secret)) return false
+  const said = plain === undefined ? undefined : placeholderSign(plain)
+  if (said !== undefined) return said
+  const sign = placeholderSign(secret)
   const isFixed = rule.keywords !== undefined && !forms.has(rule)
-  if (!isFixed || /[<>]/.test(secret) || saysPlaceholder(secret)) return true
+  if (!isFixed || (sign !== "run" && sign !== "row")) return sign
   const rest = withoutRows(secret)
-  return isPlaceholder(rest) || randomBits(rest) < CERTAIN
+  return isPlaceholder(rest) || randomBits(rest) < CERTAIN ? sign : undefined
 }
 
 /** Words in a row, as files and classes are called. */

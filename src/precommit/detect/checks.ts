@@ -1,6 +1,6 @@
 import { checksums } from "./checksum.js"
 import { meaningOf, wordsOf } from "../named/naming.js"
-import { isPlaceholder } from "./placeholder.js"
+import { isPlaceholder, placeholderSign } from "./placeholder.js"
 import { entropy, randomBits } from "./random.js"
 
 /**
@@ -44,14 +44,15 @@ export function isFilledIn(value: string): boolean {
 
 /** Whether a text may be somebody's password: not one that stands for it, nor a word of a form. */
 export function isPassword(password: string): boolean {
-  return (
-    password.length >= 4 &&
-    !isCommon(password) &&
-    !isCommon(spelt(password)) &&
-    !isFilledIn(password) &&
-    !isPlaceholder(password) &&
-    !isNameOfSecret(password)
-  )
+  return vetoOfPassword(password) === undefined
+}
+
+/** Why a text is nobody's password. */
+export function vetoOfPassword(password: string) {
+  if (password.length < 4) return "length"
+  if (isCommon(password) || isCommon(spelt(password))) return "common"
+  if (isFilledIn(password)) return "filled-in"
+  return placeholderSign(password) ?? (isNameOfSecret(password) ? "name" : undefined)
 }
 
 const LETTERS = new Map(

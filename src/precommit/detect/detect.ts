@@ -1,19 +1,20 @@
-import { isAccepted, isAnyName, isNamed, isPlain, isPublished } from "./accept.js"
+import { isAnyName, isNamed, isPlain, isPublished, vetoOf, vetoOfCheck } from "./accept.js"
 import { valuesApart } from "../named/apart.js"
+import { Attempts } from "./attempts.js"
 import { type Assignment, assignmentAt, LONGEST_VALUE } from "../named/assignment.js"
-import { checks } from "./checks.js"
-import { genericRule } from "./generic.js"
-import { wordFinder } from "./keywords.js"
+import { generalRule, genericRule } from "./generic.js"
 import { hiddenIn } from "./within.js"
 import { entriesOf } from "../named/kubernetes.js"
-import { meaningOf, TELLING } from "../named/naming.js"
-import { endOfPrefixed } from "./prefix.js"
+import { meaningOf } from "../named/naming.js"
+import { prefixedAt } from "./prefix.js"
 import { withoutOverlaps } from "./overlaps.js"
 import type { Candidate, Detection } from "./overlaps.js"
 import { kindOfKey } from "./private-key.js"
 import { forms, GENERIC, isExcused, isKeyRule, KUBERNETES, patternOf, rules } from "./rules.js"
 import type { Kind, Rule } from "./rules.js"
+import { type Reaction, findWords } from "./reactions.js"
 import { Data, isGenerated, isMinified, isOfBadge } from "./surroundings.js"
+import type { Extent, OnSilenced, Veto } from "./veto.js"
 import { beginningsOf, beginsName, beginsWord, isWordAt } from "./word.js"
 
 /** What is known of the text besides itself. */
@@ -26,14 +27,6 @@ export interface Origin {
   readonly decoded?: number
 }
 
-/**
- * How often a rule may fail within so many characters. No honest text comes near; without a limit,
- * a text made for it could keep the expensive rules busy for minutes. A match that turns out to be
- * no secret counts twice: looking at it takes longer than the pattern.
- */
-const FAILURES = 160
-const STRETCH = 4096
-
 /** How often Base64 is decoded: a file in it, and a key in that. */
 const MOST_DECODED = 2
 
@@ -43,47 +36,20 @@ const NEAR = 300
 /**
  * Finds the credentials in a text: pure, and linear in the text's length.
  *
+ * @param onSilenced is told each match that is no finding, and why; it costs time
  * @returns findings in the order of the text, none within another
  */
-export function findCredentials(text: string, origin: Origin = {}): Detection[] {
-  const search = new Search(text, origin)
-  findWords(text, (word, at) => search.meet(word, at))
+export function findCredentials(
+  text: string,
+  origin: Origin = {},
+  onSilenced?: OnSilenced,
+): Detection[] {
+  const search = new Search(text, origin, onSilenced)
+  findWords(text, (met, at) => search.meet(met, at))
   return search.findings()
 }
 
-/** A provider's name of so few letters occurs in other words by chance: `oci` in `social`. */
-const SHORT_NAME = 3
-
-/** What each word that is looked for leads to. */
-interface Reaction {
-  /** Rules of which a match may be here. */
-  readonly shapes: Rule[]
-  /** Rules of the provider that is named here. */
-  readonly providers: Rule[]
-  /** Whether the word is so long that it names its provider in the midst of another one too. */
-  readonly isLong: boolean
-  /** Whether the name of a secret may be here. */
-  telling: boolean
-}
-
-const reactions = new Map<string, Reaction>()
-for (const rule of rules) {
-  for (const word of rule.keywords ?? []) reaction(word).shapes.push(rule)
-  for (const word of rule.names ?? []) reaction(word).providers.push(rule)
-}
-for (const word of TELLING) reaction(word).telling = true
-
-const words = Array.from(reactions.values())
-const findWords = wordFinder(Array.from(reactions.keys()))
 const places = new Map(rules.map((rule, index) => [rule, rules.length - index]))
-
-function reaction(word: string): Reaction {
-  const key = word.toLowerCase()
-  const isLong = key.length > SHORT_NAME
-  const known = reactions.get(key) ?? { shapes: [], providers: [], isLong, telling: false }
-  reactions.set(key, known)
-  return known
-}
 
 /** How much a finding says, by what it was found by. More specific ones hide the others. */
 const RANK = { key: 5, shape: 4, own: 3, near: 2, form: 1, generic: 0 }
@@ -96,25 +62,24 @@ class Search {
   readonly #named: { rule: Rule; at: number }[] = []
   /** Where the names of secrets may be. */
   readonly #names: number[] = []
-  /** For each rule: the stretch of the text that it failed in last, and how often. */
-  readonly #failures = new Map<Rule, { stretch: number; count: number }>()
+  readonly #attempts = new Attempts()
   /** For each rule: where its last finding ends. What it would find before that is the same. */
   readonly #ends = new Map<Rule, number>()
   /** Whether the file is one of those that a rule is for. */
   readonly #paths = new Map<Rule, boolean>()
   readonly #generated: boolean
   readonly #data: Data
+  readonly #onSilenced: OnSilenced | undefined
 
-  constructor(text: string, origin: Origin) {
+  constructor(text: string, origin: Origin, onSilenced?: OnSilenced) {
     this.#text = text
     this.#origin = origin
+    this.#onSilenced = onSilenced
     this.#data = new Data(text)
     this.#generated = isGenerated(text, origin.path)
   }
 
-  meet(word: number, at: number): void {
-    const met = words[word]
-    if (!met) return
+  meet(met: Reaction, at: number): void {
     for (const rule of met.shapes) this.#tryShape(rule, at)
     if (this.#origin.onlyKeys || this.#generated) return
     if (met.isLong || beginsName(this.#text, at)) {
@@ -129,13 +94,13 @@ class Search {
     this.#tryApart()
     this.#searchManifest()
     this.#searchDecoded()
-    return withoutOverlaps(this.#candidates)
+    return withoutOverlaps(this.#candidates, this.#onSilenced)
   }
 
   #tryShape(rule: Rule, at: number): void {
     if (this.#origin.onlyKeys && !isKeyRule(rule)) return
     if (rule.path && !this.#isPath(rule)) return
-    if (at < (this.#ends.get(rule) ?? 0) || this.#isTired(rule, at)) return
+    if (at < (this.#ends.get(rule) ?? 0) || this.#attempts.areTooMany(rule, at)) return
     if (rule.near && !this.#isNear(rule.near, at)) return
     const pattern = patternOf(rule)
     for (let start = Math.max(0, at - (rule.before ?? 0)); start <= at; start += 1) {
@@ -144,10 +109,10 @@ class Search {
       const match = pattern.exec(this.#text)
       if (!match || (!rule.open && isWordAt(this.#text, pattern.lastIndex))) continue
       if (this.#add(rule, match)) {
-        this.#failures.delete(rule)
+        this.#attempts.succeed(rule)
         this.#ends.set(rule, pattern.lastIndex)
       } else {
-        this.#isTired(rule, at)
+        this.#attempts.areTooMany(rule, at)
       }
       return
     }
@@ -157,19 +122,13 @@ class Search {
   /** What is a provider's by its prefix alone, however long: they change what follows it. */
   #tryPrefix(rule: Rule, at: number): void {
     if (rule.check || this.#generated || !beginsWord(this.#text, at)) return
-    const end = endOfPrefixed(rule, this.#text, at)
-    if (end === undefined || this.#data.surrounds(at)) return
-    this.#keep(rule, at, end, RANK.form)
-    this.#ends.set(rule, end)
-  }
-
-  /** Counts an attempt that is about to be made; whether there were too many around here. */
-  #isTired(rule: Rule, at: number): boolean {
-    const stretch = Math.floor(at / STRETCH)
-    let failures = this.#failures.get(rule)
-    if (failures?.stretch !== stretch) this.#failures.set(rule, (failures = { stretch, count: 0 }))
-    failures.count += 1
-    return failures.count > FAILURES
+    const found = prefixedAt(rule, this.#text, at)
+    if (found === undefined) return
+    const { end, veto = this.#data.surrounds(at) ? "data" : undefined } = found
+    if (veto === undefined) {
+      this.#keep(rule, at, end, RANK.form)
+      this.#ends.set(rule, end)
+    } else this.#silence(rule, { start: at, end }, veto)
   }
 
   #searchFile(rule: Rule): void {
@@ -182,7 +141,8 @@ class Search {
     if (this.#origin.onlyKeys || this.#generated) return
     for (const { name, text, start, end } of entriesOf(this.#text)) {
       const plain = text.trim().includes("\n") ? text : `${name}: ${JSON.stringify(text.trim())}`
-      if (findCredentials(plain).length > 0) this.#keep(KUBERNETES, start, end, RANK.form)
+      const found = findCredentials(plain, {}, this.#silencedAt({ start, end }))
+      if (found.length > 0) this.#keep(KUBERNETES, start, end, RANK.form)
     }
   }
 
@@ -191,7 +151,10 @@ class Search {
     const { onlyKeys = false, decoded = 0 } = this.#origin
     if (decoded >= MOST_DECODED) return
     const origin = { onlyKeys: onlyKeys || this.#generated, decoded: decoded + 1 }
-    for (const found of hiddenIn(this.#text, (text) => findCredentials(text, origin))) {
+    const hidden = hiddenIn(this.#text, (text, run) =>
+      findCredentials(text, origin, this.#silencedAt(run)),
+    )
+    for (const found of hidden) {
       const isKey = found.kind !== "credential" && found.kind !== "public"
       const rank = isKey ? RANK.key : RANK.form
       this.#candidates.push({ ...found, rank, place: 0 })
@@ -202,15 +165,21 @@ class Search {
   #add(rule: Rule, match: RegExpExecArray): boolean {
     const [start, end] = match.indices?.slice(1).find(Boolean) ?? match.indices?.[0] ?? [0, 0]
     const secret = this.#text.slice(start, end)
-    if (isKeyRule(rule)) {
-      if (rule.check && !checks[rule.check](secret)) return false
+    const isKey = isKeyRule(rule)
+    const veto = isKey ? vetoOfCheck(rule, secret) : this.#vetoOf(rule, secret, match.index)
+    if (veto !== undefined) return this.#silence(rule, { start, end }, veto)
+    if (isKey) {
       this.#keep(rule, match.index, match.index + match[0].length, RANK.key, kindOfKey(match[0]))
-    } else {
-      if (!isAccepted(rule, secret) || this.#data.surrounds(match.index)) return false
-      if (isExcused(rule, this.#text, match.index)) return false
-      this.#keep(rule, start, end, forms.has(rule) ? RANK.form : RANK.shape)
-    }
+    } else this.#keep(rule, start, end, forms.has(rule) ? RANK.form : RANK.shape)
     return true
+  }
+
+  /** Why a secret that was matched at an offset is none, by itself or by where it stands. */
+  #vetoOf(rule: Rule, secret: string, at: number): Veto | undefined {
+    const veto = vetoOf(rule, secret)
+    if (veto !== undefined) return veto
+    if (this.#data.surrounds(at)) return "data"
+    return isExcused(rule, this.#text, at) ? "excused" : undefined
   }
 
   /** Looks at each value that has a telling name, or a name that names a provider. */
@@ -219,7 +188,7 @@ class Search {
     let next = 0
     let from = 0
     for (const at of this.#names.toSorted((a, b) => a - b)) {
-      if (at < from || this.#isTired(GENERIC, at)) continue
+      if (at < from || this.#attempts.areTooMany(GENERIC, at)) continue
       const found = assignmentAt(this.#text, at)
       if (!found || seen.has(found.start)) continue
       // A word without an end is data; the names within it are chance.
@@ -227,7 +196,7 @@ class Search {
       while ((this.#named[next]?.at ?? Infinity) < found.start - NEAR) next += 1
       if (!this.#tryValue(found, next)) continue
       seen.add(found.start)
-      this.#failures.delete(GENERIC)
+      this.#attempts.succeed(GENERIC)
     }
   }
 
@@ -239,22 +208,23 @@ class Search {
 
   /** Whether the value is a finding. */
   #tryValue(found: Assignment, firstNear: number): boolean {
-    if (isOfBadge(this.#text, found.start)) return false
-    const before = this.#candidates.length
     const meaning = meaningOf(found.words)
+    if (isOfBadge(this.#text, found.start)) {
+      return this.#silence(generalRule(meaning), found, "badge")
+    }
+    const before = this.#candidates.length
     const name = found.words.join("")
     const own = new Set<Rule>()
     const begins = beginningsOf(found.words)
-    findWords(name, (word, at) => {
-      const met = words[word]
-      if (met?.isLong || begins.has(at)) met?.providers.forEach((rule) => own.add(rule))
+    findWords(name, (met, at) => {
+      if (met.isLong || begins.has(at)) met.providers.forEach((rule) => own.add(rule))
     })
     for (const rule of own) {
       if (meaning !== "none" || isAnyName(rule, found) || isNamed(rule, name)) {
         this.#tryNamed(rule, found, RANK.own)
       }
     }
-    if (meaning === "none") return this.#candidates.length > before
+    if (meaning === "none") return this.#candidates.length > before || this.#isUnnamed(found)
     for (let at = firstNear; at < this.#named.length; at += 1) {
       const named = this.#named[at]
       if (!named || named.at > found.start) break
@@ -264,23 +234,47 @@ class Search {
     }
     if (this.#candidates.length > before) return true
     const rule = genericRule(this.#text, found, meaning)
-    if (!rule || isMinified(this.#text, found.start)) return false
+    if (typeof rule === "string") return this.#silence(generalRule(meaning), found, rule)
+    if (isMinified(this.#text, found.start)) return this.#silence(rule, found, "packed")
     this.#keep(rule, found.start, found.end, RANK.generic)
     return true
   }
 
   #tryNamed(rule: Rule, found: Assignment, rank: number): void {
     const { value, start, end } = found
-    if (isPlain(found)) return
-    if (rule.value && patternOf(rule).test(value) && isAccepted(rule, value)) {
-      this.#keep(rule, start, end, rank)
-    }
+    if (isPlain(found) || !rule.value || !patternOf(rule).test(value)) return
+    const veto = vetoOf(rule, value)
+    if (veto === undefined) this.#keep(rule, start, end, rank)
+    else this.#silence(rule, found, veto)
+  }
+
+  /** That a value is no finding since nothing names it; told where it would be one under a name. */
+  #isUnnamed(found: Assignment): false {
+    if (this.#onSilenced === undefined) return false
+    const rule = genericRule(this.#text, found, "secret")
+    return typeof rule !== "string" && this.#silence(rule, found, "harmless-name")
   }
 
   #keep(rule: Rule, start: number, end: number, rank: number, found?: Kind): void {
     const kind = found ?? (rule.public ? "public" : "credential")
-    if (isPublished(this.#text.slice(start, end), kind)) return
-    this.#candidates.push({ rule: rule.id, start, end, kind, rank, place: places.get(rule) ?? 0 })
+    if (isPublished(this.#text.slice(start, end), kind)) {
+      this.#silence(rule, { start, end }, "published")
+    } else {
+      const place = places.get(rule) ?? 0
+      this.#candidates.push({ rule: rule.id, start, end, kind, rank, place })
+    }
+  }
+
+  /** Tells who asked why a match is no finding; that it is none. */
+  #silence(rule: Rule, { start, end }: Extent, veto: Veto): false {
+    this.#onSilenced?.({ rule: rule.id, start, end, veto })
+    return false
+  }
+
+  /** What was silenced in a text that stands encoded at a place of this one. */
+  #silencedAt({ start, end }: Extent): OnSilenced | undefined {
+    const onSilenced = this.#onSilenced
+    return onSilenced && ((silenced) => onSilenced({ ...silenced, start, end }))
   }
 
   #isPath(rule: Rule): boolean {

@@ -4,18 +4,19 @@ import {
   isFilledIn,
   isLogin,
   isNameOfSecret,
-  isPassword,
   plainText,
+  vetoOfPassword,
 } from "./checks.js"
 import { isCiphertext, isEncryptedToken } from "./ciphertext.js"
 import { isLiteral, isStored } from "./literals.js"
 import type { Meaning } from "../named/naming.js"
 import { isPassphrase } from "./passphrase.js"
-import { isPlaceholder, standsForKey } from "./placeholder.js"
+import { isPlaceholder, placeholderSign, standsForKey } from "./placeholder.js"
 import { randomBits } from "./random.js"
 import { GENERIC, PASSWORD } from "./rules.js"
 import type { Rule } from "./rules.js"
 import { isScrambled } from "./scrambled.js"
+import type { Veto } from "./veto.js"
 
 /** Names of things that point to a secret, or protect it, and hold none. */
 const POINTER =
@@ -38,6 +39,8 @@ const TEST_MODE = /^(?![rsp]k_)[a-z]{2,20}_test_(?=[A-Za-z0-9_-]{20,}$)/
 
 /** What people write for the sake of a rule that asks for it, and not as code: `Tr0ub4dor`. */
 const CHOSEN = /^(?=.*\d)(?!.*#0\d)(?:.*\d[A-Za-z]+\d|.*[!@#$%^&*?])[\w!@#$%^&*?~-]*$/
+
+const LONGEST_PASSWORD = 128
 
 /** The least bits for chance. A name is quoted, a bare word may be code. */
 const LEAST = { quoted: 14, bare: 24, spaced: 30, sentence: 45, key: 45 }
@@ -63,31 +66,57 @@ const ARGUMENT = /^[A-Za-z_][\w.-]{0,60}=(?:[A-Za-z_.]+$|\\?["'])/
 /** A text written in escapes, byte by byte. */
 const ESCAPED = /^(?:\\x[0-9a-fA-F]{2}|\\[0nrtabfv]|[\x20-\x7e])*$/
 
-/** The rule by which a named value is a finding although no provider's rule knows it. */
-export function genericRule(text: string, found: Assignment, meaning: Meaning): Rule | undefined {
-  const { value, quoted } = found
-  if (value.length < 6 || value.length > 1024) return undefined
+/** The rule for values of such a name. */
+export function generalRule(meaning: Meaning): Rule {
+  return meaning === "password" ? PASSWORD : GENERIC
+}
+
+/**
+ * The rule by which a named value is a finding although no provider's rule knows it, or what says
+ * that it is none.
+ */
+export function genericRule(text: string, found: Assignment, meaning: Meaning): Rule | Veto {
+  const { value } = found
+  // Of a bare `${NAME}` the sign alone was taken.
+  if (value === "$") return "filled-in"
+  if (value.length < 6 || value.length > 1024) return "length"
   // First what costs little: most values are words of code.
-  if (meaning === "password" ? isWord(value) : !isRandom(found, meaning)) return undefined
-  if (found.words.some((word) => UNREAL.test(word))) return undefined
-  if (isLiteral(text, found) || (meaning === "key" && isStored(text, found))) return undefined
+  const veto = meaning === "password" ? vetoOfWord(value) : vetoOfChance(found, meaning)
+  if (veto !== undefined) return veto
+  if (found.words.some((word) => UNREAL.test(word))) return "unreal"
+  if (isLiteral(text, found)) return "literal"
+  if (meaning === "key" && isStored(text, found)) return "stored"
   if (meaning === "password" && isScrambledPassword(text, found)) return PASSWORD
-  if (isCode(found) || isCiphertext(value) || isEncryptedToken(value)) return undefined
-  if (ARN.test(text.slice(Math.max(0, found.start - 140), found.start))) return undefined
+  if (isCode(found)) return "code"
+  if (isCiphertext(value) || isEncryptedToken(value)) return "ciphertext"
+  if (ARN.test(text.slice(Math.max(0, found.start - 140), found.start))) return "arn"
   if (meaning === "password" && isPassphrase(value) && isGiven(text, found)) return PASSWORD
-  if (/\s/.test(value) || PLAIN.test(value) || isKeyId(found)) return undefined
-  if (isReference(value) && !isSignedFirst(value, meaning)) return undefined
-  if (isFilledIn(value) || isPlaceholder(value)) return undefined
-  if (TEST.test(value.replace(TEST_MODE, ""))) return undefined
-  if (isNameOfSecret(value) || isEmptyToken(value)) return undefined
-  if (isHarmlessText(value) || isBytes(value)) return undefined
-  // A bare word that goes on is a call, an index or a path of properties; an escape ends its line.
-  if (!quoted && /^(?:[([.{]|\\(?![nrt"]))/.test(text.slice(found.end, found.end + 2))) {
-    return undefined
-  }
+  const shape = vetoOfShape(text, found, meaning)
+  if (shape !== undefined) return shape
   if (meaning !== "password") return GENERIC
-  if (UUID.test(value)) return isKeyed(found) ? GENERIC : undefined
-  return isLikelyPassword(text, found, randomBits(value)) ? PASSWORD : undefined
+  if (UUID.test(value)) return isKeyed(found) ? GENERIC : "uuid"
+  if (value.length > LONGEST_PASSWORD) return "length"
+  return vetoOfPassword(value) ?? (isLikelyPassword(text, found) ? PASSWORD : "weak")
+}
+
+/** Why a named value is written for something else than a secret. */
+function vetoOfShape(text: string, found: Assignment, meaning: Meaning): Veto | undefined {
+  const { value, quoted } = found
+  if (/\s/.test(value)) return "sentence"
+  if (PLAIN.test(value)) return "plain"
+  if (isKeyId(found)) return "key-id"
+  if (isReference(value) && !isSignedFirst(value, meaning)) return "reference"
+  if (isFilledIn(value)) return "filled-in"
+  const sign = placeholderSign(value)
+  if (sign !== undefined) return sign
+  if (TEST.test(value.replace(TEST_MODE, ""))) return "test"
+  if (isNameOfSecret(value)) return "name"
+  if (isEmptyToken(value)) return "empty-token"
+  if (isHarmlessText(value)) return "said"
+  if (isBytes(value)) return "bytes"
+  // A bare word that goes on is a call, an index or a path of properties; an escape ends its line.
+  const goesOn = /^(?:[([.{]|\\(?![nrt"]))/.test(text.slice(found.end, found.end + 2))
+  return !quoted && goesOn ? "goes-on" : undefined
 }
 
 /** A word of a list that gives something to a name of its own: `security-token, Signature=…`. */
@@ -112,20 +141,21 @@ function isScrambledPassword(text: string, found: Assignment): boolean {
 }
 
 /** A word of code, as it is given to what is named after a password. */
-function isWord(value: string): boolean {
-  return /^[A-Za-z_$]{1,12}$/.test(value) && randomBits(value) <= 20
+function vetoOfWord(value: string): Veto | undefined {
+  return /^[A-Za-z_$]{1,12}$/.test(value) && randomBits(value) <= 20 ? "word" : undefined
 }
 
-/** Whether a person would write this value only as a secret. */
-function isRandom(found: Assignment, meaning: "secret" | "key" | "none"): boolean {
+/** Why a person would write this value not only as a secret. */
+function vetoOfChance(found: Assignment, meaning: "secret" | "key" | "none"): Veto | undefined {
   const { value, quoted } = found
-  if (UUID.test(value)) return meaning !== "key" && isKeyed(found)
-  if (/^[0-9a-f]{32}$/.test(value) && isOnce(found)) return false
+  if (UUID.test(value)) return meaning !== "key" && isKeyed(found) ? undefined : "uuid"
+  if (/^[0-9a-f]{32}$/.test(value) && isOnce(found)) return "once"
   // A key without a word for what it opens is as often a key of a map, and digests are those.
-  if (meaning === "key" && /^[0-9a-fA-F]+$/.test(value) && !isSetting(found)) return false
-  if (meaning === "secret" && quoted && isMadeUp(value)) return true
+  if (meaning === "key" && /^[0-9a-fA-F]+$/.test(value) && !isSetting(found)) return "digest"
+  if (meaning === "secret" && quoted && isMadeUp(value)) return undefined
   const bits = randomBits(value)
-  return value.length >= 10 && isMixed(value, bits) && bits >= leastBits(found, meaning)
+  const isRandom = value.length >= 10 && isMixed(value, bits) && bits >= leastBits(found, meaning)
+  return isRandom ? undefined : "chance"
 }
 
 function isReference(value: string): boolean {
@@ -233,9 +263,9 @@ function isMadeUp(value: string): boolean {
 }
 
 /** A password that a person chose has less chance in it, but digits or signs between letters. */
-function isLikelyPassword(text: string, found: Assignment, bits: number): boolean {
+function isLikelyPassword(text: string, found: Assignment): boolean {
   const { value, quoted, by } = found
-  if (!isPassword(value) || value.length > 128) return false
+  const bits = randomBits(value)
   // Words of any language, and identifiers.
   if (/^[\p{L}_$][\p{L}\w$]*$/u.test(value) && !/\d/.test(value)) return bits > (quoted ? 20 : 30)
   if (/^[\w]+(?:[._/:-][\w]*)+$/.test(value) && !/\d/.test(value)) return false

@@ -26,19 +26,30 @@ const KNOWN = new Set([
   0x1ea213f1, 0x48bc4d4f,
 ])
 
+/** What shows that a text stands for a key: angle brackets, words or crosses, a piece again and again, fame, a run, a row. */
+export type PlaceholderSign = "brackets" | "placeholder" | "repeated" | "well-known" | "run" | "row"
+
+/** What shows that a text stands for a key without being one; undefined if nothing does. */
+export function placeholderSign(text: string): PlaceholderSign | undefined {
+  return /[<>]/.test(text) ? "brackets" : signOfPlaceholder(text)
+}
+
 /** Whether a text stands for a key without being one. */
 export function isPlaceholder(text: string): boolean {
-  return /[<>]/.test(text) || standsForKey(text)
+  return placeholderSign(text) !== undefined
 }
 
 /** As that, of a text in which an angle bracket is a character like others. */
 export function standsForKey(text: string): boolean {
-  return saysPlaceholder(text) || RUN.test(text) || isSequence(text)
+  return signOfPlaceholder(text) !== undefined
 }
 
-/** Whether its words say so, or everybody knows it, or it is one piece again and again. */
-export function saysPlaceholder(text: string): boolean {
-  return WORDS.test(text) || CROSSES.test(text) || isPeriodic(text) || isKnown(text)
+function signOfPlaceholder(text: string): PlaceholderSign | undefined {
+  if (WORDS.test(text) || CROSSES.test(text)) return "placeholder"
+  if (isPeriodic(text)) return "repeated"
+  if (isKnown(text)) return "well-known"
+  if (RUN.test(text)) return "run"
+  return isSequence(text) ? "row" : undefined
 }
 
 /** What is left of a text without its runs of one character, and rows such as `12345678`. */

@@ -1,6 +1,7 @@
-import { isPlaceholder } from "./placeholder.js"
+import { placeholderSign } from "./placeholder.js"
 import { randomBits } from "./random.js"
 import type { Rule } from "./rules.js"
+import type { Veto } from "./veto.js"
 import { isWordAt } from "./word.js"
 
 /** A prefix that has one meaning: `glpat-`, `sk-ant-api`, and not `key_`. */
@@ -12,18 +13,26 @@ const DIGEST = /(?:sha\d{1,3}|md5)[=:_-]$/i
 /** So random that no name, digest in a file's name or word of code comes near. */
 const LEAST = 60
 
+/** A token that begins with a prefix of a rule, and why it is none. */
+export interface Prefixed {
+  readonly end: number
+  readonly veto: Veto | undefined
+}
+
 /**
- * Where the token that begins with a prefix of a rule ends: of another length than the rule says,
- * or of other characters, but random beyond doubt. Undefined without such a token.
+ * The token that begins with a prefix of a rule: of another length than the rule says, or of other
+ * characters, but random beyond doubt. Undefined where nothing of a token's length stands behind it.
  */
-export function endOfPrefixed(rule: Rule, text: string, at: number): number | undefined {
+export function prefixedAt(rule: Rule, text: string, at: number): Prefixed | undefined {
   const prefix = rule.keywords?.find((word) => PREFIX.test(word) && text.startsWith(word, at))
   if (prefix === undefined || DIGEST.test(text.slice(Math.max(0, at - 8), at))) return undefined
   REST.lastIndex = at + prefix.length
   const rest = REST.exec(text)?.[0]
-  if (rest === undefined || goesOn(text, REST.lastIndex)) return undefined
-  const isChance = /\d/.test(rest) && randomBits(rest) >= LEAST && !isPlaceholder(rest)
-  return isChance ? REST.lastIndex : undefined
+  if (rest === undefined) return undefined
+  const end = REST.lastIndex
+  if (goesOn(text, end)) return { end, veto: "goes-on" }
+  const isChance = /\d/.test(rest) && randomBits(rest) >= LEAST
+  return { end, veto: isChance ? placeholderSign(rest) : "chance" }
 }
 
 /** Whether it is a part of a path, a file's name or a longer word, or cut short. */

@@ -362,6 +362,33 @@ export function positives(seed: number, perKind = 6): Sample[] {
   return samples
 }
 
+/** What generators make, by what they make it of. */
+const classes: readonly string[] = [
+  "{hex:32}",
+  "{hex:64}",
+  "{HEX:40}",
+  "{alnum:24}",
+  "{base32up:32}",
+  "{base58:44}",
+  "{base62:20}",
+  "{base62:32}",
+  "{base62:64}",
+  "{base64:43}=",
+  "{base64url:43}",
+  "{uuid}",
+  "{jwt}",
+]
+
+/** Random values of each class, each in any of the contexts, for a service that no rule knows. */
+export function randomValues(seed: number, perClass: number): Sample[] {
+  const generator = new Generator(seed)
+  return classes.flatMap((kind) =>
+    Array.from({ length: perClass }, () =>
+      inContext(kind, "acme", expand(kind, generator), generator),
+    ),
+  )
+}
+
 /** All that must pass. */
 export function negatives(seed: number, perKind = 12): Sample[] {
   const generator = new Generator(seed)
