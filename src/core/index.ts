@@ -43,6 +43,7 @@ export {
   optionsOfUse,
   parseUse,
 } from "./records/use.js"
+export { DUE, type Due, whyDue } from "./vault/due.js"
 export { type OwnerListing, describeOwners } from "./vault/owner-listing.js"
 export { parseOwnerName } from "./words/names.js"
 export { type Sending, canonicalPath, isBound, ruleFor, whyNoRule } from "./policy/sending.js"

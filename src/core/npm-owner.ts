@@ -4,7 +4,7 @@
  */
 export type { Enrolled, Rekeyed } from "./change/agents.js"
 export type { Applied } from "./change/apply.js"
-export type { CheckReport, SecretGoing } from "./check/check.js"
+export type { CheckReport, SecretGoing, SecretRotating } from "./check/check.js"
 export type { CheckFinding } from "./check/check-finding.js"
 export type { Inspection } from "./check/inspect.js"
 export type { AskPassphrase } from "./keys/key-files.js"

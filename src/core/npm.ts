@@ -11,6 +11,7 @@ export type { AccessReport, ReadableListing, SecretListing } from "./vault/listi
 export { type OpenOptions, openVault } from "./library/open-vault.js"
 export type { Pulled } from "./sync/pull.js"
 export type { Actor } from "./policy/access.js"
+export type { Rotation } from "./records/rotation.js"
 export type { Use, UsePlace } from "./records/use.js"
 export type { Exposure, Loss } from "./records/record.js"
 export type { Reveal } from "./words/reveal-policy.js"

@@ -69,7 +69,7 @@ export { type UseEdit, type UseRequest, changeUse } from "./change/change-use.js
 export { type RotationEdit, changeRotation, rotationOf } from "./rotation/change-rotation.js"
 export { type KeptRotation, RotationState, fingerprintOf } from "./rotation/kept-rotation.js"
 export { type Rotated, setRotated } from "./rotation/set-rotated.js"
-export { type Rotation, type RotationStep, rotationLines } from "./records/rotation.js"
+export { type RotationStep, rotationLines } from "./records/rotation.js"
 export { changeMetadata } from "./change/change-metadata.js"
 export { addGroup, removeGroup, renewGroupKey } from "./change/groups.js"
 export { moveSecret } from "./change/move-secret.js"

@@ -344,6 +344,7 @@ describe("reports", () => {
       // What is here, or why there is nothing and what mends it.
       isolation: expect.anything() as unknown,
       goes: [],
+      rotates: [],
       findings: [],
     })
   })
@@ -351,28 +352,33 @@ describe("reports", () => {
   test("check", async () => {
     await machine.call(["set", "soon/a", "--expires", "9d"], "a")
     await machine.call(["use", "soon/a", "stripe", "--yes"])
-    expect(await document(["check", "--against", "HEAD"], "", 1)).toEqual({
+    const rotation = { run: ["roll", "-q"] }
+    await machine.call(["rotation", "-s", "soon/a", "--", ...rotation.run])
+    expect(await document(["check", "--against", "HEAD~1"], "", 1)).toEqual({
       findings: [
         {
           severity: "attention",
           code: "EXPIRING",
           subject: "soon/a",
           message: anyText,
-          hint: "make a new value at its source, then: agent-vault set soon/a --expires 90d",
+          hint: "have its programs make a new value: agent-vault rotate soon/a --expires 90d",
         },
       ],
       secrets: anyNumber,
       groups: anyNumber,
       agents: 2,
       goes: [{ secret: "soon/a", hosts: ["api.stripe.com", "files.stripe.com"] }],
+      rotates: [{ secret: "soon/a", rotation, due: ["expiring"] }],
       pending: { id: planId, groups: [] },
       anchored: true,
       serial: 1,
       access: [],
       uses: [],
+      rotations: [{ secret: "soon/a", after: rotation }],
       exitCode: 1,
     })
     await machine.call(["use", "soon/a", "--remove", "--yes"])
+    await machine.call(["rotate", "soon/a", "--forget"])
   })
 
   test("audit, audit verify, audit suggest, audit push", async () => {

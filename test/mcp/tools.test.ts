@@ -50,6 +50,22 @@ describe("the tools", () => {
     ])
   })
 
+  test("tell a model what is due, and what an owner rotates it with", async () => {
+    await run(machine, ["rotation", "-s", "stripe/api-key", "--", "roll"])
+    await run(machine, ["set", "stripe/webhook", "--expires", "9d"], "x-x-x-x")
+    await run(machine, ["agent", "add", "old"])
+    await run(machine, ["grant", "old", "db"])
+    await run(machine, ["revoke", "old", "db"])
+    await using session = await Session.open(machine, AS_CI)
+    const { document } = await session.call("list_secrets")
+    expect(document["secrets"]).toMatchObject([
+      { name: "db/password", due: ["exposed"] },
+      { name: "stripe/api-key", rotate: "agent-vault rotate stripe/api-key" },
+      { name: "stripe/webhook", due: ["expiring"] },
+    ])
+    expect(JSON.stringify(document)).not.toContain("roll")
+  })
+
   test("list names and metadata, and how each secret is used unseen", async () => {
     await using session = await Session.open(machine, AS_CI)
     const { isError, document } = await session.call("list_secrets")

@@ -2,6 +2,7 @@ import {
   type Identity,
   LIMITS,
   type Place,
+  type Rotation,
   type SecretName,
   VaultError,
   readSecret,
@@ -11,7 +12,6 @@ import {
   type KeptRotation,
   type Outcome,
   type Rotated,
-  type Rotation,
   type RotationState,
   type RotationStep,
   setRotated,
@@ -31,6 +31,8 @@ export interface RotationToDo {
   readonly state: RotationState
   /** Of each program, in ms. */
   readonly timeLimit: number
+  /** When the new value ends; absent: when the old one did. */
+  readonly expires?: string | undefined
 }
 
 /** The value that a secret has, read and noted as any other. */
@@ -50,7 +52,7 @@ export async function rotateSecret(
   request: ChangeRequest,
   rotating: RotationToDo,
 ): Promise<Outcome<Rotated> | undefined> {
-  const { name, state } = rotating
+  const { name, state, expires } = rotating
   const present = await readPresent(door, rotating)
   const taken = await state.open(rotating.identity.identity)
   if (taken !== undefined) tell(door, `A new value of ${name.full} is kept here: it is taken up.`)
@@ -59,7 +61,7 @@ export async function rotateSecret(
   let outcome: Outcome<Rotated> | undefined
   if (!isSet) {
     await test(door, rotating, kept)
-    outcome = await setting(name, () => setRotated({ ...request, name, kept }))
+    outcome = await setting(name, () => setRotated({ ...request, name, kept, expires }))
   }
   await endOld(door, rotating, kept)
   state.discard()

@@ -5,6 +5,7 @@ import { strayProblem, takeOut } from "./stray.js"
 import { VaultError } from "../words/errors.js"
 import { openEscrow } from "../vault/escrow.js"
 import { openGroupKey, openPastKeys, readSigned } from "../vault/group-key.js"
+import { endDue } from "../vault/due.js"
 import { stillExposed } from "../vault/exposed.js"
 import type { Key } from "../keys/key-files.js"
 import {
@@ -16,8 +17,14 @@ import {
   secretPath,
 } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
-import { type Exposure, type GroupRecord, type Member, digestOf } from "../records/record.js"
-import { hasPassed, later, utc } from "../words/time.js"
+import {
+  type Exposure,
+  type GroupRecord,
+  type Member,
+  type SecretRecord,
+  digestOf,
+} from "../records/record.js"
+import { hasPassed, utc } from "../words/time.js"
 import {
   type Vault,
   findAgent,
@@ -26,8 +33,6 @@ import {
   findSecret,
   remember,
 } from "../vault/vault.js"
-
-const SOON_SECONDS = 30 * 86_400
 
 /** What is wrong with one file of a vault. Throws what a reader would refuse, or ask for. */
 export async function checkFile(
@@ -112,18 +117,24 @@ function checkSecret(vault: Vault, name: SecretName, now: Date): CheckFinding[] 
   const exposed = stillExposed(vault, name, record)
   if (exposed.length > 0) {
     const to = exposed.map(whoCouldRead).join(", ")
-    const hint = `make a new value at its source, then: agent-vault set ${full}`
-    findings.push(attention("EXPOSED", full, `could be read by ${to}`, hint))
+    findings.push(attention("EXPOSED", full, `could be read by ${to}`, newValueHint(full, record)))
   }
   const { expires } = record
-  if (hasPassed(expires, later(now, SOON_SECONDS))) {
-    const isPast = hasPassed(expires, utc(now))
-    const message = isPast ? `expired at ${expires}` : `expires at ${expires}`
+  const due = endDue(expires, now)
+  if (due !== undefined) {
+    const isPast = due === "expired"
+    const message = `${isPast ? "expired" : "expires"} at ${expires ?? ""}`
     // Without a new end the new value would have the old one.
-    const hint = `make a new value at its source, then: agent-vault set ${full} --expires 90d`
+    const hint = `${newValueHint(full, record)} --expires 90d`
     findings.push(attention(isPast ? "EXPIRED" : "EXPIRING", full, message, hint))
   }
   return findings
+}
+
+function newValueHint(name: string, { rotation }: SecretRecord): string {
+  return rotation === undefined
+    ? `make a new value at its source, then: agent-vault set ${name}`
+    : `have its programs make a new value: agent-vault rotate ${name}`
 }
 
 /** After a rekey it is the agent's old key that may no longer read, not the agent. */

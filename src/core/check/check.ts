@@ -4,6 +4,9 @@ import type { Key } from "../keys/key-files.js"
 import { ATTRIBUTES, MANIFEST, type VaultFile, classify } from "../words/layout.js"
 import { parseManifest } from "../records/manifest.js"
 import { type SecretName, foldedCollision } from "../words/names.js"
+import type { Rotation } from "../records/rotation.js"
+import { type Due, whyDue } from "../vault/due.js"
+import { describeSecret } from "../vault/listing.js"
 import { type GroupPlan, type Plan, makePlan } from "../vault/plan.js"
 import { readSealedState } from "../vault/sealed-state.js"
 import { type Vault, findSecret } from "../vault/vault.js"
@@ -16,6 +19,8 @@ export interface CheckReport {
   readonly agents: number
   /** The secrets that the broker may send, and to which hosts. */
   readonly goes: readonly SecretGoing[]
+  /** The secrets whose records name programs that give them new values. */
+  readonly rotates: readonly SecretRotating[]
   /** What `apply` would do; absent when the manifest cannot be read. */
   readonly pending?: Plan
 }
@@ -24,6 +29,13 @@ export interface CheckReport {
 export interface SecretGoing {
   readonly secret: string
   readonly hosts: readonly string[]
+}
+
+/** The programs that rotate a secret, and why they should run now, if they should. */
+export interface SecretRotating {
+  readonly secret: string
+  readonly rotation: Rotation
+  readonly due: readonly Due[]
 }
 
 /**
@@ -37,6 +49,7 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
   }
   const files = recordsFirst(vault.files.list()).map((path) => ({ path, file: classify(path) }))
   const goes: SecretGoing[] = []
+  const rotates: SecretRotating[] = []
   const told = new Set<string>()
   const attempt = async (subject: string, work: () => unknown): Promise<void> => {
     try {
@@ -52,8 +65,11 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
   for (const { path, file } of files) {
     await attempt(path, async () => {
       add(await checkFile(vault, path, file, now, owner))
-      const going = file.is === "secret" ? goingOf(vault, file.secret) : undefined
+      if (file.is !== "secret") return
+      const going = goingOf(vault, file.secret)
       if (going !== undefined) goes.push(going)
+      const rotating = rotatingOf(vault, file.secret, now)
+      if (rotating !== undefined) rotates.push(rotating)
     })
   }
   add(collisions(files.map(({ path }) => path)))
@@ -62,13 +78,20 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
   add(missingFiles(vault))
   const count = (is: VaultFile["is"]): number => files.filter(({ file }) => file.is === is).length
   const counts = { secrets: count("secret"), groups: count("group"), agents: count("agent") }
-  return { findings, ...counts, goes, ...(pending === undefined ? {} : { pending }) }
+  return { findings, ...counts, goes, rotates, ...(pending === undefined ? {} : { pending }) }
 }
 
 function goingOf(vault: Vault, name: SecretName): SecretGoing | undefined {
   const { use = [] } = findSecret(vault, name) ?? {}
   if (use.length === 0) return undefined
   return { secret: name.full, hosts: [...new Set(use.flatMap(({ hosts }) => hosts))] }
+}
+
+function rotatingOf(vault: Vault, name: SecretName, now: Date): SecretRotating | undefined {
+  const listing = describeSecret(vault, name)
+  const { rotation } = listing
+  if (rotation === undefined) return undefined
+  return { secret: name.full, rotation, due: whyDue(listing, now) }
 }
 
 function collisions(paths: readonly string[]): CheckFinding[] {

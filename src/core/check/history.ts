@@ -6,6 +6,7 @@ import { undoneFinding } from "./past-revokes.js"
 import type { Git } from "../git/git.js"
 import { plainFiles, readVaultFiles } from "../git/git-objects.js"
 import { classify } from "../words/layout.js"
+import type { SecretName } from "../words/names.js"
 import { noMemory } from "../memory/memory.js"
 import { acceptOwners } from "../records/owners.js"
 import { type Anchor, checkAnchor } from "../memory/trust.js"
@@ -20,6 +21,7 @@ import {
   verifyVault,
 } from "../vault/vault.js"
 import type { VaultDocument } from "../records/record.js"
+import { type Rotation, isSameRotation } from "../records/rotation.js"
 import { type Use, isSameUse } from "../records/use.js"
 
 /** Who opens a group here and did not there, or the other way round. */
@@ -36,22 +38,32 @@ export interface UseDifference {
   readonly lost: readonly Use[]
 }
 
+/** By which programs a secret was rotated there and is rotated here: owners run them on their machines. */
+export interface RotationDifference {
+  readonly secret: string
+  readonly before?: Rotation
+  readonly after?: Rotation
+}
+
 /** What {@link checkAgainst} found. */
 export interface Comparison {
   readonly findings: readonly CheckFinding[]
   readonly access: readonly AccessChange[]
   readonly uses: readonly UseDifference[]
+  readonly rotations: readonly RotationDifference[]
 }
 
 /**
  * Compares a vault with the one of a trusted commit, as a pull request is compared with its base:
  * nothing may fall behind it, its owners must have let in every new one, and what changed in the
- * signed records is reported: who gained or lost access, and where secrets may be sent.
+ * signed records is reported: who gained or lost access, where secrets may be sent, and what rotates
+ * them.
  */
 export function checkAgainst(base: Vault, vault: Vault): Comparison {
   const findings: CheckFinding[] = []
   if (vault.id !== base.id) {
-    return { findings: [refused("vault.json", "it is another vault")], access: [], uses: [] }
+    const other = refused("vault.json", "it is another vault")
+    return { findings: [other], access: [], uses: [], rotations: [] }
   }
   const attempt = (subject: string, work: () => void): void => {
     try {
@@ -70,10 +82,13 @@ export function checkAgainst(base: Vault, vault: Vault): Comparison {
     })
   }
   const uses: UseDifference[] = []
+  const rotations: RotationDifference[] = []
   attempt("vault.json", () => {
-    for (const each of useDifferences(base, vault)) uses.push(each)
+    const names = namesOfBoth(base, vault)
+    for (const each of useDifferences(base, vault, names)) uses.push(each)
+    for (const each of rotationDifferences(base, vault, names)) rotations.push(each)
   })
-  return { findings, access: accessChanges(base, vault), uses }
+  return { findings, access: accessChanges(base, vault), uses, rotations }
 }
 
 /** The vault of a commit, verified against the anchor; ciphertexts are not read. */
@@ -136,15 +151,29 @@ function accessChanges(base: Vault, vault: Vault): AccessChange[] {
   })
 }
 
-function useDifferences(base: Vault, vault: Vault): UseDifference[] {
-  const names = new Map(
-    [...listSecrets(base), ...listSecrets(vault)].map((name) => [name.full, name]),
-  )
-  return [...names.values()].flatMap((name) => {
+function namesOfBoth(base: Vault, vault: Vault): readonly SecretName[] {
+  const both = [...listSecrets(base), ...listSecrets(vault)]
+  return [...new Map(both.map((name) => [name.full, name])).values()]
+}
+
+function useDifferences(base: Vault, vault: Vault, names: readonly SecretName[]): UseDifference[] {
+  return names.flatMap((name) => {
     const [before = [], after = []] = [base, vault].map((each) => findSecret(each, name)?.use)
     const gained = after.filter((rule) => !before.some((other) => isSameUse(rule, other)))
     const lost = before.filter((rule) => !after.some((other) => isSameUse(rule, other)))
     return gained.length + lost.length === 0 ? [] : [{ secret: name.full, gained, lost }]
+  })
+}
+
+function rotationDifferences(
+  base: Vault,
+  vault: Vault,
+  names: readonly SecretName[],
+): RotationDifference[] {
+  return names.flatMap((name) => {
+    const [before, after] = [base, vault].map((each) => findSecret(each, name)?.rotation)
+    if (isSameRotation(before, after)) return []
+    return [{ secret: name.full, ...(before && { before }), ...(after && { after }) }]
   })
 }
 

@@ -8,6 +8,7 @@ import { lackingFiles } from "../git/object-health.js"
 import {
   type AccessChange,
   type Comparison,
+  type RotationDifference,
   type UseDifference,
   checkAgainst,
   vaultAt,
@@ -48,6 +49,8 @@ export interface Inspection extends CheckReport {
   readonly access?: readonly AccessChange[]
   /** Where secrets may be sent since, and may no more. */
   readonly uses?: readonly UseDifference[]
+  /** Which programs rotate secrets since, and which do no more. */
+  readonly rotations?: readonly RotationDifference[]
 }
 
 /** Checks a vault in full; what is wrong with its owners ends the check at once, with that error. */
@@ -64,8 +67,7 @@ export async function inspect(request: InspectRequest): Promise<Inspection> {
   const past = await inspectPast(request, vault, anchor)
   const lacking = await gitLacks(place, env)
   const findings = [...report.findings, ...past.findings, ...lacking].sort(bySeverity)
-  const { access, uses } = past
-  const changed = { ...(access && { access }), ...(uses && { uses }) }
+  const { findings: _findings, ...changed } = past
   return {
     ...report,
     findings,

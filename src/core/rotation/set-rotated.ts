@@ -11,6 +11,8 @@ import type { KeptRotation } from "./kept-rotation.js"
 export interface SetRotatedRequest extends ChangeRequest {
   readonly name: SecretName
   readonly kept: Pick<KeptRotation, "version" | "changed" | "new">
+  /** When the new value ends; absent: when the old one did. */
+  readonly expires?: string | undefined
 }
 
 /** A new value that was set. */
@@ -28,7 +30,7 @@ export interface Rotated {
  * not, `SECRET_NOT_FOUND`, `PENDING`.
  */
 export async function setRotated(request: SetRotatedRequest): Promise<Outcome<Rotated>> {
-  const { name, kept } = request
+  const { name, kept, expires } = request
   const { result, ...rest } = await change<Rotated | undefined>(request, async (session) => {
     const before = getSecret(session.vault, name)
     // Not thrown within: a change that meets a conflict is tried again.
@@ -37,7 +39,7 @@ export async function setRotated(request: SetRotatedRequest): Promise<Outcome<Ro
     }
     const { record: group, exposed } = await readyGroup(session, name.group)
     const store = await SecretStore.for(session, group, [name])
-    await store.put(name, kept.new, {})
+    await store.put(name, kept.new, expires === undefined ? {} : { expires })
     const { version } = getSecret(session.vault, name)
     const rotated = { name: name.full, version, readers: readersOfGroup(group), exposed }
     return { result: rotated, message: `rotate ${name.full}` }

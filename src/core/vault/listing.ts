@@ -6,6 +6,7 @@ import type { Place } from "../disk/place.js"
 import { mayOpen } from "../policy/access.js"
 import type { AgentRecord, Exposure, GroupRecord, Member } from "../records/record.js"
 import { type SecretMetadata, metadataOf } from "../records/secret-metadata.js"
+import type { Rotation } from "../records/rotation.js"
 import type { Use } from "../records/use.js"
 import { stillExposed } from "./exposed.js"
 import { type GroupReader, readersOfGroup } from "./group-readers.js"
@@ -31,6 +32,8 @@ export interface SecretListing extends SecretMetadata {
   readonly exposed?: readonly Exposure[]
   /** Where the broker may send the value; absent: nowhere. */
   readonly use?: readonly Use[]
+  /** The programs that give it a new value, when an owner has them run; absent: none are named. */
+  readonly rotation?: Rotation
 }
 
 /** What an agent may open, and until when. */
@@ -95,7 +98,7 @@ export function isRefusal(error: unknown): error is VaultError {
 /** One secret, from its verified record. Throws `SECRET_NOT_FOUND`. */
 export function describeSecret(vault: Vault, name: SecretName): SecretListing {
   const record = getSecret(vault, name)
-  const { version, changed, use } = record
+  const { version, changed, use, rotation } = record
   const exposed = stillExposed(vault, name, record)
   return {
     name: name.full,
@@ -104,6 +107,7 @@ export function describeSecret(vault: Vault, name: SecretName): SecretListing {
     ...metadataOf(record),
     ...(exposed.length === 0 ? {} : { exposed }),
     ...(use === undefined ? {} : { use }),
+    ...(rotation === undefined ? {} : { rotation }),
   }
 }
 

@@ -1,9 +1,12 @@
 import {
+  DUE,
   type ReadableListing,
   SECRET_FIELDS,
   describeUse,
   metadataOf,
   revealPolicy,
+  shellWord,
+  whyDue,
 } from "../../core/index.js"
 import { argumentsOf } from "../calls/arguments.js"
 import { type Surroundings, TEXT, type Tool, gives, listOf, shape, takes } from "../calls/tool.js"
@@ -46,6 +49,15 @@ const SECRET = shape(
       ...listOf(TEXT),
       description:
         "where a program that holds only a placeholder of it may send it, a rule each: methods, hosts, paths, how and in which place; absent: nowhere",
+    },
+    due: {
+      ...listOf({ ...TEXT, enum: DUE }),
+      description: "why it should get a new value; absent: it need not",
+    },
+    rotate: {
+      ...TEXT,
+      description:
+        "the line to pass on to an owner, which has the programs of its record make a new value; absent: none are named",
     },
     use: USE_SCHEMA,
     ask: { ...TEXT, description: "where it is not readable: the line to pass on to an owner" },
@@ -94,7 +106,8 @@ function shown(
   agent: string | undefined,
   { serving, seen }: Surroundings,
 ): object {
-  const { name, version, exposed, readable, use: rules } = secret
+  const { name, version, exposed, readable, use: rules, rotation } = secret
+  const due = whyDue(secret, new Date())
   const metadata: Readonly<Record<string, string>> = { ...metadataOf(secret) }
   const texts = Object.entries(metadata).map(([field, text]): [string, string] => [
     field,
@@ -110,6 +123,8 @@ function shown(
     ...(exposed === undefined ? {} : { exposed }),
     readable,
     ...(rules === undefined ? {} : { goes: rules.map((rule) => seen.clean(describeUse(rule))) }),
+    ...(due.length === 0 ? {} : { due }),
+    ...(rotation === undefined ? {} : { rotate: `agent-vault rotate ${shellWord(name)}` }),
     ...(readable ? { use } : { ask: grantLine(agent, group) }),
   }
 }

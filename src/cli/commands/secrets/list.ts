@@ -1,4 +1,6 @@
+import { basename } from "node:path"
 import {
+  type Due,
   type Place,
   type SecretListing,
   type Vault,
@@ -12,6 +14,7 @@ import {
   parseDuration,
   parseSecretName,
   utc,
+  whyDue,
 } from "../../../core/index.js"
 import type { GroupReader } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
@@ -35,9 +38,11 @@ export async function run(door: Door): Promise<void> {
   if (refusal !== undefined) throw refusal
 }
 
-/** A secret, and the agents that the record of its group lets open it; none where that is refused. */
+/** A secret, and the agents that the record of its group lets open it; absent where that is refused. */
 interface SecretAndReaders extends SecretListing {
   readonly readers?: readonly GroupReader[] | undefined
+  /** Why it should get a new value; absent where it need not. */
+  readonly due?: readonly Due[]
 }
 
 /** All secrets; where one is refused, the others, and why. */
@@ -49,12 +54,12 @@ async function listed(
 ): Promise<{ all: readonly SecretAndReaders[]; refusal?: VaultError }> {
   try {
     const read = (vault: Vault): SecretAndReaders[] =>
-      withReaders(vault, describeSecrets(vault, group))
+      withReaders(vault, describeSecrets(vault, group), door.now)
     return { all: await readingVault(door, place, trust, read) }
   } catch (error) {
     if (!isRefusal(error)) throw error
     const read = (vault: Vault): SecretAndReaders[] =>
-      withReaders(vault, describeOtherSecrets(vault, group))
+      withReaders(vault, describeOtherSecrets(vault, group), door.now)
     // Where the vault itself is refused, there is nothing to show.
     const all = await readingVault(door, place, trust, read).catch(() => undefined)
     if (all === undefined) throw error
@@ -63,12 +68,17 @@ async function listed(
 }
 
 /** The secrets of one group have the same readers, which are looked up once. */
-function withReaders(vault: Vault, secrets: readonly SecretListing[]): SecretAndReaders[] {
+function withReaders(
+  vault: Vault,
+  secrets: readonly SecretListing[],
+  now: Date,
+): SecretAndReaders[] {
   const known = new Map<string, readonly GroupReader[] | undefined>()
   return secrets.map((secret) => {
     const { group } = parseSecretName(secret.name)
     if (!known.has(group)) known.set(group, knownReaders(vault, group))
-    return { ...secret, readers: known.get(group) }
+    const due = whyDue(secret, now)
+    return { ...secret, readers: known.get(group), ...(due.length === 0 ? {} : { due }) }
   })
 }
 
@@ -88,9 +98,12 @@ async function show(door: Door, secrets: readonly SecretAndReaders[], all: numbe
     return
   }
   const rows = [HEADINGS, ...secrets.map((secret) => row(secret, door.now))]
-  // Most vaults have no broker, and say nothing of it.
-  const isUsed = secrets.some(({ use }) => use !== undefined)
-  await print(door, table(rows.map((each) => each.filter((_, at) => isUsed || at !== GOES_TO))))
+  // Most vaults have no broker and no programs that rotate, and say nothing of them.
+  const left = new Set([
+    ...(secrets.some(({ use }) => use !== undefined) ? [] : [GOES_TO]),
+    ...(secrets.some(({ rotation }) => rotation !== undefined) ? [] : [ROTATED_BY]),
+  ])
+  await print(door, table(rows.map((each) => each.filter((_, at) => !left.has(at)))))
 }
 
 /** Names in a row; `--json` has all. */
@@ -103,9 +116,11 @@ const HEADINGS = [
   "READERS",
   "EXPOSED TO",
   "GOES TO",
+  "ROTATED BY",
   "DESCRIPTION",
 ]
 const GOES_TO = HEADINGS.indexOf("GOES TO")
+const ROTATED_BY = HEADINGS.indexOf("ROTATED BY")
 
 function nothingFound(door: Door, all: number): string {
   if (all === 0) return "There are no secrets yet. Next: agent-vault set GROUP/NAME"
@@ -131,8 +146,16 @@ function row(secret: SecretAndReaders, now: Date): string[] {
     readersOf(secret, now),
     to,
     goes,
+    rotatedBy(secret),
     description,
   ]
+}
+
+/** The program that makes a new value, and whether it is time. */
+function rotatedBy({ rotation, due = [] }: SecretAndReaders): string {
+  if (rotation === undefined) return ""
+  const program = basename(rotation.run[0] ?? "")
+  return due.length === 0 ? program : `${program} (due)`
 }
 
 /** The agents; owners open everything. */

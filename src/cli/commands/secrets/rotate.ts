@@ -1,12 +1,13 @@
 import {
   type Place,
+  type Rotation,
   type SecretName,
   VaultError,
   claimedId,
   parseDuration,
+  parseMetadata,
 } from "../../../core/index.js"
 import {
-  type Rotation,
   RotationState,
   changeRotation,
   fingerprintOf,
@@ -29,6 +30,10 @@ export async function run(door: Door): Promise<void> {
   const place = placeOf(door)
   const name = meantSecret(place, door.call.words[0] ?? "")
   const timeLimit = parseDuration(option(door, "timeout") ?? "5m") * MS
+  const { expires } = parseMetadata(
+    (field) => (field === "expires" ? option(door, field) : undefined),
+    door.now,
+  )
   const request = await changeRequest(door)
   if (isSet(door, "forget")) return forget(door, request, name)
   const { rotation, state } = await readingVault(door, place, request.identity.trust, (vault) => ({
@@ -41,7 +46,7 @@ export async function run(door: Door): Promise<void> {
     tell(door, "Nothing was run.")
     return
   }
-  await rotate(door, request, { ...request, name, rotation, state, timeLimit })
+  await rotate(door, request, { ...request, name, rotation, state, timeLimit, expires })
 }
 
 const MS = 1000
@@ -53,6 +58,9 @@ async function rotate(door: Door, request: OwnerAtWork, rotating: RotationToDo):
   if (outcome === undefined) {
     if (await asJson(door, { name: full, ended })) return
     tell(door, `${full} had its new value already; the old one is ended.`)
+    if (rotating.expires !== undefined) {
+      tell(door, `When it ends is as it was. Next: agent-vault meta ${full} --expires DATE`)
+    }
     return
   }
   const { result } = outcome

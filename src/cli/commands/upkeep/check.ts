@@ -14,6 +14,7 @@ import {
   report,
   tell,
 } from "../../door/render.js"
+import { rotatingLines, rotationChangeLines } from "../../door/rotation-lines.js"
 import { noteOnce } from "../../terminal/terminal.js"
 import { changeRequest, identityIfSet, isSet, option, placeOf } from "../../door/who.js"
 
@@ -45,13 +46,14 @@ export async function run(door: Door): Promise<number> {
     ...findingLines(inspection.findings),
     ...accessLines(inspection),
     ...useLines(inspection),
+    ...rotationChangeLines(inspection),
   ])
   const { secrets, groups, agents, findings, anchored } = inspection
   tell(
     door,
     `Checked ${counted(secrets, "secret")}, ${counted(groups, "group")}, ${counted(agents, "agent")}: ${counted(findings.length, "finding")}.`,
   )
-  tell(door, ...goingLines(inspection))
+  tell(door, ...goingLines(inspection), ...rotatingLines(inspection))
   if (!anchored) {
     tell(
       door,

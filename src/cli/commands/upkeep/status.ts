@@ -9,6 +9,7 @@ import { type Standing, describeStanding } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, counted, exitCodeOf, findingLines, goingLines, print } from "../../door/render.js"
+import { rotatingLines } from "../../door/rotation-lines.js"
 import { identityIfSet, placeOf } from "../../door/who.js"
 
 const SHOWN = 10
@@ -38,6 +39,7 @@ export async function run(door: Door): Promise<number> {
     isolation,
     opens: standing?.opens ?? [],
     goes: standing?.report.goes ?? [],
+    rotates: standing?.report.rotates ?? [],
     findings: standing?.report.findings ?? [],
   }
   const code = exitCodeOf(document.findings) || (trust.trusted ? 0 : 1)
@@ -51,7 +53,8 @@ export async function run(door: Door): Promise<number> {
     ...opensLines(identity, standing),
     `here      ${local.length === 0 ? "no agents' keys" : `the keys of ${local.join(", ")}`}`,
     `isolation  ${isolationLine(isolation)}`,
-    ...goingLines({ goes: document.goes }),
+    ...goingLines(document),
+    ...rotatingLines(document),
     ...attentionLines(standing),
   ])
   return code

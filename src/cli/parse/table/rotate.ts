@@ -17,6 +17,10 @@ export const ROTATE: readonly CommandSpec[] = [
         value: "DURATION",
         describe: "how long each program may take (default: 5m)",
       },
+      expires: {
+        value: "WHEN",
+        describe: "when the new value ends: a UTC date, or 90d (default: when the old one did)",
+      },
       discard: { describe: "give up a rotation that is under way, and the new value that it got" },
       forget: { describe: "take the programs out of the record" },
       ...AUDIT,
