@@ -19,7 +19,7 @@ const importers = new Map([
   ["@noble/ciphers", ["src/core/age/stanza.ts"]],
   ["@scure/base", ["src/core/age/bech32.ts"]],
   ["shamir-secret-sharing", ["src/core/recovery/secret-sharing.ts"]],
-  ["@scure/bip39", ["src/core/recovery/key-words.ts"]],
+  ["@scure/bip39", ["src/core/recovery/key-words.ts", "src/precommit/encoded/seed-phrase.ts"]],
   ["uqr", ["src/cli/terminal/qr-code.ts"]],
   ["yaml", ["src/core/records/yaml.ts"]],
   ["yargs", ["src/cli/parse/yargs.ts"]],

@@ -146,17 +146,16 @@ class Search {
     }
   }
 
-  /** What Base64 hides is looked at as well, and what is hidden in that once more. */
+  /** What is written in words or in Base64 is looked at too, and what is hidden in that once more. */
   #searchDecoded(): void {
     const { onlyKeys = false, decoded = 0 } = this.#origin
     if (decoded >= MOST_DECODED) return
     const origin = { onlyKeys: onlyKeys || this.#generated, decoded: decoded + 1 }
-    const hidden = hiddenIn(this.#text, (text, run) =>
+    const hidden = hiddenIn(this.#text, origin.onlyKeys, (text, run) =>
       findCredentials(text, origin, this.#silencedAt(run)),
     )
     for (const found of hidden) {
-      const isKey = found.kind !== "credential" && found.kind !== "public"
-      const rank = isKey ? RANK.key : RANK.form
+      const rank = found.kind.endsWith("key") ? RANK.key : RANK.form
       this.#candidates.push({ ...found, rank, place: 0 })
     }
   }

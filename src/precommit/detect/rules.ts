@@ -92,8 +92,11 @@ export const DER_KEY: Rule = { id: "der-private-key" }
 /** A file of keys: PKCS #12, or a keystore of Java's. */
 export const KEYSTORE: Rule = { id: "keystore-private-key" }
 
+/** The key of a wallet in words. */
+export const SEED_PHRASE: Rule = { id: "seed-phrase" }
+
 /** The rules that only code can tell. */
-const CODED = [GENERIC, PASSWORD, KUBERNETES, DER_KEY, KEYSTORE]
+const CODED = [GENERIC, PASSWORD, KUBERNETES, DER_KEY, KEYSTORE, SEED_PHRASE]
 
 /** Whether a rule has this id. */
 export function isRule(id: string): boolean {

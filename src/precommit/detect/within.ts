@@ -1,7 +1,9 @@
 import { decodedIn, textIn } from "../encoded/decoded.js"
 import { type KeyFile, keyFileIn } from "../encoded/keystore.js"
+import { seedPhrasesIn } from "../encoded/seed-phrase.js"
+import { isPublished } from "./accept.js"
 import type { Detection } from "./overlaps.js"
-import { DER_KEY, KEYSTORE } from "./rules.js"
+import { DER_KEY, KEYSTORE, SEED_PHRASE } from "./rules.js"
 import type { Extent } from "./veto.js"
 
 /** The file of keys that bytes are: found as a whole, at its beginning. */
@@ -11,13 +13,18 @@ export function findKeyFile(bytes: Buffer): Detection[] | undefined {
 }
 
 /**
- * What Base64 hides in a text: files of keys, and what `find` finds in a text. Each is found as the
- * whole run.
+ * What a text holds in another form: a wallet's key in words; in Base64, files of keys, and what
+ * `find` finds in a text. What Base64 hides is found as the whole run.
  */
 export function* hiddenIn(
   text: string,
+  onlyKeys: boolean,
   find: (text: string, run: Extent) => readonly Detection[],
 ): Generator<Detection> {
+  for (const { words, start, end } of onlyKeys ? [] : seedPhrasesIn(text)) {
+    if (isPublished(words, "credential")) continue
+    yield { rule: SEED_PHRASE.id, start, end, kind: "credential" }
+  }
   for (const { bytes, start, end } of decodedIn(text)) {
     const file = keyFileIn(bytes)
     const inner = file === undefined ? textIn(bytes) : undefined

@@ -10,7 +10,7 @@ import publicKeys from "../detect/rules/public.json" with { type: "json" }
 import registries from "../detect/rules/registries.json" with { type: "json" }
 import services from "../detect/rules/services.json" with { type: "json" }
 import tools from "../detect/rules/tools.json" with { type: "json" }
-import { DER_KEY, GENERIC, KEYSTORE, KUBERNETES, PASSWORD } from "../detect/rules.js"
+import { DER_KEY, GENERIC, KEYSTORE, KUBERNETES, PASSWORD, SEED_PHRASE } from "../detect/rules.js"
 
 /** The texts that people read about a rule. They load only when there is something to show. */
 interface Title {
@@ -46,6 +46,12 @@ const generic: readonly Title[] = [
     title: "A keystore with a private key in it",
     docs: "https://www.rfc-editor.org/rfc/rfc7292",
     rotate: "make a new key, and take the old one off wherever it was allowed",
+  },
+  {
+    id: SEED_PHRASE.id,
+    title: "The key of a wallet in words",
+    docs: "https://github.com/bitcoin/bips/blob/master/bip-0039.mediawiki",
+    rotate: "make a new wallet, and send to it what the old one holds",
   },
 ]
 

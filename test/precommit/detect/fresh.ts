@@ -1,6 +1,7 @@
 import type { Generator } from "./template.js"
 import { expand } from "./template.js"
 import { shapedLookalikes, shapedSecrets } from "./shaped.js"
+import { freshPhrases, phraseLookalikes } from "./phrases.js"
 
 /** A text with a fresh value in it, or with one that only looks like it. */
 export interface Fresh {
@@ -77,7 +78,12 @@ export function freshSecrets(generator: Generator): Fresh[] {
     const secret = expand(template, generator)
     return { kind: template, text: `# the pipeline's\n- run: tool ${secret}\n`, secret }
   })
-  return [...named, ...provided, ...shapedSecrets(generator, () => password(generator))]
+  return [
+    ...named,
+    ...provided,
+    ...shapedSecrets(generator, () => password(generator)),
+    ...freshPhrases(generator),
+  ]
 }
 
 /** Look-alikes in the same contexts. */
@@ -88,5 +94,5 @@ export function freshLookalikes(generator: Generator): Fresh[] {
       text: write("password", expand(template, generator)),
     })),
   )
-  return [...named, ...shapedLookalikes(generator)]
+  return [...named, ...shapedLookalikes(generator), ...phraseLookalikes(generator)]
 }

@@ -3,6 +3,8 @@ import {
   bech32Checksum,
   littleEndianCrc,
 } from "../../../src/precommit/detect/checksum.js"
+import { entropyToMnemonic } from "@scure/bip39"
+import { wordlist } from "@scure/bip39/wordlists/english.js"
 import { seeded } from "../../../scripts/seeded.mjs"
 
 const LOWER = "abcdefghijklmnopqrstuvwxyz"
@@ -94,6 +96,9 @@ function special(name: string, argument: string, generator: Generator): string |
       const data = generator.text(alphabets.get("lower32") ?? "", 52)
       return `${prefix}1${data}${bech32Checksum(prefix.toLowerCase(), data)}`.toUpperCase()
     }
+    // The key of a wallet: so many bytes in words.
+    case "words":
+      return entropyToMnemonic(generator.bytes(Number(argument)), wordlist)
     case "b64":
       return generator.bytes(Number(argument)).toString("base64")
     case "basic":
