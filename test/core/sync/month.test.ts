@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { env } from "node:process"
 import { afterAll, beforeAll, expect, test } from "vitest"
@@ -8,7 +8,8 @@ import { findVault } from "../../../src/core/disk/place.js"
 import { identityAt } from "../../../src/core/index.js"
 import { outcome, emptyWorld, type World } from "../world.js"
 import { testWithStockAge, type StockTool } from "../../stock-age.js"
-import { Month, groupIn } from "./month.js"
+import type { Said } from "./month-model.js"
+import { GROUPS, Month, NAMES, groupIn } from "./month.js"
 
 // A team's month. `node scripts/month.mjs SEEDS OPERATIONS` runs more of it, and longer.
 const SEEDS = Number(env["MONTH_SEEDS"] ?? 1)
@@ -52,12 +53,24 @@ async function expectAsModel(month: Month): Promise<void> {
   const heads = worlds.map((world) => world.git("rev-parse", "HEAD:.agent-vault"))
   expect(new Set(heads).size).toBe(1)
   const { reader, remote } = month
-  for (const name of remote.secrets.keys()) {
+  for (const name of NAMES) {
+    expect([name, saidOf(reader, name)]).toEqual([
+      name,
+      remote.secrets.get(name) && { ...remote.secrets.get(name), value: undefined },
+    ])
     for (const key of month.keys.keys()) {
       const got = await month.readAs(reader, key, name)
       expect([key, name, got]).toEqual([key, name, month.wanted(remote, key, name)])
     }
   }
+}
+
+/** What the record of a secret says besides its value; undefined where there is none. */
+function saidOf({ top }: World, name: string): Said | undefined {
+  const file = join(top, `.agent-vault/secrets/${name}.json`)
+  if (!existsSync(file)) return undefined
+  const { description, expires } = JSON.parse(readFileSync(file, "utf8")) as Said
+  return { description, expires }
 }
 
 /** Nothing is pending, refused or set back, in any commit. */
@@ -78,9 +91,9 @@ async function expectSound({ owners }: Month): Promise<void> {
  */
 async function expectLockedOut(month: Month, age: StockTool): Promise<void> {
   const { reader, remote, keys } = month
-  const groups = [...new Set([...remote.secrets.keys()].map(groupIn))]
-  for (const group of groups) {
+  for (const group of GROUPS) {
     const path = `.agent-vault/groups/${group}.age`
+    if (!existsSync(join(reader.top, path))) continue
     const names = [...remote.secrets.keys()].filter((name) => groupIn(name) === group)
     const everSealed = blobsOf(reader, path)
     for (const [key, { agent, text }] of keys) {
@@ -97,7 +110,7 @@ async function expectLockedOut(month: Month, age: StockTool): Promise<void> {
         expect([key, name, values]).toEqual([
           key,
           name,
-          isIn ? [remote.secrets.get(name)?.text] : [],
+          isIn ? [remote.secrets.get(name)?.value.text] : [],
         ])
       }
     }

@@ -1,6 +1,11 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { rekeyAgent, removeAgent } from "../../../src/core/change/agents.js"
+import { changeMetadata } from "../../../src/core/change/change-metadata.js"
+import type { ChangeRequest } from "../../../src/core/change/change.js"
+import { moveSecret } from "../../../src/core/change/move-secret.js"
+import { removeSecrets } from "../../../src/core/change/remove-secrets.js"
+import { setSecret } from "../../../src/core/change/set.js"
 import { findVault } from "../../../src/core/disk/place.js"
 import {
   agentKeyFile,
@@ -15,21 +20,8 @@ import { formatKeyFile } from "../../../src/core/keys/key-files.js"
 import { VaultError } from "../../../src/core/words/errors.js"
 import { outcome, type World } from "../world.js"
 import { resolveAt, syncAt } from "./clones.js"
+import { type Model, type Secret, merged } from "./month-model.js"
 import { seeded } from "../../../scripts/seeded.mjs"
-
-/** A value that somebody set, or chose in a merge: the same text chosen is another value. */
-export interface Value {
-  readonly text: string
-}
-
-/** What a vault should hold: values by secret, the present key by agent, who opens which group. */
-export interface Model {
-  readonly secrets: ReadonlyMap<string, Value>
-  /** Undefined: removed. */
-  readonly agents: ReadonlyMap<string, string | undefined>
-  /** `AGENT GROUP` */
-  readonly grants: ReadonlySet<string>
-}
 
 /** An owner's machine, what it last had in common with the remote, and what it has now. */
 interface Owner {
@@ -40,8 +32,12 @@ interface Owner {
   own: Model
 }
 
-const GROUPS = ["db", "mail", "stripe"]
-const SECRETS = ["one", "two", "three"]
+export const GROUPS = ["db", "mail", "stripe"]
+const SECRETS = ["one", "two", "three", "four"]
+/** Every name that a secret may ever have. */
+export const NAMES = GROUPS.flatMap((group) => SECRETS.map((secret) => `${group}/${secret}`))
+/** Far enough that none ends meanwhile. */
+const ENDS = ["2098-01-01T00:00:00Z", "2099-01-01T00:00:00Z"]
 const FEWEST = 2
 const MOST = 6
 
@@ -59,6 +55,7 @@ export class Month {
   readonly #draw: () => number
   readonly #origin: string
   #count = 0
+  #seconds = 0
 
   /** `template` holds a vault without agents, groups and secrets. */
   constructor(template: World, owners: number, seed: number) {
@@ -90,9 +87,12 @@ export class Month {
   async step(): Promise<void> {
     const owner = this.#one(this.owners)
     const chance = this.#draw()
-    if (chance < 0.3) await this.#set(owner)
-    else if (chance < 0.45) await this.#grant(owner)
-    else if (chance < 0.57) await this.#revoke(owner)
+    if (chance < 0.22) await this.#set(owner)
+    else if (chance < 0.28) await this.#describe(owner)
+    else if (chance < 0.32) await this.#removeSecret(owner)
+    else if (chance < 0.36) await this.#move(owner)
+    else if (chance < 0.47) await this.#grant(owner)
+    else if (chance < 0.58) await this.#revoke(owner)
     else if (chance < 0.64) await this.#add(owner)
     else if (chance < 0.69) await this.#rekey(owner)
     else if (chance < 0.73) await this.#remove(owner)
@@ -138,10 +138,41 @@ export class Month {
   }
 
   async #set(owner: Owner): Promise<void> {
-    const name = `${this.#one(GROUPS)}/${this.#one(SECRETS)}`
-    const value = `value ${++this.#count}`
-    await owner.world.set(name, value)
-    owner.own = { ...owner.own, secrets: new Map([...owner.own.secrets, [name, { text: value }]]) }
+    const name = this.#one(NAMES)
+    const text = `value ${++this.#count}`
+    const value = Buffer.from(text)
+    await setSecret({ ...(await this.#request(owner)), name, value, metadata: {} })
+    putSecret(owner, name, { ...owner.own.secrets.get(name), value: { text } })
+  }
+
+  /** Changes what is known of a secret, and not its value. */
+  async #describe(owner: Owner): Promise<void> {
+    const [name, secret] = this.#any([...owner.own.secrets]) ?? []
+    if (name === undefined || secret === undefined) return
+    const field = this.#one(["description", "expires"] as const)
+    const text = field === "expires" ? this.#one(ENDS) : `note ${++this.#count}`
+    const isCleared = this.#draw() < 0.3
+    const metadata = isCleared ? {} : { [field]: text }
+    await changeMetadata({ ...(await this.#request(owner)), name, metadata, cleared: [field] })
+    putSecret(owner, name, { ...secret, [field]: isCleared ? undefined : text })
+  }
+
+  async #removeSecret(owner: Owner): Promise<void> {
+    const name = this.#any([...owner.own.secrets.keys()])
+    if (name === undefined) return
+    await removeSecrets({ ...(await this.#request(owner)), names: [name] })
+    dropSecret(owner, name)
+  }
+
+  /** Gives a secret a name that nobody has: one value that two move to one name may count as two. */
+  async #move(owner: Owner): Promise<void> {
+    const models = [this.remote, ...this.owners.map(({ own }) => own)]
+    const free = NAMES.filter((name) => !models.some(({ secrets }) => secrets.has(name)))
+    const [to, [from, secret] = []] = [this.#any(free), this.#any([...owner.own.secrets])]
+    if (to === undefined || from === undefined || secret === undefined) return
+    await moveSecret({ ...(await this.#request(owner)), from, to })
+    dropSecret(owner, from)
+    putSecret(owner, to, secret)
   }
 
   async #grant(owner: Owner): Promise<void> {
@@ -195,9 +226,9 @@ export class Month {
   /** An agent's machine brings what is new, and reads as the model says. */
   async #read(): Promise<void> {
     await syncAt(this.reader, { owner: noKey })
-    const name = this.#any([...this.remote.secrets.keys()])
+    const name = this.#one(NAMES)
     const agent = this.#any(activeIn(this.remote))
-    if (name === undefined || agent === undefined) return
+    if (agent === undefined) return
     const got = await this.readAs(this.reader, this.remote.agents.get(agent) ?? "", name)
     const wanted = this.wanted(this.remote, this.remote.agents.get(agent) ?? "", name)
     if (got !== wanted) throw new Error(`${agent} got ${got} of ${name}, not ${wanted}`)
@@ -208,7 +239,9 @@ export class Month {
     const { agent = "" } = this.keys.get(key) ?? {}
     const isPresent = model.agents.get(agent) === key
     const isGranted = model.grants.has(`${agent} ${groupIn(name)}`)
-    return isPresent && isGranted ? (model.secrets.get(name)?.text ?? "") : "NOT_GRANTED"
+    const secret = model.secrets.get(name)
+    if (secret === undefined) return "SECRET_NOT_FOUND"
+    return isPresent && isGranted ? secret.value.text : "NOT_GRANTED"
   }
 
   /** What a key gets. */
@@ -223,6 +256,12 @@ export class Month {
       return Buffer.from(value).toString("utf8")
     }
     return outcome(read())
+  }
+
+  /** The second after the one before: two changes within one are not told apart by their times. */
+  async #request(owner: Owner): Promise<ChangeRequest> {
+    const now = new Date(Date.UTC(2026, 0) + ++this.#seconds * 1000)
+    return { ...(await owner.world.request()), now }
   }
 
   #keep(owner: Owner, agent: string, text: string): void {
@@ -253,6 +292,15 @@ function noKey(): Promise<never> {
   return Promise.reject(new VaultError("KEY_NOT_FOUND", "no key is here"))
 }
 
+function putSecret(owner: Owner, name: string, secret: Secret): void {
+  owner.own = { ...owner.own, secrets: new Map([...owner.own.secrets, [name, secret]]) }
+}
+
+function dropSecret(owner: Owner, name: string): void {
+  const secrets = [...owner.own.secrets].filter(([each]) => each !== name)
+  owner.own = { ...owner.own, secrets: new Map(secrets) }
+}
+
 export function groupIn(secret: string): string {
   return secret.slice(0, secret.indexOf("/"))
 }
@@ -270,44 +318,4 @@ function revokesOf(world: World, repository: string, commit: string, group: stri
     world.git("-C", repository, "cat-file", "blob", blob),
   ) as GroupRecord
   return revoked.map(({ agent, epoch }) => `${agent} ${group} ${epoch}`)
-}
-
-/**
- * What both sides changed goes to the remote's, but for what takes access away: a grant of one side is
- * gone where the other one revoked it meanwhile, even if that one had granted it as well.
- */
-function merged(
-  common: Model,
-  own: Model,
-  remote: Model,
-  revoked: { readonly own: ReadonlySet<string>; readonly remote: ReadonlySet<string> },
-): Model {
-  const names = new Set([...own.secrets.keys(), ...remote.secrets.keys()])
-  const secrets = [...names].flatMap((name) => {
-    const [was, here, there] = [common, own, remote].map((side) => side.secrets.get(name))
-    // Whoever chooses one of two values changes the secret, as whoever sets it does.
-    const isChosen = here !== was && there !== was && there !== undefined
-    const value = isChosen ? { ...there } : pick(was, here, there)
-    return value === undefined ? [] : [[name, value] as const]
-  })
-  const agents = [...new Set([...own.agents.keys(), ...remote.agents.keys()])].map((agent) => {
-    const [was, here, there] = [common, own, remote].map((side) => side.agents.get(agent))
-    const isEnded = [own, remote].some(
-      (side) => side.agents.has(agent) && side.agents.get(agent) === undefined,
-    )
-    return [agent, isEnded ? undefined : pick(was, here, there)] as const
-  })
-  const ended = new Set(agents.flatMap(([agent, key]) => (key === undefined ? agent : [])))
-  const grants = [...new Set([...own.grants, ...remote.grants])].filter((pair) => {
-    const [agent = ""] = pair.split(" ")
-    if (ended.has(agent)) return false
-    if (own.grants.has(pair) && remote.grants.has(pair)) return true
-    const isRevoked = (own.grants.has(pair) ? revoked.remote : revoked.own).has(pair)
-    return !common.grants.has(pair) && !isRevoked
-  })
-  return { secrets: new Map(secrets), agents: new Map(agents), grants: new Set(grants) }
-}
-
-function pick<V>(was: V, here: V, there: V): V {
-  return there === was ? here : there
 }
