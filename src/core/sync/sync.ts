@@ -14,6 +14,7 @@ import { contains } from "../git/git-merge.js"
 import { commitOf } from "../git/git-objects.js"
 import { withoutPrograms } from "../git/git-programs.js"
 import type { Identity } from "../keys/identity.js"
+import { acceptUndoneOr } from "../vault/accept-undone.js"
 import { VaultError } from "../words/errors.js"
 import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
 import { moveForward } from "./forward.js"
@@ -36,6 +37,7 @@ export interface SyncRequest {
   readonly remote?: string | undefined
   readonly push: boolean
   readonly dryRun: boolean
+  /** Told what was undone here and never published, so that nothing holds it against this clone. */
   readonly onNote?: OnNote | undefined
   readonly onProgress?: Progress | undefined
 }
@@ -71,6 +73,16 @@ const RETRIES = 10
  * then nothing has moved.
  */
 export async function sync(request: SyncRequest): Promise<Synced> {
+  try {
+    return await syncOnce(request)
+  } catch (error) {
+    const { place, env, onNote } = request
+    await acceptUndoneOr(error, place, env, onNote)
+    return syncOnce(request)
+  }
+}
+
+async function syncOnce(request: SyncRequest): Promise<Synced> {
   const checkout = requireCheckout(request.place)
   const git = await openGit(checkout, request.env)
   const branch = changeableBranch(checkout)

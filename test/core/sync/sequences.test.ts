@@ -180,6 +180,19 @@ test("nor is what a third clone sealed to the key of before", async () => {
   expect(await three.read("ci", "stripe/late")).toBe("late")
 })
 
+test("what others changed comes, where a change of the same was undone that nobody had", async () => {
+  await two.set("stripe/api-key", "undone")
+  two.git("reset", "-q", "--hard", "HEAD~1")
+  await one.set("stripe/api-key", "of the other one")
+  await syncAt(one)
+  const notes: string[] = []
+  expect(await syncAt(two, { onNote: (note) => notes.push(note) })).toMatchObject({
+    brought: "forward",
+  })
+  expect(notes).toMatchObject([expect.stringContaining("accepted as undone here")])
+  expect(await two.read("ci", "stripe/api-key")).toBe("of the other one")
+})
+
 /** Moves stripe/api-key away on one machine, and sets it on the other one. */
 async function moveAndSet(): Promise<void> {
   const names = { from: "stripe/api-key", to: "moved/key" }
