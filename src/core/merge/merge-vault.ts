@@ -57,12 +57,14 @@ export interface Choices {
 
 /**
  * Verifies two versions of a vault and merges what needs no key. Throws the codes of exit 4 and 5 for
- * a version that no reader would accept, and `CONFLICT` if the owners differ.
+ * a version that no reader would accept, and `CONFLICT` if both changed the owners; `wayBack` is how
+ * a person then gives up one of the two.
  */
 export async function mergeVault(
   git: Git,
   sides: Sides,
   anchorOf: (vault: string) => Anchor | undefined,
+  wayBack: string,
 ): Promise<VaultMerge> {
   const contents = await contentsOf(git, sides)
   const snapshot = (tree: BlobTree): Snapshot => new Snapshot(tree, contents)
@@ -75,7 +77,7 @@ export async function mergeVault(
   if (ours.id !== theirs.id) throw otherVault(ours, theirs)
   const base = sides.base.has(VAULT_RECORD) ? verified(sides.base) : undefined
   const units = mergeUnits(sides)
-  if (units.contested.includes(VAULT_RECORD)) throw ownersDiffer()
+  if (units.contested.includes(VAULT_RECORD)) throw ownersDiffer(wayBack)
   // The agents of one side may have other keys, or have ended, than the groups of the other say.
   const outdated = [ours, theirs].flatMap((groups) => [
     ...outdatedGroups(groups, ours),
@@ -184,8 +186,8 @@ export function otherVault(ours: Pick<Vault, "id">, theirs: Pick<Vault, "id">): 
   )
 }
 
-function ownersDiffer(): VaultError {
+function ownersDiffer(wayBack: string): VaultError {
   return new VaultError("CONFLICT", "both sides changed the owners of the vault", {
-    hint: "make one of the two changes again, on top of the other: git reset --hard ORIG_HEAD",
+    hint: `${wayBack}; then make one of the two changes again, on top of the other`,
   })
 }

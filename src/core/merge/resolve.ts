@@ -10,7 +10,7 @@ import { type Git, openGit } from "../git/git.js"
 import { authorship, writeCommit } from "../git/git-commit.js"
 import { blobId, commitOf } from "../git/git-objects.js"
 import type { Identity } from "../keys/identity.js"
-import { findAnchor } from "../memory/trust.js"
+import { type Anchor, findAnchor } from "../memory/trust.js"
 import { rememberMade } from "../undone/made-here.js"
 import { seeTracked } from "../undone/remote-branches.js"
 import type { CommitRange } from "../undone/blobs.js"
@@ -126,7 +126,8 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
       files: [],
     }
   }
-  const opened = await mergeVault(git, sides, (vault) => findAnchor(vault, keyFileTrust, env))
+  const anchorOf = (vault: string): Anchor | undefined => findAnchor(vault, keyFileTrust, env)
+  const opened = await mergeVault(git, sides, anchorOf, wayBackFrom(during))
   const known = await withoutOld(git, folder, opened, during)
   const merge = { ...(await withRemovals(git, folder, known, await bothSides(git))), mended }
   refuseUnknown(choices, conflictsOf(merge, NO_CHOICES))
@@ -150,6 +151,11 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
     keys: chosenKeys(merge, choices),
     files,
   }
+}
+
+/** How a person takes back what git is in the middle of. */
+function wayBackFrom(during: InProgress): string {
+  return during === "squash" || during === "nothing" ? "git reset --merge" : `git ${during} --abort`
 }
 
 /** Markers that somebody committed are in no conflict any more, as Git sees it. */

@@ -176,7 +176,8 @@ async function openSides(
   ])
   if (!theirs.has(VAULT_RECORD)) throw withoutVault(remote)
   const sides = { base, ours, theirs }
-  return mergeVault(git, sides, (vault) => findAnchor(vault, keyFileTrust, env))
+  const wayBack = `nothing was merged. To drop what is here: git fetch ${remote.remote} && git reset --hard ${remote.name}`
+  return mergeVault(git, sides, (vault) => findAnchor(vault, keyFileTrust, env), wayBack)
 }
 
 /** With an owner's key at hand everything is settled at once; else what needs none is merged. */

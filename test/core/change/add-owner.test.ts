@@ -208,6 +208,24 @@ describe("is refused", () => {
   })
 })
 
+test("two who are added on two branches at once are a conflict, with the way back", async () => {
+  await makeOwner(alice, bob, "bob")
+  await syncAt(alice)
+  const carol = anotherPerson()
+  worlds.push(carol)
+  await makeOwner(elsewhere, carol, "carol")
+  await expect(syncAt(elsewhere)).rejects.toMatchObject({
+    code: "CONFLICT",
+    hint: expect.stringContaining("git fetch origin && git reset --hard origin/main") as string,
+  })
+  elsewhere.git("fetch", "-q", "origin")
+  elsewhere.git("reset", "-q", "--hard", "origin/main")
+  await makeOwner(elsewhere, carol, "carol")
+  await syncAt(elsewhere)
+  await syncAt(carol)
+  expect(recordOf(carol).owners.map(({ name }) => name)).toEqual(["alice", "bob", "carol"])
+})
+
 describe("what was sealed on a branch that did not know of them", () => {
   test("is told by check, locks nobody out, and is theirs after apply", async () => {
     await makeOwner(alice, bob, "bob")
