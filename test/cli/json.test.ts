@@ -381,6 +381,36 @@ describe("reports", () => {
     await machine.call(["rotate", "soon/a", "--forget"])
   })
 
+  test("canary add, canary list, canary check, canary remove", async () => {
+    const secret = "openai-ci/openai-api-key"
+    const canary = { secret, version: 1, agent: "ci", service: "openai", placed: time }
+    const added = await document(["canary", "add", "ci"])
+    expect(added).toEqual({
+      canaries: [canary],
+      plan: { id: planId, groups: [expect.objectContaining({ group: "openai-ci", is: "new" })] },
+      files: anyList,
+      commit,
+    })
+    const listed = { canaries: [{ ...canary, is: "placed", openedBy: ["ci"] }], knownTo: [] }
+    expect(await document(["canary", "list", "--owner"])).toEqual(listed)
+    const { stdout: value } = await machine.call(["get", secret, "--agent", "ci"])
+    expect(await document(["canary", "check", "-", "--owner"], `a\n${value} ${value}`, 1)).toEqual({
+      found: [{ ...canary, file: "-", line: 2, times: 2 }],
+      searched: { files: 1, canaries: 1 },
+      exitCode: 1,
+    })
+    expect(await document(["audit", "--canaries", "--owner"])).toEqual({
+      lines: [expect.objectContaining({ agent: "ci", event: "read" })],
+      canaries: listed.canaries,
+    })
+    expect(await document(["canary", "remove", secret])).toEqual({
+      removed: [{ ...canary, removed: time }],
+      groups: ["openai-ci"],
+      files: anyList,
+      commit,
+    })
+  })
+
   test("audit, audit verify, audit suggest, audit push", async () => {
     await machine.call(["get", "stripe/api-key", "--agent", "ci"])
     const line = {

@@ -27,6 +27,9 @@ const ENDS_WITH = new Map([
   // There is no such file.
   ["agent-vault blast ci ci.jsonl.1", 2],
   ["agent-vault audit verify ci.jsonl ci.jsonl.1", 2],
+  ["agent-vault canary check paste.txt --owner", 2],
+  // There is no canary.
+  ["agent-vault canary remove openai-ci/openai-api-key", 3],
   // The guard is not installed.
   ["agent-vault guard status", 1],
   ["agent-vault doctor", 1],

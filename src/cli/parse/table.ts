@@ -1,6 +1,7 @@
 import type { CommandSpec } from "./call.js"
 import { ACCESS } from "./table/access.js"
 import { AUDITS } from "./table/audit.js"
+import { CANARIES } from "./table/canary.js"
 import { EXPORT } from "./table/export.js"
 import { GROUPS } from "./table/groups.js"
 import { GUARD } from "./table/guard.js"
@@ -17,10 +18,9 @@ import { PROXY } from "./table/proxy.js"
 import { READERS } from "./table/readers.js"
 import { ROTATE } from "./table/rotate.js"
 import { SECRETS } from "./table/secrets.js"
-import { SERVICES } from "./table/services.js"
 import { SYNC } from "./table/sync.js"
 import { UPKEEP } from "./table/upkeep.js"
-import { USE } from "./table/use.js"
+import { SERVICES, USE } from "./table/use.js"
 
 /**
  * The one table of commands and options. Both parsers, all help, completion and docs/cli.md are
@@ -45,6 +45,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...USE,
   ...SERVICES,
   ...AUDITS,
+  ...CANARIES,
   ...ACCESS,
   ...GUARD,
   ...UPKEEP,

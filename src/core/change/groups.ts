@@ -119,7 +119,8 @@ function refuseTaken(session: Session, group: string): void {
   })
 }
 
-function dropGroup(session: Session, group: string): void {
+/** Takes a group and its grants out of the manifest in the draft. */
+export function dropGroup(session: Session, group: string): void {
   const grants = readManifest(session).grants.filter((grant) => grant.group === group)
   const lines = grants.map(({ agent }) => ({ do: "drop-grant", agent, group }) as const)
   editDraftManifest(session, [...lines, { do: "drop-group", group }])

@@ -4,22 +4,27 @@ import { setTimeout as sleep } from "node:timers/promises"
 import {
   type AuditLine,
   AuditTail,
+  VaultError,
   auditFolder,
   authorityOf,
   claimedId,
   harmless,
   toJson,
 } from "../../../core/index.js"
+import type { Canaries, CanaryState } from "../../../core/owner.js"
+import { canariesForAudit } from "../../door/canaries-here.js"
 import type { Door } from "../../door/door.js"
 import { auditFilesOf, filterOf } from "../../door/noted.js"
 import { asJson, print, table, tell } from "../../door/render.js"
-import { isSet, placeOf } from "../../door/who.js"
+import { isSet, option, placeOf } from "../../door/who.js"
 import { writeOut } from "../../terminal/terminal.js"
 
 const LOOK_EVERY_MS = 500
 
 export async function run(door: Door): Promise<void> {
-  const isMeant = filterOf(door)
+  const canaries = await meantCanaries(door)
+  const isAsked = filterOf(door)
+  const isMeant = (line: AuditLine): boolean => isAsked(line) && tellsOf(line, canaries)
   const tails = new Map<string, AuditTail>()
   const more = (): AuditLine[] => {
     for (const file of auditFilesOf(door)) {
@@ -30,13 +35,47 @@ export async function run(door: Door): Promise<void> {
   }
   const lines = more()
   if (door.call.words.length === 0) tellOfOld(door)
-  if (isSet(door, "follow")) return follow(door, lines, more)
-  if (await asJson(door, { lines })) return
+  if (isSet(door, "follow")) return follow(door, lines, more, canaries)
+  if (await asJson(door, canaries === undefined ? { lines } : marked(lines, canaries))) return
   if (lines.length === 0) {
     tell(door, "Nothing is noted here that these options ask for.")
     return
   }
-  await print(door, table([HEAD, ...lines.map(row)]))
+  const rows = lines.map((line) => row(line, canaries))
+  await print(door, table([canaries === undefined ? HEAD : [...HEAD, "CANARY OF"], ...rows]))
+}
+
+/** The canaries, where only what tells of them is asked for. */
+async function meantCanaries(door: Door): Promise<Canaries | undefined> {
+  if (isSet(door, "canaries")) return canariesForAudit(door, placeOf(door))
+  if (!isSet(door, "owner") && option(door, "passphrase-fd") === undefined) return undefined
+  throw new VaultError("USAGE", "the audit needs no key, but for --canaries", {
+    hint: "agent-vault audit --canaries --owner",
+  })
+}
+
+/**
+ * Whether a line tells of a canary. The guard and the broker read all that an agent opens, to look
+ * for it: that is no use.
+ */
+function tellsOf(line: AuditLine, canaries: Canaries | undefined): boolean {
+  if (canaries === undefined) return true
+  const isLook = line.event === "read" && (line.door === "guard" || line.door === "broker")
+  return !isLook && agentsOf(line, canaries).length > 0
+}
+
+/** The agents for whom the canaries of a line were made. */
+function agentsOf(line: AuditLine, canaries: Canaries): string[] {
+  return [...new Set(canariesIn(line, canaries).map(({ agent }) => agent))]
+}
+
+function canariesIn({ at, secrets = [] }: AuditLine, canaries: Canaries): CanaryState[] {
+  return secrets.flatMap((secret) => canaries.of(secret, at) ?? [])
+}
+
+/** Lines as they are, and beside them for whom the canaries that they name were made. */
+function marked(lines: readonly AuditLine[], canaries: Canaries): object {
+  return { lines, canaries: [...new Set(lines.flatMap((line) => canariesIn(line, canaries)))] }
 }
 
 /**
@@ -47,9 +86,10 @@ async function follow(
   door: Door,
   lines: readonly AuditLine[],
   more: () => AuditLine[],
+  canaries: Canaries | undefined,
 ): Promise<void> {
   const textOf = (line: AuditLine): string =>
-    isSet(door, "json") ? toJson(line) : harmless(row(line).filter(Boolean).join("  "))
+    isSet(door, "json") ? toJson(line) : harmless(row(line, canaries).filter(Boolean).join("  "))
   let shown = lines
   for (;;) {
     for (const line of shown) {
@@ -63,7 +103,7 @@ async function follow(
 const HEAD = ["AT", "WHO", "EVENT", "SECRETS", "WHERE", "DECISION", "BY"]
 const SHOWN = 3
 
-function row(line: AuditLine): string[] {
+function row(line: AuditLine, canaries?: Canaries): string[] {
   const { at, agent, owner = "", event, secrets = [], decision = "", reason, door } = line
   const names = secrets.slice(0, SHOWN).map(({ name }) => name)
   const rest = secrets.length > SHOWN ? ` and ${secrets.length - SHOWN} more` : ""
@@ -75,6 +115,7 @@ function row(line: AuditLine): string[] {
     where(line),
     reason === undefined ? decision : `${decision} ${reason}`.trim(),
     [door, line.program].filter((word) => word !== undefined).join(" "),
+    ...(canaries === undefined ? [] : [agentsOf(line, canaries).join(", ")]),
   ]
 }
 

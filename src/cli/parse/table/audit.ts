@@ -1,5 +1,5 @@
 import type { CommandSpec } from "../call.js"
-import { AGENT, DIR, JSON_OUT, NOTED_OF } from "./options.js"
+import { AGENT, DIR, JSON_OUT, NOTED_OF, WHO } from "./options.js"
 
 const FILES = "[file..]"
 
@@ -14,6 +14,11 @@ export const AUDITS: readonly CommandSpec[] = [
       host: { value: "HOST", many: true, describe: "only what went to this host" },
       since: { value: "TIME", describe: "from this UTC time on, or this long ago: 2h, 30d" },
       until: { value: "TIME", describe: "before this UTC time, or this long ago" },
+      canaries: {
+        describe: "only what tells of a canary, and for whom it was made; needs an owner's key",
+      },
+      owner: { describe: "with --canaries: look up with the owner's key which they are" },
+      "passphrase-fd": WHO["passphrase-fd"],
       follow: { describe: "go on with what is noted from now on; Ctrl-C ends it" },
       ...DIR,
       ...JSON_OUT,
@@ -22,6 +27,7 @@ export const AUDITS: readonly CommandSpec[] = [
       ["agent-vault audit", "all agents and owners of this vault on this machine"],
       ["agent-vault audit --agent ci --since 1d --json", "one JSON document"],
       ["agent-vault audit --follow", "as it happens"],
+      ["agent-vault audit --canaries --owner", "who used what nobody should use"],
     ],
     notes: "Files are those that --audit named, or that a rotation moved away.",
   },

@@ -1,6 +1,6 @@
 import { USE_ASKS, USE_ENCODINGS, USE_SCHEMES } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
-import { CHANGE, REPORT } from "./options.js"
+import { CHANGE, JSON_OUT, REPORT } from "./options.js"
 
 /** Where the broker may send secrets, said and asked. */
 export const USE: readonly CommandSpec[] = [
@@ -83,6 +83,23 @@ export const USE: readonly CommandSpec[] = [
       [
         "agent-vault explain GET https://api.github.com/user --agent ci",
         "and whether ci may use it; ends with 1 if nothing goes",
+      ],
+    ],
+  },
+]
+
+/** What the broker knows of services before anybody says it. */
+export const SERVICES: readonly CommandSpec[] = [
+  {
+    name: "services",
+    words: "[service]",
+    summary: "list the services of the catalogue, or show how the broker uses a key of one",
+    options: JSON_OUT,
+    examples: [
+      ["agent-vault services", "each with its hosts, and the variable that its clients read"],
+      [
+        "agent-vault services github",
+        "the rule, what a key looks like, and the command that uses it",
       ],
     ],
   },
