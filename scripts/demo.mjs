@@ -1,6 +1,6 @@
 // The product in two minutes: a real vault in a temporary Git repository, through the built
 // command, with stock `age` as the witness of every step. Ends with exit code 1 if anything differs
-// from what it says.
+// from what it says. `--record FILE.svg` keeps the chapters of an agent that is let in and refused.
 import { spawn, spawnSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import {
@@ -16,10 +16,16 @@ import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
 import { makesNamespaces } from "./bubblewrap.mjs"
 import { localAuthority, serveTls } from "./local-authority.mjs"
+import { recordingOf } from "./recording.mjs"
 import { stockAge } from "./stock-age.mjs"
 
+const { record } = parseArgs({ options: { record: { type: "string" } } }).values
+/** @type {string[]} */
+const recorded = []
+let isRecording = false
 const bin = fileURLToPath(new URL("../dist/cli/bin.cjs", import.meta.url))
 const agentProgram = fileURLToPath(new URL("demo-agent.mjs", import.meta.url))
 const stage = realpathSync(mkdtempSync(join(tmpdir(), "agent-vault-demo-")))
@@ -42,7 +48,7 @@ try {
   )
   git("init", "--quiet", "--initial-branch", "main", repo)
 
-  chapter("An owner makes a vault in the repository. The owner's own key stays outside it.")
+  chapter("An owner makes a vault in the repository. The owner's own key stays outside it.", true)
   vault("init", "--name", "alice")
   const [id] =
     /[0-9a-f]{32}/.exec(readFileSync(join(repo, ".agent-vault/vault.json"), "utf8")) ?? []
@@ -50,10 +56,10 @@ try {
   const ownerKey = join(keys, "owner.key")
   const ciKey = join(keys, "agents/ci.key")
 
-  chapter("An agent gets a key of its own. A copy goes into escrow, sealed to the owner.")
+  chapter("An agent gets a key of its own. A copy goes into escrow, sealed to the owner.", true)
   vault("agent", "add", "ci")
 
-  chapter("A secret is stored. The value comes from stdin: never from an argument.")
+  chapter("A secret is stored. The value comes from stdin: never from an argument.", true)
   vault("set", "stripe/api-key", { input: value })
   expectSame(
     vault("get", "stripe/api-key", "--agent", "ci", { code: 4 }).stdout,
@@ -107,16 +113,16 @@ try {
   git("revert", "--no-edit", "HEAD", { quiet: true })
 
   chapter("The attacker forges a signed record instead.")
-  const record = join(repo, ".agent-vault/groups/stripe.json")
-  const signed = readFileSync(record, "utf8")
+  const groupRecord = join(repo, ".agent-vault/groups/stripe.json")
+  const signed = readFileSync(groupRecord, "utf8")
   const { recipient } = JSON.parse(readFileSync(join(repo, ".agent-vault/agents/ci.json"), "utf8"))
   const member = { agent: "ci", recipient, since: "2026-01-01T00:00:00Z" }
   const forged = { ...JSON.parse(signed), members: [member] }
-  writeFileSync(record, `${JSON.stringify(forged, null, 2)}\n`)
+  writeFileSync(groupRecord, `${JSON.stringify(forged, null, 2)}\n`)
   tell("  (groups/stripe.json names ci as a member again, without an owner's signature)")
   vault("get", "stripe/api-key", "--agent", "ci", { code: 5 })
   vault("check", { code: 5 })
-  writeFileSync(record, signed)
+  writeFileSync(groupRecord, signed)
 
   chapter("ci's machine is gone, with its key. The owner brings it back from the repository alone.")
   rmSync(ciKey)
@@ -125,6 +131,7 @@ try {
 
   chapter(
     "ci shall work with keys, and not have them. The owner says where they may go, signed as a grant is.",
+    true,
   )
   await blindRun()
   const third = `demo-payment-key-${randomBytes(8).toString("hex")}`
@@ -135,6 +142,12 @@ try {
   tell("")
   tell("That was a real vault, in a real repository; both are removed now.")
   if (!hasAge) tell(`Stock age did not take part: ${age.missing}`)
+  if (record !== undefined) {
+    // It ends on the refused agent.
+    const end = recorded.findLastIndex((line) => line.startsWith("  ✓ refused")) + 1
+    const title = "agent-vault: an agent works with a key, and is refused"
+    writeFileSync(record, recordingOf(recorded.slice(0, end), title))
+  }
 } finally {
   rmSync(stage, { recursive: true, force: true })
 }
@@ -285,11 +298,17 @@ function stageEnvironment() {
 /** @param {string} line */
 function tell(line) {
   process.stdout.write(`${line}\n`)
+  if (isRecording && (line !== "" || recorded.length > 0)) recorded.push(line)
 }
 
-/** @param {string} line */
-function chapter(line) {
-  tell(`\n${line}`)
+/**
+ * @param {string} line
+ * @param {boolean} isRecorded
+ */
+function chapter(line, isRecorded = false) {
+  isRecording = isRecorded
+  tell("")
+  tell(line)
 }
 
 /**
