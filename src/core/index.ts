@@ -43,7 +43,7 @@ export {
   optionsOfUse,
   parseUse,
 } from "./records/use.js"
-export { DUE, type Due, whyDue } from "./vault/due.js"
+export { DUE, type Due, endDue, whyDue } from "./vault/due.js"
 export { type OwnerListing, describeOwners } from "./vault/owner-listing.js"
 export { parseOwnerName } from "./words/names.js"
 export { type Sending, canonicalPath, isBound, ruleFor, whyNoRule } from "./policy/sending.js"
@@ -123,7 +123,7 @@ export type {
   SecretRecord,
   VaultRecord,
 } from "./records/record.js"
-export { hasPassed, later, parseDuration, parseTime, utc } from "./words/time.js"
+export { hasPassed, later, parseDuration, parseMoment, parseTime, utc } from "./words/time.js"
 export {
   type AgentListing,
   type VaultNames,

@@ -589,6 +589,28 @@ describe("changes", () => {
       rotation: { run: ["roll", "-q"] },
       files: ["secrets/db/password.json"],
     })
+    await machine.call(["rotation", "-s", "db/password", "--", "roll", "-q"])
+    await machine.call(["meta", "db/password", "--expires", "9d"])
+    const rotation = { run: ["roll", "-q"] }
+    const plan = { rotation, fingerprint: id, agreed: false, kept: false }
+    const selecting = ["rotate", "--expiring", "10d", "--dry-run"]
+    expect(await document(selecting)).toEqual({
+      secrets: [{ name: "db/password", why: [anyText], ...plan }],
+      exitCode: 0,
+    })
+    expect(await document([...selecting, "--used-since", "1h"])).toEqual({
+      secrets: [],
+      audits: {
+        folder: anyText,
+        since: time,
+        files: anyList,
+        elsewhere: 0,
+        unknown: anyList,
+      },
+      exitCode: 0,
+    })
+    await machine.call(["rotate", "db/password", "--forget"])
+    await machine.call(["meta", "db/password", "--clear", "expires"])
     expect(await document(["rotate", "db/password", "--discard"])).toEqual({
       name: "db/password",
       discarded: false,

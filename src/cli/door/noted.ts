@@ -5,9 +5,7 @@ import {
   auditFiles,
   auditFolder,
   claimedId,
-  later,
-  parseDuration,
-  parseTime,
+  parseMoment,
 } from "../../core/index.js"
 import type { Door } from "./door.js"
 import { isSet, option, options, placeOf, userPath } from "./who.js"
@@ -45,11 +43,5 @@ export function filterOf(door: Door): (line: AuditLine) => boolean {
 /** A time, or how long ago. */
 function momentOf(door: Door, name: string): string | undefined {
   const text = option(door, name)
-  if (text === undefined) return undefined
-  try {
-    return later(door.now, -parseDuration(text))
-  } catch (error) {
-    if (!VaultError.is(error, "USAGE")) throw error
-    return parseTime(text)
-  }
+  return text === undefined ? undefined : parseMoment(text, door.now, -1)
 }

@@ -88,8 +88,12 @@ function memberLines({ gains, losses, retimed, unknown }: GroupPlan): string[] {
   ]
 }
 
-/** What to do about exposed secrets. */
-export function exposureLines(door: Door, exposed: readonly ExposedSecret[]): string[] {
+/** What to do about exposed secrets; `lost` is the agent whose key may be in other hands. */
+export function exposureLines(
+  door: Door,
+  exposed: readonly ExposedSecret[],
+  lost?: string,
+): string[] {
   if (exposed.length === 0) return []
   const these = exposed.length === 1 ? "this value" : `these ${exposed.length} values`
   const lines = exposed.map(
@@ -100,6 +104,11 @@ export function exposureLines(door: Door, exposed: readonly ExposedSecret[]): st
     `Rotate ${these}: what was read cannot be unread.`,
     ...lines,
     "Make new values at their source, then: agent-vault set NAME. What is left: agent-vault list --exposed",
+    ...(lost === undefined
+      ? []
+      : [
+          `If a key of ${lost} is in other hands, see all that it opens: agent-vault blast ${lost}`,
+        ]),
   ]
 }
 

@@ -1,7 +1,7 @@
 import { VaultError } from "../words/errors.js"
 import { parseNote, parseVariableName } from "../words/names.js"
 import { REVEAL_POLICIES, type Reveal } from "../words/reveal-policy.js"
-import { hasPassed, later, parseDuration, parseTime, utc } from "../words/time.js"
+import { hasPassed, parseMoment, parseTime, utc } from "../words/time.js"
 
 /** What a secret's record may carry besides the value. Times are UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
 export interface SecretMetadata {
@@ -105,7 +105,7 @@ export function parseMetadata(
 }
 
 function parseExpiry(text: string, now: Date): string {
-  const time = /^\d+[mhdw]$/.test(text) ? later(now, parseDuration(text)) : parseTime(text)
+  const time = parseMoment(text, now, 1)
   if (!hasPassed(time, utc(now))) return time
   throw new VaultError("USAGE", `the secret would expire at ${time}, which is past`, {
     hint: "give a later --expires, or a span like 90d",

@@ -19,6 +19,8 @@ export interface SetRotatedRequest extends ChangeRequest {
 export interface Rotated {
   readonly name: string
   readonly version: number
+  /** When the new value ends. */
+  readonly expires?: string
   /** Who can read it now, besides the owners. */
   readonly readers: readonly GroupReader[]
   /** Values exposed because grants of the group had run out. */
@@ -40,8 +42,14 @@ export async function setRotated(request: SetRotatedRequest): Promise<Outcome<Ro
     const { record: group, exposed } = await readyGroup(session, name.group)
     const store = await SecretStore.for(session, group, [name])
     await store.put(name, kept.new, expires === undefined ? {} : { expires })
-    const { version } = getSecret(session.vault, name)
-    const rotated = { name: name.full, version, readers: readersOfGroup(group), exposed }
+    const after = getSecret(session.vault, name)
+    const rotated = {
+      name: name.full,
+      version: after.version,
+      ...(after.expires === undefined ? {} : { expires: after.expires }),
+      readers: readersOfGroup(group),
+      exposed,
+    }
     return { result: rotated, message: `rotate ${name.full}` }
   })
   if (result !== undefined) return { ...rest, result }

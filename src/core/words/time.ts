@@ -44,6 +44,18 @@ export function parseDuration(text: string): number {
 }
 
 /**
+ * A time, or a span of it from now on, or back from now where `direction` is -1: `2026-12-01`, `30d`.
+ * Throws `USAGE`.
+ */
+export function parseMoment(text: string, now: Date, direction: 1 | -1): string {
+  if (/^\d+[a-z]$/.test(text)) return later(now, direction * parseDuration(text))
+  if (/^\d/.test(text)) return parseTime(text)
+  throw new VaultError("USAGE", `${JSON.stringify(text)} is neither a time nor a span of time`, {
+    hint: "write a UTC date, 2026-12-01, or 90m, 12h, 30d or 2w",
+  })
+}
+
+/**
  * Whether a time of a record has come: the end of a grant, the expiry of a value. At its very second
  * it has; what has no time never does. `now` is as {@link utc} writes it.
  */

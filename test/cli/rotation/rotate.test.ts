@@ -1,6 +1,10 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import type { Door } from "../../../src/cli/door/door.js"
+import { runStep } from "../../../src/cli/rotation/run-step.js"
+import { findVault } from "../../../src/core/index.js"
+import { atTerminal, plain } from "../at-terminal.js"
 import { Machine, type Ran } from "../machine.js"
 
 const NAME = "stripe/api-key"
@@ -201,6 +205,56 @@ describe("rotate", () => {
     expect(ran).toMatchObject({ code: 130 })
     expect(ran.stderr).toContain(`${NAME} is as it was`)
     expect(await value()).toBe(OLD)
+  })
+
+  test("asks at a terminal, runs nothing at a no, and remembers a typed yes", async () => {
+    await steps("roll")
+    const question = "Run this on this machine? [yes/no]"
+    const no = await atTerminal(machine, ["rotate", NAME], [[question, "no\r"]])
+    expect([no.code, plain(no)]).toEqual([0, expect.stringContaining("Nothing was run.")])
+    expect(logged()).toBe("")
+    const yes = await atTerminal(
+      machine,
+      ["rotate", NAME],
+      [
+        [question, "y\r"],
+        [`In full, please. ${question}`, "yes\r"],
+      ],
+    )
+    expect([yes.code, plain(yes)]).toEqual([0, expect.stringMatching(/run +roll[^]*is rotated/)])
+    expect(await value()).toBe(NEW)
+    const plan = await machine.shell(`agent-vault rotate ${NAME} --dry-run --json`)
+    expect(JSON.parse(plan.stdout)).toMatchObject({ agreed: true })
+  })
+
+  test("ends a program that takes too long", async () => {
+    program("roll", "exec sleep 300")
+    const door = { env: machine.env, terminal: { ...process, env: machine.env } } as unknown as Door
+    const step = { step: "run", words: ["roll"], stdin: Buffer.of(), hidden: [] } as const
+    const end = await runStep(door, findVault(machine.repo), { ...step, timeLimit: 200 })
+    expect(end).toEqual({ is: "failed", why: "took longer than 0.2 seconds, and was ended" })
+  })
+
+  test("sets the value of one of two at once, and keeps that of the other", async () => {
+    program(
+      "roll",
+      `echo ran >> ${log()}; until test -e ${log()}.go; do sleep 0.1; done
+      echo value-for-a-test-$$`,
+    )
+    await steps("roll")
+    const one = `agent-vault rotate ${NAME} --agree ${await fingerprint()}`
+    const ran = await machine.shell(`touch ${log()}
+      ${one} 2>&1 & first=$!
+      ${one} 2>&1 & second=$!
+      until test $(wc -l < ${log()}) -eq 2; do sleep 0.1; done
+      touch ${log()}.go
+      wait $first; one=$?; wait $second; echo "ended with $one and $?"`)
+    expect(ran.stdout).toMatch(/ended with (0 and 6|6 and 0)/)
+    expect(ran.stdout).toMatch(/agent-vault: (?:BUSY|CONFLICT): .*\n.*(?:not lost|is kept here)/)
+    expect(await value()).toMatch(/^value-for-a-test-\d+$/)
+    const kept = readdirSync(join(machine.home, ".local/state"), { recursive: true })
+    const sealed = kept.map(String).filter((file) => /rotations\/.*\.age$/.test(file))
+    expect(sealed).toHaveLength(1)
   })
 
   test("says what is missing where a record names no rotation, also after --forget", async () => {

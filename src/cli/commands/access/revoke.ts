@@ -26,5 +26,5 @@ export async function run(door: Door): Promise<void> {
     tell(door, `${agent} does not open ${all ? "anything" : named.join(", ")}.`)
   }
   const uses = plan.groups.length > 0 ? usedLines(agent, used) : []
-  await report(door, outcome, ...uses, ...planLines(plan), ...exposureLines(door, exposed))
+  await report(door, outcome, ...uses, ...planLines(plan), ...exposureLines(door, exposed, agent))
 }

@@ -30,7 +30,7 @@ export async function run(door: Door): Promise<void> {
     ...(aside === undefined ? [] : [`  The old key is now ${aside}`]),
     ...usedLines(agent, used),
   ]
-  await report(door, outcome, ...lines, ...planLines(plan), ...exposureLines(door, exposed))
+  await report(door, outcome, ...lines, ...planLines(plan), ...exposureLines(door, exposed, agent))
 }
 
 /** On this machine the new key takes the place of the old one, which is renamed. */

@@ -1,37 +1,22 @@
 import {
-  type AuditChain,
   type UsedSecret,
   type Vault,
   VaultError,
   auditFileOf,
   auditFolder,
-  compareHeads,
   parseAgentName,
   readChain,
-  readHeads,
   shellWord,
-  usedVersions,
 } from "../../../core/index.js"
 import { type Blast, type OpenedValue, blast } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
+import { type NotedUses, brokenLines, isWhole, notedUses } from "../../door/noted-uses.js"
 import { gapLines, hasGaps } from "../../door/past-gaps.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, counted, print, table, tell } from "../../door/render.js"
 import { identityIfSet, option, placeOf, userPath } from "../../door/who.js"
 
 const HEAD = ["SECRET", "VERSION", "SET", "OPEN TO IT SINCE", "IS", "USED, BY ITS AUDIT"]
-
-/** What an agent's audit says of the values, and how far it can be believed. */
-interface Noted {
-  readonly files: readonly {
-    readonly file: string
-    readonly lines: number
-    readonly broken: boolean
-  }[]
-  /** Chains that the agent published, which none of the files is. */
-  readonly elsewhere: number
-  readonly used: ReadonlyMap<string, UsedSecret>
-}
 
 type UsedValue = OpenedValue & { readonly used?: Omit<UsedSecret, "secret"> }
 
@@ -48,9 +33,7 @@ export async function run(door: Door): Promise<number> {
   const opens = values.map((value) => withUse(value, noted))
   const rotate = namesOf(opens, "present")
   const gone = namesOf(opens, "gone")
-  const isWhole =
-    !hasGaps(opened) && noted.elsewhere === 0 && !noted.files.some(({ broken }) => broken)
-  const code = isWhole ? 0 : 1
+  const code = !hasGaps(opened) && isWhole(noted) ? 0 : 1
   const audit = { files: noted.files, elsewhere: noted.elsewhere }
   if (await asJson(door, { ...rest, opens, rotate, gone, audit, exitCode: code })) return code
   tell(door, ...keyLines(opened))
@@ -61,42 +44,20 @@ export async function run(door: Door): Promise<number> {
   return code
 }
 
-function notedOf(door: Door, vault: Vault, agent: string, named: readonly string[]): Noted {
+function notedOf(door: Door, vault: Vault, agent: string, named: readonly string[]): NotedUses {
   const own = auditFileOf(auditFolder(vault.id, door.env), { role: "agent", name: agent })
-  const chains = new Map<string, AuditChain>()
-  for (const file of [own, ...named.map((word) => userPath(door, word))]) {
-    const chain = readChain(file)
-    if (file !== own && chain.id === undefined) {
-      throw new VaultError("USAGE", `${file} has no line of an audit`, {
-        hint: "name files that --audit named, or that lie in the state folder of another machine",
-      })
-    }
-    const isCopy = (chains.get(chain.id ?? "")?.lines.length ?? -1) >= chain.lines.length
-    if (chain.id !== undefined && !isCopy) chains.set(chain.id, chain)
+  const chains = [own, ...named.map((word) => userPath(door, word))].map(readChain)
+  const empty = chains.find(({ id, file }) => id === undefined && file !== own)
+  if (empty !== undefined) {
+    throw new VaultError("USAGE", `${empty.file} has no line of an audit`, {
+      hint: "name files that --audit named, or that lie in the state folder of another machine",
+    })
   }
-  const all = [...chains.values()]
-  const heads = readHeads(vault.files, vault.id).heads.filter((head) => head.agent === agent)
-  const compared = compareHeads(all, heads)
-  const lines = all.flatMap((chain) => chain.lines.map(({ line }) => line))
-  const used = usedVersions(lines.filter((line) => line.agent === agent && line.vault === vault.id))
-  const isContradicted = (chain: AuditChain): boolean =>
-    compared.some(
-      ({ head, is }) => head.chain === chain.id && (is === "changed" || is === "cut-off"),
-    )
-  return {
-    files: all.map((chain) => ({
-      file: chain.file,
-      lines: chain.lines.length,
-      broken: chain.faults.length > 0 || isContradicted(chain),
-    })),
-    elsewhere: new Set(compared.flatMap(({ head, is }) => (is === "not-here" ? [head.chain] : [])))
-      .size,
-    used: new Map(used.map((each) => [each.secret, each])),
-  }
+  return notedUses(chains, vault, (each) => each === agent)
 }
 
 /** A value is used under the name that its secret had then. */
-function withUse(value: OpenedValue, { used }: Noted): UsedValue {
+function withUse(value: OpenedValue, { used }: NotedUses): UsedValue {
   const own = value.names.flatMap((name) => used.get(`${name}@${value.version}`) ?? [])
   if (own.length === 0) return value
   const [first = ""] = own.map((each) => each.first).sort()
@@ -151,15 +112,14 @@ function useText({ times, last, hosts }: Omit<UsedSecret, "secret">): string {
   return `${counted(times, "time")}, last ${last}${sent}`
 }
 
-function auditLines(agent: string, { files, elsewhere }: Noted): string[] {
+function auditLines(agent: string, noted: NotedUses): string[] {
+  const { files, elsewhere } = noted
   const lines = files.reduce((sum, file) => sum + file.lines, 0)
   return [
     files.length === 0
       ? `No audit of ${agent} is here: what was used, nobody can tell.`
       : `Used is what ${counted(lines, "line")} of its audit here say; a copy of the key in other hands writes none.`,
-    ...files
-      .filter(({ broken }) => broken)
-      .map(({ file }) => `${file} is not as it was written: see agent-vault audit verify`),
+    ...brokenLines(noted),
     ...(elsewhere === 0
       ? []
       : [

@@ -10,8 +10,6 @@ import {
   describeSecrets,
   hasPassed,
   isRefusal,
-  later,
-  parseDuration,
   parseSecretName,
   utc,
   whyDue,
@@ -20,20 +18,16 @@ import type { GroupReader } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, print, table, tell } from "../../door/render.js"
-import { identityIfSet, isSet, option, placeOf } from "../../door/who.js"
+import { isWanted, nothingWanted } from "../../door/wanted-secrets.js"
+import { identityIfSet, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [group] = door.call.words
-  const within = option(door, "expiring")
-  const horizon = within === undefined ? undefined : later(door.now, parseDuration(within))
+  const isMeant = isWanted(door)
   const place = placeOf(door)
   const key = await identityIfSet(door, place)
   const { all, refusal } = await listed(door, place, key?.trust, group)
-  const secrets = all.filter(
-    ({ exposed, expires }) =>
-      (!isSet(door, "exposed") || exposed !== undefined) &&
-      (horizon === undefined || hasPassed(expires, horizon)),
-  )
+  const secrets = all.filter(isMeant)
   if (!(await asJson(door, { secrets }))) await show(door, secrets, all.length)
   if (refusal !== undefined) throw refusal
 }
@@ -94,7 +88,8 @@ function knownReaders(vault: Vault, group: string): readonly GroupReader[] | und
 
 async function show(door: Door, secrets: readonly SecretAndReaders[], all: number): Promise<void> {
   if (secrets.length === 0) {
-    tell(door, nothingFound(door, all))
+    const none = "There are no secrets yet. Next: agent-vault set GROUP/NAME"
+    tell(door, all === 0 ? none : nothingWanted(door))
     return
   }
   const rows = [HEADINGS, ...secrets.map((secret) => row(secret, door.now))]
@@ -121,14 +116,6 @@ const HEADINGS = [
 ]
 const GOES_TO = HEADINGS.indexOf("GOES TO")
 const ROTATED_BY = HEADINGS.indexOf("ROTATED BY")
-
-function nothingFound(door: Door, all: number): string {
-  if (all === 0) return "There are no secrets yet. Next: agent-vault set GROUP/NAME"
-  const within = option(door, "expiring")
-  const expires = within === undefined ? "" : `expires within ${within}`
-  const exposed = isSet(door, "exposed") ? "is exposed" : ""
-  return `Nothing ${[exposed, expires].filter(Boolean).join(" and ")}.`
-}
 
 function row(secret: SecretAndReaders, now: Date): string[] {
   const { name, version, changed, expires, exposed = [], use = [], description = "" } = secret

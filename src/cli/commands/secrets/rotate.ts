@@ -1,117 +1,84 @@
-import {
-  type Place,
-  type Rotation,
-  type SecretName,
-  VaultError,
-  claimedId,
-  parseDuration,
-  parseMetadata,
-} from "../../../core/index.js"
-import {
-  RotationState,
-  changeRotation,
-  fingerprintOf,
-  requirePersonFor,
-  rotationLines,
-  rotationOf,
-} from "../../../core/owner.js"
-import { withPerson } from "../../door/confirm-person.js"
+import { type SecretName, VaultError, parseDuration, parseMetadata } from "../../../core/index.js"
+import { RotationState, changeRotation, rotationOf } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { readingVault } from "../../door/reading.js"
-import { asJson, exposureLines, outcomePart, print, report, tell } from "../../door/render.js"
-import { changeRequest, isSet, option, placeOf } from "../../door/who.js"
+import { asJson, outcomePart, print, report, tell } from "../../door/render.js"
+import { changeRequest, isSet, option } from "../../door/who.js"
+import {
+  isAgreed,
+  planOf,
+  refuseOtherAgreement,
+  rotationPlanLines,
+} from "../../rotation/agreement.js"
 import { type RotationToDo, rotateSecret } from "../../rotation/rotate-secret.js"
-import { confirm } from "../../terminal/ask.js"
+import { rotateSelected } from "../../rotation/rotate-selected.js"
+import { selectSecrets, selectsSecrets } from "../../rotation/select-secrets.js"
+import { rotatedLines } from "../../rotation/selection-lines.js"
 
 type OwnerAtWork = Awaited<ReturnType<typeof changeRequest>>
 
-export async function run(door: Door): Promise<void> {
-  const place = placeOf(door)
-  const name = meantSecret(place, door.call.words[0] ?? "")
+const MS = 1000
+
+export async function run(door: Door): Promise<number | void> {
+  refuseUnclear(door)
   const timeLimit = parseDuration(option(door, "timeout") ?? "5m") * MS
   const { expires } = parseMetadata(
     (field) => (field === "expires" ? option(door, field) : undefined),
     door.now,
   )
+  const [word] = door.call.words
   const request = await changeRequest(door)
+  const { place, identity } = request
+  const terms = { place, identity, timeLimit, expires }
+  if (word === undefined) {
+    const selection = await readingVault(door, place, identity.trust, (vault) =>
+      selectSecrets(door, vault, terms),
+    )
+    return rotateSelected(door, request, selection)
+  }
+  const name = meantSecret(place, word)
   if (isSet(door, "forget")) return forget(door, request, name)
-  const { rotation, state } = await readingVault(door, place, request.identity.trust, (vault) => ({
+  const { rotation, state } = await readingVault(door, place, identity.trust, (vault) => ({
     rotation: isSet(door, "discard") ? undefined : rotationOf(vault, name),
     state: new RotationState(vault, name, door.env),
   }))
   if (rotation === undefined) return discard(door, state, name)
-  if (request.dryRun) return showPlan(door, name, rotation, state)
-  if (!(await isAgreed(door, place, name, rotation, state))) {
+  return rotate(door, request, { ...terms, name, rotation, state })
+}
+
+/** It is one secret that is named, or those that options select. */
+function refuseUnclear(door: Door): void {
+  const isOfOne = door.call.words.length > 0
+  const isGivenUp = isSet(door, "discard") || isSet(door, "forget")
+  if (isOfOne !== selectsSecrets(door) && (isOfOne || !isGivenUp)) return
+  throw new VaultError("USAGE", "it takes the name of one secret, or options that select some", {
+    hint: "agent-vault rotate GROUP/NAME, or agent-vault rotate --exposed",
+  })
+}
+
+async function rotate(
+  door: Door,
+  request: OwnerAtWork,
+  rotating: RotationToDo,
+): Promise<number | void> {
+  const plan = planOf(rotating)
+  if (request.dryRun) {
+    if (!(await asJson(door, plan))) await print(door, rotationPlanLines(plan))
+    return
+  }
+  refuseOtherAgreement(door, [plan])
+  if (!(await isAgreed(door, rotating))) {
     tell(door, "Nothing was run.")
     return
   }
-  await rotate(door, request, { ...request, name, rotation, state, timeLimit, expires })
-}
-
-const MS = 1000
-
-async function rotate(door: Door, request: OwnerAtWork, rotating: RotationToDo): Promise<void> {
   const { full } = rotating.name
   const outcome = await rotateSecret(door, request, rotating)
   const ended = rotating.rotation.end !== undefined
-  if (outcome === undefined) {
-    if (await asJson(door, { name: full, ended })) return
-    tell(door, `${full} had its new value already; the old one is ended.`)
-    if (rotating.expires !== undefined) {
-      tell(door, `When it ends is as it was. Next: agent-vault meta ${full} --expires DATE`)
-    }
-    return
-  }
-  const { result } = outcome
-  if (await asJson(door, { ...result, ended, ...outcomePart(outcome) })) return
-  const then = ended ? "the old value is ended." : "end the old value at its source."
-  const rotated = `${full} is rotated, version ${result.version}; ${then}`
-  await report(door, outcome, rotated, ...exposureLines(door, result.exposed))
-  tell(door, `Next: agent-vault history ${full}`)
-}
-
-async function showPlan(
-  door: Door,
-  name: SecretName,
-  rotation: Rotation,
-  state: RotationState,
-): Promise<void> {
-  const fingerprint = fingerprintOf(name, rotation)
-  const agreed = state.isAgreed(rotation)
-  const kept = state.isKept
-  if (await asJson(door, { name: name.full, rotation, fingerprint, agreed, kept })) return
-  const agreement = agreed ? "agreed to on this machine" : "nobody on this machine agreed to it yet"
-  await print(door, [name.full, ...rotationLines(rotation).map((line) => `  ${line}`)])
-  await print(door, [`  fingerprint ${fingerprint}, ${agreement}`])
-  if (kept) await print(door, ["  a new value is kept here, and would be taken up"])
-}
-
-/** A record may name any program: what runs here for the first time waits for somebody's yes. */
-async function isAgreed(
-  door: Door,
-  place: Place,
-  name: SecretName,
-  rotation: Rotation,
-  state: RotationState,
-): Promise<boolean> {
-  if (state.isAgreed(rotation)) return true
-  const fingerprint = fingerprintOf(name, rotation)
-  tell(door, `${name.full} is rotated by`, ...rotationLines(rotation).map((line) => `  ${line}`))
-  const given = option(door, "agree")
-  if (given !== undefined && given !== fingerprint) {
-    throw new VaultError("UNCONFIRMED", `--agree names other programs than ${name.full} has`, {
-      hint: `look at them; they are ${fingerprint}`,
-    })
-  }
-  await withPerson(door, (person) =>
-    requirePersonFor(`run what rotates ${name.full}`, claimedId(place), door.env, person),
-  )
-  const flag = `look at it, then: --agree ${fingerprint}`
-  const isYes =
-    given !== undefined || (await confirm(door.terminal, "Run this on this machine?", flag))
-  if (isYes) state.agree(rotation)
-  return isYes
+  const part = outcome === undefined ? { name: full } : { ...outcome.result }
+  if (await asJson(door, { ...part, ended, ...(outcome && outcomePart(outcome)) })) return
+  tell(door, ...rotatedLines(door, rotating, outcome))
+  if (outcome !== undefined) tell(door, `Next: agent-vault history ${full}`)
 }
 
 async function discard(door: Door, state: RotationState, { full }: SecretName): Promise<void> {

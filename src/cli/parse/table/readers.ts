@@ -27,7 +27,10 @@ export const READERS: readonly CommandSpec[] = [
     summary: "list secrets: version, age, expiry, exposed; needs no key",
     options: {
       exposed: { describe: "only those that somebody could read who no longer may" },
-      expiring: { value: "WITHIN", describe: "only those that expire within this time: 30d" },
+      expiring: {
+        value: "WITHIN",
+        describe: "only those that expire within this time, 30d, or by this UTC date",
+      },
       ...REPORT,
     },
     examples: [

@@ -6,11 +6,22 @@ import { AUDIT, CHANGE } from "./options.js"
 export const ROTATE: readonly CommandSpec[] = [
   {
     name: "rotate",
-    words: "<group/name>",
-    summary: "give a secret a new value, by the programs that its record names",
+    words: "[group/name]",
+    summary: "give secrets new values, by the programs that their records name",
     options: {
+      exposed: { describe: "all that somebody could read who no longer may" },
+      expiring: {
+        value: "WITHIN",
+        describe: "all that expire within this time, 30d, or by this UTC date",
+      },
+      "used-since": {
+        value: "WHEN",
+        describe:
+          "all that agents used since this UTC date or time, or 12h ago, by the audits of this machine",
+      },
       agree: {
         value: "FINGERPRINT",
+        many: true,
         describe: "agree to these very programs on this machine; --dry-run shows it",
       },
       timeout: {
@@ -32,9 +43,12 @@ export const ROTATE: readonly CommandSpec[] = [
         "what would run, and whether that was agreed to",
       ],
       ["agent-vault rotate stripe/api-key", "make a new value, test it, set it, end the old one"],
+      ["agent-vault rotate --exposed", "after a revoke: one after the other"],
+      ["agent-vault rotate --expiring 7d --expires 90d", "what ends soon, with a new end"],
+      ["agent-vault rotate --used-since 2h --dry-run", "after an agent's run: what it used"],
     ],
     notes:
-      "A record says what runs, and a person on each machine agrees to it before it does. A new value that could not be set stays on this machine, sealed to the owners: the same command goes on with it.",
+      "A record says what runs, and a person on each machine agrees to it before it does. A new value that could not be set stays on this machine, sealed to the owners: the same command goes on with it. Options that select secrets hold together; each rotation is a commit of its own, and one that fails by its own programs stops no other. Exit 1: some were not rotated.",
   },
   {
     name: "rotation",

@@ -1,0 +1,78 @@
+import { VaultError, claimedId } from "../../core/index.js"
+import { fingerprintOf, requirePersonFor, rotationLines } from "../../core/owner.js"
+import { withPerson } from "../door/confirm-person.js"
+import type { Door } from "../door/door.js"
+import { tell } from "../door/render.js"
+import { options } from "../door/who.js"
+import { confirm } from "../terminal/ask.js"
+import type { RotationToDo } from "./rotate-secret.js"
+
+/** A rotation, and whether somebody agreed to it on this machine: what `--dry-run` tells of it. */
+export interface RotationPlan {
+  readonly name: string
+  readonly rotation: RotationToDo["rotation"]
+  readonly fingerprint: string
+  readonly agreed: boolean
+  /** Whether a new value is kept here, and would be taken up. */
+  readonly kept: boolean
+}
+
+export function planOf({ name, rotation, state }: RotationToDo): RotationPlan {
+  const fingerprint = fingerprintOf(name, rotation)
+  return {
+    name: name.full,
+    rotation,
+    fingerprint,
+    agreed: state.isAgreed(rotation),
+    kept: state.isKept,
+  }
+}
+
+export function rotationPlanLines({
+  name,
+  rotation,
+  fingerprint,
+  agreed,
+  kept,
+}: RotationPlan): string[] {
+  const agreement = agreed ? "agreed to on this machine" : "nobody on this machine agreed to it yet"
+  return [
+    name,
+    ...rotationLines(rotation).map((line) => `  ${line}`),
+    `  fingerprint ${fingerprint}, ${agreement}`,
+    ...(kept ? ["  a new value is kept here, and would be taken up"] : []),
+  ]
+}
+
+/** Throws `UNCONFIRMED` where `--agree` names programs that none of these rotations has. */
+export function refuseOtherAgreement(door: Door, plans: readonly RotationPlan[]): void {
+  const known = new Set(plans.map(({ fingerprint }) => fingerprint))
+  if (options(door, "agree").every((given) => known.has(given))) return
+  const [first, ...others] = plans
+  const isOne = first !== undefined && others.length === 0
+  const whose = isOne ? `${first.name} has` : "these secrets have"
+  const shown = isOne ? `; they are ${first.fingerprint}` : ""
+  throw new VaultError("UNCONFIRMED", `--agree names other programs than ${whose}`, {
+    hint: `look at them: the same command with --dry-run shows them${shown}`,
+  })
+}
+
+/** A record may name any program: what runs here for the first time waits for somebody's yes. */
+export async function isAgreed(door: Door, rotating: RotationToDo): Promise<boolean> {
+  const { place, name, rotation, state } = rotating
+  if (state.isAgreed(rotation)) return true
+  const fingerprint = fingerprintOf(name, rotation)
+  tell(door, `${name.full} is rotated by`, ...rotationLines(rotation).map((line) => `  ${line}`))
+  await withPerson(door, (person) =>
+    requirePersonFor(`run what rotates ${name.full}`, claimedId(place), door.env, person),
+  )
+  const isYes =
+    options(door, "agree").includes(fingerprint) ||
+    (await confirm(
+      door.terminal,
+      "Run this on this machine?",
+      `look at it, then: --agree ${fingerprint}`,
+    ))
+  if (isYes) state.agree(rotation)
+  return isYes
+}
