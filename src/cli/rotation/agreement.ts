@@ -44,16 +44,11 @@ export function rotationPlanLines({
   ]
 }
 
-/** Throws `UNCONFIRMED` where `--agree` names programs that none of these rotations has. */
-export function refuseOtherAgreement(door: Door, plans: readonly RotationPlan[]): void {
-  const known = new Set(plans.map(({ fingerprint }) => fingerprint))
-  if (options(door, "agree").every((given) => known.has(given))) return
-  const [first, ...others] = plans
-  const isOne = first !== undefined && others.length === 0
-  const whose = isOne ? `${first.name} has` : "these secrets have"
-  const shown = isOne ? `; they are ${first.fingerprint}` : ""
-  throw new VaultError("UNCONFIRMED", `--agree names other programs than ${whose}`, {
-    hint: `look at them: the same command with --dry-run shows them${shown}`,
+/** Throws `UNCONFIRMED` where `--agree` names other programs than a secret has. */
+export function refuseOtherAgreement(door: Door, { name, fingerprint }: RotationPlan): void {
+  if (options(door, "agree").every((given) => given === fingerprint)) return
+  throw new VaultError("UNCONFIRMED", `--agree names other programs than ${name} has`, {
+    hint: `look at them: agent-vault rotate ${name} --dry-run; they are ${fingerprint}`,
   })
 }
 

@@ -4,7 +4,7 @@ import type { Door } from "../door/door.js"
 import { isWhole } from "../door/noted-uses.js"
 import { asJson, outcomePart, print, tell } from "../door/render.js"
 import { isSet } from "../door/who.js"
-import { isAgreed, planOf, refuseOtherAgreement, rotationPlanLines } from "./agreement.js"
+import { isAgreed, planOf, rotationPlanLines } from "./agreement.js"
 import { type RotationToDo, rotateSecret } from "./rotate-secret.js"
 import type { AuditsLookedAt, SelectedSecret, SecretSelection } from "./select-secrets.js"
 import {
@@ -29,7 +29,8 @@ const OWN_FAULTS: ReadonlySet<string> = new Set<VaultError["code"]>([
  * Rotates what a call selects, one after the other, each as a commit of its own: shows all, has each
  * agreed to before the first one runs, and tells what was done and what was not. Resolves to the exit
  * code: that of the first that failed, or 1 where one was left, or where the audits here lack
- * something. Throws `UNCONFIRMED`, `NO_TERMINAL`, before anything ran.
+ * something. `--agree` may name more than is selected. Throws `UNCONFIRMED`, `NO_TERMINAL`, before
+ * anything ran.
  */
 export async function rotateSelected(
   door: Door,
@@ -37,7 +38,6 @@ export async function rotateSelected(
   { secrets, audits }: SecretSelection,
 ): Promise<number> {
   const plans = secrets.flatMap(({ toDo }) => (toDo === undefined ? [] : [planOf(toDo)]))
-  refuseOtherAgreement(door, plans)
   const isDry = isSet(door, "dry-run")
   const lines = [...selectionLines(door, secrets), ...auditLines(audits)]
   if (!isDry && !isSet(door, "json")) tell(door, ...lines)

@@ -67,7 +67,7 @@ async function rotate(
     if (!(await asJson(door, plan))) await print(door, rotationPlanLines(plan))
     return
   }
-  refuseOtherAgreement(door, [plan])
+  refuseOtherAgreement(door, plan)
   if (!(await isAgreed(door, rotating))) {
     tell(door, "Nothing was run.")
     return
