@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import type { Assignment } from "../named/assignment.js"
 import { checks, isEmptyToken, plainText } from "./checks.js"
 import { isCiphertext } from "./ciphertext.js"
+import { isRowId } from "./literals.js"
 import { isPlaceholder, placeholderSign, withoutRows } from "./placeholder.js"
 import { entropy, randomBits } from "./random.js"
 import { type Kind, type Rule, forms } from "./rules.js"
@@ -13,8 +14,10 @@ export function isNamed(rule: Rule, name: string): boolean {
   return rule.names?.some((own) => name === own || name === `${own}api`) ?? false
 }
 
-/** A version, or a bare word of code: no provider's, whatever is named nearby. */
-export function isPlain({ value, quoted }: Assignment): boolean {
+/** A version, a bare word of code, or a row's id: no provider's, whatever is named nearby. */
+export function isPlain(text: string, found: Assignment): boolean {
+  const { value, quoted } = found
+  if (isRowId(text, found)) return true
   if (/^v?\d{1,3}\.\d{1,3}\.\d{1,3}[.+-]|^(?!http)[a-z]{2,12}:\/\/[a-z]/.test(value)) return true
   return !quoted && /^[A-Za-z_$]+$/.test(value) && randomBits(value) < 14
 }

@@ -241,7 +241,7 @@ class Search {
 
   #tryNamed(rule: Rule, found: Assignment, rank: number): void {
     const { value, start, end } = found
-    if (isPlain(found) || !rule.value || !patternOf(rule).test(value)) return
+    if (isPlain(this.#text, found) || !rule.value || !patternOf(rule).test(value)) return
     const veto = vetoOf(rule, value)
     if (veto === undefined) this.#keep(rule, start, end, rank)
     else this.#silence(rule, found, veto)

@@ -232,10 +232,16 @@ function isOnce({ words }: Assignment): boolean {
   return words.at(-1) === "token" && ONCE.test(words.at(-2) ?? "")
 }
 
+/** The words of a name; of one of many, `const TOKEN_1`, those that all of them share. */
+function withoutNumber(words: readonly string[]): readonly string[] {
+  if (!/^\d+$/.test(words.at(-1) ?? "")) return words
+  return words.slice(0, -1).filter((word) => !BARE_NAME.test(word))
+}
+
 /** Names under which even a UUID is a credential: they say whose secret it is. */
 function isKeyed(found: Assignment): boolean {
-  const { words } = found
   if (isOnce(found)) return false
+  const words = withoutNumber(found.words)
   return (
     words.length > 1 ||
     /^(?:apikey|credential|secret|password|authtoken|authorization)$/.test(words.join(""))

@@ -48,6 +48,21 @@ function isNumbered(value: string): boolean {
   return /^[{A-Z_]/.test(value) && /[{_]/.test(value) && GUID.test(value)
 }
 
+/** Names of AppRoles: with one beside it, an id is no row's. */
+const ROLE = /role_?id|approle|vault/i
+/** How far around a row others of its table stand, and how many they are at least. */
+const TABLE = 1200
+const ROWS = 4
+
+/** Whether a GUID is the id of a row, as `secret_id` is where each row of a table has one. */
+export function isRowId(text: string, { words, value, start }: Assignment): boolean {
+  if (words.at(-1) !== "id" || !GUID.test(value)) return false
+  const near = text.slice(Math.max(0, start - TABLE), start + TABLE)
+  if (ROLE.test(near)) return false
+  const rows = new RegExp(`${words.join("[_-]?")}\\W{1,8}([0-9a-f-]{36})`, "gi")
+  return new Set(Array.from(near.matchAll(rows), ([, id]) => id)).size >= ROWS
+}
+
 /** Whether what is called a key is the name of a file in a store, or of what a cache keeps. */
 export function isStored(text: string, { value, start }: Assignment): boolean {
   if (STORED.test(value)) return true

@@ -50,6 +50,8 @@ export interface Rule {
   readonly entropy?: number
   /** A regular expression: where it occurs before a match on its line, there is no finding. */
   readonly unless?: string
+  /** A regular expression: its group is the year until which an address with a match opens anything. */
+  readonly until?: string
   /** Whether it is a finding even if it looks like a placeholder. */
   readonly lax?: boolean
 
@@ -115,15 +117,34 @@ export function patternOf(rule: Rule): RegExp {
   return pattern
 }
 
-/** Whether what stands before a match on its line says that it is none. */
+/** Whether what stands around a match says that it is none. */
 export function isExcused(rule: Rule, text: string, at: number): boolean {
+  if (rule.until !== undefined && hasEnded(rule.until, text, at)) return true
   if (rule.unless === undefined) return false
   const before = text.slice(Math.max(0, at - EXCUSE), at)
   return new RegExp(rule.unless).test(before.slice(before.lastIndexOf("\n") + 1))
 }
 
-/** How far before a match such an excuse may stand. */
+/** How far from a match such an excuse may stand. */
 const EXCUSE = 2000
+
+/**
+ * The year of this version. What ended before it opens nothing, and a machine's clock, which may be
+ * wrong, is not asked.
+ */
+const THIS_YEAR = 2026
+
+/** Whether the address around a match says an end, and no end in it is still to come. */
+function hasEnded(until: string, text: string, at: number): boolean {
+  const before =
+    text
+      .slice(Math.max(0, at - EXCUSE), at)
+      .split(/[\s"'`<>?]/)
+      .at(-1) ?? ""
+  const after = /^[?&]?[^\s"'`<>?,]*/.exec(text.slice(at, at + EXCUSE))?.[0] ?? ""
+  const years = Array.from((before + after).matchAll(new RegExp(until, "g")), ([, year]) => year)
+  return years.length > 0 && years.every((year) => Number(year) < THIS_YEAR)
+}
 
 const compiled = new Map<Rule, RegExp>()
 

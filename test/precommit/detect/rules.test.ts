@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { expect, test } from "vitest"
 import { findCredentials } from "../../../src/precommit/detect/detect.js"
 import { type Rule, patternOf, rules } from "../../../src/precommit/detect/rules.js"
@@ -52,6 +53,11 @@ function expectLookalikesPass(rule: Rule, origin: { path?: string }): void {
     }
   }
 }
+
+test("docs/guard.md says how many there are", () => {
+  const page = readFileSync(new URL("../../../docs/guard.md", import.meta.url), "utf8")
+  expect(/has (\d+) rules for formats/.exec(page)?.[1]).toBe(String(rules.length))
+})
 
 test("each rule has look-alikes in context, and hardly any is found", () => {
   const generator = new Generator(11)
