@@ -7,7 +7,7 @@ import { hiddenIn } from "./within.js"
 import { entriesOf } from "../named/kubernetes.js"
 import { meaningOf } from "../named/naming.js"
 import { prefixedAt } from "./prefix.js"
-import { withoutOverlaps } from "./overlaps.js"
+import { RANK, withoutExamples, withoutOverlaps } from "./overlaps.js"
 import type { Candidate, Detection } from "./overlaps.js"
 import { kindOfKey } from "./private-key.js"
 import { forms, GENERIC, isExcused, isKeyRule, KUBERNETES, patternOf, rules } from "./rules.js"
@@ -51,9 +51,6 @@ export function findCredentials(
 
 const places = new Map(rules.map((rule, index) => [rule, rules.length - index]))
 
-/** How much a finding says, by what it was found by. More specific ones hide the others. */
-const RANK = { key: 5, shape: 4, own: 3, near: 2, form: 1, generic: 0 }
-
 class Search {
   readonly #text: string
   readonly #origin: Origin
@@ -94,7 +91,9 @@ class Search {
     this.#tryApart()
     this.#searchManifest()
     this.#searchDecoded()
-    return withoutOverlaps(this.#candidates, this.#onSilenced)
+    const { path } = this.#origin
+    const told = withoutExamples(this.#candidates, this.#text, path, this.#onSilenced)
+    return withoutOverlaps(told, this.#onSilenced)
   }
 
   #tryShape(rule: Rule, at: number): void {

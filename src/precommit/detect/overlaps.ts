@@ -1,4 +1,5 @@
-import type { Kind } from "./rules.js"
+import { examplesIn } from "../named/examples.js"
+import { forms, type Kind, type Rule } from "./rules.js"
 import type { OnSilenced } from "./veto.js"
 
 /** A credential in a text, by its offsets in UTF-16 code units. */
@@ -14,6 +15,36 @@ export interface Detection {
 export interface Candidate extends Detection {
   readonly rank: number
   readonly place: number
+}
+
+/** How much a finding says, by what it was found by. More specific ones hide the others. */
+export const RANK = { key: 5, shape: 4, own: 3, near: 2, form: 1, generic: 0 }
+
+const FORMS = new Set(Array.from(forms, (rule) => (rule as Rule).id))
+
+/**
+ * The findings without those that the text calls examples. Those go to `onSilenced`. A token's own
+ * shape counts in an example too.
+ */
+export function withoutExamples(
+  candidates: readonly Candidate[],
+  text: string,
+  path?: string,
+  onSilenced?: OnSilenced,
+): readonly Candidate[] {
+  if (!candidates.some(isSaid)) return candidates
+  const examples = examplesIn(text, path)
+  return candidates.filter((each) => {
+    const isExample = isSaid(each) && examples?.[each.start] === 1
+    const { rule, start, end } = each
+    if (isExample) onSilenced?.({ rule, start, end, veto: "example" })
+    return !isExample
+  })
+}
+
+/** Whether only a name, or the way in which it is written, says that it is a secret. */
+function isSaid({ rule, rank }: Candidate): boolean {
+  return rank < RANK.shape && (rank !== RANK.form || FORMS.has(rule))
 }
 
 /**

@@ -20,6 +20,7 @@ export type Veto =
   | "digest"
   | "empty-token"
   | "entropy"
+  | "example"
   | "excused"
   | "filled-in"
   | "goes-on"

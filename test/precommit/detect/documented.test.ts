@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { findCredentials } from "../../../src/precommit/detect/detect.js"
+import { withoutHang } from "../../hang.js"
 import { expand, Generator } from "./template.js"
 
 // What is published with a project and opens nothing, beside what looks the same and does.
@@ -61,5 +62,64 @@ describe("a table of GUIDs", () => {
     ["ACME_TOKEN_2={uuid}", 1],
   ])("hides no secret: %s", (template, count) => {
     expect(rulesOf(template)).toHaveLength(count)
+  })
+})
+
+const members = (more: string): string =>
+  `{"members": [{"name": "AuthToken", "type": "string", ${more}}]}`
+const exchange = (more: string): string =>
+  JSON.stringify({ actions: { Get: [{ title: "Get", input: `POST / HTTP/1.1\n\n${more}` }] } })
+
+describe("an example in the description of an API", () => {
+  const schema = "openapi: 3.1.0\npaths:\n  /a:\n    post:\n"
+
+  test.each([
+    [members('"example": "{\\"ApiToken\\": \\"{base62:32}\\"}"'), "services/api.json"],
+    [members('"example": {"ApiToken": "{base62:32}", "Password": "Vio{digits:4}n!"}'), "api.json"],
+    [members('"examples": [{"a": 1}, {"url": "https://a.io/?token={hex:40}"}]'), "api.json"],
+    [
+      exchange('{"ApplicationToken": "{base62:32}", "OldPassword": "{base62:14}"}'),
+      "v1/examples.json",
+    ],
+    [exchange("Authorization: Bearer {base62:40}"), "v1/examples-1.json"],
+    [`${schema}      example:\n        api_token: "{base62:32}"\n`, "openapi.yaml"],
+  ])("is no finding: %s", (template, path) => {
+    for (const seed of [1, 2, 3]) expect(rulesOf(template, path, seed)).toEqual([])
+  })
+
+  test.each([
+    // What has the shape of a provider's token, or is a private key, counts in an example too.
+    [members('"example": "ghp_{crc:30}"'), "api.json", ["github-pat"]],
+    [exchange("{pem:PRIVATE KEY}"), "v1/examples.json", ["pem-private-key"]],
+    // What stands beside an example is none.
+    [members('"example": "a", "apiToken": "{base62:32}"'), "api.json", ["generic-secret"]],
+    [members('"apiToken": "{base62:32}", "example": {}'), "api.json", ["generic-secret"]],
+    [
+      exchange("a").replace('"title"', '"apiToken": "{base62:32}", "title"'),
+      "examples.json",
+      ["generic-secret"],
+    ],
+    [
+      `${schema}      example:\n        a: 1\n      api_token: "{base62:32}"\n`,
+      "a.yaml",
+      ["generic-secret"],
+    ],
+    // Nothing says that these describe an API.
+    ['{"example": {"apiToken": "{base62:32}"}}', "config.json", ["generic-secret"]],
+    ['{"input": {"apiToken": "{base62:32}"}}', "config.json", ["generic-secret"]],
+    ['example:\n  api_token: "{base62:32}"\n', "config.yaml", ["generic-secret"]],
+    // No JSON, so that nothing tells where an example ends.
+    [`${members('"example": "a"')}}\napiToken = "{base62:32}"`, "api.json", ["generic-secret"]],
+  ])("hides no secret: %s", (template, path, rules) => {
+    expect(rulesOf(template, path)).toEqual(rules)
+  })
+
+  test("is looked for in one pass", () => {
+    for (const unit of ['{"example":', '"properties": "', "  example:\n"]) {
+      const long = `{"properties": "apiToken=${"q7Xw2Zr9Lk".repeat(3)}", ${unit.repeat(90_000)}`
+      for (const path of ["a.json", "a.yaml"]) {
+        expect(() => withoutHang(() => findCredentials(long, { path })), unit).not.toThrow()
+      }
+    }
   })
 })
