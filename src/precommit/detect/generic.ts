@@ -10,10 +10,10 @@ import {
 import { isCiphertext, isEncryptedToken } from "./ciphertext.js"
 import { isLiteral, isStored } from "./literals.js"
 import type { Meaning } from "../named/naming.js"
-import { isPassphrase } from "./passphrase.js"
+import { isAppPassword, isPassphrase } from "./passphrase.js"
 import { isPlaceholder, placeholderSign, standsForKey } from "./placeholder.js"
 import { randomBits } from "./random.js"
-import { GENERIC, PASSWORD } from "./rules.js"
+import { APP_PASSWORD, GENERIC, PASSWORD } from "./rules.js"
 import type { Rule } from "./rules.js"
 import { isScrambled } from "./scrambled.js"
 import type { Veto } from "./veto.js"
@@ -90,6 +90,7 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   if (isCode(found)) return "code"
   if (isCiphertext(value) || isEncryptedToken(value)) return "ciphertext"
   if (ARN.test(text.slice(Math.max(0, found.start - 140), found.start))) return "arn"
+  if (meaning === "password" && isAppPassword(value)) return APP_PASSWORD
   if (meaning === "password" && isPassphrase(value) && isGiven(text, found)) return PASSWORD
   const shape = vetoOfShape(text, found, meaning)
   if (shape !== undefined) return shape

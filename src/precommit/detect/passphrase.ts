@@ -1,4 +1,5 @@
 import { isPlaceholder } from "./placeholder.js"
+import { randomBits } from "./random.js"
 
 /** Words of code, of forms and of sentences: what holds one of them is a name or a message. */
 const COMMON = new Set(
@@ -30,4 +31,16 @@ export function isPassphrase(text: string): boolean {
   // Three words are a name as often; a number behind them is not of a name.
   if (words.length < (/\d\d$/.test(text) ? 3 : 4)) return false
   return words.every((word) => word.length > 2 && !COMMON.has(word.toLowerCase()))
+}
+
+/** As Google, Apple and WordPress show it. */
+const GROUPS =
+  /^(?:[a-z]{4}(?: [a-z]{4}){3}|[a-z]{4}(?:-[a-z]{4}){3}|[A-Za-z0-9]{4}(?: [A-Za-z0-9]{4}){5})$/
+/** The least bits for chance. Words of four letters stay below 0. */
+const LEAST = 10
+
+/** Whether a text is the password of an app: groups of four characters that chance wrote. */
+export function isAppPassword(text: string): boolean {
+  const joined = text.replace(/[ -]/g, "")
+  return GROUPS.test(text) && !isPlaceholder(joined) && randomBits(joined) > LEAST
 }

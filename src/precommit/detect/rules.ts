@@ -8,6 +8,7 @@ import payment from "./rules/payment.json" with { type: "json" }
 import publicKeys from "./rules/public.json" with { type: "json" }
 import registries from "./rules/registries.json" with { type: "json" }
 import services from "./rules/services.json" with { type: "json" }
+import sessions from "./rules/sessions.json" with { type: "json" }
 import tools from "./rules/tools.json" with { type: "json" }
 import type { checks } from "./checks.js"
 
@@ -72,6 +73,7 @@ export const rules = [
   ...payment,
   ...messaging,
   ...tools,
+  ...sessions,
   ...services,
   ...data,
 ] as readonly Rule[]
@@ -84,6 +86,9 @@ export const GENERIC: Rule = { id: "generic-secret" }
 
 /** A password under a name that says so. */
 export const PASSWORD: Rule = { id: "generic-password" }
+
+/** A password that a provider made for one app, under a name that says password. */
+export const APP_PASSWORD: Rule = { id: "app-password" }
 
 /** A secret in Base64, which hides nothing. */
 export const KUBERNETES: Rule = { id: "kubernetes-secret" }
@@ -98,7 +103,7 @@ export const KEYSTORE: Rule = { id: "keystore-private-key" }
 export const SEED_PHRASE: Rule = { id: "seed-phrase" }
 
 /** The rules that only code can tell. */
-const CODED = [GENERIC, PASSWORD, KUBERNETES, DER_KEY, KEYSTORE, SEED_PHRASE]
+const CODED = [GENERIC, PASSWORD, APP_PASSWORD, KUBERNETES, DER_KEY, KEYSTORE, SEED_PHRASE]
 
 /** Whether a rule has this id. */
 export function isRule(id: string): boolean {

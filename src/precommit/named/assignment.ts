@@ -48,6 +48,9 @@ const CALL =
 const SCHEME =
   /(?:Bearer|Basic|Token|token|Bot|ApiKey|Api-Key|key|bearer|basic|Key|OAuth|SSWS|GenieKey|Splunk)[ \t=]{1,4}/y
 const OPEN = /\\{0,3}(?:"""|'''|["'`])/y
+/** Groups of four, as Google and WordPress show the password of an app: blanks belong to it. */
+const GROUPS =
+  /(?:[a-z]{4}(?: [a-z]{4}){3}|[A-Za-z0-9]{4}(?: [A-Za-z0-9]{4}){5})(?=[ \t]{0,20}(?:[\r\n"'`<#;,)}\]\\]|$))/y
 const BARE = /[^\s"'`<>,;(){}[\]|\\&]{1,2048}/y
 
 /**
@@ -130,8 +133,9 @@ function valueAt(
   const open = OPEN.exec(text)?.[0]
   if (open === undefined) {
     at = skipScheme(text, at)
+    GROUPS.lastIndex = at
     BARE.lastIndex = at
-    const bare = BARE.exec(text)?.[0]
+    const bare = (GROUPS.exec(text) ?? BARE.exec(text))?.[0]
     return bare === undefined ? undefined : { start: at, end: at + bare.length, quoted: false }
   }
   const closed = literal(text, at, open) ?? literal(text, at, open.slice(0, 1))

@@ -9,8 +9,9 @@ import payment from "../detect/rules/payment.json" with { type: "json" }
 import publicKeys from "../detect/rules/public.json" with { type: "json" }
 import registries from "../detect/rules/registries.json" with { type: "json" }
 import services from "../detect/rules/services.json" with { type: "json" }
+import sessions from "../detect/rules/sessions.json" with { type: "json" }
 import tools from "../detect/rules/tools.json" with { type: "json" }
-import { DER_KEY, GENERIC, KEYSTORE, KUBERNETES, PASSWORD, SEED_PHRASE } from "../detect/rules.js"
+import { APP_PASSWORD, DER_KEY, GENERIC, KEYSTORE, KUBERNETES, PASSWORD, SEED_PHRASE } from "../detect/rules.js"
 
 /** The texts that people read about a rule. They load only when there is something to show. */
 interface Title {
@@ -29,6 +30,12 @@ const generic: readonly Title[] = [
     rotate: "make a new value where this one was made, and end this one",
   },
   { id: PASSWORD.id, title: "A password in plain text", rotate: "change the password" },
+  {
+    id: APP_PASSWORD.id,
+    title: "A password for one app, as Google, Apple and WordPress make them",
+    docs: "https://support.google.com/accounts/answer/185833",
+    rotate: "delete it where it was made, and make another",
+  },
   {
     id: KUBERNETES.id,
     title: "A secret of Kubernetes in Base64",
@@ -67,6 +74,7 @@ const titles = new Map<string, Title>(
     publicKeys,
     registries,
     services,
+    sessions,
     tools,
     generic,
   ].flatMap((some: readonly Title[]) => some.map((title) => [title.id, title])),

@@ -1,6 +1,7 @@
 import type { Generator } from "./template.js"
 import { expand } from "./template.js"
 import { shapedLookalikes, shapedSecrets } from "./shaped.js"
+import { madeLookalikes, madeSecrets } from "./made.js"
 import { freshPhrases, phraseLookalikes } from "./phrases.js"
 
 /** A text with a fresh value in it, or with one that only looks like it. */
@@ -83,6 +84,7 @@ export function freshSecrets(generator: Generator): Fresh[] {
     ...provided,
     ...shapedSecrets(generator, () => password(generator)),
     ...freshPhrases(generator),
+    ...madeSecrets(generator),
   ]
 }
 
@@ -94,5 +96,10 @@ export function freshLookalikes(generator: Generator): Fresh[] {
       text: write("password", expand(template, generator)),
     })),
   )
-  return [...named, ...shapedLookalikes(generator), ...phraseLookalikes(generator)]
+  return [
+    ...named,
+    ...shapedLookalikes(generator),
+    ...phraseLookalikes(generator),
+    ...madeLookalikes(generator),
+  ]
 }
