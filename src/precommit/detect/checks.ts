@@ -116,10 +116,9 @@ export const checks = {
   login: (text) => {
     const [, name = "", escaped = "", host = ""] = /^([^:]*):(.*)@([^@]*)$/s.exec(text) ?? []
     const password = unescaped(escaped)
-    if (EXAMPLE_HOST.test(host) || isPlaceholder(host)) {
-      return isLogin(name, password) && randomBits(password) > 16
-    }
-    return isLogin(name, password)
+    if (isExampleHost(host)) return isLogin(name, password) && randomBits(password) > 16
+    if (isLogin(name, password)) return true
+    return name !== "" && name !== password && isHandMade(password) && isRealHost(host)
   },
   /** A user and a password, as curl takes them. */
   userpass: (text: string): boolean => {
@@ -166,6 +165,38 @@ function isChosen(text: string): boolean {
 /** Hosts of examples: those of RFC 2606, and those that nobody else could mean. */
 const EXAMPLE_HOST =
   /^(?:localhost|127\.|0\.0\.0\.0|\[::1\]|host\b|hostname|(?:www\.)?(?:foo|bar|baz)\.|.*example\.|[^/]*\.(?:test|tld|example|invalid|localhost)(?:[:/]|$))/i
+
+function isExampleHost(host: string): boolean {
+  return EXAMPLE_HOST.test(host) || isPlaceholder(host)
+}
+
+/** A name with an ending that hosts have, or an address. */
+const HOST =
+  /^(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[a-z0-9-]{1,63}\.){1,8}(?:com|net|org|io|dev|app|cloud|co|info|biz|tech|systems|internal|intern|intranet|corp|lan|home|local|[a-z]{2}))$/i
+/** Endings of files that are endings of hosts too. */
+const FILE = /\.(?:js|ts|py|rb|go|sh|cs|md|rs|pl|ps|db|tf|kt|hs|ml|so|vb|mk)$/i
+/** Hosts that stand for one: names of the thing itself, addresses of documentation and of routers. */
+const STOCK_HOST =
+  /^(?:[\w-]{1,40}\.){0,3}(?:my|your|some|any|the)?-?(?:domain|company|site|website|server|host|database|db|test|demo|abc|xyz|foo|bar)\d?\.[a-z]{2,5}$|^(?:192\.0\.2|198\.51\.100|203\.0\.113|1\.2\.3|192\.168\.[01]|10\.0\.0)\.\d{1,3}$/i
+
+/** Whether a host, its port behind it or not, is one that somebody runs for more than this machine. */
+export function isRealHost(host: string): boolean {
+  const name = host.replace(/\.?(?::\d{1,5})?$/, "")
+  return (
+    HOST.test(name) && ![FILE, STOCK_HOST].some((other) => other.test(name)) && !isExampleHost(name)
+  )
+}
+
+/**
+ * Whether a person made a password of a word and digits, as systems ask for: `Welcome` and a number.
+ * In small letters, a word that stands for a password stands for one with its number, too.
+ */
+export function isHandMade(password: string): boolean {
+  if (!/^(?=.*[A-Za-z]{3})(?=.*\d.*\d)[\w!@#$%^&*?.+~-]{8,40}$/.test(password)) return false
+  const veto = vetoOfPassword(password)
+  const isComposed = /[a-z]/.test(password) && /[A-Z]/.test(password)
+  return veto === undefined || (veto === "common" && isComposed && !isFilledIn(password))
+}
 
 /** The characters that a URL's escapes stand for. */
 function unescaped(text: string): string {

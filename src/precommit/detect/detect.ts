@@ -231,7 +231,7 @@ class Search {
       if (!isMinified(this.#text, found.start)) this.#tryNamed(named.rule, found, RANK.near)
     }
     if (this.#candidates.length > before) return true
-    const rule = genericRule(this.#text, found, meaning)
+    const rule = genericRule(this.#text, found, meaning, this.#origin.path)
     if (typeof rule === "string") return this.#silence(generalRule(meaning), found, rule)
     if (isMinified(this.#text, found.start)) return this.#silence(rule, found, "packed")
     this.#keep(rule, found.start, found.end, RANK.generic)

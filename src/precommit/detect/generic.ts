@@ -1,4 +1,5 @@
 import type { Assignment } from "../named/assignment.js"
+import { opensHost } from "./beside-host.js"
 import {
   isEmptyToken,
   isFilledIn,
@@ -75,7 +76,12 @@ export function generalRule(meaning: Meaning): Rule {
  * The rule by which a named value is a finding although no provider's rule knows it, or what says
  * that it is none.
  */
-export function genericRule(text: string, found: Assignment, meaning: Meaning): Rule | Veto {
+export function genericRule(
+  text: string,
+  found: Assignment,
+  meaning: Meaning,
+  path?: string,
+): Rule | Veto {
   const { value } = found
   // Of a bare `${NAME}` the sign alone was taken.
   if (value === "$") return "filled-in"
@@ -97,7 +103,9 @@ export function genericRule(text: string, found: Assignment, meaning: Meaning): 
   if (meaning !== "password") return GENERIC
   if (UUID.test(value)) return isKeyed(found) ? GENERIC : "uuid"
   if (value.length > LONGEST_PASSWORD) return "length"
-  return vetoOfPassword(value) ?? (isLikelyPassword(text, found) ? PASSWORD : "weak")
+  const ofPassword = vetoOfPassword(value)
+  if (ofPassword === undefined && isLikelyPassword(text, found)) return PASSWORD
+  return opensHost(text, found, path) ? PASSWORD : (ofPassword ?? "weak")
 }
 
 /** Why a named value is written for something else than a secret. */

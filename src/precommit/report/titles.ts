@@ -11,7 +11,15 @@ import registries from "../detect/rules/registries.json" with { type: "json" }
 import services from "../detect/rules/services.json" with { type: "json" }
 import sessions from "../detect/rules/sessions.json" with { type: "json" }
 import tools from "../detect/rules/tools.json" with { type: "json" }
-import { APP_PASSWORD, DER_KEY, GENERIC, KEYSTORE, KUBERNETES, PASSWORD, SEED_PHRASE } from "../detect/rules.js"
+import {
+  APP_PASSWORD,
+  DER_KEY,
+  GENERIC,
+  KEYSTORE,
+  KUBERNETES,
+  PASSWORD,
+  SEED_PHRASE,
+} from "../detect/rules.js"
 
 /** The texts that people read about a rule. They load only when there is something to show. */
 interface Title {

@@ -1,6 +1,7 @@
 import type { Generator } from "./template.js"
 import { expand } from "./template.js"
 import { shapedLookalikes, shapedSecrets } from "./shaped.js"
+import { hostedLookalikes, hostedSecrets } from "./hosted.js"
 import { madeLookalikes, madeSecrets } from "./made.js"
 import { freshPhrases, phraseLookalikes } from "./phrases.js"
 
@@ -85,6 +86,7 @@ export function freshSecrets(generator: Generator): Fresh[] {
     ...shapedSecrets(generator, () => password(generator)),
     ...freshPhrases(generator),
     ...madeSecrets(generator),
+    ...hostedSecrets(generator),
   ]
 }
 
@@ -101,5 +103,6 @@ export function freshLookalikes(generator: Generator): Fresh[] {
     ...shapedLookalikes(generator),
     ...phraseLookalikes(generator),
     ...madeLookalikes(generator),
+    ...hostedLookalikes(generator),
   ]
 }
