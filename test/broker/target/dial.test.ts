@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { TLSSocket, rootCertificates } from "node:tls"
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest"
+import { warningsOf } from "../../warned.js"
 import { Authority } from "../../../src/broker/authority/authority.js"
 import { dial, dialTls } from "../../../src/broker/target/dial.js"
 import { readRoots, upstreamContext } from "../../../src/broker/target/roots.js"
@@ -70,9 +71,12 @@ describe("TLS to a vetted address", () => {
   test("is verified even where the user's Node verifies nothing", async () => {
     vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0")
     const port = await serveAs("evil.test")
-    await expect(
-      dialTls(vetted("api.example.test", port, "127.0.0.1"), context),
-    ).rejects.toMatchObject({ code: "UPSTREAM_UNTRUSTED" })
+    const warnings = await warningsOf(() =>
+      expect(dialTls(vetted("api.example.test", port, "127.0.0.1"), context)).rejects.toMatchObject(
+        { code: "UPSTREAM_UNTRUSTED" },
+      ),
+    )
+    expect(warnings).toEqual([expect.stringContaining("NODE_TLS_REJECT_UNAUTHORIZED")])
   })
 
   const ofAnotherRun = Authority.make(["api.example.test"])

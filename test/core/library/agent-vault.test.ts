@@ -31,6 +31,7 @@ import {
 import { OwnerVault, init, openOwnerVault } from "../../../src/core/owner.js"
 import { Processes } from "../processes.js"
 import { World, emptyWorld, unlessBusy, vaultWorld } from "../world.js"
+import { warningsOf } from "../../warned.js"
 
 /** Files younger than this are read anew each time; see stamp.ts. */
 const SETTLED_MS = 150
@@ -241,12 +242,18 @@ describe("a read", () => {
       "DIGEST_MISMATCH",
     ],
   }
-  test.each(Object.entries(seen))("sees %s", async (_, [happen, then]) => {
+  test.each(Object.entries(seen))("sees %s", async (what, [happen, then]) => {
     await openWarm()
     await happen()
-    expect(await attempt(vault.get("stripe/api-key"))).toBe(then)
-    const many = vault.getMany(["stripe/webhook", "stripe/api-key"])
-    expect(await attempt(many.then((all) => all["stripe/api-key"]))).toBe(then)
+    const warnings = await warningsOf(async () => {
+      expect(await attempt(vault.get("stripe/api-key"))).toBe(then)
+      const many = vault.getMany(["stripe/webhook", "stripe/api-key"])
+      expect(await attempt(many.then((all) => all["stripe/api-key"]))).toBe(then)
+    })
+    const isTakenBack = what.includes("taken back")
+    expect(warnings).toEqual(
+      isTakenBack ? [expect.stringContaining("accepted as undone here, and never published")] : [],
+    )
   })
 
   test("sees a floor that is raised while values come from memory", async () => {
