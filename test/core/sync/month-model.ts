@@ -7,6 +7,8 @@ export interface Value {
 export interface Said {
   readonly description?: string | undefined
   readonly expires?: string | undefined
+  /** The words of the program that makes a new value. */
+  readonly rotation?: string | undefined
 }
 
 /** A secret as it should be. */
@@ -14,8 +16,9 @@ export interface Secret extends Said {
   readonly value: Value
 }
 
-/** What a vault should hold: secrets by name, the present key by agent, who opens which group. */
+/** What a vault should hold: who added each owner, secrets by name, the present key by agent, who opens which group. */
 export interface Model {
+  readonly owners: ReadonlyMap<string, string>
   readonly secrets: ReadonlyMap<string, Secret>
   /** Undefined: removed. */
   readonly agents: ReadonlyMap<string, string | undefined>
@@ -54,7 +57,14 @@ export function merged(
     const isRevoked = (own.grants.has(pair) ? revoked.remote : revoked.own).has(pair)
     return !common.grants.has(pair) && !isRevoked
   })
-  return { secrets: new Map(secrets), agents: new Map(agents), grants: new Set(grants) }
+  const owners = new Map([...own.owners, ...remote.owners])
+  return { owners, secrets: new Map(secrets), agents: new Map(agents), grants: new Set(grants) }
+}
+
+/** Owners who were added on both sides, and not alike, are for people to settle: nothing is merged. */
+export function isOfTwoMinds(common: Model, own: Model, remote: Model): boolean {
+  if ([...own.owners].join() === [...remote.owners].join()) return false
+  return [own, remote].every(({ owners }) => owners.size > common.owners.size)
 }
 
 /** Value and each text go their own way. Who removed what the other side changed contradicts it. */
@@ -74,11 +84,14 @@ function mergedSecret(
     value: isTwice ? { ...there.value } : pick(was?.value, here.value, there.value),
     description: pick(was?.description, here.description, there.description),
     expires: pick(was?.expires, here.expires, there.expires),
+    rotation: pick(was?.rotation, here.rotation, there.rotation),
   }
 }
 
+const PARTS = ["value", "description", "expires", "rotation"] as const
+
 function isSame(one: Secret, other: Secret): boolean {
-  return (["value", "description", "expires"] as const).every((part) => one[part] === other[part])
+  return PARTS.every((part) => one[part] === other[part])
 }
 
 function pick<V, W extends V>(was: V, here: W, there: W): W {

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from "vitest"
 import { unseal } from "../../../src/core/age/age.js"
 import { inspect } from "../../../src/core/check/inspect.js"
 import { findVault } from "../../../src/core/disk/place.js"
-import { identityAt } from "../../../src/core/index.js"
+import type { SecretRecord, VaultRecord } from "../../../src/core/records/record.js"
+import { claimedId, identityAt, ownerKeyFile } from "../../../src/core/index.js"
 import { outcome, emptyWorld, type World } from "../world.js"
 import { testWithStockAge, type StockTool } from "../../stock-age.js"
 import type { Said } from "./month-model.js"
@@ -15,7 +16,6 @@ import { GROUPS, Month, NAMES, groupIn } from "./month.js"
 const SEEDS = Number(env["MONTH_SEEDS"] ?? 1)
 const OPERATIONS = Number(env["MONTH_OPERATIONS"] ?? 40)
 const FIRST = Number(env["MONTH_FIRST"] ?? 1)
-const OWNERS = 3
 
 let template: World
 beforeAll(async () => {
@@ -27,12 +27,13 @@ afterAll(() => template.remove())
 
 for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
   testWithStockAge(`a team's month, seed ${seed}`, "classic", async ({ age }) => {
-    const month = new Month(template, OWNERS, seed)
+    const month = new Month(template, seed)
     try {
       for (let done = 0; done < OPERATIONS; done++) await month.step()
       await month.end()
       await expectAsModel(month)
       await expectSound(month)
+      expectOwnersIn(month, age)
       await expectLockedOut(month, age)
     } finally {
       month.remove()
@@ -41,7 +42,7 @@ for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
 }
 
 test("the numbers of a seed are the same each time", () => {
-  const [one, other] = [new Month(template, 1, 7), new Month(template, 1, 7)]
+  const [one, other] = [new Month(template, 7), new Month(template, 7)]
   expect(one.remote).toEqual(other.remote)
   one.remove()
   other.remove()
@@ -53,6 +54,10 @@ async function expectAsModel(month: Month): Promise<void> {
   const heads = worlds.map((world) => world.git("rev-parse", "HEAD:.agent-vault"))
   expect(new Set(heads).size).toBe(1)
   const { reader, remote } = month
+  const record = JSON.parse(reader.git("show", "HEAD:.agent-vault/vault.json")) as VaultRecord
+  const named = new Map(record.owners.map(({ signer, name }) => [signer, name]))
+  const added = record.owners.map(({ name, by }) => [name, named.get(by)])
+  expect(added).toEqual([...remote.owners])
   for (const name of NAMES) {
     expect([name, saidOf(reader, name)]).toEqual([
       name,
@@ -69,20 +74,40 @@ async function expectAsModel(month: Month): Promise<void> {
 function saidOf({ top }: World, name: string): Said | undefined {
   const file = join(top, `.agent-vault/secrets/${name}.json`)
   if (!existsSync(file)) return undefined
-  const { description, expires } = JSON.parse(readFileSync(file, "utf8")) as Said
-  return { description, expires }
+  const record = JSON.parse(readFileSync(file, "utf8")) as SecretRecord
+  const { description, expires, rotation } = record
+  return { description, expires, rotation: rotation?.run.at(-1) }
 }
 
-/** Nothing is pending, refused or set back, in any commit. */
+/** Nothing is pending, refused or set back, in any commit, as the first and the last owner see it. */
 async function expectSound({ owners }: Month): Promise<void> {
-  const world = owners[0]?.world ?? template
-  const place = findVault(world.top)
-  const key = await identityAt(place, { owner: true }, "never", world.env, () =>
-    Promise.reject(new Error("no passphrase")),
-  )
-  const report = await inspect({ place, key, env: world.env, now: new Date(), history: true })
-  expect(report.findings.filter(({ code }) => code !== "EXPOSED")).toEqual([])
-  expect(world.git("fsck", "--strict", "--no-dangling")).toBe("")
+  for (const { world } of new Set(
+    [owners[0], owners.at(-1)].filter((each) => each !== undefined),
+  )) {
+    const place = findVault(world.top)
+    const key = await identityAt(place, { owner: true }, "never", world.env, () =>
+      Promise.reject(new Error("no passphrase")),
+    )
+    const report = await inspect({ place, key, env: world.env, now: new Date(), history: true })
+    expect(report.findings.filter(({ code }) => code !== "EXPOSED")).toEqual([])
+    expect(world.git("fsck", "--strict", "--no-dangling")).toBe("")
+  }
+}
+
+/** By stock age: every owner opens every group. */
+function expectOwnersIn({ owners, reader }: Month, age: StockTool): void {
+  for (const { name, world } of owners) {
+    const key = ownerKeyFile(claimedId(findVault(world.top)), world.env)
+    for (const group of GROUPS) {
+      const path = join(reader.top, `.agent-vault/groups/${group}.age`)
+      if (!existsSync(path)) continue
+      expect([name, group, tried(() => age(["-d", "-i", key, path])) !== undefined]).toEqual([
+        name,
+        group,
+        true,
+      ])
+    }
+  }
 }
 
 /**

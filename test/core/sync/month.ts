@@ -1,5 +1,7 @@
-import { readFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { addOwner } from "../../../src/core/change/add-owner.js"
 import { rekeyAgent, removeAgent } from "../../../src/core/change/agents.js"
 import { changeMetadata } from "../../../src/core/change/change-metadata.js"
 import type { ChangeRequest } from "../../../src/core/change/change.js"
@@ -15,21 +17,33 @@ import {
   readSecret,
   withVault,
 } from "../../../src/core/index.js"
-import type { GroupRecord } from "../../../src/core/records/record.js"
+import { acceptOwnerLine } from "../../../src/core/records/join-line.js"
+import type { GroupRecord, VaultRecord } from "../../../src/core/records/record.js"
+import { changeRotation } from "../../../src/core/rotation/change-rotation.js"
+import { joinAsOwner } from "../../../src/core/vault/join.js"
+import { pinOwner } from "../../../src/core/vault/pin.js"
 import { formatKeyFile } from "../../../src/core/keys/key-files.js"
 import { VaultError } from "../../../src/core/words/errors.js"
-import { outcome, type World } from "../world.js"
+import { Machine } from "../../cli/machine.js"
+import { World, outcome } from "../world.js"
 import { resolveAt, syncAt } from "./clones.js"
-import { type Model, type Secret, merged } from "./month-model.js"
+import { type Model, type Secret, isOfTwoMinds, merged } from "./month-model.js"
 import { seeded } from "../../../scripts/seeded.mjs"
 
 /** An owner's machine, what it last had in common with the remote, and what it has now. */
 interface Owner {
+  readonly name: string
   readonly world: World
   /** The commit that it last had in common with the remote. */
   base: string
   common: Model
   own: Model
+}
+
+/** Somebody's machine, and the line by which they ask to become an owner. */
+interface Asking {
+  readonly world: World
+  readonly line: string
 }
 
 export const GROUPS = ["db", "mail", "stripe"]
@@ -40,13 +54,19 @@ export const NAMES = GROUPS.flatMap((group) => SECRETS.map((secret) => `${group}
 const ENDS = ["2098-01-01T00:00:00Z", "2099-01-01T00:00:00Z"]
 const FEWEST = 2
 const MOST = 6
+/** What a program of the test's own puts behind a value that it rotates. */
+const TURNS = ["turned", "turned otherwise"]
+/** Machines on which an owner changes the vault. */
+const MOST_OWNERS = 5
 
 /**
- * A team: owners, each with a clone on a machine of their own, and a machine where agents read, over
- * one bare remote. What each does is drawn from a seed, and a simple model says what should come of it.
+ * A team: alice with two machines, owners who join with one of their own, each with a clone, and a
+ * machine where agents read, over one bare remote. What each does is drawn from a seed, and a simple
+ * model says what should come of it. Two who make different people owners at once are a conflict, of
+ * which one gives up all that they did since. Nobody keeps anything in a stash, and no owner leaves.
  */
 export class Month {
-  readonly owners: readonly Owner[]
+  readonly owners: Owner[]
   readonly reader: World
   /** Every key that an agent ever had, by a name of its own. */
   readonly keys = new Map<string, { readonly agent: string; readonly text: string }>()
@@ -54,32 +74,42 @@ export class Month {
   remote: Model
   readonly #draw: () => number
   readonly #origin: string
+  /** It rotates a secret: it prints the old value, and a word behind it. */
+  readonly #program: string
+  /** `MACHINE SECRET ROTATION` */
+  readonly #agreed = new Set<string>()
+  /** Who asks to become an owner, or was added where nobody else has it yet. */
+  readonly #joining = new Map<string, Asking>()
   #count = 0
   #seconds = 0
 
   /** `template` holds a vault without agents, groups and secrets. */
-  constructor(template: World, owners: number, seed: number) {
+  constructor(template: World, seed: number) {
     this.#draw = seeded(seed)
     const first = template.copy()
     const origin = join(first.folder, "origin.git")
     this.#origin = origin
+    this.#program = join(first.folder, "turn")
+    writeFileSync(this.#program, '#!/bin/sh\nprintf "%s, %s" "$(cat)" "$1"\n', { mode: 0o755 })
     first.git("clone", "-q", "--bare", first.top, origin)
-    const empty = { secrets: new Map(), agents: new Map(), grants: new Set<string>() }
+    const owners = new Map([["alice", "alice"]])
+    const empty = { owners, secrets: new Map(), agents: new Map(), grants: new Set<string>() }
     this.remote = empty
-    const others = Array.from({ length: owners - 1 }, () => template.copy())
+    const second = template.copy()
     this.reader = template.copy()
-    for (const world of [first, ...others, this.reader]) {
+    for (const world of [first, second, this.reader]) {
       world.git("remote", "add", "origin", origin)
       world.git("fetch", "-q", "origin")
       world.git("branch", "-q", "--set-upstream-to=origin/main")
     }
-    this.owners = [first, ...others].map((world) => {
-      return { world, base: world.git("rev-parse", "HEAD"), common: empty, own: empty }
+    this.owners = [first, second].map((world) => {
+      const base = world.git("rev-parse", "HEAD")
+      return { name: "alice", world, base, common: empty, own: empty }
     })
   }
 
   remove(): void {
-    for (const { world } of this.owners) world.remove()
+    for (const { world } of [...this.owners, ...this.#joining.values()]) world.remove()
     this.reader.remove()
   }
 
@@ -87,7 +117,8 @@ export class Month {
   async step(): Promise<void> {
     const owner = this.#one(this.owners)
     const chance = this.#draw()
-    if (chance < 0.22) await this.#set(owner)
+    if (chance < 0.19) await this.#set(owner)
+    else if (chance < 0.23) await this.#rotate(owner)
     else if (chance < 0.28) await this.#describe(owner)
     else if (chance < 0.32) await this.#removeSecret(owner)
     else if (chance < 0.36) await this.#move(owner)
@@ -95,34 +126,69 @@ export class Month {
     else if (chance < 0.58) await this.#revoke(owner)
     else if (chance < 0.64) await this.#add(owner)
     else if (chance < 0.69) await this.#rekey(owner)
-    else if (chance < 0.73) await this.#remove(owner)
+    else if (chance < 0.72) await this.#remove(owner)
+    else if (chance < 0.76) await this.#join(owner)
     else if (chance < 0.93) await this.sync(owner)
     else await this.#read()
   }
 
   /** Everybody syncs, until nobody has anything that another one has not. */
   async end(): Promise<void> {
-    for (const owner of [...this.owners, ...this.owners]) await this.sync(owner)
+    for (const owner of this.owners) await this.sync(owner)
+    for (const owner of this.owners) await this.sync(owner)
     await syncAt(this.reader, { owner: noKey })
   }
 
   async sync(owner: Owner): Promise<void> {
     const { world, base } = owner
+    if (isOfTwoMinds(owner.common, owner.own, this.remote)) return this.#giveUp(owner)
     const revoked = {
       own: this.#revoked(base, world.top, "HEAD"),
       remote: this.#revoked(base, this.#origin, "main"),
     }
-    const synced = await outcome(syncAt(world))
+    let cause: unknown
+    const synced = await outcome(
+      syncAt(world).catch((error: unknown) => {
+        cause = error
+        throw error
+      }),
+    )
     if (synced === "CONFLICT") {
       await outcome(Promise.resolve().then(() => world.git("merge", "-q", "origin/main")))
       await resolveAt(world, { named: new Map(), all: "theirs" })
       world.git("commit", "-q", "--no-edit")
       await syncAt(world)
-    } else if (typeof synced === "string") throw new Error(`sync: ${synced}`)
+    } else if (typeof synced === "string") throw new Error(`sync: ${synced}`, { cause })
     this.remote = merged(owner.common, owner.own, this.remote, revoked)
-    owner.base = world.git("rev-parse", "HEAD")
+    this.#agree(owner)
+    await this.#begin()
+  }
+
+  /** Others added an owner meanwhile, as this one did: what is here goes, and is done anew or not. */
+  async #giveUp(owner: Owner): Promise<void> {
+    const { world } = owner
+    const synced = await outcome(syncAt(world))
+    if (synced !== "CONFLICT") throw new Error(`owners on both sides: ${JSON.stringify(synced)}`)
+    world.git("fetch", "-q", "origin")
+    world.git("reset", "-q", "--hard", "origin/main")
+    this.#agree(owner)
+  }
+
+  #agree(owner: Owner): void {
+    owner.base = owner.world.git("rev-parse", "HEAD")
     owner.common = this.remote
     owner.own = this.remote
+  }
+
+  /** Who is an owner for all goes on as one, from a clone of their own. */
+  async #begin(): Promise<void> {
+    for (const [name, { world }] of this.#joining) {
+      if (!this.remote.owners.has(name)) continue
+      await syncAt(world, { owner: noKey })
+      const base = world.git("rev-parse", "HEAD")
+      this.owners.push({ name, world, base, common: this.remote, own: this.remote })
+      this.#joining.delete(name)
+    }
   }
 
   /** The pairs that the records of a branch say were revoked, and those of the base do not: by epoch. */
@@ -162,6 +228,36 @@ export class Month {
     if (name === undefined) return
     await removeSecrets({ ...(await this.#request(owner)), names: [name] })
     dropSecret(owner, name)
+  }
+
+  /**
+   * Rotates a secret, by a program that is in its record, or is put there first. On a machine where
+   * nobody agreed to these words for this name, that is refused first, and then agreed to.
+   */
+  async #rotate(owner: Owner): Promise<void> {
+    const [name, secret] = this.#any([...owner.own.secrets]) ?? []
+    if (name === undefined || secret === undefined) return
+    let { rotation } = secret
+    if (rotation === undefined || this.#draw() < 0.2) {
+      rotation = this.#one(TURNS)
+      const edit = { do: "put", step: "run", words: [this.#program, rotation] } as const
+      await changeRotation({ ...(await this.#request(owner)), name, edit })
+    }
+    const agreement = `${this.owners.indexOf(owner)} ${name} ${rotation}`
+    await this.#runRotate(owner.world, name, this.#agreed.has(agreement))
+    this.#agreed.add(agreement)
+    const value = { text: `${secret.value.text}, ${rotation}` }
+    putSecret(owner, name, { ...secret, value, rotation })
+  }
+
+  async #runRotate(world: World, name: string, isAgreed: boolean): Promise<void> {
+    const machine = new Machine(world.folder)
+    Object.assign(machine.env, world.env)
+    const asked = await machine.call(["rotate", name])
+    const [, fingerprint = ""] = /--agree (\w+)/.exec(asked.stderr) ?? []
+    const ran = isAgreed ? asked : await machine.call(["rotate", name, "--agree", fingerprint])
+    const isAsked = asked.code !== 0 && fingerprint !== ""
+    if (isAsked === isAgreed || ran.code !== 0) throw new Error(`${asked.stderr}${ran.stderr}`)
   }
 
   /** Gives a secret a name that nobody has: one value that two move to one name may count as two. */
@@ -223,6 +319,28 @@ export class Month {
     }
   }
 
+  /** Somebody asks on their machine to become an owner, unless one does already; and is added. */
+  async #join(owner: Owner): Promise<void> {
+    const asking = [...this.#joining].find(([name]) => !owner.own.owners.has(name))
+    if (asking === undefined && this.owners.length + this.#joining.size >= MOST_OWNERS) return
+    const [name, { line }] = asking ?? (await this.#ask())
+    const joining = acceptOwnerLine(line, this.#vault(), name)
+    await addOwner({ ...(await this.#request(owner)), joining })
+    owner.own = { ...owner.own, owners: new Map([...owner.own.owners, [name, owner.name]]) }
+  }
+
+  async #ask(): Promise<[name: string, asking: Asking]> {
+    const name = `owner-${++this.#count}`
+    const world = new World(mkdtempSync(join(tmpdir(), "agent-vault-world-")), this.reader.env)
+    this.reader.git("clone", "-q", this.#origin, world.top)
+    const place = findVault(world.top)
+    pinOwner(place, this.#record().owners[0]?.signer ?? "", world.env)
+    const here = { env: world.env, now: new Date(), ask: noKey, choose: noPassphrase }
+    const { line } = await joinAsOwner(place, { owner: name, ...here })
+    this.#joining.set(name, { world, line })
+    return [name, { world, line }]
+  }
+
   /** An agent's machine brings what is new, and reads as the model says. */
   async #read(): Promise<void> {
     await syncAt(this.reader, { owner: noKey })
@@ -270,9 +388,12 @@ export class Month {
     owner.own = { ...owner.own, agents: new Map([...owner.own.agents, [agent, key]]) }
   }
 
+  #record(): VaultRecord {
+    return JSON.parse(this.reader.git("show", "HEAD:.agent-vault/vault.json")) as VaultRecord
+  }
+
   #vault(): string {
-    const record = this.reader.git("show", "HEAD:.agent-vault/vault.json")
-    return (JSON.parse(record) as { vault: string }).vault
+    return this.#record().vault
   }
 
   #one<T>(from: readonly T[]): T {
@@ -299,6 +420,10 @@ function putSecret(owner: Owner, name: string, secret: Secret): void {
 function dropSecret(owner: Owner, name: string): void {
   const secrets = [...owner.own.secrets].filter(([each]) => each !== name)
   owner.own = { ...owner.own, secrets: new Map(secrets) }
+}
+
+function noPassphrase(): Promise<undefined> {
+  return Promise.resolve(undefined)
 }
 
 export function groupIn(secret: string): string {
