@@ -32,8 +32,10 @@ export async function installGuard(request: InstallRequest): Promise<number> {
   return guardInstallation(request)
 }
 
-async function tell(report: Report, { subject, form, version, write, say }: GuardRequest) {
-  if (form === "sarif") {
+async function tell(report: Report, request: GuardRequest) {
+  const { subject, form, version, write, say } = request
+  if (report.explained !== undefined) await tellExplanation(report, request)
+  else if (form === "sarif") {
     const { sarifFor } = await import("./report/sarif.js")
     await write(sarifFor(report, version))
   } else if (form === "fingerprints") {
@@ -47,6 +49,15 @@ async function tell(report: Report, { subject, form, version, write, say }: Guar
   } else if (hasSomethingToSay(report, subject)) {
     const { linesFor } = await import("./report/report.js")
     for (const line of linesFor(report, subject)) say(line)
+  }
+}
+
+async function tellExplanation(report: Report, { form, write, say }: GuardRequest) {
+  const explanation = await import("./report/explanation.js")
+  if (form === "json") await write(explanation.explanationJson(report))
+  else {
+    await write(explanation.explanationText(report))
+    for (const line of explanation.explanationNotes(report)) say(line)
   }
 }
 

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { readFileSync, readdirSync, statSync } from "node:fs"
+import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -61,6 +61,23 @@ test.each([
     expect(holders, dependency).not.toEqual([])
     expect(loaded.filter((file) => holders.includes(file))).toEqual([])
   }
+})
+
+test("guard loads nothing to explain with unless that is asked", () => {
+  const file = join(classic.repo, "notes.txt")
+  writeFileSync(file, "nothing of interest\n")
+  const mark = "filled in from elsewhere"
+  const holders = readdirSync(folder).filter((name) =>
+    readFileSync(join(folder, name), "utf8").includes(mark),
+  )
+  expect(holders).toHaveLength(1)
+  const explained = loadedBy(classic, ["guard", "--explain", file])
+  expect(explained.value).toContain("no rule matched")
+  expect(explained.loaded).toContain(holders[0])
+  const { loaded } = loadedBy(classic, ["guard", file])
+  rmSync(file)
+  expect(loaded.some((name) => name.startsWith("scan"))).toBe(true)
+  expect(loaded.filter((name) => holders.includes(name) || /explain/.test(name))).toEqual([])
 })
 
 test("run --blind loads nothing to ask with before there is a question", async () => {

@@ -850,6 +850,31 @@ describe("the guard", () => {
     })
   })
 
+  test("guard --explain", async () => {
+    const text = 'csrf_token = "q7Lm2x9Kd83jfQzW8"'
+    const report = await document(["guard", "--explain", "--stdin"], text)
+    expect(report).toMatchObject({
+      findings: [],
+      explained: [
+        {
+          path: "<stdin>",
+          looked: "everything",
+          matches: [
+            {
+              line: 1,
+              column: 15,
+              rule: "generic-secret",
+              excerpt: "q7Lm… (17 characters)",
+              outcome: "silenced",
+              veto: "harmless-name",
+              why: anyText,
+            },
+          ],
+        },
+      ],
+    })
+  })
+
   test("hooks status", async () => {
     // That of a hook which is there: test/cli/hooks/hooks.test.ts.
     expect(await document(["hooks", "status"])).toEqual({ hooks: [] })

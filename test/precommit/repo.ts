@@ -92,9 +92,10 @@ export class Repo {
     subject: Subject = { is: "staged" },
     env: Environment = {},
     cwd = this.top,
+    explain = false,
   ): Promise<Guarded> {
     let [stdout, stderr] = ["", ""]
-    const request = { subject, form, cwd, env: { ...this.env, ...env }, version: "1.2.3" }
+    const request = { subject, form, explain, cwd, env: { ...this.env, ...env }, version: "1.2.3" }
     try {
       const code = await guard({
         ...request,

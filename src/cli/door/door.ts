@@ -26,6 +26,7 @@ export interface Guard {
     request: GuardDoor & {
       readonly subject: GuardSubject
       readonly form: "people" | "json" | "sarif" | "fingerprints"
+      readonly explain: boolean
       readonly version: string
     },
   ): Promise<number>

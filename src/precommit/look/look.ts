@@ -8,7 +8,7 @@ import {
   vaultPath,
 } from "../../core/guard.js"
 import { type ChangedFile, allFiles, rangeChanges, stagedChanges } from "./changes.js"
-import { filesAt } from "./work-files.js"
+import { filesAt, refuseFolders } from "./work-files.js"
 import type { FindOwn } from "./finding-of.js"
 import type { Finding } from "../report/finding.js"
 import { type Repository, openRepository } from "./repository.js"
@@ -72,12 +72,18 @@ async function lookAtFiles(
       ? [{ path: "<stdin>", bytes: Buffer.from(subject.bytes) }]
       : filesAt(subject.paths, cwd, top)
   const file = await settingsAt(top)
-  const finders = await findersFor(own, file)
+  const explainer = await explainerFor(request)
+  const finders = { ...(await findersFor(own, file)), explainer }
   const scanned: Scanned[] = []
-  for (const { path, bytes } of files) scanned.push(scanBytes(path, bytes, finders))
+  for (const { path, bytes } of files) {
+    const one = scanBytes(path, bytes, finders)
+    explainer?.end(one)
+    scanned.push(one)
+  }
   const judged = await withoutAllowed(file, scanned, [], false)
   const settings = { read: file !== undefined, ...whyUnread(top, file, judged.findings) }
-  return summary(scanned, { ...judged, settings }, own)
+  const report = summary(scanned, { ...judged, settings }, own)
+  return explainer ? { ...report, explained: explainer.explain(judged.findings) } : report
 }
 
 function changesOf(repository: Repository, subject: Subject): Promise<readonly ChangedFile[]> {
@@ -117,6 +123,14 @@ async function findersFor(
   if (rules.length === 0) return { own: find }
   const { compileRules } = await import("../allow/custom-rules.js")
   return { own: find, custom: compileRules(rules) }
+}
+
+/** What writes down what became of each match: slower, and most often nobody asks. */
+async function explainerFor({ explain, subject, cwd }: GuardRequest) {
+  if (explain !== true) return undefined
+  if (subject.is === "paths") refuseFolders(subject.paths, cwd)
+  const { Explainer } = await import("./explainer.js")
+  return new Explainer()
 }
 
 /** A cheap first question: the code that reads a vault is slow to load. */
@@ -261,7 +275,7 @@ function summary(
     findings: findings.filter((finding) => finding.public !== true),
     public: findings.filter((finding) => finding.public === true),
     files: scanned.length,
-    allowed: allowed + scanned.reduce((sum, each) => sum + each.allowed, 0),
+    allowed: allowed + scanned.reduce((sum, each) => sum + each.allowed.length, 0),
     stale: [...stale, ...scanned.flatMap((each) => each.stale)],
     large: scanned.flatMap(({ path, large }) =>
       large === undefined ? [] : [{ path, size: large }],

@@ -4,8 +4,10 @@ import type { FindCustom } from "../allow/custom-rules.js"
 import { type Comment, allowedByComment, commentsIn } from "../allow/comments.js"
 import { type Content, LineIndex, contentOf, offsetsIn, readContent } from "./contents.js"
 import { findCredentials } from "../detect/detect.js"
+import type { Detection } from "../detect/overlaps.js"
 import { findKeyFile } from "../detect/within.js"
 import { envValues } from "./env-values.js"
+import type { ExplainedText, Explainer } from "./explainer.js"
 import { type FindOwn, credentialFinding, customFinding, keyOf, ownFinding } from "./finding-of.js"
 import { lookAtName } from "./file-name.js"
 import { ENV_FILE, type Finding, type Stale } from "../report/finding.js"
@@ -19,6 +21,8 @@ import { unseen, wideFindings } from "./wide.js"
 export interface Finders {
   readonly own?: FindOwn | undefined
   readonly custom?: FindCustom
+  /** Writes down what became of each match, if that was asked for. */
+  readonly explainer?: Explainer | undefined
 }
 
 /** What a file holds. */
@@ -28,7 +32,7 @@ export interface Scanned {
   /** Those of them that are in its name. */
   readonly inName?: readonly Finding[]
   /** Findings that a comment beside them allows. */
-  readonly allowed: number
+  readonly allowed: readonly Finding[]
   readonly stale: readonly Stale[]
   /** Its size if it is too large for more than private keys and own values. */
   readonly large?: number
@@ -44,7 +48,7 @@ export async function scanChange(
   change: ChangedFile,
   finders: Finders,
 ): Promise<Scanned & { readonly known: readonly Finding[] }> {
-  const nothing = { path: change.path, findings: [], allowed: 0, stale: [], known: [] }
+  const nothing = { path: change.path, findings: [], allowed: [], stale: [], known: [] }
   if (change.mode === undefined || change.mode === SUBMODULE) return nothing
   const isLink = change.mode === LINK
   const scanned = await scanVersion(repository, change, isLink, finders)
@@ -94,7 +98,7 @@ async function scanVersion(
     path,
     findings,
     every: findings,
-    allowed: 0,
+    allowed: [],
     stale: [],
     missing: false,
     ...large,
@@ -118,7 +122,7 @@ function named(judged: Judged, { own }: Finders): Judged {
 }
 
 function judge(path: string, content: Content, isLink: boolean, finders: Finders): Judged {
-  const nothing = { path, findings: [], every: [], allowed: 0, stale: [] }
+  const nothing = { path, findings: [], every: [], allowed: [], stale: [] }
   if (content.is === "missing" || content.is === "large") return { ...nothing, missing: true }
   const { raw, bytes, text } = content
   if (LFS_POINTER.test(text)) return { ...nothing, missing: false }
@@ -131,13 +135,8 @@ function judge(path: string, content: Content, isLink: boolean, finders: Finders
     end: offsetOf(hit.end),
   }))
   const custom = onlyKeys ? [] : (finders.custom?.(text, path) ?? []).filter(apartFrom(own))
-  // A rule of the repository may say more of a text, but takes none from the rules for everybody.
-  const hits = (
-    findKeyFile(raw) ?? findCredentials(text, isLink ? { onlyKeys } : { path, onlyKeys })
-  )
-    .filter(apartFrom(own))
-    .filter(unlike(custom))
   const lines = new LineIndex(text)
+  const hits = credentialsIn(raw, { path, text, lines, onlyKeys, own, custom }, isLink, finders)
   const seen = [
     ...own.map((hit) => ownFinding(path, text.slice(hit.start, hit.end), hit, lines)),
     ...custom.map((hit) => customFinding(path, text, hit, lines)),
@@ -156,10 +155,24 @@ function judge(path: string, content: Content, isLink: boolean, finders: Finders
     path,
     every,
     findings: every.filter((finding) => !allowed.has(finding)),
-    allowed: allowed.size,
+    allowed: [...allowed],
     stale: stale.map((comment: Comment) => ({ path, line: comment.line, rule: comment.rule })),
     missing: false,
   }
+}
+
+/** A rule of the repository may say more of a text, but takes none from the rules for everybody. */
+function credentialsIn(
+  raw: Buffer,
+  looked: ExplainedText,
+  isLink: boolean,
+  { explainer }: Finders,
+): Detection[] {
+  const { path, text, onlyKeys, own, custom } = looked
+  const origin = isLink ? { onlyKeys } : { path, onlyKeys }
+  const found = findKeyFile(raw) ?? findCredentials(text, origin, explainer?.listen(looked))
+  explainer?.compare(found, looked)
+  return found.filter(apartFrom(own)).filter(unlike(custom))
 }
 
 /** In a vault only what people write can hold a credential in its text. */

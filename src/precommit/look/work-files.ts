@@ -27,6 +27,18 @@ export function* filesAt(paths: readonly string[], cwd: string, top: string): Ge
   }
 }
 
+/** Refuses folders, of what a user names for a look at single files. Throws `USAGE`. */
+export function refuseFolders(paths: readonly string[], cwd: string): void {
+  const folder = paths.find((path) => {
+    const stat = statSync(resolve(cwd, path), { throwIfNoEntry: false })
+    return stat?.isDirectory() === true
+  })
+  if (folder === undefined) return
+  throw new VaultError("USAGE", `${folder} is a folder, and --explain takes files`, {
+    hint: `agent-vault guard --explain ${join(folder, "FILE")}`,
+  })
+}
+
 function* walk(folder: string, top: string): Generator<PlainFile> {
   for (const name of readdirSync(folder).sort()) {
     if (name === ".git") continue

@@ -25,12 +25,21 @@ export function linesFor(report: Report, subject: Subject): readonly string[] {
 
 /** One JSON document; see docs/guard.md. */
 export function jsonFor(report: Report): string {
-  const document = {
+  return `${toJson(reportDocument(report), 2)}\n`
+}
+
+/** A report as it is shown in JSON. */
+export function reportDocument(report: Report) {
+  return {
     ...report,
     findings: withoutTexts(report.findings),
     public: withoutTexts(report.public),
   }
-  return `${toJson(document, 2)}\n`
+}
+
+/** What there is to say of exceptions, of large files and of what was not looked for. */
+export function notesOn(report: Report): readonly string[] {
+  return noteLines({ ...report, public: [] }).map(harmless)
 }
 
 /** What may be shown of findings: all but the text itself. */

@@ -1,4 +1,5 @@
 import type { Environment } from "../../core/guard.js"
+import type { Veto } from "../detect/veto.js"
 import type { Finding, Stale } from "./finding.js"
 
 /** The file where people write down what is a secret here, and what is not. See settings.ts. */
@@ -22,6 +23,8 @@ export type ReportForm = "people" | "json" | "sarif" | "fingerprints"
 export interface GuardRequest {
   readonly subject: Subject
   readonly form: ReportForm
+  /** Whether to say of each match in files or a text what became of it, on stdout. */
+  readonly explain?: boolean
   readonly cwd: string
   readonly env: Environment
   /** The version of this program, for SARIF. */
@@ -48,4 +51,34 @@ export interface Report {
   readonly settings: { readonly read: boolean; readonly why?: string }
   /** Whether this vault's own values were looked for; if not, why. */
   readonly ownValues: { readonly looked: boolean; readonly why?: string }
+  /** Every match of every file, if that was asked for. */
+  readonly explained?: readonly ExplainedFile[]
+}
+
+/** What became of a match: told, told as public, allowed by an exception, or ended by a veto. */
+type Outcome = "reported" | "public" | "allowed" | "silenced"
+
+/** A place where a rule matched. */
+export interface ExplainedMatch {
+  /** Counted from 1, the column in UTF-16 code units. */
+  readonly line: number
+  readonly column: number
+  readonly rule: string
+  /** What may be shown of it: as of a finding, never the value. */
+  readonly excerpt: string
+  readonly outcome: Outcome
+  /** What ended it, of what is not reported. */
+  readonly veto?: Veto | "comment" | "entry"
+  /** The rule that tells what is there, if it is another one. */
+  readonly by?: string
+}
+
+/** What a file was looked at for. */
+export type LookedFor = "everything" | "shapes" | "keys" | "nothing"
+
+/** Every match in a file, in the order of the file. */
+export interface ExplainedFile {
+  readonly path: string
+  readonly looked: LookedFor
+  readonly matches: readonly ExplainedMatch[]
 }

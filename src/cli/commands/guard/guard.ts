@@ -15,10 +15,12 @@ export async function run(door: Door): Promise<number> {
   const { terminal, cwd, env } = door
   const form = onlyOne(door, FORMS) ?? "people"
   const subject = await subjectOf(door)
+  const explain = isToExplain(door, subject)
   const others = await door.others.guard()
   return others.guard({
     subject,
     form,
+    explain,
     cwd,
     env,
     version: AGENT_VAULT_VERSION,
@@ -47,6 +49,16 @@ async function subjectOf(door: Door): Promise<GuardSubject> {
   if (named !== "stdin") return { is: named ?? "staged" }
   const { readAll } = await import("../../terminal/input.js")
   return { is: "text", bytes: await readAll(door.terminal) }
+}
+
+/** Single matches are explained of what a person looks at, and in forms that have room for them. */
+function isToExplain(door: Door, { is }: GuardSubject): boolean {
+  const only = onlyOne(door, ["explain", "sarif", "fingerprints"] as const)
+  if (only !== "explain") return false
+  if (is === "paths" || is === "text") return true
+  throw new VaultError("USAGE", "--explain looks at files, or at a text with --stdin", {
+    hint: "agent-vault guard --explain FILE",
+  })
 }
 
 /** `guard instal` means a command, unless there is such a file. */

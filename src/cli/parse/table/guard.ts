@@ -19,11 +19,15 @@ export const GUARD: readonly CommandSpec[] = [
       ...JSON_OUT,
       sarif: { describe: "print SARIF 2.1.0, for code scanning" },
       fingerprints: { describe: "print the entries that would allow what is found" },
+      explain: {
+        describe: "print every place where a rule matched, and what became of it or silenced it",
+      },
     },
     examples: [
       ["agent-vault guard", "what is staged; exit 0: nothing found, 1: findings"],
       ["agent-vault guard --range origin/main..HEAD", "in CI, and before a push"],
       ["agent-vault guard --all --sarif", "everything, for code scanning"],
+      ["agent-vault guard --explain config.yaml", "why a value in it is found, or is not"],
     ],
     notes: "With no option and no file it looks at what is staged, as the hook does.",
   },
