@@ -27,7 +27,7 @@ export const GUARD: readonly CommandSpec[] = [
       ["agent-vault guard", "what is staged; exit 0: nothing found, 1: findings"],
       ["agent-vault guard --range origin/main..HEAD", "in CI, and before a push"],
       ["agent-vault guard --all --sarif", "everything, for code scanning"],
-      ["agent-vault guard --explain config.yaml", "why a value in it is found, or is not"],
+      ["agent-vault guard --explain .cursor/mcp.json", "why a value in it is found, or is not"],
     ],
     notes: "With no option and no file it looks at what is staged, as the hook does.",
   },
