@@ -49,6 +49,7 @@ const WHY: Readonly<Record<NonNullable<ExplainedMatch["veto"]>, string>> = {
   badge: "in the address of a badge, which is made to be published",
   "better-rule": "another rule tells it",
   data: "in data through and through, a certificate say",
+  example: "an example in the description of an API",
   excused: "what stands before it says that it is none",
   packed: "in packed code",
   // The check of a rule.

@@ -55,9 +55,6 @@ export interface Report {
   readonly explained?: readonly ExplainedFile[]
 }
 
-/** What became of a match: told, told as public, allowed by an exception, or ended by a veto. */
-type Outcome = "reported" | "public" | "allowed" | "silenced"
-
 /** A place where a rule matched. */
 export interface ExplainedMatch {
   /** Counted from 1, the column in UTF-16 code units. */
@@ -66,7 +63,8 @@ export interface ExplainedMatch {
   readonly rule: string
   /** What may be shown of it: as of a finding, never the value. */
   readonly excerpt: string
-  readonly outcome: Outcome
+  /** Told, told as public, allowed by an exception, or ended by a veto. */
+  readonly outcome: "reported" | "public" | "allowed" | "silenced"
   /** What ended it, of what is not reported. */
   readonly veto?: Veto | "comment" | "entry"
   /** The rule that tells what is there, if it is another one. */
