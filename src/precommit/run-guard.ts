@@ -63,7 +63,7 @@ async function tellExplanation(report: Report, { form, write, say }: GuardReques
 
 /** A commit in which nothing was found goes on without a word. */
 function hasSomethingToSay(report: Report, subject: Subject): boolean {
-  const { findings, stale, large, ownValues } = report
-  const isFound = findings.length + stale.length + large.length + report.public.length > 0
+  const { findings, stale, ownValues } = report
+  const isFound = findings.length + stale.length + report.public.length > 0
   return subject.is !== "staged" || isFound || ownValues.why !== undefined
 }

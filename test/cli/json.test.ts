@@ -825,7 +825,6 @@ describe("the guard", () => {
       files: 0,
       allowed: 0,
       stale: [],
-      large: [],
       settings,
       ownValues,
     }

@@ -28,13 +28,11 @@ export interface Blob {
   readonly bytes?: Buffer
 }
 
-/** Takes a piece of a large blob, which begins at the byte `at`; pieces overlap. */
-export type TakePiece = (piece: Buffer, at: number) => void
+/** Takes the next piece of a large blob: of `LIMITS.guardPiece` bytes, but for the last one. */
+export type TakePiece = (piece: Buffer) => void
 
 /** Larger blobs are handed out in pieces, and never held as a whole. */
 const WHOLE = LIMITS.guardWhole
-const PIECE = 8 * 1024 * 1024
-const OVERLAP = 1024 * 1024
 
 /** Runs one git command and hands back its stdout. Throws `GIT_FAILED`, `NO_GIT`. */
 export function runQuickly(
@@ -162,14 +160,14 @@ export class Blobs {
     this.#piece = piece
     const isWhole = piece.size <= WHOLE
     const left = piece.size - piece.at
-    const wanted = isWhole ? left : Math.min(left, PIECE)
+    const wanted = isWhole ? left : Math.min(left, LIMITS.guardPiece)
     // A line break ends the content.
     if (this.#heldBytes < wanted + (wanted === left ? 1 : 0)) return false
     const bytes = this.#join().subarray(0, wanted)
-    if (!isWhole) this.#waiting[0]?.take(bytes, piece.at)
+    if (!isWhole) this.#waiting[0]?.take(bytes)
     if (wanted < left) {
-      this.#drop(wanted - OVERLAP)
-      piece.at += wanted - OVERLAP
+      this.#drop(wanted)
+      piece.at += wanted
       return true
     }
     this.#drop(wanted + 1)

@@ -104,6 +104,8 @@ export const LIMITS = {
 
   /** A file that the guard looks at as a whole; a larger one is looked at in pieces. */
   guardWhole: 5 * MIB,
+  /** Such a piece. */
+  guardPiece: 8 * MIB,
   /** A file that somebody names to the guard. */
   guardFile: 512 * MIB,
 } as const

@@ -14,18 +14,9 @@ import { forms, GENERIC, isExcused, isKeyRule, KUBERNETES, patternOf, rules } fr
 import type { Kind, Rule } from "./rules.js"
 import { type Reaction, findWords } from "./reactions.js"
 import { Data, isGenerated, isMinified, isOfBadge } from "./surroundings.js"
+import type { Origin } from "./surroundings.js"
 import type { Extent, OnSilenced, Veto } from "./veto.js"
 import { beginningsOf, beginsName, beginsWord, isWordAt } from "./word.js"
-
-/** What is known of the text besides itself. */
-export interface Origin {
-  /** The file's path, with slashes. Some rules are for some files only. */
-  readonly path?: string
-  /** Whether to look for private keys only, as in binary and in very large files. */
-  readonly onlyKeys?: boolean
-  /** How often what it is written in was decoded already. */
-  readonly decoded?: number
-}
 
 /** How often Base64 is decoded: a file in it, and a key in that. */
 const MOST_DECODED = 2
@@ -73,7 +64,7 @@ class Search {
     this.#origin = origin
     this.#onSilenced = onSilenced
     this.#data = new Data(text)
-    this.#generated = isGenerated(text, origin.path)
+    this.#generated = origin.beginning?.isGenerated ?? isGenerated(text, origin.path)
   }
 
   meet(met: Reaction, at: number): void {
@@ -200,8 +191,12 @@ class Search {
 
   /** Looks at what stands apart from its name: in tables, lists and the like. */
   #tryApart(): void {
+    const { onlyKeys, beginning } = this.#origin
+    if (onlyKeys || this.#generated) return
     const names = this.#names.toSorted((a, b) => a - b)
-    for (const found of valuesApart(this.#text, names)) this.#tryValue(found, this.#named.length)
+    for (const found of valuesApart(this.#text, names, beginning)) {
+      this.#tryValue(found, this.#named.length)
+    }
   }
 
   /** Whether the value is a finding. */

@@ -1,4 +1,26 @@
+import { type Top, headOf } from "../named/cells.js"
 import { randomBits } from "./random.js"
+
+/** What is known of a text besides itself. */
+export interface Origin {
+  /** The file's path, with slashes. Some rules are for some files only. */
+  readonly path?: string
+  /** Whether to look for private keys only, as in binary files. */
+  readonly onlyKeys?: boolean
+  /** How often what it is written in was decoded already. */
+  readonly decoded?: number
+  /** Of a later piece of a file: how the file begins. */
+  readonly beginning?: Beginning
+}
+
+/** What the beginning of a file says of all that follows. */
+export interface Beginning extends Top {
+  readonly isGenerated: boolean
+}
+
+export function beginningOf(text: string, path: string): Beginning {
+  return { isGenerated: isGenerated(text, path), head: headOf(text) }
+}
 
 // Where a random value is not a secret: files that tools write, and packed code.
 

@@ -1,53 +1,63 @@
-import type { Blobs } from "../../core/guard.js"
+import type { Blobs, TakePiece } from "../../core/guard.js"
 
 /** What can be looked for in a file, after what it is. */
 export type Content =
-  /** `bytes` are the text in UTF-8, whatever the file has, which is `raw`. */
-  | (Decoded & { readonly is: "text" })
-  /** Private keys and own values only, its bytes taken for characters. */
-  | (Decoded & { readonly is: "binary" })
-  /** Looked at piece by piece while it was read, by {@link LookAtPiece}. */
-  | { readonly is: "large"; readonly size: number }
+  | Decoded
+  /** Taken piece by piece while it was read. */
+  | { readonly is: "large" }
   | { readonly is: "missing" }
 
-interface Decoded {
+/** A file, or a piece of one, decoded. */
+export interface Decoded {
+  /** Of a binary file only private keys and own values are of interest. */
+  readonly is: "text" | "binary"
   readonly raw: Buffer
+  /** A text in UTF-8, whatever the file has, which is `raw`. */
   readonly bytes: Buffer
+  /** Of a binary file, its bytes taken for characters. */
   readonly text: string
 }
 
-/** Looks at a piece of a large file, whose first byte is the file's byte `at`. */
-export type LookAtPiece = (piece: Buffer, at: number) => void
+/** How the bytes of a file stand for characters. */
+export type Encoding = "utf-8" | "utf-16le" | "utf-16be" | "binary"
 
 /** As Git tells binary files. */
 const LOOKED_AT_FOR_NUL = 8000
 
 /** Reads a blob by its id, or by a name like `:path`. */
-export async function readContent(
-  blobs: Blobs,
-  name: string,
-  look?: LookAtPiece,
-): Promise<Content> {
-  const blob = await blobs.read(name, look)
+export async function readContent(blobs: Blobs, name: string, take?: TakePiece): Promise<Content> {
+  const blob = await blobs.read(name, take)
   if (blob === undefined) return { is: "missing" }
-  return blob.bytes === undefined ? { is: "large", size: blob.size } : contentOf(blob.bytes)
+  return blob.bytes === undefined ? { is: "large" } : contentOf(blob.bytes)
 }
 
 /** Tells text from binary data, and decodes text. */
-export function contentOf(raw: Buffer): Content {
+export function contentOf(raw: Buffer): Decoded {
+  return decoded(raw, encodingOf(raw))
+}
+
+/** Tells how a file is encoded by how it begins. */
+export function encodingOf(raw: Buffer): Encoding {
+  if (isMarked(raw)) return "utf-8"
   const start = raw.subarray(0, LOOKED_AT_FOR_NUL)
-  if (raw[0] === 0xef && raw[1] === 0xbb && raw[2] === 0xbf) {
-    const bytes = raw.subarray(3)
+  // In UTF-16, each line end, blank and Latin letter has a NUL. A text without any is not UTF-16.
+  const wide = raw.includes(0) ? utf16In(start) : undefined
+  return wide ?? (start.includes(0) ? "binary" : "utf-8")
+}
+
+export function decoded(raw: Buffer, encoding: Encoding): Decoded {
+  if (encoding === "binary") return { is: "binary", raw, bytes: raw, text: raw.toString("latin1") }
+  if (encoding === "utf-8") {
+    const bytes = isMarked(raw) ? raw.subarray(3) : raw
     return { is: "text", raw, bytes, text: bytes.toString("utf8") }
   }
-  // In UTF-16, each line end, blank and Latin letter has a NUL. A text without any is not UTF-16.
-  const encoding = raw.includes(0) ? utf16In(start) : undefined
-  if (encoding !== undefined) {
-    const text = new TextDecoder(encoding).decode(raw)
-    return { is: "text", raw, bytes: Buffer.from(text), text }
-  }
-  if (start.includes(0)) return { is: "binary", raw, bytes: raw, text: raw.toString("latin1") }
-  return { is: "text", raw, bytes: raw, text: raw.toString("utf8") }
+  const text = new TextDecoder(encoding).decode(raw)
+  return { is: "text", raw, bytes: Buffer.from(text), text }
+}
+
+/** With the byte order mark of UTF-8. */
+function isMarked(raw: Buffer): boolean {
+  return raw[0] === 0xef && raw[1] === 0xbb && raw[2] === 0xbf
 }
 
 /** By its byte order mark; without one, by the NUL in nearly every second place. */
@@ -65,6 +75,8 @@ function utf16In(start: Buffer): "utf-16le" | "utf-16be" | undefined {
 export class LineIndex {
   readonly #text: string
   readonly #starts: number[] = [0]
+  /** Whether no more line begins: in a long last line, that is found out once. */
+  #isComplete = false
 
   constructor(text: string) {
     this.#text = text
@@ -81,22 +93,23 @@ export class LineIndex {
     return { line: low + 1, column: offset - (this.#starts[low] ?? 0) + 1 }
   }
 
-  /** The text of a line, without its end; empty where there is none. */
-  text(line: number): string {
-    const start = this.#starts[line - 1]
-    if (start === undefined) return ""
-    const end = this.#text.indexOf("\n", start)
-    return this.#text.slice(start, end === -1 ? undefined : end)
+  /** Where a line begins; undefined if the text ends before it. */
+  startOf(line: number): number | undefined {
+    while (this.#starts.length < line) if (!this.#next()) return undefined
+    return this.#starts[line - 1]
   }
 
   #reach(offset: number): void {
-    for (;;) {
-      const last = this.#starts.at(-1) ?? 0
-      if (last > offset) return
-      const end = this.#text.indexOf("\n", last)
-      if (end === -1) return
-      this.#starts.push(end + 1)
-    }
+    while ((this.#starts.at(-1) ?? 0) <= offset) if (!this.#next()) return
+  }
+
+  /** Goes on by a line; false at the end. */
+  #next(): boolean {
+    if (this.#isComplete) return false
+    const end = this.#text.indexOf("\n", this.#starts.at(-1) ?? 0)
+    if (end !== -1) this.#starts.push(end + 1)
+    this.#isComplete = end === -1
+    return !this.#isComplete
   }
 }
 

@@ -1,5 +1,5 @@
 import type { LineIndex } from "./contents.js"
-import { isGenerated } from "../detect/surroundings.js"
+import { type Beginning, isGenerated } from "../detect/surroundings.js"
 import type { Detection } from "../detect/overlaps.js"
 import type { Extent, OnSilenced } from "../detect/veto.js"
 import { type Finding, OWN_VALUE } from "../report/finding.js"
@@ -13,6 +13,8 @@ export interface ExplainedText {
   readonly path: string
   readonly text: string
   readonly lines: Pick<LineIndex, "at">
+  /** How the file begins, of which the text is a later piece. */
+  readonly beginning?: Beginning | undefined
   readonly onlyKeys: boolean
   readonly own: readonly Extent[]
   readonly custom: readonly (Extent & { readonly rule: { readonly id: string } })[]
@@ -33,12 +35,15 @@ export class Explainer {
   #looked: LookedFor = "nothing"
 
   /** Takes what is silenced in a text of the file that is looked at. */
-  listen({ path, text, lines, onlyKeys, own }: ExplainedText): OnSilenced {
-    this.#looked = onlyKeys ? "keys" : isGenerated(text, path) ? "shapes" : "everything"
+  listen({ path, text, lines, onlyKeys, own, beginning }: ExplainedText): OnSilenced {
+    const isMade = beginning?.isGenerated ?? isGenerated(text, path)
+    this.#looked = onlyKeys ? "keys" : isMade ? "shapes" : "everything"
     const ownValues = new Spans(own)
     return ({ rule, start, end, veto, by }) => {
+      const { line, column } = lines.at(start)
       const match = {
-        ...lines.at(start),
+        line,
+        column,
         rule,
         // Nothing of a value of the vault is shown, not even how it begins.
         excerpt: ownValues.meet({ start, end })
@@ -48,7 +53,7 @@ export class Explainer {
         veto,
         ...(by === undefined ? {} : { by }),
       } as const
-      this.#silenced.set([start, end, rule, veto, by].join(" "), match)
+      this.#silenced.set([line, column, end - start, rule, veto, by].join(" "), match)
     }
   }
 

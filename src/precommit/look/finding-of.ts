@@ -14,6 +14,12 @@ export interface OwnHit {
   readonly end: number
 }
 
+/** A finding, and the offset at which it begins in the text that was looked at. */
+export interface PlacedFinding {
+  readonly start: number
+  readonly finding: Finding
+}
+
 export function credentialFinding(
   path: string,
   text: string,
@@ -36,7 +42,7 @@ export function customFinding(
   path: string,
   text: string,
   { rule: { id, title }, start, end }: CustomHit,
-  lines: LineIndex,
+  lines: Pick<LineIndex, "at">,
 ): Finding {
   const found = text.slice(start, end)
   return { rule: id, title, path, ...lines.at(start), excerpt: mask(found), text: found }

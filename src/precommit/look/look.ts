@@ -13,7 +13,8 @@ import type { FindOwn } from "./finding-of.js"
 import type { Finding } from "../report/finding.js"
 import { type Repository, openRepository } from "./repository.js"
 import { SETTINGS_FILE, type GuardRequest, type Report, type Subject } from "../report/request.js"
-import type { Finders, Scanned } from "./scan.js"
+import type { Finders } from "./findings-in.js"
+import type { Scanned } from "./scan.js"
 
 /** How many contents the guard asks of git at once. */
 const AT_ONCE = 64
@@ -277,9 +278,6 @@ function summary(
     files: scanned.length,
     allowed: allowed + scanned.reduce((sum, each) => sum + each.allowed.length, 0),
     stale: [...stale, ...scanned.flatMap((each) => each.stale)],
-    large: scanned.flatMap(({ path, large }) =>
-      large === undefined ? [] : [{ path, size: large }],
-    ),
     settings,
     ownValues: {
       looked: own.find !== undefined,

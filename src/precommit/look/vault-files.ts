@@ -90,11 +90,10 @@ async function readAll(blobs: Blobs, ids: readonly string[]): Promise<readonly B
 async function readWhole(blobs: Blobs, name: string): Promise<Buffer | undefined> {
   const pieces: Buffer[] = []
   let length = 0
-  const blob = await blobs.read(name, (piece, at) => {
+  const blob = await blobs.read(name, (piece) => {
     if (length > LIMITS.sealed) return
-    const rest = piece.subarray(length - at)
-    pieces.push(Buffer.from(rest))
-    length += rest.length
+    pieces.push(Buffer.from(piece))
+    length += piece.length
   })
   return blob === undefined ? undefined : (blob.bytes ?? Buffer.concat(pieces))
 }

@@ -1,19 +1,32 @@
 import { LineIndex } from "./contents.js"
 import { findCredentials } from "../detect/detect.js"
-import { type FindOwn, credentialFinding, keyOf, ownFinding } from "./finding-of.js"
+import { credentialFinding, keyOf, ownFinding } from "./finding-of.js"
+import type { LookedAt } from "./findings-in.js"
 import type { Finding } from "../report/finding.js"
-import { apartFrom } from "./spans.js"
+import { type Span, apartFrom } from "./spans.js"
 
-/** Private keys and own values in a text of more bytes a character, in whatever it is embedded. */
-export function wideFindings(path: string, raw: Buffer, findOwn: FindOwn | undefined): Finding[] {
+/**
+ * Private keys and own values in a text of more bytes a character, in whatever it is embedded. They
+ * begin in a part of the bytes, if one is given.
+ */
+export function wideFindings(
+  { path, finders }: LookedAt,
+  raw: Buffer,
+  part: Span = { start: 0, end: raw.length },
+): Finding[] {
   if (!raw.includes(0)) return []
   const bytes = withoutNuls(raw)
   const text = bytes.toString("latin1")
   const lines = new LineIndex(text)
-  const own = findOwn?.(bytes) ?? []
+  const [from, to] = [part.start, part.end].map((at) => withoutNuls(raw.subarray(0, at)).length)
+  const isInPart = ({ start }: Span): boolean => start >= (from ?? 0) && start < (to ?? 0)
+  const own = finders.own?.(bytes) ?? []
   return [
-    ...own.map((hit) => ownFinding(path, text.slice(hit.start, hit.end), hit, lines)),
+    ...own
+      .filter(isInPart)
+      .map((hit) => ownFinding(path, text.slice(hit.start, hit.end), hit, lines)),
     ...findCredentials(text, { onlyKeys: true })
+      .filter(isInPart)
       .filter(apartFrom(own))
       .map((hit) => credentialFinding(path, text, hit, lines)),
   ]

@@ -1,5 +1,5 @@
 import type { Assignment } from "./assignment.js"
-import { cellsOf } from "./cells.js"
+import { type Top, cellsOf } from "./cells.js"
 import { elementsOf } from "./elements.js"
 import { listedIn } from "./lists.js"
 import { loginsOf } from "./logins.js"
@@ -8,7 +8,13 @@ import { loginsOf } from "./logins.js"
  * Values that stand apart from the names that tell of them.
  *
  * @param names where a telling word stands, in the order of the text
+ * @param top what is on top of the file, of which the text is a later piece
  */
-export function* valuesApart(text: string, names: readonly number[]): Generator<Assignment> {
-  for (const find of [cellsOf, elementsOf, listedIn, loginsOf]) yield* find(text, names)
+export function* valuesApart(
+  text: string,
+  names: readonly number[],
+  top?: Top,
+): Generator<Assignment> {
+  yield* cellsOf(text, names, top)
+  for (const find of [elementsOf, listedIn, loginsOf]) yield* find(text, names)
 }

@@ -17,29 +17,72 @@ interface TableRow {
   readonly start: number
 }
 
+/** The columns of a table: how they are parted, their names, and which of those tell of a secret. */
+interface Columns {
+  readonly separator: string
+  readonly words: readonly (readonly string[])[]
+  readonly telling: readonly boolean[]
+}
+
+/** What a later piece of a file is told: the row of names on top of it, if it is a table. */
+export interface Top {
+  readonly head: string | undefined
+}
+
 /** The cells of columns that have the name of a secret: CSV and the like, Markdown. */
-export function* cellsOf(text: string, names: readonly number[]): Generator<Assignment> {
-  let done = 0
+export function* cellsOf(text: string, names: readonly number[], top?: Top): Generator<Assignment> {
+  const above = top?.head === undefined ? undefined : columnsOf({ text: top.head, start: 0 })
+  let done = above === undefined ? 0 : yield* cellsUnder(text, above, 0)
   for (const at of names) {
     if (at < done) continue
     const head = rowAt(text, at)
     done = head.start + head.text.length
     const separator = separatorOf(head.text)
-    if (separator === undefined || !isHead(text, head, separator)) continue
-    const words = cells(head, separator).map((cell) => wordsOf(cell.text))
-    const telling = words.map((each) => each.length < 5 && meaningOf(each) !== "none")
-    if (!telling.includes(true)) continue
-    let misfits = 0
-    for (const row of rowsAfter(text, head, separator, words.length)) {
-      const values = cells(row, separator)
-      misfits = values.length === words.length ? 0 : misfits + 1
-      if (misfits === MOST_MISFITS) break
-      for (const [column, value] of values.entries()) {
-        if (misfits === 0 && telling[column]) yield assignment(text, words[column] ?? [], value)
-      }
-      done = row.start + row.text.length
-    }
+    if (separator === undefined || (top !== undefined && separator !== "|")) continue
+    const columns = isHead(text, head, separator) ? columnsOf(head) : undefined
+    if (columns === undefined) continue
+    done = Math.max(done, yield* cellsUnder(text, columns, afterLine(text, head)))
   }
+}
+
+/** The row of names on top of a file that is a table with secrets. */
+export function headOf(text: string): string | undefined {
+  let row = rowFrom(text, 0)
+  for (let line = 0; line < FIRST_LINES; line += 1) {
+    const separator = separatorOf(row.text)
+    const isTop = separator !== undefined && separator !== "|" && isHead(text, row, separator)
+    if (isTop && columnsOf(row) !== undefined) return row.text
+    row = rowFrom(text, afterLine(text, row))
+  }
+  return undefined
+}
+
+/** Hands back where the last row ends that belongs to the columns, or is among such. */
+function* cellsUnder(
+  text: string,
+  { separator, words, telling }: Columns,
+  start: number,
+): Generator<Assignment, number> {
+  let [misfits, done] = [0, 0]
+  for (const row of rowsFrom(text, start, separator, words.length)) {
+    const values = cells(row, separator)
+    misfits = values.length === words.length ? 0 : misfits + 1
+    if (misfits === MOST_MISFITS) break
+    for (const [column, value] of values.entries()) {
+      if (misfits === 0 && telling[column]) yield assignment(text, words[column] ?? [], value)
+    }
+    done = row.start + row.text.length
+  }
+  return done
+}
+
+/** The columns that a row names, if the row could be a head and one of them is a secret's. */
+function columnsOf(head: TableRow): Columns | undefined {
+  const separator = separatorOf(head.text)
+  if (separator === undefined) return undefined
+  const words = cells(head, separator).map((cell) => wordsOf(cell.text))
+  const telling = words.map((each) => each.length < 5 && meaningOf(each) !== "none")
+  return telling.includes(true) ? { separator, words, telling } : undefined
 }
 
 function rowAt(text: string, at: number): TableRow {
@@ -58,14 +101,14 @@ function rowFrom(text: string, start: number, lines = 1): TableRow {
   return { text: (end < 0 ? near : near.slice(0, end)).replace(/\r$/, ""), start }
 }
 
-function* rowsAfter(
+function* rowsFrom(
   text: string,
-  head: TableRow,
+  start: number,
   separator: string,
   width: number,
 ): Generator<TableRow> {
-  let next = afterLine(text, head)
-  while (next > 0 && next < text.length) {
+  let next = start
+  while (next < text.length) {
     const row = wholeRow(text, next, separator, width)
     if (row.text === "") return
     if (!RULER.test(row.text)) yield row

@@ -109,7 +109,7 @@ function placeOf({ path, line, column, commit, text }: Finding): string {
 }
 
 function noteLines(report: Report): readonly string[] {
-  const { stale, large, settings, ownValues } = report
+  const { stale, settings, ownValues } = report
   return [
     ...report.public
       .slice(0, MOST_TOLD)
@@ -121,10 +121,6 @@ function noteLines(report: Report): readonly string[] {
         : rule === undefined
           ? `note: ${path}:${line}: this is not an exception; write: agent-vault: allow RULE the reason why`
           : `note: ${path}:${line}: the exception of ${rule} allows nothing`,
-    ),
-    ...large.map(
-      ({ path, size }) =>
-        `note: ${path} has ${Math.round(size / 1024 / 1024)} MiB: looked for private keys and own values only`,
     ),
     ...(settings.why === undefined ? [] : [`note: ${settings.why}`]),
     ...(ownValues.why === undefined

@@ -45,8 +45,6 @@ export interface Report {
   /** How many findings are allowed by exceptions. */
   readonly allowed: number
   readonly stale: readonly Stale[]
-  /** Files that were searched for private keys and own values only, with their size in bytes. */
-  readonly large: readonly { readonly path: string; readonly size: number }[]
   /** Whether {@link SETTINGS_FILE} was read; if one is there that was not, why. */
   readonly settings: { readonly read: boolean; readonly why?: string }
   /** Whether this vault's own values were looked for; if not, why. */

@@ -25,16 +25,11 @@ export function sarifFor(report: Report, version: string): string {
     seen.set(place, count)
     return resultFor(finding, ids.indexOf(finding.rule), locationOf(place, count))
   })
-  const large = report.large.map(({ path }) => ({
-    level: "note",
-    message: { text: "looked for private keys and own values only: the file is large" },
-    locations: [{ physicalLocation: { artifactLocation: artifact(path) } }],
-  }))
   const left = all.length - findings.length
   const more = left === 0 ? [] : [{ level: "warning", message: { text: `and ${left} more` } }]
   const run = {
     tool: { driver: { name: "agent-vault guard", version, rules } },
-    invocations: [{ executionSuccessful: true, toolExecutionNotifications: [...large, ...more] }],
+    invocations: [{ executionSuccessful: true, toolExecutionNotifications: more }],
     results,
     columnKind: "utf16CodeUnits",
   }

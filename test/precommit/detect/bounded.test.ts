@@ -2,6 +2,7 @@ import { expect, test } from "vitest"
 import { commentsIn } from "../../../src/precommit/allow/comments.js"
 import { applyExceptions } from "../../../src/precommit/allow/exceptions.js"
 import { matchesGlob } from "../../../src/precommit/allow/glob.js"
+import { LineIndex } from "../../../src/precommit/look/contents.js"
 import { scanBytes } from "../../../src/precommit/look/scan.js"
 import { Spans } from "../../../src/precommit/look/spans.js"
 import { withoutHang } from "../../hang.js"
@@ -28,6 +29,15 @@ test("one line of 5 MB", () => {
   const unit = 'agent-vault: allow jwt x {"token":"a.b", password: [\'c\', "d" ] } '
   const text = Buffer.from(unit.repeat(Math.ceil(5e6 / unit.length)))
   expect(withoutHang(() => scanBytes("a.json", text, {})).findings).toBeDefined()
+})
+
+test("a million places in a last line of 20 million characters", () => {
+  const lines = new LineIndex(`…\n${"…".repeat(20_000_000)}`)
+  const last = withoutHang(() => {
+    for (let at = 2; at < 1_000_000; at += 1) lines.at(at)
+    return lines.at(1_000_000)
+  })
+  expect(last).toEqual({ line: 2, column: 999_999 })
 })
 
 test("100,000 findings, each with a comment, in an env file with own values", () => {

@@ -175,28 +175,6 @@ describe("what is not plain text", () => {
     expect(found).toEqual(["be.ts:2 generic-password", "le.ts:2 generic-password"])
   })
 
-  test("large files are searched for private keys, wherever in them, and the report says so", async () => {
-    const repo = newRepo()
-    const line = `${"a".repeat(99)}\n`
-    const fill = line.repeat(90_000)
-    repo.stage({ "big.txt": `${fill}${pemKey()}${fill}${passwordLine()}${pemKey()}` })
-    const { found, stdout } = await repo.guard()
-    expect(found).toEqual(["big.txt:180005 pem-private-key", "big.txt:90001 pem-private-key"])
-    expect(JSON.parse(stdout)).toMatchObject({ large: [{ path: "big.txt" }] })
-    expect((await repo.run("people")).stderr).toMatch(
-      /big\.txt has 17 MiB: looked for private keys/,
-    )
-  })
-
-  test("a private key in a large file is found on the border of two pieces", async () => {
-    const repo = newRepo()
-    const piece = 8 * 1024 * 1024
-    const text = `${"a line\n".repeat(Math.floor(piece / 7) - 8)}${pemKey()}${"a line\n".repeat(piece / 8)}`
-    repo.stage({ "big.txt": text })
-    const line = Math.floor(piece / 7) - 7
-    expect((await repo.guard()).found).toEqual([`big.txt:${line} pem-private-key`])
-  })
-
   test("LFS pointers pass, if they are nothing else", async () => {
     const repo = newRepo()
     const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${"ab12".repeat(16)}\nsize 5\n`

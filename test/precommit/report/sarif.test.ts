@@ -103,11 +103,6 @@ describe("the report is SARIF", () => {
       expect(resolved.href).toBe(`https://host/root/${uri}`)
     }
   })
-
-  test("with a large file, and the notice of it", async () => {
-    const { runs } = await sarifOf({ "a b.txt": "0123456789abcde\n".repeat(400_000) })
-    expect(runs[0].invocations[0].toolExecutionNotifications).toHaveLength(1)
-  })
 })
 
 test("each rule has what GitHub shows of it: descriptions, help, tags, a severity", () => {
@@ -166,7 +161,6 @@ function reportOf(findings: readonly Finding[]) {
     files: 1,
     allowed: 0,
     stale: [],
-    large: [],
     settings: { read: false },
     ownValues: { looked: false },
   }
