@@ -1,6 +1,6 @@
 import { VaultError } from "../core/guard.js"
 import type { InstallRequest } from "./install/install.js"
-import type { GuardRequest, Report, Subject } from "./report/request.js"
+import { type GuardRequest, type Report, type Subject, stopped } from "./report/request.js"
 
 /** Clean, and findings: the exit codes of the guard. What keeps it from looking is a VaultError. */
 const CLEAN = 0
@@ -18,9 +18,9 @@ export async function guard(request: GuardRequest): Promise<number> {
     await tell(report, request)
     return report.findings.length > 0 ? FINDINGS : CLEAN
   } catch (error) {
-    const { subject, form } = request
-    if (subject.is === "staged" && form === "people" && VaultError.is(error)) {
-      request.say("agent-vault guard: this commit could not be looked at, so it is stopped:")
+    const what = stopped(request.subject)
+    if (what !== undefined && request.form === "people" && VaultError.is(error)) {
+      request.say(`agent-vault guard: this ${what} could not be looked at, so it is stopped:`)
     }
     throw error
   }
@@ -61,9 +61,9 @@ async function tellExplanation(report: Report, { form, write, say }: GuardReques
   }
 }
 
-/** A commit in which nothing was found goes on without a word. */
+/** A commit or a push in which nothing was found goes on without a word. */
 function hasSomethingToSay(report: Report, subject: Subject): boolean {
   const { findings, stale, ownValues } = report
   const isFound = findings.length + stale.length + report.public.length > 0
-  return subject.is !== "staged" || isFound || ownValues.why !== undefined
+  return stopped(subject) === undefined || isFound || ownValues.why !== undefined
 }

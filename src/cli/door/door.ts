@@ -9,6 +9,7 @@ import type { McpListener, McpServer, RequestToSend, SentReply } from "./mcp-ser
 export type GuardSubject =
   | { readonly is: "staged" | "all" }
   | { readonly is: "range"; readonly range: string }
+  | { readonly is: "push"; readonly remote: string; readonly lines: string }
   | { readonly is: "text"; readonly bytes: Uint8Array }
   | { readonly is: "paths"; readonly paths: readonly string[] }
 

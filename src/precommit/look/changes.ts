@@ -66,14 +66,16 @@ function withParents(
 /**
  * What each commit of a range adds: what is removed again within it is in the history all the
  * same. `A..B`, one revision for all that it contains, or `000…0..B`, as Git tells a hook that a
- * branch is new: all of B that no remote has.
+ * branch is new: all of B that no remote has. Revisions that are left out go to git as they are.
  */
 export async function rangeChanges(
   repository: Repository,
   range: string,
+  leftOut: readonly string[] = [],
 ): Promise<readonly ChangedFile[]> {
   const [, branch] = /^0{40,64}\.\.([^.].*)$/s.exec(range) ?? []
-  const without = branch === undefined ? [] : ["--not", "--remotes", "--not"]
+  const left = branch === undefined ? leftOut : ["--remotes"]
+  const without = left.length === 0 ? [] : ["--not", ...left, "--not"]
   const ends = await requireCommits(repository, branch ?? range)
   await requireHistory(repository, [...without, ...ends])
   const log = async (how: readonly string[], ...folders: readonly string[]) => {

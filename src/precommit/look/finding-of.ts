@@ -71,3 +71,14 @@ export function ownFinding(
 export function keyOf({ rule, text, path, line }: Finding): string {
   return text === undefined ? `${rule} ${path} ${line}` : `${rule}\0${text}`
 }
+
+/** Keeps one finding for each text of a file, however many commits of a range add it. */
+export function firstOfEach(findings: readonly Finding[]): readonly Finding[] {
+  const seen = new Set<string>()
+  return findings.filter(({ path, rule, text, line, column, commit }) => {
+    const key = [path, rule, text, ...(commit === undefined ? [line, column] : [])].join("\0")
+    if (seen.has(key)) return false
+    seen.add(key)
+    return true
+  })
+}

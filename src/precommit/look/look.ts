@@ -9,7 +9,7 @@ import {
 } from "../../core/guard.js"
 import { type ChangedFile, allFiles, rangeChanges, stagedChanges } from "./changes.js"
 import { filesAt, refuseFolders } from "./work-files.js"
-import type { FindOwn } from "./finding-of.js"
+import { type FindOwn, firstOfEach } from "./finding-of.js"
 import type { Finding } from "../report/finding.js"
 import { type Repository, openRepository } from "./repository.js"
 import { SETTINGS_FILE, type GuardRequest, type Report, type Subject } from "../report/request.js"
@@ -31,10 +31,26 @@ export async function look(request: GuardRequest): Promise<Report> {
   if (subject.is === "text" || subject.is === "paths") return lookAtFiles(request, subject)
   const repository = openRepository(cwd, env)
   try {
+    if (subject.is === "push") return await lookAtPush(repository, request, subject)
     return await lookAtChanges(repository, request)
   } finally {
     repository.blobs.end()
   }
+}
+
+/** Each ref by itself, since each ends with exceptions of its own. */
+async function lookAtPush(
+  repository: Repository,
+  request: GuardRequest,
+  { remote, lines }: Extract<Subject, { is: "push" }>,
+): Promise<Report> {
+  const { pushedRefs, reportOnAll } = await import("./pushed.js")
+  const reports: Report[] = []
+  for (const { tip, without } of await pushedRefs(repository, remote, lines)) {
+    const subject = { is: "range", range: tip, without } as const
+    reports.push(await lookAtChanges(repository, { ...request, subject }))
+  }
+  return reportOnAll(reports)
 }
 
 async function lookAtChanges(repository: Repository, request: GuardRequest): Promise<Report> {
@@ -88,7 +104,7 @@ async function lookAtFiles(
 }
 
 function changesOf(repository: Repository, subject: Subject): Promise<readonly ChangedFile[]> {
-  if (subject.is === "range") return rangeChanges(repository, subject.range)
+  if (subject.is === "range") return rangeChanges(repository, subject.range, subject.without)
   return subject.is === "all" ? allFiles(repository) : stagedChanges(repository)
 }
 
@@ -246,17 +262,6 @@ async function withoutNames(
     message: withoutFound(message, inNames),
     hint: withoutFound(hint, inNames),
   }))
-}
-
-/** Keeps one finding for each text of a file, however many commits of a range add it. */
-function firstOfEach(findings: readonly Finding[]): readonly Finding[] {
-  const seen = new Set<string>()
-  return findings.filter(({ path, rule, text, line, column, commit }) => {
-    const key = [path, rule, text, ...(commit === undefined ? [line, column] : [])].join("\0")
-    if (seen.has(key)) return false
-    seen.add(key)
-    return true
-  })
 }
 
 function ofCommit<T extends Scanned>(scanned: T, change: ChangedFile | undefined): T {

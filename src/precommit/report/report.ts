@@ -1,6 +1,6 @@
 import { harmless, toJson } from "../../core/guard.js"
 import { type Finding, OWN_VALUE } from "./finding.js"
-import { SETTINGS_FILE, type Report, type Subject } from "./request.js"
+import { SETTINGS_FILE, type Report, type Subject, stopped } from "./request.js"
 import { type Told, told } from "./titles.js"
 
 /** More findings than this are counted, not shown, to a person. */
@@ -18,7 +18,7 @@ export function linesFor(report: Report, subject: Subject): readonly string[] {
       : []),
     ...waysOut(findings, subject),
     ...noteLines(report),
-    ...(findings.length === 0 && subject.is !== "staged" ? [nothingFound(report)] : []),
+    ...(findings.length === 0 && stopped(subject) === undefined ? [nothingFound(report)] : []),
   ]
   return lines.map(harmless)
 }
@@ -37,7 +37,7 @@ export function reportDocument(report: Report) {
   }
 }
 
-/** What there is to say of exceptions, of large files and of what was not looked for. */
+/** What there is to say of exceptions, and of what was not looked for. */
 export function notesOn(report: Report): readonly string[] {
   return noteLines({ ...report, public: [] }).map(harmless)
 }
@@ -62,7 +62,7 @@ function waysOut(findings: readonly Finding[], subject: Subject): readonly strin
     ...(subject.is === "staged"
       ? ["  take it out  change the file and git add it, or: git restore --staged FILE"]
       : []),
-    ...(subject.is === "range"
+    ...(subject.is === "range" || subject.is === "push"
       ? ["  take it out  of its commit, if that is not pushed yet: git rebase -i COMMIT^"]
       : []),
     ...(isOwn ? [] : ["  store it     agent-vault set GROUP/NAME, and read it from there"]),
@@ -77,9 +77,8 @@ function waysOut(findings: readonly Finding[], subject: Subject): readonly strin
 
 function headline(count: number, subject: Subject): string {
   const findings = `${count} finding${count === 1 ? "" : "s"}`
-  return subject.is === "staged"
-    ? `agent-vault guard: ${findings}; the commit is stopped`
-    : `agent-vault guard: ${findings}`
+  const what = stopped(subject)
+  return `agent-vault guard: ${findings}${what === undefined ? "" : `; the ${what} is stopped`}`
 }
 
 /** Findings of which the same is to be said, at the place of the first. */

@@ -8,13 +8,21 @@ export const SETTINGS_FILE = ".agent-vault-guard.yaml"
 /** What the guard is asked to look at. */
 export type Subject =
   | { readonly is: "staged" }
-  /** `A..B`, or any other revisions that `git log` takes as one word. */
-  | { readonly is: "range"; readonly range: string }
+  /** `A..B`, or any other revisions that `git log` takes as one word, and what is left out. */
+  | { readonly is: "range"; readonly range: string; readonly without?: readonly string[] }
+  /** What a push to a remote adds, by the lines that Git gives to the hook `pre-push`. */
+  | { readonly is: "push"; readonly remote: string; readonly lines: string }
   /** Every file of the index and of HEAD. */
   | { readonly is: "all" }
   | { readonly is: "text"; readonly bytes: Uint8Array }
   /** Files and folders of the work tree, as the user typed them. */
   | { readonly is: "paths"; readonly paths: readonly string[] }
+
+/** What a finding stops: where nothing was found, it goes on without a word. */
+export function stopped({ is }: Subject): "commit" | "push" | undefined {
+  if (is === "staged") return "commit"
+  return is === "push" ? "push" : undefined
+}
 
 /** The form of the report: for people on stderr, or one document on stdout. */
 export type ReportForm = "people" | "json" | "sarif" | "fingerprints"

@@ -33,22 +33,28 @@ export async function run(door: Door): Promise<number> {
 
 async function subjectOf(door: Door): Promise<GuardSubject> {
   const paths = door.call.words
-  const { range } = door.call.options
+  const { range, "pre-push": remote } = door.call.options
   const named = onlyOne(door, ["all", "stdin"] as const)
-  const given = [named, range, paths[0]].filter((each) => each !== undefined)
+  const given = [named, range, remote, paths[0]].filter((each) => each !== undefined)
   if (given.length > 1) {
-    throw new VaultError("USAGE", "a range, all, stdin and files are different things to look at", {
-      hint: "give one of them; what is staged is looked at without any",
-    })
+    throw new VaultError(
+      "USAGE",
+      "a range, a push, all, stdin and files are different things to look at",
+      {
+        hint: "give one of them; what is staged is looked at without any",
+      },
+    )
   }
   if (typeof range === "string") return { is: "range", range }
   if (paths.length > 0) {
     await refuseNearCommand(door, paths)
     return { is: "paths", paths }
   }
-  if (named !== "stdin") return { is: named ?? "staged" }
+  if (named !== "stdin" && typeof remote !== "string") return { is: named ?? "staged" }
   const { readAll } = await import("../../terminal/input.js")
-  return { is: "text", bytes: await readAll(door.terminal) }
+  const bytes = await readAll(door.terminal)
+  if (typeof remote !== "string") return { is: "text", bytes }
+  return { is: "push", remote, lines: Buffer.from(bytes).toString("utf8") }
 }
 
 /** Single matches are explained of what a person looks at, and in forms that have room for them. */

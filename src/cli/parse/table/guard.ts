@@ -14,6 +14,10 @@ export const GUARD: readonly CommandSpec[] = [
     summary: "stop a commit that holds a key, a credential, or a value of the vault",
     options: {
       range: { value: "A..B", describe: "look at what each commit of a range adds" },
+      "pre-push": {
+        value: "REMOTE",
+        describe: "look at what a push adds, in Git's hook pre-push, whose lines are on stdin",
+      },
       all: { describe: "look at every file of the index and of HEAD" },
       stdin: { describe: "look at a text on stdin" },
       ...JSON_OUT,
