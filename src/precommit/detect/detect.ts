@@ -142,7 +142,7 @@ class Search {
     if (decoded >= MOST_DECODED) return
     const origin = { onlyKeys: onlyKeys || this.#generated, decoded: decoded + 1 }
     const hidden = hiddenIn(this.#text, origin.onlyKeys, (text, run) =>
-      findCredentials(text, origin, this.#silencedAt(run)),
+      findCredentials(text, origin, run && this.#silencedAt(run)),
     )
     for (const found of hidden) {
       const rank = found.kind.endsWith("key") ? RANK.key : RANK.form

@@ -106,6 +106,8 @@ function bridge(text: string, start: number, end: number): { to: number; by: str
   ) {
     return undefined
   }
+  // SQL joins two texts so, and neither is the name of the other.
+  if (between && /^["']+[ \t]*\|\|/.test(between[0])) return undefined
   if (between) return { to: BETWEEN.lastIndex, by: between[1] ? "value" : operator(between[2]) }
   TITLE.lastIndex = end
   if (TITLE.test(text)) return { to: TITLE.lastIndex, by: "sentence" }

@@ -4,6 +4,7 @@ import { shapedLookalikes, shapedSecrets } from "./shaped.js"
 import { hostedLookalikes, hostedSecrets } from "./hosted.js"
 import { madeLookalikes, madeSecrets } from "./made.js"
 import { freshPhrases, phraseLookalikes } from "./phrases.js"
+import { splitLookalikes, splitSecrets } from "./split.js"
 
 /** A text with a fresh value in it, or with one that only looks like it. */
 export interface Fresh {
@@ -87,6 +88,7 @@ export function freshSecrets(generator: Generator): Fresh[] {
     ...freshPhrases(generator),
     ...madeSecrets(generator),
     ...hostedSecrets(generator),
+    ...splitSecrets(generator),
   ]
 }
 
@@ -104,5 +106,6 @@ export function freshLookalikes(generator: Generator): Fresh[] {
     ...phraseLookalikes(generator),
     ...madeLookalikes(generator),
     ...hostedLookalikes(generator),
+    ...splitLookalikes(generator),
   ]
 }

@@ -73,6 +73,9 @@ export const hostileForms: readonly Hostile[] = [
   '"tokens": ["a1", {"key": ',
   "tokens = [// {\n",
   "chpasswd:\n list: root:",
+  '"a1b2c3d4"+"e5f6g7h8"+',
+  'f("a1b2c3d4"+"e5f6g7h8")',
+  "a1b2c3d4e5f6\\\n",
 ].map((unit) => ({ rule: "any", unit }))
 
 /** One line of this length, or as many as the unit has. */
