@@ -209,11 +209,11 @@ test("names say nothing in a later piece of a file that a tool wrote", () => {
 test("a comment across a border allows its line, and on a line that is cut none", () => {
   const inserted = Object.values(BORDERS).map((at) => ({ at, text: allowed(randomPassword()) }))
   const { findings, allowed: count, stale } = scanBytes("a", Buffer.from(textAround(inserted)), {})
-  expect({ findings, count, stale }).toEqual({ findings: [], count: 3, stale: [] })
+  expect({ findings, count: count.length, stale }).toEqual({ findings: [], count: 3, stale: [] })
 
   const long = `${"x ".repeat(4 * MIB)}${allowed(randomPassword()).replace("\n", " ")}`
   const cut = scanBytes("a", Buffer.from(long.replaceAll("\n", "").repeat(2)), {})
-  expect([cut.findings.length, cut.allowed]).toEqual([2, 0])
+  expect([cut.findings.length, cut.allowed.length]).toEqual([2, 0])
 })
 
 test("a finding in each piece keeps none of them in memory", () => {
