@@ -97,13 +97,17 @@ function mergeRemoval(sides: SecretSides, chosen: Side | undefined, floor: numbe
   return { is: "merged", from, record }
 }
 
-/** `changed` stays as it is when a value is sealed anew; a name that was used before counts anew. */
+/**
+ * `changed` stays as it is when a value is sealed anew; a name that was used before counts anew. Within
+ * one second two values have the same of all that, but no two ciphertexts for one key.
+ */
 function hasNewValue(base: SecretRecord | undefined, record: SecretRecord): boolean {
   return (
     base === undefined ||
     record.version !== base.version ||
     record.changed !== base.changed ||
-    record.created !== base.created
+    record.created !== base.created ||
+    (record.sealedTo === base.sealedTo && record.digest !== base.digest)
   )
 }
 

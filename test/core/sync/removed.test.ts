@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { inspect } from "../../../src/core/check/inspect.js"
+import { changeMetadata } from "../../../src/core/change/change-metadata.js"
 import { moveSecret } from "../../../src/core/change/move-secret.js"
 import { removeSecrets } from "../../../src/core/change/remove-secrets.js"
+import { setSecret } from "../../../src/core/change/set.js"
 import { findVault } from "../../../src/core/disk/place.js"
 import { outcome, vaultWorld, type World } from "../world.js"
 import { resolveAt, syncAt, twoMachines } from "./clones.js"
@@ -100,4 +102,27 @@ test("a removal that meets no change stays one", async () => {
   await there.set("stripe/webhook", "another")
   await syncAt(there)
   await expectReads("stripe/api-key", "SECRET_NOT_FOUND")
+})
+
+test("a name made anew within one second has a new value, whatever else is said of it there", async () => {
+  const [here, there] = both()
+  const now = new Date()
+  const put = async (value: string): Promise<unknown> =>
+    setSecret({
+      ...(await here.request()),
+      now,
+      name: "stripe/new",
+      value: Buffer.from(value),
+      metadata: {},
+    })
+  await put("first")
+  await syncAt(here)
+  await syncAt(there)
+  await remove(here, "stripe/new")
+  await put("second")
+  await syncAt(here)
+  const metadata = { description: "described" }
+  await changeMetadata({ ...(await there.request()), name: "stripe/new", metadata })
+  await syncAt(there)
+  await expectReads("stripe/new", "second")
 })
