@@ -883,7 +883,7 @@ describe("the guard", () => {
     // The hook starts the program that installed it, which is this one only as a process.
     const [, started = ""] = process.argv
     process.argv[1] = fileURLToPath(new URL("../../dist/cli/bin.cjs", import.meta.url))
-    const where = { manager: "hooks", file: ".git/hooks/pre-commit" }
+    const where = { manager: "hooks", file: ".git/hooks/pre-commit", prePush: null }
     const proof = { guarded: true, proof: anyText }
     expect(await document(["guard", "status"], "", 1)).toEqual({
       ...where,
@@ -893,6 +893,8 @@ describe("the guard", () => {
     })
     expect(await document(["guard", "install"])).toEqual({ ...where, changed: true, ...proof })
     expect(await document(["guard", "status"])).toEqual({ ...where, changed: false, ...proof })
+    const both = { ...where, prePush: ".git/hooks/pre-push", changed: true, ...proof }
+    expect(await document(["guard", "install", "--pre-push"])).toEqual(both)
     expect(await document(["guard", "uninstall"])).toEqual({ ...where, changed: true })
     process.argv[1] = started
   })

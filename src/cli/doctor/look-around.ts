@@ -229,6 +229,7 @@ async function askGuard(
     json: true,
     cwd: place.root,
     env,
+    prePush: false,
     mayRun: () => Promise.resolve(false),
     program: programFiles(),
     write: (text) => Promise.resolve(void (document += text)),

@@ -34,6 +34,7 @@ export interface Guard {
   installGuard(
     request: GuardDoor & {
       readonly action: "install" | "uninstall" | "status"
+      readonly prePush: boolean
       readonly json: boolean
       readonly program: readonly string[]
       readonly mayRun: (hook: string) => Promise<boolean>

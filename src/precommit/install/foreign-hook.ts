@@ -28,7 +28,7 @@ export async function broughtHook(
 function isOurs(file: string, program: readonly string[]): boolean {
   if (!lstatSync(file).isFile()) return false
   const text = readFileSync(file, "utf8")
-  return text === hookScript(program, madeFolders(text))
+  return text === hookScript("pre-commit", program, madeFolders(text))
 }
 
 /** Refuses files that a setting or a link of the repository leads to, outside of it. */

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { basename } from "node:path"
 import { VaultError } from "../../core/guard.js"
 
 // What the guard writes into the files of hooks and their managers, as text in and text out. Each
@@ -20,29 +21,49 @@ export const HOOK_ID = "agent-vault-guard"
 export const CHAIN_VARIABLE = "AGENT_VAULT_GUARD"
 const REST = "rest-of-agent-vault"
 
+/** The hooks that the guard stands in. */
+export type HookName = "pre-commit" | "pre-push"
+
+/** The hook that a file is, also one that a manager has set aside. */
+export function hookNameOf(file: string): HookName {
+  return basename(file).startsWith("pre-push") ? "pre-push" : "pre-commit"
+}
+
+/** What Git says on stdin of a push is for whoever runs first, too. */
+const TAKE = "lines=$(cat)"
+const TELL = `told() { [ -z "$lines" ] || printf '%s\\n' "$lines"; }`
+const KINDS = {
+  "pre-commit": { words: "guard", before: "", what: "commit" },
+  "pre-push": { words: 'guard --pre-push "$1"', before: "told | ", what: "push" },
+} as const
+
 /** Where npm puts programs comes first: the version that the project chose. */
 export const RUN = 'PATH="$PWD/node_modules/.bin:$PATH"; agent-vault guard'
 /** In a script; 127 is what shells, and `env` without a node, end with. */
-const GUARD_OR_WHY = [
-  "agent-vault guard || { code=$?;",
-  `[ $code != 127 ] || { code=1; echo "agent-vault guard: agent-vault, or the node for it, was not found, so this commit is stopped; its README tells how to install it" >&2; };`,
-  "exit $code; }",
-].join(" ")
+function guardOrWhy(name: HookName): string {
+  const { words, before, what } = KINDS[name]
+  return [
+    `${before}agent-vault ${words} || { code=$?;`,
+    `[ $code != 127 ] || { code=1; echo "agent-vault guard: agent-vault, or the node for it, was not found, so this ${what} is stopped; its README tells how to install it" >&2; };`,
+    "exit $code; }",
+  ].join(" ")
+}
 
 /**
  * Puts the guard into a script of husky's: its first line runs the rest of the script as a child,
  * so that neither an `exit 0` nor an `exec` there can keep the guard from running after it. It is
  * one line that ends in a comment, since a checkout on Windows may end it in CR LF.
  */
-export function intoScript(text: string | undefined): string {
+export function intoScript(text: string | undefined, name: HookName): string {
   const [shebang = ""] = /^#!.*\n/.exec(text ?? "") ?? []
   const line = [
     // Told by an argument: a variable could be left over, and everything would run but the guard.
     `if [ "\${1-}" = ${REST} ]; then shift; else`,
-    `[ "\${${CHAIN_VARIABLE}-}" = only ] || sh -e "$0" ${REST} "$@" || exit $?;`,
+    ...(name === "pre-push" ? [`${TAKE}; ${TELL};`] : []),
+    `[ "\${${CHAIN_VARIABLE}-}" = only ] || ${KINDS[name].before}sh -e "$0" ${REST} "$@" || exit $?;`,
     // husky runs it from the top, also where it lies with its project in a folder below.
     `PATH="$(dirname "$0")/../node_modules/.bin:$PWD/node_modules/.bin:$PATH";`,
-    `${GUARD_OR_WHY}; exit 0; fi`,
+    `${guardOrWhy(name)}; exit 0; fi`,
     text === undefined ? OURS_AS_A_WHOLE : MARK,
   ].join(" ")
   return `${shebang}${line}\n${(text ?? "").slice(shebang.length)}`
@@ -133,36 +154,41 @@ export function hookIds(text: string): readonly string[] {
  * is how this very program is started; empty in a folder that others get as well. `newFolders`
  * counts the folders that were made for the hook.
  */
-export function hookScript(program: readonly string[], newFolders: number): string {
+export function hookScript(name: HookName, program: readonly string[], newFolders: number): string {
+  const { words, before, what } = KINDS[name]
+  const isTold = before !== ""
+  const start = (by: string): string =>
+    isTold ? `  ${before}${by} ${words}; exit $?` : `  exec ${by} ${words}`
   const code = [
-    `before="$(dirname "$0")/${BEFORE}"`,
+    `before="$(dirname "$0")/${beforeName(name)}"`,
+    ...(isTold ? [TAKE, TELL] : []),
     `if [ -x "$before" ] && [ "\${${CHAIN_VARIABLE}-}" != only ]; then`,
-    '  "$before" "$@" || exit $?',
+    `  ${before}"$before" "$@" || exit $?`,
     "fi",
     // First, so that nothing runs that a repository brings along.
     ...(program.length === 0
       ? []
       : [
           `if ${program.map((file) => `[ -f ${quoted(file)} ]`).join(" && ")}; then`,
-          `  exec ${program.map(quoted).join(" ")} guard`,
+          start(program.map(quoted).join(" ")),
           "fi",
         ]),
     'PATH="$PWD/node_modules/.bin:$PATH"',
     // A graphical client may have a PATH with the one and not the other.
     "if command -v agent-vault >/dev/null 2>&1 && command -v node >/dev/null 2>&1; then",
-    "  exec agent-vault guard",
+    start("agent-vault"),
     "fi",
     "if npx --no -- agent-vault --version >/dev/null 2>&1; then",
-    "  exec npx --no -- agent-vault guard",
+    start("npx --no -- agent-vault"),
     "fi",
-    GUARD_OR_WHY,
+    guardOrWhy(name),
   ]
   const lines = [
     "#!/bin/sh",
     newFolders > 0 ? `${NEW_FOLDERS}${newFolders}` : MARK,
-    "# Stops a commit that holds a secret. `agent-vault guard uninstall` takes it away again, and",
+    `# Stops a ${what} that holds a secret. \`agent-vault guard uninstall\` takes it away again, and`,
     "# brings the hook back that was here before. Do not edit: your own steps belong into",
-    `# ${BEFORE} beside it, or here before \`agent-vault guard install\`.`,
+    `# ${beforeName(name)} beside it, or here before \`agent-vault guard install\`.`,
     // Where a checkout on Windows ends lines in CR LF, the CR is a part of the comment.
     ...code.map((line) => `${line} #`),
     "",
@@ -181,7 +207,9 @@ function digestOf(lines: readonly string[]): string {
 }
 
 /** The name that the hook gets which was there before. */
-export const BEFORE = "pre-commit.before-agent-vault"
+export function beforeName(name: HookName): string {
+  return `${name}.before-agent-vault`
+}
 
 /** How many folders were made for a hook. */
 export function madeFolders(script: string): number {

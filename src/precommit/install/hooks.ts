@@ -8,7 +8,7 @@ import {
   runQuickly,
   userSetting,
 } from "../../core/guard.js"
-import { BEFORE, HOOK_ID } from "./hook-text.js"
+import { HOOK_ID, beforeName } from "./hook-text.js"
 
 /** Where the guard belongs in a repository. */
 export interface Hooks {
@@ -150,7 +150,7 @@ async function usualFolder(top: string, env: Environment): Promise<string> {
 
 /** Whether the hook that git runs, or the one that it starts, is a manager's. */
 function mentions(folder: string, manager: string): boolean {
-  return ["pre-commit", BEFORE].some((name) => {
+  return ["pre-commit", beforeName("pre-commit")].some((name) => {
     const file = join(folder, name)
     if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return false
     const text = readFileSync(file, "latin1").replaceAll("agent-vault guard", "")

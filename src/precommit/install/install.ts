@@ -6,10 +6,13 @@ import { broughtHook, leadsOut, refuseOutside } from "./foreign-hook.js"
 import { addGuard, removeGuard } from "./manager-file.js"
 import { installEntry, installHook, leftBefore, ownHooks, uninstallHooks } from "./own-hook.js"
 import { type Proof, proveGuard } from "./proof.js"
+import { installPush, pushGuard, refuseByHand, uninstallPush } from "./push-hook.js"
 
 /** What is asked for, and of whom. */
 export interface InstallRequest {
   readonly action: "install" | "uninstall" | "status"
+  /** Whether `install` guards pushes too. */
+  readonly prePush: boolean
   readonly json: boolean
   readonly cwd: string
   readonly env: Environment
@@ -41,9 +44,9 @@ export async function guardInstallation(request: InstallRequest): Promise<number
 }
 
 async function changeAndProve(request: InstallRequest): Promise<number> {
-  const { action, cwd, env, program } = request
+  const { action, cwd, env } = request
   const hooks = await findHooks(cwd, env)
-  const changed = await change(action, hooks, program)
+  const changed = await change(request, hooks)
   // What nothing names any more cannot run: other hooks need not.
   const needsProof = action !== "uninstall" || namedIn(hooks) !== undefined
   const proof = needsProof ? await prove(request, hooks) : undefined
@@ -68,12 +71,14 @@ async function prove({ program, mayRun }: InstallRequest, hooks: Hooks): Promise
 
 /** Returns the files that it changed. */
 async function change(
-  action: InstallRequest["action"],
+  { action, program, prePush }: InstallRequest,
   hooks: Hooks,
-  program: readonly string[],
 ): Promise<readonly string[]> {
   if (action === "uninstall") return uninstall(hooks)
-  return action === "status" ? [] : install(hooks, program)
+  if (action === "status") return []
+  if (!prePush) return install(hooks, program)
+  refuseByHand(hooks)
+  return [...(await install(hooks, program)), ...(await installPush(hooks, program))]
 }
 
 async function install(hooks: Hooks, program: readonly string[]): Promise<readonly string[]> {
@@ -93,7 +98,10 @@ async function install(hooks: Hooks, program: readonly string[]): Promise<readon
 function uninstall(hooks: Hooks): readonly string[] {
   // All are looked at before the first is changed: if one is refused, all stay.
   const ours = folders(hooks).map((folder) => [folder, ownHooks(folder)] as const)
-  const changed = leadsOut(hooks, dirname(hooks.file)) || !removeGuard(hooks) ? [] : [hooks.file]
+  const isOutside = leadsOut(hooks, dirname(hooks.file)) !== undefined
+  const changed = isOutside
+    ? []
+    : [...(removeGuard(hooks) ? [hooks.file] : []), ...uninstallPush(hooks)]
   return [...changed, ...ours.flatMap(([folder, files]) => uninstallHooks(folder, files))]
 }
 
@@ -122,15 +130,25 @@ async function tell(
   if (json) {
     const { manager, file } = hooks
     const place = { manager, file: shownPath(hooks, file), changed: changed.length > 0 }
-    await write(`${toJson({ ...place, ...proven(proof) }, 2)}\n`)
+    const push = pushGuard(hooks)
+    const pushFile = push === undefined ? null : shownPath(hooks, push)
+    await write(`${toJson({ ...place, prePush: pushFile, ...proven(proof) }, 2)}\n`)
     return
   }
   const lines = [
     ...(action === "status" ? [] : doneLines(action, hooks, changed)),
     ...(proof === undefined ? [] : [proof.what]),
+    ...(action === "uninstall" ? [] : [pushLine(hooks)]),
     ...nextLines(action, hooks, changed, proof).map((line) => `  ${line}`),
   ]
   for (const line of lines) say(harmless(line))
+}
+
+function pushLine(hooks: Hooks): string {
+  const file = pushGuard(hooks)
+  return file === undefined
+    ? "What git rebase and git cherry-pick bring, a push would show: agent-vault guard install --pre-push"
+    : `Before a push it looks at what that adds: ${shownPath(hooks, file)} (not tried).`
 }
 
 /** `guarded` is null where nobody tried. */
@@ -163,14 +181,14 @@ function nextLines(
   proof: Proof | undefined,
 ): readonly string[] {
   const shown = (path: string): string => shownPath(hooks, path)
-  const isToCommit = hooks.isShared && changed.includes(hooks.file)
-  const commit = isToCommit ? [`commit ${shown(hooks.file)}, so that it is so for everybody`] : []
+  const shared = changed.filter((file) => hooks.isShared && dirname(file) === dirname(hooks.file))
+  const commit = shared.map((file) => `commit ${shown(file)}, so that it is so for everybody`)
   if (action !== "uninstall") {
     const next = proof?.stopped === false ? [`next: ${nextStep(action, hooks, proof)}`] : []
     return [...next, ...commit]
   }
   const named = proof?.stopped === true || proof?.untried !== undefined ? namedIn(hooks) : undefined
-  const left = folders(hooks).flatMap((folder) => leftBefore(folder) ?? [])
+  const left = folders(hooks).flatMap((folder) => leftBefore(folder))
   return [
     ...(named === undefined
       ? []

@@ -3,6 +3,7 @@ import { VaultError, loadYaml, replaceFile } from "../../core/guard.js"
 import {
   RUN,
   hasGuard,
+  hookNameOf,
   intoFramework,
   intoLefthook,
   intoScript,
@@ -19,7 +20,7 @@ export async function addGuard({ file, manager }: Hooks): Promise<boolean> {
   const text = readPlain(file)
   if (text !== undefined && (hasGuard(text) || namesHook(text))) return false
   if (manager === "husky") {
-    writePlain(file, intoScript(text))
+    writePlain(file, intoScript(text, hookNameOf(file)))
     return true
   }
   if (manager === "lefthook" && !/\.ya?ml$/.test(file)) {

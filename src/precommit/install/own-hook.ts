@@ -11,10 +11,20 @@ import {
 } from "node:fs"
 import { dirname, join } from "node:path"
 import { VaultError, replaceFile } from "../../core/guard.js"
-import { BEFORE, hasGuard, hookScript, isAsWritten, madeFolders } from "./hook-text.js"
+import {
+  type HookName,
+  beforeName,
+  hasGuard,
+  hookNameOf,
+  hookScript,
+  isAsWritten,
+  madeFolders,
+} from "./hook-text.js"
 import { type Hooks, isExecutable } from "./hooks.js"
 
-// The hook that is ours as a whole, in a folder of hooks, and the one that was there before it.
+// The hooks that are ours as a whole, in a folder of hooks, and those that were there before them.
+
+const HOOKS: readonly HookName[] = ["pre-commit", "pre-push"]
 
 const IGNORE = ".gitignore"
 const IGNORES_ALL = `# agent-vault guard install, and husky writes this file anew\n*\n`
@@ -29,10 +39,11 @@ export function installHook(
 ): boolean {
   // A folder in the work tree is for others too, who have this program somewhere else.
   const known = isShared ? [] : program
-  const before = join(folder, BEFORE)
+  const name = hookNameOf(file)
+  const before = join(folder, beforeName(name))
   const ours = ourHook(file)
   if (ours !== undefined) {
-    const script = hookScript(known, madeFolders(ours))
+    const script = hookScript(name, known, madeFolders(ours))
     if (script === ours && isExecutable(file)) return false
     writeHook(file, script)
     return true
@@ -44,7 +55,7 @@ export function installHook(
   const newFolders = makeFolder(folder)
   if (isPresent) renameSync(file, before)
   try {
-    writeHook(file, hookScript(known, newFolders))
+    writeHook(file, hookScript(name, known, newFolders))
   } catch (error) {
     if (isPresent) renameSync(before, file)
     throw error
@@ -66,29 +77,32 @@ export function installEntry(file: string, program: readonly string[]): boolean 
 
 /** The hooks of ours in a folder; a manager may have set one aside. Throws `EXISTS`. */
 export function ownHooks(folder: string): readonly string[] {
-  return ["pre-commit", "pre-commit.legacy", "pre-commit.old"]
+  return HOOKS.flatMap((name) => [name, `${name}.legacy`, `${name}.old`])
     .map((name) => join(folder, name))
     .filter((file) => ourHook(file) !== undefined)
 }
 
 /** Takes hooks of ours out of a folder, and brings back what was there. Returns what it changed. */
 export function uninstallHooks(folder: string, ours: readonly string[]): readonly string[] {
-  if (ours.length === 0) return settleBefore(folder) ? [join(folder, "pre-commit")] : []
+  const others = HOOKS.filter((name) => !ours.some((file) => hookNameOf(file) === name))
+  const settled = others.filter((name) => settleBefore(folder, name))
+  const settledFiles = settled.map((name) => join(folder, name))
+  if (ours.length === 0) return settledFiles
   const ignore = join(folder, IGNORE)
   if (isThere(ignore) && readFileSync(ignore, "utf8") === IGNORES_ALL) unlinkSync(ignore)
-  for (const file of ours) uninstallHook(folder, file)
-  return ours
+  // The first that was installed made the folder.
+  for (const file of ours.toReversed()) uninstallHook(folder, file)
+  return [...ours, ...settledFiles]
 }
 
-/** What was there before a hook of ours that is gone, where something else has come since. */
-export function leftBefore(folder: string): string | undefined {
-  const before = join(folder, BEFORE)
-  return isThere(before) ? before : undefined
+/** What was there before hooks of ours that are gone, where something else has come since. */
+export function leftBefore(folder: string): readonly string[] {
+  return HOOKS.map((name) => join(folder, beforeName(name))).filter(isThere)
 }
 
 function uninstallHook(folder: string, file: string): void {
   const newFolders = madeFolders(readFileSync(file, "utf8"))
-  const before = join(folder, BEFORE)
+  const before = join(folder, beforeName(hookNameOf(file)))
   if (isThere(before)) renameSync(before, file)
   else unlinkSync(file)
   let empty = folder
@@ -99,8 +113,8 @@ function uninstallHook(folder: string, file: string): void {
 }
 
 /** Somebody has removed our hook, or written over it. Returns whether anything changed. */
-function settleBefore(folder: string): boolean {
-  const [before, file] = [join(folder, BEFORE), join(folder, "pre-commit")]
+function settleBefore(folder: string, name: HookName): boolean {
+  const [before, file] = [join(folder, beforeName(name)), join(folder, name)]
   if (!isThere(before) || (isThere(file) && !isSame(file, before))) return false
   renameSync(before, file)
   return true
@@ -113,7 +127,7 @@ function ourHook(file: string): string | undefined {
   if (!hasGuard(text)) return undefined
   if (isAsWritten(text)) return text
   throw new VaultError("EXISTS", `${file} is the guard's, and somebody has changed it`, {
-    hint: `nothing was done: keep your own lines in ${BEFORE} beside it, an executable script that runs first; delete this file; then repeat the command`,
+    hint: `nothing was done: keep your own lines in ${beforeName(hookNameOf(file))} beside it, an executable script that runs first; delete this file; then repeat the command`,
   })
 }
 

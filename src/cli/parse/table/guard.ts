@@ -39,8 +39,14 @@ export const GUARD: readonly CommandSpec[] = [
     name: "guard install",
     words: "",
     summary: "guard every commit: husky, lefthook, pre-commit or plain hooks",
-    options: TRYING,
-    examples: [["agent-vault guard install", "other hooks stay, and run first"]],
+    options: {
+      "pre-push": { describe: "guard every push too: what it adds, past the hook of a commit" },
+      ...TRYING,
+    },
+    examples: [
+      ["agent-vault guard install", "other hooks stay, and run first"],
+      ["agent-vault guard install --pre-push", "sees what a rebase or --no-verify brought, too"],
+    ],
   },
   {
     name: "guard uninstall",
