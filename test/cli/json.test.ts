@@ -894,7 +894,7 @@ describe("the guard", () => {
     expect(await document(["guard", "install"])).toEqual({ ...where, changed: true, ...proof })
     expect(await document(["guard", "status"])).toEqual({ ...where, changed: false, ...proof })
     const both = { ...where, prePush: ".git/hooks/pre-push", changed: true, ...proof }
-    expect(await document(["guard", "install", "--pre-push"])).toEqual(both)
+    expect(await document(["guard", "install", "--push"])).toEqual(both)
     expect(await document(["guard", "uninstall"])).toEqual({ ...where, changed: true })
     process.argv[1] = started
   })

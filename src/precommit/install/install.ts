@@ -147,7 +147,7 @@ async function tell(
 function pushLine(hooks: Hooks): string {
   const file = pushGuard(hooks)
   return file === undefined
-    ? "What git rebase and git cherry-pick bring, a push would show: agent-vault guard install --pre-push"
+    ? "What git rebase and git cherry-pick bring, a push would show: agent-vault guard install --push"
     : `Before a push it looks at what that adds: ${shownPath(hooks, file)} (not tried).`
 }
 

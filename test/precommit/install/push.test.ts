@@ -17,7 +17,7 @@ import { pemKey } from "../keys.js"
 import type { Repo } from "../repo.js"
 
 function install(repo: Repo): Ran {
-  return guardWith(repo, "install", "--pre-push", "--run-hooks")
+  return guardWith(repo, "install", "--push", "--run-hooks")
 }
 
 function withRemote(repo: Repo): Repo {
@@ -47,7 +47,7 @@ function expectPushesGuarded(repo: Repo): void {
 describe("the hook of a push", () => {
   test("in plain hooks: twice the same, and without a trace again", () => {
     const repo = withRemote(newRepo())
-    expect(guard(repo, "install").said).toContain("agent-vault guard install --pre-push")
+    expect(guard(repo, "install").said).toContain("agent-vault guard install --push")
     guard(repo, "uninstall")
     const before = everything(repo, ".git/hooks")
     const { code, said } = install(repo)

@@ -22,7 +22,7 @@ export async function changeGuard(door: Door, action: Action, folder: string): P
   const guard = await door.others.guard()
   return guard.installGuard({
     action,
-    prePush: isSet(door, "pre-push"),
+    prePush: isSet(door, "push"),
     json: isSet(door, "json"),
     cwd: folder,
     env,

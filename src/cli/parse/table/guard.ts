@@ -40,12 +40,12 @@ export const GUARD: readonly CommandSpec[] = [
     words: "",
     summary: "guard every commit: husky, lefthook, pre-commit or plain hooks",
     options: {
-      "pre-push": { describe: "guard every push too: what it adds, past the hook of a commit" },
+      push: { describe: "guard every push too: what it adds, past the hook of a commit" },
       ...TRYING,
     },
     examples: [
       ["agent-vault guard install", "other hooks stay, and run first"],
-      ["agent-vault guard install --pre-push", "sees what a rebase or --no-verify brought, too"],
+      ["agent-vault guard install --push", "sees what a rebase or --no-verify brought, too"],
     ],
   },
   {
