@@ -6,9 +6,10 @@ import { createHash, randomBytes } from "node:crypto"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { ensureBuilt } from "./ensure.mjs"
 
-const BIN = new URL("../dist/cli/bin.cjs", import.meta.url).pathname
+const BIN = fileURLToPath(new URL("../dist/cli/bin.cjs", import.meta.url))
 const [folder] = process.argv.slice(2)
 if (folder === undefined || existsSync(folder)) {
   process.stderr.write("challenge: name a folder that is not there yet\n")
