@@ -14,7 +14,7 @@ import { type Anchor, findAnchor } from "../memory/trust.js"
 import { rememberMade } from "../undone/made-here.js"
 import { seeTracked } from "../undone/remote-branches.js"
 import type { CommitRange } from "../undone/blobs.js"
-import { acceptUndoneOr } from "../vault/accept-undone.js"
+import { acceptingUndone } from "../vault/open.js"
 import { VaultError } from "../words/errors.js"
 import type { OnNote } from "../words/note.js"
 import type { MaybeUnfinished } from "../words/unfinished.js"
@@ -83,14 +83,9 @@ export interface Resolved extends MaybeUnfinished {
  * conflict, `NOT_OWNER`, `VAULT_DIRTY`, and the codes of exit 5 for a side that no reader would
  * accept; then nothing is changed.
  */
-export async function resolve(request: ResolveRequest): Promise<Resolved> {
-  try {
-    return await resolveOnce(request)
-  } catch (error) {
-    const { place, env, onNote } = request
-    await acceptUndoneOr(error, place, env, onNote)
-    return resolveOnce(request)
-  }
+export function resolve(request: ResolveRequest): Promise<Resolved> {
+  const { place, env, onNote } = request
+  return acceptingUndone(place, env, onNote, async () => ({ result: await resolveOnce(request) }))
 }
 
 async function resolveOnce(request: ResolveRequest): Promise<Resolved> {

@@ -14,7 +14,7 @@ import { contains } from "../git/git-merge.js"
 import { commitOf } from "../git/git-objects.js"
 import { withoutPrograms } from "../git/git-programs.js"
 import type { Identity } from "../keys/identity.js"
-import { acceptUndoneOr } from "../vault/accept-undone.js"
+import { acceptingUndone } from "../vault/open.js"
 import { VaultError } from "../words/errors.js"
 import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
 import { moveForward } from "./forward.js"
@@ -72,14 +72,9 @@ const RETRIES = 10
  * for a push that was refused, `NO_VAULT` if the vault is gone there, and the codes of exit 4 and 5;
  * then nothing has moved.
  */
-export async function sync(request: SyncRequest): Promise<Synced> {
-  try {
-    return await syncOnce(request)
-  } catch (error) {
-    const { place, env, onNote } = request
-    await acceptUndoneOr(error, place, env, onNote)
-    return syncOnce(request)
-  }
+export function sync(request: SyncRequest): Promise<Synced> {
+  const { place, env, onNote } = request
+  return acceptingUndone(place, env, onNote, async () => ({ result: await syncOnce(request) }))
 }
 
 async function syncOnce(request: SyncRequest): Promise<Synced> {

@@ -109,7 +109,7 @@ export async function withVault<T>(
 /** What came of some work on a vault, and whether it came upon records that were set back. */
 export interface Attempted<T> {
   readonly result: T
-  readonly hasRefused: boolean
+  readonly hasRefused?: boolean
 }
 
 /**
@@ -124,7 +124,7 @@ export async function acceptingUndone<T>(
 ): Promise<T> {
   try {
     const { result, hasRefused } = await work()
-    if (!hasRefused || !(await acceptUndone(place, env, onNote)).isAccepted) return result
+    if (hasRefused !== true || !(await acceptUndone(place, env, onNote)).isAccepted) return result
   } catch (error) {
     await acceptUndoneOr(error, place, env, onNote)
   }
