@@ -7,12 +7,12 @@ import { findAgent, listAgents } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD } from "../words/layout.js"
 import { parseOwnerName } from "../words/names.js"
-import { type ChangeRequest, type Outcome, change } from "./change.js"
-import { planAccess, planEdit } from "./draft-plan.js"
-import { executePlan } from "./execute-plan.js"
-import type { ExposedSecret } from "./rekey.js"
-import { sealEscrowsToOwners } from "./seal-to-owners.js"
-import { type Session, putRecord } from "./session.js"
+import { type ChangeRequest, type Outcome, change } from "../change/change.js"
+import { planAccess, planEdit } from "../change/draft-plan.js"
+import { executePlan } from "../change/execute-plan.js"
+import type { ExposedSecret } from "../change/rekey.js"
+import { sealEscrowsToOwners } from "../change/seal-to-owners.js"
+import { type Session, putRecord } from "../change/session.js"
 
 export interface AddOwnerRequest extends ChangeRequest {
   /** Who asks, as {@link acceptOwnerLine} read it. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { addOwner } from "../../../src/core/change/add-owner.js"
+import { addOwner } from "../../../src/core/owners/add-owner.js"
 import { rekeyAgent, removeAgent } from "../../../src/core/change/agents.js"
 import { changeMetadata } from "../../../src/core/change/change-metadata.js"
 import type { ChangeRequest } from "../../../src/core/change/change.js"
