@@ -51,8 +51,10 @@ function stockTool(name: string): StockTool {
     const env = { ...process.env, PATH, ...environment }
     const maxBuffer = 64 * 2 ** 20
     const result = spawnSync(join(dir, name), args, { input, env, maxBuffer })
+    // Before the error of the pipe: a tool that refuses its arguments need not read its stdin.
+    if (result.status) throw new Error(`${name} says: ${result.stderr.toString()}`)
     if (result.error) throw result.error
-    if (result.status !== 0) throw new Error(`${name} says: ${result.stderr.toString()}`)
+    if (result.status !== 0) throw new Error(`${name} was ended by ${result.signal}`)
     return new Uint8Array(result.stdout)
   }
 }
