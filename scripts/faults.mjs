@@ -1,8 +1,9 @@
 // Lets every system call by which an operation changes a file fail, in every way, and looks whether
-// the vault survives: `node scripts/faults.mjs [OPERATION…] [--sample N] [--seed N] [--at WORDS]
-// [--readers] [--workers N] [--json FILE]`. `--at` keeps the trials whose call, place and fault
-// hold the words. Without a sample everything is tried, which takes hours; Ctrl-C ends it with what
-// there is. Exit code 1: a promise was broken.
+// the vault survives: `node scripts/faults.mjs [OPERATION…] [--sample N] [--from N] [--seed N]
+// [--at WORDS] [--readers] [--workers N] [--json FILE]`. `--at` keeps the trials whose call, place
+// and fault hold the words. Without a sample everything is tried, which takes hours; Ctrl-C ends it
+// with what there is, and `--from N` goes on where N of each operation were made with the same
+// seed. Exit code 1: a promise was broken.
 import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
@@ -22,6 +23,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     sample: { type: "string" },
+    from: { type: "string", default: "0" },
     seed: { type: "string", default: "1" },
     at: { type: "string", default: "" },
     readers: { type: "boolean", default: false },
@@ -52,6 +54,7 @@ async function tryAll(path) {
     shim: path,
     operations: positionals,
     seed: Number(values.seed),
+    from: Number(values.from),
     readers: values.readers,
     signal: stop.signal,
     ...(values.sample === undefined ? {} : { sample: Number(values.sample) }),
@@ -127,7 +130,7 @@ function rowOf(name, columns) {
 function circumstances() {
   const git = execFileSync("git", ["--version"], { encoding: "utf8" }).trim()
   const on = new Date().toISOString().slice(0, 10)
-  return { on, git, node: process.versions.node, seed: values.seed }
+  return { on, git, node: process.versions.node, seed: values.seed, from: Number(values.from) }
 }
 
 /** @param {object} document */

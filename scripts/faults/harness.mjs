@@ -24,6 +24,7 @@ import { tryOut, undisturbed } from "./trial.mjs"
  * @property {readonly string[]} [operations] all, if none is named
  * @property {number} [seed]
  * @property {number} [sample] how many trials of each operation; all, if it is not given
+ * @property {number} [from] how many of each operation to leave out, that an earlier run has made
  * @property {number} [workers]
  * @property {(trial: Case, found: Found, done: number, all: number) => void} [onTrial]
  * @property {(point: Point, fault: Fault) => boolean} [only] which of the trials
@@ -118,7 +119,7 @@ export async function machineFor(folder, operations, shim) {
  * @returns {Promise<Plan>}
  */
 async function plan(machine, operation, request) {
-  const { seed = 1, sample, only = () => true } = request
+  const { seed = 1, sample, from = 0, only = () => true } = request
   const known = new Set(["repo/unrelated"])
   let log = ""
   for (const next of /** @type {const} */ (["repair", "change"])) {
@@ -137,13 +138,12 @@ async function plan(machine, operation, request) {
   )
   const random = seeded(`${seed} ${operation.name}`)
   /** @type {Case[]} */
-  const trials = shuffled(all, random)
-    .slice(0, sample)
-    .map((each, index) => ({
-      operation,
-      ...each,
-      next: index % 3 === 2 ? "change" : "repair",
-    }))
+  const order = shuffled(all, random).map((each, index) => ({
+    operation,
+    ...each,
+    next: index % 3 === 2 ? "change" : "repair",
+  }))
+  const trials = order.slice(from, sample === undefined ? undefined : from + sample)
   const figures = {
     operation: operation.name,
     points: points.length,
