@@ -11,6 +11,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   "agent recover": () => import("./commands/agents/agent-recover.js"),
   "agent rekey": () => import("./commands/agents/agent-rekey.js"),
   "owner add": () => import("./commands/owners/owner-add.js"),
+  "owner remove": () => import("./commands/owners/owner-remove.js"),
   "owner list": () => import("./commands/owners/owner-list.js"),
   "owner key": () => import("./commands/owners/owner-key.js"),
   "owner recovery split": () => import("./commands/owners/owner-recovery-split.js"),

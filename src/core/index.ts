@@ -136,6 +136,7 @@ export {
   isRefusal,
   namesIn,
 } from "./vault/listing.js"
+export { type Exposed, exposedName } from "./vault/exposed.js"
 export type { ReaderRequest } from "./library/reader.js"
 export { type SecretListings, readChosen } from "./library/read-chosen.js"
 export { type SetBack, findSetBack, rewind } from "./vault/rewind.js"

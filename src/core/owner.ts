@@ -15,6 +15,7 @@ export {
   joinFingerprint,
   ownerFingerprint,
 } from "./records/join-line.js"
+export { type OwnerRemoved, removeOwner } from "./owners/remove-owner.js"
 export { type OwnerAdded, type AddOwnerRequest, addOwner } from "./owners/add-owner.js"
 export { type OwnerJoinRequest, join, joinAsOwner } from "./vault/join.js"
 export { parseEarlier, readEarlier } from "./past/earlier-value.js"

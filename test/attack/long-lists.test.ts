@@ -148,7 +148,9 @@ function looksOfPlan(count: number): number {
       vault: VAULT,
       serial: 1,
       agents: new Map(known),
-      groups: new Map([["g", { record, secrets: 0, stale: [], lacksOwner: false }]]),
+      groups: new Map([
+        ["g", { record, secrets: 0, stale: [], lacksOwner: false, formerOwners: [] }],
+      ]),
       closedEscrows: [],
     },
     new Date(),

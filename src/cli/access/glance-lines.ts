@@ -1,3 +1,4 @@
+import { exposedName } from "../../core/index.js"
 import type { AccessOverview } from "../../core/owner.js"
 import { counted, planLines, table } from "../door/render.js"
 import {
@@ -21,7 +22,7 @@ export function glanceLines({ overview }: Glance): string[] {
     ...secretLines(
       "Exposed: rotate these at their source, then agent-vault set",
       exposedIn(overview),
-      ({ exposed = [] }) => `to ${exposed.map(({ agent }) => agent).join(", ")}`,
+      ({ exposed = [] }) => `to ${exposed.map(exposedName).join(", ")}`,
     ),
     ...secretLines(
       `Expired, or to expire within ${SOON_DAYS} days`,

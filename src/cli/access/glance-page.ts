@@ -4,6 +4,7 @@ import {
   authorityOf,
   describeUse,
   hasPassed,
+  exposedName,
 } from "../../core/index.js"
 import type { AccessOverview, GroupPlan } from "../../core/owner.js"
 import { type Html, markup } from "../../page/html.js"
@@ -81,7 +82,7 @@ function calls(overview: AccessOverview): Html {
     ...exposedIn(overview).map(({ name, exposed = [] }) =>
       call(
         "bad",
-        markup`<code>${name}</code> is exposed to ${exposed.map(({ agent }) => agent).join(", ")}: rotate it at its source, then <code>agent-vault set ${name}</code>`,
+        markup`<code>${name}</code> is exposed to ${exposed.map(exposedName).join(", ")}: rotate it at its source, then <code>agent-vault set ${name}</code>`,
       ),
     ),
     ...expiringIn(overview).map(({ name, expires = "" }) => {

@@ -1,3 +1,4 @@
+import { exposedName } from "../../core/index.js"
 import type { RemovedSecret } from "../../core/owner.js"
 import { stillReadable } from "./readers-text.js"
 import { counted } from "./render.js"
@@ -10,9 +11,10 @@ export function removedLines(removed: readonly RemovedSecret[]): string[] {
 /** What becomes of their values, which Git keeps. */
 export function afterRemoval(removed: readonly RemovedSecret[], dryRun: boolean): string[] {
   if (removed.length === 0) return []
-  const could = removed.flatMap(({ readers, exposed = [] }) =>
-    [...readers, ...exposed].map(({ agent }) => agent),
-  )
+  const could = removed.flatMap(({ readers, exposed = [] }) => [
+    ...readers.map(({ agent }) => agent),
+    ...exposed.map(exposedName),
+  ])
   const what = removed.length === 1 ? "Its values stay" : "Their values stay"
   return [
     stillReadable(what, could),

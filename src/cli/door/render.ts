@@ -1,3 +1,4 @@
+import { exposedName } from "../../core/index.js"
 import type {
   ExposedSecret,
   CheckFinding,
@@ -44,13 +45,22 @@ export function planLines(plan: Plan): string[] {
   ]
 }
 
-function headLines({ group, is, losses, secrets, stale, lacksOwner }: GroupPlan): string[] {
-  const rekeyed = is === "changed" && losses.length > 0
+function headLines({
+  group,
+  is,
+  losses,
+  secrets,
+  stale,
+  lacksOwner,
+  formerOwners = [],
+}: GroupPlan): string[] {
+  const rekeyed = is === "changed" && losses.length + formerOwners.length > 0
   return [
     group,
     ...(is === "new" ? ["  a new group"] : []),
     ...(is === "gone" ? ["  goes, with its keys"] : []),
     ...(rekeyed ? [`  gets a new key; ${counted(secrets, "secret")} re-encrypted`] : []),
+    ...formerOwners.map(({ name }) => `  the owner ${name} was removed, and opens it no longer`),
     ...(lacksOwner === true ? ["  is sealed to every owner; one cannot open it"] : []),
     ...(stale.length > 0
       ? [`  ${counted(stale.length, "secret")} re-encrypted from an earlier key`]
@@ -97,7 +107,7 @@ export function exposureLines(
   if (exposed.length === 0) return []
   const these = exposed.length === 1 ? "this value" : `these ${exposed.length} values`
   const lines = exposed.map(
-    ({ secret, to }) => `  ${secret}  (exposed to ${to.map(({ agent }) => agent).join(", ")})`,
+    ({ secret, to }) => `  ${secret}  (exposed to ${to.map(exposedName).join(", ")})`,
   )
   if (isSet(door, "dry-run")) return [`You would have to rotate ${these}:`, ...lines]
   return [

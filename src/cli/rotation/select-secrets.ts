@@ -10,6 +10,7 @@ import {
   parseMoment,
   parseSecretName,
   readChain,
+  exposedName,
 } from "../../core/index.js"
 import { RotationState } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
@@ -107,9 +108,7 @@ function whySelected(
   used: UsedSecret | undefined,
 ): string[] {
   return [
-    ...(isSet(door, "exposed")
-      ? [`exposed to ${exposed.map(({ agent }) => agent).join(", ")}`]
-      : []),
+    ...(isSet(door, "exposed") ? [`exposed to ${exposed.map(exposedName).join(", ")}`] : []),
     ...(option(door, "expiring") === undefined ? [] : [`ends ${expires}`]),
     ...(used === undefined ? [] : [`used ${counted(used.times, "time")}, last ${used.last}`]),
   ]

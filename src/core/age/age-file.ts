@@ -24,11 +24,3 @@ export function sealedProblem(bytes: Uint8Array): string | undefined {
   if (form === "binary") return undefined
   return form === "armored" ? ARMORED : "is plaintext where an age file belongs"
 }
-
-/** To how many recipients of a native kind a binary age file is sealed, as its header says. */
-export function countRecipients(bytes: Uint8Array): number {
-  const text = Buffer.from(bytes).toString("latin1")
-  const end = text.indexOf("\n---")
-  if (ageFileForm(bytes) !== "binary" || end === -1) return 0
-  return text.slice(0, end).match(/^-> (?:X25519|mlkem768x25519) /gm)?.length ?? 0
-}

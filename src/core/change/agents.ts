@@ -7,6 +7,7 @@ import { sealEscrow } from "../vault/escrow.js"
 import { agentRecordPath, escrowPath } from "../words/layout.js"
 import { foldedCollision, parseAgentName } from "../words/names.js"
 import type { Plan } from "../vault/plan.js"
+import { sealedToOwners } from "../records/owners.js"
 import { type AgentRecord, digestOf, unsigned } from "../records/record.js"
 import type { ExposedSecret } from "./rekey.js"
 import { type Session, editDraftManifest, putRecord, readManifest } from "./session.js"
@@ -79,6 +80,13 @@ export function rekeyAgent(request: AgentRequest): Promise<Outcome<Enrolled & Re
   })
 }
 
+/** Gives an agent a new key pair, with its escrow, and leaves its groups as they are. */
+export async function renewAgentKey(session: Session, agent: string): Promise<string> {
+  const key = await makeKey(session, undefined)
+  putAgent(session, agent, key)
+  return key.recipient
+}
+
 /** A key pair for an agent: made here, with its escrow, or only a recipient. */
 interface AgentKey {
   readonly recipient: string
@@ -124,14 +132,16 @@ function putAgent(session: Session, agent: string, { recipient, made }: AgentKey
     path,
     serial: Math.max(before?.serial ?? 0, seen) + 1,
     recipient,
-    ...(made === undefined ? {} : { escrow: digestOf(made.escrow) }),
+    ...(made === undefined
+      ? {}
+      : { escrow: digestOf(made.escrow), ...sealedToOwners(session.vault.record.owners) }),
     since: before?.ended === undefined && before !== undefined ? before.since : utc(session.now),
   })
 }
 
 /** The record stays, ended: were it gone, an old one could be brought back. */
 function endAgent(session: Session, agent: string, record: AgentRecord): void {
-  const { escrow, ...body } = unsigned(record)
+  const { escrow, sealedToOwners: _owners, ...body } = unsigned(record)
   putRecord<AgentRecord>(session, { ...body, serial: record.serial + 1, ended: utc(session.now) })
   if (escrow !== undefined) session.draft.remove(escrowPath(agent))
 }

@@ -51,6 +51,7 @@ export function summary(plan: Plan): string {
     ...losses.map(({ agent, why }) => `${agent} -/-> ${group} (${why})`),
     ...retimed.map(({ agent, until }) => `${agent} -> ${group} until ${until ?? "revoked"}`),
     ...(rest.stale.length === 0 ? [] : [`${rest.stale.length} re-encrypted in ${group}`]),
+    ...(rest.formerOwners ?? []).map(({ name }) => `the owner ${name} -/-> ${group} (removed)`),
     ...(rest.lacksOwner === true ? [`${group} to every owner`] : []),
   ])
   const parts = [...ofGroups, ...escrows.map((agent) => `the escrow of ${agent} to every owner`)]

@@ -4,6 +4,7 @@ import { openGroupKey, sealGroupKey } from "../vault/group-key.js"
 import { groupKeyPath, groupPastPath, groupRecordPath } from "../words/layout.js"
 import { type GroupPlan, type Plan, needsRekey } from "../vault/plan.js"
 import type { SecretName } from "../words/names.js"
+import { sealedToOwners } from "../records/owners.js"
 import type { Reach } from "../records/reach.js"
 import { type GroupRecord, digestOf, unsigned } from "../records/record.js"
 import { type ExposedSecret, rekeyGroup, resealStale } from "./rekey.js"
@@ -81,7 +82,8 @@ async function executeGroup(
       why,
     }))
     const secrets = ground.secrets.get(plan.group) ?? []
-    return rekeyGroup(session, plan.group, record, secrets, { members: plan.members, losses })
+    const { members, formerOwners } = plan
+    return rekeyGroup(session, plan.group, record, secrets, { members, losses, formerOwners })
   }
   if (plan.gains.length + plan.retimed.length > 0) await resealGroup(session, plan, record)
   if (plan.lacksOwner === true) await sealGroupToOwners(session, plan.group)
@@ -110,6 +112,7 @@ async function createGroup(
     members: plan.members,
     revoked: [],
     digest: digestOf(key),
+    ...sealedToOwners(vault.record.owners),
   })
   return []
 }
@@ -135,6 +138,7 @@ async function resealGroup(session: Session, plan: GroupPlan, record: GroupRecor
     members: plan.members,
     revoked: record.revoked.filter(({ agent }) => !regained.has(agent)),
     digest: digestOf(key),
+    ...sealedToOwners(vault.record.owners),
   })
 }
 

@@ -12,6 +12,7 @@ import {
   encodeRecord,
   unsigned,
 } from "../records/record.js"
+import { type Exposed, exposedTo } from "../vault/exposed.js"
 import { inFile, readSigned } from "../vault/group-key.js"
 import { findSecret, getGroup, getSecret } from "../vault/vault.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
@@ -19,7 +20,7 @@ import { refuseCollisions } from "./free-name.js"
 import { precedentsOf } from "./precedent.js"
 import { type GroupReader, readersOfGroup } from "../vault/group-readers.js"
 import { type ReadyGroup, readyGroup } from "./ready-group.js"
-import { type ExposedSecret, keyOfSecret, mergeExposures } from "./rekey.js"
+import { type ExposedSecret, keyOfSecret, mergeExposures, mergeOwnerExposures } from "./rekey.js"
 import { type Session, putRecord } from "./session.js"
 
 export interface MoveRequest extends ChangeRequest {
@@ -115,19 +116,27 @@ async function moveAcross(session: Session, way: Way): Promise<MovedSecret> {
     ...exposuresOf(session, losses),
     ...lostBefore,
   ])
+  const toOwners = mergeOwnerExposures(before.exposedToOwners ?? [], key.ownersLostSince)
+  const said = {
+    ...(exposed.length === 0 ? {} : { exposed }),
+    ...(toOwners.length === 0 ? {} : { exposedToOwners: toOwners }),
+  }
   await putMoved(session, way, {
     sealedTo: digestOf(target.record.recipient),
     digest: digestOf(ciphertext),
-    ...(exposed.length === 0 ? {} : { exposed }),
+    ...said,
   })
-  return { ...named(way), ...across(target, { to, exposed, losses, gains }) }
+  return {
+    ...named(way),
+    ...across(target, { to, exposed: exposedTo(vault, said), losses, gains }),
+  }
 }
 
 /** Further than whatever had either name, so that no clone takes it for a set-back. */
 async function putMoved(
   session: Session,
   { to, before }: Way,
-  sealed: Partial<Pick<SecretRecord, "sealedTo" | "digest" | "exposed">>,
+  sealed: Partial<Pick<SecretRecord, "sealedTo" | "digest" | "exposed" | "exposedToOwners">>,
 ): Promise<void> {
   const path = secretRecordPath(to)
   const precedent = (await precedentsOf(session, [path])).get(path)?.serial ?? 0
@@ -153,7 +162,7 @@ function across(
     gains,
   }: Pick<MovedSecret, "losses" | "gains"> & {
     readonly to: SecretName
-    readonly exposed: readonly Exposure[]
+    readonly exposed: readonly Exposed[]
   },
 ): Omit<MovedSecret, "from" | "to" | "version"> {
   const own = losses.length === 0 ? [] : [{ secret: to.full, to: exposed }]

@@ -1,4 +1,4 @@
-import { laterOf } from "../words/time.js"
+import { laterOf, utc } from "../words/time.js"
 import { generateIdentity, recipientOf } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
 import {
@@ -14,19 +14,23 @@ import {
   type Exposure,
   type GroupRecord,
   type Member,
+  type OwnerExposure,
   type SecretRecord,
   digestOf,
   encodeRecord,
   unsigned,
 } from "../records/record.js"
+import { sealedToOwners } from "../records/owners.js"
+import { type Exposed, exposedTo } from "../vault/exposed.js"
+import type { FormerOwner } from "../vault/plan.js"
 import { type Resealing, resealAll } from "./reseal.js"
 import { type Session, putRecord } from "./session.js"
 import { getSecret } from "../vault/vault.js"
 
-/** A secret whose present value agents could read that may not read it now. Rotation ends this. */
+/** A secret whose present value somebody could read who may not read it now. Rotation ends this. */
 export interface ExposedSecret {
   readonly secret: string
-  readonly to: readonly Exposure[]
+  readonly to: readonly Exposed[]
 }
 
 /** A group's keys, each by the fingerprint of its recipient; see {@link groupKeys}. */
@@ -38,6 +42,8 @@ export interface NewMembers {
   readonly losses: readonly Exposure[]
   /** Who could read the values with the old key, and should not have; without it, `losses`. */
   readonly exposures?: readonly Exposure[]
+  /** Owners who were removed, and can open the present key. */
+  readonly formerOwners?: readonly FormerOwner[] | undefined
 }
 
 /**
@@ -49,7 +55,7 @@ export async function rekeyGroup(
   group: string,
   record: GroupRecord,
   secrets: readonly SecretName[],
-  { members, losses, exposures = losses }: NewMembers,
+  { members, losses, exposures = losses, formerOwners = [] }: NewMembers,
 ): Promise<readonly ExposedSecret[]> {
   const { vault, draft } = session
   const current = await openGroupKey(vault, group, record, [session.identity])
@@ -69,6 +75,8 @@ export async function rekeyGroup(
     revoked: revokedNow(record, members, losses),
     digest: digestOf(key),
     past: digestOf(pastKeys),
+    ...sealedToOwners(vault.record.owners),
+    ...revokedOwners(record, formerOwners, utc(session.now)),
   }
   const exposed = await resealSecrets(session, secrets, next, keys, exposures)
   draft.write(groupKeyPath(group), key)
@@ -92,27 +100,35 @@ export async function resealStale(
   return resealSecrets(session, stale.map(parseSecretName), record, keys, [])
 }
 
-/**
- * The key that opens a secret, of all that its group had; and who lost the group since that key was
- * replaced, where it is an earlier one. Throws `SEALED_TO_OLD_KEY`.
- */
+/** The key that opens a secret, and who lost its group since that key was replaced. */
+export interface OpeningKey {
+  readonly identity: string
+  readonly lostSince: readonly Exposure[]
+  readonly ownersLostSince: readonly OwnerExposure[]
+}
+
+/** The key that opens a secret, of all that its group had. Throws `SEALED_TO_OLD_KEY`. */
 export async function keyOfSecret(
   session: Session,
   name: SecretName,
   group: GroupRecord,
-): Promise<{ readonly identity: string; readonly lostSince: readonly Exposure[] }> {
+): Promise<OpeningKey> {
   const { vault, identity } = session
   const current = await openGroupKey(vault, name.group, group, [identity])
   const past = await openPastKeys(vault, name.group, group, [identity])
   const keys = await groupKeys([current, ...past], group.epoch)
   const { epoch, job } = openable(session, name, keys)
-  return { identity: job.identity, lostSince: lostSince(group, epoch, []) }
+  return {
+    identity: job.identity,
+    lostSince: lostSince(group, epoch, []),
+    ownersLostSince: ownersLostSince(group, epoch),
+  }
 }
 
 async function resealSecrets(
   session: Session,
   names: readonly SecretName[],
-  group: Pick<GroupRecord, "recipient" | "revoked">,
+  group: Pick<GroupRecord, "recipient" | "revoked" | "revokedOwners">,
   keys: KeysByFingerprint,
   losses: readonly Exposure[],
 ): Promise<readonly ExposedSecret[]> {
@@ -128,6 +144,8 @@ async function resealSecrets(
     session.draft.write(secretPath(name), ciphertext)
     const newly = [...losses, ...lostSince(group, epoch, losses)]
     const to = mergeExposures(record.exposed ?? [], newly)
+    const lostOwners = ownersLostSince(group, epoch)
+    const toOwners = mergeOwnerExposures(record.exposedToOwners ?? [], lostOwners)
     putRecord<SecretRecord>(session, {
       ...unsigned(record),
       serial: record.serial + 1,
@@ -135,8 +153,15 @@ async function resealSecrets(
       sealedTo,
       digest: digestOf(ciphertext),
       ...(to.length === 0 ? {} : { exposed: to }),
+      ...(toOwners.length === 0 ? {} : { exposedToOwners: toOwners }),
     })
-    return newly.length === 0 ? [] : [{ secret: name.full, to }]
+    if (newly.length + lostOwners.length === 0) return []
+    return [
+      {
+        secret: name.full,
+        to: exposedTo(session.vault, { exposed: to, exposedToOwners: toOwners }),
+      },
+    ]
   })
 }
 
@@ -166,6 +191,23 @@ function lostSince(
     .map(({ agent, at }) => ({ agent, at, why: "revoked" as const }))
 }
 
+/** The owners who were removed in `epoch` or later. */
+function ownersLostSince(
+  { revokedOwners: lost = [] }: Pick<GroupRecord, "revokedOwners">,
+  epoch: number,
+): OwnerExposure[] {
+  return lost.filter((entry) => entry.epoch >= epoch).map(({ owner, at }) => ({ owner, at }))
+}
+
+/** Keeps one entry for each owner: the first exposure of the present value. */
+export function mergeOwnerExposures(
+  before: readonly OwnerExposure[],
+  newly: readonly OwnerExposure[],
+): OwnerExposure[] {
+  const known = new Set(before.map(({ owner }) => owner))
+  return [...before, ...newly.filter(({ owner }) => !known.has(owner))].sort(byOwner)
+}
+
 /** Keeps one entry for each agent: the first exposure of the present value. */
 export function mergeExposures(
   before: readonly Exposure[],
@@ -190,6 +232,22 @@ function revokedNow(
   return [...entries.values()]
     .filter(({ agent }) => !stays.has(agent) || rekeyed.has(agent))
     .sort((a, b) => (a.agent < b.agent ? -1 : 1))
+}
+
+function revokedOwners(
+  { epoch, revokedOwners: before = [] }: GroupRecord,
+  formerOwners: readonly FormerOwner[],
+  at: string,
+): Pick<GroupRecord, "revokedOwners"> {
+  if (formerOwners.length === 0) return {}
+  const now = formerOwners.map(({ signer: owner }) => ({ owner, at, epoch }))
+  const owners = new Set(now.map(({ owner }) => owner))
+  const others = before.filter(({ owner }) => !owners.has(owner))
+  return { revokedOwners: [...others, ...now].sort(byOwner) }
+}
+
+function byOwner(one: OwnerExposure, other: OwnerExposure): number {
+  return one.owner < other.owner ? -1 : 1
 }
 
 /** Maps fingerprints to keys. The first identity has `epoch`, each further one an epoch less. */

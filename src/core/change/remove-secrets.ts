@@ -1,8 +1,7 @@
 import { pathsOf } from "../words/unit.js"
 import { secretRecordPath } from "../words/layout.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
-import type { Exposure } from "../records/record.js"
-import { stillExposed } from "../vault/exposed.js"
+import { type Exposed, stillExposed } from "../vault/exposed.js"
 import { getGroup, getSecret, listSecrets } from "../vault/vault.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { type GroupReader, readersOfGroup } from "../vault/group-readers.js"
@@ -16,7 +15,7 @@ export interface RemovedSecret {
   /** The agents that open its group. The owners can as well. */
   readonly readers: readonly GroupReader[]
   /** Who could read the last value before, and might not any more. */
-  readonly exposed?: readonly Exposure[]
+  readonly exposed?: readonly Exposed[]
 }
 
 /** What was removed. */

@@ -1,6 +1,7 @@
 import { openGroupKey, openPastKeys, sealGroupKey, sealPastKeys } from "../vault/group-key.js"
 import { openEscrow, sealEscrow } from "../vault/escrow.js"
 import { getAgent, getGroup, refuseSealingToOlder } from "../vault/vault.js"
+import { sealedToOwners } from "../records/owners.js"
 import { type AgentRecord, type GroupRecord, digestOf, unsigned } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
 import { escrowPath, groupKeyPath, groupPastPath } from "../words/layout.js"
@@ -16,7 +17,12 @@ export async function sealGroupToOwners(session: Session, group: string): Promis
   const past = await openPastKeys(vault, group, record, [identity])
   const key = await sealGroupKey(current, record.members, vault.owners)
   draft.write(groupKeyPath(group), key)
-  const body = { ...unsigned(record), serial: record.serial + 1, digest: digestOf(key) }
+  const body = {
+    ...unsigned(record),
+    serial: record.serial + 1,
+    digest: digestOf(key),
+    ...sealedToOwners(vault.record.owners),
+  }
   if (record.past === undefined) return void putRecord<GroupRecord>(session, body)
   const pastKeys = await sealPastKeys(past, vault.owners)
   draft.write(groupPastPath(group), pastKeys)
@@ -36,7 +42,12 @@ async function sealEscrowToOwners(session: Session, agent: string): Promise<void
   const escrow = await sealEscrow(await openEscrow(vault, agent, record, identity), vault.owners)
   draft.write(escrowPath(agent), escrow)
   const serial = record.serial + 1
-  putRecord<AgentRecord>(session, { ...unsigned(record), serial, escrow: digestOf(escrow) })
+  putRecord<AgentRecord>(session, {
+    ...unsigned(record),
+    serial,
+    escrow: digestOf(escrow),
+    ...sealedToOwners(vault.record.owners),
+  })
 }
 
 /** Does what needs the key of a group or an escrow, and says who has it if this owner has not yet. */

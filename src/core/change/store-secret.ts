@@ -123,7 +123,9 @@ function saysMore(said: SecretMetadata & Pick<SecretRecord, "use">, record: Secr
 }
 
 /** What stays of a record whose value is replaced. The new value is not exposed to anyone. */
-function rotated(record: SecretRecord): Omit<Unsigned<SecretRecord>, "exposed"> {
-  const { exposed: _exposed, ...kept } = unsigned(record)
+function rotated(
+  record: SecretRecord,
+): Omit<Unsigned<SecretRecord>, "exposed" | "exposedToOwners"> {
+  const { exposed: _exposed, exposedToOwners: _owners, ...kept } = unsigned(record)
   return kept
 }

@@ -6,7 +6,7 @@ import { VaultError } from "../words/errors.js"
 import { openEscrow } from "../vault/escrow.js"
 import { openGroupKey, openPastKeys, readSigned } from "../vault/group-key.js"
 import { endDue } from "../vault/due.js"
-import { stillExposed } from "../vault/exposed.js"
+import { type Exposed, stillExposed } from "../vault/exposed.js"
 import type { Key } from "../keys/key-files.js"
 import {
   type VaultFile,
@@ -17,14 +17,9 @@ import {
   secretPath,
 } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
-import {
-  type Exposure,
-  type GroupRecord,
-  type Member,
-  type SecretRecord,
-  digestOf,
-} from "../records/record.js"
+import { type GroupRecord, type Member, type SecretRecord, digestOf } from "../records/record.js"
 import { hasPassed, utc } from "../words/time.js"
+import { sealedOwners } from "../vault/sealed-state.js"
 import {
   type Vault,
   findAgent,
@@ -72,7 +67,14 @@ async function checkAgent(
   if (record.escrow === undefined) return []
   readSigned(vault, escrowPath(agent), record.escrow)
   if (owner !== undefined) await openEscrow(vault, agent, record, owner.identity)
-  return []
+  return sealedOwners(vault, record).formerOwners.map(({ name }) =>
+    attention(
+      "EXPOSED",
+      agent,
+      `its key is known to ${name}, who was removed as an owner`,
+      `give it a new one: agent-vault agent rekey ${agent}`,
+    ),
+  )
 }
 
 async function checkGroup(
@@ -138,8 +140,10 @@ function newValueHint(name: string, { rotation }: SecretRecord): string {
 }
 
 /** After a rekey it is the agent's old key that may no longer read, not the agent. */
-function whoCouldRead({ agent, at, why }: Exposure): string {
-  return why === "rekeyed" ? `an earlier key of ${agent}` : `${agent}, until ${at}`
+function whoCouldRead(exposed: Exposed): string {
+  const { at, why } = exposed
+  if (!("agent" in exposed)) return `${exposed.owner}, an owner until ${at}`
+  return why === "rekeyed" ? `an earlier key of ${exposed.agent}` : `${exposed.agent}, until ${at}`
 }
 
 /** A secret whose group has no record cannot be opened by anyone. */

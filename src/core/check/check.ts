@@ -153,8 +153,12 @@ function pendingOf({
   retimed,
   unknown,
   lacksOwner,
+  formerOwners = [],
 }: GroupPlan): CheckFinding[] {
   return [
+    ...formerOwners.map(({ name }) =>
+      notApplied(group, `${name}, who was removed as an owner, can still open it`),
+    ),
     ...(lacksOwner === true ? [notApplied(group, "an owner cannot open it")] : []),
     ...(is === "new" ? [notApplied(group, "the group is to be made")] : []),
     ...(is === "gone" ? [notApplied(group, "the group is to go")] : []),

@@ -3,6 +3,7 @@ import { compareReach, reachOf } from "../records/reach.js"
 import {
   type GroupRecord,
   type Member,
+  type RevokedOwner,
   type Unsigned,
   digestOf,
   unsigned,
@@ -40,6 +41,7 @@ export function mergedGroup(sides: GroupSides): Unsigned<GroupRecord> {
   }
   const winner = sides[winnerOf(sides)]
   const since = sinceOf(sides)
+  const revokedOwners = revokedOnEither(sides)
   return {
     ...unsigned(winner),
     members: winner.members.map((member) => ({
@@ -48,7 +50,18 @@ export function mergedGroup(sides: GroupSides): Unsigned<GroupRecord> {
     })),
     serial: Math.max(ours.serial, theirs.serial) + 1,
     revoked: [...revoked.values()].sort((a, b) => (a.agent < b.agent ? -1 : 1)),
+    ...(revokedOwners.length === 0 ? {} : { revokedOwners }),
   }
+}
+
+/** The owners whom one side or the other took out, each with the last epoch that it could open. */
+function revokedOnEither({ ours, theirs }: GroupSides): readonly RevokedOwner[] {
+  const last = new Map<string, RevokedOwner>()
+  for (const entry of [...(ours.revokedOwners ?? []), ...(theirs.revokedOwners ?? [])]) {
+    const before = last.get(entry.owner)
+    if (before === undefined || before.epoch < entry.epoch) last.set(entry.owner, entry)
+  }
+  return [...last.values()].sort((a, b) => (a.owner < b.owner ? -1 : 1))
 }
 
 /**

@@ -1,5 +1,6 @@
 import {
   type Exposure,
+  type OwnerExposure,
   type SecretRecord,
   type Unsigned,
   digestOf,
@@ -56,9 +57,12 @@ export function mergeSecret(
   }
   const from = isTwice ? (chosen ?? "ours") : valueOf(isNew, ours, theirs, key)
   const record = from === "ours" ? ours : theirs
-  const exposed = isNew.ours || isNew.theirs ? record.exposed : bothExposed(ours, theirs)
+  const isOfRecord = isNew.ours || isNew.theirs
+  const exposed = isOfRecord ? record.exposed : bothExposed(ours, theirs)
+  const toOwners = isOfRecord ? record.exposedToOwners : bothExposedToOwners(ours, theirs)
   const {
     exposed: _exposed,
+    exposedToOwners: _owners,
     use: _use,
     rotation: _rotation,
     ...body
@@ -76,6 +80,7 @@ export function mergeSecret(
       version: Math.max(ours.version, theirs.version) + (isTwice ? 1 : 0),
       previous: digestOf(encodeRecord(record)),
       ...(exposed === undefined ? {} : { exposed }),
+      ...(toOwners === undefined ? {} : { exposedToOwners: toOwners }),
     },
   }
 }
@@ -194,4 +199,18 @@ function bothExposed(ours: SecretRecord, theirs: SecretRecord): readonly Exposur
   }
   if (first.size === 0) return undefined
   return [...first.values()].sort((a, b) => (a.agent < b.agent ? -1 : 1))
+}
+
+/** The same for owners who were removed. */
+function bothExposedToOwners(
+  ours: SecretRecord,
+  theirs: SecretRecord,
+): readonly OwnerExposure[] | undefined {
+  const all = [...(ours.exposedToOwners ?? []), ...(theirs.exposedToOwners ?? [])]
+  const first = new Map<string, OwnerExposure>()
+  for (const entry of all.sort((a, b) => (a.at < b.at ? -1 : 1))) {
+    if (!first.has(entry.owner)) first.set(entry.owner, entry)
+  }
+  if (first.size === 0) return undefined
+  return [...first.values()].sort((a, b) => (a.owner < b.owner ? -1 : 1))
 }

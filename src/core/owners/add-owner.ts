@@ -1,8 +1,7 @@
 import { kindOfRecipient } from "../age/age.js"
 import { type OwnerJoining, ownerFingerprint } from "../records/join-line.js"
 import { signOwner } from "../records/owners.js"
-import type { OwnerEntry, VaultRecord } from "../records/record.js"
-import { unsigned } from "../records/record.js"
+import type { OwnerEntry } from "../records/record.js"
 import { findAgent, listAgents } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD } from "../words/layout.js"
@@ -12,7 +11,8 @@ import { planAccess, planEdit } from "../change/draft-plan.js"
 import { executePlan } from "../change/execute-plan.js"
 import type { ExposedSecret } from "../change/rekey.js"
 import { sealEscrowsToOwners } from "../change/seal-to-owners.js"
-import { type Session, putRecord } from "../change/session.js"
+import type { Session } from "../change/session.js"
+import { withOwners } from "./with-owners.js"
 
 export interface AddOwnerRequest extends ChangeRequest {
   /** Who asks, as {@link acceptOwnerLine} read it. */
@@ -46,11 +46,15 @@ export function addOwner(request: AddOwnerRequest): Promise<Outcome<OwnerAdded>>
     session.requirePerson(`make ${owner} an owner, who opens everything and lets others in`)
     // Other differences would be applied unseen.
     planEdit(session, () => {})
-    const wider = withOwner(session, joining)
+    const { id, record } = session.vault
+    const { recipient, signer } = joining
+    const wider = withOwners(session, (since) => [
+      ...record.owners,
+      signOwner(id, { name: joining.owner, recipient, signer, since }, session.key),
+    ])
     const plan = planAccess(wider)
     const exposed = await executePlan(wider, plan)
     await sealEscrowsToOwners(wider, plan)
-    const { recipient, signer } = joining
     const result = {
       owner,
       recipient,
@@ -63,17 +67,6 @@ export function addOwner(request: AddOwnerRequest): Promise<Outcome<OwnerAdded>>
     }
     return { result, message: `owner add ${owner}` }
   })
-}
-
-/** The session, from where vault.json lists one owner more: what it seals from now on is for them too. */
-function withOwner(session: Session, { owner: name, recipient, signer }: OwnerJoining): Session {
-  const { record, id } = session.vault
-  const serial = record.serial + 1
-  const entry = signOwner(id, { name, recipient, signer, since: serial }, session.key)
-  const owners = [...record.owners, entry]
-  const next = putRecord<VaultRecord>(session, { ...unsigned(record), serial, owners })
-  const active = owners.filter(({ ended }) => ended === undefined)
-  return { ...session, vault: { ...session.vault, record: next, owners: active } }
 }
 
 /** A name, a recipient and a signer belong to one person or machine each. */

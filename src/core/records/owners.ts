@@ -1,6 +1,6 @@
 import { kindOfRecipient } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
-import type { OwnerEntry, VaultRecord } from "./record.js"
+import type { GroupRecord, OwnerEntry, VaultRecord } from "./record.js"
 import { type Signable, type SigningKey, type Verifier, verifier } from "./signature.js"
 
 /** What a reader knew of the owners when it last accepted a vault.json. */
@@ -27,6 +27,31 @@ export function endOwner(
 ): OwnerEntry {
   const signature = by.sign("owner-end", removal(vault, entry, until, by.signer))
   return { ...entry, ended: { until, by: by.signer, signature } }
+}
+
+/**
+ * The member by which a record says that something is sealed to every owner who has not ended. Where
+ * that is the first owner alone, it says nothing.
+ */
+export function sealedToOwners(
+  entries: readonly OwnerEntry[],
+): Pick<GroupRecord, "sealedToOwners"> {
+  const signers = entries.filter(({ ended }) => ended === undefined).map(({ signer }) => signer)
+  const isFirstAlone = signers.length === 1 && signers[0] === entries[0]?.signer
+  return { sealedToOwners: isFirstAlone ? undefined : signers }
+}
+
+/** The signers of the owners whom something is sealed to, as a record says by {@link sealedToOwners}. */
+export function ownersOf(
+  { sealedToOwners: named }: Pick<GroupRecord, "sealedToOwners">,
+  entries: readonly OwnerEntry[],
+): readonly string[] {
+  return named ?? entries.slice(0, 1).map(({ signer }) => signer)
+}
+
+/** What an owner is called, who may have been removed; of a stranger the signer itself. */
+export function ownerName(signer: string, entries: readonly OwnerEntry[]): string {
+  return entries.find((entry) => entry.signer === signer)?.name ?? signer
 }
 
 /**

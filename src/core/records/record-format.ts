@@ -5,13 +5,16 @@ import { VaultError } from "../words/errors.js"
  * members. So a record that does not use what is new stays as every older reader knows it, and one
  * that does is refused by them, not read without it.
  */
-export type Format = 1 | 2 | 3
+export type Format = 1 | 2 | 3 | 4
 /** The highest that this program knows. */
-const KNOWN_FORMAT: Format = 3
+const KNOWN_FORMAT: Format = 4
 /** The members that came after format 1, and the format that brought each. */
 const BROUGHT_BY: ReadonlyMap<string, Format> = new Map([
   ["use", 2],
   ["rotation", 3],
+  ["sealedToOwners", 4],
+  ["revokedOwners", 4],
+  ["exposedToOwners", 4],
 ])
 
 /** The format of what is to be signed. There is one for each: no two encodings say the same. */

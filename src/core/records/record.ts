@@ -51,6 +51,8 @@ export interface AgentRecord extends RecordBase {
   readonly recipient: string
   /** Digest of the escrow; absent when the key was made elsewhere. */
   readonly escrow?: string
+  /** The owners whom the escrow is sealed to, by signer; absent: the first owner alone. */
+  readonly sealedToOwners?: readonly string[] | undefined
   readonly since: string
   /** Set when the agent was removed: the record stays, so that an old one cannot come back. */
   readonly ended?: string
@@ -77,6 +79,21 @@ export interface GroupRecord extends RecordBase {
   }[]
   readonly digest: string
   readonly past?: string
+  /** The owners whom the group's key is sealed to, by signer; absent: the first owner alone. */
+  readonly sealedToOwners?: readonly string[] | undefined
+  /** The owners who were removed, and the last epoch that each could open. */
+  readonly revokedOwners?: readonly RevokedOwner[]
+}
+
+/** An owner, by signer, who was removed: when, and with which epoch of a group. */
+export interface RevokedOwner extends OwnerExposure {
+  readonly epoch: number
+}
+
+/** An owner, by signer, who was removed and could read a value until then. */
+export interface OwnerExposure {
+  readonly owner: string
+  readonly at: string
 }
 
 /** How an agent's access ended, which left a value exposed. */
@@ -100,6 +117,7 @@ export interface SecretRecord extends RecordBase, SecretMetadata {
   /** When the present value was set. */
   readonly changed: string
   readonly exposed?: readonly Exposure[]
+  readonly exposedToOwners?: readonly OwnerExposure[]
   /** Where the broker may send the value; absent: nowhere. In the order in which they are looked at. */
   readonly use?: readonly Use[]
   /** How the secret gets a new value; nothing runs before a person on the machine agreed. */

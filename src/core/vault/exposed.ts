@@ -1,7 +1,30 @@
+import { ownerName } from "../records/owners.js"
 import type { Exposure, Member, SecretRecord } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
 import { type Vault, findAgent, findGroup } from "./vault.js"
+
+/** Somebody who could read a value and may no longer: an agent, or an owner who was removed, by name. */
+export type Exposed =
+  Exposure | { readonly owner: string; readonly at: string; readonly why: "removed" }
+
+/** What they are called. */
+export function exposedName(exposed: Exposed): string {
+  return "agent" in exposed ? exposed.agent : `${exposed.owner} (former owner)`
+}
+
+/** All to whom a record says that its value is exposed. */
+export function exposedTo(
+  { record: { owners } }: Pick<Vault, "record">,
+  { exposed = [], exposedToOwners = [] }: Pick<SecretRecord, "exposed" | "exposedToOwners">,
+): readonly Exposed[] {
+  const former = exposedToOwners.map(({ owner, at }) => ({
+    owner: ownerName(owner, owners),
+    at,
+    why: "removed" as const,
+  }))
+  return [...exposed, ...former]
+}
 
 /**
  * Who could read the present value of a secret, and may no longer. An agent that was revoked and was
@@ -12,12 +35,13 @@ import { type Vault, findAgent, findGroup } from "./vault.js"
 export function stillExposed(
   vault: Vault,
   name: SecretName,
-  { exposed = [] }: SecretRecord,
-): readonly Exposure[] {
+  record: SecretRecord,
+): readonly Exposed[] {
+  const exposed = exposedTo(vault, record)
   if (exposed.length === 0) return exposed
   try {
     const members = findGroup(vault, name.group)?.members ?? []
-    return exposed.filter((exposure) => !readsAgain(vault, members, exposure))
+    return exposed.filter((each) => !("agent" in each) || !readsAgain(vault, members, each))
   } catch (error) {
     // A group or agent whose record is refused takes nothing back.
     if (VaultError.is(error)) return exposed

@@ -4,11 +4,11 @@ import { classify } from "../words/layout.js"
 import { type SecretName, parseAgentName, parseGroupName, parseSecretName } from "../words/names.js"
 import type { Place } from "../disk/place.js"
 import { mayOpen } from "../policy/access.js"
-import type { AgentRecord, Exposure, GroupRecord, Member } from "../records/record.js"
+import type { AgentRecord, GroupRecord, Member } from "../records/record.js"
 import { type SecretMetadata, metadataOf } from "../records/secret-metadata.js"
 import type { Rotation } from "../records/rotation.js"
 import type { Use } from "../records/use.js"
-import { stillExposed } from "./exposed.js"
+import { type Exposed, stillExposed } from "./exposed.js"
 import { type GroupReader, readersOfGroup } from "./group-readers.js"
 import {
   type Vault,
@@ -29,7 +29,7 @@ export interface SecretListing extends SecretMetadata {
   readonly version: number
   /** When the present value was set. */
   readonly changed: string
-  readonly exposed?: readonly Exposure[]
+  readonly exposed?: readonly Exposed[]
   /** Where the broker may send the value; absent: nowhere. */
   readonly use?: readonly Use[]
   /** The programs that give it a new value, when an owner has them run; absent: none are named. */

@@ -19,14 +19,26 @@ export interface SealedState {
   readonly closedEscrows: readonly string[]
 }
 
-export interface SealedGroup {
+/** An owner who was removed. */
+export interface FormerOwner {
+  readonly name: string
+  readonly signer: string
+}
+
+/** How what a record is sealed to compares with the owners of now. */
+export interface SealedToOwners {
+  /** Whether an owner cannot open it: it was made, or sealed anew, on a branch without them. */
+  readonly lacksOwner: boolean
+  /** Removed owners who can: it was sealed on a branch where they still were owners. */
+  readonly formerOwners: readonly FormerOwner[]
+}
+
+export interface SealedGroup extends SealedToOwners {
   readonly record: GroupRecord
   /** How many secrets are sealed to the group. */
   readonly secrets: number
   /** The names of those that are sealed to an earlier key of it. */
   readonly stale: readonly string[]
-  /** Whether an owner cannot open it: it was made, or sealed anew, on a branch without them. */
-  readonly lacksOwner: boolean
 }
 
 /** An agent who would open a group that it cannot open now. */
@@ -63,6 +75,8 @@ export interface GroupPlan {
   readonly stale: readonly string[]
   /** An owner cannot open it, and will: it was sealed on a branch that did not know of them. */
   readonly lacksOwner?: true
+  /** Owners who were removed and can open it; they no longer will. */
+  readonly formerOwners?: readonly FormerOwner[]
   /** Agents that a grant names and the vault does not know. */
   readonly unknown: readonly string[]
   /** Who the group will be sealed to, by name. */
@@ -104,19 +118,19 @@ export function isExpiryOnly(group: GroupPlan): boolean {
   const changed = group.gains.length + group.retimed.length
   const others = changed + group.stale.length + group.unknown.length
   const isEnd = losses.length > 0 && losses.every(({ why }) => why === "ended")
-  return is === "changed" && others === 0 && isEnd
+  return is === "changed" && others === 0 && isEnd && group.formerOwners === undefined
 }
 
 /** Whether all that the plan does to a group is to seal its keys to every owner. */
 export function isForOwnersOnly(group: GroupPlan): boolean {
   const others = group.gains.length + group.losses.length + group.retimed.length
-  const rest = group.stale.length + group.unknown.length
+  const rest = group.stale.length + group.unknown.length + (group.formerOwners ?? []).length
   return group.lacksOwner === true && group.is === "changed" && others + rest === 0
 }
 
 /** A loss means a new key: who lost access holds the present one. */
 export function needsRekey(group: GroupPlan): boolean {
-  return group.is === "changed" && group.losses.length > 0
+  return group.is === "changed" && (group.losses.length > 0 || group.formerOwners !== undefined)
 }
 
 function byGroup(grants: readonly Grant[]): Map<string, Grant[]> {
@@ -166,6 +180,9 @@ function planGroup(
     retimed: members.flatMap((member) => retimed(member, before.get(keyOf(member)))),
     stale,
     ...(present?.lacksOwner === true ? { lacksOwner: true as const } : {}),
+    ...(present === undefined || present.formerOwners.length === 0
+      ? {}
+      : { formerOwners: present.formerOwners }),
     unknown: running.filter((grant) => !isKnown(grant)).map(({ agent }) => agent),
     members: members.sort((a, b) => (a.agent < b.agent ? -1 : 1)),
     secrets,
@@ -230,7 +247,8 @@ function isChange(plan: GroupPlan): boolean {
     plan.is !== "changed" ||
     plan.gains.length + plan.losses.length + plan.retimed.length > 0 ||
     plan.stale.length + plan.unknown.length > 0 ||
-    plan.lacksOwner === true
+    plan.lacksOwner === true ||
+    plan.formerOwners !== undefined
   )
 }
 

@@ -1,8 +1,7 @@
-import { countRecipients } from "../age/age-file.js"
 import { VaultError } from "../words/errors.js"
-import type { SealedGroup, SealedState } from "./plan.js"
-import { type AgentRecord, type GroupRecord, digestOf } from "../records/record.js"
-import { escrowPath, groupKeyPath, groupPastPath } from "../words/layout.js"
+import type { SealedGroup, SealedState, SealedToOwners } from "./plan.js"
+import { type GroupRecord, digestOf } from "../records/record.js"
+import { ownersOf } from "../records/owners.js"
 import {
   type Vault,
   findAgentRecord,
@@ -31,7 +30,7 @@ export function readSealedState(vault: Vault, secrets: "counted" | "read"): Seal
       record,
       secrets: own.length,
       stale: stale.map(({ full }) => full),
-      lacksOwner: lacksOwner(vault, group, record),
+      ...sealedOwners(vault, record),
     })
   }
   const agents = listAgents(vault).map(
@@ -43,7 +42,7 @@ export function readSealedState(vault: Vault, secrets: "counted" | "read"): Seal
     agents: new Map(agents),
     groups: byGroup,
     closedEscrows: agents
-      .filter(([name, record]) => isClosedEscrow(vault, name, record))
+      .filter(([, record]) => record.escrow !== undefined && sealedOwners(vault, record).lacksOwner)
       .map(([name]) => name),
   }
 }
@@ -55,23 +54,18 @@ function present<T>(record: T | undefined): T {
 }
 
 /**
- * Whether the keys of a group are sealed to fewer than its members and the owners. An age header does
- * not say to whom, but to how many; fewer means without a newer owner, as a group that was made
- * on a branch from before they came.
+ * Whether a group, or the escrow of an agent, is sealed to fewer than the owners, as one that was made
+ * on a branch from before one came; and which owners can open it who were removed since.
  */
-function lacksOwner({ files, owners }: Vault, group: string, record: GroupRecord): boolean {
-  if (owners.length < 2) return false
-  const readers = new Set([...record.members, ...owners].map(({ recipient }) => recipient))
-  const isShort = (path: string, count: number): boolean =>
-    countRecipients(files.read(path) ?? new Uint8Array()) < count
-  return (
-    isShort(groupKeyPath(group), readers.size) ||
-    (record.past !== undefined && isShort(groupPastPath(group), owners.length))
-  )
-}
-
-/** The same for the escrow of an agent. */
-function isClosedEscrow({ files, owners }: Vault, agent: string, record: AgentRecord): boolean {
-  if (owners.length < 2 || record.escrow === undefined) return false
-  return countRecipients(files.read(escrowPath(agent)) ?? new Uint8Array()) < owners.length
+export function sealedOwners(
+  { owners, record }: Vault,
+  sealed: Pick<GroupRecord, "sealedToOwners">,
+): SealedToOwners {
+  const signers = new Set(ownersOf(sealed, record.owners))
+  return {
+    lacksOwner: owners.some(({ signer }) => !signers.has(signer)),
+    formerOwners: record.owners
+      .filter(({ signer, ended }) => ended !== undefined && signers.has(signer))
+      .map(({ name, signer }) => ({ name, signer })),
+  }
 }

@@ -41,8 +41,9 @@ const SECRET = shape(
     version: { type: "integer", description: "counts the values that it had" },
     ...METADATA,
     exposed: {
-      ...listOf(shape({ agent: TEXT, at: TEXT, why: TEXT }, ["agent", "at", "why"])),
-      description: "who could read this value and lost access since: it should be rotated",
+      ...listOf(shape({ agent: TEXT, owner: TEXT, at: TEXT, why: TEXT }, ["at", "why"])),
+      description:
+        "who could read this value and lost access since, an agent or an owner who was removed: it should be rotated",
     },
     readable: { type: "boolean", description: "whether this agent was granted it" },
     goes: {

@@ -13,6 +13,7 @@ import {
   parseSecretName,
   utc,
   whyDue,
+  exposedName,
 } from "../../../core/index.js"
 import type { GroupReader } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
@@ -121,7 +122,7 @@ function row(secret: SecretAndReaders, now: Date): string[] {
   const { name, version, changed, expires, exposed = [], use = [], description = "" } = secret
   const expiry =
     expires === undefined ? "" : hasPassed(expires, utc(now)) ? `expired ${expires}` : expires
-  const to = exposed.map(({ agent }) => agent).join(", ")
+  const to = exposed.map(exposedName).join(", ")
   const hosts = [...new Set(use.flatMap((rule) => rule.hosts))]
   const more = hosts.length > 1 ? ` +${hosts.length - 1}` : ""
   const goes = `${hosts[0] ?? ""}${more}`

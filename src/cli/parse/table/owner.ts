@@ -27,6 +27,18 @@ export const OWNER: readonly CommandSpec[] = [
       "Every group, its earlier keys and every escrow are sealed to the new owner as well, in one commit. Their key is made on their machine and never travels.",
   },
   {
+    name: "owner remove",
+    words: "<name>",
+    summary: "take everything from an owner: new keys for all groups, and for the agents in escrow",
+    options: CHANGE,
+    examples: [
+      ["agent-vault owner remove bob --dry-run", "what would get new keys, and what to rotate"],
+      ["agent-vault owner remove bob", "then: deliver the agents' keys, and rotate"],
+    ],
+    notes:
+      "Another owner does it, never the one who leaves, and never the last. Agents whose key was made elsewhere (`join`) keep it. What was read cannot be unread: every value stays listed as exposed until it is rotated.",
+  },
+  {
     name: "owner list",
     words: "",
     summary: "list the owners: who added whom, their fingerprints, and which one is you",

@@ -1,0 +1,148 @@
+import { renewAgentKey } from "../change/agents.js"
+import { type ChangeRequest, type Outcome, change } from "../change/change.js"
+import { planAccess, planEdit } from "../change/draft-plan.js"
+import { executePlan } from "../change/execute-plan.js"
+import type { ExposedSecret } from "../change/rekey.js"
+import { type Session, putRecord } from "../change/session.js"
+import { commonAnchor } from "../memory/trust.js"
+import { endOwner, signOwner } from "../records/owners.js"
+import { type OwnerEntry, digestOf, encodeRecord, unsigned } from "../records/record.js"
+import type { GroupPlan } from "../vault/plan.js"
+import { allRecords, findAgent, listAgents } from "../vault/vault.js"
+import { VaultError } from "../words/errors.js"
+import { nearest } from "../words/names.js"
+import { withOwners } from "./with-owners.js"
+
+/** An owner who is none any more, and what that took. */
+export interface OwnerRemoved {
+  readonly owner: string
+  readonly signer: string
+  readonly vault: string
+  /** The groups that have new keys: all. */
+  readonly groups: readonly string[]
+  /** The agents that have a new key in escrow, since the removed owner could know the one before. */
+  readonly agents: readonly string[]
+  /** Every value that the removed owner could read. */
+  readonly exposed: readonly ExposedSecret[]
+  /** The owner whom agents are to trust from now on, where it was the removed one until now. */
+  readonly anchor?: { readonly owner: string; readonly signer: string }
+}
+
+/**
+ * Takes from an owner what an owner has. vault.json says that they have ended; every group gets a new
+ * key, and its secrets are sealed to that; every agent whose key is in escrow gets a new pair; and what
+ * only they signed, the owner who acts signs. All of it is one change. Throws
+ * `OWNER_NOT_FOUND`, `USAGE`, `PENDING`, `UNCONFIRMED`, and `NOT_A_READER` if the owner who acts cannot open everything yet.
+ */
+export function removeOwner(
+  request: ChangeRequest & { readonly owner: string },
+): Promise<Outcome<OwnerRemoved>> {
+  return change(request, async (session) => {
+    const removed = removable(session, request.owner)
+    const { name, signer } = removed
+    session.requirePerson(`remove the owner ${name}, and give every agent in escrow a new key`)
+    // Other differences would be applied unseen.
+    planEdit(session, () => {})
+    const { record, id } = session.vault
+    const before = commonAnchor(record.owners)
+    const left = withOwners(session, (until) => {
+      const ended = endOwner(id, removed, until, session.key)
+      return withAnchor(
+        session,
+        record.owners.map((entry) => (entry === removed ? ended : entry)),
+      )
+    })
+    const agents = await renewEscrows(left)
+    const plan = planAccess(left)
+    const groups = plan.groups.map((group) => withoutRenewed(group, new Set(agents)))
+    const exposed = await executePlan(left, { ...plan, groups })
+    signAnew(left, signer)
+    const after = commonAnchor(left.vault.record.owners)
+    const isAnchor = before?.signer === signer && after !== undefined
+    const result = {
+      owner: name,
+      signer,
+      vault: id,
+      groups: groups.map(({ group }) => group),
+      agents,
+      exposed,
+      ...(isAnchor ? { anchor: { owner: after.name, signer: after.signer } } : {}),
+    }
+    return { result, message: `owner remove ${name}` }
+  })
+}
+
+/** The entry of an owner whom the one who acts may remove. Throws `OWNER_NOT_FOUND`, `USAGE`. */
+function removable({ vault, owner }: Session, name: string): OwnerEntry {
+  const entry = vault.owners.find((each) => each.name === name)
+  if (entry === undefined) {
+    const near = nearest(
+      name,
+      vault.owners.map((each) => each.name),
+    )
+    throw new VaultError("OWNER_NOT_FOUND", `there is no owner ${name}`, {
+      hint: near === undefined ? "see them: agent-vault owner list" : `did you mean ${near}?`,
+    })
+  }
+  if (vault.owners.length === 1) {
+    throw new VaultError(
+      "USAGE",
+      `${name} is the last owner: without one, nobody governs the vault`,
+      {
+        hint: "let another one in first: agent-vault owner add NAME --join LINE",
+      },
+    )
+  }
+  if (entry.signer !== owner.signer) return entry
+  throw new VaultError("USAGE", `${name} is you: whoever removes an owner makes the new keys`, {
+    hint: `another owner types: agent-vault owner remove ${name}`,
+  })
+}
+
+/**
+ * The entries, with one owner who brought all others. Where the removed one did, whoever of the others
+ * came first vouches for the rest: signs their entries, as they stand. Throws `USAGE` for any other.
+ */
+function withAnchor(session: Session, entries: readonly OwnerEntry[]): readonly OwnerEntry[] {
+  if (commonAnchor(entries) !== undefined) return entries
+  const active = entries.filter(({ ended }) => ended === undefined)
+  const first = active.reduce((one, other) => (other.since < one.since ? other : one))
+  if (first.signer !== session.owner.signer) {
+    throw new VaultError(
+      "USAGE",
+      `the others came by this owner: ${first.name}, who came first of them, has to vouch for them`,
+      { hint: `${first.name} types: agent-vault owner remove NAME` },
+    )
+  }
+  return entries.map((entry) => {
+    if (entry.ended !== undefined || entry === first) return entry
+    const { name, recipient, signer, since } = entry
+    return signOwner(session.vault.id, { name, recipient, signer, since }, session.key)
+  })
+}
+
+/** Gives every agent a new key whose present one is in escrow. Resolves to their names. */
+async function renewEscrows(session: Session): Promise<readonly string[]> {
+  const { vault } = session
+  const agents = listAgents(vault).filter((agent) => findAgent(vault, agent)?.escrow !== undefined)
+  for (const [done, agent] of agents.entries()) {
+    await renewAgentKey(session, agent)
+    session.onProgress(done + 1, agents.length, "making keys for agents")
+  }
+  return agents
+}
+
+/** An agent that has its group with a new key lost nothing: it is the owner who may know the old one. */
+function withoutRenewed(plan: GroupPlan, renewed: ReadonlySet<string>): GroupPlan {
+  const losses = plan.losses.filter(({ agent, why }) => why !== "rekeyed" || !renewed.has(agent))
+  return { ...plan, losses }
+}
+
+/** Signs what is left of an owner: readers believe nothing that a removed one has signed. */
+function signAnew(session: Session, signer: string): void {
+  for (const record of allRecords(session.vault)) {
+    if (record.signature.signer !== signer) continue
+    const previous = record.kind === "secret" ? { previous: digestOf(encodeRecord(record)) } : {}
+    putRecord(session, { ...unsigned(record), ...previous, serial: record.serial + 1 })
+  }
+}
