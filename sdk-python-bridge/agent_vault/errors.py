@@ -203,6 +203,10 @@ class GroupNotFound(NotFound):
     """There is no group of that name."""
 
 
+class OwnerNotFound(NotFound):
+    """There is no owner of that name."""
+
+
 class SecretNotFound(NotFound):
     """There is no secret of that name."""
 

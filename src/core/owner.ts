@@ -15,6 +15,7 @@ export {
   joinFingerprint,
   ownerFingerprint,
 } from "./records/join-line.js"
+export { type TrustMoved, trustOwner } from "./vault/trust-owner.js"
 export { type OwnerRemoved, removeOwner } from "./owners/remove-owner.js"
 export { type OwnerAdded, type AddOwnerRequest, addOwner } from "./owners/add-owner.js"
 export { type OwnerJoinRequest, join, joinAsOwner } from "./vault/join.js"
@@ -63,7 +64,7 @@ export {
 } from "./keys/key-files.js"
 export { refuseOtherVault } from "./keys/identity.js"
 export { inHome } from "./disk/homes.js"
-export type { MaybeUnfinished } from "./words/unfinished.js"
+export { type MaybeUnfinished, withUnfinished } from "./words/unfinished.js"
 export { requirePersonFor } from "./policy/person.js"
 export { repair } from "./commit/repair.js"
 export { type UseEdit, type UseRequest, changeUse } from "./change/change-use.js"

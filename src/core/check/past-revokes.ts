@@ -1,5 +1,6 @@
 import type { Git } from "../git/git.js"
 import { readBlobs } from "../git/git-objects.js"
+import { everyVerifier } from "../records/owners.js"
 import { type GroupRecord, type Member, decodeRecord } from "../records/record.js"
 import { type Revoke, revokeAgain, revokesIn, undoneBy, undoneText } from "../records/revokes.js"
 import { type Vault, findGroup, listGroups } from "../vault/vault.js"
@@ -74,12 +75,12 @@ async function groupBlobs(git: Git, folder: string, { from, to }: Past): Promise
   return [...listing.matchAll(/^([0-9a-f]{40,64}) .+\.json$/gm)].map(([, id = ""]) => id)
 }
 
-/** A record that an owner signed; whoever can push can commit others, and they revoke nothing. */
+/** A record that somebody signed who was an owner at any time; whoever can push can commit others, and they revoke nothing. */
 function genuine(vault: Vault, bytes: Uint8Array): GroupRecord | undefined {
   try {
     const { path } = JSON.parse(Buffer.from(bytes).toString("utf8")) as Partial<GroupRecord>
     if (typeof path !== "string") return undefined
-    return decodeRecord("group", path, bytes, vault.id, vault.verifiers)
+    return decodeRecord("group", path, bytes, vault.id, everyVerifier(vault.record))
   } catch (error) {
     if (error instanceof VaultError || error instanceof SyntaxError) return undefined
     throw error

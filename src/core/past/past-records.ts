@@ -1,7 +1,8 @@
 import type { Git } from "../git/git.js"
 import { readBlobs } from "../git/git-objects.js"
 import { type SecretRecord, decodeRecord, digestOf } from "../records/record.js"
-import { type Verifier, verifier } from "../records/signature.js"
+import { everyVerifier } from "../records/owners.js"
+import type { Verifier } from "../records/signature.js"
 import { type BlobChange, changesOf } from "../undone/blobs.js"
 import type { Vault } from "../vault/vault.js"
 import { classify, secretPath, secretRecordPath } from "../words/layout.js"
@@ -100,7 +101,8 @@ async function recordsAt(
     git,
     told.map(({ change }) => change),
   )
-  const verifiers = everyOwner(vault)
+  // Signatures of removed owners were good once, and this is the past.
+  const verifiers = everyVerifier(vault.record)
   return told.map(({ by, change }) => {
     const bytes = contents.get(change.after ?? "")
     const record = bytes && verified(vault, path, bytes, verifiers)
@@ -130,11 +132,6 @@ async function contentsOf(
   const blobs = [...new Set(changes.flatMap(({ after }) => after ?? []))]
   const contents = await readBlobs(git, blobs)
   return new Map(blobs.map((blob, index) => [blob, contents[index] ?? new Uint8Array()]))
-}
-
-/** Those who have ended too: their signatures were good once, and this is the past. */
-function everyOwner({ record }: Vault): ReadonlyMap<string, Verifier> {
-  return new Map(record.owners.map(({ signer }) => [signer, verifier(signer)]))
 }
 
 function verified(

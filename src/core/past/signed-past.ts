@@ -9,7 +9,8 @@ import {
   decodeRecord,
   digestOf,
 } from "../records/record.js"
-import { type Verifier, verifier } from "../records/signature.js"
+import { everyVerifier } from "../records/owners.js"
+import type { Verifier } from "../records/signature.js"
 import { changesOf } from "../undone/blobs.js"
 import type { Vault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
@@ -71,7 +72,7 @@ export class SignedPast {
   ) {
     this.#vault = vault
     this.#found = found
-    this.#owners = new Map(vault.record.owners.map(({ signer }) => [signer, verifier(signer)]))
+    this.#owners = everyVerifier(vault.record)
     this.removals = removals
     this.isShallow = isShallow
   }

@@ -49,6 +49,11 @@ export function ownersOf(
   return named ?? entries.slice(0, 1).map(({ signer }) => signer)
 }
 
+/** What verifies by whoever is an owner, or was one, by signer. */
+export function everyVerifier({ owners }: VaultRecord): ReadonlyMap<string, Verifier> {
+  return new Map(owners.map(({ signer }) => [signer, verifier(signer)]))
+}
+
 /** What an owner is called, who may have been removed; of a stranger the signer itself. */
 export function ownerName(signer: string, entries: readonly OwnerEntry[]): string {
   return entries.find((entry) => entry.signer === signer)?.name ?? signer
@@ -62,7 +67,7 @@ export function ownerName(signer: string, entries: readonly OwnerEntry[]): strin
 export function verifyOwners(record: VaultRecord): readonly OwnerEntry[] {
   const bySigner = new Map(record.owners.map((entry) => [entry.signer, entry]))
   if (bySigner.size !== record.owners.length) throw malformed("a signer is listed twice")
-  const verifiers = new Map(record.owners.map(({ signer }) => [signer, verifier(signer)]))
+  const verifiers = everyVerifier(record)
 
   for (const [index, entry] of record.owners.entries()) {
     const isFirst = index === 0

@@ -87,7 +87,12 @@ export function rememberOwners(vault: Vault): void {
 export function verifyVault(files: VaultFiles, memory: Memory): Vault {
   const record = readVaultRecord(files)
   const owners = verifyOwners(record)
-  const verifiers = new Map(owners.map(({ signer }) => [signer, verifier(signer)]))
+  const verifiers = new Map(
+    record.owners.map((entry) => [
+      entry.signer,
+      entry.ended === undefined ? verifier(entry.signer) : refuser(entry),
+    ]),
+  )
   checkSignature(record, verifiers)
   const owned = digestOf(encodeRecord(record)).replace(":", "-")
   const before = memory.verifiedRecords && join(memory.verifiedRecords, owned)
@@ -100,6 +105,20 @@ export function verifyVault(files: VaultFiles, memory: Memory): Vault {
     verified: new WeakMap(),
     memory,
     verifiedBefore: new VerifiedRecords(before),
+  }
+}
+
+/** Refuses whatever a removed owner signed: nothing tells whether it was before they were removed. */
+function refuser({ name }: OwnerEntry): Verifier {
+  return (_kind, body) => {
+    const { path } = body as Partial<VaultDocument>
+    throw new VaultError(
+      "SIGNATURE_INVALID",
+      `${path ?? "it"} is signed by ${name}, who was removed as an owner`,
+      {
+        hint: "look at what they changed (git log), bring back what was before it, and make the change anew as an owner",
+      },
+    )
   }
 }
 

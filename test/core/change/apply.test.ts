@@ -46,7 +46,7 @@ describe("a secret that was set on one branch while its group was rekeyed on ano
     const place = findVault(world.top)
     const secrets = await withVault(place, undefined, world.env, describeSecrets)
     const exposed = secrets.find(({ name }) => name === "stripe/new")?.exposed
-    expect(exposed?.map(({ agent, why }) => [agent, why])).toEqual([["ci", "revoked"]])
+    expect(exposed).toMatchObject([{ agent: "ci", why: "revoked" }])
     expect((await world.apply()).files).toEqual([])
   })
 

@@ -94,10 +94,8 @@ testWithStockAge(
     const sealed = `${world.top}/.agent-vault/secrets/stripe/api-key.age`
     expect(() => age(["-d", "-i", `${world.top}/earlier.key`, sealed])).toThrow()
     const secrets = await withVault(findVault(world.top), undefined, world.env, describeSecrets)
-    expect(secrets.map(({ exposed }) => exposed?.map(({ agent, why }) => [agent, why]))).toEqual([
-      [["ci", "rekeyed"]],
-      [["ci", "rekeyed"]],
-    ])
+    const exposed = [{ agent: "ci", why: "rekeyed" }]
+    expect(secrets).toMatchObject([{ exposed }, { exposed }])
     expect(await findings()).toEqual(["EXPOSED", "EXPOSED"])
   },
 )

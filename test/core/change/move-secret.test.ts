@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { describeSecrets, findVault, withVault } from "../../../src/core/index.js"
+import { describeSecrets, exposedName, findVault, withVault } from "../../../src/core/index.js"
 import {
   changeUse,
   inspect,
@@ -25,7 +25,7 @@ async function move(from: string, to: string, under?: { readonly harness: string
 
 async function exposedOf(name: string): Promise<readonly string[] | undefined> {
   const secrets = await withVault(findVault(world.top), undefined, world.env, describeSecrets)
-  return secrets.find((secret) => secret.name === name)?.exposed?.map(({ agent }) => agent)
+  return secrets.find((secret) => secret.name === name)?.exposed?.map(exposedName)
 }
 
 async function findings() {

@@ -1,35 +1,13 @@
-import { mkdtempSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { checkVault } from "../../../src/core/check/check.js"
 import { describeOwners } from "../../../src/core/vault/owner-listing.js"
-import {
-  identityAt,
-  noAudit,
-  parseSecretName,
-  readSecret,
-  withVault,
-} from "../../../src/core/index.js"
-import {
-  acceptOwnerLine,
-  addAgent,
-  addOwner,
-  grant,
-  joinAsOwner,
-  recoverAgent,
-  renewGroupKey,
-} from "../../../src/core/owner.js"
-import { claimedId } from "../../../src/core/vault/open.js"
+import { identityAt, withVault } from "../../../src/core/index.js"
+import { addAgent, grant, recoverAgent, renewGroupKey } from "../../../src/core/owner.js"
 import { openPastKeys } from "../../../src/core/vault/group-key.js"
-import { pinOwner } from "../../../src/core/vault/pin.js"
 import { getGroup } from "../../../src/core/vault/vault.js"
 import { findVault } from "../../../src/core/disk/place.js"
 import { syncAt, twoMachines } from "../sync/clones.js"
-import { World, outcome, vaultWorld } from "../world.js"
-
-const noPassphrase = (): Promise<undefined> => Promise.resolve(undefined)
-const nobody = (): Promise<string> => Promise.reject(new Error("no key has a passphrase"))
+import { type World, outcome, vaultWorld } from "../world.js"
+import { anotherPerson, findingsAt, lineOf, makeOwner, nobody, readAs, recordOf } from "./people.js"
 
 let template: World
 /** Alice's two machines, and the machine of another person. */
@@ -46,38 +24,17 @@ beforeAll(async () => {
 })
 beforeEach(() => {
   ;[alice, elsewhere] = twoMachines(template)
-  bob = anotherPerson()
-  worlds.push(alice, elsewhere, bob)
+  bob = newPerson()
+  worlds.push(alice, elsewhere)
 })
 afterEach(() => worlds.splice(0).forEach((world) => world.remove()))
 afterAll(() => template.remove())
 
-/** A person with a home of their own and a clone, who trusts alice and has no key. */
-function anotherPerson(): World {
-  const folder = mkdtempSync(join(tmpdir(), "agent-vault-world-"))
-  alice.git("clone", "-q", join(alice.folder, "origin.git"), join(folder, "repo"))
-  const world = new World(folder, alice.env)
-  const { signer } = recordOf(alice).owners[0] ?? { signer: "" }
-  pinOwner(findVault(world.top), signer, world.env)
-  return world
-}
-
-function recordOf(world: World): { serial: number; owners: { signer: string; name: string }[] } {
-  return JSON.parse(world.git("show", "HEAD:.agent-vault/vault.json")) as ReturnType<
-    typeof recordOf
-  >
-}
-
-/** Makes the key of an owner to be where they are; resolves to the line. */
-async function lineOf(world: World, owner: string): Promise<string> {
-  const request = { owner, env: world.env, now: new Date(), ask: nobody, choose: noPassphrase }
-  return (await joinAsOwner(findVault(world.top), request)).line
-}
-
-async function makeOwner(by: World, world: World, owner: string, dryRun = false) {
-  const line = await lineOf(world, owner)
-  const joining = acceptOwnerLine(line, claimedId(findVault(by.top)), owner)
-  return addOwner({ ...(await by.request()), joining, dryRun })
+/** A person with a home of their own, who goes when the test ends. */
+function newPerson(): World {
+  const person = anotherPerson(alice)
+  worlds.push(person)
+  return person
 }
 
 /** Alice adds bob, and both have it. */
@@ -85,29 +42,6 @@ async function withBob(): Promise<void> {
   await makeOwner(alice, bob, "bob")
   await syncAt(alice)
   await syncAt(bob)
-}
-
-/** What an owner reads. */
-async function readAs(world: World, name: string): Promise<string> {
-  const place = findVault(world.top)
-  const key = await identityAt(place, { owner: true }, "never", world.env, nobody)
-  const terms = { outlet: { surface: "sdk" }, audit: noAudit() } as const
-  const work = withVault(place, key.trust, world.env, (vault) =>
-    readSecret(vault, key, parseSecretName(name), terms, new Date()),
-  )
-  return Buffer.from((await work).value).toString("utf8")
-}
-
-/** The findings of a check with the key of the world's owner, but for what is exposed. */
-async function findingsAt(world: World): Promise<string[]> {
-  const place = findVault(world.top)
-  const key = await identityAt(place, { owner: true }, "never", world.env, nobody)
-  const report = await withVault(place, key.trust, world.env, (vault) =>
-    checkVault(vault, new Date(), key),
-  )
-  return report.findings
-    .filter(({ code }) => code !== "EXPOSED")
-    .map(({ code, subject }) => `${code} ${subject}`)
 }
 
 describe("a second owner", () => {
@@ -143,8 +77,7 @@ describe("a second owner", () => {
       recoverAgent(vault, "deploy", owner),
     )
     expect(recovered.agent).toBe("deploy")
-    const carol = anotherPerson()
-    worlds.push(carol)
+    const carol = newPerson()
     await makeOwner(bob, carol, "carol")
     await syncAt(bob)
     await syncAt(alice)
@@ -192,8 +125,7 @@ describe("is refused", () => {
   test("with a key or a name that is somebody's already", async () => {
     await withBob()
     await expect(lineOf(bob, "robert")).rejects.toMatchObject({ code: "EXISTS" })
-    const carol = anotherPerson()
-    worlds.push(carol)
+    const carol = newPerson()
     await expect(makeOwner(alice, carol, "BOB")).rejects.toMatchObject({
       code: "EXISTS",
       message: "there is an owner bob already",
@@ -211,8 +143,7 @@ describe("is refused", () => {
 test("two who are added on two branches at once are a conflict, with the way back", async () => {
   await makeOwner(alice, bob, "bob")
   await syncAt(alice)
-  const carol = anotherPerson()
-  worlds.push(carol)
+  const carol = newPerson()
   await makeOwner(elsewhere, carol, "carol")
   await expect(syncAt(elsewhere)).rejects.toMatchObject({
     code: "CONFLICT",

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from "vitest"
 import {
   describeOtherSecrets,
   describeSecrets,
+  exposedName,
   findVault,
   withVault,
 } from "../../../src/core/index.js"
@@ -31,7 +32,7 @@ async function exposedTo(): Promise<readonly string[]> {
   const place = findVault(world.top)
   const { findings } = await inspect({ place, key, env: world.env, now: new Date() })
   const told = findings.some(({ code }) => code === "EXPOSED")
-  const agents = secrets.flatMap(({ exposed = [] }) => exposed.map(({ agent }) => agent))
+  const agents = secrets.flatMap(({ exposed = [] }) => exposed.map(exposedName))
   expect(told).toBe(agents.length > 0)
   return [...new Set(agents)]
 }
@@ -83,5 +84,5 @@ test("where the record of its group is refused, it is told all the same", async 
   const others = await withVault(findVault(world.top), undefined, world.env, (vault) =>
     describeOtherSecrets(vault),
   )
-  expect(others.flatMap(({ exposed = [] }) => exposed.map(({ agent }) => agent))).toContain("ci")
+  expect(others.flatMap(({ exposed = [] }) => exposed.map(exposedName))).toContain("ci")
 })

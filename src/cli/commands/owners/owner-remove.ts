@@ -1,17 +1,40 @@
-import { type OwnerRemoved, removeOwner } from "../../../core/owner.js"
+import { VaultError, describeTrust } from "../../../core/index.js"
+import {
+  type OwnerRemoved,
+  type TrustMoved,
+  removeOwner,
+  trustOwner,
+  withUnfinished,
+} from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { asJson, counted, exposureLines, outcomePart, report } from "../../door/render.js"
-import { changeRequest } from "../../door/who.js"
+import { changeRequest, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [owner = ""] = door.call.words
   const request = await changeRequest(door)
   const outcome = await withPerson(door, (person) => removeOwner({ ...request, person, owner }))
   const { result } = outcome
-  if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
+  const moved = outcome.commit === undefined ? undefined : await trustNext(door, result)
+  const told = withUnfinished(outcome, ...(moved?.unfinished ?? []))
+  if (await asJson(door, { ...result, ...outcomePart(told) })) return
   const lines = removedLines(result, request.dryRun)
-  await report(door, outcome, ...lines, ...exposureLines(door, result.exposed))
+  await report(door, told, ...lines, ...exposureLines(door, result.exposed))
+}
+
+/** Where this machine trusted the removed owner, it trusts the one who stands for all others now. */
+async function trustNext(
+  door: Door,
+  { signer, anchor }: OwnerRemoved,
+): Promise<TrustMoved | undefined> {
+  const place = placeOf(door)
+  const { pin } = describeTrust(place, undefined, { ...door.env, AGENT_VAULT_TRUST: undefined })
+  if (anchor === undefined || pin !== signer) return undefined
+  const ask = (): Promise<string> =>
+    Promise.reject(new VaultError("NO_TERMINAL", "it lies under a passphrase"))
+  // Whoever removes an owner is a person: it was asked for before.
+  return trustOwner(place, anchor.signer, door.env, ask, "confirmed")
 }
 
 function removedLines(removed: OwnerRemoved, dry: boolean): string[] {
@@ -34,7 +57,7 @@ function removedLines(removed: OwnerRemoved, dry: boolean): string[] {
     ...(anchor === undefined || dry
       ? []
       : [
-          `  Whoever trusted ${owner} trusts ${anchor.owner} from now on, on each machine:`,
+          `  Whoever trusted ${owner} trusts ${anchor.owner} from now on, on each other machine:`,
           `    agent-vault trust ${anchor.signer}`,
         ]),
   ]

@@ -3,14 +3,14 @@ import {
   describeTrust,
   findSetBack,
   parseSigner,
-  pinOwner,
   rewind,
 } from "../../../core/index.js"
+import { trustOwner } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import { asJson, counted, print, tell } from "../../door/render.js"
+import { asJson, counted, print, tell, unfinishedLines, unfinishedPart } from "../../door/render.js"
 import { confirm } from "../../terminal/ask.js"
-import { identityIfSet, identityToTrust, isSet, placeOf } from "../../door/who.js"
+import { identityIfSet, identityToTrust, isSet, passphraseOf, placeOf } from "../../door/who.js"
 
 const UNCHANGED = "Nothing was changed."
 
@@ -69,10 +69,17 @@ async function pin(door: Door, signer: string): Promise<number> {
       return 1
     }
   }
-  await withPerson(door, (person) => pinOwner(place, signer, door.env, person))
-  if (!(await asJson(door, { pin: signer }))) {
-    tell(door, `This machine trusts ${signer} from now on.`)
-  }
+  const moved = await withPerson(door, (person) =>
+    trustOwner(place, signer, door.env, passphraseOf(door), person),
+  )
+  const { keyFiles } = moved
+  if (await asJson(door, { pin: signer, keyFiles, ...unfinishedPart(moved) })) return 0
+  tell(
+    door,
+    `This machine trusts ${signer} from now on.`,
+    ...keyFiles.map((file) => `  So says ${file} too.`),
+    ...unfinishedLines(moved),
+  )
   return 0
 }
 

@@ -1,0 +1,298 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { findVault } from "../../../src/core/disk/place.js"
+import { agentKeyFile, identityAt, ownerKeyFile, withVault } from "../../../src/core/index.js"
+import {
+  addAgent,
+  formatKeyFile,
+  recoverAgent,
+  rekeyAgent,
+  removeOwner,
+  trustOwner,
+} from "../../../src/core/owner.js"
+import { claimedId } from "../../../src/core/vault/open.js"
+import { describeSecrets } from "../../../src/core/vault/listing.js"
+import { testWithStockAge } from "../../stock-age.js"
+import { openedByAge } from "../past/opened-by-age.js"
+import { syncAt, twoMachines } from "../sync/clones.js"
+import { type World, outcome, vaultWorld } from "../world.js"
+import { anotherPerson, findingsAt, makeOwner, nobody, readAs, recordOf } from "./people.js"
+
+let template: World
+/** Alice's two machines, and that of bob, who is an owner too. */
+let alice: World
+let elsewhere: World
+let bob: World
+const worlds: World[] = []
+
+beforeAll(async () => {
+  template = await vaultWorld()
+  await template.grant("deploy", "stripe")
+})
+beforeEach(async () => {
+  ;[alice, elsewhere] = twoMachines(template)
+  worlds.push(alice, elsewhere)
+  bob = newPerson()
+  await makeOwner(alice, bob, "bob")
+  await syncAt(alice)
+  await syncAt(elsewhere)
+  await syncAt(bob)
+})
+afterEach(() => worlds.splice(0).forEach((world) => world.remove()))
+afterAll(() => template.remove())
+
+function newPerson(): World {
+  const person = anotherPerson(alice)
+  worlds.push(person)
+  return person
+}
+
+async function remove(by: World, owner: string, dryRun = false) {
+  return removeOwner({ ...(await by.request()), owner, dryRun })
+}
+
+/** The key of an agent, as an owner brings it out of the escrow. */
+async function recovered(world: World, agent: string): Promise<string> {
+  const place = findVault(world.top)
+  const owner = await identityAt(place, { owner: true }, "never", world.env, nobody)
+  const key = await withVault(place, owner.trust, world.env, (vault) =>
+    recoverAgent(vault, agent, owner),
+  )
+  return formatKeyFile(key, "2026-01-01T00:00:00Z")
+}
+
+/** Puts the key of an agent where it reads. */
+async function deliver(world: World, agent: string): Promise<void> {
+  const file = agentKeyFile(claimedId(findVault(world.top)), agent, world.env)
+  writeFileSync(file, await recovered(world, agent), { mode: 0o600 })
+}
+
+async function exposedAt(world: World): Promise<string[]> {
+  const secrets = await withVault(findVault(world.top), undefined, world.env, (vault) =>
+    describeSecrets(vault),
+  )
+  return secrets.flatMap(({ name, exposed = [] }) =>
+    exposed.map((each) => `${name} ${"owner" in each ? each.owner : each.agent}`),
+  )
+}
+
+/** Every record that is committed, as text. */
+function recordsOf(world: World): string[] {
+  const paths = world.git("ls-files", "--", ".agent-vault").split("\n")
+  return paths
+    .filter((path) => path.endsWith(".json"))
+    .map((path) => world.git("show", `HEAD:${path}`))
+}
+
+describe("an owner who was removed", () => {
+  testWithStockAge(
+    "opens nothing written since, by any key they knew",
+    "classic",
+    async (stock) => {
+      await bob.set("shared/token", "a-fake-value-by-bob")
+      await addAgent({ ...(await bob.request()), agent: "robot" })
+      await bob.grant("robot", "shared")
+      await syncAt(bob)
+      await syncAt(alice)
+      const known = ["ci", "deploy", "robot"].map(async (agent) => {
+        const file = join(bob.folder, `${agent}-known.key`)
+        writeFileSync(file, await recovered(bob, agent), { mode: 0o600 })
+        return file
+      })
+      const keys = [
+        ownerKeyFile(claimedId(findVault(bob.top)), bob.env),
+        ...(await Promise.all(known)),
+      ]
+      const before = keys.map((key) => openedByAge(stock, alice, key))
+      expect(before[0]).toContain("shared/token@1")
+
+      const { result } = await remove(alice, "bob")
+      expect(result.agents).toEqual(["ci", "deploy", "robot"])
+      await alice.set("shared/token", "a-fake-new-value")
+      await alice.set("stripe/later", "a-fake-later-value")
+      expect(keys.map((key) => openedByAge(stock, alice, key))).toEqual(before)
+      for (const agent of result.agents) {
+        const escrow = alice.bytes("show", `HEAD:.agent-vault/agents/${agent}.age`)
+        for (const key of keys)
+          expect(() => stock.age(["-d", "-i", key], escrow)).toThrow(/no identity/)
+      }
+    },
+  )
+
+  test("leaves a vault that all others read and govern, where every value is to be rotated", async () => {
+    await bob.set("shared/token", "a-fake-value-by-bob")
+    await addAgent({ ...(await bob.request()), agent: "robot" })
+    await bob.grant("robot", "shared")
+    await syncAt(bob)
+    await syncAt(alice)
+    const { signer } = recordOf(bob).owners.find(({ name }) => name === "bob") ?? { signer: "" }
+    const { result, commit } = await remove(alice, "bob")
+    expect(commit).toBe(alice.git("rev-parse", "HEAD"))
+    expect(result).toMatchObject({ owner: "bob", signer, groups: ["shared", "stripe"] })
+    expect(result.anchor).toBeUndefined()
+    const signed = recordsOf(alice).filter((text) => text.includes(`"signer": "${signer}"`))
+    // In vault.json alone, where bob's entry stays, ended.
+    expect(signed.map((text) => (JSON.parse(text) as { path: string }).path)).toEqual([
+      "vault.json",
+    ])
+    expect(await findingsAt(alice)).toEqual([])
+    expect(await exposedAt(alice)).toEqual([
+      "shared/token bob",
+      "stripe/api-key bob",
+      "stripe/webhook bob",
+    ])
+    expect(await alice.tryRead("ci", "stripe/api-key")).toBe("NOT_GRANTED")
+    await deliver(alice, "ci")
+    await deliver(alice, "robot")
+    expect(await alice.read("ci", "stripe/api-key")).toBe(await readAs(alice, "stripe/api-key"))
+    expect(await alice.read("robot", "shared/token")).toBe("a-fake-value-by-bob")
+    await alice.set("shared/token", "a-fake-new-value")
+    expect(await exposedAt(alice)).toEqual(["stripe/api-key bob", "stripe/webhook bob"])
+  })
+
+  test("changes nothing any more, and brings nobody in who has seen the removal", async () => {
+    await remove(alice, "bob")
+    await syncAt(alice)
+    // From the state before, bob goes on as if nothing had been, further than alice went.
+    const [carol, dave] = [newPerson(), newPerson()]
+    await makeOwner(bob, carol, "carol")
+    await makeOwner(bob, dave, "dave")
+    await bob.set("stripe/api-key", "a-fake-forged-value")
+    bob.git("push", "-q", "--force", "origin", "main")
+    expect(await outcome(syncAt(alice))).toMatch(/ROLLED_BACK|UNTRUSTED|CONFLICT/)
+    alice.git("fetch", "-q", "origin")
+    alice.git("reset", "-q", "--hard", "origin/main")
+    expect(await alice.tryRead("ci", "stripe/api-key")).toBe("UNTRUSTED")
+    expect(await outcome(alice.set("stripe/other", "a-fake-value"))).toBe("UNTRUSTED")
+  })
+
+  test("has signed nothing that a merge brings in afterwards", async () => {
+    await bob.set("stripe/by-bob", "a-fake-value-by-bob")
+    await syncAt(bob)
+    await remove(alice, "bob")
+    await expect(syncAt(alice)).rejects.toMatchObject({
+      code: "SIGNATURE_INVALID",
+      message: expect.stringContaining("is signed by bob, who was removed as an owner") as string,
+    })
+    // By plain Git, readers refuse what bob signed, and read the rest.
+    alice.git("fetch", "-q", "origin")
+    alice.git("merge", "-q", "--no-edit", "origin/main")
+    await deliver(alice, "ci")
+    expect(await alice.tryRead("ci", "stripe/by-bob")).toBe("SIGNATURE_INVALID")
+    expect(await alice.tryRead("ci", "stripe/api-key")).not.toMatch(/^[A-Z_]+$/)
+  })
+})
+
+describe("what was made on a branch that did not know of the removal", () => {
+  test("is told by check, stops new values, and is taken from them by apply and agent rekey", async () => {
+    await elsewhere.set("late/token", "a-fake-late-value")
+    await addAgent({ ...(await elsewhere.request()), agent: "late-agent" })
+    await elsewhere.grant("late-agent", "late")
+    await remove(alice, "bob")
+    await syncAt(alice)
+    // As a host merges, which knows no key.
+    elsewhere.git("fetch", "-q", "origin")
+    elsewhere.git("merge", "-q", "--no-edit", "origin/main")
+    expect(await findingsAt(elsewhere)).toEqual(["PENDING late"])
+    expect(await outcome(elsewhere.set("late/other", "a-fake-value"))).toBe("PENDING")
+    await elsewhere.apply()
+    expect(await findingsAt(elsewhere)).toEqual([])
+    expect(await exposedAt(elsewhere)).toContain("late/token bob")
+    expect(await keysKnownToOwners(elsewhere)).toEqual(["late-agent"])
+    await rekeyAgent({ ...(await elsewhere.request()), agent: "late-agent" })
+    expect(await keysKnownToOwners(elsewhere)).toEqual([])
+  })
+
+  test("is exposed to them, where it is a value that was sealed to a key they had", async () => {
+    await elsewhere.set("stripe/api-key", "a-fake-second-value")
+    await remove(alice, "bob")
+    await alice.set("stripe/other", "a-fake-value")
+    await syncAt(alice)
+    await syncAt(elsewhere)
+    expect(await readAs(elsewhere, "stripe/api-key")).toBe("a-fake-second-value")
+    expect(await exposedAt(elsewhere)).toEqual(["stripe/api-key bob", "stripe/webhook bob"])
+    expect(await findingsAt(elsewhere)).toEqual([])
+  })
+
+  test("gets another key, where a revoke there gave the group one that they had", async () => {
+    await elsewhere.revoke("deploy", "stripe")
+    await elsewhere.grant("deploy", "stripe")
+    await elsewhere.revoke("deploy", "stripe")
+    await remove(alice, "bob")
+    await syncAt(alice)
+    await syncAt(elsewhere)
+    expect(await findingsAt(elsewhere)).toEqual([])
+    await syncAt(bob).catch(() => undefined)
+    bob.git("fetch", "-q", "origin")
+    bob.git("reset", "-q", "--hard", "origin/main")
+    expect(await outcome(readAs(bob, "stripe/api-key"))).toBe("NOT_GRANTED")
+  })
+})
+
+/** The agents whose key, as check says, a removed owner may know. */
+async function keysKnownToOwners(world: World): Promise<string[]> {
+  const told = await findingsAt(world, "EXPOSED")
+  return told.filter((each) => !each.includes("/")).map((each) => each.replace("EXPOSED ", ""))
+}
+
+describe("the first owner", () => {
+  test("leaves, and whoever came next stands for all others", async () => {
+    const carol = newPerson()
+    await makeOwner(alice, carol, "carol")
+    await syncAt(alice)
+    for (const world of [carol, bob]) await syncAt(world)
+    await expect(remove(carol, "alice")).rejects.toMatchObject({
+      code: "USAGE",
+      message: expect.stringContaining("bob") as string,
+    })
+    const { result } = await remove(bob, "alice")
+    const [, { signer }] = recordOf(bob).owners as [unknown, { signer: string }]
+    expect(result.anchor).toEqual({ owner: "bob", signer })
+    expect(await outcome(readAs(bob, "stripe/api-key"))).toBe("UNTRUSTED")
+    const moved = await trustOwner(findVault(bob.top), signer, bob.env, nobody)
+    expect(moved).toEqual({ keyFiles: [ownerKeyFile(claimedId(findVault(bob.top)), bob.env)] })
+    await bob.set("stripe/api-key", "a-fake-new-value")
+    await syncAt(bob)
+    expect(await findingsAt(bob)).toEqual([])
+    expect(await outcome(syncAt(carol))).toBe("UNTRUSTED")
+    carol.git("fetch", "-q", "origin")
+    carol.git("merge", "-q", "--ff-only", "origin/main")
+    await trustOwner(findVault(carol.top), signer, carol.env, nobody)
+    expect(await readAs(carol, "stripe/api-key")).toBe("a-fake-new-value")
+    await carol.set("stripe/by-carol", "a-fake-value")
+    expect(await findingsAt(carol)).toEqual([])
+  })
+})
+
+describe("is refused", () => {
+  test("for a stranger, oneself, and the last one", async () => {
+    await expect(remove(alice, "bo")).rejects.toMatchObject({
+      code: "OWNER_NOT_FOUND",
+      hint: "did you mean bob?",
+    })
+    await expect(remove(alice, "alice")).rejects.toMatchObject({
+      code: "USAGE",
+      hint: "another owner types: agent-vault owner remove alice",
+    })
+    await remove(alice, "bob")
+    await expect(remove(alice, "alice")).rejects.toMatchObject({
+      message: expect.stringContaining("last owner") as string,
+    })
+    expect(await outcome(remove(alice, "bob"))).toBe("OWNER_NOT_FOUND")
+  })
+
+  test("while other changes of the manifest are pending", async () => {
+    const path = ".agent-vault/manifest.yaml"
+    const text = alice.bytes("show", `HEAD:${path}`).toString("utf8")
+    alice.commit(path, text.replace("groups:", "groups:\n  pending: {}"))
+    expect(await outcome(remove(alice, "bob"))).toBe("PENDING")
+  })
+
+  test("of a dry run it is planned, and nothing is written", async () => {
+    const before = [alice.git("rev-parse", "HEAD"), alice.git("status", "--porcelain")]
+    const { result, commit } = await remove(alice, "bob", true)
+    expect([result.owner, result.groups, commit]).toEqual(["bob", ["stripe"], undefined])
+    expect([alice.git("rev-parse", "HEAD"), alice.git("status", "--porcelain")]).toEqual(before)
+  })
+})
