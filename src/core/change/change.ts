@@ -163,8 +163,7 @@ function rememberChanges(vault: Vault, files: ReadonlyMap<string, Uint8Array | u
     if (bytes === undefined) continue
     if (is === "vault") {
       const record = decodeRecord(is, path, bytes, vault.id)
-      const owners = record.owners.filter(({ ended }) => ended === undefined)
-      rememberOwners({ ...vault, record, owners })
+      rememberOwners({ ...vault, record, owners: record.owners })
     }
     if (is === "group" || is === "agent" || (is === "secret" && secrets === 1)) {
       remember(vault, decodeRecord(is, path, bytes, vault.id))
