@@ -69,14 +69,14 @@ const ATTACKS: readonly Attack[] = [
   ],
   [
     "a rule is called one of a format to come",
-    (m) => m.alter(PATH, { ...widened(m), format: 4 }),
+    (m) => m.alter(PATH, { ...widened(m), format: 1000 }),
     "SIGNATURE_INVALID",
   ],
   [
     "a rule of a format to come is signed by her",
     (m) => {
       const { signature: _signature, ...body } = m.record(PATH)
-      const content = { ...body, format: 4 as 2, signature: { signer: key.signer } }
+      const content = { ...body, format: 1000 as 2, signature: { signer: key.signer } }
       const ed25519 = key.sign("secret", JSON.parse(JSON.stringify(content)) as { a: string })
       m.put(PATH, encodeRecord({ ...content, signature: { signer: key.signer, ed25519 } }))
     },

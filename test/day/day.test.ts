@@ -237,7 +237,7 @@ step("scout gets a new machine and a new key; the stolen one opens nothing new",
 })
 
 step("alice rotates all that was exposed, by the programs that the records name", async () => {
-  writeFileSync(join(alice.home, "bin", "roll"), "#!/bin/sh\nsed s/^/rolled-/\n", { mode: 0o755 })
+  putRoll(alice)
   await town.at(
     alice,
     `set -e
@@ -289,9 +289,38 @@ step("coffee ends alice's machine: bob and carol bring her key back on a new one
   expect(await town.read(alice, "helper", "db/password")).toBe(now["db/password"])
 })
 
-// HERE THE SECOND OWNER LEAVES (owner remove): bob's key is kept in `town.carried` for the last step,
-// alice removes him, key files that it names are delivered again, what it exposes is rotated, and
-// everybody syncs; `owners` is alice alone, and `town.lose(bob)`.
+step(
+  "bob leaves: alice takes everything from him, and brings ci's new key to its machine",
+  async () => {
+    copyFileSync(keyFile(bob), join(town.carried, "bob.left.key"))
+    town.lose(bob)
+    const left = await town.json(alice, "agent-vault owner remove bob --json")
+    expect(left).toMatchObject({ owner: "bob", agents: ["ci", "deploy", "helper"] })
+    await town.at(alice, "agent-vault agent recover helper && agent-vault sync")
+    await town.at(alice, `agent-vault agent recover ci --out "${town.carried}/ci.key"`)
+    await town.at(ci, "agent-vault sync && agent-vault owner list")
+    await town.refused(ci, "agent-vault get stripe/api-key --agent ci", 4)
+    await town.at(ci, `agent-vault key add "${town.carried}/ci.key" && rm "${town.carried}/ci.key"`)
+    expect(await town.read(ci, "ci", "stripe/api-key")).toBe(now["stripe/api-key"])
+    owners = () => [alice]
+  },
+)
+
+step("what bob could read is rotated", async () => {
+  putRoll(alice)
+  const { secrets } = await town.json(alice, "agent-vault rotate --exposed --dry-run --json")
+  const told = await town.refused(alice, `agent-vault rotate --exposed ${agreedTo(secrets)}`, 1)
+  expect(told).toContain("No program is named (1): mail/smtp")
+  for (const name of ["stripe/api-key", "stripe/webhook", "db/password"]) {
+    now[name] = `rolled-${now[name]}`
+  }
+  now["mail/smtp"] = "a-third-made-up-smtp-login"
+  await town.at(
+    alice,
+    `printf %s ${now["mail/smtp"]} | agent-vault set mail/smtp && agent-vault sync`,
+  )
+  expect((await town.at(alice, "agent-vault list --exposed")).stdout).toBe("")
+})
 
 step("helper is not needed any more", async () => {
   copyFileSync(keyFile(alice, "helper"), join(town.carried, "helper.revoked.key"))
@@ -324,11 +353,21 @@ testWithStockAge("stock age confirms who opens what", "classic", (tools) => {
   expect(opens(keyFile(ci, "ci"))).toEqual(valuesOf("stripe"))
   expect(opens(keyFile(builder, "builder"))).toEqual(valuesOf("db", "mail"))
   expect(opens(keyFile(scout, "scout"))).toEqual(valuesOf("mail", "stripe"))
-  for (const name of ["deploy.ended.key", "scout.stolen.key", "helper.revoked.key"]) {
+  for (const name of [
+    "bob.left.key",
+    "deploy.ended.key",
+    "scout.stolen.key",
+    "helper.revoked.key",
+  ]) {
     expect(opens(join(town.carried, name)), name).toEqual({})
   }
   return Promise.resolve()
 })
+
+/** Puts a program onto a machine that rotates whatever it is given. */
+function putRoll({ home }: Machine): void {
+  writeFileSync(join(home, "bin", "roll"), "#!/bin/sh\nsed s/^/rolled-/\n", { mode: 0o755 })
+}
 
 /** What groups hold now. */
 function valuesOf(...groups: string[]): Record<string, string> {

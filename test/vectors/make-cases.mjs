@@ -9,8 +9,11 @@ const GROUP = "groups/stripe.json"
 const GROUP_KEY = "groups/stripe.age"
 
 /** @param {Readonly<Record<string, object>>} makers by the names of their vaults; some, or all */
-export function casesOf({ classic, "post-quantum": postQuantum, revoked, owners, uses, rotations }) {
-  const makers = [classic, postQuantum, revoked, owners, uses, rotations].filter((maker) => maker !== undefined)
+export function casesOf(named) {
+  const { classic, "post-quantum": postQuantum, revoked, owners, uses, rotations, removals } = named
+  const makers = [classic, postQuantum, revoked, owners, uses, rotations, removals].filter(
+    (maker) => maker !== undefined,
+  )
   const all = classic && postQuantum && revoked && owners
   return {
     about: "See README.md. `checker` is what verify.py says of the edited vault.",
@@ -18,16 +21,19 @@ export function casesOf({ classic, "post-quantum": postQuantum, revoked, owners,
       ...goodCases(makers),
       ...(all === undefined
         ? []
-        : [...accessCases(classic, revoked),
-      ...recordCases(classic),
-      ...encodingCases(classic),
-      ...ciphertextCases(classic),
-      ...ownerCases(classic),
-      ...endedOwnerCases(owners),
-      ...staleCases(classic, revoked, owners),
-      ...otherVaultCases(classic, postQuantum, revoked),]),
+        : [
+            ...accessCases(classic, revoked),
+            ...recordCases(classic),
+            ...encodingCases(classic),
+            ...ciphertextCases(classic),
+            ...ownerCases(classic),
+            ...endedOwnerCases(owners),
+            ...staleCases(classic, revoked, owners),
+            ...otherVaultCases(classic, postQuantum, revoked),
+          ]),
       ...(uses === undefined ? [] : useCases(uses)),
       ...(rotations === undefined ? [] : rotationCases(rotations)),
+      ...(removals === undefined ? [] : removalCases(removals)),
     ].map(fill),
   }
 }
@@ -482,17 +488,23 @@ function otherVaultCases(classic, postQuantum, revoked) {
 function useCases(vault) {
   const put = (name) => [{ path: KEY, do: "copy", from: `forged/uses/${name}.json` }]
   return [
-    ...["wider-unsigned", "wider-by-mallory", "format-4-by-mallory"].map((name) =>
+    ...["wider-unsigned", "wider-by-mallory", "format-1000-by-mallory"].map((name) =>
       refused(`uses: ${name}`, vault, "SIGNATURE_INVALID", put(name)),
     ),
     ...["use-in-format-1", "format-2-without-use", "no-rules"].map((name) =>
       refused(`uses: ${name}`, vault, "RECORD_INVALID", put(name)),
     ),
-    refused("uses: format-4, of a newer program", vault, "FORMAT_NEWER", put("format-4")),
-    refused("uses: a record without the rules that were added since", vault, "ROLLED_BACK", put("api-key-1"), {
-      seen: { seen: true },
-      checker: "ok",
-    }),
+    refused("uses: format-1000, of a newer program", vault, "FORMAT_NEWER", put("format-1000")),
+    refused(
+      "uses: a record without the rules that were added since",
+      vault,
+      "ROLLED_BACK",
+      put("api-key-1"),
+      {
+        seen: { seen: true },
+        checker: "ok",
+      },
+    ),
   ]
 }
 
@@ -505,6 +517,45 @@ function rotationCases(vault) {
     ),
     ...["rotation-in-format-2", "format-3-without-rotation", "no-run"].map((name) =>
       refused(`rotations: ${name}`, vault, "RECORD_INVALID", put(name)),
+    ),
+  ]
+}
+
+/** What a removed owner, and the keys that they knew, are good for afterwards. */
+function removalCases(vault) {
+  const put = (name, path = KEY) => [{ path, do: "copy", from: `forged/removals/${name}.json` }]
+  const ok = { vault, checker: "ok" }
+  return [
+    {
+      ...ok,
+      name: "removals: the agent with the key that is in escrow now",
+      value: value(Buffer.from("a value")),
+    },
+    {
+      ...ok,
+      name: "removals: the key that the removed owner could know",
+      as: "ci-before",
+      error: "NOT_GRANTED",
+    },
+    { ...ok, name: "removals: the removed owner", as: "bob", error: "NOT_GRANTED" },
+    refused("removals: what a removed owner signs", vault, "SIGNATURE_INVALID", put("by-bob")),
+    ...["exposed-in-format-1", "format-4-without-its-members", "exposed-to-nobody"].map((name) =>
+      refused(`removals: ${name}`, vault, "RECORD_INVALID", put(name)),
+    ),
+    refused(
+      "removals: group-in-format-1",
+      vault,
+      "RECORD_INVALID",
+      put("group-in-format-1", GROUP),
+    ),
+    refused(
+      "removals: the group as it was before",
+      vault,
+      "ROLLED_BACK",
+      put("group-before", GROUP),
+      {
+        seen: { seen: true },
+      },
     ),
   ]
 }

@@ -15,11 +15,14 @@ import { changeRotation } from "../../dist/core/rotation/change-rotation.js"
 import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../../dist/core/keys/key-files.js"
 import {
   addAgent,
+  addOwner,
   changeUse,
   grant,
   init,
+  recoverAgent,
   rekeyAgent,
   removeAgent,
+  removeOwner,
   revoke,
   setSecret,
 } from "../../dist/core/owner.js"
@@ -96,6 +99,15 @@ class Maker {
   async addAgent(at, agent, keyName = agent) {
     const { result } = await addAgent({ ...(await this.request(at)), agent })
     this.addKey(keyName, "agent", result.identity)
+  }
+
+  /** The key of an agent that is in escrow now. */
+  async recover(agent) {
+    const owner = await this.owner()
+    const { identity } = await withVault(findVault(this.folder), owner.trust, this.env, (vault) =>
+      recoverAgent(vault, agent, owner),
+    )
+    this.addKey(agent, "agent", identity)
   }
 
   async enrol(at, agent) {
@@ -398,7 +410,11 @@ async function uses() {
     ask: "each",
   }
   const edit = { do: "add", rules: [stripe, signing] }
-  await changeUse({ ...(await maker.request("2026-01-05T00:00:00Z")), name: "stripe/api-key", edit })
+  await changeUse({
+    ...(await maker.request("2026-01-05T00:00:00Z")),
+    name: "stripe/api-key",
+    edit,
+  })
   maker.addKey("mallory", "stranger", await generateIdentity("x25519"))
 
   const path = "secrets/stripe/api-key.json"
@@ -411,9 +427,9 @@ async function uses() {
   const { use: _use, ...plain } = secret
   maker.forge("format-2-without-use.json", maker.signWhole("alice", { ...plain, serial: 9 }))
   maker.forge("no-rules.json", maker.signWhole("alice", { ...secret, serial: 9, use: [] }))
-  const future = { ...secret, serial: 9, format: 4, quota: { day: 5 } }
-  maker.forge("format-4.json", maker.signWhole("alice", future))
-  maker.forge("format-4-by-mallory.json", maker.signWhole("mallory", future))
+  const future = { ...secret, serial: 9, format: 1000, quota: { day: 5 } }
+  maker.forge("format-1000.json", maker.signWhole("alice", future))
+  maker.forge("format-1000-by-mallory.json", maker.signWhole("mallory", future))
   maker.save()
   return maker
 }
@@ -426,13 +442,27 @@ async function rotations() {
   await maker.set("2026-01-03T00:00:00Z", "stripe/api-key", "a value")
   await maker.set("2026-01-03T00:00:01Z", "stripe/other", "another value")
   await maker.grant("2026-01-04T00:00:00Z", "ci", ["stripe"])
-  const rule = { hosts: ["api.example.com"], methods: ["GET"], paths: ["/**"], at: ["header:x-key"], scheme: "raw" }
+  const rule = {
+    hosts: ["api.example.com"],
+    methods: ["GET"],
+    paths: ["/**"],
+    at: ["header:x-key"],
+    scheme: "raw",
+  }
   const use = { do: "add", rules: [rule] }
-  await changeUse({ ...(await maker.request("2026-01-05T00:00:00Z")), name: "stripe/api-key", edit: use })
+  await changeUse({
+    ...(await maker.request("2026-01-05T00:00:00Z")),
+    name: "stripe/api-key",
+    edit: use,
+  })
   const steps = { run: ["/usr/bin/roll", "--ü", 'a "b" c'], test: ["try"], end: ["end", ""] }
   for (const [step, words] of Object.entries(steps)) {
     const edit = { do: "put", step, words }
-    await changeRotation({ ...(await maker.request("2026-01-06T00:00:00Z")), name: "stripe/api-key", edit })
+    await changeRotation({
+      ...(await maker.request("2026-01-06T00:00:00Z")),
+      name: "stripe/api-key",
+      edit,
+    })
   }
   maker.addKey("mallory", "stranger", await generateIdentity("x25519"))
 
@@ -448,8 +478,40 @@ async function rotations() {
   return maker
 }
 
+/** Alice added bob and carol, and removed bob: what he could open has other keys, in format 4. */
+async function removals() {
+  const maker = new Maker("removals")
+  await maker.init("x25519")
+  await maker.addAgent("2026-01-02T09:00:00Z", "ci", "ci-before")
+  await maker.set("2026-01-03T00:00:00Z", "stripe/api-key", "a value")
+  await maker.grant("2026-01-04T00:00:00Z", "ci", ["stripe"])
+  for (const owner of ["bob", "carol"]) {
+    const identity = await generateIdentity("x25519")
+    maker.addKey(owner, "owner", identity)
+    const { signer } = signingKey(identity)
+    const joining = { vault: maker.vault, owner, recipient: await recipientOf(identity), signer }
+    await addOwner({ ...(await maker.request("2026-01-05T00:00:00Z")), joining })
+  }
+  maker.forge("group-before.json", maker.read("groups/stripe.json"))
+  await maker.keepGroupKey("stripe", "stripe-epoch-1")
+  await removeOwner({ ...(await maker.request("2026-01-06T00:00:00Z")), owner: "bob" })
+  await maker.recover("ci")
+
+  const secret = { ...maker.record("secrets/stripe/api-key.json"), serial: 9 }
+  const { exposedToOwners, ...plain } = secret
+  maker.forge("by-bob.json", maker.signAs("bob", secret))
+  maker.forge("exposed-in-format-1.json", maker.signWhole("alice", { ...secret, format: 1 }))
+  maker.forge("format-4-without-its-members.json", maker.signWhole("alice", plain))
+  const nobody = { ...secret, exposedToOwners: [] }
+  maker.forge("exposed-to-nobody.json", maker.signWhole("alice", nobody))
+  const group = { ...maker.record("groups/stripe.json"), serial: 9 }
+  maker.forge("group-in-format-1.json", maker.signWhole("alice", { ...group, format: 1 }))
+  maker.save()
+  return maker
+}
+
 /** Those that are named, or all. Of the others folders, forgeries and cases stay as they are. */
-const MAKERS = { classic, "post-quantum": postQuantum, revoked, owners, uses, rotations }
+const MAKERS = { classic, "post-quantum": postQuantum, revoked, owners, uses, rotations, removals }
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(MAKERS)
 try {
   const made = {}

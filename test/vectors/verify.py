@@ -42,9 +42,11 @@ def record(folder, path, vault=None):
     text = json.dumps(r, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     need(text.encode() == data, f"{path} is not in the one encoding")
     least = 3 if "rotation" in r else 2 if "use" in r else 1
-    known = r["format"] == least and r.get("use") != []
+    owners = [r[name] for name in ("sealedToOwners", "revokedOwners", "exposedToOwners") if name in r]
+    least = 4 if owners else least
+    known = r["format"] == least and r.get("use") != [] and [] not in owners
     known = known and "run" in r.get("rotation", {"run": []})
-    need(known or r["format"] > 3, f"{path} has another format than its members")
+    need(known or r["format"] > 4, f"{path} has another format than its members")
     own = (r["kind"], r["path"], r["vault"])
     need(own == (KINDS[path.split("/")[0]], path, vault or r["vault"]), f"{path} is misplaced")
     return r
@@ -97,7 +99,7 @@ def main(folder, trust=None):
         need(signer in active, f"{path} is signed by no owner")
         body = {**r, "signature": {"signer": signer}}
         need(signed(r["kind"], body, signer, r["signature"]["ed25519"]), f"{path} is forged")
-        need(r["format"] <= 3, f"{path} was made by a newer program")
+        need(r["format"] <= 4, f"{path} was made by a newer program")
         for field, ending in (("digest", ".age"), ("escrow", ".age"), ("past", ".past.age")):
             if field in r:
                 digests[path[:-5] + ending] = r[field]

@@ -333,7 +333,7 @@ describe("a record of a format to come", () => {
     code: "FORMAT_NEWER",
     message: expect.stringContaining("was made by a newer agent-vault") as string,
   }) as object
-  const future = signedAs({ ...record, format: 4 as 2, quota: { day: 5 } } as SecretRecord)
+  const future = signedAs({ ...record, format: 1000 as 2, quota: { day: 5 } } as SecretRecord)
   test("is told as that, if an owner signed it", () => {
     expect(() => read(future)).toThrow(newer)
     expect(() => decode(future)).toThrow(newer)
@@ -343,12 +343,12 @@ describe("a record of a format to come", () => {
   test("is told as what it is, if no owner signed it, or not so", () => {
     const altered = Buffer.from(String(future).replace('"day": 5', '"day": 6'))
     expect(() => read(altered)).toThrow(forged)
-    expect(() => read(signedAs({ ...record, format: 4 as 2 }, other))).toThrow(forged)
+    expect(() => read(signedAs({ ...record, format: 1000 as 2 }, other))).toThrow(forged)
     expect(() => read(future, "secrets/stripe/other.json")).toThrow(invalid("it was signed as"))
     expect(() => read(future, PATH, "f".repeat(32))).toThrow(invalid("another vault"))
     const spelled = Buffer.from(String(future).replace("\n  ", "\n   "))
     expect(() => read(spelled)).toThrow(invalid("one encoding"))
-    const bare = Buffer.from('{\n  "format": 4\n}\n')
+    const bare = Buffer.from('{\n  "format": 1000\n}\n')
     expect(() => read(bare)).toThrow(invalid("it has no kind"))
     for (const format of [0, -1, 3.5, "3", null]) {
       const odd = encodeRecord({ ...record, format: format as 2 })

@@ -26,6 +26,7 @@ export const vaultNames: readonly string[] = [
   "revoked",
   "uses",
   "rotations",
+  "removals",
 ]
 
 export type Edit = { readonly path: string } & (
