@@ -40,6 +40,8 @@ const GRANTED = { ...START, deploy: { ...OLD, ...DB } }
 const REVOKED = { ...START, ci: NONE }
 /** The key of an agent that is removed is set aside, in the end. */
 const REMOVED = { ...START, ci: { "stripe/api-key": "NOT_GRANTED or KEY_NOT_FOUND" } }
+/** Both agents have new keys in escrow, which nobody has brought to this machine yet. */
+const CLOSED = { ci: NONE, deploy: { ...NONE, "db/password": "NOT_GRANTED" } }
 /** What two clones come to agree on. @type {Reads} */
 const BOTH = { ci: { ...OLD, "stripe/api-key": "new", ...DB }, deploy: { ...NONE, ...DB } }
 const SET = ["set", "stripe/api-key", "--from-file", "../new"]
@@ -118,6 +120,14 @@ export const OPERATIONS = [
     before: START,
     after: REMOVED,
     done: /ci is no longer an agent/,
+  },
+  {
+    name: "owner remove",
+    args: () => ["owner", "remove", "bob"],
+    prepare: secondOwner,
+    before: START,
+    after: CLOSED,
+    done: /bob is no longer an owner/,
   },
   {
     name: "apply",
@@ -200,6 +210,20 @@ async function killed(machine, shim, act) {
   const point = { call: "rename", place: MAIN, nth: 1 }
   const { signal } = await machine.run(SET, struck(machine, shim, point, { act }))
   if (signal !== "SIGKILL") throw new Error("the set that was to be killed was not")
+}
+
+/**
+ * A second owner, whose key is not on this machine.
+ *
+ * @param {Machine} machine
+ */
+async function secondOwner(machine) {
+  const home = join(machine.home, "bob")
+  const theirs = { XDG_CONFIG_HOME: home, XDG_STATE_HOME: home }
+  const { said } = await machine.run(["join", "bob", "--owner", "--json"], theirs)
+  const { line, fingerprint } = JSON.parse(said.slice(said.indexOf("{")))
+  rmSync(home, { recursive: true })
+  await machine.do("owner", "add", "bob", "--join", line, "--fingerprint", fingerprint)
 }
 
 /**
