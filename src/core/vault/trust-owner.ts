@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs"
 import type { Environment } from "../disk/homes.js"
 import type { Place } from "../disk/place.js"
 import { type AskPassphrase, agentKeyFile, localAgents, ownerKeyFile } from "../keys/key-files.js"
@@ -32,10 +31,11 @@ export async function trustOwner(
   const agents = localAgents(vault, env).map((agent) => agentKeyFile(vault, agent, env))
   const keyFiles: string[] = []
   const unfinished: VaultError[] = []
-  for (const file of [ownerKeyFile(vault, env), ...agents].filter((each) => existsSync(each))) {
+  for (const file of [ownerKeyFile(vault, env), ...agents]) {
     try {
       if (await setKeyFileTrust(file, signer, ask)) keyFiles.push(file)
     } catch (error) {
+      if (VaultError.is(error, "KEY_NOT_FOUND")) continue
       if (!VaultError.is(error)) throw error
       const message = `${file} may still trust another owner: ${error.message}`
       const hint = `once that is mended: agent-vault trust ${signer}`

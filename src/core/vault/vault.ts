@@ -111,14 +111,10 @@ export function verifyVault(files: VaultFiles, memory: Memory): Vault {
 /** Refuses whatever a removed owner signed: nothing tells whether it was before they were removed. */
 function refuser({ name }: OwnerEntry): Verifier {
   return (_kind, body) => {
-    const { path } = body as Partial<VaultDocument>
-    throw new VaultError(
-      "SIGNATURE_INVALID",
-      `${path ?? "it"} is signed by ${name}, who was removed as an owner`,
-      {
-        hint: "look at what they changed (git log), bring back what was before it, and make the change anew as an owner",
-      },
-    )
+    const { path } = body as unknown as VaultDocument
+    const message = `${path} is signed by ${name}, who was removed as an owner`
+    const hint = "look at it (git log), bring back what was there before, and change it as an owner"
+    throw new VaultError("SIGNATURE_INVALID", message, { hint })
   }
 }
 

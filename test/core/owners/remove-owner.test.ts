@@ -133,8 +133,9 @@ describe("an owner who was removed", () => {
       expect(keys.map((key) => openedByAge(stock, alice, key))).toEqual(before)
       for (const agent of result.agents) {
         const escrow = alice.bytes("show", `HEAD:.agent-vault/agents/${agent}.age`)
-        for (const key of keys)
+        for (const key of keys) {
           expect(() => stock.age(["-d", "-i", key], escrow)).toThrow(/no identity/)
+        }
       }
     },
   )

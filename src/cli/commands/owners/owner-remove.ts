@@ -31,10 +31,13 @@ async function trustNext(
   const place = placeOf(door)
   const { pin } = describeTrust(place, undefined, { ...door.env, AGENT_VAULT_TRUST: undefined })
   if (anchor === undefined || pin !== signer) return undefined
-  const ask = (): Promise<string> =>
-    Promise.reject(new VaultError("NO_TERMINAL", "it lies under a passphrase"))
   // Whoever removes an owner is a person: it was asked for before.
-  return trustOwner(place, anchor.signer, door.env, ask, "confirmed")
+  return trustOwner(place, anchor.signer, door.env, askNobody, "confirmed")
+}
+
+/** The passphrase was asked for once: a second time belongs to a command that needs it. */
+function askNobody(): Promise<string> {
+  return Promise.reject(new VaultError("NO_TERMINAL", "it lies under a passphrase"))
 }
 
 function removedLines(removed: OwnerRemoved, dry: boolean): string[] {
