@@ -162,7 +162,7 @@ describe("reports", () => {
     expect(await document(["owner", "list"])).toEqual({ owners: [{ ...owner, fingerprint }] })
   })
 
-  test("owner add, join --owner", async () => {
+  test("owner add, join --owner, owner remove", async () => {
     const clone = "git clone -q . ../their-clone && cd ../their-clone"
     const made = `HOME="$HOME/bob" agent-vault join bob --owner --json`
     const there = await machine.shell(`mkdir ../bob && ${clone} && ${made}`)
@@ -188,6 +188,18 @@ describe("reports", () => {
       exposed: [],
       files: anyList,
     })
+    await machine.call(added)
+    expect(await document(["owner", "remove", "bob", "--dry-run"])).toEqual({
+      owner: "bob",
+      signer,
+      vault: id,
+      groups: anyList,
+      agents: ["ci", "deploy"],
+      exposed: anyList,
+      files: anyList,
+    })
+    // What comes next need not say that this was undone.
+    await machine.shell("git reset -q --hard HEAD~1 && agent-vault list")
   })
 
   test("key add, key list, key remove", async () => {
@@ -280,7 +292,7 @@ describe("reports", () => {
       trusted: true,
     })
     const { pin } = JSON.parse((await machine.call(["trust", "--json"])).stdout) as { pin: string }
-    expect(await document(["trust", pin])).toEqual({ pin })
+    expect(await document(["trust", pin])).toEqual({ pin, keyFiles: [] })
     expect(await document(["trust", "--rewind", "--yes"])).toEqual({ accepted: [] })
   })
 

@@ -44,6 +44,9 @@ const ENDS_WITH = new Map([
   // The line of nobody.
   ["agent-vault owner add bob --join LINE --dry-run", 2],
   ["agent-vault owner add bob --join LINE", 2],
+  // The vault of the examples has one owner.
+  ["agent-vault owner remove bob --dry-run", 3],
+  ["agent-vault owner remove bob", 3],
   // The key of this machine is an owner's already.
   ["agent-vault join bob --owner", 6],
   // There is no such secret, and so nothing that goes to GitHub.

@@ -47,10 +47,8 @@ export function removeOwner(
     const before = commonAnchor(record.owners)
     const left = withOwners(session, (until) => {
       const ended = endOwner(id, removed, until, session.key)
-      return withAnchor(
-        session,
-        record.owners.map((entry) => (entry === removed ? ended : entry)),
-      )
+      const entries = record.owners.map((entry) => (entry === removed ? ended : entry))
+      return withAnchor(session, name, entries)
     })
     const agents = await renewEscrows(left)
     const plan = planAccess(left)
@@ -103,15 +101,19 @@ function removable({ vault, owner }: Session, name: string): OwnerEntry {
  * The entries, with one owner who brought all others. Where the removed one did, whoever of the others
  * came first vouches for the rest: signs their entries, as they stand. Throws `USAGE` for any other.
  */
-function withAnchor(session: Session, entries: readonly OwnerEntry[]): readonly OwnerEntry[] {
+function withAnchor(
+  session: Session,
+  removed: string,
+  entries: readonly OwnerEntry[],
+): readonly OwnerEntry[] {
   if (commonAnchor(entries) !== undefined) return entries
   const active = entries.filter(({ ended }) => ended === undefined)
   const first = active.reduce((one, other) => (other.since < one.since ? other : one))
   if (first.signer !== session.owner.signer) {
     throw new VaultError(
       "USAGE",
-      `the others came by this owner: ${first.name}, who came first of them, has to vouch for them`,
-      { hint: `${first.name} types: agent-vault owner remove NAME` },
+      `the others came by ${removed}: ${first.name}, who came first of them, has to vouch for them`,
+      { hint: `${first.name} types: agent-vault owner remove ${removed}` },
     )
   }
   return entries.map((entry) => {

@@ -81,6 +81,8 @@ export const UPKEEP: readonly CommandSpec[] = [
       ["agent-vault trust ed25519:SIGNER", "pins this one"],
       ["agent-vault trust --rewind", "after a deliberate reset of the branch"],
     ],
+    notes:
+      "All that say whom to trust must agree: the pin, AGENT_VAULT_TRUST and the key file. So the key files of this machine are made to name the same owner.",
   },
   {
     name: "repair",
