@@ -304,6 +304,7 @@ describe("reports", () => {
       at: time,
       keys: "x25519",
       branch: "main",
+      requests: [],
       owners: ["alice"],
       grants: [{ agent: "ci", group: "stripe", since: time, isEnded: false }],
       pending: [],
@@ -343,6 +344,7 @@ describe("reports", () => {
       vault: id,
       root: join(machine.repo, ".agent-vault"),
       branch: "main",
+      requests: [],
       trust: {
         vault: id,
         owners: [{ name: "alice", signer }],

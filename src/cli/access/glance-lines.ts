@@ -10,15 +10,17 @@ import {
   exposedIn,
   fromNow,
 } from "./glance.js"
+import { requestLines } from "./request-lines.js"
 
 const HEAD = ["WHO", "OPENS", "SECRETS", "UNTIL", "STATE", "GOES TO"]
 const HOSTS_SHOWN = 2
 
 /** The look at a terminal: who may open and use what, until when, and what needs attention. */
-export function glanceLines({ overview }: Glance): string[] {
+export function glanceLines({ overview, requests }: Glance): string[] {
   return [
     ...table([HEAD, ...ownerRows(overview), ...agentRows(overview)]),
     ...wishLines(overview),
+    ...(requests.length === 0 ? [] : ["", ...requestLines(requests)]),
     ...secretLines(
       "Exposed: rotate these at their source, then agent-vault set",
       exposedIn(overview),

@@ -12,6 +12,7 @@ import { type Page, pageOf } from "../../page/page.js"
 import { counted } from "../door/render.js"
 import { type Glance, SOON_DAYS, cellsOf, expiringIn, exposedIn, fromNow } from "./glance.js"
 import { glanceMatrix } from "./glance-matrix.js"
+import { answerTo } from "./request-lines.js"
 import { GLANCE_STYLE } from "./glance-style.js"
 
 type Secret = AccessOverview["secrets"][number]
@@ -31,7 +32,7 @@ export function glancePage(glance: Glance, shown: GlanceShown): Page {
     body: markup`${head(glance, shown)}
 <main>
 ${tiles(glance)}
-${calls(glance.overview)}
+${calls(glance)}
 ${glanceMatrix(glance.overview)}
 ${secretsTable(glance.overview)}
 ${readsTable(glance)}
@@ -76,7 +77,7 @@ function tiles({ overview }: Glance): Html {
   return markup`<ul class="tiles" aria-label="In numbers">${facts.map(tile)}</ul>`
 }
 
-function calls(overview: AccessOverview): Html {
+function calls({ overview, requests }: Glance): Html {
   const { at, pending = [], manifestProblem } = overview
   const all = [
     ...exposedIn(overview).map(({ name, exposed = [] }) =>
@@ -102,6 +103,12 @@ function calls(overview: AccessOverview): Html {
           ]
         : [],
     ),
+    ...requests.map((request) =>
+      call(
+        "warn",
+        markup`${request.what} (${fromNow(request.at, at)}): <code>${answerTo(request)}</code>`,
+      ),
+    ),
     ...pending.flatMap(wishes),
     ...(manifestProblem === undefined
       ? []
@@ -120,11 +127,15 @@ function call(look: "good" | "warn" | "bad", words: Html): Html {
 }
 
 /** What an owner's `apply` would do to a group. */
-function wishes({ group, is, gains, losses, retimed, unknown }: GroupPlan): Html[] {
+function wishes(plan: GroupPlan): Html[] {
+  const { group, is, gains, losses, retimed, unknown, formerOwners = [] } = plan
   const name = markup`<code>${group}</code>`
   return [
     ...(is === "new" ? [markup`the new group ${name}`] : []),
     ...(is === "gone" ? [markup`${name} is to go`] : []),
+    ...formerOwners.map(
+      (owner) => markup`${owner.name}, who was removed as an owner, is no longer to open ${name}`,
+    ),
     ...gains.map(
       ({ agent, until, reason }) =>
         markup`<code>${agent}</code> is to open ${name}${ending(until)}${reason === undefined ? undefined : ` (${reason})`}`,

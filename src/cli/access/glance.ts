@@ -7,7 +7,13 @@ import {
   hasPassed,
   later,
 } from "../../core/index.js"
-import { type AccessOverview, type OverviewGrant, describeOverview } from "../../core/owner.js"
+import {
+  type AccessOverview,
+  type OverviewGrant,
+  type WaitingWish,
+  describeOverview,
+  waitingWishes,
+} from "../../core/owner.js"
 import type { Door } from "../door/door.js"
 import { readingVault } from "../door/reading.js"
 import { identityIfSet, placeOf } from "../door/who.js"
@@ -23,6 +29,8 @@ const DAY_S = 86_400
 export interface Glance {
   readonly overview: AccessOverview
   readonly branch: string | undefined
+  /** What agents ask of owners, on branches. */
+  readonly requests: readonly WaitingWish[]
   /** The last lines of the audit of this machine, newest first. */
   readonly reads: readonly AuditLine[]
   /** Why the audit could not be read. */
@@ -37,7 +45,8 @@ export async function takeGlance(door: Door): Promise<Glance> {
     describeOverview(vault, new Date()),
   )
   const branch = place.checkout?.branch?.replace("refs/heads/", "")
-  return { overview, branch, ...lastReads(door, overview.vault) }
+  const requests = await waitingWishes(place, door.env)
+  return { overview, branch, requests, ...lastReads(door, overview.vault) }
 }
 
 function lastReads({ env }: Door, vault: string): Pick<Glance, "reads" | "readsProblem"> {

@@ -126,7 +126,7 @@ async function isBehind(git: Git, commit: string, head: string): Promise<boolean
 }
 
 /** The manifest as a commit has it. Throws `MANIFEST_INVALID`, `FILE_UNSAFE`. */
-async function manifestAt(git: Git, commit: string, folder: string): Promise<Uint8Array> {
+export async function manifestAt(git: Git, commit: string, folder: string): Promise<Uint8Array> {
   const path = `${folder}/${MANIFEST}`
   const files = await plainFiles(git, commit, path)
   const id = files.get(path)

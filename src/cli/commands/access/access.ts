@@ -30,8 +30,8 @@ export async function run(door: Door): Promise<void> {
     const { glanceMermaid } = await import("../../access/glance-mermaid.js")
     return print(door, glanceMermaid(glance.overview))
   }
-  const { overview, branch, reads } = glance
-  const document = { ...overview, ...(branch === undefined ? {} : { branch }), reads }
+  const { overview, branch, requests, reads } = glance
+  const document = { ...overview, ...(branch === undefined ? {} : { branch }), requests, reads }
   if (await asJson(door, document)) return
   await print(door, glanceLines(glance))
   if (overview.agents.length > 0) return

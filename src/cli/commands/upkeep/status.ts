@@ -5,7 +5,8 @@ import {
   describeTrust,
   localAgents,
 } from "../../../core/index.js"
-import { type Standing, describeStanding } from "../../../core/owner.js"
+import { type Standing, describeStanding, waitingWishes } from "../../../core/owner.js"
+import { requestLines } from "../../access/request-lines.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, counted, exitCodeOf, findingLines, goingLines, print } from "../../door/render.js"
@@ -28,6 +29,7 @@ export async function run(door: Door): Promise<number> {
   const local = localAgents(id, door.env)
   const harness = agentHarness(door.env)
   const isolation = await isolationHere(door)
+  const requests = await waitingWishes(place, door.env)
   const document = {
     vault: id,
     root: place.root,
@@ -37,6 +39,7 @@ export async function run(door: Door): Promise<number> {
     ...(harness === undefined ? {} : { harness }),
     localAgents: local,
     isolation,
+    requests,
     opens: standing?.opens ?? [],
     goes: standing?.report.goes ?? [],
     rotates: standing?.report.rotates ?? [],
@@ -55,6 +58,7 @@ export async function run(door: Door): Promise<number> {
     `isolation  ${isolationLine(isolation)}`,
     ...goingLines(document),
     ...rotatingLines(document),
+    ...requestLines(requests),
     ...attentionLines(standing),
   ])
   return code
