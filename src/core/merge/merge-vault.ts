@@ -68,16 +68,18 @@ export async function mergeVault(
 ): Promise<VaultMerge> {
   const contents = await contentsOf(git, sides)
   const snapshot = (tree: BlobTree): Snapshot => new Snapshot(tree, contents)
-  const verified = (tree: BlobTree): Vault => {
-    const vault = verifyVault(snapshot(tree), noMemory())
-    checkAnchor(anchorOf(vault.id), vault.record.owners)
-    return vault
-  }
+  const verified = (tree: BlobTree): Vault => verifyVault(snapshot(tree), noMemory())
   const [ours, theirs] = [verified(sides.ours), verified(sides.theirs)]
-  if (ours.id !== theirs.id) throw otherVault(ours, theirs)
   const base = sides.base.has(VAULT_RECORD) ? verified(sides.base) : undefined
   const units = mergeUnits(sides)
+  const isTheirs = units.files.get(VAULT_RECORD) === sides.theirs.get(VAULT_RECORD)
+  const governing = isTheirs ? theirs : ours
+  for (const vault of [ours, theirs, ...(base === undefined ? [] : [base])]) {
+    if (!areEarlierOwners(vault, governing)) checkAnchor(anchorOf(vault.id), vault.record.owners)
+  }
+  if (ours.id !== theirs.id) throw otherVault(ours, theirs)
   if (units.contested.includes(VAULT_RECORD)) throw ownersDiffer(wayBack)
+  for (const side of [ours, theirs]) refuseOfFormer(side, governing, units.contested)
   // The agents of one side may have other keys, or have ended, than the groups of the other say.
   const outdated = [ours, theirs].flatMap((groups) => [
     ...outdatedGroups(groups, ours),
@@ -85,6 +87,34 @@ export async function mergeVault(
   ])
   await readValues(contents, git, sides, new Set(outdated))
   return { sides, base, ours, theirs, units, snapshot }
+}
+
+/**
+ * Whether a version of the vault is from before an owner was removed: its owners are all known to the
+ * vault.json that the merge goes on with. That one has to be the anchor's: a removed first owner was
+ * brought by nobody whom readers trust now.
+ */
+function areEarlierOwners(vault: Vault, governing: Vault): boolean {
+  if (vault === governing || vault.id !== governing.id) return false
+  const known = new Set(governing.record.owners.map(({ signer }) => signer))
+  return vault.owners.every(({ signer }) => known.has(signer))
+}
+
+/**
+ * Refuses what a removed owner signed, where it would be signed anew by whoever merges. Readers refuse
+ * the rest. Throws `SIGNATURE_INVALID`.
+ */
+function refuseOfFormer(side: Vault, governing: Vault, contested: readonly string[]): void {
+  const present = new Set(governing.owners.map(({ signer }) => signer))
+  if (side.owners.every(({ signer }) => present.has(signer))) return
+  const { verifiers, verifiedBefore } = governing
+  const judged = { ...side, verifiers, verifiedBefore, verified: new WeakMap() }
+  for (const unit of contested) {
+    const file = classify(unit)
+    if (file.is === "agent") findAgentRecord(judged, file.agent)
+    if (file.is === "group") findGroup(judged, file.group)
+    if (file.is === "secret") findSecret(judged, file.secret)
+  }
 }
 
 /** What a person has to choose before a merge can be settled. */

@@ -1,0 +1,94 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
+import { findVault } from "../../../src/core/disk/place.js"
+import { removeOwner, trustOwner } from "../../../src/core/owner.js"
+import { syncAt, twoMachines } from "../sync/clones.js"
+import { type World, outcome, vaultWorld } from "../world.js"
+import { anotherPerson, findingsAt, makeOwner, nobody, readAs, recordOf } from "./people.js"
+
+let template: World
+/** Alice, and bob and carol whom she made owners, each with a clone and a home. */
+let alice: World
+let bob: World
+let carol: World
+const worlds: World[] = []
+
+beforeAll(async () => {
+  template = await vaultWorld()
+})
+beforeEach(async () => {
+  const machines = twoMachines(template)
+  alice = machines[0]
+  bob = anotherPerson(alice)
+  carol = anotherPerson(alice)
+  worlds.push(...machines, bob, carol)
+  await makeOwner(alice, bob, "bob")
+  await makeOwner(alice, carol, "carol")
+  for (const world of [alice, bob, carol]) await syncAt(world)
+})
+afterEach(() => worlds.splice(0).forEach((world) => world.remove()))
+afterAll(() => template.remove())
+
+async function remove(by: World, owner: string) {
+  return removeOwner({ ...(await by.request()), owner })
+}
+
+function trust(world: World, signer = ""): Promise<unknown> {
+  return trustOwner(findVault(world.top), signer, world.env, nobody)
+}
+
+/** Has bob, from the state before his removal, push before alice does, and alice sync. */
+async function syncOver(change: () => Promise<unknown>): Promise<void> {
+  await change()
+  await syncAt(bob)
+  const { commit } = await remove(alice, "bob")
+  await expect(syncAt(alice)).rejects.toMatchObject({
+    code: "SIGNATURE_INVALID",
+    message: expect.stringContaining("is signed by bob, who was removed as an owner") as string,
+  })
+  expect(alice.git("rev-parse", "HEAD")).toBe(commit)
+}
+
+test("nobody signs a value for a removed owner, which both sides sealed anew", () =>
+  syncOver(() => bob.set("stripe/api-key", "a-fake-forged-value")))
+
+test("nobody signs a grant for a removed owner, in a group that has another key", () =>
+  syncOver(() => bob.grant("deploy", "stripe")))
+
+test("what others did before the first owner left comes in, and the vault goes on", async () => {
+  const bobs = recordOf(bob).owners.find(({ name }) => name === "bob")?.signer
+  await carol.set("stripe/by-carol", "a-fake-value-by-carol")
+  await carol.set("stripe/api-key", "a-fake-new-value-by-carol")
+  await syncAt(carol)
+  await remove(bob, "alice")
+  await trust(bob, bobs)
+  expect((await syncAt(bob)).brought).toBe("merge")
+  expect(await findingsAt(bob)).toEqual([])
+  expect(await readAs(bob, "stripe/api-key")).toBe("a-fake-new-value-by-carol")
+
+  // Carol has something of her own meanwhile, and trusts bob only now.
+  await carol.set("stripe/later", "a-fake-later-value")
+  expect(await outcome(syncAt(carol))).toBe("UNTRUSTED")
+  await trust(carol, bobs)
+  expect((await syncAt(carol)).brought).toBe("merge")
+  expect(await findingsAt(carol)).toEqual([])
+  expect(await readAs(carol, "stripe/later")).toBe("a-fake-later-value")
+  expect(await readAs(carol, "stripe/by-carol")).toBe("a-fake-value-by-carol")
+})
+
+test("a removed first owner brings nothing in on top of their removal", async () => {
+  const bobs = recordOf(bob).owners.find(({ name }) => name === "bob")?.signer
+  await remove(bob, "alice")
+  await trust(bob, bobs)
+  await syncAt(bob)
+  const before = bob.git("rev-parse", "HEAD")
+  // A commit that follows the removal, with the vault as alice had it.
+  alice.git("fetch", "-q", "origin")
+  await alice.set("stripe/api-key", "a-fake-forged-value")
+  const tree = alice.git("rev-parse", "HEAD^{tree}")
+  const forged = alice.git("commit-tree", "-p", "origin/main", "-m", "as before", tree)
+  alice.git("push", "-q", "origin", `${forged}:main`)
+  expect(await outcome(syncAt(bob))).toBe("UNTRUSTED")
+  await bob.set("stripe/other", "a-fake-value")
+  expect(await outcome(syncAt(bob))).toBe("UNTRUSTED")
+  expect(bob.git("rev-parse", "HEAD~1")).toBe(before)
+})
