@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, type Stats } from "node:fs"
+import { isAscii } from "node:buffer"
 import { join } from "node:path"
 import process from "node:process"
 import { Script } from "node:vm"
@@ -75,7 +76,9 @@ function readWrapped(file: string): { text: string; source: Stats } {
     bytes.write(BEFORE)
     const end = BEFORE.length + readSync(descriptor, bytes, BEFORE.length, source.size, 0)
     bytes.write(AFTER, end)
-    return { text: bytes.toString("utf8", 0, end + AFTER.length), source }
+    const text = bytes.subarray(0, end + AFTER.length)
+    // As the build makes them all: then nothing has to be decoded.
+    return { text: text.toString(isAscii(text) ? "latin1" : "utf8"), source }
   } finally {
     closeSync(descriptor)
   }

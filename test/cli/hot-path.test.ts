@@ -29,6 +29,10 @@ afterAll(() => [classic, postQuantum].forEach((machine) => machine.remove()))
 const GET = ["get", "stripe/api-key", "--agent", "ci"]
 const RUN = ["run", "-s", "stripe/api-key", "--agent", "ci", "--", "printenv", "STRIPE_API_KEY"]
 
+function readText(name: string): string {
+  return name.endsWith(".cjs") ? readFileSync(join(folder, name), "utf8") : ""
+}
+
 /** The files of the bundle that a command loads, the other files that it opens, and its output. */
 function loadedBy(
   machine: Machine,
@@ -78,6 +82,16 @@ test("guard loads nothing to explain with unless that is asked", () => {
   rmSync(file)
   expect(loaded.some((name) => name.startsWith("scan"))).toBe(true)
   expect(loaded.filter((name) => holders.includes(name) || /explain/.test(name))).toEqual([])
+})
+
+test("guard loads no table of commands, and no text that V8 would have to decode", () => {
+  const { loaded } = loadedBy(classic, ["guard", "--stdin"])
+  const texts = loaded.map((name) => readFileSync(join(folder, name), "utf8"))
+  const summary = "stop a commit that holds a key, a credential"
+  expect(readdirSync(folder).some((name) => readText(name).includes(summary))).toBe(true)
+  expect(texts.filter((text) => text.includes(summary))).toEqual([])
+  // oxlint-disable-next-line no-control-regex
+  expect(texts.flatMap((text) => /[^\x00-\x7f]/.exec(text) ?? [])).toEqual([])
 })
 
 test("run --blind loads nothing to ask with before there is a question", async () => {

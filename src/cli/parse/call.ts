@@ -37,8 +37,18 @@ export interface Call {
 }
 
 /** Whether the words of a command are another program's command line, behind `--`. */
-export function takesCommand({ words }: CommandSpec): boolean {
+export function takesCommand({ words }: Pick<CommandSpec, "words">): boolean {
   return words.startsWith("-- ")
+}
+
+/** What the most of the first words name, three at most. */
+export function longestNamed<T>(
+  words: readonly string[],
+  named: (name: string) => T | undefined,
+): T | undefined {
+  const lengths = [3, 2, 1].filter((length) => length <= words.length)
+  const found = lengths.map((length) => named(words.slice(0, length).join(" ")))
+  return found.find((spec) => spec !== undefined)
 }
 
 /** How many words a command takes. */

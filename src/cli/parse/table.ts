@@ -1,4 +1,4 @@
-import type { CommandSpec } from "./call.js"
+import { type CommandSpec, longestNamed } from "./call.js"
 import { ACCESS } from "./table/access.js"
 import { AUDITS } from "./table/audit.js"
 import { CANARIES } from "./table/canary.js"
@@ -63,9 +63,7 @@ export function specOf(name: string): CommandSpec | undefined {
 
 /** The command that the first words name; `agent add` before `agent`. */
 export function commandOf(words: readonly string[]): CommandSpec | undefined {
-  const lengths = [3, 2, 1].filter((length) => length <= words.length)
-  const found = lengths.map((length) => specOf(words.slice(0, length).join(" ")))
-  return found.find((spec) => spec !== undefined)
+  return longestNamed(words, specOf)
 }
 
 /** The commands that begin as the words do, by as many of them as there are such commands for. */

@@ -5,7 +5,7 @@ import { isCiphertext } from "./ciphertext.js"
 import { isRowId } from "./literals.js"
 import { isPlaceholder, placeholderSign, withoutRows } from "./placeholder.js"
 import { entropy, randomBits } from "./random.js"
-import { type Kind, type Rule, forms } from "./rules.js"
+import { type Kind, type Rule, isForm } from "./rules.js"
 import known from "./rules/known.json" with { type: "json" }
 import type { Veto } from "./veto.js"
 
@@ -68,7 +68,7 @@ function vetoOfStandIn(rule: Rule, secret: string): Veto | undefined {
   const said = plain === undefined ? undefined : placeholderSign(plain)
   if (said !== undefined) return said
   const sign = placeholderSign(secret)
-  const isFixed = rule.keywords !== undefined && !forms.has(rule)
+  const isFixed = rule.keywords !== undefined && !isForm(rule.id)
   if (!isFixed || (sign !== "run" && sign !== "row")) return sign
   const rest = withoutRows(secret)
   return isPlaceholder(rest) || randomBits(rest) < CERTAIN ? sign : undefined

@@ -6,18 +6,25 @@ const POLYNOMIAL = 0xedb88320
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 const BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
-/** What each value of a byte does to a CRC-32. */
-const STEPS = Int32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte
-  for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1
-  return crc
-})
+/** What each value of a byte does to a CRC-32. Made when it is first needed: most commits need none. */
+let steps: Int32Array | undefined
+
+function stepsOfCrc(): Int32Array {
+  const made = new Int32Array(256)
+  for (let byte = 0; byte < 256; byte += 1) {
+    let crc = byte
+    for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1
+    made[byte] = crc
+  }
+  return made
+}
 
 /** The CRC-32 of an ASCII text. */
 export function crc32(text: string): number {
+  steps ??= stepsOfCrc()
   let crc = ~0
   for (let at = 0; at < text.length; at += 1) {
-    crc = (crc >>> 8) ^ (STEPS[(crc ^ text.charCodeAt(at)) & 255] as number)
+    crc = (crc >>> 8) ^ (steps[(crc ^ text.charCodeAt(at)) & 255] as number)
   }
   return ~crc >>> 0
 }

@@ -10,8 +10,18 @@ import { prefixedAt } from "./prefix.js"
 import { RANK, withoutExamples, withoutOverlaps } from "./overlaps.js"
 import type { Candidate, Detection } from "./overlaps.js"
 import { kindOfKey } from "./private-key.js"
-import { forms, GENERIC, isExcused, isKeyRule, KUBERNETES, patternOf, rules } from "./rules.js"
-import type { Kind, Rule } from "./rules.js"
+import {
+  fileRules,
+  GENERIC,
+  isExcused,
+  isForm,
+  isKeyRule,
+  type Kind,
+  KUBERNETES,
+  patternOf,
+  type Rule,
+  specificityOf,
+} from "./rules.js"
 import { type Reaction, findWords } from "./reactions.js"
 import { Data, isGenerated, isMinified, isOfBadge } from "./surroundings.js"
 import type { Origin } from "./surroundings.js"
@@ -39,8 +49,6 @@ export function findCredentials(
   findWords(text, (met, at) => search.meet(met, at))
   return search.findings()
 }
-
-const places = new Map(rules.map((rule, index) => [rule, rules.length - index]))
 
 class Search {
   readonly #text: string
@@ -77,7 +85,7 @@ class Search {
   }
 
   findings(): Detection[] {
-    for (const rule of rules) if (!rule.keywords && rule.pattern) this.#searchFile(rule)
+    for (const rule of fileRules(this.#origin.path ?? "")) this.#searchFile(rule)
     this.#tryNames()
     this.#tryApart()
     this.#searchManifest()
@@ -159,7 +167,7 @@ class Search {
     if (veto !== undefined) return this.#silence(rule, { start, end }, veto)
     if (isKey) {
       this.#keep(rule, match.index, match.index + match[0].length, RANK.key, kindOfKey(match[0]))
-    } else this.#keep(rule, start, end, forms.has(rule) ? RANK.form : RANK.shape)
+    } else this.#keep(rule, start, end, isForm(rule.id) ? RANK.form : RANK.shape)
     return true
   }
 
@@ -253,7 +261,7 @@ class Search {
     if (isPublished(this.#text.slice(start, end), kind)) {
       this.#silence(rule, { start, end }, "published")
     } else {
-      const place = places.get(rule) ?? 0
+      const place = specificityOf(rule)
       this.#candidates.push({ rule: rule.id, start, end, kind, rank, place })
     }
   }

@@ -1,5 +1,5 @@
 import { examplesIn } from "../named/examples.js"
-import { forms, type Kind, type Rule } from "./rules.js"
+import { isForm, type Kind } from "./rules.js"
 import type { OnSilenced } from "./veto.js"
 
 /** A credential in a text, by its offsets in UTF-16 code units. */
@@ -19,8 +19,6 @@ export interface Candidate extends Detection {
 
 /** How much a finding says, by what it was found by. More specific ones hide the others. */
 export const RANK = { key: 5, shape: 4, own: 3, near: 2, form: 1, generic: 0 }
-
-const FORMS = new Set(Array.from(forms, (rule) => (rule as Rule).id))
 
 /**
  * The findings without those that the text calls examples. Those go to `onSilenced`. A token's own
@@ -44,7 +42,7 @@ export function withoutExamples(
 
 /** Whether only a name, or the way in which it is written, says that it is a secret. */
 function isSaid({ rule, rank }: Candidate): boolean {
-  return rank < RANK.shape && (rank !== RANK.form || FORMS.has(rule))
+  return rank < RANK.shape && (rank !== RANK.form || isForm(rule))
 }
 
 /**

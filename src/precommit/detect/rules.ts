@@ -1,15 +1,4 @@
-import cloud from "./rules/cloud.json" with { type: "json" }
-import data from "./rules/data.json" with { type: "json" }
-import hosting from "./rules/hosting.json" with { type: "json" }
-import keys from "./rules/keys.json" with { type: "json" }
-import messaging from "./rules/messaging.json" with { type: "json" }
-import models from "./rules/models.json" with { type: "json" }
-import payment from "./rules/payment.json" with { type: "json" }
-import publicKeys from "./rules/public.json" with { type: "json" }
-import registries from "./rules/registries.json" with { type: "json" }
-import services from "./rules/services.json" with { type: "json" }
-import sessions from "./rules/sessions.json" with { type: "json" }
-import tools from "./rules/tools.json" with { type: "json" }
+import { FILE_PATHS, FILE_RULES, FORMS, RULES } from "./rule-table.js"
 import type { checks } from "./checks.js"
 
 /** What a finding is: a key that opens things, one under a passphrase, a credential, or public. */
@@ -62,24 +51,44 @@ export interface Rule {
   readonly lookalikes?: readonly string[]
 }
 
-/** All rules, the more specific first. */
-export const rules = [
-  ...publicKeys,
-  ...keys,
-  ...models,
-  ...hosting,
-  ...registries,
-  ...cloud,
-  ...payment,
-  ...messaging,
-  ...tools,
-  ...sessions,
-  ...services,
-  ...data,
-] as readonly Rule[]
+const lines = RULES.split("\n")
+/** Those that were asked for. */
+const parsed = new Map<number, Rule>()
+const places = new Map<Rule, number>()
 
-/** The rules that know how a credential is presented, not whose it is. */
-export const forms: ReadonlySet<unknown> = new Set<unknown>(data)
+/** The rule at a place in the list of all, which begins with the more specific ones. */
+export function ruleAt(at: number): Rule {
+  const known = parsed.get(at)
+  if (known !== undefined) return known
+  const rule = JSON.parse(lines[at] as string) as Rule
+  parsed.set(at, rule)
+  places.set(rule, lines.length - at)
+  return rule
+}
+
+/** All rules. The guard itself parses only those whose words it meets. */
+export function everyRule(): readonly Rule[] {
+  return lines.map((_line, at) => ruleAt(at))
+}
+
+/** How specific a rule is among all; nothing is less so than what only code can tell. */
+export function specificityOf(rule: Rule): number {
+  return places.get(rule) ?? 0
+}
+
+const ofFiles = new RegExp(FILE_PATHS, "i")
+
+/** The rules for a whole file of this path. */
+export function fileRules(path: string): readonly Rule[] {
+  return ofFiles.test(path) ? FILE_RULES.map(ruleAt) : []
+}
+
+const forms = new Set(FORMS)
+
+/** Whether the rule of this id knows how a credential is presented, not whose it is. */
+export function isForm(id: string): boolean {
+  return forms.has(id)
+}
 
 /** A secret that no provider's rule knows, found by its name and its randomness. */
 export const GENERIC: Rule = { id: "generic-secret" }
@@ -107,7 +116,7 @@ const CODED = [GENERIC, PASSWORD, APP_PASSWORD, KUBERNETES, DER_KEY, KEYSTORE, S
 
 /** Whether a rule has this id. */
 export function isRule(id: string): boolean {
-  return [...rules, ...CODED].some((rule) => rule.id === id)
+  return [...everyRule(), ...CODED].some((rule) => rule.id === id)
 }
 
 /** The regular expression of a rule, compiled when it is needed for the first time. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { wordlist } from "@scure/bip39/wordlists/english.js"
-import { alphabetOf, endOfStretch, nextStretch } from "./stretch.js"
+import { alphabetOf, endOfStretch } from "./stretch.js"
 
 /** The words of a wallet's key (BIP-39), and where they stand in a text. */
 export interface SeedPhrase {
@@ -27,8 +27,14 @@ const SIZES = new Set([12, 15, 18, 21, 24])
 const FEWEST = 12
 /** A line of so many words may be a title. */
 const FEW = 3
-/** The shortest phrase: words of three letters, a sign between each two. */
-const SHORTEST = 4 * FEWEST - 1
+/**
+ * Where so many words in a row are as long as those of the list, with nothing between them but what
+ * parts words. It costs little, and most texts have no such place.
+ */
+const ROW = new RegExp(
+  String.raw`\b[a-z]{3,8}(?:[ \t\r\n"'\x60,+\\*.)\d-]{1,48}\b[a-z]{3,8}\b){${FEWEST - 1}}`,
+  "g",
+)
 const ALPHABET = alphabetOf("abcdefghijklmnopqrstuvwxyz0123456789 \t\r\n\"'`,+\\.)*-")
 
 const WORD = /[a-z]{1,32}/g
@@ -49,36 +55,20 @@ const LABELS = new Set(["seed", "phrase", "secret", "wallet", "key", "master", "
  * in a row, in lines or as a list, and no more of its words around them.
  */
 export function* seedPhrasesIn(text: string): Generator<SeedPhrase> {
-  let from = nextStretch(text, 0, ALPHABET, SHORTEST)
+  let from = rowFrom(text, 0)
   while (from !== undefined) {
-    const end = endOfStretch(text, from + SHORTEST, ALPHABET)
-    if (hasRow(text, from, end)) {
-      for (const run of runsIn(text, from, end)) yield* phrasesOf(run)
-    }
-    from = nextStretch(text, end + 1, ALPHABET, SHORTEST)
+    const end = endOfStretch(text, from, ALPHABET)
+    for (const run of runsIn(text, from, end)) yield* phrasesOf(run)
+    from = rowFrom(text, end)
   }
 }
 
-/** Whether enough words in a row are as long as those of the list. It costs little and settles most. */
-function hasRow(text: string, from: number, to: number): boolean {
-  let count = 0
-  let length = 0
-  for (let at = from; at < to; at += 1) {
-    const code = text.charCodeAt(at)
-    if (code >= 97 && code <= 122) {
-      length += 1
-      if (length === 3) count += 1
-      if (length > 8) count = 0
-      if (count === FEWEST) return true
-    } else {
-      if (length === 1 || length === 2) count = 0
-      length = 0
-    }
-  }
-  return false
+function rowFrom(text: string, from: number): number | undefined {
+  ROW.lastIndex = from
+  return ROW.exec(text)?.index
 }
 
-/** Rows of words that all are in the list. Most texts have no row that is long enough to ask. */
+/** Rows of words that all are in the list. */
 function* runsIn(text: string, from: number, to: number): Generator<ListedWord[]> {
   let run: RegExpExecArray[] = []
   WORD.lastIndex = from

@@ -1,5 +1,5 @@
 import { expand, Generator } from "./template.js"
-import { rules } from "../../../src/precommit/detect/rules.js"
+import { everyRule } from "../../../src/precommit/detect/rules.js"
 
 // The set that recall and false alarms are measured on: bench/guard-detection.md tells the result.
 
@@ -342,7 +342,7 @@ const named: readonly (readonly [kind: string, path: string, text: string])[] = 
 export function positives(seed: number, perKind = 6): Sample[] {
   const generator = new Generator(seed)
   const samples: Sample[] = []
-  for (const rule of rules) {
+  for (const rule of everyRule()) {
     const template = rule.names ? bare(rule.examples?.[0] ?? "") : (rule.examples?.[0] ?? "")
     for (let count = 0; count < perKind; count += 1) {
       const secret = expand(template, generator)

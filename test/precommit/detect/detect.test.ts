@@ -464,6 +464,19 @@ test("words are found wherever they are, in any case, overlapping too", () => {
   ])
 })
 
+test("words are found beside any characters, where each is", () => {
+  // In lower case the first is two characters; the others are beyond Latin-1.
+  for (const before of ["\u0130", "\u212a", "\u{1f511}", "", "a", "ab"]) {
+    for (const after of ["", "a", "ab", "\u212a"]) {
+      const found: [number, number][] = []
+      const text = `${before}Heroku${after} sk-`
+      wordFinder(["heroku", "sk-"])(text, (word, at) => found.push([word, at]))
+      const places = [text.indexOf("Heroku"), text.indexOf("sk-")]
+      expect(found).toEqual(places.map((at, word) => [word, at]))
+    }
+  }
+})
+
 test("chance is told from names", () => {
   const generator = new Generator(3)
   for (const template of ["{base62:24}", "{hex:32}", "{alnum:24}", "{base64url:32}"]) {

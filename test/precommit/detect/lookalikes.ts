@@ -1,4 +1,4 @@
-import { type Rule, forms } from "../../../src/precommit/detect/rules.js"
+import { type Rule, isForm } from "../../../src/precommit/detect/rules.js"
 import { expand, type Generator } from "./template.js"
 
 // What stands where a rule's secret would stand and is none, made from the rule's own examples.
@@ -100,7 +100,7 @@ export function lookalikesOf(rule: Rule, generator: Generator): Lookalike[] {
     kind: "one of its own",
     text: expand(template, generator),
   }))
-  const examples = rule.keywords && !forms.has(rule) ? (rule.examples ?? []) : []
+  const examples = rule.keywords && !isForm(rule.id) ? (rule.examples ?? []) : []
   return [
     ...own,
     ...examples.flatMap((example) => ofShape(example, generator)),
