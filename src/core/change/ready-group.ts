@@ -2,7 +2,15 @@ import { hasPassed, utc } from "../words/time.js"
 import { nearest } from "../words/names.js"
 import type { GroupRecord } from "../records/record.js"
 import { type Plan, isExpiryOnly } from "../vault/plan.js"
-import { getGroup, listGroups, refuseSealingToOlder } from "../vault/vault.js"
+import { sealedOwners } from "../vault/sealed-state.js"
+import {
+  type Vault,
+  findAgent,
+  getGroup,
+  listGroups,
+  refuseSealingToOlder,
+} from "../vault/vault.js"
+import { VaultError } from "../words/errors.js"
 import { pendingError, planAccess, planEdit } from "./draft-plan.js"
 import { executePlan } from "./execute-plan.js"
 import type { ExposedSecret } from "./rekey.js"
@@ -33,6 +41,7 @@ export async function readyGroup(session: Session, group: string): Promise<Ready
   const similar = isNew ? nearest(group, groups) : undefined
   const record = getGroup(session.vault, group)
   refuseSealingToOlder(session.vault, record)
+  refuseKnownKeys(session.vault, group, record)
   return { record, isNew, similar, exposed }
 }
 
@@ -56,4 +65,18 @@ export function expiries(session: Session, group: string): Plan {
   )
   if (loss !== undefined) throw pendingError([loss])
   return { ...plan, groups: own.filter(isExpiryOnly) }
+}
+
+/** A branch that did not know of an owner's removal brings agents whose key they can bring out of escrow. */
+function refuseKnownKeys(vault: Vault, group: string, { members }: GroupRecord): void {
+  for (const { agent } of members) {
+    const record = findAgent(vault, agent)
+    if (record?.escrow === undefined) continue
+    const [former] = sealedOwners(vault, record).formerOwners
+    if (former === undefined) continue
+    const message = `${agent} opens ${group}, and its key is known to ${former.name}, who was removed as an owner`
+    throw new VaultError("PENDING", message, {
+      hint: `give it a new one: agent-vault agent rekey ${agent}`,
+    })
+  }
 }
