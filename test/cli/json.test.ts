@@ -195,6 +195,8 @@ describe("reports", () => {
       vault: id,
       groups: anyList,
       agents: ["ci", "deploy"],
+      kept: [],
+      brought: [],
       exposed: anyList,
       files: anyList,
     })

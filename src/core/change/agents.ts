@@ -107,10 +107,10 @@ async function makeKey(session: Session, recipient: string | undefined): Promise
   return { recipient: await recipientOf(identity), made: { identity, escrow } }
 }
 
-/** A recipient decides who reads, so each belongs to one agent, and to no owner. */
+/** A recipient decides who reads, so each belongs to one agent, and to no owner, present or removed. */
 function refuseSharedKey(session: Session, recipient: string): void {
   const { vault } = session
-  const owner = vault.owners.find((entry) => entry.recipient === recipient)
+  const owner = vault.record.owners.find((entry) => entry.recipient === recipient)
   const other = listAgents(vault).find((name) => findAgent(vault, name)?.recipient === recipient)
   const holder = owner?.name ?? other
   if (holder === undefined) return

@@ -4,7 +4,6 @@ import { signOwner } from "../records/owners.js"
 import type { OwnerEntry } from "../records/record.js"
 import { findAgent, listAgents } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
-import { VAULT_RECORD } from "../words/layout.js"
 import { parseOwnerName } from "../words/names.js"
 import { type ChangeRequest, type Outcome, change } from "../change/change.js"
 import { planAccess, planEdit } from "../change/draft-plan.js"
@@ -100,6 +99,6 @@ function keyTaken({ name, ended }: OwnerEntry): VaultError {
         hint: "see who is an owner: agent-vault owner list",
       })
     : new VaultError("EXISTS", `that is the key of ${name}, who was removed as an owner`, {
-        hint: `a removed owner comes back with a new key only; see ${VAULT_RECORD}`,
+        hint: `they move their key file away, and make a new key: agent-vault join ${name} --owner`,
       })
 }

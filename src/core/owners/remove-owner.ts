@@ -8,7 +8,7 @@ import { commonAnchor } from "../memory/trust.js"
 import { endOwner, signOwner } from "../records/owners.js"
 import { type OwnerEntry, digestOf, encodeRecord, unsigned } from "../records/record.js"
 import type { GroupPlan } from "../vault/plan.js"
-import { allRecords, findAgent, listAgents } from "../vault/vault.js"
+import { type Vault, allRecords, findAgent, listAgents } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { nearest } from "../words/names.js"
 import { withOwners } from "./with-owners.js"
@@ -22,6 +22,10 @@ export interface OwnerRemoved {
   readonly groups: readonly string[]
   /** The agents that have a new key in escrow, since the removed owner could know the one before. */
   readonly agents: readonly string[]
+  /** The agents whose key is not in escrow: they keep it, and who made it, nobody here can tell. */
+  readonly kept: readonly string[]
+  /** The other owners whom the removed one let in: they stay. */
+  readonly brought: readonly string[]
   /** Every value that the removed owner could read. */
   readonly exposed: readonly ExposedSecret[]
   /** The owner whom agents are to trust from now on, where it was the removed one until now. */
@@ -45,6 +49,9 @@ export function removeOwner(
     planEdit(session, () => {})
     const { record, id } = session.vault
     const before = commonAnchor(record.owners)
+    const kept = agentsWith(session.vault, "no escrow")
+    const others = session.vault.owners.filter((each) => each !== removed && each !== session.owner)
+    const brought = others.filter((each) => each.by === signer)
     const left = withOwners(session, (until) => {
       const ended = endOwner(id, removed, until, session.key)
       const entries = record.owners.map((entry) => (entry === removed ? ended : entry))
@@ -63,6 +70,8 @@ export function removeOwner(
       vault: id,
       groups: groups.map(({ group }) => group),
       agents,
+      kept,
+      brought: brought.map((each) => each.name),
       exposed,
       ...(isAnchor ? { anchor: { owner: after.name, signer: after.signer } } : {}),
     }
@@ -125,13 +134,20 @@ function withAnchor(
 
 /** Gives every agent a new key whose present one is in escrow. Resolves to their names. */
 async function renewEscrows(session: Session): Promise<readonly string[]> {
-  const { vault } = session
-  const agents = listAgents(vault).filter((agent) => findAgent(vault, agent)?.escrow !== undefined)
+  const agents = agentsWith(session.vault, "escrow")
   for (const [done, agent] of agents.entries()) {
     await renewAgentKey(session, agent)
     session.onProgress(done + 1, agents.length, "making keys for agents")
   }
   return agents
+}
+
+/** The present agents whose key an owner can bring out of escrow, or those that nobody can. */
+function agentsWith(vault: Vault, what: "escrow" | "no escrow"): readonly string[] {
+  return listAgents(vault).filter((agent) => {
+    const record = findAgent(vault, agent)
+    return record !== undefined && (record.escrow !== undefined) === (what === "escrow")
+  })
 }
 
 /** An agent that has its group with a new key lost nothing: it is the owner who may know the old one. */

@@ -17,6 +17,7 @@ import {
   joinFingerprint,
   ownerFingerprint,
 } from "../records/join-line.js"
+import type { OwnerEntry } from "../records/record.js"
 import { signingKey } from "../records/signature.js"
 import { VaultError } from "../words/errors.js"
 import { parseAgentName, parseOwnerName } from "../words/names.js"
@@ -93,12 +94,7 @@ export async function joinAsOwner(
   const file = ownerKeyFile(vault, env)
   const kept = await findOwnKey(file, ask)
   const known = owners.find(({ recipient }) => recipient === kept?.recipient)
-  if (known !== undefined) {
-    const state = known.ended === undefined ? "is that of the owner" : "was that of the owner"
-    throw new VaultError("EXISTS", `the owner's key on this machine ${state} ${known.name}`, {
-      hint: `${file} stays as it is; another person joins with a key home of their own`,
-    })
-  }
+  if (known !== undefined) throw keyOf(known, file)
   const identity = kept?.identity ?? (await generateIdentity(keys))
   const recipient = await recipientOf(identity)
   const key = signingKey(identity)
@@ -115,4 +111,17 @@ export async function joinAsOwner(
   const content = passphrase === "" ? text : await sealWithPassphrase(Buffer.from(text), passphrase)
   inHome("keys", () => writeKeyFile(file, content))
   return { ...joined, wasHere: false, hasPassphrase: passphrase !== "" }
+}
+
+/** Who was removed needs another key; who is an owner keeps theirs. */
+function keyOf({ name, ended }: OwnerEntry, file: string): VaultError {
+  return ended === undefined
+    ? new VaultError("EXISTS", `the owner's key on this machine is that of the owner ${name}`, {
+        hint: `${file} stays as it is; another person joins with a key home of their own`,
+      })
+    : new VaultError(
+        "EXISTS",
+        `the owner's key on this machine is that of ${name}, who was removed as an owner`,
+        { hint: `move ${file} away; then make a new key: agent-vault join ${name} --owner` },
+      )
 }

@@ -1,6 +1,7 @@
-import { writeFileSync } from "node:fs"
+import { renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { generateIdentity, recipientOf } from "../../../src/core/age/age.js"
 import { findVault } from "../../../src/core/disk/place.js"
 import { agentKeyFile, identityAt, ownerKeyFile, withVault } from "../../../src/core/index.js"
 import {
@@ -25,7 +26,7 @@ import { testWithStockAge } from "../../stock-age.js"
 import { openedByAge } from "../past/opened-by-age.js"
 import { syncAt, twoMachines } from "../sync/clones.js"
 import { type World, outcome, vaultWorld } from "../world.js"
-import { anotherPerson, findingsAt, makeOwner, nobody, readAs, recordOf } from "./people.js"
+import { anotherPerson, findingsAt, lineOf, makeOwner, nobody, readAs, recordOf } from "./people.js"
 
 let template: World
 /** Alice's two machines, and that of bob, who is an owner too. */
@@ -58,6 +59,11 @@ function newPerson(): World {
 
 async function remove(by: World, owner: string, dryRun = false) {
   return removeOwner({ ...(await by.request()), owner, dryRun })
+}
+
+/** The recipient of a key that was made elsewhere. */
+async function newRecipient(): Promise<string> {
+  return recipientOf(await generateIdentity("x25519"))
 }
 
 /** The key of an agent, as an owner brings it out of the escrow. */
@@ -219,8 +225,14 @@ describe("what was made on a branch that did not know of the removal", () => {
     expect(await findingsAt(elsewhere)).toEqual([])
     expect(await exposedAt(elsewhere)).toContain("late/token bob")
     expect(await keysKnownToOwners(elsewhere)).toEqual(["late-agent"])
+    // They bring that key out of the escrow of the branch, so a value for it would be theirs too.
+    await expect(elsewhere.set("late/other", "a-fake-value")).rejects.toMatchObject({
+      code: "PENDING",
+      hint: "give it a new one: agent-vault agent rekey late-agent",
+    })
     await rekeyAgent({ ...(await elsewhere.request()), agent: "late-agent" })
     expect(await keysKnownToOwners(elsewhere)).toEqual([])
+    await elsewhere.set("late/other", "a-fake-value")
   })
 
   test("is exposed to them, where it is a value that was sealed to a key they had", async () => {
@@ -281,6 +293,44 @@ describe("the first owner", () => {
     expect(await readAs(carol, "stripe/api-key")).toBe("a-fake-new-value")
     await carol.set("stripe/by-carol", "a-fake-value")
     expect(await findingsAt(carol)).toEqual([])
+  })
+})
+
+describe("who was removed", () => {
+  test("may have made keys and owners that stay, and is told of", async () => {
+    const recipient = await newRecipient()
+    await addAgent({ ...(await bob.request()), agent: "robot", recipient })
+    await syncAt(bob)
+    const carol = newPerson()
+    await makeOwner(bob, carol, "carol")
+    await syncAt(bob)
+    await syncAt(alice)
+    const { result } = await remove(alice, "bob")
+    expect([result.kept, result.brought]).toEqual([["robot"], ["carol"]])
+  })
+
+  test("gets in again with another key only: not as an agent, and not as an owner", async () => {
+    const [, entry] = recordOf(alice).owners as [unknown, { recipient: string }]
+    await remove(alice, "bob")
+    await syncAt(alice)
+    await syncAt(bob)
+    const { recipient } = entry
+    const request = { ...(await alice.request()), agent: "robot", recipient }
+    await expect(addAgent(request)).rejects.toMatchObject({
+      code: "EXISTS",
+      message: "that is the key of bob already",
+    })
+    const file = ownerKeyFile(claimedId(findVault(bob.top)), bob.env)
+    await expect(lineOf(bob, "bob")).rejects.toMatchObject({
+      code: "EXISTS",
+      hint: `move ${file} away; then make a new key: agent-vault join bob --owner`,
+    })
+    renameSync(file, `${file}.old`)
+    await makeOwner(alice, bob, "bob")
+    await syncAt(alice)
+    await syncAt(bob)
+    expect(await readAs(bob, "stripe/api-key")).toBe(await readAs(alice, "stripe/api-key"))
+    expect(await exposedAt(bob)).toEqual(["stripe/api-key bob", "stripe/webhook bob"])
   })
 })
 

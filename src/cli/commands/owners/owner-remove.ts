@@ -41,7 +41,7 @@ function askNobody(): Promise<string> {
 }
 
 function removedLines(removed: OwnerRemoved, dry: boolean): string[] {
-  const { owner, groups, agents, anchor } = removed
+  const { owner, groups, agents, kept, brought, anchor } = removed
   const delivery = dry
     ? []
     : [
@@ -56,6 +56,17 @@ function removedLines(removed: OwnerRemoved, dry: boolean): string[] {
       : [
           `  ${counted(agents.length, "agent")} whose key ${owner} could bring out of escrow ${dry ? "would have" : agents.length === 1 ? "has" : "have"} a new one: ${agents.join(", ")}`,
           ...delivery,
+        ]),
+    ...(kept.length === 0
+      ? []
+      : [
+          `  ${counted(kept.length, "agent")} without escrow ${kept.length === 1 ? "keeps its key" : "keep their keys"}: ${kept.join(", ")}`,
+          `  Where ${owner} may have made one: agent-vault agent rekey AGENT, or agent-vault agent remove AGENT`,
+        ]),
+    ...(brought.length === 0
+      ? []
+      : [
+          `  Owners whom ${owner} let in stay: ${brought.join(", ")}. See them: agent-vault owner list`,
         ]),
     ...(anchor === undefined || dry
       ? []
