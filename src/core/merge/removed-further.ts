@@ -23,22 +23,28 @@ export async function withRemovals(
   const left = paths.flatMap((path) => sides.ours.get(path) ?? sides.theirs.get(path) ?? [])
   const contents = await readBlobs(git, left)
   const outrun = paths.filter((path, index) => {
-    const furthest = removed.get(path)
+    const { serial: furthest = 0, blobs = new Set() } = removed.get(path) ?? {}
     const serial = reachIn(contents[index])?.serial ?? 0
-    if (furthest === undefined || left[index] === furthest.blob) return false
-    return units.files.has(path) && serial <= furthest.serial
+    const isAlone = blobs.size === 1 && blobs.has(left[index] ?? "")
+    return units.files.has(path) && serial <= furthest && !isAlone
   })
   const contested = [...new Set([...units.contested, ...outrun])].sort()
   const floors = new Map([...removed].map(([path, { serial }]) => [path, serial]))
   return { ...merge, units: { ...units, contested }, floors }
 }
 
-/** The furthest record at each path where some commit of a range removed one, from the vault's folder. */
+/** The furthest that a record came, and all that came as far: both sides may have made one. */
+interface Furthest {
+  readonly serial: number
+  readonly blobs: Set<string>
+}
+
+/** The furthest records at each path where some commit of a range removed one, from the vault's folder. */
 async function removedSerials(
   git: Git,
   folder: string,
   range: CommitRange,
-): Promise<ReadonlyMap<string, { readonly serial: number; readonly blob: string }>> {
+): Promise<ReadonlyMap<string, Furthest>> {
   const changes = await changesBelow(git, range, `${folder}/secrets`)
   const records = [...changes].filter(
     ([path, own]) => path.endsWith(".json") && own.some(({ after }) => after === undefined),
@@ -52,12 +58,13 @@ async function removedSerials(
     git,
     blobs.map(({ blob }) => blob),
   )
-  const furthest = new Map<string, { serial: number; blob: string }>()
+  const furthest = new Map<string, Furthest>()
   for (const [index, { path, blob }] of blobs.entries()) {
-    const serial = reachIn(contents[index])?.serial
+    const serial = reachIn(contents[index])?.serial ?? 0
     const unit = path.slice(folder.length + 1)
-    if (serial === undefined || serial <= (furthest.get(unit)?.serial ?? 0)) continue
-    furthest.set(unit, { serial, blob })
+    const known = furthest.get(unit)
+    if (serial > (known?.serial ?? 0)) furthest.set(unit, { serial, blobs: new Set([blob]) })
+    else if (serial === known?.serial) known.blobs.add(blob)
   }
   return furthest
 }

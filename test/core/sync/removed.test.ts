@@ -68,6 +68,20 @@ test("the same where whoever removed it syncs last", async () => {
   expect(await there.tryRead("ci", "stripe/moved")).toBe("second")
 })
 
+test.each([
+  ["earlier", "2026-01-01T00:00:00Z"],
+  ["later", "2036-01-01T00:00:00Z"],
+])("the same where both came as far, and what is new was made %s", async (_when, date) => {
+  const [here, there] = both()
+  await here.set("stripe/new", "first")
+  await remove(here, "stripe/new")
+  await syncAt(here)
+  const dated = there.with({ GIT_COMMITTER_DATE: date, GIT_AUTHOR_DATE: date })
+  await dated.set("stripe/new", "another")
+  expect(await syncAt(there)).toMatchObject({ settled: ["stripe/new"] })
+  await expectReads("stripe/new", "another")
+})
+
 test("what was changed here and removed there is a person's choice, and goes on from both", async () => {
   const [here, there] = both()
   for (const value of ["first", "second", "third"]) await here.set("stripe/api-key", value)
