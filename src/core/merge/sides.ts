@@ -21,8 +21,8 @@ export interface IndexSides extends Sides {
  * The two sides of what is being merged, rebased, picked, reverted, squashed or popped from a stash:
  * for a file in conflict its stages in the index, for every other one what HEAD has, and what git
  * has staged instead (git-ls-files, "--stage"). Whatever git is at, the index holds both sides. Of a
- * unit in conflict, git may have merged a file by itself: that one is taken from the commit that has
- * the same record, where git says which commit is being merged. Throws `FILE_UNSAFE`.
+ * unit in conflict, git may have merged a file by itself, or taken it for another one: it is taken
+ * from the commits, where git says which ones are being merged. Throws `FILE_UNSAFE`.
  */
 export async function sidesInIndex(git: Git, folder: string): Promise<IndexSides> {
   const listing = await git.run(["ls-files", "-s", "-z", "--full-name", "--", folder])
@@ -36,16 +36,18 @@ export async function sidesInIndex(git: Git, folder: string): Promise<IndexSides
     new Map([...tree].filter(([path]) => !unmerged.includes(path)))
   const merged = unmerged.length === 0 ? undefined : await mergedSides(git, folder)
   const base = new Map([...without(head), ...first])
+  const ours = new Map([...without(head), ...second])
   const theirs = new Map([...without(staged), ...third])
   const renamed = new Map([
     ...putBack(base, unmerged, merged?.base),
+    ...putBack(ours, unmerged, head),
     ...putBack(theirs, unmerged, merged?.theirs),
   ])
   const units = new Set([...unmerged.map(unitOf), ...renamed.values()])
   return {
-    base: whole(base, units, merged?.base),
-    ours: new Map([...without(head), ...second]),
-    theirs: whole(theirs, units, merged?.theirs),
+    base: asIn(merged?.base, base, units),
+    ours: asIn(head, ours, units),
+    theirs: asIn(merged?.theirs, theirs, units),
     staged: without(staged),
     unmerged,
     renamed,
@@ -53,15 +55,16 @@ export async function sidesInIndex(git: Git, folder: string): Promise<IndexSides
   }
 }
 
-/** Completes units in conflict from the commit that has the same record. */
-function whole(
+/**
+ * Takes units in conflict as the commit of their side has them, where that is known: under a name that
+ * one side moved a secret to, and the other one made anew, git puts a mixture of three records.
+ */
+function asIn(
+  from: BlobTree | undefined,
   tree: Map<string, BlobId>,
   units: ReadonlySet<string>,
-  from: BlobTree | undefined,
 ): BlobTree {
-  for (const unit of units) {
-    if (from !== undefined && from.get(unit) === tree.get(unit)) take(tree, unit, from)
-  }
+  if (from !== undefined) for (const unit of units) take(tree, unit, from)
   return tree
 }
 

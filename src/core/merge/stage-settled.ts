@@ -69,8 +69,9 @@ export async function stageSettled(
     const bytes = draft.read(path)
     return bytes && blobId(bytes, git.hash)
   }
-  const settled = sides.unmerged.filter((path) => !isLeft(unitOf(path)))
-  const paths = [...new Set([...settled, ...draft.changes.keys()])]
+  // Git may have staged a file of a unit in conflict by itself, and not the right one.
+  const units = new Set([...sides.unmerged.map(unitOf), ...sides.renamed.values()])
+  const paths = [...new Set([...[...units].flatMap(pathsOf), ...draft.changes.keys()])]
     .filter((path) => !isLeft(unitOf(path)))
     .filter((path) => sides.unmerged.includes(path) || wanted(path) !== sides.staged.get(path))
     .sort()

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { inspect } from "../../../src/core/check/inspect.js"
 import { changeMetadata } from "../../../src/core/change/change-metadata.js"
 import { moveSecret } from "../../../src/core/change/move-secret.js"
@@ -139,4 +139,50 @@ test("a name made anew within one second has a new value, whatever else is said 
   await changeMetadata({ ...(await there.request()), name: "stripe/new", metadata })
   await syncAt(there)
   await expectReads("stripe/new", "second")
+})
+
+describe("a move that git takes for a rename", () => {
+  /** Long enough to be like what it was, whatever else changes. */
+  const note = "what this secret is for, and who asked for it ".repeat(12).trim()
+
+  /** What another one changed meanwhile, over what `here` moved; everybody chooses the others' side. */
+  async function meets(change: (there: World) => Promise<unknown>): Promise<void> {
+    const [here, there] = both()
+    const name = "stripe/api-key"
+    await changeMetadata({
+      ...(await here.request()),
+      name,
+      metadata: { description: note },
+      cleared: [],
+    })
+    await syncAt(here)
+    await syncAt(there)
+    await moveSecret({ ...(await here.request()), from: name, to: "stripe/moved" })
+    await syncAt(here)
+    await change(there)
+    expect(await outcome(syncAt(there))).toBe("CONFLICT")
+    await outcome(Promise.resolve().then(() => there.git("merge", "-q", "origin/main")))
+    await resolveAt(there, { named: new Map(), all: "theirs" })
+    there.git("commit", "-q", "--no-edit")
+    await syncAt(there)
+  }
+
+  test("is one still where the old name was changed, on the side that merges", async () => {
+    const [, there] = both()
+    const value = await there.read("ci", "stripe/api-key")
+    await meets((world) => world.set("stripe/api-key", "another"))
+    await expectReads("stripe/moved", value)
+    expect(await there.tryRead("ci", "stripe/api-key")).toBe("SECRET_NOT_FOUND")
+  })
+
+  test("is one still where the new name was taken as well", async () => {
+    const [, there] = both()
+    const value = await there.read("ci", "stripe/api-key")
+    await meets(async (world) => {
+      await world.set("stripe/api-key", "another")
+      await world.set("stripe/moved", "a third")
+    })
+    await expectReads("stripe/moved", value)
+    expect(await there.tryRead("ci", "stripe/api-key")).toBe("SECRET_NOT_FOUND")
+  })
 })
