@@ -13,7 +13,6 @@ const COMMENT = /agent-vault: allow ([a-z0-9][a-z0-9-]*)[ \t]+(.*)/g
 const END = /\*\/|-->|%>|#}/
 /** What an editor may show as the end of a line, so a reader cannot see which a comment is for. */
 const OTHER_LINE_END = /[\r\u0085\u2028\u2029](?!$)/
-const WORD = /[\p{L}\p{N}]/u
 
 /** The exceptions that stand in a text, and what was meant to be one. */
 export function commentsIn(text: string): readonly Comment[] {
@@ -29,7 +28,7 @@ export function commentsIn(text: string): readonly Comment[] {
 
 /** The rule of an exception that gives a reason. */
 function ruleOf([, rule = "", reason = ""]: RegExpExecArray): readonly string[] {
-  return WORD.test(reason.split(END, 1)[0] ?? "") ? [rule] : []
+  return /[\p{L}\p{N}]/u.test(reason.split(END, 1)[0] ?? "") ? [rule] : []
 }
 
 /**

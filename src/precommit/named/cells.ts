@@ -143,13 +143,19 @@ function separatorOf(row: string): string | undefined {
 }
 
 /** A name of a column; one may have none. */
-const NAME = /^(?:#?[ \t]?\p{L}[\p{L}\p{N}_ ./#&-]{0,40})?$/u
+const NAME = /^(?:#?[ \t]?[A-Za-z][\w ./#&-]{0,40})?$/
+
+function isName(text: string): boolean {
+  if (NAME.test(text)) return true
+  // The letters of all languages take long, and most columns have names in English.
+  return /[\u0080-\uffff]/.test(text) && /^#?[ \t]?\p{L}[\p{L}\p{N}_ ./#&-]{0,40}$/u.test(text)
+}
 
 function isHead(text: string, head: TableRow, separator: string): boolean {
   if (separator === "|") {
     return RULER.test(rowFrom(text, afterLine(text, head)).text)
   }
-  const isNames = cells(head, separator).every((cell) => NAME.test(cell.text))
+  const isNames = cells(head, separator).every((cell) => isName(cell.text))
   return isNames && head.start < NEAR_TOP && linesBefore(text, head.start) < FIRST_LINES
 }
 

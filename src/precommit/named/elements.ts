@@ -14,11 +14,6 @@ const NAME = /\s(?:name|key)\s{0,4}=\s{0,4}["']([^"'<>]{1,100})["']/
 const ENCRYPTED = /\s(?:encrypted|hashed|encoded)\s{0,4}=\s{0,4}["'](?:true|yes|1)["']/i
 const CDATA = "<![CDATA["
 
-/** What a form calls a field, in any language: letters, with an accent or a sign behind them. */
-const LABEL = /^(?=.*[^A-Za-z])[\p{L}\p{M}'’ -]{1,60}\p{P}{0,3}$/u
-/** Letters that no password for a machine is made of. */
-const FOREIGN = /(?![A-Za-z])\p{L}/gu
-
 const ENTITIES = new Map([
   ["amp", "&"],
   ["lt", "<"],
@@ -52,8 +47,15 @@ export function* elementsOf(text: string, names: readonly number[]): Generator<A
   }
 }
 
+/**
+ * Whether it is what a form calls a field, in any language: letters, with an accent or a sign behind
+ * them; or text with many letters that no password for a machine is made of.
+ */
 function isLabel(value: string): boolean {
-  return LABEL.test(value) || 2 * (value.match(FOREIGN)?.length ?? 0) > value.length
+  // Made when they are needed: the letters of all languages take long.
+  const label = /^(?=.*[^A-Za-z])[\p{L}\p{M}'’ -]{1,60}\p{P}{0,3}$/u
+  const foreign = /(?![A-Za-z])\p{L}/gu
+  return label.test(value) || 2 * (value.match(foreign)?.length ?? 0) > value.length
 }
 
 /** The text of an element, and what it stands for. */

@@ -477,6 +477,13 @@ test("words are found beside any characters, where each is", () => {
   }
 })
 
+test("a table's columns have names in any language", () => {
+  for (const name of ["user", "имя", "Größe", ""]) {
+    expect(rulesOf(`${name},password\nann,{base62:16}\n`), name).toEqual(["generic-password"])
+  }
+  expect(rulesOf("имя→,password\nann,{base62:16}\n")).toEqual([])
+})
+
 test("chance is told from names", () => {
   const generator = new Generator(3)
   for (const template of ["{base62:24}", "{hex:32}", "{alnum:24}", "{base64url:32}"]) {
