@@ -114,7 +114,7 @@ describe("the linter refuses", () => {
     ["src/core/git/once.ts", "export interface Once {}", ""],
     ["src/core/words/same.ts", "export {}", "house(names)"],
     ["src/core/disk/same.ts", "export {}", "house(names)"],
-    ["src/core/change/apply.ts", "export {}", ""],
+    ["src/core/govern/apply.ts", "export {}", ""],
     ["src/cli/commands/apply.ts", "export {}", ""],
     ["src/cli/parse/table/apply.ts", "export {}", ""],
     // Traps of a Git vault, and holes in the types.

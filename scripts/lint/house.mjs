@@ -22,6 +22,7 @@ const importers = new Map([
   ["@scure/bip39", ["src/core/recovery/key-words.ts", "src/precommit/encoded/seed-phrase.ts"]],
   ["uqr", ["src/cli/terminal/qr-code.ts"]],
   ["yaml", ["src/core/records/yaml.ts"]],
+  ["@marcbachmann/cel-js", ["src/core/policy/cel.ts"]],
   ["yargs", ["src/cli/parse/yargs.ts"]],
   [
     "@modelcontextprotocol/sdk",

@@ -104,6 +104,7 @@ export {
   type BrokeredVault,
   type ServedValue,
   type ServedVault,
+  askOf,
   openBrokered,
   ruleOf,
 } from "./library/brokered-vault.js"
@@ -114,7 +115,11 @@ export {
   findVault,
   findVaultOrNone,
 } from "./disk/place.js"
-export { type Outlet, type SecretRead, readSecret } from "./vault/read.js"
+export { type SecretRead, readSecret } from "./vault/read.js"
+export { policyOf, questionOf } from "./vault/policy-of.js"
+export type { PolicyJudge, PolicyVerdict } from "./policy/policy-question.js"
+export { requestOf, whichDecided } from "./policy/require-policy.js"
+export type { Outlet } from "./vault/terms.js"
 export type {
   AgentRecord,
   GroupRecord,

@@ -3,7 +3,7 @@
  * an owner does, as one commit each.
  */
 export type { Enrolled, Rekeyed } from "./change/agents.js"
-export type { Applied } from "./change/apply.js"
+export type { Applied } from "./change/execute-plan.js"
 export type { CheckReport, SecretGoing, SecretRotating } from "./check/check.js"
 export type { CheckFinding } from "./check/check-finding.js"
 export type { Inspection } from "./check/inspect.js"

@@ -5,7 +5,18 @@
 export * from "./npm-owner.js"
 export { type AgentRequest, addAgent, rekeyAgent, removeAgent } from "./change/agents.js"
 export { isEmptyPlan } from "./vault/plan.js"
-export { apply } from "./change/apply.js"
+export { apply } from "./govern/apply.js"
+export { type PolicyText, removePolicy, setPolicy } from "./govern/change-policy.js"
+export { type PolicyTrial, tryPolicy } from "./policy/policy-cases.js"
+export type { PolicyRule } from "./policy/policy-rules.js"
+export {
+  FIRST_POLICY,
+  POLICY_DOORS,
+  type PolicyPlan,
+  parsePolicyWish,
+} from "./policy/policy-wish.js"
+export { signedRules } from "./vault/signed-rules.js"
+export { POLICY_WISH } from "./words/layout.js"
 export { type PublishRequest, type Published, publishAudit } from "./change/publish-audit.js"
 export type { ChangeRequest, Outcome } from "./change/change.js"
 export {

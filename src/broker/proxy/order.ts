@@ -4,6 +4,7 @@ import {
   type ServedValue,
   type ServedVault,
   type Use,
+  askOf,
   isBound,
 } from "../../core/index.js"
 import type { Gate } from "../gate/gate.js"
@@ -77,8 +78,8 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
     // The placeholders, each once and at its place. Of each: grant, freshness and rule, anew.
     // Into plain HTTP nothing is ever put; what looks like a placeholder passes as it is.
     if (!hop.isPlain) placements = await findPlacements(gated, body, deciding)
-    // A person, where the rule says so.
-    const agreed = await requireAgreement(placements, client, body, note, terms)
+    // The policy; and a person, where it or the rule says so.
+    const agreed = await requireAgreement(placements, bound, client, body, note, terms)
     // An address that was vetted, and proof of who is there.
     await terms.upstream.prepare(hop.target, hop.isPlain)
     const leaving = {
@@ -115,6 +116,7 @@ function namesIn(placements: Placements): string[] {
 /** Whose values a person agreed to send, and how often they were to be asked. */
 async function requireAgreement(
   placements: Placements,
+  bound: BoundSecrets,
   { hop: { target }, gone }: Requester,
   body: OutgoingBody,
   note: RequestNote,
@@ -122,13 +124,14 @@ async function requireAgreement(
 ): Promise<ReadonlyMap<string, Use["ask"]>> {
   const agreed = new Map<string, Use["ask"]>()
   for (const { name, rule, sending } of allOf(placements)) {
+    const ask = askOf(bound, name.full, rule, sending)
     // Once for all places of a request.
-    if (rule.ask === "never" || agreed.has(name.full)) continue
+    if (ask === "never" || agreed.has(name.full)) continue
     const { method, path } = sending
     const asked = { secret: name.full, method, target, path }
     const onAnswer: AskedHow["onAnswer"] = (answer) => note.asked(name.full, answer)
-    await agreements.require(asked, { ask: rule.ask, body: await body.wholeIfSeen, gone, onAnswer })
-    agreed.set(name.full, rule.ask)
+    await agreements.require(asked, { ask, body: await body.wholeIfSeen, gone, onAnswer })
+    agreed.set(name.full, ask)
   }
   return agreed
 }
@@ -141,7 +144,7 @@ async function valuesFor(
 ): Promise<ReadonlyMap<Granted, ServedValue>> {
   const all = allOf(placements)
   if (all.length === 0) return new Map()
-  const isAgreed = (secret: string, rule: Use): boolean => agreed.get(secret) === rule.ask
+  const isAgreed = (secret: string, ask: Use["ask"]): boolean => agreed.get(secret) === ask
   const reads = await vault.send(all, { isAgreed, request })
   // A value that was rotated meanwhile is new here, and must not come back either.
   for (const { name, value } of reads) live.learn(name.full, value)

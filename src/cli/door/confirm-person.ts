@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto"
-import { type Confirmed, VaultError, harmless } from "../../core/index.js"
+import { type Confirmed, type ErrorCode, VaultError, harmless } from "../../core/index.js"
 import { type Terminal, say } from "../terminal/terminal.js"
 import type { Door } from "./door.js"
 
@@ -9,24 +9,25 @@ const LENGTH = 4
 
 /**
  * Does what may need a person's word. Where core refuses for want of it, and this is a terminal, the
- * person is asked, and the work done anew. A harness can have a terminal as well: so it takes letters
+ * person is asked, and the work done anew; `codes` are what a word of theirs lifts. A harness can have a terminal as well: so it takes letters
  * that nobody can type in advance, and neither `yes` nor `--yes`.
  */
 export async function withPerson<T>(
   door: Door,
   work: (person?: Confirmed) => T | Promise<T>,
+  codes: readonly ErrorCode[] = ["UNCONFIRMED", "REVEAL_REFUSED"],
 ): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (!needsPerson(error) || !isAtTerminal(door)) throw error
+    if (!needsPerson(error, codes) || !isAtTerminal(door)) throw error
     if (!(await isConfirmed(door, error))) throw error
     return await work("confirmed")
   }
 }
 
-function needsPerson(error: unknown): error is VaultError {
-  return VaultError.is(error, "UNCONFIRMED") || VaultError.is(error, "REVEAL_REFUSED")
+function needsPerson(error: unknown, codes: readonly ErrorCode[]): error is VaultError {
+  return VaultError.is(error) && codes.includes(error.code)
 }
 
 /** Not the terminal behind a pipe, which may be a harness's own, and busy with its screen. */

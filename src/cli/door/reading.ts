@@ -4,6 +4,7 @@ import {
   type Audit,
   type AuditLine,
   AuditTail,
+  type Confirmed,
   type SecretListings,
   auditFileOf,
   auditFiles,
@@ -33,14 +34,15 @@ import { identityOf, isSet, option, placeOf, userPath } from "./who.js"
  */
 export function auditOf(door: Door, place: Place, by: Partial<Attribution> = {}): Audit {
   const file = option(door, "audit")
+  const attribution = { ...attributionOf(door.env), ...by }
   if (!isSet(door, "no-audit")) {
     const chosen =
       file === undefined
         ? { folder: auditFolder(claimedId(place), door.env) }
         : { file: userPath(door, file) }
-    return auditTo(chosen, { ...attributionOf(door.env), ...by })
+    return auditTo(chosen, attribution)
   }
-  if (file === undefined) return noAudit()
+  if (file === undefined) return noAudit(attribution)
   throw new VaultError("USAGE", "--audit and --no-audit contradict each other", {
     hint: "give one of them",
   })
@@ -92,6 +94,8 @@ export interface Reading {
   readonly by?: Partial<Attribution> | undefined
   /** Chooses who acts, where the call's options and the environment are not all there is to it. */
   readonly identify?: (place: Place) => Promise<Identity>
+  /** That a person confirmed what waits for their word. */
+  readonly person?: Confirmed | undefined
 }
 
 /** Opens the vault of a call for the agent that acts; an owner's key is refused. */
@@ -117,12 +121,12 @@ export async function readForAgent(
 async function requestFor(
   door: Door,
   outlet: Outlet,
-  { program, by, identify = (place) => identityOf(door, place, "never") }: Reading,
+  { program, by, person, identify = (place) => identityOf(door, place, "never") }: Reading,
 ): Promise<ReaderRequest> {
   const place = placeOf(door)
   const key = await identify(place)
   const audit = auditOf(door, place, { ...by, program })
-  return { place, key, env: door.env, outlet, audit, onNote: noteOnce(door.terminal) }
+  return { place, key, env: door.env, outlet, audit, person, onNote: noteOnce(door.terminal) }
 }
 
 /** The same for whoever asked for it, an owner too: the values are for the person at this command. */

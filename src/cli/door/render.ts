@@ -7,6 +7,8 @@ import type {
   DroppedGrant,
   Outcome,
   Plan,
+  PolicyPlan,
+  PolicyRule,
   SecretGoing,
 } from "../../core/owner.js"
 import type { Door } from "./door.js"
@@ -42,6 +44,31 @@ export function planLines(plan: Plan): string[] {
   return [
     ...plan.groups.flatMap((group) => [...headLines(group), ...memberLines(group)]),
     ...(plan.escrows ?? []).map((agent) => `${agent}: its escrow is sealed to every owner`),
+    ...(plan.policy === undefined ? [] : policyLines(plan.policy)),
+  ]
+}
+
+/** Which rules a policy would lose and gain. */
+export function policyLines({ is, gained, lost }: PolicyPlan): string[] {
+  const heads = {
+    new: "a policy, which refuses what none of its rules allows",
+    changed: "the policy",
+    removed: "the policy goes: nothing is refused by it any more",
+  }
+  return [
+    heads[is],
+    ...lost.flatMap((rule) => ruleLines(rule, "  - ")),
+    ...gained.flatMap((rule) => ruleLines(rule, "  + ")),
+    ...(gained.length + lost.length === 0 ? ["  ~ its rules are in another order"] : []),
+  ]
+}
+
+/** A rule: what it says, and its condition below, which may have several lines. */
+export function ruleLines({ name, when, effect }: PolicyRule, sign = ""): string[] {
+  const condition = when.trimEnd().split("\n")
+  return [
+    `${sign}${effect.padEnd(8)} ${name}`,
+    ...condition.map((line) => `${" ".repeat(sign.length)}    ${line}`),
   ]
 }
 

@@ -1,5 +1,5 @@
 import { type CommandSpec, longestNamed } from "./call.js"
-import { ACCESS } from "./table/access.js"
+import { ACCESS, POLICIES } from "./table/access.js"
 import { AUDITS } from "./table/audit.js"
 import { CANARIES } from "./table/canary.js"
 import { EXPORT } from "./table/export.js"
@@ -43,6 +43,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...IMPORT,
   ...EXPORT,
   ...USE,
+  ...POLICIES,
   ...SERVICES,
   ...AUDITS,
   ...CANARIES,

@@ -44,9 +44,9 @@ export function auditTo(place: AuditPlace, by: Attribution): Audit {
   return new Audit(place, by)
 }
 
-/** Notes nothing. Whoever starts the program has to ask for it. */
-export function noAudit(): Audit {
-  return new Audit(undefined, undefined)
+/** Notes nothing. Whoever starts the program has to ask for it. `by` is whom the values are for. */
+export function noAudit(by?: Attribution): Audit {
+  return new Audit(undefined, by)
 }
 
 /**
@@ -62,6 +62,11 @@ export class Audit {
   constructor(place: AuditPlace | undefined, by: Attribution | undefined) {
     this.#place = place
     this.#by = by === undefined ? undefined : fittedAttribution(by)
+  }
+
+  /** The program that the values are for, as the caller calls it. */
+  get client(): string | undefined {
+    return this.#by?.program
   }
 
   /**

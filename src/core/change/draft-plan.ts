@@ -43,7 +43,7 @@ export function planEdit(session: Session, edit: () => void, groups?: readonly s
 
 /** A line that says what a plan does, for the commit: `ci -> stripe, deploy -/-> stripe`. */
 export function summary(plan: Plan): string {
-  const { escrows = [] } = plan
+  const { escrows = [], policy } = plan
   const ofGroups = plan.groups.flatMap(({ group, is, gains, losses, retimed, ...rest }) => [
     ...(is === "new" ? [`new group ${group}`] : []),
     ...(is === "gone" ? [`group ${group} is gone`] : []),
@@ -54,7 +54,11 @@ export function summary(plan: Plan): string {
     ...(rest.formerOwners ?? []).map(({ name }) => `the owner ${name} -/-> ${group} (removed)`),
     ...(rest.lacksOwner === true ? [`${group} to every owner`] : []),
   ])
-  const parts = [...ofGroups, ...escrows.map((agent) => `the escrow of ${agent} to every owner`)]
+  const parts = [
+    ...ofGroups,
+    ...escrows.map((agent) => `the escrow of ${agent} to every owner`),
+    ...(policy === undefined ? [] : ["the policy"]),
+  ]
   const shown = parts.slice(0, 5).join(", ")
   return parts.length > 5 ? `${shown} and ${parts.length - 5} more` : shown || "the manifest"
 }

@@ -21,6 +21,13 @@ import {
   secretsByGroup,
 } from "../vault/vault.js"
 
+/** What applying a plan did. */
+export interface Applied {
+  readonly plan: Plan
+  /** Values that agents could read which may not read them now: rotate them. */
+  readonly exposed: readonly ExposedSecret[]
+}
+
 /**
  * Executes a plan in the draft: the groups it names, one after the other. Returns the values that
  * this exposes. Throws `AGENT_NOT_FOUND`, `PENDING`, and what {@link refuseSealingToOlder} throws.

@@ -1,7 +1,6 @@
-import type { Applied } from "./apply.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { planAccess, planEdit, summary } from "./draft-plan.js"
-import { executePlan } from "./execute-plan.js"
+import { type Applied, executePlan } from "./execute-plan.js"
 import { VaultError } from "../words/errors.js"
 import type { ManifestEdit } from "../records/manifest.js"
 import { parseAgentName, parseGroupName, parseNote } from "../words/names.js"

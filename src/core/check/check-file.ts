@@ -7,8 +7,10 @@ import { openEscrow } from "../vault/escrow.js"
 import { openGroupKey, openPastKeys, readSigned } from "../vault/group-key.js"
 import { endDue } from "../vault/due.js"
 import { type Exposed, stillExposed } from "../vault/exposed.js"
+import { signedRules } from "../vault/signed-rules.js"
 import type { Key } from "../keys/key-files.js"
 import {
+  POLICY,
   type VaultFile,
   escrowPath,
   groupKeyPath,
@@ -41,7 +43,22 @@ export async function checkFile(
   if (file.is === "group") return checkGroup(vault, file.group, now, owner)
   if (file.is === "secret") return checkSecret(vault, file.secret, now)
   if (file.is === "audit-head") return checkHead(vault, path)
+  if (file.is === "vault") return checkPolicy(vault)
   return belongs(vault, file) ? [] : [stray(vault, path)]
+}
+
+/**
+ * The policy that vault.json signs. A rule that cannot be asked denies everything, so it is told here.
+ * Throws what a read does.
+ */
+async function checkPolicy(vault: Vault): Promise<readonly CheckFinding[]> {
+  const rules = signedRules(vault)
+  if (rules === undefined) return []
+  const { conditionProblem } = await import("../policy/policy-judge.js")
+  const problem = conditionProblem(rules)
+  if (problem === undefined) return []
+  const hint = "no agent gets a value until it is corrected: agent-vault policy set"
+  return [attention("CONFIG_INVALID", POLICY, problem, hint)]
 }
 
 /** No reader looks at one, so a false one refuses nothing. */
@@ -167,6 +184,7 @@ function endedGrant(group: string, { agent, until }: Member, now: Date): CheckFi
 
 /** Whether a file that holds no record is one that a record asks for. */
 function belongs(vault: Vault, file: VaultFile): boolean {
+  if (file.is === "policy") return vault.record.policy !== undefined
   if (file.is === "escrow") return findAgent(vault, file.agent)?.escrow !== undefined
   if (file.is === "group-key") return findGroup(vault, file.group) !== undefined
   if (file.is === "group-past") return findGroup(vault, file.group)?.past !== undefined

@@ -1,7 +1,18 @@
 import { checkFile } from "./check-file.js"
 import { type CheckFinding, attention, restore, toFinding } from "./check-finding.js"
 import type { Key } from "../keys/key-files.js"
-import { ATTRIBUTES, MANIFEST, type VaultFile, classify } from "../words/layout.js"
+import {
+  ATTRIBUTES,
+  MANIFEST,
+  POLICY_WISH,
+  VAULT_RECORD,
+  type VaultFile,
+  classify,
+} from "../words/layout.js"
+import { VaultError } from "../words/errors.js"
+import type { PolicyRule } from "../policy/policy-rules.js"
+import { parsePolicyWish, policyPlan } from "../policy/policy-wish.js"
+import { signedRules } from "../vault/signed-rules.js"
 import { parseManifest } from "../records/manifest.js"
 import { type SecretName, foldedCollision } from "../words/names.js"
 import type { Rotation } from "../records/rotation.js"
@@ -23,6 +34,8 @@ export interface CheckReport {
   readonly rotates: readonly SecretRotating[]
   /** What `apply` would do; absent when the manifest cannot be read. */
   readonly pending?: Plan
+  /** The rules of the policy; absent where there is none, or it is refused. */
+  readonly policy?: readonly PolicyRule[]
 }
 
 /** Where the uses of a secret let its value go. */
@@ -51,7 +64,7 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
   const goes: SecretGoing[] = []
   const rotates: SecretRotating[] = []
   const told = new Set<string>()
-  const attempt = async (subject: string, work: () => unknown): Promise<void> => {
+  const attempt: Attempt = async (subject, work) => {
     try {
       await work()
     } catch (error) {
@@ -75,11 +88,47 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
   add(collisions(files.map(({ path }) => path)))
   const pending = await pendingPlan(vault, now, attempt)
   add(pendingFindings(pending))
+  const policy = await policyIn(vault, attempt)
   add(missingFiles(vault))
   const count = (is: VaultFile["is"]): number => files.filter(({ file }) => file.is === is).length
   const counts = { secrets: count("secret"), groups: count("group"), agents: count("agent") }
-  return { findings, ...counts, goes, rotates, ...(pending === undefined ? {} : { pending }) }
+  return {
+    findings,
+    ...counts,
+    goes,
+    rotates,
+    ...(pending === undefined ? {} : { pending }),
+    ...(policy === undefined ? {} : { policy }),
+  }
 }
+
+/** The signed rules; that policy.yaml wishes others is a finding. */
+async function policyIn(
+  vault: Vault,
+  attempt: Attempt,
+): Promise<readonly PolicyRule[] | undefined> {
+  let rules: readonly PolicyRule[] | undefined
+  await attempt(VAULT_RECORD, () => {
+    rules = signedRules(vault)
+  })
+  await attempt(POLICY_WISH, () => {
+    const bytes = vault.files.read(POLICY_WISH)
+    if (bytes === undefined && rules === undefined) return
+    if (bytes === undefined) {
+      throw new VaultError("PENDING", "is missing, and the policy is signed all the same", {
+        hint: `${restore(POLICY_WISH)}; or take the policy away: agent-vault policy remove`,
+      })
+    }
+    if (policyPlan(rules, parsePolicyWish(bytes).rules) === undefined) return
+    throw new VaultError("PENDING", "wishes another policy than the one that is signed", {
+      hint: "look at it and make it so: agent-vault apply",
+    })
+  })
+  return rules
+}
+
+/** Does a part of the check; what it throws is a finding about `subject`. */
+type Attempt = (subject: string, work: () => unknown) => Promise<void>
 
 function goingOf(vault: Vault, name: SecretName): SecretGoing | undefined {
   const { use = [] } = findSecret(vault, name) ?? {}
@@ -123,11 +172,7 @@ function missingFiles(vault: Vault): CheckFinding[] {
   )
 }
 
-async function pendingPlan(
-  vault: Vault,
-  now: Date,
-  attempt: (subject: string, work: () => unknown) => Promise<void>,
-): Promise<Plan | undefined> {
+async function pendingPlan(vault: Vault, now: Date, attempt: Attempt): Promise<Plan | undefined> {
   let plan: Plan | undefined
   await attempt(MANIFEST, () => {
     const bytes = vault.files.read(MANIFEST)

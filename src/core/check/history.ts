@@ -23,6 +23,8 @@ import {
 import type { VaultDocument } from "../records/record.js"
 import { type Rotation, isSameRotation } from "../records/rotation.js"
 import { type Use, isSameUse } from "../records/use.js"
+import { type PolicyPlan, policyPlan } from "../policy/policy-wish.js"
+import { signedRules } from "../vault/signed-rules.js"
 
 /** Who opens a group here and did not there, or the other way round. */
 export interface AccessChange {
@@ -51,6 +53,8 @@ export interface Comparison {
   readonly access: readonly AccessChange[]
   readonly uses: readonly UseDifference[]
   readonly rotations: readonly RotationDifference[]
+  /** How the policy differs. */
+  readonly policyChange?: PolicyPlan
 }
 
 /**
@@ -88,7 +92,12 @@ export function checkAgainst(base: Vault, vault: Vault): Comparison {
     for (const each of useDifferences(base, vault, names)) uses.push(each)
     for (const each of rotationDifferences(base, vault, names)) rotations.push(each)
   })
-  return { findings, access: accessChanges(base, vault), uses, rotations }
+  const access = accessChanges(base, vault)
+  let policyChange: PolicyPlan | undefined
+  attempt("vault.json", () => {
+    policyChange = policyPlan(signedRules(base), signedRules(vault))
+  })
+  return { findings, access, uses, rotations, ...(policyChange && { policyChange }) }
 }
 
 /** The vault of a commit, verified against the anchor; ciphertexts are not read. */

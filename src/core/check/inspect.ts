@@ -25,6 +25,7 @@ import { type Vault, openVaultFiles, readVaultRecord, verifyVault } from "../vau
 import { type Attempted, acceptingUndone } from "../vault/open.js"
 import type { OnNote } from "../words/note.js"
 import { memoryOf, noMemory } from "../memory/memory.js"
+import type { PolicyPlan } from "../policy/policy-wish.js"
 
 export interface InspectRequest {
   readonly place: Place
@@ -51,6 +52,8 @@ export interface Inspection extends CheckReport {
   readonly uses?: readonly UseDifference[]
   /** Which programs rotate secrets since, and which do no more. */
   readonly rotations?: readonly RotationDifference[]
+  /** How the policy differs since. */
+  readonly policyChange?: PolicyPlan
 }
 
 /** Checks a vault in full; what is wrong with its owners ends the check at once, with that error. */

@@ -6,6 +6,7 @@ import { ageFileForm, sealedProblem } from "../age/age-file.js"
 import { readSigned } from "../vault/group-key.js"
 import {
   MANIFEST,
+  POLICY,
   VAULT_RECORD,
   type VaultFile,
   classify,
@@ -18,6 +19,7 @@ import {
 import { pathsOf, unitOf } from "../words/unit.js"
 import { parseManifest } from "../records/manifest.js"
 import { noMemory } from "../memory/memory.js"
+import { signedRules } from "../vault/signed-rules.js"
 import { decodeRecord } from "../records/record.js"
 import { type Vault, findAgentRecord, findGroup, findSecret, verifyVault } from "../vault/vault.js"
 
@@ -49,6 +51,7 @@ export function neededFor(path: string): readonly string[] {
   if (file.is === "secret" || file.is === "sealed") {
     return [VAULT_RECORD, groupRecordPath(file.secret.group), ...unit]
   }
+  if (file.is === "vault" || file.is === "policy") return [...unit, MANIFEST]
   // A manifest without the record of its vault is a vault that lost its head.
   return unit.length > 1 ? [VAULT_RECORD, ...unit] : [VAULT_RECORD, MANIFEST, path]
 }
@@ -101,6 +104,7 @@ function problemsTogether(
     const file = classify(path)
     const problem = refusal(path, () => {
       if (file.is === "manifest" && bytes !== undefined) parseManifest(bytes, vault.id)
+      else if (file.is === "policy") checkWithRecords(vault, path, file)
       else if (bytes === undefined && !mayGo(path, file)) throw gone(path)
       else checkWithRecords(vault, path, file)
     })
@@ -129,6 +133,8 @@ function checkWithRecords(vault: Vault, path: string, file: VaultFile): void {
     else readSigned(vault, groupKeyPath(file.group), record.digest)
     if (record?.past === undefined) refuseUnnamed(vault, groupPastPath(file.group))
     else readSigned(vault, groupPastPath(file.group), record.past)
+  } else if (file.is === "vault" || file.is === "policy") {
+    if (signedRules(vault) === undefined) refuseUnnamed(vault, POLICY)
   }
 }
 

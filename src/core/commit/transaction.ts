@@ -9,7 +9,7 @@ import { seeStaged } from "../git/git-index.js"
 import { commitOf, committedFiles } from "../git/git-objects.js"
 import { type Journal, completeJournal, finishChange, writeJournal } from "./journal.js"
 import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
-import { MANIFEST } from "../words/layout.js"
+import { MANIFEST, POLICY_WISH } from "../words/layout.js"
 import type { OnNote } from "../words/note.js"
 import type { Lock } from "./lock.js"
 import type { Checkout } from "../disk/place.js"
@@ -17,6 +17,12 @@ import { type BlobIds, blobIn } from "./work-tree.js"
 
 /** How often a commit is made anew because the user committed meanwhile. */
 const ATTEMPTS = 50
+
+/** How a user's edit of a wish is kept; of any other file: by a commit. */
+const KEEPS: ReadonlyMap<string, string> = new Map([
+  [MANIFEST, "apply it: agent-vault apply"],
+  [POLICY_WISH, "commit it, or sign it: agent-vault policy set"],
+])
 
 /** A change of vault files, decided upon from the files in `observed`. Paths are from the top. */
 export interface PlannedCommit {
@@ -167,7 +173,7 @@ function refuseDirty(
   }
   for (const path of new Set([...observed.keys(), ...files.keys(), ...committed.keys()])) {
     if (path === wish || isAsCommitted(path)) continue
-    const keep = path === `${folder}/${MANIFEST}` ? "apply it: agent-vault apply" : "commit it"
+    const keep = KEEPS.get(path.slice(folder.length + 1)) ?? "commit it"
     throw new VaultError("VAULT_DIRTY", `${path} differs from the last commit`, {
       hint: `${keep}; or bring it back: git restore --staged --worktree -- ${path}`,
     })

@@ -2,10 +2,14 @@ import { join } from "node:path"
 import type { AuditEvent } from "../audit/audit.js"
 import { Evidence, gather } from "../disk/evidence.js"
 import type { Actor } from "../policy/access.js"
+import type { PolicyJudge } from "../policy/policy-question.js"
+import { requestOf } from "../policy/require-policy.js"
 import type { Sending } from "../policy/sending.js"
+import type { SecretRecord } from "../records/record.js"
 import type { Use } from "../records/use.js"
 import { type SecretRead, admitReader } from "../vault/read.js"
-import { type SendTerms, type Suits, requireRule } from "../vault/send-terms.js"
+import { policyOf, questionOf } from "../vault/policy-of.js"
+import { type SendTerms, type Suits, requireAsk, requireRule } from "../vault/send-terms.js"
 import { describeAccess } from "../vault/listing.js"
 import { getSecret, listSecrets } from "../vault/vault.js"
 import { type ErrorCode, VaultError } from "../words/errors.js"
@@ -23,6 +27,8 @@ export type BrokerFacts = Omit<AuditEvent, "at" | "door" | "vault" | "actor">
 export interface BoundSecret {
   readonly uses: readonly Use[]
   readonly refusal?: VaultError
+  /** Where there is a policy: how often a person is asked about a sending. Throws as {@link askOf}. */
+  readonly askFor?: (rule: Use, sending: Sending) => Use["ask"]
 }
 
 /** The secrets of a run by their names, each with its rules, as the vault was at one time. */
@@ -37,6 +43,19 @@ export function ruleOf(bound: BoundSecrets, secret: string, sending: Sending, su
   if (found === undefined) throw new TypeError("a secret of another run")
   if (found.refusal !== undefined) throw found.refusal
   return requireRule(secret, found.uses, sending, suits)
+}
+
+/**
+ * How often a person is asked before a secret is sent there by a rule: as the rule says, and the
+ * vault's policy. Throws `POLICY_REFUSED`.
+ */
+export function askOf(
+  bound: BoundSecrets,
+  secret: string,
+  rule: Use,
+  sending: Sending,
+): Use["ask"] {
+  return bound.get(secret)?.askFor?.(rule, sending) ?? rule.ask
 }
 
 /** What the agent may read and was not told before, as far as it was read. */
@@ -119,7 +138,7 @@ export class BrokeredVault {
 
   /**
    * The values for one request, once every line is durable in the audit. Throws as {@link ruleOf}
-   * does, and `ASK_REFUSED`, `OWNER_KEY_UNASKED`, `AUDIT_UNWRITABLE`.
+   * and {@link askOf} do, and `ASK_REFUSED`, `OWNER_KEY_UNASKED`, `AUDIT_UNWRITABLE`.
    */
   send(sendings: readonly SecretSending[], terms: Omit<SendTerms, "audit">): Promise<SecretRead[]> {
     return this.#reader.send(sendings, { ...terms, audit: this.#request.audit })
@@ -209,18 +228,36 @@ export class BrokeredVault {
 
   #decide(): Promise<BoundSecrets> {
     const { key } = this.#request
-    return this.#reader.with((vault) => {
+    return this.#reader.with(async (vault) => {
       const now = new Date()
+      const judge = await policyOf(vault)
       const all = this.names.map((name): [string, BoundSecret] => {
         try {
           admitReader(vault, key, name, now)
-          return [name.full, { uses: getSecret(vault, name).use ?? [] }]
+          const record = getSecret(vault, name)
+          const asked = judge && { askFor: this.#askFor(judge, name, record) }
+          return [name.full, { uses: record.use ?? [], ...asked }]
         } catch (error) {
           return [name.full, { uses: [], refusal: asVaultError(error) }]
         }
       })
       return new Map(all)
     })
+  }
+
+  #askFor(
+    judge: PolicyJudge,
+    name: SecretName,
+    record: Pick<SecretRecord, "reveal">,
+  ): NonNullable<BoundSecret["askFor"]> {
+    const agent = this.#actor.name
+    const { client } = this.#request.audit
+    return (rule, sending) => {
+      const request = requestOf(sending)
+      const now = new Date()
+      const question = questionOf({ agent, door: "broker", name, record, request, client, now })
+      return requireAsk(rule, judge.decide(question), question)
+    }
   }
 
   /** Overwrites what is kept in memory, and syncs the audit. */

@@ -1,6 +1,7 @@
 import { AgentVault } from "./agent-vault.js"
 import { type Enrolled, type Rekeyed, addAgent, rekeyAgent, removeAgent } from "../change/agents.js"
-import { type Applied, apply } from "../change/apply.js"
+import type { Applied } from "../change/execute-plan.js"
+import { apply } from "../govern/apply.js"
 import { type UseChange, changeUse } from "../change/change-use.js"
 import type { ChangeRequest, Outcome } from "../change/change.js"
 import { type MetadataChange, changeMetadata } from "../change/change-metadata.js"

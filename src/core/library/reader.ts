@@ -6,13 +6,8 @@ import type { Key } from "../keys/key-files.js"
 import type { Marks } from "../memory/marks.js"
 import { memoryOf } from "../memory/memory.js"
 import { withVault } from "../vault/open.js"
-import {
-  type GroupKeys,
-  OpenedSecret,
-  type SecretRead,
-  type Terms,
-  openSecret,
-} from "../vault/read.js"
+import { type GroupKeys, OpenedSecret, type SecretRead, openSecret } from "../vault/read.js"
+import type { Terms } from "../vault/terms.js"
 import type { Sending } from "../policy/sending.js"
 import type { SendTerms, Suits } from "../vault/send-terms.js"
 import type { Vault } from "../vault/vault.js"

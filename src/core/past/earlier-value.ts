@@ -5,7 +5,9 @@ import type { Identity } from "../keys/identity.js"
 import { revealPolicy } from "../policy/reveal.js"
 import { type SecretRecord, digestOf, encodeRecord } from "../records/record.js"
 import { inFile, openGroupKey, openPastKeys } from "../vault/group-key.js"
-import { OpenedSecret, type SecretRead, type Terms } from "../vault/read.js"
+import { policyOf } from "../vault/policy-of.js"
+import { OpenedSecret, type SecretRead } from "../vault/read.js"
+import type { Terms } from "../vault/terms.js"
 import { type Vault, findGroup, getGroup, getSecret, remember } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { groupKeyPath, secretPath } from "../words/layout.js"
@@ -58,7 +60,8 @@ export async function readEarlier(
   const identity = await keyOf(where, key, past, record)
   const value = await inFile(secretPath(past.name), unseal(sealed, [identity]))
   const reveal = revealPolicy(present, record.reveal ?? "allow")
-  const opened = new OpenedSecret(vault, key, name, group, { ...record, reveal }, value)
+  const judge = await policyOf(vault)
+  const opened = new OpenedSecret(vault, key, name, group, { ...record, reveal }, value, judge)
   const [read] = OpenedSecret.handOut([opened], terms, now)
   opened.forget()
   if (read === undefined) throw new TypeError("one secret, one value")

@@ -5,9 +5,9 @@ import { VaultError } from "../words/errors.js"
  * members. So a record that does not use what is new stays as every older reader knows it, and one
  * that does is refused by them, not read without it.
  */
-export type Format = 1 | 2 | 3 | 4
+export type Format = 1 | 2 | 3 | 4 | 5
 /** The highest that this program knows. */
-const KNOWN_FORMAT: Format = 4
+const KNOWN_FORMAT: Format = 5
 /** The members that came after format 1, and the format that brought each. */
 const BROUGHT_BY: ReadonlyMap<string, Format> = new Map([
   ["use", 2],
@@ -15,6 +15,7 @@ const BROUGHT_BY: ReadonlyMap<string, Format> = new Map([
   ["sealedToOwners", 4],
   ["revokedOwners", 4],
   ["exposedToOwners", 4],
+  ["policy", 5],
 ])
 
 /** The format of what is to be signed. There is one for each: no two encodings say the same. */

@@ -44,6 +44,8 @@ export interface VaultRecord extends RecordBase {
   readonly kind: "vault"
   readonly keys: "x25519" | "mlkem768x25519"
   readonly owners: readonly OwnerEntry[]
+  /** Digest of policy.json, which every reader asks then; absent: there is no policy. */
+  readonly policy?: string
 }
 
 export interface AgentRecord extends RecordBase {

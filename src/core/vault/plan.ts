@@ -1,3 +1,4 @@
+import type { PolicyPlan } from "../policy/policy-wish.js"
 import type { Grant, Manifest } from "../records/manifest.js"
 import {
   type AgentRecord,
@@ -92,11 +93,19 @@ export interface Plan {
   readonly groups: readonly GroupPlan[]
   /** Agents whose escrow is to be sealed to every owner: one cannot open it. */
   readonly escrows?: readonly string[]
+  /** What policy.yaml wishes of the policy. */
+  readonly policy?: PolicyPlan
 }
 
 /** Whether nothing is to be done. */
-export function isEmptyPlan({ groups, escrows = [] }: Plan): boolean {
-  return groups.length + escrows.length === 0
+export function isEmptyPlan({ groups, escrows = [], policy }: Plan): boolean {
+  return groups.length + escrows.length === 0 && policy === undefined
+}
+
+/** A plan that signs another policy as well, if there is one to sign. */
+export function withPolicy(plan: Plan, policy: PolicyPlan | undefined): Plan {
+  if (policy === undefined) return plan
+  return { ...plan, id: shortId(JSON.stringify([plan.id, policy])), policy }
 }
 
 /** Compares the wish with the truth. Pure: the same input gives the same plan, and the same id. */
@@ -268,5 +277,9 @@ function planId(sealed: SealedState, groups: readonly GroupPlan[]): string {
   const { closedEscrows } = sealed
   const parts = [sealed.vault, sealed.serial, serials, stable]
   const text = JSON.stringify(closedEscrows.length === 0 ? parts : [...parts, closedEscrows])
+  return shortId(text)
+}
+
+function shortId(text: string): string {
   return digestOf(text).slice("sha256:".length, "sha256:".length + 12)
 }

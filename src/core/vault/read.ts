@@ -1,10 +1,10 @@
 import { type Unlock, unlocker } from "../age/age.js"
-import { type Audit, type AuditEvent, readsAsEvents } from "../audit/audit.js"
+import { type AuditEvent, readsAsEvents } from "../audit/audit.js"
 import type { ReadEvent, Surface } from "../audit/read-event.js"
 import type { Key } from "../keys/key-files.js"
 import { type Actor, admit } from "../policy/access.js"
-import { type Confirmed, requirePerson, requirePersonToShow } from "../policy/person.js"
-import { type RevealTerms, mayShow } from "../policy/reveal.js"
+import type { PolicyJudge } from "../policy/policy-question.js"
+import { requestOf } from "../policy/require-policy.js"
 import { type GroupRecord, type SecretRecord, digestOf } from "../records/record.js"
 import { type Sending, patternOf } from "../policy/sending.js"
 import { VaultError } from "../words/errors.js"
@@ -12,7 +12,9 @@ import { groupKeyPath, secretPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
 import { utc } from "../words/time.js"
 import { inFile, openGroupKey, readSigned } from "./group-key.js"
-import { type SendTerms, type Suits, neverByOwner, requireRule } from "./send-terms.js"
+import { policyOf, questionOf } from "./policy-of.js"
+import { type SendTerms, type Suits, neverByOwner, requireAsk, requireRule } from "./send-terms.js"
+import { type Terms, requireTerms } from "./terms.js"
 import { type Vault, getGroup, getSecret, remember } from "./vault.js"
 
 /** A value that was read, and the signed records that let it be. */
@@ -21,28 +23,6 @@ export interface SecretRead {
   /** The caller's own copy. */
   readonly value: Uint8Array
   readonly record: SecretRecord
-}
-
-/**
- * Through which surface values leave. One that shows them to a model has to say on which terms, so
- * that no such surface can forget the reveal policy.
- */
-export type Outlet =
-  | {
-      readonly surface: Exclude<Surface, "mcp">
-      /** Values are shown as they are to whoever runs this program: a model, under a harness. */
-      readonly isShown?: boolean
-    }
-  | { readonly surface: "mcp"; readonly reveal: RevealTerms }
-
-/** The conditions for handing out values. */
-export interface Terms {
-  readonly outlet: Outlet
-  readonly audit: Audit
-  /** That a person confirmed that values are shown; only asked for under an agent's harness. */
-  readonly person?: Confirmed | undefined
-  /** Called at every read, before the value is handed out. If it throws, the value stays inside. */
-  readonly onRead?: ((event: ReadEvent) => void) | undefined
 }
 
 /** A value that a request gets: where it goes, by the request as it is after the program sent it. */
@@ -66,6 +46,7 @@ export class OpenedSecret {
   readonly #vault: Vault
   readonly #group: GroupRecord
   readonly #key: Key
+  readonly #judge: PolicyJudge | undefined
   readonly #value: Uint8Array
 
   /** Made by {@link openSecret}. */
@@ -76,12 +57,14 @@ export class OpenedSecret {
     group: GroupRecord,
     record: SecretRecord,
     value: Uint8Array,
+    judge: PolicyJudge | undefined,
   ) {
     this.name = name
     this.record = record
     this.#vault = vault
     this.#group = group
     this.#key = key
+    this.#judge = judge
     this.#value = value
   }
 
@@ -96,9 +79,10 @@ export class OpenedSecret {
   }
 
   /**
-   * The one way out, for all or none: the grants are compared with the clock again, the reveal policy
-   * is asked where a model would see the values, a person where an agent's harness would, each read is noted in the audit, and only then is
-   * there a value. Throws `GRANT_ENDED`, `REVEAL_REFUSED`, `AUDIT_UNWRITABLE`, and what `onRead` throws.
+   * The one way out, for all or none: the grants are compared with the clock again, the vault's policy
+   * is asked, the reveal policy where a model would see the values, a person where an agent's harness
+   * would, each read is noted in the audit, and only then is there a value. Throws `GRANT_ENDED`,
+   * `POLICY_REFUSED`, `UNCONFIRMED`, `REVEAL_REFUSED`, `AUDIT_UNWRITABLE`, and what `onRead` throws.
    */
   static handOut(secrets: readonly OpenedSecret[], terms: Terms, now: Date): SecretRead[] {
     const events = secrets.map((secret) =>
@@ -115,11 +99,11 @@ export class OpenedSecret {
 
   /**
    * The way out into a request, for all or none: the grants are compared with the clock again, the
-   * `use` of the very records that were read must let each value go there, a person must have agreed
-   * where it says so, and the lines are durable in the audit before there is a value. The reveal
+   * `use` of the very records that were read must let each value go there, the policy too, a person
+   * must have agreed where one of them says so, and the lines are durable in the audit before there is a value. The reveal
    * policy is not asked: nobody sees the value. An owner's key never serves.
-   * Rejects with `GRANT_ENDED`, `USE_REFUSED`, `ASK_REFUSED`, `OWNER_KEY_UNASKED`,
-   * `AUDIT_UNWRITABLE`.
+   * Rejects with `GRANT_ENDED`, `USE_REFUSED`, `POLICY_REFUSED`, `ASK_REFUSED`,
+   * `OWNER_KEY_UNASKED`, `AUDIT_UNWRITABLE`.
    */
   static async send(placed: readonly Placed[], terms: SendTerms, now: Date): Promise<SecretRead[]> {
     const events = placed.map(({ secret, sending, suits }) =>
@@ -147,8 +131,13 @@ export class OpenedSecret {
     if (actor.role === "owner") throw neverByOwner(actor.name)
     const { use = [], version } = this.record
     const rule = requireRule(this.name.full, use, sending, suits)
-    if (rule.ask !== "never" && !terms.isAgreed(this.name.full, rule)) {
-      throw new VaultError("ASK_REFUSED", `nobody agreed that ${this.name.full} is sent there`, {
+    const { name, record } = this
+    const { client } = terms.audit
+    const asked = { agent: actor.name, door: "broker", name, record, client, now } as const
+    const question = questionOf({ ...asked, request: requestOf(sending) })
+    const ask = requireAsk(rule, this.#judge?.decide(question), question)
+    if (ask !== "never" && !terms.isAgreed(name.full, ask)) {
+      throw new VaultError("ASK_REFUSED", `nobody agreed that ${name.full} is sent there`, {
         hint: "a person agrees when they are asked; send the request again",
       })
     }
@@ -172,21 +161,11 @@ export class OpenedSecret {
     }
   }
 
-  #admit({ outlet, person }: Terms, now: Date): Actor {
+  #admit(terms: Terms, now: Date): Actor {
     const actor = admit(this.#vault, this.name.group, this.#group, this.#key, now)
-    const attendance = { under: this.#key.under, person }
-    if (outlet.surface !== "mcp") {
-      if (outlet.isShown === true) {
-        requirePersonToShow(this.name.full, this.record, actor, attendance)
-      } else if (outlet.surface === "sdk" && actor.role === "owner") {
-        requirePerson(`hand out ${this.name.full} by the owner's key`, attendance)
-      }
-      return actor
-    }
-    if (mayShow(this.name.full, this.record, outlet.reveal)) return actor
-    throw new VaultError("REVEAL_REFUSED", `${this.name.full} may not be shown to a model`, {
-      hint: "use it without seeing it: agent-vault run",
-    })
+    const { name, record } = this
+    requireTerms({ name, record, key: this.#key, judge: this.#judge }, terms, actor, now)
+    return actor
   }
 
   #event(actor: Actor, door: Surface, now: Date): ReadEvent {
@@ -219,9 +198,10 @@ export async function openSecret(
   admit(vault, name.group, group, key, now)
   refuseOldKey(name, secret, group)
   const sealed = readSigned(vault, secretPath(name), secret.digest)
+  const judge = await policyOf(vault)
   const unlock = await openGroupOnce(vault, name.group, group, key, groupKeys)
   const value = await inFile(secretPath(name), unlock(sealed))
-  return new OpenedSecret(vault, key, name, group, secret, value)
+  return new OpenedSecret(vault, key, name, group, secret, value, judge)
 }
 
 /** Opens one secret and hands it out. Throws as {@link openSecret} and the hand-out do. */

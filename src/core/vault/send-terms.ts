@@ -1,4 +1,6 @@
 import type { Audit } from "../audit/audit.js"
+import type { PolicyQuestion, PolicyVerdict } from "../policy/policy-question.js"
+import { denied } from "../policy/require-policy.js"
 import { type Sending, ruleFor, whyNoRule } from "../policy/sending.js"
 import type { Use } from "../records/use.js"
 import { VaultError } from "../words/errors.js"
@@ -6,8 +8,8 @@ import { VaultError } from "../words/errors.js"
 /** The conditions for putting values into a request, which nobody here sees. */
 export interface SendTerms {
   readonly audit: Audit
-  /** Whether a person agreed to this sending, for a rule that wants them asked. */
-  readonly isAgreed: (secret: string, rule: Use) => boolean
+  /** Whether a person agreed to this sending, where they are to be asked so often. */
+  readonly isAgreed: (secret: string, ask: Use["ask"]) => boolean
   /** Counts the requests of a run, so that the audit can tell what came of this one. */
   readonly request: number
 }
@@ -28,6 +30,19 @@ export function requireRule(
   const rule = ruleFor(use.filter(suits), sending)
   if (rule === undefined) throw whyNoRule(name, use, sending)
   return rule
+}
+
+/**
+ * How often a person is asked about a sending: as its rule says, or until they say yes for the session
+ * where the rule asks nobody and the policy wants a person's word. Throws `POLICY_REFUSED`.
+ */
+export function requireAsk(
+  { ask }: Pick<Use, "ask">,
+  verdict: PolicyVerdict | undefined,
+  question: PolicyQuestion,
+): Use["ask"] {
+  if (verdict?.effect === "deny") throw denied(verdict, question)
+  return ask === "never" && verdict?.effect === "confirm" ? "session" : ask
 }
 
 /** A request that a program makes by itself is no request of the owner's. */

@@ -6,6 +6,9 @@ export const VAULT_FOLDER = ".agent-vault"
 export const VAULT_RECORD = "vault.json"
 export const MANIFEST = "manifest.yaml"
 export const ATTRIBUTES = ".gitattributes"
+/** The rules of a vault's policy, whose digest vault.json signs; and what people edit of it. */
+export const POLICY = "policy.json"
+export const POLICY_WISH = "policy.yaml"
 
 /** What a vault's `.gitattributes` say (gitattributes, "DESCRIPTION"). Without the first, Git may convert records. */
 export const ATTRIBUTE_LINES = [
@@ -43,13 +46,13 @@ export function vaultPath(path: string): PathInVault | undefined {
 /** The limit of a file of a vault, in bytes. */
 export function limitOf(path: string): number {
   if (path === MANIFEST) return LIMITS.manifest
-  if (path.endsWith(".json")) return LIMITS.record
+  if (path.endsWith(".json") || path === POLICY_WISH) return LIMITS.record
   return /^(?:agents|groups)\/.*\.age$/.test(path) ? LIMITS.sealedKey : LIMITS.sealed
 }
 
 /** What a vault's file is, as its path alone says. */
 export type VaultFile =
-  | { readonly is: "vault" | "manifest" | "attributes" | "stray" }
+  | { readonly is: "vault" | "manifest" | "attributes" | "policy" | "policy-wish" | "stray" }
   | { readonly is: "agent" | "escrow"; readonly agent: string }
   | { readonly is: "group" | "group-key" | "group-past"; readonly group: string }
   | { readonly is: "secret" | "sealed"; readonly secret: SecretName }
@@ -60,6 +63,8 @@ export function classify(path: string): VaultFile {
   if (path === VAULT_RECORD) return { is: "vault" }
   if (path === MANIFEST) return { is: "manifest" }
   if (path === ATTRIBUTES) return { is: "attributes" }
+  if (path === POLICY) return { is: "policy" }
+  if (path === POLICY_WISH) return { is: "policy-wish" }
   try {
     return classifyNamed(path)
   } catch {

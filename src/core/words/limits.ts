@@ -38,6 +38,10 @@ export const LIMITS = {
   commandWord: 1000,
   /** Characters of a path's pattern in it. */
   usePath: 1000,
+  /** Rules of a policy, and cases that are kept beside it: of each. */
+  policyRules: 200,
+  /** Characters of a rule's condition. */
+  policyCondition: 2000,
   /** The value of a secret, whatever its bytes are. */
   value: VALUE,
   /** A sealed value: 16 bytes for each 64 KiB chunk, and a header for one recipient. */

@@ -44,13 +44,18 @@ export const GET_SECRET: Tool = {
   call: async (args, surroundings) => {
     const { name = "" } = argumentsOf<{ name: string }>(GET_SECRET, args)
     const vault = await surroundings.vault()
+    let isToConfirm = false
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       // Who may not read it does not learn its policy, and no person is asked in vain.
       const secret = await vault.describe(name)
-      const verdict = await decide(secret, vault, surroundings)
+      const verdict = await decide(secret, isToConfirm, vault, surroundings)
       if (typeof verdict === "object") return refused(secret, verdict, surroundings)
       const value = await readAs(verdict, vault, secret, surroundings)
-      if (value === undefined) continue
+      if (value === "changed") continue
+      if (value === "unconfirmed") {
+        isToConfirm = true
+        continue
+      }
       try {
         return shown(secret, value, surroundings)
       } finally {
@@ -72,13 +77,15 @@ interface Refusal {
 /** By policy or the person's word for the session, by their word for this once, or not at all. */
 type Verdict = "shown" | "once" | Refusal
 
+/** `isToConfirm` says that the vault's policy wants a person's word, whatever the secret's own says. */
 async function decide(
   secret: SecretListing,
+  isToConfirm: boolean,
   { agent }: AgentVault,
   { serving, client, consent, seen }: Surroundings,
 ): Promise<Verdict> {
   const policy = revealPolicy(secret, serving.reveal)
-  if (policy === "allow") return "shown"
+  if (policy === "allow" && !isToConfirm) return "shown"
   if (policy === "never") {
     const by = secret.reveal === "never" ? "its signed record" : "this server's --reveal"
     return { reason: "policy", message: `${secret.name} is never shown to a model, says ${by}` }
@@ -127,19 +134,20 @@ function refused(
 
 /**
  * The value, if core hands it out on what was decided: a person may have thought for two minutes,
- * and the secret may have another version or a stricter policy by now. Undefined if it has.
+ * and the secret may have another version or a stricter policy by now.
  */
 async function readAs(
   verdict: "shown" | "once",
   vault: AgentVault,
   secret: SecretListing,
   { consent }: Surroundings,
-): Promise<SecretValue | undefined> {
+): Promise<SecretValue | "changed" | "unconfirmed"> {
   try {
     const read = (): Promise<SecretValue> => vault.get(secret.name)
     return await (verdict === "once" ? consent.during(secret, read) : read())
   } catch (error) {
-    if (VaultError.is(error, "REVEAL_REFUSED")) return undefined
+    if (VaultError.is(error, "REVEAL_REFUSED")) return "changed"
+    if (VaultError.is(error, "UNCONFIRMED")) return "unconfirmed"
     throw error
   }
 }

@@ -6,12 +6,8 @@ import { type Audit, auditTo, noAudit } from "../../../src/core/audit/audit.js"
 import { findVault, identityAt, parseSecretName, withVault } from "../../../src/core/index.js"
 import type { RevealTerms } from "../../../src/core/policy/reveal.js"
 import { REVEAL_POLICIES } from "../../../src/core/words/reveal-policy.js"
-import {
-  type GroupKeys,
-  OpenedSecret,
-  type Outlet,
-  openSecret,
-} from "../../../src/core/vault/read.js"
+import { type GroupKeys, OpenedSecret, openSecret } from "../../../src/core/vault/read.js"
+import type { Outlet } from "../../../src/core/vault/terms.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 
 const NAME = "stripe/api-key"

@@ -5,6 +5,7 @@ import {
   compilePatterns,
   screenPatterns,
 } from "../../../core/index.js"
+import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { type Outputs, runProgram } from "../../run/program.js"
 import { selectionOf } from "../../run/selection.js"
@@ -30,11 +31,17 @@ export async function run(door: Door): Promise<number> {
   const selection = selectionOf(door)
   const isShown = isSet(door, "no-redact")
   // All of them are read before anything is started.
-  const { assignments, values } = await readSelected(
+  const { assignments, values } = await withPerson(
     door,
-    selection,
-    { surface: "run", isShown },
-    { program: programName(command), identify: (place) => agentAt(door, place) },
+    (person) =>
+      readSelected(
+        door,
+        selection,
+        { surface: "run", isShown },
+        { program: programName(command), identify: (place) => agentAt(door, place), person },
+      ),
+    // Where the policy waits for a person; what may never be shown, nobody is asked about.
+    ["UNCONFIRMED"],
   )
   const given = new Map(assignments.map((each) => [each.variable, textOf(each, values)]))
 

@@ -2,6 +2,8 @@ import {
   type AskedRequest,
   type Explanation,
   type Going,
+  type PolicyJudge,
+  type PolicyVerdict,
   type SecretListing,
   VaultError,
   describeAgent,
@@ -9,7 +11,12 @@ import {
   describeSecrets,
   explainRequest,
   parseRequest,
+  parseSecretName,
+  policyOf,
+  questionOf,
+  requestOf,
   useCommandFor,
+  whichDecided,
 } from "../../../core/index.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
@@ -27,24 +34,30 @@ export async function run(door: Door): Promise<number> {
     if (agent !== undefined && VaultError.is(error, "KEY_NOT_FOUND")) return undefined
     throw error
   })
-  const secrets = await readingVault(door, place, identity?.trust, (vault) => {
+  const { secrets, judge } = await readingVault(door, place, identity?.trust, async (vault) => {
     const recipient =
       agent === undefined ? identity?.recipient : describeAgent(vault, agent).recipient
-    if (recipient === undefined) return describeSecrets(vault)
-    return describeReadable(vault, recipient, door.now)
+    const listed =
+      recipient === undefined
+        ? describeSecrets(vault)
+        : describeReadable(vault, recipient, door.now)
+    return { secrets: listed, judge: await policyOf(vault) }
   })
   const asked = { ...request, ...(agent === undefined ? {} : { agent }) }
-  const explanation = withAccess(
-    explainRequest(secrets, request),
-    secrets,
-    agent ?? identity?.agent,
-  )
+  const who = agent ?? identity?.agent
+  const access = withAccess(explainRequest(secrets, request), secrets, who)
+  const explanation = {
+    ...access,
+    goes: withPolicy(access.goes, judge, secrets, request, who, door.now),
+  }
   const { goes, stays } = explanation
   const hint =
     goes.length + stays.length > 0
       ? undefined
       : `an owner: ${await useCommandFor(request, secrets.length > 0)}`
-  const code = goes.some(({ ask }) => ask === undefined) ? 0 : 1
+  const code = goes.some(({ ask, policy }) => ask === undefined && policy?.effect !== "deny")
+    ? 0
+    : 1
   const document = { ...asked, ...explanation, ...(hint === undefined ? {} : { hint }) }
   if (await asJson(door, document)) return code
   await print(door, linesOf(explanation, request, hint))
@@ -52,7 +65,11 @@ export async function run(door: Door): Promise<number> {
 }
 
 /** A secret that would go, and what an owner would type first. */
-type GoingTold = Going & { readonly ask?: string }
+type GoingTold = Going & {
+  readonly ask?: string
+  /** What the vault's policy says; absent where there is none, or nobody said which agent. */
+  readonly policy?: PolicyVerdict
+}
 
 interface Access {
   readonly goes: readonly GoingTold[]
@@ -73,6 +90,30 @@ function withAccess(
   return { goes: told, stays }
 }
 
+/** Adds what the policy says of each, to the agent that is meant. */
+function withPolicy(
+  goes: readonly GoingTold[],
+  judge: PolicyJudge | undefined,
+  secrets: readonly SecretListing[],
+  { host, method, path }: AskedRequest,
+  agent: string | undefined,
+  now: Date,
+): readonly GoingTold[] {
+  if (judge === undefined || agent === undefined) return goes
+  return goes.map((each) => {
+    const record = secrets.find(({ name }) => name === each.secret) ?? {}
+    const asked = {
+      agent,
+      door: "broker",
+      name: parseSecretName(each.secret),
+      record,
+      now,
+    } as const
+    const request = requestOf({ host, method, path })
+    return { ...each, policy: judge.decide(questionOf({ ...asked, request, client: undefined })) }
+  })
+}
+
 function linesOf(
   { goes, stays }: Access,
   { method, host, port, path }: AskedRequest,
@@ -81,9 +122,12 @@ function linesOf(
   const target = port === 443 ? host : `${host}:${port}`
   return [
     `${method} ${target}${path}`,
-    ...goes.flatMap(({ secret, number, rule, ask }) => [
+    ...goes.flatMap(({ secret, number, rule, ask, policy }) => [
       `  ${secret} goes in ${rule.at.join(" or ")} as ${rule.scheme}: its rule ${number}${ASKS[rule.ask]}`,
       ...(ask === undefined ? [] : [`    its group is closed to the agent; an owner: ${ask}`]),
+      ...(policy === undefined
+        ? []
+        : [`    the policy: ${policy.effect}, ${whichDecided(policy)}`]),
     ]),
     ...stays.flatMap(({ message, hint: way }) => [
       `  ${message}`,

@@ -47,13 +47,14 @@ export async function run(door: Door): Promise<number> {
     ...accessLines(inspection),
     ...useLines(inspection),
     ...rotationChangeLines(inspection),
+    ...policyChangeLines(inspection),
   ])
   const { secrets, groups, agents, findings, anchored } = inspection
   tell(
     door,
     `Checked ${counted(secrets, "secret")}, ${counted(groups, "group")}, ${counted(agents, "agent")}: ${counted(findings.length, "finding")}.`,
   )
-  tell(door, ...goingLines(inspection), ...rotatingLines(inspection))
+  tell(door, ...goingLines(inspection), ...rotatingLines(inspection), ...ruleCount(inspection))
   if (!anchored) {
     tell(
       door,
@@ -68,6 +69,24 @@ function accessLines({ access = [] }: Inspection): string[] {
     ...gained.map((agent) => `access     ${agent} gained ${group}, by an owner's signature`),
     ...lost.map((agent) => `access     ${agent} lost ${group}, by an owner's signature`),
   ])
+}
+
+function policyChangeLines({ policyChange }: Inspection): string[] {
+  if (policyChange === undefined) return []
+  const { is, gained, lost } = policyChange
+  const how = { new: "is new", changed: "changed", removed: "was taken away" }[is]
+  return [
+    `policy     it ${how}, by an owner's signature`,
+    ...lost.map(({ name, effect }) => `policy     no longer: ${effect} ${name}`),
+    ...gained.map(({ name, effect }) => `policy     now: ${effect} ${name}`),
+  ]
+}
+
+/** How many rules the policy has. */
+function ruleCount({ policy }: Inspection): string[] {
+  return policy === undefined
+    ? []
+    : [`policy    ${counted(policy.length, "rule")}: agent-vault policy show`]
 }
 
 function useLines({ uses = [] }: Inspection): string[] {

@@ -43,6 +43,7 @@ export async function run(door: Door): Promise<number> {
     opens: standing?.opens ?? [],
     goes: standing?.report.goes ?? [],
     rotates: standing?.report.rotates ?? [],
+    ...(standing?.report.policy === undefined ? {} : { policy: standing.report.policy }),
     findings: standing?.report.findings ?? [],
   }
   const code = exitCodeOf(document.findings) || (trust.trusted ? 0 : 1)
@@ -59,6 +60,7 @@ export async function run(door: Door): Promise<number> {
     ...goingLines(document),
     ...rotatingLines(document),
     ...requestLines(requests),
+    ...policyLine(standing),
     ...attentionLines(standing),
   ])
   return code
@@ -124,6 +126,13 @@ function opensLines(identity: Identity | undefined, standing: Standing | undefin
       ? "nothing: use the present key"
       : "nothing: ask an owner for a grant"
   return [`opens     ${opens.join(", ") || nothing}`]
+}
+
+function policyLine(standing: Standing | undefined): string[] {
+  const rules = standing?.report.policy
+  return rules === undefined
+    ? []
+    : [`policy    ${counted(rules.length, "rule")}: agent-vault policy show`]
 }
 
 function attentionLines(standing: Standing | undefined): string[] {

@@ -1,0 +1,54 @@
+import { LIMITS, VaultError } from "../../../core/index.js"
+import { type PolicyText, readRegularFile, setPolicy } from "../../../core/owner.js"
+import { withPerson } from "../../door/confirm-person.js"
+import type { Door } from "../../door/door.js"
+import {
+  asJson,
+  counted,
+  outcomeLines,
+  outcomePart,
+  policyLines,
+  report,
+  tell,
+} from "../../door/render.js"
+import { changeRequest, isSet, userPath } from "../../door/who.js"
+import { confirm } from "../../terminal/ask.js"
+
+export async function run(door: Door): Promise<void> {
+  const [file] = door.call.words
+  const text = file === undefined ? undefined : textOf(door, file)
+  const request = await changeRequest(door)
+  const planned = await setPolicy({ ...request, dryRun: true }, text)
+  const { plan, cases } = planned.result
+  const lines = [
+    ...(plan === undefined ? ["The rules stay as they are."] : policyLines(plan)),
+    ...(cases === 0 ? [] : [`${counted(cases, "case")} of its own come out as they should.`]),
+  ]
+  if (request.dryRun) {
+    if (await asJson(door, { ...planned.result, files: planned.files })) return
+    await report(door, planned, ...lines)
+    return
+  }
+  tell(door, ...lines)
+  if (plan !== undefined && !(await isAgreed(door))) {
+    tell(door, "Nothing was changed.")
+    return
+  }
+  const outcome = await withPerson(door, (person) => setPolicy({ ...request, person }, text))
+  if (await asJson(door, { ...outcome.result, ...outcomePart(outcome) })) return
+  tell(door, ...outcomeLines(door, outcome))
+  if (plan !== undefined) tell(door, "Next: agent-vault policy explain GROUP/NAME --agent AGENT")
+}
+
+/** Another policy decides about every value that leaves: it is shown first. */
+async function isAgreed(door: Door): Promise<boolean> {
+  return isSet(door, "yes") || confirm(door.terminal, "Sign it?", "--yes")
+}
+
+function textOf(door: Door, file: string): PolicyText {
+  const bytes = readRegularFile(userPath(door, file), LIMITS.record)
+  if (bytes !== undefined) return { file, bytes }
+  throw new VaultError("USAGE", `there is no file ${file}`, {
+    hint: "an example to begin with: agent-vault policy show --example",
+  })
+}

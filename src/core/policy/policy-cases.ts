@@ -1,0 +1,43 @@
+import { VaultError } from "../words/errors.js"
+import type { PolicyVerdict } from "./policy-question.js"
+import type { PolicyCase, PolicyWish } from "./policy-wish.js"
+
+/** What came of a case. */
+export interface PolicyTrial extends Pick<PolicyCase, "name" | "expect"> {
+  readonly verdict: PolicyVerdict
+  readonly isPassed: boolean
+}
+
+/**
+ * Asks the rules of a wish its own cases. Rejects with `CONFIG_INVALID` for a condition that is not
+ * one; `file` is what the error calls the wish.
+ */
+export async function tryPolicy(
+  { rules, cases }: PolicyWish,
+  file: string,
+): Promise<readonly PolicyTrial[]> {
+  const { conditionProblem, judgeBy } = await import("./policy-judge.js")
+  const problem = conditionProblem(rules)
+  if (problem !== undefined) {
+    throw new VaultError("CONFIG_INVALID", `${file} is not a valid policy: ${problem}`, {
+      hint: "correct it; then try it: agent-vault policy test",
+    })
+  }
+  const judge = judgeBy(rules)
+  return cases.map(({ name, question, expect }) => {
+    const verdict = judge.decide(question)
+    return { name, expect, verdict, isPassed: verdict.effect === expect }
+  })
+}
+
+/** Throws `CONFIG_INVALID` unless every case came to what it expects. */
+export function requirePassed(trials: readonly PolicyTrial[], file: string): void {
+  const failed = trials.find(({ isPassed }) => !isPassed)
+  if (failed === undefined) return
+  const { name, expect, verdict } = failed
+  throw new VaultError(
+    "CONFIG_INVALID",
+    `${file} fails its case "${name}": it expects ${expect}, and the rules say ${verdict.effect}`,
+    { hint: "see them all: agent-vault policy test" },
+  )
+}
