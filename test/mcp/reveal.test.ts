@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { PassThrough } from "node:stream"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
 import type { ElicitResult } from "@modelcontextprotocol/sdk/types.js"
@@ -106,6 +108,27 @@ describe("the person at the client", () => {
     expect(told.filter(({ isError }) => isError)).toEqual([])
     expect(told.map(({ document }) => document["name"])).toEqual(names)
     expect(session.questions).toHaveLength(2)
+  })
+
+  test("is asked where the vault's policy wants their word, and gets what it denies by no word", async () => {
+    const rules = [
+      { name: "granted", when: "true", effect: "allow" },
+      { name: "a person", when: `door == "mcp" && secret.name == "${NAME}"`, effect: "confirm" },
+      { name: "never", when: 'door == "mcp" && secret.name == "stripe/webhook"', effect: "deny" },
+    ]
+    writeFileSync(join(machine.repo, "rules.json"), JSON.stringify({ version: 1, rules }))
+    expect(await machine.call(["policy", "set", "rules.json", "--yes"])).toMatchObject({ code: 0 })
+    let answer = chooses("no")
+    await using session = await Session.open(machine, [...AS_CI, "--reveal", "allow"], () => answer)
+    expect((await session.get(NAME)).document).toMatchObject({ error: { reason: "no" } })
+    expect(session.questions).toHaveLength(1)
+    answer = chooses("once")
+    await using other = await Session.open(machine, [...AS_CI, "--reveal", "allow"], () => answer)
+    expect(isShown(await other.get(NAME))).toBe(true)
+    expect((await other.get("stripe/webhook")).document).toMatchObject({
+      error: { code: "POLICY_REFUSED" },
+    })
+    expect(other.questions).toHaveLength(1)
   })
 
   test("is not asked for what may not be read, or does not exist", async () => {

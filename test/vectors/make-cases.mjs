@@ -10,10 +10,18 @@ const GROUP_KEY = "groups/stripe.age"
 
 /** @param {Readonly<Record<string, object>>} makers by the names of their vaults; some, or all */
 export function casesOf(named) {
-  const { classic, "post-quantum": postQuantum, revoked, owners, uses, rotations, removals } = named
-  const makers = [classic, postQuantum, revoked, owners, uses, rotations, removals].filter(
-    (maker) => maker !== undefined,
-  )
+  const { classic, "post-quantum": postQuantum, revoked, owners, uses, rotations } = named
+  const { removals, policies } = named
+  const makers = [
+    classic,
+    postQuantum,
+    revoked,
+    owners,
+    uses,
+    rotations,
+    removals,
+    policies,
+  ].filter((maker) => maker !== undefined)
   const all = classic && postQuantum && revoked && owners
   return {
     about: "See README.md. `checker` is what verify.py says of the edited vault.",
@@ -34,6 +42,7 @@ export function casesOf(named) {
       ...(uses === undefined ? [] : useCases(uses)),
       ...(rotations === undefined ? [] : rotationCases(rotations)),
       ...(removals === undefined ? [] : removalCases(removals)),
+      ...(policies === undefined ? [] : policyCases(policies)),
     ].map(fill),
   }
 }
@@ -557,5 +566,60 @@ function removalCases(vault) {
         seen: { seen: true },
       },
     ),
+  ]
+}
+
+/** What may be said of a policy, by whom, and what it then refuses. */
+function policyCases(vault) {
+  const from = (name) => `forged/policies/${name}.json`
+  const put = (name) => [{ path: "vault.json", do: "copy", from: from(name) }]
+  const swap = { path: "policy.json", do: "copy", from: from("loose") }
+  const read = "stripe/other"
+  return [
+    {
+      name: "policies: what a rule allows",
+      vault,
+      value: value(vault.expected["stripe/api-key"]),
+      checker: "ok",
+    },
+    { name: "policies: what a rule denies", vault, read, error: "POLICY_REFUSED", checker: "ok" },
+    refused(
+      "policies: policy.json is missing",
+      vault,
+      "DIGEST_MISMATCH",
+      [{ path: "policy.json", do: "remove" }],
+      { read },
+    ),
+    refused("policies: another policy.json", vault, "DIGEST_MISMATCH", [swap], { read }),
+    ...["loose-vault-unsigned", "loose-vault-by-mallory"].map((name) =>
+      refused(`policies: ${name}`, vault, "SIGNATURE_INVALID", [swap, ...put(name)], { read }),
+    ),
+    refused(
+      "policies: vault-unsigned, without it",
+      vault,
+      "SIGNATURE_INVALID",
+      put("vault-unsigned"),
+      { read },
+    ),
+    ...["policy-in-format-1", "format-5-without-policy"].map((name) =>
+      refused(`policies: ${name}`, vault, "RECORD_INVALID", put(name), { read }),
+    ),
+    refused(
+      "policies: the vault.json from before",
+      vault,
+      "ROLLED_BACK",
+      [...put("vault-before"), { path: "policy.json", do: "remove" }],
+      {
+        seen: { seen: true },
+        checker: "ok",
+      },
+    ),
+    {
+      name: "policies: a rule that cannot be decided",
+      vault,
+      edits: [{ path: "policy.json", do: "copy", from: from("broken") }, ...put("broken-vault")],
+      error: "POLICY_REFUSED",
+      checker: "ok",
+    },
   ]
 }

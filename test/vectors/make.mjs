@@ -13,6 +13,7 @@ import { openGroupKey } from "../../dist/core/vault/group-key.js"
 import { findVault, identityAt, withVault } from "../../dist/core/index.js"
 import { changeRotation } from "../../dist/core/rotation/change-rotation.js"
 import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../../dist/core/keys/key-files.js"
+import { encodePolicy } from "../../dist/core/policy/policy-rules.js"
 import {
   addAgent,
   addOwner,
@@ -24,6 +25,7 @@ import {
   removeAgent,
   removeOwner,
   revoke,
+  setPolicy,
   setSecret,
 } from "../../dist/core/owner.js"
 import { endOwner, signOwner } from "../../dist/core/records/owners.js"
@@ -510,8 +512,62 @@ async function removals() {
   return maker
 }
 
+/** A policy, which refuses ci one of two secrets: vault.json has format 5. */
+async function policies() {
+  const maker = new Maker("policies")
+  await maker.init("x25519")
+  await maker.addAgent("2026-01-02T09:00:00Z", "ci")
+  await maker.set("2026-01-03T00:00:00Z", "stripe/api-key", "a value")
+  await maker.set("2026-01-03T00:00:01Z", "stripe/other", "another value")
+  await maker.grant("2026-01-04T00:00:00Z", "ci", ["stripe"])
+  maker.forge("vault-before.json", readFileSync(join(maker.folder, ".agent-vault", "vault.json")))
+  const rules = [
+    { name: "granted", when: "true", effect: "allow" },
+    {
+      name: 'not "the" ü',
+      when: 'secret.name == "stripe/other"\n  && agent == "ci"',
+      effect: "deny",
+    },
+  ]
+  const bytes = Buffer.from(JSON.stringify({ version: 1, rules }))
+  await setPolicy(await maker.request("2026-01-05T00:00:00Z"), { file: "rules", bytes })
+  maker.addKey("mallory", "stranger", await generateIdentity("x25519"))
+
+  const vault = maker.record("vault.json")
+  const loose = encodePolicy(vault.vault, rules.slice(0, 1))
+  maker.forge("loose.json", loose)
+  maker.forge("loose-vault-unsigned.json", encodeRecord({ ...vault, policy: digestOf(loose) }))
+  maker.forge(
+    "loose-vault-by-mallory.json",
+    maker.signWhole("mallory", { ...vault, policy: digestOf(loose) }),
+  )
+  const { policy: _policy, ...without } = vault
+  maker.forge("vault-unsigned.json", encodeRecord({ ...without, format: 1 }))
+  maker.forge("policy-in-format-1.json", maker.signWhole("alice", { ...vault, format: 1 }))
+  maker.forge("format-5-without-policy.json", maker.signWhole("alice", without))
+  const broken = encodePolicy(vault.vault, [
+    { name: "broken", when: "1 / 0 == 1", effect: "allow" },
+  ])
+  maker.forge("broken.json", broken)
+  maker.forge(
+    "broken-vault.json",
+    maker.signWhole("alice", { ...vault, serial: 9, policy: digestOf(broken) }),
+  )
+  maker.save()
+  return maker
+}
+
 /** Those that are named, or all. Of the others folders, forgeries and cases stay as they are. */
-const MAKERS = { classic, "post-quantum": postQuantum, revoked, owners, uses, rotations, removals }
+const MAKERS = {
+  classic,
+  "post-quantum": postQuantum,
+  revoked,
+  owners,
+  uses,
+  rotations,
+  removals,
+  policies,
+}
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(MAKERS)
 try {
   const made = {}

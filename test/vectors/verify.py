@@ -6,7 +6,7 @@ first failure, with exit 1. Opens nothing: it needs no key."""
 import base64, hashlib, json, os, sys
 import ed25519
 
-KINDS = {"vault.json": "vault", "agents": "agent", "groups": "group", "secrets": "secret"}
+KINDS = {"vault.json": "vault", "policy.json": "policy", "agents": "agent", "groups": "group", "secrets": "secret"}
 
 
 def need(truth, why):
@@ -43,10 +43,11 @@ def record(folder, path, vault=None):
     need(text.encode() == data, f"{path} is not in the one encoding")
     least = 3 if "rotation" in r else 2 if "use" in r else 1
     owners = [r[name] for name in ("sealedToOwners", "revokedOwners", "exposedToOwners") if name in r]
-    least = 4 if owners else least
+    least = 5 if "policy" in (r["kind"], *r) else 4 if owners else least
     known = r["format"] == least and r.get("use") != [] and [] not in owners
     known = known and "run" in r.get("rotation", {"run": []})
-    need(known or r["format"] > 4, f"{path} has another format than its members")
+    most = 5 if r["kind"] in ("vault", "policy") else 4
+    need(known or r["format"] > most, f"{path} has another format than its members")
     own = (r["kind"], r["path"], r["vault"])
     need(own == (KINDS[path.split("/")[0]], path, vault or r["vault"]), f"{path} is misplaced")
     return r
@@ -91,19 +92,24 @@ def main(folder, trust=None):
     for o in active.values():
         need(trust is None or brought(o, trust, by_signer), f"{o['name']} is a stranger")
     files = [os.path.relpath(os.path.join(d, f), folder) for d, _, fs in os.walk(folder) for f in fs]
-    records = [p for p in files if p.endswith(".json")]
+    records = [p for p in files if p.endswith(".json") and p != "policy.json"]
     digests = {}
+    need(("policy" in vault) == ("policy.json" in files), "policy.json and vault.json differ")
+    if "policy" in vault:
+        record(folder, "policy.json", vault["vault"])
+        digests["policy.json"] = vault["policy"]
     for path in records:
         r = record(folder, path, vault["vault"])
         signer = r["signature"]["signer"]
         need(signer in active, f"{path} is signed by no owner")
         body = {**r, "signature": {"signer": signer}}
         need(signed(r["kind"], body, signer, r["signature"]["ed25519"]), f"{path} is forged")
-        need(r["format"] <= 4, f"{path} was made by a newer program")
+        newest = 5 if r["kind"] == "vault" else 4
+        need(r["format"] <= newest, f"{path} was made by a newer program")
         for field, ending in (("digest", ".age"), ("escrow", ".age"), ("past", ".past.age")):
             if field in r:
                 digests[path[:-5] + ending] = r[field]
-    need(set(digests) == {p for p in files if p.endswith(".age")}, "age files and records differ")
+    need(set(digests) - {"policy.json"} == {p for p in files if p.endswith(".age")}, "age files and records differ")
     for path, digest in digests.items():
         data = read(folder, path, 17 * 2**20)
         need("sha256:" + hashlib.sha256(data).hexdigest() == digest, f"{path} is another file")

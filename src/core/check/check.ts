@@ -4,8 +4,8 @@ import type { Key } from "../keys/key-files.js"
 import {
   ATTRIBUTES,
   MANIFEST,
+  POLICY,
   POLICY_WISH,
-  VAULT_RECORD,
   type VaultFile,
   classify,
 } from "../words/layout.js"
@@ -75,6 +75,7 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
     }
   }
 
+  const policy = await rulesIn(vault, attempt)
   for (const { path, file } of files) {
     await attempt(path, async () => {
       add(await checkFile(vault, path, file, now, owner))
@@ -88,7 +89,7 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
   add(collisions(files.map(({ path }) => path)))
   const pending = await pendingPlan(vault, now, attempt)
   add(pendingFindings(pending))
-  const policy = await policyIn(vault, attempt)
+  await attempt(POLICY_WISH, () => requireWished(vault, policy))
   add(missingFiles(vault))
   const count = (is: VaultFile["is"]): number => files.filter(({ file }) => file.is === is).length
   const counts = { secrets: count("secret"), groups: count("group"), agents: count("agent") }
@@ -102,29 +103,30 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
   }
 }
 
-/** The signed rules; that policy.yaml wishes others is a finding. */
-async function policyIn(
-  vault: Vault,
-  attempt: Attempt,
-): Promise<readonly PolicyRule[] | undefined> {
+/** The signed rules; undefined where there are none, or they are refused. */
+async function rulesIn(vault: Vault, attempt: Attempt): Promise<readonly PolicyRule[] | undefined> {
   let rules: readonly PolicyRule[] | undefined
-  await attempt(VAULT_RECORD, () => {
+  await attempt(POLICY, () => {
     rules = signedRules(vault)
   })
-  await attempt(POLICY_WISH, () => {
-    const bytes = vault.files.read(POLICY_WISH)
-    if (bytes === undefined && rules === undefined) return
-    if (bytes === undefined) {
-      throw new VaultError("PENDING", "is missing, and the policy is signed all the same", {
-        hint: `${restore(POLICY_WISH)}; or take the policy away: agent-vault policy remove`,
-      })
-    }
-    if (policyPlan(rules, parsePolicyWish(bytes).rules) === undefined) return
-    throw new VaultError("PENDING", "wishes another policy than the one that is signed", {
-      hint: "look at it and make it so: agent-vault apply",
-    })
-  })
   return rules
+}
+
+/** Throws `PENDING` where policy.yaml wishes another policy than the one that is signed. */
+function requireWished(vault: Vault, rules: readonly PolicyRule[] | undefined): void {
+  // What is refused is told by itself.
+  if (rules === undefined && vault.record.policy !== undefined) return
+  const bytes = vault.files.read(POLICY_WISH)
+  if (bytes === undefined && rules === undefined) return
+  if (bytes === undefined) {
+    throw new VaultError("PENDING", "is missing, and the policy is signed all the same", {
+      hint: `${restore(POLICY_WISH)}; or take the policy away: agent-vault policy remove`,
+    })
+  }
+  if (policyPlan(rules, parsePolicyWish(bytes).rules) === undefined) return
+  throw new VaultError("PENDING", "wishes another policy than the one that is signed", {
+    hint: "look at it and make it so: agent-vault apply",
+  })
 }
 
 /** Does a part of the check; what it throws is a finding about `subject`. */

@@ -57,8 +57,8 @@ export interface Choices {
 
 /**
  * Verifies two versions of a vault and merges what needs no key. Throws the codes of exit 4 and 5 for
- * a version that no reader would accept, and `CONFLICT` if both changed the owners; `wayBack` is how
- * a person then gives up one of the two.
+ * a version that no reader would accept, and `CONFLICT` if both changed the owners or the policy;
+ * `wayBack` is how a person then gives up one of the two.
  */
 export async function mergeVault(
   git: Git,
@@ -217,7 +217,7 @@ export function otherVault(ours: Pick<Vault, "id">, theirs: Pick<Vault, "id">): 
 }
 
 function ownersDiffer(wayBack: string): VaultError {
-  return new VaultError("CONFLICT", "both sides changed the owners of the vault", {
+  return new VaultError("CONFLICT", "both sides changed the owners of the vault, or its policy", {
     hint: `${wayBack}; then make one of the two changes again, on top of the other`,
   })
 }

@@ -6,8 +6,12 @@ import { VaultError } from "../words/errors.js"
  * that does is refused by them, not read without it.
  */
 export type Format = 1 | 2 | 3 | 4 | 5
-/** The highest that this program knows. */
-const KNOWN_FORMAT: Format = 5
+/** The highest that this program knows of most kinds of records, and of the others. */
+const KNOWN_FORMAT: Format = 4
+const KNOWN_OF: ReadonlyMap<unknown, Format> = new Map([
+  ["vault", 5],
+  ["policy", 5],
+])
 /** The members that came after format 1, and the format that brought each. */
 const BROUGHT_BY: ReadonlyMap<string, Format> = new Map([
   ["use", 2],
@@ -30,8 +34,8 @@ export function formatOf(body: object): Format {
 
 /** Whether a record, not checked yet, is of a format that this program does not know. */
 export function isOfNewerFormat(record: unknown): boolean {
-  const { format } = (record ?? {}) as { readonly format?: unknown }
-  return Number.isSafeInteger(format) && (format as number) > KNOWN_FORMAT
+  const { format, kind } = (record ?? {}) as { readonly format?: unknown; readonly kind?: unknown }
+  return Number.isSafeInteger(format) && (format as number) > knownOf(kind)
 }
 
 /**
@@ -46,11 +50,15 @@ export function baseProblem(record: unknown): string | undefined {
   return missing === undefined ? undefined : `it has no ${missing[0]}`
 }
 
+function knownOf(kind: unknown): Format {
+  return KNOWN_OF.get(kind) ?? KNOWN_FORMAT
+}
+
 /** The refusal of such a record. */
-export function newer(path: string, format: number): VaultError {
+export function newer(path: string, format: number, kind: string): VaultError {
   return new VaultError(
     "FORMAT_NEWER",
-    `${path} was made by a newer agent-vault: it has format ${format}, and this one knows ${KNOWN_FORMAT}`,
+    `${path} was made by a newer agent-vault: it has format ${format}, and this one knows ${knownOf(kind)}`,
     { hint: "update agent-vault" },
   )
 }

@@ -182,7 +182,7 @@ export function decodeRecord<K extends keyof RecordKinds>(
     throw bytes.includes(CR) ? converted(path) : invalid(path, NOT_ENCODED)
   }
   if (owners !== undefined) checkSignature(document, owners)
-  if (isNewer) throw newer(path, document.format)
+  if (isNewer) throw newer(path, document.format, kind)
   return document
 }
 
@@ -206,7 +206,7 @@ export function decodeVerifiedRecord<K extends keyof RecordKinds>(
   const document = parse(path, bytes) as RecordKinds[K]
   checkPlace(document, kind, path, vault)
   // A newer program may have verified it, and remembered that.
-  if (isOfNewerFormat(document)) throw newer(path, document.format)
+  if (isOfNewerFormat(document)) throw newer(path, document.format, kind)
   return document
 }
 

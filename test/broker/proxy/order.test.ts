@@ -12,6 +12,7 @@ import {
   findVault,
 } from "../../../src/core/index.js"
 import type { Ask } from "../../../src/broker/proxy/asking.js"
+import { setPolicy } from "../../../src/core/owner.js"
 import type { Choice, ChoiceQuestion } from "../../../src/questions/question.js"
 import { type World, outcome } from "../../core/world.js"
 import {
@@ -439,6 +440,36 @@ describe("a person", () => {
     expect(Object.keys(yes)).toEqual(rule === "each" ? ["once"] : ["once", "session"])
     expect(request?.body?.startsWith("sha256:")).toBe(rule === "each" ? true : undefined)
     expect(service.got.at(-1)?.body.toString()).toBe(body)
+  })
+
+  test("is asked where the vault's policy says so, and what it denies is not asked about", async () => {
+    let asked = 0
+    const ask: Ask = () => {
+      asked += 1
+      return Promise.resolve({ choice: "session" })
+    }
+    await start({ ask })
+    const rules = [
+      { name: "granted", when: "true", effect: "allow" },
+      { name: "a person", when: 'request.method == "POST"', effect: "confirm" },
+      { name: "never", when: 'request.path.startsWith("/v1/refunds")', effect: "deny" },
+    ]
+    const bytes = Buffer.from(JSON.stringify({ version: 1, rules }))
+    // It counts from the next request on.
+    await setPolicy(await world.request(), { file: "rules", bytes })
+    expect((await brokered.send(service, charges())).status).toBe(200)
+    expect(asked).toBe(0)
+    const line = "POST /v1/charges HTTP/1.1"
+    for (const _ of [1, 2]) {
+      const reply = await brokered.send(service, charges({ line, more: "\r\nContent-Length: 0" }))
+      expect([reply.status, asked]).toEqual([200, 1])
+    }
+    const refund = "POST /v1/refunds HTTP/1.1"
+    const reply = await brokered.send(
+      service,
+      charges({ line: refund, more: "\r\nContent-Length: 0" }),
+    )
+    expect([told(reply), asked]).toEqual([[403, "POLICY_REFUSED", 3], 1])
   })
 
   test("who agrees to one request agrees to no other", async () => {
