@@ -16,7 +16,9 @@ function check(trust: string | undefined): { status: number | null; said: string
 
 test.each(vaultNames)("a second implementation verifies %s", (vault) => {
   copy = new Copy(vault)
-  const records = copy.files().filter((path) => path.endsWith(".json")).length
+  const records = copy
+    .files()
+    .filter((path) => path.endsWith(".json") && path !== "policy.json").length
   expect(check(keysOf(vault).trust)).toEqual({ status: 0, said: `ok ${records} records` })
 })
 

@@ -27,6 +27,7 @@ export const vaultNames: readonly string[] = [
   "uses",
   "rotations",
   "removals",
+  "policies",
 ]
 
 export type Edit = { readonly path: string } & (
