@@ -295,6 +295,10 @@ class UseRefused(Denied):
     """No use of the secret names this host, method, path and place."""
 
 
+class PolicyRefused(Denied):
+    """The vault's policy denies the value, or none of its rules allows it."""
+
+
 class AskRefused(Denied):
     """A person said no, or nothing in time."""
 

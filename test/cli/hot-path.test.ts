@@ -15,6 +15,7 @@ const MARKS = {
   yaml: "parseDocument",
   "simple-git": "simple-git",
   services: "x-postmark-server-token",
+  "the policy language": "homogeneousAggregateLiterals",
 }
 
 let classic: Machine

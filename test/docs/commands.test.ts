@@ -28,6 +28,11 @@ const ENDS_WITH = new Map([
   ["agent-vault blast ci ci.jsonl.1", 2],
   ["agent-vault audit verify ci.jsonl ci.jsonl.1", 2],
   ["agent-vault canary check paste.txt --owner", 2],
+  // There is no policy, and no file with one.
+  ["agent-vault policy set policy.yaml", 2],
+  ["agent-vault policy set", 2],
+  ["agent-vault policy test", 2],
+  ["agent-vault policy remove", 2],
   // There is no canary.
   ["agent-vault canary remove openai-ci/openai-api-key", 3],
   // The guard is not installed.

@@ -125,7 +125,7 @@ function requireWished(vault: Vault, rules: readonly PolicyRule[] | undefined): 
   }
   if (policyPlan(rules, parsePolicyWish(bytes).rules) === undefined) return
   throw new VaultError("PENDING", "wishes another policy than the one that is signed", {
-    hint: "look at it and make it so: agent-vault apply",
+    hint: "look at it and sign it: agent-vault policy set; committed, with the manifest: agent-vault apply",
   })
 }
 

@@ -35,7 +35,9 @@ export function encodePolicy(vault: string, rules: readonly PolicyRule[]): Uint8
  */
 export function decodePolicy(bytes: Uint8Array, vault: string): readonly PolicyRule[] {
   const record = parsed(bytes) as Readonly<Record<string, unknown>>
-  if (isOfNewerFormat({ ...record, kind: "policy" })) throw newer(POLICY, record["format"] as number, "policy")
+  if (isOfNewerFormat({ ...record, kind: "policy" })) {
+    throw newer(POLICY, record["format"] as number, "policy")
+  }
   const { format, kind, path, rules } = record
   const isWhole = format === FORMAT && kind === "policy" && path === POLICY
   if (!isWhole || strangerAmong(record, RECORD_MEMBERS) !== undefined) {

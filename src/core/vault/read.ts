@@ -189,6 +189,7 @@ export async function openSecret(
   now: Date,
   groupKeys: GroupKeys = new Map(),
 ): Promise<OpenedSecret> {
+  const judge = await policyOf(vault)
   const secret = getSecret(vault, name)
   const group = getGroup(vault, name.group)
   // Also what refuses this reader was seen: it must not be set back to what let them in. Once for
@@ -198,7 +199,6 @@ export async function openSecret(
   admit(vault, name.group, group, key, now)
   refuseOldKey(name, secret, group)
   const sealed = readSigned(vault, secretPath(name), secret.digest)
-  const judge = await policyOf(vault)
   const unlock = await openGroupOnce(vault, name.group, group, key, groupKeys)
   const value = await inFile(secretPath(name), unlock(sealed))
   return new OpenedSecret(vault, key, name, group, secret, value, judge)

@@ -2,7 +2,17 @@ import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { findVault } from "../../../src/core/index.js"
-import { apply, inspect, removePolicy, setPolicy } from "../../../src/core/owner.js"
+import {
+  addOwner,
+  apply,
+  inspect,
+  removeOwner,
+  removePolicy,
+  setPolicy,
+} from "../../../src/core/owner.js"
+import { generateIdentity, recipientOf } from "../../../src/core/age/age.js"
+import { digestOf } from "../../../src/core/records/record.js"
+import { signingKey } from "../../../src/core/records/signature.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 
 const WISH = ".agent-vault/policy.yaml"
@@ -30,8 +40,8 @@ beforeEach(() => {
 afterEach(() => world.remove())
 afterAll(() => template.remove())
 
-async function sign(text: string, where = world) {
-  return setPolicy(await where.request(), { file: "rules.yaml", bytes: Buffer.from(text) })
+async function sign(rules: string) {
+  return setPolicy(await world.request(), { file: "rules.yaml", bytes: Buffer.from(rules) })
 }
 
 async function findings(): Promise<readonly string[]> {
@@ -161,6 +171,19 @@ describe("policy.yaml, edited by hand", () => {
     expect(await findings()).toEqual(["CONFIG_INVALID policy.yaml"])
     expect(await world.tryRead("ci", "stripe/webhook")).toBe("hook")
   })
+})
+
+test("stays when an owner leaves, whose removal signs vault.json anew", async () => {
+  await sign(DENY)
+  const identity = await generateIdentity("x25519")
+  const { signer } = signingKey(identity)
+  const { vault } = JSON.parse(text(".agent-vault/vault.json")) as { vault: string }
+  const joining = { vault, owner: "bob", recipient: await recipientOf(identity), signer }
+  await addOwner({ ...(await world.request()), joining })
+  await removeOwner({ ...(await world.request()), owner: "bob" })
+  expect(await findings()).not.toContainEqual(expect.stringContaining("vault.json"))
+  const signed = JSON.parse(text(".agent-vault/vault.json")) as { policy?: string }
+  expect(signed.policy).toBe(digestOf(readFileSync(join(world.top, ".agent-vault/policy.json"))))
 })
 
 test("undoing a policy that was never published is the user's own to undo", async () => {

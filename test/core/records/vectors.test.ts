@@ -56,8 +56,7 @@ describe.each(vaultNames)("the vault %s", (name) => {
       const records = [vault.record, ...groups, ...secrets, ...agents]
       return records.map((record) => record && [record.path, digestOf(encodeRecord(record))])
     })
-    const isRecord = (path: string): boolean => path.endsWith(".json") && path !== "policy.json"
-    const found = copy.files().filter(isRecord)
+    const found = copy.files().filter((path) => path.endsWith(".json") && path !== "policy.json")
     expect(new Map(bytes.filter((entry) => entry !== undefined) as [string, string][])).toEqual(
       new Map(found.map((path) => [path, digestOf(readFileSync(join(copy.root, path)))])),
     )
