@@ -26,6 +26,8 @@ rules:
 const LOOSE = [{ name: "granted", when: "true", effect: "allow" } as const]
 const GET = ["get", "stripe/api-key", "--agent", "ci"]
 const OTHER = ["get", "stripe/webhook", "--agent", "ci"]
+/** Types the letters that are shown. */
+const LETTERS: Answer = ["type ", "LETTERS"]
 
 let arena: Arena
 let ci: Machine
@@ -249,4 +251,21 @@ test("a policy that one side changed merges with what the other one did", async 
   expect(alice.code(GET)).toBe("4 POLICY_REFUSED")
   expect(alice.run(OTHER, { shows: true }).stdout).toBe("newer")
   fresh.remove()
+})
+
+test("where it waits for a person, letters at a terminal let one value out, and nothing else does", () => {
+  const machine = copyMachine(arena.alice)
+  machine.write("rules.yaml", RULES.replace("deny", "confirm"))
+  expect(machine.code(["policy", "set", "rules.yaml", "--yes"])).toBe("0 ok")
+  const run = ["run", "-s", "stripe/api-key", "--agent", "ci", "--", "sh", "-c", "echo ran"]
+  expect([machine.code(GET), machine.code(run)]).toEqual(["4 UNCONFIRMED", "125 UNCONFIRMED"])
+  for (const command of [GET, run]) {
+    const refused = machine.atTerminal(command, { answers: [["type ", "yes"]] })
+    expect(refused.stdout).toContain("UNCONFIRMED")
+    expect(refused.stdout).not.toMatch(/^ran/m)
+    const done = machine.atTerminal(command, { answers: [LETTERS], shows: true })
+    expect(done, done.stdout).toMatchObject({ code: 0 })
+    expect(done.stdout).toContain(command === run ? "ran" : VALUES["stripe/api-key"])
+  }
+  machine.remove()
 })

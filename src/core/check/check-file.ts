@@ -8,6 +8,7 @@ import { openGroupKey, openPastKeys, readSigned } from "../vault/group-key.js"
 import { endDue } from "../vault/due.js"
 import { type Exposed, stillExposed } from "../vault/exposed.js"
 import { signedRules } from "../vault/signed-rules.js"
+import { conditionProblem } from "../policy/policy-judge.js"
 import type { Key } from "../keys/key-files.js"
 import {
   POLICY,
@@ -54,8 +55,7 @@ export async function checkFile(
 async function checkPolicy(vault: Vault): Promise<readonly CheckFinding[]> {
   const rules = signedRules(vault)
   if (rules === undefined) return []
-  const { conditionProblem } = await import("../policy/policy-judge.js")
-  const problem = conditionProblem(rules)
+  const problem = await conditionProblem(rules)
   if (problem === undefined) return []
   const hint = "no agent gets a value until it is corrected: agent-vault policy set"
   return [attention("CONFIG_INVALID", POLICY, problem, hint)]

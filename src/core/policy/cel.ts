@@ -19,7 +19,7 @@ const environment = new Environment({ unlistedVariablesAreDyn: false, limits: LI
 
 /**
  * A condition, parsed and checked: it has to be a bool, of nothing but what a question has. Throws
- * what is wrong with it, in one line. A condition has no `matches`: the library's takes a time that
+ * what is wrong with it, in its first line. A condition has no `matches`: the library's takes a time that
  * grows without bound with the text, which may be a program's.
  */
 export function compileCondition(text: string): Condition {
@@ -38,18 +38,8 @@ export function compileCondition(text: string): Condition {
 }
 
 function checked(text: string): { evaluate: (context: object) => unknown; type: string } {
-  try {
-    const evaluate = environment.parse(text)
-    const { valid, type = "nothing", error } = evaluate.check()
-    if (!valid) throw error ?? new Error("it is not valid")
-    return { evaluate, type }
-  } catch (error) {
-    throw new Error(reasonOf(error), { cause: error })
-  }
-}
-
-/** What the library says, without the lines in which it shows the condition. */
-export function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error)
-  return message.split("\n")[0] ?? "it cannot be read"
+  const evaluate = environment.parse(text)
+  const { valid, type = "nothing", error } = evaluate.check()
+  if (!valid) throw error ?? new Error("it is not valid")
+  return { evaluate, type }
 }

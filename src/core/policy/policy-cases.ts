@@ -1,4 +1,5 @@
 import { VaultError } from "../words/errors.js"
+import { conditionProblem, judgeBy } from "./policy-judge.js"
 import type { PolicyVerdict } from "./policy-question.js"
 import type { PolicyCase, PolicyWish } from "./policy-wish.js"
 
@@ -16,14 +17,13 @@ export async function tryPolicy(
   { rules, cases }: PolicyWish,
   file: string,
 ): Promise<readonly PolicyTrial[]> {
-  const { conditionProblem, judgeBy } = await import("./policy-judge.js")
-  const problem = conditionProblem(rules)
+  const problem = await conditionProblem(rules)
   if (problem !== undefined) {
     throw new VaultError("CONFIG_INVALID", `${file} is not a valid policy: ${problem}`, {
       hint: "correct it; then try it: agent-vault policy test",
     })
   }
-  const judge = judgeBy(rules)
+  const judge = await judgeBy(rules)
   return cases.map(({ name, question, expect }) => {
     const verdict = judge.decide(question)
     return { name, expect, verdict, isPassed: verdict.effect === expect }

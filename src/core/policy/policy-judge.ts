@@ -1,4 +1,4 @@
-import { type Condition, compileCondition, reasonOf } from "./cel.js"
+import type { Condition } from "./cel.js"
 import type { PolicyJudge, PolicyQuestion, PolicyVerdict } from "./policy-question.js"
 import { POLICY_EFFECTS, type PolicyRule, decodePolicy } from "./policy-rules.js"
 
@@ -10,33 +10,35 @@ interface CompiledRule {
 
 /**
  * The judge of a signed policy.json. A condition that this program cannot read lets nothing pass.
- * Throws as {@link decodePolicy} does.
+ * Rejects as {@link decodePolicy} throws.
  */
-export function judgeIn(bytes: Uint8Array, vault: string): PolicyJudge {
+export async function judgeIn(bytes: Uint8Array, vault: string): Promise<PolicyJudge> {
   return judgeBy(decodePolicy(bytes, vault))
 }
 
-/** The judge of some rules. */
-export function judgeBy(rules: readonly PolicyRule[]): PolicyJudge {
-  const compiled = rules.map((rule): CompiledRule => ({ rule, condition: compiledOr(rule.when) }))
+/** The judge of some rules. The language of their conditions is loaded when there is the first one. */
+export async function judgeBy(rules: readonly PolicyRule[]): Promise<PolicyJudge> {
+  const compiled = await compile(rules)
   return { decide: (question) => decide(compiled, question) }
 }
 
 /** What is wrong with the conditions of rules, of the first that has a fault; undefined if none has. */
-export function conditionProblem(rules: readonly PolicyRule[]): string | undefined {
-  for (const { name, when } of rules) {
-    const condition = compiledOr(when)
-    if ("error" in condition) return `the rule ${name}: ${condition.error}`
+export async function conditionProblem(rules: readonly PolicyRule[]): Promise<string | undefined> {
+  for (const { rule, condition } of await compile(rules)) {
+    if ("error" in condition) return `the rule ${rule.name}: ${condition.error}`
   }
   return undefined
 }
 
-function compiledOr(when: string): Condition | { readonly error: string } {
-  try {
-    return compileCondition(when)
-  } catch (error) {
-    return { error: reasonOf(error) }
-  }
+async function compile(rules: readonly PolicyRule[]): Promise<readonly CompiledRule[]> {
+  const { compileCondition } = await import("./cel.js")
+  return rules.map((rule) => {
+    try {
+      return { rule, condition: compileCondition(rule.when) }
+    } catch (error) {
+      return { rule, condition: { error: reasonOf(error) } }
+    }
+  })
 }
 
 /**
@@ -58,4 +60,10 @@ function decide(compiled: readonly CompiledRule[], question: PolicyQuestion): Po
     if (rule !== undefined) return { effect, rule: rule.name }
   }
   return { effect: "deny" }
+}
+
+/** What the library says, without the lines in which it shows the condition. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  return message.split("\n")[0] ?? "it cannot be read"
 }

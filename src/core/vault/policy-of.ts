@@ -1,3 +1,4 @@
+import { judgeIn } from "../policy/policy-judge.js"
 import { NO_REQUEST, type PolicyJudge, type PolicyQuestion } from "../policy/policy-question.js"
 import { type SecretRecord, digestOf } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
@@ -21,8 +22,7 @@ export async function policyOf(vault: Vault): Promise<PolicyJudge | undefined> {
   const key = `${vault.id} ${vault.record.policy ?? ""}`
   const known = judges.get(key)
   if (known !== undefined) return known
-  const { judgeIn } = await import("../policy/policy-judge.js")
-  const judge = judgeIn(bytes, vault.id)
+  const judge = await judgeIn(bytes, vault.id)
   if (judges.size >= KEPT) judges.clear()
   judges.set(key, judge)
   return judge

@@ -25,38 +25,40 @@ function rule(effect: PolicyEffect, when = "true", name = `${effect} ${when}`): 
 }
 
 /** What rules say to the question. */
-function said(...rules: PolicyRule[]) {
-  return judgeBy(rules).decide(QUESTION)
+async function said(...rules: PolicyRule[]) {
+  return (await judgeBy(rules)).decide(QUESTION)
 }
 
 describe("which rule decides", () => {
-  test("deny wins over confirm, and confirm over allow, in whatever order they stand", () => {
+  test("deny wins over confirm, and confirm over allow, in whatever order they stand", async () => {
     const [allow, confirm, deny] = [rule("allow"), rule("confirm"), rule("deny")]
-    expect(said(allow, confirm, deny)).toEqual({ effect: "deny", rule: deny.name })
-    expect(said(deny, confirm, allow)).toEqual({ effect: "deny", rule: deny.name })
-    expect(said(allow, confirm)).toEqual({ effect: "confirm", rule: confirm.name })
-    expect(said(allow, rule("deny", "false"))).toEqual({ effect: "allow", rule: allow.name })
+    expect(await said(allow, confirm, deny)).toEqual({ effect: "deny", rule: deny.name })
+    expect(await said(deny, confirm, allow)).toEqual({ effect: "deny", rule: deny.name })
+    expect(await said(allow, confirm)).toEqual({ effect: "confirm", rule: confirm.name })
+    expect(await said(allow, rule("deny", "false"))).toEqual({ effect: "allow", rule: allow.name })
   })
 
-  test("the first of those that win is named", () => {
-    expect(said(rule("allow", "true", "one"), rule("allow", "true", "two")).rule).toBe("one")
+  test("the first of those that win is named", async () => {
+    expect((await said(rule("allow", "true", "one"), rule("allow", "true", "two"))).rule).toBe(
+      "one",
+    )
   })
 
-  test("where none holds, it is denied", () => {
-    expect(said(rule("allow", "false"), rule("confirm", 'agent == "deploy"'))).toEqual({
+  test("where none holds, it is denied", async () => {
+    expect(await said(rule("allow", "false"), rule("confirm", 'agent == "deploy"'))).toEqual({
       effect: "deny",
     })
   })
 
   test.each(["allow", "confirm", "deny"] as const)(
     "an error in a rule that would %s denies",
-    (effect) => {
+    async (effect) => {
       const broken = rule(effect, "1 / 0 == 1", "broken")
       for (const rules of [
         [rule("allow"), broken],
         [broken, rule("allow")],
       ]) {
-        expect(said(...rules)).toEqual({
+        expect(await said(...rules)).toEqual({
           effect: "deny",
           rule: "broken",
           error: "division by zero",
@@ -67,9 +69,9 @@ describe("which rule decides", () => {
 
   test.each(['"yes"', "1", "[true]", "{}", "dyn(true)", "agent"])(
     "%s is neither true nor false, so it denies",
-    (when) => {
-      expect(said(rule("allow"), rule("allow", when))).toMatchObject({ effect: "deny" })
-      expect(said(rule("deny", when), rule("allow"))).toMatchObject({ effect: "deny" })
+    async (when) => {
+      expect(await said(rule("allow"), rule("allow", when))).toMatchObject({ effect: "deny" })
+      expect(await said(rule("deny", when), rule("allow"))).toMatchObject({ effect: "deny" })
     },
   )
 })
@@ -82,9 +84,9 @@ describe("what a condition may ask", () => {
     'time.getHours() == 9 && time.getDayOfWeek("Europe/Berlin") == 0',
     'time > timestamp("2026-01-01T00:00:00Z")',
     '["run", "sdk"].exists(each, each == door)',
-  ])("%s", (when) => {
-    expect(conditionProblem([rule("allow", when)])).toBeUndefined()
-    expect(said(rule("allow", when)).effect).toBe("allow")
+  ])("%s", async (when) => {
+    expect(await conditionProblem([rule("allow", when)])).toBeUndefined()
+    expect((await said(rule("allow", when))).effect).toBe("allow")
   })
 
   test.each([
@@ -97,9 +99,9 @@ describe("what a condition may ask", () => {
     ["__proto__ == 1", "Reserved"],
     ["agent.constructor == 1", "Cannot index"],
     ["secret.toString == 1", "No such key"],
-  ])("not %s", (when, why) => {
-    expect(conditionProblem([rule("allow", when, "mine")])).toMatch(`the rule mine: ${why}`)
-    expect(said(rule("allow"), rule("allow", when)).effect).toBe("deny")
+  ])("not %s", async (when, why) => {
+    expect(await conditionProblem([rule("allow", when, "mine")])).toMatch(`the rule mine: ${why}`)
+    expect((await said(rule("allow"), rule("allow", when))).effect).toBe("deny")
   })
 
   // Its time would grow without bound with the path of a program's request.
@@ -108,20 +110,20 @@ describe("what a condition may ask", () => {
     '["(a+)+$"].exists(pattern, request.path.matches(pattern))',
     'request.path . matches ("a")',
     'matches(request.path, "a")',
-  ])("no regular expression: %s", (when) => {
-    expect(conditionProblem([rule("deny", when)])).toMatch("there is no matches here")
-    expect(said(rule("deny", when), rule("allow"))).toMatchObject({
+  ])("no regular expression: %s", async (when) => {
+    expect(await conditionProblem([rule("deny", when)])).toMatch("there is no matches here")
+    expect(await said(rule("deny", when), rule("allow"))).toMatchObject({
       effect: "deny",
       rule: expect.stringMatching("matches") as string,
     })
   })
 
-  test("nothing that is deeper, or has more parts, than people review", () => {
+  test("nothing that is deeper, or has more parts, than people review", async () => {
     const deep = `${"(".repeat(100)}true${")".repeat(100)}`
     const long = Array.from({ length: 300 }, () => "true").join(" && ")
     for (const when of [deep, long]) {
-      expect(conditionProblem([rule("allow", when)])).toBeDefined()
-      expect(said(rule("allow", when)).effect).toBe("deny")
+      expect(await conditionProblem([rule("allow", when)])).toBeDefined()
+      expect((await said(rule("allow", when))).effect).toBe("deny")
     }
   })
 })
@@ -129,10 +131,10 @@ describe("what a condition may ask", () => {
 describe("a policy.json", () => {
   const RULES = [rule("allow", "true", "one"), rule("deny", "false", "two")]
 
-  test("comes back as it was written", () => {
+  test("comes back as it was written", async () => {
     const bytes = encodePolicy(VAULT, RULES)
     expect(decodePolicy(bytes, VAULT)).toEqual(RULES)
-    expect(judgeIn(bytes, VAULT).decide(QUESTION)).toEqual({ effect: "allow", rule: "one" })
+    expect((await judgeIn(bytes, VAULT)).decide(QUESTION)).toEqual({ effect: "allow", rule: "one" })
   })
 
   const record = { format: 5, kind: "policy", path: "policy.json", rules: RULES, vault: VAULT }

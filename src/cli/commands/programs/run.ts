@@ -1,15 +1,20 @@
 import {
+  type Confirmed,
   Redactor,
   type ScreenPatterns,
   VaultError,
   compilePatterns,
   screenPatterns,
 } from "../../../core/index.js"
-import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { type Outputs, runProgram } from "../../run/program.js"
 import { selectionOf } from "../../run/selection.js"
-import { type Values, readSelected, textOf } from "../../run/variable-values.js"
+import {
+  type AssignedValues,
+  type Values,
+  readSelected,
+  textOf,
+} from "../../run/variable-values.js"
 import { say } from "../../terminal/terminal.js"
 import { childEnvironment } from "../../run/program-environment.js"
 import { isSet } from "../../door/who.js"
@@ -31,18 +36,19 @@ export async function run(door: Door): Promise<number> {
   const selection = selectionOf(door)
   const isShown = isSet(door, "no-redact")
   // All of them are read before anything is started.
-  const { assignments, values } = await withPerson(
-    door,
-    (person) =>
-      readSelected(
-        door,
-        selection,
-        { surface: "run", isShown },
-        { program: programName(command), identify: (place) => agentAt(door, place), person },
-      ),
-    // Where the policy waits for a person; what may never be shown, nobody is asked about.
-    ["UNCONFIRMED"],
-  )
+  const read = (person?: Confirmed): Promise<AssignedValues> =>
+    readSelected(
+      door,
+      selection,
+      { surface: "run", isShown },
+      { program: programName(command), identify: (place) => agentAt(door, place), person },
+    )
+  const { assignments, values } = await read().catch(async (error: unknown) => {
+    if (!VaultError.is(error, "UNCONFIRMED")) throw error
+    // The vault's policy waits for a person. What may never be shown, nobody is asked about.
+    const { withPerson } = await import("../../door/confirm-person.js")
+    return withPerson(door, read, ["UNCONFIRMED"])
+  })
   const given = new Map(assignments.map((each) => [each.variable, textOf(each, values)]))
 
   const env = childEnvironment(door.env, given, isSet(door, "clean-env"))
