@@ -5,6 +5,7 @@ import { encodePolicy } from "../../src/core/policy/policy-rules.js"
 import { digestOf } from "../../src/core/records/record.js"
 import { type SigningKey, signingKey } from "../../src/core/records/signature.js"
 import {
+  type Answer,
   type Arena,
   type Machine,
   VALUES,

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -395,6 +395,46 @@ describe("reports", () => {
     })
     await machine.call(["use", "soon/a", "--remove", "--yes"])
     await machine.call(["rotate", "soon/a", "--forget"])
+  })
+
+  test("policy set, policy show, policy test, policy explain, policy remove", async () => {
+    const rules = [{ name: "all", when: "true", effect: "allow" }]
+    const given = { agent: "ci", secret: "stripe/api-key" }
+    const cases = [{ name: "mine", given, expect: "allow" }]
+    const text = JSON.stringify({ version: 1, rules, cases })
+    writeFileSync(join(machine.repo, "rules.json"), text)
+    expect(await document(["policy", "test", "rules.json"])).toEqual({
+      rules: 1,
+      cases: [{ name: "mine", expect: "allow", isPassed: true, effect: "allow", rule: "all" }],
+    })
+    const plan = { is: "new", gained: rules, lost: [] }
+    expect(await document(["policy", "set", "rules.json", "--yes"])).toEqual({
+      plan,
+      rules: 1,
+      cases: 1,
+      files: ["policy.json", "policy.yaml", "vault.json"],
+      commit,
+    })
+    expect(await document(["policy", "show"])).toEqual({ rules })
+    const asked = ["policy", "explain", "stripe/api-key", "--agent", "ci"]
+    expect(await document(asked)).toEqual({
+      secret: "stripe/api-key",
+      agent: "ci",
+      readable: true,
+      hasPolicy: true,
+      doors: ["cli", "run", "sdk", "bridge", "mcp"].map((door) => {
+        return { door, effect: "allow", rule: "all" }
+      }),
+    })
+    expect(await document(["check"], "", 1)).toMatchObject({ policy: rules })
+    expect(await document(["policy", "remove", "--yes"])).toEqual({
+      plan: { is: "removed", gained: [], lost: rules },
+      rules: 0,
+      cases: 0,
+      files: ["policy.json", "policy.yaml", "vault.json"],
+      commit,
+    })
+    expect(await document(["policy", "show"])).toEqual({})
   })
 
   test("canary add, canary list, canary check, canary remove", async () => {

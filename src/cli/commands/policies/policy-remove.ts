@@ -15,7 +15,7 @@ export async function run(door: Door): Promise<void> {
     await report(door, planned, ...lines)
     return
   }
-  tell(door, ...lines)
+  if (!isSet(door, "yes") || !isSet(door, "json")) tell(door, ...lines)
   if (!isSet(door, "yes") && !(await confirm(door.terminal, "Take it away?", "--yes"))) {
     tell(door, "Nothing was changed.")
     return

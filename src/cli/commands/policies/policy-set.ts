@@ -29,7 +29,7 @@ export async function run(door: Door): Promise<void> {
     await report(door, planned, ...lines)
     return
   }
-  tell(door, ...lines)
+  if (!isSet(door, "yes") || !isSet(door, "json")) tell(door, ...lines)
   if (plan !== undefined && !(await isAgreed(door))) {
     tell(door, "Nothing was changed.")
     return
