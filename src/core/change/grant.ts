@@ -6,6 +6,7 @@ import type { ManifestEdit } from "../records/manifest.js"
 import { parseAgentName, parseGroupName, parseNote } from "../words/names.js"
 import { type Session, editDraftManifest, readManifest } from "./session.js"
 import { hasPassed, utc } from "../words/time.js"
+import { refuseKnownKey } from "./ready-group.js"
 import { isExpiryOnly } from "../vault/plan.js"
 import { getAgent, getGroup } from "../vault/vault.js"
 
@@ -22,7 +23,7 @@ export interface RevokeRequest extends ChangeRequest {
   readonly groups: readonly string[] | "all"
 }
 
-/** Lets an agent open groups. Granting what is granted changes nothing. */
+/** Lets an agent open groups. Granting what is granted changes nothing. Throws `PENDING`. */
 export function grant(request: GrantRequest): Promise<Outcome<Applied>> {
   const agent = parseAgentName(request.agent)
   const groups = [...new Set(request.groups.map(parseGroupName))]
@@ -35,6 +36,7 @@ export function grant(request: GrantRequest): Promise<Outcome<Applied>> {
   }
   return change(request, (session) => {
     getAgent(session.vault, agent)
+    refuseKnownKey(session.vault, agent)
     for (const group of groups) getGroup(session.vault, group)
     const edits = groups.flatMap((group): ManifestEdit[] => {
       const line = { agent, group, ...(until && { until }), ...(reason && { reason }) }

@@ -41,7 +41,7 @@ export async function readyGroup(session: Session, group: string): Promise<Ready
   const similar = isNew ? nearest(group, groups) : undefined
   const record = getGroup(session.vault, group)
   refuseSealingToOlder(session.vault, record)
-  refuseKnownKeys(session.vault, group, record)
+  for (const { agent } of record.members) refuseKnownKey(session.vault, agent)
   return { record, isNew, similar, exposed }
 }
 
@@ -67,16 +67,17 @@ export function expiries(session: Session, group: string): Plan {
   return { ...plan, groups: own.filter(isExpiryOnly) }
 }
 
-/** A branch that did not know of an owner's removal brings agents whose key they can bring out of escrow. */
-function refuseKnownKeys(vault: Vault, group: string, { members }: GroupRecord): void {
-  for (const { agent } of members) {
-    const record = findAgent(vault, agent)
-    if (record?.escrow === undefined) continue
-    const [former] = sealedOwners(vault, record).formerOwners
-    if (former === undefined) continue
-    const message = `${agent} opens ${group}, and its key is known to ${former.name}, who was removed as an owner`
-    throw new VaultError("PENDING", message, {
-      hint: `give it a new one: agent-vault agent rekey ${agent}`,
-    })
-  }
+/**
+ * Refuses an agent whose key a removed owner can bring out of escrow: a branch that did not know of the
+ * removal brought it. Throws `PENDING`.
+ */
+export function refuseKnownKey(vault: Vault, agent: string): void {
+  const record = findAgent(vault, agent)
+  if (record?.escrow === undefined) return
+  const [former] = sealedOwners(vault, record).formerOwners
+  if (former === undefined) return
+  const message = `the key of ${agent} is known to ${former.name}, who was removed as an owner`
+  throw new VaultError("PENDING", message, {
+    hint: `give it a new one: agent-vault agent rekey ${agent}`,
+  })
 }

@@ -226,10 +226,10 @@ describe("what was made on a branch that did not know of the removal", () => {
     expect(await exposedAt(elsewhere)).toContain("late/token bob")
     expect(await keysKnownToOwners(elsewhere)).toEqual(["late-agent"])
     // They bring that key out of the escrow of the branch, so a value for it would be theirs too.
-    await expect(elsewhere.set("late/other", "a-fake-value")).rejects.toMatchObject({
-      code: "PENDING",
-      hint: "give it a new one: agent-vault agent rekey late-agent",
-    })
+    const hint = "give it a new one: agent-vault agent rekey late-agent"
+    const refused = { code: "PENDING", hint }
+    await expect(elsewhere.set("late/other", "a-fake-value")).rejects.toMatchObject(refused)
+    await expect(elsewhere.grant("late-agent", "stripe")).rejects.toMatchObject(refused)
     await rekeyAgent({ ...(await elsewhere.request()), agent: "late-agent" })
     expect(await keysKnownToOwners(elsewhere)).toEqual([])
     await elsewhere.set("late/other", "a-fake-value")
