@@ -15,7 +15,8 @@ import {
 } from "../memory/marks.js"
 import { accessIn } from "../records/revokes.js"
 import { compareReach, reachIn, reachText } from "../records/reach.js"
-import { type VaultRecord, digestOf } from "../records/record.js"
+import { type KnownOwners, acceptOwners } from "../records/owners.js"
+import { type VaultRecord, decodeRecord, digestOf } from "../records/record.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
 import { type Brought, type LyingRecord, type Rid, Whereabouts } from "./whereabouts.js"
 import { madeHere } from "./made-here.js"
@@ -73,6 +74,8 @@ export async function settleUndone(
 /** A record of the vault, and how it lies there. */
 interface FoundRecord extends LyingRecord {
   readonly path: string
+  /** What this branch has seen of it, and holds against it. */
+  readonly refusing: readonly Mark[]
 }
 
 /** One look at all records of a vault. */
@@ -103,11 +106,23 @@ class Settling implements Settled {
       if (bytes === undefined || reach === undefined) return []
       const members = classify(path).is === "group" ? accessIn(bytes)?.members : undefined
       const mark = { ...reach, digest: digestOf(bytes), ...(members && { members }) }
-      const found = { path, mark, blob: blobId(bytes, git.hash) }
-      const isBehind =
-        this.#branchMarks.refusing(path, mark).length > 0 || this.#aboveOf(found).length > 0
-      return isBehind ? [found] : []
+      const refusing = this.#refusing(path, mark, bytes)
+      const found = { path, mark, blob: blobId(bytes, git.hash), refusing }
+      return refusing.length + this.#aboveOf(found).length > 0 ? [found] : []
     })
+  }
+
+  /**
+   * The marks of this branch that a record is behind; of vault.json also one that it is beyond, and
+   * whose owners did not bring those of now: there an owner was added who is undone.
+   */
+  #refusing(path: string, mark: Mark, bytes: Uint8Array): readonly Mark[] {
+    const marks = this.#branchMarks
+    const refusing = marks.refusing(path, mark)
+    const highest = path === VAULT_RECORD ? marks.highest(path) : undefined
+    if (refusing.length > 0 || highest === undefined) return refusing
+    const signers = marks.note(path, highest).split("\n")
+    return bringsOthers(bytes, { serial: highest.serial, signers }) ? [highest] : []
   }
 
   async settle(found: FoundRecord, whereabouts: Whereabouts): Promise<void> {
@@ -117,8 +132,8 @@ class Settling implements Settled {
 
   /** What this branch has seen of a record. */
   async #settleBranch(found: FoundRecord, whereabouts: Whereabouts): Promise<void> {
-    const { path } = found
-    for (const mark of this.#branchMarks.refusing(path, found.mark)) {
+    const { path, refusing } = found
+    for (const mark of refusing) {
       const floor = await this.#floorOf(mark, found, whereabouts, "branch")
       if (floor === undefined) return
       const note = floor.bytes === undefined ? "" : noteOf(path, floor.bytes)
@@ -192,6 +207,16 @@ class Settling implements Settled {
     const { clone } = this.#checkout
     const seen = marksOfBranches(this.#vault, path, { clone, elsewhere: true }, this.#env)
     return seen.some((mark) => mark.digest === digest) ? "is known to another clone" : undefined
+  }
+}
+
+/** Whether a vault.json lists owners whom none of those known before brought. */
+function bringsOthers(bytes: Uint8Array, known: KnownOwners): boolean {
+  try {
+    acceptOwners(decodeRecord("vault", VAULT_RECORD, bytes), known)
+    return false
+  } catch (error) {
+    return VaultError.is(error, "UNTRUSTED")
   }
 }
 

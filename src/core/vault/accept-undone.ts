@@ -33,7 +33,7 @@ export async function acceptUndoneOr(
   refusal: unknown,
   ...at: Parameters<typeof acceptUndone>
 ): Promise<void> {
-  if (!(refusal instanceof VaultError) || refusal.code !== "ROLLED_BACK") throw refusal
+  if (!VaultError.is(refusal, "ROLLED_BACK") && !VaultError.is(refusal, "UNTRUSTED")) throw refusal
   const { isAccepted, doubts } = await acceptUndone(...at)
   if (isAccepted) return
   const { code, message, hint, cause } = refusal

@@ -157,6 +157,24 @@ test("two who are added on two branches at once are a conflict, with the way bac
   expect(recordOf(carol).owners.map(({ name }) => name)).toEqual(["alice", "bob", "carol"])
 })
 
+test("who gives up an owner of theirs goes on with all that others added meanwhile", async () => {
+  for (const name of ["bob", "dave"]) await makeOwner(alice, newPerson(), name)
+  await syncAt(alice)
+  const carol = newPerson()
+  await makeOwner(elsewhere, carol, "carol")
+  expect(await outcome(syncAt(elsewhere))).toBe("CONFLICT")
+  elsewhere.git("fetch", "-q", "origin")
+  elsewhere.git("reset", "-q", "--hard", "origin/main")
+  await makeOwner(elsewhere, carol, "carol")
+  await syncAt(elsewhere)
+  expect(recordOf(elsewhere).owners.map(({ name }) => name)).toEqual([
+    "alice",
+    "bob",
+    "dave",
+    "carol",
+  ])
+})
+
 describe("what was sealed on a branch that did not know of them", () => {
   test("is told by check, locks nobody out, and is theirs after apply", async () => {
     await makeOwner(alice, bob, "bob")
