@@ -1,5 +1,5 @@
 import { VaultError } from "../../core/index.js"
-import { askHidden } from "../terminal/ask.js"
+import { askHidden, keepHidden } from "../terminal/ask.js"
 import { readDescriptor } from "../terminal/input.js"
 import type { Door } from "./door.js"
 import { tell } from "./render.js"
@@ -17,10 +17,12 @@ export async function newPassphrase(
   const descriptor = option(door, from)
   if (descriptor !== undefined) return (await readDescriptor(descriptor)) || undefined
   const asking = { question, what: "a passphrase", flag: `give it through --${from} FD` }
-  const first = await askHidden(door.terminal, asking)
-  if (first === "") return undefined
-  const second = await askHidden(door.terminal, { ...asking, question: "The same again" })
-  if (first === second) return first
+  const [first, second] = await keepHidden(door.terminal, async () => {
+    const typed = await askHidden(door.terminal, asking)
+    if (typed === "") return [typed, typed]
+    return [typed, await askHidden(door.terminal, { ...asking, question: "The same again" })]
+  })
+  if (first === second) return first || undefined
   throw new VaultError("USAGE", "the two passphrases are not the same", { hint: nothing })
 }
 

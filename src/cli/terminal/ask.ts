@@ -65,6 +65,24 @@ export function askHidden(
   return ask(terminal, `${question}: `, { what, flag }, { echo: false, signal })
 }
 
+/**
+ * Does what asks several hidden questions, one after the other, and ends with the last: what is typed
+ * between two of them is not shown either, and the next one takes it, Ctrl-C too.
+ */
+export async function keepHidden<T>(terminal: Terminal, work: () => Promise<T>): Promise<T> {
+  const person = openPerson(terminal)
+  if (person === undefined) return work()
+  const { input, close } = person
+  const wasRaw = input.isRaw
+  input.setRawMode(true)
+  try {
+    return await work()
+  } finally {
+    input.setRawMode(wasRaw)
+    close()
+  }
+}
+
 /** A question whose answer must not be seen. */
 export interface HiddenQuestion {
   readonly question: string
@@ -79,9 +97,12 @@ async function ask(
   otherwise: Otherwise,
   { echo, signal }: Pick<LineOptions, "echo" | "signal">,
 ): Promise<string> {
-  const { input, write, close } = openPerson(terminal, otherwise)
+  const person = openPerson(terminal)
+  if (person === undefined) throw noTerminal(otherwise)
+  const { input, write, close } = person
   // With bracketed paste the terminal marks what is pasted, so that its newlines do not answer.
   const marksPaste = terminal.env["TERM"] !== "dumb"
+  const wasRaw = input.isRaw
   // First, so that nothing is shown of what is typed at once.
   input.setRawMode(true)
   try {
@@ -89,7 +110,7 @@ async function ask(
     return await readLine(input, { echo, write, signal })
   } finally {
     write(marksPaste ? "\u001b[?2004l\n" : "\n")
-    input.setRawMode(false)
+    input.setRawMode(wasRaw)
     input.pause()
     close()
   }
@@ -101,8 +122,8 @@ interface Person {
   readonly close: () => void
 }
 
-/** Where the person is: at stdin and stderr, or at the terminal behind a pipe or a file. */
-function openPerson(terminal: Terminal, otherwise: Otherwise): Person {
+/** Where a person is: at stdin and stderr, or at the terminal behind a pipe or a file. */
+function openPerson(terminal: Terminal): Person | undefined {
   const { stdin, stderr } = terminal
   if (stdin.isTTY && stderr.isTTY) {
     const write = (text: string): void => void stderr.write(text)
@@ -116,16 +137,16 @@ function openPerson(terminal: Terminal, otherwise: Otherwise): Person {
       closeSync(writes)
     }
     return { input, write: (text) => void writeSync(writes, text), close }
-  } catch (cause) {
-    throw noTerminal(otherwise, cause)
+  } catch {
+    return undefined
   }
 }
 
 /** What somebody would be asked for, and how it is given without being asked. */
 type Otherwise = Partial<Pick<HiddenQuestion, "what">> & Pick<HiddenQuestion, "flag">
 
-function noTerminal({ what, flag }: Otherwise, cause?: unknown): VaultError {
+function noTerminal({ what, flag }: Otherwise): VaultError {
   const asked = what === undefined ? "asked here" : `asked for ${what}`
   const message = `nobody can be ${asked}: there is no terminal`
-  return new VaultError("NO_TERMINAL", message, { hint: flag, cause })
+  return new VaultError("NO_TERMINAL", message, { hint: flag })
 }

@@ -139,6 +139,26 @@ describe("the passphrase of the owner's key", () => {
     expect(opened.hasPassphrase).toBe(true)
   })
 
+  test("what is typed between the questions is not shown, and answers the next one", async () => {
+    await machine.shell("agent-vault owner key --passphrase set --new-passphrase-fd 3 3<<< horse")
+    const change = ["owner", "key", "--passphrase", "change"]
+    const seen = await atTerminal(machine, change, [
+      ["Passphrase of", `horse${ENTER}`],
+      // The first question is answered, and the key file is being opened.
+      ["\u001b[?2004l", `early bird${ENTER}`],
+      ["The same again", `early bird${ENTER}`],
+    ])
+    expect(seen.code, seen.shown).toBe(0)
+    expect(seen.shown).not.toContain("early bird")
+    const early: Steps = [
+      ["Passphrase of", `early bird${ENTER}`],
+      ["\u001b[?2004l", CTRL_C],
+    ]
+    const before = machine.fingerprint()
+    expect((await atTerminal(machine, change, early)).code).toBe(130)
+    expect(machine.fingerprint()).toEqual(before)
+  })
+
   test("two that differ, and Ctrl-C, change nothing", async () => {
     const before = machine.fingerprint()
     const differ: Steps = [

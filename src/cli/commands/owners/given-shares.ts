@@ -10,7 +10,7 @@ import {
 import type { Door } from "../../door/door.js"
 import { tell } from "../../door/render.js"
 import { userPath } from "../../door/who.js"
-import { askHidden } from "../../terminal/ask.js"
+import { askHidden, keepHidden } from "../../terminal/ask.js"
 import { readAll } from "../../terminal/input.js"
 
 /**
@@ -25,7 +25,7 @@ export async function givenShares(door: Door, vault: string): Promise<readonly S
       hint: "arguments end up in the shell's history: name files, - for stdin, or nothing to be asked",
     })
   }
-  if (words.length === 0) return askedShares(door, vault)
+  if (words.length === 0) return keepHidden(door.terminal, () => askedShares(door, vault))
   const read = words.map((word) => sharesNamed(door, word))
   return (await Promise.all(read)).flat()
 }

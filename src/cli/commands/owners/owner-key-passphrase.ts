@@ -11,6 +11,7 @@ import type { Door } from "../../door/door.js"
 import { newPassphrase } from "../../door/new-passphrase.js"
 import { asJson, tell } from "../../door/render.js"
 import { option, passphraseOf, placeOf } from "../../door/who.js"
+import { keepHidden } from "../../terminal/ask.js"
 
 type Deed = "set" | "change" | "remove"
 
@@ -30,8 +31,14 @@ export async function run(door: Door): Promise<void> {
   })
   // Before anybody is asked for anything.
   refuseUnfit(deed, file)
-  const opened = await openKeyFile(file, passphraseOf(door))
-  const passphrase = deed === "remove" ? undefined : await chosen(door)
+  const answer = async () =>
+    [
+      await openKeyFile(file, passphraseOf(door)),
+      deed === "remove" ? undefined : await chosen(door),
+    ] as const
+  // Ctrl-C while the file is opened ends it at the second question, so there must be one.
+  const asksAgain = deed === "change" && option(door, "new-passphrase-fd") === undefined
+  const [opened, passphrase] = await (asksAgain ? keepHidden(door.terminal, answer) : answer())
   await writeUnderPassphrase(opened, passphrase)
   if (await asJson(door, { file, passphrase: passphrase !== undefined })) return
   tell(door, `${file} ${DONE[deed]}.`)
