@@ -22,7 +22,11 @@ export async function run(door: Door): Promise<void> {
   const { plan, cases } = planned.result
   const lines = [
     ...(plan === undefined ? ["The rules stay as they are."] : policyLines(plan)),
-    ...(cases === 0 ? [] : [`${counted(cases, "case")} of its own come out as they should.`]),
+    ...(cases === 0
+      ? []
+      : [
+          `${counted(cases, "case")} of its own ${cases === 1 ? "comes out as it" : "come out as they"} should.`,
+        ]),
   ]
   if (request.dryRun) {
     if (await asJson(door, { ...planned.result, files: planned.files })) return
