@@ -179,6 +179,8 @@ describe("an owner who was removed", () => {
 
   test("changes nothing any more, and brings nobody in who has seen the removal", async () => {
     await remove(alice, "bob")
+    // What nobody else ever had, alice could undo.
+    await syncAt(alice)
     const removed = alice.git("rev-parse", "HEAD")
     // From the state before, bob goes on as if nothing had been, further than alice went.
     await signFurther(bob)
