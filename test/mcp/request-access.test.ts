@@ -95,14 +95,18 @@ describe("access that a model asks for", () => {
   })
 
   test("widens nothing by itself: to readers, check and status it is a wish", async () => {
+    const statusOf = async (): Promise<Record<string, unknown>> =>
+      JSON.parse(await done(agent, ["status", "--json", ...AS_CI])) as Record<string, unknown>
     const told = async () => [
       await done(agent, ["check"]),
-      await done(agent, ["status", "--json", ...AS_CI]),
+      { ...(await statusOf()), requests: undefined },
       (await session.call("describe_access")).document,
     ]
     const before = await told()
     expect((await ask()).document).toMatchObject({ is: "asked", pushed: false })
     expect(await told()).toEqual(before)
+    // What it says of it: that it waits.
+    expect(await statusOf()).toMatchObject({ requests: [{ branch: BRANCH }] })
     agent.git("switch", "--quiet", BRANCH)
     // Checked out, it is in the manifest, and as pending as if a person had written it there.
     expect((await agent.call(["get", "db/password", ...AS_CI])).code).toBe(4)
