@@ -37,9 +37,10 @@ export function unknownCommand(words: readonly string[]): VaultError {
       : next === undefined
         ? `${family} what? There is ${known}`
         : `${family} has no ${shownCommand(next)}: there is ${known}`
-  return new VaultError("USAGE", message, {
-    hint: guess(words) ?? "agent-vault help lists the commands",
-  })
+  // The name of a family is not mistyped: what is near it is another command.
+  const isFamily = commands.length > 0 && next === undefined
+  const near = isFamily ? undefined : guess(words)
+  return new VaultError("USAGE", message, { hint: near ?? "agent-vault help lists the commands" })
 }
 
 /** `command instal`; only what looks like the name of one is repeated. */
