@@ -12,6 +12,7 @@ import {
   encodeRecord,
   unsigned,
 } from "../records/record.js"
+import { type Exposures, exposures } from "../records/exposures.js"
 import { type Exposed, exposedTo } from "../vault/exposed.js"
 import { inFile, readSigned } from "../vault/group-key.js"
 import { findSecret, getGroup, getSecret } from "../vault/vault.js"
@@ -20,7 +21,7 @@ import { refuseCollisions } from "./free-name.js"
 import { precedentsOf } from "./precedent.js"
 import { type GroupReader, readersOfGroup } from "../vault/group-readers.js"
 import { type ReadyGroup, readyGroup } from "./ready-group.js"
-import { type ExposedSecret, keyOfSecret, mergeExposures, mergeOwnerExposures } from "./rekey.js"
+import { type ExposedSecret, keyOfSecret } from "./rekey.js"
 import { type Session, putRecord } from "./session.js"
 
 export interface MoveRequest extends ChangeRequest {
@@ -112,15 +113,11 @@ async function moveAcross(session: Session, way: Way): Promise<MovedSecret> {
   const losses = apart(source, target.record)
   const stays = new Set(target.record.members.map(({ agent }) => agent))
   const lostBefore = key.lostSince.filter(({ agent }) => !stays.has(agent))
-  const exposed = mergeExposures(before.exposed ?? [], [
-    ...exposuresOf(session, losses),
-    ...lostBefore,
-  ])
-  const toOwners = mergeOwnerExposures(before.exposedToOwners ?? [], key.ownersLostSince)
-  const said = {
-    ...(exposed.length === 0 ? {} : { exposed }),
-    ...(toOwners.length === 0 ? {} : { exposedToOwners: toOwners }),
-  }
+  const { exposed = [], exposedToOwners = [] } = before
+  const said = exposures(
+    [...exposed, ...exposuresOf(session, losses), ...lostBefore],
+    [...exposedToOwners, ...key.ownersLostSince],
+  )
   await putMoved(session, way, {
     sealedTo: digestOf(target.record.recipient),
     digest: digestOf(ciphertext),
@@ -136,7 +133,7 @@ async function moveAcross(session: Session, way: Way): Promise<MovedSecret> {
 async function putMoved(
   session: Session,
   { to, before }: Way,
-  sealed: Partial<Pick<SecretRecord, "sealedTo" | "digest" | "exposed" | "exposedToOwners">>,
+  sealed: Partial<Pick<SecretRecord, "sealedTo" | "digest"> & Exposures>,
 ): Promise<void> {
   const path = secretRecordPath(to)
   const precedent = (await precedentsOf(session, [path])).get(path)?.serial ?? 0

@@ -20,6 +20,7 @@ import {
   encodeRecord,
   unsigned,
 } from "../records/record.js"
+import { exposures } from "../records/exposures.js"
 import { sealedToOwners } from "../records/owners.js"
 import { type Exposed, exposedTo } from "../vault/exposed.js"
 import type { FormerOwner } from "../vault/plan.js"
@@ -55,7 +56,7 @@ export async function rekeyGroup(
   group: string,
   record: GroupRecord,
   secrets: readonly SecretName[],
-  { members, losses, exposures = losses, formerOwners = [] }: NewMembers,
+  { members, losses, exposures: could = losses, formerOwners = [] }: NewMembers,
 ): Promise<readonly ExposedSecret[]> {
   const { vault, draft } = session
   const current = await openGroupKey(vault, group, record, [session.identity])
@@ -78,7 +79,7 @@ export async function rekeyGroup(
     ...sealedToOwners(vault.record.owners),
     ...revokedOwners(record, formerOwners, utc(session.now)),
   }
-  const exposed = await resealSecrets(session, secrets, next, keys, exposures)
+  const exposed = await resealSecrets(session, secrets, next, keys, could)
   draft.write(groupKeyPath(group), key)
   draft.write(groupPastPath(group), pastKeys)
   putRecord<GroupRecord>(session, next)
@@ -143,25 +144,19 @@ async function resealSecrets(
     const ciphertext = resealed[index] ?? new Uint8Array()
     session.draft.write(secretPath(name), ciphertext)
     const newly = [...losses, ...lostSince(group, epoch, losses)]
-    const to = mergeExposures(record.exposed ?? [], newly)
     const lostOwners = ownersLostSince(group, epoch)
-    const toOwners = mergeOwnerExposures(record.exposedToOwners ?? [], lostOwners)
+    const { exposed = [], exposedToOwners = [] } = record
+    const said = exposures([...exposed, ...newly], [...exposedToOwners, ...lostOwners])
     putRecord<SecretRecord>(session, {
       ...unsigned(record),
       serial: record.serial + 1,
       previous: digestOf(encodeRecord(record)),
       sealedTo,
       digest: digestOf(ciphertext),
-      ...(to.length === 0 ? {} : { exposed: to }),
-      ...(toOwners.length === 0 ? {} : { exposedToOwners: toOwners }),
+      ...said,
     })
     if (newly.length + lostOwners.length === 0) return []
-    return [
-      {
-        secret: name.full,
-        to: exposedTo(session.vault, { exposed: to, exposedToOwners: toOwners }),
-      },
-    ]
+    return [{ secret: name.full, to: exposedTo(session.vault, said) }]
   })
 }
 
@@ -197,25 +192,6 @@ function ownersLostSince(
   epoch: number,
 ): OwnerExposure[] {
   return lost.filter((entry) => entry.epoch >= epoch).map(({ owner, at }) => ({ owner, at }))
-}
-
-/** Keeps one entry for each owner: the first exposure of the present value. */
-export function mergeOwnerExposures(
-  before: readonly OwnerExposure[],
-  newly: readonly OwnerExposure[],
-): OwnerExposure[] {
-  const known = new Set(before.map(({ owner }) => owner))
-  return [...before, ...newly.filter(({ owner }) => !known.has(owner))].sort(byOwner)
-}
-
-/** Keeps one entry for each agent: the first exposure of the present value. */
-export function mergeExposures(
-  before: readonly Exposure[],
-  newly: readonly Exposure[],
-): Exposure[] {
-  const known = new Set(before.map(({ agent }) => agent))
-  const fresh = newly.filter(({ agent }) => !known.has(agent))
-  return [...before, ...fresh].sort((a, b) => (a.agent < b.agent ? -1 : 1))
 }
 
 function revokedNow(

@@ -1,6 +1,5 @@
+import { type Exposures, exposures } from "../records/exposures.js"
 import {
-  type Exposure,
-  type OwnerExposure,
   type SecretRecord,
   type Unsigned,
   digestOf,
@@ -57,16 +56,7 @@ export function mergeSecret(
   }
   const from = isTwice ? (chosen ?? "ours") : valueOf(isNew, ours, theirs, key)
   const record = from === "ours" ? ours : theirs
-  const isOfRecord = isNew.ours || isNew.theirs
-  const exposed = isOfRecord ? record.exposed : bothExposed(ours, theirs)
-  const toOwners = isOfRecord ? record.exposedToOwners : bothExposedToOwners(ours, theirs)
-  const {
-    exposed: _exposed,
-    exposedToOwners: _owners,
-    use: _use,
-    rotation: _rotation,
-    ...body
-  } = withoutMetadata(unsigned(record))
+  const { use: _use, rotation: _rotation, ...body } = withoutMetadata(unsigned(record))
   return {
     is: "merged",
     from,
@@ -79,8 +69,8 @@ export function mergeSecret(
       // Each of two values was one.
       version: Math.max(ours.version, theirs.version) + (isTwice ? 1 : 0),
       previous: digestOf(encodeRecord(record)),
-      ...(exposed === undefined ? {} : { exposed }),
-      ...(toOwners === undefined ? {} : { exposedToOwners: toOwners }),
+      // A new value is exposed as its own record says.
+      ...(isNew.ours || isNew.theirs ? {} : bothExposed(ours, theirs)),
     },
   }
 }
@@ -190,27 +180,14 @@ function withoutMetadata(record: Unsigned<SecretRecord>): Unsigned<SecretRecord>
   return Object.fromEntries(rest) as unknown as Unsigned<SecretRecord>
 }
 
-/** Who could read the value on one side or the other: for each agent the first time. */
-function bothExposed(ours: SecretRecord, theirs: SecretRecord): readonly Exposure[] | undefined {
-  const all = [...(ours.exposed ?? []), ...(theirs.exposed ?? [])]
-  const first = new Map<string, Exposure>()
-  for (const entry of all.sort((a, b) => (a.at < b.at ? -1 : 1))) {
-    if (!first.has(entry.agent)) first.set(entry.agent, entry)
-  }
-  if (first.size === 0) return undefined
-  return [...first.values()].sort((a, b) => (a.agent < b.agent ? -1 : 1))
+/** Who could read the value on one side or the other: of each the first time. */
+function bothExposed(ours: SecretRecord, theirs: SecretRecord): Exposures {
+  return exposures(
+    byTime([...(ours.exposed ?? []), ...(theirs.exposed ?? [])]),
+    byTime([...(ours.exposedToOwners ?? []), ...(theirs.exposedToOwners ?? [])]),
+  )
 }
 
-/** The same for owners who were removed. */
-function bothExposedToOwners(
-  ours: SecretRecord,
-  theirs: SecretRecord,
-): readonly OwnerExposure[] | undefined {
-  const all = [...(ours.exposedToOwners ?? []), ...(theirs.exposedToOwners ?? [])]
-  const first = new Map<string, OwnerExposure>()
-  for (const entry of all.sort((a, b) => (a.at < b.at ? -1 : 1))) {
-    if (!first.has(entry.owner)) first.set(entry.owner, entry)
-  }
-  if (first.size === 0) return undefined
-  return [...first.values()].sort((a, b) => (a.owner < b.owner ? -1 : 1))
+function byTime<T extends { readonly at: string }>(entries: readonly T[]): readonly T[] {
+  return [...entries].sort((one, other) => (one.at < other.at ? -1 : 1))
 }
