@@ -1,7 +1,8 @@
 import { openKeyFile, writeUnderPassphrase } from "./key-passphrase.js"
 import type { AskPassphrase } from "./key-files.js"
 
-const TRUST = /^# trust: (\S+)$/m
+/** As a key file is read: each line without the blanks around it. */
+const TRUST = /^[ \t]*# trust: (\S+)[ \t\r]*$/gm
 
 /**
  * Has a key file name another owner to trust, and keep the rest as it is, under its passphrase too.
@@ -16,9 +17,9 @@ export async function setKeyFileTrust(
   let passphrase: string | undefined
   const opened = await openKeyFile(file, async (shown) => (passphrase = await ask(shown)))
   const text = Buffer.from(opened.text).toString("utf8")
-  const [, named] = TRUST.exec(text) ?? []
-  if (named === undefined || named === signer) return false
-  const changed = Buffer.from(text.replace(TRUST, `# trust: ${signer}`))
+  const named = Array.from(text.matchAll(TRUST), ([, each]) => each)
+  if (named.every((each) => each === signer)) return false
+  const changed = Buffer.from(text.replaceAll(TRUST, `# trust: ${signer}`))
   await writeUnderPassphrase({ ...opened, text: changed }, passphrase)
   return true
 }

@@ -41,6 +41,14 @@ test("one that names that owner already, or nobody, stays as it is", async () =>
   expect(readFileSync(file, "utf8")).toBe(`${key.identity}\n`)
 })
 
+test("one that an editor wrote, with other line ends, and the line twice, is corrected whole", async () => {
+  const before = readFileSync(file, "utf8")
+  const line = `# trust: ${BEFORE}`
+  writeFileSync(file, before.replace(line, `${line} \n  ${line}`).replaceAll("\n", "\r\n"))
+  expect(await setKeyFileTrust(file, AFTER, nobody)).toBe(true)
+  expect(await readKeyFile(file, nobody)).toEqual({ ...key, trust: AFTER })
+})
+
 test("one under a passphrase stays under it, and without it nothing is written", async () => {
   await writeUnderPassphrase(await openKeyFile(file, nobody), PASSPHRASE)
   const before = readFileSync(file)
