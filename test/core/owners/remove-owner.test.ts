@@ -10,6 +10,7 @@ import {
   recoverAgent,
   rekeyAgent,
   removeOwner,
+  setSecret,
   trustOwner,
 } from "../../../src/core/owner.js"
 import { claimedId } from "../../../src/core/vault/open.js"
@@ -192,6 +193,20 @@ describe("an owner who was removed", () => {
     expect(await outcome(alice.set("stripe/other", "a-fake-value"))).toBe("UNTRUSTED")
     alice.git("reset", "-q", "--hard", removed)
     expect(await outcome(syncAt(alice))).toBe("CONFLICT")
+  })
+
+  test("is one again where nobody else had the removal, and its maker undid it; a line says so", async () => {
+    await remove(alice, "bob")
+    await signFurther(bob)
+    bob.git("push", "-q", "origin", "main")
+    alice.git("fetch", "-q", "origin")
+    alice.git("reset", "-q", "--hard", "origin/main")
+    const notes: string[] = []
+    const onNote = (line: string): unknown => notes.push(line)
+    const value = Buffer.from("a-fake-value")
+    const said = { name: "stripe/other", value, metadata: {} }
+    await setSecret({ ...(await alice.request()), ...said, onNote })
+    expect(notes).toEqual([expect.stringContaining("undone here, and never published")])
   })
 
   test("has signed nothing that a merge brings in afterwards", async () => {
