@@ -137,6 +137,7 @@ export {
   describeOtherSecrets,
   describeReadable,
   describeReaders,
+  describeSecret,
   describeSecrets,
   isRefusal,
   namesIn,

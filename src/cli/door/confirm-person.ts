@@ -9,8 +9,9 @@ const LENGTH = 4
 
 /**
  * Does what may need a person's word. Where core refuses for want of it, and this is a terminal, the
- * person is asked, and the work done anew; `codes` are what a word of theirs lifts. A harness can have a terminal as well: so it takes letters
- * that nobody can type in advance, and neither `yes` nor `--yes`.
+ * person is asked, and the work done anew; `codes` are what a word of theirs lifts. A harness can have
+ * a terminal as well: so it takes letters that nobody can type in advance, and neither `yes` nor
+ * `--yes`.
  */
 export async function withPerson<T>(
   door: Door,

@@ -81,10 +81,8 @@ export function rekeyAgent(request: AgentRequest): Promise<Outcome<Enrolled & Re
 }
 
 /** Gives an agent a new key pair, with its escrow, and leaves its groups as they are. */
-export async function renewAgentKey(session: Session, agent: string): Promise<string> {
-  const key = await makeKey(session, undefined)
-  putAgent(session, agent, key)
-  return key.recipient
+export async function renewAgentKey(session: Session, agent: string): Promise<void> {
+  putAgent(session, agent, await makeKey(session, undefined))
 }
 
 /** A key pair for an agent: made here, with its escrow, or only a recipient. */

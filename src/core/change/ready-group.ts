@@ -48,8 +48,8 @@ export async function readyGroup(session: Session, group: string): Promise<Ready
 /**
  * The plan that ends the grants of a group that ran out. A pending grant does not stop who seals
  * something; a pending loss does, since a value would still be sealed to someone whom the manifest
- * has taken out, or to an owner who was removed. So does a later end that the manifest gives to a grant that has ended: anybody may
- * have written it there. Throws `PENDING`.
+ * has taken out, or to an owner who was removed. So does a later end that the manifest gives to a
+ * grant that has ended: anybody may have written it there. Throws `PENDING`.
  */
 export function expiries(session: Session, group: string): Plan {
   const plan = planAccess(session)

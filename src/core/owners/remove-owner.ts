@@ -35,8 +35,8 @@ export interface OwnerRemoved {
 /**
  * Takes from an owner what an owner has. vault.json says that they have ended; every group gets a new
  * key, and its secrets are sealed to that; every agent whose key is in escrow gets a new pair; and what
- * only they signed, the owner who acts signs. All of it is one change. Throws
- * `OWNER_NOT_FOUND`, `USAGE`, `PENDING`, `UNCONFIRMED`, and `NOT_A_READER` if the owner who acts cannot open everything yet.
+ * only they signed, the owner who acts signs. All of it is one change. Throws `OWNER_NOT_FOUND`,
+ * `USAGE`, `PENDING`, `UNCONFIRMED`, and `NOT_A_READER` if the owner who acts cannot open everything.
  */
 export function removeOwner(
   request: ChangeRequest & { readonly owner: string },

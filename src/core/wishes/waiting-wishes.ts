@@ -52,9 +52,11 @@ export async function waitingWishes(
     const folder = gitPath(checkout, root)
     const waiting: WaitingWish[] = []
     const there = new Set(namesIn(place).secrets)
-    for (const { commit, ...wish } of await branchesOf(git)) {
+    const branches = await branchesOf(git)
+    const now = branches.length === 0 ? [] : await linesAt(git, "HEAD", folder)
+    for (const { commit, ...wish } of branches) {
       if (there.has(wish.secret ?? "")) continue
-      if (await isWaiting(git, commit, folder)) waiting.push(wish)
+      if (await isWaiting(git, commit, folder, now)) waiting.push(wish)
     }
     return waiting.sort((one, other) => (one.at < other.at ? -1 : 1))
   } catch (error) {
@@ -82,20 +84,26 @@ async function branchesOf(git: Git): Promise<readonly WishingBranch[]> {
 }
 
 /**
- * Whether a branch has lines of the manifest that neither its past nor what is checked out has. What
- * has no past or manifest in common is no wish.
+ * Whether a branch has lines of the manifest that neither its past nor `now` has. What has no past or
+ * manifest in common is no wish.
  */
-async function isWaiting(git: Git, commit: string, folder: string): Promise<boolean> {
-  const lines = async (of: string): Promise<readonly string[]> =>
-    Buffer.from(await manifestAt(git, of, folder))
-      .toString("utf8")
-      .split(/\r?\n/)
+async function isWaiting(
+  git: Git,
+  commit: string,
+  folder: string,
+  now: readonly string[],
+): Promise<boolean> {
   try {
     const base = (await git.run(["merge-base", "HEAD", commit])).toString("utf8").trim()
-    const known = new Set([...(await lines(base)), ...(await lines("HEAD"))])
-    return (await lines(commit)).some((line) => !known.has(line))
+    const known = new Set([...now, ...(await linesAt(git, base, folder))])
+    return (await linesAt(git, commit, folder)).some((line) => !known.has(line))
   } catch (error) {
     if (VaultError.is(error)) return false
     throw error
   }
+}
+
+async function linesAt(git: Git, commit: string, folder: string): Promise<readonly string[]> {
+  const manifest = await manifestAt(git, commit, folder)
+  return Buffer.from(manifest).toString("utf8").split(/\r?\n/)
 }

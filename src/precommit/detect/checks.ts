@@ -1,4 +1,4 @@
-import { checksums } from "./checksum.js"
+import { checksums } from "../encoded/checksum.js"
 import { meaningOf, wordsOf } from "../named/naming.js"
 import { isPlaceholder, placeholderSign } from "./placeholder.js"
 import { entropy, randomBits } from "./random.js"

@@ -1,4 +1,4 @@
-import { crc32 } from "./checksum.js"
+import { crc32 } from "../encoded/checksum.js"
 
 /** Words that people put in place of a key, so that readers see that none is there. */
 const WORDS =

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto"
 import { describe, expect, test } from "vitest"
-import { crc32 } from "../../../src/precommit/detect/checksum.js"
+import { crc32 } from "../../../src/precommit/encoded/checksum.js"
 import { findCredentials } from "../../../src/precommit/detect/detect.js"
 import { wordFinder } from "../../../src/precommit/detect/keywords.js"
 import known from "../../../src/precommit/detect/rules/known.json" with { type: "json" }

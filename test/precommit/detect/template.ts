@@ -2,7 +2,7 @@ import {
   base62Crc,
   bech32Checksum,
   littleEndianCrc,
-} from "../../../src/precommit/detect/checksum.js"
+} from "../../../src/precommit/encoded/checksum.js"
 import { entropyToMnemonic } from "@scure/bip39"
 import { wordlist } from "@scure/bip39/wordlists/english.js"
 import { seeded } from "../../../scripts/seeded.mjs"

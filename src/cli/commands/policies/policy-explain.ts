@@ -2,6 +2,7 @@ import {
   VaultError,
   describeAgent,
   describeReadable,
+  describeSecret,
   parseSecretName,
   policyOf,
   questionOf,
@@ -25,15 +26,15 @@ export async function run(door: Door): Promise<number> {
   }
   const told = await readingVault(door, placeOf(door), undefined, async (vault) => {
     const { recipient } = describeAgent(vault, agent)
+    const record = describeSecret(vault, name)
     const listed = describeReadable(vault, recipient, door.now, name.group)
-    const record = listed.find((each) => each.name === name.full)
-    if (record === undefined) throw missing(name.full)
+    const readable = listed.some((each) => each.name === name.full && each.readable)
     const judge = await policyOf(vault)
     const doors = READING.map((each) => {
       const asked = { agent, door: each, name, record, client: undefined, now: door.now }
       return { door: each, ...(judge?.decide(questionOf(asked)) ?? { effect: "allow" as const }) }
     })
-    return { readable: record.readable, hasPolicy: judge !== undefined, doors }
+    return { readable, hasPolicy: judge !== undefined, doors }
   })
   const { readable, hasPolicy, doors } = told
   const code = readable && doors.some(({ effect }) => effect !== "deny") ? 0 : 1
@@ -51,9 +52,3 @@ export async function run(door: Door): Promise<number> {
 
 /** What the broker does depends on the request: `explain METHOD URL`. */
 const READING = POLICY_DOORS.filter((each) => each !== "broker")
-
-function missing(name: string): VaultError {
-  return new VaultError("SECRET_NOT_FOUND", `there is no secret ${name}`, {
-    hint: "see them all: agent-vault list",
-  })
-}
