@@ -66,8 +66,8 @@ export function mergeSecret(
       ...(uses === undefined ? {} : { use: uses }),
       ...(rotation === undefined ? {} : { rotation }),
       serial: Math.max(ours.serial, theirs.serial, floor) + 1,
-      // Each of two values was one.
-      version: Math.max(ours.version, theirs.version) + (isTwice ? 1 : 0),
+      // Each of two values was one. A name made anew counts anew, and has no further value by a merge.
+      version: isTwice ? Math.max(ours.version, theirs.version) + 1 : record.version,
       previous: digestOf(encodeRecord(record)),
       // A new value is exposed as its own record says.
       ...(isNew.ours || isNew.theirs ? {} : bothExposed(ours, theirs)),

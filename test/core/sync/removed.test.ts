@@ -141,6 +141,22 @@ test("a name made anew within one second has a new value, whatever else is said 
   await expectReads("stripe/new", "second")
 })
 
+test("a name made anew, described elsewhere, has no new value by that, and no later one meets it", async () => {
+  const [here, there] = both()
+  for (const value of ["first", "second", "third"]) await here.set("stripe/new", value)
+  await syncAt(here)
+  await syncAt(there)
+  await remove(there, "stripe/new")
+  await there.set("stripe/new", "anew")
+  await syncAt(there)
+  const said = { metadata: { description: "what it is for" }, cleared: [] }
+  await changeMetadata({ ...(await here.request()), name: "stripe/new", ...said })
+  await syncAt(here)
+  await there.set("stripe/new", "later")
+  expect(await syncAt(there)).toMatchObject({ settled: ["stripe/new"] })
+  await expectReads("stripe/new", "later")
+})
+
 describe("a move that git takes for a rename", () => {
   /** Long enough to be like what it was, whatever else changes. */
   const note = "what this secret is for, and who asked for it ".repeat(12).trim()
