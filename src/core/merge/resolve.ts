@@ -128,9 +128,9 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
   refuseUnknown(choices, conflictsOf(merge, NO_CHOICES))
   const conflicts = conflictsOf(merge, choices)
   const { draft, exposed } = await settleWith(git, request, merge)
-  const isOpen = (unit = ""): boolean => conflicts.some(({ name }) => name === nameOf(unit))
+  const isOpen = (unit: string): boolean => conflicts.some(({ name }) => name === nameOf(unit))
   const isLeft = (unit: string): boolean =>
-    classify(unit).is === "stray" || isOpen(unit) || isOpen(sides.renamed.get(unit))
+    classify(unit).is === "stray" || [unit, ...(sides.renamed.get(unit) ?? [])].some(isOpen)
   await verifySettled(draft, merge, isLeft, request)
   if (!dryRun) await rememberSigned(git, folder, draft, merge, env)
   const files = await stageSettled(git, folder, draft, sides, isLeft, dryRun)

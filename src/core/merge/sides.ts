@@ -1,6 +1,6 @@
 import type { BlobId, Git } from "../git/git.js"
 import { parseEntries, refuseOthers, resolveCommit } from "../git/git-objects.js"
-import { unitOf } from "../words/unit.js"
+import { pathsOf, unitOf } from "../words/unit.js"
 import { mergedSides } from "./merged-commits.js"
 import { treeOf } from "./snapshot.js"
 import { type BlobTree, type Sides, take } from "./units.js"
@@ -11,8 +11,8 @@ export interface IndexSides extends Sides {
   readonly staged: BlobTree
   /** The paths in conflict, from the vault's folder. */
   readonly unmerged: readonly string[]
-  /** Of a unit in conflict, the one whose files git put under its name: it took a move for a rename. */
-  readonly renamed: ReadonlyMap<string, string>
+  /** Of a unit in conflict under whose name git put others' files, those whose names are gone. */
+  readonly renamed: ReadonlyMap<string, readonly string[]>
   /** The paths in conflict elsewhere, from the top. */
   readonly others: readonly string[]
 }
@@ -38,26 +38,39 @@ export async function sidesInIndex(git: Git, folder: string): Promise<IndexSides
   const base = new Map([...without(head), ...first])
   const ours = new Map([...without(head), ...second])
   const theirs = new Map([...without(staged), ...third])
-  const renamed = new Map([
-    ...putBack(base, unmerged, merged?.base),
-    ...putBack(ours, unmerged, head),
-    ...putBack(theirs, unmerged, merged?.theirs),
-  ])
-  const units = new Set([...unmerged.map(unitOf), ...renamed.values()])
+  const isMixed = (path: string): boolean =>
+    isOther(second, head, path) || isOther(third, merged?.theirs, path)
+  const mixed = unmerged.filter(isMixed).map(unitOf)
+  const isGone = (path: string): boolean => !staged.has(path) && !unmerged.includes(path)
+  const moved = mixed.length === 0 ? [] : recordsIn(head, merged?.theirs).filter(isGone)
+  const units = new Set([...unmerged.map(unitOf), ...moved])
   return {
     base: asIn(merged?.base, base, units),
     ours: asIn(head, ours, units),
     theirs: asIn(merged?.theirs, theirs, units),
     staged: without(staged),
     unmerged,
-    renamed,
+    renamed: new Map(mixed.map((unit) => [unit, moved])),
     others: (await unmergedPaths(git)).filter((path) => !path.startsWith(`${folder}/`)),
   }
 }
 
+/** Whether git has put under a name what its side does not have there. */
+function isOther(stage: BlobTree, side: BlobTree | undefined, path: string): boolean {
+  return side !== undefined && stage.has(path) && stage.get(path) !== side.get(path)
+}
+
+/** The records that one side has or the other, by their paths. */
+function recordsIn(...sides: readonly (BlobTree | undefined)[]): readonly string[] {
+  const paths = sides.flatMap((side) => [...(side?.keys() ?? [])])
+  return [...new Set(paths.filter((path) => unitOf(path) === path && pathsOf(path).length > 1))]
+}
+
 /**
- * Takes units in conflict as the commit of their side has them, where that is known: under a name that
- * one side moved a secret to, and the other one made anew, git puts a mixture of three records.
+ * Takes units in conflict as the commit of their side has them, where that is known. Where one side
+ * moved a secret and the other one changed it, git takes the one record for the other under a new name,
+ * puts both sides of it there, and nothing where it was; where the new name was made anew as well, a
+ * mixture of three.
  */
 function asIn(
   from: BlobTree | undefined,
@@ -66,31 +79,6 @@ function asIn(
 ): BlobTree {
   if (from !== undefined) for (const unit of units) take(tree, unit, from)
   return tree
-}
-
-/**
- * Where one side moved a secret and the other one changed it, git takes the one record for the other
- * under a new name, and puts both sides of it there. What a commit has elsewhere goes back to where
- * that commit has it. Returns the unit that each such record was put under, and its own.
- */
-function putBack(
-  tree: Map<string, BlobId>,
-  unmerged: readonly string[],
-  from: BlobTree | undefined,
-): ReadonlyMap<string, string> {
-  const renamed = new Map<string, string>()
-  for (const path of unmerged) {
-    const blob = tree.get(path)
-    if (from === undefined || blob === undefined || from.get(path) === blob) continue
-    const [own] = [...from].find(([, id]) => id === blob) ?? []
-    if (own === undefined) continue
-    const there = from.get(path)
-    if (there === undefined) tree.delete(path)
-    else tree.set(path, there)
-    tree.set(own, blob)
-    renamed.set(unitOf(path), unitOf(own))
-  }
-  return renamed
 }
 
 async function unmergedPaths(git: Git): Promise<readonly string[]> {

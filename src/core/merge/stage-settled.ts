@@ -70,7 +70,7 @@ export async function stageSettled(
     return bytes && blobId(bytes, git.hash)
   }
   // Git may have staged a file of a unit in conflict by itself, and not the right one.
-  const units = new Set([...sides.unmerged.map(unitOf), ...sides.renamed.values()])
+  const units = new Set([...sides.unmerged.map(unitOf), ...[...sides.renamed.values()].flat()])
   const paths = [...new Set([...[...units].flatMap(pathsOf), ...draft.changes.keys()])]
     .filter((path) => !isLeft(unitOf(path)))
     .filter((path) => sides.unmerged.includes(path) || wanted(path) !== sides.staged.get(path))

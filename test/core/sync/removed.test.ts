@@ -201,4 +201,28 @@ describe("a move that git takes for a rename", () => {
     await expectReads("stripe/moved", value)
     expect(await there.tryRead("ci", "stripe/api-key")).toBe("SECRET_NOT_FOUND")
   })
+
+  test("loses nothing where the side that merges moved it to a name that was taken there", async () => {
+    const [here, there] = both()
+    const name = "stripe/api-key"
+    const metadata = { description: note }
+    await changeMetadata({ ...(await here.request()), name, metadata, cleared: [] })
+    await syncAt(here)
+    await syncAt(there)
+    await here.set(name, "another")
+    await here.set("stripe/moved", "a third")
+    await syncAt(here)
+    await moveSecret({ ...(await there.request()), from: name, to: "stripe/moved" })
+    expect(await outcome(syncAt(there))).toBe("CONFLICT")
+    await outcome(Promise.resolve().then(() => there.git("merge", "-q", "origin/main")))
+    // Nobody has chosen yet: nothing of it can be committed.
+    const open = await resolveAt(there, { named: new Map() })
+    expect(open.conflicts.map((each) => each.name).sort()).toEqual([name, "stripe/moved"])
+    expect(there.git("ls-files", "--unmerged")).not.toBe("")
+    await resolveAt(there, { named: new Map(), all: "theirs" })
+    there.git("commit", "-q", "--no-edit")
+    await syncAt(there)
+    await expectReads(name, "another")
+    await expectReads("stripe/moved", "a third")
+  })
 })
