@@ -1,6 +1,7 @@
 import { planSealed } from "../change/draft-plan.js"
 import type { Draft } from "../change/draft.js"
 import { executePlan } from "../change/execute-plan.js"
+import { asOpener } from "../change/seal-to-owners.js"
 import type { ExposedSecret } from "../change/rekey.js"
 import {
   type Session,
@@ -165,11 +166,13 @@ async function settleGroup(
   const winner = winnerOf(sides)
   const loser = winner === "ours" ? "theirs" : "ours"
   takeUnit(session, merge, unit, winner)
-  const past = await unitedPast(
-    group,
-    { vault: merge[winner], record: sides[winner] },
-    { vault: merge[loser], record: sides[loser] },
-    session.identity,
+  const past = await asOpener(session, () =>
+    unitedPast(
+      group,
+      { vault: merge[winner], record: sides[winner] },
+      { vault: merge[loser], record: sides[loser] },
+      session.identity,
+    ),
   )
   const record = mergedGroup(sides)
   if (past === undefined) return void putRecord<GroupRecord>(session, record)

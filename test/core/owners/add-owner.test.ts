@@ -207,6 +207,28 @@ describe("what was sealed on a branch that did not know of them", () => {
     expect(await bob.apply().then(({ commit }) => commit)).toBeUndefined()
   })
 
+  test("is merged once one who opens it applied, and sync says who", async () => {
+    await makeOwner(alice, bob, "bob")
+    await syncAt(alice)
+    await syncAt(bob)
+    // Both make a group, and alice's other machine does not know of bob yet.
+    await bob.set("late/by-bob", "a-fake-value")
+    await elsewhere.set("late/token", "a-fake-late-value")
+    elsewhere.git("fetch", "-q", "origin")
+    elsewhere.git("merge", "-q", "--no-edit", "origin/main")
+    elsewhere.git("push", "-q", "origin", "main")
+    await expect(syncAt(bob)).rejects.toMatchObject({
+      code: "NOT_A_READER",
+      hint: expect.stringContaining("(alice) types: agent-vault apply") as string,
+    })
+    await elsewhere.apply()
+    await syncAt(elsewhere)
+    await syncAt(bob)
+    expect(await findingsAt(bob)).toEqual([])
+    expect(await readAs(bob, "late/token")).toBe("a-fake-late-value")
+    expect(await readAs(bob, "late/by-bob")).toBe("a-fake-value")
+  })
+
   test("is theirs at once where an owner settles what both sides changed", async () => {
     await makeOwner(alice, bob, "bob")
     await syncAt(alice)

@@ -63,7 +63,8 @@ const MOST_OWNERS = 5
  * A team: alice with two machines, owners who join with one of their own, each with a clone, and a
  * machine where agents read, over one bare remote. What each does is drawn from a seed, and a simple
  * model says what should come of it. Two who make different people owners at once are a conflict, of
- * which one gives up all that they did since. Nobody keeps anything in a stash, and no owner leaves.
+ * which one gives up all that they did since. Nobody keeps anything in a stash, and no owner leaves. An
+ * owner who joined cannot merge a group that others sealed without them, until one applied it.
  */
 export class Month {
   readonly owners: Owner[]
@@ -158,10 +159,21 @@ export class Month {
       await resolveAt(world, { named: new Map(), all: "theirs" })
       world.git("commit", "-q", "--no-edit")
       await syncAt(world)
-    } else if (typeof synced === "string") throw new Error(`sync: ${synced}`, { cause })
+    } else if (synced === "NOT_A_READER") return this.#syncOnceOpened(owner)
+    else if (typeof synced === "string") throw new Error(`sync: ${synced}`, { cause })
     this.remote = merged(owner.common, owner.own, this.remote, revoked)
     this.#agree(owner)
     await this.#begin()
+  }
+
+  /** The remote has a group that this owner cannot open yet: one who can seals it to all, as told. */
+  async #syncOnceOpened(owner: Owner): Promise<void> {
+    const [opener] = this.owners
+    if (opener === undefined || opener === owner) throw new Error("the first owner opens all")
+    await this.sync(opener)
+    await opener.world.apply()
+    await this.sync(opener)
+    await this.sync(owner)
   }
 
   /** Others added an owner meanwhile, as this one did: what is here goes, and is done anew or not. */
