@@ -11,6 +11,7 @@ import type { Choice } from "../questions/question.js"
 import type { ToolResult } from "./calls/answer.js"
 import type { CallMade, Client, Reply } from "./calls/serving.js"
 import type { Arguments, Tool } from "./calls/tool.js"
+import { namesOf } from "./calling-names.js"
 import { type ChoiceForm, askThrough } from "./elicitation.js"
 import { inItsWords } from "./transports.js"
 
@@ -61,10 +62,10 @@ export async function startServer(transport: Transport, service: Answering): Pro
   })
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: tools.map(asListed) }))
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, made) => {
-    const { requestId, _meta, signal } = made
+    const { requestId, signal } = made
     const tool = tools.find(({ name }) => name === params.name)
     if (tool === undefined) throw new McpError(ErrorCode.InvalidParams, "there is no such tool")
-    const attribution = { ...namedIn(_meta), call: String(requestId) }
+    const attribution = namesOf(made)
     const client = clientOf(requestId)
     inWork.add(requestId)
     try {
@@ -79,15 +80,6 @@ export async function startServer(transport: Transport, service: Answering): Pro
 /** The call whose answer a question of ours comes before. */
 function relatedTo(call: string | number | undefined) {
   return call === undefined ? {} : { relatedRequestId: call }
-}
-
-/** What a client says of the conversation that a call belongs to. */
-function namedIn(meta: Readonly<Record<string, unknown>> = {}) {
-  const [session, turn] = ["agent-vault/session", "agent-vault/turn"].map((name) => meta[name])
-  return {
-    ...(typeof session === "string" ? { session } : {}),
-    ...(typeof turn === "string" ? { turn } : {}),
-  }
 }
 
 function asListed(tool: Tool) {

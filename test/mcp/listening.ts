@@ -146,9 +146,13 @@ export class HttpClient {
   readonly transport: StreamableHTTPClientTransport
   readonly questions: string[] = []
 
-  private constructor({ url, token }: Pick<Listening, "url" | "token">, person?: Person) {
+  private constructor(
+    { url, token }: Pick<Listening, "url" | "token">,
+    person: Person | undefined,
+    name: string,
+  ) {
     const capabilities = person === undefined ? {} : { elicitation: {} }
-    this.client = new Client({ name: "a client", version: "1" }, { capabilities })
+    this.client = new Client({ name, version: "1" }, { capabilities })
     if (person !== undefined) {
       this.client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
         this.questions.push(params.message)
@@ -162,8 +166,9 @@ export class HttpClient {
   static async open(
     listening: Pick<Listening, "url" | "token">,
     person?: Person,
+    name = "a client",
   ): Promise<HttpClient> {
-    const made = new HttpClient(listening, person)
+    const made = new HttpClient(listening, person, name)
     await made.client.connect(made.transport)
     return made
   }

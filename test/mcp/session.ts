@@ -38,9 +38,9 @@ export class Session {
   readonly #stderr: Buffer[] = []
   readonly #heard = new EventEmitter()
 
-  constructor(machine: Place, args: readonly string[], person?: Person) {
+  constructor(machine: Place, args: readonly string[], person?: Person, name = "a client") {
     const capabilities: ClientCapabilities = person === undefined ? {} : { elicitation: {} }
-    this.client = new Client({ name: "a client", version: "1" }, { capabilities })
+    this.client = new Client({ name, version: "1" }, { capabilities })
     if (person !== undefined) {
       this.client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
         this.questions.push(params.message)

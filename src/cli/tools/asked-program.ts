@@ -4,6 +4,7 @@ import { platform } from "node:process"
 import {
   type AgentVault,
   type Attribution,
+  type Environment,
   type Place,
   type ReadableListing,
   VaultError,
@@ -23,8 +24,9 @@ const NAMED = /\{\{ *([\w.-]+\/[\w.-]+) *\}\}/g
 export function usersOf(
   { program, isShell }: ProgramToStart,
   call: CallOfTool,
+  env: Environment,
 ): Partial<Attribution> & { readonly program: string } {
-  const by = attributed(call)
+  const by = attributed(call, env)
   const name = isShell ? "a shell" : programName(program)
   return { ...by, program: `${name}, for ${by.program ?? "an MCP client"}` }
 }

@@ -65,7 +65,7 @@ async function ranFor(
   const place = placeOf(door)
   const key = await identityOf(door, place, "never")
   const cwd = folderIn(place, asked.cwd)
-  const by = usersOf(asked, call)
+  const by = usersOf(asked, call, door.env)
   const identify = (): Promise<Identity> => Promise.resolve(key)
   const vault = await openForAgent(door, { surface: "run" }, { program: by.program, by, identify })
   try {

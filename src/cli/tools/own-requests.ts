@@ -30,7 +30,7 @@ export function senderFor(
     const key = await identityOf(door, place, "never")
     const { program = "an MCP client" } = call
     const send = await (loading ??= load(`${program}, as the agent ${key.agent ?? "of this key"}`))
-    const audit = auditOf(door, place, attributed(call))
+    const audit = auditOf(door, place, attributed(call, door.env))
     const { env } = door
     const vault = await openBrokered(
       { place, key, env, audit, onNote },
@@ -56,7 +56,7 @@ export function refusalNotes(
     try {
       const place = placeOf(door)
       const key = await identityOf(door, place, "never")
-      const audit = auditOf(door, place, attributed(call))
+      const audit = auditOf(door, place, attributed(call, door.env))
       const vault = await openBrokered({ place, key, env: door.env, audit, onNote }, [])
       try {
         const named = secrets.length === 0 ? {} : { secrets: secrets.map((name) => ({ name })) }

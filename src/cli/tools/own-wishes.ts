@@ -1,24 +1,33 @@
-import { type Identity, type Place, VaultError, loadOwnValues } from "../../core/index.js"
+import {
+  type Attribution,
+  type Identity,
+  type Place,
+  VaultError,
+  loadOwnValues,
+} from "../../core/index.js"
 import type { AskBy } from "../../questions/question.js"
 import type { Questions } from "../../questions/questions.js"
 import type { Door } from "../door/door.js"
-import type { WishesOfTools } from "../door/mcp-serving.js"
+import type { CallOfTool, WishesOfTools } from "../door/mcp-serving.js"
 import { identityOf, placeOf } from "../door/who.js"
 import { noteOnce } from "../terminal/terminal.js"
 import { questionsThrough } from "../run/ask-person.js"
+import { attributed } from "./tool-call.js"
 
 /** What a call's agent may ask of the owners. Loaded when it is first asked: most servers are not. */
 export function wishesOf(door: Door): WishesOfTools {
   const onNote = noteOnce(door.terminal)
   const enter = entering(door)
   return {
-    access: async (wish, { program }) => {
+    access: async (wish, call) => {
       const { requestAccess } = await import("../../core/owner.js")
-      const { place, key, env } = await asking(door, wish.why)
+      const { place, key, env } = await asking(door, wish.why, call)
+      const { program } = call
       return requestAccess({ ...wish, place, key, env, now: new Date(), program, onNote })
     },
-    secret: async (wish, { program }, { byClient, signal }) => {
-      const { place, key, env } = await asking(door, wish.why)
+    secret: async (wish, call, { byClient, signal }) => {
+      const { place, key, env } = await asking(door, wish.why, call)
+      const { program } = call
       const request = { ...wish, place, key, env, now: new Date(), program, onNote }
       const { gainSecret } = await import("./gain-secret.js")
       return gainSecret(door, request, await enter(byClient), signal)
@@ -42,17 +51,21 @@ function entering(door: Door): (byClient: AskBy) => Promise<Questions["enter"]> 
 }
 
 /** Who asks, where, for a reason that others may read. */
-async function asking(door: Door, why: string) {
+async function asking(door: Door, why: string, call: CallOfTool) {
   const place = placeOf(door)
   const key = await identityOf(door, place, "never")
-  await refuseValueIn(door, place, key, why)
+  await refuseValueIn(door, { place, key, by: attributed(call, door.env) }, why)
   return { place, key, env: door.env }
 }
 
 /** A wish is committed past the hook that guards commits. Throws `USAGE`. */
-async function refuseValueIn(door: Door, place: Place, key: Identity, why: string): Promise<void> {
+async function refuseValueIn(
+  { env }: Door,
+  { place, key, by }: { place: Place; key: Identity; by: Partial<Attribution> },
+  why: string,
+): Promise<void> {
   const { ownValues } = await loadOwnValues()
-  const { find } = await ownValues(place, key, door.env)
+  const { find } = await ownValues(place, key, env, by)
   const [found] = find(Buffer.from(why))
   if (found === undefined) return
   throw new VaultError("USAGE", `the reason holds the value of ${found.secret}`, {

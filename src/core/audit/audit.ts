@@ -19,6 +19,7 @@ export interface AuditEvent extends AuditFacts {
   /** The vault's id, 32 hex digits. */
   readonly vault: string
   readonly actor: Actor
+  readonly session?: string | undefined
   readonly turn?: string | undefined
   readonly call?: string | undefined
   /** A program inside, of which the door learned. */
@@ -130,9 +131,10 @@ export function readsAsEvents(reads: readonly ReadEvent[]): AuditEvent[] {
 }
 
 function lineOf(event: AuditEvent, by: Attribution): Unchained {
-  const { vault, actor, turn, call, program, ...facts } = event
+  const { vault, actor, session = by.session, turn, call, program, ...facts } = event
   const who = actor.role === "agent" ? { agent: actor.name } : { owner: actor.name }
-  const isKnown = turn === undefined && call === undefined && program === undefined
-  const own = isKnown ? by : { ...by, ...fittedAttribution({ ...by, turn, call, program }) }
+  const isSame = session === by.session
+  const isKnown = isSame && turn === undefined && call === undefined && program === undefined
+  const own = isKnown ? by : { ...by, ...fittedAttribution({ session, turn, call, program }) }
   return { v: 1, vault, ...who, ...own, pid: thisProcess().pid, ...fitted(facts) }
 }

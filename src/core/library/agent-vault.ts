@@ -12,6 +12,7 @@ import { type SecretName, parseSecretName } from "../words/names.js"
 import { findVault } from "../disk/place.js"
 import { mayOpen } from "../policy/access.js"
 import { admitReader } from "../vault/read.js"
+import type { ReadFor } from "../vault/terms.js"
 import { Reader, type ReaderRequest } from "./reader.js"
 import { SecretValue } from "../words/secret-value.js"
 import { type Vault, findGroup, findSecret, getSecret, listSecrets } from "../vault/vault.js"
@@ -62,14 +63,15 @@ export class AgentVault implements AsyncDisposable {
   /**
    * The present value of a secret. From memory, in microseconds, while nothing changed. Throws
    * `NOT_GRANTED`, `GRANT_ENDED`, `SECRET_NOT_FOUND`, `NAME_INVALID`, and the codes of exit 5 for a
-   * vault that was tampered with.
+   * vault that was tampered with. `by` is what the audit notes of this read, in a process that reads
+   * for many conversations.
    *
    * @example
    * const key = await vault.get("stripe/api-key")
    * key.reveal() // "sk_live_…"
    */
-  async get(name: string): Promise<SecretValue> {
-    const [value] = await this.#read([parseSecretName(name)])
+  async get(name: string, by?: ReadFor): Promise<SecretValue> {
+    const [value] = await this.#read([parseSecretName(name)], by)
     if (value === undefined) throw new TypeError("one name, one value")
     return value
   }
@@ -189,9 +191,9 @@ export class AgentVault implements AsyncDisposable {
     return [...this.#versions].filter(([name]) => among.has(name))
   }
 
-  async #read(names: readonly SecretName[]): Promise<SecretValue[]> {
+  async #read(names: readonly SecretName[], by?: ReadFor): Promise<SecretValue[]> {
     this.#refuseClosed()
-    const reads = await this.#reader.read(names).finally(() => {
+    const reads = await this.#reader.read(names, by).finally(() => {
       if (this.#closing.signal.aborted) this.#letGo()
     })
     this.#refuseClosed()

@@ -7,7 +7,7 @@ import type { Marks } from "../memory/marks.js"
 import { memoryOf } from "../memory/memory.js"
 import { withVault } from "../vault/open.js"
 import { type GroupKeys, OpenedSecret, type SecretRead, openSecret } from "../vault/read.js"
-import type { Terms } from "../vault/terms.js"
+import type { ReadFor, Terms } from "../vault/terms.js"
 import type { Sending } from "../policy/sending.js"
 import type { SendTerms, Suits } from "../vault/send-terms.js"
 import type { Vault } from "../vault/vault.js"
@@ -77,9 +77,9 @@ export class Reader {
    * Reads secrets, all from the same state of the vault. Throws as {@link openSecret} and
    * {@link OpenedSecret.handOut} do.
    */
-  read(names: readonly SecretName[]): Promise<SecretRead[]> {
+  read(names: readonly SecretName[], by?: ReadFor): Promise<SecretRead[]> {
     return this.#reading(names, (secrets) =>
-      OpenedSecret.handOut(secrets, this.#request, new Date()),
+      OpenedSecret.handOut(secrets, { ...this.#request, by }, new Date()),
     )
   }
 

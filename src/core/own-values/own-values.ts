@@ -3,6 +3,7 @@ import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 import { join } from "node:path"
 import { seal, unseal } from "../age/age.js"
 import { attributionOf } from "../audit/attribution.js"
+import type { Attribution } from "../audit/audit-line.js"
 import { auditFolder, auditTo } from "../audit/audit.js"
 import { Digests, digestsOf } from "./digests.js"
 import { type ErrorCode, VaultError } from "../words/errors.js"
@@ -101,9 +102,15 @@ function together(all: readonly OwnValues[]): OwnValues {
 /**
  * The values that a key may open in the vault at `place`, ready to be looked for, whole and in all
  * forms that the redactor knows. Only digests are kept between runs, under a key that is sealed to
- * the identity; a value that changed since is read anew. Throws as opening the vault does.
+ * the identity; a value that changed since is read anew. `by` is whom the audit names for that.
+ * Throws as opening the vault does.
  */
-export async function ownValues(place: Place, key: Key, env: Environment): Promise<OwnValues> {
+export async function ownValues(
+  place: Place,
+  key: Key,
+  env: Environment,
+  by: Partial<Attribution> = {},
+): Promise<OwnValues> {
   const id = claimedId(place)
   const file = join(stateHome(env), id, "guard", `${fileNameOf(key)}.digests`)
   const before = (await load(file, key)) ?? (await newStore(key))
@@ -114,7 +121,8 @@ export async function ownValues(place: Place, key: Key, env: Environment): Promi
   if (changed.length === 0 && stamps.size === before.secrets.size) return finder(before, [])
 
   const names = changed.map(([name]) => name)
-  const { values, unread } = names.length === 0 ? NOTHING : await readAll(place, key, env, names)
+  const { values, unread } =
+    names.length === 0 ? NOTHING : await readAll({ place, key, env, by }, names)
   const secrets = new Map<string, RememberedSecret>()
   for (const [name, stamp] of stamps) {
     const known = before.secrets.get(name)
@@ -154,9 +162,18 @@ const OURS: ReadonlySet<ErrorCode> = new Set(["NO_ACCESS", "AUDIT_UNWRITABLE"])
 
 const NOTHING = { values: new Map<string, Uint8Array>(), unread: [] }
 
+/** Whose values are looked for, and for whom. */
+interface Searcher {
+  readonly place: Place
+  readonly key: Key
+  readonly env: Environment
+  readonly by: Partial<Attribution>
+}
+
 /** The values that this key may read; those that nobody granted it are left out. */
-async function readAll(place: Place, key: Key, env: Environment, names: readonly string[]) {
-  const audit = auditTo({ folder: auditFolder(claimedId(place), env) }, attributionOf(env))
+async function readAll({ place, key, env, by }: Searcher, names: readonly string[]) {
+  const attribution = { ...attributionOf(env), ...by }
+  const audit = auditTo({ folder: auditFolder(claimedId(place), env) }, attribution)
   await using vault = await openVaultAs({ place, key, env, outlet: { surface: "guard" }, audit })
   const open = new Set((await vault.access()).groups.map(({ group }) => group))
   const readable = names.filter((name) => open.has(parseSecretName(name).group))

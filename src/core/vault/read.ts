@@ -92,7 +92,7 @@ export class OpenedSecret {
     const reads = secrets.map((secret) => {
       return { name: secret.name, record: secret.record, value: Uint8Array.from(secret.#value) }
     })
-    terms.audit.note(readsAsEvents(events))
+    terms.audit.note(readsAsEvents(events).map((event) => ({ ...event, ...terms.by })))
     for (const event of events) terms.onRead?.(event)
     return reads
   }

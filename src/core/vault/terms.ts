@@ -1,4 +1,5 @@
 import type { Audit } from "../audit/audit.js"
+import type { Attribution } from "../audit/audit-line.js"
 import type { ReadEvent, Surface } from "../audit/read-event.js"
 import type { Key } from "../keys/key-files.js"
 import type { Actor } from "../policy/access.js"
@@ -23,10 +24,17 @@ export type Outlet =
     }
   | { readonly surface: "mcp"; readonly reveal: RevealTerms }
 
+/** What a value is read for, where one process reads for many: the conversation, turn and call. */
+export type ReadFor = {
+  readonly [name in "session" | "turn" | "call"]?: Attribution[name] | undefined
+}
+
 /** The conditions for handing out values. */
 export interface Terms {
   readonly outlet: Outlet
   readonly audit: Audit
+  /** What the audit notes of this read in particular. */
+  readonly by?: ReadFor | undefined
   /** That a person confirmed what waits for their word: under an agent's harness, or by the policy. */
   readonly person?: Confirmed | undefined
   /** Called at every read, before the value is handed out. If it throws, the value stays inside. */

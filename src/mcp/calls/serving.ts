@@ -114,10 +114,10 @@ export interface AccessWished {
 export interface CallMade {
   /** The client's name. */
   readonly program: string | undefined
-  /** The conversation, where the client named one. */
+  /** The conversation, where the client or the protocol names one. */
   readonly session?: string | undefined
   readonly turn?: string | undefined
-  /** The id of the request that called. */
+  /** As the client names it, else the id of the request that called. */
   readonly call: string
 }
 

@@ -140,10 +140,10 @@ async function readAs(
   verdict: "shown" | "once",
   vault: AgentVault,
   secret: SecretListing,
-  { consent }: Surroundings,
+  { consent, made: { session, turn, call } }: Surroundings,
 ): Promise<SecretValue | "changed" | "unconfirmed"> {
   try {
-    const read = (): Promise<SecretValue> => vault.get(secret.name)
+    const read = (): Promise<SecretValue> => vault.get(secret.name, { session, turn, call })
     return await (verdict === "once" ? consent.during(secret, read) : read())
   } catch (error) {
     if (VaultError.is(error, "REVEAL_REFUSED")) return "changed"

@@ -41,16 +41,15 @@ interface Seen {
 
 async function session(
   client: "claude-code" | "codex",
-  options: string,
+  /** A line of `agent-vault` that sets it up. */
+  install: string,
   calls: readonly object[],
 ): Promise<Seen> {
   const machine = template.copy()
   machines.push(machine)
   writeFileSync(join(machine.repo, "notes.txt"), `it was ${VALUE}\n`)
   writeFileSync(join(machine.repo, ".env"), "A=1\n")
-  const installed = await machine.shell(
-    `agent-vault hooks install --client ${client} --agent ci ${options}`,
-  )
+  const installed = await machine.shell(`agent-vault ${install} --client ${client} --agent ci`)
   expect(installed.code).toBe(0)
   const log = join(machine.home, "model.log")
   writeFileSync(log, "")
@@ -81,7 +80,9 @@ function startOfClaude(machine: Machine): string {
     // As root, it takes this mode only where it is told that all of it is a sandbox.
     IS_SANDBOX: "1",
   })
-  return `"${CLAUDE}" -p go --permission-mode bypassPermissions`
+  const servers = join(machine.repo, ".mcp.json")
+  const server = existsSync(servers) ? ` --mcp-config "${servers}"` : ""
+  return `"${CLAUDE}" -p go --permission-mode bypassPermissions${server}`
 }
 
 function startOfCodex(machine: Machine): string {
@@ -125,18 +126,34 @@ function outputsIn(sent: string): string[] {
   })
 }
 
+/** A line of the audit. */
+async function noted(machine: Machine, door: string) {
+  const { lines } = JSON.parse((await machine.call(["audit", "--json"])).stdout) as {
+    lines: { door: string; call?: string; session?: string; turn?: string }[]
+  }
+  return lines.find((line) => line.door === door)
+}
+
+const UUID = /^[\da-f-]{36}$/
+
 describe.each([
   [
     "claude-code",
     CLAUDE,
     (command: string) => ({ name: "Bash", input: { command, description: "x" } }),
+    { name: "mcp__agent-vault__get_secret" },
   ],
-  ["codex", CODEX, (command: string) => ({ name: "exec_command", input: { cmd: command } })],
-] as const)("%s", (client, program, shell) => {
+  [
+    "codex",
+    CODEX,
+    (command: string) => ({ name: "exec_command", input: { cmd: command } }),
+    { name: "get_secret", namespace: "mcp__agent_vault" },
+  ],
+] as const)("%s", (client, program, shell, show) => {
   const missing = lack ?? (existsSync(program) ? undefined : `${program} is not there`)
 
   testUnless(missing, "runs its model's commands redacted, and shows it no value", async () => {
-    const { outputs, sent, machine } = await session(client, "-g stripe --redact", [
+    const { outputs, sent, machine } = await session(client, "hooks install -g stripe --redact", [
       shell('printf "key=%s\\n" "$STRIPE_API_KEY"; exit 3'),
       shell("cat notes.txt"),
       shell("cat .env"),
@@ -145,19 +162,16 @@ describe.each([
     expect(outputs[1]).toContain("it was [REDACTED stripe/api-key]")
     expect(outputs[2]).toContain(".env is not for a model to read")
     expect(sent).not.toContain(VALUE)
-    const { lines } = JSON.parse((await machine.call(["audit", "--json"])).stdout) as {
-      lines: { door: string; call?: string; session?: string; turn?: string }[]
-    }
-    const read = lines.find(({ door }) => door === "run")
+    const read = await noted(machine, "run")
     expect(read?.call).toMatch(/^(toolu|call)_1$/)
     expect([read?.session, read?.turn]).toEqual([
-      expect.stringMatching(/^[\da-f-]{36}$/),
-      expect.stringMatching(/^[\da-f-]{36}$/),
+      expect.stringMatching(UUID),
+      expect.stringMatching(UUID),
     ])
   })
 
   testUnless(missing, "runs them blind: with a placeholder, and no key in reach", async () => {
-    const { outputs, sent } = await session(client, "-g stripe", [
+    const { outputs, sent } = await session(client, "hooks install -g stripe", [
       shell("cat .git/HEAD"),
       shell(
         'echo "$STRIPE_API_KEY"; ls -A "$HOME/.config"/agent-vaul*; env | grep -c ^AGENT_VAULT',
@@ -166,5 +180,15 @@ describe.each([
     expect(outputs[0]).toContain("USE_REFUSED")
     expect(outputs[1]).toContain("USE_REFUSED")
     expect(sent).not.toContain(VALUE)
+  })
+
+  testUnless(missing, "names to the MCP server what its calls belong to", async () => {
+    const call = { ...show, input: { name: "stripe/api-key" } }
+    const { outputs, machine } = await session(client, "mcp install --reveal allow", [call])
+    expect(outputs[0]).toContain(VALUE)
+    const read = await noted(machine, "mcp")
+    expect(read?.call).toMatch(/^(toolu|call)_1$/)
+    expect(read?.session).toMatch(UUID)
+    if (client === "codex") expect(read?.turn).toMatch(UUID)
   })
 })

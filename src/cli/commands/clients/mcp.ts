@@ -10,6 +10,7 @@ import { isLoopback, parseListening } from "../../listening/listening-place.js"
 import { noteListening } from "../../listening/listening-mcp.js"
 import { refusalNotes, senderFor } from "../../tools/own-requests.js"
 import { runnerFor } from "../../tools/own-programs.js"
+import { attributed } from "../../tools/tool-call.js"
 import { wishesOf } from "../../tools/own-wishes.js"
 import { ToldToEnd } from "../../run/told-to-end.js"
 import { OpenOnce } from "../../rpc/open-once.js"
@@ -17,8 +18,6 @@ import { say } from "../../terminal/terminal.js"
 
 declare const AGENT_VAULT_VERSION: string
 
-/** Characters of the client's name that the audit notes. */
-const CLIENT_NAME = 100
 /** 256 bits. */
 const TOKEN_BYTES = 32
 
@@ -91,13 +90,12 @@ function servingFor(door: Door): McpServing & { readonly close: () => Promise<vo
   const mayRun = runOptions(door).length > 0
   return {
     vault: (client, isAgreed) =>
-      vault.get(() =>
-        openForAgent(
-          door,
-          { surface: "mcp", reveal: { atLeast: reveal, isAgreed } },
-          { program: client?.slice(0, CLIENT_NAME) },
-        ),
-      ),
+      vault.get(() => {
+        // Each read names its own call.
+        const by = attributed({ program: client, call: "" }, door.env)
+        const outlet = { surface: "mcp", reveal: { atLeast: reveal, isAgreed } } as const
+        return openForAgent(door, outlet, { program: by.program, by })
+      }),
     reveal,
     blind: isSet(door, "blind"),
     sender: (byClient) => senderFor(door, byClient),

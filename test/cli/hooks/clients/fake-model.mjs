@@ -1,5 +1,5 @@
 // A model for clients, on loopback: `fake-model.mjs PORT LOG CALL..`. Each CALL is JSON, {"name",
-// "input"}. Whatever the client sends is appended to LOG, a line of JSON each.
+// "input"}, and for Codex the "namespace" of a server's tool. Whatever the client sends is appended to LOG, a line of JSON each.
 import { appendFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { argv } from "node:process"

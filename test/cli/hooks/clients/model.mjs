@@ -2,7 +2,7 @@
 // Messages and OpenAI's Responses.
 
 /** @typedef {import("node:http").ServerResponse} Response */
-/** @typedef {{ name: string, input: object }} Call */
+/** @typedef {{ name: string, namespace?: string, input: object }} Call */
 /** @typedef {() => (Call & { turn: number }) | undefined} Next The call that is due, if any is. */
 
 /**
@@ -75,6 +75,7 @@ function respond(response, next) {
         id: `fc_${call.turn}`,
         call_id: `call_${call.turn}`,
         name: call.name,
+        namespace: call.namespace,
         arguments: JSON.stringify(call.input),
       }
     : {
