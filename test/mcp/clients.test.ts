@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { mcpClients } from "../../scripts/mcp-clients.mjs"
+import { langchainAdapters, mcpClients } from "../../scripts/mcp-clients.mjs"
 import type { Found } from "../../scripts/pinned.mjs"
 import type { Service } from "../broker/proxy/broker-world.js"
 import { type Machine, vaultMachine } from "../cli/machine.js"
@@ -19,7 +19,7 @@ const inspector = fileURLToPath(
 const page = fileURLToPath(new URL("../../docs/mcp.md", import.meta.url))
 const run = promisify(execFile)
 const KEY = ["not", "a", "real", "key", "Zk41vQ8mB2"].join("-")
-const python = await mcpClients()
+const [python, langchain] = [await mcpClients(), await langchainAdapters()]
 
 /** What a client saw: the names of the tools, and what each call answered. */
 interface Saw {
@@ -35,12 +35,12 @@ interface McpProgram {
   readonly use: () => Promise<Saw>
 }
 
-const ofPython = (name: string, file: string, remark = ""): McpProgram => ({
+const ofPython = (name: string, file: string, remark = "", found = python): McpProgram => ({
   name: `Python: ${name}`,
-  found: python,
+  found,
   remark,
   use: async () => {
-    const { stdout } = await run("path" in python ? python.path : "", [join(programs, file)], {
+    const { stdout } = await run("path" in found ? found.path : "", [join(programs, file)], {
       env: { ...machine.env, ...reached(), PYTHONDONTWRITEBYTECODE: "1" },
     })
     return JSON.parse(stdout) as Saw
@@ -59,6 +59,12 @@ const CLIENTS: readonly McpProgram[] = [
   ofPython("fastmcp", "fastmcp_client.py"),
   ofPython("openai-agents", "openai_agents_client.py", "every tool in strict mode"),
   ofPython("pydantic-ai", "pydantic_ai_client.py", "an error comes to the model as a retry"),
+  ofPython(
+    "langchain-mcp-adapters",
+    "langchain_client.py",
+    "an error comes to the model as a failed tool message",
+    langchain,
+  ),
 ]
 
 let machine: Machine
