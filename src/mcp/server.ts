@@ -7,12 +7,11 @@ import {
   ListToolsRequestSchema,
   McpError,
 } from "@modelcontextprotocol/sdk/types.js"
-import type { Choice } from "../questions/question.js"
 import type { ToolResult } from "./calls/answer.js"
-import type { CallMade, Client, Reply } from "./calls/serving.js"
+import type { CallMade, Client } from "./calls/serving.js"
 import type { Arguments, Tool } from "./calls/tool.js"
 import { namesOf } from "./calling-names.js"
-import { type ChoiceForm, askThrough } from "./elicitation.js"
+import { type ElicitBy, PersonAtClient, askThrough } from "./elicitation.js"
 import { inItsWords } from "./transports.js"
 
 /** What the server says of itself, and what it does. */
@@ -52,12 +51,16 @@ export async function startServer(transport: Transport, service: Answering): Pro
   const inWork = new Set<string | number>()
   const { patience: timeout } = service
   /** A question of no certain call goes with the latest: over HTTP it has to go with one. */
-  const askBy = askThrough((form, signal) =>
-    fill(server, form, { timeout, signal, ...relatedTo([...inWork].at(-1)) }),
+  const askBy = askThrough(
+    () => new PersonAtClient(elicitingBy(server, timeout, [...inWork].at(-1))),
   )
-  const clientOf = (call: string | number): Client => ({
+  const clientOf = (call: string | number, gone: AbortSignal): Client => ({
     name: server.getClientVersion()?.name,
-    ask: (message) => fill(server, { message, ...SHOW }, { timeout, ...relatedTo(call) }),
+    ask: (question) => {
+      const signal = AbortSignal.any([gone, AbortSignal.timeout(timeout)])
+      const person = new PersonAtClient(elicitingBy(server, timeout, call))
+      return person.choose(question, SHOW, signal, Date.now() + timeout)
+    },
     askBy,
   })
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: tools.map(asListed) }))
@@ -66,7 +69,7 @@ export async function startServer(transport: Transport, service: Answering): Pro
     const tool = tools.find(({ name }) => name === params.name)
     if (tool === undefined) throw new McpError(ErrorCode.InvalidParams, "there is no such tool")
     const attribution = namesOf(made)
-    const client = clientOf(requestId)
+    const client = clientOf(requestId, signal)
     inWork.add(requestId)
     try {
       return await service.call(tool, params.arguments ?? {}, { client, signal, attribution })
@@ -77,9 +80,30 @@ export async function startServer(transport: Transport, service: Answering): Pro
   await server.connect(transport)
 }
 
-/** The call whose answer a question of ours comes before. */
-function relatedTo(call: string | number | undefined) {
-  return call === undefined ? {} : { relatedRequestId: call }
+/** Questions that come before the answer of a call: over HTTP they have to go with one. */
+function elicitingBy(server: Server, timeout: number, call: string | number | undefined): ElicitBy {
+  const { form, url } = server.getClientCapabilities()?.elicitation ?? {}
+  const related = call === undefined ? {} : { relatedRequestId: call }
+  return {
+    can: { form: form !== undefined, url: url !== undefined },
+    elicit: async (params, signal) => {
+      try {
+        const request = { method: "elicitation/create" as const, params }
+        const options = { timeout, signal, ...related }
+        const { action, content } = await server.request(request, ElicitResultSchema, options)
+        return action === "accept" ? { content } : { without: action }
+      } catch (error) {
+        if (!(error instanceof McpError)) return { without: "failed" }
+        const isLate = error.code === LATE
+        return isLate ? { without: "timeout" } : { without: "failed", words: inItsWords(error) }
+      }
+    },
+    complete: async (elicitationId) => {
+      const method = "notifications/elicitation/complete"
+      // A client that has gone has no use for it.
+      await server.notification({ method, params: { elicitationId } }, related).catch(() => {})
+    },
+  }
 }
 
 function asListed(tool: Tool) {
@@ -92,38 +116,6 @@ function asListed(tool: Tool) {
     openWorldHint: changesThings,
   }
   return { name, title, description, inputSchema, outputSchema, annotations }
-}
-
-/** Has the person at the client choose. Never rejects. */
-async function fill(
-  server: Server,
-  { message, field: [name, title], choices }: ChoiceForm,
-  options: { timeout: number; signal?: AbortSignal; relatedRequestId?: string | number },
-): Promise<Reply> {
-  if (server.getClientCapabilities()?.elicitation?.form === undefined) {
-    return { without: "unsupported" }
-  }
-  const [values, names] = [Object.keys(choices), Object.values(choices)]
-  const field = { type: "string" as const, title, enum: values, enumNames: names }
-  const requestedSchema = {
-    type: "object" as const,
-    properties: { [name]: field },
-    required: [name],
-  }
-  try {
-    const request = { method: "elicitation/create" as const, params: { message, requestedSchema } }
-    const { action, content } = await server.request(request, ElicitResultSchema, options)
-    if (action !== "accept") return { without: action }
-    const chosen = content?.[name]
-    if (typeof chosen === "string" && Object.hasOwn(choices, chosen)) {
-      return { choice: chosen as Choice }
-    }
-    return { without: "failed", words: "it accepted, and made no choice" }
-  } catch (error) {
-    if (!(error instanceof McpError)) return { without: "failed" }
-    const isLate = error.code === LATE
-    return isLate ? { without: "timeout" } : { without: "failed", words: inItsWords(error) }
-  }
 }
 
 /** We look at the answers ourselves; a schema compiler would only cost its start. */

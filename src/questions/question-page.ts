@@ -7,7 +7,7 @@ import {
   sendNothing,
   sendPage,
 } from "../page/loopback-server.js"
-import type { PersonAnswer, AskBy, Question } from "./question.js"
+import type { PersonAnswer, AskBy, Question, Unanswered } from "./question.js"
 import { CHOICE_WORDS } from "./question-facts.js"
 import { answeredPage, questionPage } from "./question-form.js"
 
@@ -18,9 +18,12 @@ const LONGEST_ANSWER = { choice: 1024, value: 1024 + 3 * LARGEST_VALUE }
 
 /**
  * Shows the address of a page to the person alone, and does not wait for their answer. `false` if it
- * cannot: then nobody is asked here.
+ * cannot: then nobody is asked here. `signal` says that the address is of no use any more.
  */
-export type Tell = (url: string, question: Question) => boolean | Promise<boolean>
+export type Tell = (url: string, question: Question, signal: AbortSignal) => Shown | Promise<Shown>
+
+/** Whether the person has the address; or why they will not open it. */
+type Shown = boolean | { readonly without: Unanswered; readonly words?: string | undefined }
 
 /**
  * Asks on a page of this machine's loopback: a page for each question, at an address that nobody
@@ -29,14 +32,27 @@ export type Tell = (url: string, question: Question) => boolean | Promise<boolea
 export function askOnPage(tell: Tell): AskBy {
   return async (question, signal, until) => {
     const page = new QuestionPage(question, until)
+    const over = new AbortController()
     try {
       const url = await page.open()
-      if (!(await tell(url, question))) return { without: "unsupported" }
-      return await page.answer(signal)
+      const answer = page.answer(signal)
+      const telling = tell(url, question, AbortSignal.any([signal, over.signal]))
+      // Whoever is told may answer before the telling ends.
+      return await Promise.race([answer, whereTold(telling, answer)])
     } finally {
       page.close()
+      over.abort()
     }
   }
+}
+
+async function whereTold(
+  telling: Shown | Promise<Shown>,
+  answer: Promise<PersonAnswer>,
+): Promise<PersonAnswer> {
+  const told = await telling
+  if (told === true) return answer
+  return told === false ? { without: "unsupported" } : told
 }
 
 /** An answer, and what the person is shown for it; or what is wrong with it. */

@@ -114,7 +114,9 @@ describe("a session that no client names", () => {
     ["is its own, where another client inherits that", "a client", {}, /^[0-9a-f]{16}$/],
   ])("%s", async (_what, name, more, expected) => {
     Object.assign(machine.env, { CLAUDE_CODE_SESSION_ID: "of-claude", ...more })
-    const session = new Session(machine, ["--agent", "ci", "--reveal", "allow"], undefined, name)
+    const session = new Session(machine, ["--agent", "ci", "--reveal", "allow"], undefined, {
+      name,
+    })
     await session.client.connect(session.transport, PATIENT)
     await session.client.callTool(reading(), undefined, PATIENT)
     await session.client.close()
@@ -128,7 +130,7 @@ describe("a session that no client names", () => {
     await using listening = await Listening.open(machine, "--reveal", "allow")
     const ids: string[] = []
     for (const name of ["claude-code", "another"]) {
-      await using http = await HttpClient.open(listening, undefined, name)
+      await using http = await HttpClient.open(listening, undefined, { name })
       await http.client.callTool(reading())
       ids.push(http.transport.sessionId ?? "")
     }

@@ -6,7 +6,7 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js"
 import type { Machine } from "../cli/machine.js"
 import { done } from "./service.js"
-import type { Person, Told } from "./session.js"
+import type { Person, Said, Told } from "./session.js"
 
 /** The built command, listening over HTTP. */
 export class Listening {
@@ -149,14 +149,14 @@ export class HttpClient {
   private constructor(
     { url, token }: Pick<Listening, "url" | "token">,
     person: Person | undefined,
-    name: string,
+    { name = "a client", elicitation = {} }: Said,
   ) {
-    const capabilities = person === undefined ? {} : { elicitation: {} }
+    const capabilities = person === undefined ? {} : { elicitation }
     this.client = new Client({ name, version: "1" }, { capabilities })
     if (person !== undefined) {
       this.client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
         this.questions.push(params.message)
-        return person(params.message)
+        return person(params.message, params)
       })
     }
     const headers = { Authorization: `Bearer ${token}` }
@@ -166,9 +166,9 @@ export class HttpClient {
   static async open(
     listening: Pick<Listening, "url" | "token">,
     person?: Person,
-    name = "a client",
+    said: Said = {},
   ): Promise<HttpClient> {
-    const made = new HttpClient(listening, person, name)
+    const made = new HttpClient(listening, person, said)
     await made.client.connect(made.transport)
     return made
   }

@@ -5,6 +5,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import {
   type ClientCapabilities,
+  type ElicitRequest,
   type ElicitResult,
   ElicitRequestSchema,
   type JSONRPCMessage,
@@ -19,7 +20,16 @@ export const PATIENT = { timeout: HANG }
 type Place = Pick<Machine, "home" | "repo" | "env">
 
 /** What a person at a client answers, told what they were asked. */
-export type Person = (question: string) => Promise<ElicitResult> | ElicitResult
+export type Person = (
+  question: string,
+  params: ElicitRequest["params"],
+) => Promise<ElicitResult> | ElicitResult
+
+/** What a client says of itself. */
+export interface Said {
+  readonly name?: string
+  readonly elicitation?: ClientCapabilities["elicitation"]
+}
 
 /** What a tool answered. */
 export interface Told {
@@ -38,13 +48,18 @@ export class Session {
   readonly #stderr: Buffer[] = []
   readonly #heard = new EventEmitter()
 
-  constructor(machine: Place, args: readonly string[], person?: Person, name = "a client") {
-    const capabilities: ClientCapabilities = person === undefined ? {} : { elicitation: {} }
+  constructor(
+    machine: Place,
+    args: readonly string[],
+    person?: Person,
+    { name = "a client", elicitation = {} }: Said = {},
+  ) {
+    const capabilities: ClientCapabilities = person === undefined ? {} : { elicitation }
     this.client = new Client({ name, version: "1" }, { capabilities })
     if (person !== undefined) {
       this.client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
         this.questions.push(params.message)
-        return person(params.message)
+        return person(params.message, params)
       })
     }
     this.transport = new StdioClientTransport({
@@ -60,8 +75,13 @@ export class Session {
     })
   }
 
-  static async open(machine: Place, args: readonly string[], person?: Person): Promise<Session> {
-    const session = new Session(machine, args, person)
+  static async open(
+    machine: Place,
+    args: readonly string[],
+    person?: Person,
+    said?: Said,
+  ): Promise<Session> {
+    const session = new Session(machine, args, person, said)
     await session.client.connect(session.transport, PATIENT)
     session.#record()
     // From now on the client checks each result against the tool's schema.

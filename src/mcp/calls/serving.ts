@@ -8,7 +8,7 @@ import type {
   VaultError,
 } from "../../core/index.js"
 import type { AccessAsked, SecretAsked } from "../../core/owner.js"
-import type { AskBy, Choice } from "../../questions/question.js"
+import type { AskBy, Choice, ChoiceQuestion, Unanswered } from "../../questions/question.js"
 
 /** What the server of one client gets from the command that starts it: whose vault, how strict. */
 export interface Serving {
@@ -221,8 +221,8 @@ export interface RunLine {
 export type Reply =
   | { readonly choice: Choice }
   | {
-      readonly without: "unsupported" | "decline" | "cancel" | "timeout" | "failed"
-      words?: string
+      readonly without: Unanswered
+      readonly words?: string | undefined
     }
 
 /** The program on the other side, and the person at it. */
@@ -230,7 +230,7 @@ export interface Client {
   /** As it calls itself. */
   readonly name: string | undefined
   /** Asks the person whether a value may be shown. Never rejects. */
-  ask(question: string): Promise<Reply>
+  ask(question: ChoiceQuestion): Promise<Reply>
   /** Asks the person the questions of others. */
   readonly askBy: AskBy
 }

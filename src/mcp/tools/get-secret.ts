@@ -92,10 +92,14 @@ async function decide(
   }
   const who = client.name === undefined ? "the program you use" : `"${seen.clean(client.name)}"`
   const reply = await consent.of(secret, () =>
-    client.ask(
-      `Show the secret ${secret.name} to the model? ${who} asks for it, as the agent ${agent ?? "of this key"}. ` +
-        "The value becomes part of the conversation, and goes to whoever runs the model.",
-    ),
+    client.ask({
+      kind: "choice",
+      who: `${who}, as the agent ${agent ?? "of this key"}`,
+      what: `Show the secret ${secret.name} to the model?`,
+      secret: secret.name,
+      leadsTo: "The value becomes part of the conversation, and goes to whoever runs the model.",
+      yes: { once: "for this call alone", session: "as long as this server runs" },
+    }),
   )
   if ("choice" in reply && reply.choice === "session") return "shown"
   if ("choice" in reply && reply.choice === "once") return "once"
