@@ -134,7 +134,7 @@ export class Blobs {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject, take })
-      this.#child.stdin?.write(`${name}\n`)
+      this.#ask(name)
     })
   }
 
@@ -143,6 +143,14 @@ export class Blobs {
     const { stdin, stdout, stderr } = this.#child
     for (const stream of [stdin, stdout, stderr]) stream?.destroy()
     this.#child.unref()
+  }
+
+  /** What is asked for at once goes to git in one piece. */
+  #ask(name: string): void {
+    const { stdin } = this.#child
+    stdin?.cork()
+    stdin?.write(`${name}\n`)
+    queueMicrotask(() => stdin?.uncork())
   }
 
   #take(chunk: Buffer): void {

@@ -1,5 +1,5 @@
-import { wordFinder } from "./keywords.js"
-import { ANCHORS, LEADS, type Leads, WORDS } from "./rule-table.js"
+import { type FindWords, wordFinder, wordMatcher } from "./keywords.js"
+import { ANCHORS, EXPRESSION, LEADS, type Leads, WORDS } from "./rule-table.js"
 import { type Rule, ruleAt } from "./rules.js"
 
 /** What a word that is looked for leads to. */
@@ -16,16 +16,28 @@ export interface Reaction {
 
 /** A provider's name of so few letters occurs in other words by chance: `oci` in `social`. */
 const SHORT_NAME = 3
+/** Most commits have fewer characters: what must be compiled first would take longer than they do. */
+const FEW = 2 ** 17
+/** A text that is not worth the room that the finder takes for each. */
+const SHORT_TEXT = 100
 
 const words = WORDS.split("\n")
 const lines = LEADS.split("\n")
-const findNumbers = wordFinder(words, ANCHORS)
+const findInFew = wordMatcher(words, EXPRESSION)
+let findInMany: FindWords | undefined
+let seen = 0
 /** Of the words that were met. */
 const reactions = new Map<number, Reaction>()
 
 /** Tells each place where a word that leads to something occurs. */
 export function findWords(text: string, onWord: (met: Reaction, at: number) => void): void {
-  findNumbers(text, (word, at) => onWord(reactions.get(word) ?? firstMet(word), at))
+  finderFor(text)(text, (word, at) => onWord(reactions.get(word) ?? firstMet(word), at))
+}
+
+function finderFor({ length }: string): FindWords {
+  seen += length
+  if (seen < FEW || length < SHORT_TEXT) return findInFew
+  return (findInMany ??= wordFinder(words, ANCHORS))
 }
 
 function firstMet(word: number): Reaction {

@@ -1,6 +1,6 @@
 // What follows from the rules alone. The build puts the results in the place of this module, so that
 // the guard, which starts at every commit, need not work them out each time (scripts/build-ahead.mjs).
-import { anchorsOf } from "./keywords.js"
+import { anchorsOf, expressionOf } from "./keywords.js"
 import { TELLING } from "../named/naming.js"
 import cloud from "./rules/cloud.json" with { type: "json" }
 import data from "./rules/data.json" with { type: "json" }
@@ -63,8 +63,12 @@ function leadsOf(word: string): Leads {
   return known
 }
 
-/** The words that are looked for, each on a line; and of each what it leads to, as JSON. */
-export const WORDS: string = Array.from(leads.keys()).join("\n")
-export const LEADS: string = Array.from(leads.values(), (each) => JSON.stringify(each)).join("\n")
-/** Of each word, where in it the characters begin by which it is found. */
-export const ANCHORS: readonly number[] = anchorsOf(Array.from(leads.keys()))
+const words = Array.from(leads.keys()).toSorted()
+
+/** The words that are looked for, sorted, each on a line; and of each what it leads to, as JSON. */
+export const WORDS: string = words.join("\n")
+export const LEADS: string = words.map((word) => JSON.stringify(leads.get(word))).join("\n")
+/** What all of them are found by in a short text. */
+export const EXPRESSION: string = expressionOf(words)
+/** Of each word, where in it the characters begin by which it is found in a long one. */
+export const ANCHORS: readonly number[] = anchorsOf(words)

@@ -2,9 +2,15 @@ import { generateKeyPairSync } from "node:crypto"
 import { describe, expect, test } from "vitest"
 import { crc32 } from "../../../src/precommit/encoded/checksum.js"
 import { findCredentials } from "../../../src/precommit/detect/detect.js"
-import { wordFinder } from "../../../src/precommit/detect/keywords.js"
+import {
+  expressionOf,
+  type FindWords,
+  wordFinder,
+  wordMatcher,
+} from "../../../src/precommit/detect/keywords.js"
 import known from "../../../src/precommit/detect/rules/known.json" with { type: "json" }
 import { mask } from "../../../src/precommit/report/mask.js"
+import { WORDS } from "../../../src/precommit/detect/rule-table.js"
 import { randomBits } from "../../../src/precommit/detect/random.js"
 import { negatives, positives } from "./corpus.js"
 import { withoutHang } from "../../hang.js"
@@ -449,28 +455,54 @@ test("a text made to keep rules busy is read all the same", () => {
   }
 })
 
-test("words are found wherever they are, in any case, overlapping too", () => {
-  const found: [number, number][] = []
-  wordFinder(["token", "ken-a", "key", "sk-"])("KEYtoKEN-a sk-sk-\u00e9key", (word, at) => {
-    found.push([word, at])
+/** Both ways in which the guard finds words, of a few texts and of many. */
+const finders: readonly [string, (words: readonly string[]) => FindWords][] = [
+  ["in few texts", (words) => wordMatcher(words, expressionOf(words))],
+  ["in many", (words) => wordFinder(words)],
+]
+
+test.each(finders)("words are found %s in any case, overlapping too", (_, finderOf) => {
+  const found: [string, number][] = []
+  const words = ["ken-a", "key", "sk-", "toke", "token", "token-x"]
+  finderOf(words)("KEYtoKEN-a sk-sk-\u00e9key token-", (word, at) => {
+    found.push([words[word] ?? "", at])
   })
-  expect(found).toEqual([
-    [2, 0],
-    [0, 3],
-    [1, 5],
-    [3, 11],
-    [3, 14],
-    [2, 18],
+  expect(
+    found.toSorted(([one, at], [other, place]) => at - place || (one < other ? -1 : 1)),
+  ).toEqual([
+    ["key", 0],
+    ["toke", 3],
+    ["token", 3],
+    ["ken-a", 5],
+    ["sk-", 11],
+    ["sk-", 14],
+    ["key", 18],
+    ["toke", 22],
+    ["token", 22],
   ])
 })
 
-test("words are found beside any characters, where each is", () => {
+test("all words of all rules are found, alone and beside each other", () => {
+  const words = WORDS.split("\n")
+  const made = finders.map(([, finderOf]) => finderOf(words))
+  for (const text of [...words, words.join("-"), words.join("")]) {
+    const [few, many] = made.map((find) => {
+      const found: string[] = []
+      find(text, (word, at) => found.push(`${at} ${words[word] ?? ""}`))
+      return found.toSorted()
+    })
+    expect(few, text.slice(0, 60)).toEqual(many)
+    expect(few?.length, text.slice(0, 60)).toBeGreaterThan(0)
+  }
+})
+
+test.each(finders)("words are found %s beside any characters, where each is", (_, finderOf) => {
   // In lower case the first is two characters; the others are beyond Latin-1.
   for (const before of ["\u0130", "\u212a", "\u{1f511}", "", "a", "ab"]) {
     for (const after of ["", "a", "ab", "\u212a"]) {
       const found: [number, number][] = []
       const text = `${before}Heroku${after} sk-`
-      wordFinder(["heroku", "sk-"])(text, (word, at) => found.push([word, at]))
+      finderOf(["heroku", "sk-"])(text, (word, at) => found.push([word, at]))
       const places = [text.indexOf("Heroku"), text.indexOf("sk-")]
       expect(found).toEqual(places.map((at, word) => [word, at]))
     }
