@@ -81,7 +81,8 @@ function factRow([name, fact]: readonly [name: string, fact: string]): Html {
 }
 
 /** No is first, and has the focus: who types on as the page appears says no. */
-function choiceFields({ yes }: ChoiceQuestion): Html {
+function choiceFields({ yes, request }: ChoiceQuestion): Html {
+  const then = request === undefined ? "nothing is shown" : "nothing is sent"
   const offered = (["once", "session"] as const).flatMap((choice) => {
     const holds = yes[choice]
     if (holds === undefined) return []
@@ -92,7 +93,7 @@ function choiceFields({ yes }: ChoiceQuestion): Html {
   return markup`<fieldset class="answers">
     <legend class="unseen">Your answer</legend>
     <button name="answer" value="no" autofocus>
-      ${CHOICE_WORDS.no}<small>nothing is sent</small>
+      ${CHOICE_WORDS.no}<small>${then}</small>
     </button>
     ${offered}
   </fieldset>`

@@ -193,6 +193,7 @@ describe.each([
     expect(at.asked).toMatchObject([{ mode: "url" }])
     expect(texts[0]).toContain("Show the secret stripe/api-key to the model?")
     expect(texts[0]).toContain("as long as this server runs")
+    expect(texts[0]).toContain("nothing is shown")
   })
 })
 

@@ -80,14 +80,17 @@ describe("a question on a page, in Chromium", () => {
     expect(problems).toEqual([])
   })
 
-  testInBrowser("says when its time is over", async (open) => {
-    const { url, end } = await asked(TO_CHOOSE, 2000)
-    const { tab } = await open()
-    await tab.goto(url)
-    await tab.locator("button:disabled").first().waitFor()
-    expect(await tab.locator("#status").textContent()).toContain("The time is over")
-    end()
-  })
+  for (const question of [TO_CHOOSE, TO_ENTER]) {
+    testInBrowser(`for a ${question.kind} says when its time is over`, async (open) => {
+      const { url, end } = await asked(question, 2000)
+      const { tab } = await open()
+      await tab.goto(url)
+      await tab.locator("button:disabled").first().waitFor()
+      expect(await tab.locator("#status").textContent()).toContain("The time is over")
+      await picture(tab, `question-${question.kind}-time-over`)
+      end()
+    })
+  }
 
   for (const scheme of ["light", "dark"] as const) {
     testInBrowser(`looks right, ${scheme}`, async (open) => {
