@@ -4,7 +4,7 @@ import { type Duplex, duplexPair } from "node:stream"
 import { type TLSSocket, connect as connectTls } from "node:tls"
 import { VaultError, asVaultError } from "../core/index.js"
 import { Undecodable, decoded } from "./coding/decode.js"
-import { codingsOf } from "./coding/coding.js"
+import { codingNames, codingsOf } from "./coding/coding.js"
 import { Agreements, type Ask } from "./proxy/asking.js"
 import { type ReadyBroker, type ServingTerms, readyBroker } from "./ready-broker.js"
 import { type OwnSignature, signedOwn } from "./own-signature.js"
@@ -184,7 +184,7 @@ function sent(secured: TLSSocket, request: OwnRequest): Promise<IncomingMessage>
 
 /** Reads what is wanted of it, and no more. Throws `REPLY_REFUSED` where it cannot be decoded. */
 async function replyOf(reply: IncomingMessage, most: number): Promise<OwnReply> {
-  const codings = codingsOf(reply.rawHeaders)
+  const codings = codingsOf(codingNames(reply.rawHeaders))
   const pieces: Uint8Array[] = []
   let length = 0
   try {

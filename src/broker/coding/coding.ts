@@ -21,13 +21,10 @@ const CODINGS: Readonly<Record<string, Coding>> = {
 }
 
 /**
- * The codings of a body, in the order in which they were put on; or, where one is not known or there
- * are more than {@link MOST_CODINGS}, what is wrong with them.
+ * The codings of these names, in the order in which they were put on; or, where one is not known or
+ * there are more than {@link MOST_CODINGS}, what is wrong with them.
  */
-export function codingsOf(
-  rawHeaders: readonly string[],
-): readonly Coding[] | { readonly why: string } {
-  const names = codingNames(rawHeaders)
+export function codingsOf(names: readonly string[]): readonly Coding[] | { readonly why: string } {
   if (names.length > MOST_CODINGS) return { why: `it has ${names.length} encodings` }
   const codings = names.map((name) => (Object.hasOwn(CODINGS, name) ? CODINGS[name] : undefined))
   const known = codings.filter((coding) => coding !== undefined)

@@ -4,7 +4,7 @@ import { AWS_CHUNKED, type Framed, framedPieces } from "../coding/aws-chunked.js
 import { codingNames, codingsOf, valuesOf, withoutHeaders } from "../coding/coding.js"
 import { Undecodable, decoded } from "../coding/decode.js"
 import { isDigest } from "../coding/digest-header.js"
-import { readAhead } from "../coding/read-ahead.js"
+import { type Begun, readAhead } from "../coding/read-ahead.js"
 import type { LiveValues } from "../live/live-values.js"
 import { Sieve } from "../live/sieve.js"
 import type { RequestHead } from "../placing/request-head.js"
@@ -82,12 +82,12 @@ export class Passage {
     if (this.mode === "off" || !hasBody(head)) {
       return { head, body: Readable.from(body, { objectMode: false }) }
     }
-    const names = codingNames(head.rawHeaders)
-    if (names.length === 0) {
-      return this.mode === "redact" ? this.#redacted(head, body) : this.#looked(head, body)
+    const isCoded = codingsBesides(head).length > 0
+    if (isInAwsChunks(head)) {
+      return isCoded ? this.#encodedInChunks(head, body) : this.#looked(head, this.#alongside(body))
     }
-    if (names.join() === AWS_CHUNKED) return this.#looked(head, this.#alongside(body))
-    return this.#encoded(head, body)
+    if (isCoded) return this.#encoded(head, body)
+    return this.mode === "redact" ? this.#redacted(head, body) : this.#looked(head, body)
   }
 
   /** A text message as it may leave. Throws `GATE_REFUSED`. */
@@ -147,22 +147,45 @@ export class Passage {
   }
 
   async #encoded(head: RequestHead, body: AsyncIterable<Uint8Array>): Promise<Passed> {
-    const sent = await readAhead(body, HELD + 1)
+    const sent = await this.#held(body)
     if (sent.length === 0) return { head, body: sent.stream() }
-    if (!sent.isWhole) throw this.#unreadable("it has an encoding, and over 16 MiB")
-    const codings = codingsOf(head.rawHeaders)
-    if ("why" in codings) throw this.#unreadable(codings.why)
-    const looked = this.#inContent.stream(decoded(sent.stream(), codings), () => {
+    const clean = await this.#decoded(head, sent.stream(), () => {
       if (this.mode === "refuse") this.#refuseFound(this.#inContent, "body")
     })
+    if (this.#inContent.found.size === 0) return { head, body: passedOn(sent) }
+    return { head: reframed(head, clean.length), body: clean.stream() }
+  }
+
+  /** As in {@link #alongside}: as it is, or not at all. */
+  async #encodedInChunks(head: RequestHead, body: AsyncIterable<Uint8Array>): Promise<Passed> {
+    const refuse = (): void => this.#refuseFound(this.#inContent, "body")
+    const sent = await this.#held(this.#inContent.stream(body, refuse))
+    async function* data(): AsyncGenerator<Uint8Array, void, void> {
+      for await (const piece of framedPieces(sent.stream())) if (piece.isData) yield piece.bytes
+    }
+    await this.#decoded(head, data(), refuse)
+    return { head, body: passedOn(sent) }
+  }
+
+  async #held(body: AsyncIterable<Uint8Array>): Promise<Begun> {
+    const sent = await readAhead(body, HELD + 1)
+    if (!sent.isWhole) throw this.#unreadable("it has an encoding, and over 16 MiB")
+    return sent
+  }
+
+  async #decoded(
+    head: RequestHead,
+    sent: AsyncIterable<Uint8Array>,
+    onFound: () => void,
+  ): Promise<Begun> {
+    const codings = codingsOf(codingsBesides(head))
+    if ("why" in codings) throw this.#unreadable(codings.why)
+    const looked = this.#inContent.stream(decoded(sent, codings), onFound)
     const clean = await readAhead(looked, HELD_DECODED + 1).catch((error: unknown) => {
       throw error instanceof Undecodable ? this.#unreadable(error.message, error) : error
     })
     if (!clean.isWhole) throw this.#unreadable("it becomes over 64 MiB when it is decoded")
-    if (this.#inContent.found.size === 0) {
-      return { head, body: Readable.from(sent.pieces, { objectMode: false }) }
-    }
-    return { head: reframed(head, clean.length), body: clean.stream() }
+    return clean
   }
 
   #refuseFound({ found }: Sieve, where: string): void {
@@ -208,6 +231,22 @@ function* upTo(length: number, waiting: Framed[]): Generator<Uint8Array> {
 function withMarkersEncoded(before: string, target: string): string {
   if (target === before) return before
   return target.replace(/\[REDACTED [^\]]*\]/g, encodeURIComponent)
+}
+
+/** What was read ahead, all of it. */
+function passedOn({ pieces }: Begun): Readable {
+  return Readable.from(pieces, { objectMode: false })
+}
+
+/** The names of its codings but for AWS's chunks, which are put on last, whatever the order says. */
+function codingsBesides({ rawHeaders }: RequestHead): readonly string[] {
+  return codingNames(rawHeaders).filter((name) => name !== AWS_CHUNKED)
+}
+
+/** By either header: services of AWS take the word in place of a digest for it. */
+function isInAwsChunks({ rawHeaders }: RequestHead): boolean {
+  if (codingNames(rawHeaders).includes(AWS_CHUNKED)) return true
+  return valuesOf(rawHeaders, "x-amz-content-sha256").some((word) => /^\s*STREAMING-/i.test(word))
 }
 
 /** RFC 9112, section 6.3. */

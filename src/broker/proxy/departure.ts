@@ -10,7 +10,7 @@ import type { Granted } from "./granted.js"
 import type { Requester } from "./order.js"
 import type { Placement, Placements } from "./placements.js"
 import type { BodyAsSent } from "./outgoing-body.js"
-import { signable } from "./signatures.js"
+import { type SignedLeaving, signable } from "./signatures.js"
 import { type Answered, StaleConnection, type Upstream, lost, replyTo } from "./upstream.js"
 
 /** A request as it goes out, values in their places. */
@@ -54,16 +54,26 @@ export function departureOf(
   for (const { secret, text } of [...injected, ...(inside?.injected ?? [])]) {
     live.learnPut(secret, Buffer.from(text, "latin1"))
   }
-  const body = leaving.body && (inside?.filled ?? leaving.body)
+  let body = leaving.body && (inside?.filled ?? leaving.body)
   let head = withReadableReply({ ...filled, rawHeaders: framed(leaving, filled, body) })
   if (signed.length === 0) head = { ...head, rawHeaders: without(head.rawHeaders, "range") }
   for (const placement of signed) {
-    const request = placement.sign(signable(head, inside?.filled), valueOf(placement, values))
+    const value = valueOf(placement, values)
+    const { request, signBody } = placement.sign(signable(head, inside?.filled), value)
+    if (signBody && body) body = signedOnTheWay(body, signBody)
     const target = request.query === "" ? request.path : `${request.path}?${request.query}`
     head = { method: head.method, target, rawHeaders: request.headers.flat() }
   }
   for (const { value } of values.values()) value.fill(0)
   return { head, body }
+}
+
+function signedOnTheWay(
+  body: Uint8Array | Readable,
+  signBody: NonNullable<SignedLeaving["signBody"]>,
+): Readable {
+  const sent = body instanceof Readable ? body : Readable.from([body], { objectMode: false })
+  return Readable.from(signBody(sent as AsyncIterable<Uint8Array>), { objectMode: false })
 }
 
 function puttings(

@@ -3,7 +3,17 @@ import { type UsePlace, VaultError } from "../../core/index.js"
 import { isDigest } from "../coding/digest-header.js"
 import { type RequestHead, rawPathOf } from "../placing/request-head.js"
 import { type HmacRequest, headersIn, hmacNeeds, hmacOf } from "../sign/hmac.js"
-import { isOverBody, needsBodyDigest, proveSigV4, readSigV4, signSigV4 } from "../sign/sigv4.js"
+import { chunksSignedAnew } from "../sign/sigv4-chunks.js"
+import {
+  type SigV4Proof,
+  isOverBody,
+  isOverChunks,
+  needsBodyDigest,
+  proveSigV4,
+  readSigV4,
+  signSigV4,
+  signingKey,
+} from "../sign/sigv4.js"
 import { type SignedRequest, valuesOf } from "../sign/signed-request.js"
 import type { Arrival } from "./arrival.js"
 import { pairsOf } from "./framing.js"
@@ -12,8 +22,15 @@ import type { OutgoingBody } from "./outgoing-body.js"
 
 /** A signature that a program made with a placeholder. */
 export interface SignedPlacement extends Granted {
-  /** A request as it leaves, with a signature by the value in place of the program's. */
-  readonly sign: (request: HmacRequest, value: Uint8Array) => SignedRequest
+  /** Signs a request as it leaves by the value, in place of what the program signed. */
+  readonly sign: (request: HmacRequest, value: Uint8Array) => SignedLeaving
+}
+
+/** A request with a signature by the value. */
+export interface SignedLeaving {
+  readonly request: SignedRequest
+  /** Signs its body on the way, where the signature is over parts of it that are still to come. */
+  readonly signBody?: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
 }
 
 /**
@@ -40,12 +57,27 @@ export async function findSigV4(
     ? { ...request, bodyDigest: sha256(await body.asItCame()) }
     : request
   for (const granted of grants) {
-    const proof = proveSigV4(sigV4, whole, placeholderOf(granted, terms))
+    const placeholder = placeholderOf(granted, terms)
+    const proof = proveSigV4(sigV4, whole, placeholder)
     if (proof === undefined) continue
     await settle(body, isOverBody(proof), sigV4.signedHeaders)
-    return [{ ...granted, sign: (leaving, value) => signSigV4(proof, leaving, value).request }]
+    return [{ ...granted, sign: (leaving, value) => byValue(proof, leaving, value, placeholder) }]
   }
   throw unproven(grants)
+}
+
+function byValue(
+  proof: SigV4Proof,
+  leaving: SignedRequest,
+  value: Uint8Array,
+  placeholder: string,
+): SignedLeaving {
+  const { request, signature } = signSigV4(proof, leaving, value)
+  if (!isOverChunks(proof)) return { request }
+  const { sigV4 } = proof
+  const from = { key: signingKey(placeholder, sigV4.scope), signature: sigV4.signature }
+  const to = { key: signingKey(value, sigV4.scope), signature }
+  return { request, signBody: (body) => chunksSignedAnew(body, sigV4, from, to) }
 }
 
 /**
@@ -86,8 +118,9 @@ async function provenHmac(
       hmacNeeds(template) === "nothing" ? request : withBody(request, await body.asItCame())
     if (hmacOf(how, whole, placeholderOf(granted, terms)) !== signatureAt(request, at)) continue
     await settle(body, hmacNeeds(template) !== "nothing", headersIn(template))
-    const sign = (leaving: HmacRequest, value: Uint8Array): SignedRequest =>
-      withSignature(leaving, at, hmacOf(how, leaving, value))
+    const sign = (leaving: HmacRequest, value: Uint8Array): SignedLeaving => {
+      return { request: withSignature(leaving, at, hmacOf(how, leaving, value)) }
+    }
     return { ...granted, sign }
   }
   return undefined

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream"
 import { VaultError } from "../../core/index.js"
-import { type Coding, codingsOf, valuesOf, withoutHeaders } from "../coding/coding.js"
+import { type Coding, codingNames, codingsOf, valuesOf, withoutHeaders } from "../coding/coding.js"
 import { Undecodable, decoded } from "../coding/decode.js"
 import { type Begun, readAhead } from "../coding/read-ahead.js"
 import type { LiveValues } from "../live/live-values.js"
@@ -84,7 +84,7 @@ function readableCodings({ status, rawHeaders }: ReplyHead): readonly Coding[] {
   if (transfer.some((value) => value !== "chunked" && value !== "identity")) {
     throw refused("its Transfer-Encoding is not chunked", HINT)
   }
-  const codings = codingsOf(rawHeaders)
+  const codings = codingsOf(codingNames(rawHeaders))
   if ("why" in codings) throw refused(codings.why, HINT)
   return codings
 }

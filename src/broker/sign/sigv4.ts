@@ -40,14 +40,15 @@ export interface SignedAnew {
 
 /**
  * Reads the signature of a request; undefined if it has none. Throws PLACEHOLDER_REFUSED for one
- * that cannot be made anew: in another version, over chunks, without the host, or there twice.
+ * that cannot be made anew: in another version, without the host, or there twice.
  */
 export function readSigV4(request: SignedRequest): SigV4 | undefined {
   const found = [...inHeader(request), ...inQuery(request)]
   const [sigV4] = found
   if (sigV4 === undefined) return undefined
-  if (found.length > 1) throw refused("it is signed twice")
-  if (!sigV4.signedHeaders.includes("host")) throw refused("the host is not among what it signs")
+  if (found.length > 1) throw refusedToSign("it is signed twice")
+  if (!sigV4.signedHeaders.includes("host"))
+    throw refusedToSign("the host is not among what it signs")
   refuseChunks(request)
   return sigV4
 }
@@ -81,6 +82,11 @@ export function proveSigV4(
 /** Whether the signature is over the body, and not over a word in the place of its digest. */
 export function isOverBody({ form }: SigV4Proof): boolean {
   return DIGEST.test(form.payload)
+}
+
+/** Whether each chunk of the body is signed, the first one over the signature of the head. */
+export function isOverChunks({ form }: SigV4Proof): boolean {
+  return SIGNED_CHUNKS.has(form.payload)
 }
 
 /**
@@ -137,8 +143,8 @@ function* inHeader(request: SignedRequest): Generator<SigV4> {
 function* inQuery({ query }: SignedRequest): Generator<SigV4> {
   const pairs = new URLSearchParams(query)
   if (!pairs.has("X-Amz-Signature") && !pairs.has("X-Amz-Algorithm")) return
-  if (pairs.getAll("X-Amz-Signature").length !== 1) throw refused("it is signed twice")
-  if (pairs.get("X-Amz-Algorithm") !== ALGORITHM) throw refused(`it is not in ${ALGORITHM}`)
+  if (pairs.getAll("X-Amz-Signature").length !== 1) throw refusedToSign("it is signed twice")
+  if (pairs.get("X-Amz-Algorithm") !== ALGORITHM) throw refusedToSign(`it is not in ${ALGORITHM}`)
   yield sigV4Of("query", {
     credential: pairs.get("X-Amz-Credential") ?? "",
     signedHeaders: pairs.get("X-Amz-SignedHeaders") ?? "",
@@ -153,10 +159,10 @@ function sigV4Of(
 ): SigV4 {
   const [, accessKey, scope, day] = CREDENTIAL.exec(said.credential) ?? []
   if (accessKey === undefined || scope === undefined || !/^[0-9a-f]{64}$/.test(said.signature)) {
-    throw refused(`it is not in ${ALGORITHM}`)
+    throw refusedToSign(`it is not in ${ALGORITHM}`)
   }
   if (!/^\d{8}T\d{6}Z$/.test(said.time) || said.time.slice(0, 8) !== day) {
-    throw refused("it does not say when it was signed, in x-amz-date")
+    throw refusedToSign("it does not say when it was signed, in x-amz-date")
   }
   return {
     in: where,
@@ -168,14 +174,11 @@ function sigV4Of(
   }
 }
 
-/** A body whose chunks are signed one by one, each over the last, cannot pass as it is. */
+/** Chunks are signed one by one with this key, or not at all: no other way is known here. */
 function refuseChunks(request: SignedRequest): void {
   const [hash = ""] = valuesOf(request, CONTENT_HASH)
-  if (!hash.startsWith("STREAMING-") || hash === "STREAMING-UNSIGNED-PAYLOAD-TRAILER") return
-  throw refused(
-    `each chunk of its body is signed (${hash.replaceAll(/[^A-Z0-9-]/g, "")})`,
-    "let the client sign the body as a whole, or not: over https, payload signing can be off",
-  )
+  if (!hash.startsWith("STREAMING-") || hash === UNSIGNED_CHUNKS || SIGNED_CHUNKS.has(hash)) return
+  throw refusedToSign(`the chunks of its body are signed in ${hash.replaceAll(/[^A-Z0-9-]/g, "")}`)
 }
 
 /** What the payload's hash may be in the canonical request. */
@@ -191,8 +194,15 @@ const DIGEST = /^[0-9a-f]{64}$/
 /** The SHA-256 of no bytes. */
 const EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-/** AWS, "Derive a signing key". */
-function signingKey(secret: string | Uint8Array, scope: string): Buffer {
+/** What a client says of a body in chunks, in place of its digest. */
+const UNSIGNED_CHUNKS = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+const SIGNED_CHUNKS: ReadonlySet<string> = new Set([
+  "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+  "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+])
+
+/** AWS, "Derive a signing key". Holds for the day, the region and the service of the scope. */
+export function signingKey(secret: string | Uint8Array, scope: string): Buffer {
   const first = Buffer.concat([Buffer.from("AWS4"), Buffer.from(secret)])
   return scope.split("/").reduce((key: Buffer, part) => hmac(key, part), first)
 }
@@ -207,11 +217,13 @@ function signatureOf(
   return hmac(key, [ALGORITHM, sigV4.time, sigV4.scope, hash].join("\n"))
 }
 
-function hmac(key: Uint8Array, text: string): Buffer {
+/** HMAC-SHA256. */
+export function hmac(key: Uint8Array, text: string): Buffer {
   return createHmac("sha256", key).update(text).digest()
 }
 
-function refused(
+/** A request that cannot be signed with the value in place of the placeholder. */
+export function refusedToSign(
   why: string,
   hint = "let the client sign it in AWS4-HMAC-SHA256, once, with the placeholder as its secret key",
 ): VaultError {

@@ -45,6 +45,43 @@ export function signedByAws(to: ToSign): { target: string; headers: Record<strin
   return { target: to.path, headers: { ...headers, authorization } }
 }
 
+/** How chunks are signed: the first one's signature is over that of the head. */
+export interface ChunksToSign {
+  readonly key: string
+  readonly scope?: string
+  readonly time?: string
+  readonly signature: string
+  /** A header behind the chunks, signed as well: `name:value`. */
+  readonly trailer?: string
+}
+
+/** A body in chunks, each signed over the last. */
+export function inSignedChunks(chunks: readonly Uint8Array[], to: ChunksToSign): Buffer {
+  const { scope = SCOPE, time = TIME, trailer } = to
+  const key = keyOf(to.key, scope)
+  let { signature } = to
+  const sign = (what: string, ...digests: string[]): string => {
+    const terms = [`${ALGORITHM}-${what}`, time, scope, signature, ...digests]
+    signature = hmac(key, terms.join("\n")).toString("hex")
+    return signature
+  }
+  const framed = [...chunks, Buffer.alloc(0)].flatMap((chunk) => {
+    const by = sign("PAYLOAD", sha256(Buffer.alloc(0)), sha256(chunk))
+    const beginning = `${chunk.length.toString(16)};chunk-signature=${by}\r\n`
+    return [Buffer.from(beginning), chunk, Buffer.from(chunk.length === 0 ? "" : "\r\n")]
+  })
+  const end =
+    trailer === undefined
+      ? "\r\n"
+      : `${trailer}\r\nx-amz-trailer-signature:${sign("TRAILER", sha256(Buffer.from(`${trailer}\n`)))}\r\n\r\n`
+  return Buffer.concat([...framed, Buffer.from(end)])
+}
+
+/** The signature of a head, which the first chunk's is over. */
+export function signatureIn(authorization: string): string {
+  return /Signature=(\w+)$/.exec(authorization)?.[1] ?? ""
+}
+
 /** Whether a service that knows the key accepts what came: signature, and body. */
 export function isAcceptedByAws(request: IncomingMessage, body: Buffer, key: string): boolean {
   const [path = "", raw = ""] = (request.url ?? "").split("?")
@@ -95,9 +132,13 @@ function signatureOf(what: {
   const canonical = [what.method, what.path, what.query, headers.join("")]
   canonical.push(what.names.join(";"), what.payload)
   const text = [ALGORITHM, time, scope, sha256(Buffer.from(canonical.join("\n")))].join("\n")
-  let key: Buffer = Buffer.from(`AWS4${what.key}`)
+  return hmac(keyOf(what.key, scope), text).toString("hex")
+}
+
+function keyOf(secret: string, scope: string): Buffer {
+  let key: Buffer = Buffer.from(`AWS4${secret}`)
   for (const part of scope.split("/")) key = hmac(key, part)
-  return hmac(key, text).toString("hex")
+  return key
 }
 
 export function sha256(bytes: Uint8Array): string {

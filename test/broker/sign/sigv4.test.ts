@@ -265,14 +265,9 @@ const signature = `Signature=${"0".repeat(64)}`
 describe("a request is refused", () => {
   test.each<[string, SignedRequest, RegExp]>([
     [
-      "whose chunks are signed",
-      withHeaders(["x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"]),
-      /each chunk of its body is signed \(STREAMING-AWS4-HMAC-SHA256-PAYLOAD\)$/,
-    ],
-    [
-      "whose chunks and trailer are signed",
-      withHeaders(["x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"]),
-      /each chunk of its body/,
+      "whose chunks are signed with a key pair",
+      withHeaders(["x-amz-content-sha256", "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"]),
+      /chunks of its body are signed in STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD$/,
     ],
     [
       "that is signed with a key pair",
