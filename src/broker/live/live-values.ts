@@ -67,6 +67,14 @@ export class LiveValues {
     return [...new Set(vague.map(({ name }) => name))]
   }
 
+  /** Bytes of the longest value. */
+  get longest(): number {
+    return [...this.#values, ...this.#put].reduce(
+      (most, { value }) => Math.max(most, value.length),
+      0,
+    )
+  }
+
   /** Overwrites all values. */
   forget(): void {
     for (const { value } of [...this.#values, ...this.#put]) value.fill(0)

@@ -10,6 +10,7 @@ import type { Granted } from "./granted.js"
 import type { Requester } from "./order.js"
 import type { Placement, Placements } from "./placements.js"
 import type { BodyAsSent } from "./outgoing-body.js"
+import { type PartAsked, partAsked, widened } from "../reply/part.js"
 import { type SignedLeaving, signable } from "./signatures.js"
 import { type Answered, StaleConnection, type Upstream, lost, replyTo } from "./upstream.js"
 
@@ -17,6 +18,8 @@ import { type Answered, StaleConnection, type Upstream, lost, replyTo } from "./
 export interface Departure {
   readonly head: RequestHead
   readonly body: BodyAsSent
+  /** The part that the program asked for, if the head asks for a wider one. */
+  readonly asked: PartAsked | undefined
 }
 
 /** What a request is besides its placements. */
@@ -56,7 +59,10 @@ export function departureOf(
   }
   let body = leaving.body && (inside?.filled ?? leaving.body)
   let head = withReadableReply({ ...filled, rawHeaders: framed(leaving, filled, body) })
+  const asked = signed.length === 0 ? undefined : askedIn(head)
+  // Others than signatures do not need it, and all of a reply can be searched.
   if (signed.length === 0) head = { ...head, rawHeaders: without(head.rawHeaders, "range") }
+  else if (asked) head = withHeader(head, "range", widened(asked))
   for (const placement of signed) {
     const value = valueOf(placement, values)
     const { request, signBody } = placement.sign(signable(head, inside?.filled), value)
@@ -65,7 +71,12 @@ export function departureOf(
     head = { method: head.method, target, rawHeaders: request.headers.flat() }
   }
   for (const { value } of values.values()) value.fill(0)
-  return { head, body }
+  return { head, body, asked }
+}
+
+function askedIn(head: RequestHead): PartAsked | undefined {
+  const [range = "", ...more] = headerValues(head, "range")
+  return head.method === "GET" && more.length === 0 ? partAsked(range) : undefined
 }
 
 function signedOnTheWay(

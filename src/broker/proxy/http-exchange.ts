@@ -60,7 +60,7 @@ function ofBrokenReply({ reply }: Answered): (error: unknown) => never {
 
 /** Hands on a reply without the values of this run, as it comes. Throws `REPLY_REFUSED`. */
 export async function passReply(
-  { reply, upgraded }: Answered,
+  { reply, upgraded, asked }: Answered,
   response: ServerResponse,
   live: LiveValues,
 ): Promise<void> {
@@ -81,6 +81,7 @@ export async function passReply(
     { status, statusText, rawHeaders },
     reply,
     live,
+    asked,
   )
   const handedOn = endToEnd(head.rawHeaders)
   response.sendDate = false

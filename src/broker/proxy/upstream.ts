@@ -6,6 +6,7 @@ import { callbackify } from "node:util"
 import { VaultError, isErrno } from "../../core/index.js"
 import { dial, dialTls } from "../target/dial.js"
 import type { RequestHead } from "../placing/request-head.js"
+import type { PartAsked } from "../reply/part.js"
 import { upstreamContext } from "../target/roots.js"
 import { type Target, authorityOf } from "../target/target.js"
 import { type VettingTerms, vet } from "../target/vet.js"
@@ -144,6 +145,8 @@ class Pool extends Agent {
 /** What the other side answered: a reply, or another protocol on the same connection. */
 export interface Answered {
   readonly reply: IncomingMessage
+  /** The part that the program asked for, if a wider one was asked for in its place. */
+  readonly asked?: PartAsked | undefined
   readonly upgraded?: { readonly socket: Duplex; readonly head: Buffer }
 }
 

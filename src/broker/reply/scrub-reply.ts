@@ -6,6 +6,7 @@ import { type Begun, readAhead } from "../coding/read-ahead.js"
 import type { LiveValues } from "../live/live-values.js"
 import { Sieve } from "../live/sieve.js"
 import { isDigest } from "../coding/digest-header.js"
+import { type PartAsked, cutOf, cutOut, refusedPart } from "./part.js"
 
 /** The head of a reply, as Node's parser gives it: a character for each byte. */
 export interface ReplyHead {
@@ -41,13 +42,17 @@ const SHORT = 64 * 1024
  *
  * Throws `REPLY_REFUSED`, before anything is handed on, if the body has an encoding that cannot be
  * taken off, or is a part of something that may hold a half of a value; and what `body` throws.
+ * `asked` is the part that the program asked for, if a wider one was asked for in its place: the reply
+ * becomes that part, and fails where a value is in it or beside it.
  */
 export async function scrubReply(
   method: string,
   head: ReplyHead,
   body: AsyncIterable<Uint8Array>,
   live: LiveValues,
+  asked?: PartAsked,
 ): Promise<ScrubbedReply> {
+  if (head.status === 206 && asked !== undefined) return scrubPart(head, body, live, asked)
   const sieve = new Sieve(() => live.all())
   const trailers = (raw: readonly string[]): string[] => withoutFoundNames(raw, sieve.head(raw))
   const isBodiless = method === "HEAD" || hasNoBody(head)
@@ -65,6 +70,31 @@ export async function scrubReply(
   }
 }
 
+async function scrubPart(
+  { statusText, ...said }: ReplyHead,
+  body: AsyncIterable<Uint8Array>,
+  live: LiveValues,
+  asked: PartAsked,
+): Promise<ScrubbedReply> {
+  const cut = cutOf(asked, said.rawHeaders, live.longest)
+  const sieve = new Sieve(() => live.all())
+  const clean = sieve.stream(body, () => {
+    if (sieve.found.size > 0) throw refusedPart("a value is in it, or at its edge")
+  })
+  const isThere = cut.length > 0
+  const head = isThere
+    ? { status: 206, statusText, rawHeaders: cut.rawHeaders }
+    : { status: 416, statusText: "Range Not Satisfiable", rawHeaders: cut.rawHeaders }
+  const begun = await readAhead(cutOut(clean, cut), aheadOf(head, []))
+  return {
+    head: scrubTexts(head, sieve),
+    whole: begun.isWhole ? Buffer.concat(begun.pieces) : undefined,
+    stream: begun.stream,
+    found: sieve.found,
+    trailers: (raw) => withoutFoundNames(raw, sieve.head(raw)),
+  }
+}
+
 /** The head of a reply that has no body: an interim one, or one that changes the protocol. */
 export function scrubHead(head: ReplyHead, live: LiveValues): ReplyHead {
   return scrubTexts(head, new Sieve(() => live.all()))
@@ -78,7 +108,7 @@ function hasNoBody({ status, rawHeaders }: ReplyHead): boolean {
 
 function readableCodings({ status, rawHeaders }: ReplyHead): readonly Coding[] {
   if (status === 206) {
-    throw refused("it is a part, which may begin or end within a value", WHOLE)
+    throw refusedPart("it is a part, which may begin or end within a value")
   }
   const transfer = valuesOf(rawHeaders, "transfer-encoding").map((value) => value.toLowerCase())
   if (transfer.some((value) => value !== "chunked" && value !== "identity")) {
@@ -123,8 +153,6 @@ function withoutFoundNames(raw: readonly string[], clean: readonly string[]): st
   return clean.filter((_, at) => clean[at - (at % 2)] === raw[at - (at % 2)])
 }
 
-/** `aws s3 cp` asks for large files in parts. */
-const WHOLE = "ask for all of it, without Range (the AWS CLI: raise s3.multipart_threshold)"
 const HINT = "ask for it without an encoding: Accept-Encoding: identity"
 
 async function* refusing(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {

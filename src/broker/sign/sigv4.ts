@@ -47,8 +47,7 @@ export function readSigV4(request: SignedRequest): SigV4 | undefined {
   const [sigV4] = found
   if (sigV4 === undefined) return undefined
   if (found.length > 1) throw refusedToSign("it is signed twice")
-  if (!sigV4.signedHeaders.includes("host"))
-    throw refusedToSign("the host is not among what it signs")
+  if (!sigV4.signedHeaders.includes("host")) throw refusedToSign("what it signs lacks the host")
   refuseChunks(request)
   return sigV4
 }

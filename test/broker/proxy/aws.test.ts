@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { join } from "node:path"
 import { promisify } from "node:util"
@@ -66,7 +66,9 @@ afterAll(() => {
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const body = service.got.at(-1)?.body ?? Buffer.alloc(0)
   const [path = ""] = (request.url ?? "").split("?")
-  if (!isAcceptedByAws(request, body, VALUE)) {
+  if (request.headers.range?.includes(",")) {
+    response.writeHead(206, { "Content-Type": "multipart/byteranges; boundary=x" }).end("--x--")
+  } else if (!isAcceptedByAws(request, body, VALUE)) {
     response.writeHead(403).end("<Error><Code>SignatureDoesNotMatch</Code></Error>")
   } else if (request.method === "PUT") {
     const data = dataOf(request, body)
@@ -78,9 +80,18 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   } else {
     const data = stored.get(path) ?? Buffer.alloc(0)
     const modified = "Thu, 01 Jan 2026 00:00:00 GMT"
-    const headers = { "Content-Length": data.length, ETag: '"1"', "Last-Modified": modified }
-    response.writeHead(200, headers)
-    response.end(request.method === "HEAD" ? undefined : data)
+    const [, from, to] = /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? "") ?? []
+    const isPart = from !== undefined && request.method === "GET"
+    const first = from === "" ? Math.max(0, data.length - Number(to)) : Number(from ?? 0)
+    const last = from === "" ? data.length : Math.min(data.length, Number(to || data.length) + 1)
+    const sent = isPart ? data.subarray(first, last) : data
+    const headers = { "Content-Length": sent.length, ETag: '"1"', "Last-Modified": modified }
+    const which = `bytes ${first}-${first + sent.length - 1}/${data.length}`
+    response.writeHead(isPart ? 206 : 200, {
+      ...headers,
+      ...(isPart && { "Content-Range": which }),
+    })
+    response.end(request.method === "HEAD" ? undefined : sent)
   }
 }
 
@@ -296,6 +307,69 @@ describe("nothing is signed", () => {
   })
 })
 
+/** What a client gets that asks for a part, as the SDKs do: signed. */
+async function part(range: string): Promise<Reply> {
+  const signed = signedByAws({
+    method: "GET",
+    path: "/bucket/k",
+    headers: { host: service.authority, "x-amz-content-sha256": "UNSIGNED-PAYLOAD", range },
+    payload: "UNSIGNED-PAYLOAD",
+    key: brokered.of(AWS),
+    user: USER,
+    in: "authorization",
+  })
+  const lines = Object.entries(signed.headers).map((pair) => pair.join(": "))
+  return brokered.send(service, [`GET ${signed.target} HTTP/1.1`, ...lines].join("\r\n"))
+}
+
+describe("a part of a stored file", () => {
+  const file = randomBytes(300_000)
+  test.each([
+    ["bytes=0-9", 0, 10],
+    ["bytes=70000-70000", 70_000, 70_001],
+    ["bytes=150000-", 150_000, 300_000],
+    ["bytes=299990-999999999", 299_990, 300_000],
+    ["bytes=-5", 299_995, 300_000],
+    ["bytes=-999999", 0, 300_000],
+    ["bytes=0-", 0, 300_000],
+  ])("%s is what was asked for", async (range, first, end) => {
+    stored.set("/bucket/k", file)
+    const reply = await part(range)
+    expect(reply.status).toBe(206)
+    expect(reply.headers.get("content-range")).toBe(`bytes ${first}-${end - 1}/300000`)
+    expect(reply.headers.get("content-length")).toBe(String(end - first))
+    expect(reply.body.equals(file.subarray(first, end))).toBe(true)
+  })
+
+  test("is not there behind the end", async () => {
+    stored.set("/bucket/k", file)
+    const reply = await part("bytes=300005-300010")
+    expect([reply.status, reply.headers.get("content-range")]).toEqual([416, "bytes */300000"])
+    expect(reply.body).toHaveLength(0)
+  })
+
+  test.each([
+    ["first byte", 0, 0],
+    ["last byte", -1, -1],
+    ["middle", 5, 5],
+    ["whole", -10, 100],
+  ])("holds not even one byte of a value: its %s", async (_which, from, to) => {
+    const at = 150_000
+    const holding = Buffer.from(file)
+    holding.write(VALUE, at)
+    stored.set("/bucket/k", holding)
+    const edge = (offset: number): number => (offset < 0 ? VALUE.length + offset : offset)
+    const [first, last] = [at + (from === -10 ? -10 : edge(from)), at + edge(to)]
+    const reply = await part(`bytes=${first}-${last}`)
+    expect([reply.status, refusalIn(reply).code]).toEqual([502, "REPLY_REFUSED"])
+  })
+
+  test("several at once are refused", async () => {
+    const reply = await part("bytes=0-1,5-6")
+    expect([reply.status, refusalIn(reply).code]).toEqual([502, "REPLY_REFUSED"])
+  })
+})
+
 /** What the AWS CLI says, as a program of the run has it. */
 async function aws(...args: string[]): Promise<string> {
   const authority = join(world.folder, "authority.pem")
@@ -331,5 +405,23 @@ describe("the AWS CLI, through the broker", () => {
     expect(stored.get("/bucket/k")).toEqual(BODY)
     await aws("s3", "cp", "s3://bucket/k", join(world.folder, "back"))
     expect(readFileSync(join(world.folder, "back"))).toEqual(BODY)
+  })
+
+  testUnless(lack, "gets a large file back, which it asks for in parts at once", async () => {
+    const large = randomBytes(20 * 2 ** 20)
+    stored.set("/bucket/large", large)
+    await aws("s3", "cp", "s3://bucket/large", join(world.folder, "large"))
+    expect(service.got.filter(({ request }) => request.headers.range !== undefined).length).toBe(3)
+    expect(readFileSync(join(world.folder, "large")).equals(large)).toBe(true)
+  })
+
+  testUnless(lack, "gets no file in parts that holds a value, wherever it stands", async () => {
+    const large = Buffer.alloc(20 * 2 ** 20, "text ")
+    // At the edge of what it asks for first: half of it would be in either part.
+    large.write(VALUE, 8 * 2 ** 20 - 7)
+    stored.set("/bucket/large", large)
+    const got = aws("s3", "cp", "s3://bucket/large", join(world.folder, "none"))
+    await expect(got).rejects.toThrow(/download failed/)
+    expect(existsSync(join(world.folder, "none"))).toBe(false)
   })
 })

@@ -288,7 +288,7 @@ describe("a request is refused", () => {
         "authorization",
         `AWS4-HMAC-SHA256 ${credential}, SignedHeaders=x-amz-date, ${signature}`,
       ]),
-      /the host is not among/,
+      /lacks the host/,
     ],
     [
       "that is signed twice",
