@@ -56,6 +56,7 @@ function parse(
 ): { _: (string | number)[]; "--"?: unknown[]; $0: string } & Record<string, unknown> {
   const names = Object.entries(OPTIONS)
   const end = argv.indexOf("--")
+  const named = commandOf(argv)
   const [before, behind] = end === -1 ? [argv, []] : [argv.slice(0, end), argv.slice(end)]
   return yargs()
     .help(false)
@@ -68,7 +69,7 @@ function parse(
         known === undefined
           ? "the command line is not understood"
           : `--${option} needs a value: ${shownOption(option, known)}`,
-        "agent-vault help",
+        named === undefined ? "agent-vault help" : helpOn(named),
       )
     })
     .parserConfiguration({

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { checksums } from "../encoded/checksum.js"
 import type { Assignment } from "../named/assignment.js"
 import { checks, isEmptyToken, plainText } from "./checks.js"
 import { isCiphertext } from "./ciphertext.js"
@@ -70,8 +71,14 @@ function vetoOfStandIn(rule: Rule, secret: string): Veto | undefined {
   const sign = placeholderSign(secret)
   const isFixed = rule.keywords !== undefined && !isForm(rule.id)
   if (!isFixed || (sign !== "run" && sign !== "row")) return sign
+  // What the provider's checksum confirms has its rows by chance.
+  if (hasChecksum(rule, secret)) return undefined
   const rest = withoutRows(secret)
   return isPlaceholder(rest) || randomBits(rest) < CERTAIN ? sign : undefined
+}
+
+function hasChecksum({ check }: Rule, secret: string): boolean {
+  return check !== undefined && check in checksums && checks[check](secret)
 }
 
 /** Words in a row, as files and classes are called. */

@@ -1,3 +1,5 @@
+import { callsIn } from "./joined-calls.js"
+
 /** A text that is written in pieces, as code joins them; several such texts, each on lines of its own. */
 export interface JoinedTexts {
   readonly text: string
@@ -46,16 +48,30 @@ const APART = "\n\n\n"
 export function joinedIn(text: string): JoinedTexts | undefined {
   const pieces: JoinedPiece[] = []
   let whole = ""
-  let from = 0
-  for (const seams of chainsIn(text)) {
-    const own = piecesOf(text, seams, from)
-    from = own.at(-1)?.end ?? from
+  for (const own of textsIn(text)) {
     const made = own.map(({ start, end }) => text.slice(start, end)).join("")
     if (!own.some(({ at }) => at > 0 && isRun(made, at))) continue
     for (const piece of own) pieces.push({ ...piece, at: whole.length + piece.at })
     whole += made + APART
   }
   return pieces.length === 0 ? undefined : { text: whole, pieces }
+}
+
+/** What operators join, and then what calls do, each as if it stood alone. */
+function* textsIn(text: string): Generator<JoinedPiece[]> {
+  let from = 0
+  for (const seams of chainsIn(text)) {
+    const own = piecesOf(text, seams, from)
+    from = own.at(-1)?.end ?? from
+    yield own
+  }
+  for (const call of callsIn(text)) {
+    let at = 0
+    yield call.map(({ start, end }) => {
+      at += end - start
+      return { at: at - (end - start), start, end, isSure: true }
+    })
+  }
 }
 
 /**

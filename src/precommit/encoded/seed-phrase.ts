@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { wordlist } from "@scure/bip39/wordlists/english.js"
-import { alphabetOf, endOfStretch } from "./stretch.js"
+import { type Alphabet, alphabetOf, endOfStretch } from "./stretch.js"
 
 /** The words of a wallet's key (BIP-39), and where they stand in a text. */
 export interface SeedPhrase {
@@ -31,11 +31,17 @@ const FEW = 3
  * Where so many words in a row are as long as those of the list, with nothing between them but what
  * parts words. It costs little, and most texts have no such place.
  */
-const ROW = new RegExp(
-  String.raw`\b[a-z]{3,8}(?:[ \t\r\n"'\x60,+\\*.)\d-]{1,48}\b[a-z]{3,8}\b){${FEWEST - 1}}`,
-  "g",
-)
-const ALPHABET = alphabetOf("abcdefghijklmnopqrstuvwxyz0123456789 \t\r\n\"'`,+\\.)*-")
+const ROW = new RegExp(rowOf("[a-z]{3,8}"), "g")
+/** The same in capitals, or with a capital at the beginning of each word. */
+const CAPITAL_ROW = new RegExp(`${rowOf("[A-Z]{3,8}")}|${rowOf("[A-Z][a-z]{2,7}")}`, "g")
+const LETTERS = "abcdefghijklmnopqrstuvwxyz"
+const BETWEEN = "0123456789 \t\r\n\"'`,+\\.)*-"
+const ALPHABET = alphabetOf(LETTERS + BETWEEN)
+const CAPITAL_ALPHABET = alphabetOf(LETTERS + LETTERS.toUpperCase() + BETWEEN)
+
+function rowOf(word: string): string {
+  return String.raw`\b${word}(?:[ \t\r\n"'\x60,+\\*.)\d-]{1,48}\b${word}\b){${FEWEST - 1}}`
+}
 
 const WORD = /[a-z]{1,32}/g
 /** A blank; a comma, quotes or a line's end, and what a list puts before each: `2. `, `- `. */
@@ -52,20 +58,37 @@ const LABELS = new Set(["seed", "phrase", "secret", "wallet", "key", "master", "
 
 /**
  * The seed phrases in a text: 12, 15, 18, 21 or 24 words of the English list with a valid checksum,
- * in a row, in lines or as a list, and no more of its words around them.
+ * in a row, in lines or as a list, and no more of its words around them; all in small letters, all
+ * in capitals, or each with a capital.
  */
 export function* seedPhrasesIn(text: string): Generator<SeedPhrase> {
-  let from = rowFrom(text, 0)
-  while (from !== undefined) {
-    const end = endOfStretch(text, from, ALPHABET)
-    for (const run of runsIn(text, from, end)) yield* phrasesOf(run)
-    from = rowFrom(text, end)
+  for (const { start, end } of stretchesIn(text, ROW, ALPHABET)) {
+    for (const run of runsIn(text, start, end)) yield* phrasesOf(run)
+  }
+  for (const { start, end } of stretchesIn(text, CAPITAL_ROW, CAPITAL_ALPHABET)) {
+    const lower = text.slice(start, end).toLowerCase()
+    for (const run of runsIn(lower, 0, lower.length)) {
+      for (const phrase of phrasesOf(run)) {
+        yield { ...phrase, start: start + phrase.start, end: start + phrase.end }
+      }
+    }
   }
 }
 
-function rowFrom(text: string, from: number): number | undefined {
-  ROW.lastIndex = from
-  return ROW.exec(text)?.index
+/** From where a row begins to where something stands that is in no phrase. */
+function* stretchesIn(
+  text: string,
+  row: RegExp,
+  alphabet: Alphabet,
+): Generator<Pick<SeedPhrase, "start" | "end">> {
+  let from = 0
+  for (;;) {
+    row.lastIndex = from
+    const found = row.exec(text)
+    if (found === null) return
+    from = endOfStretch(text, found.index, alphabet)
+    yield { start: found.index, end: from }
+  }
 }
 
 /** Rows of words that all are in the list. */

@@ -1,5 +1,6 @@
 import type { Assignment } from "./assignment.js"
 import { type Top, cellsOf } from "./cells.js"
+import { columnOf } from "./column.js"
 import { elementsOf } from "./elements.js"
 import { listedIn } from "./lists.js"
 import { loginsOf } from "./logins.js"
@@ -16,5 +17,6 @@ export function* valuesApart(
   top?: Top,
 ): Generator<Assignment> {
   yield* cellsOf(text, names, top)
+  if (top === undefined) yield* columnOf(text, names)
   for (const find of [elementsOf, listedIn, loginsOf]) yield* find(text, names)
 }

@@ -105,16 +105,26 @@ export function meaningOf(words: readonly string[]): Meaning {
   const isSure = words.some((word, at) => OPENS.has(word) && WHAT.has(words[at + 1] ?? ""))
   const isHarmless = (word: string, at: number): boolean =>
     HARMLESS.has(word) && !isOfSecret(words, at) && !(isSure && WHERE.has(word))
-  if (words.some(isHarmless)) return "none"
+  if (words.some(isHarmless) || isOfForm(words)) return "none"
   if (!isSure && words.some((word) => OPEN.has(word)) && !words.some(isSecret)) return "none"
   let last = words.length - 1
   while (last > 0 && isQualifier(words[last] ?? "") && !tells(words, last)) last -= 1
   return tells(words, last) ? meaningAt(words, last) : "none"
 }
 
-/** A `hash_secret` is a secret, though a `hash` is harmless. */
+/** A `hash_secret` and a `csrf_secret` are secrets, though a `hash` or a token of `csrf` is harmless. */
 function isOfSecret(words: readonly string[], at: number): boolean {
-  return words[at] === "hash" && words[at + 1] === "secret"
+  return /^(?:hash|csrf|xsrf)$/.test(words[at] ?? "") && words[at + 1] === "secret"
+}
+
+/** What protects a form from requests of others: it opens nothing without the session beside it. */
+const OF_FORM = new Set(["request verification token", "anti forgery token"])
+const OF_DJANGO = "csrfmiddlewaretoken"
+
+function isOfForm(words: readonly string[]): boolean {
+  const last = words.at(-1)
+  if (last !== "token") return last === OF_DJANGO
+  return OF_FORM.has(words.slice(-3).join(" ")) || words.at(-2) === "form"
 }
 
 function isSecret(word: string): boolean {

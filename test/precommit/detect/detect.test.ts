@@ -355,6 +355,14 @@ const harmless = {
     "splunk_request_id: {uuid}",
     "sonarlogin_checksum = {hex:40}",
   ],
+  "what protects a form": [
+    '<input name="__RequestVerificationToken" type="hidden" value="CfDJ8{base64url:200}" />',
+    "<input type='hidden' name='csrfmiddlewaretoken' value='{base62:64}' />",
+    '<input type="hidden" name="form_token" value="{hex:32}">',
+    'var requestVerificationToken = "{base62:40}"; window.csrfToken = "{base62:40}"',
+    'anti_forgery_token: "{base62:43}"',
+    "RequestVerificationToken: {base62:86}",
+  ],
   "what is shown of a token": ["pscale_tkn_{base62:24}...", "see sk-proj-{base62:22}…"],
   "a name that says it is none": ['DUMMY_SECRET = "{base62:32}"', "mock_api_key: {hex:32}"],
 }
@@ -371,6 +379,10 @@ test.each(Object.entries(harmless))("%s is no finding", (_, templates) => {
 test("what looks like those is found all the same", () => {
   for (const template of [
     'clientSecretToken = "{uuid}"',
+    'WTF_CSRF_SECRET_KEY = "{base62:32}"',
+    "csrf_secret: {hex:40}",
+    'verification_token = "{base62:24}"',
+    'platform_token = "{base62:24}"',
     // agent-vault: allow generic-password a template, or a made-up value of this test
     "password = 'Lösung!{base62:8}'",
     "machine git.acme.io\n  login ci\n  password {base62:20}\n",

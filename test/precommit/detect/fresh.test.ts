@@ -1,4 +1,5 @@
 import { expect, test } from "vitest"
+import { base62Crc } from "../../../src/precommit/encoded/checksum.js"
 import { findCredentials } from "../../../src/precommit/detect/detect.js"
 import { type Fresh, freshLookalikes, freshSecrets } from "./fresh.js"
 import { expand, Generator } from "./template.js"
@@ -42,6 +43,17 @@ test("a quote that is written twice belongs to the value", () => {
   expect(others).toEqual([])
   expect(text.slice(found?.start, found?.end)).toBe(value)
   expect(rulesIn("password: ''\nname: 'x'\n")).toEqual([])
+})
+
+test("what its checksum confirms may hold any row", () => {
+  for (const seed of SEEDS) {
+    const generator = new Generator(seed)
+    for (const row of ["12345678", "AAAAAAAA", "abcdefgh"]) {
+      const body = expand(`{base62:11}${row}{base62:11}`, generator)
+      expect(rulesIn(`see ghs_${body}${base62Crc(body)}`), body).toEqual(["github-server-token"])
+    }
+  }
+  expect(rulesIn(`see ghs_${"12345678".repeat(4)}1234`)).toEqual([])
 })
 
 test("a provider's token may hold runs and rows, what stands for one may not", () => {

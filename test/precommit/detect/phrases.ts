@@ -21,8 +21,16 @@ const contexts: Record<string, (words: readonly string[]) => string> = {
     `const phrase = "${words.slice(0, 6).join(" ")} " +\n  "${words.slice(6).join(" ")}"\n`,
   "a command": (words) => `wallet restore --seed ${words.join(" ")}\n`,
   "a note": (words) => `The old wallet (do not lose it): seed phrase ${words.join(" ")}.\n`,
+  capitals: (words) => `MNEMONIC="${words.join(" ").toUpperCase()}"\n`,
+  "capitals of words": (words) => `${words.map(titled).join(" ")}\n`,
+  "a numbered list in capitals": (words) =>
+    words.map((word, at) => `${at + 1}. ${word.toUpperCase()}\n`).join(""),
   CSV: (words) => `${words.join(",")}\n`,
   Base64: (words) => `MNEMONIC_B64: ${Buffer.from(words.join(" ")).toString("base64")}\n`,
+}
+
+function titled(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1)
 }
 
 /** Fresh phrases of each length, each in one context; and where they stand there in one piece. */

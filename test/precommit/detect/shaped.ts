@@ -30,6 +30,8 @@ const ofPasswords: Record<string, Shape> = {
     `user,note,initial password\r\n"Doe, Ann","one\r\ntwo, three",${cell(value)}\r\n`,
   "CSV with an index and semicolons": (value) =>
     `;Name;Passwort;Rolle\n0;"Doe; Ann";${cell(value)};admin\n`,
+  "CSV of one column": (value) => `password\nchangeme\n${cell(value)}\n\n`,
+  "CSV of one column, in quotes": (value) => `"DB Password"\r\n"changeme"\r\n${cell(value)}\r\n`,
   TSV: (value) => `host\tuser\tdb password\tnote\ndb1\tapp\t${value}\tfirst, of "many"\n`,
   "cloud-init's chpasswd": (value) =>
     `#cloud-config\nchpasswd:\n  expire: false\n  list: |\n    ann:RANDOM\n    root:${value}\nssh_pwauth: true\n`,
@@ -51,6 +53,7 @@ const ofKeys: Record<string, Shape> = {
   "Android's strings, behind other attributes": (value) =>
     `<string translatable='false' name='maps_api_key' tools:ignore='UnusedResources'>"${value}"</string>\n`,
   CSV: (value) => `name,api_key,scopes\na,<your-key>,"read"\nb,${value},"read, write"\n`,
+  "CSV of one column": (value) => `api_key\n<your-key>\n${value}\n`,
   TSV: (value) => `client\tclient_secret\tscopes\n"a\tb"\t${value}\tread\n`,
   "a list": (value) => `api_keys:\n- <your-key>\n- ${value} # of bob\nport: 80\n`,
   "a list of maps": (value) =>
@@ -135,6 +138,11 @@ const harmless = [
   "user,public_key,etag\nann,{base62:44},{hex:32}\n",
   "key,en,de\nlogin.password,Password,Passwort\nlogin.token,Token,Token\n",
   'path,password strength,note\n/a,weak,"a, b"\n/b,strong,"{base62:24}, {base62:24}"\n',
+  "password\n123456\nqwerty12\niloveyou2\ndragon1987\nManchester1\n",
+  "secrets\ndb_password\napi-key-2024\nsmtp.password\n",
+  "token\nUNK\n##ing2\nthe-token-of-step2\n",
+  "Passwords\n\nThey have {base62:16} characters, and more.\n",
+  "public_key\n{base62:44}\n{base62:44}\n",
   // cloud-init.
   "chpasswd:\n  list: |\n    root:RANDOM\n    ann:R\n  expire: false\n",
   "chpasswd:\n  list: |\n    root:$6${base62:16}${base64:86}\n",

@@ -36,6 +36,18 @@ test("a value that only its name gives away counts where an operator joins it", 
   expect(found(`set-key "api_key" "ab2" "cd-${two.slice(1, 4)}"\n`)).toEqual([])
 })
 
+test("a value that only its name gives away counts where a call joins it", () => {
+  const [one, two] = [make("{hex:16}"), make("Q{hex:15}")]
+  expect(found(`const apiKey = ["${one}", "${two}"].join("")\n`)).toEqual([
+    `generic-secret ${one}", "${two}`,
+  ])
+  expect(found(`api_key = "".join(["${one}", "${two}"])\n`)).toEqual([
+    `generic-secret ${one}", "${two}`,
+  ])
+  expect(found(`const token = ["main2", "other-branch-of-3"].join("")\n`)).toEqual([])
+  expect(found(`const password = ["see ", "chapter2 of the book"].join("")\n`)).toEqual([])
+})
+
 test("a key in pieces is a key", () => {
   const key = make("{age}")
   const text = `"${key.slice(0, 30)}"\n    "${key.slice(30)}"`

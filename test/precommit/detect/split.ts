@@ -32,6 +32,16 @@ const ways: Record<string, (pieces: readonly string[]) => string> = {
   "Lua's dots": (pieces) => `local a = ${literals(pieces, '"', " .. ")}\n`,
   "SQL's bars": (pieces) => `SELECT ${literals(pieces, "'", " || ")};\n`,
   "Visual Basic's ands": (pieces) => `a = ${literals(pieces, '"', " & _\n    ")}\n`,
+  "a join of JavaScript": (pieces) => `const a = [${literals(pieces, '"', ", ")}].join("");\n`,
+  "a join over lines": (pieces) => `a([\n  ${literals(pieces, "'", ",\n  ")},\n].join(''))\n`,
+  "a join of Ruby": (pieces) => `a = [${literals(pieces, "'", ", ")}].join\n`,
+  "a join of Python": (pieces) => `a = "".join([${literals(pieces, '"', ", ")}])\n`,
+  "a join of a tuple": (pieces) => `a = ''.join((\n    b${literals(pieces, "'", ",\n    b")}))\n`,
+  "an implode of PHP": (pieces) => `$a = implode('', [${literals(pieces, "'", ", ")}]);\n`,
+  "a join of Go": (pieces) => `a := strings.Join([]string{${literals(pieces, '"', ", ")}}, "")\n`,
+  "a join of Java": (pieces) => `String a = String.join("", ${literals(pieces, '"', ", ")});\n`,
+  "a concat of C#": (pieces) => `var a = string.Concat(${literals(pieces, '"', ", ")});\n`,
+  "a concat of SQL": (pieces) => `SELECT CONCAT(${literals(pieces, "'", ", ")});\n`,
   "a line of a shell that goes on": (pieces) => `export A=${pieces.join("\\\n")}\n`,
   "quotes of a shell over lines": (pieces) => `curl -H "X: ${pieces.join("\\\n")}" acme.io\n`,
   "quotes of YAML over lines": (pieces) => `a: "${pieces.join("\\\n    ")}"\n`,
@@ -74,6 +84,12 @@ const harmless = [
 /** Literals that have nothing to do with each other. */
 const apart = [
   'tool "glpat-" "see docs/tokens2.md for more of them"\n',
+  'tool ["glpat-", "{base62:20}"].join(",")\n',
+  'tool ["glpat-", "{base62:20}"].join\t("-")\n',
+  '", ".join(["glpat-", "{base62:20}"])\n',
+  "tool(['glpat-', '{base62:20}'], [].join(''))\n",
+  'path.join("glpat-", "{base62:20}")\n',
+  'rows.concat("glpat-", "{base62:20}")\n',
   'api_token = ["{base62:5}", "{base62:5}"]\n',
   "password: 'see ' + 'chapter2-of-the-handbook'\n",
   '(setq token "main2" "other-branch-of-3")\n',
@@ -84,10 +100,16 @@ const apart = [
 /** Joined text that is no token, and pieces that are none together. */
 export function splitLookalikes(generator: Generator): Fresh[] {
   const joined = Object.entries(ways).flatMap(([way, write]) =>
-    harmless.map((template) => ({
-      kind: `${template} in ${way}`,
-      text: write(cut(expand(template, generator), generator)),
-    })),
+    harmless.map((template) => {
+      // In a list, `"Password"` is the name of what follows it, a text in pieces or not.
+      const kept = write(["a", "b"]).includes(",")
+        ? template.replace("Passwords", "They")
+        : template
+      return {
+        kind: `${template} in ${way}`,
+        text: write(cut(expand(kept, generator), generator)),
+      }
+    }),
   )
   return [...joined, ...apart.map((text) => ({ kind: text, text: expand(text, generator) }))]
 }
