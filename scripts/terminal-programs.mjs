@@ -1,5 +1,5 @@
 // Prints where the programs are that the tests start at a terminal, as people use them: tmux, vim, less,
-// top and psql, with the server that it asks; installs them where that is possible. Exit code 3: one of
+// top, htop and psql, with the server that it asks; installs them where that is possible. Exit code 3: one of
 // them cannot be had here.
 import { printFound } from "./pinned.mjs"
 import { systemPackage } from "./system-package.mjs"
@@ -11,5 +11,6 @@ printFound([
   await systemPackage("vim", what),
   await systemPackage("less", what),
   await systemPackage("top", what, "procps"),
+  await systemPackage("htop", what),
   await systemPackage("psql", what, "postgresql"),
 ])

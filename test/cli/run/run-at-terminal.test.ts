@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
+import { hookClients } from "../../../scripts/hook-clients.mjs"
 import { noProc, noPseudoTerminal, noRoot, testUnless, withoutProgram } from "../../needs.js"
 import { type Seen, type Steps, atTerminal } from "../at-terminal.js"
 import type { Machine } from "../machine.js"
@@ -410,12 +412,29 @@ interface Known {
   readonly command: readonly string[]
   readonly steps: Steps
   readonly proves: readonly (string | RegExp)[]
+  readonly ends?: number
   readonly lack?: string | undefined
 }
 
 // Under CI, Node shows no colours, whatever the terminal is.
 const clean = ["env", "-u", "CI", "-u", "NO_COLOR", "HOME=/nowhere", "PAGER=", "LESS="]
 const QUIT = "q"
+/** Claude Code, with nobody to speak to: in a network of its own. */
+const agents = await hookClients()
+const isolation = await bubblewrap()
+const [noAgent] = [agents, isolation].flatMap((each) => ("missing" in each ? [each.missing] : []))
+const alone = ["--dev-bind", "/", "/", "--unshare-net", "--die-with-parent"]
+const agent = [
+  ...("path" in isolation ? [isolation.path, ...alone] : []),
+  "path" in agents ? join(agents.path, "@anthropic-ai/claude-code-linux-x64/claude") : "",
+]
+/** What it asks at its first start, answered. */
+const settled = (repo: string) => ({
+  hasCompletedOnboarding: true,
+  theme: "dark",
+  customApiKeyResponses: { approved: ["not-a-key"] },
+  projects: { [repo]: { hasTrustDialogAccepted: true } },
+})
 const noPostgres = existsSync("/usr/lib/postgresql") ? undefined : "needs a PostgreSQL server"
 const hasDatabase = (noRoot ?? withoutProgram("psql") ?? noPostgres) === undefined
 
@@ -460,6 +479,13 @@ const known: readonly Known[] = [
     lack: withoutProgram("top", "top, of procps"),
   },
   {
+    name: "htop",
+    command: [...clean, "htop", "-d", "10"],
+    steps: [["Quit", QUIT]],
+    proves: ["\u001b[?1049h", "\u001b[?1049l"],
+    lack: withoutProgram("htop"),
+  },
+  {
     name: "python -i",
     command: [...clean, "python3", "-i"],
     steps: [
@@ -502,6 +528,31 @@ const known: readonly Known[] = [
     ],
     proves: ["\u001b[?1049h", REDACTED, "\u001b[?1049l"],
   },
+  {
+    name: "Claude Code",
+    command: [
+      "sh",
+      "-c",
+      `HOME="$PWD/settled" exec "$@"`,
+      "sh",
+      "env",
+      "ANTHROPIC_API_KEY=not-a-key",
+      "ANTHROPIC_BASE_URL=http://127.0.0.1:9",
+      "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+      "DISABLE_AUTOUPDATER=1",
+      ...agent,
+    ],
+    // A command of the person's own, which no model sees before.
+    steps: [
+      ["\u276f", "!"],
+      ["for shell mode", "echo v=$STRIPE_API_KEY"],
+      ["v=$STRIPE_API_KEY", "\r"],
+      [REDACTED, { signal: "SIGTERM" }],
+    ],
+    proves: [`v=${REDACTED}`],
+    ends: 143,
+    lack: noAgent,
+  },
 ]
 
 const SCREEN = `import curses, os
@@ -529,16 +580,19 @@ describe("programs that people use", () => {
     }
     writeFileSync(join(machine.repo, "value.txt"), "")
     writeFileSync(join(machine.repo, "screen.py"), SCREEN)
+    mkdirSync(join(machine.repo, "settled"))
+    const answers = JSON.stringify(settled(machine.repo))
+    writeFileSync(join(machine.repo, "settled", ".claude.json"), answers)
   })
 
   afterAll(() => {
     if (hasDatabase) postgres(`pg_ctl -D ${DATABASE}/data -m immediate stop`)
   })
 
-  for (const { name, command, steps, proves, lack } of known) {
+  for (const { name, command, steps, proves, ends = 0, lack } of known) {
     testUnless(lack ?? noPseudoTerminal, name, async () => {
       const { shown, code } = await at(command, steps)
-      expect(code, shown).toBe(0)
+      expect(code, shown).toBe(ends)
       for (const proof of proves) expect(shown).toMatch(proof)
       expect(shown).not.toContain(KEY)
     })
