@@ -57,8 +57,15 @@ export function merged(
     const isRevoked = (own.grants.has(pair) ? revoked.remote : revoked.own).has(pair)
     return !common.grants.has(pair) && !isRevoked
   })
-  const owners = new Map([...own.owners, ...remote.owners])
-  return { owners, secrets: new Map(secrets), agents: new Map(agents), grants: new Set(grants) }
+  const owners = [...new Map([...own.owners, ...remote.owners])].filter(
+    ([name]) => !common.owners.has(name) || (own.owners.has(name) && remote.owners.has(name)),
+  )
+  return {
+    owners: new Map(owners),
+    secrets: new Map(secrets),
+    agents: new Map(agents),
+    grants: new Set(grants),
+  }
 }
 
 /** Owners who were added on both sides, and not alike, are for people to settle: nothing is merged. */

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { addOwner } from "../../../src/core/owners/add-owner.js"
+import { recoverAgent, removeOwner } from "../../../src/core/owner.js"
 import { rekeyAgent, removeAgent } from "../../../src/core/change/agents.js"
 import { changeMetadata } from "../../../src/core/change/change-metadata.js"
 import type { ChangeRequest } from "../../../src/core/change/change.js"
@@ -13,6 +14,7 @@ import {
   agentKeyFile,
   identityAt,
   noAudit,
+  ownerKeyFile,
   parseSecretName,
   readSecret,
   withVault,
@@ -63,21 +65,25 @@ const MOST_OWNERS = 5
  * A team: alice with two machines, owners who join with one of their own, each with a clone, and a
  * machine where agents read, over one bare remote. What each does is drawn from a seed, and a simple
  * model says what should come of it. Two who make different people owners at once are a conflict, of
- * which one gives up all that they did since. Nobody keeps anything in a stash, and no owner leaves. An
- * owner who joined cannot merge a group that others sealed without them, until one applied it.
+ * which one gives up all that they did since. Nobody keeps anything in a stash. An owner who joined
+ * cannot merge a group that others sealed without them, until one applied it. When an owner leaves, all
+ * sync before and after: what a branch does that does not know of it, `remove-owner.test.ts` tries.
  */
 export class Month {
   readonly owners: Owner[]
   readonly reader: World
   /** Every key that an agent ever had, by a name of its own. */
   readonly keys = new Map<string, { readonly agent: string; readonly text: string }>()
+  /** The keys of owners who left. */
+  readonly left = new Map<string, { readonly agent: string; readonly text: string }>()
   /** What the remote should hold. */
   remote: Model
+  readonly #gone: World[] = []
   readonly #draw: () => number
   readonly #origin: string
   /** It rotates a secret: it prints the old value, and a word behind it. */
   readonly #program: string
-  /** `MACHINE SECRET ROTATION` */
+  /** `FOLDER SECRET ROTATION` */
   readonly #agreed = new Set<string>()
   /** Who asks to become an owner, or was added where nobody else has it yet. */
   readonly #joining = new Map<string, Asking>()
@@ -111,6 +117,7 @@ export class Month {
 
   remove(): void {
     for (const { world } of [...this.owners, ...this.#joining.values()]) world.remove()
+    for (const world of this.#gone) world.remove()
     this.reader.remove()
   }
 
@@ -129,15 +136,21 @@ export class Month {
     else if (chance < 0.69) await this.#rekey(owner)
     else if (chance < 0.72) await this.#remove(owner)
     else if (chance < 0.76) await this.#join(owner)
+    else if (chance < 0.775) await this.#leave(owner)
     else if (chance < 0.93) await this.sync(owner)
     else await this.#read()
   }
 
   /** Everybody syncs, until nobody has anything that another one has not. */
   async end(): Promise<void> {
-    for (const owner of this.owners) await this.sync(owner)
-    for (const owner of this.owners) await this.sync(owner)
+    await this.#meet()
     await syncAt(this.reader, { owner: noKey })
+  }
+
+  /** Whoever synced first has what the others brought after the second round. */
+  async #meet(): Promise<void> {
+    for (const owner of this.owners) await this.sync(owner)
+    for (const owner of this.owners) await this.sync(owner)
   }
 
   async sync(owner: Owner): Promise<void> {
@@ -255,7 +268,7 @@ export class Month {
       const edit = { do: "put", step: "run", words: [this.#program, rotation] } as const
       await changeRotation({ ...(await this.#request(owner)), name, edit })
     }
-    const agreement = `${this.owners.indexOf(owner)} ${name} ${rotation}`
+    const agreement = `${owner.world.folder} ${name} ${rotation}`
     await this.#runRotate(owner.world, name, this.#agreed.has(agreement))
     this.#agreed.add(agreement)
     const value = { text: `${secret.value.text}, ${rotation}` }
@@ -353,6 +366,27 @@ export class Month {
     return [name, { world, line }]
   }
 
+  /** Another owner than the first one goes; every agent has a new key then, which is in the escrow. */
+  async #leave(owner: Owner): Promise<void> {
+    const others = this.owners.filter(({ name }) => name !== "alice" && name !== owner.name)
+    const leaver = this.#any(others)
+    if (leaver === undefined) return
+    await this.#meet()
+    const { name, world } = leaver
+    const { result } = await removeOwner({ ...(await owner.world.request()), owner: name })
+    this.owners.splice(this.owners.indexOf(leaver), 1)
+    this.#gone.push(world)
+    const key = ownerKeyFile(this.#vault(), world.env)
+    this.left.set(name, { agent: name, text: readFileSync(key, "utf8") })
+    for (const agent of result.agents) {
+      this.#keep(owner, agent, await recoveredAt(owner.world, agent))
+    }
+    const owners = [...owner.own.owners].filter(([each]) => each !== name)
+    owner.own = { ...owner.own, owners: new Map(owners) }
+    await this.sync(owner)
+    await this.#meet()
+  }
+
   /** An agent's machine brings what is new, and reads as the model says. */
   async #read(): Promise<void> {
     await syncAt(this.reader, { owner: noKey })
@@ -423,6 +457,14 @@ const UNNOTED = { outlet: { surface: "sdk" }, audit: noAudit() } as const
 
 function noKey(): Promise<never> {
   return Promise.reject(new VaultError("KEY_NOT_FOUND", "no key is here"))
+}
+
+/** The key of an agent, as an owner brings it out of the escrow. */
+async function recoveredAt({ top, env }: World, agent: string): Promise<string> {
+  const place = findVault(top)
+  const owner = await identityAt(place, { owner: true }, "never", env, noKey)
+  const key = await withVault(place, owner.trust, env, (vault) => recoverAgent(vault, agent, owner))
+  return formatKeyFile(key, "2026-01-01T00:00:00Z")
 }
 
 function putSecret(owner: Owner, name: string, secret: Secret): void {
