@@ -27,7 +27,7 @@ const GUID =
 const STORED = /^[a-z][a-z_-]{2,30}\/(?:[\w.@-]{1,64}\/){0,12}[\w .%@()+-]{1,160}$/
 
 /** What the cache of a CI is called by: words, a system, a digest. */
-const CACHED = /^[a-z][a-z0-9]{0,20}(?:[-_][A-Za-z0-9.]{1,20}){1,8}[-_][0-9a-f]{6,64}-?$/
+const CACHED = /^[A-Za-z][a-z0-9]{0,20}(?:[-_][A-Za-z0-9.]{1,20}){0,8}[-_][0-9a-f]{6,64}-?$/
 
 /** A public key of a wallet, behind its prefix. */
 const EXTENDED_PUBLIC = /^[xyztuv]pub[1-9A-HJ-NP-Za-km-z]{100,112}$/

@@ -355,6 +355,10 @@ const harmless = {
     "splunk_request_id: {uuid}",
     "sonarlogin_checksum = {hex:40}",
   ],
+  "what a cache keeps things by": [
+    "cache:\n  key: node-{hex:40}\n  paths:\n    - node_modules\n",
+    "Cache restored from key: Linux-node-20-{hex:64}\nCache saved with key: Linux-build-{hex:64}\n",
+  ],
   "what protects a form": [
     '<input name="__RequestVerificationToken" type="hidden" value="CfDJ8{base64url:200}" />',
     "<input type='hidden' name='csrfmiddlewaretoken' value='{base62:64}' />",
