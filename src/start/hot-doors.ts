@@ -10,6 +10,18 @@ const HOT: readonly string[] = [
   "completion",
   "hook env",
   "hooks answer",
+  // What an owner types: these load most.
+  "set",
+  "list",
+  "grant",
+  "revoke",
+  "apply",
+  "check",
+  "status",
+  "sync",
+  "use",
+  "agent",
+  "owner",
 ]
 
 /** What shows a text, or starts more than the door itself: each runs other code. */
