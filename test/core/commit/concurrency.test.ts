@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { join } from "node:path"
+import type { Writable } from "node:stream"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { takeLock } from "../../../src/core/commit/lock.js"
@@ -251,8 +252,15 @@ describe("the lock", () => {
   })
 
   test("of a zombie is broken", async () => {
-    const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 600"])
+    // The child ends when the shell is no more, which would have waited for it.
+    const stdio = ["ignore", "pipe", "inherit", "pipe"] as const
+    const parent = spawn("sh", ["-c", "cat <&3 & echo $!; exec 3<&-; exec sleep 600"], {
+      stdio: [...stdio],
+    })
     const pid = await firstLine(parent)
+    const isSleep = (): string => readFileSync(`/proc/${parent.pid}/comm`, "utf8").trim()
+    await expect.poll(isSleep).toBe("sleep")
+    ;(parent.stdio[3] as Writable).end()
     const started = startOf(pid)
     const isZombie = (): boolean => readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ")
     await expect.poll(isZombie).toBe(true)

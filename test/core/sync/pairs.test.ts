@@ -183,7 +183,6 @@ function isMerging(sign = "MERGE_HEAD"): boolean {
 /** What each key reads of each secret: the value and its description, or the code of the error. */
 async function readAll(): Promise<ReadonlyMap<string, string>> {
   const place = findVault(world.top)
-  const read = new Map<string, string>()
   const read1 = async (env: typeof world.env, owner: boolean, name: string): Promise<string> => {
     const key = await identityAt(place, { owner }, "never", env, () => Promise.reject(new Error()))
     const { value, record } = await withVault(place, key.trust, env, (vault) =>
@@ -191,14 +190,17 @@ async function readAll(): Promise<ReadonlyMap<string, string>> {
     )
     return `${Buffer.from(value).toString("utf8")}|${record.description ?? ""}`
   }
-  for (const name of SECRETS) {
-    read.set(`owner ${name}`, await outcome(read1(world.env, true, name)))
-    for (const [who, text] of keys) {
+  // Together: a read that fails waits until what it saw cannot be half of a change, so all wait once.
+  const readers = SECRETS.flatMap((name) => [
+    { as: `owner ${name}`, env: world.env, owner: true, name },
+    ...[...keys].map(([who, text]) => {
       const env = { ...world.env, AGENT_VAULT_IDENTITY: text }
-      read.set(`${who} ${name}`, await outcome(read1(env, false, name)))
-    }
-  }
-  return read
+      return { as: `${who} ${name}`, env, owner: false, name }
+    }),
+  ])
+  const outcomes = readers.map(({ env, owner, name }) => outcome(read1(env, owner, name)))
+  const read = await Promise.all(outcomes)
+  return new Map(readers.map(({ as }, at) => [as, read[at] ?? ""]))
 }
 
 const UNNOTED = { outlet: { surface: "sdk" }, audit: noAudit() } as const
