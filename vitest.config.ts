@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 import { HANG } from "./test/hang.js"
 
@@ -13,7 +14,8 @@ export default defineConfig({
     setupFiles: "test/setup.ts",
     // Processes, not threads: tests start git, change folders and set umasks.
     pool: "forks",
-    maxWorkers: 2,
+    // More than there are cores: half of the tests wait for other processes, or for a limit to pass.
+    maxWorkers: 2 * availableParallelism(),
     // Longer than the limit of one command, which says better what hangs.
     testTimeout: 2 * HANG,
     hookTimeout: 2 * HANG,

@@ -98,7 +98,14 @@ async function find({ name, what, pins, product }, pinned, install) {
 function atHome() {
   const { homedir } = userInfo()
   const home = { HOME: homedir, USERPROFILE: homedir, XDG_CONFIG_HOME: undefined }
-  return { ...process.env, ...home, XDG_CACHE_HOME: undefined }
+  // test/setup.ts takes it away.
+  const certificates = process.env["TEST_EXTRA_CA_CERTS"] ?? process.env["NODE_EXTRA_CA_CERTS"]
+  return {
+    ...process.env,
+    ...home,
+    XDG_CACHE_HOME: undefined,
+    NODE_EXTRA_CA_CERTS: certificates,
+  }
 }
 
 /** @param {unknown} error */

@@ -10,6 +10,8 @@ import { writeFileSync } from "node:fs"
 
 /** Vitest names a file when it is done, which may take a minute; so long nobody waits in silence. */
 const SAID_EVERY_MS = 10_000
+/** So many files are named with the time they took: where to begin when the run takes too long. */
+const SLOWEST = 20
 
 /** @implements {Reporter} */
 export default class TestTotals {
@@ -37,6 +39,7 @@ export default class TestTotals {
    */
   onTestRunEnd(modules, unhandledErrors) {
     clearInterval(this.#clock)
+    sayTimes(modules)
     /** @type {Totals} */
     const totals = { passed: 0, failed: unhandledErrors.length, skipped: [] }
     for (const module of modules) {
@@ -55,6 +58,24 @@ export default class TestTotals {
     }
     const path = process.env["TEST_TOTALS"]
     if (path) writeFileSync(path, JSON.stringify(totals))
+  }
+}
+
+/**
+ * Says which files took the time: seconds of a worker, with its waiting for cores and processes.
+ *
+ * @param {readonly import("vitest/node").TestModule[]} modules
+ */
+function sayTimes(modules) {
+  const times = modules.map((module) => {
+    const { duration, collectDuration } = module.diagnostic()
+    return { path: module.relativeModuleId, seconds: (duration + collectDuration) / 1000 }
+  })
+  const all = times.reduce((sum, { seconds }) => sum + seconds, 0)
+  process.stdout.write(`agent-vault: ${all.toFixed(0)} s in ${times.length} files; most in\n`)
+  const slowest = times.toSorted((one, other) => other.seconds - one.seconds).slice(0, SLOWEST)
+  for (const { path, seconds } of slowest) {
+    process.stdout.write(`agent-vault: ${seconds.toFixed(1).padStart(7)} s  ${path}\n`)
   }
 }
 

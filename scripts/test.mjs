@@ -2,10 +2,10 @@
 // Arguments go to vitest, and then only vitest runs: `npm test -- test/core/age/age.test.ts`.
 import { spawn } from "node:child_process"
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { ensureBuilt, ensureInstalled } from "./ensure.mjs"
+import { temporaryFolder } from "./temporary.mjs"
 
 /** @typedef {import("./test-totals.mjs").Totals} Totals */
 
@@ -46,7 +46,7 @@ async function runBuild() {
 
 /** @returns {Promise<Totals>} */
 async function runVitest() {
-  const folder = mkdtempSync(join(tmpdir(), "agent-vault-test-"))
+  const folder = mkdtempSync(join(temporaryFolder(), "agent-vault-test-"))
   // Tests act as other users, too.
   chmodSync(folder, 0o755)
   const report = join(folder, "totals.json")

@@ -4,11 +4,12 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   renameSync,
   rmSync,
 } from "node:fs"
-import { tmpdir } from "node:os"
+import { devNull, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -30,12 +31,68 @@ export function copyAll(from: string, to: string): void {
  * write such a file, under a name that is gone a moment later.
  */
 export function copyProgram(to: string): void {
-  const from = fileURLToPath(new URL("../dist/cli", import.meta.url))
   mkdirSync(to, { recursive: true })
-  for (const name of readdirSync(from)) {
-    if (!name.includes(".v8")) copyFileSync(join(from, name), join(to, name))
+  for (const name of readdirSync(BUILT)) {
+    if (!name.includes(".v8")) copyFileSync(join(BUILT, name), join(to, name))
   }
 }
+
+/**
+ * Copies the built command, in a whole run with the code that hot doors kept as V8 compiled it: as
+ * whoever used it before has it. Times are copied too, since that code is of a text and its time.
+ */
+export function copyUsedProgram(to: string): void {
+  const used = join(tmpdir(), USED_PROGRAM)
+  if (!existsSync(used)) return copyProgram(to)
+  mkdirSync(to, { recursive: true })
+  execFileSync("cp", ["-Rp", `${used}/.`, to])
+}
+
+/** Makes the program that {@link copyUsedProgram} copies, in `folder`, by using it. */
+export function makeUsedProgram(folder: string): void {
+  const program = join(folder, USED_PROGRAM)
+  const home = mkdtempSync(join(folder, "user-"))
+  const repo = join(home, "repo")
+  const env = { PATH: process.env["PATH"], HOME: home, ...COMMITTER }
+  const run = (command: string, args: readonly string[], input = ""): void => {
+    execFileSync(command, args, { cwd: repo, env, input, stdio: ["pipe", "ignore", "pipe"] })
+  }
+  copyProgram(program)
+  mkdirSync(repo)
+  run("git", ["init", "--quiet"])
+  for (const [line, input] of USES) {
+    run(process.execPath, [join(program, "bin.cjs"), ...line.split(" ")], input)
+  }
+  rmSync(home, { recursive: true })
+}
+
+const BUILT = fileURLToPath(new URL("../dist/cli", import.meta.url))
+const USED_PROGRAM = `${SHARED}program`
+const COMMITTER = {
+  GIT_CONFIG_GLOBAL: devNull,
+  ...Object.fromEntries(
+    ["AUTHOR", "COMMITTER"].flatMap((role) => [
+      [`GIT_${role}_NAME`, "Test Person"],
+      [`GIT_${role}_EMAIL`, "test@example.com"],
+    ]),
+  ),
+}
+const USES: readonly (readonly [line: string, input?: string])[] = [
+  ["init --name alice"],
+  ["agent add ci"],
+  ["set stripe/api-key", "v"],
+  ["grant ci stripe"],
+  ["get stripe/api-key --agent ci"],
+  ["run --agent ci -s stripe/api-key -- true"],
+  ["list"],
+  ["status"],
+  ["apply"],
+  ["check"],
+  ["owner list"],
+  ["use stripe/api-key stripe --yes"],
+  ["revoke ci stripe"],
+  ["guard"],
+]
 
 /**
  * A folder that the first file of tests to ask for it makes, and all others of the run find. It is

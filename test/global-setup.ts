@@ -1,10 +1,10 @@
 import { chmodSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { env } from "node:process"
 import type { TestProject } from "vitest/node"
 import { ensureBuilt } from "../scripts/ensure.mjs"
-import { SHARED } from "./folders.js"
+import { temporaryFolder } from "../scripts/temporary.mjs"
+import { SHARED, makeUsedProgram } from "./folders.js"
 
 /**
  * Tests run the built command: `npm test` has built it; a bare `vitest` does it here. What they make
@@ -12,10 +12,11 @@ import { SHARED } from "./folders.js"
  */
 export default async function setup(project: TestProject): Promise<() => void> {
   if (!env["TEST_TOTALS"]) await ensureBuilt()
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "agent-vault-tests-")))
+  const folder = realpathSync(mkdtempSync(join(temporaryFolder(), "agent-vault-tests-")))
   // Tests act as other users, too.
   chmodSync(folder, 0o755)
   env["TMPDIR"] = folder
+  if (env["TEST_TOTALS"]) makeUsedProgram(folder)
   const shared = (): string[] => readdirSync(folder).filter((name) => name.startsWith(SHARED))
   const remove = (name: string): void => rmSync(join(folder, name), { recursive: true })
   // The sources may be others by then.

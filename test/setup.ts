@@ -15,9 +15,12 @@ import harnesses from "../src/core/keys/harnesses.json" with { type: "json" }
 /**
  * Gives each test file a machine of its own: an empty home, a known Git identity, and none of the
  * variables by which the developer's shell, an agent harness or a running Git hook would leak in.
+ * NODE_EXTRA_CA_CERTS costs each Node that a test starts 30 ms: only what installs from a registry
+ * gets it back.
  */
 const foreign =
-  /^(?:AGENT_VAULT_(?!BIG$)|AGE_|CLAUDE|CODEX_|CURSOR_|GIT_|SSH_|GPG_|XDG_|HUSKY|NODE_PATH$|npm_config_(?:global_)?prefix$|(?:EDITOR|VISUAL|PAGER|LESS|NO_COLOR|FORCE_COLOR|COLORTERM)$)/
+  /^(?:AGENT_VAULT_(?!BIG$)|AGE_|CLAUDE|CODEX_|CURSOR_|GIT_|SSH_|GPG_|XDG_|HUSKY|NODE_(?:PATH|EXTRA_CA_CERTS)$|npm_config_(?:global_)?prefix$|(?:EDITOR|VISUAL|PAGER|LESS|NO_COLOR|FORCE_COLOR|COLORTERM)$)/
+const certificates = process.env["NODE_EXTRA_CA_CERTS"]
 for (const name of Object.keys(process.env)) {
   if (foreign.test(name) || name in harnesses) delete process.env[name]
 }
@@ -66,6 +69,7 @@ Object.assign(process.env, {
   GIT_TERMINAL_PROMPT: "0",
   LC_ALL: "C.UTF-8",
   TZ: "UTC",
+  ...(certificates === undefined ? {} : { TEST_EXTRA_CA_CERTS: certificates }),
 })
 
 afterAll(() => rmSync(home, { recursive: true, force: true, maxRetries: 3 }))

@@ -13,12 +13,12 @@ import { tmpdir } from "node:os"
 import { basename, delimiter, dirname, join } from "node:path"
 import { Readable, Writable } from "node:stream"
 import { type CommandProcess, main } from "../../src/cli/command-line.js"
-import { copyAll, copyProgram, sharedFolder } from "../folders.js"
+import { copyAll, copyUsedProgram, sharedFolder } from "../folders.js"
 import { pseudoTerminals } from "../needs.js"
 
 /** The built command: a copy in the home of this test file, so that a new build changes nothing. */
 const bin = join(process.env["HOME"] ?? tmpdir(), "dist", "bin.cjs")
-copyProgram(dirname(bin))
+copyUsedProgram(dirname(bin))
 if (pseudoTerminals !== undefined) {
   const beside = join(dirname(dirname(bin)), "node_modules", "@lydell")
   mkdirSync(beside, { recursive: true })

@@ -16,7 +16,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, afterEach, beforeAll, expect } from "vitest"
 import { pemKey } from "./keys.js"
 import { Repo } from "./repo.js"
-import { copyProgram } from "../folders.js"
+import { copyUsedProgram } from "../folders.js"
 
 // Commits with real git, in repositories whose hooks run the built command.
 
@@ -25,7 +25,7 @@ export const root = fileURLToPath(new URL("../..", import.meta.url))
 export const bundle = mkdtempSync(join(tmpdir(), "agent-vault-program-"))
 
 beforeAll(() => {
-  copyProgram(join(bundle, "cli"))
+  copyUsedProgram(join(bundle, "cli"))
   symlinkSync("cli/bin.cjs", join(bundle, "agent-vault"))
 })
 afterAll(() => rmSync(bundle, { recursive: true, force: true }))

@@ -293,6 +293,7 @@ function installFramework(repo: Repo, python: string): void {
     PRE_COMMIT_HOME: join(repo.top, ".git/framework"),
     // What has been fetched once need not be fetched again.
     npm_config_cache: join(userInfo().homedir, ".npm"),
+    NODE_EXTRA_CA_CERTS: process.env["TEST_EXTRA_CA_CERTS"],
   })
   expectMade(run(repo, python, "-m", "pre_commit", "install"))
 }
