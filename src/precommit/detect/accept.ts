@@ -81,11 +81,14 @@ function hasChecksum({ check }: Rule, secret: string): boolean {
   return check !== undefined && check in checksums && checks[check](secret)
 }
 
+/** The name of a variable of the environment. */
+const VARIABLE = /^[A-Z]{2,20}(?:_[A-Z]{2,20}){1,8}$/
 /** Words in a row, as files and classes are called. */
 const WORDS = /(?:[a-z]{2,14}[-_]){2,20}[a-z]{0,14}/g
 
 /** Whether it is a name made of words, behind a prefix of the provider's or not, with little else. */
 function isWords(rule: Rule, secret: string): boolean {
+  if (VARIABLE.test(secret)) return true
   const prefix = rule.keywords?.find((word) => secret.startsWith(word)) ?? ""
   const rest = secret.slice(prefix.length)
   const others = rest.replace(WORDS, (words) => (randomBits(words) < 4 ? "" : words))

@@ -355,6 +355,9 @@ const harmless = {
     "splunk_request_id: {uuid}",
     "sonarlogin_checksum = {hex:40}",
   ],
+  "the name of a variable, beside a provider's": [
+    "('travis', 'Travis CI', 'TRAVIS', _from('TRAVIS_BUILD_WEB_URL')),",
+  ],
   "what a cache keeps things by": [
     "cache:\n  key: node-{hex:40}\n  paths:\n    - node_modules\n",
     "Cache restored from key: Linux-node-20-{hex:64}\nCache saved with key: Linux-build-{hex:64}\n",
