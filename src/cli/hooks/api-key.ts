@@ -35,8 +35,8 @@ export async function keyCommand(
   { secret, agent }: { secret: string; agent: string },
 ): Promise<readonly string[]> {
   if (client.name !== "claude-code") {
-    throw new VaultError("USAGE", `${client.name} takes its own key from no command`, {
-      hint: "start it blind, with the key's placeholder: agent-vault run --blind -g GROUP -- CLIENT",
+    throw new VaultError("USAGE", `--api-key sets up claude-code, not ${client.name}`, {
+      hint: "docs/hooks.md has the lines for Codex; or start it blind, with the key's placeholder: agent-vault run --blind -g GROUP -- CLIENT",
     })
   }
   const { full } = parseSecretName(secret)

@@ -44,6 +44,7 @@ async function session(
   /** A line of `agent-vault` that sets it up. */
   install: string,
   calls: readonly object[],
+  ownKey = "",
 ): Promise<Seen> {
   const machine = template.copy()
   machines.push(machine)
@@ -53,7 +54,7 @@ async function session(
   expect(installed.code).toBe(0)
   const log = join(machine.home, "model.log")
   writeFileSync(log, "")
-  const start = client === "codex" ? startOfCodex(machine) : startOfClaude(machine)
+  const start = client === "codex" ? startOfCodex(machine, ownKey) : startOfClaude(machine)
   const words = calls.map((call) => `'${JSON.stringify(call).replaceAll("'", String.raw`'\''`)}'`)
   // The client begins once the model listens, and the model ends with the client's namespace.
   const inside = `coproc MODEL { exec node "${model}" 7801 "${log}" ${words.join(" ")}; }
@@ -85,7 +86,7 @@ function startOfClaude(machine: Machine): string {
   return `"${CLAUDE}" -p go --permission-mode bypassPermissions${server}`
 }
 
-function startOfCodex(machine: Machine): string {
+function startOfCodex(machine: Machine, ownKey: string): string {
   const home = join(machine.home, ".codex")
   mkdirSync(home)
   writeFileSync(
@@ -96,6 +97,7 @@ model_provider = "fake"
 name = "fake"
 base_url = "http://127.0.0.1:7801/v1"
 wire_api = "responses"
+${ownKey}
 [projects."${machine.repo}"]
 trust_level = "trusted"
 `,
@@ -191,4 +193,15 @@ describe.each([
     expect(read?.session).toMatch(UUID)
     if (client === "codex") expect(read?.turn).toMatch(UUID)
   })
+})
+
+testUnless(lack, "codex takes its own key from a command, as docs/hooks.md has it", async () => {
+  const page = readFileSync(new URL("../../../docs/hooks.md", import.meta.url), "utf8")
+  const [, auth = ""] = /```toml\n(\[model_providers\.\w+\.auth\][^]*?)```/.exec(page) ?? []
+  const ownKey = auth.replace(/providers\.\w+/, "providers.fake").replace("openai/", "stripe/")
+  expect(ownKey).toContain('"get", "stripe/api-key", "--agent", "ci"')
+  const call = { name: "exec_command", input: { cmd: "true" } }
+  const { sent, outputs } = await session("codex", "hooks install -g stripe", [call], ownKey)
+  expect(sent).toContain(`{"authorization":"Bearer ${VALUE}"}`)
+  expect(outputs.join()).not.toContain(VALUE)
 })
