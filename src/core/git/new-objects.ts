@@ -19,6 +19,8 @@ import { type Wanted, examineObjects } from "./object-health.js"
 
 /** `git prune` counts folders of this name as temporary, too. */
 const QUARANTINE = "tmp_agent-vault-"
+/** Each asks for a git that looks at the folder in the same instant. */
+const MOST_TRIES = 20
 
 /**
  * Does work in a quarantine for new objects, and hands back what it came to. `make` says which
@@ -99,11 +101,28 @@ async function moveObjects(
     existsSync(join(quarantine, file)),
   )
   await allToDisk(files.map((file) => join(quarantine, file)))
-  const folders = [...new Set(files.map(dirname))]
-  const made = folders.filter((folder) => makeAlike(join(quarantine, folder), join(store, folder)))
-  for (const file of files) rename(join(quarantine, file), join(store, file))
-  const touched = folders.map((folder) => join(store, folder))
+  const made = files.filter((file) => moveObject(quarantine, store, file))
+  const touched = [...new Set(files.map((file) => join(store, dirname(file))))]
   await allToDisk(made.length > 0 ? [...touched, store] : touched)
+}
+
+/**
+ * Gives an object its place; says whether a folder was made for it. Git, which removes folders that
+ * are empty whenever it packs objects, may do so in between: then the folder is made once more.
+ */
+function moveObject(quarantine: string, store: string, file: string): boolean {
+  const [model, folder] = [join(quarantine, dirname(file)), join(store, dirname(file))]
+  let isMade = false
+  for (let tries = 1; ; tries += 1) {
+    isMade = makeAlike(model, folder) || isMade
+    try {
+      rename(join(quarantine, file), join(store, file))
+      return isMade
+    } catch (error) {
+      const isGone = error instanceof VaultError && isErrno(error.cause, "ENOENT")
+      if (!isGone || tries === MOST_TRIES) throw error
+    }
+  }
 }
 
 /** The index comes last: Git looks for a pack by it. */
