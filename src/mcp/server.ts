@@ -54,10 +54,11 @@ export async function startServer(transport: Transport, service: Answering): Pro
   const askBy = askThrough(
     () => new PersonAtClient(elicitingBy(server, timeout, [...inWork].at(-1))),
   )
-  const clientOf = (call: string | number, gone: AbortSignal): Client => ({
+  const clientOf = (call: string | number): Client => ({
     name: server.getClientVersion()?.name,
     ask: (question) => {
-      const signal = AbortSignal.any([gone, AbortSignal.timeout(timeout)])
+      // Other calls wait for the same answer: it is not over with the call that asked first.
+      const signal = AbortSignal.timeout(timeout)
       const person = new PersonAtClient(elicitingBy(server, timeout, call))
       return person.choose(question, SHOW, signal, Date.now() + timeout)
     },
@@ -69,7 +70,7 @@ export async function startServer(transport: Transport, service: Answering): Pro
     const tool = tools.find(({ name }) => name === params.name)
     if (tool === undefined) throw new McpError(ErrorCode.InvalidParams, "there is no such tool")
     const attribution = namesOf(made)
-    const client = clientOf(requestId, signal)
+    const client = clientOf(requestId)
     inWork.add(requestId)
     try {
       return await service.call(tool, params.arguments ?? {}, { client, signal, attribution })
