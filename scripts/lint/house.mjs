@@ -38,6 +38,7 @@ const importers = new Map([
       "src/core/git/git.ts",
       "src/core/git/git-quick.ts",
       "src/core/git/listed-gits.ts",
+      "src/core/sources/run-store.ts",
       "src/cli/run/child.ts",
       "src/cli/exchange/sops.ts",
       "src/cli/hooks/dry-run.ts",

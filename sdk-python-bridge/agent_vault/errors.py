@@ -251,6 +251,10 @@ class RevealRefused(Denied):
     """A value may not be shown to a model."""
 
 
+class SourceUnagreed(Denied):
+    """Nobody on this machine agreed to where the value comes from."""
+
+
 class Unconfirmed(Denied):
     """Under an agent's harness, what gives access or shows a value needs a person."""
 
@@ -431,6 +435,10 @@ class PortTaken(NotNow):
 
 class RotationFailed(NotNow):
     """A program of a rotation failed."""
+
+
+class SourceFailed(NotNow):
+    """The store that a value lies in gave none."""
 
 
 class UpstreamUnreachable(NotNow):

@@ -82,6 +82,14 @@ export { type UseEdit, type UseRequest, changeUse } from "./change/change-use.js
 export { type RotationEdit, changeRotation, rotationOf } from "./rotation/change-rotation.js"
 export { type KeptRotation, RotationState, fingerprintOf } from "./rotation/kept-rotation.js"
 export { type Rotated, setRotated } from "./rotation/set-rotated.js"
+export { foldersOutside, isWithin, programIn } from "./disk/outside-program.js"
+export { LONGEST_KEEP, type Source } from "./records/source.js"
+export {
+  agreeToReference,
+  isReferenceAgreed,
+  referenceFingerprint,
+} from "./sources/agreed-references.js"
+export { parseReference } from "./sources/reference.js"
 export { type RotationStep, rotationLines } from "./records/rotation.js"
 export { changeMetadata } from "./change/change-metadata.js"
 export { type AddCanariesRequest, addCanaries } from "./canaries/add-canaries.js"

@@ -11,7 +11,7 @@ const GROUP_KEY = "groups/stripe.age"
 /** @param {Readonly<Record<string, object>>} makers by the names of their vaults; some, or all */
 export function casesOf(named) {
   const { classic, "post-quantum": postQuantum, revoked, owners, uses, rotations } = named
-  const { removals, policies } = named
+  const { removals, policies, sources } = named
   const makers = [
     classic,
     postQuantum,
@@ -21,6 +21,7 @@ export function casesOf(named) {
     rotations,
     removals,
     policies,
+    sources,
   ].filter((maker) => maker !== undefined)
   const all = classic && postQuantum && revoked && owners
   return {
@@ -43,6 +44,7 @@ export function casesOf(named) {
       ...(rotations === undefined ? [] : rotationCases(rotations)),
       ...(removals === undefined ? [] : removalCases(removals)),
       ...(policies === undefined ? [] : policyCases(policies)),
+      ...(sources === undefined ? [] : sourceCases(sources)),
     ].map(fill),
   }
 }
@@ -566,6 +568,28 @@ function removalCases(vault) {
         seen: { seen: true },
       },
     ),
+  ]
+}
+
+/** A reader that cannot ask the store must not hand out the reference as the value. */
+function sourceCases(vault) {
+  const put = (name) => [{ path: KEY, do: "copy", from: `forged/sources/${name}.json` }]
+  return [
+    {
+      name: "sources: no store can be asked",
+      vault,
+      error: "SOURCE_FAILED",
+      checker: "ok",
+    },
+    ...["plain-unsigned", "plain-by-mallory"].map((name) =>
+      refused(`sources: ${name}`, vault, "SIGNATURE_INVALID", put(name)),
+    ),
+    ...[
+      "source-in-format-1",
+      "format-6-without-source",
+      "unknown-store",
+      "kept-too-long",
+    ].map((name) => refused(`sources: ${name}`, vault, "RECORD_INVALID", put(name))),
   ]
 }
 

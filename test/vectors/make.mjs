@@ -557,6 +557,36 @@ async function policies() {
   return maker
 }
 
+/** A secret whose value lies in another store, beside one that is in the vault: format 6. */
+async function sources() {
+  const maker = new Maker("sources")
+  await maker.init("x25519")
+  await maker.addAgent("2026-01-02T09:00:00Z", "ci")
+  await setSecret({
+    ...(await maker.request("2026-01-03T00:00:00Z")),
+    name: "stripe/api-key",
+    value: Buffer.from("vault://secret/stripe#key"),
+    source: { store: "vault", keep: 300 },
+    metadata: {},
+  })
+  await maker.set("2026-01-03T00:00:01Z", "stripe/other", "another value")
+  await maker.grant("2026-01-04T00:00:00Z", "ci", ["stripe"])
+  maker.addKey("mallory", "stranger", await generateIdentity("x25519"))
+
+  const secret = { ...maker.record("secrets/stripe/api-key.json"), serial: 9 }
+  const { source, ...plain } = secret
+  maker.forge("plain-unsigned.json", encodeRecord({ ...plain, format: 1 }))
+  maker.forge("plain-by-mallory.json", maker.signWhole("mallory", { ...plain, format: 1 }))
+  maker.forge("source-in-format-1.json", maker.signWhole("alice", { ...secret, format: 1 }))
+  maker.forge("format-6-without-source.json", maker.signWhole("alice", plain))
+  const other = { ...secret, source: { ...source, store: "file" } }
+  maker.forge("unknown-store.json", maker.signWhole("alice", other))
+  const longer = { ...secret, source: { ...source, keep: 86401 } }
+  maker.forge("kept-too-long.json", maker.signWhole("alice", longer))
+  maker.save()
+  return maker
+}
+
 /** Those that are named, or all. Of the others folders, forgeries and cases stay as they are. */
 const MAKERS = {
   classic,
@@ -567,6 +597,7 @@ const MAKERS = {
   rotations,
   removals,
   policies,
+  sources,
 }
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(MAKERS)
 try {

@@ -44,9 +44,13 @@ def record(folder, path, vault=None):
     least = 3 if "rotation" in r else 2 if "use" in r else 1
     owners = [r[name] for name in ("sealedToOwners", "revokedOwners", "exposedToOwners") if name in r]
     least = 5 if "policy" in (r["kind"], *r) else 4 if owners else least
+    least = 6 if "source" in r else least
     known = r["format"] == least and r.get("use") != [] and [] not in owners
     known = known and "run" in r.get("rotation", {"run": []})
-    most = 5 if r["kind"] in ("vault", "policy") else 4
+    source = r.get("source", {"store": "op", "keep": 0})
+    known = known and sorted(source) == ["keep", "store"] and 0 <= source["keep"] <= 86400
+    known = known and source["store"] in ("op", "aws-sm", "gcp-sm", "vault", "env", "keychain")
+    most = {"vault": 5, "policy": 5, "secret": 6}.get(r["kind"], 4)
     need(known or r["format"] > most, f"{path} has another format than its members")
     own = (r["kind"], r["path"], r["vault"])
     need(own == (KINDS[path.split("/")[0]], path, vault or r["vault"]), f"{path} is misplaced")

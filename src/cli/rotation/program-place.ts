@@ -1,6 +1,7 @@
-import { accessSync, constants, realpathSync, statSync } from "node:fs"
-import { delimiter, isAbsolute, join, parse, relative, sep } from "node:path"
+import { realpathSync } from "node:fs"
+import { delimiter, isAbsolute, parse } from "node:path"
 import { type Environment, type Place, VaultError } from "../../core/index.js"
+import { foldersOutside, isWithin, programIn } from "../../core/owner.js"
 import { childEnvironment } from "../run/program-environment.js"
 import type { Launch } from "../run/child.js"
 
@@ -15,35 +16,19 @@ export function launchOutside(
   env: Environment,
 ): Launch {
   const top = realpathSync(place.checkout?.top ?? place.root)
-  const paths = (env["PATH"] ?? "").split(delimiter).filter((each) => isOutside(top, each))
+  const paths = foldersOutside(top, env["PATH"])
   const program = isAbsolute(command) ? command : onPath(command, paths)
   for (const each of [program, ...args]) refuseWithin(top, each, command)
   const given = new Map([["PATH", paths.join(delimiter)]])
   return { command: program, args, env: childEnvironment(env, given, false) }
 }
 
-/** Whether a folder of PATH is one by itself, wherever we are, and not within the repository. */
-function isOutside(top: string, folder: string): boolean {
-  return isAbsolute(folder) && !isWithin(top, folder)
-}
-
 function onPath(command: string, paths: readonly string[]): string {
-  if (!/[/\\]/.test(command)) {
-    const found = paths.map((folder) => join(folder, command)).find(isProgram)
-    if (found !== undefined) return found
-  }
+  const found = programIn(paths, command)
+  if (found !== undefined) return found
   throw new VaultError("COMMAND_NOT_FOUND", `there is no program ${command} to rotate with`, {
     hint: "an owner names one by its absolute path, or one on PATH outside of the repository",
   })
-}
-
-function isProgram(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return statSync(file).isFile()
-  } catch {
-    return false
-  }
 }
 
 function refuseWithin(top: string, word: string, command: string): void {
@@ -51,20 +36,6 @@ function refuseWithin(top: string, word: string, command: string): void {
   throw new VaultError("COMMAND_NOT_STARTED", `${command} would run what lies in the repository`, {
     hint: `${word} changes with each pull, and nobody agreed to that: install it outside of ${top}`,
   })
-}
-
-/** By where it leads; of what is not there, by its name. */
-function isWithin(top: string, path: string): boolean {
-  const way = relative(top, realOf(path))
-  return way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way))
-}
-
-function realOf(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch {
-    return path
-  }
 }
 
 /** The folder that a program runs in: none of the repository's, nor one that anybody writes to. */

@@ -53,7 +53,7 @@ export class Canaries {
     for (const name of listSecrets(vault, NOTES_GROUP).filter(isNote)) {
       opened.push(await openSecret(vault, key, name, now, groupKeys))
     }
-    const reads = OpenedSecret.handOut(opened, terms, now)
+    const reads = await OpenedSecret.handOut(opened, terms, now)
     for (const secret of opened) secret.forget()
     return new Canaries(
       vault,

@@ -1,5 +1,7 @@
 import { type SecretMetadata, checkMetadata } from "../records/secret-metadata.js"
+import type { Source } from "../records/source.js"
 import { type WrittenUse, parseUse } from "../records/use.js"
+import { parseReference } from "../sources/reference.js"
 import { findSecret } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { LIMITS, mebibytes } from "../words/limits.js"
@@ -21,6 +23,8 @@ export interface SetRequest extends ChangeRequest {
   readonly metadata: SecretMetadata
   /** Rules for the broker that are added to those that it has. */
   readonly use?: readonly WrittenUse[] | undefined
+  /** That `value` is a reference, and how long a value from there may be kept; absent: it is none. */
+  readonly source?: Source | undefined
   /** Refuses, with `EXISTS`, to replace a value that is there. */
   readonly ifMissing?: boolean | undefined
 }
@@ -66,10 +70,11 @@ export interface SetManyResult {
  */
 export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
   const name = parseSecretName(request.name)
-  const { value, metadata } = request
+  const { value, metadata, source } = request
   const rules = (request.use ?? []).map(parseUse)
   refuseTooLarge(name, value)
   checkMetadata(metadata)
+  refuseOtherReference(source, value)
   return change(request, async (session) => {
     refuseCollisions(session, [name])
     if (request.ifMissing === true) refuseThere(session, name)
@@ -83,6 +88,7 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
     const is = await store.put(name, value, {
       ...metadata,
       ...(use.length === 0 ? {} : { use }),
+      ...(source === undefined ? {} : { source }),
     })
     const version = findSecret(session.vault, name)?.version ?? 0
     const readers = readersOfGroup(group)
@@ -146,6 +152,13 @@ function refuseTooLarge({ full }: SecretName, value: Uint8Array): void {
   throw new VaultError("VALUE_TOO_LARGE", `the value of ${full} has ${value.length} bytes`, {
     hint: `a secret holds at most ${LIMITS.value} bytes (${mebibytes(LIMITS.value)})`,
   })
+}
+
+/** Throws `USAGE` for a value that is no reference to this store. */
+function refuseOtherReference(source: Source | undefined, value: Uint8Array): void {
+  if (source === undefined) return
+  if (parseReference(Buffer.from(value).toString("utf8")) === source.store) return
+  throw new VaultError("USAGE", `this is no reference of ${source.store}`)
 }
 
 function refuseTwice(names: readonly SecretName[]): void {

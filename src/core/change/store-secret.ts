@@ -9,6 +9,7 @@ import {
   unsigned,
 } from "../records/record.js"
 import { type SecretMetadata, metadataOf } from "../records/secret-metadata.js"
+import { isSameSource } from "../records/source.js"
 import { areSameUses } from "../records/use.js"
 import { isWeaker } from "../policy/reveal.js"
 import { openGroupKey, readSigned } from "../vault/group-key.js"
@@ -55,10 +56,14 @@ export class SecretStore {
   async put(
     name: SecretName,
     value: Uint8Array,
-    said: SecretMetadata & Pick<SecretRecord, "use">,
+    said: SecretMetadata & Pick<SecretRecord, "use" | "source">,
   ): Promise<StoredAs> {
     const before = findSecret(this.#session.vault, name)
-    const isSame = before !== undefined && (await this.#holds(name, before, value))
+    const isSame =
+      before !== undefined &&
+      isSameSource(before.source, said.source) &&
+      !(said.source !== undefined && isExposed(before)) &&
+      (await this.#holds(name, before, value))
     const body = isSame ? unsigned(before) : await this.#sealed(name, before, value)
     if (isSame && !saysMore(said, before)) return "unchanged"
     if (before !== undefined && said.reveal !== undefined) {
@@ -114,6 +119,11 @@ export class SecretStore {
   }
 }
 
+/** The same reference again is an owner's word that the store has another value. */
+function isExposed({ exposed = [], exposedToOwners = [] }: SecretRecord): boolean {
+  return exposed.length + exposedToOwners.length > 0
+}
+
 /** Whether metadata says anything that a record does not. */
 function saysMore(said: SecretMetadata & Pick<SecretRecord, "use">, record: SecretRecord): boolean {
   const isNew = Object.entries(metadataOf(said)).some(
@@ -125,7 +135,7 @@ function saysMore(said: SecretMetadata & Pick<SecretRecord, "use">, record: Secr
 /** What stays of a record whose value is replaced. The new value is not exposed to anyone. */
 function rotated(
   record: SecretRecord,
-): Omit<Unsigned<SecretRecord>, "exposed" | "exposedToOwners"> {
-  const { exposed: _exposed, exposedToOwners: _owners, ...kept } = unsigned(record)
+): Omit<Unsigned<SecretRecord>, "exposed" | "exposedToOwners" | "source"> {
+  const { exposed: _exposed, exposedToOwners: _owners, source: _source, ...kept } = unsigned(record)
   return kept
 }

@@ -150,7 +150,10 @@ function checkSecret(vault: Vault, name: SecretName, now: Date): CheckFinding[] 
   return findings
 }
 
-function newValueHint(name: string, { rotation }: SecretRecord): string {
+function newValueHint(name: string, { rotation, source }: SecretRecord): string {
+  if (source !== undefined) {
+    return `change the value in its store (${source.store}), then say so: agent-vault set ${name} --source REFERENCE`
+  }
   return rotation === undefined
     ? `make a new value at its source, then: agent-vault set ${name}`
     : `have its programs make a new value: agent-vault rotate ${name}`

@@ -22,6 +22,7 @@ import {
 } from "../vault/vault.js"
 import type { VaultDocument } from "../records/record.js"
 import { type Rotation, isSameRotation } from "../records/rotation.js"
+import { type Source, isSameSource } from "../records/source.js"
 import { type Use, isSameUse } from "../records/use.js"
 import { type PolicyPlan, policyPlan } from "../policy/policy-wish.js"
 import { signedRules } from "../vault/signed-rules.js"
@@ -47,12 +48,20 @@ export interface RotationDifference {
   readonly after?: Rotation
 }
 
+/** Which store a value came from there and comes from here; absent: it is sealed in the vault. */
+export interface SourceDifference {
+  readonly secret: string
+  readonly before?: Source
+  readonly after?: Source
+}
+
 /** What {@link checkAgainst} found. */
 export interface Comparison {
   readonly findings: readonly CheckFinding[]
   readonly access: readonly AccessChange[]
   readonly uses: readonly UseDifference[]
   readonly rotations: readonly RotationDifference[]
+  readonly sources: readonly SourceDifference[]
   /** How the policy differs. */
   readonly policyChange?: PolicyPlan
 }
@@ -67,7 +76,7 @@ export function checkAgainst(base: Vault, vault: Vault): Comparison {
   const findings: CheckFinding[] = []
   if (vault.id !== base.id) {
     const other = refused("vault.json", "it is another vault")
-    return { findings: [other], access: [], uses: [], rotations: [] }
+    return { findings: [other], access: [], uses: [], rotations: [], sources: [] }
   }
   const attempt = (subject: string, work: () => void): void => {
     try {
@@ -87,17 +96,19 @@ export function checkAgainst(base: Vault, vault: Vault): Comparison {
   }
   const uses: UseDifference[] = []
   const rotations: RotationDifference[] = []
+  const sources: SourceDifference[] = []
   attempt("vault.json", () => {
     const names = namesOfBoth(base, vault)
     for (const each of useDifferences(base, vault, names)) uses.push(each)
     for (const each of rotationDifferences(base, vault, names)) rotations.push(each)
+    for (const each of sourceDifferences(base, vault, names)) sources.push(each)
   })
   const access = accessChanges(base, vault)
   let policyChange: PolicyPlan | undefined
   attempt("vault.json", () => {
     policyChange = policyPlan(signedRules(base), signedRules(vault))
   })
-  return { findings, access, uses, rotations, ...(policyChange && { policyChange }) }
+  return { findings, access, uses, rotations, sources, ...(policyChange && { policyChange }) }
 }
 
 /** The vault of a commit, verified against the anchor; ciphertexts are not read. */
@@ -182,6 +193,18 @@ function rotationDifferences(
   return names.flatMap((name) => {
     const [before, after] = [base, vault].map((each) => findSecret(each, name)?.rotation)
     if (isSameRotation(before, after)) return []
+    return [{ secret: name.full, ...(before && { before }), ...(after && { after }) }]
+  })
+}
+
+function sourceDifferences(
+  base: Vault,
+  vault: Vault,
+  names: readonly SecretName[],
+): SourceDifference[] {
+  return names.flatMap((name) => {
+    const [before, after] = [base, vault].map((each) => findSecret(each, name)?.source)
+    if (isSameSource(before, after)) return []
     return [{ secret: name.full, ...(before && { before }), ...(after && { after }) }]
   })
 }

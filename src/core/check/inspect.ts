@@ -9,6 +9,7 @@ import {
   type AccessChange,
   type Comparison,
   type RotationDifference,
+  type SourceDifference,
   type UseDifference,
   checkAgainst,
   vaultAt,
@@ -52,6 +53,8 @@ export interface Inspection extends CheckReport {
   readonly uses?: readonly UseDifference[]
   /** Which programs rotate secrets since, and which do no more. */
   readonly rotations?: readonly RotationDifference[]
+  /** Which values come from another store since, and which do no more. */
+  readonly sources?: readonly SourceDifference[]
   /** How the policy differs since. */
   readonly policyChange?: PolicyPlan
 }

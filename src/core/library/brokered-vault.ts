@@ -9,7 +9,13 @@ import type { SecretRecord } from "../records/record.js"
 import type { Use } from "../records/use.js"
 import { type SecretRead, admitReader } from "../vault/read.js"
 import { policyOf, questionOf } from "../vault/policy-of.js"
-import { type SendTerms, type Suits, requireAsk, requireRule } from "../vault/send-terms.js"
+import {
+  type SendTerms,
+  type Suits,
+  refuseVariable,
+  requireAsk,
+  requireRule,
+} from "../vault/send-terms.js"
 import { describeAccess } from "../vault/listing.js"
 import { getSecret, listSecrets } from "../vault/vault.js"
 import { type ErrorCode, VaultError } from "../words/errors.js"
@@ -215,7 +221,10 @@ export class BrokeredVault {
   /** One that is damaged keeps nobody from the others. */
   async #readWhatCanBe(names: readonly SecretName[]): Promise<SecretRead[]> {
     try {
-      return await this.#reader.read(names)
+      const ofRun = names.every(({ full }) => this.#ofRun.has(full))
+      const reads = await this.#reader.read(names, undefined, !ofRun)
+      // No store is asked for what this run does not use.
+      return ofRun ? reads : reads.filter(({ record }) => record.source === undefined)
     } catch (error) {
       const failed = asVaultError(error)
       if (OURS.has(failed.code)) throw failed
@@ -235,6 +244,7 @@ export class BrokeredVault {
         try {
           admitReader(vault, key, name, now)
           const record = getSecret(vault, name)
+          refuseVariable(name, record)
           const asked = judge && { askFor: this.#askFor(judge, name, record) }
           return [name.full, { uses: record.use ?? [], ...asked }]
         } catch (error) {

@@ -10,6 +10,7 @@ import { type GroupKeys, OpenedSecret, type SecretRead, openSecret } from "../va
 import type { ReadFor, Terms } from "../vault/terms.js"
 import type { Sending } from "../policy/sending.js"
 import type { SendTerms, Suits } from "../vault/send-terms.js"
+import type { SourcePlace } from "../sources/resolve.js"
 import type { Vault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
@@ -58,6 +59,8 @@ const PATIENCE_MS = 2000
  */
 export class Reader {
   readonly #request: ReaderRequest
+  readonly #sources: SourcePlace
+  readonly #terms: Terms
   readonly #vault: string
   #place: Place
   /** The clones and branches of which this machine remembered something. */
@@ -69,6 +72,8 @@ export class Reader {
   /** `vault` is the id of the vault that is meant. */
   constructor(request: ReaderRequest, vault: string) {
     this.#request = request
+    this.#sources = { place: request.place, env: request.env, kept: new Map() }
+    this.#terms = { ...request, sources: this.#sources }
     this.#place = request.place
     this.#vault = vault
   }
@@ -77,10 +82,9 @@ export class Reader {
    * Reads secrets, all from the same state of the vault. Throws as {@link openSecret} and
    * {@link OpenedSecret.handOut} do.
    */
-  read(names: readonly SecretName[], by?: ReadFor): Promise<SecretRead[]> {
-    return this.#reading(names, (secrets) =>
-      OpenedSecret.handOut(secrets, { ...this.#request, by }, new Date()),
-    )
+  read(names: readonly SecretName[], by?: ReadFor, asReference = false): Promise<SecretRead[]> {
+    const terms = { ...this.#terms, by, asReference }
+    return this.#reading(names, (secrets) => OpenedSecret.handOut(secrets, terms, new Date()))
   }
 
   /**
@@ -89,7 +93,7 @@ export class Reader {
    */
   choose(choose: ChooseNames): Promise<SecretRead[]> {
     return this.#fromFiles(choose, (secrets) =>
-      OpenedSecret.handOut(secrets, this.#request, new Date()),
+      OpenedSecret.handOut(secrets, this.#terms, new Date()),
     )
   }
 
@@ -105,7 +109,7 @@ export class Reader {
           .filter(({ name }) => name.full === secret.name.full)
           .map((each) => ({ ...each, secret })),
       )
-      return OpenedSecret.send(placed, terms, new Date())
+      return OpenedSecret.send(placed, { ...terms, sources: this.#sources }, new Date())
     })
   }
 
@@ -128,6 +132,10 @@ export class Reader {
     for (const { secret } of this.#remembered.values()) secret.forget()
     this.#remembered.clear()
     this.#groupKeys.clear()
+    for (const { value } of this.#sources.kept.values()) {
+      value.then((bytes) => bytes.fill(0)).catch(() => {})
+    }
+    this.#sources.kept.clear()
     this.#kept = 0
   }
 

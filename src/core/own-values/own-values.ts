@@ -176,7 +176,12 @@ async function readAll({ place, key, env, by }: Searcher, names: readonly string
   const audit = auditTo({ folder: auditFolder(claimedId(place), env) }, attribution)
   await using vault = await openVaultAs({ place, key, env, outlet: { surface: "guard" }, audit })
   const open = new Set((await vault.access()).groups.map(({ group }) => group))
-  const readable = names.filter((name) => open.has(parseSecretName(name).group))
+  const inStores = (await vault.list()).filter(({ source }) => source !== undefined)
+  const elsewhere = new Set(inStores.map(({ name }) => name))
+  // No store is asked at each commit.
+  const readable = names.filter(
+    (name) => open.has(parseSecretName(name).group) && !elsewhere.has(name),
+  )
   const values = new Map<string, Uint8Array>()
   const unread: { secret: string; error: VaultError }[] = []
   try {

@@ -56,13 +56,22 @@ export async function readEarlier(
   const where = await inGit(vault, place, env)
   const past = await entryOf(where, name, present, version)
   const record = past.record ?? present
+  if (record.source !== undefined && terms.asReference !== true) {
+    throw new VaultError(
+      "USAGE",
+      `${name.full}@${version} was a reference: no vault knows its value of then`,
+      {
+        hint: `see where it pointed: agent-vault get ${name.full}@${version} --reference`,
+      },
+    )
+  }
   const sealed = await sealedValue(where, past, record)
   const identity = await keyOf(where, key, past, record)
   const value = await inFile(secretPath(past.name), unseal(sealed, [identity]))
   const reveal = revealPolicy(present, record.reveal ?? "allow")
   const judge = await policyOf(vault)
   const opened = new OpenedSecret(vault, key, name, group, { ...record, reveal }, value, judge)
-  const [read] = OpenedSecret.handOut([opened], terms, now)
+  const [read] = await OpenedSecret.handOut([opened], terms, now)
   opened.forget()
   if (read === undefined) throw new TypeError("one secret, one value")
   return read

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
 import { type Format, baseProblem, formatOf, isOfNewerFormat, newer } from "./record-format.js"
 import type { Rotation } from "./rotation.js"
+import type { Source } from "./source.js"
 import type { Use } from "./use.js"
 import {
   agentRecordProblem,
@@ -124,6 +125,8 @@ export interface SecretRecord extends RecordBase, SecretMetadata {
   readonly use?: readonly Use[]
   /** How the secret gets a new value; nothing runs before a person on the machine agreed. */
   readonly rotation?: Rotation
+  /** What is sealed is a reference to a value in this store; absent: the value itself. */
+  readonly source?: Source
 }
 
 export type VaultDocument = VaultRecord | AgentRecord | GroupRecord | SecretRecord

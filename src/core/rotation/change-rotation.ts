@@ -56,7 +56,16 @@ export function changeRotation(request: RotationRequest): Promise<Outcome<Rotati
 
 /** How a secret is rotated, by its signed record. Throws `SECRET_NOT_FOUND`, `USAGE` where it is not. */
 export function rotationOf(vault: Vault, name: SecretName): Rotation {
-  const { rotation } = getSecret(vault, name)
+  const { rotation, source } = getSecret(vault, name)
+  if (source !== undefined) {
+    throw new VaultError(
+      "USAGE",
+      `the value of ${name.full} lies in ${source.store}, and is rotated there`,
+      {
+        hint: `then say so, with the reference that it has: agent-vault set ${name.full} --source REFERENCE`,
+      },
+    )
+  }
   if (rotation !== undefined) return rotation
   throw new VaultError("USAGE", `the record of ${name.full} names no rotation`, {
     hint: `say what makes a new value: agent-vault rotation -s ${name.full} -- PROGRAM; or set one: agent-vault set ${name.full}`,

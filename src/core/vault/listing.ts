@@ -7,6 +7,7 @@ import { mayOpen } from "../policy/access.js"
 import type { AgentRecord, GroupRecord, Member } from "../records/record.js"
 import { type SecretMetadata, metadataOf } from "../records/secret-metadata.js"
 import type { Rotation } from "../records/rotation.js"
+import type { Source } from "../records/source.js"
 import type { Use } from "../records/use.js"
 import { type Exposed, stillExposed } from "./exposed.js"
 import { type GroupReader, readersOfGroup } from "./group-readers.js"
@@ -34,6 +35,8 @@ export interface SecretListing extends SecretMetadata {
   readonly use?: readonly Use[]
   /** The programs that give it a new value, when an owner has them run; absent: none are named. */
   readonly rotation?: Rotation
+  /** The store that the value is fetched from when it is read; absent: it is in the vault. */
+  readonly source?: Source
 }
 
 /** What an agent may open, and until when. */
@@ -98,7 +101,7 @@ export function isRefusal(error: unknown): error is VaultError {
 /** One secret, from its verified record. Throws `SECRET_NOT_FOUND`. */
 export function describeSecret(vault: Vault, name: SecretName): SecretListing {
   const record = getSecret(vault, name)
-  const { version, changed, use, rotation } = record
+  const { version, changed, use, rotation, source } = record
   const exposed = stillExposed(vault, name, record)
   return {
     name: name.full,
@@ -108,6 +111,7 @@ export function describeSecret(vault: Vault, name: SecretName): SecretListing {
     ...(exposed.length === 0 ? {} : { exposed }),
     ...(use === undefined ? {} : { use }),
     ...(rotation === undefined ? {} : { rotation }),
+    ...(source === undefined ? {} : { source }),
   }
 }
 

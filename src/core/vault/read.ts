@@ -13,7 +13,15 @@ import type { SecretName } from "../words/names.js"
 import { utc } from "../words/time.js"
 import { inFile, openGroupKey, readSigned } from "./group-key.js"
 import { policyOf, questionOf } from "./policy-of.js"
-import { type SendTerms, type Suits, neverByOwner, requireAsk, requireRule } from "./send-terms.js"
+import { withResolved } from "./resolved-reads.js"
+import {
+  type SendTerms,
+  type Suits,
+  neverByOwner,
+  refuseVariable,
+  requireAsk,
+  requireRule,
+} from "./send-terms.js"
 import { type Terms, requireTerms } from "./terms.js"
 import { type Vault, getGroup, getSecret, remember } from "./vault.js"
 
@@ -81,17 +89,22 @@ export class OpenedSecret {
   /**
    * The one way out, for all or none: the grants are compared with the clock again, the vault's policy
    * is asked, the reveal policy where a model would see the values, a person where an agent's harness
-   * would, each read is noted in the audit, and only then is there a value. Throws `GRANT_ENDED`,
-   * `POLICY_REFUSED`, `UNCONFIRMED`, `REVEAL_REFUSED`, `AUDIT_UNWRITABLE`, and what `onRead` throws.
+   * would, a value that lies in another store is fetched, each read is noted in the audit, and only
+   * then is there a value. Rejects with `GRANT_ENDED`, `POLICY_REFUSED`, `UNCONFIRMED`,
+   * `REVEAL_REFUSED`, `SOURCE_UNAGREED`, `SOURCE_FAILED`, `AUDIT_UNWRITABLE`, and what `onRead` throws.
    */
-  static handOut(secrets: readonly OpenedSecret[], terms: Terms, now: Date): SecretRead[] {
+  static async handOut(
+    secrets: readonly OpenedSecret[],
+    terms: Terms,
+    now: Date,
+  ): Promise<SecretRead[]> {
     const events = secrets.map((secret) =>
       secret.#event(secret.#admit(terms, now), terms.outlet.surface, now),
     )
     // Copied before `onRead` runs: it may read again, and so have the values overwritten.
-    const reads = secrets.map((secret) => {
-      return { name: secret.name, record: secret.record, value: Uint8Array.from(secret.#value) }
-    })
+    const sealed = secrets.map((secret) => secret.#copy())
+    const resolving = terms.asReference === true ? undefined : withResolved(sealed, terms, now)
+    const reads = resolving === undefined ? sealed : await resolving
     terms.audit.note(readsAsEvents(events).map((event) => ({ ...event, ...terms.by })))
     for (const event of events) terms.onRead?.(event)
     return reads
@@ -103,16 +116,15 @@ export class OpenedSecret {
    * must have agreed where one of them says so, and the lines are durable in the audit before there is a value. The reveal
    * policy is not asked: nobody sees the value. An owner's key never serves.
    * Rejects with `GRANT_ENDED`, `USE_REFUSED`, `POLICY_REFUSED`, `ASK_REFUSED`,
-   * `OWNER_KEY_UNASKED`, `AUDIT_UNWRITABLE`.
+   * `OWNER_KEY_UNASKED`, `SOURCE_UNAGREED`, `SOURCE_FAILED`, `AUDIT_UNWRITABLE`.
    */
   static async send(placed: readonly Placed[], terms: SendTerms, now: Date): Promise<SecretRead[]> {
     const events = placed.map(({ secret, sending, suits }) =>
       secret.#sent({ sending, suits }, terms, now),
     )
     // Copied before anything is waited for: who reads again may have the values overwritten.
-    const reads = placed.map(({ secret }) => {
-      return { name: secret.name, record: secret.record, value: Uint8Array.from(secret.#value) }
-    })
+    const sealed = placed.map(({ secret }) => secret.#copy())
+    const reads = (await withResolved(sealed, terms, now)) ?? sealed
     try {
       await terms.audit.noteDurably(events)
     } catch (error) {
@@ -129,6 +141,7 @@ export class OpenedSecret {
   ): AuditEvent {
     const actor = admit(this.#vault, this.name.group, this.#group, this.#key, now)
     if (actor.role === "owner") throw neverByOwner(actor.name)
+    refuseVariable(this.name, this.record)
     const { use = [], version } = this.record
     const rule = requireRule(this.name.full, use, sending, suits)
     const { name, record } = this
@@ -159,6 +172,10 @@ export class OpenedSecret {
       rule: `${this.name.full}#${use.indexOf(rule) + 1}`,
       request: terms.request,
     }
+  }
+
+  #copy(): SecretRead {
+    return { name: this.name, record: this.record, value: Uint8Array.from(this.#value) }
   }
 
   #admit(terms: Terms, now: Date): Actor {
@@ -213,7 +230,7 @@ export async function readSecret(
   now: Date,
 ): Promise<SecretRead> {
   const opened = await openSecret(vault, key, name, now)
-  const [read] = OpenedSecret.handOut([opened], terms, now)
+  const [read] = await OpenedSecret.handOut([opened], terms, now)
   opened.forget()
   if (read === undefined) throw new TypeError("one secret, one value")
   return read

@@ -2,8 +2,11 @@ import type { Audit } from "../audit/audit.js"
 import type { PolicyQuestion, PolicyVerdict } from "../policy/policy-question.js"
 import { denied } from "../policy/require-policy.js"
 import { type Sending, ruleFor, whyNoRule } from "../policy/sending.js"
+import type { SecretRecord } from "../records/record.js"
 import type { Use } from "../records/use.js"
+import type { SourcePlace } from "../sources/resolve.js"
 import { VaultError } from "../words/errors.js"
+import type { SecretName } from "../words/names.js"
 
 /** The conditions for putting values into a request, which nobody here sees. */
 export interface SendTerms {
@@ -12,6 +15,8 @@ export interface SendTerms {
   readonly isAgreed: (secret: string, ask: Use["ask"]) => boolean
   /** Counts the requests of a run, so that the audit can tell what came of this one. */
   readonly request: number
+  /** Where values that lie in another store are fetched; absent: they do not leave. */
+  readonly sources?: SourcePlace | undefined
 }
 
 /** Whether a rule is for a value that is written like this one: by its scheme, and its user. */
@@ -43,6 +48,21 @@ export function requireAsk(
 ): Use["ask"] {
   if (verdict?.effect === "deny") throw denied(verdict, question)
   return ask === "never" && verdict?.effect === "confirm" ? "session" : ask
+}
+
+/**
+ * Refuses to put a variable of this machine's environment into a request: a program that runs blind
+ * has that environment. Throws `USE_REFUSED`.
+ */
+export function refuseVariable({ full }: SecretName, { source }: SecretRecord): void {
+  if (source?.store !== "env") return
+  throw new VaultError(
+    "USE_REFUSED",
+    `${full} is a variable of this machine, which no broker sends`,
+    {
+      hint: `an owner seals the value itself: agent-vault set ${full}; or run it without --blind`,
+    },
+  )
 }
 
 /** A request that a program makes by itself is no request of the owner's. */

@@ -9,6 +9,7 @@ import { requireVerdict } from "../policy/require-policy.js"
 import { type RevealTerms, mayShow } from "../policy/reveal.js"
 import type { SecretRecord } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
+import type { SourcePlace } from "../sources/resolve.js"
 import type { SecretName } from "../words/names.js"
 import { questionOf } from "./policy-of.js"
 
@@ -39,6 +40,10 @@ export interface Terms {
   readonly person?: Confirmed | undefined
   /** Called at every read, before the value is handed out. If it throws, the value stays inside. */
   readonly onRead?: ((event: ReadEvent) => void) | undefined
+  /** Where values that lie in another store are fetched; absent: they do not leave. */
+  readonly sources?: SourcePlace | undefined
+  /** Hands out such a reference as it is, and asks no store. */
+  readonly asReference?: boolean | undefined
 }
 
 /** What is to be handed out, by which key, and the policy that is asked. */

@@ -38,6 +38,7 @@ const EXIT_CODES = {
   OWNER_KEY_UNASKED: 4,
   REVEAL_REFUSED: 4,
   UNCONFIRMED: 4,
+  SOURCE_UNAGREED: 4,
   USE_REFUSED: 4,
   POLICY_REFUSED: 4,
   UNTRUSTED: 4,
@@ -84,6 +85,7 @@ const EXIT_CODES = {
   GIT_FAILED: 6,
   PORT_TAKEN: 6,
   ROTATION_FAILED: 6,
+  SOURCE_FAILED: 6,
   UPSTREAM_UNREACHABLE: 6,
   BUG: 70,
   // What `env` and shells end with for a command that they cannot start

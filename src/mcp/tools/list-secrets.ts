@@ -60,6 +60,11 @@ const SECRET = shape(
       description:
         "the line to pass on to an owner, which has the programs of its record make a new value; absent: none are named",
     },
+    source: {
+      ...TEXT,
+      description:
+        "the other store that its value is fetched from when it is used, by the scheme of its references; absent: it is in the vault",
+    },
     use: USE_SCHEMA,
     ask: { ...TEXT, description: "where it is not readable: the line to pass on to an owner" },
   },
@@ -107,7 +112,7 @@ function shown(
   agent: string | undefined,
   { serving, seen }: Surroundings,
 ): object {
-  const { name, version, exposed, readable, use: rules, rotation } = secret
+  const { name, version, exposed, readable, use: rules, rotation, source } = secret
   const due = whyDue(secret, new Date())
   const metadata: Readonly<Record<string, string>> = { ...metadataOf(secret) }
   const texts = Object.entries(metadata).map(([field, text]): [string, string] => [
@@ -126,6 +131,7 @@ function shown(
     ...(rules === undefined ? {} : { goes: rules.map((rule) => seen.clean(describeUse(rule))) }),
     ...(due.length === 0 ? {} : { due }),
     ...(rotation === undefined ? {} : { rotate: `agent-vault rotate ${shellWord(name)}` }),
+    ...(source === undefined ? {} : { source: source.store }),
     ...(readable ? { use } : { ask: grantLine(agent, group) }),
   }
 }

@@ -28,6 +28,7 @@ export const vaultNames: readonly string[] = [
   "rotations",
   "removals",
   "policies",
+  "sources",
 ]
 
 export type Edit = { readonly path: string } & (

@@ -32,10 +32,8 @@ async function opened(agent = "ci", now = new Date()): Promise<OpenedSecret> {
 /** What comes out: the value, or the code of the error. */
 function handedOut(secret: OpenedSecret, outlet: Outlet, audit: Audit = noAudit()) {
   return outcome(
-    Promise.resolve().then(() =>
-      OpenedSecret.handOut([secret], { outlet, audit }, new Date()).map(({ value }) =>
-        Buffer.from(value).toString(),
-      ),
+    OpenedSecret.handOut([secret], { outlet, audit }, new Date()).then((reads) =>
+      reads.map(({ value }) => Buffer.from(value).toString()),
     ),
   )
 }
@@ -57,7 +55,7 @@ describe("a value", () => {
   test("is a copy of the caller's own", async () => {
     const secret = await opened()
     const terms = { outlet: { surface: "sdk" }, audit: noAudit() } as const
-    const [first] = OpenedSecret.handOut([secret], terms, new Date())
+    const [first] = await OpenedSecret.handOut([secret], terms, new Date())
     first?.value.fill(0)
     expect(await handedOut(secret, { surface: "sdk" })).toEqual([VALUE])
   })
@@ -83,7 +81,7 @@ describe("the key of a group", () => {
     )
     expect(keys.size).toBe(1)
     expect(opening[1]).toEqual(opening[0])
-    const values = OpenedSecret.handOut(
+    const values = await OpenedSecret.handOut(
       secrets,
       { outlet: { surface: "sdk" }, audit: noAudit() },
       new Date(),

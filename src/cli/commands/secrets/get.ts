@@ -5,14 +5,19 @@ import { meantSecret } from "../../door/meant-secret.js"
 import { asJson } from "../../door/render.js"
 import { harmless, writeOut } from "../../terminal/terminal.js"
 import { auditOf, readingVault } from "../../door/reading.js"
-import { identityOf, isSet, placeOf } from "../../door/who.js"
+import { identityOf, isSet, options, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [word = ""] = door.call.words
   const place = placeOf(door)
   const atTerminal = door.terminal.stdout.isTTY
-  const { name, record, value } = await readMeant(door, place, word)
-  if (await asJson(door, { name: name.full, version: record.version, ...encoded(value) })) return
+  const read = isSet(door, "reference")
+    ? await readReference(door, place, word)
+    : await readAgreed(door, place, word)
+  const { name, record, value } = read
+  const { source } = record
+  const told = { name: name.full, version: record.version, ...(source && { source }) }
+  if (await asJson(door, { ...told, ...encoded(value) })) return
   if (atTerminal && !isSet(door, "raw")) {
     await writeOut(door.terminal, `${forTerminal(name.full, value)}\n`)
   } else {
@@ -20,15 +25,48 @@ export async function run(door: Door): Promise<void> {
   }
 }
 
+/** A value, also one of another store that a person agrees to now. */
+async function readAgreed(door: Door, place: Place, word: string): Promise<SecretRead> {
+  const { terminal } = door
+  const agree = async (): Promise<void> => {
+    const { agreeToSource } = await import("../../sources/agree-to-source.js")
+    const sealed = await readMeant(door, place, word, true)
+    await agreeToSource(door, place, sealed.name, sealed)
+  }
+  if (options(door, "agree").length > 0) await agree()
+  try {
+    return await readMeant(door, place, word)
+  } catch (error) {
+    const canAsk = terminal.stdin.isTTY && terminal.stderr.isTTY
+    if (!canAsk || !VaultError.is(error, "SOURCE_UNAGREED")) throw error
+    await agree()
+    return readMeant(door, place, word)
+  }
+}
+
+async function readReference(door: Door, place: Place, word: string): Promise<SecretRead> {
+  const read = await readMeant(door, place, word, true)
+  if (read.record.source !== undefined) return read
+  throw new VaultError("USAGE", `${read.name.full} is no reference: its value is in the vault`, {
+    hint: `read it: agent-vault get ${read.name.full}`,
+  })
+}
+
 /** The value that a word means: the present one, or with `@3` an earlier one, out of the history. */
-async function readMeant(door: Door, place: Place, word: string): Promise<SecretRead> {
+async function readMeant(
+  door: Door,
+  place: Place,
+  word: string,
+  asReference = false,
+): Promise<SecretRead> {
   const earlier = word.includes("@") ? await import("../../../core/owner.js") : undefined
   const meant = earlier?.parseEarlier(word)
   const name = meant?.name ?? meantSecret(place, word)
   const atTerminal = door.terminal.stdout.isTTY
   const key = await identityOf(door, place, atTerminal ? "at-terminal" : "if-asked")
   const audit = auditOf(door, place)
-  const terms = { outlet: { surface: "cli", isShown: true }, audit } as const
+  const sources = { place, env: door.env, kept: new Map() }
+  const terms = { outlet: { surface: "cli", isShown: true }, audit, sources, asReference } as const
   const read = await withPerson(door, (person) =>
     readingVault(door, place, key.trust, (vault) =>
       meant === undefined || earlier === undefined

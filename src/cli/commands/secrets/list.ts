@@ -94,10 +94,11 @@ async function show(door: Door, secrets: readonly SecretAndReaders[], all: numbe
     return
   }
   const rows = [HEADINGS, ...secrets.map((secret) => row(secret, door.now))]
-  // Most vaults have no broker and no programs that rotate, and say nothing of them.
+  // Most vaults have no broker, no other store and no programs that rotate, and say nothing of them.
   const left = new Set([
     ...(secrets.some(({ use }) => use !== undefined) ? [] : [GOES_TO]),
     ...(secrets.some(({ rotation }) => rotation !== undefined) ? [] : [ROTATED_BY]),
+    ...(secrets.some(({ source }) => source !== undefined) ? [] : [COMES_FROM]),
   ])
   await print(door, table(rows.map((each) => each.filter((_, at) => !left.has(at)))))
 }
@@ -113,10 +114,12 @@ const HEADINGS = [
   "EXPOSED TO",
   "GOES TO",
   "ROTATED BY",
+  "COMES FROM",
   "DESCRIPTION",
 ]
 const GOES_TO = HEADINGS.indexOf("GOES TO")
 const ROTATED_BY = HEADINGS.indexOf("ROTATED BY")
+const COMES_FROM = HEADINGS.indexOf("COMES FROM")
 
 function row(secret: SecretAndReaders, now: Date): string[] {
   const { name, version, changed, expires, exposed = [], use = [], description = "" } = secret
@@ -135,6 +138,7 @@ function row(secret: SecretAndReaders, now: Date): string[] {
     to,
     goes,
     rotatedBy(secret),
+    secret.source?.store ?? "",
     description,
   ]
 }

@@ -4,11 +4,18 @@ import {
   LIMITS,
   VaultError,
   describeUse,
+  parseDuration,
   parseMetadata,
   parseSecretName,
   parseUse,
 } from "../../../core/index.js"
-import { type SetResult, setSecret } from "../../../core/owner.js"
+import {
+  LONGEST_KEEP,
+  type SetResult,
+  type Source,
+  parseReference,
+  setSecret,
+} from "../../../core/owner.js"
 import { valueAsArgument } from "../../parse/call.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
@@ -30,9 +37,9 @@ export async function run(door: Door): Promise<void> {
   const service = option(door, "use")
   const use = service === undefined ? [] : [parseUse(await ruleOfService(door, service))]
   const request = await changeRequest(door)
-  const { value, isTrimmed = false } = await takeValue(door, name)
+  const { value, source, isTrimmed = false } = await takeValue(door, name)
   const outcome = await withPerson(door, (person) =>
-    setSecret({ ...request, person, name, value, metadata, use }),
+    setSecret({ ...request, person, name, value, source, metadata, use }),
   )
   const { result } = outcome
   if (isTrimmed) tell(door, "The newline at the end is not stored. --from-file - keeps every byte.")
@@ -52,10 +59,26 @@ interface Taken {
   readonly value: Uint8Array
   /** Whether the value ended with a newline, which is not stored. */
   readonly isTrimmed?: boolean
+  /** That it is a reference. */
+  readonly source?: Source
 }
 
 async function takeValue(door: Door, name: string): Promise<Taken> {
   const [file, length] = [option(door, "from-file"), option(door, "generate")]
+  const reference = option(door, "source")
+  if (reference !== undefined && file === undefined && length === undefined) {
+    const source = { store: parseReference(reference), keep: keepOf(option(door, "keep")) }
+    return { value: Buffer.from(reference), source }
+  }
+  if (reference !== undefined || option(door, "keep") !== undefined) {
+    throw new VaultError(
+      "USAGE",
+      "--keep is for --source, which says by itself what the value is",
+      {
+        hint: `give the one reference: agent-vault set ${name} --source REFERENCE`,
+      },
+    )
+  }
   if (file !== undefined && length !== undefined) {
     throw new VaultError("USAGE", "--from-file and --generate both say what the value is", {
       hint: "give one",
@@ -67,6 +90,15 @@ async function takeValue(door: Door, name: string): Promise<Taken> {
   if (taken.value.length > 0 || isSet(door, "allow-empty")) return taken
   throw new VaultError("USAGE", "there is no value: what was given is empty", {
     hint: `pipe it in, or use --from-file FILE, or run agent-vault set ${name} at a terminal; an empty value needs --allow-empty`,
+  })
+}
+
+/** In seconds. */
+function keepOf(text = "5m"): number {
+  const keep = text === "0" ? 0 : parseDuration(text)
+  if (keep <= LONGEST_KEEP) return keep
+  throw new VaultError("USAGE", "a value of another store is kept for a day at most", {
+    hint: "give --keep 24h or less, or 0",
   })
 }
 

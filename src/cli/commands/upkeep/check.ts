@@ -47,6 +47,7 @@ export async function run(door: Door): Promise<number> {
     ...accessLines(inspection),
     ...useLines(inspection),
     ...rotationChangeLines(inspection),
+    ...sourceLines(inspection),
     ...policyChangeLines(inspection),
   ])
   const { secrets, groups, agents, findings, anchored } = inspection
@@ -94,4 +95,13 @@ function useLines({ uses = [] }: Inspection): string[] {
     ...gained.map((rule) => `use        ${secret} may go: ${describeUse(rule)}`),
     ...lost.map((rule) => `use        ${secret} may no longer go: ${describeUse(rule)}`),
   ])
+}
+
+function sourceLines({ sources = [] }: Inspection): string[] {
+  return sources.map(({ secret, before, after }) => {
+    const [from, to] = [before, after].map((source) =>
+      source === undefined ? "the vault" : `${source.store} (kept for ${source.keep} s)`,
+    )
+    return `source     ${secret} comes from ${to ?? ""}, and came from ${from ?? ""}`
+  })
 }

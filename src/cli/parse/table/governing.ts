@@ -143,6 +143,15 @@ export const OWNERS: readonly CommandSpec[] = [
     words: "<group/name>",
     summary: "store a value: from a hidden prompt, stdin or a file",
     options: {
+      source: {
+        value: "REFERENCE",
+        describe:
+          "the value lies in another store, and is fetched when it is read: op://, aws-sm://, gcp-sm://, vault://, env:, keychain:",
+      },
+      keep: {
+        value: "DURATION",
+        describe: "how long who reads may keep it in memory (default: 5m; 0: not at all)",
+      },
       "from-file": { value: "FILE", describe: "take the value from this file, byte for byte" },
       "allow-empty": { describe: "store an empty value" },
       generate: {

@@ -10,6 +10,12 @@ export const READERS: readonly CommandSpec[] = [
     summary: "print a value, exactly its bytes",
     options: {
       raw: { describe: "send control bytes to a terminal as they are" },
+      reference: { describe: "print where the value comes from, and ask no other store" },
+      agree: {
+        value: "FINGERPRINT",
+        many: true,
+        describe: "agree that this machine fetches the value from where the reference points",
+      },
       ...AUDIT,
       ...REPORT,
     },

@@ -1,0 +1,110 @@
+import type { Environment } from "../disk/homes.js"
+import type { Place } from "../disk/place.js"
+import type { Source } from "../records/source.js"
+import { VaultError } from "../words/errors.js"
+import { LIMITS } from "../words/limits.js"
+import type { SecretName } from "../words/names.js"
+import { isReferenceAgreed, referenceFingerprint } from "./agreed-references.js"
+import { partsOf, storeOf } from "./reference.js"
+import { StoreFailure, runStore } from "./run-store.js"
+
+/** A value that a store gave, and when it was asked, in ms. */
+interface KeptValue {
+  readonly value: Promise<Uint8Array>
+  readonly asked: number
+}
+
+/** Where references are resolved, and the values that are kept in memory there. */
+export interface SourcePlace {
+  readonly place: Place
+  readonly env: Environment
+  /** By secret and reference. */
+  readonly kept: Map<string, KeptValue>
+}
+
+/** What is resolved. */
+export interface SealedReference {
+  readonly vault: string
+  readonly name: SecretName
+  readonly source: Source
+  readonly reference: string
+}
+
+/**
+ * The value that a reference names, from the store, or from memory for as long as the record says; the
+ * caller's own copy. A store is asked for nothing that nobody on this machine agreed to. Rejects with
+ * `SOURCE_UNAGREED`, `SOURCE_FAILED`.
+ */
+export async function resolveReference(
+  sealed: SealedReference,
+  at: SourcePlace,
+  now: Date,
+): Promise<Uint8Array> {
+  const { vault, name, reference, source } = sealed
+  const fingerprint = referenceFingerprint(name, reference)
+  if (!isReferenceAgreed(vault, fingerprint, at.env)) throw notAgreed(name, fingerprint)
+  const known = at.kept.get(fingerprint)
+  if (known !== undefined && isYoung(known, source, now)) return Uint8Array.from(await known.value)
+  at.kept.delete(fingerprint)
+  known?.value.then((value) => value.fill(0)).catch(() => {})
+  const value = ask(sealed, at)
+  if (source.keep > 0) {
+    const entry = { value, asked: now.getTime() }
+    at.kept.set(fingerprint, entry)
+    value.catch(() => at.kept.get(fingerprint) === entry && at.kept.delete(fingerprint))
+    return Uint8Array.from(await value)
+  }
+  return value
+}
+
+function isYoung({ asked }: KeptValue, { keep }: Source, now: Date): boolean {
+  const age = now.getTime() - asked
+  return age >= 0 && age < keep * 1000
+}
+
+async function ask(
+  { name, source, reference }: SealedReference,
+  { place, env }: SourcePlace,
+): Promise<Uint8Array> {
+  const store = storeOf(source.store)
+  const parts = partsOf(source.store, reference)
+  const failed = (why: string): VaultError =>
+    new VaultError("SOURCE_FAILED", `${name.full} has no value from ${source.store}: ${why}`, {
+      hint: `${store.mend}; see where it points: agent-vault get ${name.full} --reference`,
+    })
+  if (parts === undefined) throw failed("its reference is not one of that store")
+  const run = (program: string, args: readonly string[]): Promise<Buffer> =>
+    runStore(place, env, program, args)
+  let value: Uint8Array | undefined
+  try {
+    value = await store.read(parts, { env, run })
+  } catch (error) {
+    if (error instanceof StoreFailure) throw failed(error.message)
+    throw error
+  }
+  if (value === undefined) throw failed("there is nothing of that name")
+  if (value.length === 0) throw failed("what is there is empty")
+  if (value.length > LIMITS.value) throw failed("what is there is larger than a secret may be")
+  return value
+}
+
+/** The refusal of whoever has no use for a value that is not in the vault. */
+export function elsewhere({ full }: SecretName, { store }: Source): VaultError {
+  return new VaultError(
+    "SOURCE_FAILED",
+    `the value of ${full} lies in ${store}, not in the vault`,
+    {
+      hint: `see where it points: agent-vault get ${full} --reference`,
+    },
+  )
+}
+
+function notAgreed({ full }: SecretName, fingerprint: string): VaultError {
+  return new VaultError(
+    "SOURCE_UNAGREED",
+    `nobody on this machine agreed to where the value of ${full} comes from`,
+    {
+      hint: `look at it: agent-vault get ${full} --reference; then: agent-vault get ${full} --agree ${fingerprint}`,
+    },
+  )
+}
