@@ -68,9 +68,9 @@ async function ask(
 ): Promise<Uint8Array> {
   const store = storeOf(source.store)
   const parts = partsOf(source.store, reference)
-  const failed = (why: string): VaultError =>
+  const failed = (why: string, mend = store.mend): VaultError =>
     new VaultError("SOURCE_FAILED", `${name.full} has no value from ${source.store}: ${why}`, {
-      hint: `${store.mend}; see where it points: agent-vault get ${name.full} --reference`,
+      hint: `${mend}; see where it points: agent-vault get ${name.full} --reference`,
     })
   if (parts === undefined) throw failed("its reference is not one of that store")
   const run = (program: string, args: readonly string[]): Promise<Buffer> =>
@@ -79,7 +79,7 @@ async function ask(
   try {
     value = await store.read(parts, { env, run })
   } catch (error) {
-    if (error instanceof StoreFailure) throw failed(error.message)
+    if (error instanceof StoreFailure) throw failed(error.message, error.mend)
     throw error
   }
   if (value === undefined) throw failed("there is nothing of that name")

@@ -9,8 +9,15 @@ import { LIMITS } from "../words/limits.js"
 const TIME_LIMIT = 60_000
 const OURS = /^AGENT_VAULT_/i
 
-/** Why a store's program gave nothing, in words. */
-export class StoreFailure extends Error {}
+/** Why a store's program gave nothing, in words, and what to do where it is not the store's fault. */
+export class StoreFailure extends Error {
+  readonly mend: string | undefined
+
+  constructor(why: string, mend?: string) {
+    super(why)
+    this.mend = mend
+  }
+}
 
 /**
  * Runs a store's own program, which is found on PATH outside of the repository, runs from the root
@@ -27,7 +34,12 @@ export function runStore(
   const folders = foldersOutside(top, env["PATH"])
   const file = programIn(folders, program)
   if (file === undefined) {
-    return Promise.reject(new StoreFailure(`there is no program ${program} on PATH`))
+    return Promise.reject(
+      new StoreFailure(
+        `there is no program ${program} on PATH`,
+        `install ${program}, outside of the repository`,
+      ),
+    )
   }
   const others = Object.entries(env).filter(([name]) => !OURS.test(name))
   const child = spawn(file, args, {

@@ -70,14 +70,15 @@ async function takeValue(door: Door, name: string): Promise<Taken> {
     const source = { store: parseReference(reference), keep: keepOf(option(door, "keep")) }
     return { value: Buffer.from(reference), source }
   }
-  if (reference !== undefined || option(door, "keep") !== undefined) {
-    throw new VaultError(
-      "USAGE",
-      "--keep is for --source, which says by itself what the value is",
-      {
-        hint: `give the one reference: agent-vault set ${name} --source REFERENCE`,
-      },
-    )
+  if (reference !== undefined) {
+    throw new VaultError("USAGE", "--source says where the value is, so nothing else may", {
+      hint: `agent-vault set ${name} --source REFERENCE`,
+    })
+  }
+  if (option(door, "keep") !== undefined) {
+    throw new VaultError("USAGE", "--keep is for a value that lies in another store", {
+      hint: `say where: agent-vault set ${name} --source REFERENCE --keep 5m`,
+    })
   }
   if (file !== undefined && length !== undefined) {
     throw new VaultError("USAGE", "--from-file and --generate both say what the value is", {

@@ -1,0 +1,224 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import {
+  describeSecrets,
+  findVault,
+  identityAt,
+  noAudit,
+  openBrokered,
+  parseSecretName,
+  withVault,
+} from "../../../src/core/index.js"
+import { changeUse, setSecret } from "../../../src/core/owner.js"
+import type { Source } from "../../../src/core/records/source.js"
+import {
+  agreeToReference,
+  referenceFingerprint,
+} from "../../../src/core/sources/agreed-references.js"
+import { type SourcePlace, resolveReference } from "../../../src/core/sources/resolve.js"
+import { type Clones, clonesOf, resolveAt, syncAt } from "../sync/clones.js"
+import { type World, outcome, vaultWorld } from "../world.js"
+
+const NAME = parseSecretName("stripe/api-key")
+const REFERENCE = "vault://secret/stripe#key"
+const SENDING = {
+  host: "api.pay.test",
+  port: 443,
+  method: "GET",
+  path: "/v1/a",
+  at: "header:authorization",
+} as const
+const RULE = {
+  hosts: ["api.pay.test"],
+  methods: ["GET"],
+  paths: ["/v1/**"],
+  at: ["header:authorization"],
+  scheme: "bearer",
+}
+
+let template: World
+let world: World
+
+beforeAll(async () => {
+  template = await vaultWorld()
+})
+beforeEach(() => {
+  const copy = template.copy()
+  world = copy.with({ PATH: `${join(copy.folder, "bin")}:${process.env["PATH"] ?? ""}` })
+  mkdirSync(join(world.folder, "bin"))
+  program('{"data":{"data":{"key":"one"}}}')
+})
+afterEach(() => world.remove())
+afterAll(() => template.remove())
+
+const log = (): string => join(world.folder, "log")
+const times = (): number => readFileSync(log(), "utf8").trimEnd().split("\n").length
+
+/** A program that speaks as HashiCorp Vault's does. */
+function program(printed: string): void {
+  const file = join(world.folder, "bin", "vault")
+  writeFileSync(file, `#!/bin/sh\necho "$*" >> ${log()}\nprintf '%s' '${printed}'\n`)
+  chmodSync(file, 0o755)
+}
+
+async function put(where: World, keep: number, reference = REFERENCE): Promise<void> {
+  const source: Source = { store: "vault", keep }
+  const value = Buffer.from(reference)
+  const request = { ...(await where.request()), name: NAME.full, metadata: {} }
+  await setSecret({ ...request, value, source })
+}
+
+function agree(name = NAME): void {
+  const { id } = vaultIn(world)
+  agreeToReference(id, referenceFingerprint(name, REFERENCE), world.env)
+}
+
+function vaultIn({ top }: World): { readonly id: string } {
+  const { vault } = JSON.parse(readFileSync(join(top, ".agent-vault", "vault.json"), "utf8")) as {
+    vault: string
+  }
+  return { id: vault }
+}
+
+describe("a value that is kept in memory", () => {
+  async function reading(keep: number) {
+    const place = findVault(world.top)
+    const at: SourcePlace = { place, env: world.env, kept: new Map() }
+    const { id } = vaultIn(world)
+    agree()
+    const sealed = {
+      vault: id,
+      name: NAME,
+      source: { store: "vault", keep } as const,
+      reference: REFERENCE,
+    }
+    return async (second: number): Promise<string> => {
+      const value = await resolveReference(sealed, at, new Date(second * 1000))
+      const text = Buffer.from(value).toString()
+      // It is the caller's own.
+      value.fill(0)
+      return text
+    }
+  }
+
+  test("is fetched anew when its time is over, and when the clock was set back", async () => {
+    const read = await reading(60)
+    expect(await read(1000)).toBe("one")
+    program('{"data":{"data":{"key":"two"}}}')
+    expect(await read(1059)).toBe("one")
+    expect(times()).toBe(1)
+    expect(await read(1060)).toBe("two")
+    program('{"data":{"data":{"key":"three"}}}')
+    expect(await read(900)).toBe("three")
+    expect(times()).toBe(3)
+  })
+
+  test("is fetched once by those who read at the same time", async () => {
+    const read = await reading(60)
+    expect(await Promise.all([read(1), read(1), read(2)])).toEqual(["one", "one", "one"])
+    expect(times()).toBe(1)
+  })
+
+  test("is none where the record says so, and a failure is not kept", async () => {
+    const read = await reading(0)
+    await read(1)
+    await read(1)
+    expect(times()).toBe(2)
+    const kept = await reading(60)
+    program("no JSON")
+    expect(await outcome(kept(1))).toBe("SOURCE_FAILED")
+    program('{"data":{"data":{"key":"two"}}}')
+    expect(await kept(1)).toBe("two")
+  })
+})
+
+describe("the broker", () => {
+  async function opened() {
+    await changeUse({
+      ...(await world.request()),
+      name: NAME.full,
+      edit: { do: "add", rules: [RULE] },
+    })
+    const place = findVault(world.top)
+    const none = (): Promise<string> => Promise.reject(new Error("no passphrase"))
+    const key = await identityAt(place, { agent: "ci" }, "never", world.env, none)
+    return openBrokered({ place, key, env: world.env, audit: noAudit() }, [NAME])
+  }
+  const terms = { isAgreed: () => true, request: 1 }
+
+  test("sends the value that the store has, and only after this machine's agreement", async () => {
+    await put(world, 0)
+    const vault = await opened()
+    const send = () => vault.send([{ name: NAME, sending: SENDING }], terms)
+    expect(await outcome(send())).toBe("SOURCE_UNAGREED")
+    agree()
+    const [first] = await send()
+    expect(Buffer.from(first?.value ?? []).toString()).toBe("one")
+    program('{"data":{"data":{"key":"two"}}}')
+    const [second] = await send()
+    expect(Buffer.from(second?.value ?? []).toString()).toBe("two")
+    vault.close()
+  })
+
+  test("asks no store for what is not of the run, and says that it does not know it", async () => {
+    await put(world, 0)
+    const other = parseSecretName("stripe/other")
+    const request = { ...(await world.request()), name: other.full, metadata: {} }
+    await setSecret({
+      ...request,
+      value: Buffer.from(REFERENCE),
+      source: { store: "vault", keep: 0 },
+    })
+    agree()
+    agree(other)
+    const vault = await opened()
+    const { reads, unread } = await vault.unseen()
+    expect(reads.map(({ name }) => name.full)).toContain(NAME.full)
+    expect(reads.map(({ name }) => name.full)).not.toContain(other.full)
+    expect(unread).toContain(other.full)
+    expect(times()).toBe(1)
+    vault.close()
+  })
+})
+
+describe("two clones", () => {
+  let clones: Clones
+  beforeEach(() => {
+    clones = clonesOf(template.copy())
+  })
+  afterEach(() => clones.one.remove())
+
+  async function source(where: World): Promise<Source | undefined> {
+    const listed = await withVault(findVault(where.top), undefined, where.env, describeSecrets)
+    return listed.find(({ name }) => name === NAME.full)?.source
+  }
+
+  test.each([
+    ["ours", undefined],
+    ["theirs", { store: "vault", keep: 60 }],
+  ] as const)("that say other things take one side whole: %s", async (side, expected) => {
+    const { one, two } = clones
+    await put(one, 60)
+    await two.set(NAME.full, "a-plain-value")
+    await syncAt(one)
+    expect(await outcome(syncAt(two))).toBe("CONFLICT")
+    await outcome(Promise.resolve().then(() => two.git("merge", "-q", "origin/main")))
+    await resolveAt(two, { named: new Map(), all: side })
+    two.git("commit", "-qm", "merged")
+    expect(await source(two)).toEqual(expected)
+  })
+
+  test("keep the source where the other side changed something else", async () => {
+    const { one, two } = clones
+    await put(one, 60)
+    await changeUse({
+      ...(await two.request()),
+      name: NAME.full,
+      edit: { do: "add", rules: [RULE] },
+    })
+    await syncAt(one)
+    await syncAt(two)
+    expect(await source(two)).toEqual({ store: "vault", keep: 60 })
+  })
+})
