@@ -55,7 +55,7 @@ export {
   parseRequest,
 } from "./policy/explain-request.js"
 export { ROTATION_STEPS } from "./records/rotation.js"
-export type { SourcePlace } from "./sources/resolve.js"
+export type { SourcePlace } from "./sources/fetch-value.js"
 export { useCommandFor } from "./library/use-command.js"
 export { shellWord } from "./words/shell-word.js"
 export { REVEAL_POLICIES } from "./words/reveal-policy.js"

@@ -79,18 +79,18 @@ export function decidingSource(choice: IdentityChoice, env: Environment): string
   return setSource("", choice, env)?.name
 }
 
-interface Source {
+interface IdentitySource {
   readonly name: string
   readonly read: (ask: AskPassphrase) => Promise<Key>
 }
 
 /** What is set, in the order in which it decides. */
-function setSources(vault: string, choice: IdentityChoice, env: Environment): Source[] {
+function setSources(vault: string, choice: IdentityChoice, env: Environment): IdentitySource[] {
   const { identityFile, identity, agent, owner } = choice
   const content = env["AGENT_VAULT_IDENTITY"]
   const fileVariable = env["AGENT_VAULT_IDENTITY_FILE"]
   const agentVariable = env["AGENT_VAULT_AGENT"]
-  const sources: (Source | undefined)[] = [
+  const sources: (IdentitySource | undefined)[] = [
     identityFile === undefined ? undefined : fileSource(identityFile, `--identity ${identityFile}`),
     identity === undefined
       ? undefined
@@ -109,7 +109,11 @@ function setSources(vault: string, choice: IdentityChoice, env: Environment): So
 }
 
 /** The first source decides. Two that a person typed, or --owner and anything else, contradict. */
-function setSource(vault: string, choice: IdentityChoice, env: Environment): Source | undefined {
+function setSource(
+  vault: string,
+  choice: IdentityChoice,
+  env: Environment,
+): IdentitySource | undefined {
   const [first, ...others] = setSources(vault, choice, env)
   const contradiction = others.find(
     ({ name }) => name === "--owner" || (name.startsWith("--") && first?.name.startsWith("--")),
@@ -122,18 +126,22 @@ function setSource(vault: string, choice: IdentityChoice, env: Environment): Sou
   })
 }
 
-function fileSource(file: string, name: string): Source {
+function fileSource(file: string, name: string): IdentitySource {
   if (file === "") return emptySource("KEY_NOT_FOUND", name, "the path of a key file")
   return { name, read: (ask) => readKeyFile(file, ask) }
 }
 
 /** A variable that is set to nothing decides as well: nobody acts as somebody else by an oversight. */
-function emptySource(code: ErrorCode, name: string, what: string): Source {
+function emptySource(code: ErrorCode, name: string, what: string): IdentitySource {
   const hint = `set it to ${what}, or unset ${name}`
   return { name, read: () => Promise.reject(new VaultError(code, `${name} is empty`, { hint })) }
 }
 
-function defaultSource(vault: string, ownerByDefault: OwnerByDefault, env: Environment): Source {
+function defaultSource(
+  vault: string,
+  ownerByDefault: OwnerByDefault,
+  env: Environment,
+): IdentitySource {
   const harness = agentHarness(env)
   if (ownerByDefault === "always") {
     return ownerSource(
@@ -173,7 +181,7 @@ function whoToBe(vault: string, ownerByDefault: OwnerByDefault, env: Environment
   return ownerByDefault === "never" ? asAgent : `${asAgent}; a person may say --owner`
 }
 
-function agentSource(vault: string, name: string, how: string, env: Environment): Source {
+function agentSource(vault: string, name: string, how: string, env: Environment): IdentitySource {
   if (name === "") return emptySource("NAME_INVALID", how, "the name of an agent")
   const read = async (ask: AskPassphrase): Promise<Key> => {
     const file = agentKeyFile(vault, parseAgentName(name), env)
@@ -198,7 +206,7 @@ function ownerSource(
   name: string,
   env: Environment,
   otherwise = "say which agent you are: --agent NAME (in the SDK: agent)",
-): Source {
+): IdentitySource {
   const read = async (ask: AskPassphrase): Promise<Key> => {
     const file = ownerKeyFile(vault, env)
     return explainMissing(

@@ -10,7 +10,7 @@ import { type GroupKeys, OpenedSecret, type SecretRead, openSecret } from "../va
 import type { ReadFor, Terms } from "../vault/terms.js"
 import type { Sending } from "../policy/sending.js"
 import type { SendTerms, Suits } from "../vault/send-terms.js"
-import type { SourcePlace } from "../sources/resolve.js"
+import type { SourcePlace } from "../sources/fetch-value.js"
 import type { Vault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"

@@ -1,4 +1,4 @@
-import type { SourcePlace } from "../sources/resolve.js"
+import type { SourcePlace } from "../sources/fetch-value.js"
 import type { SecretRead } from "./read.js"
 
 /**
@@ -21,7 +21,7 @@ async function resolveEach(
   sources: SourcePlace | undefined,
   now: Date,
 ): Promise<SecretRead[]> {
-  const { elsewhere, resolveReference } = await import("../sources/resolve.js")
+  const { elsewhere, resolveReference } = await import("../sources/fetch-value.js")
   return Promise.all(
     sealed.map(async ({ name, record, value }) => {
       const { source, vault } = record

@@ -4,7 +4,7 @@ import { denied } from "../policy/require-policy.js"
 import { type Sending, ruleFor, whyNoRule } from "../policy/sending.js"
 import type { SecretRecord } from "../records/record.js"
 import type { Use } from "../records/use.js"
-import type { SourcePlace } from "../sources/resolve.js"
+import type { SourcePlace } from "../sources/fetch-value.js"
 import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
 

@@ -9,7 +9,7 @@ import { requireVerdict } from "../policy/require-policy.js"
 import { type RevealTerms, mayShow } from "../policy/reveal.js"
 import type { SecretRecord } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
-import type { SourcePlace } from "../sources/resolve.js"
+import type { SourcePlace } from "../sources/fetch-value.js"
 import type { SecretName } from "../words/names.js"
 import { questionOf } from "./policy-of.js"
 

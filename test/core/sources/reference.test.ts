@@ -52,10 +52,11 @@ test.each(ASKED)(
   },
 )
 
+const noProgram = (): Promise<Buffer> => Promise.reject(new Error("no program"))
+
 test("env: reads the variable, and no other store does", async () => {
-  const run = (): Promise<Buffer> => Promise.reject(new Error("no program"))
   const env = { STRIPE_KEY: "v", constructor: undefined }
-  const read = (name: string) => storeOf("env").read({ name }, { env, run })
+  const read = (name: string) => storeOf("env").read({ name }, { env, run: noProgram })
   expect(Buffer.from((await read("STRIPE_KEY")) ?? []).toString()).toBe("v")
   expect(await read("OTHER")).toBeUndefined()
 })

@@ -16,7 +16,7 @@ import {
   agreeToReference,
   referenceFingerprint,
 } from "../../../src/core/sources/agreed-references.js"
-import { type SourcePlace, resolveReference } from "../../../src/core/sources/resolve.js"
+import { type SourcePlace, resolveReference } from "../../../src/core/sources/fetch-value.js"
 import { type Clones, clonesOf, resolveAt, syncAt } from "../sync/clones.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 
@@ -63,10 +63,10 @@ function program(printed: string): void {
 }
 
 async function put(where: World, keep: number, reference = REFERENCE): Promise<void> {
-  const source: Source = { store: "vault", keep }
+  const its: Source = { store: "vault", keep }
   const value = Buffer.from(reference)
   const request = { ...(await where.request()), name: NAME.full, metadata: {} }
-  await setSecret({ ...request, value, source })
+  await setSecret({ ...request, value, source: its })
 }
 
 function agree(name = NAME): void {
@@ -81,29 +81,29 @@ function vaultIn({ top }: World): { readonly id: string } {
   return { id: vault }
 }
 
-describe("a value that is kept in memory", () => {
-  async function reading(keep: number) {
-    const place = findVault(world.top)
-    const at: SourcePlace = { place, env: world.env, kept: new Map() }
-    const { id } = vaultIn(world)
-    agree()
-    const sealed = {
-      vault: id,
-      name: NAME,
-      source: { store: "vault", keep } as const,
-      reference: REFERENCE,
-    }
-    return async (second: number): Promise<string> => {
-      const value = await resolveReference(sealed, at, new Date(second * 1000))
-      const text = Buffer.from(value).toString()
-      // It is the caller's own.
-      value.fill(0)
-      return text
-    }
+function reading(keep: number): (second: number) => Promise<string> {
+  const place = findVault(world.top)
+  const at: SourcePlace = { place, env: world.env, kept: new Map() }
+  const { id } = vaultIn(world)
+  agree()
+  const sealed = {
+    vault: id,
+    name: NAME,
+    source: { store: "vault", keep } as const,
+    reference: REFERENCE,
   }
+  return async (second: number): Promise<string> => {
+    const value = await resolveReference(sealed, at, new Date(second * 1000))
+    const text = Buffer.from(value).toString()
+    // It is the caller's own.
+    value.fill(0)
+    return text
+  }
+}
 
+describe("a value that is kept in memory", () => {
   test("is fetched anew when its time is over, and when the clock was set back", async () => {
-    const read = await reading(60)
+    const read = reading(60)
     expect(await read(1000)).toBe("one")
     program('{"data":{"data":{"key":"two"}}}')
     expect(await read(1059)).toBe("one")
@@ -115,17 +115,17 @@ describe("a value that is kept in memory", () => {
   })
 
   test("is fetched once by those who read at the same time", async () => {
-    const read = await reading(60)
+    const read = reading(60)
     expect(await Promise.all([read(1), read(1), read(2)])).toEqual(["one", "one", "one"])
     expect(times()).toBe(1)
   })
 
   test("is none where the record says so, and a failure is not kept", async () => {
-    const read = await reading(0)
+    const read = reading(0)
     await read(1)
     await read(1)
     expect(times()).toBe(2)
-    const kept = await reading(60)
+    const kept = reading(60)
     program("no JSON")
     expect(await outcome(kept(1))).toBe("SOURCE_FAILED")
     program('{"data":{"data":{"key":"two"}}}')
@@ -133,18 +133,20 @@ describe("a value that is kept in memory", () => {
   })
 })
 
+const none = (): Promise<string> => Promise.reject(new Error("no passphrase"))
+
+async function opened() {
+  await changeUse({
+    ...(await world.request()),
+    name: NAME.full,
+    edit: { do: "add", rules: [RULE] },
+  })
+  const place = findVault(world.top)
+  const key = await identityAt(place, { agent: "ci" }, "never", world.env, none)
+  return openBrokered({ place, key, env: world.env, audit: noAudit() }, [NAME])
+}
+
 describe("the broker", () => {
-  async function opened() {
-    await changeUse({
-      ...(await world.request()),
-      name: NAME.full,
-      edit: { do: "add", rules: [RULE] },
-    })
-    const place = findVault(world.top)
-    const none = (): Promise<string> => Promise.reject(new Error("no passphrase"))
-    const key = await identityAt(place, { agent: "ci" }, "never", world.env, none)
-    return openBrokered({ place, key, env: world.env, audit: noAudit() }, [NAME])
-  }
   const terms = { isAgreed: () => true, request: 1 }
 
   test("sends the value that the store has, and only after this machine's agreement", async () => {
@@ -182,17 +184,17 @@ describe("the broker", () => {
   })
 })
 
+async function source(where: World): Promise<Source | undefined> {
+  const listed = await withVault(findVault(where.top), undefined, where.env, describeSecrets)
+  return listed.find(({ name }) => name === NAME.full)?.source
+}
+
 describe("two clones", () => {
   let clones: Clones
   beforeEach(() => {
     clones = clonesOf(template.copy())
   })
   afterEach(() => clones.one.remove())
-
-  async function source(where: World): Promise<Source | undefined> {
-    const listed = await withVault(findVault(where.top), undefined, where.env, describeSecrets)
-    return listed.find(({ name }) => name === NAME.full)?.source
-  }
 
   test.each([
     ["ours", undefined],
