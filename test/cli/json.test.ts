@@ -389,6 +389,7 @@ describe("reports", () => {
       anchored: true,
       serial: 1,
       access: [],
+      sources: [],
       uses: [],
       rotations: [{ secret: "soon/a", after: rotation }],
       exitCode: 1,
