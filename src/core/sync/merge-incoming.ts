@@ -1,6 +1,7 @@
 import type { CheckFinding } from "../check/check-finding.js"
 import { findUndoneRevokes } from "../check/past-revokes.js"
 import type { ExposedSecret } from "../change/rekey.js"
+import type { VaultFiles } from "../disk/files.js"
 import { type Place, gitPath } from "../disk/place.js"
 import type { Git } from "../git/git.js"
 import { LEFT_UNSIGNED, authorship, writeCommit } from "../git/git-commit.js"
@@ -10,6 +11,7 @@ import { memoryOf } from "../memory/memory.js"
 import { findAnchor } from "../memory/trust.js"
 import { rememberMade } from "../undone/made-here.js"
 import { seeTracked } from "../undone/remote-branches.js"
+import { acceptUndoneOr } from "../vault/accept-undone.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
 import type { Draft } from "../change/draft.js"
@@ -58,7 +60,25 @@ export async function verifyIncoming(
   const { place, remote, from, incoming } = sides
   const merge = await openSides(git, request, sides, { base: from, ours: from, theirs: incoming })
   await verifyTheirs(merge, remote, await undoneRevokes(git, sides, from, merge), request.now)
-  verifyForReaders(merge.snapshot(merge.sides.theirs), memoryOf(merge.ours.id, place, request.env))
+  await verifyForClone(merge.snapshot(merge.sides.theirs), merge.ours.id, request, place)
+}
+
+/**
+ * Verifies what is to lie here as the readers of this clone will. What was seen of a record that was
+ * made and undone here, and that nobody else had, holds nothing against another one of its name.
+ */
+async function verifyForClone(
+  files: VaultFiles,
+  vault: string,
+  { env, onNote }: SyncRequest,
+  place: Place,
+): Promise<void> {
+  try {
+    verifyForReaders(files, memoryOf(vault, place, env))
+  } catch (error) {
+    await acceptUndoneOr(error, place, env, onNote, files)
+    verifyForReaders(files, memoryOf(vault, place, env))
+  }
 }
 
 /**
@@ -93,7 +113,7 @@ export async function mergeIncoming(
   const others = conflicts.filter((path) => !path.startsWith(`${folder}/`))
   refuseConflicts(remote, others, strays(merge), conflictsOf(merge, NO_CHOICES))
   const settled = await settleIfOwner(git, request, place, merge)
-  verifyForReaders(settled.draft, memoryOf(merge.ours.id, place, request.env))
+  await verifyForClone(settled.draft, merge.ours.id, request, place)
   const files = await changesTo(git, tree, folder, merge, settled.draft)
   const before = await seeTracked(git)
   const commit = await commitMerge(git, request, incoming, tree, files)

@@ -1,6 +1,6 @@
 import { VaultError } from "../words/errors.js"
 import type { Environment } from "../disk/homes.js"
-import { FolderFiles } from "../disk/files.js"
+import { FolderFiles, type VaultFiles } from "../disk/files.js"
 import { type Place, type Checkout, gitPath } from "../disk/place.js"
 import { type Git, openGit } from "../git/git.js"
 import { blobId } from "../git/git-objects.js"
@@ -45,18 +45,19 @@ const NOTHING: Settled = { undone: [], doubts: new Map() }
  * was made here; no remote-tracking branch ever had it, and Git's logs tell all that they had; no
  * other clone of this user saw it; the branch is rid of it, or a merge took the other side; and what
  * is there now is no older than what was there before. See docs/decisions/0016. Runs Git. A doubt,
- * or a Git that fails, leaves everything as it is.
+ * or a Git that fails, leaves everything as it is. `files` is the vault that is there, or is to be.
  */
 export async function settleUndone(
   vault: string,
   place: Place,
   env: Environment,
+  files: VaultFiles = new FolderFiles(place.root),
 ): Promise<Settled> {
   const { checkout } = place
   if (checkout?.branch === undefined) return NOTHING
   const made = madeHere(vault, checkout, env)
   if (made.length === 0) return NOTHING
-  const settling = new Settling(vault, place, checkout, env)
+  const settling = new Settling(vault, files, checkout, env)
   try {
     const git = await openGit(checkout, env)
     const behind = settling.behind(git)
@@ -81,7 +82,7 @@ interface FoundRecord extends LyingRecord {
 /** One look at all records of a vault. */
 class Settling implements Settled {
   readonly #vault: string
-  readonly #files: FolderFiles
+  readonly #files: VaultFiles
   readonly #checkout: Checkout
   readonly #env: Environment
   readonly #branchMarks: Marks
@@ -89,9 +90,9 @@ class Settling implements Settled {
   readonly undone: Undone[] = []
   readonly doubts = new Map<string, string>()
 
-  constructor(vault: string, place: Place, checkout: Checkout, env: Environment) {
+  constructor(vault: string, files: VaultFiles, checkout: Checkout, env: Environment) {
     this.#vault = vault
-    this.#files = new FolderFiles(place.root)
+    this.#files = files
     this.#checkout = checkout
     this.#env = env
     this.#branchMarks = branchMarks(vault, checkout, env)

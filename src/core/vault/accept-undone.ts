@@ -1,5 +1,5 @@
 import type { Environment } from "../disk/homes.js"
-import { FolderFiles } from "../disk/files.js"
+import { FolderFiles, type VaultFiles } from "../disk/files.js"
 import type { Place } from "../disk/place.js"
 import type { Settled, Undone } from "../undone/settle.js"
 import { VaultError } from "../words/errors.js"
@@ -14,16 +14,18 @@ const NAMED = 3
 /**
  * Lets go of what was seen of records where that was undone in this clone and never left it, and
  * says so in one line: then what was refused is worth another try. This alone runs Git for a reader,
- * and only where one is about to be refused.
+ * and only where one is about to be refused. `files` is the vault that is refused: it lies in the
+ * work tree, or is about to.
  */
 export async function acceptUndone(
   place: Place,
   env: Environment,
   onNote: OnNote | undefined,
+  files: VaultFiles = new FolderFiles(place.root),
 ): Promise<{ readonly isAccepted: boolean; readonly doubts: Settled["doubts"] }> {
   const { settleUndone } = await import("../undone/settle.js")
-  const { vault } = readVaultRecord(new FolderFiles(place.root))
-  const { undone, doubts } = await settleUndone(vault, place, env)
+  const { vault } = readVaultRecord(files)
+  const { undone, doubts } = await settleUndone(vault, place, env, files)
   if (undone.length > 0) onNote?.(noteOf(undone))
   return { isAccepted: undone.length > 0, doubts }
 }

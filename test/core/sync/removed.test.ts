@@ -226,3 +226,28 @@ describe("a move that git takes for a rename", () => {
     await expectReads("stripe/moved", "a third")
   })
 })
+
+test.each([
+  ["with nothing of its own", async () => {}],
+  ["and merges", async (here: World) => here.set("stripe/beside", "else")],
+])("what was made here and undone does not stand in the way of another's, %s", async (_, then) => {
+  const [here, there] = both()
+  await here.set("stripe/new", "undone")
+  here.git("reset", "-q", "--hard", "HEAD~1")
+  await there.set("stripe/new", "another")
+  await syncAt(there)
+  await then(here)
+  await syncAt(here)
+  await expectReads("stripe/new", "another")
+})
+
+test("what was made here, published and set back stands in the way", async () => {
+  const [here, there] = both()
+  await here.set("stripe/new", "published")
+  here.git("push", "-q", "origin", "HEAD")
+  here.git("reset", "-q", "--hard", "HEAD~1")
+  here.git("push", "-q", "--force", "origin", "HEAD")
+  await there.set("stripe/new", "another")
+  await syncAt(there)
+  expect(await outcome(syncAt(here))).toBe("ROLLED_BACK")
+})
