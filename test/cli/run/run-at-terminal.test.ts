@@ -417,7 +417,8 @@ interface Known {
 }
 
 // Under CI, Node shows no colours, whatever the terminal is.
-const clean = ["env", "-u", "CI", "-u", "NO_COLOR", "HOME=/nowhere", "PAGER=", "LESS="]
+const inNoCi = ["env", "-u", "CI", "-u", "NO_COLOR"]
+const clean = [...inNoCi, "HOME=/nowhere", "PAGER=", "LESS="]
 const QUIT = "q"
 /** Claude Code, with nobody to speak to: in a network of its own. */
 const agents = await hookClients()
@@ -535,7 +536,7 @@ const known: readonly Known[] = [
       "-c",
       `HOME="$PWD/settled" exec "$@"`,
       "sh",
-      "env",
+      ...inNoCi,
       "ANTHROPIC_API_KEY=not-a-key",
       "ANTHROPIC_BASE_URL=http://127.0.0.1:9",
       "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
