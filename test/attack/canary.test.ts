@@ -75,8 +75,10 @@ function opened(calls: readonly string[]): string[] {
     calls
       .filter((call) => /^\d+ +open(?:at)?\(/.test(call))
       .map((call) => /"([^"]*)"/.exec(unescaped(call))?.[1] ?? "")
+      // Which may itself lie below /dev, in memory.
+      .map((file) => file.replaceAll(alice.folder, ""))
       .filter((file) => !/^\/(?:proc|sys|etc|usr|lib|dev)\//.test(file))
-      .map((file) => file.replaceAll(alice.folder, "").replaceAll(/[0-9a-f]{32,}/g, "#"))
+      .map((file) => file.replaceAll(/[0-9a-f]{32,}/g, "#"))
       .map((file) => file.replaceAll(/\d+\.\d+-#/g, "mark"))
       // Whose turn it is to write the audit: a process, when it began, and a number of its own.
       .map((file) => file.replaceAll(/by-[0-9a-f-]+$/g, "turn"))
