@@ -82,7 +82,9 @@ async function attempt<T>(request: ChangeRequest, work: Work<T>, lock?: Lock): P
   }
   const { session, observed } = openSession(git, place, request)
   // Seen before the commit is there: whatever is published of it moves them from here.
-  const [before, done] = await Promise.all([seeTracked(git), work(session)])
+  // Work that throws at once must not leave the other one without anybody who hears of its failure.
+  const working = Promise.resolve(session).then(work)
+  const [before, done] = await Promise.all([seeTracked(git), working])
   const files = await changedFiles(session, observed, done.wish)
   const { hasRemote } = git
   const outcome = { result: done.result, files: [...files.keys()].sort(), hasRemote }
