@@ -152,19 +152,32 @@ export class Passage {
     const clean = await this.#decoded(head, sent.stream(), () => {
       if (this.mode === "refuse") this.#refuseFound(this.#inContent, "body")
     })
-    if (this.#inContent.found.size === 0) return { head, body: passedOn(sent) }
+    if (this.#inContent.found.size === 0) return { head, body: await this.#asItIs(sent) }
     return { head: reframed(head, clean.length), body: clean.stream() }
   }
 
-  /** As in {@link #alongside}: as it is, or not at all. */
+  /**
+   * As in {@link #alongside}: as it is, or not at all. What the chunks hold is searched before it is
+   * decoded as well: see {@link #asItIs}.
+   */
   async #encodedInChunks(head: RequestHead, body: AsyncIterable<Uint8Array>): Promise<Passed> {
     const refuse = (): void => this.#refuseFound(this.#inContent, "body")
-    const sent = await this.#held(this.#inContent.stream(body, refuse))
+    const sent = await this.#held(body)
     async function* data(): AsyncGenerator<Uint8Array, void, void> {
       for await (const piece of framedPieces(sent.stream())) if (piece.isData) yield piece.bytes
     }
-    await this.#decoded(head, data(), refuse)
-    return { head, body: passedOn(sent) }
+    await this.#decoded(head, this.#inContent.stream(data(), refuse), refuse)
+    return { head, body: await this.#asItIs(sent) }
+  }
+
+  /**
+   * An encoded body in which nothing was found, if there is nothing in its bytes either: what decodes
+   * it stops where the encoding ends, and whoever gets it may read on.
+   */
+  async #asItIs({ pieces }: Begun): Promise<Readable> {
+    const bytes = Readable.from(pieces, { objectMode: false })
+    const looked = this.#inContent.stream(bytes, () => this.#refuseFound(this.#inContent, "body"))
+    return (await readAhead(looked, HELD + 1)).stream()
   }
 
   async #held(body: AsyncIterable<Uint8Array>): Promise<Begun> {
@@ -231,11 +244,6 @@ function* upTo(length: number, waiting: Framed[]): Generator<Uint8Array> {
 function withMarkersEncoded(before: string, target: string): string {
   if (target === before) return before
   return target.replace(/\[REDACTED [^\]]*\]/g, encodeURIComponent)
-}
-
-/** What was read ahead, all of it. */
-function passedOn({ pieces }: Begun): Readable {
-  return Readable.from(pieces, { objectMode: false })
 }
 
 /** The names of its codings but for AWS's chunks, which are put on last, whatever the order says. */

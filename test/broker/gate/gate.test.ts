@@ -264,6 +264,20 @@ describe("a body that nobody can look into is refused", () => {
     }
   })
 
+  // What decodes a body may stop before its end, and whoever gets it may not.
+  const behind = Buffer.concat([gzipSync("clean"), Buffer.from(`\0${VALUE}`)])
+  test.each([
+    ["gzip", behind],
+    ["gzip, aws-chunked", awsChunked(behind.subarray(0, -9), behind.subarray(-9))],
+  ])("a value behind what %s holds", async (coding, bytes) => {
+    for (const host of [ELSEWHERE, MODEL]) {
+      const gate = await passage(host)
+      const sent = gate.body(sized(bytes, "Content-Encoding", coding), pieces(bytes))
+      await expect(sent).rejects.toMatchObject({ code: "GATE_REFUSED" })
+      expect([...gate.found]).toEqual([NAME])
+    }
+  })
+
   test("but an empty one passes, and so does a request that has none", async () => {
     for (const host of [ELSEWHERE, MODEL]) {
       const gate = await passage(host)
