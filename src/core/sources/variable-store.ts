@@ -6,7 +6,7 @@ export const VARIABLE_STORE: ReferenceStore = {
   reference: /^env:(?<name>(?!AGENT_VAULT_)[A-Za-z_][A-Za-z0-9_]{0,127})$/i,
   mend: "set that variable where the value is read",
   read: ({ name = "" }, { env }) => {
-    const value = env[name]
+    const value = Object.hasOwn(env, name) ? env[name] : undefined
     return Promise.resolve(value === undefined ? undefined : Buffer.from(value))
   },
 }

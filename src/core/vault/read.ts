@@ -113,8 +113,9 @@ export class OpenedSecret {
   /**
    * The way out into a request, for all or none: the grants are compared with the clock again, the
    * `use` of the very records that were read must let each value go there, the policy too, a person
-   * must have agreed where one of them says so, and the lines are durable in the audit before there is a value. The reveal
-   * policy is not asked: nobody sees the value. An owner's key never serves.
+   * must have agreed where one of them says so, a value that lies in another store is fetched, and the
+   * lines are durable in the audit before there is a value. The reveal policy is not asked: nobody sees
+   * the value. An owner's key never serves.
    * Rejects with `GRANT_ENDED`, `USE_REFUSED`, `POLICY_REFUSED`, `ASK_REFUSED`,
    * `OWNER_KEY_UNASKED`, `SOURCE_UNAGREED`, `SOURCE_FAILED`, `AUDIT_UNWRITABLE`.
    */
@@ -124,11 +125,12 @@ export class OpenedSecret {
     )
     // Copied before anything is waited for: who reads again may have the values overwritten.
     const sealed = placed.map(({ secret }) => secret.#copy())
-    const reads = (await withResolved(sealed, terms, now)) ?? sealed
+    let reads = sealed
     try {
+      reads = (await withResolved(sealed, terms, now)) ?? sealed
       await terms.audit.noteDurably(events)
     } catch (error) {
-      for (const { value } of reads) value.fill(0)
+      for (const { value } of [...sealed, ...reads]) value.fill(0)
       throw error
     }
     return reads

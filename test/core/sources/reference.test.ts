@@ -111,6 +111,7 @@ test.each([
   ["a member is missing", "vault://secret/x#y", '{"data":{"data":{}}}'],
   ["a member is no text", "vault://secret/x#data", '{"data":{"data":{"x":1}}}'],
   ["a member belongs to all objects", "aws-sm://x#constructor", '{"SecretString":"{}"}'],
+  ["a variable is a word that all objects have", "env:constructor", ""],
   ["base64 is none", "gcp-sm://project-1/x", "not base64!"],
 ])("there is no value where %s", async (_what, reference, printed) => {
   const scheme = parseReference(reference)
