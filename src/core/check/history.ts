@@ -20,7 +20,7 @@ import {
   listSecrets,
   verifyVault,
 } from "../vault/vault.js"
-import type { VaultDocument } from "../records/record.js"
+import type { SecretRecord, VaultDocument } from "../records/record.js"
 import { type Rotation, isSameRotation } from "../records/rotation.js"
 import { type Source, isSameSource } from "../records/source.js"
 import { type Use, isSameUse } from "../records/use.js"
@@ -95,13 +95,14 @@ export function checkAgainst(base: Vault, vault: Vault): Comparison {
     })
   }
   const uses: UseDifference[] = []
-  const rotations: RotationDifference[] = []
-  const sources: SourceDifference[] = []
+  let rotations: readonly RotationDifference[] = []
+  let sources: readonly SourceDifference[] = []
   attempt("vault.json", () => {
     const names = namesOfBoth(base, vault)
     for (const each of useDifferences(base, vault, names)) uses.push(each)
-    for (const each of rotationDifferences(base, vault, names)) rotations.push(each)
-    for (const each of sourceDifferences(base, vault, names)) sources.push(each)
+    const both = [base, vault] as const
+    rotations = memberDifferences(both, names, "rotation", isSameRotation)
+    sources = memberDifferences(both, names, "source", isSameSource)
   })
   const access = accessChanges(base, vault)
   let policyChange: PolicyPlan | undefined
@@ -185,26 +186,20 @@ function useDifferences(base: Vault, vault: Vault, names: readonly SecretName[])
   })
 }
 
-function rotationDifferences(
-  base: Vault,
-  vault: Vault,
+/** Of which secrets a member of the record is another in one vault than in the other. */
+function memberDifferences<M extends "rotation" | "source">(
+  vaults: readonly [base: Vault, vault: Vault],
   names: readonly SecretName[],
-): RotationDifference[] {
+  member: M,
+  isSame: (one: SecretRecord[M] | undefined, other: SecretRecord[M] | undefined) => boolean,
+): {
+  readonly secret: string
+  readonly before?: NonNullable<SecretRecord[M]>
+  readonly after?: NonNullable<SecretRecord[M]>
+}[] {
   return names.flatMap((name) => {
-    const [before, after] = [base, vault].map((each) => findSecret(each, name)?.rotation)
-    if (isSameRotation(before, after)) return []
-    return [{ secret: name.full, ...(before && { before }), ...(after && { after }) }]
-  })
-}
-
-function sourceDifferences(
-  base: Vault,
-  vault: Vault,
-  names: readonly SecretName[],
-): SourceDifference[] {
-  return names.flatMap((name) => {
-    const [before, after] = [base, vault].map((each) => findSecret(each, name)?.source)
-    if (isSameSource(before, after)) return []
+    const [before, after] = vaults.map((each) => findSecret(each, name)?.[member])
+    if (isSame(before, after)) return []
     return [{ secret: name.full, ...(before && { before }), ...(after && { after }) }]
   })
 }
