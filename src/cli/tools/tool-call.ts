@@ -9,7 +9,7 @@ const CLIENT_NAME = 100
  * the client that started us, if it is one that says so, else that of this process.
  */
 export function attributed(
-  { program, session, turn, call }: CallOfTool,
+  { program, session, turn, call }: Partial<CallOfTool>,
   env: Environment,
 ): Partial<Attribution> {
   const named = session ?? (env["AGENT_VAULT_SESSION"] ? undefined : sessionOf(program, env))

@@ -92,7 +92,7 @@ function servingFor(door: Door): McpServing & { readonly close: () => Promise<vo
     vault: (client, isAgreed) =>
       vault.get(() => {
         // Each read names its own call.
-        const by = attributed({ program: client, call: "" }, door.env)
+        const by = attributed({ program: client }, door.env)
         const outlet = { surface: "mcp", reveal: { atLeast: reveal, isAgreed } } as const
         return openForAgent(door, outlet, { program: by.program, by })
       }),
