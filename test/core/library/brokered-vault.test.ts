@@ -16,23 +16,10 @@ import {
   ruleOf,
 } from "../../../src/core/index.js"
 import { changeUse, setSecret } from "../../../src/core/owner.js"
+import { RULE, SENDING } from "../rule-of-pay.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 
 const NAME = parseSecretName("stripe/api-key")
-const SENDING: Sending = {
-  host: "api.pay.test",
-  port: 443,
-  method: "GET",
-  path: "/v1/a",
-  at: "header:authorization",
-}
-const RULE = {
-  hosts: ["api.pay.test"],
-  methods: ["GET"],
-  paths: ["/v1/**"],
-  at: ["header:authorization"],
-  scheme: "bearer",
-}
 const AGREED = { isAgreed: () => true, request: 1 }
 
 let template: World

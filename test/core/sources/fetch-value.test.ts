@@ -18,24 +18,11 @@ import {
 } from "../../../src/core/sources/agreed-references.js"
 import { type SourcePlace, resolveReference } from "../../../src/core/sources/fetch-value.js"
 import { type Clones, clonesOf, resolveAt, syncAt } from "../sync/clones.js"
+import { RULE, SENDING } from "../rule-of-pay.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 
 const NAME = parseSecretName("stripe/api-key")
 const REFERENCE = "vault://secret/stripe#key"
-const SENDING = {
-  host: "api.pay.test",
-  port: 443,
-  method: "GET",
-  path: "/v1/a",
-  at: "header:authorization",
-} as const
-const RULE = {
-  hosts: ["api.pay.test"],
-  methods: ["GET"],
-  paths: ["/v1/**"],
-  at: ["header:authorization"],
-  scheme: "bearer",
-}
 
 let template: World
 let world: World

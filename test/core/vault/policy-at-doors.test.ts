@@ -17,16 +17,11 @@ import {
   withVault,
 } from "../../../src/core/index.js"
 import { changeUse, setPolicy } from "../../../src/core/owner.js"
+import { RULE as RULE_OF_PAY } from "../rule-of-pay.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 
 const NAME = "stripe/api-key"
-const RULE = {
-  hosts: ["api.pay.test"],
-  methods: ["GET", "DELETE"],
-  paths: ["/v1/**"],
-  at: ["header:authorization"],
-  scheme: "bearer",
-}
+const RULE = { ...RULE_OF_PAY, methods: ["GET", "DELETE"] }
 
 let template: World
 let world: World
