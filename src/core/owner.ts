@@ -16,7 +16,7 @@ export {
   parsePolicyWish,
 } from "./policy/policy-wish.js"
 export { signedRules } from "./vault/signed-rules.js"
-export { POLICY_WISH } from "./words/layout.js"
+export { POLICY_WISH, secretPath } from "./words/layout.js"
 export { type PublishRequest, type Published, publishAudit } from "./change/publish-audit.js"
 export type { ChangeRequest, Outcome } from "./change/change.js"
 export {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import type { AskBy, Choice, ChoiceQuestion, Question } from "../questions/question.js"
-import { CHOICE_WORDS, sentenceOf } from "../questions/question-facts.js"
+import { CHOICE_WORDS, lineFor, sentenceOf } from "../questions/question-facts.js"
 import type { Reply } from "./calls/serving.js"
 
 /** What a person chooses from, as a client shows it: a form with one field. */
@@ -98,7 +98,9 @@ export class PersonAtClient {
   readonly atPage: AskBy = async (question, signal, until) => {
     const elicitationId = randomUUID()
     const send = async (url: string, _: Question, over: AbortSignal): Promise<true | NoChoice> => {
-      const message = `${sentenceOf(question)} A page of this machine takes the answer.`
+      const line = lineFor(question)
+      const typed = line === undefined ? "" : ` In a terminal, this does too: ${line}`
+      const message = `${sentenceOf(question)} A page of this machine takes the answer.${typed}`
       const sent = await this.#by.elicit({ mode: "url", message, elicitationId, url }, over)
       return "without" in sent ? sent : true
     }

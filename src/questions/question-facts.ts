@@ -35,3 +35,10 @@ export function sentenceOf(question: Question): string {
   const consequence = leadsTo === undefined ? "" : ` ${leadsTo}`
   return harmless(`${what} ${who} asks.${where}${consequence}${reason}`)
 }
+
+/** What answers it without a page: to be typed at any terminal; undefined if nothing does. */
+export function lineFor(question: Question): string | undefined {
+  return question.kind === "value" && question.line !== undefined
+    ? harmless(question.line)
+    : undefined
+}

@@ -1,7 +1,7 @@
 import { type Html, markup } from "../page/html.js"
 import { type Page, pageOf } from "../page/page.js"
 import { PAGE_STYLE } from "../page/page-style.js"
-import type { ChoiceQuestion, Question } from "./question.js"
+import type { ChoiceQuestion, Question, ValueQuestion } from "./question.js"
 import { CHOICE_WORDS, factsOf } from "./question-facts.js"
 import { QUESTION_SCRIPT } from "./question-script.js"
 
@@ -51,7 +51,7 @@ export function questionPage(
     ${problem === undefined ? undefined : markup`<p class="problem" role="alert">${problem}</p>`}
     <form method="post" autocomplete="off" aria-labelledby="question">
       <input type="hidden" name="token" value="${token}" />
-      ${question.kind === "choice" ? choiceFields(question) : valueFields(problem !== undefined)}
+      ${question.kind === "choice" ? choiceFields(question) : valueFields(question, problem !== undefined)}
     </form>
     <p class="time" id="time">Without an answer within ${secondsLeft} seconds it is no.</p>
     <p class="unseen" role="status" aria-live="polite" id="status"></p>
@@ -100,9 +100,11 @@ function choiceFields({ yes, request }: ChoiceQuestion): Html {
 }
 
 /** The first button is what the Return key presses. Several lines need no script to be entered. */
-function valueFields(isAgain: boolean): Html {
+function valueFields({ line }: ValueQuestion, isAgain: boolean): Html {
   const quiet = markup`autocomplete="off" autocapitalize="off" spellcheck="false"`
   const open = isAgain ? markup` open` : undefined
+  const instead =
+    line === undefined ? undefined : markup` Or enter it in a terminal: <code>${line}</code>`
   return markup`<label for="value">Its value</label>
     <div class="row">
       <input
@@ -120,7 +122,7 @@ function valueFields(isAgain: boolean): Html {
       <label for="lines">Its lines, shown as you type</label>
       <textarea id="lines" name="lines" ${quiet}></textarea>
     </details>
-    <p id="where">It goes to agent-vault on this machine, and to no model.</p>
+    <p id="where">It goes to agent-vault on this machine, and to no model.${instead}</p>
     <fieldset class="answers">
       <legend class="unseen">Your answer</legend>
       <button class="yes" name="answer" value="value">Hand it over</button>

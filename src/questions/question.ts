@@ -38,6 +38,8 @@ export interface ChoiceQuestion extends QuestionParts {
 /** A question for a value, which nobody but the asking process sees. */
 export interface ValueQuestion extends QuestionParts {
   readonly kind: "value"
+  /** What stores it too, typed at any terminal: `agent-vault set stripe/restricted`. */
+  readonly line?: string | undefined
 }
 
 export type Question = ChoiceQuestion | ValueQuestion

@@ -86,7 +86,7 @@ export interface SecretMissed extends Pick<MissingSecret, "secret" | "why" | "pu
 
 /** What became of it. */
 export type SecretFound =
-  | { readonly is: "stored"; readonly version: number }
+  | { readonly is: "stored" }
   | {
       readonly is: "wished"
       readonly asked: SecretAsked

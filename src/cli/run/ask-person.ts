@@ -11,9 +11,9 @@ export async function questionsByPage(door: Door): Promise<Questions> {
   return questionsBy([pageFrom(door)])
 }
 
-/** Asks through a client of ours, if it can, or with a page. */
+/** Asks through a client of ours, if it can; else as {@link questionsInFront} does. */
 export async function questionsThrough(door: Door, byClient: AskBy): Promise<Questions> {
-  return questionsBy([byClient, pageFrom(door)])
+  return questionsBy([byClient, askAtTerminal(door.terminal), pageFrom(door)])
 }
 
 /** Asks at the terminal that is ours, or with a page where there is none. */
@@ -31,8 +31,10 @@ function pageFrom({ terminal, env }: Door): AskBy {
   const programs = childEnvironment(env, new Map(), false)
   const show = async (url: string, question: Question): Promise<true> => {
     const { hintAtQuestion, openPage } = await import("../../questions/desktop.js")
-    const asked = await sentenceFor(question)
-    say(terminal, `agent-vault: ${asked} Answer within 120 s:\n  ${url}`)
+    const { lineFor, sentenceOf } = await import("../../questions/question-facts.js")
+    const line = lineFor(question)
+    say(terminal, `agent-vault: ${sentenceOf(question)} Answer within 120 s:\n  ${url}`)
+    if (line !== undefined) say(terminal, `  or in a terminal: ${line}`)
     await Promise.all([openPage(url, programs), hintAtQuestion(programs)])
     return true
   }
@@ -45,9 +47,13 @@ function pageFrom({ terminal, env }: Door): AskBy {
 /** By letters for each yes that nobody can type in advance; or by a line that is not shown. */
 function askAtTerminal(terminal: Terminal): AskBy {
   return async (question, signal) => {
+    // Not the terminal behind a pipe: it is the client's, which reads its keys.
     if (!terminal.stdin.isTTY || !terminal.stderr.isTTY) return { without: "unsupported" }
+    const { isInFront } = await import("./shell.js")
+    // Who reads a terminal from the background is stopped.
+    if (!isInFront()) return { without: "unsupported" }
     try {
-      return await answerTyped(terminal, question, signal)
+      return await inTurn(terminal, () => answerTyped(terminal, question, signal))
     } catch (error) {
       // Ctrl-C is an answer, and no reason to ask elsewhere.
       if (VaultError.is(error, "INTERRUPTED")) return { without: "cancel" }
@@ -56,11 +62,24 @@ function askAtTerminal(terminal: Terminal): AskBy {
   }
 }
 
+/** The last question at a terminal: the sessions of several clients may share it. */
+const turns = new WeakMap<Terminal, Promise<unknown>>()
+
+function inTurn<T>(terminal: Terminal, ask: () => Promise<T>): Promise<T> {
+  const asking = (turns.get(terminal) ?? Promise.resolve()).then(ask)
+  turns.set(
+    terminal,
+    asking.catch(() => {}),
+  )
+  return asking
+}
+
 async function answerTyped(
   terminal: Terminal,
   question: Question,
   signal: AbortSignal,
 ): Promise<PersonAnswer> {
+  if (signal.aborted) return { without: "cancel" }
   const asked = await sentenceFor(question)
   if (question.kind === "value") {
     const { askHidden } = await import("../terminal/ask.js")

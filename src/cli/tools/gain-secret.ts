@@ -1,11 +1,17 @@
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import {
   type Identity,
+  type Vault,
   VaultError,
   type WrittenUse,
   claimedId,
+  describeSecrets,
   describeUse,
   identityAt,
   ownerKeyFile,
+  parseSecretName,
   parseUse,
   shellWord,
 } from "../../core/index.js"
@@ -14,22 +20,26 @@ import {
   type SetRequest,
   type SetResult,
   requestSecret,
+  secretPath,
   setSecret,
 } from "../../core/owner.js"
 import type { Unanswered, ValueQuestion } from "../../questions/question.js"
 import type { Questions } from "../../questions/questions.js"
 import type { Door } from "../door/door.js"
 import type { SecretFound } from "../door/mcp-serving.js"
+import { readingVault } from "../door/reading.js"
 import { ruleOfService } from "../door/service-rule.js"
 
 /** Stands for a value that nobody has entered yet, where it is tried whether one could be stored. */
 const TO_TRY = Buffer.from("a value")
+/** How often, in ms, the vault is looked at while the person is asked. */
+const LOOK_AGAIN_MS = 250
 /** Characters of the client's name that a page shows. */
 const CLIENT_NAME = 100
 
 /**
- * Has a person enter a secret that an agent misses, and stores it with the owner's key that is here.
- * The value goes nowhere else. Where no owner's key can be used, the secret becomes a wish for an
+ * Has a person enter a secret that an agent misses, and stores it with the owner's key that is here;
+ * or they store it themselves, at a terminal. The value goes nowhere else. Where no owner's key can be used, the secret becomes a wish for an
  * owner, and nobody is asked for a value that could not be stored. Throws `ASK_REFUSED`,
  * `SERVICE_NOT_FOUND`, `EXISTS`, and what `set` throws.
  */
@@ -45,16 +55,43 @@ export async function gainSecret(
     const asked = await requestSecret(request)
     return { is: "wished", asked, lack: storing.lack, line: setLine(request) }
   }
-  const answer = await enter(questionFor(request, storing.trial, use), signal)
-  if ("without" in answer) throw notEntered(request, answer.without)
-  return store({ ...storing.as, now: new Date(), value: answer.value })
+  const over = new AbortController()
+  const typed = isTyped(door, request, over.signal)
+  const question = questionFor(request, storing.trial, use)
+  const entered = enter(question, AbortSignal.any([signal, over.signal]))
+  try {
+    const answer = await Promise.race([entered, typed])
+    if (answer === "typed") return { is: "stored" }
+    if ("without" in answer) throw notEntered(request, answer.without)
+    return await store({ ...storing.as, now: new Date(), value: answer.value })
+  } finally {
+    over.abort()
+  }
+}
+
+/** Resolves when the secret is there, because a person typed its line; never, once `over` aborts. */
+async function isTyped(
+  door: Door,
+  { place, key, secret }: MissingSecret,
+  over: AbortSignal,
+): Promise<"typed"> {
+  const name = parseSecretName(secret)
+  const file = join(place.root, secretPath(name))
+  const isThere = (vault: Vault): boolean =>
+    describeSecrets(vault).some((listed) => listed.name === name.full)
+  for (;;) {
+    await sleep(LOOK_AGAIN_MS, undefined, { signal: over })
+    // A vault that is refused now, or being changed, is looked at again.
+    if (!existsSync(file)) continue
+    if (await readingVault(door, place, key.trust, isThere).catch(() => false)) return "typed"
+  }
 }
 
 /** The person has closed the page, and believes it stored: what hinders it says that it is not. */
 async function store(request: SetRequest): Promise<SecretFound> {
   try {
-    const { result } = await setSecret(request)
-    return { is: "stored", version: result.version }
+    await setSecret(request)
+    return { is: "stored" }
   } catch (cause) {
     if (!VaultError.is(cause)) throw cause
     const { code, message, hint } = cause
@@ -114,10 +151,11 @@ function askNobody(): Promise<string> {
 }
 
 function questionFor(
-  { secret, why, program = "an MCP client", key }: MissingSecret,
+  request: MissingSecret,
   { newGroup, readers }: SetResult,
   use: readonly WrittenUse[],
 ): ValueQuestion {
+  const { secret, why, program = "an MCP client", key } = request
   const [group = ""] = secret.split("/")
   const who = readers.map(({ agent }) => agent).join(", ")
   const opens = newGroup
@@ -132,6 +170,7 @@ function questionFor(
     what: `What is the value of ${secret}?`,
     secret,
     why,
+    line: setLine(request),
     leadsTo: `agent-vault seals it into this repository with the owner's key, as one commit. ${opens}${goes.join("")} The model does not see it.`,
   }
 }
@@ -145,7 +184,7 @@ function setLine({ secret, service }: MissingSecret): string {
 const WHY_NOT: Readonly<Record<Unanswered, string>> = {
   decline: "the person said no",
   timeout: "nobody answered within 120 s",
-  cancel: "the call was taken back",
+  cancel: "the question was taken back",
   failed: "the question failed",
   unsupported: "nobody can be asked here",
 }

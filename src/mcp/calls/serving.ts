@@ -90,7 +90,7 @@ export interface SecretWished {
 
 /** What became of a missing secret. */
 export type SecretGained =
-  | { readonly is: "stored"; readonly version: number }
+  | { readonly is: "stored" }
   | {
       readonly is: "wished"
       readonly asked: SecretAsked

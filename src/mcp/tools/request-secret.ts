@@ -18,8 +18,8 @@ export const REQUEST_SECRET: Tool = {
   name: "request_secret",
   title: "Ask for a missing secret",
   description:
-    "Asks for a secret that the vault does not have. Where an owner's key is on this machine, a page asks the person for the value, which is stored; you never see it, so never ask for a value in the conversation. Elsewhere it becomes a request for an owner, on a Git branch of its own: tell the person what `owner` says. It waits 120 s for the person. If they say no, go on without it.",
-  docs: "the person enters a missing `secret` at a [page](#asking-for-a-secret), with its `why` and the `service` that it is for, or it becomes a request for an owner; the model never sees the value",
+    "Asks for a secret that the vault does not have. Where an owner's key is on this machine, a page asks the person for the value, which is stored, or they type it in a terminal; you never see it, so never ask for a value in the conversation. Elsewhere it becomes a request for an owner, on a Git branch of its own: tell the person what `owner` says. It waits 120 s for the person. If they say no, go on without it.",
+  docs: "the person enters a missing `secret` at a [page or a terminal](#asking-for-a-secret), with its `why` and the `service` that it is for, or it becomes a request for an owner; the model never sees the value",
   changesThings: true,
   inputSchema: takes(
     {

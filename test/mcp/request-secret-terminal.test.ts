@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { atTerminal, plain } from "../cli/at-terminal.js"
+import { type Machine, vaultMachine } from "../cli/machine.js"
+import { HttpClient } from "./listening.js"
+import { pageOf, readPage } from "./person-at-page.js"
+import { done, valuesIn } from "./service.js"
+import { Session } from "./session.js"
+
+/** A missing secret that a person enters at a real terminal, hidden, and past the model. */
+const VALUE = ["not", "a", "real", "token", "Tm27kP4xLd"].join("-")
+const NAME = "stripe/restricted"
+const ASKED = {
+  secret: NAME,
+  why: "the refund script fails without it",
+  service: "stripe",
+}
+const LINE = `agent-vault set ${NAME} --use stripe`
+
+let machine: Machine
+beforeEach(async () => {
+  machine = await vaultMachine()
+  // No browser is started.
+  for (const display of ["DISPLAY", "WAYLAND_DISPLAY"]) delete machine.env[display]
+})
+afterEach(() => machine.remove())
+
+/** Where a server listens that somebody started at a terminal, once it does. */
+async function listeningAtTerminal(): Promise<{ url: string; token: string }> {
+  let said = ""
+  const ask = async (): Promise<number> => {
+    const { code, stdout } = await machine.call("mcp env --agent ci --format dotenv".split(" "))
+    said = stdout
+    return code
+  }
+  await expect.poll(ask).toBe(0)
+  const of = (name: string): string =>
+    new RegExp(`^AGENT_VAULT_${name}=(.*)$`, "m").exec(said)?.[1] ?? ""
+  return { url: of("MCP_URL"), token: of("MCP_TOKEN") }
+}
+
+describe("a missing secret", () => {
+  test("is typed at another terminal, in place of the page, which is gone then", async () => {
+    const session = await Session.open(machine, ["--agent", "ci", "--blind"])
+    try {
+      const answer = session.call("request_secret", ASKED)
+      const url = await pageOf(session)
+      const { text } = await readPage(url)
+      expect(text).toContain(`enter it in a terminal: <code>${LINE}</code>`)
+      while (!session.stderr.includes(`\n  or in a terminal: ${LINE}\n`)) await session.said()
+      const typed = await atTerminal(machine, LINE.split(" ").slice(1), [
+        [`Value of ${NAME} (not shown): `, `${VALUE}\r`],
+      ])
+      expect([typed.code, plain(typed)]).toEqual([0, expect.not.stringContaining(VALUE)])
+      expect(await answer).toMatchObject({
+        isError: false,
+        document: { is: "stored", secret: NAME, version: 1, readable: true },
+      })
+      await expect(readPage(url)).rejects.toThrow()
+      expect(await done(machine, ["get", NAME, "--agent", "ci"])).toBe(VALUE)
+      const said = `${session.messages.join("\n")}${session.stderr}`
+      expect(valuesIn(said, { [NAME]: VALUE })).toEqual([])
+    } finally {
+      await session.client.close()
+    }
+  })
+
+  test("is asked for at the terminal of a server that listens, which is put back when it ends", async () => {
+    const server = atTerminal(machine, "mcp --agent ci --blind --listen 0".split(" "), [
+      ["its value, or the Return key alone: ", `${VALUE}\r`],
+      // Its person leaves: the question goes, and the terminal is as it was.
+      ["What is the value of stripe/other?", { signal: "SIGTERM" }],
+    ])
+    const at = await listeningAtTerminal()
+    await using one = await HttpClient.open(at)
+    await using other = await HttpClient.open(at, undefined, { name: "another client" })
+    const first = one.call("request_secret", ASKED)
+    const { isError, document } = await first
+    // Another session, at the same terminal. Nobody answers it.
+    other.call("request_secret", { ...ASKED, secret: "stripe/other" }).catch(() => "gone")
+    expect([isError, document]).toMatchObject([false, { is: "stored", version: 1 }])
+    const seen = await server
+    const shown = plain(seen)
+    expect(shown).toContain(`What is the value of ${NAME}? a client, as the agent ci asks.`)
+    expect(shown).not.toMatch(/http:\/\/127\.0\.0\.1:\d+\/[\w-]{43}/)
+    expect(valuesIn(`${shown}${JSON.stringify(document)}`, { [NAME]: VALUE })).toEqual([])
+    expect(await done(machine, ["get", NAME, "--agent", "ci"])).toBe(VALUE)
+  })
+})
