@@ -20,6 +20,8 @@ export interface BlindRequest extends ServingTerms {
 
 /** What is to be known of a program that is isolated. */
 interface Inside {
+  /** What can be done while its network is made. */
+  readonly meanwhile: () => void
   /** Takes the listener that comes out of its network, before it begins. */
   readonly takeListener: (listener: Server) => Promise<void>
   /** Its process, by what was said on descriptor 4; undefined if there is none. */
@@ -49,9 +51,12 @@ export interface Blind {
  * `ISOLATION_UNAVAILABLE`, `PORT_TAKEN`, and as {@link readyBroker} does.
  */
 export async function prepareBlind(request: BlindRequest): Promise<Blind> {
-  const bubblewrap = request.isolation === "none" ? undefined : requireBubblewrap(request.env)
+  // It is tried on another core while this one makes the broker ready.
+  const tried = request.isolation === "none" ? undefined : requireBubblewrap(request.env)
+  tried?.catch(() => undefined)
   const ready = await readyBroker(request)
   try {
+    const bubblewrap = await tried
     return bubblewrap === undefined
       ? await notIsolated(request, ready)
       : isolatedBy(bubblewrap, request, ready)
@@ -79,6 +84,8 @@ function isolatedBy(program: string, request: BlindRequest, ready: ReadyBroker):
     ...common(request, ready, PORT_INSIDE),
     wrap: (command) => isolated(program, listenInside, view, command),
     inside: {
+      // What it fails with, the listener meets as well.
+      meanwhile: () => void ready.prepare().catch(() => undefined),
       takeListener: async (listener) => {
         await ready.start(listener, true)
       },

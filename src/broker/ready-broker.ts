@@ -15,7 +15,7 @@ import type { GateModes } from "./gate/gate.js"
 import { Placeholders } from "./placeholder/placeholders.js"
 import type { Agreements, Ask } from "./proxy/asking.js"
 import { newToken } from "./proxy/proxy-token.js"
-import { type Broker, startBroker } from "./proxy/start-broker.js"
+import { type Broker, type PreparedBroker, prepareBroker } from "./proxy/prepare-broker.js"
 import type { ConnectionWatch } from "./proxy/connection-watch.js"
 import { readRoots } from "./target/roots.js"
 
@@ -55,6 +55,8 @@ export interface ReadyBroker {
   readonly trust: TrustFiles
   /** What programs show to be let in: the password in the address of their proxy. */
   readonly token: string
+  /** Learns what must not be let through, which `start` waits for: it can begin before. */
+  readonly prepare: () => Promise<unknown>
   /** `isAlone`: nobody but the program can connect, so it need not show the token. */
   readonly start: (listener: number | Server, isAlone?: boolean) => Promise<Broker>
   /** Ends it, if it was started, and removes its files. */
@@ -76,23 +78,25 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
   let trust: TrustFiles | undefined
   const token = newToken()
   const { modelHostTest } = await loadModelHosts()
-  let broker: Broker | undefined
-  const start = async (listener: number | Server, isAlone = false): Promise<Broker> => {
-    const made = {
-      placeholders,
-      authority,
-      roots: `${roots}\n${ownRoot}`,
-      token,
-      listener,
-      isAlone,
-    }
-    const { onUnsearched, ...others } = terms
-    broker = await startBroker({ ...others, ...made, isModel: modelHostTest() })
-    if (broker.unsearched.length > 0) onUnsearched?.(broker.unsearched)
+  const { onUnsearched, ...others } = terms
+  let broker: PreparedBroker | undefined
+  const prepared = async (): Promise<PreparedBroker> => {
+    const given = { placeholders, authority, roots: `${roots}\n${ownRoot}`, token }
+    broker = await prepareBroker({ ...others, ...given, isModel: modelHostTest() })
     return broker
+  }
+  let preparing: Promise<PreparedBroker> | undefined
+  const prepare = (): Promise<PreparedBroker> => (preparing ??= prepared())
+  const start = async (listener: number | Server, isAlone = false): Promise<Broker> => {
+    const { unsearched, listen } = await prepare()
+    const listening = await listen(listener, isAlone)
+    if (unsearched.length > 0) onUnsearched?.(unsearched)
+    return listening
   }
   const close = (): void => {
     broker?.close()
+    // What is still learned is forgotten when it is there.
+    if (broker === undefined) void preparing?.then((late) => late.close()).catch(() => undefined)
     trust?.remove()
   }
   return {
@@ -104,6 +108,7 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
       return (trust ??= writeTrustFiles(authority.pem, roots))
     },
     token,
+    prepare,
     start,
     close,
   }

@@ -106,13 +106,18 @@ export class Authority {
 /** What the hosts of uses come to: a name permits what is below it too, so a wildcard is a name. */
 function constraintsOf(hosts: readonly string[]): NameConstraints {
   const bare = hosts.map((host) =>
-    isIP(host) === 0 ? host.replace(/:\d+$/, "").replace(/^\*\.|^\[|\]$/g, "") : host,
+    isAddress(host) ? host : host.replace(/:\d+$/, "").replace(/^\*\.|^\[|\]$/g, ""),
   )
   const unique = [...new Set(bare)]
   return {
-    names: unique.filter((host) => isIP(host) === 0),
-    addresses: unique.filter((host) => isIP(host) !== 0),
+    names: unique.filter((host) => !isAddress(host)),
+    addresses: unique.filter(isAddress),
   }
+}
+
+/** The first `isIP` of a process takes 4 ms, so it is asked of what has an address's characters. */
+function isAddress(host: string): boolean {
+  return /^[\d.:a-f]+$/i.test(host) && isIP(host) !== 0
 }
 
 function newKey(): Omit<Issuer, "name"> {

@@ -3,20 +3,35 @@
  * Each function gives the bytes of one element.
  */
 
+const SEQUENCE = 0x30
 const CONTEXT = 0x80
 const CONSTRUCTED = 0x20
 
 /** An element of a tag: its length, then what it holds. */
 function element(tag: number, ...contents: readonly Uint8Array[]): Buffer {
-  const content = Buffer.concat(contents)
-  if (content.length < 0x80) return Buffer.concat([Buffer.of(tag, content.length), content])
-  const length = Buffer.from(content.length.toString(16).padStart(8, "0"), "hex")
-  const significant = length.subarray(length.findIndex((byte) => byte !== 0))
-  return Buffer.concat([Buffer.of(tag, 0x80 | significant.length), significant, content])
+  const length = contents.reduce((sum, each) => sum + each.length, 0)
+  const header = headerOf(tag, length)
+  return Buffer.concat([header, ...contents], header.length + length)
+}
+
+function headerOf(tag: number, length: number): Buffer {
+  if (length < 0x80) return Buffer.of(tag, length)
+  const significant: number[] = []
+  for (let left = length; left > 0; left >>>= 8) significant.unshift(left & 0xff)
+  return Buffer.of(tag, 0x80 | significant.length, ...significant)
 }
 
 export function sequence(...contents: readonly Uint8Array[]): Buffer {
-  return element(0x30, ...contents)
+  return element(SEQUENCE, ...contents)
+}
+
+/** Whether bytes are one sequence, as long as it says; what is in it is not looked at. */
+export function isSequence(der: Buffer): boolean {
+  const [, length = 0] = der
+  const header = length < 0x80 ? 2 : length - 0x80 + 2
+  return (
+    der.length > header && headerOf(SEQUENCE, der.length - header).equals(der.subarray(0, header))
+  )
 }
 
 export function setOf(content: Uint8Array): Buffer {

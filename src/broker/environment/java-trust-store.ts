@@ -1,4 +1,4 @@
-import { integer, octetString, oid, sequence, setOf, tagged } from "../authority/der.js"
+import { integer, isSequence, octetString, oid, sequence, setOf, tagged } from "../authority/der.js"
 
 const DATA = oid("1.2.840.113549.1.7.1")
 const CERT_BAG = oid("1.2.840.113549.1.12.10.1.3")
@@ -6,6 +6,7 @@ const X509 = oid("1.2.840.113549.1.9.22.1")
 /** Java's own attribute: without it, the entry is not one that is trusted. */
 const TRUSTED_KEY_USAGE = oid("2.16.840.1.113894.746875.1.1")
 const ANY_USAGE = oid("2.5.29.37.0")
+const TRUSTED = setOf(sequence(TRUSTED_KEY_USAGE, setOf(ANY_USAGE)))
 const VERSION = 3
 const PEM = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g
 
@@ -17,7 +18,7 @@ const PEM = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g
  */
 export function javaTrustStore(pem: string): Buffer {
   const certificates = [...pem.matchAll(PEM)].map(([, body = ""]) => Buffer.from(body, "base64"))
-  const bags = certificates.filter(isWhole).map(bagOf)
+  const bags = certificates.filter(isSequence).map(bagOf)
   const contents = contentInfo(sequence(...bags))
   return sequence(integer(VERSION), contentInfo(sequence(contents)))
 }
@@ -28,13 +29,5 @@ function contentInfo(data: Uint8Array): Buffer {
 
 function bagOf(certificate: Uint8Array): Buffer {
   const value = sequence(X509, tagged(0, octetString(certificate)))
-  const usage = sequence(TRUSTED_KEY_USAGE, setOf(ANY_USAGE))
-  return sequence(CERT_BAG, tagged(0, value), setOf(usage))
-}
-
-/** Whether bytes are one sequence, as long as it says: one that begins as `sequence` writes it. */
-function isWhole(der: Buffer): boolean {
-  const [, length = 0] = der
-  const header = length < 0x80 ? 2 : length - 0x80 + 2
-  return der.length > header && sequence(der.subarray(header)).equals(der)
+  return sequence(CERT_BAG, tagged(0, value), TRUSTED)
 }

@@ -1,7 +1,8 @@
-import { spawnSync } from "node:child_process"
+import { execFile } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { delimiter, isAbsolute, join } from "node:path"
 import { execPath, getuid, platform } from "node:process"
+import { promisify } from "node:util"
 import { VaultError } from "../../core/index.js"
 import type { Hidden } from "./hidden.js"
 
@@ -11,10 +12,11 @@ export interface View extends Hidden {
   readonly shown?: readonly string[]
 }
 
-/** What isolates here; or why nothing does, and how to get it. */
-export type Means =
-  | { readonly program: string; readonly version: string }
-  | { readonly missing: string; readonly hint: string }
+/** Why nothing isolates here, and how to get it. */
+interface Missing {
+  readonly missing: string
+  readonly hint: string
+}
 
 /** The port that the broker has inside: nothing else listens in a network of its own. */
 export const PORT_INSIDE = 8118
@@ -31,15 +33,32 @@ const CAN_RESET = "env --default-signal=INT,QUIT true 2>/dev/null"
  */
 const SHIELD = `${CAN_RESET} && trap "" INT QUIT
 exec "$@"`
-/** Puts the listener out to the broker, and becomes the program, which keeps nothing of that. */
-const BECOME = `"$1" "$2" "$3" || exit 125
+/**
+ * Puts the listener out to the broker, and becomes the program, which keeps nothing of that. What
+ * the program's Node is to load first would cost ours 40 ms, and is not ours.
+ */
+const BECOME = `NODE_OPTIONS= NODE_EXTRA_CA_CERTS= "$1" "$2" "$3" || exit 125
 shift 3
 unset NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE
 ${CAN_RESET} && set -- env --default-signal=INT,QUIT "$@"
 exec "$@" 3>&-`
 
+const toItsEnd = promisify(execFile)
+
+/** What isolates here, and which it is. */
+export async function findBubblewrap(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<{ readonly program: string; readonly version: string } | Missing> {
+  const means = await meansOf(env)
+  if ("missing" in means) return means
+  const { stdout } = await toItsEnd(means.program, ["--version"], { env: {} })
+  return { ...means, version: /\d[\d.]*/.exec(stdout)?.[0] ?? "" }
+}
+
 /** Looks for bubblewrap on PATH, and tries that the system lets it make namespaces. */
-export function findBubblewrap(env: Readonly<Record<string, string | undefined>>): Means {
+async function meansOf(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<{ readonly program: string } | Missing> {
   if (platform !== "linux") {
     return { missing: "there is bubblewrap for Linux only", hint: "go on without: --isolate none" }
   }
@@ -54,21 +73,22 @@ export function findBubblewrap(env: Readonly<Record<string, string | undefined>>
       hint: `install it: apt-get install bubblewrap (dnf, pacman, apk: bubblewrap); ${WITHOUT}`,
     }
   }
-  const told = { env: {}, encoding: "utf8" } as const
-  const tried = spawnSync(program, [...base(), "--", "/bin/sh", "-c", ":"], told)
-  if (tried.status === 0) {
-    const { stdout } = spawnSync(program, ["--version"], told)
-    return { program, version: /\d[\d.]*/.exec(stdout)?.[0] ?? "" }
-  }
-  return {
-    missing: "this system lets bubblewrap make no namespaces",
-    hint: `allow it: sysctl kernel.unprivileged_userns_clone=1, or kernel.apparmor_restrict_unprivileged_userns=0; in a container, give it the right to; ${WITHOUT}`,
+  try {
+    await toItsEnd(program, [...base(), "--", "/bin/sh", "-c", ":"], { env: {} })
+    return { program }
+  } catch {
+    return {
+      missing: "this system lets bubblewrap make no namespaces",
+      hint: `allow it: sysctl kernel.unprivileged_userns_clone=1, or kernel.apparmor_restrict_unprivileged_userns=0; in a container, give it the right to; ${WITHOUT}`,
+    }
   }
 }
 
-/** The same, where it must be had. Throws `ISOLATION_UNAVAILABLE`. */
-export function requireBubblewrap(env: Readonly<Record<string, string | undefined>>): string {
-  const means = findBubblewrap(env)
+/** The program, where it must be had. Throws `ISOLATION_UNAVAILABLE`. */
+export async function requireBubblewrap(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string> {
+  const means = await meansOf(env)
   if ("program" in means) return means.program
   throw new VaultError(
     "ISOLATION_UNAVAILABLE",

@@ -114,7 +114,8 @@ function seeHarness({ env }: Door): SeenHere {
 }
 
 async function seeIsolation({ others, env }: Door): Promise<SeenHere> {
-  const found = (await others.broker()).findBubblewrap(env)
+  const broker = await others.broker()
+  const found = await broker.findBubblewrap(env)
   return "missing" in found
     ? unknown("isolation", `none for run --blind: ${found.missing}`, found.hint)
     : good("isolation", `bubblewrap ${found.version}, for run --blind`)

@@ -44,6 +44,8 @@ export interface Guard {
 
 /** What is to be known of a program that runs isolated. */
 export interface ProgramInside {
+  /** What can be done while the program's network is made. */
+  readonly meanwhile: () => void
   /** Takes the listener that comes out of the program's network; it begins when that is done. */
   readonly takeListener: (listener: Server) => Promise<void>
   /** The program's process, by what was said on descriptor 4; undefined if there is none. */
@@ -115,7 +117,7 @@ export interface BrokerDoor {
   /** What isolates programs here; or why nothing does, and how to get it. */
   findBubblewrap(
     env: Environment,
-  ): { readonly version: string } | { readonly missing: string; readonly hint: string }
+  ): Promise<{ readonly version: string } | { readonly missing: string; readonly hint: string }>
   prepareBlind(
     request: ServedTerms & {
       readonly isolation: "auto" | "bwrap" | "none"

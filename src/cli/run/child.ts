@@ -127,6 +127,7 @@ async function spawned(launch: Launch, streams: "inherit" | StdioPipes): Promise
       child.once("spawn", resolve)
       child.once("error", reject)
     })
+    inside?.meanwhile()
     // A child that became another user's may refuse a signal later. It goes on without.
     child.on("error", () => {})
     if (apart !== undefined) feed(child, apart.stdin)

@@ -53,13 +53,22 @@ async function run(
     as = [],
     answer = "from the broker",
     shown = [],
-  }: { as?: readonly string[]; answer?: string; shown?: readonly string[] } = {},
+    env = {},
+  }: {
+    as?: readonly string[]
+    answer?: string
+    shown?: readonly string[]
+    env?: Readonly<Record<string, string>>
+  } = {},
 ) {
-  const means = findBubblewrap(process.env)
+  const means = await findBubblewrap(process.env)
   if (!("program" in means)) throw new Error(means.missing)
   const view = { ...hiddenFrom({ folders: [home], files: [] }, {}), shown }
   const [program = "", ...args] = [...as, ...isolated(means.program, listenInside, view, command)]
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe", "ipc", "pipe"] })
+  const child = spawn(program, args, {
+    stdio: ["ignore", "pipe", "pipe", "ipc", "pipe"],
+    env: { ...process.env, ...env },
+  })
   const sockets: Socket[] = []
   let server: Server | undefined
   child.once("message", (_said, handed) => {
@@ -97,6 +106,18 @@ function connecting(port: number): string[] {
 describe("an isolated program", () => {
   testUnless(lack, "reaches the broker by the port inside", async () => {
     expect(await run(connecting(PORT_INSIDE))).toEqual({ code: 0, stdout: "from the broker\n" })
+  })
+
+  testUnless(lack, "is alone with what its Node is to load first", async () => {
+    const preload = join(folder, "preload.cjs")
+    writeFileSync(preload, `console.log("loaded")`)
+    const env = { NODE_OPTIONS: `--require=${preload}`, NODE_EXTRA_CA_CERTS: join(folder, "none") }
+    const shell = await run(["sh", "-c", 'echo "$NODE_OPTIONS $NODE_EXTRA_CA_CERTS"'], { env })
+    expect(shell.stdout).toBe(`${env.NODE_OPTIONS} ${env.NODE_EXTRA_CA_CERTS}\n`)
+    const node = await run([process.execPath, "-e", ""], {
+      env: { NODE_OPTIONS: env.NODE_OPTIONS },
+    })
+    expect(node.stdout).toBe("loaded\n")
   })
 
   testUnless(lack, "reaches nothing else of this machine", async () => {
@@ -177,7 +198,7 @@ print(os.waitstatus_to_exitcode(status))`
   })
 
   testUnless(lack, "does not begin if nobody takes its listener", async () => {
-    const means = findBubblewrap(process.env)
+    const means = await findBubblewrap(process.env)
     if (!("program" in means)) return
     const command = ["sh", "-c", "echo began"]
     const [program = "", ...args] = isolated(
@@ -253,13 +274,13 @@ test("what a container engine of the user's listens on is hidden", async () => {
   server.close()
 })
 
-test("without bubblewrap, and without the right to it, it is said what to do", () => {
-  expect(findBubblewrap({ PATH: folder })).toEqual({
+test("without bubblewrap, and without the right to it, it is said what to do", async () => {
+  expect(await findBubblewrap({ PATH: folder })).toEqual({
     missing: "bubblewrap is not installed",
     hint: expect.stringContaining("apt-get install bubblewrap") as string,
   })
   writeFileSync(join(folder, "bwrap"), "#!/bin/sh\nexit 1\n", { mode: 0o755 })
-  expect(findBubblewrap({ PATH: folder })).toMatchObject({
+  expect(await findBubblewrap({ PATH: folder })).toMatchObject({
     missing: "this system lets bubblewrap make no namespaces",
   })
   rmSync(join(folder, "bwrap"))

@@ -10,8 +10,9 @@ import { Placeholders } from "../../../src/broker/placeholder/placeholders.js"
 import {
   type Broker,
   type BrokerRequest,
-  startBroker,
-} from "../../../src/broker/proxy/start-broker.js"
+  type PreparedBroker,
+  prepareBroker,
+} from "../../../src/broker/proxy/prepare-broker.js"
 import {
   type Audit,
   type BrokeredVault,
@@ -107,13 +108,15 @@ export interface Reply {
 
 export interface BrokerOptions extends Partial<Omit<BrokerRequest, "vault" | "placeholders">> {
   readonly audit?: Audit
+  /** A listening server that is handed over. */
+  readonly listener?: Server
 }
 
 /** A vault, a broker for it as the agent ci, and the secrets of a run. */
 export class BrokerWorld {
   readonly world: World
   readonly vault: BrokeredVault
-  readonly broker: Broker
+  readonly broker: Broker & PreparedBroker
   readonly authority: Authority
   readonly placeholders: Placeholders
 
@@ -150,7 +153,7 @@ export class BrokerWorld {
     const hosts = [...bound.flatMap((use) => use.hosts), ...(options.allowed ?? [])]
     const authority = Authority.make(hosts)
     const addresses = new Map(services.map(({ host }) => [host, ["127.0.0.1"]]))
-    const broker = await startBroker({
+    const prepared = await prepareBroker({
       vault,
       placeholders,
       authority,
@@ -159,10 +162,10 @@ export class BrokerWorld {
       allowed: [],
       gate: { models: "redact", others: "refuse" },
       isModel: () => false,
-      listener: 0,
       resolve: (host) => Promise.resolve(addresses.get(host) ?? []),
       ...options,
     })
+    const broker = { ...prepared, ...(await prepared.listen(options.listener ?? 0)) }
     return new BrokerWorld({ world, vault, broker, authority, placeholders })
   }
 

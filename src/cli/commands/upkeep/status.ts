@@ -71,7 +71,8 @@ type Isolation =
   { readonly bubblewrap: string } | { readonly missing: string; readonly hint: string }
 
 async function isolationHere({ others, env }: Door): Promise<Isolation> {
-  const found = (await others.broker()).findBubblewrap(env)
+  const broker = await others.broker()
+  const found = await broker.findBubblewrap(env)
   return "missing" in found ? found : { bubblewrap: found.version }
 }
 

@@ -36,12 +36,8 @@ export interface BrokerRequest extends RouteTerms {
   readonly agreements?: Agreements | undefined
   /** Hears of what is refused, as it is told to the program. */
   readonly onRefused?: ((error: VaultError) => void) | undefined
-  /** A port of 127.0.0.1 (0: any), or a listening server that is handed over. */
-  readonly listener: number | Server
   /** What programs show to be let in, in the address of their proxy; made fresh if it is not given. */
   readonly token?: string
-  /** Whether nobody else can connect, as in a network of its own: then no token is asked for. */
-  readonly isAlone?: boolean
   /** Looks names up; the system does by default. */
   readonly resolve?: Resolve
   /** How long the head of a request, and of a reply, may take, in ms. */
@@ -50,22 +46,32 @@ export interface BrokerRequest extends RouteTerms {
   readonly watch?: ConnectionWatch | undefined
 }
 
-/** A broker that listens. */
-export interface Broker {
-  readonly port: number
-  /** For HTTPS_PROXY and the like: `http://x:TOKEN@127.0.0.1:PORT`. */
-  readonly url: string
+/** A broker that knows what it must not let through, and serves once it is told where. */
+export interface PreparedBroker {
   /** The secrets that the agent may read and that are not looked for, damaged or too many. */
   readonly unsearched: readonly string[]
+  /**
+   * Serves on a port of 127.0.0.1 (0: any), or on a listening server that is handed over. `isAlone`:
+   * nobody else can connect, as in a network of its own, so no token is asked for. Throws
+   * `PORT_TAKEN`.
+   */
+  readonly listen: (at: number | Server, isAlone?: boolean) => Promise<Broker>
   /** Takes in nothing more, cuts what there is, and forgets the values. */
   readonly close: () => void
 }
 
+/** Where a broker listens. */
+export interface Broker {
+  readonly port: number
+  /** For HTTPS_PROXY and the like: `http://x:TOKEN@127.0.0.1:PORT`. */
+  readonly url: string
+}
+
 /**
- * Starts a broker for one run. Throws `TARGET_REFUSED` for a host that cannot be allowed,
- * `PORT_TAKEN`, and what opening the vault may throw.
+ * Makes a broker for one run. Throws `TARGET_REFUSED` for a host that cannot be allowed, and what
+ * opening the vault may throw.
  */
-export async function startBroker(request: BrokerRequest): Promise<Broker> {
+export async function prepareBroker(request: BrokerRequest): Promise<PreparedBroker> {
   const { vault, placeholders, ask = askNobody, who = "a program", watch, headTime } = request
   const routes = await Routes.make(request)
   const upstream = new Upstream({
@@ -82,33 +88,33 @@ export async function startBroker(request: BrokerRequest): Promise<Broker> {
   const { agreements = new Agreements(ask, who) } = request
   const terms = { vault, placeholders, gate, agreements, upstream, live, values, notes }
   const token = new ProxyToken(request.token)
-  const listener = new Listener({
-    token: request.isAlone === true ? undefined : token,
-    route: (target, isPlain) => routes.of(target, isPlain),
-    contextFor: (host) => request.authority.contextFor(host),
-    open: (target) => {
-      notes.tunnel(target)
-      return upstream.open(target)
-    },
-    exchange: async (hop, incoming, response) => {
-      await exchange(hop, incoming, response, terms)
-      watch?.answered(hop.target, response.statusCode, response.writableFinished)
-    },
-    upgrade: (hop, incoming, socket, head) => upgrade(hop, incoming, socket, head, terms),
-    onRefused: (error, target) => notes.refused(error, target),
-    headTime,
-    watch,
-  })
-  const port = await listener.listen(request.listener)
-  return {
-    port,
-    url: `http://x:${token.text}@127.0.0.1:${port}`,
-    unsearched,
-    close: () => {
-      listener.close()
-      upstream.close()
-      live.forget()
-      vault.close()
-    },
+  let listener: Listener | undefined
+  const listen: PreparedBroker["listen"] = async (at, isAlone = false) => {
+    listener = new Listener({
+      token: isAlone ? undefined : token,
+      route: (target, isPlain) => routes.of(target, isPlain),
+      contextFor: (host) => request.authority.contextFor(host),
+      open: (target) => {
+        notes.tunnel(target)
+        return upstream.open(target)
+      },
+      exchange: async (hop, incoming, response) => {
+        await exchange(hop, incoming, response, terms)
+        watch?.answered(hop.target, response.statusCode, response.writableFinished)
+      },
+      upgrade: (hop, incoming, socket, head) => upgrade(hop, incoming, socket, head, terms),
+      onRefused: (error, target) => notes.refused(error, target),
+      headTime,
+      watch,
+    })
+    const port = await listener.listen(at)
+    return { port, url: `http://x:${token.text}@127.0.0.1:${port}` }
   }
+  const close = (): void => {
+    listener?.close()
+    upstream.close()
+    live.forget()
+    vault.close()
+  }
+  return { unsearched, listen, close }
 }
