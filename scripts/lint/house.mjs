@@ -42,7 +42,7 @@ const importers = new Map([
       "src/cli/run/child.ts",
       "src/cli/exchange/sops.ts",
       "src/cli/hooks/dry-run.ts",
-      "src/cli/tools/process-tree.ts",
+      "src/core/disk/process-tree.ts",
       "src/cli/run/shell.ts",
       "src/broker/isolate/bubblewrap.ts",
       "src/questions/desktop.ts",
@@ -65,8 +65,11 @@ const importers = new Map([
 const notInCore = new Map([
   ["node:console", []],
   // A lock, or a temporary file, names the process that made it, and others ask whether that one
-  // lives. The library's own doors take the environment of the process if they are given none.
-  ["node:process", ["src/core/disk/maker.ts", "src/core/library/open-vault.ts"]],
+  // lives. A program is ended with all that came of it. The library's own doors take the environment of the process if they are given none.
+  [
+    "node:process",
+    ["src/core/disk/maker.ts", "src/core/disk/process-tree.ts", "src/core/library/open-vault.ts"],
+  ],
   ["node:readline", []],
   ["node:repl", []],
   ["node:tty", []],

@@ -82,7 +82,8 @@ export { type UseEdit, type UseRequest, changeUse } from "./change/change-use.js
 export { type RotationEdit, changeRotation, rotationOf } from "./rotation/change-rotation.js"
 export { type KeptRotation, RotationState, fingerprintOf } from "./rotation/kept-rotation.js"
 export { type Rotated, setRotated } from "./rotation/set-rotated.js"
-export { foldersOutside, isWithin, programIn } from "./disk/outside-program.js"
+export { foldersOutside, isInside, programIn, topAround } from "./disk/outside-program.js"
+export { processTree, signalTree } from "./disk/process-tree.js"
 export { LONGEST_KEEP, type Source } from "./records/source.js"
 export {
   agreeToReference,

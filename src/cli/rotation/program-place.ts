@@ -1,12 +1,11 @@
-import { realpathSync } from "node:fs"
 import { delimiter, isAbsolute, parse } from "node:path"
 import { type Environment, type Place, VaultError } from "../../core/index.js"
-import { foldersOutside, isWithin, programIn } from "../../core/owner.js"
+import { foldersOutside, isInside, programIn, topAround } from "../../core/owner.js"
 import { childEnvironment } from "../run/program-environment.js"
 import type { Launch } from "../run/child.js"
 
 /**
- * How a program of a rotation is started: it lies outside of the work tree, and runs from the root
+ * How a program of a rotation is started: it lies outside of the repository, and runs from the root
  * folder with a PATH that leads into no part of it, so that nothing that came by `git pull` runs by
  * being there. Throws `COMMAND_NOT_FOUND`, `COMMAND_NOT_STARTED`.
  */
@@ -15,10 +14,9 @@ export function launchOutside(
   [command = "", ...args]: readonly string[],
   env: Environment,
 ): Launch {
-  const top = realpathSync(place.checkout?.top ?? place.root)
-  const paths = foldersOutside(top, env["PATH"])
+  const paths = foldersOutside(place, env["PATH"])
   const program = isAbsolute(command) ? command : onPath(command, paths)
-  for (const each of [program, ...args]) refuseWithin(top, each, command)
+  for (const each of [program, ...args]) refuseInside(place, each, command)
   const given = new Map([["PATH", paths.join(delimiter)]])
   return { command: program, args, env: childEnvironment(env, given, false) }
 }
@@ -31,10 +29,10 @@ function onPath(command: string, paths: readonly string[]): string {
   })
 }
 
-function refuseWithin(top: string, word: string, command: string): void {
-  if (!isAbsolute(word) || !isWithin(top, word)) return
+function refuseInside(place: Place, word: string, command: string): void {
+  if (!isAbsolute(word) || !isInside(place, word)) return
   throw new VaultError("COMMAND_NOT_STARTED", `${command} would run what lies in the repository`, {
-    hint: `${word} changes with each pull, and nobody agreed to that: install it outside of ${top}`,
+    hint: `${word} changes with each pull, and nobody agreed to that: install it outside of ${topAround(place)}`,
   })
 }
 

@@ -3,7 +3,7 @@ import type { Readable } from "node:stream"
 import { setTimeout as delay } from "node:timers/promises"
 import { type Patterns, Redactor } from "../../core/index.js"
 import { type Child, type Launch, start } from "../run/child.js"
-import { processTree, signalTree } from "./process-tree.js"
+import { processTree, signalTree } from "../../core/owner.js"
 
 /** How long what is told to end may take, before it is ended, in ms. */
 const GRACE_MS = 2000

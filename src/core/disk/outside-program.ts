@@ -1,11 +1,12 @@
 import { accessSync, constants, realpathSync, statSync } from "node:fs"
-import { delimiter, isAbsolute, join, relative, sep } from "node:path"
+import { delimiter, dirname, isAbsolute, join, relative, sep } from "node:path"
+import { type Place, findCheckout } from "./place.js"
 
 // What is in a repository must not run by being there: it came by `git pull`.
 
-/** The folders of a PATH that are the same wherever we are, and not within the folder `top`. */
-export function foldersOutside(top: string, path: string | undefined): string[] {
-  return (path ?? "").split(delimiter).filter((each) => isAbsolute(each) && !isWithin(top, each))
+/** The folders of a PATH that are the same wherever we are, and not of the vault's repository. */
+export function foldersOutside(place: Place, path: string | undefined): string[] {
+  return (path ?? "").split(delimiter).filter((each) => isAbsolute(each) && !isInside(place, each))
 }
 
 /** The first program of this name in folders; undefined where there is none. */
@@ -14,10 +15,31 @@ export function programIn(folders: readonly string[], name: string): string | un
   return folders.map((folder) => join(folder, name)).find(isProgram)
 }
 
-/** Whether a path is the folder `top` or leads into it; of what is not there, by its name. */
-export function isWithin(top: string, path: string): boolean {
-  const way = relative(realOf(top), realOf(path))
-  return way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way))
+/** The top of the work tree around a vault; where there is none, the folder that the vault lies in. */
+export function topAround({ root, checkout }: Place): string {
+  return realOf(checkout?.top ?? dirname(root))
+}
+
+/**
+ * Whether a path leads into the repository around a vault: into any work tree of that clone; without a
+ * repository, into the folder that the vault lies in. Of what is not there, its name decides.
+ */
+export function isInside(place: Place, path: string): boolean {
+  const real = realOf(path)
+  const way = relative(topAround(place), real)
+  const isBelow = way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way))
+  return isBelow || isOfClone(place, real)
+}
+
+function isOfClone({ checkout }: Place, path: string): boolean {
+  if (checkout === undefined) return false
+  try {
+    const folder = statSync(path).isDirectory() ? path : dirname(path)
+    return findCheckout(folder)?.clone === checkout.clone
+  } catch {
+    // What is not there runs nothing.
+    return false
+  }
 }
 
 function isProgram(file: string): boolean {

@@ -204,7 +204,7 @@ export class AgentVault implements AsyncDisposable {
   }
 
   #letGo(): void {
-    this.#reader.forget()
+    this.#reader.end()
     this.#request.audit.close()
   }
 

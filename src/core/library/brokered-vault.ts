@@ -272,7 +272,7 @@ export class BrokeredVault {
 
   /** Overwrites what is kept in memory, and syncs the audit. */
   close(): void {
-    this.#reader.forget()
+    this.#reader.end()
     this.#request.audit.close()
   }
 }

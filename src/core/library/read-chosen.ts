@@ -37,7 +37,7 @@ export async function readChosen(
     })
     return Object.fromEntries(values.map((value) => [value.name, value]))
   } finally {
-    reader.forget()
+    reader.end()
     request.audit.close()
   }
 }

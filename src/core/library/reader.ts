@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events"
 import { dirname } from "node:path"
 import { Evidence, gather } from "../disk/evidence.js"
 import type { Environment } from "../disk/homes.js"
@@ -59,6 +60,7 @@ const PATIENCE_MS = 2000
  */
 export class Reader {
   readonly #request: ReaderRequest
+  readonly #ending = new AbortController()
   readonly #sources: SourcePlace
   readonly #terms: Terms
   readonly #vault: string
@@ -72,7 +74,10 @@ export class Reader {
   /** `vault` is the id of the vault that is meant. */
   constructor(request: ReaderRequest, vault: string) {
     this.#request = request
-    this.#sources = { place: request.place, env: request.env, kept: new Map() }
+    const { place, env } = request
+    // Each store that is asked listens; all values of a group may lie in one.
+    setMaxListeners(0, this.#ending.signal)
+    this.#sources = { place, env, kept: new Map(), ended: this.#ending.signal }
     this.#terms = { ...request, sources: this.#sources }
     this.#place = request.place
     this.#vault = vault
@@ -127,8 +132,13 @@ export class Reader {
     return withVault(this.#place, key.trust, env, whole, onNote)
   }
 
-  /** Overwrites what is remembered. */
-  forget(): void {
+  /** Overwrites what is remembered, and waits for no store any more: nothing is read from here on. */
+  end(): void {
+    this.#ending.abort()
+    this.#forget()
+  }
+
+  #forget(): void {
     for (const { secret } of this.#remembered.values()) secret.forget()
     this.#remembered.clear()
     this.#groupKeys.clear()
@@ -198,7 +208,7 @@ export class Reader {
 
   #keep(secrets: readonly OpenedSecret[], by: Omit<Remembered, "secret">): void {
     const size = secrets.reduce((sum, secret) => sum + secret.size, 0)
-    if (this.#kept + size > KEPT_BYTES) this.forget()
+    if (this.#kept + size > KEPT_BYTES) this.#forget()
     if (this.#groupKeys.size > KEPT_KEYS) this.#groupKeys.clear()
     for (const secret of secrets) {
       this.#drop(secret.name)

@@ -20,6 +20,8 @@ export interface SourcePlace {
   readonly env: Environment
   /** By secret and reference. */
   readonly kept: Map<string, KeptValue>
+  /** Aborted when nobody waits for values any more. */
+  readonly ended?: AbortSignal | undefined
 }
 
 /** What is resolved. */
@@ -64,7 +66,7 @@ function isYoung({ asked }: KeptValue, { keep }: Source, now: Date): boolean {
 
 async function ask(
   { name, source, reference }: SealedReference,
-  { place, env }: SourcePlace,
+  { place, env, ended }: SourcePlace,
 ): Promise<Uint8Array> {
   const store = storeOf(source.store)
   const parts = partsOf(source.store, reference)
@@ -74,7 +76,7 @@ async function ask(
     })
   if (parts === undefined) throw failed("its reference is not one of that store")
   const run = (program: string, args: readonly string[]): Promise<Buffer> =>
-    runStore(place, env, program, args)
+    runStore(place, env, program, args, { ended })
   let value: Uint8Array | undefined
   try {
     value = await store.read(parts, { env, run })

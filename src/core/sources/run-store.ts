@@ -1,14 +1,17 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { delimiter, parse } from "node:path"
-import type { Readable } from "node:stream"
+import { setImmediate } from "node:timers/promises"
 import type { Environment } from "../disk/homes.js"
-import { foldersOutside, isWithin, programIn } from "../disk/outside-program.js"
+import { foldersOutside, isInside, programIn } from "../disk/outside-program.js"
 import type { Place } from "../disk/place.js"
+import { signalTree } from "../disk/process-tree.js"
 import { LIMITS } from "../words/limits.js"
 
 /** How long a store may take: some wait for a person's finger. In ms. */
 const STORE_MS = 60_000
 const OURS = /^AGENT_VAULT_/i
+/** No pager for AWS; and Google's program would write all that it prints into a log of its own. */
+const THEIRS = { AWS_PAGER: "", CLOUDSDK_CORE_DISABLE_FILE_LOGGING: "1" }
 
 /** Why a store's program gave nothing, in words, and what to do where it is not the store's fault. */
 export class StoreFailure extends Error {
@@ -20,68 +23,103 @@ export class StoreFailure extends Error {
   }
 }
 
+/** For how long a program is waited for. */
+export interface Patience {
+  /** Aborted when nobody waits any more. */
+  readonly ended?: AbortSignal | undefined
+  /** In ms. */
+  readonly timeLimit?: number | undefined
+}
+
 /**
  * Runs a store's own program, which is found on PATH outside of the repository, runs from the root
- * folder, reads nothing and has no shell. All that it printed; what it said on stderr may quote the
- * value, and goes by. `timeLimit` is in ms. Rejects with a {@link StoreFailure}.
+ * folder, reads nothing and has no shell. All that it printed until it ended; what it said on stderr
+ * may quote the value, and goes by. Rejects with a {@link StoreFailure}.
  */
 export async function runStore(
   place: Place,
   env: Environment,
   program: string,
   args: readonly string[],
-  timeLimit = STORE_MS,
+  patience: Patience = {},
 ): Promise<Buffer> {
-  const top = place.checkout?.top ?? place.root
-  const folders = foldersOutside(top, env["PATH"])
+  const folders = foldersOutside(place, env["PATH"])
   const file = programIn(folders, program)
-  if (file === undefined || isWithin(top, file)) {
+  if (file === undefined || isInside(place, file)) {
     throw new StoreFailure(
       `there is no program ${program} on PATH`,
       `install ${program}, outside of the repository`,
     )
   }
   const others = Object.entries(env).filter(([name]) => !OURS.test(name))
+  // Not in a session of its own: 1Password's program is let in by the terminal that it runs at.
   const child = spawn(file, args, {
     cwd: parse(place.root).root,
-    env: { ...Object.fromEntries(others), PATH: folders.join(delimiter), AWS_PAGER: "" },
+    env: { ...Object.fromEntries(others), PATH: folders.join(delimiter), ...THEIRS },
     stdio: ["ignore", "pipe", "ignore"],
     windowsHide: true,
   })
-  return printedBy(child, program, timeLimit)
+  return printedBy(child, program, patience)
 }
 
 function printedBy(
-  child: ChildProcessByStdio<null, Readable, null>,
+  child: ChildProcess,
   program: string,
-  timeLimit: number,
+  { ended, timeLimit = STORE_MS }: Patience,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = []
     let size = 0
-    const forget = (): void => {
+    const leave = (): void => {
       clearTimeout(timer)
+      ended?.removeEventListener("abort", onEnded)
+      child.stdout?.destroy()
       for (const piece of pieces) piece.fill(0)
     }
     const fail = (why: string): void => {
-      forget()
-      child.kill("SIGKILL")
-      // What it started may hold the pipe.
-      child.stdout.destroy()
+      leave()
       reject(new StoreFailure(`${program} ${why}`))
     }
-    const timer = setTimeout(() => fail(`took longer than ${timeLimit / 1000} s`), timeLimit)
-    child.stdout.on("data", (piece: Buffer) => {
+    const stop = (why: string): void => {
+      // With all that came of it; of one that has ended, the id may be another's by now.
+      if (child.pid !== undefined && isRunning(child)) signalTree(child.pid, "SIGKILL")
+      fail(why)
+    }
+    const onEnded = (): void => stop("is not waited for any more")
+    const timer = setTimeout(() => stop(`took longer than ${timeLimit / 1000} s`), timeLimit)
+    // First of all: where the system has no more files, there is no stdout either.
+    child.once("error", () => fail("could not be started"))
+    child.stdout?.on("data", (piece: Buffer) => {
       pieces.push(piece)
       size += piece.length
       // Around a value stand JSON and base64.
-      if (size > 2 * LIMITS.value) fail("printed more than a secret may hold")
+      if (size > 2 * LIMITS.value) stop("printed more than a secret may hold")
     })
-    child.once("error", () => fail("could not be started"))
-    child.once("close", (code, signal) => {
-      if (code !== 0) fail(signal === null ? `ended with ${code ?? ""}` : `was ended by ${signal}`)
+    const finish = async (): Promise<void> => {
+      // What it printed is there. What it started may hold the pipe for as long as it likes.
+      await untilStill(() => size)
       resolve(Buffer.concat(pieces))
-      forget()
+      leave()
+    }
+    child.once("exit", (code, signal) => {
+      if (code === 0) void finish()
+      else fail(signal ? `was ended by ${signal}` : `ended with ${code ?? ""}`)
     })
+    if (ended?.aborted === true) onEnded()
+    else ended?.addEventListener("abort", onEnded)
   })
+}
+
+/** Resolves when a whole round of looking at what there is to read has changed nothing. */
+async function untilStill(count: () => number): Promise<void> {
+  for (let before = -1; before !== count();) {
+    before = count()
+    // The first of these comes in the round in which we are.
+    await setImmediate()
+    await setImmediate()
+  }
+}
+
+function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null
 }

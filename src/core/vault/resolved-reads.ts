@@ -22,14 +22,19 @@ async function resolveEach(
   now: Date,
 ): Promise<SecretRead[]> {
   const { elsewhere, resolveReference } = await import("../sources/fetch-value.js")
-  return Promise.all(
-    sealed.map(async ({ name, record, value }) => {
-      const { source, vault } = record
-      if (source === undefined) return { name, record, value }
-      if (sources === undefined) throw elsewhere(name, source)
-      const reference = Buffer.from(value).toString("utf8")
-      const asked = { vault, name, source, reference }
-      return { name, record, value: await resolveReference(asked, sources, now) }
-    }),
-  )
+  const reads = sealed.map(async ({ name, record, value }) => {
+    const { source, vault } = record
+    if (source === undefined) return { name, record, value }
+    if (sources === undefined) throw elsewhere(name, source)
+    const reference = Buffer.from(value).toString("utf8")
+    const asked = { vault, name, source, reference }
+    return { name, record, value: await resolveReference(asked, sources, now) }
+  })
+  try {
+    return await Promise.all(reads)
+  } catch (error) {
+    // What others bring later, nobody gets.
+    for (const read of reads) read.then(({ value }) => value.fill(0)).catch(() => {})
+    throw error
+  }
 }

@@ -108,6 +108,33 @@ describe("a store that fails hands out nothing", () => {
   })
 })
 
+test("a store that fails does not wait for the others, and ends them", async () => {
+  await agree()
+  await machine.shell(`agent-vault set stripe/other --source vault://secret/x#y`)
+  await agree("stripe/other").catch(() => {})
+  store("exec sleep 600")
+  const ran = await machine.shell("agent-vault run -g stripe --agent ci -- echo began")
+  expect(ran).toMatchObject({ stdout: "", code: 125 })
+  expect(ran.stderr).toContain("there is no program vault on PATH")
+})
+
+test("where the system has no files left for it, the program could not be started", async () => {
+  await agree()
+  const said = await machine.shell(
+    `for n in $(seq 16 30); do (ulimit -n $n; agent-vault get ${NAME} --agent ci 2>&1 >/dev/null); done`,
+  )
+  expect(said.stderr).not.toContain("at ")
+  expect(said.stdout).not.toContain("BUG")
+  expect(said.stdout).not.toContain("Unhandled")
+  expect(said.stdout).toContain("op could not be started")
+})
+
+test("a log does not learn where a value comes from by --agree", async () => {
+  const { stderr } = await get()
+  const [, fingerprint = ""] = /--agree ([0-9a-f]{32})/.exec(stderr) ?? []
+  expect((await get(`--agree ${fingerprint}`)).stderr).toBe("")
+})
+
 test("run gives the value to its program, and takes it out of the output", async () => {
   await agree()
   const ran = await machine.shell(

@@ -171,6 +171,26 @@ describe("the broker", () => {
   })
 })
 
+test("many stores that are asked at once are nothing to warn of", async () => {
+  const names = Array.from({ length: 12 }, (_, at) => parseSecretName(`stripe/key-${at}`))
+  for (const name of names) {
+    const request = { ...(await world.request()), name: name.full, metadata: {} }
+    const its: Source = { store: "vault", keep: 0 }
+    await setSecret({ ...request, value: Buffer.from(REFERENCE), source: its })
+    agree(name)
+  }
+  const warnings: string[] = []
+  const onWarning = ({ message }: Error): void => void warnings.push(message)
+  process.on("warning", onWarning)
+  const place = findVault(world.top)
+  const key = await identityAt(place, { agent: "ci" }, "never", world.env, none)
+  const vault = await openBrokered({ place, key, env: world.env, audit: noAudit() }, names)
+  expect(await vault.values()).toHaveLength(names.length)
+  vault.close()
+  process.off("warning", onWarning)
+  expect(warnings).toEqual([])
+})
+
 async function source(where: World): Promise<Source | undefined> {
   const listed = await withVault(findVault(where.top), undefined, where.env, describeSecrets)
   return listed.find(({ name }) => name === NAME.full)?.source
