@@ -19,6 +19,8 @@ import { type Running, VALUES, runMachine, startRun } from "./run-machine.js"
 const KEY = VALUES["stripe/api-key"]
 const REDACTED = "[REDACTED stripe/api-key]"
 const MEGABYTE = 1024 * 1024
+/** Longer than anything waits at a terminal. */
+const LONG_MS = 200
 
 let machine: Machine
 
@@ -68,6 +70,25 @@ describe("redaction", () => {
     expect(await run.ended).toBe(0)
     expect([run.stdout(), run.stderr()]).toEqual([`a${REDACTED}b`, `a${REDACTED}b`])
   })
+
+  test.each([
+    ["the rest of a value", (rest: string) => rest, REDACTED],
+    ["something else", () => "?", `${KEY.slice(0, 12)}?`],
+  ])(
+    "what may begin a value waits in a pipe for %s, longer than at a terminal",
+    async (_what, then, shown) => {
+      const go = join(machine.home, `go-${randomBytes(4).toString("hex")}`)
+      const line = `printf 'a%s' '${KEY.slice(0, 12)}'; echo paused >&2; until [ -e ${go} ]; do sleep 0.05; done; printf %sb '${then(KEY.slice(12))}'`
+      const run = start("sh", "-c", line)
+      await run.tells("paused")
+      await run.says("a")
+      await sleep(LONG_MS)
+      expect(run.stdout()).toBe("a")
+      writeFileSync(go, "")
+      expect(await run.ended).toBe(0)
+      expect(run.stdout()).toBe(`a${shown}b`)
+    },
+  )
 
   test("a value that Python shows, or writes into a page", async () => {
     const value = `kéy-${randomBytes(8).toString("hex")}-<&'"ß€`
