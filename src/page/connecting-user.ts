@@ -9,13 +9,15 @@ const TABLES = [
 ] as const
 const HEX = 16
 const PORT_DIGITS = 4
-/** The field with the user who opened a connection. */
+/** The fields with the user who opened a connection, and with the inode of what holds it open. */
 const USER_FIELD = 7
+const INODE_FIELD = 9
 
 /**
  * Whether the other end of a loopback connection belongs to the user of this process. Other users
  * see command lines, and with them an address that a browser was started with. Linux tells; where
- * no system does, everybody passes. A connection that Linux does not list is nobody's.
+ * no system does, everybody passes. A connection that Linux does not list is nobody's, and so is one
+ * whose other end is closed: such a line has no inode any more, and the user 0 whoever it was.
  */
 export function isFromThisUser({ remotePort = 0, localPort = 0 }: Socket): boolean {
   if (process.platform !== "linux") return true
@@ -26,7 +28,8 @@ export function isFromThisUser({ remotePort = 0, localPort = 0 }: Socket): boole
       return (
         fields[1] === `${loopback}:${hex(remotePort)}` &&
         fields[2] === `${loopback}:${hex(localPort)}` &&
-        fields[USER_FIELD] === own
+        fields[USER_FIELD] === own &&
+        fields[INODE_FIELD] !== "0"
       )
     }),
   )

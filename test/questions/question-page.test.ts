@@ -181,7 +181,8 @@ describe("a question on a page", () => {
     "is for this user alone, even for whoever knows the address",
     async () => {
       const open = await asked()
-      const script = `fetch(${JSON.stringify(open.url)}).then((r) => r.text()).then(console.log, () => console.log("cut"))`
+      // Not `fetch`: in Node 20 it never ends where a connection is closed before it has written.
+      const script = `require("http").get(${JSON.stringify(open.url)}, (r) => r.pipe(process.stdout)).once("error", () => console.log("cut"))`
       const other = spawn(process.execPath, ["-e", script], {
         uid: 65534,
         gid: 65534,
