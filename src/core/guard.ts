@@ -11,9 +11,10 @@ export {
   type TakePiece,
   isIgnored,
   namesOwnHooks,
+  ownSettings,
   runAsUser,
   runQuickly,
-  userSetting,
+  userSettings,
 } from "./git/git-quick.js"
 export { isExplained } from "./git/git-failure.js"
 export { LIMITS } from "./words/limits.js"

@@ -72,6 +72,11 @@ export function guardWith(repo: Repo, action: string, ...options: readonly strin
   return run(repo, process.execPath, join(bundle, "agent-vault"), "guard", action, ...options)
 }
 
+/** What somebody has who has the commit and husky, and has never run `guard install`. */
+export function asColleague(repo: Repo): void {
+  rmSync(join(repo.top, ".git/agent-vault-guard"), { recursive: true })
+}
+
 export function commit(repo: Repo, ...args: readonly string[]): Ran {
   return run(repo, "git", "commit", "-m", "a commit", ...args)
 }

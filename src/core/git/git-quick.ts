@@ -72,18 +72,33 @@ export function runAsUser(
   })
 }
 
-/** Where `git config` finds the setting of a path, and what it is; undefined if it is not set. */
-export async function userSetting(
+/** Where `git config` finds the settings of a path, and what they are; the last one holds. */
+export async function userSettings(
   folder: string,
   env: Environment,
   name: string,
-): Promise<{ readonly scope: string; readonly value: string } | undefined> {
+): Promise<readonly { readonly scope: string; readonly value: string }[]> {
   const environment = { ...scrubbed(env, TOLD_TO_HOOKS), ...OURS }
-  const args = ["config", "--show-scope", "--null", "--type=path", "--get", name]
+  const args = ["config", "--show-scope", "--null", "--type=path", "--get-all", name]
   const { said, code } = await runAsUser(folder, environment, "git", args)
-  if (code !== 0) return undefined
-  const [scope = "", value = ""] = said.split("\0")
-  return { scope, value }
+  const fields = code === 0 ? said.split("\0") : []
+  return fields.flatMap((value, at) => (at % 2 === 0 ? [] : { scope: fields[at - 1] ?? "", value }))
+}
+
+/** Settings in a repository's own configuration, but for what that includes. */
+export async function ownSettings(
+  folder: string,
+  env: Environment,
+  keys: string,
+): Promise<readonly { readonly key: string; readonly value: string }[]> {
+  const environment = { ...scrubbed(env, TOLD_TO_HOOKS), ...OURS }
+  const args = ["config", "--local", "--null", "--get-regexp", keys]
+  const { said, code } = await runAsUser(folder, environment, "git", args)
+  const entries = code === 0 ? said.split("\0").slice(0, -1) : []
+  return entries.map((entry) => {
+    const [, key = "", value = ""] = /^([^\n]*)\n?(.*)$/s.exec(entry) ?? []
+    return { key, value }
+  })
 }
 
 /** Whether git leaves a file, an absolute path, out of commits, so that no other clone gets it. */

@@ -1,7 +1,8 @@
 import { lstatSync, readFileSync, realpathSync } from "node:fs"
 import { dirname, isAbsolute, join, relative, sep } from "node:path"
 import { VaultError, accessing, namesOwnHooks } from "../../core/guard.js"
-import { hookScript, madeFolders } from "./hook-text.js"
+import { aheadPath } from "./ahead-hooks.js"
+import { aheadScript, hookScript, madeFolders } from "./hook-text.js"
 import { type Hooks, isExecutable } from "./hooks.js"
 
 // A repository may have come as a folder, with its hooks and its configuration: what it brings is
@@ -15,26 +16,29 @@ export async function broughtHook(
   hooks: Hooks,
   program: readonly string[],
 ): Promise<string | undefined> {
-  const { top, env, folder, scope } = hooks
+  const { top, env, runs, scope } = hooks
   // Git from 2.54 on runs these beside the file, wherever core.hooksPath leads.
   if (await namesOwnHooks(top, env)) return join(dirname(hooks.usual), "config")
-  const file = join(folder, "pre-commit")
-  if (!isExecutable(file) || isOurs(file, program)) return undefined
-  const isUsers = scope !== undefined && leadsOut(hooks, folder) !== undefined
+  const file = join(runs, "pre-commit")
+  if (!isExecutable(file) || isOurs(hooks, file, program)) return undefined
+  const isUsers = scope !== undefined && leadsOut(hooks, runs) !== undefined
   return isUsers ? undefined : file
 }
 
 /** Byte for byte: anything else in it, a path above all, is somebody's choice. */
-function isOurs(file: string, program: readonly string[]): boolean {
+function isOurs({ usual }: Hooks, file: string, program: readonly string[]): boolean {
   if (!lstatSync(file).isFile()) return false
   const text = readFileSync(file, "utf8")
-  return text === hookScript("pre-commit", program, madeFolders(text))
+  return (
+    text === hookScript("pre-commit", program, madeFolders(text)) ||
+    text === aheadScript("pre-commit", aheadPath(usual), program)
+  )
 }
 
 /** Refuses files that a setting or a link of the repository leads to, outside of it. */
 export function refuseOutside(hooks: Hooks): void {
-  const { file, entry = file } = hooks
-  const led = leadsOut(hooks, dirname(file)) ?? leadsOut(hooks, dirname(entry))
+  const { file, ahead = dirname(file) } = hooks
+  const led = leadsOut(hooks, dirname(file)) ?? leadsOut(hooks, ahead)
   if (led === undefined) return
   throw new VaultError("FILE_UNSAFE", `this repository's hooks lie outside of it, in ${led}`, {
     hint: "nothing was written: look at `git config --show-origin core.hooksPath` and at links on the way; or add `agent-vault guard` to the hook by hand",

@@ -1,21 +1,17 @@
 import { createHash } from "node:crypto"
 import { basename } from "node:path"
-import { VaultError } from "../../core/guard.js"
 
-// What the guard writes into the files of hooks and their managers, as text in and text out. Each
-// line that is ours ends in MARK: it is found again, and removed without touching any other.
+// What the guard writes into hooks, as text in and text out. Each line that is ours, in a manager's
+// configuration too, ends in MARK: it is found again, and removed without touching any other.
 
 /** Ends each line of ours; what follows it on the first one says what else is ours. */
-const MARK = "# agent-vault guard install"
+export const MARK = "# agent-vault guard install"
 const OURS_AS_A_WHOLE = `${MARK}: and this file`
 const NEW_FOLDERS = `${MARK}: new folders: `
 /** Ends a line that stands in the place of one of the user's. */
-const WAS = `${MARK}: was: `
+export const WAS = `${MARK}: was: `
 /** Begins the line of a hook of ours by which it is known whether anybody has changed it. */
 const DIGEST = "# sha256 of the other lines: "
-
-/** The guard's id in the pre-commit framework, also in our .pre-commit-hooks.yaml. */
-export const HOOK_ID = "agent-vault-guard"
 
 /** Set to `only` by the dry run: hooks of others have nothing to prove. */
 export const CHAIN_VARIABLE = "AGENT_VAULT_GUARD"
@@ -37,8 +33,6 @@ const KINDS = {
   "pre-push": { words: 'guard --pre-push "$1"', before: "told | ", what: "push" },
 } as const
 
-/** Where npm puts programs comes first: the version that the project chose. */
-export const RUN = 'PATH="$PWD/node_modules/.bin:$PATH"; agent-vault guard'
 /** In a script; 127 is what shells, and `env` without a node, end with. */
 function guardOrWhy(name: HookName): string {
   const { words, before, what } = KINDS[name]
@@ -69,62 +63,6 @@ export function intoScript(text: string | undefined, name: HookName): string {
   return `${shebang}${line}\n${(text ?? "").slice(shebang.length)}`
 }
 
-/**
- * Puts the guard into a lefthook.yml, last, so that it sees what others add to the index.
- * Undefined if it is written in a way not understood.
- */
-export function intoLefthook(text: string): string | undefined {
-  const lines = text.split("\n")
-  const hook = lines.findIndex((line) => keyOf(line) === "pre-commit")
-  if (hook === -1) {
-    return append(text, [`pre-commit: ${MARK}`, `  jobs: ${MARK}`, ...job("    ")])
-  }
-  const end = endOfBlock(lines, hook)
-  const indent = indentOfFirst(lines, hook, end) ?? "  "
-  const keyAt = (name: string): number =>
-    lines.findIndex((line, at) => at > hook && at < end && keyOf(line) === `${indent}${name}`)
-  const isJobs = keyAt("commands") === -1
-  const list = isJobs ? keyAt("jobs") : keyAt("commands")
-  if (!open(lines, hook) || (list !== -1 && !open(lines, list))) return undefined
-  if (list === -1) {
-    return insert(lines, end, [`${indent}jobs: ${MARK}`, ...job(`${indent}  `)])
-  }
-  const endOfList = endOfBlock(lines, list)
-  const inner = indentOfFirst(lines, list, endOfList) ?? `${indent}  `
-  return insert(lines, endOfList, isJobs ? job(inner) : command(inner))
-}
-
-function job(indent: string): readonly string[] {
-  return [`${indent}- name: agent-vault guard ${MARK}`, `${indent}  run: '${RUN}' ${MARK}`]
-}
-
-/** Commands run in the order of their names. */
-function command(indent: string): readonly string[] {
-  return [`${indent}zz-${HOOK_ID}: ${MARK}`, `${indent}  run: '${RUN}' ${MARK}`]
-}
-
-/** Puts the guard into a .pre-commit-config.yaml, last. Undefined as of {@link intoLefthook}. */
-export function intoFramework(text: string): string | undefined {
-  const repo = (indent: string): string[] =>
-    [
-      "- repo: local",
-      "  hooks:",
-      `    - id: ${HOOK_ID}`,
-      "      name: agent-vault guard",
-      `      entry: sh -c '${RUN}'`,
-      "      language: system",
-      "      stages: [pre-commit]",
-      "      pass_filenames: false",
-      "      always_run: true",
-    ].map((line) => `${indent}${line} ${MARK}`)
-  const lines = text.split("\n")
-  const repos = lines.findIndex((line) => keyOf(line) === "repos")
-  if (repos === -1) return append(text, [`repos: ${MARK}`, ...repo("  ")])
-  if (!open(lines, repos)) return undefined
-  const end = endOfBlock(lines, repos)
-  return insert(lines, end, repo(indentOfFirst(lines, repos, end) ?? "  "))
-}
-
 /** Takes every line of ours out again; undefined if the file as a whole was ours. */
 export function withoutGuard(text: string): string | undefined {
   const lines = text.split("\n")
@@ -138,33 +76,72 @@ export function hasGuard(text: string): boolean {
   return text.includes(MARK)
 }
 
-/** Whether a .pre-commit-config.yaml has our hook from elsewhere: from our repository, say. */
-export function namesHook(text: string): boolean {
-  return hookIds(text).includes(HOOK_ID)
-}
-
-/** The ids of all hooks in a .pre-commit-config.yaml. */
-export function hookIds(text: string): readonly string[] {
-  const ids = text.matchAll(/^\s*(?:-\s+)?id:\s*["']?([\w.-]+)/gm)
-  return [...ids].flatMap(([, id]) => id ?? [])
-}
-
 /**
  * The hook itself, for a folder of hooks. The hook that was there runs first, as a child. `program`
  * is how this very program is started; empty in a folder that others get as well. `newFolders`
  * counts the folders that were made for the hook.
  */
 export function hookScript(name: HookName, program: readonly string[], newFolders: number): string {
-  const { words, before, what } = KINDS[name]
-  const isTold = before !== ""
-  const start = (by: string): string =>
-    isTold ? `  ${before}${by} ${words}; exit $?` : `  exec ${by} ${words}`
-  const code = [
-    `before="$(dirname "$0")/${beforeName(name)}"`,
-    ...(isTold ? [TAKE, TELL] : []),
-    `if [ -x "$before" ] && [ "\${${CHAIN_VARIABLE}-}" != only ]; then`,
-    `  ${before}"$before" "$@" || exit $?`,
+  const { before } = KINDS[name]
+  return signed(newFolders > 0 ? `${NEW_FOLDERS}${newFolders}` : MARK, [
+    `# Stops a ${KINDS[name].what} that holds a secret. \`agent-vault guard uninstall\` takes it away again, and`,
+    "# brings the hook back that was here before. Do not edit: your own steps belong into",
+    `# ${beforeName(name)} beside it, or here before \`agent-vault guard install\`.`,
+    ...endedInComments([
+      `before="$(dirname "$0")/${beforeName(name)}"`,
+      ...taken(name),
+      `if [ -x "$before" ] && [ "\${${CHAIN_VARIABLE}-}" != only ]; then`,
+      `  ${before}"$before" "$@" || exit $?`,
+      "fi",
+      ...startGuard(name, program),
+    ]),
+  ])
+}
+
+/**
+ * A hook that git runs ahead of a manager's, in every work tree of this clone: it starts the one
+ * that git would run there without ours, and then the guard, if `program` is given. `ours` is the
+ * folder of these hooks, as the configuration has it.
+ */
+export function aheadScript(name: string, ours: string, program?: readonly string[]): string {
+  const next = [
+    `folder="$(git config --type=path --get-all core.hooksPath | grep -Fvx -- ${quoted(ours)} | tail -n 1)"`,
+    `next="\${folder:-$(git rev-parse --git-common-dir)/hooks}/${name}"`,
+    // Never itself, by whatever path.
+    `if [ ! -x "$next" ] || [ "$next" -ef "$0" ]; then next=""; fi`,
+  ]
+  return signed(MARK, [
+    `# Runs ahead of ${name} of whoever manages the hooks of a work tree of this clone, and starts it.`,
+    "# `agent-vault guard uninstall` takes it away again. Do not edit.",
+    ...endedInComments([...next, ...(program === undefined ? [HAND_ON] : aheadOf(name, program))]),
+  ])
+}
+
+const HAND_ON = `[ -z "$next" ] || exec "$next" "$@"`
+
+function aheadOf(name: string, program: readonly string[]): readonly string[] {
+  const kind = hookNameOf(name)
+  return [
+    ...taken(kind),
+    `if [ -n "$next" ] && [ "\${${CHAIN_VARIABLE}-}" != only ]; then`,
+    // Where a script of husky's starts the guard, it leaves it to this hook.
+    `  if grep -qs ${REST} "$(dirname "$(dirname "$next")")/${name}"; then rest=${REST}; else rest=""; fi`,
+    `  ${KINDS[kind].before}"$next" $rest "$@" || exit $?`,
     "fi",
+    ...startGuard(kind, program),
+  ]
+}
+
+function taken(name: HookName): readonly string[] {
+  return name === "pre-push" ? [TAKE, TELL] : []
+}
+
+/** The guard at the end of a hook, by this very program or by what is found. */
+function startGuard(name: HookName, program: readonly string[]): readonly string[] {
+  const { words, before } = KINDS[name]
+  const start = (by: string): string =>
+    before === "" ? `  exec ${by} ${words}` : `  ${before}${by} ${words}; exit $?`
+  return [
     // First, so that nothing runs that a repository brings along.
     ...(program.length === 0
       ? []
@@ -183,16 +160,16 @@ export function hookScript(name: HookName, program: readonly string[], newFolder
     "fi",
     guardOrWhy(name),
   ]
-  const lines = [
-    "#!/bin/sh",
-    newFolders > 0 ? `${NEW_FOLDERS}${newFolders}` : MARK,
-    `# Stops a ${what} that holds a secret. \`agent-vault guard uninstall\` takes it away again, and`,
-    "# brings the hook back that was here before. Do not edit: your own steps belong into",
-    `# ${beforeName(name)} beside it, or here before \`agent-vault guard install\`.`,
-    // Where a checkout on Windows ends lines in CR LF, the CR is a part of the comment.
-    ...code.map((line) => `${line} #`),
-    "",
-  ]
+}
+
+/** Where a checkout on Windows ends lines in CR LF, the CR is a part of the comment. */
+function endedInComments(code: readonly string[]): readonly string[] {
+  return code.map((line) => `${line} #`)
+}
+
+/** A script with the digest of its other lines. */
+function signed(first: string, body: readonly string[]): string {
+  const lines = ["#!/bin/sh", first, ...body, ""]
   return [...lines.slice(0, 2), `${DIGEST}${digestOf(lines)}`, ...lines.slice(2)].join("\n")
 }
 
@@ -220,75 +197,3 @@ export function madeFolders(script: string): number {
 function quoted(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`
 }
-
-/** Has a key's value stand in the lines below it. Returns false if it stands elsewhere already. */
-function open(lines: string[], at: number): boolean {
-  const line = lines[at] ?? ""
-  const [, key, value] =
-    /^(\s*["']?[\w-]+["']?:)\s*(\[\s*\]|\{\s*\}|~|null)?\s*(?:#.*)?$/.exec(line) ?? []
-  if (key === undefined) return false
-  // There is nothing in it: another way to write that takes more.
-  if (value !== undefined) lines[at] = `${key} ${WAS}${line}`
-  return true
-}
-
-/** The key of a line with its indentation. */
-function keyOf(line: string): string {
-  const [, indent = "", , key = ""] = /^(\s*)(["']?)([\w-]+)\2:/.exec(line) ?? []
-  return `${indent}${key}`
-}
-
-/** The line after the last one of a key's block. */
-function endOfBlock(lines: readonly string[], key: number): number {
-  const depth = depthOf(lines[key])
-  const next = lines.findIndex((line, at) => {
-    if (at <= key || /^\s*(?:#.*)?$/.test(line)) return false
-    return depthOf(line) < depth || (depthOf(line) === depth && !/^\s*-(?:\s|$)/.test(line))
-  })
-  // A comment as deep as the key, or less, belongs to what follows.
-  const isOutside = (line = ""): boolean =>
-    /^\s*$/.test(line) || (/^\s*#/.test(line) && depthOf(line) <= depth)
-  let end = next === -1 ? lines.length : next
-  while (isOutside(lines[end - 1])) end -= 1
-  return end
-}
-
-/** The indentation of the first line with content in a key's block. */
-function indentOfFirst(lines: readonly string[], key: number, end: number): string | undefined {
-  const first = lines.slice(key + 1, end).find((line) => /^\s*[^\s#]/.test(line))
-  return first === undefined ? undefined : /^\s*/.exec(first)?.[0]
-}
-
-function depthOf(line = ""): number {
-  return line.length - line.trimStart().length
-}
-
-function insert(lines: readonly string[], at: number, ours: readonly string[]): string {
-  return [...lines.slice(0, at), ...ours, ...lines.slice(at)].join("\n")
-}
-
-function append(text: string, ours: readonly string[]): string {
-  if (text === "" || text.endsWith("\n")) return `${text}${ours.join("\n")}\n`
-  return `${text}\n${ours.join("\n")}`
-}
-
-/** With what to add, in one line, which fits lists in brackets too. */
-export function notUnderstood(
-  file: string,
-  manager: "lefthook" | "pre-commit",
-  cause?: unknown,
-): VaultError {
-  const [list, entry] = BY_HAND[manager]
-  return new VaultError("USAGE", `${file} is written in a way that is not changed by a program`, {
-    hint: `add by hand, then try agent-vault guard status; to ${list}: ${entry}`,
-    cause,
-  })
-}
-
-const BY_HAND = {
-  lefthook: ["the jobs of pre-commit", `{ name: agent-vault guard, run: '${RUN}' }`],
-  "pre-commit": [
-    "repos",
-    `{ repo: local, hooks: [{ id: ${HOOK_ID}, name: agent-vault guard, entry: 'sh -c ''${RUN}''', language: system, stages: [pre-commit], pass_filenames: false, always_run: true }] }`,
-  ],
-} as const

@@ -1,4 +1,13 @@
-import { accessSync, constants, existsSync, lstatSync, readFileSync, statSync } from "node:fs"
+import {
+  accessSync,
+  constants,
+  existsSync,
+  lstatSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  statSync,
+} from "node:fs"
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path"
 import {
   type Environment,
@@ -6,9 +15,10 @@ import {
   findCheckout,
   isIgnored,
   runQuickly,
-  userSetting,
+  userSettings,
 } from "../../core/guard.js"
-import { HOOK_ID, beforeName } from "./hook-text.js"
+import { beforeName } from "./hook-text.js"
+import { HOOK_ID } from "./manager-text.js"
 
 /** Where the guard belongs in a repository. */
 export interface Hooks {
@@ -21,8 +31,10 @@ export interface Hooks {
   readonly file: string
   /** Whether others get that file as well, with the next commit. */
   readonly isShared: boolean
-  /** The folder whose hooks git runs. */
+  /** The folder whose hooks git runs, or would run without {@link Hooks.ahead}. */
   readonly folder: string
+  /** The folder whose hooks git runs now. */
+  readonly runs: string
   /** The one that it runs where no setting leads elsewhere. */
   readonly usual: string
   /** Whose setting leads to hooks of all of a user's repositories: they are not ours to change. */
@@ -30,10 +42,11 @@ export interface Hooks {
   /** What makes git run a manager's hooks, if it does not yet. */
   readonly activate?: string
   /**
-   * The hook that git looks for and a manager has not made: husky's folder `_` is in no commit, so it
-   * is absent in a work tree that `git worktree add` made, and git then runs nothing.
+   * The folder of hooks of ours that belong ahead of the manager's: husky's folder `_` is in no
+   * commit, so it is absent in a work tree that `git worktree add` made, and git then runs nothing;
+   * simple-git-hooks writes over every hook at each run.
    */
-  readonly entry?: string
+  readonly ahead?: string
 }
 
 const LEFTHOOK = ["", ".", ".config/"].flatMap((start) =>
@@ -47,10 +60,15 @@ const FRAMEWORK = ".pre-commit-config.yaml"
  */
 export async function findHooks(cwd: string, told: Environment): Promise<Hooks> {
   const { top, env } = await findWorkTree(cwd, told)
-  const setting = await userSetting(top, env, "core.hooksPath")
+  const settings = await userSettings(top, env, "core.hooksPath")
   const usual = await usualFolder(top, env)
+  const ours = aheadFolder(usual)
+  const isOurs = ({ value }: { value: string }): boolean => resolve(top, value) === ours
+  const setting = settings.findLast((each) => !isOurs(each))
   // Git takes a relative folder from where it runs the hooks, the top of the work tree.
   const folder = setting === undefined ? usual : resolve(top, setting.value)
+  const isLed = settings.slice(-1).some(isOurs)
+  const runs = isLed ? ours : folder
   const at = (...names: string[]): string => join(top, ...names)
   const hooks = async (
     manager: Hooks["manager"],
@@ -59,18 +77,16 @@ export async function findHooks(cwd: string, told: Environment): Promise<Hooks> 
   ): Promise<Hooks> => {
     const isInTree = manager !== "hooks" || (setting !== undefined && isTracked(top, folder))
     const isShared = isInTree && !(await isIgnored(top, env, file))
-    const place = { top, env, manager, file, isShared, folder, usual }
-    const missing = switchedOff(manager, env) ?? activate
+    const place = { top, env, manager, file, isShared, folder, usual, runs }
+    const missing = (isLed ? undefined : switchedOff(manager, env)) ?? activate
     return missing === undefined ? place : { ...place, activate: missing }
   }
 
   const husky = huskyFolder(top, folder, setting?.value)
   if (husky !== undefined) {
-    const file = join(husky, "pre-commit")
-    if (folder !== join(husky, "_")) return hooks("husky", file, "npx husky")
-    const entry = join(folder, "pre-commit")
-    const isHuskys = existsSync(join(folder, "h"))
-    return { ...(await hooks("husky", file)), ...(isHuskys ? {} : { entry }) }
+    const place = await hooks("husky", join(husky, "pre-commit"))
+    // The configuration of one work tree comes after that of the clone.
+    return setting?.scope === "worktree" ? place : { ...place, ahead: ours }
   }
   const lefthook = LEFTHOOK.find((name) => existsSync(at(name)))
   if (lefthook !== undefined) {
@@ -80,6 +96,10 @@ export async function findHooks(cwd: string, told: Environment): Promise<Hooks> 
   if (existsSync(at(FRAMEWORK))) {
     const isActive = mentions(folder, "pre-commit")
     return hooks("pre-commit", at(FRAMEWORK), isActive ? undefined : "pre-commit install")
+  }
+  if (setting?.scope !== "worktree" && (isLed || isWrittenAnew(folder))) {
+    const place = await hooks("hooks", join(ours, "pre-commit"))
+    return { ...place, isShared: false, ahead: ours }
   }
   const file = join(folder, "pre-commit")
   if (setting === undefined || ["local", "worktree"].includes(setting.scope)) {
@@ -148,6 +168,11 @@ async function usualFolder(top: string, env: Environment): Promise<string> {
   return resolve(top, common.toString("utf8").trimEnd(), "hooks")
 }
 
+/** The folder of hooks of ours that go ahead of a manager's, beside the one that is usual in a clone. */
+export function aheadFolder(usual: string): string {
+  return join(realpathSync(dirname(usual)), "agent-vault-guard", "hooks")
+}
+
 /** Whether the hook that git runs, or the one that it starts, is a manager's. */
 function mentions(folder: string, manager: string): boolean {
   return ["pre-commit", beforeName("pre-commit")].some((name) => {
@@ -157,6 +182,15 @@ function mentions(folder: string, manager: string): boolean {
     return manager === "pre-commit"
       ? /pre-commit\.com|pre_commit/.test(text)
       : text.includes(manager)
+  })
+}
+
+/** Whether a hook there is of simple-git-hooks, which writes or removes every hook at each run. */
+function isWrittenAnew(folder: string): boolean {
+  const names = existsSync(folder) ? readdirSync(folder) : []
+  return names.some((name) => {
+    const file = join(folder, name)
+    return lstatSync(file).isFile() && readFileSync(file).includes("SKIP_SIMPLE_GIT_HOOKS")
   })
 }
 

@@ -3,8 +3,9 @@ import { dirname, join } from "node:path"
 import { type Environment, VaultError, harmless, asVaultError, toJson } from "../../core/guard.js"
 import { type Hooks, findHooks, shownPath } from "./hooks.js"
 import { broughtHook, leadsOut, refuseOutside } from "./foreign-hook.js"
+import { aheadHooks, installAhead, uninstallAhead } from "./ahead-hooks.js"
 import { addGuard, removeGuard } from "./manager-file.js"
-import { installEntry, installHook, leftBefore, ownHooks, uninstallHooks } from "./own-hook.js"
+import { installHook, leftBefore, ownHooks, uninstallHooks } from "./own-hook.js"
 import { type Proof, proveGuard } from "./proof.js"
 import { installPush, pushGuard, refuseByHand, uninstallPush } from "./push-hook.js"
 
@@ -45,8 +46,10 @@ export async function guardInstallation(request: InstallRequest): Promise<number
 
 async function changeAndProve(request: InstallRequest): Promise<number> {
   const { action, cwd, env } = request
+  const found = await findHooks(cwd, env)
+  const changed = await change(request, found)
+  // What git runs may be another folder now.
   const hooks = await findHooks(cwd, env)
-  const changed = await change(request, hooks)
   // What nothing names any more cannot run: other hooks need not.
   const needsProof = action !== "uninstall" || namedIn(hooks) !== undefined
   const proof = needsProof ? await prove(request, hooks) : undefined
@@ -76,33 +79,43 @@ async function change(
 ): Promise<readonly string[]> {
   if (action === "uninstall") return uninstall(hooks)
   if (action === "status") return []
-  if (!prePush) return install(hooks, program)
-  refuseByHand(hooks)
-  return [...(await install(hooks, program)), ...(await installPush(hooks, program))]
+  if (prePush) refuseByHand(hooks)
+  return install(hooks, program, prePush)
 }
 
-async function install(hooks: Hooks, program: readonly string[]): Promise<readonly string[]> {
-  const { manager, scope, folder, file, entry, activate = "" } = hooks
+async function install(
+  hooks: Hooks,
+  program: readonly string[],
+  prePush: boolean,
+): Promise<readonly string[]> {
+  const { manager, scope, folder, file, ahead, activate = "" } = hooks
   if (scope !== undefined) {
     throw new VaultError("USAGE", `core.hooksPath of your ${scope} settings is ${folder}`, {
       hint: `it serves every repository of yours: ${activate}`,
     })
   }
   refuseOutside(hooks)
+  if (ahead !== undefined && manager === "hooks") return installAhead(hooks, program, prePush)
   const isChanged = manager === "hooks" ? installHook(hooks, program) : await addGuard(hooks)
-  const isMade = entry !== undefined && installEntry(entry, program)
-  return [...(isChanged ? [file] : []), ...(isMade ? [entry] : [])]
+  return [
+    ...(isChanged ? [file] : []),
+    ...(prePush ? await installPush(hooks, program) : []),
+    ...(ahead === undefined ? [] : await installAhead(hooks, program, prePush)),
+  ]
 }
 
 /** A manager or a setting may have come after the guard, so it may be in more than one place. */
-function uninstall(hooks: Hooks): readonly string[] {
+async function uninstall(hooks: Hooks): Promise<readonly string[]> {
   // All are looked at before the first is changed: if one is refused, all stay.
   const ours = folders(hooks).map((folder) => [folder, ownHooks(folder)] as const)
+  aheadHooks(hooks)
   const isOutside = leadsOut(hooks, dirname(hooks.file)) !== undefined
   const changed = isOutside
     ? []
     : [...(removeGuard(hooks) ? [hooks.file] : []), ...uninstallPush(hooks)]
-  return [...changed, ...ours.flatMap(([folder, files]) => uninstallHooks(folder, files))]
+  const ahead = await uninstallAhead(hooks)
+  const removed = ours.flatMap(([folder, files]) => uninstallHooks(folder, files))
+  return [...changed, ...ahead, ...removed]
 }
 
 /** The folders of hooks that are this repository's. */
@@ -113,8 +126,8 @@ function folders(hooks: Hooks): readonly string[] {
 }
 
 /** The file that a commit may start the guard from. */
-function namedIn({ folder, file }: Hooks): string | undefined {
-  return [file, join(folder, "pre-commit")].find(
+function namedIn({ runs, file }: Hooks): string | undefined {
+  return [file, join(runs, "pre-commit")].find(
     (path) =>
       statSync(path, { throwIfNoEntry: false })?.isFile() === true &&
       readFileSync(path).includes("agent-vault"),

@@ -1,17 +1,8 @@
 import { lstatSync, readFileSync, unlinkSync } from "node:fs"
 import { VaultError, loadYaml, replaceFile } from "../../core/guard.js"
-import {
-  RUN,
-  hasGuard,
-  hookNameOf,
-  intoFramework,
-  intoLefthook,
-  intoScript,
-  namesHook,
-  notUnderstood,
-  withoutGuard,
-} from "./hook-text.js"
+import { hasGuard, hookNameOf, intoScript, withoutGuard } from "./hook-text.js"
 import type { Hooks } from "./hooks.js"
+import { RUN, intoFramework, intoLefthook, namesHook, notUnderstood } from "./manager-text.js"
 
 // The guard in a file of husky's, lefthook's or the pre-commit framework's.
 

@@ -26,9 +26,6 @@ import { type Hooks, isExecutable } from "./hooks.js"
 
 const HOOKS: readonly HookName[] = ["pre-commit", "pre-push"]
 
-const IGNORE = ".gitignore"
-const IGNORES_ALL = `# agent-vault guard install, and husky writes this file anew\n*\n`
-
 /**
  * The hook that is there, whatever it is, gets another name, and runs before ours. Returns whether
  * anything changed. Throws `EXISTS`.
@@ -63,18 +60,6 @@ export function installHook(
   return true
 }
 
-/**
- * The hook in the place of one that husky makes and keeps out of commits, as ours is then; husky
- * writes its own over it. Returns and throws as {@link installHook}.
- */
-export function installEntry(file: string, program: readonly string[]): boolean {
-  const folder = dirname(file)
-  const isChanged = installHook({ file, folder, isShared: false }, program)
-  const ignore = join(folder, IGNORE)
-  if (!isThere(ignore)) replaceFile(ignore, IGNORES_ALL, 0o644)
-  return isChanged
-}
-
 /** The hooks of ours in a folder; a manager may have set one aside. Throws `EXISTS`. */
 export function ownHooks(folder: string): readonly string[] {
   return HOOKS.flatMap((name) => [name, `${name}.legacy`, `${name}.old`])
@@ -88,8 +73,6 @@ export function uninstallHooks(folder: string, ours: readonly string[]): readonl
   const settled = others.filter((name) => settleBefore(folder, name))
   const settledFiles = settled.map((name) => join(folder, name))
   if (ours.length === 0) return settledFiles
-  const ignore = join(folder, IGNORE)
-  if (isThere(ignore) && readFileSync(ignore, "utf8") === IGNORES_ALL) unlinkSync(ignore)
   // The first that was installed made the folder.
   for (const file of ours.toReversed()) uninstallHook(folder, file)
   return [...ours, ...settledFiles]
@@ -149,7 +132,7 @@ function makeFolder(folder: string): number {
   return above + 1
 }
 
-function writeHook(file: string, script: string): void {
+export function writeHook(file: string, script: string): void {
   replaceFile(file, script, 0o755)
   // What the umask took away: a hook that may not be executed is not run.
   chmodSync(file, 0o755)

@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, join, resolve } from "node:path"
 import { type Environment, runAsUser, runQuickly } from "../../core/guard.js"
-import { CHAIN_VARIABLE, HOOK_ID, hookIds } from "./hook-text.js"
+import { CHAIN_VARIABLE } from "./hook-text.js"
 import { type Hooks, isExecutable } from "./hooks.js"
+import { HOOK_ID, hookIds } from "./manager-text.js"
 
 /** What the dry run of a commit showed. */
 export interface Proof {
@@ -63,7 +64,7 @@ async function plant({ top, env }: Hooks, place: string, name: string): Promise<
 }
 
 /** As git would, with the user's own environment; other hooks of a chain have nothing to prove. */
-async function runHook({ top, folder, file, manager }: Hooks, planted: Environment) {
+async function runHook({ top, runs, file, manager }: Hooks, planted: Environment) {
   const ours = Object.entries(planted).filter(([name]) => !name.startsWith("AGENT_VAULT_"))
   const env = {
     ...Object.fromEntries(ours),
@@ -75,7 +76,7 @@ async function runHook({ top, folder, file, manager }: Hooks, planted: Environme
   const ran = await runAsUser(top, env, "git", args)
   if (!/'hook' is not a git command|alias (?:for hook|'hook')/.test(ran.said)) return ran
   // Git before 2.36 runs no hook by its name.
-  const hook = join(folder, "pre-commit")
+  const hook = join(runs, "pre-commit")
   if (!isExecutable(hook)) return { said: "", code: 0 }
   return runAsUser(top, env, "sh", [hook])
 }

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path"
 import { VaultError } from "../../core/guard.js"
 import { type Hooks, isExecutable } from "./hooks.js"
 import { addGuard, removeGuard } from "./manager-file.js"
-import { installEntry, installHook } from "./own-hook.js"
+import { installHook } from "./own-hook.js"
 
 // The guard before a push, beside that before a commit.
 
@@ -31,13 +31,12 @@ export async function installPush(
   hooks: Hooks,
   program: readonly string[],
 ): Promise<readonly string[]> {
-  const [file, entry] = [pushFile(hooks), join(hooks.folder, NAME)]
+  const file = pushFile(hooks)
   const isChanged =
     hooks.manager === "hooks"
       ? installHook({ ...hooks, file }, program)
       : await addGuard({ ...hooks, file })
-  const isMade = hooks.entry !== undefined && installEntry(entry, program)
-  return [...(isChanged ? [file] : []), ...(isMade ? [entry] : [])]
+  return isChanged ? [file] : []
 }
 
 /** Takes it out of a file of husky's. Returns the files that it changed. */
@@ -48,10 +47,14 @@ export function uninstallPush(hooks: Hooks): readonly string[] {
 
 /** The file that starts the guard before a push, if git runs it; nobody tries that. */
 export function pushGuard(hooks: Hooks): string | undefined {
-  const [file, run] = [pushFile(hooks), join(hooks.folder, NAME)]
-  const starts = statSync(file, { throwIfNoEntry: false })?.isFile() === true
-  if (!starts || !isExecutable(run) || hooks.activate !== undefined) return undefined
-  return readFileSync(file, "utf8").includes("guard --pre-push") ? file : undefined
+  const run = join(hooks.runs, NAME)
+  if (!isExecutable(run) || hooks.activate !== undefined) return undefined
+  const files = isExecutable(join(hooks.folder, NAME)) ? [run, pushFile(hooks)] : [run]
+  return files.find(
+    (file) =>
+      statSync(file, { throwIfNoEntry: false })?.isFile() === true &&
+      readFileSync(file, "utf8").includes("guard --pre-push"),
+  )
 }
 
 function pushFile({ manager, folder, file }: Hooks): string {

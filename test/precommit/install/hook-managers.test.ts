@@ -5,6 +5,7 @@ import { delimiter, dirname, join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { parse } from "yaml"
 import {
+  asColleague,
   bundle,
   commit,
   everything,
@@ -46,6 +47,8 @@ describe("through husky", () => {
     expect(guard(repo, "install")).toMatchObject({ code: 0 })
     Object.assign(repo.env, { AGENT_VAULT_GUARD: "rest" })
     expectGuarded(repo)
+    asColleague(repo)
+    expectGuarded(repo)
   })
 
   test("around a script that ends early, with and without CR LF", () => {
@@ -61,6 +64,10 @@ describe("through husky", () => {
       expect(guard(repo, "install").said).toContain("already")
       expectGuarded(repo)
       repo.stage({ "more.txt": "more\n" })
+      expect(commit(repo).said.includes("the other ran")).toBe(text !== "")
+      asColleague(repo)
+      expectGuarded(repo)
+      repo.stage({ "more.txt": "and more\n" })
       expect(commit(repo).said.includes("the other ran")).toBe(text !== "")
       const [first = "", ...rest] = readFileSync(join(repo.top, ".husky/pre-commit"), "utf8").split(
         "\n",
@@ -83,6 +90,8 @@ describe("through husky", () => {
     expect(code).toBe(0)
     expect(said).toContain("  commit web/.husky/pre-commit,")
     expectGuarded(repo)
+    asColleague(repo)
+    expectGuarded(repo)
     runHusky(repo, "web/.husky")
     expectGuarded(repo)
     repo.stage({ "more.txt": "more\n" })
@@ -101,6 +110,7 @@ describe("through husky", () => {
   test("where no node is found: stopped, in words of the guard", () => {
     const repo = huskyRepo()
     guard(repo, "install")
+    asColleague(repo)
     script(repo, "node_modules/.bin/agent-vault", "#!/usr/bin/env no-such-node\n")
     repo.stage({ "a.txt": "a\n" })
     const { code, said } = commit(repo)
@@ -119,16 +129,20 @@ describe("through husky", () => {
     expect(existsSync(join(repo.top, ".git/hooks/pre-commit"))).toBe(false)
   })
 
-  test("whose own failure stops a commit, and which is not installed in this clone yet", () => {
+  test("whose own failure stops a commit, and which has not run in this clone yet", () => {
     const repo = huskyRepo()
     repo.write(".husky/pre-commit", "false\n")
     expect(guard(repo, "install")).toMatchObject({ code: 0 })
     repo.stage({ "a.txt": "a\n" })
     expect(commit(repo).code).not.toBe(0)
     repo.git("config", "--unset", "core.hooksPath")
+    expectGuarded(repo)
+    asColleague(repo)
     const { code, said } = guard(repo, "status")
     expect(code).toBe(1)
-    expect(said).toContain("npx husky")
+    expect(said).toContain("next: agent-vault guard install")
+    expect(guard(repo, "install").code).toBe(0)
+    expectGuarded(repo)
   })
 })
 

@@ -91,6 +91,25 @@ describe.each(shells)("with %s for sh", (_name, path) => {
     expect(runHook(repo, hook, "-e").code).toBe(3)
   })
 
+  test("the hook ahead of husky's, and those that hand on", () => {
+    const husky = join(root, "node_modules/husky/bin.js")
+    expectMade(run(repo, process.execPath, husky))
+    for (const name of ["pre-commit", "commit-msg"]) repo.write(`.husky/${name}`, "echo it ran $1")
+    guard(repo, "install")
+    const hook = ".git/agent-vault-guard/hooks/pre-commit"
+    expectGuardedBy(repo, hook)
+    expect(runHook(repo, hook).said).toContain("it ran")
+    const other = ".git/agent-vault-guard/hooks/commit-msg"
+    expect(run(repo, "sh", other, "a message").said).toBe("it ran a message\n")
+    repo.git("clean", "-dfqx", "--", ".husky")
+    expectGuardedBy(repo, hook)
+    expectMade(run(repo, "sh", other, "a message"))
+    // Where nothing but these hooks is led to, they do not start themselves.
+    repo.git("config", "core.hooksPath", `${repo.top}/.git/agent-vault-guard//hooks`)
+    expectGuardedBy(repo, hook)
+    expectMade(run(repo, "sh", other, "a message"))
+  })
+
   test("the entry in a file of lefthook's, and in one of pre-commit's", () => {
     for (const [file, quoted] of [
       ["lefthook.yml", /run: '(.*)'/],

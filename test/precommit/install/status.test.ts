@@ -1,7 +1,7 @@
 import { chmodSync, readFileSync, unlinkSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { expect, test } from "vitest"
-import { commit, expectMade, guard, newRepo, root, run, script } from "../hooked.js"
+import { asColleague, commit, expectMade, guard, newRepo, root, run, script } from "../hooked.js"
 import { pemKey } from "../keys.js"
 import { testWith } from "./managers.js"
 import type { Repo } from "../repo.js"
@@ -77,12 +77,14 @@ function huskyRepo(): Repo {
 
 test("HUSKY=0", () => {
   const repo = huskyRepo()
+  asColleague(repo)
   Object.assign(repo.env, { HUSKY: "0" })
   expectUnguarded(repo, "unset HUSKY")
 })
 
 test("agent-vault gone from husky's PATH: stopped, but not by the guard", () => {
   const repo = huskyRepo()
+  asColleague(repo)
   Object.assign(repo.env, { PATH: process.env["PATH"] })
   const { code, said } = guard(repo, "status")
   expect(code).toBe(1)
