@@ -174,3 +174,88 @@ test("what a remote brings cannot be undone as if it were made here", async () =
   laptop.git("reset", "--quiet", "--hard", "HEAD~2")
   expect(await laptop.tryRead("ci", "stripe/api-key")).toBe("ROLLED_BACK")
 })
+
+describe("what follows a removal is let go, and the removal is not", () => {
+  const SECRET = "stripe/webhook"
+  const published: readonly [string, () => Promise<void>][] = [
+    ["a removal", () => removeAndPush("HEAD:main")],
+    ["a removal, to another branch", () => removeAndPush("HEAD:review")],
+    [
+      "a removal, squashed with the change before it",
+      async () => {
+        await alice.set(SECRET, "one")
+        remove()
+        const tree = alice.git("rev-parse", "HEAD^{tree}")
+        const squashed = alice.git("commit-tree", tree, "-p", "HEAD~2", "-m", "squashed")
+        alice.git("push", "--quiet", "origin", `${squashed}:refs/heads/main`)
+      },
+    ],
+    [
+      "the removal that another one made meanwhile",
+      async () => {
+        remove()
+        const laptop = newMachine(arena, "laptop", alice)
+        expect(laptop.code(["rm", SECRET])).toBe("0 ok")
+        laptop.publish()
+        alice.git("fetch", "--quiet")
+        return Promise.resolve()
+      },
+    ],
+    [
+      "a removal that was there before one was made here",
+      async () => {
+        const laptop = newMachine(arena, "laptop", alice)
+        expect(laptop.code(["rm", SECRET])).toBe("0 ok")
+        laptop.publish()
+        alice.git("fetch", "--quiet")
+        remove()
+        return Promise.resolve()
+      },
+    ],
+    [
+      "a change before the removal",
+      async () => {
+        await alice.set(SECRET, "published")
+        alice.git("push", "--quiet", "origin", "HEAD:main")
+        remove()
+      },
+    ],
+  ]
+  let start: string
+
+  beforeEach(async () => {
+    await alice.grant("deploy", "stripe")
+    alice.git("push", "--quiet", "origin", "main")
+    start = alice.git("rev-parse", "HEAD")
+  })
+
+  function remove(): void {
+    expect(alice.code(["rm", SECRET])).toBe("0 ok")
+  }
+
+  function removeAndPush(refspec: string): Promise<void> {
+    remove()
+    alice.git("push", "--quiet", "origin", refspec)
+    return Promise.resolve()
+  }
+
+  /** Makes the secret anew, reads it, and goes back to before it all, as the remote does. */
+  async function makeAndGoBack(): Promise<string> {
+    await alice.set(SECRET, "made anew")
+    expect(await alice.read("deploy", SECRET)).toBe("made anew")
+    for (const branch of ["main", "review"]) forget(branch, start)
+    alice.git("fetch", "--quiet")
+    alice.git("reset", "--quiet", "--hard", "origin/main")
+    return alice.tryRead("deploy", SECRET)
+  }
+
+  test("the control: what was never pushed is let go", async () => {
+    remove()
+    expect(await makeAndGoBack()).toContain("canary")
+  })
+
+  test.each(published)("%s was published", async (_, publish) => {
+    await publish()
+    expect(await makeAndGoBack()).toBe("ROLLED_BACK")
+  })
+})

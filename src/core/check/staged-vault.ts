@@ -180,7 +180,7 @@ interface Progression extends Reach {
 function progressionIn(bytes: Uint8Array): Progression {
   const reach = reachIn(bytes)
   if (reach === undefined) return { epoch: 0, serial: 0, version: 0 }
-  const { version = 0 } = JSON.parse(String(bytes)) as { version?: number }
+  const { version = 0 } = JSON.parse(Buffer.from(bytes).toString("utf8")) as { version?: number }
   return { ...reach, version }
 }
 

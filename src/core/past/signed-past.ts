@@ -235,7 +235,9 @@ function workTree({ files }: Vault, now: Date): WalkedRecord[] {
 
 function previousIn(bytes: Uint8Array | undefined): string | undefined {
   try {
-    const { previous } = JSON.parse(String(bytes)) as { previous?: unknown }
+    const { previous } = JSON.parse(Buffer.from(bytes ?? []).toString("utf8")) as {
+      previous?: unknown
+    }
     return typeof previous === "string" ? previous : undefined
   } catch {
     return undefined

@@ -20,7 +20,9 @@ export function reachOf(record: VaultDocument): Reach {
  */
 export function reachIn(bytes: Uint8Array | undefined): Reach | undefined {
   try {
-    const { epoch = 0, serial } = JSON.parse(String(bytes)) as Partial<Reach>
+    const { epoch = 0, serial } = JSON.parse(
+      Buffer.from(bytes ?? []).toString("utf8"),
+    ) as Partial<Reach>
     if (!Number.isSafeInteger(epoch) || !Number.isSafeInteger(serial)) return undefined
     return serial === undefined ? undefined : { epoch, serial }
   } catch {

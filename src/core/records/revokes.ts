@@ -31,7 +31,9 @@ export function accessIn(
   bytes: Uint8Array | undefined,
 ): Pick<GroupRecord, "members" | "revoked"> | undefined {
   try {
-    const { members, revoked } = JSON.parse(String(bytes)) as Partial<GroupRecord>
+    const { members, revoked } = JSON.parse(
+      Buffer.from(bytes ?? []).toString("utf8"),
+    ) as Partial<GroupRecord>
     return Array.isArray(members) && Array.isArray(revoked) ? { members, revoked } : undefined
   } catch {
     return undefined

@@ -11,6 +11,8 @@ import type { Tracked } from "./remote-branches.js"
 /** A commit that this program made in this clone. */
 export interface MadeHere {
   readonly commit: string
+  /** The branch that it was made on, as names in the state folder have it. */
+  readonly branch: string
   /** Whether it was made on a branch, `refs/heads/main`. */
   readonly isOf: (branch: string) => boolean
   /** Where the remote-tracking branches stood before; undefined if that is not known any more. */
@@ -51,7 +53,7 @@ export function madeHere(vault: string, { clone }: Checkout, env: Environment): 
   const entries = inHome("state", () => entriesIn(folder))
   return entries.map(({ branch, commit, stood }) => {
     const isOf = (ref: string): boolean => branchKey(ref) === branch
-    return { commit, isOf, before: () => readStood(stoodFile(folder, stood)) }
+    return { commit, branch, isOf, before: () => readStood(stoodFile(folder, stood)) }
   })
 }
 

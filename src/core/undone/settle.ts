@@ -18,7 +18,7 @@ import { compareReach, reachIn, reachText } from "../records/reach.js"
 import { type KnownOwners, acceptOwners } from "../records/owners.js"
 import { type VaultRecord, decodeRecord, digestOf } from "../records/record.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
-import { type Brought, type LyingRecord, type Rid, Whereabouts } from "./whereabouts.js"
+import { type Floor, type LyingRecord, type Rid, Whereabouts } from "./whereabouts.js"
 import { madeHere } from "./made-here.js"
 
 /** A record that is back where it was before changes that never left this clone. */
@@ -36,6 +36,8 @@ export interface Settled {
   /** Why the others stay refused, by path. */
   readonly doubts: ReadonlyMap<string, string>
 }
+
+const UNKNOWN = "goes on from what this clone does not know"
 
 const NOTHING: Settled = { undone: [], doubts: new Map() }
 
@@ -87,6 +89,7 @@ class Settling implements Settled {
   readonly #env: Environment
   readonly #branchMarks: Marks
   readonly #userMarks: Marks
+  readonly #floors = new Map<string, Promise<readonly Floor[] | undefined>>()
   readonly undone: Undone[] = []
   readonly doubts = new Map<string, string>()
 
@@ -135,10 +138,11 @@ class Settling implements Settled {
   async #settleBranch(found: FoundRecord, whereabouts: Whereabouts): Promise<void> {
     const { path, refusing } = found
     for (const mark of refusing) {
-      const floor = await this.#floorOf(mark, found, whereabouts, "branch")
-      if (floor === undefined) return
-      const note = floor.bytes === undefined ? "" : noteOf(path, floor.bytes)
-      this.#branchMarks.fallBack(path, [mark], floor.mark, note)
+      const floors = await this.#floorOf(mark, found, whereabouts, "branch")
+      if (floors === undefined) return
+      const [floor] = floors
+      const note = floor === undefined ? "" : noteOf(path, floor.bytes)
+      this.#branchMarks.fallBack(path, [mark], floor?.mark, note)
       this.undone.push({ path, now: found.mark, undone: mark })
     }
   }
@@ -149,9 +153,9 @@ class Settling implements Settled {
     const above = this.#aboveOf(found)
     const floors: Mark[] = []
     for (const mark of above) {
-      const floor = await this.#floorOf(mark, found, whereabouts, "everywhere")
-      if (floor === undefined) return
-      if (floor.mark !== undefined) floors.push(floor.mark)
+      const own = await this.#floorOf(mark, found, whereabouts, "everywhere")
+      if (own === undefined) return
+      for (const floor of own) floors.push(floor.mark)
     }
     const [first] = above
     if (first === undefined) return
@@ -176,31 +180,58 @@ class Settling implements Settled {
   }
 
   /**
-   * What a record must not fall behind once a mark of it is let go: what was there before it was
-   * made. Goes on from there if that was made here too. Undefined where the mark has to stay.
+   * What a record must not fall behind once a mark of it is let go, the furthest first: what was
+   * there before it was made. Goes on from there if that was made here too. Undefined where the mark
+   * has to stay.
    */
-  async #floorOf(
+  #floorOf(
     mark: Mark,
     found: FoundRecord,
     whereabouts: Whereabouts,
     rid: Rid,
-  ): Promise<{ readonly mark?: Mark; readonly bytes?: Buffer } | undefined> {
+  ): Promise<readonly Floor[] | undefined> {
+    // What came after several removals is met from each of them.
+    const asked = `${rid} ${found.path} ${mark.digest}`
+    const known = this.#floors.get(asked) ?? this.#findFloor(mark, found, whereabouts, rid)
+    this.#floors.set(asked, known)
+    return known
+  }
+
+  async #findFloor(
+    mark: Mark,
+    found: FoundRecord,
+    whereabouts: Whereabouts,
+    rid: Rid,
+  ): Promise<readonly Floor[] | undefined> {
     const { path } = found
     const made = whereabouts.madeOf(path, mark.digest)
+    if (made === undefined) return this.#doubt(path, mark, "was not made in this clone")
     const doubt =
-      made === undefined
-        ? "was not made in this clone"
-        : ((await whereabouts.publishedBy(made)) ??
-          this.#seenElsewhere(path, mark) ??
-          (await whereabouts.keptBy(made, found, rid)) ??
-          fallsBehind(made, found))
-    if (made === undefined || doubt !== undefined) {
-      this.doubts.set(path, `${reachText(mark)} ${doubt ?? ""}`)
-      return undefined
+      (await whereabouts.publishedBy(made)) ??
+      this.#seenElsewhere(path, mark) ??
+      (await whereabouts.keptBy(made, found, rid))
+    if (doubt !== undefined) return this.#doubt(path, mark, doubt)
+    // A record that was made where none was has nothing to fall behind if it is overtaken.
+    if (made.floor === undefined && compareReach(found.mark, made.reach) >= 0) return []
+    const beneath = await whereabouts.beneath(made)
+    if (beneath === undefined) return this.#doubt(path, mark, UNKNOWN)
+    const floors: Floor[] = []
+    for (const floor of beneath) {
+      const stands = await whereabouts.removalStands(made, floor, found, rid)
+      if (stands !== undefined) return this.#doubt(path, floor.mark, stands)
+      if (isReached(found.mark, floor.mark)) floors.push(floor)
+      else if (compareReach(floor.mark, made.reach) >= 0) return this.#doubt(path, mark, UNKNOWN)
+      else {
+        const deeper = await this.#floorOf(floor.mark, found, whereabouts, rid)
+        if (deeper === undefined) return undefined
+        for (const each of deeper) floors.push(each)
+      }
     }
-    const { floor } = made
-    if (floor === undefined || isReached(found.mark, floor.mark)) return floor ?? {}
-    return this.#floorOf(floor.mark, found, whereabouts, rid)
+    return floors.sort((one, other) => compareReach(other.mark, one.mark))
+  }
+
+  #doubt(path: string, mark: Mark, doubt: string): undefined {
+    this.doubts.set(path, `${reachText(mark)} ${doubt}`)
   }
 
   /** Whether another clone of this user has read a record. */
@@ -219,12 +250,6 @@ function bringsOthers(bytes: Uint8Array, known: KnownOwners): boolean {
   } catch (error) {
     return VaultError.is(error, "UNTRUSTED")
   }
-}
-
-/** A record that was made where none was goes on from one that was removed, which nobody has. */
-function fallsBehind({ floor, reach }: Brought, now: LyingRecord): string | undefined {
-  const isFine = floor !== undefined || reach.serial === 1 || compareReach(now.mark, reach) >= 0
-  return isFine ? undefined : "came after a removal"
 }
 
 /** As this user's marks have it: of a group, only the epoch. */

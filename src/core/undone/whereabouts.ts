@@ -3,7 +3,14 @@ import type { Mark } from "../memory/marks.js"
 import { type Reach, compareReach, reachIn } from "../records/reach.js"
 import { classify } from "../words/layout.js"
 import { isMixing } from "../disk/in-progress.js"
-import { type BlobChange, changesIn, changesOf, digestsOf, isIn } from "./blobs.js"
+import {
+  type BlobChange,
+  type CommitRange,
+  changesIn,
+  changesOf,
+  digestsOf,
+  isIn,
+} from "./blobs.js"
 import type { MadeHere } from "./made-here.js"
 import { type Since, trackedSince } from "./remote-branches.js"
 
@@ -17,7 +24,15 @@ export interface Brought {
   readonly blob: BlobId
   readonly reach: Reach
   /** What was there before; undefined if nothing was. */
-  readonly floor: { readonly mark: Mark; readonly bytes: Buffer } | undefined
+  readonly floor: Floor | undefined
+}
+
+/** What a record went on from. */
+export interface Floor {
+  readonly mark: Mark
+  readonly bytes: Buffer
+  /** Its blob, where it did not lie there any more: it was removed in between. */
+  readonly removed?: BlobId
 }
 
 /** A record as it lies there. */
@@ -29,16 +44,21 @@ export interface LyingRecord {
 /** Where what was undone has to be gone: from this branch, or from every ref of the clone. */
 export type Rid = "branch" | "everywhere"
 
+/** The last word takes in every ref but what the one before it leaves out: a stash is no branch. */
+const ALL_REFS = ["--exclude=refs/stash", "--all"]
+
 /** What Git tells of the records that were made in this clone: where they went, and where they are. */
 export class Whereabouts {
   readonly #git: Git
   /** By path and digest. */
   readonly #made: ReadonlyMap<string, Brought>
+  readonly #commits: readonly MadeHere[]
   readonly #since = new Map<MadeHere, Promise<Since>>()
 
-  private constructor(git: Git, made: ReadonlyMap<string, Brought>) {
+  private constructor(git: Git, made: ReadonlyMap<string, Brought>, commits: readonly MadeHere[]) {
     this.#git = git
     this.#made = made
+    this.#commits = commits
   }
 
   /**
@@ -61,12 +81,8 @@ export class Whereabouts {
       [...new Set(blobs)].filter((id) => id !== undefined),
     )
     const made = new Map<string, Brought>()
-    const markAt = (id: BlobId | undefined): { mark: Mark; bytes: Buffer } | undefined => {
-      const content = id === undefined ? undefined : contents.get(id)
-      const reach = reachIn(content?.bytes)
-      if (content === undefined || reach === undefined) return undefined
-      return { mark: { ...reach, digest: content.digest }, bytes: content.bytes }
-    }
+    const markAt = (id: BlobId | undefined): Floor | undefined =>
+      id === undefined ? undefined : floorIn(contents.get(id))
     const add = (file: string, { commit, before, after }: BlobChange): void => {
       const [by, now] = [byCommit.get(commit), markAt(after)]
       if (by === undefined || after === undefined || now === undefined) return
@@ -76,12 +92,98 @@ export class Whereabouts {
       made.set(`${path} ${digest}`, found)
     }
     for (const [file, all] of records) for (const change of all) add(file, change)
-    return new Whereabouts(git, made)
+    return new Whereabouts(git, made, commits)
   }
 
   /** The record of that digest, if it was made here: by the first commit that brought it. */
   madeOf(path: string, digest: string): Brought | undefined {
     return this.#made.get(`${path} ${digest}`)
+  }
+
+  /**
+   * What a record went on from: what lay there. Where nothing lay, what its history removed of that
+   * name, or else what was made here before: that this clone remembers, and counts on from. Undefined
+   * where these do not tell from what.
+   */
+  async beneath(made: Brought): Promise<readonly Floor[] | undefined> {
+    const { by, file, path, blob, reach, floor } = made
+    if (floor !== undefined) return [floor]
+    if (reach.serial === 1) return []
+    const changes = await changesIn(this.#git, { tips: [by.commit] }, file)
+    const others = changes.filter(({ commit, after }) => commit === by.commit && after === blob)
+    const removals = changes.filter(({ after }) => after === undefined)
+    const [beside, removed] = [await this.#floorsOf(others), await this.#floorsOf(removals)]
+    if (beside === undefined || removed === undefined) return undefined
+    const floors = [...beside, ...removed.map((each) => ({ ...each, removed: each.blob }))]
+    if (isNext(reach, floors)) return floors
+    const before = [...this.#made.values()].filter(
+      (each) =>
+        each.path === path &&
+        each.by.branch === by.branch &&
+        (each.reach.serial === reach.serial - 1 || each.reach.epoch === reach.epoch - 1),
+    )
+    const known = await this.#floorsOf(before.map((each) => ({ before: each.blob })))
+    const all = [...floors, ...(known ?? [])]
+    return isNext(reach, all) ? all : undefined
+  }
+
+  /** The records before some changes; undefined if one of them cannot be read. */
+  async #floorsOf(
+    changes: readonly Pick<BlobChange, "before">[],
+  ): Promise<readonly (Floor & { readonly blob: BlobId })[] | undefined> {
+    const blobs = [...new Set(changes.flatMap(({ before }) => before ?? []))]
+    const contents = await digestsOf(this.#git, blobs)
+    const floors = blobs.flatMap((blob) => {
+      const floor = floorIn(contents.get(blob))
+      return floor === undefined ? [] : [{ ...floor, blob }]
+    })
+    return floors.length === blobs.length ? floors : undefined
+  }
+
+  /**
+   * Why the removal of what a record went on from stands against one that came no further. Undefined
+   * if it was made here, is undone, and no remote-tracking branch ever had it, or one like it, in
+   * whatever commit.
+   */
+  async removalStands(
+    { file }: Brought,
+    { removed, mark }: Floor,
+    now: LyingRecord,
+    rid: Rid,
+  ): Promise<string | undefined> {
+    if (removed === undefined || compareReach(mark, now.mark) < 0) return undefined
+    const by = await this.#removerOf(file, removed)
+    const before = by?.before()
+    if (by === undefined || before === undefined) return "was removed, and not in this clone"
+    const since = await this.#trackedSince(by)
+    if ("doubt" in since) return `was removed, which may have been published: ${since.doubt}`
+    // A record that is made here is new; another one may have removed the same before.
+    const had = [...Object.values(before.refs), ...since.commits]
+    if (await this.#isRemovedIn({ tips: had, since: by.commit }, file, now)) {
+      return "was removed, which was published"
+    }
+    const tips = rid === "branch" ? ["HEAD"] : ALL_REFS
+    const isKept = await this.#isRemovedIn({ tips, since: by.commit }, file, now)
+    return isKept ? "was removed, which is not undone" : undefined
+  }
+
+  /** The first commit that was made here and removed a record. */
+  async #removerOf(file: string, removed: BlobId): Promise<MadeHere | undefined> {
+    const ids = this.#commits.map(({ commit }) => commit)
+    const changes = (await changesOf(this.#git, ids, file)).get(file) ?? []
+    const removers = new Set(
+      changes
+        .filter(({ before, after }) => before === removed && after === undefined)
+        .map(({ commit }) => commit),
+    )
+    return this.#commits.find(({ commit }) => removers.has(commit))
+  }
+
+  /** Whether a commit of a range removed a record that had come as far as the one that lies there. */
+  async #isRemovedIn(range: CommitRange, file: string, { mark }: LyingRecord): Promise<boolean> {
+    const changes = await changesIn(this.#git, range, file)
+    const removed = await this.#floorsOf(changes.filter(({ after }) => after === undefined))
+    return removed === undefined || removed.some((each) => compareReach(each.mark, mark) >= 0)
   }
 
   /** Why a record may be known beyond this clone; undefined if no remote-tracking branch ever had it. */
@@ -133,8 +235,7 @@ export class Whereabouts {
     if (!known.some((branch) => branch !== "" && by.isOf(branch))) {
       return "may have been published: the branch that it was made on is gone"
     }
-    const tips = ["--exclude=refs/stash", "--all"]
-    const isKept = await isIn(this.#git, { tips, since: by.commit }, file, blob)
+    const isKept = await isIn(this.#git, { tips: ALL_REFS, since: by.commit }, file, blob)
     return isKept ? "is on another branch" : undefined
   }
 
@@ -152,4 +253,17 @@ export class Whereabouts {
 function losesNoAccess({ path, reach }: Brought, now: Reach): boolean {
   if (now.epoch < reach.epoch) return false
   return now.serial >= reach.serial || ["secret", "group"].includes(classify(path).is)
+}
+
+function floorIn(content: { digest: string; bytes: Buffer } | undefined): Floor | undefined {
+  const reach = reachIn(content?.bytes)
+  if (content === undefined || reach === undefined) return undefined
+  return { mark: { ...reach, digest: content.digest }, bytes: content.bytes }
+}
+
+/** Whether a record is what a change makes of some of its name: it comes next after the furthest. */
+function isNext(reach: Reach, floors: readonly Floor[]): boolean {
+  return (["epoch", "serial"] as const).every(
+    (part) => reach[part] <= 1 || floors.some(({ mark }) => mark[part] >= reach[part] - 1),
+  )
 }

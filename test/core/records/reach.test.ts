@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from "vitest"
 import { describeAgents, findVault, withVault } from "../../../src/core/index.js"
 import { grant } from "../../../src/core/owner.js"
 import { type Reach, compareReach, reachIn, reachText } from "../../../src/core/records/reach.js"
+import { accessIn } from "../../../src/core/records/revokes.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 
 let world: World
@@ -31,6 +32,12 @@ test("only whole numbers have an order", () => {
     expect(reachIn(Buffer.from(text)), text).toBeUndefined()
   }
   expect(reachIn(undefined)).toBeUndefined()
+})
+
+test("a record is read from whatever bytes hold it", () => {
+  const record = new TextEncoder().encode('{"serial":3,"members":[],"revoked":[]}')
+  expect(reachIn(record)).toEqual({ epoch: 0, serial: 3 })
+  expect(accessIn(record)).toEqual({ members: [], revoked: [] })
 })
 
 test("a rekey is not undone by a side that has more changes", async () => {

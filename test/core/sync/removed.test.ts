@@ -230,10 +230,14 @@ describe("a move that git takes for a rename", () => {
 test.each([
   ["with nothing of its own", async () => {}],
   ["and merges", async (here: World) => here.set("stripe/beside", "else")],
+  [
+    "and signs it anew, as an owner",
+    async (here: World) => here.revoke("ci", "stripe").then(() => here.grant("ci", "stripe")),
+  ],
 ])("what was made here and undone does not stand in the way of another's, %s", async (_, then) => {
   const [here, there] = both()
-  await here.set("stripe/new", "undone")
-  here.git("reset", "-q", "--hard", "HEAD~1")
+  for (const value of ["undone", "undone, too", "and this"]) await here.set("stripe/new", value)
+  here.git("reset", "-q", "--hard", "HEAD~3")
   await there.set("stripe/new", "another")
   await syncAt(there)
   await then(here)

@@ -1,4 +1,4 @@
-import { appendFileSync } from "node:fs"
+import { appendFileSync, existsSync } from "node:fs"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import {
   type Arena,
@@ -8,6 +8,7 @@ import {
   makeArena,
   newMachine,
 } from "../../attack/arena.js"
+import { removeSecrets } from "../../../src/core/change/remove-secrets.js"
 import { findVault } from "../../../src/core/index.js"
 import { rewind } from "../../../src/core/vault/rewind.js"
 import { outcome } from "../world.js"
@@ -15,7 +16,8 @@ import { seeded } from "../../../scripts/seeded.mjs"
 
 // Random sequences of ordinary Git, in two clones of one owner over a bare remote. A model knows what
 // each clone has seen on each branch, what it made itself, and what the remote ever had. An alarm is
-// needed where something lies behind what was seen, and that was published or made elsewhere.
+// needed where something lies behind what was seen, and that was published or made elsewhere. Where a
+// secret was removed, and that is published or not undone, an alarm may be right as well.
 
 const SEEDS = (process.env["UNDONE_SEEDS"] ?? "1 2").split(" ").map(Number)
 const STEPS = Number(process.env["UNDONE_STEPS"] ?? 40)
@@ -68,13 +70,16 @@ class Clone {
     }
   }
 
-  lying(secret: string): Seen {
+  /** Undefined where it was removed. */
+  lying(secret: string): Seen | undefined {
     const file = `.agent-vault/secrets/${secret}.json`
+    if (!existsSync(this.machine.path(`secrets/${secret}.json`))) return undefined
     const { serial } = this.machine.record(`secrets/${secret}.json`) as { serial: number }
     return { blob: this.git("hash-object", file), serial }
   }
 
   see(secret: string, seen = this.lying(secret)): void {
+    if (seen === undefined) return
     const before = this.#at(secret)
     if (!before.some(({ blob }) => blob === seen.blob)) before.push(seen)
   }
@@ -82,9 +87,17 @@ class Clone {
   /** What was seen of a secret here, and stands above or beside what lies there now. */
   above(secret: string): Seen[] {
     const now = this.lying(secret)
+    if (now === undefined) return []
     const isAbove = ({ serial, blob }: Seen): boolean =>
       serial > now.serial || (serial === now.serial && blob !== now.blob)
     return this.#at(secret).filter(isAbove)
+  }
+
+  /** Whether the history of some refs of a repository removed a secret. */
+  removed(secret: string, ...where: readonly string[]): boolean {
+    const path = `.agent-vault/secrets/${secret}.json`
+    const log = ["log", "--format=%h", "-m", "--full-history", "--diff-filter=D"]
+    return this.git(...where.slice(0, -1), ...log, where.at(-1) ?? "HEAD", "--", path) !== ""
   }
 
   letGo(secret: string, gone: readonly Seen[]): void {
@@ -104,6 +117,8 @@ class Play {
   readonly arena: Arena
   readonly clones: readonly Clone[]
   readonly published = new Set<string>()
+  /** The secrets of which the remote ever had a removal. */
+  readonly removed = new Set<string>()
   readonly log: string[] = []
   readonly #random: () => number
   readonly #start: string
@@ -127,6 +142,10 @@ class Play {
     const remote = `--git-dir=${this.arena.folder}/origin.git`
     const listing = this.arena.alice.git(remote, "rev-list", "--objects", "--all")
     for (const line of listing.split("\n")) this.published.add(line.split(" ")[0] ?? "")
+    const [clone] = this.clones
+    for (const secret of SECRETS) {
+      if (clone?.removed(secret, remote, "--all") === true) this.removed.add(secret)
+    }
   }
 
   async set(clone: Clone): Promise<void> {
@@ -136,7 +155,15 @@ class Play {
     if (typeof said === "string") throw new Error(`set: ${said}`)
     clone.see(secret, before)
     clone.see(secret)
-    clone.made.add(clone.lying(secret).blob)
+    clone.made.add(clone.lying(secret)?.blob ?? "")
+  }
+
+  async remove(clone: Clone): Promise<void> {
+    const secret = this.pick(SECRETS)
+    if (clone.lying(secret) === undefined) return
+    const request = { ...(await clone.machine.request()), names: [secret] }
+    const said = await outcome(removeSecrets(request))
+    if (typeof said === "string") throw new Error(`remove: ${said}`)
   }
 
   commit(clone: Clone): void {
@@ -219,13 +246,16 @@ class Play {
   /** Reads everything in a clone, as `get` does, and compares the answer with the model's. */
   async look(clone: Clone, isHonest: boolean): Promise<void> {
     for (const secret of SECRETS) {
+      if (clone.lying(secret) === undefined) continue
       const said = await clone.machine.tryRead("ci", secret)
       const above = clone.above(secret)
       const held = above.filter(({ blob }) => this.published.has(blob) || !clone.made.has(blob))
       const isAlarm = said === "ROLLED_BACK"
       const told = `${secret}: ${said}\n${this.log.slice(-30).join("\n")}`
       if (held.length > 0) expect(isAlarm, `set back unnoticed: ${told}`).toBe(true)
-      else if (isHonest) expect(isAlarm, `alarm without need: ${told}`).toBe(false)
+      else if (isHonest && !this.removed.has(secret) && !clone.removed(secret, "HEAD")) {
+        expect(isAlarm, `alarm without need: ${told}`).toBe(false)
+      }
       if (isAlarm) this.rewind(clone)
       else expect(said, told).not.toMatch(/^[A-Z_]+$/)
       clone.letGo(secret, above)
@@ -245,6 +275,7 @@ class Play {
     const moves: Record<string, () => unknown> = {
       set: () => this.set(clone),
       "set again": () => this.set(clone),
+      remove: () => this.remove(clone),
       commit: () => this.commit(clone),
       amend: () => clone.git("commit", "--quiet", "--amend", "--no-edit", "--allow-empty"),
       "reset HEAD~1": () => clone.reset("HEAD~1"),

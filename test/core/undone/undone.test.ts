@@ -39,6 +39,10 @@ function membersOf(machine: Machine): string[] {
     .sort()
 }
 
+function remove(): void {
+  expect(alice.code(["rm", SECRET])).toBe("0 ok")
+}
+
 /** A merge that ends in a conflict. */
 function conflict(): void {
   expect(() => alice.git("merge", "origin/main")).toThrow()
@@ -88,6 +92,78 @@ describe("undone in one clone, and never pushed", () => {
     expect(await alice.read("ci", SECRET)).toBe("one")
     alice.git("reset", "--quiet", "--hard", "HEAD~1")
     expect(await alice.read("ci", SECRET)).toContain("canary")
+  })
+})
+
+describe("undone with a removal in between, and never pushed", () => {
+  beforeEach(() => alice.git("fetch", "--quiet"))
+
+  test("changed, removed and made again", async () => {
+    await alice.set(SECRET, "one")
+    remove()
+    await alice.set(SECRET, "again")
+    await alice.set(SECRET, "and again")
+    expect(await alice.read("ci", SECRET)).toBe("and again")
+    alice.git("reset", "--quiet", "--hard", "origin/main")
+    expect(note(alice, "get", SECRET, "--agent", "ci")).toMatch(/^0 note: accepted as undone here/)
+    expect(await alice.read("ci", SECRET)).toContain("canary")
+    await alice.set(SECRET, "goes on")
+    expect(await alice.read("ci", SECRET)).toBe("goes on")
+  })
+
+  test("removed and made again, twice, and undone a step at a time", async () => {
+    for (const value of ["one", "two"]) {
+      remove()
+      await alice.set(SECRET, value)
+      expect(await alice.read("ci", SECRET)).toBe(value)
+    }
+    alice.git("reset", "--quiet", "--hard", "HEAD~2")
+    expect(await alice.read("ci", SECRET)).toBe("one")
+    alice.git("rebase", "--quiet", "--onto", "HEAD~2", "HEAD")
+    expect(await alice.read("ci", SECRET)).toContain("canary")
+  })
+
+  test("made again from scratch, before another's of that name came", async () => {
+    const bob = newMachine(arena, "bob", alice)
+    await bob.set("stripe/new", "bob's")
+    bob.publish()
+    for (const value of ["one", "two"]) {
+      await alice.set("stripe/new", value)
+      expect(await alice.read("ci", "stripe/new")).toBe(value)
+      alice.git("reset", "--quiet", "--hard", "HEAD~1")
+    }
+    alice.pull()
+    expect(await alice.read("ci", "stripe/new")).toBe("bob's")
+  })
+
+  test("a group that was made again from scratch, before another's of that name came", async () => {
+    const bob = newMachine(arena, "bob", alice)
+    await bob.set("fresh/new", "bob's")
+    await bob.grant("ci", "fresh")
+    bob.publish()
+    for (const value of ["one", "two", "three"]) {
+      await alice.set("fresh/new", value)
+      await alice.grant("ci", "fresh")
+      expect(await alice.read("ci", "fresh/new")).toBe(value)
+      alice.git("reset", "--quiet", "--hard", "HEAD~2")
+    }
+    alice.pull()
+    expect(await alice.read("ci", "fresh/new")).toBe("bob's")
+    await alice.set("fresh/new", "goes on")
+    expect(await alice.read("ci", "fresh/new")).toBe("goes on")
+  })
+
+  test("while others removed and made it, too", async () => {
+    const bob = newMachine(arena, "bob", alice)
+    remove()
+    for (const value of ["one", "two", "three"]) await alice.set(SECRET, value)
+    expect(await alice.read("ci", SECRET)).toBe("three")
+    expect(bob.code(["rm", SECRET])).toBe("0 ok")
+    await bob.set(SECRET, "bob's")
+    bob.publish()
+    alice.git("fetch", "--quiet")
+    alice.git("reset", "--quiet", "--hard", "origin/main")
+    expect(await alice.read("ci", SECRET)).toBe("bob's")
   })
 })
 
