@@ -19,7 +19,14 @@ import { readingVault } from "../door/reading.js"
 import { identityIfSet, placeOf } from "../door/who.js"
 
 /** What is shown of the audit: how values were handed out, asked for, or stopped. */
-const SHOWN_EVENTS: ReadonlySet<string> = new Set(["read", "request", "refused", "asked", "gate"])
+const SHOWN_EVENTS: ReadonlySet<string> = new Set([
+  "read",
+  "request",
+  "refused",
+  "asked",
+  "gate",
+  "output",
+])
 const LAST = 25
 /** What ends within this time is told, in days. */
 export const SOON_DAYS = 30

@@ -11,6 +11,7 @@ import {
   type Identity,
   type Outlet,
   type Place,
+  type ReadEvent,
   type ReaderRequest,
   type SecretValue,
   type Vault,
@@ -96,6 +97,8 @@ export interface Reading {
   readonly identify?: (place: Place) => Promise<Identity>
   /** That a person confirmed what waits for their word. */
   readonly person?: Confirmed | undefined
+  /** Hears of each read. */
+  readonly onRead?: ((event: ReadEvent) => void) | undefined
 }
 
 /** Opens the vault of a call for the agent that acts; an owner's key is refused. */
@@ -121,12 +124,21 @@ export async function readForAgent(
 async function requestFor(
   door: Door,
   outlet: Outlet,
-  { program, by, person, identify = (place) => identityOf(door, place, "never") }: Reading,
+  { program, by, person, onRead, identify = (place) => identityOf(door, place, "never") }: Reading,
 ): Promise<ReaderRequest> {
   const place = placeOf(door)
   const key = await identify(place)
   const audit = auditOf(door, place, { ...by, program })
-  return { place, key, env: door.env, outlet, audit, person, onNote: noteOnce(door.terminal) }
+  return {
+    place,
+    key,
+    env: door.env,
+    outlet,
+    audit,
+    person,
+    onRead,
+    onNote: noteOnce(door.terminal),
+  }
 }
 
 /** The same for whoever asked for it, an owner too: the values are for the person at this command. */

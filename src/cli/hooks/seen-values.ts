@@ -1,4 +1,14 @@
-import { type Environment, loadOwnValues } from "../../core/index.js"
+import {
+  type Environment,
+  attempted,
+  attributionOf,
+  auditFolder,
+  auditTo,
+  claimedId,
+  findVaultOrNone,
+  loadOwnValues,
+  utc,
+} from "../../core/index.js"
 import type { HookCall, HookVerdict } from "./hook-call.js"
 
 type Find = (text: Uint8Array) => { secret: string; start: number; end: number }[]
@@ -18,6 +28,31 @@ export async function judgeAfter(
   const names = new Set<string>()
   const clean = withoutValues(output, own.find, names)
   return names.size === 0 ? { is: "pass" } : { is: "output", output: clean, names: [...names] }
+}
+
+/**
+ * Notes whose values were taken out of what a tool said, in the audit of the agent that the hook is
+ * for. Nothing leaves by that, so what cannot be noted stops nothing.
+ */
+export function noteSeen(
+  agent: string,
+  { cwd, session, turn, call }: HookCall,
+  env: Environment,
+  names: readonly string[],
+): void {
+  const place = findVaultOrNone(cwd)
+  if (place === undefined) return
+  const vault = claimedId(place)
+  const own = attributionOf(env)
+  const by = { ...own, session: session ?? own.session, turn, call }
+  const audit = auditTo({ folder: auditFolder(vault, env) }, by)
+  const facts = { event: "output", decision: "redacted", door: "guard", vault } as const
+  const actor = { role: "agent", name: agent } as const
+  const at = utc(new Date())
+  attempted(() => {
+    audit.note(names.map((name) => ({ ...facts, at, actor, secrets: [{ name }] })))
+    audit.close()
+  })
 }
 
 /** The same value with each text in it searched, keys of objects too. */

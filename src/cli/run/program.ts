@@ -2,7 +2,7 @@ import process from "node:process"
 import type { Readable, Writable } from "node:stream"
 import { setImmediate } from "node:timers/promises"
 import { isatty } from "node:tty"
-import { type Redactor, VaultError } from "../../core/index.js"
+import { type Redactor, VaultError, attempted } from "../../core/index.js"
 import { type Child, type Launch, codeOf, start } from "./child.js"
 import { Signals } from "./signals.js"
 
@@ -10,12 +10,29 @@ import { Signals } from "./signals.js"
 export interface Output {
   readonly to: Writable
   readonly redactor: Redactor
+  /** Hears of which secrets it found something so far, after each piece. */
+  readonly hear: (found: readonly string[]) => void
 }
 
 /** Where both streams of the program go. */
 export interface Outputs {
   readonly stdout: Output
   readonly stderr: Output
+}
+
+/**
+ * Has each secret noted once of which something was taken out of what a program wrote, as soon as it
+ * is known. Nothing leaves by that, so what cannot be noted stops nothing.
+ */
+export function hearEach(note: (secret: string) => void): Output["hear"] {
+  const noted = new Set<string>()
+  return (found) => {
+    for (const secret of found) {
+      if (noted.has(secret)) continue
+      noted.add(secret)
+      attempted(() => note(secret))
+    }
+  }
 }
 
 /** A terminal sends these to all processes in front of it, the child among them. */
@@ -69,7 +86,7 @@ function bothFlows({ written }: Child, { stdout, stderr }: Outputs): Promise<Err
  * Hands on all that comes, no faster than it is taken. If it cannot be taken, the stream is closed,
  * so that the writer sees what it would see without us. Resolves with the error, if there is one.
  */
-export function flow(from: Readable, { to, redactor }: Output): Promise<Error | undefined> {
+export function flow(from: Readable, { to, redactor, hear }: Output): Promise<Error | undefined> {
   return new Promise((resolve) => {
     const stop = (error: Error): void => {
       from.destroy()
@@ -78,6 +95,7 @@ export function flow(from: Readable, { to, redactor }: Output): Promise<Error | 
     to.once("error", stop)
     from.on("data", (chunk: Buffer) => {
       const redacted = redactor.push(chunk)
+      hear(redactor.foundNames)
       if (redacted.length === 0 || to.write(redacted)) return
       from.pause()
       to.once("drain", () => from.resume())
@@ -85,7 +103,9 @@ export function flow(from: Readable, { to, redactor }: Output): Promise<Error | 
     // A stream that breaks has come to its end: whoever wrote is gone.
     from.once("error", () => from.emit("end"))
     from.once("end", () => {
-      to.write(redactor.end(), (error) => {
+      const last = redactor.end()
+      hear(redactor.foundNames)
+      to.write(last, (error) => {
         if (error) return stop(error)
         to.removeListener("error", stop)
         resolve(undefined)

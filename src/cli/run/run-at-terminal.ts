@@ -2,7 +2,7 @@ import { type ScreenPatterns, ScreenRedactor } from "../../core/index.js"
 import { type Terminal, say } from "../terminal/terminal.js"
 import type { Launch } from "./child.js"
 import { KeysFlow } from "./keys-flow.js"
-import { type Outputs, flow, notTaken, runProgram } from "./program.js"
+import { type Output, type Outputs, flow, notTaken, runProgram } from "./program.js"
 import { ScreenFlow } from "./screen-flow.js"
 import { isInFront } from "./shell.js"
 import { Signals } from "./signals.js"
@@ -25,7 +25,7 @@ export async function runAtTerminal(
   try {
     const stood = await standIn(launch, terminal)
     if (typeof stood !== "string") {
-      return await new TerminalRun(terminal, stood, patterns).through(outputs, signals)
+      return await new TerminalRun(terminal, stood, patterns, outputs).through(signals)
     }
     say(terminal, `agent-vault: the program gets pipes, not a terminal: ${stood}`)
   } finally {
@@ -38,6 +38,7 @@ export async function runAtTerminal(
 class TerminalRun {
   readonly #terminal: Terminal
   readonly #stood: StandIn
+  readonly #errors: Output
   readonly #keys: KeysFlow
   readonly #screen: ScreenFlow
   #size: string
@@ -50,17 +51,24 @@ class TerminalRun {
     program.pass(signal)
   }
 
-  constructor(terminal: Terminal, stood: StandIn, patterns: ScreenPatterns) {
+  constructor(
+    terminal: Terminal,
+    stood: StandIn,
+    patterns: ScreenPatterns,
+    { stdout, stderr }: Outputs,
+  ) {
     this.#terminal = terminal
     this.#stood = stood
     this.#size = sizeOf(terminal)
     this.#keys = new KeysFlow(terminal.stdin, stood.theirs)
-    this.#screen = new ScreenFlow(stood.theirs, terminal.stdout, new ScreenRedactor(patterns))
+    this.#errors = stderr
+    const redactor = new ScreenRedactor(patterns)
+    this.#screen = new ScreenFlow(stood.theirs, terminal.stdout, redactor, stdout.hear)
   }
 
-  async through(outputs: Outputs, signals: Signals): Promise<number> {
+  async through(signals: Signals): Promise<number> {
     const { program, own } = this.#stood
-    const errors = program.stderr && flow(program.stderr, outputs.stderr)
+    const errors = program.stderr && flow(program.stderr, this.#errors)
     program.whenStopped(() => void this.#stop(signals))
     this.#keys.start()
     signals.passTo(this.#hear)

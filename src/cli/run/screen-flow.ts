@@ -15,6 +15,8 @@ export class ScreenFlow {
   readonly #from: PseudoTerminal
   readonly #to: Writable
   readonly #redactor: ScreenRedactor
+  /** Hears of which secrets it found something so far. */
+  readonly #hear: (found: readonly string[]) => void
   #timer: NodeJS.Timeout | undefined
   #isFull = false
   /** Whether the program has ended, and how much may be read of what is behind it. */
@@ -26,10 +28,16 @@ export class ScreenFlow {
   /** Resolves when all is handed on; with the error, if it could not be. */
   readonly ended: Promise<Error | undefined>
 
-  constructor(from: PseudoTerminal, to: Writable, redactor: ScreenRedactor) {
+  constructor(
+    from: PseudoTerminal,
+    to: Writable,
+    redactor: ScreenRedactor,
+    hear: (found: readonly string[]) => void,
+  ) {
     this.#from = from
     this.#to = to
     this.#redactor = redactor
+    this.#hear = hear
     this.ended = new Promise((resolve) => (this.#finish = resolve))
     to.once("error", this.#onError)
     from.ours.on("data", (chunk: Buffer) => this.#take(chunk))
@@ -69,6 +77,7 @@ export class ScreenFlow {
 
   #take(chunk: Buffer): void {
     this.#write(this.#redactor.push(chunk, performance.now()))
+    this.#hear(this.#redactor.foundNames)
     this.#setTimer()
   }
 
@@ -108,7 +117,9 @@ export class ScreenFlow {
     if (this.#isEnded) return
     this.#isEnded = true
     clearTimeout(this.#timer)
-    this.#to.write(this.#redactor.end(), (error) => {
+    const last = this.#redactor.end()
+    this.#hear(this.#redactor.foundNames)
+    this.#to.write(last, (error) => {
       if (error) return this.#stop(error)
       this.#close(undefined)
     })

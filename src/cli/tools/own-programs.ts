@@ -17,6 +17,7 @@ import { questionsThrough } from "../run/ask-person.js"
 import { folderIn, namedIn, secretIn, selected, usersOf, wordsOf } from "./asked-program.js"
 import { noted, prepareWith, started, variablesOf } from "../run/blind.js"
 import type { Launch } from "../run/child.js"
+import { hearEach } from "../run/program.js"
 import { EndedWithUs } from "./ended-with-us.js"
 import { childEnvironment } from "../run/program-environment.js"
 import { type ApartEnd, runApart } from "./run-apart.js"
@@ -33,6 +34,8 @@ interface Undertaking {
   readonly asked: ProgramToStart
   readonly assignments: readonly ProgramVariable[]
   readonly patterns: Patterns
+  /** Hears of which secrets something was taken out of what it writes. */
+  readonly hear: (found: readonly string[]) => void
   readonly cwd: string
 }
 
@@ -68,14 +71,20 @@ async function ranFor(
   const by = usersOf(asked, call, door.env)
   const identify = (): Promise<Identity> => Promise.resolve(key)
   const vault = await openForAgent(door, { surface: "run" }, { program: by.program, by, identify })
+  const closing: (() => unknown)[] = [() => vault.close()]
   try {
     const { mode, assignments } = await selected(door, vault, asked)
     const names = [...new Set(assignments.flatMap(secretIn))].map(parseSecretName)
     const onNote = noteOnce(door.terminal)
     const open = (): Promise<BrokeredVault> =>
       openBrokered({ place, key, env: door.env, audit: auditOf(door, place, by), onNote }, names)
-    const patterns = await searched(door, await open(), asked)
-    const undertaking = { door, asked, assignments, patterns, cwd }
+    const sought = await open()
+    closing.push(() => sought.close())
+    const patterns = await patternsOf(door, sought, [asked.program, ...asked.args])
+    const hear = hearEach((name) =>
+      sought.note({ event: "output", decision: "redacted", secrets: [{ name }] }),
+    )
+    const undertaking = { door, asked, assignments, patterns, hear, cwd }
     if (mode === "variables") {
       return await withValues(undertaking, await vault.getMany(assignments.flatMap(secretIn)))
     }
@@ -83,19 +92,7 @@ async function ranFor(
     const who = `${by.program}, as the agent ${key.agent ?? "of this key"}`
     return await runsBlind(undertaking, { vault: await open(), ask, who })
   } finally {
-    await vault.close()
-  }
-}
-
-async function searched(
-  door: Door,
-  vault: BrokeredVault,
-  { program, args }: ProgramToStart,
-): Promise<Patterns> {
-  try {
-    return await patternsOf(door, vault, [program, ...args])
-  } finally {
-    vault.close()
+    for (const close of closing.toReversed()) await close()
   }
 }
 
@@ -104,7 +101,7 @@ async function runsBlind(
   undertaking: Undertaking,
   terms: Parameters<typeof prepareWith>[1],
 ): Promise<ProgramEnded> {
-  const { door, asked, assignments } = undertaking
+  const { door, asked, assignments, patterns, hear } = undertaking
   const refused: VaultError[] = []
   const onRefused = (error: VaultError): void => {
     if (refused.length < TOLD_REFUSALS) refused.push(error)
@@ -123,7 +120,7 @@ async function runsBlind(
     let end: ApartEnd | undefined
     const told = { code: () => Promise.resolve(asked.signal.aborted ? 1 : undefined) }
     const toItsEnd = async (whole: Launch): Promise<number> => {
-      end = await runApart(whole, { ...asked, patterns: undertaking.patterns })
+      end = await runApart(whole, { ...asked, patterns, hear })
       return end.code
     }
     const secrets = [...placeholders.keys()]
@@ -140,14 +137,14 @@ async function runsBlind(
 
 /** As `run`: the values, in variables. */
 async function withValues(undertaking: Undertaking, values: Values): Promise<ProgramEnded> {
-  const { door, asked, assignments, patterns } = undertaking
+  const { door, asked, assignments, patterns, hear } = undertaking
   const given = new Map(assignments.map((each) => [each.variable, textOf(each, values)]))
   for (const value of Object.values(values)) value[Symbol.dispose]()
   for (const each of assignments) requireSought(each, given.get(each.variable) ?? "", patterns)
   const env = childEnvironment(door.env, given, false)
   const [command, ...args] = wordsOf(asked, undefined)
   const launch = { command, args, env, given, apart: apartIn(undertaking) }
-  const end = await runApart(launch, { ...asked, patterns })
+  const end = await runApart(launch, { ...asked, patterns, hear })
   const variables = new Map(assignments.map((each) => [each.variable, secretIn(each).join()]))
   return { ...ended(end, variables), mode: "variables", without: {}, refused: [] }
 }

@@ -14,6 +14,8 @@ const LOOK_EVERY_MS = 20
 export interface ApartTerms {
   /** What is taken out of all that it writes. */
   readonly patterns: Patterns
+  /** Hears of which secrets it was so far, after each piece. */
+  readonly hear?: ((found: readonly string[]) => void) | undefined
   /** Bytes of each of its streams that are wanted; it may write more. */
   readonly most: number
   /** In ms. */
@@ -94,11 +96,16 @@ class Gathered {
   readonly #pieces: Uint8Array[] = []
   readonly #ended: Promise<void>
   readonly #most: number
+  readonly #hear: ApartTerms["hear"]
   #length = 0
 
-  constructor(from: Readable, { patterns, most }: Pick<ApartTerms, "patterns" | "most">) {
+  constructor(
+    from: Readable,
+    { patterns, most, hear }: Pick<ApartTerms, "patterns" | "most" | "hear">,
+  ) {
     this.#from = from
     this.#most = most
+    this.#hear = hear
     this.#redactor = new Redactor(patterns)
     this.#ended = new Promise((resolve) => {
       from.on("data", (chunk: Buffer) => this.#take(() => this.#redactor.push(chunk)))
@@ -114,6 +121,7 @@ class Gathered {
   #take(next: () => Uint8Array): void {
     if (this.#length > this.#most) return
     const piece = Uint8Array.from(next())
+    this.#hear?.(this.#redactor.foundNames)
     this.#pieces.push(piece)
     this.#length += piece.length
   }

@@ -16,6 +16,7 @@ export const AUDIT_EVENTS = {
   refused: "something was asked for, and nothing was sent or handed out",
   asked: "a person was asked, and what they said",
   gate: "a value was found in what a program sent where it does not belong",
+  output: "a value was found in what a program or a tool wrote, and taken out",
 } as const
 
 export type AuditEventName = keyof typeof AUDIT_EVENTS

@@ -11,6 +11,8 @@ export interface Redacted {
 export interface Patterns {
   /** The secrets that are not looked for: their values have under 6 bytes. */
   readonly short: readonly string[]
+  /** The name of each secret. */
+  readonly names: readonly string[]
   /** The text that replaces each secret. */
   readonly markers: readonly Buffer[]
   /** Needles that stand in one piece. */
@@ -57,6 +59,7 @@ export function compilePatterns(secrets: readonly Redacted[]): Patterns {
   const patterns = { whole: new Needles(whole), wrapping: new Needles(wrapping) }
   return {
     short,
+    names: secrets.map(({ name }) => name),
     markers: secrets.map(({ name }) => Buffer.from(`[REDACTED ${name}]`)),
     ...patterns,
     filter: filterOf([patterns.whole, patterns.wrapping]),

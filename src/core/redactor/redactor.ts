@@ -52,6 +52,11 @@ export class Redactor {
     return this.#found
   }
 
+  /** Their names. */
+  get foundNames(): readonly string[] {
+    return [...this.#found].map((secret) => this.#patterns.names[secret] ?? "")
+  }
+
   /**
    * Whether it takes out what goes on of a secret of over 64 KiB. If not, another one can go on: it
    * takes what {@link Redactor.end} returns here, and then what follows.

@@ -54,6 +54,11 @@ export class ScreenRedactor {
     return plain === undefined || text === undefined ? (plain ?? text) : Math.min(plain, text)
   }
 
+  /** The names of the secrets that were found so far. */
+  get foundNames(): readonly string[] {
+    return [...this.#plain.foundNames, ...this.#text.foundNames]
+  }
+
   /** Takes the next bytes, that came at a time, and returns all that can be said now. */
   push(chunk: Uint8Array, now: number): Uint8Array {
     const bytes = this.#plain.push(chunk)

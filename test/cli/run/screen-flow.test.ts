@@ -29,7 +29,7 @@ function newScreen(to: Writable) {
   const secrets = [{ name: NAME, value: Buffer.from(VALUE) }]
   const patterns = screenPatterns(compilePatterns(secrets), secrets)
   const terminal = { ours, descriptor: master, path, resize: () => {}, close: () => {} }
-  const flow = new ScreenFlow(terminal, to, new ScreenRedactor(patterns))
+  const flow = new ScreenFlow(terminal, to, new ScreenRedactor(patterns), () => {})
   const close = async (): Promise<void> => {
     flow.drain()
     await flow.ended

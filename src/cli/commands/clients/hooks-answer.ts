@@ -4,11 +4,12 @@ import { argv, execPath } from "node:process"
 import { buffer } from "node:stream/consumers"
 import { VaultError, findVaultOrNone, nearest } from "../../../core/index.js"
 import type { Door } from "../../door/door.js"
+import { option } from "../../door/who.js"
 import { DIALECTS } from "../../hooks/dialects.js"
 import type { HookCall, HookDialect, HookVerdict } from "../../hooks/hook-call.js"
 import { runOptions } from "../../hooks/hook-line.js"
 import { type WrapCommand, judgeBefore } from "../../hooks/judge.js"
-import { judgeAfter } from "../../hooks/seen-values.js"
+import { judgeAfter, noteSeen } from "../../hooks/seen-values.js"
 import { shellOf, wrappedCommand } from "../../hooks/wrapped-command.js"
 import { writeOut } from "../../terminal/terminal.js"
 
@@ -34,9 +35,13 @@ function dialectOf({ call }: Door): HookDialect {
 /** What cannot be decided is refused: before a tool it does not run, after it nothing comes of it. */
 async function verdictOn(door: Door, call: HookCall): Promise<HookVerdict> {
   try {
-    return call.moment === "before"
-      ? judgeBefore(call, door.env, wrapOf(door, call.cwd))
-      : await judgeAfter(call, door.env)
+    if (call.moment === "before") return judgeBefore(call, door.env, wrapOf(door, call.cwd))
+    const verdict = await judgeAfter(call, door.env)
+    const agent = option(door, "agent")
+    if (verdict.is === "output" && agent !== undefined) {
+      noteSeen(agent, call, door.env, verdict.names)
+    }
+    return verdict
   } catch (error) {
     if (!VaultError.is(error)) throw error
     const hint = error.hint === undefined ? "" : `; ${error.hint}`

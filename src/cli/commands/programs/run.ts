@@ -1,5 +1,6 @@
 import {
   type Confirmed,
+  type ReadEvent,
   Redactor,
   type ScreenPatterns,
   VaultError,
@@ -7,7 +8,7 @@ import {
   screenPatterns,
 } from "../../../core/index.js"
 import type { Door } from "../../door/door.js"
-import { type Outputs, runProgram } from "../../run/program.js"
+import { type Output, type Outputs, hearEach, runProgram } from "../../run/program.js"
 import { selectionOf } from "../../run/selection.js"
 import {
   type AssignedValues,
@@ -18,6 +19,7 @@ import {
 import { say } from "../../terminal/terminal.js"
 import { childEnvironment } from "../../run/program-environment.js"
 import { isSet } from "../../door/who.js"
+import type { RunNotes } from "../../run/output-notes.js"
 import { agentAt, programName } from "../../run/who-runs.js"
 
 /** Options of `run` that say something of a blind run only. */
@@ -34,6 +36,8 @@ export async function run(door: Door): Promise<number> {
   }
   refuseWithoutBlind(door)
   const selection = selectionOf(door)
+  const program = programName(command)
+  const reads: ReadEvent[] = []
   const isShown = isSet(door, "no-redact")
   // All of them are read before anything is started.
   const read = (person?: Confirmed): Promise<AssignedValues> =>
@@ -41,7 +45,12 @@ export async function run(door: Door): Promise<number> {
       door,
       selection,
       { surface: "run", isShown },
-      { program: programName(command), identify: (place) => agentAt(door, place), person },
+      {
+        program,
+        identify: (place) => agentAt(door, place),
+        person,
+        onRead: (event) => void reads.push(event),
+      },
     )
   const { assignments, values } = await read().catch(async (error: unknown) => {
     if (!VaultError.is(error, "UNCONFIRMED")) throw error
@@ -54,16 +63,47 @@ export async function run(door: Door): Promise<number> {
   const env = childEnvironment(door.env, given, isSet(door, "clean-env"))
   const launch = { command, args, env, given }
   if (isShown) return runProgram(launch, undefined)
-  const { outputs, screen } = redacting(door, values)
-  if (screen === undefined) return runProgram(launch, outputs)
-  const { runAtTerminal } = await import("../../run/run-at-terminal.js")
-  return runAtTerminal(launch, outputs, screen, door.terminal)
+  const notes = new LaterNotes(door, program, reads)
+  const { outputs, screen } = redacting(door, values, hearEach(notes.note))
+  try {
+    if (screen === undefined) return await runProgram(launch, outputs)
+    const { runAtTerminal } = await import("../../run/run-at-terminal.js")
+    return await runAtTerminal(launch, outputs, screen, door.terminal)
+  } finally {
+    await notes.close()
+  }
+}
+
+/** {@link RunNotes}, loaded with the first of them: most programs show no value. */
+class LaterNotes {
+  readonly #of: ConstructorParameters<typeof RunNotes>
+  #notes: Promise<RunNotes | undefined> | undefined
+
+  constructor(...of: ConstructorParameters<typeof RunNotes>) {
+    this.#of = of
+  }
+
+  readonly note = (secret: string): void => {
+    // The program may have done away with what is loaded, or with the vault.
+    this.#notes ??= this.#load().catch(() => undefined)
+    void this.#notes.then((notes) => notes?.note(secret))
+  }
+
+  async close(): Promise<void> {
+    ;(await this.#notes)?.close()
+  }
+
+  async #load(): Promise<RunNotes> {
+    const { RunNotes: Notes } = await import("../../run/output-notes.js")
+    return new Notes(...this.#of)
+  }
 }
 
 /** All that it writes is searched for every secret that was read; `screen` is there at a terminal. */
 function redacting(
   { terminal }: Door,
   values: Values,
+  hear: Output["hear"],
 ): { outputs: Outputs; screen: ScreenPatterns | undefined } {
   const secrets = Object.values(values)
   const redacted = secrets.map((secret) => ({ name: secret.name, value: secret.bytes() }))
@@ -78,8 +118,8 @@ function redacting(
     )
   }
   const outputs = {
-    stdout: { to: terminal.stdout, redactor: new Redactor(patterns) },
-    stderr: { to: terminal.stderr, redactor: new Redactor(patterns) },
+    stdout: { to: terminal.stdout, redactor: new Redactor(patterns), hear },
+    stderr: { to: terminal.stderr, redactor: new Redactor(patterns), hear },
   }
   return { outputs, screen }
 }
