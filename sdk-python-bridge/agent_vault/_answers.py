@@ -61,6 +61,8 @@ class SecretInfo:
     env: Optional[str] = None
     #: Whether MCP may show it to a model: ``never``, ``confirm`` or ``allow``.
     reveal: Optional[str] = None
+    #: Words that people tell it by: ``pci,prod``.
+    tags: Optional[str] = None
     #: Not empty: rotate it at its source, then set it.
     exposed: Tuple[Exposure, ...] = ()
     #: Where the broker may send it; empty: nowhere.
@@ -144,6 +146,7 @@ def _info(item: Any) -> SecretInfo:
         description=item.get("description"),
         env=item.get("env"),
         reveal=item.get("reveal"),
+        tags=item.get("tags"),
         exposed=tuple(
             Exposure(loss["agent"], loss["at"], loss["why"]) for loss in item.get("exposed", ())
         ),

@@ -11,7 +11,7 @@ const GROUP_KEY = "groups/stripe.age"
 /** @param {Readonly<Record<string, object>>} makers by the names of their vaults; some, or all */
 export function casesOf(named) {
   const { classic, "post-quantum": postQuantum, revoked, owners, uses, rotations } = named
-  const { removals, policies, sources } = named
+  const { removals, policies, sources, tags } = named
   const makers = [
     classic,
     postQuantum,
@@ -22,6 +22,7 @@ export function casesOf(named) {
     removals,
     policies,
     sources,
+    tags,
   ].filter((maker) => maker !== undefined)
   const all = classic && postQuantum && revoked && owners
   return {
@@ -45,6 +46,7 @@ export function casesOf(named) {
       ...(removals === undefined ? [] : removalCases(removals)),
       ...(policies === undefined ? [] : policyCases(policies)),
       ...(sources === undefined ? [] : sourceCases(sources)),
+      ...(tags === undefined ? [] : tagCases(tags)),
     ].map(fill),
   }
 }
@@ -590,6 +592,19 @@ function sourceCases(vault) {
       "unknown-store",
       "kept-too-long",
     ].map((name) => refused(`sources: ${name}`, vault, "RECORD_INVALID", put(name))),
+  ]
+}
+
+/** A reader takes tags for what an owner signed, and for nothing else. */
+function tagCases(vault) {
+  const put = (name) => [{ path: KEY, do: "copy", from: `forged/tags/${name}.json` }]
+  return [
+    ...["plain-unsigned", "other-by-mallory"].map((name) =>
+      refused(`tags: ${name}`, vault, "SIGNATURE_INVALID", put(name)),
+    ),
+    ...["tags-in-format-1", "format-7-without-tags", "no-tags"].map((name) =>
+      refused(`tags: ${name}`, vault, "RECORD_INVALID", put(name)),
+    ),
   ]
 }
 

@@ -587,6 +587,27 @@ async function sources() {
   return maker
 }
 
+/** A secret with tags, beside one without: format 7. */
+async function tags() {
+  const maker = new Maker("tags")
+  await maker.init("x25519")
+  await maker.addAgent("2026-01-02T09:00:00Z", "ci")
+  await maker.set("2026-01-03T00:00:00Z", "stripe/api-key", "a tagged value", { tags: "pci,prod" })
+  await maker.set("2026-01-03T00:00:01Z", "stripe/other", "another value")
+  await maker.grant("2026-01-04T00:00:00Z", "ci", ["stripe"])
+  maker.addKey("mallory", "stranger", await generateIdentity("x25519"))
+
+  const secret = { ...maker.record("secrets/stripe/api-key.json"), serial: 9 }
+  const { tags: _tags, ...plain } = secret
+  maker.forge("plain-unsigned.json", encodeRecord({ ...plain, format: 1 }))
+  maker.forge("other-by-mallory.json", maker.signWhole("mallory", { ...secret, tags: "public" }))
+  maker.forge("tags-in-format-1.json", maker.signWhole("alice", { ...secret, format: 1 }))
+  maker.forge("format-7-without-tags.json", maker.signWhole("alice", plain))
+  maker.forge("no-tags.json", maker.signWhole("alice", { ...secret, tags: "" }))
+  maker.save()
+  return maker
+}
+
 /** Those that are named, or all. Of the others folders, forgeries and cases stay as they are. */
 const MAKERS = {
   classic,
@@ -598,6 +619,7 @@ const MAKERS = {
   removals,
   policies,
   sources,
+  tags,
 }
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(MAKERS)
 try {

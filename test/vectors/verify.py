@@ -28,7 +28,7 @@ def signed(kind, body, signer, signature):
     return ed25519.verify(raw(signer[8:], 32), message, raw(signature, 64))
 
 # The highest format that this knows, of those kinds that have more than four.
-NEWEST = {"vault": 5, "policy": 5, "secret": 6}
+NEWEST = {"vault": 5, "policy": 5, "secret": 7}
 
 
 def read(folder, path, limit):
@@ -47,8 +47,9 @@ def record(folder, path, vault=None):
     least = 3 if "rotation" in r else 2 if "use" in r else 1
     owners = [r[name] for name in ("sealedToOwners", "revokedOwners", "exposedToOwners") if name in r]
     least = 5 if "policy" in (r["kind"], *r) else 4 if owners else least
-    least = 6 if "source" in r else least
+    least = 7 if "tags" in r else 6 if "source" in r else least
     known = r["format"] == least and r.get("use") != [] and [] not in owners
+    known = known and r.get("tags", "a").replace(",", "").strip() != ""
     known = known and "run" in r.get("rotation", {"run": []})
     source = r.get("source", {"store": "op", "keep": 0})
     known = known and sorted(source) == ["keep", "store"] and 0 <= source["keep"] <= 86400

@@ -12,7 +12,9 @@ const LIMITS = { maxAstNodes: 500, maxDepth: 50, maxListElements: 100, maxMapEnt
 const environment = new Environment({ unlistedVariablesAreDyn: false, limits: LIMITS })
   .registerVariable("agent", "string")
   .registerVariable("door", "string")
-  .registerVariable("secret", { schema: { name: "string", group: "string", reveal: "string" } })
+  .registerVariable("secret", {
+    schema: { name: "string", group: "string", reveal: "string", tags: "list<string>" },
+  })
   .registerVariable("request", { schema: { host: "string", method: "string", path: "string" } })
   .registerVariable("session", { schema: { client: "string" } })
   .registerVariable("time", "google.protobuf.Timestamp")

@@ -10,6 +10,8 @@ export interface PolicyQuestion {
     readonly group: string
     /** As the signed record says; `allow` where it says nothing. */
     readonly reveal: string
+    /** Each once, sorted. */
+    readonly tags: readonly string[]
   }
   /** Where the broker would send it; empty texts for what is no request. */
   readonly request: {

@@ -4,6 +4,7 @@ import { VaultError } from "../words/errors.js"
 import { POLICY_WISH } from "../words/layout.js"
 import { LIMITS } from "../words/limits.js"
 import { parseSecretName } from "../words/names.js"
+import { parseTags, tagsOf } from "../words/tags.js"
 import { parseTime } from "../words/time.js"
 import { REVEAL_POLICIES } from "../words/reveal-policy.js"
 import { parseRequest } from "./explain-request.js"
@@ -35,7 +36,7 @@ export interface PolicyCase {
 export const POLICY_DOORS = ["cli", "run", "sdk", "bridge", "mcp", "broker"] as const
 
 const CASE_MEMBERS = ["name", "given", "expect"]
-const GIVEN_MEMBERS = ["agent", "door", "secret", "reveal", "request", "client", "time"]
+const GIVEN_MEMBERS = ["agent", "door", "secret", "reveal", "tags", "request", "client", "time"]
 /** A Thursday, so that a case without a time says the same each day. */
 const DEFAULT_TIME = "2026-01-01T12:00:00Z"
 
@@ -110,10 +111,11 @@ function questionGiven(given: unknown): PolicyQuestion {
   if (!REVEAL_POLICIES.some((each) => each === reveal)) {
     throw new Error(`reveal is one of ${REVEAL_POLICIES.join(", ")}`)
   }
+  const tags = tagsOf(said["tags"] === undefined ? undefined : parseTags(said["tags"] as string))
   return {
     agent,
     door: door as string,
-    secret: { name: full, group, reveal },
+    secret: { name: full, group, reveal, tags },
     request: request === undefined ? NO_REQUEST : requestWritten(request),
     session: { client },
     time: new Date(parseTime((said["time"] ?? DEFAULT_TIME) as string)),

@@ -4,6 +4,7 @@ import { type SecretRecord, digestOf } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
 import { POLICY } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
+import { tagsOf } from "../words/tags.js"
 import type { Vault } from "./vault.js"
 
 /** Judges that were made before, by their vault and the digest that is signed for them. */
@@ -45,7 +46,7 @@ export interface PolicyAsked {
   readonly agent: string
   readonly door: string
   readonly name: SecretName
-  readonly record: Pick<SecretRecord, "reveal">
+  readonly record: Pick<SecretRecord, "reveal" | "tags">
   readonly request?: PolicyQuestion["request"] | undefined
   /** The program that it is for, where somebody said. */
   readonly client: string | undefined
@@ -58,7 +59,12 @@ export function questionOf(asked: PolicyAsked): PolicyQuestion {
   return {
     agent,
     door,
-    secret: { name: name.full, group: name.group, reveal: record.reveal ?? "allow" },
+    secret: {
+      name: name.full,
+      group: name.group,
+      reveal: record.reveal ?? "allow",
+      tags: tagsOf(record.tags),
+    },
     request,
     session: { client },
     time: now,

@@ -108,7 +108,7 @@ describe("a policy that is signed", () => {
       "",
       `${ALLOW}cases: [{ name: a, given: { agent: ci, secret: nope }, expect: allow }]\n`,
       `${ALLOW}cases: [{ name: a, given: { agent: ci, secret: a/b, door: tor }, expect: allow }]\n`,
-      `${ALLOW}cases: [{ name: a, given: { agent: ci, secret: a/b, tags: x }, expect: allow }]\n`,
+      `${ALLOW}cases: [{ name: a, given: { agent: ci, secret: a/b, labels: x }, expect: allow }]\n`,
       `${ALLOW}cases: [{ name: a, given: { agent: ci, secret: a/b, request: GET x }, expect: allow }]\n`,
     ]) {
       expect(await outcome(sign(bad)), bad).toBe("CONFIG_INVALID")

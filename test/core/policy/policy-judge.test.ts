@@ -14,7 +14,7 @@ const VAULT = "0123456789abcdef0123456789abcdef"
 const QUESTION: PolicyQuestion = {
   agent: "ci",
   door: "run",
-  secret: { name: "stripe/api-key", group: "stripe", reveal: "allow" },
+  secret: { name: "stripe/api-key", group: "stripe", reveal: "allow", tags: ["pci", "prod"] },
   request: NO_REQUEST,
   session: { client: "claude" },
   time: new Date("2026-11-29T09:00:00Z"),
@@ -80,6 +80,8 @@ describe("what a condition may ask", () => {
   test.each([
     'agent == "ci" && door == "run" && session.client == "claude"',
     'secret.name.startsWith("stripe/") && secret.group == "stripe" && secret.reveal == "allow"',
+    '"pci" in secret.tags && !("pc" in secret.tags) && size(secret.tags) == 2',
+    'secret.tags.all(tag, tag.startsWith("p"))',
     'request.host == "" && request.method == "" && request.path == ""',
     'time.getHours() == 9 && time.getDayOfWeek("Europe/Berlin") == 0',
     'time > timestamp("2026-01-01T00:00:00Z")',
@@ -90,7 +92,7 @@ describe("what a condition may ask", () => {
   })
 
   test.each([
-    ["secret.tags == []", "No such key: tags"],
+    ["secret.value == []", "No such key: value"],
     ["owner == 1", "Unknown variable: owner"],
     ["agent == 1", "no such overload"],
     ["agent ==", "Unexpected"],

@@ -10,6 +10,7 @@ const WRITTEN: Record<keyof typeof SECRET_FIELDS, string> = {
   env: "SOME_NAME",
   expires: "2099-01-01T00:00:00Z",
   reveal: "never",
+  tags: "pci,prod",
 }
 
 let machine: Machine

@@ -29,6 +29,7 @@ export const vaultNames: readonly string[] = [
   "removals",
   "policies",
   "sources",
+  "tags",
 ]
 
 export type Edit = { readonly path: string } & (

@@ -94,11 +94,12 @@ async function show(door: Door, secrets: readonly SecretAndReaders[], all: numbe
     return
   }
   const rows = [HEADINGS, ...secrets.map((secret) => row(secret, door.now))]
-  // Most vaults have no broker, no other store and no programs that rotate, and say nothing of them.
+  // Most vaults have no broker, other store, programs that rotate or tags, and say nothing of them.
   const left = new Set([
     ...(secrets.some(({ use }) => use !== undefined) ? [] : [GOES_TO]),
     ...(secrets.some(({ rotation }) => rotation !== undefined) ? [] : [ROTATED_BY]),
     ...(secrets.some(({ source }) => source !== undefined) ? [] : [COMES_FROM]),
+    ...(secrets.some(({ tags }) => tags !== undefined) ? [] : [TAGS]),
   ])
   await print(door, table(rows.map((each) => each.filter((_, at) => !left.has(at)))))
 }
@@ -115,11 +116,13 @@ const HEADINGS = [
   "GOES TO",
   "ROTATED BY",
   "COMES FROM",
+  "TAGS",
   "DESCRIPTION",
 ]
 const GOES_TO = HEADINGS.indexOf("GOES TO")
 const ROTATED_BY = HEADINGS.indexOf("ROTATED BY")
 const COMES_FROM = HEADINGS.indexOf("COMES FROM")
+const TAGS = HEADINGS.indexOf("TAGS")
 
 function row(secret: SecretAndReaders, now: Date): string[] {
   const { name, version, changed, expires, exposed = [], use = [], description = "" } = secret
@@ -139,6 +142,7 @@ function row(secret: SecretAndReaders, now: Date): string[] {
     goes,
     rotatedBy(secret),
     secret.source?.store ?? "",
+    secret.tags ?? "",
     description,
   ]
 }

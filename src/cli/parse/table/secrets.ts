@@ -75,6 +75,7 @@ export const SECRETS: readonly CommandSpec[] = [
     examples: [
       ["agent-vault meta stripe/api-key --description 'live mode' --expires 90d", "public"],
       ["agent-vault meta stripe/api-key --reveal never", "no model sees it any more"],
+      ["agent-vault meta stripe/api-key --tags pci,prod", "for lists, and for a policy"],
       ["agent-vault meta stripe/api-key --clear env --clear expires", "as if it was never said"],
     ],
   },
