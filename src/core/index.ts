@@ -120,6 +120,7 @@ export { type SecretRead, readSecret } from "./vault/read.js"
 export { policyOf, questionOf } from "./vault/policy-of.js"
 export type { PolicyJudge, PolicyVerdict } from "./policy/policy-question.js"
 export { requestOf, whichDecided } from "./policy/require-policy.js"
+export type { Sources } from "./vault/resolved-reads.js"
 export type { Outlet } from "./vault/terms.js"
 export type {
   AgentRecord,

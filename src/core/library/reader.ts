@@ -7,11 +7,12 @@ import type { Key } from "../keys/key-files.js"
 import type { Marks } from "../memory/marks.js"
 import { memoryOf } from "../memory/memory.js"
 import { withVault } from "../vault/open.js"
-import { type GroupKeys, OpenedSecret, type SecretRead, openSecret } from "../vault/read.js"
+import type { GroupKeys } from "../vault/group-key.js"
+import { OpenedSecret, type SecretRead, openSecret } from "../vault/read.js"
 import type { ReadFor, Terms } from "../vault/terms.js"
 import type { Sending } from "../policy/sending.js"
 import type { SendTerms, Suits } from "../vault/send-terms.js"
-import type { SourcePlace } from "../sources/fetch-value.js"
+import type { Sources } from "../vault/resolved-reads.js"
 import type { Vault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
@@ -61,7 +62,7 @@ const PATIENCE_MS = 2000
 export class Reader {
   readonly #request: ReaderRequest
   readonly #ending = new AbortController()
-  readonly #sources: SourcePlace
+  readonly #sources: Sources
   readonly #terms: Terms
   readonly #vault: string
   #place: Place
@@ -77,7 +78,8 @@ export class Reader {
     const { place, env } = request
     // Each store that is asked listens; all values of a group may lie in one.
     setMaxListeners(0, this.#ending.signal)
-    this.#sources = { place, env, kept: new Map(), ended: this.#ending.signal }
+    const anew: Sources["anew"] = (work) => this.with(work)
+    this.#sources = { place, env, kept: new Map(), ended: this.#ending.signal, anew }
     this.#terms = { ...request, sources: this.#sources }
     this.#place = request.place
     this.#vault = vault

@@ -8,10 +8,17 @@ import { isReferenceAgreed, referenceFingerprint } from "./agreed-references.js"
 import { partsOf, storeOf } from "./reference.js"
 import { StoreFailure, runStore } from "./run-store.js"
 
-/** A value that a store gave, and when it was asked, in ms. */
+/** A value that a store gives, and when it was asked, in ms. */
 interface KeptValue {
   readonly value: Promise<Uint8Array>
   readonly asked: number
+  isHere: boolean
+}
+
+/** A value of a store, the caller's own copy, and whether it was waited for. */
+export interface ResolvedValue {
+  readonly value: Uint8Array
+  readonly isAwaited: boolean
 }
 
 /** Where references are resolved, and the values that are kept in memory there. */
@@ -33,30 +40,32 @@ export interface SealedReference {
 }
 
 /**
- * The value that a reference names, from the store, or from memory for as long as the record says; the
- * caller's own copy. A store is asked for nothing that nobody on this machine agreed to. Rejects with
+ * The value that a reference names, from the store, or from memory for as long as the record says. A store is asked for nothing that nobody on this machine agreed to. Rejects with
  * `SOURCE_UNAGREED`, `SOURCE_FAILED`.
  */
 export async function resolveReference(
   sealed: SealedReference,
   at: SourcePlace,
   now: Date,
-): Promise<Uint8Array> {
+): Promise<ResolvedValue> {
   const { vault, name, reference, source } = sealed
   const fingerprint = referenceFingerprint(name, reference)
   if (!isReferenceAgreed(vault, fingerprint, at.env)) throw notAgreed(name, fingerprint)
   const known = at.kept.get(fingerprint)
-  if (known !== undefined && isYoung(known, source, now)) return Uint8Array.from(await known.value)
+  if (known !== undefined && isYoung(known, source, now)) {
+    const isAwaited = !known.isHere
+    return { value: Uint8Array.from(await known.value), isAwaited }
+  }
   at.kept.delete(fingerprint)
   known?.value.then((value) => value.fill(0)).catch(() => {})
   const value = ask(sealed, at)
-  if (source.keep > 0) {
-    const entry = { value, asked: now.getTime() }
-    at.kept.set(fingerprint, entry)
-    value.catch(() => at.kept.get(fingerprint) === entry && at.kept.delete(fingerprint))
-    return Uint8Array.from(await value)
-  }
-  return value
+  if (source.keep === 0) return { value: await value, isAwaited: true }
+  const entry: KeptValue = { value, asked: now.getTime(), isHere: false }
+  at.kept.set(fingerprint, entry)
+  value.catch(() => at.kept.get(fingerprint) === entry && at.kept.delete(fingerprint))
+  const own = Uint8Array.from(await value)
+  entry.isHere = true
+  return { value: own, isAwaited: true }
 }
 
 function isYoung({ asked }: KeptValue, { keep }: Source, now: Date): boolean {

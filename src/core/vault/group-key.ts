@@ -1,8 +1,10 @@
 import { sealedProblem } from "../age/age-file.js"
-import { recipientOf, seal, unseal } from "../age/age.js"
+import { type Unlock, recipientOf, seal, unlocker, unseal } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
 import { groupKeyPath, groupPastPath } from "../words/layout.js"
-import { type GroupRecord, type Member, digestOf } from "../records/record.js"
+import { type GroupRecord, type Member, type SecretRecord, digestOf } from "../records/record.js"
+import type { Key } from "../keys/key-files.js"
+import type { SecretName } from "../words/names.js"
 import type { Vault } from "./vault.js"
 
 /**
@@ -26,6 +28,38 @@ export async function openGroupKey(
       hint: "bring back the signed version with git; see: agent-vault check",
     },
   )
+}
+
+/** What opens the groups that were opened already, by {@link groupKeyId}. */
+export type GroupKeys = Map<string, { readonly unlock: Promise<Unlock>; vault: Vault }>
+
+/** Names a group's key, and the file that it was opened from, by what was signed for them. */
+export function groupKeyId({ digest, recipient }: GroupRecord): string {
+  return `${digest} ${recipient}`
+}
+
+/** What opens a group's values; the group is opened once. Throws as {@link openGroupKey} does. */
+export function openGroupOnce(
+  vault: Vault,
+  name: string,
+  group: GroupRecord,
+  key: Key,
+  opened: GroupKeys,
+): Promise<Unlock> {
+  const id = groupKeyId(group)
+  const before = opened.get(id)
+  if (before !== undefined) {
+    // The key is the same, but the file must still be the signed one.
+    if (before.vault !== vault) readSigned(vault, groupKeyPath(name), group.digest)
+    before.vault = vault
+    return before.unlock
+  }
+  const unlock = openGroupKey(vault, name, group, [key.identity]).then((identity) =>
+    unlocker([identity]),
+  )
+  opened.set(id, { unlock, vault })
+  unlock.catch(() => opened.delete(id))
+  return unlock
 }
 
 /** The group's earlier identities, newest first; only an owner's identity opens them. */
@@ -91,4 +125,16 @@ export async function inFile<T>(path: string, work: Promise<T>): Promise<T> {
 
 function text(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("utf8")
+}
+
+/** Throws `SEALED_TO_OLD_KEY` for a secret that is sealed to another key than its group has now. */
+export function refuseOldKey(name: SecretName, secret: SecretRecord, group: GroupRecord): void {
+  if (secret.sealedTo === digestOf(group.recipient)) return
+  throw new VaultError(
+    "SEALED_TO_OLD_KEY",
+    `${name.full} is sealed to an earlier key of ${name.group}`,
+    {
+      hint: "it was set while the group was rekeyed elsewhere; an owner repairs it: agent-vault apply",
+    },
+  )
 }

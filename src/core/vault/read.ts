@@ -1,19 +1,25 @@
-import { type Unlock, unlocker } from "../age/age.js"
 import { type AuditEvent, readsAsEvents } from "../audit/audit.js"
 import type { ReadEvent, Surface } from "../audit/read-event.js"
 import type { Key } from "../keys/key-files.js"
 import { type Actor, admit } from "../policy/access.js"
 import type { PolicyJudge } from "../policy/policy-question.js"
 import { requestOf } from "../policy/require-policy.js"
-import { type GroupRecord, type SecretRecord, digestOf } from "../records/record.js"
+import { type GroupRecord, type SecretRecord } from "../records/record.js"
 import { type Sending, patternOf } from "../policy/sending.js"
 import { VaultError } from "../words/errors.js"
-import { groupKeyPath, secretPath } from "../words/layout.js"
+import { secretPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
 import { utc } from "../words/time.js"
-import { inFile, openGroupKey, readSigned } from "./group-key.js"
+import {
+  type GroupKeys,
+  groupKeyId,
+  inFile,
+  openGroupOnce,
+  readSigned,
+  refuseOldKey,
+} from "./group-key.js"
 import { policyOf, questionOf } from "./policy-of.js"
-import { withResolved } from "./resolved-reads.js"
+import { type ResolvedReads, refuseChanged, withResolved } from "./resolved-reads.js"
 import {
   type SendTerms,
   type Suits,
@@ -41,8 +47,8 @@ export interface Placed {
   readonly suits?: Suits | undefined
 }
 
-/** What opens the groups that were opened already, by the digest and recipient signed for them. */
-export type GroupKeys = Map<string, { readonly unlock: Promise<Unlock>; vault: Vault }>
+/** Whether a secret may leave at a time, and as what; `which` of those that leave together. */
+type Asking<T> = (secret: OpenedSecret, at: Date, which: number) => T
 
 /**
  * A secret that was verified and opened. Its value leaves through {@link OpenedSecret.handOut}, and
@@ -89,22 +95,26 @@ export class OpenedSecret {
   /**
    * The one way out, for all or none: the grants are compared with the clock again, the vault's policy
    * is asked, the reveal policy where a model would see the values, a person where an agent's harness
-   * would, a value that lies in another store is fetched, each read is noted in the audit, and only
-   * then is there a value. Rejects with `GRANT_ENDED`, `POLICY_REFUSED`, `UNCONFIRMED`,
-   * `REVEAL_REFUSED`, `SOURCE_UNAGREED`, `SOURCE_FAILED`, `AUDIT_UNWRITABLE`, and what `onRead` throws.
+   * would, a value that lies in another store is fetched, and all of this asked anew of the vault as it
+   * is by then, each read is noted in the audit, and only then is there a value. Rejects with
+   * `GRANT_ENDED`, `POLICY_REFUSED`, `UNCONFIRMED`, `REVEAL_REFUSED`, `SOURCE_UNAGREED`,
+   * `SOURCE_FAILED`, `AUDIT_UNWRITABLE`, what `onRead` throws, and as {@link openSecret} does, or `BUSY`.
    */
   static async handOut(
     secrets: readonly OpenedSecret[],
     terms: Terms,
     now: Date,
   ): Promise<SecretRead[]> {
-    const events = secrets.map((secret) =>
-      secret.#event(secret.#admit(terms, now), terms.outlet.surface, now),
-    )
+    const ask: Asking<ReadEvent> = (secret, at) =>
+      secret.#event(secret.#admit(terms, at), terms.outlet.surface, at)
+    const asked = secrets.map((secret, which) => ask(secret, now, which))
     // Copied before `onRead` runs: it may read again, and so have the values overwritten.
     const sealed = secrets.map((secret) => secret.#copy())
     const resolving = terms.asReference === true ? undefined : withResolved(sealed, terms, now)
-    const reads = resolving === undefined ? sealed : await resolving
+    const [reads, events] =
+      resolving === undefined
+        ? [sealed, asked]
+        : await OpenedSecret.#askAgain(secrets, sealed, resolving, asked, ask, now)
     terms.audit.note(readsAsEvents(events).map((event) => ({ ...event, ...terms.by })))
     for (const event of events) terms.onRead?.(event)
     return reads
@@ -113,27 +123,66 @@ export class OpenedSecret {
   /**
    * The way out into a request, for all or none: the grants are compared with the clock again, the
    * `use` of the very records that were read must let each value go there, the policy too, a person
-   * must have agreed where one of them says so, a value that lies in another store is fetched, and the
-   * lines are durable in the audit before there is a value. The reveal policy is not asked: nobody sees
-   * the value. An owner's key never serves.
+   * must have agreed where one of them says so, a value that lies in another store is fetched, and all
+   * of this asked anew by then, and the lines are durable in the audit before there is a value. The
+   * reveal policy is not asked: nobody sees the value. An owner's key never serves.
    * Rejects with `GRANT_ENDED`, `USE_REFUSED`, `POLICY_REFUSED`, `ASK_REFUSED`,
-   * `OWNER_KEY_UNASKED`, `SOURCE_UNAGREED`, `SOURCE_FAILED`, `AUDIT_UNWRITABLE`.
+   * `OWNER_KEY_UNASKED`, `SOURCE_UNAGREED`, `SOURCE_FAILED`, `AUDIT_UNWRITABLE`, as {@link openSecret}
+   * does, or `BUSY`.
    */
   static async send(placed: readonly Placed[], terms: SendTerms, now: Date): Promise<SecretRead[]> {
-    const events = placed.map(({ secret, sending, suits }) =>
-      secret.#sent({ sending, suits }, terms, now),
-    )
+    const ask: Asking<AuditEvent> = (secret, at, which) =>
+      secret.#sent(placed[which] as Placed, terms, at)
+    const secrets = placed.map(({ secret }) => secret)
+    const asked = secrets.map((secret, which) => ask(secret, now, which))
     // Copied before anything is waited for: who reads again may have the values overwritten.
-    const sealed = placed.map(({ secret }) => secret.#copy())
-    let reads = sealed
+    const sealed = secrets.map((secret) => secret.#copy())
+    const resolving = withResolved(sealed, terms, now)
+    const [reads, events] =
+      resolving === undefined
+        ? [sealed, asked]
+        : await OpenedSecret.#askAgain(secrets, sealed, resolving, asked, ask, now)
     try {
-      reads = (await withResolved(sealed, terms, now)) ?? sealed
       await terms.audit.noteDurably(events)
     } catch (error) {
-      for (const { value } of [...sealed, ...reads]) value.fill(0)
+      for (const { value } of reads) value.fill(0)
       throw error
     }
     return reads
+  }
+
+  /** The values that stores gave, and what is asked: anew, of the vault by then, if they were awaited. */
+  static async #askAgain<T>(
+    secrets: readonly OpenedSecret[],
+    sealed: readonly SecretRead[],
+    resolving: Promise<ResolvedReads>,
+    asked: readonly T[],
+    ask: Asking<T>,
+    now: Date,
+  ): Promise<[reads: SecretRead[], asked: readonly T[]]> {
+    const began = Date.now()
+    let fetched: readonly SecretRead[] = []
+    try {
+      const { reads, anew } = await resolving
+      fetched = reads
+      if (anew === undefined) return [reads, asked]
+      return await anew(async (vault) => {
+        const at = new Date(now.getTime() + Math.max(0, Date.now() - began))
+        const groupKeys: GroupKeys = new Map()
+        const again: T[] = []
+        for (const [which, before] of secrets.entries()) {
+          const { name } = before
+          const secret = await openSecret(vault, before.#key, name, at, groupKeys)
+          again.push(ask(secret, at, which))
+          refuseChanged({ name, record: secret.record, value: secret.#value }, sealed[which])
+          secret.forget()
+        }
+        return [reads, again]
+      })
+    } catch (error) {
+      for (const { value } of [...sealed, ...fetched]) value.fill(0)
+      throw error
+    }
   }
 
   #sent(
@@ -213,7 +262,7 @@ export async function openSecret(
   const group = getGroup(vault, name.group)
   // Also what refuses this reader was seen: it must not be set back to what let them in. Once for
   // each state of the vault: with many secrets of a group, the mark would be looked for anew.
-  if (groupKeys.get(keyOf(group))?.vault !== vault) remember(vault, group)
+  if (groupKeys.get(groupKeyId(group))?.vault !== vault) remember(vault, group)
   remember(vault, secret)
   admit(vault, name.group, group, key, now)
   refuseOldKey(name, secret, group)
@@ -247,42 +296,4 @@ export function admitReader(vault: Vault, key: Key, name: SecretName, now: Date)
   const group = getGroup(vault, name.group)
   remember(vault, group)
   admit(vault, name.group, group, key, now)
-}
-
-function openGroupOnce(
-  vault: Vault,
-  name: string,
-  group: GroupRecord,
-  key: Key,
-  opened: GroupKeys,
-): Promise<Unlock> {
-  const id = keyOf(group)
-  const before = opened.get(id)
-  if (before !== undefined) {
-    // The key is the same, but the file must still be the signed one.
-    if (before.vault !== vault) readSigned(vault, groupKeyPath(name), group.digest)
-    before.vault = vault
-    return before.unlock
-  }
-  const unlock = openGroupKey(vault, name, group, [key.identity]).then((identity) =>
-    unlocker([identity]),
-  )
-  opened.set(id, { unlock, vault })
-  unlock.catch(() => opened.delete(id))
-  return unlock
-}
-
-function keyOf({ digest, recipient }: GroupRecord): string {
-  return `${digest} ${recipient}`
-}
-
-function refuseOldKey(name: SecretName, secret: SecretRecord, group: GroupRecord): void {
-  if (secret.sealedTo === digestOf(group.recipient)) return
-  throw new VaultError(
-    "SEALED_TO_OLD_KEY",
-    `${name.full} is sealed to an earlier key of ${name.group}`,
-    {
-      hint: "it was set while the group was rekeyed elsewhere; an owner repairs it: agent-vault apply",
-    },
-  )
 }

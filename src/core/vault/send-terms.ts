@@ -4,9 +4,9 @@ import { denied } from "../policy/require-policy.js"
 import { type Sending, ruleFor, whyNoRule } from "../policy/sending.js"
 import type { SecretRecord } from "../records/record.js"
 import type { Use } from "../records/use.js"
-import type { SourcePlace } from "../sources/fetch-value.js"
 import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
+import type { Sources } from "./resolved-reads.js"
 
 /** The conditions for putting values into a request, which nobody here sees. */
 export interface SendTerms {
@@ -16,7 +16,7 @@ export interface SendTerms {
   /** Counts the requests of a run, so that the audit can tell what came of this one. */
   readonly request: number
   /** Where values that lie in another store are fetched; absent: they do not leave. */
-  readonly sources?: SourcePlace | undefined
+  readonly sources?: Sources | undefined
 }
 
 /** Whether a rule is for a value that is written like this one: by its scheme, and its user. */

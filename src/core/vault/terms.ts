@@ -9,8 +9,8 @@ import { requireVerdict } from "../policy/require-policy.js"
 import { type RevealTerms, mayShow } from "../policy/reveal.js"
 import type { SecretRecord } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
-import type { SourcePlace } from "../sources/fetch-value.js"
 import type { SecretName } from "../words/names.js"
+import type { Sources } from "./resolved-reads.js"
 import { questionOf } from "./policy-of.js"
 
 /**
@@ -41,7 +41,7 @@ export interface Terms {
   /** Called at every read, before the value is handed out. If it throws, the value stays inside. */
   readonly onRead?: ((event: ReadEvent) => void) | undefined
   /** Where values that lie in another store are fetched; absent: they do not leave. */
-  readonly sources?: SourcePlace | undefined
+  readonly sources?: Sources | undefined
   /** Hands out such a reference as it is, and asks no store. */
   readonly asReference?: boolean | undefined
 }

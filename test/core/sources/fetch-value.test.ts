@@ -80,7 +80,7 @@ function reading(keep: number): (second: number) => Promise<string> {
     reference: REFERENCE,
   }
   return async (second: number): Promise<string> => {
-    const value = await resolveReference(sealed, at, new Date(second * 1000))
+    const { value } = await resolveReference(sealed, at, new Date(second * 1000))
     const text = Buffer.from(value).toString()
     // It is the caller's own.
     value.fill(0)

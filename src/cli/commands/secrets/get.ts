@@ -1,4 +1,10 @@
-import { type Place, type SecretRead, VaultError, readSecret } from "../../../core/index.js"
+import {
+  type Place,
+  type SecretRead,
+  type Sources,
+  VaultError,
+  readSecret,
+} from "../../../core/index.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
@@ -65,7 +71,8 @@ async function readMeant(
   const atTerminal = door.terminal.stdout.isTTY
   const key = await identityOf(door, place, atTerminal ? "at-terminal" : "if-asked")
   const audit = auditOf(door, place)
-  const sources = { place, env: door.env, kept: new Map() }
+  const anew: Sources["anew"] = (work) => readingVault(door, placeOf(door), key.trust, work)
+  const sources = { place, env: door.env, kept: new Map(), anew }
   const terms = { outlet: { surface: "cli", isShown: true }, audit, sources, asReference } as const
   const read = await withPerson(door, (person) =>
     readingVault(door, place, key.trust, (vault) =>
