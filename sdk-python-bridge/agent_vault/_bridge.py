@@ -116,7 +116,7 @@ class Bridge:
     def _timed_out(self, method: str) -> BridgeTimeout:
         return BridgeTimeout(
             "agent-vault bridge did not answer %s within %s s" % (method, self._timeout),
-            "try again; a slow disk may need a longer timeout=",
+            "try again; a slow disk, or a store that waits for a person, may need a longer timeout=",
         )
 
 

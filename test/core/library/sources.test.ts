@@ -1,0 +1,79 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout as delay } from "node:timers/promises"
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
+import {
+  type AgentVault,
+  claimedId,
+  findVault,
+  openVault,
+  parseSecretName,
+} from "../../../src/core/index.js"
+import { agreeToReference, referenceFingerprint, setSecret } from "../../../src/core/owner.js"
+import { type World, outcome, vaultWorld } from "../world.js"
+
+const NAME = parseSecretName("stripe/api-key")
+const REFERENCE = "op://CI/Stripe/password"
+
+let template: World
+let world: World
+let vault: AgentVault
+
+beforeAll(async () => {
+  template = await vaultWorld()
+  const request = { ...(await template.request()), name: NAME.full, metadata: {} }
+  const value = Buffer.from(REFERENCE)
+  await setSecret({ ...request, value, source: { store: "op", keep: 300 } })
+})
+beforeEach(async () => {
+  const copy = template.copy()
+  world = copy.with({ PATH: `${join(copy.folder, "bin")}:${process.env["PATH"] ?? ""}` })
+  mkdirSync(join(world.folder, "bin"))
+  vault = await openVault({ dir: world.top, agent: "ci", env: world.env })
+})
+afterEach(async () => {
+  await vault.close()
+  world.remove()
+})
+afterAll(() => template.remove())
+
+const asked = (): string => join(world.folder, "asked")
+
+/** A program that speaks as 1Password's does. */
+function store(script: string): void {
+  const file = join(world.folder, "bin", "op")
+  writeFileSync(file, `#!/bin/sh\necho $$ >> ${asked()}\n${script}\n`)
+  chmodSync(file, 0o755)
+}
+
+function agree(): void {
+  const fingerprint = referenceFingerprint(NAME, REFERENCE)
+  agreeToReference(claimedId(findVault(world.top)), fingerprint, world.env)
+}
+
+test("get fetches nothing where nobody agreed; then the value, and keeps it", async () => {
+  store("printf one")
+  expect(await outcome(vault.get(NAME.full))).toBe("SOURCE_UNAGREED")
+  expect(existsSync(asked())).toBe(false)
+  agree()
+  const values = [await vault.get(NAME.full), (await vault.getMany([NAME.full]))[NAME.full]]
+  expect(values.map((value) => value?.reveal())).toEqual(["one", "one"])
+  expect(readFileSync(asked(), "utf8").trim().split("\n")).toHaveLength(1)
+})
+
+test("what is kept ends with the access to it", async () => {
+  store("printf one")
+  agree()
+  await vault.get(NAME.full)
+  await world.revoke("ci", "stripe")
+  expect(await outcome(vault.get(NAME.full))).toBe("NOT_GRANTED")
+})
+
+test("a vault that is closed waits for no store any more, and ends its program", async () => {
+  store("exec sleep 600")
+  agree()
+  const reading = outcome(vault.get(NAME.full))
+  while (!existsSync(asked())) await delay(5)
+  await vault.close()
+  expect(await reading).toBe("SOURCE_FAILED")
+})
