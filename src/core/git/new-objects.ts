@@ -97,7 +97,8 @@ async function moveObjects(
   store: string,
   ids: readonly string[],
 ): Promise<void> {
-  const files = [...packFiles(quarantine), ...ids.map(looseFile)].filter((file) =>
+  const loose = new Set(ids.map(looseFile))
+  const files = [...packFiles(quarantine), ...loose].filter((file) =>
     existsSync(join(quarantine, file)),
   )
   await allToDisk(files.map((file) => join(quarantine, file)))

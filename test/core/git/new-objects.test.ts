@@ -3,6 +3,7 @@ import { once } from "node:events"
 import { randomBytes } from "node:crypto"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { findCheckout } from "../../../src/core/disk/place.js"
+import { authorship, writeCommit } from "../../../src/core/git/git-commit.js"
 import { blobId } from "../../../src/core/git/git-objects.js"
 import { openGit } from "../../../src/core/git/git.js"
 import { storeBlobs } from "../../../src/core/git/new-objects.js"
@@ -39,4 +40,15 @@ test("objects find their folders though git removes empty ones all the while", a
     pruning.kill("SIGKILL")
     await once(pruning, "close")
   }
+})
+
+test("one content at two paths is one object", async () => {
+  const checkout = findCheckout(world.top)
+  if (checkout === undefined) throw new Error("the world has a work tree")
+  const git = await openGit(checkout, world.env)
+  const bytes = randomBytes(20)
+  const files = new Map(["one", "other"].map((path) => [path, bytes]))
+  const parent = world.git("rev-parse", "HEAD")
+  const commit = await writeCommit(git, await authorship(git), { parent, files, message: "both" })
+  for (const path of files.keys()) expect(world.bytes("show", `${commit}:${path}`)).toEqual(bytes)
 })

@@ -1,9 +1,15 @@
-import { renameSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { mkdirSync, renameSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { generateIdentity, recipientOf } from "../../../src/core/age/age.js"
 import { findVault } from "../../../src/core/disk/place.js"
-import { agentKeyFile, identityAt, ownerKeyFile, withVault } from "../../../src/core/index.js"
+import {
+  agentKeyFile,
+  identityAt,
+  openVault,
+  ownerKeyFile,
+  withVault,
+} from "../../../src/core/index.js"
 import {
   addAgent,
   formatKeyFile,
@@ -77,10 +83,12 @@ async function recovered(world: World, agent: string): Promise<string> {
   return formatKeyFile(key, "2026-01-01T00:00:00Z")
 }
 
-/** Puts the key of an agent where it reads. */
-async function deliver(world: World, agent: string): Promise<void> {
+/** Puts the key of an agent where it reads, as an owner brings it out of the escrow. */
+async function deliver(world: World, agent: string, by = world): Promise<void> {
   const file = agentKeyFile(claimedId(findVault(world.top)), agent, world.env)
-  writeFileSync(file, await recovered(world, agent), { mode: 0o600 })
+  const key = await recovered(by, agent)
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  writeFileSync(file, key, { mode: 0o600 })
 }
 
 async function exposedAt(world: World): Promise<string[]> {
@@ -310,6 +318,52 @@ describe("the first owner", () => {
     expect(await readAs(carol, "stripe/api-key")).toBe("a-fake-new-value")
     await carol.set("stripe/by-carol", "a-fake-value")
     expect(await findingsAt(carol)).toEqual([])
+  })
+})
+
+/** Trusts bob from then on, as `agent-vault trust SIGNER`. */
+async function trustNext(world: World): Promise<void> {
+  const [, { signer }] = recordOf(bob).owners as [unknown, { signer: string }]
+  await trustOwner(findVault(world.top), signer, world.env, nobody)
+}
+
+describe("the machine of an agent, once the first owner left", () => {
+  let machine: World
+  const noOwner = { owner: () => Promise.reject(new Error("no owner's key is here")) }
+
+  beforeEach(async () => {
+    machine = newPerson()
+    await deliver(machine, "ci", alice)
+    expect(await pullAndGet()).toBe("nothing, old")
+    await remove(bob, "alice")
+    await trustNext(bob)
+    await bob.set("stripe/api-key", "a-fake-new-value")
+  })
+
+  async function pullAndGet(): Promise<string> {
+    await using vault = await openVault({ dir: machine.top, agent: "ci", env: machine.env })
+    const pulled = (await vault.pull()) === undefined ? "nothing" : "something"
+    return `${pulled}, ${(await vault.get("stripe/api-key")).reveal()}`
+  }
+
+  test("follows nobody by itself: it is told whom to trust, gets its new key, and syncs", async () => {
+    await syncAt(bob)
+    expect(await outcome(pullAndGet())).toBe("UNTRUSTED")
+    await trustNext(machine)
+    expect(await outcome(pullAndGet())).toBe("UNTRUSTED")
+    await syncAt(machine, noOwner)
+    await deliver(machine, "ci", bob)
+    expect(await pullAndGet()).toBe("nothing, a-fake-new-value")
+    await bob.set("stripe/api-key", "a-fake-later-value")
+    await syncAt(bob)
+    expect(await pullAndGet()).toBe("something, a-fake-later-value")
+  })
+
+  test("brings in nothing of the first owner's, where the removal is withheld", async () => {
+    await trustNext(machine)
+    await alice.set("stripe/api-key", "a-fake-value-since")
+    await syncAt(alice)
+    expect(await outcome(syncAt(machine, noOwner))).toBe("UNTRUSTED")
   })
 })
 
