@@ -9,7 +9,7 @@ import {
   vetoOfPassword,
 } from "./checks.js"
 import { isCiphertext, isEncryptedToken } from "./ciphertext.js"
-import { isLiteral, isStored } from "./literals.js"
+import { isFormToken, isLiteral, isStored } from "./literals.js"
 import type { Meaning } from "../named/naming.js"
 import { isAppPassword, isPassphrase } from "./passphrase.js"
 import { isPlaceholder, placeholderSign, standsForKey } from "./placeholder.js"
@@ -91,6 +91,7 @@ export function genericRule(
   if (veto !== undefined) return veto
   if (found.words.some((word) => UNREAL.test(word))) return "unreal"
   if (isLiteral(text, found)) return "literal"
+  if (meaning === "secret" && isFormToken(text, found)) return "harmless-name"
   if (meaning === "key" && isStored(text, found)) return "stored"
   if (meaning === "password" && isScrambledPassword(text, found)) return PASSWORD
   if (isCode(found)) return "code"

@@ -63,9 +63,30 @@ export function isRowId(text: string, { words, value, start }: Assignment): bool
   return new Set(Array.from(near.matchAll(rows), ([, id]) => id)).size >= ROWS
 }
 
+/** The field of a form of Laravel's or Symfony's that proves that the form is from this site. */
+const FORM_FIELD =
+  /<input\b[^<>]{0,200}\sname[ ]?=[ ]?["']?_token["']?\s[^<>]{0,200}\bvalue[ ]?=[ ]?["']?$/i
+
+/** Whether a value is in a form's field that protects the form: it opens nothing by itself. */
+export function isFormToken(text: string, { words, start }: Assignment): boolean {
+  return words.join() === "token" && FORM_FIELD.test(text.slice(Math.max(0, start - 500), start))
+}
+
+/** What a cache of a CI holds, for what, and of which version: of these words its key is made. */
+const OF_CACHE =
+  /^(?:v?\d{1,3}(?:\.(?:\d{1,3}|x)){0,3}|deps?|dependencies|packages?|modules|vendor|lock|build|dist|docker|linux|ubuntu|debian|alpine|macos|darwin|windows|arm64|aarch64|amd64|x64|x86|node|nodejs|npm|yarn|pnpm|bun|deno|python|pip|pipenv|poetry|uv|venv|conda|ruby|gems?|bundle|bundler|go|gomod|golang|cargo|rust|java|jdk|gradle|maven|m2|sbt|composer|php|nuget|dotnet|swift|pods|cocoapods|flutter|terraform|eslint|jest|cypress|playwright|turbo|nx|ccache|sccache|bazel)$/
+
+/** Whether words that only a cache's key is made of stand before a digest: `v1-deps-linux-…`. */
+function isKeyOfCache(value: string): boolean {
+  const words = value.replace(/-$/, "").split(/[-_]/).slice(0, -1)
+  const isNamed = words.length > 1 && words.some((word) => !/^v?\d/.test(word))
+  return isNamed && words.every((word) => OF_CACHE.test(word.toLowerCase()))
+}
+
 /** Whether what is called a key is the name of a file in a store, or of what a cache keeps. */
 export function isStored(text: string, { value, start }: Assignment): boolean {
   if (STORED.test(value)) return true
+  if (CACHED.test(value) && isKeyOfCache(value)) return true
   return CACHED.test(value) && /cache/i.test(text.slice(Math.max(0, start - 200), start))
 }
 

@@ -44,6 +44,32 @@ test("every login of chpasswd", () => {
   expect(foundIn(`{"chpasswd": {"list": ["root:${one}", "bob:${two}"]}}`)).toEqual([one, two])
 })
 
+test("every login that a shell gives to chpasswd, and nothing behind it", () => {
+  const [one, two] = [password(), password()]
+  const lines = `root:${one}\nann:$ANN\nbob:${two}\n`
+  for (const command of [
+    "chpasswd <<EOF",
+    "cat <<'EOF' | sudo chpasswd",
+    "chpasswd -c SHA512 << EOF",
+  ]) {
+    expect(foundIn(`${command}\n${lines}EOF\nann:${key()}\n`), command).toEqual([one, two])
+  }
+  expect(foundIn(`chpasswd <<-END\r\n\troot:${one}\r\n\tEND\r\nann:${key()}\n`)).toEqual([one])
+  expect(foundIn(`chpasswd <<<"root:${one}"\nann:${two}\n`)).toEqual([one])
+})
+
+test("what only looks like the key of a cache, or the token of a form", () => {
+  for (const text of [
+    `key: v1-acme-${expand("{hex:40}", generator)}`,
+    `key: v1-${expand("{hex:40}", generator)}`,
+    `self._token = "${key()}"`,
+    `<input name="token" value="${key()}">`,
+    `<input name="api_token" value="${key()}"><input name="_token">`,
+  ]) {
+    expect(foundIn(text), text).toHaveLength(1)
+  }
+})
+
 test("the text of an element, as it is written", () => {
   const written = ["Kd83", "sQ!8Fk2l1Z"].join("&amp;")
   const shown = `<string name="db_password" translatable="false">\n  "${written}"\n</string>`

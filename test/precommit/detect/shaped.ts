@@ -39,6 +39,11 @@ const ofPasswords: Record<string, Shape> = {
     `chpasswd:\n  list:\n    - ann:R\n    - ${single(`root:${value}`)}\n`,
   "cloud-init's chpasswd, as JSON": (value) =>
     JSON.stringify({ chpasswd: { expire: false, list: `ann:RANDOM\nroot:${value}` } }),
+  "lines for chpasswd": (value) =>
+    `#!/bin/sh\nuseradd -m ann\nsudo chpasswd <<'EOF'\nann:changeme\nroot:${value}\nEOF\necho done\n`,
+  "lines that a pipe gives to chpasswd": (value) =>
+    `RUN cat <<-END | chroot /mnt chpasswd\n\tann:${value}\n\tEND\n`,
+  "a text for chpasswd": (value) => `chpasswd <<< 'ann:${value.replaceAll("'", "#")}'\n`,
   "cloud-init's users": (value) =>
     `chpasswd:\n  users:\n    - name: ann\n      type: RANDOM\n    - name: root\n      password: ${single(value)}\n      type: text\n`,
   "cloud-init's users, each on a line": (value) =>
@@ -149,6 +154,21 @@ const harmless = [
   "chpasswd:\n  list: |\n    ann:ann\n    root:<password>\n    ubuntu:${UBUNTU_PASSWORD}\n",
   "chpasswd: { expire: false }\nruncmd:\n  - curl https://acme.io:8443/{base62:16}\n",
   "chpasswd:\n  users:\n    - {name: root, password: $6${base62:16}${base64:86}, type: hash}\n    - {name: ann, type: RANDOM}\n",
+  // The command of that name.
+  "chpasswd <<EOF\nroot:$ROOT_PASSWORD\nann:${ANN}\nbob:$(cat bob.txt)\nEOF\n",
+  "chpasswd -e <<EOF\nroot:$6${base62:16}${base64:86}\nann:{base62:13}\nEOF\nimage:{hex:40}\n",
+  "cat <<EOF | sudo chpasswd\nann:<password>\nEOF\nCOMMIT:{hex:40}\nsha:{base62:30}\n",
+  "chpasswd < logins.txt\nid:{base62:24}\n",
+  // The keys of caches.
+  "key: v1-deps-linux-{hex:40}\n",
+  "key: v2-node-20-{hex:64}-\n",
+  "key: Linux-pip-3.11-{hex:64}\n",
+  "    key: node-modules-{hex:32}\n",
+  // What protects a form.
+  '<form><input type="hidden" name="_token" value="{base62:40}" autocomplete="off"></form>',
+  "<input type='hidden' id='f' name='_token' class='a' value='{base62:40}'/>",
+  '<input value="{base62:40}" type="hidden" name="_token">',
+  '<input type="hidden" name="_token" value="{hex:7}.{base64url:43}.{base64url:43}">',
   "chpasswd:\n  expire: true\nwrite_files:\n  - list: x\n    image:{hex:40}\n",
   // Lists.
   "secrets:\n  - db_password\n  - source: api-key\n    target: /run/secrets/api-key\n",
