@@ -1,5 +1,6 @@
 import type { Environment } from "../disk/homes.js"
 import type { Place } from "../disk/place.js"
+import type { StoreScheme } from "../records/source.js"
 import { type Vault, findGroup, listAgents, listGroups, notFound } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { agentRecordPath, classify } from "../words/layout.js"
@@ -32,6 +33,8 @@ export interface OpenedValue {
   readonly from: string
   /** `gone`: it was removed, or is on another branch, and may still work at its source. */
   readonly is: "present" | "earlier" | "gone"
+  /** The store that the value lies in: what a key opens is where it points. */
+  readonly store?: StoreScheme
   /** The keys that open it; none where only an exposure tells of it. */
   readonly recipients: readonly string[]
 }
@@ -130,7 +133,7 @@ function openedBy(
   )
   const [from] = own.map((reader) => reader.from).sort()
   if (from === undefined) return []
-  const { names, present, version, changed, isGone } = value
+  const { names, present, version, changed, isGone, store } = value
   return [
     {
       name: present ?? names.at(-1) ?? "",
@@ -139,6 +142,7 @@ function openedBy(
       set: changed,
       from,
       is: present !== undefined ? "present" : isGone ? "gone" : "earlier",
+      ...(store && { store }),
       recipients: [...new Set(own.flatMap(({ recipient }) => recipient ?? []))],
     },
   ]

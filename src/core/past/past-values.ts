@@ -1,4 +1,5 @@
 import { type Exposure, type SecretRecord, digestOf } from "../records/record.js"
+import type { StoreScheme } from "../records/source.js"
 import { type Vault, listSecrets } from "../vault/vault.js"
 import { classify, secretRecordPath } from "../words/layout.js"
 import { laterOf } from "../words/time.js"
@@ -19,6 +20,8 @@ export interface PastValue {
   readonly ended: string | undefined
   /** The fingerprints of the keys that it was sealed to, and since when. */
   readonly seals: ReadonlyMap<string, string>
+  /** The store that it lies in, where what is sealed is a reference. */
+  readonly store: StoreScheme | undefined
   /** Who, as a record says, could read it and may not any more. */
   readonly exposed: readonly Exposure[]
 }
@@ -127,6 +130,7 @@ function valueOf(versions: ReadonlySet<SecretVersion>, ground: PastLinks): PastV
     isGone,
     ended: present === undefined ? times.sort().at(-1) : undefined,
     seals: sealsOf(own, versions, ground),
+    store: own.find(({ record }) => record.source !== undefined)?.record.source?.store,
     exposed: [...exposed.values()],
   }
 }

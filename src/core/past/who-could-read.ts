@@ -1,5 +1,6 @@
 import type { Environment } from "../disk/homes.js"
 import type { Place } from "../disk/place.js"
+import type { StoreScheme } from "../records/source.js"
 import { type Vault, findGroup, listSecrets, notFound } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { classify, secretRecordPath } from "../words/layout.js"
@@ -26,6 +27,8 @@ export interface ReadableValue {
   readonly set: string
   /** Whether it was the secret's value then, or is now. */
   readonly isValue: boolean
+  /** The store that the value lies in: what a key opens is where it points. */
+  readonly store?: StoreScheme
   /** When it ended to be that. */
   readonly ended?: string | undefined
   readonly readers: readonly (PastReader & { readonly standing: PastStanding })[]
@@ -122,9 +125,17 @@ function readable(
           : reader.lost
       return { ...reader, lost, standing }
     })
-  const { version, names, changed, ended } = value
+  const { version, names, changed, ended, store } = value
   const then = at === undefined || hasPassed(ended, at) ? ended : undefined
-  return { version, names, set: changed, isValue, ended: then, readers: readers.sort(byName) }
+  return {
+    version,
+    names,
+    set: changed,
+    isValue,
+    ...(store && { store }),
+    ended: then,
+    readers: readers.sort(byName),
+  }
 }
 
 function byName(one: PastReader, other: PastReader): number {

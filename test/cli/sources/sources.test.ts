@@ -157,6 +157,10 @@ test("what a revoke exposed stays so until an owner says that the store has anot
   const exposed = async (): Promise<string> =>
     (await machine.shell("agent-vault list --exposed --json")).stdout
   expect(await exposed()).toContain(NAME)
+  for (const tells of ["blast ci", `who-could-read ${NAME}`]) {
+    const { stdout } = await machine.shell(`agent-vault ${tells} --json`)
+    expect(stdout).toContain('"store": "op"')
+  }
   await machine.shell(`agent-vault set ${NAME} --source ${REFERENCE} --keep 0`)
   expect(await exposed()).not.toContain(NAME)
 })

@@ -39,8 +39,8 @@ export async function run(door: Door): Promise<number> {
   tell(door, ...keyLines(opened))
   if (opens.length > 0) await print(door, table([HEAD, ...opens.map(row)]))
   tell(door, ...auditLines(agent, noted), ...gapLines(opened))
-  await print(door, rotateLines(rotate, gone))
-  tell(door, ...nextLines(opened, rotate, gone))
+  await print(door, rotateLines(rotate, gone, opens))
+  tell(door, ...storeLines(opens), ...nextLines(opened, rotate, gone))
   return code
 }
 
@@ -128,22 +128,46 @@ function auditLines(agent: string, noted: NotedUses): string[] {
   ]
 }
 
-function rotateLines(rotate: readonly string[], gone: readonly string[]): string[] {
+function rotateLines(
+  rotate: readonly string[],
+  gone: readonly string[],
+  opens: readonly UsedValue[],
+): string[] {
+  const line = (name: string, is: OpenedValue["is"]): string => {
+    const store = storeOf(opens, name, is)
+    return store === undefined ? `  ${name}` : `  ${name} (in ${store})`
+  }
   return [
     ...(rotate.length === 0
       ? ["Nothing is to be rotated: it opens no present value."]
       : [`To rotate (${rotate.length}):`]),
-    ...rotate.map((name) => `  ${name}`),
+    ...rotate.map((name) => line(name, "present")),
     ...(gone.length === 0
       ? []
       : [`Not in the vault any more; to be ended at the source (${gone.length}):`]),
-    ...gone.map((name) => `  ${name}`),
+    ...gone.map((name) => line(name, "gone")),
+  ]
+}
+
+function storeOf(
+  opens: readonly UsedValue[],
+  named: string,
+  which: OpenedValue["is"],
+): OpenedValue["store"] {
+  return opens.find(({ name, is }) => name === named && is === which)?.store
+}
+
+function storeLines(opens: readonly UsedValue[]): string[] {
+  const stores = [...new Set(opens.flatMap(({ store }) => store ?? []))]
+  if (stores.length === 0) return []
+  return [
+    `Of what lies in ${stores.join(", ")} it opens where that is, and no value: take the access there away too, and rotate there.`,
   ]
 }
 
 /** Who still opens what is written is shut out first: else the next value is theirs too. */
 function nextLines(
-  { agent, groups, keys }: Blast,
+  { agent, groups, keys, opens }: Blast,
   rotate: readonly string[],
   gone: readonly string[],
 ): string[] {
@@ -155,6 +179,12 @@ function nextLines(
     ]
   }
   const [first] = rotate
+  const store = first === undefined ? undefined : storeOf(opens, first, "present")
+  if (first !== undefined && store !== undefined) {
+    return [
+      `Next: a new value in ${store}, then say so: agent-vault set ${shellWord(first)} --source REFERENCE`,
+    ]
+  }
   if (first !== undefined) {
     return [`Next: a new value at its source, then: agent-vault set ${shellWord(first)}`]
   }

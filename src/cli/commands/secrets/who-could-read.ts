@@ -24,6 +24,7 @@ export async function run(door: Door): Promise<number> {
   if (await asJson(door, { at, ...answer, exitCode: code })) return code
   if (values.length > 0) await print(door, table([HEAD, ...values.flatMap(rows)]))
   else tell(door, `${full} had no value${at === undefined ? " that verifies" : ` by ${at}`}.`)
+  tell(door, ...storeLines(values))
   if (movedTo !== undefined) {
     tell(door, `${full} was moved and is ${movedTo} now.`)
   } else if (!isThere) {
@@ -31,6 +32,16 @@ export async function run(door: Door): Promise<number> {
   }
   tell(door, ...gapLines(answer))
   return code
+}
+
+function storeLines(values: readonly ReadableValue[]): string[] {
+  return values.flatMap(({ version, store }) =>
+    store === undefined
+      ? []
+      : [
+          `Version ${version} lies in ${store}: what they could open is where that is. Who read it there, its own log may tell.`,
+        ],
+  )
 }
 
 function rows({ version, set, ended = "", readers }: ReadableValue): string[][] {
