@@ -68,6 +68,17 @@ test("nothing is asked on a machine where nobody agreed, by no door", async () =
   expect(asked()).toEqual([])
 })
 
+test("an agent in a harness does not agree for its person", async () => {
+  const [, fingerprint = ""] = /--agree ([0-9a-f]{32})/.exec((await get()).stderr) ?? []
+  const agreed = await machine.shell(
+    `CLAUDECODE=1 agent-vault get ${NAME} --agent ci --agree ${fingerprint}`,
+  )
+  expect(agreed).toMatchObject({ code: 4, stdout: "" })
+  expect(agreed.stderr).toContain("UNCONFIRMED")
+  expect((await get()).stderr).toContain("SOURCE_UNAGREED")
+  expect(asked()).toEqual([])
+})
+
 test("agreement is to one reference: another one, signed by an owner, is not fetched", async () => {
   await agree()
   const before = asked().length
