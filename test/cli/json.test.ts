@@ -933,7 +933,7 @@ describe("the guard", () => {
 
   test("hooks status", async () => {
     // That of a hook which is there: test/cli/hooks/hooks.test.ts.
-    expect(await document(["hooks", "status"])).toEqual({ hooks: [] })
+    expect(await document(["hooks", "status"])).toEqual({ hooks: [], keys: [] })
   })
 
   test("guard install, guard status and guard uninstall", async () => {

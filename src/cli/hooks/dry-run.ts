@@ -3,6 +3,7 @@ import { argv, execPath } from "node:process"
 import { type Environment, keyHome } from "../../core/index.js"
 import type { HookClient } from "../parse/table/hook-clients.js"
 import { DIALECTS } from "./dialects.js"
+import type { KeyCommand } from "./api-key.js"
 import type { HookDialect } from "./hook-call.js"
 
 /** What a hook was asked, and whether it answered as it should. */
@@ -51,6 +52,19 @@ export function tryHook(
       answered: read,
     },
   ]
+}
+
+/** Has a command print a client's own key, as the client would. Nothing of that is shown. */
+export function tryKey(
+  { args, secret }: KeyCommand,
+  { cwd, env }: { cwd: string; env: Environment },
+): Tried {
+  const how = { cwd, env, timeout: PATIENCE_MS }
+  const { stdout, stderr, status } = spawnSync(execPath, [argv[1] ?? "", ...args], how)
+  const isRight = status === 0 && stdout.length > 0
+  stdout?.fill(0)
+  const answered = isRight ? "a key" : `exit code ${String(status)}: ${String(stderr).trim()}`
+  return { asked: `the client's own key, ${secret}`, isRight, answered }
 }
 
 function messageOf(

@@ -59,7 +59,11 @@ export function runOptions(door: Door): string[] | undefined {
  */
 export function argumentsIn(line: string): string[] | undefined {
   const [, rest] = / (hooks answer .*) \|\| exit 2$/s.exec(line) ?? []
-  if (rest === undefined) return undefined
+  return rest === undefined ? undefined : wordsIn(rest)
+}
+
+/** The words of a command line; undefined if it is not one that {@link shellWord} makes. */
+export function wordsIn(rest: string): string[] | undefined {
   const words = [...rest.matchAll(/(?:[^\s'\\]|'[^']*'|\\')+/g)].map(([word]) =>
     word.replace(/'([^']*)'|\\'/g, (escaped, quoted?: string) => quoted ?? escaped.slice(1)),
   )

@@ -1,5 +1,7 @@
+import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { parse } from "smol-toml"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { HOOK_CLIENTS } from "../../../src/cli/parse/table/hook-clients.js"
 import { type Machine, type Ran, vaultMachine } from "../machine.js"
@@ -11,6 +13,14 @@ const FILES = {
   cursor: ".cursor/hooks.json",
   "gemini-cli": ".gemini/settings.json",
 } as const
+/** What of Codex's own file is looked at. */
+interface Config {
+  readonly model_provider?: string
+  readonly model_providers: Readonly<
+    Record<string, { readonly auth?: { readonly command?: string; readonly args?: string[] } }>
+  >
+}
+
 const CLIENTS = HOOK_CLIENTS.map(({ name }) => name)
 
 let template: Machine
@@ -34,6 +44,22 @@ function install(client: string, more = ""): Promise<Ran> {
 
 function fileOf(client: (typeof CLIENTS)[number], home = "repo"): string {
   return join(machine.home, home, FILES[client])
+}
+
+/** Codex's own file of its user. */
+function configFile(): string {
+  return join(machine.home, ".codex", "config.toml")
+}
+
+/** Sets up its own key, where that file holds a text, if it is there. */
+async function installKey(text: string | undefined): Promise<Ran> {
+  expect((await machine.call(["use", "stripe/api-key", "openai", "--yes"])).code).toBe(0)
+  const file = configFile()
+  if (text !== undefined) {
+    mkdirSync(dirname(file))
+    writeFileSync(file, text)
+  }
+  return install("codex", "--api-key stripe/api-key")
 }
 
 /** What a hook of Claude Code answers. */
@@ -102,7 +128,10 @@ describe("hooks install", () => {
     expect((await install("claude-code", "--api-key stripe/none")).stderr).toContain(
       "SECRET_NOT_FOUND",
     )
-    expect((await install("codex", "--api-key stripe/api-key")).stderr).toContain("USAGE")
+    expect((await install("cursor", "--api-key stripe/api-key")).stderr).toContain("USAGE")
+    expect((await install("codex", "--api-key stripe/api-key")).stderr).toContain(
+      "agent-vault use stripe/api-key openai",
+    )
     expect((await machine.call(["use", "stripe/api-key", "anthropic", "--yes"])).code).toBe(0)
     expect((await install("claude-code", "--api-key stripe/api-key")).code).toBe(0)
     const { apiKeyHelper } = JSON.parse(readFileSync(fileOf("claude-code"), "utf8")) as {
@@ -111,8 +140,87 @@ describe("hooks install", () => {
     // As Claude Code starts it.
     const started = await machine.shell(apiKeyHelper)
     expect(started).toEqual({ code: 0, stderr: "", stdout: VALUE })
+    const status = await machine.shell("agent-vault hooks status")
+    expect(status).toMatchObject({ code: 0, stderr: "" })
+    expect(status.stdout).toContain("ok   claude-code: its own key, stripe/api-key in ")
+    expect(status.stdout).toContain("right on the client's own key, stripe/api-key")
+    expect(status.stdout).not.toContain(VALUE)
     await machine.shell("agent-vault hooks uninstall --client claude-code")
     expect(existsSync(fileOf("claude-code"))).toBe(false)
+  })
+
+  describe("gives Codex its own key, in its user's file", () => {
+    const MINE = '# mine\nmodel = "x" # fast\n\n[mcp_servers.a] # theirs\ncommand = "b"\n'
+
+    test.each([
+      ["there is none", undefined],
+      ["it has comments and tables", MINE],
+      ["its lines end as Windows has them", MINE.replaceAll("\n", "\r\n")],
+      ["its last line has no end", MINE.trimEnd()],
+      ["it has providers", `${MINE}[model_providers.corp]\nname = "corp"\n`],
+    ])("where %s: once, tried by status, and without a trace in the end", async (_what, text) => {
+      expect(await installKey(text)).toMatchObject({ code: 0 })
+      const written = readFileSync(configFile(), "utf8")
+      expect(written.endsWith(text ?? "")).toBe(true)
+      const config = parse(written) as unknown as Config
+      expect(config.model_provider).toBe("agent-vault")
+      const { auth, ...provider } = config.model_providers["agent-vault"] ?? {}
+      expect(provider).toMatchObject({
+        base_url: "https://api.openai.com/v1",
+        wire_api: "responses",
+      })
+      // As Codex starts it, wherever it is.
+      const { command = "", args = [] } = auth ?? {}
+      const started = spawnSync(command, args, { cwd: "/", env: machine.env, encoding: "utf8" })
+      expect(started).toMatchObject({ status: 0, stdout: VALUE })
+      expect((await install("codex", "--api-key stripe/api-key")).stderr).toContain(
+        "Nothing changed",
+      )
+      expect(readFileSync(configFile(), "utf8")).toBe(written)
+
+      const status = await machine.shell("agent-vault hooks status")
+      expect(status).toMatchObject({ code: 0, stderr: "" })
+      expect(status.stdout).toContain("ok   codex: its own key, stripe/api-key in ")
+      expect(status.stdout).not.toContain(VALUE)
+      await machine.call(["revoke", "ci", "stripe"])
+      const closed = await machine.shell("agent-vault hooks status")
+      expect(closed.code).toBe(1)
+      expect(closed.stdout).toContain("WRONG on the client's own key, stripe/api-key: exit code")
+
+      expect((await machine.shell("agent-vault hooks uninstall --client codex")).code).toBe(0)
+      if (text === undefined) expect(existsSync(dirname(configFile()))).toBe(false)
+      else expect(readFileSync(configFile(), "utf8")).toBe(text)
+    })
+
+    test("and leaves the provider that the file chooses, which it tells", async () => {
+      const text = `model_provider = "corp"\n${MINE}`
+      const installed = await installKey(text)
+      expect(installed.stderr).toContain("codex -c model_provider=agent-vault")
+      const config = parse(readFileSync(configFile(), "utf8")) as unknown as Config
+      expect(config.model_provider).toBe("corp")
+      expect(config.model_providers["agent-vault"]?.auth?.args).toContain("stripe/api-key")
+      await machine.shell("agent-vault hooks uninstall --client codex")
+      expect(readFileSync(configFile(), "utf8")).toBe(text)
+    })
+
+    test("but not where the file is written so that it cannot", async () => {
+      const text = `${MINE}[model_providers]\ncorp = { name = "corp" }\n`
+      expect(await installKey(text)).toMatchObject({
+        code: expect.any(Number) as number,
+        stderr: expect.stringContaining("CONFIG_INVALID") as string,
+      })
+      expect(readFileSync(configFile(), "utf8")).toBe(text)
+      expect(existsSync(fileOf("codex"))).toBe(false)
+    })
+
+    test("and another vault's stays", async () => {
+      await installKey(MINE)
+      const file = configFile()
+      const theirs = readFileSync(file, "utf8").replace(machine.repo, "/elsewhere")
+      writeFileSync(file, theirs)
+      await machine.shell("agent-vault hooks uninstall --client codex")
+      expect(readFileSync(file, "utf8")).toBe(theirs)
+    })
   })
 
   test("names the vault of the client's own key in a file for all projects", async () => {

@@ -44,7 +44,6 @@ async function session(
   /** A line of `agent-vault` that sets it up. */
   install: string,
   calls: readonly object[],
-  ownKey = "",
 ): Promise<Seen> {
   const machine = template.copy()
   machines.push(machine)
@@ -54,7 +53,7 @@ async function session(
   expect(installed.code).toBe(0)
   const log = join(machine.home, "model.log")
   writeFileSync(log, "")
-  const start = client === "codex" ? startOfCodex(machine, ownKey) : startOfClaude(machine)
+  const start = client === "codex" ? startOfCodex(machine) : startOfClaude(machine)
   const words = calls.map((call) => `'${JSON.stringify(call).replaceAll("'", String.raw`'\''`)}'`)
   // The client begins once the model listens, and the model ends with the client's namespace.
   const inside = `coproc MODEL { exec node "${model}" 7801 "${log}" ${words.join(" ")}; }
@@ -86,23 +85,21 @@ function startOfClaude(machine: Machine): string {
   return `"${CLAUDE}" -p go --permission-mode bypassPermissions${server}`
 }
 
-function startOfCodex(machine: Machine, ownKey: string): string {
+function startOfCodex(machine: Machine): string {
   const home = join(machine.home, ".codex")
-  mkdirSync(home)
-  writeFileSync(
-    join(home, "config.toml"),
-    `model = "fake"
-model_provider = "fake"
-[model_providers.fake]
-name = "fake"
-base_url = "http://127.0.0.1:7801/v1"
-wire_api = "responses"
-${ownKey}
-[projects."${machine.repo}"]
-trust_level = "trusted"
-`,
-  )
-  return `"${CODEX}" exec --dangerously-bypass-hook-trust --dangerously-bypass-approvals-and-sandbox go`
+  mkdirSync(home, { recursive: true })
+  const file = join(home, "config.toml")
+  const trusted = `\n[projects."${machine.repo}"]\ntrust_level = "trusted"\n`
+  const service = "http://127.0.0.1:7801/v1"
+  const start = `"${CODEX}" exec --dangerously-bypass-hook-trust --dangerously-bypass-approvals-and-sandbox`
+  if (existsSync(file)) {
+    // With a provider of ours, whose service is elsewhere.
+    appendFileSync(file, trusted)
+    return `${start} -c 'model="fake"' -c 'model_providers.agent-vault.base_url="${service}"' go`
+  }
+  const provider = `[model_providers.fake]\nname = "fake"\nbase_url = "${service}"\nwire_api = "responses"\n`
+  writeFileSync(file, `model = "fake"\nmodel_provider = "fake"\n${provider}${trusted}`)
+  return `${start} go`
 }
 
 /** The results of tools in the last request, which has the whole conversation. */
@@ -195,13 +192,15 @@ describe.each([
   })
 })
 
-testUnless(lack, "codex takes its own key from a command, as docs/hooks.md has it", async () => {
-  const page = readFileSync(new URL("../../../docs/hooks.md", import.meta.url), "utf8")
-  const [, auth = ""] = /```toml\n(\[model_providers\.\w+\.auth\][^]*?)```/.exec(page) ?? []
-  const ownKey = auth.replace(/providers\.\w+/, "providers.fake").replace("openai/", "stripe/")
-  expect(ownKey).toContain('"get", "stripe/api-key", "--agent", "ci"')
-  const call = { name: "exec_command", input: { cmd: "true" } }
-  const { sent, outputs } = await session("codex", "hooks install -g stripe", [call], ownKey)
-  expect(sent).toContain(`{"authorization":"Bearer ${VALUE}"}`)
-  expect(outputs.join()).not.toContain(VALUE)
-})
+testUnless(
+  lack,
+  "codex takes its own key from the command that hooks install gives it",
+  async () => {
+    const call = { name: "exec_command", input: { cmd: "true" } }
+    const install =
+      "use stripe/api-key openai --yes && agent-vault hooks install -g stripe --api-key stripe/api-key"
+    const { sent, outputs } = await session("codex", install, [call])
+    expect(sent).toContain(`{"authorization":"Bearer ${VALUE}"}`)
+    expect(outputs.join()).not.toContain(VALUE)
+  },
+)

@@ -5,6 +5,7 @@ import type { Door } from "../../door/door.js"
 import { print, tell } from "../../door/render.js"
 import { isSet, option, placeOf } from "../../door/who.js"
 import { keyCommand, withKeyCommand } from "../../hooks/api-key.js"
+import { codexConfig, otherProvider, withCodexKey } from "../../hooks/codex-key.js"
 import { withHooks } from "../../hooks/hook-entries.js"
 import { hookLine, hookOptions, runOptions } from "../../hooks/hook-line.js"
 import { type HookSpot, spotMeant } from "../../hooks/hook-spot.js"
@@ -19,8 +20,9 @@ export async function run(door: Door): Promise<void> {
   const words = [program.command, ...program.args]
   const line = hookLine(spot.client.name, words, hookOptions(door, agent))
   const hooked = withHooks(spot.config, spot.client, line)
-  const edited = await withClientsKey(door, place, spot, { agent, words, text: hooked })
-  if (!(await write(door, spot.config, edited))) return
+  const keyed = await withClientsKey(door, place, spot, { agent, words, text: hooked })
+  if (!(await write(door, spot.config, keyed.text))) return
+  if (keyed.codex !== undefined) await writeCodexKey(door, keyed.codex)
   tell(
     door,
     ...(isRunning ? [] : [withoutSecrets(door, spot)]),
@@ -35,17 +37,44 @@ export async function run(door: Door): Promise<void> {
   )
 }
 
-/** The text with the client's own key too, where the call asks for it. */
+interface Keyed {
+  /** Of the file with the hooks. */
+  readonly text: string
+  /** The file that Codex has besides, for its key. */
+  readonly codex?: { readonly config: ClientConfig; readonly text: string }
+}
+
+/** The text with the client's own key too, where the call asks for it, and the client has it there. */
 async function withClientsKey(
   door: Door,
   place: Place,
   spot: HookSpot,
   { agent, words, text }: { agent: string; words: readonly string[]; text: string },
-): Promise<string> {
+): Promise<Keyed> {
   const secret = option(door, "api-key")
-  if (secret === undefined) return text
-  const command = await keyCommand(door, place, spot, { secret, agent })
-  return withKeyCommand({ ...spot.config, text }, [...words, ...command].map(shellWord).join(" "))
+  if (secret === undefined) return { text }
+  const { host, args } = await keyCommand(door, place, spot, { secret, agent })
+  if (spot.client.name === "codex") {
+    const config = codexConfig(door, place)
+    const program = programFor(config.spot, place)
+    const command = [program.command, ...program.args, ...args]
+    return { text, codex: { config, text: withCodexKey(config, command, host) } }
+  }
+  const line = [...words, ...args].map(shellWord).join(" ")
+  return { text: withKeyCommand({ ...spot.config, text }, line) }
+}
+
+async function writeCodexKey(
+  door: Door,
+  { config, text }: Required<Keyed>["codex"],
+): Promise<void> {
+  await write(door, config, text)
+  const other = otherProvider(config)
+  if (other === undefined) return
+  tell(
+    door,
+    `Your ${config.spot.file} chooses the provider ${other}, and keeps it. With this key: codex -c model_provider=agent-vault`,
+  )
 }
 
 /** Shows what changes, and writes it. Whether it is there now. */

@@ -1,8 +1,11 @@
 import { dirname } from "node:path"
+import type { Place } from "../../../core/index.js"
 import type { Door } from "../../door/door.js"
 import { asJson, print, tell } from "../../door/render.js"
 import { placeOf } from "../../door/who.js"
-import { type Tried, tryHook } from "../../hooks/dry-run.js"
+import { claudeKeyWords, keyCommandIn } from "../../hooks/api-key.js"
+import { codexConfig, codexKeyWords } from "../../hooks/codex-key.js"
+import { type Tried, tryHook, tryKey } from "../../hooks/dry-run.js"
 import { hooksIn, momentsOf } from "../../hooks/hook-entries.js"
 import { argumentsIn } from "../../hooks/hook-line.js"
 import { type HookSpot, spotsHere } from "../../hooks/hook-spot.js"
@@ -18,14 +21,20 @@ interface HookStatus {
   readonly works: boolean
 }
 
+/** What one file of a client says of the client's own key, and whether its command prints one. */
+type KeyStatus = Pick<HookStatus, "client" | "file" | "scope" | "tried" | "works"> & {
+  readonly secret: string
+}
+
 export async function run(door: Door): Promise<number> {
   const place = placeOf(door)
   const folder = dirname(place.root)
   const hooks = spotsHere(door, place).flatMap((spot) => statusOf(door, spot, folder))
-  const code = hooks.every(({ works }) => works) ? 0 : 1
-  if (await asJson(door, { hooks })) return code
-  await print(door, hooks.flatMap(linesOf))
-  if (hooks.length === 0) {
+  const keys = keysHere(door, place, folder)
+  const code = [...hooks, ...keys].every(({ works }) => works) ? 0 : 1
+  if (await asJson(door, { hooks, keys })) return code
+  await print(door, [...hooks.flatMap(linesOf), ...keys.flatMap(keyLines)])
+  if (hooks.length + keys.length === 0) {
     tell(door, "No client here has the hooks: agent-vault hooks install --client CLIENT -g GROUP")
   }
   return code
@@ -46,14 +55,42 @@ function statusOf(door: Door, { client, config }: HookSpot, cwd: string): HookSt
   return [{ client: client.name, file, scope, events, tried, works }]
 }
 
+/** The clients whose own key is from a vault, each tried. */
+function keysHere(door: Door, place: Place, cwd: string): KeyStatus[] {
+  const ofClaude = spotsHere(door, place)
+    .filter(({ client }) => client.name === "claude-code")
+    .map(({ config }) => ({ client: "claude-code", config, words: claudeKeyWords(config) }))
+  const config = codexConfig(door, place)
+  const ofCodex = { client: "codex", config, words: codexKeyWords(config) }
+  return [...ofClaude, ofCodex].flatMap(({ client, config: { spot }, words }) => {
+    if (words === undefined) return []
+    const command = keyCommandIn(words)
+    const tried = command === undefined ? [] : [tryKey(command, { cwd, env: door.env })]
+    const works = tried.some(({ isRight }) => isRight)
+    const { file, scope } = spot
+    return [{ client, file, scope, secret: command?.secret ?? "", tried, works }]
+  })
+}
+
+function keyLines({ client, file, secret, tried, works }: KeyStatus): string[] {
+  return [
+    `${works ? "ok  " : "BAD "} ${client}: its own key, ${secret} in ${file}`,
+    ...triedLines(tried),
+  ]
+}
+
 function linesOf({ client, file, events, tried, works }: HookStatus): string[] {
   return [
     `${works ? "ok  " : "BAD "} ${client}: ${events.join(", ")} in ${file}`,
-    ...(tried.length === 0 ? ["     not tried: its line is not as hooks install writes it"] : []),
-    ...tried.map(({ asked, isRight, answered }) => {
-      return isRight
-        ? `     right on ${asked}`
-        : `     WRONG on ${asked}: ${answered === "" ? "no answer" : answered}`
-    }),
+    ...triedLines(tried),
   ]
+}
+
+function triedLines(tried: readonly Tried[]): string[] {
+  if (tried.length === 0) return ["     not tried: its line is not as hooks install writes it"]
+  return tried.map(({ asked, isRight, answered }) => {
+    return isRight
+      ? `     right on ${asked}`
+      : `     WRONG on ${asked}: ${answered === "" ? "no answer" : answered}`
+  })
 }

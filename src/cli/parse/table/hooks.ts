@@ -52,7 +52,7 @@ export const HOOKS: readonly CommandSpec[] = [
       ...HOW,
       "api-key": {
         value: "GROUP/NAME",
-        describe: "claude-code: take the client's own key from this secret, by its use",
+        describe: "claude-code, codex: take the client's own key from this secret, by its use",
       },
       "dry-run": { describe: "show what would change, and change nothing" },
     },
@@ -82,7 +82,8 @@ export const HOOKS: readonly CommandSpec[] = [
     summary: "say which clients have the hooks, and try each of them",
     options: { ...DIR, ...JSON_OUT },
     examples: [["agent-vault hooks status", "asks each hook what a client would ask it"]],
-    notes: "Exit code 1: a hook does not answer as it should.",
+    notes:
+      "Exit code 1: a hook does not answer as it should, or the command for a client's own key prints none.",
   },
   {
     name: "hooks answer",
