@@ -1,5 +1,5 @@
-// Prints where the programs are that the tests try hooks and settings with: Claude Code, Codex and
-// sandbox-runtime; installs them on the first call, in the versions and with the digests that
+// Prints where the programs are that the tests try hooks and settings with: Claude Code, Codex, Gemini
+// CLI and sandbox-runtime; installs them on the first call, in the versions and with the digests that
 // hook-clients/ names. Exit code 3: they cannot be had here.
 import { fileURLToPath } from "node:url"
 import { pinnedNpm, printFound } from "./pinned.mjs"

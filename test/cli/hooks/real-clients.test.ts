@@ -20,6 +20,7 @@ const [lack] = lacks
 const folder = "path" in clients ? clients.path : ""
 const bwrap = "path" in isolation ? isolation.path : ""
 const CODEX = join(folder, "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex")
+const GEMINI = join(folder, "@google/gemini-cli/bundle/gemini.js")
 const CLAUDE = join(folder, "@anthropic-ai/claude-code-linux-x64/claude")
 
 const machines: Machine[] = []
@@ -40,7 +41,7 @@ interface Seen {
 }
 
 async function session(
-  client: "claude-code" | "codex",
+  client: keyof typeof STARTS,
   /** A line of `agent-vault` that sets it up. */
   install: string,
   calls: readonly object[],
@@ -53,7 +54,7 @@ async function session(
   expect(installed.code).toBe(0)
   const log = join(machine.home, "model.log")
   writeFileSync(log, "")
-  const start = client === "codex" ? startOfCodex(machine) : startOfClaude(machine)
+  const start = STARTS[client](machine)
   const words = calls.map((call) => `'${JSON.stringify(call).replaceAll("'", String.raw`'\''`)}'`)
   // The client begins once the model listens, and the model ends with the client's namespace.
   const inside = `coproc MODEL { exec node "${model}" 7801 "${log}" ${words.join(" ")}; }
@@ -102,19 +103,48 @@ function startOfCodex(machine: Machine): string {
   return `${start} go`
 }
 
+/** Gemini CLI runs the hooks of a project only in a folder that its person trusts. */
+function startOfGemini(machine: Machine): string {
+  const home = join(machine.home, ".gemini")
+  mkdirSync(home)
+  const settings = {
+    security: { auth: { selectedType: "gemini-api-key" } },
+    privacy: { usageStatisticsEnabled: false },
+    general: { enableAutoUpdate: false },
+  }
+  writeFileSync(join(home, "settings.json"), JSON.stringify(settings))
+  const trusted = { [machine.repo]: "TRUST_FOLDER" }
+  writeFileSync(join(home, "trustedFolders.json"), JSON.stringify(trusted))
+  Object.assign(machine.env, {
+    GOOGLE_GEMINI_BASE_URL: "http://127.0.0.1:7801",
+    GEMINI_API_KEY: "not-a-key",
+  })
+  return `node "${GEMINI}" --approval-mode yolo -m gemini-2.5-flash -p go`
+}
+
+/** Sets a client up for a model on loopback, and returns the line that starts it. */
+const STARTS = {
+  "claude-code": startOfClaude,
+  codex: startOfCodex,
+  "gemini-cli": startOfGemini,
+} as const
+
 /** The results of tools in the last request, which has the whole conversation. */
 function outputsIn(sent: string): string[] {
   const bodies = sent
     .trim()
     .split("\n")
-    .map((line) => JSON.parse(line) as { messages?: unknown[]; input?: unknown[] } | null)
-  const last = bodies.findLast((body) => body?.messages !== undefined || body?.input !== undefined)
-  const items = [last?.messages ?? [], last?.input ?? []].flat() as {
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown[]>> | null)
+  const last = bodies.findLast((body) => LISTS.some((name) => body?.[name] !== undefined))
+  const items = LISTS.flatMap((name) => last?.[name] ?? []) as {
     content?: unknown
     type?: string
     output?: unknown
+    parts?: { functionResponse?: { response: unknown } }[]
   }[]
   return items.flatMap((item) => {
+    const responses = (item.parts ?? []).flatMap(({ functionResponse }) => functionResponse ?? [])
+    if (responses.length > 0) return responses.map(({ response }) => JSON.stringify(response))
     if (item.type === "function_call_output") return [JSON.stringify(item.output)]
     const parts = Array.isArray(item.content)
       ? (item.content as { type: string; content?: unknown }[])
@@ -124,6 +154,9 @@ function outputsIn(sent: string): string[] {
       .map(({ content }) => JSON.stringify(content))
   })
 }
+
+/** Where a request has what was said before: Claude Code's, Codex's and Gemini CLI's. */
+const LISTS = ["messages", "input", "contents"] as const
 
 /** A line of the audit. */
 async function noted(machine: Machine, door: string) {
@@ -191,6 +224,47 @@ describe.each([
     if (client === "codex") expect(read?.turn).toMatch(UUID)
   })
 })
+
+/** A call of Gemini CLI's shell. */
+function geminiShell(command: string) {
+  return { name: "run_shell_command", input: { command } }
+}
+
+const noGemini = lack ?? (existsSync(GEMINI) ? undefined : `${GEMINI} is not there`)
+testUnless(
+  noGemini,
+  "gemini-cli runs its model's commands redacted, and shows it no value",
+  async () => {
+    const { outputs, sent, machine } = await session(
+      "gemini-cli",
+      "hooks install -g stripe --redact",
+      [
+        geminiShell('printf "key=%s\\n" "$STRIPE_API_KEY"'),
+        { name: "read_file", input: { file_path: "notes.txt" } },
+        geminiShell("cat .env"),
+      ],
+    )
+    expect(outputs[0]).toContain("key=[REDACTED stripe/api-key]")
+    expect(outputs[1]).toContain("it was [REDACTED stripe/api-key]")
+    expect(outputs[2]).toContain(".env is not for a model to read")
+    expect(sent).not.toContain(VALUE)
+    // It tells of its session, and of no turn and no call.
+    expect((await noted(machine, "run"))?.session).toMatch(UUID)
+  },
+)
+
+testUnless(
+  noGemini,
+  "gemini-cli runs them blind: with a placeholder, and no key in reach",
+  async () => {
+    const command =
+      'echo "$STRIPE_API_KEY"; ls -A "$HOME/.config"/agent-vaul*; env | grep -c ^AGENT_VAULT'
+    const call = geminiShell(command)
+    const { outputs, sent } = await session("gemini-cli", "hooks install -g stripe", [call])
+    expect(outputs[0]).toContain("USE_REFUSED")
+    expect(sent).not.toContain(VALUE)
+  },
+)
 
 testUnless(
   lack,

@@ -61,7 +61,8 @@ export const HOOK_CLIENTS = [
     ],
     before: "BeforeTool",
     after: ["AfterTool"],
-    nextStep: "Gemini CLI asks once whether it may run a project's hooks; look at /hooks.",
+    nextStep:
+      "Gemini CLI runs a project's hooks only in a folder that you trust, and says nothing where it does not; look at /hooks.",
   },
 ] as const satisfies readonly HookClient[]
 

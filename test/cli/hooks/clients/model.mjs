@@ -1,5 +1,5 @@
 // A model for clients: it has them call tools, one after the other, and then ends. Speaks Anthropic's
-// Messages and OpenAI's Responses.
+// Messages, OpenAI's Responses and Gemini's streams.
 
 /** @typedef {import("node:http").ServerResponse} Response */
 /** @typedef {{ name: string, namespace?: string, input: object }} Call */
@@ -21,6 +21,7 @@ export function playModel(calls) {
     if (url.startsWith("/v1/messages") && !url.includes("count_tokens"))
       return message(body, response, next)
     if (url.startsWith("/v1/responses")) return respond(response, next)
+    if (url.includes(":streamGenerateContent")) return generate(response, next)
     response
       .writeHead(200, { "content-type": "application/json" })
       .end('{"input_tokens":1,"data":[]}')
@@ -92,6 +93,22 @@ function respond(response, next) {
     ["response.output_item.done", { output_index: 0, item }],
     ["response.completed", { response: { id, usage: { ...usage, ...details } } }],
   ])
+}
+
+/**
+ * https://ai.google.dev/api/generate-content
+ *
+ * @param {Response} response
+ * @param {Next} next
+ */
+function generate(response, next) {
+  const call = next()
+  const part = call ? { functionCall: { name: call.name, args: call.input } } : { text: "done" }
+  const content = { role: "model", parts: [part] }
+  const usageMetadata = { promptTokenCount: 1, candidatesTokenCount: 1, totalTokenCount: 2 }
+  const answer = { candidates: [{ content, finishReason: "STOP", index: 0 }], usageMetadata }
+  response.writeHead(200, { "content-type": "text/event-stream" })
+  response.end(`data: ${JSON.stringify(answer)}\n\n`)
 }
 
 /**
