@@ -133,14 +133,21 @@ export function exposureLines(
 ): string[] {
   if (exposed.length === 0) return []
   const these = exposed.length === 1 ? "this value" : `these ${exposed.length} values`
-  const lines = exposed.map(
-    ({ secret, to }) => `  ${secret}  (exposed to ${to.map(exposedName).join(", ")})`,
-  )
+  const lines = exposed.map(({ secret, to, store }) => {
+    const where = store === undefined ? "" : `; its value lies in ${store}`
+    return `  ${secret}  (exposed to ${to.map(exposedName).join(", ")}${where})`
+  })
+  const elsewhere = exposed.find(({ store }) => store !== undefined)
   if (isSet(door, "dry-run")) return [`You would have to rotate ${these}:`, ...lines]
   return [
     `Rotate ${these}: what was read cannot be unread.`,
     ...lines,
     "Make new values at their source, then: agent-vault set NAME. What is left: agent-vault list --exposed",
+    ...(elsewhere === undefined
+      ? []
+      : [
+          `What lies in another store is changed there; then: agent-vault set ${elsewhere.secret} --source REFERENCE`,
+        ]),
     ...(lost === undefined
       ? []
       : [

@@ -13,7 +13,7 @@ import {
   unsigned,
 } from "../records/record.js"
 import { type Exposures, exposures } from "../records/exposures.js"
-import { type Exposed, exposedTo } from "../vault/exposed.js"
+import { exposedTo } from "../vault/exposed.js"
 import { inFile, readSigned } from "../vault/group-key.js"
 import { findSecret, getGroup, getSecret } from "../vault/vault.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
@@ -21,7 +21,7 @@ import { refuseCollisions } from "./free-name.js"
 import { precedentsOf } from "./precedent.js"
 import { type GroupReader, readersOfGroup } from "../vault/group-readers.js"
 import { type ReadyGroup, readyGroup } from "./ready-group.js"
-import { type ExposedSecret, keyOfSecret } from "./rekey.js"
+import { type ExposedSecret, exposedSecret, keyOfSecret } from "./rekey.js"
 import { type Session, putRecord } from "./session.js"
 
 export interface MoveRequest extends ChangeRequest {
@@ -125,7 +125,7 @@ async function moveAcross(session: Session, way: Way): Promise<MovedSecret> {
   })
   return {
     ...named(way),
-    ...across(target, { to, exposed: exposedTo(vault, said), losses, gains }),
+    ...across(target, { own: exposedSecret(to, before, exposedTo(vault, said)), losses, gains }),
   }
 }
 
@@ -152,24 +152,15 @@ function named({ from, to, before }: Way): Pick<MovedSecret, "from" | "to" | "ve
 
 function across(
   target: ReadyGroup,
-  {
-    to,
-    exposed,
-    losses,
-    gains,
-  }: Pick<MovedSecret, "losses" | "gains"> & {
-    readonly to: SecretName
-    readonly exposed: readonly Exposed[]
-  },
+  { own, losses, gains }: Pick<MovedSecret, "losses" | "gains"> & { readonly own: ExposedSecret },
 ): Omit<MovedSecret, "from" | "to" | "version"> {
-  const own = losses.length === 0 ? [] : [{ secret: to.full, to: exposed }]
   return {
     newGroup: target.isNew,
     ...(target.similar === undefined ? {} : { similarGroup: target.similar }),
     gains,
     losses,
     readers: readersOfGroup(target.record),
-    exposed: [...target.exposed, ...own],
+    exposed: [...target.exposed, ...(losses.length === 0 ? [] : [own])],
   }
 }
 

@@ -22,6 +22,7 @@ import {
 } from "../records/record.js"
 import { exposures } from "../records/exposures.js"
 import { sealedToOwners } from "../records/owners.js"
+import type { StoreScheme } from "../records/source.js"
 import { type Exposed, exposedTo } from "../vault/exposed.js"
 import type { FormerOwner } from "../vault/plan.js"
 import { type Resealing, resealAll } from "./reseal.js"
@@ -32,6 +33,17 @@ import { getSecret } from "../vault/vault.js"
 export interface ExposedSecret {
   readonly secret: string
   readonly to: readonly Exposed[]
+  /** The store that its value lies in, where it is to be changed. */
+  readonly store?: StoreScheme
+}
+
+/** A secret that is exposed, as its record says where its value lies. */
+export function exposedSecret(
+  { full }: SecretName,
+  { source }: Pick<SecretRecord, "source">,
+  to: readonly Exposed[],
+): ExposedSecret {
+  return { secret: full, to, ...(source && { store: source.store }) }
 }
 
 /** A group's keys, each by the fingerprint of its recipient; see {@link groupKeys}. */
@@ -156,7 +168,7 @@ async function resealSecrets(
       ...said,
     })
     if (newly.length + lostOwners.length === 0) return []
-    return [{ secret: name.full, to: exposedTo(session.vault, said) }]
+    return [exposedSecret(name, record, exposedTo(session.vault, said))]
   })
 }
 
