@@ -5,9 +5,11 @@ import { createHash } from "node:crypto"
 import {
   existsSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
   readdirSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -66,8 +68,18 @@ export async function ensure() {
 
 /** The first half of {@link ensure}. */
 export async function ensureInstalled() {
-  await perform(install, "installing dependencies (npm ci)", () =>
-    run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]),
+  await perform(install, "installing dependencies (npm ci)", () => {
+    refuseLink()
+    return run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+  })
+}
+
+/** `npm ci` empties the folder that a link leads to, which is another work tree's. */
+function refuseLink() {
+  const folder = join(root, "node_modules")
+  if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return
+  throw new Error(
+    `node_modules is a link to ${readlinkSync(folder)}, which npm ci would empty: nothing was done; install there, or remove the link, then repeat the command`,
   )
 }
 

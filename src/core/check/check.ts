@@ -20,13 +20,14 @@ import { type Due, whyDue } from "../vault/due.js"
 import { describeSecret } from "../vault/listing.js"
 import { type GroupPlan, type Plan, makePlan } from "../vault/plan.js"
 import { readSealedState } from "../vault/sealed-state.js"
-import { type Vault, findSecret } from "../vault/vault.js"
+import { type Vault, findAgent, findSecret } from "../vault/vault.js"
 
 /** What {@link checkVault} found, and how much it looked at. */
 export interface CheckReport {
   readonly findings: readonly CheckFinding[]
   readonly secrets: number
   readonly groups: number
+  /** But for removed ones, whose records stay and are looked at too. */
   readonly agents: number
   /** The secrets that the broker may send, and to which hosts. */
   readonly goes: readonly SecretGoing[]
@@ -64,6 +65,7 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
   const goes: SecretGoing[] = []
   const rotates: SecretRotating[] = []
   const told = new Set<string>()
+  let removed = 0
   const attempt: Attempt = async (subject, work) => {
     try {
       await work()
@@ -79,6 +81,7 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
   for (const { path, file } of files) {
     await attempt(path, async () => {
       add(await checkFile(vault, path, file, now, owner))
+      if (file.is === "agent" && findAgent(vault, file.agent) === undefined) removed += 1
       if (file.is !== "secret") return
       const going = goingOf(vault, file.secret)
       if (going !== undefined) goes.push(going)
@@ -91,16 +94,20 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
   add(pendingFindings(pending))
   await attempt(POLICY_WISH, () => requireWished(vault, policy))
   add(missingFiles(vault))
-  const count = (is: VaultFile["is"]): number => files.filter(({ file }) => file.is === is).length
-  const counts = { secrets: count("secret"), groups: count("group"), agents: count("agent") }
   return {
     findings,
-    ...counts,
+    ...countsOf(files, removed),
     goes,
     rotates,
     ...(pending === undefined ? {} : { pending }),
     ...(policy === undefined ? {} : { policy }),
   }
+}
+
+/** What a vault has, by its files; `removed` agents have them too. */
+function countsOf(files: readonly { readonly file: VaultFile }[], removed: number) {
+  const count = (is: VaultFile["is"]): number => files.filter(({ file }) => file.is === is).length
+  return { secrets: count("secret"), groups: count("group"), agents: count("agent") - removed }
 }
 
 /** The signed rules; undefined where there are none, or they are refused. */

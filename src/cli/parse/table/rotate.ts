@@ -26,7 +26,8 @@ export const ROTATE: readonly CommandSpec[] = [
       },
       timeout: {
         value: "DURATION",
-        describe: "how long each program may take (default: 5m)",
+        describe:
+          "how long each program may take, in whole minutes or hours: 10m, 2h (default: 5m)",
       },
       expires: {
         value: "WHEN",
