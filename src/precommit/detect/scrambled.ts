@@ -14,6 +14,9 @@ const PATTERN = /\(\?[=!:<]|\[\^[^\]]{1,20}\]|[A-Za-z0-9]-[A-Za-z0-9]\]|\\[dws][
 /** A word of code or of a language. Chance seldom writes six letters of one case in a row. */
 const WORD = /[a-z]{6}|[A-Z]{6}/
 
+/** Of so many sorts signs are where there is no digit. */
+const SIGNS_FOR_DIGITS = 4
+
 const SHAPES = [FILLED_IN, DIGEST, CALL, PATTERN]
 
 /**
@@ -25,8 +28,10 @@ export function isScrambled(text: string): boolean {
   if (SHAPES.some((shape) => shape.test(text))) return false
   const sorts = Array.from(text, sortOf)
   const changes = sorts.filter((sort, at) => at > 0 && sort !== sorts[at - 1]).length
-  const isMixed = ["lower", "upper", "digit"].every((sort) => sorts.includes(sort))
-  return isMixed && /[^\w.-]/.test(text) && 2 * changes >= text.length - 1
+  const isMixed = sorts.includes("lower") && sorts.includes("upper")
+  // One in ten such passwords has no digit, and signs of many sorts then.
+  const hasMore = sorts.includes("digit") || new Set(sorts).size >= 2 + SIGNS_FOR_DIGITS
+  return isMixed && hasMore && /[^\w.-]/.test(text) && 2 * changes >= text.length - 1
 }
 
 /** Each sign is a sort of its own. */

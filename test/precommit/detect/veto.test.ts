@@ -84,3 +84,25 @@ test("to ask what was silenced changes nothing of what is found", () => {
     expect(findCredentials(text, { path }, () => {})).toEqual(findCredentials(text, { path }))
   }
 })
+
+test("a sign in front makes no reference of a random password, though it has no digit", () => {
+  const random = new Generator(1411)
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+  const all = `${letters}!#$%&()*+,-./:;<=>?@[]^_{|}~`
+  const samples = Array.from("$(./<>[{~").flatMap((sign) =>
+    Array.from({ length: 100 }, () => sign + random.text(all, 19)),
+  )
+  const missed = samples.filter(
+    (value) => findCredentials(JSON.stringify({ db: { password: value } })).length === 0,
+  )
+  // Most of them were.
+  expect(missed.length / samples.length, missed[0]).toBeLessThan(0.25)
+  for (const value of [
+    "~/Library/Acme/Passwords",
+    "$(Acme.Db.Password)",
+    "/^[A-Z]+$/",
+    "<%= Pw %>",
+  ]) {
+    expect(findCredentials(JSON.stringify({ password: value })), value).toEqual([])
+  }
+})
