@@ -18,11 +18,11 @@ VALUE = "not-a-real-key-of-a-store"
 class Sources(unittest.TestCase):
     def setUp(self) -> None:
         self.machine = machine_for(self)
-        bin_folder = self.machine.home / "bin"
-        bin_folder.mkdir()
-        self.op = bin_folder / "op"
+        stores = self.machine.home / "stores"
+        stores.mkdir()
+        self.op = stores / "op"
         self.store("printf %s " + VALUE)
-        os.environ["PATH"] = "%s:%s" % (bin_folder, os.environ["PATH"])
+        os.environ["PATH"] = "%s:%s" % (stores, os.environ["PATH"])
         self.machine.env["PATH"] = os.environ["PATH"]
         self.machine.run("set", NAME, "--source", REFERENCE)
 

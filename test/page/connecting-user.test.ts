@@ -2,6 +2,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
 import { type AddressInfo, type Socket, connect, createServer } from "node:net"
+import { setImmediate } from "node:timers/promises"
 import { describe, expect, test } from "vitest"
 import { isFromThisUser } from "../../src/page/connecting-user.js"
 
@@ -66,10 +67,15 @@ describe("a connection", () => {
       const [local, remote] = [socket.localPort, socket.remotePort].map((port) =>
         (port ?? 0).toString(16).toUpperCase().padStart(4, "0"),
       )
-      const line = readFileSync("/proc/net/tcp", "utf8")
-        .split("\n")
-        .find((each) => each.includes(`0100007F:${remote} 0100007F:${local} `))
-      expect(line?.trim().split(/\s+/)[7]).toBe("0")
+      const listed = (): string | undefined =>
+        readFileSync("/proc/net/tcp", "utf8")
+          .split("\n")
+          .find((each) => each.includes(`0100007F:${remote} 0100007F:${local} `))
+          ?.trim()
+          .split(/\s+/)[7]
+      // The system lets go of it some time after the process has ended.
+      while (listed() === String(NOBODY)) await setImmediate()
+      expect(listed()).toBe("0")
       expect(isFromThisUser(socket)).toBe(false)
       socket.destroy()
     },
