@@ -44,6 +44,7 @@ ${CAN_RESET} && set -- env --default-signal=INT,QUIT "$@"
 exec "$@" 3>&-`
 
 const toItsEnd = promisify(execFile)
+const NOTHING = { stdout: "" }
 
 /** What isolates here, and which it is. */
 export async function findBubblewrap(
@@ -51,7 +52,8 @@ export async function findBubblewrap(
 ): Promise<{ readonly program: string; readonly version: string } | Missing> {
   const means = await meansOf(env)
   if ("missing" in means) return means
-  const { stdout } = await toItsEnd(means.program, ["--version"], { env: {} })
+  // It isolates, whether it says which it is or not.
+  const { stdout } = await toItsEnd(means.program, ["--version"], { env: {} }).catch(() => NOTHING)
   return { ...means, version: /\d[\d.]*/.exec(stdout)?.[0] ?? "" }
 }
 

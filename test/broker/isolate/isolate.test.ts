@@ -283,5 +283,8 @@ test("without bubblewrap, and without the right to it, it is said what to do", a
   expect(await findBubblewrap({ PATH: folder })).toMatchObject({
     missing: "this system lets bubblewrap make no namespaces",
   })
+  const program = join(folder, "bwrap")
+  writeFileSync(program, '#!/bin/sh\n[ "$1" != --version ]\n', { mode: 0o755 })
+  expect(await findBubblewrap({ PATH: folder })).toEqual({ program, version: "" })
   rmSync(join(folder, "bwrap"))
 })
