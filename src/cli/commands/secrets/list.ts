@@ -93,15 +93,11 @@ async function show(door: Door, secrets: readonly SecretAndReaders[], all: numbe
     tell(door, all === 0 ? none : nothingWanted(door))
     return
   }
-  const rows = [HEADINGS, ...secrets.map((secret) => row(secret, door.now))]
+  const rows = secrets.map((secret) => row(secret, door.now))
   // Most vaults have no broker, other store, programs that rotate or tags, and say nothing of them.
-  const left = new Set([
-    ...(secrets.some(({ use }) => use !== undefined) ? [] : [GOES_TO]),
-    ...(secrets.some(({ rotation }) => rotation !== undefined) ? [] : [ROTATED_BY]),
-    ...(secrets.some(({ source }) => source !== undefined) ? [] : [COMES_FROM]),
-    ...(secrets.some(({ tags }) => tags !== undefined) ? [] : [TAGS]),
-  ])
-  await print(door, table(rows.map((each) => each.filter((_, at) => !left.has(at)))))
+  const isSaid = (_: string, at: number): boolean =>
+    !IF_SAID.has(HEADINGS[at]) || rows.some((each) => each[at] !== "")
+  await print(door, table([HEADINGS, ...rows].map((each) => each.filter(isSaid))))
 }
 
 /** Names in a row; `--json` has all. */
@@ -119,10 +115,13 @@ const HEADINGS = [
   "TAGS",
   "DESCRIPTION",
 ]
-const GOES_TO = HEADINGS.indexOf("GOES TO")
-const ROTATED_BY = HEADINGS.indexOf("ROTATED BY")
-const COMES_FROM = HEADINGS.indexOf("COMES FROM")
-const TAGS = HEADINGS.indexOf("TAGS")
+/** Columns that are there if a row says something in them. */
+const IF_SAID: ReadonlySet<string | undefined> = new Set([
+  "GOES TO",
+  "ROTATED BY",
+  "COMES FROM",
+  "TAGS",
+])
 
 function row(secret: SecretAndReaders, now: Date): string[] {
   const { name, version, changed, expires, exposed = [], use = [], description = "" } = secret
