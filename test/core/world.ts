@@ -50,6 +50,13 @@ export class World {
     return new World(this.folder, { ...this.env, ...env }, top)
   }
 
+  /** This machine with a folder of its own on PATH, `bin`, for programs that stand in for others. */
+  withPrograms(): World {
+    const folder = join(this.folder, "bin")
+    mkdirSync(folder)
+    return this.with({ PATH: `${folder}:${process.env["PATH"] ?? ""}` })
+  }
+
   /** Another machine that holds what this one holds. */
   copy(): World {
     const folder = mkdtempSync(join(tmpdir(), "agent-vault-world-"))

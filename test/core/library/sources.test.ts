@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
@@ -9,7 +9,12 @@ import {
   openVault,
   parseSecretName,
 } from "../../../src/core/index.js"
-import { agreeToReference, referenceFingerprint, setSecret } from "../../../src/core/owner.js"
+import {
+  agreeToReference,
+  referenceFingerprint,
+  setPolicy,
+  setSecret,
+} from "../../../src/core/owner.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 
 const NAME = parseSecretName("stripe/api-key")
@@ -26,9 +31,7 @@ beforeAll(async () => {
   await setSecret({ ...request, value, source: { store: "op", keep: 300 } })
 })
 beforeEach(async () => {
-  const copy = template.copy()
-  world = copy.with({ PATH: `${join(copy.folder, "bin")}:${process.env["PATH"] ?? ""}` })
-  mkdirSync(join(world.folder, "bin"))
+  world = template.copy().withPrograms()
   vault = await openVault({ dir: world.top, agent: "ci", env: world.env })
 })
 afterEach(async () => {
@@ -67,6 +70,15 @@ test("what is kept ends with the access to it", async () => {
   await vault.get(NAME.full)
   await world.revoke("ci", "stripe")
   expect(await outcome(vault.get(NAME.full))).toBe("NOT_GRANTED")
+})
+
+test("a store is not asked for what a policy denies", async () => {
+  store("printf one")
+  agree()
+  const rules = "version: 1\nrules: [{ name: none, when: 'true', effect: deny }]\n"
+  await setPolicy(await world.request(), { file: "rules.yaml", bytes: Buffer.from(rules) })
+  expect(await outcome(vault.get(NAME.full))).toBe("POLICY_REFUSED")
+  expect(existsSync(asked())).toBe(false)
 })
 
 test("a vault that is closed waits for no store any more, and ends its program", async () => {

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
@@ -20,6 +20,7 @@ import {
   changeUse,
   grant,
   referenceFingerprint,
+  setPolicy,
   setSecret,
 } from "../../../src/core/owner.js"
 import { utc } from "../../../src/core/words/time.js"
@@ -41,8 +42,7 @@ beforeAll(async () => {
   await template.grant("deploy", "stripe")
 })
 beforeEach(() => {
-  const copy = template.copy()
-  world = copy.with({ PATH: `${join(copy.folder, "bin")}:${process.env["PATH"] ?? ""}` })
+  world = template.copy().withPrograms()
   place = findVault(world.top)
   agreeToReference(claimedId(place), referenceFingerprint(NAME, REFERENCE), world.env)
 })
@@ -51,7 +51,6 @@ afterAll(() => template.remove())
 
 /** A store's program that does something first. */
 function program(first: string): void {
-  mkdirSync(join(world.folder, "bin"))
   const file = join(world.folder, "bin", "vault")
   writeFileSync(file, `#!/bin/sh\n${first}\nprintf '{"data":{"data":{"key":"one"}}}'\n`)
   chmodSync(file, 0o755)
@@ -61,6 +60,11 @@ async function putIn(where: World, reference: string): Promise<void> {
   const request = { ...(await where.request()), name: NAME.full, metadata: {} }
   const value = Buffer.from(reference)
   await setSecret({ ...request, value, source: { store: "vault", keep: 0 } })
+}
+
+async function deny(): Promise<void> {
+  const rules = "version: 1\nrules: [{ name: none, when: 'true', effect: deny }]\n"
+  await setPolicy(await world.request(), { file: "rules.yaml", bytes: Buffer.from(rules) })
 }
 
 const none = (): Promise<string> => Promise.reject(new Error("no passphrase"))
@@ -75,10 +79,16 @@ const CHANGES = {
   "the agent's access was revoked": [() => world.revoke("ci", "stripe"), "NOT_GRANTED"],
   "the secret got another reference": [() => putIn(world, "vault://secret/other#key"), "BUSY"],
   "the secret got a value of its own": [() => world.set(NAME.full, "plain"), "BUSY"],
+  "a policy was signed that denies it": [() => deny(), "POLICY_REFUSED"],
   "others were revoked, and it stays": [() => world.revoke("deploy", "stripe"), ["one"]],
 } as const
 const CASES = (Object.keys(WAYS) as (keyof typeof WAYS)[]).flatMap((way) =>
-  (Object.keys(CHANGES) as (keyof typeof CHANGES)[]).map((what) => [way, what] as const),
+  (Object.keys(CHANGES) as (keyof typeof CHANGES)[])
+    // What the broker only looks for, nobody gets: no policy is asked.
+    .filter(
+      (what) => way === "goes into a request" || what !== "a policy was signed that denies it",
+    )
+    .map((what) => [way, what] as const),
 )
 
 test.each(CASES)("what %s is decided once a store has given it: %s", async (way, what) => {
@@ -93,6 +103,17 @@ test.each(CASES)("what %s is decided once a store has given it: %s", async (way,
   await change()
   writeFileSync(go, "")
   expect(await read).toEqual(result)
+  vault.close()
+})
+
+test("a store is not asked for what a policy keeps from a request", async () => {
+  const asked = join(world.folder, "asked")
+  program(`: > ${asked}`)
+  await deny()
+  const key = await keyOfCi()
+  const vault = await openBrokered({ place, key, env: world.env, audit: noAudit() }, [NAME])
+  expect(await outcome(WAYS["goes into a request"](vault))).toBe("POLICY_REFUSED")
+  expect(existsSync(asked)).toBe(false)
   vault.close()
 })
 

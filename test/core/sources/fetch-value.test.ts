@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import {
@@ -31,9 +31,7 @@ beforeAll(async () => {
   template = await vaultWorld()
 })
 beforeEach(() => {
-  const copy = template.copy()
-  world = copy.with({ PATH: `${join(copy.folder, "bin")}:${process.env["PATH"] ?? ""}` })
-  mkdirSync(join(world.folder, "bin"))
+  world = template.copy().withPrograms()
   program('{"data":{"data":{"key":"one"}}}')
 })
 afterEach(() => world.remove())
