@@ -39,9 +39,9 @@ const CLIENT_NAME = 100
 
 /**
  * Has a person enter a secret that an agent misses, and stores it with the owner's key that is here;
- * or they store it themselves, at a terminal. The value goes nowhere else. Where no owner's key can be used, the secret becomes a wish for an
- * owner, and nobody is asked for a value that could not be stored. Throws `ASK_REFUSED`,
- * `SERVICE_NOT_FOUND`, `EXISTS`, and what `set` throws.
+ * or they store it themselves, at a terminal. The value goes nowhere else. Where no owner's key can be
+ * used, the secret becomes a wish for an owner, and nobody is asked for a value that could not be
+ * stored. Throws `ASK_REFUSED`, `SERVICE_NOT_FOUND`, `EXISTS`, and what `set` throws.
  */
 export async function gainSecret(
   door: Door,

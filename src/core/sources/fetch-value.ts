@@ -40,8 +40,9 @@ export interface SealedReference {
 }
 
 /**
- * The value that a reference names, from the store, or from memory for as long as the record says. A store is asked for nothing that nobody on this machine agreed to. Rejects with
- * `SOURCE_UNAGREED`, `SOURCE_FAILED`.
+ * The value that a reference names, from the store, or from memory for as long as the record says. A
+ * store is asked for nothing that nobody on this machine agreed to. Rejects with `SOURCE_UNAGREED`,
+ * `SOURCE_FAILED`.
  */
 export async function resolveReference(
   sealed: SealedReference,
