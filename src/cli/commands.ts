@@ -20,6 +20,8 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   "key add": () => import("./commands/keys/key-add.js"),
   "key list": () => import("./commands/keys/key-list.js"),
   "key remove": () => import("./commands/keys/key-remove.js"),
+  "agreement list": () => import("./commands/keys/agreement-list.js"),
+  "agreement remove": () => import("./commands/keys/agreement-remove.js"),
   set: () => import("./commands/secrets/set.js"),
   rotate: () => import("./commands/secrets/rotate.js"),
   rotation: () => import("./commands/secrets/rotation.js"),

@@ -90,6 +90,7 @@ export {
   isReferenceAgreed,
   referenceFingerprint,
 } from "./sources/agreed-references.js"
+export { type Agreement, agreements, takeBack } from "./memory/agreements.js"
 export { parseReference } from "./sources/reference.js"
 export { type RotationStep, rotationLines } from "./records/rotation.js"
 export { changeMetadata } from "./change/change-metadata.js"

@@ -227,6 +227,18 @@ describe("reports", () => {
     await machine.call(["agent", "recover", "deploy"])
   })
 
+  test("agreement list, agreement remove", async () => {
+    await machine.shell("printf %s old | agent-vault set agreed/key")
+    await machine.call(["rotation", "-s", "agreed/key", "--", "echo", "new"])
+    const plan = (await document(["rotate", "agreed/key", "--dry-run"])) as { fingerprint: string }
+    const { fingerprint } = plan
+    await machine.call(["rotate", "agreed/key", "--agree", fingerprint])
+    const agreement = { to: "rotation", fingerprint, secret: "agreed/key" }
+    expect(await document(["agreement", "list"])).toEqual({ vault: id, agreements: [agreement] })
+    expect(await document(["agreement", "remove", "agreed/key"])).toEqual({ removed: [agreement] })
+    await machine.call(["rm", "agreed/key"])
+  })
+
   test("owner key", async () => {
     const file = matching(/owner\.key$/)
     const key = { vault: id, file, passphrase: false, mode: "600", state: "opens" }

@@ -54,5 +54,5 @@ export async function agreeToSource(
   const hint = `look at it, then: --agree ${fingerprint}`
   const isYes =
     given.length > 0 || (await confirm(door.terminal, "Fetch it on this machine?", hint))
-  if (isYes) agreeToReference(vault, fingerprint, door.env)
+  if (isYes) agreeToReference(vault, name, fingerprint, door.env)
 }

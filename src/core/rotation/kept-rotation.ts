@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { sealer, unseal } from "../age/age.js"
 import { createFile, makeFolder, readRegularFile, removeFile } from "../disk/files.js"
 import { type Environment, inHome, stateHome } from "../disk/homes.js"
+import { agreeTo, isAgreedTo } from "../memory/agreements.js"
 import { digestOf } from "../records/record.js"
 import { type Rotation, canonicalRotation } from "../records/rotation.js"
 import type { Vault } from "../vault/vault.js"
@@ -31,10 +32,12 @@ export class RotationState {
   readonly #vault: Vault
   readonly #folder: string
   readonly #name: SecretName
+  readonly #env: Environment
 
   constructor(vault: Vault, name: SecretName, env: Environment) {
     this.#vault = vault
     this.#name = name
+    this.#env = env
     this.#folder = join(stateHome(env), vault.id, "rotations")
   }
 
@@ -105,22 +108,17 @@ export class RotationState {
 
   /** Whether a person on this machine agreed to these very programs for this secret. */
   isAgreed(rotation: Rotation): boolean {
-    return readRegularFile(this.#agreedFile(rotation), 1) !== undefined
+    const fingerprint = fingerprintOf(this.#name, rotation)
+    return isAgreedTo(this.#vault.id, { to: "rotation", fingerprint }, this.#env)
   }
 
   agree(rotation: Rotation): void {
-    inHome("state", () => {
-      makeFolder(this.#folder, 0o700)
-      createFile(this.#agreedFile(rotation), "", 0o600)
-    })
+    const fingerprint = fingerprintOf(this.#name, rotation)
+    agreeTo(this.#vault.id, "rotation", this.#name, fingerprint, this.#env)
   }
 
   get #keptFile(): string {
     return join(this.#folder, `${shortDigest(this.#name.full)}.age`)
-  }
-
-  #agreedFile(rotation: Rotation): string {
-    return join(this.#folder, `${fingerprintOf(this.#name, rotation)}.agreed`)
   }
 
   #readKept(): Uint8Array | undefined {

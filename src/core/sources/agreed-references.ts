@@ -1,6 +1,5 @@
-import { join } from "node:path"
-import { createFile, makeFolder, readRegularFile } from "../disk/files.js"
-import { type Environment, inHome, stateHome } from "../disk/homes.js"
+import type { Environment } from "../disk/homes.js"
+import { agreeTo, isAgreedTo } from "../memory/agreements.js"
 import { digestOf } from "../records/record.js"
 import type { SecretName } from "../words/names.js"
 
@@ -11,17 +10,15 @@ export function referenceFingerprint({ full }: SecretName, reference: string): s
 
 /** Whether a person on this machine agreed that the secret's value is what this reference names. */
 export function isReferenceAgreed(vault: string, fingerprint: string, env: Environment): boolean {
-  return readRegularFile(join(folderOf(vault, env), `${fingerprint}.agreed`), 1) !== undefined
+  return isAgreedTo(vault, { to: "source", fingerprint }, env)
 }
 
 /** Remembers that a person did. Throws `NO_ACCESS`. */
-export function agreeToReference(vault: string, fingerprint: string, env: Environment): void {
-  inHome("state", () => {
-    makeFolder(folderOf(vault, env), 0o700)
-    createFile(join(folderOf(vault, env), `${fingerprint}.agreed`), "", 0o600)
-  })
-}
-
-function folderOf(vault: string, env: Environment): string {
-  return join(stateHome(env), vault, "sources")
+export function agreeToReference(
+  vault: string,
+  name: SecretName,
+  fingerprint: string,
+  env: Environment,
+): void {
+  agreeTo(vault, "source", name, fingerprint, env)
 }

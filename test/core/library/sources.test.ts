@@ -51,7 +51,7 @@ function store(script: string): void {
 
 function agree(): void {
   const fingerprint = referenceFingerprint(NAME, REFERENCE)
-  agreeToReference(claimedId(findVault(world.top)), fingerprint, world.env)
+  agreeToReference(claimedId(findVault(world.top)), NAME, fingerprint, world.env)
 }
 
 test("get fetches nothing where nobody agreed; then the value, and keeps it", async () => {

@@ -44,7 +44,7 @@ beforeAll(async () => {
 beforeEach(() => {
   world = template.copy().withPrograms()
   place = findVault(world.top)
-  agreeToReference(claimedId(place), referenceFingerprint(NAME, REFERENCE), world.env)
+  agreeToReference(claimedId(place), NAME, referenceFingerprint(NAME, REFERENCE), world.env)
 })
 afterEach(() => world.remove())
 afterAll(() => template.remove())

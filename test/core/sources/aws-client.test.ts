@@ -73,7 +73,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 
 async function resolve(reference: string): Promise<Buffer> {
   const vault = claimedId(at.place)
-  agreeToReference(vault, referenceFingerprint(NAME, reference), at.env)
+  agreeToReference(vault, NAME, referenceFingerprint(NAME, reference), at.env)
   const source = { store: parseReference(reference), keep: 0 }
   const { value } = await resolveReference({ vault, name: NAME, source, reference }, at, new Date())
   return Buffer.from(value)

@@ -56,7 +56,7 @@ async function put(where: World, keep: number, reference = REFERENCE): Promise<v
 
 function agree(name = NAME): void {
   const { id } = vaultIn(world)
-  agreeToReference(id, referenceFingerprint(name, REFERENCE), world.env)
+  agreeToReference(id, name, referenceFingerprint(name, REFERENCE), world.env)
 }
 
 function vaultIn({ top }: World): { readonly id: string } {

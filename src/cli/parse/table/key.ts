@@ -5,7 +5,7 @@ const PASSPHRASE = {
   "passphrase-fd": { value: "FD", describe: "read the key's passphrase from this file descriptor" },
 } as const
 
-/** The key files of this machine. */
+/** The key files of this machine, and what people on it agreed to. */
 export const KEY: readonly CommandSpec[] = [
   {
     name: "key add",
@@ -34,5 +34,27 @@ export const KEY: readonly CommandSpec[] = [
     examples: [["agent-vault key remove ci", "an owner can bring it back out of its escrow"]],
     notes:
       "A key that no escrow would bring back is removed only if a person at a terminal says so: an owner's, that of an agent whose key was made elsewhere, and one that was replaced.",
+  },
+  {
+    name: "agreement list",
+    words: "",
+    summary: "list what people on this machine agreed to fetch from other stores, or to run",
+    options: { ...DIR, ...JSON_OUT },
+    examples: [
+      ["agent-vault agreement list", "sources of values, and programs that rotate secrets"],
+    ],
+    notes:
+      "A fingerprint stands for a secret and what its record named: `agent-vault get NAME --reference` and `agent-vault rotate NAME --dry-run` say of what.",
+  },
+  {
+    name: "agreement remove",
+    words: "<group/name>",
+    summary: "take back, on this machine, what was agreed to for a secret",
+    options: { ...DIR, ...JSON_OUT },
+    examples: [
+      ["agent-vault agreement remove stripe/api-key", "it is fetched and rotated after a new yes"],
+    ],
+    notes:
+      "A fingerprint of `agent-vault agreement list` in place of the name takes back that one.",
   },
 ]
