@@ -144,6 +144,14 @@ function branchOf(gitFolder: string): string | undefined {
   return head?.startsWith("ref: ") === true ? head.slice("ref: ".length) : undefined
 }
 
+/** The branch that a rebase under way moves when it is done; undefined if there is none. */
+export function rebasedBranch(gitFolder: string): string | undefined {
+  const names = ["rebase-merge", "rebase-apply"].map((folder) =>
+    readPointer(join(gitFolder, folder, "head-name")),
+  )
+  return names.find((name) => name?.startsWith("refs/heads/"))
+}
+
 function readPointer(file: string): string | undefined {
   const bytes = readRegularFile(file, LIMITS.gitPointer, file, "follow")
   return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8").trimEnd()

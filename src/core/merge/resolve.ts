@@ -3,16 +3,12 @@ import type { Progress } from "../change/session.js"
 import { completeJournal } from "../commit/journal.js"
 import { removeLeftovers } from "../commit/leftovers.js"
 import { withLock } from "../commit/lock.js"
-import type { Draft } from "../change/draft.js"
 import type { Environment } from "../disk/homes.js"
 import { type Place, gitPath } from "../disk/place.js"
 import { type Git, openGit } from "../git/git.js"
-import { authorship, writeCommit } from "../git/git-commit.js"
-import { blobId, commitOf } from "../git/git-objects.js"
+import { commitOf } from "../git/git-objects.js"
 import type { Identity } from "../keys/identity.js"
 import { type Anchor, findAnchor } from "../memory/trust.js"
-import { rememberMade } from "../undone/made-here.js"
-import { seeTracked } from "../undone/remote-branches.js"
 import type { CommitRange } from "../undone/blobs.js"
 import { acceptingUndone } from "../vault/open.js"
 import { VaultError } from "../words/errors.js"
@@ -35,6 +31,7 @@ import {
   mergeVault,
 } from "./merge-vault.js"
 import { mergedCommits } from "./merged-commits.js"
+import { rememberResolved } from "./remember-resolved.js"
 import { withRemovals } from "./removed-further.js"
 import { withoutReplays } from "./replayed.js"
 import { refuseBrokenTip } from "./own-tip.js"
@@ -132,7 +129,7 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
   const isLeft = (unit: string): boolean =>
     classify(unit).is === "stray" || [unit, ...(sides.renamed.get(unit) ?? [])].some(isOpen)
   await verifySettled(draft, merge, isLeft, request)
-  if (!dryRun) await rememberSigned(git, folder, draft, merge, env)
+  if (!dryRun) await rememberResolved(git, folder, draft, merge, isLeft, env)
   const files = await stageSettled(git, folder, draft, sides, isLeft, dryRun)
   const units = [...new Set([...sides.unmerged, ...mended.keys()].map(unitOf))]
   const foreign = units.filter((unit) => classify(unit).is === "stray")
@@ -158,32 +155,6 @@ async function refuseBrokenHead(git: Git, place: Place): Promise<void> {
   const { branch } = git.checkout
   const head = branch === undefined ? undefined : await commitOf(git, branch)
   if (head !== undefined) await refuseBrokenTip(git, place, head)
-}
-
-/**
- * Remembers the records that were signed for this merge: whoever undoes it before it is published
- * undoes what was made here. The user makes the commit, so one that no ref names stands for it.
- */
-async function rememberSigned(
-  git: Git,
-  folder: string,
-  draft: Draft,
-  { sides, ours }: VaultMerge,
-  env: Environment,
-): Promise<void> {
-  const { branch } = git.checkout
-  const isOfASide = (path: string, bytes: Uint8Array): boolean =>
-    [sides.ours, sides.theirs].some((side) => side.get(path) === blobId(bytes, git.hash))
-  const signed = [...draft.changes].flatMap(([path, bytes]) =>
-    bytes === undefined || isOfASide(path, bytes) ? [] : [[`${folder}/${path}`, bytes] as const],
-  )
-  const parent = branch === undefined ? undefined : await commitOf(git, branch)
-  if (signed.length === 0 || parent === undefined) return
-  const [by, before] = await Promise.all([authorship(git), seeTracked(git)])
-  const message = "agent-vault: what resolve signed"
-  const commit = { parent, files: new Map(signed), message }
-  const made = await writeCommit(git, { ...by, signing: undefined }, commit)
-  rememberMade(ours.id, git.checkout, made, before, env)
 }
 
 /** The history of both sides since they parted; where nobody can tell, all of ours. */

@@ -15,6 +15,8 @@ export interface CommitRange {
   readonly tips: Iterable<string>
   /** A commit; the history of its parents is left out. */
   readonly since?: string
+  /** A commit; the history of its first parent is left out, and of no other one. */
+  readonly sinceOurs?: string
   /** Merges alone. */
   readonly merges?: boolean
 }
@@ -62,14 +64,17 @@ export async function changesIn(git: Git, range: CommitRange, path: string): Pro
 /** What the commits of a range did to the files at or below a path, by file. */
 export async function changesBelow(
   git: Git,
-  { tips, since, merges = false }: CommitRange,
+  { tips, since, sinceOurs, merges = false }: CommitRange,
   below: string,
 ): Promise<Map<string, BlobChange[]>> {
   const all = [...tips]
   if (all.length === 0) return new Map()
   const words = all.filter((tip) => !COMMIT.test(tip))
   const commits = all.filter((tip) => COMMIT.test(tip))
-  const before = since === undefined ? [] : [`^${since}^@`]
+  const before = [
+    ...(since === undefined ? [] : [`^${since}^@`]),
+    ...(sinceOurs === undefined ? [] : [`^${sinceOurs}^1`]),
+  ]
   const input = [...commits, ...before].map((line) => `${line}\n`).join("")
   const options = [...(merges ? ["--min-parents=2"] : []), ...(input === "" ? [] : ["--stdin"])]
   const walk = ["rev-list", "--full-history", ...options, ...words, "--", below]

@@ -157,13 +157,14 @@ export class Whereabouts {
     if (by === undefined || before === undefined) return "was removed, and not in this clone"
     const since = await this.#trackedSince(by)
     if ("doubt" in since) return `was removed, which may have been published: ${since.doubt}`
-    // A record that is made here is new; another one may have removed the same before.
+    // A record that is made here is new; another one may have removed the same before. And what a
+    // merge removes from ours may be what the other side removed.
     const had = [...Object.values(before.refs), ...since.commits]
-    if (await this.#isRemovedIn({ tips: had, since: by.commit }, file, now)) {
+    if (await this.#isRemovedIn({ tips: had, sinceOurs: by.commit }, file, now)) {
       return "was removed, which was published"
     }
     const tips = rid === "branch" ? ["HEAD"] : ALL_REFS
-    const isKept = await this.#isRemovedIn({ tips, since: by.commit }, file, now)
+    const isKept = await this.#isRemovedIn({ tips, sinceOurs: by.commit }, file, now)
     return isKept ? "was removed, which is not undone" : undefined
   }
 
