@@ -1,6 +1,6 @@
 import { exposedName } from "../../core/index.js"
 import type { AccessOverview } from "../../core/owner.js"
-import { counted, planLines, table } from "../door/render.js"
+import { counted, planLines, policyLine, table } from "../door/render.js"
 import {
   type AccessCell,
   type Glance,
@@ -19,6 +19,7 @@ const HOSTS_SHOWN = 2
 export function glanceLines({ overview, requests }: Glance): string[] {
   return [
     ...table([HEAD, ...ownerRows(overview), ...agentRows(overview)]),
+    ...(overview.policy === undefined ? [] : ["", policyLine(overview.policy)]),
     ...wishLines(overview),
     ...(requests.length === 0 ? [] : ["", ...requestLines(requests)]),
     ...secretLines(

@@ -34,6 +34,7 @@ export function glancePage(glance: Glance, shown: GlanceShown): Page {
 ${tiles(glance)}
 ${calls(glance)}
 ${glanceMatrix(glance.overview)}
+${policySection(glance.overview)}
 ${secretsTable(glance.overview)}
 ${readsTable(glance)}
 </main>
@@ -58,7 +59,7 @@ function head({ overview, branch }: Glance, shown: GlanceShown): Html {
   return markup`<header>
 <h1>Who may open what</h1>
 <p>Vault <code>${overview.vault}</code>${on}, as of ${timed(overview.at)}${shown.in === "server" ? LIVE : undefined}</p>
-<nav aria-label="On this page"><a href="#calls">What needs attention</a><a href="#access">Agents and groups</a><a href="#secrets">Secrets</a><a href="#reads">Last reads</a></nav>
+<nav aria-label="On this page"><a href="#calls">What needs attention</a><a href="#access">Agents and groups</a>${overview.policy && markup`<a href="#policy">Policy</a>`}<a href="#secrets">Secrets</a><a href="#reads">Last reads</a></nav>
 </header>`
 }
 
@@ -155,6 +156,18 @@ function wishes(plan: GroupPlan): Html[] {
 
 function ending(until: string | undefined): Html | undefined {
   return until === undefined ? undefined : markup` until ${timed(until)}`
+}
+
+/** What a grant alone does not decide. */
+function policySection({ policy }: AccessOverview): Html | undefined {
+  if (policy === undefined) return undefined
+  const rules = policy.map(
+    ({ name, when, effect }) =>
+      markup`<li>${chip("plain", effect)}${name}<small><code>${when}</code></small></li>`,
+  )
+  return markup`<section aria-labelledby="policy"><h2 id="policy">Policy<small>what each value has to pass as well: deny wins over confirm, and confirm over allow</small></h2>
+<ul class="rules">${rules}</ul>
+<p class="soft">What it says of a secret: <code>agent-vault policy explain GROUP/NAME --agent AGENT</code></p></section>`
 }
 
 function secretsTable({ secrets, at }: AccessOverview): Html {

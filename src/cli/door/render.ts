@@ -48,6 +48,11 @@ export function planLines(plan: Plan): string[] {
   ]
 }
 
+/** That there is a policy, beside what the grants say. */
+export function policyLine({ length }: readonly PolicyRule[]): string {
+  return `A policy of ${counted(length, "rule")} decides as well: agent-vault policy show; of one secret: agent-vault policy explain GROUP/NAME --agent AGENT`
+}
+
 /** Which rules a policy would lose and gain. */
 export function policyLines({ is, gained, lost }: PolicyPlan): string[] {
   const heads = {

@@ -1,4 +1,5 @@
 import { type Manifest, parseManifest } from "../records/manifest.js"
+import type { PolicyRule } from "../policy/policy-rules.js"
 import type { VaultRecord } from "../records/record.js"
 import {
   type AgentListing,
@@ -8,6 +9,7 @@ import {
 } from "../vault/listing.js"
 import { type GroupPlan, makePlan } from "../vault/plan.js"
 import { readSealedState } from "../vault/sealed-state.js"
+import { signedRules } from "../vault/signed-rules.js"
 import { type Vault, getGroup, listGroups, secretsByGroup } from "../vault/vault.js"
 import { MANIFEST } from "../words/layout.js"
 import { VaultError } from "../words/errors.js"
@@ -26,6 +28,8 @@ export interface AccessOverview {
   readonly groups: readonly OverviewGroup[]
   readonly grants: readonly OverviewGrant[]
   readonly secrets: readonly SecretListing[]
+  /** The rules that each value has to pass as well; absent where there is no policy. */
+  readonly policy?: readonly PolicyRule[]
   /** What `apply` would change; absent where the manifest cannot be read. */
   readonly pending?: readonly GroupPlan[]
   /** Why it cannot be read. */
@@ -61,6 +65,7 @@ export function describeOverview(vault: Vault, now: Date): AccessOverview {
   const { manifest, problem } = manifestOf(vault)
   const agents = describeAgents(vault)
   const at = utc(now)
+  const policy = signedRules(vault)
   return {
     vault: vault.id,
     at,
@@ -70,6 +75,7 @@ export function describeOverview(vault: Vault, now: Date): AccessOverview {
     groups: groupsIn(vault, manifest),
     grants: agents.flatMap((agent) => grantsOf(agent, manifest, at)),
     secrets: describeSecrets(vault),
+    ...(policy === undefined ? {} : { policy }),
     ...(manifest === undefined
       ? {}
       : { pending: makePlan(manifest, readSealedState(vault, "counted"), now).groups }),

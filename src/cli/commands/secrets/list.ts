@@ -15,10 +15,10 @@ import {
   whyDue,
   exposedName,
 } from "../../../core/index.js"
-import type { GroupReader } from "../../../core/owner.js"
+import type { GroupReader, PolicyRule } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
-import { asJson, print, table, tell } from "../../door/render.js"
+import { asJson, policyLine, print, table, tell } from "../../door/render.js"
 import { isWanted, nothingWanted } from "../../door/wanted-secrets.js"
 import { identityIfSet, placeOf } from "../../door/who.js"
 
@@ -27,9 +27,12 @@ export async function run(door: Door): Promise<void> {
   const isMeant = isWanted(door)
   const place = placeOf(door)
   const key = await identityIfSet(door, place)
-  const { all, refusal } = await listed(door, place, key?.trust, group)
+  const { all, policy, refusal } = await listed(door, place, key?.trust, group)
   const secrets = all.filter(isMeant)
-  if (!(await asJson(door, { secrets }))) await show(door, secrets, all.length)
+  if (!(await asJson(door, { secrets, ...(policy && { policy }) }))) {
+    await show(door, secrets, all.length)
+    if (policy !== undefined) tell(door, policyLine(policy))
+  }
   if (refusal !== undefined) throw refusal
 }
 
@@ -40,17 +43,25 @@ interface SecretAndReaders extends SecretListing {
   readonly due?: readonly Due[]
 }
 
+/** What is listed, and the policy that reading it has to pass as well, where there is one. */
+interface Listed {
+  readonly all: readonly SecretAndReaders[]
+  readonly policy?: readonly PolicyRule[] | undefined
+  readonly refusal?: VaultError
+}
+
 /** All secrets; where one is refused, the others, and why. */
 async function listed(
   door: Door,
   place: Place,
   trust: string | undefined,
   group: string | undefined,
-): Promise<{ all: readonly SecretAndReaders[]; refusal?: VaultError }> {
+): Promise<Listed> {
   try {
-    const read = (vault: Vault): SecretAndReaders[] =>
-      withReaders(vault, describeSecrets(vault, group), door.now)
-    return { all: await readingVault(door, place, trust, read) }
+    return await readingVault(door, place, trust, async (vault) => ({
+      all: withReaders(vault, describeSecrets(vault, group), door.now),
+      policy: await rulesOf(vault),
+    }))
   } catch (error) {
     if (!isRefusal(error)) throw error
     const read = (vault: Vault): SecretAndReaders[] =>
@@ -60,6 +71,13 @@ async function listed(
     if (all === undefined) throw error
     return { all, refusal: error }
   }
+}
+
+/** Most vaults have no policy, and nothing is loaded to read one. */
+async function rulesOf(vault: Vault): Promise<readonly PolicyRule[] | undefined> {
+  if (vault.record.policy === undefined) return undefined
+  const { signedRules } = await import("../../../core/owner.js")
+  return signedRules(vault)
 }
 
 /** The secrets of one group have the same readers, which are looked up once. */
