@@ -111,6 +111,7 @@ export {
 } from "./check/access-overview.js"
 export { type Standing, describeStanding } from "./check/status.js"
 export { cloneFacts, gitVersion, unwritableState } from "./check/clone-facts.js"
+export { type HomeRights, closeFolder, homeRights } from "./check/home-rights.js"
 export { type SetUp, driverOf, removeDriver, setUpDriver } from "./merge/driver-setup.js"
 export type { DroppedGrant } from "./merge/dropped-grants.js"
 export { type Resolved, resolve } from "./merge/resolve.js"

@@ -1,3 +1,4 @@
+import { getuid } from "node:process"
 import {
   type Place,
   VaultError,
@@ -5,16 +6,20 @@ import {
   claimedId,
   describeTrust,
   findVaultOrNone,
+  keyHome,
   shellWord,
+  stateHome,
 } from "../../core/index.js"
 import {
   type KeptKey,
+  closeFolder,
   closeToOthers,
   cloneFacts,
   describeKeys,
   driverOf,
   gitVersion,
   holderName,
+  homeRights,
   repair,
   setUpDriver,
   unwritableState,
@@ -52,10 +57,12 @@ const unknown = (step: string, saw: string, mend?: string): SeenHere => ({
  */
 export async function lookAround(door: Door): Promise<readonly SeenHere[]> {
   const folder = userPath(door, option(door, "dir") ?? ".")
+  const rights = [await seeing("rights", () => seeRights(door))].flat()
   const machine = [
     good("node", process.versions.node),
     await seeing("git", () => seeGit(door, folder)),
     seeState(door),
+    ...rights,
     seeHarness(door),
     await seeIsolation(door),
   ]
@@ -105,6 +112,46 @@ function seeState({ env }: Door): SeenHere {
   if (folder === undefined) return good("state", "what was read is noted and remembered")
   const mend = `let your user write to ${shellWord(folder)}, or set XDG_STATE_HOME`
   return wrong("state", `${folder} cannot be written: no value is read without its line`, mend)
+}
+
+/** The folders of keys and of state should be this user's alone. */
+function seeRights({ env }: Door): SeenHere | readonly SeenHere[] {
+  const { written, seen, others } = homeRights(getuid?.(), env)
+  const [looked, close] = closing(seen)
+  const homes = [keyHome(env), stateHome(env)].filter((home) =>
+    others.some((path) => path.startsWith(home)),
+  )
+  const found = [
+    ...(others[0] === undefined
+      ? []
+      : [
+          wrong(
+            "rights",
+            `${more(others)}: another user's, among what only yours should have`,
+            `sudo chown -R "$(id -un)" ${homes.map(shellWord).join(" ")}`,
+          ),
+        ]),
+    ...(written[0] === undefined
+      ? []
+      : [wrong("rights", `other users can write to ${more(written)}`, ...closing(written))]),
+    ...(seen[0] === undefined
+      ? []
+      : [{ ...unknown("rights", `other users can look into ${more(seen)}`, looked), fix: close }]),
+  ]
+  return found.length > 0 ? found : good("rights", "keys and state are in folders of yours alone")
+}
+
+function closing(folders: readonly string[]): [mend: string, fix: () => void] {
+  return [
+    `chmod 700 ${folders.map(shellWord).join(" ")}`,
+    () => {
+      folders.forEach(closeFolder)
+    },
+  ]
+}
+
+function more([first = "", ...others]: readonly string[]): string {
+  return others.length === 0 ? first : `${first} and ${others.length} more`
 }
 
 function seeHarness({ env }: Door): SeenHere {
@@ -188,7 +235,7 @@ async function seeClone(door: Door, place: Place): Promise<readonly SeenHere[]> 
       ? good("work tree", "holds no private key of age in the clear, but for what Git ignores")
       : wrong(
           "work tree",
-          `${keyFiles.length === 1 ? first : `${first} and ${keyFiles.length - 1} more`}: a private key of age in the clear`,
+          `${more(keyFiles)}: a private key of age in the clear`,
           "move it out of the repository; whose it is gets a new one: agent-vault agent rekey AGENT",
         ),
   ]

@@ -44,7 +44,7 @@ interface SecretAndReaders extends SecretListing {
 }
 
 /** What is listed, and the policy that reading it has to pass as well, where there is one. */
-interface Listed {
+interface ListedSecrets {
   readonly all: readonly SecretAndReaders[]
   readonly policy?: readonly PolicyRule[] | undefined
   readonly refusal?: VaultError
@@ -56,7 +56,7 @@ async function listed(
   place: Place,
   trust: string | undefined,
   group: string | undefined,
-): Promise<Listed> {
+): Promise<ListedSecrets> {
   try {
     return await readingVault(door, place, trust, async (vault) => ({
       all: withReaders(vault, describeSecrets(vault, group), door.now),
