@@ -11,7 +11,7 @@ import {
 import { type SecretName, parseSecretName } from "../words/names.js"
 import { findVault } from "../disk/place.js"
 import { mayOpen } from "../policy/access.js"
-import { admitReader } from "../vault/read.js"
+import { type AskedRead, admitReader, noteRefusal } from "../vault/refusals.js"
 import type { ReadFor } from "../vault/terms.js"
 import { Reader, type ReaderRequest } from "./reader.js"
 import { SecretValue } from "../words/secret-value.js"
@@ -115,14 +115,24 @@ export class AgentVault implements AsyncDisposable {
 
   /**
    * The metadata of a secret that this agent may read. Throws as `get` does where it may not;
-   * nothing is decrypted.
+   * nothing is decrypted. `by` is what the audit notes of a refusal, as for `get`.
    */
-  async describe(name: string): Promise<SecretListing> {
+  async describe(name: string, by?: ReadFor): Promise<SecretListing> {
     const parsed = parseSecretName(name)
     return this.#with((vault) => {
-      admitReader(vault, this.#request.key, parsed, new Date())
+      admitReader(vault, this.#asked(parsed, by))
       return describeSecret(vault, parsed)
     })
+  }
+
+  /** Notes that a door of ours did not show a value. What cannot be noted stays a refusal. */
+  async noteRefused(name: string, refusal: VaultError, by?: ReadFor): Promise<void> {
+    const asked = this.#asked(parseSecretName(name), by)
+    try {
+      await this.#with((vault) => noteRefusal(refusal, vault, asked))
+    } catch (error) {
+      if (!VaultError.is(error)) throw error
+    }
   }
 
   /** What this agent may read, until when, and which groups are closed to it. */
@@ -201,6 +211,10 @@ export class AgentVault implements AsyncDisposable {
       this.#versions.set(name.full, record.version)
       return new SecretValue(name.full, record.version, value)
     })
+  }
+
+  #asked(name: SecretName, by: ReadFor | undefined): AskedRead {
+    return { key: this.#request.key, name, now: new Date(), terms: { ...this.#request, by } }
   }
 
   #letGo(): void {

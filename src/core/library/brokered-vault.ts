@@ -7,7 +7,8 @@ import { requestOf } from "../policy/require-policy.js"
 import type { Sending } from "../policy/sending.js"
 import type { SecretRecord } from "../records/record.js"
 import type { Use } from "../records/use.js"
-import { type SecretRead, admitReader } from "../vault/read.js"
+import type { SecretRead } from "../vault/read.js"
+import { admitReader } from "../vault/refusals.js"
 import { policyOf, questionOf } from "../vault/policy-of.js"
 import {
   type SendTerms,
@@ -242,7 +243,7 @@ export class BrokeredVault {
       const judge = await policyOf(vault)
       const all = this.names.map((name): [string, BoundSecret] => {
         try {
-          admitReader(vault, key, name, now)
+          admitReader(vault, { key, name, now })
           const record = getSecret(vault, name)
           refuseVariable(name, record)
           const asked = judge && { askFor: this.#askFor(judge, name, record) }

@@ -1,7 +1,8 @@
 import { type SecretListing, describeSecret } from "../vault/listing.js"
-import { admitReader } from "../vault/read.js"
+import { admitReader } from "../vault/refusals.js"
 import { type Vault, getGroup, listSecrets } from "../vault/vault.js"
 import { parseGroupName, parseSecretName } from "../words/names.js"
+import { attempted } from "../words/system-error.js"
 import { SecretValue } from "../words/secret-value.js"
 import { refuseOwnersKey } from "./open-vault.js"
 import { Reader, type ReaderRequest } from "./reader.js"
@@ -32,17 +33,23 @@ export async function readChosen(
       const names = await choose(listingsIn(opened, request))
       return [...new Set(names)].map(parseSecretName)
     })
+    request.audit.close()
     const values = reads.map(({ name, record, value }) => {
       return new SecretValue(name.full, record.version, value)
     })
     return Object.fromEntries(values.map((value) => [value.name, value]))
+  } catch (error) {
+    // A refusal that was noted and is not on the disk stays one.
+    attempted(() => {
+      request.audit.close()
+    })
+    throw error
   } finally {
     reader.end()
-    request.audit.close()
   }
 }
 
-function listingsIn(vault: Vault, { key }: ReaderRequest): SecretListings {
+function listingsIn(vault: Vault, request: ReaderRequest): SecretListings {
   const now = new Date()
   return {
     list(group) {
@@ -51,7 +58,7 @@ function listingsIn(vault: Vault, { key }: ReaderRequest): SecretListings {
     },
     describe(name) {
       const parsed = parseSecretName(name)
-      admitReader(vault, key, parsed, now)
+      admitReader(vault, { key: request.key, name: parsed, now, terms: request })
       return describeSecret(vault, parsed)
     },
   }

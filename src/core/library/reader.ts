@@ -91,7 +91,11 @@ export class Reader {
    */
   read(names: readonly SecretName[], by?: ReadFor, asReference = false): Promise<SecretRead[]> {
     const terms = { ...this.#terms, by, asReference }
-    return this.#reading(names, (secrets) => OpenedSecret.handOut(secrets, terms, new Date()))
+    return this.#reading(
+      names,
+      (secrets) => OpenedSecret.handOut(secrets, terms, new Date()),
+      terms,
+    )
   }
 
   /**
@@ -99,8 +103,10 @@ export class Reader {
    * Rejects as {@link Reader.read} does, and with what `choose` throws.
    */
   choose(choose: ChooseNames): Promise<SecretRead[]> {
-    return this.#fromFiles(choose, (secrets) =>
-      OpenedSecret.handOut(secrets, this.#terms, new Date()),
+    return this.#fromFiles(
+      choose,
+      (secrets) => OpenedSecret.handOut(secrets, this.#terms, new Date()),
+      this.#terms,
     )
   }
 
@@ -151,15 +157,19 @@ export class Reader {
     this.#kept = 0
   }
 
-  /** Opens secrets, from memory if it may, and lets `handOut` take them before anything changes. */
+  /**
+   * Opens secrets, from memory if it may, and lets `handOut` take them before anything changes. A
+   * refusal is noted where they are read on some `terms`.
+   */
   async #reading<T>(
     names: readonly SecretName[],
     handOut: (secrets: readonly OpenedSecret[]) => T | Promise<T>,
+    terms?: Terms,
   ): Promise<T> {
     const remembered = this.#fromMemory(names)
     if (remembered !== undefined) return handOut(remembered)
     for (const name of names) this.#drop(name)
-    return this.#fromFiles(() => names, handOut)
+    return this.#fromFiles(() => names, handOut, terms)
   }
 
   #fromMemory(names: readonly SecretName[]): OpenedSecret[] | undefined {
@@ -176,12 +186,13 @@ export class Reader {
   async #fromFiles<T>(
     choose: ChooseNames,
     handOut: (secrets: readonly OpenedSecret[]) => T | Promise<T>,
+    terms?: Terms,
   ): Promise<T> {
     let deadline: number | undefined
     for (;;) {
       const evidence = new Evidence()
       const settings = settingsOf(this.#request.env)
-      const secrets = await gather(evidence, () => this.#open(choose))
+      const secrets = await gather(evidence, () => this.#open(choose, terms))
       const isStill = evidence.holds()
       // One secret fits together by its digests; many are of one time only if nothing changed.
       if (!isStill && secrets.length > 1) {
@@ -197,12 +208,13 @@ export class Reader {
     }
   }
 
-  #open(choose: ChooseNames): Promise<OpenedSecret[]> {
+  #open(choose: ChooseNames, terms: Terms | undefined): Promise<OpenedSecret[]> {
+    const { key } = this.#request
     const now = new Date()
     return this.with(async (vault) => {
       const secrets: OpenedSecret[] = []
       for (const name of await choose(vault)) {
-        secrets.push(await openSecret(vault, this.#request.key, name, now, this.#groupKeys))
+        secrets.push(await openSecret(vault, key, name, now, this.#groupKeys, terms))
       }
       return secrets
     })

@@ -19,6 +19,7 @@ import {
   refuseOldKey,
 } from "./group-key.js"
 import { policyOf, questionOf } from "./policy-of.js"
+import { type RefusalTerms, admitted, noteRefusal } from "./refusals.js"
 import { type ResolvedReads, refuseChanged, withResolved } from "./resolved-reads.js"
 import {
   type SendTerms,
@@ -96,7 +97,8 @@ export class OpenedSecret {
    * The one way out, for all or none: the grants are compared with the clock again, the vault's policy
    * is asked, the reveal policy where a model would see the values, a person where an agent's harness
    * would, a value that lies in another store is fetched, and all of this asked anew of the vault as it
-   * is by then, each read is noted in the audit, and only then is there a value. Rejects with
+   * is by then, each read is noted in the audit, and only then is there a value. What is refused for
+   * want of a right is noted too. Rejects with
    * `GRANT_ENDED`, `POLICY_REFUSED`, `UNCONFIRMED`, `REVEAL_REFUSED`, `SOURCE_UNAGREED`,
    * `SOURCE_FAILED`, `AUDIT_UNWRITABLE`, what `onRead` throws, and as {@link openSecret} does, or `BUSY`.
    */
@@ -114,7 +116,7 @@ export class OpenedSecret {
     const [reads, events] =
       resolving === undefined
         ? [sealed, asked]
-        : await OpenedSecret.#askAgain(secrets, sealed, resolving, asked, ask, now)
+        : await OpenedSecret.#askAgain(secrets, sealed, resolving, asked, ask, now, terms)
     terms.audit.note(readsAsEvents(events).map((event) => ({ ...event, ...terms.by })))
     for (const event of events) terms.onRead?.(event)
     return reads
@@ -159,6 +161,7 @@ export class OpenedSecret {
     asked: readonly T[],
     ask: Asking<T>,
     now: Date,
+    noted?: Terms,
   ): Promise<[reads: SecretRead[], asked: readonly T[]]> {
     const began = Date.now()
     let fetched: readonly SecretRead[] = []
@@ -172,7 +175,7 @@ export class OpenedSecret {
         const again: T[] = []
         for (const [which, before] of secrets.entries()) {
           const { name } = before
-          const secret = await openSecret(vault, before.#key, name, at, groupKeys)
+          const secret = await openSecret(vault, before.#key, name, at, groupKeys, noted)
           again.push(ask(secret, at, which))
           refuseChanged({ name, record: secret.record, value: secret.#value }, sealed[which])
           secret.forget()
@@ -230,10 +233,16 @@ export class OpenedSecret {
   }
 
   #admit(terms: Terms, now: Date): Actor {
-    const actor = admit(this.#vault, this.name.group, this.#group, this.#key, now)
     const { name, record } = this
-    requireTerms({ name, record, key: this.#key, judge: this.#judge }, terms, actor, now)
-    return actor
+    const [vault, key] = [this.#vault, this.#key]
+    try {
+      const actor = admit(vault, name.group, this.#group, key, now)
+      requireTerms({ name, record, key, judge: this.#judge }, terms, actor, now)
+      return actor
+    } catch (error) {
+      noteRefusal(error, vault, { key, name, terms, now })
+      throw error
+    }
   }
 
   #event(actor: Actor, door: Surface, now: Date): ReadEvent {
@@ -247,7 +256,8 @@ export class OpenedSecret {
 /**
  * Opens a secret: owners were verified when `vault` was opened; here the group's and the secret's
  * records are, then access, freshness, fingerprint and digest, and only then is anything decrypted,
- * in memory. `groupKeys` opens a group once for many secrets. Throws the codes of exit 3, 4 and 5,
+ * in memory. `groupKeys` opens a group once for many secrets; for a read on some `terms`, a refusal is
+ * noted. Throws the codes of exit 3, 4 and 5,
  * and `SEALED_TO_OLD_KEY`.
  */
 export async function openSecret(
@@ -256,6 +266,7 @@ export async function openSecret(
   name: SecretName,
   now: Date,
   groupKeys: GroupKeys = new Map(),
+  terms?: RefusalTerms,
 ): Promise<OpenedSecret> {
   const judge = await policyOf(vault)
   const secret = getSecret(vault, name)
@@ -264,7 +275,7 @@ export async function openSecret(
   // each state of the vault: with many secrets of a group, the mark would be looked for anew.
   if (groupKeys.get(groupKeyId(group))?.vault !== vault) remember(vault, group)
   remember(vault, secret)
-  admit(vault, name.group, group, key, now)
+  admitted(vault, group, { key, name, now, terms })
   refuseOldKey(name, secret, group)
   const sealed = readSigned(vault, secretPath(name), secret.digest)
   const unlock = await openGroupOnce(vault, name.group, group, key, groupKeys)
@@ -280,20 +291,9 @@ export async function readSecret(
   terms: Terms,
   now: Date,
 ): Promise<SecretRead> {
-  const opened = await openSecret(vault, key, name, now)
+  const opened = await openSecret(vault, key, name, now, new Map(), terms)
   const [read] = await OpenedSecret.handOut([opened], terms, now)
   opened.forget()
   if (read === undefined) throw new TypeError("one secret, one value")
   return read
-}
-
-/**
- * Lets a reader in or refuses as {@link openSecret} does, and opens nothing: for whoever asks a
- * person first. Throws `SECRET_NOT_FOUND`, `NOT_GRANTED`, `GRANT_ENDED`, and the codes of exit 5.
- */
-export function admitReader(vault: Vault, key: Key, name: SecretName, now: Date): void {
-  getSecret(vault, name)
-  const group = getGroup(vault, name.group)
-  remember(vault, group)
-  admit(vault, name.group, group, key, now)
 }

@@ -57,6 +57,11 @@ export interface LeavingSecret {
 /** These read values to find them in what passes, and hand them to nobody. */
 const SEARCHING: ReadonlySet<Surface> = new Set(["broker", "guard"])
 
+/** Whether values that leave here are looked for, and handed to nobody. */
+export function isSearching({ surface }: Outlet): boolean {
+  return SEARCHING.has(surface)
+}
+
 /**
  * Refuses what the policy denies to an agent, what waits for a person, and what a model may not see.
  * Owners sign the policy, and are not asked about. Throws `POLICY_REFUSED`, `UNCONFIRMED`,
@@ -87,7 +92,7 @@ function requirePolicy(
   actor: Actor,
   now: Date,
 ): void {
-  if (judge === undefined || actor.role === "owner" || SEARCHING.has(outlet.surface)) return
+  if (judge === undefined || actor.role === "owner" || isSearching(outlet)) return
   const door = outlet.surface
   const question = questionOf({ agent: actor.name, door, name, record, client: audit.client, now })
   const isConfirmed = (): boolean =>

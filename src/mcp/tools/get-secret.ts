@@ -47,9 +47,13 @@ export const GET_SECRET: Tool = {
     let isToConfirm = false
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       // Who may not read it does not learn its policy, and no person is asked in vain.
-      const secret = await vault.describe(name)
+      const secret = await vault.describe(name, surroundings.made)
       const verdict = await decide(secret, isToConfirm, vault, surroundings)
-      if (typeof verdict === "object") return refused(secret, verdict, surroundings)
+      if (typeof verdict === "object") {
+        const error = new VaultError("REVEAL_REFUSED", verdict.message)
+        await vault.noteRefused(name, error, surroundings.made)
+        return refused(secret, verdict, surroundings)
+      }
       const value = await readAs(verdict, vault, secret, surroundings)
       if (value === "changed") continue
       if (value === "unconfirmed") {

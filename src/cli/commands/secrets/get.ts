@@ -3,6 +3,7 @@ import {
   type SecretRead,
   type Sources,
   VaultError,
+  attempted,
   readSecret,
 } from "../../../core/index.js"
 import { withPerson } from "../../door/confirm-person.js"
@@ -74,15 +75,23 @@ async function readMeant(
   const anew: Sources["anew"] = (work) => readingVault(door, placeOf(door), key.trust, work)
   const sources = { place, env: door.env, kept: new Map(), anew }
   const terms = { outlet: { surface: "cli", isShown: true }, audit, sources, asReference } as const
-  const read = await withPerson(door, (person) =>
-    readingVault(door, place, key.trust, (vault) =>
-      meant === undefined || earlier === undefined
-        ? readSecret(vault, key, name, { ...terms, person }, door.now)
-        : earlier.readEarlier(vault, place, key, meant, { ...terms, person }, door.now, door.env),
-    ),
-  )
-  audit.close()
-  return read
+  try {
+    const read = await withPerson(door, (person) =>
+      readingVault(door, place, key.trust, (vault) =>
+        meant === undefined || earlier === undefined
+          ? readSecret(vault, key, name, { ...terms, person }, door.now)
+          : earlier.readEarlier(vault, place, key, meant, { ...terms, person }, door.now, door.env),
+      ),
+    )
+    audit.close()
+    return read
+  } catch (error) {
+    // A refusal that was noted and is not on the disk stays one.
+    attempted(() => {
+      audit.close()
+    })
+    throw error
+  }
 }
 
 /** UTF-8 as text, anything else in base64. */
