@@ -1,5 +1,6 @@
 // The composition root: the one place that knows the process, and every door.
 import { type CommandProcess, main } from "./command-line.js"
+import { earlyStreams } from "./terminal/early-streams.js"
 
 /** Whether anything was written, or may be. */
 let hasSpoken = false
@@ -15,6 +16,7 @@ const surroundings: CommandProcess = {
   get stderr() {
     return withoutEnd(process.stderr)
   },
+  early: earlyStreams(() => hasSpoken),
   env: process.env,
   cwd: () => process.cwd(),
 }

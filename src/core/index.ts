@@ -77,6 +77,7 @@ export {
   ownerKeyFile,
 } from "./keys/key-files.js"
 export { LIMITS, mebibytes } from "./words/limits.js"
+export { isTooShort } from "./redactor/forms.js"
 export { type ScreenPatterns, ScreenRedactor, screenPatterns } from "./redactor/screen-redactor.js"
 export { isVague } from "./redactor/vague.js"
 export { asVaultError, attempted, inaccessible, isErrno } from "./words/system-error.js"

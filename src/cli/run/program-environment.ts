@@ -105,10 +105,28 @@ function isGiven(name: string, given: ReadonlyMap<string, string>): boolean {
   return [...given.keys()].some((other) => other.toUpperCase() === name.toUpperCase())
 }
 
+/** The names of a list, and the beginnings of those with any end. */
+interface Names {
+  readonly exact: ReadonlySet<string>
+  readonly beginnings: readonly string[]
+}
+
+/** Each list, taken apart once: all of them are gone through for each variable of a program. */
+const taken = new Map<string, Names>()
+
 /** Case makes no difference: on Windows not to the system, and for proxies and npm not anywhere. */
-function isAmong(names: string, variable: string): boolean {
+function isAmong(list: string, variable: string): boolean {
+  const names = taken.get(list) ?? namesIn(list)
+  taken.set(list, names)
   const upper = variable.toUpperCase()
-  return names
-    .split(/\s+/)
-    .some((name) => (name.endsWith("*") ? upper.startsWith(name.slice(0, -1)) : upper === name))
+  return names.exact.has(upper) || names.beginnings.some((each) => upper.startsWith(each))
+}
+
+function namesIn(list: string): Names {
+  const names = list.split(/\s+/)
+  const open = names.filter((name) => name.endsWith("*"))
+  return {
+    exact: new Set(names.filter((name) => !name.endsWith("*"))),
+    beginnings: open.map((name) => name.slice(0, -1)),
+  }
 }

@@ -8,8 +8,9 @@ import { Signals } from "./signals.js"
 
 /** Where a stream of the program goes, and what is taken out of it on the way. */
 export interface Output {
-  readonly to: Writable
-  readonly redactor: Redactor
+  /** These two are asked for with the first piece: a program that shows nothing costs neither. */
+  readonly to: () => Writable
+  readonly redactor: () => Redactor
   /** Hears of which secrets it found something so far, after each piece. */
   readonly hear: (found: readonly string[]) => void
 }
@@ -86,16 +87,21 @@ function bothFlows({ written }: Child, { stdout, stderr }: Outputs): Promise<Err
  * Hands on all that comes, no faster than it is taken. If it cannot be taken, the stream is closed,
  * so that the writer sees what it would see without us. Resolves with the error, if there is one.
  */
-export function flow(from: Readable, { to, redactor, hear }: Output): Promise<Error | undefined> {
+export function flow(from: Readable, output: Output): Promise<Error | undefined> {
   return new Promise((resolve) => {
+    let flowing: { readonly to: Writable; readonly redactor: Redactor } | undefined
     const stop = (error: Error): void => {
       from.destroy()
       resolve(isClosedPipe(error) ? undefined : error)
     }
-    to.once("error", stop)
     from.on("data", (chunk: Buffer) => {
+      if (flowing === undefined) {
+        flowing = { to: output.to(), redactor: output.redactor() }
+        flowing.to.once("error", stop)
+      }
+      const { to, redactor } = flowing
       const redacted = redactor.push(chunk)
-      hear(redactor.foundNames)
+      output.hear(redactor.foundNames)
       if (redacted.length === 0 || to.write(redacted)) return
       from.pause()
       to.once("drain", () => from.resume())
@@ -103,8 +109,10 @@ export function flow(from: Readable, { to, redactor, hear }: Output): Promise<Er
     // A stream that breaks has come to its end: whoever wrote is gone.
     from.once("error", () => from.emit("end"))
     from.once("end", () => {
+      if (flowing === undefined) return resolve(undefined)
+      const { to, redactor } = flowing
       const last = redactor.end()
-      hear(redactor.foundNames)
+      output.hear(redactor.foundNames)
       to.write(last, (error) => {
         if (error) return stop(error)
         to.removeListener("error", stop)

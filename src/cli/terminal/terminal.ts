@@ -11,6 +11,22 @@ export interface Terminal {
   readonly stdout: NodeJS.WriteStream
   readonly stderr: NodeJS.WriteStream
   readonly env: NodeJS.ProcessEnv
+  /** What of the process can be told and done without making a stream, which takes 3 ms. */
+  readonly early?: Early | undefined
+}
+
+/** See `early-streams.ts`. */
+export interface Early {
+  isTerminal(stream: StreamName): boolean
+  /** Writes to stdout, and returns how many bytes of it the stream has to take. */
+  write(bytes: Uint8Array): number
+}
+
+export type StreamName = "stdin" | "stdout" | "stderr"
+
+/** Whether a stream is a terminal's. */
+export function isTerminal(terminal: Terminal, name: StreamName): boolean {
+  return terminal.early?.isTerminal(name) ?? terminal[name].isTTY
 }
 
 const PROGRESS_AFTER_MS = 1000
@@ -19,12 +35,21 @@ const PROGRESS_AFTER_MS = 1000
  * Writes data to stdout, and waits until it is taken. A reader that has gone is not an error:
  * resolves to whether there is one. Throws `NO_ACCESS`.
  */
-export function writeOut(terminal: Terminal, data: string | Uint8Array): Promise<boolean> {
+export async function writeOut(terminal: Terminal, data: string | Uint8Array): Promise<boolean> {
+  const bytes = typeof data === "string" ? Buffer.from(data) : data
+  try {
+    const left = terminal.early?.write(bytes) ?? bytes.length
+    if (left > 0) await taken(terminal.stdout, bytes.subarray(bytes.length - left))
+    return true
+  } catch (error) {
+    if (error instanceof Error && isClosedPipe(error)) return false
+    throw notTaken(error)
+  }
+}
+
+function taken(stdout: NodeJS.WriteStream, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    terminal.stdout.write(data, (error) => {
-      if (!error || isClosedPipe(error)) resolve(!error)
-      else reject(notTaken(error))
-    })
+    stdout.write(bytes, (error) => (error ? reject(error) : resolve()))
   })
 }
 
@@ -71,8 +96,8 @@ export function progress(terminal: Terminal): (done: number, total: number, what
   }
 }
 
-function notTaken(cause: Error): VaultError {
-  const why = "code" in cause ? ` (${String(cause.code)})` : ""
+function notTaken(cause: unknown): VaultError {
+  const why = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : ""
   return new VaultError("NO_ACCESS", `the output could not be written${why}`, {
     hint: "check where stdout leads: the disk may be full, for example",
     cause,

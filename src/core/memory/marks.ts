@@ -45,6 +45,8 @@ export class Marks {
   readonly #folder: string | undefined
   readonly #floors: ReadonlyMap<string, number>
   readonly #isPassing: () => boolean
+  /** The digests that are known to have a mark: with each of many secrets, their group is met again. */
+  readonly #known = new Map<string, string>()
   #hasRefused = false
 
   /** `isPassing` says that what lies there now is no state to remember: a merge may be aborted. */
@@ -76,7 +78,10 @@ export class Marks {
   refusing(path: string, now: Mark): readonly Mark[] {
     const marks = this.#marks(path)
     // What was accepted last is looked at with each reading: its notes need not be.
-    if (marks.at(-1)?.digest === now.digest) return marks.filter((seen) => isOlder(now, seen))
+    if (marks.at(-1)?.digest === now.digest) {
+      this.#known.set(path, now.digest)
+      return marks.filter((seen) => isOlder(now, seen))
+    }
     return marks.filter((seen) => isOlder(now, seen) || this.#undone(path, now, seen).length > 0)
   }
 
@@ -92,15 +97,17 @@ export class Marks {
     throw rolledBack(path, mark, seen, this.#undone(path, mark, seen)[0])
   }
 
-  /** Remembers an accepted record; `note` is kept with it. Costs one look when nothing is new. */
+  /** Remembers an accepted record; `note` is kept with it. Costs at most a look when nothing is new. */
   remember(path: string, mark: Mark, note = ""): void {
-    if (this.#folder === undefined) return
+    if (this.#folder === undefined || this.#known.get(path) === mark.digest) return
     const earlier = this.#marks(path)
     if (earlier.some((seen) => compareReach(seen, mark) === 0 && seen.digest === mark.digest)) {
+      this.#known.set(path, mark.digest)
       return
     }
     if (this.#isPassing()) return
     this.#create(path, mark, note)
+    this.#known.set(path, mark.digest)
     // Some lower ones stay: if this one is undone, they count again.
     const lower = earlier.filter((seen) => compareReach(seen, mark) < 0)
     for (const seen of lower.slice(0, -KEPT)) removeFile(this.#file(path, seen))
@@ -117,6 +124,7 @@ export class Marks {
    * there before they are gone.
    */
   fallBack(path: string, marks: readonly Mark[], floor?: Mark, note = ""): void {
+    this.#known.delete(path)
     if (floor !== undefined) this.#create(path, floor, note)
     for (const mark of marks) inHome("state", () => removeFile(this.#file(path, mark)))
   }
@@ -145,10 +153,17 @@ export class Marks {
   }
 }
 
+/** What was computed once of a record: encoding one with many members takes longer than all else. */
+const computed = new WeakMap<VaultDocument, Mark>()
+
 /** The mark of a record whose file has this digest. */
-export function markOf(record: VaultDocument, digest = digestOf(encodeRecord(record))): Mark {
-  const mark = { ...reachOf(record), digest }
-  return record.kind === "group" ? { ...mark, members: record.members } : mark
+export function markOf(record: VaultDocument, digest?: string): Mark {
+  const known = computed.get(record)
+  if (known !== undefined) return known
+  const mark = { ...reachOf(record), digest: digest ?? digestOf(encodeRecord(record)) }
+  const whole = record.kind === "group" ? { ...mark, members: record.members } : mark
+  computed.set(record, whole)
+  return whole
 }
 
 /** The marks of a vault on the branch that is checked out; none where there is no branch. */

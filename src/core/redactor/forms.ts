@@ -51,6 +51,11 @@ export function formsOf(value: Uint8Array): Form[] {
   ])
 }
 
+/** Whether a value is not looked for, since it has under 6 bytes. */
+export function isTooShort(value: Uint8Array): boolean {
+  return trimmed(Buffer.from(value)).length < SHORTEST
+}
+
 function trimmed(bytes: Buffer): Buffer {
   let start = 0
   let end = bytes.length

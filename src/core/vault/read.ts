@@ -10,14 +10,7 @@ import { VaultError } from "../words/errors.js"
 import { secretPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
 import { utc } from "../words/time.js"
-import {
-  type GroupKeys,
-  groupKeyId,
-  inFile,
-  openGroupOnce,
-  readSigned,
-  refuseOldKey,
-} from "./group-key.js"
+import { type GroupKeys, inFile, openGroupOnce, readSigned, refuseOldKey } from "./group-key.js"
 import { policyOf, questionOf } from "./policy-of.js"
 import { type RefusalTerms, admitted, noteRefusal } from "./refusals.js"
 import { type ResolvedReads, refuseChanged, withResolved } from "./resolved-reads.js"
@@ -271,9 +264,8 @@ export async function openSecret(
   const judge = await policyOf(vault)
   const secret = getSecret(vault, name)
   const group = getGroup(vault, name.group)
-  // Also what refuses this reader was seen: it must not be set back to what let them in. Once for
-  // each state of the vault: with many secrets of a group, the mark would be looked for anew.
-  if (groupKeys.get(groupKeyId(group))?.vault !== vault) remember(vault, group)
+  // Also what refuses this reader was seen: it must not be set back to what let them in.
+  remember(vault, group)
   remember(vault, secret)
   admitted(vault, group, { key, name, now, terms })
   refuseOldKey(name, secret, group)

@@ -1,10 +1,12 @@
 import {
   type Confirmed,
+  type Patterns,
   type ReadEvent,
   Redactor,
   type ScreenPatterns,
   VaultError,
   compilePatterns,
+  isTooShort,
   screenPatterns,
 } from "../../../core/index.js"
 import type { Door } from "../../door/door.js"
@@ -16,7 +18,7 @@ import {
   readSelected,
   textOf,
 } from "../../run/variable-values.js"
-import { say } from "../../terminal/terminal.js"
+import { isTerminal, say } from "../../terminal/terminal.js"
 import { childEnvironment } from "../../run/program-environment.js"
 import { isSet } from "../../door/who.js"
 import type { RunNotes } from "../../run/output-notes.js"
@@ -107,21 +109,23 @@ function redacting(
 ): { outputs: Outputs; screen: ScreenPatterns | undefined } {
   const secrets = Object.values(values)
   const redacted = secrets.map((secret) => ({ name: secret.name, value: secret.bytes() }))
-  const patterns = compilePatterns(redacted)
-  const isAtTerminal = terminal.stdin.isTTY && terminal.stdout.isTTY
-  const screen = isAtTerminal ? screenPatterns(patterns, redacted) : undefined
   for (const secret of secrets) secret[Symbol.dispose]()
-  if (patterns.short.length > 0) {
+  const short = redacted.filter(({ value }) => isTooShort(value)).map(({ name }) => name)
+  if (short.length > 0) {
     say(
       terminal,
-      `agent-vault: not redacted, since they are under 6 bytes long: ${patterns.short.join(", ")}`,
+      `agent-vault: not redacted, since they are under 6 bytes long: ${short.join(", ")}`,
     )
   }
+  let compiled: Patterns | undefined
+  const patterns = (): Patterns => (compiled ??= compilePatterns(redacted))
+  const redactor = (): Redactor => new Redactor(patterns())
+  const isAtTerminal = isTerminal(terminal, "stdin") && isTerminal(terminal, "stdout")
   const outputs = {
-    stdout: { to: terminal.stdout, redactor: new Redactor(patterns), hear },
-    stderr: { to: terminal.stderr, redactor: new Redactor(patterns), hear },
+    stdout: { to: () => terminal.stdout, redactor, hear },
+    stderr: { to: () => terminal.stderr, redactor, hear },
   }
-  return { outputs, screen }
+  return { outputs, screen: isAtTerminal ? screenPatterns(patterns(), redacted) : undefined }
 }
 
 /** Throws `USAGE` for an option that says nothing here. */

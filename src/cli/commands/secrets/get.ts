@@ -10,14 +10,14 @@ import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { asJson } from "../../door/render.js"
-import { harmless, writeOut } from "../../terminal/terminal.js"
+import { harmless, isTerminal, writeOut } from "../../terminal/terminal.js"
 import { auditOf, readingVault } from "../../door/reading.js"
 import { identityOf, isSet, options, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [word = ""] = door.call.words
   const place = placeOf(door)
-  const atTerminal = door.terminal.stdout.isTTY
+  const atTerminal = isTerminal(door.terminal, "stdout")
   const read = isSet(door, "reference")
     ? await readReference(door, place, word)
     : await readAgreed(door, place, word)
@@ -69,7 +69,7 @@ async function readMeant(
   const earlier = word.includes("@") ? await import("../../../core/owner.js") : undefined
   const meant = earlier?.parseEarlier(word)
   const name = meant?.name ?? meantSecret(place, word)
-  const atTerminal = door.terminal.stdout.isTTY
+  const atTerminal = isTerminal(door.terminal, "stdout")
   const key = await identityOf(door, place, atTerminal ? "at-terminal" : "if-asked")
   const audit = auditOf(door, place)
   const anew: Sources["anew"] = (work) => readingVault(door, placeOf(door), key.trust, work)
