@@ -3,11 +3,12 @@
 // `npm run bench`.
 import { readFile, writeFile } from "node:fs/promises"
 import { isBuiltin } from "node:module"
-import { basename, join } from "node:path"
+import { basename, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build, transform } from "esbuild"
 import { builtAhead } from "./build-ahead.mjs"
 import { pastFaces } from "./build-faces.mjs"
+import { grouped } from "./build-groups.mjs"
 import { root, target } from "./build-places.mjs"
 
 /** @type {import("esbuild").BuildOptions} */
@@ -25,8 +26,9 @@ const moduleUrlIfAny =
 const sideEffectImport = /^import "\.\/[^"]+";\n/gm
 
 // Node takes longer to load its crypto than we take to load the guard, which needs none unless it
-// finds something: a chunk loads it where it is first used.
-const crypto = /^var (import_node_crypto\d*) = require\("node:crypto"\);\n/gm
+// finds something, and a millisecond and more for its sockets: a chunk loads them where they are
+// first used.
+const late = /^var (import_node_(?:crypto|net|tty)\d*) = require\("node:(\w+)"\);\n/gm
 
 // age-encryption reads these modules at its start, but uses them only for post-quantum and tag
 // recipients, for passphrases, which are ours, and where Node lacks a primitive. The tables of the
@@ -60,9 +62,10 @@ const modern = { "regexp-unicode-property-escapes": true }
  * @param {string} folder
  * @param {Record<string, string>} entryPoints the files by the names of what is written for them
  * @param {".cjs" | ".js"} ending of the files; `.js` needs a package.json that says what it is
+ * @param {readonly (readonly string[])[]} doors for {@link grouped}
  * @returns {Promise<string[]>}
  */
-export async function writeBundle(folder, entryPoints, ending) {
+export async function writeBundle(folder, entryPoints, ending, doors) {
   const isLibrary = ending === ".js"
   const split = await build({
     ...common,
@@ -83,9 +86,20 @@ export async function writeBundle(folder, entryPoints, ending) {
     inject: [fileURLToPath(new URL("bin-streams.mjs", import.meta.url))],
     plugins: [nativeOrLazy, noSchemaCompiler, streamsOfNode, leanRules, ahead, pastFaces],
   })
+  const chunks = split.outputFiles.map(({ path, text }) => {
+    const { exports, entryPoint } = split.metafile.outputs[relative(root, path)] ?? {}
+    const name = basename(path)
+    return {
+      name,
+      text: text.replace(sideEffectImport, ""),
+      exports: exports ?? [],
+      source: entryPoint,
+    }
+  })
+  const alone = Object.keys(entryPoints).map((name) => `${name}${ending}`)
   const [fromPortable] = await Promise.all([
     writePortable(folder),
-    ...split.outputFiles.map(async ({ path, text }) => {
+    ...(await grouped(chunks, doors, alone)).map(async ({ name, text }) => {
       const { code } = await transform(text.replace(sideEffectImport, ""), {
         format: "cjs",
         platform: "node",
@@ -96,8 +110,8 @@ export async function writeBundle(folder, entryPoints, ending) {
           : strict,
         supported: { "dynamic-import": false, ...modern },
       })
-      const lazy = withLazyCrypto(asciiOf(code))
-      await writeFile(path, isLibrary ? forBundlers(lazy) : lazy)
+      const lazy = withLateModules(asciiOf(code))
+      await writeFile(join(folder, name), isLibrary ? forBundlers(lazy) : lazy)
     }),
   ])
   return [...Object.keys(split.metafile.inputs), ...fromPortable]
@@ -157,12 +171,12 @@ function asciiOf(code) {
 }
 
 /** @param {string} code */
-function withLazyCrypto(code) {
-  const names = [...code.matchAll(crypto)].map(([, name]) => name)
-  if (names.length === 0) return code
-  const used = new RegExp(`\\b(?:${names.join("|")})\\b`, "g")
+function withLateModules(code) {
+  const modules = new Map([...code.matchAll(late)].map(([, name, module]) => [name, module]))
+  if (modules.size === 0) return code
+  const used = new RegExp(`\\b(?:${[...modules.keys()].join("|")})\\b`, "g")
   // In brackets: `new require("…").X()` would construct what `require` is.
-  return code.replace(crypto, "").replace(used, '(require("node:crypto"))')
+  return code.replace(late, "").replace(used, (name) => `(require("node:${modules.get(name)}"))`)
 }
 
 /** @param {string} folder */

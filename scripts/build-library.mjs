@@ -18,7 +18,8 @@ const worker = ["reseal-worker", join(root, "src/core/change/reseal-worker.ts")]
 export async function writeLibrary(folder, compiled) {
   const entries = [...lists.map((list) => [list, join(root, `src/core/${list}.ts`)]), worker]
   await writeFile(join(folder, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`)
-  await writeBundle(folder, Object.fromEntries(entries), ".js")
+  const doors = lists.map((list) => [`src/core/${list}.ts`])
+  await writeBundle(folder, Object.fromEntries(entries), ".js", doors)
   await Promise.all(lists.map((list) => writeFace(folder, list)))
   for (const file of await reachableTypes(compiled)) {
     await cp(join(compiled, file), join(folder, file), { recursive: true })
