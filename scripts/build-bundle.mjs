@@ -78,7 +78,12 @@ export async function writeBundle(folder, entryPoints, ending, doors) {
     write: false,
     metafile: true,
     supported: modern,
-    define: { ...(await versionDefined()), "import.meta.url": "moduleUrl" },
+    define: {
+      ...(await versionDefined()),
+      "import.meta.url": "moduleUrl",
+      // age-encryption asks of each identity whether it is one, for which Node loads its WebCrypto.
+      CryptoKey: "undefined",
+    },
     // Native code stays where an installation put it.
     external: [`./${portableFile}`, "*/pty.node"],
     // Its main file loads its other files in a way that no bundler can follow.
@@ -100,21 +105,30 @@ export async function writeBundle(folder, entryPoints, ending, doors) {
   const [fromPortable] = await Promise.all([
     writePortable(folder),
     ...(await grouped(chunks, doors, alone)).map(async ({ name, text }) => {
-      const { code } = await transform(text.replace(sideEffectImport, ""), {
-        format: "cjs",
-        platform: "node",
-        target,
-        logLevel: "warning",
-        banner: text.includes("moduleUrl")
-          ? `${strict}\n${isLibrary ? moduleUrlIfAny : moduleUrl}`
-          : strict,
-        supported: { "dynamic-import": false, ...modern },
-      })
-      const lazy = withLateModules(asciiOf(code))
-      await writeFile(join(folder, name), isLibrary ? forBundlers(lazy) : lazy)
+      await writeFile(join(folder, name), await converted(text, isLibrary))
     }),
   ])
   return [...Object.keys(split.metafile.inputs), ...fromPortable]
+}
+
+/**
+ * A chunk as CommonJS.
+ *
+ * @param {string} text
+ * @param {boolean} isLibrary
+ */
+async function converted(text, isLibrary) {
+  const url = isLibrary ? moduleUrlIfAny : moduleUrl
+  const { code } = await transform(text.replace(sideEffectImport, ""), {
+    format: "cjs",
+    platform: "node",
+    target,
+    logLevel: "warning",
+    banner: text.includes("moduleUrl") ? `${strict}\n${url}` : strict,
+    supported: { "dynamic-import": false, ...modern },
+  })
+  const lazy = withLateModules(asciiOf(code))
+  return isLibrary ? forBundlers(lazy) : lazy
 }
 
 async function versionDefined() {

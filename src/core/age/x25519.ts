@@ -21,7 +21,12 @@ import {
 const TYPE = "X25519"
 const LABEL = "age-encryption.org/v1/X25519"
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b656e04220420", "hex")
-const BASE_POINT = importPublicKey(Uint8Array.of(9, ...new Uint8Array(31)))
+const BASE_POINT = Uint8Array.of(9, ...new Uint8Array(31))
+
+/** The base point as a key, made when it is first used: Node takes milliseconds to load its crypto. */
+let base: KeyObject | undefined
+/** Whether a JWK may name any public half; Node 24 refuses another one than the private half has. */
+let takesAnyPublicHalf = true
 
 /** The recipient of a 32-byte X25519 public key. */
 export function x25519Recipient(publicKey: Uint8Array): AgeRecipient {
@@ -32,7 +37,7 @@ export function x25519Recipient(publicKey: Uint8Array): AgeRecipient {
       // public key instead hangs Node now and then: the export holds a lock that the generator's
       // leftovers want too, if garbage collection falls into that moment.
       const { privateKey } = generateKeyPairSync("x25519")
-      const share = diffieHellman({ privateKey, publicKey: BASE_POINT })
+      const share = publicHalf(privateKey)
       const secret = diffieHellman({ privateKey, publicKey: theirs })
       const key = wrappingKey(secret, share, publicKey)
       return [{ args: [TYPE, toBase64(share)], body: wrap(fileKey, key) }]
@@ -43,7 +48,7 @@ export function x25519Recipient(publicKey: Uint8Array): AgeRecipient {
 /** The identity of a 32-byte X25519 private key. */
 export function x25519Identity(privateKey: Uint8Array): AgeIdentity {
   const mine = importPrivateKey(privateKey)
-  const recipient = exportPublicKey(createPublicKey(mine))
+  const recipient = publicHalf(mine)
   return {
     unwrapFileKey(stanzas) {
       for (const { args, body } of stanzas) {
@@ -62,7 +67,7 @@ export function x25519Identity(privateKey: Uint8Array): AgeIdentity {
 
 /** The 32-byte public key of a 32-byte X25519 private key. */
 export function x25519PublicKey(privateKey: Uint8Array): Uint8Array {
-  return exportPublicKey(createPublicKey(importPrivateKey(privateKey)))
+  return publicHalf(importPrivateKey(privateKey))
 }
 
 // The spec demands that an all-zero secret, the mark of a low-order point, is refused: OpenSSL's
@@ -74,16 +79,30 @@ function wrappingKey(secret: Uint8Array, share: Uint8Array, recipient: Uint8Arra
 
 // JWK, because parsing and writing DER costs ten times as much in OpenSSL 3.
 function importPublicKey(bytes: Uint8Array): KeyObject {
-  const x = Buffer.from(bytes).toString("base64url")
-  return createPublicKey({ key: { kty: "OKP", crv: "X25519", x }, format: "jwk" })
+  return createPublicKey({ key: jwk(bytes), format: "jwk" })
 }
 
-function exportPublicKey(key: KeyObject): Uint8Array {
-  return Buffer.from(key.export({ format: "jwk" }).x ?? "", "base64url")
+/** X25519(private half, base point), which is what the public half is. */
+function publicHalf(privateKey: KeyObject): Buffer {
+  base ??= importPublicKey(BASE_POINT)
+  return diffieHellman({ privateKey, publicKey: base })
 }
 
-// DER here: a JWK would want the public key too, which is not known yet.
+// A JWK wants the public half too, which is not known yet: the base point stands for it where Node
+// does not compare, and nobody asks the key for it.
 function importPrivateKey(bytes: Uint8Array): KeyObject {
+  if (takesAnyPublicHalf) {
+    try {
+      const d = Buffer.from(bytes).toString("base64url")
+      return createPrivateKey({ key: { ...jwk(BASE_POINT), d }, format: "jwk" })
+    } catch {
+      takesAnyPublicHalf = false
+    }
+  }
   const key = Buffer.concat([PKCS8_PREFIX, bytes])
   return createPrivateKey({ key, format: "der", type: "pkcs8" })
+}
+
+function jwk(bytes: Uint8Array): { kty: string; crv: string; x: string } {
+  return { kty: "OKP", crv: TYPE, x: Buffer.from(bytes).toString("base64url") }
 }
