@@ -65,11 +65,16 @@ const importers = new Map([
 const notInCore = new Map([
   ["node:console", []],
   // A lock, or a temporary file, names the process that made it, and others ask whether that one
-  // lives. A program is ended with all that came of it. The library's own doors take the environment
-  // of the process if they are given none.
+  // lives. A program is ended with all that came of it, also where a signal ends us. The library's own
+  // doors take the environment of the process if they are given none.
   [
     "node:process",
-    ["src/core/disk/maker.ts", "src/core/disk/process-tree.ts", "src/core/library/open-vault.ts"],
+    [
+      "src/core/disk/maker.ts",
+      "src/core/disk/process-tree.ts",
+      "src/core/disk/ended-with-us.ts",
+      "src/core/library/open-vault.ts",
+    ],
   ],
   ["node:readline", []],
   ["node:repl", []],

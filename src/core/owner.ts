@@ -83,6 +83,7 @@ export { type RotationEdit, changeRotation, rotationOf } from "./rotation/change
 export { type KeptRotation, RotationState, fingerprintOf } from "./rotation/kept-rotation.js"
 export { type Rotated, setRotated } from "./rotation/set-rotated.js"
 export { foldersOutside, isInside, programIn, topAround } from "./disk/outside-program.js"
+export { EndedWithUs } from "./disk/ended-with-us.js"
 export { processTree, signalTree } from "./disk/process-tree.js"
 export { LONGEST_KEEP, type Source } from "./records/source.js"
 export {

@@ -7,6 +7,7 @@ import {
   parseSecretName,
   redactText,
 } from "../../core/index.js"
+import { EndedWithUs } from "../../core/owner.js"
 import type { AskBy } from "../../questions/question.js"
 import type { Door } from "../door/door.js"
 import type { CallOfTool, ProgramEnded, ProgramToStart } from "../door/mcp-serving.js"
@@ -18,7 +19,6 @@ import { folderIn, namedIn, secretIn, selected, usersOf, wordsOf } from "./asked
 import { noted, prepareWith, started, variablesOf } from "../run/blind.js"
 import type { Launch } from "../run/child.js"
 import { hearEach } from "../run/program.js"
-import { EndedWithUs } from "./ended-with-us.js"
 import { childEnvironment } from "../run/program-environment.js"
 import { type ApartEnd, runApart } from "./run-apart.js"
 import type { ProgramVariable } from "../run/selection.js"

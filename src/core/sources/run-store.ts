@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { delimiter, parse } from "node:path"
 import { setImmediate } from "node:timers/promises"
+import { EndedWithUs } from "../disk/ended-with-us.js"
 import type { Environment } from "../disk/homes.js"
 import { foldersOutside, isInside, programIn } from "../disk/outside-program.js"
 import type { Place } from "../disk/place.js"
@@ -31,6 +32,9 @@ export interface Patience {
   readonly timeLimit?: number | undefined
 }
 
+/** A signal to us alone would leave them running, with what they are signed in to. */
+const withUs = new EndedWithUs()
+
 /**
  * Runs a store's own program, which is found on PATH outside of the repository, runs from the root
  * folder, reads nothing and has no shell. All that it printed until it ended; what it said on stderr
@@ -52,14 +56,18 @@ export async function runStore(
     )
   }
   const others = Object.entries(env).filter(([name]) => !OURS.test(name))
-  // Not in a session of its own: 1Password's program is let in by the terminal that it runs at.
-  const child = spawn(file, args, {
-    cwd: parse(place.root).root,
-    env: { ...Object.fromEntries(others), PATH: folders.join(delimiter), ...THEIRS },
-    stdio: ["ignore", "pipe", "ignore"],
-    windowsHide: true,
+  const { ended, timeLimit } = patience
+  return withUs.during(() => {
+    // Not in a session of its own: 1Password's program is let in by the terminal that it runs at.
+    const child = spawn(file, args, {
+      cwd: parse(place.root).root,
+      env: { ...Object.fromEntries(others), PATH: folders.join(delimiter), ...THEIRS },
+      stdio: ["ignore", "pipe", "ignore"],
+      windowsHide: true,
+    })
+    const either = ended === undefined ? withUs.signal : AbortSignal.any([ended, withUs.signal])
+    return printedBy(child, program, { ended: either, timeLimit })
   })
-  return printedBy(child, program, patience)
 }
 
 function printedBy(

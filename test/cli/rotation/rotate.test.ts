@@ -196,16 +196,24 @@ describe("rotate", () => {
     expect(JSON.parse(plan.stdout)).toMatchObject({ kept: false })
   })
 
-  test("ends the program when it is interrupted, and says what holds", async () => {
-    program("roll", `kill -INT $(cat ${log()}.pid); exec sleep 60`)
-    await steps("roll")
-    const line = `agent-vault rotate ${NAME} --agree ${await fingerprint()} & echo $! > ${log()}.pid; wait $!`
-    // A shell without jobs has its children ignore SIGINT.
-    const ran = await machine.shell(`set -m; ${line}`)
-    expect(ran).toMatchObject({ code: 130 })
-    expect(ran.stderr).toContain(`${NAME} is as it was`)
-    expect(await value()).toBe(OLD)
-  })
+  test.each(["INT", "TERM"])(
+    "ends the program when SIG%s comes, and says what holds",
+    async (name) => {
+      program(
+        "roll",
+        `sleep 600 & echo $! > ${log()}.child; kill -${name} $(cat ${log()}.pid); exec sleep 60`,
+      )
+      await steps("roll")
+      const line = `agent-vault rotate ${NAME} --agree ${await fingerprint()} & echo $! > ${log()}.pid; wait $!`
+      // A shell without jobs has its children ignore SIGINT.
+      const ran = await machine.shell(`set -m; ${line}`)
+      expect(ran).toMatchObject({ code: 130 })
+      expect(ran.stderr).toContain(`${NAME} is as it was`)
+      expect(await value()).toBe(OLD)
+      const left = await machine.shell(`grep -q ") [^ZX] " /proc/$(cat ${log()}.child)/stat`)
+      expect(left.code).not.toBe(0)
+    },
+  )
 
   test("asks at a terminal, runs nothing at a no, and remembers a typed yes", async () => {
     await steps("roll")

@@ -1,5 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { constants } from "node:os"
 import { join } from "node:path"
+import { kill } from "node:process"
+import { setTimeout as delay } from "node:timers/promises"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { Machine } from "../machine.js"
 
@@ -215,3 +218,33 @@ test("the guard asks no store at a commit", async () => {
   await machine.shell("echo text > notes.txt && git add notes.txt && agent-vault guard")
   expect(asked()).toHaveLength(before)
 })
+
+describe("a signal to us alone ends", () => {
+  const told = ["get", "run -s"].flatMap((how) => ["TERM", "HUP"].map((name) => [how, name]))
+
+  test.each(told)("what the store's program started, before us: %s, SIG%s", async (how, name) => {
+    await agree()
+    const started = join(machine.home, "started")
+    store(`sleep 600 & echo $$ > ${started}; echo $! >> ${started}.child; wait`)
+    const program = how === "get" ? `get ${NAME}` : `run -s ${NAME}`
+    const ran =
+      await machine.shell(`agent-vault ${program} --agent ci ${how === "get" ? "" : "-- true"} &
+      until [ -s ${started}.child ]; do sleep 0.02; done
+      kill -${name} $!; wait $!; echo $?`)
+    expect(ran.stdout).toBe(`${128 + constants.signals[name === "TERM" ? "SIGTERM" : "SIGHUP"]}\n`)
+    for (const file of [started, `${started}.child`]) await gone(Number(readFileSync(file, "utf8")))
+  })
+})
+
+/** Resolves when a process has ended, whoever asks for its exit code. */
+async function gone(pid: number): Promise<void> {
+  const isRunning = (): boolean => {
+    try {
+      kill(pid, 0)
+      return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"))
+    } catch {
+      return false
+    }
+  }
+  while (isRunning()) await delay(5)
+}

@@ -4,10 +4,10 @@ const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonly NodeJ
 
 /**
  * Ends programs before we end by a signal: those that are not in front of our terminal, nobody else
- * tells.
+ * tells, and whoever signals us alone tells none.
  */
 export class EndedWithUs {
-  readonly #ending = new AbortController()
+  #ending = new AbortController()
   #running = 0
   #signal: NodeJS.Signals | undefined
   readonly #keep = (signal: NodeJS.Signals): void => {
@@ -15,7 +15,7 @@ export class EndedWithUs {
     this.#ending.abort()
   }
 
-  /** Aborted when we are told to end. */
+  /** Aborted when we are told to end, while work is done. */
   get signal(): AbortSignal {
     return this.#ending.signal
   }
@@ -34,8 +34,11 @@ export class EndedWithUs {
 
   #release(): void {
     for (const each of ENDING) process.removeListener(each, this.#keep)
-    // Who else listens has something to clean up too, and ends us then.
-    if (this.#signal === undefined || process.listenerCount(this.#signal) > 0) return
-    process.kill(process.pid, this.#signal)
+    const signal = this.#signal
+    if (signal === undefined) return
+    // Who else listens has something to clean up too, and ends us then; or does not, and we go on.
+    this.#signal = undefined
+    this.#ending = new AbortController()
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
   }
 }
