@@ -94,9 +94,7 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
     return listening
   }
   const close = (): void => {
-    broker?.close()
-    // What is still learned is forgotten when it is there.
-    if (broker === undefined) void preparing?.then((late) => late.close()).catch(() => undefined)
+    forget(vault, broker, preparing)
     trust?.remove()
   }
   return {
@@ -112,6 +110,21 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
     start,
     close,
   }
+}
+
+/** Closes a vault, and the broker that is or will be prepared for it, with what it learned. */
+function forget(
+  vault: ServedVault,
+  broker: PreparedBroker | undefined,
+  preparing: Promise<PreparedBroker> | undefined,
+): void {
+  if (broker !== undefined) return broker.close()
+  if (preparing === undefined) return vault.close()
+  // What is still learned is forgotten when it is there.
+  preparing.then(
+    (late) => late.close(),
+    () => vault.close(),
+  )
 }
 
 /** The hosts that uses name, as they name them. */

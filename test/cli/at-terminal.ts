@@ -7,7 +7,7 @@ import type { Machine } from "./machine.js"
 const driver = fileURLToPath(new URL("terminal.py", import.meta.url))
 
 /**
- * What must have appeared, and what is typed then, or done: first what the group of a pattern found
+ * What must have appeared, and what is typed then, or done, or waited for: first what the group of a pattern found
  * there.
  */
 export type Steps = readonly (readonly [
@@ -15,7 +15,9 @@ export type Steps = readonly (readonly [
   typed:
     | string
     | { readonly size: readonly [rows: number, columns: number] }
-    | { readonly signal: NodeJS.Signals },
+    | { readonly signal: NodeJS.Signals }
+    | { readonly makes: string }
+    | { readonly awaits: string },
   pattern?: string,
 ])[]
 

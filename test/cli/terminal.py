@@ -4,7 +4,7 @@ The job: argv, cwd, env, steps as [what must have appeared, what is typed then, 
 its group found is typed before that], files for stdin and stderr, if these are not the terminal,
 and the rows and columns that it has. In place of what is
 typed, a step may have a new size, as `{"size": [rows, columns]}`, or a signal that the command gets,
-as `{"signal": "SIGTERM"}`. What happened: everything that the terminal was sent, the exit code, and
+as `{"signal": "SIGTERM"}`, or a file that it makes, as `{"makes": path}`, or waits for, as `{"awaits": path}`. What happened: everything that the terminal was sent, the exit code, and
 whether the terminal was left as it was found; or is so in the end, for a command that is `outlived`
 by who sees to that.
 """
@@ -88,11 +88,16 @@ def converse(terminal, pid, steps):
 
 
 def act(terminal, pid, action):
-    """Returns what is to be typed; or does what a window or a user does besides."""
+    """Returns what is to be typed; or does what a window or a user does besides, or a test waits for."""
     if isinstance(action, str):
         return action.encode()
     if "size" in action:
         resize(terminal, action["size"])
+    elif "makes" in action:
+        open(action["makes"], "w").close()
+    elif "awaits" in action:
+        while not os.path.exists(action["awaits"]):
+            time.sleep(0.02)
     else:
         os.kill(pid, getattr(signal, action["signal"]))
     return b""

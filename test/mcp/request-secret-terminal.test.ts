@@ -1,5 +1,7 @@
+import { existsSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { atTerminal, plain } from "../cli/at-terminal.js"
+import { type Seen, type Steps, atTerminal, plain } from "../cli/at-terminal.js"
 import { type Machine, vaultMachine } from "../cli/machine.js"
 import { HttpClient } from "./listening.js"
 import { pageOf, readPage } from "./person-at-page.js"
@@ -84,5 +86,77 @@ describe("a missing secret", () => {
     expect(shown).not.toMatch(/http:\/\/127\.0\.0\.1:\d+\/[\w-]{43}/)
     expect(valuesIn(`${shown}${JSON.stringify(document)}`, { [NAME]: VALUE })).toEqual([])
     expect(await done(machine, ["get", NAME, "--agent", "ci"])).toBe(VALUE)
+  })
+})
+
+/** A file by which the test and the terminal wait for each other. */
+const file = (name: "shown" | "asked" | "ended"): string => join(machine.home, name)
+
+/** What the terminal showed of questions: each one, and where it ended. */
+function turnsOf(seen: Seen): string[] {
+  return plain(seen).match(/What is the value of \S+|Return key alone: (?=\n)/g) ?? []
+}
+
+describe("two sessions that ask at one terminal", () => {
+  const [one, two] = ["stripe/one", "stripe/two"]
+  const values = { [one]: `${VALUE}-1`, [two]: `${VALUE}-2` }
+  const prompt = "its value, or the Return key alone: "
+  const answered = "Return key alone: "
+  const bothInTurn = [one, two].flatMap((name) => [`What is the value of ${name}?`, answered])
+
+  /** A server at a terminal, which answers the first question once the other one was asked. */
+  function serve(...steps: Steps): Promise<Seen> {
+    return atTerminal(machine, "mcp --agent ci --blind --listen 0".split(" "), [
+      [prompt, { makes: file("shown") }],
+      ["", { awaits: file("asked") }],
+      ...steps,
+      ["", { awaits: file("ended") }],
+      ["", { signal: "SIGTERM" }],
+    ])
+  }
+
+  test("take turns: each question is shown when the one before it is answered", async () => {
+    const server = serve(["", `${values[one]}\r`], [prompt, `${values[two]}\r`])
+    const at = await listeningAtTerminal()
+    await using first = await HttpClient.open(at)
+    await using second = await HttpClient.open(at, undefined, { name: "another client" })
+    const answers = [first.call("request_secret", { ...ASKED, secret: one })]
+    await expect.poll(() => existsSync(file("shown"))).toBe(true)
+    answers.push(second.call("request_secret", { ...ASKED, secret: two }))
+    // What the session was sent before has begun.
+    await second.client.ping()
+    writeFileSync(file("asked"), "")
+    for (const answer of answers) expect(await answer).toMatchObject({ isError: false })
+    writeFileSync(file("ended"), "")
+    const seen = await server
+    expect(turnsOf(seen)).toEqual(bothInTurn)
+    for (const [name, value] of Object.entries(values)) {
+      expect(await done(machine, ["get", name, "--agent", "ci"])).toBe(value)
+    }
+    expect(valuesIn(plain(seen), values)).toEqual([])
+  })
+
+  test("who gives up takes the question away, and the next one comes", async () => {
+    const server = serve([prompt, `${values[two]}\r`])
+    const at = await listeningAtTerminal()
+    await using first = await HttpClient.open(at)
+    await using second = await HttpClient.open(at, undefined, { name: "another client" })
+    const leaving = new AbortController()
+    const asked = { name: "request_secret", arguments: { ...ASKED, secret: one } }
+    const given = first.client
+      .callTool(asked, undefined, { signal: leaving.signal })
+      .catch(() => "given up")
+    await expect.poll(() => existsSync(file("shown"))).toBe(true)
+    const answer = second.call("request_secret", { ...ASKED, secret: two })
+    await second.client.ping()
+    writeFileSync(file("asked"), "")
+    leaving.abort()
+    expect(await given).toBe("given up")
+    expect(await answer).toMatchObject({ isError: false })
+    writeFileSync(file("ended"), "")
+    const seen = await server
+    expect(turnsOf(seen)).toEqual(bothInTurn)
+    expect(await done(machine, ["get", two, "--agent", "ci"])).toBe(values[two])
+    expect(await machine.call(["get", one, "--agent", "ci"])).toMatchObject({ code: 3 })
   })
 })
