@@ -30,6 +30,10 @@ const sideEffectImport = /^import "\.\/[^"]+";\n/gm
 // first used.
 const late = /^var (import_node_(?:crypto|net|tty)\d*) = require\("node:(\w+)"\);\n/gm
 
+// esbuild copies the exports of a file behind a second getter each.
+const copiedExports = /^module\.exports = __toCommonJS\((\w+)\);$/m
+const exportsThemselves = 'module.exports = __defProp($1, "__esModule", { value: true });'
+
 // age-encryption reads these modules at its start, but uses them only for post-quantum and tag
 // recipients, for passphrases, which are ours, and where Node lacks a primitive. The tables of the
 // curves take longer to compute than all the rest.
@@ -127,7 +131,7 @@ async function converted(text, isLibrary) {
     banner: text.includes("moduleUrl") ? `${strict}\n${url}` : strict,
     supported: { "dynamic-import": false, ...modern },
   })
-  const lazy = withLateModules(asciiOf(code))
+  const lazy = withLateModules(asciiOf(code)).replace(copiedExports, exportsThemselves)
   return isLibrary ? forBundlers(lazy) : lazy
 }
 

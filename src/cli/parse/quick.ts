@@ -1,4 +1,3 @@
-import { parseArgs } from "node:util"
 import { type Call, longestNamed, takesCommand, wordRange } from "./call.js"
 import { QUICK_LINES, type QuickSpec } from "./quick-table.js"
 
@@ -14,11 +13,14 @@ export function parseQuickly(argv: readonly string[]): Call | undefined {
   const before = end === -1 ? rest : rest.slice(0, end)
   if (!before.every((word) => isPlain(spec, word))) return undefined
   if (takesCommand(spec) && end === -1) return undefined
-  const parsed = tryParse(spec, rest)
+  const parsed = readPlain(spec, before)
   if (parsed === undefined) return undefined
+  // What stands in front of `--` is no word of the command to run.
+  if (takesCommand(spec) && parsed.words.length > 0) return undefined
+  const words = [...parsed.words, ...rest.slice(before.length + 1)]
   const { least, most } = wordRange(spec.words)
-  if (parsed.words.length < least || parsed.words.length > most) return undefined
-  return { command: spec.name, ...parsed }
+  if (words.length < least || words.length > most) return undefined
+  return { command: spec.name, words, options: parsed.options }
 }
 
 function quickSpec(name: string): QuickSpec | undefined {
@@ -43,37 +45,48 @@ function isPlain({ options }: QuickSpec, word: string): boolean {
   return value !== undefined || option.implied === undefined
 }
 
-function tryParse(
+/**
+ * The words and options of arguments that are plain. Undefined for what yargs would refuse, or might.
+ * Node's `parseArgs` does no more with them, and takes a millisecond to be loaded.
+ */
+function readPlain(
   spec: QuickSpec,
   args: readonly string[],
 ): Pick<Call, "words" | "options"> | undefined {
-  // A commit's guard has no arguments, and Node loads its parser when it is first used.
-  if (args.length === 0) return { words: [], options: {} }
-  const known = Object.entries(spec.options)
-  const options = Object.fromEntries(
-    known.map(([option, { value, short, many = false }]) => [
-      option,
-      {
-        type: value === undefined ? ("boolean" as const) : ("string" as const),
-        multiple: many,
-        ...(short === undefined ? {} : { short }),
-      },
-    ]),
-  )
-  try {
-    const parsed = parseArgs({ args: [...args], options, allowPositionals: true, tokens: true })
-    const { values, positionals, tokens } = parsed
-    const given = tokens.flatMap((token) => (token.kind === "option" ? [token.name] : []))
-    const once = given.filter((name) => spec.options[name]?.many !== true)
-    if (new Set(once).size !== once.length) return undefined
-    const end = tokens.find(({ kind }) => kind === "option-terminator")?.index ?? Infinity
-    const isEarly = tokens.some(({ kind, index }) => kind === "positional" && index < end)
-    if (takesCommand(spec) && isEarly) return undefined
-    const isWrong = ([option, { choices }]: (typeof known)[number]): boolean =>
-      option in values && choices?.includes(String(values[option])) === false
-    if (known.some(isWrong)) return undefined
-    return { words: positionals, options: { ...values } as Call["options"] }
-  } catch {
-    return undefined
+  const words: string[] = []
+  const options: Record<string, string | true | string[]> = {}
+  for (let at = 0; at < args.length; at += 1) {
+    const word = args[at] ?? ""
+    const [name, inline] = optionIn(spec, word)
+    const option = name === undefined ? undefined : spec.options[name]
+    if (name === undefined || option === undefined) {
+      words.push(word)
+      continue
+    }
+    if (option.value === undefined) {
+      if (inline !== undefined || name in options) return undefined
+      options[name] = true
+      continue
+    }
+    const value = inline ?? args[(at += 1)]
+    if (value === undefined || (inline === undefined && /^-./s.test(value))) return undefined
+    if (option.choices?.includes(value) === false) return undefined
+    const before = options[name]
+    if (option.many !== true && before !== undefined) return undefined
+    options[name] = option.many === true ? [...(Array.isArray(before) ? before : []), value] : value
   }
+  return { words, options }
+}
+
+/** The option that a plain argument is, and the value behind its `=`. */
+function optionIn(
+  { options }: QuickSpec,
+  word: string,
+): [name: string | undefined, inline?: string] {
+  if (!word.startsWith("-") || word === "-") return [undefined]
+  if (!word.startsWith("--")) {
+    return [Object.keys(options).find((name) => options[name]?.short === word.slice(1))]
+  }
+  const equals = word.indexOf("=")
+  return equals === -1 ? [word.slice(2)] : [word.slice(2, equals), word.slice(equals + 1)]
 }

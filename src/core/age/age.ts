@@ -77,7 +77,7 @@ export async function recipientOf(identity: string): Promise<string> {
  * @throws VaultError KEY_INVALID
  */
 export function identityBytes(identity: string): Uint8Array {
-  return parseIdentity(identity).bytes
+  return Uint8Array.from(parseIdentity(identity).bytes)
 }
 
 /** The native identity of this kind that has these 32 raw bytes, the way back from {@link identityBytes}. */
@@ -196,9 +196,16 @@ export function isPassphraseSealed(file: Uint8Array): boolean {
   }
 }
 
+/** The last one: of each, first its kind is asked, then its recipient, then the key itself. */
+let last: { readonly text: string; readonly key: RawKey } | undefined
+
 function parseIdentity(text: string): RawKey {
+  if (last?.text === text) return last.key
   const key = parseKey(text, IDENTITY_FORMS)
-  if (key) return key
+  if (key) {
+    last = { text, key }
+    return key
+  }
   throw new VaultError("KEY_INVALID", "this is not a native age identity", {
     hint: "An identity is one line in capitals, AGE-SECRET-KEY-1… or AGE-SECRET-KEY-PQ-1…",
   })

@@ -19,8 +19,6 @@ const LABEL = "age-encryption.org/v1/scrypt"
 const WORK_FACTOR = 18
 const BLOCK_SIZE = 8
 
-const derive = promisify<string, Uint8Array, number, ScryptOptions, Uint8Array>(scrypt)
-
 /** The recipient of a passphrase, at the work factor that `age -p` uses. */
 export function scryptRecipient(passphrase: string): AgeRecipient {
   return {
@@ -67,5 +65,7 @@ async function wrappingKey(
   // scrypt's own need, where Node's default stops at 32 MiB.
   const maxmem = 128 * BLOCK_SIZE * (N + 8)
   const labelled = Buffer.concat([Buffer.from(LABEL), salt])
+  // Not before: Node takes milliseconds to load its crypto.
+  const derive = promisify<string, Uint8Array, number, ScryptOptions, Uint8Array>(scrypt)
   return derive(passphrase, labelled, 32, { N, r: BLOCK_SIZE, p: 1, maxmem })
 }
