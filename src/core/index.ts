@@ -14,7 +14,7 @@ export {
   usedVersions,
 } from "./audit/used.js"
 export { type ComparedHead, compareHeads } from "./audit/verify-audit.js"
-export { attributionOf } from "./audit/attribution.js"
+export { attributionOf, projectOf } from "./audit/attribution.js"
 export type { Attribution } from "./audit/audit-line.js"
 export {
   type Audit,

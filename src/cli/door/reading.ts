@@ -22,6 +22,7 @@ import {
   claimedId,
   noAudit,
   openVaultAs,
+  projectOf,
   readChosen,
   withVault,
 } from "../../core/index.js"
@@ -41,9 +42,9 @@ export function auditOf(door: Door, place: Place, by: Partial<Attribution> = {})
       file === undefined
         ? { folder: auditFolder(claimedId(place), door.env) }
         : { file: userPath(door, file) }
-    return auditTo(chosen, attribution)
+    return auditTo(chosen, attribution, projectOf(door.env))
   }
-  if (file === undefined) return noAudit(attribution)
+  if (file === undefined) return noAudit(attribution, projectOf(door.env))
   throw new VaultError("USAGE", "--audit and --no-audit contradict each other", {
     hint: "give one of them",
   })

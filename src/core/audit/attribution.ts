@@ -19,3 +19,11 @@ export function attributionOf(env: Environment, program?: string): Attribution {
     program,
   }
 }
+
+/**
+ * The folder that the caller says it works in: `AGENT_VAULT_PROJECT`, which our hooks set, else what
+ * Claude Code tells the programs that it starts. A claim, as the rest is.
+ */
+export function projectOf(env: Environment): string | undefined {
+  return env["AGENT_VAULT_PROJECT"] || env["CLAUDE_PROJECT_DIR"] || undefined
+}

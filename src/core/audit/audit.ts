@@ -40,14 +40,17 @@ export function auditFileOf(folder: string, { role, name }: Actor): string {
   return join(folder, `${role}s`, `${parsed}.jsonl`)
 }
 
-/** Notes what happens as a chain of lines, in files that are made for their user alone. */
-export function auditTo(place: AuditPlace, by: Attribution): Audit {
-  return new Audit(place, by)
+/**
+ * Notes what happens as a chain of lines, in files that are made for their user alone. `project` is not
+ * noted: it is for a policy to ask.
+ */
+export function auditTo(place: AuditPlace, by: Attribution, project?: string): Audit {
+  return new Audit(place, by, project)
 }
 
 /** Notes nothing. Whoever starts the program has to ask for it. `by` is whom the values are for. */
-export function noAudit(by?: Attribution): Audit {
-  return new Audit(undefined, by)
+export function noAudit(by?: Attribution, project?: string): Audit {
+  return new Audit(undefined, by, project)
 }
 
 /**
@@ -55,12 +58,15 @@ export function noAudit(by?: Attribution): Audit {
  * without one of these: make it with {@link auditTo} or {@link noAudit}.
  */
 export class Audit {
+  /** The folder that the caller works in, as it says; nothing is noted of it. */
+  readonly project: string | undefined
   readonly #place: AuditPlace | undefined
   readonly #by: Attribution | undefined
   readonly #files = new Map<string, ChainFile>()
 
   /** Made by {@link auditTo} and {@link noAudit}. */
-  constructor(place: AuditPlace | undefined, by: Attribution | undefined) {
+  constructor(place: AuditPlace | undefined, by: Attribution | undefined, project?: string) {
+    this.project = project
     this.#place = place
     this.#by = by === undefined ? undefined : fittedAttribution(by)
   }

@@ -262,11 +262,11 @@ export class BrokeredVault {
     record: Pick<SecretRecord, "reveal">,
   ): NonNullable<BoundSecret["askFor"]> {
     const agent = this.#actor.name
-    const { client } = this.#request.audit
+    const { audit: session } = this.#request
     return (rule, sending) => {
       const request = requestOf(sending)
       const now = new Date()
-      const question = questionOf({ agent, door: "broker", name, record, request, client, now })
+      const question = questionOf({ agent, door: "broker", name, record, request, session, now })
       return requireAsk(rule, judge.decide(question), question)
     }
   }

@@ -6,7 +6,7 @@ import type { Environment } from "../disk/homes.js"
 import type { IdentityChoice } from "../keys/identity.js"
 import { claimedId, identityAt, withVault } from "../vault/open.js"
 import { findVault } from "../disk/place.js"
-import { attributionOf } from "../audit/attribution.js"
+import { attributionOf, projectOf } from "../audit/attribution.js"
 import { type Audit, auditFolder, auditTo, noAudit } from "../audit/audit.js"
 import type { ReadEvent } from "../audit/read-event.js"
 import type { Key } from "../keys/key-files.js"
@@ -74,11 +74,12 @@ export async function openVault(options: OpenOptions = {}): Promise<AgentVault> 
 
 /** Where the reads of a vault are noted, as the option `audit` says. */
 export function auditAt(vault: string, audit: OpenOptions["audit"], env: Environment): Audit {
-  if (audit === false) return noAudit()
+  const project = projectOf(env)
+  if (audit === false) return noAudit(undefined, project)
   // A program may change its folder while it reads; an empty path is none, and is refused there.
   const place =
     audit === undefined ? { folder: auditFolder(vault, env) } : { file: audit && resolve(audit) }
-  return auditTo(place, attributionOf(env))
+  return auditTo(place, attributionOf(env), project)
 }
 
 function pullsOf({ pullEvery, onPullError = warn }: OpenOptions): Pulls | undefined {

@@ -16,7 +16,8 @@ const environment = new Environment({ unlistedVariablesAreDyn: false, limits: LI
     schema: { name: "string", group: "string", reveal: "string", tags: "list<string>" },
   })
   .registerVariable("request", { schema: { host: "string", method: "string", path: "string" } })
-  .registerVariable("session", { schema: { client: "string" } })
+  // Of no type, since null is none: what asks a text of null is an error, and denies.
+  .registerVariable("session", { schema: { client: "string", project: "dyn" } })
   .registerVariable("time", "google.protobuf.Timestamp")
 
 /**

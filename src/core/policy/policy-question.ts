@@ -25,6 +25,8 @@ export interface PolicyQuestion {
   readonly session: {
     /** The program that the value is for; empty where nobody said. */
     readonly client: string
+    /** The folder that the caller works in; null where nobody said. */
+    readonly project: string | null
   }
   readonly time: Date
 }

@@ -36,7 +36,17 @@ export interface PolicyCase {
 export const POLICY_DOORS = ["cli", "run", "sdk", "bridge", "mcp", "broker"] as const
 
 const CASE_MEMBERS = ["name", "given", "expect"]
-const GIVEN_MEMBERS = ["agent", "door", "secret", "reveal", "tags", "request", "client", "time"]
+const GIVEN_MEMBERS = [
+  "agent",
+  "door",
+  "secret",
+  "reveal",
+  "tags",
+  "request",
+  "client",
+  "project",
+  "time",
+]
 /** A Thursday, so that a case without a time says the same each day. */
 const DEFAULT_TIME = "2026-01-01T12:00:00Z"
 
@@ -101,7 +111,8 @@ function questionGiven(given: unknown): PolicyQuestion {
   const said = Object(given) as Readonly<Record<string, unknown>>
   const other = Object.entries(said).find(([, value]) => typeof value !== "string")
   if (other !== undefined) throw new Error(`${other[0]} is a text`)
-  const { agent, secret, request, reveal = "allow", client = "" } = said as Record<string, string>
+  const texts = said as Readonly<Record<string, string>>
+  const { agent, secret, request, reveal = "allow", client = "" } = texts
   if (agent === undefined || secret === undefined) throw new Error("given needs agent and secret")
   const { full, group } = parseSecretName(secret)
   const door = said["door"] ?? (request === undefined ? "cli" : "broker")
@@ -117,7 +128,7 @@ function questionGiven(given: unknown): PolicyQuestion {
     door: door as string,
     secret: { name: full, group, reveal, tags },
     request: request === undefined ? NO_REQUEST : requestWritten(request),
-    session: { client },
+    session: { client, project: texts["project"] ?? null },
     time: new Date(parseTime((said["time"] ?? DEFAULT_TIME) as string)),
   }
 }

@@ -1,3 +1,4 @@
+import type { Audit } from "../audit/audit.js"
 import { judgeIn } from "../policy/policy-judge.js"
 import { NO_REQUEST, type PolicyJudge, type PolicyQuestion } from "../policy/policy-question.js"
 import { type SecretRecord, digestOf } from "../records/record.js"
@@ -48,14 +49,14 @@ export interface PolicyAsked {
   readonly name: SecretName
   readonly record: Pick<SecretRecord, "reveal" | "tags">
   readonly request?: PolicyQuestion["request"] | undefined
-  /** The program that it is for, where somebody said. */
-  readonly client: string | undefined
+  /** What the caller says of itself, where somebody said it. */
+  readonly session?: Pick<Audit, "client" | "project"> | undefined
   readonly now: Date
 }
 
 /** The question that a policy is asked. */
 export function questionOf(asked: PolicyAsked): PolicyQuestion {
-  const { agent, door, name, record, request = NO_REQUEST, client = "", now } = asked
+  const { agent, door, name, record, request = NO_REQUEST, session, now } = asked
   return {
     agent,
     door,
@@ -66,7 +67,7 @@ export function questionOf(asked: PolicyAsked): PolicyQuestion {
       tags: tagsOf(record.tags),
     },
     request,
-    session: { client },
+    session: { client: session?.client ?? "", project: session?.project ?? null },
     time: now,
   }
 }

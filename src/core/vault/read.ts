@@ -192,8 +192,8 @@ export class OpenedSecret {
     const { use = [], version } = this.record
     const rule = requireRule(this.name.full, use, sending, suits)
     const { name, record } = this
-    const { client } = terms.audit
-    const asked = { agent: actor.name, door: "broker", name, record, client, now } as const
+    const session = terms.audit
+    const asked = { agent: actor.name, door: "broker", name, record, session, now } as const
     const question = questionOf({ ...asked, request: requestOf(sending) })
     const ask = requireAsk(rule, this.#judge?.decide(question), question)
     if (ask !== "never" && !terms.isAgreed(name.full, ask)) {

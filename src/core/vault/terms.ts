@@ -94,7 +94,7 @@ function requirePolicy(
 ): void {
   if (judge === undefined || actor.role === "owner" || isSearching(outlet)) return
   const door = outlet.surface
-  const question = questionOf({ agent: actor.name, door, name, record, client: audit.client, now })
+  const question = questionOf({ agent: actor.name, door, name, record, session: audit, now })
   const isConfirmed = (): boolean =>
     outlet.surface === "mcp" ? outlet.reveal.isAgreed(name.full, record) : person === "confirmed"
   const verdict = judge.decide(question)

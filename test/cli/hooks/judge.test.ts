@@ -123,6 +123,12 @@ describe("a command", () => {
     })
   })
 
+  test("has the project in front, quoted, unless it would drive a terminal", () => {
+    const line = (project: string) => wrappedCommand(called({}), "x", { ...how, project })
+    expect(line("/work/my pay")).toMatch(/^AGENT_VAULT_PROJECT='\/work\/my pay' agent-vault run /)
+    expect(line("/work/\u001b[2J")).toMatch(/^agent-vault run /)
+  })
+
   test("that is refused is not wrapped", () => {
     const call = called({ command: "cat .env" })
     expect(judgeBefore(call, env, () => "wrapped").is).toBe("refuse")

@@ -16,7 +16,7 @@ const QUESTION: PolicyQuestion = {
   door: "run",
   secret: { name: "stripe/api-key", group: "stripe", reveal: "allow", tags: ["pci", "prod"] },
   request: NO_REQUEST,
-  session: { client: "claude" },
+  session: { client: "claude", project: null },
   time: new Date("2026-11-29T09:00:00Z"),
 }
 
@@ -28,6 +28,26 @@ function rule(effect: PolicyEffect, when = "true", name = `${effect} ${when}`): 
 async function said(...rules: PolicyRule[]) {
   return (await judgeBy(rules)).decide(QUESTION)
 }
+
+test("a project that nobody said is null, and what asks a text of it denies", async () => {
+  const judge = await judgeBy([
+    rule("allow", 'session.project == null || session.project == "/work/pay"', "known"),
+  ])
+  const at = (project: string | null) =>
+    judge.decide({ ...QUESTION, session: { client: "", project } }).effect
+  expect([at(null), at("/work/pay"), at("/work/other")]).toEqual(["allow", "allow", "deny"])
+  const asksText = await judgeBy([
+    rule("allow"),
+    rule("confirm", 'session.project.startsWith("/work/")', "at work"),
+  ])
+  expect(asksText.decide({ ...QUESTION, session: { client: "", project: "/home" } })).toMatchObject(
+    {
+      effect: "allow",
+    },
+  )
+  expect(asksText.decide(QUESTION)).toMatchObject({ effect: "deny", rule: "at work" })
+  expect(await conditionProblem([rule("allow", "session.project")])).toContain("has to be a bool")
+})
 
 describe("which rule decides", () => {
   test("deny wins over confirm, and confirm over allow, in whatever order they stand", async () => {

@@ -48,16 +48,17 @@ interface Reading {
   readonly as?: object
   readonly person?: Confirmed
   readonly program?: string
+  readonly project?: string
 }
 
 /** What a read through an outlet comes to. */
 async function read(
   outlet: Outlet,
-  { as = { agent: "ci" }, person, program }: Reading = {},
+  { as = { agent: "ci" }, person, program, project }: Reading = {},
 ): Promise<string> {
   const place = findVault(world.vaultFolder)
   const key = await identityAt(place, as, "always", world.env, () => Promise.resolve(""))
-  const audit = noAudit(attributionOf(world.env, program))
+  const audit = noAudit(attributionOf(world.env, program), project)
   const terms = { outlet, audit, person }
   return outcome(
     withVault(place, key.trust, world.env, (vault) =>
@@ -94,6 +95,23 @@ describe("a policy is asked about", () => {
     expect(await read(run, { program: "claude" })).toBe("old")
     await policy(["allow", 'time < timestamp("2020-01-01T00:00:00Z")'])
     expect(await read(run)).toBe("POLICY_REFUSED")
+  })
+
+  test("the project, as the environment says it, at a door and in the SDK", async () => {
+    await policy(["allow", 'session.project == "/work/pay"'])
+    expect(await read({ surface: "run" })).toBe("POLICY_REFUSED")
+    expect(await read({ surface: "run" }, { project: "/work/pay" })).toBe("old")
+    const got: string[] = []
+    for (const more of [
+      {},
+      { CLAUDE_PROJECT_DIR: "/work/pay" },
+      { CLAUDE_PROJECT_DIR: "/work/pay", AGENT_VAULT_PROJECT: "/work/other" },
+    ]) {
+      const env = { ...world.env, ...more }
+      await using vault = await openVault({ dir: world.top, agent: "ci", env, audit: false })
+      got.push(await outcome(vault.get(NAME).then((value) => value.reveal())))
+    }
+    expect(got).toEqual(["POLICY_REFUSED", "old", "POLICY_REFUSED"])
   })
 
   test("a rule that fails while it is asked", async () => {

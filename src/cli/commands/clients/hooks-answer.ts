@@ -2,7 +2,7 @@ import { realpathSync } from "node:fs"
 import { basename, dirname } from "node:path"
 import { argv, execPath } from "node:process"
 import { buffer } from "node:stream/consumers"
-import { VaultError, findVaultOrNone, nearest } from "../../../core/index.js"
+import { VaultError, findVaultOrNone, nearest, projectOf } from "../../../core/index.js"
 import type { Door } from "../../door/door.js"
 import { option } from "../../door/who.js"
 import { DIALECTS } from "../../hooks/dialects.js"
@@ -53,7 +53,8 @@ async function verdictOn(door: Door, call: HookCall): Promise<HookVerdict> {
 function wrapOf(door: Door, cwd: string): WrapCommand {
   const options = runOptions(door)
   if (options === undefined || isBlind(door) || !findVaultOrNone(cwd)) return undefined
-  const how = { program: thisProgram(), options, shell: shellOf(door.env) }
+  const project = projectOf(door.env) ?? cwd
+  const how = { program: thisProgram(), options, shell: shellOf(door.env), project }
   return (call, command) => wrappedCommand(call, command, how)
 }
 

@@ -31,7 +31,7 @@ export async function run(door: Door): Promise<number> {
     const readable = listed.some((each) => each.name === name.full && each.readable)
     const judge = await policyOf(vault)
     const doors = READING.map((each) => {
-      const asked = { agent, door: each, name, record, client: undefined, now: door.now }
+      const asked = { agent, door: each, name, record, now: door.now }
       return { door: each, ...(judge?.decide(questionOf(asked)) ?? { effect: "allow" as const }) }
     })
     return { readable, hasPolicy: judge !== undefined, doors }

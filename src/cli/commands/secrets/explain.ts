@@ -110,7 +110,7 @@ function withPolicy(
       now,
     } as const
     const request = requestOf({ host, method, path })
-    return { ...each, policy: judge.decide(questionOf({ ...asked, request, client: undefined })) }
+    return { ...each, policy: judge.decide(questionOf({ ...asked, request })) }
   })
 }
 
