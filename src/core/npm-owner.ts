@@ -8,12 +8,8 @@ export type { CheckReport, SecretGoing, SecretRotating } from "./check/check.js"
 export type { CheckFinding } from "./check/check-finding.js"
 export type { Inspection } from "./check/inspect.js"
 export type { AskPassphrase } from "./keys/key-files.js"
-export {
-  type ChangeOptions,
-  type Changed,
-  type NewAgent,
-  OwnerVault,
-} from "./library/owner-vault.js"
+export type { ChangeOptions, Changed } from "./library/changed.js"
+export { type NewAgent, OwnerVault } from "./library/owner-vault.js"
 export { type OpenOwnerOptions, openOwnerVault } from "./library/open-owner-vault.js"
 export type { GroupPlan, Plan } from "./vault/plan.js"
 export type { SecretMetadata } from "./records/secret-metadata.js"

@@ -92,7 +92,7 @@ export {
   referenceFingerprint,
 } from "./sources/agreed-references.js"
 export { type Agreement, agreements, takeBack } from "./memory/agreements.js"
-export { parseReference } from "./sources/reference.js"
+export { parseReference, parseSource } from "./sources/reference.js"
 export { type RotationStep, rotationLines } from "./records/rotation.js"
 export { changeMetadata } from "./change/change-metadata.js"
 export { type AddCanariesRequest, addCanaries } from "./canaries/add-canaries.js"

@@ -3,7 +3,8 @@ import { type Enrolled, type Rekeyed, addAgent, rekeyAgent, removeAgent } from "
 import type { Applied } from "../change/execute-plan.js"
 import { apply } from "../govern/apply.js"
 import { type UseChange, changeUse } from "../change/change-use.js"
-import type { ChangeRequest, Outcome } from "../change/change.js"
+import type { ChangeRequest } from "../change/change.js"
+import { type ChangeOptions, type Changed, changed } from "./changed.js"
 import { type MetadataChange, changeMetadata } from "../change/change-metadata.js"
 import {
   type AddedGroup,
@@ -24,6 +25,7 @@ import { withVault } from "../vault/open.js"
 import type { ReaderRequest } from "./reader.js"
 import type { SecretMetadata } from "../records/secret-metadata.js"
 import type { WrittenUse } from "../records/use.js"
+import { parseSource } from "../sources/reference.js"
 import { SecretValue } from "../words/secret-value.js"
 import type { Progress } from "../change/session.js"
 import {
@@ -35,15 +37,6 @@ import {
 } from "../change/set.js"
 import type { Vault } from "../vault/vault.js"
 import { later, parseDuration, parseTime, utc } from "../words/time.js"
-
-/** What a change did: its own result, the files of the vault that it wrote, and its commit. */
-export type Changed<T> = T & Omit<Outcome<T>, "result" | "hasRemote">
-
-/** How a change is made. */
-export interface ChangeOptions {
-  /** Computes everything, and changes nothing. */
-  readonly dryRun?: boolean
-}
 
 /** An agent with the key that it was given. */
 export interface NewAgent extends Omit<Enrolled, "identity"> {
@@ -95,6 +88,26 @@ export class OwnerVault extends AgentVault {
     options: ChangeOptions = {},
   ): Promise<Changed<SetManyResult>> {
     return changed(await setSecrets({ ...this.#change(options), secrets }))
+  }
+
+  /**
+   * Says that a secret's value lies in another store, by a reference: `op://CI/Stripe/password`. It is
+   * sealed as a value is, and the store is asked where the value is read, once a person there agreed.
+   * `keep` is for how long a reader may keep it in memory: `5m` if it is left out, a day at most, `0`
+   * for never. Throws as {@link set} does, and `USAGE` for what is no reference.
+   *
+   * @example
+   * await vault.setSource("stripe/api-key", "op://CI/Stripe/password", { env: "STRIPE_API_KEY" })
+   */
+  async setSource(
+    name: string,
+    reference: string,
+    metadata: SecretMetadata = {},
+    options: ChangeOptions & { keep?: string } = {},
+  ): Promise<Changed<SetResult>> {
+    const source = parseSource(reference, options.keep)
+    const value = Buffer.from(reference)
+    return changed(await setSecret({ ...this.#change(options), name, value, source, metadata }))
   }
 
   /**
@@ -282,8 +295,4 @@ async function ruleOf(service: string): Promise<WrittenUse> {
 function keyFileOf(agent: string, key: Key): SecretValue {
   const text = formatKeyFile(key, utc(new Date()))
   return new SecretValue(`agents/${agent}.key`, 1, Buffer.from(text))
-}
-
-function changed<T>({ result, hasRemote: _hasRemote, ...rest }: Outcome<T>): Changed<T> {
-  return { ...result, ...rest }
 }

@@ -1,5 +1,6 @@
-import { STORES, type StoreScheme } from "../records/source.js"
+import { LONGEST_KEEP, STORES, type Source, type StoreScheme } from "../records/source.js"
 import { VaultError } from "../words/errors.js"
+import { parseDuration } from "../words/time.js"
 import { AWS_SECRETS_MANAGER } from "./aws-secrets-manager.js"
 import { GCP_SECRET_MANAGER } from "./gcp-secret-manager.js"
 import { HASHICORP_VAULT } from "./hashicorp-vault.js"
@@ -29,6 +30,18 @@ export function partsOf(
   reference: string,
 ): Readonly<Record<string, string | undefined>> | undefined {
   return storeOf(scheme).reference.exec(reference)?.groups
+}
+
+/**
+ * What a record says of a reference that somebody wrote, and of how long readers may keep the value in
+ * memory: a span like `5m`, which it is if nobody says it, or `0`. Throws `USAGE`.
+ */
+export function parseSource(reference: string, keep = "5m"): Source {
+  const seconds = keep === "0" ? 0 : parseDuration(keep)
+  if (seconds <= LONGEST_KEEP) return { store: parseReference(reference), keep: seconds }
+  throw new VaultError("USAGE", "a value of another store is kept for a day at most", {
+    hint: "give 24h or less, or 0",
+  })
 }
 
 /** The store that a reference names, which somebody wrote. Throws `USAGE`. */

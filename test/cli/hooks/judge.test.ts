@@ -124,9 +124,11 @@ describe("a command", () => {
   })
 
   test("has the project in front, quoted, unless it would drive a terminal", () => {
-    const line = (project: string) => wrappedCommand(called({}), "x", { ...how, project })
-    expect(line("/work/my pay")).toMatch(/^AGENT_VAULT_PROJECT='\/work\/my pay' agent-vault run /)
-    expect(line("/work/\u001b[2J")).toMatch(/^agent-vault run /)
+    const [plain, odd] = ["/work/my pay", "/work/\u001b[2J"].map((project) =>
+      wrappedCommand(called({}), "x", { ...how, project }),
+    )
+    expect(plain).toMatch(/^AGENT_VAULT_PROJECT='\/work\/my pay' agent-vault run /)
+    expect(odd).toMatch(/^agent-vault run /)
   })
 
   test("that is refused is not wrapped", () => {

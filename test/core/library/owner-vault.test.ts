@@ -42,6 +42,24 @@ describe("an owner's vault", () => {
     expect(world.git("status", "--porcelain")).toBe("")
   })
 
+  test("says that a value lies in another store, and with which tags", async () => {
+    await using vault = await openOwner()
+    const [name, reference] = ["stripe/api-key", "op://CI/Stripe/password"]
+    const set = await vault.setSource(name, reference, { tags: "pci,prod" }, { keep: "1h" })
+    expect(set).toMatchObject({ name, version: 2, is: "new version" })
+    expect(await vault.describe(name)).toMatchObject({
+      source: { store: "op", keep: 3600 },
+      tags: "pci,prod",
+    })
+    await expect(vault.get(name)).rejects.toMatchObject({ code: "SOURCE_UNAGREED" })
+    const refused = (text: string, keep?: string) =>
+      vault.setSource(name, text, {}, keep === undefined ? {} : { keep })
+    await expect(refused("https://example.com")).rejects.toMatchObject({ code: "USAGE" })
+    await expect(refused(reference, "2d")).rejects.toMatchObject({ code: "USAGE" })
+    await vault.set(name, "in the vault")
+    expect((await vault.describe(name)).source).toBeUndefined()
+  })
+
   test("says where the broker may send a secret, and takes it back", async () => {
     await using vault = await openOwner()
     const rule = { hosts: ["API.example.com"], methods: ["get"], paths: ["/**"], at: ["query:k"] }

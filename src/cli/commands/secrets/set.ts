@@ -4,18 +4,11 @@ import {
   LIMITS,
   VaultError,
   describeUse,
-  parseDuration,
   parseMetadata,
   parseSecretName,
   parseUse,
 } from "../../../core/index.js"
-import {
-  LONGEST_KEEP,
-  type SetResult,
-  type Source,
-  parseReference,
-  setSecret,
-} from "../../../core/owner.js"
+import { type SetResult, type Source, parseSource, setSecret } from "../../../core/owner.js"
 import { valueAsArgument } from "../../parse/call.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
@@ -67,8 +60,7 @@ async function takeValue(door: Door, name: string): Promise<Taken> {
   const [file, length] = [option(door, "from-file"), option(door, "generate")]
   const reference = option(door, "source")
   if (reference !== undefined && file === undefined && length === undefined) {
-    const source = { store: parseReference(reference), keep: keepOf(option(door, "keep")) }
-    return { value: Buffer.from(reference), source }
+    return { value: Buffer.from(reference), source: parseSource(reference, option(door, "keep")) }
   }
   if (reference !== undefined) {
     throw new VaultError("USAGE", "--source says where the value is, so nothing else may", {
@@ -91,15 +83,6 @@ async function takeValue(door: Door, name: string): Promise<Taken> {
   if (taken.value.length > 0 || isSet(door, "allow-empty")) return taken
   throw new VaultError("USAGE", "there is no value: what was given is empty", {
     hint: `pipe it in, or use --from-file FILE, or run agent-vault set ${name} at a terminal; an empty value needs --allow-empty`,
-  })
-}
-
-/** In seconds. */
-function keepOf(text = "5m"): number {
-  const keep = text === "0" ? 0 : parseDuration(text)
-  if (keep <= LONGEST_KEEP) return keep
-  throw new VaultError("USAGE", "a value of another store is kept for a day at most", {
-    hint: "give --keep 24h or less, or 0",
   })
 }
 
