@@ -68,6 +68,23 @@ test.each([
   }
 })
 
+test("get loads of Node what it needs: no sockets, no WebCrypto, no parser of arguments", () => {
+  const [log, modules] = ["opened", "modules"].map((name) => join(classic.home, name))
+  const { stdout } = spawnSync(process.execPath, ["--require", preload, bin, ...GET], {
+    cwd: classic.repo,
+    env: { ...classic.env, OPENED_LOG: log, MODULES_LOG: modules },
+    encoding: "utf8",
+  })
+  expect(stdout).toBe("v")
+  const loaded = (JSON.parse(readFileSync(modules ?? "", "utf8")) as string[]).map((name) => {
+    return name.replace("NativeModule ", "")
+  })
+  const parser = "internal/util/parse_args/parse_args"
+  const costly = new Set(["net", "tty", "internal/crypto/webcrypto", parser])
+  expect(loaded).toContain("crypto")
+  expect(loaded.filter((name) => costly.has(name))).toEqual([])
+})
+
 test("guard loads nothing to explain with unless that is asked", () => {
   const file = join(classic.repo, "notes.txt")
   writeFileSync(file, "nothing of interest\n")

@@ -1,7 +1,8 @@
-// Loaded before the built command: notes which files and folders it opens, by Node's own functions.
+// Loaded before the built command: notes which files and folders it opens, by Node's own functions,
+// and which of Node's modules it loads.
 const fs = require("node:fs")
 const { writeFileSync } = fs
-const { OPENED_LOG: log = "" } = process.env
+const { OPENED_LOG: log = "", MODULES_LOG: modules } = process.env
 
 /** @type {string[]} */
 const opened = []
@@ -14,4 +15,8 @@ for (const name of /** @type {const} */ (["openSync", "readFileSync", "readdirSy
     },
   })
 }
-process.once("exit", () => writeFileSync(log, JSON.stringify(opened)))
+process.once("exit", () => {
+  writeFileSync(log, JSON.stringify(opened))
+  const { moduleLoadList } = /** @type {{ moduleLoadList?: readonly string[] }} */ (process)
+  if (modules !== undefined) writeFileSync(modules, JSON.stringify(moduleLoadList))
+})
