@@ -2,13 +2,12 @@ import { type IncomingMessage, request as httpRequest } from "node:http"
 import { Server, isIP } from "node:net"
 import { type Duplex, duplexPair } from "node:stream"
 import { type TLSSocket, connect as connectTls } from "node:tls"
-import { VaultError, asVaultError } from "../core/index.js"
+import { VaultError, asVaultError, hostPortOf, parseAuthority } from "../core/index.js"
 import { Undecodable, decoded } from "./coding/decode.js"
 import { codingNames, codingsOf } from "./coding/coding.js"
 import { Agreements, type Ask } from "./proxy/asking.js"
 import { type ReadyBroker, type ServingTerms, readyBroker } from "./ready-broker.js"
 import { type OwnSignature, signedOwn } from "./own-signature.js"
-import { authorityOf, parseAuthority } from "./target/target.js"
 
 /** A request that this process sends itself, with placeholders. Only https. */
 export interface OwnRequest {
@@ -115,7 +114,7 @@ function signedIfAsked(
 /** The header `Host`. */
 function hostIn({ authority }: OwnRequest): string {
   const { host, port } = parseAuthority(authority)
-  return port === 443 ? host : authorityOf({ host, port })
+  return port === 443 ? host : hostPortOf({ host, port })
 }
 
 function placeholderIn({ placeholders, leftOut }: ReadyBroker, secret: string): string {

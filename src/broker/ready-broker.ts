@@ -8,6 +8,7 @@ import {
   VaultError,
   loadModelHosts,
   loadServices,
+  readRoots,
 } from "../core/index.js"
 import { Authority } from "./authority/authority.js"
 import { type TrustFiles, writeTrustFiles } from "./environment/trust-files.js"
@@ -17,7 +18,6 @@ import type { Agreements, Ask } from "./proxy/asking.js"
 import { newToken } from "./proxy/proxy-token.js"
 import { type Broker, type PreparedBroker, prepareBroker } from "./proxy/prepare-broker.js"
 import type { ConnectionWatch } from "./proxy/connection-watch.js"
-import { readRoots } from "./target/roots.js"
 
 /** What a broker serves, and how strictly. */
 export interface ServingTerms {

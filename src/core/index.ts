@@ -56,6 +56,17 @@ export {
 } from "./policy/explain-request.js"
 export { ROTATION_STEPS } from "./records/rotation.js"
 export type { SourcePlace } from "./sources/fetch-value.js"
+export { dial, dialTls } from "./target/dial.js"
+export { readRoots, upstreamContext } from "./target/roots.js"
+export { type Target, hostPortOf, parseAuthority } from "./target/target.js"
+export {
+  type Resolve,
+  type Vetted,
+  type VettingTerms,
+  ownAddresses,
+  resolveAll,
+  vet,
+} from "./target/vet.js"
 export { useCommandFor } from "./library/use-command.js"
 export { shellWord } from "./words/shell-word.js"
 export { REVEAL_POLICIES } from "./words/reveal-policy.js"

@@ -1,4 +1,4 @@
-import { type Target, authorityOf } from "../target/target.js"
+import { type Target, hostPortOf } from "../../core/index.js"
 import type { ConnectionWatch } from "../proxy/connection-watch.js"
 
 /** Where a rule of the probe took its placeholder. */
@@ -67,7 +67,7 @@ export class Sightings implements ConnectionWatch {
   }
 
   admitted(target: Target, client: string | undefined): void {
-    this.admittedTo.add(authorityOf(target))
+    this.admittedTo.add(hostPortOf(target))
     if (client !== undefined) this.clients.add(client)
   }
 

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from "node:http"
-import { VaultError } from "../../core/index.js"
+import { VaultError, type Target, hostPortOf, parseAuthority } from "../../core/index.js"
 import { type RequestHead, headerValues } from "../placing/request-head.js"
-import { type Target, authorityOf, parseAuthority } from "../target/target.js"
 import { refuseAmbiguous } from "./framing.js"
 import type { Hop } from "./listener.js"
 
@@ -39,7 +38,7 @@ function requireSame(target: Target, what: string, named: Target): void {
   if (named.host === target.host && named.port === target.port) return
   throw new VaultError(
     "TARGET_REFUSED",
-    `the request is refused: its connection leads to ${authorityOf(target)}, and ${what} says otherwise`,
+    `the request is refused: its connection leads to ${hostPortOf(target)}, and ${what} says otherwise`,
     { hint: "send CONNECT, the TLS handshake and the request to one and the same host" },
   )
 }

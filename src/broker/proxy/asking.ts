@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto"
-import { VaultError } from "../../core/index.js"
+import { VaultError, type Target, hostPortOf } from "../../core/index.js"
 import type { Choice, ChoiceQuestion, Chosen } from "../../questions/question.js"
-import { type Target, authorityOf } from "../target/target.js"
 
 /** Asks a person, who may say no by saying nothing. */
 export type Ask = (question: ChoiceQuestion, gone?: AbortSignal) => Promise<Chosen>
@@ -61,7 +60,7 @@ export class Agreements {
     const { secret, method, target } = asked
     throw new VaultError(
       "ASK_REFUSED",
-      `nobody agreed to ${method} ${authorityOf(target)} with ${secret}`,
+      `nobody agreed to ${method} ${hostPortOf(target)} with ${secret}`,
       { hint: "a person says yes when they are asked; then send the request again" },
     )
   }
@@ -126,7 +125,7 @@ function questionOf(asked: AskedSending, { ask, body }: AskedHow, who: string): 
     secret,
     request: {
       method,
-      host: authorityOf(target),
+      host: hostPortOf(target),
       path,
       body: isEach && body !== undefined ? digestOf(body) : undefined,
     },

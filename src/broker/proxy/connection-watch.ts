@@ -1,4 +1,4 @@
-import type { Target } from "../target/target.js"
+import type { Target } from "../../core/index.js"
 
 /** Hears how far the connections of a program come: for whoever tries a client. Nothing of a value. */
 export interface ConnectionWatch {

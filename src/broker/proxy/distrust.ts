@@ -1,5 +1,4 @@
-import { VaultError } from "../../core/index.js"
-import { type Target, authorityOf } from "../target/target.js"
+import { VaultError, type Target, hostPortOf } from "../../core/index.js"
 
 /** `ERR_SSL_TLSV1_ALERT_UNKNOWN_CA` is OpenSSL's name for an alert (RFC 8446, section 6.2). */
 export function alertInWords(code: string): string {
@@ -17,7 +16,7 @@ export function alertInWords(code: string): string {
  */
 export function distrustOf(target: Target, alert: string | undefined): VaultError | undefined {
   if (alert === undefined || !/_ALERT_.*(?:CERTIFICATE|UNKNOWN_CA)/.test(alert)) return undefined
-  const where = authorityOf(target)
+  const where = hostPortOf(target)
   return new VaultError(
     "AUTHORITY_REFUSED",
     `a program does not trust the broker's certificate for ${where}: ${alertInWords(alert)}`,

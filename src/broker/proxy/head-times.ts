@@ -1,7 +1,6 @@
 import type { ClientRequest, IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
-import { VaultError } from "../../core/index.js"
-import { type Target, authorityOf } from "../target/target.js"
+import { VaultError, type Target, hostPortOf } from "../../core/index.js"
 
 /** How long a connection may rest before a request and its head together, and a reply's head, in ms. */
 export const HEAD_MS = 120_000
@@ -78,7 +77,7 @@ export function slowRequest(): VaultError {
 }
 
 function slowReply(target: Target): VaultError {
-  const message = `${authorityOf(target)} did not end the head of its reply in time`
+  const message = `${hostPortOf(target)} did not end the head of its reply in time`
   return new VaultError("UPSTREAM_UNREACHABLE", message, {
     hint: "whether the request was carried out is not known: look before you send it again",
     cause: outOfTime(),

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from "node:http"
-import { type BrokerFacts, type ServedVault, VaultError } from "../../core/index.js"
+import { type BrokerFacts, type ServedVault, VaultError, type Target } from "../../core/index.js"
 import type { Passage } from "../gate/passage.js"
-import type { Target } from "../target/target.js"
 import type { Hop } from "./listener.js"
 
 /** What is noted of one request, besides the line before its values leave, which core writes. */

@@ -6,6 +6,7 @@ import {
   type Use,
   askOf,
   isBound,
+  type Target,
 } from "../../core/index.js"
 import type { Gate } from "../gate/gate.js"
 import type { Passage } from "../gate/passage.js"
@@ -20,7 +21,6 @@ import type { Notes, RequestNote } from "./notes.js"
 import { OutgoingBody } from "./outgoing-body.js"
 import { NO_PLACEMENTS, type Placements, allOf, findPlacements } from "./placements.js"
 import { type WireRefusal, refusalOf } from "./refusal.js"
-import type { Target } from "../target/target.js"
 import type { Answered, Upstream } from "./upstream.js"
 
 /** What requests are decided and carried out with, during one run. */

@@ -1,6 +1,15 @@
-import { type ServedVault, type Use, VaultError, isBound } from "../../core/index.js"
-import { type Target, authorityOf, parseAuthority } from "../target/target.js"
-import { type Resolve, type VettingTerms, ownAddresses } from "../target/vet.js"
+import {
+  type ServedVault,
+  type Use,
+  VaultError,
+  isBound,
+  type Target,
+  hostPortOf,
+  parseAuthority,
+  type Resolve,
+  type VettingTerms,
+  ownAddresses,
+} from "../../core/index.js"
 
 /** The ports of the web: `--allow HOST` and `--unbound tunnel` mean these. */
 const WEB_PORTS: readonly number[] = [443, 80]
@@ -49,7 +58,7 @@ export class Routes {
     const isBoundHost = this.#ports.some((each) => isBound(this.#uses, host, each))
     if (isPlain && isBoundHost) throw plain(target)
     if (!isPlain && isBound(this.#uses, host, port)) return "bound"
-    if (this.#allowed.has(authorityOf(target))) return "allowed"
+    if (this.#allowed.has(hostPortOf(target))) return "allowed"
     const isForAll = this.#terms.unbound === "tunnel" && WEB_PORTS.includes(port)
     if (isForAll && !isBoundHost) return "tunnel"
     throw unbound(target)
@@ -62,9 +71,9 @@ export class Routes {
       uses
         .flatMap(({ hosts }) => hosts)
         .filter((host) => !host.startsWith("*."))
-        .map((host) => authorityOf(parseAuthority(host, 443))),
+        .map((host) => hostPortOf(parseAuthority(host, 443))),
     )
-    return { resolve, ownAddresses, isNamed: (target) => named.has(authorityOf(target)) }
+    return { resolve, ownAddresses, isNamed: (target) => named.has(hostPortOf(target)) }
   }
 }
 
@@ -82,13 +91,13 @@ function allowedTargets(text: string): string[] {
   const targets = isWithPort
     ? [parseAuthority(text)]
     : WEB_PORTS.map((port) => parseAuthority(text, port))
-  return targets.map(authorityOf)
+  return targets.map(hostPortOf)
 }
 
 function unbound(target: Target): VaultError {
   const { host, port } = target
-  const allow = WEB_PORTS.includes(port) ? host : authorityOf(target)
-  return new VaultError("TARGET_REFUSED", `no use of this run names ${authorityOf(target)}`, {
+  const allow = WEB_PORTS.includes(port) ? host : hostPortOf(target)
+  return new VaultError("TARGET_REFUSED", `no use of this run names ${hostPortOf(target)}`, {
     hint: `if the program needs it, start it with --allow ${allow}, or let all through: --unbound tunnel`,
   })
 }

@@ -3,13 +3,19 @@ import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { SecureContext } from "node:tls"
 import { callbackify } from "node:util"
-import { VaultError, isErrno } from "../../core/index.js"
-import { dial, dialTls } from "../target/dial.js"
+import {
+  VaultError,
+  isErrno,
+  dial,
+  dialTls,
+  upstreamContext,
+  type Target,
+  hostPortOf,
+  type VettingTerms,
+  vet,
+} from "../../core/index.js"
 import type { RequestHead } from "../placing/request-head.js"
 import type { PartAsked } from "../reply/part.js"
-import { upstreamContext } from "../target/roots.js"
-import { type Target, authorityOf } from "../target/target.js"
-import { type VettingTerms, vet } from "../target/vet.js"
 import { HEAD_MS, limitReplyHead } from "./head-times.js"
 
 /** For how long a connection that nobody uses is kept, in ms: servers close theirs after 5 s. */
@@ -82,7 +88,7 @@ export class Upstream {
   }
 
   #poolOf(target: Target, isPlain: boolean): Pool {
-    const name = `${isPlain ? "http" : "https"}://${authorityOf(target)}`
+    const name = `${isPlain ? "http" : "https"}://${hostPortOf(target)}`
     const before = this.#pools.get(name)
     if (before !== undefined) return before
     const pool = new Pool(() => this.#connect(target, isPlain))
@@ -193,8 +199,8 @@ export function lost(target: Target, cause: Error): VaultError {
   return new VaultError(
     isForm ? "REPLY_REFUSED" : "UPSTREAM_UNREACHABLE",
     isForm
-      ? `the reply of ${authorityOf(target)} is not HTTP/1.1: ${why}`
-      : `${authorityOf(target)} did not answer: ${why}`,
+      ? `the reply of ${hostPortOf(target)} is not HTTP/1.1: ${why}`
+      : `${hostPortOf(target)} did not answer: ${why}`,
     { hint: "send the request again; if it stays so, ask whoever runs that host", cause },
   )
 }

@@ -3,7 +3,7 @@ import { Reader, basic, refusalIn, setUse, useAt } from "../../broker/proxy/brok
 import { KEY, Stage, VALUE, expectNone } from "./stage.js"
 
 // Attacks on where a request goes. Those of test/broker/proxy/order.test.ts ("where a request
-// goes"), test/broker/target and test/broker/proxy/tunnel.test.ts are not repeated here.
+// goes"), test/core/target and test/broker/proxy/tunnel.test.ts are not repeated here.
 
 const stage = Stage.forTests()
 

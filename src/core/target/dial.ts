@@ -1,8 +1,9 @@
 import { once } from "node:events"
 import { type Socket, connect } from "node:net"
 import { type SecureContext, type TLSSocket, connect as connectTls } from "node:tls"
-import { isErrno, VaultError } from "../../core/index.js"
-import { authorityOf, type Target } from "./target.js"
+import { VaultError } from "../words/errors.js"
+import { isErrno } from "../words/system-error.js"
+import { hostPortOf, type Target } from "./target.js"
 import type { Vetted } from "./vet.js"
 
 /** How long an address may take to accept, and again for its handshake, in milliseconds. */
@@ -88,7 +89,7 @@ function isOfNetwork(error: unknown): boolean {
 
 function unreachable(target: Target, cause: unknown): VaultError {
   const why = codeOf(cause)
-  return new VaultError("UPSTREAM_UNREACHABLE", `cannot reach ${authorityOf(target)}: ${why}`, {
+  return new VaultError("UPSTREAM_UNREACHABLE", `cannot reach ${hostPortOf(target)}: ${why}`, {
     hint: "check that it is up, and that this machine may connect to it; then send the request again",
     cause,
   })
@@ -96,7 +97,7 @@ function unreachable(target: Target, cause: unknown): VaultError {
 
 function untrusted(target: Target, cause: unknown): VaultError {
   const why = codeOf(cause)
-  return new VaultError("UPSTREAM_UNTRUSTED", `${authorityOf(target)} is not trusted: ${why}`, {
+  return new VaultError("UPSTREAM_UNTRUSTED", `${hostPortOf(target)} is not trusted: ${why}`, {
     hint: "if an authority of your own signs for it: NODE_EXTRA_CA_CERTS=FILE agent-vault …",
     cause,
   })

@@ -1,8 +1,9 @@
 import { lookup } from "node:dns/promises"
 import { networkInterfaces } from "node:os"
-import { harmless, VaultError } from "../../core/index.js"
+import { VaultError } from "../words/errors.js"
+import { harmless } from "../words/harmless.js"
 import { type Needed, rangeOf } from "./ranges.js"
-import { authorityOf, type Target } from "./target.js"
+import { hostPortOf, type Target } from "./target.js"
 
 /** All addresses of a name, each as text. Rejects as `node:dns` does. */
 export type Resolve = (host: string) => Promise<readonly string[]>
@@ -82,8 +83,8 @@ async function answersFor(target: Target, resolve: Resolve): Promise<readonly st
 function refused(target: Target, address: string, what: string, needed: Needed): VaultError {
   const subject =
     target.literal === undefined
-      ? `${authorityOf(target)} is refused: its address ${harmless(address)} is ${what}`
-      : `${authorityOf(target)} is refused: it is ${what}`
+      ? `${hostPortOf(target)} is refused: its address ${harmless(address)} is ${what}`
+      : `${hostPortOf(target)} is refused: it is ${what}`
   return new VaultError("TARGET_REFUSED", subject, { hint: HINTS[needed] })
 }
 

@@ -1,7 +1,7 @@
 import { isIP } from "node:net"
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { parseAuthority } from "../../../src/broker/target/target.js"
+import { parseAuthority } from "../../../src/core/target/target.js"
 
 describe("an authority has one canonical target", () => {
   test.each([

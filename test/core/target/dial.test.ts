@@ -7,10 +7,10 @@ import { TLSSocket, rootCertificates } from "node:tls"
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest"
 import { warningsOf } from "../../warned.js"
 import { Authority } from "../../../src/broker/authority/authority.js"
-import { dial, dialTls } from "../../../src/broker/target/dial.js"
-import { readRoots, upstreamContext } from "../../../src/broker/target/roots.js"
-import { parseAuthority } from "../../../src/broker/target/target.js"
-import type { Vetted } from "../../../src/broker/target/vet.js"
+import { dial, dialTls } from "../../../src/core/target/dial.js"
+import { readRoots, upstreamContext } from "../../../src/core/target/roots.js"
+import { parseAuthority } from "../../../src/core/target/target.js"
+import type { Vetted } from "../../../src/core/target/vet.js"
 
 const DAY = 86_400_000
 const authority = Authority.make(["api.example.test", "127.0.0.1"])

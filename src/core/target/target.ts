@@ -1,6 +1,6 @@
 import { isIP } from "node:net"
 import { domainToASCII } from "node:url"
-import { VaultError } from "../../core/index.js"
+import { VaultError } from "../words/errors.js"
 
 /**
  * Where a request goes, in its one canonical form. Rules are compared with this, addresses are
@@ -48,7 +48,7 @@ export function parseAuthority(authority: string, defaultPort?: number): Target 
 }
 
 /** `host:port`, as messages show it. */
-export function authorityOf({ host, port }: Target): string {
+export function hostPortOf({ host, port }: Target): string {
   return `${host}:${port}`
 }
 

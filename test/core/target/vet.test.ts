@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
-import { type Target, parseAuthority } from "../../../src/broker/target/target.js"
-import { type VettingTerms, ownAddresses, resolveAll, vet } from "../../../src/broker/target/vet.js"
+import { type Target, parseAuthority } from "../../../src/core/target/target.js"
+import { type VettingTerms, ownAddresses, resolveAll, vet } from "../../../src/core/target/vet.js"
 
 const PUBLIC = ["9.9.9.9", "2620:fe::9"]
 

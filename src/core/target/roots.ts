@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { type SecureContext, createSecureContext, rootCertificates } from "node:tls"
-import { inaccessible, isErrno } from "../../core/index.js"
+import { inaccessible, isErrno } from "../words/system-error.js"
 
 /** Where systems keep the authorities that their user trusts, as one PEM file. */
 const SYSTEM_ROOTS: readonly string[] = [

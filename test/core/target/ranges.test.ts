@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { RANGES, rangeOf } from "../../../src/broker/target/ranges.js"
+import { RANGES, rangeOf } from "../../../src/core/target/ranges.js"
 
 test.each([
   // What a signed use of the host permits.
