@@ -240,6 +240,7 @@ const withoutCore = {
       contents: `module.exports = {
         VaultError: class extends Error {},
         ...require("./words/reveal-policy.ts"),
+        ...require("./records/lease.ts"),
         ...require("./records/secret-metadata.ts"),
       }`,
       resolveDir: join(root, "src/core"),

@@ -441,6 +441,10 @@ class SourceFailed(NotNow):
     """The store that a value lies in gave none."""
 
 
+class LeaseFailed(NotNow):
+    """The issuer of a short-lived value gave none."""
+
+
 class UpstreamUnreachable(NotNow):
     """The service cannot be reached."""
 

@@ -56,6 +56,8 @@ export {
 } from "./policy/explain-request.js"
 export { ROTATION_STEPS } from "./records/rotation.js"
 export type { SourcePlace } from "./sources/fetch-value.js"
+export { type LeaseBook, endLeases, newLeaseBook } from "./leases/lease-book.js"
+export { LEASE_KINDS, describeLease } from "./records/lease.js"
 export { dial, dialTls } from "./target/dial.js"
 export { readRoots, upstreamContext } from "./target/roots.js"
 export { type Target, hostPortOf, parseAuthority } from "./target/target.js"

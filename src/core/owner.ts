@@ -92,6 +92,8 @@ export {
   referenceFingerprint,
 } from "./sources/agreed-references.js"
 export { type Agreement, agreements, takeBack } from "./memory/agreements.js"
+export type { LeaseEdit } from "./change/change-lease.js"
+export { parseLease } from "./records/lease.js"
 export { parseReference, parseSource } from "./sources/reference.js"
 export { type RotationStep, rotationLines } from "./records/rotation.js"
 export { changeMetadata } from "./change/change-metadata.js"

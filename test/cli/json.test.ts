@@ -402,6 +402,7 @@ describe("reports", () => {
       serial: 1,
       access: [],
       sources: [],
+      leases: [],
       uses: [],
       rotations: [{ secret: "soon/a", after: rotation }],
       exitCode: 1,

@@ -11,7 +11,7 @@ const GROUP_KEY = "groups/stripe.age"
 /** @param {Readonly<Record<string, object>>} makers by the names of their vaults; some, or all */
 export function casesOf(named) {
   const { classic, "post-quantum": postQuantum, revoked, owners, uses, rotations } = named
-  const { removals, policies, sources, tags } = named
+  const { removals, policies, sources, tags, leases } = named
   const makers = [
     classic,
     postQuantum,
@@ -23,6 +23,7 @@ export function casesOf(named) {
     policies,
     sources,
     tags,
+    leases,
   ].filter((maker) => maker !== undefined)
   const all = classic && postQuantum && revoked && owners
   return {
@@ -47,6 +48,7 @@ export function casesOf(named) {
       ...(policies === undefined ? [] : policyCases(policies)),
       ...(sources === undefined ? [] : sourceCases(sources)),
       ...(tags === undefined ? [] : tagCases(tags)),
+      ...(leases === undefined ? [] : leaseCases(leases)),
     ].map(fill),
   }
 }
@@ -605,6 +607,25 @@ function tagCases(vault) {
     ...["tags-in-format-1", "format-7-without-tags", "no-tags"].map((name) =>
       refused(`tags: ${name}`, vault, "RECORD_INVALID", put(name)),
     ),
+  ]
+}
+
+/** A reader that takes no leases must not hand out what they are taken with. */
+function leaseCases(vault) {
+  const put = (name) => [{ path: KEY, do: "copy", from: `forged/leases/${name}.json` }]
+  return [
+    { name: "leases: none is taken", vault, error: "LEASE_FAILED", checker: "ok" },
+    ...["plain-unsigned", "elsewhere-unsigned", "elsewhere-by-mallory"].map((name) =>
+      refused(`leases: ${name}`, vault, "SIGNATURE_INVALID", put(name)),
+    ),
+    ...[
+      "lease-in-format-1",
+      "format-8-without-lease",
+      "unknown-kind",
+      "plain-http",
+      "with-a-user",
+      "with-a-source",
+    ].map((name) => refused(`leases: ${name}`, vault, "RECORD_INVALID", put(name))),
   ]
 }
 

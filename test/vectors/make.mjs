@@ -608,6 +608,52 @@ async function tags() {
   return maker
 }
 
+/** A secret that is exchanged for short-lived values, beside one that is not: format 8. */
+async function leases() {
+  const maker = new Maker("leases")
+  await maker.init("x25519")
+  await maker.addAgent("2026-01-02T09:00:00Z", "ci")
+  await setSecret({
+    ...(await maker.request("2026-01-03T00:00:00Z")),
+    name: "stripe/api-key",
+    value: Buffer.from("no key of an app"),
+    lease: {
+      kind: "github-app",
+      app: "12345",
+      installation: "678",
+      endpoint: "https://api.github.com",
+      permissions: "contents:read",
+    },
+    metadata: {},
+  })
+  await maker.set("2026-01-03T00:00:01Z", "stripe/other", "another value")
+  await maker.grant("2026-01-04T00:00:00Z", "ci", ["stripe"])
+  maker.addKey("mallory", "stranger", await generateIdentity("x25519"))
+
+  const secret = { ...maker.record("secrets/stripe/api-key.json"), serial: 9 }
+  const { lease, ...plain } = secret
+  const elsewhere = { ...lease, endpoint: "https://api.github.com.example" }
+  maker.forge("plain-unsigned.json", encodeRecord({ ...plain, format: 1 }))
+  maker.forge("elsewhere-unsigned.json", encodeRecord({ ...secret, lease: elsewhere }))
+  maker.forge(
+    "elsewhere-by-mallory.json",
+    maker.signWhole("mallory", { ...secret, lease: elsewhere }),
+  )
+  maker.forge("lease-in-format-1.json", maker.signWhole("alice", { ...secret, format: 1 }))
+  maker.forge("format-8-without-lease.json", maker.signWhole("alice", plain))
+  for (const [name, other] of Object.entries({
+    "unknown-kind": { ...lease, kind: "any" },
+    "plain-http": { ...lease, endpoint: "http://api.github.com" },
+    "with-a-user": { ...lease, endpoint: "https://user@api.github.com" },
+  })) {
+    maker.forge(`${name}.json`, maker.signWhole("alice", { ...secret, lease: other }))
+  }
+  const source = { store: "op", keep: 0 }
+  maker.forge("with-a-source.json", maker.signWhole("alice", { ...secret, source }))
+  maker.save()
+  return maker
+}
+
 /** Those that are named, or all. Of the others folders, forgeries and cases stay as they are. */
 const MAKERS = {
   classic,
@@ -620,6 +666,7 @@ const MAKERS = {
   policies,
   sources,
   tags,
+  leases,
 }
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(MAKERS)
 try {

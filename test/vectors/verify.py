@@ -3,7 +3,7 @@
 Checks the encoding, place and signature of every record, the chain of owners, that SIGNER (the
 owner to trust) brought them all, and the digest of every age file. Prints `ok N records`, or the
 first failure, with exit 1. Opens nothing: it needs no key."""
-import base64, hashlib, json, os, sys
+import base64, hashlib, json, os, re, sys
 import ed25519
 
 KINDS = {"vault.json": "vault", "policy.json": "policy", "agents": "agent", "groups": "group", "secrets": "secret"}
@@ -28,7 +28,7 @@ def signed(kind, body, signer, signature):
     return ed25519.verify(raw(signer[8:], 32), message, raw(signature, 64))
 
 # The highest format that this knows, of those kinds that have more than four.
-NEWEST = {"vault": 5, "policy": 5, "secret": 7}
+NEWEST = {"vault": 5, "policy": 5, "secret": 8}
 
 
 def read(folder, path, limit):
@@ -48,17 +48,30 @@ def record(folder, path, vault=None):
     owners = [r[name] for name in ("sealedToOwners", "revokedOwners", "exposedToOwners") if name in r]
     least = 5 if "policy" in (r["kind"], *r) else 4 if owners else least
     least = 7 if "tags" in r else 6 if "source" in r else least
+    least = 8 if "lease" in r else least
     known = r["format"] == least and r.get("use") != [] and [] not in owners
     known = known and r.get("tags", "a").replace(",", "").strip() != ""
     known = known and "run" in r.get("rotation", {"run": []})
     source = r.get("source", {"store": "op", "keep": 0})
     known = known and sorted(source) == ["keep", "store"] and 0 <= source["keep"] <= 86400
     known = known and source["store"] in ("op", "aws-sm", "gcp-sm", "vault", "env", "keychain")
+    known = known and lease_is_known(r)
     most = NEWEST.get(r["kind"], 4)
     need(known or r["format"] > most, f"{path} has another format than its members")
     own = (r["kind"], r["path"], r["vault"])
     need(own == (KINDS[path.split("/")[0]], path, vault or r["vault"]), f"{path} is misplaced")
     return r
+
+
+def lease_is_known(r):
+    if "lease" not in r:
+        return True
+    lease, texts = r["lease"], {"kind", "app", "installation", "endpoint"}
+    lists = [lease[name].split(",") for name in ("repositories", "permissions") if name in lease]
+    whole = texts <= set(lease) <= texts | {"repositories", "permissions"}
+    whole = whole and all(items == sorted(set(items)) and "" not in items for items in lists)
+    https = re.fullmatch(r"https://[a-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]+)*", lease.get("endpoint", ""))
+    return whole and https and lease["kind"] == "github-app" and "source" not in r
 
 
 def owners_of(vault):

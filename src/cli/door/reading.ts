@@ -9,6 +9,7 @@ import {
   auditFileOf,
   auditFiles,
   type Identity,
+  type LeaseBook,
   type Outlet,
   type Place,
   type ReadEvent,
@@ -100,6 +101,8 @@ export interface Reading {
   readonly person?: Confirmed | undefined
   /** Hears of each read. */
   readonly onRead?: ((event: ReadEvent) => void) | undefined
+  /** Where leases are kept that outlive the reading; its maker ends them. */
+  readonly leases?: LeaseBook | undefined
 }
 
 /** Opens the vault of a call for the agent that acts; an owner's key is refused. */
@@ -125,7 +128,14 @@ export async function readForAgent(
 async function requestFor(
   door: Door,
   outlet: Outlet,
-  { program, by, person, onRead, identify = (place) => identityOf(door, place, "never") }: Reading,
+  {
+    program,
+    by,
+    person,
+    onRead,
+    leases,
+    identify = (place) => identityOf(door, place, "never"),
+  }: Reading,
 ): Promise<ReaderRequest> {
   const place = placeOf(door)
   const key = await identify(place)
@@ -138,6 +148,7 @@ async function requestFor(
     audit,
     person,
     onRead,
+    leases,
     onNote: noteOnce(door.terminal),
   }
 }

@@ -70,7 +70,8 @@ export async function rotateSecret(
 
 async function readPresent(door: Door, { place, identity, name }: RotationToDo): Promise<Present> {
   const audit = auditOf(door, place)
-  const terms = { outlet: { surface: "run" }, audit } as const
+  // A program that rotates is for what is sealed.
+  const terms = { outlet: { surface: "run" }, audit, asSealed: true } as const
   const { value, record } = await readingVault(door, place, identity.trust, (vault) =>
     readSecret(vault, identity, name, terms, door.now),
   )

@@ -46,6 +46,7 @@ export async function runBlind(door: Door): Promise<number> {
     return await noted(serving.vault, secrets, () => started({ inside }, launch, told))
   } finally {
     blind?.close()
+    await serving.vault.endLeases()
     told.release()
     unreached.tell(door.terminal)
   }

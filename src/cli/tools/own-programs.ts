@@ -2,10 +2,9 @@ import {
   type BrokeredVault,
   type Identity,
   type Patterns,
-  VaultError,
+  type VaultError,
   openBrokered,
   parseSecretName,
-  redactText,
 } from "../../core/index.js"
 import { EndedWithUs } from "../../core/owner.js"
 import type { AskBy } from "../../questions/question.js"
@@ -80,17 +79,18 @@ async function ranFor(
       openBrokered({ place, key, env: door.env, audit: auditOf(door, place, by), onNote }, names)
     const sought = await open()
     closing.push(() => sought.close())
-    const patterns = await patternsOf(door, sought, [asked.program, ...asked.args])
+    const values = mode === "variables" ? await vault.getMany(assignments.flatMap(secretIn)) : {}
+    const patterns = await patternsOf(door, sought, values, [asked.program, ...asked.args])
     const hear = hearEach((name) =>
       sought.note({ event: "output", decision: "redacted", secrets: [{ name }] }),
     )
     const undertaking = { door, asked, assignments, patterns, hear, cwd }
-    if (mode === "variables") {
-      return await withValues(undertaking, await vault.getMany(assignments.flatMap(secretIn)))
-    }
+    if (mode === "variables") return await withValues(undertaking, values)
     const { choose: ask } = await questionsThrough(door, byClient)
     const who = `${by.program}, as the agent ${key.agent ?? "of this key"}`
-    return await runsBlind(undertaking, { vault: await open(), ask, who })
+    const served = await open()
+    closing.push(() => served.endLeases())
+    return await runsBlind(undertaking, { vault: served, ask, who })
   } finally {
     for (const close of closing.toReversed()) await close()
   }
@@ -140,20 +140,12 @@ async function withValues(undertaking: Undertaking, values: Values): Promise<Pro
   const { door, asked, assignments, patterns, hear } = undertaking
   const given = new Map(assignments.map((each) => [each.variable, textOf(each, values)]))
   for (const value of Object.values(values)) value[Symbol.dispose]()
-  for (const each of assignments) requireSought(each, given.get(each.variable) ?? "", patterns)
   const env = childEnvironment(door.env, given, false)
   const [command, ...args] = wordsOf(asked, undefined)
   const launch = { command, args, env, given, apart: apartIn(undertaking) }
   const end = await runApart(launch, { ...asked, patterns, hear })
   const variables = new Map(assignments.map((each) => [each.variable, secretIn(each).join()]))
   return { ...ended(end, variables), mode: "variables", without: {}, refused: [] }
-}
-
-/** A value that was set since it was looked for would pass. Throws `BUSY`. */
-function requireSought(each: ProgramVariable, value: string, patterns: Patterns): void {
-  const [secret = ""] = secretIn(each)
-  if (patterns.short.includes(secret) || redactText(patterns, value) !== value) return
-  throw new VaultError("BUSY", `${secret} has just changed`, { hint: "call it again" })
 }
 
 function apartIn({ asked: { stdin }, cwd }: Undertaking) {

@@ -40,6 +40,7 @@ export function senderFor(
       return await send({ ...request, vault, env, onUnsearched })
     } finally {
       vault.close()
+      await vault.endLeases()
     }
   }
 }

@@ -8,6 +8,8 @@ import type { Surface } from "./read-event.js"
  */
 export const AUDIT_EVENTS = {
   read: "values were handed out, to a program or a model",
+  lease: "a short-lived value was asked for, with the one that is sealed",
+  "lease-end": "that value was ended, or could not be",
   "run-start": "a blind program was started, with placeholders for these secrets",
   "run-end": "it ended",
   request: "values were put into a request and sent",

@@ -7,10 +7,12 @@ import {
   encodeRecord,
   unsigned,
 } from "../records/record.js"
+import { type Lease, isSameLease } from "../records/lease.js"
 import { type SecretMetadata, checkMetadata, metadataOf } from "../records/secret-metadata.js"
 import { type Use, type WrittenUse, areSameUses, parseUse } from "../records/use.js"
 import { getGroup, getSecret } from "../vault/vault.js"
 import { parseSecretName } from "../words/names.js"
+import { type LeaseEdit, leaseAfter } from "./change-lease.js"
 import { requirePersonToWiden, withRules } from "./change-use.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { putRecord } from "./session.js"
@@ -24,6 +26,8 @@ export interface MetadataRequest extends ChangeRequest {
   readonly cleared?: readonly (keyof SecretMetadata)[] | undefined
   /** Rules for the broker that are added to those that it has. */
   readonly use?: readonly WrittenUse[] | undefined
+  /** How it is leased; absent: as it was. */
+  readonly lease?: LeaseEdit | undefined
 }
 
 /** What is known of a secret, before and after a change. Its value is the same. */
@@ -34,13 +38,15 @@ export interface MetadataChange {
   readonly after: SecretMetadata
   /** The rules that are new. */
   readonly added: readonly Use[]
+  /** How it is leased now, if that changed; `none`: what is sealed leaves as it is. */
+  readonly leased?: LeaseEdit
   readonly readers: readonly GroupReader[]
 }
 
 /**
  * Changes what a record says of its secret. The value is neither opened nor sealed anew. Throws
  * `SECRET_NOT_FOUND`, `USAGE`, `NAME_INVALID`, and `UNCONFIRMED` for what lets a model see it, or the
- * broker send it, where it may not be yet.
+ * broker send it, where it may not be yet, and for another lease.
  */
 export function changeMetadata(request: MetadataRequest): Promise<Outcome<MetadataChange>> {
   const name = parseSecretName(request.name)
@@ -56,12 +62,16 @@ export function changeMetadata(request: MetadataRequest): Promise<Outcome<Metada
       session.requirePerson(`let models see ${name.full}`)
     }
     requirePersonToWiden(session, name, known, use)
-    if (!isSame(before, after) || !areSameUses(known, use)) {
-      putRecord<SecretRecord>(session, withMetadata(record, after, use))
+    const lease = leaseAfter(session, name, record, request.lease, record.source)
+    const isLeasedAsBefore = isSameLease(record.lease, lease)
+    if (!isSame(before, after) || !areSameUses(known, use) || !isLeasedAsBefore) {
+      putRecord<SecretRecord>(session, withMetadata(record, after, use, lease))
     }
     const readers = readersOfGroup(getGroup(session.vault, name.group))
     const added = use.slice(known.length)
-    const result = { name: name.full, version: record.version, before, after, added, readers }
+    const leased = isLeasedAsBefore ? {} : { leased: lease ?? ("none" as const) }
+    const { version } = record
+    const result = { name: name.full, version, before, after, added, ...leased, readers }
     return Promise.resolve({ result, message: `meta ${name.full}` })
   })
 }
@@ -71,12 +81,14 @@ function withMetadata(
   record: SecretRecord,
   metadata: SecretMetadata,
   use: readonly Use[],
+  lease: Lease | undefined,
 ): Unsigned<SecretRecord> {
-  const { use: _use, ...rest } = unsigned(record)
+  const { use: _use, lease: _lease, ...rest } = unsigned(record)
   return {
     ...without(rest, Object.keys(metadataOf(record)) as (keyof SecretMetadata)[]),
     ...metadata,
     ...(use.length === 0 ? {} : { use }),
+    ...(lease === undefined ? {} : { lease }),
     serial: record.serial + 1,
     previous: digestOf(encodeRecord(record)),
   }

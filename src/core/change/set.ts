@@ -6,6 +6,7 @@ import { findSecret } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { LIMITS, mebibytes } from "../words/limits.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
+import { type LeaseEdit, leaseAfter } from "./change-lease.js"
 import { requirePersonToWiden, withRules } from "./change-use.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { refuseCollisions } from "./free-name.js"
@@ -25,6 +26,8 @@ export interface SetRequest extends ChangeRequest {
   readonly use?: readonly WrittenUse[] | undefined
   /** That `value` is a reference, and how long a value from there may be kept; absent: it is none. */
   readonly source?: Source | undefined
+  /** How it is leased; absent: as it was. */
+  readonly lease?: LeaseEdit | undefined
   /** Refuses, with `EXISTS`, to replace a value that is there. */
   readonly ifMissing?: boolean | undefined
 }
@@ -81,14 +84,17 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
     const ready = await readyGroup(session, name.group)
     const { record: group, isNew: newGroup, exposed } = ready
     const similarGroup = ready.similar === undefined ? {} : { similarGroup: ready.similar }
-    const known = findSecret(session.vault, name)?.use ?? []
+    const before = findSecret(session.vault, name)
+    const known = before?.use ?? []
     const use = withRules(name, known, rules)
     requirePersonToWiden(session, name, known, use)
+    const lease = leaseAfter(session, name, before, request.lease, source)
     const store = await SecretStore.for(session, group, [name])
     const is = await store.put(name, value, {
       ...metadata,
       ...(use.length === 0 ? {} : { use }),
       ...(source === undefined ? {} : { source }),
+      lease,
     })
     const version = findSecret(session.vault, name)?.version ?? 0
     const readers = readersOfGroup(group)

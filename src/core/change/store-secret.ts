@@ -9,6 +9,7 @@ import {
   unsigned,
 } from "../records/record.js"
 import { type SecretMetadata, metadataOf } from "../records/secret-metadata.js"
+import { isSameLease } from "../records/lease.js"
 import { isSameSource } from "../records/source.js"
 import { areSameUses } from "../records/use.js"
 import { isWeaker } from "../policy/reveal.js"
@@ -56,7 +57,7 @@ export class SecretStore {
   async put(
     name: SecretName,
     value: Uint8Array,
-    said: SecretMetadata & Pick<SecretRecord, "use" | "source">,
+    said: SecretMetadata & Pick<SecretRecord, "use" | "source" | "lease">,
   ): Promise<StoredAs> {
     const before = findSecret(this.#session.vault, name)
     const isSame =
@@ -125,10 +126,14 @@ function isExposed({ exposed = [], exposedToOwners = [] }: SecretRecord): boolea
 }
 
 /** Whether metadata says anything that a record does not. */
-function saysMore(said: SecretMetadata & Pick<SecretRecord, "use">, record: SecretRecord): boolean {
+function saysMore(
+  said: SecretMetadata & Pick<SecretRecord, "use" | "lease">,
+  record: SecretRecord,
+): boolean {
   const isNew = Object.entries(metadataOf(said)).some(
     ([key, given]) => record[key as keyof SecretMetadata] !== given,
   )
+  if ("lease" in said && !isSameLease(said.lease, record.lease)) return true
   return isNew || (said.use !== undefined && !areSameUses(said.use, record.use))
 }
 

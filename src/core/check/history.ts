@@ -22,6 +22,7 @@ import {
 } from "../vault/vault.js"
 import type { SecretRecord, VaultDocument } from "../records/record.js"
 import { type Rotation, isSameRotation } from "../records/rotation.js"
+import { type Lease, isSameLease } from "../records/lease.js"
 import { type Source, isSameSource } from "../records/source.js"
 import { type Use, isSameUse } from "../records/use.js"
 import { type PolicyPlan, policyPlan } from "../policy/policy-wish.js"
@@ -55,6 +56,13 @@ export interface SourceDifference {
   readonly after?: Source
 }
 
+/** How a value was leased there and is leased here; absent: what is sealed was what left, or is. */
+export interface LeaseDifference {
+  readonly secret: string
+  readonly before?: Lease
+  readonly after?: Lease
+}
+
 /** What {@link checkAgainst} found. */
 export interface Comparison {
   readonly findings: readonly CheckFinding[]
@@ -62,6 +70,7 @@ export interface Comparison {
   readonly uses: readonly UseDifference[]
   readonly rotations: readonly RotationDifference[]
   readonly sources: readonly SourceDifference[]
+  readonly leases: readonly LeaseDifference[]
   /** How the policy differs. */
   readonly policyChange?: PolicyPlan
 }
@@ -76,7 +85,7 @@ export function checkAgainst(base: Vault, vault: Vault): Comparison {
   const findings: CheckFinding[] = []
   if (vault.id !== base.id) {
     const other = refused("vault.json", "it is another vault")
-    return { findings: [other], access: [], uses: [], rotations: [], sources: [] }
+    return { findings: [other], access: [], uses: [], rotations: [], sources: [], leases: [] }
   }
   const attempt = (subject: string, work: () => void): void => {
     try {
@@ -97,19 +106,22 @@ export function checkAgainst(base: Vault, vault: Vault): Comparison {
   const uses: UseDifference[] = []
   let rotations: readonly RotationDifference[] = []
   let sources: readonly SourceDifference[] = []
+  let leases: readonly LeaseDifference[] = []
   attempt("vault.json", () => {
     const names = namesOfBoth(base, vault)
     for (const each of useDifferences(base, vault, names)) uses.push(each)
     const both = [base, vault] as const
     rotations = memberDifferences(both, names, "rotation", isSameRotation)
     sources = memberDifferences(both, names, "source", isSameSource)
+    leases = memberDifferences(both, names, "lease", isSameLease)
   })
   const access = accessChanges(base, vault)
   let policyChange: PolicyPlan | undefined
   attempt("vault.json", () => {
     policyChange = policyPlan(signedRules(base), signedRules(vault))
   })
-  return { findings, access, uses, rotations, sources, ...(policyChange && { policyChange }) }
+  const said = { uses, rotations, sources, leases }
+  return { findings, access, ...said, ...(policyChange && { policyChange }) }
 }
 
 /** The vault of a commit, verified against the anchor; ciphertexts are not read. */
@@ -187,7 +199,7 @@ function useDifferences(base: Vault, vault: Vault, names: readonly SecretName[])
 }
 
 /** Of which secrets a member of the record is another in one vault than in the other. */
-function memberDifferences<M extends "rotation" | "source">(
+function memberDifferences<M extends "rotation" | "source" | "lease">(
   vaults: readonly [base: Vault, vault: Vault],
   names: readonly SecretName[],
   member: M,

@@ -9,6 +9,7 @@ import {
   type AccessChange,
   type Comparison,
   type RotationDifference,
+  type LeaseDifference,
   type SourceDifference,
   type UseDifference,
   checkAgainst,
@@ -55,6 +56,8 @@ export interface Inspection extends CheckReport {
   readonly rotations?: readonly RotationDifference[]
   /** Which values come from another store since, and which do no more. */
   readonly sources?: readonly SourceDifference[]
+  /** Which values are leased since, or otherwise, and which are no more. */
+  readonly leases?: readonly LeaseDifference[]
   /** How the policy differs since. */
   readonly policyChange?: PolicyPlan
 }

@@ -176,13 +176,15 @@ export class AgentVault implements AsyncDisposable {
   }
 
   /**
-   * Ends all watches and pulls, overwrites what is kept in memory, and syncs the audit. Reading
-   * afterwards throws `CLOSED`. Rejects with `AUDIT_UNWRITABLE` if the audit cannot be synced.
+   * Ends all watches and pulls and the leases that were taken, overwrites what is kept in memory, and
+   * syncs the audit. Reading afterwards throws `CLOSED`. Rejects with `AUDIT_UNWRITABLE` if the audit
+   * cannot be synced.
    */
   async close(): Promise<void> {
     this.#closing.abort()
-    this.#letGo()
-    return Promise.resolve()
+    this.#reader.end()
+    await this.#reader.endLeases()
+    this.#request.audit.close()
   }
 
   /** The same as {@link AgentVault.close}, for `await using`. */

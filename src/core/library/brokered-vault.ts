@@ -76,11 +76,7 @@ const NOTHING: Unseen = { reads: [], unread: [] }
 
 /** A value for a request, or to be found in what passes. */
 export type ServedValue = Pick<SecretRead, "name" | "value">
-
-/**
- * What the broker asks of the secrets that it serves: a {@link BrokeredVault}, or a secret of its own
- * with which it tries a client.
- */
+/** What the broker asks of what it serves: a {@link BrokeredVault}, or a secret to try a client with. */
 export interface ServedVault extends Pick<BrokeredVault, "names" | "bound" | "note" | "close"> {
   send(...request: Parameters<BrokeredVault["send"]>): Promise<readonly ServedValue[]>
   values(): Promise<readonly ServedValue[]>
@@ -95,7 +91,6 @@ const BESIDES_BYTES = 4 * 2 ** 20
 const PORTION = 100
 /** What keeps this machine from reading, whatever a secret's files hold. */
 const OURS: ReadonlySet<ErrorCode> = new Set(["NO_ACCESS", "AUDIT_UNWRITABLE"])
-
 /** What the rules of the secrets were decided upon. */
 interface KnownRules {
   readonly bound: BoundSecrets
@@ -132,8 +127,7 @@ export class BrokeredVault {
   }
 
   /**
-   * The rules of each secret of the run, by its name. Nothing is decrypted. Throws the codes of
-   * exit 5 for a vault that was tampered with.
+   * The rules of each secret of the run, by its name; nothing is decrypted. Throws codes of exit 5.
    */
   async bound(): Promise<BoundSecrets> {
     if (this.#known?.evidence.holds() === true) return this.#known.bound
@@ -158,16 +152,15 @@ export class BrokeredVault {
     audit.note([{ ...facts, at, door: "broker", vault: this.id, actor: this.#actor }])
   }
 
-  /** The present values, to find them in what passes; nothing else may be done with them. */
+  /** What is sealed now, to find it in what passes; nothing else may be done with it. */
   values(): Promise<SecretRead[]> {
     return this.#reader.read(this.names)
   }
 
   /**
-   * What this agent may read now and was not told before: all of it at the first call, later what was
-   * set, rotated or granted since. Of what is not of the run up to 4 MiB of values. A program may have
-   * found it elsewhere: to find it in what passes; nothing else may be done with it. Throws
-   * `AUDIT_UNWRITABLE`, and what opening the vault throws.
+   * What this agent may read now and was not told before: first all of it, later what was set, rotated
+   * or granted since; of what is not of the run up to 4 MiB. To find it in what passes, and for nothing
+   * else. Throws `AUDIT_UNWRITABLE`, and what opening the vault throws.
    */
   async unseen(): Promise<Unseen> {
     if (this.#listed?.holds() === true) return NOTHING
@@ -269,6 +262,12 @@ export class BrokeredVault {
       const question = questionOf({ agent, door: "broker", name, record, request, session, now })
       return requireAsk(rule, judge.decide(question), question)
     }
+  }
+
+  /** Ends the leases that were taken, with a line in the audit for each, once no request comes. */
+  async endLeases(): Promise<void> {
+    await this.#reader.endLeases()
+    this.#request.audit.close()
   }
 
   /** Overwrites what is kept in memory, and syncs the audit. */

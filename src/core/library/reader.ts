@@ -4,6 +4,7 @@ import { Evidence, gather } from "../disk/evidence.js"
 import type { Environment } from "../disk/homes.js"
 import { type Place, findVault } from "../disk/place.js"
 import type { Key } from "../keys/key-files.js"
+import { type LeaseBook, endLeases, newLeaseBook } from "../leases/lease-book.js"
 import type { Marks } from "../memory/marks.js"
 import { memoryOf } from "../memory/memory.js"
 import { withVault } from "../vault/open.js"
@@ -23,8 +24,10 @@ export interface ReaderRequest extends Terms {
   readonly place: Place
   readonly key: Key
   readonly env: Environment
-  /** Hears of what was accepted although it was set back. */
+  /** Hears of what was accepted although it was set back, and of leases that could not be ended. */
   readonly onNote?: OnNote | undefined
+  /** Where leases are kept that outlive the reader; its maker ends them. */
+  readonly leases?: LeaseBook | undefined
 }
 
 /** A secret that is sent, and where in which request. */
@@ -75,11 +78,11 @@ export class Reader {
   /** `vault` is the id of the vault that is meant. */
   constructor(request: ReaderRequest, vault: string) {
     this.#request = request
-    const { place, env } = request
+    const { place, env, leases = newLeaseBook() } = request
     // Each store that is asked listens; all values of a group may lie in one.
     setMaxListeners(0, this.#ending.signal)
     const anew: Sources["anew"] = (work) => this.with(work)
-    this.#sources = { place, env, kept: new Map(), ended: this.#ending.signal, anew }
+    this.#sources = { place, env, kept: new Map(), ended: this.#ending.signal, anew, leases }
     this.#terms = { ...request, sources: this.#sources }
     this.#place = request.place
     this.#vault = vault
@@ -89,8 +92,8 @@ export class Reader {
    * Reads secrets, all from the same state of the vault. Throws as {@link openSecret} and
    * {@link OpenedSecret.handOut} do.
    */
-  read(names: readonly SecretName[], by?: ReadFor, asReference = false): Promise<SecretRead[]> {
-    const terms = { ...this.#terms, by, asReference }
+  read(names: readonly SecretName[], by?: ReadFor, asSealed = false): Promise<SecretRead[]> {
+    const terms = { ...this.#terms, by, asSealed }
     return this.#reading(
       names,
       (secrets) => OpenedSecret.handOut(secrets, terms, new Date()),
@@ -144,6 +147,12 @@ export class Reader {
   end(): void {
     this.#ending.abort()
     this.#forget()
+  }
+
+  /** Ends the leases that it took, with a line in the audit for each. After {@link Reader.end}. */
+  endLeases(): Promise<void> {
+    const { env, onNote = () => {} } = this.#request
+    return endLeases(this.#sources.leases, env, onNote)
   }
 
   #forget(): void {

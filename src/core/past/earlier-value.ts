@@ -56,7 +56,7 @@ export async function readEarlier(
   const where = await inGit(vault, place, env)
   const past = await entryOf(where, name, present, version)
   const record = past.record ?? present
-  if (record.source !== undefined && terms.asReference !== true) {
+  if (record.source !== undefined && terms.asSealed !== true) {
     throw new VaultError(
       "USAGE",
       `${name.full}@${version} was a reference: no vault knows its value of then`,
@@ -64,6 +64,11 @@ export async function readEarlier(
         hint: `see where it pointed: agent-vault get ${name.full}@${version} --reference`,
       },
     )
+  }
+  if (record.lease !== undefined && terms.asSealed !== true) {
+    throw new VaultError("USAGE", `${name.full}@${version} was what leases are taken with`, {
+      hint: `see it: agent-vault get ${name.full}@${version} --sealed`,
+    })
   }
   const sealed = await sealedValue(where, past, record)
   const identity = await keyOf(where, key, past, record)

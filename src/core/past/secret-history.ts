@@ -1,6 +1,7 @@
 import { type SecretRecord } from "../records/record.js"
 import { type SecretMetadata, SECRET_FIELDS } from "../records/secret-metadata.js"
 import { isSameRotation } from "../records/rotation.js"
+import { isSameLease } from "../records/lease.js"
 import { isSameSource } from "../records/source.js"
 import { areSameUses } from "../records/use.js"
 import type { Environment } from "../disk/homes.js"
@@ -19,7 +20,7 @@ export interface SecretEvent {
   /** Of its record: which value, and which change of the record. */
   readonly version?: number
   readonly serial?: number
-  /** What is known of it, and changed: the names of fields, `use`, `rotation` and `source`. */
+  /** What is known of it, and changed: the names of fields, `use`, `rotation`, `source` and `lease`. */
   readonly fields: readonly string[]
   /** What it was called before, where it was moved. */
   readonly from?: string
@@ -98,5 +99,6 @@ function changedFields(before: SecretRecord | undefined, record: SecretRecord): 
   if (!areSameUses(before?.use, record.use)) fields.push("use")
   if (!isSameRotation(before?.rotation, record.rotation)) fields.push("rotation")
   if (!isSameSource(before?.source, record.source)) fields.push("source")
+  if (!isSameLease(before?.lease, record.lease)) fields.push("lease")
   return fields
 }

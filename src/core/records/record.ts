@@ -3,6 +3,7 @@ import type { SecretMetadata } from "./secret-metadata.js"
 import { createHash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
 import { type Format, baseProblem, formatOf, isOfNewerFormat, newer } from "./record-format.js"
+import { type Lease, leaseProblem } from "./lease.js"
 import type { Rotation } from "./rotation.js"
 import type { Source } from "./source.js"
 import type { Use } from "./use.js"
@@ -127,6 +128,8 @@ export interface SecretRecord extends RecordBase, SecretMetadata {
   readonly rotation?: Rotation
   /** What is sealed is a reference to a value in this store; absent: the value itself. */
   readonly source?: Source
+  /** What is sealed is exchanged for a value that lives for a short time, which is what leaves. */
+  readonly lease?: Lease | undefined
 }
 
 export type VaultDocument = VaultRecord | AgentRecord | GroupRecord | SecretRecord
@@ -137,7 +140,9 @@ const CHECKS = {
   vault: vaultRecordProblem,
   agent: agentRecordProblem,
   group: groupRecordProblem,
-  secret: secretRecordProblem,
+  secret: (record: unknown) =>
+    secretRecordProblem(record) ??
+    leaseProblem((record as { readonly lease?: Readonly<Record<string, string>> }).lease),
 }
 
 interface RecordKinds {

@@ -7,6 +7,7 @@ import { mayOpen } from "../policy/access.js"
 import type { AgentRecord, GroupRecord, Member } from "../records/record.js"
 import { type SecretMetadata, metadataOf } from "../records/secret-metadata.js"
 import type { Rotation } from "../records/rotation.js"
+import type { Lease } from "../records/lease.js"
 import type { Source } from "../records/source.js"
 import type { Use } from "../records/use.js"
 import { type Exposed, stillExposed } from "./exposed.js"
@@ -37,6 +38,8 @@ export interface SecretListing extends SecretMetadata {
   readonly rotation?: Rotation
   /** The store that the value is fetched from when it is read; absent: it is in the vault. */
   readonly source?: Source
+  /** How what is sealed is exchanged for a short-lived value, which is what readers get. */
+  readonly lease?: Lease
 }
 
 /** What an agent may open, and until when. */
@@ -101,7 +104,7 @@ export function isRefusal(error: unknown): error is VaultError {
 /** One secret, from its verified record. Throws `SECRET_NOT_FOUND`. */
 export function describeSecret(vault: Vault, name: SecretName): SecretListing {
   const record = getSecret(vault, name)
-  const { version, changed, use, rotation, source } = record
+  const { version, changed, use, rotation, source, lease } = record
   const exposed = stillExposed(vault, name, record)
   return {
     name: name.full,
@@ -112,6 +115,7 @@ export function describeSecret(vault: Vault, name: SecretName): SecretListing {
     ...(use === undefined ? {} : { use }),
     ...(rotation === undefined ? {} : { rotation }),
     ...(source === undefined ? {} : { source }),
+    ...(lease === undefined ? {} : { lease }),
   }
 }
 

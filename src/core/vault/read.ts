@@ -31,6 +31,8 @@ export interface SecretRead {
   /** The caller's own copy. */
   readonly value: Uint8Array
   readonly record: SecretRecord
+  /** When a leased value ends by itself. */
+  readonly until?: Date
 }
 
 /** A value that a request gets: where it goes, by the request as it is after the program sent it. */
@@ -89,11 +91,10 @@ export class OpenedSecret {
   /**
    * The one way out, for all or none: the grants are compared with the clock again, the vault's policy
    * is asked, the reveal policy where a model would see the values, a person where an agent's harness
-   * would, a value that lies in another store is fetched, and all of this asked anew of the vault as it
-   * is by then, each read is noted in the audit, and only then is there a value. What is refused for
-   * want of a right is noted too. Rejects with
-   * `GRANT_ENDED`, `POLICY_REFUSED`, `UNCONFIRMED`, `REVEAL_REFUSED`, `SOURCE_UNAGREED`,
-   * `SOURCE_FAILED`, `AUDIT_UNWRITABLE`, what `onRead` throws, and as {@link openSecret} does, or `BUSY`.
+   * would, a value that lies in another store is fetched, a lease taken, and all of this asked anew of
+   * the vault as it is by then, each read is noted in the audit, and only then is there a value. What
+   * is refused for want of a right is noted too. Rejects as {@link requireTerms}, {@link withResolved},
+   * `onRead` and {@link openSecret} do, or with `GRANT_ENDED`, `AUDIT_UNWRITABLE`, `BUSY`.
    */
   static async handOut(
     secrets: readonly OpenedSecret[],
@@ -105,7 +106,7 @@ export class OpenedSecret {
     const asked = secrets.map((secret, which) => ask(secret, now, which))
     // Copied before `onRead` runs: it may read again, and so have the values overwritten.
     const sealed = secrets.map((secret) => secret.#copy())
-    const resolving = terms.asReference === true ? undefined : withResolved(sealed, terms, now)
+    const resolving = withResolved(sealed, terms, asked, now)
     const [reads, events] =
       resolving === undefined
         ? [sealed, asked]
@@ -118,12 +119,11 @@ export class OpenedSecret {
   /**
    * The way out into a request, for all or none: the grants are compared with the clock again, the
    * `use` of the very records that were read must let each value go there, the policy too, a person
-   * must have agreed where one of them says so, a value that lies in another store is fetched, and all
-   * of this asked anew by then, and the lines are durable in the audit before there is a value. The
-   * reveal policy is not asked: nobody sees the value. An owner's key never serves.
-   * Rejects with `GRANT_ENDED`, `USE_REFUSED`, `POLICY_REFUSED`, `ASK_REFUSED`,
-   * `OWNER_KEY_UNASKED`, `SOURCE_UNAGREED`, `SOURCE_FAILED`, `AUDIT_UNWRITABLE`, as {@link openSecret}
-   * does, or `BUSY`.
+   * must have agreed where one of them says so, stores and issuers are asked, and all of this asked
+   * anew by then, and the lines are durable in the audit before there is a value. The reveal policy is
+   * not asked: nobody sees the value. An owner's key never serves. Rejects with `GRANT_ENDED`,
+   * `USE_REFUSED`, `POLICY_REFUSED`, `ASK_REFUSED`, `OWNER_KEY_UNASKED`, `AUDIT_UNWRITABLE`, `BUSY`,
+   * and as {@link withResolved} and {@link openSecret} do.
    */
   static async send(placed: readonly Placed[], terms: SendTerms, now: Date): Promise<SecretRead[]> {
     const ask: Asking<AuditEvent> = (secret, at, which) =>
@@ -132,7 +132,7 @@ export class OpenedSecret {
     const asked = secrets.map((secret, which) => ask(secret, now, which))
     // Copied before anything is waited for: who reads again may have the values overwritten.
     const sealed = secrets.map((secret) => secret.#copy())
-    const resolving = withResolved(sealed, terms, now)
+    const resolving = withResolved(sealed, terms, asked, now)
     const [reads, events] =
       resolving === undefined
         ? [sealed, asked]

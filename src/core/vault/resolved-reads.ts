@@ -1,39 +1,67 @@
+import type { Audit, AuditEvent } from "../audit/audit.js"
+import { SEARCHING, type Surface } from "../audit/read-event.js"
+import type { LeaseBook, LeaseFacts, NoteLease } from "../leases/lease-book.js"
+import { isSameLease } from "../records/lease.js"
+import type { SecretRecord } from "../records/record.js"
 import type { SourcePlace } from "../sources/fetch-value.js"
 import { VaultError } from "../words/errors.js"
+import { utc } from "../words/time.js"
 import type { SecretRead } from "./read.js"
 import type { Vault } from "./vault.js"
 
-/** Where values that lie in another store are fetched. */
+/** Where values that lie in another store are fetched, and leases are taken. */
 export interface Sources extends SourcePlace {
   /** Does work with the vault as it is by then: a store may take a minute. */
   readonly anew: <T>(work: (vault: Vault) => T | Promise<T>) => Promise<T>
+  readonly leases: LeaseBook
 }
 
-/** Reads with their values, and the means to ask again if a store was waited for. */
+/** Reads with their values, and the means to ask again if somebody was waited for. */
 export interface ResolvedReads {
   readonly reads: SecretRead[]
   readonly anew: Sources["anew"] | undefined
 }
 
+/** Where the value of a secret comes from, if what is sealed is not what leaves. */
+interface Resolving {
+  readonly sources?: Sources | undefined
+  readonly audit: Audit
+  readonly outlet?: { readonly surface: Surface }
+  readonly asSealed?: boolean | undefined
+}
+
+/** Who asks for a value, and by which door: what a line of the audit begins with. */
+type AskedBy = Pick<AuditEvent, "actor" | "door" | "vault">
+
 /**
- * The reads with the values that the references among them name; undefined where there is none, and so
- * nothing to wait for. The stores' own code is loaded for the first reference. Rejects with
- * `SOURCE_UNAGREED`, `SOURCE_FAILED`.
+ * The reads with the values that stores and issuers give for what is sealed in some of them; undefined
+ * where there are none of these, and so nothing to wait for. Their own code is loaded for the first.
+ * `asked` has who asks for each. Rejects with `SOURCE_UNAGREED`, `SOURCE_FAILED`, `LEASE_FAILED`,
+ * `AUDIT_UNWRITABLE`.
  */
 export function withResolved(
   sealed: readonly SecretRead[],
-  { sources }: { readonly sources?: Sources | undefined },
+  resolving: Resolving,
+  asked: readonly AskedBy[],
   now: Date,
 ): Promise<ResolvedReads> | undefined {
-  return sealed.some(({ record }) => record.source !== undefined)
-    ? resolveEach(sealed, sources, now)
+  if (resolving.asSealed === true) return undefined
+  return sealed.some(({ record }) => record.source !== undefined || isLeased(record, resolving))
+    ? resolveEach(sealed, resolving, asked, now)
     : undefined
+}
+
+/** What is sealed is only looked for where nobody gets it: no lease is taken for that. */
+function isLeased({ lease }: SecretRecord, { outlet }: Resolving): boolean {
+  return lease !== undefined && !(outlet !== undefined && SEARCHING.has(outlet.surface))
 }
 
 /** Refuses what was fetched for another value than the secret has now. Throws `BUSY`. */
 export function refuseChanged({ name, record, value }: SecretRead, before?: SecretRead): void {
-  const isSameStore = record.source?.store === before?.record.source?.store
-  if (before && isSameStore && Buffer.compare(value, before.value) === 0) return
+  const isSame =
+    record.source?.store === before?.record.source?.store &&
+    isSameLease(record.lease, before?.record.lease)
+  if (before && isSame && Buffer.compare(value, before.value) === 0) return
   throw new VaultError("BUSY", `${name.full} was changed while a store was asked for values`, {
     hint: `try again: agent-vault get ${name.full}`,
   })
@@ -41,25 +69,62 @@ export function refuseChanged({ name, record, value }: SecretRead, before?: Secr
 
 async function resolveEach(
   sealed: readonly SecretRead[],
-  sources: Sources | undefined,
+  resolving: Resolving,
+  asked: readonly AskedBy[],
   now: Date,
 ): Promise<ResolvedReads> {
-  const { elsewhere, resolveReference } = await import("../sources/fetch-value.js")
   let isAwaited = false
-  const reads = sealed.map(async ({ name, record, value }) => {
-    const { source, vault } = record
-    if (source === undefined) return { name, record, value }
-    if (sources === undefined) throw elsewhere(name, source)
-    const reference = Buffer.from(value).toString("utf8")
-    const resolved = await resolveReference({ vault, name, source, reference }, sources, now)
-    isAwaited ||= resolved.isAwaited
-    return { name, record, value: resolved.value }
+  const reads = sealed.map(async (read, which) => {
+    const { isAwaited: wasAwaited, ...resolved } = await resolve(read, resolving, asked[which], now)
+    isAwaited ||= wasAwaited
+    return resolved
   })
   try {
-    return { reads: await Promise.all(reads), anew: isAwaited ? sources?.anew : undefined }
+    return {
+      reads: await Promise.all(reads),
+      anew: isAwaited ? resolving.sources?.anew : undefined,
+    }
   } catch (error) {
     // What others bring later, nobody gets.
     for (const read of reads) read.then(({ value }) => value.fill(0)).catch(() => {})
     throw error
   }
+}
+
+async function resolve(
+  read: SecretRead,
+  resolving: Resolving,
+  asked: AskedBy | undefined,
+  now: Date,
+): Promise<SecretRead & { readonly isAwaited: boolean }> {
+  const { name, record, value } = read
+  const { sources, audit } = resolving
+  const { source, lease, vault } = record
+  if (source !== undefined) {
+    const { elsewhere, resolveReference } = await import("../sources/fetch-value.js")
+    if (sources === undefined) throw elsewhere(name, source)
+    const reference = Buffer.from(value).toString("utf8")
+    const resolved = await resolveReference({ vault, name, source, reference }, sources, now)
+    return { name, record, ...resolved }
+  }
+  if (lease === undefined || !isLeased(record, resolving)) return { ...read, isAwaited: false }
+  const { notLeased, takeLease } = await import("../leases/take-lease.js")
+  if (sources === undefined || asked === undefined) throw notLeased(name)
+  const note = noting(audit, asked, read)
+  return {
+    name,
+    record,
+    ...(await takeLease({ name, record, lease, sealed: value }, sources, note, now)),
+  }
+}
+
+/** Writes what becomes of a lease into the audit of whoever reads. */
+function noting(
+  audit: Audit,
+  { actor, door, vault }: AskedBy,
+  { name, record }: SecretRead,
+): NoteLease {
+  const secrets = [{ name: name.full, version: record.version }]
+  return (facts: LeaseFacts) =>
+    audit.noteDurably([{ at: utc(new Date()), actor, door, vault, secrets, ...facts }])
 }

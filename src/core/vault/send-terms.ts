@@ -15,7 +15,7 @@ export interface SendTerms {
   readonly isAgreed: (secret: string, ask: Use["ask"]) => boolean
   /** Counts the requests of a run, so that the audit can tell what came of this one. */
   readonly request: number
-  /** Where values that lie in another store are fetched; absent: they do not leave. */
+  /** Where values that lie in another store are fetched, and leases taken; absent: they do not leave. */
   readonly sources?: Sources | undefined
 }
 

@@ -1,6 +1,6 @@
 import type { Audit } from "../audit/audit.js"
 import type { Attribution } from "../audit/audit-line.js"
-import type { ReadEvent, Surface } from "../audit/read-event.js"
+import { type ReadEvent, SEARCHING, type Surface } from "../audit/read-event.js"
 import type { Key } from "../keys/key-files.js"
 import type { Actor } from "../policy/access.js"
 import { type Confirmed, requirePerson, requirePersonToShow } from "../policy/person.js"
@@ -40,10 +40,10 @@ export interface Terms {
   readonly person?: Confirmed | undefined
   /** Called at every read, before the value is handed out. If it throws, the value stays inside. */
   readonly onRead?: ((event: ReadEvent) => void) | undefined
-  /** Where values that lie in another store are fetched; absent: they do not leave. */
+  /** Where values that lie in another store are fetched, and leases taken; absent: they do not leave. */
   readonly sources?: Sources | undefined
-  /** Hands out such a reference as it is, and asks no store. */
-  readonly asReference?: boolean | undefined
+  /** Hands out what is sealed as it is: a reference, or, to an owner, what leases are taken with. */
+  readonly asSealed?: boolean | undefined
 }
 
 /** What is to be handed out, by which key, and the policy that is asked. */
@@ -54,23 +54,26 @@ export interface LeavingSecret {
   readonly judge: PolicyJudge | undefined
 }
 
-/** These read values to find them in what passes, and hand them to nobody. */
-const SEARCHING: ReadonlySet<Surface> = new Set(["broker", "guard"])
-
 /** Whether values that leave here are looked for, and handed to nobody. */
 export function isSearching({ surface }: Outlet): boolean {
   return SEARCHING.has(surface)
 }
 
 /**
- * Refuses what the policy denies to an agent, what waits for a person, and what a model may not see.
- * Owners sign the policy, and are not asked about. Throws `POLICY_REFUSED`, `UNCONFIRMED`,
- * `REVEAL_REFUSED`.
+ * Refuses what the policy denies to an agent, what waits for a person, what a model may not see, and
+ * what only owners do. Owners sign the policy, and are not asked about. Throws `POLICY_REFUSED`,
+ * `UNCONFIRMED`, `REVEAL_REFUSED`, `NOT_OWNER`.
  */
 export function requireTerms(leaving: LeavingSecret, terms: Terms, actor: Actor, now: Date): void {
   requirePolicy(leaving, terms, actor, now)
   const { name, record, key } = leaving
   const { outlet, person } = terms
+  const isLongLived = record.lease !== undefined && terms.asSealed === true
+  if (isLongLived && actor.role !== "owner" && !isSearching(outlet)) {
+    throw new VaultError("NOT_OWNER", `what leases of ${name.full} are taken with is for owners`, {
+      hint: `take a lease: agent-vault get ${name.full}`,
+    })
+  }
   const attendance = { under: key.under, person }
   if (outlet.surface !== "mcp") {
     if (outlet.isShown === true) {

@@ -86,6 +86,7 @@ const EXIT_CODES = {
   PORT_TAKEN: 6,
   ROTATION_FAILED: 6,
   SOURCE_FAILED: 6,
+  LEASE_FAILED: 6,
   UPSTREAM_UNREACHABLE: 6,
   BUG: 70,
   // What `env` and shells end with for a command that they cannot start

@@ -65,6 +65,11 @@ const SECRET = shape(
       description:
         "the other store that its value is fetched from when it is used, by the scheme of its references; absent: it is in the vault",
     },
+    lease: {
+      ...TEXT,
+      description:
+        "that its value is a short-lived one, made when it is used, and of which kind; absent: it is not",
+    },
     use: USE_SCHEMA,
     ask: { ...TEXT, description: "where it is not readable: the line to pass on to an owner" },
   },
@@ -112,7 +117,7 @@ function shown(
   agent: string | undefined,
   { serving, seen }: Surroundings,
 ): object {
-  const { name, version, exposed, readable, use: rules, rotation, source } = secret
+  const { name, version, exposed, readable, use: rules, rotation, source, lease } = secret
   const due = whyDue(secret, new Date())
   const metadata: Readonly<Record<string, string>> = { ...metadataOf(secret) }
   const texts = Object.entries(metadata).map(([field, text]): [string, string] => [
@@ -132,6 +137,7 @@ function shown(
     ...(due.length === 0 ? {} : { due }),
     ...(rotation === undefined ? {} : { rotate: `agent-vault rotate ${shellWord(name)}` }),
     ...(source === undefined ? {} : { source: source.store }),
+    ...(lease === undefined ? {} : { lease: lease.kind }),
     ...(readable ? { use } : { ask: grantLine(agent, group) }),
   }
 }

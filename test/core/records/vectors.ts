@@ -30,6 +30,7 @@ export const vaultNames: readonly string[] = [
   "policies",
   "sources",
   "tags",
+  "leases",
 ]
 
 export type Edit = { readonly path: string } & (

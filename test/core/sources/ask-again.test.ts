@@ -23,6 +23,7 @@ import {
   setPolicy,
   setSecret,
 } from "../../../src/core/owner.js"
+import { newLeaseBook } from "../../../src/core/leases/lease-book.js"
 import { utc } from "../../../src/core/words/time.js"
 import { RULE, SENDING } from "../rule-of-pay.js"
 import { type World, outcome, vaultWorld } from "../world.js"
@@ -124,7 +125,7 @@ test("a grant that ended while a store was asked gives no value", async () => {
   program("sleep 1")
   const { trust, ...key } = await keyOfCi()
   const anew: Sources["anew"] = (work) => withVault(place, trust, world.env, work)
-  const sources = { place, env: world.env, kept: new Map(), anew }
+  const sources = { place, env: world.env, kept: new Map(), anew, leases: newLeaseBook() }
   const terms = { outlet: { surface: "sdk" }, audit: noAudit(), sources } as const
   const read = (at: Date): Promise<unknown> =>
     outcome(anew((vault) => readSecret(vault, key, NAME, terms, at)).then(({ name }) => name.full))

@@ -40,6 +40,7 @@ export async function run(door: Door): Promise<void> {
     say(door.terminal, "agent-vault: the proxy has ended, and its token with it")
   } finally {
     ready?.close()
+    await serving.vault.endLeases()
     told.release()
   }
 }

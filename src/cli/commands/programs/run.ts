@@ -1,12 +1,15 @@
 import {
   type Confirmed,
+  type LeaseBook,
   type Patterns,
   type ReadEvent,
   Redactor,
   type ScreenPatterns,
   VaultError,
   compilePatterns,
+  endLeases,
   isTooShort,
+  newLeaseBook,
   screenPatterns,
 } from "../../../core/index.js"
 import type { Door } from "../../door/door.js"
@@ -18,7 +21,7 @@ import {
   readSelected,
   textOf,
 } from "../../run/variable-values.js"
-import { isTerminal, say } from "../../terminal/terminal.js"
+import { isTerminal, noteOnce, say } from "../../terminal/terminal.js"
 import { childEnvironment } from "../../run/program-environment.js"
 import { isSet } from "../../door/who.js"
 import type { RunNotes } from "../../run/output-notes.js"
@@ -29,7 +32,7 @@ const OF_BLIND = ["isolate", "unbound", "allow", "gate-models", "gate-others", "
 
 /** Runs a program with secrets in its environment. Returns its exit code. */
 export async function run(door: Door): Promise<number> {
-  const [command = "", ...args] = door.call.words
+  const [command = ""] = door.call.words
   if (command === "") throw new VaultError("USAGE", "the command to run is empty")
   if (isSet(door, "blind")) {
     // A broker is a lot to load for whoever needs none.
@@ -37,6 +40,17 @@ export async function run(door: Door): Promise<number> {
     return runBlind(door)
   }
   refuseWithoutBlind(door)
+  const leases = newLeaseBook()
+  try {
+    return await runWith(door, leases)
+  } finally {
+    await endLeases(leases, door.env, noteOnce(door.terminal))
+  }
+}
+
+/** Runs it with the values in variables; the leases among them are the caller's to end. */
+async function runWith(door: Door, leases: LeaseBook): Promise<number> {
+  const [command = "", ...args] = door.call.words
   const selection = selectionOf(door)
   const program = programName(command)
   const reads: ReadEvent[] = []
@@ -51,6 +65,7 @@ export async function run(door: Door): Promise<number> {
         program,
         identify: (place) => agentAt(door, place),
         person,
+        leases,
         onRead: (event) => void reads.push(event),
       },
     )

@@ -4,13 +4,16 @@ import {
   type Sources,
   VaultError,
   attempted,
+  endLeases,
+  newLeaseBook,
   readSecret,
+  utc,
 } from "../../../core/index.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { asJson } from "../../door/render.js"
-import { harmless, isTerminal, writeOut } from "../../terminal/terminal.js"
+import { harmless, isTerminal, noteOnce, writeOut } from "../../terminal/terminal.js"
 import { auditOf, readingVault } from "../../door/reading.js"
 import { identityOf, isSet, options, placeOf } from "../../door/who.js"
 
@@ -18,12 +21,17 @@ export async function run(door: Door): Promise<void> {
   const [word = ""] = door.call.words
   const place = placeOf(door)
   const atTerminal = isTerminal(door.terminal, "stdout")
-  const read = isSet(door, "reference")
-    ? await readReference(door, place, word)
-    : await readAgreed(door, place, word)
-  const { name, record, value } = read
-  const { source } = record
-  const told = { name: name.full, version: record.version, ...(source && { source }) }
+  const isSealed = isSet(door, "reference") || isSet(door, "sealed")
+  const read = isSealed ? await readSealed(door, place, word) : await readAgreed(door, place, word)
+  const { name, record, value, until } = read
+  const { source, lease } = record
+  const from = { ...(source && { source }), ...(lease && { lease }) }
+  const told = {
+    name: name.full,
+    version: record.version,
+    ...from,
+    ...(until && { until: utc(until) }),
+  }
   if (await asJson(door, { ...told, ...encoded(value) })) return
   if (atTerminal && !isSet(door, "raw")) {
     await writeOut(door.terminal, `${forTerminal(name.full, value)}\n`)
@@ -51,10 +59,15 @@ async function readAgreed(door: Door, place: Place, word: string): Promise<Secre
   }
 }
 
-async function readReference(door: Door, place: Place, word: string): Promise<SecretRead> {
+/** The reference of a value in another store, or what leases are taken with. */
+async function readSealed(door: Door, place: Place, word: string): Promise<SecretRead> {
   const read = await readMeant(door, place, word, true)
-  if (read.record.source !== undefined) return read
-  throw new VaultError("USAGE", `${read.name.full} is no reference: its value is in the vault`, {
+  const { source, lease } = read.record
+  if (isSet(door, "reference") ? source !== undefined : lease !== undefined) return read
+  const what = isSet(door, "reference")
+    ? "is no reference: its value is in the vault"
+    : "is not leased: its value is what is sealed"
+  throw new VaultError("USAGE", `${read.name.full} ${what}`, {
     hint: `read it: agent-vault get ${read.name.full}`,
   })
 }
@@ -64,7 +77,7 @@ async function readMeant(
   door: Door,
   place: Place,
   word: string,
-  asReference = false,
+  asSealed = false,
 ): Promise<SecretRead> {
   const earlier = word.includes("@") ? await import("../../../core/owner.js") : undefined
   const meant = earlier?.parseEarlier(word)
@@ -73,8 +86,9 @@ async function readMeant(
   const key = await identityOf(door, place, atTerminal ? "at-terminal" : "if-asked")
   const audit = auditOf(door, place)
   const anew: Sources["anew"] = (work) => readingVault(door, placeOf(door), key.trust, work)
-  const sources = { place, env: door.env, kept: new Map(), anew }
-  const terms = { outlet: { surface: "cli", isShown: true }, audit, sources, asReference } as const
+  const leases = newLeaseBook()
+  const sources = { place, env: door.env, kept: new Map(), anew, leases }
+  const terms = { outlet: { surface: "cli", isShown: true }, audit, sources, asSealed } as const
   try {
     const read = await withPerson(door, (person) =>
       readingVault(door, place, key.trust, (vault) =>
@@ -86,6 +100,8 @@ async function readMeant(
     audit.close()
     return read
   } catch (error) {
+    // What is handed out lives on, and what is not does not.
+    await endLeases(leases, door.env, noteOnce(door.terminal))
     // A refusal that was noted and is not on the disk stays one.
     attempted(() => {
       audit.close()

@@ -130,6 +130,7 @@ const HEADINGS = [
   "GOES TO",
   "ROTATED BY",
   "COMES FROM",
+  "LEASED AS",
   "TAGS",
   "DESCRIPTION",
 ]
@@ -138,6 +139,7 @@ const IF_SAID: ReadonlySet<string | undefined> = new Set([
   "GOES TO",
   "ROTATED BY",
   "COMES FROM",
+  "LEASED AS",
   "TAGS",
 ])
 
@@ -159,6 +161,7 @@ function row(secret: SecretAndReaders, now: Date): string[] {
     goes,
     rotatedBy(secret),
     secret.source?.store ?? "",
+    secret.lease?.kind ?? "",
     secret.tags ?? "",
     description,
   ]

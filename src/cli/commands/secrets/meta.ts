@@ -12,6 +12,7 @@ import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { asJson, outcomePart, report } from "../../door/render.js"
 import { ruleOfService } from "../../door/service-rule.js"
+import { leaseLine, leaseSaid } from "../../sources/lease-said.js"
 import { changeRequest, option, options, placeOf } from "../../door/who.js"
 
 const FIELDS = Object.keys(SECRET_FIELDS) as (keyof SecretMetadata)[]
@@ -22,15 +23,17 @@ export async function run(door: Door): Promise<void> {
   const metadata = parseMetadata((field) => option(door, field), door.now)
   const cleared = clearedFields(door, metadata)
   const service = option(door, "use")
-  if (Object.keys(metadata).length + cleared.length === 0 && service === undefined) {
+  const lease = leaseSaid(door)
+  const isOfRecord = service !== undefined || lease !== undefined
+  if (Object.keys(metadata).length + cleared.length === 0 && !isOfRecord) {
     throw new VaultError("USAGE", "nothing says what is to change", {
-      hint: `give one of ${FIELDS.map((field) => `--${field}`).join(", ")}, --clear, --use; what is known now: agent-vault list`,
+      hint: `give one of ${FIELDS.map((field) => `--${field}`).join(", ")}, --clear, --use, --lease; what is known now: agent-vault list`,
     })
   }
   const use = service === undefined ? [] : [parseUse(await ruleOfService(door, service))]
   const request = await changeRequest(door)
   const outcome = await withPerson(door, (person) =>
-    changeMetadata({ ...request, person, name, metadata, cleared, use }),
+    changeMetadata({ ...request, person, name, metadata, cleared, use, lease }),
   )
   const { result } = outcome
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
@@ -47,7 +50,7 @@ function clearedFields(door: Door, metadata: SecretMetadata): readonly (keyof Se
   })
 }
 
-function changeLines({ name, version, before, after, added }: MetadataChange): string[] {
+function changeLines({ name, version, before, after, added, leased }: MetadataChange): string[] {
   const changed = FIELDS.filter((field) => before[field] !== after[field])
   return [
     `${name}, version ${version}`,
@@ -57,5 +60,6 @@ function changeLines({ name, version, before, after, added }: MetadataChange): s
         : `  ${before[field] === undefined ? "+" : "~"} ${field}: ${after[field]}`,
     ),
     ...added.map((rule) => `  + the broker may send it: ${describeUse(rule)}`),
+    ...(leased === undefined ? [] : [`  ~ ${leaseLine(leased)}`]),
   ]
 }

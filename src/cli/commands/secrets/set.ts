@@ -16,6 +16,7 @@ import { asJson, exposureLines, outcomePart, report, tell } from "../../door/ren
 import { ruleOfService } from "../../door/service-rule.js"
 import { askHidden } from "../../terminal/ask.js"
 import { readAll, tooLarge, withoutNewline } from "../../terminal/input.js"
+import { leaseLine, leaseSaid } from "../../sources/lease-said.js"
 import { changeRequest, isSet, option, userPath } from "../../door/who.js"
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -29,15 +30,17 @@ export async function run(door: Door): Promise<void> {
   const metadata = parseMetadata((field) => option(door, field), door.now)
   const service = option(door, "use")
   const use = service === undefined ? [] : [parseUse(await ruleOfService(door, service))]
+  const lease = leaseSaid(door)
   const request = await changeRequest(door)
   const { value, source, isTrimmed = false } = await takeValue(door, name)
   const outcome = await withPerson(door, (person) =>
-    setSecret({ ...request, person, name, value, source, metadata, use }),
+    setSecret({ ...request, person, name, value, source, lease, metadata, use }),
   )
   const { result } = outcome
   if (isTrimmed) tell(door, "The newline at the end is not stored. --from-file - keeps every byte.")
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
   const lines = [...resultLines(result, request.dryRun), ...exposureLines(door, result.exposed)]
+  if (lease !== undefined) lines.push(leaseLine(lease))
   const uses = use.map((rule) => `The broker may send it: ${describeUse(rule)}`)
   await report(door, outcome, ...lines, ...uses)
   if (!request.dryRun) tell(door, ...nextStep(result))

@@ -1,4 +1,4 @@
-import { describeUse } from "../../../core/index.js"
+import { describeLease, describeUse } from "../../../core/index.js"
 import { type Inspection, endGrants, inspect } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import {
@@ -48,6 +48,7 @@ export async function run(door: Door): Promise<number> {
     ...useLines(inspection),
     ...rotationChangeLines(inspection),
     ...sourceLines(inspection),
+    ...leaseLines(inspection),
     ...policyChangeLines(inspection),
   ])
   const { secrets, groups, agents, findings, anchored } = inspection
@@ -103,5 +104,14 @@ function sourceLines({ sources = [] }: Inspection): string[] {
       source === undefined ? "the vault" : `${source.store} (kept for ${source.keep} s)`,
     )
     return `source     ${secret} comes from ${to ?? ""}, and came from ${from ?? ""}`
+  })
+}
+
+function leaseLines({ leases = [] }: Inspection): string[] {
+  return leases.map(({ secret, before, after }) => {
+    const [was, is] = [before, after].map((lease) =>
+      lease === undefined ? "handed out as it is sealed" : `leased: ${describeLease(lease)}`,
+    )
+    return `lease      ${secret} is ${is ?? ""}, and was ${was ?? ""}`
   })
 }

@@ -1,5 +1,5 @@
 import type { CommandSpec } from "../call.js"
-import { CHANGE, DIR, JSON_OUT, METADATA, REPORT } from "./options.js"
+import { CHANGE, DIR, JSON_OUT, LEASE, METADATA, REPORT } from "./options.js"
 
 /** What only an owner does. */
 export const OWNERS: readonly CommandSpec[] = [
@@ -163,6 +163,7 @@ export const OWNERS: readonly CommandSpec[] = [
         value: "SERVICE",
         describe: "let the broker send it to this service, as the catalogue has it; others: use",
       },
+      ...LEASE,
       ...METADATA,
       ...CHANGE,
     },
@@ -174,6 +175,10 @@ export const OWNERS: readonly CommandSpec[] = [
         "bytes as they are in the file",
       ],
       ["agent-vault set db/password --generate", "nobody needs to see it"],
+      [
+        "agent-vault set github/token --from-file app.pem --lease github-app --with app=12345 --with installation=678",
+        "the key of a GitHub App, whose tokens are what readers get",
+      ],
     ],
     notes:
       "A value is never an argument: arguments end up in the shell's history and in ps. Text from a prompt or a pipe loses one newline at its end (\\n or \\r\\n); --from-file takes every byte, and so does --from-file - from stdin.",

@@ -1,4 +1,4 @@
-import { SECRET_FIELDS } from "../../../core/index.js"
+import { LEASE_KINDS, SECRET_FIELDS } from "../../../core/index.js"
 
 /** Options that many commands have. */
 export const DIR = {
@@ -29,6 +29,19 @@ export const METADATA = Object.fromEntries(
     { value: takes, ...(choices === undefined ? {} : { choices }), describe: about },
   ]),
 )
+/** How a value is leased. */
+export const LEASE = {
+  lease: {
+    value: "KIND",
+    choices: [...Object.keys(LEASE_KINDS), "none"],
+    describe: "readers get a short-lived value in exchange for what is sealed, or no more",
+  },
+  with: {
+    value: "NAME=VALUE",
+    many: true,
+    describe: "what else the lease needs, see docs/leases.md; may be repeated",
+  },
+} as const
 export const REPORT = { ...DIR, ...WHO, ...JSON_OUT } as const
 export const AUDIT = {
   audit: {

@@ -11,6 +11,7 @@ export const READERS: readonly CommandSpec[] = [
     options: {
       raw: { describe: "send control bytes to a terminal as they are" },
       reference: { describe: "print where the value comes from, and ask no other store" },
+      sealed: { describe: "print what leases are taken with, and take none; an owner" },
       agree: {
         value: "FINGERPRINT",
         many: true,

@@ -1,6 +1,6 @@
 import { SECRET_FIELDS } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
-import { CHANGE, METADATA, REPORT } from "./options.js"
+import { CHANGE, LEASE, METADATA, REPORT } from "./options.js"
 
 /** What owners do with secrets that are there. */
 export const SECRETS: readonly CommandSpec[] = [
@@ -70,6 +70,7 @@ export const SECRETS: readonly CommandSpec[] = [
         value: "SERVICE",
         describe: "let the broker send it to this service, as the catalogue has it; others: use",
       },
+      ...LEASE,
       ...CHANGE,
     },
     examples: [

@@ -1,0 +1,41 @@
+import type { Environment } from "../disk/homes.js"
+import { VaultError } from "../words/errors.js"
+import type { OnNote } from "../words/note.js"
+import { utc } from "../words/time.js"
+import { askIssuer } from "./ask-issuer.js"
+import type { LeaseFacts, TakenLease } from "./lease-book.js"
+import { IssuerFailure, type IssuerRequest } from "./lease-issuer.js"
+
+/** How long an issuer may take to end a lease, in ms: whoever waits is done, and wants to go. */
+const PATIENCE_MS = 10_000
+
+/** Ends leases, all at once. Never rejects. */
+export async function endEach(
+  leases: readonly TakenLease[],
+  env: Environment,
+  onNote: OnNote,
+): Promise<void> {
+  await Promise.all(leases.map((lease) => endOne(lease, env, onNote)))
+}
+
+async function endOne(lease: TakenLease, env: Environment, onNote: OnNote): Promise<void> {
+  const issued = await lease.issued.catch(() => undefined)
+  // None was given, or it is over.
+  if (issued === undefined || issued.until.getTime() <= Date.now()) return
+  const ask = (request: IssuerRequest) => askIssuer(request, { env, patience: PATIENCE_MS })
+  let facts: LeaseFacts = { event: "lease-end", ...lease.where, decision: "allowed" }
+  try {
+    await issued.end({ ask })
+  } catch (error) {
+    const why = error instanceof IssuerFailure ? error.message : "it could not be asked"
+    facts = { ...facts, decision: "refused", reason: "LEASE_FAILED" }
+    onNote(
+      `the lease of ${lease.secret.name} could not be ended (${why}): it lives until ${utc(issued.until)}`,
+    )
+  }
+  issued.value.fill(0)
+  // What was done is done.
+  await lease.note(facts).catch((error: unknown) => {
+    onNote(VaultError.is(error) ? error.message : "the audit did not take the end of a lease")
+  })
+}

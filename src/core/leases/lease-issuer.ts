@@ -1,0 +1,45 @@
+import type { Lease } from "../records/lease.js"
+
+/** A request to whoever issues short-lived values. */
+export interface IssuerRequest {
+  readonly method: "POST" | "DELETE"
+  /** As the signed record has it. */
+  readonly endpoint: string
+  /** From there on, `/app/installations/1/access_tokens`. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+/** What came back: the status, and the text of its body. */
+export interface IssuerReply {
+  readonly status: number
+  readonly body: Buffer
+}
+
+/** What an issuer may use of the machine. */
+export interface IssuerAccess {
+  /** Sends one request there. Rejects with an {@link IssuerFailure}. */
+  readonly ask: (request: IssuerRequest) => Promise<IssuerReply>
+  readonly now: Date
+}
+
+/** A short-lived value. */
+export interface IssuedValue {
+  readonly value: Buffer
+  /** When it ends by itself. */
+  readonly until: Date
+  /** Ends it before. Rejects with an {@link IssuerFailure}. */
+  readonly end: (access: Pick<IssuerAccess, "ask">) => Promise<void>
+}
+
+/** Who exchanges a sealed value for a short-lived one: one file for each kind of lease. */
+export interface LeaseIssuer<L extends Lease> {
+  /** What an owner looks at where it is refused. */
+  readonly mend: string
+  /** Rejects with an {@link IssuerFailure}. */
+  readonly issue: (lease: L, sealed: Uint8Array, access: IssuerAccess) => Promise<IssuedValue>
+}
+
+/** Why there is no short-lived value, in words that quote nothing that an issuer said. */
+export class IssuerFailure extends Error {}

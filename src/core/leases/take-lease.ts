@@ -1,0 +1,137 @@
+import type { Environment } from "../disk/homes.js"
+import type { Lease } from "../records/lease.js"
+import { type SecretRecord, digestOf } from "../records/record.js"
+import { VaultError } from "../words/errors.js"
+import type { SecretName } from "../words/names.js"
+import { askIssuer } from "./ask-issuer.js"
+import { GITHUB_APP } from "./github-app.js"
+import type { LeaseBook, NoteLease, TakenLease } from "./lease-book.js"
+import {
+  type IssuedValue,
+  IssuerFailure,
+  type IssuerRequest,
+  type LeaseIssuer,
+} from "./lease-issuer.js"
+
+/** The issuers: one row, and one file, for each kind of lease. */
+const ISSUERS: { readonly [K in Lease["kind"]]: LeaseIssuer<Extract<Lease, { kind: K }>> } = {
+  "github-app": GITHUB_APP,
+}
+
+/** A lease is replaced when a quarter of its time is left, and five minutes at most, in ms. */
+const LONGEST_REST = 300_000
+
+/** What is exchanged, and by which signed record. */
+export interface LeasedSecret {
+  readonly name: SecretName
+  readonly record: SecretRecord
+  readonly lease: Lease
+  readonly sealed: Uint8Array
+}
+
+/** Where leases are taken, and which there are. */
+export interface LeasePlace {
+  readonly env: Environment
+  readonly leases: LeaseBook
+  /** Aborted when nobody waits for values any more. */
+  readonly ended?: AbortSignal | undefined
+}
+
+/** A short-lived value, the caller's own copy, when it ends, and whether it was waited for. */
+export interface LeasedValue {
+  readonly value: Uint8Array
+  readonly until: Date
+  readonly isAwaited: boolean
+}
+
+/**
+ * A short-lived value for the sealed one: from memory while it has time left, else from its issuer,
+ * once the audit has the line. Rejects with `LEASE_FAILED`, `AUDIT_UNWRITABLE`.
+ */
+export async function takeLease(
+  secret: LeasedSecret,
+  at: LeasePlace,
+  note: NoteLease,
+  now: Date,
+): Promise<LeasedValue> {
+  const { leases } = at
+  const { full } = secret.name
+  const key = digestOf(`${full}\n${secret.record.digest}\n${JSON.stringify(secret.lease)}`)
+  const known = leases.present.get(key)
+  const isGood = known !== undefined && now.getTime() < (known.stale ?? Infinity)
+  if (isGood) return handed(known, known.stale === undefined)
+  for (const [other, lease] of leases.present) {
+    // Also one that was taken with what was sealed before.
+    if (lease.secret.name !== full) continue
+    leases.present.delete(other)
+    leases.earlier.push(lease)
+  }
+  const taken = begun(secret, at, note, now)
+  leases.present.set(key, taken)
+  try {
+    return await handed(taken, true)
+  } catch (error) {
+    if (leases.present.get(key) === taken) leases.present.delete(key)
+    throw error
+  }
+}
+
+async function handed(taken: TakenLease, isAwaited: boolean): Promise<LeasedValue> {
+  const { value, until } = await taken.issued
+  return { value: Uint8Array.from(value), until, isAwaited }
+}
+
+function begun(secret: LeasedSecret, at: LeasePlace, note: NoteLease, now: Date): TakenLease {
+  const { name, record } = secret
+  const { hostname, port } = new URL(secret.lease.endpoint)
+  const where = { host: hostname, port: Number(port || 443) }
+  const taken: TakenLease = {
+    secret: { name: name.full, version: record.version },
+    where,
+    note,
+    issued: note({ event: "lease", ...where, decision: "allowed" }).then(() =>
+      issuedFor(secret, at, now),
+    ),
+  }
+  void dated(taken, now)
+  return taken
+}
+
+/** Says when a lease is to be replaced, once it is here. */
+async function dated(taken: TakenLease, now: Date): Promise<void> {
+  const issued = await taken.issued.catch(() => undefined)
+  if (issued === undefined) return
+  const [from, until] = [now.getTime(), issued.until.getTime()]
+  taken.stale = until - Math.min(LONGEST_REST, (until - from) / 4)
+}
+
+async function issuedFor(
+  { name, lease, sealed }: LeasedSecret,
+  { env, ended }: LeasePlace,
+  now: Date,
+): Promise<IssuedValue> {
+  const issuer = ISSUERS[lease.kind]
+  const ask = (request: IssuerRequest) => askIssuer(request, { env, ended })
+  const { host } = new URL(lease.endpoint)
+  try {
+    const issued = await issuer.issue(lease, sealed, { ask, now })
+    if (issued.until.getTime() > Date.now()) return issued
+    // Whose clock is wrong, nobody here can tell.
+    await issued.end({ ask }).catch(() => undefined)
+    throw new IssuerFailure("what it gave is over by this machine's clock")
+  } catch (error) {
+    if (!(error instanceof IssuerFailure)) throw error
+    throw new VaultError(
+      "LEASE_FAILED",
+      `${name.full} has no lease from ${host}: ${error.message}`,
+      { hint: `${issuer.mend}; what its record says: agent-vault list ${name.group} --json` },
+    )
+  }
+}
+
+/** The refusal of whoever takes no leases. */
+export function notLeased({ full }: SecretName): VaultError {
+  return new VaultError("LEASE_FAILED", `${full} leaves as a lease only, and none is taken here`, {
+    hint: `see what is sealed, as an owner: agent-vault get ${full} --sealed`,
+  })
+}

@@ -1,0 +1,143 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterEach, beforeEach, expect, test } from "vitest"
+import { APP_KEY, Issuer, KEY_LINE } from "../../core/leases/issuer.js"
+import { Machine } from "../machine.js"
+
+const NAME = "github/token"
+const TOKEN = "ghs_12345_not-a-real-token-1"
+
+let machine: Machine
+let issuer: Issuer
+beforeEach(async () => {
+  issuer = await Issuer.start()
+  machine = new Machine()
+  writeFileSync(join(machine.home, "app.pem"), APP_KEY)
+  writeFileSync(join(machine.home, "roots.pem"), issuer.authority)
+  await machine.shell(`git init -q && agent-vault init --name alice && agent-vault agent add ci &&
+    agent-vault set ${NAME} --from-file ~/app.pem ${issuer.said} && agent-vault grant ci github &&
+    rm ~/app.pem`)
+})
+afterEach(async () => {
+  machine.remove()
+  await issuer.stop()
+})
+
+const shell = (line: string) => machine.shell(`export SSL_CERT_FILE=~/roots.pem; ${line}`)
+
+async function audited(): Promise<string[]> {
+  const { stdout } = await machine.shell("cat ~/.local/state/agent-vault/*/audit/agents/ci.jsonl")
+  const lines = stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Readonly<Record<string, string>>)
+  return lines
+    .filter(({ event }) => event !== "output")
+    .map(({ event, door, decision, host = "" }) => [event, door, decision, host].join(" "))
+}
+
+test("get hands out a token that lives on, and no key", async () => {
+  const read = await shell(`agent-vault get ${NAME} --agent ci`)
+  expect(read).toMatchObject({ stdout: TOKEN, stderr: "", code: 0 })
+  expect(issuer.lines).toEqual(["POST /app/installations/678/access_tokens"])
+  expect(issuer.live.has(TOKEN)).toBe(true)
+  expect(await audited()).toEqual(["lease cli allowed localhost", "read cli allowed "])
+  const found = await machine.shell(`grep -rlF -e ${TOKEN} -e ${KEY_LINE} ~ .`)
+  expect(found.stdout).toBe("")
+})
+
+test("a program gets the token, which is redacted in what it writes, and ended after it", async () => {
+  const ran = await shell(
+    `agent-vault run -s ${NAME}=TOKEN --agent ci -- sh -c 'test "$TOKEN" = ${TOKEN} && echo "$TOKEN"'`,
+  )
+  expect(ran).toMatchObject({ stdout: `[REDACTED ${NAME}]\n`, code: 0 })
+  expect(issuer.lines.at(-1)).toBe("DELETE /installation/token")
+  expect(issuer.live.size).toBe(0)
+  expect(await audited()).toEqual([
+    "lease run allowed localhost",
+    "read run allowed ",
+    "lease-end run allowed localhost",
+  ])
+})
+
+test("an end that fails is said after the outcome, and noted", async () => {
+  const ran = await shell(
+    `agent-vault run -s ${NAME} --agent ci -- sh -c 'echo done'; echo "code $?"`,
+  )
+  expect(ran.stdout).toBe("done\ncode 0\n")
+  issuer.instead = (request, response) => {
+    if (request.method === "DELETE") response.writeHead(500).end("no")
+    else {
+      const ends = new Date(Date.now() + 3_600_000).toISOString()
+      response.writeHead(201).end(JSON.stringify({ token: TOKEN, expires_at: ends }))
+    }
+  }
+  const failing = await shell(`agent-vault run -s ${NAME} --agent ci -- sh -c 'echo done >&2'`)
+  expect(failing.code).toBe(0)
+  expect(failing.stderr).toMatch(
+    /^done\nnote: the lease of github\/token could not be ended \(it answers 500\): it lives until \S+Z\n$/,
+  )
+  expect((await audited()).at(-1)).toBe("lease-end run refused localhost")
+})
+
+test("an agent is not shown the key, and an owner who asks for it is", async () => {
+  const agent = await shell(`agent-vault get ${NAME} --sealed --agent ci`)
+  expect(agent).toMatchObject({ stdout: "", code: 4 })
+  expect(agent.stderr).toContain("NOT_OWNER")
+  const owner = await shell(`agent-vault get ${NAME} --sealed --owner`)
+  expect(owner).toMatchObject({ stdout: APP_KEY, code: 0 })
+  expect(issuer.asked).toEqual([])
+})
+
+test("reviewers see that a value is leased, otherwise, or no more", async () => {
+  const list = await machine.shell("agent-vault list")
+  expect(list.stdout).toContain("github-app")
+  const narrower = `${issuer.said} --with permissions=issues:write,contents:read --with repositories=web`
+  const meta = await machine.shell(`git tag before; agent-vault meta ${NAME} ${narrower}`)
+  const host = new URL(issuer.url).host
+  expect(meta.stderr).toContain(
+    `~ Readers get a lease: github-app 12345/678 at ${host} (web; contents:read,issues:write)`,
+  )
+  await shell(`agent-vault get ${NAME} --agent ci`)
+  expect(JSON.parse(issuer.asked[0]?.body ?? "")).toEqual({
+    repositories: ["web"],
+    permissions: { contents: "read", issues: "write" },
+  })
+  const none = await machine.shell(`git tag narrow; agent-vault meta ${NAME} --lease none`)
+  expect(none.stderr).toContain("~ Readers get what is sealed, as it is.")
+  const check = await machine.shell("agent-vault check --against narrow")
+  expect(check.stdout).toContain(
+    `lease      ${NAME} is handed out as it is sealed, and was leased: github-app 12345/678 at ${host} (web;`,
+  )
+  const history = await machine.shell(`agent-vault history ${NAME}`)
+  expect(history.stdout).toContain("lease")
+})
+
+test("under a harness, another lease waits for a person", async () => {
+  const meta = await machine.shell(`CLAUDECODE=1 agent-vault meta ${NAME} --lease none`)
+  expect(meta).toMatchObject({ code: 4, stdout: "" })
+  expect(meta.stderr).toContain("UNCONFIRMED")
+})
+
+test("a new value is leased as the one before", async () => {
+  writeFileSync(join(machine.home, "other.pem"), "no key at all")
+  await machine.shell(`agent-vault set ${NAME} --from-file ~/other.pem`)
+  const read = await shell(`agent-vault get ${NAME} --agent ci`)
+  expect(read).toMatchObject({ stdout: "", code: 6 })
+  expect(read.stderr).toContain("LEASE_FAILED")
+  expect(read.stderr).toContain("no private key of RSA in PEM")
+  expect(read.stderr).not.toContain("no key at all")
+  expect(issuer.asked).toEqual([])
+  const earlier = await shell(`agent-vault get ${NAME}@1 --owner`)
+  expect(earlier).toMatchObject({ stdout: "", code: 2 })
+  const sealed = await shell(`agent-vault get ${NAME}@1 --sealed --owner`)
+  expect(sealed.stdout).toBe(APP_KEY)
+})
+
+test("nothing is leased after a revoke, and the key lies in no file", async () => {
+  await machine.shell("agent-vault revoke ci github")
+  const read = await shell(`agent-vault get ${NAME} --agent ci`)
+  expect(read.code).toBe(4)
+  expect(issuer.asked).toEqual([])
+  expect(readFileSync(join(machine.home, "roots.pem"), "utf8")).not.toContain(KEY_LINE)
+})

@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest"
+import {
+  describeLease,
+  isSameLease,
+  leaseProblem,
+  parseLease,
+} from "../../../src/core/records/lease.js"
+import { outcome } from "../world.js"
+
+const APP = ["app=12345", "installation=678"]
+
+test("a lease is what was written, with GitHub's own endpoint, lists sorted", () => {
+  const lease = parseLease("github-app", [...APP, "permissions=issues:write,contents:read"])
+  expect(lease).toEqual({
+    kind: "github-app",
+    app: "12345",
+    installation: "678",
+    endpoint: "https://api.github.com",
+    permissions: "contents:read,issues:write",
+  })
+  expect(describeLease(lease)).toBe(
+    "github-app 12345/678 at api.github.com (contents:read,issues:write)",
+  )
+  const other = parseLease("github-app", [...APP, "permissions=contents:read,issues:write"])
+  expect(isSameLease(lease, other)).toBe(true)
+  expect(isSameLease(lease, parseLease("github-app", APP))).toBe(false)
+  expect(isSameLease(undefined, undefined)).toBe(true)
+})
+
+describe("refused is", () => {
+  test.each([
+    ["another kind", "none-such", APP],
+    ["a kind that every object has", "constructor", APP],
+    ["too little", "github-app", ["app=12345"]],
+    ["what it does not know", "github-app", [...APP, "scope=all"]],
+    ["the same twice", "github-app", [...APP, "app=1"]],
+    ["no pair", "github-app", [...APP, "endpoint"]],
+    ["an empty text", "github-app", ["app=", "installation=678"]],
+    ["an empty list", "github-app", [...APP, "repositories="]],
+    ["another permission", "github-app", [...APP, "permissions=contents"]],
+    ["plain HTTP", "github-app", [...APP, "endpoint=http://api.github.com"]],
+    ["a user", "github-app", [...APP, "endpoint=https://me@api.github.com"]],
+    ["a query", "github-app", [...APP, "endpoint=https://api.github.com/?a=b"]],
+    ["a slash at the end", "github-app", [...APP, "endpoint=https://api.github.com/"]],
+    ["a way up", "github-app", [...APP, "installation=678/../1"]],
+    ["another line", "github-app", [...APP, "endpoint=https://api.github.com\n"]],
+  ])("%s", async (_what, kind, said) => {
+    expect(await outcome(new Promise((resolve) => resolve(parseLease(kind, said))))).toBe("USAGE")
+  })
+})
+
+describe("in a record there is", () => {
+  const lease = { ...parseLease("github-app", APP) }
+  test("what was written", () => expect(leaseProblem(lease)).toBe(undefined))
+  test.each([
+    ["no other kind", { ...lease, kind: "any" }, "kind"],
+    ["no other member", { ...lease, secret: "x" }, "secret"],
+    ["none of a prototype", { ...lease, constructor: "x" }, "constructor"],
+    ["no other order", { ...lease, repositories: "web,api" }, "repositories"],
+    ["nothing twice", { ...lease, repositories: "api,api" }, "repositories"],
+    ["nothing empty", { ...lease, permissions: "" }, "permissions"],
+    ["no endpoint left out", { kind: "github-app", app: "1", installation: "2" }, "endpoint"],
+  ])("%s", (_what, other, where) => {
+    expect(leaseProblem(other)).toContain(`/lease/${where} `)
+  })
+})
