@@ -22,6 +22,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   "POLICY_REFUSED",
   "REVEAL_REFUSED",
   "UNCONFIRMED",
+  "NOT_OWNER",
 ])
 
 /** By which door it was asked for, and where that is noted. */
