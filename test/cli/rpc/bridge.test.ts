@@ -287,7 +287,7 @@ test("an identity that comes later is found by the next request", async () => {
   expect((await bridge.ask("hello")).result).toMatchObject({ agent: "ci" })
 })
 
-test("each read is noted before its value is handed out, and none is handed out unnoted", async () => {
+test("each read is noted before its value is handed out, refused ones too, and none is handed out unnoted", async () => {
   const audit = join(machine.home, "reads.jsonl")
   const bridge = new Bridge(["--agent", "ci", "--audit", audit])
   await bridge.ask("get", { name: "stripe/api-key" })
@@ -299,6 +299,7 @@ test("each read is noted before its value is handed out, and none is handed out 
   expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
     { ...read, secrets: [{ name: "stripe/api-key", version: 1 }] },
     { ...read, secrets: [{ name: "stripe/webhook", version: 1 }] },
+    { ...read, event: "refused", reason: "NOT_GRANTED", secrets: [{ name: "db/password" }] },
   ])
   const unwritable = new Bridge(["--agent", "ci", "--audit", machine.home])
   const { error, result } = await unwritable.ask("get", { name: "stripe/api-key" })
