@@ -1,10 +1,7 @@
-import { execFileSync, spawnSync } from "node:child_process"
-import { cpSync, rmSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { addAgent } from "../dist/core/change/agents.js"
 import { grant } from "../dist/core/change/grant.js"
-import { makeVault } from "./vaults.mjs"
+import { resettableVault } from "./vaults.mjs"
 
 const bin = fileURLToPath(new URL("../dist/cli/bin.cjs", import.meta.url))
 const MEMORY_MB = 300
@@ -13,7 +10,7 @@ const tellMemory = `data:text/javascript,process.on("exit",()=>process.stderr.wr
 
 /** @param {import("./run.mjs").Bench} bench */
 export default async ({ command, call, node }) => {
-  const small = await resettableVault(1000)
+  const small = await resettableVault({ secrets: 1000, agents: 20 })
   const one = { ...(await small.request()), agent: "another", groups: ["bulk"] }
   const start = [node, bin, "--version"]
   const common = { cwd: small.repo, env: small.env, before: small.reset, against: start }
@@ -28,7 +25,7 @@ export default async ({ command, call, node }) => {
   )
   await revoking("revoke, 1000 secrets, 20 agents", small, 2000, 5)
   small.remove()
-  const large = await resettableVault(10_000)
+  const large = await resettableVault({ secrets: 10_000, agents: 20 })
   await revoking("revoke, 10000 secrets, 20 agents", large, 15_000, 1)
   large.remove()
 
@@ -56,25 +53,4 @@ export default async ({ command, call, node }) => {
     }
     await call(name, revoke, { budget, before: vault.reset, runs })
   }
-}
-
-/**
- * A vault that can be set back to where it was, what this machine has seen of it included.
- *
- * @param {number} secrets
- */
-async function resettableVault(secrets) {
-  const { repo, env, id, request } = await makeVault({ secrets, agents: 20 })
-  await addAgent({ ...(await request()), agent: "another" })
-  const base = execFileSync("git", ["rev-parse", "HEAD"], { cwd: repo, env, encoding: "utf8" })
-  const state = join(env.HOME, ".local/state/agent-vault", id)
-  await grant({ ...(await request()), agent: "another", groups: ["bulk"], dryRun: true })
-  cpSync(state, `${state}.base`, { recursive: true })
-  const reset = () => {
-    execFileSync("git", ["reset", "--quiet", "--hard", base.trim()], { cwd: repo, env })
-    rmSync(state, { recursive: true })
-    cpSync(`${state}.base`, state, { recursive: true })
-  }
-  const remove = () => rmSync(dirname(repo), { recursive: true, force: true, maxRetries: 3 })
-  return { repo, env, request, reset, remove }
 }

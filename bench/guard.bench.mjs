@@ -1,28 +1,14 @@
-import { execFileSync, spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { basename, dirname, join } from "node:path"
+import { spawnSync } from "node:child_process"
+import { rmSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { performance } from "node:perf_hooks"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
+import { newSite, remove, stage } from "./staged-files.mjs"
 import { makeVault } from "./vaults.mjs"
 
 const bin = fileURLToPath(new URL("../dist/cli/bin.cjs", import.meta.url))
 const ROUNDS = 9
-const SOURCES = [
-  "README.md",
-  "package.json",
-  "docs/architecture.md",
-  "src/cli/terminal/line.ts",
-  "src/core/commit/transaction.ts",
-  "src/precommit/detect/detect.ts",
-  "scripts/ensure.mjs",
-  "examples/README.md",
-  "tsconfig.json",
-  ".oxlintrc.json",
-]
-
-/** @typedef {{ repo: string, env: Record<string, string | undefined> }} Site */
 
 /** @param {import("./run.mjs").Bench} bench */
 export default async (bench) => {
@@ -90,7 +76,7 @@ async function besideVault({ call, reported }) {
 }
 
 /**
- * @param {Site} site
+ * @param {import("./staged-files.mjs").Site} site
  * @returns {number} milliseconds
  */
 function guard({ repo, env }) {
@@ -99,38 +85,4 @@ function guard({ repo, env }) {
   const { status, stderr } = spawnSync(process.execPath, argv, { cwd: repo, env, encoding: "utf8" })
   if (status !== 0) throw new Error(`guard ended with ${status}: ${stderr}`)
   return performance.now() - start
-}
-
-/** A repository with one commit, of somebody without a configuration. */
-function newSite() {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "agent-vault-bench-")))
-  const repo = join(folder, "repo")
-  const { PATH } = process.env
-  const env = { PATH, HOME: folder, GIT_CONFIG_NOSYSTEM: "1" }
-  execFileSync("git", ["init", "--quiet", "--initial-branch", "main", repo], { env })
-  return { repo, env }
-}
-
-/**
- * Stages pieces of this project: text as people write it, in the formats that are in most commits.
- *
- * @param {Site} site
- * @param {number} count
- * @param {number} size of each, in bytes
- */
-function stage({ repo, env }, count, size) {
-  for (let index = 0; index < count; index += 1) {
-    const source = SOURCES[index % SOURCES.length] ?? ""
-    const text = readFileSync(new URL(`../${source}`, import.meta.url), "latin1")
-    const file = join(repo, `src/${index % 10}/${index}-${basename(source)}`)
-    mkdirSync(dirname(file), { recursive: true })
-    const from = (Math.floor(index / SOURCES.length) * 997) % Math.max(1, text.length - size)
-    writeFileSync(file, `${index}\n${text.repeat(1 + size / text.length).slice(from, from + size)}`)
-  }
-  execFileSync("git", ["add", "src"], { cwd: repo, env })
-}
-
-/** @param {Site} site */
-function remove({ repo }) {
-  rmSync(dirname(repo), { recursive: true, force: true, maxRetries: 3 })
 }

@@ -25,7 +25,7 @@ export default async ({ command, node }) => {
     ["script", "-qec", line, "/dev/null"],
     {
       against: ["script", "-qec", `${line} | cat`, "/dev/null"],
-      isAlike: true,
+      againstIn: { cwd: repo, env },
       cwd: repo,
       env,
     },

@@ -22,10 +22,12 @@ import { undistorted } from "./environment.mjs"
  * @property {number} [ratio] the median of the ratios, pair by pair, to the command compared with
  * @property {number} [budget] what the ratio, or without one the median, should not exceed
  */
+/** @typedef {{ cwd?: string, env?: NodeJS.ProcessEnv }} Surroundings */
 /**
  * @typedef {object} CommandOptions
  * @property {readonly string[]} [against] the command to compare with; `node -e 0` by default
- * @property {boolean} [isAlike] whether what it is compared with has its folder and environment
+ * @property {Surroundings} [againstIn] where that runs; in this process's folder and environment
+ *   by default
  * @property {number} [budget] the largest good ratio
  * @property {string} [cwd]
  * @property {NodeJS.ProcessEnv} [env] on top of this process's own
@@ -66,8 +68,8 @@ async function command(name, argv, options = {}) {
   const {
     against = [node, "-e", "0"],
     budget,
+    againstIn = {},
     before,
-    isAlike,
     runs = usual,
     ...spawning
   } = options
@@ -78,7 +80,7 @@ async function command(name, argv, options = {}) {
   for (let run = -2; run < runs; run += 1) {
     await before?.()
     const time = timeProcess(argv, spawning)
-    const base = timeProcess(against, isAlike ? spawning : {})
+    const base = timeProcess(against, againstIn)
     if (run < 0) continue
     times.push(time)
     ratios.push(time / base)

@@ -1,10 +1,19 @@
 // Large vaults for the benchmarks, made in one commit each: what `set` would make one by one.
 import { execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { sealer } from "../dist/core/age/age.js"
 import { addAgent } from "../dist/core/change/agents.js"
+import { grant } from "../dist/core/change/grant.js"
 import { apply } from "../dist/core/govern/apply.js"
 import { init } from "../dist/core/change/init.js"
 import { identityAt } from "../dist/core/vault/open.js"
@@ -43,6 +52,28 @@ export async function makeVault({ secrets, agents = 1, keys = "x25519" }) {
   await apply(await request())
   await addSecrets(repo, made.vault, await request(), secrets)
   return { repo, env, keyFiles, request, id: made.vault }
+}
+
+/**
+ * A vault that can be set back to where it was, what this machine has seen of it included. To
+ * `another` agent nothing is granted.
+ *
+ * @param {Parameters<typeof makeVault>[0]} size
+ */
+export async function resettableVault(size) {
+  const { repo, env, id, request } = await makeVault(size)
+  await addAgent({ ...(await request()), agent: "another" })
+  const base = execFileSync("git", ["rev-parse", "HEAD"], { cwd: repo, env, encoding: "utf8" })
+  const state = join(env.HOME, ".local/state/agent-vault", id)
+  await grant({ ...(await request()), agent: "another", groups: ["bulk"], dryRun: true })
+  cpSync(state, `${state}.base`, { recursive: true })
+  const reset = () => {
+    execFileSync("git", ["reset", "--quiet", "--hard", base.trim()], { cwd: repo, env })
+    rmSync(state, { recursive: true })
+    cpSync(`${state}.base`, state, { recursive: true })
+  }
+  const remove = () => rmSync(dirname(repo), { recursive: true, force: true, maxRetries: 3 })
+  return { repo, env, id, request, reset, remove }
 }
 
 /** @param {string} stage */

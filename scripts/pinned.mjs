@@ -52,6 +52,32 @@ export function pinnedPython(wanted) {
 }
 
 /**
+ * Builds the programs in Go that go.txt in `pins` names, a line each; Go holds them against the sums
+ * that its checksum database has published.
+ *
+ * @param {Wanted} wanted
+ */
+export function pinnedGo(wanted) {
+  return find(wanted, "go.txt", async (folder) => {
+    const env = { ...atHome(), GOBIN: folder }
+    await run("go", ["install", ...(await linesOf(new URL("go.txt", wanted.pins)))], { env })
+  })
+}
+
+/**
+ * Builds the program in Rust that cargo.txt in `pins` names, with the dependencies that it locks.
+ *
+ * @param {Wanted} wanted
+ */
+export function pinnedCargo(wanted) {
+  return find(wanted, "cargo.txt", async (folder) => {
+    const crates = await linesOf(new URL("cargo.txt", wanted.pins))
+    const options = ["--quiet", "--locked", "--root", folder]
+    await run("cargo", ["install", ...options, ...crates], { env: atHome() })
+  })
+}
+
+/**
  * Prints where each is, or why one is missing, and then ends with 3.
  *
  * @param {readonly Found[]} all
@@ -92,6 +118,11 @@ async function find({ name, what, pins, product }, pinned, install) {
     if (!existsSync(path)) return { missing: `no ${name} (${reason(error)}): connect, and repeat` }
   }
   return { path }
+}
+
+/** @param {URL} file */
+async function linesOf(file) {
+  return (await readFile(file, "utf8")).split("\n").filter((line) => line !== "")
 }
 
 /** The tests live in a home of their own; the settings of npm and pip are in the real one. */
