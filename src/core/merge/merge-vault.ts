@@ -1,10 +1,19 @@
 import type { Git } from "../git/git.js"
-import { noMemory } from "../memory/memory.js"
-import { type Anchor, checkAnchor } from "../memory/trust.js"
+import type { Environment } from "../disk/homes.js"
+import type { Place } from "../disk/place.js"
+import { type Memory, memoryOf, noMemory } from "../memory/memory.js"
+import { type Anchor, checkAnchor, findAnchor } from "../memory/trust.js"
 import { digestOf } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
-import { type Vault, findAgentRecord, findGroup, findSecret, verifyVault } from "../vault/vault.js"
+import {
+  type Vault,
+  findAgentRecord,
+  findGroup,
+  findSecret,
+  readVaultRecord,
+  verifyVault,
+} from "../vault/vault.js"
 import { type GroupSides, outdatedGroups, winnerOf } from "./merge-group.js"
 import { type MergedSecret, mergeSecret } from "./merge-secret.js"
 import { Snapshot, contentsOf, readValues } from "./snapshot.js"
@@ -55,6 +64,24 @@ export interface Choices {
   readonly all?: Side | undefined
 }
 
+/** What this machine believes of a vault, by its id. */
+interface Beliefs {
+  readonly anchorOf: (vault: string) => Anchor | undefined
+  readonly memoryOf: (vault: string) => Memory
+}
+
+/** What it believes of vaults at a place. */
+export function beliefsAt(
+  place: Place,
+  keyFileTrust: string | undefined,
+  env: Environment,
+): Beliefs {
+  return {
+    anchorOf: (vault) => findAnchor(vault, keyFileTrust, env),
+    memoryOf: (vault) => memoryOf(vault, place, env),
+  }
+}
+
 /**
  * Verifies two versions of a vault and merges what needs no key. Throws the codes of exit 4 and 5 for
  * a version that no reader would accept, and `CONFLICT` if both changed the owners or the policy;
@@ -63,19 +90,26 @@ export interface Choices {
 export async function mergeVault(
   git: Git,
   sides: Sides,
-  anchorOf: (vault: string) => Anchor | undefined,
+  beliefs: Beliefs,
   wayBack: string,
 ): Promise<VaultMerge> {
   const contents = await contentsOf(git, sides)
   const snapshot = (tree: BlobTree): Snapshot => new Snapshot(tree, contents)
-  const verified = (tree: BlobTree): Vault => verifyVault(snapshot(tree), noMemory())
+  const verified = (tree: BlobTree): Vault => {
+    const files = snapshot(tree)
+    // A signature that was verified before holds, whatever comes of the merge.
+    const { verifiedRecords } = beliefs.memoryOf(readVaultRecord(files).vault)
+    return verifyVault(files, { ...noMemory(), verifiedRecords })
+  }
   const [ours, theirs] = [verified(sides.ours), verified(sides.theirs)]
   const base = sides.base.has(VAULT_RECORD) ? verified(sides.base) : undefined
   const units = mergeUnits(sides)
   const isTheirs = units.files.get(VAULT_RECORD) === sides.theirs.get(VAULT_RECORD)
   const governing = isTheirs ? theirs : ours
   for (const vault of [ours, theirs, ...(base === undefined ? [] : [base])]) {
-    if (!areEarlierOwners(vault, governing)) checkAnchor(anchorOf(vault.id), vault.record.owners)
+    if (!areEarlierOwners(vault, governing)) {
+      checkAnchor(beliefs.anchorOf(vault.id), vault.record.owners)
+    }
   }
   if (ours.id !== theirs.id) throw otherVault(ours, theirs)
   if (units.contested.includes(VAULT_RECORD)) throw ownersDiffer(wayBack)

@@ -8,7 +8,6 @@ import { type Place, gitPath } from "../disk/place.js"
 import { type Git, openGit } from "../git/git.js"
 import { commitOf } from "../git/git-objects.js"
 import type { Identity } from "../keys/identity.js"
-import { type Anchor, findAnchor } from "../memory/trust.js"
 import type { CommitRange } from "../undone/blobs.js"
 import { acceptingUndone } from "../vault/open.js"
 import { VaultError } from "../words/errors.js"
@@ -27,6 +26,7 @@ import {
   type VaultConflict,
   type VaultMerge,
   chosenKeys,
+  beliefsAt,
   conflictsOf,
   mergeVault,
 } from "./merge-vault.js"
@@ -118,8 +118,8 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
       files: [],
     }
   }
-  const anchorOf = (vault: string): Anchor | undefined => findAnchor(vault, keyFileTrust, env)
-  const opened = await mergeVault(git, sides, anchorOf, wayBackFrom(during))
+  const beliefs = beliefsAt(place, keyFileTrust, env)
+  const opened = await mergeVault(git, sides, beliefs, wayBackFrom(during))
   const known = await withoutOld(git, folder, opened, during)
   const merge = { ...(await withRemovals(git, folder, known, await bothSides(git))), mended }
   refuseUnknown(choices, conflictsOf(merge, NO_CHOICES))

@@ -4,7 +4,7 @@ import { checkAgainst } from "../check/history.js"
 import { type Memory, noMemory } from "../memory/memory.js"
 import { markOf } from "../memory/marks.js"
 import { type VaultFiles } from "../disk/files.js"
-import { type Vault, allRecords, verifyVault } from "../vault/vault.js"
+import { allRecords, verifyVault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
 import { pathsOf } from "../words/unit.js"
@@ -38,13 +38,13 @@ export async function verifyTheirs(
 }
 
 /**
- * Verifies files as the readers of this clone will, with what it remembers, and remembers nothing
- * yet. Throws `ROLLED_BACK` and the other codes of exit 5.
+ * Verifies files as the readers of this clone will, with what it remembers. It remembers nothing of
+ * them yet but whose signatures hold. Throws `ROLLED_BACK` and the other codes of exit 5.
  */
-export function verifyForReaders(files: VaultFiles, memory: Memory): Vault {
-  const { branchMarks } = memory
-  const vault = verifyVault(files, { ...noMemory(), branchMarks })
+export function verifyForReaders(files: VaultFiles, memory: Memory): void {
+  const { branchMarks, verifiedRecords } = memory
+  const vault = verifyVault(files, { ...noMemory(), branchMarks, verifiedRecords })
   branchMarks.refuseOlder(VAULT_RECORD, markOf(vault.record))
   allRecords(vault)
-  return vault
+  vault.verifiedBefore.save()
 }

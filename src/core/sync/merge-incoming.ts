@@ -8,7 +8,6 @@ import { LEFT_UNSIGNED, authorship, writeCommit } from "../git/git-commit.js"
 import { mergeBase, mergeTrees } from "../git/git-merge.js"
 import type { BlobId } from "../git/git.js"
 import { memoryOf } from "../memory/memory.js"
-import { findAnchor } from "../memory/trust.js"
 import { rememberMade } from "../undone/made-here.js"
 import { seeTracked } from "../undone/remote-branches.js"
 import { acceptUndoneOr } from "../vault/accept-undone.js"
@@ -21,6 +20,7 @@ import {
   NO_CHOICES,
   type VaultConflict,
   type VaultMerge,
+  beliefsAt,
   conflictsOf,
   mergeVault,
 } from "../merge/merge-vault.js"
@@ -73,11 +73,12 @@ async function verifyForClone(
   { env, onNote }: SyncRequest,
   place: Place,
 ): Promise<void> {
+  const verify = (): void => verifyForReaders(files, memoryOf(vault, place, env))
   try {
-    verifyForReaders(files, memoryOf(vault, place, env))
+    verify()
   } catch (error) {
     await acceptUndoneOr(error, place, env, onNote, files)
-    verifyForReaders(files, memoryOf(vault, place, env))
+    verify()
   }
 }
 
@@ -197,7 +198,8 @@ async function openSides(
   if (!theirs.has(VAULT_RECORD)) throw withoutVault(remote)
   const sides = { base, ours, theirs }
   const wayBack = `nothing was merged. To drop what is here: git fetch ${remote.remote} && git reset --hard ${remote.name}`
-  return mergeVault(git, sides, (vault) => findAnchor(vault, keyFileTrust, env), wayBack)
+  const beliefs = beliefsAt(place, keyFileTrust, env)
+  return mergeVault(git, sides, beliefs, wayBack)
 }
 
 /** With an owner's key at hand everything is settled at once; else what needs none is merged. */
