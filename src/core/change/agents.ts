@@ -13,7 +13,14 @@ import type { ExposedSecret } from "./rekey.js"
 import { type Session, editDraftManifest, putRecord, readManifest } from "./session.js"
 import { utc } from "../words/time.js"
 import { commonAnchor } from "../memory/trust.js"
-import { findAgent, findAgentRecord, getAgent, listAgents } from "../vault/vault.js"
+import {
+  findAgent,
+  findAgentRecord,
+  findGroup,
+  getAgent,
+  listAgents,
+  listGroups,
+} from "../vault/vault.js"
 
 export interface AgentRequest extends ChangeRequest {
   readonly agent: string
@@ -57,10 +64,11 @@ export function removeAgent(
   const agent = parseAgentName(request.agent)
   return change(request, async (session) => {
     const record = getAgent(session.vault, agent)
-    const rekeyed = await rekeyGroupsOf(session, agent, () => {
+    const plan = planEdit(session, () => {
       dropGrants(session, agent)
       endAgent(session, agent, record)
     })
+    const rekeyed = await rekeyGroupsOf(session, agent, plan)
     return { result: rekeyed, message: `agent remove ${agent}` }
   })
 }
@@ -72,7 +80,13 @@ export function rekeyAgent(request: AgentRequest): Promise<Outcome<Enrolled & Re
     getAgent(session.vault, agent)
     session.requirePerson(`give ${agent} a new key`)
     const key = await makeKey(session, request.recipient)
-    const rekeyed = await rekeyGroupsOf(session, agent, () => putAgent(session, agent, key))
+    // What the manifest asks of other groups waits: maybe for this very key.
+    const opened = listGroups(session.vault).filter((group) =>
+      findGroup(session.vault, group)?.members.some((member) => member.agent === agent),
+    )
+    const edit = (): void => putAgent(session, agent, key)
+    const plan = planEdit(session, edit, opened, "others may wait")
+    const rekeyed = await rekeyGroupsOf(session, agent, plan)
     return {
       result: { ...enrolled(session, agent, key), ...rekeyed },
       message: `agent rekey ${agent}`,
@@ -144,9 +158,8 @@ function endAgent(session: Session, agent: string, record: AgentRecord): void {
   if (escrow !== undefined) session.draft.remove(escrowPath(agent))
 }
 
-/** Plans the edit of one agent, and rekeys just the groups that it costs this agent. */
-async function rekeyGroupsOf(session: Session, agent: string, edit: () => void): Promise<Rekeyed> {
-  const all = planEdit(session, edit)
+/** Rekeys just the groups that a plan costs this agent. */
+async function rekeyGroupsOf(session: Session, agent: string, all: Plan): Promise<Rekeyed> {
   const groups = all.groups.filter(({ losses }) => losses.some((loss) => loss.agent === agent))
   const plan = { ...all, groups }
   return { plan, exposed: await executePlan(session, plan) }

@@ -28,17 +28,24 @@ export function planAccess(session: Session): Plan {
 /**
  * The plan of an operation that edits the manifest for `groups`: other differences must not be
  * pending, or they would be applied unseen. Grants that ran out elsewhere can wait, and so can what
- * an owner cannot open yet: the owner who acts may be that one. Throws `PENDING`.
+ * an owner cannot open yet: the owner who acts may be that one. With `others` they may wait in groups
+ * that are not in `groups`. Throws `PENDING`.
  */
-export function planEdit(session: Session, edit: () => void, groups?: readonly string[]): Plan {
+export function planEdit(
+  session: Session,
+  edit: () => void,
+  groups?: readonly string[],
+  others?: "others may wait",
+): Plan {
+  const isOurs = ({ group }: GroupPlan): boolean => groups?.includes(group) ?? true
   const pending = planAccess(session).groups.filter(
-    (group) => !isExpiryOnly(group) && !isForOwnersOnly(group),
+    (group) =>
+      !isExpiryOnly(group) && !isForOwnersOnly(group) && (others === undefined || isOurs(group)),
   )
   if (pending.length > 0) throw pendingError(pending)
   edit()
   const { escrows: _escrows, ...plan } = planAccess(session)
-  if (groups === undefined) return plan
-  return { ...plan, groups: plan.groups.filter(({ group }) => groups.includes(group)) }
+  return { ...plan, groups: plan.groups.filter(isOurs) }
 }
 
 /** A line that says what a plan does, for the commit: `ci -> stripe, deploy -/-> stripe`. */

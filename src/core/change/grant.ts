@@ -6,7 +6,7 @@ import type { ManifestEdit } from "../records/manifest.js"
 import { parseAgentName, parseGroupName, parseNote } from "../words/names.js"
 import { type Session, editDraftManifest, readManifest } from "./session.js"
 import { hasPassed, utc } from "../words/time.js"
-import { refuseKnownKey } from "./ready-group.js"
+import { refuseKnownKey } from "../vault/sealed-state.js"
 import { isExpiryOnly } from "../vault/plan.js"
 import { getAgent, getGroup } from "../vault/vault.js"
 

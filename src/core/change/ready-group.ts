@@ -2,15 +2,8 @@ import { hasPassed, utc } from "../words/time.js"
 import { nearest } from "../words/names.js"
 import type { GroupRecord } from "../records/record.js"
 import { type Plan, isExpiryOnly } from "../vault/plan.js"
-import { sealedOwners } from "../vault/sealed-state.js"
-import {
-  type Vault,
-  findAgent,
-  getGroup,
-  listGroups,
-  refuseSealingToOlder,
-} from "../vault/vault.js"
-import { VaultError } from "../words/errors.js"
+import { refuseKnownKey } from "../vault/sealed-state.js"
+import { getGroup, listGroups, refuseSealingToOlder } from "../vault/vault.js"
 import { pendingError, planAccess, planEdit } from "./draft-plan.js"
 import { executePlan } from "./execute-plan.js"
 import type { ExposedSecret } from "./rekey.js"
@@ -65,19 +58,4 @@ export function expiries(session: Session, group: string): Plan {
   )
   if (loss !== undefined) throw pendingError([loss])
   return { ...plan, groups: own.filter(isExpiryOnly) }
-}
-
-/**
- * Refuses an agent whose key a removed owner can bring out of escrow: a branch that did not know of the
- * removal brought it. Throws `PENDING`.
- */
-export function refuseKnownKey(vault: Vault, agent: string): void {
-  const record = findAgent(vault, agent)
-  if (record?.escrow === undefined) return
-  const [former] = sealedOwners(vault, record).formerOwners
-  if (former === undefined) return
-  const message = `the key of ${agent} is known to ${former.name}, who was removed as an owner`
-  throw new VaultError("PENDING", message, {
-    hint: `give it a new one: agent-vault agent rekey ${agent}`,
-  })
 }

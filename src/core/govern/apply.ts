@@ -7,6 +7,7 @@ import { MANIFEST, POLICY_WISH } from "../words/layout.js"
 import type { Draft } from "../change/draft.js"
 import { type PolicyWish, parsePolicyWish, policyPlan } from "../policy/policy-wish.js"
 import { type Plan, withPolicy } from "../vault/plan.js"
+import { refuseKnownKey } from "../vault/sealed-state.js"
 import { signedRules } from "../vault/signed-rules.js"
 import { signWish } from "./change-policy.js"
 
@@ -21,6 +22,9 @@ export function apply(request: ChangeRequest, planId?: string): Promise<Outcome<
     const wished = policy && policyPlan(signedRules(session.vault), policy.rules)
     const plan = withPolicy(planAll(session), wished)
     if (planId !== undefined && planId !== plan.id) throw planChanged(plan, planId)
+    // Its new groups would be open to whoever knows its key.
+    const gaining = new Set(plan.groups.flatMap(({ gains }) => gains.map(({ agent }) => agent)))
+    for (const agent of gaining) refuseKnownKey(session.vault, agent)
     const manifest = session.draft.read(MANIFEST)
     if (manifest !== undefined) session.draft.write(MANIFEST, manifest)
     const exposed = await executePlan(session, plan)

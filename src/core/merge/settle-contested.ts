@@ -27,6 +27,7 @@ import {
 import { signingKey } from "../records/signature.js"
 import { sealPastKeys } from "../vault/group-key.js"
 import { isForOwnersOnly } from "../vault/plan.js"
+import { whoKnows } from "../vault/sealed-state.js"
 import { sealToOwners } from "./seal-to-owners-met.js"
 import {
   findAgentRecord,
@@ -242,14 +243,17 @@ function dropGrants(session: Session, taken: readonly Omit<Grant, "until">[]): v
   )
 }
 
-/** The manifest, less whatever no owner has signed on either side: that stays pending. */
+/**
+ * The manifest, less whatever no owner has signed on either side, and what agents have whose key a
+ * removed owner knows: that stays pending.
+ */
 function allowedManifest(session: Session, merge: VaultMerge): Manifest {
   const manifest = readManifest(session)
   const grants = manifest.grants.flatMap((grant): Grant[] => {
     const signed = [merge.ours, merge.theirs].flatMap((vault) =>
       (findGroup(vault, grant.group)?.members ?? []).filter(({ agent }) => agent === grant.agent),
     )
-    if (signed.length === 0) return []
+    if (signed.length === 0 || whoKnows(session.vault, grant.agent) !== undefined) return []
     const { until: _until, ...line } = grant
     const until = earlier(grant.until, latestEnd(signed))
     return [{ ...line, ...(until === undefined ? {} : { until }) }]

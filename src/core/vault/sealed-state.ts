@@ -1,9 +1,10 @@
 import { VaultError } from "../words/errors.js"
-import type { SealedGroup, SealedState, SealedToOwners } from "./plan.js"
+import type { FormerOwner, SealedGroup, SealedState, SealedToOwners } from "./plan.js"
 import { type GroupRecord, digestOf } from "../records/record.js"
 import { ownersOf } from "../records/owners.js"
 import {
   type Vault,
+  findAgent,
   findAgentRecord,
   findGroup,
   findSecret,
@@ -41,8 +42,10 @@ export function readSealedState(vault: Vault, secrets: "counted" | "read"): Seal
     serial: vault.record.serial,
     agents: new Map(agents),
     groups: byGroup,
+    // One that is known to a removed owner stays as it is, and tells that: the agent needs a new key.
     closedEscrows: agents
-      .filter(([, record]) => record.escrow !== undefined && sealedOwners(vault, record).lacksOwner)
+      .filter(([name, { escrow }]) => escrow !== undefined && whoKnows(vault, name) === undefined)
+      .filter(([, record]) => sealedOwners(vault, record).lacksOwner)
       .map(([name]) => name),
   }
 }
@@ -68,4 +71,23 @@ export function sealedOwners(
       .filter(({ signer, ended }) => ended !== undefined && signers.has(signer))
       .map(({ name, signer }) => ({ name, signer })),
   }
+}
+
+/**
+ * A removed owner who can bring an agent's key out of escrow: a branch that did not know of the removal
+ * brought it.
+ */
+export function whoKnows(vault: Vault, agent: string): FormerOwner | undefined {
+  const record = findAgent(vault, agent)
+  return record?.escrow === undefined ? undefined : sealedOwners(vault, record).formerOwners[0]
+}
+
+/** Refuses an agent whose key is known to a removed owner. Throws `PENDING`. */
+export function refuseKnownKey(vault: Vault, agent: string): void {
+  const former = whoKnows(vault, agent)
+  if (former === undefined) return
+  const message = `the key of ${agent} is known to ${former.name}, who was removed as an owner`
+  throw new VaultError("PENDING", message, {
+    hint: `give it a new one: agent-vault agent rekey ${agent}`,
+  })
 }

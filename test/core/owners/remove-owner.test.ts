@@ -111,6 +111,16 @@ async function signFurther(world: World): Promise<void> {
   world.commit(path, Buffer.from(encodeRecord(signed)).toString("utf8"))
 }
 
+/** Who opens a group. */
+function membersOf(world: World, group: string): string[] {
+  const record = decodeRecord(
+    "group",
+    `groups/${group}.json`,
+    world.bytes("show", `HEAD:.agent-vault/groups/${group}.json`),
+  )
+  return record.members.map(({ agent }) => agent)
+}
+
 /** Every record that is committed, as text. */
 function recordsOf(world: World): string[] {
   const paths = world.git("ls-files", "--", ".agent-vault").split("\n")
@@ -258,6 +268,60 @@ describe("what was made on a branch that did not know of the removal", () => {
     await rekeyAgent({ ...(await elsewhere.request()), agent: "late-agent" })
     expect(await keysKnownToOwners(elsewhere)).toEqual([])
     await elsewhere.set("late/other", "a-fake-value")
+  })
+
+  test("gives an agent, whose key they know, nothing that the manifest wishes for it", async () => {
+    await addAgent({ ...(await elsewhere.request()), agent: "late-agent" })
+    await remove(alice, "bob")
+    await alice.set("stripe/new", "a-fake-new-value")
+    await syncAt(alice)
+    await syncAt(elsewhere)
+    expect(await keysKnownToOwners(elsewhere)).toEqual(["late-agent"])
+    // A wish that anybody can push. The key of the group would be bob's by way of that agent's.
+    const path = ".agent-vault/manifest.yaml"
+    const text = elsewhere.bytes("show", `HEAD:${path}`).toString("utf8")
+    const line = "  - { agent: late-agent, group: stripe }"
+    elsewhere.commit(path, text.replace("grants:", `grants:\n${line}`))
+    expect(await findingsAt(elsewhere)).toEqual(["PENDING stripe"])
+    await expect(elsewhere.apply()).rejects.toMatchObject({
+      code: "PENDING",
+      hint: "give it a new one: agent-vault agent rekey late-agent",
+    })
+    await rekeyAgent({ ...(await elsewhere.request()), agent: "late-agent" })
+    await elsewhere.apply()
+    expect(await findingsAt(elsewhere)).toEqual([])
+    expect(await keysKnownToOwners(elsewhere)).toEqual([])
+  })
+
+  test("opens nothing of the other side's by an agent that was granted a group there", async () => {
+    await addAgent({ ...(await elsewhere.request()), agent: "late-agent" })
+    await elsewhere.grant("late-agent", "stripe")
+    await remove(alice, "bob")
+    await alice.set("stripe/new", "a-fake-new-value")
+    await syncAt(alice)
+    await syncAt(elsewhere)
+    // Bob brings that agent's key out of the escrow of the branch.
+    expect(await keysKnownToOwners(elsewhere)).toEqual(["late-agent"])
+    expect(membersOf(elsewhere, "stripe")).toEqual(["ci", "deploy"])
+    expect(await readAs(elsewhere, "stripe/new")).toBe("a-fake-new-value")
+    expect(await findingsAt(elsewhere)).toEqual(["PENDING stripe"])
+    expect(await outcome(elsewhere.apply())).toBe("PENDING")
+    await rekeyAgent({ ...(await elsewhere.request()), agent: "late-agent" })
+    await elsewhere.apply()
+    expect(membersOf(elsewhere, "stripe")).toEqual(["ci", "deploy", "late-agent"])
+    expect(await findingsAt(elsewhere)).toEqual([])
+  })
+
+  test("is known to them still where another owner comes, who cannot open that escrow", async () => {
+    await addAgent({ ...(await elsewhere.request()), agent: "late-agent" })
+    await remove(alice, "bob")
+    await syncAt(alice)
+    await syncAt(elsewhere)
+    const carol = newPerson()
+    await makeOwner(elsewhere, carol, "carol")
+    await elsewhere.apply()
+    expect(await keysKnownToOwners(elsewhere)).toEqual(["late-agent"])
+    expect(await outcome(elsewhere.grant("late-agent", "stripe"))).toBe("PENDING")
   })
 
   test("is exposed to them, where it is a value that was sealed to a key they had", async () => {
