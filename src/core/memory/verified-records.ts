@@ -6,22 +6,37 @@ const DIGEST_BYTES = 32
 /** As many signatures as cost about what reading the file does. */
 const MANY = 100
 
+/** So many states of vault.json are kept in mind; a process that lives for days sees others. */
+const MOST_STATES = 4
+
+/** What this process verified itself, by the digest of the vault.json that it was verified under. */
+const verifiedHere = new Map<string, Set<string>>()
+
 /**
  * The digests of records that were verified before, under one vault.json: their encoding, schema
- * and signature need not be verified again. Loaded only when a command reads many. The file lies
- * in the state folder, beside the pin, and deserves as much trust as it.
+ * and signature need not be verified again. What this process verified itself, it knows; the file is
+ * loaded only when a command reads many. It lies in the state folder, beside the pin, and deserves as
+ * much trust as it.
  */
 export class VerifiedRecords {
   readonly #file: string | undefined
   #kept: Set<string> | undefined
   readonly #fresh = new Set<string>()
+  readonly #here: Set<string>
 
-  /** Without a file, nothing is kept beyond this object's life. */
-  constructor(file: string | undefined) {
+  /** Under the vault.json of this digest. Without a file, nothing is kept beyond this process. */
+  constructor(owned: string, file: string | undefined) {
     this.#file = file
+    this.#here = verifiedHere.get(owned) ?? new Set()
+    // The last one used is the last to be let go.
+    verifiedHere.delete(owned)
+    verifiedHere.set(owned, this.#here)
+    const [oldest] = verifiedHere.keys()
+    if (verifiedHere.size > MOST_STATES && oldest !== undefined) verifiedHere.delete(oldest)
   }
 
   has(digest: string): boolean {
+    if (this.#here.has(digest)) return true
     if (this.#fresh.size < MANY) return this.#fresh.has(digest)
     this.#kept ??= this.#load()
     return this.#kept.has(digest)
@@ -29,6 +44,7 @@ export class VerifiedRecords {
 
   add(digest: string): void {
     this.#fresh.add(digest)
+    this.#here.add(digest)
   }
 
   /** Keeps what is new, if it is much. */

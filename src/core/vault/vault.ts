@@ -104,7 +104,7 @@ export function verifyVault(files: VaultFiles, memory: Memory): Vault {
     files,
     verified: new WeakMap(),
     memory,
-    verifiedBefore: new VerifiedRecords(before),
+    verifiedBefore: new VerifiedRecords(owned, before),
   }
 }
 
