@@ -52,9 +52,10 @@ async function overHttp(
   const token = randomBytes(TOKEN_BYTES).toString("base64url")
   // From here on there is something to clean up.
   const told = new ToldToEnd()
-  const closing: (() => unknown)[] = []
+  const sessions = new EndingSessions(door)
+  const closing: (() => unknown)[] = [() => sessions.ended()]
   try {
-    const { url, close } = await server.listen({ ...place, token, session: () => servingFor(door) })
+    const { url, close } = await server.listen({ ...place, token, session: () => sessions.begin() })
     closing.push(close)
     closing.push(noteListening(door, { agent, url, token }))
     tellUse(door, agent, { ...place, url })
@@ -63,6 +64,30 @@ async function overHttp(
   } finally {
     for (const each of closing.toReversed()) await each()
     told.release()
+  }
+}
+
+/** The sessions of a server, which ends when they have: a lease takes a moment to end. */
+class EndingSessions {
+  readonly #door: Door
+  readonly #ending = new Set<Promise<void>>()
+
+  constructor(door: Door) {
+    this.#door = door
+  }
+
+  begin(): ReturnType<typeof servingFor> {
+    const { close, ...serving } = servingFor(this.#door)
+    const end = async (): Promise<void> => {
+      const ending = close()
+      this.#ending.add(ending)
+      await ending.finally(() => this.#ending.delete(ending))
+    }
+    return { ...serving, close: end }
+  }
+
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#ending)
   }
 }
 
