@@ -24,6 +24,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   "agreement remove": () => import("./commands/keys/agreement-remove.js"),
   set: () => import("./commands/secrets/set.js"),
   rotate: () => import("./commands/secrets/rotate.js"),
+  roll: () => import("./commands/secrets/roll.js"),
   rotation: () => import("./commands/secrets/rotation.js"),
   get: () => import("./commands/secrets/get.js"),
   run: () => import("./commands/programs/run.js"),

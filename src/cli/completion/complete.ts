@@ -89,6 +89,7 @@ async function valuesOf(
 ): Promise<readonly string[]> {
   const kind = KINDS[placeholder.toLowerCase().replace(/\[.*$/, "")]
   if (kind === undefined) return []
+  if (kind === "issuers") return Object.keys((await import("../../core/owner.js")).SELF_ROTATIONS)
   if (kind === "shells") return ["bash", "zsh", "fish"]
   if (kind === "services") {
     const { listServices } = await loadServices()
@@ -102,10 +103,11 @@ async function valuesOf(
     : names[kind]
 }
 
-const KINDS: Readonly<Record<string, keyof VaultNames | "shells" | "services">> = {
+const KINDS: Readonly<Record<string, keyof VaultNames | "shells" | "services" | "issuers">> = {
   agent: "agents",
   group: "groups",
   "group/name": "secrets",
   shell: "shells",
   service: "services",
+  issuer: "issuers",
 }

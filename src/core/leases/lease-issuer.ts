@@ -2,7 +2,7 @@ import type { Lease } from "../records/lease.js"
 
 /** A request to whoever issues short-lived values. */
 export interface IssuerRequest {
-  readonly method: "POST" | "DELETE"
+  readonly method: "GET" | "POST" | "PUT" | "DELETE"
   /** As the signed record has it. */
   readonly endpoint: string
   /** From there on, `/app/installations/1/access_tokens`. */

@@ -83,4 +83,26 @@ export const ROTATE: readonly CommandSpec[] = [
     notes:
       "The program and its arguments stand in the signed record, where everybody reads them: no value belongs there. No shell reads them.",
   },
+  {
+    name: "roll",
+    words: "<issuer>",
+    summary: "buy a new value with an old one, at a service that documents that; for rotations",
+    options: {
+      test: { describe: "try the value on stdin instead: 0 if the service takes it" },
+      url: {
+        value: "URL",
+        describe: "where the service is, if not at its own place: https://gitlab.example.com",
+      },
+      expires: {
+        value: "WHEN",
+        describe: "when the new value ends, where the service asks for it: a UTC date, or 90d",
+      },
+    },
+    examples: [
+      ["agent-vault roll gitlab --expires 90d", "as the program that makes a new value"],
+      ["agent-vault roll gitlab --test", "as the program that tries it"],
+    ],
+    notes:
+      "Old value on stdin, new one on stdout, as `agent-vault rotate` runs it: agent-vault rotation -s gitlab/token -- agent-vault roll gitlab. There is cloudflare and gitlab. The old value ends with it: see docs/rotate.md.",
+  },
 ]

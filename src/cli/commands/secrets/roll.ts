@@ -1,0 +1,73 @@
+import { VaultError, parseMetadata } from "../../../core/index.js"
+import {
+  IssuerFailure,
+  type SelfRotation,
+  askIssuer,
+  selfRotationNamed,
+} from "../../../core/owner.js"
+import type { Door } from "../../door/door.js"
+import { isSet, option } from "../../door/who.js"
+import { readAll, withoutNewline } from "../../terminal/input.js"
+import { writeOut } from "../../terminal/terminal.js"
+
+/** What may stand in a header. */
+const TOKEN = /^[\x21-\x7e]{1,8192}$/
+
+/** The old value on stdin, the new one on stdout, as `rotate` runs it. */
+export async function run(door: Door): Promise<void> {
+  const [name = ""] = door.call.words
+  const service = selfRotationNamed(name)
+  const endpoint = endpointOf(option(door, "url") ?? service.endpoint)
+  const until = endOf(door, name, service)
+  const { stdin, stdout } = door.terminal
+  if (stdin.isTTY || (stdout.isTTY && !isSet(door, "test"))) throw forRotations(name)
+  const value = withoutNewline(await readAll(door.terminal)).value.toString("utf8")
+  if (!TOKEN.test(value)) throw failed(`what is on stdin is no token of ${name}`)
+  const ask = (request: Parameters<Parameters<SelfRotation["roll"]>[1]>[0]) =>
+    askIssuer({ ...request, endpoint }, { env: door.env })
+  try {
+    if (isSet(door, "test")) {
+      if (await service.try(value, ask)) return
+      throw failed(`${name} does not take this value`)
+    }
+    const made = await service.roll(value, ask, until)
+    if (made === undefined || !TOKEN.test(made)) throw failed(`${name} gave no new value`, service)
+    await writeOut(door.terminal, `${made}\n`)
+  } catch (error) {
+    if (error instanceof IssuerFailure) throw failed(`${name}: ${error.message}`)
+    throw error
+  }
+}
+
+function endpointOf(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isPlain = url?.protocol === "https:" && [url.origin, `${url.origin}/`].includes(text)
+  if (url !== undefined && isPlain) return url.origin
+  throw new VaultError("USAGE", "--url is no place of a service", {
+    hint: "give scheme and host, and the port if it is not 443: https://gitlab.example.com",
+  })
+}
+
+function endOf(door: Door, name: string, { takesEnd }: SelfRotation): string | undefined {
+  const said = (field: string): string | undefined =>
+    field === "expires" ? option(door, field) : undefined
+  const { expires } = parseMetadata(said, door.now)
+  if (expires === undefined || (takesEnd && !isSet(door, "test"))) return expires
+  throw new VaultError("USAGE", `nobody says here when a value of ${name} ends`, {
+    hint: "leave --expires out",
+  })
+}
+
+function forRotations(name: string): VaultError {
+  return new VaultError("USAGE", "it takes a value on stdin, and prints one, not at a terminal", {
+    hint: `let it be run: agent-vault rotation -s GROUP/NAME -- agent-vault roll ${name}`,
+  })
+}
+
+function failed(message: string, service?: SelfRotation): VaultError {
+  const hint =
+    service === undefined
+      ? "look at it there: whether the value is still good, and what it may do"
+      : `it rotates ${service.about}; look at it there`
+  return new VaultError("ROTATION_FAILED", message, { hint })
+}
