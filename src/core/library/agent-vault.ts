@@ -115,12 +115,13 @@ export class AgentVault implements AsyncDisposable {
 
   /**
    * The metadata of a secret that this agent may read. Throws as `get` does where it may not;
-   * nothing is decrypted. `by` is what the audit notes of a refusal, as for `get`.
+   * nothing is decrypted. For whoever reads it next, `by` is what the audit notes of a refusal.
    */
   async describe(name: string, by?: ReadFor): Promise<SecretListing> {
     const parsed = parseSecretName(name)
     return this.#with((vault) => {
-      admitReader(vault, this.#asked(parsed, by))
+      const { terms, ...asked } = this.#asked(parsed, by)
+      admitReader(vault, by === undefined ? asked : { ...asked, terms })
       return describeSecret(vault, parsed)
     })
   }

@@ -148,7 +148,7 @@ test("a refusal is told where it cannot be noted", async () => {
   expect(await read(CLI)).toBe("POLICY_REFUSED")
 })
 
-test("the SDK notes what it refuses, from memory too, and a look at what may not be read", async () => {
+test("the SDK notes what it refuses, from memory too, and no look at what is known of a secret", async () => {
   const { env, top: dir } = world
   await using vault = await openVault({ dir, agent: "ci", env, audit: file })
   expect((await vault.get(NAME)).reveal()).toBe("old")
@@ -157,6 +157,7 @@ test("the SDK notes what it refuses, from memory too, and a look at what may not
   expect(await outcome(vault.getMany([NAME]))).toBe("POLICY_REFUSED")
   await world.revoke("ci", "stripe")
   expect(await outcome(vault.describe(NAME))).toBe("NOT_GRANTED")
+  expect(await outcome(vault.describe(NAME, { session: "of-a-read" }))).toBe("NOT_GRANTED")
   expect(lines().map(({ event, reason }) => reason ?? event)).toEqual([
     "read",
     "POLICY_REFUSED",
