@@ -1,4 +1,5 @@
 import { type Exposures, exposures } from "../records/exposures.js"
+import { type Lease, isSameLease } from "../records/lease.js"
 import {
   type SecretRecord,
   type Unsigned,
@@ -50,13 +51,21 @@ export function mergeSecret(
   const metadata = mergeMetadata(base, ours, theirs, chosen)
   const uses = mergeUses(base, ours, theirs, chosen)
   const rotation = mergeRotation(base, ours, theirs, chosen)
-  const isContested = metadata === undefined || uses === "choice" || rotation === "choice"
-  if (isContested || (isTwice && chosen === undefined)) {
-    return { is: "choice" }
-  }
   const from = isTwice ? (chosen ?? "ours") : valueOf(isNew, ours, theirs, key)
   const record = from === "ours" ? ours : theirs
-  const { use: _use, rotation: _rotation, ...body } = withoutMetadata(unsigned(record))
+  // Each of two new values is leased as its own record says, and a reference is not leased.
+  const isOfValue = isTwice || record.source !== undefined
+  const lease = isOfValue ? record.lease : mergeLease(base, ours, theirs, chosen)
+  const isOpen = uses === "choice" || rotation === "choice" || lease === "choice"
+  if (metadata === undefined || isOpen || (isTwice && chosen === undefined)) {
+    return { is: "choice" }
+  }
+  const {
+    use: _use,
+    rotation: _rotation,
+    lease: _lease,
+    ...body
+  } = withoutMetadata(unsigned(record))
   return {
     is: "merged",
     from,
@@ -65,6 +74,7 @@ export function mergeSecret(
       ...metadata,
       ...(uses === undefined ? {} : { use: uses }),
       ...(rotation === undefined ? {} : { rotation }),
+      ...(lease === undefined ? {} : { lease }),
       serial: Math.max(ours.serial, theirs.serial, floor) + 1,
       // Each of two values was one. A name made anew counts anew, and has no further value by a merge.
       version: isTwice ? Math.max(ours.version, theirs.version) + 1 : record.version,
@@ -111,7 +121,8 @@ function isOnlySealedAnew(base: SecretRecord, record: SecretRecord): boolean {
     !hasNewValue(base, record) &&
     FIELDS.every((field) => record[field] === base[field]) &&
     areSameUses(record.use, base.use) &&
-    isSameRotation(record.rotation, base.rotation)
+    isSameRotation(record.rotation, base.rotation) &&
+    isSameLease(record.lease, base.lease)
   )
 }
 
@@ -172,6 +183,19 @@ function mergeRotation(
   if (isSameRotation(ours.rotation, base?.rotation)) return theirs.rotation
   if (isSameRotation(theirs.rotation, base?.rotation)) return ours.rotation
   return chosen === undefined ? "choice" : { ours, theirs }[chosen].rotation
+}
+
+/** How it is leased, as a whole from the side that changed it: a lease that is lost hands out the key. */
+function mergeLease(
+  base: SecretRecord | undefined,
+  ours: SecretRecord,
+  theirs: SecretRecord,
+  chosen: Side | undefined,
+): Lease | "choice" | undefined {
+  if (isSameLease(ours.lease, theirs.lease)) return ours.lease
+  if (isSameLease(ours.lease, base?.lease)) return theirs.lease
+  if (isSameLease(theirs.lease, base?.lease)) return ours.lease
+  return chosen === undefined ? "choice" : { ours, theirs }[chosen].lease
 }
 
 function withoutMetadata(record: Unsigned<SecretRecord>): Unsigned<SecretRecord> {
