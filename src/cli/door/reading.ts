@@ -157,7 +157,7 @@ async function requestFor(
 export async function openForPerson(
   door: Door,
   outlet: Outlet,
-  identify: (place: Place) => Promise<Identity>,
+  reading: Pick<Reading, "identify" | "leases">,
 ): Promise<AgentVault> {
-  return openVaultAs(await requestFor(door, outlet, { identify }))
+  return openVaultAs(await requestFor(door, outlet, reading))
 }

@@ -149,10 +149,13 @@ export class Reader {
     this.#forget()
   }
 
-  /** Ends the leases that it took, with a line in the audit for each. After {@link Reader.end}. */
-  endLeases(): Promise<void> {
-    const { env, onNote = () => {} } = this.#request
-    return endLeases(this.#sources.leases, env, onNote)
+  /**
+   * Ends the leases that it took and that do not outlive it, with a line in the audit for each. After
+   * {@link Reader.end}.
+   */
+  async endLeases(): Promise<void> {
+    const { env, leases, onNote = () => {} } = this.#request
+    if (leases === undefined) await endLeases(this.#sources.leases, env, onNote)
   }
 
   #forget(): void {

@@ -102,10 +102,16 @@ function wrongIn(kind: LeaseKind, lease: Readonly<Record<string, string>>): stri
     if (text === undefined) return isNeeded
     const items = isList === true ? text.split(",") : [text]
     const isOrdered = items.every((item, at) => at === 0 || (items[at - 1] ?? "") < item)
-    return items.length > MOST_ITEMS || !isOrdered || !items.every((item) => pattern.test(item))
+    const isFit = (item: string): boolean => pattern.test(item) && isReadable(name, item)
+    return items.length > MOST_ITEMS || !isOrdered || !items.every(isFit)
   })
   const stray = Object.keys(lease).find((name) => name !== "kind" && !Object.hasOwn(members, name))
   return wrong?.[0] ?? stray
+}
+
+/** A port beyond 65535, say, makes an address one that nothing can ask, or tell people of. */
+function isReadable(member: string, text: string): boolean {
+  return member !== "endpoint" || URL.canParse(text)
 }
 
 /** Whether two records say the same of how a value is leased, or neither does. */

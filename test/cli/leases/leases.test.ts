@@ -46,6 +46,18 @@ test("get hands out a token that lives on, and no key", async () => {
   expect(found.stdout).toBe("")
 })
 
+test("export hands out a token that lives on, and none that it could not write", async () => {
+  const read = await shell(`agent-vault export -s ${NAME}=TOKEN --format dotenv --agent ci`)
+  expect(read).toMatchObject({ stderr: "", code: 0 })
+  expect(read.stdout).toContain(TOKEN)
+  expect(issuer.live.has(TOKEN)).toBe(true)
+  const full = await shell(
+    `agent-vault export -s ${NAME}=TOKEN --format dotenv --agent ci >/dev/full`,
+  )
+  expect(full.code).not.toBe(0)
+  expect([...issuer.live]).toEqual([TOKEN])
+})
+
 test("a program gets the token, which is redacted in what it writes, and ended after it", async () => {
   const ran = await shell(
     `agent-vault run -s ${NAME}=TOKEN --agent ci -- sh -c 'test "$TOKEN" = ${TOKEN} && echo "$TOKEN"'`,

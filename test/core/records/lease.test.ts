@@ -42,6 +42,8 @@ describe("refused is", () => {
     ["a user", "github-app", [...APP, "endpoint=https://me@api.github.com"]],
     ["a query", "github-app", [...APP, "endpoint=https://api.github.com/?a=b"]],
     ["a slash at the end", "github-app", [...APP, "endpoint=https://api.github.com/"]],
+    ["a port that there is not", "github-app", [...APP, "endpoint=https://github.example:99999"]],
+    ["half an address", "github-app", [...APP, "endpoint=https://10.0.0.1.2"]],
     ["a way up", "github-app", [...APP, "installation=678/../1"]],
     ["another line", "github-app", [...APP, "endpoint=https://api.github.com\n"]],
   ])("%s", async (_what, kind, said) => {
@@ -59,6 +61,7 @@ describe("in a record there is", () => {
     ["no other order", { ...lease, repositories: "web,api" }, "repositories"],
     ["nothing twice", { ...lease, repositories: "api,api" }, "repositories"],
     ["nothing empty", { ...lease, permissions: "" }, "permissions"],
+    ["no endpoint that nothing can ask", { ...lease, endpoint: "https://h:99999" }, "endpoint"],
     ["no endpoint left out", { kind: "github-app", app: "1", installation: "2" }, "endpoint"],
   ])("%s", (_what, other, where) => {
     expect(leaseProblem(other)).toContain(`/lease/${where} `)

@@ -2,8 +2,10 @@ import {
   type Identity,
   type Place,
   VaultError,
+  endLeases,
   keyHome,
   nearest,
+  newLeaseBook,
   shellWord,
   stateHome,
 } from "../../../core/index.js"
@@ -17,7 +19,7 @@ import { SANDBOXES, VALUE_NAMES } from "../../parse/table/export.js"
 import { assign, selectionOf } from "../../run/selection.js"
 import { textOf } from "../../run/variable-values.js"
 import { agentAt } from "../../run/who-runs.js"
-import { writeOut } from "../../terminal/terminal.js"
+import { noteOnce, writeOut } from "../../terminal/terminal.js"
 
 export async function run(door: Door): Promise<void> {
   const format = formatOf(door)
@@ -71,14 +73,21 @@ async function exportValues(door: Door, format: keyof typeof VALUE_FORMATS): Pro
   const selection = selectionOf(door)
   const identify = (place: Place): Promise<Identity> =>
     identityOf(door, place, isTTY ? "at-terminal" : "if-asked")
-  const vault = await openForPerson(door, { surface: "cli", isShown: true }, identify)
-  const assignments = await assign(vault, selection)
-  const values = await vault.getMany(
-    assignments.flatMap(({ value }) => ("secret" in value ? [value.secret] : [])),
-  )
-  const texts = new Map(assignments.map((each) => [each.variable, textOf(each, values)]))
-  await vault.close()
-  await writeOut(door.terminal, VALUE_FORMATS[format](texts))
+  const leases = newLeaseBook()
+  const vault = await openForPerson(door, { surface: "cli", isShown: true }, { identify, leases })
+  try {
+    const assignments = await assign(vault, selection)
+    const values = await vault.getMany(
+      assignments.flatMap(({ value }) => ("secret" in value ? [value.secret] : [])),
+    )
+    const texts = new Map(assignments.map((each) => [each.variable, textOf(each, values)]))
+    await vault.close()
+    await writeOut(door.terminal, VALUE_FORMATS[format](texts))
+  } catch (error) {
+    // What is handed out lives on, and what is not does not.
+    await endLeases(leases, door.env, noteOnce(door.terminal))
+    throw error
+  }
 }
 
 function sandboxOf({ call }: Door): (typeof SANDBOXES)[number] {
