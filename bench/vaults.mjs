@@ -11,7 +11,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { sealer } from "../dist/core/age/age.js"
+import { generateIdentity, recipientOf, sealer } from "../dist/core/age/age.js"
 import { addAgent } from "../dist/core/change/agents.js"
 import { grant } from "../dist/core/change/grant.js"
 import { apply } from "../dist/core/govern/apply.js"
@@ -20,6 +20,10 @@ import { identityAt } from "../dist/core/vault/open.js"
 import { findVault } from "../dist/core/disk/place.js"
 import { digestOf, encodeRecord, signRecord } from "../dist/core/records/record.js"
 import { signingKey } from "../dist/core/records/signature.js"
+
+/** @typedef {{ identity: import("../dist/core/keys/identity.js").Identity, env: Record<string, string | undefined> }} Owner */
+
+const TIME = "2026-01-01T00:00:00Z"
 
 /**
  * A repository with a vault of one group, `bulk`.
@@ -38,16 +42,7 @@ export async function makeVault({ secrets, agents = 1, keys = "x25519" }) {
     return { place, identity, env, now: new Date() }
   }
   const names = Array.from({ length: agents }, (_, index) => `agent-${index}`)
-  const keyFiles = []
-  for (const agent of names) {
-    const { result } = await addAgent({ ...(await request()), agent })
-    const file = join(stage, `${agent}.key`)
-    writeFileSync(
-      file,
-      `# vault: ${made.vault}\n# agent: ${agent}\n# trust: ${made.signer}\n${result.identity}\n`,
-    )
-    keyFiles.push(file)
-  }
+  const keyFiles = await addAgents(repo, made, await request(), names, keys)
   writeManifest(repo, made.vault, names)
   await apply(await request())
   await addSecrets(repo, made.vault, await request(), secrets)
@@ -98,9 +93,45 @@ function writeManifest(repo, vault, agents) {
 }
 
 /**
+ * Makes agents, with their escrows, and a file beside the repository with the key of each.
+ *
+ * @param {string} repo
+ * @param {{ vault: string, signer: string }} made
+ * @param {Owner} owner
+ * @param {readonly string[]} agents
+ * @param {"x25519" | "mlkem768x25519"} keys
+ */
+async function addAgents(repo, { vault, signer }, { identity, env }, agents, keys) {
+  const key = signingKey(identity.identity)
+  const seal = sealer([await recipientOf(identity.identity)])
+  const files = []
+  for (const agent of agents) {
+    const line = await generateIdentity(keys)
+    const escrow = await seal(Buffer.from(`${line}\n`))
+    const path = `agents/${agent}.json`
+    /** @type {Omit<import("../dist/core/records/record.js").AgentRecord, "signature" | "format">} */
+    const body = {
+      kind: "agent",
+      vault,
+      path,
+      serial: 1,
+      recipient: await recipientOf(line),
+      escrow: digestOf(escrow),
+      since: TIME,
+    }
+    writeRecord(repo, signRecord(body, key), escrow)
+    const file = join(dirname(repo), `${agent}.key`)
+    writeFileSync(file, `# vault: ${vault}\n# agent: ${agent}\n# trust: ${signer}\n${line}\n`)
+    files.push(file)
+  }
+  commitAll(repo, env, "agents")
+  return files
+}
+
+/**
  * @param {string} repo
  * @param {string} vault
- * @param {{ identity: import("../dist/core/keys/identity.js").Identity, env: Record<string, string | undefined> }} owner
+ * @param {Owner} owner
  * @param {number} count
  */
 async function addSecrets(repo, vault, { identity, env }, count) {
@@ -110,7 +141,6 @@ async function addSecrets(repo, vault, { identity, env }, count) {
   for (let index = 0; index < count; index++) {
     const path = `secrets/bulk/s${String(index).padStart(5, "0")}.json`
     const sealed = await seal(Buffer.from(`bench-value-${index}`))
-    const time = "2026-01-01T00:00:00Z"
     /** @type {Omit<import("../dist/core/records/record.js").SecretRecord, "signature" | "format">} */
     const body = {
       kind: "secret",
@@ -120,14 +150,34 @@ async function addSecrets(repo, vault, { identity, env }, count) {
       version: 1,
       sealedTo: digestOf(group.recipient),
       digest: digestOf(sealed),
-      created: time,
-      changed: time,
+      created: TIME,
+      changed: TIME,
     }
-    const file = join(repo, ".agent-vault", path)
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, encodeRecord(signRecord(body, key)))
-    writeFileSync(file.replace(/json$/, "age"), sealed)
+    writeRecord(repo, signRecord(body, key), sealed)
   }
-  execFileSync("git", ["add", "--all"], { cwd: repo, env })
-  execFileSync("git", ["commit", "--quiet", "--message", "secrets"], { cwd: repo, env })
+  commitAll(repo, env, "secrets")
+}
+
+/**
+ * A record, and the file of age beside it.
+ *
+ * @param {string} repo
+ * @param {import("../dist/core/records/record.js").VaultDocument} record
+ * @param {Uint8Array} sealed
+ */
+function writeRecord(repo, record, sealed) {
+  const file = join(repo, ".agent-vault", record.path)
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, encodeRecord(record))
+  writeFileSync(file.replace(/json$/, "age"), sealed)
+}
+
+/**
+ * @param {string} cwd
+ * @param {Owner["env"]} env
+ * @param {string} message
+ */
+function commitAll(cwd, env, message) {
+  execFileSync("git", ["add", "--all"], { cwd, env })
+  execFileSync("git", ["commit", "--quiet", "--message", message], { cwd, env })
 }
