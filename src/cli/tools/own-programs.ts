@@ -15,6 +15,7 @@ import { identityOf, placeOf } from "../door/who.js"
 import { noteOnce } from "../terminal/terminal.js"
 import { questionsThrough } from "../run/ask-person.js"
 import { folderIn, namedIn, secretIn, selected, usersOf, wordsOf } from "./asked-program.js"
+import { closeAll } from "./close-all.js"
 import { noted, prepareWith, started, variablesOf } from "../run/blind.js"
 import type { Launch } from "../run/child.js"
 import { hearEach } from "../run/program.js"
@@ -92,7 +93,7 @@ async function ranFor(
     closing.push(() => served.endLeases())
     return await runsBlind(undertaking, { vault: served, ask, who })
   } finally {
-    for (const close of closing.toReversed()) await close()
+    await closeAll(closing.toReversed())
   }
 }
 

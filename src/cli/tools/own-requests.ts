@@ -7,6 +7,7 @@ import { identityOf, placeOf } from "../door/who.js"
 import { noteOnce } from "../terminal/terminal.js"
 import { questionsThrough } from "../run/ask-person.js"
 import { tellUnsearched } from "../run/brokered.js"
+import { closeAll } from "./close-all.js"
 import { attributed } from "./tool-call.js"
 
 /**
@@ -39,8 +40,7 @@ export function senderFor(
     try {
       return await send({ ...request, vault, env, onUnsearched })
     } finally {
-      vault.close()
-      await vault.endLeases()
+      await closeAll([() => vault.close(), () => vault.endLeases()])
     }
   }
 }

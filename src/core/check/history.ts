@@ -211,7 +211,9 @@ function memberDifferences<M extends "rotation" | "source" | "lease">(
 }[] {
   return names.flatMap((name) => {
     const [before, after] = vaults.map((each) => findSecret(each, name)?.[member])
-    if (isSame(before, after)) return []
+    const [, vault] = vaults
+    // What was removed is told as that.
+    if (isSame(before, after) || findSecret(vault, name) === undefined) return []
     return [{ secret: name.full, ...(before && { before }), ...(after && { after }) }]
   })
 }

@@ -123,7 +123,7 @@ export function isSameLease(one: Lease | undefined, other: Lease | undefined): b
 export function describeLease(lease: Lease): string {
   const { kind, app, installation, endpoint, repositories, permissions } = lease
   const narrowed = [repositories, permissions].filter(Boolean).join("; ")
-  const what = `${kind} ${app}/${installation} at ${new URL(endpoint).host}`
+  const what = `${kind} ${app}/${installation} at ${endpoint.replace("https://", "")}`
   return narrowed === "" ? what : `${what} (${narrowed})`
 }
 

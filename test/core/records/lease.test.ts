@@ -21,6 +21,8 @@ test("a lease is what was written, with GitHub's own endpoint, lists sorted", ()
   expect(describeLease(lease)).toBe(
     "github-app 12345/678 at api.github.com (contents:read,issues:write)",
   )
+  const own = parseLease("github-app", [...APP, "endpoint=https://github.example/api/v3"])
+  expect(describeLease(own)).toBe("github-app 12345/678 at github.example/api/v3")
   const other = parseLease("github-app", [...APP, "permissions=contents:read,issues:write"])
   expect(isSameLease(lease, other)).toBe(true)
   expect(isSameLease(lease, parseLease("github-app", APP))).toBe(false)
