@@ -70,7 +70,8 @@ describe("a missing secret", () => {
     const server = atTerminal(machine, "mcp --agent ci --blind --listen 0".split(" "), [
       ["its value, or the Return key alone: ", `${VALUE}\r`],
       // Its person leaves: the question goes, and the terminal is as it was.
-      ["What is the value of stripe/other?", { signal: "SIGTERM" }],
+      ["What is the value of stripe/other?", "half of it"],
+      ["", { signal: "SIGTERM" }],
     ])
     const at = await listeningAtTerminal()
     await using one = await HttpClient.open(at)
@@ -90,7 +91,7 @@ describe("a missing secret", () => {
 })
 
 /** A file by which the test and the terminal wait for each other. */
-const file = (name: "shown" | "asked" | "ended"): string => join(machine.home, name)
+const file = (name: "shown" | "asked" | "typed" | "ended"): string => join(machine.home, name)
 
 /** What the terminal showed of questions: each one, and where it ended. */
 function turnsOf(seen: Seen): string[] {
@@ -136,8 +137,14 @@ describe("two sessions that ask at one terminal", () => {
     expect(valuesIn(plain(seen), values)).toEqual([])
   })
 
-  test("who gives up takes the question away, and the next one comes", async () => {
-    const server = serve([prompt, `${values[two]}\r`])
+  test("who gives up takes the question away: the rest of its line is not shown, and answers nothing", async () => {
+    const [begun, rest] = [VALUE.slice(0, 9), VALUE.slice(9)]
+    const server = serve(
+      ["", begun],
+      ["", { makes: file("typed") }],
+      ["goes nowhere: press Enter.", `${rest}\r`],
+      [prompt, `${values[two]}\r`],
+    )
     const at = await listeningAtTerminal()
     await using first = await HttpClient.open(at)
     await using second = await HttpClient.open(at, undefined, { name: "another client" })
@@ -150,12 +157,14 @@ describe("two sessions that ask at one terminal", () => {
     const answer = second.call("request_secret", { ...ASKED, secret: two })
     await second.client.ping()
     writeFileSync(file("asked"), "")
+    await expect.poll(() => existsSync(file("typed"))).toBe(true)
     leaving.abort()
     expect(await given).toBe("given up")
     expect(await answer).toMatchObject({ isError: false })
     writeFileSync(file("ended"), "")
     const seen = await server
     expect(turnsOf(seen)).toEqual(bothInTurn)
+    expect([begun, rest].filter((part) => plain(seen).includes(part))).toEqual([])
     expect(await done(machine, ["get", two, "--agent", "ci"])).toBe(values[two])
     expect(await machine.call(["get", one, "--agent", "ci"])).toMatchObject({ code: 3 })
   })

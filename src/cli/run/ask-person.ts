@@ -79,10 +79,10 @@ async function answerTyped(
   question: Question,
   signal: AbortSignal,
 ): Promise<PersonAnswer> {
-  if (signal.aborted) return { without: "cancel" }
+  const { askHidden, lineEnded } = await import("../terminal/ask.js")
+  await lineEnded(terminal, signal)
   const asked = await sentenceFor(question)
   if (question.kind === "value") {
-    const { askHidden } = await import("../terminal/ask.js")
     say(terminal, asked)
     const asking = { question: "its value, or the Return key alone", what: "the value", flag: "" }
     const value = await askHidden(terminal, { ...asking, signal })

@@ -1,7 +1,9 @@
+import { once } from "node:events"
 import { closeSync, openSync, writeSync } from "node:fs"
+import process from "node:process"
 import { ReadStream } from "node:tty"
 import { VaultError } from "../../core/index.js"
-import { type LineOptions, readLine } from "./line.js"
+import { type LineOptions, interruption, readLine } from "./line.js"
 import type { Terminal } from "./terminal.js"
 
 /** Asks a question until it is answered with yes or no. Throws `NO_TERMINAL`, naming `flag`. */
@@ -91,6 +93,20 @@ export interface HiddenQuestion {
   readonly signal?: AbortSignal
 }
 
+/** The last line that was asked for at a terminal, which ends for whatever reason. */
+const lines = new WeakMap<Terminal, Promise<unknown>>()
+
+/**
+ * Resolves when the line of an earlier question has ended, which may be over with the line half typed.
+ * Throws `INTERRUPTED` by `signal`.
+ */
+export async function lineEnded(terminal: Terminal, signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await Promise.race([lines.get(terminal), once(signal, "abort")])
+  if (signal.aborted) throw interruption()
+}
+
+const LEFT = "\nThis question is over. What is typed is not shown and goes nowhere: press Enter."
+
 async function ask(
   terminal: Terminal,
   question: string,
@@ -103,17 +119,32 @@ async function ask(
   // With bracketed paste the terminal marks what is pasted, so that its newlines do not answer.
   const marksPaste = terminal.env["TERM"] !== "dumb"
   const wasRaw = input.isRaw
-  // First, so that nothing is shown of what is typed at once.
-  input.setRawMode(true)
-  try {
-    write(marksPaste ? `\u001b[?2004h${question}` : question)
-    return await readLine(input, { echo, write, signal })
-  } finally {
+  const putBack = (): void => {
+    process.removeListener("exit", putBack)
     write(marksPaste ? "\u001b[?2004l\n" : "\n")
     input.setRawMode(wasRaw)
     input.pause()
+    input.ref()
     close()
   }
+  // First, so that nothing is shown of what is typed at once.
+  input.setRawMode(true)
+  write(marksPaste ? `\u001b[?2004h${question}` : question)
+  return new Promise((resolve, reject) => {
+    const onLeft = (): void => {
+      write(LEFT)
+      // Nobody waits for its end but the next question.
+      input.unref()
+      process.once("exit", putBack)
+      reject(interruption())
+    }
+    const typed = readLine(input, { echo, write, signal, onLeft }).finally(putBack)
+    lines.set(
+      terminal,
+      typed.catch(() => {}),
+    )
+    typed.then(resolve, reject)
+  })
 }
 
 interface Person {

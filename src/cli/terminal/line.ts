@@ -5,8 +5,13 @@ export interface LineOptions {
   /** Whether what is typed is shown. */
   readonly echo: boolean
   readonly write: (text: string) => void
-  /** Ends the waiting for a line, as if it were interrupted. */
+  /** Says that nobody waits for the line any more: one that has not begun ends, as if interrupted. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * Called on `signal` for a line that has begun or that is not shown. It is then read to its end, and
+   * nothing more of it is shown: the rest of a secret is no answer to anything else.
+   */
+  readonly onLeft?: (() => void) | undefined
 }
 
 const GONE = ["error", "end", "close"]
@@ -30,20 +35,31 @@ const QUIET_MS = 50
  * `INTERRUPTED` on Ctrl-C, on Ctrl-D at its start and when the terminal goes away; `USAGE` if more
  * came than one line, which a shell would otherwise take for commands.
  */
-export function readLine(keys: Keys, { echo, write, signal }: LineOptions): Promise<string> {
+export function readLine(
+  keys: Keys,
+  { echo, write, signal, onLeft }: LineOptions,
+): Promise<string> {
   keys.setEncoding("utf8")
   keys.resume()
   return new Promise((resolve, reject) => {
     let line = ""
-    let isPasting = false
+    let [hasBegun, isPasting] = [false, false]
+    let show = echo ? write : (): void => {}
     const finish = (act: () => void): void => {
       keys.removeListener("data", onData)
       for (const gone of GONE) keys.removeListener(gone, interrupt)
-      signal?.removeEventListener("abort", interrupt)
+      signal?.removeEventListener("abort", leave)
       act()
     }
     const interrupt = (): void => finish(() => reject(interruption()))
+    const leave = (): void => {
+      if (onLeft === undefined || (echo && !hasBegun)) return interrupt()
+      line = ""
+      show = () => {}
+      onLeft()
+    }
     const onData = (data: string | Buffer): void => {
+      hasBegun = true
       const typed = String(data).match(KEY) ?? []
       for (const [at, key] of typed.entries()) {
         if (key === PASTE_BEGINS || key === PASTE_ENDS) isPasting = key === PASTE_BEGINS
@@ -53,12 +69,12 @@ export function readLine(keys: Keys, { echo, write, signal }: LineOptions): Prom
         } else if (key === "\r" || key === "\n") {
           const isAll = at === typed.length - 1
           return finish(() => (isAll ? resolve(line) : void refuse(keys).catch(reject)))
-        } else line = edited(line, key, echo ? write : () => {})
+        } else line = edited(line, key, show)
       }
     }
     keys.on("data", onData)
     for (const gone of GONE) keys.once(gone, interrupt)
-    signal?.addEventListener("abort", interrupt)
+    signal?.addEventListener("abort", leave)
     if (signal?.aborted) interrupt()
   })
 }
@@ -95,6 +111,7 @@ async function refuse(keys: Keys): Promise<never> {
   })
 }
 
-function interruption(): VaultError {
+/** What a question throws that has no answer. */
+export function interruption(): VaultError {
   return new VaultError("INTERRUPTED", "interrupted: nothing was changed")
 }
