@@ -25,7 +25,7 @@ export async function readImport(door: Door, file: string): Promise<NestedValue[
         hint: "give the file itself: agent-vault import FILE; or pipe in what `sops decrypt` prints",
       })
     }
-    const opened = decryptedBySops(userPath(door, file), file, format, door.env)
+    const opened = await decryptedBySops(userPath(door, file), file, format, door.env)
     return valuesIn(opened, "json", shown)
   }
   return valuesIn(bytes, format, shown)

@@ -1,5 +1,7 @@
-import { spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { type Environment, LIMITS, VaultError } from "../../core/index.js"
+import { EndedWithUs, signalTree } from "../../core/owner.js"
 import { childEnvironment } from "../run/program-environment.js"
 
 // Files of https://getsops.io: the keys are plain, the values sealed one by one, and a branch `sops`
@@ -13,31 +15,61 @@ export function isSealedBySops(bytes: Uint8Array, format: "dotenv" | "json" | "y
   return hasBranch && /\bmac"?\s*:\s*["']?ENC\[/.test(text)
 }
 
+/** A signal to us alone would leave sops running, with the keys that it opens the file by. */
+const withUs = new EndedWithUs()
+
 /**
  * What sops prints of a file, as JSON: it stays in memory. Nothing that sops says is shown, since it
  * may quote the file. Throws `COMMAND_NOT_FOUND`, `CONFIG_INVALID`.
  */
-export function decryptedBySops(
+export async function decryptedBySops(
   path: string,
   shown: string,
   format: "dotenv" | "json" | "yaml",
   env: Environment,
-): Uint8Array {
+): Promise<Uint8Array> {
   const args = ["--decrypt", "--input-type", format, "--output-type", "json", path]
-  const ran = spawnSync("sops", args, {
-    // sops finds its keys by the user's environment, and needs nothing of ours.
-    env: childEnvironment(env, new Map(), false),
-    maxBuffer: LIMITS.importFile,
-    stdio: ["ignore", "pipe", "ignore"],
-  })
-  if (ran.error !== undefined && "code" in ran.error && ran.error.code === "ENOENT") {
-    throw new VaultError("COMMAND_NOT_FOUND", `${shown} was sealed by sops, which is not here`, {
-      hint: "install sops (https://getsops.io), or import what `sops decrypt` prints elsewhere",
+  try {
+    return await withUs.during(() => printedBySops(args, env))
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
+      throw new VaultError("COMMAND_NOT_FOUND", `${shown} was sealed by sops, which is not here`, {
+        hint: "install sops (https://getsops.io), or import what `sops decrypt` prints elsewhere",
+      })
+    }
+    throw new VaultError("CONFIG_INVALID", `sops does not open ${shown}`, {
+      hint: `see why: sops --decrypt --output-type json ${shown}`,
+      cause,
     })
   }
-  if (ran.status === 0) return ran.stdout
-  throw new VaultError("CONFIG_INVALID", `sops does not open ${shown}`, {
-    hint: `see why: sops --decrypt --output-type json ${shown}`,
-    cause: ran.error,
+}
+
+async function printedBySops(args: readonly string[], env: Environment): Promise<Uint8Array> {
+  const child = spawn("sops", args, {
+    // sops finds its keys by the user's environment, and needs nothing of ours.
+    env: childEnvironment(env, new Map(), false),
+    stdio: ["ignore", "pipe", "ignore"],
   })
+  const pieces: Buffer[] = []
+  let size = 0
+  const stop = (): void => {
+    // Of one that has ended, the id may be another's by now.
+    const isRunning = child.exitCode === null && child.signalCode === null
+    if (child.pid !== undefined && isRunning) signalTree(child.pid, "SIGKILL")
+    child.stdout.destroy()
+  }
+  child.stdout.on("data", (piece: Buffer) => {
+    pieces.push(piece)
+    size += piece.length
+    if (size > LIMITS.importFile) stop()
+  })
+  const { signal } = withUs
+  signal.addEventListener("abort", stop)
+  try {
+    const [code] = (await once(child, "close")) as [number | null]
+    if (code !== 0 || size > LIMITS.importFile) throw new Error("it failed, or printed too much")
+    return Buffer.concat(pieces)
+  } finally {
+    signal.removeEventListener("abort", stop)
+  }
 }

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { constants } from "node:os"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type Machine, vaultMachine } from "../machine.js"
@@ -174,6 +175,19 @@ describe("a file that sops sealed", () => {
     ])
     delete machine.env["AGENT_VAULT_IDENTITY_FILE"]
     expect(await get("shop/db_url")).toBe(value("one"))
+  })
+
+  test("is let go by SIGTERM to us alone: sops ends with all below it, before us", async () => {
+    const started = join(machine.home, "started")
+    standInForSops(`sleep 600 & echo $$ > ${started}; echo $! >> ${started}; wait`)
+    writeFileSync(join(machine.repo, "secrets.yaml"), sealed)
+    const ran = await machine.shell(`agent-vault import secrets.yaml -g shop &
+      until [ "$(wc -l < ${started})" = 2 ]; do sleep 0.02; done 2>/dev/null
+      kill -TERM $!; wait $!; echo $?
+      for pid in $(cat ${started}); do
+        while grep -qs ") [^ZX] " /proc/$pid/stat; do sleep 0.02; done
+      done`)
+    expect(ran.stdout).toBe(`${128 + constants.signals.SIGTERM}\n`)
   })
 
   test("is never stored sealed: where sops fails, or is not there, nothing is", async () => {
