@@ -50,7 +50,7 @@ export interface PolicyAsked {
   readonly record: Pick<SecretRecord, "reveal" | "tags">
   readonly request?: PolicyQuestion["request"] | undefined
   /** What the caller says of itself, where somebody said it. */
-  readonly session?: Pick<Audit, "client" | "project"> | undefined
+  readonly session?: Partial<Pick<Audit, "client" | "project">> | undefined
   readonly now: Date
 }
 

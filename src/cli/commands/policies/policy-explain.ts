@@ -5,6 +5,7 @@ import {
   describeSecret,
   parseSecretName,
   policyOf,
+  projectOf,
   questionOf,
   whichDecided,
 } from "../../../core/index.js"
@@ -30,8 +31,9 @@ export async function run(door: Door): Promise<number> {
     const listed = describeReadable(vault, recipient, door.now, name.group)
     const readable = listed.some((each) => each.name === name.full && each.readable)
     const judge = await policyOf(vault)
+    const session = { project: projectOf(door.env) }
     const doors = READING.map((each) => {
-      const asked = { agent, door: each, name, record, now: door.now }
+      const asked = { agent, door: each, name, record, session, now: door.now }
       return { door: each, ...(judge?.decide(questionOf(asked)) ?? { effect: "allow" as const }) }
     })
     return { readable, hasPolicy: judge !== undefined, doors }

@@ -13,6 +13,7 @@ import {
   parseRequest,
   parseSecretName,
   policyOf,
+  projectOf,
   questionOf,
   requestOf,
   useCommandFor,
@@ -46,9 +47,10 @@ export async function run(door: Door): Promise<number> {
   const asked = { ...request, ...(agent === undefined ? {} : { agent }) }
   const who = agent ?? identity?.agent
   const access = withAccess(explainRequest(secrets, request), secrets, who)
+  const asker = { agent: who, project: projectOf(door.env), now: door.now }
   const explanation = {
     ...access,
-    goes: withPolicy(access.goes, judge, secrets, request, who, door.now),
+    goes: withPolicy(access.goes, judge, secrets, request, asker),
   }
   const { goes, stays } = explanation
   const hint =
@@ -90,14 +92,20 @@ function withAccess(
   return { goes: told, stays }
 }
 
+/** For whom, from which folder and when a policy is asked. */
+interface PolicyAsker {
+  readonly agent: string | undefined
+  readonly project: string | undefined
+  readonly now: Date
+}
+
 /** Adds what the policy says of each, to the agent that is meant. */
 function withPolicy(
   goes: readonly GoingTold[],
   judge: PolicyJudge | undefined,
   secrets: readonly SecretListing[],
   { host, method, path }: AskedRequest,
-  agent: string | undefined,
-  now: Date,
+  { agent, project, now }: PolicyAsker,
 ): readonly GoingTold[] {
   if (judge === undefined || agent === undefined) return goes
   return goes.map((each) => {
@@ -107,6 +115,7 @@ function withPolicy(
       door: "broker",
       name: parseSecretName(each.secret),
       record,
+      session: { project },
       now,
     } as const
     const request = requestOf({ host, method, path })
