@@ -30,7 +30,8 @@ export interface RotationChange {
 
 /**
  * Changes how a secret is rotated. It runs nothing, and on no machine does anything run before a
- * person there agreed. Throws `SECRET_NOT_FOUND`, `USAGE`, and `UNCONFIRMED` for a new program.
+ * person there agreed. Throws `SECRET_NOT_FOUND`, `UNCONFIRMED` for a new program, and `USAGE`, also
+ * for one of a value that lies in another store.
  */
 export function changeRotation(request: RotationRequest): Promise<Outcome<RotationChange>> {
   const name = parseSecretName(request.name)
@@ -38,6 +39,7 @@ export function changeRotation(request: RotationRequest): Promise<Outcome<Rotati
   if (edit.do === "put") parseCommandLine(edit.words)
   return change(request, (session) => {
     const record = getSecret(session.vault, name)
+    if (edit.do === "put") refuseElsewhere(name, record)
     const rotation = edited(name.full, record.rotation, edit)
     if (!isSameRotation(rotation, record.rotation)) {
       if (edit.do === "put") session.requirePerson(`change what rotates ${name.full}`)
@@ -56,20 +58,24 @@ export function changeRotation(request: RotationRequest): Promise<Outcome<Rotati
 
 /** How a secret is rotated, by its signed record. Throws `SECRET_NOT_FOUND`, `USAGE` where it is not. */
 export function rotationOf(vault: Vault, name: SecretName): Rotation {
-  const { rotation, source } = getSecret(vault, name)
-  if (source !== undefined) {
-    throw new VaultError(
-      "USAGE",
-      `the value of ${name.full} lies in ${source.store}, and is rotated there`,
-      {
-        hint: `then say so, with the reference that it has: agent-vault set ${name.full} --source REFERENCE`,
-      },
-    )
-  }
+  const record = getSecret(vault, name)
+  refuseElsewhere(name, record)
+  const { rotation } = record
   if (rotation !== undefined) return rotation
   throw new VaultError("USAGE", `the record of ${name.full} names no rotation`, {
     hint: `say what makes a new value: agent-vault rotation -s ${name.full} -- PROGRAM; or set one: agent-vault set ${name.full}`,
   })
+}
+
+function refuseElsewhere({ full }: SecretName, { source }: SecretRecord): void {
+  if (source === undefined) return
+  throw new VaultError(
+    "USAGE",
+    `the value of ${full} lies in ${source.store}, and is rotated there`,
+    {
+      hint: `then say so, with the reference that it has: agent-vault set ${full} --source REFERENCE`,
+    },
+  )
 }
 
 function edited(
