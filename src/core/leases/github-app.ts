@@ -88,7 +88,10 @@ function keyIn(sealed: Uint8Array): KeyObject {
     key = undefined
   }
   if (key?.asymmetricKeyType === "rsa") return key
-  throw new IssuerFailure("what is sealed is no private key of RSA in PEM, without a passphrase")
+  throw new IssuerFailure(
+    "what is sealed is no private key of RSA in PEM, without a passphrase",
+    "an owner seals the file that GitHub made: agent-vault set GROUP/NAME --from-file FILE",
+  )
 }
 
 function pairOf(permission: string): readonly [string, string] {

@@ -42,4 +42,12 @@ export interface LeaseIssuer<L extends Lease> {
 }
 
 /** Why there is no short-lived value, in words that quote nothing that an issuer said. */
-export class IssuerFailure extends Error {}
+export class IssuerFailure extends Error {
+  /** What mends this very failure; absent: what its issuer says of all of them. */
+  readonly mend: string | undefined
+
+  constructor(message: string, mend?: string) {
+    super(message)
+    this.mend = mend
+  }
+}

@@ -124,7 +124,9 @@ async function issuedFor(
     throw new VaultError(
       "LEASE_FAILED",
       `${name.full} has no lease from ${host}: ${error.message}`,
-      { hint: `${issuer.mend}; what its record says: agent-vault list ${name.group} --json` },
+      {
+        hint: `${error.mend ?? issuer.mend}; what its record says: agent-vault list ${name.group} --json`,
+      },
     )
   }
 }

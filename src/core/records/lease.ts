@@ -1,4 +1,5 @@
 import { VaultError } from "../words/errors.js"
+import { nearest } from "../words/names.js"
 
 /**
  * A GitHub App, whose private key is sealed: a token of one of its installations lasts an hour
@@ -70,15 +71,22 @@ export function parseLease(kind: string, said: readonly string[]): Lease {
   const lease: Record<string, string> = { kind, ...DEFAULTS[kind] }
   const given = new Set<string>()
   for (const each of said) {
-    const [, name = "", text = ""] = /^([a-z]+)=(.*)$/s.exec(each) ?? []
-    if (!Object.hasOwn(LEASE_KINDS[kind], name) || given.has(name)) throw unreadable(kind)
+    const [, name = "", text = ""] = /^([a-z]{1,20})=(.*)$/s.exec(each) ?? []
+    if (!Object.hasOwn(LEASE_KINDS[kind], name)) throw unreadable(kind, name)
+    if (given.has(name)) {
+      throw new VaultError("USAGE", `--with ${name}= is given twice`, { hint: formOf(kind) })
+    }
     given.add(name)
     const isList = LEASE_KINDS[kind][name]?.isList === true
     lease[name] = isList ? [...new Set(text.split(","))].sort().join(",") : text
   }
   const wrong = wrongIn(kind, lease)
   if (wrong === undefined) return lease as unknown as Lease
-  if (!given.has(wrong)) throw unreadable(kind)
+  if (!given.has(wrong)) {
+    throw new VaultError("USAGE", `a lease of ${kind} needs --with ${wrong}= as well`, {
+      hint: formOf(kind),
+    })
+  }
   throw new VaultError("USAGE", `--with ${wrong}= is not what a lease of ${kind} has there`, {
     hint: `for example --with ${wrong}=${LEASE_KINDS[kind][wrong]?.example ?? ""}`,
   })
@@ -135,14 +143,23 @@ function textOf(lease: Lease | undefined): string {
   return JSON.stringify(Object.entries(lease ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-function unreadable(kind: LeaseKind): VaultError {
-  const members = Object.entries(LEASE_KINDS[kind])
-  const forms = members.map(([name, { isNeeded, example }]) =>
+/** The refusal of what no such lease has. What is not a name could be a value: it is not repeated. */
+function unreadable(kind: LeaseKind, name: string): VaultError {
+  if (name === "") {
+    return new VaultError("USAGE", "--with takes NAME=VALUE", { hint: formOf(kind) })
+  }
+  const near = nearest(name, Object.keys(LEASE_KINDS[kind]))
+  return new VaultError("USAGE", `a lease of ${kind} has no --with ${name}=`, {
+    hint: near === undefined ? formOf(kind) : `did you mean --with ${near}=?`,
+  })
+}
+
+/** How such a lease is written. */
+function formOf(kind: LeaseKind): string {
+  const forms = Object.entries(LEASE_KINDS[kind]).map(([name, { isNeeded, example }]) =>
     isNeeded && !Object.hasOwn(DEFAULTS[kind], name)
       ? `--with ${name}=${example}`
       : `[--with ${name}=${example}]`,
   )
-  return new VaultError("USAGE", `this does not say what a lease of ${kind} needs`, {
-    hint: `write --lease ${kind} ${forms.join(" ")}`,
-  })
+  return `write --lease ${kind} ${forms.join(" ")}`
 }
