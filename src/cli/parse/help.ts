@@ -1,5 +1,5 @@
 import { VaultError, nearest } from "../../core/index.js"
-import { type CommandSpec, type OptionSpec, shownOption, shownWords } from "./call.js"
+import { type CommandSpec, type OptionSpec, shownOption, shownWords, takesCommand } from "./call.js"
 import { COMMANDS, commandOf, familyOf, isAboutWho } from "./table.js"
 
 const INDENT = "  "
@@ -19,7 +19,7 @@ export function helpAsked(argv: readonly string[], width: number): string | unde
   if (words[0] === "help") words.shift()
   const [first] = words
   if (first === undefined) return helpOfAll(width)
-  const spec = specAmong(words)
+  const spec = specAmong(words, before[0]?.startsWith("-") === true)
   if (spec !== undefined) return helpOf(spec, width)
   const { commands } = familyOf(words)
   if (commands.length > 0) return lines(["Commands:", ...summaries(commands, width)])
@@ -37,10 +37,16 @@ export function unknownCommand(words: readonly string[]): VaultError {
       : next === undefined
         ? `${family} what? There is ${known}`
         : `${family} has no ${shownCommand(next)}: there is ${known}`
-  // The name of a family is not mistyped: what is near it is another command.
-  const isFamily = commands.length > 0 && next === undefined
-  const near = isFamily ? undefined : guess(words)
-  return new VaultError("USAGE", message, { hint: near ?? "agent-vault help lists the commands" })
+  // The name of a family is not mistyped: what is near is one of its own commands.
+  const isFamily = commands.length > 0
+  const typed = words.slice(family.split(" ").length)
+  const meant =
+    isFamily && next !== undefined
+      ? (nearSubcommand(family, next) ?? nearSubcommand(family, typed.slice(0, 2).join(" ")))
+      : undefined
+  const near = isFamily ? meant && `did you mean ${meant}?` : guess(words)
+  const help = isFamily ? `agent-vault help ${family}` : "agent-vault help lists the commands"
+  return new VaultError("USAGE", message, { hint: near ?? help })
 }
 
 /** `command instal`; only what looks like the name of one is repeated. */
@@ -50,8 +56,14 @@ export function shownCommand(word: string): string {
 
 /** The command of a family that a word behind its name comes near: `guard instal`. */
 export function nearSubcommand(family: string, word: string): string | undefined {
+  const { length } = `${family} `
   const names = COMMANDS.map(({ name }) => name).filter((name) => name.startsWith(`${family} `))
-  return nearest(`${family} ${word}`, names)
+  // The name of the family was typed as it is, and brings nothing near.
+  const near = nearest(
+    word,
+    names.map((name) => name.slice(length)),
+  )
+  return near === undefined ? undefined : `${family} ${near}`
 }
 
 /** What all commands are, and where to begin. */
@@ -74,14 +86,12 @@ export function helpOfAll(width: number): string {
 
 /** How one command is used. */
 function helpOf(spec: CommandSpec, width: number): string {
-  const { name, words, summary, examples, notes } = spec
+  const { summary, examples, notes } = spec
   const options = Object.entries<OptionSpec>(spec.options)
   const own = options.filter(([option]) => !isAboutWho(spec.options, option))
   const who = options.filter(([option]) => isAboutWho(spec.options, option))
   return lines([
-    ["Usage: agent-vault", name, shownWords(words), options.length > 0 ? "[options]" : ""]
-      .filter(Boolean)
-      .join(" "),
+    `Usage: agent-vault ${usageOf(spec)}`,
     "",
     ...paragraph(sentence(summary), width),
     ...section("Options:", optionRows(own), width),
@@ -93,12 +103,22 @@ function helpOf(spec: CommandSpec, width: number): string {
   ])
 }
 
+/** Options behind two dashes would be the program's. */
+function usageOf(spec: CommandSpec): string {
+  const options = Object.keys(spec.options).length > 0 ? "[options]" : ""
+  const words = shownWords(spec.words)
+  const order = takesCommand(spec) ? [options, words] : [words, options]
+  return [spec.name, ...order].filter(Boolean).join(" ")
+}
+
 /** A summary as a sentence. */
 export function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 }
 
-function specAmong(words: readonly string[]): CommandSpec | undefined {
+/** What follows a mistyped command is not taken for one: `agrement list` is not list. */
+function specAmong(words: readonly string[], isBehindOption: boolean): CommandSpec | undefined {
+  if (!isBehindOption) return commandOf(words)
   // The value of an option may come first: `--dir /tmp get --help`.
   const found = words.map((_word, at) => commandOf(words.slice(at)))
   return found.find((spec) => spec !== undefined)

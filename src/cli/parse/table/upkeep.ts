@@ -40,7 +40,7 @@ export const UPKEEP: readonly CommandSpec[] = [
     options: {
       fix: {
         describe:
-          "mend what needs no key and no answer: modes of key files, a change left half done, the merge driver, the guard's hook",
+          "mend what needs no key and no answer: who may look into the folders of keys and state, modes of key files, a change left half done, the merge driver, the guard's hook",
       },
       isolate: {
         value: "HOW",
