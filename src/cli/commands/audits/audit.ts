@@ -26,19 +26,23 @@ export async function run(door: Door): Promise<void> {
   const isAsked = filterOf(door)
   const isMeant = (line: AuditLine): boolean => isAsked(line) && tellsOf(line, canaries)
   const tails = new Map<string, AuditTail>()
+  let isEmpty = true
   const more = (): AuditLine[] => {
     for (const file of auditFilesOf(door)) {
       if (!tails.has(file)) tails.set(file, new AuditTail(file))
     }
-    const lines = [...tails.values()].flatMap((tail) => tail.more()).filter(isMeant)
-    return lines.toSorted((one, other) => (one.at < other.at ? -1 : one.at > other.at ? 1 : 0))
+    const noted = [...tails.values()].flatMap((tail) => tail.more())
+    isEmpty &&= noted.length === 0
+    return noted
+      .filter(isMeant)
+      .toSorted((one, other) => (one.at < other.at ? -1 : one.at > other.at ? 1 : 0))
   }
   const lines = more()
   if (door.call.words.length === 0) tellOfOld(door)
   if (isSet(door, "follow")) return follow(door, lines, more, canaries)
   if (await asJson(door, canaries === undefined ? { lines } : marked(lines, canaries))) return
   if (lines.length === 0) {
-    tell(door, "Nothing is noted here that these options ask for.")
+    tell(door, `Nothing is noted here ${isEmpty ? "yet" : "that these options ask for"}.`)
     return
   }
   const rows = lines.map((line) => row(line, canaries))

@@ -56,7 +56,7 @@ export async function run(door: Door): Promise<number> {
     `identity  ${identityLine(identity, standing, harness)}`,
     ...opensLines(identity, standing),
     `here      ${local.length === 0 ? "no agents' keys" : `the keys of ${local.join(", ")}`}`,
-    `isolation  ${isolationLine(isolation)}`,
+    `isolate   ${isolationLine(isolation)}`,
     ...goingLines(document),
     ...rotatingLines(document),
     ...requestLines(requests),
