@@ -82,14 +82,18 @@ export function widthOf(terminal: Terminal): number {
 export function progress(terminal: Terminal): (done: number, total: number, what: string) => void {
   const start = Date.now()
   let shownAt = start + PROGRESS_AFTER_MS
+  let [of, began]: [string | undefined, number] = [undefined, start]
   return (done, total, what) => {
     const now = Date.now()
+    // What comes second takes its own time for each step.
+    if (of !== undefined && of !== what) began = now
+    of = what
     const isLast = done === total
     if (!terminal.stderr.isTTY || now < start + PROGRESS_AFTER_MS || (!isLast && now < shownAt)) {
       return
     }
     shownAt = now + 200
-    const left = Math.ceil((((now - start) / done) * (total - done)) / 1000)
+    const left = Math.ceil((((now - began) / done) * (total - done)) / 1000)
     terminal.stderr.write(
       `\r\u001b[K${isLast ? "" : `${what}: ${done} of ${total}, ${left} s left`}`,
     )

@@ -26,6 +26,7 @@ import { findAnchor } from "../memory/trust.js"
 import { type Vault, openVaultFiles, readVaultRecord, rememberAccess } from "../vault/vault.js"
 import { memoryOf } from "../memory/memory.js"
 import { type Confirmed, requirePerson } from "../policy/person.js"
+import type { Progress } from "../words/progress.js"
 
 /** Who works on a vault, and when. */
 export interface SessionRequest {
@@ -38,9 +39,6 @@ export interface SessionRequest {
   /** Computes everything and writes nothing. */
   readonly dryRun?: boolean | undefined
 }
-
-/** Called after each of `total` steps of a long operation. */
-export type Progress = (done: number, total: number, what: string) => void
 
 /** An owner at work on a draft of the vault: everything that is read is verified and fresh. */
 export interface Session {

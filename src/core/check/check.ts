@@ -11,6 +11,7 @@ import {
 } from "../words/layout.js"
 import { VaultError } from "../words/errors.js"
 import type { PolicyRule } from "../policy/policy-rules.js"
+import type { Progress } from "../words/progress.js"
 import { parsePolicyWish, policyPlan } from "../policy/policy-wish.js"
 import { signedRules } from "../vault/signed-rules.js"
 import { parseManifest } from "../records/manifest.js"
@@ -54,9 +55,15 @@ export interface SecretRotating {
 
 /**
  * Looks at everything in a vault whose owners are verified. With an owner's key, opens every
- * escrow and group too. Collects what it finds instead of stopping at the first.
+ * escrow and group too. Collects what it finds instead of stopping at the first. `onProgress` hears
+ * of each file.
  */
-export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<CheckReport> {
+export async function checkVault(
+  vault: Vault,
+  now: Date,
+  owner?: Key,
+  onProgress?: Progress,
+): Promise<CheckReport> {
   const findings: CheckFinding[] = []
   const add = (found: readonly CheckFinding[]): void => {
     for (const finding of found) findings.push(finding)
@@ -64,21 +71,11 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
   const files = recordsFirst(vault.files.list()).map((path) => ({ path, file: classify(path) }))
   const goes: SecretGoing[] = []
   const rotates: SecretRotating[] = []
-  const told = new Set<string>()
+  const attempt = attemptInto(findings)
   let removed = 0
-  const attempt: Attempt = async (subject, work) => {
-    try {
-      await work()
-    } catch (error) {
-      const finding = toFinding(subject, error)
-      // A broken group must be reported once, not once for each of its secrets.
-      if (!told.has(finding.message)) findings.push(finding)
-      told.add(finding.message)
-    }
-  }
 
   const policy = await rulesIn(vault, attempt)
-  for (const { path, file } of files) {
+  for (const [index, { path, file }] of files.entries()) {
     await attempt(path, async () => {
       add(await checkFile(vault, path, file, now, owner))
       if (file.is === "agent" && findAgent(vault, file.agent) === undefined) removed += 1
@@ -88,6 +85,7 @@ export async function checkVault(vault: Vault, now: Date, owner?: Key): Promise<
       const rotating = rotatingOf(vault, file.secret, now)
       if (rotating !== undefined) rotates.push(rotating)
     })
+    onProgress?.(index + 1, files.length, "checking files")
   }
   add(collisions(files.map(({ path }) => path)))
   const pending = await pendingPlan(vault, now, attempt)
@@ -138,6 +136,20 @@ function requireWished(vault: Vault, rules: readonly PolicyRule[] | undefined): 
 
 /** Does a part of the check; what it throws is a finding about `subject`. */
 type Attempt = (subject: string, work: () => unknown) => Promise<void>
+
+function attemptInto(findings: CheckFinding[]): Attempt {
+  const told = new Set<string>()
+  return async (subject, work) => {
+    try {
+      await work()
+    } catch (error) {
+      const finding = toFinding(subject, error)
+      // A broken group must be reported once, not once for each of its secrets.
+      if (!told.has(finding.message)) findings.push(finding)
+      told.add(finding.message)
+    }
+  }
+}
 
 function goingOf(vault: Vault, name: SecretName): SecretGoing | undefined {
   const { use = [] } = findSecret(vault, name) ?? {}

@@ -26,6 +26,7 @@ import { type Anchor, findAnchor } from "../memory/trust.js"
 import { type Vault, openVaultFiles, readVaultRecord, verifyVault } from "../vault/vault.js"
 import { type Attempted, acceptingUndone } from "../vault/open.js"
 import type { OnNote } from "../words/note.js"
+import type { Progress } from "../words/progress.js"
 import { memoryOf, noMemory } from "../memory/memory.js"
 import type { PolicyPlan } from "../policy/policy-wish.js"
 
@@ -39,6 +40,7 @@ export interface InspectRequest {
   readonly history?: boolean | undefined
   /** Compares with the vault of this revision, as a pull request with its base. */
   readonly against?: string | undefined
+  readonly onProgress?: Progress | undefined
   readonly onNote?: OnNote | undefined
 }
 
@@ -64,17 +66,17 @@ export interface Inspection extends CheckReport {
 
 /** Checks a vault in full; what is wrong with its owners ends the check at once, with that error. */
 export async function inspect(request: InspectRequest): Promise<Inspection> {
-  const { place, env, now, key } = request
+  const { place, env } = request
   if (journalExists(place)) {
     throw new VaultError("BUSY", "a change of this vault is not complete", {
       hint: "agent-vault repair",
     })
   }
   const { vault, anchor, report } = await acceptingUndone(place, env, request.onNote, () =>
-    inspectPresent(place, key, env, now),
+    inspectPresent(request),
   )
   const past = await inspectPast(request, vault, anchor)
-  const lacking = await gitLacks(place, env)
+  const lacking = await gitLacks(request)
   const findings = [...report.findings, ...past.findings, ...lacking].sort(bySeverity)
   const { findings: _findings, ...changed } = past
   return {
@@ -87,15 +89,18 @@ export async function inspect(request: InspectRequest): Promise<Inspection> {
 }
 
 /** What is there now, and whether some of it is refused as set back. */
-async function inspectPresent(
-  place: Place,
-  key: Key | undefined,
-  env: Environment,
-  now: Date,
-): Promise<Attempted<{ vault: Vault; anchor: Anchor | undefined; report: CheckReport }>> {
+async function inspectPresent({
+  place,
+  key,
+  env,
+  now,
+  onProgress,
+}: InspectRequest): Promise<
+  Attempted<{ vault: Vault; anchor: Anchor | undefined; report: CheckReport }>
+> {
   const { vault, anchor, setBack } = openToInspect(place, key, env)
   const isOwner = vault.owners.some(({ recipient }) => recipient === key?.recipient)
-  const found = await checkVault(vault, now, isOwner ? key : undefined)
+  const found = await checkVault(vault, now, isOwner ? key : undefined, onProgress)
   vault.verifiedBefore.save()
   const report = { ...found, findings: [...setBack, ...found.findings] }
   const hasRefused = setBack.length > 0 || vault.memory.branchMarks.hasRefused
@@ -149,12 +154,12 @@ async function walkHistory(git: Git, folder: string, vault: Vault): Promise<Chec
 }
 
 /** What Git could not hand out to anybody who clones: a disk that failed, say, took it. */
-async function gitLacks(place: Place, env: Environment): Promise<CheckFinding[]> {
+async function gitLacks({ place, env, onProgress }: InspectRequest): Promise<CheckFinding[]> {
   if (place.checkout?.branch === undefined) return []
   try {
     const { git, folder } = await openRepository(place, env)
     const commit = await commitOf(git, place.checkout.branch)
-    return (await lackingFiles(git, commit, folder)).map(({ path, state }) =>
+    return (await lackingFiles(git, commit, folder, onProgress)).map(({ path, state }) =>
       attention("OBJECT_MISSING", path, `Git's copy is ${state}`, "agent-vault repair"),
     )
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { BlobId, Git, RunOptions } from "./git.js"
 import { type GitObject, committedFiles, objectId, readObjects, sizesOf } from "./git-objects.js"
 import { VaultError } from "../words/errors.js"
+import type { Progress } from "../words/progress.js"
 
 /** Contents that are read at once, in bytes. */
 const TOGETHER = 32 * 1024 * 1024
@@ -66,6 +67,7 @@ export async function lackingFiles(
   git: Git,
   commit: string | undefined,
   folder: string,
+  onProgress?: Progress,
 ): Promise<LackingFile[]> {
   const files = [...(await committedFiles(git, commit, folder))]
   const sizes = await sizesOf(
@@ -78,6 +80,7 @@ export async function lackingFiles(
   for await (const { id, state } of examineObjects(git, wanted)) {
     const path = files[index++]?.[0] ?? ""
     if (state !== "whole") lacking.push({ path, id, state })
+    onProgress?.(index, files.length, "checking Git's copies")
   }
   return lacking
 }

@@ -1,7 +1,7 @@
 import type { AskPassphrase } from "../keys/key-files.js"
 import { findVault } from "../disk/place.js"
 import type { ReadEvent } from "../audit/read-event.js"
-import type { Progress } from "../change/session.js"
+import type { Progress } from "../words/progress.js"
 import { identityAt, withVault } from "../vault/open.js"
 import {
   auditAt,

@@ -27,7 +27,7 @@ import type { SecretMetadata } from "../records/secret-metadata.js"
 import type { WrittenUse } from "../records/use.js"
 import { parseSource } from "../sources/reference.js"
 import { SecretValue } from "../words/secret-value.js"
-import type { Progress } from "../change/session.js"
+import type { Progress } from "../words/progress.js"
 import {
   type SetManyRequest,
   type SetManyResult,
@@ -270,8 +270,8 @@ export class OwnerVault extends AgentVault {
 
   /** Verifies everything in the vault, as `agent-vault check` does. */
   check(options: { history?: boolean; against?: string } = {}): Promise<Inspection> {
-    const { place, key, env, onNote } = this.#request
-    return inspect({ place, key, env, onNote, now: new Date(), ...options })
+    const { place, key, env, onProgress, onNote } = this.#request
+    return inspect({ place, key, env, onProgress, onNote, now: new Date(), ...options })
   }
 
   #change({ dryRun = false }: ChangeOptions): ChangeRequest {

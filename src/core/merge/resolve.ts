@@ -1,5 +1,5 @@
 import type { ExposedSecret } from "../change/rekey.js"
-import type { Progress } from "../change/session.js"
+import type { Progress } from "../words/progress.js"
 import { completeJournal } from "../commit/journal.js"
 import { removeLeftovers } from "../commit/leftovers.js"
 import { withLock } from "../commit/lock.js"

@@ -15,7 +15,7 @@ import {
   tell,
 } from "../../door/render.js"
 import { rotatingLines, rotationChangeLines } from "../../door/rotation-lines.js"
-import { noteOnce } from "../../terminal/terminal.js"
+import { noteOnce, progress } from "../../terminal/terminal.js"
 import { changeRequest, identityIfSet, isSet, option, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<number> {
@@ -31,6 +31,7 @@ export async function run(door: Door): Promise<number> {
     now,
     history,
     against: option(door, "against"),
+    onProgress: progress(door.terminal),
     onNote: noteOnce(door.terminal),
   })
   const code = exitCodeOf(inspection.findings) || (inspection.anchored ? 0 : 1)
