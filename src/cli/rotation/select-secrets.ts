@@ -28,8 +28,9 @@ export interface SelectedSecret {
   readonly name: SecretName
   /** Why, a reason each, for people. */
   readonly why: readonly string[]
-  /** Its rotation, if its record names one. */
+  /** Its rotation, if its record names one, and its value does not lie in another store. */
   readonly toDo: RotationToDo | undefined
+  readonly isElsewhere: boolean
 }
 
 /** What a call selects, and by which audits, where it asks for what was used. */
@@ -68,7 +69,8 @@ export function selectSecrets(door: Door, vault: Vault, terms: RotationTerms): S
     if (audits !== undefined && used === undefined) return []
     const name = parseSecretName(listing.name)
     const toDo = rotationToDo(vault, name, listing, terms, door.env)
-    return [{ name, why: whySelected(door, listing, used), toDo }]
+    const isElsewhere = listing.source !== undefined
+    return [{ name, why: whySelected(door, listing, used), toDo, isElsewhere }]
   })
   return { secrets, ...(audits === undefined ? {} : { audits }) }
 }
@@ -94,11 +96,11 @@ function auditsOf(
 function rotationToDo(
   vault: Vault,
   name: SecretName,
-  { rotation }: SecretListing,
+  { rotation, source }: SecretListing,
   terms: RotationTerms,
   env: Environment,
 ): RotationToDo | undefined {
-  if (rotation === undefined) return undefined
+  if (rotation === undefined || source !== undefined) return undefined
   return { ...terms, name, rotation, state: new RotationState(vault, name, env) }
 }
 

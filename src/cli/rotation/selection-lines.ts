@@ -27,7 +27,8 @@ export function selectionLines(door: Door, selected: readonly SelectedSecret[]):
     why.join("; "),
     (toDo?.rotation.run ?? []).map(shellWord).join(" "),
   ])
-  const without = selected.filter(({ toDo }) => toDo === undefined)
+  const elsewhere = selected.filter(({ isElsewhere }) => isElsewhere)
+  const without = selected.filter((each) => each.toDo === undefined && !each.isElsewhere)
   return [
     ...table([["SECRET", "WHY", "ROTATED BY"], ...rows]),
     ...(without.length === 0
@@ -38,6 +39,12 @@ export function selectionLines(door: Door, selected: readonly SelectedSecret[]):
             `  agent-vault rotation -s ${full} -- PROGRAM`,
             `  agent-vault set ${full}`,
           ]),
+        ]),
+    ...(elsewhere.length === 0
+      ? []
+      : [
+          "What lies in another store is changed there; then say so:",
+          ...elsewhere.map(({ name }) => `  agent-vault set ${name.full} --source REFERENCE`),
         ]),
   ]
 }

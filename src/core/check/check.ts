@@ -32,7 +32,7 @@ export interface CheckReport {
   readonly agents: number
   /** The secrets that the broker may send, and to which hosts. */
   readonly goes: readonly SecretGoing[]
-  /** The secrets whose records name programs that give them new values. */
+  /** The secrets to which programs give new values, by their records: none in another store. */
   readonly rotates: readonly SecretRotating[]
   /** What `apply` would do; absent when the manifest cannot be read. */
   readonly pending?: Plan
@@ -159,8 +159,8 @@ function goingOf(vault: Vault, name: SecretName): SecretGoing | undefined {
 
 function rotatingOf(vault: Vault, name: SecretName, now: Date): SecretRotating | undefined {
   const listing = describeSecret(vault, name)
-  const { rotation } = listing
-  if (rotation === undefined) return undefined
+  const { rotation, source } = listing
+  if (rotation === undefined || source !== undefined) return undefined
   return { secret: name.full, rotation, due: whyDue(listing, now) }
 }
 

@@ -96,6 +96,10 @@ async function discard(door: Door, state: RotationState, { full }: SecretName): 
 async function forget(door: Door, request: OwnerAtWork, { full: name }: SecretName): Promise<void> {
   const outcome = await changeRotation({ ...request, name, edit: { do: "remove" } })
   if (await asJson(door, { ...outcome.result, ...outcomePart(outcome) })) return
-  await report(door, outcome)
+  await report(
+    door,
+    outcome,
+    `No program ${request.dryRun ? "would rotate" : "rotates"} ${name} any more.`,
+  )
   if (!request.dryRun) tell(door, `Next: agent-vault rotation -s ${name} -- PROGRAM`)
 }
