@@ -5,6 +5,7 @@ import { type Vault, findGroup, listAgents, listGroups, notFound } from "../vaul
 import { VaultError } from "../words/errors.js"
 import { agentRecordPath, classify } from "../words/layout.js"
 import { parseAgentName } from "../words/names.js"
+import type { Progress } from "../words/progress.js"
 import { type PastGroupKey, pastGroupKeys } from "./past-group-keys.js"
 import { readersOfValue, sealedToUnknown } from "./past-readers.js"
 import { type PastValue, pastValues } from "./past-values.js"
@@ -51,11 +52,16 @@ export interface Blast extends PastGaps {
   readonly closed: number
 }
 
+export interface BlastOptions {
+  /** How the recipients begin of the keys that are meant, where not all are. */
+  readonly only?: string | undefined
+  readonly onProgress?: Progress | undefined
+}
+
 /**
  * What every key opens that an agent ever had, whoever holds it and whatever clock they have: all
  * values that were sealed to a key of a group which was sealed to it, on all branches and tags here.
- * `only` is how the recipients begin of the keys that are meant, where not all are. From the signed
- * records; needs no key. Throws `AGENT_NOT_FOUND`, `USAGE`, `NO_REPOSITORY`.
+ * From the signed records; needs no key. Throws `AGENT_NOT_FOUND`, `USAGE`, `NO_REPOSITORY`.
  */
 export async function blast(
   vault: Vault,
@@ -63,11 +69,11 @@ export async function blast(
   agent: string,
   env: Environment,
   now: Date,
-  only = "",
+  { only = "", onProgress }: BlastOptions = {},
 ): Promise<Blast> {
   parseAgentName(agent)
   const where = await inGit(vault, place, env)
-  const past = await SignedPast.of(where, now)
+  const past = await SignedPast.of(where, now, onProgress)
   const { keys, missing: groups } = await pastGroupKeys(where, past)
   const known = keysOf(past, keys, agent)
   const own = known.filter(({ recipient }) => recipient.startsWith(only))

@@ -15,6 +15,7 @@ import { changesOf } from "../undone/blobs.js"
 import type { Vault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify, limitOf } from "../words/layout.js"
+import type { Progress } from "../words/progress.js"
 import { utc } from "../words/time.js"
 import type { VaultInGit } from "./past-records.js"
 
@@ -63,29 +64,37 @@ export class SignedPast {
   readonly #vault: Vault
   readonly #found: readonly WalkedRecord[]
   readonly #owners: ReadonlyMap<string, Verifier>
+  readonly #onProgress: Progress | undefined
 
   private constructor(
     vault: Vault,
     found: readonly WalkedRecord[],
     removals: ReadonlyMap<string, string>,
     isShallow: boolean,
+    onProgress: Progress | undefined,
   ) {
     this.#vault = vault
     this.#found = found
     this.#owners = everyVerifier(vault.record)
     this.removals = removals
     this.isShallow = isShallow
+    this.#onProgress = onProgress
   }
 
-  /** Walks the repository of a vault. Throws `GIT_FAILED`. */
-  static async of({ vault, git, folder }: VaultInGit, now: Date): Promise<SignedPast> {
+  /** Walks the repository of a vault; `onProgress` hears of each record that is verified. Throws `GIT_FAILED`. */
+  static async of(
+    { vault, git, folder }: VaultInGit,
+    now: Date,
+    onProgress?: Progress,
+  ): Promise<SignedPast> {
     const shallow = (await git.run(["rev-parse", "--is-shallow-repository"])).toString("utf8")
     const times = await commitTimes(git, folder)
     const { blobs, removals } = await recordBlobs(git, folder, times)
     const found = await contentsOf(git, blobs)
     const known = new Set(found.map(({ path, digest }) => `${path} ${digest}`))
     const here = workTree(vault, now).filter(({ path, digest }) => !known.has(`${path} ${digest}`))
-    return new SignedPast(vault, [...found, ...here], removals, shallow.trim() === "true")
+    const isShallow = shallow.trim() === "true"
+    return new SignedPast(vault, [...found, ...here], removals, isShallow, onProgress)
   }
 
   groups(): SignedVersion<GroupRecord>[] {
@@ -138,8 +147,9 @@ export class SignedPast {
     kind: K,
     isMeant: (found: WalkedRecord) => boolean,
   ): SignedVersion<ReturnType<typeof decodeRecord<K>>>[] {
-    return this.#found.filter(isMeant).flatMap((found) => {
-      const { path, commit, at, bytes, digest } = found
+    const meant = this.#found.filter(isMeant)
+    return meant.flatMap(({ path, commit, at, bytes, digest }, index) => {
+      this.#onProgress?.(index + 1, meant.length, `verifying ${kind} records`)
       try {
         if (bytes === undefined) throw new VaultError("RECORD_INVALID", `${path} cannot be read`)
         const record = decodeRecord(kind, path, bytes, this.#vault.id, this.#owners)

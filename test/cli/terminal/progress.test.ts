@@ -22,20 +22,26 @@ afterAll(() => machine.remove())
 /** Clears the line that shows it. */
 const CLEARED = "\r\u001b[K"
 
-test("check shows it at a terminal, and takes it away", async () => {
-  const { shown } = await atTerminal(machine, ["check"])
+const LONG = [
+  ["check", "Checked "],
+  ["blast ci", "Taken for lost: "],
+] as const
+
+test.each(LONG)("%s shows it at a terminal, and takes it away", async (command, says) => {
+  const { shown } = await atTerminal(machine, command.split(" "))
   const [first = "", ...parts] = shown.split(CLEARED)
   expect(first).toBe("")
   const report = parts.pop()
   const told = parts.filter((part) => part !== "")
   expect(told.length).toBeGreaterThan(0)
-  for (const line of told) expect(line).toMatch(/^checking \S.*: \d+ of \d+, \d+ s left$/)
-  expect(report).toContain("Checked ")
+  const line = /^(?:checking|verifying) \S.*: \d+ of \d+, \d+ s left$/
+  for (const each of told) expect(each).toMatch(line)
+  expect(report).toContain(says)
 })
 
-test("check has nothing of it in a pipe", async () => {
-  const { stdout, stderr } = await machine.call(["check"])
-  expect(stderr).toContain("Checked ")
+test.each(LONG)("%s has nothing of it in a pipe", async (command, says) => {
+  const { stdout, stderr } = await machine.call(command.split(" "))
+  expect(stderr).toContain(says)
   expect(stdout + stderr).not.toContain("s left")
   expect(stdout + stderr).not.toContain("\r")
 })

@@ -25,7 +25,7 @@ afterEach(() => world.remove())
 async function blastOf(agent: string, only?: string, where = world) {
   const place = findVault(where.top)
   return withVault(place, undefined, where.env, (vault) =>
-    blast(vault, place, agent, where.env, new Date(), only),
+    blast(vault, place, agent, where.env, new Date(), { only }),
   )
 }
 

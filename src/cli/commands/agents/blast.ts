@@ -15,6 +15,7 @@ import { gapLines, hasGaps } from "../../door/past-gaps.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, counted, print, table, tell } from "../../door/render.js"
 import { identityIfSet, option, placeOf, userPath } from "../../door/who.js"
+import { progress } from "../../terminal/terminal.js"
 
 const HEAD = ["SECRET", "VERSION", "SET", "OPEN TO IT SINCE", "IS", "USED, BY ITS AUDIT"]
 
@@ -25,8 +26,9 @@ export async function run(door: Door): Promise<number> {
   parseAgentName(agent)
   const place = placeOf(door)
   const key = await identityIfSet(door, place)
+  const asked = { only: option(door, "key"), onProgress: progress(door.terminal) }
   const { opened, noted } = await readingVault(door, place, key?.trust, async (vault) => ({
-    opened: await blast(vault, place, agent, door.env, door.now, option(door, "key")),
+    opened: await blast(vault, place, agent, door.env, door.now, asked),
     noted: notedOf(door, vault, agent, files),
   }))
   const { opens: values, ...rest } = opened
