@@ -21,11 +21,13 @@ export async function runAtTerminal(
   patterns: ScreenPatterns,
   terminal: Terminal,
 ): Promise<number> {
+  // This makes the stream, which hears of a new size before whoever listens later.
+  const size = sizeOf(terminal)
   const signals = new Signals("SIGTSTP")
   try {
     const stood = await standIn(launch, terminal)
     if (typeof stood !== "string") {
-      return await new TerminalRun(terminal, stood, patterns, outputs).through(signals)
+      return await new TerminalRun(terminal, size, stood, patterns, outputs).through(signals)
     }
     say(terminal, `agent-vault: the program gets pipes, not a terminal: ${stood}`)
   } finally {
@@ -53,13 +55,14 @@ class TerminalRun {
 
   constructor(
     terminal: Terminal,
+    size: string,
     stood: StandIn,
     patterns: ScreenPatterns,
     { stdout, stderr }: Outputs,
   ) {
     this.#terminal = terminal
     this.#stood = stood
-    this.#size = sizeOf(terminal)
+    this.#size = size
     this.#keys = new KeysFlow(terminal.stdin, stood.theirs)
     this.#errors = stderr
     const redactor = new ScreenRedactor(patterns)
