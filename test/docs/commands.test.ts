@@ -33,6 +33,9 @@ const ENDS_WITH = new Map([
   ["agent-vault policy set", 2],
   ["agent-vault policy test", 2],
   ["agent-vault policy remove", 2],
+  // There is no token on stdin.
+  ["agent-vault roll gitlab --expires 90d", 6],
+  ["agent-vault roll gitlab --test", 6],
   // There is no canary.
   ["agent-vault canary remove openai-ci/openai-api-key", 3],
   // The guard is not installed.
