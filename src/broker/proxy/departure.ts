@@ -70,11 +70,7 @@ export function departureOf(
     const target = request.query === "" ? request.path : `${request.path}?${request.query}`
     head = { method: head.method, target, rawHeaders: request.headers.flat() }
   }
-  for (const { name, value } of values.values()) {
-    // A lease is there since it was asked for, and another store may have a new value.
-    live.learn(name.full, value)
-    value.fill(0)
-  }
+  for (const { value } of values.values()) value.fill(0)
   return { head, body, asked }
 }
 
