@@ -4,7 +4,7 @@ import { findVault } from "../../../src/core/disk/place.js"
 import type { Choices } from "../../../src/core/merge/merge-vault.js"
 import { type Resolved, resolve } from "../../../src/core/merge/resolve.js"
 import { type Synced, type SyncRequest, sync } from "../../../src/core/sync/sync.js"
-import type { World } from "../world.js"
+import { type World, outcome } from "../world.js"
 
 const noPassphrase = (): Promise<string> => Promise.reject(new Error("no key has a passphrase"))
 
@@ -67,4 +67,17 @@ export function resolveAt(world: World, choices: Choices): Promise<Resolved> {
     choices,
     dryRun: false,
   })
+}
+
+/** Merges as `git merge` and `resolve` do; hands back what only a person can tell. */
+export async function mergeAt(world: World, all?: Choices["all"]): Promise<readonly string[]> {
+  world.git("fetch", "-q")
+  await outcome(Promise.resolve().then(() => world.git("merge", "-q", "origin/main")))
+  const { conflicts } = await resolveAt(world, { named: new Map(), ...(all && { all }) })
+  if (conflicts.length > 0) {
+    world.git("merge", "--abort")
+    return conflicts.map(({ name }) => name)
+  }
+  world.git("commit", "-qm", "merged")
+  return []
 }

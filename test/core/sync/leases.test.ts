@@ -8,7 +8,7 @@ import {
   setSecret,
 } from "../../../src/core/owner.js"
 import { type World, outcome, vaultWorld } from "../world.js"
-import { type Clones, clonesOf, resolveAt, syncAt } from "./clones.js"
+import { type Clones, clonesOf, mergeAt, syncAt } from "./clones.js"
 
 // Two clones change one secret, one of them how it is leased. A lease that a merge loses hands out the
 // key that is sealed, and a narrowing that it loses hands out more than an owner signed.
@@ -45,19 +45,6 @@ async function leased(world: World): Promise<LeaseEdit> {
   return listed.find(({ name }) => name === NAME)?.lease ?? "none"
 }
 
-/** Merges as `git merge` and `resolve` do; hands back what only a person can tell. */
-async function merge(world: World, all?: "ours" | "theirs"): Promise<readonly string[]> {
-  world.git("fetch", "-q")
-  await outcome(Promise.resolve().then(() => world.git("merge", "-q", "origin/main")))
-  const { conflicts } = await resolveAt(world, { named: new Map(), ...(all && { all }) })
-  if (conflicts.length > 0) {
-    world.git("merge", "--abort")
-    return conflicts.map(({ name }) => name)
-  }
-  world.git("commit", "-qm", "merged")
-  return []
-}
-
 test("a lease that one clone signs stays, whatever else the other says of the secret", async () => {
   const { one, two } = clones
   await meta(one, NARROW)
@@ -88,8 +75,8 @@ test.each([
   await meta(two, WIDE)
   await syncAt(one)
   expect(await outcome(syncAt(two))).toBe("CONFLICT")
-  expect(await merge(two)).toEqual([NAME])
-  expect(await merge(two, side)).toEqual([])
+  expect(await mergeAt(two)).toEqual([NAME])
+  expect(await mergeAt(two, side)).toEqual([])
   expect(await leased(two)).toEqual(expected)
 })
 
@@ -101,7 +88,7 @@ test("of two new values, the one that is chosen is leased as it was set", async 
   await put(one, "a-plain-token", "none")
   await put(two, "another-key")
   await syncAt(one)
-  expect(await merge(two, "ours")).toEqual([])
+  expect(await mergeAt(two, "ours")).toEqual([])
   expect(await leased(two)).toEqual(WIDE)
 })
 

@@ -3,7 +3,7 @@ import { describeSecrets, findVault, withVault } from "../../../src/core/index.j
 import type { Rotation } from "../../../src/core/records/rotation.js"
 import { type RotationEdit, changeRotation } from "../../../src/core/rotation/change-rotation.js"
 import { type World, outcome, vaultWorld } from "../world.js"
-import { type Clones, clonesOf, resolveAt, syncAt } from "./clones.js"
+import { type Clones, clonesOf, mergeAt, syncAt } from "./clones.js"
 
 // Two clones change what rotates one secret. What comes of it runs on owners' machines.
 
@@ -35,19 +35,6 @@ async function rotation(world: World): Promise<Rotation | undefined> {
   return listed.find(({ name }) => name === NAME)?.rotation
 }
 
-/** Merges as `git merge` and `resolve` do; hands back what only a person can tell. */
-async function merge(world: World, all?: "ours" | "theirs"): Promise<readonly string[]> {
-  world.git("fetch", "-q")
-  await outcome(Promise.resolve().then(() => world.git("merge", "-q", "origin/main")))
-  const { conflicts } = await resolveAt(world, { named: new Map(), ...(all && { all }) })
-  if (conflicts.length > 0) {
-    world.git("merge", "--abort")
-    return conflicts.map(({ name }) => name)
-  }
-  world.git("commit", "-qm", "merged")
-  return []
-}
-
 test.each([
   ["ours", { run: ["roll", "--two"] }],
   ["theirs", { run: ["roll"], end: ["finish"] }],
@@ -59,8 +46,8 @@ test.each([
     await put(two, "run", "roll", "--two")
     await syncAt(one)
     expect(await outcome(syncAt(two))).toBe("CONFLICT")
-    expect(await merge(two)).toEqual([NAME])
-    expect(await merge(two, side)).toEqual([])
+    expect(await mergeAt(two)).toEqual([NAME])
+    expect(await mergeAt(two, side)).toEqual([])
     expect(await rotation(two)).toEqual(expected)
   },
 )

@@ -3,7 +3,7 @@ import { changeUse } from "../../../src/core/change/change-use.js"
 import { describeSecrets, findVault, withVault } from "../../../src/core/index.js"
 import type { WrittenUse } from "../../../src/core/records/use.js"
 import { type World, outcome, vaultWorld } from "../world.js"
-import { type Clones, clonesOf, resolveAt, syncAt } from "./clones.js"
+import { type Clones, clonesOf, mergeAt, syncAt } from "./clones.js"
 
 // Two clones change where the broker may send one secret. What comes of it, one owner signed.
 
@@ -48,19 +48,6 @@ async function hosts(world: World): Promise<readonly string[]> {
   return use.flatMap((rule) => rule.hosts)
 }
 
-/** Merges as `git merge` and `resolve` do; hands back what only a person can tell. */
-async function merge(world: World, all?: "ours" | "theirs"): Promise<readonly string[]> {
-  world.git("fetch", "-q")
-  await outcome(Promise.resolve().then(() => world.git("merge", "-q", "origin/main")))
-  const { conflicts } = await resolveAt(world, { named: new Map(), ...(all && { all }) })
-  if (conflicts.length > 0) {
-    world.git("merge", "--abort")
-    return conflicts.map(({ name }) => name)
-  }
-  world.git("commit", "-qm", "merged")
-  return []
-}
-
 test.each([
   ["ours", ["first.example.com", "two.example.com"]],
   ["theirs", ["first.example.com", "one.example.com"]],
@@ -72,8 +59,8 @@ test.each([
     await add(two, to("two.example.com"))
     await syncAt(one)
     expect(await outcome(syncAt(two))).toBe("CONFLICT")
-    expect(await merge(two)).toEqual([NAME])
-    expect(await merge(two, side)).toEqual([])
+    expect(await mergeAt(two)).toEqual([NAME])
+    expect(await mergeAt(two, side)).toEqual([])
     expect(await hosts(two)).toEqual(expected)
   },
 )
