@@ -1,5 +1,5 @@
 import { type Exposures, exposures } from "../records/exposures.js"
-import { type Lease, isSameLease } from "../records/lease.js"
+import { isSameLease } from "../records/lease.js"
 import {
   type SecretRecord,
   type Unsigned,
@@ -8,8 +8,8 @@ import {
   unsigned,
 } from "../records/record.js"
 import { type SecretMetadata, SECRET_FIELDS } from "../records/secret-metadata.js"
-import { type Rotation, isSameRotation } from "../records/rotation.js"
-import { type Use, areSameUses } from "../records/use.js"
+import { isSameRotation } from "../records/rotation.js"
+import { areSameUses } from "../records/use.js"
 import type { Side } from "./units.js"
 
 /** The records of one secret; undefined where it is not, or not any more. */
@@ -157,45 +157,30 @@ function mergeMetadata(
 }
 
 /**
- * Where the value may go, as the side says that changed it: all of it, since rules of both sides
- * together would let it go where no owner signed it to go. `choice` if both did and nobody chose.
+ * Each of these as a whole from the side that changed it. Rules of both sides together would let the
+ * value go where no owner signed it to go, a mixture of programs nobody signed, and a lease that is
+ * lost hands out the key.
  */
-function mergeUses(
-  base: SecretRecord | undefined,
-  ours: SecretRecord,
-  theirs: SecretRecord,
-  chosen: Side | undefined,
-): readonly Use[] | "choice" | undefined {
-  if (areSameUses(ours.use, theirs.use)) return ours.use
-  if (areSameUses(ours.use, base?.use)) return theirs.use
-  if (areSameUses(theirs.use, base?.use)) return ours.use
-  return chosen === undefined ? "choice" : { ours, theirs }[chosen].use
-}
+const mergeUses = wholeOf(({ use }) => use, areSameUses)
+const mergeRotation = wholeOf(({ rotation }) => rotation, isSameRotation)
+const mergeLease = wholeOf(({ lease }) => lease, isSameLease)
 
-/** How it is rotated, as a whole from the side that changed it: no mixture that nobody signed. */
-function mergeRotation(
-  base: SecretRecord | undefined,
-  ours: SecretRecord,
-  theirs: SecretRecord,
-  chosen: Side | undefined,
-): Rotation | "choice" | undefined {
-  if (isSameRotation(ours.rotation, theirs.rotation)) return ours.rotation
-  if (isSameRotation(ours.rotation, base?.rotation)) return theirs.rotation
-  if (isSameRotation(theirs.rotation, base?.rotation)) return ours.rotation
-  return chosen === undefined ? "choice" : { ours, theirs }[chosen].rotation
-}
-
-/** How it is leased, as a whole from the side that changed it: a lease that is lost hands out the key. */
-function mergeLease(
-  base: SecretRecord | undefined,
-  ours: SecretRecord,
-  theirs: SecretRecord,
-  chosen: Side | undefined,
-): Lease | "choice" | undefined {
-  if (isSameLease(ours.lease, theirs.lease)) return ours.lease
-  if (isSameLease(ours.lease, base?.lease)) return theirs.lease
-  if (isSameLease(theirs.lease, base?.lease)) return ours.lease
-  return chosen === undefined ? "choice" : { ours, theirs }[chosen].lease
+/** Merges what `read` finds in a record; `choice` if both sides changed it and nobody chose. */
+function wholeOf<T>(
+  read: (record: SecretRecord) => T | undefined,
+  isSame: (one: T | undefined, other: T | undefined) => boolean,
+) {
+  return (
+    base: SecretRecord | undefined,
+    ours: SecretRecord,
+    theirs: SecretRecord,
+    chosen: Side | undefined,
+  ): T | "choice" | undefined => {
+    const [was, one, other] = [base && read(base), read(ours), read(theirs)]
+    if (isSame(one, other) || isSame(other, was)) return one
+    if (isSame(one, was)) return other
+    return chosen === undefined ? "choice" : { ours: one, theirs: other }[chosen]
+  }
 }
 
 function withoutMetadata(record: Unsigned<SecretRecord>): Unsigned<SecretRecord> {
