@@ -24,8 +24,8 @@ export const LEFT_UNSIGNED =
 /** A commit to be made. */
 export interface NewCommit {
   readonly parent: string | undefined
-  /** Of a merge: the other parent, and the tree to which `files` are changes. */
-  readonly merged?: { readonly parent: string; readonly tree: string } | undefined
+  /** Of a merge: the other parent, and the tree to which `files` are changes; absent: `parent`'s. */
+  readonly merged?: { readonly parent: string; readonly tree?: string } | undefined
   /** By path from the top: new bytes, a blob that Git has, or undefined for a file that goes. */
   readonly files: ReadonlyMap<string, Uint8Array | BlobId | undefined>
   readonly message: string
@@ -67,7 +67,8 @@ async function makeCommit(
     `commit ${SCRATCH}\nmark :1\nauthor ${by.author}\ncommitter ${by.committer}\n`,
     ...data(Buffer.from(`${message}\n`)),
     ...(parent === undefined ? [] : [`from ${parent}\n`]),
-    ...(merged === undefined ? [] : [`merge ${merged.parent}\nM 040000 ${merged.tree} ""\n`]),
+    ...(merged === undefined ? [] : [`merge ${merged.parent}\n`]),
+    ...(merged?.tree === undefined ? [] : [`M 040000 ${merged.tree} ""\n`]),
     ...[...files].flatMap(fileCommand),
     `\nget-mark :1\nreset ${SCRATCH}\n\n`,
   ]

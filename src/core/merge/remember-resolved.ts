@@ -78,8 +78,5 @@ async function writeStandIn(
   const files = new Map([...signed, ...removed])
   if (theirs.size === 0) return writeCommit(git, by, { parent, files, message })
   const beside = await writeCommit(git, by, { parent, files: theirs, message })
-  const tree = (await git.run(["rev-parse", "--verify", `${parent}^{tree}`]))
-    .toString("utf8")
-    .trim()
-  return writeCommit(git, by, { parent, merged: { parent: beside, tree }, files, message })
+  return writeCommit(git, by, { parent, merged: { parent: beside }, files, message })
 }
