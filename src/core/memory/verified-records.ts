@@ -37,7 +37,7 @@ export class VerifiedRecords {
 
   has(digest: string): boolean {
     if (this.#here.has(digest)) return true
-    if (this.#fresh.size < MANY) return this.#fresh.has(digest)
+    if (this.#fresh.size < MANY) return false
     this.#kept ??= this.#load()
     return this.#kept.has(digest)
   }
