@@ -81,7 +81,12 @@ export { repair } from "./commit/repair.js"
 export { type UseEdit, type UseRequest, changeUse } from "./change/change-use.js"
 export { type RotationEdit, changeRotation, rotationOf } from "./rotation/change-rotation.js"
 export { type KeptRotation, RotationState, fingerprintOf } from "./rotation/kept-rotation.js"
-export { SELF_ROTATIONS, type SelfRotation, selfRotationNamed } from "./rotation/self-rotation.js"
+export {
+  type AskService,
+  SELF_ROTATIONS,
+  type SelfRotation,
+  selfRotationNamed,
+} from "./rotation/self-rotation.js"
 export { askIssuer } from "./leases/ask-issuer.js"
 export { IssuerFailure } from "./leases/lease-issuer.js"
 export { type Rotated, setRotated } from "./rotation/set-rotated.js"

@@ -1,5 +1,5 @@
 import { fieldOf } from "../sources/field-of.js"
-import type { SelfRotation } from "./self-rotation.js"
+import type { AskService, SelfRotation } from "./self-rotation.js"
 
 const TOKENS = "/client/v4/user/tokens"
 
@@ -26,10 +26,7 @@ export const CLOUDFLARE_TOKEN: SelfRotation = {
 }
 
 /** Of a token that works. */
-async function idOf(
-  value: string,
-  ask: Parameters<SelfRotation["try"]>[1],
-): Promise<string | undefined> {
+async function idOf(value: string, ask: AskService): Promise<string | undefined> {
   const asked = { method: "GET", path: `${TOKENS}/verify`, headers: signedIn(value) } as const
   const { status, body } = await ask(asked)
   const id = status === 200 ? fieldOf(body, ["result", "id"])?.toString("utf8") : undefined

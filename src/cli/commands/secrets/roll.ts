@@ -1,5 +1,6 @@
 import { VaultError, parseMetadata } from "../../../core/index.js"
 import {
+  type AskService,
   IssuerFailure,
   type SelfRotation,
   askIssuer,
@@ -23,8 +24,7 @@ export async function run(door: Door): Promise<void> {
   if (stdin.isTTY || (stdout.isTTY && !isSet(door, "test"))) throw forRotations(name)
   const value = withoutNewline(await readAll(door.terminal)).value.toString("utf8")
   if (!TOKEN.test(value)) throw failed(`what is on stdin is no token of ${name}`)
-  const ask = (request: Parameters<Parameters<SelfRotation["roll"]>[1]>[0]) =>
-    askIssuer({ ...request, endpoint }, { env: door.env })
+  const ask: AskService = (request) => askIssuer({ ...request, endpoint }, { env: door.env })
   try {
     if (isSet(door, "test")) {
       if (await service.try(value, ask)) return
