@@ -33,6 +33,18 @@ function conflict(...args: string[]): void {
   expect(() => alice.git(...args)).toThrow()
 }
 
+/** Ends a merge with what one side has of the secret. */
+function settle(machine: Machine, side: "--ours" | "--theirs"): void {
+  expect(machine.code(["resolve", SECRET, side])).toBe("0 ok")
+  machine.git("commit", "--quiet", "--no-edit")
+}
+
+/** Makes the secret anew, and reads it. */
+async function makeAgain(): Promise<void> {
+  await alice.set(SECRET, "again")
+  expect(await alice.read("ci", SECRET)).toBe("again")
+}
+
 /** What `get` says of what was undone, and the value. */
 async function expectUndone(value: string): Promise<void> {
   const { code, stderr } = alice.run(["get", SECRET, "--agent", "ci"], { shows: true })
@@ -45,10 +57,8 @@ test("a removal that was chosen over the other side's change", async () => {
   bob.publish()
   remove(alice)
   conflict("merge", "origin/main")
-  expect(alice.code(["resolve", SECRET, "--ours"])).toBe("0 ok")
-  alice.git("commit", "--quiet", "--no-edit")
-  await alice.set(SECRET, "again")
-  expect(await alice.read("ci", SECRET)).toBe("again")
+  settle(alice, "--ours")
+  await makeAgain()
   alice.git("reset", "--quiet", "--hard", "origin/main")
   await expectUndone("bob's")
 })
@@ -58,10 +68,8 @@ test("the other side's removal, chosen over a change", async () => {
   bob.publish()
   await alice.set(SECRET, "alice's")
   conflict("merge", "origin/main")
-  expect(alice.code(["resolve", SECRET, "--theirs"])).toBe("0 ok")
-  alice.git("commit", "--quiet", "--no-edit")
-  await alice.set(SECRET, "again")
-  expect(await alice.read("ci", SECRET)).toBe("again")
+  settle(alice, "--theirs")
+  await makeAgain()
   alice.git("reset", "--quiet", "--hard", "HEAD~2")
   await expectUndone("alice's")
 })
@@ -94,8 +102,7 @@ test("what was signed in a cherry-pick", async () => {
 
 /** Makes the secret again, and goes back to where it was before that and a merge. */
 async function makeAgainAndGoTo(commit: string): Promise<string> {
-  await alice.set(SECRET, "again")
-  expect(await alice.read("ci", SECRET)).toBe("again")
+  await makeAgain()
   alice.git("reset", "--quiet", "--hard", commit)
   const { code, stderr } = alice.run(["get", SECRET, "--agent", "ci"], { shows: true })
   return `${code} ${stderr.split("\n")[0] ?? ""}`
@@ -133,8 +140,7 @@ describe("no removal of others' is taken for one that was made here", () => {
     bob.publish()
     remove(alice)
     conflict("merge", "origin/main")
-    expect(alice.code(["resolve", SECRET, "--ours"])).toBe("0 ok")
-    alice.git("commit", "--quiet", "--no-edit")
+    settle(alice, "--ours")
     alice.git("push", "--quiet", "origin", "main")
     expect(await makeAgainAndGoTo("HEAD~1^2")).toMatch(/^5 .*ROLLED_BACK.*was published/)
   })
@@ -144,10 +150,8 @@ describe("no removal of others' is taken for one that was made here", () => {
     bob.publish()
     remove(alice)
     conflict("merge", "origin/main")
-    expect(alice.code(["resolve", SECRET, "--ours"])).toBe("0 ok")
-    alice.git("commit", "--quiet", "--no-edit")
-    await alice.set(SECRET, "again")
-    expect(await alice.read("ci", SECRET)).toBe("again")
+    settle(alice, "--ours")
+    await makeAgain()
     alice.git("checkout", "--quiet", "origin/main", "--", ".agent-vault/secrets")
     alice.arrive()
     expect(alice.code(["get", SECRET, "--agent", "ci"], { shows: true })).toBe("5 ROLLED_BACK")
@@ -157,11 +161,10 @@ describe("no removal of others' is taken for one that was made here", () => {
     remove(alice)
     const base = alice.git("rev-parse", "HEAD")
     await bob.set(SECRET, "bob's")
-    const [theirs] = [bob.git("rev-parse", "HEAD")]
+    const theirs = bob.git("rev-parse", "HEAD")
     bob.git("fetch", "--quiet", alice.top, "main")
     expect(() => bob.git("merge", "FETCH_HEAD")).toThrow()
-    expect(bob.code(["resolve", SECRET, "--theirs"])).toBe("0 ok")
-    bob.git("commit", "--quiet", "--no-edit")
+    settle(bob, "--theirs")
     // By an address, so that no remote-tracking branch has it.
     alice.git("fetch", "--quiet", bob.top, "main")
     alice.git("merge", "--quiet", "--ff-only", "FETCH_HEAD")
