@@ -1,9 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { constants } from "node:os"
 import { join } from "node:path"
-import { kill } from "node:process"
-import { setTimeout as delay } from "node:timers/promises"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { gone } from "../../gone.js"
 import { Machine } from "../machine.js"
 
 const NAME = "stripe/api-key"
@@ -235,16 +234,3 @@ describe("a signal to us alone ends", () => {
     for (const file of [started, `${started}.child`]) await gone(Number(readFileSync(file, "utf8")))
   })
 })
-
-/** Resolves when a process has ended, whoever asks for its exit code. */
-async function gone(pid: number): Promise<void> {
-  const isRunning = (): boolean => {
-    try {
-      kill(pid, 0)
-      return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"))
-    } catch {
-      return false
-    }
-  }
-  while (isRunning()) await delay(5)
-}

@@ -13,6 +13,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { findVault } from "../../../src/core/disk/place.js"
 import { type Patience, runStore } from "../../../src/core/sources/run-store.js"
+import { gone } from "../../gone.js"
 import { type World, vaultWorld } from "../world.js"
 
 let world: World
@@ -78,19 +79,6 @@ const starter = (then: string): string =>
     `sleep 600 &\necho $! > ${join(world.folder, "started")}\n${then}`,
   )
 const started = (): number => Number(readFileSync(join(world.folder, "started"), "utf8"))
-
-/** Resolves when a process has ended, whoever asks for its exit code. */
-async function gone(pid: number): Promise<void> {
-  const isRunning = (): boolean => {
-    try {
-      kill(pid, 0)
-      return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"))
-    } catch {
-      return false
-    }
-  }
-  while (isRunning()) await delay(5)
-}
 
 describe("a store's program", () => {
   test("has so long, and is ended with what it started", async () => {
