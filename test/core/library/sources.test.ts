@@ -11,9 +11,11 @@ import {
 } from "../../../src/core/index.js"
 import {
   agreeToReference,
+  agreements,
   referenceFingerprint,
   setPolicy,
   setSecret,
+  takeBack,
 } from "../../../src/core/owner.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 
@@ -62,6 +64,15 @@ test("get fetches nothing where nobody agreed; then the value, and keeps it", as
   const values = [await vault.get(NAME.full), (await vault.getMany([NAME.full]))[NAME.full]]
   expect(values.map((value) => value?.reveal())).toEqual(["one", "one"])
   expect(readFileSync(asked(), "utf8").trim().split("\n")).toHaveLength(1)
+})
+
+test("what is kept is handed out no more once the agreement is taken back", async () => {
+  store("printf one")
+  agree()
+  await vault.get(NAME.full)
+  const id = claimedId(findVault(world.top))
+  for (const agreement of agreements(id, world.env)) takeBack(id, agreement, world.env)
+  expect(await outcome(vault.get(NAME.full))).toBe("SOURCE_UNAGREED")
 })
 
 test("what is kept ends with the access to it", async () => {
