@@ -16,6 +16,10 @@ const ID = "0123456789abcdef0123456789abcdef"
 let asked: string[]
 /** Tokens that are good. */
 let live: Set<string>
+/** What a new value is. */
+let next: string
+/** Where whoever rolls is sent instead, if anywhere. */
+let elsewhere: string | undefined
 let authority: Authority
 let server: Server
 let machine: Machine
@@ -30,6 +34,8 @@ beforeAll(async () => {
 beforeEach(() => {
   asked = []
   live = new Set([OLD])
+  next = NEW
+  elsewhere = undefined
   machine = new Machine()
   const file = join(machine.home, "authority.pem")
   writeFileSync(file, authority.pem)
@@ -55,11 +61,16 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     response.writeHead(status, { "content-type": "application/json" })
     response.end(JSON.stringify(document))
   }
-  if (!live.has(shown)) return send(401, { message: "401 Unauthorized", success: false })
+  // What a service says may quote what it was shown.
+  if (!live.has(shown)) return send(401, { message: `no such token: ${shown}`, success: false })
+  if (elsewhere !== undefined && request.method !== "GET") {
+    response.writeHead(307, { location: elsewhere }).end()
+    return
+  }
   const rolled = (): string => {
     live.delete(shown)
-    live.add(NEW)
-    return NEW
+    live.add(next)
+    return next
   }
   if (line === "GET /api/v4/personal_access_tokens/self") return send(200, { id: 42, active: true })
   if (line === "POST /api/v4/personal_access_tokens/self/rotate") {
@@ -124,6 +135,22 @@ describe("nothing is printed, and no value told", () => {
     expect(ran).toMatchObject({ stdout: "", code: 6 })
     expect(ran.stderr).toContain(message)
     if (value !== "") expect(ran.stderr).not.toContain(value)
+  })
+
+  test.each(["gitlab", "cloudflare"])("where %s gives what cannot be a token", async (name) => {
+    next = "two words\nand a line"
+    const ran = await roll(name)
+    expect(ran).toMatchObject({ stdout: "", code: 6 })
+    expect(ran.stderr).toContain(`${name} gave no new value`)
+    expect(ran.stderr).not.toContain("two words")
+  })
+
+  test.each(["gitlab", "cloudflare"])("where %s sends on, and nobody follows", async (name) => {
+    elsewhere = `${url()}/elsewhere`
+    const ran = await roll(name)
+    expect(ran).toMatchObject({ stdout: "", code: 6 })
+    expect(asked.filter((line) => line.includes("elsewhere"))).toEqual([])
+    expect(live).toEqual(new Set([OLD]))
   })
 
   test("where the service does not prove who it is", async () => {
