@@ -92,6 +92,7 @@ export { IssuerFailure } from "./leases/lease-issuer.js"
 export { type Rotated, setRotated } from "./rotation/set-rotated.js"
 export { foldersOutside, isInside, programIn, topAround } from "./disk/outside-program.js"
 export { EndedWithUs } from "./disk/ended-with-us.js"
+export { printedBy } from "./disk/printed-by.js"
 export { processTree, signalTree } from "./disk/process-tree.js"
 export { LONGEST_KEEP, type Source } from "./records/source.js"
 export {

@@ -1,7 +1,5 @@
-import { spawn } from "node:child_process"
-import { once } from "node:events"
-import { type Environment, LIMITS, VaultError } from "../../core/index.js"
-import { EndedWithUs, signalTree } from "../../core/owner.js"
+import { type Environment, LIMITS, VaultError, isErrno } from "../../core/index.js"
+import { EndedWithUs, printedBy } from "../../core/owner.js"
 import { childEnvironment } from "../run/program-environment.js"
 
 // Files of https://getsops.io: the keys are plain, the values sealed one by one, and a branch `sops`
@@ -30,9 +28,12 @@ export async function decryptedBySops(
 ): Promise<Uint8Array> {
   const args = ["--decrypt", "--input-type", format, "--output-type", "json", path]
   try {
-    return await withUs.during(() => printedBySops(args, env))
+    // sops finds its keys by the user's environment, and needs nothing of ours. It may wait for a person.
+    const sops = { file: "sops", args, env: childEnvironment(env, new Map(), false) }
+    const terms = { most: LIMITS.importFile, ended: withUs.signal }
+    return await withUs.during(() => printedBy(sops, terms))
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
+    if (cause instanceof Error && isErrno(cause.cause, "ENOENT")) {
       throw new VaultError("COMMAND_NOT_FOUND", `${shown} was sealed by sops, which is not here`, {
         hint: "install sops (https://getsops.io), or import what `sops decrypt` prints elsewhere",
       })
@@ -41,35 +42,5 @@ export async function decryptedBySops(
       hint: `see why: sops --decrypt --output-type json ${shown}`,
       cause,
     })
-  }
-}
-
-async function printedBySops(args: readonly string[], env: Environment): Promise<Uint8Array> {
-  const child = spawn("sops", args, {
-    // sops finds its keys by the user's environment, and needs nothing of ours.
-    env: childEnvironment(env, new Map(), false),
-    stdio: ["ignore", "pipe", "ignore"],
-  })
-  const pieces: Buffer[] = []
-  let size = 0
-  const stop = (): void => {
-    // Of one that has ended, the id may be another's by now.
-    const isRunning = child.exitCode === null && child.signalCode === null
-    if (child.pid !== undefined && isRunning) signalTree(child.pid, "SIGKILL")
-    child.stdout.destroy()
-  }
-  child.stdout.on("data", (piece: Buffer) => {
-    pieces.push(piece)
-    size += piece.length
-    if (size > LIMITS.importFile) stop()
-  })
-  const { signal } = withUs
-  signal.addEventListener("abort", stop)
-  try {
-    const [code] = (await once(child, "close")) as [number | null]
-    if (code !== 0 || size > LIMITS.importFile) throw new Error("it failed, or printed too much")
-    return Buffer.concat(pieces)
-  } finally {
-    signal.removeEventListener("abort", stop)
   }
 }

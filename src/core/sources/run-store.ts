@@ -1,11 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process"
 import { delimiter, parse } from "node:path"
-import { setImmediate } from "node:timers/promises"
 import { EndedWithUs } from "../disk/ended-with-us.js"
 import type { Environment } from "../disk/homes.js"
 import { foldersOutside, isInside, programIn } from "../disk/outside-program.js"
 import type { Place } from "../disk/place.js"
-import { signalTree } from "../disk/process-tree.js"
+import { PrintFailure, printedBy } from "../disk/printed-by.js"
 import { LIMITS } from "../words/limits.js"
 
 /** How long a store may take: some wait for a person's finger. In ms. */
@@ -56,78 +54,16 @@ export async function runStore(
     )
   }
   const others = Object.entries(env).filter(([name]) => !OURS.test(name))
-  const { ended, timeLimit } = patience
+  const theirs = { ...Object.fromEntries(others), PATH: folders.join(delimiter), ...THEIRS }
+  const { ended, timeLimit = STORE_MS } = patience
   return withUs.during(() => {
-    // Not in a session of its own: 1Password's program is let in by the terminal that it runs at.
-    const child = spawn(file, args, {
-      cwd: parse(place.root).root,
-      env: { ...Object.fromEntries(others), PATH: folders.join(delimiter), ...THEIRS },
-      stdio: ["ignore", "pipe", "ignore"],
-      windowsHide: true,
-    })
     const either = ended === undefined ? withUs.signal : AbortSignal.any([ended, withUs.signal])
-    return printedBy(child, program, { ended: either, timeLimit })
-  })
-}
-
-function printedBy(
-  child: ChildProcess,
-  program: string,
-  { ended, timeLimit = STORE_MS }: Patience,
-): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const pieces: Buffer[] = []
-    let size = 0
-    const leave = (): void => {
-      clearTimeout(timer)
-      ended?.removeEventListener("abort", onEnded)
-      child.stdout?.destroy()
-      for (const piece of pieces) piece.fill(0)
-    }
-    const fail = (why: string): void => {
-      leave()
-      reject(new StoreFailure(`${program} ${why}`))
-    }
-    const stop = (why: string): void => {
-      // With all that came of it; of one that has ended, the id may be another's by now.
-      if (child.pid !== undefined && isRunning(child)) signalTree(child.pid, "SIGKILL")
-      fail(why)
-    }
-    const onEnded = (): void => stop("is not waited for any more")
-    const timer = setTimeout(() => stop(`took longer than ${timeLimit / 1000} s`), timeLimit)
-    // First of all: where the system has no more files, there is no stdout either.
-    child.once("error", () => fail("could not be started"))
-    child.stdout?.on("data", (piece: Buffer) => {
-      pieces.push(piece)
-      size += piece.length
-      // Around a value stand JSON and base64.
-      if (size > 2 * LIMITS.value) stop("printed more than a secret may hold")
+    // Around a value stand JSON and base64.
+    const terms = { most: 2 * LIMITS.value, ended: either, timeLimit }
+    // Not in a session of its own: 1Password's program is let in by the terminal that it runs at.
+    const printed = printedBy({ file, args, env: theirs, cwd: parse(place.root).root }, terms)
+    return printed.catch((error: unknown) => {
+      throw error instanceof PrintFailure ? new StoreFailure(`${program} ${error.message}`) : error
     })
-    const finish = async (): Promise<void> => {
-      // What it printed is there. What it started may hold the pipe for as long as it likes.
-      await untilStill(() => size)
-      resolve(Buffer.concat(pieces))
-      leave()
-    }
-    child.once("exit", (code, signal) => {
-      if (code === 0) void finish()
-      else fail(signal ? `was ended by ${signal}` : `ended with ${code ?? ""}`)
-    })
-    if (ended?.aborted === true) onEnded()
-    else ended?.addEventListener("abort", onEnded)
   })
-}
-
-/** Resolves when a whole round of looking at what there is to read has changed nothing. */
-async function untilStill(count: () => number): Promise<void> {
-  for (let before = -1; before !== count();) {
-    before = count()
-    // The first of these comes in the round in which we are.
-    await setImmediate()
-    await setImmediate()
-  }
-}
-
-function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode === null && signalCode === null
 }

@@ -152,8 +152,6 @@ describe("a file that sops sealed", () => {
     standInForSops(
       `printf '%s\\n' "$@" >'${seen}'; env | grep -c ^AGENT_VAULT_ >>'${seen}'; printf '{"db_url": "%s"}' '${value("one")}'`,
     )
-    machine.env["AGENT_VAULT_TRUST"] = ""
-    delete machine.env["AGENT_VAULT_TRUST"]
     writeFileSync(join(machine.repo, "secrets.yaml"), sealed)
     const key = join(machine.home, "owner.key")
     const { stdout } = await machine.shell(
@@ -196,6 +194,9 @@ describe("a file that sops sealed", () => {
     expect(failed).toMatchObject({ code: 2, stdout: "" })
     expect(failed.stderr).toContain("CONFIG_INVALID: sops does not open secrets.yaml")
     expect(failed.stderr).not.toContain(value("one"))
+    // More than a file may hold, and it would go on.
+    standInForSops("exec yes")
+    expect(await imported("secrets.yaml", sealed)).toMatchObject({ code: 2, stdout: "" })
     machine.env["PATH"] = join(machine.home, "nothing")
     expect((await imported("secrets.yaml", sealed)).stderr).toContain("COMMAND_NOT_FOUND")
     const piped = await machine.call(["import", "-", "-g", "shop", "--format", "yaml"], sealed)
