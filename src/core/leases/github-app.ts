@@ -1,7 +1,7 @@
 import { type KeyObject, createPrivateKey, sign } from "node:crypto"
 import type { GitHubAppLease } from "../records/lease.js"
+import { fieldOf } from "../sources/field-of.js"
 import { type IssuedValue, IssuerFailure, type LeaseIssuer } from "./lease-issuer.js"
-import { memberOf } from "./issuer-json.js"
 
 /** GitHub lets clocks differ so much, and a JWT live no longer than ten minutes. In seconds. */
 const BACKDATED = 60
@@ -47,7 +47,7 @@ export const GITHUB_APP: LeaseIssuer<GitHubAppLease> = {
  * (https://docs.github.com/en/rest/apps/installations#revoke-an-installation-access-token).
  */
 function tokenIn(said: Buffer, endpoint: string): IssuedValue {
-  const [token, until] = [memberOf(said, "token"), memberOf(said, "expires_at")]
+  const [token, until] = ["token", "expires_at"].map((name) => fieldOf(said, [name])?.toString())
   if (token === undefined || !/^[\x21-\x7e]{1,8192}$/.test(token)) {
     throw new IssuerFailure("it answers without a token")
   }

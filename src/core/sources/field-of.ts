@@ -1,7 +1,7 @@
-/** The text at a place in JSON that a program printed; undefined where there is none. */
-export function fieldOf(printed: Buffer, path: readonly string[]): Buffer | undefined {
+/** The text at a place in JSON that came from elsewhere; undefined where there is none. */
+export function fieldOf(said: Buffer, path: readonly string[]): Buffer | undefined {
   try {
-    let at: unknown = JSON.parse(printed.toString("utf8"))
+    let at: unknown = JSON.parse(said.toString("utf8"))
     for (const name of path) {
       if (typeof at !== "object" || at === null || !Object.hasOwn(at, name)) return undefined
       at = (at as Readonly<Record<string, unknown>>)[name]
