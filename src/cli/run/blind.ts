@@ -45,10 +45,14 @@ export async function runBlind(door: Door): Promise<number> {
     const { inside } = blind
     return await noted(serving.vault, secrets, () => started({ inside }, launch, told))
   } finally {
-    blind?.close()
-    await serving.vault.endLeases()
-    told.release()
-    unreached.tell(door.terminal)
+    try {
+      blind?.close()
+    } finally {
+      // Also where the audit cannot be closed.
+      await serving.vault.endLeases()
+      told.release()
+      unreached.tell(door.terminal)
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import { runLine } from "../../door/run-line.js"
 import { identityOf, isSet, option, placeOf } from "../../door/who.js"
 import { isLoopback, parseListening } from "../../listening/listening-place.js"
 import { noteListening } from "../../listening/listening-mcp.js"
+import { closeAll } from "../../tools/close-all.js"
 import { refusalNotes, senderFor } from "../../tools/own-requests.js"
 import { runnerFor } from "../../tools/own-programs.js"
 import { attributed } from "../../tools/tool-call.js"
@@ -62,8 +63,7 @@ async function overHttp(
     await told.wait()
     say(door.terminal, "agent-vault: the MCP server has ended, and its token with it")
   } finally {
-    for (const each of closing.toReversed()) await each()
-    told.release()
+    await closeAll([...closing.toReversed(), () => told.release()])
   }
 }
 

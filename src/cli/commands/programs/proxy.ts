@@ -9,6 +9,7 @@ import { brokeredOf, strictnessOf, tellServed } from "../../run/brokered.js"
 import { isLoopback } from "../../listening/listening-place.js"
 import { ToldToEnd } from "../../run/told-to-end.js"
 import { say } from "../../terminal/terminal.js"
+import { closeAll } from "../../tools/close-all.js"
 
 const LOOPBACK = "127.0.0.1"
 const HIGHEST_PORT = 65_535
@@ -39,9 +40,8 @@ export async function run(door: Door): Promise<void> {
     await told.wait()
     say(door.terminal, "agent-vault: the proxy has ended, and its token with it")
   } finally {
-    ready?.close()
-    await serving.vault.endLeases()
-    told.release()
+    // The leases end also where the audit cannot be closed.
+    await closeAll([() => ready?.close(), () => serving.vault.endLeases(), () => told.release()])
   }
 }
 
