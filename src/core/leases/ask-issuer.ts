@@ -11,6 +11,9 @@ import { type IssuerReply, type IssuerRequest, IssuerFailure } from "./lease-iss
 const PATIENCE_MS = 20_000
 /** Bytes of a reply. */
 const LONGEST_REPLY = 64 * 1024
+/** What is looked at where nothing, or no whole answer, came from there. */
+const UNREACHED =
+  "look whether it is up, and whether this machine may connect to it; then try again"
 
 /** Where an issuer is asked from. */
 export interface IssuerTerms {
@@ -37,7 +40,8 @@ export async function askIssuer(
   const stopped = new Promise<never>((_, reject) => {
     const stop = (): void => {
       given?.destroy()
-      reject(new IssuerFailure(timeout.aborted ? "it does not answer in time" : "nobody waits"))
+      const why = timeout.aborted ? "it does not answer in time" : "nobody waits"
+      reject(new IssuerFailure(why, UNREACHED))
     }
     if (signal.aborted) stop()
     else signal.addEventListener("abort", stop, { once: true })
@@ -47,7 +51,7 @@ export async function askIssuer(
   } catch (error) {
     asking.catch(() => undefined)
     if (error instanceof IssuerFailure) throw error
-    throw new IssuerFailure(reasonOf(error))
+    throw failureOf(error)
   } finally {
     stopped.catch(() => undefined)
   }
@@ -102,9 +106,11 @@ async function bodyOf(answer: IncomingMessage): Promise<Buffer> {
 }
 
 /** Our own errors name the host; of others the code alone: a message may quote what came. */
-function reasonOf(error: unknown): string {
-  if (VaultError.is(error)) return error.message
-  return error instanceof Error && "code" in error
-    ? `the connection broke (${String(error.code)})`
-    : "the connection broke"
+function failureOf(error: unknown): IssuerFailure {
+  if (VaultError.is(error)) {
+    const { code, message, hint } = error
+    return new IssuerFailure(message, code === "UPSTREAM_UNREACHABLE" ? UNREACHED : hint)
+  }
+  const what = error instanceof Error && "code" in error ? ` (${String(error.code)})` : ""
+  return new IssuerFailure(`the connection broke${what}`, UNREACHED)
 }

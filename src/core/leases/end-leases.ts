@@ -20,6 +20,7 @@ export async function endEach(
 
 async function endOne(lease: TakenLease, env: Environment, onNote: OnNote): Promise<void> {
   const issued = await lease.issued.catch(() => undefined)
+  issued?.value.fill(0)
   // None was given, or it is over.
   if (issued === undefined || issued.until.getTime() <= Date.now()) return
   const ask = (request: IssuerRequest) => askIssuer(request, { env, patience: PATIENCE_MS })
@@ -33,7 +34,6 @@ async function endOne(lease: TakenLease, env: Environment, onNote: OnNote): Prom
       `the lease of ${lease.secret.name} could not be ended (${why}): it lives until ${utc(issued.until)}`,
     )
   }
-  issued.value.fill(0)
   // What was done is done.
   await lease.note(facts).catch((error: unknown) => {
     onNote(VaultError.is(error) ? error.message : "the audit did not take the end of a lease")

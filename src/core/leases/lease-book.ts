@@ -16,21 +16,21 @@ export interface TakenLease {
   /** The issuer's, for the audit. */
   readonly where: Pick<LeaseFacts, "host" | "port">
   readonly note: NoteLease
-  /** When it is to be replaced, in ms, once it is here. */
-  stale?: number
+  /** When it is to be replaced, and when it is over by itself, in ms, once it is here. */
+  dates?: { readonly stale: number; readonly over: number }
 }
 
 /** The leases of one reader, in memory, until they are ended. */
 export interface LeaseBook {
   /** By the secret, and what the lease was taken with. */
   readonly present: Map<string, TakenLease>
-  /** Those that others replaced; a request may still be under way with one. */
-  readonly earlier: TakenLease[]
+  /** Those that others replaced, until they are over; a request may still be under way with one. */
+  readonly earlier: Set<TakenLease>
 }
 
 /** One without leases. */
 export function newLeaseBook(): LeaseBook {
-  return { present: new Map(), earlier: [] }
+  return { present: new Map(), earlier: new Set() }
 }
 
 /**
@@ -40,7 +40,7 @@ export function newLeaseBook(): LeaseBook {
 export async function endLeases(book: LeaseBook, env: Environment, onNote: OnNote): Promise<void> {
   const all = [...book.present.values(), ...book.earlier]
   book.present.clear()
-  book.earlier.length = 0
+  book.earlier.clear()
   if (all.length === 0) return
   // Who takes no lease loads nothing of it.
   const { endEach } = await import("./end-leases.js")

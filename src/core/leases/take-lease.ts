@@ -58,13 +58,14 @@ export async function takeLease(
   const { full } = secret.name
   const key = digestOf(`${full}\n${secret.record.digest}\n${JSON.stringify(secret.lease)}`)
   const known = leases.present.get(key)
-  const isGood = known !== undefined && now.getTime() < (known.stale ?? Infinity)
-  if (isGood) return handed(known, known.stale === undefined)
+  const isGood = known !== undefined && now.getTime() < (known.dates?.stale ?? Infinity)
+  if (isGood) return handed(known, known.dates === undefined)
+  forgetOver(leases, now)
   for (const [other, lease] of leases.present) {
     // Also one that was taken with what was sealed before.
     if (lease.secret.name !== full) continue
     leases.present.delete(other)
-    leases.earlier.push(lease)
+    leases.earlier.add(lease)
   }
   const taken = begun(secret, at, note, now)
   leases.present.set(key, taken)
@@ -72,6 +73,7 @@ export async function takeLease(
     return await handed(taken, true)
   } catch (error) {
     if (leases.present.get(key) === taken) leases.present.delete(key)
+    leases.earlier.delete(taken)
     throw error
   }
 }
@@ -89,20 +91,45 @@ function begun(secret: LeasedSecret, at: LeasePlace, note: NoteLease, now: Date)
     secret: { name: name.full, version: record.version },
     where,
     note,
-    issued: note({ event: "lease", ...where, decision: "allowed" }).then(() =>
-      issuedFor(secret, at, now),
-    ),
+    issued: notedBoth(note, where, () => issuedFor(secret, at, now)),
   }
   void dated(taken, now)
   return taken
 }
 
-/** Says when a lease is to be replaced, once it is here. */
+/** Nothing is asked for before the audit has the line; that there was nothing is another. */
+async function notedBoth(
+  note: NoteLease,
+  where: TakenLease["where"],
+  issue: () => Promise<IssuedValue>,
+): Promise<IssuedValue> {
+  await note({ event: "lease", ...where, decision: "allowed" })
+  try {
+    return await issue()
+  } catch (error) {
+    const reason = VaultError.is(error) ? error.code : "BUG"
+    const refused = { event: "lease", ...where, decision: "refused", reason } as const
+    // What cannot be noted stays a refusal.
+    await note(refused).catch(() => undefined)
+    throw error
+  }
+}
+
+/** Says when a lease is to be replaced, and when it is over, once it is here. */
 async function dated(taken: TakenLease, now: Date): Promise<void> {
   const issued = await taken.issued.catch(() => undefined)
   if (issued === undefined) return
-  const [from, until] = [now.getTime(), issued.until.getTime()]
-  taken.stale = until - Math.min(LONGEST_REST, (until - from) / 4)
+  const [from, over] = [now.getTime(), issued.until.getTime()]
+  taken.dates = { stale: over - Math.min(LONGEST_REST, (over - from) / 4), over }
+}
+
+/** Of leases that are over nobody has to be told, however long a reader lives. */
+function forgetOver({ earlier }: LeaseBook, now: Date): void {
+  for (const lease of earlier) {
+    if (now.getTime() < (lease.dates?.over ?? Infinity)) continue
+    earlier.delete(lease)
+    void lease.issued.then(({ value }) => value.fill(0))
+  }
 }
 
 async function issuedFor(

@@ -3,12 +3,14 @@ import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
 import {
   type BrokeredVault,
+  type LeaseBook,
   type Place,
   VaultError,
   attributionOf,
   auditTo,
   findVault,
   identityAt,
+  newLeaseBook,
   openBrokered,
   parseSecretName,
 } from "../../../src/core/index.js"
@@ -69,12 +71,12 @@ async function lease(where: World, endpoint: string): Promise<void> {
 
 const none = (): Promise<string> => Promise.reject(new Error("no passphrase"))
 
-async function opened(): Promise<BrokeredVault> {
+async function opened(more: { leases?: LeaseBook } = {}): Promise<BrokeredVault> {
   notes = []
   const key = await identityAt(place, { agent: "ci" }, "never", world.env, none)
   const audit = auditTo({ file: auditFile() }, attributionOf(world.env))
   const onNote = (note: string): void => void notes.push(note)
-  return openBrokered({ place, key, env: world.env, audit, onNote }, [NAME])
+  return openBrokered({ place, key, env: world.env, audit, onNote, ...more }, [NAME])
 }
 
 const auditFile = (): string => join(world.folder, "audit.jsonl")
@@ -82,9 +84,9 @@ const events = (): string[] =>
   readFileSync(auditFile(), "utf8")
     .trimEnd()
     .split("\n")
-    .map((line) => JSON.parse(line) as { readonly event: string; readonly decision: string })
+    .map((line) => JSON.parse(line) as Readonly<Record<string, string>>)
     .filter(({ event }) => event !== "read")
-    .map(({ event, decision }) => `${event} ${decision}`)
+    .map(({ event, decision, reason }) => [event, decision, reason].filter(Boolean).join(" "))
 
 const sent = async (): Promise<string[]> => {
   const reads = await vault.send([{ name: NAME, sending: SENDING }], {
@@ -92,6 +94,12 @@ const sent = async (): Promise<string[]> => {
     request: 1,
   })
   return reads.map(({ value }) => Buffer.from(value).toString())
+}
+
+const refusal = async (): Promise<VaultError> => {
+  const thrown = await sent().catch((error: unknown) => error)
+  if (VaultError.is(thrown)) return thrown
+  throw new Error("it was sent")
 }
 
 test("a lease is taken for the first request, kept for the next, and ended with the broker", async () => {
@@ -130,6 +138,19 @@ test("one that has hardly any time left is replaced, and both are ended", async 
   await vault.endLeases()
   expect(issuer.lines).toEqual([POST, POST, DELETE, DELETE])
   expect(issuer.live.size).toBe(0)
+})
+
+test("one that is over is not kept until its reader ends", async () => {
+  const leases = newLeaseBook()
+  vault.close()
+  vault = await opened({ leases })
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() })
+  for (let hour = 0; hour < 5; hour += 1) {
+    await sent()
+    vi.setSystemTime(Date.now() + 3_600_000)
+  }
+  expect(issuer.lines).toHaveLength(5)
+  expect(leases.earlier.size).toBe(1)
 })
 
 test("of the key nothing goes to the issuer", async () => {
@@ -174,27 +195,30 @@ describe("nothing leaves, and nothing that was said is told, where the issuer", 
     ["hangs up", "the connection broke", (_, response) => response.destroy()],
   ])("%s", async (_what, why, instead) => {
     issuer.instead = instead
-    const error = await sent().catch((thrown: unknown) => thrown)
-    expect(VaultError.is(error, "LEASE_FAILED")).toBe(true)
-    const { message, hint, cause } = error as VaultError
+    const { code, message, hint, cause } = await refusal()
+    expect(code).toBe("LEASE_FAILED")
     expect(message).toContain(why)
     expect([message, hint, String(cause)].join()).not.toContain(SAID)
     expect(issuer.lines).not.toContain(`GET /${SAID}`)
     expect(readFileSync(auditFile(), "utf8")).not.toContain(SAID)
-    expect(events()).toEqual(["lease allowed"])
+    expect(events()).toEqual(["lease allowed", "lease refused LEASE_FAILED"])
   })
 
   test("does not prove to be the endpoint", async () => {
     const other = await Issuer.start()
     writeFileSync(join(world.folder, "roots.pem"), other.authority)
     await other.stop()
-    expect(await outcome(sent())).toBe("LEASE_FAILED")
+    expect(await refusal()).toMatchObject({
+      code: "LEASE_FAILED",
+      hint: expect.stringContaining("NODE_EXTRA_CA_CERTS=FILE") as string,
+    })
     expect(issuer.asked).toEqual([])
   })
 
   test("is nowhere", async () => {
     await lease(world, "https://localhost:1")
-    expect(await outcome(sent())).toBe("LEASE_FAILED")
+    const { code, hint } = await refusal()
+    expect([code, hint]).toEqual(["LEASE_FAILED", expect.stringMatching(/^look whether it is up/)])
   })
 })
 
@@ -238,6 +262,8 @@ test("who does not wait any more is not kept, and an issuer that is late is not 
   expect(await sending).toBe("LEASE_FAILED")
   await vault.endLeases()
   for (const go of late) go()
+  expect(issuer.lines).toEqual([POST])
+  expect(events()).toEqual(["lease allowed", "lease refused LEASE_FAILED"])
 })
 
 test("where the audit cannot be written, nothing is asked for", async () => {

@@ -13,6 +13,7 @@ import { writeOut } from "../../terminal/terminal.js"
 
 /** What may stand in a header. */
 const TOKEN = /^[\x21-\x7e]{1,8192}$/
+const LOOK = "look at it there: whether the value is still good, and what it may do"
 
 /** The old value on stdin, the new one on stdout, as `rotate` runs it. */
 export async function run(door: Door): Promise<void> {
@@ -31,10 +32,12 @@ export async function run(door: Door): Promise<void> {
       throw failed(`${name} does not take this value`)
     }
     const made = await service.roll(value, ask, until)
-    if (made === undefined || !TOKEN.test(made)) throw failed(`${name} gave no new value`, service)
+    if (made === undefined || !TOKEN.test(made)) {
+      throw failed(`${name} gave no new value`, `it rotates ${service.about}; look at it there`)
+    }
     await writeOut(door.terminal, `${made}\n`)
   } catch (error) {
-    if (error instanceof IssuerFailure) throw failed(`${name}: ${error.message}`)
+    if (error instanceof IssuerFailure) throw failed(`${name}: ${error.message}`, error.mend)
     throw error
   }
 }
@@ -64,10 +67,6 @@ function forRotations(name: string): VaultError {
   })
 }
 
-function failed(message: string, service?: SelfRotation): VaultError {
-  const hint =
-    service === undefined
-      ? "look at it there: whether the value is still good, and what it may do"
-      : `it rotates ${service.about}; look at it there`
+function failed(message: string, hint = LOOK): VaultError {
   return new VaultError("ROTATION_FAILED", message, { hint })
 }
