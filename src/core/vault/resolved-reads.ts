@@ -108,13 +108,16 @@ async function resolve(
     return { name, record, ...resolved }
   }
   if (lease === undefined || !isLeased(record, resolving)) return { ...read, isAwaited: false }
-  const { notLeased, takeLease } = await import("../leases/take-lease.js")
-  if (sources === undefined || asked === undefined) throw notLeased(name)
-  const note = noting(audit, asked, read)
-  return {
-    name,
-    record,
-    ...(await takeLease({ name, record, lease, sealed: value }, sources, note, now)),
+  // A copy of its own: the reader wipes theirs once another value fails, and others wait for this lease.
+  const sealed = Uint8Array.from(value)
+  try {
+    const { notLeased, takeLease } = await import("../leases/take-lease.js")
+    if (sources === undefined || asked === undefined) throw notLeased(name)
+    const note = noting(audit, asked, read)
+    const leased = await takeLease({ name, record, lease, sealed }, sources, note, now)
+    return { name, record, ...leased }
+  } finally {
+    sealed.fill(0)
   }
 }
 

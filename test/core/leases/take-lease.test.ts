@@ -12,6 +12,7 @@ import {
   identityAt,
   newLeaseBook,
   openBrokered,
+  openVault,
   parseSecretName,
 } from "../../../src/core/index.js"
 import { changeUse, parseLease, setSecret } from "../../../src/core/owner.js"
@@ -243,6 +244,20 @@ test("what was revoked while the issuer was asked gets nothing, and its lease is
   await vault.endLeases()
   expect(issuer.live.size).toBe(0)
   expect(events()).toEqual(["lease allowed", "lease-end allowed"])
+})
+
+test("a value that fails beside it does not spoil a lease that others wait for", async () => {
+  const elsewhere = { name: "stripe/elsewhere", value: Buffer.from("env:NOWHERE"), metadata: {} }
+  const source = { store: "env", keep: 0 } as const
+  await setSecret({ ...(await world.request()), ...elsewhere, source })
+  const { env, top: dir } = world
+  await using reader = await openVault({ dir, agent: "ci", env, audit: auditFile() })
+  // What it loads for the first time takes longer to fail.
+  expect(await outcome(reader.get(elsewhere.name))).toBe("SOURCE_UNAGREED")
+  expect(await outcome(reader.getMany([elsewhere.name, NAME.full]))).toBe("SOURCE_UNAGREED")
+  expect((await reader.get(NAME.full)).reveal()).toMatch(/^ghs_/)
+  expect(issuer.lines).toEqual([POST])
+  expect(events()).toEqual(["lease allowed"])
 })
 
 test("another lease that an owner signed meanwhile is to be asked for anew", async () => {
