@@ -7,6 +7,7 @@ import type { SourcePlace } from "../sources/fetch-value.js"
 import { VaultError } from "../words/errors.js"
 import { utc } from "../words/time.js"
 import type { SecretRead } from "./read.js"
+import type { ReadFor } from "./terms.js"
 import type { Vault } from "./vault.js"
 
 /** Where values that lie in another store are fetched, and leases are taken. */
@@ -26,6 +27,7 @@ export interface ResolvedReads {
 interface Resolving {
   readonly sources?: Sources | undefined
   readonly audit: Audit
+  readonly by?: ReadFor | undefined
   readonly outlet?: { readonly surface: Surface }
   readonly asSealed?: boolean | undefined
 }
@@ -98,7 +100,7 @@ async function resolve(
   now: Date,
 ): Promise<SecretRead & { readonly isAwaited: boolean }> {
   const { name, record, value } = read
-  const { sources, audit } = resolving
+  const { sources } = resolving
   const { source, lease, vault } = record
   if (source !== undefined) {
     const { elsewhere, resolveReference } = await import("../sources/fetch-value.js")
@@ -113,7 +115,7 @@ async function resolve(
   try {
     const { notLeased, takeLease } = await import("../leases/take-lease.js")
     if (sources === undefined || asked === undefined) throw notLeased(name)
-    const note = noting(audit, asked, read)
+    const note = noting(resolving, asked, read)
     const leased = await takeLease({ name, record, lease, sealed }, sources, note, now)
     return { name, record, ...leased }
   } finally {
@@ -121,13 +123,13 @@ async function resolve(
   }
 }
 
-/** Writes what becomes of a lease into the audit of whoever reads. */
+/** Writes what becomes of a lease into the audit of whoever reads, and what for. */
 function noting(
-  audit: Audit,
+  { audit, by }: Resolving,
   { actor, door, vault }: AskedBy,
   { name, record }: SecretRead,
 ): NoteLease {
   const secrets = [{ name: name.full, version: record.version }]
   return (facts: LeaseFacts) =>
-    audit.noteDurably([{ at: utc(new Date()), actor, door, vault, secrets, ...facts }])
+    audit.noteDurably([{ at: utc(new Date()), actor, door, vault, secrets, ...facts, ...by }])
 }

@@ -260,6 +260,18 @@ test("a value that fails beside it does not spoil a lease that others wait for",
   expect(events()).toEqual(["lease allowed"])
 })
 
+test("the lines of a lease name the call that it was taken for", async () => {
+  const { env, top: dir } = world
+  const reader = await openVault({ dir, agent: "ci", env, audit: auditFile() })
+  await reader.get(NAME.full, { session: "a-conversation", turn: "a-turn", call: "a-call" })
+  await reader.close()
+  const lines = readFileSync(auditFile(), "utf8").trimEnd().split("\n")
+  const told = lines.map((line) => JSON.parse(line) as Readonly<Record<string, string>>)
+  expect(
+    told.map(({ event, session, turn, call }) => [event, session, turn, call].join(" ")),
+  ).toEqual(["lease", "read", "lease-end"].map((event) => `${event} a-conversation a-turn a-call`))
+})
+
 test("another lease that an owner signed meanwhile is to be asked for anew", async () => {
   issuer.before = async () => {
     issuer.before = () => Promise.resolve()
