@@ -12,8 +12,8 @@ import { tellUnsearched } from "../run/brokered.js"
 
 /**
  * What is looked for where a model reads: all that the agent may read, but not what stands in many
- * texts by chance, unless the program was given it: also `values`, as it gets them. Throws `GATE_REFUSED` if the command line holds
- * some of it: every process of this machine could see it there.
+ * texts by chance, unless the program was given it: also `values`, as it gets them. Throws
+ * `GATE_REFUSED` if the command line holds some of it: every process of this machine could see it there.
  */
 export async function patternsOf(
   door: Door,

@@ -36,7 +36,7 @@ async function audited(): Promise<string[]> {
     .map(({ event, door, decision, host = "" }) => [event, door, decision, host].join(" "))
 }
 
-test("get hands out a token that lives on, and no key", async () => {
+test("get hands out a token that lives on, and none that it could not write, and no key", async () => {
   const read = await shell(`agent-vault get ${NAME} --agent ci`)
   expect(read).toMatchObject({ stdout: TOKEN, stderr: "", code: 0 })
   expect(issuer.lines).toEqual(["POST /app/installations/678/access_tokens"])
@@ -44,6 +44,9 @@ test("get hands out a token that lives on, and no key", async () => {
   expect(await audited()).toEqual(["lease cli allowed localhost", "read cli allowed "])
   const found = await machine.shell(`grep -rlF -e ${TOKEN} -e ${KEY_LINE} ~ .`)
   expect(found.stdout).toBe("")
+  const full = await shell(`agent-vault get ${NAME} --agent ci >/dev/full`)
+  expect(full.code).not.toBe(0)
+  expect([...issuer.live]).toEqual([TOKEN])
 })
 
 test("export hands out a token that lives on, and none that it could not write", async () => {

@@ -1,4 +1,5 @@
 import {
+  type LeaseBook,
   type Place,
   type SecretRead,
   type Sources,
@@ -18,11 +19,22 @@ import { auditOf, readingVault } from "../../door/reading.js"
 import { identityOf, isSet, options, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
+  const leases = newLeaseBook()
+  try {
+    await show(door, leases)
+  } catch (error) {
+    // What is handed out lives on, and what is not does not.
+    await endLeases(leases, door.env, noteOnce(door.terminal))
+    throw error
+  }
+}
+
+async function show(door: Door, leases: LeaseBook): Promise<void> {
   const [word = ""] = door.call.words
   const place = placeOf(door)
   const atTerminal = isTerminal(door.terminal, "stdout")
   const isSealed = isSet(door, "reference") || isSet(door, "sealed")
-  const read = isSealed ? await readSealed(door, place, word) : await readAgreed(door, place, word)
+  const read = await (isSealed ? readSealed : readAgreed)(door, place, word, leases)
   const { name, record, value, until } = read
   const { source, lease } = record
   const from = { ...(source && { source }), ...(lease && { lease }) }
@@ -41,27 +53,37 @@ export async function run(door: Door): Promise<void> {
 }
 
 /** A value, also one of another store that a person agrees to now. */
-async function readAgreed(door: Door, place: Place, word: string): Promise<SecretRead> {
+async function readAgreed(
+  door: Door,
+  place: Place,
+  word: string,
+  leases: LeaseBook,
+): Promise<SecretRead> {
   const { terminal } = door
   const agree = async (): Promise<void> => {
     const { agreeToSource } = await import("../../sources/agree-to-source.js")
-    const sealed = await readMeant(door, place, word, true)
+    const sealed = await readMeant(door, place, word, leases, true)
     await agreeToSource(door, place, sealed.name, sealed)
   }
   if (options(door, "agree").length > 0) await agree()
   try {
-    return await readMeant(door, place, word)
+    return await readMeant(door, place, word, leases)
   } catch (error) {
     const canAsk = terminal.stdin.isTTY && terminal.stderr.isTTY
     if (!canAsk || !VaultError.is(error, "SOURCE_UNAGREED")) throw error
     await agree()
-    return readMeant(door, place, word)
+    return readMeant(door, place, word, leases)
   }
 }
 
 /** The reference of a value in another store, or what leases are taken with. */
-async function readSealed(door: Door, place: Place, word: string): Promise<SecretRead> {
-  const read = await readMeant(door, place, word, true)
+async function readSealed(
+  door: Door,
+  place: Place,
+  word: string,
+  leases: LeaseBook,
+): Promise<SecretRead> {
+  const read = await readMeant(door, place, word, leases, true)
   const { source, lease } = read.record
   if (isSet(door, "reference") ? source !== undefined : lease !== undefined) return read
   const what = isSet(door, "reference")
@@ -77,6 +99,7 @@ async function readMeant(
   door: Door,
   place: Place,
   word: string,
+  leases: LeaseBook,
   asSealed = false,
 ): Promise<SecretRead> {
   const earlier = word.includes("@") ? await import("../../../core/owner.js") : undefined
@@ -86,7 +109,6 @@ async function readMeant(
   const key = await identityOf(door, place, atTerminal ? "at-terminal" : "if-asked")
   const audit = auditOf(door, place)
   const anew: Sources["anew"] = (work) => readingVault(door, placeOf(door), key.trust, work)
-  const leases = newLeaseBook()
   const sources = { place, env: door.env, kept: new Map(), anew, leases }
   const terms = { outlet: { surface: "cli", isShown: true }, audit, sources, asSealed } as const
   try {
@@ -100,8 +122,6 @@ async function readMeant(
     audit.close()
     return read
   } catch (error) {
-    // What is handed out lives on, and what is not does not.
-    await endLeases(leases, door.env, noteOnce(door.terminal))
     // A refusal that was noted and is not on the disk stays one.
     attempted(() => {
       audit.close()
