@@ -1,6 +1,7 @@
 import { appendFileSync } from "node:fs"
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest"
 import { APP_KEY, Issuer } from "../../core/leases/issuer.js"
+import { Service } from "../../broker/proxy/broker-world.js"
 import { BlindMachine } from "../run/blind-machine.js"
 
 const SENDS = `curl -sS -H "Authorization: Bearer $STRIPE_API_KEY" "$BASE/v1/a"`
@@ -57,6 +58,22 @@ test("a token does not come back in another form either", async () => {
   }
   const ran = await blind.runs(SENDS)
   expect(ran.stdout).toBe("[REDACTED stripe/api-key]")
+})
+
+test("a token that a program guesses is stopped on its way to another host", async () => {
+  const other = await Service.start("other.localhost")
+  appendFileSync(blind.machine.env["NODE_EXTRA_CA_CERTS"] ?? "", other.root)
+  await blind.use("stripe/webhook", "--host", other.authority)
+  const guesses = `for n in 1 2 3 4 5 6 7 8 9; do
+    curl -sS -d "ghs_12345_not-a-real-token-$n" https://${other.authority}/v1/a; done`
+  await blind.runs(`${SENDS}; ${guesses}`)
+  const [token] = blind.service.got.map(({ request }) => request.headers.authorization?.slice(7))
+  const came = other.got.map(({ body }) => body.toString())
+  expect(came).toHaveLength(8)
+  expect(token).toMatch(/^ghs_12345_not-a-real-token-[1-9]$/)
+  expect(came).not.toContain(token)
+  expect(blind.lines().map(({ event }) => event)).toContain("gate")
+  other.close()
 })
 
 test("told to end, a run ends its lease first", async () => {
