@@ -153,6 +153,20 @@ describe("nothing is printed, and no value told", () => {
     expect(live).toEqual(new Set([OLD]))
   })
 
+  test("where nobody reads what it prints, and that is not taken for done", async () => {
+    const script = [
+      "import os, subprocess",
+      "read, write = os.pipe()",
+      "os.close(read)",
+      `roll = ["agent-vault", "roll", "gitlab", "--url", "${url()}"]`,
+      `print(subprocess.run(roll, input=b"${OLD}", stdout=write).returncode)`,
+    ].join("\n")
+    const ran = await machine.shell(`python3 - <<'END'\n${script}\nEND`)
+    expect(ran.stdout).toBe("6\n")
+    expect(ran.stderr).toContain("ROTATION_FAILED: nobody took the new value")
+    expect(ran.stderr).not.toContain(NEW)
+  })
+
   test("where the service does not prove who it is", async () => {
     delete machine.env["NODE_EXTRA_CA_CERTS"]
     const ran = await roll("gitlab")

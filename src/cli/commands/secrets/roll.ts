@@ -35,7 +35,10 @@ export async function run(door: Door): Promise<void> {
     if (made === undefined || !TOKEN.test(made)) {
       throw failed(`${name} gave no new value`, `it rotates ${service.about}; look at it there`)
     }
-    await writeOut(door.terminal, `${made}\n`)
+    if (!(await writeOut(door.terminal, `${made}\n`))) {
+      const hint = "the old one has ended: make another there, then agent-vault set GROUP/NAME"
+      throw failed("nobody took the new value", hint)
+    }
   } catch (error) {
     if (error instanceof IssuerFailure) throw failed(`${name}: ${error.message}`, error.mend)
     throw error
