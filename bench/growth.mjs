@@ -97,7 +97,8 @@ function cpuSeconds(vault, args) {
   if (status !== 0) throw new Error(`${args.join(" ")}: ${stderr}`)
   const [, children = ""] = stdout.split("\n")
   const [user = NaN, system = NaN] = children.split(" ").map(secondsOf)
-  return user + system
+  // The shell counts in milliseconds.
+  return Math.round(1000 * (user + system)) / 1000
 }
 
 /** @param {string} text as bash says it: 1m2.345s */
