@@ -99,6 +99,7 @@ export { keyHome, stateHome } from "./disk/homes.js"
 export { loadOwnValues } from "./own-values/load-own-values.js"
 export { Lines } from "./disk/lines.js"
 export { fateOfMaker, nameByMaker } from "./disk/maker.js"
+export { Moment } from "./disk/moment.js"
 export {
   type SecretName,
   nearest,

@@ -1,4 +1,4 @@
-import { type ServedVault, isVague } from "../../core/index.js"
+import { type Moment, type ServedVault, isVague } from "../../core/index.js"
 import type { LiveValues } from "./live-values.js"
 
 /** Keeps what is looked for as the vault is: also what is set, rotated or granted during a run. */
@@ -13,19 +13,19 @@ export class VaultValues {
   }
 
   /**
-   * Learns what is new, which looks at the stamps of files while nothing is. One after the other: who
-   * comes second goes on once all of it is known. Resolves to the names of what could not be read.
+   * Learns what is new, which looks at the stamps of files while nothing is, at a `now` that others
+   * look at too. One after the other: who comes second goes on once all of it is known. Resolves to the names of what could not be read.
    * Rejects as `unseen` does.
    */
-  learn(): Promise<readonly string[]> {
-    const learned = this.#turn.then(() => this.#learnNow())
+  learn(now?: Moment): Promise<readonly string[]> {
+    const learned = this.#turn.then(() => this.#learnNow(now))
     this.#turn = learned.catch(() => {})
     return learned
   }
 
   /** Of the secrets besides the run's, not those that stand in many texts by chance. */
-  async #learnNow(): Promise<readonly string[]> {
-    const { reads, unread } = await this.#vault.unseen()
+  async #learnNow(now: Moment | undefined): Promise<readonly string[]> {
+    const { reads, unread } = await this.#vault.unseen(now)
     const ofRun = new Set(this.#vault.names.map(({ full }) => full))
     for (const { name, value } of reads) {
       if (ofRun.has(name.full) || !isVague(value)) this.#live.learn(name.full, value)

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from "node:http"
+import { nextTick } from "node:process"
 import {
   type BoundSecrets,
+  Moment,
   type ServedValue,
   type ServedVault,
   type Use,
@@ -66,11 +68,12 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
     // Where it goes is what its connection said; nothing in it may say otherwise.
     const arrival = arrivalOf(hop, request)
     // What grants and rules say now, from which all of it is decided until there is a value.
-    const bound = await terms.vault.bound()
+    const now = untilWaiting()
+    const bound = await terms.vault.bound(now)
     const deciding = { bound, placeholders: terms.placeholders }
     client.accept(arrival, deciding)
     // What the vault holds now is what is looked for.
-    await terms.values.learn()
+    await terms.values.learn(now)
     // No value of the vault is in it that is not meant for that host.
     passage = terms.gate.towards(hop.target.host, boundTo(hop.target, bound))
     const gated = { ...arrival, head: passage.head(arrival.head) }
@@ -88,7 +91,7 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
       protocol: client.protocol,
     }
     // All of it once more, by the very record that is read; the audit durable; then there are values.
-    const values = await valuesFor(placements, agreed, note.number, terms)
+    const values = await valuesFor(placements, agreed, note.number, terms, now)
     const departure = departureOf(leaving, placements, values, terms.live)
     const answered = await send(departure, client, passage, terms.upstream)
     note.result(namesIn(placements), answered.reply.statusCode)
@@ -101,6 +104,16 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
   } finally {
     if (passage !== undefined) note.gate(passage, refusal?.error)
   }
+}
+
+/**
+ * This moment, until anything is waited for: a body, a person, another machine, a file. What is asked
+ * behind that is looked at anew.
+ */
+function untilWaiting(): Moment {
+  const now = new Moment()
+  nextTick(() => now.end())
+  return now
 }
 
 /** The secrets that a rule lets go to a host: their values pass there. */
@@ -141,11 +154,12 @@ async function valuesFor(
   agreed: ReadonlyMap<string, Use["ask"]>,
   request: number,
   { vault, live }: OrderTerms,
+  now: Moment,
 ): Promise<ReadonlyMap<Granted, ServedValue>> {
   const all = allOf(placements)
   if (all.length === 0) return new Map()
   const isAgreed = (secret: string, ask: Use["ask"]): boolean => agreed.get(secret) === ask
-  const reads = await vault.send(all, { isAgreed, request })
+  const reads = await vault.send(all, { isAgreed, request }, now)
   // A value that was rotated meanwhile is new here, and must not come back either.
   for (const { name, value } of reads) live.learn(name.full, value)
   const byName = new Map<string, ServedValue>()

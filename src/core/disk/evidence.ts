@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks"
+import { Moment } from "./moment.js"
 import { type Look, type Stamp, isSameStamp, isSettled, stampOf } from "./stamp.js"
 
 const gathering = new AsyncLocalStorage<readonly Evidence[]>()
@@ -30,10 +31,10 @@ export class Evidence {
     return [...this.#stamps.values()].map(({ path }) => path)
   }
 
-  /** Whether all of it is now as it was. */
-  holds(): boolean {
+  /** Whether all of it is now as it was; `now` is what others look at as well. */
+  holds(now = new Moment()): boolean {
     for (const { path, look, stamp } of this.#stamps.values()) {
-      if (!isSameStamp(stampOf(path, look), stamp)) return false
+      if (!isSameStamp(now.stampOf(path, look), stamp)) return false
     }
     return true
   }

@@ -1,4 +1,4 @@
-import { lstatSync, statSync } from "node:fs"
+import { type Stats, lstatSync, statSync } from "node:fs"
 
 /** A file that is younger may change without its times telling. */
 const YOUNG_MS = 100
@@ -27,7 +27,11 @@ const NOTHING: Stamp = { device: 0, inode: 0, size: 0, modified: 0, changed: 0 }
 
 /** Looks at a file or folder. */
 export function stampOf(path: string, look: Look = "self"): Stamp {
-  const stat = statOf(path, look)
+  return stampFrom(look === "target" ? statOf(path) : linkStatOf(path), look)
+}
+
+/** The stamp of what was found at a path by a look. */
+export function stampFrom(stat: Stats | undefined, look: Look): Stamp {
   if (stat === undefined) return NOTHING
   const { dev: device, ino: inode } = stat
   if (look !== "entries" && stat.isDirectory()) return { ...NOTHING, device, inode }
@@ -58,10 +62,19 @@ export function stampText({ device, inode, size, modified, changed }: Stamp): st
   return `${device}.${inode}.${size}.${modified}.${changed}`
 }
 
-/** Undefined also for a file that cannot be looked at; the read that follows says why. */
-function statOf(path: string, look: Look) {
+/** What a path leads to. Undefined also if it cannot be looked at; the read that follows says why. */
+export function statOf(path: string): Stats | undefined {
   try {
-    return look === "target" ? statSync(path, NOT_THERE) : lstatSync(path, NOT_THERE)
+    return statSync(path, NOT_THERE)
+  } catch {
+    return undefined
+  }
+}
+
+/** The same of what is at a path, a link itself. */
+export function linkStatOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, NOT_THERE)
   } catch {
     return undefined
   }

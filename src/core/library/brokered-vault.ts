@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import type { AuditEvent } from "../audit/audit.js"
 import { Evidence, gather } from "../disk/evidence.js"
+import type { Moment } from "../disk/moment.js"
 import type { Actor } from "../policy/access.js"
 import type { PolicyJudge } from "../policy/policy-question.js"
 import { requestOf } from "../policy/require-policy.js"
@@ -66,8 +67,8 @@ export function askOf(
 }
 
 /** What the agent may read and was not told before, as far as it was read. */
-export interface Unseen {
-  readonly reads: readonly SecretRead[]
+export interface Unseen<Read = SecretRead> {
+  readonly reads: readonly Read[]
   /** Names of secrets that were not read: they are damaged, or there was no room for more. */
   readonly unread: readonly string[]
 }
@@ -80,10 +81,7 @@ export type ServedValue = Pick<SecretRead, "name" | "value">
 export interface ServedVault extends Pick<BrokeredVault, "names" | "bound" | "note" | "close"> {
   send(...request: Parameters<BrokeredVault["send"]>): Promise<readonly ServedValue[]>
   values(): Promise<readonly ServedValue[]>
-  unseen(): Promise<{
-    readonly reads: readonly ServedValue[]
-    readonly unread: readonly string[]
-  }>
+  unseen(now?: Moment): Promise<Unseen<ServedValue>>
 }
 /** Values that are read besides, in bytes: all of them are searched for at each request. */
 const BESIDES_BYTES = 4 * 2 ** 20
@@ -126,11 +124,9 @@ export class BrokeredVault {
     this.#reader = new Reader(request, id)
   }
 
-  /**
-   * The rules of each secret of the run, by its name; nothing is decrypted. Throws codes of exit 5.
-   */
-  async bound(): Promise<BoundSecrets> {
-    if (this.#known?.evidence.holds() === true) return this.#known.bound
+  /** The rules of each secret of the run, by its name; nothing is decrypted. Throws codes of exit 5. */
+  async bound(now?: Moment): Promise<BoundSecrets> {
+    if (this.#known?.evidence.holds(now) === true) return this.#known.bound
     const evidence = new Evidence()
     const bound = await gather(evidence, () => this.#decide())
     this.#known = evidence.isSettled() ? { bound, evidence } : undefined
@@ -141,8 +137,12 @@ export class BrokeredVault {
    * The values for one request, once every line is durable in the audit. Throws as {@link ruleOf}
    * and {@link askOf} do, and `ASK_REFUSED`, `OWNER_KEY_UNASKED`, `AUDIT_UNWRITABLE`.
    */
-  send(sendings: readonly SecretSending[], terms: Omit<SendTerms, "audit">): Promise<SecretRead[]> {
-    return this.#reader.send(sendings, { ...terms, audit: this.#request.audit })
+  send(
+    sendings: readonly SecretSending[],
+    terms: Omit<SendTerms, "audit">,
+    now?: Moment,
+  ): Promise<SecretRead[]> {
+    return this.#reader.send(sendings, { ...terms, audit: this.#request.audit }, now)
   }
 
   /** Notes what happened besides. Throws `AUDIT_UNWRITABLE`. */
@@ -162,8 +162,8 @@ export class BrokeredVault {
    * or granted since; of what is not of the run up to 4 MiB. To find it in what passes, and for nothing
    * else. Throws `AUDIT_UNWRITABLE`, and what opening the vault throws.
    */
-  async unseen(): Promise<Unseen> {
-    if (this.#listed?.holds() === true) return NOTHING
+  async unseen(now?: Moment): Promise<Unseen> {
+    if (this.#listed?.holds(now) === true) return NOTHING
     const evidence = new Evidence()
     const names = await gather(evidence, () => this.#readable())
     const changed = names.filter(({ full }) => this.#seen.get(full)?.record.holds() !== true)

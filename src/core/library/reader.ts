@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events"
 import { dirname } from "node:path"
 import { Evidence, gather } from "../disk/evidence.js"
 import type { Environment } from "../disk/homes.js"
+import type { Moment } from "../disk/moment.js"
 import { type Place, findVault } from "../disk/place.js"
 import type { Key } from "../keys/key-files.js"
 import { type LeaseBook, endLeases, newLeaseBook } from "../leases/lease-book.js"
@@ -94,11 +95,9 @@ export class Reader {
    */
   read(names: readonly SecretName[], by?: ReadFor, asSealed = false): Promise<SecretRead[]> {
     const terms = { ...this.#terms, by, asSealed }
-    return this.#reading(
-      names,
-      (secrets) => OpenedSecret.handOut(secrets, terms, new Date()),
+    return this.#reading(names, (secrets) => OpenedSecret.handOut(secrets, terms, new Date()), {
       terms,
-    )
+    })
   }
 
   /**
@@ -114,19 +113,21 @@ export class Reader {
   }
 
   /**
-   * Reads secrets for a request that they are put into. Rejects as {@link openSecret} and
+   * Reads secrets for a request that they are put into; `now` is the moment at which that is asked
+   * for. Rejects as {@link openSecret} and
    * {@link OpenedSecret.send} do.
    */
-  send(sendings: readonly SecretSending[], terms: SendTerms): Promise<SecretRead[]> {
+  send(sendings: readonly SecretSending[], terms: SendTerms, now?: Moment): Promise<SecretRead[]> {
     const names = new Map(sendings.map(({ name }) => [name.full, name]))
-    return this.#reading([...names.values()], (secrets) => {
+    const handOut = (secrets: readonly OpenedSecret[]): Promise<SecretRead[]> => {
       const placed = secrets.flatMap((secret) =>
         sendings
           .filter(({ name }) => name.full === secret.name.full)
           .map((each) => ({ ...each, secret })),
       )
       return OpenedSecret.send(placed, { ...terms, sources: this.#sources }, new Date())
-    })
+    }
+    return this.#reading([...names.values()], handOut, { now })
   }
 
   /** Does work with the vault as it is now, verified. */
@@ -176,21 +177,21 @@ export class Reader {
   async #reading<T>(
     names: readonly SecretName[],
     handOut: (secrets: readonly OpenedSecret[]) => T | Promise<T>,
-    terms?: Terms,
+    { terms, now }: { readonly terms?: Terms; readonly now?: Moment | undefined },
   ): Promise<T> {
-    const remembered = this.#fromMemory(names)
+    const remembered = this.#fromMemory(names, now)
     if (remembered !== undefined) return handOut(remembered)
     for (const name of names) this.#drop(name)
     return this.#fromFiles(() => names, handOut, terms)
   }
 
-  #fromMemory(names: readonly SecretName[]): OpenedSecret[] | undefined {
+  #fromMemory(names: readonly SecretName[], now?: Moment): OpenedSecret[] | undefined {
     const found = names.flatMap((name) => this.#remembered.get(name.full) ?? [])
     if (found.length < names.length) return undefined
     const settings = settingsOf(this.#request.env)
     if (found.some((each) => each.settings !== settings)) return undefined
     for (const evidence of new Set(found.map((each) => each.evidence))) {
-      if (!evidence.holds()) return undefined
+      if (!evidence.holds(now)) return undefined
     }
     return found.map(({ secret }) => secret)
   }

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import { mkdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { gzipSync } from "node:zlib"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import {
@@ -12,7 +13,7 @@ import {
   findVault,
 } from "../../../src/core/index.js"
 import type { Ask } from "../../../src/broker/proxy/asking.js"
-import { setPolicy } from "../../../src/core/owner.js"
+import { changeUse, setPolicy } from "../../../src/core/owner.js"
 import type { Choice, ChoiceQuestion } from "../../../src/questions/question.js"
 import { type World, outcome } from "../../core/world.js"
 import {
@@ -354,6 +355,33 @@ describe("a placeholder is refused", () => {
       const reply = await brokered.send(service, charges({ line }))
       expect([line, ...told(reply)]).toEqual([line, 403, "USE_REFUSED", 0])
     }
+  })
+})
+
+async function takeUsesAway(): Promise<void> {
+  await changeUse({ ...(await world.request()), name: KEY, edit: { do: "remove" } })
+}
+
+describe("as long as the body of a request is awaited", () => {
+  test.each([
+    ["a revoke", "NOT_GRANTED", () => world.revoke("ci", "stripe")],
+    ["a rule that is taken away", "USE_REFUSED", takeUsesAway],
+  ])("%s stops it", async (_what, code, change) => {
+    await start()
+    // Files that are old enough are looked at, and not read again; the first request makes some.
+    for (let requests = 0; requests < 3; requests++) {
+      expect((await brokered.send(service, charges())).status).toBe(200)
+      await sleep(150)
+    }
+    const socket = await brokered.tunnel(service)
+    const reader = new Reader(socket)
+    const more = "\r\nExpect: 100-continue\r\nContent-Length: 3"
+    socket.write(`${charges({ line: "POST /v1/a HTTP/1.1", more })}\r\n\r\n`)
+    expect((await reader.reply("POST", true)).status).toBe(100)
+    await change()
+    socket.write("abc")
+    expect(told(await reader.reply("POST"))).toEqual([403, code, 3])
+    socket.destroy()
   })
 })
 

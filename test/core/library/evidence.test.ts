@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { build } from "esbuild"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { Evidence, gather, witness } from "../../../src/core/disk/evidence.js"
+import { Moment } from "../../../src/core/disk/moment.js"
 import { isSettled, stampOf } from "../../../src/core/disk/stamp.js"
 import { readRegularFile } from "../../../src/core/disk/files.js"
 import { listFolder } from "../../../src/core/disk/at-path.js"
@@ -160,6 +161,30 @@ describe("evidence", () => {
       true,
     ])
     expect([50, 100].map((ms) => settledAfter(written + 0.25, ms))).toEqual([false, true])
+  })
+
+  test("of one moment is looked at once, whatever it is of, until the moment ends", async () => {
+    mkdirSync(path("shared"))
+    writeFileSync(path("shared/a"), "one")
+    symlinkSync(path("shared/a"), path("shared/link"))
+    const looks = [
+      () => listFolder(path("shared")),
+      () => readRegularFile(path("shared/a"), 100),
+      () => readRegularFile(path("shared/link"), 100, "link", "follow"),
+    ]
+    const all = looks.map(() => new Evidence())
+    for (const [at, look] of looks.entries()) await gather<unknown>(all[at] ?? new Evidence(), look)
+    const now = new Moment()
+    const held = (): boolean[] => all.map((each) => each.holds(now))
+    expect(held()).toEqual([true, true, true])
+    appendFileSync(path("shared/a"), "!")
+    // A link leads on: only what is at a path itself is looked at once.
+    expect(held()).toEqual([true, true, false])
+    now.end()
+    expect(held()).toEqual([true, false, false])
+    expect(held()).toEqual([true, false, false])
+    writeFileSync(path("shared/b"), "")
+    expect(held()).toEqual([false, false, false])
   })
 
   test("stays apart from that of work that goes on beside it", async () => {
