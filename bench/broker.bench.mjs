@@ -72,7 +72,8 @@ export default async (bench) => {
     await measured(bench, direct, ways)
     const nothing = ["--", "/bin/true"]
     const [here, there] = [run, blind].map((words) => [bench.node, ...words, ...nothing])
-    const start = { ...at(repo, env), against: here ?? [], isAlike: true }
+    const alike = at(repo, env)
+    const start = { ...alike, against: here ?? [], againstIn: alike }
     await bench.command("run --blind of nothing, beside run", there ?? [], start)
   } finally {
     child.stdin.end()
