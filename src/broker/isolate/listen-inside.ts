@@ -3,12 +3,17 @@
 import { createServer } from "node:net"
 import { argv, exit } from "node:process"
 
+const LOOK_EVERY_MS = 20
+
 const server = createServer()
 server.once("error", () => exit(1))
 server.listen(Number(argv[2]), "127.0.0.1", () => {
-  // The broker says when it serves; a broker that is gone says nothing more.
+  // The broker says when it serves; a broker that is gone says nothing more. Of that, Node tells in
+  // no event as long as nobody has taken what was sent.
   process.once("message", () => exit(0))
-  process.once("disconnect", () => exit(1))
+  setInterval(() => {
+    if (!process.connected) exit(1)
+  }, LOOK_EVERY_MS)
   process.send?.("listening", server, {}, (error) => {
     if (error) exit(1)
   })

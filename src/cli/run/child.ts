@@ -75,21 +75,32 @@ function asChild(
   child: ChildProcess,
   written = [child.stdout, child.stderr],
 ): Child {
-  const innermost = inside === undefined ? undefined : programIn(child, inside)
+  const pass = inside === undefined ? child.kill.bind(child) : passInside(child, inside)
   return {
     ended: endOf(child),
     written: written.filter((stream) => stream !== null),
     pid: child.pid ?? 0,
     endedBy: () => child.signalCode,
-    pass: (signal) => {
-      const program = innermost?.()
-      if (program === undefined) child.kill(signal)
-      else signalTo(program, signal)
-    },
+    pass,
   }
 }
 
-/** The program that our child made: who ends the child gives the program no time to end by itself. */
+/**
+ * Passes signals to the program that our child makes: who ends the child gives the program no time to
+ * end by itself. Until it is there, the first signal of a kind is for who takes its listener alone: a
+ * bubblewrap that ends that early leaves what it made, to which nothing says to end with it.
+ */
+function passInside(child: ChildProcess, inside: ProgramInside): Child["pass"] {
+  const innermost = programIn(child, inside)
+  const early = new Set<NodeJS.Signals>()
+  return (signal) => {
+    const program = innermost()
+    if (program !== undefined) signalTo(program, signal)
+    else if (early.has(signal)) child.kill(signal)
+    else early.add(signal)
+  }
+}
+
 function programIn({ stdio }: ChildProcess, { programInside }: ProgramInside) {
   let info = ""
   const said = stdio[DESCRIPTOR_OF_INFO] as Readable | null | undefined
@@ -148,8 +159,14 @@ function streamsOf({ output }: Launch): StdioPipes {
   return ["inherit", output === undefined ? "inherit" : DESCRIPTOR_OF_STDERR, "inherit"]
 }
 
-/** A program whose listener nobody took does not begin; its own end is told like any other. */
+/**
+ * A program whose listener nobody took does not begin; its own end is told like any other. Nor does
+ * one whose isolation has ended: it would be alone.
+ */
 function handOver(child: ChildProcess, take: (listener: Server) => Promise<void>): void {
+  child.once("exit", () => {
+    if (child.connected) child.disconnect()
+  })
   child.once("message", (_said, listener) => {
     take(listener as Server).then(
       () => child.send("serving"),

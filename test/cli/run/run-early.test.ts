@@ -58,6 +58,16 @@ const start = (isolation: string, env: NodeJS.ProcessEnv = {}) => {
   const more = { TMPDIR: temporary, ...env }
   return startRun(machine, [...options(isolation), "--", ...program], { env: more })
 }
+/** A bubblewrap that makes the isolation of a real run as `line` says; of that only, it tells of itself. */
+const wrapped = (line: string): NodeJS.ProcessEnv => {
+  const bin = join(machine.home, "wrapped")
+  mkdirSync(bin, { recursive: true })
+  const script = `#!/bin/sh
+    PATH="\${PATH#*:}"
+    case "$*" in *--info-fd*) ${line};; *) exec bwrap "$@";; esac`
+  writeFileSync(join(bin, "bwrap"), script, { mode: 0o755 })
+  return { PATH: `${bin}:${machine.env["PATH"]}` }
+}
 const expectNothing = async (): Promise<void> => {
   expect(readdirSync(temporary)).toEqual([])
   const { stdout } = await machine.shell(`ps -eo args | grep "[s]${sleeping.slice(1)}"; true`)
@@ -90,21 +100,44 @@ describe.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s", (signal) => {
   })
 
   testUnless(lackBubblewrap, "while isolation is made ends it as well", async () => {
-    const bin = join(machine.home, "slow")
     const goes = join(machine.home, `goes-${signal}`)
-    mkdirSync(bin, { recursive: true })
-    // Of a real run only, bubblewrap tells which process it made.
-    const slow = `#!/bin/sh
-      case "$*" in *--info-fd*) echo waits >&2; while ! [ -e '${goes}' ]; do sleep 0.05; done;; esac
-      PATH="\${PATH#*:}" exec bwrap "$@"`
-    writeFileSync(join(bin, "bwrap"), slow, { mode: 0o755 })
-    const run = start("bwrap", { PATH: `${bin}:${machine.env["PATH"]}` })
+    const told = join(machine.home, `told-${signal}`)
+    const bwrap = wrapped(`trap "touch '${told}'" INT TERM HUP
+      echo waits >&2; while ! [ -e '${goes}' ]; do sleep 0.05; done
+      exec bwrap "$@"`)
+    const run = start("bwrap", bwrap)
     await run.tells("waits")
     run.child.kill(signal)
     writeFileSync(goes, "")
     expect(await run.ended, run.stderr()).toBe(code)
+    expect([existsSync(told), existsSync(began())]).toEqual([false, false])
     await expectNothing()
   })
+})
+
+testUnless(lackBubblewrap, "isolation that is never made ends with the second signal", async () => {
+  const run = start("bwrap", wrapped("echo waits >&2; exec sleep 600"))
+  await run.tells("waits")
+  // Two at once may be heard of as one.
+  const again = setInterval(() => run.child.kill("SIGTERM"), 50)
+  const end = await run.ended
+  clearInterval(again)
+  // One more may meet what is left of us when all is done.
+  expect([143, "SIGTERM"]).toContain(end)
+  await expectNothing()
+})
+
+testUnless(lackBubblewrap, "no program begins that outlived what isolates it", async () => {
+  // As where bubblewrap ends before what it made asks to end with it.
+  const bwrap = wrapped(`for word; do
+        shift
+        [ "$word" = --die-with-parent ] || set -- "$@" "$word"
+      done
+      bwrap "$@" & kill -KILL $$`)
+  const run = start("bwrap", bwrap)
+  expect(await run.ended, run.stderr()).toBe(137)
+  expect(existsSync(began())).toBe(false)
+  await expectNothing()
 })
 
 test("Ctrl-C at the first line ends a blind run at a terminal", async () => {
