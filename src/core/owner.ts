@@ -102,7 +102,7 @@ export {
 } from "./sources/agreed-references.js"
 export { type Agreement, agreements, takeBack } from "./memory/agreements.js"
 export type { LeaseEdit } from "./change/change-lease.js"
-export { parseLease } from "./records/lease.js"
+export { parseLease } from "./records/lease-words.js"
 export { parseReference, parseSource } from "./sources/reference.js"
 export { type RotationStep, rotationLines } from "./records/rotation.js"
 export { changeMetadata } from "./change/change-metadata.js"

@@ -12,6 +12,7 @@ const GROUP_KEY = "groups/stripe.age"
 export function casesOf(named) {
   const { classic, "post-quantum": postQuantum, revoked, owners, uses, rotations } = named
   const { removals, policies, sources, tags, leases } = named
+  const laterLeases = named["later-leases"]
   const makers = [
     classic,
     postQuantum,
@@ -24,6 +25,7 @@ export function casesOf(named) {
     sources,
     tags,
     leases,
+    laterLeases,
   ].filter((maker) => maker !== undefined)
   const all = classic && postQuantum && revoked && owners
   return {
@@ -49,6 +51,7 @@ export function casesOf(named) {
       ...(sources === undefined ? [] : sourceCases(sources)),
       ...(tags === undefined ? [] : tagCases(tags)),
       ...(leases === undefined ? [] : leaseCases(leases)),
+      ...(laterLeases === undefined ? [] : laterLeaseCases(laterLeases)),
     ].map(fill),
   }
 }
@@ -588,12 +591,9 @@ function sourceCases(vault) {
     ...["plain-unsigned", "plain-by-mallory"].map((name) =>
       refused(`sources: ${name}`, vault, "SIGNATURE_INVALID", put(name)),
     ),
-    ...[
-      "source-in-format-1",
-      "format-6-without-source",
-      "unknown-store",
-      "kept-too-long",
-    ].map((name) => refused(`sources: ${name}`, vault, "RECORD_INVALID", put(name))),
+    ...["source-in-format-1", "format-6-without-source", "unknown-store", "kept-too-long"].map(
+      (name) => refused(`sources: ${name}`, vault, "RECORD_INVALID", put(name)),
+    ),
   ]
 }
 
@@ -626,6 +626,22 @@ function leaseCases(vault) {
       "with-a-user",
       "with-a-source",
     ].map((name) => refused(`leases: ${name}`, vault, "RECORD_INVALID", put(name))),
+  ]
+}
+
+function laterLeaseCases(vault) {
+  const put = (name) => [{ path: KEY, do: "copy", from: `forged/later-leases/${name}.json` }]
+  return [
+    { name: "later-leases: none is taken", vault, error: "LEASE_FAILED", checker: "ok" },
+    refused("later-leases: other-by-mallory", vault, "SIGNATURE_INVALID", put("other-by-mallory")),
+    ...[
+      "oauth-in-format-8",
+      "oauth-with-an-app",
+      "oauth-without-a-client",
+      "oauth-in-another-order",
+      "oauth-for-anybody",
+      "github-app-in-format-9",
+    ].map((name) => refused(`later-leases: ${name}`, vault, "RECORD_INVALID", put(name))),
   ]
 }
 

@@ -654,6 +654,54 @@ async function leases() {
   return maker
 }
 
+/** A lease of a kind that came later: format 9. */
+async function laterLeases() {
+  const maker = new Maker("later-leases")
+  await maker.init("x25519")
+  await maker.addAgent("2026-01-02T09:00:00Z", "ci")
+  const leaseOf = {
+    "stripe/api-key": {
+      kind: "oauth",
+      client: "my-client",
+      endpoint: "https://login.example/token",
+      auth: "post",
+      scope: "offline_access,read",
+      revoke: "https://login.example/revoke",
+      successors: "agent:ci",
+    },
+  }
+  for (const [name, lease] of Object.entries(leaseOf)) {
+    const request = await maker.request("2026-01-03T00:00:00Z")
+    await setSecret({ ...request, name, value: Buffer.from("no token"), lease, metadata: {} })
+  }
+  await maker.grant("2026-01-04T00:00:00Z", "ci", ["stripe"])
+  maker.addKey("mallory", "stranger", await generateIdentity("x25519"))
+
+  const secret = { ...maker.record("secrets/stripe/api-key.json"), serial: 9 }
+  const { lease } = secret
+  const other = { ...lease, successors: "agent:mallory" }
+  maker.forge("other-by-mallory.json", maker.signWhole("mallory", { ...secret, lease: other }))
+  maker.forge("oauth-in-format-8.json", maker.signWhole("alice", { ...secret, format: 8 }))
+  for (const [name, lease] of Object.entries({
+    "oauth-with-an-app": { ...secret.lease, app: "12345" },
+    "oauth-without-a-client": { ...secret.lease, client: undefined },
+    "oauth-in-another-order": { ...secret.lease, scope: "read,offline_access" },
+    "oauth-for-anybody": { ...secret.lease, successors: "agent:" },
+    "github-app-in-format-9": {
+      kind: "github-app",
+      app: "12345",
+      installation: "678",
+      endpoint: "https://api.github.com",
+    },
+  })) {
+    const texts = Object.entries(lease).filter(([, text]) => text !== undefined)
+    const forged = { ...secret, lease: Object.fromEntries(texts) }
+    maker.forge(`${name}.json`, maker.signWhole("alice", forged))
+  }
+  maker.save()
+  return maker
+}
+
 /** Those that are named, or all. Of the others folders, forgeries and cases stay as they are. */
 const MAKERS = {
   classic,
@@ -667,6 +715,7 @@ const MAKERS = {
   sources,
   tags,
   leases,
+  "later-leases": laterLeases,
 }
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(MAKERS)
 try {

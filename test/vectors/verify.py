@@ -28,7 +28,17 @@ def signed(kind, body, signer, signature):
     return ed25519.verify(raw(signer[8:], 32), message, raw(signature, 64))
 
 # The highest format that this knows, of those kinds that have more than four.
-NEWEST = {"vault": 5, "policy": 5, "secret": 8}
+NEWEST = {"vault": 5, "policy": 5, "secret": 9}
+# The kinds of leases: the format that brought each, what is needed, which are lists, what else.
+LEASES = {
+    "github-app": (8, {"app", "installation", "endpoint"}, {"repositories", "permissions"}, set()),
+    "oauth": (
+        9,
+        {"client", "endpoint", "auth"},
+        {"scope", "resource"},
+        {"revoke", "successors"},
+    ),
+}
 
 
 def read(folder, path, limit):
@@ -48,7 +58,7 @@ def record(folder, path, vault=None):
     owners = [r[name] for name in ("sealedToOwners", "revokedOwners", "exposedToOwners") if name in r]
     least = 5 if "policy" in (r["kind"], *r) else 4 if owners else least
     least = 7 if "tags" in r else 6 if "source" in r else least
-    least = 8 if "lease" in r else least
+    least = LEASES.get(r["lease"].get("kind"), (0,))[0] if "lease" in r else least
     known = r["format"] == least and r.get("use") != [] and [] not in owners
     known = known and r.get("tags", "a").replace(",", "").strip() != ""
     known = known and "run" in r.get("rotation", {"run": []})
@@ -66,12 +76,18 @@ def record(folder, path, vault=None):
 def lease_is_known(r):
     if "lease" not in r:
         return True
-    lease, texts = r["lease"], {"kind", "app", "installation", "endpoint"}
-    lists = [lease[name].split(",") for name in ("repositories", "permissions") if name in lease]
-    whole = texts <= set(lease) <= texts | {"repositories", "permissions"}
-    whole = whole and all(items == sorted(set(items)) and "" not in items for items in lists)
-    https = re.fullmatch(r"https://[a-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]+)*", lease.get("endpoint", ""))
-    return whole and https and lease["kind"] == "github-app" and "source" not in r
+    lease = r["lease"]
+    _, needed, lists, others = LEASES.get(lease.get("kind"), (0, set(), set(), set()))
+    needed = needed | {"kind"}
+    whole = needed <= set(lease) <= needed | lists | others and "source" not in r
+    items = [lease[name].split(",") for name in lists if name in lease]
+    whole = whole and all(each == sorted(set(each)) and "" not in each for each in items)
+    whole = whole and lease.get("auth", "post") in ("basic", "post")
+    successors = r"ignored|agent:[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+    whole = whole and re.fullmatch(successors, lease.get("successors", "ignored"))
+    https = r"https://[a-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]+)*"
+    addresses = [lease[name] for name in ("endpoint", "revoke") if name in lease]
+    return whole and all(re.fullmatch(https, each) for each in addresses)
 
 
 def owners_of(vault):

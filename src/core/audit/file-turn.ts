@@ -38,14 +38,10 @@ export class FileTurn {
   take<T>(work: () => T): T {
     // The clock is asked only if there is something to wait for: Node loads it at its first use.
     let since: number | undefined
-    while (!this.#link(this.#lock)) {
-      const holder = holderOf(this.#lock)
-      if (holder === undefined) continue
+    for (let holder = this.#begin(); holder !== undefined; holder = this.#begin()) {
       since ??= performance.now()
-      const isPatient = performance.now() - since <= PATIENCE_MS
-      if (isGone(holder)) this.#takeAway(this.#lock, holder)
-      else if (!isPatient) throw kept(this.#lock, holder)
-      else sleep()
+      if (performance.now() - since > PATIENCE_MS) throw kept(this.#lock, holder)
+      sleep()
     }
     try {
       return work()
@@ -54,9 +50,37 @@ export class FileTurn {
     }
   }
 
+  /**
+   * Does work in turn that takes its time, and waits in the event loop for `patience` ms. Resolves to
+   * undefined if somebody keeps the turn. Rejects with what the system says.
+   */
+  async takeLong<T>(work: () => Promise<T>, patience: number): Promise<T | undefined> {
+    const since = performance.now()
+    while (this.#begin() !== undefined) {
+      if (performance.now() - since > patience) return undefined
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * (10 + 5 * Math.random())))
+    }
+    try {
+      return await work()
+    } finally {
+      unlinkSync(this.#lock)
+    }
+  }
+
   /** Leaves nothing behind. What a process leaves that ends without it, the next one removes. */
   end(): void {
     attempted(() => removeFile(this.#own))
+  }
+
+  /** Takes the turn; or says who has it, having taken it away from whoever is gone. */
+  #begin(): string | undefined {
+    while (!this.#link(this.#lock)) {
+      const holder = holderOf(this.#lock)
+      if (holder === undefined) continue
+      if (!isGone(holder)) return holder
+      this.#takeAway(this.#lock, holder)
+    }
+    return undefined
   }
 
   #enter(): void {

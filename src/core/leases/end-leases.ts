@@ -21,8 +21,8 @@ export async function endEach(
 async function endOne(lease: TakenLease, env: Environment, onNote: OnNote): Promise<void> {
   const issued = await lease.issued.catch(() => undefined)
   issued?.value.fill(0)
-  // None was given, or it is over.
-  if (issued === undefined || issued.until.getTime() <= Date.now()) return
+  // None was given, or it is over, or lives until then.
+  if (issued?.end === undefined || issued.until.getTime() <= Date.now()) return
   const ask = (request: IssuerRequest) => askIssuer(request, { env, patience: PATIENCE_MS })
   let facts: LeaseFacts = { event: "lease-end", ...lease.where, decision: "allowed" }
   try {

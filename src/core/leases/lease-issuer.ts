@@ -1,4 +1,5 @@
 import type { Lease } from "../records/lease.js"
+import type { Succession } from "./succession.js"
 
 /** A request to whoever issues short-lived values. */
 export interface IssuerRequest {
@@ -17,11 +18,25 @@ export interface IssuerReply {
   readonly body: Buffer
 }
 
+/** Who reads a leased secret, by which key, in a vault of which owners. */
+export interface LeaseReader {
+  readonly role: "agent" | "owner"
+  readonly name: string
+  readonly identity: string
+  readonly recipient: string
+  /** The owners' recipients. */
+  readonly owners: readonly string[]
+}
+
 /** What an issuer may use of the machine. */
 export interface IssuerAccess {
-  /** Sends one request there. Rejects with an {@link IssuerFailure}. */
+  /** Sends one request there, while somebody waits. Rejects with an {@link IssuerFailure}. */
   readonly ask: (request: IssuerRequest) => Promise<IssuerReply>
+  /** The same, for an answer that has to be kept though nobody waits any more. */
+  readonly askThrough: (request: IssuerRequest) => Promise<IssuerReply>
   readonly now: Date
+  readonly reader: LeaseReader
+  readonly succession: Succession
 }
 
 /** A short-lived value. */
@@ -29,8 +44,8 @@ export interface IssuedValue {
   readonly value: Buffer
   /** When it ends by itself. */
   readonly until: Date
-  /** Ends it before. Rejects with an {@link IssuerFailure}. */
-  readonly end: (access: Pick<IssuerAccess, "ask">) => Promise<void>
+  /** Ends it before; absent where its issuer has no way. Rejects with an {@link IssuerFailure}. */
+  readonly end?: (access: Pick<IssuerAccess, "ask">) => Promise<void>
 }
 
 /** Who exchanges a sealed value for a short-lived one: one file for each kind of lease. */

@@ -5,17 +5,21 @@ import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
 import { askIssuer } from "./ask-issuer.js"
 import { GITHUB_APP } from "./github-app.js"
+import { OAUTH } from "./oauth.js"
 import type { LeaseBook, NoteLease, TakenLease } from "./lease-book.js"
 import {
   type IssuedValue,
   IssuerFailure,
   type IssuerRequest,
   type LeaseIssuer,
+  type LeaseReader,
 } from "./lease-issuer.js"
+import { Succession } from "./succession.js"
 
 /** The issuers: one row, and one file, for each kind of lease. */
 const ISSUERS: { readonly [K in Lease["kind"]]: LeaseIssuer<Extract<Lease, { kind: K }>> } = {
   "github-app": GITHUB_APP,
+  oauth: OAUTH,
 }
 
 /** A lease is replaced when a quarter of its time is left, and five minutes at most, in ms. */
@@ -27,6 +31,7 @@ export interface LeasedSecret {
   readonly record: SecretRecord
   readonly lease: Lease
   readonly sealed: Uint8Array
+  readonly reader: LeaseReader
 }
 
 /** Where leases are taken, and which there are. */
@@ -133,18 +138,21 @@ function forgetOver({ earlier }: LeaseBook, now: Date): void {
 }
 
 async function issuedFor(
-  { name, lease, sealed }: LeasedSecret,
+  { name, record, lease, sealed, reader }: LeasedSecret,
   { env, ended }: LeasePlace,
   now: Date,
 ): Promise<IssuedValue> {
-  const issuer = ISSUERS[lease.kind]
+  const issuer: LeaseIssuer<never> = ISSUERS[lease.kind]
   const ask = (request: IssuerRequest) => askIssuer(request, { env, ended })
+  const askThrough = (request: IssuerRequest) => askIssuer(request, { env })
+  const succession = new Succession({ vault: record.vault, name, sealed, reader }, env)
   const { host } = new URL(lease.endpoint)
   try {
-    const issued = await issuer.issue(lease, sealed, { ask, now })
+    const access = { ask, askThrough, now, reader, succession }
+    const issued = await issuer.issue(lease as never, sealed, access)
     if (issued.until.getTime() > Date.now()) return issued
     // Whose clock is wrong, nobody here can tell.
-    await issued.end({ ask }).catch(() => undefined)
+    await issued.end?.({ ask }).catch(() => undefined)
     throw new IssuerFailure("what it gave is over by this machine's clock")
   } catch (error) {
     if (!(error instanceof IssuerFailure)) throw error

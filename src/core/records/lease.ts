@@ -1,6 +1,3 @@
-import { VaultError } from "../words/errors.js"
-import { nearest } from "../words/names.js"
-
 /**
  * A GitHub App, whose private key is sealed: a token of one of its installations lasts an hour
  * (https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app).
@@ -19,8 +16,33 @@ export interface GitHubAppLease {
   readonly permissions?: string
 }
 
+/**
+ * An OAuth client, whose refresh token is sealed: an access token lasts as long as its server says
+ * (https://www.rfc-editor.org/rfc/rfc6749#section-6).
+ */
+export interface OAuthLease {
+  readonly kind: "oauth"
+  /** The id of the client that the refresh token was given to. */
+  readonly client: string
+  /** The token endpoint, an address as of a GitHub App. */
+  readonly endpoint: string
+  /** How a client with a secret shows it: in the header `Authorization`, or in the body. */
+  readonly auth: "basic" | "post"
+  /** What the token may do, `mail.read,offline_access`; absent: all that was granted. */
+  readonly scope?: string
+  /** Where the token is to be used, addresses (RFC 8707). */
+  readonly resource?: string
+  /** The endpoint that ends a token (RFC 7009); absent: nobody ends it before its time. */
+  readonly revoke?: string
+  /**
+   * What becomes of a refresh token that succeeds the sealed one: `ignored`, as the sealed one stays
+   * good, or `agent:NAME`, who keeps it. Absent: there is to be none.
+   */
+  readonly successors?: string
+}
+
 /** That what is sealed is exchanged, where it is read, for a value that lives for a short time. */
-export type Lease = GitHubAppLease
+export type Lease = GitHubAppLease | OAuthLease
 
 export type LeaseKind = Lease["kind"]
 
@@ -36,8 +58,10 @@ interface LeaseMember {
 /** An https address: a host, a port, a path. No user, no query, no fragment, no slash at the end. */
 const ENDPOINT =
   /^(?=.{1,1000}$)https:\/\/(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?(?:\/[A-Za-z0-9._~-]+)*$/
-const GITHUB = "https://api.github.com"
+export const GITHUB = "https://api.github.com"
 const MOST_ITEMS = 100
+/** Members that are addresses. */
+const ADDRESSES = new Set(["endpoint", "revoke"])
 
 /** What each kind of lease says, texts all. The schema of the record knows the kinds alone. */
 export const LEASE_KINDS: Readonly<Record<LeaseKind, Readonly<Record<string, LeaseMember>>>> = {
@@ -52,58 +76,54 @@ export const LEASE_KINDS: Readonly<Record<LeaseKind, Readonly<Record<string, Lea
       example: "contents:read,issues:write",
     },
   },
-}
-/** What is taken where nothing is said. */
-const DEFAULTS: Readonly<Record<LeaseKind, Readonly<Record<string, string>>>> = {
-  "github-app": { endpoint: GITHUB },
-}
-
-/**
- * The lease that a person wrote: its kind, and what else is said of it, `NAME=VALUE` each. Throws
- * `USAGE`.
- */
-export function parseLease(kind: string, said: readonly string[]): Lease {
-  if (!isKind(kind)) {
-    throw new VaultError("USAGE", "this is no kind of lease", {
-      hint: `choose one of ${Object.keys(LEASE_KINDS).join(", ")}`,
-    })
-  }
-  const lease: Record<string, string> = { kind, ...DEFAULTS[kind] }
-  const given = new Set<string>()
-  for (const each of said) {
-    const [, name = "", text = ""] = /^([a-z]{1,20})=(.*)$/s.exec(each) ?? []
-    if (!Object.hasOwn(LEASE_KINDS[kind], name)) throw unreadable(kind, name)
-    if (given.has(name)) {
-      throw new VaultError("USAGE", `--with ${name}= is given twice`, { hint: formOf(kind) })
-    }
-    given.add(name)
-    const isList = LEASE_KINDS[kind][name]?.isList === true
-    lease[name] = isList ? [...new Set(text.split(","))].sort().join(",") : text
-  }
-  const wrong = wrongIn(kind, lease)
-  if (wrong === undefined) return lease as unknown as Lease
-  if (!given.has(wrong)) {
-    throw new VaultError("USAGE", `a lease of ${kind} needs --with ${wrong}= as well`, {
-      hint: formOf(kind),
-    })
-  }
-  throw new VaultError("USAGE", `--with ${wrong}= is not what a lease of ${kind} has there`, {
-    hint: `for example --with ${wrong}=${LEASE_KINDS[kind][wrong]?.example ?? ""}`,
-  })
+  oauth: {
+    client: { isNeeded: true, pattern: /^[\x21-\x7e]{1,500}$/, example: "my-client" },
+    endpoint: { isNeeded: true, pattern: ENDPOINT, example: "https://login.example/token" },
+    auth: { isNeeded: true, pattern: /^(?:basic|post)$/, example: "post" },
+    scope: {
+      isList: true,
+      // Those of RFC 6749 without the comma.
+      pattern: /^[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,300}$/,
+      example: "mail.read,offline_access",
+    },
+    resource: {
+      isList: true,
+      pattern: /^[a-z][a-z0-9+.-]{0,30}:[\x21\x24-\x2b\x2d-\x5b\x5d-\x7e]{1,500}$/,
+      example: "https://api.example/",
+    },
+    revoke: { pattern: ENDPOINT, example: "https://login.example/revoke" },
+    successors: {
+      pattern: /^(?:ignored|agent:[A-Za-z0-9][A-Za-z0-9._-]{0,63})$/,
+      example: "agent:ci",
+    },
+  },
 }
 
-/** What is wrong with a lease in a record that fits its schema; undefined if nothing is. */
-export function leaseProblem(
-  lease: Readonly<Record<string, string>> | undefined,
-): string | undefined {
+/** The kinds came one after the other: a reader that knows the first may not know the next. */
+export function leaseFormat({ kind }: { readonly kind: string }): 8 | 9 {
+  return kind === "github-app" ? 8 : 9
+}
+
+/** What is wrong with the lease of a record that fits its schema; undefined if nothing is. */
+export function leaseProblem({
+  format,
+  lease,
+}: {
+  readonly format: number
+  readonly lease?: Readonly<Record<string, string>>
+}): string | undefined {
   if (lease === undefined) return undefined
   const { kind = "" } = lease
-  const wrong = isKind(kind) ? wrongIn(kind, lease) : "kind"
-  return wrong === undefined ? undefined : `/lease/${wrong} is not what such a lease has`
+  const wrong = isLeaseKind(kind) ? wrongIn(kind, lease) : "kind"
+  if (wrong !== undefined) return `/lease/${wrong} is not what such a lease has`
+  return format === leaseFormat({ kind }) ? undefined : "/format is not that of such a lease"
 }
 
 /** The name of a member that is not as it has to be, that lacks, or that there is not. */
-function wrongIn(kind: LeaseKind, lease: Readonly<Record<string, string>>): string | undefined {
+export function wrongIn(
+  kind: LeaseKind,
+  lease: Readonly<Record<string, string>>,
+): string | undefined {
   const members = LEASE_KINDS[kind]
   const wrong = Object.entries(members).find(([name, { pattern, isList, isNeeded }]) => {
     const text = Object.hasOwn(lease, name) ? lease[name] : undefined
@@ -119,7 +139,7 @@ function wrongIn(kind: LeaseKind, lease: Readonly<Record<string, string>>): stri
 
 /** A port beyond 65535, say, makes an address one that nothing can ask, or tell people of. */
 function isReadable(member: string, text: string): boolean {
-  return member !== "endpoint" || URL.canParse(text)
+  return !ADDRESSES.has(member) || URL.canParse(text)
 }
 
 /** Whether two records say the same of how a value is leased, or neither does. */
@@ -127,39 +147,10 @@ export function isSameLease(one: Lease | undefined, other: Lease | undefined): b
   return textOf(one) === textOf(other)
 }
 
-/** One line for people: `github-app 123/456 at api.github.com (contents:read)`. */
-export function describeLease(lease: Lease): string {
-  const { kind, app, installation, endpoint, repositories, permissions } = lease
-  const narrowed = [repositories, permissions].filter(Boolean).join("; ")
-  const what = `${kind} ${app}/${installation} at ${endpoint.replace("https://", "")}`
-  return narrowed === "" ? what : `${what} (${narrowed})`
-}
-
-function isKind(kind: string): kind is LeaseKind {
+export function isLeaseKind(kind: string): kind is LeaseKind {
   return Object.hasOwn(LEASE_KINDS, kind)
 }
 
 function textOf(lease: Lease | undefined): string {
   return JSON.stringify(Object.entries(lease ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)))
-}
-
-/** The refusal of what no such lease has. What is not a name could be a value: it is not repeated. */
-function unreadable(kind: LeaseKind, name: string): VaultError {
-  if (name === "") {
-    return new VaultError("USAGE", "--with takes NAME=VALUE", { hint: formOf(kind) })
-  }
-  const near = nearest(name, Object.keys(LEASE_KINDS[kind]))
-  return new VaultError("USAGE", `a lease of ${kind} has no --with ${name}=`, {
-    hint: near === undefined ? formOf(kind) : `did you mean --with ${near}=?`,
-  })
-}
-
-/** How such a lease is written. */
-function formOf(kind: LeaseKind): string {
-  const forms = Object.entries(LEASE_KINDS[kind]).map(([name, { isNeeded, example }]) =>
-    isNeeded && !Object.hasOwn(DEFAULTS[kind], name)
-      ? `--with ${name}=${example}`
-      : `[--with ${name}=${example}]`,
-  )
-  return `write --lease ${kind} ${forms.join(" ")}`
 }

@@ -1,19 +1,20 @@
 import { VaultError } from "../words/errors.js"
+import { type Lease, leaseFormat } from "./lease.js"
 
 /**
  * How much of the format a reader must know to understand a record: the lowest that has all of its
  * members. So a record that does not use what is new stays as every older reader knows it, and one
  * that does is refused by them, not read without it.
  */
-export type Format = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8
+export type Format = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
 /** The highest that this program knows of most kinds of records, and of the others. */
 const KNOWN_FORMAT: Format = 4
 const KNOWN_OF: ReadonlyMap<unknown, Format> = new Map([
   ["vault", 5],
   ["policy", 5],
-  ["secret", 8],
+  ["secret", 9],
 ])
-/** The members that came after format 1, and the format that brought each. */
+/** The members that came after format 1, and the format that brought each; a lease's kind says its own. */
 const BROUGHT_BY: ReadonlyMap<string, Format> = new Map([
   ["use", 2],
   ["rotation", 3],
@@ -23,12 +24,12 @@ const BROUGHT_BY: ReadonlyMap<string, Format> = new Map([
   ["policy", 5],
   ["source", 6],
   ["tags", 7],
-  ["lease", 8],
 ])
 
 /** The format of what is to be signed. There is one for each: no two encodings say the same. */
 export function formatOf(body: object): Format {
-  let format: Format = 1
+  const { lease } = body as { readonly lease?: Lease | undefined }
+  let format: Format = lease === undefined ? 1 : leaseFormat(lease)
   for (const [member, value] of Object.entries(body)) {
     const needed = value === undefined ? 1 : (BROUGHT_BY.get(member) ?? 1)
     if (needed > format) format = needed

@@ -141,8 +141,7 @@ const CHECKS = {
   agent: agentRecordProblem,
   group: groupRecordProblem,
   secret: (record: unknown) =>
-    secretRecordProblem(record) ??
-    leaseProblem((record as { readonly lease?: Readonly<Record<string, string>> }).lease),
+    secretRecordProblem(record) ?? leaseProblem(record as Parameters<typeof leaseProblem>[0]),
 }
 
 interface RecordKinds {

@@ -106,7 +106,8 @@ export class OpenedSecret {
     const asked = secrets.map((secret, which) => ask(secret, now, which))
     // Copied before `onRead` runs: it may read again, and so have the values overwritten.
     const sealed = secrets.map((secret) => secret.#copy())
-    const resolving = withResolved(sealed, terms, asked, now)
+    const readers = secrets.map((secret) => secret.#reader)
+    const resolving = withResolved(sealed, terms, asked, readers, now)
     const [reads, events] =
       resolving === undefined
         ? [sealed, asked]
@@ -132,7 +133,8 @@ export class OpenedSecret {
     const asked = secrets.map((secret, which) => ask(secret, now, which))
     // Copied before anything is waited for: who reads again may have the values overwritten.
     const sealed = secrets.map((secret) => secret.#copy())
-    const resolving = withResolved(sealed, terms, asked, now)
+    const readers = secrets.map((secret) => secret.#reader)
+    const resolving = withResolved(sealed, terms, asked, readers, now)
     const [reads, events] =
       resolving === undefined
         ? [sealed, asked]
@@ -223,6 +225,10 @@ export class OpenedSecret {
 
   #copy(): SecretRead {
     return { name: this.name, record: this.record, value: Uint8Array.from(this.#value) }
+  }
+
+  get #reader() {
+    return { key: this.#key, owners: this.#vault.owners }
   }
 
   #admit(terms: Terms, now: Date): Actor {

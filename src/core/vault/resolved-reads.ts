@@ -1,6 +1,8 @@
 import type { Audit, AuditEvent } from "../audit/audit.js"
 import { SEARCHING, type Surface } from "../audit/read-event.js"
 import type { LeaseBook, LeaseFacts, NoteLease } from "../leases/lease-book.js"
+import type { Key } from "../keys/key-files.js"
+import type { Governed } from "../policy/access.js"
 import { isSameLease } from "../records/lease.js"
 import type { SecretRecord } from "../records/record.js"
 import type { SourcePlace } from "../sources/fetch-value.js"
@@ -35,21 +37,25 @@ interface Resolving {
 /** Who asks for a value, and by which door: what a line of the audit begins with. */
 type AskedBy = Pick<AuditEvent, "actor" | "door" | "vault">
 
+/** Whose key opened a secret, in a vault of which owners. */
+type OpenedBy = Governed & { readonly key: Key }
+
 /**
  * The reads with the values that stores and issuers give for what is sealed in some of them; undefined
  * where there are none of these, and so nothing to wait for. Their own code is loaded for the first.
- * `asked` has who asks for each. Rejects with `SOURCE_UNAGREED`, `SOURCE_FAILED`, `LEASE_FAILED`,
+ * `asked` has who asks for each, `readers` by which key. Rejects with `SOURCE_UNAGREED`, `SOURCE_FAILED`, `LEASE_FAILED`,
  * `AUDIT_UNWRITABLE`.
  */
 export function withResolved(
   sealed: readonly SecretRead[],
   resolving: Resolving,
   asked: readonly AskedBy[],
+  readers: readonly OpenedBy[],
   now: Date,
 ): Promise<ResolvedReads> | undefined {
   if (resolving.asSealed === true) return undefined
   return sealed.some(({ record }) => record.source !== undefined || isLeased(record, resolving))
-    ? resolveEach(sealed, resolving, asked, now)
+    ? resolveEach(sealed, resolving, asked, readers, now)
     : undefined
 }
 
@@ -73,11 +79,13 @@ async function resolveEach(
   sealed: readonly SecretRead[],
   resolving: Resolving,
   asked: readonly AskedBy[],
+  readers: readonly OpenedBy[],
   now: Date,
 ): Promise<ResolvedReads> {
   let isAwaited = false
   const reads = sealed.map(async (read, which) => {
-    const { isAwaited: wasAwaited, ...resolved } = await resolve(read, resolving, asked[which], now)
+    const by = { asked: asked[which], reader: readers[which] }
+    const { isAwaited: wasAwaited, ...resolved } = await resolve(read, resolving, by, now)
     isAwaited ||= wasAwaited
     return resolved
   })
@@ -96,7 +104,7 @@ async function resolveEach(
 async function resolve(
   read: SecretRead,
   resolving: Resolving,
-  asked: AskedBy | undefined,
+  { asked, reader }: { asked: AskedBy | undefined; reader: OpenedBy | undefined },
   now: Date,
 ): Promise<SecretRead & { readonly isAwaited: boolean }> {
   const { name, record, value } = read
@@ -114,9 +122,13 @@ async function resolve(
   const sealed = Uint8Array.from(value)
   try {
     const { notLeased, takeLease } = await import("../leases/take-lease.js")
-    if (sources === undefined || asked === undefined) throw notLeased(name)
+    if (sources === undefined || !asked || !reader) throw notLeased(name)
     const note = noting(resolving, asked, read)
-    const leased = await takeLease({ name, record, lease, sealed }, sources, note, now)
+    const { identity, recipient } = reader.key
+    const owners = reader.owners.map((owner) => owner.recipient)
+    const by = { ...asked.actor, identity, recipient, owners }
+    const secret = { name, record, lease, sealed, reader: by }
+    const leased = await takeLease(secret, sources, note, now)
     return { name, record, ...leased }
   } finally {
     sealed.fill(0)

@@ -1,9 +1,6 @@
 import { generateKeyPairSync, verify } from "node:crypto"
-import { once } from "node:events"
-import { type IncomingMessage, type ServerResponse } from "node:http"
-import { type Server, createServer } from "node:https"
-import type { AddressInfo } from "node:net"
-import { Authority } from "../../../src/broker/authority/authority.js"
+import type { ServerResponse } from "node:http"
+import { type Asked, LeaseServer, send } from "./lease-server.js"
 
 const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
 /** The key of the app, as GitHub hands it out. */
@@ -11,51 +8,15 @@ export const APP_KEY: string = privateKey.export({ type: "pkcs1", format: "pem" 
 /** A line of it. */
 export const KEY_LINE = APP_KEY.split("\n")[3] ?? ""
 
-/** What came, and what the issuer made of it. */
-export interface Asked {
-  readonly line: string
-  readonly body: string
-  readonly headers: IncomingMessage["headers"]
-}
-
-type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void
-
 /**
  * A server on loopback that answers as GitHub's REST API does for an app: tokens of an installation,
  * for a JWT that the app's key signed, and their end.
  */
-export class Issuer {
-  readonly asked: Asked[] = []
-  /** Tokens that were given and not ended. */
-  readonly live = new Set<string>()
-  /** Answers in place of the API. */
-  instead: Answer | undefined
-  /** Awaited before an answer. */
-  before: () => Promise<unknown> = () => Promise.resolve()
-  readonly #authority: Authority
-  readonly #server: Server
+export class Issuer extends LeaseServer {
   #count = 0
 
-  private constructor() {
-    this.#authority = Authority.make(["localhost"])
-    const context = this.#authority.contextFor("localhost")
-    this.#server = createServer({ SNICallback: (_name, tell) => tell(null, context) })
-    this.#server.on("request", (request, response) => void this.#answer(request, response))
-  }
-
-  static async start(): Promise<Issuer> {
-    const issuer = new Issuer()
-    await once(issuer.#server.listen(0, "127.0.0.1"), "listening")
-    return issuer
-  }
-
-  /** Who proves it, PEM. */
-  get authority(): string {
-    return this.#authority.pem
-  }
-
-  get url(): string {
-    return `https://localhost:${(this.#server.address() as AddressInfo).port}`
+  static start(): Promise<Issuer> {
+    return new Issuer().listen()
   }
 
   /** The words that lease by it. */
@@ -63,24 +24,8 @@ export class Issuer {
     return `--lease github-app --with app=12345 --with installation=678 --with endpoint=${this.url}`
   }
 
-  /** What was asked for, without what it was asked with. */
-  get lines(): string[] {
-    return this.asked.map(({ line }) => line)
-  }
-
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections()
-    await new Promise((resolve) => this.#server.close(resolve))
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let body = ""
-    for await (const piece of request as AsyncIterable<Buffer>) body += piece.toString()
-    const line = `${request.method} ${request.url}`
-    this.asked.push({ line, body, headers: request.headers })
-    await this.before()
-    if (this.instead !== undefined) return this.instead(request, response, body)
-    const [, shown = ""] = (request.headers.authorization ?? "").split("Bearer ")
+  protected answer({ line, headers }: Asked, response: ServerResponse): void {
+    const [, shown = ""] = (headers.authorization ?? "").split("Bearer ")
     if (line === "POST /app/installations/678/access_tokens") {
       if (!isOfApp(shown)) return send(response, 401, { message: "Bad credentials" })
       const token = `ghs_12345_not-a-real-token-${(this.#count += 1)}`
@@ -93,11 +38,6 @@ export class Issuer {
     }
     send(response, 404, { message: "Not Found" })
   }
-}
-
-export function send(response: ServerResponse, status: number, document?: object): void {
-  response.writeHead(status, { "content-type": "application/json" })
-  response.end(document === undefined ? "" : JSON.stringify(document))
 }
 
 function read(part: string): Readonly<Record<string, unknown>> {

@@ -18,7 +18,8 @@ import {
 import { changeUse, parseLease, setSecret } from "../../../src/core/owner.js"
 import { RULE, SENDING } from "../rule-of-pay.js"
 import { type World, outcome, vaultWorld } from "../world.js"
-import { APP_KEY, Issuer, KEY_LINE, send } from "./issuer.js"
+import { APP_KEY, Issuer, KEY_LINE } from "./issuer.js"
+import { send } from "./lease-server.js"
 
 const NAME = parseSecretName("stripe/api-key")
 const POST = "POST /app/installations/678/access_tokens"
@@ -49,10 +50,7 @@ afterEach(async () => {
   vi.useRealTimers()
   vault.close()
   await vault.endLeases()
-  issuer.asked.length = 0
-  issuer.live.clear()
-  issuer.instead = undefined
-  issuer.before = () => Promise.resolve()
+  issuer.forget()
   world.remove()
 })
 afterAll(async () => {

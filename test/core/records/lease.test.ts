@@ -1,10 +1,6 @@
 import { describe, expect, test } from "vitest"
-import {
-  describeLease,
-  isSameLease,
-  leaseProblem,
-  parseLease,
-} from "../../../src/core/records/lease.js"
+import { describeLease, parseLease } from "../../../src/core/records/lease-words.js"
+import { isSameLease, leaseProblem } from "../../../src/core/records/lease.js"
 import { outcome } from "../world.js"
 
 const APP = ["app=12345", "installation=678"]
@@ -29,6 +25,18 @@ test("a lease is what was written, with GitHub's own endpoint, lists sorted", ()
   expect(isSameLease(undefined, undefined)).toBe(true)
 })
 
+const OAUTH = ["client=my-client", "endpoint=https://login.example/token"]
+
+test("a lease of OAuth shows a client's secret in the header, if nothing else is said", () => {
+  const lease = parseLease("oauth", OAUTH)
+  expect(lease).toMatchObject({ kind: "oauth", client: "my-client", auth: "basic" })
+  expect(describeLease(lease)).toBe("oauth my-client at login.example/token")
+  const more = ["scope=write,read", "successors=agent:ci", "revoke=https://login.example/end"]
+  expect(describeLease(parseLease("oauth", [...OAUTH, ...more]))).toBe(
+    "oauth my-client at login.example/token (read,write; successors agent:ci; ended at login.example/end)",
+  )
+})
+
 describe("refused is", () => {
   test.each([
     ["another kind", "none-such", APP],
@@ -47,6 +55,15 @@ describe("refused is", () => {
     ["a port that there is not", "github-app", [...APP, "endpoint=https://github.example:99999"]],
     ["half an address", "github-app", [...APP, "endpoint=https://10.0.0.1.2"]],
     ["a way up", "github-app", [...APP, "installation=678/../1"]],
+    ["no token endpoint", "oauth", ["client=my-client"]],
+    ["another way to show a secret", "oauth", [...OAUTH, "auth=jwt"]],
+    ["a scope with a blank", "oauth", [...OAUTH, "scope=read write"]],
+    ["a resource that is no address", "oauth", [...OAUTH, "resource=api"]],
+    ["a resource with a fragment", "oauth", [...OAUTH, "resource=https://a.example/#b"]],
+    ["an end by plain HTTP", "oauth", [...OAUTH, "revoke=http://login.example/end"]],
+    ["an end at a port that there is not", "oauth", [...OAUTH, "revoke=https://h:99999"]],
+    ["no agent", "oauth", [...OAUTH, "successors=agent:"]],
+    ["a way up instead of an agent", "oauth", [...OAUTH, "successors=agent:../ci"]],
     ["another line", "github-app", [...APP, "endpoint=https://api.github.com\n"]],
   ])("%s", async (_what, kind, said) => {
     expect(await outcome(new Promise((resolve) => resolve(parseLease(kind, said))))).toBe("USAGE")
@@ -55,7 +72,7 @@ describe("refused is", () => {
 
 describe("in a record there is", () => {
   const lease = { ...parseLease("github-app", APP) }
-  test("what was written", () => expect(leaseProblem(lease)).toBe(undefined))
+  test("what was written", () => expect(leaseProblem({ format: 8, lease })).toBe(undefined))
   test.each([
     ["no other kind", { ...lease, kind: "any" }, "kind"],
     ["no other member", { ...lease, secret: "x" }, "secret"],
@@ -66,6 +83,6 @@ describe("in a record there is", () => {
     ["no endpoint that nothing can ask", { ...lease, endpoint: "https://h:99999" }, "endpoint"],
     ["no endpoint left out", { kind: "github-app", app: "1", installation: "2" }, "endpoint"],
   ])("%s", (_what, other, where) => {
-    expect(leaseProblem(other)).toContain(`/lease/${where} `)
+    expect(leaseProblem({ format: 8, lease: other })).toContain(`/lease/${where} `)
   })
 })

@@ -1,0 +1,203 @@
+import type { OAuthLease } from "../records/lease.js"
+import { fieldOf } from "../sources/field-of.js"
+import {
+  type IssuedValue,
+  type IssuerAccess,
+  IssuerFailure,
+  type IssuerReply,
+  type LeaseIssuer,
+} from "./lease-issuer.js"
+
+/** What RFC 6749, section 5.2, and RFC 8707 let a server say: of what it says, these alone are told. */
+const ERRORS = [
+  "invalid_request",
+  "invalid_client",
+  "invalid_grant",
+  "unauthorized_client",
+  "unsupported_grant_type",
+  "invalid_scope",
+  "invalid_target",
+]
+/** An access token: what a header can carry. */
+const TOKEN = /^[\x21-\x7e]{1,16384}$/
+/** A refresh token, or the secret of a client. */
+const TEXT = /^[\x20-\x7e]{1,16384}$/
+
+/** What is sealed: a refresh token, alone, or in JSON with the secret of its client. */
+interface RefreshGrant {
+  readonly refresh: string
+  readonly secret?: string | undefined
+}
+
+/** What a server says of a grant, and what is to be sealed in its place, if that was replaced. */
+interface Refreshed {
+  readonly said: Readonly<Record<string, unknown>>
+  readonly next?: string
+}
+
+/**
+ * Access tokens of OAuth 2.0 in exchange for a refresh token
+ * (https://www.rfc-editor.org/rfc/rfc6749#section-6). A server may give another refresh token with
+ * each, and end the one before. Only an owner signs a new value into the vault: so there is one agent
+ * that the record names, which keeps the successors; or nobody gets a lease.
+ */
+export const OAUTH: LeaseIssuer<OAuthLease> = {
+  mend: "look whether the client and the endpoint are those of the refresh token",
+  async issue(lease, sealed, access) {
+    const { reader, succession, now } = access
+    const holder = /^agent:(.+)$/.exec(lease.successors ?? "")?.[1]
+    if (holder === undefined) return withoutHolder(lease, sealed, access)
+    if (reader.role !== "agent" || reader.name !== holder) {
+      throw new IssuerFailure(
+        `the agent ${holder} alone takes leases of it, as each one may end the refresh token before`,
+        `read it as that agent, where it keeps the latest one`,
+      )
+    }
+    return succession.inTurn(async () => {
+      const grant = grantIn((await succession.latest()) ?? sealed)
+      const { said, next } = await exchanged(lease, grant, access)
+      // First of all: it may be the only one that is good from now on.
+      if (next !== undefined) await succession.keep(next)
+      return issuedBy(lease, grant, said, now)
+    })
+  },
+}
+
+/** A refresh token that nobody expected is kept, so that it is not lost; but nothing leaves. */
+async function withoutHolder(
+  lease: OAuthLease,
+  sealed: Uint8Array,
+  { reader, succession, askThrough, ...access }: IssuerAccess,
+): Promise<IssuedValue> {
+  const grant = grantIn(sealed)
+  const { said, next } = await exchanged(lease, grant, { askThrough })
+  const issued = (): IssuedValue => issuedBy(lease, grant, said, access.now)
+  if (next === undefined || lease.successors === "ignored") return issued()
+  await succession.inTurn(() => succession.keep(next))
+  const ending = async (): Promise<void> => issued().end?.({ ask: askThrough })
+  await ending().catch(() => undefined)
+  const keeper = reader.role === "agent" ? reader.name : "NAME"
+  throw new IssuerFailure(
+    "it gives another refresh token with each lease, and the record does not say who keeps them",
+    `an owner says it, --with successors=agent:${keeper}, or successors=ignored where the sealed one stays good; what came lies sealed in ${succession.file}`,
+  )
+}
+
+async function exchanged(
+  lease: OAuthLease,
+  grant: RefreshGrant,
+  { askThrough }: Pick<IssuerAccess, "askThrough">,
+): Promise<Refreshed> {
+  const { endpoint, scope, resource } = lease
+  const { headers, form } = shownBy(lease, grant)
+  form.set("grant_type", "refresh_token")
+  form.set("refresh_token", grant.refresh)
+  if (scope !== undefined) form.set("scope", scope.replaceAll(",", " "))
+  for (const each of resource?.split(",") ?? []) form.append("resource", each)
+  const body = form.toString()
+  const reply = await askThrough({ method: "POST", endpoint, path: "", headers, body })
+  const said = documentIn(reply)
+  if (reply.status !== 200) throw refusal(reply, said)
+  const { refresh_token: next = grant.refresh } = said
+  if (typeof next !== "string" || !TEXT.test(next)) {
+    throw new IssuerFailure("it gives another refresh token, which is none")
+  }
+  return next === grant.refresh ? { said } : { said, next: sealedText({ ...grant, refresh: next }) }
+}
+
+function refusal({ status }: IssuerReply, { error }: Refreshed["said"]): IssuerFailure {
+  const known = ERRORS.find((each) => each === error)
+  if (known !== "invalid_grant") {
+    return new IssuerFailure(`it answers ${status}${known === undefined ? "" : `, ${known}`}`)
+  }
+  return new IssuerFailure(
+    `it answers ${status}, ${known}: the refresh token is over, or another client's`,
+    "an owner gets a new one there, and sets it",
+  )
+}
+
+/** A token, and its end (https://www.rfc-editor.org/rfc/rfc7009#section-2.1), where there is one. */
+function issuedBy(
+  lease: OAuthLease,
+  grant: RefreshGrant,
+  said: Refreshed["said"],
+  now: Date,
+): IssuedValue {
+  const { access_token: token, token_type: type, expires_in: seconds } = said
+  if (typeof token !== "string" || !TOKEN.test(token)) {
+    throw new IssuerFailure("it answers without a token")
+  }
+  if (typeof type !== "string" || type.toLowerCase() !== "bearer") {
+    throw new IssuerFailure("it gives a token that is no bearer's")
+  }
+  if (!/^[1-9][0-9]{0,8}$/.test(String(seconds))) {
+    throw new IssuerFailure("it does not say when its token ends")
+  }
+  const value = Buffer.from(token)
+  const until = new Date(now.getTime() + Number(seconds) * 1000)
+  const { revoke: endpoint } = lease
+  if (endpoint === undefined) return { value, until }
+  return {
+    value,
+    until,
+    end: async ({ ask }) => {
+      const { headers, form } = shownBy(lease, grant)
+      form.set("token", token)
+      form.set("token_type_hint", "access_token")
+      const body = form.toString()
+      const { status } = await ask({ method: "POST", endpoint, path: "", headers, body })
+      if (status !== 200) throw new IssuerFailure(`it answers ${status}`)
+    },
+  }
+}
+
+/** How the client shows who it is (RFC 6749, section 2.3.1). */
+function shownBy(
+  { client, auth }: OAuthLease,
+  { secret }: RefreshGrant,
+): { readonly headers: Readonly<Record<string, string>>; readonly form: URLSearchParams } {
+  const headers = {
+    Accept: "application/json",
+    "Content-Type": "application/x-www-form-urlencoded",
+    "User-Agent": "agent-vault",
+  }
+  if (secret === undefined) return { headers, form: new URLSearchParams({ client_id: client }) }
+  if (auth === "post") {
+    const form = new URLSearchParams({ client_id: client, client_secret: secret })
+    return { headers, form }
+  }
+  const pair = [client, secret].map((each) => new URLSearchParams({ x: each }).toString().slice(2))
+  const basic = Buffer.from(pair.join(":")).toString("base64")
+  return { headers: { ...headers, Authorization: `Basic ${basic}` }, form: new URLSearchParams() }
+}
+
+/** What is said of what is none would quote it. */
+function grantIn(sealed: Uint8Array): RefreshGrant {
+  const text = Buffer.from(sealed).toString("utf8").trim()
+  const isDocument = text.startsWith("{")
+  const [refresh, secret] = isDocument
+    ? ["refresh_token", "client_secret"].map((name) => fieldOf(Buffer.from(text), [name]))
+    : [Buffer.from(text)]
+  const grant = { refresh: refresh?.toString() ?? "", secret: secret?.toString() }
+  if (TEXT.test(grant.refresh) && TEXT.test(grant.secret ?? "-")) return grant
+  throw new IssuerFailure(
+    "what is sealed is no refresh token, and no JSON with refresh_token and client_secret",
+    "an owner seals what the server gave: agent-vault set GROUP/NAME",
+  )
+}
+
+function sealedText({ refresh, secret }: RefreshGrant): string {
+  return secret === undefined
+    ? refresh
+    : JSON.stringify({ refresh_token: refresh, client_secret: secret })
+}
+
+function documentIn({ body }: IssuerReply): Refreshed["said"] {
+  try {
+    const said: unknown = JSON.parse(body.toString("utf8"))
+    return typeof said === "object" && said !== null ? (said as Refreshed["said"]) : {}
+  } catch {
+    // What is said of text that is no JSON would quote it.
+    return {}
+  }
+}
