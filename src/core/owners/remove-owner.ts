@@ -8,10 +8,26 @@ import { commonAnchor } from "../memory/trust.js"
 import { endOwner, signOwner } from "../records/owners.js"
 import { type OwnerEntry, digestOf, encodeRecord, unsigned } from "../records/record.js"
 import type { GroupPlan } from "../vault/plan.js"
-import { type Vault, allRecords, findAgent, listAgents } from "../vault/vault.js"
+import {
+  type Vault,
+  allRecords,
+  findAgent,
+  findSecret,
+  listAgents,
+  listSecrets,
+} from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { nearest } from "../words/names.js"
 import { withOwners } from "./with-owners.js"
+
+/** What a record, signed last by an owner who is none any more, says that its value may do. */
+export interface Vouched {
+  readonly secret: string
+  readonly says: readonly (typeof MAY_LEAD_AWAY)[number][]
+}
+
+/** By these a value leaves, or a program runs: whoever signs them anew vouches for them. */
+const MAY_LEAD_AWAY = ["use", "rotation", "source", "lease"] as const
 
 /** An owner who is none any more, and what that took. */
 export interface OwnerRemoved {
@@ -26,6 +42,8 @@ export interface OwnerRemoved {
   readonly kept: readonly string[]
   /** The other owners whom the removed one let in: they stay. */
   readonly brought: readonly string[]
+  /** Where the word of the removed owner was the last one on what becomes of a value. */
+  readonly vouched: readonly Vouched[]
   /** Every value that the removed owner could read. */
   readonly exposed: readonly ExposedSecret[]
   /** The owner whom agents are to trust from now on, where it was the removed one until now. */
@@ -49,6 +67,7 @@ export function removeOwner(
     planEdit(session, () => {})
     const { record, id } = session.vault
     const before = commonAnchor(record.owners)
+    const vouched = leadingAway(session.vault, signer)
     const kept = agentsWith(session.vault, "no escrow")
     const others = session.vault.owners.filter((each) => each !== removed && each !== session.owner)
     const brought = others.filter((each) => each.by === signer)
@@ -72,6 +91,7 @@ export function removeOwner(
       agents,
       kept,
       brought: brought.map((each) => each.name),
+      vouched,
       exposed,
       ...(isAnchor ? { anchor: { owner: after.name, signer: after.signer } } : {}),
     }
@@ -147,6 +167,16 @@ function agentsWith(vault: Vault, what: "escrow" | "no escrow"): readonly string
   return listAgents(vault).filter((agent) => {
     const record = findAgent(vault, agent)
     return record !== undefined && (record.escrow !== undefined) === (what === "escrow")
+  })
+}
+
+/** The secrets whose record this owner signed last, if it says where the value goes or what runs. */
+function leadingAway(vault: Vault, signer: string): readonly Vouched[] {
+  return listSecrets(vault).flatMap((name) => {
+    const record = findSecret(vault, name)
+    if (record?.signature.signer !== signer) return []
+    const says = MAY_LEAD_AWAY.filter((field) => record[field] !== undefined)
+    return says.length === 0 ? [] : [{ secret: name.full, says }]
   })
 }
 

@@ -12,6 +12,7 @@ import {
 } from "../../../src/core/index.js"
 import {
   addAgent,
+  changeUse,
   formatKeyFile,
   recoverAgent,
   rekeyAgent,
@@ -432,6 +433,21 @@ describe("the machine of an agent, once the first owner left", () => {
 })
 
 describe("who was removed", () => {
+  test("may have said where values go, which is told once it is signed by another", async () => {
+    const where = { hosts: ["api.example.com"], methods: ["GET"], paths: ["/**"] }
+    const edit = { do: "add", rules: [{ ...where, at: ["query:key"], scheme: "raw" }] } as const
+    await alice.set("stripe/webhook", "a-fake-value")
+    await changeUse({ ...(await alice.request()), name: "stripe/webhook", edit })
+    await syncAt(alice)
+    await syncAt(bob)
+    await changeUse({ ...(await bob.request()), name: "stripe/api-key", edit })
+    await bob.set("db/password", "a-fake-value-by-bob")
+    await syncAt(bob)
+    await syncAt(alice)
+    const { result } = await remove(alice, "bob")
+    expect(result.vouched).toEqual([{ secret: "stripe/api-key", says: ["use"] }])
+  })
+
   test("may have made keys and owners that stay, and is told of", async () => {
     const recipient = await newRecipient()
     await addAgent({ ...(await bob.request()), agent: "robot", recipient })

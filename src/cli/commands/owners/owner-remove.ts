@@ -41,7 +41,7 @@ function askNobody(): Promise<string> {
 }
 
 function removedLines(removed: OwnerRemoved, dry: boolean): string[] {
-  const { owner, groups, agents, kept, brought, anchor } = removed
+  const { owner, groups, agents, kept, brought, vouched, anchor } = removed
   const delivery = dry
     ? []
     : [
@@ -67,6 +67,12 @@ function removedLines(removed: OwnerRemoved, dry: boolean): string[] {
       ? []
       : [
           `  Owners whom ${owner} let in stay: ${brought.join(", ")}. See them: agent-vault owner list`,
+        ]),
+    ...(vouched.length === 0
+      ? []
+      : [
+          `  What ${owner} signed last, you ${dry ? "would sign" : "sign"} now. Look at what it lets values do:`,
+          ...vouched.map(({ secret, says }) => `    ${secret}  ${says.join(", ")}`),
         ]),
     ...(anchor === undefined || dry
       ? []
