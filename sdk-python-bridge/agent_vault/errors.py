@@ -283,6 +283,10 @@ class PassphraseWrong(Denied):
     """The passphrase does not open the key file."""
 
 
+class KeychainFailed(Denied):
+    """The system's keychain did not give, keep or remove an owner's key."""
+
+
 class SharesInvalid(Denied):
     """Shares of an owner's key are mistyped, altered, doubled, too few or of several sets."""
 

@@ -44,6 +44,7 @@ export {
   removeKey,
 } from "./vault/own-keys.js"
 export { isUnderPassphrase, openKeyFile, writeUnderPassphrase } from "./keys/key-passphrase.js"
+export { moveFromKeychain, moveToKeychain } from "./keys/keychain-key.js"
 export { bringBack, refuseOwnerKeyHere } from "./recovery/bring-back.js"
 export { combineShares, refuseMisfit } from "./recovery/combine-shares.js"
 export { type Share, formatShare, looksLikeShare, parseShare, sharesIn } from "./recovery/share.js"
@@ -69,8 +70,10 @@ export {
   holdsKeyOf,
   keyFileBytes,
   keyIn,
+  keychainAccount,
   setKeyFileAside,
   setOtherKeyAside,
+  wholeKeyFile,
   writeKeyFile,
 } from "./keys/key-files.js"
 export { refuseOtherVault } from "./keys/identity.js"

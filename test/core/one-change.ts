@@ -6,7 +6,16 @@ import { argv, env } from "node:process"
 import { setTimeout as sleep } from "node:timers/promises"
 import { withLock } from "../../src/core/commit/lock.js"
 import { claimedId, findVault, ownerKeyFile } from "../../src/core/index.js"
-import { openKeyFile, writeUnderPassphrase } from "../../src/core/owner.js"
+import {
+  keyFileBytes,
+  keyIn,
+  keychainAccount,
+  moveFromKeychain,
+  moveToKeychain,
+  openKeyFile,
+  wholeKeyFile,
+  writeUnderPassphrase,
+} from "../../src/core/owner.js"
 import { VaultError } from "../../src/core/words/errors.js"
 import { World } from "./world.js"
 
@@ -21,6 +30,8 @@ const operations: Record<string, () => Promise<unknown>> = {
   apply: () => world.apply(),
   repair: () => world.repair(),
   passphrase: () => changePassphrase(first, second),
+  "to-keychain": () => toKeychain(),
+  "from-keychain": () => fromKeychain(),
   "hold-lock": () => withLock(join(top, ".git"), holdAlone),
 }
 await operate()
@@ -40,6 +51,24 @@ async function changePassphrase(from: string, to: string): Promise<void> {
   const file = ownerKeyFile(claimedId(findVault(top)), world.env)
   const opened = await openKeyFile(file, () => Promise.resolve(from))
   await writeUnderPassphrase(opened, to === "" ? undefined : to)
+}
+
+function none(): Promise<string> {
+  return Promise.resolve("")
+}
+
+async function toKeychain(): Promise<void> {
+  const vault = claimedId(findVault(top))
+  const file = ownerKeyFile(vault, world.env)
+  const opened = await openKeyFile(file, none)
+  await moveToKeychain(opened, await keyIn(opened.text, file, none), vault, { env })
+}
+
+async function fromKeychain(): Promise<void> {
+  const file = ownerKeyFile(claimedId(findVault(top)), world.env)
+  const account = keychainAccount(keyFileBytes(file)) ?? ""
+  const opened = { file, text: await wholeKeyFile(file, env), hasPassphrase: false }
+  await moveFromKeychain(opened, account, undefined, { env })
 }
 
 /** Fails if anybody else is here at the same time. */

@@ -20,6 +20,8 @@ const ENDS_WITH = new Map([
   ["agent-vault owner key --passphrase set", 2],
   ["agent-vault owner key --print", 2],
   ["agent-vault owner key --from-paper", 6],
+  // Nor is there a keychain.
+  ["agent-vault owner key --to-keychain", 4],
   ["agent-vault owner recovery split --threshold 2 --holder bob --holder carol --holder dave", 2],
   // The key is here.
   ["agent-vault owner recovery combine", 6],

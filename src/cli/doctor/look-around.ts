@@ -184,7 +184,12 @@ async function seeKeys(door: Door, place: Place): Promise<readonly SeenHere[]> {
     return [unknown("keys", "none of this vault is here", "agent-vault key add FILE, or join NAME")]
   }
   const seen = kept.flatMap(keyTroubles)
-  return seen.length > 0 ? seen : [good("keys", kept.map(holderName).join(", "))]
+  return seen.length > 0 ? seen : [good("keys", kept.map(keyHere).join(", "))]
+}
+
+/** The keychain is not asked: it may ask a person. */
+function keyHere(key: KeptKey): string {
+  return key.state === "keychain" ? `${holderName(key)} in the keychain` : holderName(key)
 }
 
 function keyTroubles({ file, state, unsafe }: KeptKey): readonly SeenHere[] {

@@ -141,6 +141,7 @@ async function ownerHere({
     return await identityAt(place, { identityFile }, "never", env, askNobody)
   } catch (error) {
     if (VaultError.is(error, "KEY_NOT_FOUND")) return "no owner's key is on this machine"
+    if (VaultError.is(error, "KEYCHAIN_FAILED")) return "the keychain gave no owner's key"
     if (!VaultError.is(error, "NO_TERMINAL")) throw error
     return "the owner's key on this machine has a passphrase, which nobody is asked for here"
   }

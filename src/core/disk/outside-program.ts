@@ -15,6 +15,17 @@ export function programIn(folders: readonly string[], name: string): string | un
   return folders.map((folder) => join(folder, name)).find(isProgram)
 }
 
+/** The first program of this name on a PATH that lies in no work tree, whichever; undefined if none does. */
+export function programInNoCheckout(path: string | undefined, name: string): string | undefined {
+  const folders = (path ?? "").split(delimiter).filter((each) => isAbsolute(each))
+  const files = folders.map((folder) => programIn([folder], name))
+  return files.find((file) => file && [file, realOf(file)].every(isInNoCheckout))
+}
+
+function isInNoCheckout(file: string): boolean {
+  return findCheckout(dirname(file)) === undefined
+}
+
 /** The top of the work tree around a vault; where there is none, the folder that the vault lies in. */
 export function topAround({ root, checkout }: Place): string {
   return realOf(checkout?.top ?? dirname(root))

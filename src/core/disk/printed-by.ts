@@ -9,6 +9,8 @@ export interface Printing {
   readonly env: NodeJS.ProcessEnv
   /** Absent: where we are. */
   readonly cwd?: string
+  /** What it reads on stdin, and the end of it. Absent: nothing. */
+  readonly input?: string
 }
 
 /** For how much of a program, and for how long, it is waited for. */
@@ -25,16 +27,16 @@ export interface PrintTerms {
 export class PrintFailure extends Error {}
 
 /**
- * Runs a program that reads nothing, has no shell and is in our session. All that it printed until it
- * ended; what it says on stderr goes by, since it may quote that. One that is not waited for any more
- * is ended with all that came of it. Rejects with a {@link PrintFailure}, whose cause is the system's where the program
- * could not be started.
+ * Runs a program that has no shell and is in our session. All that it printed until it ended; what it
+ * says on stderr goes by, since it may quote that. One that is not waited for any more is ended with
+ * all that came of it. Rejects with a {@link PrintFailure}, whose cause is the system's where the
+ * program could not be started.
  */
 export function printedBy(
-  { file, args, ...at }: Printing,
+  program: Printing,
   { most, ended, timeLimit }: PrintTerms,
 ): Promise<Buffer> {
-  const child = spawn(file, args, { ...at, stdio: ["ignore", "pipe", "ignore"], windowsHide: true })
+  const child = start(program)
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = []
     let size = 0
@@ -76,6 +78,15 @@ export function printedBy(
     if (ended.aborted) onEnded()
     else ended.addEventListener("abort", onEnded)
   })
+}
+
+function start({ file, args, input, ...at }: Printing): ChildProcess {
+  const reads = input === undefined ? "ignore" : "pipe"
+  const child = spawn(file, args, { ...at, stdio: [reads, "pipe", "ignore"], windowsHide: true })
+  // Whether one took all that it was to read, how it ends tells.
+  child.stdin?.on("error", () => {})
+  child.stdin?.end(input)
+  return child
 }
 
 /** Resolves when a whole round of looking at what there is to read has changed nothing. */

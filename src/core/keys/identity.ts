@@ -91,14 +91,18 @@ function setSources(vault: string, choice: IdentityChoice, env: Environment): Id
   const fileVariable = env["AGENT_VAULT_IDENTITY_FILE"]
   const agentVariable = env["AGENT_VAULT_AGENT"]
   const sources: (IdentitySource | undefined)[] = [
-    identityFile === undefined ? undefined : fileSource(identityFile, `--identity ${identityFile}`),
+    identityFile === undefined
+      ? undefined
+      : fileSource(identityFile, `--identity ${identityFile}`, env),
     identity === undefined
       ? undefined
       : { name: "the identity given", read: () => parseKey(identity, "the identity given") },
     content === undefined
       ? undefined
       : { name: "AGENT_VAULT_IDENTITY", read: () => parseKey(content, "AGENT_VAULT_IDENTITY") },
-    fileVariable === undefined ? undefined : fileSource(fileVariable, "AGENT_VAULT_IDENTITY_FILE"),
+    fileVariable === undefined
+      ? undefined
+      : fileSource(fileVariable, "AGENT_VAULT_IDENTITY_FILE", env),
     agent === undefined ? undefined : agentSource(vault, agent, "--agent", env),
     agentVariable === undefined
       ? undefined
@@ -126,9 +130,9 @@ function setSource(
   })
 }
 
-function fileSource(file: string, name: string): IdentitySource {
+function fileSource(file: string, name: string, env: Environment): IdentitySource {
   if (file === "") return emptySource("KEY_NOT_FOUND", name, "the path of a key file")
-  return { name, read: (ask) => readKeyFile(file, ask) }
+  return { name, read: (ask) => readKeyFile(file, env, ask) }
 }
 
 /** A variable that is set to nothing decides as well: nobody acts as somebody else by an oversight. */
@@ -186,7 +190,7 @@ function agentSource(vault: string, name: string, how: string, env: Environment)
   const read = async (ask: AskPassphrase): Promise<Key> => {
     const file = agentKeyFile(vault, parseAgentName(name), env)
     return explainMissing(
-      await findOwnKey(file, ask),
+      await findOwnKey(file, env, ask),
       `there is no key of agent ${name} here (${file}${byVariable(env)})`,
       otherAgents(name, localAgents(vault, env)),
     )
@@ -210,7 +214,7 @@ function ownerSource(
   const read = async (ask: AskPassphrase): Promise<Key> => {
     const file = ownerKeyFile(vault, env)
     return explainMissing(
-      await findOwnKey(file, ask),
+      await findOwnKey(file, env, ask),
       `there is no owner's key for this vault here (${file}${byVariable(env)})`,
       `bring a copy of it here: agent-vault key add FILE; or ${otherwise}`,
     )

@@ -75,6 +75,11 @@ export function formatKeyFile(key: Key, created: string): string {
 export async function parseKey(text: string, shown: string): Promise<Key> {
   const lines = text.split(/\r?\n/).map((line) => line.trim())
   const [identity, ...more] = lines.filter((line) => line !== "" && !line.startsWith("#"))
+  if (identity === undefined && keychainAccount(Buffer.from(text)) !== undefined) {
+    throw new VaultError("KEY_INVALID", `${shown} holds no key: a keychain does`, {
+      hint: "bring a file that holds it; where that keychain is: agent-vault owner key --from-keychain",
+    })
+  }
   if (identity === undefined || more.length > 0) {
     throw new VaultError("KEY_INVALID", `${shown} holds ${identity ? "more than one" : "no"} key`, {
       hint: "a key file holds one line AGE-SECRET-KEY-…, and comments",
@@ -91,9 +96,38 @@ export async function parseKey(text: string, shown: string): Promise<Key> {
   return { identity, recipient: await recipientOf(identity), ...parseComments(lines, shown) }
 }
 
-/** Reads a key file, asking for its passphrase if it has one. Throws `KEY_NOT_FOUND`, `KEY_INVALID`. */
-export async function readKeyFile(file: string, ask: AskPassphrase): Promise<Key> {
-  return keyIn(keyFileBytes(file), file, ask)
+/**
+ * Reads a key file, asking the keychain for its key, or somebody for its passphrase, if it has one.
+ * Throws `KEY_NOT_FOUND`, `KEY_INVALID`, `KEYCHAIN_FAILED`.
+ */
+export async function readKeyFile(
+  file: string,
+  env: Environment,
+  ask: AskPassphrase,
+): Promise<Key> {
+  return keyIn(await wholeKeyFile(file, env), file, ask)
+}
+
+/** What a key file holds; if that names an entry of the keychain, with the key from there in its place. */
+export async function wholeKeyFile(file: string, env: Environment): Promise<Uint8Array> {
+  const bytes = keyFileBytes(file)
+  const account = keychainAccount(bytes)
+  if (account === undefined) return bytes
+  // Loaded by whom it concerns: reading a value must start fast.
+  const { withKeyOfKeychain } = await import("./keychain-key.js")
+  return withKeyOfKeychain(bytes, account, file, env)
+}
+
+/** The account of the keychain's entry that a key file names, where it holds no key itself. */
+export function keychainAccount(bytes: Uint8Array): string | undefined {
+  const lines = Buffer.from(bytes)
+    .toString("utf8")
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+  if (lines.some((line) => line !== "" && !line.startsWith("#"))) return undefined
+  return lines
+    .map((line) => /^# keychain: (\S+)$/.exec(line)?.[1])
+    .find((each) => each !== undefined)
 }
 
 /** What a key file holds. Throws `KEY_NOT_FOUND`. */
@@ -140,7 +174,7 @@ async function unsealKeyFile(
 }
 
 /** Reads a key file of the key home, which must be readable by its user alone. Throws `KEY_UNSAFE`. */
-async function readOwnKeyFile(file: string, ask: AskPassphrase): Promise<Key> {
+async function readOwnKeyFile(file: string, env: Environment, ask: AskPassphrase): Promise<Key> {
   const mode = inHome("keys", () => lookAt(file, "follow"))?.mode ?? 0
   // Windows has no such bits; there the profile folder's own access list protects the file.
   if (sep === "/" && (mode & 0o077) !== 0) {
@@ -148,13 +182,17 @@ async function readOwnKeyFile(file: string, ask: AskPassphrase): Promise<Key> {
       hint: `chmod 600 ${file}`,
     })
   }
-  return readKeyFile(file, ask)
+  return readKeyFile(file, env, ask)
 }
 
 /** The same; undefined if there is no such file. */
-export async function findOwnKey(file: string, ask: AskPassphrase): Promise<Key | undefined> {
+export async function findOwnKey(
+  file: string,
+  env: Environment,
+  ask: AskPassphrase,
+): Promise<Key | undefined> {
   try {
-    return await readOwnKeyFile(file, ask)
+    return await readOwnKeyFile(file, env, ask)
   } catch (error) {
     if (VaultError.is(error, "KEY_NOT_FOUND")) return undefined
     throw error
@@ -192,10 +230,13 @@ function askNobody(): Promise<string> {
   return Promise.reject(new VaultError("NO_TERMINAL", "nobody is asked for a passphrase"))
 }
 
-/** Whether a key file holds the key of a recipient. Undefined: there is none, or nobody can tell. */
+/**
+ * Whether a key file holds the key of a recipient. Undefined: there is none, or nobody can tell without
+ * a passphrase or the keychain.
+ */
 export async function holdsKeyOf(file: string, recipient: string): Promise<boolean | undefined> {
   try {
-    return (await readKeyFile(file, askNobody)).recipient === recipient
+    return (await keyIn(keyFileBytes(file), file, askNobody)).recipient === recipient
   } catch (error) {
     if (VaultError.is(error, "NO_ACCESS") || !VaultError.is(error)) throw error
     return undefined

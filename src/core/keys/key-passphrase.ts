@@ -7,7 +7,13 @@ import { inHome } from "../disk/homes.js"
 import { nameByMaker } from "../disk/maker.js"
 import { VaultError } from "../words/errors.js"
 import { attempted } from "../words/system-error.js"
-import { type AskPassphrase, keyFileBytes, keyFileText, keyIn } from "./key-files.js"
+import {
+  type AskPassphrase,
+  keyFileBytes,
+  keyFileText,
+  keychainAccount,
+  keyIn,
+} from "./key-files.js"
 
 /** The text of a key file, and the bytes that it lies as. */
 export interface OpenedKeyFile {
@@ -22,7 +28,7 @@ export function isUnderPassphrase(file: string): boolean {
   return isPassphraseSealed(keyFileBytes(file))
 }
 
-/** Opens a key file, to write it anew. Throws `KEY_NOT_FOUND`, `KEY_INVALID`, `PASSPHRASE_WRONG`. */
+/** Opens a key file, to write it anew; one whose key is in the keychain stays without it. Throws `KEY_NOT_FOUND`, `KEY_INVALID`, `PASSPHRASE_WRONG`. */
 export async function openKeyFile(file: string, ask: AskPassphrase): Promise<OpenedKeyFile> {
   return { file, ...(await keyFileText(keyFileBytes(file), file, ask)) }
 }
@@ -61,5 +67,7 @@ async function requireSame(
   if (!Buffer.from(read.text).equals(text)) {
     throw new VaultError("KEY_INVALID", "the new key file is not what was written: nothing changed")
   }
-  await keyIn(read.text, file, () => Promise.resolve(""))
+  if (keychainAccount(read.text) === undefined) {
+    await keyIn(read.text, file, () => Promise.resolve(""))
+  }
 }

@@ -7,7 +7,9 @@ import {
   type Key,
   keyFileBytes,
   keyIn,
+  keychainAccount,
   ownerKeyFile,
+  wholeKeyFile,
 } from "../keys/key-files.js"
 import { ownerFingerprint } from "../records/join-line.js"
 import { signingKey } from "../records/signature.js"
@@ -20,6 +22,8 @@ export interface DescribedOwnerKey {
   readonly vault: string
   readonly file: string
   readonly passphrase: boolean
+  /** The account of the entry in the system's keychain that holds the key; absent: the file does. */
+  readonly keychain?: string
   /** Who may read and write the file, as `600`; undefined where files have no such bits. */
   readonly mode?: string
   /** `opens`, `replaced` and so on; see KeptKey. */
@@ -36,7 +40,8 @@ export interface DescribedOwnerKey {
 
 /**
  * Describes the owner's key of this machine. A key that has a passphrase is opened only where `ask`
- * is given. Throws `KEY_NOT_FOUND`, `KEY_INVALID`, `PASSPHRASE_WRONG`.
+ * is given; the keychain gives the key that it holds. Throws `KEY_NOT_FOUND`, `KEY_INVALID`,
+ * `PASSPHRASE_WRONG`, `KEYCHAIN_FAILED`.
  */
 export async function describeOwnerKey(
   id: string,
@@ -45,7 +50,8 @@ export async function describeOwnerKey(
   ask?: AskPassphrase,
 ): Promise<DescribedOwnerKey> {
   const file = requireOwnerKey(id, env)
-  const bytes = keyFileBytes(file)
+  const keychain = keychainAccount(keyFileBytes(file))
+  const bytes = await wholeKeyFile(file, env)
   const passphrase = isPassphraseSealed(bytes)
   const key = passphrase && ask === undefined ? undefined : await keyIn(bytes, file, noneOr(ask))
   const kept = (await describeKeys(id, vault, env)).filter(({ role }) => role === "owner")
@@ -54,6 +60,7 @@ export async function describeOwnerKey(
     vault: id,
     file,
     passphrase,
+    ...(keychain === undefined ? {} : { keychain }),
     ...(mode === undefined ? {} : { mode }),
     state: stateOf(key, vault),
     ...(key === undefined ? {} : openedPart(key, vault)),

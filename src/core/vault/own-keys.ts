@@ -10,6 +10,8 @@ import {
   agentKeyFile,
   formatKeyFile,
   holdsKeyOf,
+  keyFileBytes,
+  keychainAccount,
   ownerKeyFile,
   parseKey,
   setOtherKeyAside,
@@ -84,10 +86,11 @@ export interface KeptKey extends KeyHolder {
   readonly file: string
   /**
    * `opens`: the vault's record of its holder is of this key. `replaced`: of another one, or there is
-   * no such holder. `sealed`: a passphrase keeps it from being told. `damaged`: it holds no key.
+   * no such holder. `sealed`: a passphrase keeps it from being told. `keychain`: the key is in the
+   * system's keychain, which was not asked. `damaged`: it holds no key.
    * `unverified`: whether the vault is genuine is not known here.
    */
-  readonly state: "opens" | "replaced" | "sealed" | "damaged" | "unverified"
+  readonly state: "opens" | "replaced" | "sealed" | "keychain" | "damaged" | "unverified"
   /** Other users of this machine can read it. */
   readonly unsafe?: true
 }
@@ -120,7 +123,8 @@ export interface RemoveKeyRequest {
 
 /**
  * Removes a key file from this machine and returns its path. Where no escrow brings the key back, a
- * person has to say so. Throws `KEY_NOT_FOUND`, `UNCONFIRMED`.
+ * person has to say so. A key in the keychain is removed there too. Throws `KEY_NOT_FOUND`,
+ * `UNCONFIRMED`, `KEYCHAIN_FAILED`.
  */
 export async function removeKey(
   id: string,
@@ -141,6 +145,11 @@ export async function removeKey(
     throw new VaultError("UNCONFIRMED", `no escrow would bring back ${file}`, {
       hint: "a person says so at a terminal; to keep the key, move the file elsewhere",
     })
+  }
+  const account = keychainAccount(keyFileBytes(file))
+  if (account !== undefined) {
+    const { forgetKey } = await import("../keys/keychain-key.js")
+    await forgetKey(account, { env })
   }
   inHome("keys", () => removeFile(file))
   return file
@@ -218,6 +227,7 @@ async function stateOf(
   const unsafe = (mode & 0o077) === 0 ? {} : { unsafe: true as const }
   const bytes = inHome("keys", () => readRegularFile(file, LIMITS.keyFile)) ?? new Uint8Array()
   if (isPassphraseSealed(bytes)) return { state: "sealed", ...unsafe }
+  if (keychainAccount(bytes) !== undefined) return { state: "keychain", ...unsafe }
   const key = await parsed(bytes, file)
   if (key === undefined) return { state: "damaged", ...unsafe }
   if (vault === undefined) return { state: "unverified", ...unsafe }

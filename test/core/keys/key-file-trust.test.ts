@@ -31,7 +31,7 @@ test("a key file names another owner to trust, and all else stays", async () => 
   expect(await setKeyFileTrust(file, AFTER, nobody)).toBe(true)
   expect(readFileSync(file, "utf8")).toBe(before.replace(BEFORE, AFTER))
   expect(statSync(file).mode & 0o777).toBe(0o600)
-  expect(await readKeyFile(file, nobody)).toEqual({ ...key, trust: AFTER })
+  expect(await readKeyFile(file, {}, nobody)).toEqual({ ...key, trust: AFTER })
 })
 
 test("one that names that owner already, or nobody, stays as it is", async () => {
@@ -46,7 +46,7 @@ test("one that an editor wrote, with other line ends, and the line twice, is cor
   const line = `# trust: ${BEFORE}`
   writeFileSync(file, before.replace(line, `${line} \n  ${line}`).replaceAll("\n", "\r\n"))
   expect(await setKeyFileTrust(file, AFTER, nobody)).toBe(true)
-  expect(await readKeyFile(file, nobody)).toEqual({ ...key, trust: AFTER })
+  expect(await readKeyFile(file, {}, nobody)).toEqual({ ...key, trust: AFTER })
 })
 
 test("one under a passphrase stays under it, and without it nothing is written", async () => {
@@ -57,5 +57,5 @@ test("one under a passphrase stays under it, and without it nothing is written",
   expect(readFileSync(file).equals(before)).toBe(true)
   expect(await setKeyFileTrust(file, AFTER, ask)).toBe(true)
   expect(isPassphraseSealed(readFileSync(file))).toBe(true)
-  expect(await readKeyFile(file, ask)).toMatchObject({ identity: key.identity, trust: AFTER })
+  expect(await readKeyFile(file, {}, ask)).toMatchObject({ identity: key.identity, trust: AFTER })
 })

@@ -9,6 +9,7 @@ const STATES: Readonly<Record<KeptKey["state"], string>> = {
   opens: "opens this vault",
   replaced: "replaced: it opens only what is in the history",
   sealed: "has a passphrase",
+  keychain: "in the keychain of this system",
   damaged: "damaged: it holds no key",
   unverified: "not compared: nothing says whom to trust",
 }

@@ -1,6 +1,8 @@
 import { VaultError, claimedId } from "../../../core/index.js"
 import {
   isUnderPassphrase,
+  keyFileBytes,
+  keychainAccount,
   openKeyFile,
   requireOwnerKey,
   requirePersonFor,
@@ -52,6 +54,11 @@ export async function run(door: Door): Promise<void> {
 }
 
 function refuseUnfit(deed: Deed, file: string): void {
+  if (keychainAccount(keyFileBytes(file)) !== undefined) {
+    throw new VaultError("USAGE", `${file} holds no key: the keychain does`, {
+      hint: "back into the file, under a passphrase: agent-vault owner key --from-keychain",
+    })
+  }
   const hasPassphrase = isUnderPassphrase(file)
   if ((deed === "set") !== hasPassphrase) return
   throw hasPassphrase

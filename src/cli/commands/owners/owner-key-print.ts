@@ -1,10 +1,10 @@
 import { type Key, claimedId, findAnchor } from "../../../core/index.js"
 import {
-  keyFileBytes,
   keyIn,
   proveOwnerKey,
   requireOwnerKey,
   requirePersonFor,
+  wholeKeyFile,
   wordsOf,
 } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
@@ -29,7 +29,7 @@ export async function run(door: Door): Promise<void> {
   await withPerson(door, (person) => {
     requirePersonFor("show the owner's key", id, door.env, person)
   })
-  const key = await keyIn(keyFileBytes(file), file, passphraseOf(door))
+  const key = await keyIn(await wholeKeyFile(file, door.env), file, passphraseOf(door))
   const proof = await readingVault(door, place, key.trust, (vault) =>
     proveOwnerKey(vault, key, file),
   )

@@ -11,6 +11,8 @@ const DEEDS: Readonly<Record<string, () => Promise<{ run: (door: Door) => Promis
   print: () => import("./owner-key-print.js"),
   "from-paper": () => import("./owner-key-from-paper.js"),
   passphrase: () => import("./owner-key-passphrase.js"),
+  "to-keychain": () => import("./owner-key-keychain.js"),
+  "from-keychain": () => import("./owner-key-keychain.js"),
 }
 
 export async function run(door: Door): Promise<void> {
@@ -46,6 +48,7 @@ function lines({
   vault,
   file,
   passphrase,
+  keychain,
   mode,
   state,
   owner,
@@ -58,7 +61,9 @@ function lines({
     `vault        ${vault}`,
     `file         ${file}`,
     `mode         ${modeText(mode)}`,
-    `passphrase   ${passphrase ? "yes" : "none: whoever reads the file has the key"}`,
+    keychain === undefined
+      ? `passphrase   ${passphrase ? "yes" : "none: whoever reads the file has the key"}`
+      : `keychain     it holds the key, not the file: agent-vault / ${keychain}`,
     `signs as     ${signer ?? unknown}`,
     `fingerprint  ${fingerprint ?? unknown}`,
     `state        ${STATES[state] ?? state}`,
@@ -70,11 +75,13 @@ function modeText(mode: string | undefined): string {
   return mode.endsWith("00") ? `${mode}, for its user alone` : `${mode}: other users can reach it`
 }
 
-function advice({ file, mode, passphrase, inTheClear }: DescribedOwnerKey): string[] {
+function advice({ file, mode, passphrase, keychain, inTheClear }: DescribedOwnerKey): string[] {
   return [
     ...(mode === undefined || mode.endsWith("00") ? [] : [`chmod 600 ${shellWord(file)}`]),
     ...inTheClear.map((each) => `An owner's key lies here in the clear as well: ${each}`),
-    ...(passphrase ? [] : ["A passphrase for it: agent-vault owner key --passphrase set"]),
+    ...(passphrase || keychain !== undefined
+      ? []
+      : ["A passphrase for it: agent-vault owner key --passphrase set"]),
     "Whether a backup opens this vault: agent-vault owner key --verify-backup FILE",
   ]
 }

@@ -17,7 +17,8 @@ export const OWNER_KEY: readonly CommandSpec[] = [
   {
     name: "owner key",
     words: "",
-    summary: "show where the owner's key is, prove or print a backup, or change its passphrase",
+    summary:
+      "show where the owner's key is, prove or print a backup, change its passphrase, or move it to the keychain",
     options: {
       "verify-backup": {
         value: "FILE",
@@ -30,6 +31,10 @@ export const OWNER_KEY: readonly CommandSpec[] = [
         choices: ["set", "change", "remove"],
         describe: "the passphrase of the key file on this machine",
       },
+      "to-keychain": {
+        describe: "move the key into the system's keychain (macOS, Secret Service)",
+      },
+      "from-keychain": { describe: "move it back into its file" },
       ...DIR,
       ...PASSPHRASE,
       ...JSON_OUT,
@@ -40,9 +45,10 @@ export const OWNER_KEY: readonly CommandSpec[] = [
       ["agent-vault owner key --print", "for paper; never to a pipe or a file"],
       ["agent-vault owner key --from-paper", "asks for the words, and does not show them"],
       ["agent-vault owner key --passphrase set", "asks for it twice, and does not show it"],
+      ["agent-vault owner key --to-keychain", "the file names the keychain's entry from then on"],
     ],
     notes:
-      "--print shows the key without its passphrase: keep the paper as you would keep the key. --verify-backup opens every group's key and every escrow with the backup, and proves that it signs as an owner of the vault. The key file is replaced as a whole, after the new one was read back and opened: a kill at any moment leaves the old file or the new one.",
+      "--print shows the key without its passphrase: keep the paper as you would keep the key. --verify-backup opens every group's key and every escrow with the backup, and proves that it signs as an owner of the vault. The key file is replaced as a whole, after the new one was read back and opened: a kill at any moment leaves the old file or the new one. --to-keychain reads the key back out of the keychain before it replaces the file.",
   },
   {
     name: "owner recovery split",

@@ -1,0 +1,210 @@
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { generateIdentity } from "../../../src/core/age/age.js"
+import { claimedId, findVault, ownerKeyFile } from "../../../src/core/index.js"
+import { setKeyFileTrust } from "../../../src/core/keys/key-file-trust.js"
+import { readKeyFile } from "../../../src/core/keys/key-files.js"
+import {
+  keyFileBytes,
+  keyIn,
+  keychainAccount,
+  moveFromKeychain,
+  moveToKeychain,
+  openKeyFile,
+  wholeKeyFile,
+} from "../../../src/core/owner.js"
+import { Processes } from "../processes.js"
+import { type World, outcome, vaultWorld } from "../world.js"
+import { Keychain } from "./keychain.js"
+
+const processes = new Processes()
+let template: World
+let world: World
+let file: string
+let plain: Buffer
+let identity: string
+let keychain: Keychain
+let env: NodeJS.ProcessEnv
+
+beforeAll(async () => {
+  await processes.prepare()
+  template = await vaultWorld()
+})
+beforeEach(() => {
+  world = template.copy()
+  file = ownerKeyFile(claimedId(findVault(world.top)), world.env)
+  plain = readFileSync(file)
+  identity = /^AGE-SECRET-KEY-.*$/m.exec(plain.toString())?.[0] ?? ""
+  keychain = new Keychain(world.folder)
+  env = { ...world.env, PATH: `${keychain.bin}:/usr/bin:/bin`, AGENT_VAULT_X: "ours" }
+})
+afterEach(() => world.remove())
+afterAll(() => {
+  template.remove()
+  processes.remove()
+})
+
+const PASSPHRASE = "not a real passphrase"
+const theirs = (): Promise<string> => Promise.resolve(PASSPHRASE)
+const nobody = (): Promise<string> => Promise.reject(new Error("nobody is to be asked"))
+
+async function toKeychain(system?: NodeJS.Platform): Promise<void> {
+  const opened = await openKeyFile(file, nobody)
+  const key = await keyIn(opened.text, file, nobody)
+  await moveToKeychain(opened, key, claimedId(findVault(world.top)), { env, system })
+}
+
+async function fromKeychain(passphrase?: string): Promise<readonly unknown[] | undefined> {
+  const account = keychainAccount(keyFileBytes(file)) ?? ""
+  const opened = { file, text: await wholeKeyFile(file, env), hasPassphrase: false }
+  return (await moveFromKeychain(opened, account, passphrase, { env })).unfinished
+}
+
+/** All that lies in the folder of the key, as text. */
+const around = (): string =>
+  readdirSync(dirname(file), { withFileTypes: true })
+    .filter((each) => each.isFile())
+    .map(({ name }) => readFileSync(join(dirname(file), name), "latin1"))
+    .join("\n")
+
+describe("an owner's key in the keychain", () => {
+  test("is moved there and back, and the file stays byte for byte", async () => {
+    await toKeychain()
+    expect(around()).not.toContain("AGE-SECRET-KEY-")
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect(Object.values(keychain.entries)).toEqual([identity])
+    expect(await readKeyFile(file, env, nobody)).toMatchObject({ identity, owner: "alice" })
+    expect(await fromKeychain()).toBeUndefined()
+    expect(readFileSync(file)).toEqual(plain)
+    expect(keychain.entries).toEqual({})
+    expect(await readKeyFile(file, {}, nobody)).toMatchObject({ identity })
+  })
+
+  test("is in no argument or variable of its program, which gets none of our variables", async () => {
+    await toKeychain()
+    await readKeyFile(file, env, nobody)
+    await fromKeychain()
+    expect(keychain.log).toContain("PATH=")
+    expect(keychain.log).not.toContain("AGE-SECRET-KEY-")
+    expect(keychain.log).not.toContain("AGENT_VAULT_")
+  })
+
+  test("is given to the program of macOS on its stdin", async () => {
+    keychain.speaks("secret-tool", "exit 1")
+    const mac = new Keychain(join(world.folder, "mac"), "security")
+    env = { ...env, PATH: `${mac.bin}:/usr/bin:/bin` }
+    await toKeychain("darwin")
+    expect(Object.values(mac.entries)).toEqual([identity])
+    expect(mac.log).not.toContain("AGE-SECRET-KEY-")
+    expect(around()).not.toContain("AGE-SECRET-KEY-")
+  })
+
+  test("comes back under a passphrase, and is never in the clear on the way", async () => {
+    await toKeychain()
+    await fromKeychain(PASSPHRASE)
+    expect(around()).not.toContain("AGE-SECRET-KEY-")
+    expect(await readKeyFile(file, env, theirs)).toMatchObject({ identity, hasPassphrase: true })
+  })
+
+  test("has its file name another owner to trust", async () => {
+    await toKeychain()
+    const signer = `ed25519:${"b".repeat(43)}`
+    expect(await setKeyFileTrust(file, signer, nobody)).toBe(true)
+    expect(await readKeyFile(file, env, nobody)).toMatchObject({ identity, trust: signer })
+  })
+})
+
+describe("the file stays as it is, and the keychain keeps nothing, if the keychain", () => {
+  test.each([
+    ["takes no key", "exit 1", ""],
+    ["loses it", "cat > /dev/null", ""],
+    ["is locked when it is read back", "cat > $6", "exit 1"],
+    ["gives something else back", "echo AGE-SECRET-KEY-1NOTREAL > $6", ""],
+  ])("%s", async (_how, store, lookup) => {
+    const find = lookup === "" ? "cat $5" : lookup
+    const script = `case $1 in store) ${store} ;; lookup) ${find} ;; *) rm -f $5 ;; esac`
+    keychain.speaks("secret-tool", script)
+    expect(await outcome(toKeychain())).toBe("KEYCHAIN_FAILED")
+    expect(readFileSync(file)).toEqual(plain)
+    expect(keychain.entries).toEqual({})
+  })
+
+  test("gives another key back", async () => {
+    const other = await generateIdentity("x25519")
+    keychain.speaks("secret-tool", `[ $1 != lookup ] || printf ${other}; cat > /dev/null`)
+    expect(await outcome(toKeychain())).toBe("KEYCHAIN_FAILED")
+    expect(readFileSync(file)).toEqual(plain)
+  })
+
+  test("has a program in a repository alone", async () => {
+    const bin = join(world.top, "bin")
+    mkdirSync(bin)
+    keychain.speaks("secret-tool", "exit 1")
+    writeFileSync(join(bin, "secret-tool"), "#!/bin/sh\ntouch ran\n", { mode: 0o755 })
+    env = { ...env, PATH: `${bin}:bin:/none` }
+    expect(await outcome(toKeychain())).toBe("KEYCHAIN_FAILED")
+    expect(keychain.log).toBe("")
+    expect(existsSync(join(bin, "ran"))).toBe(false)
+  })
+
+  test("is that of Windows", async () => {
+    expect(await outcome(toKeychain("win32"))).toBe("KEYCHAIN_FAILED")
+    expect(readFileSync(file)).toEqual(plain)
+  })
+})
+
+describe("what a file names", () => {
+  test("is refused if it is another key, or nothing, or no entry of ours", async () => {
+    await toKeychain()
+    const [account = ""] = Object.keys(keychain.entries)
+    keychain.put(account, await generateIdentity("x25519"))
+    expect(await outcome(readKeyFile(file, env, nobody))).toBe("KEY_INVALID")
+    keychain.put(account, "")
+    expect(await outcome(readKeyFile(file, env, nobody))).toBe("KEYCHAIN_FAILED")
+    const before = keychain.log
+    for (const named of ["login", "--help", `${"0".repeat(32)}.x`]) {
+      writeFileSync(file, `# keychain: ${named}\n`)
+      expect(await outcome(readKeyFile(file, env, nobody))).toBe("KEY_INVALID")
+    }
+    writeFileSync(file, `# agent: ci\n# keychain: ${account}\n`)
+    expect(await outcome(readKeyFile(file, env, nobody))).toBe("KEY_INVALID")
+    expect(keychain.log).toBe(before)
+  })
+
+  test("is no key to whoever is given the file alone: a backup, say", async () => {
+    await toKeychain()
+    expect(await outcome(keyIn(keyFileBytes(file), file, nobody))).toBe("KEY_INVALID")
+  })
+})
+
+test.each([["to-keychain"], ["from-keychain"]])(
+  "killed at any moment of %s, the key can be read",
+  async (way) => {
+    if (way === "from-keychain") await toKeychain()
+    const log = join(world.folder, "calls")
+    const trial = world.copy()
+    const there = new Keychain(join(world.folder, "trial"))
+    for (const [account, password] of Object.entries(keychain.entries)) there.put(account, password)
+    const path = `${there.bin}:/usr/bin:/bin`
+    const run = await processes.run(trial, [way], {
+      ...env,
+      ...trial.env,
+      PATH: path,
+      KILL_LOG: log,
+    })
+    expect(run).toMatchObject({ code: 0 })
+    trial.remove()
+    const calls = JSON.parse(readFileSync(log, "utf8")) as string[]
+    expect(calls.length).toBeGreaterThan(3)
+    for (let at = 1; at <= calls.length; at++) {
+      const ended = await processes.run(world, [way], { ...env, KILL_AT: String(at) })
+      expect(ended.signal).toBe("SIGKILL")
+      expect(await readKeyFile(file, env, nobody)).toMatchObject({ identity })
+      // A kill behind the rename leaves the move done; the next one begins anew.
+      const isMoved = keychainAccount(keyFileBytes(file)) !== undefined
+      if (way === "to-keychain" && isMoved) await fromKeychain()
+      if (way === "from-keychain" && !isMoved) await toKeychain()
+    }
+  },
+)
