@@ -30,6 +30,7 @@ export class Draft implements VaultFiles {
   write(path: string, bytes: Uint8Array): void {
     // A copy of its own: a small Buffer keeps the 8 KB alive that it shares with others.
     this.#files.set(path, new Uint8Array(bytes))
+    this.#base.letGo?.(path)
   }
 
   remove(path: string): void {

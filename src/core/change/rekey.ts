@@ -130,9 +130,9 @@ export async function keyOfSecret(
   const current = await openGroupKey(vault, name.group, group, [identity])
   const past = await openPastKeys(vault, name.group, group, [identity])
   const keys = await groupKeys([current, ...past], group.epoch)
-  const { epoch, job } = openable(session, name, keys)
+  const { epoch, identity: opening } = openingKey(name, getSecret(vault, name), keys)
   return {
-    identity: job.identity,
+    identity: opening,
     lostSince: lostSince(group, epoch, []),
     ownersLostSince: ownersLostSince(group, epoch),
   }
@@ -145,20 +145,15 @@ async function resealSecrets(
   keys: KeysByFingerprint,
   losses: readonly Exposure[],
 ): Promise<readonly ExposedSecret[]> {
-  const secrets = names.map((name) => openable(session, name, keys))
-  const resealed = await resealAll(
-    secrets.map(({ job }) => job),
-    group.recipient,
-    (done) => session.onProgress(done, names.length, "re-encrypting secrets"),
-  )
   const sealedTo = digestOf(group.recipient)
-  return secrets.flatMap(({ name, record, epoch }, index) => {
-    const ciphertext = resealed[index] ?? new Uint8Array()
+  const exposed: (ExposedSecret | undefined)[] = []
+  let done = 0
+  const onResealed = ({ index, name, record, epoch }: Openable, ciphertext: Uint8Array): void => {
     session.draft.write(secretPath(name), ciphertext)
     const newly = [...losses, ...lostSince(group, epoch, losses)]
     const lostOwners = ownersLostSince(group, epoch)
-    const { exposed = [], exposedToOwners = [] } = record
-    const said = exposures([...exposed, ...newly], [...exposedToOwners, ...lostOwners])
+    const { exposed: before = [], exposedToOwners = [] } = record
+    const said = exposures([...before, ...newly], [...exposedToOwners, ...lostOwners])
     putRecord<SecretRecord>(session, {
       ...unsigned(record),
       serial: record.serial + 1,
@@ -167,23 +162,48 @@ async function resealSecrets(
       digest: digestOf(ciphertext),
       ...said,
     })
-    if (newly.length + lostOwners.length === 0) return []
-    return [exposedSecret(name, record, exposedTo(session.vault, said))]
-  })
+    if (newly.length + lostOwners.length > 0) {
+      exposed[index] = exposedSecret(name, record, exposedTo(session.vault, said))
+    }
+    session.onProgress(++done, names.length, "re-encrypting secrets")
+  }
+  await resealAll(openables(session, names, keys), names.length, group.recipient, onResealed)
+  return exposed.filter((secret) => secret !== undefined)
 }
 
-/** A secret, and the key of its group that opens it: the present key or an earlier one. */
-function openable(
+/** A secret to re-encrypt, with the key of its group that opens it: the present or an earlier one. */
+interface Openable extends Resealing {
+  readonly name: SecretName
+  readonly record: SecretRecord
+  /** Of the key. */
+  readonly epoch: number
+  /** Where it stands among the secrets. */
+  readonly index: number
+}
+
+/** One after the other, so that thousands are not held at once. Throws `SEALED_TO_OLD_KEY`. */
+function* openables(
   session: Session,
-  name: SecretName,
+  names: readonly SecretName[],
   keys: KeysByFingerprint,
-): { name: SecretName; record: SecretRecord; epoch: number; job: Resealing } {
-  const record = getSecret(session.vault, name)
-  const key = keys.get(record.sealedTo)
+): Generator<Openable> {
+  for (const [index, name] of names.entries()) {
+    const record = getSecret(session.vault, name)
+    const { epoch, identity } = openingKey(name, record, keys)
+    const path = secretPath(name)
+    const ciphertext = readSigned(session.vault, path, record.digest)
+    yield { index, name, record, epoch, identity, path, ciphertext }
+  }
+}
+
+function openingKey(
+  name: SecretName,
+  { sealedTo }: SecretRecord,
+  keys: KeysByFingerprint,
+): { readonly epoch: number; readonly identity: string } {
+  const key = keys.get(sealedTo)
   if (key === undefined) throw noKey(name)
-  const path = secretPath(name)
-  const ciphertext = readSigned(session.vault, path, record.digest)
-  return { name, record, epoch: key.epoch, job: { ciphertext, identity: key.identity, path } }
+  return key
 }
 
 /** The agents that lost access in `epoch` or later, besides those in `losses`. */

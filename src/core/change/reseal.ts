@@ -22,24 +22,30 @@ export type Resealed =
 const WORTH_A_WORKER = 250
 const BATCH = 50
 const MOST_WORKERS = 8
+/** What a worker makes is small and soon garbage: collected early, it takes a third of the memory. */
+const SMALL = { maxYoungGenerationSizeMb: 4 }
+
+/** Takes what was made of a job. The jobs of many come in no order. */
+export type OnResealed<J> = (job: J, ciphertext: Uint8Array) => void
 
 /**
- * Opens each ciphertext and seals its content to `recipient`; in the same order. Many are shared
- * among all cores: values and keys stay in the memory of this process, whose threads these are.
+ * Opens the ciphertext of each of `count` jobs and seals its content to `recipient`. Many are shared
+ * among all cores: values and keys stay in the memory of this process, whose threads these are. A
+ * job is asked for when its turn comes, and let go when it is done.
  * Throws `NOT_A_READER` and `CIPHERTEXT_DAMAGED`, naming the file.
  */
-export async function resealAll(
-  jobs: readonly Resealing[],
+export async function resealAll<J extends Resealing>(
+  jobs: Iterable<J>,
+  count: number,
   recipient: string,
-  onDone: (count: number) => void,
-): Promise<readonly Uint8Array[]> {
+  onResealed: OnResealed<J>,
+): Promise<void> {
   const file = workerFile()
-  const isWorth = jobs.length >= WORTH_A_WORKER && availableParallelism() > 1
+  const isWorth = count >= WORTH_A_WORKER && availableParallelism() > 1
   if (!isWorth || file === undefined || !existsSync(file)) {
-    return resealHere(jobs, recipient, onDone)
+    return resealHere(jobs, recipient, onResealed)
   }
-  const count = Math.min(availableParallelism(), MOST_WORKERS)
-  return resealThere(jobs, recipient, onDone, file, count)
+  return resealThere(jobs, recipient, onResealed, file)
 }
 
 /** Does one job after another; a worker calls it for its batches. */
@@ -58,38 +64,29 @@ export function resealer(recipient: string): (job: Resealing) => Promise<Reseale
   }
 }
 
-async function resealHere(
-  jobs: readonly Resealing[],
+async function resealHere<J extends Resealing>(
+  jobs: Iterable<J>,
   recipient: string,
-  onDone: (count: number) => void,
-): Promise<Uint8Array[]> {
+  onResealed: OnResealed<J>,
+): Promise<void> {
   const reseal = resealer(recipient)
-  const results: Uint8Array[] = []
-  for (const job of jobs) {
-    results.push(bytesOf(await reseal(job)))
-    onDone(results.length)
-  }
-  return results
+  for (const job of jobs) onResealed(job, bytesOf(await reseal(job)))
 }
 
-async function resealThere(
-  jobs: readonly Resealing[],
+async function resealThere<J extends Resealing>(
+  jobs: Iterable<J>,
   recipient: string,
-  onDone: (count: number) => void,
+  onResealed: OnResealed<J>,
   file: string,
-  count: number,
-): Promise<Uint8Array[]> {
-  const results: Uint8Array[] = []
-  let [next, done] = [0, 0]
-  const workers = Array.from({ length: count }, () => new Worker(file, { workerData: recipient }))
+): Promise<void> {
+  const left = jobs[Symbol.iterator]()
+  const count = Math.min(availableParallelism(), MOST_WORKERS)
+  const options = { workerData: recipient, resourceLimits: SMALL }
+  const workers = Array.from({ length: count }, () => new Worker(file, options))
   const serve = async (worker: Worker): Promise<void> => {
-    while (next < jobs.length) {
-      const start = next
-      next += BATCH
-      const answers = await ask(worker, jobs.slice(start, start + BATCH))
-      for (const [index, answer] of answers.entries()) results[start + index] = bytesOf(answer)
-      done += answers.length
-      onDone(done)
+    for (let batch = take(left); batch.length > 0; batch = take(left)) {
+      const answers = await ask(worker, batch)
+      for (const [index, job] of batch.entries()) onResealed(job, bytesOf(answers[index]))
     }
   }
   try {
@@ -97,7 +94,16 @@ async function resealThere(
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()))
   }
-  return results
+}
+
+function take<J>(jobs: Iterator<J>): J[] {
+  const batch: J[] = []
+  while (batch.length < BATCH) {
+    const next = jobs.next()
+    if (next.done === true) break
+    batch.push(next.value)
+  }
+  return batch
 }
 
 function ask(worker: Worker, batch: readonly Resealing[]): Promise<readonly Resealed[]> {
@@ -107,11 +113,15 @@ function ask(worker: Worker, batch: readonly Resealing[]): Promise<readonly Rese
       worker.removeListener("error", reject)
       resolve(answers)
     })
-    worker.postMessage(batch)
+    const jobs: Resealing[] = batch.map(({ ciphertext, identity, path }) => {
+      return { ciphertext, identity, path }
+    })
+    worker.postMessage(jobs)
   })
 }
 
-function bytesOf(answer: Resealed): Uint8Array {
+function bytesOf(answer: Resealed | undefined): Uint8Array {
+  if (answer === undefined) throw new TypeError("a worker answered too little")
   if ("ciphertext" in answer) return answer.ciphertext
   throw new VaultError(answer.code, `${answer.path}: ${answer.message}`, {
     hint: "bring back the signed version with git; see: agent-vault check",

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path"
 import { TEMPORARY } from "../disk/abandoned.js"
-import { FolderFiles, removeFile, replaceFiles } from "../disk/files.js"
+import { FolderFiles, inFolder, removeFile, replaceFiles } from "../disk/files.js"
 import { listFolder } from "../disk/at-path.js"
 import type { BlobId, Git } from "../git/git.js"
 import { type SeenIndex, stage } from "../git/git-index.js"
@@ -49,6 +49,7 @@ export async function bringForward(
 /** The blob of a file of the work tree; undefined when there is none. */
 export function blobIn(files: FolderFiles, path: string, { hash }: Git): BlobId | undefined {
   const bytes = files.read(path)
+  files.letGo(path)
   return bytes && blobId(bytes, hash)
 }
 
@@ -71,7 +72,7 @@ async function writeFiles(
   const gone: string[] = []
   for (const path of paths) {
     const bytes = contents.get(path) ?? fromGit.get(path)
-    const file = join(git.checkout.top, path)
+    const file = inFolder(git.checkout.top, path)
     if (bytes === undefined) gone.push(file)
     else files.set(file, bytes)
   }

@@ -34,10 +34,17 @@ export interface VaultFiles {
   read(path: string): Uint8Array | undefined
   /** Every file below the vault's root, sorted. */
   list(): readonly string[]
+  /** What was read at `path` need not be kept: nobody asks for it again. */
+  letGo?(path: string): void
 }
 
 /** The mode of a file for its user alone. */
 const PRIVATE = 0o600
+
+/** The path of a file below a folder. What `join` does takes longer than to look at the file. */
+export function inFolder(folder: string, path: string): string {
+  return `${folder}/${path}`
+}
 
 /**
  * The vault in a folder. From its root down every component is looked at without following
@@ -52,19 +59,23 @@ export class FolderFiles implements VaultFiles {
   #listing: readonly string[] | undefined
 
   constructor(root: string, observe?: (path: string, bytes: Uint8Array | undefined) => void) {
-    this.#root = root
+    this.#root = join(root)
     this.#observe = observe
   }
 
   read(path: string): Uint8Array | undefined {
     if (this.#texts.has(path)) return this.#texts.get(path)
     const bytes = this.#hasFolder(dirname(path))
-      ? readRegularFile(join(this.#root, path), limitOf(path), path)
+      ? readRegularFile(inFolder(this.#root, path), limitOf(path), path)
       : undefined
     this.#observe?.(path, bytes)
     // Records are small, and are asked for again and again; what is sealed may be large.
     if (!path.endsWith(".age")) this.#texts.set(path, bytes)
     return bytes
+  }
+
+  letGo(path: string): void {
+    this.#texts.delete(path)
   }
 
   list(): readonly string[] {
@@ -245,7 +256,7 @@ function writeTemporary(
   // Keys and state must survive a power cut; the work tree can be had again from Git.
   life: "lasting" | "replaceable" = mode === PRIVATE ? "lasting" : "replaceable",
 ): string {
-  const temporary = join(dirname(file), nameByMaker(TEMPORARY))
+  const temporary = inFolder(dirname(file), nameByMaker(TEMPORARY))
   makeFolderOf(file, mode)
   let handle: number | undefined
   try {

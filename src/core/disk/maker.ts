@@ -15,6 +15,7 @@ export interface Maker {
 const NAME = /-(\d{1,10})-(\d{1,20})-([0-9a-f]{8})-[0-9a-f]{16}$/
 
 let own: Maker | undefined
+let ownName: string | undefined
 
 /** This process. */
 export function thisProcess(): Maker {
@@ -30,7 +31,8 @@ export function isGone(maker: Maker): boolean {
 /** A name that says who made it, after a `prefix` that ends with `-`: `PID-START-HOST-RANDOM`. */
 export function nameByMaker(prefix: string): string {
   const { host, started = "0" } = thisProcess()
-  return `${prefix}${pid}-${started}-${shortened(host)}-${randomBytes(8).toString("hex")}`
+  ownName ??= `${pid}-${started}-${shortened(host)}`
+  return `${prefix}${ownName}-${randomBytes(8).toString("hex")}`
 }
 
 /**

@@ -84,9 +84,11 @@ async function proveObjects(
   wanted: readonly Wanted[],
 ): Promise<string[]> {
   const ids: string[] = []
-  for await (const { name, id, state } of examineObjects(git, wanted, { objects })) {
-    if (state !== "whole") throw notKept(`${name} is ${state}`)
-    ids.push(id)
+  for await (const portion of examineObjects(git, wanted, { objects })) {
+    for (const { name, id, state } of portion) {
+      if (state !== "whole") throw notKept(`${name} is ${state}`)
+      ids.push(id)
+    }
   }
   return ids
 }
@@ -97,10 +99,9 @@ async function moveObjects(
   store: string,
   ids: readonly string[],
 ): Promise<void> {
-  const loose = new Set(ids.map(looseFile))
-  const files = [...packFiles(quarantine), ...loose].filter((file) =>
-    existsSync(join(quarantine, file)),
-  )
+  const loose = new Set(looseIds(quarantine))
+  const kept = new Set(ids.filter((id) => loose.has(id)))
+  const files = [...packFiles(quarantine), ...[...kept].map(looseFile)]
   await allToDisk(files.map((file) => join(quarantine, file)))
   const made = files.filter((file) => moveObject(quarantine, store, file))
   const touched = [...new Set(files.map((file) => join(store, dirname(file))))]

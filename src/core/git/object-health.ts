@@ -4,7 +4,7 @@ import { VaultError } from "../words/errors.js"
 import type { Progress } from "../words/progress.js"
 
 /** Contents that are read at once, in bytes. */
-const TOGETHER = 32 * 1024 * 1024
+const TOGETHER = 2 * 1024 * 1024
 
 /** An object that is to be there: its id, or a name that Git finds it by, and about its length. */
 export interface Wanted {
@@ -20,13 +20,13 @@ export interface Examined {
   readonly state: "whole" | "missing" | "damaged"
 }
 
-/** Reads every object, and computes its id anew. */
+/** Reads every object, and computes its id anew; some at once, in order. */
 export async function* examineObjects(
   git: Git,
   wanted: readonly Wanted[],
   options: RunOptions = {},
-): AsyncGenerator<Examined> {
-  for (const names of inPortions(wanted)) yield* await examine(git, names, options)
+): AsyncGenerator<readonly Examined[]> {
+  for (const names of inPortions(wanted)) yield await examine(git, names, options)
 }
 
 async function examine(
@@ -77,10 +77,12 @@ export async function lackingFiles(
   const wanted = files.map(([, id], index) => ({ name: id, length: sizes[index] ?? 0 }))
   const lacking: LackingFile[] = []
   let index = 0
-  for await (const { id, state } of examineObjects(git, wanted)) {
-    const path = files[index++]?.[0] ?? ""
-    if (state !== "whole") lacking.push({ path, id, state })
-    onProgress?.(index, files.length, "checking Git's copies")
+  for await (const portion of examineObjects(git, wanted)) {
+    for (const { id, state } of portion) {
+      const path = files[index++]?.[0] ?? ""
+      if (state !== "whole") lacking.push({ path, id, state })
+      onProgress?.(index, files.length, "checking Git's copies")
+    }
   }
   return lacking
 }
