@@ -150,7 +150,7 @@ export async function send(
   for (;;) {
     const outgoing = upstream.begin(target, isPlain, head)
     outgoing.on("continue", client.onContinue)
-    client.gone.addEventListener("abort", () => outgoing.destroy(), { once: true })
+    client.program.whenGone(() => outgoing.destroy())
     try {
       if (!(body instanceof Readable)) {
         outgoing.end(body)
@@ -161,7 +161,9 @@ export async function send(
       return await Promise.race([replyTo(outgoing, target), failed])
     } catch (error) {
       if (!(error instanceof StaleConnection)) throw error
-      if (body instanceof Readable || !IDEMPOTENT.has(head.method)) throw lost(target, error)
+      // We broke it off, or it cannot be sent again.
+      const isLast = client.program.isGone || body instanceof Readable
+      if (isLast || !IDEMPOTENT.has(head.method)) throw lost(target, error)
     }
   }
 }

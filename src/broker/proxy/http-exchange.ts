@@ -9,9 +9,7 @@ import type { Hop } from "./listener.js"
 import { type OrderTerms, inOrder } from "./order.js"
 import { answerRefusal } from "./refusal.js"
 import type { Answered } from "./upstream.js"
-
-/** Said once: an abort without a reason makes an error with its stack, each time. */
-const GONE = new Error("the program is gone, or has its answer")
+import { WaitingProgram } from "./waiting-program.js"
 
 /** Takes one request to its answer. Resolves when the program has it, or is gone. */
 export async function exchange(
@@ -20,10 +18,10 @@ export async function exchange(
   response: ServerResponse,
   terms: OrderTerms,
 ): Promise<void> {
-  const gone = new AbortController()
+  const program = new WaitingProgram()
   const ended = new Promise<void>((resolve) => {
     response.once("close", () => {
-      gone.abort(GONE)
+      program.leave()
       resolve()
     })
   })
@@ -33,7 +31,7 @@ export async function exchange(
     {
       hop,
       request,
-      gone: gone.signal,
+      program,
       accept: () => {},
       beforeBody: () => {
         if (request.headers.expect !== undefined) response.writeContinue()

@@ -24,6 +24,7 @@ import { OutgoingBody } from "./outgoing-body.js"
 import { NO_PLACEMENTS, type Placements, allOf, findPlacements } from "./placements.js"
 import { type WireRefusal, refusalOf } from "./refusal.js"
 import type { Answered, Upstream } from "./upstream.js"
+import type { WaitingProgram } from "./waiting-program.js"
 
 /** What requests are decided and carried out with, during one run. */
 export interface OrderTerms extends Pick<GrantTerms, "placeholders"> {
@@ -50,8 +51,7 @@ export interface Requester {
   /** Hands on the answer, scrubbed. Resolves when it is complete; rejects if it is refused. */
   readonly pass: (answered: Answered, passage: Passage) => Promise<void>
   readonly refuse: (refusal: WireRefusal) => void
-  /** Aborted when the program is gone, or has its answer. */
-  readonly gone: AbortSignal
+  readonly program: WaitingProgram
 }
 
 /**
@@ -130,7 +130,7 @@ function namesIn(placements: Placements): string[] {
 async function requireAgreement(
   placements: Placements,
   bound: BoundSecrets,
-  { hop: { target }, gone }: Requester,
+  { hop: { target }, program }: Requester,
   body: OutgoingBody,
   note: RequestNote,
   { agreements }: OrderTerms,
@@ -143,7 +143,12 @@ async function requireAgreement(
     const { method, path } = sending
     const asked = { secret: name.full, method, target, path }
     const onAnswer: AskedHow["onAnswer"] = (answer) => note.asked(name.full, answer)
-    await agreements.require(asked, { ask, body: await body.wholeIfSeen, gone, onAnswer })
+    await agreements.require(asked, {
+      ask,
+      body: await body.wholeIfSeen,
+      gone: program.signal(),
+      onAnswer,
+    })
     agreed.set(name.full, ask)
   }
   return agreed

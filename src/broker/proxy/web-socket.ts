@@ -14,6 +14,7 @@ import type { Hop } from "./listener.js"
 import { type OrderTerms, inOrder } from "./order.js"
 import { answerRefusal } from "./refusal.js"
 import type { Answered } from "./upstream.js"
+import { WaitingProgram } from "./waiting-program.js"
 
 /** A text message is held as a whole to be searched on its way out, up to so many bytes. */
 const LONGEST_MESSAGE = 16 * 2 ** 20
@@ -29,9 +30,9 @@ export async function upgrade(
 ): Promise<void> {
   // An answer before it on this connection may have set one.
   ;(socket as Socket).setTimeout(0)
-  const gone = new AbortController()
+  const program = new WaitingProgram()
   const ended = new Promise<void>((resolve) => socket.once("close", resolve))
-  void ended.then(() => gone.abort())
+  void ended.then(() => program.leave())
   // For what is answered as any request is: a refusal, or a reply without an upgrade.
   const response = new ServerResponse(request)
   response.shouldKeepAlive = false
@@ -41,7 +42,7 @@ export async function upgrade(
     {
       hop,
       request,
-      gone: gone.signal,
+      program,
       protocol: "websocket",
       accept: requireWebSocket,
       beforeBody: () => {},

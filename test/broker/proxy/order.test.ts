@@ -358,6 +358,29 @@ describe("a placeholder is refused", () => {
   })
 })
 
+describe("once a program is gone", () => {
+  test("what it waited for is broken off, and not sent again", async () => {
+    await start()
+    const socket = await brokered.tunnel(service)
+    const reader = new Reader(socket)
+    socket.write(`${charges()}\r\n\r\n`)
+    expect((await reader.reply()).status).toBe(200)
+    // On the connection that is kept, as the next one finds it.
+    const broken = new Promise((resolve) => {
+      service.handler = (request) => {
+        request.socket.once("close", resolve)
+        socket.destroy()
+      }
+    })
+    socket.write(`${charges()}\r\n\r\n`)
+    await broken
+    service.handler = (_request, response) => response.end("ok")
+    // Behind whatever else would have been sent.
+    expect((await brokered.send(service, charges())).status).toBe(200)
+    expect(service.got).toHaveLength(3)
+  })
+})
+
 async function takeUsesAway(): Promise<void> {
   await changeUse({ ...(await world.request()), name: KEY, edit: { do: "remove" } })
 }
