@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage } from "node:http"
+import { nextTick } from "node:process"
 import type { Duplex } from "node:stream"
 import { VaultError, type Target, hostPortOf } from "../../core/index.js"
 
@@ -8,6 +9,14 @@ export const HEAD_MS = 120_000
 /** A connection; one in memory does not count its bytes. */
 type Counted = Duplex & { readonly bytesRead?: number }
 
+/** The head that is awaited on a connection, if one is. */
+interface Awaiting {
+  readonly timer: NodeJS.Timeout
+  isNow: boolean
+  /** How much had been read when it could begin. */
+  before: number | undefined
+}
+
 /**
  * How long the heads of requests may take on connections of programs. Node counts that for a server
  * that listens itself, and not for one that is given its connections, as inside of a tunnel.
@@ -15,7 +24,8 @@ type Counted = Duplex & { readonly bytesRead?: number }
 export class RequestHeads {
   readonly #limit: number
   readonly #onLate: (socket: Duplex, hasBegun: boolean) => void
-  readonly #awaited = new WeakMap<Duplex, NodeJS.Timeout>()
+  /** One timer for a connection: to make one and to take it away for each request costs more. */
+  readonly #awaited = new WeakMap<Duplex, Awaiting>()
 
   /** `onLate` hears of a head that is not there in time, and whether any of it came. */
   constructor(limit: number, onLate: (socket: Duplex, hasBegun: boolean) => void) {
@@ -25,11 +35,19 @@ export class RequestHeads {
 
   /** The next head may come from now on. */
   expect(socket: Counted): void {
-    this.arrived(socket)
     if (socket.destroyed) return
     const { bytesRead: before } = socket
-    const late = (): void => this.#onLate(socket, socket.bytesRead !== before)
-    this.#awaited.set(socket, setTimeout(late, this.#limit))
+    const known = this.#awaited.get(socket)
+    if (known === undefined) {
+      const late = (): void => {
+        if (awaiting.isNow) this.#onLate(socket, socket.bytesRead !== awaiting.before)
+      }
+      const awaiting: Awaiting = { timer: setTimeout(late, this.#limit), isNow: true, before }
+      this.#awaited.set(socket, awaiting)
+      return
+    }
+    Object.assign(known, { isNow: true, before })
+    known.timer.refresh()
   }
 
   /** The next one may come once all of this request is here. */
@@ -38,9 +56,15 @@ export class RequestHeads {
     else request.once("end", () => this.expect(request.socket))
   }
 
-  /** It is here, or nobody waits for it any more. */
+  /** It is here. */
   arrived(socket: Duplex): void {
-    clearTimeout(this.#awaited.get(socket))
+    const awaiting = this.#awaited.get(socket)
+    if (awaiting !== undefined) awaiting.isNow = false
+  }
+
+  /** None comes any more. */
+  end(socket: Duplex): void {
+    clearTimeout(this.#awaited.get(socket)?.timer)
     this.#awaited.delete(socket)
   }
 }
@@ -51,9 +75,17 @@ export class RequestHeads {
  */
 export function limitReplyHead(request: ClientRequest, target: Target, limit: number): void {
   let late: NodeJS.Timeout | undefined
-  const stop = (): void => clearTimeout(late)
+  let [hasBegun, isOver] = [false, false]
   const begin = (): void => {
-    late = setTimeout(() => request.destroy(slowReply(target)), limit)
+    hasBegun = true
+    // Most heads are whole in their first bytes, which are parsed by then.
+    nextTick(() => {
+      if (hasBegun && !isOver) late = setTimeout(() => request.destroy(slowReply(target)), limit)
+    })
+  }
+  const stop = (): void => {
+    hasBegun = false
+    clearTimeout(late)
   }
   request.once("socket", (socket) => {
     // Before the parser, which may find the whole head in the same bytes.
@@ -65,7 +97,11 @@ export function limitReplyHead(request: ClientRequest, target: Target, limit: nu
       listen()
     })
   })
-  for (const over of ["response", "upgrade", "connect", "close"]) request.once(over, stop)
+  const end = (): void => {
+    isOver = true
+    stop()
+  }
+  for (const over of ["response", "upgrade", "connect", "close"]) request.once(over, end)
 }
 
 /** A client that is too slow with a head. */

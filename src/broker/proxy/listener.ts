@@ -257,7 +257,7 @@ export class Listener {
     this.#open.add(socket)
     socket.once("close", () => {
       this.#open.delete(socket)
-      this.#heads.arrived(socket)
+      this.#heads.end(socket)
     })
     socket.on("error", () => socket.destroy())
   }

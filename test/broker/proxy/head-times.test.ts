@@ -182,6 +182,19 @@ test("nor may it go on for ever behind an interim reply", async () => {
   expect(told(reply)).toEqual([504, "UPSTREAM_UNREACHABLE"])
 })
 
+test("a reply that comes together with an interim one takes as long as it takes", async () => {
+  service.handler = (_request, response) => {
+    const { socket } = response
+    socket?.write("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n12")
+    void sleep(50)
+      .then(() => socket?.write("34"))
+      .then(longer)
+      .then(() => socket?.write("5678"))
+  }
+  const { reply } = await headInTime(() => sent(HEAD().trimEnd()))
+  expect(reply.body.toString()).toBe("12345678")
+})
+
 test("a handshake of WebSocket that never ends is a 504 as well", async () => {
   service.http.on("upgrade", (_request, socket: Socket) => {
     trickle(socket, "HTTP/1.1 101 Switching Protocols\r\nX-Slow: ")
