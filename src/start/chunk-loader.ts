@@ -25,6 +25,7 @@ export class ChunkLoader {
   readonly #folder: string
   readonly #others: (name: string) => unknown
   readonly #cache: CodeCache
+  readonly #found = new Map<string, unknown>()
   readonly #loaded = new Map<string, { exports: unknown }>()
   readonly #scripts = new Map<string, { script: Script; source: Stats }>()
 
@@ -48,7 +49,11 @@ export class ChunkLoader {
   }
 
   #require(name: string): unknown {
-    return name.startsWith("./") ? this.load(name) : this.#others(name)
+    if (name.startsWith("./")) return this.load(name)
+    // Some are asked for at each use, and Node's own require takes 3 µs to find what it has.
+    const found = this.#found.get(name) ?? this.#others(name)
+    this.#found.set(name, found)
+    return found
   }
 
   #scriptOf(chunk: string, file: string): Script {

@@ -24,9 +24,9 @@ export function arrivalOf(hop: Hop, request: IncomingMessage): Arrival {
   refuseAmbiguous(head, httpVersion)
   const { target, isPlain, serverName } = hop
   const [host = ""] = headerValues(head, "host")
-  requireSame(target, "its Host header", parseAuthority(host, isPlain ? 80 : 443))
+  requireSame(target, "its Host header", host, isPlain ? 80 : 443)
   if (serverName !== undefined) {
-    requireSame(target, "the name in its TLS handshake", parseAuthority(serverName, target.port))
+    requireSame(target, "the name in its TLS handshake", serverName, target.port)
   }
   // By the very headers that are handed on.
   const length = Number(headerValues(head, "content-length")[0] ?? 0)
@@ -34,7 +34,10 @@ export function arrivalOf(hop: Hop, request: IncomingMessage): Arrival {
   return { hop, head, request, hasBody: length > 0 || isChunked }
 }
 
-function requireSame(target: Target, what: string, named: Target): void {
+function requireSame(target: Target, what: string, authority: string, usualPort: number): void {
+  // As most write it; a canonical name means itself.
+  if (authority === (target.port === usualPort ? target.host : hostPortOf(target))) return
+  const named = parseAuthority(authority, usualPort)
   if (named.host === target.host && named.port === target.port) return
   throw new VaultError(
     "TARGET_REFUSED",

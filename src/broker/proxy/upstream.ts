@@ -23,6 +23,8 @@ const IDLE_MS = 4000
 const IDLE_CONNECTIONS = 16
 /** Bytes of a reply's head. */
 const LONGEST_HEAD = 64 * 1024
+/** Node would look for a name to prove in the Host header; connections are made for one already. */
+const AS_DIALLED = { servername: "" }
 
 /** How other machines are reached: which roots, and what is asked before an address is dialled. */
 export interface UpstreamTerms {
@@ -70,6 +72,7 @@ export class Upstream {
       setHost: false,
       maxHeaderSize: LONGEST_HEAD,
       insecureHTTPParser: false,
+      ...AS_DIALLED,
     })
     // Of a reply none is left out; their bytes are counted.
     request.maxHeadersCount = 0
@@ -126,6 +129,11 @@ class Pool extends Agent {
     const socket = await this.#connect()
     this.#ready.push(socket)
     socket.on("error", () => socket.destroy()).setTimeout(IDLE_MS, () => socket.destroy())
+  }
+
+  /** All are alike. */
+  override getName(): string {
+    return ""
   }
 
   override createConnection(

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks"
-import { Moment } from "./moment.js"
+import type { Moment } from "./moment.js"
 import { type Look, type Stamp, isSameStamp, isSettled, stampOf } from "./stamp.js"
 
 const gathering = new AsyncLocalStorage<readonly Evidence[]>()
@@ -32,9 +32,10 @@ export class Evidence {
   }
 
   /** Whether all of it is now as it was; `now` is what others look at as well. */
-  holds(now = new Moment()): boolean {
+  holds(now?: Moment): boolean {
     for (const { path, look, stamp } of this.#stamps.values()) {
-      if (!isSameStamp(now.stampOf(path, look), stamp)) return false
+      const present = now?.stampOf(path, look) ?? stampOf(path, look)
+      if (!isSameStamp(present, stamp)) return false
     }
     return true
   }
