@@ -633,6 +633,13 @@ function laterLeaseCases(vault) {
   const put = (name) => [{ path: KEY, do: "copy", from: `forged/later-leases/${name}.json` }]
   return [
     { name: "later-leases: none is taken", vault, error: "LEASE_FAILED", checker: "ok" },
+    {
+      name: "later-leases: nor a dynamic secret",
+      vault,
+      read: "stripe/database",
+      error: "LEASE_FAILED",
+      checker: "ok",
+    },
     refused("later-leases: other-by-mallory", vault, "SIGNATURE_INVALID", put("other-by-mallory")),
     ...[
       "oauth-in-format-8",
@@ -640,6 +647,8 @@ function laterLeaseCases(vault) {
       "oauth-without-a-client",
       "oauth-in-another-order",
       "oauth-for-anybody",
+      "vault-without-a-field",
+      "vault-with-a-way-up",
       "github-app-in-format-9",
     ].map((name) => refused(`later-leases: ${name}`, vault, "RECORD_INVALID", put(name))),
   ]

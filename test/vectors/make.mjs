@@ -654,7 +654,7 @@ async function leases() {
   return maker
 }
 
-/** A lease of a kind that came later: format 9. */
+/** Leases of kinds that came later: format 9. */
 async function laterLeases() {
   const maker = new Maker("later-leases")
   await maker.init("x25519")
@@ -669,6 +669,13 @@ async function laterLeases() {
       revoke: "https://login.example/revoke",
       successors: "agent:ci",
     },
+    "stripe/database": {
+      kind: "vault",
+      endpoint: "https://vault.example:8200",
+      path: "database/creds/app",
+      value: "postgres://{username}:{password}@db.example/app",
+      role: "a-role",
+    },
   }
   for (const [name, lease] of Object.entries(leaseOf)) {
     const request = await maker.request("2026-01-03T00:00:00Z")
@@ -679,6 +686,7 @@ async function laterLeases() {
 
   const secret = { ...maker.record("secrets/stripe/api-key.json"), serial: 9 }
   const { lease } = secret
+  const { lease: vaultLease } = maker.record("secrets/stripe/database.json")
   const other = { ...lease, successors: "agent:mallory" }
   maker.forge("other-by-mallory.json", maker.signWhole("mallory", { ...secret, lease: other }))
   maker.forge("oauth-in-format-8.json", maker.signWhole("alice", { ...secret, format: 8 }))
@@ -687,6 +695,8 @@ async function laterLeases() {
     "oauth-without-a-client": { ...secret.lease, client: undefined },
     "oauth-in-another-order": { ...secret.lease, scope: "read,offline_access" },
     "oauth-for-anybody": { ...secret.lease, successors: "agent:" },
+    "vault-without-a-field": { ...vaultLease, value: "postgres://db.example/app" },
+    "vault-with-a-way-up": { ...vaultLease, path: "database/../sys/mounts" },
     "github-app-in-format-9": {
       kind: "github-app",
       app: "12345",

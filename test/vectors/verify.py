@@ -38,6 +38,7 @@ LEASES = {
         {"scope", "resource"},
         {"revoke", "successors"},
     ),
+    "vault": (9, {"endpoint", "path", "value"}, set(), {"role", "namespace"}),
 }
 
 
@@ -85,6 +86,10 @@ def lease_is_known(r):
     whole = whole and lease.get("auth", "post") in ("basic", "post")
     successors = r"ignored|agent:[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
     whole = whole and re.fullmatch(successors, lease.get("successors", "ignored"))
+    segments = r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*"
+    paths = [lease[name] for name in ("path", "namespace") if name in lease]
+    whole = whole and all(re.fullmatch(segments, each) for each in paths)
+    whole = whole and re.search(r"\{[a-z][a-z0-9_]{0,63}\}", lease.get("value", "{a}"))
     https = r"https://[a-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]+)*"
     addresses = [lease[name] for name in ("endpoint", "revoke") if name in lease]
     return whole and all(re.fullmatch(https, each) for each in addresses)

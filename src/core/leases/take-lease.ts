@@ -15,11 +15,13 @@ import {
   type LeaseReader,
 } from "./lease-issuer.js"
 import { Succession } from "./succession.js"
+import { VAULT } from "./vault-lease.js"
 
 /** The issuers: one row, and one file, for each kind of lease. */
 const ISSUERS: { readonly [K in Lease["kind"]]: LeaseIssuer<Extract<Lease, { kind: K }>> } = {
   "github-app": GITHUB_APP,
   oauth: OAUTH,
+  vault: VAULT,
 }
 
 /** A lease is replaced when a quarter of its time is left, and five minutes at most, in ms. */

@@ -6,6 +6,7 @@ import { GITHUB, LEASE_KINDS, type Lease, type LeaseKind, isLeaseKind, wrongIn }
 const DEFAULTS: Readonly<Record<LeaseKind, Readonly<Record<string, string>>>> = {
   "github-app": { endpoint: GITHUB },
   oauth: { auth: "basic" },
+  vault: {},
 }
 
 /**
@@ -42,22 +43,38 @@ export function parseLease(kind: string, said: readonly string[]): Lease {
   })
 }
 
+/** What people are told of each kind: whose it is, and what narrows it. */
+const TOLD: {
+  readonly [K in LeaseKind]: (
+    lease: Extract<Lease, { kind: K }>,
+  ) => readonly [whose: string, ...narrowed: (string | undefined)[]]
+} = {
+  "github-app": ({ app, installation, repositories, permissions }) => [
+    `${app}/${installation}`,
+    repositories,
+    permissions,
+  ],
+  oauth: ({ client, scope, resource, successors, revoke }) => [
+    client,
+    scope,
+    resource,
+    successors && `successors ${successors}`,
+    revoke?.replace("https://", "ended at "),
+  ],
+  vault: ({ path, value, role, namespace }) => [
+    path,
+    value,
+    role && `role ${role}`,
+    namespace && `namespace ${namespace}`,
+  ],
+}
+
 /** One line for people: `github-app 123/456 at api.github.com (contents:read)`. */
 export function describeLease(lease: Lease): string {
-  const what = `${lease.kind} ${whose(lease)} at ${lease.endpoint.replace("https://", "")}`
-  const narrowed = narrowedBy(lease).filter(Boolean).join("; ")
-  return narrowed === "" ? what : `${what} (${narrowed})`
-}
-
-function whose(lease: Lease): string {
-  return lease.kind === "oauth" ? lease.client : `${lease.app}/${lease.installation}`
-}
-
-function narrowedBy(lease: Lease): readonly (string | undefined)[] {
-  if (lease.kind === "github-app") return [lease.repositories, lease.permissions]
-  const { scope, resource, successors, revoke } = lease
-  const ended = revoke?.replace("https://", "ended at ")
-  return [scope, resource, successors && `successors ${successors}`, ended]
+  const [whose, ...narrowed] = TOLD[lease.kind](lease as never)
+  const what = `${lease.kind} ${whose} at ${lease.endpoint.replace("https://", "")}`
+  const more = narrowed.filter(Boolean).join("; ")
+  return more === "" ? what : `${what} (${more})`
 }
 
 /** The refusal of what no such lease has. What is not a name could be a value: it is not repeated. */

@@ -41,8 +41,25 @@ export interface OAuthLease {
   readonly successors?: string
 }
 
+/**
+ * Dynamic secrets of HashiCorp Vault, for a token of it, or an AppRole's secret id, that is sealed
+ * (https://developer.hashicorp.com/vault/docs/concepts/lease).
+ */
+export interface VaultLease {
+  readonly kind: "vault"
+  /** The server, an address as of a GitHub App. */
+  readonly endpoint: string
+  /** What is read there, `database/creds/app`. */
+  readonly path: string
+  /** What readers get: a text with the names of fields of the answer, `{username}:{password}`. */
+  readonly value: string
+  /** The role id of an AppRole, if its secret id is sealed. */
+  readonly role?: string
+  readonly namespace?: string
+}
+
 /** That what is sealed is exchanged, where it is read, for a value that lives for a short time. */
-export type Lease = GitHubAppLease | OAuthLease
+export type Lease = GitHubAppLease | OAuthLease | VaultLease
 
 export type LeaseKind = Lease["kind"]
 
@@ -59,6 +76,8 @@ interface LeaseMember {
 const ENDPOINT =
   /^(?=.{1,1000}$)https:\/\/(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?(?:\/[A-Za-z0-9._~-]+)*$/
 export const GITHUB = "https://api.github.com"
+/** A path without a way up, and no slash at either end. */
+const PATH = /^(?=.{1,500}$)[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/
 const MOST_ITEMS = 100
 /** Members that are addresses. */
 const ADDRESSES = new Set(["endpoint", "revoke"])
@@ -96,6 +115,17 @@ export const LEASE_KINDS: Readonly<Record<LeaseKind, Readonly<Record<string, Lea
       pattern: /^(?:ignored|agent:[A-Za-z0-9][A-Za-z0-9._-]{0,63})$/,
       example: "agent:ci",
     },
+  },
+  vault: {
+    endpoint: { isNeeded: true, pattern: ENDPOINT, example: "https://vault.example:8200" },
+    path: { isNeeded: true, pattern: PATH, example: "database/creds/app" },
+    value: {
+      isNeeded: true,
+      pattern: /^(?=.*\{[a-z][a-z0-9_]{0,63}\})[\x20-\x7e]{1,1000}$/,
+      example: "'{username}:{password}'",
+    },
+    role: { pattern: /^[\x21-\x7e]{1,500}$/, example: "ROLE-ID" },
+    namespace: { pattern: PATH, example: "team" },
   },
 }
 

@@ -37,6 +37,15 @@ test("a lease of OAuth shows a client's secret in the header, if nothing else is
   )
 })
 
+const VAULT = ["endpoint=https://vault.example:8200", "path=database/creds/app"]
+
+test("a lease of Vault says which text its fields make", () => {
+  const said = [...VAULT, "value={username},{password}", "role=a-role", "namespace=team/a"]
+  expect(describeLease(parseLease("vault", said))).toBe(
+    "vault database/creds/app at vault.example:8200 ({username},{password}; role a-role; namespace team/a)",
+  )
+})
+
 describe("refused is", () => {
   test.each([
     ["another kind", "none-such", APP],
@@ -64,6 +73,13 @@ describe("refused is", () => {
     ["an end at a port that there is not", "oauth", [...OAUTH, "revoke=https://h:99999"]],
     ["no agent", "oauth", [...OAUTH, "successors=agent:"]],
     ["a way up instead of an agent", "oauth", [...OAUTH, "successors=agent:../ci"]],
+    ["no text", "vault", VAULT],
+    ["a text without a field", "vault", [...VAULT, "value={}"]],
+    ["a text of two lines", "vault", [...VAULT, "value={a}\n"]],
+    ["a path with a way up", "vault", [...VAULT.slice(0, 1), "path=a/../b", "value={a}"]],
+    ["a path from the top", "vault", [...VAULT.slice(0, 1), "path=/a", "value={a}"]],
+    ["a path with a query", "vault", [...VAULT.slice(0, 1), "path=a?list=true", "value={a}"]],
+    ["a namespace of two lines", "vault", [...VAULT, "value={a}", "namespace=a\nb"]],
     ["another line", "github-app", [...APP, "endpoint=https://api.github.com\n"]],
   ])("%s", async (_what, kind, said) => {
     expect(await outcome(new Promise((resolve) => resolve(parseLease(kind, said))))).toBe("USAGE")

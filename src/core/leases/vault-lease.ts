@@ -1,0 +1,138 @@
+import type { VaultLease } from "../records/lease.js"
+import { fieldOf } from "../sources/field-of.js"
+import {
+  type IssuedValue,
+  type IssuerAccess,
+  IssuerFailure,
+  type IssuerReply,
+  type IssuerRequest,
+  type LeaseIssuer,
+} from "./lease-issuer.js"
+
+/** What a header can carry: a token, and what else is sent of what a server said. */
+const WORD = /^[\x21-\x7e]{1,4096}$/
+const FIELD = /\{([a-z][a-z0-9_]{0,63})\}/g
+/** What stands in the place of a field must not end the text around it. */
+const QUOTES: readonly (readonly [RegExp, (text: string) => string])[] = [
+  [/^[a-z][a-z0-9+.-]*:\/\//, encodeURIComponent],
+  [/^\{"/, (text) => JSON.stringify(text).slice(1, -1)],
+  [/^/, (text) => text],
+]
+
+/**
+ * Dynamic secrets of HashiCorp Vault: a database's user, keys of AWS. The end of a lease ends what it
+ * was for (https://developer.hashicorp.com/vault/api-docs/system/leases#revoke-lease). An AppRole logs
+ * in for each lease, and the end of that token ends the lease.
+ */
+export const VAULT: LeaseIssuer<VaultLease> = {
+  mend: "look whether what is sealed is still good there, and lets its holder read that path",
+  async issue(lease, sealed, access) {
+    const shown = Buffer.from(sealed).toString("utf8").trim()
+    if (!WORD.test(shown)) {
+      throw new IssuerFailure(
+        `what is sealed is no ${lease.role === undefined ? "token" : "secret id"}`,
+        "an owner seals one line: agent-vault set GROUP/NAME",
+      )
+    }
+    const login = lease.role === undefined ? undefined : await loggedIn(lease, shown, access)
+    const token = login?.token ?? shown
+    // What a token was given ends with it.
+    let end = login && endBy(lease, token, "auth/token/revoke-self")
+    try {
+      const { id, said } = await read(lease, token, access)
+      const body = JSON.stringify({ lease_id: id, sync: true })
+      end ??= endBy(lease, token, "sys/leases/revoke", body)
+      const until = untilIn(documentIn(said), access.now)
+      const first = login !== undefined && login.until < until ? login.until : until
+      return { value: valueOf(lease, said), until: first, end }
+    } catch (error) {
+      await end?.({ ask: access.askThrough }).catch(() => undefined)
+      throw error
+    }
+  },
+}
+
+async function loggedIn(
+  lease: VaultLease,
+  secret: string,
+  { ask, now }: IssuerAccess,
+): Promise<{ readonly token: string; readonly until: Date }> {
+  const body = JSON.stringify({ role_id: lease.role, secret_id: secret })
+  const { status, body: said } = await ask(requestOf(lease, "POST", "auth/approle/login", { body }))
+  if (status !== 200) throw new IssuerFailure(`it answers ${status} to the login`)
+  const token = fieldOf(said, ["auth", "client_token"])?.toString() ?? ""
+  if (!WORD.test(token)) throw new IssuerFailure("it answers the login without a token")
+  return { token, until: untilIn(documentIn(said)["auth"], now) }
+}
+
+async function read(
+  lease: VaultLease,
+  token: string,
+  { ask }: IssuerAccess,
+): Promise<{ readonly id: string; readonly said: Buffer }> {
+  const { status, body: said } = await ask(requestOf(lease, "GET", lease.path, { token }))
+  if (status !== 200) throw new IssuerFailure(`it answers ${status}`)
+  const id = fieldOf(said, ["lease_id"])?.toString() ?? ""
+  if (WORD.test(id)) return { id, said }
+  throw new IssuerFailure(
+    "what is read there is no lease, and would not end",
+    "name a path of dynamic secrets, such as database/creds/ROLE; for others there are sources",
+  )
+}
+
+/** The text that readers get. */
+function valueOf({ value }: VaultLease, said: Buffer): Buffer {
+  const [, quoted] = QUOTES.find(([form]) => form.test(value)) as (typeof QUOTES)[number]
+  const text = value.replaceAll(FIELD, (_, name: string) => {
+    const field = fieldOf(said, ["data", name])?.toString() ?? ""
+    if (/^[\x20-\x7e]{1,16384}$/.test(field)) return quoted(field)
+    throw new IssuerFailure(`it answers without a field ${name}`, "see its fields: vault read PATH")
+  })
+  return Buffer.from(text)
+}
+
+function endBy(
+  lease: VaultLease,
+  token: string,
+  path: string,
+  body?: string,
+): NonNullable<IssuedValue["end"]> {
+  return async ({ ask }) => {
+    const { status } = await ask(requestOf(lease, "POST", path, { token, body }))
+    if (status !== 204) throw new IssuerFailure(`it answers ${status}`)
+  }
+}
+
+function requestOf(
+  { endpoint, namespace }: VaultLease,
+  method: IssuerRequest["method"],
+  path: string,
+  { token, body }: { readonly token?: string; readonly body?: string | undefined },
+): IssuerRequest {
+  const headers = {
+    Accept: "application/json",
+    "User-Agent": "agent-vault",
+    "X-Vault-Request": "true",
+    ...(token !== undefined && { "X-Vault-Token": token }),
+    ...(namespace !== undefined && { "X-Vault-Namespace": namespace }),
+    ...(body !== undefined && { "Content-Type": "application/json" }),
+  }
+  return { method, endpoint, path: `/v1/${path}`, headers, ...(body !== undefined && { body }) }
+}
+
+function untilIn(said: unknown, now: Date): Date {
+  const { lease_duration: seconds } = (said ?? {}) as Readonly<Record<string, unknown>>
+  if (!/^[1-9][0-9]{0,8}$/.test(String(seconds))) {
+    throw new IssuerFailure("it does not say when what it gives ends")
+  }
+  return new Date(now.getTime() + Number(seconds) * 1000)
+}
+
+/** Of text that is no JSON nothing is said: it would be quoted. */
+function documentIn(said: IssuerReply["body"]): Readonly<Record<string, unknown>> {
+  try {
+    return (JSON.parse(said.toString("utf8")) ?? {}) as Readonly<Record<string, unknown>>
+  } catch {
+    return {}
+  }
+}
