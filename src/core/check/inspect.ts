@@ -129,13 +129,13 @@ interface Opened {
 }
 
 async function inspectPast(
-  { place, env, history, against }: InspectRequest,
+  { place, env, history, against, onProgress }: InspectRequest,
   vault: Vault,
   anchor: Anchor | undefined,
 ): Promise<Partial<Comparison> & Pick<Comparison, "findings">> {
   if (history !== true && against === undefined) return { findings: [] }
   const { git, folder } = await openRepository(place, env)
-  const walked = history === true ? await walkHistory(git, folder, vault) : []
+  const walked = history === true ? await walkHistory(git, folder, vault, onProgress) : []
   if (against === undefined) return { findings: walked }
   try {
     const base = await vaultAt(git, await resolveCommit(git, against), folder, anchor)
@@ -148,9 +148,15 @@ async function inspectPast(
 }
 
 /** What was set back on the way here, and what revokes on the way count no more. */
-async function walkHistory(git: Git, folder: string, vault: Vault): Promise<CheckFinding[]> {
-  const setbacks = await findSetbacks(git, folder)
-  return [...setbacks, ...(await findUndoneRevokes(git, folder, { to: "HEAD" }, vault))]
+async function walkHistory(
+  git: Git,
+  folder: string,
+  vault: Vault,
+  onProgress: Progress | undefined,
+): Promise<CheckFinding[]> {
+  const setbacks = await findSetbacks(git, folder, onProgress)
+  const undone = await findUndoneRevokes(git, folder, { to: "HEAD" }, vault, onProgress)
+  return [...setbacks, ...undone]
 }
 
 /** What Git could not hand out to anybody who clones: a disk that failed, say, took it. */

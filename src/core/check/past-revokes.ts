@@ -6,6 +6,7 @@ import { type Revoke, revokeAgain, revokesIn, undoneBy, undoneText } from "../re
 import { type Vault, findGroup, listGroups } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { groupRecordPath } from "../words/layout.js"
+import type { Progress } from "../words/progress.js"
 import type { CheckFinding } from "./check-finding.js"
 
 /** Commits that `to` contains and `from` does not; all that `to` contains where there is no `from`. */
@@ -24,8 +25,9 @@ export async function findUndoneRevokes(
   folder: string,
   past: Past,
   vault: Vault,
+  onProgress?: Progress,
 ): Promise<readonly CheckFinding[]> {
-  const revokes = await pastRevokes(git, folder, past, vault)
+  const revokes = await pastRevokes(git, folder, past, vault, onProgress)
   return listGroups(vault).flatMap((group) => {
     const path = groupRecordPath(group)
     const undone = undoneBy(membersOf(vault, group), revokes.get(path) ?? [])
@@ -55,9 +57,12 @@ async function pastRevokes(
   folder: string,
   past: Past,
   vault: Vault,
+  onProgress: Progress | undefined,
 ): Promise<ReadonlyMap<string, readonly Revoke[]>> {
   const revokes = new Map<string, Revoke[]>()
-  for (const bytes of await readBlobs(git, await groupBlobs(git, folder, past))) {
+  const contents = await readBlobs(git, await groupBlobs(git, folder, past))
+  for (const [index, bytes] of contents.entries()) {
+    onProgress?.(index + 1, contents.length, "verifying group records")
     const record = bytes && genuine(vault, bytes)
     if (record === undefined) continue
     const known = revokes.get(record.path) ?? []

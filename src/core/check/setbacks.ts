@@ -4,6 +4,7 @@ import type { Git } from "../git/git.js"
 import { readBlobs } from "../git/git-objects.js"
 import { type Reach, compareReach, reachIn, reachText } from "../records/reach.js"
 import { classify } from "../words/layout.js"
+import type { Progress } from "../words/progress.js"
 
 /** What the commits hold of a vault: who came after whom, what each changed, and how far it was. */
 interface Walk {
@@ -19,10 +20,14 @@ interface Walk {
  * or has come further, or is, in a merge of two sides that both changed it, the other side's: one
  * of two loses, and that is not a setback. None that must stay may go. Needs no key and no state.
  */
-export async function findSetbacks(git: Git, folder: string): Promise<readonly CheckFinding[]> {
+export async function findSetbacks(
+  git: Git,
+  folder: string,
+  onProgress?: Progress,
+): Promise<readonly CheckFinding[]> {
   const graph = await commitGraph(git)
   const changes = await recordChanges(git, folder, graph)
-  const reached = await reachedOf(git, changes)
+  const reached = await reachedOf(git, changes, onProgress)
   const walk = { graph, changesOf: byPath(changes), reached }
   const [further, others] = split(changes, (change) => isFurther(walk, change))
   const [lost, setBack] = split(others, (change) => hasLost(walk, change))
@@ -51,11 +56,17 @@ function byPath(changes: readonly RecordChange[]): ReadonlyMap<string, readonly 
 async function reachedOf(
   git: Git,
   changes: readonly RecordChange[],
+  onProgress: Progress | undefined,
 ): Promise<ReadonlyMap<string, Reach | undefined>> {
   const blobs = changes.flatMap(({ before, after }) => [before, after])
   const ids = [...new Set(blobs)].filter((id) => id !== undefined)
   const contents = await readBlobs(git, ids)
-  return new Map(ids.map((id, index) => [id, reachIn(contents[index])]))
+  return new Map(
+    ids.map((id, index) => {
+      onProgress?.(index + 1, ids.length, "reading records of the history")
+      return [id, reachIn(contents[index])]
+    }),
+  )
 }
 
 /** Whether a change leads forward, or from nothing. */

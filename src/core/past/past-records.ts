@@ -8,6 +8,7 @@ import type { Vault } from "../vault/vault.js"
 import { classify, secretPath, secretRecordPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
 import { VaultError } from "../words/errors.js"
+import type { Progress } from "../words/progress.js"
 
 /** A commit that changed the record of a secret, as Git has it. Nobody signs what Git says. */
 export interface PastCommit {
@@ -40,14 +41,18 @@ export interface VaultInGit {
  * Every record that a secret ever had on this branch, newest first, also under the names that it was
  * moved from. Each is verified by the signature of whoever was an owner at any time.
  */
-export async function pastRecords(where: VaultInGit, name: SecretName): Promise<PastRecord[]> {
+export async function pastRecords(
+  where: VaultInGit,
+  name: SecretName,
+  onProgress?: Progress,
+): Promise<PastRecord[]> {
   const found: PastRecord[] = []
   const seen = new Set<string>()
   let tip: string | undefined = "HEAD"
   let next: SecretName | undefined = name
   while (next !== undefined && tip !== undefined && !seen.has(next.full)) {
     seen.add(next.full)
-    const own: PastRecord[] = await recordsAt(where, next, tip)
+    const own: PastRecord[] = await recordsAt(where, next, tip, onProgress)
     for (const each of own) found.push(each)
     const first: PastRecord | undefined = own.at(-1)
     next = first?.record === undefined ? undefined : await movedFrom(where, first)
@@ -81,6 +86,7 @@ async function recordsAt(
   { vault, git, folder }: VaultInGit,
   name: SecretName,
   tip: string,
+  onProgress?: Progress,
 ): Promise<PastRecord[]> {
   const path = secretRecordPath(name)
   const commits = await commitsOf(git, tip, `${folder}/${path}`)
@@ -103,7 +109,8 @@ async function recordsAt(
   )
   // Signatures of removed owners were good once, and this is the past.
   const verifiers = everyVerifier(vault.record)
-  return told.map(({ by, change }) => {
+  return told.map(({ by, change }, index) => {
+    onProgress?.(index + 1, told.length, "verifying secret records")
     const bytes = contents.get(change.after ?? "")
     const record = bytes && verified(vault, path, bytes, verifiers)
     return { by, name, record, digest: bytes && digestOf(bytes) }

@@ -10,6 +10,7 @@ import { openGit } from "../git/git.js"
 import { type Vault, listSecrets, notFound } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { parseSecretName } from "../words/names.js"
+import type { Progress } from "../words/progress.js"
 import { type PastRecord, type VaultInGit, pastRecords } from "./past-records.js"
 
 /** What a commit did to a secret. */
@@ -43,9 +44,10 @@ export async function secretHistory(
   place: Place,
   name: string,
   env: Environment,
+  onProgress?: Progress,
 ): Promise<readonly SecretEvent[]> {
   const parsed = parseSecretName(name)
-  const past = await pastRecords(await inGit(vault, place, env), parsed)
+  const past = await pastRecords(await inGit(vault, place, env), parsed, onProgress)
   if (past.length === 0) {
     const others = listSecrets(vault).map(({ full }) => full)
     throw notFound("SECRET_NOT_FOUND", "secret", name, others)

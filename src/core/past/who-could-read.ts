@@ -5,6 +5,7 @@ import { type Vault, findGroup, listSecrets, notFound } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { classify, secretRecordPath } from "../words/layout.js"
 import { parseSecretName } from "../words/names.js"
+import type { Progress } from "../words/progress.js"
 import { hasPassed, utc } from "../words/time.js"
 import { type PastGroupKey, pastGroupKeys } from "./past-group-keys.js"
 import { type PastReader, readersOfValue, sealedToUnknown } from "./past-readers.js"
@@ -52,10 +53,15 @@ export interface CouldRead extends PastGaps {
   readonly values: readonly ReadableValue[]
 }
 
+export interface CouldReadOptions {
+  /** What came later is left out: as `2026-12-01T00:00:00Z`. */
+  readonly at?: string | undefined
+  readonly onProgress?: Progress | undefined
+}
+
 /**
  * Who could open which value of a secret, from the signed records in Git's history, of all branches
- * and tags here; `at` leaves out what came later, as `2026-12-01T00:00:00Z`. Needs no key. Throws
- * `SECRET_NOT_FOUND`, `NO_REPOSITORY`.
+ * and tags here. Needs no key. Throws `SECRET_NOT_FOUND`, `NO_REPOSITORY`.
  */
 export async function whoCouldRead(
   vault: Vault,
@@ -63,11 +69,11 @@ export async function whoCouldRead(
   name: string,
   env: Environment,
   now: Date,
-  at?: string,
+  { at, onProgress }: CouldReadOptions = {},
 ): Promise<CouldRead> {
   const path = secretRecordPath(parseSecretName(name))
   const where = await inGit(vault, place, env)
-  const past = await SignedPast.of(where, now)
+  const past = await SignedPast.of(where, now, onProgress)
   const { values, missing } = pastValues(vault, past, path)
   if (values.length === 0 && !past.uncounted.some((each) => each.path === path)) {
     throw notFound("SECRET_NOT_FOUND", "secret", name, knownSecrets(vault, past))

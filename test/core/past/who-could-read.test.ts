@@ -34,7 +34,7 @@ async function set(month: number, name: string, value: string): Promise<void> {
 async function told(name: string, at?: string, now = day(9)): Promise<string[]> {
   const place = findVault(world.top)
   const { values } = await withVault(place, undefined, world.env, (vault) =>
-    whoCouldRead(vault, place, name, world.env, new Date(now), at),
+    whoCouldRead(vault, place, name, world.env, new Date(now), { at }),
   )
   return values.flatMap(({ version, readers }) =>
     readers

@@ -4,6 +4,7 @@ import { meantSecret } from "../../door/meant-secret.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, print, table } from "../../door/render.js"
 import { identityIfSet, placeOf } from "../../door/who.js"
+import { progress } from "../../terminal/terminal.js"
 
 export async function run(door: Door): Promise<void> {
   const [word = ""] = door.call.words
@@ -11,7 +12,7 @@ export async function run(door: Door): Promise<void> {
   const { full } = meantSecret(place, word)
   const key = await identityIfSet(door, place)
   const events = await readingVault(door, place, key?.trust, (vault) =>
-    secretHistory(vault, place, full, door.env),
+    secretHistory(vault, place, full, door.env, progress(door.terminal)),
   )
   if (await asJson(door, { name: full, events })) return
   const rows = events.map((event) => [

@@ -6,6 +6,7 @@ import { gapLines, hasGaps } from "../../door/past-gaps.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, print, table, tell } from "../../door/render.js"
 import { identityIfSet, option, placeOf } from "../../door/who.js"
+import { progress } from "../../terminal/terminal.js"
 
 const HEAD = ["VERSION", "SET", "ENDED", "WHO", "COULD OPEN IT SINCE", "STANDING"]
 
@@ -16,8 +17,9 @@ export async function run(door: Door): Promise<number> {
   const date = option(door, "at")
   const at = date === undefined ? undefined : parseTime(date)
   const key = await identityIfSet(door, place)
+  const onProgress = progress(door.terminal)
   const answer = await readingVault(door, place, key?.trust, (vault) =>
-    whoCouldRead(vault, place, full, door.env, door.now, at),
+    whoCouldRead(vault, place, full, door.env, door.now, { at, onProgress }),
   )
   const code = hasGaps(answer) ? 1 : 0
   const { movedTo, isThere, values } = answer
