@@ -47,7 +47,14 @@ export interface Git {
 const DESCRIPTORS = 32
 
 /** What else is the user's own choice where a remote is talked to. */
-const KEPT_FOR_NETWORK = ["GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS"]
+const KEPT_FOR_NETWORK = [
+  "GIT_SSH",
+  "GIT_SSH_COMMAND",
+  "GIT_SSH_VARIANT",
+  "GIT_ASKPASS",
+  "SSH_ASKPASS",
+  "PREFIX",
+]
 
 /**
  * Opens the repository of a checkout. Git must find the same one from there as the files did.
