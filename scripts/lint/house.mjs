@@ -17,7 +17,6 @@ const importers = new Map([
   ["age-encryption", ["src/core/age/age.ts"]],
   ["simple-git", ["src/core/git/git.ts"]],
   ["@noble/ciphers", ["src/core/age/stanza.ts"]],
-  ["@scure/base", ["src/core/age/bech32.ts"]],
   ["shamir-secret-sharing", ["src/core/recovery/secret-sharing.ts"]],
   ["@scure/bip39", ["src/core/recovery/key-words.ts", "src/precommit/encoded/seed-phrase.ts"]],
   ["uqr", ["src/cli/terminal/qr-code.ts"]],

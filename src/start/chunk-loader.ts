@@ -1,6 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, type Stats } from "node:fs"
 import { isAscii } from "node:buffer"
-import { join } from "node:path"
 import process from "node:process"
 import { Script } from "node:vm"
 import type { CodeCache, Compiled } from "./code-cache.js"
@@ -40,7 +39,7 @@ export class ChunkLoader {
   load(chunk: string): unknown {
     const known = this.#loaded.get(chunk)
     if (known !== undefined) return known.exports
-    const file = join(this.#folder, chunk)
+    const file = `${this.#folder}/${chunk.slice("./".length)}`
     const module = { exports: {} }
     this.#loaded.set(chunk, module)
     const run = this.#scriptOf(chunk, file).runInThisContext() as Wrapped

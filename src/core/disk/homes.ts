@@ -13,7 +13,9 @@ export function keyHome(env: Environment): string {
 
 /** The folder with what this user's clones have seen: pins, freshness marks. */
 export function stateHome(env: Environment): string {
-  return join(env["XDG_STATE_HOME"] || join(userHome(env), ".local", "state"), "agent-vault")
+  const chosen = env["XDG_STATE_HOME"]
+  if (chosen) return join(chosen, "agent-vault")
+  return join(userHome(env), ".local", "state", "agent-vault")
 }
 
 /** Each folder, by the variable that moves it, which a failure names. */

@@ -3,7 +3,7 @@ import { LIMITS } from "../words/limits.js"
 import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
-import { createFile, readRegularFile, removeFile } from "../disk/files.js"
+import { createFile, inFolder, readRegularFile, removeFile } from "../disk/files.js"
 import { isMixing } from "../disk/in-progress.js"
 import { listFolder, lookAt } from "../disk/at-path.js"
 import { type Environment, inHome, stateHome } from "../disk/homes.js"
@@ -143,7 +143,7 @@ export class Marks {
   #marks(path: string): Mark[] {
     const folder = this.#folder
     if (folder === undefined) return []
-    const names = inHome("state", () => listFolder(join(folder, path)))
+    const names = inHome("state", () => listFolder(inFolder(folder, path)))
     return names.flatMap(parseMark).sort(compareReach)
   }
 

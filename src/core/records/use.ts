@@ -212,9 +212,6 @@ function parseUser(text: string): string {
   throw refused("user", text, "write 1 to 200 characters, none of them a colon")
 }
 
-const TEMPLATE =
-  /^(?:[^{}\p{Cc}]|\{(?:method|path|query|host|body|body-sha256|header:[a-z0-9][a-z0-9_.-]{0,63}|\\n)\}){1,1000}$/u
-
 function parseSigning(
   template: string | undefined,
   encoding: string | undefined,
@@ -224,7 +221,7 @@ function parseSigning(
       hint: String.raw`--template '{method}{\n}{path}{\n}{body}'`,
     })
   }
-  if (!TEMPLATE.test(template) || !template.isWellFormed()) {
+  if (!isTemplate(template) || !template.isWellFormed()) {
     throw refused(
       "template",
       template,
@@ -232,6 +229,13 @@ function parseSigning(
     )
   }
   return { template, encoding: choose("encoding", USE_ENCODINGS, encoding ?? "hex") }
+}
+
+/** In a function, since it is parsed with the rest of a file that every read loads. */
+function isTemplate(text: string): boolean {
+  return /^(?:[^{}\p{Cc}]|\{(?:method|path|query|host|body|body-sha256|header:[a-z0-9][a-z0-9_.-]{0,63}|\\n)\}){1,1000}$/u.test(
+    text,
+  )
 }
 
 function parseServiceName(text: string): string {
