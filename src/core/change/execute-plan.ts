@@ -18,8 +18,8 @@ import {
   listAgents,
   notFound,
   refuseSealingToOlder,
-  secretsByGroup,
 } from "../vault/vault.js"
+import { secretsByGroup } from "../vault/listing.js"
 
 /** What applying a plan did. */
 export interface Applied {

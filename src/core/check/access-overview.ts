@@ -6,11 +6,12 @@ import {
   type SecretListing,
   describeAgents,
   describeSecrets,
+  secretsByGroup,
 } from "../vault/listing.js"
 import { type GroupPlan, makePlan } from "../vault/plan.js"
 import { readSealedState } from "../vault/sealed-state.js"
 import { signedRules } from "../vault/signed-rules.js"
-import { type Vault, getGroup, listGroups, secretsByGroup } from "../vault/vault.js"
+import { type Vault, getGroup, listGroups } from "../vault/vault.js"
 import { MANIFEST } from "../words/layout.js"
 import { VaultError } from "../words/errors.js"
 import { hasPassed, utc } from "../words/time.js"

@@ -106,10 +106,8 @@ export class FolderFiles implements VaultFiles {
   }
 }
 
-/** The folder of a path in a vault. Node's own functions look at each letter, many times a read. */
 function folderOf(path: string): string {
-  const end = path.lastIndexOf("/")
-  return end === -1 ? "." : path.slice(0, end)
+  return path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "."
 }
 
 /**

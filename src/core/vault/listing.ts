@@ -22,7 +22,6 @@ import {
   listGroups,
   listSecrets,
   rememberAccess,
-  secretsByGroup,
 } from "./vault.js"
 
 /** What anyone may know of a secret. Times are UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
@@ -238,4 +237,15 @@ function describe(agent: string, record: AgentRecord, memberships: Memberships):
       ...(until === undefined ? {} : { until }),
     }))
   return { agent, recipient, escrow: escrow !== undefined, since, groups: opened }
+}
+
+/** The names of all secrets by group: for who asks for those of many groups. */
+export function secretsByGroup(vault: Vault): ReadonlyMap<string, readonly SecretName[]> {
+  const groups = new Map<string, SecretName[]>()
+  for (const name of listSecrets(vault)) {
+    const own = groups.get(name.group)
+    if (own === undefined) groups.set(name.group, [name])
+    else own.push(name)
+  }
+  return groups
 }

@@ -10,8 +10,8 @@ import {
   findSecret,
   listAgents,
   listGroups,
-  secretsByGroup,
 } from "./vault.js"
+import { secretsByGroup } from "./listing.js"
 
 /**
  * What the signed records say of access. Looking for secrets that are sealed to an earlier key

@@ -52,10 +52,10 @@ let last: { readonly bytes: Uint8Array; readonly record: VaultRecord } | undefin
 export function readVaultRecord(files: VaultFiles): VaultRecord {
   const bytes = files.read(VAULT_RECORD)
   if (bytes === undefined) throw new VaultError("NO_VAULT", "vault.json is missing")
-  if (last !== undefined && Buffer.compare(bytes, last.bytes) === 0) return last.record
-  const record = decodeRecord("vault", VAULT_RECORD, bytes)
-  last = { bytes, record }
-  return record
+  if (last === undefined || Buffer.compare(bytes, last.bytes) !== 0) {
+    last = { bytes, record: decodeRecord("vault", VAULT_RECORD, bytes) }
+  }
+  return last.record
 }
 
 /**
@@ -231,17 +231,6 @@ export function listSecrets(vault: Vault, group?: string): SecretName[] {
     const file = classify(path)
     return file.is === "secret" ? [file.secret] : []
   })
-}
-
-/** The names of all secrets by group: for who asks for those of many groups. */
-export function secretsByGroup(vault: Vault): ReadonlyMap<string, readonly SecretName[]> {
-  const groups = new Map<string, SecretName[]>()
-  for (const name of listSecrets(vault)) {
-    const own = groups.get(name.group)
-    if (own === undefined) groups.set(name.group, [name])
-    else own.push(name)
-  }
-  return groups
 }
 
 /** Parsing names takes time: those of thousands of secrets are not parsed to find one. */

@@ -46,7 +46,7 @@ describe("only the one text of some bytes is decoded", () => {
     ["a letter has another case", (text: string, at: number) => put(text, at, other(text[at]), 1)],
     ["all have", (text: string) => other(text)],
   ])("not where %s", (_what, change) => {
-    const letter = fc.constantFrom(...LETTERS, "b", "1", "İ", "\u{1f511}", "")
+    const letter = fc.constantFrom(...LETTERS.split(""), "b", "1", "İ", "\u{1f511}", "")
     fc.assert(
       fc.property(prefix, bytes, fc.nat(), letter, (head, content, place, by) => {
         const right = encoded(head, content)
