@@ -119,6 +119,21 @@ describe("the tools", () => {
     })
   })
 
+  test("say that a policy decides as well, where there is one", async () => {
+    await using session = await Session.open(machine, AS_CI)
+    for (const tool of ["list_secrets", "describe_access"]) {
+      expect((await session.call(tool)).document).not.toHaveProperty("policy")
+    }
+    const { stdout } = await machine.call(["policy", "show", "--example"])
+    writeFileSync(join(machine.repo, "rules.yaml"), stdout)
+    await run(machine, ["policy", "set", "rules.yaml", "--yes"])
+    for (const tool of ["list_secrets", "describe_access"]) {
+      expect((await session.call(tool)).document).toMatchObject({
+        policy: expect.stringMatching(/POLICY_REFUSED.*explain GROUP\/NAME --agent ci$/) as string,
+      })
+    }
+  })
+
   test("are marked as reading only, where they are; --blind leaves out the one that shows values", async () => {
     await using session = await Session.open(machine, [...AS_CI, "--allow-run"])
     await using blind = await Session.open(machine, [...AS_CI, "--allow-run", "--blind"])

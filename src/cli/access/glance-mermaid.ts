@@ -1,6 +1,6 @@
 import { harmless } from "../../core/index.js"
 import type { AccessOverview } from "../../core/owner.js"
-import { counted } from "../door/render.js"
+import { counted, policyLine } from "../door/render.js"
 import { type AccessCell, cellsOf } from "./glance.js"
 import { hostsByGroup } from "./glance-lines.js"
 
@@ -44,6 +44,8 @@ export function glanceMermaid(overview: AccessOverview): string[] {
       own.map((host) => `  ${groups.get(group)} --> ${hosts.get(host)}`),
     ),
     "```",
+    // Below the picture: it is for what is granted.
+    ...(overview.policy === undefined ? [] : ["", policyLine(overview.policy)]),
   ]
 }
 

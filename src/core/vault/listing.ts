@@ -163,6 +163,8 @@ export interface AccessReport {
   }[]
   /** The groups that the reader may not open: what an owner can be asked for. */
   readonly closed: readonly string[]
+  /** Present where the vault has a policy, which decides as well about each value. */
+  readonly hasPolicy?: true
 }
 
 /** What a key may open now, until when, and what it may not. */
@@ -189,6 +191,7 @@ export function describeAccess(
       }
     }),
     closed: groups.filter((group) => !isOpen(group)).map(([group]) => group),
+    ...(vault.record.policy === undefined ? {} : { hasPolicy: true }),
   }
 }
 

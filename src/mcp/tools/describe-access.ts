@@ -8,6 +8,7 @@ import {
 } from "../../core/index.js"
 import { argumentsOf } from "../calls/arguments.js"
 import { type Surroundings, TEXT, type Tool, gives, listOf, shape, takes } from "../calls/tool.js"
+import { POLICY_SCHEMA, policyText } from "./policy-text.js"
 import { grantLine } from "./unseen-use.js"
 
 /** Secrets whose rules one answer tells: the others are in list_secrets. */
@@ -39,6 +40,7 @@ export const DESCRIBE_ACCESS: Tool = {
         ),
       ),
       closed: listOf(shape({ group: TEXT, ask: TEXT }, ["group", "ask"])),
+      policy: POLICY_SCHEMA,
       uses: {
         ...listOf(shape({ secret: TEXT, goes: listOf(TEXT) }, ["secret", "goes"])),
         description: "where http_request, or a blind program, may send a secret",
@@ -64,7 +66,7 @@ export const DESCRIBE_ACCESS: Tool = {
     )
     const vault = await surroundings.vault()
     const asked = url === undefined ? undefined : parseRequest(method, url)
-    const { closed, ...access } = await vault.access()
+    const { closed, hasPolicy, ...access } = await vault.access()
     const agent = access.agent ?? vault.agent
     const listed = await vault.list()
     const request = asked && (await explained(asked, listed, agent, surroundings))
@@ -72,6 +74,7 @@ export const DESCRIBE_ACCESS: Tool = {
       document: {
         ...access,
         closed: closed.map((group) => ({ group, ask: grantLine(agent, group) })),
+        ...(hasPolicy && { policy: policyText(agent) }),
         uses: usesOf(listed, surroundings),
         ...(request === undefined ? {} : { request }),
       },

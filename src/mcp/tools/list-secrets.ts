@@ -10,6 +10,7 @@ import {
 } from "../../core/index.js"
 import { argumentsOf } from "../calls/arguments.js"
 import { type Surroundings, TEXT, type Tool, gives, listOf, shape, takes } from "../calls/tool.js"
+import { POLICY_SCHEMA, policyText } from "./policy-text.js"
 import { type UnseenUse, grantLine, useOf } from "./unseen-use.js"
 
 /** Secrets of one answer: a list of thousands would fill a model's context. */
@@ -89,6 +90,7 @@ export const LIST_SECRETS: Tool = {
   outputSchema: gives(
     {
       secrets: listOf(SECRET),
+      policy: POLICY_SCHEMA,
       more: { type: "integer", description: "how many follow: ask again with `after`, or a group" },
     },
     ["secrets"],
@@ -97,13 +99,14 @@ export const LIST_SECRETS: Tool = {
     const { group, after = "" } = argumentsOf<{ group: string; after: string }>(LIST_SECRETS, args)
     const vault = await surroundings.vault()
     const listed = (await vault.list(group)).filter(({ name }) => name > after).sort(byName)
-    const { agent } = listed.some(({ readable }) => !readable) ? await vault.access() : vault
+    const { agent, hasPolicy } = await vault.access()
     const line = surroundings.serving.runLine()
     const secrets = listed
       .slice(0, PAGE)
       .map((secret) => shown(secret, useOf(secret, line), agent, surroundings))
     const more = listed.length - secrets.length
-    return { document: { secrets, ...(more === 0 ? {} : { more }) } }
+    const policy = hasPolicy && policyText(agent)
+    return { document: { secrets, ...(policy && { policy }), ...(more === 0 ? {} : { more }) } }
   },
 }
 
