@@ -4,6 +4,7 @@ import type { VaultFiles } from "../disk/files.js"
 export class Draft implements VaultFiles {
   readonly #base: VaultFiles
   readonly #files = new Map<string, Uint8Array | undefined>()
+  #listing: readonly string[] | undefined
 
   constructor(base: VaultFiles) {
     this.#base = base
@@ -19,7 +20,14 @@ export class Draft implements VaultFiles {
   }
 
   list(): readonly string[] {
-    const paths = new Set(this.#base.list())
+    this.#listing ??= this.#list()
+    return this.#listing
+  }
+
+  #list(): readonly string[] {
+    const before = this.#base.list()
+    if (this.#files.size === 0) return before
+    const paths = new Set(before)
     for (const [path, bytes] of this.#files) {
       if (bytes === undefined) paths.delete(path)
       else paths.add(path)
@@ -28,12 +36,14 @@ export class Draft implements VaultFiles {
   }
 
   write(path: string, bytes: Uint8Array): void {
+    if (this.#files.get(path) === undefined) this.#listing = undefined
     // A copy of its own: a small Buffer keeps the 8 KB alive that it shares with others.
     this.#files.set(path, new Uint8Array(bytes))
     this.#base.letGo?.(path)
   }
 
   remove(path: string): void {
+    this.#listing = undefined
     this.#files.set(path, undefined)
   }
 

@@ -9,8 +9,9 @@ import { MANIFEST } from "../words/layout.js"
 import {
   type Manifest,
   type ManifestEdit,
-  editManifest,
-  parseManifest,
+  type ParsedManifest,
+  edited,
+  parseForEdits,
 } from "../records/manifest.js"
 import { type Place, gitPath } from "../disk/place.js"
 import {
@@ -108,24 +109,31 @@ export function putRecord<R extends VaultDocument>(session: Session, body: Unsig
 }
 
 // A plan asks for the manifest several times, and parsing YAML is slow.
-const parsed = new WeakMap<Vault, { readonly bytes: Uint8Array; readonly manifest: Manifest }>()
+const parsed = new WeakMap<Vault, ParsedManifest>()
 
 /** The manifest as it stands in the draft. Throws `MANIFEST_INVALID`. */
 export function readManifest(session: Session): Manifest {
-  const { vault } = session
-  const bytes = manifestBytes(session)
-  const known = parsed.get(vault)
-  if (known !== undefined && Buffer.from(bytes).equals(known.bytes)) return known.manifest
-  const manifest = parseManifest(bytes, vault.id)
-  parsed.set(vault, { bytes, manifest })
-  return manifest
+  return parsedManifest(session).manifest
 }
 
 /** Edits the manifest in the draft. */
 export function editDraftManifest(session: Session, edits: readonly ManifestEdit[]): void {
-  const before = manifestBytes(session)
-  const after = editManifest(before, session.vault.id, edits)
-  if (after !== before) session.draft.write(MANIFEST, after)
+  if (edits.length === 0) return
+  const before = parsedManifest(session)
+  parsed.delete(session.vault)
+  const after = edited(before, edits)
+  session.draft.write(MANIFEST, after.bytes)
+  parsed.set(session.vault, after)
+}
+
+function parsedManifest(session: Session): ParsedManifest {
+  const { vault } = session
+  const bytes = manifestBytes(session)
+  const known = parsed.get(vault)
+  if (known !== undefined && Buffer.from(bytes).equals(known.bytes)) return known
+  const now = parseForEdits(bytes, vault.id)
+  parsed.set(vault, now)
+  return now
 }
 
 function manifestBytes(session: Session): Uint8Array {

@@ -78,12 +78,13 @@ async function attempt(
   onBase: (committed: BlobIds) => void,
 ): Promise<Committed> {
   const { folder, files, message } = change
-  const [parent, seen, by] = await Promise.all([
-    commitOf(git, branch),
+  const [[parent, committed], seen, by] = await Promise.all([
+    commitOf(git, branch).then(
+      async (tip) => [tip, await committedFiles(git, tip, folder)] as const,
+    ),
     seeStaged(git, folder),
     authorship(git),
   ])
-  const committed = await committedFiles(git, parent, folder)
   onBase(committed)
   refuseDirty(git, change, committed, seen.staged)
   const commit = await writeCommit(git, by, { parent, files, message })

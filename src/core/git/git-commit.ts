@@ -1,7 +1,7 @@
 import { VaultError } from "../words/errors.js"
 import { NOT_SYNCED, SCRATCH, data, fastImport } from "./fast-import.js"
 import type { BlobId, Git, ObjectFolders } from "./git.js"
-import { type Setting, settings } from "./git-config.js"
+import type { Setting } from "./git-config.js"
 import { blobId, commitOf } from "./git-objects.js"
 import { keepingObjects } from "./new-objects.js"
 import type { Wanted } from "./object-health.js"
@@ -35,13 +35,12 @@ const TREE = "040000"
 
 /** The user's own Git identity. Throws `GIT_FAILED` if there is none. */
 export async function authorship(git: Git): Promise<Authorship> {
-  const [author, committer, all] = await Promise.all([
+  const [author, committer] = await Promise.all([
     identity(git, "GIT_AUTHOR_IDENT"),
     identity(git, "GIT_COMMITTER_IDENT"),
-    settings(git),
   ])
-  const signing = signingArguments(all)
-  const isAsked = isTrue(all.findLast(({ key }) => key === "commit.gpgsign")?.value)
+  const signing = signingArguments(git.configured)
+  const isAsked = isTrue(git.configured.findLast(({ key }) => key === "commit.gpgsign")?.value)
   return { author, committer, signing, isLeftUnsigned: signing === undefined && isAsked }
 }
 

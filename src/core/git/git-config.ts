@@ -1,4 +1,4 @@
-import type { Git } from "./git.js"
+import type { RunGit } from "./git.js"
 
 /** One setting of Git, and whether the user or system made it, or the repository has it. */
 export interface Setting {
@@ -8,8 +8,8 @@ export interface Setting {
 }
 
 /** All settings, as Git would read them, in the order in which the last one wins. */
-export async function settings(git: Git): Promise<Setting[]> {
-  const listing = await git.run(["config", "--list", "--show-scope", "-z"])
+export async function settings({ run }: { readonly run: RunGit }): Promise<Setting[]> {
+  const listing = await run(["config", "--list", "--show-scope", "-z"])
   const fields = listing.toString("utf8").split("\0")
   const found: Setting[] = []
   for (let at = 0; at + 1 < fields.length; at += 2) {

@@ -3,6 +3,7 @@ import { devNull } from "node:os"
 import { simpleGit } from "simple-git"
 import { VaultError } from "../words/errors.js"
 import { inaccessible } from "../words/system-error.js"
+import { type Setting, settings } from "./git-config.js"
 import { gitFailure } from "./git-failure.js"
 import { HARDENED, KEPT, OURS, scrubbed } from "./git-environment.js"
 import { realPath } from "../disk/at-path.js"
@@ -39,6 +40,8 @@ export interface Git {
   readonly checkout: Checkout
   readonly hash: "sha1" | "sha256"
   readonly env: Environment
+  /** The settings that it had when it was opened. */
+  readonly configured: readonly Setting[]
   /** Whether a remote is set up, which commits can be shared by. */
   readonly hasRemote: boolean
 }
@@ -64,7 +67,7 @@ export async function openGit(checkout: Checkout, env: Environment): Promise<Git
   const look = runner(checkout.top, env, HARDENED)
   const [found, configured] = await Promise.all([
     look(["rev-parse", "--absolute-git-dir", "--show-toplevel", "--show-object-format"]),
-    look(["config", "--list", "--name-only", "-z"]),
+    settings({ run: look }),
   ])
   const [gitFolder = "", top = "", hash] = found.toString("utf8").split("\n")
   if (realPath(gitFolder) !== realPath(checkout.gitFolder) || top !== checkout.top) {
@@ -76,10 +79,10 @@ export async function openGit(checkout: Checkout, env: Environment): Promise<Git
       },
     )
   }
-  const keys = configured.toString("utf8").split("\0")
+  const keys = configured.map(({ key }) => key)
   const run = runner(checkout.top, env, [...HARDENED, ...hooksOff(keys)])
   const hasRemote = keys.some((key) => /^remote\..+\.url$/s.test(key))
-  return { run, checkout, hash: hash === "sha256" ? "sha256" : "sha1", env, hasRemote }
+  return { run, checkout, hash: hash === "sha256" ? "sha256" : "sha1", env, hasRemote, configured }
 }
 
 /**

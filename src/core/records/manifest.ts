@@ -56,9 +56,22 @@ export function newManifest(vault: string): string {
   ].join("\n")
 }
 
+/** A manifest's bytes, what they say, and what an edit of them begins with. */
+export interface ParsedManifest {
+  readonly bytes: Uint8Array
+  readonly manifest: Manifest
+  readonly document: Document
+}
+
 /** Parses and checks a manifest. Throws `MANIFEST_INVALID`. */
 export function parseManifest(bytes: Uint8Array, vault: string): Manifest {
-  return check(parseYaml(bytes).toJS({ maxAliasCount: 0 }), vault)
+  return parseForEdits(bytes, vault).manifest
+}
+
+/** The same, for who may edit it as well. Throws `MANIFEST_INVALID`. */
+export function parseForEdits(bytes: Uint8Array, vault: string): ParsedManifest {
+  const document = parseYaml(bytes)
+  return { bytes, document, manifest: check(document.toJS({ maxAliasCount: 0 }), vault) }
 }
 
 /** The vault that a manifest says it belongs to, whatever else it says, even if it is not valid. */
@@ -72,13 +85,19 @@ export function editManifest(
   vault: string,
   edits: readonly ManifestEdit[],
 ): Uint8Array {
-  if (edits.length === 0) return bytes
-  const document = parseYaml(bytes)
-  check(document.toJS(), vault)
+  return edits.length === 0 ? bytes : edited(parseForEdits(bytes, vault), edits).bytes
+}
+
+/**
+ * A manifest after `edits`, parsed and checked anew; the one before cannot be edited again. Throws
+ * `MANIFEST_INVALID`.
+ */
+export function edited(
+  { document, manifest: { vault } }: ParsedManifest,
+  edits: readonly ManifestEdit[],
+): ParsedManifest {
   applyEdits(document, edits)
-  const edited = Buffer.from(document.toString({ lineWidth: 0 }), "utf8")
-  parseManifest(edited, vault)
-  return edited
+  return parseForEdits(Buffer.from(document.toString({ lineWidth: 0 }), "utf8"), vault)
 }
 
 /**
@@ -88,8 +107,8 @@ export function editManifest(
 export function withComment(bytes: Uint8Array, vault: string, comment: string): Uint8Array {
   const before = parseManifest(bytes, vault)
   const text = Buffer.from(bytes).toString("utf8")
-  const edited = Buffer.from(`${text}${/(?:^|\n)$/.test(text) ? "" : "\n"}# ${comment}\n`)
-  if (isDeepStrictEqual(parseManifest(edited, vault), before)) return edited
+  const after = Buffer.from(`${text}${/(?:^|\n)$/.test(text) ? "" : "\n"}# ${comment}\n`)
+  if (isDeepStrictEqual(parseManifest(after, vault), before)) return after
   throw new VaultError("BUG", "a comment changed what the manifest says")
 }
 
