@@ -1,4 +1,4 @@
-// Builds dist/ and the schemas as text: `node scripts/build.mjs [schemas|bin|library]...`,
+// Builds dist/ and the compiled validators: `node scripts/build.mjs [validators|bin|library]...`,
 // everything when nothing is named.
 import { spawnSync } from "node:child_process"
 import { cp, mkdir, rename, rm } from "node:fs/promises"
@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { writeBin } from "./build-bin.mjs"
 import { writeLicenses } from "./build-licenses.mjs"
 import { writeLibrary } from "./build-library.mjs"
-import { writeSchemas } from "./build-schemas.mjs"
+import { writeValidators } from "./build-validators.mjs"
 import { generated, root } from "./build-places.mjs"
 
 const dist = join(root, "dist")
@@ -58,7 +58,7 @@ async function replaceFolder(folder, fill) {
 }
 
 /** @type {Record<string, () => Promise<void>>} */
-const steps = { schemas: writeSchemas, bin: buildBin, library: buildLibrary }
+const steps = { validators: writeValidators, bin: buildBin, library: buildLibrary }
 
 const named = process.argv.slice(2)
 try {

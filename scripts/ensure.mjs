@@ -48,11 +48,11 @@ const build = {
     "scripts/bin-crypto.mjs",
     "scripts/bin-streams.mjs",
     "scripts/build-places.mjs",
-    "scripts/build-schemas.mjs",
+    "scripts/build-validators.mjs",
     "tsconfig.json",
     "tsconfig.build.json",
   ],
-  products: ["dist/cli/bin.cjs", "dist/lib/npm.js", "src/core/records/generated/schemas.js"],
+  products: ["dist/cli/bin.cjs", "dist/lib/npm.js", "src/core/records/generated/validators.js"],
 }
 
 /** @typedef {typeof install} Task */

@@ -30,7 +30,7 @@ const importers = new Map([
   ["jsonc-parser", ["src/cli/clients/jsonc.ts"]],
   ["re2js", ["src/precommit/allow/custom-rules.ts"]],
   ["smol-toml", ["src/cli/clients/toml.ts"]],
-  ["src/core/records/generated/schemas.ts", ["src/core/records/schema.ts"]],
+  ["src/core/records/generated/validators.ts", ["src/core/records/schema.ts"]],
   [
     "node:child_process",
     [

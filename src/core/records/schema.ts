@@ -1,21 +1,25 @@
-import { type Schema, checkOf } from "./check-schema.js"
 import {
-  agentSchema,
-  groupSchema,
-  manifestSchema,
-  secretSchema,
-  vaultSchema,
-} from "./generated/schemas.js"
+  type Validator,
+  validateAgent,
+  validateGroup,
+  validateManifest,
+  validateSecret,
+  validateVault,
+} from "./generated/validators.js"
 
 /** Each says what is wrong with a document, as `where: what`; undefined when it is valid. */
-export const vaultRecordProblem = checker(vaultSchema)
-export const agentRecordProblem = checker(agentSchema)
-export const groupRecordProblem = checker(groupSchema)
-export const secretRecordProblem = checker(secretSchema)
-export const manifestProblem = checker(manifestSchema)
+export const vaultRecordProblem = checker(validateVault)
+export const agentRecordProblem = checker(validateAgent)
+export const groupRecordProblem = checker(validateGroup)
+export const secretRecordProblem = checker(validateSecret)
+export const manifestProblem = checker(validateManifest)
 
-/** By a schema that is parsed when it is first needed. */
-function checker(text: string): (value: unknown) => string | undefined {
-  let check: ReturnType<typeof checkOf> | undefined
-  return (value) => (check ??= checkOf(JSON.parse(text) as Schema))(value)
+function checker(validate: Validator): (value: unknown) => string | undefined {
+  return (value) => {
+    if (validate(value)) return undefined
+    const [error] = validate.errors ?? []
+    if (error === undefined) return "it does not match its schema"
+    const extra = error.params?.["additionalProperty"]
+    return `${error.instancePath || "/"} ${error.message ?? "is not valid"}${typeof extra === "string" ? ` (${extra})` : ""}`
+  }
 }
