@@ -4,6 +4,7 @@
 // what it writes; only what needs an attacker, or an operation that does not exist yet, is made by
 // hand here.
 import { execFileSync } from "node:child_process"
+import { generateKeyPairSync } from "node:crypto"
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -608,6 +609,11 @@ async function tags() {
   return maker
 }
 
+function keyOfAnApp() {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
+  return Buffer.from(privateKey.export({ type: "pkcs8", format: "pem" }))
+}
+
 /** A secret that is exchanged for short-lived values, beside one that is not: format 8. */
 async function leases() {
   const maker = new Maker("leases")
@@ -616,7 +622,7 @@ async function leases() {
   await setSecret({
     ...(await maker.request("2026-01-03T00:00:00Z")),
     name: "stripe/api-key",
-    value: Buffer.from("no key of an app"),
+    value: keyOfAnApp(),
     lease: {
       kind: "github-app",
       app: "12345",
@@ -679,7 +685,7 @@ async function laterLeases() {
   }
   for (const [name, lease] of Object.entries(leaseOf)) {
     const request = await maker.request("2026-01-03T00:00:00Z")
-    await setSecret({ ...request, name, value: Buffer.from("no token"), lease, metadata: {} })
+    await setSecret({ ...request, name, value: Buffer.from("no-token"), lease, metadata: {} })
   }
   await maker.grant("2026-01-04T00:00:00Z", "ci", ["stripe"])
   maker.addKey("mallory", "stranger", await generateIdentity("x25519"))

@@ -53,13 +53,21 @@ export class SecretStore {
     return new SecretStore(session, group, await precedentsOf(session, made.map(secretRecordPath)))
   }
 
-  /** Writes what is new: a value with its record, the record alone, or nothing. */
+  /**
+   * Writes what is new: a value with its record, the record alone, or nothing. Rejects with `USAGE` for
+   * what no lease can be taken with.
+   */
   async put(
     name: SecretName,
     value: Uint8Array,
     said: SecretMetadata & Pick<SecretRecord, "use" | "source" | "lease">,
   ): Promise<StoredAs> {
     const before = findSecret(this.#session.vault, name)
+    const lease = "lease" in said ? said.lease : before?.lease
+    if (lease !== undefined) {
+      const { requireFit } = await import("../leases/issuers.js")
+      requireFit(name, lease, value)
+    }
     const isSame =
       before !== undefined &&
       isSameSource(before.source, said.source) &&

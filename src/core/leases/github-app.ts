@@ -20,6 +20,7 @@ const HEADERS = {
  */
 export const GITHUB_APP: LeaseIssuer<GitHubAppLease> = {
   mend: "look whether the app is installed there, and whether its key is the one that is sealed",
+  requireFit: (_lease, sealed) => void keyIn(sealed),
   async issue(lease, sealed, { ask, now }) {
     const { endpoint, installation, repositories, permissions } = lease
     const body = {

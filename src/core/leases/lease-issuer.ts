@@ -52,6 +52,8 @@ export interface IssuedValue {
 export interface LeaseIssuer<L extends Lease> {
   /** What an owner looks at where it is refused. */
   readonly mend: string
+  /** Throws an {@link IssuerFailure} for what it can see is not what it takes. */
+  readonly requireFit: (lease: L, sealed: Uint8Array) => void
   /** Rejects with an {@link IssuerFailure}. */
   readonly issue: (lease: L, sealed: Uint8Array, access: IssuerAccess) => Promise<IssuedValue>
 }

@@ -43,6 +43,7 @@ interface Refreshed {
  */
 export const OAUTH: LeaseIssuer<OAuthLease> = {
   mend: "look whether the client and the endpoint are those of the refresh token",
+  requireFit: (_lease, sealed) => void grantIn(sealed),
   async issue(lease, sealed, access) {
     const { reader, succession, now } = access
     const holder = /^agent:(.+)$/.exec(lease.successors ?? "")?.[1]

@@ -4,25 +4,15 @@ import { type SecretRecord, digestOf } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
 import { askIssuer } from "./ask-issuer.js"
-import { GITHUB_APP } from "./github-app.js"
-import { OAUTH } from "./oauth.js"
 import type { LeaseBook, NoteLease, TakenLease } from "./lease-book.js"
+import { issuerOf } from "./issuers.js"
 import {
   type IssuedValue,
   IssuerFailure,
   type IssuerRequest,
-  type LeaseIssuer,
   type LeaseReader,
 } from "./lease-issuer.js"
 import { Succession } from "./succession.js"
-import { VAULT } from "./vault-lease.js"
-
-/** The issuers: one row, and one file, for each kind of lease. */
-const ISSUERS: { readonly [K in Lease["kind"]]: LeaseIssuer<Extract<Lease, { kind: K }>> } = {
-  "github-app": GITHUB_APP,
-  oauth: OAUTH,
-  vault: VAULT,
-}
 
 /** A lease is replaced when a quarter of its time is left, and five minutes at most, in ms. */
 const LONGEST_REST = 300_000
@@ -144,14 +134,14 @@ async function issuedFor(
   { env, ended }: LeasePlace,
   now: Date,
 ): Promise<IssuedValue> {
-  const issuer: LeaseIssuer<never> = ISSUERS[lease.kind]
+  const issuer = issuerOf(lease)
   const ask = (request: IssuerRequest) => askIssuer(request, { env, ended })
   const askThrough = (request: IssuerRequest) => askIssuer(request, { env })
   const succession = new Succession({ vault: record.vault, name, sealed, reader }, env)
   const { host } = new URL(lease.endpoint)
   try {
     const access = { ask, askThrough, now, reader, succession }
-    const issued = await issuer.issue(lease as never, sealed, access)
+    const issued = await issuer.issue(lease, sealed, access)
     if (issued.until.getTime() > Date.now()) return issued
     // Whose clock is wrong, nobody here can tell.
     await issued.end?.({ ask }).catch(() => undefined)

@@ -26,14 +26,9 @@ const QUOTES: readonly (readonly [RegExp, (text: string) => string])[] = [
  */
 export const VAULT: LeaseIssuer<VaultLease> = {
   mend: "look whether what is sealed is still good there, and lets its holder read that path",
+  requireFit: (lease, sealed) => void shownIn(lease, sealed),
   async issue(lease, sealed, access) {
-    const shown = Buffer.from(sealed).toString("utf8").trim()
-    if (!WORD.test(shown)) {
-      throw new IssuerFailure(
-        `what is sealed is no ${lease.role === undefined ? "token" : "secret id"}`,
-        "an owner seals one line: agent-vault set GROUP/NAME",
-      )
-    }
+    const shown = shownIn(lease, sealed)
     const login = lease.role === undefined ? undefined : await loggedIn(lease, shown, access)
     const token = login?.token ?? shown
     // What a token was given ends with it.
@@ -50,6 +45,16 @@ export const VAULT: LeaseIssuer<VaultLease> = {
       throw error
     }
   },
+}
+
+/** What is said of what is none would quote it. */
+function shownIn({ role }: VaultLease, sealed: Uint8Array): string {
+  const shown = Buffer.from(sealed).toString("utf8").trim()
+  if (WORD.test(shown)) return shown
+  throw new IssuerFailure(
+    `what is sealed is no ${role === undefined ? "token" : "secret id"}`,
+    "an owner seals one line: agent-vault set GROUP/NAME",
+  )
 }
 
 async function loggedIn(

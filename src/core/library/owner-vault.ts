@@ -4,7 +4,7 @@ import type { Applied } from "../change/execute-plan.js"
 import { apply } from "../govern/apply.js"
 import { type UseChange, changeUse } from "../change/change-use.js"
 import type { ChangeRequest } from "../change/change.js"
-import { type ChangeOptions, type Changed, changed } from "./changed.js"
+import { type ChangeOptions, type Changed, type LeaseOptions, changed, leaseIn } from "./changed.js"
 import { type MetadataChange, changeMetadata } from "../change/change-metadata.js"
 import {
   type AddedGroup,
@@ -20,13 +20,13 @@ import { recoverAgent } from "../vault/escrow.js"
 import { grant, revoke } from "../change/grant.js"
 import type { Identity } from "../keys/identity.js"
 import { type Inspection, inspect } from "../check/inspect.js"
-import { type Key, formatKeyFile } from "../keys/key-files.js"
 import { withVault } from "../vault/open.js"
+import { type NewAgent, keyFileOf } from "./new-agent.js"
 import type { ReaderRequest } from "./reader.js"
+import type { SecretValue } from "../words/secret-value.js"
 import type { SecretMetadata } from "../records/secret-metadata.js"
 import type { WrittenUse } from "../records/use.js"
 import { parseSource } from "../sources/reference.js"
-import { SecretValue } from "../words/secret-value.js"
 import type { Progress } from "../words/progress.js"
 import {
   type SetManyRequest,
@@ -36,13 +36,7 @@ import {
   setSecrets,
 } from "../change/set.js"
 import type { Vault } from "../vault/vault.js"
-import { later, parseDuration, parseTime, utc } from "../words/time.js"
-
-/** An agent with the key that it was given. */
-export interface NewAgent extends Omit<Enrolled, "identity"> {
-  /** The text of its key file; absent when the key was made elsewhere. */
-  readonly key?: SecretValue
-}
+import { later, parseDuration, parseTime } from "../words/time.js"
 
 /** The vault of an owner, and their key. */
 export interface OwnerRequest extends ReaderRequest {
@@ -67,7 +61,9 @@ export class OwnerVault extends AgentVault {
 
   /**
    * Stores a value: text is stored as UTF-8. What `metadata` names replaces what the record says,
-   * the rest stays; the same value again changes nothing. Throws `NAME_INVALID`, `VALUE_TOO_LARGE`.
+   * the rest stays; the same value again changes nothing. `lease` says that readers get a short-lived
+   * value in exchange, `"none"` that they get what is sealed. Throws `NAME_INVALID`, `VALUE_TOO_LARGE`,
+   * and `USAGE` for a lease that is none, or a value that it cannot be taken with.
    *
    * @example
    * await vault.set("db/password", randomBytes(24).toString("base64url"), { description: "main db" })
@@ -76,10 +72,13 @@ export class OwnerVault extends AgentVault {
     name: string,
     value: string | Uint8Array,
     metadata: SecretMetadata = {},
-    options: ChangeOptions = {},
+    options: LeaseOptions = {},
   ): Promise<Changed<SetResult>> {
     const bytes = typeof value === "string" ? Buffer.from(value) : value
-    return changed(await setSecret({ ...this.#change(options), name, value: bytes, metadata }))
+    const lease = leaseIn(options)
+    return changed(
+      await setSecret({ ...this.#change(options), name, value: bytes, metadata, lease }),
+    )
   }
 
   /** Stores many values, as one commit: all or none. Throws as {@link set} does. */
@@ -112,15 +111,17 @@ export class OwnerVault extends AgentVault {
 
   /**
    * Changes what is known of a secret, and not its value: what `metadata` names replaces what the
-   * record says, and what `clear` names is said no longer. Throws `SECRET_NOT_FOUND`, `USAGE`.
+   * record says, and what `clear` names is said no longer; `lease` as of {@link set}. Throws
+   * `SECRET_NOT_FOUND`, `USAGE`.
    */
   async setMetadata(
     name: string,
     metadata: SecretMetadata,
-    options: ChangeOptions & { clear?: readonly (keyof SecretMetadata)[] } = {},
+    options: LeaseOptions & { clear?: readonly (keyof SecretMetadata)[] } = {},
   ): Promise<Changed<MetadataChange>> {
-    const cleared = options.clear
-    return changed(await changeMetadata({ ...this.#change(options), name, metadata, cleared }))
+    const lease = leaseIn(options)
+    const edit = { name, metadata, cleared: options.clear, lease }
+    return changed(await changeMetadata({ ...this.#change(options), ...edit }))
   }
 
   /** Makes a group without secrets. Throws `EXISTS`, `NAME_INVALID`. */
@@ -290,9 +291,4 @@ export class OwnerVault extends AgentVault {
 async function ruleOf(service: string): Promise<WrittenUse> {
   const { fillIn, serviceNamed } = await import("../services/services.js")
   return { ...fillIn(serviceNamed(service), {}), service }
-}
-
-function keyFileOf(agent: string, key: Key): SecretValue {
-  const text = formatKeyFile(key, utc(new Date()))
-  return new SecretValue(`agents/${agent}.key`, 1, Buffer.from(text))
 }

@@ -1,6 +1,16 @@
 import { VaultError } from "../words/errors.js"
 import { nearest } from "../words/names.js"
-import { GITHUB, LEASE_KINDS, type Lease, type LeaseKind, isLeaseKind, wrongIn } from "./lease.js"
+import {
+  GITHUB,
+  type GitHubAppLease,
+  LEASE_KINDS,
+  type Lease,
+  type LeaseKind,
+  type OAuthLease,
+  type VaultLease,
+  isLeaseKind,
+  wrongIn,
+} from "./lease.js"
 
 /** What is taken where nothing is said. */
 const DEFAULTS: Readonly<Record<LeaseKind, Readonly<Record<string, string>>>> = {
@@ -41,6 +51,21 @@ export function parseLease(kind: string, said: readonly string[]): Lease {
   throw new VaultError("USAGE", `--with ${wrong}= is not what a lease of ${kind} has there`, {
     hint: `for example --with ${wrong}=${LEASE_KINDS[kind][wrong]?.example ?? ""}`,
   })
+}
+
+/** A lease as a program writes it: what is taken where nothing is said may be left out. */
+export type WrittenLease =
+  | (Omit<GitHubAppLease, "endpoint"> & Partial<Pick<GitHubAppLease, "endpoint">>)
+  | (Omit<OAuthLease, "auth"> & Partial<Pick<OAuthLease, "auth">>)
+  | VaultLease
+
+/** The same as {@link parseLease} for a program. Throws `USAGE`. */
+export function leaseOf({ kind, ...said }: WrittenLease): Lease {
+  const given = Object.entries(said).filter(([, text]) => text !== undefined)
+  return parseLease(
+    kind,
+    given.map(([name, text]) => `${name}=${text}`),
+  )
 }
 
 /** What people are told of each kind: whose it is, and what narrows it. */

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
@@ -135,19 +136,37 @@ test("under a harness, another lease waits for a person", async () => {
   expect(meta.stderr).toContain("UNCONFIRMED")
 })
 
-test("a new value is leased as the one before", async () => {
+test("what is no key is not stored, and not repeated", async () => {
   writeFileSync(join(machine.home, "other.pem"), "no key at all")
+  const set = await machine.shell(`agent-vault set ${NAME} --from-file ~/other.pem`)
+  expect(set).toMatchObject({ stdout: "", code: 2 })
+  expect(set.stderr).toContain("is leased as github-app, and what is sealed is no private key")
+  expect(set.stderr).not.toContain("no key at all")
+  const list = await machine.shell("agent-vault list --json")
+  expect(list.stdout).toContain('"version": 1')
+})
+
+test("a new value is leased as the one before; a lease of what is no key fails", async () => {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
+  const pem = privateKey.export({ type: "pkcs8", format: "pem" })
+  writeFileSync(join(machine.home, "other.pem"), pem)
   await machine.shell(`agent-vault set ${NAME} --from-file ~/other.pem`)
   const read = await shell(`agent-vault get ${NAME} --agent ci`)
   expect(read).toMatchObject({ stdout: "", code: 6 })
-  expect(read.stderr).toContain("LEASE_FAILED")
-  expect(read.stderr).toContain("no private key of RSA in PEM")
-  expect(read.stderr).not.toContain("no key at all")
-  expect(issuer.asked).toEqual([])
+  expect(read.stderr).toContain("it answers 401")
   const earlier = await shell(`agent-vault get ${NAME}@1 --owner`)
   expect(earlier).toMatchObject({ stdout: "", code: 2 })
   const sealed = await shell(`agent-vault get ${NAME}@1 --sealed --owner`)
   expect(sealed.stdout).toBe(APP_KEY)
+  writeFileSync(join(machine.home, "other.pem"), "no key at all")
+  const none = await shell(
+    `agent-vault set ${NAME} --from-file ~/other.pem --lease none &&
+      agent-vault meta ${NAME} ${issuer.said} && agent-vault get ${NAME} --agent ci`,
+  )
+  expect(none).toMatchObject({ stdout: "", code: 6 })
+  expect(none.stderr).toContain("no private key of RSA in PEM")
+  expect(none.stderr).not.toContain("no key at all")
+  expect(issuer.asked).toHaveLength(1)
 })
 
 test("nothing is leased after a revoke, and the key lies in no file", async () => {

@@ -144,13 +144,17 @@ test.each(["basic", "post"])("a client shows its secret: %s", async (auth) => {
   ])
 })
 
-test("what is sealed and no refresh token goes nowhere", async () => {
-  for (const sealed of ["two\nlines", '{"refresh_token":1}', '{"client_secret":"x"}', "{"]) {
-    await lease(sealed)
-    const { message } = await refusal()
-    expect(message).toContain("what is sealed is no refresh token")
-  }
-  expect(server.asked).toEqual([])
+describe("what is no refresh token", () => {
+  test.each(["two\nlines", '{"refresh_token":1}', '{"client_secret":"x"}', "{"])(
+    "is not sealed, and goes nowhere if it was: %j",
+    async (sealed) => {
+      expect(await outcome(lease(sealed))).toBe("USAGE")
+      await world.set(NAME, sealed)
+      await meta()
+      expect((await refusal()).message).toContain("what is sealed is no refresh token")
+      expect(server.asked).toEqual([])
+    },
+  )
 })
 
 type Instead = NonNullable<TokenServer["instead"]>

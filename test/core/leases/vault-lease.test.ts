@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type AgentVault, VaultError, openVault } from "../../../src/core/index.js"
-import { parseLease, setSecret } from "../../../src/core/owner.js"
+import { changeMetadata, parseLease, setSecret } from "../../../src/core/owner.js"
 import { type World, vaultWorld } from "../world.js"
 import { send } from "./lease-server.js"
 import { SECRET_ID, SecretsServer, TOKEN } from "./secrets-server.js"
@@ -33,12 +33,19 @@ afterEach(async () => {
 })
 afterAll(() => server.stop())
 
-async function lease(sealed: string, ...more: readonly string[]): Promise<void> {
+function saidOf(...more: readonly string[]): readonly string[] {
   const path = more.some((each) => each.startsWith("path=")) ? [] : ["path=database/creds/app"]
   const value = more.some((each) => each.startsWith("value=")) ? [] : ["value={password}"]
-  const said = [`endpoint=${server.url}`, ...path, ...value, ...more]
+  return [`endpoint=${server.url}`, ...path, ...value, ...more]
+}
+
+async function lease(sealed: string, ...more: readonly string[]): Promise<void> {
   const request = { ...(await world.request()), name: NAME, metadata: {} }
-  await setSecret({ ...request, value: Buffer.from(sealed), lease: parseLease("vault", said) })
+  await setSecret({
+    ...request,
+    value: Buffer.from(sealed),
+    lease: parseLease("vault", saidOf(...more)),
+  })
 }
 
 const got = async (): Promise<string> => (await vault.get(NAME)).reveal()
@@ -158,13 +165,25 @@ test("an AppRole that reads nothing is logged out", async () => {
   expect(server.lines).toEqual([LOGIN, "GET /v1/database/creds/other", END])
 })
 
-test.each([
-  ["another secret id", "another", "it answers 400 to the login"],
-  ["two lines", `${SECRET_ID}\n${SECRET_ID}`, "what is sealed is no secret id"],
-])("an AppRole does not log in with %s", async (_what, sealed, why) => {
-  await lease(sealed, "role=a-role")
-  expect((await refusal()).message).toContain(why)
-  expect(server.lines).not.toContain(READ)
+test("an AppRole does not log in with another secret id", async () => {
+  await lease("another", "role=a-role")
+  expect((await refusal()).message).toContain("it answers 400 to the login")
+  expect(server.lines).toEqual([LOGIN])
+})
+
+test("what is no word is not sealed, and goes nowhere if it was", async () => {
+  const sealed = `${SECRET_ID}\n${SECRET_ID}`
+  await expect(lease(sealed, "role=a-role")).rejects.toMatchObject({
+    code: "USAGE",
+    message: `${NAME} is leased as vault, and what is sealed is no secret id`,
+  })
+  await lease(SECRET_ID, "role=a-role")
+  await expect(world.set(NAME, sealed)).rejects.toMatchObject({ code: "USAGE" })
+  const request = { ...(await world.request()), name: NAME, metadata: {} }
+  await setSecret({ ...request, value: Buffer.from(sealed), lease: "none" })
+  await changeMetadata({ ...request, lease: parseLease("vault", saidOf("role=a-role")) })
+  expect((await refusal()).message).toContain("what is sealed is no secret id")
+  expect(server.asked).toEqual([])
 })
 
 test("what was given and cannot be told of is ended", async () => {

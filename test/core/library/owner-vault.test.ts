@@ -60,6 +60,26 @@ describe("an owner's vault", () => {
     expect((await vault.describe(name)).source).toBeUndefined()
   })
 
+  test("says how a value is leased, with it or afterwards, and takes that back", async () => {
+    await using vault = await openOwner()
+    const name = "mail/oauth"
+    const lease = { kind: "oauth", client: "a", endpoint: "https://login.example/token" } as const
+    const set = await vault.set(name, "not-a-real-token", {}, { lease })
+    expect(set).toMatchObject({ name, version: 1, is: "new" })
+    expect((await vault.describe(name)).lease).toEqual({ ...lease, auth: "basic" })
+    const narrow = { ...lease, auth: "post", scope: "write,read" } as const
+    await vault.setMetadata(name, {}, { lease: narrow })
+    expect((await vault.describe(name)).lease).toMatchObject({ auth: "post", scope: "read,write" })
+    const refused = [
+      () => vault.set(name, "two\nlines"),
+      () => vault.setMany([{ name, value: Buffer.from("two\nlines") }]),
+      () => vault.setMetadata(name, {}, { lease: { ...lease, client: "" } }),
+    ]
+    for (const each of refused) await expect(each()).rejects.toMatchObject({ code: "USAGE" })
+    await vault.setMetadata(name, {}, { lease: "none" })
+    expect((await vault.get(name)).reveal()).toBe("not-a-real-token")
+  })
+
   test("says where the broker may send a secret, and takes it back", async () => {
     await using vault = await openOwner()
     const rule = { hosts: ["API.example.com"], methods: ["get"], paths: ["/**"], at: ["query:k"] }

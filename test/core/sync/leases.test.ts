@@ -8,6 +8,7 @@ import {
   setSecret,
 } from "../../../src/core/owner.js"
 import { type World, outcome, vaultWorld } from "../world.js"
+import { APP_KEY } from "../leases/issuer.js"
 import { type Clones, clonesOf, mergeAt, syncAt } from "./clones.js"
 
 // Two clones change one secret, one of them how it is leased. A lease that a merge loses hands out the
@@ -60,7 +61,7 @@ test("a narrower lease is also that of a new value from the other clone", async 
   await syncAt(one)
   await syncAt(two)
   await meta(one, NARROW)
-  await put(two, "another-key")
+  await put(two, APP_KEY)
   await syncAt(one)
   await syncAt(two)
   expect(await leased(two)).toEqual(NARROW)
@@ -86,7 +87,7 @@ test("of two new values, the one that is chosen is leased as it was set", async 
   await syncAt(one)
   await syncAt(two)
   await put(one, "a-plain-token", "none")
-  await put(two, "another-key")
+  await put(two, APP_KEY)
   await syncAt(one)
   expect(await mergeAt(two, "ours")).toEqual([])
   expect(await leased(two)).toEqual(WIDE)

@@ -7,6 +7,7 @@ import {
   type SecretListing,
   VaultError,
   describeAgent,
+  describeLease,
   describeReadable,
   describeSecrets,
   explainRequest,
@@ -50,7 +51,7 @@ export async function run(door: Door): Promise<number> {
   const asker = { agent: who, project: projectOf(door.env), now: door.now }
   const explanation = {
     ...access,
-    goes: withPolicy(access.goes, judge, secrets, request, asker),
+    goes: withPolicy(withLeases(access.goes, secrets), judge, secrets, request, asker),
   }
   const { goes, stays } = explanation
   const hint =
@@ -71,6 +72,8 @@ type GoingTold = Going & {
   readonly ask?: string
   /** What the vault's policy says; absent where there is none, or nobody said which agent. */
   readonly policy?: PolicyVerdict
+  /** What it is exchanged for on its way. */
+  readonly lease?: SecretListing["lease"]
 }
 
 interface Access {
@@ -90,6 +93,17 @@ function withAccess(
     return closed.has(each.secret) ? { ...each, ask: `agent-vault grant ${agent} ${group}` } : each
   })
   return { goes: told, stays }
+}
+
+/** Adds of each that is leased how: what is sealed does not go. */
+function withLeases(
+  goes: readonly GoingTold[],
+  secrets: readonly SecretListing[],
+): readonly GoingTold[] {
+  return goes.map((each) => {
+    const { lease } = secrets.find(({ name }) => name === each.secret) ?? {}
+    return lease === undefined ? each : { ...each, lease }
+  })
 }
 
 /** For whom, from which folder and when a policy is asked. */
@@ -131,8 +145,9 @@ function linesOf(
   const target = port === 443 ? host : `${host}:${port}`
   return [
     `${method} ${target}${path}`,
-    ...goes.flatMap(({ secret, number, rule, ask, policy }) => [
+    ...goes.flatMap(({ secret, number, rule, ask, policy, lease }) => [
       `  ${secret} goes in ${rule.at.join(" or ")} as ${rule.scheme}: its rule ${number}${ASKS[rule.ask]}`,
+      ...(lease === undefined ? [] : [`    what goes is a lease: ${describeLease(lease)}`]),
       ...(ask === undefined ? [] : [`    its group is closed to the agent; an owner: ${ask}`]),
       ...(policy === undefined
         ? []
