@@ -23,7 +23,8 @@ export function parseQuickly(argv: readonly string[]): Call | undefined {
   return { command: spec.name, words, options: parsed.options }
 }
 
-function quickSpec(name: string): QuickSpec | undefined {
+/** What the command of this name is understood by; undefined when there is none. */
+export function quickSpec(name: string): QuickSpec | undefined {
   // What stands between a line's end and a tab is a name, and nothing else is.
   const before = `\n${name}\t`
   const at = /[\n\t]/.test(name) ? -1 : QUICK_LINES.indexOf(before)

@@ -9,7 +9,7 @@ import {
 } from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { identityIfSet } from "../door/who.js"
-import { specOf } from "../parse/table.js"
+import { quickSpec } from "../parse/quick.js"
 import { shownCommand } from "./child.js"
 
 /** The agent that a program is run as. Throws `NO_IDENTITY`, with the line to type. */
@@ -60,6 +60,6 @@ function lineWith(agent: string, { call }: Door): string {
 }
 
 function flagOf(name: string): string {
-  const short = specOf("run")?.options[name]?.short
+  const short = quickSpec("run")?.options[name]?.short
   return short === undefined ? `--${name}` : `-${short}`
 }
