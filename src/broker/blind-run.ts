@@ -3,7 +3,13 @@ import { dirname } from "node:path"
 import { clientEnvironment } from "./environment/client-environment.js"
 import { fileBeside } from "./file-beside.js"
 export { findBubblewrap } from "./isolate/bubblewrap.js"
-import { PORT_INSIDE, isolated, programInside, requireBubblewrap } from "./isolate/bubblewrap.js"
+import {
+  type Bubblewrap,
+  PORT_INSIDE,
+  isolated,
+  programInside,
+  requireBubblewrap,
+} from "./isolate/bubblewrap.js"
 import { type Hidden, hiddenFrom } from "./isolate/hidden.js"
 import { type ReadyBroker, type ServingTerms, readyBroker } from "./ready-broker.js"
 import { isMachineBound, servedBy } from "./served-secrets.js"
@@ -75,14 +81,14 @@ async function notIsolated(request: BlindRequest, ready: ReadyBroker): Promise<B
   }
 }
 
-function isolatedBy(program: string, request: BlindRequest, ready: ReadyBroker): Blind {
+function isolatedBy(bubblewrap: Bubblewrap, request: BlindRequest, ready: ReadyBroker): Blind {
   const hidden = hiddenFrom(request.secretPlaces, request.env)
   // The temporary folder may be in one that is hidden.
   const view = { ...hidden, shown: [dirname(ready.trust.authority)] }
   const listenInside = fileBeside("listen-inside.cjs")
   return {
     ...common(request, ready, PORT_INSIDE),
-    wrap: (command) => isolated(program, listenInside, view, command),
+    wrap: (command) => isolated(bubblewrap, listenInside, view, command),
     inside: {
       // What it fails with, the listener meets as well.
       meanwhile: () => void ready.prepare().catch(() => undefined),

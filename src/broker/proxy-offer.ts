@@ -17,7 +17,7 @@ export interface ProxyOffer {
   readonly variables: Readonly<Record<string, string>>
   readonly isLocalBound: boolean
   /** Whom to trust, as files of the running proxy. */
-  readonly files: Omit<TrustFiles, "remove">
+  readonly files: TrustFiles
 }
 
 /** How programs elsewhere see what a proxy offers. */
@@ -53,7 +53,7 @@ export async function offeredVariables(terms: OfferTerms): Promise<Record<string
   const files = terms.folder === undefined ? { ...made.files, preload } : written(made, terms)
   const wayOut = {
     proxy: `http://x:${token}@${terms.at ?? made.at}`,
-    trust: { ...files, remove: () => {} },
+    trust: files,
     preload: files.preload,
     isLocalBound,
   }

@@ -11,7 +11,7 @@ import {
   readRoots,
 } from "../core/index.js"
 import { Authority } from "./authority/authority.js"
-import { type TrustFiles, writeTrustFiles } from "./environment/trust-files.js"
+import { type TrustFiles, TrustFolder } from "./environment/trust-files.js"
 import type { GateModes } from "./gate/gate.js"
 import { Placeholders } from "./placeholder/placeholders.js"
 import type { Agreements, Ask } from "./proxy/asking.js"
@@ -51,11 +51,11 @@ export interface ReadyBroker {
   readonly leftOut: ReadonlyMap<string, string>
   /** Who proves the bound hosts to the programs of this run, PEM. */
   readonly authority: string
-  /** The same and the user's roots, as files, which are written when they are first asked for. */
+  /** The same and the user's roots, as files that are there once `start` has resolved. */
   readonly trust: TrustFiles
   /** What programs show to be let in: the password in the address of their proxy. */
   readonly token: string
-  /** Learns what must not be let through, which `start` waits for: it can begin before. */
+  /** Learns what must not be let through, and the rest that `start` waits for: it can begin before. */
   readonly prepare: () => Promise<unknown>
   /** `isAlone`: nobody but the program can connect, so it need not show the token. */
   readonly start: (listener: number | Server, isAlone?: boolean) => Promise<Broker>
@@ -74,14 +74,16 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
   if (uses.size === 0) throw nothingToUse(bound)
   const placeholders = await placeholdersFor(vault, uses)
   const roots = readRoots(env)
-  const authority = Authority.make([...hostsOf(uses), ...allowed])
-  let trust: TrustFiles | undefined
+  let made: Authority | undefined
+  const authority = (): Authority => (made ??= Authority.make([...hostsOf(uses), ...allowed]))
+  const trust = new TrustFolder(() => authority().pem, roots)
   const token = newToken()
   const { modelHostTest } = await loadModelHosts()
   const { onUnsearched, ...others } = terms
   let broker: PreparedBroker | undefined
   const prepared = async (): Promise<PreparedBroker> => {
-    const given = { placeholders, authority, roots: `${roots}\n${ownRoot}`, token }
+    trust.write()
+    const given = { placeholders, authority: authority(), roots: `${roots}\n${ownRoot}`, token }
     broker = await prepareBroker({ ...others, ...given, isModel: modelHostTest() })
     return broker
   }
@@ -95,15 +97,17 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
   }
   const close = (): void => {
     forget(vault, broker, preparing)
-    trust?.remove()
+    trust.remove()
   }
   return {
     placeholders,
     uses,
     leftOut: leftOutOf(bound),
-    authority: authority.pem,
+    get authority() {
+      return authority().pem
+    },
     get trust() {
-      return (trust ??= writeTrustFiles(authority.pem, roots))
+      return trust.files
     },
     token,
     prepare,

@@ -7,7 +7,7 @@ import { javaTrustStore } from "./java-trust-store.js"
 
 const PREFIX = "agent-vault-broker-"
 
-/** Files of one run that programs read whom to trust from: certificates, and no key. */
+/** Where one run has the files that programs read whom to trust from: certificates, and no key. */
 export interface TrustFiles {
   /** The authority of the run, PEM. */
   readonly authority: string
@@ -15,40 +15,72 @@ export interface TrustFiles {
   readonly bundle: string
   /** The same for Java, PKCS #12. */
   readonly javaStore: string
-  /** Removes them. */
-  readonly remove: () => void
 }
 
 /**
- * Writes them into a folder that only this user can write to, and removes those of brokers that were
- * killed. `authority` and `roots` are PEM. Throws `NO_ACCESS`.
+ * The files of one run, in a folder that only this user can write to. It is made once somebody asks
+ * where they are, so that a program can be started while they are written, which takes 7 ms.
  */
-export function writeTrustFiles(authority: string, roots: string): TrustFiles {
-  const folder = join(tmpdir(), nameByMaker(PREFIX))
-  let isMade = false
-  const remove = (): void => {
-    if (isMade) rmSync(folder, { recursive: true, force: true })
+export class TrustFolder {
+  readonly #authority: () => string
+  readonly #roots: string
+  readonly #folder = join(tmpdir(), nameByMaker(PREFIX))
+  #files: TrustFiles | undefined
+  #isDue = false
+
+  /** Both are PEM. */
+  constructor(authority: () => string, roots: string) {
+    this.#authority = authority
+    this.#roots = roots
   }
-  try {
-    removeOwnAbandoned(tmpdir(), PREFIX, getuid?.())
-    mkdirSync(folder, { mode: 0o700 })
-    isMade = true
-    const bundle = `${roots.trimEnd()}\n${authority}`
-    return {
-      authority: write(folder, "authority.pem", authority),
-      bundle: write(folder, "bundle.pem", bundle),
-      javaStore: write(folder, "java.p12", javaTrustStore(bundle)),
-      remove,
+
+  /** Where they are. Throws `NO_ACCESS`. */
+  get files(): TrustFiles {
+    if (this.#files !== undefined) return this.#files
+    this.#attempt(() => mkdirSync(this.#folder, { mode: 0o700 }))
+    const file = (name: string): string => join(this.#folder, name)
+    this.#files = {
+      authority: file("authority.pem"),
+      bundle: file("bundle.pem"),
+      javaStore: file("java.p12"),
     }
-  } catch (error) {
-    remove()
-    throw inaccessible("write", folder, error)
+    if (this.#isDue) this.#write(this.#files)
+    return this.#files
+  }
+
+  /** From now on they are there. Throws `NO_ACCESS`. */
+  write(): void {
+    this.#isDue = true
+    if (this.#files !== undefined) this.#write(this.#files)
+  }
+
+  /** Removes them. */
+  remove(): void {
+    if (this.#files !== undefined) rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  /** Also removes those of brokers that were killed. */
+  #write(files: TrustFiles): void {
+    const authority = this.#authority()
+    const bundle = `${this.#roots.trimEnd()}\n${authority}`
+    this.#attempt(() => {
+      removeOwnAbandoned(tmpdir(), PREFIX, getuid?.())
+      write(files.authority, authority)
+      write(files.bundle, bundle)
+      write(files.javaStore, javaTrustStore(bundle))
+    })
+  }
+
+  #attempt(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      throw inaccessible("write", this.#folder, error)
+    }
   }
 }
 
-function write(folder: string, name: string, content: string | Uint8Array): string {
-  const file = join(folder, name)
-  // Another program must not be able to put its own there first.
+/** Another program must not be able to put its own there first. */
+function write(file: string, content: string | Uint8Array): void {
   writeFileSync(file, content, { flag: "wx", mode: 0o600 })
-  return file
 }

@@ -1,6 +1,6 @@
 import { hasMergeMarkers } from "../words/markers.js"
 import type { SecretMetadata } from "./secret-metadata.js"
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
 import { type Format, baseProblem, formatOf, isOfNewerFormat, newer } from "./record-format.js"
 import { type Lease, leaseProblem } from "./lease.js"
@@ -153,7 +153,7 @@ interface RecordKinds {
 
 /** `sha256:` and the hex digest of `bytes`. */
 export function digestOf(bytes: Uint8Array | string): string {
-  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`
+  return `sha256:${hash("sha256", bytes)}`
 }
 
 /**

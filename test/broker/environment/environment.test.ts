@@ -7,7 +7,7 @@ import { expect, test } from "vitest"
 import { Authority } from "../../../src/broker/authority/authority.js"
 import { clientEnvironment } from "../../../src/broker/environment/client-environment.js"
 import { javaTrustStore } from "../../../src/broker/environment/java-trust-store.js"
-import { writeTrustFiles } from "../../../src/broker/environment/trust-files.js"
+import { TrustFolder } from "../../../src/broker/environment/trust-files.js"
 import { testUnless } from "../../needs.js"
 
 const proxy = "http://x:token@127.0.0.1:8118"
@@ -47,14 +47,29 @@ test("without the preload, the user's NODE_OPTIONS are not touched", () => {
 })
 
 test("the files are the user's alone, hold no key, and are removed", () => {
-  const files = writeTrustFiles(Authority.make(["api.example.com"]).pem, "")
+  const folder = new TrustFolder(() => Authority.make(["api.example.com"]).pem, "")
+  const { files } = folder
+  folder.write()
   for (const file of [files.authority, files.bundle, files.javaStore]) {
     expect(statSync(file).mode & 0o777).toBe(0o600)
     expect(readFileSync(file, "latin1")).not.toContain("PRIVATE")
   }
   expect(statSync(dirname(files.authority)).mode & 0o777).toBe(0o700)
-  files.remove()
+  folder.remove()
   expect(existsSync(dirname(files.authority))).toBe(false)
+})
+
+test("the files are there when they are due, whether they were asked for before or are since", () => {
+  const [before, since] = [1, 2].map(() => new TrustFolder(() => "the authority\n", "roots"))
+  const { authority: file } = before?.files ?? {}
+  expect(existsSync(file ?? "")).toBe(false)
+  for (const folder of [before, since]) {
+    folder?.write()
+    const { authority = "", bundle = "" } = folder?.files ?? {}
+    expect(readFileSync(authority, "utf8")).toBe("the authority\n")
+    expect(readFileSync(bundle, "utf8")).toBe("roots\nthe authority\n")
+    folder?.remove()
+  }
 })
 
 test("Java's store holds each certificate as it is, and nothing that is none", () => {
@@ -71,9 +86,11 @@ const noKeytool =
   spawnSync("keytool", ["-help"]).error === undefined ? undefined : "needs keytool: install Java"
 
 testUnless(noKeytool, "Java reads its store, as one that it trusts", () => {
-  const files = writeTrustFiles(Authority.make(["api.example.com"]).pem, "")
+  const folder = new TrustFolder(() => Authority.make(["api.example.com"]).pem, "")
+  const { files } = folder
+  folder.write()
   const list = ["-list", "-keystore", files.javaStore, "-storetype", "PKCS12", "-storepass", ""]
   const told = execFileSync("keytool", list, { encoding: "utf8", input: "\n" })
-  files.remove()
+  folder.remove()
   expect(told).toContain("trustedCertEntry")
 })

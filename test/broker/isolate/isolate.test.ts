@@ -64,7 +64,7 @@ async function run(
   const means = await findBubblewrap(process.env)
   if (!("program" in means)) throw new Error(means.missing)
   const view = { ...hiddenFrom({ folders: [home], files: [] }, {}), shown }
-  const [program = "", ...args] = [...as, ...isolated(means.program, listenInside, view, command)]
+  const [program = "", ...args] = [...as, ...isolated(means, listenInside, view, command)]
   const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe", "ipc", "pipe"],
     env: { ...process.env, ...env },
@@ -201,12 +201,8 @@ print(os.waitstatus_to_exitcode(status))`
     const means = await findBubblewrap(process.env)
     if (!("program" in means)) return
     const command = ["sh", "-c", "echo began"]
-    const [program = "", ...args] = isolated(
-      means.program,
-      listenInside,
-      { folders: [], files: [] },
-      command,
-    )
+    const view = { folders: [], files: [] }
+    const [program = "", ...args] = isolated(means, listenInside, view, command)
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore", "ipc", "pipe"] })
     child.once("message", (_said, handed) => {
       setImmediate(() => child.disconnect())
