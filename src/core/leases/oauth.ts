@@ -70,18 +70,22 @@ async function withoutHolder(
   sealed: Uint8Array,
   { reader, succession, askThrough, ...access }: IssuerAccess,
 ): Promise<IssuedValue> {
-  const grant = grantIn(sealed)
-  const { said, next } = await exchanged(lease, grant, { askThrough })
-  const issued = (): IssuedValue => issuedBy(lease, grant, said, access.now)
-  if (next === undefined || lease.successors === "ignored") return issued()
-  await succession.inTurn(() => succession.keep(next))
-  const ending = async (): Promise<void> => issued().end?.({ ask: askThrough })
-  await ending().catch(() => undefined)
+  const isIgnored = lease.successors === "ignored"
   const keeper = reader.role === "agent" ? reader.name : "NAME"
-  throw new IssuerFailure(
+  const unsaid = new IssuerFailure(
     "it gives another refresh token with each lease, and the record does not say who keeps them",
     `an owner says it, --with successors=agent:${keeper}, or successors=ignored where the sealed one stays good; what came lies sealed in ${succession.file}`,
   )
+  // To send what is sealed a second time may end what came.
+  if (!isIgnored && (await succession.latest()) !== undefined) throw unsaid
+  const grant = grantIn(sealed)
+  const { said, next } = await exchanged(lease, grant, { askThrough })
+  const issued = (): IssuedValue => issuedBy(lease, grant, said, access.now)
+  if (next === undefined || isIgnored) return issued()
+  await succession.inTurn(() => succession.keep(next))
+  const ending = async (): Promise<void> => issued().end?.({ ask: askThrough })
+  await ending().catch(() => undefined)
+  throw unsaid
 }
 
 async function exchanged(
@@ -188,9 +192,9 @@ function grantIn(sealed: Uint8Array): RefreshGrant {
 }
 
 function sealedText({ refresh, secret }: RefreshGrant): string {
-  return secret === undefined
-    ? refresh
-    : JSON.stringify({ refresh_token: refresh, client_secret: secret })
+  // Alone it is read without blanks around it, and as JSON if it looks so.
+  const isPlain = secret === undefined && /^[^ {](?:.*[^ ])?$/.test(refresh)
+  return isPlain ? refresh : JSON.stringify({ refresh_token: refresh, client_secret: secret })
 }
 
 function documentIn({ body }: IssuerReply): Refreshed["said"] {

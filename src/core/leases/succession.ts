@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { seal, unseal } from "../age/age.js"
 import { FileTurn } from "../audit/file-turn.js"
-import { readRegularFile, replaceFile } from "../disk/files.js"
+import { FolderFiles, readRegularFile, removeFile, replaceFile } from "../disk/files.js"
 import { type Environment, inHome, stateHome } from "../disk/homes.js"
 import { VaultError } from "../words/errors.js"
 import { LIMITS } from "../words/limits.js"
@@ -27,13 +27,16 @@ export interface Succeeded {
  */
 export class Succession {
   readonly #of: Succeeded
+  readonly #folder: string
   readonly #file: string
+  /** Where it was kept under the name that the secret had before. */
+  #earlier: string | undefined
 
   constructor(of: Succeeded, env: Environment) {
     const { vault, name, reader } = of
     this.#of = of
-    const folder = join(stateHome(env), vault, "successors", `${reader.role}s`, reader.name)
-    this.#file = join(folder, `${name.full}.age`)
+    this.#folder = join(stateHome(env), vault, "successors", `${reader.role}s`, reader.name)
+    this.#file = join(this.#folder, `${name.full}.age`)
   }
 
   /** Where it is kept. */
@@ -64,35 +67,61 @@ export class Succession {
    * {@link IssuerFailure} for one that this reader cannot open: what came before it is spent.
    */
   async latest(): Promise<Uint8Array | undefined> {
-    const { sealed, reader } = this.#of
-    const bytes = inHome("state", () => readRegularFile(this.#file, LIMITS.value))
-    if (bytes === undefined) return undefined
-    const text = Buffer.from(await this.#opened(bytes, reader))
-    const [of, next] = ["of", "next"].map((name) => fieldOf(text, [name]))
-    text.fill(0)
-    if (of === undefined || next === undefined || !of.equals(sealed)) return undefined
-    return next
+    const own = inHome("state", () => readRegularFile(this.#file, LIMITS.value))
+    const next = own && this.#nextIn(await this.#opened(own))
+    return next ?? this.#movedHere()
   }
 
   /** Keeps what succeeds it from now on, durably. Rejects with `NO_ACCESS`. */
   async keep(next: string): Promise<void> {
     const { sealed, reader } = this.#of
     const recipients = [...new Set([reader.recipient, ...reader.owners])]
-    const text = Buffer.from(JSON.stringify({ next, of: Buffer.from(sealed).toString("utf8") }))
+    const text = Buffer.from(JSON.stringify({ next, of: textOf(sealed) }))
     const bytes = await seal(text, recipients)
     text.fill(0)
-    inHome("state", () => replaceFile(this.#file, bytes, 0o600))
+    inHome("state", () => {
+      replaceFile(this.#file, bytes, 0o600)
+      if (this.#earlier !== undefined) removeFile(this.#earlier)
+    })
   }
 
-  async #opened(bytes: Uint8Array, { identity }: LeaseReader): Promise<Uint8Array> {
+  /** An owner who moves a secret has nothing of this machine: its file still has the earlier name. */
+  async #movedHere(): Promise<Uint8Array | undefined> {
+    const files = inHome("state", () => new FolderFiles(this.#folder).list())
+    for (const path of files.filter((each) => each.endsWith(".age"))) {
+      const file = join(this.#folder, path)
+      const bytes = inHome("state", () => readRegularFile(file, LIMITS.value))
+      // One of another key has another secret's, as far as anybody here can tell.
+      const text = bytes && (await this.#opened(bytes).catch(() => undefined))
+      const next = text && this.#nextIn(text)
+      if (next === undefined) continue
+      this.#earlier = file
+      return next
+    }
+    return undefined
+  }
+
+  #nextIn(text: Uint8Array): Uint8Array | undefined {
+    const said = Buffer.from(text.buffer, text.byteOffset, text.length)
+    const [of, next] = ["of", "next"].map((name) => fieldOf(said, [name]))
+    text.fill(0)
+    return of?.toString() === textOf(this.#of.sealed) ? next : undefined
+  }
+
+  async #opened(bytes: Uint8Array): Promise<Uint8Array> {
     try {
-      return await unseal(bytes, [identity])
+      return await unseal(bytes, [this.#of.reader.identity])
     } catch (error) {
       if (!VaultError.is(error)) throw error
       throw new IssuerFailure(
         `what succeeds the sealed one is kept in ${this.#file}, which this key does not open`,
-        "an owner opens it, and seals it anew",
+        "an owner takes the latest from it into the vault, and then removes that file",
       )
     }
   }
+}
+
+/** Bytes that are no UTF-8 become others: so texts are compared, and not bytes. */
+function textOf(sealed: Uint8Array): string {
+  return Buffer.from(sealed).toString("utf8")
 }

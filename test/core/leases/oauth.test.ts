@@ -1,9 +1,16 @@
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs"
 import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { unseal } from "../../../src/core/age/age.js"
 import { type AgentVault, VaultError, findVault, openVault } from "../../../src/core/index.js"
-import { changeMetadata, parseLease, setSecret } from "../../../src/core/owner.js"
+import { changeMetadata, moveSecret, parseLease, setSecret } from "../../../src/core/owner.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 import { send } from "./lease-server.js"
 import { FIRST, TokenServer } from "./token-server.js"
@@ -37,7 +44,7 @@ const saidOf = (...more: readonly string[]): readonly string[] => [
   ...more,
 ]
 
-async function lease(sealed: string, ...more: readonly string[]): Promise<void> {
+async function lease(sealed: string | Buffer, ...more: readonly string[]): Promise<void> {
   const request = { ...(await world.request()), name: NAME, metadata: {} }
   await setSecret({
     ...request,
@@ -215,6 +222,53 @@ describe("a server that gives another refresh token with each lease", () => {
     expect(holding("not-a-real-refresh-token")).toEqual([])
   })
 
+  test("is not asked once more with what it ended, while no record says who keeps the next", async () => {
+    await lease(FIRST)
+    await refusal()
+    const { message, hint } = await refusal()
+    expect(message).toContain("does not say who keeps them")
+    expect(hint).toContain(kept())
+    expect(server.asked).toHaveLength(1)
+    await meta("successors=agent:ci")
+    expect(await got(await opened())).toMatch(/^not-a-real-access-token-/)
+  })
+
+  test("is followed under another name of the secret, and under the first again", async () => {
+    await lease(FIRST, "successors=agent:ci")
+    await got(await opened())
+    const to = "stripe/other"
+    // What a secret left that had the other name before.
+    renameSync(kept(), join(dirname(kept()), "other.age"))
+    server.forget()
+    server.renewal = "strict"
+    await lease(JSON.stringify({ refresh_token: FIRST }), "successors=agent:ci")
+    await got(await opened())
+    await moveSecret({ ...(await world.request()), from: NAME, to })
+    expect((await (await opened()).get(to)).reveal()).toMatch(/^not-a-real/)
+    await moveSecret({ ...(await world.request()), from: to, to: NAME })
+    expect(await got(await opened())).toMatch(/^not-a-real/)
+    expect(new Set(server.forms.map((form) => form["refresh_token"])).size).toBe(3)
+  })
+
+  test("is followed where what is sealed has other bytes than UTF-8", async () => {
+    const sealed = JSON.stringify({ refresh_token: FIRST, client_secret: "s", user: "Jos\u00e9" })
+    server.secret = "s"
+    await lease(Buffer.from(sealed, "latin1"), "successors=agent:ci")
+    for (const _ of [1, 2]) await got(await opened())
+    expect(server.forms.at(-1)?.["refresh_token"]).toBe("not-a-real-refresh-token-2")
+  })
+
+  test.each([" with a blank at each end ", '{"refresh_token":"another"}'])(
+    "is followed where it gives %j",
+    async (refresh) => {
+      await lease(FIRST, "successors=agent:ci")
+      const whole = { access_token: "not-a-real", token_type: "bearer", expires_in: 3600 }
+      server.instead = says(200, { ...whole, refresh_token: refresh })
+      for (const _ of [1, 2]) await got(await opened())
+      expect(server.forms.at(-1)?.["refresh_token"]).toBe(refresh)
+    },
+  )
+
   test("is followed by the agent that the record names, whatever reads at once", async () => {
     await lease(FIRST, "successors=agent:ci")
     const all = await Promise.all([1, 2, 3].map(async () => got(await opened())))
@@ -245,8 +299,9 @@ describe("a server that gives another refresh token with each lease", () => {
     await meta("successors=agent:deploy")
     mkdirSync(dirname(kept("deploy")), { recursive: true })
     copyFileSync(kept(), kept("deploy"))
-    const { message } = await refusal("deploy")
+    const { message, hint } = await refusal("deploy")
     expect(message).toContain("which this key does not open")
+    expect(hint).toContain("and then removes that file")
     expect(server.asked).toHaveLength(1)
   })
 
