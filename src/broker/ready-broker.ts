@@ -78,11 +78,11 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
   const authority = (): Authority => (made ??= Authority.make([...hostsOf(uses), ...allowed]))
   const trust = new TrustFolder(() => authority().pem, roots)
   const token = newToken()
-  const { modelHostTest } = await loadModelHosts()
   const { onUnsearched, ...others } = terms
   let broker: PreparedBroker | undefined
   const prepared = async (): Promise<PreparedBroker> => {
     trust.write()
+    const { modelHostTest } = await loadModelHosts()
     const given = { placeholders, authority: authority(), roots: `${roots}\n${ownRoot}`, token }
     broker = await prepareBroker({ ...others, ...given, isModel: modelHostTest() })
     return broker
