@@ -10,7 +10,7 @@ import process from "node:process"
 const { KILL_AT, KILL_AFTER_MS, KILL_LOG } = process.env
 const at = Number(KILL_AT ?? 0)
 const after = Number(KILL_AFTER_MS ?? -1)
-const { existsSync, writeFileSync } = fs
+const { existsSync, fstatSync, writeFileSync } = fs
 /** @type {string[]} */
 const calls = []
 
@@ -58,6 +58,7 @@ for (const name of [
 watch(fs, "unlinkSync", ([file]) => (exists(file) ? `unlinkSync ${String(file)}` : undefined))
 watch(fs, "mkdirSync", ([folder]) => (exists(folder) ? undefined : `mkdirSync ${String(folder)}`))
 watch(fs, "openSync", ([file, flags]) => (flags === "wx" ? `openSync ${String(file)}` : undefined))
+watch(fs, "fsyncSync", ([handle]) => (isFolder(handle) ? "fsyncSync of a folder" : undefined))
 watch(childProcess, "spawn", ([, args]) => `git ${gitCommand(args)}`)
 syncBuiltinESMExports()
 
@@ -68,6 +69,11 @@ process.on("exit", () => {
 /** @param {unknown} file */
 function exists(file) {
   return existsSync(String(file))
+}
+
+/** @param {unknown} handle */
+function isFolder(handle) {
+  return fstatSync(Number(handle)).isDirectory()
 }
 
 /** @param {unknown} argv */

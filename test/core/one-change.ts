@@ -66,8 +66,9 @@ async function toKeychain(): Promise<void> {
 
 async function fromKeychain(): Promise<void> {
   const file = ownerKeyFile(claimedId(findVault(top)), world.env)
-  const account = keychainAccount(keyFileBytes(file)) ?? ""
-  const opened = { file, text: await wholeKeyFile(file, env), hasPassphrase: false }
+  const lies = keyFileBytes(file)
+  const account = keychainAccount(lies) ?? ""
+  const opened = { file, lies, text: await wholeKeyFile(file, env), hasPassphrase: false }
   await moveFromKeychain(opened, account, undefined, { env })
 }
 

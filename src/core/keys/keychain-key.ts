@@ -10,8 +10,8 @@ import { PrintFailure, printedBy } from "../disk/printed-by.js"
 import { VaultError } from "../words/errors.js"
 import { LIMITS } from "../words/limits.js"
 import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
-import type { Key } from "./key-files.js"
-import { type OpenedKeyFile, writeUnderPassphrase } from "./key-passphrase.js"
+import { type Key, keychainAccount } from "./key-files.js"
+import { type OpenedKeyFile, isAsOpened, writeUnderPassphrase } from "./key-passphrase.js"
 
 /** How long a person may take to unlock the keychain. In ms. */
 const UNLOCK_MS = 60_000
@@ -72,13 +72,15 @@ export interface KeyInKeychain extends KeychainEntry {
  * Throws `KEYCHAIN_FAILED`, `NO_ACCESS`; then the file is as it was.
  */
 export async function moveToKeychain(
-  { file, text }: OpenedKeyFile,
+  opened: OpenedKeyFile,
   { identity }: Key,
   vault: string,
   access: KeychainAccess,
 ): Promise<KeyInKeychain> {
+  const { file } = opened
   const account = await accountOf(vault, identity)
   const entry = { service: SERVICE, account }
+  const naming = namingText(opened, identity, account)
   const stays = `${file} is as it was; protect it by a passphrase: agent-vault owner key --passphrase set`
   const { args, input } = keychainProgram(access.system).keep(entry, identity)
   await ask({ deed: "took no key", mend: stays, args, input }, access)
@@ -88,11 +90,10 @@ export async function moveToKeychain(
         hint: stays,
       })
     }
-    const naming = Buffer.from(text).toString("utf8").replace(identity, nameLine(account))
-    await writeUnderPassphrase({ file, text: Buffer.from(naming), hasPassphrase: false }, undefined)
+    await writeUnderPassphrase({ ...opened, text: naming }, undefined)
   } catch (error) {
-    // The key is in its file; what is left of it in the keychain is of no use.
-    await forgetKey(account, access).catch(() => {})
+    // While the key is in its file, what is left of it in the keychain is of no use.
+    if (isAsOpened(opened)) await forgetKey(account, access).catch(() => {})
     throw error
   }
   return { file, ...entry }
@@ -104,13 +105,13 @@ export async function moveToKeychain(
  * `NO_ACCESS`; then the file is as it was.
  */
 export async function moveFromKeychain(
-  { file, text }: OpenedKeyFile,
+  opened: OpenedKeyFile,
   account: string,
   passphrase: string | undefined,
   access: KeychainAccess,
 ): Promise<KeyInKeychain & MaybeUnfinished> {
-  await writeUnderPassphrase({ file, text, hasPassphrase: false }, passphrase)
-  const moved = { file, service: SERVICE, account }
+  await writeUnderPassphrase(opened, passphrase)
+  const moved = { file: opened.file, service: SERVICE, account }
   try {
     await forgetKey(account, access)
     return moved
@@ -134,6 +135,16 @@ async function accountOf(vault: string, identity: string): Promise<string> {
     .update(await recipientOf(identity))
     .digest("hex")
   return `${vault}.${hash.slice(0, 16)}`
+}
+
+/** The text of a key file with the entry's name in the place of the key, which is nowhere else in it. */
+function namingText({ file, text }: OpenedKeyFile, identity: string, account: string): Buffer {
+  const named = Buffer.from(text).toString("utf8").replace(identity, nameLine(account))
+  const naming = Buffer.from(named)
+  if (!named.includes(identity) && keychainAccount(naming) === account) return naming
+  throw new VaultError("KEY_INVALID", `a comment in ${file} holds the key too, or names an entry`, {
+    hint: "remove that comment, and repeat the command",
+  })
 }
 
 function nameLine(account: string): string {

@@ -56,10 +56,15 @@ async function toKeychain(system?: NodeJS.Platform): Promise<void> {
 }
 
 async function fromKeychain(passphrase?: string): Promise<readonly unknown[] | undefined> {
-  const account = keychainAccount(keyFileBytes(file)) ?? ""
-  const opened = { file, text: await wholeKeyFile(file, env), hasPassphrase: false }
+  const lies = keyFileBytes(file)
+  const account = keychainAccount(lies) ?? ""
+  const opened = { file, lies, text: await wholeKeyFile(file, env), hasPassphrase: false }
   return (await moveFromKeychain(opened, account, passphrase, { env })).unfinished
 }
+
+/** A keychain that does something of its own when it is asked for a key. */
+const asked = (lookup: string): string =>
+  `case $1 in store) cat > $6 ;; lookup) ${lookup} ;; *) rm -f $5 ;; esac`
 
 /** All that lies in the folder of the key, as text. */
 const around = (): string =>
@@ -148,6 +153,20 @@ describe("the file stays as it is, and the keychain keeps nothing, if the keycha
     expect(existsSync(join(bin, "ran"))).toBe(false)
   })
 
+  test("is asked to take a key that a comment of its file holds too", async () => {
+    const twice = `# before: ${identity}\n${plain.toString()}`
+    writeFileSync(file, twice)
+    expect(await outcome(toKeychain())).toBe("KEY_INVALID")
+    expect(readFileSync(file, "utf8")).toBe(twice)
+    expect(keychain.log).toBe("")
+  })
+
+  test("is asked to take a key whose file names another entry in a comment", async () => {
+    writeFileSync(file, `# keychain: other\n${plain.toString()}`)
+    expect(await outcome(toKeychain())).toBe("KEY_INVALID")
+    expect(keychain.log).toBe("")
+  })
+
   test("is that of Windows", async () => {
     expect(await outcome(toKeychain("win32"))).toBe("KEYCHAIN_FAILED")
     expect(readFileSync(file)).toEqual(plain)
@@ -178,6 +197,37 @@ describe("what a file names", () => {
   })
 })
 
+describe("what changes the file while the keychain is asked is not lost", () => {
+  test("another move of the same key, of two of which one fails", async () => {
+    await toKeychain()
+    const naming = readFileSync(file)
+    writeFileSync(join(world.folder, "naming"), naming)
+    writeFileSync(file, plain)
+    keychain.speaks("secret-tool", asked(`cp ${join(world.folder, "naming")} ${file}; exit 1`))
+    expect(await outcome(toKeychain())).toBe("KEYCHAIN_FAILED")
+    expect(readFileSync(file)).toEqual(naming)
+    expect(Object.values(keychain.entries)).toEqual([identity])
+  })
+
+  test("another key, on the way there", async () => {
+    const other = `${await generateIdentity("x25519")}\n`
+    writeFileSync(join(world.folder, "other"), other)
+    keychain.speaks("secret-tool", asked(`cat $5; cp ${join(world.folder, "other")} ${file}`))
+    expect(await outcome(toKeychain())).toBe("LOCKED")
+    expect(readFileSync(file, "utf8")).toBe(other)
+  })
+
+  test("another key, on the way back", async () => {
+    await toKeychain()
+    const other = `${await generateIdentity("x25519")}\n`
+    writeFileSync(join(world.folder, "other"), other)
+    keychain.speaks("secret-tool", asked(`cat $5; cp ${join(world.folder, "other")} ${file}`))
+    expect(await outcome(fromKeychain())).toBe("LOCKED")
+    expect(readFileSync(file, "utf8")).toBe(other)
+    expect(Object.values(keychain.entries)).toEqual([identity])
+  })
+})
+
 test.each([["to-keychain"], ["from-keychain"]])(
   "killed at any moment of %s, the key can be read",
   async (way) => {
@@ -197,6 +247,9 @@ test.each([["to-keychain"], ["from-keychain"]])(
     trial.remove()
     const calls = JSON.parse(readFileSync(log, "utf8")) as string[]
     expect(calls.length).toBeGreaterThan(3)
+    // A power cut must not take the file's new name, and leave the entry removed.
+    const renamed = calls.findIndex((call) => call.startsWith("renameSync"))
+    expect(calls[renamed + 1]).toBe("fsyncSync of a folder")
     for (let at = 1; at <= calls.length; at++) {
       const ended = await processes.run(world, [way], { ...env, KILL_AT: String(at) })
       expect(ended.signal).toBe("SIGKILL")

@@ -27,17 +27,11 @@ export async function run(door: Door): Promise<void> {
     const what = `move the owner's key ${to ? "to" : "out of"} the keychain`
     requirePersonFor(what, id, door.env, person)
   })
-  const account = keychainAccount(keyFileBytes(file))
-  await (to ? moveIn(door, file, id, account) : moveOut(door, file, account))
+  await (to ? moveIn(door, file, id) : moveOut(door, file))
 }
 
-async function moveIn(
-  door: Door,
-  file: string,
-  id: string,
-  already: string | undefined,
-): Promise<void> {
-  if (already !== undefined) {
+async function moveIn(door: Door, file: string, id: string): Promise<void> {
+  if (keychainAccount(keyFileBytes(file)) !== undefined) {
     throw new VaultError("EXISTS", "the owner's key is in the keychain already", {
       hint: "see whether it is good: agent-vault owner key",
     })
@@ -59,7 +53,9 @@ async function moveIn(
   )
 }
 
-async function moveOut(door: Door, file: string, account: string | undefined): Promise<void> {
+async function moveOut(door: Door, file: string): Promise<void> {
+  const lies = keyFileBytes(file)
+  const account = keychainAccount(lies)
   if (account === undefined) {
     throw new VaultError("USAGE", `the key is in ${file}, not in the keychain`, {
       hint: "move it there: agent-vault owner key --to-keychain",
@@ -70,7 +66,7 @@ async function moveOut(door: Door, file: string, account: string | undefined): P
     from: "new-passphrase-fd",
     nothing: "nothing was changed: repeat the command",
   })
-  const opened = { file, text, hasPassphrase: false }
+  const opened = { file, lies, text, hasPassphrase: false }
   const moved = await moveFromKeychain(opened, account, passphrase, { env: door.env })
   const hasPassphrase = passphrase !== undefined
   if (await asJson(door, { file, passphrase: hasPassphrase, ...unfinishedPart(moved) })) return
