@@ -1,4 +1,4 @@
-import { asVaultError } from "../core/index.js"
+import { type VaultError, asVaultError } from "../core/index.js"
 import { commandNamed } from "./commands.js"
 import type { Door, OtherDoors } from "./door/door.js"
 import { parseQuickly } from "./parse/quick.js"
@@ -32,16 +32,20 @@ export async function main(
   surroundings: CommandProcess,
   others: OtherDoors,
 ): Promise<number> {
+  let call: Call | undefined
   try {
     const [first] = argv
     if (argv.length === 1 && (first === "--version" || first === "-V")) {
       await writeOut(surroundings, `${AGENT_VAULT_VERSION}\n`)
       return 0
     }
-    const call = parseQuickly(argv) ?? (await parseWithHelp(argv, surroundings))
-    return typeof call === "number" ? call : await runCommand(call, surroundings, others)
-  } catch (error) {
-    return renderError(surroundings, error, argv)
+    const parsed = parseQuickly(argv) ?? (await parseWithHelp(argv, surroundings))
+    if (typeof parsed === "number") return parsed
+    call = parsed
+    return await runCommand(call, surroundings, others)
+  } catch (thrown) {
+    const error = asVaultError(thrown)
+    return renderError(surroundings, error, await hintOf(error, call), argv)
   }
 }
 
@@ -77,10 +81,21 @@ async function runCommand(
   return (await run(door)) ?? 0
 }
 
+/** The next command, typed as the one who acted. */
+async function hintOf({ hint }: VaultError, call: Call | undefined): Promise<string | undefined> {
+  if (hint === undefined || call === undefined) return hint
+  const { asActing } = await import("./parse/typed-again.js")
+  return asActing(hint, call)
+}
+
 /** Our one form of an error: code, what, and the next command. With --json, one line of JSON. */
-function renderError(terminal: Terminal, thrown: unknown, argv: readonly string[]): number {
-  const error = asVaultError(thrown)
-  const { code, message, hint } = error
+function renderError(
+  terminal: Terminal,
+  error: VaultError,
+  hint: string | undefined,
+  argv: readonly string[],
+): number {
+  const { code, message } = error
   // The codes of `run` are those of the program it ran: ours must not be mistaken for one.
   const isOurs = argv[0] === "run" && !NOT_STARTED.has(error.exitCode)
   const exitCode = isOurs ? RUN_FAILED : error.exitCode

@@ -197,6 +197,7 @@ describe("reports", () => {
       agents: ["ci", "deploy"],
       kept: [],
       brought: [],
+      vouched: [],
       exposed: anyList,
       files: anyList,
     })
@@ -607,6 +608,9 @@ describe("changes", () => {
       is: "unchanged",
       files: [],
     })
+    const source = { store: "env", keep: 60 }
+    const from = ["set", "stripe/api-key", "--source", "env:STRIPE_KEY", "--keep", "1m"]
+    expect(await document(from)).toEqual({ ...result, version: 3, source, commit })
   })
 
   test("rm, mv", async () => {
@@ -1013,6 +1017,8 @@ describe("two clones", () => {
 })
 
 test("every command that reports has been looked at", () => {
+  // It needs a service: rotation/roll.test.ts has one.
+  covered.add("roll")
   const reporting = COMMANDS.filter(({ options }) => "json" in options).map(({ name }) => name)
   expect([...covered].sort()).toEqual(reporting.sort())
 })

@@ -17,6 +17,7 @@ import { outcomeLines, tell } from "../door/render.js"
 import { whyRefused } from "../run/program-environment.js"
 import { auditOf, readingVault } from "../door/reading.js"
 import { changeRequest, isSet, options } from "../door/who.js"
+import { typedAgain } from "../parse/typed-again.js"
 
 /** A literal value, and the secret that it becomes. */
 export interface Stored {
@@ -104,7 +105,7 @@ function refuseIfGiven(given: ReadonlyMap<string, string>, variable: string, why
 function askName(door: Door, variable: string, otherwise: string): Promise<string> {
   const what = otherwise === LEAVE ? `${variable}, which looks like a setting` : variable
   const question = `Where to store ${what} (GROUP/NAME; ${LEAVE} leaves it)`
-  return askLine(door.terminal, question, otherwise, "say --yes")
+  return askLine(door.terminal, question, otherwise, typedAgain(door.call, "--yes"))
 }
 
 /** `GITHUB_TOKEN` of the server github becomes github/github-token. */

@@ -4,6 +4,7 @@ import { readDescriptor } from "../terminal/input.js"
 import type { Door } from "./door.js"
 import { tell } from "./render.js"
 import { isSet, option } from "./who.js"
+import { typedAgain } from "../parse/typed-again.js"
 
 /**
  * A new passphrase for a key, asked twice at a terminal as ssh-keygen does it, or from the descriptor
@@ -16,7 +17,8 @@ export async function newPassphrase(
 ): Promise<string | undefined> {
   const descriptor = option(door, from)
   if (descriptor !== undefined) return (await readDescriptor(descriptor)) || undefined
-  const asking = { question, what: "a passphrase", flag: `give it through --${from} FD` }
+  const flag = `from a file, say: ${typedAgain(door.call, `--${from} 3`)} 3< FILE`
+  const asking = { question, what: "a passphrase", flag }
   const [first, second] = await keepHidden(door.terminal, async () => {
     const typed = await askHidden(door.terminal, asking)
     if (typed === "") return [typed, typed]

@@ -141,7 +141,12 @@ export function passphraseOf(door: Door): AskPassphrase {
     if (descriptor !== undefined) return readDescriptor(descriptor)
     // Loaded when somebody is asked: reading a value must start fast.
     const { askHidden } = await import("../terminal/ask.js")
-    const [question, flag] = [`Passphrase of ${file}`, "give it through --passphrase-fd FD"]
-    return askHidden(door.terminal, { question, what: "a passphrase", flag })
+    const { typedAgain } = await import("../parse/typed-again.js")
+    const flag = `from a file, say: ${typedAgain(door.call, "--passphrase-fd 3")} 3< FILE`
+    return askHidden(door.terminal, {
+      question: `Passphrase of ${file}`,
+      what: "a passphrase",
+      flag,
+    })
   }
 }

@@ -6,6 +6,7 @@ import { tell } from "../door/render.js"
 import { options } from "../door/who.js"
 import { confirm } from "../terminal/ask.js"
 import type { RotationToDo } from "./rotate-secret.js"
+import { typedAgain } from "../parse/typed-again.js"
 
 /** A rotation, and whether somebody agreed to it on this machine: what `--dry-run` tells of it. */
 export interface RotationPlan {
@@ -66,7 +67,7 @@ export async function isAgreed(door: Door, rotating: RotationToDo): Promise<bool
     (await confirm(
       door.terminal,
       "Run this on this machine?",
-      `look at it, then: --agree ${fingerprint}`,
+      `look at it, then: ${typedAgain(door.call, `--agree ${fingerprint}`)}`,
     ))
   if (isYes) state.agree(rotation)
   return isYes

@@ -17,6 +17,7 @@ import type { Door } from "../door/door.js"
 import { tell } from "../door/render.js"
 import { options } from "../door/who.js"
 import { confirm } from "../terminal/ask.js"
+import { typedAgain } from "../parse/typed-again.js"
 
 /**
  * Shows where the value of a secret comes from, and has a person agree to that on this machine: by
@@ -51,7 +52,7 @@ export async function agreeToSource(
   await withPerson(door, (person) =>
     requirePersonFor(`have ${name.full} fetched from there`, vault, door.env, person),
   )
-  const hint = `look at it, then: --agree ${fingerprint}`
+  const hint = `look at it, then: ${typedAgain(door.call, `--agree ${fingerprint}`)}`
   const isYes =
     given.length > 0 || (await confirm(door.terminal, "Fetch it on this machine?", hint))
   if (isYes) agreeToReference(vault, name, fingerprint, door.env)

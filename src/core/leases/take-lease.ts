@@ -161,6 +161,6 @@ async function issuedFor(
 /** The refusal of whoever takes no leases. */
 export function notLeased({ full }: SecretName): VaultError {
   return new VaultError("LEASE_FAILED", `${full} leaves as a lease only, and none is taken here`, {
-    hint: `see what is sealed, as an owner: agent-vault get ${full} --sealed`,
+    hint: `see what is sealed, as an owner: agent-vault get ${full} --sealed --owner`,
   })
 }

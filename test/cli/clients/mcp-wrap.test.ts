@@ -202,7 +202,7 @@ describe("a literal key", () => {
     expect(dry.code, dry.stderr).toBe(0)
     const unasked = await wrap(machine, "github")
     expect(unasked.code).toBe(2)
-    expect(unasked.stderr).toContain("say --yes")
+    expect(unasked.stderr).toMatch(/^ {2}agent-vault mcp wrap .* --yes$/m)
     for (const { stdout, stderr } of [dry, unasked]) expect(stdout + stderr).not.toContain(KEY)
     expect(machine.fingerprint()).toEqual(before)
   })

@@ -111,6 +111,17 @@ describe("a service gives a new value for an old one", () => {
     ])
   })
 
+  test("as JSON, with its end, and that a value is taken", async () => {
+    const tried = await roll("gitlab --test --json")
+    expect(JSON.parse(tried.stdout)).toEqual({ issuer: "gitlab", isTaken: true })
+    const rolled = await roll("gitlab --expires 2099-01-02 --json")
+    const until = "2099-01-02T00:00:00Z"
+    expect(JSON.parse(rolled.stdout)).toEqual({ issuer: "gitlab", value: NEW, until })
+    const { stdout, stderr } = await roll("gitlab --json", "not-a-real-token-ended")
+    expect(stdout).toBe("")
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: "ROTATION_FAILED", exitCode: 6 } })
+  })
+
   test.each(["gitlab", "cloudflare"])("%s tries a value, and changes nothing", async (name) => {
     expect(await roll(`${name} --test`)).toEqual({ stdout: "", stderr: "", code: 0 })
     const other = await roll(`${name} --test`, "not-a-real-token-other")

@@ -4,6 +4,7 @@ import { afterRemoval, removedLines } from "../../door/removed-lines.js"
 import { asJson, outcomePart, planLines, report, tell } from "../../door/render.js"
 import { changeRequest, isSet } from "../../door/who.js"
 import { confirm } from "../../terminal/ask.js"
+import { typedAgain } from "../../parse/typed-again.js"
 
 export async function run(door: Door): Promise<void> {
   const [group = ""] = door.call.words
@@ -30,7 +31,8 @@ async function mayTakeSecrets(door: Door, planned: RemovedGroup): Promise<boolea
   // Core refuses it then, and says how else it goes.
   if (planned.removed.length === 0 || !door.terminal.stdin.isTTY) return false
   tell(door, ...shown(planned, true))
-  const isAgreed = await confirm(door.terminal, "Remove all of it?", "--with-secrets")
+  const all = typedAgain(door.call, "--with-secrets")
+  const isAgreed = await confirm(door.terminal, "Remove all of it?", all)
   return isAgreed ? true : undefined
 }
 

@@ -36,6 +36,7 @@ import { shellWord } from "../../../core/index.js"
 import { MCP_CLIENTS, type McpClient } from "../../parse/table/mcp-clients.js"
 import { writeOut } from "../../terminal/terminal.js"
 import { isSet, option, placeOf } from "../../door/who.js"
+import { typedAgain } from "../../parse/typed-again.js"
 
 const NAME = "agent-vault"
 
@@ -110,7 +111,7 @@ async function writeEntry(door: Door, spot: Spot, entry: ServerEntry): Promise<b
   }
   if (before !== undefined && !isSet(door, "yes")) {
     const question = `${spot.file} has another entry ${NAME}. Replace it?`
-    if (!(await confirm(door.terminal, question, "say --yes"))) {
+    if (!(await confirm(door.terminal, question, typedAgain(door.call, "--yes")))) {
       tell(door, "Nothing changed.")
       return false
     }

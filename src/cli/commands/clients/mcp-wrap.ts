@@ -31,6 +31,7 @@ import {
 import { type Wrapping, isWrapped, wrap, wrappedAgent } from "../../clients/mcp-wrapping.js"
 import { outcomeLines, print, tell } from "../../door/render.js"
 import { isSet, placeOf } from "../../door/who.js"
+import { typedAgain } from "../../parse/typed-again.js"
 
 /** A shorter value occurs in lines by chance. */
 const TELLING = 6
@@ -130,7 +131,7 @@ function isMeant(door: Door, { config }: FoundServer, stored: readonly Stored[])
   if (isSet(door, "yes")) return Promise.resolve(true)
   const names = stored.map(({ variable, secret }) => `${variable} as ${secret}`).join(", ")
   const question = `Store ${names}, and write ${config.spot.file}?`
-  return confirm(door.terminal, question, "say --yes")
+  return confirm(door.terminal, question, typedAgain(door.call, "--yes"))
 }
 
 /**
@@ -164,7 +165,7 @@ function isToBeGranted(door: Door, agent: string, closed: readonly string[]): Pr
   // That somebody may read is never decided by the way.
   if (isSet(door, "yes")) return Promise.resolve(false)
   const question = `${agent} does not open ${closed.join(", ")}. Grant it?`
-  return confirm(door.terminal, question, "say --yes")
+  return confirm(door.terminal, question, typedAgain(door.call, "--yes"))
 }
 
 /** A harness may need a person's word for the grant: it comes before anything is stored. */

@@ -42,5 +42,6 @@ async function mayRun(door: Door, hook: string): Promise<boolean> {
   if (!terminal.stdin.isTTY) return false
   const { confirm } = await import("../../terminal/ask.js")
   const question = `To try it, ${hook} has to run, as at your next commit. It came with this repository. Run it now?`
-  return confirm(terminal, harmless(question), "add --run-hooks")
+  const { typedAgain } = await import("../../parse/typed-again.js")
+  return confirm(terminal, harmless(question), typedAgain(door.call, "--run-hooks"))
 }

@@ -12,6 +12,7 @@ import { tell } from "../../door/render.js"
 import { userPath } from "../../door/who.js"
 import { askHidden, keepHidden } from "../../terminal/ask.js"
 import { readAll } from "../../terminal/input.js"
+import { typedAgain } from "../../parse/typed-again.js"
 
 /**
  * The shares that a call names: those of its files, of stdin for `-`, or those that people type at
@@ -35,10 +36,9 @@ async function sharesNamed(door: Door, word: string): Promise<Share[]> {
   return sharesIn((await readAll(door.terminal)).toString("utf8"), "what came on stdin")
 }
 
-const FLAG = "name files with shares, or - for stdin"
-
 /** Asks until there are enough. A slip is told, and asked for again. */
 async function askedShares(door: Door, vault: string): Promise<readonly Share[]> {
+  const flag = `from files, or - for stdin: ${typedAgain(door.call, "FILE…")}`
   const shares: Share[] = []
   let again = ""
   for (;;) {
@@ -46,7 +46,7 @@ async function askedShares(door: Door, vault: string): Promise<readonly Share[]>
     if (first !== undefined && shares.length === first.threshold) return shares
     const of = first === undefined ? "" : ` of ${first.threshold}`
     const question = `Share ${shares.length + 1}${of}${again}`
-    const typed = await askHidden(door.terminal, { question, what: "shares", flag: FLAG })
+    const typed = await askHidden(door.terminal, { question, what: "shares", flag })
     again = ""
     try {
       const share = parseShare(typed, "what was typed")

@@ -13,6 +13,7 @@ import type { Door } from "../../door/door.js"
 import { asJson, counted, exposureLines, outcomePart, report, tell } from "../../door/render.js"
 import { changeRequest, option, placeOf } from "../../door/who.js"
 import { confirm } from "../../terminal/ask.js"
+import { typedAgain } from "../../parse/typed-again.js"
 
 export async function run(door: Door): Promise<void> {
   const [name = ""] = door.call.words
@@ -53,7 +54,8 @@ async function isCompared(door: Door, joining: OwnerJoining): Promise<boolean> {
   if (said === undefined) {
     tell(door, `The fingerprint of ${joining.owner}: ${fingerprint}`)
     const question = `Does ${joining.owner} see the same, by another way than the line came?`
-    return confirm(door.terminal, question, "--fingerprint, as the new owner tells it to you")
+    const told = typedAgain(door.call, "--fingerprint FINGERPRINT")
+    return confirm(door.terminal, question, `as the new owner tells it to you: ${told}`)
   }
   if (said.trim().toLowerCase() === fingerprint) return true
   throw new VaultError(

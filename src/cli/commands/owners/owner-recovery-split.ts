@@ -5,13 +5,15 @@ import { readingVault } from "../../door/reading.js"
 import { asJson, tell } from "../../door/render.js"
 import { requireTerminal, showOnce } from "../../door/show-once.js"
 import { identityOf, option, options, placeOf, userPath } from "../../door/who.js"
+import { typedAgain } from "../../parse/typed-again.js"
 
 export async function run(door: Door): Promise<void> {
   const request = { threshold: threshold(door), holders: options(door, "holder") }
   checkSplit(request)
   const folder = option(door, "out-dir")
   if (folder === undefined) {
-    requireTerminal(door, "shares are", "write each to a file of its own: --out-dir FOLDER")
+    const files = typedAgain(door.call, "--out-dir FOLDER")
+    requireTerminal(door, "shares are", `write each to a file of its own: ${files}`)
   }
   const place = placeOf(door)
   const key = await identityOf(door, place, "always")

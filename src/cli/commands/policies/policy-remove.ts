@@ -4,6 +4,7 @@ import type { Door } from "../../door/door.js"
 import { asJson, outcomeLines, outcomePart, policyLines, report, tell } from "../../door/render.js"
 import { changeRequest, isSet } from "../../door/who.js"
 import { confirm } from "../../terminal/ask.js"
+import { typedAgain } from "../../parse/typed-again.js"
 
 export async function run(door: Door): Promise<void> {
   const request = await changeRequest(door)
@@ -16,7 +17,8 @@ export async function run(door: Door): Promise<void> {
     return
   }
   if (!isSet(door, "yes") || !isSet(door, "json")) tell(door, ...lines)
-  if (!isSet(door, "yes") && !(await confirm(door.terminal, "Take it away?", "--yes"))) {
+  const yes = typedAgain(door.call, "--yes")
+  if (!isSet(door, "yes") && !(await confirm(door.terminal, "Take it away?", yes))) {
     tell(door, "Nothing was changed.")
     return
   }

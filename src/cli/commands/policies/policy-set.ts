@@ -13,6 +13,7 @@ import {
 } from "../../door/render.js"
 import { changeRequest, isSet, userPath } from "../../door/who.js"
 import { confirm } from "../../terminal/ask.js"
+import { typedAgain } from "../../parse/typed-again.js"
 
 export async function run(door: Door): Promise<void> {
   const [file] = door.call.words
@@ -46,7 +47,7 @@ export async function run(door: Door): Promise<void> {
 
 /** Another policy decides about every value that leaves: it is shown first. */
 async function isAgreed(door: Door): Promise<boolean> {
-  return isSet(door, "yes") || confirm(door.terminal, "Sign it?", "--yes")
+  return isSet(door, "yes") || confirm(door.terminal, "Sign it?", typedAgain(door.call, "--yes"))
 }
 
 function textOf(door: Door, file: string): PolicyText {

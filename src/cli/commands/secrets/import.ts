@@ -16,6 +16,7 @@ import { changeRequest, isSet, option, options, placeOf } from "../../door/who.j
 import { readImport } from "../../exchange/import-file.js"
 import { type ImportedSecret, importedSecrets } from "../../exchange/imported-names.js"
 import { confirm } from "../../terminal/ask.js"
+import { typedAgain } from "../../parse/typed-again.js"
 
 export async function run(door: Door): Promise<void> {
   const [file = ""] = door.call.words
@@ -57,7 +58,8 @@ async function isAgreed(door: Door, imported: readonly ImportedSecret[]): Promis
   if (there.length === 0) return true
   tell(door, `${counted(there.length, "secret")} of these are there already:`)
   tell(door, ...there.map((name) => `  ${name}`))
-  return confirm(door.terminal, "Give them the values of the file?", "--yes")
+  const yes = typedAgain(door.call, "--yes")
+  return confirm(door.terminal, "Give them the values of the file?", yes)
 }
 
 const MARKS = { new: "+", "new version": "~", metadata: "~", unchanged: "=" }

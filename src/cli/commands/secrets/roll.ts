@@ -7,9 +7,10 @@ import {
   selfRotationNamed,
 } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
+import { asJson } from "../../door/render.js"
 import { isSet, option } from "../../door/who.js"
 import { readAll, withoutNewline } from "../../terminal/input.js"
-import { writeOut } from "../../terminal/terminal.js"
+import { toJson, writeOut } from "../../terminal/terminal.js"
 
 /** What may stand in a header. */
 const TOKEN = /^[\x21-\x7e]{1,8192}$/
@@ -28,14 +29,16 @@ export async function run(door: Door): Promise<void> {
   const ask: AskService = (request) => askIssuer({ ...request, endpoint }, { env: door.env })
   try {
     if (isSet(door, "test")) {
-      if (await service.try(value, ask)) return
+      const isTaken = await service.try(value, ask)
+      if (isTaken) return void (await asJson(door, { issuer: name, isTaken }))
       throw failed(`${name} does not take this value`)
     }
     const made = await service.roll(value, ask, until)
     if (made === undefined || !TOKEN.test(made)) {
       throw failed(`${name} gave no new value`, `it rotates ${service.about}; look at it there`)
     }
-    if (!(await writeOut(door.terminal, `${made}\n`))) {
+    const shown = isSet(door, "json") ? toJson({ issuer: name, value: made, until }, 2) : made
+    if (!(await writeOut(door.terminal, `${shown}\n`))) {
       const hint = "the old one has ended: make another there, then agent-vault set GROUP/NAME"
       throw failed("nobody took the new value", hint)
     }

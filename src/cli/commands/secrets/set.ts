@@ -18,6 +18,7 @@ import { askHidden } from "../../terminal/ask.js"
 import { readAll, tooLarge, withoutNewline } from "../../terminal/input.js"
 import { leaseLine, leaseSaid } from "../../sources/lease-said.js"
 import { changeRequest, isSet, option, userPath } from "../../door/who.js"
+import { typedAgain } from "../../parse/typed-again.js"
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 const SHORTEST = 8
@@ -38,9 +39,11 @@ export async function run(door: Door): Promise<void> {
   )
   const { result } = outcome
   if (isTrimmed) tell(door, "The newline at the end is not stored. --from-file - keeps every byte.")
-  if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
+  const from = source && { source }
+  if (await asJson(door, { ...result, ...from, ...outcomePart(outcome) })) return
   const lines = [...resultLines(result, request.dryRun), ...exposureLines(door, result.exposed)]
   if (lease !== undefined) lines.push(leaseLine(lease))
+  if (source !== undefined) lines.push(sourceLine(source))
   const uses = use.map((rule) => `The broker may send it: ${describeUse(rule)}`)
   await report(door, outcome, ...lines, ...uses)
   if (!request.dryRun) tell(door, ...nextStep(result))
@@ -93,7 +96,7 @@ async function typedOrPiped(door: Door, name: string): Promise<Taken> {
   const { terminal } = door
   if (!terminal.stdin.isTTY) return withoutNewline(await readAll(terminal))
   const question = `Value of ${name} (not shown)`
-  const flag = "pipe it in, or use --from-file"
+  const flag = `pipe it in, or: ${typedAgain(door.call, "--from-file FILE")}`
   const typed = await askHidden(terminal, { question, what: "the value", flag })
   return withoutNewline(Buffer.from(typed))
 }
@@ -141,6 +144,12 @@ function resultLines(
     said[is],
     ...(newGroup ? [`The group ${group} ${dryRun ? "would be" : "is"} new.${similar}`] : []),
   ]
+}
+
+/** What is sealed is a reference, and readers get what it leads to. */
+function sourceLine({ store, keep }: Source): string {
+  const kept = keep === 0 ? "at each read anew" : `and keep it in memory for ${keep} s at most`
+  return `What is stored is the reference. Readers fetch the value from ${store}, ${kept}.`
 }
 
 function nextStep({ name, readers }: SetResult): string[] {

@@ -15,6 +15,7 @@ import { ruleOfService } from "../../door/service-rule.js"
 import { asJson, outcomeLines, outcomePart, print, report, table, tell } from "../../door/render.js"
 import { changeRequest, identityIfSet, isSet, option, options, placeOf } from "../../door/who.js"
 import { confirm } from "../../terminal/ask.js"
+import { typedAgain } from "../../parse/typed-again.js"
 
 export async function run(door: Door): Promise<void> {
   const [name, which] = door.call.words
@@ -47,7 +48,7 @@ export async function run(door: Door): Promise<void> {
 /** A rule lets agents do something new: it is shown first, and somebody says yes. */
 async function isAgreed(door: Door, { added }: UseChange): Promise<boolean> {
   if (added.length === 0 || isSet(door, "yes")) return true
-  return confirm(door.terminal, "Sign it?", "--yes")
+  return confirm(door.terminal, "Sign it?", typedAgain(door.call, "--yes"))
 }
 
 async function list(door: Door, name: string | undefined): Promise<void> {

@@ -11,6 +11,7 @@ import type { Door } from "../../door/door.js"
 import { asJson, counted, print, tell, unfinishedLines, unfinishedPart } from "../../door/render.js"
 import { confirm } from "../../terminal/ask.js"
 import { identityIfSet, identityToTrust, isSet, passphraseOf, placeOf } from "../../door/who.js"
+import { typedAgain } from "../../parse/typed-again.js"
 
 const UNCHANGED = "Nothing was changed."
 
@@ -64,7 +65,8 @@ async function pin(door: Door, signer: string): Promise<number> {
   })
   if (before !== undefined && before !== signer && !isSet(door, "yes")) {
     tell(door, `This machine trusts ${before} now.`)
-    if (!(await confirm(door.terminal, `Trust ${signer} instead?`, "add --yes"))) {
+    const yes = typedAgain(door.call, "--yes")
+    if (!(await confirm(door.terminal, `Trust ${signer} instead?`, yes))) {
       tell(door, UNCHANGED)
       return 1
     }
@@ -89,7 +91,7 @@ async function rewindCommand(door: Door, keyFileTrust: string | undefined): Prom
   if (setBack.length > 0 && !isSet(door, "yes")) {
     tell(door, ...setBack.map(({ why }) => `  ${why}`))
     tell(door, "Whoever lost access meanwhile may have it again in this state.")
-    if (!(await confirm(door.terminal, "Accept it?", "add --yes"))) {
+    if (!(await confirm(door.terminal, "Accept it?", typedAgain(door.call, "--yes")))) {
       tell(door, UNCHANGED)
       return 1
     }

@@ -1,6 +1,6 @@
 import { ROTATION_STEPS } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
-import { AUDIT, CHANGE } from "./options.js"
+import { AUDIT, CHANGE, JSON_OUT } from "./options.js"
 
 /** Secrets get new values from programs that their records name. */
 export const ROTATE: readonly CommandSpec[] = [
@@ -97,6 +97,7 @@ export const ROTATE: readonly CommandSpec[] = [
         value: "WHEN",
         describe: "when the new value ends, where the service asks for it: a UTC date, or 90d",
       },
+      ...JSON_OUT,
     },
     examples: [
       ["agent-vault roll gitlab --expires 90d", "as the program that makes a new value"],
