@@ -20,6 +20,11 @@ export class EndedWithUs {
     return this.#ending.signal
   }
 
+  /** Whether a signal came that ends us once the work is done: nobody else listens for it. */
+  get endsUs(): boolean {
+    return this.#signal !== undefined && process.listenerCount(this.#signal) <= 1
+  }
+
   /** Does work that has ended what it started when it is done. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running === 0) for (const each of ENDING) process.on(each, this.#keep)

@@ -5,6 +5,7 @@ import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
 import { askIssuer } from "./ask-issuer.js"
 import type { LeaseBook, NoteLease, TakenLease } from "./lease-book.js"
+import { LAST_MS, type OurEnd, beforeOurEnd } from "./before-our-end.js"
 import { issuerOf } from "./issuers.js"
 import {
   type IssuedValue,
@@ -88,7 +89,7 @@ function begun(secret: LeasedSecret, at: LeasePlace, note: NoteLease, now: Date)
     secret: { name: name.full, version: record.version },
     where,
     note,
-    issued: notedBoth(note, where, () => issuedFor(secret, at, now)),
+    issued: beforeOurEnd((end) => notedBoth(note, where, () => issuedFor(secret, at, now, end))),
   }
   void dated(taken, now)
   return taken
@@ -133,19 +134,24 @@ async function issuedFor(
   { name, record, lease, sealed, reader }: LeasedSecret,
   { env, ended }: LeasePlace,
   now: Date,
+  { late, isNear }: OurEnd,
 ): Promise<IssuedValue> {
   const issuer = issuerOf(lease)
-  const ask = (request: IssuerRequest) => askIssuer(request, { env, ended })
+  const unwanted = ended === undefined ? late : AbortSignal.any([ended, late])
+  const ask = (request: IssuerRequest) => askIssuer(request, { env, ended: unwanted })
   const askThrough = (request: IssuerRequest) => askIssuer(request, { env })
   const succession = new Succession({ vault: record.vault, name, sealed, reader }, env)
   const { host } = new URL(lease.endpoint)
   try {
     const access = { ask, askThrough, now, reader, succession }
     const issued = await issuer.issue(lease, sealed, access)
-    if (issued.until.getTime() > Date.now()) return issued
+    const isOver = issued.until.getTime() <= Date.now()
+    if (!isOver && !isNear()) return issued
+    const end = (request: IssuerRequest) => askIssuer(request, { env, patience: LAST_MS })
+    await issued.end?.({ ask: end }).catch(() => undefined)
     // Whose clock is wrong, nobody here can tell.
-    await issued.end?.({ ask }).catch(() => undefined)
-    throw new IssuerFailure("what it gave is over by this machine's clock")
+    const why = isOver ? "what it gave is over by this machine's clock" : "nobody waits"
+    throw new IssuerFailure(why)
   } catch (error) {
     if (!(error instanceof IssuerFailure)) throw error
     throw new VaultError(

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto"
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterEach, beforeEach, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { APP_KEY, Issuer, KEY_LINE } from "../../core/leases/issuer.js"
 import { Machine } from "../machine.js"
 
@@ -48,6 +48,39 @@ test("get hands out a token that lives on, and none that it could not write, and
   const full = await shell(`agent-vault get ${NAME} --agent ci >/dev/full`)
   expect(full.code).not.toBe(0)
   expect([...issuer.live]).toEqual([TOKEN])
+})
+
+/** Tells a reader to end while the issuer, which says so by a file, is being asked. */
+const told = (command: string) =>
+  shell(
+    `agent-vault ${command} ${NAME} --agent ci & reader=$!
+      until test -e ~/asked; do sleep 0.05; done
+      kill -TERM $reader; touch ~/told; wait $reader; echo "code $?"`,
+  )
+const isThere = (file: string): boolean => existsSync(join(machine.home, file))
+const say = (file: string): void => writeFileSync(join(machine.home, file), "")
+
+describe("a signal while the issuer is asked", () => {
+  test.each(["get", "export --format dotenv -s"])("ends what it gives: %s", async (command) => {
+    issuer.before = async () => {
+      issuer.before = () => Promise.resolve()
+      say("asked")
+      while (!isThere("told")) await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    expect((await told(command)).stdout).toBe("code 143\n")
+    expect(issuer.lines.at(-1)).toBe("DELETE /installation/token")
+    expect(issuer.live.size).toBe(0)
+    expect(await audited()).toEqual(["lease cli allowed localhost", "lease cli refused localhost"])
+  })
+
+  test("does not wait for ever", async () => {
+    issuer.before = () => {
+      say("asked")
+      return new Promise(() => undefined)
+    }
+    expect((await told("get")).stdout).toBe("code 143\n")
+    expect(issuer.lines).toHaveLength(1)
+  })
 })
 
 test("export hands out a token that lives on, and none that it could not write", async () => {
