@@ -60,7 +60,8 @@ export function newManifest(vault: string): string {
 export interface ParsedManifest {
   readonly bytes: Uint8Array
   readonly manifest: Manifest
-  readonly document: Document
+  /** A {@link Document}, which no type of the library may name: who uses it has no yaml. */
+  readonly document: object
 }
 
 /** Parses and checks a manifest. Throws `MANIFEST_INVALID`. */
@@ -96,8 +97,9 @@ export function edited(
   { document, manifest: { vault } }: ParsedManifest,
   edits: readonly ManifestEdit[],
 ): ParsedManifest {
-  applyEdits(document, edits)
-  return parseForEdits(Buffer.from(document.toString({ lineWidth: 0 }), "utf8"), vault)
+  const editable = document as Document
+  applyEdits(editable, edits)
+  return parseForEdits(Buffer.from(editable.toString({ lineWidth: 0 }), "utf8"), vault)
 }
 
 /**
