@@ -156,6 +156,7 @@ export {
   describeReadable,
   describeReaders,
   describeSecret,
+  describeManySecrets,
   describeSecrets,
   isRefusal,
   namesIn,

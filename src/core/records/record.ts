@@ -242,12 +242,16 @@ export function checkSignature(record: VaultDocument, owners: ReadonlyMap<string
       hint: "somebody without an owner's key changed it; see: agent-vault check",
     })
   }
-  const body = { ...record, signature: { signer } }
-  if (!verifies(record.kind, withoutUndefined(body), ed25519)) {
+  if (!verifies(record.kind, signedBody(record), ed25519)) {
     throw new VaultError("SIGNATURE_INVALID", `${record.path} is not what its owner signed`, {
       hint: "somebody changed it; bring back the signed version with git, then: agent-vault check",
     })
   }
+}
+
+/** What of a record its signature is made over. */
+export function signedBody(record: VaultDocument): Signable {
+  return withoutUndefined({ ...record, signature: { signer: record.signature.signer } })
 }
 
 function checkPlace(document: VaultDocument, kind: string, path: string, vault?: string): void {

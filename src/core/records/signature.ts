@@ -23,7 +23,11 @@ export interface SigningKey {
 }
 
 /** Whether `signature` (base64url) was made over `body` by the signer this was made for. */
-export type Verifier = (kind: string, body: Signable, signature: string) => boolean
+export interface Verifier {
+  (kind: string, body: Signable, signature: string): boolean
+  /** The same on another thread; absent where nothing is accepted from the signer. */
+  readonly elsewhere?: (kind: string, body: Signable, signature: string) => Promise<boolean>
+}
 
 /** What a seed is derived for: an owner signs records, an agent the heads of its audit. */
 const SEED_INFO = { records: "agent-vault/v1/signing", audit: "agent-vault/v1/audit" } as const
@@ -74,13 +78,25 @@ export function verifier(signer: string): Verifier {
   }
   const jwk = { kty: "OKP", crv: "Ed25519", x }
   const key = requiring(() => createPublicKey({ key: jwk, format: "jwk" }))
-  return (kind, body, signature) => {
-    const bytes = Buffer.from(signature, "base64url")
-    // base64 has spare bits at its end: only one spelling of a signature is accepted.
-    if (bytes.toString("base64url") !== signature) return false
-    const signed = signedBytes(kind, body)
-    return requiring(() => verify(null, signed, key, bytes))
+  const here: Verifier = (kind, body, signature) => {
+    const bytes = bytesOf(signature)
+    return bytes !== undefined && requiring(() => verify(null, signedBytes(kind, body), key, bytes))
   }
+  const elsewhere: Verifier["elsewhere"] = async (kind, body, signature) => {
+    const bytes = bytesOf(signature)
+    if (bytes === undefined) return false
+    const signed = signedBytes(kind, body)
+    return new Promise((resolve) => {
+      verify(null, signed, key, bytes, (error, isValid) => resolve(error === null && isValid))
+    })
+  }
+  return Object.assign(here, { elsewhere })
+}
+
+/** base64 has spare bits at its end: only one spelling of a signature is accepted. */
+function bytesOf(signature: string): Buffer | undefined {
+  const bytes = Buffer.from(signature, "base64url")
+  return bytes.toString("base64url") === signature ? bytes : undefined
 }
 
 /** The exact bytes that are signed: a line naming format and kind, then the canonical JSON. */

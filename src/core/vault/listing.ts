@@ -1,8 +1,9 @@
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
-import { classify } from "../words/layout.js"
+import { classify, secretRecordPath } from "../words/layout.js"
 import { type SecretName, parseAgentName, parseGroupName, parseSecretName } from "../words/names.js"
 import type { Place } from "../disk/place.js"
+import { verifyAhead } from "../memory/verify-ahead.js"
 import { mayOpen } from "../policy/access.js"
 import type { AgentRecord, GroupRecord, Member } from "../records/record.js"
 import { type SecretMetadata, metadataOf } from "../records/secret-metadata.js"
@@ -78,6 +79,12 @@ export function describeSecrets(vault: Vault, group?: string): SecretListing[] {
   if (group !== undefined) getGroup(vault, parseGroupName(group))
   rememberAccess(vault)
   return listSecrets(vault, group).map((name) => describeSecret(vault, name))
+}
+
+/** The same where there may be thousands, whose records are verified on all cores first. */
+export async function describeManySecrets(vault: Vault, group?: string): Promise<SecretListing[]> {
+  await verifyAhead(vault, listSecrets(vault, group).map(secretRecordPath))
+  return describeSecrets(vault, group)
 }
 
 /**

@@ -7,7 +7,7 @@ import {
   VaultError,
   describeOtherSecrets,
   describeReaders,
-  describeSecrets,
+  describeManySecrets,
   hasPassed,
   isRefusal,
   parseSecretName,
@@ -59,7 +59,7 @@ async function listed(
 ): Promise<ListedSecrets> {
   try {
     return await readingVault(door, place, trust, async (vault) => ({
-      all: withReaders(vault, describeSecrets(vault, group), door.now),
+      all: withReaders(vault, await describeManySecrets(vault, group), door.now),
       policy: await rulesOf(vault),
     }))
   } catch (error) {
