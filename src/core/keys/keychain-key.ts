@@ -58,7 +58,10 @@ export async function withKeyOfKeychain(
       hint: gone(file),
     })
   }
-  return Buffer.from(text.replace(nameLine(account), () => identity))
+  const whole = text.replace(nameLine(account), () => identity)
+  // Whatever the file says, the key is of the vault that the entry is of.
+  const says = new RegExp(`^\\s*# vault: ${vault}\\s*$`, "m").test(whole)
+  return Buffer.from(says ? whole : `# vault: ${vault}\n${whole}`)
 }
 
 /** A key that is in the keychain now, and its file, which names it. */
@@ -121,10 +124,15 @@ export async function moveFromKeychain(
   }
 }
 
-/** Removes a key from the keychain. Throws `KEYCHAIN_FAILED`. */
-export async function forgetKey(account: string, access: KeychainAccess): Promise<void> {
+/** Removes a key from the keychain, before its file goes too, if that is named. Throws `KEYCHAIN_FAILED`. */
+export async function forgetKey(
+  account: string,
+  access: KeychainAccess,
+  file?: string,
+): Promise<void> {
   const entry = { service: SERVICE, account }
-  const mend = `remove the entry ${SERVICE} / ${account} by the keychain's own program`
+  const then = file === undefined ? "" : `, if it is there, and then ${file}`
+  const mend = `remove the entry ${SERVICE} / ${account} by the keychain's own program${then}`
   const args = keychainProgram(access.system).remove(entry)
   await ask({ deed: "did not remove the key", mend, args }, access)
 }

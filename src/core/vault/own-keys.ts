@@ -123,7 +123,7 @@ export interface RemoveKeyRequest {
 
 /**
  * Removes a key file from this machine and returns its path. Where no escrow brings the key back, a
- * person has to say so. A key in the keychain is removed there too. Throws `KEY_NOT_FOUND`,
+ * person has to say so. An owner's key in the keychain is removed there too. Throws `KEY_NOT_FOUND`,
  * `UNCONFIRMED`, `KEYCHAIN_FAILED`.
  */
 export async function removeKey(
@@ -146,10 +146,11 @@ export async function removeKey(
       hint: "a person says so at a terminal; to keep the key, move the file elsewhere",
     })
   }
-  const account = keychainAccount(keyFileBytes(file))
-  if (account !== undefined) {
+  const account = holder.role === "owner" ? keychainAccount(keyFileBytes(file)) : undefined
+  // What it names may be anything; of another vault, the entry is needed elsewhere.
+  if (account?.startsWith(`${id}.`) === true) {
     const { forgetKey } = await import("../keys/keychain-key.js")
-    await forgetKey(account, { env })
+    await forgetKey(account, { env }, file)
   }
   inHome("keys", () => removeFile(file))
   return file

@@ -2,7 +2,13 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSy
 import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { generateIdentity } from "../../../src/core/age/age.js"
-import { claimedId, findVault, ownerKeyFile } from "../../../src/core/index.js"
+import {
+  type VaultError,
+  agentKeyFile,
+  claimedId,
+  findVault,
+  ownerKeyFile,
+} from "../../../src/core/index.js"
 import { setKeyFileTrust } from "../../../src/core/keys/key-file-trust.js"
 import { readKeyFile } from "../../../src/core/keys/key-files.js"
 import {
@@ -12,6 +18,7 @@ import {
   moveFromKeychain,
   moveToKeychain,
   openKeyFile,
+  removeKey,
   wholeKeyFile,
 } from "../../../src/core/owner.js"
 import { Processes } from "../processes.js"
@@ -61,6 +68,13 @@ async function fromKeychain(passphrase?: string): Promise<readonly unknown[] | u
   const opened = { file, lies, text: await wholeKeyFile(file, env), hasPassphrase: false }
   return (await moveFromKeychain(opened, account, passphrase, { env })).unfinished
 }
+
+const remove = (role: "owner" | "agent") =>
+  removeKey(claimedId(findVault(world.top)), undefined, {
+    holder: role === "owner" ? { role } : { role, name: "ci" },
+    env,
+    person: "confirmed",
+  })
 
 /** A keychain that does something of its own when it is asked for a key. */
 const asked = (lookup: string): string =>
@@ -191,6 +205,16 @@ describe("what a file names", () => {
     expect(keychain.log).toBe(before)
   })
 
+  test("is a key of the vault that the entry is of, whatever the file says", async () => {
+    await toKeychain()
+    const id = claimedId(findVault(world.top))
+    const [account = ""] = Object.keys(keychain.entries)
+    writeFileSync(file, `# keychain: ${account}\n`)
+    expect(await readKeyFile(file, env, nobody)).toMatchObject({ identity, vault: id })
+    writeFileSync(file, `# vault: ${"0".repeat(32)}\n# keychain: ${account}\n`)
+    expect(await outcome(readKeyFile(file, env, nobody))).toBe("KEY_INVALID")
+  })
+
   test("is no key to whoever is given the file alone: a backup, say", async () => {
     await toKeychain()
     expect(await outcome(keyIn(keyFileBytes(file), file, nobody))).toBe("KEY_INVALID")
@@ -225,6 +249,39 @@ describe("what changes the file while the keychain is asked is not lost", () => 
     expect(await outcome(fromKeychain())).toBe("LOCKED")
     expect(readFileSync(file, "utf8")).toBe(other)
     expect(Object.values(keychain.entries)).toEqual([identity])
+  })
+})
+
+describe("with a key file", () => {
+  test("of the owner goes the entry that it names, of this vault alone", async () => {
+    await toKeychain()
+    await remove("owner")
+    expect(keychain.entries).toEqual({})
+    const others = `${"0".repeat(32)}.${"0".repeat(16)}`
+    keychain.put(others, "x")
+    writeFileSync(file, `# keychain: ${others}\n`)
+    await remove("owner")
+    expect(existsSync(file)).toBe(false)
+    expect(Object.keys(keychain.entries)).toEqual([others])
+  })
+
+  test("of an agent goes no entry of the owner's", async () => {
+    await toKeychain()
+    const agents = agentKeyFile(claimedId(findVault(world.top)), "ci", env)
+    mkdirSync(dirname(agents), { recursive: true })
+    writeFileSync(agents, readFileSync(file))
+    await remove("agent")
+    expect(existsSync(agents)).toBe(false)
+    expect(Object.values(keychain.entries)).toEqual([identity])
+  })
+
+  test("stays one whose entry the keychain does not remove, and the mend names both", async () => {
+    await toKeychain()
+    keychain.speaks("secret-tool", "exit 44")
+    const error: unknown = await remove("owner").catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: "KEYCHAIN_FAILED" })
+    expect(String((error as VaultError).hint)).toContain(`then ${file}`)
+    expect(existsSync(file)).toBe(true)
   })
 })
 

@@ -98,6 +98,7 @@ describe("what could be read as more than a reference is none", () => {
     "keychain:x/-w",
     "keychain:x",
     "keychain:x/y\n",
+    `keychain:agent-vault/${"0".repeat(32)}.${"0".repeat(16)}`,
     "op://CI/x/y\u{0}",
     `env:${"A".repeat(129)}`,
   ])("%j", (text) => {
