@@ -86,6 +86,8 @@ async function reply(
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       sent.once("error", reject)
       sent.once("response", resolve)
+      // Also where Node says no more than that: another protocol was switched to, and nobody listens.
+      sent.once("close", () => reject(new IssuerFailure("the connection broke", UNREACHED)))
       sent.end(body)
     })
     return { status: answer.statusCode ?? 0, body: await bodyOf(answer) }

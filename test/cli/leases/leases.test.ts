@@ -83,6 +83,15 @@ describe("a signal while the issuer is asked", () => {
   })
 })
 
+test("an issuer that switches to another protocol ends no command as if it were done", async () => {
+  issuer.instead = ({ socket }) =>
+    socket.write("HTTP/1.1 101 Other\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n")
+  const get = await shell(`agent-vault get ${NAME} --agent ci`)
+  expect([get.code, get.stderr]).toEqual([6, expect.stringContaining("LEASE_FAILED")])
+  const run = await shell(`agent-vault run --agent ci -s ${NAME} -- true`)
+  expect([run.code, run.stderr]).toEqual([125, expect.stringContaining("LEASE_FAILED")])
+})
+
 test("export hands out a token that lives on, and none that it could not write", async () => {
   const read = await shell(`agent-vault export -s ${NAME}=TOKEN --format dotenv --agent ci`)
   expect(read).toMatchObject({ stderr: "", code: 0 })

@@ -192,6 +192,12 @@ describe("nothing leaves, and nothing that was said is told, where the issuer", 
       (_, response) => response.writeHead(201).end(SAID.repeat(10_000)),
     ],
     ["hangs up", "the connection broke", (_, response) => response.destroy()],
+    [
+      "switches to another protocol",
+      "the connection broke",
+      ({ socket }) =>
+        socket.write("HTTP/1.1 101 Other\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n"),
+    ],
   ])("%s", async (_what, why, instead) => {
     issuer.instead = instead
     const { code, message, hint, cause } = await refusal()
