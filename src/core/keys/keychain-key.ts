@@ -3,7 +3,9 @@ import { platform } from "node:os"
 import { delimiter, isAbsolute, parse } from "node:path"
 import { recipientOf } from "../age/age.js"
 import { EndedWithUs } from "../disk/ended-with-us.js"
-import type { Environment } from "../disk/homes.js"
+import { realPath } from "../disk/at-path.js"
+import { replaceFile } from "../disk/files.js"
+import { type Environment, inHome } from "../disk/homes.js"
 import { type KeychainEntry, keychainProgram } from "../disk/keychain-program.js"
 import { programInNoCheckout } from "../disk/outside-program.js"
 import { PrintFailure, printedBy } from "../disk/printed-by.js"
@@ -97,6 +99,15 @@ export async function moveToKeychain(
   } catch (error) {
     // While the key is in its file, what is left of it in the keychain is of no use.
     if (isAsOpened(opened)) await forgetKey(account, access).catch(() => {})
+    throw error
+  }
+  try {
+    // A move back, begun before the file named the entry, may have removed it since it was read.
+    await keyAt(account, access, stays)
+  } catch (error) {
+    if (isAsOpened({ ...opened, lies: naming })) {
+      inHome("keys", () => replaceFile(realPath(file), opened.lies, 0o600))
+    }
     throw error
   }
   return { file, ...entry }

@@ -233,6 +233,12 @@ describe("what changes the file while the keychain is asked is not lost", () => 
     expect(Object.values(keychain.entries)).toEqual([identity])
   })
 
+  test("an entry that a move back removes, once it was read", async () => {
+    keychain.speaks("secret-tool", asked("cat $5 && rm $5"))
+    expect(await outcome(toKeychain())).toBe("KEYCHAIN_FAILED")
+    expect(readFileSync(file)).toEqual(plain)
+  })
+
   test("another key, on the way there", async () => {
     const other = `${await generateIdentity("x25519")}\n`
     writeFileSync(join(world.folder, "other"), other)
