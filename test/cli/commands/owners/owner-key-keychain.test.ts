@@ -1,9 +1,9 @@
-import { spawnSync } from "node:child_process"
-import { afterEach, beforeEach, expect, test } from "vitest"
+import { afterEach, beforeEach, expect } from "vitest"
+import { keyring } from "../../../../scripts/keyring.mjs"
+import { testUnless } from "../../../needs.js"
 import { Machine } from "../../machine.js"
 
-const NEEDED = ["dbus-run-session", "gnome-keyring-daemon", "secret-tool"]
-const lack = NEEDED.find((name) => spawnSync(name, ["--help"]).error !== undefined)
+const missing = (await keyring()).flatMap((found) => ("missing" in found ? [found.missing] : []))
 
 let machine: Machine
 beforeEach(() => {
@@ -20,15 +20,11 @@ async function prepare(): Promise<void> {
 const session = (line: string, unlock = "printf login | gnome-keyring-daemon --unlock") =>
   machine.shell(`export XDG_RUNTIME_DIR=~/run; dbus-run-session -- bash -c '
     ${unlock} --components=secrets --foreground > /dev/null 2>&1 & daemon=$!
-    for _ in {1..100}; do secret-tool search none none 2> /dev/null && break; sleep 0.1; done
+    until secret-tool search none none 2> /dev/null || ! kill -0 $daemon; do sleep 0.1; done
     ${line}
     code=$?; kill $daemon; exit $code' 2> >(grep -v dbus-daemon >&2)`)
 
-// Not everywhere, CI included: no part of the program needs it but for this.
-test(`the Secret Service of GNOME${lack === undefined ? "" : ` (needs ${lack})`}`, async ({
-  skip,
-}) => {
-  skip(lack !== undefined, lack)
+testUnless(missing[0], "the Secret Service of GNOME", async () => {
   await prepare()
   const moved = await session(`agent-vault owner key --to-keychain &&
     ! grep -rl AGE-SECRET-KEY-1 ~/.config/agent-vault --include=owner.key* &&
