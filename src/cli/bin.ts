@@ -35,7 +35,11 @@ function ignore(): void {}
 // By default Node opens a debugger's port on this signal, to whoever can connect.
 process.on("SIGUSR1", () => {})
 
+/** Of a process that ends with its work undone, since nothing is left that it could wait for. */
+const UNDONE = 70
+
 async function start(): Promise<void> {
+  process.exitCode = UNDONE
   process.exitCode = await main(process.argv.slice(2), surroundings, {
     mcp: () => import("../mcp/serve.js"),
     mcpListener: () => import("../mcp/listen.js"),

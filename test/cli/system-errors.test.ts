@@ -54,6 +54,14 @@ describe("a failing system call", () => {
     expect(ran.code).toBe(code)
   })
 
+  test("is no success, where it leaves nothing to wait for", async () => {
+    const stuck = join(machine.home, "stuck.cjs")
+    const stdin = "Object.assign(new (require('node:stream').PassThrough)(), { isTTY: false })"
+    writeFileSync(stuck, `Object.defineProperty(process, "stdin", { value: ${stdin} })`)
+    const ran = await machine.shell(`NODE_OPTIONS="--require $HOME/stuck.cjs" agent-vault set a/b`)
+    expect(ran).toEqual({ stdout: "", stderr: "", code: 70 })
+  })
+
   test("too many open files, wherever the limit is met", async () => {
     const ends = new Set<number>()
     for (const limit of [20, 24, 28, 32, 40, 48, 56, 64, 80]) {
