@@ -11,6 +11,7 @@ import { hrtime } from "node:process"
 import { createInterface } from "node:readline"
 import { connect as connectTls } from "node:tls"
 import { fileURLToPath } from "node:url"
+import { bubblewrap } from "../scripts/bubblewrap.mjs"
 import { startMitmproxy } from "./peers/mitmproxy.mjs"
 import { makeVault } from "./vaults.mjs"
 
@@ -50,7 +51,7 @@ export default async (bench) => {
   await finished(spawn(bench.node, [bin, "use", "bulk/s00000", ...rule, ...place], at(repo, env)))
   const [identity = ""] = keyFiles
   const run = [bin, "run", "--identity", identity, "-s", "bulk/s00000"]
-  const blind = [...run, "--blind", "--isolate", "none"]
+  const blind = [...run, ...blindly("none")]
   const child = spawn(bench.node, [...blind, "--", bench.node, "-e", PROGRAM], {
     ...at(repo, env),
     stdio: ["pipe", "pipe", "inherit"],
@@ -70,17 +71,34 @@ export default async (bench) => {
   }
   try {
     await measured(bench, direct, ways)
-    const nothing = ["--", "/bin/true"]
-    const [here, there] = [run, blind].map((words) => [bench.node, ...words, ...nothing])
-    const alike = at(repo, env)
-    const start = { ...alike, against: here ?? [], againstIn: alike }
-    await bench.command("run --blind of nothing, beside run", there ?? [], start)
+    await starts(bench, run, at(repo, vaultEnv))
   } finally {
     child.stdin.end()
     await finished(child)
     if (!("missing" in peer)) peer.close()
     service.disconnect()
     rmSync(stage, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+/** @param {string} isolation */
+const blindly = (isolation) => ["--blind", "--isolate", isolation]
+
+/**
+ * How much later a program begins that runs blind.
+ *
+ * @param {import("./run.mjs").Bench} bench
+ * @param {readonly string[]} run
+ * @param {{ cwd: string, env: NodeJS.ProcessEnv }} alike nothing in it that costs both
+ */
+async function starts(bench, run, alike) {
+  const nothing = ["--", "/bin/true"]
+  const start = { ...alike, against: [bench.node, ...run, ...nothing], againstIn: alike }
+  const found = await bubblewrap()
+  if ("missing" in found) process.stderr.write(`not isolated: ${found.missing}\n`)
+  for (const isolation of "missing" in found ? ["none"] : ["none", "bwrap"]) {
+    const words = [bench.node, ...run, ...blindly(isolation), ...nothing]
+    await bench.command(`run --blind --isolate ${isolation}, beside run`, words, start)
   }
 }
 

@@ -16,9 +16,13 @@ type Wrapped = (
   folder: string,
 ) => void
 
+/** A process that lives for so long has begun, whatever it does. */
+const BEGUN_MS = 1000
+
 /**
  * Loads the chunks of the command as Node loads CommonJS, with the code that a cache has of them.
- * If it has none, it is given what V8 made of them, once the command has ended well.
+ * If it has none, it is given what V8 made of them: when the command has ended well, and before, if
+ * it goes on for long. V8 forgets the code of what was not called for some time, as all is that begins.
  */
 export class ChunkLoader {
   readonly #folder: string
@@ -27,12 +31,18 @@ export class ChunkLoader {
   readonly #found = new Map<string, unknown>()
   readonly #loaded = new Map<string, { exports: unknown }>()
   readonly #scripts = new Map<string, { script: Script; source: Stats }>()
+  readonly #compiled = new Map<string, Compiled>()
 
   constructor(folder: string, others: (name: string) => unknown, cache: CodeCache) {
     this.#folder = folder
     this.#others = others
     this.#cache = cache
-    if (!cache.isThere) process.once("exit", (code) => code === 0 && cache.write(this.#compiled()))
+    if (cache.isThere) return
+    const keep = (): void => cache.write(this.#mostCompiled())
+    setTimeout(keep, BEGUN_MS).unref()
+    process.once("exit", (code) => {
+      if (code === 0) keep()
+    })
   }
 
   /** What a chunk exports; its name is as the chunks have it: `./name.cjs`. */
@@ -63,11 +73,14 @@ export class ChunkLoader {
     return script
   }
 
-  #compiled(): Map<string, Compiled> {
-    const chunks = [...this.#scripts].map(([chunk, { script, source }]) => {
-      return [chunk, { code: script.createCachedData(), source }] as const
-    })
-    return new Map(chunks)
+  /** Of each chunk the most that there was of it. */
+  #mostCompiled(): ReadonlyMap<string, Compiled> {
+    for (const [chunk, { script, source }] of this.#scripts) {
+      const code = script.createCachedData()
+      const before = this.#compiled.get(chunk)?.code.length ?? 0
+      if (code.length > before) this.#compiled.set(chunk, { code, source })
+    }
+    return this.#compiled
   }
 }
 

@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
 import {
   chmodSync,
   chownSync,
@@ -93,6 +94,19 @@ test("a hot door leaves its code as V8 compiled it, with the mode of the program
   expect(run()).toEqual(WELL)
   expect(statSync(cacheFile()).mode & 0o777).toBe(0o640)
   expect(run()).toEqual(WELL)
+})
+
+test("what goes on for long leaves its code while it does, and no less when it ends", async () => {
+  const options = { cwd: machine.repo, env: machine.env, stdio: "pipe" } as const
+  const bridge = spawn(process.execPath, [bin, "bridge", "--agent", "ci"], options)
+  const kept = /^bridge-[\d.]+-v[\d.]+-\w+\.v8$/
+  await expect.poll(caches).toEqual([expect.stringMatching(kept)])
+  const [name = ""] = caches()
+  const { size } = statSync(join(folder, name))
+  bridge.stdin.end()
+  expect(await once(bridge, "exit")).toEqual([0, null])
+  expect(caches()).toEqual([name])
+  expect(statSync(join(folder, name)).size).toBeGreaterThanOrEqual(size)
 })
 
 test("no value is in it", () => {
