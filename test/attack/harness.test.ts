@@ -266,7 +266,7 @@ describe("reveal: never", () => {
       const refused = alice.run(args, { env: HARNESS })
       expect(refused).toMatchObject({ code, stdout: "" })
       expect(refused.stderr).toContain("REVEAL_REFUSED")
-      expect(refused.stderr).toContain("agent-vault run -s stripe/webhook -- COMMAND")
+      expect(refused.stderr).toContain("agent-vault run --agent ci -s stripe/webhook -- COMMAND")
     }
     const redacted = RUN.filter((word) => word !== "--no-redact")
     expect(alice.code(redacted, { env: HARNESS })).toBe("0 ok")

@@ -556,9 +556,11 @@ const known: readonly Known[] = [
   },
 ]
 
+/** It looks again and again: ncurses, told of a new size just before it waits for a key, waits all the same. */
 const SCREEN = `import curses, os
 def main(screen):
     curses.start_color()
+    screen.timeout(100)
     while True:
         screen.addstr(1, 1, os.environ["STRIPE_API_KEY"], curses.A_BOLD)
         screen.addstr(2, 1, "press q, %dx%d" % screen.getmaxyx())
@@ -566,7 +568,8 @@ def main(screen):
         key = screen.getch()
         if key == ord("q"):
             break
-        screen.clear()
+        if key == curses.KEY_RESIZE:
+            screen.clear()
 curses.wrapper(main)
 `
 
