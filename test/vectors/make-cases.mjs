@@ -640,6 +640,13 @@ function laterLeaseCases(vault) {
       error: "LEASE_FAILED",
       checker: "ok",
     },
+    {
+      name: "later-leases: nor short-lived keys",
+      vault,
+      read: "stripe/cloud",
+      error: "LEASE_FAILED",
+      checker: "ok",
+    },
     refused("later-leases: other-by-mallory", vault, "SIGNATURE_INVALID", put("other-by-mallory")),
     ...[
       "oauth-in-format-8",
@@ -649,6 +656,9 @@ function laterLeaseCases(vault) {
       "oauth-for-anybody",
       "vault-without-a-field",
       "vault-with-a-way-up",
+      "aws-sts-with-another-field",
+      "aws-sts-without-its-role",
+      "aws-sts-without-an-end",
       "github-app-in-format-9",
     ].map((name) => refused(`later-leases: ${name}`, vault, "RECORD_INVALID", put(name))),
   ]

@@ -682,10 +682,21 @@ async function laterLeases() {
       value: "postgres://{username}:{password}@db.example/app",
       role: "a-role",
     },
+    "stripe/cloud": {
+      kind: "aws-sts",
+      region: "eu-central-1",
+      endpoint: "https://sts.eu-central-1.amazonaws.com",
+      value: "{access_key_id} {secret_access_key} {session_token}",
+      duration: "900",
+      role: "arn:aws:iam::123456789012:role/agents",
+      external: "an-id",
+    },
   }
+  // Each kind takes it.
+  const value = Buffer.from("no_key_of_anybody:no-secret-of-anybody")
   for (const [name, lease] of Object.entries(leaseOf)) {
     const request = await maker.request("2026-01-03T00:00:00Z")
-    await setSecret({ ...request, name, value: Buffer.from("no-token"), lease, metadata: {} })
+    await setSecret({ ...request, name, value, lease, metadata: {} })
   }
   await maker.grant("2026-01-04T00:00:00Z", "ci", ["stripe"])
   maker.addKey("mallory", "stranger", await generateIdentity("x25519"))
@@ -693,6 +704,7 @@ async function laterLeases() {
   const secret = { ...maker.record("secrets/stripe/api-key.json"), serial: 9 }
   const { lease } = secret
   const { lease: vaultLease } = maker.record("secrets/stripe/database.json")
+  const { lease: stsLease } = maker.record("secrets/stripe/cloud.json")
   const other = { ...lease, successors: "agent:mallory" }
   maker.forge("other-by-mallory.json", maker.signWhole("mallory", { ...secret, lease: other }))
   maker.forge("oauth-in-format-8.json", maker.signWhole("alice", { ...secret, format: 8 }))
@@ -703,6 +715,9 @@ async function laterLeases() {
     "oauth-for-anybody": { ...secret.lease, successors: "agent:" },
     "vault-without-a-field": { ...vaultLease, value: "postgres://db.example/app" },
     "vault-with-a-way-up": { ...vaultLease, path: "database/../sys/mounts" },
+    "aws-sts-with-another-field": { ...stsLease, value: "{access_key_id}{password}" },
+    "aws-sts-without-its-role": { ...stsLease, role: undefined },
+    "aws-sts-without-an-end": { ...stsLease, duration: undefined },
     "github-app-in-format-9": {
       kind: "github-app",
       app: "12345",

@@ -39,6 +39,12 @@ LEASES = {
         {"revoke", "successors"},
     ),
     "vault": (9, {"endpoint", "path", "value"}, set(), {"role", "namespace"}),
+    "aws-sts": (
+        9,
+        {"region", "endpoint", "value", "duration"},
+        set(),
+        {"role", "session", "external"},
+    ),
 }
 
 
@@ -90,6 +96,12 @@ def lease_is_known(r):
     paths = [lease[name] for name in ("path", "namespace") if name in lease]
     whole = whole and all(re.fullmatch(segments, each) for each in paths)
     whole = whole and re.search(r"\{[a-z][a-z0-9_]{0,63}\}", lease.get("value", "{a}"))
+    if lease["kind"] == "aws-sts":
+        names = {"access_key_id", "secret_access_key", "session_token", "expiration"}
+        whole = whole and set(re.findall(r"\{([a-z][a-z0-9_]{0,63})\}", lease["value"])) <= names
+        whole = whole and ("role" in lease or not {"session", "external"} & set(lease))
+        whole = whole and re.fullmatch(r"9[0-9]{2}|[1-9][0-9]{3,5}", lease["duration"])
+        whole = whole and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", lease["region"])
     https = r"https://[a-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]+)*"
     addresses = [lease[name] for name in ("endpoint", "revoke") if name in lease]
     return whole and all(re.fullmatch(https, each) for each in addresses)

@@ -1,6 +1,7 @@
 import type { Lease } from "../records/lease.js"
 import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
+import { AWS_STS } from "./aws-sts.js"
 import { GITHUB_APP } from "./github-app.js"
 import { IssuerFailure, type LeaseIssuer } from "./lease-issuer.js"
 import { OAUTH } from "./oauth.js"
@@ -11,6 +12,7 @@ const ISSUERS: { readonly [K in Lease["kind"]]: LeaseIssuer<Extract<Lease, { kin
   "github-app": GITHUB_APP,
   oauth: OAUTH,
   vault: VAULT,
+  "aws-sts": AWS_STS,
 }
 
 /** Who issues leases of a kind. */

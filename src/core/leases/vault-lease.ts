@@ -1,5 +1,6 @@
 import type { VaultLease } from "../records/lease.js"
 import { fieldOf } from "../sources/field-of.js"
+import { fieldsAsText } from "./fields-as-text.js"
 import {
   type IssuedValue,
   type IssuerAccess,
@@ -11,13 +12,6 @@ import {
 
 /** What a header can carry: a token, and what else is sent of what a server said. */
 const WORD = /^[\x21-\x7e]{1,4096}$/
-const FIELD = /\{([a-z][a-z0-9_]{0,63})\}/g
-/** What stands in the place of a field must not end the text around it. */
-const QUOTES: readonly (readonly [RegExp, (text: string) => string])[] = [
-  [/^[a-z][a-z0-9+.-]*:\/\//, encodeURIComponent],
-  [/^\{"/, (text) => JSON.stringify(text).slice(1, -1)],
-  [/^/, (text) => text],
-]
 
 /**
  * Dynamic secrets of HashiCorp Vault: a database's user, keys of AWS. The end of a lease ends what it
@@ -87,13 +81,11 @@ async function read(
 
 /** The text that readers get. */
 function valueOf({ value }: VaultLease, said: Buffer): Buffer {
-  const [, quoted] = QUOTES.find(([form]) => form.test(value)) as (typeof QUOTES)[number]
-  const text = value.replaceAll(FIELD, (_, name: string) => {
+  return fieldsAsText(value, (name) => {
     const field = fieldOf(said, ["data", name])?.toString() ?? ""
-    if (/^[\x20-\x7e]{1,16384}$/.test(field)) return quoted(field)
+    if (/^[\x20-\x7e]{1,16384}$/.test(field)) return field
     throw new IssuerFailure(`it answers without a field ${name}`, "see its fields: vault read PATH")
   })
-  return Buffer.from(text)
 }
 
 function endBy(

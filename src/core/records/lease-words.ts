@@ -1,6 +1,7 @@
 import { VaultError } from "../words/errors.js"
 import { nearest } from "../words/names.js"
 import {
+  type AwsStsLease,
   GITHUB,
   type GitHubAppLease,
   LEASE_KINDS,
@@ -12,11 +13,23 @@ import {
   wrongIn,
 } from "./lease.js"
 
+/** As AWS's programs take it of a `credential_process`. */
+const CREDENTIALS =
+  '{"Version":1,"AccessKeyId":"{access_key_id}","SecretAccessKey":"{secret_access_key}","SessionToken":"{session_token}","Expiration":"{expiration}"}'
+
 /** What is taken where nothing is said. */
-const DEFAULTS: Readonly<Record<LeaseKind, Readonly<Record<string, string>>>> = {
-  "github-app": { endpoint: GITHUB },
-  oauth: { auth: "basic" },
+const DEFAULTS: Readonly<
+  Record<LeaseKind, Readonly<Record<string, (said: Readonly<Record<string, string>>) => string>>>
+> = {
+  "github-app": { endpoint: () => GITHUB },
+  oauth: { auth: () => "basic" },
   vault: {},
+  "aws-sts": {
+    endpoint: ({ region = "" }) =>
+      `https://sts.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`,
+    value: () => CREDENTIALS,
+    duration: () => "3600",
+  },
 }
 
 /**
@@ -29,7 +42,7 @@ export function parseLease(kind: string, said: readonly string[]): Lease {
       hint: `choose one of ${Object.keys(LEASE_KINDS).join(", ")}`,
     })
   }
-  const lease: Record<string, string> = { kind, ...DEFAULTS[kind] }
+  const lease: Record<string, string> = { kind }
   const given = new Set<string>()
   for (const each of said) {
     const [, name = "", text = ""] = /^([a-z]{1,20})=(.*)$/s.exec(each) ?? []
@@ -41,6 +54,7 @@ export function parseLease(kind: string, said: readonly string[]): Lease {
     const isList = LEASE_KINDS[kind][name]?.isList === true
     lease[name] = isList ? [...new Set(text.split(","))].sort().join(",") : text
   }
+  for (const [name, taken] of Object.entries(DEFAULTS[kind])) lease[name] ??= taken(lease)
   const wrong = wrongIn(kind, lease)
   if (wrong === undefined) return lease as unknown as Lease
   if (!given.has(wrong)) {
@@ -58,6 +72,8 @@ export type WrittenLease =
   | (Omit<GitHubAppLease, "endpoint"> & Partial<Pick<GitHubAppLease, "endpoint">>)
   | (Omit<OAuthLease, "auth"> & Partial<Pick<OAuthLease, "auth">>)
   | VaultLease
+  | (Omit<AwsStsLease, "endpoint" | "value" | "duration"> &
+      Partial<Pick<AwsStsLease, "endpoint" | "value" | "duration">>)
 
 /** The same as {@link parseLease} for a program. Throws `USAGE`. */
 export function leaseOf({ kind, ...said }: WrittenLease): Lease {
@@ -91,6 +107,13 @@ const TOLD: {
     value,
     role && `role ${role}`,
     namespace && `namespace ${namespace}`,
+  ],
+  "aws-sts": ({ region, role, value, duration, session, external }) => [
+    role ?? `its own user in ${region}`,
+    value === CREDENTIALS ? undefined : value,
+    `${duration} seconds`,
+    session && `session ${session}`,
+    external && `external id ${external}`,
   ],
 }
 

@@ -58,8 +58,30 @@ export interface VaultLease {
   readonly namespace?: string
 }
 
+/**
+ * Short-lived keys of AWS, for a long-lived access key that is sealed
+ * (https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html).
+ */
+export interface AwsStsLease {
+  readonly kind: "aws-sts"
+  /** The region that signs, `eu-central-1`. */
+  readonly region: string
+  /** The region's STS, an address as of a GitHub App. */
+  readonly endpoint: string
+  /** What readers get: a text with the names of {@link STS_FIELDS}. */
+  readonly value: string
+  /** In seconds. */
+  readonly duration: string
+  /** The ARN of the role that is assumed; absent: the keys are those of the sealed key's own user. */
+  readonly role?: string
+  /** With a role: what AWS's own log calls the session; absent: `agent-vault-` and who reads. */
+  readonly session?: string
+  /** With a role: the external id that its trust policy asks for. */
+  readonly external?: string
+}
+
 /** That what is sealed is exchanged, where it is read, for a value that lives for a short time. */
-export type Lease = GitHubAppLease | OAuthLease | VaultLease
+export type Lease = GitHubAppLease | OAuthLease | VaultLease | AwsStsLease
 
 export type LeaseKind = Lease["kind"]
 
@@ -69,6 +91,8 @@ interface LeaseMember {
   readonly pattern: RegExp
   /** Several, sorted, each once, a comma between them. */
   readonly isList?: true
+  /** Another one, without which this one says nothing. */
+  readonly isOf?: string
   readonly example: string
 }
 
@@ -78,6 +102,9 @@ const ENDPOINT =
 export const GITHUB = "https://api.github.com"
 /** A path without a way up, and no slash at either end. */
 const PATH = /^(?=.{1,500}$)[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/
+/** Fields of what STS gives: the names in braces that a text may have. */
+export const STS_FIELDS = ["access_key_id", "secret_access_key", "session_token", "expiration"]
+const STS_FIELD = `\\{(?:${STS_FIELDS.join("|")})\\}`
 const MOST_ITEMS = 100
 /** Members that are addresses. */
 const ADDRESSES = new Set(["endpoint", "revoke"])
@@ -127,6 +154,33 @@ export const LEASE_KINDS: Readonly<Record<LeaseKind, Readonly<Record<string, Lea
     role: { pattern: /^[\x21-\x7e]{1,500}$/, example: "ROLE-ID" },
     namespace: { pattern: PATH, example: "team" },
   },
+  "aws-sts": {
+    region: {
+      isNeeded: true,
+      pattern: /^(?=.{1,40}$)[a-z0-9]+(?:-[a-z0-9]+)*$/,
+      example: "eu-central-1",
+    },
+    endpoint: {
+      isNeeded: true,
+      pattern: ENDPOINT,
+      example: "https://sts.eu-central-1.amazonaws.com",
+    },
+    value: {
+      isNeeded: true,
+      // No name in braces but those.
+      pattern: new RegExp(
+        `^(?=.{1,1000}$)(?=.*${STS_FIELD})(?:${STS_FIELD}|(?!\\{[a-z][a-z0-9_]{0,63}\\})[\\x20-\\x7e])+$`,
+      ),
+      example: "'{access_key_id}:{secret_access_key}:{session_token}'",
+    },
+    duration: { isNeeded: true, pattern: /^(?:9[0-9]{2}|[1-9][0-9]{3,5})$/, example: "900" },
+    role: {
+      pattern: /^arn:aws(?:-[a-z]{1,20}){0,3}:iam::[0-9]{12}:role\/[A-Za-z0-9_+=,.@/-]{1,576}$/,
+      example: "arn:aws:iam::123456789012:role/agents",
+    },
+    session: { isOf: "role", pattern: /^[A-Za-z0-9_+=,.@-]{2,64}$/, example: "agents" },
+    external: { isOf: "role", pattern: /^[A-Za-z0-9_+=,.@:/-]{2,1224}$/, example: "EXTERNAL-ID" },
+  },
 }
 
 /** The kinds came one after the other: a reader that knows the first may not know the next. */
@@ -163,8 +217,11 @@ export function wrongIn(
     const isFit = (item: string): boolean => pattern.test(item) && isReadable(name, item)
     return items.length > MOST_ITEMS || !isOrdered || !items.every(isFit)
   })
+  const alone = Object.entries(members).find(
+    ([name, { isOf = name }]) => Object.hasOwn(lease, name) && !Object.hasOwn(lease, isOf),
+  )
   const stray = Object.keys(lease).find((name) => name !== "kind" && !Object.hasOwn(members, name))
-  return wrong?.[0] ?? stray
+  return wrong?.[0] ?? alone?.[1].isOf ?? stray
 }
 
 /** A port beyond 65535, say, makes an address one that nothing can ask, or tell people of. */

@@ -46,6 +46,30 @@ test("a lease of Vault says which text its fields make", () => {
   )
 })
 
+const STS = ["region=cn-north-1", "role=arn:aws-cn:iam::123456789012:role/agents"]
+
+test("a lease of AWS STS asks its region's, and lasts an hour, if nothing else is said", () => {
+  const lease = parseLease("aws-sts", STS)
+  expect(lease).toMatchObject({
+    duration: "3600",
+    value: expect.stringContaining('{"Version":1,') as string,
+  })
+  expect(describeLease(lease)).toBe(
+    "aws-sts arn:aws-cn:iam::123456789012:role/agents at sts.cn-north-1.amazonaws.com.cn (3600 seconds)",
+  )
+  const own = ["region=us-east-1", "endpoint=https://sts.example", "value={session_token}"]
+  expect(describeLease(parseLease("aws-sts", own))).toBe(
+    "aws-sts its own user in us-east-1 at sts.example ({session_token}; 3600 seconds)",
+  )
+})
+
+test("what is said of a role needs the role", () => {
+  for (const of of ["session=agents", "external=an-id"]) {
+    const without = (): unknown => parseLease("aws-sts", ["region=us-east-1", of])
+    expect(without).toThrow("a lease of aws-sts needs --with role= as well")
+  }
+})
+
 describe("refused is", () => {
   test.each([
     ["another kind", "none-such", APP],
@@ -80,6 +104,16 @@ describe("refused is", () => {
     ["a path from the top", "vault", [...VAULT.slice(0, 1), "path=/a", "value={a}"]],
     ["a path with a query", "vault", [...VAULT.slice(0, 1), "path=a?list=true", "value={a}"]],
     ["a namespace of two lines", "vault", [...VAULT, "value={a}", "namespace=a\nb"]],
+    ["no region", "aws-sts", STS.slice(1)],
+    ["another host as a region", "aws-sts", ["region=a.example/"]],
+    ["no role", "aws-sts", ["region=us-east-1", "role=agents"]],
+    ["a user as a role", "aws-sts", ["region=us-east-1", "role=arn:aws:iam::123456789012:user/a"]],
+    ["too short a time", "aws-sts", [...STS, "duration=899"]],
+    ["a time that is no number", "aws-sts", [...STS, "duration=1h"]],
+    ["no endpoint", "aws-sts", [...STS, "endpoint="]],
+    ["a text without a field of STS", "aws-sts", [...STS, "value={}"]],
+    ["a text with another field", "aws-sts", [...STS, "value={session_token}{username}"]],
+    ["a session of two words", "aws-sts", [...STS, "session=a b"]],
     ["another line", "github-app", [...APP, "endpoint=https://api.github.com\n"]],
   ])("%s", async (_what, kind, said) => {
     expect(await outcome(new Promise((resolve) => resolve(parseLease(kind, said))))).toBe("USAGE")
