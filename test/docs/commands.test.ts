@@ -91,7 +91,7 @@ const EMPTY = `
   chmod +x "$HOME/bin/claude" migrate.sh "$HOME/bin/ssh" "$HOME/bin/pbpaste" "$HOME/bin/sops"
   echo STRIPE_API_KEY=not-a-real-key >.env
   echo not-a-real-key >key.pem
-  echo not-a-real-key >app.pem
+  node -e 'console.log(crypto.generateKeyPairSync("rsa",{modulusLength:2048}).privateKey.export({type:"pkcs8",format:"pem"}))' >app.pem
   echo TOKEN=av://stripe/api-key >.env.vault
   mkdir .cursor
   echo '{"mcpServers":{"github":{"command":"npx","args":["a-server"],"env":{"GITHUB_TOKEN":"not-a-real-token"}}}}' >.cursor/mcp.json
