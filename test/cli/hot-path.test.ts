@@ -89,9 +89,7 @@ test("guard loads nothing to explain with unless that is asked", () => {
   const file = join(classic.repo, "notes.txt")
   writeFileSync(file, "nothing of interest\n")
   const mark = "filled in from elsewhere"
-  const holders = readdirSync(folder).filter((name) =>
-    readFileSync(join(folder, name), "utf8").includes(mark),
-  )
+  const holders = readdirSync(folder).filter((name) => readText(name).includes(mark))
   expect(holders).toHaveLength(1)
   const explained = loadedBy(classic, ["guard", "--explain", file])
   expect(explained.value).toContain("no rule matched")
