@@ -29,11 +29,8 @@ interface RefreshGrant {
   readonly secret?: string | undefined
 }
 
-/** What a server says of a grant, and what is to be sealed in its place, if that was replaced. */
-interface Refreshed {
-  readonly said: Readonly<Record<string, unknown>>
-  readonly next?: string
-}
+/** What a server says of a grant. */
+type TokenAnswer = Readonly<Record<string, unknown>>
 
 /**
  * Access tokens of OAuth 2.0 in exchange for a refresh token
@@ -45,7 +42,7 @@ export const OAUTH: LeaseIssuer<OAuthLease> = {
   mend: "look whether the client and the endpoint are those of the refresh token",
   requireFit: (_lease, sealed) => void grantIn(sealed),
   async issue(lease, sealed, access) {
-    const { reader, succession, now } = access
+    const { reader, succession } = access
     const holder = /^agent:(.+)$/.exec(lease.successors ?? "")?.[1]
     if (holder === undefined) return withoutHolder(lease, sealed, access)
     if (reader.role !== "agent" || reader.name !== holder) {
@@ -56,10 +53,8 @@ export const OAUTH: LeaseIssuer<OAuthLease> = {
     }
     return succession.inTurn(async () => {
       const grant = grantIn((await succession.latest()) ?? sealed)
-      const { said, next } = await exchanged(lease, grant, access)
       // First of all: it may be the only one that is good from now on.
-      if (next !== undefined) await succession.keep(next)
-      return issuedBy(lease, grant, said, now)
+      return exchanged(lease, grant, access, (next) => succession.keep(next))
     })
   },
 }
@@ -68,8 +63,9 @@ export const OAUTH: LeaseIssuer<OAuthLease> = {
 async function withoutHolder(
   lease: OAuthLease,
   sealed: Uint8Array,
-  { reader, succession, askThrough, ...access }: IssuerAccess,
+  access: IssuerAccess,
 ): Promise<IssuedValue> {
+  const { reader, succession } = access
   const isIgnored = lease.successors === "ignored"
   const keeper = reader.role === "agent" ? reader.name : "NAME"
   const unsaid = new IssuerFailure(
@@ -78,21 +74,20 @@ async function withoutHolder(
   )
   // To send what is sealed a second time may end what came.
   if (!isIgnored && (await succession.latest()) !== undefined) throw unsaid
-  const grant = grantIn(sealed)
-  const { said, next } = await exchanged(lease, grant, { askThrough })
-  const issued = (): IssuedValue => issuedBy(lease, grant, said, access.now)
-  if (next === undefined || isIgnored) return issued()
-  await succession.inTurn(() => succession.keep(next))
-  const ending = async (): Promise<void> => issued().end?.({ ask: askThrough })
-  await ending().catch(() => undefined)
-  throw unsaid
+  return exchanged(lease, grantIn(sealed), access, async (next) => {
+    if (isIgnored) return
+    await succession.inTurn(() => succession.keep(next))
+    throw unsaid
+  })
 }
 
+/** `keep` gets what succeeds the grant, if that was replaced. What does not leave then is ended. */
 async function exchanged(
   lease: OAuthLease,
   grant: RefreshGrant,
-  { askThrough }: Pick<IssuerAccess, "askThrough">,
-): Promise<Refreshed> {
+  { askThrough, now }: IssuerAccess,
+  keep: (next: string) => Promise<void>,
+): Promise<IssuedValue> {
   const { endpoint, scope, resource } = lease
   const { headers, form } = shownBy(lease, grant)
   form.set("grant_type", "refresh_token")
@@ -102,15 +97,29 @@ async function exchanged(
   const body = form.toString()
   const reply = await askThrough({ method: "POST", endpoint, path: "", headers, body })
   const said = documentIn(reply)
-  if (reply.status !== 200) throw refusal(reply, said)
-  const { refresh_token: next = grant.refresh } = said
-  if (typeof next !== "string" || !TEXT.test(next)) {
-    throw new IssuerFailure("it gives another refresh token, which is none")
+  const end = endBy(lease, grant, said)
+  try {
+    if (reply.status !== 200) throw refusal(reply, said)
+    const next = successorIn(said, grant)
+    if (next !== undefined) await keep(next)
+    return { ...issuedIn(said, now), ...(end && { end }) }
+  } catch (error) {
+    await end?.({ ask: askThrough }).catch(() => undefined)
+    throw error
   }
-  return next === grant.refresh ? { said } : { said, next: sealedText({ ...grant, refresh: next }) }
 }
 
-function refusal({ status }: IssuerReply, { error }: Refreshed["said"]): IssuerFailure {
+/** What is to be sealed in the place of a grant; some servers say null or "" of one that stays. */
+function successorIn(
+  { refresh_token: next }: TokenAnswer,
+  grant: RefreshGrant,
+): string | undefined {
+  if (next === undefined || next === null || next === "" || next === grant.refresh) return undefined
+  if (typeof next === "string" && TEXT.test(next)) return sealedText({ ...grant, refresh: next })
+  throw new IssuerFailure("it gives another refresh token, which is none")
+}
+
+function refusal({ status }: IssuerReply, { error }: TokenAnswer): IssuerFailure {
   const known = ERRORS.find((each) => each === error)
   if (known !== "invalid_grant") {
     return new IssuerFailure(`it answers ${status}${known === undefined ? "" : `, ${known}`}`)
@@ -121,14 +130,11 @@ function refusal({ status }: IssuerReply, { error }: Refreshed["said"]): IssuerF
   )
 }
 
-/** A token, and its end (https://www.rfc-editor.org/rfc/rfc7009#section-2.1), where there is one. */
-function issuedBy(
-  lease: OAuthLease,
-  grant: RefreshGrant,
-  said: Refreshed["said"],
+/** A token that readers can use. */
+function issuedIn(
+  { access_token: token, token_type: type, expires_in: seconds }: TokenAnswer,
   now: Date,
 ): IssuedValue {
-  const { access_token: token, token_type: type, expires_in: seconds } = said
   if (typeof token !== "string" || !TOKEN.test(token)) {
     throw new IssuerFailure("it answers without a token")
   }
@@ -138,21 +144,27 @@ function issuedBy(
   if (!/^[1-9][0-9]{0,8}$/.test(String(seconds))) {
     throw new IssuerFailure("it does not say when its token ends")
   }
-  const value = Buffer.from(token)
-  const until = new Date(now.getTime() + Number(seconds) * 1000)
+  return { value: Buffer.from(token), until: new Date(now.getTime() + Number(seconds) * 1000) }
+}
+
+/**
+ * The end of a token (https://www.rfc-editor.org/rfc/rfc7009#section-2.1), also of one that readers
+ * cannot use; undefined where none came, or there is no way.
+ */
+function endBy(
+  lease: OAuthLease,
+  grant: RefreshGrant,
+  { access_token: token }: TokenAnswer,
+): IssuedValue["end"] {
   const { revoke: endpoint } = lease
-  if (endpoint === undefined) return { value, until }
-  return {
-    value,
-    until,
-    end: async ({ ask }) => {
-      const { headers, form } = shownBy(lease, grant)
-      form.set("token", token)
-      form.set("token_type_hint", "access_token")
-      const body = form.toString()
-      const { status } = await ask({ method: "POST", endpoint, path: "", headers, body })
-      if (status !== 200) throw new IssuerFailure(`it answers ${status}`)
-    },
+  if (endpoint === undefined || typeof token !== "string" || token === "") return undefined
+  return async ({ ask }) => {
+    const { headers, form } = shownBy(lease, grant)
+    form.set("token", token)
+    form.set("token_type_hint", "access_token")
+    const body = form.toString()
+    const { status } = await ask({ method: "POST", endpoint, path: "", headers, body })
+    if (status !== 200) throw new IssuerFailure(`it answers ${status}`)
   }
 }
 
@@ -197,10 +209,10 @@ function sealedText({ refresh, secret }: RefreshGrant): string {
   return isPlain ? refresh : JSON.stringify({ refresh_token: refresh, client_secret: secret })
 }
 
-function documentIn({ body }: IssuerReply): Refreshed["said"] {
+function documentIn({ body }: IssuerReply): TokenAnswer {
   try {
     const said: unknown = JSON.parse(body.toString("utf8"))
-    return typeof said === "object" && said !== null ? (said as Refreshed["said"]) : {}
+    return typeof said === "object" && said !== null ? (said as TokenAnswer) : {}
   } catch {
     // What is said of text that is no JSON would quote it.
     return {}

@@ -75,12 +75,13 @@ async function refusal(agent = "ci"): Promise<VaultError> {
   throw new Error("it was read", { cause: thrown })
 }
 
-const events = (agent = "ci"): string[] =>
+const audited = (agent = "ci"): Readonly<Record<string, unknown>>[] =>
   readFileSync(join(world.folder, `${agent}.jsonl`), "utf8")
     .trimEnd()
     .split("\n")
-    .map((line) => JSON.parse(line) as Readonly<Record<string, string>>)
-    .map(({ event, decision }) => [event, decision].filter(Boolean).join(" "))
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+const events = (agent = "ci"): string[] =>
+  audited(agent).map(({ event, decision }) => [event, decision].filter(Boolean).join(" "))
 
 /** Where the successor is kept. */
 const kept = (agent = "ci"): string =>
@@ -199,6 +200,36 @@ describe("nothing leaves, and nothing that was said is told, where the server", 
     expect([message, hint, String(cause)].join()).not.toContain(SAID)
     expect(events()).toEqual(["lease allowed", "lease refused"])
   })
+})
+
+describe("a token that came and does not leave is ended, where the server", () => {
+  const TOKEN = "not-a-real-token"
+  const whole = { access_token: TOKEN, token_type: "bearer", expires_in: 3600 }
+  const next = { refresh_token: "not-a-real-refresh-token-2" }
+  test.each<[string, string, object, number?]>([
+    ["says no end", "does not say when", { ...whole, expires_in: undefined }],
+    ["gives another type", "no bearer's", { ...whole, token_type: "mac" }],
+    ["gives what no header carries", "without a token", { ...whole, access_token: `${TOKEN} b` }],
+    ["gives no refresh token", "which is none", { ...whole, refresh_token: "a\nb" }],
+    ["answers 201", "it answers 201", whole, 201],
+    ["gives another refresh token too", "who keeps", { ...whole, ...next, expires_in: undefined }],
+  ])("%s", async (_what, why, said, status = 200) => {
+    await lease(FIRST, `revoke=${server.url}/revoke`)
+    server.instead = (request, response) =>
+      request.url === "/token" ? send(response, status, said) : send(response, 200)
+    expect((await refusal()).message).toContain(why)
+    expect(server.lines).toEqual(["POST /token", "POST /revoke"])
+    const ended = new URLSearchParams(server.asked[1]?.body).get("token")
+    expect(ended).toBe((said as typeof whole).access_token)
+    expect(events()).toEqual(["lease allowed", "lease refused"])
+  })
+})
+
+test.each([null, ""])("a refresh token of which the server says %j stays good", async (refresh) => {
+  await lease(FIRST)
+  const whole = { access_token: "not-a-real", token_type: "bearer", expires_in: 3600 }
+  server.instead = says(200, { ...whole, refresh_token: refresh })
+  expect(await got(await opened())).toBe("not-a-real")
 })
 
 describe("a server that gives another refresh token with each lease", () => {
