@@ -1,4 +1,5 @@
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http"
+import type { AuditFacts } from "../audit/audit-line.js"
 import type { Environment } from "../disk/homes.js"
 import { dialTls } from "../target/dial.js"
 import { readRoots, upstreamContext } from "../target/roots.js"
@@ -55,6 +56,12 @@ export async function askIssuer(
   } finally {
     stopped.catch(() => undefined)
   }
+}
+
+/** Who is asked at an address, for the audit. */
+export function whereAsked(endpoint: string): Pick<AuditFacts, "host" | "port"> {
+  const { hostname, port } = new URL(endpoint)
+  return { host: hostname, port: Number(port || 443) }
 }
 
 async function reply(

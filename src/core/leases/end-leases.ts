@@ -2,7 +2,7 @@ import type { Environment } from "../disk/homes.js"
 import { VaultError } from "../words/errors.js"
 import type { OnNote } from "../words/note.js"
 import { utc } from "../words/time.js"
-import { askIssuer } from "./ask-issuer.js"
+import { askIssuer, whereAsked } from "./ask-issuer.js"
 import type { LeaseFacts, TakenLease } from "./lease-book.js"
 import { IssuerFailure, type IssuerRequest } from "./lease-issuer.js"
 
@@ -23,8 +23,12 @@ async function endOne(lease: TakenLease, env: Environment, onNote: OnNote): Prom
   issued?.value.fill(0)
   // None was given, or it is over, or lives until then.
   if (issued?.end === undefined || issued.until.getTime() <= Date.now()) return
-  const ask = (request: IssuerRequest) => askIssuer(request, { env, patience: PATIENCE_MS })
   let facts: LeaseFacts = { event: "lease-end", ...lease.where, decision: "allowed" }
+  const ask = (request: IssuerRequest) => {
+    // An end may be asked for elsewhere.
+    facts = { ...facts, ...whereAsked(request.endpoint) }
+    return askIssuer(request, { env, patience: PATIENCE_MS })
+  }
   try {
     await issued.end({ ask })
   } catch (error) {

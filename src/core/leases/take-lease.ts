@@ -3,7 +3,7 @@ import type { Lease } from "../records/lease.js"
 import { type SecretRecord, digestOf } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
-import { askIssuer } from "./ask-issuer.js"
+import { askIssuer, whereAsked } from "./ask-issuer.js"
 import type { LeaseBook, NoteLease, TakenLease } from "./lease-book.js"
 import { LAST_MS, type OurEnd, beforeOurEnd } from "./before-our-end.js"
 import { issuerOf } from "./issuers.js"
@@ -83,8 +83,7 @@ async function handed(taken: TakenLease, isAwaited: boolean): Promise<LeasedValu
 
 function begun(secret: LeasedSecret, at: LeasePlace, note: NoteLease, now: Date): TakenLease {
   const { name, record } = secret
-  const { hostname, port } = new URL(secret.lease.endpoint)
-  const where = { host: hostname, port: Number(port || 443) }
+  const where = whereAsked(secret.lease.endpoint)
   const taken: TakenLease = {
     secret: { name: name.full, version: record.version },
     where,

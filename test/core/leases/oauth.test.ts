@@ -136,6 +136,24 @@ test("without an endpoint that ends it, a token lives until it is over", async (
   expect(events()).toEqual(["lease allowed", "read allowed"])
 })
 
+const portOf = ({ url }: TokenServer): number => Number(new URL(url).port)
+
+test("the audit names the server that was asked to end a token", async () => {
+  const other = await TokenServer.start()
+  writeFileSync(join(world.folder, "roots.pem"), server.authority + other.authority)
+  await lease(FIRST, `revoke=${other.url}/revoke`)
+  const vault = await opened()
+  await got(vault)
+  await vault.close()
+  expect(other.lines).toEqual(["POST /revoke"])
+  const ports = audited().flatMap(({ event, port }) => (event === "read" ? [] : [[event, port]]))
+  expect(ports).toEqual([
+    ["lease", portOf(server)],
+    ["lease-end", portOf(other)],
+  ])
+  await other.stop()
+})
+
 test.each(["basic", "post"])("a client shows its secret: %s", async (auth) => {
   server.secret = "not a real: secret %&+ü".replace("ü", "u")
   const sealed = JSON.stringify({ refresh_token: FIRST, client_secret: server.secret })
