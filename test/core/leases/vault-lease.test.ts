@@ -114,8 +114,17 @@ describe("readers get a text with the fields", () => {
       '{"user":"{username}","password":"{password}"}',
       /^\{"user":"v-app-\d+","password":"a\\"b\\\\c\/@"\}$/,
     ],
+    ["quoted in JSON after blanks", ' { "p": "{password}" }', /^ \{ "p": "a\\"b\\\\c\/@" \}$/],
+    [
+      "quoted in a list",
+      '[{"p":"{password}","n":{port}}]',
+      /^\[\{"p":"a\\"b\\\\c\/@","n":5432\}\]$/,
+    ],
+    ["quoted in a text of JSON", '"{password}"', /^"a\\"b\\\\c\/@"$/],
+    ["quoted in lines of JSON", '{"p":"{password}"} {}', /^\{"p":"a\\"b\\\\c\/@"\} \{\}$/],
+    ["as it is where no text is JSON's", "[{password}]", /^\[a"b\\c\/@\]$/],
   ])("%s", async (_what, value, text) => {
-    server.fields = { password: 'a"b\\c/@' }
+    server.fields = { password: 'a"b\\c/@', port: "5432" }
     await lease(TOKEN, `value=${value}`)
     expect(await got()).toMatch(text)
   })
