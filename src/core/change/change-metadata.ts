@@ -45,8 +45,8 @@ export interface MetadataChange {
 
 /**
  * Changes what a record says of its secret. The value is neither opened nor sealed anew. Throws
- * `SECRET_NOT_FOUND`, `USAGE`, `NAME_INVALID`, and `UNCONFIRMED` for what lets a model see it, or the
- * broker send it, where it may not be yet, and for another lease.
+ * `SECRET_NOT_FOUND`, `AGENT_NOT_FOUND`, `USAGE`, `NAME_INVALID`, and `UNCONFIRMED` for what lets a
+ * model see it, or the broker send it, where it may not be yet, and for another lease.
  */
 export function changeMetadata(request: MetadataRequest): Promise<Outcome<MetadataChange>> {
   const name = parseSecretName(request.name)

@@ -69,7 +69,7 @@ export interface SetManyResult {
 
 /**
  * Seals a value to its group, making the group if it is new. The same value changes nothing.
- * Throws `NAME_INVALID`, `VALUE_TOO_LARGE`, `PENDING`, `EXISTS`.
+ * Throws `NAME_INVALID`, `VALUE_TOO_LARGE`, `PENDING`, `EXISTS`, `AGENT_NOT_FOUND`.
  */
 export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
   const name = parseSecretName(request.name)

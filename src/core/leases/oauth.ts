@@ -1,5 +1,6 @@
 import type { OAuthLease } from "../records/lease.js"
 import { fieldOf } from "../sources/field-of.js"
+import { keeperOf } from "./keepers.js"
 import {
   type IssuedValue,
   type IssuerAccess,
@@ -43,11 +44,11 @@ export const OAUTH: LeaseIssuer<OAuthLease> = {
   requireFit: (_lease, sealed) => void grantIn(sealed),
   async issue(lease, sealed, access) {
     const { reader, succession } = access
-    const holder = /^agent:(.+)$/.exec(lease.successors ?? "")?.[1]
-    if (holder === undefined) return withoutHolder(lease, sealed, access)
-    if (reader.role !== "agent" || reader.name !== holder) {
+    const keeper = keeperOf(lease)
+    if (keeper === undefined) return withoutKeeper(lease, sealed, access)
+    if (reader.role !== "agent" || reader.name !== keeper) {
       throw new IssuerFailure(
-        `the agent ${holder} alone takes leases of it, as each one may end the refresh token before`,
+        `the agent ${keeper} alone takes leases of it, as each one may end the refresh token before`,
         `read it as that agent, where it keeps the latest one`,
       )
     }
@@ -60,7 +61,7 @@ export const OAUTH: LeaseIssuer<OAuthLease> = {
 }
 
 /** A refresh token that nobody expected is kept, so that it is not lost; but nothing leaves. */
-async function withoutHolder(
+async function withoutKeeper(
   lease: OAuthLease,
   sealed: Uint8Array,
   access: IssuerAccess,

@@ -63,7 +63,7 @@ export class OwnerVault extends AgentVault {
    * Stores a value: text is stored as UTF-8. What `metadata` names replaces what the record says,
    * the rest stays; the same value again changes nothing. `lease` says that readers get a short-lived
    * value in exchange, `"none"` that they get what is sealed. Throws `NAME_INVALID`, `VALUE_TOO_LARGE`,
-   * and `USAGE` for a lease that is none, or a value that it cannot be taken with.
+   * `USAGE` for a lease that is none, or a value that it cannot be taken with, and `AGENT_NOT_FOUND`.
    *
    * @example
    * await vault.set("db/password", randomBytes(24).toString("base64url"), { description: "main db" })
@@ -112,7 +112,7 @@ export class OwnerVault extends AgentVault {
   /**
    * Changes what is known of a secret, and not its value: what `metadata` names replaces what the
    * record says, and what `clear` names is said no longer; `lease` as of {@link set}. Throws
-   * `SECRET_NOT_FOUND`, `USAGE`.
+   * `SECRET_NOT_FOUND`, `USAGE`, `AGENT_NOT_FOUND`.
    */
   async setMetadata(
     name: string,

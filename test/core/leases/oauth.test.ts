@@ -10,7 +10,13 @@ import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { unseal } from "../../../src/core/age/age.js"
 import { type AgentVault, VaultError, findVault, openVault } from "../../../src/core/index.js"
-import { changeMetadata, moveSecret, parseLease, setSecret } from "../../../src/core/owner.js"
+import {
+  changeMetadata,
+  moveSecret,
+  parseLease,
+  removeAgent,
+  setSecret,
+} from "../../../src/core/owner.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 import { send } from "./lease-server.js"
 import { FIRST, TokenServer } from "./token-server.js"
@@ -241,6 +247,17 @@ describe("a token that came and does not leave is ended, where the server", () =
     expect(ended).toBe((said as typeof whole).access_token)
     expect(events()).toEqual(["lease allowed", "lease refused"])
   })
+})
+
+test("no record names an agent that there is not to keep what succeeds", async () => {
+  const none = { code: "AGENT_NOT_FOUND", hint: "did you mean deploy?" }
+  await expect(lease(FIRST, "successors=agent:deplay")).rejects.toMatchObject(none)
+  await lease(FIRST, "successors=agent:deploy")
+  await expect(meta("successors=agent:deplay")).rejects.toMatchObject(none)
+  await removeAgent({ ...(await world.request()), agent: "deploy" })
+  await expect(meta("successors=agent:deploy")).rejects.toMatchObject({ code: none.code })
+  // A new value for what is leased as before.
+  await world.set(NAME, `${FIRST}-of-another-grant`)
 })
 
 test.each([null, ""])("a refresh token of which the server says %j stays good", async (refresh) => {
