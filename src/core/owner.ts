@@ -91,6 +91,7 @@ export {
   selfRotationNamed,
 } from "./rotation/self-rotation.js"
 export { askIssuer } from "./leases/ask-issuer.js"
+export { type Keeper, keepersHere } from "./leases/keepers.js"
 export { IssuerFailure } from "./leases/lease-issuer.js"
 export { type Rotated, setRotated } from "./rotation/set-rotated.js"
 export { foldersOutside, isInside, programIn, topAround } from "./disk/outside-program.js"

@@ -29,6 +29,7 @@ import { startedByGit } from "../door/git-driver.js"
 import { programFiles } from "../door/own-program.js"
 import { verifiedOr } from "../door/reading.js"
 import { identityIfSet, option, userPath } from "../door/who.js"
+import { seeSuccessors } from "./see-successors.js"
 
 /** What was seen of one thing here, and what puts it right without a key and without a question. */
 export interface SeenHere extends Looked {
@@ -77,6 +78,7 @@ export async function lookAround(door: Door): Promise<readonly SeenHere[]> {
     seeing("clone", () => seeClone(door, place)),
     seeing("merges", () => seeDriver(door, place)),
     seeing("guard", () => seeGuard(door, place)),
+    seeing("successors", () => seeSuccessors(door, place)),
   ])
   return [...machine, good("vault", place.root), ...here.flat()]
 }

@@ -2,11 +2,12 @@ import { join } from "node:path"
 import { seal, unseal } from "../age/age.js"
 import { FileTurn } from "../audit/file-turn.js"
 import { FolderFiles, readRegularFile, removeFile, replaceFile } from "../disk/files.js"
-import { type Environment, inHome, stateHome } from "../disk/homes.js"
+import { type Environment, inHome } from "../disk/homes.js"
 import { VaultError } from "../words/errors.js"
 import { LIMITS } from "../words/limits.js"
 import type { SecretName } from "../words/names.js"
 import { fieldOf } from "../sources/field-of.js"
+import { successorsHome } from "./keepers.js"
 import { IssuerFailure, type LeaseReader } from "./lease-issuer.js"
 
 /** How long another process of this machine may take for its exchange, in ms. */
@@ -35,7 +36,7 @@ export class Succession {
   constructor(of: Succeeded, env: Environment) {
     const { vault, name, reader } = of
     this.#of = of
-    this.#folder = join(stateHome(env), vault, "successors", `${reader.role}s`, reader.name)
+    this.#folder = join(successorsHome(vault, env), `${reader.role}s`, reader.name)
     this.#file = join(this.#folder, `${name.full}.age`)
   }
 

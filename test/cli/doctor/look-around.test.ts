@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { generateIdentity } from "../../../src/core/age/age.js"
@@ -48,6 +48,21 @@ test("a private key in the work tree, committed or not", async () => {
     { is: "wrong", saw: "some notes/a key.txt: a private key of age in the clear" },
   ])
   expect(JSON.stringify(told)).not.toContain(identity)
+})
+
+test("refresh tokens that were kept by an agent that is no more", async () => {
+  const record = readFileSync(join(machine.repo, ".agent-vault/vault.json"), "utf8")
+  const { vault } = JSON.parse(record) as { vault: string }
+  const kept = join(machine.home, ".local/state/agent-vault", vault, "successors/agents")
+  for (const agent of ["ci", "gone"]) {
+    mkdirSync(join(kept, agent, "mail"), { recursive: true, mode: 0o700 })
+    writeFileSync(join(kept, agent, "mail/token.age"), "sealed")
+  }
+  expect(seen(await look(), "successors")).toMatchObject([
+    { is: "unknown", mend: expect.stringContaining(`rm -r ${join(kept, "gone")}`) as string },
+  ])
+  await machine.shell("agent-vault agent remove ci")
+  expect(seen(await look(), "successors")).toHaveLength(2)
 })
 
 test("a change that was left half done is completed by --fix", async () => {
