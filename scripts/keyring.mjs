@@ -10,6 +10,7 @@ const what = "with which the tests try a keychain"
 export async function keyring() {
   return [
     await systemPackage("dbus-run-session", what, "dbus-daemon"),
+    await systemPackage("dbus-send", what, "dbus-bin"),
     await systemPackage("gnome-keyring-daemon", what, "gnome-keyring"),
     await systemPackage("secret-tool", what, "libsecret-tools"),
   ]

@@ -16,11 +16,17 @@ async function prepare(): Promise<void> {
     printf not-a-real-key | agent-vault set stripe/api-key && agent-vault agent add ci`)
 }
 
-/** In a session with GNOME's keyring, and no display; `unlock` is how its daemon is started. */
+/**
+ * In a session with GNOME's keyring, and no display; `unlock` is how its daemon is started. Who asks the
+ * keyring itself before it is there has D-Bus start another one, which is locked.
+ */
 const session = (line: string, unlock = "printf login | gnome-keyring-daemon --unlock") =>
   machine.shell(`export XDG_RUNTIME_DIR=~/run; dbus-run-session -- bash -c '
     ${unlock} --components=secrets --foreground > /dev/null 2>&1 & daemon=$!
-    until secret-tool search none none 2> /dev/null || ! kill -0 $daemon; do sleep 0.1; done
+    owned="org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets"
+    until dbus-send --print-reply --dest=$owned | grep -q true || ! kill -0 $daemon; do
+      sleep 0.1
+    done
     ${line}
     code=$?; kill $daemon; exit $code' 2> >(grep -v dbus-daemon >&2)`)
 
