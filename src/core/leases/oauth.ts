@@ -8,6 +8,7 @@ import {
   type IssuerReply,
   type LeaseIssuer,
 } from "./lease-issuer.js"
+import { type ReplyDocument, documentIn, endAfter } from "./reply-document.js"
 
 /** What RFC 6749, section 5.2, and RFC 8707 let a server say: of what it says, these alone are told. */
 const ERRORS = [
@@ -29,9 +30,6 @@ interface RefreshGrant {
   readonly refresh: string
   readonly secret?: string | undefined
 }
-
-/** What a server says of a grant. */
-type TokenAnswer = Readonly<Record<string, unknown>>
 
 /**
  * Access tokens of OAuth 2.0 in exchange for a refresh token
@@ -112,7 +110,7 @@ async function exchanged(
 
 /** What is to be sealed in the place of a grant; some servers say null or "" of one that stays. */
 function successorIn(
-  { refresh_token: next }: TokenAnswer,
+  { refresh_token: next }: ReplyDocument,
   grant: RefreshGrant,
 ): string | undefined {
   if (next === undefined || next === null || next === "" || next === grant.refresh) return undefined
@@ -120,7 +118,7 @@ function successorIn(
   throw new IssuerFailure("it gives another refresh token, which is none")
 }
 
-function refusal({ status }: IssuerReply, { error }: TokenAnswer): IssuerFailure {
+function refusal({ status }: IssuerReply, { error }: ReplyDocument): IssuerFailure {
   const known = ERRORS.find((each) => each === error)
   if (known !== "invalid_grant") {
     return new IssuerFailure(`it answers ${status}${known === undefined ? "" : `, ${known}`}`)
@@ -133,7 +131,7 @@ function refusal({ status }: IssuerReply, { error }: TokenAnswer): IssuerFailure
 
 /** A token that readers can use. */
 function issuedIn(
-  { access_token: token, token_type: type, expires_in: seconds }: TokenAnswer,
+  { access_token: token, token_type: type, expires_in: seconds }: ReplyDocument,
   now: Date,
 ): IssuedValue {
   if (typeof token !== "string" || !TOKEN.test(token)) {
@@ -142,10 +140,7 @@ function issuedIn(
   if (typeof type !== "string" || type.toLowerCase() !== "bearer") {
     throw new IssuerFailure("it gives a token that is no bearer's")
   }
-  if (!/^[1-9][0-9]{0,8}$/.test(String(seconds))) {
-    throw new IssuerFailure("it does not say when its token ends")
-  }
-  return { value: Buffer.from(token), until: new Date(now.getTime() + Number(seconds) * 1000) }
+  return { value: Buffer.from(token), until: endAfter(seconds, now) }
 }
 
 /**
@@ -155,7 +150,7 @@ function issuedIn(
 function endBy(
   lease: OAuthLease,
   grant: RefreshGrant,
-  { access_token: token }: TokenAnswer,
+  { access_token: token }: ReplyDocument,
 ): IssuedValue["end"] {
   const { revoke: endpoint } = lease
   if (endpoint === undefined || typeof token !== "string" || token === "") return undefined
@@ -208,14 +203,4 @@ function sealedText({ refresh, secret }: RefreshGrant): string {
   // Alone it is read without blanks around it, and as JSON if it looks so.
   const isPlain = secret === undefined && /^[^ {](?:.*[^ ])?$/.test(refresh)
   return isPlain ? refresh : JSON.stringify({ refresh_token: refresh, client_secret: secret })
-}
-
-function documentIn({ body }: IssuerReply): TokenAnswer {
-  try {
-    const said: unknown = JSON.parse(body.toString("utf8"))
-    return typeof said === "object" && said !== null ? (said as TokenAnswer) : {}
-  } catch {
-    // What is said of text that is no JSON would quote it.
-    return {}
-  }
 }

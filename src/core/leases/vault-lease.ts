@@ -5,10 +5,10 @@ import {
   type IssuedValue,
   type IssuerAccess,
   IssuerFailure,
-  type IssuerReply,
   type IssuerRequest,
   type LeaseIssuer,
 } from "./lease-issuer.js"
+import { type ReplyDocument, documentIn, endAfter } from "./reply-document.js"
 
 /** What a header can carry: a token, and what else is sent of what a server said. */
 const WORD = /^[\x21-\x7e]{1,4096}$/
@@ -31,7 +31,7 @@ export const VAULT: LeaseIssuer<VaultLease> = {
       const { id, said } = await read(lease, token, access)
       const body = JSON.stringify({ lease_id: id, sync: true })
       end ??= endBy(lease, token, "sys/leases/revoke", body)
-      const until = untilIn(documentIn(said), access.now)
+      const until = untilIn(documentIn({ body: said }), access.now)
       const first = login !== undefined && login.until < until ? login.until : until
       return { value: valueOf(lease, said), until: first, end }
     } catch (error) {
@@ -61,7 +61,7 @@ async function loggedIn(
   if (status !== 200) throw new IssuerFailure(`it answers ${status} to the login`)
   const token = fieldOf(said, ["auth", "client_token"])?.toString() ?? ""
   if (!WORD.test(token)) throw new IssuerFailure("it answers the login without a token")
-  return { token, until: untilIn(documentIn(said)["auth"], now) }
+  return { token, until: untilIn(documentIn({ body: said })["auth"], now) }
 }
 
 async function read(
@@ -118,18 +118,6 @@ function requestOf(
 }
 
 function untilIn(said: unknown, now: Date): Date {
-  const { lease_duration: seconds } = (said ?? {}) as Readonly<Record<string, unknown>>
-  if (!/^[1-9][0-9]{0,8}$/.test(String(seconds))) {
-    throw new IssuerFailure("it does not say when what it gives ends")
-  }
-  return new Date(now.getTime() + Number(seconds) * 1000)
-}
-
-/** Of text that is no JSON nothing is said: it would be quoted. */
-function documentIn(said: IssuerReply["body"]): Readonly<Record<string, unknown>> {
-  try {
-    return (JSON.parse(said.toString("utf8")) ?? {}) as Readonly<Record<string, unknown>>
-  } catch {
-    return {}
-  }
+  const { lease_duration: seconds } = (said ?? {}) as ReplyDocument
+  return endAfter(seconds, now)
 }

@@ -1,9 +1,10 @@
-import { readFileSync, writeFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { type AgentVault, VaultError, openVault } from "../../../src/core/index.js"
+import { type AgentVault, VaultError } from "../../../src/core/index.js"
 import { changeMetadata, parseLease, setSecret } from "../../../src/core/owner.js"
 import { type World, vaultWorld } from "../world.js"
+import { readerIn, trusting } from "./issuer-world.js"
 import {
   GIVEN,
   KEY_ID,
@@ -27,11 +28,8 @@ beforeAll(async () => {
   server.region = "eu-central-1"
 })
 beforeEach(async () => {
-  world = await vaultWorld()
-  writeFileSync(join(world.folder, "roots.pem"), server.authority)
-  world = world.with({ SSL_CERT_FILE: join(world.folder, "roots.pem") })
-  const { env, top: dir } = world
-  vault = await openVault({ dir, agent: "ci", env, audit: join(world.folder, "audit.jsonl") })
+  world = trusting(await vaultWorld(), server)
+  vault = await readerIn(world)
 })
 afterEach(async () => {
   await vault.close()

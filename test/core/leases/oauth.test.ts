@@ -18,6 +18,7 @@ import {
   setSecret,
 } from "../../../src/core/owner.js"
 import { type World, outcome, vaultWorld } from "../world.js"
+import { trusting } from "./issuer-world.js"
 import { send } from "./lease-server.js"
 import { FIRST, TokenServer } from "./token-server.js"
 
@@ -33,8 +34,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   world = await vaultWorld()
   await world.grant("deploy", "stripe")
-  writeFileSync(join(world.folder, "roots.pem"), server.authority)
-  world = world.with({ SSL_CERT_FILE: join(world.folder, "roots.pem") })
+  world = trusting(world, server)
   readers = []
 })
 afterEach(async () => {

@@ -18,6 +18,7 @@ import {
 import { changeUse, parseLease, setSecret } from "../../../src/core/owner.js"
 import { RULE, SENDING } from "../rule-of-pay.js"
 import { type World, outcome, vaultWorld } from "../world.js"
+import { trusting } from "./issuer-world.js"
 import { APP_KEY, Issuer, KEY_LINE } from "./issuer.js"
 import { send } from "./lease-server.js"
 
@@ -41,8 +42,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   world = template.copy()
-  writeFileSync(join(world.folder, "roots.pem"), issuer.authority)
-  world = world.with({ SSL_CERT_FILE: join(world.folder, "roots.pem") })
+  world = trusting(world, issuer)
   place = findVault(world.top)
   vault = await opened()
 })

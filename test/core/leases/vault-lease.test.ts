@@ -1,9 +1,10 @@
-import { readFileSync, writeFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { type AgentVault, VaultError, openVault } from "../../../src/core/index.js"
+import { type AgentVault, VaultError } from "../../../src/core/index.js"
 import { changeMetadata, parseLease, setSecret } from "../../../src/core/owner.js"
 import { type World, vaultWorld } from "../world.js"
+import { readerIn, trusting } from "./issuer-world.js"
 import { send } from "./lease-server.js"
 import { SECRET_ID, SecretsServer, TOKEN } from "./secrets-server.js"
 
@@ -20,11 +21,8 @@ beforeAll(async () => {
   server = await SecretsServer.start()
 })
 beforeEach(async () => {
-  world = await vaultWorld()
-  writeFileSync(join(world.folder, "roots.pem"), server.authority)
-  world = world.with({ SSL_CERT_FILE: join(world.folder, "roots.pem") })
-  const { env, top: dir } = world
-  vault = await openVault({ dir, agent: "ci", env, audit: join(world.folder, "audit.jsonl") })
+  world = trusting(await vaultWorld(), server)
+  vault = await readerIn(world)
 })
 afterEach(async () => {
   await vault.close()
