@@ -18,7 +18,7 @@ const PAGES = [
 ].filter((page) => page.endsWith(".md") && blocksOf(page).length > 0)
 
 /** What is no program is a file, is what a file holds or a block prints, or is said not to be run. */
-const OTHERS = new Set(["ts", "json", "yaml", "toml", "diff", "text"])
+const OTHERS = new Set(["ts", "json", "yaml", "toml", "diff", "text", "dockerfile"])
 
 let installed: Consumer
 beforeAll(() => {
