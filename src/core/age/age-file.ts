@@ -3,7 +3,7 @@ export type AgeFileForm = "binary" | "armored"
 
 // The version, and the first of the stanzas, of which a file has at least one.
 const BINARY_BEGIN = "age-encryption.org/v1\n-> "
-export const ARMOR_BEGIN = "-----BEGIN AGE ENCRYPTED FILE-----"
+const ARMOR_BEGIN = "-----BEGIN AGE ENCRYPTED FILE-----"
 /** What is wrong with an armored file in a vault, in a place of its own or not. */
 export const ARMORED = "is an armored age file, and the files of a vault are binary"
 const BYTES_THAT_TELL = 64
@@ -16,6 +16,11 @@ export function ageFileForm(bytes: Uint8Array): AgeFileForm | undefined {
   const start = Buffer.from(bytes.subarray(0, BYTES_THAT_TELL)).toString("latin1")
   if (start.startsWith(BINARY_BEGIN)) return "binary"
   return start.trimStart().startsWith(ARMOR_BEGIN) ? "armored" : undefined
+}
+
+/** Whether a file is to be read as armor, whatever may be wrong with it. */
+export function isArmored(file: Uint8Array): boolean {
+  return Buffer.from(file).toString("latin1").trimStart().startsWith(ARMOR_BEGIN)
 }
 
 /** What is wrong with the content of a file that has to be an age file; undefined if it is one. */

@@ -1,21 +1,19 @@
-import {
-  armor,
-  Decrypter,
-  Encrypter,
-  generateHybridIdentity,
-  generateX25519Identity,
-  identityToRecipient,
-} from "age-encryption"
 import { randomBytes } from "node:crypto"
-import { ARMOR_BEGIN } from "./age-file.js"
+import { isArmored } from "./age-file.js"
+import type { Opening } from "./age-library.js"
 import { decodeBech32, encodeBech32 } from "./bech32.js"
 import { VaultError, type ErrorCode } from "../words/errors.js"
 import { requiring, unsupported } from "../words/system-error.js"
-import { scryptIdentity, scryptRecipient } from "./scrypt.js"
+import { openX25519File } from "./x25519-file.js"
 import { x25519Identity, x25519PublicKey, x25519Recipient } from "./x25519.js"
 
-// The age file format (https://c2sp.org/age) is age-encryption's; this is the only file that
-// imports it. Only the wrapping of file keys is native where that is faster.
+// The age file format (https://c2sp.org/age) is age-encryption's, by way of age-library.ts. Native
+// are the wrapping of file keys, and what most reads do: to open a file of the commonest form.
+
+/** Loaded by whom it concerns: most reads do without, and are to start fast. */
+function library() {
+  return import("./age-library.js")
+}
 
 /** The kinds of native age keys: classic, and hybrid post-quantum. They never mix. */
 export type KeyKind = "x25519" | "mlkem768x25519"
@@ -37,8 +35,10 @@ const RECIPIENT_FORMS: readonly KeyForm[] = [
 ]
 
 const FIRST_LINES = "age-encryption.org/v1\n-> scrypt "
-// age-encryption has no error codes; test/core/age/age.test.ts pins this text.
-const NO_MATCH = "no identity matched any of the file's recipients"
+
+/** What is said where no key of those that were given fits. */
+const NOT_A_READER = ["NOT_A_READER", "the file is sealed to none of these identities"] as const
+const PASSPHRASE_WRONG = ["PASSPHRASE_WRONG", "the passphrase does not open this file"] as const
 
 /**
  * The kind of a native identity, `AGE-SECRET-KEY-1…` or `AGE-SECRET-KEY-PQ-1…`.
@@ -58,7 +58,7 @@ export function kindOfRecipient(recipient: string): KeyKind {
 
 /** A new identity of this kind, one line without a line end. */
 export async function generateIdentity(kind: KeyKind): Promise<string> {
-  return kind === "x25519" ? generateX25519Identity() : generateHybridIdentity()
+  return (await library()).newIdentity(kind)
 }
 
 /**
@@ -67,7 +67,7 @@ export async function generateIdentity(kind: KeyKind): Promise<string> {
  */
 export async function recipientOf(identity: string): Promise<string> {
   const { kind, bytes } = parseIdentity(identity)
-  if (kind === "mlkem768x25519") return identityToRecipient(identity)
+  if (kind === "mlkem768x25519") return (await library()).hybridRecipientOf(identity)
   const publicKey = requiring(() => x25519PublicKey(bytes))
   return encodeBech32("age", publicKey)
 }
@@ -107,14 +107,16 @@ export function sealer(
   if (kinds.size > 1) {
     throw new VaultError("KEYS_MIXED", "classic and post-quantum recipients cannot be mixed")
   }
-  const encrypter = new Encrypter()
-  for (const { recipient, kind, bytes } of keys) {
-    const native = () => x25519Recipient(bytes)
-    encrypter.addRecipient(kind === "x25519" ? requiring(native) : recipient)
-  }
+  const usable = keys.map(({ recipient, kind, bytes }) =>
+    kind === "x25519" ? requiring(() => x25519Recipient(bytes)) : recipient,
+  )
+  let sealing: Promise<(plaintext: Uint8Array) => Promise<Uint8Array>> | undefined
   return async (plaintext) => {
     try {
-      return await encrypt(encrypter, plaintext)
+      sealing ??= library().then(({ sealingTo }) => sealingTo(usable))
+      return await (
+        await sealing
+      )(plaintext)
     } catch (cause) {
       await proveRuntime()
       throw new VaultError("RECIPIENT_INVALID", "a recipient is not a usable public key", { cause })
@@ -139,18 +141,18 @@ export type Unlock = (ciphertext: Uint8Array) => Promise<Uint8Array>
 
 /** {@link unseal} with the same identities many times, with the keys parsed once. */
 export function unlocker(identities: readonly string[]): Unlock {
-  const decrypter = new Decrypter()
-  for (const identity of identities) {
+  const keys = identities.map((identity) => {
     const { kind, bytes } = parseIdentity(identity)
-    const native = () => x25519Identity(bytes)
-    decrypter.addIdentity(kind === "x25519" ? requiring(native) : identity)
-  }
+    return kind === "x25519" ? requiring(() => x25519Identity(bytes)) : identity
+  })
+  // A hybrid key opens no file of the form that these open.
+  const classic = keys.filter((key) => typeof key !== "string")
+  let opening: Promise<Opening> | undefined
   return async (ciphertext) => {
-    try {
-      return await decrypt(decrypter, ciphertext)
-    } catch (error) {
-      throw await refusal(error, "NOT_A_READER", "the file is sealed to none of these identities")
-    }
+    const plaintext = openX25519File(ciphertext, classic)
+    if (plaintext !== undefined) return plaintext
+    opening ??= library().then(({ openingWith }) => openingWith(keys))
+    return unsealed(await opening, ciphertext, NOT_A_READER)
   }
 }
 
@@ -163,9 +165,7 @@ export async function sealWithPassphrase(
   passphrase: string,
 ): Promise<Uint8Array> {
   if (passphrase === "") throw new VaultError("USAGE", "the passphrase is empty")
-  const encrypter = new Encrypter()
-  encrypter.addRecipient(scryptRecipient(passphrase))
-  return new TextEncoder().encode(armor.encode(await encrypt(encrypter, plaintext)))
+  return (await library()).sealWith(plaintext, passphrase)
 }
 
 /**
@@ -177,19 +177,15 @@ export async function unsealWithPassphrase(
   file: Uint8Array,
   passphrase: string,
 ): Promise<Uint8Array> {
-  const decrypter = new Decrypter()
-  decrypter.addIdentity(scryptIdentity(passphrase))
-  try {
-    return await decrypt(decrypter, withoutArmor(file))
-  } catch (error) {
-    throw await refusal(error, "PASSPHRASE_WRONG", "the passphrase does not open this file")
-  }
+  const { openingWithPassphrase } = await library()
+  return unsealed(openingWithPassphrase(passphrase), file, PASSPHRASE_WRONG)
 }
 
 /** Whether this is an age file, binary or armored, that a passphrase opens. */
-export function isPassphraseSealed(file: Uint8Array): boolean {
+export async function isPassphraseSealed(file: Uint8Array): Promise<boolean> {
   try {
-    const head = withoutArmor(file).subarray(0, FIRST_LINES.length)
+    const bytes = isArmored(file) ? (await library()).withoutArmor(file) : file
+    const head = bytes.subarray(0, FIRST_LINES.length)
     return Buffer.from(head).toString("latin1") === FIRST_LINES
   } catch {
     return false
@@ -228,45 +224,23 @@ function parseKey(text: string, forms: readonly KeyForm[]): RawKey | undefined {
   return undefined
 }
 
-// Streams in and out, because for plain bytes the library goes through `Response`, which makes
-// Node load its whole fetch: 12 ms of a command's start.
-async function encrypt(encrypter: Encrypter, plaintext: Uint8Array): Promise<Uint8Array> {
-  return readAll(await encrypter.encrypt(streamOf(plaintext)))
-}
-
-async function decrypt(decrypter: Decrypter, ciphertext: Uint8Array): Promise<Uint8Array> {
-  return readAll(await decrypter.decrypt(streamOf(ciphertext)))
-}
-
-function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    start(controller) {
-      controller.enqueue(bytes)
-      controller.close()
-    },
-  })
-}
-
-async function readAll(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of stream) chunks.push(chunk)
-  // Copied out of Buffer's pool, whose neighbours `.buffer` would show.
-  return new Uint8Array(Buffer.concat(chunks))
-}
-
-function withoutArmor(file: Uint8Array): Uint8Array {
-  const text = Buffer.from(file).toString("latin1")
-  return text.trimStart().startsWith(ARMOR_BEGIN) ? armor.decode(text) : file
-}
-
 // Without a cause: the library's messages repeat what it read, such as the first line of a file
 // that should have been sealed and holds a key or a value in the clear.
-async function refusal(error: unknown, unmatched: ErrorCode, message: string): Promise<VaultError> {
-  if (VaultError.is(error)) return error
+async function unsealed(
+  open: Opening,
+  file: Uint8Array,
+  [code, message]: readonly [ErrorCode, string],
+): Promise<Uint8Array> {
+  try {
+    const plaintext = await open(file)
+    if (plaintext !== undefined) return plaintext
+  } catch (error) {
+    if (VaultError.is(error)) throw error
+    await proveRuntime()
+    throw new VaultError("CIPHERTEXT_DAMAGED", "the file is damaged, or is not an age file")
+  }
   await proveRuntime()
-  const noMatch = error instanceof Error && error.message === NO_MATCH
-  if (noMatch) return new VaultError(unmatched, message)
-  return new VaultError("CIPHERTEXT_DAMAGED", "the file is damaged, or is not an age file")
+  throw new VaultError(code, message)
 }
 
 let proof: Promise<void> | undefined
@@ -283,11 +257,10 @@ function proveRuntime(): Promise<void> {
 async function sealAndUnseal(): Promise<void> {
   const [text, secret] = [Buffer.from("agent-vault"), randomBytes(32)]
   try {
-    const [encrypter, decrypter] = [new Encrypter(), new Decrypter()]
-    encrypter.addRecipient(x25519Recipient(x25519PublicKey(secret)))
-    decrypter.addIdentity(x25519Identity(secret))
-    const opened = await decrypt(decrypter, await encrypt(encrypter, text))
-    if (text.equals(opened)) return
+    const { sealingTo, openingWith } = await library()
+    const sealed = await sealingTo([x25519Recipient(x25519PublicKey(secret))])(text)
+    const opened = await openingWith([x25519Identity(secret)])(sealed)
+    if (opened !== undefined && text.equals(opened)) return
   } catch (cause) {
     throw unsupported(cause)
   }

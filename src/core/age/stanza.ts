@@ -36,15 +36,25 @@ export function wrap(fileKey: Uint8Array, key: Uint8Array): Uint8Array {
  */
 export function unwrap(body: Uint8Array, key: Uint8Array): Uint8Array | null {
   if (body.length !== WRAPPED_LENGTH) throw new Error("invalid length of a stanza's body")
-  const decipher = ifNative(() => createDecipheriv(CIPHER, key, NONCE, TAG))
-  if (decipher === undefined) return unwrapPortably(body, key)
-  decipher.setAuthTag(body.subarray(16))
-  const fileKey = decipher.update(body.subarray(0, 16))
+  return decrypted(body, key, NONCE) ?? null
+}
+
+/** ChaCha20-Poly1305 (RFC 8439), the tag at the end; undefined if it is not the right one. */
+export function decrypted(
+  sealed: Uint8Array,
+  key: Uint8Array,
+  nonce: Uint8Array,
+): Uint8Array | undefined {
+  const decipher = ifNative(() => createDecipheriv(CIPHER, key, nonce, TAG))
+  if (decipher === undefined) return decryptedPortably(sealed, key, nonce)
+  const end = sealed.length - TAG.authTagLength
+  decipher.setAuthTag(sealed.subarray(end))
+  const plaintext = decipher.update(sealed.subarray(0, end))
   try {
     decipher.final()
-    return fileKey
+    return plaintext
   } catch {
-    return null
+    return undefined
   }
 }
 
@@ -57,11 +67,15 @@ function ifNative<T>(make: () => T): T | undefined {
   }
 }
 
-function unwrapPortably(body: Uint8Array, key: Uint8Array): Uint8Array | null {
+function decryptedPortably(
+  sealed: Uint8Array,
+  key: Uint8Array,
+  nonce: Uint8Array,
+): Uint8Array | undefined {
   try {
-    return chacha20poly1305(key, NONCE).decrypt(body)
+    return chacha20poly1305(key, nonce).decrypt(sealed)
   } catch {
-    return null
+    return undefined
   }
 }
 

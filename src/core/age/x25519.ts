@@ -1,9 +1,9 @@
 import {
+  createHmac,
   createPrivateKey,
   createPublicKey,
   diffieHellman,
   generateKeyPairSync,
-  hkdfSync,
   type KeyObject,
 } from "node:crypto"
 import {
@@ -22,6 +22,12 @@ const TYPE = "X25519"
 const LABEL = "age-encryption.org/v1/X25519"
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b656e04220420", "hex")
 const BASE_POINT = Uint8Array.of(9, ...new Uint8Array(31))
+
+/** An identity that answers at once. */
+export interface X25519Identity extends AgeIdentity {
+  /** The file key in a stanza's body, or `null` if it is for another key. Throws if it is broken. */
+  unwrap(share: Uint8Array, body: Uint8Array): Uint8Array | null
+}
 
 /** The base point as a key, made when it is first used: Node takes milliseconds to load its crypto. */
 let base: KeyObject | undefined
@@ -46,18 +52,21 @@ export function x25519Recipient(publicKey: Uint8Array): AgeRecipient {
 }
 
 /** The identity of a 32-byte X25519 private key. */
-export function x25519Identity(privateKey: Uint8Array): AgeIdentity {
+export function x25519Identity(privateKey: Uint8Array): X25519Identity {
   const mine = importPrivateKey(privateKey)
   const recipient = publicHalf(mine)
+  const unwrapOne: X25519Identity["unwrap"] = (share, body) => {
+    const secret = diffieHellman({ privateKey: mine, publicKey: importPublicKey(share) })
+    return unwrap(body, wrappingKey(secret, share, recipient))
+  }
   return {
+    unwrap: unwrapOne,
     unwrapFileKey(stanzas) {
       for (const { args, body } of stanzas) {
         if (args[0] !== TYPE) continue
         const [, argument, ...surplus] = args
         if (argument === undefined || surplus.length > 0) throw new Error("invalid X25519 stanza")
-        const share = fromBase64(argument, 32)
-        const secret = diffieHellman({ privateKey: mine, publicKey: importPublicKey(share) })
-        const fileKey = unwrap(body, wrappingKey(secret, share, recipient))
+        const fileKey = unwrapOne(fromBase64(argument, 32), body)
         if (fileKey !== null) return fileKey
       }
       return null
@@ -74,7 +83,13 @@ export function x25519PublicKey(privateKey: Uint8Array): Uint8Array {
 // derivation fails on it, so `diffieHellman` throws. test/core/age/x25519.test.ts holds it to that.
 function wrappingKey(secret: Uint8Array, share: Uint8Array, recipient: Uint8Array): Uint8Array {
   const salt = Buffer.concat([share, recipient])
-  return new Uint8Array(hkdfSync("sha256", secret, salt, LABEL, 32))
+  return hkdf(secret, salt, LABEL)
+}
+
+/** HKDF (RFC 5869) with SHA-256: 32 bytes, which are the first block. */
+export function hkdf(secret: Uint8Array, salt: Uint8Array, label: string): Uint8Array {
+  const key = createHmac("sha256", salt).update(secret).digest()
+  return createHmac("sha256", key).update(`${label}\x01`).digest()
 }
 
 // JWK, because parsing and writing DER costs ten times as much in OpenSSL 3.

@@ -152,7 +152,7 @@ export async function keyFileText(
   shown: string,
   ask: AskPassphrase,
 ): Promise<{ readonly text: Uint8Array; readonly hasPassphrase: boolean }> {
-  if (!isPassphraseSealed(bytes)) return { text: bytes, hasPassphrase: false }
+  if (!(await isPassphraseSealed(bytes))) return { text: bytes, hasPassphrase: false }
   return { text: await unsealKeyFile(bytes, shown, ask), hasPassphrase: true }
 }
 

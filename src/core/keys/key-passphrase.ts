@@ -27,7 +27,7 @@ export interface OpenedKeyFile {
 }
 
 /** Whether a key file lies under a passphrase. Throws `KEY_NOT_FOUND`. */
-export function isUnderPassphrase(file: string): boolean {
+export async function isUnderPassphrase(file: string): Promise<boolean> {
   return isPassphraseSealed(keyFileBytes(file))
 }
 

@@ -52,7 +52,7 @@ export async function describeOwnerKey(
   const file = requireOwnerKey(id, env)
   const keychain = keychainAccount(keyFileBytes(file))
   const bytes = await wholeKeyFile(file, env)
-  const passphrase = isPassphraseSealed(bytes)
+  const passphrase = await isPassphraseSealed(bytes)
   const key = passphrase && ask === undefined ? undefined : await keyIn(bytes, file, noneOr(ask))
   const kept = (await describeKeys(id, vault, env)).filter(({ role }) => role === "owner")
   const mode = modeOf(file)

@@ -227,7 +227,7 @@ async function stateOf(
   const mode = inHome("keys", () => lookAt(file, "follow"))?.mode ?? 0
   const unsafe = (mode & 0o077) === 0 ? {} : { unsafe: true as const }
   const bytes = inHome("keys", () => readRegularFile(file, LIMITS.keyFile)) ?? new Uint8Array()
-  if (isPassphraseSealed(bytes)) return { state: "sealed", ...unsafe }
+  if (await isPassphraseSealed(bytes)) return { state: "sealed", ...unsafe }
   if (keychainAccount(bytes) !== undefined) return { state: "keychain", ...unsafe }
   const key = await parsed(bytes, file)
   if (key === undefined) return { state: "damaged", ...unsafe }

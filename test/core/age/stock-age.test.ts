@@ -100,7 +100,7 @@ describe("with a passphrase", () => {
   testWithStockAge("what age sealed opens here, armored or not", "passphrase", async ({ age }) => {
     for (const armor of [[], ["--armor"]]) {
       const file = age(["--encrypt", ...armor, ...batchpass], plaintext, environment)
-      expect(isPassphraseSealed(file)).toBe(true)
+      expect(await isPassphraseSealed(file)).toBe(true)
       expect(await unsealWithPassphrase(file, PASSPHRASE)).toEqual(plaintext)
     }
   })

@@ -56,6 +56,6 @@ test("one under a passphrase stays under it, and without it nothing is written",
   expect(await outcome(wrong)).toBe("PASSPHRASE_WRONG")
   expect(readFileSync(file).equals(before)).toBe(true)
   expect(await setKeyFileTrust(file, AFTER, ask)).toBe(true)
-  expect(isPassphraseSealed(readFileSync(file))).toBe(true)
+  expect(await isPassphraseSealed(readFileSync(file))).toBe(true)
   expect(await readKeyFile(file, {}, ask)).toMatchObject({ identity: key.identity, trust: AFTER })
 })

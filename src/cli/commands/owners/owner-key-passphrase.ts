@@ -32,7 +32,7 @@ export async function run(door: Door): Promise<void> {
     requirePersonFor(`${deed} the passphrase of the owner's key`, id, door.env, person)
   })
   // Before anybody is asked for anything.
-  refuseUnfit(deed, file)
+  await refuseUnfit(deed, file)
   const answer = async () =>
     [
       await openKeyFile(file, passphraseOf(door)),
@@ -53,13 +53,13 @@ export async function run(door: Door): Promise<void> {
   }
 }
 
-function refuseUnfit(deed: Deed, file: string): void {
+async function refuseUnfit(deed: Deed, file: string): Promise<void> {
   if (keychainAccount(keyFileBytes(file)) !== undefined) {
     throw new VaultError("USAGE", `${file} holds no key: the keychain does`, {
       hint: "back into the file, under a passphrase: agent-vault owner key --from-keychain",
     })
   }
-  const hasPassphrase = isUnderPassphrase(file)
+  const hasPassphrase = await isUnderPassphrase(file)
   if ((deed === "set") !== hasPassphrase) return
   throw hasPassphrase
     ? new VaultError("EXISTS", `${file} has a passphrase already`, {
