@@ -44,7 +44,8 @@ export {
   removeKey,
 } from "./vault/own-keys.js"
 export { isUnderPassphrase, openKeyFile, writeUnderPassphrase } from "./keys/key-passphrase.js"
-export { moveFromKeychain, moveToKeychain } from "./keys/keychain-key.js"
+export { inTurnOfOwnerKey } from "./keys/key-turn.js"
+export { moveFromKeychain, moveToKeychain, requireKeychain } from "./keys/keychain-key.js"
 export { bringBack, refuseOwnerKeyHere } from "./recovery/bring-back.js"
 export { combineShares, refuseMisfit } from "./recovery/combine-shares.js"
 export { type Share, formatShare, looksLikeShare, parseShare, sharesIn } from "./recovery/share.js"

@@ -209,9 +209,15 @@ export class ChainFile {
     try {
       work()
     } catch (cause) {
-      throw VaultError.is(cause, "AUDIT_UNWRITABLE") ? cause : unwritable(this.#file, cause)
+      if (VaultError.is(cause, "AUDIT_UNWRITABLE")) throw cause
+      throw VaultError.is(cause, "LOCKED") ? kept(cause) : unwritable(this.#file, cause)
     }
   }
+}
+
+function kept(cause: VaultError): VaultError {
+  const { message, hint = "" } = cause
+  return new VaultError("AUDIT_UNWRITABLE", `${message}, so nothing can be noted`, { hint, cause })
 }
 
 function unwritable(file: string, cause: unknown): VaultError {

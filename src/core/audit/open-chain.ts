@@ -11,9 +11,9 @@ import {
   writeSync,
 } from "node:fs"
 import { dirname } from "node:path"
+import { FileTurn } from "../disk/file-turn.js"
 import { makeFolder } from "../disk/files.js"
 import { isErrno } from "../words/system-error.js"
-import { FileTurn } from "./file-turn.js"
 
 /** Read too, for its end; without waiting for somebody at the other end, if it became a pipe. */
 const CHAIN = constants.O_APPEND | constants.O_CREAT | constants.O_RDWR | constants.O_NONBLOCK
@@ -25,7 +25,7 @@ export interface OpenFile {
   readonly handle: number
   readonly device: number
   readonly inode: number
-  /** Who may append; undefined for a pipe or a device. */
+  /** Who may append, or two lines would follow the same one, a fork; undefined for a pipe or a device. */
   readonly turn: FileTurn | undefined
   /** Counts writes; `synced` of them are on the disk. */
   written: number

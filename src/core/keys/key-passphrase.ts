@@ -55,7 +55,7 @@ export async function writeUnderPassphrase(
   try {
     inHome("keys", () => createFile(beside, content, 0o600))
     await requireSame(beside, text, passphrase)
-    if (!isAsOpened(opened)) throw changed(file)
+    requireAsOpened(opened)
     inHome("keys", () => rename(beside, target))
   } catch (error) {
     attempted(() => removeFile(beside))
@@ -74,8 +74,10 @@ export function isAsOpened({ file, lies }: OpenedKeyFile): boolean {
   }
 }
 
-function changed(file: string): VaultError {
-  return new VaultError("LOCKED", `something else changed ${file} meanwhile`, {
+/** Refuses to go on with a key file that is another by now. Throws `LOCKED`. */
+export function requireAsOpened(opened: OpenedKeyFile): void {
+  if (isAsOpened(opened)) return
+  throw new VaultError("LOCKED", `something else changed ${opened.file} meanwhile`, {
     hint: "it is as that left it: look at it (agent-vault owner key), and repeat the command",
   })
 }

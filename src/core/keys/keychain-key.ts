@@ -13,7 +13,13 @@ import { VaultError } from "../words/errors.js"
 import { LIMITS } from "../words/limits.js"
 import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
 import { type Key, keychainAccount } from "./key-files.js"
-import { type OpenedKeyFile, isAsOpened, writeUnderPassphrase } from "./key-passphrase.js"
+import {
+  type OpenedKeyFile,
+  isAsOpened,
+  requireAsOpened,
+  writeUnderPassphrase,
+} from "./key-passphrase.js"
+import { inTurnOfOwnerKey } from "./key-turn.js"
 
 /** How long a person may take to unlock the keychain. In ms. */
 const UNLOCK_MS = 60_000
@@ -74,7 +80,7 @@ export interface KeyInKeychain extends KeychainEntry {
 /**
  * Moves the key of a key file to the keychain of the system. It is read back from there before the file
  * is replaced by one that names the entry; whoever is killed on the way has the old file, or both.
- * Throws `KEYCHAIN_FAILED`, `NO_ACCESS`; then the file is as it was.
+ * Throws `KEYCHAIN_FAILED`, `NO_ACCESS`, `LOCKED`; then the file is as it was.
  */
 export async function moveToKeychain(
   opened: OpenedKeyFile,
@@ -82,11 +88,29 @@ export async function moveToKeychain(
   vault: string,
   access: KeychainAccess,
 ): Promise<KeyInKeychain> {
-  const { file } = opened
   const account = await accountOf(vault, identity)
-  const entry = { service: SERVICE, account }
   const naming = namingText(opened, identity, account)
-  const stays = `${file} is as it was; protect it by a passphrase: agent-vault owner key --passphrase set`
+  const move = () => moveIn(opened, { identity, account, naming }, access)
+  await inTurnOfOwnerKey(vault, access.env, move)
+  return { file: opened.file, service: SERVICE, account }
+}
+
+/** What goes to the keychain, and the text of the file that then names it. */
+interface KeyGoing {
+  readonly identity: string
+  readonly account: string
+  readonly naming: Buffer
+}
+
+async function moveIn(
+  opened: OpenedKeyFile,
+  { identity, account, naming }: KeyGoing,
+  access: KeychainAccess,
+): Promise<void> {
+  requireAsOpened(opened)
+  const { file } = opened
+  const entry = { service: SERVICE, account }
+  const stays = stillIn(file)
   const { args, input } = keychainProgram(access.system).keep(entry, identity)
   await ask({ deed: "took no key", mend: stays, args, input }, access)
   try {
@@ -102,7 +126,7 @@ export async function moveToKeychain(
     throw error
   }
   try {
-    // A move back, begun before the file named the entry, may have removed it since it was read.
+    // Whoever has another state folder knows no turn, and may have removed it since it was read.
     await keyAt(account, access, stays)
   } catch (error) {
     if (isAsOpened({ ...opened, lies: naming })) {
@@ -110,15 +134,24 @@ export async function moveToKeychain(
     }
     throw error
   }
-  return { file, ...entry }
 }
 
 /**
  * Brings a key back out of the keychain into its file, under a passphrase if there is one, and then
  * removes the entry; `text` has the key in it. An entry that stays is told in `unfinished`. Throws
- * `NO_ACCESS`; then the file is as it was.
+ * `NO_ACCESS`, `LOCKED`; then the file is as it was.
  */
-export async function moveFromKeychain(
+export function moveFromKeychain(
+  opened: OpenedKeyFile,
+  account: string,
+  passphrase: string | undefined,
+  access: KeychainAccess,
+): Promise<KeyInKeychain & MaybeUnfinished> {
+  const [vault = ""] = account.split(".")
+  return inTurnOfOwnerKey(vault, access.env, () => moveOut(opened, account, passphrase, access))
+}
+
+async function moveOut(
   opened: OpenedKeyFile,
   account: string,
   passphrase: string | undefined,
@@ -148,6 +181,14 @@ export async function forgetKey(
   await ask({ deed: "did not remove the key", mend, args }, access)
 }
 
+/**
+ * Refuses to begin a move where this system has no keychain for it, or not its program. Throws
+ * `KEYCHAIN_FAILED`.
+ */
+export function requireKeychain(file: string, access: KeychainAccess): void {
+  programOf(access, stillIn(file))
+}
+
 /** Of vault and key, so that no other key takes the place of one. */
 async function accountOf(vault: string, identity: string): Promise<string> {
   const hash = createHash("sha256")
@@ -168,6 +209,10 @@ function namingText({ file, text }: OpenedKeyFile, identity: string, account: st
 
 function nameLine(account: string): string {
   return `# keychain: ${account}`
+}
+
+function stillIn(file: string): string {
+  return `${file} is as it was; protect it by a passphrase: agent-vault owner key --passphrase set`
 }
 
 function gone(file: string): string {
@@ -196,11 +241,10 @@ async function keyAt(account: string, access: KeychainAccess, mend: string): Pro
 /** What the keychain's program printed. It is in no repository, and has no shell; the key is not in its arguments. */
 async function ask(
   { deed, mend, args, input }: KeychainQuestion,
-  { env, system = platform() }: KeychainAccess,
+  access: KeychainAccess,
 ): Promise<Buffer> {
-  const { name } = keychainProgram(system)
-  const file = system === "win32" ? undefined : programInNoCheckout(env["PATH"], name)
-  if (file === undefined) throw noProgram(system, name, mend)
+  const { name, file } = programOf(access, mend)
+  const { env } = access
   const others = Object.entries(env).filter(([variable]) => !OURS.test(variable))
   const path = (env["PATH"] ?? "").split(delimiter).filter(isAbsolute).join(delimiter)
   const program = {
@@ -221,11 +265,19 @@ async function ask(
   }
 }
 
-function noProgram(system: NodeJS.Platform, name: string, mend: string): VaultError {
+/** The program, and where it lies. */
+function programOf(
+  { env, system = platform() }: KeychainAccess,
+  mend: string,
+): { readonly name: string; readonly file: string } {
   if (system === "win32") {
-    return new VaultError("KEYCHAIN_FAILED", "the keychain of Windows is not used", { hint: mend })
+    const none = "on Windows no keychain keeps an owner's key"
+    throw new VaultError("KEYCHAIN_FAILED", none, { hint: mend })
   }
-  return new VaultError("KEYCHAIN_FAILED", `there is no program ${name} on PATH`, {
+  const { name } = keychainProgram(system)
+  const file = programInNoCheckout(env["PATH"], name)
+  if (file !== undefined) return { name, file }
+  throw new VaultError("KEYCHAIN_FAILED", `there is no program ${name} on PATH`, {
     hint: `install ${name}, outside of every repository (of Debian, the package libsecret-tools); ${mend}`,
   })
 }

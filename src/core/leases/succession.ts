@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { seal, unseal } from "../age/age.js"
-import { FileTurn } from "../audit/file-turn.js"
+import { FileTurn } from "../disk/file-turn.js"
 import { FolderFiles, readRegularFile, removeFile, replaceFile } from "../disk/files.js"
 import { type Environment, inHome } from "../disk/homes.js"
 import { VaultError } from "../words/errors.js"
@@ -52,15 +52,16 @@ export class Succession {
   async inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = inHome("state", () => new FileTurn(this.#file))
     try {
-      const done = await turn.takeLong(async () => ({ came: await work() }), PATIENCE_MS)
-      if (done !== undefined) return done.came
+      return await turn.takeLong(work, PATIENCE_MS)
+    } catch (error) {
+      if (!VaultError.is(error, "LOCKED")) throw error
+      throw new IssuerFailure(
+        "another process of this machine asks it, and does not end",
+        error.hint,
+      )
     } finally {
       turn.end()
     }
-    throw new IssuerFailure(
-      "another process of this machine asks it, and does not end",
-      "try again",
-    )
   }
 
   /**

@@ -17,6 +17,7 @@ import {
   setOtherKeyAside,
   writeKeyFile,
 } from "../keys/key-files.js"
+import { inTurnOfOwnerKey } from "../keys/key-turn.js"
 import { readPin, writePin } from "../memory/trust.js"
 import { type Confirmed, requirePerson } from "../policy/person.js"
 import { VaultError } from "../words/errors.js"
@@ -124,7 +125,7 @@ export interface RemoveKeyRequest {
 /**
  * Removes a key file from this machine and returns its path. Where no escrow brings the key back, a
  * person has to say so. An owner's key in the keychain is removed there too. Throws `KEY_NOT_FOUND`,
- * `UNCONFIRMED`, `KEYCHAIN_FAILED`.
+ * `UNCONFIRMED`, `KEYCHAIN_FAILED`, `LOCKED`.
  */
 export async function removeKey(
   id: string,
@@ -146,14 +147,19 @@ export async function removeKey(
       hint: "a person says so at a terminal; to keep the key, move the file elsewhere",
     })
   }
-  const account = holder.role === "owner" ? keychainAccount(keyFileBytes(file)) : undefined
+  if (holder.role === "owner") await inTurnOfOwnerKey(id, env, () => removeOwnerKey(id, file, env))
+  else inHome("keys", () => removeFile(file))
+  return file
+}
+
+async function removeOwnerKey(id: string, file: string, env: Environment): Promise<void> {
+  const account = keychainAccount(keyFileBytes(file))
   // What it names may be anything; of another vault, the entry is needed elsewhere.
   if (account?.startsWith(`${id}.`) === true) {
     const { forgetKey } = await import("../keys/keychain-key.js")
     await forgetKey(account, { env }, file)
   }
   inHome("keys", () => removeFile(file))
-  return file
 }
 
 function requireHolder(vault: Vault, { key, shown }: AddKeyRequest): KeyHolder {

@@ -2,6 +2,7 @@ import type { Environment } from "../disk/homes.js"
 import type { Place } from "../disk/place.js"
 import { type AskPassphrase, agentKeyFile, localAgents, ownerKeyFile } from "../keys/key-files.js"
 import { setKeyFileTrust } from "../keys/key-file-trust.js"
+import { inTurnOfOwnerKey } from "../keys/key-turn.js"
 import type { Confirmed } from "../policy/person.js"
 import { VaultError } from "../words/errors.js"
 import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
@@ -33,7 +34,8 @@ export async function trustOwner(
   const unfinished: VaultError[] = []
   for (const file of [ownerKeyFile(vault, env), ...agents]) {
     try {
-      if (await setKeyFileTrust(file, signer, ask)) keyFiles.push(file)
+      const setTrust = () => setKeyFileTrust(file, signer, ask)
+      if (await inTurnOfOwnerKey(vault, env, setTrust)) keyFiles.push(file)
     } catch (error) {
       if (VaultError.is(error, "KEY_NOT_FOUND")) continue
       if (!VaultError.is(error)) throw error

@@ -275,16 +275,19 @@ describe("many processes at once", () => {
     }
   })
 
-  test("the lock of a process that is gone is taken away, its claim too", async () => {
+  test("the lock of a process that is gone is taken away, and the claims of many that were killed at that", async () => {
     noted(1)
     const gone = spawn(execPath, ["-e", ""])
     await once(gone, "exit")
-    const dead = nameByMaker("by-").replace(/^by-\d+-/, `by-${gone.pid ?? 0}-`)
-    const claimant = nameByMaker("by-").replace(/^by-\d+-/, `by-${gone.pid ?? 0}-`)
+    const [dead = "", ...claimants] = Array.from({ length: 12 }, () =>
+      nameByMaker("by-").replace(/^by-\d+-/, `by-${gone.pid ?? 0}-`),
+    )
     const turn = `${file}.turn`
     writeFileSync(join(turn, dead), dead)
     linkSync(join(turn, dead), join(turn, "lock"))
-    writeFileSync(join(turn, `lock.${dead}`), claimant)
+    for (const [at, claimant] of claimants.entries()) {
+      writeFileSync(join(turn, `lock.${[dead, ...claimants][at] ?? ""}`), claimant)
+    }
     const many = await Promise.all([appender(50), appender(50), appender(50)])
     await Promise.all(many.map(({ ended }) => ended))
     expect(readChain(file)).toMatchObject({ faults: [], pieces: 0 })

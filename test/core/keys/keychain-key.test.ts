@@ -9,6 +9,7 @@ import {
   findVault,
   ownerKeyFile,
 } from "../../../src/core/index.js"
+import { nameByMaker } from "../../../src/core/disk/maker.js"
 import { setKeyFileTrust } from "../../../src/core/keys/key-file-trust.js"
 import { readKeyFile } from "../../../src/core/keys/key-files.js"
 import {
@@ -19,9 +20,10 @@ import {
   moveToKeychain,
   openKeyFile,
   removeKey,
+  requireKeychain,
   wholeKeyFile,
 } from "../../../src/core/owner.js"
-import { Processes } from "../processes.js"
+import { Processes, ended } from "../processes.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 import { Keychain } from "./keychain.js"
 
@@ -181,8 +183,11 @@ describe("the file stays as it is, and the keychain keeps nothing, if the keycha
     expect(keychain.log).toBe("")
   })
 
-  test("is that of Windows", async () => {
-    expect(await outcome(toKeychain("win32"))).toBe("KEYCHAIN_FAILED")
+  test("is that of Windows, where there is none for it", async () => {
+    await expect(toKeychain("win32")).rejects.toThrow("on Windows no keychain")
+    expect(() => {
+      requireKeychain(file, { env, system: "win32" })
+    }).toThrow("on Windows no keychain")
     expect(readFileSync(file)).toEqual(plain)
   })
 })
@@ -233,7 +238,7 @@ describe("what changes the file while the keychain is asked is not lost", () => 
     expect(Object.values(keychain.entries)).toEqual([identity])
   })
 
-  test("an entry that a move back removes, once it was read", async () => {
+  test("an entry that is removed once it was read", async () => {
     keychain.speaks("secret-tool", asked("cat $5 && rm $5"))
     expect(await outcome(toKeychain())).toBe("KEYCHAIN_FAILED")
     expect(readFileSync(file)).toEqual(plain)
@@ -255,6 +260,58 @@ describe("what changes the file while the keychain is asked is not lost", () => 
     expect(await outcome(fromKeychain())).toBe("LOCKED")
     expect(readFileSync(file, "utf8")).toBe(other)
     expect(Object.values(keychain.entries)).toEqual([identity])
+  })
+})
+
+const inWorld = (name: string): string => join(world.folder, name)
+
+/** Stopped where the first of two processes removes the entry, until there is a file `go`. */
+function stopping(before = ""): void {
+  keychain.speaks(
+    "secret-tool",
+    `case $1 in store) cat > $6 ;; lookup) ${before} cat $5 ;; *) [ "$FIRST" ] &&
+      : > ${inWorld("stopped")} && until [ -e ${inWorld("go")} ]; do sleep 0.05; done; rm -f $5 ;; esac`,
+  )
+}
+
+/** How many processes have the turn, or wait for it. */
+const inTurn = (): number =>
+  readdirSync(join(dirname(file), "owner-key.turn")).filter((name) => name.startsWith("by-")).length
+
+/** The first one ends with this code; the second has to, with a key that can be read. */
+async function both(first: string, code: number): Promise<void> {
+  const one = processes.run(world, [first], { ...env, FIRST: "yes" })
+  await expect.poll(() => existsSync(inWorld("stopped"))).toBe(true)
+  const two = processes.start(world, ["to-keychain"], env)
+  const end = ended(two)
+  await expect.poll(() => inTurn() > 1 || two.exitCode !== null).toBe(true)
+  writeFileSync(inWorld("go"), "")
+  expect([(await one).code, (await end).code]).toEqual([code, 0])
+  expect(Object.values(keychain.entries)).toEqual([identity])
+  expect(await readKeyFile(file, env, nobody)).toMatchObject({ identity })
+  expect(around()).not.toContain("AGE-SECRET-KEY-")
+}
+
+describe("of two processes at once, the second waits", () => {
+  test("where the first brings the key back, and is about to remove the entry", async () => {
+    await toKeychain()
+    stopping()
+    await both("from-keychain", 0)
+  })
+
+  test("where the first got no key back, and is about to remove what it kept", async () => {
+    stopping('[ "$FIRST" ] ||')
+    await both("to-keychain", 1)
+  })
+
+  test("but not for ever: what it would have changed is as it was", async () => {
+    const turn = join(dirname(file), "owner-key.turn")
+    mkdirSync(turn)
+    writeFileSync(join(turn, "lock"), nameByMaker("by-"))
+    const told = [outcome(toKeychain()), outcome(remove("owner"))]
+    expect(await Promise.all(told)).toEqual(["LOCKED", "LOCKED"])
+    expect(readFileSync(file)).toEqual(plain)
+    expect(keychain.log).toBe("")
   })
 })
 
@@ -294,7 +351,9 @@ describe("with a key file", () => {
 test.each([["to-keychain"], ["from-keychain"]])(
   "killed at any moment of %s, the key can be read",
   async (way) => {
-    if (way === "from-keychain") await toKeychain()
+    // The folder of the turn is there as well, as it is for all but the first one.
+    await toKeychain()
+    if (way === "to-keychain") await fromKeychain()
     const log = join(world.folder, "calls")
     const trial = world.copy()
     const there = new Keychain(join(world.folder, "trial"))
@@ -314,8 +373,8 @@ test.each([["to-keychain"], ["from-keychain"]])(
     const renamed = calls.findIndex((call) => call.startsWith("renameSync"))
     expect(calls[renamed + 1]).toBe("fsyncSync of a folder")
     for (let at = 1; at <= calls.length; at++) {
-      const ended = await processes.run(world, [way], { ...env, KILL_AT: String(at) })
-      expect(ended.signal).toBe("SIGKILL")
+      const { signal } = await processes.run(world, [way], { ...env, KILL_AT: String(at) })
+      expect(signal).toBe("SIGKILL")
       expect(await readKeyFile(file, env, nobody)).toMatchObject({ identity })
       // A kill behind the rename leaves the move done; the next one begins anew.
       const isMoved = keychainAccount(keyFileBytes(file)) !== undefined

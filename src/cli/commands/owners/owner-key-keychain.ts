@@ -7,6 +7,7 @@ import {
   moveToKeychain,
   openKeyFile,
   proveOwnerKey,
+  requireKeychain,
   requireOwnerKey,
   requirePersonFor,
   wholeKeyFile,
@@ -36,6 +37,8 @@ async function moveIn(door: Door, file: string, id: string): Promise<void> {
       hint: "see whether it is good: agent-vault owner key",
     })
   }
+  // Before anybody is asked for anything.
+  requireKeychain(file, { env: door.env })
   const opened = await openKeyFile(file, passphraseOf(door))
   const key = await keyIn(opened.text, file, passphraseOf(door))
   // What opens nothing is not worth a keychain, and its file may be all that tells what it was.

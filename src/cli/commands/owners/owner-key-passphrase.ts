@@ -1,5 +1,6 @@
 import { VaultError, claimedId } from "../../../core/index.js"
 import {
+  inTurnOfOwnerKey,
   isUnderPassphrase,
   keyFileBytes,
   keychainAccount,
@@ -41,7 +42,7 @@ export async function run(door: Door): Promise<void> {
   // Ctrl-C while the file is opened ends it at the second question, so there must be one.
   const asksAgain = deed === "change" && option(door, "new-passphrase-fd") === undefined
   const [opened, passphrase] = await (asksAgain ? keepHidden(door.terminal, answer) : answer())
-  await writeUnderPassphrase(opened, passphrase)
+  await inTurnOfOwnerKey(id, door.env, () => writeUnderPassphrase(opened, passphrase))
   if (await asJson(door, { file, passphrase: passphrase !== undefined })) return
   tell(door, `${file} ${DONE[deed]}.`)
   if (deed !== "remove") {

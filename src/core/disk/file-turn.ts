@@ -1,10 +1,10 @@
 import { linkSync, readFileSync, unlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { removeAbandoned } from "../disk/abandoned.js"
-import { makeFolder, removeFile } from "../disk/files.js"
-import { fateOfMaker, nameByMaker } from "../disk/maker.js"
 import { VaultError } from "../words/errors.js"
 import { attempted, isErrno } from "../words/system-error.js"
+import { removeAbandoned } from "./abandoned.js"
+import { makeFolder, removeFile } from "./files.js"
+import { fateOfMaker, nameByMaker } from "./maker.js"
 
 /** How long whoever has the turn may keep it: a write takes some ten microseconds. */
 const PATIENCE_MS = 5000
@@ -14,11 +14,10 @@ const OWN = "by-"
 let sleeping: Int32Array | undefined
 
 /**
- * Who may append to a file: one at a time, or two lines would follow the same one, a fork. Whoever
- * wants to has a file in a folder beside it, which says who that is; a second name for that file,
- * `lock`, is the turn. So the lock never is there without saying whose it is, and taking it makes no
- * new file, which costs ext4 up to a millisecond where it has just removed many. The lock of a process
- * that is gone is taken away at once.
+ * Who may write a file: one process at a time. Whoever wants to has a file in a folder beside it,
+ * which says who that is; a second name for that file, `lock`, is the turn. So the lock never is there
+ * without saying whose it is, and taking it makes no new file, which costs ext4 up to a millisecond
+ * where it has just removed many. The lock of a process that is gone is taken away at once.
  */
 export class FileTurn {
   readonly #folder: string
@@ -34,7 +33,7 @@ export class FileTurn {
     this.#enter()
   }
 
-  /** Does work in turn. Throws `AUDIT_UNWRITABLE` if somebody keeps it, and what the system says. */
+  /** Does work in turn. Throws `LOCKED` if somebody keeps it, and what the system says. */
   take<T>(work: () => T): T {
     // The clock is asked only if there is something to wait for: Node loads it at its first use.
     let since: number | undefined
@@ -51,13 +50,13 @@ export class FileTurn {
   }
 
   /**
-   * Does work in turn that takes its time, and waits in the event loop for `patience` ms. Resolves to
-   * undefined if somebody keeps the turn. Rejects with what the system says.
+   * Does work in turn that takes its time, and waits in the event loop for `patience` ms. Rejects
+   * with `LOCKED` if somebody keeps the turn, and with what the system says.
    */
-  async takeLong<T>(work: () => Promise<T>, patience: number): Promise<T | undefined> {
+  async takeLong<T>(work: () => Promise<T>, patience: number): Promise<T> {
     const since = performance.now()
-    while (this.#begin() !== undefined) {
-      if (performance.now() - since > patience) return undefined
+    for (let holder = this.#begin(); holder !== undefined; holder = this.#begin()) {
+      if (performance.now() - since > patience) throw kept(this.#lock, holder)
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * (10 + 5 * Math.random())))
     }
     try {
@@ -113,7 +112,8 @@ export class FileTurn {
    * on it may, who looks again: it may be somebody else's by now. A claim is a lock like any other.
    */
   #takeAway(lock: string, dead: string): void {
-    const claim = `${lock}.${dead}`
+    // Whoever is gone held one thing alone, the lock or a claim: so names do not grow with the claims.
+    const claim = dead === "" ? `${lock}.` : `${this.#lock}.${dead}`
     if (!this.#link(claim)) {
       const claimant = holderOf(claim)
       if (claimant !== undefined && isGone(claimant)) this.#takeAway(claim, claimant)
@@ -142,7 +142,7 @@ function holderOf(lock: string): string | undefined {
   }
 }
 
-/** A note is taken before its function returns, so it waits without the event loop. */
+/** Work that is done before its function returns waits without the event loop. */
 function sleep(): void {
   sleeping ??= new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   Atomics.wait(sleeping, 0, 0, PAUSE_MS * (0.5 + Math.random()))
@@ -151,7 +151,7 @@ function sleep(): void {
 function kept(lock: string, holder: string): VaultError {
   const [, pid] = /^by-(\d+)-/.exec(holder) ?? []
   const who = pid === undefined ? "another process" : `process ${pid}`
-  return new VaultError("AUDIT_UNWRITABLE", `${who} keeps ${lock}, so nothing can be noted`, {
+  return new VaultError("LOCKED", `${who} keeps ${lock}`, {
     hint: `wait for it or end it; if it is gone for good, remove ${lock}`,
   })
 }
