@@ -24,18 +24,26 @@ export function readersOfValue(
   keys: ReadonlyMap<string, PastGroupKey>,
 ): PastReader[] {
   const readers = new Map<string, PastReader>()
+  // The last key of the value that they have, since when it was sealed to it, and when to another one.
+  const last = new Map<string, { readonly sealed: string; readonly without?: string }>()
   for (const [fingerprint, since] of seals) {
+    for (const [id, { sealed, without = since }] of last) last.set(id, { sealed, without })
     for (const holder of keys.get(fingerprint)?.holders ?? []) {
       const id = JSON.stringify([holder.who, holder.name, holder.recipient])
       readers.set(id, united(readers.get(id), holder, since))
+      last.set(id, { sealed: since })
     }
   }
   for (const { agent, at } of exposed) {
     const own = [...readers].filter(([, { who, name }]) => who === "agent" && name === agent)
     if (own.length === 0) readers.set(agent, { who: "agent", name: agent, from: changed, lost: at })
     for (const [id, reader] of own) {
-      // Where it was moved away from them, they still have the group that it was in.
-      if (reader.lost === undefined && reader.from <= at) readers.set(id, { ...reader, lost: at })
+      const { sealed = "", without } = last.get(id) ?? {}
+      // Not all that is exposed was taken from them: whoever has the value's last key lost nothing.
+      if (reader.lost !== undefined || without === undefined) continue
+      // Moved away from them, say: they still have the group that it was in. The exposure's time is
+      // signed, but may be of a loss before.
+      readers.set(id, { ...reader, lost: at < sealed ? without : at })
     }
   }
   return [...readers.values()]

@@ -7,6 +7,8 @@ import {
   grant,
   joinAsOwner,
   moveSecret,
+  rekeyAgent,
+  renewGroupKey,
   revoke,
   setSecret,
   whoCouldRead,
@@ -62,15 +64,33 @@ test("a grant opens what was set before it, in that epoch; a revoke takes nothin
   await grant({ ...(await on(5)), agent: "deploy", groups: ["shop"] })
   await set(6, "shop/key", "third")
   await grant({ ...(await on(7)), agent: "ci", groups: ["shop"], until: day(9) })
-  // ci again, by its later grant; what it had, it had since the earlier one.
+  // ci again, by its later grant; what it had, it had since the earlier one. The second value was
+  // sealed to the key that it then got, so that one is not lost to it.
   expect(await told("shop/key", undefined, day(8))).toEqual([
     "3: ci reads since 07",
     "3: deploy reads since 06",
-    "2: ci keeps since 03 until 04",
+    "2: ci keeps since 03",
     "2: deploy keeps since 05",
     "1: ci keeps since 03 until 04",
   ])
   expect(await told("shop/key", undefined, day(9))).toContain("3: ci ended since 07")
+})
+
+test("a new key for the group takes nothing from who still has it", async () => {
+  await set(1, "shop/key", "first")
+  await grant({ ...(await on(2)), agent: "ci", groups: ["shop"] })
+  await renewGroupKey({ ...(await on(3)), group: "shop" })
+  await set(4, "shop/key", "second")
+  expect(await told("shop/key")).toEqual(["2: ci reads since 04", "1: ci keeps since 02"])
+})
+
+test("a new key for the agent takes from the old one alone", async () => {
+  await set(1, "shop/key", "first")
+  await grant({ ...(await on(2)), agent: "ci", groups: ["shop"] })
+  await rekeyAgent({ ...(await on(3)), agent: "ci" })
+  await set(4, "shop/key", "second")
+  const first = ["1: ci keeps since 02 until 03", "1: ci keeps since 03"]
+  expect(await told("shop/key")).toEqual(["2: ci reads since 04", ...first])
 })
 
 test("as it was on a date", async () => {
