@@ -1,8 +1,8 @@
 // One change of a vault in a process of its own, for tests that kill it or run many at once:
-// `node one-change.mjs FOLDER TOP set NAME VALUE`, with the World in FOLDER.
+// `node one-change.cjs BUNDLE FOLDER TOP set NAME VALUE`, with the World in FOLDER.
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { argv, env } from "node:process"
+import process, { argv, env } from "node:process"
 import { setTimeout as sleep } from "node:timers/promises"
 import { withLock } from "../../src/core/commit/lock.js"
 import { claimedId, findVault, ownerKeyFile } from "../../src/core/index.js"
@@ -34,7 +34,9 @@ const operations: Record<string, () => Promise<unknown>> = {
   "from-keychain": () => fromKeychain(),
   "hold-lock": () => withLock(join(top, ".git"), holdAlone),
 }
-await operate()
+// What waits for ever ends with Node's code for that.
+process.exitCode = 13
+void operate().then(() => (process.exitCode = 0))
 
 /** Where many wait for the lock, and slowly, some are told to try again. */
 async function operate(): Promise<void> {

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { build } from "esbuild"
+import { sharedFolder } from "../folders.js"
 import type { World } from "./world.js"
 
 /** What became of a process. */
@@ -14,24 +16,11 @@ export interface Ended {
 
 /** Runs changes in processes of their own, from one bundle of the sources as they are now. */
 export class Processes {
-  readonly #folder = mkdtempSync(join(tmpdir(), "agent-vault-bundle-"))
-  readonly #program = join(this.#folder, "one-change.mjs")
+  #bundle = ""
 
+  /** The bundle is one for the whole run, and with it the code that V8 made of it. */
   async prepare(): Promise<void> {
-    await build({
-      entryPoints: [join(import.meta.dirname, "one-change.ts")],
-      outfile: this.#program,
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      banner: {
-        js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url)',
-      },
-    })
-  }
-
-  remove(): void {
-    rmSync(this.#folder, { recursive: true, force: true })
+    this.#bundle = join(await sharedFolder("one-change", bundled), BUNDLE)
   }
 
   /** Starts a change, in a process group of its own. */
@@ -39,7 +28,8 @@ export class Processes {
     const preload = Object.keys(env).some((name) => name.startsWith("KILL_"))
       ? ["--import", join(import.meta.dirname, "kill-at.mjs")]
       : []
-    const args = [...preload, this.#program, world.folder, world.top, ...change]
+    const program = join(import.meta.dirname, "one-change.cjs")
+    const args = [...preload, program, this.#bundle, world.folder, world.top, ...change]
     return spawn(process.execPath, args, {
       detached: true,
       env: { ...world.env, ...env },
@@ -51,6 +41,22 @@ export class Processes {
   run(world: World, change: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
     return ended(this.start(world, change, env))
   }
+}
+
+const BUNDLE = "one-change.bundle.cjs"
+
+async function bundled(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "agent-vault-bundle-"))
+  const outfile = join(folder, BUNDLE)
+  await build({
+    entryPoints: [join(import.meta.dirname, "one-change.ts")],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    define: { "import.meta.url": JSON.stringify(pathToFileURL(outfile).href) },
+  })
+  return folder
 }
 
 /** Waits for the end of a process. */

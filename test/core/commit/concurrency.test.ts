@@ -22,7 +22,6 @@ afterEach(() => world.remove())
 
 afterAll(() => {
   template.remove()
-  processes.remove()
 })
 
 describe("many writers on one machine", () => {

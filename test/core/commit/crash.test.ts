@@ -28,7 +28,6 @@ beforeAll(async () => {
 
 afterAll(() => {
   template.remove()
-  processes.remove()
 })
 
 /** The calls by which an undisturbed change writes, in order. */

@@ -29,7 +29,6 @@ beforeEach(() => {
 afterEach(() => world.remove())
 afterAll(() => {
   template.remove()
-  processes.remove()
 })
 
 const saying = (passphrase: string) => (): Promise<string> => Promise.resolve(passphrase)

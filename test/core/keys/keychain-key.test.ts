@@ -51,7 +51,6 @@ beforeEach(() => {
 afterEach(() => world.remove())
 afterAll(() => {
   template.remove()
-  processes.remove()
 })
 
 const PASSPHRASE = "not a real passphrase"

@@ -54,7 +54,6 @@ afterEach(async () => {
 })
 afterAll(() => {
   template.remove()
-  processes.remove()
 })
 
 /** Opens a vault on a machine of its own, as ci unless told otherwise. */
