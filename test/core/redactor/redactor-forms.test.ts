@@ -26,14 +26,11 @@ type Print = (value: string) => string
 
 const bash = (script: string): Print => tool("bash", ["-c", script])
 /** An expression of `value`, a str, and `raw`, its bytes. */
-const python = (expression: string): Print =>
-  tool("python3", [
-    "-c",
-    `import sys, json, base64, shlex, binascii, html, html.entities, urllib.parse as url
-raw = sys.stdin.buffer.read()
-value = raw.decode()
-sys.stdout.buffer.write(str(${expression}).encode())`,
-  ])
+const python = (expression: string): Print => {
+  expressions.push(expression)
+  return (value) => byPython().get(value)?.get(expression) ?? ""
+}
+const expressions: string[] = []
 const jq = (filter: string): Print => tool("jq", ["-Rsrj", filter])
 const readIn = "IFS= read -r -d '' value; "
 
@@ -287,6 +284,30 @@ function named(value: string): Redacted {
 /** Around a value, bash sets quotes of its own. */
 function withoutQuotes(redacted: string): string {
   return redacted.replace(/\$?'(\[REDACTED test\/value\])'/, "$1").replace(`"${MARKER}"`, MARKER)
+}
+
+/** What Python prints of each value by each expression, all from one process: it starts slowly. */
+const byPython = once((): ReadonlyMap<string, ReadonlyMap<string, string>> => {
+  const script = `import sys, json, base64, shlex, binascii, html, html.entities, urllib.parse as url
+names = globals()
+def printed(value, expression):
+    return str(eval(expression, {**names, "value": value, "raw": value.encode()}))
+values, expressions = json.load(sys.stdin)
+print(json.dumps([[printed(v, e) for e in expressions] for v in values]))`
+  const given = Object.values(values)
+  const print = tool("python3", ["-c", script])
+  const rows = JSON.parse(print(JSON.stringify([given, expressions]))) as string[][]
+  return new Map(
+    rows.map((row, at) => [
+      given[at] ?? "",
+      new Map(row.map((text, e) => [expressions[e] ?? "", text])),
+    ]),
+  )
+})
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly of: T } | undefined
+  return () => (made ??= { of: make() }).of
 }
 
 function tool(file: string, args: readonly string[]): Print {
