@@ -87,7 +87,7 @@ export class Machine extends World {
     { env, shows = false, answers = [] }: RunOptions & { answers?: readonly Answer[] } = {},
   ): Ran {
     const job = JSON.stringify({ args: [process.execPath, bin, ...args], answers })
-    const { status, stdout } = spawnSync("python3", [terminalProgram, job], {
+    const { status, stdout } = spawnSync("python3", ["-S", terminalProgram, job], {
       cwd: this.top,
       env: { ...this.env, TERM: "xterm", ...env },
       encoding: "utf8",

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { generateIdentity, recipientOf, sealWithPassphrase } from "../../src/core/age/age.js"
+import { generateIdentity, recipientOf } from "../../src/core/age/age.js"
 import { harnessSetting, ownerKeyFile } from "../../src/core/index.js"
 import harnesses from "../../src/core/keys/harnesses.json" with { type: "json" }
 import { pinFile } from "../../src/core/memory/trust.js"
@@ -18,6 +18,7 @@ import {
   said,
   vaultIdOf,
 } from "./arena.js"
+import { sealedQuickly } from "../core/age/sealed-quickly.js"
 
 // An agent's harness runs as the user whose key lies here. What gives access, or shows a value, then
 // waits for what a program does not have by itself: a passphrase, a person at a terminal, or a
@@ -156,7 +157,7 @@ function state(): object {
 
 async function protectKey(): Promise<void> {
   const file = ownerKeyFile(vaultIdOf(alice), alice.env)
-  writeFileSync(file, await sealWithPassphrase(readFileSync(file), PASSPHRASE))
+  writeFileSync(file, await sealedQuickly(readFileSync(file), PASSPHRASE))
 }
 
 /** The user's setting, as docs/harness.md tells to make it. */

@@ -48,7 +48,7 @@ export async function atTerminal(
   const env = { ...at.env, TERM: "xterm", ...more.env }
   const { program = ["agent-vault"], ...others } = more
   const job = { cwd: at.repo, ...others, argv: [...program, ...argv], steps, env }
-  const python = spawn("python3", [driver], { stdio: ["pipe", "pipe", "inherit"] })
+  const python = spawn("python3", ["-S", driver], { stdio: ["pipe", "pipe", "inherit"] })
   python.stdin.end(JSON.stringify(job))
   const seen = JSON.parse(await text(python.stdout)) as Seen
   expect(seen.restored, seen.shown).toBe(true)

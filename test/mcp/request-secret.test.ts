@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process"
 import { readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { sealWithPassphrase } from "../../src/core/age/age.js"
+import { sealedQuickly } from "../core/age/sealed-quickly.js"
 import { type Machine, vaultMachine } from "../cli/machine.js"
 import { answerPage, pageOf, readPage } from "./person-at-page.js"
 import { done, valuesIn } from "./service.js"
@@ -217,7 +217,7 @@ describe("a missing secret, where no owner's key can be used", () => {
     const key = execFileSync("find", [join(machine.home, ".config"), "-name", "owner.key"], {
       encoding: "utf8",
     }).trim()
-    writeFileSync(key, await sealWithPassphrase(readFileSync(key), "correct horse battery"))
+    writeFileSync(key, await sealedQuickly(readFileSync(key), "correct horse battery"))
     await open()
     expect((await ask()).document).toMatchObject({
       is: "asked",

@@ -1,6 +1,9 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { unsealWithPassphrase } from "../../../src/core/age/age.js"
+import { claimedId, findVault, ownerKeyFile } from "../../../src/core/index.js"
+import { sealedQuickly } from "../../core/age/sealed-quickly.js"
 import { type Seen, type Steps, atTerminal, plain } from "../at-terminal.js"
 import { Machine, vaultMachine } from "../machine.js"
 
@@ -27,6 +30,9 @@ beforeAll(async () => {
     ],
   )
   expect(code).toBe(0)
+  const key = ownerKeyFile(claimedId(findVault(locked.repo)), locked.env)
+  const text = await unsealWithPassphrase(readFileSync(key), "horse")
+  writeFileSync(key, await sealedQuickly(text, "horse"))
 })
 afterAll(() => machines.forEach((each) => each.remove()))
 

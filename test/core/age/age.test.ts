@@ -20,6 +20,7 @@ import {
   unsealWithPassphrase,
   type KeyKind,
 } from "../../../src/core/age/age.js"
+import { sealedQuickly } from "./sealed-quickly.js"
 import { encodeBech32 } from "../../../src/core/age/bech32.js"
 import { VaultError, type ErrorCode } from "../../../src/core/words/errors.js"
 
@@ -302,14 +303,6 @@ describe("the edges of sealing", () => {
   })
 })
 
-// Eight rounds instead of 2^18, so that a file can be opened hundreds of times.
-async function sealedQuickly(passphrase: string): Promise<Uint8Array> {
-  const encrypter = new Encrypter()
-  encrypter.setPassphrase(passphrase)
-  encrypter.setScryptWorkFactor(3)
-  return encrypter.encrypt(PLAINTEXT)
-}
-
 describe("passphrases", () => {
   test("a sealed file is armored, at work factor 18, and opens with its passphrase only", async () => {
     const file = await sealWithPassphrase(PLAINTEXT, "correct horse – ü")
@@ -325,12 +318,12 @@ describe("passphrases", () => {
 
   test("an empty passphrase seals nothing, and opens nothing", async () => {
     expect(await codeOf(() => sealWithPassphrase(PLAINTEXT, ""))).toBe("USAGE")
-    const file = await sealedQuickly("x")
+    const file = await sealedQuickly(PLAINTEXT, "x")
     expect(await codeOf(() => unsealWithPassphrase(file, ""))).toBe("PASSPHRASE_WRONG")
   })
 
   test("a file cut anywhere, or with a bit flipped anywhere, never opens", async () => {
-    const file = await sealedQuickly("passphrase")
+    const file = await sealedQuickly(PLAINTEXT, "passphrase")
     expect(Buffer.from(await unsealWithPassphrase(file, "passphrase"))).toEqual(PLAINTEXT)
     const workFactor = Buffer.from(file).indexOf(" 3\n") + 1
     for (let at = 0; at < file.length; at++) {
@@ -351,7 +344,7 @@ describe("passphrases", () => {
       expect(await isPassphraseSealed(file)).toBe(false)
     }
     expect(await codeOf(() => unsealWithPassphrase(sealed, "x"))).toBe("CIPHERTEXT_DAMAGED")
-    expect(await isPassphraseSealed(await sealedQuickly("x"))).toBe(true)
+    expect(await isPassphraseSealed(await sealedQuickly(PLAINTEXT, "x"))).toBe(true)
   })
 
   test("the event loop lives on while a passphrase is stretched", async () => {

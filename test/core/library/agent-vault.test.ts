@@ -17,7 +17,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest"
-import { sealWithPassphrase } from "../../../src/core/age/age.js"
+import { sealedQuickly } from "../age/sealed-quickly.js"
 import {
   type AgentVault,
   type OpenOptions,
@@ -659,7 +659,7 @@ describe("who reads", () => {
       "KEY_WRONG_VAULT",
     )
     const sealed = join(world.folder, "sealed.key")
-    writeFileSync(sealed, await sealWithPassphrase(Buffer.from(keyOf("ci")), "a test passphrase"))
+    writeFileSync(sealed, await sealedQuickly(Buffer.from(keyOf("ci")), "a test passphrase"))
     expect(await codeOf({ identityFile: sealed })).toBe("NO_TERMINAL")
   })
 

@@ -10,7 +10,8 @@ import {
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest"
-import { generateIdentity, recipientOf, sealWithPassphrase } from "../../../src/core/age/age.js"
+import { generateIdentity, recipientOf } from "../../../src/core/age/age.js"
+import { sealedQuickly } from "../age/sealed-quickly.js"
 import {
   type Confirmed,
   agentKeyFile,
@@ -78,10 +79,10 @@ test("a key goes where it is looked for, byte for byte, for its user alone, and 
 
 test("a passphrase stays on a key file", async () => {
   const plain = readFileSync(ownerKeyFile(id, owner.env))
-  const sealed = await sealWithPassphrase(plain, PASSPHRASE)
+  const sealed = await sealedQuickly(plain, PASSPHRASE)
   const { file } = await add(sealed)
   expect(file).toBe(ownerKeyFile(id, agent.env))
-  expect(readFileSync(file)).toEqual(Buffer.from(sealed))
+  expect(readFileSync(file)).toEqual(sealed)
   expect(await list()).toEqual([{ role: "owner", file, state: "sealed" }])
 })
 
@@ -118,11 +119,11 @@ test("a harness pins nobody without a person", async () => {
 
 test("what lies there is not overwritten if nobody can tell whose it is", async () => {
   const { file } = await add(contentOf("ci"))
-  const sealed = await sealWithPassphrase(contentOf("deploy"), PASSPHRASE)
+  const sealed = await sealedQuickly(contentOf("deploy"), PASSPHRASE)
   rmSync(file)
   writeFileSync(file, sealed, { mode: 0o600 })
   expect(await outcome(add(contentOf("ci")))).toBe("EXISTS")
-  expect(readFileSync(file)).toEqual(Buffer.from(sealed))
+  expect(readFileSync(file)).toEqual(sealed)
 })
 
 test("a key that others can read is listed as such", async () => {
