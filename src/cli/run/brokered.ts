@@ -1,8 +1,10 @@
 import {
   type BrokeredVault,
   type Identity,
+  VaultError,
   harmless,
   openBrokered,
+  parseAuthority,
   parseSecretName,
 } from "../../core/index.js"
 import type { Door, ServedTerms } from "../door/door.js"
@@ -12,6 +14,9 @@ import { noteOnce, say } from "../terminal/terminal.js"
 import { type ProgramVariable, assign, selectionOf } from "./selection.js"
 import { agentAt } from "./who-runs.js"
 
+/** What a host is read with that comes without a port. */
+const ANY_PORT = 443
+
 /** Whose secrets the broker serves, and as which variables. */
 export interface Brokered {
   readonly key: Identity
@@ -19,10 +24,11 @@ export interface Brokered {
   readonly vault: BrokeredVault
 }
 
-/** The secrets that a call selects, opened for the broker. `program` is who uses them. */
+/** The secrets that a call selects, opened for the broker. `program` is who uses them. Throws `USAGE`. */
 export async function brokeredOf(door: Door, program: string): Promise<Brokered> {
   const place = placeOf(door)
   const selection = selectionOf(door)
+  allowedHosts(door)
   const key = await agentAt(door, place)
   const listing = await openForAgent(
     door,
@@ -49,11 +55,31 @@ export function strictnessOf(door: Door): Omit<ServedTerms, "vault" | "env" | "a
     onUnsearched: (secrets) => tellUnsearched(door, secrets),
     onRefused: tellDistrust(door),
     unbound: choice(door, "unbound", ["deny", "tunnel"]),
-    allowed: options(door, "allow"),
+    allowed: allowedHosts(door),
     gate: {
       models: choice(door, "gate-models", ["redact", "refuse", "off"]),
       others: choice(door, "gate-others", ["refuse", "redact", "off"]),
     },
+  }
+}
+
+/** The hosts that `--allow` names. Throws `USAGE`. */
+export function allowedHosts(door: Door): readonly string[] {
+  const named = options(door, "allow")
+  const wrong = named.find((text) => !isHost(text))
+  if (wrong === undefined) return named
+  throw new VaultError("USAGE", `--allow takes a host, or HOST:PORT, and not "${wrong}"`, {
+    hint: "as --allow api.example.com: no scheme, user or path, and each host by itself",
+  })
+}
+
+function isHost(text: string): boolean {
+  try {
+    parseAuthority(text, ANY_PORT)
+    return true
+  } catch (error) {
+    if (VaultError.is(error, "TARGET_REFUSED")) return false
+    throw error
   }
 }
 

@@ -167,10 +167,15 @@ function handOver(child: ChildProcess, take: (listener: Server) => Promise<void>
   child.once("exit", () => {
     if (child.connected) child.disconnect()
   })
-  child.once("message", (_said, listener) => {
-    take(listener as Server).then(
+  child.once("message", (_said, handed) => {
+    const listener = handed as Server
+    take(listener).then(
       () => child.send("serving"),
-      () => child.disconnect(),
+      () => {
+        // As long as something listens here, this process does not end either.
+        listener.close()
+        child.disconnect()
+      },
     )
   })
 }

@@ -238,6 +238,7 @@ describe("hooks install", () => {
     ["--client claud", "claude-code"],
     ["--client claude-code --agent nobody", "AGENT_NOT_FOUND"],
     ["--client claude-code --redact -g stripe --isolate none", "--redact"],
+    ["--client claude-code --agent ci -g stripe --allow https://x", "--allow takes a host"],
   ])("with %j says what is wrong", async (options, said) => {
     const { code, stderr } = await machine.shell(`agent-vault hooks install ${options}`)
     expect(code).toBeGreaterThan(1)

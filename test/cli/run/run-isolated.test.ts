@@ -1,5 +1,9 @@
+import type { Server } from "node:net"
+import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect } from "vitest"
 import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
+import { findBubblewrap, isolated, programInside } from "../../../src/broker/isolate/bubblewrap.js"
+import { start as startChild } from "../../../src/cli/run/child.js"
 import { testUnless } from "../../needs.js"
 import { atTerminal, plain } from "../at-terminal.js"
 import type { Machine } from "../machine.js"
@@ -35,6 +39,17 @@ describe.each([
       expect(await run.ended, run.stderr()).toBe(41)
     })
   }
+
+  testUnless(lack, "what --allow cannot mean is told before anything starts", async () => {
+    for (const text of ["https://x", "api.example.com/v1", "*.example.com", "u@x.com", "x y"]) {
+      const run = startRun(machine, [...options, "--allow", text, "--", "echo", "began"])
+      expect(await run.ended, text).toBe(125)
+      expect(run.stdout()).toBe("")
+      expect(run.stderr()).toBe(
+        `agent-vault: USAGE: --allow takes a host, or HOST:PORT, and not "${text}"\n  as --allow api.example.com: no scheme, user or path, and each host by itself\n`,
+      )
+    }
+  })
 
   testUnless(lack, "a signal ends a program that does not care", async () => {
     const run = start("sh", "-c", "echo ready; exec sleep 600")
@@ -82,6 +97,30 @@ describe.each([
     expect(shown).toContain("code=6")
   })
 })
+
+testUnless(
+  lackBubblewrap,
+  "a broker that cannot serve keeps neither side from its end",
+  async () => {
+    const means = await findBubblewrap(process.env)
+    if (!("program" in means)) throw new Error(means.missing)
+    const listenInside = new URL("../../../dist/cli/listen-inside.cjs", import.meta.url)
+    const view = { folders: [], files: [] }
+    const words = isolated(means, fileURLToPath(listenInside), view, ["echo", "began"])
+    const [command = "", ...args] = words
+    let taken: Server | undefined
+    const takeListener = (listener: Server): Promise<void> => {
+      taken = listener
+      return Promise.reject(new Error("it cannot serve"))
+    }
+    const inside = { meanwhile: () => {}, takeListener, programInside }
+    const launch = { command, args, env: { PATH: process.env["PATH"] ?? "" }, inside }
+    const child = await startChild({ ...launch, output: "nowhere" }, false)
+    expect(await child.ended).toBe(125)
+    // What listens keeps a process from its end.
+    expect(taken?.listening).toBe(false)
+  },
+)
 
 testUnless(lackBubblewrap, "an isolated program ends with us, whatever ends us", async () => {
   const options = ["--agent", "ci", "--blind", "--isolate", "bwrap", "-s", "stripe/api-key"]

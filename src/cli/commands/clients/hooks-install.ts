@@ -9,12 +9,14 @@ import { codexConfig, otherProvider, withCodexKey } from "../../hooks/codex-key.
 import { withHooks } from "../../hooks/hook-entries.js"
 import { hookLine, hookOptions, runOptions } from "../../hooks/hook-line.js"
 import { type HookSpot, spotMeant } from "../../hooks/hook-spot.js"
+import { allowedHosts } from "../../run/brokered.js"
 import { diffLines } from "../../terminal/diff.js"
 
 export async function run(door: Door): Promise<void> {
   const place = placeOf(door)
   const spot = spotMeant(door, place)
   const isRunning = runOptions(door) !== undefined
+  allowedHosts(door)
   const { agent, hasKey } = agentFor(door, place)
   const program = programFor(spot.config.spot, place)
   const words = [program.command, ...program.args]
