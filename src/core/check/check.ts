@@ -228,10 +228,16 @@ function pendingOf({
     ...(lacksOwner === true ? [notApplied(group, "an owner cannot open it")] : []),
     ...(is === "new" ? [notApplied(group, "the group is to be made")] : []),
     ...(is === "gone" ? [notApplied(group, "the group is to go")] : []),
-    ...gains.map(({ agent }) => notApplied(group, `${agent} is to open it`)),
+    ...gains.map(({ agent, until, reason }) => {
+      const end = until === undefined ? "" : ` until ${until}`
+      return notApplied(
+        group,
+        `${agent} is to open it${end}${reason === undefined ? "" : ` (${reason})`}`,
+      )
+    }),
     ...losses.map(({ agent }) => notApplied(group, `${agent} is no longer to open it`)),
-    ...retimed.map(({ agent }) =>
-      notApplied(group, `the grant to ${agent} is to end at another time`),
+    ...retimed.map(({ agent, from = "never", until = "never" }) =>
+      notApplied(group, `the grant to ${agent} is to end ${until}, not ${from}`),
     ),
     ...unknown.map((agent) =>
       attention(

@@ -42,26 +42,23 @@ export interface UseDifference {
   readonly lost: readonly Use[]
 }
 
-/** By which programs a secret was rotated there and is rotated here: owners run them on their machines. */
-export interface RotationDifference {
+/** A member of a secret's record that was another one there, or none, or is none here. */
+interface MemberDifference<Member> {
   readonly secret: string
-  readonly before?: Rotation
-  readonly after?: Rotation
+  /** Whether the secret was not there at all. */
+  readonly isNew: boolean
+  readonly before?: Member
+  readonly after?: Member
 }
+
+/** By which programs a secret was rotated there and is rotated here: owners run them on their machines. */
+export type RotationDifference = MemberDifference<Rotation>
 
 /** Which store a value came from there and comes from here; absent: it is sealed in the vault. */
-export interface SourceDifference {
-  readonly secret: string
-  readonly before?: Source
-  readonly after?: Source
-}
+export type SourceDifference = MemberDifference<Source>
 
 /** How a value was leased there and is leased here; absent: what is sealed was what left, or is. */
-export interface LeaseDifference {
-  readonly secret: string
-  readonly before?: Lease
-  readonly after?: Lease
-}
+export type LeaseDifference = MemberDifference<Lease>
 
 /** What {@link checkAgainst} found. */
 export interface Comparison {
@@ -204,17 +201,14 @@ function memberDifferences<M extends "rotation" | "source" | "lease">(
   names: readonly SecretName[],
   member: M,
   isSame: (one: SecretRecord[M] | undefined, other: SecretRecord[M] | undefined) => boolean,
-): {
-  readonly secret: string
-  readonly before?: NonNullable<SecretRecord[M]>
-  readonly after?: NonNullable<SecretRecord[M]>
-}[] {
+): MemberDifference<NonNullable<SecretRecord[M]>>[] {
   return names.flatMap((name) => {
+    const [was, is] = vaults.map((each) => findSecret(each, name))
     const [before, after] = vaults.map((each) => findSecret(each, name)?.[member])
-    const [, vault] = vaults
     // What was removed is told as that.
-    if (isSame(before, after) || findSecret(vault, name) === undefined) return []
-    return [{ secret: name.full, ...(before && { before }), ...(after && { after }) }]
+    if (isSame(before, after) || is === undefined) return []
+    const isNew = was === undefined
+    return [{ secret: name.full, isNew, ...(before && { before }), ...(after && { after }) }]
   })
 }
 

@@ -50,7 +50,7 @@ export function admit(
   const ask = `ask an owner: agent-vault grant ${who ?? "AGENT"} ${name}`
   if (actor === undefined && group.members.some(({ agent }) => agent === key.agent)) {
     throw new VaultError("NOT_GRANTED", `this key of ${key.agent ?? ""} is not its present one`, {
-      hint: `${key.agent ?? "the agent"} was given a new key since: use that; an owner has it in escrow`,
+      hint: `${key.agent ?? "the agent"} was given a new key since: use that; whether an owner can recover it: agent-vault agent show ${key.agent ?? "AGENT"}`,
     })
   }
   if (actor === undefined) {

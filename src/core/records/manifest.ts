@@ -115,8 +115,19 @@ export function withComment(bytes: Uint8Array, vault: string, comment: string): 
 }
 
 function parseYaml(bytes: Uint8Array): Document {
-  return parseStrictYaml(bytes, LIMITS.manifest, (why, cause) =>
-    hasMergeMarkers(bytes) ? inConflict() : invalid(why, cause),
+  return parseStrictYaml(bytes, LIMITS.manifest, (why, cause) => {
+    if (hasMergeMarkers(bytes)) return inConflict()
+    return invalid(isBelowEmptyList(bytes) ? BELOW_EMPTY_LIST : why, cause)
+  })
+}
+
+const BELOW_EMPTY_LIST =
+  "`grants: []` is a whole list, with no room for lines below: write `grants:`"
+
+/** A line was added below what is written where there are no grants. */
+function isBelowEmptyList(bytes: Uint8Array): boolean {
+  return /^grants:[ \t]*\[\][ \t]*\r?\n(?:[ \t]*(?:#.*)?\r?\n)*[ \t]*- /m.test(
+    Buffer.from(bytes).toString("utf8"),
   )
 }
 

@@ -12,6 +12,7 @@ import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { asJson, outcomePart, report } from "../../door/render.js"
 import { ruleOfService } from "../../door/service-rule.js"
+import { refuseNamedVariable } from "../../exchange/named-variable.js"
 import { leaseLine, leaseSaid } from "../../sources/lease-said.js"
 import { changeRequest, option, options, placeOf } from "../../door/who.js"
 
@@ -21,6 +22,7 @@ export async function run(door: Door): Promise<void> {
   const [word = ""] = door.call.words
   const name = meantSecret(placeOf(door), word).full
   const metadata = parseMetadata((field) => option(door, field), door.now)
+  refuseNamedVariable(metadata.env)
   const cleared = clearedFields(door, metadata)
   const service = option(door, "use")
   const lease = leaseSaid(door)

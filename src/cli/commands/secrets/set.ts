@@ -14,6 +14,7 @@ import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { asJson, exposureLines, outcomePart, report, tell } from "../../door/render.js"
 import { ruleOfService } from "../../door/service-rule.js"
+import { refuseNamedVariable } from "../../exchange/named-variable.js"
 import { askHidden } from "../../terminal/ask.js"
 import { readAll, tooLarge, withoutNewline } from "../../terminal/input.js"
 import { leaseLine, leaseSaid } from "../../sources/lease-said.js"
@@ -29,6 +30,7 @@ export async function run(door: Door): Promise<void> {
   refuseValueInName(name)
   parseSecretName(name)
   const metadata = parseMetadata((field) => option(door, field), door.now)
+  refuseNamedVariable(metadata.env)
   const service = option(door, "use")
   const use = service === undefined ? [] : [parseUse(await ruleOfService(door, service))]
   const lease = leaseSaid(door)

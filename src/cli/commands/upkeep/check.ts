@@ -100,19 +100,19 @@ function useLines({ uses = [] }: Inspection): string[] {
 }
 
 function sourceLines({ sources = [] }: Inspection): string[] {
-  return sources.map(({ secret, before, after }) => {
+  return sources.map(({ secret, isNew, before, after }) => {
     const [from, to] = [before, after].map((source) =>
       source === undefined ? "the vault" : `${source.store} (kept for ${source.keep} s)`,
     )
-    return `source     ${secret} comes from ${to ?? ""}, and came from ${from ?? ""}`
+    return `source     ${secret} comes from ${to ?? ""}, and ${isNew ? "is new" : `came from ${from ?? ""}`}`
   })
 }
 
 function leaseLines({ leases = [] }: Inspection): string[] {
-  return leases.map(({ secret, before, after }) => {
+  return leases.map(({ secret, isNew, before, after }) => {
     const [was, is] = [before, after].map((lease) =>
       lease === undefined ? "handed out as it is sealed" : `leased: ${describeLease(lease)}`,
     )
-    return `lease      ${secret} is ${is ?? ""}, and was ${was ?? ""}`
+    return `lease      ${secret} is ${is ?? ""}, and ${isNew ? "is new" : `was ${was ?? ""}`}`
   })
 }
