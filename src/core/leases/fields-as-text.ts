@@ -8,7 +8,7 @@ export function fieldsAsText(text: string, fieldOf: (name: string) => string): B
 
 /** What stands in the place of a field must not end the text around it. */
 function quotingIn(text: string): (field: string) => string {
-  if (/^[a-z][a-z0-9+.-]*:\/\//.test(text)) return encodeURIComponent
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return encodeURIComponent
   if (isJson(text)) return (field) => JSON.stringify(field).slice(1, -1)
   return (field) => field
 }

@@ -1,5 +1,5 @@
 import type { VaultLease } from "../records/lease.js"
-import { fieldOf } from "../sources/field-of.js"
+import { fieldOf, namedFieldOf } from "../sources/field-of.js"
 import { fieldsAsText } from "./fields-as-text.js"
 import {
   type IssuedValue,
@@ -82,7 +82,7 @@ async function read(
 /** The text that readers get. */
 function valueOf({ value }: VaultLease, said: Buffer): Buffer {
   return fieldsAsText(value, (name) => {
-    const field = fieldOf(said, ["data", name])?.toString() ?? ""
+    const field = namedFieldOf(said, ["data", name])?.toString() ?? ""
     if (/^[\x20-\x7e]{1,16384}$/.test(field)) return field
     throw new IssuerFailure(`it answers without a field ${name}`, "see its fields: vault read PATH")
   })

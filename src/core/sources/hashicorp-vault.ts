@@ -1,4 +1,4 @@
-import { fieldOf } from "./field-of.js"
+import { namedFieldOf } from "./field-of.js"
 import type { ReferenceStore } from "./reference-store.js"
 
 /** HashiCorp Vault's key/value engine, by `vault kv get` (https://developer.hashicorp.com/vault/docs/commands/kv/get). */
@@ -10,6 +10,6 @@ export const HASHICORP_VAULT: ReferenceStore = {
   async read({ mount = "", path = "", field = "" }, { run }) {
     const said = await run("vault", ["kv", "get", `-mount=${mount}`, "-format=json", path])
     // The first version of the engine has the fields right in `data`.
-    return fieldOf(said, ["data", "data", field]) ?? fieldOf(said, ["data", field])
+    return namedFieldOf(said, ["data", "data", field]) ?? namedFieldOf(said, ["data", field])
   },
 }

@@ -108,6 +108,11 @@ describe("readers get a text with the fields", () => {
       /^postgres:\/\/v-app-\d+:a%22b%5Cc%2F%40@db\.example\/app$/,
     ],
     [
+      "encoded in an address whose scheme is written otherwise",
+      "Postgres://{username}:{password}@db.example/app",
+      /^Postgres:\/\/v-app-\d+:a%22b%5Cc%2F%40@db\.example\/app$/,
+    ],
+    [
       "quoted in JSON",
       '{"user":"{username}","password":"{password}"}',
       /^\{"user":"v-app-\d+","password":"a\\"b\\\\c\/@"\}$/,
@@ -122,7 +127,7 @@ describe("readers get a text with the fields", () => {
     ["quoted in lines of JSON", '{"p":"{password}"} {}', /^\{"p":"a\\"b\\\\c\/@"\} \{\}$/],
     ["as it is where no text is JSON's", "[{password}]", /^\[a"b\\c\/@\]$/],
   ])("%s", async (_what, value, text) => {
-    server.fields = { password: 'a"b\\c/@', port: "5432" }
+    server.fields = { password: 'a"b\\c/@', port: 5432 }
     await lease(TOKEN, `value=${value}`)
     expect(await got()).toMatch(text)
   })
@@ -148,6 +153,16 @@ describe("nothing leaves, and nothing that was said is told, where the server", 
       "gives lines",
       "without a field password",
       says(200, { ...whole, data: { password: `${SAID}\n` } }),
+    ],
+    [
+      "gives a fraction",
+      "without a field password",
+      says(200, { ...whole, data: { password: 0.5 } }),
+    ],
+    [
+      "gives no text",
+      "without a field password",
+      says(200, { ...whole, data: { password: true } }),
     ],
     ["has other fields", "without a field password", says(200, { ...whole, data: [SAID] })],
     ["answers no JSON", "is no lease", (_, response) => response.writeHead(200).end(SAID)],

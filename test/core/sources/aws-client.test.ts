@@ -18,7 +18,7 @@ const lack = "missing" in python ? python.missing : undefined
 /** What the service holds, as it answers. */
 const HELD: Readonly<Record<string, object>> = {
   "prod/stripe": { SecretString: "größe 💶\n" },
-  "prod/json": { SecretString: JSON.stringify({ key: "one", other: "two" }) },
+  "prod/json": { SecretString: JSON.stringify({ key: "one", port: 5432 }) },
   "prod/bytes": { SecretBinary: Buffer.from([0xff, 0, 10]).toString("base64") },
 }
 /** In which region each request was signed. */
@@ -83,6 +83,7 @@ describe("AWS's own program", () => {
   testUnless(lack, "gives a text, a member of a JSON value, and bytes", async () => {
     expect((await resolve("aws-sm://prod/stripe")).toString()).toBe("größe 💶\n")
     expect((await resolve("aws-sm://prod/json#key")).toString()).toBe("one")
+    expect((await resolve("aws-sm://prod/json#port")).toString()).toBe("5432")
     expect([...(await resolve("aws-sm://prod/bytes"))]).toEqual([0xff, 0, 10])
   })
 

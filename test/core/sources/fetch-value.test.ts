@@ -118,6 +118,16 @@ describe("a value that is kept in memory", () => {
   })
 })
 
+test("a field that is a whole number is its digits, and no other kind is a value", async () => {
+  const read = reading(0)
+  program('{"data":{"data":{"key":5432}}}')
+  expect(await read(1)).toBe("5432")
+  for (const key of ["0.5", "12345678901234567890", "true", "null", '{"key":"one"}', '["one"]']) {
+    program(`{"data":{"data":{"key":${key}}}}`)
+    expect(await outcome(read(1))).toBe("SOURCE_FAILED")
+  }
+})
+
 const none = (): Promise<string> => Promise.reject(new Error("no passphrase"))
 
 async function opened() {
