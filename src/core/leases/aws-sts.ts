@@ -25,7 +25,7 @@ const FIELDS: ReadonlyMap<string, readonly [name: string, form: string]> = new M
 /** Of what STS says of a refusal, these codes alone are told, each with what mends it. */
 const ERRORS: Readonly<Record<string, string>> = {
   AccessDenied:
-    "let the sealed key's user call sts:AssumeRole for that role, and the role's trust policy let it in",
+    "look whether a policy keeps the sealed key's user from that; for a role it needs sts:AssumeRole, and the role's trust policy has to let it in",
   InvalidClientTokenId: "the sealed key is not known there, or not active: an owner sets a new one",
   RegionDisabledException: "activate that region for STS in the account, or name another region",
   RequestExpired: "set this machine's clock: what is signed holds for some minutes",
