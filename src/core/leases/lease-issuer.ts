@@ -34,6 +34,8 @@ export interface IssuerAccess {
   readonly ask: (request: IssuerRequest) => Promise<IssuerReply>
   /** The same, for an answer that has to be kept though nobody waits any more. */
   readonly askThrough: (request: IssuerRequest) => Promise<IssuerReply>
+  /** Ends what came and does not leave, if there is a way, with its line in the audit. Never rejects. */
+  readonly discard: (end: IssuedValue["end"]) => Promise<void>
   readonly now: Date
   readonly reader: LeaseReader
   readonly succession: Succession

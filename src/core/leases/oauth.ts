@@ -84,7 +84,7 @@ async function withoutKeeper(
 async function exchanged(
   lease: OAuthLease,
   grant: RefreshGrant,
-  { askThrough, now }: IssuerAccess,
+  { askThrough, discard, now }: IssuerAccess,
   keep: (next: string) => Promise<void>,
 ): Promise<IssuedValue> {
   const { endpoint, scope, resource } = lease
@@ -103,7 +103,7 @@ async function exchanged(
     if (next !== undefined) await keep(next)
     return { ...issuedIn(said, now), ...(end && { end }) }
   } catch (error) {
-    await end?.({ ask: askThrough }).catch(() => undefined)
+    await discard(end)
     throw error
   }
 }

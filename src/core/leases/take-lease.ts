@@ -6,6 +6,7 @@ import type { SecretName } from "../words/names.js"
 import { askIssuer, whereAsked } from "./ask-issuer.js"
 import type { LeaseBook, NoteLease, TakenLease } from "./lease-book.js"
 import { LAST_MS, type OurEnd, beforeOurEnd } from "./before-our-end.js"
+import { ended } from "./end-leases.js"
 import { issuerOf } from "./issuers.js"
 import {
   type IssuedValue,
@@ -83,21 +84,22 @@ async function handed(taken: TakenLease, isAwaited: boolean): Promise<LeasedValu
 
 function begun(secret: LeasedSecret, at: LeasePlace, note: NoteLease, now: Date): TakenLease {
   const { name, record } = secret
-  const where = whereAsked(secret.lease.endpoint)
+  const noted = { where: whereAsked(secret.lease.endpoint), note }
   const taken: TakenLease = {
     secret: { name: name.full, version: record.version },
-    where,
-    note,
-    issued: beforeOurEnd((end) => notedBoth(note, where, () => issuedFor(secret, at, now, end))),
+    ...noted,
+    issued: beforeOurEnd((end) => notedBoth(noted, () => issuedFor(secret, at, noted, now, end))),
   }
   void dated(taken, now)
   return taken
 }
 
+/** Where the issuer is, and who notes what becomes of the lease. */
+type NotedLease = Pick<TakenLease, "where" | "note">
+
 /** Nothing is asked for before the audit has the line; that there was nothing is another. */
 async function notedBoth(
-  note: NoteLease,
-  where: TakenLease["where"],
+  { note, where }: NotedLease,
   issue: () => Promise<IssuedValue>,
 ): Promise<IssuedValue> {
   await note({ event: "lease", ...where, decision: "allowed" })
@@ -131,23 +133,27 @@ function forgetOver({ earlier }: LeaseBook, now: Date): void {
 
 async function issuedFor(
   { name, record, lease, sealed, reader }: LeasedSecret,
-  { env, ended }: LeasePlace,
+  { env, ended: left }: LeasePlace,
+  noted: NotedLease,
   now: Date,
   { late, isNear }: OurEnd,
 ): Promise<IssuedValue> {
   const issuer = issuerOf(lease)
-  const unwanted = ended === undefined ? late : AbortSignal.any([ended, late])
+  const unwanted = left === undefined ? late : AbortSignal.any([left, late])
   const ask = (request: IssuerRequest) => askIssuer(request, { env, ended: unwanted })
   const askThrough = (request: IssuerRequest) => askIssuer(request, { env })
+  const discard = async (end: IssuedValue["end"]): Promise<void> => {
+    const patience = isNear() ? LAST_MS : undefined
+    if (end !== undefined) await ended(end, noted, { env, patience })
+  }
   const succession = new Succession({ vault: record.vault, name, sealed, reader }, env)
   const { host } = new URL(lease.endpoint)
   try {
-    const access = { ask, askThrough, now, reader, succession }
+    const access = { ask, askThrough, discard, now, reader, succession }
     const issued = await issuer.issue(lease, sealed, access)
     const isOver = issued.until.getTime() <= Date.now()
     if (!isOver && !isNear()) return issued
-    const end = (request: IssuerRequest) => askIssuer(request, { env, patience: LAST_MS })
-    await issued.end?.({ ask: end }).catch(() => undefined)
+    await discard(issued.end)
     // Whose clock is wrong, nobody here can tell.
     const why = isOver ? "what it gave is over by this machine's clock" : "nobody waits"
     throw new IssuerFailure(why)

@@ -35,7 +35,7 @@ export const VAULT: LeaseIssuer<VaultLease> = {
       const first = login !== undefined && login.until < until ? login.until : until
       return { value: valueOf(lease, said), until: first, end }
     } catch (error) {
-      await end?.({ ask: access.askThrough }).catch(() => undefined)
+      await access.discard(end)
       throw error
     }
   },

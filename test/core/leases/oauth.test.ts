@@ -245,7 +245,32 @@ describe("a token that came and does not leave is ended, where the server", () =
     expect(server.lines).toEqual(["POST /token", "POST /revoke"])
     const ended = new URLSearchParams(server.asked[1]?.body).get("token")
     expect(ended).toBe((said as typeof whole).access_token)
-    expect(events()).toEqual(["lease allowed", "lease refused"])
+    expect(events()).toEqual(["lease allowed", "lease-end allowed", "lease refused"])
+  })
+
+  test.each([["with an agent that keeps what succeeds", "successors=agent:ci"], ["without one"]])(
+    "gives a refresh token that cannot be kept, %s",
+    async (_what, ...successors) => {
+      server.renewal = "strict"
+      await lease(FIRST, `revoke=${server.url}/revoke`, ...successors)
+      // After it was seen that the folder takes files.
+      server.before = () => {
+        mkdirSync(join(kept(), "in-the-way"), { recursive: true })
+        return Promise.resolve()
+      }
+      expect(await outcome(got(await opened()))).toBe("NO_ACCESS")
+      expect(server.lines).toEqual(["POST /token", "POST /revoke"])
+      expect(server.live.size).toBe(0)
+      expect(events()).toEqual(["lease allowed", "lease-end allowed", "lease refused"])
+    },
+  )
+
+  test("does not end it either, which the audit says", async () => {
+    await lease(FIRST, `revoke=${server.url}/revoke`)
+    server.instead = (request, response) =>
+      request.url === "/token" ? send(response, 201, whole) : send(response, 503)
+    expect((await refusal()).message).toContain("it answers 201")
+    expect(events()).toEqual(["lease allowed", "lease-end refused", "lease refused"])
   })
 })
 
