@@ -100,7 +100,7 @@ function headLines({
   ]
 }
 
-function memberLines({ gains, losses, retimed, unknown }: GroupPlan): string[] {
+function memberLines({ gains, losses, retimed, unknown, kept = [] }: GroupPlan): string[] {
   const gained = new Set(gains.map(({ agent }) => agent))
   const rekeyed = losses.filter(({ agent, why }) => why === "rekeyed" && gained.has(agent))
   const renewed = new Set(rekeyed.map(({ agent }) => agent))
@@ -127,6 +127,10 @@ function memberLines({ gains, losses, retimed, unknown }: GroupPlan): string[] {
       ({ agent, from, until }) => `  ~ ${agent}: ends ${until ?? "never"}, not ${from ?? "never"}`,
     ),
     ...unknown.map((agent) => `  ? ${agent} is not an agent of this vault`),
+    ...kept.map(({ secret, agent }) => {
+      const then = renewed.has(agent) ? "the new key opens it here only" : "nobody takes leases"
+      return `  ! ${secret}: ${agent} alone keeps its refresh token, and ${then}: set the latest`
+    }),
   ]
 }
 

@@ -2,7 +2,9 @@ import { generateIdentity, kindOfRecipient, recipientOf } from "../age/age.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { planEdit } from "./draft-plan.js"
 import { executePlan } from "./execute-plan.js"
+import { resealKept } from "../leases/reseal-kept.js"
 import { VaultError } from "../words/errors.js"
+import { withUnfinished } from "../words/unfinished.js"
 import { sealEscrow } from "../vault/escrow.js"
 import { agentRecordPath, escrowPath } from "../words/layout.js"
 import { foldedCollision, parseAgentName } from "../words/names.js"
@@ -74,10 +76,12 @@ export function removeAgent(
 }
 
 /** Gives an agent a new key pair; the old one counts as revoked. Throws `RECIPIENT_INVALID`. */
-export function rekeyAgent(request: AgentRequest): Promise<Outcome<Enrolled & Rekeyed>> {
+export async function rekeyAgent(request: AgentRequest): Promise<Outcome<Enrolled & Rekeyed>> {
   const agent = parseAgentName(request.agent)
-  return change(request, async (session) => {
+  let owners: readonly string[] = []
+  const outcome = await change(request, async (session) => {
     getAgent(session.vault, agent)
+    owners = session.vault.owners.map((owner) => owner.recipient)
     session.requirePerson(`give ${agent} a new key`)
     const key = await makeKey(session, request.recipient)
     // What the manifest asks of other groups waits: maybe for this very key.
@@ -92,6 +96,11 @@ export function rekeyAgent(request: AgentRequest): Promise<Outcome<Enrolled & Re
       message: `agent rekey ${agent}`,
     }
   })
+  if (outcome.commit === undefined) return outcome
+  const { vault, recipient } = outcome.result
+  const renewed = { name: agent, recipient, owners }
+  const { identity, env } = request
+  return withUnfinished(outcome, ...(await resealKept(vault, renewed, identity.identity, env)))
 }
 
 /** Gives an agent a new key pair, with its escrow, and leaves its groups as they are. */

@@ -7,7 +7,7 @@ import {
   isForOwnersOnly,
   makePlan,
 } from "../vault/plan.js"
-import { readSealedState } from "../vault/sealed-state.js"
+import { readSealedState, withKept } from "../vault/sealed-state.js"
 import { type Session, readManifest } from "./session.js"
 
 /** Every difference between the manifest in the draft and the sealed state. */
@@ -17,7 +17,8 @@ export function planAll(session: Session): Plan {
 
 /** Every difference between a manifest and the sealed state in the draft. */
 export function planSealed(session: Session, manifest: Manifest): Plan {
-  return makePlan(manifest, readSealedState(session.vault, "read"), session.now)
+  const plan = makePlan(manifest, readSealedState(session.vault, "read"), session.now)
+  return withKept(session.vault, plan)
 }
 
 /** {@link planAll} less the secrets that are sealed to an earlier key, which costs far less. */
@@ -45,7 +46,7 @@ export function planEdit(
   if (pending.length > 0) throw pendingError(pending)
   edit()
   const { escrows: _escrows, ...plan } = planAccess(session)
-  return { ...plan, groups: plan.groups.filter(isOurs) }
+  return withKept(session.vault, { ...plan, groups: plan.groups.filter(isOurs) })
 }
 
 /** A line that says what a plan does, for the commit: `ci -> stripe, deploy -/-> stripe`. */

@@ -24,6 +24,13 @@ export function keepersHere(vault: string, env: Environment): readonly Keeper[] 
   return [...agents].map((agent) => ({ agent, folder: join(folder, agent) }))
 }
 
+/** The files in which an agent keeps it on this machine. Throws `NO_ACCESS`. */
+export function keptFiles(vault: string, agent: string, env: Environment): readonly string[] {
+  const folder = join(successorsHome(vault, env), "agents", agent)
+  const files = inHome("state", () => new FolderFiles(folder).list())
+  return files.filter((path) => path.endsWith(".age")).map((path) => join(folder, path))
+}
+
 /** Where the readers of a vault keep what succeeds refresh tokens that are sealed in it. */
 export function successorsHome(vault: string, env: Environment): string {
   return join(stateHome(env), vault, "successors")

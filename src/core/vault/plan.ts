@@ -84,6 +84,11 @@ export interface GroupPlan {
   readonly members: readonly Member[]
   /** How many secrets the group has: a loss re-encrypts them all. */
   readonly secrets: number
+  /**
+   * The leased secrets of which one agent alone keeps what succeeds their refresh token, and loses
+   * access, or its key. Absent where there is none.
+   */
+  readonly kept?: readonly { readonly secret: string; readonly agent: string }[]
 }
 
 /** The difference between manifest and sealed state: empty groups mean that they agree. */

@@ -1,5 +1,6 @@
 import { VaultError } from "../words/errors.js"
-import type { FormerOwner, SealedGroup, SealedState, SealedToOwners } from "./plan.js"
+import { keeperOf } from "../leases/keepers.js"
+import type { FormerOwner, Plan, SealedGroup, SealedState, SealedToOwners } from "./plan.js"
 import { type GroupRecord, digestOf } from "../records/record.js"
 import { ownersOf } from "../records/owners.js"
 import {
@@ -48,6 +49,23 @@ export function readSealedState(vault: Vault, secrets: "counted" | "read"): Seal
       .filter(([, record]) => sealedOwners(vault, record).lacksOwner)
       .map(([name]) => name),
   }
+}
+
+/** A plan that names the leases which those alone take who lose something by it. */
+export function withKept(vault: Vault, plan: Plan): Plan {
+  if (plan.groups.every(({ losses }) => losses.length === 0)) return plan
+  const names = secretsByGroup(vault)
+  const groups = plan.groups.map((group) => {
+    const lost = new Set(group.losses.map(({ agent }) => agent))
+    const own = lost.size === 0 ? [] : (names.get(group.group) ?? [])
+    const kept = own.flatMap((name) => {
+      const lease = findSecret(vault, name)?.lease
+      const agent = lease && keeperOf(lease)
+      return agent !== undefined && lost.has(agent) ? [{ secret: name.full, agent }] : []
+    })
+    return kept.length === 0 ? group : { ...group, kept }
+  })
+  return { ...plan, groups }
 }
 
 /** What was listed a moment ago and is gone now: somebody is changing the vault. */

@@ -9,12 +9,21 @@ import {
 import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { unseal } from "../../../src/core/age/age.js"
-import { type AgentVault, VaultError, findVault, openVault } from "../../../src/core/index.js"
+import {
+  type AgentVault,
+  VaultError,
+  agentKeyFile,
+  findVault,
+  openVault,
+} from "../../../src/core/index.js"
 import {
   changeMetadata,
+  formatKeyFile,
   moveSecret,
   parseLease,
+  rekeyAgent,
   removeAgent,
+  revoke,
   setSecret,
 } from "../../../src/core/owner.js"
 import { type World, outcome, vaultWorld } from "../world.js"
@@ -23,6 +32,8 @@ import { send } from "./lease-server.js"
 import { FIRST, TokenServer } from "./token-server.js"
 
 const NAME = "stripe/api-key"
+/** What a plan says where ci loses access, or its key. */
+const KEPT = [{ secret: NAME, agent: "ci" }]
 
 let server: TokenServer
 let world: World
@@ -394,6 +405,38 @@ describe("a server that gives another refresh token with each lease", () => {
     expect(message).toContain("which this key does not open")
     expect(hint).toContain("and then removes that file")
     expect(server.asked).toHaveLength(1)
+  })
+
+  test("is followed with a new key of its agent, on the machine where an owner gives that", async () => {
+    await lease(FIRST, "successors=agent:ci")
+    await got(await opened())
+    const { result, unfinished } = await rekeyAgent({ ...(await world.request()), agent: "ci" })
+    expect([result.plan.groups[0]?.kept, unfinished]).toEqual([KEPT, undefined])
+    const { identity = "", recipient, vault, signer: trust } = result
+    const key = { identity, recipient, vault, agent: "ci", trust }
+    writeFileSync(agentKeyFile(vault, "ci", world.env), formatKeyFile(key, "2026-01-01T00:00:00Z"))
+    await got(await opened())
+    expect(server.forms.at(-1)?.["refresh_token"]).toBe("not-a-real-refresh-token-2")
+    expect(holding("not-a-real-refresh-token")).toEqual([])
+  })
+
+  test("is not followed by a new key where an owner cannot open what is kept, which is said", async () => {
+    await lease(FIRST, "successors=agent:ci")
+    await got(await opened())
+    writeFileSync(kept(), "damaged")
+    const { unfinished } = await rekeyAgent({ ...(await world.request()), agent: "ci" })
+    expect(unfinished).toMatchObject([{ message: expect.stringContaining(kept()) as string }])
+  })
+
+  test("is asked by nobody any more when its agent loses it, which the plan names", async () => {
+    await lease(FIRST, "successors=agent:ci")
+    const request = { ...(await world.request()), dryRun: true }
+    const removed = await removeAgent({ ...request, agent: "ci" })
+    const revoked = await revoke({ ...request, agent: "ci", groups: ["stripe"] })
+    const other = await removeAgent({ ...request, agent: "deploy" })
+    expect(
+      [removed, revoked, other].map(({ result: { plan } }) => plan.groups.map((each) => each.kept)),
+    ).toEqual([[KEPT], [KEPT], [undefined]])
   })
 
   test("gives what an owner opens, and seals for all", async () => {
