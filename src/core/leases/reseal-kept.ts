@@ -11,7 +11,7 @@ import type { LeaseReader } from "./lease-issuer.js"
 const PATIENCE_MS = 45_000
 
 /** Whose what is kept will be: an agent with a new key. */
-type Renewed = Pick<LeaseReader, "name" | "recipient" | "owners">
+export type Renewed = Pick<LeaseReader, "name" | "recipient" | "owners">
 
 /**
  * Seals what an agent keeps on this machine to its new key, and to the owners, by the key of one of

@@ -1,13 +1,15 @@
 import { renewAgentKey } from "../change/agents.js"
-import { type ChangeRequest, type Outcome, change } from "../change/change.js"
+import { type ChangeRequest, type Done, type Outcome, change } from "../change/change.js"
 import { planAccess, planEdit } from "../change/draft-plan.js"
 import { executePlan } from "../change/execute-plan.js"
 import type { ExposedSecret } from "../change/rekey.js"
 import { type Session, putRecord } from "../change/session.js"
+import { type Renewed, resealKept } from "../leases/reseal-kept.js"
 import { commonAnchor } from "../memory/trust.js"
 import { endOwner, signOwner } from "../records/owners.js"
 import { type OwnerEntry, digestOf, encodeRecord, unsigned } from "../records/record.js"
 import type { GroupPlan } from "../vault/plan.js"
+import { withKept } from "../vault/sealed-state.js"
 import {
   type Vault,
   allRecords,
@@ -18,6 +20,7 @@ import {
 } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { nearest } from "../words/names.js"
+import { withUnfinished } from "../words/unfinished.js"
 import { withOwners } from "./with-owners.js"
 
 /** What a record, signed last by an owner who is none any more, says that its value may do. */
@@ -46,6 +49,11 @@ export interface OwnerRemoved {
   readonly vouched: readonly Vouched[]
   /** Every value that the removed owner could read. */
   readonly exposed: readonly ExposedSecret[]
+  /**
+   * The leased secrets of which one of these agents alone keeps what succeeds their refresh token: its
+   * new key opens that on this machine only. Absent where there is none.
+   */
+  readonly leases?: NonNullable<GroupPlan["kept"]>
   /** The owner whom agents are to trust from now on, where it was the removed one until now. */
   readonly anchor?: { readonly owner: string; readonly signer: string }
 }
@@ -56,47 +64,64 @@ export interface OwnerRemoved {
  * only they signed, the owner who acts signs. All of it is one change. Throws `OWNER_NOT_FOUND`,
  * `USAGE`, `PENDING`, `UNCONFIRMED`, and `NOT_A_READER` if the owner who acts cannot open everything.
  */
-export function removeOwner(
+export async function removeOwner(
   request: ChangeRequest & { readonly owner: string },
 ): Promise<Outcome<OwnerRemoved>> {
-  return change(request, async (session) => {
-    const removed = removable(session, request.owner)
-    const { name, signer } = removed
-    session.requirePerson(`remove the owner ${name}, and give every agent in escrow a new key`)
-    // Other differences would be applied unseen.
-    planEdit(session, () => {})
-    const { record, id } = session.vault
-    const before = commonAnchor(record.owners)
-    const vouched = leadingAway(session.vault, signer)
-    const kept = agentsWith(session.vault, "no escrow")
-    const others = session.vault.owners.filter((each) => each !== removed && each !== session.owner)
-    const brought = others.filter((each) => each.by === signer)
-    const left = withOwners(session, (until) => {
-      const ended = endOwner(id, removed, until, session.key)
-      const entries = record.owners.map((entry) => (entry === removed ? ended : entry))
-      return withAnchor(session, name, entries)
-    })
-    const agents = await renewEscrows(left)
-    const plan = planAccess(left)
-    const groups = plan.groups.map((group) => withoutRenewed(group, new Set(agents)))
-    const exposed = await executePlan(left, { ...plan, groups })
-    signAnew(left, signer)
-    const after = commonAnchor(left.vault.record.owners)
-    const isAnchor = before?.signer === signer && after !== undefined
-    const result = {
-      owner: name,
-      signer,
-      vault: id,
-      groups: groups.map(({ group }) => group),
-      agents,
-      kept,
-      brought: brought.map((each) => each.name),
-      vouched,
-      exposed,
-      ...(isAnchor ? { anchor: { owner: after.name, signer: after.signer } } : {}),
-    }
-    return { result, message: `owner remove ${name}` }
+  let renewed: readonly Renewed[] = []
+  const outcome = await change(request, (session) =>
+    withoutOwner(session, request.owner, (agents) => (renewed = agents)),
+  )
+  if (outcome.commit === undefined) return outcome
+  const { identity, env } = request
+  const { vault } = outcome.result
+  const faults = renewed.map((agent) => resealKept(vault, agent, identity.identity, env))
+  return withUnfinished(outcome, ...(await Promise.all(faults)).flat())
+}
+
+async function withoutOwner(
+  session: Session,
+  owner: string,
+  onRenewed: (agents: readonly Renewed[]) => void,
+): Promise<Done<OwnerRemoved>> {
+  const removed = removable(session, owner)
+  const { name, signer } = removed
+  session.requirePerson(`remove the owner ${name}, and give every agent in escrow a new key`)
+  // Other differences would be applied unseen.
+  planEdit(session, () => {})
+  const { record, id } = session.vault
+  const before = commonAnchor(record.owners)
+  const vouched = leadingAway(session.vault, signer)
+  const kept = agentsWith(session.vault, "no escrow")
+  const others = session.vault.owners.filter((each) => each !== removed && each !== session.owner)
+  const brought = others.filter((each) => each.by === signer)
+  const left = withOwners(session, (until) => {
+    const ended = endOwner(id, removed, until, session.key)
+    const entries = record.owners.map((entry) => (entry === removed ? ended : entry))
+    return withAnchor(session, name, entries)
   })
+  const agents = await renewEscrows(left)
+  onRenewed(renewedKeys(left.vault, agents))
+  const plan = withKept(left.vault, planAccess(left))
+  const groups = plan.groups.map((group) => withoutRenewed(group, new Set(agents)))
+  const exposed = await executePlan(left, { ...plan, groups })
+  signAnew(left, signer)
+  const after = commonAnchor(left.vault.record.owners)
+  const leases = plan.groups.flatMap(({ kept: own = [] }) => own)
+  const isAnchor = before?.signer === signer && after !== undefined
+  const result = {
+    owner: name,
+    signer,
+    vault: id,
+    groups: groups.map(({ group }) => group),
+    agents,
+    kept,
+    brought: brought.map((each) => each.name),
+    vouched,
+    exposed,
+    ...(leases.length === 0 ? {} : { leases }),
+    ...(isAnchor ? { anchor: { owner: after.name, signer: after.signer } } : {}),
+  }
+  return { result, message: `owner remove ${name}` }
 }
 
 /** The entry of an owner whom the one who acts may remove. Throws `OWNER_NOT_FOUND`, `USAGE`. */
@@ -160,6 +185,15 @@ async function renewEscrows(session: Session): Promise<readonly string[]> {
     session.onProgress(done + 1, agents.length, "making keys for agents")
   }
   return agents
+}
+
+/** The keys that agents have now, and who owns what they keep. */
+function renewedKeys(vault: Vault, agents: readonly string[]): readonly Renewed[] {
+  const owners = vault.owners.map(({ recipient }) => recipient)
+  return agents.flatMap((name) => {
+    const recipient = findAgent(vault, name)?.recipient
+    return recipient === undefined ? [] : [{ name, recipient, owners }]
+  })
 }
 
 /** The present agents whose key an owner can bring out of escrow, or those that nobody can. */

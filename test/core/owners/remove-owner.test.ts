@@ -1,7 +1,7 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
-import { generateIdentity, recipientOf } from "../../../src/core/age/age.js"
+import { generateIdentity, recipientOf, seal, unseal } from "../../../src/core/age/age.js"
 import { findVault } from "../../../src/core/disk/place.js"
 import {
   agentKeyFile,
@@ -14,6 +14,7 @@ import {
   addAgent,
   changeUse,
   formatKeyFile,
+  parseLease,
   recoverAgent,
   rekeyAgent,
   removeOwner,
@@ -35,6 +36,9 @@ import { openedByAge } from "../past/opened-by-age.js"
 import { syncAt, twoMachines } from "../sync/clones.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 import { anotherPerson, findingsAt, lineOf, makeOwner, nobody, readAs, recordOf } from "./people.js"
+
+/** Where ci keeps the latest refresh token, in the state folder. */
+const KEPT = "successors/agents/ci/stripe/token.age"
 
 let template: World
 /** Alice's two machines, and that of bob, who is an owner too. */
@@ -195,6 +199,35 @@ describe("an owner who was removed", () => {
     expect(await alice.read("robot", "shared/token")).toBe("a-fake-value-by-bob")
     await alice.set("shared/token", "a-fake-new-value")
     expect(await exposedAt(alice)).toEqual(["stripe/api-key bob", "stripe/webhook bob"])
+  })
+
+  test("cannot open what an agent keeps on the machine of the removal, and the agent still can", async () => {
+    const lease = parseLease("oauth", [
+      "client=a",
+      "endpoint=https://login.example/token",
+      "successors=agent:ci",
+    ])
+    const value = Buffer.from("not-a-real-token")
+    await setSecret({
+      ...(await alice.request()),
+      name: "stripe/token",
+      value,
+      metadata: {},
+      lease,
+    })
+    const file = join(alice.folder, "agent-vault", claimedId(findVault(alice.top)), KEPT)
+    const { identity } = await alice.request()
+    const bobs = await bob.request()
+    mkdirSync(dirname(file), { recursive: true })
+    const next = Buffer.from("not-a-real-one-either")
+    writeFileSync(file, await seal(next, [identity.recipient, bobs.identity.recipient]))
+    const { result, unfinished } = await remove(alice, "bob")
+    expect(result.leases).toEqual([{ secret: "stripe/token", agent: "ci" }])
+    expect(unfinished).toBeUndefined()
+    const [, key = ""] = /^(AGE-SECRET-KEY-.*)$/m.exec(await recovered(alice, "ci")) ?? []
+    expect(Buffer.from(await unseal(readFileSync(file), [key]))).toEqual(next)
+    const opening = unseal(readFileSync(file), [bobs.identity.identity])
+    expect(await outcome(opening.then(String))).toBe("NOT_A_READER")
   })
 
   test("changes nothing any more, and brings nobody in who has seen the removal", async () => {

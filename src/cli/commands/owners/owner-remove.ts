@@ -41,7 +41,7 @@ function askNobody(): Promise<string> {
 }
 
 function removedLines(removed: OwnerRemoved, dry: boolean): string[] {
-  const { owner, groups, agents, kept, brought, vouched, anchor } = removed
+  const { owner, groups, agents, kept, brought, vouched, anchor, leases = [] } = removed
   const delivery = dry
     ? []
     : [
@@ -56,6 +56,12 @@ function removedLines(removed: OwnerRemoved, dry: boolean): string[] {
       : [
           `  ${counted(agents.length, "agent")} whose key ${owner} could bring out of escrow ${dry ? "would have" : agents.length === 1 ? "has" : "have"} a new one: ${agents.join(", ")}`,
           ...delivery,
+        ]),
+    ...(leases.length === 0
+      ? []
+      : [
+          "  Of these, one agent alone keeps the refresh token, and its new key opens it on this machine only: set the latest",
+          ...leases.map(({ secret, agent }) => `    ${secret}  ${agent}`),
         ]),
     ...(kept.length === 0
       ? []
