@@ -1,5 +1,7 @@
 import { type SecretListing, describeSecret } from "../vault/listing.js"
 import { admitReader } from "../vault/refusals.js"
+import { verifyAhead } from "../memory/verify-ahead.js"
+import { secretRecordPath } from "../words/layout.js"
 import { type Vault, getGroup, listSecrets } from "../vault/vault.js"
 import { parseGroupName, parseSecretName } from "../words/names.js"
 import { attempted } from "../words/system-error.js"
@@ -10,7 +12,7 @@ import { Reader, type ReaderRequest } from "./reader.js"
 /** What a vault tells of its secrets to an agent that chooses among them. Nothing is decrypted. */
 export interface SecretListings {
   /** The secrets of a group. Throws `GROUP_NOT_FOUND`. */
-  list(group: string): readonly SecretListing[] | Promise<readonly SecretListing[]>
+  list(group: string): Promise<readonly SecretListing[]>
   /** A secret that the agent may read. Throws as a read does where it may not. */
   describe(name: string): SecretListing | Promise<SecretListing>
 }
@@ -52,9 +54,11 @@ export async function readChosen(
 function listingsIn(vault: Vault, request: ReaderRequest): SecretListings {
   const now = new Date()
   return {
-    list(group) {
+    async list(group) {
       getGroup(vault, parseGroupName(group))
-      return listSecrets(vault, group).map((name) => describeSecret(vault, name))
+      const names = listSecrets(vault, group)
+      await verifyAhead(vault, names.map(secretRecordPath))
+      return names.map((name) => describeSecret(vault, name))
     },
     describe(name) {
       const parsed = parseSecretName(name)

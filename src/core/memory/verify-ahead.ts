@@ -11,8 +11,8 @@ export interface Verifying {
   readonly verifiedBefore: VerifiedRecords
 }
 
-/** Fewer are verified one by one in less time than it takes to notice. */
-const WORTH_SHARING = 500
+/** With fewer, the other cores begin too late to save anything. */
+const WORTH_SHARING = 30
 const TOGETHER = 100
 
 /**

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import {
   type SecretListings,
@@ -7,6 +9,7 @@ import {
   noAudit,
   readChosen,
 } from "../../../src/core/index.js"
+import { setSecrets } from "../../../src/core/owner.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 
 let world: World
@@ -53,4 +56,16 @@ test.each([
 test("a group that is not there is GROUP_NOT_FOUND", async () => {
   const none = read(async (listings) => (await listings.list("none")).map(({ name }) => name))
   expect(await outcome(none)).toBe("GROUP_NOT_FOUND")
+})
+
+test("of so many that they are verified on all cores, each is, and one that was changed is refused", async () => {
+  const names = Array.from({ length: 40 }, (_, at) => `stripe/key-${at}`)
+  const secrets = names.map((name) => ({ name, value: Buffer.from(`value of ${name}`) }))
+  await setSecrets({ ...(await world.request()), secrets })
+  const values = await read(namesOf)
+  expect(values).toHaveLength(42)
+  expect(values).toContain("stripe/key-39=value of stripe/key-39")
+  const file = join(world.vaultFolder, ".agent-vault/secrets/stripe/key-20.json")
+  writeFileSync(file, readFileSync(file, "utf8").replace('"version": 1', '"version": 2'))
+  expect(await outcome(read(namesOf))).toBe("SIGNATURE_INVALID")
 })

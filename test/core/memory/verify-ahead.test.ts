@@ -74,7 +74,7 @@ test("many are verified, and none that a reader would refuse", async () => {
 })
 
 test("few are left to whoever reads them", async () => {
-  const files = filesOf(20)
+  const files = filesOf(29)
   const vault = unread(files)
   await verifyAhead(vault, [...files.keys()])
   expect([...files.values()].some((bytes) => isVerified(vault, bytes))).toBe(false)
