@@ -120,6 +120,11 @@ export { addGroup, removeGroup, renewGroupKey } from "./change/groups.js"
 export { moveSecret } from "./change/move-secret.js"
 export { removeSecrets } from "./change/remove-secrets.js"
 export { type SetManyRequest, type SetRequest, setSecret, setSecrets } from "./change/set.js"
+export {
+  type EwimsattSecret,
+  ewimsattOwnerKeyFile,
+  readEwimsattVault,
+} from "./imports/ewimsatt-vault.js"
 export { type NestedValue, nestedValues } from "./records/nested-values.js"
 export {
   type AccessOverview,

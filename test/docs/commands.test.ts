@@ -48,6 +48,8 @@ const ENDS_WITH = new Map([
   ["agent-vault proxy env --write broker --mount /broker --format dotenv", 3],
   // db/url is there, and nobody is at a terminal.
   ["sops decrypt secrets.yaml | agent-vault import - -g db --format yaml", 2],
+  // There is no vault of another program.
+  ["agent-vault import --from-agent-vault ../agent-secrets --dry-run", 3],
   // No MCP server listens.
   ['eval "$(agent-vault mcp env)"', 0],
   ["agent-vault mcp env --address host.docker.internal:8765 --format dotenv", 3],

@@ -1,13 +1,14 @@
-import { VaultError, parseSecretName, variableName } from "../../core/index.js"
+import { type SecretMetadata, VaultError, parseSecretName, variableName } from "../../core/index.js"
 import type { NestedValue } from "../../core/owner.js"
 
-/** A value of a file, and the secret that it becomes. */
+/** A value from elsewhere, and the secret that it becomes. */
 export interface ImportedSecret {
   /** `GROUP/NAME` */
   readonly name: string
   readonly value: Uint8Array
-  /** The variable that it was, where its name does not say that. */
-  readonly env: string | undefined
+  readonly metadata: SecretMetadata
+  /** Who could read it where it comes from, by name. */
+  readonly exposedTo?: readonly string[]
 }
 
 /**
@@ -25,11 +26,10 @@ export function importedSecrets(
     const { full } = parseSecretName(name)
     const [only = "", ...others] = keys
     const isVariable = others.length === 0 && VARIABLE.test(only)
-    const env = isVariable && variableName({ name: full }) !== only ? only : undefined
-    return { name: full, value: Buffer.from(text, "utf8"), env }
+    const metadata = isVariable && variableName({ name: full }) !== only ? { env: only } : {}
+    return { name: full, value: Buffer.from(text, "utf8"), metadata }
   })
-  refuseSame(secrets)
-  return secrets
+  return namedOnce(secrets)
 }
 
 const VARIABLE = /^[A-Z_][A-Z0-9_]*$/
@@ -41,15 +41,17 @@ function segmentOf(key: string): string {
   return words.replaceAll(/_+/g, "-")
 }
 
-function refuseSame(secrets: readonly ImportedSecret[]): void {
+/** The same secrets. Throws `USAGE` for two of one name. */
+export function namedOnce(secrets: ImportedSecret[]): ImportedSecret[] {
   const seen = new Set<string>()
   for (const { name } of secrets) {
     const folded = name.toLowerCase()
     if (seen.has(folded)) {
-      throw new VaultError("USAGE", `two values of the file would both be ${name}`, {
-        hint: "give one of them another name in the file, or import them one after the other with --prefix",
+      throw new VaultError("USAGE", `two of the values would both be ${name}`, {
+        hint: "give one of them another name where they are, or import them one after the other with --prefix",
       })
     }
     seen.add(folded)
   }
+  return secrets
 }

@@ -1,3 +1,5 @@
+import { exposures } from "../records/exposures.js"
+import type { Exposure } from "../records/record.js"
 import { type SecretMetadata, checkMetadata } from "../records/secret-metadata.js"
 import type { Source } from "../records/source.js"
 import { type WrittenUse, parseUse } from "../records/use.js"
@@ -5,7 +7,8 @@ import { parseReference } from "../sources/reference.js"
 import { findSecret } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { LIMITS, mebibytes } from "../words/limits.js"
-import { type SecretName, parseSecretName } from "../words/names.js"
+import { type SecretName, parseAgentName, parseSecretName } from "../words/names.js"
+import { utc } from "../words/time.js"
 import { type LeaseEdit, leaseAfter } from "./change-lease.js"
 import { requirePersonToWiden, withRules } from "./change-use.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
@@ -54,6 +57,8 @@ export interface SetManyRequest extends ChangeRequest {
     readonly value: Uint8Array
     /** What is given replaces what the record says; the rest stays. */
     readonly metadata?: SecretMetadata | undefined
+    /** Who could read this very value where it comes from, by name: it is exposed to their keys there. */
+    readonly exposedTo?: readonly string[] | undefined
   }[]
 }
 
@@ -63,7 +68,7 @@ export interface SetManyResult {
   readonly groups: readonly (Pick<SetResult, "newGroup" | "similarGroup" | "readers"> & {
     readonly group: string
   })[]
-  /** Values exposed because grants of the groups had run out. */
+  /** Values exposed because grants of the groups had run out, and those that came exposed. */
   readonly exposed: readonly ExposedSecret[]
 }
 
@@ -108,11 +113,11 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
  * {@link setSecret} does, and `USAGE` for a name that is given twice.
  */
 export function setSecrets(request: SetManyRequest): Promise<Outcome<SetManyResult>> {
-  const secrets = request.secrets.map(({ name, value, metadata = {} }) => {
+  const secrets = request.secrets.map(({ name, value, metadata = {}, exposedTo = [] }) => {
     const parsed = parseSecretName(name)
     refuseTooLarge(parsed, value)
     checkMetadata(metadata)
-    return { name: parsed, value, metadata }
+    return { name: parsed, value, metadata, exposedTo: exposedTo.map(parseAgentName) }
   })
   refuseTwice(secrets.map(({ name }) => name))
   return change(request, async (session) => {
@@ -122,6 +127,7 @@ export function setSecrets(request: SetManyRequest): Promise<Outcome<SetManyResu
     const ready = new Map<string, Awaited<ReturnType<typeof readyGroup>>>()
     for (const group of groups) ready.set(group, await readyGroup(session, group))
     const stored: SetManyResult["secrets"][number][] = []
+    const cameExposed: ExposedSecret[] = []
     for (const [group, { record }] of ready) {
       const own = secrets.filter(({ name }) => name.group === group)
       const store = await SecretStore.for(
@@ -129,8 +135,10 @@ export function setSecrets(request: SetManyRequest): Promise<Outcome<SetManyResu
         record,
         own.map(({ name }) => name),
       )
-      for (const { name, value, metadata } of own) {
-        const is = await store.put(name, value, metadata)
+      for (const { name, value, metadata, exposedTo } of own) {
+        const exposed = earlierKeysOf(exposedTo, session)
+        const is = await store.put(name, value, { ...metadata, ...exposures(exposed, []) })
+        if (exposed.length > 0) cameExposed.push({ secret: name.full, to: exposed })
         stored.push({ name: name.full, version: versionOf(session, name), is })
         session.onProgress(stored.length, secrets.length, "sealing secrets")
       }
@@ -143,10 +151,16 @@ export function setSecrets(request: SetManyRequest): Promise<Outcome<SetManyResu
         ...(similar === undefined ? {} : { similarGroup: similar }),
         readers: readersOfGroup(record),
       })),
-      exposed: [...ready.values()].flatMap(({ exposed }) => exposed),
+      exposed: [...[...ready.values()].flatMap(({ exposed }) => exposed), ...cameExposed],
     }
     return { result, message: `set ${stored.length} secrets of ${groups.join(", ")}` }
   })
+}
+
+/** Elsewhere they have other keys than they have here, or will have. */
+function earlierKeysOf(names: readonly string[], { now }: Session): readonly Exposure[] {
+  const at = utc(now)
+  return names.map((agent) => ({ agent, at, why: "rekeyed" }))
 }
 
 function versionOf(session: Session, name: SecretName): number {

@@ -1,4 +1,5 @@
 import { type Unlock, sealer, unlocker } from "../age/age.js"
+import { exposures } from "../records/exposures.js"
 import type { Reach } from "../records/reach.js"
 import {
   type GroupRecord,
@@ -23,6 +24,9 @@ import { type Session, putRecord } from "./session.js"
 
 /** How a value was stored, or that it was there already. */
 export type StoredAs = "new" | "new version" | "metadata" | "unchanged"
+
+/** What a record is to say beside its value; it is exposed to whom it was as well, while it is the same. */
+type SaidOfSecret = SecretMetadata & Pick<SecretRecord, "use" | "source" | "lease" | "exposed">
 
 /** Stores secrets of one group: its keys are parsed and opened once, however many they are. */
 export class SecretStore {
@@ -57,11 +61,7 @@ export class SecretStore {
    * Writes what is new: a value with its record, the record alone, or nothing. Rejects with `USAGE` for
    * what no lease can be taken with.
    */
-  async put(
-    name: SecretName,
-    value: Uint8Array,
-    said: SecretMetadata & Pick<SecretRecord, "use" | "source" | "lease">,
-  ): Promise<StoredAs> {
+  async put(name: SecretName, value: Uint8Array, said: SaidOfSecret): Promise<StoredAs> {
     const before = findSecret(this.#session.vault, name)
     const lease = "lease" in said ? said.lease : before?.lease
     if (lease !== undefined) {
@@ -85,6 +85,7 @@ export class SecretStore {
       ...body,
       ...previous,
       ...said,
+      ...exposures([...(body.exposed ?? []), ...(said.exposed ?? [])], body.exposedToOwners ?? []),
       serial: body.serial + 1,
     })
     if (isSame) return "metadata"
@@ -134,14 +135,13 @@ function isExposed({ exposed = [], exposedToOwners = [] }: SecretRecord): boolea
 }
 
 /** Whether metadata says anything that a record does not. */
-function saysMore(
-  said: SecretMetadata & Pick<SecretRecord, "use" | "lease">,
-  record: SecretRecord,
-): boolean {
+function saysMore(said: SaidOfSecret, record: SecretRecord): boolean {
   const isNew = Object.entries(metadataOf(said)).some(
     ([key, given]) => record[key as keyof SecretMetadata] !== given,
   )
   if ("lease" in said && !isSameLease(said.lease, record.lease)) return true
+  const known = new Set(record.exposed?.map(({ agent }) => agent))
+  if (said.exposed?.some(({ agent }) => !known.has(agent)) === true) return true
   return isNew || (said.use !== undefined && !areSameUses(said.use, record.use))
 }
 

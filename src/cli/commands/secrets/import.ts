@@ -14,32 +14,44 @@ import {
 } from "../../door/render.js"
 import { changeRequest, isSet, option, options, placeOf } from "../../door/who.js"
 import { readImport } from "../../exchange/import-file.js"
+import { importedFromVault } from "../../exchange/import-vault.js"
 import { type ImportedSecret, importedSecrets } from "../../exchange/imported-names.js"
 import { confirm } from "../../terminal/ask.js"
 import { typedAgain } from "../../parse/typed-again.js"
 
 export async function run(door: Door): Promise<void> {
-  const [file = ""] = door.call.words
-  const group = groupOf(door)
-  const values = await readImport(door, file)
-  const imported = importedSecrets(values, group, option(door, "prefix") ?? "")
+  const imported = await importedBy(door)
   const request = await changeRequest(door)
   if (!request.dryRun && !(await isAgreed(door, imported))) {
     tell(door, "Nothing was changed.")
     return
   }
-  const secrets = imported.map(({ name, value, env }) => ({
-    name,
-    value,
-    metadata: env === undefined ? {} : { env },
-  }))
-  const outcome = await withPerson(door, (person) => setSecrets({ ...request, person, secrets }))
+  const outcome = await withPerson(door, (person) =>
+    setSecrets({ ...request, person, secrets: imported }),
+  )
   for (const { value } of imported) value.fill(0)
   const { result } = outcome
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
   await print(door, resultLines(result))
   tell(door, summary(result, request.dryRun), ...exposureLines(door, result.exposed))
-  tell(door, ...outcomeLines(door, outcome), ...(request.dryRun ? [] : nextSteps(file, result)))
+  tell(door, ...outcomeLines(door, outcome), ...(request.dryRun ? [] : nextSteps(door, result)))
+}
+
+/** What the call names: a file, or a vault of another program. Throws `USAGE` for neither, or both. */
+async function importedBy(door: Door): Promise<ImportedSecret[]> {
+  const [file] = door.call.words
+  const vault = option(door, "from-agent-vault")
+  if (file !== undefined && vault === undefined && option(door, "owner-key") === undefined) {
+    const group = groupOf(door)
+    const values = await readImport(door, file)
+    return importedSecrets(values, group, option(door, "prefix") ?? "")
+  }
+  if (file === undefined && vault !== undefined && option(door, "format") === undefined) {
+    return importedFromVault(door, vault)
+  }
+  throw new VaultError("USAGE", "what is it that is to be imported?", {
+    hint: "a file: agent-vault import FILE -g GROUP [--format FORMAT]; or a vault of ewimsatt/agent-vault: agent-vault import --from-agent-vault FOLDER [--owner-key FILE]",
+  })
 }
 
 function groupOf(door: Door): string {
@@ -59,7 +71,7 @@ async function isAgreed(door: Door, imported: readonly ImportedSecret[]): Promis
   tell(door, `${counted(there.length, "secret")} of these are there already:`)
   tell(door, ...there.map((name) => `  ${name}`))
   const yes = typedAgain(door.call, "--yes")
-  return confirm(door.terminal, "Give them the values of the file?", yes)
+  return confirm(door.terminal, "Give them the imported values?", yes)
 }
 
 const MARKS = { new: "+", "new version": "~", metadata: "~", unchanged: "=" }
@@ -77,16 +89,25 @@ function summary({ secrets, groups }: SetManyResult, dryRun: boolean): string {
     `${count("unchanged") + count("metadata")} as they were`,
   ]
   const made = groups.filter(({ newGroup }) => newGroup).map(({ group }) => group)
-  const newGroup = made.length === 0 ? "" : ` The group ${made.join(", ")} is new.`
-  return `${counted(secrets.length, "secret")}${dryRun ? " would be stored" : ""}: ${parts.join(", ")}.${newGroup}`
+  const all = `${counted(secrets.length, "secret")}${dryRun ? " would be stored" : ""}`
+  return `${all}: ${parts.join(", ")}.${newGroups(made)}`
 }
 
-function nextSteps(file: string, { groups: [first] }: SetManyResult): string[] {
+function newGroups(made: readonly string[]): string {
+  if (made.length === 0) return ""
+  return made.length === 1
+    ? ` The group ${made[0]} is new.`
+    : ` The groups ${made.join(", ")} are new.`
+}
+
+function nextSteps(door: Door, { groups: [first, second] }: SetManyResult): string[] {
   if (first === undefined) return []
   const { group, readers } = first
   const who = readersText(readers)
+  const [file = option(door, "from-agent-vault") ?? ""] = door.call.words
   return [
     ...(file === "-" ? [] : [`${file} still holds the values: delete it where it is not needed.`]),
+    ...(second === undefined ? [] : ["Who may read what: agent-vault access"]),
     who === undefined
       ? `No agent can read them yet. Next: agent-vault grant AGENT ${group}`
       : `They can be read by ${who}. Next: agent-vault run --agent ${readers[0]?.agent ?? "AGENT"} -g ${group} -- COMMAND`,
