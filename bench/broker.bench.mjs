@@ -1,11 +1,11 @@
 // What the broker adds to a request, beside the same request without it and through mitmproxy. TLS
 // is on both sides everywhere. NODE_EXTRA_CA_CERTS is set for the broker alone, which has no other
 // way to know the service's authority; it costs its start, and no request.
-import { fork, spawn } from "node:child_process"
+import { execFileSync, fork, spawn } from "node:child_process"
 import { once } from "node:events"
-import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { closeSync, constants, openSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { Agent, request as ask } from "node:http"
-import { connect as connectTcp } from "node:net"
+import { Socket, connect as connectTcp } from "node:net"
 import { dirname, join } from "node:path"
 import { hrtime } from "node:process"
 import { createInterface } from "node:readline"
@@ -18,8 +18,13 @@ import { makeVault } from "./vaults.mjs"
 const bin = fileURLToPath(new URL("../dist/cli/bin.cjs", import.meta.url))
 /** A name that every resolver has; *.localhost is no name for Python. */
 const HOST = "localhost"
+/** Are not measured: they open connections, and read the vault. */
+const FIRST = 200
 const REQUESTS = 1000
+/** More of them, until V8 has compiled what is called. */
+const UNTIL_WARM = 2500
 const CONNECTIONS = 200
+const STARTS = 15
 const LARGE = 32 * 2 ** 20
 /** Prints what leads through the broker, and keeps it until stdin ends. */
 const PROGRAM = `
@@ -97,9 +102,52 @@ async function starts(bench, run, alike) {
   const found = await bubblewrap()
   if ("missing" in found) process.stderr.write(`not isolated: ${found.missing}\n`)
   for (const isolation of "missing" in found ? ["none"] : ["none", "bwrap"]) {
-    const words = [bench.node, ...run, ...blindly(isolation), ...nothing]
-    await bench.command(`run --blind --isolate ${isolation}, beside run`, words, start)
+    const words = [bench.node, ...run, ...blindly(isolation)]
+    await bench.command(
+      `run --blind --isolate ${isolation}, beside run`,
+      [...words, ...nothing],
+      start,
+    )
+    const later = await beginsLater(words, [bench.node, ...run], alike)
+    bench.reported(`--isolate ${isolation}: begins later than run`, later, { budget: 60 })
   }
+}
+
+/**
+ * By how much later a program begins, in ms, in turn with the other way to run it. It says so itself,
+ * by a named pipe, for what it prints passes through us where it does not run blind.
+ *
+ * @param {readonly string[]} words
+ * @param {readonly string[]} otherWords
+ * @param {{ cwd: string, env: NodeJS.ProcessEnv }} alike
+ */
+async function beginsLater(words, otherWords, alike) {
+  const pipe = join(dirname(alike.cwd), "begun")
+  execFileSync("mkfifo", [pipe])
+  const fd = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
+  const kept = openSync(pipe, "w")
+  const begun = new Socket({ fd, readable: true, writable: false })
+  /** @param {readonly string[]} argv */
+  const begins = async ([program = "", ...args]) => {
+    const start = hrtime.bigint()
+    const line = ["--", "/bin/sh", "-c", `echo > '${pipe}'`]
+    const child = spawn(program, [...args, ...line], { ...alike, stdio: "ignore" })
+    await once(begun, "data")
+    const time = Number(hrtime.bigint() - start) / 1e6
+    await finished(child)
+    return time
+  }
+  /** @type {number[]} */
+  const later = []
+  for (let round = -2; round < STARTS; round++) {
+    const other = await begins(otherWords)
+    const time = await begins(words)
+    if (round >= 0) later.push(time - other)
+  }
+  begun.destroy()
+  closeSync(kept)
+  rmSync(pipe)
+  return later
 }
 
 /**
@@ -134,38 +182,62 @@ async function measured(bench, direct, ways) {
 }
 
 /**
- * One request on each way in turn, each on a connection that stays.
+ * One request on each way in turn, each on a connection that stays: a thousand of the first, whose
+ * code V8 still compiles, and a thousand when it has.
  *
  * @param {import("./run.mjs").Bench} bench
  * @param {readonly Way[]} ways the first is what the others are compared with
  */
-async function latency({ reported }, ways) {
-  const sides = ways.map((way) => ({
-    way,
-    agent: agentOf(way),
+async function latency(bench, ways) {
+  const sides = ways.map((way) => ({ way, agent: agentOf(way) }))
+  await timed(sides, FIRST)
+  report(bench, await timed(sides, REQUESTS), "")
+  await timed(sides, UNTIL_WARM)
+  report(bench, await timed(sides, REQUESTS), ", warm")
+  for (const { agent } of sides) agent.destroy()
+}
+
+/**
+ * @param {readonly { way: Way, agent: Agent }[]} sides
+ * @param {number} requests
+ */
+async function timed(sides, requests) {
+  const counted = sides.map((side) => ({
+    ...side,
     times: /** @type {number[]} */ ([]),
+    before: cpuOf(side.way.pid),
   }))
-  let before = sides.map(({ way }) => cpuOf(way.pid))
-  for (let round = -200; round < REQUESTS; round++) {
-    if (round === 0) before = sides.map(({ way }) => cpuOf(way.pid))
-    for (const { way, agent, times } of sides) {
+  for (let round = 0; round < requests; round++) {
+    for (const { way, agent, times } of counted) {
       const start = hrtime.bigint()
       await fetchOver(agent, way, "/v1/small")
-      if (round >= 0) times.push(Number(hrtime.bigint() - start) / 1e6)
+      times.push(Number(hrtime.bigint() - start) / 1e6)
     }
   }
-  const after = sides.map(({ way }) => cpuOf(way.pid))
-  const base = sides[0]?.times ?? []
-  for (const [index, { way, agent, times }] of sides.entries()) {
-    agent.destroy()
-    reported(`${way.name}: a request of 1 KB`, times)
-    if (index === 0) continue
-    const isOurs = way.name === "broker"
-    const added = quantile(times, 0.5) - quantile(base, 0.5)
-    reported(`${way.name}: added, p50`, [added], isOurs ? { budget: 1 } : {})
-    reported(`${way.name}: added, p99`, [quantile(times, 0.99) - quantile(base, 0.99)])
-    const cpu = ((after[index] ?? NaN) - (before[index] ?? NaN)) / REQUESTS
-    reported(`${way.name}: CPU of a request`, [cpu], isOurs ? { budget: 1 } : {})
+  return counted.map(({ way, times, before }) => ({
+    way,
+    times,
+    cpu: (cpuOf(way.pid) - before) / requests,
+  }))
+}
+
+/**
+ * @param {import("./run.mjs").Bench} bench
+ * @param {readonly { way: Way, times: number[], cpu: number }[]} sides
+ * @param {string} when
+ */
+function report({ reported }, sides, when) {
+  const [base, ...others] = sides
+  if (base === undefined) return
+  reported(`${base.way.name}: a request of 1 KB${when}`, base.times)
+  for (const { way, times, cpu } of others) {
+    const budget = way.name === "broker" ? { budget: 1 } : {}
+    /** @param {number} share */
+    const added = (share) => quantile(times, share) - quantile(base.times, share)
+    reported(`${way.name}: a request of 1 KB${when}`, times)
+    reported(`${way.name}: added, p50${when}`, [added(0.5)], budget)
+    reported(`${way.name}: added, p99${when}`, [added(0.99)])
+    reported(`${way.name}: CPU of a request${when}`, [cpu], budget)
   }
 }
 
