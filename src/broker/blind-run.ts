@@ -1,23 +1,29 @@
 import type { Server } from "node:net"
 import { dirname } from "node:path"
+import { type Environment, readRoots } from "../core/index.js"
 import { clientEnvironment } from "./environment/client-environment.js"
+import { TrustFolder } from "./environment/trust-files.js"
 import { fileBeside } from "./file-beside.js"
 export { findBubblewrap } from "./isolate/bubblewrap.js"
 import {
   type Bubblewrap,
   PORT_INSIDE,
+  beginning,
   isolated,
   programInside,
   requireBubblewrap,
 } from "./isolate/bubblewrap.js"
 import { type Hidden, hiddenFrom } from "./isolate/hidden.js"
 import { type ReadyBroker, type ServingTerms, readyBroker } from "./ready-broker.js"
-import { isMachineBound, servedBy } from "./served-secrets.js"
+import { type ServedSecrets, isMachineBound, servedBy } from "./served-secrets.js"
+
+/** A program that ends sooner has sent nothing, or has waited for what it sent to be looked at. */
+const SOON_MS = 10
 
 /** What a program runs blind with. */
 export interface BlindRequest extends ServingTerms {
-  /** How it is kept from going round the broker; `auto` is what this system has. */
-  readonly isolation: "auto" | "bwrap" | "none"
+  /** What keeps it from going round the broker, as {@link tryIsolation} finds it. */
+  readonly isolation: Promise<Bubblewrap> | undefined
   /** Where keys are, and what this machine remembers. */
   readonly secretPlaces: Hidden
   /** Whether each Node that is started follows the broker by our preload. */
@@ -30,79 +36,130 @@ interface Inside {
   readonly meanwhile: () => void
   /** Takes the listener that comes out of its network, before it begins. */
   readonly takeListener: (listener: Server) => Promise<void>
+  /** What is answered then, for the program to begin; `variables` are lines of a shell. */
+  readonly beginning: (variables: string) => string
   /** Its process, by what was said on descriptor 4; undefined if there is none. */
   readonly programInside: (info: string) => number | undefined
 }
 
-/** A program that is to run blind: what it is given, and how it is started. */
-export interface Blind {
-  /** The placeholder of each secret of the run that has a use. */
-  readonly placeholders: ReadonlyMap<string, string>
-  /** The catalogue's service of each of them that was taken from one. */
-  readonly services: ReadonlyMap<string, string>
+/** What a program is given that runs blind. */
+export interface BlindGiven extends Pick<ServedSecrets, "placeholders" | "services"> {
   /** The secrets that are not given, each with why. */
   readonly leftOut: ReadonlyMap<string, string>
   readonly environment: Readonly<Record<string, string>>
-  /** The command line that starts it. */
-  readonly wrap: (command: readonly string[]) => readonly string[]
-  /** Where it is isolated. */
+}
+
+/** A program that is to run blind: how it is started, and what it is given. */
+export interface Blind {
+  /** The command line that starts it. Rejects with `ISOLATION_UNAVAILABLE`. */
+  readonly wrap: (command: readonly string[]) => Promise<readonly string[]>
+  /** Where it is isolated: then it can be started before it is known what it is given. */
   readonly inside?: Inside
   /** What holds, in a line for a person. */
   readonly holds: string
-  readonly close: () => void
+  /** What it is given, made ready once. Rejects with `PORT_TAKEN`, and as {@link readyBroker} does. */
+  readonly given: () => Promise<BlindGiven>
+  /** To be called when it has begun: it may as well begin before the broker knows all values. */
+  readonly begun: () => void
+  /** Also ends what is still made ready, when it is. */
+  readonly close: () => Promise<void>
 }
 
-/**
- * Makes everything ready for a program to run blind; nothing is started yet but the broker. Throws
- * `ISOLATION_UNAVAILABLE`, `PORT_TAKEN`, and as {@link readyBroker} does.
- */
-export async function prepareBlind(request: BlindRequest): Promise<Blind> {
-  // It is tried on another core while this one makes the broker ready.
-  const tried = request.isolation === "none" ? undefined : requireBubblewrap(request.env)
-  tried?.catch(() => undefined)
-  const ready = await readyBroker(request)
-  try {
-    const bubblewrap = await tried
-    return bubblewrap === undefined
-      ? await notIsolated(request, ready)
-      : isolatedBy(bubblewrap, request, ready)
-  } catch (error) {
-    ready.close()
-    throw error
+/** Tries what isolates programs, on another core than this one. */
+export function tryIsolation(
+  isolation: "auto" | "bwrap" | "none",
+  env: Environment,
+): Promise<Bubblewrap> | undefined {
+  if (isolation === "none") return undefined
+  const tried = requireBubblewrap(env)
+  // Nobody may come to ask for it.
+  tried.catch(() => undefined)
+  return tried
+}
+
+/** Prepares a program to run blind; nothing is started yet. Throws `NO_ACCESS`. */
+export function prepareBlind(request: BlindRequest): Blind {
+  const trust = new TrustFolder(readRoots(request.env))
+  let readying: Promise<ReadyBroker> | undefined
+  const ready = (): Promise<ReadyBroker> => (readying ??= readyBroker(request, trust))
+  let soon: NodeJS.Timeout | undefined
+  const close = async (): Promise<void> => {
+    clearTimeout(soon)
+    try {
+      const broker = await readying?.catch(() => undefined)
+      await broker?.close()
+    } finally {
+      trust.remove()
+    }
   }
+  const { isolation } = request
+  const how =
+    isolation === undefined
+      ? notIsolated(request, ready)
+      : isolatedBy(isolation, request, ready, trust)
+  const begun = (): void => {
+    soon = setTimeout(() => {
+      ready().then(
+        (broker) => broker.learn(),
+        () => undefined,
+      )
+    }, SOON_MS).unref()
+  }
+  return { ...how, begun, close }
 }
 
-async function notIsolated(request: BlindRequest, ready: ReadyBroker): Promise<Blind> {
-  const { port } = await ready.start(0)
+function notIsolated(
+  request: BlindRequest,
+  ready: () => Promise<ReadyBroker>,
+): Omit<Blind, "begun" | "close"> {
+  const made = async (): Promise<BlindGiven> => {
+    const broker = await ready()
+    const { port } = await broker.start(0)
+    return givenBy(request, broker, port)
+  }
+  let given: Promise<BlindGiven> | undefined
   return {
-    ...common(request, ready, port),
-    wrap: (command) => command,
+    wrap: (command) => Promise.resolve(command),
     holds: "not isolated: a program of the same user can go round the broker, and read key files",
+    given: () => (given ??= made()),
   }
 }
 
-function isolatedBy(bubblewrap: Bubblewrap, request: BlindRequest, ready: ReadyBroker): Blind {
-  const hidden = hiddenFrom(request.secretPlaces, request.env)
-  // The temporary folder may be in one that is hidden.
-  const view = { ...hidden, shown: [dirname(ready.trust.authority)] }
-  const listenInside = fileBeside("listen-inside.cjs")
+function isolatedBy(
+  bubblewrap: Promise<Bubblewrap>,
+  request: BlindRequest,
+  ready: () => Promise<ReadyBroker>,
+  trust: TrustFolder,
+): Omit<Blind, "begun" | "close"> {
   return {
-    ...common(request, ready, PORT_INSIDE),
-    wrap: (command) => isolated(bubblewrap, listenInside, view, command),
+    wrap: async (command) => {
+      const means = await bubblewrap
+      const hidden = hiddenFrom(request.secretPlaces, request.env)
+      // The temporary folder may be in one that is hidden.
+      const view = { ...hidden, shown: [dirname(trust.files.authority)] }
+      return isolated(means, fileBeside("listen-inside.cjs"), view, command)
+    },
     inside: {
-      // What it fails with, the listener meets as well.
-      meanwhile: () => void ready.prepare().catch(() => undefined),
-      takeListener: async (listener) => {
-        await ready.start(listener, true)
+      meanwhile: () => {
+        // What it fails with, the listener meets as well.
+        ready()
+          .then((broker) => broker.prepare())
+          .catch(() => undefined)
       },
+      takeListener: async (listener) => {
+        const broker = await ready()
+        await broker.start(listener, true)
+      },
+      beginning,
       programInside,
     },
     holds: "isolated by bubblewrap: the broker is its only way out, and keys are hidden",
+    given: async () => givenBy(request, await ready(), PORT_INSIDE),
   }
 }
 
-function common({ env, preloads }: BlindRequest, ready: ReadyBroker, port: number) {
-  const { uses, token, trust, leftOut, close } = ready
+function givenBy({ env, preloads }: BlindRequest, ready: ReadyBroker, port: number): BlindGiven {
+  const { uses, token, trust, leftOut } = ready
   const { names, ...served } = servedBy(ready)
   const wayOut = {
     proxy: `http://x:${token}@127.0.0.1:${port}`,
@@ -110,10 +167,5 @@ function common({ env, preloads }: BlindRequest, ready: ReadyBroker, port: numbe
     preload: preloads ? fileBeside("node-preload.cjs") : undefined,
     isLocalBound: isMachineBound(uses),
   }
-  return {
-    ...served,
-    leftOut,
-    environment: { ...names, ...clientEnvironment(wayOut, env) },
-    close,
-  }
+  return { ...served, leftOut, environment: { ...names, ...clientEnvironment(wayOut, env) } }
 }

@@ -74,7 +74,7 @@ export function ownRequests(ask: Ask, who: string): SendOwn {
     } catch (error) {
       throw refusal ?? notSent(error, sending.signal)
     } finally {
-      ready.close()
+      await ready.close()
     }
   }
 }
@@ -87,6 +87,7 @@ async function exchanged(ready: ReadyBroker, sending: OwnSending): Promise<OwnRe
   // Nobody but us can connect to it: it listens nowhere.
   const listener = new Server()
   await ready.start(listener, true)
+  ready.learn()
   const [near, far] = duplexPair()
   listener.emit("connection", far)
   const end = (): void => void near.destroy()

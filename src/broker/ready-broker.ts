@@ -34,7 +34,7 @@ export interface ServingTerms {
   readonly agreements?: Agreements | undefined
   /** Hears of what is refused, as it is told to the program. */
   readonly onRefused?: ((error: VaultError) => void) | undefined
-  /** Hears which secrets of the agent the gate does not look for, when it begins. */
+  /** Hears which secrets of the agent the gate does not look for, once that is known. */
   readonly onUnsearched?: ((secrets: readonly string[]) => void) | undefined
   /** An authority that the broker trusts besides the user's, and that no program is told of. PEM. */
   readonly ownRoot?: string | undefined
@@ -55,49 +55,47 @@ export interface ReadyBroker {
   readonly trust: TrustFiles
   /** What programs show to be let in: the password in the address of their proxy. */
   readonly token: string
-  /** Learns what must not be let through, and the rest that `start` waits for: it can begin before. */
+  /** Does what `start` waits for. */
   readonly prepare: () => Promise<unknown>
   /** `isAlone`: nobody but the program can connect, so it need not show the token. */
   readonly start: (listener: number | Server, isAlone?: boolean) => Promise<Broker>
+  /** Learns what must not be let through. A request that comes before waits for it. */
+  readonly learn: () => void
   /** Ends it, if it was started, and removes its files. */
-  readonly close: () => void
+  readonly close: () => Promise<void>
 }
 
 /**
- * Makes placeholders, an authority and its files. Throws `USE_REFUSED` if no secret of the run has a
- * use, `NO_ACCESS`, and what opening the vault throws.
+ * Makes placeholders, an authority and its files, in `trust`. Throws `USE_REFUSED` if no secret of
+ * the run has a use, `NO_ACCESS`, and what opening the vault throws.
  */
-export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
-  const { vault, env, allowed, ownRoot = "" } = terms
+export async function readyBroker(
+  terms: ServingTerms,
+  trust = new TrustFolder(readRoots(terms.env)),
+): Promise<ReadyBroker> {
+  const { vault, allowed, ownRoot = "" } = terms
   const bound = await vault.bound()
-  const uses = new Map([...bound].filter(([, each]) => each.uses.length > 0))
-  if (uses.size === 0) throw nothingToUse(bound)
+  const uses = usable(bound)
   const placeholders = await placeholdersFor(vault, uses)
-  const roots = readRoots(env)
   let made: Authority | undefined
   const authority = (): Authority => (made ??= Authority.make([...hostsOf(uses), ...allowed]))
-  const trust = new TrustFolder(() => authority().pem, roots)
   const token = newToken()
-  const { onUnsearched, ...others } = terms
-  let broker: PreparedBroker | undefined
   const prepared = async (): Promise<PreparedBroker> => {
-    trust.write()
+    trust.write(() => authority().pem)
     const { modelHostTest } = await loadModelHosts()
-    const given = { placeholders, authority: authority(), roots: `${roots}\n${ownRoot}`, token }
-    broker = await prepareBroker({ ...others, ...given, isModel: modelHostTest() })
-    return broker
+    const roots = `${trust.roots}\n${ownRoot}`
+    const given = { placeholders, authority: authority(), roots, token }
+    return prepareBroker({ ...terms, ...given, isModel: modelHostTest() })
   }
   let preparing: Promise<PreparedBroker> | undefined
   const prepare = (): Promise<PreparedBroker> => (preparing ??= prepared())
   const start = async (listener: number | Server, isAlone = false): Promise<Broker> => {
-    const { unsearched, listen } = await prepare()
-    const listening = await listen(listener, isAlone)
-    if (unsearched.length > 0) onUnsearched?.(unsearched)
-    return listening
+    const { listen } = await prepare()
+    return listen(listener, isAlone)
   }
-  const close = (): void => {
-    forget(vault, broker, preparing)
+  const close = async (): Promise<void> => {
     trust.remove()
+    await forget(vault, preparing)
   }
   return {
     placeholders,
@@ -112,23 +110,24 @@ export async function readyBroker(terms: ServingTerms): Promise<ReadyBroker> {
     token,
     prepare,
     start,
+    learn: () => {
+      // What it fails with, each request meets as well.
+      prepare()
+        .then((broker) => broker.learn())
+        .catch(() => undefined)
+    },
     close,
   }
 }
 
 /** Closes a vault, and the broker that is or will be prepared for it, with what it learned. */
-function forget(
+async function forget(
   vault: ServedVault,
-  broker: PreparedBroker | undefined,
   preparing: Promise<PreparedBroker> | undefined,
-): void {
-  if (broker !== undefined) return broker.close()
-  if (preparing === undefined) return vault.close()
-  // What is still learned is forgotten when it is there.
-  preparing.then(
-    (late) => late.close(),
-    () => vault.close(),
-  )
+): Promise<void> {
+  const broker = await preparing?.catch(() => undefined)
+  if (broker === undefined) vault.close()
+  else await broker.close()
 }
 
 /** The hosts that uses name, as they name them. */
@@ -156,6 +155,13 @@ async function placeholdersFor(
 function leftOutOf(bound: ReadonlyMap<string, BoundSecret>): ReadonlyMap<string, string> {
   const without = [...bound].filter(([, { uses }]) => uses.length === 0)
   return new Map(without.map(([name, { refusal }]) => [name, refusal?.message ?? "it has no use"]))
+}
+
+/** The secrets that have a use. Throws `USE_REFUSED` if none has. */
+function usable(bound: ReadonlyMap<string, BoundSecret>): ReadonlyMap<string, BoundSecret> {
+  const uses = new Map([...bound].filter(([, each]) => each.uses.length > 0))
+  if (uses.size === 0) throw nothingToUse(bound)
+  return uses
 }
 
 function nothingToUse(bound: ReadonlyMap<string, BoundSecret>): VaultError {

@@ -16,7 +16,7 @@ export interface ReadyProxy extends ServedSecrets {
    * its socket. Throws `PORT_TAKEN`, `NO_ACCESS`.
    */
   readonly serve: (places: ProxyPlaces, variables: ReadonlyMap<string, string>) => Promise<string>
-  readonly close: () => void
+  readonly close: () => Promise<void>
 }
 
 /** Where a proxy listens: to programs, and to its own user. */
@@ -33,7 +33,7 @@ const ANY: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": ":
 export async function prepareProxy(terms: ServingTerms): Promise<ReadyProxy> {
   const ready = await readyBroker(terms)
   const served = servedBy(ready)
-  const closing: (() => void)[] = [ready.close]
+  const closing: (() => unknown)[] = [ready.close]
   const serve: ReadyProxy["serve"] = async ({ listens, control }, variables) => {
     const handedOut = {
       token: ready.token,
@@ -47,10 +47,11 @@ export async function prepareProxy(terms: ServingTerms): Promise<ReadyProxy> {
     const at = "socket" in listens ? `127.0.0.1:${PORT_INSIDE}` : hostPort(listens.address, port)
     const controls = await offer({ socket: control }, { ...handedOut, at })
     closing.push(() => controls.close())
+    ready.learn()
     return "socket" in listens ? listens.socket : at
   }
-  const close = (): void => {
-    for (const each of closing.toReversed()) each()
+  const close = async (): Promise<void> => {
+    for (const each of closing.toReversed()) await each()
   }
   return { ...served, leftOut: ready.leftOut, serve, close }
 }

@@ -1,14 +1,25 @@
-import { type Blind, type BlindRequest, prepareBlind } from "./blind-run.js"
+import {
+  type Blind,
+  type BlindGiven,
+  type BlindRequest,
+  prepareBlind,
+  tryIsolation,
+} from "./blind-run.js"
 import { PROBE_SECRET, ProbeVault } from "./probe/probe-vault.js"
 import { ProbeService } from "./probe/probe-service.js"
 import { Sightings } from "./probe/sightings.js"
 import { type ProbeStep, stepsOf } from "./probe/steps.js"
 
 /** With what a client is tried: as a program would run blind here. */
-export type TrialRequest = Pick<BlindRequest, "env" | "isolation" | "secretPlaces" | "preloads">
+export interface TrialRequest extends Pick<BlindRequest, "env" | "secretPlaces" | "preloads"> {
+  readonly isolation: "auto" | "bwrap" | "none"
+}
 
 /** A client that is to be tried: what it is given, how it is started, and how it did. */
-export interface Trial extends Pick<Blind, "environment" | "wrap" | "inside" | "holds" | "close"> {
+export interface Trial
+  extends
+    Pick<Blind, "wrap" | "inside" | "holds" | "begun" | "close">,
+    Pick<BlindGiven, "environment"> {
   /** What the client is to make a request to: `https://probe.localhost:PORT/…`. */
   readonly url: string
   /** `probe.localhost:PORT` */
@@ -35,12 +46,18 @@ export async function prepareTrial(request: TrialRequest): Promise<Trial> {
 
 async function trialAt(service: ProbeService, request: TrialRequest): Promise<Trial> {
   const { authority: host, root: ownRoot } = service
+  const isolation = tryIsolation(request.isolation, request.env)
   const seen = new Sightings()
   const vault = new ProbeVault(host, seen)
   const gate = { models: "redact", others: "refuse" } as const
   const strictly = { unbound: "deny", allowed: [], gate } as const
-  const blind = await prepareBlind({ ...request, ...strictly, vault, ownRoot, watch: seen })
-  const placeholder = blind.placeholders.get(PROBE_SECRET) ?? ""
+  const terms = { ...request, ...strictly, isolation, vault, ownRoot, watch: seen }
+  const blind = prepareBlind(terms)
+  const { placeholders, environment } = await blind.given().catch(async (error: unknown) => {
+    await blind.close()
+    throw error
+  })
+  const placeholder = placeholders.get(PROBE_SECRET) ?? ""
   service.reception = {
     arrived: (text) => {
       const isPlaceholder = text.includes(placeholder)
@@ -50,7 +67,7 @@ async function trialAt(service: ProbeService, request: TrialRequest): Promise<Tr
     },
     distrusted: () => seen.wentRound(),
   }
-  const { environment, wrap, inside, holds } = blind
+  const { wrap, inside, holds, begun } = blind
   return {
     url: `https://${host}/agent-vault/probe`,
     host,
@@ -59,9 +76,10 @@ async function trialAt(service: ProbeService, request: TrialRequest): Promise<Tr
     wrap,
     ...(inside === undefined ? {} : { inside }),
     holds,
+    begun,
     steps: (command) => stepsOf(seen, { host, command, isIsolated: inside !== undefined }),
-    close: () => {
-      blind.close()
+    close: async () => {
+      await blind.close()
       service.close()
     },
   }

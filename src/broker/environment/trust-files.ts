@@ -22,16 +22,14 @@ export interface TrustFiles {
  * where they are, so that a program can be started while they are written, which takes 7 ms.
  */
 export class TrustFolder {
-  readonly #authority: () => string
-  readonly #roots: string
+  /** The user's roots, PEM. */
+  readonly roots: string
   readonly #folder = join(tmpdir(), nameByMaker(PREFIX))
   #files: TrustFiles | undefined
-  #isDue = false
+  #authority: (() => string) | undefined
 
-  /** Both are PEM. */
-  constructor(authority: () => string, roots: string) {
-    this.#authority = authority
-    this.#roots = roots
+  constructor(roots: string) {
+    this.roots = roots
   }
 
   /** Where they are. Throws `NO_ACCESS`. */
@@ -44,14 +42,14 @@ export class TrustFolder {
       bundle: file("bundle.pem"),
       javaStore: file("java.p12"),
     }
-    if (this.#isDue) this.#write(this.#files)
+    if (this.#authority !== undefined) this.#write(this.#files, this.#authority())
     return this.#files
   }
 
-  /** From now on they are there. Throws `NO_ACCESS`. */
-  write(): void {
-    this.#isDue = true
-    if (this.#files !== undefined) this.#write(this.#files)
+  /** From now on they are there. The authority is PEM. Throws `NO_ACCESS`. */
+  write(authority: () => string): void {
+    this.#authority = authority
+    if (this.#files !== undefined) this.#write(this.#files, authority())
   }
 
   /** Removes them. */
@@ -60,9 +58,8 @@ export class TrustFolder {
   }
 
   /** Also removes those of brokers that were killed. */
-  #write(files: TrustFiles): void {
-    const authority = this.#authority()
-    const bundle = `${this.#roots.trimEnd()}\n${authority}`
+  #write(files: TrustFiles, authority: string): void {
+    const bundle = `${this.roots.trimEnd()}\n${authority}`
     this.#attempt(() => {
       removeOwnAbandoned(tmpdir(), PREFIX, getuid?.())
       write(files.authority, authority)

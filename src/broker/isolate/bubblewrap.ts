@@ -42,11 +42,13 @@ const HEARD = "--default-signal=INT,QUIT"
 const TRIAL = `env ${IGNORED} env ${HEARD} true || exit 3`
 const CANNOT_SHIELD = 3
 /**
- * Puts the listener out to the broker, and becomes the program, which keeps nothing of that. What
+ * Puts the listener out to the broker, and does what that answers, which is {@link beginning}. What
  * the program's Node is to load first would cost ours 40 ms, and is not ours; threads, 1.5 ms.
  */
-const BECOME = `NODE_OPTIONS= NODE_EXTRA_CA_CERTS= "$1" --v8-pool-size=0 "$2" "$3" || exit 125
-shift 3
+const BECOME = `eval "$(NODE_OPTIONS= NODE_EXTRA_CA_CERTS= "$1" --v8-pool-size=0 "$2" "$3")"
+exit 125`
+/** Becomes the program, which keeps nothing of that. */
+const BEGIN = `shift 3
 unset NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE
 exec "$@" 3>&-`
 
@@ -106,7 +108,7 @@ function endOfTrial(program: string, env: { PATH: string | undefined }): Promise
   })
 }
 
-/** What isolates, where it must be had. Throws `ISOLATION_UNAVAILABLE`. */
+/** What isolates, where it must be had. Rejects with `ISOLATION_UNAVAILABLE`. */
 export async function requireBubblewrap(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Bubblewrap> {
@@ -124,8 +126,9 @@ export async function requireBubblewrap(
 /**
  * The command line that runs `command` in a network, a process table and a file system of its own:
  * all that is hidden is empty there. Before the program begins, `listenInside` opens the broker's
- * listener there and hands it to us over Node's channel, descriptor 3. On descriptor 4, bubblewrap
- * says what {@link programInside} understands.
+ * listener there and hands it to us over Node's channel, descriptor 3; the program begins when it is
+ * answered with {@link beginning}, and else never. On descriptor 4, bubblewrap says what
+ * {@link programInside} understands.
  */
 export function isolated(
   { program, env }: Bubblewrap,
@@ -153,6 +156,14 @@ export function isolated(
     ...(env === undefined ? [] : [env, HEARD]),
     ...command,
   ]
+}
+
+/**
+ * What the shell inside is to do for the program to begin. `variables` are lines of a shell that set
+ * what it gets besides: its network is made before they are known.
+ */
+export function beginning(variables: string): string {
+  return `${variables}${BEGIN}`
 }
 
 /**

@@ -35,6 +35,8 @@ export interface BrokerRequest extends RouteTerms {
   readonly agreements?: Agreements | undefined
   /** Hears of what is refused, as it is told to the program. */
   readonly onRefused?: ((error: VaultError) => void) | undefined
+  /** Hears which secrets of the agent the gate does not look for, damaged or too many, once known. */
+  readonly onUnsearched?: ((secrets: readonly string[]) => void) | undefined
   /** What programs show to be let in, in the address of their proxy; made fresh if it is not given. */
   readonly token?: string
   /** Looks names up; the system does by default. */
@@ -45,18 +47,18 @@ export interface BrokerRequest extends RouteTerms {
   readonly watch?: ConnectionWatch | undefined
 }
 
-/** A broker that knows what it must not let through, and serves once it is told where. */
+/** A broker that serves once it is told where. */
 export interface PreparedBroker {
-  /** The secrets that the agent may read and that are not looked for, damaged or too many. */
-  readonly unsearched: readonly string[]
+  /** Learns what must not be let through. A request that comes before waits for it, and meets what this rejects with. */
+  readonly learn: () => Promise<void>
   /**
    * Serves on a port of 127.0.0.1 (0: any), or on a listening server that is handed over. `isAlone`:
    * nobody else can connect, as in a network of its own, so no token is asked for. Throws
    * `PORT_TAKEN`.
    */
   readonly listen: (at: number | Server, isAlone?: boolean) => Promise<Broker>
-  /** Takes in nothing more, cuts what there is, and forgets the values. */
-  readonly close: () => void
+  /** Takes in nothing more, cuts what there is, and forgets the values, also what is still learned. */
+  readonly close: () => Promise<void>
 }
 
 /** Where a broker listens. */
@@ -80,9 +82,7 @@ export async function prepareBroker(request: BrokerRequest): Promise<PreparedBro
   })
   const notes = new Notes(vault, request.onRefused)
   const live = new LiveValues()
-  const values = new VaultValues(vault, live)
-  // What must not leave, and not come back, is known from the first request on.
-  const unsearched = await values.learn()
+  const values = new VaultValues(vault, live, request.onUnsearched)
   const gate = new Gate({ live, modes: request.gate, isModel: request.isModel })
   const { agreements = new Agreements(ask, who) } = request
   const terms = { vault, placeholders, gate, agreements, upstream, live, values, notes }
@@ -109,11 +109,12 @@ export async function prepareBroker(request: BrokerRequest): Promise<PreparedBro
     const port = await listener.listen(at)
     return { port, url: `http://x:${token.text}@127.0.0.1:${port}` }
   }
-  const close = (): void => {
+  const close = async (): Promise<void> => {
     listener?.close()
     upstream.close()
+    await values.settled()
     live.forget()
     vault.close()
   }
-  return { unsearched, listen, close }
+  return { learn: () => values.learn(), listen, close }
 }

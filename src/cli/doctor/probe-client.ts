@@ -58,12 +58,12 @@ export async function probeClient(
       ...Object.entries(variablesFor(trial)),
     ])
     const filled = command.map((word) => fill(word, prepared))
-    const [first = "", ...args] = trial.wrap(filled)
+    const [first = "", ...args] = await trial.wrap(filled)
     const launch = { command: first, args, env: childEnvironment(env, given, isClean), output }
     const ended = (await told.code()) ?? (await started(trial, launch, told))
     return { holds: trial.holds, url: trial.url, ended, steps: trial.steps(command) }
   } finally {
-    trial?.close()
+    await trial?.close()
     told.release()
   }
 }

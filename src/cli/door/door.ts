@@ -46,8 +46,10 @@ export interface Guard {
 export interface ProgramInside {
   /** What can be done while the program's network is made. */
   readonly meanwhile: () => void
-  /** Takes the listener that comes out of the program's network; it begins when that is done. */
+  /** Takes the listener that comes out of the program's network. */
   readonly takeListener: (listener: Server) => Promise<void>
+  /** What is answered then, for the program to begin; `variables` are lines of a shell. */
+  readonly beginning: (variables: string) => string
   /** The program's process, by what was said on descriptor 4; undefined if there is none. */
   readonly programInside: (info: string) => number | undefined
 }
@@ -65,7 +67,7 @@ export interface ServedTerms {
   readonly ask: Questions["choose"]
   /** Whose requests these are, for whoever is asked: `claude, as the agent ci`. */
   readonly who: string
-  /** Hears which secrets of the agent the gate does not look for. */
+  /** Hears which secrets of the agent the gate does not look for, once that is known. */
   readonly onUnsearched: (secrets: readonly string[]) => void
   /** Hears of what is refused. */
   readonly onRefused: (error: VaultError) => void
@@ -97,8 +99,8 @@ export interface ProxyDoor {
   }): Promise<Readonly<Record<string, string>>>
 }
 
-/** A program that is to run blind: what it is given, and how it is started. */
-export interface BlindRun {
+/** What a program is given that runs blind. */
+export interface GivenBlind {
   /** The placeholder of each secret of the run that has a use. */
   readonly placeholders: ReadonlyMap<string, string>
   /** The catalogue's service of each of them that was taken from one. */
@@ -106,11 +108,23 @@ export interface BlindRun {
   /** The secrets that are not given, each with why. */
   readonly leftOut: ReadonlyMap<string, string>
   readonly environment: Readonly<Record<string, string>>
-  readonly wrap: (command: readonly string[]) => readonly string[]
+}
+
+/** A program that is to run blind: how it is started, and what it is given. */
+export interface BlindRun {
+  readonly wrap: (command: readonly string[]) => Promise<readonly string[]>
+  /** Where it is isolated: then it can be started before it is known what it is given. */
   readonly inside?: ProgramInside | undefined
   readonly holds: string
-  readonly close: () => void
+  /** What it is given, made ready once. */
+  readonly given: () => Promise<GivenBlind>
+  /** To be called when it has begun. */
+  readonly begun: () => void
+  readonly close: () => Promise<void>
 }
+
+/** What isolates programs, once it was tried; undefined for those that are not to be. */
+export type TriedIsolation = Promise<{ readonly program: string }> | undefined
 
 /** The broker, as far as the commands know it. */
 export interface BrokerDoor {
@@ -118,16 +132,18 @@ export interface BrokerDoor {
   findBubblewrap(
     env: Environment,
   ): Promise<{ readonly version: string } | { readonly missing: string; readonly hint: string }>
+  /** Tries what isolates, on another core than this one. */
+  tryIsolation(isolation: "auto" | "bwrap" | "none", env: Environment): TriedIsolation
   prepareBlind(
     request: ServedTerms & {
-      readonly isolation: "auto" | "bwrap" | "none"
+      readonly isolation: TriedIsolation
       readonly secretPlaces: {
         readonly folders: readonly string[]
         readonly files: readonly string[]
       }
       readonly preloads: boolean
     },
-  ): Promise<BlindRun>
+  ): BlindRun
 }
 
 /** What was seen of something that is looked at, and how to mend it. */
@@ -143,11 +159,12 @@ export interface ClientTrial {
   readonly host: string
   readonly placeholder: string
   readonly environment: Readonly<Record<string, string>>
-  readonly wrap: (command: readonly string[]) => readonly string[]
+  readonly wrap: (command: readonly string[]) => Promise<readonly string[]>
   readonly inside?: ProgramInside | undefined
   readonly holds: string
+  readonly begun: () => void
   readonly steps: (command: readonly string[]) => readonly (Looked & { readonly step: string })[]
-  readonly close: () => void
+  readonly close: () => Promise<void>
 }
 
 /** The broker that tries a client, as far as the commands know it. */

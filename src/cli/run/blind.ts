@@ -8,7 +8,14 @@ import {
   loadServices,
   stateHome,
 } from "../../core/index.js"
-import type { BlindRun, Door, ServedTerms } from "../door/door.js"
+import type {
+  BlindRun,
+  BrokerDoor,
+  Door,
+  GivenBlind,
+  ServedTerms,
+  TriedIsolation,
+} from "../door/door.js"
 import { isSet, option, userPath } from "../door/who.js"
 import { questionsByPage } from "./ask-person.js"
 import { childEnvironment } from "./program-environment.js"
@@ -18,35 +25,52 @@ import type { ProgramVariable } from "./selection.js"
 import { type Brokered, choice, brokeredOf, strictnessOf, tellServed } from "./brokered.js"
 import { ToldToEnd } from "./told-to-end.js"
 import { Unreached } from "./unreached.js"
+import { variableLines } from "./variable-lines.js"
 import { programName } from "./who-runs.js"
 
 /** More than reading the last bytes of a connection and closing it take, each in a turn of the loop. */
 const TURNS = 10
+
+/** Variables that a program is given. */
+type GivenVariables = ReadonlyMap<string, string>
+
+/** How a program is started. */
+interface StartTerms {
+  /** What an isolated one gets besides, asked for when its network is made. */
+  readonly given?: () => Promise<GivenVariables>
+  readonly toItsEnd?: (launch: Launch) => Promise<number>
+}
+
+/** What is said to begin: with which secrets. */
+type Begins = (secrets: readonly string[]) => void
+
+/** A run that is prepared. */
+interface PreparedRun {
+  readonly door: Door
+  readonly serving: Brokered
+  readonly blind: BlindRun
+  readonly told: ToldToEnd
+}
 
 /**
  * Runs a program that gets placeholders, and a broker that puts the values into what it sends.
  * Returns its exit code; if we are told to end before the program begins, that of who ends so.
  */
 export async function runBlind(door: Door): Promise<number> {
-  const [command = "", ...args] = door.call.words
-  const serving = await brokeredOf(door, programName(command))
+  // Another core does this while this one opens the vault.
+  const isolation = isolationOf(door, await door.others.broker())
+  const serving = await brokeredOf(door, programName(door.call.words[0] ?? ""))
   // From here on there is something to clean up.
   const told = new ToldToEnd()
   const unreached = new Unreached()
   let blind: BlindRun | undefined
   try {
-    blind = await prepare(door, serving, unreached)
-    const env = await environmentOf(door, serving, blind)
-    const [first = "", ...rest] = blind.wrap([command, ...args])
-    const launch = { command: first, args: rest, env }
-    const early = await told.code()
-    if (early !== undefined) return early
-    const secrets = [...blind.placeholders.keys()]
-    const { inside } = blind
-    return await noted(serving.vault, secrets, () => started({ inside }, launch, told))
+    blind = await prepare(door, serving, isolation, unreached)
+    const prepared = { door, serving, blind, told }
+    return await noted(serving.vault, (begins) => runPrepared(prepared, begins))
   } finally {
     try {
-      blind?.close()
+      await blind?.close()
     } finally {
       // Also where the audit cannot be closed.
       await serving.vault.endLeases()
@@ -56,48 +80,97 @@ export async function runBlind(door: Door): Promise<number> {
   }
 }
 
-/** Both ends of a run are in the audit; if its beginning cannot be, it does not begin. */
+/**
+ * Both ends of a run are in the audit, once `run` says that it begins; if its beginning cannot be, it
+ * does not begin.
+ */
 export async function noted<T>(
   vault: Pick<Brokered["vault"], "note">,
-  secrets: readonly string[],
-  run: () => Promise<T>,
+  run: (begins: Begins) => Promise<T>,
 ): Promise<T> {
-  const facts = { decision: "allowed", secrets: secrets.map((name) => ({ name })) } as const
-  vault.note({ ...facts, event: "run-start" })
+  let secrets: readonly { name: string }[] | undefined
+  const note = (event: "run-start" | "run-end", of: readonly { name: string }[]): void =>
+    vault.note({ event, decision: "allowed", secrets: of })
   try {
-    return await run()
+    return await run((names) => {
+      const begun = names.map((name) => ({ name }))
+      note("run-start", begun)
+      secrets = begun
+    })
   } finally {
+    const begun = secrets
     // What was done is done.
-    attempted(() => vault.note({ ...facts, event: "run-end" }))
+    if (begun !== undefined) attempted(() => note("run-end", begun))
   }
 }
 
+/** Where it is isolated, its network is made while it is made ready what it is given. */
+async function runPrepared(prepared: PreparedRun, begins: Begins): Promise<number> {
+  const { door, serving, blind, told } = prepared
+  let hasBegun = false
+  const given = async (): Promise<GivenVariables> => {
+    const { variables, secrets } = await givenIn(prepared)
+    if ((await told.code()) === undefined) {
+      begins(secrets)
+      hasBegun = true
+    }
+    return variables
+  }
+  const [command = "", ...args] = await blind.wrap(door.call.words)
+  const launchWith = (variables: GivenVariables): Launch => {
+    const env = childEnvironment(door.env, variables, isSet(door, "clean-env"))
+    return { command, args, env }
+  }
+  if (blind.inside === undefined) {
+    const launch = launchWith(await given())
+    return (await told.code()) ?? started(blind, launch, told)
+  }
+  const early = await told.code()
+  if (early !== undefined) return early
+  const known = textsOf(serving.assignments)
+  const more = async (): Promise<GivenVariables> =>
+    new Map([...(await given())].filter(([name, text]) => known.get(name) !== text))
+  const code = await started(blind, launchWith(known), told, { given: more })
+  // What nobody came to ask for may be why.
+  if (!hasBegun && (await told.code()) === undefined) await blind.given()
+  return code
+}
+
 /** What the program gets, said on stderr. */
-async function environmentOf(
-  door: Door,
-  { key, assignments }: Brokered,
-  blind: BlindRun,
-): Promise<Record<string, string>> {
-  const given = await variablesOf(assignments, blind)
-  const who = key.agent ?? "the agent"
-  tellServed(door, given, blind, (named) => `${who} runs blind with ${named}; ${blind.holds}`)
-  return childEnvironment(
-    door.env,
-    new Map([...given, ...Object.entries(blind.environment)]),
-    isSet(door, "clean-env"),
+async function givenIn({ door, serving, blind }: PreparedRun): Promise<{
+  readonly variables: GivenVariables
+  readonly secrets: readonly string[]
+}> {
+  const served = await blind.given()
+  const given = await variablesOf(serving.assignments, served)
+  const who = serving.key.agent ?? "the agent"
+  tellServed(door, given, served, (named) => `${who} runs blind with ${named}; ${blind.holds}`)
+  return {
+    variables: new Map([...given, ...Object.entries(served.environment)]),
+    secrets: [...served.placeholders.keys()],
+  }
+}
+
+/** What it gets that is no secret. */
+function textsOf(assignments: readonly ProgramVariable[]): GivenVariables {
+  return new Map(
+    assignments.flatMap(({ variable, value }) =>
+      "text" in value ? [[variable, value.text] as const] : [],
+    ),
   )
 }
 
 async function prepare(
   door: Door,
   { vault, key }: Brokered,
+  isolation: TriedIsolation,
   unreached: Unreached,
 ): Promise<BlindRun> {
   // The program has the terminal, and may fill its screen.
   const { choose: ask } = await questionsByPage(door)
   const who = `${programName(door.call.words[0] ?? "")}, as the agent ${key.agent ?? ""}`
   const { onRefused } = strictnessOf(door)
-  return prepareWith(door, {
+  return prepareWith(door, isolation, {
     vault,
     ask,
     who,
@@ -108,15 +181,21 @@ async function prepare(
   })
 }
 
-/** Makes a broker ready that serves as the call says. */
+/** Tries what isolates, as the call says. */
+export function isolationOf(door: Door, broker: BrokerDoor): TriedIsolation {
+  return broker.tryIsolation(choice(door, "isolate", ["auto", "bwrap", "none"]), door.env)
+}
+
+/** Prepares a run that serves as the call says. */
 export async function prepareWith(
   door: Door,
+  isolation: TriedIsolation,
   terms: Pick<ServedTerms, "vault" | "ask" | "who"> & Partial<Pick<ServedTerms, "onRefused">>,
 ): Promise<BlindRun> {
   const broker = await door.others.broker()
   return broker.prepareBlind({
     env: door.env,
-    isolation: choice(door, "isolate", ["auto", "bwrap", "none"]),
+    isolation,
     secretPlaces: secretPlaces(door),
     ...strictnessOf(door),
     preloads: !isSet(door, "no-preload"),
@@ -140,7 +219,7 @@ export function secretPlaces(door: Door): { folders: readonly string[]; files: r
  */
 export async function variablesOf(
   assignments: readonly ProgramVariable[],
-  blind: Pick<BlindRun, "placeholders" | "services">,
+  blind: Pick<GivenBlind, "placeholders" | "services">,
 ): Promise<ReadonlyMap<string, string>> {
   const given = new Map<string, string>()
   for (const { variable, value } of assignments) {
@@ -158,36 +237,51 @@ export async function variablesOf(
 }
 
 /**
- * What keeps an isolated program from its beginning is told in place of its exit code. What it had
- * sent when it ended has been taken in.
+ * Runs a program to its end, which gets what is `given` besides when it begins. What keeps an
+ * isolated one from its beginning is told in place of its exit code. What it had sent when it ended
+ * has been taken in.
  */
 export async function started(
-  { inside }: Pick<BlindRun, "inside">,
+  { inside, begun }: Pick<BlindRun, "inside" | "begun">,
   launch: Launch,
   told: Pick<ToldToEnd, "code">,
-  toItsEnd = (whole: Launch): Promise<number> => runProgram(whole, undefined),
+  { given = nothing, toItsEnd = withOurStreams }: StartTerms = {},
 ): Promise<number> {
   const heardOut = async (whole: Launch): Promise<number> => {
-    const code = await toItsEnd(whole)
+    const code = await toItsEnd({ ...whole, begun })
     await lastWords()
     return code
   }
   if (inside === undefined) return heardOut(launch)
   let failure: VaultError | undefined
   let early: number | undefined
-  const take = async (listener: Server): Promise<void> => {
+  const take = async (listener: Server): Promise<string> => {
     try {
+      const lines = variableLines(Object.fromEntries(await given()), "sh")
       await inside.takeListener(listener)
+      early = await told.code()
+      if (early === undefined) return inside.beginning(lines)
     } catch (error) {
       failure = asVaultError(error)
       throw failure
     }
-    early = await told.code()
-    if (early !== undefined) throw new TypeError("the program does not begin")
+    throw new TypeError("the program does not begin")
   }
-  const code = await heardOut({ ...launch, inside: { ...inside, takeListener: take } })
+  let taking: Promise<string> | undefined
+  const taken = (listener: Server): Promise<string> => (taking = take(listener))
+  const code = await heardOut({ ...launch, inside: { ...inside, take: taken } })
+  // What is begun for a program that was ended meanwhile comes to its end as well.
+  await taking?.catch(() => undefined)
   if (failure !== undefined) throw failure
   return early ?? code
+}
+
+function nothing(): Promise<GivenVariables> {
+  return Promise.resolve(new Map())
+}
+
+function withOurStreams(launch: Launch): Promise<number> {
+  return runProgram(launch, undefined)
 }
 
 /**

@@ -16,11 +16,19 @@ export interface Launch {
   /** What of the environment is a secret's, or was chosen with them. */
   readonly given?: ReadonlyMap<string, string> | undefined
   /** Where what is started makes a network and processes of its own for the program. */
-  readonly inside?: ProgramInside | undefined
+  readonly inside?: LaunchInside | undefined
+  /** Called when it has begun. */
+  readonly begun?: (() => void) | undefined
   /** Where its output goes that is not ours to print: beside our report, or nowhere. */
   readonly output?: "to stderr" | "nowhere" | undefined
   /** Where it is not to be in front of our terminal: its folder, and all that it reads. */
   readonly apart?: { readonly cwd: string; readonly stdin: string | Uint8Array } | undefined
+}
+
+/** What is to be known of a program that begins after it was started. */
+export interface LaunchInside extends Pick<ProgramInside, "meanwhile" | "programInside"> {
+  /** Takes its listener. Resolves to what is answered, for the program to begin. */
+  readonly take: (listener: Server) => Promise<string>
 }
 
 type StdioPipes = ("inherit" | "pipe" | "ignore" | number)[]
@@ -90,7 +98,7 @@ function asChild(
  * end by itself. Until it is there, the first signal of a kind is for who takes its listener alone: a
  * bubblewrap that ends that early leaves what it made, to which nothing says to end with it.
  */
-function passInside(child: ChildProcess, inside: ProgramInside): Child["pass"] {
+function passInside(child: ChildProcess, inside: LaunchInside): Child["pass"] {
   const innermost = programIn(child, inside)
   const early = new Set<NodeJS.Signals>()
   return (signal) => {
@@ -101,7 +109,7 @@ function passInside(child: ChildProcess, inside: ProgramInside): Child["pass"] {
   }
 }
 
-function programIn({ stdio }: ChildProcess, { programInside }: ProgramInside) {
+function programIn({ stdio }: ChildProcess, { programInside }: LaunchInside) {
   let info = ""
   const said = stdio[DESCRIPTOR_OF_INFO] as Readable | null | undefined
   said?.on("data", (chunk: Buffer) => (info += chunk.toString()))
@@ -126,19 +134,20 @@ export function endOf(child: ChildProcess): Promise<number> {
 }
 
 async function spawned(launch: Launch, streams: "inherit" | StdioPipes): Promise<ChildProcess> {
-  const { command, args, env, inside, apart } = launch
+  const { command, args, env, inside, apart, begun = () => {} } = launch
   // In a session of its own: no terminal is its, and all that comes of it can be ended together.
   const place = apart === undefined ? {} : { cwd: apart.cwd, detached: true }
   try {
     const three: StdioPipes = streams === "inherit" ? streamsOf(launch) : streams
     const stdio: StdioOptions = inside === undefined ? three : [...three, "ipc", "pipe"]
     const child = spawn(command, args, { env, stdio, ...place })
-    if (inside !== undefined) handOver(child, inside.takeListener)
+    if (inside !== undefined) handOver(child, inside.take, begun)
     await new Promise((resolve, reject) => {
       child.once("spawn", resolve)
       child.once("error", reject)
     })
-    inside?.meanwhile()
+    if (inside === undefined) begun()
+    else inside.meanwhile()
     // A child that became another user's may refuse a signal later. It goes on without.
     child.on("error", () => {})
     if (apart !== undefined) feed(child, apart.stdin)
@@ -163,14 +172,14 @@ function streamsOf({ output }: Launch): StdioPipes {
  * A program whose listener nobody took does not begin; its own end is told like any other. Nor does
  * one whose isolation has ended: it would be alone.
  */
-function handOver(child: ChildProcess, take: (listener: Server) => Promise<void>): void {
+function handOver(child: ChildProcess, take: LaunchInside["take"], begun: () => void): void {
   child.once("exit", () => {
     if (child.connected) child.disconnect()
   })
   child.once("message", (_said, handed) => {
     const listener = handed as Server
     take(listener).then(
-      () => child.send("serving"),
+      (answer) => void child.send(answer, () => begun()),
       () => {
         // As long as something listens here, this process does not end either.
         listener.close()

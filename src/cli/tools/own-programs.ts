@@ -16,7 +16,7 @@ import { noteOnce } from "../terminal/terminal.js"
 import { questionsThrough } from "../run/ask-person.js"
 import { folderIn, namedIn, secretIn, selected, usersOf, wordsOf } from "./asked-program.js"
 import { closeAll } from "./close-all.js"
-import { noted, prepareWith, started, variablesOf } from "../run/blind.js"
+import { isolationOf, noted, prepareWith, started, variablesOf } from "../run/blind.js"
 import type { Launch } from "../run/child.js"
 import { hearEach } from "../run/program.js"
 import { childEnvironment } from "../run/program-environment.js"
@@ -100,23 +100,25 @@ async function ranFor(
 /** As `run --blind`: placeholders, and a broker that puts the values into what the program sends. */
 async function runsBlind(
   undertaking: Undertaking,
-  terms: Parameters<typeof prepareWith>[1],
+  terms: Parameters<typeof prepareWith>[2],
 ): Promise<ProgramEnded> {
   const { door, asked, assignments, patterns, hear } = undertaking
   const refused: VaultError[] = []
   const onRefused = (error: VaultError): void => {
     if (refused.length < TOLD_REFUSALS) refused.push(error)
   }
-  const blind = await prepareWith(door, { ...terms, onRefused })
+  const isolation = isolationOf(door, await door.others.broker())
+  const blind = await prepareWith(door, isolation, { ...terms, onRefused })
   try {
-    const { placeholders, environment, leftOut, holds } = blind
-    const given = await variablesOf(assignments, blind)
+    const served = await blind.given()
+    const { placeholders, environment, leftOut } = served
+    const given = await variablesOf(assignments, served)
     const env = childEnvironment(
       door.env,
       new Map([...given, ...Object.entries(environment)]),
       false,
     )
-    const [command = "", ...args] = blind.wrap(wordsOf(asked, placeholders))
+    const [command = "", ...args] = await blind.wrap(wordsOf(asked, placeholders))
     const launch = { command, args, env, apart: apartIn(undertaking) }
     let end: ApartEnd | undefined
     const told = { code: () => Promise.resolve(asked.signal.aborted ? 1 : undefined) }
@@ -124,15 +126,17 @@ async function runsBlind(
       end = await runApart(whole, { ...asked, patterns, hear })
       return end.code
     }
-    const secrets = [...placeholders.keys()]
-    await noted(terms.vault, secrets, () => started(blind, launch, told, toItsEnd))
+    await noted(terms.vault, (begins) => {
+      begins([...placeholders.keys()])
+      return started(blind, launch, told, { toItsEnd })
+    })
     if (end === undefined) throw new TypeError("it was run to its end")
     const secretOf = new Map([...placeholders].map(([secret, text]) => [text, secret]))
     const variables = new Map([...given].map(([name, text]) => [name, secretOf.get(text) ?? ""]))
     const without = Object.fromEntries(leftOut)
-    return { ...ended(end, variables), mode: "blind", without, refused, holds }
+    return { ...ended(end, variables), mode: "blind", without, refused, holds: blind.holds }
   } finally {
-    blind.close()
+    await blind.close()
   }
 }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { setImmediate } from "node:timers/promises"
 import type { AuditEvent } from "../audit/audit.js"
 import { Evidence, gather } from "../disk/evidence.js"
 import type { Moment } from "../disk/moment.js"
@@ -85,7 +86,7 @@ export interface ServedVault extends Pick<BrokeredVault, "names" | "bound" | "no
 }
 /** Values that are read besides, in bytes: all of them are searched for at each request. */
 const BESIDES_BYTES = 4 * 2 ** 20
-/** And so many of them at once, which is one line of the audit. */
+/** And so many of them at once, one line of the audit: a program may wait for its turn by now. */
 const PORTION = 100
 /** What keeps this machine from reading, whatever a secret's files hold. */
 const OURS: ReadonlySet<ErrorCode> = new Set(["NO_ACCESS", "AUDIT_UNWRITABLE"])
@@ -158,9 +159,8 @@ export class BrokeredVault {
   }
 
   /**
-   * What this agent may read now and was not told before: first all of it, later what was set, rotated
-   * or granted since; of what is not of the run up to 4 MiB. To find it in what passes, and for nothing
-   * else. Throws `AUDIT_UNWRITABLE`, and what opening the vault throws.
+   * What this agent may read now and was not told before, only to be found in what passes; of what is
+   * not of the run up to 4 MiB. Throws `AUDIT_UNWRITABLE`, and what opening the vault throws.
    */
   async unseen(now?: Moment): Promise<Unseen> {
     if (this.#listed?.holds(now) === true) return NOTHING
@@ -172,6 +172,7 @@ export class BrokeredVault {
     // What is read together is remembered together: what a request needs, by itself.
     const portions = [await this.#look(changed.filter(isOfRun))]
     for (let at = 0; at < besides.length; at += PORTION) {
+      if (at > 0) await setImmediate()
       portions.push(await this.#look(besides.slice(at, at + PORTION)))
     }
     const reads = portions.flat()

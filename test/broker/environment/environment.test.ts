@@ -47,9 +47,9 @@ test("without the preload, the user's NODE_OPTIONS are not touched", () => {
 })
 
 test("the files are the user's alone, hold no key, and are removed", () => {
-  const folder = new TrustFolder(() => Authority.make(["api.example.com"]).pem, "")
+  const folder = new TrustFolder("")
   const { files } = folder
-  folder.write()
+  folder.write(() => Authority.make(["api.example.com"]).pem)
   for (const file of [files.authority, files.bundle, files.javaStore]) {
     expect(statSync(file).mode & 0o777).toBe(0o600)
     expect(readFileSync(file, "latin1")).not.toContain("PRIVATE")
@@ -60,11 +60,11 @@ test("the files are the user's alone, hold no key, and are removed", () => {
 })
 
 test("the files are there when they are due, whether they were asked for before or are since", () => {
-  const [before, since] = [1, 2].map(() => new TrustFolder(() => "the authority\n", "roots"))
+  const [before, since] = [1, 2].map(() => new TrustFolder("roots"))
   const { authority: file } = before?.files ?? {}
   expect(existsSync(file ?? "")).toBe(false)
   for (const folder of [before, since]) {
-    folder?.write()
+    folder?.write(() => "the authority\n")
     const { authority = "", bundle = "" } = folder?.files ?? {}
     expect(readFileSync(authority, "utf8")).toBe("the authority\n")
     expect(readFileSync(bundle, "utf8")).toBe("roots\nthe authority\n")
@@ -86,9 +86,9 @@ const noKeytool =
   spawnSync("keytool", ["-help"]).error === undefined ? undefined : "needs keytool: install Java"
 
 testUnless(noKeytool, "Java reads its store, as one that it trusts", () => {
-  const folder = new TrustFolder(() => Authority.make(["api.example.com"]).pem, "")
+  const folder = new TrustFolder("")
   const { files } = folder
-  folder.write()
+  folder.write(() => Authority.make(["api.example.com"]).pem)
   const list = ["-list", "-keystore", files.javaStore, "-storetype", "PKCS12", "-storepass", ""]
   const told = execFileSync("keytool", list, { encoding: "utf8", input: "\n" })
   folder.remove()

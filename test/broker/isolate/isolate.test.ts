@@ -17,8 +17,14 @@ import { join } from "node:path"
 import { getuid } from "node:process"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { PORT_INSIDE, findBubblewrap, isolated } from "../../../src/broker/isolate/bubblewrap.js"
+import {
+  PORT_INSIDE,
+  beginning,
+  findBubblewrap,
+  isolated,
+} from "../../../src/broker/isolate/bubblewrap.js"
 import { hiddenFrom } from "../../../src/broker/isolate/hidden.js"
+import { shellWord } from "../../../src/core/index.js"
 import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
 import { noRoot, testUnless } from "../../needs.js"
 
@@ -54,11 +60,14 @@ async function run(
     answer = "from the broker",
     shown = [],
     env = {},
+    variables = "",
   }: {
     as?: readonly string[]
     answer?: string
     shown?: readonly string[]
     env?: Readonly<Record<string, string>>
+    /** Lines of a shell, said when the program is to begin. */
+    variables?: string
   } = {},
 ) {
   const means = await findBubblewrap(process.env)
@@ -77,7 +86,7 @@ async function run(
       sockets.push(socket)
       socket.on("error", () => {}).end(`${answer}\n`)
     })
-    child.send("go")
+    child.send(beginning(variables))
   })
   const ended = await outputOf(child)
   server?.close()
@@ -118,6 +127,18 @@ describe("an isolated program", () => {
       env: { NODE_OPTIONS: env.NODE_OPTIONS },
     })
     expect(node.stdout).toBe("loaded\n")
+  })
+
+  testUnless(lack, "gets what is said when it begins, and no process shows it", async () => {
+    const text = `it's "one"\n$(exit 7) \\n \`x\` ${"much ".repeat(20_000)}`
+    const variables = `export SAID=${shellWord(text)}\nexport HOME=elsewhere\n`
+    const env = { SAID: "before", given: "kept" }
+    const script = `printf %s "$SAID $HOME $given"; cat /proc/[0-9]*/cmdline | grep -ac elsewhere`
+    const { stdout } = await run(["sh", "-c", script.replace("elsewhere", "else[w]here")], {
+      env,
+      variables,
+    })
+    expect(stdout).toBe(`${text} elsewhere kept0\n`)
   })
 
   testUnless(lack, "reaches nothing else of this machine", async () => {
@@ -196,6 +217,29 @@ print(os.waitstatus_to_exitcode(status))`
     rmSync(shown, { recursive: true })
     expect(stdout).toMatch(/^shown\nroots\n.*Read-only/s)
   })
+
+  for (const [what, said] of [
+    ["of which nothing", ""],
+    ["of which half", beginning("export A='")],
+    ["of which no end", "export A=b\n"],
+  ] as const) {
+    testUnless(lack, `does not begin ${what} is said`, async () => {
+      const means = await findBubblewrap(process.env)
+      if (!("program" in means)) throw new Error(means.missing)
+      const view = { folders: [], files: [] }
+      const command = ["sh", "-c", "echo began"]
+      const [program = "", ...args] = isolated(means, listenInside, view, command)
+      const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore", "ipc", "pipe"] })
+      child.once("message", (_taken, handed) => {
+        const server = handed as Server
+        server.close()
+        child.send(said)
+      })
+      const { code, stdout } = await outputOf(child)
+      expect(stdout).toBe("")
+      expect(code).not.toBe(0)
+    })
+  }
 
   testUnless(lack, "does not begin if nobody takes its listener", async () => {
     const means = await findBubblewrap(process.env)

@@ -116,7 +116,7 @@ export interface BrokerOptions extends Partial<Omit<BrokerRequest, "vault" | "pl
 export class BrokerWorld {
   readonly world: World
   readonly vault: BrokeredVault
-  readonly broker: Broker & PreparedBroker
+  readonly broker: Broker & PreparedBroker & { readonly unsearched: () => readonly string[] }
   readonly authority: Authority
   readonly placeholders: Placeholders
 
@@ -153,7 +153,9 @@ export class BrokerWorld {
     const hosts = [...bound.flatMap((use) => use.hosts), ...(options.allowed ?? [])]
     const authority = Authority.make(hosts)
     const addresses = new Map(services.map(({ host }) => [host, ["127.0.0.1"]]))
+    let unsearched: readonly string[] = []
     const prepared = await prepareBroker({
+      onUnsearched: (secrets) => (unsearched = secrets),
       vault,
       placeholders,
       authority,
@@ -165,7 +167,11 @@ export class BrokerWorld {
       resolve: (host) => Promise.resolve(addresses.get(host) ?? []),
       ...options,
     })
-    const broker = { ...prepared, ...(await prepared.listen(options.listener ?? 0)) }
+    const broker = {
+      ...prepared,
+      unsearched: () => unsearched,
+      ...(await prepared.listen(options.listener ?? 0)),
+    }
     return new BrokerWorld({ world, vault, broker, authority, placeholders })
   }
 
@@ -230,7 +236,7 @@ export class BrokerWorld {
   }
 
   close(): void {
-    this.broker.close()
+    void this.broker.close()
   }
 }
 

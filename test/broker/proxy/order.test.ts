@@ -650,8 +650,8 @@ describe("a value of a secret that the run does not have, but the agent may read
     const path = ".agent-vault/secrets/stripe/webhook.json"
     world.write(path, readFileSync(join(world.top, path), "utf8").replaceAll("/v1/**", "/**/a"))
     brokered = await BrokerWorld.start(world, [KEY], [service])
-    expect(brokered.broker.unsearched).toEqual(["stripe/webhook"])
     expect((await brokered.send(service, charges())).status).toBe(200)
+    expect(brokered.broker.unsearched()).toEqual(["stripe/webhook"])
   })
 })
 

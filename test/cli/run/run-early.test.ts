@@ -127,6 +127,20 @@ testUnless(lackBubblewrap, "isolation that is never made ends with the second si
   await expectNothing()
 })
 
+testUnless(
+  lackBubblewrap,
+  "what is refused while isolation is made is told, and nothing begins",
+  async () => {
+    const words = ["--agent", "ci", "--blind", "--isolate", "bwrap", "-s", "stripe/webhook"]
+    const program = ["sh", "-c", `touch ${began()}; exec ${sleeping}`]
+    const run = startRun(machine, [...words, "--", ...program], { env: { TMPDIR: temporary } })
+    expect([await run.ended, existsSync(began())], run.stderr()).toEqual([125, false])
+    expect(run.stderr()).toMatch(/^agent-vault: USE_REFUSED: no secret of this run has a use/)
+    expect(run.stderr()).not.toContain("runs blind with")
+    await expectNothing()
+  },
+)
+
 testUnless(lackBubblewrap, "no program begins that outlived what isolates it", async () => {
   // As where bubblewrap ends before what it made asks to end with it.
   const bwrap = wrapped(`for word; do

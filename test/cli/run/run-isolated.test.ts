@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import type { Server } from "node:net"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect } from "vitest"
@@ -109,11 +111,11 @@ testUnless(
     const words = isolated(means, fileURLToPath(listenInside), view, ["echo", "began"])
     const [command = "", ...args] = words
     let taken: Server | undefined
-    const takeListener = (listener: Server): Promise<void> => {
+    const take = (listener: Server): Promise<string> => {
       taken = listener
       return Promise.reject(new Error("it cannot serve"))
     }
-    const inside = { meanwhile: () => {}, takeListener, programInside }
+    const inside = { meanwhile: () => {}, take, programInside }
     const launch = { command, args, env: { PATH: process.env["PATH"] ?? "" }, inside }
     const child = await startChild({ ...launch, output: "nowhere" }, false)
     expect(await child.ended).toBe(125)
@@ -121,6 +123,39 @@ testUnless(
     expect(taken?.listening).toBe(false)
   },
 )
+
+testUnless(lackBubblewrap, "an isolated program has the variables that another has", async () => {
+  const file = join(machine.home, "texts")
+  writeFileSync(file, `TEXT="it's \\"one\\" $x"\nHTTPS_PROXY=http://elsewhere.example\n`)
+  const variables = async (isolation: string): Promise<Map<string, string>> => {
+    const options = ["--agent", "ci", "--blind", "--isolate", isolation, "-s", "stripe/api-key"]
+    const run = startRun(machine, [...options, "--env-from", file, "--", "env", "-0"], {
+      env: { TEXT: "before", AGENT_VAULT_TEST: "ours", STRIPE_API_KEY: "before" },
+    })
+    expect(await run.ended, run.stderr()).toBe(0)
+    return new Map(
+      run
+        .stdout()
+        .split("\0")
+        .map((each): [string, string] => [
+          each.slice(0, each.indexOf("=")),
+          each.slice(each.indexOf("=") + 1),
+        ]),
+    )
+  }
+  const [boxed, other] = [await variables("bwrap"), await variables("none")]
+  // A shell that starts a program may tell which.
+  const names = [boxed, other].map((each) => [...each.keys()].filter((name) => name !== "_"))
+  expect(names[0]?.toSorted()).toEqual(names[1]?.toSorted())
+  expect(boxed.get("TEXT")).toBe(other.get("TEXT"))
+  expect(boxed.get("STRIPE_API_KEY")).not.toBe("before")
+  expect(boxed.get("HTTPS_PROXY")).toBe(`http://x:${tokenIn(boxed)}@127.0.0.1:8118`)
+  expect(names[0]?.filter((name) => /^(?:AGENT_VAULT|NODE_CHANNEL)/.test(name))).toEqual([])
+})
+
+function tokenIn(variables: ReadonlyMap<string, string>): string {
+  return new URL(variables.get("ALL_PROXY") ?? "").password
+}
 
 testUnless(lackBubblewrap, "an isolated program ends with us, whatever ends us", async () => {
   const options = ["--agent", "ci", "--blind", "--isolate", "bwrap", "-s", "stripe/api-key"]
