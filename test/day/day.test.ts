@@ -228,8 +228,10 @@ step(
 step("scout gets a new machine and a new key; the stolen one opens nothing new", async () => {
   scout = town.machine()
   await town.at(scout, `agent-vault trust ${signer} --yes`)
-  const { line } = await town.join(scout, "scout")
-  await town.at(alice, `agent-vault agent rekey scout --join '${line}' && agent-vault sync`)
+  const { line, fingerprint } = await town.join(scout, "scout")
+  const rekey = `agent-vault agent rekey scout --join '${line}'`
+  await town.refused(alice, `${rekey} --fingerprint 0`, 2)
+  await town.at(alice, `${rekey} --fingerprint ${fingerprint} && agent-vault sync`)
   await town.at(scout, "agent-vault sync")
   expect(await town.read(scout, "scout", "mail/smtp")).toBe(now["mail/smtp"])
   const stolen = `--identity "${town.carried}/scout.stolen.key"`

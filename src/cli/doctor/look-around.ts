@@ -173,7 +173,7 @@ async function seeIsolation({ others, env }: Door): Promise<SeenHere> {
 async function seeTrust(door: Door, place: Place): Promise<SeenHere> {
   const identity = await identityIfSet(door, place)
   const { anchor, trusted } = describeTrust(place, identity?.trust, door.env)
-  const mend = "compare the fingerprint with an owner: agent-vault trust"
+  const mend = "compare the signer with an owner: agent-vault trust"
   if (anchor === undefined) return wrong("trust", "nobody is trusted here yet", mend)
   if (trusted) return good("trust", anchor.signer)
   return wrong("trust", `${anchor.signer} is not an owner of this vault`, mend)

@@ -61,7 +61,7 @@ export function checkAnchor(anchor: Anchor | undefined, entries: readonly OwnerE
   const listed = owners.map(({ name, signer }) => `${name} ${signer}`).join(", ")
   if (anchor === undefined) {
     throw new VaultError("UNTRUSTED", `nothing says whom to trust; the vault names ${listed}`, {
-      hint: "compare that with the owner, then: agent-vault trust",
+      hint: "compare that with the owner, who sees it by agent-vault owner key; then: agent-vault trust",
     })
   }
   const from = `${anchor.from[0] ?? "you"} trusts ${anchor.signer}, who`

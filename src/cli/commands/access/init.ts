@@ -101,7 +101,7 @@ function madeLines({ root, owner, signer, keyFile }: NewVault, hasPassphrase: bo
       ? "  Back it up now: copy it to a safe place, and its passphrase to another. It opens everything,"
       : "  Back it up now: print it, or copy it to a safe place. It is one line, it opens everything,",
     "  and nobody can bring it back: not we, not the Git host.",
-    `Your fingerprint, for those who are to trust you: ${signer}`,
+    `Your signer, for those who are to trust you: ${signer}`,
     "",
     "Next: agent-vault agent add NAME, agent-vault set GROUP/NAME, agent-vault grant NAME GROUP",
   ]

@@ -59,9 +59,12 @@ export function recipientElsewhere(door: Door, place: Place, agent: string): str
 }
 
 /** What is said of a key that was made elsewhere. */
-export function elsewhereLines(door: Door, recipient: string): string[] {
+export const NO_ESCROW =
+  "Its key was made elsewhere, so there is no escrow: if it is lost, only a new one helps."
+
+function elsewhereLines(door: Door, recipient: string): string[] {
   return [
-    "Its key was made elsewhere, so there is no escrow: if it is lost, only a new one helps.",
+    NO_ESCROW,
     ...(option(door, "join") === undefined
       ? []
       : [`Compare with who made it, before it may open anything: ${joinFingerprint(recipient)}`]),

@@ -10,7 +10,7 @@ export async function run(door: Door): Promise<void> {
   await (isSet(door, "owner") ? joinOwner(door) : joinAgent(door))
   if (isSet(door, "json")) return
   if (findAnchor(claimedId(place), undefined, door.env) === undefined) {
-    tell(door, "Nobody is trusted here yet. Compare the owner's fingerprint: agent-vault trust")
+    tell(door, "Nobody is trusted here yet. Compare the owner's signer: agent-vault trust")
   }
 }
 

@@ -21,7 +21,11 @@ export async function run(door: Door): Promise<void> {
   const request = { ...(await changeRequest(door)), joining }
   const look = (): Promise<Outcome<OwnerAdded>> => addOwner({ ...request, dryRun: true })
   const planned = request.dryRun ? await look() : await afterRepair(door, request.place.root, look)
-  if (!request.dryRun && !(await isCompared(door, joining))) {
+  const fingerprint = ownerFingerprint(joining)
+  if (
+    !request.dryRun &&
+    !(await isCompared(door, joining.owner, fingerprint, "as the new owner"))
+  ) {
     tell(door, "Nothing was changed.")
     return
   }
@@ -45,22 +49,26 @@ function joiningOf(door: Door, name: string): OwnerJoining {
 }
 
 /**
- * Whether the keys are those that were made at the new owner's. What opens everything is compared
+ * Whether keys are those that were made where they say. What opens something at once is compared
  * before, and not by the line alone. Throws `RECIPIENT_INVALID`, `NO_TERMINAL`.
  */
-async function isCompared(door: Door, joining: OwnerJoining): Promise<boolean> {
-  const fingerprint = ownerFingerprint(joining)
+export async function isCompared(
+  door: Door,
+  name: string,
+  fingerprint: string,
+  teller: string,
+): Promise<boolean> {
   const said = option(door, "fingerprint")
   if (said === undefined) {
-    tell(door, `The fingerprint of ${joining.owner}: ${fingerprint}`)
-    const question = `Does ${joining.owner} see the same, by another way than the line came?`
+    tell(door, `The fingerprint of ${name}: ${fingerprint}`)
+    const question = `Is it the same where the key of ${name} was made, told by another way than the line?`
     const told = typedAgain(door.call, "--fingerprint FINGERPRINT")
-    return confirm(door.terminal, question, `as the new owner tells it to you: ${told}`)
+    return confirm(door.terminal, question, `${teller} tells it to you: ${told}`)
   }
   if (said.trim().toLowerCase() === fingerprint) return true
   throw new VaultError(
     "RECIPIENT_INVALID",
-    `the keys in the line have the fingerprint ${fingerprint}, not ${said}`,
+    `what is in the line has the fingerprint ${fingerprint}, not ${said}`,
     { hint: "somebody changed the line on its way, or it is another one: get it anew" },
   )
 }

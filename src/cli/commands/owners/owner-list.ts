@@ -11,11 +11,12 @@ export async function run(door: Door): Promise<void> {
     describeOwners(vault, key?.recipient, door.env),
   )
   if (await asJson(door, { owners })) return
-  const rows = owners.map(({ name, fingerprint, since, by, isYou }) => [
+  const rows = owners.map(({ name, fingerprint, signer, since, by, isYou }) => [
     name,
     fingerprint,
+    signer,
     by === undefined ? "the first owner" : `added by ${by}, vault.json ${since}`,
     isYou ? "you" : "",
   ])
-  await print(door, table([["OWNER", "FINGERPRINT", "SINCE", ""], ...rows]))
+  await print(door, table([["OWNER", "FINGERPRINT", "SIGNER", "SINCE", ""], ...rows]))
 }

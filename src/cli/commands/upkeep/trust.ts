@@ -34,11 +34,17 @@ export async function run(door: Door): Promise<number> {
     !door.terminal.stdin.isTTY
   ) {
     if (!report.trusted) {
-      tell(door, "Compare a fingerprint with its owner, then pin it: agent-vault trust SIGNER")
+      tell(
+        door,
+        "Compare a signer with its owner, who sees it by agent-vault owner key, then pin it: agent-vault trust SIGNER",
+      )
     }
     return report.trusted ? 0 : 1
   }
-  tell(door, "Compare this fingerprint with the owner, by another way than this repository.")
+  tell(
+    door,
+    "Compare this signer with the owner, who sees it by agent-vault owner key, by another way than this repository.",
+  )
   if (!(await confirm(door.terminal, `Trust ${only.name}?`, `agent-vault trust ${only.signer}`))) {
     tell(door, UNCHANGED)
     return 1

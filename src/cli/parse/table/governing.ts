@@ -126,6 +126,11 @@ export const OWNERS: readonly CommandSpec[] = [
         describe:
           "change to the key of this line, which `agent-vault join` printed where the agent lives",
       },
+      fingerprint: {
+        value: "TEXT",
+        describe:
+          "the fingerprint that `agent-vault join` showed there; without it you are asked to compare it",
+      },
       recipient: {
         value: "AGE1...",
         describe: "change to a key made elsewhere: there will be no escrow",

@@ -41,7 +41,8 @@ export const OWNER: readonly CommandSpec[] = [
   {
     name: "owner list",
     words: "",
-    summary: "list the owners: who added whom, their fingerprints, and which one is you",
+    summary:
+      "list the owners: who added whom, their fingerprints and signers, and which one is you",
     options: REPORT,
     examples: [["agent-vault owner list", "needs no key"]],
   },

@@ -77,7 +77,7 @@ export const UPKEEP: readonly CommandSpec[] = [
       ...REPORT,
     },
     examples: [
-      ["agent-vault trust", "shows the fingerprint to compare; at a terminal, offers to pin it"],
+      ["agent-vault trust", "shows the signer to compare; at a terminal, offers to pin it"],
       ["agent-vault trust ed25519:SIGNER", "pins this one"],
       ["agent-vault trust --rewind", "after a deliberate reset of the branch"],
     ],
