@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 import { HANG } from "./test/hang.js"
+import { SlowestFirst } from "./test/slowest-first.js"
 
 const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8"))
 
@@ -16,6 +17,7 @@ export default defineConfig({
     pool: "forks",
     // More than there are cores: half of the tests wait for other processes, or for a limit to pass.
     maxWorkers: 2 * availableParallelism(),
+    sequence: { sequencer: SlowestFirst },
     // Longer than the limit of one command, which says better what hangs.
     testTimeout: 2 * HANG,
     hookTimeout: 2 * HANG,
