@@ -27,6 +27,8 @@ export class Stage {
   world!: World
   broker!: BrokerWorld
   #template!: World
+  /** The template with another rule for {@link KEY}, by that rule. */
+  readonly #ruled = new Map<string, World>()
 
   /** Sets a stage for the tests of a file. */
   static forTests(): Stage {
@@ -36,15 +38,14 @@ export class Stage {
     afterAll(() => {
       stage.service.close()
       stage.elsewhere.close()
-      stage.#template.remove()
+      for (const world of [stage.#template, ...stage.#ruled.values()]) world.remove()
     })
     return stage
   }
 
   async start(options: BrokerOptions = {}, use?: Partial<Use>): Promise<void> {
-    this.world = this.#template.copy()
+    this.world = (await this.#templateBy(use)).copy()
     const { world, service, elsewhere } = this
-    if (use !== undefined) await setUse(world, KEY, [useAt(service, use)], VALUE)
     this.broker = await BrokerWorld.start(world, [KEY, OTHER_KEY], [service, elsewhere], options)
   }
 
@@ -80,6 +81,17 @@ export class Stage {
       [KEY]: { value: VALUE, use: [useAt(this.service)] },
       [OTHER_KEY]: { value: OTHER_VALUE, use: [useAt(this.elsewhere)] },
     })
+  }
+
+  async #templateBy(use?: Partial<Use>): Promise<World> {
+    if (use === undefined) return this.#template
+    const rule = JSON.stringify(use)
+    const made = this.#ruled.get(rule)
+    if (made !== undefined) return made
+    const world = this.#template.copy()
+    this.#ruled.set(rule, world)
+    await setUse(world, KEY, [useAt(this.service, use)], VALUE)
+    return world
   }
 
   #clear(): void {
