@@ -405,7 +405,7 @@ describe("reports", () => {
       sources: [],
       leases: [],
       uses: [],
-      rotations: [{ secret: "soon/a", after: rotation }],
+      rotations: [{ secret: "soon/a", after: rotation, isNew: false }],
       exitCode: 1,
     })
     await machine.call(["use", "soon/a", "--remove", "--yes"])
