@@ -35,18 +35,22 @@ export function selectionLines(door: Door, selected: readonly SelectedSecret[]):
       ? []
       : [
           "Where no program is named, an owner names one, or sets a value made at its source:",
-          ...without.flatMap(({ name: { full } }) => [
-            `  agent-vault rotation -s ${full} -- PROGRAM`,
-            `  agent-vault set ${full}`,
-          ]),
+          `  agent-vault rotation -s ${nameFor(without)} -- PROGRAM`,
+          `  agent-vault set ${nameFor(without)}`,
         ]),
     ...(elsewhere.length === 0
       ? []
       : [
           "What lies in another store is changed there; then say so:",
-          ...elsewhere.map(({ name }) => `  agent-vault set ${name.full} --source REFERENCE`),
+          `  agent-vault set ${nameFor(elsewhere)} --source REFERENCE`,
         ]),
   ]
+}
+
+/** For advice that is given once: the names stand in the table. */
+function nameFor(secrets: readonly SelectedSecret[]): string {
+  const [only, ...others] = secrets
+  return only === undefined || others.length > 0 ? "GROUP/NAME" : only.name.full
 }
 
 /** Which audits `--used-since` went by, and what it cannot know. */
