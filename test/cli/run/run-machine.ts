@@ -4,6 +4,8 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Readable } from "node:stream"
 import { expect } from "vitest"
+import { findVault, identityAt } from "../../../src/core/index.js"
+import { setSecret } from "../../../src/core/owner.js"
 import { Machine } from "../machine.js"
 
 /** Other values in each file of tests, for some look for them in all processes of the machine. */
@@ -40,10 +42,21 @@ export async function runMachine(): Promise<Machine> {
   await call(["set", "db/binary", "--from-file", "-"], Buffer.from([0xff, 0xfe, 0x80]))
   await call(["set", "db/zero", "--from-file", "-"], Buffer.from("a\0b"))
   await call(["set", "db/large"], "x".repeat(200_000))
-  await call(["set", "db/path", "--env", "PATH"], "/canary/bin")
+  await storeUnfit(machine)
   await addEmptyGroup(machine, call)
   await call(["grant", "ci", "stripe", "db", "3d", "empty"])
   return machine
+}
+
+/** A secret that is to be the variable PATH, as an earlier version stored one. */
+async function storeUnfit({ repo, env }: Machine): Promise<void> {
+  const place = findVault(repo)
+  const identity = await identityAt(place, {}, "always", env, () => {
+    throw new Error("no key has a passphrase")
+  })
+  const value = Buffer.from("/canary/bin")
+  const secret = { name: "db/path", value, metadata: { env: "PATH" } }
+  await setSecret({ place, identity, env, now: new Date(), ...secret })
 }
 
 async function addEmptyGroup(
