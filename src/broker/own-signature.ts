@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { type Use, VaultError } from "../core/index.js"
 import type { OwnRequest } from "./own-request.js"
 import { type HmacRequest, hmacOf } from "./sign/hmac.js"
+import { signerOf } from "./sign/in-session.js"
 import { signSigV4 } from "./sign/sigv4.js"
 
 /** A signature that a request of ours needs, as a client makes it. */
@@ -59,7 +60,7 @@ function withSigV4(
 ): OwnRequest {
   if (!SCOPE.test(scope)) throw noScope()
   const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")
-  const [accessKey, full] = [rule.user ?? "", `${time.slice(0, 8)}/${scope}/aws4_request`]
+  const [accessKey, full] = [signerOf(rule), `${time.slice(0, 8)}/${scope}/aws4_request`]
   const payload = createHash("sha256").update(request.body).digest("hex")
   const dated = withHeaders(request, [
     ["x-amz-date", time],

@@ -1,4 +1,5 @@
 import type { BoundSecret } from "../core/index.js"
+import { signerOf } from "./sign/in-session.js"
 import { type ReadyBroker, hostsOf } from "./ready-broker.js"
 
 /** What programs are given of the secrets that a broker serves. */
@@ -27,10 +28,10 @@ export function isMachineBound(uses: ReadonlyMap<string, BoundSecret>): boolean 
 
 /** Who signs is no secret, and is told beside what stands for the key. */
 function accessKeyIds(uses: ReadonlyMap<string, BoundSecret>): Record<string, string> {
-  const user = [...uses.values()]
+  const rule = [...uses.values()]
     .flatMap((each) => each.uses)
-    .find(({ scheme }) => scheme === "sigv4")?.user
-  return user === undefined ? {} : { AWS_ACCESS_KEY_ID: user }
+    .find(({ scheme }) => scheme === "sigv4")
+  return rule === undefined ? {} : { AWS_ACCESS_KEY_ID: signerOf(rule) }
 }
 
 function servicesOf(uses: ReadonlyMap<string, BoundSecret>): ReadonlyMap<string, string> {

@@ -57,6 +57,8 @@ export {
 export { ROTATION_STEPS } from "./records/rotation.js"
 export type { SourcePlace } from "./sources/fetch-value.js"
 export { type LeaseBook, endLeases, newLeaseBook } from "./leases/lease-book.js"
+export type { SessionKeys } from "./leases/lease-issuer.js"
+export { overwrite, secretsIn } from "./words/overwrite.js"
 export { LEASE_KINDS } from "./records/lease.js"
 export { describeLease } from "./records/lease-words.js"
 export { dial, dialTls } from "./target/dial.js"

@@ -1,6 +1,6 @@
 import type { ClientRequest } from "node:http"
 import { Readable } from "node:stream"
-import { type ServedValue, asVaultError } from "../../core/index.js"
+import { type ServedValue, asVaultError, overwrite } from "../../core/index.js"
 import type { Passage } from "../gate/passage.js"
 import type { LiveValues } from "../live/live-values.js"
 import { type Putting, putInBody, putInHead } from "../placing/put.js"
@@ -64,13 +64,13 @@ export function departureOf(
   if (signed.length === 0) head = { ...head, rawHeaders: without(head.rawHeaders, "range") }
   else if (asked) head = withHeader(head, "range", widened(asked))
   for (const placement of signed) {
-    const value = valueOf(placement, values)
-    const { request, signBody } = placement.sign(signable(head, inside?.filled), value)
+    const read = readOf(placement, values)
+    const { request, signBody } = placement.sign(signable(head, inside?.filled), read)
     if (signBody && body) body = signedOnTheWay(body, signBody)
     const target = request.query === "" ? request.path : `${request.path}?${request.query}`
     head = { method: head.method, target, rawHeaders: request.headers.flat() }
   }
-  for (const { value } of values.values()) value.fill(0)
+  overwrite(values.values())
   return { head, body, asked }
 }
 
@@ -92,14 +92,14 @@ function puttings(
   values: ReadonlyMap<Granted, ServedValue>,
 ): Putting[] {
   return placements.map((placement) => {
-    return { occurrence: placement.occurrence, value: valueOf(placement, values) }
+    return { occurrence: placement.occurrence, value: readOf(placement, values).value }
   })
 }
 
-function valueOf(granted: Granted, values: ReadonlyMap<Granted, ServedValue>): Uint8Array {
+function readOf(granted: Granted, values: ReadonlyMap<Granted, ServedValue>): ServedValue {
   const read = values.get(granted)
   if (read === undefined) throw new TypeError("one placement, one value")
-  return read.value
+  return read
 }
 
 /** What is between this neighbour and the next: the protocol, and how long the body is. */

@@ -92,7 +92,8 @@ export function grantsAt(
   return grants
 }
 
-function sendingAt({ hop, head }: Arrival, at: UsePlace): Sending {
+/** A sending to that place of a request. */
+export function sendingAt({ hop, head }: Arrival, at: UsePlace): Sending {
   const { host, port } = hop.target
   return { host, port, method: head.method, path: rawPathOf(head), at }
 }

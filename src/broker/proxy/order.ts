@@ -8,6 +8,8 @@ import {
   type Use,
   askOf,
   isBound,
+  overwrite,
+  secretsIn,
   type Target,
 } from "../../core/index.js"
 import type { Gate } from "../gate/gate.js"
@@ -166,10 +168,12 @@ async function valuesFor(
   const isAgreed = (secret: string, ask: Use["ask"]): boolean => agreed.get(secret) === ask
   const reads = await vault.send(all, { isAgreed, request }, now)
   // A value that was rotated meanwhile is new here, and must not come back either.
-  for (const { name, value } of reads) live.learn(name.full, value)
+  for (const read of reads) {
+    for (const secret of secretsIn(read)) live.learn(read.name.full, secret)
+  }
   const byName = new Map<string, ServedValue>()
   for (const read of reads) {
-    if (byName.has(read.name.full)) read.value.fill(0)
+    if (byName.has(read.name.full)) overwrite([read])
     else byName.set(read.name.full, read)
   }
   return new Map(

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto"
-import { type UsePlace, VaultError } from "../../core/index.js"
+import { type ServedValue, type Use, type UsePlace, VaultError, ruleOf } from "../../core/index.js"
 import { isDigest } from "../coding/digest-header.js"
 import { type RequestHead, rawPathOf } from "../placing/request-head.js"
 import { type HmacRequest, headersIn, hmacNeeds, hmacOf } from "../sign/hmac.js"
+import { inSession, signerOf } from "../sign/in-session.js"
 import { chunksSignedAnew } from "../sign/sigv4-chunks.js"
 import {
   type SigV4Proof,
@@ -17,13 +18,13 @@ import {
 import { type SignedRequest, valuesOf } from "../sign/signed-request.js"
 import type { Arrival } from "./arrival.js"
 import { pairsOf } from "./framing.js"
-import { type GrantTerms, type Granted, grantsAt } from "./granted.js"
+import { type GrantTerms, type Granted, grantsAt, sendingAt } from "./granted.js"
 import type { OutgoingBody } from "./outgoing-body.js"
 
 /** A signature that a program made with a placeholder. */
 export interface SignedPlacement extends Granted {
   /** Signs a request as it leaves by the value, in place of what the program signed. */
-  readonly sign: (request: HmacRequest, value: Uint8Array) => SignedLeaving
+  readonly sign: (request: HmacRequest, read: ServedValue) => SignedLeaving
 }
 
 /** A request with a signature by the value. */
@@ -36,7 +37,8 @@ export interface SignedLeaving {
 /**
  * Finds the signature of AWS that was made with a placeholder, and proves that. One that is not in
  * the name of a rule's access key passes as it is.
- * Throws `PLACEHOLDER_REFUSED` for one that is, and that no placeholder made.
+ * Throws `PLACEHOLDER_REFUSED` for one that is, and that no placeholder made; and for one of a
+ * placeholder whose secret may not go there, or not any more, why.
  */
 export async function findSigV4(
   arrival: Arrival,
@@ -50,33 +52,61 @@ export async function findSigV4(
   if (sigV4 === undefined) return []
   const at = sigV4.in === "query" ? "query:X-Amz-Signature" : "header:authorization"
   const isMeant = (rule: Granted["rule"]): boolean =>
-    rule.scheme === "sigv4" && rule.user === sigV4.accessKey
+    rule.scheme === "sigv4" && signerOf(rule) === sigV4.accessKey
   const grants = grantsAt(arrival, at, terms, isMeant)
-  if (grants.length === 0) return []
+  const others = grants.length === 0 ? signersWithoutGrant(terms, isMeant) : []
+  if (grants.length + others.length === 0) return []
   const whole = needsBodyDigest(sigV4, request)
     ? { ...request, bodyDigest: sha256(await body.asItCame()) }
     : request
+  const made = others.find((secret) => proveSigV4(sigV4, whole, placeholderOf(secret, terms)))
+  if (made !== undefined) ruleOf(terms.bound, made, sendingAt(arrival, at), isMeant)
+  if (grants.length === 0) return []
   for (const granted of grants) {
-    const placeholder = placeholderOf(granted, terms)
+    const placeholder = placeholderOf(granted.name.full, terms)
     const proof = proveSigV4(sigV4, whole, placeholder)
     if (proof === undefined) continue
     await settle(body, isOverBody(proof), sigV4.signedHeaders)
-    return [{ ...granted, sign: (leaving, value) => byValue(proof, leaving, value, placeholder) }]
+    const sign: SignedPlacement["sign"] = (leaving, read) =>
+      byValue(proof, leaving, { read, rule: granted.rule, placeholder })
+    return [{ ...granted, sign }]
   }
   throw unproven(grants)
 }
 
+/** Secrets that would sign so, or did before they were refused, and that no rule lets go there. */
+function signersWithoutGrant(
+  { bound, placeholders }: GrantTerms,
+  isMeant: (rule: Use) => boolean,
+): readonly string[] {
+  return [...bound].flatMap(([secret, { uses, refusal }]) => {
+    const mayHave = refusal !== undefined || uses.some(isMeant)
+    return mayHave && placeholders.of(secret) !== undefined ? [secret] : []
+  })
+}
+
+/** What signs a request anew, and what the program signed it with. */
+interface Signing {
+  readonly read: ServedValue
+  readonly rule: Use
+  readonly placeholder: string
+}
+
 function byValue(
-  proof: SigV4Proof,
-  leaving: SignedRequest,
-  value: Uint8Array,
-  placeholder: string,
+  proven: SigV4Proof,
+  arrived: SignedRequest,
+  { read: { name, value, keys }, rule, placeholder }: Signing,
 ): SignedLeaving {
-  const { request, signature } = signSigV4(proof, leaving, value)
+  if (keys === undefined && rule.user === undefined) throw nobodysKey(name.full)
+  const { request: leaving, proof } = keys
+    ? inSession(proven, arrived, keys)
+    : { request: arrived, proof: proven }
+  const { secret } = keys ?? { secret: value }
+  const { request, signature } = signSigV4(proof, leaving, secret)
   if (!isOverChunks(proof)) return { request }
   const { sigV4 } = proof
   const from = { key: signingKey(placeholder, sigV4.scope), signature: sigV4.signature }
-  const to = { key: signingKey(value, sigV4.scope), signature }
+  const to = { key: signingKey(secret, sigV4.scope), signature }
   return { request, signBody: (body) => chunksSignedAnew(body, sigV4, from, to) }
 }
 
@@ -116,9 +146,10 @@ async function provenHmac(
     const how = { template, encoding, at }
     const whole =
       hmacNeeds(template) === "nothing" ? request : withBody(request, await body.asItCame())
-    if (hmacOf(how, whole, placeholderOf(granted, terms)) !== signatureAt(request, at)) continue
+    const made = hmacOf(how, whole, placeholderOf(granted.name.full, terms))
+    if (made !== signatureAt(request, at)) continue
     await settle(body, hmacNeeds(template) !== "nothing", headersIn(template))
-    const sign = (leaving: HmacRequest, value: Uint8Array): SignedLeaving => {
+    const sign: SignedPlacement["sign"] = (leaving, { value }) => {
       return { request: withSignature(leaving, at, hmacOf(how, leaving, value)) }
     }
     return { ...granted, sign }
@@ -185,8 +216,8 @@ async function settle(
   )
 }
 
-function placeholderOf({ name }: Granted, { placeholders }: GrantTerms): string {
-  const placeholder = placeholders.of(name.full)
+function placeholderOf(secret: string, { placeholders }: GrantTerms): string {
+  const placeholder = placeholders.of(secret)
   if (placeholder === undefined) throw new TypeError("each secret of a run has a placeholder")
   return placeholder
 }
@@ -197,5 +228,15 @@ function unproven(grants: readonly Granted[]): VaultError {
     "PLACEHOLDER_REFUSED",
     `the request is signed in the name of ${names}, and not with its placeholder of this run`,
     { hint: "let the client sign with the placeholder that its environment holds" },
+  )
+}
+
+function nobodysKey(name: string): VaultError {
+  return new VaultError(
+    "USE_REFUSED",
+    `${name} cannot sign: its rule names no access key, and it is no lease of aws-sts`,
+    {
+      hint: `an owner says whose key it is: agent-vault use ${name} … --scheme sigv4 --user AKIA…`,
+    },
   )
 }

@@ -57,12 +57,12 @@ export function changeMetadata(request: MetadataRequest): Promise<Outcome<Metada
     const record = getSecret(session.vault, name)
     const [before, known] = [metadataOf(record), record.use ?? []]
     const after = metadataOf({ ...without(before, cleared), ...metadataOf(metadata) })
-    const use = withRules(name, known, rules)
+    const lease = leaseAfter(session, name, record, request.lease, record.source)
+    const use = withRules(name, known, rules, lease)
     if (isWeaker(after.reveal, before.reveal)) {
       session.requirePerson(`let models see ${name.full}`)
     }
     requirePersonToWiden(session, name, known, use)
-    const lease = leaseAfter(session, name, record, request.lease, record.source)
     const isLeasedAsBefore = isSameLease(record.lease, lease)
     if (!isSame(before, after) || !areSameUses(known, use) || !isLeasedAsBefore) {
       putRecord<SecretRecord>(session, withMetadata(record, after, use, lease))

@@ -1,3 +1,4 @@
+import type { Lease } from "../records/lease.js"
 import { isWider } from "../policy/sending.js"
 import {
   type SecretRecord,
@@ -49,7 +50,8 @@ export function changeUse(request: UseRequest): Promise<Outcome<UseChange>> {
   return change(request, (session) => {
     const record = getSecret(session.vault, name)
     const before = record.use ?? []
-    const use = edit.do === "add" ? withRules(name, before, added) : without(name, before, edit)
+    const use =
+      edit.do === "add" ? withRules(name, before, added, record.lease) : without(name, before, edit)
     const isSame = use.length === before.length
     if (!isSame) putUse(session, name, record, use)
     const result: UseChange = {
@@ -63,17 +65,32 @@ export function changeUse(request: UseRequest): Promise<Outcome<UseChange>> {
   })
 }
 
-/** The rules and those that are new among others. Throws `USAGE` where they become too many. */
+/**
+ * The rules and those that are new among others. Throws `USAGE` where they become too many, and for
+ * one that signs in nobody's name: only what AWS STS gives says itself whose key it is.
+ */
 export function withRules(
   name: SecretName,
   before: readonly Use[],
   rules: readonly Use[],
+  lease: Lease | undefined,
 ): readonly Use[] {
   const use = [...before]
-  for (const rule of rules) if (!holds(use, rule)) use.push(rule)
+  for (const rule of rules) {
+    if (holds(use, rule)) continue
+    const isNobodys = rule.scheme === "sigv4" && rule.user === undefined
+    if (isNobodys && lease?.kind !== "aws-sts") throw nobodys(name)
+    use.push(rule)
+  }
   if (use.length <= LIMITS.uses) return use
   throw new VaultError("USAGE", `${name.full} would have ${use.length} rules`, {
     hint: `a secret has at most ${LIMITS.uses}; see them: agent-vault use ${name.full} --list`,
+  })
+}
+
+function nobodys({ full }: SecretName): VaultError {
+  return new VaultError("USAGE", `the rule does not say whose key ${full} is`, {
+    hint: "--user with the access key's id; a lease of aws-sts needs none",
   })
 }
 

@@ -91,9 +91,9 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
     const similarGroup = ready.similar === undefined ? {} : { similarGroup: ready.similar }
     const before = findSecret(session.vault, name)
     const known = before?.use ?? []
-    const use = withRules(name, known, rules)
-    requirePersonToWiden(session, name, known, use)
     const lease = leaseAfter(session, name, before, request.lease, source)
+    const use = withRules(name, known, rules, lease)
+    requirePersonToWiden(session, name, known, use)
     const store = await SecretStore.for(session, group, [name])
     const is = await store.put(name, value, {
       ...metadata,

@@ -119,7 +119,13 @@ function issuedBy({ value }: AwsStsLease, { body }: IssuerReply): IssuedValue {
   if (Number.isNaN(until.getTime())) {
     throw new IssuerFailure("it does not say when what it gives ends")
   }
-  return { value: fieldsAsText(value, (name) => fields.get(name) ?? ""), until }
+  const field = (name: string): string => fields.get(name) ?? ""
+  const keys = {
+    id: field("access_key_id"),
+    secret: Buffer.from(field("secret_access_key")),
+    token: Buffer.from(field("session_token")),
+  }
+  return { value: fieldsAsText(value, field), keys, until }
 }
 
 /** What is said of what is none would quote it. */

@@ -1,6 +1,7 @@
 import type { Environment } from "../disk/homes.js"
 import { VaultError } from "../words/errors.js"
 import type { OnNote } from "../words/note.js"
+import { overwrite } from "../words/overwrite.js"
 import { utc } from "../words/time.js"
 import { type IssuerTerms, askIssuer, whereAsked } from "./ask-issuer.js"
 import type { LeaseFacts, TakenLease } from "./lease-book.js"
@@ -20,7 +21,7 @@ export async function endEach(
 
 async function endOne(lease: TakenLease, env: Environment, onNote: OnNote): Promise<void> {
   const issued = await lease.issued.catch(() => undefined)
-  issued?.value.fill(0)
+  if (issued !== undefined) overwrite([issued])
   // None was given, or it is over, or lives until then.
   if (issued?.end === undefined || issued.until.getTime() <= Date.now()) return
   const { why, unnoted } = await ended(issued.end, lease, { env, patience: PATIENCE_MS })

@@ -41,9 +41,19 @@ export interface IssuerAccess {
   readonly succession: Succession
 }
 
+/** Keys of AWS that live for a short time: what signs, in whose name, and what is shown beside. */
+export interface SessionKeys {
+  /** The id of the access key, which is public. */
+  readonly id: string
+  readonly secret: Uint8Array
+  readonly token: Uint8Array
+}
+
 /** A short-lived value. */
 export interface IssuedValue {
   readonly value: Buffer
+  /** What it is a text of, where that signs requests. */
+  readonly keys?: SessionKeys
   /** When it ends by itself. */
   readonly until: Date
   /** Ends it before; absent where its issuer has no way. Rejects with an {@link IssuerFailure}. */

@@ -3,6 +3,7 @@ import type { Lease } from "../records/lease.js"
 import { type SecretRecord, digestOf } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
+import { overwrite } from "../words/overwrite.js"
 import { askIssuer, whereAsked } from "./ask-issuer.js"
 import type { LeaseBook, NoteLease, TakenLease } from "./lease-book.js"
 import { LAST_MS, type OurEnd, beforeOurEnd } from "./before-our-end.js"
@@ -13,6 +14,7 @@ import {
   IssuerFailure,
   type IssuerRequest,
   type LeaseReader,
+  type SessionKeys,
 } from "./lease-issuer.js"
 import { Succession } from "./succession.js"
 
@@ -26,6 +28,8 @@ export interface LeasedSecret {
   readonly lease: Lease
   readonly sealed: Uint8Array
   readonly reader: LeaseReader
+  /** Whether it signs: nobody else gets the keys by themselves. */
+  readonly signs: boolean
 }
 
 /** Where leases are taken, and which there are. */
@@ -39,6 +43,8 @@ export interface LeasePlace {
 /** A short-lived value, the caller's own copy, when it ends, and whether it was waited for. */
 export interface LeasedValue {
   readonly value: Uint8Array
+  /** What signs, the caller's own copy too. */
+  readonly keys?: SessionKeys
   readonly until: Date
   readonly isAwaited: boolean
 }
@@ -58,7 +64,7 @@ export async function takeLease(
   const key = digestOf(`${full}\n${secret.record.digest}\n${JSON.stringify(secret.lease)}`)
   const known = leases.present.get(key)
   const isGood = known !== undefined && now.getTime() < (known.dates?.stale ?? Infinity)
-  if (isGood) return handed(known, known.dates === undefined)
+  if (isGood) return handed(known, secret, known.dates === undefined)
   forgetOver(leases, now)
   for (const [other, lease] of leases.present) {
     // Also one that was taken with what was sealed before.
@@ -69,7 +75,7 @@ export async function takeLease(
   const taken = begun(secret, at, note, now)
   leases.present.set(key, taken)
   try {
-    return await handed(taken, true)
+    return await handed(taken, secret, true)
   } catch (error) {
     if (leases.present.get(key) === taken) leases.present.delete(key)
     leases.earlier.delete(taken)
@@ -77,9 +83,16 @@ export async function takeLease(
   }
 }
 
-async function handed(taken: TakenLease, isAwaited: boolean): Promise<LeasedValue> {
-  const { value, until } = await taken.issued
-  return { value: Uint8Array.from(value), until, isAwaited }
+async function handed(
+  taken: TakenLease,
+  { signs }: LeasedSecret,
+  isAwaited: boolean,
+): Promise<LeasedValue> {
+  const { value, keys, until } = await taken.issued
+  const leased = { value: Uint8Array.from(value), until, isAwaited }
+  if (keys === undefined || !signs) return leased
+  const [secret, token] = [Uint8Array.from(keys.secret), Uint8Array.from(keys.token)]
+  return { ...leased, keys: { id: keys.id, secret, token } }
 }
 
 function begun(secret: LeasedSecret, at: LeasePlace, note: NoteLease, now: Date): TakenLease {
@@ -127,7 +140,7 @@ function forgetOver({ earlier }: LeaseBook, now: Date): void {
   for (const lease of earlier) {
     if (now.getTime() < (lease.dates?.over ?? Infinity)) continue
     earlier.delete(lease)
-    void lease.issued.then(({ value }) => value.fill(0))
+    void lease.issued.then((issued) => overwrite([issued]))
   }
 }
 

@@ -77,7 +77,7 @@ export interface Unseen<Read = SecretRead> {
 const NOTHING: Unseen = { reads: [], unread: [] }
 
 /** A value for a request, or to be found in what passes. */
-export type ServedValue = Pick<SecretRead, "name" | "value">
+export type ServedValue = Pick<SecretRead, "name" | "value" | "keys">
 /** What the broker asks of what it serves: a {@link BrokeredVault}, or a secret to try a client with. */
 export interface ServedVault extends Pick<BrokeredVault, "names" | "bound" | "note" | "close"> {
   send(...request: Parameters<BrokeredVault["send"]>): Promise<readonly ServedValue[]>

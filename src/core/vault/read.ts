@@ -1,6 +1,7 @@
 import { type AuditEvent, readsAsEvents } from "../audit/audit.js"
 import type { ReadEvent, Surface } from "../audit/read-event.js"
 import type { Key } from "../keys/key-files.js"
+import type { SessionKeys } from "../leases/lease-issuer.js"
 import { type Actor, admit } from "../policy/access.js"
 import type { PolicyJudge } from "../policy/policy-question.js"
 import { requestOf } from "../policy/require-policy.js"
@@ -9,6 +10,7 @@ import { type Sending, patternOf } from "../policy/sending.js"
 import { VaultError } from "../words/errors.js"
 import { secretPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
+import { overwrite } from "../words/overwrite.js"
 import { utc } from "../words/time.js"
 import { type GroupKeys, inFile, openGroupOnce, readSigned, refuseOldKey } from "./group-key.js"
 import { policyOf, questionOf } from "./policy-of.js"
@@ -33,6 +35,8 @@ export interface SecretRead {
   readonly record: SecretRecord
   /** When a leased value ends by itself. */
   readonly until?: Date
+  /** Of a request that is signed: the short-lived keys that do, the caller's own copies. */
+  readonly keys?: SessionKeys
 }
 
 /** A value that a request gets: where it goes, by the request as it is after the program sent it. */
@@ -142,7 +146,7 @@ export class OpenedSecret {
     try {
       await terms.audit.noteDurably(events)
     } catch (error) {
-      for (const { value } of reads) value.fill(0)
+      overwrite(reads)
       throw error
     }
     return reads
@@ -178,7 +182,7 @@ export class OpenedSecret {
         return [reads, again]
       })
     } catch (error) {
-      for (const { value } of [...sealed, ...fetched]) value.fill(0)
+      overwrite([...sealed, ...fetched])
       throw error
     }
   }
@@ -256,8 +260,7 @@ export class OpenedSecret {
  * Opens a secret: owners were verified when `vault` was opened; here the group's and the secret's
  * records are, then access, freshness, fingerprint and digest, and only then is anything decrypted,
  * in memory. `groupKeys` opens a group once for many secrets; for a read on some `terms`, a refusal is
- * noted. Throws the codes of exit 3, 4 and 5,
- * and `SEALED_TO_OLD_KEY`.
+ * noted. Throws the codes of exit 3, 4 and 5, and `SEALED_TO_OLD_KEY`.
  */
 export async function openSecret(
   vault: Vault,

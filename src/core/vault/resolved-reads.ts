@@ -7,6 +7,7 @@ import { isSameLease } from "../records/lease.js"
 import type { SecretRecord } from "../records/record.js"
 import type { SourcePlace } from "../sources/fetch-value.js"
 import { VaultError } from "../words/errors.js"
+import { overwrite } from "../words/overwrite.js"
 import { utc } from "../words/time.js"
 import type { SecretRead } from "./read.js"
 import type { ReadFor } from "./terms.js"
@@ -96,7 +97,7 @@ async function resolveEach(
     }
   } catch (error) {
     // What others bring later, nobody gets.
-    for (const read of reads) read.then(({ value }) => value.fill(0)).catch(() => {})
+    for (const read of reads) read.then((late) => overwrite([late])).catch(() => {})
     throw error
   }
 }
@@ -127,7 +128,9 @@ async function resolve(
     const { identity, recipient } = reader.key
     const owners = reader.owners.map((owner) => owner.recipient)
     const by = { ...asked.actor, identity, recipient, owners }
-    const secret = { name, record, lease, sealed, reader: by }
+    // What hands values out says through which surface; what signs has none.
+    const signs = resolving.outlet === undefined
+    const secret = { name, record, lease, sealed, reader: by, signs }
     const leased = await takeLease(secret, sources, note, now)
     return { name, record, ...leased }
   } finally {

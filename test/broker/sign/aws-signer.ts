@@ -103,8 +103,8 @@ export function isAcceptedByAws(request: IncomingMessage, body: Buffer, key: str
     names: names.split(";"),
     payload,
     key,
-    scope: shown?.[1],
-    time: request.headers["x-amz-date"] as string | undefined,
+    scope: shown?.[1] ?? inQuery["X-Amz-Credential"]?.replace(/^[^/]*\//, ""),
+    time: inQuery["X-Amz-Date"] ?? (request.headers["x-amz-date"] as string | undefined),
   })
   return signature === (inQuery["X-Amz-Signature"] ?? shown?.[3])
 }
