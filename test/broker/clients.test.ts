@@ -10,6 +10,7 @@ import type { Found } from "../../scripts/pinned.mjs"
 import { installed } from "../../scripts/system-package.mjs"
 import { proveSigV4, readSigV4 } from "../../src/broker/sign/sigv4.js"
 import { type Machine, type Ran, vaultMachine } from "../cli/machine.js"
+import { GIVEN, KEY_ID, SECRET, SessionServer } from "../core/leases/session-server.js"
 import { testUnless } from "../needs.js"
 import { Service } from "./proxy/broker-world.js"
 
@@ -31,6 +32,8 @@ interface Client {
   readonly needsIsolation?: string
   /** What it does not do by itself, for the table. */
   readonly remark?: string
+  /** The secrets that it runs with, in place of the usual ones. */
+  readonly secrets?: string
   /** What a client that is no program of ours prints when the reply came back scrubbed. */
   readonly prints?: RegExp
 }
@@ -77,6 +80,14 @@ const CLIENTS: readonly Client[] = [
     prints: /a-bucket[^]*200/,
     remark: "signed anew: the key is never on the wire",
   },
+  {
+    name: "AWS CLI, SigV4, by a lease of STS",
+    found: python,
+    line: `AWS_DEFAULT_REGION=us-east-1 "$TOOL" -m awscli s3api list-buckets --endpoint-url "$BASE" && echo 200`,
+    secrets: "-s stripe/leased",
+    prints: /a-bucket \[REDACTED stripe\/leased\][^]*200/,
+    remark: "signed anew with short-lived keys, which it does not hold",
+  },
   ofPython("urllib"),
   ofPython("requests"),
   ofPython("httpx"),
@@ -110,6 +121,7 @@ const CLIENTS: readonly Client[] = [
 
 let machine: Machine
 let service: Service
+let sts: SessionServer
 let seen: string[]
 
 beforeAll(async () => {
@@ -117,7 +129,9 @@ beforeAll(async () => {
   service = await Service.start("api.localhost")
   service.handler = answer
   const roots = join(machine.home, "upstream.pem")
-  writeFileSync(roots, service.root)
+  sts = await SessionServer.start()
+  sts.region = "us-east-1"
+  writeFileSync(roots, `${service.root}\n${sts.authority}`)
   Object.assign(machine.env, {
     NODE_EXTRA_CA_CERTS: roots,
     BASE: `https://${service.authority}`,
@@ -142,19 +156,23 @@ beforeAll(async () => {
   }
   await set("stripe/api-key", value)
   await set("stripe/aws", awsKey)
+  const leased = `--lease aws-sts --with region=us-east-1 --with endpoint=${sts.url}`.split(" ")
+  await set("stripe/leased", `${KEY_ID}:${SECRET}`, leased)
   await use("stripe/api-key", "--at header:authorization --scheme bearer")
   await use("stripe/api-key", "--at header:authorization --scheme basic --user x-access-token")
   await use("stripe/api-key", "--at header:x-api-key --scheme raw")
+  await use("stripe/leased", "aws-sts")
   await use("stripe/aws", "--at header:authorization --scheme sigv4 --user AKIDEXAMPLE")
 })
 
-afterAll(() => {
+afterAll(async () => {
+  await sts.stop()
   service.close()
   machine.remove()
 })
 
-async function set(secret: string, text: string): Promise<void> {
-  const { code, stderr } = await machine.call(["set", secret], text)
+async function set(secret: string, text: string, more: readonly string[] = []): Promise<void> {
+  const { code, stderr } = await machine.call(["set", secret, ...more], text)
   if (code !== 0) throw new Error(stderr)
 }
 
@@ -220,14 +238,17 @@ function buckets(
   )
   const request = { method, path, query, headers }
   const sigV4 = readSigV4(request)
-  const isReal = sigV4 !== undefined && proveSigV4(sigV4, request, awsKey) !== undefined
-  if (!isReal) {
+  const isLeased = sigV4?.accessKey === GIVEN.AccessKeyId
+  const token = headers.find(([name]) => name.toLowerCase() === "x-amz-security-token")?.[1]
+  const key = isLeased ? GIVEN.SecretAccessKey : awsKey
+  const isReal = sigV4 !== undefined && proveSigV4(sigV4, request, key) !== undefined
+  if (!isReal || token !== (isLeased ? GIVEN.SessionToken : undefined)) {
     response.writeHead(403).end("not signed with the key")
     return
   }
   response.setHeader("content-type", "application/xml")
   response.end(
-    "<ListAllMyBucketsResult><Buckets><Bucket><Name>a-bucket</Name></Bucket></Buckets></ListAllMyBucketsResult>",
+    `<ListAllMyBucketsResult><Buckets><Bucket><Name>a-bucket ${token}</Name></Bucket></Buckets></ListAllMyBucketsResult>`,
   )
 }
 
@@ -235,7 +256,8 @@ async function blind(client: Client, how: "none" | "auto"): Promise<Ran> {
   seen = []
   const tool = "path" in client.found ? client.found.path : ""
   writeFileSync(join(machine.home, "line.sh"), client.line)
-  const options = `--agent ci --blind --isolate ${how} -s stripe/api-key=KEY -s stripe/aws=AWS_SECRET_ACCESS_KEY`
+  const { secrets = "-s stripe/api-key=KEY -s stripe/aws=AWS_SECRET_ACCESS_KEY" } = client
+  const options = `--agent ci --blind --isolate ${how} ${secrets}`
   return machine.shell(`TOOL='${tool}' agent-vault run ${options} -- sh ../line.sh`)
 }
 

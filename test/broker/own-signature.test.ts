@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest"
 import type { Use } from "../../src/core/index.js"
 import type { OwnRequest } from "../../src/broker/own-request.js"
 import { signedOwn } from "../../src/broker/own-signature.js"
+import { signerOf } from "../../src/broker/sign/in-session.js"
 
 const RULE: Use = {
   hosts: ["*.amazonaws.com"],
@@ -58,4 +59,12 @@ describe("a signature of AWS", () => {
     const dates = headers.filter(([name]) => name.toLowerCase() === "x-amz-date")
     expect(dates).toEqual([["x-amz-date", expect.stringMatching(/^\d{8}T\d{6}Z$/)]])
   })
+})
+
+test("by a rule that names no key is in the name that the broker puts a lease's in place of", () => {
+  const { user: _user, ...rule } = RULE
+  const signs = { secret: "aws/agents", rule }
+  const { headers } = signedOwn(REQUEST, "sts.amazonaws.com", signs, "a-placeholder")
+  const [, value] = headers.find(([name]) => name === "authorization") ?? []
+  expect(value).toContain(`Credential=${signerOf(rule)}/`)
 })

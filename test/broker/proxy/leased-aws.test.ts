@@ -266,14 +266,14 @@ test("one lease serves many requests, and another one what is sealed anew", asyn
   ])
 })
 
-describe("nothing leaves", () => {
-  const refused = async (reply: Promise<Reply>): Promise<unknown[]> => {
-    const got = await reply
-    expectNothingOf(got.body.toString())
-    expect(service.got).toEqual([])
-    return [got.status, refusalIn(got).code]
-  }
+async function refused(reply: Promise<Reply>): Promise<unknown[]> {
+  const got = await reply
+  expectNothingOf(got.body.toString())
+  expect(service.got).toEqual([])
+  return [got.status, refusalIn(got).code]
+}
 
+describe("nothing leaves", () => {
   test("where STS gives nothing", async () => {
     sts.instead = (_request, response) => response.writeHead(503).end("said-by-the-server")
     expect(await refused(send())).toEqual([403, "LEASE_FAILED"])

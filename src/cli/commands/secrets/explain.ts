@@ -147,7 +147,11 @@ function linesOf(
     `${method} ${target}${path}`,
     ...goes.flatMap(({ secret, number, rule, ask, policy, lease }) => [
       `  ${secret} goes in ${rule.at.join(" or ")} as ${rule.scheme}: its rule ${number}${ASKS[rule.ask]}`,
-      ...(lease === undefined ? [] : [`    what goes is a lease: ${describeLease(lease)}`]),
+      ...(lease === undefined
+        ? []
+        : [
+            `    what ${rule.scheme === "sigv4" ? "signs" : "goes"} is a lease: ${describeLease(lease)}`,
+          ]),
       ...(ask === undefined ? [] : [`    its group is closed to the agent; an owner: ${ask}`]),
       ...(policy === undefined
         ? []

@@ -42,7 +42,7 @@ export const USE: readonly CommandSpec[] = [
       },
       user: {
         value: "NAME",
-        describe: "for basic: the user name; for sigv4: the access key's id",
+        describe: "for basic: the user name; for sigv4: the access key's id, but of a lease",
       },
       template: {
         value: "TEXT",
