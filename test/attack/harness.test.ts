@@ -86,7 +86,7 @@ const WIDENS: Readonly<Record<string, Deed>> = {
     prepare: () => succeed("use", "stripe/webhook", ...RULE, "--ask", "each", "--yes"),
     args: () => ["use", "stripe/webhook", ...RULE, "--yes"],
   },
-  "set --use": { args: () => ["set", "stripe/webhook", "--generate", "--use", "github"] },
+  "set --use": { args: () => ["set", "stripe/webhook", "--generate", "--use", "github", "--yes"] },
   "get --owner": { args: () => ["get", "db/password", "--owner"] },
   trust: {
     prepare: () => rmSync(pinFile(vaultIdOf(alice), alice.env)),

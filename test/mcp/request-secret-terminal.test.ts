@@ -51,6 +51,7 @@ describe("a missing secret", () => {
       while (!session.stderr.includes(`\n  or in a terminal: ${LINE}\n`)) await session.said()
       const typed = await atTerminal(machine, LINE.split(" ").slice(1), [
         [`Value of ${NAME} (not shown): `, `${VALUE}\r`],
+        ["Sign it? ", "yes\r"],
       ])
       expect([typed.code, plain(typed)]).toEqual([0, expect.not.stringContaining(VALUE)])
       expect(await answer).toMatchObject({

@@ -2,7 +2,7 @@ import { exposures } from "../records/exposures.js"
 import type { Exposure } from "../records/record.js"
 import { type SecretMetadata, checkMetadata } from "../records/secret-metadata.js"
 import type { Source } from "../records/source.js"
-import { type WrittenUse, parseUse } from "../records/use.js"
+import { type Use, type WrittenUse, parseUse } from "../records/use.js"
 import { parseReference } from "../sources/reference.js"
 import { findSecret } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
@@ -48,6 +48,8 @@ export interface SetResult {
   readonly readers: readonly GroupReader[]
   /** Values exposed because grants of the group had run out. */
   readonly exposed: readonly ExposedSecret[]
+  /** The rules for the broker that are new, if there are any. */
+  readonly added?: readonly Use[]
 }
 
 export interface SetManyRequest extends ChangeRequest {
@@ -103,7 +105,17 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
     })
     const version = findSecret(session.vault, name)?.version ?? 0
     const readers = readersOfGroup(group)
-    const result = { name: name.full, version, is, newGroup, ...similarGroup, readers, exposed }
+    const added = use.slice(known.length)
+    const result = {
+      name: name.full,
+      version,
+      is,
+      newGroup,
+      ...similarGroup,
+      readers,
+      exposed,
+      ...(added.length === 0 ? {} : { added }),
+    }
     return { result, message: `set ${name.full}` }
   })
 }

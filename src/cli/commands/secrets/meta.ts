@@ -11,7 +11,7 @@ import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { asJson, outcomePart, report } from "../../door/render.js"
-import { ruleOfService } from "../../door/service-rule.js"
+import { isSigned, ruleOfService } from "../../door/service-rule.js"
 import { refuseNamedVariable } from "../../exchange/named-variable.js"
 import { leaseLine, leaseSaid } from "../../sources/lease-said.js"
 import { changeRequest, option, options, placeOf } from "../../door/who.js"
@@ -33,10 +33,12 @@ export async function run(door: Door): Promise<void> {
     })
   }
   const use = service === undefined ? [] : [parseUse(await ruleOfService(door, service))]
-  const request = await changeRequest(door)
-  const outcome = await withPerson(door, (person) =>
-    changeMetadata({ ...request, person, name, metadata, cleared, use, lease }),
-  )
+  const request = { ...(await changeRequest(door)), name, metadata, cleared, use, lease }
+  if (use.length > 0 && !request.dryRun) {
+    const planned = await changeMetadata({ ...request, dryRun: true })
+    if (!(await isSigned(door, planned.result))) return
+  }
+  const outcome = await withPerson(door, (person) => changeMetadata({ ...request, person }))
   const { result } = outcome
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
   await report(door, outcome, ...changeLines(result))

@@ -13,7 +13,7 @@ import { valueAsArgument } from "../../parse/call.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { asJson, exposureLines, outcomePart, report, tell } from "../../door/render.js"
-import { ruleOfService } from "../../door/service-rule.js"
+import { isSigned, ruleOfService } from "../../door/service-rule.js"
 import { refuseNamedVariable } from "../../exchange/named-variable.js"
 import { askHidden } from "../../terminal/ask.js"
 import { readAll, tooLarge, withoutNewline } from "../../terminal/input.js"
@@ -34,11 +34,14 @@ export async function run(door: Door): Promise<void> {
   const service = option(door, "use")
   const use = service === undefined ? [] : [parseUse(await ruleOfService(door, service))]
   const lease = leaseSaid(door)
-  const request = await changeRequest(door)
+  const change = await changeRequest(door)
   const { value, source, isTrimmed = false } = await takeValue(door, name)
-  const outcome = await withPerson(door, (person) =>
-    setSecret({ ...request, person, name, value, source, lease, metadata, use }),
-  )
+  const request = { ...change, name, value, source, lease, metadata, use }
+  if (use.length > 0 && !request.dryRun) {
+    const planned = await setSecret({ ...request, dryRun: true })
+    if (!(await isSigned(door, planned.result))) return
+  }
+  const outcome = await withPerson(door, (person) => setSecret({ ...request, person }))
   const { result } = outcome
   if (isTrimmed) tell(door, "The newline at the end is not stored. --from-file - keeps every byte.")
   const from = source && { source }

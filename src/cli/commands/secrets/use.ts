@@ -1,9 +1,7 @@
 import {
-  type Use,
   VaultError,
   type WrittenUse,
   describeSecrets,
-  describeUse,
   parseSecretName,
   parseUse,
 } from "../../../core/index.js"
@@ -11,11 +9,9 @@ import { type UseChange, type UseEdit, changeUse } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
-import { ruleOfService } from "../../door/service-rule.js"
+import { addedLines, isAgreed, ruleLine, ruleOfService } from "../../door/service-rule.js"
 import { asJson, outcomeLines, outcomePart, print, report, table, tell } from "../../door/render.js"
 import { changeRequest, identityIfSet, isSet, option, options, placeOf } from "../../door/who.js"
-import { confirm } from "../../terminal/ask.js"
-import { typedAgain } from "../../parse/typed-again.js"
 
 export async function run(door: Door): Promise<void> {
   const [name, which] = door.call.words
@@ -36,19 +32,11 @@ export async function run(door: Door): Promise<void> {
     return
   }
   tell(door, ...lines)
-  if (!(await isAgreed(door, planned.result))) {
-    tell(door, "Nothing was changed.")
-    return
-  }
+  // A rule lets agents do something new: it is shown first, and somebody says yes.
+  if (planned.result.added.length > 0 && !(await isAgreed(door))) return
   const outcome = await withPerson(door, (person) => changeUse({ ...request, person }))
   if (await asJson(door, { ...outcome.result, ...outcomePart(outcome) })) return
   tell(door, ...outcomeLines(door, outcome), ...nextStep(outcome.result))
-}
-
-/** A rule lets agents do something new: it is shown first, and somebody says yes. */
-async function isAgreed(door: Door, { added }: UseChange): Promise<boolean> {
-  if (added.length === 0 || isSet(door, "yes")) return true
-  return confirm(door.terminal, "Sign it?", typedAgain(door.call, "--yes"))
 }
 
 async function list(door: Door, name: string | undefined): Promise<void> {
@@ -72,7 +60,7 @@ async function list(door: Door, name: string | undefined): Promise<void> {
     return
   }
   const rows = secrets.flatMap((secret) =>
-    secret.use.map((rule, at) => [secret.name, String(at + 1), lineOf(rule)]),
+    secret.use.map((rule, at) => [secret.name, String(at + 1), ruleLine(rule)]),
   )
   await print(door, table([["SECRET", "RULE", "WHERE IT MAY GO"], ...rows]))
 }
@@ -125,22 +113,12 @@ function ruleSaid(door: Door, name: string): WrittenUse {
 
 function changeLines({ name, added, removed, use, readers }: UseChange): string[] {
   const kept = use.filter((rule) => !added.includes(rule))
-  const who = readers.map(({ agent, until }) =>
-    until === undefined ? agent : `${agent} until ${until}`,
-  )
   return [
     name,
-    ...kept.map((rule) => `    ${lineOf(rule)}`),
-    ...removed.map((rule) => `  - ${lineOf(rule)}`),
-    ...added.map((rule) => `  + ${lineOf(rule)}`),
-    ...(added.length === 0
-      ? []
-      : [`  by ${who.length === 0 ? "no agent yet" : who.join(", ")}, without seeing it`]),
+    ...kept.map((rule) => `    ${ruleLine(rule)}`),
+    ...removed.map((rule) => `  - ${ruleLine(rule)}`),
+    ...(added.length === 0 ? [] : addedLines(added, readers)),
   ]
-}
-
-function lineOf(rule: Use): string {
-  return rule.service === undefined ? describeUse(rule) : `${describeUse(rule)} (${rule.service})`
 }
 
 function nextStep({ added, use }: UseChange): string[] {

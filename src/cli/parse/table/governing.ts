@@ -1,5 +1,5 @@
 import type { CommandSpec } from "../call.js"
-import { CHANGE, DIR, JSON_OUT, LEASE, METADATA, REPORT } from "./options.js"
+import { CHANGE, DIR, JSON_OUT, LEASE, METADATA, REPORT, SERVICE_RULE } from "./options.js"
 
 /** What only an owner does. */
 export const OWNERS: readonly CommandSpec[] = [
@@ -164,10 +164,7 @@ export const OWNERS: readonly CommandSpec[] = [
         implied: "32",
         describe: "make a random value of letters and digits (default length: 32)",
       },
-      use: {
-        value: "SERVICE",
-        describe: "let the broker send it to this service, as the catalogue has it; others: use",
-      },
+      ...SERVICE_RULE,
       ...LEASE,
       ...METADATA,
       ...CHANGE,

@@ -29,6 +29,15 @@ export const METADATA = Object.fromEntries(
     { value: takes, ...(choices === undefined ? {} : { choices }), describe: about },
   ]),
 )
+/** A rule of the catalogue, and that it is signed. */
+export const SERVICE_RULE = {
+  use: {
+    value: "SERVICE",
+    describe: "let the broker send it to this service, as the catalogue has it; others: use",
+  },
+  yes: { describe: "sign this rule without asking" },
+} as const
+
 /** How a value is leased. */
 export const LEASE = {
   lease: {

@@ -1,6 +1,6 @@
 import { SECRET_FIELDS } from "../../../core/index.js"
 import type { CommandSpec } from "../call.js"
-import { CHANGE, LEASE, METADATA, REPORT } from "./options.js"
+import { CHANGE, LEASE, METADATA, REPORT, SERVICE_RULE } from "./options.js"
 
 /** What owners do with secrets that are there. */
 export const SECRETS: readonly CommandSpec[] = [
@@ -66,10 +66,7 @@ export const SECRETS: readonly CommandSpec[] = [
         many: true,
         describe: "say nothing of this any more; may be repeated",
       },
-      use: {
-        value: "SERVICE",
-        describe: "let the broker send it to this service, as the catalogue has it; others: use",
-      },
+      ...SERVICE_RULE,
       ...LEASE,
       ...CHANGE,
     },
