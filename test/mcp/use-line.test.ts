@@ -114,6 +114,19 @@ describe("the program is named as the server was started:", () => {
     }
   })
 
+  test("blind from a blind server, where a rule says where the secret may go", async () => {
+    const env = shellEnv(true)
+    const { env: variable, command } = await useFrom([bin(), ...AS_CI, "--blind"], env)
+    expect(command).toBe("agent-vault run --agent ci -s stripe/api-key -- <command>")
+    await machine.shell("agent-vault use stripe/api-key stripe --yes")
+    const use = await useFrom([bin(), ...AS_CI, "--blind"], env)
+    expect(use).toEqual({
+      env: variable,
+      command: "agent-vault run --agent ci --blind -s stripe/api-key -- <command>",
+    })
+    expect((await useFrom([bin(), ...AS_CI], env)).command).toBe(command)
+  })
+
   test("by where it is, if it is not on the PATH", async () => {
     const folder = join(machine.home, "a folder's own", "cli")
     copyProgram(folder)

@@ -15,7 +15,10 @@ import type {
 
 /** What a tool works with. */
 export interface Surroundings {
-  readonly serving: Pick<Serving, "reveal" | "runLine" | "auditLines" | "wishes" | "noteRefused">
+  readonly serving: Pick<
+    Serving,
+    "reveal" | "blind" | "runLine" | "auditLines" | "wishes" | "noteRefused"
+  >
   readonly vault: () => Promise<AgentVault>
   readonly client: Client
   readonly consent: Consent

@@ -134,7 +134,7 @@ function refused(
   { serving }: Surroundings,
   code: ErrorCode = "REVEAL_REFUSED",
 ): Answer {
-  const use = useOf(secret, serving.runLine())
+  const use = useOf(secret, serving.runLine(), serving)
   const needs = use.needs === undefined ? "" : ` (in a shell that has ${use.needs.join(", ")})`
   const hint = `use it without seeing it, as $${use.env} of a command: ${use.command}${needs}`
   return { document: { error: { code, message, hint, reason }, use }, isError: true }

@@ -92,7 +92,7 @@ async function found(
     return { ...facts, next: `it is closed to this agent: call request_access for ${group}` }
   }
   const next = "use it with http_request, or with use.command"
-  return { ...facts, use: useOf(listed, serving.runLine()), next }
+  return { ...facts, use: useOf(listed, serving.runLine(), serving), next }
 }
 
 function wished(
