@@ -156,7 +156,7 @@ async function issuedFor(
   const ask = (request: IssuerRequest) => askIssuer(request, { env, ended: unwanted })
   const askThrough = (request: IssuerRequest) => askIssuer(request, { env })
   const discard = async (end: IssuedValue["end"]): Promise<void> => {
-    const patience = isNear() ? LAST_MS : undefined
+    const patience = (await isNear()) ? LAST_MS : undefined
     if (end !== undefined) await ended(end, noted, { env, patience })
   }
   const succession = new Succession({ vault: record.vault, name, sealed, reader }, env)
@@ -165,7 +165,7 @@ async function issuedFor(
     const access = { ask, askThrough, discard, now, reader, succession }
     const issued = await issuer.issue(lease, sealed, access)
     const isOver = issued.until.getTime() <= Date.now()
-    if (!isOver && !isNear()) return issued
+    if (!isOver && !(await isNear())) return issued
     await discard(issued.end)
     // Whose clock is wrong, nobody here can tell.
     const why = isOver ? "what it gave is over by this machine's clock" : "nobody waits"
