@@ -70,7 +70,11 @@ describe("a signal while the issuer is asked", () => {
     expect((await told(command)).stdout).toBe("code 143\n")
     expect(issuer.lines.at(-1)).toBe("DELETE /installation/token")
     expect(issuer.live.size).toBe(0)
-    expect(await audited()).toEqual(["lease cli allowed localhost", "lease cli refused localhost"])
+    expect(await audited()).toEqual([
+      "lease cli allowed localhost",
+      "lease-end cli allowed localhost",
+      "lease cli refused localhost",
+    ])
   })
 
   test("does not wait for ever", async () => {
