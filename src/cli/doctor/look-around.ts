@@ -186,7 +186,9 @@ async function seeKeys(door: Door, place: Place): Promise<readonly SeenHere[]> {
     return [unknown("keys", "none of this vault is here", "agent-vault key add FILE, or join NAME")]
   }
   const seen = kept.flatMap(keyTroubles)
-  return seen.length > 0 ? seen : [good("keys", kept.map(keyHere).join(", "))]
+  // An older key of a holder lies beside the present one.
+  const holders = [...new Set(kept.map(keyHere))]
+  return seen.length > 0 ? seen : [good("keys", holders.join(", "))]
 }
 
 /** The keychain is not asked: it may ask a person. */
@@ -262,12 +264,15 @@ async function seeDriver({ env }: Door, place: Place): Promise<SeenHere> {
 interface GuardStatus {
   readonly guarded: boolean | null
   readonly proof: string
+  /** What lets it look, where it cannot. */
+  readonly mend?: string
 }
 
 async function seeGuard(door: Door, place: Place): Promise<SeenHere> {
-  const { guarded, proof } = await askGuard(door, place, "status")
+  const { guarded, proof, mend } = await askGuard(door, place, "status")
   if (guarded === true) return good("guard", proof)
   if (guarded === null) return unknown("guard", proof, "agent-vault guard status --run-hooks")
+  if (mend !== undefined) return wrong("guard", proof, mend)
   const fix = (): Promise<unknown> => askGuard(door, place, "install")
   return wrong("guard", proof, "agent-vault guard install", fix)
 }

@@ -167,7 +167,9 @@ function pushLine(hooks: Hooks): string {
 /** `guarded` is null where nobody tried. */
 function proven(proof: Proof | undefined): object {
   if (proof === undefined) return {}
-  return { guarded: proof.untried === undefined ? proof.stopped : null, proof: proof.what }
+  const { stopped, untried, what, mend } = proof
+  const guarded = untried === undefined ? stopped : null
+  return { guarded, proof: what, ...(mend && { mend }) }
 }
 
 const CHANGED = { install: "The guard is in", uninstall: "The guard is gone from" }
@@ -218,8 +220,9 @@ function nextLines(
 function nextStep(
   action: "install" | "status",
   { activate, scope }: Hooks,
-  { blocked = false, untried }: Proof,
+  { blocked = false, untried, mend }: Proof,
 ): string {
+  if (mend !== undefined) return mend
   if (untried !== undefined) return `${TRY}, which runs ${untried} as a commit would`
   // A folder of all repositories is active in any case.
   if (activate !== undefined && !(blocked && scope !== undefined)) {

@@ -12,6 +12,8 @@ export interface Proof {
   readonly stopped: boolean
   /** Whether something else stops every commit: the guard that is not found, say. */
   readonly blocked?: boolean
+  /** The way out that the guard itself names, where it runs and could not look. */
+  readonly mend?: string
   /** The hook that would have to run for it, and was not. */
   readonly untried?: string
   /** In a sentence. */
@@ -99,10 +101,23 @@ function verdict(said: string, code: number, name: string): Proof {
     return { stopped: false, what: "A commit with a private key in it would go through (dry run)." }
   }
   const lines = said.trim().split("\n")
+  const unable = lines.findLastIndex((line) => line.endsWith(UNABLE))
+  if (unable !== -1) return couldNotLook(lines.slice(unable + 1))
   const reason = lines.findLast((line) => line.includes("agent-vault guard: ")) ?? lines.at(-1)
   return {
     stopped: false,
     blocked: true,
     what: `A commit would be stopped, but not by the guard: ${reason?.trim() || `exit code ${code}`}`,
   }
+}
+
+/** What the guard says ahead of the error that kept it from looking. */
+const UNABLE = "could not be looked at, so it is stopped:"
+
+/** Whatever the cause is, another guard would be kept from looking as well. */
+function couldNotLook([error = "", hint = ""]: readonly string[]): Proof {
+  const why = error.trim().replace(/^agent-vault: /, "")
+  const mend = hint.startsWith(" ") ? hint.trim() : "make a commit and see what git says"
+  const what = `A commit would be stopped, but the guard cannot look at it: ${why}`
+  return { stopped: false, blocked: true, mend, what }
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { generateIdentity } from "../../../src/core/age/age.js"
@@ -104,3 +104,31 @@ test("a git that is old", async () => {
     expect(seen(told, "git")).toMatchObject([{ is, saw: version }])
   }
 })
+
+test("a guard that cannot look is not told as one that is not installed", async () => {
+  await machine.shell("agent-vault guard install")
+  const [key = ""] = keyFiles()
+  chmodSync(key, 0o644)
+  const mend = `chmod 600 ${key}`
+  const saw = `A commit would be stopped, but the guard cannot look at it: KEY_UNSAFE: `
+  expect(seen(await look(), "guard")).toMatchObject([
+    { is: "wrong", saw: expect.stringContaining(saw) as string, mend },
+  ])
+  expect((await machine.shell("agent-vault guard status")).stderr).toContain(`next: ${mend}`)
+  const told = await look("agent-vault doctor --fix --json")
+  expect(told.fixed.filter((step) => /keys|guard/.test(step))).toEqual([`keys (${mend})`])
+  expect(seen(told, "guard")).toMatchObject([{ is: "good" }])
+})
+
+test("a holder with an older key beside the present one is named once", async () => {
+  await machine.shell("agent-vault agent rekey ci")
+  expect(keyFiles().length).toBeGreaterThan(2)
+  expect(seen(await look(), "keys")).toMatchObject([{ saw: "owner alice, agent ci, agent deploy" }])
+})
+
+function keyFiles(): string[] {
+  const keys = join(machine.home, ".config/agent-vault")
+  const [vault = ""] = readdirSync(keys)
+  const folder = join(keys, vault, "agents")
+  return readdirSync(folder).map((name) => join(folder, name))
+}

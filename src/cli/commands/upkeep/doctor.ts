@@ -21,8 +21,10 @@ export function run(door: Door): Promise<number> {
 
 /** This machine and this clone. */
 async function examine(door: Door): Promise<number> {
-  const fixed = isSet(door, "fix") ? await mend(door, await lookAround(door)) : []
+  const tried = isSet(door, "fix") ? await mend(door, await lookAround(door)) : []
   const seen = await lookAround(door)
+  const left = new Set(seen.filter(({ fix }) => fix !== undefined).map(named))
+  const fixed = tried.filter((step) => !left.has(step))
   const code = codeOf(seen)
   const steps = seen.map(({ step, is, saw, mend: way }) => ({
     step,
@@ -40,14 +42,19 @@ async function examine(door: Door): Promise<number> {
   return code
 }
 
-/** Mends what can be, one after the other; returns what was. What cannot be is seen again after it. */
+function named({ step, mend: way = "" }: SeenHere): string {
+  return `${step} (${way})`
+}
+
+/** Tries to mend what can be, one after the other; returns what did not fail. */
 async function mend(door: Door, seen: readonly SeenHere[]): Promise<string[]> {
   const fixed: string[] = []
-  for (const { step, mend: way, fix } of seen) {
+  for (const each of seen) {
+    const { step, fix } = each
     if (fix === undefined) continue
     try {
       await fix()
-      fixed.push(`${step} (${way ?? ""})`)
+      fixed.push(named(each))
     } catch (error) {
       if (!VaultError.is(error)) throw error
       tell(door, `Not mended: ${step}: ${error.message}`)
