@@ -84,9 +84,9 @@ function judgeProxy(
     return wrong(connections > 0 ? also : "it went round the broker, to the service itself", mend)
   }
   if (connections === 0) {
-    const isolated = "nothing came, and nothing else can be reached from there"
-    const not = "nothing came to the broker: it made no request, or went round"
-    return wrong(isIsolated ? isolated : not, `${mend}. ${REQUEST}`)
+    const round = isIsolated ? "went round, where nothing can be reached" : "went round"
+    const saw = `nothing came to the broker: it made no request, or ${round}`
+    return wrong(saw, `${REQUEST}. If it does, ${mend}`)
   }
   const named = [...clients].join(", ")
   return good(named === "" ? "it came" : `it came, as ${named}`)

@@ -133,17 +133,19 @@ describe("a client that goes round the broker", () => {
     if (Number(process.versions.node.split(".")[0]) >= 22) return
     expect(onlyWrong(told)).toMatchObject({
       step: "proxy",
-      mend: expect.stringMatching(/^Node: .*--no-preload/) as unknown,
+      mend: expect.stringMatching(/If it does, Node: .*--no-preload/) as unknown,
     })
   })
 
   testUnless(lackBubblewrap, "reaches nothing where it is isolated, which is said", async () => {
     const told = await tryClient("curl -sS --noproxy '*' {url}", "--isolate bwrap")
-    expect(onlyWrong(told).saw).toBe("nothing came, and nothing else can be reached from there")
+    expect(onlyWrong(told).saw).toMatch(/ or went round, where nothing can be reached$/)
   })
 
   test("is told that nothing came, where it made no request", async () => {
-    expect(onlyWrong(await tryClient("true")).saw).toMatch(/^nothing came to the broker/)
+    const { saw, mend } = onlyWrong(await tryClient("true"))
+    expect(saw).toMatch(/^nothing came to the broker/)
+    expect(mend).toMatch(/^It is to make a request to \{url\}/)
   })
 })
 
@@ -223,6 +225,20 @@ test("a signal is the client's, and the report comes after it; nothing is left",
   expect(stderr).toContain("The client ended with 143")
   expect(readdirSync(temporary)).toEqual([])
 })
+
+testUnless(
+  lackBubblewrap,
+  "a client that is not there is no verdict where it is isolated",
+  async () => {
+    const refused = await machine.shell("agent-vault doctor --isolate bwrap -- no-such-program")
+    expect(refused).toMatchObject({ code: 127, stdout: "" })
+    expect(refused.stderr).toMatch(/COMMAND_NOT_FOUND: there is no program no-such-program/)
+    // A shell that is there ends so as well.
+    expect(onlyWrong(await tryClient("sh -c no-such-program", "--isolate bwrap")).step).toBe(
+      "proxy",
+    )
+  },
+)
 
 test.each([
   ["doctor -- no-such-program", 127, /COMMAND_NOT_FOUND/],

@@ -35,7 +35,7 @@ async function examine(door: Door): Promise<number> {
   if (await asJson(door, { fixed, steps, exitCode: code })) return code
   tell(door, ...fixed.map((step) => `Mended: ${step}`))
   await print(door, stepLines(steps))
-  const next = "Whether a client follows the broker: agent-vault doctor -- CLIENT [ARG…]"
+  const next = "Whether a client follows the broker: agent-vault doctor -- CLIENT [ARG…] {url}"
   const canBeMended = seen.some(({ fix }) => fix !== undefined)
   const fix = canBeMended && !isSet(door, "fix")
   tell(door, ...(fix ? ["What needs no key and no answer: agent-vault doctor --fix"] : []), next)
