@@ -40,6 +40,7 @@ export function formsOf(value: Uint8Array): Form[] {
       whole,
       ...inOtherCase(whole),
       ...escaped(whole),
+      ...(isSmall(whole) ? hex(whole).map(spaced) : []),
       ...tellingLines(whole).flatMap(asText),
     ]),
     ...inLines([
@@ -171,6 +172,11 @@ function hex(value: Buffer): Buffer[] {
   return [digits, ...(isSmall(value) ? [digits.toUpperCase()] : [])].map((text) =>
     Buffer.from(text),
   )
+}
+
+/** With a space between two bytes, as S3 shows what it expected to be signed. */
+function spaced(digits: Buffer): Buffer {
+  return Buffer.from(digits.toString("latin1").replaceAll(/..\B/g, "$& "))
 }
 
 /**

@@ -327,6 +327,8 @@ function formsOf(text: string): string[] {
     bytes.toString("base64"),
     bytes.toString("base64url"),
     bytes.toString("hex"),
+    // S3 shows so what it expected to be signed, the token's header with it: CanonicalRequestBytes.
+    bytes.toString("hex").replaceAll(/..\B/g, "$& "),
     encodeURIComponent(text),
     JSON.stringify(text).replaceAll("/", String.raw`\/`),
     Buffer.from(`{"Token":"${text}"}`).toString("base64"),

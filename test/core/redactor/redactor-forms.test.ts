@@ -53,6 +53,8 @@ const whole: Readonly<Record<string, Print>> = {
   "hex in lines, as xxd -p": python(
     "(lambda text: '\\n'.join(text[i:i+60] for i in range(0, len(text), 60)))(raw.hex())",
   ),
+  "hex with a space after each byte, as S3 answers": python("raw.hex(' ')"),
+  "hex with spaces, in upper case": python("raw.hex(' ').upper()"),
   "hex in upper case": python("binascii.hexlify(raw).decode().upper()"),
   encodeURIComponent,
   "encodeURIComponent in lower case": (value) =>
