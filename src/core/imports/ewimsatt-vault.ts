@@ -155,6 +155,7 @@ function entriesOf(files: FolderFiles, manifest: EwimsattManifest, shown: string
   }
   if (groupsOf.size > MOST_SECRETS) throw refused(shown, `it has more than ${MOST_SECRETS} secrets`)
   if (groupsOf.size === 0) throw refused(shown, "it holds no secret")
+  const agentsOf = agentsByGroup(manifest, shown)
   const owners = manifest.owners.length === 0 ? ["owner"] : manifest.owners
   return [...groupsOf].map(([stem, groups]) => {
     const own = stem.split("/")[0] ?? ""
@@ -162,9 +163,23 @@ function entriesOf(files: FolderFiles, manifest: EwimsattManifest, shown: string
     const group = groups.has(own) ? own : first
     refuseName(stem, shown)
     refuseName(stem.startsWith(`${group}/`) ? stem : `${group}/${stem}`, shown)
-    const agents = manifest.agents.filter((agent) => agent.groups.some((each) => groups.has(each)))
-    return { stem, group, readers: [...owners, ...agents.map(({ name }) => name)] }
+    const readers = new Set(owners)
+    for (const each of groups) for (const agent of agentsOf.get(each) ?? []) readers.add(agent)
+    return { stem, group, readers: [...readers] }
   })
+}
+
+/** Asked once: each secret may be in each group, and each agent too. */
+function agentsByGroup(
+  { owners, agents }: EwimsattManifest,
+  shown: string,
+): ReadonlyMap<string, ReadonlySet<string>> {
+  if (owners.length + agents.length > MOST_NAMES) throw tooManyNames(shown)
+  const agentsOf = new Map<string, Set<string>>()
+  for (const { name, groups } of agents) {
+    for (const group of groups) agentsOf.set(group, (agentsOf.get(group) ?? new Set()).add(name))
+  }
+  return agentsOf
 }
 
 /** A path in that vault is a name here, or it is not read. Throws `NAME_INVALID`. */
@@ -187,9 +202,10 @@ function describedAs(
 ): Omit<EwimsattSecret, "value"> {
   const path = `secrets/${stem}.meta`
   const bytes = files.read(path)
+  files.letGo(path)
   const meta = bytes === undefined ? undefined : parseEwimsattMeta(bytes, `${shown}: ${path}`)
   const names = new Set([...readers, ...(meta?.agents ?? [])].map(nameHere))
-  if (names.size > MOST_NAMES) throw refused(shown, `it has more than ${MOST_NAMES} agents`)
+  if (names.size > MOST_NAMES) throw tooManyNames(shown)
   const name = stem.startsWith(`${group}/`) ? stem.slice(group.length + 1) : stem
   return { group, name, expires: meta?.expires, readers: [...names] }
 }
@@ -246,6 +262,10 @@ function notOpened(stems: readonly string[], all: number, shown: string): VaultE
     `the key opens ${all - stems.length} of the ${all} secrets of ${shown}, and not ${names}`,
     { hint: "seal them to its owner there, or take them out of a copy; nothing was imported" },
   )
+}
+
+function tooManyNames(shown: string): VaultError {
+  return refused(shown, `it has more than ${MOST_NAMES} agents`)
 }
 
 function refused(shown: string, why: string): VaultError {

@@ -281,6 +281,17 @@ const hostile: readonly (readonly [
     "CONFIG_INVALID: ../old cannot be imported: it has more than 1000 agents",
   ],
   [
+    // Of each secret they were all put down, before its files were looked for: gigabytes.
+    "a manifest with more agents than a record names, of a group without secrets",
+    () =>
+      edit(
+        manifest,
+        "agents:\n",
+        `agents:\n${Array.from({ length: 1001 }, (_, at) => `- name: a${at}\n  groups: [none]\n`).join("")}`,
+      ),
+    "CONFIG_INVALID: ../old cannot be imported: it has more than 1000 agents",
+  ],
+  [
     "a secret that has no file",
     () => edit(manifest, listedName, "- search/nothing"),
     "CONFIG_INVALID: ../old cannot be imported: its manifest lists search/nothing",
