@@ -16,6 +16,7 @@ import type { Gate } from "../gate/gate.js"
 import type { Passage } from "../gate/passage.js"
 import type { LiveValues } from "../live/live-values.js"
 import type { VaultValues } from "../live/vault-values.js"
+import { tokenInQuery } from "../sign/in-session.js"
 import { type Arrival, arrivalOf } from "./arrival.js"
 import type { Agreements, AskedHow } from "./asking.js"
 import { departureOf, send } from "./departure.js"
@@ -169,7 +170,8 @@ async function valuesFor(
   const reads = await vault.send(all, { isAgreed, request }, now)
   // A value that was rotated meanwhile is new here, and must not come back either.
   for (const read of reads) {
-    for (const secret of secretsIn(read)) live.learn(read.name.full, secret)
+    const inQuery = read.keys === undefined ? [] : [tokenInQuery(read.keys)]
+    for (const secret of [...secretsIn(read), ...inQuery]) live.learn(read.name.full, secret)
   }
   const byName = new Map<string, ServedValue>()
   for (const read of reads) {

@@ -51,6 +51,14 @@ export function inSession(
   return { request: shown, proof: { sigV4: named, form } }
 }
 
+/**
+ * The session token as a presigned query holds it. S3 shows the bytes of a query that is not signed as
+ * it expects, and nothing is looked for in two encodings at once.
+ */
+export function tokenInQuery({ token }: SessionKeys): Uint8Array {
+  return Buffer.from(encodeURIComponent(Buffer.from(token).toString("latin1")))
+}
+
 /** The header of the signature, whose own place is kept. */
 function naming({ accessKey, scope, signedHeaders, signature }: SigV4) {
   const credential = `Credential=${accessKey}/${scope}`
