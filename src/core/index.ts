@@ -69,6 +69,7 @@ export {
   type Vetted,
   type VettingTerms,
   ownAddresses,
+  refusalAsWritten,
   resolveAll,
   vet,
 } from "./target/vet.js"

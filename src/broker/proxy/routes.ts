@@ -9,6 +9,7 @@ import {
   type Resolve,
   type VettingTerms,
   ownAddresses,
+  refusalAsWritten,
 } from "../../core/index.js"
 
 /** The ports of the web: `--allow HOST` and `--unbound tunnel` mean these. */
@@ -51,7 +52,7 @@ export class Routes {
 
   /**
    * What happens to a connection.
-   * Throws `TARGET_REFUSED` for all else, with the option that would let it through.
+   * Throws `TARGET_REFUSED` for all else, with what would let it through.
    */
   of(target: Target, isPlain: boolean): Route {
     const { host, port } = target
@@ -61,7 +62,7 @@ export class Routes {
     if (this.#allowed.has(hostPortOf(target))) return "allowed"
     const isForAll = this.#terms.unbound === "tunnel" && WEB_PORTS.includes(port)
     if (isForAll && !isBoundHost) return "tunnel"
-    throw unbound(target)
+    throw refusalAsWritten(target) ?? unbound(target, this.#terms.unbound)
   }
 
   /** What addresses are vetted by, as the vault is now. */
@@ -94,11 +95,12 @@ function allowedTargets(text: string): string[] {
   return targets.map(hostPortOf)
 }
 
-function unbound(target: Target): VaultError {
-  const { host, port } = target
-  const allow = WEB_PORTS.includes(port) ? host : hostPortOf(target)
+function unbound(target: Target, are: RouteTerms["unbound"]): VaultError {
+  const isOfWeb = WEB_PORTS.includes(target.port)
+  const allow = isOfWeb ? target.host : hostPortOf(target)
+  const orAll = isOfWeb && are === "deny" ? ", or let all through: --unbound tunnel" : ""
   return new VaultError("TARGET_REFUSED", `no use of this run names ${hostPortOf(target)}`, {
-    hint: `if the program needs it, start it with --allow ${allow}, or let all through: --unbound tunnel`,
+    hint: `if the program needs it, start it with --allow ${allow}${orAll}`,
   })
 }
 

@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises"
 import { networkInterfaces } from "node:os"
 import { VaultError } from "../words/errors.js"
 import { harmless } from "../words/harmless.js"
-import { type Needed, rangeOf } from "./ranges.js"
+import { type AddressRange, type Needed, rangeOf } from "./ranges.js"
 import { hostPortOf, type Target } from "./target.js"
 
 /** All addresses of a name, each as text. Rejects as `node:dns` does. */
@@ -32,9 +32,9 @@ export interface Vetted {
 export async function vet(target: Target, terms: VettingTerms): Promise<Vetted> {
   const addresses =
     target.literal === undefined ? await answersFor(target, terms.resolve) : [target.literal]
-  const own = new Set(terms.ownAddresses())
+  const own = terms.ownAddresses()
   for (const address of addresses) {
-    const special = rangeOf(address) ?? (own.has(address) ? OWN : undefined)
+    const special = specialOf(address, own)
     if (special && !suffices(special.needed, address, target, terms)) {
       throw refused(target, address, special.what, special.needed)
     }
@@ -43,11 +43,22 @@ export async function vet(target: Target, terms: VettingTerms): Promise<Vetted> 
 }
 
 /**
+ * Why a target that no use names is refused whatever else lets its host through, where its name tells
+ * so: it is an address that is not the public internet's, or this machine's name.
+ */
+export function refusalAsWritten(target: Target): VaultError | undefined {
+  const address = isOfThisMachine(target.host) ? LOOPBACK[0] : target.literal
+  if (address === undefined) return undefined
+  const special = specialOf(address, ownAddresses())
+  return special && refused(target, address, special.what, special.needed)
+}
+
+/**
  * Asks the system, as programs here do: its hosts file, its name servers. A name under `localhost`
  * is this machine's, and nobody is asked (RFC 6761, section 6.3).
  */
 export async function resolveAll(host: string): Promise<readonly string[]> {
-  if (host === "localhost" || host.endsWith(".localhost")) return ["127.0.0.1", "::1"]
+  if (isOfThisMachine(host)) return LOOPBACK
   const answers = await lookup(host, { all: true })
   return answers.map(({ address }) => address)
 }
@@ -57,7 +68,19 @@ export function ownAddresses(): readonly string[] {
   return Object.values(networkInterfaces()).flatMap((own = []) => own.map(({ address }) => address))
 }
 
+const LOOPBACK = ["127.0.0.1", "::1"] as const
 const OWN = { what: "an address of this machine", needed: "host" } as const
+
+function isOfThisMachine(host: string): boolean {
+  return host === "localhost" || host.endsWith(".localhost")
+}
+
+function specialOf(
+  address: string,
+  own: readonly string[],
+): Pick<AddressRange, "what" | "needed"> | undefined {
+  return rangeOf(address) ?? (own.includes(address) ? OWN : undefined)
+}
 
 function suffices(needed: Needed, address: string, target: Target, terms: VettingTerms): boolean {
   if (needed === "never") return false
@@ -85,11 +108,14 @@ function refused(target: Target, address: string, what: string, needed: Needed):
     target.literal === undefined
       ? `${hostPortOf(target)} is refused: its address ${harmless(address)} is ${what}`
       : `${hostPortOf(target)} is refused: it is ${what}`
-  return new VaultError("TARGET_REFUSED", subject, { hint: HINTS[needed] })
+  return new VaultError("TARGET_REFUSED", subject, { hint: hintFor(target, needed) })
 }
 
-const HINTS: Readonly<Record<Needed, string>> = {
-  host: "if it is meant, an owner names this host: agent-vault use GROUP/NAME --host HOST",
-  address: "if it is meant, an owner names this address: agent-vault use GROUP/NAME --host ADDRESS",
-  never: "use an address of the public internet",
+function hintFor(target: Target, needed: Needed): string {
+  if (needed === "never") return "use an address of the public internet"
+  const [what, named] =
+    needed === "address"
+      ? ["address", "ADDRESS"]
+      : ["host", target.port === 443 ? target.host : hostPortOf(target)]
+  return `if it is meant, an owner names this ${what}: agent-vault use GROUP/NAME --host ${named}`
 }

@@ -263,8 +263,8 @@ describe("where a request goes", () => {
     ["its subdomain", "a.api.pay.test:443", "--allow"],
     ["its suffix", "api.pay.test.evil.test:443", "--allow"],
     ["another port", "api.pay.test:22", "--allow api.pay.test:22"],
-    ["this machine", "127.0.0.1:443", "--allow"],
-    ["this machine as a number", "2130706433:443", "--allow 127.0.0.1"],
+    ["this machine", "127.0.0.1:443", "--host 127.0.0.1"],
+    ["this machine as a number", "2130706433:443", "--host 127.0.0.1"],
   ])("%s is refused, with what would allow it", async (_what, authority, hint) => {
     await start()
     const { reply } = await brokered.connect(authority)

@@ -4,7 +4,7 @@ import { afterEach, expect, test } from "vitest"
 import { Listener, type Taking } from "../../../src/broker/proxy/listener.js"
 import { ProxyToken } from "../../../src/broker/proxy/proxy-token.js"
 import { Routes } from "../../../src/broker/proxy/routes.js"
-import type { Use } from "../../../src/core/index.js"
+import { type Use, type VaultError, parseAuthority } from "../../../src/core/index.js"
 import { Reader, basic } from "./broker-world.js"
 
 const ends: (() => void)[] = []
@@ -134,4 +134,37 @@ test("routes: bound, allowed, tunnelled and refused", async () => {
   ]) {
     expect(refused).toBe("TARGET_REFUSED")
   }
+})
+
+test.each<[at: string, unbound: "deny" | "tunnel", said: RegExp, not: RegExp]>([
+  ["any.test:443", "deny", /--allow any\.test, or let all through: --unbound tunnel$/, /owner/],
+  ["any.test:22", "deny", /--allow any\.test:22$/, /tunnel/],
+  ["any.test:22", "tunnel", /--allow any\.test:22$/, /tunnel/],
+  [
+    "localhost:9999",
+    "tunnel",
+    /is loopback\n.*an owner names this host: .* --host localhost:9999$/,
+    /--allow|tunnel/,
+  ],
+  [
+    "a.localhost:443",
+    "deny",
+    /is loopback\n.*an owner names this host: .* --host a\.localhost$/,
+    /--allow|tunnel/,
+  ],
+  ["10.1.2.3:443", "deny", /is private\n.*an owner names this host/, /--allow|tunnel/],
+  ["169.254.169.254:80", "deny", /metadata address\n.*names this address/, /--allow|tunnel/],
+  ["[::ffff:127.0.0.1]:443", "deny", /public internet$/, /--allow|tunnel/],
+])("what is said of %s, unbound: %s, can help", async (at, unbound, said, not) => {
+  const vault = { bound: () => Promise.resolve(new Map()) }
+  const routes = await Routes.make({ vault, unbound, allowed: [] })
+  let told = ""
+  try {
+    routes.of(parseAuthority(at), false)
+  } catch (error) {
+    const { message, hint = "" } = error as VaultError
+    told = `${message}\n${hint}`
+  }
+  expect(told).toMatch(said)
+  expect(told).not.toMatch(not)
 })

@@ -47,7 +47,7 @@ test("hosts that a program did not reach are told when it has ended, each once",
     "agent-vault: refused: no use of this run names other.test:443",
     "  if the program needs it, start it with --allow other.test, or let all through: --unbound tunnel",
     "agent-vault: refused: no use of this run names more.test:8443",
-    "  if the program needs it, start it with --allow more.test:8443, or let all through: --unbound tunnel",
+    "  if the program needs it, start it with --allow more.test:8443",
     "",
   ])
 })
