@@ -34,7 +34,7 @@ const WITHOUT = "or go on without: --isolate none"
 const INFO = 4
 /**
  * A terminal sends Ctrl-C to bubblewrap too, which would end by it, and take the program along
- * whatever that does with the signal. So it ignores it, if the program need not do the same.
+ * whatever that does with the signal. So it ignores it, if what it starts need not do the same.
  */
 const IGNORED = "--ignore-signal=INT,QUIT"
 const HEARD = "--default-signal=INT,QUIT"
@@ -146,6 +146,7 @@ export function isolated(
     ...files.flatMap((file) => ["--ro-bind", "/dev/null", file]),
     ...shown.flatMap((folder) => ["--ro-bind", folder, folder]),
     "--",
+    ...(env === undefined ? [] : [env, HEARD]),
     "/bin/sh",
     "-c",
     BECOME,
@@ -153,7 +154,6 @@ export function isolated(
     execPath,
     listenInside,
     String(PORT_INSIDE),
-    ...(env === undefined ? [] : [env, HEARD]),
     ...command,
   ]
 }

@@ -162,6 +162,24 @@ test("Ctrl-C at the first line ends a blind run at a terminal", async () => {
   await expectNothing()
 })
 
+testUnless(lackBubblewrap, "Ctrl-C while its network is made ends it as well", async () => {
+  const slow = join(machine.home, "slow")
+  const waits = `console.error("waits"); setInterval(() => {}, 1000)`
+  writeFileSync(slow, `#!/bin/sh\nexec '${process.execPath}' -e '${waits}'`, { mode: 0o755 })
+  const env = wrapped(`for word; do
+        shift
+        [ "$word" = '${process.execPath}' ] && word='${slow}'
+        set -- "$@" "$word"
+      done
+      exec bwrap "$@"`)
+  const argv = ["run", ...options("bwrap"), "--", "sh", "-c", `touch ${began()}`]
+  const more = { env: { ...env, TMPDIR: temporary } }
+  const { code, shown } = await atTerminal(machine, argv, [["waits", CTRL_C]], more)
+  expect(code, shown).toBe(130)
+  expect(existsSync(began())).toBe(false)
+  await expectNothing()
+})
+
 test("a proxy that is told to end before it serves leaves nothing", async () => {
   const argv = ["--agent", "ci", "-s", "stripe/api-key"]
   const line = `exec agent-vault proxy ${argv.join(" ")}`
