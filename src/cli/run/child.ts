@@ -179,7 +179,11 @@ function handOver(child: ChildProcess, take: LaunchInside["take"], begun: () => 
   child.once("message", (_said, handed) => {
     const listener = handed as Server
     take(listener).then(
-      (answer) => void child.send(answer, () => begun()),
+      (answer) => {
+        child.send(answer, (error) => {
+          if (!error) begun()
+        })
+      },
       () => {
         // As long as something listens here, this process does not end either.
         listener.close()

@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Server } from "node:net"
+import { setImmediate } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
-import { afterAll, beforeAll, describe, expect } from "vitest"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
 import { findBubblewrap, isolated, programInside } from "../../../src/broker/isolate/bubblewrap.js"
 import { start as startChild } from "../../../src/cli/run/child.js"
@@ -123,6 +124,33 @@ testUnless(
     expect(taken?.listening).toBe(false)
   },
 )
+
+test("what has ended when it is answered has not begun", async () => {
+  const script = `
+    const server = require("node:net").createServer()
+    server.listen(0, "127.0.0.1", () => process.send("here", server))`
+  let answer: (lines: string) => void = () => {}
+  let take: (listener: Server) => Promise<string> = () => Promise.resolve("")
+  const taken = new Promise<void>((resolve) => {
+    take = (listener) => {
+      listener.close()
+      resolve()
+      return new Promise((answered) => (answer = answered))
+    }
+  })
+  const inside = { meanwhile: () => {}, take, programInside }
+  let hasBegun = false
+  const begun = (): void => void (hasBegun = true)
+  const [command, args] = [process.execPath, ["-e", script]]
+  const launch = { command, args, env: {}, inside, begun, output: "nowhere" } as const
+  const child = await startChild(launch, false)
+  await taken
+  process.kill(child.pid, "SIGKILL")
+  await child.ended
+  answer("too late")
+  await setImmediate()
+  expect(hasBegun).toBe(false)
+})
 
 testUnless(lackBubblewrap, "an isolated program has the variables that another has", async () => {
   const file = join(machine.home, "texts")
