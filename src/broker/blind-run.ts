@@ -1,7 +1,7 @@
 import type { Server } from "node:net"
 import { dirname } from "node:path"
 import { type Environment, readRoots } from "../core/index.js"
-import { clientEnvironment } from "./environment/client-environment.js"
+import { clientEnvironment, clientVariables } from "./environment/client-environment.js"
 import { TrustFolder } from "./environment/trust-files.js"
 import { fileBeside } from "./file-beside.js"
 export { findBubblewrap } from "./isolate/bubblewrap.js"
@@ -15,7 +15,12 @@ import {
 } from "./isolate/bubblewrap.js"
 import { type Hidden, hiddenFrom } from "./isolate/hidden.js"
 import { type ReadyBroker, type ServingTerms, readyBroker } from "./ready-broker.js"
-import { type ServedSecrets, isMachineBound, servedBy } from "./served-secrets.js"
+import {
+  type ServedSecrets,
+  isMachineBound,
+  servableVariables,
+  servedBy,
+} from "./served-secrets.js"
 
 /** A program that ends sooner has sent nothing, or has waited for what it sent to be looked at. */
 const SOON_MS = 10
@@ -32,6 +37,8 @@ export interface BlindRequest extends ServingTerms {
 
 /** What is to be known of a program that is isolated. */
 interface Inside {
+  /** Variables that may be given in place of the user's own, known before it is which are. */
+  readonly replaces: () => Promise<readonly string[]>
   /** What can be done while its network is made. */
   readonly meanwhile: () => void
   /** Takes the listener that comes out of its network, before it begins. */
@@ -140,6 +147,7 @@ function isolatedBy(
       return isolated(means, fileBeside("listen-inside.cjs"), view, command)
     },
     inside: {
+      replaces: async () => [...(await servableVariables()), ...clientVariables()],
       meanwhile: () => {
         // What it fails with, the listener meets as well.
         ready()

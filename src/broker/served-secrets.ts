@@ -1,4 +1,4 @@
-import type { BoundSecret } from "../core/index.js"
+import { type BoundSecret, loadServices } from "../core/index.js"
 import { signerOf } from "./sign/in-session.js"
 import { type ReadyBroker, hostsOf } from "./ready-broker.js"
 
@@ -10,6 +10,15 @@ export interface ServedSecrets {
   readonly services: ReadonlyMap<string, string>
   /** Public names that clients look for beside a key, by variable. */
   readonly names: Readonly<Record<string, string>>
+}
+
+/** The variable of who signs. */
+const SIGNER = "AWS_ACCESS_KEY_ID"
+
+/** All variables that a service's secret may become besides those that were chosen. */
+export async function servableVariables(): Promise<readonly string[]> {
+  const { listServices } = await loadServices()
+  return [SIGNER, ...listServices().flatMap(({ variables }) => variables)]
 }
 
 /** What a ready broker serves. */
@@ -31,7 +40,7 @@ function accessKeyIds(uses: ReadonlyMap<string, BoundSecret>): Record<string, st
   const rule = [...uses.values()]
     .flatMap((each) => each.uses)
     .find(({ scheme }) => scheme === "sigv4")
-  return rule === undefined ? {} : { AWS_ACCESS_KEY_ID: signerOf(rule) }
+  return rule === undefined ? {} : { [SIGNER]: signerOf(rule) }
 }
 
 function servicesOf(uses: ReadonlyMap<string, BoundSecret>): ReadonlyMap<string, string> {

@@ -47,6 +47,13 @@ export function clientEnvironment(
   }
 }
 
+/** The names of all that it may set. */
+export function clientVariables(): readonly string[] {
+  const trust = { authority: "", bundle: "", javaStore: "" }
+  const wayOut = { proxy: "http://localhost", trust, preload: "", isLocalBound: false }
+  return Object.keys(clientEnvironment(wayOut, {}))
+}
+
 function bothCases(name: string, value: string): Record<string, string> {
   return { [name]: value, [name.toLowerCase()]: value }
 }

@@ -44,6 +44,8 @@ export interface Guard {
 
 /** What is to be known of a program that runs isolated. */
 export interface ProgramInside {
+  /** Variables that may be given in place of the user's own, known before it is which are. */
+  readonly replaces: () => Promise<readonly string[]>
   /** What can be done while the program's network is made. */
   readonly meanwhile: () => void
   /** Takes the listener that comes out of the program's network. */

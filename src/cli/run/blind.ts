@@ -22,7 +22,15 @@ import { childEnvironment } from "./program-environment.js"
 import type { Launch } from "./child.js"
 import { runProgram } from "./program.js"
 import type { ProgramVariable } from "./selection.js"
-import { type Brokered, choice, brokeredOf, strictnessOf, tellServed } from "./brokered.js"
+import {
+  type Brokered,
+  brokeredOf,
+  choice,
+  secretVariables,
+  strictnessOf,
+  tellServed,
+  textsOf,
+} from "./brokered.js"
 import { ToldToEnd } from "./told-to-end.js"
 import { Unreached } from "./unreached.js"
 import { variableLines } from "./variable-lines.js"
@@ -121,16 +129,23 @@ async function runPrepared(prepared: PreparedRun, begins: Begins): Promise<numbe
     const env = childEnvironment(door.env, variables, isSet(door, "clean-env"))
     return { command, args, env }
   }
-  if (blind.inside === undefined) {
+  const { inside } = blind
+  if (inside === undefined) {
     const launch = launchWith(await given())
     return (await told.code()) ?? started(blind, launch, told)
   }
   const early = await told.code()
   if (early !== undefined) return early
-  const known = textsOf(serving.assignments)
-  const more = async (): Promise<GivenVariables> =>
-    new Map([...(await given())].filter(([name, text]) => known.get(name) !== text))
-  const code = await started(blind, launchWith(known), told, { given: more })
+  const first = launchWith(textsOf(serving))
+  // Bubblewrap stays, and the program can read what that began with: nothing that it gets in another way.
+  const replaced = new Set([...secretVariables(serving), ...(await inside.replaces())])
+  const kept = Object.entries(first.env).filter(([name]) => !replaced.has(name))
+  const env = Object.fromEntries(kept)
+  const more = async (): Promise<GivenVariables> => {
+    const whole = launchWith(await given())
+    return new Map(Object.entries(whole.env).filter(([name, text]) => env[name] !== text))
+  }
+  const code = await started(blind, { ...first, env }, told, { given: more })
   // What nobody came to ask for may be why.
   if (!hasBegun && (await told.code()) === undefined) await blind.given()
   return code
@@ -149,15 +164,6 @@ async function givenIn({ door, serving, blind }: PreparedRun): Promise<{
     variables: new Map([...given, ...Object.entries(served.environment)]),
     secrets: [...served.placeholders.keys()],
   }
-}
-
-/** What it gets that is no secret. */
-function textsOf(assignments: readonly ProgramVariable[]): GivenVariables {
-  return new Map(
-    assignments.flatMap(({ variable, value }) =>
-      "text" in value ? [[variable, value.text] as const] : [],
-    ),
-  )
 }
 
 async function prepare(

@@ -49,6 +49,20 @@ export async function brokeredOf(door: Door, program: string): Promise<Brokered>
   return { key, assignments, vault }
 }
 
+/** What a program gets that is no secret. */
+export function textsOf({ assignments }: Pick<Brokered, "assignments">): Map<string, string> {
+  return new Map(
+    assignments.flatMap(({ variable, value }) =>
+      "text" in value ? [[variable, value.text] as const] : [],
+    ),
+  )
+}
+
+/** The variables that were chosen for secrets. */
+export function secretVariables({ assignments }: Pick<Brokered, "assignments">): readonly string[] {
+  return assignments.flatMap(({ variable, value }) => ("secret" in value ? [variable] : []))
+}
+
 /** How strictly the broker serves, as the call says. */
 export function strictnessOf(door: Door): Omit<ServedTerms, "vault" | "env" | "ask" | "who"> {
   return {

@@ -179,11 +179,10 @@ function handOver(child: ChildProcess, take: LaunchInside["take"], begun: () => 
   child.once("message", (_said, handed) => {
     const listener = handed as Server
     take(listener).then(
-      (answer) => {
-        child.send(answer, (error) => {
+      (answer) =>
+        void child.send(answer, (error) => {
           if (!error) begun()
-        })
-      },
+        }),
       () => {
         // As long as something listens here, this process does not end either.
         listener.close()

@@ -129,25 +129,21 @@ test("what has ended when it is answered has not begun", async () => {
   const script = `
     const server = require("node:net").createServer()
     server.listen(0, "127.0.0.1", () => process.send("here", server))`
-  let answer: (lines: string) => void = () => {}
-  let take: (listener: Server) => Promise<string> = () => Promise.resolve("")
-  const taken = new Promise<void>((resolve) => {
-    take = (listener) => {
-      listener.close()
-      resolve()
-      return new Promise((answered) => (answer = answered))
-    }
-  })
+  const answers: ((lines: string) => void)[] = []
+  const take = (listener: Server): Promise<string> => {
+    listener.close()
+    return new Promise((resolve) => answers.push(resolve))
+  }
   const inside = { meanwhile: () => {}, take, programInside }
   let hasBegun = false
   const begun = (): void => void (hasBegun = true)
   const [command, args] = [process.execPath, ["-e", script]]
   const launch = { command, args, env: {}, inside, begun, output: "nowhere" } as const
   const child = await startChild(launch, false)
-  await taken
+  await expect.poll(() => answers.length).toBe(1)
   process.kill(child.pid, "SIGKILL")
   await child.ended
-  answer("too late")
+  for (const answer of answers) answer("too late")
   await setImmediate()
   expect(hasBegun).toBe(false)
 })
@@ -179,6 +175,32 @@ testUnless(lackBubblewrap, "an isolated program has the variables that another h
   expect(boxed.get("STRIPE_API_KEY")).not.toBe("before")
   expect(boxed.get("HTTPS_PROXY")).toBe(`http://x:${tokenIn(boxed)}@127.0.0.1:8118`)
   expect(names[0]?.filter((name) => /^(?:AGENT_VAULT|NODE_CHANNEL)/.test(name))).toEqual([])
+})
+
+testUnless(lackBubblewrap, "no process inside holds what placeholders stand for", async () => {
+  const file = join(machine.home, "replaced")
+  writeFileSync(file, "HTTPS_PROXY=http://theirs-of-a-file.example\nTEXT=kept\n")
+  const options = ["--agent", "ci", "--blind", "--isolate", "bwrap", "--env-from", file]
+  const script = "tr '\\0' '\\n' < /proc/1/environ; echo; echo of the program; env"
+  const words = [...options, "-s", "stripe/api-key=MINE", "--", "sh", "-c", script]
+  const run = startRun(machine, words, {
+    env: {
+      MINE: "theirs-of-a-key",
+      ALL_PROXY: "http://theirs-of-a-proxy.example",
+      AWS_ACCESS_KEY_ID: "theirs-of-a-name",
+      GITHUB_TOKEN: "theirs-of-a-service",
+    },
+  })
+  expect(await run.ended, run.stderr()).toBe(0)
+  const [first = "", program = ""] = run.stdout().split("\nof the program\n")
+  expect(first).toContain("\nTEXT=kept\n")
+  expect(first).not.toContain("theirs")
+  // What this run gives nothing for stays the program's.
+  const theirs = program.split("\n").filter((line) => line.includes("theirs"))
+  expect(theirs.toSorted()).toEqual([
+    "AWS_ACCESS_KEY_ID=theirs-of-a-name",
+    "GITHUB_TOKEN=theirs-of-a-service",
+  ])
 })
 
 function tokenIn(variables: ReadonlyMap<string, string>): string {
