@@ -1,4 +1,4 @@
-import { type Identity, type Place, identityAt } from "../../core/index.js"
+import { type Identity, type Place, VaultError, identityAt } from "../../core/index.js"
 import type { Canaries } from "../../core/owner.js"
 import { withPerson } from "./confirm-person.js"
 import type { Door } from "./door.js"
@@ -12,7 +12,10 @@ export async function canariesOf(
   identify = (): Promise<Identity> => identityOf(door, place, byDefault(door)),
 ): Promise<Canaries> {
   const { Canaries } = await import("../../core/owner.js")
-  const key = await identify()
+  const key = await identify().catch((error: unknown) => {
+    if (!VaultError.is(error, "NO_IDENTITY")) throw error
+    throw new VaultError(error.code, error.message, { hint: "only an owner sees them: --owner" })
+  })
   const audit = auditOf(door, place)
   const terms = { outlet: { surface: "cli", isShown: true }, audit } as const
   const canaries = await withPerson(door, (person) =>

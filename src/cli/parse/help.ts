@@ -125,12 +125,14 @@ function specAmong(words: readonly string[], isBehindOption: boolean): CommandSp
 }
 
 /**
- * `gte` is near get, and `agent ad` near agent add. `remove` may mean agent remove: what that does is
- * said, since it is more than what was typed.
+ * `gte` is near get, and `agent ad` near agent add. `rekey` may mean agent rekey or group rekey: where
+ * one alone ends so, what that does is said, since it is more than what was typed.
  */
 function guess(words: readonly string[]): string | undefined {
   const [first = "", second = ""] = words
-  const last = COMMANDS.find(({ name }) => first !== "" && name.endsWith(` ${first}`))
+  const ends = COMMANDS.filter(({ name }) => first !== "" && name.endsWith(` ${first}`))
+  const [last, ...others] = ends
+  if (others.length > 0) return `did you mean ${ends.map(({ name }) => name).join(", or ")}?`
   if (last !== undefined) return `did you mean ${last.name}? It is to ${last.summary}`
   const names = COMMANDS.map(({ name }) => name)
   const typed = [words.slice(0, 3).join(" "), `${first} ${second}`, first]

@@ -144,7 +144,7 @@ function parseReference(text: string, at: string): FileVariable["value"] {
 
 function invalid(at: string, what: string): VaultError {
   return new VaultError("CONFIG_INVALID", `${at}: ${what}`, {
-    hint: "for example: DATABASE_URL=av://db/url",
+    hint: "a line is NAME=VALUE, or NAME=av://GROUP/NAME",
   })
 }
 

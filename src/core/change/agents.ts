@@ -198,6 +198,6 @@ function refuseTaken(session: Session, agent: string): void {
   }
   if (findAgent(session.vault, agent) === undefined) return
   throw new VaultError("EXISTS", `there is an agent ${agent} already`, {
-    hint: `its key again: agent-vault agent recover ${agent}; a new key: agent-vault agent rekey ${agent}`,
+    hint: `its key again: agent-vault agent recover ${agent}; a new key: agent-vault agent rekey ${agent} (--join LINE: one made elsewhere)`,
   })
 }

@@ -178,7 +178,7 @@ function refuseExisting(root: string): void {
   if (lookAt(root) === undefined) return
   if (lookAt(join(root, VAULT_RECORD)) !== undefined) {
     throw new VaultError("EXISTS", `${root} is a vault already`, {
-      hint: "to join it: an owner enrols you (agent-vault agent add NAME), you pin the owner (agent-vault trust)",
+      hint: "to join it: agent-vault join NAME makes a key, and the line by which an owner lets it in",
     })
   }
   throw foreign(root)

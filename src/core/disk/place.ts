@@ -50,7 +50,7 @@ export function findVault(folder: string): Place {
   }
   refuseHalfMade(start)
   throw new VaultError("NO_VAULT", `no vault in ${start} or above it`, {
-    hint: "make one with: agent-vault init",
+    hint: "go to its clone, or: agent-vault init",
   })
 }
 

@@ -1,7 +1,7 @@
 import { VaultError } from "../words/errors.js"
 import { conditionProblem, judgeBy } from "./policy-judge.js"
 import type { PolicyVerdict } from "./policy-question.js"
-import type { PolicyCase, PolicyWish } from "./policy-wish.js"
+import { type PolicyCase, type PolicyWish, tryAgain } from "./policy-wish.js"
 
 /** What came of a case. */
 export interface PolicyTrial extends Pick<PolicyCase, "name" | "expect"> {
@@ -20,7 +20,7 @@ export async function tryPolicy(
   const problem = await conditionProblem(rules)
   if (problem !== undefined) {
     throw new VaultError("CONFIG_INVALID", `${file} is not a valid policy: ${problem}`, {
-      hint: "correct it; then try it: agent-vault policy test",
+      hint: tryAgain(file),
     })
   }
   const judge = await judgeBy(rules)

@@ -4,6 +4,7 @@ import { VaultError } from "../words/errors.js"
 import { POLICY_WISH } from "../words/layout.js"
 import { LIMITS } from "../words/limits.js"
 import { parseSecretName } from "../words/names.js"
+import { shellWord } from "../words/shell-word.js"
 import { parseTags, tagsOf } from "../words/tags.js"
 import { parseTime } from "../words/time.js"
 import { REVEAL_POLICIES } from "../words/reveal-policy.js"
@@ -139,9 +140,15 @@ function requestWritten(text: string): PolicyQuestion["request"] {
   return requestOf(parseRequest(method, url))
 }
 
+/** What to do with a wish that is not valid. */
+export function tryAgain(file: string): string {
+  const named = file === POLICY_WISH ? "" : ` ${shellWord(file)}`
+  return `correct it; then try it: agent-vault policy test${named}`
+}
+
 function invalid(file: string, why: string, cause?: unknown): VaultError {
   return new VaultError("CONFIG_INVALID", `${file} is not a valid policy: ${why}`, {
-    hint: "correct it; then try it: agent-vault policy test",
+    hint: tryAgain(file),
     cause,
   })
 }

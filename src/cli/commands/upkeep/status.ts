@@ -1,9 +1,11 @@
+import { existsSync } from "node:fs"
 import {
   type Identity,
   agentHarness,
   claimedId,
   describeTrust,
   localAgents,
+  ownerKeyFile,
 } from "../../../core/index.js"
 import { type Standing, describeStanding, waitingWishes } from "../../../core/owner.js"
 import { requestLines } from "../../access/request-lines.js"
@@ -26,7 +28,7 @@ export async function run(door: Door): Promise<number> {
       )
     : undefined
   const branch = place.checkout?.branch?.replace("refs/heads/", "")
-  const local = localAgents(id, door.env)
+  const [local, hasOwnerKey] = [localAgents(id, door.env), existsSync(ownerKeyFile(id, door.env))]
   const harness = agentHarness(door.env)
   const isolation = await isolationHere(door)
   const requests = await waitingWishes(place, door.env)
@@ -53,9 +55,9 @@ export async function run(door: Door): Promise<number> {
     `in        ${place.root}`,
     `branch    ${branch ?? (place.checkout === undefined ? "none: not in a Git work tree" : "none: HEAD is detached, so nothing is remembered as seen")}`,
     `trust     ${trustLine(trust)}`,
-    `identity  ${identityLine(identity, standing, harness)}`,
+    `identity  ${identityLine(identity, standing, hasOwnerKey ? reading(harness) : undefined)}`,
     ...opensLines(identity, standing),
-    `here      ${local.length === 0 ? "no agents' keys" : `the keys of ${local.join(", ")}`}`,
+    `here      ${keysHere(hasOwnerKey, local)}`,
     `isolate   ${isolationLine(isolation)}`,
     ...goingLines(document),
     ...rotatingLines(document),
@@ -95,17 +97,29 @@ function trustLine({ anchor, trusted }: ReturnType<typeof describeTrust>): strin
   return trusted ? who : `${who}, who is not an owner of this vault: agent-vault trust`
 }
 
+function keysHere(hasOwnerKey: boolean, agents: readonly string[]): string {
+  const owner = hasOwnerKey ? ["an owner's key"] : []
+  const keys = [...owner, ...(agents.length > 0 ? [`the keys of ${agents.join(", ")}`] : [])]
+  return keys.length > 0 ? keys.join(", ") : "no keys: agent-vault join NAME, or key add FILE"
+}
+
+/** Whether the owner's key serves to read as well. */
+function reading(harness: string | undefined): string {
+  return harness === undefined
+    ? "and to read a value at a terminal"
+    : `but not to read: ${harness} runs here`
+}
+
+/** `ownerReads`: undefined where no owner's key is. */
 function identityLine(
   identity: Identity | undefined,
   standing: Standing | undefined,
-  harness: string | undefined,
+  ownerReads: string | undefined,
 ): string {
   if (identity === undefined) {
-    const reading =
-      harness === undefined
-        ? "and to read a value at a terminal"
-        : `but not to read: ${harness} runs here`
-    return `none is set: the owner's key serves to change the vault, ${reading}`
+    return ownerReads === undefined
+      ? "none is set, and no owner's key is here"
+      : `none is set: the owner's key serves to change the vault, ${ownerReads}`
   }
   const { actor } = standing ?? {}
   const who = actor === undefined ? stranger(identity) : `the ${actor.role} ${actor.name}`
