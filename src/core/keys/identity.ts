@@ -152,7 +152,7 @@ function defaultSource(
       vault,
       "the owner's key",
       env,
-      "give it by --identity or AGENT_VAULT_IDENTITY_FILE; who is no owner asks for access: agent-vault join NAME",
+      "sets AGENT_VAULT_IDENTITY_FILE; who is none: agent-vault join NAME",
     )
   }
   if (ownerByDefault === "at-terminal" && harness === undefined) {
@@ -216,7 +216,7 @@ function ownerSource(
     return explainMissing(
       await findOwnKey(file, env, ask),
       `there is no owner's key for this vault here (${file}${byVariable(env)})`,
-      `an owner puts it here: agent-vault key add FILE; or ${otherwise}`,
+      `an owner types agent-vault key add FILE, or ${otherwise}`,
     )
   }
   return { name, read }

@@ -262,7 +262,7 @@ export function notFound(
 }
 
 const WAYS_OUT = {
-  GROUP_NOT_FOUND: "see them all: agent-vault group list; agent-vault set makes new ones",
+  GROUP_NOT_FOUND: "see them all: agent-vault group list; agent-vault set makes one",
   AGENT_NOT_FOUND: "see them all: agent-vault agent list",
   SECRET_NOT_FOUND: "see them all: agent-vault list",
 }
