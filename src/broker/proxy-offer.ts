@@ -6,7 +6,7 @@ import { VaultError, inaccessible, isErrno } from "../core/index.js"
 import { clientEnvironment } from "./environment/client-environment.js"
 import type { TrustFiles } from "./environment/trust-files.js"
 import { fileBeside } from "./file-beside.js"
-import { type ListeningPlace, connectTo, listenAt } from "./listen-at.js"
+import { connectTo, isServed, listenAt } from "./listen-at.js"
 
 /** What a running proxy tells its own user: how programs use it. It holds its token. */
 export interface ProxyOffer {
@@ -33,8 +33,14 @@ export interface OfferTerms {
 }
 
 /** Hands an offer to whoever may open the socket: this user. Throws as {@link listenAt} does. */
-export async function offer(control: ListeningPlace, made: ProxyOffer): Promise<Server> {
-  const server = await listenAt(control)
+export async function offer(control: { socket: string }, made: ProxyOffer): Promise<Server> {
+  const server = await listenAt(control).catch(async (error: unknown) => {
+    if (!VaultError.is(error, "PORT_TAKEN") || !(await isServed(control.socket))) throw error
+    throw new VaultError("PORT_TAKEN", "a proxy of this agent runs already", {
+      hint: "use that one: agent-vault proxy env; for another in its place, end it first",
+      cause: error,
+    })
+  })
   server.on("connection", (socket) => {
     socket.on("error", () => socket.destroy())
     socket.end(JSON.stringify(made))

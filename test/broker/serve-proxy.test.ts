@@ -211,7 +211,9 @@ describe("a running proxy", () => {
     const first = await startProxy()
     const second = startVault("proxy", "--agent", "ci", "-g", "stripe")
     expect(await second.ended).toBe(6)
-    expect(second.stderr()).toContain("PORT_TAKEN")
+    expect(second.stderr()).toMatch(
+      /PORT_TAKEN: a proxy of this agent runs already\n.*agent-vault proxy env/,
+    )
     await shell(`${THROUGH}; ${CURL}`)
     first.child.kill("SIGKILL")
     await first.ended
@@ -223,6 +225,28 @@ describe("a running proxy", () => {
     await startProxy()
     await shell(`${THROUGH}; ${CURL}`)
     expect(seen).toHaveLength(2)
+  })
+
+  test("says what it refused, each host once", async () => {
+    const proxy = await startProxy()
+    for (const host of ["other.test", "other.test:8443", "other.test"]) {
+      await machine.shell(`${THROUGH}; curl -sS https://${host}/`)
+    }
+    const last = "no use of this run names other.test:8443"
+    await expect.poll(() => proxy.stderr()).toContain(last)
+    proxy.child.kill("SIGTERM")
+    await proxy.ended
+    expect(
+      proxy
+        .stderr()
+        .split("\n")
+        .filter((line) => /refused|--allow/.test(line)),
+    ).toEqual([
+      "agent-vault: refused: no use of this run names other.test:443",
+      "  if the program needs it, start it with --allow other.test, or let all through: --unbound tunnel",
+      `agent-vault: refused: ${last}`,
+      "  if the program needs it, start it with --allow other.test:8443",
+    ])
   })
 
   test("is found beside the socket of one that was killed", async () => {

@@ -7,6 +7,7 @@ import { variablesOf } from "../../run/blind.js"
 import { controlSocket } from "../../listening/running-proxy.js"
 import { brokeredOf, strictnessOf, tellServed } from "../../run/brokered.js"
 import { isLoopback } from "../../listening/listening-place.js"
+import { tellUnreached } from "../../run/unreached.js"
 import { ToldToEnd } from "../../run/told-to-end.js"
 import { say } from "../../terminal/terminal.js"
 import { closeAll } from "../../tools/close-all.js"
@@ -21,10 +22,16 @@ export async function run(door: Door): Promise<void> {
   const agent = serving.key.agent ?? ""
   const control = controlSocket(door, agent)
   const broker = await door.others.proxy()
+  const strictness = strictnessOf(door)
+  const tell = tellUnreached(door.terminal)
   const terms = {
     vault: serving.vault,
     env: door.env,
-    ...strictnessOf(door),
+    ...strictness,
+    onRefused: (error: VaultError) => {
+      strictness.onRefused(error)
+      tell(error)
+    },
     ask: (await questionsInFront(door)).choose,
     who: `a program that uses the proxy of ${agent}`,
   }
