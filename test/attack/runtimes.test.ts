@@ -73,10 +73,13 @@ const LACKS = {
   "no keys of that kind": `require("node:crypto").createPrivateKey = () => {
     throw Object.assign(new Error("x"), { code: "ERR_OSSL_UNSUPPORTED" })
   }`,
-  "no HKDF": `require("node:crypto").hkdfSync = () => {
-    throw new Error("hkdfSync is not yet implemented")
+  "no HMAC": `require("node:crypto").createHmac = () => {
+    throw new Error("createHmac is not yet implemented")
   }`,
-  "another result": `require("node:crypto").hkdfSync = () => require("node:crypto").randomBytes(32)`,
+  "another result": `
+    const { randomBytes } = require("node:crypto")
+    const other = { update: () => other, digest: () => randomBytes(32) }
+    require("node:crypto").createHmac = () => other`,
 }
 
 describe("without a primitive that nothing stands in for", () => {
@@ -86,6 +89,16 @@ describe("without a primitive that nothing stands in for", () => {
     expect(ran.stderr).toContain("agent-vault: RUNTIME_UNSUPPORTED: this runtime lacks")
     expect(ran.stderr).toContain("run it with Node")
   })
+})
+
+test("without HKDF everything is read; what signs names the runtime", () => {
+  const line = `require("node:crypto").hkdfSync = () => {
+    throw new Error("hkdfSync is not yet implemented")
+  }`
+  expect(withLine(line, get)).toMatchObject({ stdout: "v", stderr: "", status: 0 })
+  const ran = withLine(line, ["set", "stripe/new"], machine, "made here")
+  expect(ran).toMatchObject({ stdout: "", status: 3 })
+  expect(ran.stderr).toContain("agent-vault: RUNTIME_UNSUPPORTED: this runtime lacks")
 })
 
 function keyFiles(of: Machine): string[] {
