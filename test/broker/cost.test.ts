@@ -61,10 +61,12 @@ function callsIn(trace: string, from: number, to: number): Map<string, number> {
 
 describe(`${REQUESTS} requests at once, while nothing changes,`, () => {
   test("look once each at the files that decide, for all that is decided at one moment", () => {
-    // Some twenty files and folders decide about a secret.
+    // Some twenty files and folders decide about a secret. A request that had to wait, for a connection
+    // that the service had closed on a busy machine, say, decides at two moments; if each decision
+    // looked for itself, it would be 65.
     const looks = calls.get("fs.sync.lstat") ?? 0
     expect(looks).toBeGreaterThan(15 * REQUESTS)
-    expect(looks).toBeLessThan(30 * REQUESTS)
+    expect(looks).toBeLessThan(50 * REQUESTS)
   })
 
   test("open no file but that of the audit", () => {
