@@ -7,6 +7,7 @@ import {
   parseUse,
 } from "../../../core/index.js"
 import { type MetadataChange, changeMetadata } from "../../../core/owner.js"
+import { afterRepair } from "../../door/after-repair.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
@@ -35,8 +36,9 @@ export async function run(door: Door): Promise<void> {
   const use = service === undefined ? [] : [parseUse(await ruleOfService(door, service))]
   const request = { ...(await changeRequest(door)), name, metadata, cleared, use, lease }
   if (use.length > 0 && !request.dryRun) {
-    const planned = await changeMetadata({ ...request, dryRun: true })
-    if (!(await isSigned(door, planned.result))) return
+    const look = () => changeMetadata({ ...request, dryRun: true })
+    const { result: planned } = await afterRepair(door, request.place.root, look)
+    if (!(await isSigned(door, planned))) return
   }
   const outcome = await withPerson(door, (person) => changeMetadata({ ...request, person }))
   const { result } = outcome

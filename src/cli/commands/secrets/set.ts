@@ -10,6 +10,7 @@ import {
 } from "../../../core/index.js"
 import { type SetResult, type Source, parseSource, setSecret } from "../../../core/owner.js"
 import { valueAsArgument } from "../../parse/call.js"
+import { afterRepair } from "../../door/after-repair.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { asJson, exposureLines, outcomePart, report, tell } from "../../door/render.js"
@@ -38,8 +39,9 @@ export async function run(door: Door): Promise<void> {
   const { value, source, isTrimmed = false } = await takeValue(door, name)
   const request = { ...change, name, value, source, lease, metadata, use }
   if (use.length > 0 && !request.dryRun) {
-    const planned = await setSecret({ ...request, dryRun: true })
-    if (!(await isSigned(door, planned.result))) return
+    const look = () => setSecret({ ...request, dryRun: true })
+    const { result: planned } = await afterRepair(door, request.place.root, look)
+    if (!(await isSigned(door, planned))) return
   }
   const outcome = await withPerson(door, (person) => setSecret({ ...request, person }))
   const { result } = outcome

@@ -6,6 +6,7 @@ import {
   parseUse,
 } from "../../../core/index.js"
 import { type UseChange, type UseEdit, changeUse } from "../../../core/owner.js"
+import { afterRepair } from "../../door/after-repair.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
@@ -24,7 +25,8 @@ export async function run(door: Door): Promise<void> {
   parseSecretName(name)
   const edit = isSet(door, "remove") ? removal(door, which) : await addition(door, name, which)
   const request = { ...(await changeRequest(door)), name, edit }
-  const planned = await changeUse({ ...request, dryRun: true })
+  const look = () => changeUse({ ...request, dryRun: true })
+  const planned = request.dryRun ? await look() : await afterRepair(door, request.place.root, look)
   const lines = changeLines(planned.result)
   if (request.dryRun) {
     if (await asJson(door, { ...planned.result, files: planned.files })) return

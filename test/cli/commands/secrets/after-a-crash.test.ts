@@ -1,0 +1,27 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { afterEach, beforeEach, expect, test } from "vitest"
+import { type Machine, vaultMachine } from "../../machine.js"
+
+let machine: Machine
+beforeEach(async () => {
+  machine = await vaultMachine()
+})
+afterEach(() => machine.remove())
+
+const COMMANDS = [
+  "agent-vault use stripe/api-key stripe --yes",
+  "agent-vault meta stripe/api-key --use stripe --yes",
+  "echo new | agent-vault set stripe/api-key --use stripe --yes",
+]
+
+test.each(COMMANDS)("a change that was left half done is completed by %s", async (line) => {
+  const journal = join(machine.repo, ".git/agent-vault/journal.json")
+  const from = machine.git("rev-parse", "HEAD")
+  const to = machine.git("commit-tree", "-m", "never on the branch", "HEAD^{tree}")
+  const change = { branch: "refs/heads/main", from, to, folder: ".agent-vault", paths: [] }
+  mkdirSync(dirname(journal), { recursive: true })
+  writeFileSync(journal, JSON.stringify(change))
+  expect(await machine.shell(line)).toMatchObject({ code: 0 })
+  expect(existsSync(journal)).toBe(false)
+})
