@@ -1,9 +1,7 @@
-import { execFile } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { join } from "node:path"
-import { promisify } from "node:util"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { pythonClients } from "../../../scripts/broker-clients.mjs"
 import { signerOf } from "../../../src/broker/sign/in-session.js"
@@ -28,6 +26,7 @@ import {
   signatureIn,
   signedByAws,
 } from "../sign/aws-signer.js"
+import { awsCli } from "./aws-cli.js"
 import { BrokerWorld, type Reply, Service, refusalIn, useAt } from "./broker-world.js"
 
 const AWS = "stripe/aws"
@@ -374,30 +373,10 @@ describe("of the keys nothing comes to the program:", () => {
   })
 })
 
-/** What the AWS CLI says, as a program of the run has it. */
-async function aws(more: Readonly<Record<string, string>>, ...args: string[]): Promise<string> {
-  const authority = join(world.folder, "authority.pem")
-  writeFileSync(authority, brokered.authority.pem)
+function aws(more: Readonly<Record<string, string>>, ...args: string[]): Promise<string> {
+  const env = { AWS_ACCESS_KEY_ID: USER, AWS_SECRET_ACCESS_KEY: brokered.of(AWS), ...more }
   const path = "path" in python ? python.path : ""
-  const { stdout } = await promisify(execFile)(
-    path,
-    ["-m", "awscli", ...args, "--endpoint-url", `https://${service.authority}`],
-    {
-      env: {
-        PATH: process.env["PATH"],
-        HOME: world.folder,
-        AWS_ACCESS_KEY_ID: USER,
-        AWS_SECRET_ACCESS_KEY: brokered.of(AWS),
-        AWS_DEFAULT_REGION: "us-east-1",
-        AWS_EC2_METADATA_DISABLED: "true",
-        AWS_MAX_ATTEMPTS: "1",
-        AWS_CA_BUNDLE: authority,
-        HTTPS_PROXY: brokered.broker.url,
-        ...more,
-      },
-    },
-  )
-  return stdout
+  return awsCli({ python: path, world, brokered, service: service.authority, env }, args)
 }
 
 describe("the AWS CLI, through the broker, with keys of a lease", () => {
