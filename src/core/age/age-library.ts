@@ -3,10 +3,8 @@ import {
   Decrypter,
   Encrypter,
   generateHybridIdentity,
-  generateX25519Identity,
   identityToRecipient,
 } from "age-encryption"
-import type { KeyKind } from "./age.js"
 import { isArmored } from "./age-file.js"
 import { scryptIdentity, scryptRecipient } from "./scrypt.js"
 import type { AgeIdentity, AgeRecipient } from "./stanza.js"
@@ -20,8 +18,8 @@ export type Opening = (file: Uint8Array) => Promise<Uint8Array | undefined>
 // age-encryption has no error codes; test/core/age/age.test.ts pins this text.
 const NO_MATCH = "no identity matched any of the file's recipients"
 
-export function newIdentity(kind: KeyKind): Promise<string> {
-  return kind === "x25519" ? generateX25519Identity() : generateHybridIdentity()
+export function newHybridIdentity(): Promise<string> {
+  return generateHybridIdentity()
 }
 
 export function hybridRecipientOf(identity: string): Promise<string> {

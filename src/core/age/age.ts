@@ -5,10 +5,10 @@ import { decodeBech32, encodeBech32 } from "./bech32.js"
 import { VaultError, type ErrorCode } from "../words/errors.js"
 import { requiring, unsupported } from "../words/system-error.js"
 import { openX25519File } from "./x25519-file.js"
-import { x25519Identity, x25519PublicKey, x25519Recipient } from "./x25519.js"
+import { x25519Identity, x25519PublicKey } from "./x25519.js"
 
 // The age file format (https://c2sp.org/age) is age-encryption's, by way of age-library.ts. Native
-// are the wrapping of file keys, and what most reads do: to open a file of the commonest form.
+// are the wrapping of file keys, and what nearly all do: to seal and open files of the commonest form.
 
 /** Loaded by whom it concerns: most reads do without, and are to start fast. */
 function library() {
@@ -58,7 +58,9 @@ export function kindOfRecipient(recipient: string): KeyKind {
 
 /** A new identity of this kind, one line without a line end. */
 export async function generateIdentity(kind: KeyKind): Promise<string> {
-  return (await library()).newIdentity(kind)
+  // Every 32 bytes are a private key of X25519.
+  if (kind === "x25519") return identityOf(kind, randomBytes(32))
+  return (await library()).newHybridIdentity()
 }
 
 /**
@@ -101,19 +103,18 @@ export async function seal(
 export function sealer(
   recipients: readonly string[],
 ): (plaintext: Uint8Array) => Promise<Uint8Array> {
-  const keys = recipients.map((recipient) => ({ recipient, ...parseRecipient(recipient) }))
+  const keys = recipients.map(parseRecipient)
   const kinds = new Set(keys.map(({ kind }) => kind))
   if (kinds.size === 0) throw new VaultError("BUG", "nothing can be sealed to no recipients")
   if (kinds.size > 1) {
     throw new VaultError("KEYS_MIXED", "classic and post-quantum recipients cannot be mixed")
   }
-  const usable = keys.map(({ recipient, kind, bytes }) =>
-    kind === "x25519" ? requiring(() => x25519Recipient(bytes)) : recipient,
-  )
-  let sealing: Promise<(plaintext: Uint8Array) => Promise<Uint8Array>> | undefined
+  let sealing: Promise<Sealing> | undefined
   return async (plaintext) => {
     try {
-      sealing ??= library().then(({ sealingTo }) => sealingTo(usable))
+      sealing ??= kinds.has("x25519")
+        ? sealingToX25519(keys.map(({ bytes }) => bytes))
+        : library().then(({ sealingTo }) => sealingTo(recipients))
       return await (
         await sealing
       )(plaintext)
@@ -122,6 +123,13 @@ export function sealer(
       throw new VaultError("RECIPIENT_INVALID", "a recipient is not a usable public key", { cause })
     }
   }
+}
+
+type Sealing = (plaintext: Uint8Array) => Promise<Uint8Array>
+
+/** Apart, since a read does without. */
+async function sealingToX25519(publicKeys: readonly Uint8Array[]): Promise<Sealing> {
+  return (await import("./x25519-sealing.js")).sealingToAll(publicKeys)
 }
 
 /**
@@ -257,8 +265,8 @@ function proveRuntime(): Promise<void> {
 async function sealAndUnseal(): Promise<void> {
   const [text, secret] = [Buffer.from("agent-vault"), randomBytes(32)]
   try {
-    const { sealingTo, openingWith } = await library()
-    const sealed = await sealingTo([x25519Recipient(x25519PublicKey(secret))])(text)
+    const sealed = await (await sealingToX25519([x25519PublicKey(secret)]))(text)
+    const { openingWith } = await library()
     const opened = await openingWith([x25519Identity(secret)])(sealed)
     if (opened !== undefined && text.equals(opened)) return
   } catch (cause) {

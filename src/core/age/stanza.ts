@@ -25,9 +25,14 @@ const NONCE = new Uint8Array(12)
 
 /** The body of a stanza: a 16-byte file key under a 32-byte wrapping key (age spec, "body"). */
 export function wrap(fileKey: Uint8Array, key: Uint8Array): Uint8Array {
-  const cipher = ifNative(() => createCipheriv(CIPHER, key, NONCE, TAG))
-  if (cipher === undefined) return chacha20poly1305(key, NONCE).encrypt(fileKey)
-  return Buffer.concat([cipher.update(fileKey), cipher.final(), cipher.getAuthTag()])
+  return encrypted(fileKey, key, NONCE)
+}
+
+/** ChaCha20-Poly1305 (RFC 8439), the tag at the end. */
+export function encrypted(plaintext: Uint8Array, key: Uint8Array, nonce: Uint8Array): Uint8Array {
+  const cipher = ifNative(() => createCipheriv(CIPHER, key, nonce, TAG))
+  if (cipher === undefined) return chacha20poly1305(key, nonce).encrypt(plaintext)
+  return Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
 }
 
 /**
@@ -39,7 +44,7 @@ export function unwrap(body: Uint8Array, key: Uint8Array): Uint8Array | null {
   return decrypted(body, key, NONCE) ?? null
 }
 
-/** ChaCha20-Poly1305 (RFC 8439), the tag at the end; undefined if it is not the right one. */
+/** The way back from {@link encrypted}; undefined if the tag is not the right one. */
 export function decrypted(
   sealed: Uint8Array,
   key: Uint8Array,

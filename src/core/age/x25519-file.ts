@@ -5,18 +5,21 @@ import { type X25519Identity, hkdf } from "./x25519.js"
 // The commonest form of an age file: nothing but X25519 stanzas, and one chunk. Each line of such a
 // header has a fixed length. docs/decisions/0035 says why this is not left to age-encryption.
 
-const VERSION = "age-encryption.org/v1\n"
-const STANZA = "-> X25519 "
-const MAC = "--- "
+/** What such a file consists of. */
+export const FORM = {
+  version: "age-encryption.org/v1\n",
+  stanza: "-> X25519 ",
+  mac: "--- ",
+  nonceLength: 16,
+  chunkLength: 64 * 1024,
+  /** Of the first chunk, which is the last. */
+  chunkNonce: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1),
+}
 /** 32 bytes in base64, and the end of their line. */
 const LINE = 44
-const STANZA_LENGTH = STANZA.length + 2 * LINE
-const NO_SALT = new Uint8Array(0)
-const NONCE_LENGTH = 16
+const STANZA_LENGTH = FORM.stanza.length + 2 * LINE
 const TAG_LENGTH = 16
-const CHUNK_LENGTH = 64 * 1024
-/** Of the first chunk, which is the last. */
-const CHUNK_NONCE = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+const NO_SALT = new Uint8Array(0)
 
 interface Header {
   readonly stanzas: readonly { readonly share: Uint8Array; readonly body: Uint8Array }[]
@@ -48,18 +51,19 @@ export function openX25519File(
 
 /** Throws for what is not base64. */
 function headerOf(file: Buffer): Header | undefined {
-  let end = VERSION.length
-  while (file.toString("latin1", end, end + STANZA.length) === STANZA) end += STANZA_LENGTH
-  const signed = end + MAC.length - 1
-  const length = end + MAC.length + LINE
+  const { version, stanza, mac } = FORM
+  let end = version.length
+  while (file.toString("latin1", end, end + stanza.length) === stanza) end += STANZA_LENGTH
+  const signed = end + mac.length - 1
+  const length = end + mac.length + LINE
   const text = file.toString("latin1", 0, length)
-  if (!text.startsWith(VERSION) || !text.startsWith(MAC, end)) return undefined
+  if (!text.startsWith(version) || !text.startsWith(mac, end)) return undefined
   const stanzas: Header["stanzas"][number][] = []
-  for (let at = VERSION.length; at < end; at += STANZA_LENGTH) {
-    const [share, body] = [at + STANZA.length, at + STANZA.length + LINE]
+  for (let at = FORM.version.length; at < end; at += STANZA_LENGTH) {
+    const [share, body] = [at + FORM.stanza.length, at + FORM.stanza.length + LINE]
     stanzas.push({ share: lineAt(text, share), body: lineAt(text, body) })
   }
-  return { stanzas, mac: lineAt(text, end + MAC.length), signed, length }
+  return { stanzas, mac: lineAt(text, end + FORM.mac.length), signed, length }
 }
 
 function lineAt(text: string, at: number): Uint8Array {
@@ -82,14 +86,19 @@ function fileKeyIn(
 }
 
 function isAuthentic({ mac, signed }: Header, file: Buffer, fileKey: Uint8Array): boolean {
+  return timingSafeEqual(macOf(file.subarray(0, signed), fileKey), mac)
+}
+
+/** The code of a header, up to `---`. */
+export function macOf(header: Uint8Array, fileKey: Uint8Array): Uint8Array {
   const key = hkdf(fileKey, NO_SALT, "header")
-  return timingSafeEqual(createHmac("sha256", key).update(file.subarray(0, signed)).digest(), mac)
+  return createHmac("sha256", key).update(header).digest()
 }
 
 function payload(rest: Buffer, fileKey: Uint8Array): Uint8Array | undefined {
-  const sealed = rest.subarray(NONCE_LENGTH)
-  if (sealed.length < TAG_LENGTH || sealed.length > CHUNK_LENGTH + TAG_LENGTH) return undefined
-  const key = hkdf(fileKey, rest.subarray(0, NONCE_LENGTH), "payload")
-  const plaintext = decrypted(sealed, key, CHUNK_NONCE)
+  const sealed = rest.subarray(FORM.nonceLength)
+  if (sealed.length < TAG_LENGTH || sealed.length > FORM.chunkLength + TAG_LENGTH) return undefined
+  const key = hkdf(fileKey, rest.subarray(0, FORM.nonceLength), "payload")
+  const plaintext = decrypted(sealed, key, FORM.chunkNonce)
   return plaintext && new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length)
 }

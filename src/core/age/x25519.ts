@@ -3,22 +3,15 @@ import {
   createPrivateKey,
   createPublicKey,
   diffieHellman,
-  generateKeyPairSync,
   type KeyObject,
 } from "node:crypto"
-import {
-  fromBase64,
-  toBase64,
-  unwrap,
-  wrap,
-  type AgeIdentity,
-  type AgeRecipient,
-} from "./stanza.js"
+import { fromBase64, unwrap, type AgeIdentity } from "./stanza.js"
 
-// The X25519 recipient type of the age spec on Node's own OpenSSL, some thirty times faster than
+// The X25519 keys of the age spec on Node's own OpenSSL, some thirty times faster than
 // the portable code of age-encryption, which takes these objects in place of its own.
 
-const TYPE = "X25519"
+/** What its stanzas begin with. */
+export const TYPE = "X25519"
 const LABEL = "age-encryption.org/v1/X25519"
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b656e04220420", "hex")
 const BASE_POINT = Uint8Array.of(9, ...new Uint8Array(31))
@@ -33,23 +26,6 @@ export interface X25519Identity extends AgeIdentity {
 let base: KeyObject | undefined
 /** Whether a JWK may name any public half; Node 24 refuses another one than the private half has. */
 let takesAnyPublicHalf = true
-
-/** The recipient of a 32-byte X25519 public key. */
-export function x25519Recipient(publicKey: Uint8Array): AgeRecipient {
-  const theirs = importPublicKey(publicKey)
-  return {
-    wrapFileKey(fileKey) {
-      // The share is X25519(ephemeral, base point), as the spec writes it. Exporting the ephemeral
-      // public key instead hangs Node now and then: the export holds a lock that the generator's
-      // leftovers want too, if garbage collection falls into that moment.
-      const { privateKey } = generateKeyPairSync("x25519")
-      const share = publicHalf(privateKey)
-      const secret = diffieHellman({ privateKey, publicKey: theirs })
-      const key = wrappingKey(secret, share, publicKey)
-      return [{ args: [TYPE, toBase64(share)], body: wrap(fileKey, key) }]
-    },
-  }
-}
 
 /** The identity of a 32-byte X25519 private key. */
 export function x25519Identity(privateKey: Uint8Array): X25519Identity {
@@ -81,7 +57,11 @@ export function x25519PublicKey(privateKey: Uint8Array): Uint8Array {
 
 // The spec demands that an all-zero secret, the mark of a low-order point, is refused: OpenSSL's
 // derivation fails on it, so `diffieHellman` throws. test/core/age/x25519.test.ts holds it to that.
-function wrappingKey(secret: Uint8Array, share: Uint8Array, recipient: Uint8Array): Uint8Array {
+export function wrappingKey(
+  secret: Uint8Array,
+  share: Uint8Array,
+  recipient: Uint8Array,
+): Uint8Array {
   const salt = Buffer.concat([share, recipient])
   return hkdf(secret, salt, LABEL)
 }
@@ -93,12 +73,12 @@ export function hkdf(secret: Uint8Array, salt: Uint8Array, label: string): Uint8
 }
 
 // JWK, because parsing and writing DER costs ten times as much in OpenSSL 3.
-function importPublicKey(bytes: Uint8Array): KeyObject {
+export function importPublicKey(bytes: Uint8Array): KeyObject {
   return createPublicKey({ key: jwk(bytes), format: "jwk" })
 }
 
 /** X25519(private half, base point), which is what the public half is. */
-function publicHalf(privateKey: KeyObject): Buffer {
+export function publicHalf(privateKey: KeyObject): Buffer {
   base ??= importPublicKey(BASE_POINT)
   return diffieHellman({ privateKey, publicKey: base })
 }

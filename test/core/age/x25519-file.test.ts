@@ -4,15 +4,15 @@ import * as cctv from "cctv-age"
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { generateIdentity, identityBytes, recipientOf, seal } from "../../../src/core/age/age.js"
-import { openingWith } from "../../../src/core/age/age-library.js"
+import { openingWith, sealingTo } from "../../../src/core/age/age-library.js"
 import { openX25519File } from "../../../src/core/age/x25519-file.js"
 import {
   type X25519Identity,
   hkdf,
   x25519Identity,
   x25519PublicKey,
-  x25519Recipient,
 } from "../../../src/core/age/x25519.js"
+import { sealX25519File, x25519Recipient } from "../../../src/core/age/x25519-sealing.js"
 
 // age-encryption says what an age file is: what opens here is what opens there, and the same.
 
@@ -40,6 +40,37 @@ async function newKey(): Promise<{ identity: X25519Identity; recipient: string }
   const line = await generateIdentity("x25519")
   return { identity: x25519Identity(identityBytes(line)), recipient: await recipientOf(line) }
 }
+
+describe("a file that is sealed here", () => {
+  test.each([0, 1, 300, 2 ** 16 - 1, 2 ** 16])(
+    "of %i bytes is what age-encryption opens, with each key and with no other",
+    async (size) => {
+      const keys = Array.from({ length: 3 }, () => randomBytes(32))
+      const recipients = keys.map((key) => x25519Recipient(x25519PublicKey(key)))
+      const value = new Uint8Array(randomBytes(size))
+      const file = sealX25519File(value, recipients) ?? NOTHING
+      for (const key of keys) expect(await byLibrary(file, [x25519Identity(key)])).toEqual(value)
+      expect(await byLibrary(file, [x25519Identity(randomBytes(32))])).toBeUndefined()
+      expect(file.length).toBe((await sealingTo(recipients)(value)).length)
+    },
+  )
+
+  test("has another file key, nonce and share each time, and a buffer of its own", () => {
+    const recipient = x25519Recipient(x25519PublicKey(randomBytes(32)))
+    const made = Array.from({ length: 50 }, () => sealX25519File(NOTHING, [recipient]) ?? NOTHING)
+    const texts = made.map((file) => Buffer.from(file).toString("latin1"))
+    for (const part of [/X25519 (.*)/, /\n([^\n]*)\n---/, /--- (.*)/, /--- .*\n([^]{16})/]) {
+      expect(new Set(texts.map((text) => part.exec(text)?.[1])).size).toBe(made.length)
+    }
+    for (const file of made) expect(file.buffer.byteLength).toBe(file.length)
+  })
+
+  test("has one chunk: larger values, and those for nobody, are left to age-encryption", () => {
+    const recipient = x25519Recipient(x25519PublicKey(randomBytes(32)))
+    expect(sealX25519File(new Uint8Array(2 ** 16 + 1), [recipient])).toBeUndefined()
+    expect(sealX25519File(NOTHING, [])).toBeUndefined()
+  })
+})
 
 describe("a file as seal() makes it", () => {
   test.each([0, 1, 2 ** 16 - 1, 2 ** 16])("of one chunk, %i bytes, opens", async (size) => {

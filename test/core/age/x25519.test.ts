@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 import type { Stanza } from "../../../src/core/age/stanza.js"
-import { x25519Identity, x25519PublicKey, x25519Recipient } from "../../../src/core/age/x25519.js"
+import { x25519Identity, x25519PublicKey } from "../../../src/core/age/x25519.js"
+import { x25519Recipient } from "../../../src/core/age/x25519-sealing.js"
 
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "hex"))
 
