@@ -3,15 +3,8 @@ import { commandNamed } from "./commands.js"
 import type { Door, OtherDoors } from "./door/door.js"
 import { parseQuickly } from "./parse/quick.js"
 import type { Call } from "./parse/call.js"
-import {
-  type Terminal,
-  bold,
-  harmless,
-  say,
-  toJson,
-  widthOf,
-  writeOut,
-} from "./terminal/terminal.js"
+import { type Terminal, widthOf, writeOut } from "./terminal/terminal.js"
+import { tellError } from "./terminal/told-error.js"
 
 declare const AGENT_VAULT_VERSION: string
 
@@ -88,34 +81,19 @@ async function hintOf({ hint }: VaultError, call: Call | undefined): Promise<str
   return asActing(hint, call)
 }
 
-/** Our one form of an error: code, what, and the next command. With --json, one line of JSON. */
+/** Tells an error. Returns the exit code. */
 function renderError(
   terminal: Terminal,
   error: VaultError,
   hint: string | undefined,
   argv: readonly string[],
-): number {
-  const { code, message } = error
+): ExitCode {
+  const { code, message, cause } = error
   // The codes of `run` are those of the program it ran: ours must not be mistaken for one.
   const isOurs = argv[0] === "run" && !NOT_STARTED.has(error.exitCode)
   const exitCode = isOurs ? RUN_FAILED : error.exitCode
   const end = argv.indexOf("--")
-  if (argv.slice(0, end === -1 ? argv.length : end).includes("--json")) {
-    say(
-      terminal,
-      toJson({
-        error: { code, message, ...(hint === undefined ? {} : { hint }), exitCode },
-      }),
-    )
-    return exitCode
-  }
-  say(terminal, `${bold(terminal, `agent-vault: ${code}`)}: ${harmless(message)}`)
-  if (hint !== undefined) say(terminal, `  ${harmless(hint)}`)
-  if (code === "BUG" && error.cause instanceof Error) say(terminal, framesOf(error.cause))
+  const isJson = argv.slice(0, end === -1 ? argv.length : end).includes("--json")
+  tellError(terminal, { code, message, hint, exitCode, cause }, isJson)
   return exitCode
-}
-
-function framesOf(error: Error): string {
-  const lines = (error.stack ?? "").split("\n")
-  return lines.filter((line) => /^\s+at /.test(line)).join("\n")
 }

@@ -5,6 +5,7 @@
 export * from "./npm-owner.js"
 export { type AgentRequest, addAgent, rekeyAgent, removeAgent } from "./change/agents.js"
 export { isEmptyPlan } from "./vault/plan.js"
+export { interruptedChange } from "./commit/interrupted.js"
 export { apply } from "./govern/apply.js"
 export { type PolicyText, removePolicy, setPolicy } from "./govern/change-policy.js"
 export { type PolicyTrial, tryPolicy } from "./policy/policy-cases.js"

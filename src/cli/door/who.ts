@@ -12,9 +12,10 @@ import {
   findVault,
   identityAt,
 } from "../../core/index.js"
+import type { Progress } from "../../core/owner.js"
 import type { Door } from "./door.js"
 import { readDescriptor } from "../terminal/input.js"
-import { noteOnce, progress } from "../terminal/terminal.js"
+import { noteOnce } from "../terminal/terminal.js"
 
 /** The value of an option; undefined when it was not given. */
 export function option(door: Door, name: string): string | undefined {
@@ -81,19 +82,21 @@ export async function changeRequest(door: Door): Promise<{
   env: Door["env"]
   now: Date
   dryRun: boolean
-  onProgress: ReturnType<typeof progress>
+  onProgress: Progress
   onNote: ReturnType<typeof noteOnce>
 }> {
   const place = placeOf(door)
   const identity = await identityOf(door, place, "always")
+  const { changeEnded, progress } = await import("../terminal/progress-line.js")
   const { env, now } = door
+  const dryRun = isSet(door, "dry-run")
   return {
     place,
     identity,
     env,
     now,
-    dryRun: isSet(door, "dry-run"),
-    onProgress: progress(door.terminal),
+    dryRun,
+    onProgress: progress(door.terminal, isSet(door, "json"), () => changeEnded(place, dryRun)),
     onNote: noteOnce(door.terminal),
   }
 }
@@ -106,11 +109,12 @@ export async function mergeRequest(door: Door): Promise<{
   keyFileTrust: string | undefined
   owner: () => Promise<Identity>
   dryRun: boolean
-  onProgress: ReturnType<typeof progress>
+  onProgress: Progress
   onNote: ReturnType<typeof noteOnce>
 }> {
   const place = placeOf(door)
   const identity = await identityToTrust(door, place)
+  const { mergeEnded, progress } = await import("../terminal/progress-line.js")
   const { env, now } = door
   return {
     place,
@@ -120,7 +124,7 @@ export async function mergeRequest(door: Door): Promise<{
     owner: () =>
       identity === undefined ? identityOf(door, place, "always") : Promise.resolve(identity),
     dryRun: isSet(door, "dry-run"),
-    onProgress: progress(door.terminal),
+    onProgress: progress(door.terminal, isSet(door, "json"), mergeEnded),
     onNote: noteOnce(door.terminal),
   }
 }

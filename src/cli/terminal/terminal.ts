@@ -29,8 +29,6 @@ export function isTerminal(terminal: Terminal, name: StreamName): boolean {
   return terminal.early?.isTerminal(name) ?? terminal[name].isTTY
 }
 
-const PROGRESS_AFTER_MS = 1000
-
 /**
  * Writes data to stdout, and waits until it is taken. A reader that has gone is not an error:
  * resolves to whether there is one. Throws `NO_ACCESS`.
@@ -76,28 +74,6 @@ export function bold(terminal: Terminal, text: string): string {
 /** How wide help may be. */
 export function widthOf(terminal: Terminal): number {
   return (terminal.stdout.isTTY && terminal.stdout.columns) || 100
-}
-
-/** Shows how far something long has come, after its first second, to a person only. */
-export function progress(terminal: Terminal): (done: number, total: number, what: string) => void {
-  const start = Date.now()
-  let shownAt = start + PROGRESS_AFTER_MS
-  let [of, began]: [string | undefined, number] = [undefined, start]
-  return (done, total, what) => {
-    const now = Date.now()
-    // What comes second takes its own time for each step.
-    if (of !== undefined && of !== what) began = now
-    of = what
-    const isLast = done === total
-    if (!terminal.stderr.isTTY || now < start + PROGRESS_AFTER_MS || (!isLast && now < shownAt)) {
-      return
-    }
-    shownAt = now + 200
-    const left = Math.ceil((((now - began) / done) * (total - done)) / 1000)
-    terminal.stderr.write(
-      `\r\u001b[K${isLast ? "" : `${what}: ${done} of ${total}, ${left} s left`}`,
-    )
-  }
 }
 
 function notTaken(cause: unknown): VaultError {

@@ -14,8 +14,8 @@ import { type NotedUses, brokenLines, isWhole, notedUses } from "../../door/note
 import { gapLines, hasGaps } from "../../door/past-gaps.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, counted, print, table, tell } from "../../door/render.js"
-import { identityIfSet, option, placeOf, userPath } from "../../door/who.js"
-import { progress } from "../../terminal/terminal.js"
+import { identityIfSet, isSet, option, placeOf, userPath } from "../../door/who.js"
+import { progress } from "../../terminal/progress-line.js"
 
 const HEAD = ["SECRET", "VERSION", "SET", "OPEN TO IT SINCE", "IS", "USED, BY ITS AUDIT"]
 
@@ -26,7 +26,10 @@ export async function run(door: Door): Promise<number> {
   parseAgentName(agent)
   const place = placeOf(door)
   const key = await identityIfSet(door, place)
-  const asked = { only: option(door, "key"), onProgress: progress(door.terminal) }
+  const asked = {
+    only: option(door, "key"),
+    onProgress: progress(door.terminal, isSet(door, "json")),
+  }
   const { opened, noted } = await readingVault(door, place, key?.trust, async (vault) => ({
     opened: await blast(vault, place, agent, door.env, door.now, asked),
     noted: notedOf(door, vault, agent, files),

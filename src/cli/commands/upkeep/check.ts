@@ -1,4 +1,4 @@
-import { describeLease, describeUse } from "../../../core/index.js"
+import { VaultError, describeLease, describeUse } from "../../../core/index.js"
 import { type Inspection, endGrants, inspect } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import {
@@ -15,8 +15,12 @@ import {
   tell,
 } from "../../door/render.js"
 import { rotatingLines, rotationChangeLines } from "../../door/rotation-lines.js"
-import { noteOnce, progress } from "../../terminal/terminal.js"
+import { progress } from "../../terminal/progress-line.js"
+import { noteOnce } from "../../terminal/terminal.js"
 import { changeRequest, identityIfSet, isSet, option, placeOf } from "../../door/who.js"
+
+const UNANCHORED =
+  "Self-consistent only: nothing here says which owner to trust. Compare, then pin: agent-vault trust"
 
 export async function run(door: Door): Promise<number> {
   const fixed = isSet(door, "fix") ? await endGrants(await changeRequest(door)) : undefined
@@ -31,7 +35,11 @@ export async function run(door: Door): Promise<number> {
     now,
     history,
     against: option(door, "against"),
-    onProgress: progress(door.terminal),
+    onProgress: progress(
+      door.terminal,
+      isSet(door, "json"),
+      fixed?.commit === undefined ? undefined : fixEnded,
+    ),
     onNote: noteOnce(door.terminal),
   })
   const code = exitCodeOf(inspection.findings) || (inspection.anchored ? 0 : 1)
@@ -58,13 +66,15 @@ export async function run(door: Door): Promise<number> {
     `Checked ${counted(secrets, "secret")}, ${counted(groups, "group")}, ${counted(agents, "agent")}: ${counted(findings.length, "finding")}.`,
   )
   tell(door, ...goingLines(inspection), ...rotatingLines(inspection), ...ruleCount(inspection))
-  if (!anchored) {
-    tell(
-      door,
-      "Self-consistent only: nothing here says which owner to trust. Compare, then pin: agent-vault trust",
-    )
-  }
+  if (!anchored) tell(door, UNANCHORED)
   return code
+}
+
+/** What a look says that is ended, after grants were. */
+function fixEnded(): VaultError {
+  return new VaultError("INTERRUPTED", "interrupted after the grants were ended", {
+    hint: "look again: agent-vault check",
+  })
 }
 
 function accessLines({ access = [] }: Inspection): string[] {

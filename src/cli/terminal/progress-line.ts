@@ -1,0 +1,67 @@
+import process from "node:process"
+import { type Place, VaultError } from "../../core/index.js"
+import { type Progress, interruptedChange } from "../../core/owner.js"
+import { interruption } from "./line.js"
+import { type Terminal } from "./terminal.js"
+import { tellError } from "./told-error.js"
+
+const PROGRESS_AFTER_MS = 1000
+const CLEARED = "\r\u001b[K"
+const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonly NodeJS.Signals[]
+
+/**
+ * Shows how far something long has come, after its first second, to a person only. From then on they
+ * are told what a signal ended that ends us: `interrupted` is asked at that moment.
+ */
+export function progress(
+  terminal: Terminal,
+  isJson: boolean,
+  interrupted: () => VaultError = interruption,
+): Progress {
+  const start = Date.now()
+  let shownAt = start + PROGRESS_AFTER_MS
+  let [of, began]: [string | undefined, number] = [undefined, start]
+  let isHeeded = false
+  return (done, total, what) => {
+    const now = Date.now()
+    // What comes second takes its own time for each step.
+    if (of !== undefined && of !== what) began = now
+    of = what
+    const isLast = done === total
+    if (!terminal.stderr.isTTY || now < start + PROGRESS_AFTER_MS || (!isLast && now < shownAt)) {
+      return
+    }
+    if (!isHeeded) heedSignals(terminal, isJson, interrupted)
+    isHeeded = true
+    shownAt = now + 200
+    const left = Math.ceil((((now - began) / done) * (total - done)) / 1000)
+    terminal.stderr.write(
+      `${CLEARED}${isLast ? "" : `${what}: ${done} of ${total}, ${left} s left`}`,
+    )
+  }
+}
+
+/** What a change says that is ended. */
+export function changeEnded(place: Place, dryRun: boolean): VaultError {
+  return (dryRun ? undefined : interruptedChange(place)) ?? interruption()
+}
+
+/** What a merge says that is ended, whose steps each stand. */
+export function mergeEnded(): VaultError {
+  return new VaultError("INTERRUPTED", "interrupted", {
+    hint: "repeat the command: it goes on from what was done",
+  })
+}
+
+/** Takes the line away, says what was ended, and ends as the signal does. */
+function heedSignals(terminal: Terminal, isJson: boolean, interrupted: () => VaultError): void {
+  const end = (signal: NodeJS.Signals): void => {
+    for (const each of ENDING) process.removeListener(each, end)
+    terminal.stderr.write(CLEARED)
+    // Who else listens has something to clean up, and ends us then.
+    if (process.listenerCount(signal) > 0) return
+    tellError(terminal, interrupted(), isJson)
+    process.kill(process.pid, signal)
+  }
+  for (const each of ENDING) process.on(each, end)
+}
