@@ -1,7 +1,7 @@
 import { type Stats, lstatSync, statSync } from "node:fs"
 
 /** A file that is younger may change without its times telling. */
-const YOUNG_MS = 100
+export const YOUNG_MS = 100
 /** The same where times are whole seconds, or every other one: ext3, HFS+, FAT, some networks. */
 const YOUNG_COARSE_MS = 2_100
 const NOT_THERE = { throwIfNoEntry: false } as const

@@ -4,7 +4,7 @@ import { VaultError } from "../words/errors.js"
 import { lookAt } from "../disk/at-path.js"
 import { Evidence, gather } from "../disk/evidence.js"
 import { FolderFiles } from "../disk/files.js"
-import { stampOf } from "../disk/stamp.js"
+import { YOUNG_MS, stampOf } from "../disk/stamp.js"
 import { VAULT_RECORD } from "../words/layout.js"
 import type { OnNote } from "../words/note.js"
 import type { Environment } from "../disk/homes.js"
@@ -148,7 +148,10 @@ async function untilWhole<T>(place: Place, work: () => Promise<T>): Promise<T> {
       earlier = error
     }
     if (Date.now() > deadline) throw journalExists(place) ? busy() : (earlier ?? busy())
-    await sleep(PAUSE_MS)
+    // Until what is young is so no more, a look whether it changed does: the work may cost much.
+    const old = Date.now() + YOUNG_MS
+    do await sleep(PAUSE_MS)
+    while (!evidence.isSettled() && evidence.holds() && Date.now() < old)
   }
 }
 

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process"
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest"
 import { VaultError, claimedId, findVault, withVault } from "../../../src/core/index.js"
 import { type World, vaultWorld } from "../world.js"
 
@@ -70,5 +70,17 @@ describe("what fails while a Git is at work is tried again", () => {
   test("and when all is at rest, the failure is real", async () => {
     await sleep(SETTLED_MS)
     await expect(failing(100, () => {})).rejects.toThrow("half of it is there")
+  })
+
+  test("but not over and over while what was read is young", async () => {
+    const file = join(world.top, ".agent-vault/secrets/stripe/api-key.json")
+    writeFileSync(file, readFileSync(file))
+    // By a clock that stands, it stays young.
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() })
+    onTestFinished(() => void vi.useRealTimers())
+    setTimeout(() => vi.useRealTimers(), 4 * SETTLED_MS)
+    let attempts = 0
+    await expect(failing(100, (attempt) => (attempts = attempt))).rejects.toThrow("half of it")
+    expect(attempts).toBeLessThanOrEqual(3)
   })
 })
