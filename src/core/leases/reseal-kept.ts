@@ -56,11 +56,19 @@ async function resealFile(file: string, agent: Renewed, identity: string): Promi
       const bytes = inHome("state", () => readRegularFile(file, LIMITS.value))
       if (bytes === undefined) return
       const text = await unseal(bytes, [identity])
-      const sealed = await seal(text, [...new Set([agent.recipient, ...agent.owners])])
-      text.fill(0)
+      const sealed = await sealedAnew(text, agent)
       inHome("state", () => replaceFile(file, sealed, 0o600))
     }, PATIENCE_MS)
   } finally {
     turn.end()
+  }
+}
+
+/** A text is overwritten whether it is sealed or not. */
+async function sealedAnew(text: Uint8Array, { recipient, owners }: Renewed): Promise<Uint8Array> {
+  try {
+    return await seal(text, [...new Set([recipient, ...owners])])
+  } finally {
+    text.fill(0)
   }
 }
