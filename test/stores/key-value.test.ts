@@ -75,7 +75,7 @@ describe("a value of the key/value engine", () => {
       expect((await get()).stdout).toBe("5432")
     }
     await lies("vault://secret/stripe#live")
-    await leavesNothing("there is nothing of that name")
+    await leavesNothing("what is there is neither text nor a whole number")
   })
 
   testUnless(noServers, "goes to a program, and not into its output", async () => {

@@ -1,5 +1,5 @@
 import type { VaultLease } from "../records/lease.js"
-import { fieldOf, namedFieldOf } from "../sources/field-of.js"
+import { fieldOf, isMember, namedFieldOf } from "../sources/field-of.js"
 import { fieldsAsText } from "./fields-as-text.js"
 import {
   type IssuedValue,
@@ -84,7 +84,10 @@ function valueOf({ value }: VaultLease, said: Buffer): Buffer {
   return fieldsAsText(value, (name) => {
     const field = namedFieldOf(said, ["data", name])?.toString() ?? ""
     if (/^[\x20-\x7e]{1,16384}$/.test(field)) return field
-    throw new IssuerFailure(`it answers without a field ${name}`, "see its fields: vault read PATH")
+    const why = isMember(said, ["data", name])
+      ? `its field ${name} is no line of text`
+      : `it answers without a field ${name}`
+    throw new IssuerFailure(why, "see its fields: vault read PATH")
   })
 }
 

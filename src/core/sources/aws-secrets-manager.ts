@@ -1,5 +1,5 @@
 import type { ReferenceStore } from "./reference-store.js"
-import { fieldOf, namedFieldOf } from "./field-of.js"
+import { fieldOf, storedFieldOf } from "./field-of.js"
 
 /**
  * AWS Secrets Manager, by `aws secretsmanager get-secret-value`
@@ -20,7 +20,7 @@ export const AWS_SECRETS_MANAGER: ReferenceStore = {
       "--output=json",
     ])
     const text = fieldOf(said, ["SecretString"])
-    if (text !== undefined) return key === undefined ? text : namedFieldOf(text, [key])
+    if (text !== undefined) return key === undefined ? text : storedFieldOf(text, [key])
     const binary = fieldOf(said, ["SecretBinary"])
     if (binary === undefined || key !== undefined) return undefined
     return Buffer.from(binary.toString("utf8"), "base64")

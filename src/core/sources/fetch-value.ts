@@ -6,7 +6,8 @@ import { LIMITS } from "../words/limits.js"
 import type { SecretName } from "../words/names.js"
 import { isReferenceAgreed, referenceFingerprint } from "./agreed-references.js"
 import { partsOf, storeOf } from "./reference.js"
-import { StoreFailure, runStore } from "./run-store.js"
+import { runStore } from "./run-store.js"
+import { StoreFailure } from "./store-failure.js"
 
 /** A value that a store gives, and when it was asked, in ms. */
 interface KeptValue {

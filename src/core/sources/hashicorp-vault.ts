@@ -1,4 +1,4 @@
-import { namedFieldOf } from "./field-of.js"
+import { isMember, namedFieldOf, storedFieldOf } from "./field-of.js"
 import type { ReferenceStore } from "./reference-store.js"
 
 /** HashiCorp Vault's key/value engine, by `vault kv get` (https://developer.hashicorp.com/vault/docs/commands/kv/get). */
@@ -10,6 +10,11 @@ export const HASHICORP_VAULT: ReferenceStore = {
   async read({ mount = "", path = "", field = "" }, { run }) {
     const said = await run("vault", ["kv", "get", `-mount=${mount}`, "-format=json", path])
     // The first version of the engine has the fields right in `data`.
-    return namedFieldOf(said, ["data", "data", field]) ?? namedFieldOf(said, ["data", field])
+    const [second, first] = [
+      ["data", "data", field],
+      ["data", field],
+    ]
+    const found = namedFieldOf(said, second) ?? namedFieldOf(said, first)
+    return found ?? storedFieldOf(said, isMember(said, ["data", "data"]) ? second : first)
   },
 }

@@ -5,22 +5,13 @@ import { foldersOutside, isInside, programIn } from "../disk/outside-program.js"
 import type { Place } from "../disk/place.js"
 import { PrintFailure, printedBy } from "../disk/printed-by.js"
 import { LIMITS } from "../words/limits.js"
+import { StoreFailure } from "./store-failure.js"
 
 /** How long a store may take: some wait for a person's finger. In ms. */
 const STORE_MS = 60_000
 const OURS = /^AGENT_VAULT_/i
 /** No pager for AWS; and Google's program would write all that it prints into a log of its own. */
 const THEIRS = { AWS_PAGER: "", CLOUDSDK_CORE_DISABLE_FILE_LOGGING: "1" }
-
-/** Why a store's program gave nothing, in words, and what to do where it is not the store's fault. */
-export class StoreFailure extends Error {
-  readonly mend: string | undefined
-
-  constructor(why: string, mend?: string) {
-    super(why)
-    this.mend = mend
-  }
-}
 
 /** For how long a program is waited for. */
 export interface Patience {

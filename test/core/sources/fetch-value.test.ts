@@ -118,14 +118,34 @@ describe("a value that is kept in memory", () => {
   })
 })
 
-test("a field that is a whole number is its digits, and no other kind is a value", async () => {
-  const read = reading(0)
-  program('{"data":{"data":{"key":5432}}}')
-  expect(await read(1)).toBe("5432")
-  for (const key of ["0.5", "12345678901234567890", "true", "null", '{"key":"one"}', '["one"]']) {
-    program(`{"data":{"data":{"key":${key}}}}`)
-    expect(await outcome(read(1))).toBe("SOURCE_FAILED")
-  }
+/** What both versions of Vault's engine print of a field, as JSON. */
+const ENGINES = [
+  ["first", (field: string) => `{"data":{${field}}}`],
+  ["second", (field: string) => `{"data":{"data":{${field}},"metadata":{"version":1}}}`],
+] as const
+
+describe.each(ENGINES)("in the %s version of the engine", (_which, printing) => {
+  test("a field that is a whole number is its digits, and no other kind is a value", async () => {
+    const read = reading(0)
+    program(printing('"key":5432'))
+    expect(await read(1)).toBe("5432")
+    for (const key of ["0.5", "12345678901234567890", "true", "null", '{"key":"one"}', '["one"]']) {
+      program(printing(`"key":${key}`))
+      await expect(read(1)).rejects.toMatchObject({
+        code: "SOURCE_FAILED",
+        message: expect.stringContaining("is neither text nor a whole number") as string,
+        hint: expect.stringContaining("name one that is; see where it points") as string,
+      })
+    }
+  })
+
+  test("a field that is missing is said to be that", async () => {
+    program(printing('"other":"one"'))
+    await expect(reading(0)(1)).rejects.toMatchObject({
+      code: "SOURCE_FAILED",
+      message: expect.stringContaining("there is nothing of that name") as string,
+    })
+  })
 })
 
 const none = (): Promise<string> => Promise.reject(new Error("no passphrase"))
