@@ -105,7 +105,7 @@ export async function isServed(path: string): Promise<boolean> {
     socket.destroy()
     return true
   } catch (error) {
-    return !isErrno(error, "ECONNREFUSED")
+    return !isErrno(error, "ECONNREFUSED", "ENOENT")
   }
 }
 

@@ -34,18 +34,28 @@ export interface OfferTerms {
 
 /** Hands an offer to whoever may open the socket: this user. Throws as {@link listenAt} does. */
 export async function offer(control: { socket: string }, made: ProxyOffer): Promise<Server> {
-  const server = await listenAt(control).catch(async (error: unknown) => {
-    if (!VaultError.is(error, "PORT_TAKEN") || !(await isServed(control.socket))) throw error
-    throw new VaultError("PORT_TAKEN", "a proxy of this agent runs already", {
-      hint: "use that one: agent-vault proxy env; for another in its place, end it first",
-      cause: error,
-    })
-  })
+  const server = await unlessServed(control.socket, listenAt(control))
   server.on("connection", (socket) => {
     socket.on("error", () => socket.destroy())
     socket.end(JSON.stringify(made))
   })
   return server
+}
+
+/**
+ * What listens. Where it cannot since something is there, and the control socket is served, another
+ * proxy of the agent runs: to whoever starts one more, that says what to do.
+ */
+export async function unlessServed(control: string, listener: Promise<Server>): Promise<Server> {
+  try {
+    return await listener
+  } catch (cause) {
+    if (!VaultError.is(cause, "PORT_TAKEN") || !(await isServed(control))) throw cause
+    throw new VaultError("PORT_TAKEN", "a proxy of this agent runs already", {
+      hint: "use that one: agent-vault proxy env; for another in its place, end it first",
+      cause,
+    })
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { isIPv6 } from "node:net"
 import { PORT_INSIDE } from "./isolate/bubblewrap.js"
 import { type ListeningPlace, listenAt } from "./listen-at.js"
-import { offer } from "./proxy-offer.js"
+import { offer, unlessServed } from "./proxy-offer.js"
 import { type ServedSecrets, isMachineBound, servedBy } from "./served-secrets.js"
 import { type ServingTerms, readyBroker } from "./ready-broker.js"
 
@@ -37,11 +37,11 @@ export async function prepareProxy(terms: ServingTerms): Promise<ReadyProxy> {
   const serve: ReadyProxy["serve"] = async ({ listens, control }, variables) => {
     const handedOut = {
       token: ready.token,
-      variables: { ...Object.fromEntries(variables), ...served.names },
+      variables: Object.fromEntries(variables),
       files: ready.trust,
       isLocalBound: isMachineBound(ready.uses),
     }
-    const listener = await listenAt(listens)
+    const listener = await unlessServed(control, listenAt(listens))
     closing.push(() => listener.close())
     const { port } = await ready.start(listener)
     const at = "socket" in listens ? `127.0.0.1:${PORT_INSIDE}` : hostPort(listens.address, port)

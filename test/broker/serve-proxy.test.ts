@@ -11,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs"
-import { connect } from "node:net"
+import { type AddressInfo, connect, createServer } from "node:net"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
@@ -214,6 +214,11 @@ describe("a running proxy", () => {
     expect(second.stderr()).toMatch(
       /PORT_TAKEN: a proxy of this agent runs already\n.*agent-vault proxy env/,
     )
+    // Nor does its port, which the first one has, keep the second from saying that.
+    const [, port = ""] = / on 127\.0\.0\.1:(\d+)/.exec(first.stderr()) ?? []
+    const third = startVault("proxy", "--agent", "ci", "-g", "stripe", "--port", port)
+    expect(await third.ended).toBe(6)
+    expect(third.stderr()).toContain("PORT_TAKEN: a proxy of this agent runs already\n")
     await shell(`${THROUGH}; ${CURL}`)
     first.child.kill("SIGKILL")
     await first.ended
@@ -222,6 +227,13 @@ describe("a running proxy", () => {
       3,
       expect.stringContaining("agent-vault proxy --agent"),
     ])
+    const elsewhere = createServer().listen(0, "127.0.0.1")
+    await once(elsewhere, "listening")
+    const { port: taken } = elsewhere.address() as AddressInfo
+    const fourth = startVault("proxy", "--agent", "ci", "-g", "stripe", "--port", String(taken))
+    expect(await fourth.ended).toBe(6)
+    expect(fourth.stderr()).toContain(`the broker cannot listen on 127.0.0.1:${taken}\n`)
+    elsewhere.close()
     await startProxy()
     await shell(`${THROUGH}; ${CURL}`)
     expect(seen).toHaveLength(2)
