@@ -50,7 +50,7 @@ interface Inside {
 }
 
 /** What a program is given that runs blind. */
-export interface BlindGiven extends Pick<ServedSecrets, "placeholders" | "services"> {
+export interface BlindGiven extends ServedSecrets {
   /** The secrets that are not given, each with why. */
   readonly leftOut: ReadonlyMap<string, string>
   readonly environment: Readonly<Record<string, string>>
@@ -168,12 +168,11 @@ function isolatedBy(
 
 function givenBy({ env, preloads }: BlindRequest, ready: ReadyBroker, port: number): BlindGiven {
   const { uses, token, trust, leftOut } = ready
-  const { names, ...served } = servedBy(ready)
   const wayOut = {
     proxy: `http://x:${token}@127.0.0.1:${port}`,
     trust,
     preload: preloads ? fileBeside("node-preload.cjs") : undefined,
     isLocalBound: isMachineBound(uses),
   }
-  return { ...served, leftOut, environment: { ...names, ...clientEnvironment(wayOut, env) } }
+  return { ...servedBy(ready), leftOut, environment: clientEnvironment(wayOut, env) }
 }

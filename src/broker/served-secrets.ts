@@ -8,8 +8,8 @@ export interface ServedSecrets {
   readonly placeholders: ReadonlyMap<string, string>
   /** The catalogue's service of each of them that was taken from one. */
   readonly services: ReadonlyMap<string, string>
-  /** Public names that clients look for beside a key, by variable. */
-  readonly names: Readonly<Record<string, string>>
+  /** In whose name those sign that sign for AWS: ids of access keys, which are no secret. */
+  readonly signers: ReadonlyMap<string, string>
 }
 
 /** The variable of who signs. */
@@ -26,7 +26,7 @@ export function servedBy({ uses, placeholders }: ReadyBroker): ServedSecrets {
   return {
     placeholders: new Map([...uses.keys()].map((name) => [name, placeholders.of(name) ?? ""])),
     services: servicesOf(uses),
-    names: accessKeyIds(uses),
+    signers: signersOf(uses),
   }
 }
 
@@ -35,12 +35,13 @@ export function isMachineBound(uses: ReadonlyMap<string, BoundSecret>): boolean 
   return hostsOf(uses).some(isLocal)
 }
 
-/** Who signs is no secret, and is told beside what stands for the key. */
-function accessKeyIds(uses: ReadonlyMap<string, BoundSecret>): Record<string, string> {
-  const rule = [...uses.values()]
-    .flatMap((each) => each.uses)
-    .find(({ scheme }) => scheme === "sigv4")
-  return rule === undefined ? {} : { [SIGNER]: signerOf(rule) }
+function signersOf(uses: ReadonlyMap<string, BoundSecret>): ReadonlyMap<string, string> {
+  return new Map(
+    [...uses].flatMap(([secret, each]) => {
+      const rule = each.uses.find(({ scheme }) => scheme === "sigv4")
+      return rule === undefined ? [] : [[secret, signerOf(rule)] as const]
+    }),
+  )
 }
 
 function servicesOf(uses: ReadonlyMap<string, BoundSecret>): ReadonlyMap<string, string> {

@@ -77,20 +77,19 @@ export interface ServedTerms {
 
 /** The broker for programs elsewhere, as far as the commands know it. */
 export interface ProxyDoor {
-  prepareProxy(terms: ServedTerms): Promise<{
-    readonly placeholders: ReadonlyMap<string, string>
-    readonly services: ReadonlyMap<string, string>
-    readonly leftOut: ReadonlyMap<string, string>
-    readonly serve: (
-      places: {
-        readonly listens:
-          { readonly address: string; readonly port: number } | { readonly socket: string }
-        readonly control: string
-      },
-      variables: ReadonlyMap<string, string>,
-    ) => Promise<string>
-    readonly close: () => void
-  }>
+  prepareProxy(terms: ServedTerms): Promise<
+    Omit<GivenBlind, "environment"> & {
+      readonly serve: (
+        places: {
+          readonly listens:
+            { readonly address: string; readonly port: number } | { readonly socket: string }
+          readonly control: string
+        },
+        variables: ReadonlyMap<string, string>,
+      ) => Promise<string>
+      readonly close: () => void
+    }
+  >
   /** Whether somebody serves a socket. */
   isServed(path: string): Promise<boolean>
   offeredVariables(terms: {
@@ -107,6 +106,8 @@ export interface GivenBlind {
   readonly placeholders: ReadonlyMap<string, string>
   /** The catalogue's service of each of them that was taken from one. */
   readonly services: ReadonlyMap<string, string>
+  /** The id of the access key in whose name each of them signs that signs for AWS. */
+  readonly signers: ReadonlyMap<string, string>
   /** The secrets that are not given, each with why. */
   readonly leftOut: ReadonlyMap<string, string>
   readonly environment: Readonly<Record<string, string>>

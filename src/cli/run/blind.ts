@@ -1,27 +1,12 @@
 import type { Server } from "node:net"
 import { setImmediate } from "node:timers/promises"
-import {
-  type VaultError,
-  asVaultError,
-  attempted,
-  keyHome,
-  loadServices,
-  stateHome,
-} from "../../core/index.js"
-import type {
-  BlindRun,
-  BrokerDoor,
-  Door,
-  GivenBlind,
-  ServedTerms,
-  TriedIsolation,
-} from "../door/door.js"
+import { type VaultError, asVaultError, attempted, keyHome, stateHome } from "../../core/index.js"
+import type { BlindRun, BrokerDoor, Door, ServedTerms, TriedIsolation } from "../door/door.js"
 import { isSet, option, userPath } from "../door/who.js"
 import { questionsByPage } from "./ask-person.js"
 import { childEnvironment } from "./program-environment.js"
 import type { Launch } from "./child.js"
 import { runProgram } from "./program.js"
-import type { ProgramVariable } from "./selection.js"
 import {
   type Brokered,
   brokeredOf,
@@ -30,6 +15,7 @@ import {
   strictnessOf,
   tellServed,
   textsOf,
+  variablesOf,
 } from "./brokered.js"
 import { ToldToEnd } from "./told-to-end.js"
 import { Unreached } from "./unreached.js"
@@ -217,29 +203,6 @@ export function secretPlaces(door: Door): { folders: readonly string[]; files: r
     folders: [keyHome(env), stateHome(env)],
     files: named.flatMap((file) => (file ? [userPath(door, file)] : [])),
   }
-}
-
-/**
- * The placeholder of each secret, as the variable that was chosen for it, and as those that the
- * clients of its service look for, where nothing else is called so.
- */
-export async function variablesOf(
-  assignments: readonly ProgramVariable[],
-  blind: Pick<GivenBlind, "placeholders" | "services">,
-): Promise<ReadonlyMap<string, string>> {
-  const given = new Map<string, string>()
-  for (const { variable, value } of assignments) {
-    const text = "text" in value ? value.text : blind.placeholders.get(value.secret)
-    if (text !== undefined) given.set(variable, text)
-  }
-  const { findService } = await loadServices()
-  for (const [secret, service] of blind.services) {
-    const placeholder = blind.placeholders.get(secret)
-    for (const variable of findService(service)?.variables ?? []) {
-      if (placeholder !== undefined && !given.has(variable)) given.set(variable, placeholder)
-    }
-  }
-  return given
 }
 
 /**

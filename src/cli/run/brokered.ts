@@ -3,11 +3,12 @@ import {
   type Identity,
   VaultError,
   harmless,
+  loadServices,
   openBrokered,
   parseAuthority,
   parseSecretName,
 } from "../../core/index.js"
-import type { Door, ServedTerms } from "../door/door.js"
+import type { Door, GivenBlind, ServedTerms } from "../door/door.js"
 import { auditOf, openForAgent } from "../door/reading.js"
 import { option, options, placeOf } from "../door/who.js"
 import { noteOnce, say } from "../terminal/terminal.js"
@@ -16,6 +17,8 @@ import { agentAt } from "./who-runs.js"
 
 /** What a host is read with that comes without a port. */
 const ANY_PORT = 443
+/** By which a client of AWS signs, and in whose name. */
+const [SIGNING_KEY, SIGNER] = ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"]
 
 /** Whose secrets the broker serves, and as which variables. */
 export interface Brokered {
@@ -127,14 +130,47 @@ export function choice<T extends string>(
   return choices.find((each) => each === chosen) ?? choices[0]
 }
 
+/**
+ * The placeholder of each secret, as the variable that was chosen for it, and as those that the
+ * clients of its service look for, where nothing else is called so; and in whose name clients of AWS sign.
+ */
+export async function variablesOf(
+  assignments: readonly ProgramVariable[],
+  blind: Pick<GivenBlind, "placeholders" | "services" | "signers">,
+): Promise<ReadonlyMap<string, string>> {
+  const given = new Map<string, string>()
+  for (const { variable, value } of assignments) {
+    const text = "text" in value ? value.text : blind.placeholders.get(value.secret)
+    if (text !== undefined) given.set(variable, text)
+  }
+  const { findService } = await loadServices()
+  for (const [secret, service] of blind.services) {
+    const placeholder = blind.placeholders.get(secret)
+    for (const variable of findService(service)?.variables ?? []) {
+      if (placeholder !== undefined && !given.has(variable)) given.set(variable, placeholder)
+    }
+  }
+  const [first] = blind.signers.values()
+  const signer = signerIn(given, blind) ?? first
+  if (signer !== undefined) given.set(SIGNER, signer)
+  return given
+}
+
+/** Whose key it is that clients of AWS sign with, if that is told. */
+function signerIn(
+  given: ReadonlyMap<string, string>,
+  { placeholders, signers }: Pick<GivenBlind, "placeholders" | "signers">,
+): string | undefined {
+  const [, signer] =
+    [...signers].find(([secret]) => placeholders.get(secret) === given.get(SIGNING_KEY)) ?? []
+  return signer
+}
+
 /** Says which secrets are served as which variables, and which are not, each with why. */
 export function tellServed(
   { terminal }: Door,
   given: ReadonlyMap<string, string>,
-  served: {
-    readonly placeholders: ReadonlyMap<string, string>
-    readonly leftOut: ReadonlyMap<string, string>
-  },
+  served: Pick<GivenBlind, "placeholders" | "leftOut" | "signers">,
   tell: (named: string) => string,
 ): void {
   const secretOf = new Map([...served.placeholders].map(([secret, text]) => [text, secret]))
@@ -145,5 +181,9 @@ export function tellServed(
   say(terminal, `agent-vault: ${tell(named.join(", "))}`)
   for (const [secret, why] of served.leftOut) {
     say(terminal, `agent-vault: without ${secret}: ${why}`)
+  }
+  for (const [secret, id] of served.signers) {
+    if (id === given.get(SIGNER)) continue
+    say(terminal, `agent-vault: ${SIGNER} is not that of ${secret}: sign with it as ${id}`)
   }
 }

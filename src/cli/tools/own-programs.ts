@@ -16,7 +16,8 @@ import { noteOnce } from "../terminal/terminal.js"
 import { questionsThrough } from "../run/ask-person.js"
 import { folderIn, namedIn, secretIn, selected, usersOf, wordsOf } from "./asked-program.js"
 import { closeAll } from "./close-all.js"
-import { isolationOf, noted, prepareWith, started, variablesOf } from "../run/blind.js"
+import { isolationOf, noted, prepareWith, started } from "../run/blind.js"
+import { variablesOf } from "../run/brokered.js"
 import type { Launch } from "../run/child.js"
 import { hearEach } from "../run/program.js"
 import { childEnvironment } from "../run/program-environment.js"
@@ -132,7 +133,12 @@ async function runsBlind(
     })
     if (end === undefined) throw new TypeError("it was run to its end")
     const secretOf = new Map([...placeholders].map(([secret, text]) => [text, secret]))
-    const variables = new Map([...given].map(([name, text]) => [name, secretOf.get(text) ?? ""]))
+    const variables = new Map(
+      [...given].flatMap(([name, text]) => {
+        const secret = secretOf.get(text)
+        return secret === undefined ? [] : [[name, secret] as const]
+      }),
+    )
     const without = Object.fromEntries(leftOut)
     return { ...ended(end, variables), mode: "blind", without, refused, holds: blind.holds }
   } finally {

@@ -79,3 +79,28 @@ describe("a client that does not trust the broker", () => {
     expect(refused().slice(before)).toEqual([])
   })
 })
+
+test("of several keys of AWS the id is told that goes with the key, and whose it is not", async () => {
+  for (const name of ["one", "two"]) {
+    await blind.machine.call(["set", `aws/${name}`], `not-a-real-key-of-aws-${name}`)
+    const where = ["--host", blind.service.authority, "--path", "/**", "--method", "GET"]
+    const how = ["--at", "header:authorization", "--scheme", "sigv4", "--user", `ID-OF-${name}`]
+    await blind.does(["use", `aws/${name}`, ...where, ...how, "--yes"])
+  }
+  await blind.does(["grant", "ci", "aws"])
+  const shows = 'echo "$AWS_ACCESS_KEY_ID"'
+  const second = await blind.runs(shows, "-s aws/one", "-s aws/two=AWS_SECRET_ACCESS_KEY")
+  expect(second).toMatchObject({ code: 0, stdout: "ID-OF-two\n" })
+  expect(second.stderr).toContain(signsAs("one"))
+  expect(second.stderr).not.toContain("sign with it as ID-OF-two")
+  const first = await blind.runs(shows, "-s aws/one", "-s aws/two")
+  expect(first).toMatchObject({ code: 0, stdout: "ID-OF-one\n" })
+  expect(first.stderr).toContain(signsAs("two"))
+  const only = await blind.runs(shows, "-s aws/two")
+  expect(only).toMatchObject({ code: 0, stdout: "ID-OF-two\n" })
+  expect(only.stderr).not.toContain("AWS_ACCESS_KEY_ID is not")
+})
+
+function signsAs(name: string): string {
+  return `agent-vault: AWS_ACCESS_KEY_ID is not that of aws/${name}: sign with it as ID-OF-${name}\n`
+}
