@@ -1,4 +1,4 @@
-import { join } from "node:path"
+import { inFolder } from "../disk/files.js"
 import { type Environment, stateHome } from "../disk/homes.js"
 import { thisProcess } from "../disk/maker.js"
 import type { Actor } from "../policy/access.js"
@@ -31,13 +31,13 @@ export type AuditPlace = { readonly file: string } | { readonly folder: string }
 
 /** The folder of a vault's audits when the caller names no file. */
 export function auditFolder(vault: string, env: Environment): string {
-  return join(stateHome(env), vault, "audit")
+  return inFolder(stateHome(env), `${vault}/audit`)
 }
 
 /** The file of an agent's audit, or an owner's, in that folder. */
 export function auditFileOf(folder: string, { role, name }: Actor): string {
   const parsed = role === "agent" ? parseAgentName(name) : parseOwnerName(name)
-  return join(folder, `${role}s`, `${parsed}.jsonl`)
+  return inFolder(folder, `${role}s/${parsed}.jsonl`)
 }
 
 /**

@@ -1,9 +1,8 @@
 import { linkSync, readFileSync, unlinkSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { attempted, isErrno } from "../words/system-error.js"
 import { removeAbandoned } from "./abandoned.js"
-import { makeFolder, removeFile } from "./files.js"
+import { inFolder, makeFolder, removeFile } from "./files.js"
 import { fateOfMaker, nameByMaker } from "./maker.js"
 
 /** How long whoever has the turn may keep it: a write takes some ten microseconds. */
@@ -28,8 +27,8 @@ export class FileTurn {
   /** Makes the folder for a file, if it is not there. Throws what the system says. */
   constructor(file: string) {
     this.#folder = `${file}.turn`
-    this.#lock = join(this.#folder, "lock")
-    this.#own = join(this.#folder, this.#name)
+    this.#lock = inFolder(this.#folder, "lock")
+    this.#own = inFolder(this.#folder, this.#name)
     this.#enter()
   }
 

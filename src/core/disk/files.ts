@@ -17,7 +17,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs"
-import { dirname, join } from "node:path"
+import { dirname } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { accessing, attempted, inaccessible, isErrno } from "../words/system-error.js"
 import { TEMPORARY, removeAbandoned } from "./abandoned.js"
@@ -59,7 +59,7 @@ export class FolderFiles implements VaultFiles {
   #listing: readonly string[] | undefined
 
   constructor(root: string, observe?: (path: string, bytes: Uint8Array | undefined) => void) {
-    this.#root = join(root)
+    this.#root = root
     this.#observe = observe
   }
 
@@ -84,7 +84,7 @@ export class FolderFiles implements VaultFiles {
   }
 
   *#walk(folder: string): Generator<string> {
-    const place = join(this.#root, folder)
+    const place = folder === "" ? this.#root : inFolder(this.#root, folder)
     witness(place, "entries")
     const read = () => readdirSync(place, { withFileTypes: true })
     for (const entry of accessing("read", place, read)) {

@@ -13,10 +13,14 @@ export function keyHome(env: Environment): string {
 
 /** The folder with what this user's clones have seen: pins, freshness marks. */
 export function stateHome(env: Environment): string {
-  const chosen = env["XDG_STATE_HOME"]
-  if (chosen) return join(chosen, "agent-vault")
-  return join(userHome(env), ".local", "state", "agent-vault")
+  const base = env["XDG_STATE_HOME"] || `${userHome(env)}/.local/state`
+  // A read asks for it time and again; to put a path together takes longer than to look there.
+  if (lastState?.base !== base) lastState = { base, folder: join(base, "agent-vault") }
+  return lastState.folder
 }
+
+/** The last one, and what it came of. */
+let lastState: { readonly base: string; readonly folder: string } | undefined
 
 /** Each folder, by the variable that moves it, which a failure names. */
 const VARIABLES = { keys: "AGENT_VAULT_HOME", state: "XDG_STATE_HOME" } as const

@@ -1,6 +1,6 @@
-import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { lookAt } from "./at-path.js"
+import { inFolder } from "./files.js"
 import type { Place } from "./place.js"
 
 /**
@@ -11,7 +11,7 @@ export const OPEN_MODE = 0o644
 
 /** The folder in the Git folder where changes keep their lock, their journal and their index. */
 export function changeFolder(gitFolder: string): string {
-  return join(gitFolder, "agent-vault")
+  return inFolder(gitFolder, "agent-vault")
 }
 
 /**
@@ -29,12 +29,12 @@ export function refuseLinkedFolder(gitFolder: string): void {
 
 /** The journal of the change that is being written to this work tree. */
 export function journalFile(gitFolder: string): string {
-  return join(changeFolder(gitFolder), "journal.json")
+  return inFolder(changeFolder(gitFolder), "journal.json")
 }
 
 /** The lock that a change holds in this work tree. */
 export function lockFile(gitFolder: string): string {
-  return join(changeFolder(gitFolder), "lock")
+  return inFolder(changeFolder(gitFolder), "lock")
 }
 
 /** Whether a change is being made, or died with the lock in its hand. */

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import { readlinkSync, realpathSync } from "node:fs"
 import { dirname, join, relative, resolve, sep } from "node:path"
 import { VaultError } from "../words/errors.js"
-import { readRegularFile } from "./files.js"
+import { inFolder, readRegularFile } from "./files.js"
 import { journalExists } from "./journal-file.js"
 import { lookAt, realPath } from "./at-path.js"
 import { accessing, isErrno, inaccessible } from "../words/system-error.js"
@@ -40,8 +40,8 @@ export function findVault(folder: string): Place {
     const stat = lookAt(root)
     if (stat === undefined) continue
     if (!stat.isDirectory()) throw notAFolder(root)
-    if (readRegularFile(join(root, VAULT_RECORD), limitOf(VAULT_RECORD)) !== undefined) {
-      return { root, checkout: findCheckout(above) }
+    if (readRegularFile(inFolder(root, VAULT_RECORD), limitOf(VAULT_RECORD)) !== undefined) {
+      return { root, checkout: checkoutAt(above) }
     }
     if (lookAt(join(root, MANIFEST)) !== undefined) {
       refuseHalfMade(above)
@@ -87,18 +87,22 @@ export function foreign(root: string): VaultError {
 
 /** The work tree around `folder`, undefined when there is none. */
 export function findCheckout(folder: string): Checkout | undefined {
-  for (const top of upwards(existingFolder(folder))) {
+  return checkoutAt(existingFolder(folder))
+}
+
+/** The same around a folder whose path has no links in it. */
+function checkoutAt(folder: string): Checkout | undefined {
+  for (const top of upwards(folder)) {
     const gitFolder = gitFolderOf(top)
     if (gitFolder === undefined) continue
+    let clone: string | undefined
     return {
       top,
       gitFolder,
       // When it is asked for: the guard, which runs at every commit, does without.
       get clone() {
-        return createHash("sha256")
-          .update(realPath(commonFolder(gitFolder)))
-          .digest("hex")
-          .slice(0, 32)
+        clone ??= cloneOf(gitFolder)
+        return clone
       },
       branch: branchOf(gitFolder),
     }
@@ -106,9 +110,16 @@ export function findCheckout(folder: string): Checkout | undefined {
   return undefined
 }
 
+function cloneOf(gitFolder: string): string {
+  return createHash("sha256")
+    .update(realPath(commonFolder(gitFolder)))
+    .digest("hex")
+    .slice(0, 32)
+}
+
 /** The folder with the objects and refs of all work trees of a clone. */
 export function commonFolder(gitFolder: string): string {
-  const shared = readPointer(join(gitFolder, "commondir"))
+  const shared = readPointer(inFolder(gitFolder, "commondir"))
   return shared === undefined ? gitFolder : resolve(gitFolder, shared)
 }
 
@@ -130,11 +141,11 @@ function gitFolderOf(top: string): string | undefined {
 }
 
 function isGitFolder(folder: string): boolean {
-  return lookAt(join(folder, "HEAD")) !== undefined
+  return lookAt(inFolder(folder, "HEAD")) !== undefined
 }
 
 function branchOf(gitFolder: string): string | undefined {
-  const file = join(gitFolder, "HEAD")
+  const file = inFolder(gitFolder, "HEAD")
   // With core.preferSymlinkRefs, and in old repositories, HEAD is a link to the branch itself.
   if (lookAt(file)?.isSymbolicLink() === true) {
     const target = accessing("read", file, () => readlinkSync(file))

@@ -3,8 +3,8 @@ import { emitWarning, env as processEnvironment } from "node:process"
 import { AgentVault, type Pulls } from "./agent-vault.js"
 import { VaultError } from "../words/errors.js"
 import type { Environment } from "../disk/homes.js"
-import type { IdentityChoice } from "../keys/identity.js"
-import { claimedId, identityAt, withVault } from "../vault/open.js"
+import { type IdentityChoice, chooseIdentity } from "../keys/identity.js"
+import { claimedId, withVault } from "../vault/open.js"
 import { findVault } from "../disk/place.js"
 import { attributionOf, projectOf } from "../audit/attribution.js"
 import { type Audit, auditFolder, auditTo, noAudit } from "../audit/audit.js"
@@ -64,9 +64,10 @@ export interface OpenOptions {
 export async function openVault(options: OpenOptions = {}): Promise<AgentVault> {
   const env = environmentOf(options)
   const place = findVault(options.dir ?? ".")
-  const identity = await identityAt(place, choiceOf(options), "never", env, nobodyToAsk)
+  const id = claimedId(place)
+  const identity = await chooseIdentity(id, choiceOf(options), "never", env, nobodyToAsk)
   const { onRead } = options
-  const audit = auditAt(claimedId(place), options.audit, env)
+  const audit = auditAt(id, options.audit, env)
   const outlet = { surface: "sdk" } as const
   const request = { place, key: identity, env, outlet, audit, onRead, onNote: warnOnce() }
   return openVaultAs(request, pullsOf(options))

@@ -6,8 +6,7 @@ import type { Moment } from "../disk/moment.js"
 import { type Place, findVault } from "../disk/place.js"
 import type { Key } from "../keys/key-files.js"
 import { type LeaseBook, endLeases, newLeaseBook } from "../leases/lease-book.js"
-import type { Marks } from "../memory/marks.js"
-import { memoryOf } from "../memory/memory.js"
+import { type Marks, branchMarks } from "../memory/marks.js"
 import { withVault } from "../vault/open.js"
 import type { GroupKeys } from "../vault/group-key.js"
 import { OpenedSecret, type SecretRead, openSecret } from "../vault/read.js"
@@ -136,7 +135,7 @@ export class Reader {
     // Another branch may be checked out since, and has marks of its own.
     this.#place = findVault(dirname(place.root))
     if (place.checkout !== undefined && this.#place.checkout === undefined) throw forgetful(place)
-    this.#refuseForgotten(memoryOf(this.#vault, this.#place, env).branchMarks)
+    this.#refuseForgotten(branchMarks(this.#vault, this.#place.checkout, env))
     const whole = (vault: Vault): T | Promise<T> => {
       this.#refuseOther(vault)
       return work(vault)

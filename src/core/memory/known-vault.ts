@@ -1,8 +1,7 @@
 import { LIMITS } from "../words/limits.js"
 import { createHash } from "node:crypto"
-import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
-import { readRegularFile, replaceFile } from "../disk/files.js"
+import { inFolder, readRegularFile, replaceFile } from "../disk/files.js"
 import { type Environment, inHome, stateHome } from "../disk/homes.js"
 import { VAULT_FOLDER } from "../words/layout.js"
 import { type Place, gitPath } from "../disk/place.js"
@@ -15,7 +14,7 @@ export function knownVaultFile({ root, checkout }: Place, env: Environment): Kno
   if (checkout?.branch === undefined) return undefined
   const where = `${checkout.branch}\n${gitPath(checkout, root)}`
   const name = createHash("sha256").update(where).digest("hex").slice(0, 32)
-  return join(stateHome(env), "sites", checkout.clone, name)
+  return inFolder(stateHome(env), `sites/${checkout.clone}/${name}`)
 }
 
 /**

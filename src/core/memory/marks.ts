@@ -149,7 +149,7 @@ export class Marks {
 
   #file(path: string, mark: Mark): string {
     const digest = mark.digest.slice("sha256:".length)
-    return join(this.#folder ?? "", path, `${mark.epoch}.${mark.serial}-${digest}`)
+    return inFolder(this.#folder ?? ".", `${path}/${mark.epoch}.${mark.serial}-${digest}`)
   }
 }
 
@@ -174,13 +174,13 @@ export function branchMarks(
 ): Marks {
   const floors = parseFloors(env["AGENT_VAULT_MIN_SERIAL"])
   if (checkout?.branch === undefined) return new Marks(undefined, floors)
-  const folder = join(marksFolder(vault, env), checkout.clone, branchKey(checkout.branch))
+  const folder = inFolder(marksFolder(vault, env), `${checkout.clone}/${branchKey(checkout.branch)}`)
   return new Marks(folder, floors, () => isMixing(checkout.gitFolder))
 }
 
 /** The marks over all clones and branches of a user: nothing older is ever sealed to. */
 export function userMarks(vault: string, env: Environment): Marks {
-  return new Marks(join(marksFolder(vault, env), ANY))
+  return new Marks(inFolder(marksFolder(vault, env), ANY))
 }
 
 /** What the mark of vault.json keeps: the signers of its owners who have not ended, a line each. */
@@ -222,7 +222,7 @@ export function marksOfBranches(
 }
 
 function marksFolder(vault: string, env: Environment): string {
-  return join(stateHome(env), vault, "marks")
+  return inFolder(stateHome(env), `${vault}/marks`)
 }
 
 /** `7` is a floor for vault.json; `groups/stripe.json=4,vault.json=7` names the records. */

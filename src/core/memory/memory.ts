@@ -1,5 +1,5 @@
-import { join } from "node:path"
 import { Marks, branchMarks, userMarks } from "./marks.js"
+import { inFolder } from "../disk/files.js"
 import { type Environment, stateHome } from "../disk/homes.js"
 import type { Place } from "../disk/place.js"
 import { type KnownVaultFile, knownVaultFile } from "./known-vault.js"
@@ -24,7 +24,7 @@ export function memoryOf(vault: string, place: Place, env: Environment): Memory 
   return {
     branchMarks: marks,
     userMarks: userMarks(vault, env),
-    verifiedRecords: join(stateHome(env), vault, "verified"),
+    verifiedRecords: inFolder(stateHome(env), `${vault}/verified`),
     knownVault: knownVaultFile(place, env),
   }
 }

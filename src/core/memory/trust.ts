@@ -1,7 +1,6 @@
 import { LIMITS } from "../words/limits.js"
-import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
-import { readRegularFile, replaceFile } from "../disk/files.js"
+import { inFolder, readRegularFile, replaceFile } from "../disk/files.js"
 import { type Environment, inHome, stateHome } from "../disk/homes.js"
 import type { OwnerEntry } from "../records/record.js"
 
@@ -113,5 +112,5 @@ export function writePin(vault: string, signer: string, env: Environment): void 
 
 /** The file with the pin of a vault. */
 export function pinFile(vault: string, env: Environment): string {
-  return join(stateHome(env), vault, "pin")
+  return inFolder(stateHome(env), `${vault}/pin`)
 }

@@ -1,6 +1,14 @@
 import { kindOfRecipient } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
-import type { GroupRecord, OwnerEntry, VaultRecord } from "./record.js"
+import {
+  type GroupRecord,
+  type OwnerEntry,
+  type VaultDocument,
+  type VaultRecord,
+  checkSignature,
+  digestOf,
+  encodeRecord,
+} from "./record.js"
 import { type Signable, type SigningKey, type Verifier, verifier } from "./signature.js"
 
 /** What a reader knew of the owners when it last accepted a vault.json. */
@@ -85,6 +93,47 @@ export function verifyOwners(record: VaultRecord): readonly OwnerEntry[] {
     throw malformed("two owners have the same name")
   }
   return active
+}
+
+/** What was verified of a vault.json that agrees with itself: its bytes alone decide it. */
+interface VerifiedOwners {
+  /** The owners who have not ended. */
+  readonly owners: readonly OwnerEntry[]
+  /** By signer, also of those who have ended: theirs refuse. */
+  readonly verifiers: ReadonlyMap<string, Verifier>
+  /** The digest of the record, as a file name may have it. */
+  readonly owned: string
+}
+
+/** A process that reads opens its vault again and again: the same record was verified before. */
+const verifiedBefore = new WeakMap<VaultRecord, VerifiedOwners>()
+
+/** The owners of a vault.json that agrees with itself. Throws as {@link verifyOwners} does. */
+export function verifiedOwners(record: VaultRecord): VerifiedOwners {
+  const before = verifiedBefore.get(record)
+  if (before !== undefined) return before
+  const owners = verifyOwners(record)
+  const verifiers = new Map(
+    record.owners.map((entry) => [
+      entry.signer,
+      entry.ended === undefined ? verifier(entry.signer) : refuser(entry),
+    ]),
+  )
+  checkSignature(record, verifiers)
+  const owned = digestOf(encodeRecord(record)).replace(":", "-")
+  const verified = { owners, verifiers, owned }
+  verifiedBefore.set(record, verified)
+  return verified
+}
+
+/** Refuses whatever a removed owner signed: nothing tells whether it was before they were removed. */
+function refuser({ name }: OwnerEntry): Verifier {
+  return (_kind, body) => {
+    const { path } = body as unknown as VaultDocument
+    const message = `${path} is signed by ${name}, who was removed as an owner`
+    const hint = "look at it (git log), bring back what was there before, and change it as an owner"
+    throw new VaultError("SIGNATURE_INVALID", message, { hint })
+  }
 }
 
 /**

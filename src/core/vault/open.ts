@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { VaultError } from "../words/errors.js"
 import { lookAt } from "../disk/at-path.js"
 import { Evidence, gather } from "../disk/evidence.js"
-import { FolderFiles } from "../disk/files.js"
+import { FolderFiles, inFolder } from "../disk/files.js"
 import { YOUNG_MS, stampOf } from "../disk/stamp.js"
 import { VAULT_RECORD } from "../words/layout.js"
 import type { OnNote } from "../words/note.js"
@@ -48,7 +48,7 @@ const MOMENTARY = new Set([
  * young one that cannot be read may be half written, and is read again.
  */
 export function claimedId(place: Place): string {
-  const file = join(place.root, VAULT_RECORD)
+  const file = inFolder(place.root, VAULT_RECORD)
   const deadline = Date.now() + PATIENCE_MS
   for (;;) {
     const stamp = stampOf(file)

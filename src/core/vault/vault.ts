@@ -1,6 +1,5 @@
-import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
-import type { VaultFiles } from "../disk/files.js"
+import { type VaultFiles, inFolder } from "../disk/files.js"
 import { type Mark, REWIND, markOf, revokesNote, signersNote } from "../memory/marks.js"
 import { VerifiedRecords } from "../memory/verified-records.js"
 import {
@@ -12,7 +11,7 @@ import {
 } from "../words/layout.js"
 import type { Memory } from "../memory/memory.js"
 import { type SecretName, nearest } from "../words/names.js"
-import { acceptOwners, verifyOwners } from "../records/owners.js"
+import { acceptOwners, verifiedOwners } from "../records/owners.js"
 import {
   type AgentRecord,
   type GroupRecord,
@@ -20,13 +19,11 @@ import {
   type SecretRecord,
   type VaultDocument,
   type VaultRecord,
-  checkSignature,
   decodeVerifiedRecord,
   decodeRecord,
   digestOf,
-  encodeRecord,
 } from "../records/record.js"
-import { type Verifier, verifier } from "../records/signature.js"
+import type { Verifier } from "../records/signature.js"
 import { refuseOtherVault } from "../memory/known-vault.js"
 import { type Anchor, checkAnchor } from "../memory/trust.js"
 
@@ -92,16 +89,8 @@ export function rememberOwners(vault: Vault): void {
 /** Verifies that a vault.json agrees with itself: nothing says yet that its owners are the right ones. */
 export function verifyVault(files: VaultFiles, memory: Memory): Vault {
   const record = readVaultRecord(files)
-  const owners = verifyOwners(record)
-  const verifiers = new Map(
-    record.owners.map((entry) => [
-      entry.signer,
-      entry.ended === undefined ? verifier(entry.signer) : refuser(entry),
-    ]),
-  )
-  checkSignature(record, verifiers)
-  const owned = digestOf(encodeRecord(record)).replace(":", "-")
-  const before = memory.verifiedRecords && join(memory.verifiedRecords, owned)
+  const { owners, verifiers, owned } = verifiedOwners(record)
+  const before = memory.verifiedRecords && inFolder(memory.verifiedRecords, owned)
   return {
     id: record.vault,
     record,
@@ -111,16 +100,6 @@ export function verifyVault(files: VaultFiles, memory: Memory): Vault {
     verified: new WeakMap(),
     memory,
     verifiedBefore: new VerifiedRecords(owned, before),
-  }
-}
-
-/** Refuses whatever a removed owner signed: nothing tells whether it was before they were removed. */
-function refuser({ name }: OwnerEntry): Verifier {
-  return (_kind, body) => {
-    const { path } = body as unknown as VaultDocument
-    const message = `${path} is signed by ${name}, who was removed as an owner`
-    const hint = "look at it (git log), bring back what was there before, and change it as an owner"
-    throw new VaultError("SIGNATURE_INVALID", message, { hint })
   }
 }
 
