@@ -48,6 +48,8 @@ export async function writeValidators() {
     inlineRefs: false,
     code: { source: true, esm: true },
   })
+  // No schema of ours asks which members others looked at, and each function would note it.
+  Object.assign(ajv.opts, { unevaluated: false, dynamicRef: false })
   /** @type {Record<string, string>} */
   const exported = {}
   for (const { name, file, schema } of await schemas()) {

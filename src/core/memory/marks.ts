@@ -174,7 +174,10 @@ export function branchMarks(
 ): Marks {
   const floors = parseFloors(env["AGENT_VAULT_MIN_SERIAL"])
   if (checkout?.branch === undefined) return new Marks(undefined, floors)
-  const folder = inFolder(marksFolder(vault, env), `${checkout.clone}/${branchKey(checkout.branch)}`)
+  const folder = inFolder(
+    marksFolder(vault, env),
+    `${checkout.clone}/${branchKey(checkout.branch)}`,
+  )
   return new Marks(folder, floors, () => isMixing(checkout.gitFolder))
 }
 
