@@ -15,13 +15,36 @@ import { arch, geteuid, pid, version, versions } from "node:process"
 
 declare const AGENT_VAULT_VERSION: string
 
-/** Where a chunk's code lies in the file, and the size and time of the text that it was made of. */
-type Entry = readonly [start: number, end: number, size: number, changedMs: number]
+/** A chunk's file as it was read: its name as the chunks have it, its size, its time. */
+export interface ChunkState {
+  readonly name: string
+  readonly size: number
+  readonly changedMs: number
+}
 
-/** What is kept of one chunk. */
+/** A script: the chunks that it was made of, its text, and what V8 made of that. */
 export interface Compiled {
+  readonly chunks: readonly ChunkState[]
+  readonly text: string
   readonly code: Buffer
-  readonly source: Stats
+}
+
+/** Where a script's code and text lie in the file, one behind the other. */
+interface Entry {
+  readonly chunks: readonly ChunkState[]
+  readonly start: number
+  readonly code: number
+  readonly text: number
+}
+
+/** By the names of the chunks that they begin with. */
+type Entries = Readonly<Record<string, Entry>>
+
+/** The file's first line. */
+interface CacheIndex {
+  /** Of the whole file. */
+  readonly size: number
+  readonly scripts: Entries
 }
 
 const WRITABLE_BY_OTHERS = 0o022
@@ -38,13 +61,16 @@ export class CodeCache {
   readonly #file: string
   readonly #program: Stats
   readonly #bytes: Buffer | undefined
-  readonly #entries: Readonly<Record<string, Entry>>
+  readonly #entries: Entries
 
   private constructor(file: string, program: Stats) {
     this.#file = file
     this.#program = program
-    this.#bytes = readTrusted(file, program)
-    this.#entries = this.#bytes === undefined ? {} : entriesIn(this.#bytes)
+    const bytes = readTrusted(file, program)
+    const entries = bytes && entriesIn(bytes)
+    const isOfThese = entries !== undefined && areAsRead(dirname(file), entries)
+    this.#bytes = isOfThese ? bytes : undefined
+    this.#entries = isOfThese ? entries : {}
   }
 
   /**
@@ -60,29 +86,33 @@ export class CodeCache {
     return cache.isThere || cache.#mayBeWritten() ? cache : undefined
   }
 
-  /** Whether it holds anything that may be used. */
+  /** Whether there is one that may be used, of the chunks as they are now. */
   get isThere(): boolean {
     return this.#bytes !== undefined
   }
 
-  /** The code of a chunk, if it was made of this very text. */
-  codeOf(chunk: string, source: Stats): Buffer | undefined {
-    const entry = this.#entries[chunk]
+  /** The script that begins with this chunk. */
+  compiledFrom(first: string): Compiled | undefined {
+    const entry = this.#entries[first]
     if (entry === undefined || this.#bytes === undefined) return undefined
-    const [start, end, size, changedMs] = entry
-    if (source.size !== size || source.mtimeMs !== changedMs) return undefined
-    return this.#bytes.subarray(start, end)
+    const { chunks, start, code, text } = entry
+    const behind = start + code
+    return {
+      chunks,
+      text: this.#bytes.toString("latin1", behind, behind + text),
+      code: this.#bytes.subarray(start, behind),
+    }
   }
 
-  /** Writes all chunks, as a whole or not at all: without it, the next start is slower. */
-  write(chunks: ReadonlyMap<string, Compiled>): void {
+  /** Writes all scripts, as a whole or not at all: without it, the next start is slower. */
+  write(scripts: ReadonlyMap<string, Compiled>): void {
     // Ends as the cache does: what packs or copies the program knows both by that.
     const temporary = join(dirname(this.#file), `${pid}-${basename(this.#file)}`)
     try {
       const mode = this.#program.mode & READ_AND_WRITE
       const descriptor = openSync(temporary, "wx", mode)
       try {
-        for (const piece of piecesOf(chunks)) writeSync(descriptor, piece)
+        for (const piece of piecesOf(scripts)) writeSync(descriptor, piece)
       } finally {
         closeSync(descriptor)
       }
@@ -124,34 +154,48 @@ function readTrusted(file: string, program: Stats): Buffer | undefined {
   }
 }
 
-/** The first line tells where each chunk is. Nothing, if it is not one of ours. */
-function entriesIn(bytes: Buffer): Readonly<Record<string, Entry>> {
+/** Undefined if it is not one of ours, or not all of it. */
+function entriesIn(bytes: Buffer): Entries | undefined {
   try {
     const line = bytes.toString("latin1", 0, bytes.indexOf("\n"))
-    return JSON.parse(line) as Record<string, Entry>
+    const { size, scripts } = JSON.parse(line) as CacheIndex
+    return size === bytes.length ? scripts : undefined
   } catch {
-    return {}
+    return undefined
   }
 }
 
-/** The file: a line that tells where each chunk is, counted from the file's start, and the chunks. */
-function piecesOf(chunks: ReadonlyMap<string, Compiled>): Buffer[] {
-  const padded = [...chunks.values()].map(({ code }) => aligned(code))
-  const indexed = (first: number): Buffer => {
-    let at = first
-    const entries = [...chunks].map(([chunk, { code, source }], index) => {
-      const entry: Entry = [at, at + code.length, source.size, source.mtimeMs]
-      at += padded[index]?.length ?? 0
-      return [chunk, entry]
+/** Whether each chunk is still what it was: a text that was changed since runs as it is. */
+function areAsRead(folder: string, entries: Entries): boolean {
+  return Object.values(entries).every(({ chunks }) =>
+    chunks.every(({ name, size, changedMs }) => {
+      const now = statSync(join(folder, name), { throwIfNoEntry: false })
+      return now?.size === size && now.mtimeMs === changedMs
+    }),
+  )
+}
+
+/** The file: a line that is its index, and of each script the code and the text. */
+function piecesOf(scripts: ReadonlyMap<string, Compiled>): Buffer[] {
+  const bodies = [...scripts.values()].map(({ code, text }) => {
+    return aligned(Buffer.concat([code, Buffer.from(text, "latin1")]))
+  })
+  const indexed = (from: number): Buffer => {
+    let start = from
+    const entries = [...scripts].map(([first, { chunks, code, text }], at) => {
+      const entry: Entry = { chunks, start, code: code.length, text: text.length }
+      start += bodies[at]?.length ?? 0
+      return [first, entry]
     })
-    return Buffer.from(JSON.stringify(Object.fromEntries(entries)))
+    const index: CacheIndex = { size: start, scripts: Object.fromEntries(entries) as Entries }
+    return Buffer.from(JSON.stringify(index))
   }
   // The offsets have as many digits as they will.
   const room = aligned(Buffer.concat([indexed(10 ** 9), Buffer.alloc(1)])).length
   const line = indexed(room)
     .toString("latin1")
     .padEnd(room - 1)
-  return [Buffer.from(`${line}\n`, "latin1"), ...padded]
+  return [Buffer.from(`${line}\n`, "latin1"), ...bodies]
 }
 
 function aligned(bytes: Buffer): Buffer {

@@ -1,11 +1,22 @@
 import { spawnSync } from "node:child_process"
-import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
+import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { copyProgram } from "../folders.js"
 import { type Machine, vaultMachine } from "./machine.js"
 
-const folder = fileURLToPath(new URL("../../dist/cli/", import.meta.url))
+/** A copy of the built command, beside which it keeps nothing, so that it opens each chunk it loads. */
+const folder = mkdtempSync(join(tmpdir(), "agent-vault-program-"))
 const bin = join(folder, "bin.cjs")
 const preload = fileURLToPath(new URL("opened.cjs", import.meta.url))
 
@@ -23,10 +34,15 @@ let classic: Machine
 let postQuantum: Machine
 
 beforeAll(async () => {
+  copyProgram(folder)
+  chmodSync(folder, 0o777)
   classic = await vaultMachine()
   postQuantum = await vaultMachine("--post-quantum")
 })
-afterAll(() => [classic, postQuantum].forEach((machine) => machine.remove()))
+afterAll(() => {
+  for (const machine of [classic, postQuantum]) machine.remove()
+  rmSync(folder, { recursive: true })
+})
 
 const GET = ["get", "stripe/api-key", "--agent", "ci"]
 const RUN = ["run", "-s", "stripe/api-key", "--agent", "ci", "--", "printenv", "STRIPE_API_KEY"]

@@ -16,6 +16,7 @@ import {
   writeFileSync,
 } from "node:fs"
 import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { getgid, getuid } from "node:process"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type Machine, vaultMachine } from "../cli/machine.js"
@@ -48,6 +49,7 @@ function run(args = GET, env: NodeJS.ProcessEnv = {}, node: readonly string[] = 
   return { stdout, stderr, status }
 }
 
+const preload = fileURLToPath(new URL("../cli/opened.cjs", import.meta.url))
 const WELL = { stdout: "v", stderr: "", status: 0 }
 
 function caches(): string[] {
@@ -62,30 +64,28 @@ function cacheFile(): string {
 }
 
 const PLANTED = "planted"
+const ROOM = 1024
 
-/**
- * Puts other code in the place of the cache's: V8 takes it for that of the command, since all it
- * compares is the length of the text. So whoever may write the file decides what runs.
- */
+/** The first line of a cache: what is kept, by the chunk that it begins with. */
+interface Index {
+  readonly scripts: Record<string, { chunks: { name: string; size: number; changedMs: number }[] }>
+}
+
+/** The chunks of the first script. */
+function chunksIn(file: string) {
+  const bytes = readFileSync(file)
+  const line = bytes.toString("latin1", 0, bytes.indexOf("\n"))
+  return (JSON.parse(line) as Index).scripts["./main.cjs"]?.chunks ?? []
+}
+
+/** Puts another program in the place of the command's. So whoever may write the file decides what runs. */
 function plant(): string {
   expect(run()).toEqual(WELL)
   const file = cacheFile()
-  const program = `
-    const { readFileSync, statSync, writeFileSync } = require("node:fs")
-    const { Script } = require("node:vm")
-    const [file, main] = process.argv.slice(1)
-    const { size, mtimeMs } = statSync(main)
-    const before = "(function (exports, require, module, __filename, __dirname) { "
-    const length = before.length + readFileSync(main, "utf8").length + "\\n})".length
-    const text = "(function () { process.stdout.write('${PLANTED}') })".padEnd(length)
-    const code = new Script(text, { filename: main })
-    code.runInThisContext()()
-    const bytes = code.createCachedData()
-    const entries = { "./main.cjs": [512, 512 + bytes.length, size, mtimeMs] }
-    writeFileSync(file, JSON.stringify(entries).padEnd(511) + "\\n")
-    writeFileSync(file, bytes, { flag: "a" })`
-  const { stdout } = spawnSync(process.execPath, ["-e", program, file, join(folder, "main.cjs")])
-  expect(String(stdout)).toBe(PLANTED)
+  const text = `[function () { process.stdout.write('${PLANTED}') }]`
+  const script = { chunks: chunksIn(file), start: ROOM, code: 0, text: text.length }
+  const index = { size: ROOM + text.length, scripts: { "./main.cjs": script } }
+  writeFileSync(file, `${JSON.stringify(index).padEnd(ROOM - 1)}\n${text}`)
   return file
 }
 
@@ -94,6 +94,14 @@ test("a hot door leaves its code as V8 compiled it, with the mode of the program
   expect(run()).toEqual(WELL)
   expect(statSync(cacheFile()).mode & 0o777).toBe(0o640)
   expect(run()).toEqual(WELL)
+})
+
+test("what is kept is read from one file", () => {
+  expect(run()).toEqual(WELL)
+  const log = join(machine.home, "opened")
+  expect(run(GET, { OPENED_LOG: log }, ["--require", preload])).toEqual(WELL)
+  const opened = JSON.parse(readFileSync(log, "utf8")) as string[]
+  expect(opened.filter((name) => dirname(name) === folder)).toEqual([bin, cacheFile()])
 })
 
 test("what goes on for long leaves its code while it does, and no less when it ends", async () => {
@@ -159,11 +167,20 @@ describe("code that was planted", () => {
     expect(run()).toEqual(WELL)
   })
 
-  test("does not run in the place of a text that was changed since", () => {
-    plant()
-    const main = join(folder, "main.cjs")
-    utimesSync(main, new Date(), new Date(statSync(main).mtimeMs + 1_000))
-    expect(run()).toEqual(WELL)
+  test("does not run in the place of a text that was changed since, whichever of them", () => {
+    const [before, since] = [new Date("2026-01-01"), new Date("2026-01-02")]
+    for (const name of readdirSync(folder)) utimesSync(join(folder, name), before, before)
+    const file = plant()
+    const planted = readFileSync(file)
+    const chunks = chunksIn(file)
+    expect(chunks.length).toBeGreaterThan(1)
+    for (const { name } of chunks) {
+      utimesSync(join(folder, name), since, since)
+      expect(run()).toEqual(WELL)
+      utimesSync(join(folder, name), before, before)
+      writeFileSync(file, planted)
+    }
+    expect(run().stdout).toBe(PLANTED)
   })
 
   testUnless(noRoot, "does not run if it is another user's", () => {
@@ -213,7 +230,16 @@ describe("the command runs as ever", () => {
     for (const wrong of [bytes.subarray(0, bytes.length / 2), Buffer.from("[]"), Buffer.alloc(0)]) {
       writeFileSync(file, wrong)
       expect(run()).toEqual(WELL)
+      expect(chunksIn(file)).not.toEqual([])
     }
+  })
+
+  test("with a cache of chunks that are not there", () => {
+    expect(run()).toEqual(WELL)
+    const file = cacheFile()
+    const text = readFileSync(file, "latin1")
+    writeFileSync(file, text.replaceAll(/chunk-\w{8}\.cjs/g, "chunk-NOWHERE0.cjs"), "latin1")
+    expect(run()).toEqual(WELL)
   })
 
   test("under flags for which the code was not made", () => {

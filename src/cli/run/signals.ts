@@ -1,5 +1,3 @@
-import process from "node:process"
-
 /** What is passed to a program. */
 const PASSED = [
   "SIGTERM",

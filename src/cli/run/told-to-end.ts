@@ -1,5 +1,4 @@
 import { constants } from "node:os"
-import process from "node:process"
 import { setImmediate } from "node:timers/promises"
 
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const satisfies NodeJS.Signals[]
