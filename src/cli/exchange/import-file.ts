@@ -7,6 +7,7 @@ import { option, userPath } from "../door/who.js"
 import { IMPORT_FORMATS } from "../parse/table/import.js"
 import { parseEnvFile } from "../run/env-file.js"
 import { readAll } from "../terminal/input.js"
+import type { ValuesOfFile } from "./imported-names.js"
 import { decryptedBySops, isSealedBySops } from "./sops.js"
 
 type ImportFormat = (typeof IMPORT_FORMATS)[number]
@@ -15,8 +16,12 @@ type ImportFormat = (typeof IMPORT_FORMATS)[number]
  * The values in the file that a call names, or on stdin for `-`. A file that sops sealed is opened by
  * sops. Throws `USAGE`, `CONFIG_INVALID`, `COMMAND_NOT_FOUND`.
  */
-export async function readImport(door: Door, file: string): Promise<NestedValue[]> {
+export async function readImport(door: Door, file: string): Promise<ValuesOfFile> {
   const format = formatOf(door, file)
+  return { values: await readValues(door, file, format), areVariables: format === "dotenv" }
+}
+
+async function readValues(door: Door, file: string, format: ImportFormat): Promise<NestedValue[]> {
   const shown = file === "-" ? "stdin" : file
   const bytes = file === "-" ? await readAll(door.terminal) : readFile(door, file)
   if (isSealedBySops(bytes, format)) {

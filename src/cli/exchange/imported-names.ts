@@ -1,5 +1,6 @@
 import { type SecretMetadata, VaultError, parseSecretName, variableName } from "../../core/index.js"
 import type { NestedValue } from "../../core/owner.js"
+import { whyRefused } from "../run/program-environment.js"
 
 /** A value from elsewhere, and the secret that it becomes. */
 export interface ImportedSecret {
@@ -11,28 +12,52 @@ export interface ImportedSecret {
   readonly exposedTo?: readonly string[]
 }
 
+/** Values in a file, and whether its names are variables, however they are written. */
+export interface ValuesOfFile {
+  readonly values: readonly NestedValue[]
+  readonly areVariables: boolean
+}
+
 /**
  * The secrets that values become: `STRIPE_API_KEY` is `GROUP/stripe-api-key`, and stays that variable
  * for `run`; other keys stay as they are, and what is nested has a path. `prefix` stands in front of
- * each name. Throws `NAME_INVALID`, `USAGE` for two of one name.
+ * each name. Throws `NAME_INVALID`, `USAGE` for two of one name and for what no program is given.
  */
 export function importedSecrets(
-  values: readonly NestedValue[],
+  { values, areVariables }: ValuesOfFile,
   group: string,
   prefix: string,
 ): ImportedSecret[] {
-  const secrets = values.map(({ keys, text }) => {
+  const isVariable = ({ keys: [only = "", ...others] }: NestedValue): boolean =>
+    others.length === 0 && (areVariables ? ANY_VARIABLE : VARIABLE).test(only)
+  refuseUngiven(values.filter(isVariable))
+  const secrets = values.map((each) => {
+    const { keys, text } = each
     const name = `${group}/${prefix}${keys.map(segmentOf).join("/")}`
     const { full } = parseSecretName(name)
-    const [only = "", ...others] = keys
-    const isVariable = others.length === 0 && VARIABLE.test(only)
-    const metadata = isVariable && variableName({ name: full }) !== only ? { env: only } : {}
+    const [only = ""] = keys
+    const metadata = isVariable(each) && variableName({ name: full }) !== only ? { env: only } : {}
     return { name: full, value: Buffer.from(text, "utf8"), metadata }
   })
   return namedOnce(secrets)
 }
 
+/** The record would name a variable that `run` then refuses, whoever wants it. */
+function refuseUngiven(variables: readonly NestedValue[]): void {
+  const refused = variables.flatMap(({ keys: [variable = ""] }) => {
+    const why = whyRefused(variable)
+    return why === undefined ? [] : [`${variable} (${why})`]
+  })
+  if (refused.length === 0) return
+  const told = refused.join(", ")
+  throw new VaultError("USAGE", `no program is given what would be imported: ${told}`, {
+    hint: "leave that out of the file; or store it alone: agent-vault set GROUP/NAME",
+  })
+}
+
+/** In a file of any format, a name that is meant as one. */
 const VARIABLE = /^[A-Z_][A-Z0-9_]*$/
+const ANY_VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /** Case and underscores are a variable's; in the name of a secret they only make it hard to type. */
 function segmentOf(key: string): string {

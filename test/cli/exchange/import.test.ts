@@ -51,6 +51,44 @@ test.each([
   })
 })
 
+test("a .env file's own names come back, in small letters too", async () => {
+  const text = `db_password="${value("one")}"\nApiKey="${value("two")}"\nDB_URL="${value("three")}"\n`
+  expect((await imported(".env", text)).code).toBe(0)
+  const { stdout } = await machine.call(["export", "-g", "shop", "--format", "dotenv", "--owner"])
+  expect(stdout.split("\n").sort()).toEqual(text.split("\n").sort())
+  // Elsewhere a key is no variable, and the name of its secret makes one.
+  expect(
+    (await imported("v.json", JSON.stringify({ apiKey: value("one") }), "--prefix", "j-")).code,
+  ).toBe(0)
+  const { secrets } = JSON.parse((await machine.call(["list", "shop", "--json"])).stdout) as {
+    secrets: { name: string; env?: string }[]
+  }
+  expect(secrets.find(({ name }) => name === "shop/j-apiKey")?.env).toBeUndefined()
+})
+
+test.each([
+  [
+    ".env",
+    `STRIPE_KEY=${value("one")}\nPATH=/opt/bin\nld_preload=${value("two")}\n`,
+    "PATH (it decides which programs are found), ld_preload",
+  ],
+  [
+    "v.json",
+    JSON.stringify({ STRIPE_KEY: value("one"), NODE_OPTIONS: value("two") }),
+    "NODE_OPTIONS (it",
+  ],
+])(
+  "%s: a variable that no program is given is refused, and nothing is stored",
+  async (name, text, says) => {
+    const before = machine.git("rev-parse", "HEAD")
+    const { code, stderr } = await imported(name, text)
+    expect(code).toBe(2)
+    expect(stderr).toContain(says)
+    expect(stderr).not.toContain(value("two"))
+    expect(machine.git("rev-parse", "HEAD")).toBe(before)
+  },
+)
+
 test("what is nested has a path, and a number is stored as it is written", async () => {
   const text = `db:\n  main: {url: ${value("one")}, ratio: 1.10, big: 12345678901234567890}\n  on: true\n`
   expect((await imported("values.yml", text, "--prefix", "live/")).code).toBe(0)

@@ -41,6 +41,6 @@ export const IMPORT: readonly CommandSpec[] = [
       ["sops decrypt secrets.yaml | agent-vault import - -g db --format yaml", "from stdin"],
     ],
     notes:
-      "A variable STRIPE_API_KEY becomes GROUP/stripe-api-key, and `run` gives it to programs as STRIPE_API_KEY. Nested keys become a path. A file that sops sealed is opened by `sops`, which must be installed. The file stays where it is. A vault of ewimsatt/agent-vault 0.1.0 is opened with its owner's key: stripe/api-key stays that name, or becomes GROUP/stripe/api-key with -g; the expiry comes along, agents and their access do not. Each value is marked exposed, until it is rotated, to that vault's owner and to the agents that its files name; whom it was taken from before, they do not say.",
+      "A variable STRIPE_API_KEY becomes GROUP/stripe-api-key, and `run` gives it to programs as STRIPE_API_KEY; of a .env file, each name stays as it is written there, in small letters too. A variable that no program is given (PATH, NODE_OPTIONS) is refused, and nothing is imported. Nested keys become a path. A file that sops sealed is opened by `sops`, which must be installed. The file stays where it is. A vault of ewimsatt/agent-vault 0.1.0 is opened with its owner's key: stripe/api-key stays that name, or becomes GROUP/stripe/api-key with -g; the expiry comes along, agents and their access do not. Each value is marked exposed, until it is rotated, to that vault's owner and to the agents that its files name; whom it was taken from before, they do not say.",
   },
 ]
