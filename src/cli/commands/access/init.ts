@@ -15,9 +15,10 @@ export async function run(door: Door): Promise<void> {
   const [dir = "."] = door.call.words
   const dryRun = isSet(door, "dry-run")
   const folder = resolve(door.cwd, dir)
+  const { name, passedOver } = await ownerHere(door, folder)
   const request = {
     folder,
-    name: option(door, "name") ?? (await nameHere(folder, door.env)),
+    name,
     keys: isSet(door, "post-quantum") ? ("mlkem768x25519" as const) : ("x25519" as const),
     env: door.env,
     now: door.now,
@@ -33,6 +34,10 @@ export async function run(door: Door): Promise<void> {
   const document = dryRun ? { root, owner, files } : { ...made, ...unfinishedPart(made) }
   if (await asJson(door, document)) return
   tell(door, ...(dryRun ? dryRunLines(made) : madeLines(made, passphrase !== undefined)))
+  if (passedOver !== undefined) {
+    const why = `Git's user.name (${passedOver}) makes no owner's name, which is in ASCII`
+    tell(door, `${why}: ${owner} stands in. --name says another.`)
+  }
   tell(door, ...unfinishedLines(made))
   if (dryRun) return
   if (passphrase === undefined) tell(door, ...harnessLines(door))
@@ -69,10 +74,20 @@ function canAsk({ terminal, env }: Door): boolean {
   return stdin.isTTY && stdout.isTTY && stderr.isTTY && !env["CI"]
 }
 
+/** Who the owner is to be, and what Git's user is called, where that makes no owner's name. */
+interface OwnerHere {
+  readonly name: string
+  readonly passedOver?: string | undefined
+}
+
 /** Git's user, by whose name the team knows these commits; the login where that makes no name. */
-async function nameHere(folder: string, env: Door["env"]): Promise<string> {
-  const user = await gitUserName(folder, env)
-  return ownerNameFrom(user ?? "") ?? ownerNameFrom(userInfo().username) ?? "owner"
+async function ownerHere(door: Door, folder: string): Promise<OwnerHere> {
+  const said = option(door, "name")
+  if (said !== undefined) return { name: said }
+  const user = await gitUserName(folder, door.env)
+  const name = ownerNameFrom(user ?? "")
+  if (name !== undefined) return { name }
+  return { name: ownerNameFrom(userInfo().username) ?? "owner", passedOver: user }
 }
 
 /** A key that no passphrase protects does not give access where a harness acts. */
