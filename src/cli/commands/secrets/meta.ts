@@ -43,7 +43,9 @@ export async function run(door: Door): Promise<void> {
   const outcome = await withPerson(door, (person) => changeMetadata({ ...request, person }))
   const { result } = outcome
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
-  await report(door, outcome, ...changeLines(result))
+  // Unless nothing was signed, a rule was shown before.
+  const added = request.dryRun ? result.added : []
+  await report(door, outcome, ...changeLines({ ...result, added }))
 }
 
 /** Fields to be emptied. Each is one of the table: the parser has compared them. */
