@@ -20,6 +20,6 @@ export function distrustOf(target: Target, alert: string | undefined): VaultErro
   return new VaultError(
     "AUTHORITY_REFUSED",
     `a program does not trust the broker's certificate for ${where}: ${alertInWords(alert)}`,
-    { hint: "what it reads instead, and what mends it: agent-vault doctor -- CLIENT" },
+    { hint: "what it reads instead, and what mends it: agent-vault doctor -- CLIENT {url}" },
   )
 }

@@ -60,7 +60,7 @@ describe("a client that does not trust the broker", () => {
       `for path in a b; do curl -s --cacert "$HOME/other.pem" "$BASE/v1/$path"; done; true`,
     )
     const { authority, host, port } = blind.service
-    const said = `agent-vault: a program does not trust the broker's certificate for ${authority}: unknown ca\n  what it reads instead, and what mends it: agent-vault doctor -- CLIENT\n`
+    const said = `agent-vault: a program does not trust the broker's certificate for ${authority}: unknown ca\n  what it reads instead, and what mends it: agent-vault doctor -- CLIENT {url}\n`
     expect(stderr.split(said)).toHaveLength(2)
     expect(refused().slice(before)).toEqual([
       expect.objectContaining({ event: "refused", decision: "refused", host, port }),
