@@ -53,16 +53,17 @@ function replaced(text, name, part) {
   return `${before}${begin}\n\n${part}\n\n${end}${after}`
 }
 
-/** @param {{ COMMANDS: CommandSpec[], isAboutWho: Function, shownOption: Function, shownWords: Function }} tables */
-function commandsPart({ COMMANDS, isAboutWho, shownOption, shownWords }) {
-  return COMMANDS.map((spec) => describe(spec)).join("\n")
+/** @param {{ commandParts: () => [string, CommandSpec[]][], isAboutWho: Function, shownOption: Function, shownWords: Function }} tables */
+function commandsPart({ commandParts, isAboutWho, shownOption, shownWords }) {
+  const parts = commandParts().map(([title, specs]) => [`### ${title}`, ...specs.map(describe)])
+  return parts.flat().join("\n\n")
 
   /** @param {CommandSpec} spec */
   function describe({ name, words, summary, options, examples, notes }) {
     const usage = ["agent-vault", name, shownWords(words)].filter(Boolean).join(" ")
     const given = Object.entries(options).filter(([option]) => !isAboutWho(options, option))
     return [
-      `### ${name}`,
+      `#### ${name}`,
       `\`${usage}\``,
       `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.${notes === undefined ? "" : ` ${notes}`}`,
       given.map(([option, spec]) => line(option, spec)).join("\n"),
@@ -212,6 +213,7 @@ async function loadTables() {
     stdin: {
       contents: `
         export * from "./cli/parse/table.js"
+        export { commandParts } from "./cli/parse/command-parts.js"
         export { shownOption, shownWords } from "./cli/parse/call.js"
         export { listServices } from "./core/services/services.js"
         export { modelHosts } from "./core/services/model-hosts.js"

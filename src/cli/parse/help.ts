@@ -1,5 +1,6 @@
 import { VaultError, nearest } from "../../core/index.js"
 import { type CommandSpec, type OptionSpec, shownOption, shownWords, takesCommand } from "./call.js"
+import { commandParts } from "./command-parts.js"
 import { COMMANDS, commandOf, familyOf, isAboutWho } from "./table.js"
 
 const INDENT = "  "
@@ -73,9 +74,11 @@ export function helpOfAll(width: number): string {
     "",
     "A Git-native secret vault for AI agents.",
     "",
-    "Commands:",
-    ...summaries(COMMANDS, width),
-    "",
+    ...commandParts().flatMap(([title, specs]) => [
+      title,
+      ...summaries(specs, width, COMMANDS),
+      "",
+    ]),
     ...paragraph(
       "From nothing to an agent's first secret: init, agent add NAME, set GROUP/NAME, grant NAME GROUP.",
       width,
@@ -142,11 +145,10 @@ function guess(words: readonly string[]): string | undefined {
 
 type HelpRow = readonly [left: string, right: string]
 
-function summaries(specs: readonly CommandSpec[], width: number): string[] {
-  return columns(
-    specs.map(({ name, summary }) => [name, summary]),
-    width,
-  )
+/** What commands do, at the column that they share with all of `beside`. */
+function summaries(specs: readonly CommandSpec[], width: number, beside = specs): string[] {
+  const rows = specs.map(({ name, summary }) => [name, summary] as const)
+  return columns(rows, width, widest(beside.map(({ name }) => name)))
 }
 
 function optionRows(options: readonly (readonly [string, OptionSpec])[]): HelpRow[] {
@@ -161,8 +163,11 @@ function section(title: string, rows: readonly HelpRow[], width: number): string
 }
 
 /** Two columns; on a narrow terminal, one below the other. */
-function columns(rows: readonly HelpRow[], width: number): string[] {
-  const left = rows.reduce((widest, [cell]) => Math.max(widest, cell.length), 0) + 2
+function columns(
+  rows: readonly HelpRow[],
+  width: number,
+  left = widest(rows.map(([cell]) => cell)),
+): string[] {
   if (width < NARROW) {
     return rows.flatMap(([cell, text]) => [
       `${INDENT}${cell}`,
@@ -170,10 +175,14 @@ function columns(rows: readonly HelpRow[], width: number): string[] {
     ])
   }
   return rows.flatMap(([cell, text]) => {
-    const pad = INDENT + " ".repeat(left)
+    const pad = INDENT.repeat(2) + " ".repeat(left)
     const [first = "", ...more] = paragraph(text, width, pad)
-    return [`${INDENT}${cell.padEnd(left)}${first.slice(pad.length)}`, ...more]
+    return [`${INDENT}${cell.padEnd(left)}${INDENT}${first.slice(pad.length)}`, ...more]
   })
+}
+
+function widest(cells: readonly string[]): number {
+  return cells.reduce((most, { length }) => Math.max(most, length), 0)
 }
 
 /** Text in lines of at most `width`, each behind `indent`. */
