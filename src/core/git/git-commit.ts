@@ -35,9 +35,10 @@ const TREE = "040000"
 
 /** The user's own Git identity. Throws `GIT_FAILED` if there is none. */
 export async function authorship(git: Git): Promise<Authorship> {
-  const [author, committer] = await Promise.all([
-    identity(git, "GIT_AUTHOR_IDENT"),
-    identity(git, "GIT_COMMITTER_IDENT"),
+  const asking = identity(git, "GIT_COMMITTER_IDENT")
+  const [committer, author] = await Promise.all([
+    asking,
+    isCommitterAuthor(git) ? asking : identity(git, "GIT_AUTHOR_IDENT"),
   ])
   const signing = signingArguments(git.configured)
   const isAsked = isTrue(git.configured.findLast(({ key }) => key === "commit.gpgsign")?.value)
@@ -157,6 +158,14 @@ export async function moveRef(
 export function movedMeanwhile(ref: string, cause?: unknown): VaultError {
   const hint = "repeat the command"
   return new VaultError("CONFLICT", `${ref} moved while the change was made`, { hint, cause })
+}
+
+/** Whether nothing tells the two apart (git-commit(1), "Commit information"). */
+function isCommitterAuthor({ env, configured }: Git): boolean {
+  const isSet = configured.some(({ key }) => /^(author|committer)\./.test(key))
+  const isSame = (what: string): boolean =>
+    env[`GIT_AUTHOR_${what}`] === env[`GIT_COMMITTER_${what}`]
+  return !isSet && ["NAME", "EMAIL", "DATE"].every(isSame)
 }
 
 async function identity(git: Git, variable: string): Promise<string> {

@@ -1,6 +1,10 @@
 import { createHash } from "node:crypto"
+import { join } from "node:path"
+import { readRegularFile } from "../disk/files.js"
+import { commonFolder } from "../disk/place.js"
 import { VaultError } from "../words/errors.js"
 import { limitOf } from "../words/layout.js"
+import { LIMITS } from "../words/limits.js"
 import type { BlobId, Git, RunOptions } from "./git.js"
 
 /** The id that Git gives a blob of these bytes. */
@@ -15,12 +19,31 @@ export function objectId(type: string, bytes: Uint8Array, hash: Git["hash"]): st
 
 /** The commit that a ref names; undefined when it does not exist. */
 export async function commitOf(git: Git, ref: string): Promise<string | undefined> {
+  const commit = looseRef(git, ref)
+  if (commit !== undefined) return commit
   const found = await git.run(["for-each-ref", "--format=%(refname) %(objectname)", ref])
   const line = found
     .toString("utf8")
     .split("\n")
     .find((text) => text.startsWith(`${ref} `))
   return line?.slice(ref.length + 1)
+}
+
+/**
+ * The commit in the file of a ref, which holds before what is packed (git-pack-refs(1)); undefined
+ * where Git is to be asked.
+ */
+function looseRef({ checkout, hash }: Git, ref: string): string | undefined {
+  if (!/^refs\/(?:heads|remotes)(?:\/(?!\.)[^/]+)+$/.test(ref)) return undefined
+  const file = join(commonFolder(checkout.gitFolder), ref)
+  try {
+    const text = Buffer.from(readRegularFile(file, LIMITS.lock) ?? []).toString("latin1")
+    const [, commit] = /^([0-9a-f]+)\n$/.exec(text) ?? []
+    return commit?.length === (hash === "sha1" ? 40 : 64) ? commit : undefined
+  } catch {
+    // A link, say, which Git may follow.
+    return undefined
+  }
 }
 
 /** The commit that a user names: `HEAD~1`, `origin/main`. Throws `USAGE`. */
