@@ -24,7 +24,7 @@ const preload = fileURLToPath(new URL("opened.cjs", import.meta.url))
 const MARKS = {
   yargs: "YError",
   yaml: "parseDocument",
-  "simple-git": "simple-git",
+  git: "unset core.worktree",
   "age-encryption": "unrecognized identity type",
   services: "x-postmark-server-token",
   "the policy language": "homogeneousAggregateLiterals",
