@@ -6,24 +6,46 @@ import { SlowestFirst } from "./test/slowest-first.js"
 
 const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8"))
 
-export default defineConfig({
+/**
+ * Rooms whose files share a worker, which keeps the sources that it loaded: that takes most of what
+ * the start of a file costs. Of a file in such a room nothing may stay in the process.
+ */
+const SHARING = [
+  "test/core/{age,audit,change,keys,library,memory,records,redactor,target,vault,words}/**/*.test.ts",
+  "test/cli/{access,commands,doctor,exchange,parse,rotation,rpc,sources}/**/*.test.ts",
+  "test/precommit/look/**/*.test.ts",
+]
+
+const code = {
   define: { AGENT_VAULT_VERSION: JSON.stringify(version) },
   oxc: { target: "node20.19" },
+}
+
+const project = {
+  setupFiles: "test/setup.ts",
+  // Processes, not threads: tests start git, change folders and set umasks.
+  pool: "forks",
+  // Longer than the limit of one command, which says better what hangs.
+  testTimeout: 2 * HANG,
+  hookTimeout: 2 * HANG,
+  restoreMocks: true,
+  unstubEnvs: true,
+  // A property test that fails must say so, not pass because it asserted nothing.
+  expect: { requireAssertions: true, poll: { timeout: HANG, interval: 20 } },
+} as const
+
+export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     globalSetup: "test/global-setup.ts",
-    setupFiles: "test/setup.ts",
-    // Processes, not threads: tests start git, change folders and set umasks.
-    pool: "forks",
     // More than there are cores: half of the tests wait for other processes, or for a limit to pass.
     maxWorkers: 2 * availableParallelism(),
     sequence: { sequencer: SlowestFirst },
-    // Longer than the limit of one command, which says better what hangs.
-    testTimeout: 2 * HANG,
-    hookTimeout: 2 * HANG,
-    restoreMocks: true,
-    unstubEnvs: true,
-    // A property test that fails must say so, not pass because it asserted nothing.
-    expect: { requireAssertions: true, poll: { timeout: HANG, interval: 20 } },
+    projects: [
+      {
+        ...code,
+        test: { ...project, name: "alone", include: ["test/**/*.test.ts"], exclude: SHARING },
+      },
+      { ...code, test: { ...project, name: "sharing", include: SHARING, isolate: false } },
+    ],
   },
 })

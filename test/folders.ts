@@ -94,6 +94,11 @@ const USES: readonly (readonly [line: string, input?: string])[] = [
   ["guard"],
 ]
 
+/** A new folder for a worker, and for all files of tests that it runs. */
+export function workersFolder(name: string): string {
+  return mkdtempSync(join(tmpdir(), `${SHARED}${name}-`))
+}
+
 /**
  * A folder that the first file of tests to ask for it makes, and all others of the run find. It is
  * there to be copied.

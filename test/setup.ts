@@ -10,6 +10,7 @@ import {
 import { devNull, tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { afterAll } from "vitest"
+import { started } from "./started.js"
 import harnesses from "../src/core/keys/harnesses.json" with { type: "json" }
 
 /**
@@ -20,9 +21,10 @@ import harnesses from "../src/core/keys/harnesses.json" with { type: "json" }
  */
 const foreign =
   /^(?:AGENT_VAULT_(?!BIG$)|AGE_|CLAUDE|CODEX_|CURSOR_|GIT_|SSH_|GPG_|XDG_|HUSKY|NODE_(?:PATH|EXTRA_CA_CERTS)$|npm_config_(?:global_)?prefix$|(?:EDITOR|VISUAL|PAGER|LESS|NO_COLOR|FORCE_COLOR|COLORTERM)$)/
-const certificates = process.env["NODE_EXTRA_CA_CERTS"]
-for (const name of Object.keys(process.env)) {
-  if (foreign.test(name) || name in harnesses) delete process.env[name]
+const certificates = started["NODE_EXTRA_CA_CERTS"]
+for (const name of Object.keys(process.env)) delete process.env[name]
+for (const [name, value] of Object.entries(started)) {
+  if (!foreign.test(name) && !(name in harnesses)) process.env[name] = value
 }
 
 const home = mkdtempSync(join(tmpdir(), "agent-vault-home-"))
@@ -55,7 +57,7 @@ function withoutOurs(folder: string, at: number): string {
   return rest
 }
 
-const folders = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "")
+const folders = (started["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "")
 Object.assign(process.env, {
   HOME: home,
   PATH: folders.map(withoutOurs).join(delimiter),

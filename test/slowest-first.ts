@@ -23,7 +23,9 @@ export class SlowestFirst extends BaseSequencer {
   }
 }
 
-function rank({ moduleId }: TestSpecification): number {
+/** Files that share workers come together, last: a worker that is to do another file ends. */
+function rank({ moduleId, project }: TestSpecification): number {
   const at = SLOWEST.findIndex((name) => moduleId.endsWith(`/test/${name}`))
-  return at === -1 ? SLOWEST.length : at
+  if (at !== -1) return at
+  return project.config.isolate ? SLOWEST.length : SLOWEST.length + 1
 }

@@ -13,11 +13,11 @@ import { tmpdir } from "node:os"
 import { basename, delimiter, dirname, join } from "node:path"
 import { Readable, Writable } from "node:stream"
 import { type CommandProcess, main } from "../../src/cli/command-line.js"
-import { copyAll, copyUsedProgram, sharedFolder } from "../folders.js"
+import { copyAll, copyUsedProgram, sharedFolder, workersFolder } from "../folders.js"
 import { pseudoTerminals } from "../needs.js"
 
-/** The built command: a copy in the home of this test file, so that a new build changes nothing. */
-const bin = join(process.env["HOME"] ?? tmpdir(), "dist", "bin.cjs")
+/** The built command: a copy of this worker's, so that a new build changes nothing. */
+const bin = join(workersFolder("command"), "dist", "bin.cjs")
 copyUsedProgram(dirname(bin))
 if (pseudoTerminals !== undefined) {
   const beside = join(dirname(dirname(bin)), "node_modules", "@lydell")

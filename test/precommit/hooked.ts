@@ -3,37 +3,26 @@ import {
   chmodSync,
   existsSync,
   lstatSync,
-  mkdtempSync,
   readFileSync,
   readdirSync,
   readlinkSync,
   rmSync,
   symlinkSync,
 } from "node:fs"
-import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { afterAll, afterEach, beforeAll, expect } from "vitest"
+import { expect, onTestFinished } from "vitest"
 import { pemKey } from "./keys.js"
 import { Repo } from "./repo.js"
-import { copyUsedProgram } from "../folders.js"
+import { copyUsedProgram, workersFolder } from "../folders.js"
 
 // Commits with real git, in repositories whose hooks run the built command.
 
 export const root = fileURLToPath(new URL("../..", import.meta.url))
 /** A folder for PATH with the command in it, as it was built: a copy, so that a new build changes nothing. */
-export const bundle = mkdtempSync(join(tmpdir(), "agent-vault-program-"))
-
-beforeAll(() => {
-  copyUsedProgram(join(bundle, "cli"))
-  symlinkSync("cli/bin.cjs", join(bundle, "agent-vault"))
-})
-afterAll(() => rmSync(bundle, { recursive: true, force: true }))
-
-const repos: Repo[] = []
-afterEach(() => {
-  for (const repo of repos.splice(0)) repo.remove()
-})
+export const bundle = workersFolder("bundle")
+copyUsedProgram(join(bundle, "cli"))
+symlinkSync("cli/bin.cjs", join(bundle, "agent-vault"))
 
 /** A repository of somebody on whose PATH is agent-vault, unless it is said otherwise. */
 export function newRepo(path = withBundle()): Repo {
@@ -42,7 +31,7 @@ export function newRepo(path = withBundle()): Repo {
 
 /** Gives a repository a PATH, and removes it after the test. */
 export function watched(repo: Repo, path = withBundle()): Repo {
-  repos.push(repo)
+  onTestFinished(() => repo.remove())
   Object.assign(repo.env, { PATH: path })
   return repo
 }
