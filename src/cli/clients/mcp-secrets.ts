@@ -14,7 +14,7 @@ import type { ServerEntry } from "./client-config.js"
 import type { Door } from "../door/door.js"
 import { type Literal, literalsOf } from "./mcp-entry.js"
 import { outcomeLines, tell } from "../door/render.js"
-import { whyRefused } from "../run/program-environment.js"
+import { whyRefusedToSecret } from "../run/program-environment.js"
 import { auditOf, readingVault } from "../door/reading.js"
 import { changeRequest, isSet, options } from "../door/who.js"
 import { typedAgain } from "../parse/typed-again.js"
@@ -47,7 +47,7 @@ export async function chooseNames(
   const stored: Stored[] = []
   const left: string[] = []
   for (const { variable, value, looksLikeKey } of literals) {
-    const why = whyRefused(variable)
+    const why = whyRefusedToSecret(variable)
     if (why !== undefined) {
       refuseIfGiven(given, variable, why)
       tell(door, `${variable} stays as it is, since run gives no program that variable: ${why}.`)

@@ -1,10 +1,9 @@
-import { delimiter } from "node:path"
-import { programIn } from "../../core/owner.js"
 import type { ClientTrial, Door, Looked } from "../door/door.js"
 import { isSet } from "../door/who.js"
 import { secretPlaces, started } from "../run/blind.js"
 import { choice } from "../run/brokered.js"
-import { type Launch, notStarted } from "../run/child.js"
+import type { Launch } from "../run/child.js"
+import { refuseUnstartable } from "../run/not-started.js"
 import { childEnvironment } from "../run/program-environment.js"
 import { ToldToEnd } from "../run/told-to-end.js"
 
@@ -60,25 +59,16 @@ export async function probeClient(
       ...Object.entries(variablesFor(trial)),
     ])
     const filled = command.map((word) => fill(word, prepared))
+    const programs = childEnvironment(env, given, isClean)
+    if (trial.inside !== undefined) refuseUnstartable(filled, programs)
     const [first = "", ...args] = await trial.wrap(filled)
-    const launch = { command: first, args, env: childEnvironment(env, given, isClean), output }
+    const launch = { command: first, args, env: programs, output }
     const ended = (await told.code()) ?? (await started(trial, launch, told))
-    if (ended === NOT_FOUND) refuseMissing(command, launch)
     return { holds: trial.holds, url: trial.url, ended, steps: trial.steps(command) }
   } finally {
     await trial?.close()
     told.release()
   }
-}
-
-/** What an isolated client that is not there ends with, among others. */
-const NOT_FOUND = 127
-
-/** As it is said where nothing isolates: of the broker, a client that is not there shows nothing. */
-function refuseMissing([client = ""]: readonly string[], { env }: Launch): void {
-  const folders = (env["PATH"] ?? "").split(delimiter)
-  if (/[/\\]/.test(client) || programIn(folders, client) !== undefined) return
-  throw notStarted(client, env, Object.assign(new Error(client), { code: "ENOENT" }))
 }
 
 /** For programs that take nothing of it as an argument. The placeholder is worth nothing elsewhere. */

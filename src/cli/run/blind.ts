@@ -6,6 +6,7 @@ import { isSet, option, userPath } from "../door/who.js"
 import { questionsByPage } from "./ask-person.js"
 import { childEnvironment } from "./program-environment.js"
 import type { Launch } from "./child.js"
+import { refuseUnstartable } from "./not-started.js"
 import { runProgram } from "./program.js"
 import {
   type Brokered,
@@ -101,37 +102,37 @@ export async function noted<T>(
 /** Where it is isolated, its network is made while it is made ready what it is given. */
 async function runPrepared(prepared: PreparedRun, begins: Begins): Promise<number> {
   const { door, serving, blind, told } = prepared
+  const { inside } = blind
+  const { words } = door.call
   let hasBegun = false
-  const given = async (): Promise<GivenVariables> => {
+  const envWith = (variables: GivenVariables): Launch["env"] =>
+    childEnvironment(door.env, variables, isSet(door, "clean-env"))
+  const given = async (): Promise<Launch["env"]> => {
     const { variables, secrets } = await givenIn(prepared)
+    const env = envWith(variables)
+    if (inside !== undefined) refuseUnstartable(words, env)
     if ((await told.code()) === undefined) {
       begins(secrets)
       hasBegun = true
     }
-    return variables
+    return env
   }
-  const [command = "", ...args] = await blind.wrap(door.call.words)
-  const launchWith = (variables: GivenVariables): Launch => {
-    const env = childEnvironment(door.env, variables, isSet(door, "clean-env"))
-    return { command, args, env }
-  }
-  const { inside } = blind
+  const first = envWith(textsOf(serving))
+  if (inside !== undefined) refuseUnstartable(words, first)
+  const [command = "", ...args] = await blind.wrap(words)
   if (inside === undefined) {
-    const launch = launchWith(await given())
-    return (await told.code()) ?? started(blind, launch, told)
+    const env = await given()
+    return (await told.code()) ?? started(blind, { command, args, env }, told)
   }
   const early = await told.code()
   if (early !== undefined) return early
-  const first = launchWith(textsOf(serving))
   // Bubblewrap stays, and the program can read what that began with: nothing that it gets in another way.
   const replaced = new Set([...secretVariables(serving), ...(await inside.replaces())])
-  const kept = Object.entries(first.env).filter(([name]) => !replaced.has(name))
+  const kept = Object.entries(first).filter(([name]) => !replaced.has(name))
   const env = Object.fromEntries(kept)
-  const more = async (): Promise<GivenVariables> => {
-    const whole = launchWith(await given())
-    return new Map(Object.entries(whole.env).filter(([name, text]) => env[name] !== text))
-  }
-  const code = await started(blind, { ...first, env }, told, { given: more })
+  const more = async (): Promise<GivenVariables> =>
+    new Map(Object.entries(await given()).filter(([name, text]) => env[name] !== text))
+  const code = await started(blind, { command, args, env }, told, { given: more })
   // What nobody came to ask for may be why.
   if (!hasBegun && (await told.code()) === undefined) await blind.given()
   return code

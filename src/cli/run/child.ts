@@ -1,11 +1,10 @@
 import { type ChildProcess, type StdioOptions, spawn, spawnSync } from "node:child_process"
-import { closeSync, constants as files, existsSync, mkdtempSync, openSync, rmSync } from "node:fs"
+import { closeSync, constants as files, mkdtempSync, openSync, rmSync } from "node:fs"
 import { type Server, Socket } from "node:net"
 import { constants, tmpdir } from "node:os"
-import { join, resolve as pathOf } from "node:path"
+import { join } from "node:path"
 import { kill, env as ourEnvironment, platform, versions } from "node:process"
 import type { Readable } from "node:stream"
-import { VaultError } from "../../core/index.js"
 import type { ProgramInside } from "../door/door.js"
 
 /** What to start. */
@@ -153,6 +152,7 @@ async function spawned(launch: Launch, streams: "inherit" | StdioPipes): Promise
     if (apart !== undefined) feed(child, apart.stdin)
     return child
   } catch (error) {
+    const { notStarted } = await import("./not-started.js")
     throw notStarted(command, env, error, apart?.cwd)
   }
 }
@@ -231,35 +231,6 @@ function openPipe(file: string): Pipe {
   }
 }
 
-/** Why a program did not start. Node's own error would repeat its arguments. */
-export function notStarted(
-  command: string,
-  env: Launch["env"],
-  error: unknown,
-  cwd = ".",
-): VaultError {
-  const code = error instanceof Error && "code" in error ? error.code : undefined
-  const shown = shownCommand(command)
-  if (code === "ENOENT" && command.includes("/") && existsSync(pathOf(cwd, command))) {
-    return new VaultError("COMMAND_NOT_FOUND", `${shown} is there, but what it runs with is not`, {
-      hint: "look at the interpreter in its first line (#!), or at its libraries",
-    })
-  }
-  if (code === "ENOENT") {
-    return new VaultError("COMMAND_NOT_FOUND", `there is no program ${shown}`, {
-      hint: hintFor(command),
-    })
-  }
-  if (code === "E2BIG") {
-    return new VaultError("COMMAND_NOT_STARTED", `${largest(env)} is more than the system takes`, {
-      hint: "Linux takes 128 KiB a variable: let the program read the value, with the SDK or agent-vault get",
-    })
-  }
-  return new VaultError("COMMAND_NOT_STARTED", `${shown} cannot be run${codeOf(error)}`, {
-    hint: "check that it is a program that you may execute; for a script, name its interpreter first",
-  })
-}
-
 /** The code of a system's error, to be put behind a message. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? ` (${String(error.code)})` : ""
@@ -270,19 +241,4 @@ export function shownCommand(command: string): string {
   const [, first = ""] = /^([^\s=]*)/.exec(command) ?? []
   const short = first.slice(0, SHOWN)
   return short.length === command.length ? short : `${short}…`
-}
-
-function hintFor(command: string): string {
-  if (command.includes("=")) return "set variables in front of agent-vault, or with --env-from"
-  if (/\s/.test(command)) return "give each word by itself, or a line to a shell: -- sh -c 'LINE'"
-  return "is it installed, and on PATH? what only a shell knows: -- sh -c 'LINE'"
-}
-
-function largest(env: Launch["env"]): string {
-  const sizes = Object.entries(env).map(([name, value]) => ({
-    name,
-    size: Buffer.byteLength(value),
-  }))
-  const [most] = sizes.sort((a, b) => b.size - a.size)
-  return `the environment (its largest variable is ${most?.name ?? ""}, ${most?.size ?? 0} bytes)`
 }

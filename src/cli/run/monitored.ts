@@ -1,8 +1,7 @@
-import { accessSync, constants as files, statSync } from "node:fs"
-import { join } from "node:path"
-import { kill, platform } from "node:process"
+import { kill } from "node:process"
 import type { Duplex, Readable, Writable } from "node:stream"
-import { type Launch, type Pipe, endOf, notStarted } from "./child.js"
+import { type Launch, type Pipe, endOf } from "./child.js"
+import { notStarted, refuseUnstartable } from "./not-started.js"
 import { type ShellProcess, type StdioOptions, shellFor, startShell } from "./shell.js"
 
 /**
@@ -34,11 +33,6 @@ exit "$code"`
 /** What becomes the program: it takes the values, from descriptor 4, into its environment alone. */
 const BEGINNING = `eval "$(command -p cat <&4)"; echo "program $$" >&3; exec "$@" 2>&5 3>&- 4<&- 5>&-`
 
-/** The most bytes of a variable that Linux gives to a program, with its name. */
-const LARGEST_VARIABLE = 128 * 1024 - 1
-/** Where the system looks for programs if nothing says where. */
-const USUAL_PATH = "/usr/bin:/bin"
-
 /** A program in a session of its own, whose terminal is a pseudo-terminal. */
 export interface MonitoredProgram {
   /** Its exit code, or 128 and the number of the signal that ended it. */
@@ -65,7 +59,7 @@ export async function startMonitored(
   stderr: "terminal" | "pipe" | Pipe,
 ): Promise<MonitoredProgram> {
   const { command, args, env } = launch
-  refuse(command, env)
+  refuseUnstartable([command, ...args], env)
   const given = launch.given ?? new Map<string, string>()
   const others = Object.fromEntries(Object.entries(env).filter(([name]) => !given.has(name)))
   const shell = shellFor(others)
@@ -153,30 +147,4 @@ function signalTo(pid: number, signal: NodeJS.Signals): void {
   } catch {
     // It has ended, or became another user's.
   }
-}
-
-/** Throws what the system would say of a program that it does not start. */
-function refuse(command: string, env: Launch["env"]): void {
-  const isTooLarge = Object.entries(env).some(
-    ([name, value]) => Buffer.byteLength(`${name}=${value}`) >= LARGEST_VARIABLE,
-  )
-  const code = platform === "linux" && isTooLarge ? "E2BIG" : whyNotFound(command, env["PATH"])
-  if (code !== undefined) throw notStarted(command, env, Object.assign(new Error(code), { code }))
-}
-
-function whyNotFound(command: string, path = USUAL_PATH): string | undefined {
-  const places = command.includes("/")
-    ? [command]
-    : path.split(":").map((folder) => join(folder || ".", command))
-  let why = "ENOENT"
-  for (const place of places) {
-    try {
-      accessSync(place, files.X_OK)
-      if (statSync(place).isFile()) return undefined
-      why = "EACCES"
-    } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "EACCES") why = "EACCES"
-    }
-  }
-  return why
 }

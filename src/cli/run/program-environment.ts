@@ -70,6 +70,11 @@ const REFUSED: readonly (readonly [why: string, names: string])[] = [
   ["it would be ours, and those never reach the program", "AGENT_VAULT_*"],
 ]
 
+/** What shells set by themselves, whatever it was: a program that one starts would get no other. */
+const OF_SHELLS = `_ OPTIND PPID UID EUID GID EGID RANDOM SRANDOM SECONDS LINENO BASHPID BASH_SUBSHELL
+  BASH_COMMAND BASH_LINENO BASH_SOURCE BASH_ARGC BASH_ARGV BASH_ALIASES BASH_CMDS BASH_VERSINFO
+  EPOCHSECONDS EPOCHREALTIME HISTCMD DIRSTACK GROUPS FUNCNAME SHLVL`
+
 /** What a program needs to run at all, whatever it is. */
 const NEEDED = `PATH HOME USER LOGNAME SHELL TERM LANG LC_* TZ TMPDIR`
 const NEEDED_ON_WINDOWS = `${NEEDED} PATHEXT SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC TEMP TMP USERNAME
@@ -81,6 +86,12 @@ const OURS = "AGENT_VAULT_*"
 /** Why a program is not given a variable of this name; undefined if it may be. */
 export function whyRefused(variable: string): string | undefined {
   return REFUSED.find(([, names]) => isAmong(names, variable))?.[0]
+}
+
+/** The same, of a variable that would be a secret. */
+export function whyRefusedToSecret(variable: string): string | undefined {
+  if (isAmong(OF_SHELLS, variable)) return "shells set it by themselves"
+  return whyRefused(variable)
 }
 
 /**

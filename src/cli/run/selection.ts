@@ -9,7 +9,7 @@ import {
 } from "../../core/index.js"
 import type { Door } from "../door/door.js"
 import { type FileVariable, readEnvFile, readNodesEnvFile } from "./env-file.js"
-import { whyRefused } from "./program-environment.js"
+import { whyRefused, whyRefusedToSecret } from "./program-environment.js"
 import { options, userPath } from "../door/who.js"
 
 /** What a call of `run` selects, as it was written. */
@@ -107,7 +107,7 @@ function assignment(variable: string, secret: string): ProgramVariable {
 }
 
 function refuseName({ variable, value, source }: ProgramVariable): void {
-  const why = whyRefused(variable)
+  const why = "secret" in value ? whyRefusedToSecret(variable) : whyRefused(variable)
   if (why === undefined) return
   throw new VaultError("USAGE", `${source} may not be the variable ${variable}: ${why}`, {
     hint:

@@ -20,6 +20,7 @@ import { isolationOf, noted, prepareWith, started } from "../run/blind.js"
 import { variablesOf } from "../run/brokered.js"
 import type { Launch } from "../run/child.js"
 import { hearEach } from "../run/program.js"
+import { refuseUnstartable } from "../run/not-started.js"
 import { childEnvironment } from "../run/program-environment.js"
 import { type ApartEnd, runApart } from "./run-apart.js"
 import type { ProgramVariable } from "../run/selection.js"
@@ -119,7 +120,9 @@ async function runsBlind(
       new Map([...given, ...Object.entries(environment)]),
       false,
     )
-    const [command = "", ...args] = await blind.wrap(wordsOf(asked, placeholders))
+    const words = wordsOf(asked, placeholders)
+    if (blind.inside !== undefined) refuseUnstartable(words, env, undertaking.cwd)
+    const [command = "", ...args] = await blind.wrap(words)
     const launch = { command, args, env, apart: apartIn(undertaking) }
     let end: ApartEnd | undefined
     const told = { code: () => Promise.resolve(asked.signal.aborted ? 1 : undefined) }

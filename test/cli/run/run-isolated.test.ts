@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Server } from "node:net"
 import { setImmediate } from "node:timers/promises"
@@ -13,6 +14,7 @@ import type { Machine } from "../machine.js"
 import { CTRL_C, CTRL_Z, atShell, counting, expectStopAndGoOn } from "./at-shell.js"
 import { type Running, runMachine, startRun } from "./run-machine.js"
 
+const programs = mkdtempSync(join(tmpdir(), "agent-vault-programs-"))
 const found = await bubblewrap()
 const lackBubblewrap = "missing" in found ? found.missing : undefined
 
@@ -25,7 +27,49 @@ beforeAll(async () => {
   const { code, stderr } = await machine.call(["use", "stripe/api-key", ...rule, ...place])
   if (code !== 0) throw new Error(stderr)
 })
-afterAll(() => machine.remove())
+afterAll(() => {
+  machine.remove()
+  rmSync(programs, { recursive: true })
+})
+
+/** Programs that do not start, with their exit code and what is said. */
+function notThere(): readonly (readonly [string, string, number, string])[] {
+  const [text, script] = [join(programs, "text"), join(programs, "script")]
+  writeFileSync(text, "echo began\n", { mode: 0o644 })
+  writeFileSync(script, "#!/nowhere/sh\necho began\n", { mode: 0o755 })
+  const start =
+    "check that it is a program that you may execute; for a script, name its interpreter first"
+  return [
+    [
+      "a program that is not there",
+      "no-such-program",
+      127,
+      "COMMAND_NOT_FOUND: there is no program no-such-program\n  is it installed, and on PATH? what only a shell knows: -- sh -c 'LINE'",
+    ],
+    [
+      "a script whose interpreter is not there",
+      script,
+      127,
+      `COMMAND_NOT_FOUND: ${shortened(script)} is there, but what it runs with is not\n  look at the interpreter in its first line (#!), or at its libraries`,
+    ],
+    [
+      "a file that may not be executed",
+      text,
+      126,
+      `COMMAND_NOT_STARTED: ${shortened(text)} cannot be run (EACCES)\n  ${start}`,
+    ],
+    [
+      "a folder in place of a program",
+      programs,
+      126,
+      `COMMAND_NOT_STARTED: ${shortened(programs)} cannot be run (EACCES)\n  ${start}`,
+    ],
+  ]
+}
+
+function shortened(path: string): string {
+  return path.length > 60 ? `${path.slice(0, 60)}…` : path
+}
 
 describe.each([
   ["bwrap", lackBubblewrap],
@@ -50,6 +94,40 @@ describe.each([
       expect(run.stdout()).toBe("")
       expect(run.stderr()).toBe(
         `agent-vault: USAGE: --allow takes a host, or HOST:PORT, and not "${text}"\n  as --allow api.example.com: no scheme, user or path, and each host by itself\n`,
+      )
+    }
+  })
+
+  for (const [what, command, code, told] of notThere()) {
+    testUnless(lack, `${what} is told by us`, async () => {
+      const run = start(command)
+      expect(await run.ended).toBe(code)
+      expect(run.stdout()).toBe("")
+      expect(run.stderr().slice(run.stderr().indexOf("agent-vault: COMMAND_"))).toBe(
+        `agent-vault: ${told}\n`,
+      )
+    })
+  }
+
+  testUnless(lack, "what is too large with what the run adds is told by us", async () => {
+    const most = 128 * 1024 - "JAVA_TOOL_OPTIONS=".length - 1
+    const env = { JAVA_TOOL_OPTIONS: "-Dx=".padEnd(most, "x") }
+    const run = startRun(machine, [...options, "--", "echo", "began"], { env })
+    expect(await run.ended).toBe(126)
+    expect(run.stdout()).toBe("")
+    expect(run.stderr()).toMatch(
+      /\nagent-vault: COMMAND_NOT_STARTED: the environment \(its largest variable is JAVA_TOOL_OPTIONS, \d+ bytes\) is more than the system takes\n {2}Linux takes [^\n]*\n$/,
+    )
+  })
+
+  testUnless(lack, "a variable that shells set by themselves is refused", async () => {
+    for (const name of ["OPTIND", "UID", "RANDOM"]) {
+      const variable = ["-s", `stripe/api-key=${name}`]
+      const run = startRun(machine, [...options.slice(0, -2), ...variable, "--", "echo", "began"])
+      expect(await run.ended).toBe(125)
+      expect(run.stdout()).toBe("")
+      expect(run.stderr()).toBe(
+        `agent-vault: USAGE: stripe/api-key may not be the variable ${name}: shells set it by themselves\n  give it another name: -s stripe/api-key=NAME\n`,
       )
     }
   })

@@ -1,0 +1,128 @@
+import {
+  accessSync,
+  closeSync,
+  existsSync,
+  constants as files,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from "node:fs"
+import { join, resolve as pathOf } from "node:path"
+import { platform } from "node:process"
+import { VaultError, isErrno } from "../../core/index.js"
+import { type Launch, codeOf, shownCommand } from "./child.js"
+
+/** The most bytes of a variable that Linux gives to a program, with its name. */
+const LARGEST_VARIABLE = 128 * 1024 - 1
+/** What Linux takes of arguments and variables in any case, and at most. */
+const [TAKEN_ANYWAY, MOST_TAKEN] = [128 * 1024, 6 * 1024 * 1024]
+const POINTER = 8
+/** Where the system looks for programs if nothing says where. */
+const USUAL_PATH = "/usr/bin:/bin"
+/** So much of a file the system looks at to find its interpreter. */
+const FIRST_BYTES = 256
+
+/** Why a program did not start. Node's own error would repeat its arguments. */
+export function notStarted(
+  command: string,
+  env: Launch["env"],
+  error: unknown,
+  cwd = ".",
+): VaultError {
+  const code = error instanceof Error && "code" in error ? error.code : undefined
+  const shown = shownCommand(command)
+  if (code === "ENOENT" && command.includes("/") && existsSync(pathOf(cwd, command))) {
+    return new VaultError("COMMAND_NOT_FOUND", `${shown} is there, but what it runs with is not`, {
+      hint: "look at the interpreter in its first line (#!), or at its libraries",
+    })
+  }
+  if (code === "ENOENT") {
+    return new VaultError("COMMAND_NOT_FOUND", `there is no program ${shown}`, {
+      hint: hintFor(command),
+    })
+  }
+  if (code === "E2BIG") {
+    return new VaultError("COMMAND_NOT_STARTED", `${largest(env)} is more than the system takes`, {
+      hint: "Linux takes 128 KiB a variable, and a quarter of ulimit -s in all: let the program read the value, with the SDK or agent-vault get",
+    })
+  }
+  return new VaultError("COMMAND_NOT_STARTED", `${shown} cannot be run${codeOf(error)}`, {
+    hint: "check that it is a program that you may execute; for a script, name its interpreter first",
+  })
+}
+
+function hintFor(command: string): string {
+  if (command.includes("=")) return "set variables in front of agent-vault, or with --env-from"
+  if (/\s/.test(command)) return "give each word by itself, or a line to a shell: -- sh -c 'LINE'"
+  return "is it installed, and on PATH? what only a shell knows: -- sh -c 'LINE'"
+}
+
+function largest(env: Launch["env"]): string {
+  const sizes = Object.entries(env).map(([name, value]) => ({
+    name,
+    size: Buffer.byteLength(value),
+  }))
+  const [most] = sizes.sort((a, b) => b.size - a.size)
+  return `the environment (its largest variable is ${most?.name ?? ""}, ${most?.size ?? 0} bytes)`
+}
+
+/**
+ * Throws what the system would say of a program that it does not start: where something of ours
+ * starts it, that would be told by its words, to nobody or in the middle of a program's output.
+ */
+export function refuseUnstartable(words: readonly string[], env: Launch["env"], cwd = "."): void {
+  const [command = ""] = words
+  const isLarge = platform === "linux" && isTooLarge(words, env)
+  const code = isLarge ? "E2BIG" : whyNotFound(command, env["PATH"], cwd)
+  if (code === undefined) return
+  throw notStarted(command, env, Object.assign(new Error(code), { code }), cwd)
+}
+
+function isTooLarge(words: readonly string[], env: Launch["env"]): boolean {
+  const sizes = Object.entries(env).map(([name, value]) => Buffer.byteLength(`${name}=${value}`))
+  if (sizes.some((size) => size > LARGEST_VARIABLE)) return true
+  const all = [...sizes, ...words.map((word) => Buffer.byteLength(word))]
+  const total = all.reduce((sum, size) => sum + size + 1 + POINTER, 0)
+  return total > TAKEN_ANYWAY && total > mostTaken()
+}
+
+function mostTaken(): number {
+  const stack = /^Max stack size +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1]
+  return Math.min(stack === undefined ? MOST_TAKEN : Number(stack) / 4, MOST_TAKEN)
+}
+
+function whyNotFound(command: string, path = USUAL_PATH, cwd: string): string | undefined {
+  const places = command.includes("/")
+    ? [command]
+    : path.split(":").map((folder) => join(folder || ".", command))
+  let why = "ENOENT"
+  for (const each of places) {
+    const place = pathOf(cwd, each)
+    try {
+      accessSync(place, files.X_OK)
+      if (!statSync(place).isFile()) why = "EACCES"
+      else if (hasInterpreter(place)) return undefined
+    } catch (error) {
+      if (isErrno(error, "EACCES")) why = "EACCES"
+    }
+  }
+  return why
+}
+
+/** Whether a script's is there; what is no script, or cannot be read, needs none that we know. */
+function hasInterpreter(file: string): boolean {
+  const bytes = Buffer.alloc(FIRST_BYTES)
+  try {
+    const descriptor = openSync(file, "r")
+    try {
+      readSync(descriptor, bytes)
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch {
+    return true
+  }
+  const interpreter = /^#![ \t]*([^ \t\n\0]+)/.exec(bytes.toString("latin1"))?.[1]
+  return interpreter === undefined || existsSync(Buffer.from(interpreter, "latin1"))
+}
