@@ -15,6 +15,7 @@ const rooms = JSON.parse(readFileSync(new URL("rooms.json", import.meta.url), "u
 /** Every package and builtin with a risk of its own, and the only files that may import it. */
 const importers = new Map([
   ["age-encryption", ["src/core/age/age-library.ts"]],
+  ["simple-git", ["src/core/git/git.ts"]],
   ["@noble/ciphers", ["src/core/age/stanza.ts"]],
   ["shamir-secret-sharing", ["src/core/recovery/secret-sharing.ts"]],
   ["@scure/bip39", ["src/core/recovery/key-words.ts", "src/precommit/encoded/seed-phrase.ts"]],

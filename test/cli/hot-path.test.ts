@@ -24,7 +24,7 @@ const preload = fileURLToPath(new URL("opened.cjs", import.meta.url))
 const MARKS = {
   yargs: "YError",
   yaml: "parseDocument",
-  git: "unset core.worktree",
+  "simple-git": "simple-git",
   "age-encryption": "unrecognized identity type",
   services: "x-postmark-server-token",
   "the policy language": "homogeneousAggregateLiterals",

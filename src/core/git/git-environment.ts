@@ -28,7 +28,7 @@ export const KEPT = [
   "GIT_CONFIG_SYSTEM",
   "GIT_CONFIG_NOSYSTEM",
 ]
-// Desktops set SSH_ASKPASS, which git would start; Termux and make set PREFIX.
+// Desktops set SSH_ASKPASS, Termux and make set PREFIX; simple-git refuses both, in whatever case.
 const DROPPED = /^(AGENT_VAULT_.*|GIT_.*|SSH_ASKPASS|PREFIX|EDITOR|VISUAL|PAGER|LESS|LANG|LC_.*)$/i
 
 export const OURS = {

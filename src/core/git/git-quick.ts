@@ -5,8 +5,8 @@ import { gitFailure } from "./git-failure.js"
 import { HARDENED, OURS, scrubbed } from "./git-environment.js"
 import type { Environment } from "../disk/homes.js"
 
-// Git for the guard, which runs at every commit: as a hook sees the repository, and one process that
-// hands out all contents. Hardened and scrubbed as git.ts is.
+// Git for the guard, which runs at every commit: no library to load, and one process that hands
+// out all contents. Hardened and scrubbed as git.ts is.
 
 /** What Git tells a hook: `git commit -a` and `-p` have an index of their own. */
 const TOLD_TO_HOOKS = [

@@ -1,12 +1,12 @@
-import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process"
 import { closeSync, openSync } from "node:fs"
 import { devNull } from "node:os"
+import { simpleGit } from "simple-git"
 import { VaultError } from "../words/errors.js"
+import { inaccessible } from "../words/system-error.js"
 import { type Setting, settings } from "./git-config.js"
-import { HARDENED, OURS, scrubbed } from "./git-environment.js"
 import { gitFailure } from "./git-failure.js"
+import { HARDENED, KEPT, OURS, scrubbed } from "./git-environment.js"
 import { realPath } from "../disk/at-path.js"
-import { inaccessible, isErrno } from "../words/system-error.js"
 import type { Environment } from "../disk/homes.js"
 import type { Checkout } from "../disk/place.js"
 
@@ -46,7 +46,7 @@ export interface Git {
   readonly hasRemote: boolean
 }
 
-/** As many as four gits at once need, and the code that tells of a failure. */
+/** As many as four gits at once need. */
 const DESCRIPTORS = 32
 
 /** What else is the user's own choice where a remote is talked to. */
@@ -61,10 +61,9 @@ const KEPT_FOR_NETWORK = [
 
 /**
  * Opens the repository of a checkout. Git must find the same one from there as the files did.
- * Throws `NO_GIT`, `REPOSITORY_STATE`, `NO_ACCESS`.
+ * Throws `NO_GIT`, `REPOSITORY_STATE`.
  */
 export async function openGit(checkout: Checkout, env: Environment): Promise<Git> {
-  proveRoom()
   const look = runner(checkout.top, env, HARDENED)
   const [found, configured] = await Promise.all([
     look(["rev-parse", "--absolute-git-dir", "--show-toplevel", "--show-object-format"]),
@@ -103,45 +102,57 @@ function hooksOff(configured: readonly string[]): string[] {
 }
 
 /** Runs git in `folder` with a scrubbed environment. Its failures are `GIT_FAILED`, or `NO_GIT`. */
-function runner(folder: string, env: Environment, config: readonly string[]): RunGit {
-  const configured = config.flatMap((setting) => ["-c", setting])
-  const common = { ...scrubbed(env), ...OURS }
+function runner(folder: string, env: Environment, config: string[]): RunGit {
   return async (args, options = {}) => {
+    proveRoom()
+    const output: Buffer[] = []
     const network = options.network === undefined ? {} : networkVariables(env)
-    const started: SpawnOptions = {
-      cwd: folder,
-      env: { ...common, ...chosen(options), ...network },
-      stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-      windowsHide: true,
-    }
+    const git = simpleGit({
+      baseDir: folder,
+      config,
+      // simple-git takes an empty text for no input, and leaves git waiting for its end.
+      input: () => (options.input === "" ? Buffer.alloc(0) : options.input),
+      // Until the streams are closed, output may be on its way, however long git is gone.
+      completion: { onClose: true, onExit: false },
+      // simple-git counts it as success when git is killed, or fails without output.
+      errors: (error, { exitCode }) => {
+        if (exitCode === options.answer) return undefined
+        return error ?? (exitCode === 0 ? undefined : new Error(`it ended with ${exitCode}`))
+      },
+      allowEnvironment: [...KEPT, ...KEPT_FOR_NETWORK, ...Object.keys(OURS), ...CHOSEN],
+      unsafe: {
+        // Our own settings, which switch these off or set them to the user's own choice.
+        allowUnsafeHooksPath: true,
+        allowUnsafeFsMonitor: true,
+        allowUnsafePager: true,
+        allowUnsafeConfigPaths: true,
+        allowUnsafeGpgProgram: true,
+        allowUnsafeSshCommand: true,
+        allowUnsafeAskPass: true,
+        allowUnsafeCredentialHelper: true,
+        allowUnsafeFilter: true,
+        allowUnsafeGitProxy: true,
+        allowUnsafeMergeDriver: true,
+        allowUnsafePack: true,
+      },
+    })
+    git.env({ ...scrubbed(env), ...OURS, ...chosen(options), ...network })
+    git.outputHandler((_command, stdout) => {
+      stdout.on("data", (data: Buffer) => output.push(data))
+      // simple-git waits 50 ms for late output of a git that printed nothing. None comes.
+      stdout.once("end", () => stdout.emit("data", Buffer.alloc(0)))
+    })
     try {
-      return await outputOf(spawn("git", [...configured, ...args], started), options)
+      await git.raw([...args])
     } catch (cause) {
-      if (isErrno(cause, "EMFILE", "ENFILE")) throw inaccessible("run", "git", cause)
       throw gitFailure(args, cause)
     }
+    return Buffer.concat(output)
   }
 }
 
-/** What a git prints until it ends; it fails with what it said. */
-function outputOf(child: ChildProcess, { input, answer = 0 }: RunOptions): Promise<Buffer> {
-  const output: Buffer[] = []
-  const said: Buffer[] = []
-  // Where the system has no descriptors left, there are no streams.
-  child.stdout?.on("data", (data: Buffer) => output.push(data))
-  child.stderr?.on("data", (data: Buffer) => said.push(data))
-  // A git that is gone says why; that its stdin is closed tells nothing more.
-  child.stdin?.on("error", () => {})
-  child.stdin?.end(input)
-  return new Promise((resolve, reject) => {
-    child.once("error", reject)
-    child.once("close", (code, signal) => {
-      if (code === 0 || code === answer) return resolve(Buffer.concat(output))
-      const words = Buffer.concat([...output, ...said]).toString("utf8")
-      reject(new Error(words || `it ended with ${code ?? signal}`))
-    })
-  })
-}
+/** The variables that {@link RunOptions} set. */
+const CHOSEN = ["GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"]
 
 function chosen({ indexFile, objects }: RunOptions): Record<string, string> {
   return {
@@ -160,7 +171,7 @@ function quotedPath(path: string): string {
   return `"${path.replace(/["\\]/g, "\\$&").replaceAll("\n", "\\n")}"`
 }
 
-/** Throws `NO_ACCESS` where gits would take the last descriptors. */
+/** Without descriptors for the pipes to git, simple-git dies of an event that nothing can catch. */
 function proveRoom(): void {
   const held: number[] = []
   try {
