@@ -1,5 +1,11 @@
 import { VaultError, describeLease, describeUse } from "../../../core/index.js"
-import { type Inspection, endGrants, inspect } from "../../../core/owner.js"
+import {
+  type Applied,
+  type Inspection,
+  type Outcome,
+  endGrants,
+  inspect,
+} from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import {
   asJson,
@@ -23,7 +29,7 @@ const UNANCHORED =
   "Self-consistent only: nothing here says which owner to trust. Compare, then pin: agent-vault trust"
 
 export async function run(door: Door): Promise<number> {
-  const fixed = isSet(door, "fix") ? await endGrants(await changeRequest(door)) : undefined
+  const fixed = await fix(door)
   const place = placeOf(door)
   const key = await identityIfSet(door, place)
   const { env, now } = door
@@ -47,10 +53,7 @@ export async function run(door: Door): Promise<number> {
   if (await asJson(door, { ...(ended && { fixed: ended }), ...inspection, exitCode: code })) {
     return code
   }
-  if (fixed?.commit !== undefined) {
-    const { plan, exposed } = fixed.result
-    await report(door, fixed, ...planLines(plan), ...exposureLines(door, exposed))
-  }
+  if (fixed !== undefined) await reportFixed(door, fixed)
   await print(door, [
     ...findingLines(inspection.findings),
     ...accessLines(inspection),
@@ -68,6 +71,25 @@ export async function run(door: Door): Promise<number> {
   tell(door, ...goingLines(inspection), ...rotatingLines(inspection), ...ruleCount(inspection))
   if (!anchored) tell(door, UNANCHORED)
   return code
+}
+
+/** Ends the grants that ran out, if that is asked for, or plans it. Throws `USAGE`. */
+async function fix(door: Door): Promise<Outcome<Applied> | undefined> {
+  if (isSet(door, "fix")) return endGrants(await changeRequest(door))
+  if (!isSet(door, "dry-run")) return undefined
+  throw new VaultError(
+    "USAGE",
+    "--dry-run shows what --fix would do, and check does nothing else",
+    {
+      hint: "agent-vault check --fix --dry-run",
+    },
+  )
+}
+
+async function reportFixed(door: Door, fixed: Outcome<Applied>): Promise<void> {
+  if (fixed.commit === undefined && !isSet(door, "dry-run")) return
+  const { plan, exposed } = fixed.result
+  await report(door, fixed, ...planLines(plan), ...exposureLines(door, exposed))
 }
 
 /** What a look says that is ended, after grants were. */

@@ -16,12 +16,14 @@ export const UPKEEP: readonly CommandSpec[] = [
       fix: {
         describe: "first end the grants that ran out: an owner's command, for a CI's schedule too",
       },
+      "dry-run": { describe: "with --fix: show which grants it would end, and end none" },
       ...REPORT,
     },
     examples: [
       ["agent-vault check", "exit 0: fine, 1: needs attention, 5: a reader would refuse something"],
       ["agent-vault check --owner", "opens every group and escrow as well"],
       ["agent-vault check --against origin/main", "in a pull request"],
+      ["agent-vault check --fix --dry-run", "which grants ran out, and what would be done"],
       ["agent-vault check --fix", "gives a new key to what a grant past its end still opens"],
     ],
   },
