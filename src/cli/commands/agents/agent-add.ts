@@ -10,7 +10,7 @@ import {
 } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import { type KeyOutput, deliverKey, deliveryLines, keyOutput } from "../../door/key-output.js"
+import { type KeyOutput, deliverKey, deliveryLines, keyOutput } from "../../keys/key-output.js"
 import { asJson, outcomePart, report, tell } from "../../door/render.js"
 import { changeRequest, option } from "../../door/who.js"
 

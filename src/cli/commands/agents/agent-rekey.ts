@@ -2,11 +2,11 @@ import { agentKeyFile, claimedId } from "../../../core/index.js"
 import { joinFingerprint, rekeyAgent } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import { type KeyOutput, deliveryLines, keyOutput } from "../../door/key-output.js"
+import { type KeyOutput, deliveryLines, keyOutput } from "../../keys/key-output.js"
 import { asJson, exposureLines, planLines, report, tell } from "../../door/render.js"
 import { usedBy, usedLines } from "../../door/used-lines.js"
 import { changeRequest, isSet, option } from "../../door/who.js"
-import { isCompared } from "../owners/owner-add.js"
+import { isCompared } from "../../keys/compared-keys.js"
 import { NO_ESCROW, handOver, publicPart, recipientElsewhere } from "./agent-add.js"
 
 export async function run(door: Door): Promise<void> {

@@ -1,7 +1,7 @@
 import { claimedId, findAnchor } from "../../../core/index.js"
 import { type OwnerJoinRequest, join, joinAsOwner } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
-import { choosePassphrase } from "../../door/new-passphrase.js"
+import { choosePassphrase } from "../../keys/new-passphrase.js"
 import { asJson, print, tell } from "../../door/render.js"
 import { isSet, passphraseOf, placeOf } from "../../door/who.js"
 

@@ -11,9 +11,8 @@ import { afterRepair } from "../../door/after-repair.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { asJson, counted, exposureLines, outcomePart, report, tell } from "../../door/render.js"
+import { isCompared } from "../../keys/compared-keys.js"
 import { changeRequest, option, placeOf } from "../../door/who.js"
-import { confirm } from "../../terminal/ask.js"
-import { typedAgain } from "../../parse/typed-again.js"
 
 export async function run(door: Door): Promise<void> {
   const [name = ""] = door.call.words
@@ -46,31 +45,6 @@ function joiningOf(door: Door, name: string): OwnerJoining {
   throw new VaultError("USAGE", "owner add needs --join LINE: the new owner's key never travels", {
     hint: `on their machine, in a clone of this repository: agent-vault join ${owner} --owner`,
   })
-}
-
-/**
- * Whether keys are those that were made where they say. What opens something at once is compared
- * before, and not by the line alone. Throws `RECIPIENT_INVALID`, `NO_TERMINAL`.
- */
-export async function isCompared(
-  door: Door,
-  name: string,
-  fingerprint: string,
-  teller: string,
-): Promise<boolean> {
-  const said = option(door, "fingerprint")
-  if (said === undefined) {
-    tell(door, `The fingerprint of ${name}: ${fingerprint}`)
-    const question = `Is it the same where the key of ${name} was made, told by another way than the line?`
-    const told = typedAgain(door.call, "--fingerprint FINGERPRINT")
-    return confirm(door.terminal, question, `${teller} tells it to you: ${told}`)
-  }
-  if (said.trim().toLowerCase() === fingerprint) return true
-  throw new VaultError(
-    "RECIPIENT_INVALID",
-    `what is in the line has the fingerprint ${fingerprint}, not ${said}`,
-    { hint: "somebody changed the line on its way, or it is another one: get it anew" },
-  )
 }
 
 function addedLines({ owner, groups, escrows, fingerprint }: OwnerAdded, dry: boolean): string[] {

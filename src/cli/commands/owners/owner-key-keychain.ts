@@ -14,7 +14,7 @@ import {
 } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import { choosePassphrase } from "../../door/new-passphrase.js"
+import { choosePassphrase } from "../../keys/new-passphrase.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, tell, unfinishedLines, unfinishedPart } from "../../door/render.js"
 import { isSet, passphraseOf, placeOf } from "../../door/who.js"

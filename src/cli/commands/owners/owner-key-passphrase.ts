@@ -11,7 +11,7 @@ import {
 } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import { newPassphrase } from "../../door/new-passphrase.js"
+import { newPassphrase } from "../../keys/new-passphrase.js"
 import { asJson, tell } from "../../door/render.js"
 import { option, passphraseOf, placeOf } from "../../door/who.js"
 import { keepHidden } from "../../terminal/ask.js"

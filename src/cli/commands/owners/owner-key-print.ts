@@ -10,7 +10,7 @@ import {
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
-import { requireTerminal, showOnce } from "../../door/show-once.js"
+import { requireTerminal, showOnce } from "../../keys/show-once.js"
 import { passphraseOf, placeOf } from "../../door/who.js"
 import { qrCode } from "../../terminal/qr-code.js"
 

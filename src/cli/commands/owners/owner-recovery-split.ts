@@ -3,7 +3,7 @@ import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, tell } from "../../door/render.js"
-import { requireTerminal, showOnce } from "../../door/show-once.js"
+import { requireTerminal, showOnce } from "../../keys/show-once.js"
 import { identityOf, option, options, placeOf, userPath } from "../../door/who.js"
 import { typedAgain } from "../../parse/typed-again.js"
 

@@ -1,7 +1,7 @@
 import { VaultError } from "../../core/index.js"
 import { askLine } from "../terminal/ask.js"
-import type { Door } from "./door.js"
-import { isSet } from "./who.js"
+import type { Door } from "../door/door.js"
+import { isSet } from "../door/who.js"
 
 /** Nothing of it stays: not on the screen, and not above it. */
 const CLEARED = "\u001b[2J\u001b[3J\u001b[H"

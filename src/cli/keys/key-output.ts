@@ -1,8 +1,8 @@
 import { type Key, agentKeyFile, utc } from "../../core/index.js"
 import { checkKeyFilePlace, formatKeyFile, inHome, writeKeyFile } from "../../core/owner.js"
-import type { Door } from "./door.js"
+import type { Door } from "../door/door.js"
 import { writeOut } from "../terminal/terminal.js"
-import { option, userPath } from "./who.js"
+import { option, userPath } from "../door/who.js"
 
 /** Where a key goes: to the key home of this machine, to a file of the user's choice, or to stdout. */
 export type KeyOutput =

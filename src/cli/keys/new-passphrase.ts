@@ -1,9 +1,9 @@
 import { VaultError } from "../../core/index.js"
 import { askHidden, keepHidden } from "../terminal/ask.js"
 import { readDescriptor } from "../terminal/input.js"
-import type { Door } from "./door.js"
-import { tell } from "./render.js"
-import { isSet, option } from "./who.js"
+import type { Door } from "../door/door.js"
+import { tell } from "../door/render.js"
+import { isSet, option } from "../door/who.js"
 import { typedAgain } from "../parse/typed-again.js"
 
 /**
