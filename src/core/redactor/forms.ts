@@ -1,4 +1,4 @@
-import { inNumbers } from "./entities.js"
+import { inNumbers, inSigns } from "./entities.js"
 import { escapesOf, inAscii, percentEncodingsOf } from "./escapes.js"
 import { pemBytes } from "./pem.js"
 
@@ -101,9 +101,13 @@ function escaped(value: Buffer): Buffer[] {
   if (!isSmall(value)) return []
   const byByte = [
     ...percentEncodingsOf(value),
-    ...(isText(value) ? inNumbers(value.toString()) : inAscii(value)),
+    ...(isText(value) ? inEntities(value.toString()) : inAscii(value)),
   ]
   return [...textEscapes(value), ...byByte.map((text) => Buffer.from(text))]
+}
+
+function inEntities(text: string): string[] {
+  return [...inNumbers(text), ...inSigns(text)]
 }
 
 function textEscapes(value: Buffer): Buffer[] {

@@ -34,6 +34,34 @@ const expressions: string[] = []
 const jq = (filter: string): Print => tool("jq", ["-Rsrj", filter])
 const readIn = "IFS= read -r -d '' value; "
 
+/** As its `html/template` (1.26) wrote each of these: the test at the end has some of its output. */
+const GO: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&#34;",
+  "'": "&#39;",
+  "+": "&#43;",
+}
+const BLANKS: Readonly<Record<string, string>> = Object.fromEntries(
+  Array.from("\t\n\v\f\r ", (char) => [char, `&#${char.charCodeAt(0)};`]),
+)
+/** What most libraries have a name for. */
+const FOUR: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+}
+
+function escaping(escapes: Readonly<Record<string, string>>): Print {
+  return (value) => Array.from(value, (char) => escapes[char] ?? char).join("")
+}
+
+function hexOf(char: string): string {
+  return (char.codePointAt(0) ?? 0).toString(16).toUpperCase()
+}
+
 /** Forms that hold the value and nothing else: nothing of them may remain. */
 const whole: Readonly<Record<string, Print>> = {
   "as it is": (value) => value,
@@ -122,6 +150,39 @@ const whole: Readonly<Record<string, Print>> = {
         ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[char] ??
         `&#x${char.charCodeAt(0).toString(16).toUpperCase()};`,
     ),
+  "a template of Go": escaping(GO),
+  "a template of Go, in an attribute without quotes": escaping({
+    ...GO,
+    ...BLANKS,
+    "=": "&#61;",
+    "`": "&#96;",
+  }),
+  "OWASP's encoder for Java, in an attribute without quotes": escaping({
+    ...GO,
+    ...BLANKS,
+    "+": "+",
+    "=": "&#61;",
+    "/": "&#47;",
+    "`": "&#96;",
+  }),
+  ".NET": (value) =>
+    value.replace(/[&<>"'+]|[^\0-\x7F]/gu, (char) => FOUR[char] ?? `&#x${hexOf(char)};`),
+  "validator.js": escaping({
+    ...FOUR,
+    "'": "&#x27;",
+    "/": "&#x2F;",
+    "\\": "&#x5C;",
+    "`": "&#96;",
+  }),
+  WordPress: escaping({ ...FOUR, "&": "&#038;", "'": "&#039;" }),
+  "Laminas and Twig, in an attribute": (value) =>
+    value.replace(
+      /[^a-z0-9,._-]/giu,
+      (char) => FOUR[char] ?? `&#x${hexOf(char).padStart(hexOf(char).length > 2 ? 4 : 2, "0")};`,
+    ),
+  "PHP, with the names of HTML 5": python(
+    "''.join({'<': '&lt;', '>': '&gt;', '&': '&amp;', '\"': '&quot;'}.get(c) or (f'&{name};' if (name := NAMES.get(c) or html.entities.codepoint2name.get(ord(c))) else c) for c in value)",
+  ),
   "an object on Node's console": (value) =>
     inspect([value], { breakLength: Infinity }).slice(3, -3),
 }
@@ -274,6 +335,35 @@ test("spaces and line ends around a value are not part of it", () => {
   expect(redactText(patterns, "my-fake-key my-fake-key\n")).toBe(`${MARKER} ${MARKER}\n`)
 })
 
+test("a value in a page is found as html/template of Go 1.26.8 wrote it", () => {
+  const value = "a+b=c/d e\"f'g`h<i>j&k:l@m_n"
+  const patterns = compilePatterns([{ name: "test/value", value: Buffer.from(value) }])
+  const page = [
+    '<a title="a&#43;b=c/d e&#34;f&#39;g`h&lt;i&gt;j&amp;k:l@m_n">',
+    "<a title=a&#43;b&#61;c/d&#32;e&#34;f&#39;g&#96;h&lt;i&gt;j&amp;k:l@m_n>",
+  ]
+  expect(page.map((line) => redactText(patterns, line))).toEqual([
+    `<a title="${MARKER}">`,
+    `<a title=${MARKER}>`,
+  ])
+})
+
+test.each([
+  ["&#43;", "&#61;", "&#47;"],
+  ["&#043;", "&#061;", "&#047;"],
+  ["&#x2B;", "&#x3D;", "&#x2F;"],
+  ["&#x2b;", "&#x3d;", "&#x2f;"],
+  ["&plus;", "&equals;", "&sol;"],
+  ["&#43;", "=", "/"],
+  ["&#x2B;", "=", "/"],
+  ["+", "&#x3D;", "&#x2F;"],
+])("base64 in a page is found with %s, %s and %s", (plus, equals, slash) => {
+  const value = "bm90+YSByZWFs/IGtleQ=="
+  const patterns = compilePatterns([{ name: "test/value", value: Buffer.from(value) }])
+  const written = value.replaceAll("+", plus).replaceAll("=", equals).replaceAll("/", slash)
+  expect(redactText(patterns, `<p>${written}</p>`)).toBe(`<p>${MARKER}</p>`)
+})
+
 test("a text without secrets is the very same, lone surrogates too", () => {
   const patterns = compilePatterns([{ name: "test/value", value: Buffer.from("my-fake-key") }])
   expect(redactText(patterns, "half \uD800 of a pair")).toBe("half \uD800 of a pair")
@@ -291,6 +381,7 @@ function withoutQuotes(redacted: string): string {
 /** What Python prints of each value by each expression, all from one process: it starts slowly. */
 const byPython = once((): ReadonlyMap<string, ReadonlyMap<string, string>> => {
   const script = `import sys, json, base64, shlex, binascii, html, html.entities, urllib.parse as url
+NAMES = {c: name for name, c in {"Tab": "\\t", "NewLine": "\\n", "excl": "!", "num": "#", "dollar": "$", "percnt": "%", "apos": "'", "lpar": "(", "rpar": ")", "ast": "*", "plus": "+", "comma": ",", "period": ".", "sol": "/", "colon": ":", "semi": ";", "equals": "=", "quest": "?", "commat": "@", "lbrack": "[", "bsol": "\\\\", "rbrack": "]", "Hat": "^", "lowbar": "_", "grave": chr(96), "lbrace": "{", "vert": "|", "rbrace": "}"}.items() if html.entities.html5[name + ";"] == c}
 names = globals()
 def printed(value, expression):
     return str(eval(expression, {**names, "value": value, "raw": value.encode()}))
