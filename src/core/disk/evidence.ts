@@ -1,6 +1,21 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { Moment } from "./moment.js"
-import { type Look, type Stamp, isSameStamp, isSettled, stampOf } from "./stamp.js"
+import {
+  type Look,
+  type Stamp,
+  isFolderItself,
+  isSameStamp,
+  isSettled,
+  isThere,
+  stampOf,
+} from "./stamp.js"
+
+/** A path, and what was there. */
+interface Looked {
+  readonly path: string
+  readonly look: Look
+  readonly stamp: Stamp
+}
 
 const gathering = new AsyncLocalStorage<readonly Evidence[]>()
 /** How many gather now. */
@@ -13,7 +28,9 @@ let gatherers = 0
  */
 export class Evidence {
   /** By look and path. */
-  readonly #stamps = new Map<string, { path: string; look: Look; stamp: Stamp }>()
+  readonly #stamps = new Map<string, Looked>()
+  /** Those that tell all: the others need not be looked at again. */
+  #telling: readonly Looked[] | undefined
   #isSettled = true
 
   /** Adds what is at `path`, there or not; what was added before stays as it was then. */
@@ -23,6 +40,7 @@ export class Evidence {
     const now = Date.now()
     const stamp = stampOf(path, look)
     this.#stamps.set(key, { path, look, stamp })
+    this.#telling = undefined
     this.#isSettled &&= isSettled(stamp, now)
   }
 
@@ -33,7 +51,8 @@ export class Evidence {
 
   /** Whether all of it is now as it was; `now` is what others look at as well. */
   holds(now?: Moment): boolean {
-    for (const { path, look, stamp } of this.#stamps.values()) {
+    this.#telling ??= tellingOf([...this.#stamps.values()])
+    for (const { path, look, stamp } of this.#telling) {
       const present = now?.stampOf(path, look) ?? stampOf(path, look)
       if (!isSameStamp(present, stamp)) return false
     }
@@ -44,6 +63,30 @@ export class Evidence {
   isSettled(): boolean {
     return this.#isSettled
   }
+}
+
+/**
+ * Less what others tell as well: a folder, of which only counts that it is the same one, by the same
+ * file at the same path in it; and what a path leads to, if the path itself is that. Not seen is a
+ * link in a folder's place that leads to that very folder, with nothing in it changed.
+ */
+function tellingOf(all: readonly Looked[]): Looked[] {
+  const above = new Set<string>()
+  const themselves = new Map<string, Stamp>()
+  for (const { path, look, stamp } of all) {
+    if (look === "target" || !isThere(stamp)) continue
+    if (look === "self") themselves.set(path, stamp)
+    for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {
+      const folder = path.slice(0, end)
+      if (above.has(folder)) break
+      above.add(folder)
+    }
+  }
+  return all.filter(({ path, look, stamp }) => {
+    if (look !== "entries" && isFolderItself(stamp) && above.has(path)) return false
+    const itself = look === "target" ? themselves.get(path) : undefined
+    return itself === undefined || !isSameStamp(itself, stamp)
+  })
 }
 
 /**

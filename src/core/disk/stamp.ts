@@ -38,6 +38,16 @@ export function stampFrom(stat: Stats | undefined, look: Look): Stamp {
   return { device, inode, size: stat.size, modified: stat.mtimeMs, changed: stat.ctimeMs }
 }
 
+/** Whether anything was there. */
+export function isThere({ inode, device }: Stamp): boolean {
+  return inode !== 0 || device !== 0
+}
+
+/** Whether it is of a folder, of which only counts that it is the same one. */
+export function isFolderItself(stamp: Stamp): boolean {
+  return isThere(stamp) && stamp.changed === 0 && stamp.modified === 0
+}
+
 export function isSameStamp(one: Stamp, other: Stamp): boolean {
   return (
     one.changed === other.changed &&

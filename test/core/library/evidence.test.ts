@@ -1,5 +1,13 @@
 import { once } from "node:events"
-import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { build } from "esbuild"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -7,7 +15,7 @@ import { Evidence, gather, witness } from "../../../src/core/disk/evidence.js"
 import { Moment } from "../../../src/core/disk/moment.js"
 import { isSettled, stampOf } from "../../../src/core/disk/stamp.js"
 import { readRegularFile } from "../../../src/core/disk/files.js"
-import { listFolder } from "../../../src/core/disk/at-path.js"
+import { listFolder, lookAt } from "../../../src/core/disk/at-path.js"
 import { testWithStrace, trace, unescaped } from "../../attack/tracing.js"
 import { type World, vaultWorld } from "../world.js"
 
@@ -133,6 +141,60 @@ describe("evidence", () => {
     symlinkSync(path("target"), path("link"))
     const look = (): unknown => readRegularFile(path("link"), 100, "link", "follow")
     expect(await holdsAfter(look, () => appendFileSync(path("target"), "!"))).toBe(false)
+  })
+
+  test("of a folder and what is in it: once another folder lies there", async () => {
+    const look = (): unknown => {
+      lookAt(path("room"))
+      lookAt(path("room/inner"))
+      return readRegularFile(path("room/inner/a"), 100)
+    }
+    const made = (): void => {
+      rmSync(path("room"), { recursive: true, force: true })
+      mkdirSync(path("room/inner"), { recursive: true })
+      writeFileSync(path("room/inner/a"), "one")
+    }
+    const changes: (() => void)[] = [
+      () => renameSync(path("room"), path("moved")),
+      () => renameSync(path("room/inner"), path("room/moved")),
+      () => rmSync(path("room/inner/a")),
+      () => {
+        cpSync(path("room"), path("copy"), { recursive: true, preserveTimestamps: true })
+        rmSync(path("room"), { recursive: true })
+        symlinkSync(path("copy"), path("room"))
+      },
+    ]
+    for (const change of changes) {
+      made()
+      expect(await holdsAfter(look, change)).toBe(false)
+    }
+  })
+
+  test("of an empty folder: once it is gone, or another one", async () => {
+    const look = (): unknown => [lookAt(path("alone")), readRegularFile(path("alone/none"), 100)]
+    mkdirSync(path("alone"))
+    expect(await holdsAfter(look, () => writeFileSync(path("alone/none"), ""))).toBe(false)
+    rmSync(path("alone/none"))
+    expect(await holdsAfter(look, () => renameSync(path("alone"), path("gone")))).toBe(false)
+    mkdirSync(path("alone"))
+    const another = (): void => {
+      mkdirSync(path("other"))
+      rmSync(path("alone"), { recursive: true })
+      renameSync(path("other"), path("alone"))
+    }
+    expect(await holdsAfter(look, another)).toBe(false)
+  })
+
+  test("of a file that is looked at as itself and followed: once a link lies there", async () => {
+    writeFileSync(path("head"), "one")
+    const look = (): unknown => [lookAt(path("head")), lookAt(path("head"), "follow")]
+    const linked = (): void => {
+      renameSync(path("head"), path("head of old"))
+      symlinkSync(path("head of old"), path("head"))
+    }
+    expect(await holdsAfter(look, linked)).toBe(false)
+    const target = (): void => appendFileSync(path("head of old"), "!")
+    expect(await holdsAfter(look, target)).toBe(false)
   })
 
   test("is of the first look: what changed between two looks is noticed", async () => {
