@@ -29,8 +29,7 @@ let takesAnyPublicHalf = true
 
 /** The identity of a 32-byte X25519 private key. */
 export function x25519Identity(privateKey: Uint8Array): X25519Identity {
-  const mine = importPrivateKey(privateKey)
-  const recipient = publicHalf(mine)
+  const { mine, recipient } = halvesOf(privateKey)
   const unwrapOne: X25519Identity["unwrap"] = (share, body) => {
     const secret = diffieHellman({ privateKey: mine, publicKey: importPublicKey(share) })
     return unwrap(body, wrappingKey(secret, share, recipient))
@@ -52,7 +51,25 @@ export function x25519Identity(privateKey: Uint8Array): X25519Identity {
 
 /** The 32-byte public key of a 32-byte X25519 private key. */
 export function x25519PublicKey(privateKey: Uint8Array): Uint8Array {
-  return publicHalf(importPrivateKey(privateKey))
+  return halvesOf(privateKey).recipient
+}
+
+/** Both halves of a key. */
+interface Halves {
+  readonly mine: KeyObject
+  readonly recipient: Uint8Array
+}
+
+/** Of each key, first its recipient is asked, and then what it opens. */
+const known = new WeakMap<Uint8Array, Halves>()
+
+function halvesOf(privateKey: Uint8Array): Halves {
+  const before = known.get(privateKey)
+  if (before !== undefined) return before
+  const mine = importPrivateKey(privateKey)
+  const halves = { mine, recipient: publicHalf(mine) }
+  known.set(privateKey, halves)
+  return halves
 }
 
 // The spec demands that an all-zero secret, the mark of a low-order point, is refused: OpenSSL's

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto"
+import { hash, randomBytes } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { kill, pid } from "node:process"
@@ -70,5 +70,5 @@ export function startOf(process: number | string): string | undefined {
 }
 
 function shortened(host: string): string {
-  return createHash("sha256").update(host).digest("hex").slice(0, 8)
+  return hash("sha256", host).slice(0, 8)
 }

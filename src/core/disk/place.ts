@@ -1,5 +1,5 @@
 import { LIMITS } from "../words/limits.js"
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { readlinkSync, realpathSync } from "node:fs"
 import { dirname, join, relative, resolve, sep } from "node:path"
 import { VaultError } from "../words/errors.js"
@@ -111,10 +111,7 @@ function checkoutAt(folder: string): Checkout | undefined {
 }
 
 function cloneOf(gitFolder: string): string {
-  return createHash("sha256")
-    .update(realPath(commonFolder(gitFolder)))
-    .digest("hex")
-    .slice(0, 32)
+  return hash("sha256", realPath(commonFolder(gitFolder))).slice(0, 32)
 }
 
 /** The folder with the objects and refs of all work trees of a clone. */

@@ -1,5 +1,5 @@
 import { LIMITS } from "../words/limits.js"
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
 import { inFolder, readRegularFile, replaceFile } from "../disk/files.js"
 import { type Environment, inHome, stateHome } from "../disk/homes.js"
@@ -13,7 +13,7 @@ export type KnownVaultFile = string | undefined
 export function knownVaultFile({ root, checkout }: Place, env: Environment): KnownVaultFile {
   if (checkout?.branch === undefined) return undefined
   const where = `${checkout.branch}\n${gitPath(checkout, root)}`
-  const name = createHash("sha256").update(where).digest("hex").slice(0, 32)
+  const name = hash("sha256", where).slice(0, 32)
   return inFolder(stateHome(env), `sites/${checkout.clone}/${name}`)
 }
 

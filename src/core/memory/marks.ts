@@ -1,6 +1,6 @@
 import { type Reach, compareReach, reachOf, reachText } from "../records/reach.js"
 import { LIMITS } from "../words/limits.js"
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { join } from "node:path"
 import { VaultError } from "../words/errors.js"
 import { createFile, inFolder, readRegularFile, removeFile } from "../disk/files.js"
@@ -196,7 +196,7 @@ export function signersNote(owners: readonly OwnerEntry[]): string {
 
 /** A branch, as names in the state folder have it. */
 export function branchKey(branch: string): string {
-  return createHash("sha256").update(branch).digest("hex").slice(0, 32)
+  return hash("sha256", branch).slice(0, 32)
 }
 
 /** What the mark of a group keeps: whom it lost, and when, a line each. */
