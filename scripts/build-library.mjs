@@ -4,6 +4,7 @@ import { cp, readFile, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { writeBundle } from "./build-bundle.mjs"
+import { compileAtLoad } from "./build-eager.mjs"
 import { root } from "./build-places.mjs"
 
 // What the package exports: as much as these list.
@@ -20,6 +21,7 @@ export async function writeLibrary(folder, compiled) {
   await writeFile(join(folder, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`)
   const doors = lists.map((list) => [`src/core/${list}.ts`])
   await writeBundle(folder, Object.fromEntries(entries), ".js", doors)
+  await compileAtLoad(folder, "npm.js")
   await Promise.all(lists.map((list) => writeFace(folder, list)))
   for (const file of await reachableTypes(compiled)) {
     await cp(join(compiled, file), join(folder, file), { recursive: true })

@@ -42,6 +42,7 @@ const build = {
     "scripts/build.mjs",
     "scripts/build-bin.mjs",
     "scripts/build-bundle.mjs",
+    "scripts/build-eager.mjs",
     "scripts/build-faces.mjs",
     "scripts/build-library.mjs",
     "scripts/build-licenses.mjs",

@@ -121,3 +121,17 @@ test("a bundler can follow all that the library requires", () => {
   expect(required.length).toBeGreaterThan(10)
   expect(required.filter((call) => !/^require\("\.\/[\w-]+\.c?js"\)$/.test(call))).toEqual([])
 })
+
+// docs/decisions/0036: a function in brackets is compiled with its file, another at its first call.
+test("what the reader's library loads is compiled as it is loaded", () => {
+  const program = `require("agent-vault"); console.log(JSON.stringify(Object.keys(require.cache)))`
+  const { stdout } = consumer.run(consumer.write("loaded.cjs", program), [], world.env)
+  const loaded = (JSON.parse(stdout) as string[]).filter((file) => file.includes("dist/lib/"))
+  const functions = loaded.flatMap((file) =>
+    [...readFileSync(file, "utf8").matchAll(/^(?:var \w+ = \()?(?:async )?function\b/gm)].map(
+      ([start]) => start,
+    ),
+  )
+  expect(functions.length).toBeGreaterThan(300)
+  expect(functions.filter((start) => !start.startsWith("var "))).toEqual([])
+})
