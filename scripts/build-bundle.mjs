@@ -29,6 +29,8 @@ const sideEffectImport = /^import "\.\/[^"]+";\n/gm
 // finds something, and a millisecond and more for its sockets: a chunk loads them where they are
 // first used.
 const late = /^var (import_node_(?:crypto|net|tty)\d*) = require\("node:(\w+)"\);\n/gm
+// The library is loaded to read: each value takes some fifteen calls of crypto.
+const lateInLibrary = /^var (import_node_(?:net|tty)\d*) = require\("node:(\w+)"\);\n/gm
 
 // esbuild copies the exports of a file behind a second getter each.
 const copiedExports = /^module\.exports = __toCommonJS\((\w+)\);$/m
@@ -131,7 +133,10 @@ async function converted(text, isLibrary) {
     banner: text.includes("moduleUrl") ? `${strict}\n${url}` : strict,
     supported: { "dynamic-import": false, ...modern },
   })
-  const lazy = withLateModules(asciiOf(code)).replace(copiedExports, exportsThemselves)
+  const lazy = withLateModules(asciiOf(code), isLibrary ? lateInLibrary : late).replace(
+    copiedExports,
+    exportsThemselves,
+  )
   return isLibrary ? forBundlers(lazy) : lazy
 }
 
@@ -188,13 +193,16 @@ function asciiOf(code) {
   })
 }
 
-/** @param {string} code */
-function withLateModules(code) {
-  const modules = new Map([...code.matchAll(late)].map(([, name, module]) => [name, module]))
+/**
+ * @param {string} code
+ * @param {RegExp} which
+ */
+function withLateModules(code, which) {
+  const modules = new Map([...code.matchAll(which)].map(([, name, module]) => [name, module]))
   if (modules.size === 0) return code
   const used = new RegExp(`\\b(?:${[...modules.keys()].join("|")})\\b`, "g")
   // In brackets: `new require("…").X()` would construct what `require` is.
-  return code.replace(late, "").replace(used, (name) => `(require("node:${modules.get(name)}"))`)
+  return code.replace(which, "").replace(used, (name) => `(require("node:${modules.get(name)}"))`)
 }
 
 /** @param {string} folder */
