@@ -7,6 +7,7 @@ import { type Place, findVault } from "../disk/place.js"
 import type { Key } from "../keys/key-files.js"
 import { type LeaseBook, endLeases, newLeaseBook } from "../leases/lease-book.js"
 import { type Marks, branchMarks } from "../memory/marks.js"
+import { verifyAhead } from "../memory/verify-ahead.js"
 import { withVault } from "../vault/open.js"
 import type { GroupKeys } from "../vault/group-key.js"
 import { OpenedSecret, type SecretRead, openSecret } from "../vault/read.js"
@@ -16,6 +17,7 @@ import type { SendTerms, Suits } from "../vault/send-terms.js"
 import type { Sources } from "../vault/resolved-reads.js"
 import type { Vault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
+import { secretRecordPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
 import type { OnNote } from "../words/note.js"
 
@@ -225,7 +227,9 @@ export class Reader {
     const now = new Date()
     return this.with(async (vault) => {
       const secrets: OpenedSecret[] = []
-      for (const name of await choose(vault)) {
+      const names = await choose(vault)
+      await verifyAhead(vault, names.map(secretRecordPath))
+      for (const name of names) {
         secrets.push(await openSecret(vault, key, name, now, this.#groupKeys, terms))
       }
       return secrets
