@@ -11,7 +11,7 @@ import {
 } from "./stamp.js"
 
 /** A path, and what was there. */
-interface Looked {
+interface SeenPath {
   readonly path: string
   readonly look: Look
   readonly stamp: Stamp
@@ -28,9 +28,9 @@ let gatherers = 0
  */
 export class Evidence {
   /** By look and path. */
-  readonly #stamps = new Map<string, Looked>()
+  readonly #stamps = new Map<string, SeenPath>()
   /** Those that tell all: the others need not be looked at again. */
-  #telling: readonly Looked[] | undefined
+  #telling: readonly SeenPath[] | undefined
   #isSettled = true
 
   /** Adds what is at `path`, there or not; what was added before stays as it was then. */
@@ -70,7 +70,7 @@ export class Evidence {
  * file at the same path in it; and what a path leads to, if the path itself is that. Not seen is a
  * link in a folder's place that leads to that very folder, with nothing in it changed.
  */
-function tellingOf(all: readonly Looked[]): Looked[] {
+function tellingOf(all: readonly SeenPath[]): SeenPath[] {
   const above = new Set<string>()
   const themselves = new Map<string, Stamp>()
   for (const { path, look, stamp } of all) {

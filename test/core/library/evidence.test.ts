@@ -118,6 +118,19 @@ function settledAfter(changed: number, ms: number): boolean {
   return isSettled({ ...stampOf(world.folder), changed }, changed + ms)
 }
 
+/** Looks at two folders, and a file in them. */
+const lookInside = (): unknown => {
+  lookAt(path("room"))
+  lookAt(path("room/inner"))
+  return readRegularFile(path("room/inner/a"), 100)
+}
+
+const makeRoom = (): void => {
+  rmSync(path("room"), { recursive: true, force: true })
+  mkdirSync(path("room/inner"), { recursive: true })
+  writeFileSync(path("room/inner/a"), "one")
+}
+
 describe("evidence", () => {
   test("holds no more once a file is other, gone, or there", async () => {
     writeFileSync(path("a"), "one")
@@ -144,16 +157,6 @@ describe("evidence", () => {
   })
 
   test("of a folder and what is in it: once another folder lies there", async () => {
-    const look = (): unknown => {
-      lookAt(path("room"))
-      lookAt(path("room/inner"))
-      return readRegularFile(path("room/inner/a"), 100)
-    }
-    const made = (): void => {
-      rmSync(path("room"), { recursive: true, force: true })
-      mkdirSync(path("room/inner"), { recursive: true })
-      writeFileSync(path("room/inner/a"), "one")
-    }
     const changes: (() => void)[] = [
       () => renameSync(path("room"), path("moved")),
       () => renameSync(path("room/inner"), path("room/moved")),
@@ -165,8 +168,8 @@ describe("evidence", () => {
       },
     ]
     for (const change of changes) {
-      made()
-      expect(await holdsAfter(look, change)).toBe(false)
+      makeRoom()
+      expect(await holdsAfter(lookInside, change)).toBe(false)
     }
   })
 
