@@ -8,12 +8,15 @@ const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.
 
 /**
  * Rooms whose files share a worker, which keeps the sources that it loaded: that takes most of what
- * the start of a file costs. Of a file in such a room nothing may stay in the process.
+ * the start of a file costs. Of a file in such a room nothing may stay in the process, and none may
+ * depend on how much memory the process has.
  */
 const SHARING = [
-  "test/core/{age,audit,change,keys,library,memory,records,redactor,target,vault,words}/**/*.test.ts",
+  "test/core/{age,audit,canaries,change,check,govern,keys,leases,library,memory,merge}/**/*.test.ts",
+  "test/core/{past,policy,records,recovery,redactor,services,sources,target,vault,wishes,words}/**/*.test.ts",
   "test/cli/{access,commands,doctor,exchange,parse,rotation,rpc,sources}/**/*.test.ts",
-  "test/precommit/look/**/*.test.ts",
+  "test/broker/{authority,environment,placeholder,placing,probe,reply,sign}/**/*.test.ts",
+  "test/precommit/{allow,look,report}/**/*.test.ts",
 ]
 
 const code = {
