@@ -1,7 +1,15 @@
-import { type ChildProcess, type StdioOptions, spawn, spawnSync } from "node:child_process"
-import { closeSync, constants as files, mkdtempSync, openSync, rmSync } from "node:fs"
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from "node:child_process"
+import {
+  closeSync,
+  constants as files,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+} from "node:fs"
 import { type Server, Socket } from "node:net"
-import { constants, tmpdir } from "node:os"
+import { constants, devNull, tmpdir } from "node:os"
 import { join } from "node:path"
 import { kill, env as ourEnvironment, platform, versions } from "node:process"
 import type { Readable } from "node:stream"
@@ -30,7 +38,7 @@ export interface LaunchInside extends Pick<ProgramInside, "meanwhile" | "program
   readonly take: (listener: Server) => Promise<string>
 }
 
-type StdioPipes = ("inherit" | "pipe" | "ignore" | number)[]
+type StdioPipes = ("inherit" | "pipe" | "ignore" | "ipc" | number)[]
 
 /** A program that runs. */
 export interface Child {
@@ -47,6 +55,9 @@ export interface Child {
 const SHOWN = 60
 const DESCRIPTOR_OF_STDERR = 2
 const DESCRIPTOR_OF_INFO = 4
+const OURS_TO_CLOSE = 15
+/** `O_CLOEXEC` of Linux, as `/proc` tells it. */
+const CLOSED_IN_CHILD = 0o2000000
 /** Of a pipe's descriptor Deno 2.9 makes no stream, and Bun 1.4 one on which nothing ever comes. */
 const READS_DESCRIPTORS = !("bun" in versions || "deno" in versions)
 
@@ -138,8 +149,10 @@ async function spawned(launch: Launch, streams: "inherit" | StdioPipes): Promise
   const place = apart === undefined ? {} : { cwd: apart.cwd, detached: true }
   try {
     const three: StdioPipes = streams === "inherit" ? streamsOf(launch) : streams
-    const stdio: StdioOptions = inside === undefined ? three : [...three, "ipc", "pipe"]
-    const child = spawn(command, args, { env, stdio, ...place })
+    const child =
+      inside === undefined
+        ? spawn(command, args, { env, stdio: three, ...place })
+        : spawnedAlone(launch, [...three, "ipc", "pipe"], place)
     if (inside !== undefined) handOver(child, inside.take, begun)
     await new Promise((resolve, reject) => {
       child.once("spawn", resolve)
@@ -154,6 +167,49 @@ async function spawned(launch: Launch, streams: "inherit" | StdioPipes): Promise
   } catch (error) {
     const { notStarted } = await import("./not-started.js")
     throw notStarted(command, env, error, apart?.cwd)
+  }
+}
+
+/**
+ * With nothing but these streams. What whoever started us left open would lead out of the isolation;
+ * Node keeps it from our children up to descriptor 15, so in the place of what is above is nothing.
+ */
+function spawnedAlone(
+  { command, args, env }: Launch,
+  streams: StdioPipes,
+  place: Pick<SpawnOptions, "cwd" | "detached">,
+): ChildProcess {
+  const left = leftOpen()
+  const nothing = openSync(devNull, "r+")
+  try {
+    const stdio: StdioPipes = [...streams]
+    for (const descriptor of left) {
+      while (stdio.length < descriptor) stdio.push("ignore")
+      stdio.push(nothing)
+    }
+    return spawn(command, args, { env, stdio, ...place })
+  } finally {
+    closeSync(nothing)
+  }
+}
+
+/** Descriptors above those of which Node takes care that are not closed in a child. */
+function leftOpen(): number[] {
+  const all = readdirSync("/proc/self/fd").map(Number)
+  return all
+    .filter((descriptor) => descriptor > OURS_TO_CLOSE && isLeftOpen(descriptor))
+    .toSorted((a, b) => a - b)
+}
+
+function isLeftOpen(descriptor: number): boolean {
+  try {
+    const info = readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8")
+    return (
+      (Number.parseInt(/^flags:\s*([0-7]+)/m.exec(info)?.[1] ?? "0", 8) & CLOSED_IN_CHILD) === 0
+    )
+  } catch {
+    // The one by which this is read has gone.
+    return false
   }
 }
 

@@ -285,6 +285,21 @@ function tokenIn(variables: ReadonlyMap<string, string>): string {
   return new URL(variables.get("ALL_PROXY") ?? "").password
 }
 
+testUnless(lackBubblewrap, "what whoever starts us left open leads to nothing inside", async () => {
+  const keys = '"$HOME/.config/agent-vault"'
+  const options = "--agent ci --blind --isolate bwrap -s stripe/api-key"
+  for (const descriptor of [5, 16, 20, 63]) {
+    const { code, stdout, stderr } = await machine.shell(
+      `exec ${descriptor}< ${keys}; ls /proc/self/fd/${descriptor}/
+      agent-vault run ${options} -- sh -c 'echo inside; ls -A /proc/self/fd/${descriptor}/ || true'`,
+    )
+    expect(code, stderr).toBe(0)
+    const [outside, inside] = stdout.split("inside\n")
+    expect(outside).not.toBe("")
+    expect(inside).toBe("")
+  }
+})
+
 testUnless(lackBubblewrap, "an isolated program ends with us, whatever ends us", async () => {
   const options = ["--agent", "ci", "--blind", "--isolate", "bwrap", "-s", "stripe/api-key"]
   const word = `canary-${process.pid}`
