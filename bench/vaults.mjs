@@ -35,6 +35,8 @@ export async function makeVault({ secrets, agents = 1, keys = "x25519" }) {
   const repo = join(stage, "repo")
   const env = benchEnvironment(stage)
   execFileSync("git", ["init", "--quiet", "--initial-branch", "main", repo], { env })
+  // The first commits are large, and Git would pack their objects behind what is measured.
+  execFileSync("git", ["config", "gc.auto", "0"], { cwd: repo, env })
   const made = await init({ folder: repo, name: "owner", keys, env, now: new Date() })
   const request = async () => {
     const place = findVault(repo)
