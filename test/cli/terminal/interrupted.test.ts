@@ -17,6 +17,9 @@ beforeAll(() => {
 })
 afterEach(() => machines.splice(0).forEach((machine) => machine.remove()))
 
+/** Ctrl-C ends the Git as well, and which of the two goes first is chance: this one goes last. */
+const WAITS = "trap : INT; while kill -0 $PPID; do sleep 0.05; done 2>/dev/null"
+
 /** A machine whose Git begins after a second, and never ends what is named. */
 async function slowMachine(stops: string): Promise<Machine & { readonly stopped: string }> {
   const machine = await vaultMachine()
@@ -26,7 +29,7 @@ async function slowMachine(stops: string): Promise<Machine & { readonly stopped:
     "#!/bin/sh",
     'case " $* " in',
     '*" --show-object-format "*) sleep 1.1 ;;',
-    `*" ${stops} "*) [ -e ${stopped} ] || { : >${stopped}; exec sleep 300; } ;;`,
+    `*" ${stops} "*) [ -e ${stopped} ] || { : >${stopped}; ${WAITS}; exit 1; } ;;`,
     "esac",
     `exec ${git} "$@"`,
   ]
