@@ -66,11 +66,15 @@ export function hiddenFrom(own: Hidden, env: Readonly<Record<string, string | un
   }
 }
 
-/** Of the user's services and desktop, and of terminals that type what they are told to. */
+/** Of the user's services and desktop, and of terminals and editors that do what they are told to. */
 function foldersOfSockets({
+  HOME: home,
+  USER: name = "",
   XDG_RUNTIME_DIR: runtime,
+  TMPDIR: temporary,
   TMUX_TMPDIR: tmux = "/tmp",
   SCREENDIR: screen = "/run/screen",
+  ZELLIJ_SOCKET_DIR: zellij,
 }: Readonly<Record<string, string | undefined>>): string[] {
   const user = String(getuid?.())
   return [
@@ -80,6 +84,16 @@ function foldersOfSockets({
     "/tmp/.X11-unix",
     join(tmux, `tmux-${user}`),
     screen,
+    "/tmp/screens",
+    "/tmp/uscreens",
+    ...(home ? [join(home, ".screen")] : []),
+    ...(zellij ? [zellij] : []),
+    // They may have begun with another variable than this.
+    ...[temporary || "/tmp", "/tmp"].flatMap((folder) => [
+      join(folder, `emacs${user}`),
+      join(folder, `zellij-${user}`),
+      ...(name ? [join(folder, `nvim.${name}`)] : []),
+    ]),
   ]
 }
 

@@ -278,10 +278,13 @@ test("a folder for keys is hidden before there is one, and so what comes into it
 
 test("the user's services and terminals are hidden, whether variables name them or not", () => {
   const user = String(getuid?.())
-  const tmux = join(folder, `tmux-${user}`)
-  mkdirSync(tmux)
-  const { folders } = hiddenFrom({ folders: [], files: [] }, { TMUX_TMPDIR: folder })
-  expect(folders).toContain(tmux)
+  const names = [`tmux-${user}`, `emacs${user}`, `zellij-${user}`, "nvim.alice", ".screen", "zj"]
+  const places = names.map((name) => join(folder, name))
+  for (const place of places) mkdirSync(place)
+  const env = { HOME: folder, USER: "alice", TMPDIR: folder, TMUX_TMPDIR: folder }
+  const more = { ZELLIJ_SOCKET_DIR: join(folder, "zj") }
+  const { folders } = hiddenFrom({ folders: [], files: [] }, { ...env, ...more })
+  expect(folders).toEqual(expect.arrayContaining(places))
   const runtime = `/run/user/${user}`
   expect(folders.includes(runtime)).toBe(existsSync(runtime))
 })
