@@ -24,10 +24,11 @@ export default async ({ command, call, node }) => {
     common,
   )
   await revoking("revoke, 1000 secrets, 20 agents", small, 2000, 5)
-  small.remove()
   const large = await resettableVault({ secrets: 10_000, agents: 20 })
   await revoking("revoke, 10000 secrets, 20 agents", large, 15_000, 1)
+  // Only now: where thousands of files were just removed, ext4 may take long to make as many.
   large.remove()
+  small.remove()
 
   /**
    * Times a revoke, and fails if it takes too much memory.
