@@ -114,7 +114,7 @@ export async function mergeRequest(door: Door): Promise<{
 }> {
   const place = placeOf(door)
   const identity = await identityToTrust(door, place)
-  const { mergeEnded, progress } = await import("../terminal/progress-line.js")
+  const { stepsEnded, progress } = await import("../terminal/progress-line.js")
   const { env, now } = door
   return {
     place,
@@ -124,7 +124,7 @@ export async function mergeRequest(door: Door): Promise<{
     owner: () =>
       identity === undefined ? identityOf(door, place, "always") : Promise.resolve(identity),
     dryRun: isSet(door, "dry-run"),
-    onProgress: progress(door.terminal, isSet(door, "json"), mergeEnded),
+    onProgress: progress(door.terminal, isSet(door, "json"), stepsEnded),
     onNote: noteOnce(door.terminal),
   }
 }

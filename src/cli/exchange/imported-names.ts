@@ -1,6 +1,6 @@
 import { type SecretMetadata, VaultError, parseSecretName, variableName } from "../../core/index.js"
 import type { NestedValue } from "../../core/owner.js"
-import { whyRefused } from "../run/program-environment.js"
+import { whyRefusedToSecret } from "../run/program-environment.js"
 
 /** A value from elsewhere, and the secret that it becomes. */
 export interface ImportedSecret {
@@ -45,7 +45,7 @@ export function importedSecrets(
 /** The record would name a variable that `run` then refuses, whoever wants it. */
 function refuseUngiven(variables: readonly NestedValue[]): void {
   const refused = variables.flatMap(({ keys: [variable = ""] }) => {
-    const why = whyRefused(variable)
+    const why = whyRefusedToSecret(variable)
     return why === undefined ? [] : [`${variable} (${why})`]
   })
   if (refused.length === 0) return

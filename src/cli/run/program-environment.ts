@@ -90,7 +90,7 @@ export function whyRefused(variable: string): string | undefined {
 
 /** The same, of a variable that would be a secret. */
 export function whyRefusedToSecret(variable: string): string | undefined {
-  if (isAmong(OF_SHELLS, variable)) return "shells set it by themselves"
+  if (takenApart(OF_SHELLS).exact.has(variable)) return "shells set it by themselves"
   return whyRefused(variable)
 }
 
@@ -127,17 +127,20 @@ const taken = new Map<string, Names>()
 
 /** Case makes no difference: on Windows not to the system, and for proxies and npm not anywhere. */
 function isAmong(list: string, variable: string): boolean {
-  const names = taken.get(list) ?? namesIn(list)
-  taken.set(list, names)
+  const names = takenApart(list)
   const upper = variable.toUpperCase()
   return names.exact.has(upper) || names.beginnings.some((each) => upper.startsWith(each))
 }
 
-function namesIn(list: string): Names {
+function takenApart(list: string): Names {
+  const before = taken.get(list)
+  if (before !== undefined) return before
   const names = list.split(/\s+/)
   const open = names.filter((name) => name.endsWith("*"))
-  return {
+  const apart = {
     exact: new Set(names.filter((name) => !name.endsWith("*"))),
     beginnings: open.map((name) => name.slice(0, -1)),
   }
+  taken.set(list, apart)
+  return apart
 }

@@ -10,13 +10,14 @@ const CLEARED = "\r\u001b[K"
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonly NodeJS.Signals[]
 
 /**
- * Shows how far something long has come, after its first second, to a person only. From then on they
- * are told what a signal ended that ends us: `interrupted` is asked at that moment.
+ * Shows how far something long has come, after its first second, to a person only. From then on a
+ * signal that ends us tells them what it ended, if there is anything to say: `interrupted` is asked at
+ * that moment.
  */
 export function progress(
   terminal: Terminal,
   isJson: boolean,
-  interrupted: () => VaultError = interruption,
+  interrupted?: () => VaultError,
 ): Progress {
   const start = Date.now()
   let shownAt = start + PROGRESS_AFTER_MS
@@ -31,7 +32,7 @@ export function progress(
     if (!terminal.stderr.isTTY || now < start + PROGRESS_AFTER_MS || (!isLast && now < shownAt)) {
       return
     }
-    if (!isHeeded) heedSignals(terminal, isJson, interrupted)
+    if (!isHeeded && interrupted) heedSignals(terminal, isJson, interrupted)
     isHeeded = true
     shownAt = now + 200
     const left = Math.ceil((((now - began) / done) * (total - done)) / 1000)
@@ -46,8 +47,8 @@ export function changeEnded(place: Place, dryRun: boolean): VaultError {
   return (dryRun ? undefined : interruptedChange(place)) ?? interruption()
 }
 
-/** What a merge says that is ended, whose steps each stand. */
-export function mergeEnded(): VaultError {
+/** What says, ended by a signal, that each of its steps stands: a merge, rotations. */
+export function stepsEnded(): VaultError {
   return new VaultError("INTERRUPTED", "interrupted", {
     hint: "repeat the command: it goes on from what was done",
   })

@@ -51,13 +51,14 @@ export function openX25519File(
 
 /** Throws for what is not base64. */
 function headerOf(file: Buffer): Header | undefined {
-  const { version, stanza, mac } = FORM
-  let end = version.length
-  while (file.toString("latin1", end, end + stanza.length) === stanza) end += STANZA_LENGTH
-  const signed = end + mac.length - 1
-  const length = end + mac.length + LINE
+  let end = FORM.version.length
+  const isStanza = (): boolean =>
+    file.toString("latin1", end, end + FORM.stanza.length) === FORM.stanza
+  while (isStanza()) end += STANZA_LENGTH
+  const signed = end + FORM.mac.length - 1
+  const length = end + FORM.mac.length + LINE
   const text = file.toString("latin1", 0, length)
-  if (!text.startsWith(version) || !text.startsWith(mac, end)) return undefined
+  if (!text.startsWith(FORM.version) || !text.startsWith(FORM.mac, end)) return undefined
   const stanzas: Header["stanzas"][number][] = []
   for (let at = FORM.version.length; at < end; at += STANZA_LENGTH) {
     const [share, body] = [at + FORM.stanza.length, at + FORM.stanza.length + LINE]

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url"
 import { Worker } from "node:worker_threads"
 import { sealer, unlocker } from "../age/age.js"
 import { type ErrorCode, VaultError } from "../words/errors.js"
+import { givingWay } from "../words/giving-way.js"
 
 /** A ciphertext to re-encrypt, with the identity that opens it. */
 export interface Resealing {
@@ -70,7 +71,11 @@ async function resealHere<J extends Resealing>(
   onResealed: OnResealed<J>,
 ): Promise<void> {
   const reseal = resealer(recipient)
-  for (const job of jobs) onResealed(job, bytesOf(await reseal(job)))
+  const turn = givingWay()
+  for (const job of jobs) {
+    onResealed(job, bytesOf(await reseal(job)))
+    await turn()
+  }
 }
 
 async function resealThere<J extends Resealing>(

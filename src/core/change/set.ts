@@ -6,6 +6,7 @@ import { type Use, type WrittenUse, parseUse } from "../records/use.js"
 import { parseReference } from "../sources/reference.js"
 import { findSecret } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
+import { givingWay } from "../words/giving-way.js"
 import { LIMITS, mebibytes } from "../words/limits.js"
 import { type SecretName, parseAgentName, parseSecretName } from "../words/names.js"
 import { utc } from "../words/time.js"
@@ -139,6 +140,7 @@ export function setSecrets(request: SetManyRequest): Promise<Outcome<SetManyResu
     const ready = new Map<string, Awaited<ReturnType<typeof readyGroup>>>()
     for (const group of groups) ready.set(group, await readyGroup(session, group))
     const stored: SetManyResult["secrets"][number][] = []
+    const turn = givingWay()
     const cameExposed: ExposedSecret[] = []
     for (const [group, { record }] of ready) {
       const own = secrets.filter(({ name }) => name.group === group)
@@ -153,6 +155,7 @@ export function setSecrets(request: SetManyRequest): Promise<Outcome<SetManyResu
         if (exposed.length > 0) cameExposed.push({ secret: name.full, to: exposed })
         stored.push({ name: name.full, version: versionOf(session, name), is })
         session.onProgress(stored.length, secrets.length, "sealing secrets")
+        await turn()
       }
     }
     const result = {

@@ -10,6 +10,7 @@ import {
   classify,
 } from "../words/layout.js"
 import { VaultError } from "../words/errors.js"
+import { givingWay } from "../words/giving-way.js"
 import type { PolicyRule } from "../policy/policy-rules.js"
 import type { Progress } from "../words/progress.js"
 import { parsePolicyWish, policyPlan } from "../policy/policy-wish.js"
@@ -72,6 +73,7 @@ export async function checkVault(
   const goes: SecretGoing[] = []
   const rotates: SecretRotating[] = []
   const attempt = attemptInto(findings)
+  const turn = givingWay()
   let removed = 0
 
   const policy = await rulesIn(vault, attempt)
@@ -86,6 +88,7 @@ export async function checkVault(
       if (rotating !== undefined) rotates.push(rotating)
     })
     onProgress?.(index + 1, files.length, "checking files")
+    await turn()
   }
   add(collisions(files.map(({ path }) => path)))
   const pending = await pendingPlan(vault, now, attempt)

@@ -32,10 +32,20 @@ export interface Journal {
 const AFTERLIFE_MS = 1000
 const ATTEMPTS = 20
 
+let hasWritten = false
+
 /** Writes the journal, before the branch is moved. Throws `BUSY` if one is there. */
 export function writeJournal(gitFolder: string, journal: Journal): void {
-  if (createFile(journalFile(gitFolder), JSON.stringify(journal), OPEN_MODE)) return
-  throw new VaultError("BUSY", "an earlier change is not complete", { hint: "agent-vault repair" })
+  if (!createFile(journalFile(gitFolder), JSON.stringify(journal), OPEN_MODE)) {
+    const hint = "agent-vault repair"
+    throw new VaultError("BUSY", "an earlier change is not complete", { hint })
+  }
+  hasWritten = true
+}
+
+/** Whether this process came as far with any change. */
+export function hasWrittenJournal(): boolean {
+  return hasWritten
 }
 
 /** What is known of a change that was just committed, and so need not be asked of Git. */

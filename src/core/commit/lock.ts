@@ -89,13 +89,6 @@ async function waitFor(file: string, turn: Turn, take: () => boolean): Promise<v
   }
 }
 
-/** Whether this process holds the lock of a work tree now. */
-export function holdsLock(gitFolder: string): boolean {
-  const holder = readHolder(lockFile(gitFolder))
-  const { pid, host } = thisProcess()
-  return holder?.pid === pid && holder.host === host && !givenBack.has(holder.nonce)
-}
-
 function lockOf(file: string, { nonce }: Holder): Lock {
   const isOurs = (): boolean => readHolder(file)?.nonce === nonce
   return {

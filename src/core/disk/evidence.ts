@@ -51,11 +51,12 @@ export class Evidence {
 
   /** Whether all of it is now as it was; `now` is what others look at as well. */
   holds(now?: Moment): boolean {
-    this.#telling ??= tellingOf([...this.#stamps.values()])
-    for (const { path, look, stamp } of this.#telling) {
+    // All of it once: a folder may have been another one when the file in it was looked at.
+    for (const { path, look, stamp } of this.#telling ?? this.#stamps.values()) {
       const present = now?.stampOf(path, look) ?? stampOf(path, look)
       if (!isSameStamp(present, stamp)) return false
     }
+    this.#telling ??= tellingOf([...this.#stamps.values()])
     return true
   }
 

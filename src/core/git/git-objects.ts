@@ -38,7 +38,8 @@ function looseRef({ checkout, hash }: Git, ref: string): string | undefined {
   const file = join(commonFolder(checkout.gitFolder), ref)
   try {
     const text = Buffer.from(readRegularFile(file, LIMITS.lock) ?? []).toString("latin1")
-    const [, commit] = /^([0-9a-f]+)\n$/.exec(text) ?? []
+    // Of zeros alone it is no commit, and broken to Git.
+    const [, commit] = /^(0*[1-9a-f][0-9a-f]*)\n$/.exec(text) ?? []
     return commit?.length === (hash === "sha1" ? 40 : 64) ? commit : undefined
   } catch {
     // A link, say, which Git may follow.

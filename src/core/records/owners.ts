@@ -106,11 +106,11 @@ interface VerifiedOwners {
 }
 
 /** A process that reads opens its vault again and again: the same record was verified before. */
-const verifiedBefore = new WeakMap<VaultRecord, VerifiedOwners>()
+const ownersOfRecord = new WeakMap<VaultRecord, VerifiedOwners>()
 
 /** The owners of a vault.json that agrees with itself. Throws as {@link verifyOwners} does. */
 export function verifiedOwners(record: VaultRecord): VerifiedOwners {
-  const before = verifiedBefore.get(record)
+  const before = ownersOfRecord.get(record)
   if (before !== undefined) return before
   const owners = verifyOwners(record)
   const verifiers = new Map(
@@ -122,7 +122,7 @@ export function verifiedOwners(record: VaultRecord): VerifiedOwners {
   checkSignature(record, verifiers)
   const owned = digestOf(encodeRecord(record)).replace(":", "-")
   const verified = { owners, verifiers, owned }
-  verifiedBefore.set(record, verified)
+  ownersOfRecord.set(record, verified)
   return verified
 }
 

@@ -69,8 +69,8 @@ test("a .env file's own names come back, in small letters too", async () => {
 test.each([
   [
     ".env",
-    `STRIPE_KEY=${value("one")}\nPATH=/opt/bin\nld_preload=${value("two")}\n`,
-    "PATH (it decides which programs are found), ld_preload",
+    `STRIPE_KEY=${value("one")}\nPATH=/opt/bin\nUID=1000\nld_preload=${value("two")}\n`,
+    "PATH (it decides which programs are found), UID (shells set it by themselves), ld_preload",
   ],
   [
     "v.json",

@@ -70,9 +70,11 @@ describe("the commit of a branch", () => {
     expect(await commitOf(git, BRANCH)).toBe(commit)
     mkdirSync(join(heads, "folder"))
     expect(await commitOf(git, "refs/heads/folder")).toBeUndefined()
+    writeFileSync(join(heads, "zeros"), `${"0".repeat(40)}\n`)
+    expect(await commitOf(git, "refs/heads/zeros")).toBeUndefined()
     writeFileSync(join(world.top, ".git/stray"), `${commit}\n`)
     expect(await commitOf(git, "refs/heads/../../stray")).toBeUndefined()
-    expect(commands).toHaveLength(4)
+    expect(commands).toHaveLength(5)
   })
 })
 

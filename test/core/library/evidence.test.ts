@@ -173,6 +173,21 @@ describe("evidence", () => {
     }
   })
 
+  test("of a folder that is another one by the time that the file in it is looked at", async () => {
+    for (const folder of ["swapped", "instead"]) {
+      mkdirSync(path(folder))
+      writeFileSync(path(`${folder}/a`), folder)
+    }
+    const evidence = new Evidence()
+    await gather(evidence, () => {
+      lookAt(path("swapped"))
+      renameSync(path("swapped"), path("away"))
+      symlinkSync(path("instead"), path("swapped"))
+      readRegularFile(path("swapped/a"), 100)
+    })
+    expect(evidence.holds()).toBe(false)
+  })
+
   test("of an empty folder: once it is gone, or another one", async () => {
     const look = (): unknown => [lookAt(path("alone")), readRegularFile(path("alone/none"), 100)]
     mkdirSync(path("alone"))

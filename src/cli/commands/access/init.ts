@@ -35,7 +35,7 @@ export async function run(door: Door): Promise<void> {
   if (await asJson(door, document)) return
   tell(door, ...(dryRun ? dryRunLines(made) : madeLines(made, passphrase !== undefined)))
   if (passedOver !== undefined) {
-    const why = `Git's user.name (${passedOver}) makes no owner's name, which is in ASCII`
+    const why = `Git's user.name (${passedOver}) makes no owner's name, of letters and digits in ASCII`
     tell(door, `${why}: ${owner} stands in. --name says another.`)
   }
   tell(door, ...unfinishedLines(made))
@@ -87,7 +87,7 @@ async function ownerHere(door: Door, folder: string): Promise<OwnerHere> {
   const user = await gitUserName(folder, door.env)
   const name = ownerNameFrom(user ?? "")
   if (name !== undefined) return { name }
-  return { name: ownerNameFrom(userInfo().username) ?? "owner", passedOver: user }
+  return { name: ownerNameFrom(userInfo().username) ?? "owner", passedOver: user || undefined }
 }
 
 /** A key that no passphrase protects does not give access where a harness acts. */

@@ -15,6 +15,7 @@ import { type RotationToDo, rotateSecret } from "../../rotation/rotate-secret.js
 import { rotateSelected } from "../../rotation/rotate-selected.js"
 import { selectSecrets, selectsSecrets } from "../../rotation/select-secrets.js"
 import { rotatedLines } from "../../rotation/selection-lines.js"
+import { progress, stepsEnded } from "../../terminal/progress-line.js"
 
 type OwnerAtWork = Awaited<ReturnType<typeof changeRequest>>
 
@@ -28,7 +29,8 @@ export async function run(door: Door): Promise<number | void> {
     door.now,
   )
   const [word] = door.call.words
-  const request = await changeRequest(door)
+  const onProgress = progress(door.terminal, isSet(door, "json"), stepsEnded)
+  const request = { ...(await changeRequest(door)), onProgress }
   const { place, identity } = request
   const terms = { place, identity, timeLimit, expires }
   if (word === undefined) {

@@ -51,10 +51,11 @@ export async function run(door: Door): Promise<void> {
   const lines = [...resultLines(result, request.dryRun), ...exposureLines(door, result.exposed)]
   if (lease !== undefined) lines.push(leaseLine(lease))
   if (source !== undefined) lines.push(sourceLine(source))
-  // Elsewhere the rule was shown before it was signed.
-  const uses = request.dryRun
-    ? use.map((rule) => `The broker may send it: ${describeUse(rule)}`)
-    : []
+  // A rule that is new was shown before it was signed.
+  const uses =
+    request.dryRun || result.added === undefined
+      ? use.map((rule) => `The broker may send it: ${describeUse(rule)}`)
+      : []
   await report(door, outcome, ...lines, ...uses)
   if (!request.dryRun) tell(door, ...nextStep(result))
 }
