@@ -1,4 +1,5 @@
 import { lstatSync, mkdirSync, readdirSync, realpathSync } from "node:fs"
+import { userInfo } from "node:os"
 import { join } from "node:path"
 import { getuid } from "node:process"
 
@@ -66,35 +67,47 @@ export function hiddenFrom(own: Hidden, env: Readonly<Record<string, string | un
   }
 }
 
-/** Of the user's services and desktop, and of terminals and editors that do what they are told to. */
+/**
+ * Of the user's services and desktop, and of terminals and editors that do what they are told to.
+ * They may have begun with other variables than these, or with none: what they use then, too.
+ */
 function foldersOfSockets({
   HOME: home,
-  USER: name = "",
+  USER: name,
   XDG_RUNTIME_DIR: runtime,
   TMPDIR: temporary,
-  TMUX_TMPDIR: tmux = "/tmp",
-  SCREENDIR: screen = "/run/screen",
+  TMUX_TMPDIR: tmux,
+  SCREENDIR: screen,
   ZELLIJ_SOCKET_DIR: zellij,
 }: Readonly<Record<string, string | undefined>>): string[] {
   const user = String(getuid?.())
   return [
     ...(runtime ? [runtime] : []),
-    // Whether a variable names it or not, it is there.
     `/run/user/${user}`,
     "/tmp/.X11-unix",
-    join(tmux, `tmux-${user}`),
-    screen,
+    ...(tmux ? [join(tmux, `tmux-${user}`)] : []),
+    `/tmp/tmux-${user}`,
+    ...(screen ? [screen] : []),
+    "/run/screen",
     "/tmp/screens",
     "/tmp/uscreens",
     ...(home ? [join(home, ".screen")] : []),
     ...(zellij ? [zellij] : []),
-    // They may have begun with another variable than this.
     ...[temporary || "/tmp", "/tmp"].flatMap((folder) => [
       join(folder, `emacs${user}`),
       join(folder, `zellij-${user}`),
-      ...(name ? [join(folder, `nvim.${name}`)] : []),
+      ...[name, nameOfUser(), user].flatMap((each) => (each ? [join(folder, `nvim.${each}`)] : [])),
     ]),
   ]
+}
+
+/** As the system has it; a user in a container may have none, for whom Neovim takes the number. */
+function nameOfUser(): string | undefined {
+  try {
+    return userInfo().username
+  } catch {
+    return undefined
+  }
 }
 
 /** Where it cannot be made, nobody puts anything into it later. */

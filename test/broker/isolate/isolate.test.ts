@@ -7,12 +7,13 @@ import {
   mkdtempSync,
   realpathSync,
   rmSync,
+  rmdirSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs"
 import { type Server, type Socket, createServer } from "node:net"
-import { tmpdir } from "node:os"
+import { tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
 import { getuid } from "node:process"
 import { fileURLToPath } from "node:url"
@@ -287,6 +288,80 @@ test("the user's services and terminals are hidden, whether variables name them 
   expect(folders).toEqual(expect.arrayContaining(places))
   const runtime = `/run/user/${user}`
   expect(folders.includes(runtime)).toBe(existsSync(runtime))
+})
+
+/** Does something while a folder is there, which is left as it was. */
+function whileThere(path: string, act: () => void): void {
+  const isOurs = mkdirIfMissing(path)
+  try {
+    act()
+  } finally {
+    if (isOurs) rmdirSync(path)
+  }
+}
+
+function mkdirIfMissing(path: string): boolean {
+  if (existsSync(path)) return false
+  mkdirSync(path, { mode: 0o700 })
+  return true
+}
+
+const hiddenIn = (env: Readonly<Record<string, string>>): readonly string[] =>
+  hiddenFrom({ folders: [], files: [] }, env).folders
+
+test("a tmux that began without TMUX_TMPDIR is hidden, whatever that says now", () => {
+  const name = `tmux-${getuid?.()}`
+  const usual = join("/tmp", name)
+  whileThere(usual, () => {
+    const place = realpathSync(usual)
+    for (const said of [folder, join(folder, "none"), ""]) {
+      expect(hiddenIn({ TMUX_TMPDIR: said }), said).toContain(place)
+    }
+  })
+  const named = join(folder, "of tmux")
+  mkdirSync(join(named, name), { recursive: true })
+  expect(hiddenIn({ TMUX_TMPDIR: named })).toContain(join(named, name))
+})
+
+test("a variable that is empty names no folder, not even the one that we run in", () => {
+  const before = process.cwd()
+  const here = join(folder, `tmux-${getuid?.()}`)
+  mkdirSync(here, { recursive: true })
+  process.chdir(folder)
+  try {
+    const hidden = hiddenIn({ TMUX_TMPDIR: "", SCREENDIR: "", ZELLIJ_SOCKET_DIR: "" })
+    expect(hidden).not.toContain(here)
+    expect(hidden).not.toContain(folder)
+  } finally {
+    process.chdir(before)
+  }
+})
+
+testUnless(
+  existsSync("/run/screen") ? undefined : noRoot,
+  "a screen that began without SCREENDIR is hidden, whatever that says now",
+  () => {
+    const named = join(folder, "of screen")
+    mkdirSync(named)
+    whileThere("/run/screen", () => {
+      const place = realpathSync("/run/screen")
+      for (const said of [named, join(folder, "none"), ""]) {
+        expect(hiddenIn({ SCREENDIR: said }), said).toContain(place)
+      }
+      expect(hiddenIn({ SCREENDIR: named })).toContain(named)
+    })
+  },
+)
+
+test("Neovim's folder is hidden by the user's name, whatever USER says", () => {
+  const folders = [`nvim.${userInfo().username}`, `nvim.${getuid?.()}`].map((name) =>
+    join(folder, name),
+  )
+  for (const each of folders) mkdirSync(each, { recursive: true })
+  for (const env of [{ USER: "somebody-else" }, { USER: "" }, {}]) {
+    const hidden = hiddenIn({ TMPDIR: folder, ...env })
+    expect(hidden, JSON.stringify(env)).toEqual(expect.arrayContaining(folders))
+  }
 })
 
 test("a socket that a variable names is hidden, in each way to name it", async () => {
