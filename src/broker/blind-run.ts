@@ -13,7 +13,7 @@ import {
   programInside,
   requireBubblewrap,
 } from "./isolate/bubblewrap.js"
-import { type Hidden, hiddenFrom } from "./isolate/hidden.js"
+import { type Hidden, hiddenFrom, leadsInto } from "./isolate/hidden.js"
 import { type ReadyBroker, type ServingTerms, readyBroker } from "./ready-broker.js"
 import {
   type ServedSecrets,
@@ -37,6 +37,8 @@ export interface BlindRequest extends ServingTerms {
 
 /** What is to be known of a program that is isolated. */
 interface Inside {
+  /** Whether an absolute path leads into what it does not see. */
+  readonly hides: (path: Buffer) => boolean
   /** Variables that may be given in place of the user's own, known before it is which are. */
   readonly replaces: () => Promise<readonly string[]>
   /** What can be done while its network is made. */
@@ -138,15 +140,17 @@ function isolatedBy(
   ready: () => Promise<ReadyBroker>,
   trust: TrustFolder,
 ): Omit<Blind, "begun" | "close"> {
+  let found: Hidden | undefined
+  const hidden = (): Hidden => (found ??= hiddenFrom(request.secretPlaces, request.env))
   return {
     wrap: async (command) => {
       const means = await bubblewrap
-      const hidden = hiddenFrom(request.secretPlaces, request.env)
       // The temporary folder may be in one that is hidden.
-      const view = { ...hidden, shown: [dirname(trust.files.authority)] }
+      const view = { ...hidden(), shown: [dirname(trust.files.authority)] }
       return isolated(means, fileBeside("listen-inside.cjs"), view, command)
     },
     inside: {
+      hides: (path) => leadsInto(hidden(), path),
       replaces: async () => [...(await servableVariables()), ...clientVariables()],
       meanwhile: () => {
         // What it fails with, the listener meets as well.

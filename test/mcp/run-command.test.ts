@@ -242,6 +242,19 @@ describe("an isolated program", () => {
     expect(service.got).toHaveLength(1)
   })
 
+  testUnless(lackBubblewrap, "that is hidden is not there, whether it is or not", async () => {
+    await using isolated = await Session.open(bound, ["--agent", "ci", "--blind", "--allow-run"])
+    const home = join(bound.home, ".config", "agent-vault")
+    const paths = [...readdirSync(home), "none"].map((name) => join(home, name))
+    expect(paths.length).toBeGreaterThan(1)
+    for (const program of paths) {
+      const { code, message } = errorOf(
+        await isolated.call("run_command", { program, secrets: [] }),
+      )
+      expect([code, message]).toEqual(["COMMAND_NOT_FOUND", expect.stringMatching(/^there is no /)])
+    }
+  })
+
   testUnless(lackBubblewrap, "ends with all that it started, a daemon too", async () => {
     await using isolated = await Session.open(bound, ["--agent", "ci", "--blind", "--allow-run"])
     const [file, mark] = [newFile(), `600.${randomBytes(4).readUInt32LE()}`]

@@ -1,7 +1,8 @@
-import { lstatSync, mkdirSync, readdirSync, realpathSync } from "node:fs"
+import { lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync } from "node:fs"
 import { userInfo } from "node:os"
 import { join } from "node:path"
 import { getuid } from "node:process"
+import { isErrno } from "../../core/index.js"
 
 /** What a program may not see that runs isolated. */
 export interface Hidden {
@@ -49,6 +50,8 @@ const NAMING = [
 ]
 /** How they do: a path, `unix:` before it or a key, and more behind it. */
 const NAMED_PATH = /^(?:unix:(?:path=|\/\/)?)?(\/[^,;:]*)/
+/** What Linux takes of a path, in bytes, and of links on the way. */
+const [LONGEST_PATH, MOST_LINKS] = [4096, 40]
 
 /**
  * What there is of all this. `own` are the folders and files that hold this vault's keys, and what
@@ -64,6 +67,45 @@ export function hiddenFrom(own: Hidden, env: Readonly<Record<string, string | un
     files: [...real(own.files, "isFile"), ...real(sockets, "isSocket")].filter(
       (path) => !folders.some((folder) => path.startsWith(`${folder}/`)),
     ),
+  }
+}
+
+/**
+ * Whether the way to an absolute path leads into what is hidden, be it by a link or to one. It says so
+ * whether anything is there or not.
+ */
+export function leadsInto({ folders, files }: Hidden, path: Buffer): boolean {
+  if (path.length > LONGEST_PATH) return true
+  // Byte by byte: a link may lead to a name that is no UTF-8.
+  const hidden = new Set([...folders, ...files].map((each) => Buffer.from(each).toString("latin1")))
+  let left = namesOf(path.toString("latin1"))
+  let [at, links] = ["/", 0]
+  for (let name = left.pop(); name !== undefined; name = left.pop()) {
+    const place = join(at, name)
+    if (hidden.has(place)) return true
+    const target = targetOf(place)
+    if (target === undefined) return false
+    if (target === "") at = place
+    else if (links++ === MOST_LINKS) return true
+    else {
+      left = left.concat(namesOf(target))
+      if (target.startsWith("/")) at = "/"
+    }
+  }
+  return false
+}
+
+/** The last first. */
+function namesOf(path: string): string[] {
+  return path.split("/").filter(Boolean).toReversed()
+}
+
+/** Where a link leads; "" for what is none, undefined where we find nothing. */
+function targetOf(place: string): string | undefined {
+  try {
+    return readlinkSync(Buffer.from(place, "latin1"), "latin1")
+  } catch (error) {
+    return isErrno(error, "EINVAL") ? "" : undefined
   }
 }
 

@@ -60,7 +60,8 @@ export async function probeClient(
     ])
     const filled = command.map((word) => fill(word, prepared))
     const programs = childEnvironment(env, given, isClean)
-    if (trial.inside !== undefined) refuseUnstartable(filled, programs)
+    const hides = trial.inside?.hides
+    if (hides !== undefined) refuseUnstartable(filled, programs, ".", hides)
     const [first = "", ...args] = await trial.wrap(filled)
     const launch = { command: first, args, env: programs, output }
     const ended = (await told.code()) ?? (await started(trial, launch, told))

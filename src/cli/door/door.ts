@@ -44,6 +44,8 @@ export interface Guard {
 
 /** What is to be known of a program that runs isolated. */
 export interface ProgramInside {
+  /** Whether an absolute path leads into what the program does not see. */
+  readonly hides: (path: Buffer) => boolean
   /** Variables that may be given in place of the user's own, known before it is which are. */
   readonly replaces: () => Promise<readonly string[]>
   /** What can be done while the program's network is made. */

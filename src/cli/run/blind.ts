@@ -110,7 +110,7 @@ async function runPrepared(prepared: PreparedRun, begins: Begins): Promise<numbe
   const given = async (): Promise<Launch["env"]> => {
     const { variables, secrets } = await givenIn(prepared)
     const env = envWith(variables)
-    if (inside !== undefined) refuseUnstartable(words, env)
+    if (inside !== undefined) refuseUnstartable(words, env, ".", inside.hides)
     if ((await told.code()) === undefined) {
       begins(secrets)
       hasBegun = true
@@ -118,7 +118,7 @@ async function runPrepared(prepared: PreparedRun, begins: Begins): Promise<numbe
     return env
   }
   const first = envWith(textsOf(serving))
-  if (inside !== undefined) refuseUnstartable(words, first)
+  if (inside !== undefined) refuseUnstartable(words, first, ".", inside.hides)
   const [command = "", ...args] = await blind.wrap(words)
   if (inside === undefined) {
     const env = await given()

@@ -3,6 +3,7 @@ import {
   closeSync,
   existsSync,
   constants as files,
+  fstatSync,
   openSync,
   readFileSync,
   readSync,
@@ -37,11 +38,7 @@ export function notStarted(
       hint: "look at the interpreter in its first line (#!), or at its libraries",
     })
   }
-  if (code === "ENOENT") {
-    return new VaultError("COMMAND_NOT_FOUND", `there is no program ${shown}`, {
-      hint: hintFor(command),
-    })
-  }
+  if (code === "ENOENT") return notThere(command)
   if (code === "E2BIG") {
     return new VaultError("COMMAND_NOT_STARTED", `${largest(env)} is more than the system takes`, {
       hint: "Linux takes 128 KiB a variable, and a quarter of ulimit -s in all: let the program read the value, with the SDK or agent-vault get",
@@ -49,6 +46,12 @@ export function notStarted(
   }
   return new VaultError("COMMAND_NOT_STARTED", `${shown} cannot be run${codeOf(error)}`, {
     hint: "check that it is a program that you may execute; for a script, name its interpreter first",
+  })
+}
+
+function notThere(command: string): VaultError {
+  return new VaultError("COMMAND_NOT_FOUND", `there is no program ${shownCommand(command)}`, {
+    hint: hintFor(command),
   })
 }
 
@@ -67,14 +70,26 @@ function largest(env: Launch["env"]): string {
   return `the environment (its largest variable is ${most?.name ?? ""}, ${most?.size ?? 0} bytes)`
 }
 
+/** Whether an absolute path leads into what the program does not see. */
+type Hides = (path: Buffer) => boolean
+
 /**
  * Throws what the system would say of a program that it does not start: where something of ours
  * starts it, that would be told by its words, to nobody or in the middle of a program's output.
+ * What is hidden from the program is not there, whether it is or not.
  */
-export function refuseUnstartable(words: readonly string[], env: Launch["env"], cwd = "."): void {
+export function refuseUnstartable(
+  words: readonly string[],
+  env: Launch["env"],
+  cwd = ".",
+  hides: Hides = () => false,
+): void {
   const [command = ""] = words
   const isLarge = platform === "linux" && isTooLarge(words, env)
-  const code = isLarge ? "E2BIG" : whyNotFound(command, env["PATH"], cwd)
+  if (!isLarge && command.includes("/") && hides(Buffer.from(pathOf(cwd, command)))) {
+    throw notThere(command)
+  }
+  const code = isLarge ? "E2BIG" : whyNotFound(placesOf(command, env["PATH"], cwd), cwd, hides)
   if (code === undefined) return
   throw notStarted(command, env, Object.assign(new Error(code), { code }), cwd)
 }
@@ -92,17 +107,21 @@ function mostTaken(): number {
   return Math.min(stack === undefined ? MOST_TAKEN : Number(stack) / 4, MOST_TAKEN)
 }
 
-function whyNotFound(command: string, path = USUAL_PATH, cwd: string): string | undefined {
+function placesOf(command: string, path = USUAL_PATH, cwd: string): readonly string[] {
   const places = command.includes("/")
     ? [command]
     : path.split(":").map((folder) => join(folder || ".", command))
+  return places.map((place) => pathOf(cwd, place))
+}
+
+function whyNotFound(places: readonly string[], cwd: string, hides: Hides): string | undefined {
   let why = "ENOENT"
-  for (const each of places) {
-    const place = pathOf(cwd, each)
+  for (const place of places) {
+    if (hides(Buffer.from(place))) continue
     try {
       accessSync(place, files.X_OK)
       if (!statSync(place).isFile()) why = "EACCES"
-      else if (hasInterpreter(place)) return undefined
+      else if (hasInterpreter(place, cwd, hides)) return undefined
     } catch (error) {
       if (isErrno(error, "EACCES")) why = "EACCES"
     }
@@ -111,18 +130,27 @@ function whyNotFound(command: string, path = USUAL_PATH, cwd: string): string | 
 }
 
 /** Whether a script's is there; what is no script, or cannot be read, needs none that we know. */
-function hasInterpreter(file: string): boolean {
+function hasInterpreter(file: string, cwd: string, hides: Hides): boolean {
+  const interpreter = /^#![ \t]*([^ \t\n\0]+)/.exec(beginningOf(file))?.[1]
+  if (interpreter === undefined) return true
+  const place = Buffer.from(interpreter, "latin1")
+  const from = interpreter.startsWith("/") ? "" : `${pathOf(cwd)}/`
+  const path = Buffer.concat([Buffer.from(from), place])
+  return !hides(path) && existsSync(path)
+}
+
+/** Its first bytes; none if it cannot be read. Who puts a pipe in its place is not waited for. */
+function beginningOf(file: string): string {
   const bytes = Buffer.alloc(FIRST_BYTES)
   try {
-    const descriptor = openSync(file, "r")
+    const descriptor = openSync(file, files.O_RDONLY | files.O_NONBLOCK)
     try {
-      readSync(descriptor, bytes)
+      if (fstatSync(descriptor).isFile()) readSync(descriptor, bytes)
     } finally {
       closeSync(descriptor)
     }
   } catch {
-    return true
+    // Nobody knows.
   }
-  const interpreter = /^#![ \t]*([^ \t\n\0]+)/.exec(bytes.toString("latin1"))?.[1]
-  return interpreter === undefined || existsSync(Buffer.from(interpreter, "latin1"))
+  return bytes.toString("latin1")
 }

@@ -121,7 +121,8 @@ async function runsBlind(
       false,
     )
     const words = wordsOf(asked, placeholders)
-    if (blind.inside !== undefined) refuseUnstartable(words, env, undertaking.cwd)
+    const hides = blind.inside?.hides
+    if (hides !== undefined) refuseUnstartable(words, env, undertaking.cwd, hides)
     const [command = "", ...args] = await blind.wrap(words)
     const launch = { command, args, env, apart: apartIn(undertaking) }
     let end: ApartEnd | undefined

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Server } from "node:net"
@@ -297,6 +297,18 @@ testUnless(lackBubblewrap, "what whoever starts us left open leads to nothing in
     const [outside, inside] = stdout.split("inside\n")
     expect(outside).not.toBe("")
     expect(inside).toBe("")
+  }
+})
+
+testUnless(lackBubblewrap, "what is there of what is hidden is not told by us", async () => {
+  const options = ["--agent", "ci", "--blind", "--isolate", "bwrap", "-s", "stripe/api-key"]
+  const home = join(machine.home, ".config", "agent-vault")
+  const names = [...readdirSync(home), "none"]
+  expect(names.length).toBeGreaterThan(1)
+  for (const name of names) {
+    const run = startRun(machine, [...options, "--", join(home, name)])
+    expect(await run.ended).toBe(127)
+    expect(run.stderr()).toMatch(/^agent-vault: COMMAND_NOT_FOUND: there is no program /m)
   }
 })
 
