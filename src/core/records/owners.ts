@@ -72,10 +72,12 @@ export function ownerName(signer: string, entries: readonly OwnerEntry[]): strin
  * an owner of that time. Returns the owners who have not ended. Throws `SIGNATURE_INVALID`,
  * `RECORD_INVALID`, `KEYS_MIXED`.
  */
-export function verifyOwners(record: VaultRecord): readonly OwnerEntry[] {
+export function verifyOwners(
+  record: VaultRecord,
+  verifiers = everyVerifier(record),
+): readonly OwnerEntry[] {
   const bySigner = new Map(record.owners.map((entry) => [entry.signer, entry]))
   if (bySigner.size !== record.owners.length) throw malformed("a signer is listed twice")
-  const verifiers = everyVerifier(record)
 
   for (const [index, entry] of record.owners.entries()) {
     const isFirst = index === 0
@@ -112,13 +114,13 @@ const ownersOfRecord = new WeakMap<VaultRecord, VerifiedOwners>()
 export function verifiedOwners(record: VaultRecord): VerifiedOwners {
   const before = ownersOfRecord.get(record)
   if (before !== undefined) return before
-  const owners = verifyOwners(record)
-  const verifiers = new Map(
-    record.owners.map((entry) => [
-      entry.signer,
-      entry.ended === undefined ? verifier(entry.signer) : refuser(entry),
-    ]),
-  )
+  const every = everyVerifier(record)
+  const owners = verifyOwners(record, every)
+  const ended = record.owners.filter((entry) => entry.ended !== undefined)
+  const verifiers = new Map([
+    ...every,
+    ...ended.map((each) => [each.signer, refuser(each)] as const),
+  ])
   checkSignature(record, verifiers)
   const owned = digestOf(encodeRecord(record)).replace(":", "-")
   const verified = { owners, verifiers, owned }
