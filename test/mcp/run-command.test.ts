@@ -436,6 +436,14 @@ describe("what runs", () => {
     expect(told["hint"]).not.toContain("-- sh")
   })
 
+  test("is refused elsewhere without a word of what is there", async () => {
+    const elsewhere = ["..", "out", "nowhere", "../nowhere"].map((cwd) =>
+      session.call("run_command", { groups: ["stripe"], program: "true", cwd }),
+    )
+    const told = (await Promise.all(elsewhere)).map(errorOf)
+    expect(new Set(told.map(({ message }) => message)).size).toBe(1)
+  })
+
   test("is refused with a value in an argument, which others could see", async () => {
     const raw = new Raw(machine, SERVED)
     await raw.initialize()

@@ -31,16 +31,22 @@ export function usersOf(
   return { ...by, program: `${name}, for ${by.program ?? "an MCP client"}` }
 }
 
-/** Throws `USAGE` for a folder that is not in the repository of the vault. */
+/**
+ * Throws `USAGE` for a folder that is not in the repository of the vault, whether there is one: it is
+ * asked outside of what a program would see.
+ */
 export function folderIn({ root }: Place, folder: string): string {
   const top = realpathSync(dirname(root))
   const path = existing(resolve(top, folder))
-  if (path === undefined) throw noFolder("is no folder")
+  if (path !== undefined && isWithin(top, path)) return path
+  throw new VaultError("USAGE", "cwd is no folder of the repository that this server serves", {
+    hint: "name a folder of the repository, from its top: packages/api",
+  })
+}
+
+function isWithin(top: string, path: string): boolean {
   const way = relative(top, path)
-  if (way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way)) {
-    throw noFolder("is outside of the repository that this server serves")
-  }
-  return path
+  return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way)
 }
 
 /** A folder, without links; undefined if there is none. */
@@ -51,12 +57,6 @@ function existing(folder: string): string | undefined {
   } catch {
     return undefined
   }
-}
-
-function noFolder(why: string): VaultError {
-  return new VaultError("USAGE", `cwd ${why}`, {
-    hint: "name a folder of the repository, from its top: packages/api",
-  })
 }
 
 /**
