@@ -1,4 +1,4 @@
-import { type BoundSecret, loadServices } from "../core/index.js"
+import { AWS_VARIABLES, type BoundSecret, loadServices } from "../core/index.js"
 import { signerOf } from "./sign/in-session.js"
 import { type ReadyBroker, hostsOf } from "./ready-broker.js"
 
@@ -12,13 +12,10 @@ export interface ServedSecrets {
   readonly signers: ReadonlyMap<string, string>
 }
 
-/** The variable of who signs. */
-const SIGNER = "AWS_ACCESS_KEY_ID"
-
 /** All variables that a service's secret may become besides those that were chosen. */
 export async function servableVariables(): Promise<readonly string[]> {
   const { listServices } = await loadServices()
-  return [SIGNER, ...listServices().flatMap(({ variables }) => variables)]
+  return [AWS_VARIABLES.id, ...listServices().flatMap(({ variables }) => variables)]
 }
 
 /** What a ready broker serves. */

@@ -112,6 +112,7 @@ export {
   parseSecretName,
   parseVariableName,
 } from "./words/names.js"
+export { AWS_VARIABLES } from "./services/aws-variables.js"
 export { GENERAL_SHAPE, type Shape, bitsOf, parseShape } from "./services/shape.js"
 export type { SaidOfService, Service, ServiceUse } from "./services/services.js"
 export { findAnchor } from "./memory/trust.js"

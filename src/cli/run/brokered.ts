@@ -1,4 +1,5 @@
 import {
+  AWS_VARIABLES,
   type BrokeredVault,
   type Identity,
   VaultError,
@@ -17,8 +18,6 @@ import { agentAt } from "./who-runs.js"
 
 /** What a host is read with that comes without a port. */
 const ANY_PORT = 443
-/** By which a client of AWS signs, and in whose name. */
-const [SIGNING_KEY, SIGNER] = ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"]
 
 /** Whose secrets the broker serves, and as which variables. */
 export interface Brokered {
@@ -152,7 +151,7 @@ export async function variablesOf(
   }
   const [first] = blind.signers.values()
   const signer = signerIn(given, blind) ?? first
-  if (signer !== undefined) given.set(SIGNER, signer)
+  if (signer !== undefined) given.set(AWS_VARIABLES.id, signer)
   return given
 }
 
@@ -162,7 +161,7 @@ function signerIn(
   { placeholders, signers }: Pick<GivenBlind, "placeholders" | "signers">,
 ): string | undefined {
   const [, signer] =
-    [...signers].find(([secret]) => placeholders.get(secret) === given.get(SIGNING_KEY)) ?? []
+    [...signers].find(([secret]) => placeholders.get(secret) === given.get(AWS_VARIABLES.key)) ?? []
   return signer
 }
 
@@ -183,7 +182,10 @@ export function tellServed(
     say(terminal, `agent-vault: without ${secret}: ${why}`)
   }
   for (const [secret, id] of served.signers) {
-    if (id === given.get(SIGNER)) continue
-    say(terminal, `agent-vault: ${SIGNER} is not that of ${secret}: sign with it as ${id}`)
+    if (id === given.get(AWS_VARIABLES.id)) continue
+    say(
+      terminal,
+      `agent-vault: ${AWS_VARIABLES.id} is not that of ${secret}: sign with it as ${id}`,
+    )
   }
 }
