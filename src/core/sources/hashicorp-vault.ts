@@ -10,10 +10,8 @@ export const HASHICORP_VAULT: ReferenceStore = {
   async read({ mount = "", path = "", field = "" }, { run }) {
     const said = await run("vault", ["kv", "get", `-mount=${mount}`, "-format=json", path])
     // The first version of the engine has the fields right in `data`.
-    const [second, first] = [
-      ["data", "data", field],
-      ["data", field],
-    ]
+    const first = ["data", field]
+    const second = ["data", ...first]
     const found = namedFieldOf(said, second) ?? namedFieldOf(said, first)
     return found ?? storedFieldOf(said, isMember(said, ["data", "data"]) ? second : first)
   },
