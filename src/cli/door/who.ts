@@ -96,7 +96,7 @@ export async function changeRequest(door: Door): Promise<{
     env,
     now,
     dryRun,
-    onProgress: progress(door.terminal, isSet(door, "json"), () => changeEnded(place, dryRun)),
+    onProgress: progress(door.terminal, () => changeEnded(place, dryRun), isSet(door, "json")),
     onNote: noteOnce(door.terminal),
   }
 }
@@ -124,7 +124,7 @@ export async function mergeRequest(door: Door): Promise<{
     owner: () =>
       identity === undefined ? identityOf(door, place, "always") : Promise.resolve(identity),
     dryRun: isSet(door, "dry-run"),
-    onProgress: progress(door.terminal, isSet(door, "json"), stepsEnded),
+    onProgress: progress(door.terminal, stepsEnded, isSet(door, "json")),
     onNote: noteOnce(door.terminal),
   }
 }

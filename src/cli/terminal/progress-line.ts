@@ -16,8 +16,8 @@ const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonly NodeJ
  */
 export function progress(
   terminal: Terminal,
-  isJson: boolean,
   interrupted?: () => VaultError,
+  isJson = false,
 ): Progress {
   const start = Date.now()
   let shownAt = start + PROGRESS_AFTER_MS
@@ -32,7 +32,7 @@ export function progress(
     if (!terminal.stderr.isTTY || now < start + PROGRESS_AFTER_MS || (!isLast && now < shownAt)) {
       return
     }
-    if (!isHeeded && interrupted) heedSignals(terminal, isJson, interrupted)
+    if (!isHeeded && interrupted) heedSignals(terminal, interrupted, isJson)
     isHeeded = true
     shownAt = now + 200
     const left = Math.ceil((((now - began) / done) * (total - done)) / 1000)
@@ -55,7 +55,7 @@ export function stepsEnded(): VaultError {
 }
 
 /** Takes the line away, says what was ended, and ends as the signal does. */
-function heedSignals(terminal: Terminal, isJson: boolean, interrupted: () => VaultError): void {
+function heedSignals(terminal: Terminal, interrupted: () => VaultError, isJson: boolean): void {
   const end = (signal: NodeJS.Signals): void => {
     for (const each of ENDING) process.removeListener(each, end)
     terminal.stderr.write(CLEARED)

@@ -14,7 +14,7 @@ import { type NotedUses, brokenLines, isWhole, notedUses } from "../../door/note
 import { gapLines, hasGaps } from "../../door/past-gaps.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, counted, print, table, tell } from "../../door/render.js"
-import { identityIfSet, isSet, option, placeOf, userPath } from "../../door/who.js"
+import { identityIfSet, option, placeOf, userPath } from "../../door/who.js"
 import { progress } from "../../terminal/progress-line.js"
 
 const HEAD = ["SECRET", "VERSION", "SET", "OPEN TO IT SINCE", "IS", "USED, BY ITS AUDIT"]
@@ -28,7 +28,7 @@ export async function run(door: Door): Promise<number> {
   const key = await identityIfSet(door, place)
   const asked = {
     only: option(door, "key"),
-    onProgress: progress(door.terminal, isSet(door, "json")),
+    onProgress: progress(door.terminal),
   }
   const { opened, noted } = await readingVault(door, place, key?.trust, async (vault) => ({
     opened: await blast(vault, place, agent, door.env, door.now, asked),

@@ -3,7 +3,7 @@ import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, print, table } from "../../door/render.js"
-import { identityIfSet, isSet, placeOf } from "../../door/who.js"
+import { identityIfSet, placeOf } from "../../door/who.js"
 import { progress } from "../../terminal/progress-line.js"
 
 export async function run(door: Door): Promise<void> {
@@ -12,7 +12,7 @@ export async function run(door: Door): Promise<void> {
   const { full } = meantSecret(place, word)
   const key = await identityIfSet(door, place)
   const events = await readingVault(door, place, key?.trust, (vault) =>
-    secretHistory(vault, place, full, door.env, progress(door.terminal, isSet(door, "json"))),
+    secretHistory(vault, place, full, door.env, progress(door.terminal)),
   )
   if (await asJson(door, { name: full, events })) return
   const rows = events.map((event) => [

@@ -29,7 +29,7 @@ export async function run(door: Door): Promise<number | void> {
     door.now,
   )
   const [word] = door.call.words
-  const onProgress = progress(door.terminal, isSet(door, "json"), stepsEnded)
+  const onProgress = progress(door.terminal, stepsEnded, isSet(door, "json"))
   const request = { ...(await changeRequest(door)), onProgress }
   const { place, identity } = request
   const terms = { place, identity, timeLimit, expires }

@@ -5,7 +5,7 @@ import { meantSecret } from "../../door/meant-secret.js"
 import { gapLines, hasGaps } from "../../door/past-gaps.js"
 import { readingVault } from "../../door/reading.js"
 import { asJson, print, table, tell } from "../../door/render.js"
-import { identityIfSet, isSet, option, placeOf } from "../../door/who.js"
+import { identityIfSet, option, placeOf } from "../../door/who.js"
 import { progress } from "../../terminal/progress-line.js"
 
 const HEAD = ["VERSION", "SET", "ENDED", "WHO", "COULD OPEN IT SINCE", "STANDING"]
@@ -17,7 +17,7 @@ export async function run(door: Door): Promise<number> {
   const date = option(door, "at")
   const at = date === undefined ? undefined : parseTime(date)
   const key = await identityIfSet(door, place)
-  const onProgress = progress(door.terminal, isSet(door, "json"))
+  const onProgress = progress(door.terminal)
   const answer = await readingVault(door, place, key?.trust, (vault) =>
     whoCouldRead(vault, place, full, door.env, door.now, { at, onProgress }),
   )

@@ -43,8 +43,8 @@ export async function run(door: Door): Promise<number> {
     against: option(door, "against"),
     onProgress: progress(
       door.terminal,
-      isSet(door, "json"),
       fixed?.commit === undefined ? undefined : fixEnded,
+      isSet(door, "json"),
     ),
     onNote: noteOnce(door.terminal),
   })

@@ -1,0 +1,38 @@
+import { PassThrough } from "node:stream"
+import { expect, test, vi } from "vitest"
+import type { VaultError } from "../../../src/core/index.js"
+import { interruption } from "../../../src/cli/terminal/line.js"
+import { progress } from "../../../src/cli/terminal/progress-line.js"
+import type { Terminal } from "../../../src/cli/terminal/terminal.js"
+
+/** How many listen for Ctrl-C, once a line is shown to a person; and what is. */
+function shown(interrupted?: () => VaultError): {
+  readonly listeners: number
+  readonly line: string
+} {
+  const stderr = Object.assign(new PassThrough(), { isTTY: true })
+  const terminal = { stderr } as unknown as Terminal
+  const before = process.listeners("SIGINT")
+  let now = Date.now()
+  const clock = vi.spyOn(Date, "now").mockImplementation(() => (now += 1001))
+  try {
+    progress(terminal, interrupted)(1, 3, "counting")
+    const added = process.listeners("SIGINT").filter((each) => !before.includes(each))
+    for (const each of added) {
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.removeListener(signal, each)
+    }
+    return { listeners: added.length, line: String(stderr.read()) }
+  } finally {
+    clock.mockRestore()
+  }
+}
+
+const LINE = /counting: 1 of 3/
+
+test("what only looks leaves signals to the system, which ends it at once", () => {
+  expect(shown()).toEqual({ listeners: 0, line: expect.stringMatching(LINE) as string })
+})
+
+test("what has something to say when it is ended hears of it", () => {
+  expect(shown(interruption)).toEqual({ listeners: 1, line: expect.stringMatching(LINE) as string })
+})
