@@ -17,6 +17,12 @@ export default async ({ command, node }) => {
     cwd: repo,
     env,
   })
+  const twenty = Array.from({ length: 20 }, (_, at) => `bulk/s${String(at).padStart(5, "0")}`)
+  await command(
+    "run, 20 secrets",
+    [...run, ...twenty.flatMap((name) => ["-s", name]), ...program],
+    { cwd: repo, env, budget: 2.6 },
+  )
   await command("run, a group of 100", [...run, "-g", "bulk", ...program], { cwd: repo, env })
   // At a terminal both times; in the second, the program gets a pipe.
   const line = [...run, ...one, ...program].map((word) => `'${word}'`).join(" ")

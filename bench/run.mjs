@@ -177,7 +177,11 @@ function table() {
     `${middle.toFixed(2)} ${unit}`,
     `${fastest.toFixed(2)} ${unit}`,
     ratio === undefined ? "" : `${ratio.toFixed(2)} x`,
-    budget === undefined ? "" : ratio === undefined ? `${budget} ms` : `${budget.toFixed(1)} x`,
+    budget === undefined
+      ? ""
+      : ratio === undefined
+        ? `${budget} ${unit}`
+        : `${budget.toFixed(1)} x`,
     budget === undefined ? "" : (ratio ?? middle) <= budget ? "ok" : "OVER",
   ])
   const all = [["", "median", "fastest", "ratio", "budget", ""], ...cells]

@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs"
@@ -53,21 +54,27 @@ export async function makeVault({ secrets, agents = 1, keys = "x25519" }) {
 
 /**
  * A vault that can be set back to where it was, what this machine has seen of it included. To
- * `another` agent nothing is granted.
+ * `another` agent nothing is granted. What it was before is put aside, not removed: where thousands
+ * of files were just removed, ext4 takes long to make as many.
  *
  * @param {Parameters<typeof makeVault>[0]} size
  */
 export async function resettableVault(size) {
   const { repo, env, id, request } = await makeVault(size)
   await addAgent({ ...(await request()), agent: "another" })
-  const base = execFileSync("git", ["rev-parse", "HEAD"], { cwd: repo, env, encoding: "utf8" })
   const state = join(env.HOME, ".local/state/agent-vault", id)
   await grant({ ...(await request()), agent: "another", groups: ["bulk"], dryRun: true })
-  cpSync(state, `${state}.base`, { recursive: true })
+  const folders = [repo, state]
+  for (const folder of folders) cpSync(folder, `${folder}.base`, { recursive: true })
+  let resets = 0
   const reset = () => {
-    execFileSync("git", ["reset", "--quiet", "--hard", base.trim()], { cwd: repo, env })
-    rmSync(state, { recursive: true })
-    cpSync(`${state}.base`, state, { recursive: true })
+    resets += 1
+    for (const folder of folders) {
+      renameSync(folder, `${folder}.${resets}`)
+      cpSync(`${folder}.base`, folder, { recursive: true })
+    }
+    // Else Git would read each file anew, for it knows other inodes.
+    execFileSync("git", ["update-index", "-q", "--refresh"], { cwd: repo, env })
   }
   const remove = () => rmSync(dirname(repo), { recursive: true, force: true, maxRetries: 3 })
   return { repo, env, id, request, reset, remove }
