@@ -13,7 +13,6 @@ import {
   parseNote,
   parseSecretName,
   parseVariableName,
-  parseVaultId,
 } from "../../src/core/words/names.js"
 import { parseDuration, parseTime } from "../../src/core/words/time.js"
 
@@ -49,7 +48,6 @@ const PARSERS: Readonly<
   "the name of a group": [(bytes) => parseGroupName(bytes.toString()), [Buffer.from("a.b")]],
   "the name of a secret": [(bytes) => parseSecretName(bytes.toString()), [Buffer.from("a/b/c")]],
   "a variable": [(bytes) => parseVariableName(bytes.toString()), [Buffer.from("A_B")]],
-  "the id of a vault": [(bytes) => parseVaultId(bytes.toString()), [Buffer.from(VAULT)]],
   "a note": [(bytes) => parseNote(bytes.toString()), [Buffer.from("why")]],
   "a time": [(bytes) => parseTime(bytes.toString()), [Buffer.from("2026-12-01T09:30:00Z")]],
   "a span": [(bytes) => parseDuration(bytes.toString()), [Buffer.from("30d")]],

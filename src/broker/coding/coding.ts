@@ -11,7 +11,7 @@ import {
 export type Coding = "gzip" | "br" | "deflate"
 
 /** How many codings one body may have. */
-export const MOST_CODINGS = 2
+const MOST_CODINGS = 2
 
 const CODINGS: Readonly<Record<string, Coding>> = {
   gzip: "gzip",

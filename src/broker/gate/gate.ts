@@ -11,9 +11,6 @@ export interface GateModes {
   readonly others: GateMode
 }
 
-/** What a blind run does unless it is told otherwise. */
-export const USUAL_GATE: GateModes = { models: "redact", others: "refuse" }
-
 /** What the gate decides by. */
 export interface GateTerms {
   /** The values that may not leave: all that this agent may read. */

@@ -57,14 +57,9 @@ export function isAboutWho(options: CommandSpec["options"], option: string): boo
   return "identity" in options && option in WHO
 }
 
-/** The command of this name. */
-export function specOf(name: string): CommandSpec | undefined {
-  return COMMANDS.find((command) => command.name === name)
-}
-
 /** The command that the first words name; `agent add` before `agent`. */
 export function commandOf(words: readonly string[]): CommandSpec | undefined {
-  return longestNamed(words, specOf)
+  return longestNamed(words, (name) => COMMANDS.find((command) => command.name === name))
 }
 
 /** The commands that begin as the words do, by as many of them as there are such commands for. */

@@ -6,7 +6,7 @@ import type { Surface } from "./read-event.js"
  * What may be noted: a closed set, and what each tells. `agent-vault audit` shows these words, and a
  * line with another is not a line of this audit.
  */
-export const AUDIT_EVENTS = {
+const AUDIT_EVENTS = {
   read: "values were handed out, to a program or a model",
   lease: "a short-lived value was asked for, with the one that is sealed",
   "lease-end": "that value was ended, or could not be",
@@ -24,7 +24,7 @@ export const AUDIT_EVENTS = {
 export type AuditEventName = keyof typeof AUDIT_EVENTS
 
 /** What was decided. */
-export const AUDIT_DECISIONS = ["allowed", "refused", "redacted"] as const
+const AUDIT_DECISIONS = ["allowed", "refused", "redacted"] as const
 export type AuditDecision = (typeof AUDIT_DECISIONS)[number]
 
 /** A secret that a line speaks of, and which of its values; without a version, no value was opened. */

@@ -135,6 +135,6 @@ export function writeWhole(handle: number, text: string): number {
 }
 
 /** Pipes and devices have nothing to sync. */
-export function cannotSync(error: unknown): boolean {
+function cannotSync(error: unknown): boolean {
   return isErrno(error, "EINVAL", "ENOTSUP", "EROFS")
 }

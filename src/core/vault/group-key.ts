@@ -34,7 +34,7 @@ export async function openGroupKey(
 export type GroupKeys = Map<string, { readonly unlock: Promise<Unlock>; vault: Vault }>
 
 /** Names a group's key, and the file that it was opened from, by what was signed for them. */
-export function groupKeyId({ digest, recipient }: GroupRecord): string {
+function groupKeyId({ digest, recipient }: GroupRecord): string {
   return `${digest} ${recipient}`
 }
 

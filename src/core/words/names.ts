@@ -12,7 +12,6 @@ export interface SecretName {
 const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 const SEGMENTS_AFTER_GROUP = 4
 const WINDOWS_DEVICE = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/i
-const VAULT_ID = /^[0-9a-f]{32}$/
 /** A name of each kind, for a hint. */
 const EXAMPLES = { agent: "ci", owner: "alice", group: "stripe", secret: "stripe/api-key" } as const
 
@@ -81,14 +80,6 @@ export function parseSecretName(text: string): SecretName {
     throw invalid("secret", text, "only its last part may end in .json or .age")
   }
   return { full: text, group }
-}
-
-/** The id of a vault: 32 lower-case hex digits. Throws `NAME_INVALID`. */
-export function parseVaultId(text: string): string {
-  if (VAULT_ID.test(text)) return text
-  throw new VaultError("NAME_INVALID", `${quote(text)} is not a valid vault id`, {
-    hint: "an id is 32 lower-case hex digits; see it: agent-vault status",
-  })
 }
 
 /** The name of an environment variable. Throws `NAME_INVALID`. */

@@ -1,7 +1,7 @@
 import { wrong } from "./arguments.js"
 
 /** Characters of one page: what fits into a conversation. */
-export const PAGE_CHARACTERS = 16_384
+const PAGE_CHARACTERS = 16_384
 /** Characters that a session keeps, to be paged through: the oldest texts go. */
 const KEPT_CHARACTERS = 8 * 2 ** 20
 

@@ -43,7 +43,7 @@ export function isFilledIn(value: string): boolean {
 }
 
 /** Whether a text may be somebody's password: not one that stands for it, nor a word of a form. */
-export function isPassword(password: string): boolean {
+function isPassword(password: string): boolean {
   return vetoOfPassword(password) === undefined
 }
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { afterEach, expect, test } from "vitest"
-import { Gate, USUAL_GATE } from "../../../src/broker/gate/gate.js"
+import { Gate } from "../../../src/broker/gate/gate.js"
 import { scrubReply } from "../../../src/broker/reply/scrub-reply.js"
 import { MARKER, VALUE, all, liveValues } from "../bodies.js"
 
@@ -48,7 +48,7 @@ async function between(upstream: number): Promise<number> {
   const live = liveValues()
   const gate = new Gate({
     live,
-    modes: USUAL_GATE,
+    modes: { models: "redact", others: "refuse" },
     isModel: () => false,
   })
   return listen(

@@ -2,7 +2,7 @@ import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { gunzipSync, gzipSync } from "node:zlib"
 import { VaultError, loadModelHosts } from "../../../src/core/index.js"
-import { Gate, type GateModes, USUAL_GATE } from "../../../src/broker/gate/gate.js"
+import { Gate, type GateModes } from "../../../src/broker/gate/gate.js"
 import type { RequestHead } from "../../../src/broker/placing/request-head.js"
 import { ENCODE, MARKER, NAME, VALUE, all, cutAt, liveValues, pieces } from "../bodies.js"
 
@@ -10,6 +10,7 @@ const OTHER = "fake_gh_0123456789abcdef"
 const MODEL = "api.anthropic.com"
 const OWN = "api.stripe.com"
 const ELSEWHERE = "paste.example.com"
+const USUAL_GATE: GateModes = { models: "redact", others: "refuse" }
 
 /** A gate before which `stripe/api-key` is bound to its own host, and to that of a model. */
 async function gateOf(modes: GateModes = USUAL_GATE) {

@@ -20,7 +20,6 @@ import {
   parseOwnerName,
   parseSecretName,
   parseVariableName,
-  parseVaultId,
 } from "../../../src/core/words/names.js"
 
 const invalid = expect.objectContaining({ code: "NAME_INVALID" }) as object
@@ -188,21 +187,6 @@ describe("a name", () => {
     const message = expect.stringMatching(/^"\\u001b\[31mx{70,80}…"/) as string
     expect(() => parseAgentName(long)).toThrow(expect.objectContaining({ message }) as object)
   })
-})
-
-test("a vault's id is 32 lower-case hex digits", () => {
-  const id = "0123456789abcdef0123456789abcdef"
-  expect(parseVaultId(id)).toBe(id)
-  for (const text of [
-    "",
-    id.slice(1),
-    `${id}0`,
-    id.toUpperCase(),
-    `${id}\n`,
-    `../${id.slice(3)}`,
-  ]) {
-    expect(() => parseVaultId(text)).toThrow(invalid)
-  }
 })
 
 test("a variable's name is one that every shell takes", () => {
