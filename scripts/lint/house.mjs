@@ -96,7 +96,7 @@ const decidingRooms = new Set([
 
 const doors = ["src/cli/", "src/mcp/", "src/precommit/", "src/broker/"]
 /** The rooms between core and the doors, which several doors share. */
-const shared = ["src/page/", "src/questions/"]
+const shared = ["src/page/", "src/questions/", "src/serving/"]
 const faces = new Set(["src/core/index.ts", "src/core/owner.ts"])
 /** The face for what runs at every commit. */
 const guardFace = "src/core/guard.ts"

@@ -3,52 +3,23 @@ import { Server, isIP } from "node:net"
 import { type Duplex, duplexPair } from "node:stream"
 import { type TLSSocket, connect as connectTls } from "node:tls"
 import { VaultError, asVaultError, hostPortOf, parseAuthority } from "../core/index.js"
+import type { RequestSignature, SecretRequest, WireReply, WireRequest } from "../serving/serving.js"
 import { Undecodable, decoded } from "./coding/decode.js"
 import { codingNames, codingsOf } from "./coding/coding.js"
 import { Agreements, type Ask } from "./proxy/asking.js"
 import { type ReadyBroker, type ServingTerms, readyBroker } from "./ready-broker.js"
-import { type OwnSignature, signedOwn } from "./own-signature.js"
+import { signedOwn } from "./own-signature.js"
 
-/** A request that this process sends itself, with placeholders. Only https. */
-export interface OwnRequest {
-  readonly method: string
-  /** `HOST:PORT` */
-  readonly authority: string
-  /** Path and query, as they are sent. */
-  readonly target: string
-  /** Without those of framing: names and values. */
-  readonly headers: readonly (readonly [name: string, value: string])[]
-  readonly body: Uint8Array
-}
-
-/** What came back, scrubbed. */
-export interface OwnReply {
-  readonly status: number
-  /** Names in lower case. */
-  readonly headers: readonly (readonly [name: string, value: string])[]
-  /** Without its encodings; if `isCut`, its beginning. */
-  readonly body: Buffer
-  readonly isCut: boolean
-}
-
-/** A request, and how it is carried out. */
-export interface OwnSending {
+/** A request with placeholders, and how it is carried out. Only https. */
+export interface OwnSending extends Omit<SecretRequest, "secrets"> {
   /** Whose secrets go with it: the secrets of its run. */
   readonly vault: ServingTerms["vault"]
   readonly env: ServingTerms["env"]
   readonly onUnsearched?: ServingTerms["onUnsearched"]
-  /** Writes it, with the placeholder of a secret where its value is to go. */
-  readonly write: (placeholderOf: (secret: string) => string) => OwnRequest
-  /** With a rule that signs: the signature that it needs besides. */
-  readonly signs?: OwnSignature | undefined
-  /** Bytes of the reply's body that are taken. */
-  readonly most: number
-  /** Ends it. */
-  readonly signal: AbortSignal
 }
 
 /** Sends a request. Throws what the broker refuses it with, or why it did not get there. */
-export type SendOwn = (sending: OwnSending) => Promise<OwnReply>
+export type SendOwn = (sending: OwnSending) => Promise<WireReply>
 
 /**
  * Sends requests of this process: each as the client of a broker of its own, over a connection in
@@ -81,7 +52,7 @@ export function ownRequests(ask: Ask, who: string): SendOwn {
 
 const STRICT = { models: "redact", others: "refuse" } as const
 
-async function exchanged(ready: ReadyBroker, sending: OwnSending): Promise<OwnReply> {
+async function exchanged(ready: ReadyBroker, sending: OwnSending): Promise<WireReply> {
   const written = sending.write((secret) => placeholderIn(ready, secret))
   const request = signedIfAsked(written, sending.signs, ready)
   // Nobody but us can connect to it: it listens nowhere.
@@ -104,16 +75,16 @@ async function exchanged(ready: ReadyBroker, sending: OwnSending): Promise<OwnRe
 }
 
 function signedIfAsked(
-  request: OwnRequest,
-  signs: OwnSignature | undefined,
+  request: WireRequest,
+  signs: RequestSignature | undefined,
   ready: ReadyBroker,
-): OwnRequest {
+): WireRequest {
   if (signs === undefined) return request
   return signedOwn(request, hostIn(request), signs, placeholderIn(ready, signs.secret))
 }
 
 /** The header `Host`. */
-function hostIn({ authority }: OwnRequest): string {
+function hostIn({ authority }: WireRequest): string {
   const { host, port } = parseAuthority(authority)
   return port === 443 ? host : hostPortOf({ host, port })
 }
@@ -157,7 +128,7 @@ function securedBy(ca: string, socket: Duplex, authority: string): Promise<TLSSo
   })
 }
 
-function sent(secured: TLSSocket, request: OwnRequest): Promise<IncomingMessage> {
+function sent(secured: TLSSocket, request: WireRequest): Promise<IncomingMessage> {
   const { method, target, headers, body } = request
   return new Promise((resolve, reject) => {
     const hasBody = body.length > 0 || ["POST", "PUT", "PATCH"].includes(method)
@@ -183,7 +154,7 @@ function sent(secured: TLSSocket, request: OwnRequest): Promise<IncomingMessage>
 }
 
 /** Reads what is wanted of it, and no more. Throws `REPLY_REFUSED` where it cannot be decoded. */
-async function replyOf(reply: IncomingMessage, most: number): Promise<OwnReply> {
+async function replyOf(reply: IncomingMessage, most: number): Promise<WireReply> {
   const codings = codingsOf(codingNames(reply.rawHeaders))
   const pieces: Uint8Array[] = []
   let length = 0

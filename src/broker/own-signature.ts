@@ -1,18 +1,9 @@
 import { createHash } from "node:crypto"
 import { type Use, VaultError } from "../core/index.js"
-import type { OwnRequest } from "./own-request.js"
+import type { RequestSignature, WireRequest } from "../serving/serving.js"
 import { type HmacRequest, hmacOf } from "./sign/hmac.js"
 import { signerOf } from "./sign/in-session.js"
 import { signSigV4 } from "./sign/sigv4.js"
-
-/** A signature that a request of ours needs, as a client makes it. */
-export interface OwnSignature {
-  readonly secret: string
-  /** The rule that says how it signs, and where the signature goes. */
-  readonly rule: Use
-  /** Of AWS: `REGION/SERVICE`; undefined: as the host says. */
-  readonly scope?: string | undefined
-}
 
 const HOST_OF_AWS = /^(?:(.+)\.)?amazonaws\.com(?:\.cn)?$/
 const REGION = /^[a-z]{2,4}(?:-[a-z]+)+-\d+$/
@@ -28,17 +19,17 @@ const SCOPE = /^[a-z0-9-]+\/[a-z0-9-]+$/
  * and `PLACEHOLDER_REFUSED` for a header that is to be signed and is not there.
  */
 export function signedOwn(
-  request: OwnRequest,
+  request: WireRequest,
   host: string,
-  signature: OwnSignature,
+  signature: RequestSignature,
   placeholder: string,
-): OwnRequest {
+): WireRequest {
   return signature.rule.scheme === "sigv4"
     ? withSigV4(request, host, signature, placeholder)
     : withHmac(request, host, signature.rule, placeholder)
 }
 
-function withHmac(request: OwnRequest, host: string, rule: Use, placeholder: string): OwnRequest {
+function withHmac(request: WireRequest, host: string, rule: Use, placeholder: string): WireRequest {
   const { template = "", encoding = "hex" } = rule
   const at = rule.at.find((place) => place.startsWith("header:")) ?? rule.at[0] ?? ""
   const made = hmacOf({ template, encoding, at }, signable(request, host), placeholder)
@@ -53,11 +44,11 @@ function withHmac(request: OwnRequest, host: string, rule: Use, placeholder: str
 }
 
 function withSigV4(
-  request: OwnRequest,
+  request: WireRequest,
   host: string,
-  { rule, scope = scopeOf(host) }: OwnSignature,
+  { rule, scope = scopeOf(host) }: RequestSignature,
   placeholder: string,
-): OwnRequest {
+): WireRequest {
   if (!SCOPE.test(scope)) throw noScope()
   const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")
   const [accessKey, full] = [signerOf(rule), `${time.slice(0, 8)}/${scope}/aws4_request`]
@@ -90,15 +81,15 @@ function withSigV4(
 
 /** A request with these headers, in place of others of their names. */
 function withHeaders(
-  request: OwnRequest,
+  request: WireRequest,
   headers: readonly (readonly [name: string, value: string])[],
-): OwnRequest {
+): WireRequest {
   const names = new Set(headers.map(([name]) => name))
   const others = request.headers.filter(([name]) => !names.has(name.toLowerCase()))
   return { ...request, headers: [...others, ...headers] }
 }
 
-function signable({ method, target, headers, body }: OwnRequest, host: string): HmacRequest {
+function signable({ method, target, headers, body }: WireRequest, host: string): HmacRequest {
   const [path = "", query = ""] = target.split(/\?(.*)/s)
   const bodyDigest = createHash("sha256").update(body).digest("hex")
   return { method, path, query, headers: [["host", host], ...headers], body, bodyDigest }

@@ -5,7 +5,7 @@ import { Consent } from "./calls/consent.js"
 import { ShownValues } from "./calls/shown-values.js"
 import type { Answering, Calling } from "./server.js"
 import { KeptTexts } from "./calls/kept-texts.js"
-import type { Serving } from "./calls/serving.js"
+import type { Serving } from "../serving/serving.js"
 import type { Arguments, Surroundings, Tool } from "./calls/tool.js"
 import { TOOLS } from "./tools/tools.js"
 

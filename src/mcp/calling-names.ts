@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import type { CallMade } from "./calls/serving.js"
+import type { CallMade } from "../serving/serving.js"
 
 /** A call as it arrives. */
 interface Arrived {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto"
 import type { AskBy, Choice, ChoiceQuestion, Question } from "../questions/question.js"
 import { CHOICE_WORDS, lineFor, sentenceOf } from "../questions/question-facts.js"
-import type { Reply } from "./calls/serving.js"
+import type { Reply } from "./calls/client.js"
 
 /** What a person chooses from, as a client shows it: a form with one field. */
 interface ChoiceForm {

@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream"
 import { answeringFor } from "./answering.js"
-import type { Serving } from "./calls/serving.js"
+import type { Serving } from "../serving/serving.js"
 import { startServer } from "./server.js"
 import { transportOver } from "./transports.js"
 import { Wire } from "./wire.js"

@@ -8,7 +8,8 @@ import {
   McpError,
 } from "@modelcontextprotocol/sdk/types.js"
 import type { ToolResult } from "./calls/answer.js"
-import type { CallMade, Client } from "./calls/serving.js"
+import type { Client } from "./calls/client.js"
+import type { CallMade } from "../serving/serving.js"
 import type { Arguments, Tool } from "./calls/tool.js"
 import { namesOf } from "./calling-names.js"
 import { type ElicitBy, PersonAtClient, askThrough } from "./elicitation.js"

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import type { Use } from "../../src/core/index.js"
-import type { OwnRequest } from "../../src/broker/own-request.js"
+import type { WireRequest } from "../../src/serving/serving.js"
 import { signedOwn } from "../../src/broker/own-signature.js"
 import { signerOf } from "../../src/broker/sign/in-session.js"
 
@@ -13,7 +13,7 @@ const RULE: Use = {
   ask: "never",
   user: "AKIAEXAMPLEEXAMPLE00",
 }
-const REQUEST: OwnRequest = {
+const REQUEST: WireRequest = {
   method: "GET",
   authority: "unused:443",
   target: "/",

@@ -3,7 +3,7 @@ import type { BrokeredVault, Environment, VaultError } from "../../core/index.js
 import type { Questions } from "../../questions/questions.js"
 import type { Call } from "../parse/call.js"
 import type { Terminal } from "../terminal/terminal.js"
-import type { McpListener, McpServer, RequestToSend, SentReply } from "./mcp-serving.js"
+import type { SecretRequest, Serving, WireReply } from "../../serving/serving.js"
 
 /** What the guard is asked to look at. */
 export type GuardSubject =
@@ -191,12 +191,27 @@ export interface OwnRequestsDoor {
     ask: Questions["choose"],
     who: string,
   ): (
-    sending: Omit<RequestToSend, "secrets"> & {
+    sending: Omit<SecretRequest, "secrets"> & {
       readonly vault: BrokeredVault
       readonly env: Environment
       readonly onUnsearched: (secrets: readonly string[]) => void
     },
-  ) => Promise<SentReply>
+  ) => Promise<WireReply>
+}
+
+/** The MCP server, as far as the command that starts it knows it. */
+interface McpServer {
+  serve(session: Serving & Pick<Terminal, "stdin" | "stdout">): Promise<void>
+}
+
+/** The MCP server over HTTP, as far as the command that starts it knows it. */
+interface McpListener {
+  listen(terms: {
+    readonly address: string
+    readonly port: number
+    readonly token: string
+    readonly session: () => Serving & { readonly close: () => Promise<void> }
+  }): Promise<{ readonly url: string; readonly close: () => Promise<void> }>
 }
 
 /** The other doors, which only the composition root may load. */

@@ -11,7 +11,7 @@ import {
   parseSecretName,
 } from "../../core/index.js"
 import type { Door } from "../door/door.js"
-import type { CallOfTool, ProgramToStart } from "../door/mcp-serving.js"
+import type { CallMade, SecretProgram } from "../../serving/serving.js"
 import { isSet } from "../door/who.js"
 import { type ProgramVariable, assign } from "../run/selection.js"
 import { attributed } from "./tool-call.js"
@@ -22,8 +22,8 @@ const NAMED = /\{\{ *([\w.-]+\/[\w.-]+) *\}\}/g
 
 /** Who uses the values: what is run, and for which client. */
 export function usersOf(
-  { program, isShell }: ProgramToStart,
-  call: CallOfTool,
+  { program, isShell }: SecretProgram,
+  call: CallMade,
   env: Environment,
 ): Partial<Attribution> & { readonly program: string } {
   const by = attributed(call, env)
@@ -66,7 +66,7 @@ function existing(folder: string): string | undefined {
 export async function selected(
   door: Door,
   vault: AgentVault,
-  { secrets, groups, mode }: ProgramToStart,
+  { secrets, groups, mode }: SecretProgram,
 ): Promise<{
   readonly mode: "blind" | "variables"
   readonly assignments: readonly ProgramVariable[]
@@ -108,7 +108,7 @@ function nothingSaid(): VaultError {
  * where nothing may: in a shell's line, whose grammar we do not know, and where there are values.
  */
 export function wordsOf(
-  { program, args, isShell }: ProgramToStart,
+  { program, args, isShell }: SecretProgram,
   placeholders: ReadonlyMap<string, string> | undefined,
 ): readonly [string, ...string[]] {
   if (!isShell) return [program, ...args.map((word) => filled(word, placeholders))]
@@ -117,7 +117,7 @@ export function wordsOf(
 }
 
 /** The secrets that are named in arguments. */
-export function namedIn({ args, isShell }: ProgramToStart): readonly string[] {
+export function namedIn({ args, isShell }: SecretProgram): readonly string[] {
   if (isShell) return []
   return args.flatMap((word) =>
     [...word.matchAll(NAMED)].map(([, name = ""]) => parseSecretName(name).full),

@@ -26,7 +26,7 @@ import {
 import type { Unanswered, ValueQuestion } from "../../questions/question.js"
 import type { Questions } from "../../questions/questions.js"
 import type { Door } from "../door/door.js"
-import type { SecretFound } from "../door/mcp-serving.js"
+import type { SecretGained } from "../../serving/serving.js"
 import { readingVault } from "../door/reading.js"
 import { ruleOfService } from "../door/service-rule.js"
 
@@ -48,7 +48,7 @@ export async function gainSecret(
   request: MissingSecret,
   enter: Questions["enter"],
   signal: AbortSignal,
-): Promise<SecretFound> {
+): Promise<SecretGained> {
   const use = await rulesOf(door, request.service)
   const storing = await storingHere(request, use)
   if ("lack" in storing) {
@@ -88,7 +88,7 @@ async function isTyped(
 }
 
 /** The person has closed the page, and believes it stored: what hinders it says that it is not. */
-async function store(request: SetRequest): Promise<SecretFound> {
+async function store(request: SetRequest): Promise<SecretGained> {
   try {
     await setSecret(request)
     return { is: "stored" }

@@ -9,7 +9,7 @@ import {
 import { EndedWithUs } from "../../core/owner.js"
 import type { AskBy } from "../../questions/question.js"
 import type { Door } from "../door/door.js"
-import type { CallOfTool, ProgramEnded, ProgramToStart } from "../door/mcp-serving.js"
+import type { CallMade, ProgramRun, SecretProgram } from "../../serving/serving.js"
 import { auditOf, openForAgent } from "../door/reading.js"
 import { identityOf, placeOf } from "../door/who.js"
 import { noteOnce } from "../terminal/terminal.js"
@@ -33,7 +33,7 @@ const TOLD_REFUSALS = 5
 /** A program that is to run, and all that was decided about it. */
 interface Undertaking {
   readonly door: Door
-  readonly asked: ProgramToStart
+  readonly asked: SecretProgram
   readonly assignments: readonly ProgramVariable[]
   readonly patterns: Patterns
   /** Hears of which secrets something was taken out of what it writes. */
@@ -45,7 +45,7 @@ interface Undertaking {
 export function runnerFor(
   door: Door,
   byClient: AskBy,
-): (asked: ProgramToStart, call: CallOfTool) => Promise<ProgramEnded> {
+): (asked: SecretProgram, call: CallMade) => Promise<ProgramRun> {
   const withUs = new EndedWithUs()
   return (asked, call) =>
     withUs.during(() => {
@@ -55,7 +55,7 @@ export function runnerFor(
 }
 
 /** What is named in an argument goes with the program. */
-function withNamed(asked: ProgramToStart): ProgramToStart {
+function withNamed(asked: SecretProgram): SecretProgram {
   const said = new Set(asked.secrets.map(({ secret }) => secret))
   const named = new Set(namedIn(asked).filter((secret) => !said.has(secret)))
   return { ...asked, secrets: [...asked.secrets, ...[...named].map((secret) => ({ secret }))] }
@@ -63,10 +63,10 @@ function withNamed(asked: ProgramToStart): ProgramToStart {
 
 async function ranFor(
   door: Door,
-  asked: ProgramToStart,
-  call: CallOfTool,
+  asked: SecretProgram,
+  call: CallMade,
   byClient: AskBy,
-): Promise<ProgramEnded> {
+): Promise<ProgramRun> {
   const place = placeOf(door)
   const key = await identityOf(door, place, "never")
   const cwd = folderIn(place, asked.cwd)
@@ -103,7 +103,7 @@ async function ranFor(
 async function runsBlind(
   undertaking: Undertaking,
   terms: Parameters<typeof prepareWith>[2],
-): Promise<ProgramEnded> {
+): Promise<ProgramRun> {
   const { door, asked, assignments, patterns, hear } = undertaking
   const refused: VaultError[] = []
   const onRefused = (error: VaultError): void => {
@@ -151,7 +151,7 @@ async function runsBlind(
 }
 
 /** As `run`: the values, in variables. */
-async function withValues(undertaking: Undertaking, values: Values): Promise<ProgramEnded> {
+async function withValues(undertaking: Undertaking, values: Values): Promise<ProgramRun> {
   const { door, asked, assignments, patterns, hear } = undertaking
   const given = new Map(assignments.map((each) => [each.variable, textOf(each, values)]))
   for (const value of Object.values(values)) value[Symbol.dispose]()

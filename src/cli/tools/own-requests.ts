@@ -1,7 +1,7 @@
 import { VaultError, openBrokered, parseSecretName } from "../../core/index.js"
 import type { AskBy } from "../../questions/question.js"
 import type { Door } from "../door/door.js"
-import type { CallOfTool, RequestRefused, RequestToSend, SentReply } from "../door/mcp-serving.js"
+import type { CallMade, RefusedRequest, SecretRequest, WireReply } from "../../serving/serving.js"
 import { auditOf } from "../door/reading.js"
 import { identityOf, placeOf } from "../door/who.js"
 import { noteOnce } from "../terminal/terminal.js"
@@ -17,7 +17,7 @@ import { attributed } from "./tool-call.js"
 export function senderFor(
   door: Door,
   byClient: AskBy,
-): (request: RequestToSend, call: CallOfTool) => Promise<SentReply> {
+): (request: SecretRequest, call: CallMade) => Promise<WireReply> {
   const onNote = noteOnce(door.terminal)
   const onUnsearched = sayOnce(door)
   // Loaded when it is first needed: most servers send nothing.
@@ -51,7 +51,7 @@ export function senderFor(
  */
 export function refusalNotes(
   door: Door,
-): (refusal: RequestRefused, call: CallOfTool) => Promise<void> {
+): (refusal: RefusedRequest, call: CallMade) => Promise<void> {
   const onNote = noteOnce(door.terminal)
   return async ({ secrets, code, ...where }, call) => {
     try {

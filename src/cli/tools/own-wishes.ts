@@ -8,14 +8,14 @@ import {
 import type { AskBy } from "../../questions/question.js"
 import type { Questions } from "../../questions/questions.js"
 import type { Door } from "../door/door.js"
-import type { CallOfTool, WishesOfTools } from "../door/mcp-serving.js"
+import type { CallMade, Wishes } from "../../serving/serving.js"
 import { identityOf, placeOf } from "../door/who.js"
 import { noteOnce } from "../terminal/terminal.js"
 import { questionsThrough } from "../run/ask-person.js"
 import { attributed } from "./tool-call.js"
 
 /** What a call's agent may ask of the owners. Loaded when it is first asked: most servers are not. */
-export function wishesOf(door: Door): WishesOfTools {
+export function wishesOf(door: Door): Wishes {
   const onNote = noteOnce(door.terminal)
   const enter = entering(door)
   return {
@@ -51,7 +51,7 @@ function entering(door: Door): (byClient: AskBy) => Promise<Questions["enter"]> 
 }
 
 /** Who asks, where, for a reason that others may read. */
-async function asking(door: Door, why: string, call: CallOfTool) {
+async function asking(door: Door, why: string, call: CallMade) {
   const place = placeOf(door)
   const key = await identityOf(door, place, "never")
   await refuseValueIn(door, { place, key, by: attributed(call, door.env) }, why)

@@ -1,5 +1,5 @@
 import type { Attribution, Environment } from "../../core/index.js"
-import type { CallOfTool } from "../door/mcp-serving.js"
+import type { CallMade } from "../../serving/serving.js"
 
 /** Characters of the client's name that the audit notes. */
 const CLIENT_NAME = 100
@@ -9,7 +9,7 @@ const CLIENT_NAME = 100
  * the client that started us, if it is one that says so, else that of this process.
  */
 export function attributed(
-  { program, session, turn, call }: Partial<CallOfTool>,
+  { program, session, turn, call }: Partial<CallMade>,
   env: Environment,
 ): Partial<Attribution> {
   const named = session ?? (env["AGENT_VAULT_SESSION"] ? undefined : sessionOf(program, env))

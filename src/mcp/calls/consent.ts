@@ -1,5 +1,5 @@
 import type { RevealTerms, SecretListing } from "../../core/index.js"
-import type { Reply } from "./serving.js"
+import type { Reply } from "./client.js"
 
 /** What was decided for the rest of the session, for one value of a secret. */
 interface Decision {

@@ -3,15 +3,15 @@ import type { Answer } from "./answer.js"
 import type { KeptTexts } from "./kept-texts.js"
 import type { Consent } from "./consent.js"
 import type { ShownValues } from "./shown-values.js"
+import type { Client } from "./client.js"
 import type {
   CallMade,
-  Client,
   ProgramRun,
   SecretProgram,
   SecretRequest,
   Serving,
   WireReply,
-} from "./serving.js"
+} from "../../serving/serving.js"
 
 /** What a tool works with. */
 export interface Surroundings {

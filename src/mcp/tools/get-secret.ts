@@ -10,7 +10,7 @@ import {
 import { argumentsOf } from "../calls/arguments.js"
 import type { Answer } from "../calls/answer.js"
 import { USE_SCHEMA } from "./list-secrets.js"
-import type { Reply } from "../calls/serving.js"
+import type { Reply } from "../calls/client.js"
 import { type Surroundings, TEXT, type Tool, gives, takes } from "../calls/tool.js"
 import { useOf } from "./unseen-use.js"
 

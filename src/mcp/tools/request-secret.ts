@@ -1,6 +1,6 @@
 import { type AgentVault, parseSecretName } from "../../core/index.js"
 import { argumentsOf } from "../calls/arguments.js"
-import type { SecretGained } from "../calls/serving.js"
+import type { SecretGained } from "../../serving/serving.js"
 import { type Surroundings, TEXT, type Tool, gives, listOf, takes } from "../calls/tool.js"
 import { USE_SCHEMA } from "./list-secrets.js"
 import { wishFacts } from "./shown-wish.js"

@@ -1,7 +1,7 @@
 import { VaultError, parseGroupName, parseSecretName, parseVariableName } from "../../core/index.js"
 import { argumentsOf, wrong } from "../calls/arguments.js"
 import type { Answer } from "../calls/answer.js"
-import type { SecretProgram } from "../calls/serving.js"
+import type { SecretProgram } from "../../serving/serving.js"
 import { type Surroundings, TEXT, type Tool, gives, listOf, takes } from "../calls/tool.js"
 import { RUN_SCHEMA, shownRun, shownRunPage } from "./shown-run.js"
 

@@ -9,7 +9,7 @@ import {
   whyNoRule,
 } from "../../core/index.js"
 import { wrong } from "../calls/arguments.js"
-import type { RequestSignature } from "../calls/serving.js"
+import type { RequestSignature } from "../../serving/serving.js"
 import { grantLine } from "./unseen-use.js"
 import type { RequestArguments, WrittenRequest } from "./written-request.js"
 

@@ -1,5 +1,5 @@
 import type { KeptTexts, TextPage } from "../calls/kept-texts.js"
-import type { WireReply } from "../calls/serving.js"
+import type { WireReply } from "../../serving/serving.js"
 import { TEXT, shape } from "../calls/tool.js"
 
 /** Headers of a reply that a model has a use for; all others only fill its context. */

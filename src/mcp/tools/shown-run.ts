@@ -1,6 +1,6 @@
 import { wrong } from "../calls/arguments.js"
 import type { KeptTexts, TextPage } from "../calls/kept-texts.js"
-import type { ProgramOutput, ProgramRun, SecretProgram } from "../calls/serving.js"
+import type { ProgramOutput, ProgramRun, SecretProgram } from "../../serving/serving.js"
 import { TEXT, listOf, shape } from "../calls/tool.js"
 
 const STREAMS = ["stdout", "stderr"] as const

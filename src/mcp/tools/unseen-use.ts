@@ -1,5 +1,5 @@
 import { variableName, type SecretListing } from "../../core/index.js"
-import type { RunLine, Serving } from "../calls/serving.js"
+import type { RunLine, Serving } from "../../serving/serving.js"
 
 /** How to use a secret without seeing it. */
 export interface UnseenUse {

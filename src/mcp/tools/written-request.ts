@@ -8,7 +8,7 @@ import {
   parseSecretName,
 } from "../../core/index.js"
 import { wrong } from "../calls/arguments.js"
-import type { WireRequest } from "../calls/serving.js"
+import type { WireRequest } from "../../serving/serving.js"
 
 /** What a model writes of a request. */
 export interface RequestArguments {

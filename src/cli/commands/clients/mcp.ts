@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto"
 import type { Reveal } from "../../../core/index.js"
 import { runOptions } from "../../clients/mcp-program.js"
 import type { Door } from "../../door/door.js"
-import type { McpServing } from "../../door/mcp-serving.js"
+import type { Serving } from "../../../serving/serving.js"
 import { linesNoted, openForAgent } from "../../door/reading.js"
 import { runLine } from "../../door/run-line.js"
 import { identityOf, isSet, option, placeOf } from "../../door/who.js"
@@ -109,7 +109,7 @@ function tellUse(
 }
 
 /** What one client's session works with. */
-function servingFor(door: Door): McpServing & { readonly close: () => Promise<void> } {
+function servingFor(door: Door): Serving & { readonly close: () => Promise<void> } {
   const vault = new OpenOnce()
   const reveal = (option(door, "reveal") ?? "confirm") as Reveal
   const mayRun = runOptions(door).length > 0

@@ -1,14 +1,7 @@
 import type { Writable } from "node:stream"
-import type {
-  AgentVault,
-  AuditLine,
-  Reveal,
-  RevealTerms,
-  Use,
-  VaultError,
-} from "../../core/index.js"
-import type { AccessAsked, SecretAsked } from "../../core/owner.js"
-import type { AskBy, Choice, ChoiceQuestion, Unanswered } from "../../questions/question.js"
+import type { AgentVault, AuditLine, Reveal, RevealTerms, Use, VaultError } from "../core/index.js"
+import type { AccessAsked, SecretAsked } from "../core/owner.js"
+import type { AskBy } from "../questions/question.js"
 
 /** What the server of one client gets from the command that starts it: whose vault, how strict. */
 export interface Serving {
@@ -137,6 +130,7 @@ export interface SecretRequest {
 /** A signature with a secret, as its rule says. */
 export interface RequestSignature {
   readonly secret: string
+  /** The rule that says how it signs, and where the signature goes. */
   readonly rule: Use
   /** Of AWS: `REGION/SERVICE`; undefined: as the host says. */
   readonly scope?: string | undefined
@@ -147,8 +141,9 @@ export interface WireRequest {
   readonly method: string
   /** `HOST:PORT` */
   readonly authority: string
-  /** Path and query. */
+  /** Path and query, as they are sent. */
   readonly target: string
+  /** Without those of framing: names and values. */
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly body: Uint8Array
 }
@@ -215,22 +210,4 @@ export interface RunLine {
   readonly line: string
   /** The environment variables that it needs of the shell, since no line may or can hold them. */
   readonly needs: readonly string[]
-}
-
-/** What came of a question: a choice, or why there is none, in the client's words if it has any. */
-export type Reply =
-  | { readonly choice: Choice }
-  | {
-      readonly without: Unanswered
-      readonly words?: string | undefined
-    }
-
-/** The program on the other side, and the person at it. */
-export interface Client {
-  /** As it calls itself. */
-  readonly name: string | undefined
-  /** Asks the person whether a value may be shown. Never rejects. */
-  ask(question: ChoiceQuestion): Promise<Reply>
-  /** Asks the person the questions of others. */
-  readonly askBy: AskBy
 }
