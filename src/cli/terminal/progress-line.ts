@@ -21,13 +21,12 @@ export function progress(
 ): Progress {
   const start = Date.now()
   let shownAt = start + PROGRESS_AFTER_MS
-  let [of, began]: [string | undefined, number] = [undefined, start]
+  let first = { what: "", at: start, done: 0 }
   let isHeeded = false
   return (done, total, what) => {
     const now = Date.now()
-    // What comes second takes its own time for each step.
-    if (of !== undefined && of !== what) began = now
-    of = what
+    // What comes second takes its own time for each step; and what went before a first step, none.
+    if (first.what !== what) first = { what, at: now, done }
     const isLast = done === total
     if (!terminal.stderr.isTTY || now < start + PROGRESS_AFTER_MS || (!isLast && now < shownAt)) {
       return
@@ -35,10 +34,9 @@ export function progress(
     if (!isHeeded && interrupted) heedSignals(terminal, interrupted, isJson)
     isHeeded = true
     shownAt = now + 200
-    const left = Math.ceil((((now - began) / done) * (total - done)) / 1000)
-    terminal.stderr.write(
-      `${CLEARED}${isLast ? "" : `${what}: ${done} of ${total}, ${left} s left`}`,
-    )
+    const each = (now - first.at) / (done - first.done)
+    const left = done > first.done ? `, ${Math.ceil((each * (total - done)) / 1000)} s left` : ""
+    terminal.stderr.write(`${CLEARED}${isLast ? "" : `${what}: ${done} of ${total}${left}`}`)
   }
 }
 

@@ -36,3 +36,31 @@ test("what only looks leaves signals to the system, which ends it at once", () =
 test("what has something to say when it is ended hears of it", () => {
   expect(shown(interruption)).toEqual({ listeners: 1, line: expect.stringMatching(LINE) as string })
 })
+
+test("how long it takes is told from the second step on, and by the steps alone", () => {
+  const stderr = Object.assign(new PassThrough(), { isTTY: true })
+  let now = 0
+  const clock = vi.spyOn(Date, "now").mockImplementation(() => now)
+  try {
+    const line = progress({ stderr } as unknown as Terminal)
+    const told = [
+      [60_000, 1, "counting"],
+      [61_000, 2, "counting"],
+      [90_000, 1, "weighing"],
+      [93_000, 2, "weighing"],
+    ] as const
+    const lines = told.map(([at, done, what]) => {
+      now = at
+      line(done, 5, what)
+      return String(stderr.read()).split("\u001B[K").at(-1)
+    })
+    expect(lines).toEqual([
+      "counting: 1 of 5",
+      "counting: 2 of 5, 3 s left",
+      "weighing: 1 of 5",
+      "weighing: 2 of 5, 9 s left",
+    ])
+  } finally {
+    clock.mockRestore()
+  }
+})
