@@ -6,7 +6,8 @@ import {
   openSync,
   readFileSync,
   readdirSync,
-  rmSync,
+  rmdirSync,
+  unlinkSync,
 } from "node:fs"
 import { type Server, Socket } from "node:net"
 import { constants, devNull, tmpdir } from "node:os"
@@ -72,11 +73,8 @@ export async function start(command: Launch, isCaptured: boolean): Promise<Child
   if (pipes === undefined) return asChild(command, await spawned(command, [input, "pipe", "pipe"]))
   try {
     const child = await spawned(command, [input, ...pipes.map(({ written }) => written)])
-    return asChild(
-      command,
-      child,
-      pipes.map(({ read }) => read),
-    )
+    const ours = pipes.map(({ read }) => read)
+    return asChild(command, child, ours)
   } finally {
     // The child alone holds these ends: when it closes them, we see the end of its output.
     for (const { written } of pipes) closeSync(written)
@@ -196,9 +194,8 @@ function spawnedAlone(
 /** Descriptors above those of which Node takes care that are not closed in a child. */
 function leftOpen(): number[] {
   const all = readdirSync("/proc/self/fd").map(Number)
-  return all
-    .filter((descriptor) => descriptor > OURS_TO_CLOSE && isLeftOpen(descriptor))
-    .toSorted((a, b) => a - b)
+  const left = all.filter((each) => each > OURS_TO_CLOSE && isLeftOpen(each))
+  return left.toSorted((a, b) => a - b)
 }
 
 function isLeftOpen(descriptor: number): boolean {
@@ -271,7 +268,10 @@ export function makePipes(...names: readonly string[]): readonly Pipe[] | undefi
   } catch {
     return undefined
   } finally {
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+    if (folder !== undefined) {
+      for (const name of readdirSync(folder)) unlinkSync(join(folder, name))
+      rmdirSync(folder)
+    }
   }
 }
 

@@ -20,6 +20,8 @@ interface SeenPath {
 const gathering = new AsyncLocalStorage<readonly Evidence[]>()
 /** How many gather now. */
 let gatherers = 0
+/** Those that get whatever the process looks at. */
+const ofAll = new Set<Evidence>()
 
 /**
  * The files and folders that some work looked at, each as it was just before the first look. The
@@ -105,7 +107,21 @@ export async function gather<T>(evidence: Evidence, work: () => T | Promise<T>):
   }
 }
 
+/**
+ * The same for who does nothing beside it: what the whole process looks at meanwhile is added. Nothing
+ * has to follow the promises of the work then.
+ */
+export async function gatherAll<T>(evidence: Evidence, work: () => T | Promise<T>): Promise<T> {
+  ofAll.add(evidence)
+  try {
+    return await work()
+  } finally {
+    ofAll.delete(evidence)
+  }
+}
+
 /** Called before a look at `path` that something is decided upon. */
 export function witness(path: string, look: Look = "self"): void {
+  for (const evidence of ofAll) evidence.add(path, look)
   for (const evidence of gathering.getStore() ?? []) evidence.add(path, look)
 }

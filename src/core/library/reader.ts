@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events"
 import { dirname } from "node:path"
-import { Evidence, gather } from "../disk/evidence.js"
+import { Evidence, gather, gatherAll } from "../disk/evidence.js"
 import type { Environment } from "../disk/homes.js"
 import type { Moment } from "../disk/moment.js"
 import { type Place, findVault } from "../disk/place.js"
@@ -102,21 +102,21 @@ export class Reader {
   }
 
   /**
-   * Reads the secrets that `choose` names, by the very state of the vault that they are read from.
-   * Rejects as {@link Reader.read} does, and with what `choose` throws.
+   * Reads the secrets that `choose` names, by the very state of the vault that they are read from; for
+   * who does nothing beside it. Rejects as {@link Reader.read} does, and with what `choose` throws.
    */
   choose(choose: ChooseNames): Promise<SecretRead[]> {
     return this.#fromFiles(
       choose,
       (secrets) => OpenedSecret.handOut(secrets, this.#terms, new Date()),
       this.#terms,
+      gatherAll,
     )
   }
 
   /**
    * Reads secrets for a request that they are put into; `now` is the moment at which that is asked
-   * for. Rejects as {@link openSecret} and
-   * {@link OpenedSecret.send} do.
+   * for. Rejects as {@link openSecret} and {@link OpenedSecret.send} do.
    */
   send(sendings: readonly SecretSending[], terms: SendTerms, now?: Moment): Promise<SecretRead[]> {
     const names = new Map(sendings.map(({ name }) => [name.full, name]))
@@ -147,7 +147,8 @@ export class Reader {
 
   /** Overwrites what is remembered, and waits for no store any more: nothing is read from here on. */
   end(): void {
-    this.#ending.abort()
+    // With a reason: Node's own is an error of the web's, which takes longer to make than a read.
+    this.#ending.abort(new Error("nobody waits any more"))
     this.#forget()
   }
 
@@ -201,12 +202,13 @@ export class Reader {
     choose: ChooseNames,
     handOut: (secrets: readonly OpenedSecret[]) => T | Promise<T>,
     terms?: Terms,
+    gathered = gather,
   ): Promise<T> {
     let deadline: number | undefined
     for (;;) {
       const evidence = new Evidence()
       const settings = settingsOf(this.#request.env)
-      const secrets = await gather(evidence, () => this.#open(choose, terms))
+      const secrets = await gathered(evidence, () => this.#open(choose, terms))
       const isStill = evidence.holds()
       // One secret fits together by its digests; many are of one time only if nothing changed.
       if (!isStill && secrets.length > 1) {

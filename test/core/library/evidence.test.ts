@@ -11,7 +11,7 @@ import {
 import { join } from "node:path"
 import { build } from "esbuild"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { Evidence, gather, witness } from "../../../src/core/disk/evidence.js"
+import { Evidence, gather, gatherAll, witness } from "../../../src/core/disk/evidence.js"
 import { Moment } from "../../../src/core/disk/moment.js"
 import { isSettled, stampOf } from "../../../src/core/disk/stamp.js"
 import { readRegularFile } from "../../../src/core/disk/files.js"
@@ -279,6 +279,22 @@ describe("evidence", () => {
       looks("of-nobody"),
     ])
     expect([one.paths, other.paths]).toEqual([[path("of-one")], [path("of-other")]])
+  })
+
+  test("of all that the process looks at has what is beside it too, as long as it is gathered", async () => {
+    const [all, inner] = [new Evidence(), new Evidence()]
+    await gatherAll(all, async () => {
+      await Promise.resolve()
+      await gather(inner, () => witness(path("inner")))
+      witness(path("own"))
+    })
+    witness(path("later"))
+    expect([all.paths, inner.paths]).toEqual([[path("inner"), path("own")], [path("inner")]])
+    await expect(
+      gatherAll(all, () => Promise.reject(new Error("work that failed"))),
+    ).rejects.toThrow("work that failed")
+    witness(path("after a failure"))
+    expect(all.paths).toHaveLength(2)
   })
 
   test("is gathered of the rest, when what began beside it has ended", async () => {

@@ -69,3 +69,18 @@ test("of so many that they are verified on all cores, each is, and one that was 
   writeFileSync(file, readFileSync(file, "utf8").replace('"version": 1', '"version": 2'))
   expect(await outcome(read(namesOf))).toBe("SIGNATURE_INVALID")
 })
+
+test("many are chosen and read anew if what they were chosen by is written meanwhile", async () => {
+  const file = join(world.vaultFolder, ".agent-vault/groups/stripe.json")
+  // The first reading leaves marks, which are a change too.
+  await read(namesOf)
+  let asked = 0
+  const values = await read(async (listings) => {
+    const names = await namesOf(listings)
+    asked += 1
+    if (asked === 1) writeFileSync(file, readFileSync(file))
+    return names
+  })
+  expect(values).toEqual(["stripe/api-key=old", "stripe/webhook=hook"])
+  expect(asked).toBe(2)
+})
