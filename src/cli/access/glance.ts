@@ -15,8 +15,8 @@ import {
   waitingWishes,
 } from "../../core/owner.js"
 import type { Door } from "../door/door.js"
-import { readingVault } from "../door/reading.js"
-import { identityIfSet, placeOf } from "../door/who.js"
+import { readingKeyless } from "../door/reading.js"
+import { placeOf } from "../door/who.js"
 
 /** What is shown of the audit: how values were handed out, asked for, or stopped. */
 const SHOWN_EVENTS: ReadonlySet<string> = new Set([
@@ -47,10 +47,7 @@ export interface Glance {
 /** Takes a look. Throws as `list` does. */
 export async function takeGlance(door: Door): Promise<Glance> {
   const place = placeOf(door)
-  const identity = await identityIfSet(door, place)
-  const overview = await readingVault(door, place, identity?.trust, (vault) =>
-    describeOverview(vault, new Date()),
-  )
+  const overview = await readingKeyless(door, place, (vault) => describeOverview(vault, new Date()))
   const branch = place.checkout?.branch?.replace("refs/heads/", "")
   const requests = await waitingWishes(place, door.env)
   return { overview, branch, requests, ...lastReads(door, overview.vault) }

@@ -1,21 +1,19 @@
-import { VaultError } from "../../core/index.js"
-import { repair } from "../../core/owner.js"
-import type { Door } from "./door.js"
+import { type Place, VaultError } from "../../core/index.js"
+import { type ChangeRequest, repair } from "../../core/owner.js"
 
 /**
  * Looks ahead of a change, for what to ask a person. What an interrupted command left is completed
- * first, as the change itself would do.
+ * first, as the change itself would do; a dry run only looks.
  */
 export async function afterRepair<T>(
-  door: Door,
-  folder: string,
+  { place, env, dryRun }: Pick<ChangeRequest, "env" | "dryRun"> & { place: Pick<Place, "root"> },
   look: () => Promise<T>,
 ): Promise<T> {
   try {
     return await look()
   } catch (error) {
-    if (!VaultError.is(error, "BUSY")) throw error
-    await repair(folder, door.env)
+    if (dryRun === true || !VaultError.is(error, "BUSY")) throw error
+    await repair(place.root, env)
     return look()
   }
 }

@@ -1,14 +1,16 @@
 import { existsSync } from "node:fs"
 import {
   type AuditLine,
+  AuditTail,
   VaultError,
+  auditFileOf,
   auditFiles,
   auditFolder,
   claimedId,
   parseMoment,
 } from "../../core/index.js"
 import type { Door } from "./door.js"
-import { isSet, option, options, placeOf, userPath } from "./who.js"
+import { identityOf, isSet, option, options, placeOf, userPath } from "./who.js"
 
 /**
  * The files that a call means: those that it names, else this machine's of the vault. One that is
@@ -23,6 +25,20 @@ export function auditFilesOf(door: Door): string[] {
     })
   }
   return named.length > 0 ? named : auditFiles(auditFolder(claimedId(placeOf(door)), door.env))
+}
+
+/** The lines of an agent in the audit that a call's reads are noted in; none with `--no-audit`. */
+export async function linesNoted(door: Door): Promise<readonly AuditLine[]> {
+  if (isSet(door, "no-audit")) return []
+  const place = placeOf(door)
+  const { agent } = await identityOf(door, place, "never")
+  const file = option(door, "audit")
+  const isOwn = ({ agent: who }: AuditLine): boolean => agent === undefined || who === agent
+  if (file !== undefined) return new AuditTail(userPath(door, file)).more().filter(isOwn)
+  const folder = auditFolder(claimedId(place), door.env)
+  const files =
+    agent === undefined ? auditFiles(folder) : [auditFileOf(folder, { role: "agent", name: agent })]
+  return files.flatMap((each) => new AuditTail(each).more()).filter(isOwn)
 }
 
 /** Whether a line is one that the options of a call ask for. */

@@ -1,11 +1,13 @@
 import type { GroupReader } from "../../core/owner.js"
 
-/** `ci and deploy until 2026-12-01T00:00:00Z`; undefined where there is nobody. */
+/** `ci, deploy until 2026-12-01T00:00:00Z`; undefined where there is nobody. */
 export function readersText(readers: readonly GroupReader[]): string | undefined {
-  if (readers.length === 0) return undefined
-  return readers
-    .map(({ agent, until }) => (until === undefined ? agent : `${agent} until ${until}`))
-    .join(", ")
+  return readers.map(({ agent, until }) => untilText(agent, until)).join(", ") || undefined
+}
+
+/** `deploy until 2026-12-01T00:00:00Z`, or the name alone where there is no end. */
+export function untilText(name: string, until: string | undefined): string {
+  return until === undefined ? name : `${name} until ${until}`
 }
 
 /** Who can still read what is gone from the vault, in Git's history. */

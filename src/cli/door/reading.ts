@@ -2,12 +2,8 @@ import {
   type AgentVault,
   type Attribution,
   type Audit,
-  type AuditLine,
-  AuditTail,
   type Confirmed,
   type SecretListings,
-  auditFileOf,
-  auditFiles,
   type Identity,
   type LeaseBook,
   type Outlet,
@@ -29,7 +25,7 @@ import {
 } from "../../core/index.js"
 import type { Door } from "./door.js"
 import { noteOnce } from "../terminal/terminal.js"
-import { identityOf, isSet, option, placeOf, userPath } from "./who.js"
+import { identityIfSet, identityOf, isSet, option, placeOf, userPath } from "./who.js"
 
 /**
  * Where the reads of a call are noted: as `--audit` or `--no-audit` says, else in the state folder.
@@ -51,20 +47,6 @@ export function auditOf(door: Door, place: Place, by: Partial<Attribution> = {})
   })
 }
 
-/** The lines of an agent in the audit that a call's reads are noted in; none with `--no-audit`. */
-export async function linesNoted(door: Door): Promise<readonly AuditLine[]> {
-  if (isSet(door, "no-audit")) return []
-  const place = placeOf(door)
-  const { agent } = await identityOf(door, place, "never")
-  const file = option(door, "audit")
-  const isOwn = ({ agent: who }: AuditLine): boolean => agent === undefined || who === agent
-  if (file !== undefined) return new AuditTail(userPath(door, file)).more().filter(isOwn)
-  const folder = auditFolder(claimedId(place), door.env)
-  const files =
-    agent === undefined ? auditFiles(folder) : [auditFileOf(folder, { role: "agent", name: agent })]
-  return files.flatMap((each) => new AuditTail(each).more()).filter(isOwn)
-}
-
 /** Does work with the vault of a call, verified; what had to be accepted for it is said. */
 export function readingVault<T>(
   door: Door,
@@ -73,6 +55,16 @@ export function readingVault<T>(
   work: (vault: Vault) => T | Promise<T>,
 ): Promise<T> {
   return withVault(place, keyFileTrust, door.env, work, noteOnce(door.terminal))
+}
+
+/** The same for what needs no key: who acts, if anything says so, only says whom to trust. */
+export async function readingKeyless<T>(
+  door: Door,
+  place: Place,
+  work: (vault: Vault) => T | Promise<T>,
+): Promise<T> {
+  const key = await identityIfSet(door, place)
+  return readingVault(door, place, key?.trust, work)
 }
 
 /** Does work with the vault of a call, or without one where nothing says whom to trust. */

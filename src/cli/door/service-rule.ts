@@ -1,49 +1,50 @@
 import { type Use, type WrittenUse, describeUse, loadServices } from "../../core/index.js"
-import type { UseChange } from "../../core/owner.js"
-import { typedAgain } from "../parse/typed-again.js"
-import { confirm } from "../terminal/ask.js"
+import type { ChangeRequest, Outcome, UseChange } from "../../core/owner.js"
+import { afterRepair } from "./after-repair.js"
+import { isAgreed } from "./agreed.js"
 import type { Door } from "./door.js"
+import { readersText } from "./readers-text.js"
 import { tell } from "./render.js"
-import { isSet, option, options } from "./who.js"
+import { option, options } from "./who.js"
 
 /** Rules that a change adds, and to what. */
 type NewRules = Pick<UseChange, "name" | "readers"> & Partial<Pick<UseChange, "added">>
 
 /**
- * Shows rules that are about to be signed, and asks; without any, there is nothing to ask. Whether
- * somebody says yes. Throws `NO_TERMINAL`.
+ * Looks which rules a change would add, shows them, and asks whether they are to be signed; without
+ * any, and in a dry run, there is nothing to ask. Throws as the look does, and `NO_TERMINAL`.
  */
-export async function isSigned(
+export async function maySign(
   door: Door,
-  { name, added = [], readers }: NewRules,
+  request: ChangeRequest & { readonly use: readonly Use[] },
+  look: () => Promise<Outcome<NewRules>>,
 ): Promise<boolean> {
+  if (request.use.length === 0 || request.dryRun === true) return true
+  const { name, added = [], readers } = (await afterRepair(request, look)).result
   if (added.length === 0) return true
   tell(door, name, ...addedLines(added, readers))
-  return isAgreed(door)
-}
-
-/** `--yes`, or the person at the terminal. */
-export async function isAgreed(door: Door): Promise<boolean> {
-  if (isSet(door, "yes")) return true
-  const isYes = await confirm(door.terminal, "Sign it?", typedAgain(door.call, "--yes"))
-  if (!isYes) tell(door, "Nothing was changed.")
-  return isYes
+  return isAgreed(door, "Sign it?")
 }
 
 /** Rules that are new, and who uses the secret by them. */
 export function addedLines(added: readonly Use[], readers: UseChange["readers"]): string[] {
-  const who = readers.map(({ agent, until }) =>
-    until === undefined ? agent : `${agent} until ${until}`,
-  )
   return [
     ...added.map((rule) => `  + ${ruleLine(rule)}`),
-    `  by ${who.length === 0 ? "no agent yet" : who.join(", ")}, without seeing it`,
+    `  by ${readersText(readers) ?? "no agent yet"}, without seeing it`,
   ]
 }
 
 /** A rule, and the service that it was taken from. */
 export function ruleLine(rule: Use): string {
   return rule.service === undefined ? describeUse(rule) : `${describeUse(rule)} (${rule.service})`
+}
+
+/** The rule of a service, if one is named. */
+export async function rulesOfService(
+  door: Door,
+  name: string | undefined,
+): Promise<readonly WrittenUse[]> {
+  return name === undefined ? [] : [await ruleOfService(door, name)]
 }
 
 /** The catalogue's rule, where options say otherwise with those. Throws `SERVICE_NOT_FOUND`. */

@@ -14,8 +14,7 @@ import {
 } from "../clients/client-config.js"
 import { editJsonc } from "../clients/jsonc.js"
 import type { Door } from "../door/door.js"
-import { readingVault } from "../door/reading.js"
-import { identityIfSet } from "../door/who.js"
+import { readingKeyless } from "../door/reading.js"
 import { wordsIn } from "./hook-line.js"
 import type { HookSpot } from "./hook-spot.js"
 
@@ -75,8 +74,7 @@ export async function keyCommand(
   }
   const { host, service } = goes
   const { full } = parseSecretName(secret)
-  const trust = (await identityIfSet(door, place))?.trust
-  const all = await readingVault(door, place, trust, (vault) => describeSecrets(vault))
+  const all = await readingKeyless(door, place, (vault) => describeSecrets(vault))
   const found = all.find(({ name }) => name === full)
   if (found === undefined) {
     throw new VaultError("SECRET_NOT_FOUND", `there is no secret ${full}`, {

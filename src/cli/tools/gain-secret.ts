@@ -28,7 +28,7 @@ import type { Questions } from "../../questions/questions.js"
 import type { Door } from "../door/door.js"
 import type { SecretGained } from "../../serving/serving.js"
 import { readingVault } from "../door/reading.js"
-import { ruleOfService } from "../door/service-rule.js"
+import { rulesOfService } from "../door/service-rule.js"
 
 /** Stands for a value that nobody has entered yet, where it is tried whether one could be stored. */
 const TO_TRY = Buffer.from("a value")
@@ -49,7 +49,7 @@ export async function gainSecret(
   enter: Questions["enter"],
   signal: AbortSignal,
 ): Promise<SecretGained> {
-  const use = await rulesOf(door, request.service)
+  const use = await rulesOfService(door, request.service)
   const storing = await storingHere(request, use)
   if ("lack" in storing) {
     const asked = await requestSecret(request)
@@ -100,10 +100,6 @@ async function store(request: SetRequest): Promise<SecretGained> {
       cause,
     })
   }
-}
-
-async function rulesOf(door: Door, service: string | undefined): Promise<readonly WrittenUse[]> {
-  return service === undefined ? [] : [await ruleOfService(door, service)]
 }
 
 type Storing =

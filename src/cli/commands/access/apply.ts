@@ -11,7 +11,7 @@ export async function run(door: Door): Promise<void> {
   const request = await changeRequest(door)
   const look = (): Promise<Outcome<Applied>> =>
     apply({ ...request, dryRun: true }, option(door, "plan"))
-  const planned = request.dryRun ? await look() : await afterRepair(door, request.place.root, look)
+  const planned = await afterRepair(request, look)
   const { plan } = planned.result
   if (request.dryRun) {
     if (await asJson(door, { plan, files: planned.files })) return

@@ -1,16 +1,13 @@
 import { type AccessOverview, describeOverview } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
-import { readingVault } from "../../door/reading.js"
+import { readingKeyless } from "../../door/reading.js"
 import { readersText } from "../../door/readers-text.js"
 import { asJson, print, table, tell } from "../../door/render.js"
-import { identityIfSet, placeOf } from "../../door/who.js"
+import { placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const place = placeOf(door)
-  const key = await identityIfSet(door, place)
-  const overview = await readingVault(door, place, key?.trust, (vault) =>
-    describeOverview(vault, door.now),
-  )
+  const overview = await readingKeyless(door, place, (vault) => describeOverview(vault, door.now))
   const groups = overview.groups.map((group) => ({
     ...group,
     readers: readersIn(overview, group.group),

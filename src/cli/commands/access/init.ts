@@ -26,7 +26,7 @@ export async function run(door: Door): Promise<void> {
   }
   // Before a passphrase is asked for, everything that could stand in the way is looked at.
   const look = (): Promise<NewVault> => init({ ...request, dryRun: true })
-  const planned = await (dryRun ? look() : afterRepair(door, folder, look))
+  const planned = await afterRepair({ place: { root: folder }, env: door.env, dryRun }, look)
   const choice = { from: "passphrase-fd", nothing: "nothing was made: repeat agent-vault init" }
   const passphrase = dryRun ? undefined : await choosePassphrase(door, choice)
   const made = dryRun ? planned : await init({ ...request, passphrase })

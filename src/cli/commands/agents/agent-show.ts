@@ -9,16 +9,15 @@ import {
   utc,
 } from "../../../core/index.js"
 import type { Door } from "../../door/door.js"
-import { readingVault } from "../../door/reading.js"
+import { readingKeyless } from "../../door/reading.js"
 import { asJson, print, table } from "../../door/render.js"
-import { identityIfSet, placeOf } from "../../door/who.js"
+import { placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [name = ""] = door.call.words
   const place = placeOf(door)
-  const key = await identityIfSet(door, place)
   const now = utc(door.now)
-  const { agent, sends } = await readingVault(door, place, key?.trust, (vault) => {
+  const { agent, sends } = await readingKeyless(door, place, (vault) => {
     const found = describeAgent(vault, name)
     return { agent: found, sends: sendsOf(vault, found, now) }
   })

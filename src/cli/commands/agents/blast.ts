@@ -12,9 +12,9 @@ import { type Blast, type OpenedValue, blast } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { type NotedUses, brokenLines, isWhole, notedUses } from "../../door/noted-uses.js"
 import { gapLines, hasGaps } from "../../door/past-gaps.js"
-import { readingVault } from "../../door/reading.js"
+import { readingKeyless } from "../../door/reading.js"
 import { asJson, counted, print, table, tell } from "../../door/render.js"
-import { identityIfSet, option, placeOf, userPath } from "../../door/who.js"
+import { option, placeOf, userPath } from "../../door/who.js"
 import { progress } from "../../terminal/progress-line.js"
 
 const HEAD = ["SECRET", "VERSION", "SET", "OPEN TO IT SINCE", "IS", "USED, BY ITS AUDIT"]
@@ -25,12 +25,11 @@ export async function run(door: Door): Promise<number> {
   const [agent = "", ...files] = door.call.words
   parseAgentName(agent)
   const place = placeOf(door)
-  const key = await identityIfSet(door, place)
   const asked = {
     only: option(door, "key"),
     onProgress: progress(door.terminal),
   }
-  const { opened, noted } = await readingVault(door, place, key?.trust, async (vault) => ({
+  const { opened, noted } = await readingKeyless(door, place, async (vault) => ({
     opened: await blast(vault, place, agent, door.env, door.now, asked),
     noted: notedOf(door, vault, agent, files),
   }))

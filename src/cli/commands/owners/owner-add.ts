@@ -19,7 +19,7 @@ export async function run(door: Door): Promise<void> {
   const joining = joiningOf(door, name)
   const request = { ...(await changeRequest(door)), joining }
   const look = (): Promise<Outcome<OwnerAdded>> => addOwner({ ...request, dryRun: true })
-  const planned = request.dryRun ? await look() : await afterRepair(door, request.place.root, look)
+  const planned = await afterRepair(request, look)
   const fingerprint = ownerFingerprint(joining)
   if (
     !request.dryRun &&

@@ -1,10 +1,9 @@
 import { removePolicy } from "../../../core/owner.js"
+import { isAgreed } from "../../door/agreed.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { asJson, outcomeLines, outcomePart, policyLines, report, tell } from "../../door/render.js"
 import { changeRequest, isSet } from "../../door/who.js"
-import { confirm } from "../../terminal/ask.js"
-import { typedAgain } from "../../parse/typed-again.js"
 
 export async function run(door: Door): Promise<void> {
   const request = await changeRequest(door)
@@ -17,11 +16,7 @@ export async function run(door: Door): Promise<void> {
     return
   }
   if (!isSet(door, "yes") || !isSet(door, "json")) tell(door, ...lines)
-  const yes = typedAgain(door.call, "--yes")
-  if (!isSet(door, "yes") && !(await confirm(door.terminal, "Take it away?", yes))) {
-    tell(door, "Nothing was changed.")
-    return
-  }
+  if (!(await isAgreed(door, "Take it away?"))) return
   const outcome = await withPerson(door, (person) => removePolicy({ ...request, person }))
   if (await asJson(door, { ...outcome.result, ...outcomePart(outcome) })) return
   tell(

@@ -1,5 +1,6 @@
 import { LIMITS, VaultError } from "../../../core/index.js"
 import { type PolicyText, readRegularFile, setPolicy } from "../../../core/owner.js"
+import { isAgreed } from "../../door/agreed.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import {
@@ -12,8 +13,6 @@ import {
   tell,
 } from "../../door/render.js"
 import { changeRequest, isSet, userPath } from "../../door/who.js"
-import { confirm } from "../../terminal/ask.js"
-import { typedAgain } from "../../parse/typed-again.js"
 
 export async function run(door: Door): Promise<void> {
   const [file] = door.call.words
@@ -35,19 +34,12 @@ export async function run(door: Door): Promise<void> {
     return
   }
   if (!isSet(door, "yes") || !isSet(door, "json")) tell(door, ...lines)
-  if (plan !== undefined && !(await isAgreed(door))) {
-    tell(door, "Nothing was changed.")
-    return
-  }
+  // Another policy decides about every value that leaves.
+  if (plan !== undefined && !(await isAgreed(door, "Sign it?"))) return
   const outcome = await withPerson(door, (person) => setPolicy({ ...request, person }, text))
   if (await asJson(door, { ...outcome.result, ...outcomePart(outcome) })) return
   tell(door, ...outcomeLines(door, outcome))
   if (plan !== undefined) tell(door, "Next: agent-vault policy explain GROUP/NAME --agent AGENT")
-}
-
-/** Another policy decides about every value that leaves: it is shown first. */
-async function isAgreed(door: Door): Promise<boolean> {
-  return isSet(door, "yes") || confirm(door.terminal, "Sign it?", typedAgain(door.call, "--yes"))
 }
 
 function textOf(door: Door, file: string): PolicyText {

@@ -1,8 +1,8 @@
 import { FIRST_POLICY, signedRules } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
-import { readingVault } from "../../door/reading.js"
+import { readingKeyless } from "../../door/reading.js"
 import { asJson, print, ruleLines, tell } from "../../door/render.js"
-import { identityIfSet, isSet, placeOf } from "../../door/who.js"
+import { isSet, placeOf } from "../../door/who.js"
 import { writeOut } from "../../terminal/terminal.js"
 
 export async function run(door: Door): Promise<void> {
@@ -11,8 +11,7 @@ export async function run(door: Door): Promise<void> {
     return
   }
   const place = placeOf(door)
-  const key = await identityIfSet(door, place)
-  const rules = await readingVault(door, place, key?.trust, signedRules)
+  const rules = await readingKeyless(door, place, signedRules)
   if (await asJson(door, rules === undefined ? {} : { rules })) return
   if (rules === undefined) {
     tell(door, "There is no policy: whoever was granted a group reads it at every door.")

@@ -1,17 +1,16 @@
 import { type SecretEvent, secretHistory } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
-import { readingVault } from "../../door/reading.js"
+import { readingKeyless } from "../../door/reading.js"
 import { asJson, print, table } from "../../door/render.js"
-import { identityIfSet, placeOf } from "../../door/who.js"
+import { placeOf } from "../../door/who.js"
 import { progress } from "../../terminal/progress-line.js"
 
 export async function run(door: Door): Promise<void> {
   const [word = ""] = door.call.words
   const place = placeOf(door)
   const { full } = meantSecret(place, word)
-  const key = await identityIfSet(door, place)
-  const events = await readingVault(door, place, key?.trust, (vault) =>
+  const events = await readingKeyless(door, place, (vault) =>
     secretHistory(vault, place, full, door.env, progress(door.terminal)),
   )
   if (await asJson(door, { name: full, events })) return

@@ -1,5 +1,6 @@
 import { VaultError, namesIn, parseGroupName } from "../../../core/index.js"
 import { type SetManyResult, setSecrets } from "../../../core/owner.js"
+import { isAgreed } from "../../door/agreed.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { readersText } from "../../door/readers-text.js"
@@ -16,16 +17,11 @@ import { changeRequest, isSet, option, options, placeOf } from "../../door/who.j
 import { readImport } from "../../exchange/import-file.js"
 import { importedFromVault } from "../../exchange/import-vault.js"
 import { type ImportedSecret, importedSecrets } from "../../exchange/imported-names.js"
-import { confirm } from "../../terminal/ask.js"
-import { typedAgain } from "../../parse/typed-again.js"
 
 export async function run(door: Door): Promise<void> {
   const imported = await importedBy(door)
   const request = await changeRequest(door)
-  if (!request.dryRun && !(await isAgreed(door, imported))) {
-    tell(door, "Nothing was changed.")
-    return
-  }
+  if (!request.dryRun && !(await mayReplace(door, imported))) return
   const outcome = await withPerson(door, (person) =>
     setSecrets({ ...request, person, secrets: imported }),
   )
@@ -63,15 +59,14 @@ function groupOf(door: Door): string {
 }
 
 /** What is there already gets new values: that is asked first. New secrets take nothing away. */
-async function isAgreed(door: Door, imported: readonly ImportedSecret[]): Promise<boolean> {
+async function mayReplace(door: Door, imported: readonly ImportedSecret[]): Promise<boolean> {
   if (isSet(door, "yes")) return true
   const known = new Set(namesIn(placeOf(door)).secrets)
   const there = imported.filter(({ name }) => known.has(name)).map(({ name }) => name)
   if (there.length === 0) return true
   tell(door, `${counted(there.length, "secret")} of these are there already:`)
   tell(door, ...there.map((name) => `  ${name}`))
-  const yes = typedAgain(door.call, "--yes")
-  return confirm(door.terminal, "Give them the imported values?", yes)
+  return isAgreed(door, "Give them the imported values?")
 }
 
 const MARKS = { new: "+", "new version": "~", metadata: "~", unchanged: "=" }

@@ -7,12 +7,11 @@ import {
   parseUse,
 } from "../../../core/index.js"
 import { type MetadataChange, changeMetadata } from "../../../core/owner.js"
-import { afterRepair } from "../../door/after-repair.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { asJson, outcomePart, report } from "../../door/render.js"
-import { isSigned, ruleOfService } from "../../door/service-rule.js"
+import { maySign, rulesOfService } from "../../door/service-rule.js"
 import { refuseNamedVariable } from "../../exchange/named-variable.js"
 import { leaseLine, leaseSaid } from "../../sources/lease-said.js"
 import { changeRequest, option, options, placeOf } from "../../door/who.js"
@@ -33,13 +32,10 @@ export async function run(door: Door): Promise<void> {
       hint: `give one of ${FIELDS.map((field) => `--${field}`).join(", ")}, --clear, --use, --lease; what is known now: agent-vault list`,
     })
   }
-  const use = service === undefined ? [] : [parseUse(await ruleOfService(door, service))]
+  const use = (await rulesOfService(door, service)).map(parseUse)
   const request = { ...(await changeRequest(door)), name, metadata, cleared, use, lease }
-  if (use.length > 0 && !request.dryRun) {
-    const look = () => changeMetadata({ ...request, dryRun: true })
-    const { result: planned } = await afterRepair(door, request.place.root, look)
-    if (!(await isSigned(door, planned))) return
-  }
+  const look = () => changeMetadata({ ...request, dryRun: true })
+  if (!(await maySign(door, request, look))) return
   const outcome = await withPerson(door, (person) => changeMetadata({ ...request, person }))
   const { result } = outcome
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return

@@ -10,11 +10,11 @@ import {
 } from "../../../core/index.js"
 import { type SetResult, type Source, parseSource, setSecret } from "../../../core/owner.js"
 import { valueAsArgument } from "../../parse/call.js"
-import { afterRepair } from "../../door/after-repair.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
+import { readersText } from "../../door/readers-text.js"
 import { asJson, exposureLines, outcomePart, report, tell } from "../../door/render.js"
-import { isSigned, ruleOfService } from "../../door/service-rule.js"
+import { maySign, rulesOfService } from "../../door/service-rule.js"
 import { refuseNamedVariable } from "../../exchange/named-variable.js"
 import { askHidden } from "../../terminal/ask.js"
 import { readAll, tooLarge, withoutNewline } from "../../terminal/input.js"
@@ -32,17 +32,13 @@ export async function run(door: Door): Promise<void> {
   parseSecretName(name)
   const metadata = parseMetadata((field) => option(door, field), door.now)
   refuseNamedVariable(metadata.env)
-  const service = option(door, "use")
-  const use = service === undefined ? [] : [parseUse(await ruleOfService(door, service))]
+  const use = (await rulesOfService(door, option(door, "use"))).map(parseUse)
   const lease = leaseSaid(door)
   const change = await changeRequest(door)
   const { value, source, isTrimmed = false } = await takeValue(door, name)
   const request = { ...change, name, value, source, lease, metadata, use }
-  if (use.length > 0 && !request.dryRun) {
-    const look = () => setSecret({ ...request, dryRun: true })
-    const { result: planned } = await afterRepair(door, request.place.root, look)
-    if (!(await isSigned(door, planned))) return
-  }
+  const look = () => setSecret({ ...request, dryRun: true })
+  if (!(await maySign(door, request, look))) return
   const outcome = await withPerson(door, (person) => setSecret({ ...request, person }))
   const { result } = outcome
   if (isTrimmed) tell(door, "The newline at the end is not stored. --from-file - keeps every byte.")
@@ -57,7 +53,7 @@ export async function run(door: Door): Promise<void> {
       ? use.map((rule) => `The broker may send it: ${describeUse(rule)}`)
       : []
   await report(door, outcome, ...lines, ...uses)
-  if (!request.dryRun) tell(door, ...nextStep(result))
+  if (!request.dryRun) tell(door, nextStep(result))
 }
 
 /** `set stripe/api-key=VALUE` is a value in the arguments as well; it is not repeated. */
@@ -163,15 +159,10 @@ function sourceLine({ store, keep }: Source): string {
   return `What is stored is the reference. Readers fetch the value from ${store}, ${kept}.`
 }
 
-function nextStep({ name, readers }: SetResult): string[] {
+function nextStep({ name, readers }: SetResult): string {
   const [group = ""] = name.split("/")
-  if (readers.length === 0) {
-    return [`No agent can read it yet. Next: agent-vault grant AGENT ${group}`]
-  }
-  const who = readers.map(({ agent, until }) =>
-    until === undefined ? agent : `${agent} until ${until}`,
-  )
-  return [
-    `It can be read by ${who.join(", ")}. Next: agent-vault get ${name} --agent ${readers[0]?.agent ?? "AGENT"}`,
-  ]
+  const who = readersText(readers)
+  return who === undefined
+    ? `No agent can read it yet. Next: agent-vault grant AGENT ${group}`
+    : `It can be read by ${who}. Next: agent-vault get ${name} --agent ${readers[0]?.agent ?? "AGENT"}`
 }

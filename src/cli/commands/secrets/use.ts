@@ -7,12 +7,13 @@ import {
 } from "../../../core/index.js"
 import { type UseChange, type UseEdit, changeUse } from "../../../core/owner.js"
 import { afterRepair } from "../../door/after-repair.js"
+import { isAgreed } from "../../door/agreed.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import { readingVault } from "../../door/reading.js"
-import { addedLines, isAgreed, ruleLine, ruleOfService } from "../../door/service-rule.js"
+import { readingKeyless } from "../../door/reading.js"
+import { addedLines, ruleLine, ruleOfService } from "../../door/service-rule.js"
 import { asJson, outcomeLines, outcomePart, print, report, table, tell } from "../../door/render.js"
-import { changeRequest, identityIfSet, isSet, option, options, placeOf } from "../../door/who.js"
+import { changeRequest, isSet, option, options, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [name, which] = door.call.words
@@ -26,7 +27,7 @@ export async function run(door: Door): Promise<void> {
   const edit = isSet(door, "remove") ? removal(door, which) : await addition(door, name, which)
   const request = { ...(await changeRequest(door)), name, edit }
   const look = () => changeUse({ ...request, dryRun: true })
-  const planned = request.dryRun ? await look() : await afterRepair(door, request.place.root, look)
+  const planned = await afterRepair(request, look)
   const lines = changeLines(planned.result)
   if (request.dryRun) {
     if (await asJson(door, { ...planned.result, files: planned.files })) return
@@ -35,7 +36,7 @@ export async function run(door: Door): Promise<void> {
   }
   tell(door, ...lines)
   // A rule lets agents do something new: it is shown first, and somebody says yes.
-  if (planned.result.added.length > 0 && !(await isAgreed(door))) return
+  if (planned.result.added.length > 0 && !(await isAgreed(door, "Sign it?"))) return
   const outcome = await withPerson(door, (person) => changeUse({ ...request, person }))
   if (await asJson(door, { ...outcome.result, ...outcomePart(outcome) })) return
   tell(door, ...outcomeLines(door, outcome), ...nextStep(outcome.result))
@@ -43,9 +44,8 @@ export async function run(door: Door): Promise<void> {
 
 async function list(door: Door, name: string | undefined): Promise<void> {
   const place = placeOf(door)
-  const key = await identityIfSet(door, place)
   const group = name === undefined ? undefined : parseSecretName(name).group
-  const all = await readingVault(door, place, key?.trust, (vault) => describeSecrets(vault, group))
+  const all = await readingKeyless(door, place, (vault) => describeSecrets(vault, group))
   const meant = name === undefined ? all : all.filter((secret) => secret.name === name)
   if (name !== undefined && meant.length === 0) {
     throw new VaultError("SECRET_NOT_FOUND", `there is no secret ${name}`, {

@@ -3,9 +3,9 @@ import { type ReadableValue, whoCouldRead } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { gapLines, hasGaps } from "../../door/past-gaps.js"
-import { readingVault } from "../../door/reading.js"
+import { readingKeyless } from "../../door/reading.js"
 import { asJson, print, table, tell } from "../../door/render.js"
-import { identityIfSet, option, placeOf } from "../../door/who.js"
+import { option, placeOf } from "../../door/who.js"
 import { progress } from "../../terminal/progress-line.js"
 
 const HEAD = ["VERSION", "SET", "ENDED", "WHO", "COULD OPEN IT SINCE", "STANDING"]
@@ -16,9 +16,8 @@ export async function run(door: Door): Promise<number> {
   const { full } = meantSecret(place, word)
   const date = option(door, "at")
   const at = date === undefined ? undefined : parseTime(date)
-  const key = await identityIfSet(door, place)
   const onProgress = progress(door.terminal)
-  const answer = await readingVault(door, place, key?.trust, (vault) =>
+  const answer = await readingKeyless(door, place, (vault) =>
     whoCouldRead(vault, place, full, door.env, door.now, { at, onProgress }),
   )
   const code = hasGaps(answer) ? 1 : 0

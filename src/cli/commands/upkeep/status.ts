@@ -11,6 +11,7 @@ import { type Standing, describeStanding, waitingWishes } from "../../../core/ow
 import { requestLines } from "../../access/request-lines.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
+import { untilText } from "../../door/readers-text.js"
 import { asJson, counted, exitCodeOf, findingLines, goingLines, print } from "../../door/render.js"
 import { rotatingLines } from "../../door/rotation-lines.js"
 import { identityIfSet, placeOf } from "../../door/who.js"
@@ -133,9 +134,7 @@ function stranger({ agent }: Identity): string {
 
 function opensLines(identity: Identity | undefined, standing: Standing | undefined): string[] {
   if (identity === undefined || standing === undefined) return []
-  const opens = standing.opens.map(({ group, until }) =>
-    until === undefined ? group : `${group} until ${until}`,
-  )
+  const opens = standing.opens.map(({ group, until }) => untilText(group, until))
   const nothing =
     standing.actor === undefined
       ? "nothing: use the present key"

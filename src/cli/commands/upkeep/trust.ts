@@ -6,14 +6,12 @@ import {
   rewind,
 } from "../../../core/index.js"
 import { trustOwner } from "../../../core/owner.js"
+import { isAgreed } from "../../door/agreed.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { asJson, counted, print, tell, unfinishedLines, unfinishedPart } from "../../door/render.js"
 import { confirm } from "../../terminal/ask.js"
 import { identityIfSet, identityToTrust, isSet, passphraseOf, placeOf } from "../../door/who.js"
-import { typedAgain } from "../../parse/typed-again.js"
-
-const UNCHANGED = "Nothing was changed."
 
 export async function run(door: Door): Promise<number> {
   const place = placeOf(door)
@@ -46,7 +44,7 @@ export async function run(door: Door): Promise<number> {
     "Compare this signer with the owner, who sees it by agent-vault owner key, by another way than this repository.",
   )
   if (!(await confirm(door.terminal, `Trust ${only.name}?`, `agent-vault trust ${only.signer}`))) {
-    tell(door, UNCHANGED)
+    tell(door, "Nothing was changed.")
     return 1
   }
   return pin(door, only.signer)
@@ -71,11 +69,7 @@ async function pin(door: Door, signer: string): Promise<number> {
   })
   if (before !== undefined && before !== signer && !isSet(door, "yes")) {
     tell(door, `This machine trusts ${before} now.`)
-    const yes = typedAgain(door.call, "--yes")
-    if (!(await confirm(door.terminal, `Trust ${signer} instead?`, yes))) {
-      tell(door, UNCHANGED)
-      return 1
-    }
+    if (!(await isAgreed(door, `Trust ${signer} instead?`))) return 1
   }
   const moved = await withPerson(door, (person) =>
     trustOwner(place, signer, door.env, passphraseOf(door), person),
@@ -97,10 +91,7 @@ async function rewindCommand(door: Door, keyFileTrust: string | undefined): Prom
   if (setBack.length > 0 && !isSet(door, "yes")) {
     tell(door, ...setBack.map(({ why }) => `  ${why}`))
     tell(door, "Whoever lost access meanwhile may have it again in this state.")
-    if (!(await confirm(door.terminal, "Accept it?", typedAgain(door.call, "--yes")))) {
-      tell(door, UNCHANGED)
-      return 1
-    }
+    if (!(await isAgreed(door, "Accept it?"))) return 1
   }
   await withPerson(door, (person) => rewind(place, keyFileTrust, door.env, person))
   if (await asJson(door, { accepted: setBack })) return 0
