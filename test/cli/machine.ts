@@ -32,6 +32,12 @@ export interface Ran {
   readonly code: number
 }
 
+export interface CallOptions {
+  readonly env?: NodeJS.ProcessEnv
+  readonly cwd?: string
+  readonly isMerged?: boolean
+}
+
 /** A machine of its own for a person at a command line: a home, and an empty repository in it. */
 export class Machine {
   readonly home: string
@@ -67,11 +73,12 @@ export class Machine {
   }
 
   /** Runs a line of shell in the repository, where `agent-vault` is the built command. */
-  shell(line: string): Promise<Ran> {
+  shell(line: string, { cwd = this.repo, stdin = "" } = {}): Promise<Ran> {
     return new Promise((resolve, reject) => {
-      const child = spawn("bash", ["-c", line], { cwd: this.repo, env: this.env })
+      const child = spawn("bash", ["-c", line], { cwd, env: this.env })
       const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)]
-      child.stdin.end()
+      // Not all that is there need be read.
+      child.stdin.on("error", () => undefined).end(stdin)
       child.once("error", reject)
       child.once("close", (code) => {
         resolve({ stdout: stdout(), stderr: stderr(), code: code ?? 1 })
@@ -79,16 +86,21 @@ export class Machine {
     })
   }
 
-  /** Runs a command line in this process, with no terminal anywhere. */
-  async call(argv: readonly string[], stdin: string | Uint8Array = ""): Promise<Ran> {
-    const [out, err] = [new Sink(), new Sink()]
+  /** Runs a command line in this process, with no terminal anywhere; stderr may go to stdout. */
+  async call(
+    argv: readonly string[],
+    stdin: string | Uint8Array = "",
+    { env = {}, cwd = this.repo, isMerged = false }: CallOptions = {},
+  ): Promise<Ran> {
+    const out = new Sink()
+    const err = isMerged ? out : new Sink()
     const input = Buffer.from(stdin)
     const surroundings = {
       stdin: Readable.from(input.length === 0 ? [] : [input]),
       stdout: out,
       stderr: err,
-      env: this.env,
-      cwd: () => this.repo,
+      env: { ...this.env, ...env },
+      cwd: () => cwd,
     }
     const code = await main(argv, surroundings as unknown as CommandProcess, {
       mcp: () => import("../../src/mcp/serve.js"),
@@ -99,12 +111,18 @@ export class Machine {
       trial: () => import("../../src/broker/try-client.js"),
       ownRequests: () => import("../../src/broker/own-request.js"),
     })
-    return { stdout: out.text(), stderr: err.text(), code }
+    return { stdout: out.text(), stderr: isMerged ? "" : err.text(), code }
   }
 
-  /** Everything that is here, work tree, index, HEAD, keys and state: a digest by path. */
+  /**
+   * Everything that is here, work tree, index, HEAD, keys and state: a digest by path. Without what
+   * a log of this process holds for a moment after a call.
+   */
   fingerprint(): ReadonlyMap<string, string> {
-    const paths = readdirSync(this.home, { recursive: true, encoding: "utf8" }).sort()
+    const held = `.turn/by-${process.pid}-`
+    const paths = readdirSync(this.home, { recursive: true, encoding: "utf8" })
+      .filter((path) => !path.includes(held))
+      .sort()
     const digest = (path: string): string =>
       createHash("sha256")
         .update(contentOf(join(this.home, path)))

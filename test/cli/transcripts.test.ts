@@ -11,6 +11,7 @@ import {
   parseTranscript,
   written,
 } from "./transcript.js"
+import { doLine } from "./typed-line.js"
 
 /**
  * Runs transcripts/*.txt, each on a machine of its own; how they are written: transcript.ts. With
@@ -66,29 +67,13 @@ async function play(
     return { update: [] }
   }
   const before = step.changesNothing ? machine.fingerprint() : undefined
-  const words = wordsOf(step.command)
-  const ran = await (words === undefined ? machine.shell(step.command) : machine.call(words))
+  const ran = await doLine(machine, step.command)
   const changed = before === undefined ? [] : changes(before, machine.fingerprint())
   const shown = (output: string): string => output.replaceAll(machine.home, "~")
   const seen = { ...ran, stdout: shown(ran.stdout), stderr: shown(ran.stderr) }
   const problem = problemWith(step, seen, changed)
   return { ...(problem === undefined ? {} : { problem }), update: written(step, seen) }
 }
-
-/**
- * The words after `agent-vault` of a line that needs no shell: it runs in this process, at a third
- * of the cost. All that a shell would do something with goes to a real one, and so to the built
- * command, as does what hands its own streams on.
- */
-function wordsOf(line: string): readonly string[] | undefined {
-  const [program, command = "", ...rest] = line.split(" ")
-  if (program !== "agent-vault" || REAL.has(command)) return undefined
-  const words = [command, ...rest]
-  return words.every((word) => PLAIN.test(word)) ? words : undefined
-}
-
-const PLAIN = /^[\w@%+=:,./-]+$/
-const REAL = new Set(["run", "git", "guard", "mcp", "bridge", "proxy", "ui", "doctor"])
 
 function changes(
   before: ReadonlyMap<string, string>,
