@@ -6,7 +6,7 @@ import { Undecodable, decoded } from "../coding/decode.js"
 import { isDigest } from "../coding/digest-header.js"
 import { type Begun, readAhead } from "../coding/read-ahead.js"
 import type { LiveValues } from "../live/live-values.js"
-import { Sieve } from "../live/sieve.js"
+import { type Pieces, Sieve } from "../live/sieve.js"
 import type { RequestHead } from "../placing/request-head.js"
 import type { GateMode } from "./gate.js"
 
@@ -16,6 +16,7 @@ const AHEAD = 64 * 1024
 const HELD = 16 * 2 ** 20
 /** What such a body, or one with an encoding, may become when it is decoded. */
 const HELD_DECODED = 64 * 2 ** 20
+const NO_BYTES = new Uint8Array(0)
 
 /** The secrets whose values are meant for a host. */
 interface Meant {
@@ -96,6 +97,14 @@ export class Passage {
     const redacted = this.#inContent.text(text)
     if (this.mode === "refuse") this.#refuseFound(this.#inContent, "message")
     return redacted
+  }
+
+  /** What the pieces of a message of bytes go through: as they may leave. Throws `GATE_REFUSED`. */
+  bytes(): Pieces {
+    if (this.mode === "off") return { push: (piece) => piece, end: () => NO_BYTES }
+    return this.#inContent.pieces(() => {
+      if (this.mode === "refuse") this.#refuseFound(this.#inContent, "message")
+    })
   }
 
   #cleanHeaders(

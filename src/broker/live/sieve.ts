@@ -1,6 +1,12 @@
 import { Redactor } from "../../core/index.js"
 import type { Searched } from "./live-values.js"
 
+/** What takes the pieces of a stream, and gives them without the values. */
+export interface Pieces {
+  readonly push: (piece: Uint8Array) => Uint8Array
+  readonly end: () => Uint8Array
+}
+
 /** Takes the values out of one message, and knows whose they were. */
 export class Sieve {
   readonly #searched: () => Searched
@@ -36,8 +42,19 @@ export class Sieve {
    */
   async *stream(
     source: AsyncIterable<Uint8Array>,
-    onPiece: () => void = () => {},
+    onPiece?: () => void,
   ): AsyncGenerator<Uint8Array, void, void> {
+    const pieces = this.pieces(onPiece)
+    for await (const chunk of source) {
+      const piece = pieces.push(chunk)
+      if (piece.length > 0) yield piece
+    }
+    const rest = pieces.end()
+    if (rest.length > 0) yield rest
+  }
+
+  /** The same for a stream that is pushed. */
+  pieces(onPiece: () => void = () => {}): Pieces {
     let searched = this.#searched()
     let redactor = new Redactor(searched.inBytes)
     const leave = (piece: Uint8Array): Uint8Array => {
@@ -45,19 +62,16 @@ export class Sieve {
       onPiece()
       return piece
     }
-    for await (let chunk of source) {
-      if (this.#searched() !== searched && !redactor.isSwallowing) {
-        // What waits may be the beginning of a value: the next one looks at it again.
-        chunk = Buffer.concat([redactor.end(), chunk])
-        this.#note(redactor, searched)
-        searched = this.#searched()
-        redactor = new Redactor(searched.inBytes)
-      }
-      const piece = leave(redactor.push(chunk))
-      if (piece.length > 0) yield piece
+    const push = (piece: Uint8Array): Uint8Array => {
+      if (this.#searched() === searched || redactor.isSwallowing) return leave(redactor.push(piece))
+      // What waits may be the beginning of a value: the next one looks at it again.
+      const chunk = Buffer.concat([redactor.end(), piece])
+      this.#note(redactor, searched)
+      searched = this.#searched()
+      redactor = new Redactor(searched.inBytes)
+      return leave(redactor.push(chunk))
     }
-    const rest = leave(redactor.end())
-    if (rest.length > 0) yield rest
+    return { push, end: () => leave(redactor.end()) }
   }
 
   #holds(bytes: Uint8Array): boolean {

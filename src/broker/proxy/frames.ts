@@ -1,12 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { Transform, type TransformCallback } from "node:stream"
 import { VaultError } from "../../core/index.js"
-
-/** What a message is searched with, from its first byte to its last. */
-export interface MessageSearch {
-  readonly push: (chunk: Uint8Array) => Uint8Array
-  readonly end: () => Uint8Array
-}
+import type { Pieces } from "../live/sieve.js"
 
 /** Which way frames go: those of a client are masked, those of a server are not. */
 export type FrameWay = "to the server" | "to the client"
@@ -38,14 +33,14 @@ const NO_BYTES = Buffer.alloc(0)
  */
 export class FrameRelay extends Transform {
   readonly #way: FrameWay
-  readonly #newSearch: (isText: boolean) => MessageSearch
+  readonly #newSearch: (isText: boolean) => Pieces
   #held: Buffer = NO_BYTES
   /** The frame whose payload comes in pieces, and how much of it is still to come. */
   #open: { readonly head: FrameHead; read: number } | undefined
   /** The message that is under way, and what its next frame is. */
-  #message: { readonly search: MessageSearch; opcode: number } | undefined
+  #message: { readonly search: Pieces; opcode: number } | undefined
 
-  constructor(way: FrameWay, newSearch: (isText: boolean) => MessageSearch) {
+  constructor(way: FrameWay, newSearch: (isText: boolean) => Pieces) {
     super()
     this.#way = way
     this.#newSearch = newSearch

@@ -1,12 +1,13 @@
 import { type IncomingMessage, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { Redactor, VaultError } from "../../core/index.js"
+import { VaultError } from "../../core/index.js"
 import type { Passage } from "../gate/passage.js"
 import type { LiveValues } from "../live/live-values.js"
+import { type Pieces, Sieve } from "../live/sieve.js"
 import { scrubHead } from "../reply/scrub-reply.js"
 import type { Arrival } from "./arrival.js"
-import { FrameRelay, type MessageSearch } from "./frames.js"
+import { FrameRelay } from "./frames.js"
 import { endToEnd, pairsOf, tokensOf } from "./framing.js"
 import { type GrantTerms, grantsAt } from "./granted.js"
 import { passReply } from "./http-exchange.js"
@@ -18,6 +19,8 @@ import { WaitingProgram } from "./waiting-program.js"
 
 /** A text message is held as a whole to be searched on its way out, up to so many bytes. */
 const LONGEST_MESSAGE = 16 * 2 ** 20
+/** What each piece of one takes of that at least: an empty one takes memory too. */
+const LEAST_PIECE = 256
 const NO_BYTES = new Uint8Array(0)
 
 /** Takes a request for a WebSocket to its end: values go into its handshake only. */
@@ -109,7 +112,7 @@ async function relay(
   if (head.length > 0) client.unshift(head)
   if (upgraded.head.length > 0) server.unshift(upgraded.head)
   const leaving = new FrameRelay("to the server", (isText) => searchOf(passage, isText))
-  const coming = new FrameRelay("to the client", () => new Redactor(live.all().inBytes))
+  const coming = new FrameRelay("to the client", () => new Sieve(() => live.all()).pieces())
   await new Promise<void>((resolve, reject) => {
     // What ended well is on its way still; what broke off takes the other side with it.
     server.once("close", () => server.readableEnded || client.destroy())
@@ -137,14 +140,14 @@ function switchingHead(reply: IncomingMessage, live: LiveValues): string {
   return [...head, "", ""].join("\r\n")
 }
 
-/** A message as a whole, which is what the gate looks at: text, but nothing that is not. */
-function searchOf(passage: Passage, isText: boolean): MessageSearch {
-  if (passage.mode === "off" || !isText) return { push: (chunk) => chunk, end: () => NO_BYTES }
+/** What the gate looks at: text as a whole; bytes as they come, as in the body of a request. */
+function searchOf(passage: Passage, isText: boolean): Pieces {
+  if (passage.mode === "off" || !isText) return passage.bytes()
   const pieces: Uint8Array[] = []
   let length = 0
   return {
     push: (chunk) => {
-      length += chunk.length
+      length += Math.max(chunk.length, LEAST_PIECE)
       if (length > LONGEST_MESSAGE) throw tooLong()
       pieces.push(Uint8Array.from(chunk))
       return NO_BYTES

@@ -13,6 +13,7 @@ const TEXT = 1
 const BINARY = 2
 const CLOSE = 8
 const PING = 9
+const PONG = 10
 
 let service: Service
 let elsewhere: Service
@@ -96,6 +97,20 @@ function frame(opcode: number, payload: string | Buffer, isMasked: boolean, isLa
   return Buffer.concat([head, key, bytes.map((byte, at) => byte ^ (key[at & 3] ?? 0))])
 }
 
+/** All payloads of whole frames, one behind the other. */
+function unmasked(frames: Buffer): string {
+  let all = ""
+  for (let at = 0; at + 6 <= frames.length;) {
+    const length = (frames[at + 1] ?? 0) & 0x7f
+    const key = frames.subarray(at + 2, at + 6)
+    const payload = frames.subarray(at + 6, at + 6 + length)
+    const bytes = payload.map((byte, index) => byte ^ (key[index & 3] ?? 0))
+    all += Buffer.from(bytes).toString("latin1")
+    at += 6 + length
+  }
+  return all
+}
+
 /** The next frame on a connection, unmasked. */
 async function next(from: Reader): Promise<{ first: number; payload: string }> {
   const [first = 0, second = 0] = await from.take(2)
@@ -153,6 +168,30 @@ describe("a WebSocket with a rule", () => {
     client.write(frame(0, OTHER.slice(8), true))
     expect((await serverReader.rest()).toString("latin1")).not.toContain("leak")
     await reader.rest()
+  })
+
+  test.each([
+    ["bytes, in one frame", [frame(BINARY, `\0${OTHER}\xff`, true)]],
+    [
+      "bytes, cut into frames",
+      [frame(BINARY, OTHER.slice(0, 8), true, false), frame(0, OTHER.slice(8), true)],
+    ],
+    ["base64, as bytes", [frame(BINARY, Buffer.from(OTHER).toString("base64"), true)]],
+    ["a ping", [frame(PING, OTHER, true)]],
+    ["a pong", [frame(PONG, OTHER, true)]],
+  ])("ends before another host's value leaves as %s", async (_what, frames) => {
+    await open()
+    for (const each of frames) client.write(each)
+    client.end()
+    const left = unmasked(await serverReader.rest())
+    expect(left).not.toContain(OTHER.slice(0, 8))
+    expect(left).not.toContain(Buffer.from(OTHER).toString("base64").slice(0, 8))
+  })
+
+  test("carries its own value to its own host, as bytes too", async () => {
+    await open()
+    client.write(frame(BINARY, VALUE, true))
+    expect((await next(serverReader)).payload).toBe(VALUE)
   })
 
   test.each([
