@@ -1,5 +1,5 @@
 import { execFile, spawn } from "node:child_process"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, readdirSync } from "node:fs"
 import { delimiter, isAbsolute, join } from "node:path"
 import { execPath, getuid, platform } from "node:process"
 import { promisify } from "node:util"
@@ -29,6 +29,8 @@ interface Missing {
 export const PORT_INSIDE = 8118
 
 const NAMESPACES = ["--unshare-net", "--unshare-pid", "--unshare-ipc"]
+/** Graphics cards, and what runs virtual machines. */
+const PROCESSORS = /^(?:dri|dxg|kfd|kvm|nvidia.*)$/
 const WITHOUT = "or go on without: --isolate none"
 /** Where bubblewrap says which process it made. */
 const INFO = 4
@@ -183,15 +185,21 @@ export function programInside(info: string): number | undefined {
 }
 
 /**
- * The machine as it is, but for its network, processes and capabilities. It ends with us. Root has
- * power over the machine by files alone: there, it reads them, and has the devices of a terminal only.
+ * The machine as it is, but for its network, processes, devices and capabilities. It ends with us.
+ * Terminals are its own: at the user's other ones it could read what is typed, a passphrase say. Root
+ * has power over the machine by files alone: there, it reads them, and has no more devices.
  */
 function base(): readonly string[] {
   return [
     "--dev-bind",
     "/",
     "/",
-    ...(getuid?.() === 0 ? ["--dev", "/dev", "--bind-try", "/dev/shm", "/dev/shm"] : []),
+    "--dev",
+    "/dev",
+    "--bind-try",
+    "/dev/shm",
+    "/dev/shm",
+    ...(getuid?.() === 0 ? [] : processors()).flatMap((each) => ["--dev-bind-try", each, each]),
     ...NAMESPACES,
     "--proc",
     "/proc",
@@ -200,4 +208,10 @@ function base(): readonly string[] {
     "ALL",
     "--die-with-parent",
   ]
+}
+
+/** Devices that compute, which belong to no person at the machine. */
+function processors(): string[] {
+  const names = readdirSync("/dev").filter((name) => PROCESSORS.test(name))
+  return names.map((name) => join("/dev", name))
 }

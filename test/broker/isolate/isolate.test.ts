@@ -58,12 +58,15 @@ async function run(
   command: readonly string[],
   {
     as = [],
+    from = [],
     answer = "from the broker",
     shown = [],
     env = {},
     variables = "",
   }: {
     as?: readonly string[]
+    /** What starts it, given the command line as JSON. */
+    from?: readonly string[]
     answer?: string
     shown?: readonly string[]
     env?: Readonly<Record<string, string>>
@@ -74,7 +77,11 @@ async function run(
   const means = await findBubblewrap(process.env)
   if (!("program" in means)) throw new Error(means.missing)
   const view = { ...hiddenFrom({ folders: [home], files: [] }, {}), shown }
-  const [program = "", ...args] = [...as, ...isolated(means, listenInside, view, command)]
+  const wrapped = isolated(means, listenInside, view, command)
+  const [program = "", ...args] = [
+    ...as,
+    ...(from.length === 0 ? wrapped : [...from, JSON.stringify(wrapped)]),
+  ]
   const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe", "ipc", "pipe"],
     env: { ...process.env, ...env },
@@ -193,6 +200,26 @@ print(os.waitstatus_to_exitcode(status))`
       const { code, stdout } = await run(["python3", "-c", script], { as })
       expect(stdout).toMatch(/^at \/dev\/pts\/\d+\r\n0\n$/)
       expect(code).toBe(0)
+    })
+
+    testUnless(without, `${who} cannot read at another terminal of the same user`, async () => {
+      // Somebody's own terminal, at which something was typed, and from there the isolated program.
+      const command = ["sh", "-c", `head -n 1 < "$0"; echo typed > "$0"; ls -A /dev/pts`]
+      const script = `import json, os, pty, sys
+typing, terminal = pty.openpty()
+os.write(typing, b"a passphrase\\n")
+for each in (typing, terminal): os.set_inheritable(each, True)
+command = json.loads(sys.argv[1])
+os.execvp(command[0], [os.ttyname(terminal) if word == "TERMINAL" else word for word in command])`
+      // A Python of root's own is nobody else's.
+      const PATH = "/usr/local/bin:/usr/bin:/bin"
+      const { stdout } = await run([...command, "TERMINAL"], {
+        as,
+        from: ["python3", "-c", script],
+        env: { PATH },
+      })
+      expect(stdout).not.toContain("a passphrase")
+      expect(stdout).toMatch(/^ptmx$/m)
     })
 
     testUnless(

@@ -97,6 +97,11 @@ function frame(opcode: number, payload: string | Buffer, isMasked: boolean, isLa
   return Buffer.concat([head, key, bytes.map((byte, at) => byte ^ (key[at & 3] ?? 0))])
 }
 
+/** One more of a message of text, which does not end. */
+function emptyPiece(_: unknown, at: number): Buffer {
+  return frame(at === 0 ? TEXT : 0, "", true, false)
+}
+
 /** All payloads of whole frames, one behind the other. */
 function unmasked(frames: Buffer): string {
   let all = ""
@@ -200,6 +205,7 @@ describe("a WebSocket with a rule", () => {
     ["a continuation of nothing", () => frame(0, "a", true)],
     ["a frame of no kind", () => frame(3, "a", true)],
     ["a ping in pieces", () => frame(PING, "a", true, false)],
+    ["very many empty pieces", () => Buffer.concat(Array.from({ length: 70_000 }, emptyPiece))],
   ])("ends with %s", async (_what, bytes) => {
     await open()
     client.write(bytes())
