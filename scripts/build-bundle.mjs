@@ -28,13 +28,18 @@ const sideEffectImport = /^import "\.\/[^"]+";\n/gm
 // Node takes longer to load its crypto than we take to load the guard, which needs none unless it
 // finds something, and a millisecond and more for its sockets: a chunk loads them where they are
 // first used.
-const late = /^var (import_node_(?:crypto|net|tty)\d*) = require\("node:(\w+)"\);\n/gm
+const lateModules = /^var (import_node_(?:crypto|net|tty)\d*) = require\("node:(\w+)"\);\n/gm
 // The library is loaded to read: each value takes some fifteen calls of crypto.
 const lateInLibrary = /^var (import_node_(?:net|tty)\d*) = require\("node:(\w+)"\);\n/gm
 
 // esbuild copies the exports of a file behind a second getter each.
 const copiedExports = /^module\.exports = __toCommonJS\((\w+)\);$/m
 const exportsThemselves = 'module.exports = __defProp($1, "__esModule", { value: true });'
+
+// It writes a getter for each name. A function is there before the first line runs, and stays.
+const exportedNames = /^var (\w+) = \{\};\n__export\(\1, (\{\n.*?\n\})\);$/ms
+const exportedName = /^  ([\w$]+|"[^"]+"): \(\) => (.+?),?\n/gm
+const ownFunction = /^(?:async )?function\*? ?([\w$]+)\(/gm
 
 // age-encryption reads these modules at its start, but uses them only for post-quantum and tag
 // recipients, for passphrases, which are ours, and where Node lacks a primitive. The tables of the
@@ -133,10 +138,8 @@ async function converted(text, isLibrary) {
     banner: text.includes("moduleUrl") ? `${strict}\n${url}` : strict,
     supported: { "dynamic-import": false, ...modern },
   })
-  const lazy = withLateModules(asciiOf(code), isLibrary ? lateInLibrary : late).replace(
-    copiedExports,
-    exportsThemselves,
-  )
+  const late = withLateModules(asciiOf(code), isLibrary ? lateInLibrary : lateModules)
+  const lazy = withPlainExports(late.replace(copiedExports, exportsThemselves))
   return isLibrary ? forBundlers(lazy) : lazy
 }
 
@@ -203,6 +206,23 @@ function withLateModules(code, which) {
   const used = new RegExp(`\\b(?:${[...modules.keys()].join("|")})\\b`, "g")
   // In brackets: `new require("…").X()` would construct what `require` is.
   return code.replace(which, "").replace(used, (name) => `(require("node:${modules.get(name)}"))`)
+}
+
+/**
+ * Exports functions as they are, and only what may change after the first line by a getter.
+ *
+ * @param {string} code
+ */
+function withPlainExports(code) {
+  const functions = new Set([...code.matchAll(ownFunction)].map(([, name]) => name))
+  return code.replace(exportedNames, (_, exports, names) => {
+    /** @type {RegExpExecArray[]} */
+    const all = [...names.matchAll(exportedName)]
+    const plain = all.filter(([, , own]) => functions.has(own))
+    const literal = plain.map(([, name, own]) => `  ${name}: ${own},\n`).join("")
+    const getters = all.filter((each) => !plain.includes(each)).map(([line]) => line)
+    return `var ${exports} = {\n${literal}};\n__export(${exports}, {\n${getters.join("")}});`
+  })
 }
 
 /** @param {string} folder */
