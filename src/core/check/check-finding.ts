@@ -4,7 +4,14 @@ import { type ErrorCode, VaultError } from "../words/errors.js"
 export interface CheckFinding {
   readonly severity: "refused" | "attention"
   readonly code:
-    ErrorCode | "EXPOSED" | "EXPIRED" | "EXPIRING" | "STRAY_FILE" | "REMOVED" | "OBJECT_MISSING"
+    | ErrorCode
+    | "EXPOSED"
+    | "EXPIRED"
+    | "EXPIRING"
+    | "STRAY_FILE"
+    | "REMOVED"
+    | "OBJECT_MISSING"
+    | "SHALLOW"
   /** The path or name that it is about. */
   readonly subject: string
   readonly message: string

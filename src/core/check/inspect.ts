@@ -3,7 +3,7 @@ import { type CheckFinding, attention, toFinding } from "./check-finding.js"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
 import { type Git, openGit } from "../git/git.js"
-import { commitOf, resolveCommit } from "../git/git-objects.js"
+import { commitOf, isShallow, resolveCommit } from "../git/git-objects.js"
 import { lackingFiles } from "../git/object-health.js"
 import {
   type AccessChange,
@@ -156,8 +156,15 @@ async function walkHistory(
 ): Promise<CheckFinding[]> {
   const setbacks = await findSetbacks(git, folder, onProgress)
   const undone = await findUndoneRevokes(git, folder, { to: "HEAD" }, vault, onProgress)
-  return [...setbacks, ...undone]
+  return [...setbacks, ...undone, ...((await isShallow(git)) ? [CUT_OFF] : [])]
 }
+
+const CUT_OFF = attention(
+  "SHALLOW",
+  "this clone",
+  "this clone is shallow: what came before its first commits was not checked",
+  "git fetch --unshallow; in a CI, fetch the whole history (fetch-depth: 0)",
+)
 
 /** What Git could not hand out to anybody who clones: a disk that failed, say, took it. */
 async function gitLacks({ place, env, onProgress }: InspectRequest): Promise<CheckFinding[]> {

@@ -47,6 +47,12 @@ function looseRef({ checkout, hash }: Git, ref: string): string | undefined {
   }
 }
 
+/** Whether the clone has only the last commits of its history, as `--depth` fetches them. */
+export async function isShallow(git: Git): Promise<boolean> {
+  const answer = await git.run(["rev-parse", "--is-shallow-repository"])
+  return answer.toString("utf8").trim() === "true"
+}
+
 /** The commit that a user names: `HEAD~1`, `origin/main`. Throws `USAGE`. */
 export async function resolveCommit(git: Git, revision: string): Promise<string> {
   try {

@@ -1,5 +1,5 @@
 import type { Git } from "../git/git.js"
-import { readObjects, sizesOf } from "../git/git-objects.js"
+import { isShallow, readObjects, sizesOf } from "../git/git-objects.js"
 import {
   type AgentRecord,
   type GroupRecord,
@@ -87,14 +87,12 @@ export class SignedPast {
     now: Date,
     onProgress?: Progress,
   ): Promise<SignedPast> {
-    const shallow = (await git.run(["rev-parse", "--is-shallow-repository"])).toString("utf8")
     const times = await commitTimes(git, folder)
     const { blobs, removals } = await recordBlobs(git, folder, times)
     const found = await contentsOf(git, blobs)
     const known = new Set(found.map(({ path, digest }) => `${path} ${digest}`))
     const here = workTree(vault, now).filter(({ path, digest }) => !known.has(`${path} ${digest}`))
-    const isShallow = shallow.trim() === "true"
-    return new SignedPast(vault, [...found, ...here], removals, isShallow, onProgress)
+    return new SignedPast(vault, [...found, ...here], removals, await isShallow(git), onProgress)
   }
 
   groups(): SignedVersion<GroupRecord>[] {

@@ -333,3 +333,15 @@ describe("a setback is found", () => {
     expect(await setbacks()).toEqual(fell)
   })
 })
+
+test("a shallow clone says that it has not all of the history", async () => {
+  fresh()
+  await setTimes(2)
+  const clone = join(world.folder, "shallow")
+  world.git("clone", "--quiet", "--depth", "1", `file://${world.top}`, clone)
+  const request = { place: findVault(clone), env: world.env, now: new Date() }
+  const codes = async (history: boolean): Promise<string[]> =>
+    (await inspect({ ...request, history })).findings.map(({ code }) => code)
+  expect(await codes(true)).toEqual(["SHALLOW"])
+  expect(await codes(false)).toEqual([])
+})
