@@ -119,10 +119,18 @@ function seeState({ env }: Door): SeenHere {
 /** The folders of keys and of state should be this user's alone. */
 function seeRights({ env }: Door): SeenHere | readonly SeenHere[] {
   const { written, seen, others } = homeRights(getuid?.(), env)
+  const homesOf = (paths: readonly string[]): string =>
+    [keyHome(env), stateHome(env)]
+      .filter((home) => paths.some((path) => path.startsWith(home)))
+      .map(shellWord)
+      .join(" ")
+  const closing = (folders: readonly string[]): [mend: string, fix: () => void] => [
+    folders.length === 1
+      ? `chmod 700 ${folders.map(shellWord).join(" ")}`
+      : `chmod -R go= ${homesOf(folders)}`,
+    () => folders.forEach(closeFolder),
+  ]
   const [looked, close] = closing(seen)
-  const homes = [keyHome(env), stateHome(env)].filter((home) =>
-    others.some((path) => path.startsWith(home)),
-  )
   const found = [
     ...(others[0] === undefined
       ? []
@@ -130,7 +138,7 @@ function seeRights({ env }: Door): SeenHere | readonly SeenHere[] {
           wrong(
             "rights",
             `${more(others)}: another user's, among what only yours should have`,
-            `sudo chown -R "$(id -un)" ${homes.map(shellWord).join(" ")}`,
+            `sudo chown -R "$(id -un)" ${homesOf(others)}`,
           ),
         ]),
     ...(written[0] === undefined
@@ -141,15 +149,6 @@ function seeRights({ env }: Door): SeenHere | readonly SeenHere[] {
       : [{ ...unknown("rights", `other users can look into ${more(seen)}`, looked), fix: close }]),
   ]
   return found.length > 0 ? found : good("rights", "keys and state are in folders of yours alone")
-}
-
-function closing(folders: readonly string[]): [mend: string, fix: () => void] {
-  return [
-    `chmod 700 ${folders.map(shellWord).join(" ")}`,
-    () => {
-      folders.forEach(closeFolder)
-    },
-  ]
 }
 
 function more([first = "", ...others]: readonly string[]): string {
