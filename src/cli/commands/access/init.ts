@@ -1,5 +1,5 @@
 import { userInfo } from "node:os"
-import { resolve } from "node:path"
+import { resolve, sep } from "node:path"
 import { VaultError, agentHarness } from "../../../core/index.js"
 import { type NewVault, gitUserName, init, ownerNameFrom } from "../../../core/owner.js"
 import { afterRepair } from "../../door/after-repair.js"
@@ -34,6 +34,7 @@ export async function run(door: Door): Promise<void> {
   const document = dryRun ? { root, owner, files } : { ...made, ...unfinishedPart(made) }
   if (await asJson(door, document)) return
   tell(door, ...(dryRun ? dryRunLines(made) : madeLines(made, passphrase !== undefined)))
+  if (!dryRun) tell(door, `Next${whereNext(door.cwd, folder)}: ${NEXT}`)
   if (passedOver !== undefined) {
     const why = `Git's user.name (${passedOver}) makes no owner's name, of letters and digits in ASCII`
     tell(door, `${why}: ${owner} stands in. --name says another.`)
@@ -118,6 +119,12 @@ function madeLines({ root, owner, signer, keyFile }: NewVault, hasPassphrase: bo
     "  and nobody can bring it back: not we, not the Git host.",
     `Your signer, for those who are to trust you: ${signer}`,
     "",
-    "Next: agent-vault agent add NAME, agent-vault set GROUP/NAME, agent-vault grant NAME GROUP",
   ]
+}
+
+const NEXT = "agent-vault agent add NAME, agent-vault set GROUP/NAME, agent-vault grant NAME GROUP"
+
+/** Outside of the folder, the commands would find no vault, or another one. */
+function whereNext(cwd: string, folder: string): string {
+  return `${cwd}${sep}`.startsWith(`${folder}${sep}`) ? "" : `, in ${folder}`
 }
