@@ -127,6 +127,28 @@ function specAmong(words: readonly string[], isBehindOption: boolean): CommandSp
   return found.find((spec) => spec !== undefined)
 }
 
+/** What other programs call a command of ours. */
+const CALLED_ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ["ls", "list"],
+  ["secrets", "list"],
+  ["cat", "get"],
+  ["show", "get"],
+  ["read", "get"],
+  ["exec", "run"],
+  ["add", "set"],
+  ["put", "set"],
+  ["insert", "set"],
+  ["delete", "rm"],
+  ["remove", "rm"],
+  ["rename", "mv"],
+  ["log", "history"],
+  ["agents", "agent list"],
+  ["groups", "group list"],
+  ["owners", "owner list"],
+  ["keys", "key list"],
+  ["version", "-V"],
+])
+
 /**
  * `gte` is near get, and `agent ad` near agent add. `rekey` may mean agent rekey or group rekey: where
  * one alone ends so, what that does is said, since it is more than what was typed.
@@ -135,7 +157,11 @@ function guess(words: readonly string[]): string | undefined {
   const [first = "", second = ""] = words
   const ends = COMMANDS.filter(({ name }) => first !== "" && name.endsWith(` ${first}`))
   const [last, ...others] = ends
-  if (others.length > 0) return `did you mean ${ends.map(({ name }) => name).join(", or ")}?`
+  const elsewhere = CALLED_ELSEWHERE.get(first)
+  if (elsewhere !== undefined || others.length > 0) {
+    const meant = [elsewhere ?? [], ends.map(({ name }) => name)].flat()
+    return `did you mean ${meant.join(", or ")}?`
+  }
   if (last !== undefined) return `did you mean ${last.name}? It is to ${last.summary}`
   const names = COMMANDS.map(({ name }) => name)
   const typed = [words.slice(0, 3).join(" "), `${first} ${second}`, first]
