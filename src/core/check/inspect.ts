@@ -3,7 +3,7 @@ import { type CheckFinding, attention, toFinding } from "./check-finding.js"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
 import { type Git, openGit } from "../git/git.js"
-import { commitOf, isShallow, resolveCommit } from "../git/git-objects.js"
+import { commitOf, isShallowClone, resolveCommit } from "../git/git-objects.js"
 import { lackingFiles } from "../git/object-health.js"
 import {
   type AccessChange,
@@ -156,7 +156,7 @@ async function walkHistory(
 ): Promise<CheckFinding[]> {
   const setbacks = await findSetbacks(git, folder, onProgress)
   const undone = await findUndoneRevokes(git, folder, { to: "HEAD" }, vault, onProgress)
-  return [...setbacks, ...undone, ...((await isShallow(git)) ? [CUT_OFF] : [])]
+  return [...setbacks, ...undone, ...((await isShallowClone(git)) ? [CUT_OFF] : [])]
 }
 
 const CUT_OFF = attention(

@@ -48,7 +48,7 @@ function looseRef({ checkout, hash }: Git, ref: string): string | undefined {
 }
 
 /** Whether the clone has only the last commits of its history, as `--depth` fetches them. */
-export async function isShallow(git: Git): Promise<boolean> {
+export async function isShallowClone(git: Git): Promise<boolean> {
   const answer = await git.run(["rev-parse", "--is-shallow-repository"])
   return answer.toString("utf8").trim() === "true"
 }

@@ -1,5 +1,5 @@
 import type { Git } from "../git/git.js"
-import { isShallow, readObjects, sizesOf } from "../git/git-objects.js"
+import { isShallowClone, readObjects, sizesOf } from "../git/git-objects.js"
 import {
   type AgentRecord,
   type GroupRecord,
@@ -92,7 +92,13 @@ export class SignedPast {
     const found = await contentsOf(git, blobs)
     const known = new Set(found.map(({ path, digest }) => `${path} ${digest}`))
     const here = workTree(vault, now).filter(({ path, digest }) => !known.has(`${path} ${digest}`))
-    return new SignedPast(vault, [...found, ...here], removals, await isShallow(git), onProgress)
+    return new SignedPast(
+      vault,
+      [...found, ...here],
+      removals,
+      await isShallowClone(git),
+      onProgress,
+    )
   }
 
   groups(): SignedVersion<GroupRecord>[] {
