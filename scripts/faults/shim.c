@@ -45,7 +45,7 @@ extern void *memcpy(void *, const void *, size_t);
 extern long strtol(const char *, char **, int);
 
 enum { LONGEST = 4096, HERE = -100, KILL = 9, STOP = 19 };
-enum { EACCES = 13, ENOSPC = 28 };
+enum { EACCES = 13, EISDIR = 21, ENOSPC = 28 };
 enum { WRITE_ONLY = 1, READ_WRITE = 2, CREATE = 0100, TRUNCATE = 01000, APPEND = 02000 };
 
 /* What a call gets to hear. */
@@ -513,10 +513,13 @@ static int (*real_unlinkat)(int, const char *, int);
 int unlinkat(int folder, const char *path, int flags) {
   AT(flags == 0 ? "unlink" : "rmdir", folder, path, REAL(unlinkat)(folder, path, flags));
 }
-static int (*real_remove)(const char *);
-int remove(const char *path) { AT("unlink", HERE, path, REAL(remove)(path)); }
 static int (*real_rmdir)(const char *);
 int rmdir(const char *path) { AT("rmdir", HERE, path, REAL(rmdir)(path)); }
+/* As the C library does it, which takes no way through us. */
+int remove(const char *path) {
+  int done = unlink(path);
+  return done != 0 && *__errno_location() == EISDIR ? rmdir(path) : done;
+}
 static int (*real_mkdir)(const char *, unsigned);
 int mkdir(const char *path, unsigned mode) { AT("mkdir", HERE, path, REAL(mkdir)(path, mode)); }
 static int (*real_mkdirat)(int, const char *, unsigned);

@@ -112,7 +112,8 @@ function callIn(line: string, away: ReadonlySet<string>): string[] {
   const [, pid = "", name = "", rest = ""] = /^(\d+) +(\w+)\((.*)$/.exec(line) ?? []
   const call = CALLS[name]
   if (call === undefined) return []
-  if (call === "io_uring") return [call]
+  // Libuv's ring for files has a thread in the kernel; its others are for what to wait for.
+  if (call === "io_uring") return rest.includes("IORING_SETUP_SQPOLL") ? [call] : []
   if (call === "open" && name !== "creat" && !/O_(?:WRONLY|RDWR|CREAT|TRUNC)/.test(rest)) return []
   if (!isBelow(machine, rest, away.has(pid))) return []
   return [name === "unlinkat" && rest.includes("AT_REMOVEDIR") ? "rmdir" : call]
