@@ -1,12 +1,6 @@
 import { type GroupReader, readersOfGroup } from "../vault/group-readers.js"
 import { isWeaker } from "../policy/reveal.js"
-import {
-  type SecretRecord,
-  type Unsigned,
-  digestOf,
-  encodeRecord,
-  unsigned,
-} from "../records/record.js"
+import type { SecretRecord, Unsigned } from "../records/record.js"
 import { type Lease, isSameLease } from "../records/lease.js"
 import { type SecretMetadata, checkMetadata, metadataOf } from "../records/secret-metadata.js"
 import { type Use, type WrittenUse, areSameUses, parseUse } from "../records/use.js"
@@ -15,7 +9,7 @@ import { parseSecretName } from "../words/names.js"
 import { type LeaseEdit, leaseAfter } from "./change-lease.js"
 import { requirePersonToWiden, withRules } from "./change-use.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
-import { putRecord } from "./session.js"
+import { following, putRecord } from "./session.js"
 
 export interface MetadataRequest extends ChangeRequest {
   /** `GROUP/NAME` */
@@ -83,14 +77,12 @@ function withMetadata(
   use: readonly Use[],
   lease: Lease | undefined,
 ): Unsigned<SecretRecord> {
-  const { use: _use, lease: _lease, ...rest } = unsigned(record)
+  const { use: _use, lease: _lease, ...rest } = following(record)
   return {
     ...without(rest, Object.keys(metadataOf(record)) as (keyof SecretMetadata)[]),
     ...metadata,
     ...(use.length === 0 ? {} : { use }),
     ...(lease === undefined ? {} : { lease }),
-    serial: record.serial + 1,
-    previous: digestOf(encodeRecord(record)),
   }
 }
 

@@ -1,12 +1,6 @@
 import type { Lease } from "../records/lease.js"
 import { isWider } from "../policy/sending.js"
-import {
-  type SecretRecord,
-  type Unsigned,
-  digestOf,
-  encodeRecord,
-  unsigned,
-} from "../records/record.js"
+import type { SecretRecord, Unsigned } from "../records/record.js"
 import { type Use, type WrittenUse, isSameUse, parseUse } from "../records/use.js"
 import { getGroup, getSecret } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
@@ -14,7 +8,7 @@ import { LIMITS } from "../words/limits.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { type GroupReader, readersOfGroup } from "../vault/group-readers.js"
-import { type Session, putRecord } from "./session.js"
+import { type Session, following, putRecord } from "./session.js"
 
 export interface UseRequest extends ChangeRequest {
   /** `GROUP/NAME` */
@@ -111,12 +105,10 @@ function putUse(
   use: readonly Use[],
 ): void {
   requirePersonToWiden(session, name, record.use ?? [], use)
-  const { use: _use, ...body } = unsigned(record)
+  const { use: _use, ...body } = following(record)
   putRecord<SecretRecord>(session, {
     ...body,
     ...(use.length === 0 ? {} : { use }),
-    serial: record.serial + 1,
-    previous: digestOf(encodeRecord(record)),
   } satisfies Unsigned<SecretRecord>)
 }
 

@@ -4,14 +4,7 @@ import { secretPath, secretRecordPath } from "../words/layout.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
 import { utc } from "../words/time.js"
 import { pathsOf } from "../words/unit.js"
-import {
-  type Exposure,
-  type GroupRecord,
-  type SecretRecord,
-  digestOf,
-  encodeRecord,
-  unsigned,
-} from "../records/record.js"
+import { type Exposure, type GroupRecord, type SecretRecord, digestOf } from "../records/record.js"
 import { type Exposures, exposures } from "../records/exposures.js"
 import { exposedTo } from "../vault/exposed.js"
 import { inFile, readSigned } from "../vault/group-key.js"
@@ -22,7 +15,7 @@ import { precedentsOf } from "./precedent.js"
 import { type GroupReader, readersOfGroup } from "../vault/group-readers.js"
 import { type ReadyGroup, readyGroup } from "./ready-group.js"
 import { type ExposedSecret, exposedSecret, keyOfSecret } from "./rekey.js"
-import { type Session, putRecord } from "./session.js"
+import { type Session, following, putRecord } from "./session.js"
 
 export interface MoveRequest extends ChangeRequest {
   /** `GROUP/NAME` */
@@ -138,11 +131,10 @@ async function putMoved(
   const path = secretRecordPath(to)
   const precedent = (await precedentsOf(session, [path])).get(path)?.serial ?? 0
   putRecord<SecretRecord>(session, {
-    ...unsigned(before),
+    ...following(before),
     ...sealed,
     path,
     serial: Math.max(before.serial, precedent) + 1,
-    previous: digestOf(encodeRecord(before)),
   })
 }
 

@@ -17,7 +17,6 @@ import {
   type OwnerExposure,
   type SecretRecord,
   digestOf,
-  encodeRecord,
   unsigned,
 } from "../records/record.js"
 import { exposures } from "../records/exposures.js"
@@ -26,7 +25,7 @@ import type { StoreScheme } from "../records/source.js"
 import { type Exposed, exposedTo } from "../vault/exposed.js"
 import type { FormerOwner } from "../vault/plan.js"
 import { type Resealing, resealAll } from "./reseal.js"
-import { type Session, putRecord } from "./session.js"
+import { type Session, following, putRecord } from "./session.js"
 import { getSecret } from "../vault/vault.js"
 
 /** A secret whose present value somebody could read who may not read it now. Rotation ends this. */
@@ -155,9 +154,7 @@ async function resealSecrets(
     const { exposed: before = [], exposedToOwners = [] } = record
     const said = exposures([...before, ...newly], [...exposedToOwners, ...lostOwners])
     putRecord<SecretRecord>(session, {
-      ...unsigned(record),
-      serial: record.serial + 1,
-      previous: digestOf(encodeRecord(record)),
+      ...following(record),
       sealedTo,
       digest: digestOf(ciphertext),
       ...said,

@@ -16,11 +16,14 @@ import {
 import { type Place, gitPath } from "../disk/place.js"
 import {
   type OwnerEntry,
+  type SecretRecord,
   type Unsigned,
   type VaultDocument,
   decodeRecord,
+  digestOf,
   encodeRecord,
   signRecord,
+  unsigned,
 } from "../records/record.js"
 import { type SigningKey, signingKey } from "../records/signature.js"
 import { findAnchor } from "../memory/trust.js"
@@ -97,6 +100,12 @@ export function openSession(
     requirePerson: (what: string) => requirePerson(what, attendance),
   }
   return { session: { vault, draft, owner, key, identity: identity.identity, ...common }, observed }
+}
+
+/** The record of a secret that follows this one: the same, counted on, and chained to it. */
+export function following(record: SecretRecord): Unsigned<SecretRecord> {
+  const previous = digestOf(encodeRecord(record))
+  return { ...unsigned(record), serial: record.serial + 1, previous }
 }
 
 /** Signs a record and puts it into the draft. */

@@ -1,6 +1,6 @@
 import { type ChangeRequest, type Outcome, change } from "../change/change.js"
-import { putRecord } from "../change/session.js"
-import { type SecretRecord, digestOf, encodeRecord, unsigned } from "../records/record.js"
+import { following, putRecord } from "../change/session.js"
+import type { SecretRecord } from "../records/record.js"
 import {
   type Rotation,
   type RotationStep,
@@ -43,12 +43,10 @@ export function changeRotation(request: RotationRequest): Promise<Outcome<Rotati
     const rotation = edited(name.full, record.rotation, edit)
     if (!isSameRotation(rotation, record.rotation)) {
       if (edit.do === "put") session.requirePerson(`change what rotates ${name.full}`)
-      const { rotation: _rotation, ...body } = unsigned(record)
+      const { rotation: _rotation, ...body } = following(record)
       putRecord<SecretRecord>(session, {
         ...body,
         ...(rotation === undefined ? {} : { rotation }),
-        serial: record.serial + 1,
-        previous: digestOf(encodeRecord(record)),
       })
     }
     const result = { name: name.full, ...(rotation === undefined ? {} : { rotation }) }
