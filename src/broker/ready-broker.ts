@@ -12,34 +12,33 @@ import {
 } from "../core/index.js"
 import { Authority } from "./authority/authority.js"
 import { type TrustFiles, TrustFolder } from "./environment/trust-files.js"
-import type { GateModes } from "./gate/gate.js"
 import { Placeholders } from "./placeholder/placeholders.js"
-import type { Agreements, Ask } from "./proxy/asking.js"
 import { newToken } from "./proxy/proxy-token.js"
-import { type Broker, type PreparedBroker, prepareBroker } from "./proxy/prepare-broker.js"
-import type { ConnectionWatch } from "./proxy/connection-watch.js"
+import {
+  type Broker,
+  type BrokerRequest,
+  type PreparedBroker,
+  prepareBroker,
+} from "./proxy/prepare-broker.js"
 
 /** What a broker serves, and how strictly. */
-export interface ServingTerms {
-  readonly vault: ServedVault
+export interface ServingTerms extends Pick<
+  BrokerRequest,
+  | "vault"
+  | "unbound"
+  | "allowed"
+  | "gate"
+  | "ask"
+  | "who"
+  | "agreements"
+  | "onRefused"
+  | "onUnsearched"
+  | "watch"
+> {
   /** The user's own environment. */
   readonly env: Environment
-  readonly unbound: "deny" | "tunnel"
-  readonly allowed: readonly string[]
-  readonly gate: GateModes
-  readonly ask?: Ask | undefined
-  /** Whose requests these are, for whoever is asked. */
-  readonly who?: string | undefined
-  /** What a person agreed to before, where that is to count; then `ask` is not looked at. */
-  readonly agreements?: Agreements | undefined
-  /** Hears of what is refused, as it is told to the program. */
-  readonly onRefused?: ((error: VaultError) => void) | undefined
-  /** Hears which secrets of the agent the gate does not look for, once that is known. */
-  readonly onUnsearched?: ((secrets: readonly string[]) => void) | undefined
   /** An authority that the broker trusts besides the user's, and that no program is told of. PEM. */
   readonly ownRoot?: string | undefined
-  /** Hears how far connections come. */
-  readonly watch?: ConnectionWatch | undefined
 }
 
 /** A broker that is ready, and serves once it is given where to listen. */
