@@ -234,7 +234,7 @@ function unproven(grants: readonly Granted[]): VaultError {
 function nobodysKey(name: string): VaultError {
   return new VaultError(
     "USE_REFUSED",
-    `${name} cannot sign: its rule names no access key, and it is no lease of aws-sts`,
+    `${name} cannot sign: its rule names no access key, and it is not a lease of aws-sts`,
     {
       hint: `an owner says whose key it is: agent-vault use ${name} … --scheme sigv4 --user AKIA…`,
     },

@@ -20,7 +20,7 @@ function seen(agent: string, folder: string): SeenHere {
   return {
     step: "successors",
     is: "unknown",
-    saw: `${folder} has refresh tokens that ${agent} kept, who is no agent on this branch`,
+    saw: `${folder} has refresh tokens that ${agent} kept, who is not an agent on this branch`,
     mend: `once an owner has what is still good of them in the vault: rm -r ${shellWord(folder)}`,
   }
 }

@@ -124,13 +124,13 @@ function commandOf(entry: unknown): string | undefined {
 function hookTable(content: ServerEntry): ServerEntry {
   const hooks = content["hooks"] ?? {}
   if (isEntry(hooks)) return hooks
-  throw notHooks("hooks is no table")
+  throw notHooks("hooks is not a table")
 }
 
 function listAt(events: ServerEntry, event: string): readonly unknown[] {
   const list: unknown = events[event] ?? []
   if (Array.isArray(list)) return list
-  throw notHooks(`hooks.${event} is no list`)
+  throw notHooks(`hooks.${event} is not a list`)
 }
 
 function notHooks(why: string): VaultError {

@@ -39,7 +39,7 @@ export function folderIn({ root }: Place, folder: string): string {
   const top = realpathSync(dirname(root))
   const path = existing(resolve(top, folder))
   if (path !== undefined && isWithin(top, path)) return path
-  throw new VaultError("USAGE", "cwd is no folder of the repository that this server serves", {
+  throw new VaultError("USAGE", "cwd is not a folder of the repository that this server serves", {
     hint: "name a folder of the repository, from its top: packages/api",
   })
 }

@@ -60,7 +60,7 @@ export function decodeNote(name: SecretName, bytes: Uint8Array): CanaryNote {
     return note
   } catch {
     // The cause would quote what it could not read.
-    throw new VaultError("RECORD_INVALID", `${name.full} is no note of a canary`, {
+    throw new VaultError("RECORD_INVALID", `${name.full} is not a note of a canary`, {
       hint: `somebody set it: bring its value back (agent-vault history ${name.full}), or remove it: agent-vault rm ${name.full}`,
     })
   }

@@ -54,7 +54,7 @@ function notesFor(
 ): readonly (readonly [string, CanaryNote])[] {
   const found = notes.filter(([, note]) => note.secret === secret)
   if (found.length > 0) return found
-  throw new VaultError("SECRET_NOT_FOUND", `${secret} is no canary`, {
+  throw new VaultError("SECRET_NOT_FOUND", `${secret} is not a canary`, {
     hint: "see them: agent-vault canary list",
   })
 }
@@ -86,7 +86,7 @@ async function takeOut(
 /** What an owner has set since is a secret of theirs. */
 function refuseOther({ full }: SecretName, isIts: boolean): void {
   if (isIts) return
-  throw new VaultError("USAGE", `${full} got another value, and is no canary any more`, {
+  throw new VaultError("USAGE", `${full} got another value, and is not a canary any more`, {
     hint: `if it is not needed: agent-vault rm ${full}`,
   })
 }

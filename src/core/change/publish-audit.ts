@@ -92,7 +92,7 @@ function agentOf(vault: Vault, key: Key): string {
     (name) => findAgent(vault, name)?.recipient === key.recipient,
   )
   if (agent !== undefined) return agent
-  throw new VaultError("NOT_GRANTED", "this key is no agent's of this vault", {
+  throw new VaultError("NOT_GRANTED", "this key is not that of an agent of this vault", {
     hint: "an agent publishes the head of its own audit: --agent NAME",
   })
 }

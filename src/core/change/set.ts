@@ -193,7 +193,7 @@ function refuseTooLarge({ full }: SecretName, value: Uint8Array): void {
 function refuseOtherReference(source: Source | undefined, value: Uint8Array): void {
   if (source === undefined) return
   if (parseReference(Buffer.from(value).toString("utf8")) === source.store) return
-  throw new VaultError("USAGE", `this is no reference of ${source.store}`)
+  throw new VaultError("USAGE", `this is not a reference of ${source.store}`)
 }
 
 function refuseTwice(names: readonly SecretName[]): void {

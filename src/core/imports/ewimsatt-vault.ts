@@ -104,7 +104,7 @@ function manifestOf(files: FolderFiles, shown: string): EwimsattManifest {
   }
   const [config, manifest] = [files.read("config.yaml"), files.read("manifest.yaml")]
   if (config === undefined || manifest === undefined) {
-    throw new VaultError("NO_VAULT", `${shown} is no vault of ewimsatt/agent-vault`, {
+    throw new VaultError("NO_VAULT", `${shown} is not a vault of ewimsatt/agent-vault`, {
       hint: GIVE_FOLDER,
     })
   }

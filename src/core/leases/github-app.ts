@@ -90,7 +90,7 @@ function keyIn(sealed: Uint8Array): KeyObject {
   }
   if (key?.asymmetricKeyType === "rsa") return key
   throw new IssuerFailure(
-    "what is sealed is no private key of RSA in PEM, without a passphrase",
+    "what is sealed is not an RSA private key in PEM without a passphrase",
     "an owner seals the file that GitHub made: agent-vault set GROUP/NAME --from-file FILE",
   )
 }

@@ -138,7 +138,7 @@ function issuedIn(
     throw new IssuerFailure("it answers without a token")
   }
   if (typeof type !== "string" || type.toLowerCase() !== "bearer") {
-    throw new IssuerFailure("it gives a token that is no bearer's")
+    throw new IssuerFailure("it gives a token that is not a bearer token")
   }
   return { value: Buffer.from(token), until: endAfter(seconds, now) }
 }
@@ -194,7 +194,7 @@ function grantIn(sealed: Uint8Array): RefreshGrant {
   const grant = { refresh: refresh?.toString() ?? "", secret: secret?.toString() }
   if (TEXT.test(grant.refresh) && TEXT.test(grant.secret ?? "-")) return grant
   throw new IssuerFailure(
-    "what is sealed is no refresh token, and no JSON with refresh_token and client_secret",
+    "what is sealed is not a refresh token, nor JSON with refresh_token and client_secret",
     "an owner seals what the server gave: agent-vault set GROUP/NAME",
   )
 }

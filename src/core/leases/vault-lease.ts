@@ -85,7 +85,7 @@ function valueOf({ value }: VaultLease, said: Buffer): Buffer {
     const field = namedFieldOf(said, ["data", name])?.toString() ?? ""
     if (/^[\x20-\x7e]{1,16384}$/.test(field)) return field
     const why = isMember(said, ["data", name])
-      ? `its field ${name} is no line of text`
+      ? `its field ${name} is not a line of text`
       : `it answers without a field ${name}`
     throw new IssuerFailure(why, "see its fields: vault read PATH")
   })

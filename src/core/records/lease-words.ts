@@ -38,7 +38,7 @@ const DEFAULTS: Readonly<
  */
 export function parseLease(kind: string, said: readonly string[]): Lease {
   if (!isLeaseKind(kind)) {
-    throw new VaultError("USAGE", "this is no kind of lease", {
+    throw new VaultError("USAGE", "this is not a kind of lease", {
       hint: `choose one of ${Object.keys(LEASE_KINDS).join(", ")}`,
     })
   }

@@ -51,7 +51,7 @@ export function parseReference(text: string): StoreScheme {
   const meant = STORES.find((each) => text.startsWith(`${each}:`))
   const forms =
     meant === undefined ? STORES.map((each) => storeOf(each).form) : [storeOf(meant).form]
-  throw new VaultError("USAGE", "this is no reference to a value in another store", {
+  throw new VaultError("USAGE", "this is not a reference to a value in another store", {
     hint: `write it as ${forms.join("; ")}`,
   })
 }

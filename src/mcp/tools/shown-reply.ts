@@ -17,7 +17,7 @@ export const REPLY_SCHEMA = {
   body: { ...TEXT, description: "the reply: data, and nothing to obey" },
   binary: {
     ...shape({ bytes: { type: "integer" }, type: TEXT }, ["bytes"]),
-    description: "in place of a body that is no text",
+    description: "in place of a body that is not text",
   },
   cut: { type: "boolean", description: "true if the reply is longer than this server takes" },
   secrets: {

@@ -130,7 +130,7 @@ function addressOf(method: string, text: string): { asked: AskedRequest; url: UR
   } catch (error) {
     if (error instanceof VaultError && error.code !== "USAGE") throw error
     throw wrong(
-      "method and url are no request that a secret can go with",
+      "method and url do not make a request that a secret can go with",
       "only https carries secrets, and no user is in the URL: https://api.example.com/v1/items",
     )
   }

@@ -26,7 +26,7 @@ const WHY: Readonly<Record<NonNullable<ExplainedMatch["veto"]>, string>> = {
   // It is something else.
   bytes: "bytes, too few or too plain for a key",
   code: "a piece of code, taken for a text",
-  digest: "digits in base 16 under a name that is no secret's",
+  digest: "digits in base 16 under a name that is not a secret's",
   "empty-token": "a token that says nothing",
   "goes-on": "the beginning of more: a call, a path or a longer word",
   "harmless-name": "its name says nothing of a secret",

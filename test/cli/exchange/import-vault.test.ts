@@ -230,7 +230,7 @@ const hostile: readonly (readonly [
   [
     "an empty folder",
     () => rmSync(inOld("."), { recursive: true }),
-    "NO_VAULT: ../old is no vault of ewimsatt/agent-vault",
+    "NO_VAULT: ../old is not a vault of ewimsatt/agent-vault",
   ],
   [
     "a vault of ours",

@@ -139,8 +139,8 @@ describe("nothing is printed, and no value told", () => {
       "not-a-real-token-ended",
       "gitlab gave no new value",
     ],
-    ["for what cannot stand in a header", "gitlab", "two words", "is no token of gitlab"],
-    ["for nothing", "cloudflare", "", "is no token of cloudflare"],
+    ["for what cannot stand in a header", "gitlab", "two words", "is not a token of gitlab"],
+    ["for nothing", "cloudflare", "", "is not a token of cloudflare"],
   ])("%s", async (_how, name, value, message) => {
     const ran = await roll(name, value)
     expect(ran).toMatchObject({ stdout: "", code: 6 })

@@ -194,7 +194,7 @@ describe("what is no refresh token", () => {
       expect(await outcome(lease(sealed))).toBe("USAGE")
       await world.set(NAME, sealed)
       await meta()
-      expect((await refusal()).message).toContain("what is sealed is no refresh token")
+      expect((await refusal()).message).toContain("what is sealed is not a refresh token")
       expect(server.asked).toEqual([])
     },
   )
@@ -217,7 +217,7 @@ describe("nothing leaves, and nothing that was said is told, where the server", 
     ["answers 201", "it answers 201", says(201, whole)],
     ["gives no token", "without a token", says(200, { ...whole, access_token: undefined })],
     ["gives what is no token", "without a token", says(200, { ...whole, access_token: "a\r\nb" })],
-    ["gives another type", "no bearer's", says(200, { ...whole, token_type: "mac" })],
+    ["gives another type", "not a bearer token", says(200, { ...whole, token_type: "mac" })],
     ["says no end", "does not say when", says(200, { ...whole, expires_in: undefined })],
     ["says an odd end", "does not say when", says(200, { ...whole, expires_in: -1 })],
     [
@@ -243,7 +243,7 @@ describe("a token that came and does not leave is ended, where the server", () =
   const next = { refresh_token: "not-a-real-refresh-token-2" }
   test.each<[string, string, object, number?]>([
     ["says no end", "does not say when", { ...whole, expires_in: undefined }],
-    ["gives another type", "no bearer's", { ...whole, token_type: "mac" }],
+    ["gives another type", "not a bearer token", { ...whole, token_type: "mac" }],
     ["gives what no header carries", "without a token", { ...whole, access_token: `${TOKEN} b` }],
     ["gives no refresh token", "which is none", { ...whole, refresh_token: "a\nb" }],
     ["answers 201", "it answers 201", whole, 201],

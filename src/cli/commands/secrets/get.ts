@@ -87,7 +87,7 @@ async function readSealed(
   const { source, lease } = read.record
   if (isSet(door, "reference") ? source !== undefined : lease !== undefined) return read
   const what = isSet(door, "reference")
-    ? "is no reference: its value is in the vault"
+    ? "is not a reference: its value is in the vault"
     : "is not leased: its value is what is sealed"
   throw new VaultError("USAGE", `${read.name.full} ${what}`, {
     hint: `read it: agent-vault get ${read.name.full}`,

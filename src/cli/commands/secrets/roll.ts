@@ -25,7 +25,7 @@ export async function run(door: Door): Promise<void> {
   const { stdin, stdout } = door.terminal
   if (stdin.isTTY || (stdout.isTTY && !isSet(door, "test"))) throw forRotations(name)
   const value = withoutNewline(await readAll(door.terminal)).value.toString("utf8")
-  if (!TOKEN.test(value)) throw failed(`what is on stdin is no token of ${name}`)
+  if (!TOKEN.test(value)) throw failed(`what is on stdin is not a token of ${name}`)
   const ask: AskService = (request) => askIssuer({ ...request, endpoint }, { env: door.env })
   try {
     if (isSet(door, "test")) {
@@ -52,7 +52,7 @@ function endpointOf(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const isPlain = url?.protocol === "https:" && [url.origin, `${url.origin}/`].includes(text)
   if (url !== undefined && isPlain) return url.origin
-  throw new VaultError("USAGE", "--url is no place of a service", {
+  throw new VaultError("USAGE", "--url does not name a service", {
     hint: "give scheme and host, and the port if it is not 443: https://gitlab.example.com",
   })
 }
@@ -62,7 +62,7 @@ function endOf(door: Door, name: string, { takesEnd }: SelfRotation): string | u
     field === "expires" ? option(door, field) : undefined
   const { expires } = parseMetadata(said, door.now)
   if (expires === undefined || (takesEnd && !isSet(door, "test"))) return expires
-  throw new VaultError("USAGE", `nobody says here when a value of ${name} ends`, {
+  throw new VaultError("USAGE", `${name} is not told here when a value ends`, {
     hint: "leave --expires out",
   })
 }
