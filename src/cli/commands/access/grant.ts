@@ -1,9 +1,9 @@
-import { VaultError, later, parseDuration, parseTime } from "../../../core/index.js"
+import { VaultError, later, namesIn, parseDuration, parseTime } from "../../../core/index.js"
 import { grant } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { asJson, exposureLines, outcomePart, planLines, report, tell } from "../../door/render.js"
-import { changeRequest, option } from "../../door/who.js"
+import { changeRequest, option, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const [agent = "", ...groups] = door.call.words
@@ -17,9 +17,13 @@ export async function run(door: Door): Promise<void> {
   if (await asJson(door, { plan, exposed, ...outcomePart(outcome) })) return
   if (plan.groups.length === 0) tell(door, `${agent} opens ${groups.join(", ")} already.`)
   await report(door, outcome, ...planLines(plan), ...exposureLines(door, exposed))
-  if (!request.dryRun) {
-    tell(door, `Next: agent-vault get ${groups[0] ?? "GROUP"}/NAME --agent ${agent}`)
-  }
+  if (!request.dryRun) tell(door, `Next: agent-vault get ${anyOf(door, groups)} --agent ${agent}`)
+}
+
+/** The name of a secret that was opened by this; of a group that is empty, how one would be written. */
+function anyOf(door: Door, [group = ""]: readonly string[]): string {
+  const { secrets } = namesIn(placeOf(door))
+  return secrets.find((name) => name.startsWith(`${group}/`)) ?? `${group}/NAME`
 }
 
 function endOf(door: Door): string | undefined {
