@@ -1,5 +1,5 @@
 import { VaultError, namesIn, parseGroupName } from "../../../core/index.js"
-import { type SetManyResult, setSecrets } from "../../../core/owner.js"
+import { type ChangeRequest, type SetManyResult, setSecrets } from "../../../core/owner.js"
 import { isAgreed } from "../../door/agreed.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
@@ -21,7 +21,7 @@ import { type ImportedSecret, importedSecrets } from "../../exchange/imported-na
 export async function run(door: Door): Promise<void> {
   const imported = await importedBy(door)
   const request = await changeRequest(door)
-  if (!request.dryRun && !(await mayReplace(door, imported))) return
+  if (!request.dryRun && !(await mayReplace(door, request, imported))) return
   const outcome = await withPerson(door, (person) =>
     setSecrets({ ...request, person, secrets: imported }),
   )
@@ -59,13 +59,19 @@ function groupOf(door: Door): string {
 }
 
 /** What is there already gets new values: that is asked first. New secrets take nothing away. */
-async function mayReplace(door: Door, imported: readonly ImportedSecret[]): Promise<boolean> {
+async function mayReplace(
+  door: Door,
+  request: ChangeRequest,
+  imported: ImportedSecret[],
+): Promise<boolean> {
   if (isSet(door, "yes")) return true
   const known = new Set(namesIn(placeOf(door)).secrets)
-  const there = imported.filter(({ name }) => known.has(name)).map(({ name }) => name)
-  if (there.length === 0) return true
-  tell(door, `${counted(there.length, "secret")} of these are there already:`)
-  tell(door, ...there.map((name) => `  ${name}`))
+  if (!imported.some(({ name }) => known.has(name))) return true
+  const { result } = await setSecrets({ ...request, dryRun: true, secrets: imported })
+  const changed = result.secrets.filter(({ is }) => is !== "new" && is !== "unchanged")
+  if (changed.length === 0) return true
+  tell(door, `${counted(changed.length, "secret")} of these would change:`)
+  tell(door, ...changed.map(({ name }) => `  ${name}`))
   return isAgreed(door, "Give them the imported values?")
 }
 
