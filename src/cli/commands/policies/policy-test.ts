@@ -18,8 +18,8 @@ export async function run(door: Door): Promise<number> {
   const path = named === undefined ? join(placeOf(door).root, POLICY_WISH) : userPath(door, named)
   const bytes = readRegularFile(path, LIMITS.record)
   if (bytes === undefined) {
-    throw new VaultError("USAGE", `there is no file ${file}`, {
-      hint: "an example to begin with: agent-vault policy show --example",
+    throw new VaultError("USAGE", `there is no file ${named ?? path}`, {
+      hint: "name one: agent-vault policy test FILE; an example: agent-vault policy show --example",
     })
   }
   const wish = parsePolicyWish(bytes, file)
