@@ -95,7 +95,7 @@ class TextReader {
 }
 
 function parseName(name: string | undefined, at: string): string {
-  if (name === undefined) throw invalid(at, "a line is NAME=VALUE")
+  if (name === undefined) throw invalid(at, "NAME= is missing")
   try {
     return parseVariableName(name)
   } catch {

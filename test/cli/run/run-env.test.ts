@@ -85,9 +85,9 @@ describe("a file of variables", () => {
   })
 
   test.each([
-    ["no equals sign", "A=1\ncanary", "f:2: a line is NAME=VALUE"],
-    ["two words in front", "canary b=1", "f:1: a line is NAME=VALUE"],
-    ["no name", "=canary", "f:1: a line is NAME=VALUE"],
+    ["no equals sign", "A=1\ncanary", "f:2: NAME= is missing"],
+    ["two words in front", "canary b=1", "f:1: NAME= is missing"],
+    ["no name", "=canary", "f:1: NAME= is missing"],
     [
       "a name of other characters",
       "canary-b=1",
