@@ -14,6 +14,7 @@ import {
   requireBubblewrap,
 } from "./isolate/bubblewrap.js"
 import { type Hidden, hiddenFrom, leadsInto } from "./isolate/hidden.js"
+import { openRefusedCalls } from "./isolate/refused-calls.js"
 import { type ReadyBroker, type ServingTerms, readyBroker } from "./ready-broker.js"
 import {
   type ServedSecrets,
@@ -49,6 +50,8 @@ interface Inside {
   readonly beginning: (variables: string) => string
   /** Its process, by what was said on descriptor 4; undefined if there is none. */
   readonly programInside: (info: string) => number | undefined
+  /** What is to be its descriptor 5 when it is started; to be closed then. */
+  readonly openRefusedCalls: () => number
 }
 
 /** What a program is given that runs blind. */
@@ -164,6 +167,7 @@ function isolatedBy(
       },
       beginning,
       programInside,
+      openRefusedCalls,
     },
     holds: "isolated by bubblewrap: the broker is its only way out, and keys are hidden",
     given: async () => givenBy(request, await ready(), PORT_INSIDE),

@@ -1,10 +1,11 @@
 import { execFile, spawn } from "node:child_process"
-import { existsSync, readFileSync, readdirSync } from "node:fs"
+import { closeSync, existsSync, readFileSync, readdirSync } from "node:fs"
 import { delimiter, isAbsolute, join } from "node:path"
 import { execPath, getuid, platform } from "node:process"
 import { promisify } from "node:util"
 import { VaultError } from "../../core/index.js"
 import type { Hidden } from "./hidden.js"
+import { openRefusedCalls, refusesCalls } from "./refused-calls.js"
 
 /** What a program sees of this machine that runs isolated. */
 export interface View extends Hidden {
@@ -34,6 +35,8 @@ const PROCESSORS = /^(?:dri|dxg|kfd|kvm|nvidia.*)$/
 const WITHOUT = "or go on without: --isolate none"
 /** Where bubblewrap says which process it made. */
 const INFO = 4
+/** Where it reads what {@link openRefusedCalls} opened. */
+const CALLS = 5
 /**
  * A terminal sends Ctrl-C to bubblewrap too, which would end by it, and take the program along
  * whatever that does with the signal. So it ignores it, if what it starts need not do the same.
@@ -103,11 +106,13 @@ function onPath(name: string, env: Readonly<Record<string, string | undefined>>)
 /** Its exit code; null if it did not start, or ended otherwise. */
 function endOfTrial(program: string, env: { PATH: string | undefined }): Promise<number | null> {
   const trial = [...base(), "--", "/bin/sh", "-c", TRIAL]
-  return new Promise((resolve) => {
-    spawn(program, trial, { env, stdio: "ignore" })
+  const calls = openRefusedCalls()
+  const stdio = [...Array.from({ length: CALLS }, () => "ignore" as const), calls]
+  return new Promise<number | null>((resolve) => {
+    spawn(program, trial, { env, stdio })
       .once("exit", resolve)
       .once("error", () => resolve(null))
-  })
+  }).finally(() => closeSync(calls))
 }
 
 /** What isolates, where it must be had. Rejects with `ISOLATION_UNAVAILABLE`. */
@@ -130,7 +135,7 @@ export async function requireBubblewrap(
  * all that is hidden is empty there. Before the program begins, `listenInside` opens the broker's
  * listener there and hands it to us over Node's channel, descriptor 3; the program begins when it is
  * answered with {@link beginning}, and else never. On descriptor 4, bubblewrap says what
- * {@link programInside} understands.
+ * {@link programInside} understands; on 5, it reads what {@link openRefusedCalls} opens.
  */
 export function isolated(
   { program, env }: Bubblewrap,
@@ -206,6 +211,7 @@ function base(): readonly string[] {
     ...["/proc/sys", "/sys"].flatMap((folder) => ["--ro-bind-try", folder, folder]),
     "--cap-drop",
     "ALL",
+    ...(refusesCalls ? ["--seccomp", String(CALLS)] : []),
     "--die-with-parent",
   ]
 }

@@ -56,6 +56,8 @@ export interface ProgramInside {
   readonly beginning: (variables: string) => string
   /** The program's process, by what was said on descriptor 4; undefined if there is none. */
   readonly programInside: (info: string) => number | undefined
+  /** What is to be its descriptor 5 when it is started; to be closed then. */
+  readonly openRefusedCalls: () => number
 }
 
 /** What the broker serves, and how strictly. */

@@ -34,7 +34,10 @@ export interface Launch {
 }
 
 /** What is to be known of a program that begins after it was started. */
-export interface LaunchInside extends Pick<ProgramInside, "meanwhile" | "programInside"> {
+export interface LaunchInside extends Pick<
+  ProgramInside,
+  "meanwhile" | "programInside" | "openRefusedCalls"
+> {
   /** Takes its listener. Resolves to what is answered, for the program to begin. */
   readonly take: (listener: Server) => Promise<string>
 }
@@ -147,10 +150,9 @@ async function spawned(launch: Launch, streams: "inherit" | StdioPipes): Promise
   const place = apart === undefined ? {} : { cwd: apart.cwd, detached: true }
   try {
     const three: StdioPipes = streams === "inherit" ? streamsOf(launch) : streams
-    const child =
-      inside === undefined
-        ? spawn(command, args, { env, stdio: three, ...place })
-        : spawnedAlone(launch, [...three, "ipc", "pipe"], place)
+    const child = inside
+      ? spawnedAlone(launch, inside, three, place)
+      : spawn(command, args, { env, stdio: three, ...place })
     if (inside !== undefined) handOver(child, inside.take, begun)
     await new Promise((resolve, reject) => {
       child.once("spawn", resolve)
@@ -174,36 +176,34 @@ async function spawned(launch: Launch, streams: "inherit" | StdioPipes): Promise
  */
 function spawnedAlone(
   { command, args, env }: Launch,
-  streams: StdioPipes,
+  { openRefusedCalls }: LaunchInside,
+  three: StdioPipes,
   place: Pick<SpawnOptions, "cwd" | "detached">,
 ): ChildProcess {
-  const left = leftOpen()
-  const nothing = openSync(devNull, "r+")
+  const [left, calls, nothing] = [leftOpen(), openRefusedCalls(), openSync(devNull, "r+")]
   try {
-    const stdio: StdioPipes = [...streams]
+    const stdio: StdioPipes = [...three, "ipc", "pipe", calls]
     for (const descriptor of left) {
       while (stdio.length < descriptor) stdio.push("ignore")
       stdio.push(nothing)
     }
     return spawn(command, args, { env, stdio, ...place })
   } finally {
-    closeSync(nothing)
+    for (const each of [calls, nothing]) closeSync(each)
   }
 }
 
 /** Descriptors above those of which Node takes care that are not closed in a child. */
 function leftOpen(): number[] {
   const all = readdirSync("/proc/self/fd").map(Number)
-  const left = all.filter((each) => each > OURS_TO_CLOSE && isLeftOpen(each))
-  return left.toSorted((a, b) => a - b)
+  return all.filter((each) => each > OURS_TO_CLOSE && isLeftOpen(each)).toSorted((a, b) => a - b)
 }
 
 function isLeftOpen(descriptor: number): boolean {
   try {
     const info = readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8")
-    return (
-      (Number.parseInt(/^flags:\s*([0-7]+)/m.exec(info)?.[1] ?? "0", 8) & CLOSED_IN_CHILD) === 0
-    )
+    const [, flags = "0"] = /^flags:\s*([0-7]+)/m.exec(info) ?? []
+    return (Number.parseInt(flags, 8) & CLOSED_IN_CHILD) === 0
   } catch {
     // The one by which this is read has gone.
     return false

@@ -2,6 +2,7 @@ import { once } from "node:events"
 import { type ChildProcess, spawn } from "node:child_process"
 import {
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -25,6 +26,7 @@ import {
   isolated,
 } from "../../../src/broker/isolate/bubblewrap.js"
 import { hiddenFrom } from "../../../src/broker/isolate/hidden.js"
+import { openRefusedCalls, refusesCalls } from "../../../src/broker/isolate/refused-calls.js"
 import { shellWord } from "../../../src/core/index.js"
 import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
 import { noRoot, testUnless } from "../../needs.js"
@@ -82,10 +84,12 @@ async function run(
     ...as,
     ...(from.length === 0 ? wrapped : [...from, JSON.stringify(wrapped)]),
   ]
+  const calls = openRefusedCalls()
   const child = spawn(program, args, {
-    stdio: ["ignore", "pipe", "pipe", "ipc", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", "ipc", "pipe", calls],
     env: { ...process.env, ...env },
   })
+  closeSync(calls)
   const sockets: Socket[] = []
   let server: Server | undefined
   child.once("message", (_said, handed) => {
@@ -223,6 +227,49 @@ os.execvp(command[0], [os.ttyname(terminal) if word == "TERMINAL" else word for 
     })
 
     testUnless(
+      without ?? (refusesCalls ? undefined : "the calls of this processor are not known"),
+      `${who} reads no key of the kernel's keyrings, and types into no terminal`,
+      async () => {
+        const PATH = "/usr/local/bin:/usr/bin:/bin"
+        const calls = `import ctypes, os, platform
+libc = ctypes.CDLL(None, use_errno=True)
+add_key, keyctl = {"x86_64": (248, 250), "aarch64": (217, 219)}[platform.machine()]
+def call(*of):
+    result = libc.syscall(*of)
+    return result if result >= 0 else os.strerror(ctypes.get_errno())
+`
+        // Somebody's terminal, and a key in their session's keyring, as for a ticket of Kerberos.
+        const from = `${calls}
+import fcntl, json, pty, sys, termios
+call(keyctl, 1, None)
+key = call(add_key, b"user", b"ticket", b"obviously fake", 14, -3)
+typing, terminal = pty.openpty()
+for each in (typing, terminal): os.set_inheritable(each, True)
+os.setsid()
+fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+command = json.loads(sys.argv[1])
+os.execvp(command[0], [str(key) if word == "KEY" else word for word in command])`
+        const script = `${calls}
+import fcntl, sys, termios
+read = ctypes.create_string_buffer(14)
+print(call(keyctl, 11, int(sys.argv[1]), read, 14), read.raw)
+print(call(add_key, b"user", b"ours", b"x", 1, -3))
+here = os.open("/dev/tty", os.O_RDWR)
+print(len(fcntl.ioctl(here, termios.TIOCGWINSZ, bytes(8))))
+for high in (0, 1 << 32):
+    print(call({"x86_64": 16, "aarch64": 29}[platform.machine()], here, ctypes.c_ulong(high + termios.TIOCSTI), b"x"))`
+        const { stdout } = await run(["python3", "-c", script, "KEY"], {
+          as,
+          from: ["python3", "-c", from],
+          env: { PATH },
+        })
+        const no = "Operation not permitted\n"
+        const nothing = `b'${"\\x00".repeat(14)}'`
+        expect(stdout).toBe(`${no.trim()} ${nothing}\n${no}8\n${no}${no}`)
+      },
+    )
+
+    testUnless(
       without,
       `${who} cannot set the kernel, nor read a disk past its files`,
       async () => {
@@ -257,7 +304,10 @@ os.execvp(command[0], [os.ttyname(terminal) if word == "TERMINAL" else word for 
       const view = { folders: [], files: [] }
       const command = ["sh", "-c", "echo began"]
       const [program = "", ...args] = isolated(means, listenInside, view, command)
-      const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore", "ipc", "pipe"] })
+      const calls = openRefusedCalls()
+      const stdio = ["ignore", "pipe", "ignore", "ipc", "pipe", calls] as const
+      const child = spawn(program, args, { stdio: [...stdio] })
+      closeSync(calls)
       child.once("message", (_taken, handed) => {
         const server = handed as Server
         server.close()
@@ -275,7 +325,10 @@ os.execvp(command[0], [os.ttyname(terminal) if word == "TERMINAL" else word for 
     const command = ["sh", "-c", "echo began"]
     const view = { folders: [], files: [] }
     const [program = "", ...args] = isolated(means, listenInside, view, command)
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore", "ipc", "pipe"] })
+    const calls = openRefusedCalls()
+    const stdio = ["ignore", "pipe", "ignore", "ipc", "pipe", calls] as const
+    const child = spawn(program, args, { stdio: [...stdio] })
+    closeSync(calls)
     child.once("message", (_said, handed) => {
       setImmediate(() => child.disconnect())
       const server = handed as Server

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
 import { findBubblewrap, isolated, programInside } from "../../../src/broker/isolate/bubblewrap.js"
+import { openRefusedCalls } from "../../../src/broker/isolate/refused-calls.js"
 import { start as startChild } from "../../../src/cli/run/child.js"
 import { testUnless } from "../../needs.js"
 import { atTerminal, plain } from "../at-terminal.js"
@@ -194,7 +195,7 @@ testUnless(
       taken = listener
       return Promise.reject(new Error("it cannot serve"))
     }
-    const inside = { meanwhile: () => {}, take, programInside }
+    const inside = { meanwhile: () => {}, take, programInside, openRefusedCalls }
     const launch = { command, args, env: { PATH: process.env["PATH"] ?? "" }, inside }
     const child = await startChild({ ...launch, output: "nowhere" }, false)
     expect(await child.ended).toBe(125)
@@ -212,7 +213,7 @@ test("what has ended when it is answered has not begun", async () => {
     listener.close()
     return new Promise((resolve) => answers.push(resolve))
   }
-  const inside = { meanwhile: () => {}, take, programInside }
+  const inside = { meanwhile: () => {}, take, programInside, openRefusedCalls }
   let hasBegun = false
   const begun = (): void => void (hasBegun = true)
   const [command, args] = [process.execPath, ["-e", script]]
