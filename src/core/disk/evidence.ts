@@ -20,8 +20,8 @@ interface SeenPath {
 const gathering = new AsyncLocalStorage<readonly Evidence[]>()
 /** How many gather now. */
 let gatherers = 0
-/** Those that get whatever the process looks at. */
-const ofAll = new Set<Evidence>()
+/** Gets whatever the process looks at. */
+let ofAll: Evidence | undefined
 
 /**
  * The files and folders that some work looked at, each as it was just before the first look. The
@@ -34,6 +34,7 @@ export class Evidence {
   /** Those that tell all: the others need not be looked at again. */
   #telling: readonly SeenPath[] | undefined
   #isSettled = true
+  #isMixed = false
 
   /** Adds what is at `path`, there or not; what was added before stays as it was then. */
   add(path: string, look: Look): void {
@@ -65,6 +66,16 @@ export class Evidence {
   /** Whether {@link Evidence.holds} will notice every change from now on. */
   isSettled(): boolean {
     return this.#isSettled
+  }
+
+  /** Whether it may decide again and again: it notices every change, and no more than its own. */
+  mayBeKept(): boolean {
+    return this.#isSettled && !this.#isMixed
+  }
+
+  /** Others gather beside it: what they look at may be in it as well. */
+  mix(): void {
+    this.#isMixed = true
   }
 }
 
@@ -98,6 +109,7 @@ function tellingOf(all: readonly SeenPath[]): SeenPath[] {
  */
 export async function gather<T>(evidence: Evidence, work: () => T | Promise<T>): Promise<T> {
   gatherers += 1
+  ofAll?.mix()
   try {
     return await gathering.run([...(gathering.getStore() ?? []), evidence], work)
   } finally {
@@ -108,20 +120,21 @@ export async function gather<T>(evidence: Evidence, work: () => T | Promise<T>):
 }
 
 /**
- * The same for who does nothing beside it: what the whole process looks at meanwhile is added. Nothing
- * has to follow the promises of the work then.
+ * The same while nobody else gathers, and faster: nothing has to follow promises. What work that goes
+ * on beside it looks at is added too, so that more changes than those that matter may be noticed.
  */
 export async function gatherAll<T>(evidence: Evidence, work: () => T | Promise<T>): Promise<T> {
-  ofAll.add(evidence)
+  if (ofAll !== undefined || gatherers > 0) return gather(evidence, work)
+  ofAll = evidence
   try {
     return await work()
   } finally {
-    ofAll.delete(evidence)
+    ofAll = undefined
   }
 }
 
 /** Called before a look at `path` that something is decided upon. */
 export function witness(path: string, look: Look = "self"): void {
-  for (const evidence of ofAll) evidence.add(path, look)
+  ofAll?.add(path, look)
   for (const evidence of gathering.getStore() ?? []) evidence.add(path, look)
 }

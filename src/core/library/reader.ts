@@ -102,15 +102,14 @@ export class Reader {
   }
 
   /**
-   * Reads the secrets that `choose` names, by the very state of the vault that they are read from; for
-   * who does nothing beside it. Rejects as {@link Reader.read} does, and with what `choose` throws.
+   * Reads the secrets that `choose` names, by the very state of the vault that they are read from.
+   * Rejects as {@link Reader.read} does, and with what `choose` throws.
    */
   choose(choose: ChooseNames): Promise<SecretRead[]> {
     return this.#fromFiles(
       choose,
       (secrets) => OpenedSecret.handOut(secrets, this.#terms, new Date()),
       this.#terms,
-      gatherAll,
     )
   }
 
@@ -202,12 +201,13 @@ export class Reader {
     choose: ChooseNames,
     handOut: (secrets: readonly OpenedSecret[]) => T | Promise<T>,
     terms?: Terms,
-    gathered = gather,
   ): Promise<T> {
     let deadline: number | undefined
     for (;;) {
       const evidence = new Evidence()
       const settings = settingsOf(this.#request.env)
+      // What goes on beside it may change for long, and is told apart from the second time on.
+      const gathered = deadline === undefined ? gatherAll : gather
       const secrets = await gathered(evidence, () => this.#open(choose, terms))
       const isStill = evidence.holds()
       // One secret fits together by its digests; many are of one time only if nothing changed.
@@ -219,7 +219,7 @@ export class Reader {
       }
       // Before they are kept: what is kept may be overwritten as soon as something else is read.
       const handedOut = handOut(secrets)
-      if (isStill && evidence.isSettled()) this.#keep(secrets, { evidence, settings })
+      if (isStill && evidence.mayBeKept()) this.#keep(secrets, { evidence, settings })
       return handedOut
     }
   }

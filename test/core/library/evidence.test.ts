@@ -131,6 +131,12 @@ const makeRoom = (): void => {
   writeFileSync(path("room/inner/a"), "one")
 }
 
+/** Looks at a path in the next breath. */
+async function lookLater(name: string): Promise<void> {
+  await Promise.resolve()
+  witness(path(name))
+}
+
 describe("evidence", () => {
   test("holds no more once a file is other, gone, or there", async () => {
     writeFileSync(path("a"), "one")
@@ -268,33 +274,40 @@ describe("evidence", () => {
   })
 
   test("stays apart from that of work that goes on beside it", async () => {
-    const [one, other] = [new Evidence(), new Evidence()]
-    const looks = async (name: string): Promise<void> => {
-      await Promise.resolve()
-      witness(path(name))
+    for (const gathered of [gather, gatherAll]) {
+      const [one, other] = [new Evidence(), new Evidence()]
+      await Promise.all([
+        gather(one, () => lookLater("of-one")),
+        gathered(other, () => lookLater("of-other")),
+        lookLater("of-nobody"),
+      ])
+      expect([one.paths, other.paths]).toEqual([[path("of-one")], [path("of-other")]])
     }
-    await Promise.all([
-      gather(one, () => looks("of-one")),
-      gather(other, () => looks("of-other")),
-      looks("of-nobody"),
-    ])
-    expect([one.paths, other.paths]).toEqual([[path("of-one")], [path("of-other")]])
   })
 
-  test("of all that the process looks at has what is beside it too, as long as it is gathered", async () => {
-    const [all, inner] = [new Evidence(), new Evidence()]
-    await gatherAll(all, async () => {
-      await Promise.resolve()
-      await gather(inner, () => witness(path("inner")))
-      witness(path("own"))
-    })
+  test("of all that the process looks at has what is beside it, until its work ends", async () => {
+    const all = new Evidence()
+    await Promise.all([gatherAll(all, () => lookLater("own")), lookLater("of-others")])
     witness(path("later"))
-    expect([all.paths, inner.paths]).toEqual([[path("inner"), path("own")], [path("inner")]])
-    await expect(
-      gatherAll(all, () => Promise.reject(new Error("work that failed"))),
-    ).rejects.toThrow("work that failed")
+    const failing = gatherAll(all, () => Promise.reject(new Error("work that failed")))
+    await expect(failing).rejects.toThrow("work that failed")
     witness(path("after a failure"))
-    expect(all.paths).toHaveLength(2)
+    expect(all.paths.toSorted()).toEqual([path("of-others"), path("own")])
+    expect(all.mayBeKept()).toBe(true)
+  })
+
+  test.each([
+    ["of all", gatherAll],
+    ["apart", gather],
+  ])("is not kept if others gathered beside it, %s; theirs is", async (_how, gathered) => {
+    const [first, other] = [new Evidence(), new Evidence()]
+    await Promise.all([
+      gatherAll(first, () => lookLater("of-first")),
+      gathered(other, () => lookLater("of-other")),
+    ])
+    expect(first.paths).toEqual([path("of-first"), path("of-other")])
+    expect(other.paths).toEqual([path("of-other")])
+    expect([first.mayBeKept(), other.mayBeKept()]).toEqual([false, true])
   })
 
   test("is gathered of the rest, when what began beside it has ended", async () => {
