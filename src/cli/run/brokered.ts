@@ -172,10 +172,9 @@ export function tellServed(
   served: Pick<GivenBlind, "placeholders" | "leftOut" | "signers">,
   tell: (named: string) => string,
 ): void {
-  const secretOf = new Map([...served.placeholders].map(([secret, text]) => [text, secret]))
-  const named = [...given].flatMap(([variable, text]) => {
-    const secret = secretOf.get(text)
-    return secret === undefined ? [] : [`${secret} as ${variable}`]
+  const named = [...served.placeholders].flatMap(([secret, placeholder]) => {
+    const variables = [...given].filter(([, text]) => text === placeholder).map(([name]) => name)
+    return variables.length === 0 ? [] : [`${secret} as ${variables.join(" and ")}`]
   })
   say(terminal, `agent-vault: ${tell(named.join(", "))}`)
   for (const [secret, why] of served.leftOut) {

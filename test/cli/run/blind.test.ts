@@ -38,6 +38,11 @@ test("both ends of a run are in the audit, with the secrets that it has placehol
   expect(order.at(-1)).toBe("run-end")
 })
 
+test("a secret is named once, with all variables that have its placeholder", async () => {
+  const { stderr } = await blind.runs("true", "-s stripe/api-key", "-s stripe/api-key=ANOTHER")
+  expect(stderr).toContain("runs blind with stripe/api-key as STRIPE_API_KEY and ANOTHER; ")
+})
+
 test("hosts that a program did not reach are told when it has ended, each once", async () => {
   const { stderr } = await blind.runs(
     `for n in 1 2; do curl -s https://other.test/; curl -s https://more.test:8443/; done; echo "the last word" >&2`,
