@@ -201,7 +201,8 @@ function agentSource(vault: string, name: string, how: string, env: Environment)
 function otherAgents(name: string, local: readonly string[]): string {
   const near = nearest(name, local)
   if (near !== undefined) return `did you mean ${near}?`
-  const here = local.length === 0 ? "there is no agent's key here" : `here are ${local.join(", ")}`
+  const here =
+    local.length === 0 ? "there is no agent's key here" : `the keys here: ${local.join(", ")}`
   return `${here}; ${BRING_A_KEY}`
 }
 
