@@ -1,4 +1,5 @@
 import type { RunGit } from "./git.js"
+import { VaultError } from "../words/errors.js"
 
 /** One setting of Git, and whether the user or system made it, or the repository has it. */
 export interface Setting {
@@ -17,4 +18,15 @@ export async function settings({ run }: { readonly run: RunGit }): Promise<Setti
     found.push({ key, value, isOwn: fields[at] === "global" || fields[at] === "system" })
   }
   return found
+}
+
+/**
+ * The key of a setting as `git -c` can set it. What follows a `=` would be the value, so nobody can
+ * switch off a setting that has one in its name. Throws `REPOSITORY_STATE`.
+ */
+export function settable(key: string): string {
+  if (!key.includes("=")) return key
+  throw new VaultError("REPOSITORY_STATE", `the setting ${key} of Git's has a "=" in its name`, {
+    hint: "find it: git config --list --show-origin; give it another name, or remove it",
+  })
 }

@@ -1,5 +1,5 @@
 import type { Git } from "./git.js"
-import { settings } from "./git-config.js"
+import { settable, settings } from "./git-config.js"
 
 /** The settings in which a repository may name a program, other than those we always set. */
 const PROGRAMS =
@@ -10,7 +10,7 @@ const SWITCHES = /^(filter\..*\.required|merge\.verifysignatures|http\.(.*\.)?sa
 
 /**
  * Arguments of git under which only the user's own settings name programs: for what talks to a
- * remote or writes files of the work tree.
+ * remote or writes files of the work tree. Throws `REPOSITORY_STATE` for one that none can switch off.
  */
 export async function withoutPrograms(git: Git): Promise<string[]> {
   const all = await settings(git)
@@ -24,8 +24,8 @@ export async function withoutPrograms(git: Git): Promise<string[]> {
   ])
   const own = all.filter(({ key, isOwn }) => isOwn && (programs.has(key) || switches.has(key)))
   const guarded = [
-    ...[...programs].map((key) => `${key}=${nothingFor(key)}`),
-    ...[...switches].map((key) => `${key}=false`),
+    ...[...programs].map((key) => `${settable(key)}=${nothingFor(key)}`),
+    ...[...switches].map((key) => `${settable(key)}=false`),
     ...own.map(({ key, value }) => `${key}=${value}`),
     // No person can answer a question here, or notice a connection that hangs.
     ...(all.some(({ key, isOwn }) => isOwn && key === "core.sshcommand")

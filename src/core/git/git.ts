@@ -3,7 +3,7 @@ import { devNull } from "node:os"
 import { simpleGit } from "simple-git"
 import { VaultError } from "../words/errors.js"
 import { inaccessible } from "../words/system-error.js"
-import { type Setting, settings } from "./git-config.js"
+import { type Setting, settable, settings } from "./git-config.js"
 import { gitFailure } from "./git-failure.js"
 import { HARDENED, KEPT, OURS, scrubbed } from "./git-environment.js"
 import { realPath } from "../disk/at-path.js"
@@ -92,12 +92,7 @@ export async function openGit(checkout: Checkout, env: Environment): Promise<Git
 function hooksOff(configured: readonly string[]): string[] {
   const names = configured.map((key) => /^(hook\..+)\.[a-z]+$/s.exec(key)?.[1])
   return [...new Set(names)].flatMap((name) => {
-    if (name === undefined) return []
-    if (!name.includes("=")) return [`${name}.enabled=false`]
-    // Nobody can switch it off: what follows a `=` is the value.
-    throw new VaultError("REPOSITORY_STATE", `the hook ${name} of Git's configuration has a "="`, {
-      hint: "git config --show-origin --get-regexp ^hook; give it another name, or remove it",
-    })
+    return name === undefined ? [] : [`${settable(`${name}.enabled`)}=false`]
   })
 }
 

@@ -483,6 +483,28 @@ test("runs nothing that the repository's configuration names, and takes no other
   expect(existsSync(ran)).toBe(false)
 })
 
+test.each([
+  ["filter.x.b=c.smudge", "* filter=x.b=c"],
+  ["filter.x.b=c.process", "* filter=x.b=c"],
+  ["merge.x.b=c.driver", "* merge=x.b=c"],
+])("runs no program of the repository's that nobody can switch off: %s", async (key, attribute) => {
+  const { one, two } = clones
+  const ran = join(two.folder, "ran")
+  one.write(".gitattributes", `${attribute}\n`)
+  one.commit("file.txt", "base\n")
+  one.git("add", ".gitattributes")
+  one.git("commit", "-qm", "attributes")
+  await syncAt(one)
+  await syncAt(two)
+  one.commit("file.txt", "one\n")
+  two.commit(key.startsWith("merge.") ? "file.txt" : "other.txt", "two\n")
+  // `git -c` takes what follows the first "=" for the value.
+  two.git("config", key, `touch '${ran}'`)
+  await syncAt(one)
+  expect(await outcome(syncAt(two))).toBe("REPOSITORY_STATE")
+  expect(existsSync(ran)).toBe(false)
+})
+
 test("works in another work tree, and with Git's conversion of line ends", async () => {
   const { one, two } = clones
   two.git("config", "core.autocrlf", "true")
