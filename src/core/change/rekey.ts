@@ -1,4 +1,4 @@
-import { laterOf, utc } from "../words/time.js"
+import { later, laterOf, utc } from "../words/time.js"
 import { generateIdentity, recipientOf } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
 import {
@@ -229,8 +229,13 @@ function revokedNow(
   losses: readonly Exposure[],
 ): GroupRecord["revoked"] {
   const entries = new Map(record.revoked.map((entry) => [entry.agent, entry]))
-  for (const { agent, at } of losses) {
-    entries.set(agent, { agent, at: laterOf(at, entries.get(agent)?.at), epoch: record.epoch })
+  const begun = new Map(record.members.map((member) => [member.agent, member.since]))
+  for (const { agent, at: now } of losses) {
+    const before = laterOf(now, entries.get(agent)?.at)
+    const since = begun.get(agent)
+    // Whoever brings back the grant that ends here is told by its time, whatever two clocks say.
+    const at = since === undefined ? before : laterOf(before, later(new Date(since), 1))
+    entries.set(agent, { agent, at, epoch: record.epoch })
   }
   const stays = new Set(members.map(({ agent }) => agent))
   const rekeyed = new Set(losses.map(({ agent }) => agent))

@@ -1,9 +1,10 @@
-import { rmSync } from "node:fs"
+import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type InspectRequest, inspect } from "../../../src/core/check/inspect.js"
 import { claimedId, findVault, rewind } from "../../../src/core/index.js"
 import { revoke } from "../../../src/core/owner.js"
+import type { GroupRecord } from "../../../src/core/records/record.js"
 import { pull } from "../../../src/core/sync/pull.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 import { syncAt, twoMachines } from "./clones.js"
@@ -36,8 +37,11 @@ afterEach(() => [one, two].forEach((world) => world.remove()))
 afterAll(() => template.remove())
 
 /** Revokes stripe in a later second than any grant until now. */
-async function revokeLater(world: World, agent: string): Promise<void> {
-  const now = new Date(Date.now() + 60_000)
+function revokeLater(world: World, agent: string): Promise<void> {
+  return revokeAt(world, agent, new Date(Date.now() + 60_000))
+}
+
+async function revokeAt(world: World, agent: string, now: Date): Promise<void> {
   await revoke({ ...(await world.request()), agent, groups: ["stripe"], now })
 }
 
@@ -46,11 +50,11 @@ function forget({ folder, top }: World): void {
   rmSync(join(folder, "agent-vault", claimedId(findVault(top)), "marks"), { recursive: true })
 }
 
-/** Pushes a commit that has the side's vault, as whoever holds no key can. Returns it. */
-function attack(parents: readonly string[]): string {
+/** Pushes a commit that has a branch's vault, as whoever holds no key can. Returns it. */
+function attack(parents: readonly string[], branch = "side"): string {
   one.git("fetch", "-q", "origin")
   const from = parents.flatMap((parent) => ["-p", parent])
-  const commit = one.git("commit-tree", "origin/side^{tree}", ...from, "-m", "Merge branch 'side'")
+  const commit = one.git("commit-tree", `origin/${branch}^{tree}`, ...from, "-m", "a merge")
   one.git("push", "-q", "origin", `${commit}:refs/heads/main`)
   return commit
 }
@@ -127,6 +131,33 @@ describe.each(Object.entries(WAYS))("brought to main by %s", (_way, parents) => 
     await two.grant("ci", "stripe")
     expect(await refusedBy(two, { history: true, against: before })).toEqual([])
   })
+})
+
+test.each([
+  ["in the very second of the grant", 0],
+  ["by a clock that is an hour behind", 3600],
+])("a revoke %s is not undone either", async (_when, behind) => {
+  await two.grant("deploy", "stripe")
+  await syncAt(two)
+  one.git("switch", "-q", "main")
+  forget(one)
+  await syncAt(one)
+  one.git("switch", "-q", "-c", "later")
+  await one.grant("third", "stripe")
+  await one.revoke("third", "stripe")
+  await one.grant("third", "stripe")
+  await one.revoke("third", "stripe")
+  one.git("push", "-q", "origin", "later")
+  const record = readFileSync(join(one.top, ".agent-vault/groups/stripe.json"), "utf8")
+  const { members } = JSON.parse(record) as GroupRecord
+  const since = members.find(({ agent }) => agent === "deploy")?.since ?? ""
+  await revokeAt(two, "deploy", new Date(Date.parse(since) - behind * 1000))
+  await syncAt(two)
+  expect(await two.tryRead("deploy", "stripe/api-key")).toBe("NOT_GRANTED")
+  attack(["origin/main"], "later")
+  expect(await outcome(syncAt(two))).toBe("ROLLED_BACK")
+  follow(two)
+  expect(await two.tryRead("deploy", "stripe/api-key")).toBe("ROLLED_BACK")
 })
 
 test("a grant after a revoke undoes none, however often, by a clock that is behind", async () => {
