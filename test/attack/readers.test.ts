@@ -2,6 +2,7 @@ import { cpSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { agentKeyFile } from "../../src/core/keys/key-files.js"
+import type { AgentRecord } from "../../src/core/records/record.js"
 import { grant, rekeyAgent } from "../../src/core/owner.js"
 import { type StockAge, testWithStockAge } from "../stock-age.js"
 import {
@@ -141,6 +142,14 @@ test("a removed agent's name, given again, opens nothing of before", () => {
   const out = join(alice.folder, "second.key")
   expect(alice.code(["agent", "add", "ci", "--out", out])).toBe("0 ok")
   expect(alice.code(["get", "stripe/api-key", "--identity", out])).toBe("4 NOT_GRANTED")
+})
+
+test.each(["ci", "somebody-new"])("a removed agent's key does not come back as %s", (name) => {
+  const { recipient } = alice.record("agents/ci.json") as AgentRecord
+  expect(alice.code(["agent", "remove", "ci"])).toBe("0 ok")
+  const refused = alice.run(["agent", "add", name, "--recipient", recipient])
+  expect(refused.stderr).toContain("EXISTS: that is the key of ci, who was removed")
+  expect(alice.code(["grant", name, "stripe"])).toBe("3 AGENT_NOT_FOUND")
 })
 
 test("a grant past its end is refused by the clock, and rekeyed away by the next change", async () => {

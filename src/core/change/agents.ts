@@ -16,6 +16,7 @@ import { type Session, editDraftManifest, putRecord, readManifest } from "./sess
 import { utc } from "../words/time.js"
 import { commonAnchor } from "../memory/trust.js"
 import {
+  agentWithKey,
   findAgent,
   findAgentRecord,
   findGroup,
@@ -128,14 +129,18 @@ async function makeKey(session: Session, recipient: string | undefined): Promise
   return { recipient: await recipientOf(identity), made: { identity, escrow } }
 }
 
-/** A recipient decides who reads, so each belongs to one agent, and to no owner, present or removed. */
+/**
+ * A recipient decides who reads, so each belongs to one agent, and to no owner; not to one who was
+ * removed either: their key was to open nothing any more.
+ */
 function refuseSharedKey(session: Session, recipient: string): void {
   const { vault } = session
   const owner = vault.record.owners.find((entry) => entry.recipient === recipient)
-  const other = listAgents(vault).find((name) => findAgent(vault, name)?.recipient === recipient)
-  const holder = owner?.name ?? other
+  const agent = agentWithKey(vault, recipient)
+  const holder = owner?.name ?? agent?.name
   if (holder === undefined) return
-  throw new VaultError("EXISTS", `that is the key of ${holder} already`, {
+  const whose = agent?.isRemoved === true ? `${holder}, who was removed` : `${holder} already`
+  throw new VaultError("EXISTS", `that is the key of ${whose}`, {
     hint: "each agent has a key of its own: make another with age-keygen",
   })
 }

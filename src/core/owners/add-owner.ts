@@ -2,7 +2,7 @@ import { kindOfRecipient } from "../age/age.js"
 import { type OwnerJoining, ownerFingerprint } from "../records/join-line.js"
 import { signOwner } from "../records/owners.js"
 import type { OwnerEntry } from "../records/record.js"
-import { findAgent, listAgents } from "../vault/vault.js"
+import { agentWithKey } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { parseOwnerName } from "../words/names.js"
 import { type ChangeRequest, type Outcome, change } from "../change/change.js"
@@ -86,9 +86,12 @@ function refuseTaken({ vault }: Session, joining: OwnerJoining): void {
       hint: "have the line made with another name: agent-vault join NAME --owner",
     })
   }
-  const agent = listAgents(vault).find((name) => findAgent(vault, name)?.recipient === recipient)
+  const agent = agentWithKey(vault, recipient)
   if (agent === undefined) return
-  throw new VaultError("EXISTS", `that is the key of the agent ${agent}`, {
+  const whose = agent.isRemoved
+    ? `${agent.name}, who was removed as an agent`
+    : `the agent ${agent.name}`
+  throw new VaultError("EXISTS", `that is the key of ${whose}`, {
     hint: `an owner has a key of their own: agent-vault join ${owner} --owner`,
   })
 }

@@ -167,6 +167,18 @@ export function findAgentRecord(vault: Vault, agent: string): AgentRecord | unde
   return readRecord(vault, "agent", agentRecordPath(agent))
 }
 
+/** The agent that has this key, or had it when it was removed. */
+export function agentWithKey(
+  vault: Vault,
+  recipient: string,
+): { readonly name: string; readonly isRemoved: boolean } | undefined {
+  for (const name of listAgents(vault)) {
+    const record = findAgentRecord(vault, name)
+    if (record?.recipient === recipient) return { name, isRemoved: record.ended !== undefined }
+  }
+  return undefined
+}
+
 /** The record of an agent. Throws `AGENT_NOT_FOUND`, with the nearest name. */
 export function getAgent(vault: Vault, agent: string): AgentRecord {
   const record = findAgent(vault, agent)
