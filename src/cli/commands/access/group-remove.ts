@@ -1,4 +1,5 @@
 import { type RemovedGroup, removeGroup } from "../../../core/owner.js"
+import { afterRepair } from "../../door/after-repair.js"
 import type { Door } from "../../door/door.js"
 import { afterRemoval, removedLines } from "../../door/removed-lines.js"
 import { asJson, outcomePart, planLines, report, tell } from "../../door/render.js"
@@ -9,7 +10,8 @@ import { typedAgain } from "../../parse/typed-again.js"
 export async function run(door: Door): Promise<void> {
   const [group = ""] = door.call.words
   const request = { ...(await changeRequest(door)), group }
-  const planned = await removeGroup({ ...request, dryRun: true, withSecrets: true })
+  const look = () => removeGroup({ ...request, dryRun: true, withSecrets: true })
+  const planned = await afterRepair(request, look)
   if (request.dryRun) {
     if (await asJson(door, { ...planned.result, ...outcomePart(planned) })) return
     await report(door, planned, ...shown(planned.result, true))

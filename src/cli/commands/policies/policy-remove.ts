@@ -1,4 +1,5 @@
 import { removePolicy } from "../../../core/owner.js"
+import { afterRepair } from "../../door/after-repair.js"
 import { isAgreed } from "../../door/agreed.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
@@ -7,7 +8,7 @@ import { changeRequest, isSet } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {
   const request = await changeRequest(door)
-  const planned = await removePolicy({ ...request, dryRun: true })
+  const planned = await afterRepair(request, () => removePolicy({ ...request, dryRun: true }))
   const { plan } = planned.result
   const lines = plan === undefined ? [] : policyLines(plan)
   if (request.dryRun) {

@@ -1,5 +1,6 @@
 import { LIMITS, VaultError } from "../../../core/index.js"
 import { type PolicyText, readRegularFile, setPolicy } from "../../../core/owner.js"
+import { afterRepair } from "../../door/after-repair.js"
 import { isAgreed } from "../../door/agreed.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
@@ -18,7 +19,8 @@ export async function run(door: Door): Promise<void> {
   const [file] = door.call.words
   const text = file === undefined ? undefined : textOf(door, file)
   const request = await changeRequest(door)
-  const planned = await setPolicy({ ...request, dryRun: true }, text)
+  const look = () => setPolicy({ ...request, dryRun: true }, text)
+  const planned = await afterRepair(request, look)
   const { plan, cases } = planned.result
   const lines = [
     ...(plan === undefined ? ["The rules stay as they are."] : policyLines(plan)),
