@@ -10,6 +10,7 @@ import { getuid } from "node:process"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { announced } from "./announced.mjs"
+import { printFound } from "./pinned.mjs"
 
 const run = promisify(execFile)
 const source = fileURLToPath(new URL("faults/shim.c", import.meta.url))
@@ -104,11 +105,5 @@ function reason(error) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const found = await faultShim()
-  if ("missing" in found) {
-    process.stderr.write(`${found.missing}\n`)
-    process.exitCode = 3
-  } else {
-    process.stdout.write(`${found.path}\n`)
-  }
+  printFound([await faultShim()])
 }

@@ -8,6 +8,7 @@ import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { announced } from "./announced.mjs"
+import { printFound } from "./pinned.mjs"
 
 const VERSION = "v1.3.2"
 const TOOLS = ["age", "age-keygen", "age-plugin-batchpass"]
@@ -105,10 +106,5 @@ function path(dir, tool) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const found = await stockAge()
-  if ("missing" in found) {
-    process.stderr.write(`${found.missing}\n`)
-    process.exitCode = 3
-  } else {
-    process.stdout.write(`${found.dir}\n`)
-  }
+  printFound(["missing" in found ? found : { path: found.dir }])
 }
