@@ -83,6 +83,7 @@ const WRONG: readonly (readonly [
   ["an agent without a grant", ["--agent", "temp"], {}, "4 NOT_GRANTED"],
   ["an empty AGENT_VAULT_TRUST", ["--owner"], { AGENT_VAULT_TRUST: "" }, "4 TRUST_MISMATCH"],
   ["a floor that is not a number", ["--owner"], { AGENT_VAULT_MIN_SERIAL: "x" }, "2 USAGE"],
+  ["a floor for no record", ["--owner"], { AGENT_VAULT_MIN_SERIAL: "groups/stripe=1" }, "2 USAGE"],
 ]
 
 test.each(WRONG)("%s: an error, and never the owner's key instead", (_, args, env, code) => {

@@ -7,7 +7,7 @@ import { createFile, inFolder, readRegularFile, removeFile } from "../disk/files
 import { isMixing } from "../disk/in-progress.js"
 import { listFolder, lookAt } from "../disk/at-path.js"
 import { type Environment, inHome, stateHome } from "../disk/homes.js"
-import { VAULT_RECORD } from "../words/layout.js"
+import { VAULT_RECORD, classify } from "../words/layout.js"
 import type { Checkout } from "../disk/place.js"
 import {
   type GroupRecord,
@@ -235,7 +235,8 @@ function parseFloors(text: string | undefined): ReadonlyMap<string, number> {
     text.split(",").map((part) => {
       const [, path = VAULT_RECORD, serial = ""] =
         /^(?:([^=]+)=)?(\d{1,15})$/.exec(part.trim()) ?? []
-      if (serial === "") {
+      // A floor that nothing reaches for, a name mistyped, say, would hold nothing off.
+      if (serial === "" || !RECORDS.has(classify(path).is)) {
         throw new VaultError("USAGE", "AGENT_VAULT_MIN_SERIAL is not a list of serials", {
           hint: "write 7, or vault.json=7,groups/stripe.json=4",
         })
@@ -244,6 +245,9 @@ function parseFloors(text: string | undefined): ReadonlyMap<string, number> {
     }),
   )
 }
+
+/** What has a serial. */
+const RECORDS: ReadonlySet<string> = new Set(["vault", "agent", "group", "secret"])
 
 function parseMark(name: string): Mark[] {
   const [, epoch, serial, digest] = MARK.exec(name) ?? []
