@@ -25,7 +25,7 @@ const HOP_BY_HOP = new Set([
   "upgrade",
 ])
 
-/** Headers by which a server takes another method or path than the one a rule was matched with. */
+/** Names by which a server takes another method or path than the one a rule was matched with. */
 const OVERRIDES = new Set([
   "x-http-method-override",
   "x-http-method",
@@ -64,10 +64,10 @@ export function refuseAmbiguous(head: RequestHead, httpVersion: string): void {
 export function refuseOverride(head: RequestHead, form: Uint8Array | undefined): void {
   // To what is written as CGI has it, `_` is `-`.
   const names = head.rawHeaders.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase())
-  const named = names.find((name) => OVERRIDES.has(name.replaceAll("_", "-")))
+  const named = names.find(isOverride)
   const [, ...query] = head.target.split("?")
   const pairs = [query.join("?"), Buffer.from(form ?? []).toString("latin1")]
-  const override = named ?? (pairs.some(namesMethod) ? "_method" : undefined)
+  const override = named ?? pairs.map(methodNamedIn).find((name) => name !== undefined)
   if (override === undefined) return
   throw new VaultError("USE_REFUSED", `${override} would change the request on the way`, {
     hint: "send the request with the method and the path that are meant",
@@ -79,13 +79,20 @@ export function isForm(head: RequestHead): boolean {
   return headerValues(head, "content-type").some((type) => /x-www-form-urlencoded/i.test(type))
 }
 
+function isOverride(name: string): boolean {
+  return OVERRIDES.has(name.replaceAll("_", "-"))
+}
+
 /**
- * Whether pairs hold `_method`, by which servers take a POST for another method. Names may be
- * escaped, some servers part pairs by `;` too, and to PHP a blank, a dot or a bracket is `_`.
+ * What of pairs has servers take a POST for another method: `_method`, Salesforce's `_HttpMethod`, or
+ * the name of such a header, which Firebase takes too. Names may be escaped, some servers part pairs
+ * by `;` too, and to PHP a blank, a dot or a bracket is `_`.
  */
-function namesMethod(pairs: string): boolean {
+function methodNamedIn(pairs: string): string | undefined {
   const names = [...new URLSearchParams(pairs.replaceAll(";", "&")).keys()]
-  return names.some((name) => /^[_ .[]method$/i.test(name.trim()))
+  return names
+    .map((name) => name.trim().toLowerCase())
+    .find((name) => /^[_ .[](?:http)?method$/.test(name) || isOverride(name))
 }
 
 /** The headers that are handed on, as they were written. */

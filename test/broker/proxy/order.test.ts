@@ -200,22 +200,26 @@ describe("a value", () => {
     expect(told(await brokered.send(service, charges({ line })))).toEqual([403, "USE_REFUSED", 0])
   })
 
-  test.each(["_method=DELETE", "a=b&_METHOD=put", "a=b;%5Fmethod=DELETE", ".method=DELETE"])(
-    "is not put into a form that would be taken for another method: %s",
-    async (form) => {
-      await start()
-      const send = (body: string, type = "application/x-www-form-urlencoded"): Promise<Reply> => {
-        const more = `\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}`
-        return brokered.send(service, charges({ line: "POST /v1/a HTTP/1.1", more }), body)
-      }
-      expect(told(await send(form))).toEqual([403, "USE_REFUSED", 0])
-      const types = "text/plain\r\nContent-Type: application/x-www-form-urlencoded; charset=utf-8"
-      expect(told(await send(form, types))).toEqual([403, "USE_REFUSED", 0])
-      // What only looks like it is a value of the program's.
-      expect((await send("a=_method%3DDELETE&the_method=x")).status).toBe(200)
-      expect(service.got[0]?.body.toString()).toBe("a=_method%3DDELETE&the_method=x")
-    },
-  )
+  test.each([
+    "_method=DELETE",
+    "a=b&_METHOD=put",
+    "a=b;%5Fmethod=DELETE",
+    ".method=DELETE",
+    "_HttpMethod=DELETE",
+    "X-HTTP-Method-Override=DELETE",
+  ])("is not put into a form that would be taken for another method: %s", async (form) => {
+    await start()
+    const send = (body: string, type = "application/x-www-form-urlencoded"): Promise<Reply> => {
+      const more = `\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}`
+      return brokered.send(service, charges({ line: "POST /v1/a HTTP/1.1", more }), body)
+    }
+    expect(told(await send(form))).toEqual([403, "USE_REFUSED", 0])
+    const types = "text/plain\r\nContent-Type: application/x-www-form-urlencoded; charset=utf-8"
+    expect(told(await send(form, types))).toEqual([403, "USE_REFUSED", 0])
+    // What only looks like it is a value of the program's.
+    expect((await send("a=_method%3DDELETE&the_method=x")).status).toBe(200)
+    expect(service.got[0]?.body.toString()).toBe("a=_method%3DDELETE&the_method=x")
+  })
 
   test("does not follow a redirect", async () => {
     await start()
