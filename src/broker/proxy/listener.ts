@@ -10,6 +10,7 @@ import { answerRefusal, refusalOf, writeRefusal } from "./refusal.js"
 import type { ConnectionWatch } from "./connection-watch.js"
 import { distrustOf } from "./distrust.js"
 import { HEAD_MS, RequestHeads, slowRequest } from "./head-times.js"
+import { Turns } from "./turns.js"
 
 /** How long a handshake may take, in ms. */
 const HANDSHAKE_MS = 15_000
@@ -73,8 +74,8 @@ export class Listener {
   readonly #outer: HttpServer
   readonly #inner: HttpServer
   readonly #hops = new WeakMap<Duplex, Hop>()
-  /** What goes on on a connection; a request that comes early waits for it. */
-  readonly #going = new WeakMap<Duplex, Promise<void>>()
+  /** A request that comes early waits for the one before it. */
+  readonly #turns = new Turns()
   readonly #open = new Set<Duplex>()
   readonly #heads: RequestHeads
   #handed: Server | undefined
@@ -148,7 +149,7 @@ export class Listener {
     server.on("clientError", (error: Error, socket: Duplex) => {
       const code = "code" in error ? String(error.code) : ""
       // Amid a reply, an answer would be taken for a part of it.
-      if (!code.startsWith("HPE_") || this.#going.has(socket)) socket.destroy()
+      if (!code.startsWith("HPE_") || this.#turns.has(socket)) socket.destroy()
       else this.#refuse(socket, unreadable(code), this.#hops.get(socket)?.target)
     })
     return server
@@ -156,18 +157,14 @@ export class Listener {
 
   #endSlow(socket: Duplex, hasBegun: boolean): void {
     // What goes on there is no head.
-    if (this.#going.has(socket)) return
+    if (this.#turns.has(socket)) return
     if (hasBegun) this.#refuse(socket, slowRequest(), this.#hops.get(socket)?.target)
     else socket.end(() => socket.destroy())
   }
 
-  /** Work on a connection, after what goes on there; what fails ends that connection alone. */
   #inTurn(socket: Duplex, work: () => void | Promise<void>): void {
     this.#heads.arrived(socket)
-    const before = this.#going.get(socket) ?? Promise.resolve()
-    const turn = before.then(work).catch(() => void socket.destroy())
-    this.#going.set(socket, turn)
-    void turn.then(() => this.#going.get(socket) === turn && this.#going.delete(socket))
+    this.#turns.take(socket, work)
   }
 
   async #takeConnect(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {

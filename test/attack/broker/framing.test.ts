@@ -155,6 +155,23 @@ describe("one request hides no other", () => {
     expect(stage.service.got.map(({ request }) => request.url)).toEqual(["/v1/b"])
   })
 
+  test("behind one that hangs: very many end the connection, and none is carried out", async () => {
+    await stage.start()
+    let gone = 0
+    stage.service.handler = (_request, response) => void response.once("close", () => (gone += 1))
+    const socket = await stage.broker.tunnel(stage.service)
+    const head = stage.head({ line: "GET /v1/a HTTP/1.1" })
+    socket.write(`${head}\r\n\r\n`)
+    await expect.poll(() => stage.service.got.length).toBe(1)
+    socket.write(`${head}\r\n\r\n`.repeat(200))
+    expect((await new Reader(socket).rest()).length).toBe(0)
+    await expect.poll(() => gone).toBe(1)
+    // What is asked anew comes behind all that might have been carried out.
+    stage.service.handler = (_request, response) => response.end("ok")
+    expect((await stage.send({ line: "GET /v1/b HTTP/1.1" })).status).toBe(200)
+    expect(stage.service.got.map(({ request }) => request.url)).toEqual(["/v1/a", "/v1/b"])
+  })
+
   test("in the body of one: it is a body there too", async () => {
     await stage.start()
     const inner = "DELETE /v1/all HTTP/1.1\r\nHost: x\r\n\r\n"
