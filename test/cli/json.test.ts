@@ -294,6 +294,7 @@ describe("reports", () => {
       line: matching(/^agent-vault-join-1:[\w-]+$/),
       fingerprint: matching(/^[0-9a-f]{5}(?:-[0-9a-f]{5}){3}$/),
       wasHere: false,
+      isAgent: false,
     })
     await machine.shell("rm ~/.config/agent-vault/*/agents/builder.key")
   })

@@ -17,9 +17,10 @@ import {
   joinFingerprint,
   ownerFingerprint,
 } from "../records/join-line.js"
-import type { OwnerEntry } from "../records/record.js"
+import { type OwnerEntry, decodeRecord } from "../records/record.js"
 import { signingKey } from "../records/signature.js"
 import { VaultError } from "../words/errors.js"
+import { agentRecordPath } from "../words/layout.js"
 import { parseAgentName, parseOwnerName } from "../words/names.js"
 import { utc } from "../words/time.js"
 import { readVaultRecord } from "./vault.js"
@@ -34,6 +35,8 @@ export interface JoinRequest {
   readonly fingerprint: string
   /** The key was there already, and the line is of that one. */
   readonly wasHere: boolean
+  /** The vault, as this clone has it, names the agent with this very key: no owner has to do anything. */
+  readonly isAgent: boolean
 }
 
 /**
@@ -49,22 +52,39 @@ export async function join(
   ask: AskPassphrase,
 ): Promise<JoinRequest> {
   const agent = parseAgentName(name)
-  const { vault, keys } = readVaultRecord(new FolderFiles(place.root))
+  const files = new FolderFiles(place.root)
+  const { vault, keys } = readVaultRecord(files)
   const file = agentKeyFile(vault, agent, env)
   const kept = await findOwnKey(file, env, ask)
   const identity = kept?.identity ?? (await generateIdentity(keys))
   const recipient = await recipientOf(identity)
   const line = formatJoinLine({ vault, agent, recipient }, signingKey(identity, "audit"))
   const joined = { agent, file, line, fingerprint: joinFingerprint(recipient) }
-  if (kept !== undefined) return { ...joined, wasHere: true }
+  if (kept !== undefined) {
+    return { ...joined, wasHere: true, isAgent: isKeyOf(files, vault, agent, recipient) }
+  }
   const trust = readPin(vault, env)
   const key = { identity, recipient, vault, agent, ...(trust === undefined ? {} : { trust }) }
   inHome("keys", () => writeKeyFile(file, formatKeyFile(key, utc(now))))
-  return { ...joined, wasHere: false }
+  return { ...joined, wasHere: false, isAgent: false }
+}
+
+/** Nothing is opened or trusted for it; a record that does not read is told of where one is needed. */
+function isKeyOf(files: FolderFiles, vault: string, agent: string, recipient: string): boolean {
+  const path = agentRecordPath(agent)
+  const bytes = files.read(path)
+  if (bytes === undefined) return false
+  try {
+    const record = decodeRecord("agent", path, bytes, vault)
+    return record.recipient === recipient && record.ended === undefined
+  } catch (error) {
+    if (VaultError.is(error)) return false
+    throw error
+  }
 }
 
 /** The key of an owner to be, and the line that asks a present owner to make them one. */
-export interface OwnerJoinRequest extends Omit<JoinRequest, "agent"> {
+export interface OwnerJoinRequest extends Omit<JoinRequest, "agent" | "isAgent"> {
   readonly owner: string
   readonly hasPassphrase: boolean
 }

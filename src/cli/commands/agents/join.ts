@@ -18,11 +18,16 @@ async function joinAgent(door: Door): Promise<void> {
   const [name = ""] = door.call.words
   const joined = await join(placeOf(door), name, door.env, door.now, passphraseOf(door))
   if (await asJson(door, joined)) return
-  const { agent, file, line, fingerprint, wasHere } = joined
+  const { agent, file, line, fingerprint, wasHere, isAgent } = joined
   tell(
     door,
     `The key of ${agent} ${wasHere ? "is here already" : "is made, and stays here"}: ${file}`,
   )
+  if (isAgent) {
+    tell(door, `${agent} is an agent of this vault already, with this key.`)
+    tell(door, `What it opens: agent-vault agent show ${agent}`)
+    return
+  }
   await print(door, [line])
   tell(
     door,
