@@ -110,6 +110,16 @@ describe("in a window of 40 columns", () => {
     }
   })
 
+  testHere("a long description is cut, and whole in a pipe", async () => {
+    const said = `for the ${"very ".repeat(30)}end`
+    await machine.call(["meta", "db/password", "--description", said])
+    const window = at(machine, { width: 80 })
+    await window.ran("agent-vault list db")
+    expect(window.screen("-J")).toMatch(/^db\/password .* for the.*…$/m)
+    expect(window.screen("-J")).not.toContain("end")
+    expect(await window.ran("agent-vault list db | cat | tail -c 5")).toContain("end")
+  })
+
   testHere("help is broken between words", async () => {
     const window = at(machine, { width: 40 })
     await window.ran("agent-vault help agent list")

@@ -118,7 +118,15 @@ async function show(door: Door, secrets: readonly SecretAndReaders[], all: numbe
     (heading, at) => !IF_SAID.has(heading) || rows.some((each) => each[at] !== ""),
   )
   const isSaid = (_: string, at: number): boolean => said[at] === true
-  await print(door, table([HEADINGS, ...rows].map((each) => each.filter(isSaid))))
+  const lines = table([HEADINGS, ...rows].map((each) => each.filter(isSaid)))
+  await print(door, atTerminal(door.terminal, lines))
+}
+
+/** A description comes last, and at a terminal ends with the line. Nothing before it is cut. */
+function atTerminal({ stdout }: Door["terminal"], lines: readonly string[]): readonly string[] {
+  if (!stdout.isTTY || !stdout.columns) return lines
+  const width = Math.max(stdout.columns, (lines[0] ?? "").length)
+  return lines.map((line) => (line.length <= width ? line : `${line.slice(0, width - 1)}…`))
 }
 
 /** Names in a row; `--json` has all. */
