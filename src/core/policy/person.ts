@@ -20,7 +20,7 @@ export interface Attendance {
 export function requirePerson(what: string, { under, person }: Attendance): void {
   if (under === undefined || under.vouched !== undefined || person === "confirmed") return
   throw new VaultError("UNCONFIRMED", `to ${what}, ${under.harness} needs a person's word`, {
-    hint: `a person types this in a terminal of their own, outside of ${under.harness}; a passphrase on the owner's key, or a setting of theirs, serves as well: see the page on harnesses in the documentation`,
+    hint: `a person types this in a terminal of their own, outside of ${under.harness}; a passphrase on the owner's key, or a setting of theirs, serves as well: see docs/harness.md`,
   })
 }
 
