@@ -1,6 +1,4 @@
-import { exposedName } from "../../core/index.js"
 import type {
-  ExposedSecret,
   CheckFinding,
   GroupPlan,
   MaybeUnfinished,
@@ -131,37 +129,6 @@ function memberLines({ gains, losses, retimed, unknown, kept = [] }: GroupPlan):
       const then = renewed.has(agent) ? "the new key opens it here only" : "nobody takes leases"
       return `  ! ${secret}: ${agent} alone keeps its refresh token, and ${then}: set the latest`
     }),
-  ]
-}
-
-/** What to do about exposed secrets; `lost` is the agent whose key may be in other hands. */
-export function exposureLines(
-  door: Door,
-  exposed: readonly ExposedSecret[],
-  lost?: string,
-): string[] {
-  if (exposed.length === 0) return []
-  const these = exposed.length === 1 ? "this value" : `these ${exposed.length} values`
-  const lines = exposed.map(({ secret, to, store }) => {
-    const where = store === undefined ? "" : `; its value lies in ${store}`
-    return `  ${secret}  (exposed to ${to.map(exposedName).join(", ")}${where})`
-  })
-  const elsewhere = exposed.find(({ store }) => store !== undefined)
-  if (isSet(door, "dry-run")) return [`You would have to rotate ${these}:`, ...lines]
-  return [
-    `Rotate ${these}: what was read cannot be unread.`,
-    ...lines,
-    "Make new values at their source, then: agent-vault set NAME. What is left: agent-vault list --exposed",
-    ...(elsewhere === undefined
-      ? []
-      : [
-          `What lies in another store is changed there; then: agent-vault set ${elsewhere.secret} --source REFERENCE`,
-        ]),
-    ...(lost === undefined
-      ? []
-      : [
-          `If a key of ${lost} is in other hands, see all that it opens: agent-vault blast ${lost}`,
-        ]),
   ]
 }
 

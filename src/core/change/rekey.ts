@@ -34,15 +34,22 @@ export interface ExposedSecret {
   readonly to: readonly Exposed[]
   /** The store that its value lies in, where it is to be changed. */
   readonly store?: StoreScheme
+  /** Its record names a program that gives it a new value. */
+  readonly hasProgram?: true
 }
 
 /** A secret that is exposed, as its record says where its value lies. */
 export function exposedSecret(
   { full }: SecretName,
-  { source }: Pick<SecretRecord, "source">,
+  { source, rotation }: Pick<SecretRecord, "source" | "rotation">,
   to: readonly Exposed[],
 ): ExposedSecret {
-  return { secret: full, to, ...(source && { store: source.store }) }
+  return {
+    secret: full,
+    to,
+    ...(source && { store: source.store }),
+    ...(rotation && { hasProgram: true }),
+  }
 }
 
 /** A group's keys, each by the fingerprint of its recipient; see {@link groupKeys}. */

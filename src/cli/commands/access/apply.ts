@@ -3,7 +3,8 @@ import { type Applied, type Outcome, apply, isEmptyPlan } from "../../../core/ow
 import { afterRepair } from "../../door/after-repair.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import { asJson, exposureLines, outcomePart, planLines, report, tell } from "../../door/render.js"
+import { exposureLines } from "../../door/exposure-lines.js"
+import { asJson, outcomePart, planLines, report, tell } from "../../door/render.js"
 import { confirm } from "../../terminal/ask.js"
 import { changeRequest, isSet, option } from "../../door/who.js"
 

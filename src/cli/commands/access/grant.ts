@@ -2,7 +2,8 @@ import { VaultError, later, namesIn, parseDuration, parseTime } from "../../../c
 import { grant } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import { asJson, exposureLines, outcomePart, planLines, report, tell } from "../../door/render.js"
+import { exposureLines } from "../../door/exposure-lines.js"
+import { asJson, outcomePart, planLines, report, tell } from "../../door/render.js"
 import { changeRequest, option, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {

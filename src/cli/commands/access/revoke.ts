@@ -1,7 +1,8 @@
 import { VaultError } from "../../../core/index.js"
 import { revoke } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
-import { asJson, exposureLines, outcomePart, planLines, report, tell } from "../../door/render.js"
+import { exposureLines } from "../../door/exposure-lines.js"
+import { asJson, outcomePart, planLines, report, tell } from "../../door/render.js"
 import { usedBy, usedLines } from "../../door/used-lines.js"
 import { changeRequest, isSet } from "../../door/who.js"
 

@@ -1,7 +1,8 @@
 import { VaultError, agentKeyFile, claimedId } from "../../../core/index.js"
 import { removeAgent, setKeyFileAside } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
-import { asJson, exposureLines, outcomePart, planLines, report } from "../../door/render.js"
+import { exposureLines } from "../../door/exposure-lines.js"
+import { asJson, outcomePart, planLines, report } from "../../door/render.js"
 import { changeRequest } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {

@@ -8,11 +8,11 @@ import {
   resolve,
 } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
+import { exposureLines } from "../../door/exposure-lines.js"
 import {
   asJson,
   counted,
   droppedLines,
-  exposureLines,
   print,
   tell,
   unfinishedLines,

@@ -1,9 +1,9 @@
 import { type Synced, sync } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
+import { exposureLines } from "../../door/exposure-lines.js"
 import {
   asJson,
   droppedLines,
-  exposureLines,
   print,
   tell,
   unfinishedLines,

@@ -10,7 +10,8 @@ import {
 import { afterRepair } from "../../door/after-repair.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import { asJson, counted, exposureLines, outcomePart, report, tell } from "../../door/render.js"
+import { exposureLines } from "../../door/exposure-lines.js"
+import { asJson, counted, outcomePart, report, tell } from "../../door/render.js"
 import { isCompared } from "../../keys/compared-keys.js"
 import { changeRequest, option, placeOf } from "../../door/who.js"
 

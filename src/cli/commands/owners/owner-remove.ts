@@ -8,7 +8,8 @@ import {
 } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import { asJson, counted, exposureLines, outcomePart, report } from "../../door/render.js"
+import { exposureLines } from "../../door/exposure-lines.js"
+import { asJson, counted, outcomePart, report } from "../../door/render.js"
 import { changeRequest, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {

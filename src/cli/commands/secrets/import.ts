@@ -4,15 +4,8 @@ import { isAgreed } from "../../door/agreed.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { readersText } from "../../door/readers-text.js"
-import {
-  asJson,
-  counted,
-  exposureLines,
-  outcomeLines,
-  outcomePart,
-  print,
-  tell,
-} from "../../door/render.js"
+import { exposureLines } from "../../door/exposure-lines.js"
+import { asJson, counted, outcomeLines, outcomePart, print, tell } from "../../door/render.js"
 import { changeRequest, isSet, option, options, placeOf } from "../../door/who.js"
 import { readImport } from "../../exchange/import-file.js"
 import { importedFromVault } from "../../exchange/import-vault.js"

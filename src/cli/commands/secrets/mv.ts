@@ -3,7 +3,8 @@ import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { readersText, stillReadable } from "../../door/readers-text.js"
-import { asJson, exposureLines, outcomePart, report, tell } from "../../door/render.js"
+import { exposureLines } from "../../door/exposure-lines.js"
+import { asJson, outcomePart, report, tell } from "../../door/render.js"
 import { changeRequest, placeOf } from "../../door/who.js"
 
 export async function run(door: Door): Promise<void> {

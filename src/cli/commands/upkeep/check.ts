@@ -7,11 +7,11 @@ import {
   inspect,
 } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
+import { exposureLines } from "../../door/exposure-lines.js"
 import {
   asJson,
   counted,
   exitCodeOf,
-  exposureLines,
   findingLines,
   goingLines,
   outcomePart,
