@@ -3,7 +3,7 @@ import type { Place } from "../disk/place.js"
 import { encodeRecord } from "../records/record.js"
 import { signingKey, verifier } from "../records/signature.js"
 import { VaultError } from "../words/errors.js"
-import { auditHeadPath, classify } from "../words/layout.js"
+import { auditHeadPath, bringBack, classify } from "../words/layout.js"
 import { readChain } from "./audit-chain.js"
 
 /**
@@ -59,7 +59,7 @@ export function decodeHead(path: string, bytes: Uint8Array, vault: string): Audi
   const isSigned = verifier(signer)(head.kind, unsignedHead({ ...head, signer }), ed25519)
   if (isSigned) return head
   throw new VaultError("SIGNATURE_INVALID", `${path} is not what its agent signed`, {
-    hint: "somebody changed it; bring back the signed version with git",
+    hint: `somebody changed it; ${bringBack(path)}`,
   })
 }
 
@@ -157,7 +157,7 @@ function isSignature(value: unknown): boolean {
 
 function invalid(path: string, why: string, cause?: unknown): VaultError {
   return new VaultError("RECORD_INVALID", `${path} is not a valid head of an audit: ${why}`, {
-    hint: "bring back the signed version with git, or take it out",
+    hint: `take it out, or ${bringBack(path)}`,
     cause,
   })
 }

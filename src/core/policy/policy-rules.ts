@@ -1,7 +1,7 @@
 import { encodeRecord } from "../records/record.js"
 import { type Format, isOfNewerFormat, newer } from "../records/record-format.js"
 import { VaultError } from "../words/errors.js"
-import { POLICY } from "../words/layout.js"
+import { POLICY, bringBack } from "../words/layout.js"
 import { LIMITS } from "../words/limits.js"
 
 /** What a rule decides, in the order in which they win. */
@@ -106,7 +106,7 @@ function parsed(bytes: Uint8Array): unknown {
 
 function invalid(why: string, cause?: unknown): VaultError {
   return new VaultError("RECORD_INVALID", `${POLICY} is not a valid record: ${why}`, {
-    hint: "bring back the signed version with git; see: agent-vault check",
+    hint: bringBack(POLICY),
     cause,
   })
 }

@@ -1,5 +1,6 @@
 import { kindOfRecipient } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
+import { VAULT_RECORD, bringBack } from "../words/layout.js"
 import {
   type GroupRecord,
   type OwnerEntry,
@@ -219,7 +220,7 @@ function removal(vault: string, entry: OwnerEntry, until: number, by: string): S
 
 function malformed(why: string): VaultError {
   return new VaultError("RECORD_INVALID", `vault.json is not a valid record: ${why}`, {
-    hint: "bring back the signed version with git; see: agent-vault check",
+    hint: bringBack(VAULT_RECORD),
   })
 }
 

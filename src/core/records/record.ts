@@ -2,6 +2,7 @@ import { hasMergeMarkers } from "../words/markers.js"
 import type { SecretMetadata } from "./secret-metadata.js"
 import { hash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
+import { bringBack } from "../words/layout.js"
 import { type Format, baseProblem, formatOf, isOfNewerFormat, newer } from "./record-format.js"
 import { type Lease, leaseProblem } from "./lease.js"
 import type { Rotation } from "./rotation.js"
@@ -244,7 +245,7 @@ export function checkSignature(record: VaultDocument, owners: ReadonlyMap<string
   }
   if (!verifies(record.kind, signedBody(record), ed25519)) {
     throw new VaultError("SIGNATURE_INVALID", `${record.path} is not what its owner signed`, {
-      hint: "somebody changed it; bring back the signed version with git, then: agent-vault check",
+      hint: `somebody changed it; ${bringBack(record.path)}`,
     })
   }
 }
@@ -279,7 +280,7 @@ function inConflict(path: string): VaultError {
 
 function invalid(path: string, why: string, cause?: unknown): VaultError {
   return new VaultError("RECORD_INVALID", `${path} is not a valid record: ${why}`, {
-    hint: "bring back the signed version with git; see: agent-vault check",
+    hint: bringBack(path),
     cause,
   })
 }

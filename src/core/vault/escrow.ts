@@ -2,7 +2,7 @@ import { recipientOf, seal, unseal } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
 import { inFile, readSigned } from "./group-key.js"
 import type { Key } from "../keys/key-files.js"
-import { escrowPath } from "../words/layout.js"
+import { agentRecordPath, bringBack, escrowPath } from "../words/layout.js"
 import { parseAgentName } from "../words/names.js"
 import type { AgentRecord } from "../records/record.js"
 import { type Confirmed, requirePerson } from "../policy/person.js"
@@ -42,7 +42,7 @@ export async function openEscrow(
     .trim()
   if ((await recipientOf(identity)) === record.recipient) return identity
   throw new VaultError("RECIPIENT_MISMATCH", `${path} holds another key than the signed one`, {
-    hint: "bring back the signed version with git; see: agent-vault check",
+    hint: bringBack(agentRecordPath(agent), path),
   })
 }
 

@@ -3,7 +3,7 @@ import { judgeIn } from "../policy/policy-judge.js"
 import { NO_REQUEST, type PolicyJudge, type PolicyQuestion } from "../policy/policy-question.js"
 import { type SecretRecord, digestOf } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
-import { POLICY } from "../words/layout.js"
+import { POLICY, VAULT_RECORD, bringBack } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
 import { tagsOf } from "../words/tags.js"
 import type { Vault } from "./vault.js"
@@ -38,7 +38,7 @@ export function signedPolicy({ record, files }: Vault): Uint8Array | undefined {
   if (bytes !== undefined && digestOf(bytes) === digest) return bytes
   const why = bytes === undefined ? "is missing" : "is not the one that an owner signed"
   throw new VaultError("DIGEST_MISMATCH", `${POLICY} ${why}`, {
-    hint: "bring back the signed version with git; see: agent-vault check",
+    hint: bringBack(VAULT_RECORD, POLICY),
   })
 }
 

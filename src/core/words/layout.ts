@@ -29,6 +29,12 @@ export const auditHeadPath = (agent: string, id: string, seq: number): string =>
   `audit/${agent}/${id.slice("sha256:".length, "sha256:".length + 16)}-${seq}.json`
 export const secretPath = (name: SecretName): string => `secrets/${name.full}.age`
 
+/** The hint for files that are not what was signed. All that one signature covers comes back together. */
+export function bringBack(...paths: readonly string[]): string {
+  const files = paths.map((path) => `${VAULT_FOLDER}/${path}`).join(" ")
+  return `bring back the signed version: git restore --source=HEAD --staged --worktree -- ${files}; where HEAD has the damage too, put a commit before it for HEAD: git log -- ${files}`
+}
+
 /** A path of the repository that lies in a vault. */
 export interface PathInVault {
   /** The vault's folder, from the top of the work tree. */
