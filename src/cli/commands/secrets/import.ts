@@ -1,5 +1,6 @@
 import { VaultError, namesIn, parseGroupName } from "../../../core/index.js"
 import { type ChangeRequest, type SetManyResult, setSecrets } from "../../../core/owner.js"
+import { afterRepair } from "../../door/after-repair.js"
 import { isAgreed } from "../../door/agreed.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
@@ -60,7 +61,8 @@ async function mayReplace(
   if (isSet(door, "yes")) return true
   const known = new Set(namesIn(placeOf(door)).secrets)
   if (!imported.some(({ name }) => known.has(name))) return true
-  const { result } = await setSecrets({ ...request, dryRun: true, secrets: imported })
+  const look = () => setSecrets({ ...request, dryRun: true, secrets: imported })
+  const { result } = await afterRepair(request, look)
   const changed = result.secrets.filter(({ is }) => is !== "new" && is !== "unchanged")
   if (changed.length === 0) return true
   tell(door, `${counted(changed.length, "secret")} of these would change:`)

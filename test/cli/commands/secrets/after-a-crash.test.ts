@@ -43,3 +43,12 @@ test("and by policy set, and policy remove", async () => {
     expect(existsSync(journal)).toBe(false)
   }
 })
+
+test("and by an import of what is there already, and more", async () => {
+  const line = (more: string) =>
+    `echo ${more}=obviously-fake >> a.env && agent-vault import a.env -g stripe`
+  expect(await machine.shell(line("FIRST_KEY"))).toMatchObject({ code: 0 })
+  const journal = leaveHalfDone()
+  expect(await machine.shell(line("SECOND_KEY"))).toMatchObject({ code: 0 })
+  expect(existsSync(journal)).toBe(false)
+})
