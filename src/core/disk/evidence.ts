@@ -18,7 +18,7 @@ interface SeenPath {
 }
 
 const gathering = new AsyncLocalStorage<readonly Evidence[]>()
-/** How many gather now. */
+/** How many gather now, or work apart. */
 let gatherers = 0
 /** Gets whatever the process looks at. */
 let ofAll: Evidence | undefined
@@ -107,11 +107,16 @@ function tellingOf(all: readonly SeenPath[]): SeenPath[] {
  * Does work, and adds to `evidence` what it looks at; work that goes on beside it adds nothing. Who
  * gathers around that gets it too.
  */
-export async function gather<T>(evidence: Evidence, work: () => T | Promise<T>): Promise<T> {
+export function gather<T>(evidence: Evidence, work: () => T | Promise<T>): Promise<T> {
+  return apart(() => gathering.run([...(gathering.getStore() ?? []), evidence], work))
+}
+
+/** Does work that may look at much: no evidence that is kept has it in it that is not its own. */
+export async function apart<T>(work: () => T | Promise<T>): Promise<T> {
   gatherers += 1
   ofAll?.mix()
   try {
-    return await gathering.run([...(gathering.getStore() ?? []), evidence], work)
+    return await work()
   } finally {
     gatherers -= 1
     // While it is on, Node follows every promise and every call back of the whole process.

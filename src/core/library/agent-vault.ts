@@ -9,6 +9,7 @@ import {
   describeSecret,
 } from "../vault/listing.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
+import { apart } from "../disk/evidence.js"
 import { findVault } from "../disk/place.js"
 import { mayOpen } from "../policy/access.js"
 import { type AskedRead, admitReader, noteRefusal } from "../vault/refusals.js"
@@ -227,7 +228,8 @@ export class AgentVault implements AsyncDisposable {
 
   async #with<T>(work: (vault: Vault) => T): Promise<T> {
     this.#refuseClosed()
-    return this.#reader.with(work)
+    // It may look at all that is there, which no value that is read meanwhile depends on.
+    return apart(() => this.#reader.with(work))
   }
 
   #refuseClosed(): void {

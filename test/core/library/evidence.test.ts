@@ -10,8 +10,9 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { build } from "esbuild"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { Evidence, gather, gatherAll, witness } from "../../../src/core/disk/evidence.js"
+import { openVault } from "../../../src/core/index.js"
 import { Moment } from "../../../src/core/disk/moment.js"
 import { isSettled, stampOf } from "../../../src/core/disk/stamp.js"
 import { readRegularFile } from "../../../src/core/disk/files.js"
@@ -308,6 +309,18 @@ describe("evidence", () => {
     expect(first.paths).toEqual([path("of-first"), path("of-other")])
     expect(other.paths).toEqual([path("of-other")])
     expect([first.mayBeKept(), other.mayBeKept()]).toEqual([false, true])
+  })
+
+  test("is not kept if a listing went on beside it, which looks at all there is", async () => {
+    await using vault = await openVault({ dir: world.top, env: world.env, agent: "ci" })
+    const first = await vi.waitFor(async () => {
+      const evidence = new Evidence()
+      await Promise.all([gatherAll(evidence, () => lookLater("own")), vault.list()])
+      // What is young might be kept by nobody anyway.
+      expect(evidence.isSettled()).toBe(true)
+      return evidence
+    }, 60_000)
+    expect(first.mayBeKept()).toBe(false)
   })
 
   test("is gathered of the rest, when what began beside it has ended", async () => {
