@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
-import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { text as textOf } from "node:stream/consumers"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -605,4 +605,17 @@ test("a file that somebody changes meanwhile is not written", () => {
   writeFileSync(file, "{}")
   expect(() => writeConfig(config, edited)).toThrow("was changed meanwhile")
   expect(read(machine, CURSOR)).toBe("{}")
+})
+
+test("what a killed command left is completed first", async () => {
+  const machine = fresh(cursor({ GITHUB_TOKEN: KEY }))
+  const journal = join(machine.repo, ".git/agent-vault/journal.json")
+  const from = machine.git("rev-parse", "HEAD")
+  const to = machine.git("commit-tree", "-m", "never on the branch", "HEAD^{tree}")
+  const change = { branch: "refs/heads/main", from, to, folder: ".agent-vault", paths: [] }
+  mkdirSync(dirname(journal), { recursive: true })
+  writeFileSync(journal, JSON.stringify(change))
+  const { code, stderr } = await wrap(machine, "github --yes")
+  expect(code, stderr).toBe(0)
+  expect(existsSync(journal)).toBe(false)
 })

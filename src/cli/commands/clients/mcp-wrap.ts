@@ -29,6 +29,7 @@ import {
   store,
 } from "../../clients/mcp-secrets.js"
 import { type Wrapping, isWrapped, wrap, wrappedAgent } from "../../clients/mcp-wrapping.js"
+import { afterRepair } from "../../door/after-repair.js"
 import { outcomeLines, print, tell } from "../../door/render.js"
 import { isSet, placeOf } from "../../door/who.js"
 import { typedAgain } from "../../parse/typed-again.js"
@@ -147,7 +148,7 @@ async function carryOut(
   const { file } = found.config.spot
   const isShared = await isTracked(file, door.env)
   const request = await ownersRequest(door)
-  const closed = await closedTo(request, agent, stored)
+  const closed = await afterRepair(request, () => closedTo(request, agent, stored))
   const isGranted = closed.length > 0 && (await isToBeGranted(door, agent, closed))
   const person = isGranted ? await personFor(door, request, agent, closed) : undefined
   await store(door, request, stored)
