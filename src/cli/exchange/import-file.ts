@@ -1,4 +1,3 @@
-import { readFileSync, statSync } from "node:fs"
 import { basename, extname } from "node:path"
 import { LIMITS, VaultError, mebibytes } from "../../core/index.js"
 import { type NestedValue, nestedValues } from "../../core/owner.js"
@@ -7,6 +6,7 @@ import { option, userPath } from "../door/who.js"
 import { IMPORT_FORMATS } from "../parse/table/import.js"
 import { parseEnvFile } from "../run/env-file.js"
 import { readAll } from "../terminal/input.js"
+import { readLimited } from "../terminal/limited-file.js"
 import type { ValuesOfFile } from "./imported-names.js"
 import { decryptedBySops, isSealedBySops } from "./sops.js"
 
@@ -69,8 +69,8 @@ function formatOf(door: Door, file: string): ImportFormat {
 function readFile(door: Door, file: string): Uint8Array {
   const path = userPath(door, file)
   try {
-    const { size } = statSync(path)
-    if (size <= LIMITS.importFile) return readFileSync(path)
+    const bytes = readLimited(path, LIMITS.importFile)
+    if (bytes !== undefined) return bytes
   } catch (cause) {
     throw new VaultError("USAGE", `the file ${file} cannot be read`, {
       hint: "give the path of a file, or - for stdin",

@@ -1,5 +1,5 @@
-import { closeSync, openSync, readSync } from "node:fs"
 import { LIMITS, VaultError, parseSecretName, parseVariableName } from "../../core/index.js"
+import { readLimited } from "../terminal/limited-file.js"
 
 /** A variable of a file, and where it stands: a text as it is, or the name of a secret. */
 export interface FileVariable {
@@ -149,8 +149,8 @@ function invalid(at: string, what: string): VaultError {
 }
 
 function readText(path: string, shown: string): string {
-  const bytes = readLimited(path, shown)
-  if (bytes.length > LIMITS.envFile) throw invalid(shown, "it is larger than 1 MiB")
+  const bytes = bytesOf(path, shown)
+  if (bytes === undefined) throw invalid(shown, "it is larger than 1 MiB")
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
   } catch {
@@ -158,18 +158,9 @@ function readText(path: string, shown: string): string {
   }
 }
 
-/** Reads pipes too, as `<(command)` makes them, and no more of an endless file than is needed. */
-function readLimited(path: string, shown: string): Buffer {
-  let descriptor: number | undefined
+function bytesOf(path: string, shown: string): Buffer | undefined {
   try {
-    descriptor = openSync(path, "r")
-    const bytes = Buffer.alloc(LIMITS.envFile + 1)
-    let length = 0
-    for (;;) {
-      const count = readSync(descriptor, bytes, length, bytes.length - length, null)
-      length += count
-      if (count === 0 || length === bytes.length) return bytes.subarray(0, length)
-    }
+    return readLimited(path, LIMITS.envFile)
   } catch (cause) {
     const why = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : ""
     const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT"
@@ -178,7 +169,5 @@ function readLimited(path: string, shown: string): Buffer {
       hint: "give the right path to --env-from",
       cause,
     })
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor)
   }
 }

@@ -1,5 +1,4 @@
 import { randomInt } from "node:crypto"
-import { readFileSync, statSync } from "node:fs"
 import {
   LIMITS,
   VaultError,
@@ -19,6 +18,7 @@ import { maySign, rulesOfService } from "../../door/service-rule.js"
 import { refuseNamedVariable } from "../../exchange/named-variable.js"
 import { askHidden } from "../../terminal/ask.js"
 import { readAll, tooLarge, withoutNewline } from "../../terminal/input.js"
+import { readLimited } from "../../terminal/limited-file.js"
 import { leaseLine, leaseSaid } from "../../sources/lease-said.js"
 import { changeRequest, isSet, option, userPath } from "../../door/who.js"
 import { typedAgain } from "../../parse/typed-again.js"
@@ -113,8 +113,8 @@ async function readValue(door: Door, file: string): Promise<Uint8Array> {
   if (file === "-") return readAll(door.terminal)
   const path = userPath(door, file)
   try {
-    const { size } = statSync(path)
-    if (size <= LIMITS.value) return readFileSync(path)
+    const bytes = readLimited(path, LIMITS.value)
+    if (bytes !== undefined) return bytes
   } catch (cause) {
     throw new VaultError("USAGE", `the file ${file} cannot be read`, {
       hint: "give the path of a file",
