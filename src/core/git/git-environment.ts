@@ -33,6 +33,8 @@ const DROPPED = /^(AGENT_VAULT_.*|GIT_.*|SSH_ASKPASS|PREFIX|EDITOR|VISUAL|PAGER|
 
 export const OURS = {
   GIT_NO_REPLACE_OBJECTS: "1",
+  // No such file can be, so no graft of a clone gives a commit other parents.
+  GIT_GRAFT_FILE: "/dev/null/none",
   GIT_OPTIONAL_LOCKS: "0",
   GIT_TERMINAL_PROMPT: "0",
   GIT_LITERAL_PATHSPECS: "1",

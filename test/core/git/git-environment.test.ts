@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { findCheckout } from "../../../src/core/disk/place.js"
+import { runQuickly } from "../../../src/core/git/git-quick.js"
 import { type Git, openGit } from "../../../src/core/git/git.js"
 import { type World, emptyWorld } from "../world.js"
 
@@ -42,4 +43,18 @@ test("a program that asks for a passphrase is the user's own choice where git ta
   const asking = git.run(["ls-remote", "ssh://host.invalid/vault"], { network: true })
   await expect(asking).rejects.toMatchObject({ code: "GIT_FAILED" })
   expect(readFileSync(seen, "utf8")).toBe("/usr/bin/ssh-askpass\n/usr\n")
+})
+
+test("no graft of a clone hides commits", async () => {
+  const commit = ["commit", "--quiet", "--allow-empty", "-m"]
+  for (const message of ["first", "second"]) world.git(...commit, message)
+  const every = world.git("rev-list", "--count", "HEAD").trim()
+  const info = join(world.top, ".git/info")
+  mkdirSync(info, { recursive: true })
+  writeFileSync(join(info, "grafts"), `${world.git("rev-parse", "HEAD").trim()}\n`)
+  expect(world.git("rev-list", "--count", "HEAD").trim()).toBe("1")
+  const count = ["rev-list", "--count", "HEAD"]
+  const git = await gitWith({})
+  expect((await git.run(count)).toString("utf8").trim()).toBe(every)
+  expect((await runQuickly(world.top, world.env, count)).toString("utf8").trim()).toBe(every)
 })
