@@ -219,7 +219,7 @@ async function seeClone(door: Door, place: Place): Promise<readonly SeenHere[]> 
   if (facts === undefined) {
     return [unknown("clone", "no repository: nothing that was seen of this vault is remembered")]
   }
-  const { branch, isIncomplete, attributes, newest, keyFiles } = facts
+  const { branch, isIncomplete, conversion, newest, keyFiles } = facts
   const repaired = (): Promise<unknown> => repair(place.root, door.env)
   const [first] = keyFiles
   return [
@@ -229,13 +229,9 @@ async function seeClone(door: Door, place: Place): Promise<readonly SeenHere[]> 
     isIncomplete
       ? wrong("journal", "an earlier change is not complete", "agent-vault repair", repaired)
       : good("journal", "no change is left half done"),
-    attributes.length === 0
+    conversion === undefined
       ? good("attributes", "Git keeps every byte of the vault")
-      : wrong(
-          "attributes",
-          `.agent-vault/.gitattributes lacks: ${attributes.join(" | ")}`,
-          "put these lines back into it, and commit it",
-        ),
+      : wrong("attributes", conversion.how, conversion.mend),
     newest !== undefined && newest.getTime() > door.now.getTime() + SKEW_MS
       ? wrong("clock", "the newest commit is of a time to come", "set this clock: grants end by it")
       : good("clock", "not before the newest commit"),

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { generateIdentity } from "../../../src/core/age/age.js"
@@ -76,6 +76,21 @@ test("a change that was left half done is completed by --fix", async () => {
   const told = await look("agent-vault doctor --fix --json")
   expect(told.fixed).toContain("journal (agent-vault repair)")
   expect(seen(told, "journal")).toMatchObject([{ is: "good" }])
+})
+
+test("attributes outside the vault by which Git converts its files", async () => {
+  expect(seen(await look(), "attributes")).toMatchObject([{ is: "good" }])
+  const root = join(machine.repo, ".gitattributes")
+  writeFileSync(root, "*.json working-tree-encoding=UTF-16LE\n")
+  expect(seen(await look(), "attributes")).toMatchObject([
+    { is: "wrong", saw: "Git has working-tree-encoding: UTF-16LE for .agent-vault/agents/ci.json" },
+  ])
+  rmSync(root)
+  mkdirSync(join(machine.repo, ".git/info"), { recursive: true })
+  writeFileSync(join(machine.repo, ".git/info/attributes"), "vault.json text\n")
+  expect(seen(await look(), "attributes")).toMatchObject([
+    { is: "wrong", saw: "Git has text: set for .agent-vault/vault.json" },
+  ])
 })
 
 test("a search for keys that fails is not one that finds none", async () => {
