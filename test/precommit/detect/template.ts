@@ -94,7 +94,8 @@ function special(name: string, argument: string, generator: Generator): string |
     case "age": {
       const prefix = argument || "AGE-SECRET-KEY-"
       const data = generator.text(alphabets.get("lower32") ?? "", 52)
-      return `${prefix}1${data}${bech32Checksum(prefix.toLowerCase(), data)}`.toUpperCase()
+      const key = `${prefix}1${data}${bech32Checksum(prefix.toLowerCase(), data)}`
+      return prefix === prefix.toLowerCase() ? key : key.toUpperCase()
     }
     // The key of a wallet: so many bytes in words.
     case "words":
