@@ -106,7 +106,7 @@ try {
   chapter("An attacker who can push adds a grant to the manifest. It is a wish, and no more.")
   const manifest = join(repo, ".agent-vault/manifest.yaml")
   const wish = "grants: [{ agent: ci, group: stripe }]"
-  writeFileSync(manifest, readFileSync(manifest, "utf8").replace("grants: []", wish))
+  writeFileSync(manifest, readFileSync(manifest, "utf8").replace(/^grants:$/m, wish))
   git("commit", "--quiet", "--all", "--message", "innocent change")
   vault("get", "stripe/api-key", "--agent", "ci", { code: 4 })
   vault("check", { code: 1 })

@@ -6,13 +6,8 @@ import { blobId } from "../git/git-objects.js"
 import type { Environment } from "../disk/homes.js"
 import type { Identity } from "../keys/identity.js"
 import { MANIFEST } from "../words/layout.js"
-import {
-  type Manifest,
-  type ManifestEdit,
-  type ParsedManifest,
-  edited,
-  parseForEdits,
-} from "../records/manifest.js"
+import type { ManifestEdit } from "../records/manifest-edits.js"
+import { type Manifest, type ParsedManifest, edited, parseForEdits } from "../records/manifest.js"
 import { type Place, gitPath } from "../disk/place.js"
 import {
   type OwnerEntry,

@@ -1,12 +1,7 @@
 import type { Git } from "../git/git.js"
 import { type ThreeTexts, mergeText } from "../git/merge-text.js"
-import {
-  type Grant,
-  type Manifest,
-  type ManifestEdit,
-  editManifest,
-  parseManifest,
-} from "../records/manifest.js"
+import type { ManifestEdit } from "../records/manifest-edits.js"
+import { type Grant, type Manifest, editManifest, parseManifest } from "../records/manifest.js"
 
 /** What a manifest says, apart from how it is written. */
 interface ManifestMeaning {

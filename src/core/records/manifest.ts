@@ -6,15 +6,8 @@ import { MANIFEST } from "../words/layout.js"
 import { parseAgentName, parseGroupName } from "../words/names.js"
 import { manifestProblem } from "./schema.js"
 import { parseTime } from "../words/time.js"
-import {
-  type Document,
-  type YAMLMap,
-  type YAMLSeq,
-  isMap,
-  isNode,
-  isSeq,
-  parseStrictYaml,
-} from "./yaml.js"
+import { type ManifestEdit, applyEdits } from "./manifest-edits.js"
+import { type Document, parseStrictYaml } from "./yaml.js"
 
 /** A line of the manifest: this agent should open this group. */
 export interface Grant {
@@ -33,17 +26,6 @@ export interface Manifest {
   readonly grants: readonly Grant[]
 }
 
-/** A change of the manifest's text that leaves comments and order as they are. */
-export type ManifestEdit = GroupEdit | GrantEdit
-
-type GroupEdit =
-  | { readonly do: "add-group"; readonly group: string; readonly description?: string | undefined }
-  | { readonly do: "drop-group"; readonly group: string }
-
-type GrantEdit =
-  | { readonly do: "put-grant"; readonly grant: Grant }
-  | { readonly do: "drop-grant"; readonly agent: string; readonly group: string }
-
 /** The text of a new vault's manifest. */
 export function newManifest(vault: string): string {
   return [
@@ -51,7 +33,7 @@ export function newManifest(vault: string): string {
     "version: 1",
     `vault: ${vault}`,
     "groups: {}",
-    "grants: []",
+    "grants:",
     "",
   ].join("\n")
 }
@@ -99,7 +81,7 @@ export function edited(
 ): ParsedManifest {
   const editable = document as Document
   applyEdits(editable, edits)
-  return parseForEdits(Buffer.from(editable.toString({ lineWidth: 0 }), "utf8"), vault)
+  return parseForEdits(Buffer.from(editable.toString({ lineWidth: 0, nullStr: "" }), "utf8"), vault)
 }
 
 /**
@@ -136,7 +118,9 @@ function check(value: unknown, vault: string): Manifest {
   const problem = manifestProblem(value)
   if (problem?.includes("/until") === true) throw invalid(`${problem}: write 2026-12-01T00:00:00Z`)
   if (problem !== undefined) throw invalid(problem)
-  const manifest = value as Manifest
+  const said = value as Omit<Manifest, "grants"> & { readonly grants: readonly Grant[] | null }
+  // Nothing after `grants:` is an empty list, below which a line can be added by hand.
+  const manifest = { ...said, grants: said.grants ?? [] }
   if (manifest.vault !== vault) throw invalid(`it belongs to another vault, ${manifest.vault}`)
   checkNames(manifest)
   return manifest
@@ -181,109 +165,6 @@ function explained(parse: () => string): void {
   } catch (error) {
     throw error instanceof VaultError ? invalid(error.message, error) : error
   }
-}
-
-/** Finds the lines once: there may be thousands of edits, of thousands of lines. */
-function applyEdits(document: Document, edits: readonly ManifestEdit[]): void {
-  const [ofGroups, ofGrants]: [GroupEdit[], GrantEdit[]] = [[], []]
-  for (const edit of edits) {
-    if (edit.do === "add-group" || edit.do === "drop-group") ofGroups.push(edit)
-    else ofGrants.push(edit)
-  }
-  if (ofGroups.length > 0) editGroups(document, ofGroups)
-  if (ofGrants.length > 0) editGrants(document, ofGrants)
-}
-
-function editGrants(document: Document, edits: readonly GrantEdit[]): void {
-  const grants = document.get("grants")
-  if (!isSeq(grants)) throw invalid("grants is not a list")
-  const lines = linesOf(grants)
-  const dropped = new Set<number>()
-  for (const edit of edits) {
-    if (edit.do === "put-grant") {
-      putGrant(document, grants, lines, edit.grant)
-      continue
-    }
-    const line = lines.get(lineKey(edit))
-    if (line !== undefined) dropped.add(line)
-    lines.delete(lineKey(edit))
-  }
-  if (dropped.size > 0) dropLines(grants, dropped)
-  grants.flow = grants.items.length === 0
-}
-
-function lineKey({ agent, group }: Pick<Grant, "agent" | "group">): string {
-  return `${agent} ${group}`
-}
-
-/** Where the line of each grant stands. */
-function linesOf(grants: YAMLSeq): Map<string, number> {
-  return new Map(
-    grants.items.map((item, line) => {
-      const [agent, group] = isMap(item) ? [item.get("agent"), item.get("group")] : []
-      return [lineKey({ agent: String(agent), group: String(group) }), line]
-    }),
-  )
-}
-
-function putGrant(
-  document: Document,
-  grants: YAMLSeq,
-  lines: Map<string, number>,
-  grant: Grant,
-): void {
-  const line = document.createNode(grant, { flow: true })
-  const at = lines.get(lineKey(grant)) ?? grants.items.length
-  const old = grants.items[at]
-  if (isNode(old)) {
-    line.commentBefore = old.commentBefore ?? null
-    line.comment = old.comment ?? null
-  }
-  grants.items[at] = line
-  lines.set(lineKey(grant), at)
-}
-
-/** A comment above a line may speak of those below it, so it stays. */
-function dropLines(grants: YAMLSeq, dropped: ReadonlySet<number>): void {
-  const kept: unknown[] = []
-  let comments: string[] = []
-  for (const [line, item] of grants.items.entries()) {
-    const own = isNode(item) ? item.commentBefore : undefined
-    if (own) comments.push(own)
-    if (dropped.has(line)) continue
-    if (isNode(item) && comments.length > 0) item.commentBefore = comments.join("\n")
-    comments = []
-    kept.push(item)
-  }
-  if (grants.comment) comments.push(grants.comment)
-  if (comments.length > 0) grants.comment = comments.join("\n")
-  grants.items = kept
-}
-
-function editGroups(document: Document, edits: readonly GroupEdit[]): void {
-  const groups = document.get("groups")
-  if (!isMap(groups)) throw invalid("groups is not a map")
-  const pairs = new Map(groups.items.map((pair) => [String(pair.key), pair]))
-  for (const edit of edits) {
-    if (edit.do === "drop-group") pairs.delete(edit.group)
-    else addGroup(document, pairs, edit.group, edit.description)
-  }
-  groups.items = [...pairs.values()]
-  groups.flow = groups.items.length === 0
-}
-
-/** A group that is there already keeps what is said of it, unless something else is. */
-function addGroup(
-  document: Document,
-  pairs: Map<string, YAMLMap["items"][number]>,
-  group: string,
-  description: string | undefined,
-): void {
-  const there = pairs.get(group)
-  if (there !== undefined && description === undefined) return
-  const said = document.createNode(description === undefined ? {} : { description }, { flow: true })
-  if (there === undefined) pairs.set(group, document.createPair(group, said))
-  else there.value = said
 }
 
 function inConflict(): VaultError {

@@ -17,7 +17,7 @@ const HEAD = `# Kept.\nversion: 1\nvault: ${id}\n`
 function manifest(groups: readonly string[], grants: readonly string[]): string {
   const group = groups.map((name) => `  ${name}\n`).join("")
   const grant = grants.map((line) => `  - { ${line} }\n`).join("")
-  return `${HEAD}groups:${group === "" ? " {}" : `\n${group}`.trimEnd()}\ngrants:${grant === "" ? " []\n" : `\n${grant}`}`
+  return `${HEAD}groups:${group === "" ? " {}" : `\n${group}`.trimEnd()}\ngrants:\n${grant}`
 }
 
 async function merged(base: string, ours: string, theirs: string): Promise<string> {
