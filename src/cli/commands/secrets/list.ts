@@ -126,7 +126,10 @@ async function show(door: Door, secrets: readonly SecretAndReaders[], all: numbe
 function atTerminal({ stdout }: Door["terminal"], lines: readonly string[]): readonly string[] {
   if (!stdout.isTTY || !stdout.columns) return lines
   const width = Math.max(stdout.columns, (lines[0] ?? "").length)
-  return lines.map((line) => (line.length <= width ? line : `${line.slice(0, width - 1)}…`))
+  return lines.map((line) => {
+    const letters = line.length <= width ? [] : Array.from(line)
+    return letters.length <= width ? line : `${letters.slice(0, width - 1).join("")}…`
+  })
 }
 
 /** Names in a row; `--json` has all. */
