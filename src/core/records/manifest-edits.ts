@@ -13,8 +13,18 @@ type GrantEdit =
   | { readonly do: "put-grant"; readonly grant: Grant }
   | { readonly do: "drop-grant"; readonly agent: string; readonly group: string }
 
+/**
+ * The text of a parsed manifest after `edits`; it cannot be edited again. `document` is a
+ * {@link Document}, which no type of the library may name: who uses it has no yaml.
+ */
+export function editedText(document: object, edits: readonly ManifestEdit[]): string {
+  const editable = document as Document
+  applyEdits(editable, edits)
+  return editable.toString({ lineWidth: 0, nullStr: "" })
+}
+
 /** Finds the lines once: there may be thousands of edits, of thousands of lines. */
-export function applyEdits(document: Document, edits: readonly ManifestEdit[]): void {
+function applyEdits(document: Document, edits: readonly ManifestEdit[]): void {
   const [ofGroups, ofGrants]: [GroupEdit[], GrantEdit[]] = [[], []]
   for (const edit of edits) {
     if (edit.do === "add-group" || edit.do === "drop-group") ofGroups.push(edit)

@@ -6,7 +6,7 @@ import { MANIFEST } from "../words/layout.js"
 import { parseAgentName, parseGroupName } from "../words/names.js"
 import { manifestProblem } from "./schema.js"
 import { parseTime } from "../words/time.js"
-import { type ManifestEdit, applyEdits } from "./manifest-edits.js"
+import { type ManifestEdit, editedText } from "./manifest-edits.js"
 import { type Document, parseStrictYaml } from "./yaml.js"
 
 /** A line of the manifest: this agent should open this group. */
@@ -42,7 +42,7 @@ export function newManifest(vault: string): string {
 export interface ParsedManifest {
   readonly bytes: Uint8Array
   readonly manifest: Manifest
-  /** A {@link Document}, which no type of the library may name: who uses it has no yaml. */
+  /** For {@link editedText}. */
   readonly document: object
 }
 
@@ -79,9 +79,7 @@ export function edited(
   { document, manifest: { vault } }: ParsedManifest,
   edits: readonly ManifestEdit[],
 ): ParsedManifest {
-  const editable = document as Document
-  applyEdits(editable, edits)
-  return parseForEdits(Buffer.from(editable.toString({ lineWidth: 0, nullStr: "" }), "utf8"), vault)
+  return parseForEdits(Buffer.from(editedText(document, edits), "utf8"), vault)
 }
 
 /**
