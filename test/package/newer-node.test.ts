@@ -53,7 +53,7 @@ describe.each(Object.entries(newerNodes))("Node %s", (version, path) => {
       "[REDACTED stripe/api-key]",
       "db",
       "  + deploy gains access",
-      "Next: agent-vault get db/NAME --agent deploy",
+      "Next: agent-vault get db/password --agent deploy",
       "x",
       "agent-vault: NOT_GRANTED: deploy may not open db (revoked on TIME)",
       "attention  EXPOSED  db/password: could be read by deploy, until TIME",

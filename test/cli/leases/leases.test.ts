@@ -186,7 +186,9 @@ test("what is no key is not stored, and not repeated", async () => {
   writeFileSync(join(machine.home, "other.pem"), "no key at all")
   const set = await machine.shell(`agent-vault set ${NAME} --from-file ~/other.pem`)
   expect(set).toMatchObject({ stdout: "", code: 2 })
-  expect(set.stderr).toContain("is leased as github-app, and what is sealed is no private key")
+  expect(set.stderr).toContain(
+    "is leased as github-app, and what is sealed is not an RSA private key",
+  )
   expect(set.stderr).not.toContain("no key at all")
   const list = await machine.shell("agent-vault list --json")
   expect(list.stdout).toContain('"version": 1')
@@ -210,7 +212,7 @@ test("a new value is leased as the one before; a lease of what is no key fails",
       agent-vault meta ${NAME} ${issuer.said} && agent-vault get ${NAME} --agent ci`,
   )
   expect(none).toMatchObject({ stdout: "", code: 6 })
-  expect(none.stderr).toContain("no private key of RSA in PEM")
+  expect(none.stderr).toContain("is not an RSA private key in PEM")
   expect(none.stderr).not.toContain("no key at all")
   expect(issuer.asked).toHaveLength(1)
 })
