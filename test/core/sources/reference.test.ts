@@ -102,7 +102,7 @@ describe("what could be read as more than a reference is none", () => {
     "op://CI/x/y\u{0}",
     `env:${"A".repeat(129)}`,
   ])("%j", (text) => {
-    expect(() => parseReference(text)).toThrow("no reference")
+    expect(() => parseReference(text)).toThrow("is not a reference")
     for (const scheme of STORES) expect(partsOf(scheme, text)).toBeUndefined()
   })
 })
