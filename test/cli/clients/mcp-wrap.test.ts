@@ -6,6 +6,7 @@ import { text as textOf } from "node:stream/consumers"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { readConfig, withEntry, writeConfig } from "../../../src/cli/clients/client-config.js"
 import { type Seen, type Steps, atTerminal } from "../at-terminal.js"
+import { leaveHalfDone } from "../half-done.js"
 import { Machine, type Ran } from "../machine.js"
 
 /** A key as a service makes them, which no scanner may find in this file. */
@@ -609,12 +610,7 @@ test("a file that somebody changes meanwhile is not written", () => {
 
 test("what a killed command left is completed first", async () => {
   const machine = fresh(cursor({ GITHUB_TOKEN: KEY }))
-  const journal = join(machine.repo, ".git/agent-vault/journal.json")
-  const from = machine.git("rev-parse", "HEAD")
-  const to = machine.git("commit-tree", "-m", "never on the branch", "HEAD^{tree}")
-  const change = { branch: "refs/heads/main", from, to, folder: ".agent-vault", paths: [] }
-  mkdirSync(dirname(journal), { recursive: true })
-  writeFileSync(journal, JSON.stringify(change))
+  const journal = leaveHalfDone(machine)
   const { code, stderr } = await wrap(machine, "github --yes")
   expect(code, stderr).toBe(0)
   expect(existsSync(journal)).toBe(false)

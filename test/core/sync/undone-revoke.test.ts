@@ -24,10 +24,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   ;[one, two] = twoMachines(template)
   one.git("switch", "-q", "-c", "side")
-  await one.grant("deploy", "stripe")
-  await one.revoke("deploy", "stripe")
-  await one.grant("deploy", "stripe")
-  await one.revoke("deploy", "stripe")
+  await rekeyTwice(one, "deploy")
   one.git("push", "-q", "origin", "side")
   await revokeLater(two, "ci")
   await syncAt(two)
@@ -35,6 +32,14 @@ beforeEach(async () => {
 })
 afterEach(() => [one, two].forEach((world) => world.remove()))
 afterAll(() => template.remove())
+
+/** Lets an agent in and out of stripe, twice: two rekeys. */
+async function rekeyTwice(world: World, agent: string): Promise<void> {
+  for (let count = 0; count < 2; count++) {
+    await world.grant(agent, "stripe")
+    await world.revoke(agent, "stripe")
+  }
+}
 
 /** Revokes stripe in a later second than any grant until now. */
 function revokeLater(world: World, agent: string): Promise<void> {
@@ -143,10 +148,7 @@ test.each([
   forget(one)
   await syncAt(one)
   one.git("switch", "-q", "-c", "later")
-  await one.grant("third", "stripe")
-  await one.revoke("third", "stripe")
-  await one.grant("third", "stripe")
-  await one.revoke("third", "stripe")
+  await rekeyTwice(one, "third")
   one.git("push", "-q", "origin", "later")
   const record = readFileSync(join(one.top, ".agent-vault/groups/stripe.json"), "utf8")
   const { members } = JSON.parse(record) as GroupRecord
@@ -206,10 +208,7 @@ test("a revoke that never left its clone may be undone, whatever came further me
   one.git("switch", "-q", "main")
   forget(one)
   await syncAt(one)
-  await one.grant("third", "stripe")
-  await one.revoke("third", "stripe")
-  await one.grant("third", "stripe")
-  await one.revoke("third", "stripe")
+  await rekeyTwice(one, "third")
   await syncAt(one)
   two.git("fetch", "-q")
   two.git("reset", "-q", "--hard", "origin/main")

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { existsSync } from "node:fs"
 import { afterEach, beforeEach, expect, test } from "vitest"
+import { leaveHalfDone } from "../../half-done.js"
 import { type Machine, vaultMachine } from "../../machine.js"
 
 let machine: Machine
@@ -19,26 +19,15 @@ const COMMANDS = [
 const SET_POLICY =
   "agent-vault policy show --example > p.yaml && agent-vault policy set p.yaml --yes"
 
-/** Leaves the journal of a change that a kill ended before its branch moved. */
-function leaveHalfDone(): string {
-  const journal = join(machine.repo, ".git/agent-vault/journal.json")
-  const from = machine.git("rev-parse", "HEAD")
-  const to = machine.git("commit-tree", "-m", "never on the branch", "HEAD^{tree}")
-  const change = { branch: "refs/heads/main", from, to, folder: ".agent-vault", paths: [] }
-  mkdirSync(dirname(journal), { recursive: true })
-  writeFileSync(journal, JSON.stringify(change))
-  return journal
-}
-
 test.each(COMMANDS)("a change that was left half done is completed by %s", async (line) => {
-  const journal = leaveHalfDone()
+  const journal = leaveHalfDone(machine)
   expect(await machine.shell(line)).toMatchObject({ code: 0 })
   expect(existsSync(journal)).toBe(false)
 })
 
 test("and by policy set, and policy remove", async () => {
   for (const line of [SET_POLICY, "agent-vault policy remove --yes"]) {
-    const journal = leaveHalfDone()
+    const journal = leaveHalfDone(machine)
     expect(await machine.shell(line)).toMatchObject({ code: 0 })
     expect(existsSync(journal)).toBe(false)
   }
@@ -46,7 +35,7 @@ test("and by policy set, and policy remove", async () => {
 
 test("and by an import of what is there already, and more", async () => {
   await machine.shell("echo FIRST_KEY=obviously-fake > a.env && agent-vault import a.env -g stripe")
-  const journal = leaveHalfDone()
+  const journal = leaveHalfDone(machine)
   const again = "echo SECOND_KEY=obviously-fake >> a.env && agent-vault import a.env -g stripe"
   expect(await machine.shell(again)).toMatchObject({ code: 0 })
   expect(existsSync(journal)).toBe(false)
