@@ -10,12 +10,13 @@ const PIECE = 64 * 1024
 export function readLimited(path: string, limit: number): Buffer | undefined {
   const descriptor = openSync(path, "r")
   try {
+    const piece = Buffer.alloc(PIECE)
     const pieces: Buffer[] = []
     for (let length = 0; length <= limit;) {
-      const piece = Buffer.alloc(PIECE)
       const count = readSync(descriptor, piece)
       if (count === 0) return Buffer.concat(pieces)
-      pieces.push(piece.subarray(0, count))
+      // A copy: a pipe may give a byte at a time, and each would keep a whole piece.
+      pieces.push(Buffer.from(piece.subarray(0, count)))
       length += count
     }
     return undefined
