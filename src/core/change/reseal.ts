@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url"
 import { Worker } from "node:worker_threads"
 import { sealer, unlocker } from "../age/age.js"
 import { type ErrorCode, VaultError } from "../words/errors.js"
-import { bringBack } from "../words/layout.js"
+import { bringBack, recordOfSealed } from "../words/layout.js"
 import { givingWay } from "../words/giving-way.js"
 
 /** A ciphertext to re-encrypt, with the identity that opens it. */
@@ -130,7 +130,7 @@ function bytesOf(answer: Resealed | undefined): Uint8Array {
   if (answer === undefined) throw new TypeError("a worker answered too little")
   if ("ciphertext" in answer) return answer.ciphertext
   throw new VaultError(answer.code, `${answer.path}: ${answer.message}`, {
-    hint: bringBack(answer.path.replace(/age$/, "json"), answer.path),
+    hint: bringBack(recordOfSealed(answer.path), answer.path),
   })
 }
 

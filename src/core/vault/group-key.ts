@@ -1,7 +1,13 @@
 import { sealedProblem } from "../age/age-file.js"
 import { type Unlock, recipientOf, seal, unlocker, unseal } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
-import { bringBack, groupKeyPath, groupPastPath, groupRecordPath } from "../words/layout.js"
+import {
+  bringBack,
+  groupKeyPath,
+  groupPastPath,
+  groupRecordPath,
+  recordOfSealed,
+} from "../words/layout.js"
 import { type GroupRecord, type Member, type SecretRecord, digestOf } from "../records/record.js"
 import type { Key } from "../keys/key-files.js"
 import type { SecretName } from "../words/names.js"
@@ -99,7 +105,7 @@ export function readSigned(vault: Vault, path: string, digest: string): Uint8Arr
   const bytes = vault.files.read(path)
   if (bytes !== undefined && digestOf(bytes) === digest) return bytes
   throw new VaultError("DIGEST_MISMATCH", `${path} ${whyNotSigned(bytes)}`, {
-    hint: bringBack(path.replace(/(?:\.past)?\.age$/, ".json"), path),
+    hint: bringBack(recordOfSealed(path), path),
   })
 }
 

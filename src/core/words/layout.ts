@@ -29,6 +29,9 @@ export const auditHeadPath = (agent: string, id: string, seq: number): string =>
   `audit/${agent}/${id.slice("sha256:".length, "sha256:".length + 16)}-${seq}.json`
 export const secretPath = (name: SecretName): string => `secrets/${name.full}.age`
 
+/** The record that signs the digest of a sealed file. */
+export const recordOfSealed = (path: string): string => path.replace(/(?:\.past)?\.age$/, ".json")
+
 /** The hint for files that are not what was signed. All that one signature covers comes back together. */
 export function bringBack(...paths: readonly string[]): string {
   const files = paths.map((path) => `${VAULT_FOLDER}/${path}`).join(" ")
