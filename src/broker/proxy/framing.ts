@@ -85,7 +85,7 @@ function isOverride(name: string): boolean {
 
 /**
  * What of pairs has servers take a POST for another method: `_method`, Salesforce's `_HttpMethod`, or
- * the name of such a header, which Firebase takes too. Names may be escaped, some servers part pairs
+ * the name of such a header, which some read there as well. Names may be escaped, some servers part pairs
  * by `;` too, and to PHP a blank, a dot or a bracket is `_`.
  */
 function methodNamedIn(pairs: string): string | undefined {
