@@ -32,6 +32,7 @@ export function parseFully(argv: readonly string[]): Call {
   for (const [option, value] of given) checkOption(spec, option, value)
   const before = named.slice(spec.name.split(" ").length)
   const isMissing = behind.length === 0 && wordRange(spec.words).least > 0
+  if (takesCommand(spec) && before.length > 0 && behind.length > 0) throw wordsBefore(spec)
   if (takesCommand(spec) && (before.length > 0 || isMissing)) throw noCommand(spec)
   const rest = [...before, ...behind.map(String)]
   checkWords(spec, rest, "generate" in options)
@@ -138,6 +139,16 @@ function noCommand({ name, words }: CommandSpec): VaultError {
   return usage(
     `${name} needs the command to run behind two dashes`,
     `agent-vault ${name} [options] ${shownWords(words)}`,
+  )
+}
+
+/** As in `run stripe -- npm start`: what a program gets is named by options. */
+function wordsBefore(spec: CommandSpec): VaultError {
+  return usage(
+    `${spec.name} takes only options before the two dashes`,
+    "secret" in spec.options
+      ? "-s GROUP/NAME names a secret, -g GROUP all of a group"
+      : helpOn(spec),
   )
 }
 

@@ -73,10 +73,20 @@ describe("a command line for another program", () => {
     [["run", "--"]],
     [["run", "-s", "a/b"]],
     [["run", "-s", "a/b", "npm", "start"]],
-    [["run", "npm", "--", "start"]],
   ])("%j: the dashes and a command are needed", (argv) => {
     expect(parseQuickly(argv)?.words.length ?? 0).toBe(0)
     expect(() => parseFully(argv)).toThrow("behind two dashes")
+  })
+
+  test("what stands before the dashes is no secret, and the options that name one are told", () => {
+    const argv = ["run", "stripe", "--", "npm", "start"]
+    expect(parseQuickly(argv)).toBeUndefined()
+    expect(() => parseFully(argv)).toThrow(
+      expect.objectContaining({
+        message: "run takes only options before the two dashes",
+        hint: "-s GROUP/NAME names a secret, -g GROUP all of a group",
+      }),
+    )
   })
 })
 
