@@ -4,10 +4,7 @@ import { Server, type Socket, connect } from "node:net"
 import { basename, dirname } from "node:path"
 import process from "node:process"
 import { VaultError, inaccessible, isErrno } from "../core/index.js"
-
-/** Where a listener is: a port of an address (0: any), or a socket in the file system. */
-export type ListeningPlace =
-  { readonly address: string; readonly port: number } | { readonly socket: string }
+import type { ListeningPlace } from "../serving/blind-program.js"
 
 /** Bytes of a socket's path that every system takes (`sun_path`: 104 on macOS, 108 on Linux). */
 const LONGEST_PATH = 103

@@ -3,6 +3,7 @@ import type { Server } from "node:net"
 import { basename, join, posix } from "node:path"
 import { json } from "node:stream/consumers"
 import { VaultError, inaccessible, isErrno } from "../core/index.js"
+import type { OfferTerms } from "../serving/blind-program.js"
 import { clientEnvironment } from "./environment/client-environment.js"
 import type { TrustFiles } from "./environment/trust-files.js"
 import { fileBeside } from "./file-beside.js"
@@ -18,18 +19,6 @@ export interface ProxyOffer {
   readonly isLocalBound: boolean
   /** Whom to trust, as files of the running proxy. */
   readonly files: TrustFiles
-}
-
-/** How programs elsewhere see what a proxy offers. */
-export interface OfferTerms {
-  /** The control socket of the proxy. */
-  readonly control: string
-  /** `HOST:PORT` by which they reach it. */
-  readonly at?: string | undefined
-  /** The folder that the files are written into. */
-  readonly folder?: string | undefined
-  /** Where they find that folder. */
-  readonly mount?: string | undefined
 }
 
 /** Hands an offer to whoever may open the socket: this user. Throws as {@link listenAt} does. */

@@ -1,30 +1,13 @@
 import { isIPv6 } from "node:net"
+import type { ReadyProxy } from "../serving/blind-program.js"
 import { PORT_INSIDE } from "./isolate/bubblewrap.js"
-import { type ListeningPlace, listenAt } from "./listen-at.js"
+import { listenAt } from "./listen-at.js"
 import { offer, unlessServed } from "./proxy-offer.js"
-import { type ServedSecrets, isMachineBound, servedBy } from "./served-secrets.js"
+import { isMachineBound, servedBy } from "./served-secrets.js"
 import { type ServingTerms, readyBroker } from "./ready-broker.js"
 
 export { isServed } from "./listen-at.js"
 export { offeredVariables } from "./proxy-offer.js"
-
-/** A proxy that is ready, and serves once it knows which variables its placeholders are. */
-export interface ReadyProxy extends ServedSecrets {
-  readonly leftOut: ReadonlyMap<string, string>
-  /**
-   * Serves, and hands out by the control socket how it is used. Returns `HOST:PORT`, or the path of
-   * its socket. Throws `PORT_TAKEN`, `NO_ACCESS`.
-   */
-  readonly serve: (places: ProxyPlaces, variables: ReadonlyMap<string, string>) => Promise<string>
-  readonly close: () => Promise<void>
-}
-
-/** Where a proxy listens: to programs, and to its own user. */
-export interface ProxyPlaces {
-  readonly listens: ListeningPlace
-  /** The path of its control socket. */
-  readonly control: string
-}
 
 /** What a listener on all addresses is reached by from here. */
 const ANY: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" }
@@ -32,7 +15,6 @@ const ANY: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": ":
 /** Makes a broker ready that serves programs elsewhere. Throws as {@link readyBroker} does. */
 export async function prepareProxy(terms: ServingTerms): Promise<ReadyProxy> {
   const ready = await readyBroker(terms)
-  const served = servedBy(ready)
   const closing: (() => unknown)[] = [ready.close]
   const serve: ReadyProxy["serve"] = async ({ listens, control }, variables) => {
     const handedOut = {
@@ -53,7 +35,7 @@ export async function prepareProxy(terms: ServingTerms): Promise<ReadyProxy> {
   const close = async (): Promise<void> => {
     for (const each of closing.toReversed()) await each()
   }
-  return { ...served, leftOut: ready.leftOut, serve, close }
+  return { ...servedBy(ready), serve, close }
 }
 
 function hostPort(address: string, port: number): string {

@@ -1,16 +1,7 @@
 import { AWS_VARIABLES, type BoundSecret, loadServices } from "../core/index.js"
+import type { ServedSecrets } from "../serving/blind-program.js"
 import { signerOf } from "./sign/in-session.js"
 import { type ReadyBroker, hostsOf } from "./ready-broker.js"
-
-/** What programs are given of the secrets that a broker serves. */
-export interface ServedSecrets {
-  /** The placeholder of each secret that has a use. */
-  readonly placeholders: ReadonlyMap<string, string>
-  /** The catalogue's service of each of them that was taken from one. */
-  readonly services: ReadonlyMap<string, string>
-  /** In whose name those sign that sign for AWS: ids of access keys, which are no secret. */
-  readonly signers: ReadonlyMap<string, string>
-}
 
 /** All variables that a service's secret may become besides those that were chosen. */
 export async function servableVariables(): Promise<readonly string[]> {
@@ -19,11 +10,12 @@ export async function servableVariables(): Promise<readonly string[]> {
 }
 
 /** What a ready broker serves. */
-export function servedBy({ uses, placeholders }: ReadyBroker): ServedSecrets {
+export function servedBy({ uses, placeholders, leftOut }: ReadyBroker): ServedSecrets {
   return {
     placeholders: new Map([...uses.keys()].map((name) => [name, placeholders.of(name) ?? ""])),
     services: servicesOf(uses),
     signers: signersOf(uses),
+    leftOut,
   }
 }
 

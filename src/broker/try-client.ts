@@ -1,40 +1,20 @@
-import {
-  type Blind,
-  type BlindGiven,
-  type BlindRequest,
-  prepareBlind,
-  tryIsolation,
-} from "./blind-run.js"
+import type { ClientTrial, IsolationChoice } from "../serving/blind-program.js"
+import { type BlindRequest, prepareBlind, tryIsolation } from "./blind-run.js"
 import { PROBE_SECRET, ProbeVault } from "./probe/probe-vault.js"
 import { ProbeService } from "./probe/probe-service.js"
 import { Sightings } from "./probe/sightings.js"
-import { type ProbeStep, stepsOf } from "./probe/steps.js"
+import { stepsOf } from "./probe/steps.js"
 
 /** With what a client is tried: as a program would run blind here. */
 export interface TrialRequest extends Pick<BlindRequest, "env" | "secretPlaces" | "preloads"> {
-  readonly isolation: "auto" | "bwrap" | "none"
-}
-
-/** A client that is to be tried: what it is given, how it is started, and how it did. */
-export interface Trial
-  extends
-    Pick<Blind, "wrap" | "inside" | "holds" | "begun" | "close">,
-    Pick<BlindGiven, "environment"> {
-  /** What the client is to make a request to: `https://probe.localhost:PORT/…`. */
-  readonly url: string
-  /** `probe.localhost:PORT` */
-  readonly host: string
-  /** What it is to send as its key. */
-  readonly placeholder: string
-  /** How the client did until now; `command` is its command line. */
-  readonly steps: (command: readonly string[]) => readonly ProbeStep[]
+  readonly isolation: IsolationChoice
 }
 
 /**
  * Makes a broker ready that has one secret of its own, and a service on loopback to which alone it
  * may go. No vault is opened, and no packet leaves the machine. Throws as {@link prepareBlind} does.
  */
-export async function prepareTrial(request: TrialRequest): Promise<Trial> {
+export async function prepareTrial(request: TrialRequest): Promise<ClientTrial> {
   const service = await ProbeService.start()
   try {
     return await trialAt(service, request)
@@ -44,7 +24,7 @@ export async function prepareTrial(request: TrialRequest): Promise<Trial> {
   }
 }
 
-async function trialAt(service: ProbeService, request: TrialRequest): Promise<Trial> {
+async function trialAt(service: ProbeService, request: TrialRequest): Promise<ClientTrial> {
   const { authority: host, root: ownRoot } = service
   const isolation = tryIsolation(request.isolation, request.env)
   const seen = new Sightings()
@@ -74,7 +54,7 @@ async function trialAt(service: ProbeService, request: TrialRequest): Promise<Tr
     placeholder,
     environment,
     wrap,
-    ...(inside === undefined ? {} : { inside }),
+    inside,
     holds,
     begun,
     steps: (command) => stepsOf(seen, { host, command, isIsolated: inside !== undefined }),

@@ -4,7 +4,7 @@ import { delimiter, isAbsolute, join } from "node:path"
 import { execPath, getuid, platform } from "node:process"
 import { promisify } from "node:util"
 import { VaultError } from "../../core/index.js"
-import type { Hidden } from "./hidden.js"
+import type { Hidden } from "../../serving/blind-program.js"
 import { openRefusedCalls, refusesCalls } from "./refused-calls.js"
 
 /** What a program sees of this machine that runs isolated. */

@@ -3,13 +3,7 @@ import { userInfo } from "node:os"
 import { join } from "node:path"
 import { getuid } from "node:process"
 import { isErrno } from "../../core/index.js"
-
-/** What a program may not see that runs isolated. */
-export interface Hidden {
-  /** Are empty there. */
-  readonly folders: readonly string[]
-  readonly files: readonly string[]
-}
+import type { Hidden } from "../../serving/blind-program.js"
 
 /** The sockets of those who do for whoever asks what this program may not. */
 const SOCKETS = [

@@ -1,4 +1,5 @@
 import { type ClientKind, hintOf, kindsOf } from "./client-kinds.js"
+import type { Looked, TrialStep } from "../../serving/blind-program.js"
 import type { Sightings } from "./sightings.js"
 import { alertInWords } from "../proxy/distrust.js"
 
@@ -12,16 +13,6 @@ export const STEPS = [
   "value",
   "reply",
 ] as const
-
-/** How a client did at one of them. */
-export interface ProbeStep {
-  readonly step: (typeof STEPS)[number]
-  /** `unknown`: it did not come so far. */
-  readonly is: "good" | "wrong" | "unknown"
-  /** What was seen. */
-  readonly saw: string
-  readonly mend?: string
-}
 
 /** What the sightings are judged by. */
 export interface JudgeTerms {
@@ -48,11 +39,10 @@ type Seen = Readonly<
     | "pastBroker"
   >
 >
-type StepOutcome = Omit<ProbeStep, "step">
-type Judge = (seen: Seen, terms: JudgeTerms, kinds: readonly ClientKind[]) => StepOutcome
+type Judge = (seen: Seen, terms: JudgeTerms, kinds: readonly ClientKind[]) => Looked
 
 /** Judges what was seen, step by step; behind one that went wrong, what did not happen is unknown. */
-export function stepsOf(seen: Seen, terms: JudgeTerms): readonly ProbeStep[] {
+export function stepsOf(seen: Seen, terms: JudgeTerms): readonly TrialStep[] {
   const kinds = kindsOf(terms.command, seen.clients)
   let isLost = false
   return STEPS.map((step) => {
@@ -63,7 +53,7 @@ export function stepsOf(seen: Seen, terms: JudgeTerms): readonly ProbeStep[] {
   })
 }
 
-const JUDGES: Readonly<Record<ProbeStep["step"], Judge>> = {
+const JUDGES: Readonly<Record<(typeof STEPS)[number], Judge>> = {
   proxy: judgeProxy,
   token: judgeToken,
   host: judgeHost,
@@ -77,7 +67,7 @@ function judgeProxy(
   { connections, clients, pastBroker }: Seen,
   { isIsolated }: JudgeTerms,
   kinds: readonly ClientKind[],
-): StepOutcome {
+): Looked {
   const mend = hintOf(kinds, "follows")
   if (pastBroker > 0) {
     const also = "it came, and went round the broker as well"
@@ -96,7 +86,7 @@ function judgeToken(
   { connections, admittedTo, refusals }: Seen,
   { isIsolated }: JudgeTerms,
   kinds: readonly ClientKind[],
-): StepOutcome {
+): Looked {
   // Whose target was looked at has shown the token.
   if (admittedTo.size > 0 || isAmong(refusals, "TARGET_REFUSED")) {
     return good(isIsolated ? "none is asked for: nobody else can connect" : "it showed it")
@@ -109,7 +99,7 @@ function judgeToken(
   return wrong(connections > 0 ? "it connected, and asked for nothing" : NOTHING, REQUEST)
 }
 
-function judgeHost({ admittedTo, refusals }: Seen, { host }: JudgeTerms): StepOutcome {
+function judgeHost({ admittedTo, refusals }: Seen, { host }: JudgeTerms): Looked {
   const others = refusals.flatMap(({ code, to }) =>
     code === "TARGET_REFUSED" && to !== undefined && to !== host ? [to] : [],
   )
@@ -129,7 +119,7 @@ function judgeAuthority(
   { trusts, distrusts }: Seen,
   _terms: JudgeTerms,
   kinds: readonly ClientKind[],
-): StepOutcome {
+): Looked {
   const alerts = new Set(distrusts.filter((alert) => alert !== undefined))
   if (trusts > 0 && alerts.size === 0) return good("it trusts the authority of the run")
   const said = [...alerts].map(alertInWords).join(", ")
@@ -138,7 +128,7 @@ function judgeAuthority(
   return wrong(trusts > 0 ? some : how, hintOf(kinds, "trusts"))
 }
 
-function judgePlaceholder({ placed, refusals, arrived, trusts }: Seen): StepOutcome {
+function judgePlaceholder({ placed, refusals, arrived, trusts }: Seen): Looked {
   const [taken] = placed
   if (taken !== undefined) return good(`it is in ${taken.at}, as ${taken.scheme}`)
   if (isAmong(refusals, "USE_REFUSED")) {
@@ -154,14 +144,14 @@ function judgePlaceholder({ placed, refusals, arrived, trusts }: Seen): StepOutc
   return wrong(trusts > 0 ? "no request came" : NOTHING, REQUEST)
 }
 
-function judgeValue({ arrived, refusals }: Seen): StepOutcome {
+function judgeValue({ arrived, refusals }: Seen): Looked {
   if (arrived.some(({ holds }) => holds === "value")) return good("the service got the value")
   const codes = codesOf(refusals)
   const missing = "the service did not get it"
   return wrong(codes === "" ? missing : `${missing}: ${codes}`, CODES)
 }
 
-function judgeReply({ answers }: Seen): StepOutcome {
+function judgeReply({ answers }: Seen): Looked {
   const isDone = answers.some(({ status, isWhole }) => status === 200 && isWhole)
   if (isDone) return good("it has the whole reply")
   const [first] = answers
@@ -189,10 +179,10 @@ function codesOf(refusals: Seen["refusals"]): string {
   return [...new Set(refusals.map(({ code }) => code))].join(", ")
 }
 
-function good(saw: string): StepOutcome {
+function good(saw: string): Looked {
   return { is: "good", saw }
 }
 
-function wrong(saw: string, mend: string): StepOutcome {
+function wrong(saw: string, mend: string): Looked {
   return { is: "wrong", saw, mend }
 }

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto"
 import { VaultError, type Target, hostPortOf } from "../../core/index.js"
-import type { Choice, ChoiceQuestion, Chosen } from "../../questions/question.js"
+import type { Choice, ChoiceQuestion } from "../../questions/question.js"
+import type { Questions } from "../../questions/questions.js"
 
 /** Asks a person, who may say no by saying nothing. */
-export type Ask = (question: ChoiceQuestion, gone?: AbortSignal) => Promise<Chosen>
+export type Ask = Questions["choose"]
 
 /** Asks nobody: the answer is no. */
 export const askNobody: Ask = () => Promise.resolve({ without: "unsupported" })

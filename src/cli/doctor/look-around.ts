@@ -24,7 +24,8 @@ import {
   setUpDriver,
   unwritableState,
 } from "../../core/owner.js"
-import type { Door, Looked } from "../door/door.js"
+import type { Looked } from "../../serving/blind-program.js"
+import type { Door } from "../door/door.js"
 import { startedByGit } from "../door/git-driver.js"
 import { programFiles } from "../door/own-program.js"
 import { verifiedOr } from "../door/reading.js"

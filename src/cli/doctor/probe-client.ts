@@ -1,4 +1,5 @@
-import type { ClientTrial, Door, Looked } from "../door/door.js"
+import type { ClientTrial, IsolationChoice, TrialStep } from "../../serving/blind-program.js"
+import type { Door } from "../door/door.js"
 import { isSet } from "../door/who.js"
 import { secretPlaces, started } from "../run/blind.js"
 import { choice } from "../run/brokered.js"
@@ -15,12 +16,12 @@ export interface Probed {
   readonly url: string
   /** Its exit code; it may be at a loss with the reply, which says nothing of the broker. */
   readonly ended: number
-  readonly steps: readonly (Looked & { readonly step: string })[]
+  readonly steps: readonly TrialStep[]
 }
 
 /** How a client is started to be tried. */
 export interface ProbeTerms {
-  readonly isolation: "auto" | "bwrap" | "none"
+  readonly isolation: IsolationChoice
   readonly preloads: boolean
   readonly isClean: boolean
   readonly output: NonNullable<Launch["output"]>

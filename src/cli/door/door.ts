@@ -1,8 +1,15 @@
-import type { Server } from "node:net"
 import type { BrokeredVault, Environment, VaultError } from "../../core/index.js"
 import type { Questions } from "../../questions/questions.js"
 import type { Call } from "../parse/call.js"
 import type { Terminal } from "../terminal/terminal.js"
+import type {
+  BlindRun,
+  ClientTrial,
+  Hidden,
+  IsolationChoice,
+  OfferTerms,
+  ReadyProxy,
+} from "../../serving/blind-program.js"
 import type { SecretRequest, Serving, WireReply } from "../../serving/serving.js"
 
 /** What the guard is asked to look at. */
@@ -42,24 +49,6 @@ export interface Guard {
   ): Promise<number>
 }
 
-/** What is to be known of a program that runs isolated. */
-export interface ProgramInside {
-  /** Whether an absolute path leads into what the program does not see. */
-  readonly hides: (path: Buffer) => boolean
-  /** Variables that may be given in place of the user's own, known before it is which are. */
-  readonly replaces: () => Promise<readonly string[]>
-  /** What can be done while the program's network is made. */
-  readonly meanwhile: () => void
-  /** Takes the listener that comes out of the program's network. */
-  readonly takeListener: (listener: Server) => Promise<void>
-  /** What is answered then, for the program to begin; `variables` are lines of a shell. */
-  readonly beginning: (variables: string) => string
-  /** The program's process, by what was said on descriptor 4; undefined if there is none. */
-  readonly programInside: (info: string) => number | undefined
-  /** What is to be its descriptor 5 when it is started; to be closed then. */
-  readonly openRefusedCalls: () => number
-}
-
 /** What the broker serves, and how strictly. */
 export interface ServedTerms {
   readonly vault: BrokeredVault
@@ -81,53 +70,10 @@ export interface ServedTerms {
 
 /** The broker for programs elsewhere, as far as the commands know it. */
 export interface ProxyDoor {
-  prepareProxy(terms: ServedTerms): Promise<
-    Omit<GivenBlind, "environment"> & {
-      readonly serve: (
-        places: {
-          readonly listens:
-            { readonly address: string; readonly port: number } | { readonly socket: string }
-          readonly control: string
-        },
-        variables: ReadonlyMap<string, string>,
-      ) => Promise<string>
-      readonly close: () => void
-    }
-  >
+  prepareProxy(terms: ServedTerms): Promise<ReadyProxy>
   /** Whether somebody serves a socket. */
   isServed(path: string): Promise<boolean>
-  offeredVariables(terms: {
-    readonly control: string
-    readonly at?: string | undefined
-    readonly folder?: string | undefined
-    readonly mount?: string | undefined
-  }): Promise<Readonly<Record<string, string>>>
-}
-
-/** What a program is given that runs blind. */
-export interface GivenBlind {
-  /** The placeholder of each secret of the run that has a use. */
-  readonly placeholders: ReadonlyMap<string, string>
-  /** The catalogue's service of each of them that was taken from one. */
-  readonly services: ReadonlyMap<string, string>
-  /** The id of the access key in whose name each of them signs that signs for AWS. */
-  readonly signers: ReadonlyMap<string, string>
-  /** The secrets that are not given, each with why. */
-  readonly leftOut: ReadonlyMap<string, string>
-  readonly environment: Readonly<Record<string, string>>
-}
-
-/** A program that is to run blind: how it is started, and what it is given. */
-export interface BlindRun {
-  readonly wrap: (command: readonly string[]) => Promise<readonly string[]>
-  /** Where it is isolated: then it can be started before it is known what it is given. */
-  readonly inside?: ProgramInside | undefined
-  readonly holds: string
-  /** What it is given, made ready once. */
-  readonly given: () => Promise<GivenBlind>
-  /** To be called when it has begun. */
-  readonly begun: () => void
-  readonly close: () => Promise<void>
+  offeredVariables(terms: OfferTerms): Promise<Readonly<Record<string, string>>>
 }
 
 /** What isolates programs, once it was tried; undefined for those that are not to be. */
@@ -140,49 +86,22 @@ export interface BrokerDoor {
     env: Environment,
   ): Promise<{ readonly version: string } | { readonly missing: string; readonly hint: string }>
   /** Tries what isolates, on another core than this one. */
-  tryIsolation(isolation: "auto" | "bwrap" | "none", env: Environment): TriedIsolation
+  tryIsolation(isolation: IsolationChoice, env: Environment): TriedIsolation
   prepareBlind(
     request: ServedTerms & {
       readonly isolation: TriedIsolation
-      readonly secretPlaces: {
-        readonly folders: readonly string[]
-        readonly files: readonly string[]
-      }
+      readonly secretPlaces: Hidden
       readonly preloads: boolean
     },
   ): BlindRun
-}
-
-/** What was seen of something that is looked at, and how to mend it. */
-export interface Looked {
-  readonly is: "good" | "wrong" | "unknown"
-  readonly saw: string
-  readonly mend?: string
-}
-
-/** A client that is to be tried with a request of ours, as far as the commands know it. */
-export interface ClientTrial {
-  readonly url: string
-  readonly host: string
-  readonly placeholder: string
-  readonly environment: Readonly<Record<string, string>>
-  readonly wrap: (command: readonly string[]) => Promise<readonly string[]>
-  readonly inside?: ProgramInside | undefined
-  readonly holds: string
-  readonly begun: () => void
-  readonly steps: (command: readonly string[]) => readonly (Looked & { readonly step: string })[]
-  readonly close: () => Promise<void>
 }
 
 /** The broker that tries a client, as far as the commands know it. */
 export interface TrialDoor {
   prepareTrial(request: {
     readonly env: Environment
-    readonly isolation: "auto" | "bwrap" | "none"
-    readonly secretPlaces: {
-      readonly folders: readonly string[]
-      readonly files: readonly string[]
-    }
+    readonly isolation: IsolationChoice
+    readonly secretPlaces: Hidden
     readonly preloads: boolean
   }): Promise<ClientTrial>
 }

@@ -1,7 +1,8 @@
 import type { Server } from "node:net"
 import { setImmediate } from "node:timers/promises"
 import { type VaultError, asVaultError, attempted, keyHome, stateHome } from "../../core/index.js"
-import type { BlindRun, BrokerDoor, Door, ServedTerms, TriedIsolation } from "../door/door.js"
+import type { BlindRun, Hidden } from "../../serving/blind-program.js"
+import type { BrokerDoor, Door, ServedTerms, TriedIsolation } from "../door/door.js"
 import { isSet, option, userPath } from "../door/who.js"
 import { questionsByPage } from "./ask-person.js"
 import { childEnvironment } from "./program-environment.js"
@@ -197,7 +198,7 @@ export async function prepareWith(
 }
 
 /** Where keys are, and what this machine remembers. */
-export function secretPlaces(door: Door): { folders: readonly string[]; files: readonly string[] } {
+export function secretPlaces(door: Door): Hidden {
   const { env } = door
   const named = [option(door, "identity"), env["AGENT_VAULT_IDENTITY_FILE"]]
   return {

@@ -9,7 +9,8 @@ import {
   parseAuthority,
   parseSecretName,
 } from "../../core/index.js"
-import type { Door, GivenBlind, ServedTerms } from "../door/door.js"
+import type { ServedSecrets } from "../../serving/blind-program.js"
+import type { Door, ServedTerms } from "../door/door.js"
 import { auditOf, openForAgent } from "../door/reading.js"
 import { option, options, placeOf } from "../door/who.js"
 import { noteOnce, say } from "../terminal/terminal.js"
@@ -135,7 +136,7 @@ export function choice<T extends string>(
  */
 export async function variablesOf(
   assignments: readonly ProgramVariable[],
-  blind: Pick<GivenBlind, "placeholders" | "services" | "signers">,
+  blind: Pick<ServedSecrets, "placeholders" | "services" | "signers">,
 ): Promise<ReadonlyMap<string, string>> {
   const given = new Map<string, string>()
   for (const { variable, value } of assignments) {
@@ -158,7 +159,7 @@ export async function variablesOf(
 /** Whose key it is that clients of AWS sign with, if that is told. */
 function signerIn(
   given: ReadonlyMap<string, string>,
-  { placeholders, signers }: Pick<GivenBlind, "placeholders" | "signers">,
+  { placeholders, signers }: Pick<ServedSecrets, "placeholders" | "signers">,
 ): string | undefined {
   const [, signer] =
     [...signers].find(([secret]) => placeholders.get(secret) === given.get(AWS_VARIABLES.key)) ?? []
@@ -169,7 +170,7 @@ function signerIn(
 export function tellServed(
   { terminal }: Door,
   given: ReadonlyMap<string, string>,
-  served: Pick<GivenBlind, "placeholders" | "leftOut" | "signers">,
+  served: Pick<ServedSecrets, "placeholders" | "leftOut" | "signers">,
   tell: (named: string) => string,
 ): void {
   const named = [...served.placeholders].flatMap(([secret, placeholder]) => {

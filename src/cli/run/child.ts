@@ -14,7 +14,7 @@ import { constants, devNull, tmpdir } from "node:os"
 import { join } from "node:path"
 import { kill, env as ourEnvironment, platform, versions } from "node:process"
 import type { Readable } from "node:stream"
-import type { ProgramInside } from "../door/door.js"
+import type { ProgramInside } from "../../serving/blind-program.js"
 
 /** What to start. */
 export interface Launch {

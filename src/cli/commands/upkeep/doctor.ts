@@ -1,5 +1,6 @@
 import { VaultError } from "../../../core/index.js"
-import type { Door, Looked } from "../../door/door.js"
+import type { Looked, TrialStep } from "../../../serving/blind-program.js"
+import type { Door } from "../../door/door.js"
 import { asJson, print, table, tell } from "../../door/render.js"
 import { isSet } from "../../door/who.js"
 import { type SeenHere, lookAround } from "../../doctor/look-around.js"
@@ -99,7 +100,7 @@ const STEPS: Readonly<Record<string, string>> = {
   reply: "takes the reply",
 }
 
-function stepLines(steps: readonly (Looked & { readonly step: string })[]): string[] {
+function stepLines(steps: readonly TrialStep[]): string[] {
   const rows = table(steps.map(({ step, is, saw }) => [step, SIGNS[is], saw]))
   return steps.flatMap(({ mend: way }, at) => [
     rows[at] ?? "",
