@@ -171,7 +171,7 @@ export class AgentVault implements AsyncDisposable {
    * `GIT_FAILED`, and the codes of exit 4 and 5 for a vault that no reader would accept.
    */
   async pull(): Promise<Pulled | undefined> {
-    this.#refuseClosed()
+    this.refuseClosed()
     const { place, key, env } = this.#request
     const { pull } = await import("../sync/pull.js")
     return pull(findVault(dirname(place.root)), key.trust, env)
@@ -179,7 +179,7 @@ export class AgentVault implements AsyncDisposable {
 
   /**
    * Ends all watches and pulls and the leases that were taken, overwrites what is kept in memory, and
-   * syncs the audit. Reading afterwards throws `CLOSED`. Rejects with `AUDIT_UNWRITABLE` if the audit
+   * syncs the audit. Reading or changing afterwards throws `CLOSED`. Rejects with `AUDIT_UNWRITABLE` if the audit
    * cannot be synced.
    */
   async close(): Promise<void> {
@@ -206,11 +206,11 @@ export class AgentVault implements AsyncDisposable {
   }
 
   async #read(names: readonly SecretName[], by?: ReadFor): Promise<SecretValue[]> {
-    this.#refuseClosed()
+    this.refuseClosed()
     const reads = await this.#reader.read(names, by).finally(() => {
       if (this.#closing.signal.aborted) this.#letGo()
     })
-    this.#refuseClosed()
+    this.refuseClosed()
     return reads.map(({ name, record, value }) => {
       this.#versions.set(name.full, record.version)
       return new SecretValue(name.full, record.version, value)
@@ -227,13 +227,14 @@ export class AgentVault implements AsyncDisposable {
   }
 
   async #with<T>(work: (vault: Vault) => T): Promise<T> {
-    this.#refuseClosed()
+    this.refuseClosed()
     // It may look at all that is there, which no value that is read meanwhile depends on.
     return apart(() => this.#reader.with(work))
   }
 
-  #refuseClosed(): void {
+  /** Throws `CLOSED` after {@link AgentVault.close}. */
+  protected refuseClosed(): void {
     if (!this.#closing.signal.aborted) return
-    throw new VaultError("CLOSED", "this vault was closed", { hint: "open it again: openVault()" })
+    throw new VaultError("CLOSED", "this vault was closed", { hint: "open it again" })
   }
 }

@@ -17,6 +17,7 @@ import {
 import { type MovedSecret, moveSecret } from "../change/move-secret.js"
 import { type Removal, removeSecrets } from "../change/remove-secrets.js"
 import { recoverAgent } from "../vault/escrow.js"
+import { type GivenSecret, bytesGiven, endGiven, metadataGiven } from "./given.js"
 import { grant, revoke } from "../change/grant.js"
 import type { Identity } from "../keys/identity.js"
 import { type Inspection, inspect } from "../check/inspect.js"
@@ -28,15 +29,8 @@ import type { SecretMetadata } from "../records/secret-metadata.js"
 import type { WrittenUse } from "../records/use.js"
 import { parseSource } from "../sources/reference.js"
 import type { Progress } from "../words/progress.js"
-import {
-  type SetManyRequest,
-  type SetManyResult,
-  type SetResult,
-  setSecret,
-  setSecrets,
-} from "../change/set.js"
+import { type SetManyResult, type SetResult, setSecret, setSecrets } from "../change/set.js"
 import type { Vault } from "../vault/vault.js"
-import { later, parseDuration, parseTime } from "../words/time.js"
 
 /** The vault of an owner, and their key. */
 export interface OwnerRequest extends ReaderRequest {
@@ -48,6 +42,7 @@ export interface OwnerRequest extends ReaderRequest {
  * A vault, opened by an owner: it reads as an {@link AgentVault} does, and changes. Each change is
  * one commit on the branch that is checked out: all of it happens, or nothing. Every change may
  * throw `NOT_OWNER`, `PENDING`, `VAULT_DIRTY`, `REPOSITORY_STATE`, `LOCKED`, `BUSY`, `GIT_FAILED`
+ * `CLOSED`
  * and the codes of exit 5.
  */
 export class OwnerVault extends AgentVault {
@@ -62,7 +57,8 @@ export class OwnerVault extends AgentVault {
   /**
    * Stores a value: text is stored as UTF-8. What `metadata` names replaces what the record says,
    * the rest stays; the same value again changes nothing. `lease` says that readers get a short-lived
-   * value in exchange, `"none"` that they get what is sealed. Throws `NAME_INVALID`, `VALUE_TOO_LARGE`,
+   * value in exchange, `"none"` that they get what is sealed. `expires` may be a date or a span,
+   * `2027-01-31` or `90d`. Throws `NAME_INVALID`, `VALUE_TOO_LARGE`,
    * `USAGE` for a lease that is none, or a value that it cannot be taken with, and `AGENT_NOT_FOUND`.
    *
    * @example
@@ -74,19 +70,27 @@ export class OwnerVault extends AgentVault {
     metadata: SecretMetadata = {},
     options: LeaseOptions = {},
   ): Promise<Changed<SetResult>> {
-    const bytes = typeof value === "string" ? Buffer.from(value) : value
-    const lease = leaseIn(options)
-    return changed(
-      await setSecret({ ...this.#change(options), name, value: bytes, metadata, lease }),
-    )
+    const request = this.#change(options)
+    const given = {
+      value: bytesGiven(name, value),
+      metadata: metadataGiven(metadata, request.now),
+      lease: leaseIn(options),
+    }
+    return changed(await setSecret({ ...request, name, ...given }))
   }
 
   /** Stores many values, as one commit: all or none. Throws as {@link set} does. */
   async setMany(
-    secrets: SetManyRequest["secrets"],
+    secrets: readonly GivenSecret[],
     options: ChangeOptions = {},
   ): Promise<Changed<SetManyResult>> {
-    return changed(await setSecrets({ ...this.#change(options), secrets }))
+    const request = this.#change(options)
+    const given = secrets.map(({ value, metadata = {}, ...secret }) => ({
+      ...secret,
+      value: bytesGiven(secret.name, value),
+      metadata: metadataGiven(metadata, request.now),
+    }))
+    return changed(await setSecrets({ ...request, secrets: given }))
   }
 
   /**
@@ -104,9 +108,10 @@ export class OwnerVault extends AgentVault {
     metadata: SecretMetadata = {},
     options: ChangeOptions & { keep?: string } = {},
   ): Promise<Changed<SetResult>> {
+    const request = this.#change(options)
     const source = parseSource(reference, options.keep)
-    const value = Buffer.from(reference)
-    return changed(await setSecret({ ...this.#change(options), name, value, source, metadata }))
+    const given = { value: Buffer.from(reference), metadata: metadataGiven(metadata, request.now) }
+    return changed(await setSecret({ ...request, name, source, ...given }))
   }
 
   /**
@@ -119,9 +124,9 @@ export class OwnerVault extends AgentVault {
     metadata: SecretMetadata,
     options: LeaseOptions & { clear?: readonly (keyof SecretMetadata)[] } = {},
   ): Promise<Changed<MetadataChange>> {
-    const lease = leaseIn(options)
-    const edit = { name, metadata, cleared: options.clear, lease }
-    return changed(await changeMetadata({ ...this.#change(options), ...edit }))
+    const request = this.#change(options)
+    const given = { metadata: metadataGiven(metadata, request.now), lease: leaseIn(options) }
+    return changed(await changeMetadata({ ...request, name, ...given, cleared: options.clear }))
   }
 
   /** Makes a group without secrets. Throws `EXISTS`, `NAME_INVALID`. */
@@ -176,10 +181,8 @@ export class OwnerVault extends AgentVault {
     options: ChangeOptions & { until?: string; for?: string; reason?: string } = {},
   ): Promise<Changed<Applied>> {
     const request = this.#change(options)
-    const { for: span, reason } = options
-    const end = options.until === undefined ? undefined : parseTime(options.until)
-    const until = span === undefined ? end : later(request.now, parseDuration(span))
-    return changed(await grant({ ...request, agent, groups, until, reason }))
+    const until = endGiven(options, request.now)
+    return changed(await grant({ ...request, agent, groups, until, reason: options.reason }))
   }
 
   /** Takes groups from an agent: they get new keys. `exposed` names the values to rotate. */
@@ -262,6 +265,7 @@ export class OwnerVault extends AgentVault {
 
   /** The text of an agent's original key file, out of its escrow. Throws `NO_ESCROW`. */
   async recoverAgent(agent: string): Promise<SecretValue> {
+    this.refuseClosed()
     const { place, key, env, onNote } = this.#request
     const recover = (vault: Vault): ReturnType<typeof recoverAgent> =>
       recoverAgent(vault, agent, key)
@@ -270,12 +274,14 @@ export class OwnerVault extends AgentVault {
   }
 
   /** Verifies everything in the vault, as `agent-vault check` does. */
-  check(options: { history?: boolean; against?: string } = {}): Promise<Inspection> {
+  async check(options: { history?: boolean; against?: string } = {}): Promise<Inspection> {
+    this.refuseClosed()
     const { place, key, env, onProgress, onNote } = this.#request
     return inspect({ place, key, env, onProgress, onNote, now: new Date(), ...options })
   }
 
   #change({ dryRun = false }: ChangeOptions): ChangeRequest {
+    this.refuseClosed()
     const { place, key, env, onProgress, onNote } = this.#request
     return { place, identity: key, env, onProgress, onNote, now: new Date(), dryRun }
   }

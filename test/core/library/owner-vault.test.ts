@@ -108,6 +108,70 @@ describe("an owner's vault", () => {
     })
   })
 
+  test("takes metadata in the words of the command, and calls nothing else damage", async () => {
+    await using vault = await openOwner()
+    await vault.set("mail/token", "hunter22", { expires: "2099-01-31" })
+    expect((await vault.describe("mail/token")).expires).toBe("2099-01-31T00:00:00Z")
+    await vault.setMetadata("mail/token", { expires: "2099-02-01" })
+    expect((await vault.describe("mail/token")).expires).toBe("2099-02-01T00:00:00Z")
+    const [unknown = {}, number = {}] = [{ envv: "MAIL" }, { description: 5 }] as unknown as {
+      env: string
+    }[]
+    const refused = [
+      () => vault.set("mail/token", "hunter23", unknown),
+      () => vault.setMany([{ name: "mail/token", value: "x", metadata: number }]),
+      () => vault.setSource("mail/token", "env:TOKEN", number),
+      () => vault.setMetadata("mail/token", number),
+    ]
+    for (const each of refused) await expect(each()).rejects.toMatchObject({ code: "USAGE" })
+  })
+
+  test("stores texts and bytes, and says of all else that it is neither", async () => {
+    await using vault = await openOwner()
+    await vault.setMany([
+      { name: "mail/one", value: "grün" },
+      { name: "mail/two", value: new Uint8Array([0, 255]) },
+    ])
+    expect((await vault.get("mail/one")).reveal()).toBe("grün")
+    expect((await vault.get("mail/two")).bytes()).toEqual(new Uint8Array([0, 255]))
+    const others: unknown[] = [
+      undefined,
+      5,
+      [1, 2],
+      new ArrayBuffer(2),
+      await vault.get("mail/one"),
+    ]
+    for (const other of others as string[]) {
+      const refusal = {
+        code: "USAGE",
+        message: "the value for mail/one is neither a text nor bytes",
+      }
+      await expect(vault.set("mail/one", other)).rejects.toMatchObject(refusal)
+      const many = [{ name: "mail/one", value: other }]
+      await expect(vault.setMany(many)).rejects.toMatchObject(refusal)
+    }
+  })
+
+  test("takes one end of a grant, and never the later of two", async () => {
+    await using vault = await openOwner()
+    const both = vault.grant("ci", ["stripe"], { until: "2099-01-01", for: "90d" })
+    await expect(both).rejects.toMatchObject({ code: "USAGE" })
+  })
+
+  test("changes, recovers and checks nothing once it is closed", async () => {
+    const vault = await openOwner()
+    await vault.close()
+    const head = world.git("rev-parse", "HEAD")
+    const refused = [
+      () => vault.grant("ci", ["stripe"], { for: "1d" }),
+      () => vault.set("stripe/late", "x"),
+      () => vault.recoverAgent("ci"),
+      () => vault.check(),
+    ]
+    for (const each of refused) await expect(each()).rejects.toMatchObject({ code: "CLOSED" })
+    expect(world.git("rev-parse", "HEAD")).toBe(head)
+  })
+
   test("hands out keys as values that do not show themselves", async () => {
     await using vault = await openOwner()
     const { key, ...rest } = await vault.addAgent("robot")
