@@ -15,6 +15,7 @@ interface Manifest {
   readonly optionalDependencies: Readonly<Record<string, string>>
   readonly devDependencies: Readonly<Record<string, string>>
   readonly scripts: Readonly<Record<string, string>>
+  readonly allowScripts: Readonly<Record<string, boolean>>
 }
 const manifest = JSON.parse(read("package.json")) as Manifest
 const lock = JSON.parse(read("package-lock.json")) as {
@@ -64,11 +65,13 @@ test("what is published has no script that an install runs", () => {
   }
 })
 
-test("each package with an install script stands on the page", () => {
+test("each package with an install script stands on the page, and runs none", () => {
   const scripted = Object.entries(lock.packages)
     .filter(([, entry]) => entry.hasInstallScript === true && entry.optional !== true)
     .map(([path]) => path.replace(/^.*node_modules\//, ""))
-  expect(listed("Install scripts")).toEqual([...new Set(scripted)].sort())
+  const names = [...new Set(scripted)].sort()
+  expect(listed("Install scripts")).toEqual(names)
+  expect(manifest.allowScripts).toEqual(Object.fromEntries(names.map((name) => [name, false])))
 })
 
 test("the list of what is in a version names each of them", () => {
