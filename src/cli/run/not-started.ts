@@ -38,7 +38,9 @@ export function notStarted(
       hint: "look at the interpreter in its first line (#!), or at its libraries",
     })
   }
-  if (code === "ENOENT") return notThere(command)
+  if (code === "ENOENT" || (code === "EACCES" && isNowhere(command, env, cwd))) {
+    return notThere(command)
+  }
   if (code === "E2BIG") {
     return new VaultError("COMMAND_NOT_STARTED", `${largest(env)} is more than the system takes`, {
       hint: "Linux takes 128 KiB a variable, and a quarter of ulimit -s in all: let the program read the value, with the SDK or agent-vault get",
@@ -47,6 +49,11 @@ export function notStarted(
   return new VaultError("COMMAND_NOT_STARTED", `${shown} cannot be run${codeOf(error)}`, {
     hint: "check that it is a program that you may execute; for a script, name its interpreter first",
   })
+}
+
+/** The system says EACCES as well if it may not look into one folder of PATH. */
+function isNowhere(command: string, env: Launch["env"], cwd: string): boolean {
+  return !command.includes("/") && !placesOf(command, env["PATH"], cwd).some(existsSync)
 }
 
 function notThere(command: string): VaultError {

@@ -1,6 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { getuid } from "node:process"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { testUnless, withoutProgram } from "../../needs.js"
 import type { Machine, Ran } from "../machine.js"
 import { VALUES, runMachine, startRun } from "./run-machine.js"
 
@@ -12,6 +14,8 @@ beforeAll(async () => {
 afterAll(() => machine.remove())
 
 const CI = "agent-vault run --agent ci"
+/** By which root looks into every folder. */
+const NO_RIGHTS = "-dac_override,-dac_read_search"
 
 /** What a line of shell did, of which no value may be seen but where `shows` says so. */
 async function shell(line: string, shows = false): Promise<Ran> {
@@ -195,6 +199,23 @@ describe("the exit code", () => {
     expect(stderr).not.toContain("abc")
     expect(ended).toBe(code)
   })
+
+  testUnless(
+    getuid?.() === 0 ? withoutProgram("setpriv") : undefined,
+    "a folder of PATH that we may not look into does not make a program be there: 127",
+    async () => {
+      const closed = join(machine.home, "closed")
+      mkdirSync(closed)
+      chmodSync(closed, 0)
+      const plain =
+        getuid?.() === 0 ? `setpriv --bounding-set ${NO_RIGHTS} --inh-caps ${NO_RIGHTS}` : ""
+      const line = `${plain} ${CI} -s stripe/api-key -- nothing-of-that-name`
+      const { code, stderr } = await shell(`PATH=$PATH:'${closed}'; ${line}`)
+      chmodSync(closed, 0o700)
+      expect(stderr).toContain("COMMAND_NOT_FOUND: there is no program nothing-of-that-name")
+      expect(code).toBe(127)
+    },
+  )
 
   test("more than the system takes in a variable: 126", async () => {
     const said = await refused(`${CI} -s db/large -- CMD`, 126)
