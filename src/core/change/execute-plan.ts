@@ -5,11 +5,10 @@ import { groupKeyPath, groupPastPath, groupRecordPath } from "../words/layout.js
 import { type GroupPlan, type Plan, needsRekey } from "../vault/plan.js"
 import type { SecretName } from "../words/names.js"
 import { sealedToOwners } from "../records/owners.js"
-import type { Reach } from "../records/reach.js"
 import { type GroupRecord, digestOf, unsigned } from "../records/record.js"
 import { type ExposedSecret, rekeyGroup, resealStale } from "./rekey.js"
 import { asOpener, sealGroupToOwners } from "./seal-to-owners.js"
-import { precedentsOf } from "./precedent.js"
+import { type Precedent, precedentsOf } from "./precedent.js"
 import { type Session, editDraftManifest, putRecord, readManifest } from "./session.js"
 import { hasPassed, utc, laterOf } from "../words/time.js"
 import {
@@ -59,7 +58,7 @@ function access({ groups }: Plan): readonly string[] {
 /** What must be known of groups before they change: asked once, however many they are. */
 interface Ground {
   /** How far the records of new groups had come before, by path. */
-  readonly precedents: ReadonlyMap<string, Reach>
+  readonly precedents: ReadonlyMap<string, Precedent>
   readonly secrets: ReadonlyMap<string, readonly SecretName[]>
 }
 
@@ -98,6 +97,8 @@ async function executeGroup(
   return resealStale(session, plan.group, getGroup(session.vault, plan.group), plan.stale)
 }
 
+const NONE_BEFORE: Precedent = { epoch: 0, serial: 0, revoked: [] }
+
 async function createGroup(
   session: Session,
   plan: GroupPlan,
@@ -105,7 +106,13 @@ async function createGroup(
 ): Promise<readonly ExposedSecret[]> {
   const { vault, draft } = session
   const path = groupRecordPath(plan.group)
-  const before = precedents.get(path) ?? { epoch: 0, serial: 0 }
+  const { epoch, serial, revoked } = precedents.get(path) ?? NONE_BEFORE
+  const lost = new Map(revoked.map(({ agent, at }) => [agent, at]))
+  const members = plan.members.map((member) => ({
+    ...member,
+    since: laterOf(member.since, lost.get(member.agent)),
+  }))
+  const stay = new Set(members.map(({ agent }) => agent))
   const identity = await generateIdentity(vault.record.keys)
   const key = await sealGroupKey(identity, plan.members, vault.owners)
   draft.write(groupKeyPath(plan.group), key)
@@ -113,11 +120,11 @@ async function createGroup(
     kind: "group",
     vault: vault.id,
     path,
-    serial: before.serial + 1,
-    epoch: before.epoch + 1,
+    serial: serial + 1,
+    epoch: epoch + 1,
     recipient: await recipientOf(identity),
-    members: plan.members,
-    revoked: [],
+    members,
+    revoked: revoked.filter(({ agent }) => !stay.has(agent)),
     digest: digestOf(key),
     ...sealedToOwners(vault.record.owners),
   })

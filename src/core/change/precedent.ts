@@ -1,33 +1,39 @@
 import { dirname } from "node:path/posix"
 import type { BlobId, Git } from "../git/git.js"
 import { commitOf, readBlobs } from "../git/git-objects.js"
-import { type Reach, reachIn } from "../records/reach.js"
+import { everyVerifier } from "../records/owners.js"
+import type { Reach } from "../records/reach.js"
+import type { GroupRecord } from "../records/record.js"
+import { type SignedPastRecord, signedPastRecord } from "../records/signed-past-record.js"
+import { utc } from "../words/time.js"
 import type { Session } from "./session.js"
+
+/** How far the record at a path had come when it was removed. */
+export interface Precedent extends Reach {
+  /** Of a group: who had lost it, and when. Whom it is granted again begins after that. */
+  readonly revoked: GroupRecord["revoked"]
+}
 
 /**
  * How far the record at each path had come when it was removed, so that a new one of that name goes
- * on from there and nobody takes it for an old one. A path that never held a record is at 0. One
+ * on from there and nobody takes it for an old one. A path that never held a record is at 0. What no
+ * owner signed counts for nothing: a record could be planted that leaves no number to count on to. One
  * walk through the history and one reading of blobs, however many paths there are.
  */
 export async function precedentsOf(
   session: Session,
   paths: readonly string[],
-): Promise<ReadonlyMap<string, Reach>> {
-  const { git, folder } = session
+): Promise<ReadonlyMap<string, Precedent>> {
+  const { folder } = session
   const { branchMarks, userMarks } = session.vault.memory
-  const removed = await removedRecords(
-    git,
-    paths.map((path) => `${folder}/${path}`),
-  )
+  const removed = await removedRecords(session, paths)
   return new Map(
-    paths.map((path) => [
-      path,
-      furthest([
-        branchMarks.highest(path),
-        userMarks.highest(path),
-        removed.get(`${folder}/${path}`),
-      ]),
-    ]),
+    paths.map((path) => {
+      const own = removed.get(`${folder}/${path}`) ?? []
+      const marks = [branchMarks.highest(path), userMarks.highest(path)]
+      const reach = furthest([...marks, ...own.map((record) => record.reach)])
+      return [path, { ...reach, revoked: revokedBefore(own, utc(session.now)) }]
+    }),
   )
 }
 
@@ -42,25 +48,42 @@ function furthest(known: readonly (Reach | undefined)[]): Reach {
   )
 }
 
-/** How far the records had come that the branch's history removed, of those at `paths`, from the top. */
+/** By whatever clock: of a member, too, whose grant begins in a time to come after an earlier revoke. */
+function revokedBefore(removed: readonly SignedPastRecord[], now: string): GroupRecord["revoked"] {
+  const revoked = new Map<string, GroupRecord["revoked"][number]>()
+  for (const { group } of removed) {
+    const { epoch = 1, members = [], revoked: lost = [] } = group ?? {}
+    const ahead = members.filter(({ since }) => since > now)
+    for (const entry of [...lost, ...ahead.map(({ agent, since: at }) => ({ agent, at, epoch }))]) {
+      if (entry.at > (revoked.get(entry.agent)?.at ?? "")) revoked.set(entry.agent, entry)
+    }
+  }
+  return [...revoked.values()].sort((one, other) => (one.agent < other.agent ? -1 : 1))
+}
+
+/** The signed records that the branch's history removed, of those at `paths`, by path from the top. */
 async function removedRecords(
-  git: Git,
+  { git, folder, vault }: Session,
   paths: readonly string[],
-): Promise<ReadonlyMap<string, Reach>> {
+): Promise<ReadonlyMap<string, readonly SignedPastRecord[]>> {
   const { branch } = git.checkout
   if (paths.length === 0 || branch === undefined) return new Map()
   if ((await commitOf(git, branch)) === undefined) return new Map()
-  const wanted = new Set(paths)
-  const removed = (await removals(git, branch, paths)).filter(({ path }) => wanted.has(path))
+  const wanted = new Map(paths.map((path) => [`${folder}/${path}`, path]))
+  const removed = (await removals(git, branch, [...wanted.keys()])).filter(({ path }) =>
+    wanted.has(path),
+  )
   const contents = await readBlobs(
     git,
     removed.map(({ blob }) => blob),
   )
-  const reached = new Map<string, Reach>()
+  const owners = { vault: vault.id, verifiers: everyVerifier(vault.record) }
+  const found = new Map<string, SignedPastRecord[]>()
   for (const [index, { path }] of removed.entries()) {
-    reached.set(path, furthest([reached.get(path), reachIn(contents[index])]))
+    const record = signedPastRecord(owners, wanted.get(path) ?? "", contents[index])
+    if (record !== undefined) found.set(path, [...(found.get(path) ?? []), record])
   }
-  return reached
+  return found
 }
 
 /**

@@ -1,14 +1,16 @@
 import type { Git } from "../git/git.js"
 import { readBlobs } from "../git/git-objects.js"
+import { everyVerifier } from "../records/owners.js"
 import { reachIn } from "../records/reach.js"
+import { type OwnersOfPast, signedPastRecord } from "../records/signed-past-record.js"
 import { type CommitRange, changesBelow } from "../undone/blobs.js"
 import type { VaultMerge } from "./merge-vault.js"
 
 /**
  * Of secrets that one side made, or kept, the other one may have had more: it changed them, and
  * removed them. Whoever has seen that refuses what is left as a set-back. Such a secret is contested,
- * though git sees no conflict: an owner signs it anew, further than all that was removed. `range` is
- * the history of both sides, `folder` the vault's.
+ * though git sees no conflict: an owner signs it anew, further than all that was removed, as far as an
+ * owner had signed that. `range` is the history of both sides, `folder` the vault's.
  */
 export async function withRemovals(
   git: Git,
@@ -16,9 +18,10 @@ export async function withRemovals(
   merge: VaultMerge,
   range: CommitRange,
 ): Promise<VaultMerge> {
-  const removed = await removedSerials(git, folder, range)
+  const { units, sides, ours, theirs } = merge
+  const verifiers = new Map([ours, theirs].flatMap(({ record }) => [...everyVerifier(record)]))
+  const removed = await removedSerials(git, folder, range, { vault: ours.id, verifiers })
   if (removed.size === 0) return merge
-  const { units, sides } = merge
   const paths = [...removed.keys()].filter((path) => sides.ours.has(path) || sides.theirs.has(path))
   const left = paths.flatMap((path) => sides.ours.get(path) ?? sides.theirs.get(path) ?? [])
   const contents = await readBlobs(git, left)
@@ -44,6 +47,7 @@ async function removedSerials(
   git: Git,
   folder: string,
   range: CommitRange,
+  owners: OwnersOfPast,
 ): Promise<ReadonlyMap<string, Furthest>> {
   const changes = await changesBelow(git, range, `${folder}/secrets`)
   const records = [...changes].filter(
@@ -60,8 +64,9 @@ async function removedSerials(
   )
   const furthest = new Map<string, Furthest>()
   for (const [index, { path, blob }] of blobs.entries()) {
-    const serial = reachIn(contents[index])?.serial ?? 0
     const unit = path.slice(folder.length + 1)
+    const serial = signedPastRecord(owners, unit, contents[index])?.reach.serial
+    if (serial === undefined) continue
     const known = furthest.get(unit)
     if (serial > (known?.serial ?? 0)) furthest.set(unit, { serial, blobs: new Set([blob]) })
     else if (serial === known?.serial) known.blobs.add(blob)

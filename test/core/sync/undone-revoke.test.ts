@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type InspectRequest, inspect } from "../../../src/core/check/inspect.js"
 import { claimedId, findVault, rewind } from "../../../src/core/index.js"
-import { revoke } from "../../../src/core/owner.js"
+import { removeGroup, revoke } from "../../../src/core/owner.js"
 import type { GroupRecord } from "../../../src/core/records/record.js"
 import { pull } from "../../../src/core/sync/pull.js"
 import { type World, outcome, vaultWorld } from "../world.js"
@@ -172,6 +172,18 @@ test("a grant after a revoke undoes none, however often, by a clock that is behi
     await two.revoke("ci", "stripe")
   }
   await two.grant("ci", "stripe")
+  await syncAt(two)
+})
+
+test("nor does a grant of a group that was removed and made again since", async () => {
+  const before = two.git("rev-parse", "HEAD")
+  for (let count = 0; count < 2; count++) {
+    await removeGroup({ ...(await two.request()), group: "stripe", withSecrets: true })
+    await two.set("stripe/api-key", "new")
+    await two.grant("ci", "stripe")
+    expect(await two.read("ci", "stripe/api-key")).toBe("new")
+    expect(await refusedBy(two, { history: true, against: before })).toEqual([])
+  }
   await syncAt(two)
 })
 
