@@ -13,8 +13,8 @@ from .errors import BinaryNotFound
 VARIABLE = "AGENT_VAULT_BIN"
 _NAME = "agent-vault"
 _INSTALL = (
-    "install it (npm install --global agent-vault, or npm install agent-vault in this project), "
-    "or set %s to its path" % VARIABLE
+    "install it (in a clone of it: npm ci && npm run build && npm link), or set %s to its path"
+    % VARIABLE
 )
 
 

@@ -15,7 +15,7 @@ export {
 } from "./audit/used.js"
 export { type ComparedHead, compareHeads } from "./audit/verify-audit.js"
 export { attributionOf, projectOf } from "./audit/attribution.js"
-export type { Attribution } from "./audit/audit-line.js"
+export { AUDIT_EVENTS, type Attribution } from "./audit/audit-line.js"
 export {
   type Audit,
   type AuditEvent,

@@ -81,7 +81,7 @@ async function jobOf(script: string, variables: object, branch: string) {
     ${script === github() ? "git merge -q --no-edit origin/main" : ""}
     export HOME=~/empty-home-of-ci AGENT_VAULT_TRUST=${trust.trim()}; mkdir -p "$HOME"
     ${lines.join("\n")}
-    ${script.replaceAll("npx agent-vault", "agent-vault")}`)
+    ${script.replaceAll("npx --no-install agent-vault", "agent-vault")}`)
   const read = (name: string): string => {
     const file = join(owner.home, "empty-home-of-ci", name)
     return existsSync(file) ? readFileSync(file, "utf8") : ""

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
@@ -178,7 +178,7 @@ describe("at a CI", () => {
   /** The command of the step that has our program in it, with the program that was built. */
   function commandOf(job: string, of = workflow): string {
     const step = of?.jobs[job]?.steps.find(({ run }) => run?.includes("agent-vault"))
-    return step?.run?.replaceAll("npx agent-vault", "agent-vault") ?? ""
+    return step?.run?.replaceAll("npx --no-install agent-vault", "agent-vault") ?? ""
   }
 
   test("the job deploys with a key from the vault, and its log shows none", async () => {
@@ -191,6 +191,14 @@ describe("at a CI", () => {
       `deploying with a key of ${VALUE.length} characters\na careless line: key=[REDACTED weather/api-key]\n`,
       0,
     ])
+  })
+
+  test("no job has npx fetch whatever has our name, and hand it a key", () => {
+    const jobs = readdirSync(join(project, "examples/ci")).map((file) => `examples/ci/${file}`)
+    const fetching = ["README.md", "examples/README.md", ...jobs].filter((file) =>
+      readFileSync(join(project, file), "utf8").includes("npx agent-vault"),
+    )
+    expect(fetching).toEqual([])
   })
 
   test("the nightly job has an owner's key and no other, and shares what it ended", async () => {

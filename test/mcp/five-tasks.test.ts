@@ -175,4 +175,6 @@ function steady(text: string): string {
 const INTRODUCTION = `# Five tasks of a model
 
 A client over MCP finishes five tasks, and no message either way holds a value, in any form that the [redactor](redactor.md) knows. It is a program that calls the tools as a model would and follows what they answer; the server, the vault, the broker and the service are real, and run on one machine. \`test/mcp/five-tasks.test.ts\` makes this page, and compares it at every run.
+
+At the beginning the vault has two secrets, and the agent \`ci\` opens the group of the first. Their [rules](broker.md) let \`stripe/api-key\` go to \`/v1/**\` of the service as a bearer token, and \`db/password\` to \`/orders/**\` in the header \`X-Password\`. The server is \`agent-vault mcp --agent ci --blind\`, as \`mcp install\` [writes it into a client's configuration](mcp.md). What the owner types stands beside what the model calls.
 `

@@ -336,6 +336,11 @@ describe("what a model can find out", () => {
     expect(JSON.stringify(all)).not.toContain("item-")
     const { document } = await session.call("audit_log", { secret: "db" })
     expect(document).toEqual({ lines: [] })
+    const unknown = await session.call("audit_log", { event: "refusal" })
+    expect(unknown.document["error"]).toMatchObject({
+      code: "USAGE",
+      hint: expect.stringContaining("refused") as string,
+    })
   })
 })
 

@@ -6,7 +6,7 @@ import type { Surface } from "./read-event.js"
  * What may be noted: a closed set, and what each tells. `agent-vault audit` shows these words, and a
  * line with another is not a line of this audit.
  */
-const AUDIT_EVENTS = {
+export const AUDIT_EVENTS = {
   read: "values were handed out, to a program or a model",
   lease: "a short-lived value was asked for, with the one that is sealed",
   "lease-end": "that value was ended, or could not be",

@@ -1,5 +1,5 @@
-import type { AuditLine } from "../../core/index.js"
-import { argumentsOf } from "../calls/arguments.js"
+import { AUDIT_EVENTS, type AuditLine } from "../../core/index.js"
+import { argumentsOf, wrong } from "../calls/arguments.js"
 import { type Surroundings, TEXT, type Tool, gives, listOf, shape, takes } from "../calls/tool.js"
 
 /** Lines of one answer. */
@@ -25,6 +25,8 @@ const TOLD = [
 ] as const satisfies readonly (keyof AuditLine)[]
 const COUNTS: ReadonlySet<string> = new Set(["seq", "port", "status"])
 
+const EVENTS = Object.keys(AUDIT_EVENTS).join(", ")
+
 interface LinesWanted {
   readonly secret: string
   readonly host: string
@@ -41,7 +43,8 @@ export const AUDIT_LOG: Tool = {
   inputSchema: takes({
     secret: { ...TEXT, description: "GROUP/NAME, or GROUP for all of it" },
     host: { ...TEXT, description: "where a value was to go" },
-    event: { ...TEXT, description: "request, result, refused, read, asked, …" },
+    // No enum: in a strict mode a model must send one, and leaves it out as an empty text.
+    event: { ...TEXT, description: `one of ${EVENTS}` },
     before: { type: "integer", description: "only lines before this `seq`" },
   }),
   outputSchema: gives(
@@ -63,6 +66,7 @@ export const AUDIT_LOG: Tool = {
   ),
   call: async (args, surroundings) => {
     const wanted = argumentsOf<LinesWanted>(AUDIT_LOG, args)
+    refuseUnknown(wanted.event)
     const all = (await surroundings.serving.auditLines()).filter(isWanted(wanted)).toReversed()
     const page = all.slice(0, PAGE)
     const last = page.at(-1)
@@ -72,6 +76,12 @@ export const AUDIT_LOG: Tool = {
         : {}
     return { document: { lines: page.map((line) => told(line, surroundings)), ...next } }
   },
+}
+
+/** An empty answer would say that nothing of the kind happened. */
+function refuseUnknown(event: string | undefined): void {
+  if (event === undefined || Object.hasOwn(AUDIT_EVENTS, event)) return
+  throw wrong("the audit has no event of that name", `choose one of ${EVENTS}`)
 }
 
 function isWanted({ secret, host, event, before = Infinity }: Partial<LinesWanted>) {
