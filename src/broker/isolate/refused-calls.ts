@@ -9,25 +9,42 @@ import { inaccessible } from "../../core/index.js"
 interface Numbers {
   readonly architecture: number
   readonly ioctl: number
+  readonly socket: number
   /** `add_key`, `request_key`, `keyctl`: keyrings belong to a user, whatever a program's namespaces. */
   readonly keys: readonly number[]
+  /** Makes sockets too, of a kind that no filter sees. */
+  readonly socketcall?: number | undefined
 }
 
+/** Where the machine itself is 32-bit x86, programs make all their sockets by it. */
+const SOCKETCALL = arch === "ia32" ? undefined : 102
+
 const NUMBERS: readonly Numbers[] = [
-  { architecture: 0xc000003e, ioctl: 16, keys: [248, 249, 250] }, // x86-64
-  { architecture: 0x40000003, ioctl: 54, keys: [286, 287, 288] }, // i386, which x86-64 runs too
-  { architecture: 0xc00000b7, ioctl: 29, keys: [217, 218, 219] }, // arm64
-  { architecture: 0x40000028, ioctl: 54, keys: [309, 310, 311] }, // arm, which arm64 runs too
+  { architecture: 0xc000003e, ioctl: 16, socket: 41, keys: [248, 249, 250] }, // x86-64
+  // i386, which x86-64 runs too
+  {
+    architecture: 0x40000003,
+    ioctl: 54,
+    socket: 359,
+    keys: [286, 287, 288],
+    socketcall: SOCKETCALL,
+  },
+  { architecture: 0xc00000b7, ioctl: 29, socket: 198, keys: [217, 218, 219] }, // arm64
+  { architecture: 0x40000028, ioctl: 54, socket: 281, keys: [309, 310, 311] }, // arm, which arm64 runs too
 ]
 /** Node's names for these. */
 const KNOWN = new Set(["x64", "ia32", "arm64", "arm"])
+/** The same everywhere. What is asked for by a ring, a socket say, passes no filter. */
+const IO_URING_SETUP = 425
 /** From here on x86-64 has the calls of x32, by numbers of their own. */
 const X32 = 0x40000000
 /** `TIOCSTI` types into a terminal, `TIOCLINUX` pastes into one: for whom it has when we have ended. */
 const TYPES = [0x5412, 0x541c]
+/** The sockets between virtual machines and their host: no namespace of the network holds them. */
+const VSOCK = 40
 
-/** Where the number of a call, its architecture and the low half of its second argument are. */
-const [NUMBER, ARCHITECTURE, REQUEST] = [0, 4, 24]
+/** Where the number of a call, its architecture and the low halves of its first two arguments are. */
+const [NUMBER, ARCHITECTURE, FAMILY, REQUEST] = [0, 4, 16, 24]
 /** Instructions of the kernel's filter (`linux/bpf_common.h`). */
 const [LOAD, IF_EQUAL, IF_NOT_LESS, RETURN] = [0x20, 0x15, 0x35, 0x06]
 const [ALLOWED, NOT_PERMITTED] = [0x7fff0000, 0x00050001]
@@ -62,19 +79,26 @@ export function openRefusedCalls(): number {
 }
 
 /** An architecture that is none of these has no calls at all. */
-function stepsFor({ architecture, ioctl, keys }: Numbers, at: number): Step[] {
+function stepsFor(
+  { architecture, ioctl, socket, keys, socketcall = IO_URING_SETUP }: Numbers,
+  at: number,
+): Step[] {
+  const refused = new Set([...keys, IO_URING_SETUP, socketcall])
   const other = at === NUMBERS.length - 1 ? "refuse" : `architecture ${at + 1}`
   return [
     { label: `architecture ${at}`, code: LOAD, value: ARCHITECTURE },
     { code: IF_EQUAL, value: architecture, no: other },
     { code: LOAD, value: NUMBER },
     { code: IF_NOT_LESS, value: X32, yes: "refuse" },
-    ...keys.map((call): Step => ({ code: IF_EQUAL, value: call, yes: "refuse" })),
+    ...[...refused].map((call): Step => ({ code: IF_EQUAL, value: call, yes: "refuse" })),
+    { code: IF_EQUAL, value: socket, yes: "socket" },
     { code: IF_EQUAL, value: ioctl, yes: "ioctl", no: "allow" },
   ]
 }
 
 const ENDS: readonly Step[] = [
+  { label: "socket", code: LOAD, value: FAMILY },
+  { code: IF_EQUAL, value: VSOCK, yes: "refuse", no: "allow" },
   { label: "ioctl", code: LOAD, value: REQUEST },
   ...TYPES.map((request): Step => ({ code: IF_EQUAL, value: request, yes: "refuse" })),
   { label: "allow", code: RETURN, value: ALLOWED },

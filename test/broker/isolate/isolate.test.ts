@@ -270,6 +270,39 @@ for high in (0, 1 << 32):
     )
 
     testUnless(
+      without ?? (refusesCalls ? undefined : "the calls of this processor are not known"),
+      `${who} has no socket to the machine's host, by any call that makes sockets`,
+      async () => {
+        const script = `import ctypes, mmap, os, platform, socket, struct
+libc = ctypes.CDLL(None, use_errno=True)
+def call(*of):
+    return "made" if libc.syscall(*of) >= 0 else os.strerror(ctypes.get_errno())
+is_x86 = platform.machine() == "x86_64"
+for high in (0, 1 << 32):
+    print(call(41 if is_x86 else 198, ctypes.c_ulong(high + 40), 1, 0))
+print(call(425, 8, ctypes.create_string_buffer(120)))
+# By the calls that 32-bit programs have, of which one keeps its arguments in memory.
+page = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40, prot=7)
+at = ctypes.addressof(ctypes.c_char.from_buffer(page))
+def old(number, first, second, third=0):
+    of = struct.pack("<BBIBIBIBI", 0x53, 0xb8, number, 0xbb, first, 0xb9, second, 0xba, third)
+    code = of + bytes([0xcd, 0x80, 0x5b, 0xc3])
+    page[:len(code)] = code
+    result = ctypes.CFUNCTYPE(ctypes.c_int)(at)()
+    return "made" if result >= 0 else os.strerror(-result)
+page[512:524] = struct.pack("<III", 40, 1, 0)
+for given in ((359, 40, 1), (102, 1, at + 512), (425, 8, at + 1024)) if is_x86 else ():
+    print(old(*given))
+socket.socketpair()
+print(socket.create_connection(("127.0.0.1", ${PORT_INSIDE})).recv(99).decode(), end="")`
+        const PATH = "/usr/local/bin:/usr/bin:/bin"
+        const { stdout } = await run(["python3", "-c", script], { as, env: { PATH } })
+        const no = "Operation not permitted\n"
+        expect(stdout).toBe(`${no.repeat(process.arch === "x64" ? 6 : 3)}from the broker\n`)
+      },
+    )
+
+    testUnless(
       without,
       `${who} cannot set the kernel, nor read a disk past its files`,
       async () => {
