@@ -8,6 +8,7 @@ import type { Hidden } from "../../serving/blind-program.js"
 /** The sockets of those who do for whoever asks what this program may not. */
 const SOCKETS = [
   "/run/docker.sock",
+  "/run/docker-host.sock",
   "/run/podman/podman.sock",
   "/run/containerd/containerd.sock",
   "/run/crio/crio.sock",
@@ -27,6 +28,8 @@ const SOCKETS_AT_HOME = [
   ".docker/desktop/docker.sock",
   ".colima/default/docker.sock",
   ".rd/docker.sock",
+  ".1password/agent.sock",
+  ".bitwarden-ssh-agent.sock",
 ]
 /** Variables that name one more of them: agents, engines, and editors and terminals that obey. */
 const NAMING = [
@@ -41,7 +44,15 @@ const NAMING = [
   "NVIM",
   "VSCODE_IPC_HOOK_CLI",
   "VSCODE_GIT_IPC_HANDLE",
+  "REMOTE_CONTAINERS_IPC",
+  "WEZTERM_UNIX_SOCKET",
+  "ALACRITTY_SOCKET",
+  "SWAYSOCK",
+  "I3SOCK",
+  "WSL_INTEROP",
 ]
+/** Where WSL has what runs programs of Windows for whoever connects, and its desktop's sockets. */
+const OF_WINDOWS = ["/run/WSL", "/mnt/wslg/runtime-dir", "/mnt/wslg/.X11-unix"]
 /** How they do: a path, `unix:` before it or a key, and more behind it. */
 const NAMED_PATH = /^(?:unix:(?:path=|\/\/)?)?(\/[^,;:]*)/
 /** What Linux takes of a path, in bytes, and of links on the way. */
@@ -53,7 +64,12 @@ const [LONGEST_PATH, MOST_LINKS] = [4096, 40]
  */
 export function hiddenFrom(own: Hidden, env: Readonly<Record<string, string | undefined>>): Hidden {
   const named = NAMING.flatMap((name) => NAMED_PATH.exec(env[name] ?? "")?.[1] ?? [])
-  const sockets = [...SOCKETS, ...named, ...socketsAtHome(env["HOME"])]
+  const sockets = [
+    ...SOCKETS,
+    ...named,
+    ...socketsAtHome(env["HOME"]),
+    ...temporaryFolders(env).flatMap(socketsIn),
+  ]
   for (const folder of own.folders) make(folder)
   const folders = real([...own.folders, ...foldersOfSockets(env)], "isDirectory")
   return {
@@ -107,20 +123,16 @@ function targetOf(place: string): string | undefined {
  * Of the user's services and desktop, and of terminals and editors that do what they are told to.
  * They may have begun with other variables than these, or with none: what they use then, too.
  */
-function foldersOfSockets({
-  HOME: home,
-  USER: name,
-  XDG_RUNTIME_DIR: runtime,
-  TMPDIR: temporary,
-  TMUX_TMPDIR: tmux,
-  SCREENDIR: screen,
-  ZELLIJ_SOCKET_DIR: zellij,
-}: Readonly<Record<string, string | undefined>>): string[] {
+function foldersOfSockets(env: Readonly<Record<string, string | undefined>>): string[] {
+  const { HOME: home, USER: name, XDG_RUNTIME_DIR: runtime } = env
+  const { TMUX_TMPDIR: tmux, SCREENDIR: screen, ZELLIJ_SOCKET_DIR: zellij } = env
   const user = String(getuid?.())
   return [
     ...(runtime ? [runtime] : []),
     `/run/user/${user}`,
     "/tmp/.X11-unix",
+    ...OF_WINDOWS,
+    ...(home ? [join(home, ".ssh", "agent")] : []),
     ...(tmux ? [join(tmux, `tmux-${user}`)] : []),
     `/tmp/tmux-${user}`,
     ...(screen ? [screen] : []),
@@ -129,7 +141,7 @@ function foldersOfSockets({
     "/tmp/uscreens",
     ...(home ? [join(home, ".screen")] : []),
     ...(zellij ? [zellij] : []),
-    ...[temporary || "/tmp", "/tmp"].flatMap((folder) => [
+    ...temporaryFolders(env).flatMap((folder) => [
       join(folder, `emacs${user}`),
       join(folder, `zellij-${user}`),
       ...[name, nameOfUser(), user].flatMap((each) => (each ? [join(folder, `nvim.${each}`)] : [])),
@@ -157,13 +169,26 @@ function make(folder: string): void {
 
 function socketsAtHome(home: string | undefined): string[] {
   if (!home) return []
-  return [...SOCKETS_AT_HOME.map((path) => join(home, path)), ...gpgSockets(join(home, ".gnupg"))]
+  return [
+    ...SOCKETS_AT_HOME.map((path) => join(home, path)),
+    ...namedIn(join(home, ".gnupg"), /^S\./),
+  ]
 }
 
-function gpgSockets(folder: string): string[] {
+function temporaryFolders({ TMPDIR }: Readonly<Record<string, string | undefined>>): string[] {
+  return [...new Set([TMPDIR || "/tmp", "/tmp"])]
+}
+
+/** Of SSH's agents, and of VS Code: begun in other terminals, whose variables are not here. */
+function socketsIn(temporary: string): string[] {
+  const agents = namedIn(temporary, /^ssh-/).flatMap((folder) => namedIn(folder, /^agent\./))
+  return [...agents, ...namedIn(temporary, /^vscode-.*\.sock$/)]
+}
+
+function namedIn(folder: string, isMeant: RegExp): string[] {
   try {
     return readdirSync(folder)
-      .filter((name) => name.startsWith("S."))
+      .filter((name) => isMeant.test(name))
       .map((name) => join(folder, name))
   } catch {
     return []

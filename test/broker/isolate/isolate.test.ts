@@ -15,7 +15,7 @@ import {
 } from "node:fs"
 import { type Server, type Socket, createServer } from "node:net"
 import { tmpdir, userInfo } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { getuid } from "node:process"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -488,6 +488,12 @@ test("a socket that a variable names is hidden, in each way to name it", async (
     { DBUS_SESSION_BUS_ADDRESS: `unix:path=${path},guid=00` },
     { TMUX: `${path},123,0` },
     { KITTY_LISTEN_ON: `unix:${path}` },
+    { WSL_INTEROP: path },
+    { WEZTERM_UNIX_SOCKET: path },
+    { ALACRITTY_SOCKET: path },
+    { SWAYSOCK: path },
+    { I3SOCK: path },
+    { REMOTE_CONTAINERS_IPC: path },
   ]) {
     expect(hiddenFrom({ folders: [], files: [] }, env).files, JSON.stringify(env)).toContain(path)
   }
@@ -495,6 +501,35 @@ test("a socket that a variable names is hidden, in each way to name it", async (
   expect(files).not.toContain(path)
   server.close()
 })
+
+test("what agents of SSH and VS Code listen on is hidden, though no variable names it", async () => {
+  const at = join(folder, "temporary")
+  const places = [
+    join(at, "ssh-Xq3", "agent.4711"),
+    join(at, "vscode-ipc-0c2a.sock"),
+    join(at, "vscode-remote-containers-ipc-1.sock"),
+    join(folder, ".1password", "agent.sock"),
+  ]
+  const later = join(folder, ".ssh", "agent")
+  for (const each of [...places.map((place) => dirname(place)), later]) {
+    mkdirSync(each, { recursive: true })
+  }
+  // What only begins like that is a file of somebody's.
+  writeFileSync(join(at, "ssh-Xq3", "agent.txt"), "")
+  const servers = places.map((place) => createServer().listen(place))
+  await Promise.all(servers.map((server) => once(server, "listening")))
+  const hidden = hiddenFrom({ folders: [], files: [] }, { HOME: folder, TMPDIR: at })
+  expect(hidden.files).toEqual(expect.arrayContaining(places))
+  expect(hidden.files.filter((each) => each.endsWith(".txt"))).toEqual([])
+  expect(hidden.folders).toContain(later)
+  for (const server of servers) server.close()
+})
+
+testUnless(
+  existsSync("/run/WSL") ? undefined : noRoot,
+  "what runs programs of Windows for whoever connects is hidden",
+  () => whileThere("/run/WSL", () => expect(hiddenIn({})).toContain("/run/WSL")),
+)
 
 test("what a container engine of the user's listens on is hidden", async () => {
   const path = join(folder, ".docker", "run", "docker.sock")
