@@ -147,6 +147,17 @@ describe("a request with a secret", () => {
     expect(service.got[0]?.body.toString()).toBe(body)
   })
 
+  test("is read in no time, whatever blanks are in it", async () => {
+    await use("stripe/api-key", "--method", "POST", "--path", "/v1/**", "--at", "header:x-key")
+    await open()
+    const blanks = " ".repeat(50_000)
+    const headers = ["X-Key: {{stripe/api-key}}", `X-More: basic ${blanks.slice(0, 8000)}x`]
+    const body = `{{${blanks}`
+    const { document } = await ask("/v1/x", { method: "POST", headers, body })
+    expect(document["status"]).toBe(200)
+    expect(service.got[0]?.body.toString()).toBe(body)
+  })
+
   test("by itself goes as a user name without a password where a rule says basic", async () => {
     await use("stripe/api-key", ...BEARER, "--scheme", "basic")
     await open()

@@ -38,7 +38,8 @@ export interface WrittenRequest {
   readonly write: (placeholderOf: (secret: string) => string) => WireRequest
 }
 
-const NAME = /\{\{\s*([^{}]*?)\s*\}\}/g
+/** Blanks around the name are taken off behind it: looking for them here takes a time without end. */
+const NAME = /\{\{([^{}]*)\}\}/g
 /** What we write ourselves; a model that says it says nothing. */
 const OURS: ReadonlySet<string> = new Set([
   "content-length",
@@ -85,7 +86,7 @@ class UrlMarks {
 
   put(text: string): string {
     return text.replace(NAME, (_, name: string) => {
-      this.#secrets.push(parseSecretName(name).full)
+      this.#secrets.push(parseSecretName(name.trim()).full)
       return `${this.#nonce}x${this.#secrets.length - 1}x`
     })
   }
@@ -179,7 +180,8 @@ function bodyPlace(
 }
 
 function namesIn(text: string, at: Sending["at"]): NamedSecret[] {
-  return [...text.matchAll(NAME)].flatMap(([, name = ""]) => {
+  return [...text.matchAll(NAME)].flatMap(([, written = ""]) => {
+    const name = written.trim()
     // A template of somebody else's, `{{title}}`, is text like any other.
     if (at.startsWith("body:") && !name.includes("/")) return []
     return [{ secret: parseSecretName(name).full, at }]
@@ -196,7 +198,7 @@ function namedNowhere(body: string): [] {
 }
 
 function filled(text: string, by: (secret: string) => string): string {
-  return text.replace(NAME, (whole, name: string) => (name.includes("/") ? by(name) : whole))
+  return text.replace(NAME, (whole, name: string) => (name.includes("/") ? by(name.trim()) : whole))
 }
 
 function formed(by: (secret: string) => string): (secret: string) => string {
@@ -205,7 +207,7 @@ function formed(by: (secret: string) => string): (secret: string) => string {
 
 /** `Basic USER:{{GROUP/NAME}}`, or the name and a colon, is written as a client writes it. */
 function headerValue(value: string, by: (secret: string) => string): string {
-  const [, credentials] = /^basic +(?=.*\{\{)(.*:.*)$/i.exec(value) ?? []
-  if (credentials === undefined) return filled(value, by)
+  const [, credentials = ""] = /^basic +(\S.*)$/i.exec(value) ?? []
+  if (!credentials.includes(":") || !credentials.includes("{{")) return filled(value, by)
   return `Basic ${Buffer.from(filled(credentials, by)).toString("base64")}`
 }
