@@ -5,7 +5,7 @@ import type { Passage } from "../gate/passage.js"
 import type { LiveValues } from "../live/live-values.js"
 import { type Putting, putInBody, putInHead } from "../placing/put.js"
 import { type RequestHead, headerValues, withHeader } from "../placing/request-head.js"
-import { endToEnd, flushHead, pairsOf, without } from "./framing.js"
+import { endToEnd, flushHead, pairsOf, refuseLateHeaders, without } from "./framing.js"
 import type { Granted } from "./granted.js"
 import type { Requester } from "./order.js"
 import type { Placement, Placements } from "./placements.js"
@@ -184,6 +184,7 @@ function passBody(
     body.once("end", () => {
       try {
         const handedOn = endToEnd(trailers())
+        refuseLateHeaders(handedOn)
         if (handedOn.length > 0) outgoing.addTrailers(pairsOf(handedOn))
         outgoing.end()
       } catch (error) {

@@ -34,6 +34,19 @@ const OVERRIDES = new Set([
   "x-rewrite-url",
 ])
 
+/** What a head alone may say (RFC 9110, section 6.5.1). */
+const OF_HEADS = new Set([
+  "authorization",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "content-type",
+  "cookie",
+  "expect",
+  "host",
+  "range",
+])
+
 /**
  * Refuses what two servers could read in two ways, beyond what Node's parser refuses by itself: a
  * length twice or beside chunks, a bare LF, folded lines, NUL. Throws `REQUEST_REFUSED`.
@@ -74,6 +87,19 @@ export function refuseOverride(head: RequestHead, form: Uint8Array | undefined):
   })
 }
 
+/**
+ * Refuses trailers that say what a head says: some servers take them for headers, after all that was
+ * decided by these. Throws `REQUEST_REFUSED`.
+ */
+export function refuseLateHeaders(rawTrailers: readonly string[]): void {
+  for (const [name] of pairsOf(rawTrailers)) {
+    const known = name.toLowerCase()
+    if (isOverride(known) || OF_HEADS.has(known.replaceAll("_", "-"))) {
+      throw ambiguous(`${known} is a header, and comes behind the body`)
+    }
+  }
+}
+
 /** Whether a body is a form, by any of its types. */
 export function isForm(head: RequestHead): boolean {
   return headerValues(head, "content-type").some((type) => /x-www-form-urlencoded/i.test(type))
@@ -84,15 +110,15 @@ function isOverride(name: string): boolean {
 }
 
 /**
- * What of pairs has servers take a POST for another method: `_method`, Salesforce's `_HttpMethod`, or
- * the name of such a header, which some read there as well. Names may be escaped, some servers part pairs
- * by `;` too, and to PHP a blank, a dot or a bracket is `_`.
+ * What of pairs has servers take a POST for another method: `_method`, Salesforce's `_HttpMethod`,
+ * Google's `$httpMethod` and `$httpHeaders`, or the name of such a header, which some read there as well.
+ * Names may be escaped, some servers part pairs by `;` too, and to PHP a blank, a dot or a bracket is `_`.
  */
 function methodNamedIn(pairs: string): string | undefined {
   const names = [...new URLSearchParams(pairs.replaceAll(";", "&")).keys()]
   return names
     .map((name) => name.trim().toLowerCase())
-    .find((name) => /^[_ .[](?:http)?method$/.test(name) || isOverride(name))
+    .find((name) => /^(?:[_ .[$](?:http)?method|\$httpheaders)$/.test(name) || isOverride(name))
 }
 
 /** The headers that are handed on, as they were written. */

@@ -129,6 +129,25 @@ describe("what is between two neighbours stays there", () => {
   })
 
   test.each([
+    "X-HTTP-Method-Override: DELETE",
+    "X_Original_URL: /v1/admin",
+    "Host: other.pay.test",
+    "Authorization: Basic eDp5",
+    "content_type: text/html",
+  ])("what some servers take for a header, behind a body: %s", async (trailer) => {
+    await stage.start()
+    const ended: boolean[] = []
+    stage.service.handler = (request, response) => {
+      request.once("end", () => ended.push(true))
+      response.end()
+    }
+    const bytes = `POST /v1/a HTTP/1.1\r\nHEAD\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n${trailer}\r\n\r\n`
+    const [reply] = await repliesTo(bytes)
+    expect([reply?.status, reply?.all]).toEqual([400, expect.stringContaining("REQUEST_REFUSED")])
+    expect(ended).toEqual([])
+  })
+
+  test.each([
     ["the trailer of a body", false, `X-Late: ${OTHER_VALUE}`, []],
     ["a trailer's name", true, `X-${OTHER_VALUE}: late`, []],
     ["a trailer, to a model", true, `X-Late: ${OTHER_VALUE}`, [`[REDACTED ${OTHER_KEY}]`]],

@@ -54,6 +54,12 @@ describe("a request that the server would take for another is refused", () => {
     ["the query", "/v1/charges/a?_method=delete", "X: y"],
     ["the query, as Salesforce has it", "/v1/charges/a?_HttpMethod=DELETE", "X: y"],
     ["the query, by a header's name", "/v1/charges/a?x-http-method-override=DELETE", "X: y"],
+    ["the query, as Google has it", "/v1/charges/a?%24httpMethod=DELETE", "X: y"],
+    [
+      "headers in the query, as Google has them",
+      "/v1/charges/a?$httpHeaders=X-HTTP-Method-Override:DELETE",
+      "X: y",
+    ],
     ["the query, escaped", "/v1/charges/a?%5Fm%65thod=delete", "X: y"],
     ["the query, after a semicolon", "/v1/charges/a?a=b;_method=delete", "X: y"],
     ["a path in a header", "/v1/charges/a", "X-Original-URL: /v1/admin"],
