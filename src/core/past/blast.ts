@@ -1,5 +1,3 @@
-import type { Environment } from "../disk/homes.js"
-import type { Place } from "../disk/place.js"
 import type { StoreScheme } from "../records/source.js"
 import { type Vault, findGroup, listAgents, listGroups, notFound } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
@@ -8,8 +6,8 @@ import { parseAgentName } from "../words/names.js"
 import type { Progress } from "../words/progress.js"
 import { type PastGroupKey, pastGroupKeys } from "./past-group-keys.js"
 import { readersOfValue, sealedToUnknown } from "./past-readers.js"
+import type { VaultInGit } from "./past-records.js"
 import { type PastValue, pastValues } from "./past-values.js"
-import { inGit } from "./secret-history.js"
 import { SignedPast } from "./signed-past.js"
 import type { PastGaps } from "./who-could-read.js"
 
@@ -61,18 +59,16 @@ export interface BlastOptions {
 /**
  * What every key opens that an agent ever had, whoever holds it and whatever clock they have: all
  * values that were sealed to a key of a group which was sealed to it, on all branches and tags here.
- * From the signed records; needs no key. Throws `AGENT_NOT_FOUND`, `USAGE`, `NO_REPOSITORY`.
+ * From the signed records; needs no key. Throws `AGENT_NOT_FOUND`, `USAGE`.
  */
 export async function blast(
-  vault: Vault,
-  place: Place,
+  where: VaultInGit,
   agent: string,
-  env: Environment,
   now: Date,
   { only = "", onProgress }: BlastOptions = {},
 ): Promise<Blast> {
   parseAgentName(agent)
-  const where = await inGit(vault, place, env)
+  const { vault } = where
   const past = await SignedPast.of(where, now, onProgress)
   const { keys, missing: groups } = await pastGroupKeys(where, past)
   const known = keysOf(past, keys, agent)

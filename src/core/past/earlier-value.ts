@@ -1,19 +1,16 @@
 import { recipientOf, unseal } from "../age/age.js"
-import type { Environment } from "../disk/homes.js"
-import type { Place } from "../disk/place.js"
 import type { Identity } from "../keys/identity.js"
 import { revealPolicy } from "../policy/reveal.js"
 import { type SecretRecord, digestOf, encodeRecord } from "../records/record.js"
 import { inFile, openGroupKey, openPastKeys } from "../vault/group-key.js"
 import { policyOf } from "../vault/policy-of.js"
-import { OpenedSecret, type SecretRead } from "../vault/read.js"
+import { OpenedSecret, type SecretRead, handOutOne } from "../vault/read.js"
 import type { Terms } from "../vault/terms.js"
 import { type Vault, findGroup, getGroup, getSecret, remember } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { groupKeyPath, secretPath } from "../words/layout.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
 import { type PastRecord, type VaultInGit, fileIn, pastRecords, sealedIn } from "./past-records.js"
-import { inGit } from "./secret-history.js"
 
 /** A value that a secret had: `stripe/api-key@3`. */
 export interface EarlierValue {
@@ -40,20 +37,18 @@ export function parseEarlier(text: string): EarlierValue | undefined {
  * `SECRET_NOT_FOUND`, `DIGEST_MISMATCH`, `SEALED_TO_OLD_KEY`, and what a hand-out throws.
  */
 export async function readEarlier(
-  vault: Vault,
-  place: Place,
+  where: VaultInGit,
   key: Identity,
   { name, version }: EarlierValue,
   terms: Terms,
   now: Date,
-  env: Environment,
 ): Promise<SecretRead> {
+  const { vault } = where
   requireOwnersKey(vault, key, name)
   const present = getSecret(vault, name)
   const group = getGroup(vault, name.group)
   remember(vault, group)
   remember(vault, present)
-  const where = await inGit(vault, place, env)
   const past = await entryOf(where, name, present, version)
   const record = past.record ?? present
   if (record.source !== undefined && terms.asSealed !== true) {
@@ -75,11 +70,9 @@ export async function readEarlier(
   const value = await inFile(secretPath(past.name), unseal(sealed, [identity]))
   const reveal = revealPolicy(present, record.reveal ?? "allow")
   const judge = await policyOf(vault)
-  const opened = new OpenedSecret(vault, key, name, group, { ...record, reveal }, value, judge)
-  const [read] = await OpenedSecret.handOut([opened], terms, now)
-  opened.forget()
-  if (read === undefined) throw new TypeError("one secret, one value")
-  return read
+  const then = { ...record, reveal }
+  const opened = new OpenedSecret({ vault, key, name, group, record: then, value, judge })
+  return handOutOne(opened, terms, now)
 }
 
 function requireOwnersKey(vault: Vault, key: Identity, { full }: SecretName): void {

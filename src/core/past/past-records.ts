@@ -1,4 +1,6 @@
-import type { Git } from "../git/git.js"
+import type { Environment } from "../disk/homes.js"
+import { type Place, gitPath } from "../disk/place.js"
+import { type Git, openGit } from "../git/git.js"
 import { readBlobs } from "../git/git-objects.js"
 import { type SecretRecord, decodeRecord, digestOf } from "../records/record.js"
 import { everyVerifier } from "../records/owners.js"
@@ -35,6 +37,21 @@ export interface VaultInGit {
   readonly git: Git
   /** The folder of the vault, from the top of the work tree. */
   readonly folder: string
+}
+
+/** A vault with the git of its repository. Throws `NO_REPOSITORY`. */
+export async function vaultInGit(
+  vault: Vault,
+  place: Place,
+  env: Environment,
+): Promise<VaultInGit> {
+  if (place.checkout === undefined) {
+    throw new VaultError("NO_REPOSITORY", `${place.root} lies in no Git work tree`, {
+      hint: "the history of a vault is in a clone of its repository",
+    })
+  }
+  const git = await openGit(place.checkout, env)
+  return { vault, git, folder: gitPath(place.checkout, place.root) }
 }
 
 /**

@@ -4,11 +4,7 @@ import { isSameRotation } from "../records/rotation.js"
 import { isSameLease } from "../records/lease.js"
 import { isSameSource } from "../records/source.js"
 import { areSameUses } from "../records/use.js"
-import type { Environment } from "../disk/homes.js"
-import { type Place, gitPath } from "../disk/place.js"
-import { openGit } from "../git/git.js"
 import { type Vault, listSecrets, notFound } from "../vault/vault.js"
-import { VaultError } from "../words/errors.js"
 import { parseSecretName } from "../words/names.js"
 import type { Progress } from "../words/progress.js"
 import { type PastRecord, type VaultInGit, pastRecords } from "./past-records.js"
@@ -36,34 +32,21 @@ export interface SecretEvent {
 
 /**
  * Who changed a secret, what and when, newest first: from the signed records in Git's history, under
- * the names that it had before too. Removed secrets have one as well. Throws `SECRET_NOT_FOUND`,
- * `NO_REPOSITORY`.
+ * the names that it had before too. Removed secrets have one as well. Throws `SECRET_NOT_FOUND`.
  */
 export async function secretHistory(
-  vault: Vault,
-  place: Place,
+  where: VaultInGit,
   name: string,
-  env: Environment,
   onProgress?: Progress,
 ): Promise<readonly SecretEvent[]> {
   const parsed = parseSecretName(name)
-  const past = await pastRecords(await inGit(vault, place, env), parsed, onProgress)
+  const { vault } = where
+  const past = await pastRecords(where, parsed, onProgress)
   if (past.length === 0) {
     const others = listSecrets(vault).map(({ full }) => full)
     throw notFound("SECRET_NOT_FOUND", "secret", name, others)
   }
   return past.map((entry, index) => eventOf(vault, entry, past[index + 1]))
-}
-
-/** A vault with the git of its repository. Throws `NO_REPOSITORY`. */
-export async function inGit(vault: Vault, place: Place, env: Environment): Promise<VaultInGit> {
-  if (place.checkout === undefined) {
-    throw new VaultError("NO_REPOSITORY", `${place.root} lies in no Git work tree`, {
-      hint: "the history of a vault is in a clone of its repository",
-    })
-  }
-  const git = await openGit(place.checkout, env)
-  return { vault, git, folder: gitPath(place.checkout, place.root) }
 }
 
 function eventOf(vault: Vault, entry: PastRecord, before: PastRecord | undefined): SecretEvent {

@@ -1,5 +1,3 @@
-import type { Environment } from "../disk/homes.js"
-import type { Place } from "../disk/place.js"
 import type { StoreScheme } from "../records/source.js"
 import { type Vault, findGroup, listSecrets, notFound } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
@@ -9,8 +7,8 @@ import type { Progress } from "../words/progress.js"
 import { hasPassed, utc } from "../words/time.js"
 import { type PastGroupKey, pastGroupKeys } from "./past-group-keys.js"
 import { type PastReader, readersOfValue, sealedToUnknown } from "./past-readers.js"
+import type { VaultInGit } from "./past-records.js"
 import { type PastValue, pastValues } from "./past-values.js"
-import { inGit } from "./secret-history.js"
 import { type MissingPast, SignedPast, type Uncounted } from "./signed-past.js"
 
 /**
@@ -61,18 +59,16 @@ export interface CouldReadOptions {
 
 /**
  * Who could open which value of a secret, from the signed records in Git's history, of all branches
- * and tags here. Needs no key. Throws `SECRET_NOT_FOUND`, `NO_REPOSITORY`.
+ * and tags here. Needs no key. Throws `SECRET_NOT_FOUND`.
  */
 export async function whoCouldRead(
-  vault: Vault,
-  place: Place,
+  where: VaultInGit,
   name: string,
-  env: Environment,
   now: Date,
   { at, onProgress }: CouldReadOptions = {},
 ): Promise<CouldRead> {
   const path = secretRecordPath(parseSecretName(name))
-  const where = await inGit(vault, place, env)
+  const { vault } = where
   const past = await SignedPast.of(where, now, onProgress)
   const { values, missing } = pastValues(vault, past, path)
   if (values.length === 0 && !past.uncounted.some((each) => each.path === path)) {

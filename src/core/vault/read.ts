@@ -3,7 +3,6 @@ import type { ReadEvent, Surface } from "../audit/read-event.js"
 import type { Key } from "../keys/key-files.js"
 import type { SessionKeys } from "../leases/lease-issuer.js"
 import { type Actor, admit } from "../policy/access.js"
-import type { PolicyJudge } from "../policy/policy-question.js"
 import { requestOf } from "../policy/require-policy.js"
 import { type GroupRecord, type SecretRecord } from "../records/record.js"
 import { type Sending, patternOf } from "../policy/sending.js"
@@ -24,7 +23,7 @@ import {
   requireAsk,
   requireRule,
 } from "./send-terms.js"
-import { type Terms, requireTerms } from "./terms.js"
+import { type LeavingSecret, type Terms, requireTerms } from "./terms.js"
 import { type Vault, getGroup, getSecret, remember } from "./vault.js"
 
 /** A value that was read, and the signed records that let it be. */
@@ -50,6 +49,13 @@ export interface Placed {
 /** Whether a secret may leave at a time, and as what; `which` of those that leave together. */
 type Asking<T> = (secret: OpenedSecret, at: Date, which: number) => T
 
+/** A secret that is to leave, with its value and the vault that it was opened in. */
+interface OpenedParts extends LeavingSecret {
+  readonly vault: Vault
+  readonly group: GroupRecord
+  readonly value: Uint8Array
+}
+
 /**
  * A secret that was verified and opened. Its value leaves through {@link OpenedSecret.handOut}, and
  * no other way.
@@ -57,39 +63,23 @@ type Asking<T> = (secret: OpenedSecret, at: Date, which: number) => T
 export class OpenedSecret {
   readonly name: SecretName
   readonly record: SecretRecord
-  readonly #vault: Vault
-  readonly #group: GroupRecord
-  readonly #key: Key
-  readonly #judge: PolicyJudge | undefined
-  readonly #value: Uint8Array
+  readonly #parts: OpenedParts
 
   /** Made by {@link openSecret}. */
-  constructor(
-    vault: Vault,
-    key: Key,
-    name: SecretName,
-    group: GroupRecord,
-    record: SecretRecord,
-    value: Uint8Array,
-    judge: PolicyJudge | undefined,
-  ) {
-    this.name = name
-    this.record = record
-    this.#vault = vault
-    this.#group = group
-    this.#key = key
-    this.#judge = judge
-    this.#value = value
+  constructor(parts: OpenedParts) {
+    this.name = parts.name
+    this.record = parts.record
+    this.#parts = parts
   }
 
   /** Bytes of the value. */
   get size(): number {
-    return this.#value.length
+    return this.#parts.value.length
   }
 
   /** Overwrites the value. */
   forget(): void {
-    this.#value.fill(0)
+    this.#parts.value.fill(0)
   }
 
   /**
@@ -174,9 +164,9 @@ export class OpenedSecret {
         const again: T[] = []
         for (const [which, before] of secrets.entries()) {
           const { name } = before
-          const secret = await openSecret(vault, before.#key, name, at, groupKeys, noted)
+          const secret = await openSecret(vault, before.#parts.key, name, at, groupKeys, noted)
           again.push(ask(secret, at, which))
-          refuseChanged({ name, record: secret.record, value: secret.#value }, sealed[which])
+          refuseChanged({ name, record: secret.record, value: secret.#parts.value }, sealed[which])
           secret.forget()
         }
         return [reads, again]
@@ -192,16 +182,16 @@ export class OpenedSecret {
     terms: SendTerms,
     now: Date,
   ): AuditEvent {
-    const actor = admit(this.#vault, this.name.group, this.#group, this.#key, now)
+    const { name, record, vault, group, key, judge } = this.#parts
+    const actor = admit(vault, name.group, group, key, now)
     if (actor.role === "owner") throw neverByOwner(actor.name)
-    refuseVariable(this.name, this.record)
-    const { use = [], version } = this.record
-    const rule = requireRule(this.name.full, use, sending, suits)
-    const { name, record } = this
+    refuseVariable(name, record)
+    const { use = [], version } = record
+    const rule = requireRule(name.full, use, sending, suits)
     const session = terms.audit
     const asked = { agent: actor.name, door: "broker", name, record, session, now } as const
     const question = questionOf({ ...asked, request: requestOf(sending) })
-    const ask = requireAsk(rule, this.#judge?.decide(question), question)
+    const ask = requireAsk(rule, judge?.decide(question), question)
     if (ask !== "never" && !terms.isAgreed(name.full, ask)) {
       throw new VaultError("ASK_REFUSED", `nobody agreed that ${name.full} is sent there`, {
         hint: "a person agrees when they are asked; send the request again",
@@ -212,7 +202,7 @@ export class OpenedSecret {
       at: utc(now),
       actor,
       door: "broker",
-      vault: this.#vault.id,
+      vault: vault.id,
       event: "request",
       host,
       port,
@@ -221,26 +211,27 @@ export class OpenedSecret {
       place,
       scheme: rule.scheme,
       decision: "allowed",
-      secrets: [{ name: this.name.full, version }],
-      rule: `${this.name.full}#${use.indexOf(rule) + 1}`,
+      secrets: [{ name: name.full, version }],
+      rule: `${name.full}#${use.indexOf(rule) + 1}`,
       request: terms.request,
     }
   }
 
   #copy(): SecretRead {
-    return { name: this.name, record: this.record, value: Uint8Array.from(this.#value) }
+    const { name, record, value } = this.#parts
+    return { name, record, value: Uint8Array.from(value) }
   }
 
   get #reader() {
-    return { key: this.#key, owners: this.#vault.owners }
+    const { key, vault } = this.#parts
+    return { key, owners: vault.owners }
   }
 
   #admit(terms: Terms, now: Date): Actor {
-    const { name, record } = this
-    const [vault, key] = [this.#vault, this.#key]
+    const { name, vault, group, key } = this.#parts
     try {
-      const actor = admit(vault, name.group, this.#group, key, now)
-      requireTerms({ name, record, key, judge: this.#judge }, terms, actor, now)
+      const actor = admit(vault, name.group, group, key, now)
+      requireTerms(this.#parts, terms, actor, now)
       return actor
     } catch (error) {
       noteRefusal(error, vault, { key, name, terms, now })
@@ -249,10 +240,9 @@ export class OpenedSecret {
   }
 
   #event(actor: Actor, door: Surface, now: Date): ReadEvent {
-    const { id } = this.#vault
-    const { full } = this.name
-    const { version } = this.record
-    return { at: utc(now), actor, door, vault: id, secret: full, version }
+    const { name, record, vault } = this.#parts
+    const { full: secret } = name
+    return { at: utc(now), actor, door, vault: vault.id, secret, version: record.version }
   }
 }
 
@@ -281,7 +271,7 @@ export async function openSecret(
   const sealed = readSigned(vault, secretPath(name), secret.digest)
   const unlock = await openGroupOnce(vault, name.group, group, key, groupKeys)
   const value = await inFile(secretPath(name), unlock(sealed))
-  return new OpenedSecret(vault, key, name, group, secret, value, judge)
+  return new OpenedSecret({ vault, key, name, group, record: secret, value, judge })
 }
 
 /** Opens one secret and hands it out. Throws as {@link openSecret} and the hand-out do. */
@@ -292,7 +282,15 @@ export async function readSecret(
   terms: Terms,
   now: Date,
 ): Promise<SecretRead> {
-  const opened = await openSecret(vault, key, name, now, new Map(), terms)
+  return handOutOne(await openSecret(vault, key, name, now, new Map(), terms), terms, now)
+}
+
+/** Hands out one secret, and forgets it. Throws as the hand-out does. */
+export async function handOutOne(
+  opened: OpenedSecret,
+  terms: Terms,
+  now: Date,
+): Promise<SecretRead> {
   const [read] = await OpenedSecret.handOut([opened], terms, now)
   opened.forget()
   if (read === undefined) throw new TypeError("one secret, one value")

@@ -11,6 +11,7 @@ import {
   rekeyAgent,
   removeAgent,
   removeSecrets,
+  vaultInGit,
 } from "../../../src/core/owner.js"
 import { testWithStockAge } from "../../stock-age.js"
 import { emptyWorld, outcome, type World, vaultWorld } from "../world.js"
@@ -24,8 +25,8 @@ afterEach(() => world.remove())
 
 async function blastOf(agent: string, only?: string, where = world) {
   const place = findVault(where.top)
-  return withVault(place, undefined, where.env, (vault) =>
-    blast(vault, place, agent, where.env, new Date(), { only }),
+  return withVault(place, undefined, where.env, async (vault) =>
+    blast(await vaultInGit(vault, place, where.env), agent, new Date(), { only }),
   )
 }
 

@@ -9,6 +9,7 @@ import {
   readEarlier,
   removeGroup,
   secretHistory,
+  vaultInGit,
 } from "../../../src/core/owner.js"
 import { outcome, type World, vaultWorld } from "../world.js"
 
@@ -33,8 +34,8 @@ async function earlier(word: string, agent?: string): Promise<string> {
     audit: noAudit(),
     onRead: (event: ReadEvent) => void events.push(event),
   } as const
-  const read = withVault(place, key.trust, world.env, (vault) =>
-    readEarlier(vault, place, key, meant, terms, new Date(), world.env),
+  const read = withVault(place, key.trust, world.env, async (vault) =>
+    readEarlier(await vaultInGit(vault, place, world.env), key, meant, terms, new Date()),
   )
   const got = await outcome(read)
   return typeof got === "string" ? got : Buffer.from(got.value).toString("utf8")
@@ -42,8 +43,8 @@ async function earlier(word: string, agent?: string): Promise<string> {
 
 async function history(name: string): Promise<readonly (string | number | undefined)[][]> {
   const place = findVault(world.top)
-  const told = await withVault(place, undefined, world.env, (vault) =>
-    secretHistory(vault, place, name, world.env),
+  const told = await withVault(place, undefined, world.env, async (vault) =>
+    secretHistory(await vaultInGit(vault, place, world.env), name),
   )
   return told.map(({ is, version, owner }) => [is, version, owner])
 }

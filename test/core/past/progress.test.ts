@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { type Place, findVault, withVault } from "../../../src/core/index.js"
-import { inspect, secretHistory, whoCouldRead } from "../../../src/core/owner.js"
+import { inspect, secretHistory, vaultInGit, whoCouldRead } from "../../../src/core/owner.js"
 import type { Progress } from "../../../src/core/words/progress.js"
 import { type World, vaultWorld } from "../world.js"
 
@@ -29,19 +29,22 @@ async function stepsOf(work: (onProgress: Progress) => Promise<unknown>): Promis
 }
 
 const reading = (
-  work: (vault: Parameters<typeof secretHistory>[0]) => Promise<unknown>,
-): Promise<unknown> => withVault(place, undefined, world.env, work)
+  work: (where: Parameters<typeof secretHistory>[0]) => Promise<unknown>,
+): Promise<unknown> =>
+  withVault(place, undefined, world.env, async (vault) =>
+    work(await vaultInGit(vault, place, world.env)),
+  )
 
 test("history tells how far it has come", async () => {
   const kinds = await stepsOf((onProgress) =>
-    reading((vault) => secretHistory(vault, place, NAME, world.env, onProgress)),
+    reading((where) => secretHistory(where, NAME, onProgress)),
   )
   expect(kinds).toEqual(["verifying secret records"])
 })
 
 test("so does who-could-read", async () => {
   const kinds = await stepsOf((onProgress) =>
-    reading((vault) => whoCouldRead(vault, place, NAME, world.env, new Date(), { onProgress })),
+    reading((where) => whoCouldRead(where, NAME, new Date(), { onProgress })),
   )
   expect(kinds).toContain("verifying secret records")
   expect(kinds).toContain("verifying group records")

@@ -11,6 +11,7 @@ import {
   renewGroupKey,
   revoke,
   setSecret,
+  vaultInGit,
   whoCouldRead,
 } from "../../../src/core/owner.js"
 import { outcome, type World, vaultWorld } from "../world.js"
@@ -35,8 +36,8 @@ async function set(month: number, name: string, value: string): Promise<void> {
 /** The agents that could open each value: `2: ci reads since 01`. */
 async function told(name: string, at?: string, now = day(9)): Promise<string[]> {
   const place = findVault(world.top)
-  const { values } = await withVault(place, undefined, world.env, (vault) =>
-    whoCouldRead(vault, place, name, world.env, new Date(now), { at }),
+  const { values } = await withVault(place, undefined, world.env, async (vault) =>
+    whoCouldRead(await vaultInGit(vault, place, world.env), name, new Date(now), { at }),
   )
   return values.flatMap(({ version, readers }) =>
     readers
@@ -136,8 +137,8 @@ test("an owner who came later opens what was sealed to earlier keys of a group",
   })
   const joining = acceptOwnerLine(line, claimedId(place), "bob")
   await addOwner({ ...(await world.request()), joining })
-  const { values } = await withVault(place, undefined, world.env, (vault) =>
-    whoCouldRead(vault, place, "stripe/api-key", world.env, new Date()),
+  const { values } = await withVault(place, undefined, world.env, async (vault) =>
+    whoCouldRead(await vaultInGit(vault, place, world.env), "stripe/api-key", new Date()),
   )
   const owners = values.map(({ version, readers }) => [
     version,

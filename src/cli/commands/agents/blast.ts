@@ -8,7 +8,7 @@ import {
   readChain,
   shellWord,
 } from "../../../core/index.js"
-import { type Blast, type OpenedValue, blast } from "../../../core/owner.js"
+import { type Blast, type OpenedValue, blast, vaultInGit } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { type NotedUses, brokenLines, isWhole, notedUses } from "../../door/noted-uses.js"
 import { gapLines, hasGaps } from "../../door/past-gaps.js"
@@ -30,7 +30,7 @@ export async function run(door: Door): Promise<number> {
     onProgress: progress(door.terminal),
   }
   const { opened, noted } = await readingKeyless(door, place, async (vault) => ({
-    opened: await blast(vault, place, agent, door.env, door.now, asked),
+    opened: await blast(await vaultInGit(vault, place, door.env), agent, door.now, asked),
     noted: notedOf(door, vault, agent, files),
   }))
   const { opens: values, ...rest } = opened

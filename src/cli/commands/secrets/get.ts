@@ -113,11 +113,14 @@ async function readMeant(
   const terms = { outlet: { surface: "cli", isShown: true }, audit, sources, asSealed } as const
   try {
     const read = await withPerson(door, (person) =>
-      readingVault(door, place, key.trust, (vault) =>
-        meant === undefined || earlier === undefined
-          ? readSecret(vault, key, name, { ...terms, person }, door.now)
-          : earlier.readEarlier(vault, place, key, meant, { ...terms, person }, door.now, door.env),
-      ),
+      readingVault(door, place, key.trust, async (vault) => {
+        const agreed = { ...terms, person }
+        if (meant === undefined || earlier === undefined) {
+          return readSecret(vault, key, name, agreed, door.now)
+        }
+        const where = await earlier.vaultInGit(vault, place, door.env)
+        return earlier.readEarlier(where, key, meant, agreed, door.now)
+      }),
     )
     audit.close()
     return read

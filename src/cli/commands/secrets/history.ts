@@ -1,4 +1,4 @@
-import { type SecretEvent, secretHistory } from "../../../core/owner.js"
+import { type SecretEvent, secretHistory, vaultInGit } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { readingKeyless } from "../../door/reading.js"
@@ -10,8 +10,8 @@ export async function run(door: Door): Promise<void> {
   const [word = ""] = door.call.words
   const place = placeOf(door)
   const { full } = meantSecret(place, word)
-  const events = await readingKeyless(door, place, (vault) =>
-    secretHistory(vault, place, full, door.env, progress(door.terminal)),
+  const events = await readingKeyless(door, place, async (vault) =>
+    secretHistory(await vaultInGit(vault, place, door.env), full, progress(door.terminal)),
   )
   if (await asJson(door, { name: full, events })) return
   const rows = events.map((event) => [

@@ -1,5 +1,5 @@
 import { parseTime } from "../../../core/index.js"
-import { type ReadableValue, whoCouldRead } from "../../../core/owner.js"
+import { type ReadableValue, vaultInGit, whoCouldRead } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
 import { gapLines, hasGaps } from "../../door/past-gaps.js"
@@ -17,8 +17,8 @@ export async function run(door: Door): Promise<number> {
   const date = option(door, "at")
   const at = date === undefined ? undefined : parseTime(date)
   const onProgress = progress(door.terminal)
-  const answer = await readingKeyless(door, place, (vault) =>
-    whoCouldRead(vault, place, full, door.env, door.now, { at, onProgress }),
+  const answer = await readingKeyless(door, place, async (vault) =>
+    whoCouldRead(await vaultInGit(vault, place, door.env), full, door.now, { at, onProgress }),
   )
   const code = hasGaps(answer) ? 1 : 0
   const { movedTo, isThere, values } = answer
