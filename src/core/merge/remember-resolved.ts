@@ -1,4 +1,3 @@
-import type { Draft } from "../change/draft.js"
 import type { Environment } from "../disk/homes.js"
 import { rebasedBranch } from "../disk/place.js"
 import type { BlobId, Git } from "../git/git.js"
@@ -6,24 +5,17 @@ import { type Authorship, authorship, writeCommit } from "../git/git-commit.js"
 import { blobId, resolveCommit } from "../git/git-objects.js"
 import { rememberMade } from "../undone/made-here.js"
 import { seeTracked } from "../undone/remote-branches.js"
-import type { VaultMerge } from "./merge-vault.js"
-import type { IsLeft } from "./stage-settled.js"
+import type { CloneMerge } from "./stage-settled.js"
 
 /**
  * Remembers the records that were signed for a merge, and those that it removes although one side
  * changed them: whoever undoes it before it is published undoes what was made here. The user makes
  * the commit, so one that no ref names stands for it. A rebase moves its branch when it is done.
  */
-export async function rememberResolved(
-  git: Git,
-  folder: string,
-  draft: Draft,
-  merge: VaultMerge,
-  isLeft: IsLeft,
-  env: Environment,
-): Promise<void> {
+export async function rememberResolved(settled: CloneMerge, env: Environment): Promise<void> {
+  const { git, merge } = settled
   const branch = git.checkout.branch ?? rebasedBranch(git.checkout.gitFolder)
-  const { signed, gone } = outcomeOf(git, folder, draft, merge, isLeft)
+  const { signed, gone } = outcomeOf(settled)
   if (branch === undefined || signed.size + gone.ours.size + gone.theirs.size === 0) return
   const [by, before] = await Promise.all([authorship(git), seeTracked(git)])
   const made = await writeStandIn(git, { ...by, signing: undefined }, signed, gone)
@@ -38,13 +30,10 @@ interface Gone {
   readonly theirs: Files
 }
 
-function outcomeOf(
-  git: Git,
-  folder: string,
-  draft: Draft,
-  { sides, units }: VaultMerge,
-  isLeft: IsLeft,
-): { readonly signed: ReadonlyMap<string, Uint8Array>; readonly gone: Gone } {
+function outcomeOf({ git, folder, draft, merge: { sides, units }, isLeft }: CloneMerge): {
+  readonly signed: ReadonlyMap<string, Uint8Array>
+  readonly gone: Gone
+} {
   const isOfASide = (path: string, bytes: Uint8Array): boolean =>
     [sides.ours, sides.theirs].some((side) => side.get(path) === blobId(bytes, git.hash))
   const signed = [...draft.changes].flatMap(([path, bytes]) =>

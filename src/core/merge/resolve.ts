@@ -128,9 +128,10 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
   const isOpen = (unit: string): boolean => conflicts.some(({ name }) => name === nameOf(unit))
   const isLeft = (unit: string): boolean =>
     classify(unit).is === "stray" || [unit, ...(sides.renamed.get(unit) ?? [])].some(isOpen)
-  await verifySettled(draft, merge, isLeft, request)
-  if (!dryRun) await rememberResolved(git, folder, draft, merge, isLeft, env)
-  const files = await stageSettled(git, folder, draft, sides, isLeft, dryRun)
+  const settled = { git, folder, merge, draft, isLeft }
+  await verifySettled(settled, request)
+  if (!dryRun) await rememberResolved(settled, env)
+  const files = await stageSettled(settled, sides, dryRun)
   const units = [...new Set([...sides.unmerged, ...mended.keys()].map(unitOf))]
   const foreign = units.filter((unit) => classify(unit).is === "stray")
   return {
@@ -179,7 +180,7 @@ async function settleWith(
   git: Git,
   { place, env, now, owner, choices, onProgress }: ResolveRequest,
   merge: VaultMerge,
-): Promise<Pick<SettledMerge, "draft" | "exposed">> {
+): Promise<SettledMerge> {
   const keyless = await keylessDraft(git, merge)
   if (keyless !== undefined) return { draft: keyless, exposed: [] }
   const session = { env, now, onProgress, identity: await owner() }

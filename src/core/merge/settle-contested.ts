@@ -59,8 +59,7 @@ import { changedUnits, groupOf } from "./units.js"
 
 /** A merge with nothing left to settle, but what somebody has to choose. */
 export interface SettledMerge {
-  /** New bytes by path, over what was merged without a key; undefined for a file that goes. */
-  readonly changes: ReadonlyMap<string, Uint8Array | undefined>
+  /** Over what was merged without a key. */
   readonly draft: Draft
   /** Values that agents could read who may not read them now. */
   readonly exposed: readonly ExposedSecret[]
@@ -91,8 +90,7 @@ export async function settle(
   )
   const exposed = await executePlan(session, { id: plan.id, groups })
   await sealToOwners(session, plan, touched)
-  const { draft } = session
-  return { changes: draft.changes, draft, exposed }
+  return { draft: session.draft, exposed }
 }
 
 /** A session over what was merged without a key. Marks of the branch are for whoever reads it. */

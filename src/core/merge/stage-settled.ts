@@ -20,17 +20,23 @@ import type { VaultMerge } from "./merge-vault.js"
 import type { IndexSides } from "./sides.js"
 import { verifyForReaders } from "./verify.js"
 
-/** Whether a unit stays in conflict. */
-export type IsLeft = (unit: string) => boolean
+/** A merge that a clone is in the middle of, as it was settled. */
+export interface CloneMerge {
+  readonly git: Git
+  /** The folder of the vault, from the top of the work tree. */
+  readonly folder: string
+  readonly merge: VaultMerge
+  readonly draft: Draft
+  /** Whether a unit stays in conflict. */
+  readonly isLeft: (unit: string) => boolean
+}
 
 /**
  * Verifies what was settled as its readers will, and that nothing in it falls behind our side.
  * Throws the codes of exit 5.
  */
 export async function verifySettled(
-  draft: Draft,
-  { ours, units }: VaultMerge,
-  isLeft: IsLeft,
+  { draft, merge: { ours, units }, isLeft }: CloneMerge,
   { place, env, now }: { readonly place: Place; readonly env: Environment; readonly now: Date },
 ): Promise<void> {
   verifyForReaders(draft, memoryOf(ours.id, place, env))
@@ -55,11 +61,8 @@ export async function verifySettled(
  * Throws `VAULT_DIRTY`.
  */
 export async function stageSettled(
-  git: Git,
-  folder: string,
-  draft: Draft,
+  { git, folder, draft, isLeft }: CloneMerge,
   sides: IndexSides,
-  isLeft: IsLeft,
   dryRun: boolean,
 ): Promise<readonly string[]> {
   const left = sides.unmerged.filter(
