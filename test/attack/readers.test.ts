@@ -3,7 +3,8 @@ import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { agentKeyFile } from "../../src/core/keys/key-files.js"
 import type { AgentRecord } from "../../src/core/records/record.js"
-import { grant, rekeyAgent } from "../../src/core/owner.js"
+import { addOwner, grant, rekeyAgent } from "../../src/core/owner.js"
+import { signingKey } from "../../src/core/records/signature.js"
 import { type StockAge, testWithStockAge } from "../stock-age.js"
 import {
   type Arena,
@@ -150,6 +151,24 @@ test.each(["ci", "somebody-new"])("a removed agent's key does not come back as %
   const refused = alice.run(["agent", "add", name, "--recipient", recipient])
   expect(refused.stderr).toContain("EXISTS: that is the key of ci, who was removed")
   expect(alice.code(["grant", name, "stripe"])).toBe("3 AGENT_NOT_FOUND")
+})
+
+test("nor does a key that an agent had before, under any name, or as an owner's", async () => {
+  const earlier = await alice.identityOf("ci")
+  const { recipient } = alice.record("agents/ci.json") as AgentRecord
+  expect(alice.code(["agent", "rekey", "ci"])).toBe("0 ok")
+  for (const words of ["add somebody-new", "rekey ci", "rekey temp"]) {
+    const refused = alice.run(["agent", ...words.split(" "), "--recipient", recipient])
+    expect(refused.stderr).toContain("EXISTS: that is an earlier key of ci")
+  }
+  const joining = {
+    owner: "bob",
+    recipient,
+    signer: signingKey(earlier).signer,
+    vault: vaultIdOf(alice),
+  }
+  const refused = addOwner({ ...(await alice.request()), joining })
+  await expect(refused).rejects.toThrow("that is an earlier key of the agent ci")
 })
 
 test("a grant past its end is refused by the clock, and rekeyed away by the next change", async () => {

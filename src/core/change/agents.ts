@@ -2,6 +2,7 @@ import { generateIdentity, kindOfRecipient, recipientOf } from "../age/age.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { planEdit } from "./draft-plan.js"
 import { executePlan } from "./execute-plan.js"
+import { formerHolder } from "./precedent.js"
 import { resealKept } from "../leases/reseal-kept.js"
 import { VaultError } from "../words/errors.js"
 import { withUnfinished } from "../words/unfinished.js"
@@ -118,7 +119,7 @@ interface AgentKey {
 async function makeKey(session: Session, recipient: string | undefined): Promise<AgentKey> {
   const { keys } = session.vault.record
   if (recipient !== undefined) {
-    refuseSharedKey(session, recipient)
+    await refuseSharedKey(session, recipient)
     if (kindOfRecipient(recipient) === keys) return { recipient }
     throw new VaultError("KEYS_MIXED", `the recipient is not of the vault's kind, ${keys}`, {
       hint: keys === "x25519" ? "make it with: age-keygen" : "make it with: age-keygen -pq",
@@ -131,16 +132,18 @@ async function makeKey(session: Session, recipient: string | undefined): Promise
 
 /**
  * A recipient decides who reads, so each belongs to one agent, and to no owner; not to one who was
- * removed either: their key was to open nothing any more.
+ * removed either, nor to one who has another key by now: theirs was to open nothing any more.
  */
-function refuseSharedKey(session: Session, recipient: string): void {
+async function refuseSharedKey(session: Session, recipient: string): Promise<void> {
   const { vault } = session
   const owner = vault.record.owners.find((entry) => entry.recipient === recipient)
   const agent = agentWithKey(vault, recipient)
   const holder = owner?.name ?? agent?.name
-  if (holder === undefined) return
+  const former = holder === undefined ? await formerHolder(session, recipient) : undefined
+  if (holder === undefined && former === undefined) return
   const whose = agent?.isRemoved === true ? `${holder}, who was removed` : `${holder} already`
-  throw new VaultError("EXISTS", `that is the key of ${whose}`, {
+  const what = former === undefined ? `the key of ${whose}` : `an earlier key of ${former}`
+  throw new VaultError("EXISTS", `that is ${what}`, {
     hint: "each agent has a key of its own: make another with age-keygen",
   })
 }

@@ -4,7 +4,14 @@ import { commitOf, readBlobs } from "../git/git-objects.js"
 import { everyVerifier } from "../records/owners.js"
 import type { Reach } from "../records/reach.js"
 import type { GroupRecord } from "../records/record.js"
-import { type SignedPastRecord, signedPastRecord } from "../records/signed-past-record.js"
+import {
+  type OwnersOfPast,
+  type SignedPastRecord,
+  signedPastRecord,
+} from "../records/signed-past-record.js"
+import { changesBelow } from "../undone/blobs.js"
+import type { Vault } from "../vault/vault.js"
+import { classify } from "../words/layout.js"
 import { utc } from "../words/time.js"
 import type { Session } from "./session.js"
 
@@ -51,8 +58,9 @@ function furthest(known: readonly (Reach | undefined)[]): Reach {
 /** By whatever clock: of a member, too, whose grant begins in a time to come after an earlier revoke. */
 function revokedBefore(removed: readonly SignedPastRecord[], now: string): GroupRecord["revoked"] {
   const revoked = new Map<string, GroupRecord["revoked"][number]>()
-  for (const { group } of removed) {
-    const { epoch = 1, members = [], revoked: lost = [] } = group ?? {}
+  for (const { record } of removed) {
+    if (record?.kind !== "group") continue
+    const { epoch, members, revoked: lost } = record
     const ahead = members.filter(({ since }) => since > now)
     for (const entry of [...lost, ...ahead.map(({ agent, since: at }) => ({ agent, at, epoch }))]) {
       if (entry.at > (revoked.get(entry.agent)?.at ?? "")) revoked.set(entry.agent, entry)
@@ -77,7 +85,7 @@ async function removedRecords(
     git,
     removed.map(({ blob }) => blob),
   )
-  const owners = { vault: vault.id, verifiers: everyVerifier(vault.record) }
+  const owners = ownersOfPast(vault)
   const found = new Map<string, SignedPastRecord[]>()
   for (const [index, { path }] of removed.entries()) {
     const record = signedPastRecord(owners, wanted.get(path) ?? "", contents[index])
@@ -105,4 +113,35 @@ async function removals(
     const [, blob] = /^\s*:\d+ \d+ (\w+) \w+ D$/.exec(field) ?? []
     return blob === undefined ? [] : [{ path: fields[at + 1] ?? "", blob }]
   })
+}
+
+/**
+ * The agent that had this key before it got another one: then it was to open nothing any more. As far
+ * as the branch's history goes.
+ */
+export async function formerHolder(
+  { git, folder, vault }: Session,
+  recipient: string,
+): Promise<string | undefined> {
+  const changes = await changesBelow(git, { tips: ["HEAD"] }, `${folder}/agents`)
+  const brought = [...changes].flatMap(([file, own]) =>
+    own.flatMap(({ after }) => (after === undefined ? [] : [{ file, blob: after }])),
+  )
+  const contents = await readBlobs(
+    git,
+    brought.map(({ blob }) => blob),
+  )
+  const owners = ownersOfPast(vault)
+  for (const [index, { file }] of brought.entries()) {
+    const path = file.slice(folder.length + 1)
+    const record = signedPastRecord(owners, path, contents[index])?.record
+    const agent = classify(path)
+    if (record?.kind !== "agent" || agent.is !== "agent") continue
+    if (record.recipient === recipient) return agent.agent
+  }
+  return undefined
+}
+
+function ownersOfPast({ id, record }: Vault): OwnersOfPast {
+  return { vault: id, verifiers: everyVerifier(record) }
 }

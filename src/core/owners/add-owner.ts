@@ -8,6 +8,7 @@ import { parseOwnerName } from "../words/names.js"
 import { type ChangeRequest, type Outcome, change } from "../change/change.js"
 import { planAccess, planEdit } from "../change/draft-plan.js"
 import { executePlan } from "../change/execute-plan.js"
+import { formerHolder } from "../change/precedent.js"
 import type { ExposedSecret } from "../change/rekey.js"
 import { sealEscrowsToOwners } from "../change/seal-to-owners.js"
 import type { Session } from "../change/session.js"
@@ -41,7 +42,7 @@ export function addOwner(request: AddOwnerRequest): Promise<Outcome<OwnerAdded>>
   const { joining } = request
   const owner = parseOwnerName(joining.owner)
   return change(request, async (session) => {
-    refuseTaken(session, joining)
+    await refuseTaken(session, joining)
     session.requirePerson(`make ${owner} an owner, who opens everything and lets others in`)
     // Other differences would be applied unseen.
     planEdit(session, () => {})
@@ -69,7 +70,8 @@ export function addOwner(request: AddOwnerRequest): Promise<Outcome<OwnerAdded>>
 }
 
 /** A name, a recipient and a signer belong to one person or machine each. */
-function refuseTaken({ vault }: Session, joining: OwnerJoining): void {
+async function refuseTaken(session: Session, joining: OwnerJoining): Promise<void> {
+  const { vault } = session
   const { owner, recipient, signer } = joining
   if (kindOfRecipient(recipient) !== vault.record.keys) {
     throw new VaultError("KEYS_MIXED", `the key of ${owner} is not of the vault's kind`, {
@@ -86,14 +88,20 @@ function refuseTaken({ vault }: Session, joining: OwnerJoining): void {
       hint: "have the line made with another name: agent-vault join NAME --owner",
     })
   }
-  const agent = agentWithKey(vault, recipient)
-  if (agent === undefined) return
-  const whose = agent.isRemoved
-    ? `${agent.name}, who was removed as an agent`
-    : `the agent ${agent.name}`
-  throw new VaultError("EXISTS", `that is the key of ${whose}`, {
+  const whose = await agentOf(session, recipient)
+  if (whose === undefined) return
+  throw new VaultError("EXISTS", `that is ${whose}`, {
     hint: `an owner has a key of their own: agent-vault join ${owner} --owner`,
   })
+}
+
+/** Whose key this is, or was, of all agents. */
+async function agentOf(session: Session, recipient: string): Promise<string | undefined> {
+  const agent = agentWithKey(session.vault, recipient)
+  if (agent?.isRemoved === true) return `the key of ${agent.name}, who was removed as an agent`
+  if (agent !== undefined) return `the key of the agent ${agent.name}`
+  const former = await formerHolder(session, recipient)
+  return former && `an earlier key of the agent ${former}`
 }
 
 function keyTaken({ name, ended }: OwnerEntry): VaultError {

@@ -1,7 +1,7 @@
 import { VaultError } from "../words/errors.js"
 import { classify } from "../words/layout.js"
 import { type Reach, reachIn, reachOf } from "./reach.js"
-import { type GroupRecord, decodeRecord } from "./record.js"
+import { type AgentRecord, type GroupRecord, type SecretRecord, decodeRecord } from "./record.js"
 import type { Verifier } from "./signature.js"
 
 /** A vault, and whoever was an owner of it at any time, by signer. */
@@ -13,8 +13,8 @@ export interface OwnersOfPast {
 /** A record out of the history that an owner signed. */
 export interface SignedPastRecord {
   readonly reach: Reach
-  /** Where it is a group's. */
-  readonly group?: GroupRecord
+  /** Absent where it is of a newer format. */
+  readonly record?: AgentRecord | GroupRecord | SecretRecord
 }
 
 /**
@@ -31,7 +31,7 @@ export function signedPastRecord(
   if (bytes === undefined || (is !== "agent" && is !== "group" && is !== "secret")) return undefined
   try {
     const record = decodeRecord(is, path, bytes, vault, verifiers)
-    return { reach: reachOf(record), ...(record.kind === "group" && { group: record }) }
+    return { reach: reachOf(record), record }
   } catch (error) {
     if (!(error instanceof VaultError)) throw error
     const reach = error.code === "FORMAT_NEWER" ? reachIn(bytes) : undefined
