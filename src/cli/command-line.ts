@@ -38,7 +38,7 @@ export async function main(
     return await runCommand(call, surroundings, others)
   } catch (thrown) {
     const error = asVaultError(thrown)
-    return renderError(surroundings, error, await hintOf(error, call), argv)
+    return renderError(surroundings, error, await hintOf(error, call, surroundings), argv)
   }
 }
 
@@ -74,11 +74,15 @@ async function runCommand(
   return (await run(door)) ?? 0
 }
 
-/** The next command, typed as the one who acted. */
-async function hintOf({ hint }: VaultError, call: Call | undefined): Promise<string | undefined> {
+/** The next command, typed as the one who acted, and where they are. */
+async function hintOf(
+  { hint }: VaultError,
+  call: Call | undefined,
+  surroundings: CommandProcess,
+): Promise<string | undefined> {
   if (hint === undefined || call === undefined) return hint
-  const { asActing } = await import("./parse/typed-again.js")
-  return asActing(hint, call)
+  const { asActing, fromHere } = await import("./parse/typed-again.js")
+  return fromHere(asActing(hint, call), call, surroundings.cwd())
 }
 
 /** Tells an error. Returns the exit code. */

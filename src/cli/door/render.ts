@@ -10,6 +10,7 @@ import type {
   SecretGoing,
 } from "../../core/owner.js"
 import type { Door } from "./door.js"
+import { fromHere } from "../parse/typed-again.js"
 import { harmless, say, toJson, writeOut } from "../terminal/terminal.js"
 import { toned } from "../terminal/tone.js"
 import { isSet } from "./who.js"
@@ -211,6 +212,16 @@ export function committedPart({
 export function exitCodeOf(findings: readonly CheckFinding[]): number {
   if (findings.some(({ severity }) => severity === "refused")) return 5
   return findings.length > 0 ? 1 : 0
+}
+
+/** Findings, each with a way out that can be typed here. */
+export function findingsFromHere(
+  findings: readonly CheckFinding[],
+  { call, cwd }: Door,
+): CheckFinding[] {
+  return findings.map((finding) =>
+    finding.hint === undefined ? finding : { ...finding, hint: fromHere(finding.hint, call, cwd) },
+  )
 }
 
 /** Findings as lines, each way out once, behind all that it is for; it names one subject, or NAME. */

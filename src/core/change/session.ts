@@ -5,7 +5,7 @@ import { type BlobId, type Git } from "../git/git.js"
 import { blobId } from "../git/git-objects.js"
 import type { Environment } from "../disk/homes.js"
 import type { Identity } from "../keys/identity.js"
-import { MANIFEST } from "../words/layout.js"
+import { MANIFEST, VAULT_FOLDER } from "../words/layout.js"
 import type { ManifestEdit } from "../records/manifest-edits.js"
 import { type Manifest, type ParsedManifest, edited, parseForEdits } from "../records/manifest.js"
 import { type Place, gitPath } from "../disk/place.js"
@@ -144,7 +144,7 @@ function manifestBytes(session: Session): Uint8Array {
   const bytes = session.draft.read(MANIFEST)
   if (bytes !== undefined) return bytes
   throw new VaultError("MANIFEST_INVALID", `${MANIFEST} is missing`, {
-    hint: `bring it back with git: git restore -- ${session.folder}/${MANIFEST}`,
+    hint: `bring it back with git: git restore -- ${VAULT_FOLDER}/${MANIFEST}`,
   })
 }
 

@@ -9,7 +9,7 @@ import { seeStaged } from "../git/git-index.js"
 import { commitOf, committedFiles } from "../git/git-objects.js"
 import { type Journal, completeJournal, finishChange, writeJournal } from "./journal.js"
 import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
-import { MANIFEST, POLICY_WISH } from "../words/layout.js"
+import { MANIFEST, POLICY_WISH, VAULT_FOLDER } from "../words/layout.js"
 import type { OnNote } from "../words/note.js"
 import type { Lock } from "./lock.js"
 import type { Checkout } from "../disk/place.js"
@@ -176,7 +176,7 @@ function refuseDirty(
     if (path === wish || isAsCommitted(path)) continue
     const keep = KEEPS.get(path.slice(folder.length + 1)) ?? "commit it"
     throw new VaultError("VAULT_DIRTY", `${path} differs from the last commit`, {
-      hint: `${keep}; or bring it back: git restore --staged --worktree -- ${path}`,
+      hint: `${keep}; or bring it back: git restore --staged --worktree -- ${VAULT_FOLDER}/${path.slice(folder.length + 1)}`,
     })
   }
 }

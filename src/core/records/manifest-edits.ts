@@ -1,6 +1,6 @@
 import { VaultError } from "../words/errors.js"
 import type { Grant } from "./manifest.js"
-import { type Document, type YAMLMap, YAMLSeq, isMap, isNode, isScalar, isSeq } from "./yaml.js"
+import { type Document, YAMLMap, YAMLSeq, isMap, isNode, isScalar, isSeq } from "./yaml.js"
 
 /** A change of the manifest's text that leaves comments and order as they are. */
 export type ManifestEdit = GroupEdit | GrantEdit
@@ -48,19 +48,26 @@ function editGrants(document: Document, edits: readonly GrantEdit[]): void {
     lines.delete(lineKey(edit))
   }
   if (dropped.size > 0) dropLines(grants, dropped)
-  // Nothing at all has no place for a comment.
-  const { length } = grants.items
-  document.set("grants", length === 0 && !grants.comment && !grants.commentBefore ? null : grants)
-  grants.flow = length === 0
+  putBack(document, "grants", grants)
+}
+
+/** Nothing at all has no place for a comment. */
+function putBack(document: Document, name: string, whole: YAMLMap | YAMLSeq): void {
+  const isEmpty = whole.items.length === 0
+  document.set(name, isEmpty && !whole.comment && !whole.commentBefore ? null : whole)
+  whole.flow = isEmpty
+}
+
+/** An empty list or map in place of nothing, with the comment that stands there. */
+function emptyLike<T extends YAMLMap | YAMLSeq>(node: unknown, empty: T, name: string): T {
+  if (!isScalar(node) || node.value !== null) throw unlike(name)
+  empty.commentBefore = node.commentBefore ?? node.comment ?? null
+  return empty
 }
 
 function grantsIn(document: Document): YAMLSeq {
   const node = document.get("grants", true)
-  if (isSeq(node)) return node
-  if (!isScalar(node) || node.value !== null) throw unlike("grants")
-  const grants = new YAMLSeq()
-  grants.commentBefore = node.commentBefore ?? node.comment ?? null
-  return grants
+  return isSeq(node) ? node : emptyLike(node, new YAMLSeq(), "grants")
 }
 
 function lineKey({ agent, group }: Pick<Grant, "agent" | "group">): string {
@@ -112,15 +119,19 @@ function dropLines(grants: YAMLSeq, dropped: ReadonlySet<number>): void {
 }
 
 function editGroups(document: Document, edits: readonly GroupEdit[]): void {
-  const groups = document.get("groups")
-  if (!isMap(groups)) throw unlike("groups")
+  const groups = groupsIn(document)
   const pairs = new Map(groups.items.map((pair) => [String(pair.key), pair]))
   for (const edit of edits) {
     if (edit.do === "drop-group") pairs.delete(edit.group)
     else addGroup(document, pairs, edit.group, edit.description)
   }
   groups.items = [...pairs.values()]
-  groups.flow = groups.items.length === 0
+  putBack(document, "groups", groups)
+}
+
+function groupsIn(document: Document): YAMLMap {
+  const node = document.get("groups", true)
+  return isMap(node) ? node : emptyLike(node, new YAMLMap(), "groups")
 }
 
 /** A group that is there already keeps what is said of it, unless something else is. */

@@ -32,7 +32,7 @@ export function newManifest(vault: string): string {
     "# Who should open what. Edit it, review it, merge it; an owner makes it so: agent-vault apply",
     "version: 1",
     `vault: ${vault}`,
-    "groups: {}",
+    "groups:",
     "grants:",
     "",
   ].join("\n")
@@ -97,18 +97,18 @@ export function withComment(bytes: Uint8Array, vault: string, comment: string): 
 function parseYaml(bytes: Uint8Array): Document {
   return parseStrictYaml(bytes, LIMITS.manifest, (why, cause) => {
     if (hasMergeMarkers(bytes)) return inConflict()
-    return invalid(isBelowEmptyList(bytes) ? BELOW_EMPTY_LIST : why, cause)
+    return invalid(belowNothing(bytes) ?? why, cause)
   })
 }
 
-const BELOW_EMPTY_LIST =
-  "`grants: []` is a whole list, with no room for lines below: write `grants:`"
+const BELOW_NOTHING =
+  /^(grants:[ \t]*\[\]|groups:[ \t]*\{\})[ \t]*\r?\n(?:[ \t]*(?:#.*)?\r?\n)*(?:[ \t]*- |[ \t]+[^\s#])/m
 
-/** A line was added below what is written where there are no grants. */
-function isBelowEmptyList(bytes: Uint8Array): boolean {
-  return /^grants:[ \t]*\[\][ \t]*\r?\n(?:[ \t]*(?:#.*)?\r?\n)*[ \t]*- /m.test(
-    Buffer.from(bytes).toString("utf8"),
-  )
+/** Says so if a line was added below what is written where there are no grants, or no groups. */
+function belowNothing(bytes: Uint8Array): string | undefined {
+  const [, whole] = BELOW_NOTHING.exec(Buffer.from(bytes).toString("utf8")) ?? []
+  if (whole === undefined) return undefined
+  return `\`${whole}\` is all of it, with no room for lines below: write \`${whole.slice(0, 7)}\``
 }
 
 function check(value: unknown, vault: string): Manifest {
@@ -116,9 +116,9 @@ function check(value: unknown, vault: string): Manifest {
   const problem = manifestProblem(value)
   if (problem?.includes("/until") === true) throw invalid(`${problem}: write 2026-12-01T00:00:00Z`)
   if (problem !== undefined) throw invalid(problem)
-  const said = value as Omit<Manifest, "grants"> & { readonly grants: readonly Grant[] | null }
-  // Nothing after `grants:` is an empty list, below which a line can be added by hand.
-  const manifest = { ...said, grants: said.grants ?? [] }
+  const said = value as { readonly [Name in keyof Manifest]: Manifest[Name] | null } & Manifest
+  // Nothing after `grants:` is an empty list, below which a line can be added by hand; so for groups.
+  const manifest = { ...said, groups: said.groups ?? {}, grants: said.grants ?? [] }
   if (manifest.vault !== vault) throw invalid(`it belongs to another vault, ${manifest.vault}`)
   checkNames(manifest)
   return manifest

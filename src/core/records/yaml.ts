@@ -3,7 +3,7 @@ import type { VaultError } from "../words/errors.js"
 import { LIMITS } from "../words/limits.js"
 
 // The only file that imports yaml. What edits documents gets the library's nodes from here.
-export { type Document, type YAMLMap, YAMLSeq, isMap, isNode, isScalar, isSeq } from "yaml"
+export { type Document, YAMLMap, YAMLSeq, isMap, isNode, isScalar, isSeq } from "yaml"
 
 /** Makes the error of a file, of why it is refused. */
 export type YamlRefusal = (why: string, cause?: unknown) => VaultError

@@ -7,7 +7,7 @@ import {
 } from "../../../src/core/records/manifest.js"
 
 const vault = `a${"0".repeat(31)}`
-const text = newManifest(vault).replace("groups: {}", "groups:\n  g: {}")
+const text = newManifest(vault).replace("groups:", "groups:\n  g: {}")
 const grant = { agent: "ci", group: "g" }
 const put = { do: "put-grant", grant } as const
 const drop = { do: "drop-grant", ...grant } as const
@@ -39,6 +39,33 @@ test("comments stay where there are no grants", () => {
   const empty = after(full, drop)
   expect(empty).toContain("# who asked")
   expect(grantsOf(empty)).toEqual([])
+})
+
+test("so with a group, in a new manifest and once the last is gone", () => {
+  const made = newManifest(vault)
+  const groupsOf = (of: string) => parseManifest(Buffer.from(of), vault).groups
+  expect(groupsOf(made)).toEqual({})
+  expect(groupsOf(made.replace("groups:\n", "groups:\n  g: {}\n"))).toEqual({ g: {} })
+  const change = (of: string, ...edits: Parameters<typeof editManifest>[2]) =>
+    Buffer.from(editManifest(Buffer.from(of), vault, edits)).toString("utf8")
+  const one = change(made, { do: "add-group", group: "g" })
+  expect(one).toContain("groups:\n  g: {}\n")
+  expect(change(one, { do: "drop-group", group: "g" })).toBe(made)
+  expect(change(made.replace("groups:", "groups: {}"), { do: "add-group", group: "g" })).toBe(one)
+  const said = made.replace("groups:\n", "groups:\n  # none yet\n")
+  expect(change(said, { do: "add-group", group: "g" })).toContain("# none yet")
+})
+
+test.each([
+  ["groups:", "groups: {}", "  g: {}\n"],
+  ["grants:", "grants: []", "  - { agent: ci, group: g }\n"],
+])("what stands below %j says what to write", (nothing, whole, line) => {
+  const below = newManifest(vault).replace(`${nothing}\n`, `${whole}\n${line}`)
+  expect(() => grantsOf(below)).toThrow(`write \`${nothing}\``)
+})
+
+test.each(["groups: []", "groups: ''", "groups: false"])("%j is no map", (line) => {
+  expect(() => grantsOf(newManifest(vault).replace("groups:", line))).toThrow("is not valid")
 })
 
 test.each(["grants: ''", "grants: {}", "grants: false", "grants: 0", ""])(

@@ -13,6 +13,7 @@ import {
   counted,
   exitCodeOf,
   findingLines,
+  findingsFromHere,
   goingLines,
   outcomePart,
   planLines,
@@ -34,7 +35,7 @@ export async function run(door: Door): Promise<number> {
   const key = await identityIfSet(door, place)
   const { env, now } = door
   const history = isSet(door, "history")
-  const inspection = await inspect({
+  const seen = await inspect({
     place,
     key,
     env,
@@ -48,6 +49,7 @@ export async function run(door: Door): Promise<number> {
     ),
     onNote: noteOnce(door.terminal),
   })
+  const inspection = { ...seen, findings: findingsFromHere(seen.findings, door) }
   const code = exitCodeOf(inspection.findings) || (inspection.anchored ? 0 : 1)
   const ended = fixed && { ...fixed.result, ...outcomePart(fixed) }
   if (await asJson(door, { ...(ended && { fixed: ended }), ...inspection, exitCode: code })) {

@@ -7,12 +7,25 @@ import {
   localAgents,
   ownerKeyFile,
 } from "../../../core/index.js"
-import { type Standing, describeStanding, waitingWishes } from "../../../core/owner.js"
+import {
+  type CheckFinding,
+  type Standing,
+  describeStanding,
+  waitingWishes,
+} from "../../../core/owner.js"
 import { requestLines } from "../../access/request-lines.js"
 import type { Door } from "../../door/door.js"
 import { readingVault } from "../../door/reading.js"
 import { untilText } from "../../door/readers-text.js"
-import { asJson, counted, exitCodeOf, findingLines, goingLines, print } from "../../door/render.js"
+import {
+  asJson,
+  counted,
+  exitCodeOf,
+  findingLines,
+  findingsFromHere,
+  goingLines,
+  print,
+} from "../../door/render.js"
 import { rotatingLines } from "../../door/rotation-lines.js"
 import { identityIfSet, placeOf } from "../../door/who.js"
 
@@ -47,7 +60,7 @@ export async function run(door: Door): Promise<number> {
     goes: standing?.report.goes ?? [],
     rotates: standing?.report.rotates ?? [],
     ...(standing?.report.policy === undefined ? {} : { policy: standing.report.policy }),
-    findings: standing?.report.findings ?? [],
+    findings: findingsFromHere(standing?.report.findings ?? [], door),
   }
   const code = exitCodeOf(document.findings) || (trust.trusted ? 0 : 1)
   if (await asJson(door, document)) return code
@@ -64,7 +77,7 @@ export async function run(door: Door): Promise<number> {
     ...rotatingLines(document),
     ...requestLines(requests),
     ...policyLine(standing),
-    ...attentionLines(standing),
+    ...attentionLines(standing, document.findings),
   ])
   return code
 }
@@ -149,9 +162,11 @@ function policyLine(standing: Standing | undefined): string[] {
     : [`policy    ${counted(rules.length, "rule")}: agent-vault policy show`]
 }
 
-function attentionLines(standing: Standing | undefined): string[] {
+function attentionLines(
+  standing: Standing | undefined,
+  findings: readonly CheckFinding[],
+): string[] {
   if (standing === undefined) return []
-  const { findings } = standing.report
   if (findings.length === 0) return ["state     nothing needs attention"]
   const more =
     findings.length > SHOWN
