@@ -22,7 +22,7 @@ export interface RequestAsked {
   readonly method: string
   /** With its port, if that is not 443. */
   readonly host: string
-  /** Canonical, as it was matched with the rule. */
+  /** As it was matched with the rule, and the query behind it. */
   readonly path: string
   /** `sha256:…` of the body, where the answer is for this body alone. */
   readonly body?: string | undefined

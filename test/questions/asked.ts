@@ -12,7 +12,7 @@ export const TO_CHOOSE = {
   },
   yes: {
     once: "for this request alone",
-    session: "for this method, host and path, until the run ends",
+    session: "for this method, host and path, with any query, until the run ends",
   },
 } as const
 

@@ -23,6 +23,8 @@ export interface AskedSending {
 export interface AskedHow {
   readonly ask: "session" | "each"
   readonly body: Uint8Array | undefined
+  /** As it was sent, with its mark; text of a program. A yes for the session is to any. */
+  readonly query?: string | undefined
   /** Aborted when the program waits no longer. */
   readonly gone?: AbortSignal
   /** Hears what the person said, once for each time that they were asked. */
@@ -116,7 +118,11 @@ export class Agreements {
 }
 
 /** `each` means each time, so nobody can say yes for more than one. */
-function questionOf(asked: AskedSending, { ask, body }: AskedHow, who: string): ChoiceQuestion {
+function questionOf(
+  asked: AskedSending,
+  { ask, body, query = "" }: AskedHow,
+  who: string,
+): ChoiceQuestion {
   const { secret, method, target, path } = asked
   const isEach = ask === "each"
   return {
@@ -127,12 +133,14 @@ function questionOf(asked: AskedSending, { ask, body }: AskedHow, who: string): 
     request: {
       method,
       host: hostPortOf(target),
-      path,
+      path: `${path}${query}`,
       body: isEach && body !== undefined ? digestOf(body) : undefined,
     },
     yes: {
       once: "for this request alone",
-      ...(isEach ? {} : { session: "for this method, host and path, until the run ends" }),
+      ...(isEach
+        ? {}
+        : { session: "for this method, host and path, with any query, until the run ends" }),
     },
   }
 }

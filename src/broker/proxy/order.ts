@@ -16,6 +16,7 @@ import type { Gate } from "../gate/gate.js"
 import type { Passage } from "../gate/passage.js"
 import type { LiveValues } from "../live/live-values.js"
 import type { VaultValues } from "../live/vault-values.js"
+import type { RequestHead } from "../placing/request-head.js"
 import { tokenInQuery } from "../sign/in-session.js"
 import { type Arrival, arrivalOf } from "./arrival.js"
 import type { Agreements, AskedHow } from "./asking.js"
@@ -85,7 +86,7 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
     // Into plain HTTP nothing is ever put; what looks like a placeholder passes as it is.
     if (!hop.isPlain) placements = await findPlacements(gated, body, deciding)
     // The policy; and a person, where it or the rule says so.
-    const agreed = await requireAgreement(placements, bound, client, body, note, terms)
+    const agreed = await requireYes(placements, bound, client, { ...gated, body }, note, terms)
     // An address that was vetted, and proof of who is there.
     await terms.upstream.prepare(hop.target, hop.isPlain)
     const leaving = {
@@ -130,11 +131,11 @@ function namesIn(placements: Placements): string[] {
 }
 
 /** Whose values a person agreed to send, and how often they were to be asked. */
-async function requireAgreement(
+async function requireYes(
   placements: Placements,
   bound: BoundSecrets,
   { hop: { target }, program }: Requester,
-  body: OutgoingBody,
+  { head, body }: { readonly head: RequestHead; readonly body: OutgoingBody },
   note: RequestNote,
   { agreements }: OrderTerms,
 ): Promise<ReadonlyMap<string, Use["ask"]>> {
@@ -149,6 +150,7 @@ async function requireAgreement(
     await agreements.require(asked, {
       ask,
       body: await body.wholeIfSeen,
+      query: head.target.slice(path.length),
       gone: program.signal(),
       onAnswer,
     })

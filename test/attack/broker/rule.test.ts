@@ -199,6 +199,19 @@ describe("a person's yes", () => {
     expect(new Set(digests).size).toBe(2)
   })
 
+  test("is to the query too, which they see", async () => {
+    const paths: (string | undefined)[] = []
+    const ask: Ask = ({ request }) => {
+      paths.push(request?.path)
+      return Promise.resolve({ choice: paths.length === 1 ? "once" : "no" })
+    }
+    await stage.start({ ask }, { ask: "each" })
+    expect((await stage.send({ line: "POST /v1/charges?amount=1 HTTP/1.1" })).status).toBe(200)
+    const reply = await stage.send({ line: "POST /v1/charges?amount=1000000 HTTP/1.1" })
+    expect(stage.told(reply)).toEqual([403, "ASK_REFUSED", 1])
+    expect(paths).toEqual(["/v1/charges?amount=1", "/v1/charges?amount=1000000"])
+  })
+
   test("that came too late, after the rule was taken away, sends nothing", async () => {
     const ask: Ask = async () => {
       await setUse(stage.world, KEY, [useAt(stage.service, { methods: ["DELETE"] })], VALUE)
