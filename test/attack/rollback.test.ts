@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { rekeyAgent } from "../../src/core/owner.js"
+import { encodeRecord } from "../../src/core/records/record.js"
 import { signingKey } from "../../src/core/records/signature.js"
 import {
   type Arena,
@@ -166,6 +167,23 @@ test("an agent that was removed does not come back", async () => {
   expect(alice.code(["agent", "remove", "temp"])).toBe("0 ok")
   setBack(alice, "HEAD~1", "agents")
   expect(await said(alice.grant("temp", "stripe"))).toBe("ROLLED_BACK")
+})
+
+test("an agent whose record was deleted is added anew as a later one, on a machine that never saw it", async () => {
+  const arena = copyArena(stage)
+  await rekeyAgent({ ...(await arena.alice.request()), agent: "temp" })
+  const later = arena.alice.record("agents/temp.json")
+  arena.alice.publish()
+  arena.mallory.pull()
+  arena.mallory.git("rm", "-q", ".agent-vault/agents/temp.json", ".agent-vault/agents/temp.age")
+  arena.mallory.publish()
+  const laptop = newMachine(arena, "laptop", arena.alice)
+  expect(await said(laptop.addAgent("temp"))).toBe("ok")
+  expect(laptop.record("agents/temp.json").serial).toBeGreaterThan(later.serial)
+  laptop.put("agents/temp.json", encodeRecord(later))
+  laptop.arrive()
+  expect(await said(laptop.grant("temp", "stripe"))).toBe("ROLLED_BACK")
+  arena.remove()
 })
 
 test("another vault of the same owner, copied into the place of this one, is refused", async () => {

@@ -2,7 +2,7 @@ import { generateIdentity, kindOfRecipient, recipientOf } from "../age/age.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { planEdit } from "./draft-plan.js"
 import { executePlan } from "./execute-plan.js"
-import { formerHolder } from "./precedent.js"
+import { formerHolder, precedentsOf } from "./precedent.js"
 import { resealKept } from "../leases/reseal-kept.js"
 import { VaultError } from "../words/errors.js"
 import { withUnfinished } from "../words/unfinished.js"
@@ -56,7 +56,10 @@ export function addAgent(request: AgentRequest): Promise<Outcome<Enrolled>> {
     refuseTaken(session, agent)
     session.requirePerson(`make ${agent} an agent, with a key of its own`)
     const key = await makeKey(session, request.recipient)
-    putAgent(session, agent, key)
+    // Whoever can push can delete the record, and bring it back as the later one.
+    const path = agentRecordPath(agent)
+    const precedent = (await precedentsOf(session, [path])).get(path)
+    putAgent(session, agent, key, precedent?.serial)
     return { result: enrolled(session, agent, key), message: `agent add ${agent}` }
   })
 }
@@ -149,7 +152,12 @@ async function refuseSharedKey(session: Session, recipient: string): Promise<voi
 }
 
 /** Writes the record of an agent and its escrow; a name that was used before goes on counting. */
-function putAgent(session: Session, agent: string, { recipient, made }: AgentKey): void {
+function putAgent(
+  session: Session,
+  agent: string,
+  { recipient, made }: AgentKey,
+  precedent = 0,
+): void {
   const before = findAgentRecord(session.vault, agent)
   const path = agentRecordPath(agent)
   const seen = session.vault.memory.userMarks.highest(path)?.serial ?? 0
@@ -159,7 +167,7 @@ function putAgent(session: Session, agent: string, { recipient, made }: AgentKey
     kind: "agent",
     vault: session.vault.id,
     path,
-    serial: Math.max(before?.serial ?? 0, seen) + 1,
+    serial: Math.max(before?.serial ?? 0, seen, precedent) + 1,
     recipient,
     ...(made === undefined
       ? {}

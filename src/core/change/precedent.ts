@@ -103,7 +103,17 @@ async function removals(
   branch: string,
   paths: readonly string[],
 ): Promise<readonly { readonly path: string; readonly blob: BlobId }[]> {
-  const log = ["log", "--format=", "--raw", "--no-abbrev", "--no-renames", "--diff-filter=D", "-z"]
+  const log = [
+    "-c",
+    "log.diffMerges=separate",
+    "log",
+    "--format=",
+    "--raw",
+    "--no-abbrev",
+    "--no-renames",
+    "--diff-filter=D",
+    "-z",
+  ]
   // Git compares each file with each path that it is given: many paths are asked for by folder.
   const where = paths.length === 1 ? paths : new Set(paths.map(dirname))
   const walk = ["-m", "--full-history", branch, "--", ...where]

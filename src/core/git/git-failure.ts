@@ -33,18 +33,27 @@ export function isExplained({ hint }: VaultError): boolean {
   return hint !== GENERAL_HINT
 }
 
-/** Failures that git explains at length, and what to do about each. */
-const KNOWN = [
+/** Failures that git explains at length, and what to do about each, as git says it or as we do. */
+const KNOWN: readonly {
+  readonly sign: RegExp
+  readonly words: string
+  readonly hint: RegExp | string
+}[] = [
   {
     sign: /detected dubious ownership/,
     words: "the repository belongs to another user, so git refuses it",
     hint: /git config --global --add safe\.directory .*/,
   },
-] as const
+  {
+    sign: /lazy fetching disabled|from promisor remote/,
+    words: "this is a partial clone, which lacks objects of its history",
+    hint: "fetch them, once: git fetch --refetch --no-filter; then repeat the command",
+  },
+]
 
 function told(said: string): { words: string; hint: string } {
   const known = KNOWN.find(({ sign }) => sign.test(said))
-  const [advice] = known?.hint.exec(said) ?? []
+  const [advice] = typeof known?.hint === "string" ? [known.hint] : (known?.hint.exec(said) ?? [])
   if (known !== undefined && advice !== undefined) {
     return { words: known.words, hint: harmless(advice.trim()) }
   }

@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { findCheckout } from "../../../src/core/disk/place.js"
 import { openGit } from "../../../src/core/git/git.js"
@@ -74,5 +75,23 @@ describe("both runners say the same", () => {
     const [one, other] = await bothSay({ ...world.env, PATH: world.folder })
     expect(one).toMatchObject({ code: "NO_GIT" })
     expect(other).toEqual(one)
+  })
+})
+
+test("a partial clone is told as that, with the command that completes it", async () => {
+  const [top, origin] = [join(world.folder, "partial"), join(world.folder, "origin.git")]
+  world.commit("file", "first")
+  world.commit("file", "second")
+  world.git("clone", "-q", "--bare", world.top, origin)
+  world.git("-C", origin, "config", "uploadpack.allowFilter", "true")
+  world.git("clone", "-q", "--filter=blob:none", `file://${origin}`, top)
+  const checkout = findCheckout(top)
+  if (checkout === undefined) throw new Error("there is a clone")
+  const git = await openGit(checkout, world.env)
+  const before = git.run(["cat-file", "blob", "HEAD~1:file"])
+  await expect(before).rejects.toMatchObject({
+    code: "GIT_FAILED",
+    message: "git cat-file: this is a partial clone, which lacks objects of its history",
+    hint: "fetch them, once: git fetch --refetch --no-filter; then repeat the command",
   })
 })
