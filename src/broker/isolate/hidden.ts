@@ -13,9 +13,9 @@ const SOCKETS = [
   "/run/containerd/containerd.sock",
   "/run/crio/crio.sock",
   "/run/dbus/system_bus_socket",
-  "/run/systemd/private",
   "/run/snapd.socket",
-  "/run/libvirt/libvirt-sock",
+  "/run/udev/control",
+  "/run/tailscale/tailscaled.sock",
   "/run/buildkit/buildkitd.sock",
   "/run/k3s/containerd/containerd.sock",
   "/var/lib/lxd/unix.socket",
@@ -51,6 +51,11 @@ const NAMING = [
   "I3SOCK",
   "WSL_INTEROP",
 ]
+/**
+ * Of the system's services: by those that look names up, a program without a network would tell
+ * something to whoever answers for a name.
+ */
+const OF_SERVICES = ["/run/systemd", "/run/nscd", "/run/avahi-daemon", "/run/libvirt"]
 /** Where WSL has what runs programs of Windows for whoever connects, and its desktop's sockets. */
 const OF_WINDOWS = ["/run/WSL", "/mnt/wslg/runtime-dir", "/mnt/wslg/.X11-unix"]
 /** How they do: a path, `unix:` before it or a key, and more behind it. */
@@ -131,6 +136,7 @@ function foldersOfSockets(env: Readonly<Record<string, string | undefined>>): st
     ...(runtime ? [runtime] : []),
     `/run/user/${user}`,
     "/tmp/.X11-unix",
+    ...OF_SERVICES,
     ...OF_WINDOWS,
     ...(home ? [join(home, ".ssh", "agent")] : []),
     ...(tmux ? [join(tmux, `tmux-${user}`)] : []),

@@ -525,11 +525,15 @@ test("what agents of SSH and VS Code listen on is hidden, though no variable nam
   for (const server of servers) server.close()
 })
 
-testUnless(
-  existsSync("/run/WSL") ? undefined : noRoot,
-  "what runs programs of Windows for whoever connects is hidden",
-  () => whileThere("/run/WSL", () => expect(hiddenIn({})).toContain("/run/WSL")),
-)
+for (const [what, path] of [
+  ["runs programs of Windows for whoever connects", "/run/WSL"],
+  ["looks names up, by a network that is not the program's", "/run/nscd"],
+  ["does so beside it, and starts units", "/run/systemd"],
+] as const) {
+  testUnless(existsSync(path) ? undefined : noRoot, `what ${what} is hidden`, () =>
+    whileThere(path, () => expect(hiddenIn({})).toContain(realpathSync(path))),
+  )
+}
 
 test("what a container engine of the user's listens on is hidden", async () => {
   const path = join(folder, ".docker", "run", "docker.sock")
