@@ -175,9 +175,13 @@ function make(folder: string): void {
 
 function socketsAtHome(home: string | undefined): string[] {
   if (!home) return []
+  // Connections of SSH that are shared lie wherever its configuration says, mostly here.
+  const ssh = namedIn(join(home, ".ssh"))
   return [
     ...SOCKETS_AT_HOME.map((path) => join(home, path)),
     ...namedIn(join(home, ".gnupg"), /^S\./),
+    ...ssh,
+    ...ssh.flatMap((each) => namedIn(each)),
   ]
 }
 
@@ -191,7 +195,7 @@ function socketsIn(temporary: string): string[] {
   return [...agents, ...namedIn(temporary, /^vscode-.*\.sock$/)]
 }
 
-function namedIn(folder: string, isMeant: RegExp): string[] {
+function namedIn(folder: string, isMeant = /^/): string[] {
   try {
     return readdirSync(folder)
       .filter((name) => isMeant.test(name))

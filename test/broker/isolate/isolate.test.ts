@@ -502,13 +502,15 @@ test("a socket that a variable names is hidden, in each way to name it", async (
   server.close()
 })
 
-test("what agents of SSH and VS Code listen on is hidden, though no variable names it", async () => {
+test("what SSH, its agents and VS Code listen on is hidden, though no variable names it", async () => {
   const at = join(folder, "temporary")
   const places = [
     join(at, "ssh-Xq3", "agent.4711"),
     join(at, "vscode-ipc-0c2a.sock"),
     join(at, "vscode-remote-containers-ipc-1.sock"),
     join(folder, ".1password", "agent.sock"),
+    join(folder, ".ssh", "git@example.test:22"),
+    join(folder, ".ssh", "shared", "cm"),
   ]
   const later = join(folder, ".ssh", "agent")
   for (const each of [...places.map((place) => dirname(place)), later]) {
