@@ -1,4 +1,7 @@
+import { claimedId, localAgents } from "../../core/index.js"
 import type { GroupReader } from "../../core/owner.js"
+import type { Door } from "./door.js"
+import { placeOf } from "./who.js"
 
 /** `ci, deploy until 2026-12-01T00:00:00Z`; undefined where there is nobody. */
 export function readersText(readers: readonly GroupReader[]): string | undefined {
@@ -8,6 +11,20 @@ export function readersText(readers: readonly GroupReader[]): string | undefined
 /** `deploy until 2026-12-01T00:00:00Z`, or the name alone where there is no end. */
 export function untilText(name: string, until: string | undefined): string {
   return until === undefined ? name : `${name} until ${until}`
+}
+
+/** The line that reads a secret as one of its readers: here, if the key of one is here. */
+export function nextRead(
+  door: Door,
+  secret: string,
+  readers: readonly Pick<GroupReader, "agent">[],
+): string {
+  const here = new Set(localAgents(claimedId(placeOf(door)), door.env))
+  const names = readers.map(({ agent }) => agent)
+  const reader = names.find((agent) => here.has(agent))
+  const [elsewhere = "AGENT"] = names
+  const line = `agent-vault get ${secret} --agent ${reader ?? elsewhere}`
+  return reader === undefined ? `Next, where ${elsewhere} runs: ${line}` : `Next: ${line}`
 }
 
 /** Who can still read what is gone from the vault, in Git's history. */

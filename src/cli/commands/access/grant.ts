@@ -3,6 +3,7 @@ import { grant } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { exposureLines } from "../../door/exposure-lines.js"
+import { nextRead } from "../../door/readers-text.js"
 import { asJson, outcomePart, planLines, report, tell } from "../../door/render.js"
 import { changeRequest, option, placeOf } from "../../door/who.js"
 
@@ -18,7 +19,7 @@ export async function run(door: Door): Promise<void> {
   if (await asJson(door, { plan, exposed, ...outcomePart(outcome) })) return
   if (plan.groups.length === 0) tell(door, `${agent} opens ${groups.join(", ")} already.`)
   await report(door, outcome, ...planLines(plan), ...exposureLines(door, exposed))
-  if (!request.dryRun) tell(door, `Next: agent-vault get ${anyOf(door, groups)} --agent ${agent}`)
+  if (!request.dryRun) tell(door, nextRead(door, anyOf(door, groups), [{ agent }]))
 }
 
 /** The name of a secret that was opened by this; of a group that is empty, how one would be written. */

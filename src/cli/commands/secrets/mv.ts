@@ -2,7 +2,7 @@ import { type MovedSecret, moveSecret } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
 import { meantSecret } from "../../door/meant-secret.js"
-import { readersText, stillReadable } from "../../door/readers-text.js"
+import { nextRead, readersText, stillReadable } from "../../door/readers-text.js"
 import { exposureLines } from "../../door/exposure-lines.js"
 import { asJson, outcomePart, report, tell } from "../../door/render.js"
 import { changeRequest, placeOf } from "../../door/who.js"
@@ -16,7 +16,7 @@ export async function run(door: Door): Promise<void> {
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
   const moved = [...moveLines(result), ...exposureLines(door, result.exposed)]
   await report(door, outcome, ...moved, ...historyLines(result))
-  if (!request.dryRun) tell(door, nextStep(result))
+  if (!request.dryRun) tell(door, nextStep(door, result))
 }
 
 function moveLines(moved: MovedSecret): string[] {
@@ -41,10 +41,9 @@ function historyLines({ losses }: MovedSecret): string[] {
   ]
 }
 
-function nextStep({ to, readers }: MovedSecret): string {
+function nextStep(door: Door, { to, readers }: MovedSecret): string {
   const [group = ""] = to.split("/")
-  const [reader] = readers
-  return reader === undefined
+  return readers.length === 0
     ? `No agent can read it yet. Next: agent-vault grant AGENT ${group}`
-    : `Next: agent-vault get ${to} --agent ${reader.agent}`
+    : nextRead(door, to, readers)
 }

@@ -11,7 +11,7 @@ import { type SetResult, type Source, parseSource, setSecret } from "../../../co
 import { valueAsArgument } from "../../parse/call.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
-import { readersText } from "../../door/readers-text.js"
+import { nextRead, readersText } from "../../door/readers-text.js"
 import { exposureLines } from "../../door/exposure-lines.js"
 import { asJson, outcomePart, report, tell } from "../../door/render.js"
 import { maySign, rulesOfService } from "../../door/service-rule.js"
@@ -54,7 +54,7 @@ export async function run(door: Door): Promise<void> {
       ? use.map((rule) => `The broker may send it: ${describeUse(rule)}`)
       : []
   await report(door, outcome, ...lines, ...uses)
-  if (!request.dryRun) tell(door, nextStep(result))
+  if (!request.dryRun) tell(door, nextStep(door, result))
 }
 
 /** `set stripe/api-key=VALUE` is a value in the arguments as well; it is not repeated. */
@@ -160,10 +160,10 @@ function sourceLine({ store, keep }: Source): string {
   return `What is stored is the reference. Readers fetch the value from ${store}, ${kept}.`
 }
 
-function nextStep({ name, readers }: SetResult): string {
+function nextStep(door: Door, { name, readers }: SetResult): string {
   const [group = ""] = name.split("/")
   const who = readersText(readers)
   return who === undefined
     ? `No agent can read it yet. Next: agent-vault grant AGENT ${group}`
-    : `It can be read by ${who}. Next: agent-vault get ${name} --agent ${readers[0]?.agent ?? "AGENT"}`
+    : `It can be read by ${who}. ${nextRead(door, name, readers)}`
 }
