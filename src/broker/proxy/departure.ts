@@ -65,7 +65,8 @@ export function departureOf(
   else if (asked) head = withHeader(head, "range", widened(asked))
   for (const placement of signed) {
     const read = readOf(placement, values)
-    const { request, signBody } = placement.sign(signable(head, inside?.filled), read)
+    const { request, inQuery, signBody } = placement.sign(signable(head, inside?.filled), read)
+    if (inQuery !== undefined) live.learnPut(placement.name.full, Buffer.from(inQuery))
     if (signBody && body) body = signedOnTheWay(body, signBody)
     const target = request.query === "" ? request.path : `${request.path}?${request.query}`
     head = { method: head.method, target, rawHeaders: request.headers.flat() }

@@ -30,6 +30,8 @@ export interface SignedPlacement extends Granted {
 /** A request with a signature by the value. */
 export interface SignedLeaving {
   readonly request: SignedRequest
+  /** The signature, where it makes a URL good for whoever has it: "presigned". */
+  readonly inQuery?: string | undefined
   /** Signs its body on the way, where the signature is over parts of it that are still to come. */
   readonly signBody?: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
 }
@@ -103,8 +105,10 @@ function byValue(
     : { request: arrived, proof: proven }
   const { secret } = keys ?? { secret: value }
   const { request, signature } = signSigV4(proof, leaving, secret)
-  if (!isOverChunks(proof)) return { request }
   const { sigV4 } = proof
+  if (!isOverChunks(proof)) {
+    return { request, inQuery: sigV4.in === "query" ? signature : undefined }
+  }
   const from = { key: signingKey(placeholder, sigV4.scope), signature: sigV4.signature }
   const to = { key: signingKey(secret, sigV4.scope), signature }
   return { request, signBody: (body) => chunksSignedAnew(body, sigV4, from, to) }
@@ -150,7 +154,9 @@ async function provenHmac(
     if (made !== signatureAt(request, at)) continue
     await settle(body, hmacNeeds(template) !== "nothing", headersIn(template))
     const sign: SignedPlacement["sign"] = (leaving, { value }) => {
-      return { request: withSignature(leaving, at, hmacOf(how, leaving, value)) }
+      const signature = hmacOf(how, leaving, value)
+      const inQuery = at.startsWith("query:") ? signature : undefined
+      return { request: withSignature(leaving, at, signature), inQuery }
     }
     return { ...granted, sign }
   }

@@ -226,6 +226,19 @@ describe("a service of AWS accepts what the broker signed anew:", () => {
     expect(got?.request.url).not.toContain("Authorization")
   })
 
+  test("in the query: a redirect gives no address that is good without the broker", async () => {
+    service.handler = (request, response) => {
+      response.writeHead(307, { Location: `https://other.aws.test${request.url}` })
+      response.end(`<Endpoint>${request.url}</Endpoint>`)
+    }
+    const reply = await put("UNSIGNED-PAYLOAD", BODY, { in: "query" })
+    service.handler = answer
+    const made = /X-Amz-Signature=(\w{64})/.exec(service.got[0]?.request.url ?? "")?.[1] ?? "none"
+    expect(reply.status).toBe(307)
+    expect(reply.head + reply.body.toString()).not.toContain(made)
+    expect(reply.head).toContain("X-Amz-Signature=[REDACTED stripe/aws]")
+  })
+
   test("the body in chunks, with a checksum behind them, as SDKs send it by themselves", async () => {
     expect((await put(TRAILER, chunked(BODY), {}, IN_CHUNKS)).status).toBe(200)
     expect(stored.get("/bucket/a%20b")).toEqual(BODY)

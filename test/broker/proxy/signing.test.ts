@@ -125,9 +125,12 @@ describe("an HMAC in the query, over query, header and body", () => {
     service.handler = (request, response) => {
       const query = new URL(request.url ?? "", "https://x").searchParams
       accepted.push(query.get("sig") ?? "")
-      response.writeHead(query.get("sig") === signed(VALUE) ? 200 : 401).end()
+      response.writeHead(query.get("sig") === signed(VALUE) ? 200 : 401).end(request.url)
     }
-    expect((await sendWith(signed(brokered.of(QUERY)))).status).toBe(200)
+    const reply = await sendWith(signed(brokered.of(QUERY)))
+    expect(reply.status).toBe(200)
+    // Who has the address could send it without the broker.
+    expect(reply.body.toString()).toMatch(/&sig=\[REDACTED [^\]]+\]&/)
     expect(accepted).toEqual([signed(VALUE)])
     expect(service.got[0]?.body.toString()).toBe(body)
   })
