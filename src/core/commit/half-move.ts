@@ -28,7 +28,6 @@ type StagedEntries = ReadonlyMap<string, string>
 /** Brings files and index back to where the branch is, where a git that is gone left them half moved. */
 export async function takeBack(git: Git, { from, to }: Journal): Promise<void> {
   if (from === null) return
-  const guard = await withoutPrograms(git)
   const staged = await stagedFiles(git)
   const isOurs = ({ path, before, after }: MovedFile): boolean =>
     [before, after].includes(staged.get(path) ?? "") && !isBehindLink(git.checkout.top, path)
@@ -36,16 +35,18 @@ export async function takeBack(git: Git, { from, to }: Journal): Promise<void> {
   // Git knows nothing of those, and they may stand where others belong.
   const isUnknown = ({ path }: MovedFile): boolean => !staged.has(path)
   const unknown = files.filter((file) => file.before === "" && isUnknown(file))
-  for (const { path } of await leftOf(git, guard, to, unknown, staged)) {
+  for (const { path } of await leftOf(git, to, unknown, staged)) {
     removeWithFolders(git.checkout.top, path)
   }
   const known = files.filter((file) => !unknown.includes(file))
-  const left = await leftOf(git, guard, to, known, staged)
+  const left = await leftOf(git, to, known, staged)
   if (left.length === 0) return
   const paths = ["--pathspec-from-file=-", "--pathspec-file-nul"]
-  const restore = [...guard, "restore", `--source=${from}`, "--staged", "--worktree", ...paths]
+  const restore = ["restore", `--source=${from}`, "--staged", "--worktree", ...paths]
   const input = left.map(({ path }) => `${path}\0`).join("")
-  await lockingFiles(git, ["index"], () => git.run(restore, { input }))
+  await lockingFiles(git, ["index"], () =>
+    git.run([...withoutPrograms(git), ...restore], { input }),
+  )
 }
 
 async function movedFiles(git: Git, from: string, to: string): Promise<MovedFile[]> {
@@ -78,12 +79,11 @@ async function stagedFiles(git: Git): Promise<StagedEntries> {
 /** Those of the files that are otherwise than before, and that the move left so. */
 async function leftOf(
   git: Git,
-  guard: readonly string[],
   to: string,
   files: readonly MovedFile[],
   staged: StagedEntries,
 ): Promise<MovedFile[]> {
-  const present = await presentBlobs(git, guard, files)
+  const present = await presentBlobs(git, files)
   const left: MovedFile[] = []
   for (const file of files) {
     const { path, before, after } = file
@@ -91,7 +91,7 @@ async function leftOf(
     const isOfSide = ["", blobOf(before), blobOf(after)].includes(blob)
     const isSame = blob === blobOf(before) && (staged.get(path) ?? "") === before
     const isMode = isSame && before !== "" && blobOf(after) === blob
-    if (isOfSide ? isMode || !isSame : await isBeginning(git, guard, file, to)) {
+    if (isOfSide ? isMode || !isSame : await isBeginning(git, file, to)) {
       left.push(file)
     }
   }
@@ -103,11 +103,7 @@ function blobOf(side: string): string {
 }
 
 /** The blobs that files of the work tree would be; none for what is not there. */
-async function presentBlobs(
-  git: Git,
-  guard: readonly string[],
-  files: readonly MovedFile[],
-): Promise<Map<string, BlobId>> {
+async function presentBlobs(git: Git, files: readonly MovedFile[]): Promise<Map<string, BlobId>> {
   const blobs = new Map<string, BlobId>()
   const plain: string[] = []
   for (const { path } of files) {
@@ -121,7 +117,7 @@ async function presentBlobs(
   }
   if (plain.length === 0) return blobs
   // Line ends and the like are turned to what Git keeps.
-  const hash = [...guard, "hash-object", "--stdin-paths"]
+  const hash = [...withoutPrograms(git), "hash-object", "--stdin-paths"]
   const ids = (await git.run(hash, { input: plain.map((path) => `${path}\n`).join("") }))
     .toString("utf8")
     .split("\n")
@@ -130,18 +126,14 @@ async function presentBlobs(
 }
 
 /** Whether a file is the beginning of what Git writes there for a commit. */
-async function isBeginning(
-  git: Git,
-  guard: readonly string[],
-  { path, after }: MovedFile,
-  commit: string,
-): Promise<boolean> {
+async function isBeginning(git: Git, { path, after }: MovedFile, commit: string): Promise<boolean> {
   if (after === "") return false
   const file = join(git.checkout.top, path)
   const stat = lookAt(file)
   if (stat?.isFile() !== true || stat.size > LIMITS.halfFile) return false
   const there = readRegularFile(file, LIMITS.halfFile) ?? Buffer.alloc(0)
-  const whole = await git.run([...guard, "cat-file", "--filters", `${commit}:${path}`])
+  const show = ["cat-file", "--filters", `${commit}:${path}`]
+  const whole = await git.run([...withoutPrograms(git), ...show])
   return there.length < whole.length && whole.subarray(0, there.length).equals(there)
 }
 

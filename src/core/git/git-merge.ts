@@ -1,5 +1,6 @@
 import { VaultError } from "../words/errors.js"
 import type { Git, ObjectFolders } from "./git.js"
+import { withoutPrograms } from "./git-programs.js"
 import { keepingObjects } from "./new-objects.js"
 import type { Wanted } from "./object-health.js"
 
@@ -22,30 +23,24 @@ export async function contains(git: Git, tip: string, old: string): Promise<bool
 }
 
 /**
- * Merges two commits in the object store: no ref, no index and no file knows of it. `guard` are
- * arguments that keep programs out which a repository names. Throws `GIT_FAILED` before Git 2.38.
+ * Merges two commits in the object store: no ref, no index and no file knows of it. Throws
+ * `GIT_FAILED` before Git 2.38.
  */
-export function mergeTrees(
-  git: Git,
-  guard: readonly string[],
-  ours: string,
-  theirs: string,
-): Promise<MergedTree> {
+export function mergeTrees(git: Git, ours: string, theirs: string): Promise<MergedTree> {
   return keepingObjects(git, async (objects) => {
-    const result = await mergeInto(git, guard, [ours, theirs], objects)
+    const result = await mergeInto(git, [ours, theirs], objects)
     return { result, wanted: await objectsOf(git, ours, result.tree, objects) }
   })
 }
 
 async function mergeInto(
   git: Git,
-  guard: readonly string[],
   sides: readonly [ours: string, theirs: string],
   objects: ObjectFolders,
 ): Promise<MergedTree> {
   const merge = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ...sides]
   try {
-    const found = await git.run([...guard, ...merge], { answer: 1, objects })
+    const found = await git.run([...withoutPrograms(git), ...merge], { answer: 1, objects })
     const [tree = "", ...conflicts] = found.toString("utf8").split("\0").filter(Boolean)
     return { tree, conflicts: [...new Set(conflicts)] }
   } catch (cause) {

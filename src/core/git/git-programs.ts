@@ -1,5 +1,5 @@
 import type { Git } from "./git.js"
-import { settable, settings } from "./git-config.js"
+import { settable } from "./git-config.js"
 
 /** The settings in which a repository may name a program, other than those we always set. */
 const PROGRAMS =
@@ -12,9 +12,8 @@ const SWITCHES = /^(filter\..*\.required|merge\.verifysignatures|http\.(.*\.)?sa
  * Arguments of git under which only the user's own settings name programs: for what talks to a
  * remote or writes files of the work tree. Throws `REPOSITORY_STATE` for one that none can switch off.
  */
-export async function withoutPrograms(git: Git): Promise<string[]> {
-  const all = await settings(git)
-  const foreign = all.filter(({ isOwn }) => !isOwn).map(({ key }) => key)
+export function withoutPrograms({ configured }: Git): string[] {
+  const foreign = configured.filter(({ isOwn }) => !isOwn).map(({ key }) => key)
   const programs = new Set(foreign.filter((key) => PROGRAMS.test(key)))
   const switches = new Set([
     ...foreign.filter((key) => SWITCHES.test(key)),
@@ -22,13 +21,15 @@ export async function withoutPrograms(git: Git): Promise<string[]> {
       key.startsWith("filter.") ? [`${key.slice(0, key.lastIndexOf("."))}.required`] : [],
     ),
   ])
-  const own = all.filter(({ key, isOwn }) => isOwn && (programs.has(key) || switches.has(key)))
+  const own = configured.filter(
+    ({ key, isOwn }) => isOwn && (programs.has(key) || switches.has(key)),
+  )
   const guarded = [
     ...[...programs].map((key) => `${settable(key)}=${nothingFor(key)}`),
     ...[...switches].map((key) => `${settable(key)}=false`),
     ...own.map(({ key, value }) => `${key}=${value}`),
     // No person can answer a question here, or notice a connection that hangs.
-    ...(all.some(({ key, isOwn }) => isOwn && key === "core.sshcommand")
+    ...(configured.some(({ key, isOwn }) => isOwn && key === "core.sshcommand")
       ? []
       : ["core.sshCommand=ssh -o BatchMode=yes"]),
     "http.lowSpeedLimit=1000",

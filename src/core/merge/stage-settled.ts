@@ -126,7 +126,7 @@ async function refresh(git: Git, paths: readonly string[]): Promise<void> {
   if (paths.length === 0) return
   try {
     const add = ["add", "--refresh", "--pathspec-from-file=-", "--pathspec-file-nul"]
-    const args = [...(await withoutPrograms(git)), ...add]
+    const args = [...withoutPrograms(git), ...add]
     await lockingFiles(git, ["index"], () => git.run(args, { input: paths.join("\0") }))
   } catch (error) {
     // All is staged. `git status` does the same.

@@ -3,6 +3,7 @@ import { removeFile } from "../disk/files.js"
 import type { Git } from "../git/git.js"
 import { lockingFiles } from "../git/git-locks.js"
 import { committedFiles } from "../git/git-objects.js"
+import { withoutPrograms } from "../git/git-programs.js"
 import { incomplete, settleMove } from "../commit/transaction.js"
 import { attempted } from "../words/system-error.js"
 import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
@@ -23,23 +24,17 @@ const FORWARD = ["merge", "--quiet", "--ff-only", "--no-squash", "--no-overwrite
 
 /**
  * Moves the branch that is checked out, its work tree and its index forward. Readers wait meanwhile,
- * and a repair completes it. `guard` are arguments that keep programs out which a repository names.
- * Throws `REPOSITORY_STATE` if files that the user has not committed are in the way; nothing has moved.
+ * and a repair completes it. Throws `REPOSITORY_STATE` if files that the user has not committed are in the way; nothing has moved.
  * What goes wrong after the branch moved is told with the outcome.
  */
-export async function moveForward(
-  git: Git,
-  guard: readonly string[],
-  place: Place,
-  move: Move,
-): Promise<MaybeUnfinished> {
+export async function moveForward(git: Git, place: Place, move: Move): Promise<MaybeUnfinished> {
   const { gitFolder } = git.checkout
   const journal = await journalOf(git, place, move)
   writeJournal(gitFolder, journal)
   try {
     // Git writes file after file, and the branch last.
     const locked = ["index", "HEAD", "ORIG_HEAD", move.branch]
-    await lockingFiles(git, locked, () => git.run([...guard, ...FORWARD, move.to]))
+    await lockingFiles(git, locked, () => git.run([...withoutPrograms(git), ...FORWARD, move.to]))
   } catch (error) {
     return settleMove(git, journal, inTheWay(error))
   }

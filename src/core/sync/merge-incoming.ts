@@ -39,7 +39,6 @@ export interface Incoming {
   readonly remote: RemoteBranch
   readonly from: string
   readonly incoming: string
-  readonly guard: readonly string[]
 }
 
 /** A merge commit that no branch has yet. */
@@ -92,7 +91,7 @@ export async function mergeIncoming(
   incoming: Incoming,
   accept: () => Promise<void>,
 ): Promise<MergedIncoming> {
-  const { place, remote, from, guard } = incoming
+  const { place, remote, from } = incoming
   const base = await mergeBase(git, from, incoming.incoming)
   if (await isBesideVault(git, incoming, base)) {
     return mergeBeside(git, request, incoming, base, accept)
@@ -110,7 +109,7 @@ export async function mergeIncoming(
   const known = await withoutReplays(git, folder, opened, { tips: [from], since: base })
   const tips = [from, incoming.incoming]
   const merge = await withRemovals(git, folder, known, { tips, since: base })
-  const { tree, conflicts } = await mergeTrees(git, guard, from, incoming.incoming)
+  const { tree, conflicts } = await mergeTrees(git, from, incoming.incoming)
   const others = conflicts.filter((path) => !path.startsWith(`${folder}/`))
   refuseConflicts(remote, others, strays(merge), conflictsOf(merge, NO_CHOICES))
   const settled = await settleIfOwner(git, request, place, merge)
@@ -154,10 +153,10 @@ async function mergeBeside(
   base: string | undefined,
   accept: () => Promise<void>,
 ): Promise<MergedIncoming> {
-  const { remote, from, guard } = incoming
+  const { remote, from } = incoming
   await accept()
   if (base === undefined) throw unrelated(remote)
-  const { tree, conflicts } = await mergeTrees(git, guard, from, incoming.incoming)
+  const { tree, conflicts } = await mergeTrees(git, from, incoming.incoming)
   refuseConflicts(remote, conflicts, [], [])
   const commit = await commitMerge(git, request, incoming, tree, new Map())
   return { commit, settled: [], exposed: [], dropped: [], isForOwners: false }

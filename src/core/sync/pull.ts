@@ -1,7 +1,6 @@
 import { VaultError } from "../words/errors.js"
 import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
 import { type Git, openGit } from "../git/git.js"
-import { withoutPrograms } from "../git/git-programs.js"
 import { commitOf } from "../git/git-objects.js"
 import { checkAgainst, vaultAt } from "../check/history.js"
 import { type Past, findUndoneRevokes } from "../check/past-revokes.js"
@@ -40,8 +39,7 @@ export async function pull(
   const git = await openGit(checkout, env)
   const branch = changeableBranch(checkout)
   const upstream = await followed(git, branch)
-  const guard = await withoutPrograms(git)
-  await fetchBranch(git, guard, upstream)
+  await fetchBranch(git, upstream)
   // Readers go on with what is there; the next command completes what is unfinished.
   const { pulled } = await withLock<Moved>(checkout.gitFolder, async () => {
     await removeLeftovers(git)
@@ -50,7 +48,7 @@ export async function pull(
     if (from === undefined || to === undefined || from === to) return { pulled: undefined }
     if (!(await isAhead(git, from, to))) return { pulled: undefined }
     await verify(git, findVault(place.root), { from, to }, keyFileTrust, env)
-    const { unfinished = [] } = await moveForward(git, guard, place, { branch, from, to })
+    const { unfinished = [] } = await moveForward(git, place, { branch, from, to })
     return withUnfinished<Moved>({ pulled: { from, to } }, ...unfinished)
   })
   return pulled

@@ -5,6 +5,7 @@ import { VaultError } from "../words/errors.js"
 import type { Git } from "../git/git.js"
 import { lockingFiles } from "../git/git-locks.js"
 import { commitOf } from "../git/git-objects.js"
+import { withoutPrograms } from "../git/git-programs.js"
 
 /** A branch of a remote. */
 export interface RemoteBranch {
@@ -81,28 +82,20 @@ function noRemote(remote: string, remotes: readonly string[]): VaultError {
 }
 
 /** Fetches a branch of a remote, as git does. Throws `GIT_FAILED`. */
-export async function fetchBranch(
-  git: Git,
-  guard: readonly string[],
-  branch: RemoteBranch,
-): Promise<void> {
-  await fetchTo(git, guard, branch, ["--", branch.remote, branch.ref])
+export async function fetchBranch(git: Git, branch: RemoteBranch): Promise<void> {
+  await fetchTo(git, branch, ["--", branch.remote, branch.ref])
 }
 
 /**
  * Fetches what a branch of a remote is at now, and leaves what this clone knows of the remote as it
  * is, until it is verified. Undefined if the remote has no such branch. Throws `GIT_FAILED`.
  */
-export async function fetchAside(
-  git: Git,
-  guard: readonly string[],
-  branch: RemoteBranch,
-): Promise<string | undefined> {
+export async function fetchAside(git: Git, branch: RemoteBranch): Promise<string | undefined> {
   await removeAbandonedRefs(git)
   const aside = nameByMaker(`${ASIDE}incoming-`)
   const into = ["--refmap=", "--", branch.remote, `+${branch.ref}:${aside}`]
   try {
-    await fetchTo(git, guard, branch, into)
+    await fetchTo(git, branch, into)
     return await commitOf(git, aside)
   } catch (error) {
     if (VaultError.is(error) && /couldn't find remote ref/.test(saidBy(error))) return undefined
@@ -133,12 +126,11 @@ async function forget(git: Git, ref: string): Promise<void> {
 
 async function fetchTo(
   git: Git,
-  guard: readonly string[],
   { remote, tracked, name }: RemoteBranch,
   what: readonly string[],
 ): Promise<void> {
   try {
-    const args = [...guard, ...FETCH, ...what]
+    const args = [...withoutPrograms(git), ...FETCH, ...what]
     await lockingFiles(git, ["shallow", tracked], () => git.run(args, { network: true }))
   } catch (cause) {
     if (!VaultError.is(cause, "GIT_FAILED")) throw cause
@@ -183,7 +175,6 @@ function saidBy(error: VaultError): string {
  */
 export async function pushCommit(
   git: Git,
-  guard: readonly string[],
   { remote, ref, tracked, name }: RemoteBranch,
   commit: string,
 ): Promise<"pushed" | "outrun"> {
@@ -191,7 +182,7 @@ export async function pushCommit(
   const push = ["push", "--quiet", `--receive-pack=${receive}`, "--no-follow-tags"]
   const only = ["--recurse-submodules=no", "--", remote, `${commit}:${ref}`]
   try {
-    const args = [...guard, ...push, ...only]
+    const args = [...withoutPrograms(git), ...push, ...only]
     await lockingFiles(git, [tracked], () => git.run(args, { network: true }))
     return "pushed"
   } catch (cause) {

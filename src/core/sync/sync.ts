@@ -12,7 +12,6 @@ import { type Git, openGit } from "../git/git.js"
 import { lockingFiles } from "../git/git-locks.js"
 import { contains } from "../git/git-merge.js"
 import { commitOf } from "../git/git-objects.js"
-import { withoutPrograms } from "../git/git-programs.js"
 import type { Identity } from "../keys/identity.js"
 import { acceptingUndone } from "../vault/open.js"
 import { VaultError } from "../words/errors.js"
@@ -82,16 +81,15 @@ async function syncOnce(request: SyncRequest): Promise<Synced> {
   const git = await openGit(checkout, request.env)
   const branch = changeableBranch(checkout)
   const remote = await followed(git, branch, request.remote)
-  const guard = await withoutPrograms(git)
   // Before the network is asked: what a killed git left may be in the way of the fetch, too.
   if (!request.dryRun) await withLock(checkout.gitFolder, () => completeEarlier(git))
   let before: Synced | undefined
   for (let left = RETRIES; ; left--) {
-    const brought = await bring(git, guard, request, remote)
+    const brought = await bring(git, request, remote)
     const synced = before === undefined ? brought : together(before, brought)
     if (!request.push || request.dryRun || !synced.isAhead) return synced
     await refuseBrokenTip(git, request.place, synced.commit)
-    if ((await push(git, guard, remote, synced)) === "pushed") {
+    if ((await push(git, remote, synced)) === "pushed") {
       return { ...synced, pushed: true, isAhead: false }
     }
     if (left === 0) throw outrun(remote)
@@ -102,12 +100,11 @@ async function syncOnce(request: SyncRequest): Promise<Synced> {
 /** Pushes; where that fails, it is told what stands all the same. */
 async function push(
   git: Git,
-  guard: readonly string[],
   remote: RemoteBranch,
   { brought, commit }: Synced,
 ): Promise<"pushed" | "outrun"> {
   try {
-    return await pushCommit(git, guard, remote, commit)
+    return await pushCommit(git, remote, commit)
   } catch (error) {
     if (brought === "nothing" || !VaultError.is(error)) throw error
     // What else goes wrong would say that the command is to be repeated, as if nothing were done.
@@ -127,24 +124,18 @@ async function completeEarlier(git: Git): Promise<MaybeUnfinished> {
 }
 
 /** Brings in what the remote has now. */
-async function bring(
-  git: Git,
-  guard: readonly string[],
-  request: SyncRequest,
-  remote: RemoteBranch,
-): Promise<Synced> {
-  const incoming = await fetchAside(git, guard, remote)
-  if (request.dryRun) return bringCommit(git, guard, request, remote, incoming)
+async function bring(git: Git, request: SyncRequest, remote: RemoteBranch): Promise<Synced> {
+  const incoming = await fetchAside(git, remote)
+  if (request.dryRun) return bringCommit(git, request, remote, incoming)
   const work = async (): Promise<Synced> => {
     await completeEarlier(git)
-    return bringCommit(git, guard, request, remote, incoming)
+    return bringCommit(git, request, remote, incoming)
   }
   return withLock(git.checkout.gitFolder, work)
 }
 
 async function bringCommit(
   git: Git,
-  guard: readonly string[],
   request: SyncRequest,
   remote: RemoteBranch,
   incoming: string | undefined,
@@ -162,11 +153,11 @@ async function bringCommit(
     await accept()
     return { ...unmoved, isAhead: incoming !== from }
   }
-  const sides = { place, remote, from, incoming, guard }
+  const sides = { place, remote, from, incoming }
   const move = async (synced: Synced): Promise<Synced> => {
     if (request.dryRun) return synced
     const to = synced.commit
-    const { unfinished = [] } = await moveForward(git, guard, place, { branch, from, to })
+    const { unfinished = [] } = await moveForward(git, place, { branch, from, to })
     return withUnfinished(synced, ...unfinished)
   }
   if (await contains(git, incoming, from)) {

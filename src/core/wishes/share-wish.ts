@@ -1,6 +1,5 @@
 import type { Git } from "../git/git.js"
 import { commitOf } from "../git/git-objects.js"
-import { withoutPrograms } from "../git/git-programs.js"
 import { followed, pushCommit } from "../sync/remote.js"
 import { VaultError } from "../words/errors.js"
 import type { WishPlace } from "./wish-branch.js"
@@ -32,9 +31,8 @@ export async function shareWish(
   const isThere = (await commitOf(git, tracked)) === commit
   if (isThere || !push) return { remote, pushed: isThere }
   try {
-    const guard = await withoutPrograms(git)
     const there = { remote, ref, tracked, name: `${remote}/${branch}` }
-    if ((await pushCommit(git, guard, there, commit)) === "pushed") return { remote, pushed: true }
+    if ((await pushCommit(git, there, commit)) === "pushed") return { remote, pushed: true }
     const why = `${remote} has another ${branch}, from another clone`
     return { remote, pushed: false, why }
   } catch (error) {
