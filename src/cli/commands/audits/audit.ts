@@ -1,13 +1,9 @@
-import { existsSync } from "node:fs"
-import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import {
   type AuditLine,
   AuditTail,
   VaultError,
-  auditFolder,
   authorityOf,
-  claimedId,
   harmless,
   toJson,
 } from "../../../core/index.js"
@@ -38,7 +34,6 @@ export async function run(door: Door): Promise<void> {
       .toSorted((one, other) => (one.at < other.at ? -1 : one.at > other.at ? 1 : 0))
   }
   const lines = more()
-  if (door.call.words.length === 0) tellOfOld(door)
   if (isSet(door, "follow")) return follow(door, lines, more, canaries)
   if (await asJson(door, canaries === undefined ? { lines } : marked(lines, canaries))) return
   if (lines.length === 0) {
@@ -126,11 +121,4 @@ function row(line: AuditLine, canaries?: Canaries): string[] {
 function where({ method, host, port, path, status }: AuditLine): string {
   const target = host === undefined ? "" : `${authorityOf(host, port)}${path ?? ""}`
   return [method, target, status].filter((part) => part !== undefined && part !== "").join(" ")
-}
-
-/** Lines of an older version were no chain. */
-function tellOfOld(door: Door): void {
-  const file = join(auditFolder(claimedId(placeOf(door)), door.env), "..", "audit.jsonl")
-  if (!existsSync(file)) return
-  tell(door, `Reads from before the chain are in ${file}, a line of JSON each.`)
 }
