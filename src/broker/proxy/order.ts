@@ -86,7 +86,8 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
     // Into plain HTTP nothing is ever put; what looks like a placeholder passes as it is.
     if (!hop.isPlain) placements = await findPlacements(gated, body, deciding)
     // The policy; and a person, where it or the rule says so.
-    const agreed = await requireYes(placements, bound, client, { ...gated, body }, note, terms)
+    const asking = { client, bound, head: gated.head, body, note, agreements: terms.agreements }
+    const agreed = await requireYes(placements, asking)
     // An address that was vetted, and proof of who is there.
     await terms.upstream.prepare(hop.target, hop.isPlain)
     const leaving = {
@@ -130,14 +131,19 @@ function namesIn(placements: Placements): string[] {
   return [...new Set(allOf(placements).map(({ name }) => name.full))]
 }
 
+/** What a person is asked by whether values may be sent. */
+interface PersonAsking extends Pick<OrderTerms, "agreements"> {
+  readonly client: Requester
+  readonly bound: BoundSecrets
+  readonly head: RequestHead
+  readonly body: OutgoingBody
+  readonly note: RequestNote
+}
+
 /** Whose values a person agreed to send, and how often they were to be asked. */
 async function requireYes(
   placements: Placements,
-  bound: BoundSecrets,
-  { hop: { target }, program }: Requester,
-  { head, body }: { readonly head: RequestHead; readonly body: OutgoingBody },
-  note: RequestNote,
-  { agreements }: OrderTerms,
+  { client, bound, head, body, note, agreements }: PersonAsking,
 ): Promise<ReadonlyMap<string, Use["ask"]>> {
   const agreed = new Map<string, Use["ask"]>()
   for (const { name, rule, sending } of allOf(placements)) {
@@ -145,13 +151,13 @@ async function requireYes(
     // Once for all places of a request.
     if (ask === "never" || agreed.has(name.full)) continue
     const { method, path } = sending
-    const asked = { secret: name.full, method, target, path }
+    const asked = { secret: name.full, method, target: client.hop.target, path }
     const onAnswer: AskedHow["onAnswer"] = (answer) => note.asked(name.full, answer)
     await agreements.require(asked, {
       ask,
       body: await body.wholeIfSeen,
       query: head.target.slice(path.length),
-      gone: program.signal(),
+      gone: client.program.signal(),
       onAnswer,
     })
     agreed.set(name.full, ask)

@@ -52,7 +52,7 @@ export class Canaries {
     const groupKeys: GroupKeys = new Map()
     const opened: OpenedSecret[] = []
     for (const name of listSecrets(vault, NOTES_GROUP).filter(isNote)) {
-      opened.push(await openSecret(vault, key, name, now, groupKeys))
+      opened.push(await openSecret(vault, { key, name, now }, groupKeys))
     }
     const reads = await OpenedSecret.handOut(opened, terms, now)
     for (const secret of opened) secret.forget()

@@ -6,13 +6,12 @@ import { createFile, readRegularFile, removeFile, replaceFile } from "../disk/fi
 import { lookAt } from "../disk/at-path.js"
 import type { BlobId, Git } from "../git/git.js"
 import { authorship, moveRef, movedMeanwhile, writeCommit } from "../git/git-commit.js"
-import type { SeenIndex } from "../git/git-index.js"
 import { blobId, commitOf, committedFiles, resolveCommit } from "../git/git-objects.js"
 import { OPEN_MODE, journalFile } from "../disk/journal-file.js"
 import { VAULT_FOLDER, classify } from "../words/layout.js"
 import { commonFolder, findCheckout } from "../disk/place.js"
 import { takeBack } from "./half-move.js"
-import { type BlobIds, type Contents, type IsOurs, bringForward } from "./work-tree.js"
+import { type BlobIds, type IsOurs, type KnownFiles, bringForward } from "./work-tree.js"
 
 /** What must be finished if the process dies: which branch moves from where to where, and the files. */
 export interface Journal {
@@ -48,12 +47,10 @@ export function hasWrittenJournal(): boolean {
   return hasWritten
 }
 
-/** What is known of a change that was just committed, and so need not be asked of Git. */
-export interface JustCommitted {
+/** What is known of a change that was just committed. */
+interface JustCommitted extends Required<KnownFiles> {
   /** What was committed before. */
   readonly before: BlobIds
-  readonly contents: Contents
-  readonly seen: SeenIndex
 }
 
 /** Brings work tree and index to a change that was just committed, and removes the journal. */
@@ -65,7 +62,7 @@ export async function finishChange(
   const ours = new Map(
     [...contents].map(([path, bytes]) => [path, bytes && blobId(bytes, git.hash)] as const),
   )
-  await bringForward(git, journal, ours, isOneOf(before, ours, journal.wish), contents, seen)
+  await bringForward(git, journal, ours, isOneOf(before, ours, journal.wish), { contents, seen })
   await outliveLocks(git.checkout.gitFolder, journal)
   // A commit that the user made meanwhile came from an index that knew nothing of ours.
   if (await isCheckedOut(git, journal)) removeFile(journalFile(git.checkout.gitFolder))

@@ -19,17 +19,19 @@ export interface Part {
   readonly paths: readonly string[]
 }
 
-/**
- * Brings work tree and index to `target`, where they are ours to replace. `contents`, and what was
- * `seen` of the index, spare asking Git.
- */
+/** What is known already, and so need not be asked of Git: bytes of files, and the index. */
+export interface KnownFiles {
+  readonly contents?: Contents
+  readonly seen?: SeenIndex
+}
+
+/** Brings work tree and index to `target`, where they are ours to replace. */
 export async function bringForward(
   git: Git,
   { paths, folder }: Part,
   target: BlobIds,
   isOurs: IsOurs,
-  contents: Contents = new Map(),
-  seen?: SeenIndex,
+  { contents = new Map(), seen }: KnownFiles = {},
 ): Promise<void> {
   const isBehind = (path: string, blob: BlobId | undefined): boolean =>
     blob !== target.get(path) && isOurs(path, blob)

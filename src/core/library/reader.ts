@@ -232,7 +232,7 @@ export class Reader {
       const names = await choose(vault)
       await verifyAhead(vault, names.map(secretRecordPath))
       for (const name of names) {
-        secrets.push(await openSecret(vault, key, name, now, this.#groupKeys, terms))
+        secrets.push(await openSecret(vault, { key, name, now, terms }, this.#groupKeys))
       }
       return secrets
     })

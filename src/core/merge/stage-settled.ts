@@ -88,7 +88,7 @@ export async function stageSettled(
   )
   const target = new Map(paths.map((path) => [`${folder}/${path}`, wanted(path)]))
   const part = { folder, paths: [...target.keys()] }
-  await bringForward(git, part, target, () => true, contents)
+  await bringForward(git, part, target, () => true, { contents })
   await refresh(
     git,
     [...contents].flatMap(([path, bytes]) => (bytes === undefined ? [] : path)),

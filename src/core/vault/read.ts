@@ -13,7 +13,7 @@ import { overwrite } from "../words/overwrite.js"
 import { utc } from "../words/time.js"
 import { type GroupKeys, inFile, openGroupOnce, readSigned, refuseOldKey } from "./group-key.js"
 import { policyOf, questionOf } from "./policy-of.js"
-import { type RefusalTerms, admitted, noteRefusal } from "./refusals.js"
+import { type AskedRead, admitted, noteRefusal } from "./refusals.js"
 import { type ResolvedReads, refuseChanged, withResolved } from "./resolved-reads.js"
 import {
   type SendTerms,
@@ -163,8 +163,8 @@ export class OpenedSecret {
         const groupKeys: GroupKeys = new Map()
         const again: T[] = []
         for (const [which, before] of secrets.entries()) {
-          const { name } = before
-          const secret = await openSecret(vault, before.#parts.key, name, at, groupKeys, noted)
+          const { key, name } = before.#parts
+          const secret = await openSecret(vault, { key, name, now: at, terms: noted }, groupKeys)
           again.push(ask(secret, at, which))
           refuseChanged({ name, record: secret.record, value: secret.#parts.value }, sealed[which])
           secret.forget()
@@ -254,19 +254,17 @@ export class OpenedSecret {
  */
 export async function openSecret(
   vault: Vault,
-  key: Key,
-  name: SecretName,
-  now: Date,
+  asked: AskedRead,
   groupKeys: GroupKeys = new Map(),
-  terms?: RefusalTerms,
 ): Promise<OpenedSecret> {
+  const { key, name } = asked
   const judge = await policyOf(vault)
   const secret = getSecret(vault, name)
   const group = getGroup(vault, name.group)
   // Also what refuses this reader was seen: it must not be set back to what let them in.
   remember(vault, group)
   remember(vault, secret)
-  admitted(vault, group, { key, name, now, terms })
+  admitted(vault, group, asked)
   refuseOldKey(name, secret, group)
   const sealed = readSigned(vault, secretPath(name), secret.digest)
   const unlock = await openGroupOnce(vault, name.group, group, key, groupKeys)
@@ -282,7 +280,7 @@ export async function readSecret(
   terms: Terms,
   now: Date,
 ): Promise<SecretRead> {
-  return handOutOne(await openSecret(vault, key, name, now, new Map(), terms), terms, now)
+  return handOutOne(await openSecret(vault, { key, name, now, terms }), terms, now)
 }
 
 /** Hands out one secret, and forgets it. Throws as the hand-out does. */

@@ -44,7 +44,7 @@ describe("what a read is decided upon", () => {
     const key = await identityAt(findVault(dir), { agent: "ci" }, "never", env, () => {})
     const fromFiles = () =>
       withVault(findVault(dir), key.trust, env, (open) =>
-        openSecret(open, key, parseSecretName(name), new Date()))
+        openSecret(open, { key, name: parseSecretName(name), now: new Date() }))
     // The first read leaves marks, which the second finds.
     await vault.get(name)
     await sleep(200)

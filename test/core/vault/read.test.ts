@@ -26,7 +26,7 @@ async function opened(agent = "ci", now = new Date()): Promise<OpenedSecret> {
   const place = findVault(world.top)
   const key = await identityAt(place, { agent }, "never", world.env, () => Promise.resolve(""))
   return withVault(place, key.trust, world.env, (vault) =>
-    openSecret(vault, key, parseSecretName(NAME), now),
+    openSecret(vault, { key, name: parseSecretName(NAME), now }),
   )
 }
 
@@ -74,7 +74,11 @@ describe("the key of a group", () => {
     const secrets = await withVault(place, key.trust, world.env, (vault) =>
       Promise.all(
         [NAME, "stripe/other"].map((name) => {
-          const secret = openSecret(vault, key, parseSecretName(name), new Date(), keys)
+          const secret = openSecret(
+            vault,
+            { key, name: parseSecretName(name), now: new Date() },
+            keys,
+          )
           opening.push([...keys.values()].map(({ unlock }) => unlock))
           return secret
         }),
@@ -102,7 +106,7 @@ describe("the key of a group", () => {
     const keys: GroupKeys = new Map()
     const read = () =>
       withVault(findVault(copy.top), key.trust, copy.env, (vault) =>
-        openSecret(vault, key, parseSecretName(NAME), new Date(), keys),
+        openSecret(vault, { key, name: parseSecretName(NAME), now: new Date() }, keys),
       )
     await read()
     appendFileSync(join(copy.top, ".agent-vault/groups/stripe.age"), "x")
