@@ -1,18 +1,16 @@
 import { dirname } from "node:path/posix"
 import type { BlobId, Git } from "../git/git.js"
 import { commitOf, readBlobs } from "../git/git-objects.js"
-import { everyVerifier } from "../records/owners.js"
 import type { Reach } from "../records/reach.js"
 import type { GroupRecord } from "../records/record.js"
 import {
-  type OwnersOfPast,
   type SignedPastRecord,
+  ownersOfPast,
   signedPastRecord,
 } from "../records/signed-past-record.js"
 import { changesBelow } from "../undone/blobs.js"
-import type { Vault } from "../vault/vault.js"
 import { classify } from "../words/layout.js"
-import { utc } from "../words/time.js"
+import { later, utc } from "../words/time.js"
 import type { Session } from "./session.js"
 
 /** How far the record at a path had come when it was removed. */
@@ -39,7 +37,7 @@ export async function precedentsOf(
       const own = removed.get(`${folder}/${path}`) ?? []
       const marks = [branchMarks.highest(path), userMarks.highest(path)]
       const reach = furthest([...marks, ...own.map((record) => record.reach)])
-      return [path, { ...reach, revoked: revokedBefore(own, utc(session.now)) }]
+      return [path, { ...reach, revoked: revokedBefore(own, session.now) }]
     }),
   )
 }
@@ -55,14 +53,19 @@ function furthest(known: readonly (Reach | undefined)[]): Reach {
   )
 }
 
+/** No clock is that far ahead: a time in a record of a removed owner's that leaves none after it. */
+const TOO_LATE_S = 10 * 365 * 86_400
+
 /** By whatever clock: of a member, too, whose grant begins in a time to come after an earlier revoke. */
-function revokedBefore(removed: readonly SignedPastRecord[], now: string): GroupRecord["revoked"] {
+function revokedBefore(removed: readonly SignedPastRecord[], date: Date): GroupRecord["revoked"] {
+  const [now, last] = [utc(date), later(date, TOO_LATE_S)]
   const revoked = new Map<string, GroupRecord["revoked"][number]>()
   for (const { record } of removed) {
     if (record?.kind !== "group") continue
     const { epoch, members, revoked: lost } = record
     const ahead = members.filter(({ since }) => since > now)
     for (const entry of [...lost, ...ahead.map(({ agent, since: at }) => ({ agent, at, epoch }))]) {
+      if (entry.at > last) continue
       if (entry.at > (revoked.get(entry.agent)?.at ?? "")) revoked.set(entry.agent, entry)
     }
   }
@@ -85,7 +88,7 @@ async function removedRecords(
     git,
     removed.map(({ blob }) => blob),
   )
-  const owners = ownersOfPast(vault)
+  const owners = ownersOfPast(vault.record)
   const found = new Map<string, SignedPastRecord[]>()
   for (const [index, { path }] of removed.entries()) {
     const record = signedPastRecord(owners, wanted.get(path) ?? "", contents[index])
@@ -141,7 +144,7 @@ export async function formerHolder(
     git,
     brought.map(({ blob }) => blob),
   )
-  const owners = ownersOfPast(vault)
+  const owners = ownersOfPast(vault.record)
   for (const [index, { file }] of brought.entries()) {
     const path = file.slice(folder.length + 1)
     const record = signedPastRecord(owners, path, contents[index])?.record
@@ -150,8 +153,4 @@ export async function formerHolder(
     if (record.recipient === recipient) return agent.agent
   }
   return undefined
-}
-
-function ownersOfPast({ id, record }: Vault): OwnersOfPast {
-  return { vault: id, verifiers: everyVerifier(record) }
 }

@@ -1,8 +1,7 @@
 import type { Git } from "../git/git.js"
 import { readBlobs } from "../git/git-objects.js"
-import { everyVerifier } from "../records/owners.js"
 import { reachIn } from "../records/reach.js"
-import { type OwnersOfPast, signedPastRecord } from "../records/signed-past-record.js"
+import { type OwnersOfPast, ownersOfPast, signedPastRecord } from "../records/signed-past-record.js"
 import { type CommitRange, changesBelow } from "../undone/blobs.js"
 import type { VaultMerge } from "./merge-vault.js"
 
@@ -19,8 +18,8 @@ export async function withRemovals(
   range: CommitRange,
 ): Promise<VaultMerge> {
   const { units, sides, ours, theirs } = merge
-  const verifiers = new Map([ours, theirs].flatMap(({ record }) => [...everyVerifier(record)]))
-  const removed = await removedSerials(git, folder, range, { vault: ours.id, verifiers })
+  const owners = ownersOfPast(ours.record, theirs.record)
+  const removed = await removedSerials(git, folder, range, owners)
   if (removed.size === 0) return merge
   const paths = [...removed.keys()].filter((path) => sides.ours.has(path) || sides.theirs.has(path))
   const left = paths.flatMap((path) => sides.ours.get(path) ?? sides.theirs.get(path) ?? [])

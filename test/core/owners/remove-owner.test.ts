@@ -247,6 +247,30 @@ describe("an owner who was removed", () => {
     expect(await outcome(syncAt(alice))).toBe("CONFLICT")
   })
 
+  test.each([
+    { last: "number", far: Number.MAX_SAFE_INTEGER - 1 },
+    { last: "time", far: 5 },
+  ])("leaves no name that nobody can revoke, by the last $last in the history", async ({ far }) => {
+    await remove(alice, "bob")
+    const key = signingKey((await bob.request()).identity.identity)
+    const file = join(alice.top, ".agent-vault/groups/stripe.json")
+    const record = decodeRecord("group", "groups/stripe.json", readFileSync(file))
+    const revoked = [{ agent: "ci", at: "9999-12-31T23:59:59Z", epoch: 1 }]
+    const said = { path: "groups/db.json", members: [], revoked, serial: far, epoch: far }
+    const planted = encodeRecord(signRecord({ ...unsigned(record), ...said }, key))
+    const path = ".agent-vault/groups/db.json"
+    alice.commit(path, Buffer.from(planted).toString("utf8"))
+    alice.git("rm", "-q", path)
+    alice.git("commit", "-qm", "never mind")
+    await alice.set("db/password", "a-fake-value")
+    for (let count = 0; count < 2; count++) {
+      await alice.grant("ci", "db")
+      await alice.revoke("ci", "db")
+    }
+    expect(await alice.tryRead("ci", "db/password")).toBe("NOT_GRANTED")
+    expect(readFileSync(join(alice.top, path), "utf8")).not.toContain("9999-")
+  })
+
   test("is one again where nobody else had the removal, and its maker undid it; a line says so", async () => {
     await remove(alice, "bob")
     await signFurther(bob)
