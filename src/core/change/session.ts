@@ -105,11 +105,34 @@ export function following(record: SecretRecord): Unsigned<SecretRecord> {
 
 /** Signs a record and puts it into the draft. */
 export function putRecord<R extends VaultDocument>(session: Session, body: Unsigned<R>): R {
-  const record = signRecord<R>(body, session.key)
+  const record = signRecord<R>(afterCommitted(session.draft, body), session.key)
   const bytes = encodeRecord(record)
   decodeRecord(record.kind, record.path, bytes, session.vault.id)
   session.draft.write(record.path, bytes)
+  if (record.kind === "secret") replacedIn(session.draft).set(digestOf(bytes), record.previous)
   return record
+}
+
+/** What the secrets' records of a draft replaced, by their digests. */
+const replaced = new WeakMap<Draft, Map<string, string | undefined>>()
+
+function replacedIn(draft: Draft): Map<string, string | undefined> {
+  const known = replaced.get(draft) ?? new Map<string, string | undefined>()
+  replaced.set(draft, known)
+  return known
+}
+
+/**
+ * A record that the draft has already is in no commit, so one that takes its place names what that
+ * one replaced: else the history would lack it for ever.
+ */
+function afterCommitted<R extends VaultDocument>(draft: Draft, body: Unsigned<R>): Unsigned<R> {
+  if (body.kind !== "secret") return body
+  const { previous, ...first } = body as unknown as Unsigned<SecretRecord>
+  const known = replacedIn(draft)
+  if (previous === undefined || !known.has(previous)) return body
+  const before = known.get(previous)
+  return (before === undefined ? first : { ...first, previous: before }) as unknown as Unsigned<R>
 }
 
 // A plan asks for the manifest several times, and parsing YAML is slow.

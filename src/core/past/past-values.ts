@@ -143,7 +143,8 @@ function endOf(
 ): { readonly isReplaced: boolean; readonly at: string | undefined } {
   const later = byPath.get(record.path)?.filter((each) => each.record.serial > record.serial) ?? []
   const next = [...(after.get(digest) ?? []), ...later].filter((each) => !own.has(each))
-  const [first] = next.map((each) => each.record.changed).sort()
+  // On another branch, a value that was set before this one may have come after it.
+  const [first] = next.map((each) => laterOf(each.record.changed, record.changed)).sort()
   return { isReplaced: next.length > 0, at: first ?? removals.get(record.path) }
 }
 

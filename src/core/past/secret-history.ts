@@ -46,7 +46,13 @@ export async function secretHistory(
     const others = listSecrets(vault).map(({ full }) => full)
     throw notFound("SECRET_NOT_FOUND", "secret", name, others)
   }
-  return past.map((entry, index) => eventOf(vault, entry, past[index + 1]))
+  const byDigest = new Map(past.map((entry) => [entry.digest, entry]))
+  return past.map((entry, index) => {
+    const previous = entry.record?.previous
+    if (previous === undefined) return eventOf(vault, entry, undefined)
+    // Where two branches changed it, what a record replaced is not the one that stands below it.
+    return eventOf(vault, entry, byDigest.get(previous) ?? past[index + 1])
+  })
 }
 
 function eventOf(vault: Vault, entry: PastRecord, before: PastRecord | undefined): SecretEvent {

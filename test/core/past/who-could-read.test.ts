@@ -77,6 +77,19 @@ test("a grant opens what was set before it, in that epoch; a revoke takes nothin
   expect(await told("shop/key", undefined, day(9))).toContain("3: ci ended since 07")
 })
 
+test("nothing is missing where a change replaces what it made itself: sealed anew, then set", async () => {
+  await set(1, "shop/key", "first")
+  await grant({ ...(await on(2)), agent: "ci", groups: ["shop"], until: day(3) })
+  await set(4, "shop/key", "second")
+  await grant({ ...(await on(5)), agent: "ci", groups: ["shop"], until: day(6) })
+  await moveSecret({ ...(await on(7)), from: "shop/key", to: "shop/moved" })
+  const place = findVault(world.top)
+  const { missing } = await withVault(place, undefined, world.env, async (vault) =>
+    whoCouldRead(await vaultInGit(vault, place, world.env), "shop/moved", new Date(day(8)), {}),
+  )
+  expect(missing).toEqual([])
+})
+
 test("a new key for the group takes nothing from who still has it", async () => {
   await set(1, "shop/key", "first")
   await grant({ ...(await on(2)), agent: "ci", groups: ["shop"] })
