@@ -1,21 +1,27 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { Door } from "../../../src/cli/door/door.js"
 import { runStep } from "../../../src/cli/rotation/run-step.js"
 import { findVault } from "../../../src/core/index.js"
 import { atTerminal, plain } from "../at-terminal.js"
 import { Machine, type Ran } from "../machine.js"
+import { doLine } from "../typed-line.js"
 
 const NAME = "stripe/api-key"
 const OLD = "old-value-for-a-test"
 const NEW = "new-value-for-a-test"
 
+let template: Machine
 let machine: Machine
-beforeEach(async () => {
-  machine = new Machine()
-  await machine.shell(`git init -q && agent-vault init --name alice && printf %s ${OLD} |
-    agent-vault set ${NAME}`)
+beforeAll(async () => {
+  template = new Machine()
+  const line = `agent-vault init --name alice && printf %s ${OLD} | agent-vault set ${NAME}`
+  expect(await doLine(template, line)).toMatchObject({ code: 0 })
+})
+afterAll(() => template.remove())
+beforeEach(() => {
+  machine = template.copy()
   program(
     "roll",
     `echo ran >> ${log()}; test "$(cat)" = ${OLD} && env > ${log()}.env; pwd >> ${log()}.env
@@ -23,6 +29,9 @@ beforeEach(async () => {
   )
 })
 afterEach(() => machine.remove())
+
+/** What an owner does before programs are to run, or looks at after, which need be no process. */
+const owner = (line: string): Promise<Ran> => doLine(machine, line)
 
 const log = (): string => join(machine.home, "log")
 const logged = (): string => (existsSync(log()) ? readFileSync(log(), "utf8") : "")
@@ -38,13 +47,13 @@ function program(name: string, script: string): void {
 async function steps(...names: readonly string[]): Promise<void> {
   for (const name of names) {
     const step = { roll: "run", try: "test", finish: "end" }[name] ?? "run"
-    const ran = await machine.shell(`agent-vault rotation -s ${NAME} --step ${step} -- ${name}`)
+    const ran = await owner(`agent-vault rotation -s ${NAME} --step ${step} -- ${name}`)
     expect(ran).toMatchObject({ code: 0 })
   }
 }
 
 async function fingerprint(): Promise<string> {
-  const { stdout } = await machine.shell(`agent-vault rotate ${NAME} --dry-run --json`)
+  const { stdout } = await owner(`agent-vault rotate ${NAME} --dry-run --json`)
   return (JSON.parse(stdout) as { fingerprint: string }).fingerprint
 }
 
@@ -53,8 +62,7 @@ async function rotate(more = ""): Promise<Ran> {
   return machine.shell(`agent-vault rotate ${NAME} --agree ${await fingerprint()} ${more}`)
 }
 
-const value = async (): Promise<string> =>
-  (await machine.shell(`agent-vault get ${NAME} --owner`)).stdout
+const value = async (): Promise<string> => (await owner(`agent-vault get ${NAME} --owner`)).stdout
 
 /** What the state folder holds, as text. */
 function state(): string {
@@ -117,7 +125,7 @@ describe("rotate", () => {
     writeFileSync(inside, `#!/bin/sh\necho ran >> ${log()}; echo ${NEW}\n`)
     chmodSync(inside, 0o755)
     for (const words of [inside, "inside", "./inside", `sh ${inside}`, "sh inside"]) {
-      await machine.shell(`agent-vault rotation -s ${NAME} -- ${words}`)
+      await owner(`agent-vault rotation -s ${NAME} -- ${words}`)
       const line = `PATH=.:${machine.repo}:$PATH agent-vault rotate ${NAME} --agree ${await fingerprint()}`
       expect((await machine.shell(line)).stderr).toMatch(/COMMAND_NOT_|ROTATION_FAILED/)
     }
@@ -157,14 +165,14 @@ describe("rotate", () => {
     program("try", `test -e ${log()}.good`)
     await steps("roll", "try")
     expect(await rotate()).toMatchObject({ code: 6 })
-    await machine.shell(`printf %s a-third-value | agent-vault set ${NAME}`)
+    await owner(`printf %s a-third-value | agent-vault set ${NAME}`)
     writeFileSync(`${log()}.good`, "")
     const ran = await machine.shell(`agent-vault rotate ${NAME}`)
     expect(ran.stderr).toContain("CONFLICT")
     expect(await value()).toBe("a-third-value")
-    expect((await machine.shell(`agent-vault rotate ${NAME} --dry-run`)).stdout).toContain("kept")
-    expect(await machine.shell(`agent-vault rotate ${NAME} --discard`)).toMatchObject({ code: 0 })
-    const plan = await machine.shell(`agent-vault rotate ${NAME} --dry-run --json`)
+    expect((await owner(`agent-vault rotate ${NAME} --dry-run`)).stdout).toContain("kept")
+    expect(await owner(`agent-vault rotate ${NAME} --discard`)).toMatchObject({ code: 0 })
+    const plan = await owner(`agent-vault rotate ${NAME} --dry-run --json`)
     expect(JSON.parse(plan.stdout)).toMatchObject({ kept: false })
   })
 
@@ -192,7 +200,7 @@ describe("rotate", () => {
     expect(ran.stderr).toContain("ROTATION_FAILED")
     expect(ran.stderr).not.toContain("a-value-for-nobody")
     expect(await value()).toBe(OLD)
-    const plan = await machine.shell(`agent-vault rotate ${NAME} --dry-run --json`)
+    const plan = await owner(`agent-vault rotate ${NAME} --dry-run --json`)
     expect(JSON.parse(plan.stdout)).toMatchObject({ kept: false })
   })
 
@@ -231,7 +239,7 @@ describe("rotate", () => {
     )
     expect([yes.code, plain(yes)]).toEqual([0, expect.stringMatching(/run +roll[^]*is rotated/)])
     expect(await value()).toBe(NEW)
-    const plan = await machine.shell(`agent-vault rotate ${NAME} --dry-run --json`)
+    const plan = await owner(`agent-vault rotate ${NAME} --dry-run --json`)
     expect(JSON.parse(plan.stdout)).toMatchObject({ agreed: true })
   })
 
@@ -269,9 +277,9 @@ describe("rotate", () => {
     const none = `the record of ${NAME} names no rotation`
     expect((await machine.shell(`agent-vault rotate ${NAME}`)).stderr).toContain(none)
     await steps("roll")
-    expect(await machine.shell(`agent-vault rotate ${NAME} --forget`)).toMatchObject({ code: 0 })
+    expect(await owner(`agent-vault rotate ${NAME} --forget`)).toMatchObject({ code: 0 })
     expect((await machine.shell(`agent-vault rotate ${NAME}`)).stderr).toContain(none)
-    const early = await machine.shell(`agent-vault rotation -s ${NAME} --step end -- finish`)
+    const early = await owner(`agent-vault rotation -s ${NAME} --step end -- finish`)
     expect(early).toMatchObject({ code: 2 })
   })
 })

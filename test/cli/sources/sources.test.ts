@@ -1,22 +1,34 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { constants } from "node:os"
 import { join } from "node:path"
-import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { gone } from "../../gone.js"
-import { Machine } from "../machine.js"
+import { Machine, type Ran } from "../machine.js"
+import { doLine } from "../typed-line.js"
 
 const NAME = "stripe/api-key"
 const REFERENCE = "op://CI/Stripe/password"
 const VALUE = "not-a-real-key-of-a-store"
 
+let template: Machine
 let machine: Machine
-beforeEach(async () => {
-  machine = new Machine()
+beforeAll(async () => {
+  template = new Machine()
+  const made = await doLine(
+    template,
+    `agent-vault init --name alice && agent-vault agent add ci && agent-vault set ${NAME} --source ${REFERENCE} --keep 0 && agent-vault grant ci stripe`,
+  )
+  expect(made).toMatchObject({ code: 0 })
+})
+afterAll(() => template.remove())
+beforeEach(() => {
+  machine = template.copy()
   store(`printf %s ${VALUE}`)
-  await machine.shell(`git init -q && agent-vault init --name alice && agent-vault agent add ci &&
-    agent-vault set ${NAME} --source ${REFERENCE} --keep 0 && agent-vault grant ci stripe`)
 })
 afterEach(() => machine.remove())
+
+/** What an owner does before a value is asked for, or looks at after, which need be no process. */
+const owner = (line: string): Promise<Ran> => doLine(machine, line)
 
 const log = (): string => join(machine.home, "log")
 const asked = (): string[] =>
@@ -84,9 +96,9 @@ test("an agent in a harness does not agree for its person", async () => {
 test("agreement is to one reference: another one, signed by an owner, is not fetched", async () => {
   await agree()
   const before = asked().length
-  await machine.shell(`agent-vault set ${NAME} --source op://Private/Bank/password`)
+  await owner(`agent-vault set ${NAME} --source op://Private/Bank/password`)
   expect((await get()).stderr).toContain("SOURCE_UNAGREED")
-  await machine.shell(`HOME_TOKEN=x agent-vault set ${NAME} --source env:HOME_TOKEN`)
+  await owner(`HOME_TOKEN=x agent-vault set ${NAME} --source env:HOME_TOKEN`)
   expect((await machine.shell(`HOME_TOKEN=x agent-vault get ${NAME} --agent ci`)).stdout).toBe("")
   expect(asked()).toHaveLength(before)
 })
@@ -123,7 +135,7 @@ describe("a store that fails hands out nothing", () => {
 
 test("a store that fails does not wait for the others, and ends them", async () => {
   await agree()
-  await machine.shell(`agent-vault set stripe/other --source vault://secret/x#y`)
+  await owner(`agent-vault set stripe/other --source vault://secret/x#y`)
   await agree("stripe/other").catch(() => {})
   store("exec sleep 600")
   const ran = await machine.shell("agent-vault run -g stripe --agent ci -- echo began")
@@ -158,50 +170,50 @@ test("run gives the value to its program, and takes it out of the output", async
 })
 
 test("a plain value takes the source away, also one of the reference's own text", async () => {
-  await machine.shell(`printf %s ${REFERENCE} | agent-vault set ${NAME}`)
+  await owner(`printf %s ${REFERENCE} | agent-vault set ${NAME}`)
   expect((await get()).stdout).toBe(REFERENCE)
   expect(asked()).toEqual([])
-  const { stdout } = await machine.shell(`agent-vault history ${NAME} --json`)
+  const { stdout } = await owner(`agent-vault history ${NAME} --json`)
   expect(stdout).toContain('"source"')
 })
 
 test("what a revoke exposed stays so until an owner says that the store has another value", async () => {
-  expect(await machine.shell("agent-vault revoke ci stripe")).toMatchObject({ code: 0 })
+  expect(await owner("agent-vault revoke ci stripe")).toMatchObject({ code: 0 })
   const exposed = async (): Promise<string> =>
-    (await machine.shell("agent-vault list --exposed --json")).stdout
+    (await owner("agent-vault list --exposed --json")).stdout
   expect(await exposed()).toContain(NAME)
   for (const tells of ["blast ci", `who-could-read ${NAME}`]) {
-    const { stdout } = await machine.shell(`agent-vault ${tells} --json`)
+    const { stdout } = await owner(`agent-vault ${tells} --json`)
     expect(stdout).toContain('"store": "op"')
   }
-  await machine.shell(`agent-vault set ${NAME} --source ${REFERENCE} --keep 0`)
+  await owner(`agent-vault set ${NAME} --source ${REFERENCE} --keep 0`)
   expect(await exposed()).not.toContain(NAME)
 })
 
 test("mv, meta and a rekey keep the source, and check names it", async () => {
-  await machine.shell(`git tag before; agent-vault meta ${NAME} --description kept; agent-vault group rekey stripe
-    agent-vault mv ${NAME} other/key`)
-  const { stdout } = await machine.shell("agent-vault list --json")
-  expect(stdout.replace(/\s+/g, "")).toContain('"source":{"keep":0,"store":"op"}')
-  const compared = await machine.shell("agent-vault check --against before")
-  expect(compared.stdout).toContain("other/key comes from op (kept for 0 s)")
-  expect((await machine.shell("agent-vault get other/key --reference --owner")).stdout).toBe(
-    REFERENCE,
+  machine.git("tag", "before")
+  await owner(
+    `agent-vault meta ${NAME} --description kept && agent-vault group rekey stripe && agent-vault mv ${NAME} other/key`,
   )
+  const { stdout } = await owner("agent-vault list --json")
+  expect(stdout.replace(/\s+/g, "")).toContain('"source":{"keep":0,"store":"op"}')
+  const compared = await owner("agent-vault check --against before")
+  expect(compared.stdout).toContain("other/key comes from op (kept for 0 s)")
+  expect((await owner("agent-vault get other/key --reference --owner")).stdout).toBe(REFERENCE)
 })
 
 test("no program rotates it, and its value of then is not told", async () => {
-  const rotated = await machine.shell(`agent-vault rotate ${NAME}`)
+  const rotated = await owner(`agent-vault rotate ${NAME}`)
   expect(rotated.stderr).toContain("is rotated there")
-  await machine.shell(`echo plain | agent-vault set ${NAME}`)
-  const earlier = await machine.shell(`agent-vault get ${NAME}@1 --owner`)
+  await owner(`echo plain | agent-vault set ${NAME}`)
+  const earlier = await owner(`agent-vault get ${NAME}@1 --owner`)
   expect(earlier).toMatchObject({ stdout: "", code: 2 })
-  const pointed = await machine.shell(`agent-vault get ${NAME}@1 --owner --reference`)
+  const pointed = await owner(`agent-vault get ${NAME}@1 --owner --reference`)
   expect(pointed.stdout).toBe(REFERENCE)
 })
 
 test("no variable of this machine goes into a request, or stands in a blind program's reach", async () => {
-  await machine.shell(
+  await owner(
     `agent-vault set ${NAME} --source env:STRIPE_KEY && agent-vault use ${NAME} stripe --yes`,
   )
   const ran = await machine.shell(
