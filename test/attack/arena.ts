@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect } from "vitest"
-import { copyAll } from "../folders.js"
+import { copyAll, sharedFolder } from "../folders.js"
 import { HANG } from "../hang.js"
 import { unseal } from "../../src/core/age/age.js"
 import { FolderFiles } from "../../src/core/disk/files.js"
@@ -204,12 +204,18 @@ export interface Arena {
 
 /**
  * A bare remote and three clones. In the vault: the agents ci (opens stripe), deploy (opens db)
- * and temp (opens nothing), {@link VALUES}, and a description.
+ * and temp (opens nothing), {@link VALUES}, and a description. Made once for all files of tests;
+ * alice has seen it where it now is.
  */
 export async function makeArena(): Promise<Arena> {
+  const arena = copyArena(at(await sharedFolder("arena", newArena)))
+  await withVault(placeOf(arena.alice), undefined, arena.alice.env, describeSecrets)
+  return arena
+}
+
+async function newArena(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "agent-vault-arena-"))
-  const arena = at(folder)
-  const { alice, ci, mallory } = arena
+  const { alice, ci, mallory } = at(folder)
   gitIn(folder, "init", "--quiet", "--bare", "-b", "main", "origin.git")
   cloneFor(alice, folder)
   alice.git("checkout", "--quiet", "-b", "main")
@@ -223,7 +229,7 @@ export async function makeArena(): Promise<Arena> {
   cloneFor(mallory, folder)
   cloneFor(ci, folder)
   giveKey(alice, ci, "ci")
-  return arena
+  return folder
 }
 
 /** The same arena somewhere else. What was seen is kept by the path of a clone, so it is forgotten. */

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os"
 import { basename, delimiter, dirname, join } from "node:path"
 import { Readable, Writable } from "node:stream"
 import { type CommandProcess, main } from "../../src/cli/command-line.js"
-import { copyAll, copyUsedProgram, sharedFolder, workersFolder } from "../folders.js"
+import { copyUsedProgram, sharedFolder, workersFolder } from "../folders.js"
 import { pseudoTerminals } from "../needs.js"
 
 /** The built command: a copy of this worker's, so that a new build changes nothing. */
@@ -56,10 +56,9 @@ export class Machine {
 
   /** Another machine that holds what this one holds. */
   copy(): Machine {
-    const home = newHome()
-    for (const name of readdirSync(this.home).filter((entry) => entry !== "bin")) {
-      copyAll(join(this.home, name), join(home, name))
-    }
+    const home = emptyHome()
+    const held = readdirSync(this.home).filter((entry) => entry !== "bin")
+    execFileSync("cp", ["-RP", ...held.map((entry) => join(this.home, entry)), home])
     return new Machine(home)
   }
 
@@ -170,11 +169,18 @@ class Sink extends Writable {
 }
 
 function newHome(): string {
+  const home = emptyHome()
+  const repo = join(home, "repo")
+  mkdirSync(repo)
+  execFileSync("git", ["init", "--quiet", "--template=", "-b", "main"], { cwd: repo })
+  return home
+}
+
+/** A home with the command, and nothing else. */
+function emptyHome(): string {
   const home = realpathSync(mkdtempSync(join(tmpdir(), "agent-vault-cli-")))
   mkdirSync(join(home, "bin"))
   symlinkSync(bin, join(home, "bin", "agent-vault"))
-  mkdirSync(join(home, "repo"))
-  execFileSync("git", ["init", "--quiet", "--template=", "-b", "main"], { cwd: join(home, "repo") })
   return home
 }
 

@@ -138,7 +138,7 @@ test.each(EXAMPLES)("%s", async (line, name) => {
   const before = ["init", "agent add"].indexOf(name)
   const machine = machines.at(before)?.copy()
   try {
-    const ran = await machine?.run(`exec 2>&1; ${line}`)
+    const ran = await machine?.line(line)
     expect(ran?.code, ran?.printed).toBe(ENDS_WITH.get(line) ?? 0)
   } finally {
     machine?.remove()

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process"
 import { chmodSync, cpSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Machine } from "../cli/machine.js"
+import { doLine } from "../cli/typed-line.js"
 import { type Consumer, root } from "../package/pack.js"
 
 /**
@@ -10,11 +11,10 @@ import { type Consumer, root } from "../package/pack.js"
  */
 export class Reader {
   readonly #machine: Machine
-  readonly #env: NodeJS.ProcessEnv
 
   private constructor(machine: Machine) {
     this.#machine = machine
-    this.#env = { ...machine.env, PYTHONPATH: join(root, "sdk-python-bridge"), ...NPM }
+    Object.assign(machine.env, { PYTHONPATH: join(root, "sdk-python-bridge"), ...NPM })
   }
 
   /** On a new machine, with a new repository, into which the npm package was installed. */
@@ -47,7 +47,7 @@ export class Reader {
   /** Runs a script of bash at the top of the repository. */
   run(script: string): Promise<{ printed: string; code: number | null }> {
     return new Promise((resolve, reject) => {
-      const options = { cwd: this.#machine.repo, env: this.#env }
+      const options = { cwd: this.#machine.repo, env: this.#machine.env }
       const child = spawn("bash", ["-c", script], {
         ...options,
         stdio: ["ignore", "pipe", "inherit"],
@@ -57,6 +57,13 @@ export class Reader {
       child.once("error", reject)
       child.once("close", (code) => resolve({ printed, code }))
     })
+  }
+
+  /** Runs one line, in this process where it needs neither a shell nor the person at the prompt. */
+  async line(line: string): Promise<{ printed: string; code: number | null }> {
+    if (PERSONS.test(line)) return this.run(`exec 2>&1; ${line}`)
+    const { stdout, stderr, code } = await doLine(this.#machine, line)
+    return { printed: stdout + stderr, code }
   }
 
   remove(): void {
@@ -80,6 +87,7 @@ const PACKAGE = {
   },
 }
 
+const PERSONS = /agent-vault (?:set|mcp wrap|apply)\b/
 const PERSON = `#!/bin/sh
 program="$HOME/program/agent-vault"
 [ -c /dev/stdin ] || exec "$program" "$@"

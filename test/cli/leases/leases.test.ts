@@ -3,7 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { APP_KEY, Issuer, KEY_LINE } from "../../core/leases/issuer.js"
-import { Machine } from "../machine.js"
+import { Machine, type Ran } from "../machine.js"
+import { doLine } from "../typed-line.js"
 
 const NAME = "github/token"
 const TOKEN = "ghs_12345_not-a-real-token-1"
@@ -15,14 +16,16 @@ beforeEach(async () => {
   machine = new Machine()
   writeFileSync(join(machine.home, "app.pem"), APP_KEY)
   writeFileSync(join(machine.home, "roots.pem"), issuer.authority)
-  await machine.shell(`git init -q && agent-vault init --name alice && agent-vault agent add ci &&
-    agent-vault set ${NAME} --from-file ~/app.pem ${issuer.said} && agent-vault grant ci github &&
-    rm ~/app.pem`)
+  const line = `agent-vault init --name alice && agent-vault agent add ci && agent-vault set ${NAME} --from-file ~/app.pem ${issuer.said} && agent-vault grant ci github && rm ~/app.pem`
+  expect(await owner(line)).toMatchObject({ code: 0 })
 })
 afterEach(async () => {
   machine.remove()
   await issuer.stop()
 })
+
+/** What an owner does before a lease, or looks at after, which need be no process. */
+const owner = (line: string): Promise<Ran> => doLine(machine, line)
 
 const shell = (line: string) => machine.shell(`export SSL_CERT_FILE=~/roots.pem; ${line}`)
 
@@ -147,16 +150,16 @@ test("an agent is not shown the key, and an owner who asks for it is", async () 
   expect(agent).toMatchObject({ stdout: "", code: 4 })
   expect(agent.stderr).toContain("NOT_OWNER")
   expect(await audited()).toEqual(["refused cli refused "])
-  const owner = await shell(`agent-vault get ${NAME} --sealed --owner`)
-  expect(owner).toMatchObject({ stdout: APP_KEY, code: 0 })
+  const sealed = await shell(`agent-vault get ${NAME} --sealed --owner`)
+  expect(sealed).toMatchObject({ stdout: APP_KEY, code: 0 })
   expect(issuer.asked).toEqual([])
 })
 
 test("reviewers see that a value is leased, otherwise, or no more", async () => {
-  const list = await machine.shell("agent-vault list")
+  const list = await owner("agent-vault list")
   expect(list.stdout).toContain("github-app")
   const narrower = `${issuer.said} --with permissions=issues:write,contents:read --with repositories=web`
-  const meta = await machine.shell(`git tag before; agent-vault meta ${NAME} ${narrower}`)
+  const meta = await owner(`git tag before; agent-vault meta ${NAME} ${narrower}`)
   const host = new URL(issuer.url).host
   expect(meta.stderr).toContain(
     `~ Readers get a lease: github-app 12345/678 at ${host} (web; contents:read,issues:write)`,
@@ -166,13 +169,13 @@ test("reviewers see that a value is leased, otherwise, or no more", async () => 
     repositories: ["web"],
     permissions: { contents: "read", issues: "write" },
   })
-  const none = await machine.shell(`git tag narrow; agent-vault meta ${NAME} --lease none`)
+  const none = await owner(`git tag narrow; agent-vault meta ${NAME} --lease none`)
   expect(none.stderr).toContain("~ Readers get what is sealed, as it is.")
-  const check = await machine.shell("agent-vault check --against narrow")
+  const check = await owner("agent-vault check --against narrow")
   expect(check.stdout).toContain(
     `lease      ${NAME} is handed out as it is sealed, and was leased: github-app 12345/678 at ${host} (web;`,
   )
-  const history = await machine.shell(`agent-vault history ${NAME}`)
+  const history = await owner(`agent-vault history ${NAME}`)
   expect(history.stdout).toContain("lease")
 })
 
@@ -184,13 +187,13 @@ test("under a harness, another lease waits for a person", async () => {
 
 test("what is no key is not stored, and not repeated", async () => {
   writeFileSync(join(machine.home, "other.pem"), "no key at all")
-  const set = await machine.shell(`agent-vault set ${NAME} --from-file ~/other.pem`)
+  const set = await owner(`agent-vault set ${NAME} --from-file ~/other.pem`)
   expect(set).toMatchObject({ stdout: "", code: 2 })
   expect(set.stderr).toContain(
     "is leased as github-app, and what is sealed is not an RSA private key",
   )
   expect(set.stderr).not.toContain("no key at all")
-  const list = await machine.shell("agent-vault list --json")
+  const list = await owner("agent-vault list --json")
   expect(list.stdout).toContain('"version": 1')
 })
 
@@ -198,7 +201,7 @@ test("a new value is leased as the one before; a lease of what is no key fails",
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
   const pem = privateKey.export({ type: "pkcs8", format: "pem" })
   writeFileSync(join(machine.home, "other.pem"), pem)
-  await machine.shell(`agent-vault set ${NAME} --from-file ~/other.pem`)
+  await owner(`agent-vault set ${NAME} --from-file ~/other.pem`)
   const read = await shell(`agent-vault get ${NAME} --agent ci`)
   expect(read).toMatchObject({ stdout: "", code: 6 })
   expect(read.stderr).toContain("it answers 401")
@@ -218,7 +221,7 @@ test("a new value is leased as the one before; a lease of what is no key fails",
 })
 
 test("nothing is leased after a revoke, and the key lies in no file", async () => {
-  await machine.shell("agent-vault revoke ci github")
+  await owner("agent-vault revoke ci github")
   const read = await shell(`agent-vault get ${NAME} --agent ci`)
   expect(read.code).toBe(4)
   expect(issuer.asked).toEqual([])
