@@ -557,11 +557,20 @@ describe("a rule that asks", () => {
 
   test("once for the session asks once, for the same method, host and path", async () => {
     await asks("session")
-    await openWith(answers("session"))
-    for (const path of ["/v1/x", "/v1/x", "/v1/y"]) {
+    const forms: string[] = []
+    await openWith((_question, params) => {
+      forms.push(JSON.stringify(params))
+      return answers("session")()
+    })
+    for (const path of ["/v1/x", "/v1/x?a=b", "/v1/y?a=b"]) {
       expect((await ask(path)).isError).toBe(false)
     }
     expect(session.questions).toHaveLength(2)
+    expect(session.questions[1]).toContain("/v1/y?a=b.")
+    // The person sees one request, and what a yes holds for besides.
+    expect(forms[1]).toContain(
+      "Yes, for this session: for this method, host and path, with any query, until the run ends",
+    )
   })
 
   test.each([
