@@ -7,6 +7,7 @@ import { type Vault, findGroup, listGroups } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { groupRecordPath } from "../words/layout.js"
 import type { Progress } from "../words/progress.js"
+import { laterOf } from "../words/time.js"
 import type { CheckFinding } from "./check-finding.js"
 
 /** Commits that `to` contains and `from` does not; all that `to` contains where there is no `from`. */
@@ -41,12 +42,16 @@ export function undoneFinding(subject: string, revoke: Revoke): CheckFinding {
   return { severity: "refused", code: "ROLLED_BACK", subject, message: undoneText(revoke), hint }
 }
 
-/** A record that is refused lets nobody in; whoever looks at all records tells why. */
 function membersOf(vault: Vault, group: string): readonly Member[] {
+  return acceptedGroup(vault, group)?.members ?? []
+}
+
+/** A record that is refused lets nobody in; whoever looks at all records tells why. */
+function acceptedGroup(vault: Vault, group: string): GroupRecord | undefined {
   try {
-    return findGroup(vault, group)?.members ?? []
+    return findGroup(vault, group)
   } catch (error) {
-    if (error instanceof VaultError) return []
+    if (error instanceof VaultError) return undefined
     throw error
   }
 }
@@ -60,16 +65,34 @@ async function pastRevokes(
   onProgress: Progress | undefined,
 ): Promise<ReadonlyMap<string, readonly Revoke[]>> {
   const revokes = new Map<string, Revoke[]>()
+  const removed = removedOwners(vault)
   const contents = await readBlobs(git, await groupBlobs(git, folder, past))
   for (const [index, bytes] of contents.entries()) {
     onProgress?.(index + 1, contents.length, "verifying group records")
     const record = bytes && genuine(vault, bytes)
     if (record === undefined) continue
     const known = revokes.get(record.path) ?? []
-    for (const revoke of revokesIn(record)) known.push(revoke)
+    const last = removed.get(record.signature.signer)
+    for (const { agent, at } of revokesIn(record)) {
+      known.push({ agent, at: last !== undefined && last < at ? last : at })
+    }
     revokes.set(record.path, known)
   }
   return revokes
+}
+
+/**
+ * When owners were removed, by signer. They still have their key, so what they sign tells of nothing
+ * that was later: no grant could follow it.
+ */
+function removedOwners(vault: Vault): ReadonlyMap<string, string> {
+  const removed = new Map<string, string>()
+  for (const group of listGroups(vault)) {
+    for (const { owner, at } of acceptedGroup(vault, group)?.revokedOwners ?? []) {
+      removed.set(owner, laterOf(at, removed.get(owner)))
+    }
+  }
+  return removed
 }
 
 async function groupBlobs(git: Git, folder: string, { from, to }: Past): Promise<string[]> {

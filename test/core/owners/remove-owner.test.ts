@@ -73,6 +73,17 @@ async function remove(by: World, owner: string, dryRun = false) {
   return removeOwner({ ...(await by.request()), owner, dryRun })
 }
 
+const REVOKED = [{ agent: "ci", at: "9999-12-31T23:59:59Z", epoch: 1 }]
+
+/** Commits a record that bob signed, made of stripe's, as whoever can push can. */
+async function plant(path: string, said: object): Promise<void> {
+  const key = signingKey((await bob.request()).identity.identity)
+  const file = join(alice.top, ".agent-vault/groups/stripe.json")
+  const record = decodeRecord("group", "groups/stripe.json", readFileSync(file))
+  const planted = encodeRecord(signRecord({ ...unsigned(record), path, ...said }, key))
+  alice.commit(`.agent-vault/${path}`, Buffer.from(planted).toString("utf8"))
+}
+
 /** The recipient of a key that was made elsewhere. */
 async function newRecipient(): Promise<string> {
   return recipientOf(await generateIdentity("x25519"))
@@ -252,15 +263,8 @@ describe("an owner who was removed", () => {
     { last: "time", far: 5 },
   ])("leaves no name that nobody can revoke, by the last $last in the history", async ({ far }) => {
     await remove(alice, "bob")
-    const key = signingKey((await bob.request()).identity.identity)
-    const file = join(alice.top, ".agent-vault/groups/stripe.json")
-    const record = decodeRecord("group", "groups/stripe.json", readFileSync(file))
-    const revoked = [{ agent: "ci", at: "9999-12-31T23:59:59Z", epoch: 1 }]
-    const said = { path: "groups/db.json", members: [], revoked, serial: far, epoch: far }
-    const planted = encodeRecord(signRecord({ ...unsigned(record), ...said }, key))
-    const path = ".agent-vault/groups/db.json"
-    alice.commit(path, Buffer.from(planted).toString("utf8"))
-    alice.git("rm", "-q", path)
+    await plant("groups/db.json", { members: [], revoked: REVOKED, serial: far, epoch: far })
+    alice.git("rm", "-q", ".agent-vault/groups/db.json")
     alice.git("commit", "-qm", "never mind")
     await alice.set("db/password", "a-fake-value")
     for (let count = 0; count < 2; count++) {
@@ -268,7 +272,21 @@ describe("an owner who was removed", () => {
       await alice.revoke("ci", "db")
     }
     expect(await alice.tryRead("ci", "db/password")).toBe("NOT_GRANTED")
-    expect(readFileSync(join(alice.top, path), "utf8")).not.toContain("9999-")
+    const file = join(alice.top, ".agent-vault/groups/db.json")
+    expect(readFileSync(file, "utf8")).not.toContain("9999-")
+  })
+
+  test("revokes nobody in a time to come, so that no grant could follow", async () => {
+    await remove(alice, "bob")
+    await syncAt(alice)
+    await syncAt(elsewhere)
+    await plant("groups/stripe.json", { members: [], revoked: REVOKED, serial: 99 })
+    alice.git("revert", "--no-edit", "HEAD")
+    await alice.revoke("ci", "stripe")
+    await alice.grant("ci", "stripe")
+    await syncAt(alice)
+    await syncAt(elsewhere)
+    expect(await readAs(elsewhere, "stripe/api-key")).toBe("old")
   })
 
   test("is one again where nobody else had the removal, and its maker undid it; a line says so", async () => {
