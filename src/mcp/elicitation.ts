@@ -121,10 +121,13 @@ export function askThrough(present: () => PersonAtClient): AskBy {
   return async (question, signal, until) => {
     const person = present()
     if (question.kind === "choice") {
-      const yes = Object.keys(question.yes) as (keyof typeof question.yes)[]
-      const choices = Object.fromEntries(
-        [...yes, "no" as const].map((choice) => [choice, CHOICE_WORDS[choice]]),
-      )
+      const yes = Object.entries(question.yes) as [keyof typeof question.yes, string][]
+      // What a yes holds for stands beside it: the question shows one request.
+      const said = yes.map(([choice, holds]) => [choice, `${CHOICE_WORDS[choice]}: ${holds}`])
+      const choices = Object.fromEntries([
+        ...said,
+        ["no", CHOICE_WORDS.no],
+      ]) as ChoiceForm["choices"]
       return person.choose(question, { field: ["answer", question.what], choices }, signal, until)
     }
     if (!person.opensPages) return { without: "unsupported" }
