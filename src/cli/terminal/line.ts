@@ -22,7 +22,9 @@ export type Keys = Pick<
   "on" | "once" | "removeListener" | "setEncoding" | "resume"
 >
 
-const [CONTROL_C, CONTROL_D, CONTROL_U] = ["\u0003", "\u0004", "\u0015"]
+const [CONTROL_D, CONTROL_U] = ["\u0004", "\u0015"]
+/** Ctrl-C, Ctrl-\ and Ctrl-Z: no prompt stops for a while, and the `fg` behind would be of the value. */
+const ENDS = new Set(["\u0003", "\u001c", "\u001a"])
 const ESCAPE = "\u001b"
 const PASTE_BEGINS = `${ESCAPE}[200~`
 const PASTE_ENDS = `${ESCAPE}[201~`
@@ -32,8 +34,8 @@ const QUIET_MS = 50
 
 /**
  * Reads one line as it is typed. Newlines belong to it when they are in a marked paste. Throws
- * `INTERRUPTED` on Ctrl-C, on Ctrl-D at its start and when the terminal goes away; `USAGE` if more
- * came than one line, which a shell would otherwise take for commands.
+ * `INTERRUPTED` on Ctrl-C and its like, on Ctrl-D at its start and when the terminal goes away;
+ * `USAGE` if more came than one line, which a shell would otherwise take for commands.
  */
 export function readLine(
   keys: Keys,
@@ -64,7 +66,7 @@ export function readLine(
       for (const [at, key] of typed.entries()) {
         if (key === PASTE_BEGINS || key === PASTE_ENDS) isPasting = key === PASTE_BEGINS
         else if (isPasting) line += pasted(key)
-        else if (key === CONTROL_C || (key === CONTROL_D && line === "")) {
+        else if (ENDS.has(key) || (key === CONTROL_D && line === "")) {
           return interrupt()
         } else if (key === "\r" || key === "\n") {
           const isAll = at === typed.length - 1

@@ -64,6 +64,8 @@ describe("a hidden value", () => {
   test.each([
     ["Ctrl-C", `abc${CTRL_C}`, 130, "INTERRUPTED"],
     ["Ctrl-D", CTRL_D, 130, "INTERRUPTED"],
+    ["Ctrl-Z, and what would continue", `abc\u001afg${ENTER}`, 130, "INTERRUPTED"],
+    ["Ctrl-\\", `abc\u001c${ENTER}`, 130, "INTERRUPTED"],
     ["nothing", ENTER, 2, "USAGE"],
     ["several lines that no paste marks", "a\nb\nc\n", 2, "several lines came at once"],
   ])("%s changes nothing", async (_how, typed, code, says) => {
