@@ -12,7 +12,7 @@ import {
   findVault,
   identityAt,
 } from "../../core/index.js"
-import type { Progress } from "../../core/owner.js"
+import type { ChangeRequest, MergeRequest } from "../../core/owner.js"
 import type { Door } from "./door.js"
 import { readDescriptor } from "../terminal/input.js"
 import { noteOnce } from "../terminal/terminal.js"
@@ -76,15 +76,7 @@ export async function identityToTrust(door: Door, place: Place): Promise<Identit
 }
 
 /** What a change needs: an owner, who may be asked for a passphrase. */
-export async function changeRequest(door: Door): Promise<{
-  place: Place
-  identity: Identity
-  env: Door["env"]
-  now: Date
-  dryRun: boolean
-  onProgress: Progress
-  onNote: ReturnType<typeof noteOnce>
-}> {
+export async function changeRequest(door: Door): Promise<ChangeRequest & { dryRun: boolean }> {
   const place = placeOf(door)
   const identity = await identityOf(door, place, "always")
   const { changeEnded, progress } = await import("../terminal/progress-line.js")
@@ -102,16 +94,7 @@ export async function changeRequest(door: Door): Promise<{
 }
 
 /** What a merge needs: whom to trust, and an owner only if something has to be signed. */
-export async function mergeRequest(door: Door): Promise<{
-  place: Place
-  env: Door["env"]
-  now: Date
-  keyFileTrust: string | undefined
-  owner: () => Promise<Identity>
-  dryRun: boolean
-  onProgress: Progress
-  onNote: ReturnType<typeof noteOnce>
-}> {
+export async function mergeRequest(door: Door): Promise<MergeRequest> {
   const place = placeOf(door)
   const identity = await identityToTrust(door, place)
   const { stepsEnded, progress } = await import("../terminal/progress-line.js")

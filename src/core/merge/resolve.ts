@@ -40,7 +40,8 @@ import { sidesInIndex } from "./sides.js"
 import { stageSettled, verifySettled } from "./stage-settled.js"
 import { nameOf } from "./units.js"
 
-export interface ResolveRequest {
+/** Whose clone a merge is in, and whose owner's key signs what it settles. */
+export interface MergeRequest {
   readonly place: Place
   readonly env: Environment
   readonly now: Date
@@ -48,11 +49,14 @@ export interface ResolveRequest {
   readonly keyFileTrust: string | undefined
   /** Asked for the owner's key, only when a record has to be signed. */
   readonly owner: () => Promise<Identity>
-  readonly choices: Choices
   readonly dryRun: boolean
   readonly onProgress?: Progress | undefined
   /** Told what was undone here and never published, so that nothing holds it against this clone. */
   readonly onNote?: OnNote | undefined
+}
+
+export interface ResolveRequest extends MergeRequest {
+  readonly choices: Choices
 }
 
 /** What `resolve` settled, or in a dry run would settle, and what is left. */

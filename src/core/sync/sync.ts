@@ -1,44 +1,30 @@
 import { dirname } from "node:path"
-import type { OnNote } from "../words/note.js"
 import { changeableBranch } from "../commit/transaction.js"
 import { completeJournal } from "../commit/journal.js"
 import { removeLeftovers } from "../commit/leftovers.js"
 import { withLock } from "../commit/lock.js"
 import type { ExposedSecret } from "../change/rekey.js"
-import type { Progress } from "../words/progress.js"
-import type { Environment } from "../disk/homes.js"
-import { type Place, findVault } from "../disk/place.js"
+import { findVault } from "../disk/place.js"
 import { type Git, openGit } from "../git/git.js"
 import { lockingFiles } from "../git/git-locks.js"
 import { contains } from "../git/git-merge.js"
 import { commitOf } from "../git/git-objects.js"
-import type { Identity } from "../keys/identity.js"
 import { acceptingUndone } from "../vault/open.js"
 import { VaultError } from "../words/errors.js"
 import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
 import { moveForward } from "./forward.js"
 import { requireCheckout } from "../merge/clone-state.js"
 import type { DroppedGrant } from "../merge/dropped-grants.js"
+import type { MergeRequest } from "../merge/resolve.js"
 import { mergeIncoming, verifyIncoming } from "./merge-incoming.js"
 import { refuseBrokenTip } from "../merge/own-tip.js"
 import { refuseRewritten } from "./rewritten.js"
 import { type RemoteBranch, fetchAside, followed, pushCommit } from "./remote.js"
 
-export interface SyncRequest {
-  readonly place: Place
-  readonly env: Environment
-  readonly now: Date
-  /** Whom the key file trusts, if there is one. */
-  readonly keyFileTrust: string | undefined
-  /** Asked for the owner's key, only when both sides changed the vault. */
-  readonly owner: () => Promise<Identity>
+export interface SyncRequest extends MergeRequest {
   /** Default: the remote that the branch follows. */
   readonly remote?: string | undefined
   readonly push: boolean
-  readonly dryRun: boolean
-  /** Told what was undone here and never published, so that nothing holds it against this clone. */
-  readonly onNote?: OnNote | undefined
-  readonly onProgress?: Progress | undefined
 }
 
 /** What `sync` did, or in a dry run would do. */
