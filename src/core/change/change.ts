@@ -1,5 +1,5 @@
 import { VaultError } from "../words/errors.js"
-import { openGit } from "../git/git.js"
+import { checkoutAround, openGit } from "../git/git.js"
 import { blobId, commitOf, committedFiles } from "../git/git-objects.js"
 import { completeJournal } from "../commit/journal.js"
 import { refuseIncomplete } from "../disk/journal-file.js"
@@ -104,12 +104,9 @@ async function attempt<T>(request: ChangeRequest, work: Work<T>, lock?: Lock): P
  * the lock: the branch may have changed while we waited.
  */
 function changeableCheckout(before: Place): Place & { readonly checkout: Checkout } {
-  const { checkout, ...place } = findVault(before.root)
-  if (checkout === undefined) {
-    throw new VaultError("NO_REPOSITORY", `${place.root} lies in no Git work tree`, {
-      hint: "a vault is changed in a clone of its repository; in a copy it can only be read",
-    })
-  }
+  const place = findVault(before.root)
+  const hint = "a vault is changed in a clone of its repository; in a copy it can only be read"
+  const checkout = checkoutAround(place, hint)
   changeableBranch(checkout)
   return { ...place, checkout }
 }

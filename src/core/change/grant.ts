@@ -1,4 +1,4 @@
-import { type ChangeRequest, type Outcome, change } from "./change.js"
+import { type ChangeRequest, type Done, type Outcome, change } from "./change.js"
 import { planAccess, planEdit, summary } from "./draft-plan.js"
 import { type Applied, executePlan } from "./execute-plan.js"
 import { VaultError } from "../words/errors.js"
@@ -77,7 +77,7 @@ async function editAndApply(
   session: Session,
   edits: readonly ManifestEdit[],
   groups: readonly string[],
-): Promise<{ result: Applied; message: string }> {
+): Promise<Done<Applied>> {
   const plan = planEdit(session, () => editDraftManifest(session, edits), groups)
   const exposed = await executePlan(session, plan)
   return { result: { plan, exposed }, message: commitMessage(plan, edits) }

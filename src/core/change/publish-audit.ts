@@ -8,7 +8,7 @@ import { withLock } from "../commit/lock.js"
 import { type Committed, changeableBranch, commitChange } from "../commit/transaction.js"
 import type { Environment } from "../disk/homes.js"
 import { type Checkout, type Place, findVault, gitPath } from "../disk/place.js"
-import { openGit } from "../git/git.js"
+import { checkoutAround, openGit } from "../git/git.js"
 import { blobId } from "../git/git-objects.js"
 import type { Key } from "../keys/key-files.js"
 import { encodeRecord } from "../records/record.js"
@@ -109,12 +109,8 @@ function refuseBroken(chain: AuditChain, heads: readonly AuditHead[]): void {
 }
 
 function checkoutOf(place: Place): Checkout {
-  const { checkout } = findVault(place.root)
-  if (checkout === undefined) {
-    throw new VaultError("NO_REPOSITORY", `${place.root} lies in no Git work tree`, {
-      hint: "publish from a clone of the vault's repository",
-    })
-  }
+  const hint = "publish from a clone of the vault's repository"
+  const checkout = checkoutAround(findVault(place.root), hint)
   changeableBranch(checkout)
   return checkout
 }

@@ -2,7 +2,7 @@ import { type CheckReport, checkVault } from "./check.js"
 import { type CheckFinding, attention, toFinding } from "./check-finding.js"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
-import { type Git, openGit } from "../git/git.js"
+import { type Git, checkoutAround, openGit } from "../git/git.js"
 import { commitOf, isShallowClone, resolveCommit } from "../git/git-objects.js"
 import { lackingFiles } from "../git/object-health.js"
 import {
@@ -187,12 +187,8 @@ async function openRepository(
   place: Place,
   env: Environment,
 ): Promise<{ git: Git; folder: string }> {
-  if (place.checkout === undefined) {
-    throw new VaultError("NO_REPOSITORY", `${place.root} lies in no Git work tree`, {
-      hint: "the past of a vault can be checked in a clone of its repository",
-    })
-  }
-  const { checkout } = place
+  const hint = "the past of a vault can be checked in a clone of its repository"
+  const checkout = checkoutAround(place, hint)
   const folder = gitPath(checkout, place.root)
   return { git: await openGit(checkout, env), folder }
 }

@@ -8,7 +8,7 @@ import { gitFailure } from "./git-failure.js"
 import { HARDENED, KEPT, OURS, scrubbed } from "./git-environment.js"
 import { realPath } from "../disk/at-path.js"
 import type { Environment } from "../disk/homes.js"
-import type { Checkout } from "../disk/place.js"
+import type { Checkout, Place } from "../disk/place.js"
 
 /** A blob's id in the repository's hash, SHA-1 or SHA-256, as hex. */
 export type BlobId = string
@@ -58,6 +58,12 @@ const KEPT_FOR_NETWORK = [
   "SSH_ASKPASS",
   "PREFIX",
 ]
+
+/** The checkout around a vault; `hint` says why one is needed. Throws `NO_REPOSITORY`. */
+export function checkoutAround({ root, checkout }: Place, hint: string): Checkout {
+  if (checkout !== undefined) return checkout
+  throw new VaultError("NO_REPOSITORY", `${root} lies in no Git work tree`, { hint })
+}
 
 /**
  * Opens the repository of a checkout. Git must find the same one from there as the files did.

@@ -1,8 +1,8 @@
 import { join } from "node:path"
-import { VaultError } from "../words/errors.js"
 import { lookAt } from "../disk/at-path.js"
 import { type Mixing, mixing } from "../disk/in-progress.js"
 import type { Checkout, Place } from "../disk/place.js"
+import { checkoutAround } from "../git/git.js"
 
 /** What git may be in the middle of when files are in conflict; `nothing` while a stash is popped. */
 export type InProgress = Mixing | "squash" | "nothing"
@@ -14,9 +14,8 @@ export function whatIsInProgress({ gitFolder }: Checkout): InProgress {
 }
 
 /** The work tree around a vault. Throws `NO_REPOSITORY`. */
-export function requireCheckout({ root, checkout }: Place): Checkout {
-  if (checkout !== undefined) return checkout
-  throw new VaultError("NO_REPOSITORY", `${root} lies in no Git work tree`, {
-    hint: "bring a new copy of the vault here instead: only a clone of its repository is merged",
-  })
+export function requireCheckout(place: Place): Checkout {
+  const hint =
+    "bring a new copy of the vault here instead: only a clone of its repository is merged"
+  return checkoutAround(place, hint)
 }

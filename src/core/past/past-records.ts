@@ -1,6 +1,6 @@
 import type { Environment } from "../disk/homes.js"
 import { type Place, gitPath } from "../disk/place.js"
-import { type Git, openGit } from "../git/git.js"
+import { type Git, checkoutAround, openGit } from "../git/git.js"
 import { readBlobs } from "../git/git-objects.js"
 import { type SecretRecord, decodeRecord, digestOf } from "../records/record.js"
 import { everyVerifier } from "../records/owners.js"
@@ -45,13 +45,9 @@ export async function vaultInGit(
   place: Place,
   env: Environment,
 ): Promise<VaultInGit> {
-  if (place.checkout === undefined) {
-    throw new VaultError("NO_REPOSITORY", `${place.root} lies in no Git work tree`, {
-      hint: "the history of a vault is in a clone of its repository",
-    })
-  }
-  const git = await openGit(place.checkout, env)
-  return { vault, git, folder: gitPath(place.checkout, place.root) }
+  const checkout = checkoutAround(place, "the history of a vault is in a clone of its repository")
+  const git = await openGit(checkout, env)
+  return { vault, git, folder: gitPath(checkout, place.root) }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Checkout, type Place, findVault, gitPath } from "../disk/place.js"
-import type { Git } from "../git/git.js"
+import { type Git, checkoutAround } from "../git/git.js"
 import { LEFT_UNSIGNED, authorship, moveRef, writeCommit } from "../git/git-commit.js"
 import { commitOf, plainFiles, readVaultFiles, resolveCommit } from "../git/git-objects.js"
 import { digestOf } from "../records/record.js"
@@ -51,11 +51,8 @@ function asPart(name: string): string {
 
 /** The checkout around a vault. Throws `NO_REPOSITORY`. */
 export function wishingCheckout(place: Place): Checkout {
-  const { checkout } = findVault(place.root)
-  if (checkout !== undefined) return checkout
-  throw new VaultError("NO_REPOSITORY", `${place.root} lies in no Git work tree`, {
-    hint: "a request is a branch of the vault's repository: ask an owner yourself",
-  })
+  const hint = "a request is a branch of the vault's repository: ask an owner yourself"
+  return checkoutAround(findVault(place.root), hint)
 }
 
 /**
