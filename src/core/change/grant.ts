@@ -8,7 +8,7 @@ import { type Session, editDraftManifest, readManifest } from "./session.js"
 import { hasPassed, utc } from "../words/time.js"
 import { refuseKnownKey } from "../vault/sealed-state.js"
 import { isExpiryOnly } from "../vault/plan.js"
-import { getAgent, getGroup } from "../vault/vault.js"
+import { type Vault, findAgent, findGroup, getAgent, getGroup } from "../vault/vault.js"
 
 export interface GrantRequest extends ChangeRequest {
   readonly agent: string
@@ -35,7 +35,7 @@ export function grant(request: GrantRequest): Promise<Outcome<Applied>> {
     })
   }
   return change(request, (session) => {
-    getAgent(session.vault, agent)
+    refuseNoAgent(session.vault, agent, groups, "grant")
     refuseKnownKey(session.vault, agent)
     for (const group of groups) getGroup(session.vault, group)
     const edits = groups.flatMap((group): ManifestEdit[] => {
@@ -51,7 +51,7 @@ export function revoke(request: RevokeRequest): Promise<Outcome<Applied>> {
   const agent = parseAgentName(request.agent)
   const named = request.groups === "all" ? "all" : [...new Set(request.groups.map(parseGroupName))]
   return change(request, (session) => {
-    getAgent(session.vault, agent)
+    refuseNoAgent(session.vault, agent, named === "all" ? [] : named, "revoke")
     if (named !== "all") for (const group of named) getGroup(session.vault, group)
     const granted = readManifest(session).grants.filter((line) => line.agent === agent)
     const groups = named === "all" ? granted.map(({ group }) => group) : named
@@ -70,6 +70,24 @@ export function endGrants(request: ChangeRequest): Promise<Outcome<Applied>> {
     const plan = { id, groups: groups.filter(isExpiryOnly) }
     const exposed = await executePlan(session, plan)
     return { result: { plan, exposed }, message: `end ${summary(plan)}` }
+  })
+}
+
+/** Throws `AGENT_NOT_FOUND`, and the line that was meant where agent and group changed places. */
+function refuseNoAgent(
+  vault: Vault,
+  agent: string,
+  groups: readonly string[],
+  verb: "grant" | "revoke",
+): void {
+  if (findAgent(vault, agent) !== undefined) return
+  const meant = groups.find((group) => findAgent(vault, group) !== undefined)
+  if (meant === undefined || findGroup(vault, agent) === undefined) {
+    getAgent(vault, agent)
+    return
+  }
+  throw new VaultError("AGENT_NOT_FOUND", `there is no agent ${agent}, it is a group`, {
+    hint: `the agent comes first: agent-vault ${verb} ${meant} ${agent}`,
   })
 }
 
