@@ -1,3 +1,5 @@
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import {
   type Arena,
@@ -74,6 +76,14 @@ describe("what was pushed is not let go", () => {
     forget()
     alice.git("fetch", "--quiet")
     expect(await afterReset("origin/main")).toBe(REFUSED)
+  })
+
+  test("at another place of the work tree, to which it was moved", async () => {
+    mkdirSync(join(alice.top, "app"))
+    alice.git("mv", ".agent-vault", "app/.agent-vault")
+    alice.git("commit", "--quiet", "--amend", "-m", "tidied up")
+    alice.git("push", "--quiet", "origin", "main")
+    expect(await afterReset()).toBe(REFUSED)
   })
 
   test("to another branch, which was deleted and pruned", async () => {

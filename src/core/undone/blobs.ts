@@ -92,6 +92,25 @@ export async function isIn(
   return (await changesIn(git, range, path)).some(({ after }) => after === id)
 }
 
+/**
+ * Whether a commit of a range has a blob that its beginning brought, wherever it lies there: a vault
+ * may have been moved.
+ */
+export async function isAnywhereIn(
+  git: Git,
+  { tips, since }: Required<Pick<CommitRange, "tips" | "since">>,
+  id: BlobId,
+): Promise<boolean> {
+  const all = [...tips]
+  if (all.length === 0) return false
+  const words = all.filter((tip) => !COMMIT.test(tip))
+  const commits = all.filter((tip) => COMMIT.test(tip))
+  const input = [...commits, `^${since}^@`].map((line) => `${line}\n`).join("")
+  const walk = ["rev-list", "--objects", "--no-object-names", "--stdin", ...words]
+  const found = (await git.run(walk, { input })).toString("utf8")
+  return found.split("\n").includes(id)
+}
+
 /** The digest of each blob's content, as records and marks name it. */
 export async function digestsOf(
   git: Git,

@@ -9,6 +9,7 @@ import {
   changesIn,
   changesOf,
   digestsOf,
+  isAnywhereIn,
   isIn,
 } from "./blobs.js"
 import type { MadeHere } from "./made-here.js"
@@ -188,11 +189,11 @@ export class Whereabouts {
   }
 
   /** Why a record may be known beyond this clone; undefined if no remote-tracking branch ever had it. */
-  async publishedBy({ by, file, blob }: Brought): Promise<string | undefined> {
+  async publishedBy({ by, blob }: Brought): Promise<string | undefined> {
     const since = await this.#trackedSince(by)
     if ("doubt" in since) return `may have been published: ${since.doubt}`
     const range = { tips: since.commits, since: by.commit }
-    return (await isIn(this.#git, range, file, blob)) ? "was published" : undefined
+    return (await isAnywhereIn(this.#git, range, blob)) ? "was published" : undefined
   }
 
   /**
@@ -201,9 +202,9 @@ export class Whereabouts {
    */
   async keptBy(made: Brought, now: LyingRecord, rid: Rid): Promise<string | undefined> {
     if (rid === "everywhere") return this.#keptAnywhere(made)
-    const { by, file, blob } = made
+    const { by, blob } = made
     const range = { tips: ["HEAD"], since: by.commit }
-    if (!(await isIn(this.#git, range, file, blob))) return undefined
+    if (!(await isAnywhereIn(this.#git, range, blob))) return undefined
     return losesNoAccess(made, now.mark) && (await this.#hasLost(made, now))
       ? undefined
       : "is in the history of this branch"
@@ -229,14 +230,14 @@ export class Whereabouts {
     return !(await isIn(this.#git, { tips: [by.commit] }, file, now.blob))
   }
 
-  async #keptAnywhere({ by, file, blob }: Brought): Promise<string | undefined> {
+  async #keptAnywhere({ by, blob }: Brought): Promise<string | undefined> {
     const known = (await this.#git.run(["for-each-ref", "--format=%(refname)", "refs/heads"]))
       .toString("utf8")
       .split("\n")
     if (!known.some((branch) => branch !== "" && by.isOf(branch))) {
       return "may have been published: the branch that it was made on is gone"
     }
-    const isKept = await isIn(this.#git, { tips: ALL_REFS, since: by.commit }, file, blob)
+    const isKept = await isAnywhereIn(this.#git, { tips: ALL_REFS, since: by.commit }, blob)
     return isKept ? "is on another branch" : undefined
   }
 
