@@ -1,5 +1,14 @@
-import { chmodSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs"
-import { join } from "node:path"
+import { spawnSync } from "node:child_process"
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs"
+import { delimiter, dirname, join } from "node:path"
 import { env } from "node:process"
 import type { TestProject } from "vitest/node"
 import { ensureBuilt } from "../scripts/ensure.mjs"
@@ -16,6 +25,7 @@ export default async function setup(project: TestProject): Promise<() => void> {
   // Tests act as other users, too.
   chmodSync(folder, 0o755)
   env["TMPDIR"] = folder
+  findPython(folder)
   if (env["TEST_TOTALS"]) makeUsedProgram(folder)
   const shared = (): string[] => readdirSync(folder).filter((name) => name.startsWith(SHARED))
   const remove = (name: string): void => rmSync(join(folder, name), { recursive: true })
@@ -29,4 +39,19 @@ export default async function setup(project: TestProject): Promise<() => void> {
     const isWhole = project.config.testNamePattern === undefined
     if (isWhole && left.length > 0) throw new Error(`tests left behind: ${left.join(" ")}`)
   }
+}
+
+/**
+ * Puts the real python3 first: that of a version manager is a script which looks for it at each
+ * start, and takes longer than Python itself.
+ */
+function findPython(folder: string): void {
+  const ask = ["-c", "import sys; print(sys.executable)"]
+  const found = spawnSync("python3", ask, { encoding: "utf8" }).stdout?.trim()
+  const path = env["PATH"] ?? ""
+  if (!found || path.split(delimiter).includes(dirname(found))) return
+  const bin = join(folder, "bin")
+  mkdirSync(bin)
+  symlinkSync(found, join(bin, "python3"))
+  env["PATH"] = `${bin}${delimiter}${path}`
 }
