@@ -12,8 +12,7 @@ const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.
  * depend on how much memory the process has.
  */
 const SHARING = [
-  "test/core/{age,audit,canaries,change,check,govern,keys,leases,library,memory,merge}/**/*.test.ts",
-  "test/core/{past,policy,records,recovery,redactor,services,sources,target,vault,wishes,words}/**/*.test.ts",
+  "test/{attack,core}/**/*.test.ts",
   "test/cli/{access,commands,doctor,exchange,parse,rotation,rpc,sources}/**/*.test.ts",
   "test/broker/{authority,environment,placeholder,placing,probe,reply,sign}/**/*.test.ts",
   "test/precommit/{allow,look,report}/**/*.test.ts",
