@@ -11,7 +11,7 @@ import { type ReadyBroker, type ServingTerms, readyBroker } from "./ready-broker
 import { signedOwn } from "./own-signature.js"
 
 /** A request with placeholders, and how it is carried out. Only https. */
-export interface OwnSending extends Omit<SecretRequest, "secrets"> {
+interface OwnSending extends Omit<SecretRequest, "secrets"> {
   /** Whose secrets go with it: the secrets of its run. */
   readonly vault: ServingTerms["vault"]
   readonly env: ServingTerms["env"]
@@ -19,7 +19,7 @@ export interface OwnSending extends Omit<SecretRequest, "secrets"> {
 }
 
 /** Sends a request. Throws what the broker refuses it with, or why it did not get there. */
-export type SendOwn = (sending: OwnSending) => Promise<WireReply>
+type SendOwn = (sending: OwnSending) => Promise<WireReply>
 
 /**
  * Sends requests of this process: each as the client of a broker of its own, over a connection in

@@ -10,7 +10,7 @@ import { fileBeside } from "./file-beside.js"
 import { connectTo, isServed, listenAt } from "./listen-at.js"
 
 /** What a running proxy tells its own user: how programs use it. It holds its token. */
-export interface ProxyOffer {
+interface ProxyOffer {
   readonly token: string
   /** `HOST:PORT`, as this machine reaches it; with a socket, as a relay offers it. */
   readonly at: string

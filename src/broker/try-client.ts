@@ -6,7 +6,7 @@ import { Sightings } from "./probe/sightings.js"
 import { stepsOf } from "./probe/steps.js"
 
 /** With what a client is tried: as a program would run blind here. */
-export interface TrialRequest extends Pick<BlindRequest, "env" | "secretPlaces" | "preloads"> {
+interface TrialRequest extends Pick<BlindRequest, "env" | "secretPlaces" | "preloads"> {
   readonly isolation: IsolationChoice
 }
 

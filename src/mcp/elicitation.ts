@@ -14,7 +14,7 @@ interface ChoiceForm {
 type NoChoice = Extract<Reply, { without: unknown }>
 
 /** What a client is asked to put to its person. */
-export type Elicitation =
+type Elicitation =
   | {
       readonly message: string
       readonly requestedSchema: {

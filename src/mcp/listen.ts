@@ -16,7 +16,7 @@ import { problemOf } from "./transports.js"
 import { type Message, type Problem, idOf } from "./wire.js"
 
 /** Where a server listens, and for whom. */
-export interface ListeningTerms {
+interface ListeningTerms {
   readonly address: string
   /** 0: any that is free. */
   readonly port: number
@@ -28,7 +28,7 @@ export interface ListeningTerms {
 }
 
 /** A server that listens. */
-export interface ListeningServer {
+interface ListeningServer {
   readonly url: string
   /** Ends all sessions. */
   readonly close: () => Promise<void>

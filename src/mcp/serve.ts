@@ -6,7 +6,7 @@ import { transportOver } from "./transports.js"
 import { Wire } from "./wire.js"
 
 /** Where the one client of a process is. */
-export interface ClientStreams {
+interface ClientStreams {
   readonly stdin: NodeJS.ReadableStream & { destroy(): unknown }
   readonly stdout: Writable
 }

@@ -1,5 +1,5 @@
 /** What a server holds for one client. */
-export interface OpenSession {
+interface OpenSession {
   /** Ends what is open of it. */
   close(): Promise<void>
 }

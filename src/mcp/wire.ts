@@ -10,7 +10,7 @@ export interface Message {
   readonly params?: unknown
 }
 
-export type MessageId = string | number
+type MessageId = string | number
 
 /** An error of the protocol. Its text never quotes the message. */
 export interface Problem {

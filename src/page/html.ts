@@ -19,7 +19,7 @@ export class Html {
 }
 
 /** What may be put into HTML. Nothing comes of undefined. */
-export type HtmlPart = string | number | Html | undefined | readonly HtmlPart[]
+type HtmlPart = string | number | Html | undefined | readonly HtmlPart[]
 
 /**
  * Makes HTML of a template of ours. What is put into it is text, whoever wrote it, unless it was made

@@ -9,7 +9,7 @@ import type { Page } from "./page.js"
 const RANDOM_BYTES = 32
 
 /** Answers a request for what lies at a path. */
-export type TakeRequest = (
+type TakeRequest = (
   request: IncomingMessage,
   response: ServerResponse,
   path: string,

@@ -9,7 +9,7 @@ export interface Page {
 }
 
 /** What a page is made of. Style and script are texts of ours, in which nothing foreign stands. */
-export interface PageContent {
+interface PageContent {
   readonly title: string
   readonly style: string
   readonly script?: string | undefined

@@ -18,7 +18,7 @@ interface QuestionParts {
 }
 
 /** A request, as far as a person is asked about it. */
-export interface RequestAsked {
+interface RequestAsked {
   readonly method: string
   /** With its port, if that is not 443. */
   readonly host: string

@@ -74,7 +74,7 @@ export interface Wishes {
 }
 
 /** A secret that an agent misses. */
-export interface SecretWished {
+interface SecretWished {
   readonly secret: string
   readonly why: string
   readonly service: string | undefined
@@ -94,7 +94,7 @@ export type SecretGained =
     }
 
 /** Access that an agent asks for. */
-export interface AccessWished {
+interface AccessWished {
   readonly groups: readonly string[]
   /** One line. */
   readonly why: string

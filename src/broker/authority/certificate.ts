@@ -15,7 +15,7 @@ import {
 } from "./der.js"
 
 /** Who is named, and by which key. */
-export interface CertifiedKey {
+interface CertifiedKey {
   /** The common name. */
   readonly name: string
   readonly publicKey: KeyObject
@@ -27,7 +27,7 @@ export interface Issuer extends CertifiedKey {
 }
 
 /** What a certificate says. */
-export interface Certification {
+interface Certification {
   readonly subject: CertifiedKey
   readonly notBefore: Date
   readonly notAfter: Date

@@ -1,7 +1,7 @@
 import type { TrustFiles } from "./trust-files.js"
 
 /** What programs have to know to send their requests through the broker. */
-export interface WayOut {
+interface WayOut {
   /** `http://x:TOKEN@127.0.0.1:PORT` */
   readonly proxy: string
   readonly trust: TrustFiles

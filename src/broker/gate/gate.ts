@@ -12,7 +12,7 @@ export interface GateModes {
 }
 
 /** What the gate decides by. */
-export interface GateTerms {
+interface GateTerms {
   /** The values that may not leave: all that this agent may read. */
   readonly live: LiveValues
   readonly modes: GateModes

@@ -25,7 +25,7 @@ interface Meant {
 }
 
 /** A request as it may leave. */
-export interface Passed {
+interface Passed {
   readonly head: RequestHead
   readonly body: Readable
 }

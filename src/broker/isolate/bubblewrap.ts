@@ -8,7 +8,7 @@ import type { Hidden } from "../../serving/blind-program.js"
 import { openRefusedCalls, refusesCalls } from "./refused-calls.js"
 
 /** What a program sees of this machine that runs isolated. */
-export interface View extends Hidden {
+interface View extends Hidden {
   /** Folders that it can read, wherever they are. */
   readonly shown?: readonly string[]
 }

@@ -10,7 +10,7 @@ export interface Placeholder {
 }
 
 /** A secret that gets a placeholder. */
-export interface ToStandFor {
+interface ToStandFor {
   readonly secret: string
   /** What its keys look like, as a template of the catalogue; {@link GENERAL_SHAPE} without one. */
   readonly shape?: string

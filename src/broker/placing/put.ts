@@ -16,7 +16,7 @@ export interface Injected {
 }
 
 /** What values were put into. */
-export interface Filled<T> {
+interface Filled<T> {
   readonly filled: T
   readonly injected: readonly Injected[]
 }

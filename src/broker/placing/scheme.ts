@@ -3,7 +3,7 @@ import { BASIC, PLAIN } from "./notation.js"
 import type { Occurrence } from "./occurrences.js"
 
 /** What a use says of how a value is written at its place. */
-export type Wording = Pick<Use, "scheme" | "user">
+type Wording = Pick<Use, "scheme" | "user">
 
 /**
  * Whether a placeholder is written as a use's scheme has it: `raw` anywhere in the text of its

@@ -33,7 +33,7 @@ export function notationOfBody(at: BodyPlace): Notation {
 }
 
 /** From a character to before another. */
-export interface Stretch {
+interface Stretch {
   readonly start: number
   readonly end: number
 }

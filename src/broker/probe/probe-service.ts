@@ -11,7 +11,7 @@ const HOST = "probe.localhost"
 const MOST_LOOKED_AT = 64 * 1024
 
 /** What the service tells of what it got. */
-export interface Reception {
+interface Reception {
   /** A request, whole. */
   readonly arrived: (request: string) => RequestSeen
   /** Somebody connected who does not trust it: it is not the broker, which does. */

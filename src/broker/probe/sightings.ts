@@ -2,14 +2,14 @@ import { type Target, hostPortOf } from "../../core/index.js"
 import type { ConnectionWatch } from "../proxy/connection-watch.js"
 
 /** Where a rule of the probe took its placeholder. */
-export interface PlaceholderSeen {
+interface PlaceholderSeen {
   /** A place as a use has it: `header:authorization`. */
   readonly at: string
   readonly scheme: string
 }
 
 /** What the broker refused. */
-export interface RefusalSeen {
+interface RefusalSeen {
   readonly code: string
   /** `host:port` */
   readonly to: string | undefined
@@ -22,7 +22,7 @@ export interface RequestSeen {
 }
 
 /** What the client got. */
-export interface ReplySeen {
+interface ReplySeen {
   readonly status: number
   /** It took all of it. */
   readonly isWhole: boolean

@@ -15,7 +15,7 @@ export const STEPS = [
 ] as const
 
 /** What the sightings are judged by. */
-export interface JudgeTerms {
+interface JudgeTerms {
   /** `probe.localhost:PORT` */
   readonly host: string
   /** The client, as it was started. */

@@ -15,7 +15,7 @@ import { type SignedLeaving, signable } from "./signatures.js"
 import { type Answered, StaleConnection, type Upstream, lost, replyTo } from "./upstream.js"
 
 /** A request as it goes out, values in their places. */
-export interface Departure {
+interface Departure {
   readonly head: RequestHead
   readonly body: BodyAsSent
   /** The part that the program asked for, if the head asks for a wider one. */
@@ -23,7 +23,7 @@ export interface Departure {
 }
 
 /** What a request is besides its placements. */
-export interface Leaving {
+interface Leaving {
   /** As the gate let it through. */
   readonly head: RequestHead
   readonly body: BodyAsSent

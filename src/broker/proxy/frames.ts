@@ -4,7 +4,7 @@ import { VaultError } from "../../core/index.js"
 import type { Pieces } from "../live/sieve.js"
 
 /** Which way frames go: those of a client are masked, those of a server are not. */
-export type FrameWay = "to the server" | "to the client"
+type FrameWay = "to the server" | "to the client"
 
 /** The head of a frame, and where its payload begins. */
 interface FrameHead {

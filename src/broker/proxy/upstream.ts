@@ -27,7 +27,7 @@ const LONGEST_HEAD = 64 * 1024
 const AS_DIALLED = { servername: "" }
 
 /** How other machines are reached: which roots, and what is asked before an address is dialled. */
-export interface UpstreamTerms {
+interface UpstreamTerms {
   /** The authorities that connections are verified with, as PEM. */
   readonly roots: string
   /** Asked anew for each connection. */

@@ -9,7 +9,7 @@ import { isDigest } from "../coding/digest-header.js"
 import { type PartAsked, cutOf, cutOut, refusedPart } from "./part.js"
 
 /** The head of a reply, as Node's parser gives it: a character for each byte. */
-export interface ReplyHead {
+interface ReplyHead {
   /** 100 to 599 */
   readonly status: number
   readonly statusText: string

@@ -3,7 +3,7 @@ import { VaultError } from "../../core/index.js"
 import { type SignedRequest, valuesOf } from "./signed-request.js"
 
 /** How a use with the scheme `hmac-sha256` signs. */
-export interface HmacTerms {
+interface HmacTerms {
   /**
    * The string to sign: text, and `{method}`, `{path}`, `{query}`, `{host}`, `{body}`,
    * `{body-sha256}`, `{header:NAME}`, `{\n}` for a line's end.

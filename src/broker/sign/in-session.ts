@@ -3,7 +3,7 @@ import type { SignedRequest } from "./signed-request.js"
 import type { SigV4, SigV4Proof } from "./sigv4.js"
 
 /** A request that names short-lived keys, and what is proven of it: still to be signed with them. */
-export interface InSession {
+interface InSession {
   readonly request: SignedRequest
   readonly proof: SigV4Proof
 }

@@ -4,7 +4,7 @@ import { Undecodable } from "../coding/decode.js"
 import { type SigV4, hmac, refusedToSign } from "./sigv4.js"
 
 /** A signing key, and the signature of the head, which the first chunk's is over. */
-export interface ChunkSigner {
+interface ChunkSigner {
   readonly key: Buffer
   readonly signature: string
 }

@@ -33,7 +33,7 @@ export interface SigV4Proof {
 }
 
 /** A request that is signed anew, and the signature that this put in. */
-export interface SignedAnew {
+interface SignedAnew {
   readonly request: SignedRequest
   readonly signature: string
 }

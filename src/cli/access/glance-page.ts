@@ -18,7 +18,7 @@ import { GLANCE_STYLE } from "./glance-style.js"
 type Secret = AccessOverview["secrets"][number]
 
 /** How the page is shown: by itself in a file, or live with a script of ours. */
-export type GlanceShown = { readonly in: "file" } | { readonly in: "server"; script: string }
+type GlanceShown = { readonly in: "file" } | { readonly in: "server"; script: string }
 
 /** What a page says of itself; its script says more, once it listens. */
 const LIVE = markup`<span id="live" role="status">This is how it was when it was opened.</span>`

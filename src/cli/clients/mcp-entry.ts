@@ -1,7 +1,7 @@
 import { type ServerEntry, isEntry } from "./client-config.js"
 
 /** What an entry says of how its server is reached. */
-export type ServerKind = "started" | "remote" | "unknown"
+type ServerKind = "started" | "remote" | "unknown"
 
 /** A value that the entry itself contains. */
 export interface Literal {

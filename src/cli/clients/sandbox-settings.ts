@@ -1,7 +1,7 @@
 import type { Use } from "../../core/index.js"
 
 /** A variable whose value a sandbox is to keep from the programs in it. */
-export interface SandboxedVariable {
+interface SandboxedVariable {
   readonly variable: string
   /** `stripe/api-key` */
   readonly secret: string
@@ -16,7 +16,7 @@ interface MaskedVariable {
 }
 
 /** What a sandbox is told, and what of the vault's uses it cannot be told. */
-export interface SandboxSettings {
+interface SandboxSettings {
   readonly document: object
   readonly notes: readonly string[]
 }

@@ -20,7 +20,7 @@ export interface Probed {
 }
 
 /** How a client is started to be tried. */
-export interface ProbeTerms {
+interface ProbeTerms {
   readonly isolation: IsolationChoice
   readonly preloads: boolean
   readonly isClean: boolean

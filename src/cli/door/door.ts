@@ -29,7 +29,7 @@ interface GuardDoor {
 }
 
 /** The guard, as far as the commands know it. Both resolve to an exit code. */
-export interface Guard {
+interface Guard {
   guard(
     request: GuardDoor & {
       readonly subject: GuardSubject
@@ -97,7 +97,7 @@ export interface BrokerDoor {
 }
 
 /** The broker that tries a client, as far as the commands know it. */
-export interface TrialDoor {
+interface TrialDoor {
   prepareTrial(request: {
     readonly env: Environment
     readonly isolation: IsolationChoice
@@ -107,7 +107,7 @@ export interface TrialDoor {
 }
 
 /** What sends requests of ours through the broker, as far as the commands know it. */
-export interface OwnRequestsDoor {
+interface OwnRequestsDoor {
   ownRequests(
     ask: Questions["choose"],
     who: string,

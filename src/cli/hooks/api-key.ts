@@ -28,7 +28,7 @@ const SERVICES: Readonly<Record<string, { readonly host: string; readonly servic
 const OURS = /(^|[\s/'"])(agent-vault|bin\.cjs)['"]? get /
 
 /** A client's own key: where the client sends it, and what this program is given to print it. */
-export interface ClientKey {
+interface ClientKey {
   readonly host: string
   readonly args: readonly string[]
 }

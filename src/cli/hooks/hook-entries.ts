@@ -13,7 +13,7 @@ import type { HookClient } from "../parse/table/hook-clients.js"
 const OURS = /(^|[\s/'"])(agent-vault|bin\.cjs)['"]? hooks answer /
 
 /** What the client's file says of one moment: the command line of our hook, and where it stands. */
-export interface FoundHook {
+interface FoundHook {
   readonly event: string
   /** Its place in the event's list, from 0. */
   readonly at: number

@@ -4,7 +4,7 @@ import { type Environment, harmless, shellWord } from "../../core/index.js"
 import type { HookCall } from "./hook-call.js"
 
 /** How commands are to run, as the hook was installed. */
-export interface HowToRun {
+interface HowToRun {
   /** The words that start this program. */
   readonly program: readonly string[]
   /** The options of `run`, without the command. */

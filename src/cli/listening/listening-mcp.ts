@@ -14,7 +14,7 @@ import type { Door } from "../door/door.js"
 import { placeOf } from "../door/who.js"
 
 /** An MCP server that listens, as its own user finds it. */
-export interface ListeningMcp {
+interface ListeningMcp {
   /** Undefined where the key alone says who acts. */
   readonly agent?: string | undefined
   readonly url: string

@@ -9,7 +9,7 @@ import type { RotationToDo } from "./rotate-secret.js"
 import { typedAgain } from "../parse/typed-again.js"
 
 /** A rotation, and whether somebody agreed to it on this machine: what `--dry-run` tells of it. */
-export interface RotationPlan {
+interface RotationPlan {
   readonly name: string
   readonly rotation: RotationToDo["rotation"]
   readonly fingerprint: string

@@ -9,7 +9,7 @@ import { withoutNewline } from "../terminal/input.js"
 import { launchOutside, rootOf } from "./program-place.js"
 
 /** What a step runs, and what it is given. */
-export interface StepToRun {
+interface StepToRun {
   readonly step: RotationStep
   readonly words: readonly string[]
   readonly stdin: Uint8Array

@@ -21,7 +21,7 @@ import { isSet, option, userPath } from "../door/who.js"
 import type { RotationToDo } from "./rotate-secret.js"
 
 /** How all rotations of a call are done. */
-export type RotationTerms = Pick<RotationToDo, "place" | "identity" | "timeLimit" | "expires">
+type RotationTerms = Pick<RotationToDo, "place" | "identity" | "timeLimit" | "expires">
 
 /** A secret that the options of a call select. */
 export interface SelectedSecret {

@@ -20,7 +20,7 @@ export interface RpcError {
 }
 
 /** What is served, and over which streams. */
-export interface RpcService {
+interface RpcService {
   readonly input: Readable
   readonly output: Writable
   readonly methods: ReadonlyMap<string, Method>

@@ -34,7 +34,7 @@ export interface Launch {
 }
 
 /** What is to be known of a program that begins after it was started. */
-export interface LaunchInside extends Pick<
+interface LaunchInside extends Pick<
   ProgramInside,
   "meanwhile" | "programInside" | "openRefusedCalls"
 > {

@@ -2,7 +2,7 @@ export const SHELLS = ["bash", "zsh", "fish"] as const
 export type Shell = (typeof SHELLS)[number]
 
 /** What a script needs to know, each as a word that its shell takes for one. */
-export interface HookWords {
+interface HookWords {
   /** What starts this very program, whatever PATH says in a repository. */
   readonly program: string
   /** The file of allowances. */

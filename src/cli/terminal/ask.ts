@@ -86,7 +86,7 @@ export async function keepHidden<T>(terminal: Terminal, work: () => Promise<T>):
 }
 
 /** A question whose answer must not be seen. */
-export interface HiddenQuestion {
+interface HiddenQuestion {
   readonly question: string
   readonly what: string
   readonly flag: string

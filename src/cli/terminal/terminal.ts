@@ -22,7 +22,7 @@ export interface Early {
   write(bytes: Uint8Array): number
 }
 
-export type StreamName = "stdin" | "stdout" | "stderr"
+type StreamName = "stdin" | "stdout" | "stderr"
 
 /** Whether a stream is a terminal's. */
 export function isTerminal(terminal: Terminal, name: StreamName): boolean {

@@ -11,7 +11,7 @@ const GRACE_MS = 2000
 const LOOK_EVERY_MS = 20
 
 /** How a program is run of which somebody else waits for the end. */
-export interface ApartTerms {
+interface ApartTerms {
   /** What is taken out of all that it writes. */
   readonly patterns: Patterns
   /** Hears of which secrets it was so far, after each piece. */
@@ -25,7 +25,7 @@ export interface ApartTerms {
 }
 
 /** What a program wrote, if `isCut` the beginning of it. */
-export interface GatheredOutput {
+interface GatheredOutput {
   readonly bytes: Uint8Array
   readonly isCut: boolean
 }

@@ -1,5 +1,5 @@
 /** How an age file is written: its bytes, or ASCII armor around them (age spec, "ASCII armor"). */
-export type AgeFileForm = "binary" | "armored"
+type AgeFileForm = "binary" | "armored"
 
 // The version, and the first of the stanzas, of which a file has at least one.
 const BINARY_BEGIN = "age-encryption.org/v1\n-> "

@@ -8,7 +8,7 @@ import { FORM, macOf } from "./x25519-file.js"
 const FILE_KEY_LENGTH = 16
 
 /** A recipient that answers at once. */
-export interface X25519Recipient extends AgeRecipient {
+interface X25519Recipient extends AgeRecipient {
   /** Wraps a file key, in one stanza. */
   wrap(fileKey: Uint8Array): { readonly share: Uint8Array; readonly body: Uint8Array }
 }

@@ -5,14 +5,14 @@ import { readRegularFile } from "../disk/files.js"
 import { type AuditLine, decodeAuditLine, linkDigest } from "./audit-line.js"
 
 /** Something in a chain that does not follow what is before it. */
-export interface ChainFault {
+interface ChainFault {
   /** In the file, from 1. */
   readonly line: number
   readonly what: string
 }
 
 /** A line, and its own digest. */
-export interface ChainedLine {
+interface ChainedLine {
   readonly line: AuditLine
   readonly digest: string
 }

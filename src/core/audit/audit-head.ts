@@ -28,7 +28,7 @@ export interface AuditHead {
 }
 
 /** What a head says. */
-export type HeadFacts = Pick<AuditHead, "vault" | "agent" | "chain" | "seq" | "head" | "at">
+type HeadFacts = Pick<AuditHead, "vault" | "agent" | "chain" | "seq" | "head" | "at">
 
 /** The signer of the heads of an identity's audit. Throws `KEY_INVALID`. */
 export function auditSignerOf(identity: string): string {

@@ -27,7 +27,7 @@ export interface AddCanariesRequest extends ChangeRequest {
 }
 
 /** Canaries that were made, and who gained their groups. */
-export interface AddedCanaries {
+interface AddedCanaries {
   readonly canaries: readonly Canary[]
   readonly plan: Plan
 }

@@ -12,7 +12,7 @@ import { type Canary, type CanaryNote, isPlaced } from "./canary.js"
 import { notesOf, putNotes } from "./canary-notes.js"
 
 /** Canaries that were taken out of the vault. */
-export interface RemovedCanaries {
+interface RemovedCanaries {
   readonly removed: readonly Canary[]
   /** The groups that went with them. */
   readonly groups: readonly string[]

@@ -16,7 +16,7 @@ export interface Resealing {
 }
 
 /** What a worker answers for each of its jobs. */
-export type Resealed =
+type Resealed =
   | { readonly ciphertext: Uint8Array }
   | { readonly code: ErrorCode; readonly message: string; readonly path: string }
 
@@ -28,7 +28,7 @@ const MOST_WORKERS = 8
 const SMALL = { maxYoungGenerationSizeMb: 4 }
 
 /** Takes what was made of a job. The jobs of many come in no order. */
-export type OnResealed<J> = (job: J, ciphertext: Uint8Array) => void
+type OnResealed<J> = (job: J, ciphertext: Uint8Array) => void
 
 /**
  * Opens the ciphertext of each of `count` jobs and seals its content to `recipient`. Many are shared

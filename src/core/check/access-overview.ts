@@ -37,7 +37,7 @@ export interface AccessOverview {
   readonly manifestProblem?: string
 }
 
-export interface OverviewGroup {
+interface OverviewGroup {
   readonly group: string
   /** Of the manifest, which nobody signs. */
   readonly description?: string

@@ -8,7 +8,7 @@ import { runQuickly } from "../git/git-quick.js"
 import { ATTRIBUTES, ATTRIBUTE_LINES } from "../words/layout.js"
 
 /** What a clone of a vault is like, apart from its records. */
-export interface CloneFacts {
+interface CloneFacts {
   /** Without `refs/heads/`; absent where HEAD is detached. */
   readonly branch?: string
   /** An earlier change was interrupted. */

@@ -10,7 +10,7 @@ import { type Restored, restoreObjects } from "./restore-objects.js"
 import { type Checkout, findCheckout, findVault, gitPath } from "../disk/place.js"
 
 /** What {@link repair} found, and did about it. */
-export interface Repaired extends Restored, MaybeUnfinished {
+interface Repaired extends Restored, MaybeUnfinished {
   /** What became of a change that an interrupted command left. */
   readonly change: "nothing" | "discarded" | "completed"
 }

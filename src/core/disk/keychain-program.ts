@@ -7,7 +7,7 @@ export interface KeychainEntry {
 }
 
 /** The program by which a system's keychain is reached, and how it is called. No value is in its arguments. */
-export interface KeychainProgram {
+interface KeychainProgram {
   readonly name: string
   /** Prints the password of an entry. */
   readonly find: (entry: KeychainEntry) => readonly string[]

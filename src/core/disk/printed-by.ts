@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises"
 import { signalTree } from "./process-tree.js"
 
 /** A program, by its file or by its name on the PATH of `env`. */
-export interface Printing {
+interface Printing {
   readonly file: string
   readonly args: readonly string[]
   readonly env: NodeJS.ProcessEnv
@@ -14,7 +14,7 @@ export interface Printing {
 }
 
 /** For how much of a program, and for how long, it is waited for. */
-export interface PrintTerms {
+interface PrintTerms {
   /** Bytes that it may print. */
   readonly most: number
   /** Aborted when nobody waits any more. */

@@ -22,7 +22,7 @@ export const LEFT_UNSIGNED =
   "the commit is not signed: commit.gpgSign of a repository is not followed, since it names programs to run; to sign: git config --global commit.gpgSign true"
 
 /** A commit to be made. */
-export interface NewCommit {
+interface NewCommit {
   readonly parent: string | undefined
   /** Of a merge: the other parent, and the tree to which `files` are changes; absent: `parent`'s. */
   readonly merged?: { readonly parent: string; readonly tree?: string } | undefined

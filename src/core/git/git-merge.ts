@@ -5,7 +5,7 @@ import { keepingObjects } from "./new-objects.js"
 import type { Wanted } from "./object-health.js"
 
 /** What came of merging two commits: a tree, in which files in conflict hold git's markers. */
-export interface MergedTree {
+interface MergedTree {
   readonly tree: string
   /** The paths in conflict, from the top. */
   readonly conflicts: readonly string[]

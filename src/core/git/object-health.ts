@@ -13,7 +13,7 @@ export interface Wanted {
 }
 
 /** What became of an object. */
-export interface Examined {
+interface Examined {
   readonly name: string
   /** Its id; the name again if it is missing. */
   readonly id: string

@@ -14,7 +14,7 @@ import { VaultError } from "../words/errors.js"
 import { POLICY, POLICY_WISH } from "../words/layout.js"
 
 /** What became of a vault's policy. */
-export interface PolicyChanged {
+interface PolicyChanged {
   /** Absent: nothing. */
   readonly plan?: PolicyPlan | undefined
   /** How many rules it has now. */

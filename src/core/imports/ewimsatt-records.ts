@@ -14,7 +14,7 @@ export interface EwimsattManifest {
 }
 
 /** What a .meta file says of its secret. */
-export interface EwimsattMeta {
+interface EwimsattMeta {
   /** UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
   readonly expires: string | undefined
   /** Those that it was last sealed to. */

@@ -73,7 +73,7 @@ export async function withKeyOfKeychain(
 }
 
 /** A key that is in the keychain now, and its file, which names it. */
-export interface KeyInKeychain extends KeychainEntry {
+interface KeyInKeychain extends KeychainEntry {
   readonly file: string
 }
 

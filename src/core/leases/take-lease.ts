@@ -22,7 +22,7 @@ import { Succession } from "./succession.js"
 const LONGEST_REST = 300_000
 
 /** What is exchanged, and by which signed record. */
-export interface LeasedSecret {
+interface LeasedSecret {
   readonly name: SecretName
   readonly record: SecretRecord
   readonly lease: Lease
@@ -33,7 +33,7 @@ export interface LeasedSecret {
 }
 
 /** Where leases are taken, and which there are. */
-export interface LeasePlace {
+interface LeasePlace {
   readonly env: Environment
   readonly leases: LeaseBook
   /** Aborted when nobody waits for values any more. */
@@ -41,7 +41,7 @@ export interface LeasePlace {
 }
 
 /** A short-lived value, the caller's own copy, when it ends, and whether it was waited for. */
-export interface LeasedValue {
+interface LeasedValue {
   readonly value: Uint8Array
   /** What signs, the caller's own copy too. */
   readonly keys?: SessionKeys

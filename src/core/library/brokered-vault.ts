@@ -68,7 +68,7 @@ export function askOf(
 }
 
 /** What the agent may read and was not told before, as far as it was read. */
-export interface Unseen<Read = SecretRead> {
+interface Unseen<Read = SecretRead> {
   readonly reads: readonly Read[]
   /** Names of secrets that were not read: they are damaged, or there was no room for more. */
   readonly unread: readonly string[]

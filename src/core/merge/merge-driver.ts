@@ -7,7 +7,7 @@ import { repositoryAround } from "./driver-setup.js"
 import { mergeManifests } from "./merge-manifest.js"
 
 /** The files that git hands to a merge driver (gitattributes, "Defining a custom merge driver"). */
-export interface DriverFiles {
+interface DriverFiles {
   /** `%O`, the common ancestor; empty where there is none. */
   readonly base: string
   /** `%A`: ours, and where the result goes. */

@@ -13,7 +13,7 @@ import { areSameUses } from "../records/use.js"
 import type { Side } from "./units.js"
 
 /** The records of one secret; undefined where it is not, or not any more. */
-export interface SecretSides {
+interface SecretSides {
   readonly base: SecretRecord | undefined
   readonly ours: SecretRecord | undefined
   readonly theirs: SecretRecord | undefined

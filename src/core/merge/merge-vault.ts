@@ -45,7 +45,7 @@ export interface VaultConflict {
 }
 
 /** One side of it. */
-export interface ConflictSide {
+interface ConflictSide {
   readonly is: "removed" | "there"
   /** Of a secret. */
   readonly version?: number

@@ -55,7 +55,7 @@ export interface MergeRequest {
   readonly onNote?: OnNote | undefined
 }
 
-export interface ResolveRequest extends MergeRequest {
+interface ResolveRequest extends MergeRequest {
   readonly choices: Choices
 }
 

@@ -5,7 +5,7 @@ import { plainFiles, readVaultFiles } from "../git/git-objects.js"
 import { type BlobTree, type Sides, changedUnits, groupOf } from "./units.js"
 
 /** The contents of blobs that were read from Git. */
-export type BlobContents = ReadonlyMap<BlobId, Uint8Array>
+type BlobContents = ReadonlyMap<BlobId, Uint8Array>
 
 /** A vault as Git holds it. */
 export class Snapshot implements VaultFiles {

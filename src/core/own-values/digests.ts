@@ -1,13 +1,13 @@
 import { createHmac, timingSafeEqual } from "node:crypto"
 
 /** What is looked for, in secret, and whether it may be broken into lines. */
-export interface Sought {
+interface Sought {
   readonly bytes: Uint8Array
   readonly wraps: boolean
 }
 
 /** The place of a secret in a text; offsets in bytes. */
-export interface Sighting {
+interface Sighting {
   /** The secret, by its place among all. */
   readonly secret: number
   readonly start: number

@@ -23,7 +23,7 @@ import { isVague } from "../redactor/vague.js"
 import { isSettled, stampOf, stampText } from "../disk/stamp.js"
 
 /** A value of the vault that a text contains; offsets in bytes. */
-export interface OwnValue {
+interface OwnValue {
   /** `stripe/api-key` */
   readonly secret: string
   readonly start: number
@@ -54,7 +54,7 @@ interface Store {
 
 const MAC = 32
 /** Why the values of a vault are not looked for. */
-export interface NotLooked {
+interface NotLooked {
   readonly why: string
 }
 

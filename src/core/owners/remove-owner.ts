@@ -24,7 +24,7 @@ import { withUnfinished } from "../words/unfinished.js"
 import { withOwners } from "./with-owners.js"
 
 /** What a record, signed last by an owner who is none any more, says that its value may do. */
-export interface Vouched {
+interface Vouched {
   readonly secret: string
   readonly says: readonly (typeof MAY_LEAD_AWAY)[number][]
 }

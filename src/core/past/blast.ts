@@ -12,7 +12,7 @@ import { SignedPast } from "./signed-past.js"
 import type { PastGaps } from "./who-could-read.js"
 
 /** A key that an agent had, and that is taken for lost. */
-export interface LostKey {
+interface LostKey {
   readonly recipient: string
   /** Whether it is the one that the agent's record has now. */
   readonly isPresent: boolean
@@ -50,7 +50,7 @@ export interface Blast extends PastGaps {
   readonly closed: number
 }
 
-export interface BlastOptions {
+interface BlastOptions {
   /** How the recipients begin of the keys that are meant, where not all are. */
   readonly only?: string | undefined
   readonly onProgress?: Progress | undefined

@@ -13,7 +13,7 @@ import { type SecretName, parseSecretName } from "../words/names.js"
 import { type PastRecord, type VaultInGit, fileIn, pastRecords, sealedIn } from "./past-records.js"
 
 /** A value that a secret had: `stripe/api-key@3`. */
-export interface EarlierValue {
+interface EarlierValue {
   readonly name: SecretName
   readonly version: number
 }

@@ -13,7 +13,7 @@ import { VaultError } from "../words/errors.js"
 import type { Progress } from "../words/progress.js"
 
 /** A commit that changed the record of a secret, as Git has it. Nobody signs what Git says. */
-export interface PastCommit {
+interface PastCommit {
   readonly commit: string
   /** When it was made: UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
   readonly at: string

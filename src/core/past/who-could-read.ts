@@ -16,7 +16,7 @@ import { type MissingPast, SignedPast, type Uncounted } from "./signed-past.js"
  * their grant, which readers heed and the key does not; `keeps` what they could open once, out of
  * Git's history.
  */
-export type PastStanding = "reads" | "ended" | "keeps"
+type PastStanding = "reads" | "ended" | "keeps"
 
 /** A value of a secret, and who could open it. */
 export interface ReadableValue {
@@ -42,7 +42,7 @@ export interface PastGaps {
 }
 
 /** Who could open which value of a secret, and when. */
-export interface CouldRead extends PastGaps {
+interface CouldRead extends PastGaps {
   readonly name: string
   /** What it is called now, where that is another name; undefined where it is gone too. */
   readonly movedTo: string | undefined
@@ -51,7 +51,7 @@ export interface CouldRead extends PastGaps {
   readonly values: readonly ReadableValue[]
 }
 
-export interface CouldReadOptions {
+interface CouldReadOptions {
   /** What came later is left out: as `2026-12-01T00:00:00Z`. */
   readonly at?: string | undefined
   readonly onProgress?: Progress | undefined

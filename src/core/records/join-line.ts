@@ -3,7 +3,7 @@ import { VaultError } from "../words/errors.js"
 import { type SigningKey, verifier } from "./signature.js"
 
 /** Who asks to be let in, and the key that was made for it where it will live. */
-export interface Joining {
+interface Joining {
   readonly vault: string
   readonly agent: string
   readonly recipient: string

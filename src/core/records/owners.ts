@@ -19,7 +19,7 @@ export interface KnownOwners {
 }
 
 /** An owner to add: the entry less what the adder's signature brings. */
-export type NewOwner = Pick<OwnerEntry, "name" | "recipient" | "signer" | "since">
+type NewOwner = Pick<OwnerEntry, "name" | "recipient" | "signer" | "since">
 
 /** The entry of a new owner, signed by the owner whose key is `by`. */
 export function signOwner(vault: string, owner: NewOwner, by: SigningKey): OwnerEntry {

@@ -12,7 +12,7 @@ import { utc } from "../words/time.js"
 import { type OwnerKeyProof, proveOwnerKey, trustOf } from "./owner-key-proof.js"
 
 /** A key that came back, to be kept on this machine. */
-export interface BringBackRequest {
+interface BringBackRequest {
   readonly key: Key
   /** Where it came from, for messages: `these shares`. */
   readonly shown: string

@@ -11,7 +11,7 @@ import { splitSecret } from "./secret-sharing.js"
 import type { Share } from "./share.js"
 
 /** How a key is to be split. */
-export interface SplitRequest {
+interface SplitRequest {
   readonly threshold: number
   readonly holders: readonly string[]
   readonly person?: Confirmed | undefined

@@ -11,7 +11,7 @@ import { type Vault, getSecret } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
 
-export interface RotationRequest extends ChangeRequest {
+interface RotationRequest extends ChangeRequest {
   /** `GROUP/NAME` */
   readonly name: string
   readonly edit: RotationEdit
@@ -23,7 +23,7 @@ export type RotationEdit =
   | { readonly do: "remove" }
 
 /** How a secret is rotated, after a change. */
-export interface RotationChange {
+interface RotationChange {
   readonly name: string
   readonly rotation?: Rotation
 }

@@ -8,7 +8,7 @@ import { VaultError } from "../words/errors.js"
 import type { SecretName } from "../words/names.js"
 import type { KeptRotation } from "./kept-rotation.js"
 
-export interface SetRotatedRequest extends ChangeRequest {
+interface SetRotatedRequest extends ChangeRequest {
   readonly name: SecretName
   readonly kept: Pick<KeptRotation, "version" | "changed" | "new">
   /** When the new value ends; absent: when the old one did. */

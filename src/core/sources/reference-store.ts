@@ -1,7 +1,7 @@
 import type { Environment } from "../disk/homes.js"
 
 /** What a store may use of the machine: its environment, and the store's own program. */
-export interface StoreMachine {
+interface StoreMachine {
   readonly env: Environment
   /** Runs the program, found outside of the repository, without a shell; all that it prints. */
   readonly run: (program: string, args: readonly string[]) => Promise<Buffer>

@@ -13,7 +13,7 @@ import { classify } from "../words/layout.js"
 import { type Place, gitPath } from "../disk/place.js"
 
 /** A branch, and the commits between which it moves: the second contains the first. */
-export interface Move {
+interface Move {
   readonly branch: string
   readonly from: string
   readonly to: string

@@ -34,7 +34,7 @@ import { type Sides, changedUnits, nameOf } from "../merge/units.js"
 import { verifyForReaders, verifyTheirs } from "../merge/verify.js"
 
 /** A branch and what the remote has instead. */
-export interface Incoming {
+interface Incoming {
   readonly place: Place
   readonly remote: RemoteBranch
   readonly from: string
@@ -42,7 +42,7 @@ export interface Incoming {
 }
 
 /** A merge commit that no branch has yet. */
-export interface MergedIncoming {
+interface MergedIncoming {
   readonly commit: string
   readonly settled: readonly string[]
   readonly exposed: readonly ExposedSecret[]

@@ -26,7 +26,7 @@ import { utc } from "../words/time.js"
 import { readVaultRecord } from "./vault.js"
 
 /** A key that was made where its agent lives, and the line that asks an owner to let it in. */
-export interface JoinRequest {
+interface JoinRequest {
   readonly agent: string
   readonly file: string
   /** It holds no secret, and may travel by any way. */
@@ -90,7 +90,7 @@ export interface OwnerJoinRequest extends Omit<JoinRequest, "agent" | "isAgent">
 }
 
 /** What decides about the key of an owner to be. */
-export interface JoinOwner {
+interface JoinOwner {
   readonly owner: string
   readonly env: Environment
   readonly now: Date

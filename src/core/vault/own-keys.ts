@@ -27,7 +27,7 @@ import { utc } from "../words/time.js"
 import { type Vault, findAgent, listAgents } from "./vault.js"
 
 /** Whose a key is. */
-export interface KeyHolder {
+interface KeyHolder {
   readonly role: "owner" | "agent"
   /** Undefined for an owner's key file of which nobody can tell which owner's it is. */
   readonly name?: string
@@ -40,7 +40,7 @@ export function holderName({ role, name }: KeyHolder): string {
 }
 
 /** A key that came from elsewhere, to be kept on this machine. */
-export interface AddKeyRequest {
+interface AddKeyRequest {
   /** What its file holds, byte for byte. */
   readonly content: Uint8Array
   /** The key in it. */

@@ -43,7 +43,7 @@ export function signedPolicy({ record, files }: Vault): Uint8Array | undefined {
 }
 
 /** Who asks for which secret, by which door. */
-export interface PolicyAsked {
+interface PolicyAsked {
   readonly agent: string
   readonly door: string
   readonly name: SecretName

@@ -35,7 +35,7 @@ export interface Surroundings {
 }
 
 /** A JSON Schema (2020-12) of an object, written so that older validators understand it too. */
-export interface ObjectSchema {
+interface ObjectSchema {
   [keyword: string]: unknown
   type: "object"
   properties: Record<string, object>

@@ -22,7 +22,7 @@ export interface RequestArguments {
 }
 
 /** A secret that a model named in a request, `{{stripe/api-key}}`, and the place where it stands. */
-export interface NamedSecret {
+interface NamedSecret {
   readonly secret: string
   readonly at: Sending["at"]
 }

@@ -8,7 +8,7 @@ import type { Exception } from "./settings.js"
 const MOST_TEXTS = 200
 
 /** What the exceptions of a file leave of findings. */
-export interface ExceptedFindings {
+interface ExceptedFindings {
   readonly findings: readonly Finding[]
   readonly allowed: number
   readonly stale: readonly Stale[]

@@ -1,5 +1,5 @@
 /** Receives each word that occurs in the text: its number in the list, and its offset. */
-export type OnWord = (word: number, start: number) => void
+type OnWord = (word: number, start: number) => void
 /** Finds words in a text, in any case, each at each place where it stands. */
 export type FindWords = (text: string, onWord: OnWord) => void
 

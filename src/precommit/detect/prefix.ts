@@ -14,7 +14,7 @@ const DIGEST = /(?:sha\d{1,3}|md5)[=:_-]$/i
 const LEAST = 60
 
 /** A token that begins with a prefix of a rule, and why it is none. */
-export interface Prefixed {
+interface Prefixed {
   readonly end: number
   readonly veto: Veto | undefined
 }

@@ -1,7 +1,7 @@
 import { alphabetOf, nextStretch } from "./stretch.js"
 
 /** What a run of Base64 stands for, and where in the text it is. */
-export interface Base64Run {
+interface Base64Run {
   readonly bytes: Buffer
   readonly start: number
   readonly end: number

@@ -1,5 +1,5 @@
 /** Where a piece of a text that a call joins stands. */
-export interface CalledPiece {
+interface CalledPiece {
   readonly start: number
   readonly end: number
 }

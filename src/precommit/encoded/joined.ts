@@ -1,7 +1,7 @@
 import { callsIn } from "./joined-calls.js"
 
 /** A text that is written in pieces, as code joins them; several such texts, each on lines of its own. */
-export interface JoinedTexts {
+interface JoinedTexts {
   readonly text: string
   readonly pieces: readonly JoinedPiece[]
 }

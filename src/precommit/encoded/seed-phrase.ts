@@ -3,7 +3,7 @@ import { wordlist } from "@scure/bip39/wordlists/english.js"
 import { type Alphabet, alphabetOf, endOfStretch } from "./stretch.js"
 
 /** The words of a wallet's key (BIP-39), and where they stand in a text. */
-export interface SeedPhrase {
+interface SeedPhrase {
   /** With one blank between each two, however they stand there. */
   readonly words: string
   readonly start: number

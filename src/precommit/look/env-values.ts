@@ -1,5 +1,5 @@
 /** A line of an env file that holds a value which belongs into the vault. */
-export interface EnvValue {
+interface EnvValue {
   readonly start: number
   readonly end: number
 }

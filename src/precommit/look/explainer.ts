@@ -9,7 +9,7 @@ import type { Scanned } from "./scan.js"
 import { Spans } from "./spans.js"
 
 /** A text, and what is found in it besides credentials. */
-export interface ExplainedText {
+interface ExplainedText {
   readonly path: string
   readonly text: string
   readonly lines: Pick<LineIndex, "at">

@@ -5,7 +5,7 @@ import type { Finding } from "../report/finding.js"
 import { type Span, apartFrom } from "./spans.js"
 
 /** What the name of a file gives away, and the name without it: a report shows no other. */
-export interface FileName {
+interface FileName {
   readonly shown: string
   readonly findings: readonly Finding[]
 }

@@ -4,7 +4,7 @@ import { firstOfEach } from "./finding-of.js"
 import type { Repository } from "./repository.js"
 
 /** What a push brings to one ref, as revisions of `git log`. */
-export interface PushedRef {
+interface PushedRef {
   /** The commit or the tag that the ref gets. */
   readonly tip: string
   /** What the remote has already, as far as this clone knows. */

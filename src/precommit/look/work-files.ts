@@ -3,7 +3,7 @@ import { join, relative, resolve, sep } from "node:path"
 import { LIMITS, VaultError, accessing } from "../../core/guard.js"
 
 /** A file of the work tree. */
-export interface PlainFile {
+interface PlainFile {
   /** From the top, with `/`. */
   readonly path: string
   readonly bytes: Buffer

@@ -1,5 +1,5 @@
 /** A text that a manifest of Kubernetes keeps in Base64, and where that stands. */
-export interface EncodedText {
+interface EncodedText {
   readonly name: string
   readonly text: string
   readonly start: number
