@@ -1,6 +1,6 @@
 // What a checkout makes of the vault: attributes that convert its files, and parts that it leaves out.
 import { execSync } from "node:child_process"
-import { existsSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { type World, outcome, vaultWorld } from "../core/world.js"
@@ -17,6 +17,9 @@ afterEach(() => world.remove())
 afterAll(() => template.remove())
 
 const ATTRIBUTES = ".agent-vault/.gitattributes"
+const FILES = "-- .agent-vault ':!*.yaml' ':!*.gitattributes'"
+const WRITE_ANEW = `git rm -rq --cached ${FILES} && git restore --source=HEAD --staged --worktree ${FILES}`
+const LONG_AGO = new Date("2026-01-01")
 
 /** Somebody pushes attributes of the vault, and everything is checked out anew. */
 function checkedOutWith(attributes: string): void {
@@ -24,6 +27,12 @@ function checkedOutWith(attributes: string): void {
   world.commit(ATTRIBUTES, attributes)
   rmSync(join(world.top, ".agent-vault"), { recursive: true })
   world.git("restore", "--", ".agent-vault")
+  // As in a clone that is not of this second: Git knows that the files are as it wrote them.
+  const folder = join(world.top, ".agent-vault")
+  for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    utimesSync(join(folder, file), LONG_AGO, LONG_AGO)
+  }
+  world.git("update-index", "-q", "--refresh")
 }
 
 describe("attributes that somebody pushes", () => {
@@ -36,17 +45,18 @@ describe("attributes that somebody pushes", () => {
     expect(await world.tryRead("ci", "stripe/api-key")).toBe(code)
     expect(await outcome(world.set("stripe/api-key", "new"))).toBe(code)
     writeFileSync(join(world.top, ATTRIBUTES), "* -text -filter -ident\n")
-    world.git("add", ATTRIBUTES)
-    rmSync(join(world.top, ".agent-vault/groups"), { recursive: true })
-    world.git("restore", "--", ".agent-vault")
+    const written = join(world.top, ".agent-vault/manifest.yaml")
+    writeFileSync(written, `${readFileSync(written, "utf8")}# what somebody just wrote\n`)
+    execSync(WRITE_ANEW, { cwd: world.top })
     expect(await world.read("ci", "stripe/api-key")).toBe("old")
+    expect(readFileSync(written, "utf8")).toContain("# what somebody just wrote\n")
   })
 
   test("line ends are named, with the line that is missing", async () => {
     checkedOutWith("*.json text eol=crlf\n")
     await expect(world.read("ci", "stripe/api-key")).rejects.toMatchObject({
       message: "vault.json is not a valid record: its line ends are CRLF",
-      hint: 'Git converts them: put the line "* -text -filter -ident" into .agent-vault/.gitattributes, then: git restore -- .agent-vault/vault.json',
+      hint: `Git converts them: put the line "* -text -filter -ident" into .agent-vault/.gitattributes, then: ${WRITE_ANEW}`,
     })
   })
 

@@ -35,7 +35,7 @@ export function asActing(hint: string, { options }: Call): string {
 }
 
 /** Git in a hint, where it names files of the vault from the folder that the vault lies in. */
-const GIT_ON_FILES = /\bgit (?=(?:restore|log|add) [^;]*-- \.agent-vault\/)/g
+const GIT_ON_FILES = /\bgit (?=(?:restore|log|add|rm) [^;]*-- \.agent-vault\b)/g
 
 /** A hint whose lines find these files from where they are typed. */
 export function fromHere(hint: string, { options }: Call, cwd: string): string {

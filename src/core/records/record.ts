@@ -2,7 +2,7 @@ import { hasMergeMarkers } from "../words/markers.js"
 import type { SecretMetadata } from "./secret-metadata.js"
 import { hash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
-import { bringBack } from "../words/layout.js"
+import { ATTRIBUTES, ATTRIBUTE_LINES, VAULT_FOLDER, bringBack } from "../words/layout.js"
 import { type Format, baseProblem, formatOf, isOfNewerFormat, newer } from "./record-format.js"
 import { type Lease, leaseProblem } from "./lease.js"
 import type { Rotation } from "./rotation.js"
@@ -197,10 +197,11 @@ export function decodeRecord<K extends keyof RecordKinds>(
 const CR = 0x0d
 const NOT_ENCODED = "it is not in the one encoding of a record"
 
-/** Nobody signs line ends: a Git that was told to converts them at each checkout. */
+/** Nobody signs line ends. Git passes over files as it wrote them, until its index forgets them. */
 function converted(path: string): VaultError {
+  const files = `-- ${VAULT_FOLDER} ':!*.yaml' ':!*.gitattributes'`
   return new VaultError("RECORD_INVALID", `${path} is not a valid record: its line ends are CRLF`, {
-    hint: `Git converts them: put the line "* -text -filter -ident" into .agent-vault/.gitattributes, then: git restore -- .agent-vault/${path}`,
+    hint: `Git converts them: put the line "${ATTRIBUTE_LINES[0]}" into ${VAULT_FOLDER}/${ATTRIBUTES}, then: git rm -rq --cached ${files} && git restore --source=HEAD --staged --worktree ${files}`,
   })
 }
 
