@@ -2,7 +2,7 @@ import { later, parseDuration, parseTime } from "../../core/index.js"
 import type { AccessAsked } from "../../core/owner.js"
 import { argumentsOf } from "../calls/arguments.js"
 import { type Arguments, TEXT, type Tool, gives, listOf, takes } from "../calls/tool.js"
-import { wishFacts } from "./shown-wish.js"
+import { WISH_SCHEMA, wishFacts } from "./shown-wish.js"
 import { grantLine } from "./unseen-use.js"
 import { reasonOf } from "./written-reason.js"
 
@@ -47,14 +47,7 @@ export const REQUEST_ACCESS: Tool = {
       },
       granted: { ...listOf(TEXT), description: "the groups that this agent opens already" },
       asked: { ...listOf(TEXT), description: "the groups that an owner has to grant" },
-      branch: TEXT,
-      at: { ...TEXT, description: "when it was asked for. UTC" },
-      pushed: { type: "boolean", description: "whether the branch is at the remote too" },
-      owner: {
-        ...listOf(TEXT),
-        description: "what an owner types, a line each: pass it on to the person",
-      },
-      note: TEXT,
+      ...WISH_SCHEMA,
       next: { ...TEXT, description: "what you can do now" },
     },
     ["is", "granted", "asked"],

@@ -1,9 +1,9 @@
 import { type AgentVault, parseSecretName } from "../../core/index.js"
 import { argumentsOf } from "../calls/arguments.js"
 import type { SecretGained } from "../../serving/serving.js"
-import { type Surroundings, TEXT, type Tool, gives, listOf, takes } from "../calls/tool.js"
+import { type Surroundings, TEXT, type Tool, gives, takes } from "../calls/tool.js"
 import { USE_SCHEMA } from "./list-secrets.js"
-import { wishFacts } from "./shown-wish.js"
+import { WISH_SCHEMA, wishFacts } from "./shown-wish.js"
 import { useOf } from "./unseen-use.js"
 import { reasonOf } from "./written-reason.js"
 
@@ -49,14 +49,7 @@ export const REQUEST_SECRET: Tool = {
       version: { type: "integer" },
       readable: { type: "boolean", description: "whether this agent may use it now" },
       use: USE_SCHEMA,
-      branch: TEXT,
-      at: { ...TEXT, description: "when it was asked for. UTC" },
-      pushed: { type: "boolean", description: "whether the branch is at the remote too" },
-      owner: {
-        ...listOf(TEXT),
-        description: "what an owner types, a line each: pass it on to the person",
-      },
-      note: TEXT,
+      ...WISH_SCHEMA,
       next: { ...TEXT, description: "what you can do now" },
     },
     ["is", "secret", "next"],

@@ -1,4 +1,5 @@
 import type { AccessAsked } from "../../core/owner.js"
+import { TEXT, listOf } from "../calls/tool.js"
 
 /** Where a wish stands, as a model gets it. */
 interface WishFacts {
@@ -11,9 +12,21 @@ interface WishFacts {
   readonly note?: string
 }
 
+/** The same, but for `is`, in the schema of what a tool gives. */
+export const WISH_SCHEMA = {
+  branch: TEXT,
+  at: { ...TEXT, description: "when it was asked for. UTC" },
+  pushed: { type: "boolean", description: "whether the branch is at the remote too" },
+  owner: {
+    ...listOf(TEXT),
+    description: "what an owner types, a line each: pass it on to the person",
+  },
+  note: TEXT,
+} as const
+
 /**
- * What is known of a wish, with what an owner types for it, after what brings the branch in; `merge`
- * says whether they merge it.
+ * What is known of a wish, with what an owner types for it, after what brings the branch in if
+ * `merges` says that they merge it.
  */
 export function wishFacts(
   { wish, shared }: Required<Pick<AccessAsked, "wish">> & Pick<AccessAsked, "shared">,
