@@ -84,17 +84,20 @@ export class LiveValues {
   }
 
   #compile(which: string, select: () => readonly Redacted[]): Searched {
-    const before = this.#compiled.get(which)
-    if (before !== undefined) return before
-    const written = select().flatMap(writings)
-    const inText = compilePatterns(written)
-    const searched: Searched = {
-      inText,
-      inBytes: { ...inText, markers: written.map(({ marker }) => marker) },
-      names: written.map(({ name }) => name),
-    }
+    const searched = this.#compiled.get(which) ?? searchedFor(select())
     this.#compiled.set(which, searched)
     return searched
+  }
+}
+
+/** What finds just these values. */
+export function searchedFor(values: readonly Redacted[]): Searched {
+  const written = values.flatMap(writings)
+  const inText = compilePatterns(written)
+  return {
+    inText,
+    inBytes: { ...inText, markers: written.map(({ marker }) => marker) },
+    names: written.map(({ name }) => name),
   }
 }
 

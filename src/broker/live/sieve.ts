@@ -1,5 +1,5 @@
-import { Redactor } from "../../core/index.js"
-import type { Searched } from "./live-values.js"
+import { type Redacted, Redactor } from "../../core/index.js"
+import { type LiveValues, type Searched, searchedFor } from "./live-values.js"
 
 /** What takes the pieces of a stream, and gives them without the values. */
 export interface Pieces {
@@ -7,32 +7,47 @@ export interface Pieces {
   readonly end: () => Uint8Array
 }
 
+/**
+ * What takes the values of a run out of a reply, and before them what was made for its request alone:
+ * to have all replies searched for that, all values would be compiled anew.
+ */
+export function sieveOfReply(live: LiveValues, made: readonly Redacted[] = []): Sieve {
+  const own = made.length === 0 ? undefined : searchedFor(made)
+  return new Sieve(() => live.all(), own && new Sieve(() => own))
+}
+
 /** Takes the values out of one message, and knows whose they were. */
 export class Sieve {
   readonly #searched: () => Searched
+  readonly #first: Sieve | undefined
   readonly #found = new Set<string>()
 
-  /** `searched` is asked at each piece: what is learned meanwhile is taken out of what follows. */
-  constructor(searched: () => Searched) {
+  /**
+   * `searched` is asked at each piece: what is learned meanwhile is taken out of what follows. What
+   * `first` finds is taken out before.
+   */
+  constructor(searched: () => Searched, first?: Sieve) {
     this.#searched = searched
+    this.#first = first
   }
 
   /** The names of the secrets whose values were found. */
   get found(): ReadonlySet<string> {
-    return this.#found
+    return this.#first === undefined ? this.#found : new Set([...this.#found, ...this.#first.found])
   }
 
   /** A text without the values. */
   text(text: string): string {
-    return this.#clean(text, "utf8")
+    return this.#clean(this.#first?.text(text) ?? text, "utf8")
   }
 
   /** Texts of a head, one character for each byte, each without the values. */
   head(texts: readonly string[]): readonly string[] {
-    const all = Buffer.from(texts.join("\n"), "latin1")
+    const given = this.#first?.head(texts) ?? texts
+    const all = Buffer.from(given.join("\n"), "latin1")
     // All at once, which is much faster: what is in none of them is rarely in all of them joined.
-    if (!this.#holds(all)) return texts
-    return texts.map((text) => this.#clean(text, "latin1"))
+    if (!this.#holds(all)) return given
+    return given.map((text) => this.#clean(text, "latin1"))
   }
 
   /**
@@ -71,7 +86,8 @@ export class Sieve {
       redactor = new Redactor(searched.inBytes)
       return leave(redactor.push(chunk))
     }
-    return { push, end: () => leave(redactor.end()) }
+    const own = { push, end: () => leave(redactor.end()) }
+    return this.#first === undefined ? own : oneAfterOther(this.#first.pieces(), own)
   }
 
   #holds(bytes: Uint8Array): boolean {
@@ -92,5 +108,12 @@ export class Sieve {
 
   #note({ found }: Redactor, { names }: Searched): void {
     for (const secret of found) this.#found.add(names[secret] ?? "")
+  }
+}
+
+function oneAfterOther(one: Pieces, other: Pieces): Pieces {
+  return {
+    push: (piece) => other.push(one.push(piece)),
+    end: () => Buffer.concat([other.push(one.end()), other.end()]),
   }
 }

@@ -1,6 +1,6 @@
 import type { ClientRequest } from "node:http"
 import { Readable } from "node:stream"
-import { type ServedValue, asVaultError, overwrite } from "../../core/index.js"
+import { type Redacted, type ServedValue, asVaultError, overwrite } from "../../core/index.js"
 import type { Passage } from "../gate/passage.js"
 import type { LiveValues } from "../live/live-values.js"
 import { type Putting, putInBody, putInHead } from "../placing/put.js"
@@ -11,15 +11,14 @@ import type { Requester } from "./order.js"
 import type { Placement, Placements } from "./placements.js"
 import type { BodyAsSent } from "./outgoing-body.js"
 import { type PartAsked, partAsked, widened } from "../reply/part.js"
+import type { OfRequest } from "../reply/scrub-reply.js"
 import { type SignedLeaving, signable } from "./signatures.js"
 import { type Answered, StaleConnection, type Upstream, lost, replyTo } from "./upstream.js"
 
 /** A request as it goes out, values in their places. */
-interface Departure {
+interface Departure extends OfRequest {
   readonly head: RequestHead
   readonly body: BodyAsSent
-  /** The part that the program asked for, if the head asks for a wider one. */
-  readonly asked: PartAsked | undefined
 }
 
 /** What a request is besides its placements. */
@@ -63,16 +62,19 @@ export function departureOf(
   // Others than signatures do not need it, and all of a reply can be searched.
   if (signed.length === 0) head = { ...head, rawHeaders: without(head.rawHeaders, "range") }
   else if (asked) head = withHeader(head, "range", widened(asked))
+  const presigned: Redacted[] = []
   for (const placement of signed) {
     const read = readOf(placement, values)
     const { request, inQuery, signBody } = placement.sign(signable(head, inside?.filled), read)
-    if (inQuery !== undefined) live.learnPut(placement.name.full, Buffer.from(inQuery))
+    if (inQuery !== undefined) {
+      presigned.push({ name: placement.name.full, value: Buffer.from(inQuery) })
+    }
     if (signBody && body) body = signedOnTheWay(body, signBody)
     const target = request.query === "" ? request.path : `${request.path}?${request.query}`
     head = { method: head.method, target, rawHeaders: request.headers.flat() }
   }
   overwrite(values.values())
-  return { head, body, asked }
+  return { head, body, asked, presigned }
 }
 
 function askedIn(head: RequestHead): PartAsked | undefined {

@@ -58,7 +58,7 @@ function ofBrokenReply({ reply }: Answered): (error: unknown) => never {
 
 /** Hands on a reply without the values of this run, as it comes. Throws `REPLY_REFUSED`. */
 export async function passReply(
-  { reply, upgraded, asked }: Answered,
+  { reply, upgraded, ...ofRequest }: Answered,
   response: ServerResponse,
   live: LiveValues,
 ): Promise<void> {
@@ -79,7 +79,7 @@ export async function passReply(
     { status, statusText, rawHeaders },
     reply,
     live,
-    asked,
+    ofRequest,
   )
   const handedOn = endToEnd(head.rawHeaders)
   response.sendDate = false

@@ -101,7 +101,8 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
     const answered = await send(departure, client, passage, terms.upstream)
     note.result(namesIn(placements), answered.reply.statusCode)
     // Decoded, scrubbed, and streamed on.
-    await client.pass({ ...answered, asked: departure.asked }, passage)
+    const { asked, presigned } = departure
+    await client.pass({ ...answered, asked, presigned }, passage)
   } catch (error) {
     refusal = refusalOf(error)
     note.refused(refusal.error, namesIn(placements))

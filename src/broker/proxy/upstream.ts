@@ -15,7 +15,7 @@ import {
   vet,
 } from "../../core/index.js"
 import type { RequestHead } from "../placing/request-head.js"
-import type { PartAsked } from "../reply/part.js"
+import type { OfRequest } from "../reply/scrub-reply.js"
 import { HEAD_MS, limitReplyHead } from "./head-times.js"
 
 /** For how long a connection that nobody uses is kept, in ms: servers close theirs after 5 s. */
@@ -157,10 +157,8 @@ class Pool extends Agent {
 }
 
 /** What the other side answered: a reply, or another protocol on the same connection. */
-export interface Answered {
+export interface Answered extends OfRequest {
   readonly reply: IncomingMessage
-  /** The part that the program asked for, if a wider one was asked for in its place. */
-  readonly asked?: PartAsked | undefined
   readonly upgraded?: { readonly socket: Duplex; readonly head: Buffer }
 }
 

@@ -4,8 +4,8 @@ import type { Duplex } from "node:stream"
 import { VaultError } from "../../core/index.js"
 import type { Passage } from "../gate/passage.js"
 import type { LiveValues } from "../live/live-values.js"
-import { type Pieces, Sieve } from "../live/sieve.js"
-import { scrubHead } from "../reply/scrub-reply.js"
+import { type Pieces, sieveOfReply } from "../live/sieve.js"
+import { type OfRequest, scrubHead } from "../reply/scrub-reply.js"
 import type { Arrival } from "./arrival.js"
 import { FrameRelay } from "./frames.js"
 import { endToEnd, pairsOf, tokensOf } from "./framing.js"
@@ -95,7 +95,7 @@ function requireWebSocket(arrival: Arrival, terms: GrantTerms): void {
 async function relay(
   client: Duplex,
   head: Buffer,
-  { reply, upgraded }: Answered,
+  { reply, upgraded, ...ofRequest }: Answered,
   passage: Passage,
   live: LiveValues,
 ): Promise<void> {
@@ -108,11 +108,13 @@ async function relay(
       hint: "ask whoever runs that host",
     })
   }
-  client.write(switchingHead(reply, live), "latin1")
+  client.write(switchingHead(reply, live, ofRequest), "latin1")
   if (head.length > 0) client.unshift(head)
   if (upgraded.head.length > 0) server.unshift(upgraded.head)
   const leaving = new FrameRelay("to the server", (isText) => searchOf(passage, isText))
-  const coming = new FrameRelay("to the client", () => new Sieve(() => live.all()).pieces())
+  const coming = new FrameRelay("to the client", () =>
+    sieveOfReply(live, ofRequest.presigned).pieces(),
+  )
   await new Promise<void>((resolve, reject) => {
     // What ended well is on its way still; what broke off takes the other side with it.
     server.once("close", () => server.readableEnded || client.destroy())
@@ -132,9 +134,10 @@ async function relay(
 }
 
 /** The head of the reply, scrubbed, as it is sent on a connection that is no longer HTTP's. */
-function switchingHead(reply: IncomingMessage, live: LiveValues): string {
+function switchingHead(reply: IncomingMessage, live: LiveValues, ofRequest: OfRequest): string {
   const { statusMessage: statusText = "", rawHeaders } = reply
-  const scrubbed = scrubHead({ status: 101, statusText, rawHeaders: endToEnd(rawHeaders) }, live)
+  const said = { status: 101, statusText, rawHeaders: endToEnd(rawHeaders) }
+  const scrubbed = scrubHead(said, live, ofRequest)
   const lines = pairsOf([...scrubbed.rawHeaders, "Connection", "Upgrade", "Upgrade", "websocket"])
   const head = [`HTTP/1.1 101 ${scrubbed.statusText}`, ...lines.map((pair) => pair.join(": "))]
   return [...head, "", ""].join("\r\n")

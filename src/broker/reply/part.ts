@@ -7,7 +7,7 @@ export type PartAsked =
   { readonly first: number; readonly last: number } | { readonly suffix: number }
 
 /** What of a wider part is the one that was asked for. */
-interface PartCut {
+export interface PartCut {
   /** Bytes in front of it, and bytes of it. */
   readonly skip: number
   readonly length: number

@@ -1,12 +1,12 @@
 import type { Readable } from "node:stream"
-import { VaultError } from "../../core/index.js"
+import { type Redacted, VaultError } from "../../core/index.js"
 import { type Coding, codingNames, codingsOf, valuesOf, withoutHeaders } from "../coding/coding.js"
 import { Undecodable, decoded } from "../coding/decode.js"
 import { type Begun, readAhead } from "../coding/read-ahead.js"
 import type { LiveValues } from "../live/live-values.js"
-import { Sieve } from "../live/sieve.js"
+import { type Sieve, sieveOfReply } from "../live/sieve.js"
 import { isDigest } from "../coding/digest-header.js"
-import { type PartAsked, cutOf, cutOut, refusedPart } from "./part.js"
+import { type PartAsked, type PartCut, cutOf, cutOut, refusedPart } from "./part.js"
 
 /** The head of a reply, as Node's parser gives it: a character for each byte. */
 interface ReplyHead {
@@ -15,6 +15,14 @@ interface ReplyHead {
   readonly statusText: string
   /** Names and values in turn, as they were sent. */
   readonly rawHeaders: readonly string[]
+}
+
+/** What a reply owes to its request. */
+export interface OfRequest {
+  /** The part that the program asked for, if a wider one was asked for in its place. */
+  readonly asked?: PartAsked | undefined
+  /** Signatures that the broker put into its query: such an address is good for whoever has it. */
+  readonly presigned?: readonly Redacted[] | undefined
 }
 
 /** A reply without the values of this run. */
@@ -42,18 +50,24 @@ const SHORT = 64 * 1024
  *
  * Throws `REPLY_REFUSED`, before anything is handed on, if the body has an encoding that cannot be
  * taken off, or is a part of something that may hold a half of a value; and what `body` throws.
- * `asked` is the part that the program asked for, if a wider one was asked for in its place: the reply
- * becomes that part, and fails where a value is in it or beside it.
+ * Where a wider part was asked for than the program did, the reply becomes what that asked for, and
+ * fails where a value is in it or beside it.
  */
 export async function scrubReply(
   method: string,
   head: ReplyHead,
   body: AsyncIterable<Uint8Array>,
   live: LiveValues,
-  asked?: PartAsked,
+  { asked, presigned = [] }: OfRequest = {},
 ): Promise<ScrubbedReply> {
-  if (head.status === 206 && asked !== undefined) return scrubPart(head, body, live, asked)
-  const sieve = new Sieve(() => live.all())
+  const sieve = sieveOfReply(live, presigned)
+  if (head.status === 206 && asked !== undefined) {
+    const longest = presigned.reduce(
+      (most, { value }) => Math.max(most, value.length),
+      live.longest,
+    )
+    return scrubPart(head, body, sieve, cutOf(asked, head.rawHeaders, longest))
+  }
   const trailers = (raw: readonly string[]): string[] => withoutFoundNames(raw, sieve.head(raw))
   const isBodiless = method === "HEAD" || hasNoBody(head)
   const codings = isBodiless ? [] : readableCodings(head)
@@ -71,13 +85,11 @@ export async function scrubReply(
 }
 
 async function scrubPart(
-  { statusText, ...said }: ReplyHead,
+  { statusText }: ReplyHead,
   body: AsyncIterable<Uint8Array>,
-  live: LiveValues,
-  asked: PartAsked,
+  sieve: Sieve,
+  cut: PartCut,
 ): Promise<ScrubbedReply> {
-  const cut = cutOf(asked, said.rawHeaders, live.longest)
-  const sieve = new Sieve(() => live.all())
   const clean = sieve.stream(body, () => {
     if (sieve.found.size > 0) throw refusedPart("a value is in it, or at its edge")
   })
@@ -96,8 +108,12 @@ async function scrubPart(
 }
 
 /** The head of a reply that has no body: an interim one, or one that changes the protocol. */
-export function scrubHead(head: ReplyHead, live: LiveValues): ReplyHead {
-  return scrubTexts(head, new Sieve(() => live.all()))
+export function scrubHead(
+  head: ReplyHead,
+  live: LiveValues,
+  { presigned }: OfRequest = {},
+): ReplyHead {
+  return scrubTexts(head, sieveOfReply(live, presigned))
 }
 
 /** RFC 9112, section 6.3. */

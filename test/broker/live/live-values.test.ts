@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { Sieve } from "../../../src/broker/live/sieve.js"
+import { Sieve, sieveOfReply } from "../../../src/broker/live/sieve.js"
 import { MARKER, NAME, VALUE, all, liveValues, pieces } from "../bodies.js"
 
 describe("the values of a run", () => {
@@ -115,3 +115,31 @@ test("a stream whose piece may not leave gives nothing of it", async () => {
 function basicOf(user: number): string {
   return Buffer.from(`user-${user}:${VALUE}`).toString("base64")
 }
+
+describe("what was made for one request", () => {
+  const MADE = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+  const SIGNED = { name: "stripe/aws", value: Buffer.from(MADE) }
+
+  test("is taken out of its reply with the values, however the reply is cut", async () => {
+    const body = Buffer.from(`<a>${MADE}</a>${VALUE}${MADE}`)
+    const clean = `<a>[REDACTED stripe/aws]</a>${MARKER}[REDACTED stripe/aws]`
+    for (let at = 0; at <= body.length; at += 1) {
+      const sieve = sieveOfReply(liveValues(), [SIGNED])
+      const parts = pieces(body.subarray(0, at), body.subarray(at))
+      expect((await all(sieve.stream(parts))).toString()).toBe(clean)
+      expect([...sieve.found].toSorted()).toEqual([NAME, "stripe/aws"])
+    }
+    expect(sieveOfReply(liveValues(), [SIGNED]).head([`x=${MADE}`, VALUE])).toEqual([
+      "x=[REDACTED stripe/aws]",
+      MARKER,
+    ])
+  })
+
+  test("has no value compiled anew, and is in no other reply", () => {
+    const live = liveValues()
+    const before = live.all()
+    expect(sieveOfReply(live, [SIGNED]).text(MADE)).not.toContain(MADE)
+    expect(live.all()).toBe(before)
+    expect(sieveOfReply(live).text(MADE)).toBe(MADE)
+  })
+})
