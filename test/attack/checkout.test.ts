@@ -98,8 +98,8 @@ describe("a sparse checkout", () => {
     const refused = await world.revoke("ci", "stripe").catch((error: unknown) => error)
     expect(refused).toMatchObject({ code: "VAULT_DIRTY" })
     const { hint = "" } = refused as { hint?: string }
-    const command = /git restore .*$/.exec(hint)?.[0] ?? ""
-    execSync(`git sparse-checkout disable; ${command}`, { cwd: world.top, stdio: "ignore" })
+    const command = /git sparse-checkout .*$/.exec(hint)?.[0] ?? ""
+    execSync(command, { cwd: world.top, stdio: "ignore" })
     await world.revoke("ci", "stripe")
     expect(await world.tryRead("ci", "stripe/webhook")).toBe("NOT_GRANTED")
   })

@@ -175,8 +175,12 @@ function refuseDirty(
   for (const path of new Set([...observed.keys(), ...files.keys(), ...committed.keys()])) {
     if (path === wish || isAsCommitted(path)) continue
     const keep = KEEPS.get(path.slice(folder.length + 1)) ?? "commit it"
+    // Git restores nothing that it was told to leave out.
+    const sparse = isPresent(path)
+      ? ""
+      : "; where a sparse checkout leaves it out: git sparse-checkout disable"
     throw new VaultError("VAULT_DIRTY", `${path} differs from the last commit`, {
-      hint: `${keep}; or bring it back: git restore --staged --worktree -- ${VAULT_FOLDER}/${path.slice(folder.length + 1)}`,
+      hint: `${keep}; or bring it back: git restore --staged --worktree -- ${VAULT_FOLDER}/${path.slice(folder.length + 1)}${sparse}`,
     })
   }
 }
