@@ -179,8 +179,8 @@ export class AgentVault implements AsyncDisposable {
 
   /**
    * Ends all watches and pulls and the leases that were taken, overwrites what is kept in memory, and
-   * syncs the audit. Reading or changing afterwards throws `CLOSED`. Rejects with `AUDIT_UNWRITABLE` if the audit
-   * cannot be synced.
+   * syncs the audit. Reading or changing afterwards throws `CLOSED`. Rejects with `AUDIT_UNWRITABLE`
+   * if the audit cannot be synced.
    */
   async close(): Promise<void> {
     this.#closing.abort()

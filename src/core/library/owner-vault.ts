@@ -41,9 +41,8 @@ export interface OwnerRequest extends ReaderRequest {
 /**
  * A vault, opened by an owner: it reads as an {@link AgentVault} does, and changes. Each change is
  * one commit on the branch that is checked out: all of it happens, or nothing. Every change may
- * throw `NOT_OWNER`, `PENDING`, `VAULT_DIRTY`, `REPOSITORY_STATE`, `LOCKED`, `BUSY`, `GIT_FAILED`
- * `CLOSED`
- * and the codes of exit 5.
+ * throw `NOT_OWNER`, `PENDING`, `VAULT_DIRTY`, `REPOSITORY_STATE`, `LOCKED`, `BUSY`, `GIT_FAILED`,
+ * `CLOSED` and the codes of exit 5.
  */
 export class OwnerVault extends AgentVault {
   readonly #request: OwnerRequest
