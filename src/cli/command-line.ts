@@ -82,7 +82,7 @@ async function hintOf(
 ): Promise<string | undefined> {
   if (hint === undefined || call === undefined) return hint
   const { asActing, fromHere } = await import("./parse/typed-again.js")
-  return fromHere(asActing(hint, call), call, surroundings.cwd())
+  return fromHere(asActing(hint, call), call, () => surroundings.cwd())
 }
 
 /** Tells an error. Returns the exit code. */

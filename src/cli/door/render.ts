@@ -220,7 +220,9 @@ export function findingsFromHere(
   { call, cwd }: Door,
 ): CheckFinding[] {
   return findings.map((finding) =>
-    finding.hint === undefined ? finding : { ...finding, hint: fromHere(finding.hint, call, cwd) },
+    finding.hint === undefined
+      ? finding
+      : { ...finding, hint: fromHere(finding.hint, call, () => cwd) },
   )
 }
 
