@@ -241,6 +241,7 @@ const withoutCore = {
     bundler.onLoad({ filter: /./, namespace: "none" }, () => ({
       contents: `module.exports = {
         VaultError: class extends Error {},
+        ...require("./audit/audit-line.ts"),
         ...require("./words/reveal-policy.ts"),
         ...require("./records/lease.ts"),
         ...require("./records/secret-metadata.ts"),
