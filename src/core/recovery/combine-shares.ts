@@ -1,6 +1,8 @@
 import { identityOf, recipientOf } from "../age/age.js"
 import type { KeyKind } from "../age/age.js"
 import type { Key } from "../keys/key-files.js"
+import type { OwnerEntry } from "../records/record.js"
+import { signingKey } from "../records/signature.js"
 import { VaultError } from "../words/errors.js"
 import { joinParts } from "./secret-sharing.js"
 import type { Share } from "./share.js"
@@ -9,7 +11,7 @@ import type { Share } from "./share.js"
 export interface ClaimedOwners {
   readonly vault: string
   readonly keys: KeyKind
-  readonly owners: readonly { readonly name: string; readonly recipient: string }[]
+  readonly owners: readonly Pick<OwnerEntry, "name" | "recipient" | "signer">[]
 }
 
 /**
@@ -23,7 +25,9 @@ export async function combineShares(
   const identity = identityOf(keys, await requireOneSet(shares, vault))
   const recipient = await recipientOf(identity)
   const owner = shares[0]?.owner ?? ""
-  if (owners.some((each) => each.recipient === recipient)) {
+  // X25519 ignores five bits of an identity (RFC 7748, section 5), which the signing key is made of too.
+  const { signer } = signingKey(identity)
+  if (owners.some((each) => each.recipient === recipient && each.signer === signer)) {
     return { identity, recipient, vault, owner }
   }
   throw invalid(

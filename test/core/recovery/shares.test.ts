@@ -176,6 +176,16 @@ describe("shares of one set", () => {
     }
   })
 
+  test("one that alters bits which no recipient shows brings no key that could not sign", async () => {
+    const [first, ...rest] = shares as [Share, Share, Share]
+    for (let change = 1; change < 256; change += 1) {
+      const part = Uint8Array.from(first.part)
+      part[31] = (part[31] ?? 0) ^ change
+      const some = [{ ...first, part }, ...rest.slice(0, 2)]
+      expect(await outcome(combine(some))).toBe("SHARES_INVALID")
+    }
+  })
+
   test("those of another vault", async () => {
     const strange = shares.map((share) => ({ ...share, vault: "0".repeat(32) }))
     expect(await outcome(combine(strange))).toBe("KEY_WRONG_VAULT")
