@@ -7,7 +7,8 @@
 //     await command("get, cold", [node, bin, "get", "a/b"], { budget: 2.0 })
 //     await call("get, warm", () => vault.get("a/b"), { budget: 0.1 })
 //   }
-import { spawnSync } from "node:child_process"
+import { fork, spawnSync } from "node:child_process"
+import { once } from "node:events"
 import { readdirSync } from "node:fs"
 import { performance } from "node:perf_hooks"
 import { parseArgs } from "node:util"
@@ -55,6 +56,12 @@ const usual = values.runs === undefined ? 15 : Number(values.runs)
 
 /** @type {Row[]} */
 const rows = []
+/**
+ * What times processes: small, whatever this process grows to.
+ *
+ * @type {import("node:child_process").ChildProcess}
+ */
+let timer
 
 /**
  * Times whole processes: the command and what it is compared with in turn, A B A B, so that a
@@ -79,8 +86,8 @@ async function command(name, argv, options = {}) {
   const ratios = []
   for (let run = -2; run < runs; run += 1) {
     await before?.()
-    const time = timeProcess(argv, spawning)
-    const base = timeProcess(against, againstIn)
+    const time = await timeProcess(argv, spawning)
+    const base = await timeProcess(against, againstIn)
     if (run < 0) continue
     times.push(time)
     ratios.push(time / base)
@@ -145,17 +152,12 @@ async function timeCall(work) {
 /**
  * @param {readonly string[]} argv
  * @param {Pick<CommandOptions, "cwd" | "env" | "input">} options
- * @returns {number} milliseconds
+ * @returns {Promise<number>} milliseconds
  */
-function timeProcess([file = "", ...args], { env, ...options }) {
-  const start = performance.now()
-  const { status, stderr, error } = spawnSync(file, args, {
-    ...options,
-    env: { ...process.env, ...env },
-    maxBuffer: 1 << 28,
-  })
-  const time = performance.now() - start
-  if (status !== 0) throw new Error(`${file} ${args.join(" ")}: ${error ?? stderr.toString()}`)
+async function timeProcess(argv, { env, ...options }) {
+  timer.send([argv, { ...options, env: { ...process.env, ...env } }])
+  const [{ time, failed }] = await once(timer, "message")
+  if (failed !== undefined) throw new Error(`${argv.join(" ")}: ${failed}`)
   return time
 }
 
@@ -202,10 +204,12 @@ async function runAll() {
     .filter((file) => file.endsWith(".bench.mjs"))
     .filter((file) => positionals.length === 0 || positionals.some((name) => file.includes(name)))
     .toSorted()
+  timer = fork(new URL("time-process.mjs", folder), { serialization: "advanced" })
   for (const file of files) {
     const { default: measure } = await import(new URL(file, folder).href)
     await measure(bench)
   }
+  timer.disconnect()
   process.stdout.write(values.json ? `${JSON.stringify(rows)}\n` : `\n${table()}`)
 }
 

@@ -21,10 +21,10 @@ const PLANTED = {
 const PROBE = `
   import { appendFileSync } from "node:fs"
   const note = (who) =>
-    ["-e", "require('fs').appendFileSync(process.argv[1], process.argv[2] + ' ' + Object.keys(process.env) + '\\\\n')", process.env.SEEN, who]
+    ["-e", "require('fs').appendFileSync(process.argv[1], [process.argv[2], process.ppid, Object.keys(process.env)].join(' ') + '\\\\n')", process.env.SEEN, who]
   export default async ({ command, call, node }) => {
     await command("a", [node, ...note("command")], { against: [node, ...note("against")], runs: 1 })
-    await call("b", () => appendFileSync(process.env.SEEN, "call " + Object.keys(process.env) + "\\n"), { runs: 1 })
+    await call("b", () => appendFileSync(process.env.SEEN, "call " + process.pid + " " + Object.keys(process.env) + "\\n"), { runs: 1 })
   }`
 
 test("what is measured knows nothing of the caller's that would change the figures", () => {
@@ -32,7 +32,7 @@ test("what is measured knows nothing of the caller's that would change the figur
   const seen = join(folder, "seen")
   try {
     mkdirSync(join(folder, "bench"))
-    for (const name of ["run.mjs", "environment.mjs"]) {
+    for (const name of ["run.mjs", "environment.mjs", "time-process.mjs"]) {
       cpSync(join(bench, name), join(folder, "bench", name))
     }
     writeFileSync(join(folder, "bench/probe.bench.mjs"), PROBE)
@@ -45,6 +45,12 @@ test("what is measured knows nothing of the caller's that would change the figur
     expect(whose).toEqual(new Set(["command", "against", "call"]))
     const known = Object.keys(PLANTED).filter((name) => lines.join().includes(name))
     expect(known).toEqual([])
+    // What measures grows, and out of a large process each other one starts later.
+    const byWhom = (who: string) =>
+      new Set(lines.filter((line) => line.startsWith(who)).map((line) => line.split(" ")[1]))
+    expect([byWhom("command").size, byWhom("call").size]).toEqual([1, 1])
+    expect(byWhom("against")).toEqual(byWhom("command"))
+    expect(byWhom("command")).not.toEqual(byWhom("call"))
   } finally {
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
   }
