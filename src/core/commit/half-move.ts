@@ -2,7 +2,7 @@ import { readlinkSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { isBehindLink, lookAt } from "../disk/at-path.js"
 import { readRegularFile, removeEmptyFolder, removeFile } from "../disk/files.js"
-import type { BlobId, Git } from "../git/git.js"
+import { type BlobId, type Git, openGit } from "../git/git.js"
 import { lockingFiles } from "../git/git-locks.js"
 import { blobId, parseEntries } from "../git/git-objects.js"
 import { withoutPrograms } from "../git/git-programs.js"
@@ -26,8 +26,10 @@ interface MovedFile {
 type StagedEntries = ReadonlyMap<string, string>
 
 /** Brings files and index back to where the branch is, where a git that is gone left them half moved. */
-export async function takeBack(git: Git, { from, to }: Journal): Promise<void> {
+export async function takeBack(opened: Git, { from, to }: Journal): Promise<void> {
   if (from === null) return
+  // The move may have brought settings, in a file of the work tree that those of the clone include.
+  const git = await openGit(opened.checkout, opened.env)
   const staged = await stagedFiles(git)
   const isOurs = ({ path, before, after }: MovedFile): boolean =>
     [before, after].includes(staged.get(path) ?? "") && !isBehindLink(git.checkout.top, path)

@@ -91,9 +91,9 @@ export function resolve(request: ResolveRequest): Promise<Resolved> {
 
 async function resolveOnce(request: ResolveRequest): Promise<Resolved> {
   const checkout = requireCheckout(request.place)
-  const git = await openGit(checkout, request.env)
-  if (request.dryRun) return resolveIndex(git, request)
+  if (request.dryRun) return resolveIndex(await openGit(checkout, request.env), request)
   const work = async (): Promise<Resolved> => {
+    const git = await openGit(checkout, request.env)
     await removeLeftovers(git)
     await completeJournal(git)
     return resolveIndex(git, request)

@@ -36,12 +36,13 @@ export async function pull(
   env: Environment,
 ): Promise<Pulled | undefined> {
   const checkout = requireCheckout(place)
-  const git = await openGit(checkout, env)
   const branch = changeableBranch(checkout)
-  const upstream = await followed(git, branch)
-  await fetchBranch(git, upstream)
+  const outside = await openGit(checkout, env)
+  const upstream = await followed(outside, branch)
+  await fetchBranch(outside, upstream)
   // Readers go on with what is there; the next command completes what is unfinished.
   const { pulled } = await withLock<Moved>(checkout.gitFolder, async () => {
+    const git = await openGit(checkout, env)
     await removeLeftovers(git)
     await completeJournal(git)
     const [from, to] = await Promise.all([commitOf(git, branch), commitOf(git, upstream.tracked)])

@@ -64,7 +64,7 @@ export function sync(request: SyncRequest): Promise<Synced> {
 
 async function syncOnce(request: SyncRequest): Promise<Synced> {
   const checkout = requireCheckout(request.place)
-  const git = await openGit(checkout, request.env)
+  let git = await openGit(checkout, request.env)
   const branch = changeableBranch(checkout)
   const remote = await followed(git, branch, request.remote)
   // Before the network is asked: what a killed git left may be in the way of the fetch, too.
@@ -73,6 +73,8 @@ async function syncOnce(request: SyncRequest): Promise<Synced> {
   for (let left = RETRIES; ; left--) {
     const brought = await bring(git, request, remote)
     const synced = before === undefined ? brought : together(before, brought)
+    // What came may be settings, in a file of the work tree that those of the clone include.
+    if (brought.brought !== "nothing") git = await openGit(checkout, request.env)
     if (!request.push || request.dryRun || !synced.isAhead) return synced
     await refuseBrokenTip(git, request.place, synced.commit)
     if ((await push(git, remote, synced)) === "pushed") {
@@ -114,8 +116,10 @@ async function bring(git: Git, request: SyncRequest, remote: RemoteBranch): Prom
   const incoming = await fetchAside(git, remote)
   if (request.dryRun) return bringCommit(git, request, remote, incoming)
   const work = async (): Promise<Synced> => {
-    await completeEarlier(git)
-    return bringCommit(git, request, remote, incoming)
+    // By the settings as they are now: another command may have brought some while we waited.
+    const now = await openGit(git.checkout, request.env)
+    await completeEarlier(now)
+    return bringCommit(now, request, remote, incoming)
   }
   return withLock(git.checkout.gitFolder, work)
 }

@@ -505,6 +505,25 @@ test.each([
   expect(existsSync(ran)).toBe(false)
 })
 
+test("runs no program of a configuration in the work tree that only just came", async () => {
+  const { one, two } = clones
+  const ran = join(two.folder, "ran")
+  two.git("config", "include.path", "../gitconfig")
+  one.commit("gitconfig", `[filter "evil"]\n\tsmudge = "touch '${ran}'; cat"\n`)
+  one.git("push", "-q")
+  one.write(".gitattributes", "late.txt filter=evil\n")
+  one.git("add", ".gitattributes")
+  one.commit("late.txt", "late\n")
+  two.commit("other.txt", "two\n")
+  // What it names comes in a second round, since another push came first.
+  const raced = join(one.folder, "raced")
+  const race = `[ -e '${raced}' ] || { touch '${raced}'; ${realGit()} -C '${one.top}' push -q; }`
+  const path = gitThat(two, `case "$*" in *"push --quiet"*) ${race};; esac`)
+  expect(await syncAt(two.with({ PATH: path }, two.top))).toMatchObject({ pushed: true })
+  expect(readFileSync(join(two.top, "late.txt"), "utf8")).toBe("late\n")
+  expect(existsSync(ran)).toBe(false)
+})
+
 test("works in another work tree, and with Git's conversion of line ends", async () => {
   const { one, two } = clones
   two.git("config", "core.autocrlf", "true")
