@@ -81,7 +81,8 @@ async function hintOf(
   surroundings: CommandProcess,
 ): Promise<string | undefined> {
   if (hint === undefined || call === undefined) return hint
-  const { asActing, fromHere } = await import("./parse/typed-again.js")
+  const { asActing } = await import("./parse/typed-again.js")
+  const { fromHere } = await import("./door/from-here.js")
   return fromHere(asActing(hint, call), call, () => surroundings.cwd())
 }
 

@@ -10,7 +10,7 @@ import type {
   SecretGoing,
 } from "../../core/owner.js"
 import type { Door } from "./door.js"
-import { fromHere } from "../parse/typed-again.js"
+import { fromHere } from "./from-here.js"
 import { harmless, say, toJson, writeOut } from "../terminal/terminal.js"
 import { toned } from "../terminal/tone.js"
 import { isSet } from "./who.js"

@@ -1,5 +1,4 @@
-import { dirname, relative, resolve } from "node:path"
-import { VaultError, findVault, shellWord } from "../../core/index.js"
+import { shellWord } from "../../core/index.js"
 import type { Call } from "./call.js"
 
 /** The commands whose words are another program's command line. */
@@ -32,29 +31,6 @@ export function asActing(hint: string, { options }: Call): string {
     .replaceAll(/agent-vault run(?= )(?![^;]* --(?:agent|identity)\b)/g, (line) =>
       `${line} ${runner}`.trimEnd(),
     )
-}
-
-/** Git in a hint, where it names files of the vault from the folder that the vault lies in. */
-const GIT_ON_FILES = /\bgit (?=(?:restore|log|add|rm) [^;]*-- \.agent-vault\b)/g
-
-/** A hint whose lines find these files from where they are typed. No others ask where: it may be gone. */
-export function fromHere(hint: string, { options }: Call, cwd: () => string): string {
-  if (hint.search(GIT_ON_FILES) === -1) return hint
-  const here = cwd()
-  const folder = folderOfVault(
-    resolve(here, typeof options["dir"] === "string" ? options["dir"] : ""),
-  )
-  const way = folder === undefined ? "" : relative(here, folder)
-  return way === "" ? hint : hint.replaceAll(GIT_ON_FILES, `git -C ${shellWord(way)} `)
-}
-
-function folderOfVault(start: string): string | undefined {
-  try {
-    return dirname(findVault(start).root)
-  } catch (error) {
-    if (!VaultError.is(error)) throw error
-    return undefined
-  }
 }
 
 function optionWords(name: string, value: Call["options"][string] | undefined): string[] {

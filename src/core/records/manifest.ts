@@ -108,7 +108,7 @@ const BELOW_NOTHING =
 function belowNothing(bytes: Uint8Array): string | undefined {
   const [, whole] = BELOW_NOTHING.exec(Buffer.from(bytes).toString("utf8")) ?? []
   if (whole === undefined) return undefined
-  return `\`${whole}\` is all of it, with no room for lines below: write \`${whole.slice(0, 7)}\``
+  return `\`${whole}\` is all of it, with no room for lines below: write \`${whole.slice(0, whole.indexOf(":") + 1)}\``
 }
 
 function check(value: unknown, vault: string): Manifest {
