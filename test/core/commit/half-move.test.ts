@@ -114,6 +114,24 @@ test("nothing is written or removed behind a link", async () => {
   expect(readFileSync(join(outside, "deep/file"), "utf8")).toBe("all new\n")
 })
 
+test("runs no program of a configuration that came with the half", async () => {
+  const { one, two } = clones
+  const ran = join(one.folder, "ran")
+  one.git("config", "include.path", "../gitconfig")
+  two.commit("gitconfig", "[core]\n")
+  await syncAt(two)
+  await syncAt(one)
+  two.commit(".gitattributes", "*.txt text eol=crlf filter=evil\n")
+  two.commit("gitconfig", `[filter "evil"]\n\tclean = "touch '${ran}'; cat"\n`)
+  await others()
+  const came = ["gitconfig", ".gitattributes"].map(
+    (name) => `${realGit()} cat-file blob origin/main:${name} >${name}`,
+  )
+  expect(await syncWith(`${came.join("; ")}; ${TORN}`)).toBe("GIT_FAILED")
+  expect(readFileSync(join(one.top, "gitconfig"), "utf8")).toBe("[core]\n")
+  expect(existsSync(ran)).toBe(false)
+})
+
 test("a file that the user deleted after the branch moved stays deleted", async () => {
   await others()
   const { one } = clones
