@@ -1,6 +1,7 @@
 /**
  * What the page does where scripts run; all of it works without. It sends the answer without leaving
- * the page, since a browser closes for a script only what has no history. No text of others is in it.
+ * the page, since a browser closes for a script only what has no history. A yes within a second after
+ * the page came in sight is not taken. No text of others is in it.
  */
 export const QUESTION_SCRIPT = `
 (() => {
@@ -24,8 +25,17 @@ const ticking = setInterval(() => {
   for (const button of buttons()) button.disabled = true
 }, 1000)
 
+// A click that was meant for what was there before is no yes.
+let appeared = performance.now()
+document.addEventListener("visibilitychange", () => { appeared = performance.now() })
+const isTooSoon = (answer) =>
+  ["once", "session"].includes(answer) && performance.now() - appeared < 1000
+
 form.addEventListener("submit", (event) => {
   event.preventDefault()
+  if (isTooSoon(event.submitter.value)) {
+    return tell("This page has only just appeared. Press again if you mean it.")
+  }
   const body = new URLSearchParams(new FormData(form, event.submitter))
   for (const button of buttons()) button.disabled = true
   status.textContent = "Sending your answer."
@@ -49,12 +59,16 @@ function show(text) {
 function fail(problem) {
   for (const button of buttons()) button.disabled = false
   status.textContent = ""
+  tell(typeof problem === "string"
+    ? problem
+    : "The answer was not taken: the question is over, or was answered elsewhere.")
+}
+
+function tell(problem) {
   const told = document.querySelector(".problem") || document.createElement("p")
   told.className = "problem"
   told.setAttribute("role", "alert")
-  told.textContent = typeof problem === "string"
-    ? problem
-    : "The answer was not taken: the question is over, or was answered elsewhere."
+  told.textContent = problem
   form.before(told)
 }
 

@@ -22,6 +22,8 @@ function valueIn(answer: PersonAnswer | undefined): string | undefined {
   return answer && "value" in answer ? Buffer.from(answer.value).toString() : undefined
 }
 
+/** A page takes no yes in its first second. */
+const LATER = "performance.now = () => 1e9"
 const READY = { width: 900, height: 700 }
 
 describe("a question on a page, in Chromium", () => {
@@ -52,10 +54,26 @@ describe("a question on a page, in Chromium", () => {
     await tab.keyboard.press("Tab")
     await tab.keyboard.press("Tab")
     await tab.waitForFunction("document.activeElement.value === 'session'")
+    await tab.evaluate(LATER)
     // The page may be gone before the key is up again.
     await tab.keyboard.press("Enter").catch(() => undefined)
     expect(await answer).toEqual({ choice: "session" })
     await closed
+    expect(problems).toEqual([])
+  })
+
+  testInBrowser("takes no click for a yes that came as the page appeared", async (open) => {
+    const { url, answer } = await asked(TO_CHOOSE)
+    const { tab, problems } = await open({ at: url })
+    const yes = tab.getByRole("button", { name: /Yes, once/ })
+    await yes.waitFor()
+    await tab.evaluate("performance.now = () => 0")
+    await yes.click()
+    await tab.getByRole("alert").waitFor()
+    expect(await tab.getByRole("alert").textContent()).toContain("only just appeared")
+    await tab.evaluate(LATER)
+    await yes.click()
+    expect(await answer).toEqual({ choice: "once" })
     expect(problems).toEqual([])
   })
 
