@@ -1,19 +1,35 @@
 import { dirname, relative, resolve } from "node:path"
 import { VaultError, findVault, shellWord } from "../../core/index.js"
-import type { Call } from "../parse/call.js"
+import { type Call, longestNamed } from "../parse/call.js"
+import { quickSpec } from "../parse/quick.js"
 
 /** Git in a hint, where it names files of the vault from the folder that the vault lies in. */
 const GIT_ON_FILES = /\bgit (?=(?:restore|log|add|rm) [^;]*-- \.agent-vault\b)/g
 
+/** A line of ours, by its command; not one that says where, or that an owner types elsewhere. */
+const OURS =
+  /(?<!(?<!with |is )\ban(?:other)? owner\b[^;:]*: |who sees it by )\bagent-vault ([a-z]+(?:[ -][a-z]+)*)(?![^;\n]* --dir\b)/g
+
 /** A hint whose lines find these files from where they are typed. No others ask where: it may be gone. */
-export function fromHere(hint: string, { options }: Call, cwd: () => string): string {
+export function fromHere(text: string, call: Call, cwd: () => string): string {
+  const hint = inSameFolder(text, call)
   if (hint.search(GIT_ON_FILES) === -1) return hint
   const here = cwd()
-  const folder = folderOfVault(
-    resolve(here, typeof options["dir"] === "string" ? options["dir"] : ""),
-  )
+  const { dir } = call.options
+  const folder = folderOfVault(resolve(here, typeof dir === "string" ? dir : ""))
   const way = folder === undefined ? "" : relative(here, folder)
   return way === "" ? hint : hint.replaceAll(GIT_ON_FILES, `git -C ${shellWord(way)} `)
+}
+
+/** Our own lines, with the folder that the call was given: typed without it they act on another. */
+export function inSameFolder(text: string, { options: { dir } }: Call): string {
+  if (typeof dir !== "string") return text
+  return text.replaceAll(OURS, (line, words: string) => {
+    const spec = longestNamed(words.split(" "), quickSpec)
+    if (spec === undefined || !("dir" in spec.options)) return line
+    const name = `agent-vault ${spec.name}`
+    return `${name} --dir ${shellWord(dir)}${line.slice(name.length)}`
+  })
 }
 
 function folderOfVault(start: string): string | undefined {

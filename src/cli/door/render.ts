@@ -10,7 +10,7 @@ import type {
   SecretGoing,
 } from "../../core/owner.js"
 import type { Door } from "./door.js"
-import { fromHere } from "./from-here.js"
+import { fromHere, inSameFolder } from "./from-here.js"
 import { harmless, say, toJson, writeOut } from "../terminal/terminal.js"
 import { toned } from "../terminal/tone.js"
 import { isSet } from "./who.js"
@@ -35,7 +35,12 @@ export async function print(door: Door, lines: readonly string[]): Promise<void>
 /** Lines for a person, on stderr: what happened, and the next step. */
 export function tell(door: Door, ...lines: readonly string[]): void {
   const { stderr, env } = door.terminal
-  for (const line of lines) say(door.terminal, toned(harmless(line), stderr, env))
+  for (const line of lines) say(door.terminal, toned(harmless(nextHere(door, line)), stderr, env))
+}
+
+/** What comes next is typed here, and so in the folder that this call was given. */
+function nextHere({ call }: Door, line: string): string {
+  return /\b(?:Next|Share it|Afterwards): /.test(line) ? inSameFolder(line, call) : line
 }
 
 /** Who gains, who loses, since when, what was revoked before. */
@@ -161,7 +166,8 @@ export async function report(
 
 /** How a change ended: what it wrote, or would write, and what went wrong after it. */
 export function outcomeLines(door: Door, outcome: Outcome<unknown>): string[] {
-  return [outcomeLine(door, outcome), ...unfinishedLines(outcome)]
+  const unfinished = unfinishedLines(outcome).map((line) => inSameFolder(line, door.call))
+  return [outcomeLine(door, outcome), ...unfinished]
 }
 
 /** What went wrong after the work was done. It stands, and is not to be repeated. */

@@ -2,6 +2,7 @@ import { claimedId, findAnchor } from "../../../core/index.js"
 import { type OwnerJoinRequest, join, joinAsOwner } from "../../../core/owner.js"
 import type { Door } from "../../door/door.js"
 import { choosePassphrase } from "../../keys/new-passphrase.js"
+import { inSameFolder } from "../../door/from-here.js"
 import { asJson, print, tell } from "../../door/render.js"
 import { isSet, passphraseOf, placeOf } from "../../door/who.js"
 
@@ -10,7 +11,8 @@ export async function run(door: Door): Promise<void> {
   await (isSet(door, "owner") ? joinOwner(door) : joinAgent(door))
   if (isSet(door, "json")) return
   if (findAnchor(claimedId(place), undefined, door.env) === undefined) {
-    tell(door, "Nobody is trusted here yet. Compare the owner's signer: agent-vault trust")
+    const next = inSameFolder("agent-vault trust", door.call)
+    tell(door, `Nobody is trusted here yet. Compare the owner's signer: ${next}`)
   }
 }
 

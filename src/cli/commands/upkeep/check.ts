@@ -21,6 +21,7 @@ import {
   report,
   tell,
 } from "../../door/render.js"
+import { inSameFolder } from "../../door/from-here.js"
 import { rotatingLines, rotationChangeLines } from "../../door/rotation-lines.js"
 import { progress } from "../../terminal/progress-line.js"
 import { noteOnce } from "../../terminal/terminal.js"
@@ -71,7 +72,7 @@ export async function run(door: Door): Promise<number> {
     `Checked ${counted(secrets, "secret")}, ${counted(groups, "group")}, ${counted(agents, "agent")}: ${counted(findings.length, "finding")}.`,
   )
   tell(door, ...goingLines(inspection), ...rotatingLines(inspection), ...ruleCount(inspection))
-  if (!anchored) tell(door, UNANCHORED)
+  if (!anchored) tell(door, inSameFolder(UNANCHORED, door.call))
   return code
 }
 

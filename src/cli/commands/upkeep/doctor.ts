@@ -1,6 +1,7 @@
 import { VaultError } from "../../../core/index.js"
 import type { Looked, TrialStep } from "../../../serving/blind-program.js"
 import type { Door } from "../../door/door.js"
+import { fromHere, inSameFolder } from "../../door/from-here.js"
 import { asJson, print, table, tell } from "../../door/render.js"
 import { isSet } from "../../door/who.js"
 import { type SeenHere, lookAround } from "../../doctor/look-around.js"
@@ -31,7 +32,7 @@ async function examine(door: Door): Promise<number> {
     step,
     is,
     saw,
-    ...(way && { mend: way }),
+    ...(way && { mend: fromHere(way, door.call, () => door.cwd) }),
   }))
   if (await asJson(door, { fixed, steps, exitCode: code })) return code
   tell(door, ...fixed.map((step) => `Mended: ${step}`))
@@ -39,7 +40,8 @@ async function examine(door: Door): Promise<number> {
   const next = "Whether a client follows the broker: agent-vault doctor -- CLIENT [ARG…] {url}"
   const canBeMended = seen.some(({ fix }) => fix !== undefined)
   const fix = canBeMended && !isSet(door, "fix")
-  tell(door, ...(fix ? ["What needs no key and no answer: agent-vault doctor --fix"] : []), next)
+  const all = fix ? ["What needs no key and no answer: agent-vault doctor --fix", next] : [next]
+  tell(door, ...all.map((line) => inSameFolder(line, door.call)))
   return code
 }
 

@@ -15,6 +15,7 @@ import {
 } from "../../../core/owner.js"
 import { requestLines } from "../../access/request-lines.js"
 import type { Door } from "../../door/door.js"
+import { inSameFolder } from "../../door/from-here.js"
 import { readingVault } from "../../door/reading.js"
 import { untilText } from "../../door/readers-text.js"
 import {
@@ -68,10 +69,10 @@ export async function run(door: Door): Promise<number> {
     `vault     ${id}`,
     `in        ${place.root}`,
     `branch    ${branch ?? (place.checkout === undefined ? "none: not in a Git work tree" : "none: HEAD is detached, so nothing is remembered as seen")}`,
-    `trust     ${trustLine(trust)}`,
+    `trust     ${inSameFolder(trustLine(trust), door.call)}`,
     `identity  ${identityLine(identity, standing, hasOwnerKey ? reading(harness) : undefined)}`,
     ...opensLines(identity, standing),
-    `here      ${keysHere(hasOwnerKey, local)}`,
+    `here      ${inSameFolder(keysHere(hasOwnerKey, local), door.call)}`,
     `isolate   ${isolationLine(isolation)}`,
     ...goingLines(document),
     ...rotatingLines(document),
