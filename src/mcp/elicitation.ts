@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import type { AskBy, Choice, ChoiceQuestion, Question } from "../questions/question.js"
-import { CHOICE_WORDS, lineFor, sentenceOf } from "../questions/question-facts.js"
+import { CHOICE_WORDS, lineFor, offeredBy, sentenceOf } from "../questions/question-facts.js"
 import type { Reply } from "./calls/client.js"
 
 /** What a person chooses from, as a client shows it: a form with one field. */
@@ -121,9 +121,11 @@ export function askThrough(present: () => PersonAtClient): AskBy {
   return async (question, signal, until) => {
     const person = present()
     if (question.kind === "choice") {
-      const yes = Object.entries(question.yes) as [keyof typeof question.yes, string][]
-      // What a yes holds for stands beside it: the question shows one request.
-      const said = yes.map(([choice, holds]) => [choice, `${CHOICE_WORDS[choice]}: ${holds}`])
+      // What it holds for stands beside each choice: the question shows one request.
+      const said = offeredBy(question).map(([choice, holds]) => [
+        choice,
+        `${CHOICE_WORDS[choice]}: ${holds}`,
+      ])
       const choices = Object.fromEntries([
         ...said,
         ["no", CHOICE_WORDS.no],

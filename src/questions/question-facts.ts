@@ -1,11 +1,25 @@
 import { harmless } from "../core/index.js"
-import type { Choice, Question } from "./question.js"
+import type { Choice, ChoiceQuestion, Question } from "./question.js"
 
 /** What each choice is called. */
 export const CHOICE_WORDS: Readonly<Record<Choice, string>> = {
   once: "Yes, once",
   session: "Yes, for this session",
   no: "No",
+  "no-more": "No, for this session",
+}
+
+/** Each choice that a question offers besides no, and what it holds for. */
+export function offeredBy({
+  yes,
+  noMore,
+}: ChoiceQuestion): (readonly [Exclude<Choice, "no">, string])[] {
+  const all = [
+    ["once", yes.once],
+    ["session", yes.session],
+    ["no-more", noMore],
+  ] as const
+  return all.flatMap(([choice, holds]) => (holds === undefined ? [] : [[choice, holds] as const]))
 }
 
 /** What a person is told besides the question itself, by name, in the order that it is read. */

@@ -2,7 +2,7 @@ import { type Html, markup } from "../page/html.js"
 import { type Page, pageOf } from "../page/page.js"
 import { PAGE_STYLE } from "../page/page-style.js"
 import type { ChoiceQuestion, Question, ValueQuestion } from "./question.js"
-import { CHOICE_WORDS, factsOf } from "./question-facts.js"
+import { CHOICE_WORDS, factsOf, offeredBy } from "./question-facts.js"
 import { QUESTION_SCRIPT } from "./question-script.js"
 
 const STYLE = `${PAGE_STYLE}
@@ -80,15 +80,14 @@ function factRow([name, fact]: readonly [name: string, fact: string]): Html {
     <dd class="${look}">${fact}</dd>`
 }
 
+const LOOKS = { once: "yes", session: "more", "no-more": "no" } as const
+
 /** No is first, and has the focus: who types on as the page appears says no. */
-function choiceFields({ yes, request }: ChoiceQuestion): Html {
-  const then = request === undefined ? "nothing is shown" : "nothing is sent"
-  const offered = (["once", "session"] as const).flatMap((choice) => {
-    const holds = yes[choice]
-    if (holds === undefined) return []
+function choiceFields(question: ChoiceQuestion): Html {
+  const then = question.request === undefined ? "nothing is shown" : "nothing is sent"
+  const offered = offeredBy(question).map(([choice, holds]) => {
     const words = markup`${CHOICE_WORDS[choice]}<small>${holds}</small>`
-    const look = choice === "once" ? "yes" : "more"
-    return [markup`<button class="${look}" name="answer" value="${choice}">${words}</button>`]
+    return markup`<button class="${LOOKS[choice]}" name="answer" value="${choice}">${words}</button>`
   })
   return markup`<fieldset class="answers">
     <legend class="unseen">Your answer</legend>

@@ -8,7 +8,7 @@ import {
   sendPage,
 } from "../page/loopback-server.js"
 import type { PersonAnswer, AskBy, Question, Unanswered } from "./question.js"
-import { CHOICE_WORDS } from "./question-facts.js"
+import { CHOICE_WORDS, offeredBy } from "./question-facts.js"
 import { answeredPage, questionPage } from "./question-form.js"
 
 /** Bytes of a value that a page takes. */
@@ -132,11 +132,13 @@ function readAnswer(question: Question, form: URLSearchParams): Read | undefined
   if (answers.length !== 1) return undefined
   if (answer === "no") return { answer: { choice: "no" }, words: "You said no" }
   if (question.kind === "value") return answer === "value" ? readValue(form) : undefined
-  if ((answer !== "once" && answer !== "session") || question.yes[answer] === undefined) {
-    return undefined
+  const [offered] = offeredBy(question).find(([choice]) => choice === answer) ?? []
+  if (offered === undefined) return undefined
+  const words = CHOICE_WORDS[offered]
+  return {
+    answer: { choice: offered },
+    words: `You said ${words.charAt(0).toLowerCase()}${words.slice(1)}`,
   }
-  const [, when = ""] = CHOICE_WORDS[answer].split(", ")
-  return { answer: { choice: answer }, words: `You said yes, ${when}` }
 }
 
 function readValue(form: URLSearchParams): Read {

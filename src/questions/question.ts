@@ -1,5 +1,5 @@
-/** What a person may say: yes to this one, yes for the session, or no. */
-export type Choice = "once" | "session" | "no"
+/** What a person may say: yes to this one, yes for the session, no, or no to all that is like it. */
+export type Choice = "once" | "session" | "no" | "no-more"
 
 /** What a person is told before they answer. All of it may be text of a program or of a model. */
 interface QuestionParts {
@@ -32,7 +32,12 @@ interface RequestAsked {
 export interface ChoiceQuestion extends QuestionParts {
   readonly kind: "choice"
   /** Each yes that is possible, and what it holds for: `for this request alone`. */
-  readonly yes: Readonly<Partial<Record<Exclude<Choice, "no">, string>>>
+  readonly yes: Readonly<Partial<Record<"once" | "session", string>>>
+  /**
+   * What a no for the session holds for, where that is possible: whoever asks again and again gets no
+   * more questions about the secret before the person.
+   */
+  readonly noMore?: string | undefined
 }
 
 /** A question for a value, which nobody but the asking process sees. */
@@ -44,8 +49,11 @@ export interface ValueQuestion extends QuestionParts {
 
 export type Question = ChoiceQuestion | ValueQuestion
 
-/** Why there is no answer: nobody can be asked here, or nobody answered. It means no. */
-export type Unanswered = "unsupported" | "failed" | "decline" | "cancel" | "timeout"
+/**
+ * Why there is no answer: nobody can be asked here, nobody answered, or the person wants to be asked no
+ * more. It means no.
+ */
+export type Unanswered = "unsupported" | "failed" | "decline" | "cancel" | "timeout" | "unwanted"
 
 /** What came of a question. `words` are those of who could not ask, and of no value. */
 export type PersonAnswer =

@@ -4,13 +4,23 @@ import type {
   Chosen,
   Entered,
   AskBy,
+  Choice,
   Question,
   Unanswered,
   ValueQuestion,
 } from "./question.js"
+import { offeredBy } from "./question-facts.js"
 
 /** An unanswered question is a no, in ms. */
 const PATIENCE_MS = 120_000
+
+/**
+ * After a question whose program gave up, the next one waits for this long, in ms, and for twice as long
+ * each time: a program does not open page after page.
+ */
+const REST_MS = { first: 1000, most: 60_000 } as const
+
+const NO_REST = { length: 0, since: 0 } as const
 
 /** These did not reach a person, who may be reached by another way. */
 const UNSEEN: ReadonlySet<Unanswered> = new Set(["unsupported", "failed"])
@@ -18,12 +28,18 @@ const UNSEEN: ReadonlySet<Unanswered> = new Set(["unsupported", "failed"])
 /**
  * Asks a person, by the first of several means that reaches them, one question at a time: a program
  * that asks for much does not cover them with it. Nothing is a no: no means, no answer within
- * `patience` (ms, the waiting for other questions included), an answer that was not offered.
+ * `patience` (ms, the waiting for other questions included), an answer that was not offered. Who said
+ * that they want no more questions about a secret is asked none.
  */
 export class Questions {
   readonly #means: readonly AskBy[]
   readonly #patience: number
   #turn: Promise<unknown> = Promise.resolve()
+  /** Ends the question that is before the person. */
+  #shown: AbortSignal | undefined
+  readonly #unwanted = new Set<string>()
+  /** For how long the next question waits, and since when, in ms. */
+  #rest: { readonly length: number; readonly since: number } = NO_REST
 
   constructor(means: readonly AskBy[], patience = PATIENCE_MS) {
     this.#means = means
@@ -34,8 +50,7 @@ export class Questions {
   readonly choose = async (question: ChoiceQuestion, gone?: AbortSignal): Promise<Chosen> => {
     const answer = await this.#ask(question, gone)
     if ("without" in answer) return answer
-    const isOffered =
-      "choice" in answer && (answer.choice === "no" || question.yes[answer.choice] !== undefined)
+    const isOffered = "choice" in answer && isPossible(question, answer.choice)
     return isOffered ? answer : { without: "failed", words: "the answer was not one to choose" }
   }
 
@@ -57,19 +72,48 @@ export class Questions {
     const end = (why: Unanswered): void => ending.abort(why)
     const until = Date.now() + this.#patience
     const late = setTimeout(() => end("timeout"), this.#patience)
-    const left = (): void => end("cancel")
+    const left = (): void => {
+      if (this.#shown === ending.signal) this.#restLonger()
+      end("cancel")
+    }
     gone?.addEventListener("abort", left, { once: true })
     if (gone?.aborted === true) left()
     const before = this.#turn
-    const asking = before.then(() => this.#byAnyMeans(question, ending.signal, until))
+    const asking = before.then(() => this.#inTurn(question, ending.signal, until))
     const answered = Promise.race([asking, over])
-    this.#turn = answered
+    // One that is withdrawn in the line does not end the turn of one that is before the person.
+    this.#turn = before.then(() => answered)
     try {
       return await answered
     } finally {
       clearTimeout(late)
       gone?.removeEventListener("abort", left)
     }
+  }
+
+  async #inTurn(question: Question, signal: AbortSignal, until: number): Promise<PersonAnswer> {
+    const key = `${question.kind} ${question.secret}`
+    if (this.#unwanted.has(key)) return { without: "unwanted" }
+    await this.#rested(signal)
+    this.#shown = signal
+    const answer = await this.#byAnyMeans(question, signal, until)
+    if (!("without" in answer)) this.#rest = NO_REST
+    if (isLastWord(question, answer)) this.#unwanted.add(key)
+    return answer
+  }
+
+  #restLonger(): void {
+    const length = Math.min(Math.max(REST_MS.first, this.#rest.length * 2), REST_MS.most)
+    this.#rest = { length, since: performance.now() }
+  }
+
+  async #rested(signal: AbortSignal): Promise<void> {
+    const left = this.#rest.since + this.#rest.length - performance.now()
+    if (left <= 0 || signal.aborted) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, left)
+      signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true })
+    })
   }
 
   async #byAnyMeans(question: Question, signal: AbortSignal, until: number): Promise<PersonAnswer> {
@@ -81,6 +125,18 @@ export class Questions {
     }
     return answer
   }
+}
+
+function isPossible(question: ChoiceQuestion, choice: Choice): boolean {
+  return choice === "no" || offeredBy(question).some(([offered]) => offered === choice)
+}
+
+/** Whether the person wants no more such questions. Of a value they need not say it twice. */
+function isLastWord(question: Question, answer: PersonAnswer): boolean {
+  if (!("choice" in answer)) return false
+  return question.kind === "value"
+    ? answer.choice === "no"
+    : answer.choice === "no-more" && question.noMore !== undefined
 }
 
 /** A means that breaks is one that failed. */

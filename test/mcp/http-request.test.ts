@@ -587,6 +587,23 @@ describe("a rule that asks", () => {
     ])
   })
 
+  test("asks no more after a no for the session, nor for a program that the model runs", async () => {
+    await asks("each")
+    const mayRun = [...AS_CI, "--allow-run", "--isolate", "none"]
+    session = await Session.open(machine, mayRun, answers("no-more"))
+    expect(errorOf(await ask("/v1/x"))).toMatchObject({ code: "ASK_REFUSED" })
+    expect(errorOf(await ask("/v1/y"))).toMatchObject({ code: "ASK_REFUSED" })
+    const line = `curl -sS -H "Authorization: Bearer $STRIPE_API_KEY" https://${service.authority}/v1/z`
+    const program = { program: "/bin/sh", args: ["-c", line], groups: ["stripe"] }
+    const { document } = await session.call("run_command", program)
+    expect(document["stdout"]).toContain("for this session")
+    expect(session.questions).toHaveLength(1)
+    expect(service.got).toEqual([])
+    expect(audited().flatMap(({ event, reason }) => (event === "asked" ? [reason] : []))).toEqual([
+      "no-more",
+    ])
+  })
+
   test("asks with a page where the client cannot", async () => {
     await asks("each")
     await open()

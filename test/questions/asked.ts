@@ -14,6 +14,7 @@ export const TO_CHOOSE = {
     once: "for this request alone",
     session: "for this method, host and path, with any query, until the run ends",
   },
+  noMore: "no more questions about stripe/api-key",
 } as const
 
 /** A question for a value. */

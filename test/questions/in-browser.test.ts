@@ -36,6 +36,7 @@ describe("a question on a page, in Chromium", () => {
     expect(tree).toContain('group "Your answer"')
     expect(tree).toMatch(/button "No nothing is sent"/)
     expect(tree).toMatch(/button "Yes, once for this request alone"/)
+    expect(tree).toMatch(/button "No, for this session no more questions about stripe\/api-key"/)
     expect(tree).toMatch(/term: Host\s+- definition: api\.stripe\.test/)
     expect(tree).toContain("status")
     expect(await tab.evaluate("document.documentElement.lang")).toBe("en")

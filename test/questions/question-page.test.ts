@@ -59,6 +59,7 @@ describe("a question on a page", () => {
     ["once", "You said yes, once"],
     ["session", "You said yes, for this session"],
     ["no", "You said no"],
+    ["no-more", "You said no, for this session"],
   ])("takes the answer %s, one time, and is gone", async (choice, words) => {
     const { url, answer } = await asked()
     const token = await tokenOf(url)
@@ -140,14 +141,17 @@ describe("a question on a page", () => {
     await end(open)
   })
 
-  test("that may be said yes to once takes no yes for the session", async () => {
-    const each: ChoiceQuestion = { ...TO_CHOOSE, yes: { once: "for this request alone" } }
+  test("takes no answer for the session that it does not offer", async () => {
+    const yes = { once: "for this request alone" }
+    const each: ChoiceQuestion = { ...TO_CHOOSE, yes, noMore: undefined }
     const open = await asked(each)
     const token = await tokenOf(open.url)
     const { page } = await send(open.url)
     expect(page).not.toContain("for this session")
-    const forged = await send(open.url, form(open.url, { token, answer: "session" }))
-    expect(forged.status).toBe(403)
+    for (const answer of ["session", "no-more"]) {
+      const forged = await send(open.url, form(open.url, { token, answer }))
+      expect(forged.status, answer).toBe(403)
+    }
     await end(open)
   })
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest"
+import { afterEach, describe, expect, test, vi } from "vitest"
 import type { AskBy, PersonAnswer } from "../../src/questions/question.js"
 import { Questions } from "../../src/questions/questions.js"
 import { TO_CHOOSE, TO_ENTER } from "./asked.js"
@@ -53,6 +53,30 @@ describe("a person is asked", () => {
     expect(most).toBe(1)
   })
 
+  test("one question after the other, also where one in the line is withdrawn", async () => {
+    const shown: string[] = []
+    const answers: ((answer: PersonAnswer) => void)[] = []
+    const questions = new Questions([
+      ({ what }) => {
+        shown.push(what)
+        return new Promise((resolve) => answers.push(resolve))
+      },
+    ])
+    const gone = new AbortController()
+    const first = questions.choose({ ...TO_CHOOSE, what: "first" })
+    const left = questions.choose({ ...TO_CHOOSE, what: "left" }, gone.signal)
+    gone.abort()
+    expect(await left).toEqual({ without: "cancel" })
+    const last = questions.choose({ ...TO_CHOOSE, what: "last" })
+    await new Promise(setImmediate)
+    expect(shown).toEqual(["first"])
+    answers[0]?.({ choice: "once" })
+    await first
+    await expect.poll(() => shown).toEqual(["first", "last"])
+    answers[1]?.({ choice: "no" })
+    expect(await last).toEqual({ choice: "no" })
+  })
+
   test("what they were asked, whatever becomes of the question", async () => {
     const question = { ...TO_CHOOSE, secret: "stripe/api-key" as string }
     let shown = ""
@@ -102,14 +126,102 @@ describe("no answer is a no", () => {
   })
 
   test("when it is an answer to something else", async () => {
-    const each = { ...TO_CHOOSE, yes: { once: "for this request alone" } }
+    const each = { ...TO_CHOOSE, yes: { once: "for this request alone" }, noMore: undefined }
     const forSession = new Questions([says({ choice: "session" })])
     expect(await forSession.choose(each)).toMatchObject({ without: "failed" })
+    const forAll = new Questions([says({ choice: "no-more" })])
+    expect(await forAll.choose(each)).toMatchObject({ without: "failed" })
     const ofOtherKind = new Questions([says({ value })])
     expect(await ofOtherKind.choose(TO_CHOOSE)).toMatchObject({ without: "failed" })
     expect(await forSession.enter(TO_ENTER)).toEqual({ without: "failed" })
     const no = new Questions([says({ choice: "no" })])
     expect(await no.enter(TO_ENTER)).toEqual({ without: "decline" })
     expect(await ofOtherKind.enter(TO_ENTER)).toEqual({ value })
+  })
+})
+
+/** Answers of a person, one after the other, and what they were asked. */
+function saying(...answers: readonly PersonAnswer[]) {
+  const asked: string[] = []
+  const means: AskBy = ({ secret }) =>
+    Promise.resolve(answers[asked.push(secret) - 1] ?? { choice: "once" })
+  return { questions: new Questions([means]), asked }
+}
+
+describe("who wants no more questions", () => {
+  test("about a secret is asked none, whatever the request, nor those that wait", async () => {
+    const { questions, asked } = saying({ choice: "no-more" })
+    const other = { ...TO_CHOOSE, request: { ...TO_CHOOSE.request, path: "/v1/other" } }
+    const answers = [TO_CHOOSE, other, TO_CHOOSE].map((question) => questions.choose(question))
+    expect(await Promise.all(answers)).toEqual([
+      { choice: "no-more" },
+      { without: "unwanted" },
+      { without: "unwanted" },
+    ])
+    expect(await questions.choose(other)).toEqual({ without: "unwanted" })
+    expect(asked).toEqual(["stripe/api-key"])
+    expect(await questions.choose({ ...TO_CHOOSE, secret: "db/password" })).toEqual({
+      choice: "once",
+    })
+  })
+
+  test("has said so with no, of a value; of a request a no is for it alone", async () => {
+    const { questions, asked } = saying({ choice: "no" }, { choice: "no" })
+    expect(await questions.enter(TO_ENTER)).toEqual({ without: "decline" })
+    expect(await questions.enter(TO_ENTER)).toEqual({ without: "unwanted" })
+    expect(asked).toHaveLength(1)
+    expect(await questions.choose(TO_CHOOSE)).toEqual({ choice: "no" })
+    expect(await questions.choose(TO_CHOOSE)).toEqual({ choice: "once" })
+  })
+})
+
+/** A person who sees questions, and a program that gives up as soon as they do. */
+function flickering() {
+  vi.useFakeTimers()
+  let shown = 0
+  let answer: PersonAnswer | undefined
+  const means: AskBy = () => {
+    shown += 1
+    return answer === undefined ? new Promise(() => {}) : Promise.resolve(answer)
+  }
+  const questions = new Questions([means])
+  const isMore = (before: number) => (): boolean => shown > before
+  /** How long, in ms, until the person sees one that is asked now; it is withdrawn then. */
+  const seenAfter = async (): Promise<number> => {
+    const [isNew, gone, begun] = [isMore(shown), new AbortController(), Date.now()]
+    const said = questions.choose(TO_CHOOSE, gone.signal)
+    await vi.advanceTimersByTimeAsync(0)
+    while (!isNew()) await vi.advanceTimersToNextTimerAsync()
+    const passed = Date.now() - begun
+    gone.abort()
+    await said
+    return passed
+  }
+  return { seenAfter, answers: (said: PersonAnswer) => (answer = said), questions }
+}
+
+describe("after questions that were withdrawn", () => {
+  afterEach(() => vi.useRealTimers())
+
+  test("the next one waits, longer each time, until the person answers one", async () => {
+    const { seenAfter, answers } = flickering()
+    const waits: number[] = []
+    for (let round = 0; round < 9; round += 1) waits.push(await seenAfter())
+    expect(waits).toEqual([0, 1, 2, 4, 8, 16, 32, 60, 60].map((seconds) => seconds * 1000))
+    answers({ choice: "no" })
+    expect([await seenAfter(), await seenAfter()]).toEqual([60_000, 0])
+  })
+
+  test("what waits is withdrawn at once, and does not make the next one wait longer", async () => {
+    const { seenAfter, questions } = flickering()
+    await seenAfter()
+    for (let round = 0; round < 3; round += 1) {
+      const gone = new AbortController()
+      const waiting = questions.choose(TO_CHOOSE, gone.signal)
+      await vi.advanceTimersByTimeAsync(0)
+      gone.abort()
+      expect(await waiting).toEqual({ without: "cancel" })
+    }
+    expect(await seenAfter()).toBe(1000)
   })
 })

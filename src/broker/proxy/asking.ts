@@ -28,10 +28,11 @@ export interface AskedHow {
   /** Aborted when the program waits no longer. */
   readonly gone?: AbortSignal
   /** Hears what the person said, once for each time that they were asked. */
-  readonly onAnswer?: (answer: Said) => void
+  readonly onAnswer?: (answer: Exclude<Said, "unwanted">) => void
 }
 
-type Said = Choice | "unanswered"
+/** What they said; `unwanted`: that they want no more such questions, which they said before. */
+type Said = Choice | "unanswered" | "unwanted"
 
 /** A question that may count for the whole run, or what was said to it. */
 interface SessionQuestion {
@@ -60,12 +61,7 @@ export class Agreements {
     // Nothing is sent for a program that gave up: it may have tried again meanwhile.
     const isThere = how.gone?.aborted !== true
     if (isThere && (answer === "once" || answer === "session")) return
-    const { secret, method, target } = asked
-    throw new VaultError(
-      "ASK_REFUSED",
-      `nobody agreed to ${method} ${hostPortOf(target)} with ${secret}`,
-      { hint: "a person says yes when they are asked; then send the request again" },
-    )
+    throw refusalBy(answer, asked)
   }
 
   /** A yes for the session counts for all who ask the same, a yes for once for one of them. */
@@ -111,10 +107,32 @@ export class Agreements {
 
   async #put(asked: AskedSending, how: AskedHow, gone?: AbortSignal): Promise<Said> {
     const said = await this.#ask(questionOf(asked, how, this.#who), gone).catch(() => undefined)
-    const answer = said !== undefined && "choice" in said ? said.choice : "unanswered"
-    how.onAnswer?.(answer)
-    return answer
+    if (said === undefined || "without" in said) {
+      if (said?.without === "unwanted") return "unwanted"
+      how.onAnswer?.("unanswered")
+      return "unanswered"
+    }
+    how.onAnswer?.(said.choice)
+    return said.choice
   }
+}
+
+/** A program that is told of a no is not told to try again. */
+function refusalBy(answer: Said, { secret, method, target }: AskedSending): VaultError {
+  const request = `${method} ${hostPortOf(target)} with ${secret}`
+  if (answer === "no") {
+    const hint = "go on without it, and do not ask again"
+    return new VaultError("ASK_REFUSED", `a person said no to ${request}`, { hint })
+  }
+  if (answer === "no-more" || answer === "unwanted") {
+    const hint = `go on without ${secret}: nobody is asked about it again in this session`
+    return new VaultError("ASK_REFUSED", `a person said no to ${request}, for this session`, {
+      hint,
+    })
+  }
+  return new VaultError("ASK_REFUSED", `nobody agreed to ${request}`, {
+    hint: "a person says yes when they are asked; then send the request again",
+  })
 }
 
 /** `each` means each time, so nobody can say yes for more than one. */
@@ -142,6 +160,7 @@ function questionOf(
         ? {}
         : { session: "for this method, host and path, with any query, until the run ends" }),
     },
+    noMore: `no more questions about ${secret}`,
   }
 }
 

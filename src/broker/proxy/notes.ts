@@ -12,7 +12,7 @@ export interface RequestNote {
   readonly refused: (error: VaultError, secrets: readonly string[]) => void
   /** Whose values were in what the program sent, and did not belong there. */
   readonly gate: (passage: Pick<Passage, "found" | "mode">, refusal?: VaultError) => void
-  /** What a person said who was asked about it: `once`, `session`, `no`, `unanswered`. */
+  /** What a person said who was asked about it: `once`, `session`, `no`, `no-more`, `unanswered`. */
   readonly asked: (secret: string, answer: string) => void
 }
 

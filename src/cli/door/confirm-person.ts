@@ -53,24 +53,24 @@ async function typedLetters(terminal: Terminal, what: string): Promise<boolean> 
 }
 
 /**
- * Says something at the terminal, with letters for each choice and what it holds for. Resolves to the
- * choice whose letters a person types; undefined for anything else. Throws `INTERRUPTED`, also by
+ * Says something at the terminal, with letters for each choice and its words. Resolves to the choice
+ * whose letters a person types; undefined for anything else. Throws `INTERRUPTED`, also by
  * `signal`.
  */
 export async function lettersTyped<T extends string>(
   terminal: Terminal,
   what: string,
-  choices: readonly (readonly [choice: T, holds: string])[],
+  choices: readonly (readonly [choice: T, words: string])[],
   signal: AbortSignal,
 ): Promise<T | undefined> {
   const { askLine } = await import("../terminal/ask.js")
   const byLetters = new Map<string, T>()
   say(terminal, what)
-  for (const [choice, holds] of choices) {
+  for (const [choice, words] of choices) {
     let letters = newLetters()
     while (byLetters.has(letters)) letters = newLetters()
     byLetters.set(letters, choice)
-    say(terminal, `  ${letters}  yes, ${harmless(holds)}`)
+    say(terminal, `  ${letters}  ${harmless(words)}`)
   }
   const question = "Type the letters of your answer; the Return key alone is a no:"
   return byLetters.get(await askLine(terminal, question, "no", "", signal))

@@ -11,9 +11,14 @@ export async function questionsByPage(door: Door): Promise<Questions> {
   return questionsBy([pageFrom(door)])
 }
 
-/** Asks through a client of ours, if it can; else as {@link questionsInFront} does. */
-export async function questionsThrough(door: Door, byClient: AskBy): Promise<Questions> {
-  return questionsBy([byClient, askAtTerminal(door.terminal), pageFrom(door)])
+/** How a session asks: through its client, if that can; else as {@link questionsInFront} does. */
+export type SessionQuestions = (byClient: AskBy) => Promise<Questions>
+
+/** For all that one session does: one question is open at a time, and who said no is asked no more. */
+export function questionsOfSession(door: Door): SessionQuestions {
+  let loading: Promise<Questions> | undefined
+  return (byClient) =>
+    (loading ??= questionsBy([byClient, askAtTerminal(door.terminal), pageFrom(door)]))
 }
 
 /** Asks at the terminal that is ours, or with a page where there is none. */
@@ -88,11 +93,10 @@ async function answerTyped(
     const value = await askHidden(terminal, { ...asking, signal })
     return value === "" ? { choice: "no" } : { value: Buffer.from(value) }
   }
-  const { once, session } = question.yes
-  const offered = [
-    ...(once === undefined ? [] : [["once", once] as const]),
-    ...(session === undefined ? [] : [["session", session] as const]),
-  ]
+  const { offeredBy } = await import("../../questions/question-facts.js")
+  const offered = offeredBy(question).map(
+    ([choice, holds]) => [choice, `${choice === "no-more" ? "no" : "yes"}, ${holds}`] as const,
+  )
   return { choice: (await lettersTyped(terminal, asked, offered, signal)) ?? "no" }
 }
 

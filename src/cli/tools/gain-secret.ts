@@ -184,11 +184,13 @@ const WHY_NOT: Readonly<Record<Unanswered, string>> = {
   cancel: "the question was taken back",
   failed: "the question failed",
   unsupported: "nobody can be asked here",
+  unwanted: "the person said no",
 }
 
 function notEntered(request: MissingSecret, without: Unanswered): VaultError {
   const typed = `a person may still type it in a terminal: ${setLine(request)}`
-  const hint = without === "decline" ? `go on without it, and do not ask again; ${typed}` : typed
+  const isNo = without === "decline" || without === "unwanted"
+  const hint = isNo ? `go on without it, and do not ask again; ${typed}` : typed
   return new VaultError("ASK_REFUSED", `${request.secret} was not entered: ${WHY_NOT[without]}`, {
     hint,
   })

@@ -7,13 +7,12 @@ import {
   parseSecretName,
 } from "../../core/index.js"
 import { EndedWithUs } from "../../core/owner.js"
-import type { AskBy } from "../../questions/question.js"
+import type { Questions } from "../../questions/questions.js"
 import type { Door } from "../door/door.js"
 import type { CallMade, ProgramRun, SecretProgram } from "../../serving/serving.js"
 import { auditOf, openForAgent } from "../door/reading.js"
 import { identityOf, placeOf } from "../door/who.js"
 import { noteOnce } from "../terminal/terminal.js"
-import { questionsThrough } from "../run/ask-person.js"
 import { folderIn, namedIn, secretIn, selected, usersOf, wordsOf } from "./asked-program.js"
 import { closeAll } from "./close-all.js"
 import { isolationOf, noted, prepareWith, started } from "../run/blind.js"
@@ -44,13 +43,13 @@ interface Undertaking {
 /** Runs programs with secrets of a call's agent, as `run` does, apart from our own streams. */
 export function runnerFor(
   door: Door,
-  byClient: AskBy,
+  questions: () => Promise<Questions>,
 ): (asked: SecretProgram, call: CallMade) => Promise<ProgramRun> {
   const withUs = new EndedWithUs()
   return (asked, call) =>
     withUs.during(() => {
       const signal = AbortSignal.any([asked.signal, withUs.signal])
-      return ranFor(door, { ...withNamed(asked), signal }, call, byClient)
+      return ranFor(door, { ...withNamed(asked), signal }, call, questions)
     })
 }
 
@@ -65,7 +64,7 @@ async function ranFor(
   door: Door,
   asked: SecretProgram,
   call: CallMade,
-  byClient: AskBy,
+  questions: () => Promise<Questions>,
 ): Promise<ProgramRun> {
   const place = placeOf(door)
   const key = await identityOf(door, place, "never")
@@ -89,7 +88,7 @@ async function ranFor(
     )
     const undertaking = { door, asked, assignments, patterns, hear, cwd }
     if (mode === "variables") return await withValues(undertaking, values)
-    const { choose: ask } = await questionsThrough(door, byClient)
+    const { choose: ask } = await questions()
     const who = `${by.program}, as the agent ${key.agent ?? "of this key"}`
     const served = await open()
     closing.push(() => served.endLeases())

@@ -1,11 +1,10 @@
 import { VaultError, openBrokered, parseSecretName } from "../../core/index.js"
-import type { AskBy } from "../../questions/question.js"
+import type { Questions } from "../../questions/questions.js"
 import type { Door } from "../door/door.js"
 import type { CallMade, RefusedRequest, SecretRequest, WireReply } from "../../serving/serving.js"
 import { auditOf } from "../door/reading.js"
 import { identityOf, placeOf } from "../door/who.js"
 import { noteOnce } from "../terminal/terminal.js"
-import { questionsThrough } from "../run/ask-person.js"
 import { tellUnsearched } from "../run/brokered.js"
 import { closeAll } from "./close-all.js"
 import { attributed } from "./tool-call.js"
@@ -16,13 +15,13 @@ import { attributed } from "./tool-call.js"
  */
 export function senderFor(
   door: Door,
-  byClient: AskBy,
+  questions: () => Promise<Questions>,
 ): (request: SecretRequest, call: CallMade) => Promise<WireReply> {
   const onNote = noteOnce(door.terminal)
   const onUnsearched = sayOnce(door)
   // Loaded when it is first needed: most servers send nothing.
   const load = async (who: string) => {
-    const { choose } = await questionsThrough(door, byClient)
+    const { choose } = await questions()
     return (await door.others.ownRequests()).ownRequests(choose, who)
   }
   let loading: ReturnType<typeof load> | undefined

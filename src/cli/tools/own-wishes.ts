@@ -5,19 +5,16 @@ import {
   VaultError,
   loadOwnValues,
 } from "../../core/index.js"
-import type { AskBy } from "../../questions/question.js"
-import type { Questions } from "../../questions/questions.js"
 import type { Door } from "../door/door.js"
 import type { CallMade, Wishes } from "../../serving/serving.js"
 import { identityOf, placeOf } from "../door/who.js"
 import { noteOnce } from "../terminal/terminal.js"
-import { questionsThrough } from "../run/ask-person.js"
+import type { SessionQuestions } from "../run/ask-person.js"
 import { attributed } from "./tool-call.js"
 
 /** What a call's agent may ask of the owners. Loaded when it is first asked: most servers are not. */
-export function wishesOf(door: Door): Wishes {
+export function wishesOf(door: Door, questions: SessionQuestions): Wishes {
   const onNote = noteOnce(door.terminal)
-  const enter = entering(door)
   return {
     access: async (wish, call) => {
       const { requestAccess } = await import("../../core/owner.js")
@@ -30,23 +27,9 @@ export function wishesOf(door: Door): Wishes {
       const { program } = call
       const request = { ...wish, place, key, env, now: new Date(), program, onNote }
       const { gainSecret } = await import("./gain-secret.js")
-      return gainSecret(door, request, await enter(byClient), signal)
+      const { enter } = await questions(byClient)
+      return gainSecret(door, request, enter, signal)
     },
-  }
-}
-
-/** How values are asked for: one question at a time, and no more of one to which a person said no. */
-function entering(door: Door): (byClient: AskBy) => Promise<Questions["enter"]> {
-  let loading: Promise<Questions> | undefined
-  const refused = new Set<string>()
-  return async (byClient) => {
-    const questions = await (loading ??= questionsThrough(door, byClient))
-    return async (question, gone) => {
-      if (refused.has(question.secret)) return { without: "decline" }
-      const answer = await questions.enter(question, gone)
-      if ("without" in answer && answer.without === "decline") refused.add(question.secret)
-      return answer
-    }
   }
 }
 

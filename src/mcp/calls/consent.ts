@@ -37,9 +37,8 @@ export class Consent {
     this.#open.set(key, asking)
     const reply = await asking
     this.#open.delete(key)
-    if ("choice" in reply && reply.choice !== "once") {
-      this.#decisions.set(secret.name, { key, choice: reply.choice })
-    }
+    const choice = "choice" in reply ? reply.choice : undefined
+    if (choice === "session" || choice === "no") this.#decisions.set(secret.name, { key, choice })
     return reply
   }
 

@@ -124,6 +124,7 @@ function whyNot(reply: Reply): { reason: string; message: string } {
     cancel: "the client answered the question with cancel",
     timeout: "nobody answered the question in time",
     failed: `the client could not ask its person${told}`,
+    unwanted: "the person wants no more such questions",
   }[without]
   return { reason: without, message }
 }

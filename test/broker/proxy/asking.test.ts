@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import { describe, expect, test } from "vitest"
 import { Agreements, type Ask, type AskedSending } from "../../../src/broker/proxy/asking.js"
+import type { VaultError } from "../../../src/core/index.js"
 import type { Choice, ChoiceQuestion } from "../../../src/questions/question.js"
 
 const ASKED: AskedSending = {
@@ -101,6 +102,36 @@ describe("a question for the session, whose programs give up", () => {
     await expect(agreements.require(ASKED, how)).rejects.toMatchObject({ code: "ASK_REFUSED" })
     expect(open.map(({ signal }) => signal?.aborted)).toEqual([true])
   })
+})
+
+test("a program that is told of a no is not told to try again; nor is it noted that nobody was asked", async () => {
+  const said = [
+    { choice: "no" },
+    { choice: "no-more" },
+    { without: "unwanted" },
+    { without: "timeout" },
+  ] as const
+  const answers = [...said]
+  const ask: Ask = () => Promise.resolve(answers.shift() ?? { without: "timeout" })
+  const agreements = new Agreements(ask, "sh")
+  const noted: string[] = []
+  const refusals: string[] = []
+  const how = { ...IN_SESSION, onAnswer: (answer: string): unknown => noted.push(answer) }
+  for (const _ of said) {
+    await agreements.require(ASKED, how).catch((error: unknown) => {
+      const { code, message, hint } = error as VaultError
+      refusals.push(`${code}: ${message}: ${hint}`)
+    })
+  }
+  const request = "GET api.stripe.test:443 with stripe/api-key"
+  const silent = "go on without stripe/api-key: nobody is asked about it again in this session"
+  expect(refusals).toEqual([
+    `ASK_REFUSED: a person said no to ${request}: go on without it, and do not ask again`,
+    `ASK_REFUSED: a person said no to ${request}, for this session: ${silent}`,
+    `ASK_REFUSED: a person said no to ${request}, for this session: ${silent}`,
+    `ASK_REFUSED: nobody agreed to ${request}: a person says yes when they are asked; then send the request again`,
+  ])
+  expect(noted).toEqual(["no", "no-more", "unanswered"])
 })
 
 /** What differs from {@link ASKED} in one thing. */

@@ -135,6 +135,25 @@ test("no: nothing leaves, and the program is told", async () => {
   expect(askedSince(before)).toEqual([["refused", "no"]])
 })
 
+test("no, for this session: whatever the program sends then with that secret, nobody is asked", async () => {
+  const before = blind.lines().length
+  const run = blindAtTerminal(
+    `${call("/v1/a")}; ${call("/v1/a")}; ${call("/v1/b?c=1")}; ${call("/v1/a", "STRIPE_WEBHOOK")}`,
+  )
+  await answerPage(await opened(), "no-more")
+  await answerPage(await opened(1), "once")
+  const shown = plain(await run)
+  expect(shown.split(`"code":"ASK_REFUSED"`)).toHaveLength(4)
+  expect(callsOf("xdg-open")).toHaveLength(2)
+  expect(blind.service.got.map(({ request }) => request.headers.authorization)).toEqual([
+    `Bearer ${OTHER}`,
+  ])
+  expect(askedSince(before)).toEqual([
+    ["refused", "no-more"],
+    ["allowed", "once"],
+  ])
+})
+
 test("unanswered for 120 s: it is a no, and the page is gone", async () => {
   const before = blind.lines().length
   const timePasses = holdTimers(120_000)

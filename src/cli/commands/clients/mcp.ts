@@ -14,6 +14,7 @@ import { refusalNotes, senderFor } from "../../tools/own-requests.js"
 import { runnerFor } from "../../tools/own-programs.js"
 import { attributed } from "../../tools/tool-call.js"
 import { wishesOf } from "../../tools/own-wishes.js"
+import { questionsOfSession } from "../../run/ask-person.js"
 import { ToldToEnd } from "../../run/told-to-end.js"
 import { OpenOnce } from "../../rpc/open-once.js"
 import { say } from "../../terminal/terminal.js"
@@ -113,6 +114,7 @@ function tellUse(
 function servingFor(door: Door): Serving & { readonly close: () => Promise<void> } {
   const vault = new OpenOnce()
   const reveal = (option(door, "reveal") ?? "confirm") as Reveal
+  const questions = questionsOfSession(door)
   const mayRun = runOptions(door).length > 0
   return {
     vault: (client, isAgreed) =>
@@ -124,10 +126,10 @@ function servingFor(door: Door): Serving & { readonly close: () => Promise<void>
       }),
     reveal,
     blind: isSet(door, "blind"),
-    sender: (byClient) => senderFor(door, byClient),
+    sender: (byClient) => senderFor(door, () => questions(byClient)),
     noteRefused: refusalNotes(door),
-    wishes: wishesOf(door),
-    runner: mayRun ? (byClient) => runnerFor(door, byClient) : undefined,
+    wishes: wishesOf(door, questions),
+    runner: mayRun ? (byClient) => runnerFor(door, () => questions(byClient)) : undefined,
     auditLines: () => linesNoted(door),
     runLine: () => runLine(door),
     version: AGENT_VAULT_VERSION,
