@@ -1,6 +1,6 @@
 import { VaultError } from "../core/guard.js"
-import type { InstallRequest } from "./install/install.js"
-import { type GuardRequest, type Report, type Subject, stopped } from "./report/request.js"
+import type { GuardRequest, InstallRequest, Subject } from "../serving/guarding.js"
+import { type Report, stopped } from "./report/request.js"
 
 /** Clean, and findings: the exit codes of the guard. What keeps it from looking is a VaultError. */
 const CLEAN = 0

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path"
 import { VaultError } from "../../src/core/guard.js"
 import type { Environment } from "../../src/core/disk/homes.js"
 import { guard } from "../../src/precommit/run-guard.js"
-import type { ReportForm, Subject } from "../../src/precommit/report/request.js"
+import type { ReportForm, Subject } from "../../src/serving/guarding.js"
 
 /** What the guard said, and how it ended. */
 export interface Guarded {

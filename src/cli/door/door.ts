@@ -10,43 +10,13 @@ import type {
   OfferTerms,
   ReadyProxy,
 } from "../../serving/blind-program.js"
+import type { GuardRequest, InstallRequest } from "../../serving/guarding.js"
 import type { SecretRequest, Serving, WireReply } from "../../serving/serving.js"
-
-/** What the guard is asked to look at. */
-export type GuardSubject =
-  | { readonly is: "staged" | "all" }
-  | { readonly is: "range"; readonly range: string }
-  | { readonly is: "push"; readonly remote: string; readonly lines: string }
-  | { readonly is: "text"; readonly bytes: Uint8Array }
-  | { readonly is: "paths"; readonly paths: readonly string[] }
-
-/** Where the guard works, and whom it tells. */
-interface GuardDoor {
-  readonly cwd: string
-  readonly env: Environment
-  readonly write: (document: string) => Promise<void>
-  readonly say: (line: string) => void
-}
 
 /** The guard, as far as the commands know it. Both resolve to an exit code. */
 interface Guard {
-  guard(
-    request: GuardDoor & {
-      readonly subject: GuardSubject
-      readonly form: "people" | "json" | "sarif" | "fingerprints"
-      readonly explain: boolean
-      readonly version: string
-    },
-  ): Promise<number>
-  installGuard(
-    request: GuardDoor & {
-      readonly action: "install" | "uninstall" | "status"
-      readonly prePush: boolean
-      readonly json: boolean
-      readonly program: readonly string[]
-      readonly mayRun: (hook: string) => Promise<boolean>
-    },
-  ): Promise<number>
+  guard(request: GuardRequest): Promise<number>
+  installGuard(request: InstallRequest): Promise<number>
 }
 
 /** What the broker serves, and how strictly. */

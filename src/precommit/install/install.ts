@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { type Environment, VaultError, harmless, asVaultError, toJson } from "../../core/guard.js"
+import { VaultError, harmless, asVaultError, toJson } from "../../core/guard.js"
+import type { InstallRequest } from "../../serving/guarding.js"
 import { type Hooks, findHooks, shownPath } from "./hooks.js"
 import { broughtHook, leadsOut, refuseOutside } from "./foreign-hook.js"
 import { aheadHooks, installAhead, uninstallAhead } from "./ahead-hooks.js"
@@ -8,22 +9,6 @@ import { addGuard, removeGuard } from "./manager-file.js"
 import { installHook, leftBefore, ownHooks, uninstallHooks } from "./own-hook.js"
 import { type Proof, proveGuard } from "./proof.js"
 import { installPush, pushGuard, refuseByHand, uninstallPush } from "./push-hook.js"
-
-/** What is asked for, and of whom. */
-export interface InstallRequest {
-  readonly action: "install" | "uninstall" | "status"
-  /** Whether `install` guards pushes too. */
-  readonly prePush: boolean
-  readonly json: boolean
-  readonly cwd: string
-  readonly env: Environment
-  /** How this program is started: the command and its first arguments, as absolute paths. */
-  readonly program: readonly string[]
-  /** Whether a hook may run that this program did not write: the user decides, by its name. */
-  readonly mayRun: (hook: string) => Promise<boolean>
-  readonly write: (document: string) => Promise<void>
-  readonly say: (line: string) => void
-}
 
 /** What lets the dry run start hooks that the repository brought. */
 const TRY = "agent-vault guard status --run-hooks"

@@ -1,6 +1,7 @@
 import { harmless, toJson } from "../../core/guard.js"
 import { type Finding, OWN_VALUE } from "./finding.js"
-import { SETTINGS_FILE, type Report, type Subject, stopped } from "./request.js"
+import type { Subject } from "../../serving/guarding.js"
+import { SETTINGS_FILE, type Report, stopped } from "./request.js"
 import { type Told, told } from "./titles.js"
 
 /** More findings than this are counted, not shown, to a person. */

@@ -1,46 +1,14 @@
-import type { Environment } from "../../core/guard.js"
+import type { Subject } from "../../serving/guarding.js"
 import type { Veto } from "../detect/veto.js"
 import type { Finding, Stale } from "./finding.js"
 
 /** The file where people write down what is a secret here, and what is not. See settings.ts. */
 export const SETTINGS_FILE = ".agent-vault-guard.yaml"
 
-/** What the guard is asked to look at. */
-export type Subject =
-  | { readonly is: "staged" }
-  /** `A..B`, or any other revisions that `git log` takes as one word, and what is left out. */
-  | { readonly is: "range"; readonly range: string; readonly without?: readonly string[] }
-  /** What a push to a remote adds, by the lines that Git gives to the hook `pre-push`. */
-  | { readonly is: "push"; readonly remote: string; readonly lines: string }
-  /** Every file of the index and of HEAD. */
-  | { readonly is: "all" }
-  | { readonly is: "text"; readonly bytes: Uint8Array }
-  /** Files and folders of the work tree, as the user typed them. */
-  | { readonly is: "paths"; readonly paths: readonly string[] }
-
 /** What a finding stops: where nothing was found, it goes on without a word. */
 export function stopped({ is }: Subject): "commit" | "push" | undefined {
   if (is === "staged") return "commit"
   return is === "push" ? "push" : undefined
-}
-
-/** The form of the report: for people on stderr, or one document on stdout. */
-export type ReportForm = "people" | "json" | "sarif" | "fingerprints"
-
-/** What the guard gets from the process that runs it. */
-export interface GuardRequest {
-  readonly subject: Subject
-  readonly form: ReportForm
-  /** Whether to say of each match in files or a text what became of it, on stdout. */
-  readonly explain?: boolean
-  readonly cwd: string
-  readonly env: Environment
-  /** The version of this program, for SARIF. */
-  readonly version: string
-  /** Takes a document for stdout; resolves when it is taken. */
-  readonly write: (document: string) => Promise<void>
-  /** Takes a line for people, on stderr. It is escaped already. */
-  readonly say: (line: string) => void
 }
 
 /** What the guard found, and what it could not look at. */

@@ -1,3 +1,4 @@
+import type { InstallRequest } from "../../../serving/guarding.js"
 import type { Door } from "../../door/door.js"
 import { programFiles } from "../../door/own-program.js"
 import { harmless, say, writeOut } from "../../terminal/terminal.js"
@@ -9,15 +10,17 @@ const ACTIONS = {
   "guard status": "status",
 } as const
 
-type Action = (typeof ACTIONS)[keyof typeof ACTIONS]
-
 /** `guard install`, `guard uninstall` and `guard status`. */
 export function run(door: Door): Promise<number> {
   return changeGuard(door, ACTIONS[door.call.command as keyof typeof ACTIONS], door.cwd)
 }
 
 /** Resolves to the exit code of the action, in the repository around a folder. */
-export async function changeGuard(door: Door, action: Action, folder: string): Promise<number> {
+export async function changeGuard(
+  door: Door,
+  action: InstallRequest["action"],
+  folder: string,
+): Promise<number> {
   const { terminal, env } = door
   const guard = await door.others.guard()
   return guard.installGuard({

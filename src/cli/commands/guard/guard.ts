@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { VaultError } from "../../../core/index.js"
-import type { Door, GuardSubject } from "../../door/door.js"
+import type { Subject } from "../../../serving/guarding.js"
+import type { Door } from "../../door/door.js"
 import { say, writeOut } from "../../terminal/terminal.js"
 
 declare const AGENT_VAULT_VERSION: string
@@ -31,7 +32,7 @@ export async function run(door: Door): Promise<number> {
   })
 }
 
-async function subjectOf(door: Door): Promise<GuardSubject> {
+async function subjectOf(door: Door): Promise<Subject> {
   const paths = door.call.words
   const { range, "pre-push": remote } = door.call.options
   const named = onlyOne(door, ["all", "stdin"] as const)
@@ -58,7 +59,7 @@ async function subjectOf(door: Door): Promise<GuardSubject> {
 }
 
 /** Single matches are explained of what a person looks at, and in forms that have room for them. */
-function isToExplain(door: Door, { is }: GuardSubject): boolean {
+function isToExplain(door: Door, { is }: Subject): boolean {
   const only = onlyOne(door, ["explain", "sarif", "fingerprints"] as const)
   if (only !== "explain") return false
   if (is === "paths" || is === "text") return true
