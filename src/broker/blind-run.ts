@@ -1,6 +1,12 @@
 import { dirname } from "node:path"
 import { type Environment, readRoots } from "../core/index.js"
-import type { BlindRun, GivenBlind, Hidden, IsolationChoice } from "../serving/blind-program.js"
+import type {
+  BlindRun,
+  GivenBlind,
+  Hidden,
+  IsolationChoice,
+  TrialTerms,
+} from "../serving/blind-program.js"
 import { clientEnvironment, clientVariables } from "./environment/client-environment.js"
 import { TrustFolder } from "./environment/trust-files.js"
 import { fileBeside } from "./file-beside.js"
@@ -22,13 +28,9 @@ import { isMachineBound, servableVariables, servedBy } from "./served-secrets.js
 const SOON_MS = 10
 
 /** What a program runs blind with. */
-export interface BlindRequest extends ServingTerms {
+interface BlindRequest extends ServingTerms, Omit<TrialTerms, "env" | "isolation"> {
   /** What keeps it from going round the broker, as {@link tryIsolation} finds it. */
   readonly isolation: Promise<Bubblewrap> | undefined
-  /** Where keys are, and what this machine remembers. */
-  readonly secretPlaces: Hidden
-  /** Whether each Node that is started follows the broker by our preload. */
-  readonly preloads: boolean
 }
 
 /** Tries what isolates programs, on another core than this one. */

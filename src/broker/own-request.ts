@@ -3,20 +3,12 @@ import { Server, isIP } from "node:net"
 import { type Duplex, duplexPair } from "node:stream"
 import { type TLSSocket, connect as connectTls } from "node:tls"
 import { VaultError, asVaultError, hostPortOf, parseAuthority } from "../core/index.js"
-import type { RequestSignature, SecretRequest, WireReply, WireRequest } from "../serving/serving.js"
+import type { OwnSending, RequestSignature, WireReply, WireRequest } from "../serving/serving.js"
 import { Undecodable, decoded } from "./coding/decode.js"
 import { codingNames, codingsOf } from "./coding/coding.js"
 import { Agreements, type Ask } from "./proxy/asking.js"
-import { type ReadyBroker, type ServingTerms, readyBroker } from "./ready-broker.js"
+import { type ReadyBroker, readyBroker } from "./ready-broker.js"
 import { signedOwn } from "./own-signature.js"
-
-/** A request with placeholders, and how it is carried out. Only https. */
-interface OwnSending extends Omit<SecretRequest, "secrets"> {
-  /** Whose secrets go with it: the secrets of its run. */
-  readonly vault: ServingTerms["vault"]
-  readonly env: ServingTerms["env"]
-  readonly onUnsearched?: ServingTerms["onUnsearched"]
-}
 
 /** Sends a request. Throws what the broker refuses it with, or why it did not get there. */
 type SendOwn = (sending: OwnSending) => Promise<WireReply>

@@ -21,21 +21,11 @@ import {
   prepareBroker,
 } from "./proxy/prepare-broker.js"
 
-/** What a broker serves, and how strictly. */
-export interface ServingTerms extends Pick<
+/** What a broker serves, how strictly, and who hears of it. */
+export interface ServingTerms extends Omit<
   BrokerRequest,
-  | "vault"
-  | "unbound"
-  | "allowed"
-  | "gate"
-  | "ask"
-  | "who"
-  | "agreements"
-  | "onRefused"
-  | "onUnsearched"
-  | "watch"
+  "placeholders" | "authority" | "roots" | "isModel" | "token" | "resolve" | "headTime"
 > {
-  /** The user's own environment. */
   readonly env: Environment
   /** An authority that the broker trusts besides the user's, and that no program is told of. PEM. */
   readonly ownRoot?: string | undefined

@@ -1,20 +1,15 @@
-import type { ClientTrial, IsolationChoice } from "../serving/blind-program.js"
-import { type BlindRequest, prepareBlind, tryIsolation } from "./blind-run.js"
+import type { ClientTrial, TrialTerms } from "../serving/blind-program.js"
+import { prepareBlind, tryIsolation } from "./blind-run.js"
 import { PROBE_SECRET, ProbeVault } from "./probe/probe-vault.js"
 import { ProbeService } from "./probe/probe-service.js"
 import { Sightings } from "./probe/sightings.js"
 import { stepsOf } from "./probe/steps.js"
 
-/** With what a client is tried: as a program would run blind here. */
-interface TrialRequest extends Pick<BlindRequest, "env" | "secretPlaces" | "preloads"> {
-  readonly isolation: IsolationChoice
-}
-
 /**
  * Makes a broker ready that has one secret of its own, and a service on loopback to which alone it
  * may go. No vault is opened, and no packet leaves the machine. Throws as {@link prepareBlind} does.
  */
-export async function prepareTrial(request: TrialRequest): Promise<ClientTrial> {
+export async function prepareTrial(request: TrialTerms): Promise<ClientTrial> {
   const service = await ProbeService.start()
   try {
     return await trialAt(service, request)
@@ -24,7 +19,7 @@ export async function prepareTrial(request: TrialRequest): Promise<ClientTrial> 
   }
 }
 
-async function trialAt(service: ProbeService, request: TrialRequest): Promise<ClientTrial> {
+async function trialAt(service: ProbeService, request: TrialTerms): Promise<ClientTrial> {
   const { authority: host, root: ownRoot } = service
   const isolation = tryIsolation(request.isolation, request.env)
   const seen = new Sightings()

@@ -7,32 +7,13 @@ import { VaultError, inaccessible, isErrno } from "../core/index.js"
 import { newRandom } from "../page/loopback-server.js"
 import { Admission, PATH, type NotAdmitted } from "./admission.js"
 import { answeringFor } from "./answering.js"
-import type { Serving } from "../serving/serving.js"
+import type { ListeningServer, ListeningTerms } from "../serving/serving.js"
 import { HttpSession } from "./http-session.js"
 import { type Posted, postedMessage } from "./posted-message.js"
 import { startServer } from "./server.js"
 import { type SessionLimits, Sessions } from "./sessions.js"
 import { problemOf } from "./transports.js"
 import { type Message, type Problem, idOf } from "./wire.js"
-
-/** Where a server listens, and for whom. */
-interface ListeningTerms {
-  readonly address: string
-  /** 0: any that is free. */
-  readonly port: number
-  /** What each request shows. */
-  readonly token: string
-  /** What one session works with, until it is closed. */
-  readonly session: () => Serving & { readonly close: () => Promise<void> }
-  readonly limits?: Partial<SessionLimits>
-}
-
-/** A server that listens. */
-interface ListeningServer {
-  readonly url: string
-  /** Ends all sessions. */
-  readonly close: () => Promise<void>
-}
 
 const LIMITS: SessionLimits = { sessions: 64, atOnce: 64, idle: 30 * 60_000 }
 const CONNECTIONS = 512
@@ -46,8 +27,11 @@ const FULL = { code: -32000, message: "too much at the same time: wait for answe
  * Serves the Model Context Protocol over HTTP (Streamable HTTP), each session as one client. Throws
  * `PORT_TAKEN`, `NO_ACCESS`.
  */
-export async function listen(terms: ListeningTerms): Promise<ListeningServer> {
-  const sessions = new Sessions<HttpSession>({ ...LIMITS, ...terms.limits })
+export async function listen(
+  terms: ListeningTerms,
+  limits: Partial<SessionLimits> = {},
+): Promise<ListeningServer> {
+  const sessions = new Sessions<HttpSession>({ ...LIMITS, ...limits })
   const admission = new Admission(terms.token)
   const server = new Server((request, response) => {
     // Nobody is told what a client that went did not take.

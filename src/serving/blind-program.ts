@@ -1,5 +1,31 @@
-// What the broker makes for programs that run blind, and the command starts them with.
+// What the command asks of the broker, and what that makes for programs that run blind.
 import type { Server } from "node:net"
+import type { Environment, ServedVault, VaultError } from "../core/index.js"
+import type { Questions } from "../questions/questions.js"
+
+/** What the broker serves, and how strictly. */
+export interface ServedTerms {
+  readonly vault: ServedVault
+  /** The user's own environment. */
+  readonly env: Environment
+  /** What happens to hosts that no use names: `tunnel` lets all through, untouched. */
+  readonly unbound: "deny" | "tunnel"
+  /** Hosts that are let through though no use names them, `HOST` or `HOST:PORT`. */
+  readonly allowed: readonly string[]
+  /** What happens to values of the vault in what programs send, by the kind of host. */
+  readonly gate: {
+    readonly models: "off" | "redact" | "refuse"
+    readonly others: "off" | "redact" | "refuse"
+  }
+  /** Asks a person, where a rule wants that. */
+  readonly ask: Questions["choose"]
+  /** Whose requests these are, for whoever is asked: `claude, as the agent ci`. */
+  readonly who: string
+  /** Hears which secrets of the agent the gate does not look for, damaged or too many, once known. */
+  readonly onUnsearched: (secrets: readonly string[]) => void
+  /** Hears of what is refused, as it is told to the program. */
+  readonly onRefused: (error: VaultError) => void
+}
 
 /** What is to keep a program from going round the broker. */
 export type IsolationChoice = "auto" | "bwrap" | "none"
@@ -9,6 +35,16 @@ export interface Hidden {
   /** Are empty there. */
   readonly folders: readonly string[]
   readonly files: readonly string[]
+}
+
+/** How a client is tried: as a program would run blind here. */
+export interface TrialTerms {
+  readonly env: Environment
+  readonly isolation: IsolationChoice
+  /** Where keys are, and what this machine remembers. */
+  readonly secretPlaces: Hidden
+  /** Whether each Node that is started follows the broker by our preload. */
+  readonly preloads: boolean
 }
 
 /** What programs are given of the secrets that a broker serves. */

@@ -2,6 +2,7 @@ import type { Writable } from "node:stream"
 import type { AgentVault, AuditLine, Reveal, RevealTerms, Use, VaultError } from "../core/index.js"
 import type { AccessAsked, SecretAsked } from "../core/owner.js"
 import type { AskBy } from "../questions/question.js"
+import type { ServedTerms } from "./blind-program.js"
 
 /** What the server of one client gets from the command that starts it: whose vault, how strict. */
 export interface Serving {
@@ -46,6 +47,24 @@ export interface Serving {
   readonly stderr: Writable
   /** How long a person may think about a question, in milliseconds. */
   readonly patience?: number
+}
+
+/** Where a server listens, and for whom. */
+export interface ListeningTerms {
+  readonly address: string
+  /** 0: any that is free. */
+  readonly port: number
+  /** What each request shows. */
+  readonly token: string
+  /** What one session works with, until it is closed. */
+  readonly session: () => Serving & { readonly close: () => Promise<void> }
+}
+
+/** A server that listens. */
+export interface ListeningServer {
+  readonly url: string
+  /** Ends all sessions. */
+  readonly close: () => Promise<void>
 }
 
 /** A request that no rule allows. */
@@ -126,6 +145,10 @@ export interface SecretRequest {
   readonly most: number
   readonly signal: AbortSignal
 }
+
+/** A request with placeholders, and whose secrets go with it: those of the vault's run. */
+export interface OwnSending
+  extends Omit<SecretRequest, "secrets">, Pick<ServedTerms, "vault" | "env" | "onUnsearched"> {}
 
 /** A signature with a secret, as its rule says. */
 export interface RequestSignature {

@@ -284,40 +284,35 @@ describe("a server's beginning and end", () => {
 })
 
 /** A server in this process, whose sessions say when they end. */
-async function open(limits: NonNullable<Parameters<typeof listen>[0]["limits"]>) {
+async function open(limits: Parameters<typeof listen>[1]) {
   const ended: number[] = []
   const wakers: (() => void)[] = []
   let made = 0
   const token = "a-token-of-a-test"
-  const server = await listen({
-    address: "127.0.0.1",
-    port: 0,
-    token,
-    limits,
-    session: () => {
-      const number = ++made
-      return {
-        vault: () => Promise.reject(new Error("nobody reads here")),
-        reveal: "never",
-        blind: true,
-        sender: () => () => Promise.reject(new Error("nobody sends here")),
-        noteRefused: () => Promise.resolve(),
-        wishes: {
-          access: () => Promise.reject(new Error("nobody asks here")),
-          secret: () => Promise.reject(new Error("nobody asks here")),
-        },
-        auditLines: () => Promise.resolve([]),
-        runLine: () => ({ line: "", needs: [] }),
-        version: "0",
-        stderr: process.stderr,
-        close: () => {
-          ended.push(number)
-          for (const wake of wakers.splice(0)) wake()
-          return Promise.resolve()
-        },
-      }
-    },
-  })
+  const servingOne: Parameters<typeof listen>[0]["session"] = () => {
+    const number = ++made
+    return {
+      vault: () => Promise.reject(new Error("nobody reads here")),
+      reveal: "never",
+      blind: true,
+      sender: () => () => Promise.reject(new Error("nobody sends here")),
+      noteRefused: () => Promise.resolve(),
+      wishes: {
+        access: () => Promise.reject(new Error("nobody asks here")),
+        secret: () => Promise.reject(new Error("nobody asks here")),
+      },
+      auditLines: () => Promise.resolve([]),
+      runLine: () => ({ line: "", needs: [] }),
+      version: "0",
+      stderr: process.stderr,
+      close: () => {
+        ended.push(number)
+        for (const wake of wakers.splice(0)) wake()
+        return Promise.resolve()
+      },
+    }
+  }
+  const server = await listen({ address: "127.0.0.1", port: 0, token, session: servingOne }, limits)
   const headers = {
     authorization: `Bearer ${token}`,
     accept: "application/json, text/event-stream",

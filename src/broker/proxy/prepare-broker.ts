@@ -1,42 +1,36 @@
 import type { Server } from "node:net"
 import type { SecureContext } from "node:tls"
-import { type ServedVault, type VaultError, type Resolve, resolveAll } from "../../core/index.js"
-import { Gate, type GateModes } from "../gate/gate.js"
+import { type Resolve, resolveAll } from "../../core/index.js"
+import type { ServedTerms } from "../../serving/blind-program.js"
+import { Gate } from "../gate/gate.js"
 import { LiveValues } from "../live/live-values.js"
 import { VaultValues } from "../live/vault-values.js"
 import type { Placeholders } from "../placeholder/placeholders.js"
-import { Agreements, type Ask, askNobody } from "./asking.js"
+import { Agreements, askNobody } from "./asking.js"
 import { exchange } from "./http-exchange.js"
 import { Listener } from "./listener.js"
 import { Notes } from "./notes.js"
 import { ProxyToken } from "./proxy-token.js"
-import { type RouteTerms, Routes } from "./routes.js"
+import { Routes } from "./routes.js"
 import { Upstream } from "./upstream.js"
 import type { ConnectionWatch } from "./connection-watch.js"
 import { upgrade } from "./web-socket.js"
 
+/** What can be left out: without `ask` nobody is there, and the answer is no. */
+type Heard = "ask" | "who" | "onRefused" | "onUnsearched"
+
 /** What a broker serves, and with what. */
-export interface BrokerRequest extends RouteTerms {
-  readonly vault: ServedVault
+export interface BrokerRequest
+  extends Omit<ServedTerms, "env" | Heard>, Partial<Pick<ServedTerms, Heard>> {
   readonly placeholders: Placeholders
   /** Made for the hosts that the vault's uses name, and for `allowed`. */
   readonly authority: { readonly contextFor: (host: string) => SecureContext }
   /** The authorities that other machines are verified with, as PEM: `readRoots(environment)`. */
   readonly roots: string
-  /** What happens to values of the vault in what programs send. */
-  readonly gate: GateModes
   /** Tells the hosts of those who run language models: core's `modelHostTest`. */
   readonly isModel: (host: string) => boolean
-  /** Asks a person, where a rule wants that; without it nobody is there, and the answer is no. */
-  readonly ask?: Ask | undefined
-  /** Whose requests these are, for whoever is asked: `claude, as the agent ci`. */
-  readonly who?: string | undefined
   /** What a person agreed to before, where that is to count; then `ask` is not looked at. */
   readonly agreements?: Agreements | undefined
-  /** Hears of what is refused, as it is told to the program. */
-  readonly onRefused?: ((error: VaultError) => void) | undefined
-  /** Hears which secrets of the agent the gate does not look for, damaged or too many, once known. */
-  readonly onUnsearched?: ((secrets: readonly string[]) => void) | undefined
   /** What programs show to be let in, in the address of their proxy; made fresh if it is not given. */
   readonly token?: string
   /** Looks names up; the system does by default. */

@@ -1,5 +1,4 @@
 import {
-  type ServedVault,
   type Use,
   VaultError,
   isBound,
@@ -11,6 +10,7 @@ import {
   ownAddresses,
   refusalAsWritten,
 } from "../../core/index.js"
+import type { ServedTerms } from "../../serving/blind-program.js"
 
 /** The ports of the web: `--allow HOST` and `--unbound tunnel` mean these. */
 const WEB_PORTS: readonly number[] = [443, 80]
@@ -22,12 +22,8 @@ const WEB_PORTS: readonly number[] = [443, 80]
 export type Route = "bound" | "allowed" | "tunnel"
 
 /** What decides where a connection goes. */
-export interface RouteTerms {
-  readonly vault: Pick<ServedVault, "bound">
-  /** What happens to hosts that no use names: `tunnel` lets all through, untouched. */
-  readonly unbound: "deny" | "tunnel"
-  /** Hosts that are let through though no use names them, `HOST` or `HOST:PORT`. */
-  readonly allowed: readonly string[]
+interface RouteTerms extends Pick<ServedTerms, "unbound" | "allowed"> {
+  readonly vault: Pick<ServedTerms["vault"], "bound">
 }
 
 /** The hosts of one run, and what happens to connections to them and to all others. */
@@ -78,7 +74,7 @@ export class Routes {
   }
 }
 
-async function usesIn(vault: Pick<ServedVault, "bound">): Promise<Use[]> {
+async function usesIn(vault: RouteTerms["vault"]): Promise<Use[]> {
   return [...(await vault.bound()).values()].flatMap(({ uses }) => uses)
 }
 

@@ -1,41 +1,28 @@
-import type { BrokeredVault, Environment, VaultError } from "../../core/index.js"
-import type { Questions } from "../../questions/questions.js"
+import type { Environment } from "../../core/index.js"
 import type { Call } from "../parse/call.js"
 import type { Terminal } from "../terminal/terminal.js"
 import type {
   BlindRun,
   ClientTrial,
-  Hidden,
   IsolationChoice,
   OfferTerms,
   ReadyProxy,
+  ServedTerms,
+  TrialTerms,
 } from "../../serving/blind-program.js"
 import type { GuardRequest, InstallRequest } from "../../serving/guarding.js"
-import type { SecretRequest, Serving, WireReply } from "../../serving/serving.js"
+import type {
+  ListeningServer,
+  ListeningTerms,
+  OwnSending,
+  Serving,
+  WireReply,
+} from "../../serving/serving.js"
 
 /** The guard, as far as the commands know it. Both resolve to an exit code. */
 interface Guard {
   guard(request: GuardRequest): Promise<number>
   installGuard(request: InstallRequest): Promise<number>
-}
-
-/** What the broker serves, and how strictly. */
-export interface ServedTerms {
-  readonly vault: BrokeredVault
-  readonly env: Environment
-  readonly unbound: "deny" | "tunnel"
-  readonly allowed: readonly string[]
-  readonly gate: {
-    readonly models: "off" | "redact" | "refuse"
-    readonly others: "off" | "redact" | "refuse"
-  }
-  readonly ask: Questions["choose"]
-  /** Whose requests these are, for whoever is asked: `claude, as the agent ci`. */
-  readonly who: string
-  /** Hears which secrets of the agent the gate does not look for, once that is known. */
-  readonly onUnsearched: (secrets: readonly string[]) => void
-  /** Hears of what is refused. */
-  readonly onRefused: (error: VaultError) => void
 }
 
 /** The broker for programs elsewhere, as far as the commands know it. */
@@ -58,36 +45,18 @@ export interface BrokerDoor {
   /** Tries what isolates, on another core than this one. */
   tryIsolation(isolation: IsolationChoice, env: Environment): TriedIsolation
   prepareBlind(
-    request: ServedTerms & {
-      readonly isolation: TriedIsolation
-      readonly secretPlaces: Hidden
-      readonly preloads: boolean
-    },
+    request: ServedTerms & Omit<TrialTerms, "isolation"> & { readonly isolation: TriedIsolation },
   ): BlindRun
 }
 
 /** The broker that tries a client, as far as the commands know it. */
 interface TrialDoor {
-  prepareTrial(request: {
-    readonly env: Environment
-    readonly isolation: IsolationChoice
-    readonly secretPlaces: Hidden
-    readonly preloads: boolean
-  }): Promise<ClientTrial>
+  prepareTrial(request: TrialTerms): Promise<ClientTrial>
 }
 
 /** What sends requests of ours through the broker, as far as the commands know it. */
 interface OwnRequestsDoor {
-  ownRequests(
-    ask: Questions["choose"],
-    who: string,
-  ): (
-    sending: Omit<SecretRequest, "secrets"> & {
-      readonly vault: BrokeredVault
-      readonly env: Environment
-      readonly onUnsearched: (secrets: readonly string[]) => void
-    },
-  ) => Promise<WireReply>
+  ownRequests(ask: ServedTerms["ask"], who: string): (sending: OwnSending) => Promise<WireReply>
 }
 
 /** The MCP server, as far as the command that starts it knows it. */
@@ -97,12 +66,7 @@ interface McpServer {
 
 /** The MCP server over HTTP, as far as the command that starts it knows it. */
 interface McpListener {
-  listen(terms: {
-    readonly address: string
-    readonly port: number
-    readonly token: string
-    readonly session: () => Serving & { readonly close: () => Promise<void> }
-  }): Promise<{ readonly url: string; readonly close: () => Promise<void> }>
+  listen(terms: ListeningTerms): Promise<ListeningServer>
 }
 
 /** The other doors, which only the composition root may load. */

@@ -10,7 +10,8 @@ import {
   parseSecretName,
 } from "../../core/index.js"
 import type { ServedSecrets } from "../../serving/blind-program.js"
-import type { Door, ServedTerms } from "../door/door.js"
+import type { Door } from "../door/door.js"
+import type { ServedTerms } from "../../serving/blind-program.js"
 import { auditOf, openForAgent } from "../door/reading.js"
 import { option, options, placeOf } from "../door/who.js"
 import { noteOnce, say } from "../terminal/terminal.js"
