@@ -1,10 +1,9 @@
 import { spawnSync } from "node:child_process"
 import { argv, execPath } from "node:process"
 import { type Environment, keyHome } from "../../core/index.js"
-import type { HookClient } from "../parse/table/hook-clients.js"
 import { DIALECTS } from "./dialects.js"
 import type { KeyCommand } from "./api-key.js"
-import type { HookDialect } from "./hook-call.js"
+import type { HookSpot } from "./hook-spot.js"
 
 /** What a hook was asked, and whether it answered as it should. */
 export interface Tried {
@@ -22,7 +21,7 @@ const HARMLESS = "echo agent-vault-dry-run"
  * that is started, with the arguments of the hook: what a client's file names could be anything.
  */
 export function tryHook(
-  client: HookClient,
+  client: HookSpot["client"],
   args: readonly string[],
   { cwd, env }: { cwd: string; env: Environment },
 ): Tried[] {
@@ -68,32 +67,28 @@ export function tryKey(
 }
 
 function messageOf(
-  client: HookClient,
+  client: HookSpot["client"],
   tool: "shell" | "read",
   input: Readonly<Record<string, unknown>>,
   cwd: string,
 ): Readonly<Record<string, unknown>> {
   return {
     hook_event_name: client.before,
-    tool_name: tool === "shell" ? dialectOf(client)?.shell : "read",
+    tool_name: tool === "shell" ? DIALECTS[client.name].shell : "read",
     tool_input: input,
     cwd,
   }
 }
 
 /** What the client's dialect says for a command in place of another, or for a refusal. */
-function answerOf(client: HookClient, of: { command: string } | undefined): object {
-  const dialect = dialectOf(client)
-  const call = dialect?.read(messageOf(client, "shell", { command: HARMLESS }, "/"))
+function answerOf(client: HookSpot["client"], of: { command: string } | undefined): object {
+  const dialect = DIALECTS[client.name]
+  const call = dialect.read(messageOf(client, "shell", { command: HARMLESS }, "/"))
   const verdict =
     of === undefined
       ? ({ is: "refuse", reason: "x" } as const)
       : ({ is: "command", ...of } as const)
-  return (call && dialect?.answer(call, verdict)) ?? {}
-}
-
-function dialectOf(client: HookClient): HookDialect | undefined {
-  return Object.entries(DIALECTS).find(([name]) => name === client.name)?.[1]
+  return (call && dialect.answer(call, verdict)) ?? {}
 }
 
 /** Whether two documents have the same members, whatever texts are in them. */

@@ -9,11 +9,18 @@ export function hookOptions(door: Door, agent: string): string[] {
   return [
     "--agent",
     agent,
-    ...options(door, "group").flatMap((group) => ["-g", group]),
-    ...options(door, "secret").flatMap((secret) => ["-s", secret]),
+    ...chosenIn(door),
     ...(isSet(door, "redact") ? ["--redact"] : []),
     ...(isolate === undefined ? [] : ["--isolate", isolate]),
     ...options(door, "allow").flatMap((host) => ["--allow", host]),
+  ]
+}
+
+/** The groups and secrets that are chosen. */
+function chosenIn(door: Door): string[] {
+  return [
+    ...options(door, "group").flatMap((group) => ["-g", group]),
+    ...options(door, "secret").flatMap((secret) => ["-s", secret]),
   ]
 }
 
@@ -31,10 +38,7 @@ export function hookLine(
 
 /** The options of `run` for a command of the model's; undefined if it is to run as it is. */
 export function runOptions(door: Door): string[] | undefined {
-  const chosen = [
-    ...options(door, "group").flatMap((group) => ["-g", group]),
-    ...options(door, "secret").flatMap((secret) => ["-s", secret]),
-  ]
+  const chosen = chosenIn(door)
   const isRedacted = isSet(door, "redact")
   const [isolate, agent] = [option(door, "isolate"), option(door, "agent")]
   const allowed = options(door, "allow").flatMap((host) => ["--allow", host])

@@ -33,7 +33,7 @@ export async function run(door: Door): Promise<number> {
   const keys = keysHere(door, place, folder)
   const code = [...hooks, ...keys].every(({ works }) => works) ? 0 : 1
   if (await asJson(door, { hooks, keys })) return code
-  await print(door, [...hooks.flatMap(linesOf), ...keys.flatMap(keyLines)])
+  await print(door, [...hooks, ...keys].flatMap(linesOf))
   if (hooks.length + keys.length === 0) {
     tell(door, "No client here has the hooks: agent-vault hooks install --client CLIENT -g GROUP")
   }
@@ -72,18 +72,9 @@ function keysHere(door: Door, place: Place, cwd: string): KeyStatus[] {
   })
 }
 
-function keyLines({ client, file, secret, tried, works }: KeyStatus): string[] {
-  return [
-    `${works ? "ok  " : "BAD "} ${client}: its own key, ${secret} in ${file}`,
-    ...triedLines(tried),
-  ]
-}
-
-function linesOf({ client, file, events, tried, works }: HookStatus): string[] {
-  return [
-    `${works ? "ok  " : "BAD "} ${client}: ${events.join(", ")} in ${file}`,
-    ...triedLines(tried),
-  ]
+function linesOf({ client, file, tried, works, ...own }: HookStatus | KeyStatus): string[] {
+  const what = "events" in own ? own.events.join(", ") : `its own key, ${own.secret}`
+  return [`${works ? "ok  " : "BAD "} ${client}: ${what} in ${file}`, ...triedLines(tried)]
 }
 
 function triedLines(tried: readonly Tried[]): string[] {
