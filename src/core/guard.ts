@@ -18,6 +18,7 @@ export {
 } from "./git/git-quick.js"
 export { isExplained } from "./git/git-failure.js"
 export { LIMITS } from "./words/limits.js"
+export { isObject } from "./words/object.js"
 export { harmless, toJson } from "./words/harmless.js"
 export type { Environment } from "./disk/homes.js"
 export { type PathInVault, VAULT_FOLDER, VAULT_RECORD, vaultPath } from "./words/layout.js"

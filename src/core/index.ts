@@ -94,6 +94,7 @@ export {
   ownerKeyFile,
 } from "./keys/key-files.js"
 export { LIMITS, mebibytes } from "./words/limits.js"
+export { isObject } from "./words/object.js"
 export { isTooShort } from "./redactor/forms.js"
 export { type ScreenPatterns, ScreenRedactor, screenPatterns } from "./redactor/screen-redactor.js"
 export { isVague } from "./redactor/vague.js"
@@ -106,6 +107,7 @@ export { fateOfMaker, nameByMaker } from "./disk/maker.js"
 export { Moment } from "./disk/moment.js"
 export {
   type SecretName,
+  meantOr,
   nearest,
   parseAgentName,
   parseGroupName,

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http"
-import { LIMITS } from "../core/index.js"
+import { LIMITS, isObject } from "../core/index.js"
 import { PARSE_ERROR, type Problem, invalid } from "./wire.js"
 
 /** What was posted: a message, or why it is none. */
@@ -25,9 +25,7 @@ export async function postedMessage(request: IncomingMessage): Promise<Posted> {
 function parsed(body: Buffer): Posted {
   try {
     const message: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body))
-    if (typeof message === "object" && message !== null && !Array.isArray(message)) {
-      return { message }
-    }
+    if (isObject(message)) return { message }
     return { status: 400, problem: invalid("a message is an object, and a request holds one") }
   } catch {
     return { status: 400, problem: { ...PARSE_ERROR, message: "the body is not valid JSON" } }

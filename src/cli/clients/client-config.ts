@@ -1,9 +1,9 @@
 import { chmodSync, realpathSync, statSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { isDeepStrictEqual } from "node:util"
-import { LIMITS, VaultError } from "../../core/index.js"
+import { LIMITS, VaultError, isObject } from "../../core/index.js"
 import { readRegularFile, replaceFile } from "../../core/owner.js"
-import { NotParsed, editJsonc, parseJsonc } from "./jsonc.js"
+import { NotParsed, editJsonc, nest, parseJsonc } from "./jsonc.js"
 import type { Spot } from "./client-files.js"
 import { parseToml, toToml, withTable } from "./toml.js"
 
@@ -91,10 +91,6 @@ export function documentOf(spot: Spot, name: string, entry: ServerEntry): string
   return spot.format === "json" ? `${JSON.stringify(document, null, 2)}\n` : toToml(document)
 }
 
-export function isEntry(value: unknown): value is ServerEntry {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-}
-
 /** The entry of this name, if the table has one of its own. */
 export function ownEntry(servers: ServerEntry, name: string): unknown {
   return Object.hasOwn(servers, name) ? servers[name] : undefined
@@ -134,7 +130,7 @@ function parseText(spot: Spot, text: string): ServerEntry {
   if (text.trim() === "") return {}
   try {
     const document = plain(spot.format === "json" ? parseJsonc(text) : parseToml(text))
-    if (isEntry(document)) return document
+    if (isObject(document)) return document
   } catch (error) {
     if (!(error instanceof NotParsed)) throw error
     const { line } = error
@@ -155,8 +151,8 @@ function tryParse(spot: Spot, text: string): unknown {
 function serversIn(spot: Spot, document: ServerEntry): ServerEntry {
   let inner: unknown = document
   for (const key of spot.path) {
-    const next: unknown = isEntry(inner) && Object.hasOwn(inner, key) ? inner[key] : {}
-    if (!isEntry(next)) throw configInvalid(spot, `has no table at ${spot.path.join(".")}`)
+    const next: unknown = isObject(inner) && Object.hasOwn(inner, key) ? inner[key] : {}
+    if (!isObject(next)) throw configInvalid(spot, `has no table at ${spot.path.join(".")}`)
     inner = next
   }
   return inner as ServerEntry
@@ -169,12 +165,12 @@ function editEntry(
   before: unknown,
   after: ServerEntry,
 ): string {
-  if (!isEntry(before)) return editJsonc(text, path, after)
+  if (!isObject(before)) return editJsonc(text, path, after)
   const keys = new Set([...Object.keys(before), ...Object.keys(after)])
   return [...keys].reduce((edited, key) => {
     const [old, young] = [before[key], after[key]]
     if (isDeepStrictEqual(old, young)) return edited
-    if (isEntry(old) && isEntry(young)) return editEntry(edited, [...path, key], old, young)
+    if (isObject(old) && isObject(young)) return editEntry(edited, [...path, key], old, young)
     return editJsonc(edited, [...path, key], young)
   }, text)
 }
@@ -186,11 +182,7 @@ function setAt(
 ): ServerEntry {
   if (rest.length === 0) return { ...document, [key]: value }
   const inner = ownEntry(document, key)
-  return { ...document, [key]: setAt(isEntry(inner) ? inner : {}, rest, value) }
-}
-
-function nest(path: readonly string[], entry: ServerEntry): ServerEntry {
-  return path.reduceRight<ServerEntry>((inner, key) => ({ [key]: inner }), entry)
+  return { ...document, [key]: setAt(isObject(inner) ? inner : {}, rest, value) }
 }
 
 /** Without the prototypes that parsers give their objects. */

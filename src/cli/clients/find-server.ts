@@ -1,17 +1,10 @@
 import { extname } from "node:path"
-import { type Place, VaultError, nearest } from "../../core/index.js"
-import {
-  type ClientConfig,
-  isEntry,
-  ownEntry,
-  readConfig,
-  type ServerEntry,
-} from "./client-config.js"
+import { type Place, VaultError, isObject, meantOr, shellWord } from "../../core/index.js"
+import { type ClientConfig, ownEntry, readConfig, type ServerEntry } from "./client-config.js"
 import type { Door } from "../door/door.js"
 import { type Spot, spotsInFile, spotsOf } from "./client-files.js"
 import { surroundingOf } from "./mcp-program.js"
 import { MCP_CLIENTS } from "../parse/table/mcp-clients.js"
-import { shellWord } from "../../core/index.js"
 import { option, userPath } from "../door/who.js"
 
 /** A server's entry, and the configuration that it stands in. */
@@ -31,7 +24,7 @@ export function findServer(door: Door, place: Place, name: string): FoundServer 
   const { configs, failure } = readAll(spotsMeant(door, place))
   const found = configs.flatMap((config) => {
     const entry = ownEntry(config.servers, name)
-    return isEntry(entry) ? [{ config, entry }] : []
+    return isObject(entry) ? [{ config, entry }] : []
   })
   const [first] = found
   if (first === undefined) throw failure ?? noFile(door, configs) ?? notFound(name, configs)
@@ -87,15 +80,9 @@ function noFile(door: Door, configs: readonly ClientConfig[]): VaultError | unde
 function notFound(name: string, configs: readonly ClientConfig[]): VaultError {
   const names = [...new Set(configs.flatMap(({ servers }) => Object.keys(servers)))].sort()
   const read = configs.filter(({ text }) => text !== "").map(({ spot }) => spot.file)
-  const near = nearest(name, names)
   const where = read.length === 0 ? "no client's configuration" : [...new Set(read)].join(", ")
-  const hint =
-    near === undefined
-      ? names.length === 0
-        ? "name the file: --config FILE"
-        : `there is ${names.slice(0, SHOWN).join(", ")}; or name the file: --config FILE`
-      : `did you mean ${near}?`
+  const known = names.length === 0 ? "" : `there is ${names.slice(0, SHOWN).join(", ")}; or `
   return new VaultError("SERVER_NOT_FOUND", `there is no server ${name}; looked at ${where}`, {
-    hint,
+    hint: meantOr(name, names, `${known}name the file: --config FILE`),
   })
 }

@@ -33,36 +33,32 @@ export function parseJsonc(text: string): unknown {
 
 /** Sets the value at a path, or takes it out if it is undefined. Whatever else is there stays. */
 export function editJsonc(text: string, path: readonly string[], value: unknown): string {
-  const json = withoutMark(text)
-  const edited = value === undefined ? without(json, path) : withValue(json, path, value)
-  return text.startsWith(BYTE_ORDER_MARK) ? `${BYTE_ORDER_MARK}${edited}` : edited
+  return behindMark(text, (json) =>
+    value === undefined ? without(json, path) : withValue(json, path, value),
+  )
 }
 
 /** Puts a value at the end of the list at a path, which is made if it is not there. */
 export function appendJsonc(text: string, path: readonly string[], value: unknown): string {
-  const json = withoutMark(text)
-  const root = parseTree(json, [], { allowTrailingComma: true })
-  const list = root && findNodeAtLocation(root, [...path])
-  if (list?.type !== "array" || list.children?.length === 0) return editJsonc(text, path, [value])
-  const last = list.children?.at(-1)
-  if (last === undefined) return editJsonc(text, path, [value])
-  const end = last.offset + last.length
-  const isOneLine = !json.slice(list.offset, last.offset).includes("\n")
-  const indent = indentAt(json, last.offset)
-  const before = isOneLine ? ", " : `,${newlineOf(json)}${indent}`
-  const edited = splice(json, end, end, before + writtenIn(json, value, indent))
-  return text.startsWith(BYTE_ORDER_MARK) ? `${BYTE_ORDER_MARK}${edited}` : edited
+  return behindMark(text, (json) => {
+    const list = nodeAt(json, path)
+    const last = list?.type === "array" ? list.children?.at(-1) : undefined
+    if (list === undefined || last === undefined) return editJsonc(json, path, [value])
+    const end = last.offset + last.length
+    const isOneLine = !json.slice(list.offset, last.offset).includes("\n")
+    const indent = indentAt(json, last.offset)
+    const before = isOneLine ? ", " : `,${newlineOf(json)}${indent}`
+    return splice(json, end, end, before + writtenIn(json, value, indent))
+  })
 }
 
 /** Takes the value at a place of the list at a path out of it, with its comma and its line. */
 export function removeJsonc(text: string, path: readonly string[], at: number): string {
-  const json = withoutMark(text)
-  const root = parseTree(json, [], { allowTrailingComma: true })
-  const list = root && findNodeAtLocation(root, [...path])
-  const [items, item] = [list?.children ?? [], list?.children?.[at]]
-  if (item === undefined) return text
-  const edited = withoutItem(json, items, item, at)
-  return text.startsWith(BYTE_ORDER_MARK) ? `${BYTE_ORDER_MARK}${edited}` : edited
+  return behindMark(text, (json) => {
+    const items = nodeAt(json, path)?.children ?? []
+    const item = items[at]
+    return item === undefined ? json : withoutItem(json, items, item, at)
+  })
 }
 
 function withoutItem(json: string, items: readonly Node[], item: Node, at: number): string {
@@ -86,8 +82,7 @@ function withoutItem(json: string, items: readonly Node[], item: Node, at: numbe
 
 /** The library would take the comments and the line breaks beside a field with it. */
 function without(json: string, path: readonly string[]): string {
-  const root = parseTree(json, [], { allowTrailingComma: true })
-  const property = root && findNodeAtLocation(root, [...path])?.parent
+  const property = nodeAt(json, path)?.parent
   const siblings = property?.parent?.children ?? []
   if (property === undefined || siblings.length < 2) {
     return applyEdits(json, modify(json, [...path], undefined, {}))
@@ -131,7 +126,7 @@ function contentAfter(json: string, position: number): number {
 
 /** The library would format the neighbours of what it puts in, and move their comments. */
 function withValue(json: string, path: readonly string[], value: unknown): string {
-  const root = parseTree(json, [], { allowTrailingComma: true })
+  const root = nodeAt(json, [])
   if (root === undefined) return `${JSON.stringify(nest(path, value), null, 2)}\n`
   const node = findNodeAtLocation(root, [...path])
   if (node !== undefined) {
@@ -210,12 +205,24 @@ function newlineOf(json: string): string {
   return json.includes("\r\n") ? "\r\n" : "\n"
 }
 
-function nest(path: readonly string[], value: unknown): unknown {
-  return path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value)
+/** A value at a path, in objects that hold nothing else. */
+export function nest<T>(path: readonly string[], value: T): T | Record<string, unknown> {
+  return path.reduceRight<T | Record<string, unknown>>((inner, key) => ({ [key]: inner }), value)
 }
 
 function splice(text: string, from: number, to: number, inserted: string): string {
   return text.slice(0, from) + inserted + text.slice(to)
+}
+
+function nodeAt(json: string, path: readonly string[]): Node | undefined {
+  const root = parseTree(json, [], { allowTrailingComma: true })
+  return root && findNodeAtLocation(root, [...path])
+}
+
+/** An edit of a text, whose byte order mark stays. */
+function behindMark(text: string, edit: (json: string) => string): string {
+  const mark = text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : ""
+  return mark + edit(withoutMark(text))
 }
 
 function withoutMark(text: string): string {

@@ -1,4 +1,5 @@
-import { type ServerEntry, isEntry } from "./client-config.js"
+import { isObject } from "../../core/index.js"
+import type { ServerEntry } from "./client-config.js"
 
 /** What an entry says of how its server is reached. */
 type ServerKind = "started" | "remote" | "unknown"
@@ -42,7 +43,7 @@ export function argumentsOf(entry: ServerEntry): readonly unknown[] {
 
 /** The values of `env` that are literal, not references to something else. */
 export function literalsOf(entry: ServerEntry): Literal[] {
-  return Object.entries(isEntry(entry["env"]) ? entry["env"] : {}).flatMap(([variable, value]) =>
+  return Object.entries(isObject(entry["env"]) ? entry["env"] : {}).flatMap(([variable, value]) =>
     typeof value !== "string" || value === "" || isReference(value)
       ? []
       : [{ variable, value, looksLikeKey: looksLikeKey(variable, value) }],
@@ -143,7 +144,7 @@ function maskedArgument(arg: unknown): string {
 function hidden(value: unknown): unknown {
   if (typeof value === "string") return value === "" || /^\$\{[^}]*\}$/.test(value) ? value : HIDDEN
   if (Array.isArray(value)) return value.map(hidden)
-  if (!isEntry(value)) return value
+  if (!isObject(value)) return value
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, hidden(inner)]))
 }
 

@@ -8,7 +8,7 @@ import {
   claimedId,
   localAgents,
   namesIn,
-  nearest,
+  meantOr,
   parseAgentName,
 } from "../../core/index.js"
 import type { Door } from "../door/door.js"
@@ -118,9 +118,8 @@ export function missingKey(agent: string): string {
 function known(place: Place, name: string): string {
   const { agents } = namesIn(place)
   if (agents.includes(parseAgentName(name))) return name
-  const near = nearest(name, agents)
   throw new VaultError("AGENT_NOT_FOUND", `there is no agent ${name} in this vault`, {
-    hint: near === undefined ? "agent-vault agent list" : `did you mean ${near}?`,
+    hint: meantOr(name, agents, "agent-vault agent list"),
   })
 }
 

@@ -2,7 +2,7 @@ import {
   type Identity,
   VaultError,
   describeAgent,
-  nearest,
+  meantOr,
   parseSecretName,
   parseVariableName,
   readSecret,
@@ -80,14 +80,8 @@ function mapped(door: Door, literals: readonly Literal[]): ReadonlyMap<string, s
       })
     }
     if (variables.includes(variable)) return [variable, parseSecretName(secret).full]
-    const near = nearest(variable, variables)
     throw new VaultError("USAGE", `there is no literal value of ${variable} in the server's env`, {
-      hint:
-        near !== undefined
-          ? `did you mean ${near}?`
-          : variables.length === 0
-            ? "there is none at all"
-            : `there is ${variables.join(", ")}`,
+      hint: meantOr(variable, variables, `there is ${variables.join(", ") || "none at all"}`),
     })
   })
   const names = new Map(pairs)

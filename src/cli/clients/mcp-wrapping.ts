@@ -1,6 +1,6 @@
 import { dirname } from "node:path"
-import type { Place } from "../../core/index.js"
-import { type ServerEntry, isEntry } from "./client-config.js"
+import { type Place, isObject } from "../../core/index.js"
+import type { ServerEntry } from "./client-config.js"
 import { type Spot, folderFor } from "./client-files.js"
 import { argumentsOf } from "./mcp-entry.js"
 import { PASSED_ON, type Program, isOurs } from "./mcp-program.js"
@@ -45,7 +45,7 @@ export function wrap(entry: ServerEntry, wrapping: Wrapping): ServerEntry {
 
 function withoutStored(entry: ServerEntry, stored: readonly Stored[]): ServerEntry {
   const taken = new Set(stored.map(({ variable }) => variable))
-  const env = isEntry(entry["env"]) ? entry["env"] : {}
+  const env = isObject(entry["env"]) ? entry["env"] : {}
   return Object.fromEntries(Object.entries(env).filter(([variable]) => !taken.has(variable)))
 }
 

@@ -1,5 +1,6 @@
 import { TomlError, parse, stringify } from "smol-toml"
-import { NotParsed } from "./jsonc.js"
+import { isObject } from "../../core/index.js"
+import { NotParsed, nest } from "./jsonc.js"
 
 /** Throws {@link NotParsed}. */
 export function parseToml(text: string): unknown {
@@ -22,8 +23,7 @@ export function toToml(document: object): string {
  */
 export function withTable(text: string, path: readonly string[], table: object): string {
   const newline = text.includes("\r\n") ? "\r\n" : "\n"
-  const nested = path.reduceRight<object>((inner, key) => ({ [key]: inner }), table)
-  const written = toToml(nested).trimEnd().split("\n")
+  const written = toToml(nest(path, table)).trimEnd().split("\n")
   const lines = text === "" ? [] : text.split(/\r?\n/)
   const before: string[] = []
   const behind: string[] = []
@@ -71,7 +71,7 @@ function headerOf(line: string): string[] | undefined {
     return undefined
   }
   const keys: string[] = []
-  while (typeof inner === "object" && inner !== null && !Array.isArray(inner)) {
+  while (isObject(inner)) {
     const [entry] = Object.entries(inner)
     if (entry === undefined) break
     keys.push(entry[0])

@@ -1,9 +1,8 @@
-import type { Place } from "../../core/index.js"
+import { type Place, isObject } from "../../core/index.js"
 import {
   type ClientConfig,
   type ServerEntry,
   contentOf,
-  isEntry,
   meaning,
   readConfig,
 } from "../clients/client-config.js"
@@ -64,8 +63,8 @@ export function otherProvider(config: ClientConfig): string | undefined {
 /** The words of the command that prints the key, as the file has them. */
 export function codexKeyWords(config: ClientConfig): readonly string[] | undefined {
   const provider = providersIn(contentOf(config))[PROVIDER]
-  const auth = isEntry(provider) ? provider["auth"] : undefined
-  if (!isEntry(auth)) return undefined
+  const auth = isObject(provider) ? provider["auth"] : undefined
+  if (!isObject(auth)) return undefined
   const words = [auth["command"], auth["args"]].flat()
   return words.every((word) => typeof word === "string") ? words : undefined
 }
@@ -84,7 +83,7 @@ export function withoutCodexKey({ text }: ClientConfig): string {
 /** Each value by the whole path of its key, so that no table begins. */
 function linesOf(entry: ServerEntry, above = ""): string[] {
   return Object.entries(entry).flatMap(([key, value]) =>
-    isEntry(value)
+    isObject(value)
       ? linesOf(value, `${above}${key}.`)
       : [`${above}${key} = ${JSON.stringify(value)}`],
   )
@@ -92,5 +91,5 @@ function linesOf(entry: ServerEntry, above = ""): string[] {
 
 function providersIn(content: ServerEntry): ServerEntry {
   const { model_providers: providers } = content
-  return isEntry(providers) ? providers : {}
+  return isObject(providers) ? providers : {}
 }

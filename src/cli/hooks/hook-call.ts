@@ -1,3 +1,5 @@
+import { isObject } from "../../core/index.js"
+
 /** A call of a tool, as a client's hook tells of it. */
 export interface HookCall {
   readonly moment: "before" | "after"
@@ -53,9 +55,7 @@ export function objectAt(
   key: string,
 ): Readonly<Record<string, unknown>> {
   const value = object[key]
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Readonly<Record<string, unknown>>)
-    : {}
+  return isObject(value) ? value : {}
 }
 
 /** An output as one text, for a client that takes no other. */

@@ -1,9 +1,8 @@
-import { VaultError } from "../../core/index.js"
+import { VaultError, isObject } from "../../core/index.js"
 import {
   type ClientConfig,
   type ServerEntry,
   contentOf,
-  isEntry,
   meaning,
 } from "../clients/client-config.js"
 import { appendJsonc, editJsonc, removeJsonc } from "../clients/jsonc.js"
@@ -115,15 +114,15 @@ function entryOf({ name }: HookClient, command: string): ServerEntry {
 }
 
 function commandOf(entry: unknown): string | undefined {
-  if (!isEntry(entry)) return undefined
+  if (!isObject(entry)) return undefined
   const inner: unknown = Array.isArray(entry["hooks"]) ? entry["hooks"][0] : entry
-  const command: unknown = isEntry(inner) ? inner["command"] : undefined
+  const command: unknown = isObject(inner) ? inner["command"] : undefined
   return typeof command === "string" ? command : undefined
 }
 
 function hookTable(content: ServerEntry): ServerEntry {
   const hooks = content["hooks"] ?? {}
-  if (isEntry(hooks)) return hooks
+  if (isObject(hooks)) return hooks
   throw notHooks("hooks is not a table")
 }
 

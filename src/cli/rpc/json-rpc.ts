@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream"
-import { LIMITS, Lines } from "../../core/index.js"
+import { LIMITS, Lines, isObject } from "../../core/index.js"
 
 /**
  * JSON-RPC 2.0 over streams: UTF-8, one line of JSON a message, params by name, without batches.
@@ -161,10 +161,6 @@ function invalid(id: RpcId, message: string): Failure {
 
 function tooLong(): Failure {
   return invalid(null, `a line has at most ${LIMITS.bridgeRequest} bytes`)
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
 function asText(line: Buffer): string | undefined {

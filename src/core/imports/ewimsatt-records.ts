@@ -1,4 +1,5 @@
 import { parseStrictYaml } from "../records/yaml.js"
+import { isObject } from "../words/object.js"
 import { VaultError } from "../words/errors.js"
 import { LIMITS } from "../words/limits.js"
 import { utc } from "../words/time.js"
@@ -62,7 +63,7 @@ function parsed(bytes: Uint8Array, shown: string): YamlMap {
 }
 
 function mapOf(value: unknown, shown: string): YamlMap {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as YamlMap
+  if (isObject(value)) return value
   throw invalid(shown, "a map is missing")
 }
 

@@ -11,7 +11,7 @@ import {
   parseKey,
   readKeyFile,
 } from "./key-files.js"
-import { nearest, parseAgentName } from "../words/names.js"
+import { meantOr, parseAgentName } from "../words/names.js"
 
 /** What the caller said about who acts. */
 export interface IdentityChoice {
@@ -199,11 +199,9 @@ function agentSource(vault: string, name: string, how: string, env: Environment)
 }
 
 function otherAgents(name: string, local: readonly string[]): string {
-  const near = nearest(name, local)
-  if (near !== undefined) return `did you mean ${near}?`
   const here =
     local.length === 0 ? "there is no agent's key here" : `the keys here: ${local.join(", ")}`
-  return `${here}; ${BRING_A_KEY}`
+  return meantOr(name, local, `${here}; ${BRING_A_KEY}`)
 }
 
 function ownerSource(

@@ -19,7 +19,7 @@ import {
   listSecrets,
 } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
-import { nearest } from "../words/names.js"
+import { meantOr } from "../words/names.js"
 import { withUnfinished } from "../words/unfinished.js"
 import { withOwners } from "./with-owners.js"
 
@@ -128,12 +128,9 @@ async function withoutOwner(
 function removable({ vault, owner }: Session, name: string): OwnerEntry {
   const entry = vault.owners.find((each) => each.name === name)
   if (entry === undefined) {
-    const near = nearest(
-      name,
-      vault.owners.map((each) => each.name),
-    )
+    const names = vault.owners.map((each) => each.name)
     throw new VaultError("OWNER_NOT_FOUND", `there is no owner ${name}`, {
-      hint: near === undefined ? "see them: agent-vault owner list" : `did you mean ${near}?`,
+      hint: meantOr(name, names, "see them: agent-vault owner list"),
     })
   }
   if (vault.owners.length === 1) {

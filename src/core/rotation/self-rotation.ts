@@ -1,6 +1,6 @@
 import type { IssuerReply, IssuerRequest } from "../leases/lease-issuer.js"
 import { VaultError } from "../words/errors.js"
-import { nearest } from "../words/names.js"
+import { meantOr } from "../words/names.js"
 import { CLOUDFLARE_TOKEN } from "./cloudflare-token.js"
 import { GITLAB_TOKEN } from "./gitlab-token.js"
 
@@ -36,8 +36,7 @@ export function selfRotationNamed(name: string): SelfRotation {
   const known = Object.hasOwn(SELF_ROTATIONS, name) ? SELF_ROTATIONS[name] : undefined
   if (known !== undefined) return known
   const names = Object.keys(SELF_ROTATIONS)
-  const near = nearest(name, names)
   throw new VaultError("SERVICE_NOT_FOUND", `there is no built-in rotation for ${name}`, {
-    hint: near === undefined ? `there is ${names.join(", ")}` : `did you mean ${near}?`,
+    hint: meantOr(name, names, `there is ${names.join(", ")}`),
   })
 }

@@ -10,7 +10,7 @@ import {
   secretRecordPath,
 } from "../words/layout.js"
 import type { Memory } from "../memory/memory.js"
-import { type SecretName, nearest } from "../words/names.js"
+import { type SecretName, meantOr } from "../words/names.js"
 import { acceptOwners, verifiedOwners } from "../records/owners.js"
 import {
   type AgentRecord,
@@ -149,7 +149,7 @@ export function findGroup(vault: Vault, group: string): GroupRecord | undefined 
   return readRecord(vault, "group", groupRecordPath(group))
 }
 
-/** The record of a group. Throws `GROUP_NOT_FOUND`, with the nearest name. */
+/** The record of a group. Throws `GROUP_NOT_FOUND`, with the meantOr name. */
 export function getGroup(vault: Vault, group: string): GroupRecord {
   const record = findGroup(vault, group)
   if (record !== undefined) return record
@@ -179,7 +179,7 @@ export function agentWithKey(
   return undefined
 }
 
-/** The record of an agent. Throws `AGENT_NOT_FOUND`, with the nearest name. */
+/** The record of an agent. Throws `AGENT_NOT_FOUND`, with the meantOr name. */
 export function getAgent(vault: Vault, agent: string): AgentRecord {
   const record = findAgent(vault, agent)
   if (record !== undefined) return record
@@ -192,7 +192,7 @@ export function findSecret(vault: Vault, name: SecretName): SecretRecord | undef
   return readRecord(vault, "secret", secretRecordPath(name))
 }
 
-/** The record of a secret. Throws `SECRET_NOT_FOUND`, with the nearest name. */
+/** The record of a secret. Throws `SECRET_NOT_FOUND`, with the meantOr name. */
 export function getSecret(vault: Vault, name: SecretName): SecretRecord {
   const record = findSecret(vault, name)
   if (record !== undefined) return record
@@ -247,9 +247,9 @@ export function notFound(
   name: string,
   others: readonly string[],
 ): VaultError {
-  const near = nearest(name, others)
-  const hint = near === undefined ? WAYS_OUT[code] : `did you mean ${near}?`
-  return new VaultError(code, `there is no ${kind} ${name}`, { hint })
+  return new VaultError(code, `there is no ${kind} ${name}`, {
+    hint: meantOr(name, others, WAYS_OUT[code]),
+  })
 }
 
 const WAYS_OUT = {

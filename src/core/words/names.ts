@@ -117,6 +117,12 @@ export function foldedCollision(name: string, taken: Iterable<string>): string |
   return undefined
 }
 
+/** The hint for a name that is nowhere: the candidate that it comes near, else what helps then. */
+export function meantOr(name: string, candidates: Iterable<string>, otherwise: string): string {
+  const near = nearest(name, candidates)
+  return near === undefined ? otherwise : `did you mean ${near}?`
+}
+
 /** The candidate that `name` was most likely meant to be, if one is near enough. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   const reach = Math.max(1, Math.floor(name.length / 3))

@@ -1,4 +1,4 @@
-import { VaultError } from "../../core/index.js"
+import { VaultError, isObject } from "../../core/index.js"
 import { argumentsOf, wrong } from "../calls/arguments.js"
 import type { Answer } from "../calls/answer.js"
 import {
@@ -106,10 +106,6 @@ function loosened(args: Arguments): Arguments {
     ...(lines === undefined ? {} : { headers: lines }),
     ...(text === undefined ? {} : { body: text }),
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
 function headerText(name: string, value: unknown): string {

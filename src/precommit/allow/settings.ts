@@ -1,4 +1,4 @@
-import { LIMITS, VaultError, loadYaml } from "../../core/guard.js"
+import { LIMITS, VaultError, isObject, loadYaml } from "../../core/guard.js"
 import { ENV_FILE, OWN_VALUE } from "../report/finding.js"
 import { SETTINGS_FILE } from "../report/request.js"
 import { isRule } from "../detect/rules.js"
@@ -111,12 +111,10 @@ function asRecord(
   where: string,
   known: readonly string[],
 ): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw refusal(`${where} is not a map`)
-  }
+  if (!isObject(value)) throw refusal(`${where} is not a map`)
   const stranger = Object.keys(value).find((key) => !known.includes(key))
   if (stranger !== undefined) throw refusal(`${where} has an unknown key ${stranger}`)
-  return value as Readonly<Record<string, unknown>>
+  return value
 }
 
 /** Why the settings are refused, and so the commit. */

@@ -1,9 +1,8 @@
-import { realpathSync } from "node:fs"
 import { basename, dirname } from "node:path"
-import { argv, execPath } from "node:process"
 import { buffer } from "node:stream/consumers"
-import { VaultError, findVaultOrNone, nearest, projectOf } from "../../../core/index.js"
+import { VaultError, findVaultOrNone, isObject, meantOr, projectOf } from "../../../core/index.js"
 import type { Door } from "../../door/door.js"
+import { programFiles } from "../../door/own-program.js"
 import { option } from "../../door/who.js"
 import { DIALECTS } from "../../hooks/dialects.js"
 import type { HookCall, HookDialect, HookVerdict } from "../../hooks/hook-call.js"
@@ -25,10 +24,9 @@ function dialectOf({ call }: Door): HookDialect {
   const [name = ""] = call.words
   const dialect = Object.entries(DIALECTS).find(([client]) => client === name)?.[1]
   if (dialect !== undefined) return dialect
-  const near = nearest(name, Object.keys(DIALECTS))
+  const names = Object.keys(DIALECTS)
   throw new VaultError("USAGE", `there is no client ${name} whose hooks agent-vault answers`, {
-    hint:
-      near === undefined ? `one of ${Object.keys(DIALECTS).join(", ")}` : `did you mean ${near}?`,
+    hint: meantOr(name, names, `one of ${names.join(", ")}`),
   })
 }
 
@@ -54,13 +52,9 @@ function wrapOf(door: Door, cwd: string): WrapCommand {
   const options = runOptions(door)
   if (options === undefined || isBlind(door) || !findVaultOrNone(cwd)) return undefined
   const project = projectOf(door.env) ?? cwd
-  const how = { program: thisProgram(), options, shell: shellOf(door.env), project }
+  // By where it is: a login shell, as Codex starts one, has a PATH of its own.
+  const how = { program: programFiles(), options, shell: shellOf(door.env), project }
   return (call, command) => wrappedCommand(call, command, how)
-}
-
-/** By where it is: a login shell, as Codex starts one, has a PATH of its own. */
-function thisProgram(): readonly string[] {
-  return [execPath, realpathSync(argv[1] ?? "")]
 }
 
 /** A client that was itself started by `run --blind` gave its hook the broker's variables. */
@@ -72,9 +66,7 @@ function isBlind({ env }: Door): boolean {
 function messageOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   try {
     const message: unknown = JSON.parse(Buffer.from(bytes).toString())
-    if (typeof message === "object" && message !== null && !Array.isArray(message)) {
-      return message as Readonly<Record<string, unknown>>
-    }
+    if (isObject(message)) return message
   } catch {
     // It is told as what it is, without its text.
   }

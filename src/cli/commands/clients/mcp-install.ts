@@ -1,11 +1,10 @@
 import { isDeepStrictEqual } from "node:util"
-import { VaultError } from "../../../core/index.js"
+import { VaultError, isObject, shellWord } from "../../../core/index.js"
 import { confirm } from "../../terminal/ask.js"
 import {
   type ServerEntry,
   documentOf,
   entryLines,
-  isEntry,
   ownEntry,
   readConfig,
   withEntry,
@@ -32,7 +31,6 @@ import {
   surroundingOf,
 } from "../../clients/mcp-program.js"
 import { print, tell } from "../../door/render.js"
-import { shellWord } from "../../../core/index.js"
 import { MCP_CLIENTS, type McpClient } from "../../parse/table/mcp-clients.js"
 import { writeOut } from "../../terminal/terminal.js"
 import { isSet, option, placeOf } from "../../door/who.js"
@@ -122,13 +120,14 @@ async function writeEntry(door: Door, spot: Spot, entry: ServerEntry): Promise<b
 }
 
 function shown(spot: Spot, entry: unknown): string[] {
-  return isEntry(entry) ? entryLines(spot, NAME, shownEntry(entry)) : []
+  return isObject(entry) ? entryLines(spot, NAME, shownEntry(entry)) : []
 }
 
 function notes(spot: Spot, agent: string, hasKey: boolean): string[] {
-  const others = isSpotShared(spot) ? serversWithKeys(spot) : []
+  const isShared = spot.scope === "project"
+  const others = isShared ? serversWithKeys(spot) : []
   return [
-    isSpotShared(spot)
+    isShared
       ? `The entry holds no key and no path of this machine${others.length > 0 ? "." : ": commit the file."}`
       : "The entry holds no key. The file is yours alone, for all your projects.",
     ...others.map(
@@ -139,14 +138,10 @@ function notes(spot: Spot, agent: string, hasKey: boolean): string[] {
   ]
 }
 
-function isSpotShared({ scope }: Spot): boolean {
-  return scope === "project"
-}
-
 /** The other servers in a file that is to be committed, as far as they hold keys. */
 function serversWithKeys(spot: Spot): string[] {
   return Object.entries(readConfig(spot).servers).flatMap(([name, entry]) =>
-    name !== NAME && isEntry(entry) && holdsKey(entry) ? [name] : [],
+    name !== NAME && isObject(entry) && holdsKey(entry) ? [name] : [],
   )
 }
 

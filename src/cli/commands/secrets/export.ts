@@ -4,7 +4,7 @@ import {
   VaultError,
   endLeases,
   keyHome,
-  nearest,
+  meantOr,
   newLeaseBook,
   shellWord,
   stateHome,
@@ -94,9 +94,8 @@ function sandboxOf({ call }: Door): (typeof SANDBOXES)[number] {
   const [word = ""] = call.words
   const sandbox = SANDBOXES.find((name) => name === word)
   if (sandbox !== undefined) return sandbox
-  const near = nearest(word, SANDBOXES)
   throw new VaultError("USAGE", `there is no sandbox ${word} whose settings agent-vault knows`, {
-    hint: near === undefined ? `one of ${SANDBOXES.join(", ")}` : `did you mean ${near}?`,
+    hint: meantOr(word, SANDBOXES, `one of ${SANDBOXES.join(", ")}`),
   })
 }
 
