@@ -20,13 +20,22 @@ export async function settings({ run }: { readonly run: RunGit }): Promise<Setti
   return found
 }
 
+/** What stands in a text for bytes that are no UTF-8. */
+const NO_TEXT = "\uFFFD"
+
 /**
- * The key of a setting as `git -c` can set it. What follows a `=` would be the value, so nobody can
- * switch off a setting that has one in its name. Throws `REPOSITORY_STATE`.
+ * The key of a setting as `git -c` can set it. What follows a `=` would be the value, and no argument
+ * has bytes that are no UTF-8, so nobody can switch off a setting with either in its name. Throws
+ * `REPOSITORY_STATE`.
  */
 export function settable(key: string): string {
-  if (!key.includes("=")) return key
-  throw new VaultError("REPOSITORY_STATE", `the setting ${key} of Git's has a "=" in its name`, {
-    hint: "find it: git config --list --show-origin; give it another name, or remove it",
-  })
+  const inTheWay = key.includes("=") ? 'a "="' : "bytes that are no UTF-8"
+  if (!key.includes("=") && !key.includes(NO_TEXT)) return key
+  throw new VaultError(
+    "REPOSITORY_STATE",
+    `the setting ${key} of Git's has ${inTheWay} in its name`,
+    {
+      hint: "find it: git config --list --show-origin; give it another name, or remove it",
+    },
+  )
 }

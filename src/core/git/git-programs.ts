@@ -3,10 +3,10 @@ import { settable } from "./git-config.js"
 
 /** The settings in which a repository may name a program, other than those we always set. */
 const PROGRAMS =
-  /^(core\.(sshcommand|gitproxy|askpass|alternaterefscommand)|credential\.(.*\.)?helper|gpg\.(.*\.)?(program|defaultkeycommand)|filter\..*\.(clean|smudge|process)|merge\..*\.driver)$/i
+  /^(core\.(sshcommand|gitproxy|askpass|alternaterefscommand)|credential\.(.*\.)?helper|gpg\.(.*\.)?(program|defaultkeycommand)|filter\..*\.(clean|smudge|process)|merge\..*\.driver)$/is
 
 /** Switches that make Git run, or write, what another setting names. */
-const SWITCHES = /^(filter\..*\.required|merge\.verifysignatures|http\.(.*\.)?savecookies)$/i
+const SWITCHES = /^(filter\..*\.required|merge\.verifysignatures|http\.(.*\.)?savecookies)$/is
 
 /**
  * Arguments of git under which only the user's own settings name programs: for what talks to a

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process"
 import {
+  appendFileSync,
   existsSync,
   readFileSync,
   readdirSync,
@@ -502,6 +503,24 @@ test.each([
   two.git("config", key, `touch '${ran}'`)
   await syncAt(one)
   expect(await outcome(syncAt(two))).toBe("REPOSITORY_STATE")
+  expect(existsSync(ran)).toBe(false)
+})
+
+test.each([
+  ["a line separator", "x\u2028y"],
+  ["bytes that are no UTF-8", Buffer.from([0x78, 0xff, 0x79])],
+])("runs no program of the repository's whose name holds %s", async (_what, name) => {
+  const { one, two } = clones
+  const ran = join(two.folder, "ran")
+  const named = (before: string, after: string): Buffer =>
+    Buffer.concat([Buffer.from(before), Buffer.from(name), Buffer.from(after)])
+  writeFileSync(join(one.top, ".gitattributes"), named("other.txt filter=", "\n"))
+  one.git("add", ".gitattributes")
+  one.commit("other.txt", "one\n")
+  one.git("push", "-q")
+  const setting = named('[filter "', `"]\n\tsmudge = "touch '${ran}'; cat"\n`)
+  appendFileSync(join(two.top, ".git/config"), setting)
+  await outcome(syncAt(two))
   expect(existsSync(ran)).toBe(false)
 })
 
