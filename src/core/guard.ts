@@ -17,6 +17,7 @@ export {
   userSettings,
 } from "./git/git-quick.js"
 export { isExplained } from "./git/git-failure.js"
+export { refuseLinksOut } from "./git/git-links.js"
 export { LIMITS } from "./words/limits.js"
 export { isObject } from "./words/object.js"
 export { harmless, toJson } from "./words/harmless.js"

@@ -5,6 +5,7 @@ import { VaultError } from "../words/errors.js"
 import { inaccessible } from "../words/system-error.js"
 import { type Setting, settable, settings } from "./git-config.js"
 import { gitFailure } from "./git-failure.js"
+import { refuseLinksOut } from "./git-links.js"
 import { HARDENED, KEPT, OURS, scrubbed } from "./git-environment.js"
 import { realPath } from "../disk/at-path.js"
 import type { Environment } from "../disk/homes.js"
@@ -67,9 +68,10 @@ export function checkoutAround({ root, checkout }: Place, hint: string): Checkou
 
 /**
  * Opens the repository of a checkout. Git must find the same one from there as the files did.
- * Throws `NO_GIT`, `REPOSITORY_STATE`.
+ * Throws `NO_GIT`, `REPOSITORY_STATE`, `FILE_UNSAFE`.
  */
 export async function openGit(checkout: Checkout, env: Environment): Promise<Git> {
+  refuseLinksOut(checkout.gitFolder)
   const look = runner(checkout.top, env, HARDENED)
   const [found, configured] = await Promise.all([
     look(["rev-parse", "--absolute-git-dir", "--show-toplevel", "--show-object-format"]),

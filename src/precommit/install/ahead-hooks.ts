@@ -1,6 +1,12 @@
 import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs"
 import { dirname, join, sep } from "node:path"
-import { VaultError, ownSettings, runQuickly, userSettings } from "../../core/guard.js"
+import {
+  VaultError,
+  ownSettings,
+  refuseLinksOut,
+  runQuickly,
+  userSettings,
+} from "../../core/guard.js"
 import { CHAIN_VARIABLE, aheadScript, hasGuard, isAsWritten } from "./hook-text.js"
 import { type Hooks, aheadFolder } from "./hooks.js"
 import { writeHook } from "./own-hook.js"
@@ -35,12 +41,16 @@ export function aheadPath(usual: string): string {
   return slashed(aheadFolder(usual))
 }
 
-/** Returns the hooks with the guard in them that it changed. Throws `EXISTS`, `GIT_FAILED`. */
+/**
+ * Returns the hooks with the guard in them that it changed. Throws `EXISTS`, `GIT_FAILED`,
+ * `FILE_UNSAFE`.
+ */
 export async function installAhead(
   clone: Clone,
   program: readonly string[],
   prePush: boolean,
 ): Promise<readonly string[]> {
+  refuseLinksOut(dirname(clone.usual))
   const folder = aheadFolder(clone.usual)
   const present = aheadHooks(clone)
   const guards: readonly string[] = prePush ? ["pre-commit", "pre-push"] : ["pre-commit"]
@@ -56,7 +66,10 @@ export async function installAhead(
   return (isNew ? guards : changed).map((name) => join(folder, name))
 }
 
-/** Returns the hooks with the guard in them that were there. Throws `EXISTS`, `GIT_FAILED`. */
+/**
+ * Returns the hooks with the guard in them that were there. Throws `EXISTS`, `GIT_FAILED`,
+ * `FILE_UNSAFE`.
+ */
 export async function uninstallAhead(clone: Clone): Promise<readonly string[]> {
   const folder = aheadFolder(clone.usual)
   const present = aheadHooks(clone)
@@ -101,6 +114,8 @@ async function lead(clone: Clone, folder: string): Promise<boolean> {
   const settings = await userSettings(top, env, "core.hooksPath")
   if (present.length === 1 && settings.at(-1)?.value === ours) return false
   const config = join(dirname(folder), CONFIG)
+  // Git would write through a link.
+  rmSync(config, { force: true })
   await runQuickly(top, env, ["config", "--file", config, "core.hooksPath", ours])
   // A section that is new comes last, so what it includes holds.
   for (const { key, value } of present) await unset(clone, key, value)
@@ -118,7 +133,8 @@ async function sections({ top, env }: Clone) {
   return all.filter(({ value }) => value.endsWith(`/agent-vault-guard/${CONFIG}`))
 }
 
-async function unset({ top, env }: Clone, key: string, value: string): Promise<void> {
+async function unset({ top, env, usual }: Clone, key: string, value: string): Promise<void> {
+  refuseLinksOut(dirname(usual))
   const exactly = `^${value.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`
   await runQuickly(top, env, ["config", "--local", "--unset-all", key, exactly])
 }

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -20,7 +21,7 @@ import { openGit } from "../../../src/core/git/git.js"
 import { lockingFiles } from "../../../src/core/git/git-locks.js"
 import { findCheckout } from "../../../src/core/disk/place.js"
 import { testUnless } from "../../needs.js"
-import { type World, vaultWorld } from "../world.js"
+import { type World, outcome, vaultWorld } from "../world.js"
 
 /** Where the system does not tell which gits run, every lock stays. */
 const noProc = existsSync("/proc/self/stat") ? undefined : "no /proc here"
@@ -224,6 +225,9 @@ describe("locks of others", () => {
       symlinkSync(outside, at("refs/remotes/elsewhere"))
       const names = ["../outside/main.lock", "refs/../../../outside/main.lock", "config", "HEAD"]
       const file = note([...names, "refs/remotes/elsewhere/main.lock"])
+      expect(await outcome(world.repair())).toBe("FILE_UNSAFE")
+      expect(readFileSync(join(outside, "main.lock"), "utf8")).toBe("mine")
+      rmSync(at("refs/remotes/elsewhere"))
       await world.repair()
       expect(readFileSync(join(outside, "main.lock"), "utf8")).toBe("mine")
       expect([existsSync(at("config")), existsSync(at("HEAD"))]).toEqual([true, true])
