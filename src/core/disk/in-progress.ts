@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { lookAt } from "./at-path.js"
+import { refInTables } from "./ref-tables.js"
 
 /** How Git brings two states together in a work tree. */
 export type Mixing = "merge" | "rebase" | "cherry-pick" | "revert"
@@ -31,7 +32,12 @@ export function isMixing(gitFolder: string): boolean {
 }
 
 function firstOf<T>(gitFolder: string, table: Readonly<Record<string, T>>): T | undefined {
-  const [, what] =
-    Object.entries(table).find(([file]) => lookAt(join(gitFolder, file)) !== undefined) ?? []
+  const [, what] = Object.entries(table).find(([name]) => hasNoted(gitFolder, name)) ?? []
   return what
+}
+
+/** Whether Git has noted a name in the folder of a work tree: as a file, or as a ref in tables. */
+export function hasNoted(gitFolder: string, name: string): boolean {
+  if (lookAt(join(gitFolder, name)) !== undefined) return true
+  return name.endsWith("_HEAD") && refInTables(gitFolder, name) !== undefined
 }

@@ -6,6 +6,7 @@ import { VaultError } from "../words/errors.js"
 import { inFolder, readRegularFile } from "./files.js"
 import { journalExists } from "./journal-file.js"
 import { lookAt, realPath } from "./at-path.js"
+import { STUB, branchInTables } from "./ref-tables.js"
 import { accessing, isErrno, inaccessible } from "../words/system-error.js"
 import { MANIFEST, VAULT_FOLDER, VAULT_RECORD, limitOf } from "../words/layout.js"
 
@@ -149,6 +150,7 @@ function branchOf(gitFolder: string): string | undefined {
     if (target.startsWith("refs/")) return target
   }
   const head = readPointer(file)
+  if (head === STUB) return branchInTables(gitFolder)
   return head?.startsWith("ref: ") === true ? head.slice("ref: ".length) : undefined
 }
 

@@ -1,7 +1,6 @@
 import { join } from "node:path"
-import { lookAt } from "../disk/at-path.js"
 import { readRegularFile } from "../disk/files.js"
-import { type Mixing, mixing } from "../disk/in-progress.js"
+import { type Mixing, hasNoted, mixing } from "../disk/in-progress.js"
 import type { BlobId, Git } from "../git/git.js"
 import { mergeBase } from "../git/git-merge.js"
 import { parseEntries, resolveCommit } from "../git/git-objects.js"
@@ -47,8 +46,7 @@ interface Merged {
 
 /** The same as commits; undefined where nobody can tell. */
 export async function mergedCommits(git: Git): Promise<Merged | undefined> {
-  const isThere = (name: string): boolean =>
-    lookAt(join(git.checkout.gitFolder, name)) !== undefined
+  const isThere = (name: string): boolean => hasNoted(git.checkout.gitFolder, name)
   const head = await resolveCommit(git, "HEAD")
   if (isThere("MERGE_HEAD")) {
     const theirs = await resolveCommit(git, "MERGE_HEAD")

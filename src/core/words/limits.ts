@@ -59,8 +59,10 @@ export const LIMITS = {
    * key file may cost. The age command has the same limit.
    */
   scryptWorkFactor: 22,
-  /** `HEAD`, `commondir`, and a `.git` that is a file. */
+  /** `HEAD`, `commondir`, a `.git` that is a file, and the list of the tables that hold refs. */
   gitPointer: 64 * KIB,
+  /** A table that holds refs: some 60 bytes for each, and as many for each line of its log. */
+  refTable: 64 * MIB,
   /** What a change that was interrupted had to do: some 100 bytes for each file. */
   journal: 64 * MIB,
   /** A file that git was writing when it was killed: a larger one stays as it is. */
