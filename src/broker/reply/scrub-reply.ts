@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream"
 import { type Redacted, VaultError } from "../../core/index.js"
+import { isSearchableCharset } from "../coding/charset.js"
 import { type Coding, codingNames, codingsOf, valuesOf, withoutHeaders } from "../coding/coding.js"
 import { Undecodable, decoded } from "../coding/decode.js"
 import { type Begun, readAhead } from "../coding/read-ahead.js"
@@ -49,7 +50,7 @@ const SHORT = 64 * 1024
  * same byte for byte; if it is short, so is its head, with its length.
  *
  * Throws `REPLY_REFUSED`, before anything is handed on, if the body has an encoding that cannot be
- * taken off, or is a part of something that may hold a half of a value; and what `body` throws.
+ * taken off, or a charset in which values are other bytes, or is a part of something that may hold a half of a value; and what `body` throws.
  * Where a wider part was asked for than the program did, the reply becomes what that asked for, and
  * fails where a value is in it or beside it.
  */
@@ -129,6 +130,10 @@ function readableCodings({ status, rawHeaders }: ReplyHead): readonly Coding[] {
   const transfer = valuesOf(rawHeaders, "transfer-encoding").map((value) => value.toLowerCase())
   if (transfer.some((value) => value !== "chunked" && value !== "identity")) {
     throw refused("its Transfer-Encoding is not chunked", HINT)
+  }
+  if (!isSearchableCharset(rawHeaders)) {
+    const hint = "ask for it in UTF-8, in Accept and in Accept-Charset"
+    throw refused("its charset is none in which they are looked for", hint)
   }
   const codings = codingsOf(codingNames(rawHeaders))
   if ("why" in codings) throw refused(codings.why, HINT)

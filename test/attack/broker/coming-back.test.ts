@@ -35,6 +35,8 @@ const ZSTD = Buffer.concat([
   Buffer.from([(ECHO.length << 3) | 1, ECHO.length >> 5, 0]),
   Buffer.from(ECHO),
 ])
+/** Stands for what has other bytes for the same letters. */
+const inEbcdic = (text: string): Uint8Array => Buffer.from(text).map((byte) => byte ^ 0x80)
 const CODED = { gzip: gzipSync, br: brotliCompressSync, deflate: deflateSync } as const
 
 describe("an echo comes back as a marker", () => {
@@ -152,6 +154,16 @@ describe("what nobody can look into does not come back", () => {
         .end(Buffer.concat([gzipSync("a"), Buffer.from(ECHO)])),
     "an encoding that is named twice, and once on": (response) =>
       response.setHeader("Content-Encoding", ["gzip", "gzip"]).end(gzipSync(ECHO)),
+    "UTF-32, as Java's services write what is asked for": (response) =>
+      response
+        .setHeader("Content-Type", "application/json;charset=UTF-32")
+        .end(Buffer.from(Array.from(ECHO, (character) => `\0\0\0${character}`).join(""))),
+    "a charset of another computer": (response) =>
+      response.setHeader("Content-Type", 'text/plain; charset="IBM037"').end(inEbcdic(ECHO)),
+    "a charset that is named before another one": (response) =>
+      response
+        .setHeader("Content-Type", "text/plain; charset=utf-7; charset=utf-8")
+        .end(inEbcdic(ECHO)),
     "a part": (response) =>
       response
         .writeHead(206, { "Content-Range": `bytes 0-19/${ECHO.length}` })
