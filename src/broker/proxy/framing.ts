@@ -34,6 +34,25 @@ const OVERRIDES = new Set([
   "x-rewrite-url",
 ])
 
+/**
+ * Headers that a proxy sets for the server behind it: where the request went before it came there. A
+ * server that believes them takes the request for one to another host, or under another path.
+ */
+const OF_PROXIES = new Set([
+  "forwarded",
+  "x-forwarded-host",
+  "x-forwarded-method",
+  "x-forwarded-path",
+  "x-forwarded-prefix",
+  "x-forwarded-server",
+  "x-forwarded-uri",
+  "x-host",
+  "x-http-host-override",
+  "x-original-host",
+  "x-original-method",
+  "x-original-uri",
+])
+
 /** What a head alone may say (RFC 9110, section 6.5.1). */
 const OF_HEADS = new Set([
   "authorization",
@@ -70,20 +89,19 @@ export function refuseAmbiguous(head: RequestHead, httpVersion: string): void {
 }
 
 /**
- * Refuses a request that gets a value and asks the server to take it for one of another method, or
- * under another path, than the rule was matched with: in a header, in the query, or in a form, of
- * which `form` is the body. Throws `USE_REFUSED`.
+ * Refuses a request that gets a value and asks the server to take it for one of another method, to
+ * another host, or under another path, than the rule was matched with: in a header, in the query, or
+ * in a form, of which `form` is the body. Throws `USE_REFUSED`.
  */
 export function refuseOverride(head: RequestHead, form: Uint8Array | undefined): void {
-  // To what is written as CGI has it, `_` is `-`.
   const names = head.rawHeaders.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase())
-  const named = names.find(isOverride)
+  const named = names.find((name) => isOverride(name) || OF_PROXIES.has(headerNamed(name)))
   const [, ...query] = head.target.split("?")
   const pairs = [query.join("?"), Buffer.from(form ?? []).toString("latin1")]
   const override = named ?? pairs.map(methodNamedIn).find((name) => name !== undefined)
   if (override === undefined) return
   throw new VaultError("USE_REFUSED", `${override} would change the request on the way`, {
-    hint: "send the request with the method and the path that are meant",
+    hint: "send the request with the method, the host and the path that are meant, and without that",
   })
 }
 
@@ -94,7 +112,8 @@ export function refuseOverride(head: RequestHead, form: Uint8Array | undefined):
 export function refuseLateHeaders(rawTrailers: readonly string[]): void {
   for (const [name] of pairsOf(rawTrailers)) {
     const known = name.toLowerCase()
-    if (isOverride(known) || OF_HEADS.has(known.replaceAll("_", "-"))) {
+    const meant = headerNamed(known)
+    if (isOverride(known) || OF_PROXIES.has(meant) || OF_HEADS.has(meant)) {
       throw ambiguous(`${known} is a header, and comes behind the body`)
     }
   }
@@ -106,7 +125,12 @@ export function isForm(head: RequestHead): boolean {
 }
 
 function isOverride(name: string): boolean {
-  return OVERRIDES.has(name.replaceAll("_", "-"))
+  return OVERRIDES.has(headerNamed(name))
+}
+
+/** The header that a name means to what is written as CGI has it, where each such sign is `_`. */
+function headerNamed(name: string): string {
+  return name.replaceAll(/[^a-z0-9]/g, "-")
 }
 
 /**
