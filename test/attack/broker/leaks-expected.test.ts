@@ -64,6 +64,30 @@ describe("a service that is on the program's side can give the value back", () =
     expect(all).toContain(`X-A: ${VALUE.slice(0, 20)}\r\nX-B: ${VALUE.slice(20)}`)
   })
 
+  test("step by step: of what the program sends, it waits for whatever a value begins with", async () => {
+    await stage.start()
+    /** Whether all of it comes before there is more; the service sends what the program has it send. */
+    const isHeld = async (tried: string): Promise<boolean> => {
+      stage.service.handler = (_request, response) => void response.write(`x${tried}`)
+      const socket = await stage.broker.tunnel(stage.service)
+      socket.write(`${stage.head()}\r\n\r\n`)
+      const reader = new Reader(socket)
+      await reader.until("\r\n\r\n")
+      const begun = (await reader.until("\r\nx")).toString("latin1")
+      socket.destroy()
+      return Number.parseInt(begun, 16) === 1
+    }
+    let known = VALUE.slice(0, -4)
+    while (known.length < VALUE.length - 1) {
+      const next: string[] = []
+      for (const digit of "0123456789abcdef") {
+        if (await isHeld(`${known}${digit}`)) next.push(digit)
+      }
+      known += next.join("")
+    }
+    expect(known).toBe(VALUE.slice(0, -1))
+  })
+
   test("as a length", async () => {
     const all = await comesBack((response) => response.end("x".repeat(VALUE.length)))
     expect(all).toContain(`Content-Length: ${VALUE.length}`)
