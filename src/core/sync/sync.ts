@@ -9,7 +9,8 @@ import { type Git, openGit } from "../git/git.js"
 import { lockingFiles } from "../git/git-locks.js"
 import { contains } from "../git/git-merge.js"
 import { commitOf } from "../git/git-objects.js"
-import { acceptingUndone } from "../vault/open.js"
+import { type Memory, memoryOf } from "../memory/memory.js"
+import { acceptingUndone, claimedId } from "../vault/open.js"
 import { VaultError } from "../words/errors.js"
 import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
 import { moveForward } from "./forward.js"
@@ -76,13 +77,17 @@ async function syncOnce(request: SyncRequest): Promise<Synced> {
     // What came may be settings, in a file of the work tree that those of the clone include.
     if (brought.brought !== "nothing") git = await openGit(checkout, request.env)
     if (!request.push || request.dryRun || !synced.isAhead) return synced
-    await refuseBrokenTip(git, request.place, synced.commit)
+    await refuseBrokenTip(git, request.place, synced.commit, memoryHere(request))
     if ((await push(git, remote, synced)) === "pushed") {
       return { ...synced, pushed: true, isAhead: false }
     }
     if (left === 0) throw outrun(remote)
     before = synced
   }
+}
+
+function memoryHere({ place, env }: SyncRequest): Memory {
+  return memoryOf(claimedId(place), place, env)
 }
 
 /** Pushes; where that fails, it is told what stands all the same. */

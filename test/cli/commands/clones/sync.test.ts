@@ -56,3 +56,31 @@ describe("where nothing but a copied owner's key says whom to trust", () => {
     expect(gone.stderr).toContain("UNTRUSTED: nothing says whom to trust")
   })
 })
+
+test("what the remote has and a commit here set back is not pushed, until somebody decides", async () => {
+  const line = `agent-vault sync && agent-vault set db/two && agent-vault grant ci db &&
+    agent-vault sync && git revert --no-edit HEAD`
+  const made = await machine.shell(line, { stdin: "v" })
+  expect(made.code, made.stderr).toBe(0)
+  const published = machine.git("rev-parse", "origin/main")
+  const refused = await machine.shell("agent-vault sync")
+  expect(refused.stderr).toMatch(/ROLLED_BACK: groups\/db.json was set back: .*was published\n/)
+  expect(refused.stderr).toContain("take back the commit that did it, with git revert")
+  expect(machine.git("--git-dir", "../origin.git", "rev-parse", "main")).toBe(published)
+  const meant = machine.copy()
+  machines.push(meant)
+  for (const each of [machine, meant]) {
+    const decide = each === meant ? "agent-vault trust --rewind --yes" : "git revert --no-edit HEAD"
+    const { code, stderr } = await each.shell(`${decide} && agent-vault sync`)
+    expect(code, stderr).toBe(0)
+    expect(each.git("--git-dir", "../origin.git", "rev-parse", "main")).not.toBe(published)
+  }
+})
+
+test("what is undone here before anybody had it is pushed", async () => {
+  const undone = "agent-vault grant ci db && git reset -q --hard HEAD~1"
+  const line = `agent-vault sync && ${undone} && agent-vault set db/two --generate && agent-vault sync`
+  const { code, stderr } = await machine.shell(line)
+  expect(code, stderr).toBe(0)
+  expect(stderr).toContain("Pushed to origin/main.")
+})
