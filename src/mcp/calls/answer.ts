@@ -39,12 +39,8 @@ export function asFailure(thrown: unknown, seen: ShownValues): Answer {
   return failure({
     code,
     message: seen.clean(message),
-    ...(ways.length === 0 ? {} : { hint: seen.clean(inOneLine(ways)) }),
+    ...(ways.length === 0 ? {} : { hint: seen.clean(ways.join("; ").replace("?; ", "? ")) }),
   })
-}
-
-function inOneLine(ways: readonly string[]): string {
-  return ways.join("; ").replace("?; ", "? ")
 }
 
 function failure(error: Readonly<Record<string, string>>): Answer {

@@ -65,14 +65,6 @@ export type Arguments = Readonly<Record<string, unknown>>
 
 export const TEXT = { type: "string" } as const
 
-/** The schema of what a tool takes. */
-export function takes(
-  properties: Record<string, object>,
-  required: readonly string[] = [],
-): ObjectSchema {
-  return { type: "object", properties, required: [...required], additionalProperties: false }
-}
-
 /** The schema of what a tool gives: these properties, or an error. */
 export function gives(
   properties: Record<string, object>,
@@ -83,21 +75,24 @@ export function gives(
   return {
     type: "object",
     properties: { ...properties, ...onError, error },
-    anyOf: [has(required), has(["error"])],
+    anyOf: eitherOf(required, ["error"]),
     additionalProperties: false,
   }
 }
 
-/** Strict validators want each required property named beside `required`. */
-function has(required: readonly string[]): object {
-  return {
+/** Some of the properties, or others. Strict validators want each named beside `required`. */
+export function eitherOf(...ways: readonly (readonly string[])[]): object[] {
+  return ways.map((required) => ({
     properties: Object.fromEntries(required.map((name) => [name, {}])),
     required: [...required],
-  }
+  }))
 }
 
-/** The schema of an object inside another. */
-export function shape(properties: Record<string, object>, required: readonly string[]): object {
+/** The schema of an object: of what a tool takes, or inside of what it gives. */
+export function shape(
+  properties: Record<string, object>,
+  required: readonly string[] = [],
+): ObjectSchema {
   return { type: "object", properties, required: [...required], additionalProperties: false }
 }
 

@@ -1,6 +1,6 @@
 import { AUDIT_EVENTS, type AuditLine } from "../../core/index.js"
 import { argumentsOf, wrong } from "../calls/arguments.js"
-import { type Surroundings, TEXT, type Tool, gives, listOf, shape, takes } from "../calls/tool.js"
+import { type Surroundings, TEXT, type Tool, gives, listOf, shape } from "../calls/tool.js"
 
 /** Lines of one answer. */
 const PAGE = 50
@@ -40,7 +40,7 @@ export const AUDIT_LOG: Tool = {
   description:
     "Shows what this agent did with secrets on this machine, newest first: what was read, sent where, refused and why. Never a value. `path` is the rule's pattern. Narrow it with `secret` (a name or a group), `host` or `event`; `next` has the arguments of the next page.",
   docs: "what this agent did with secrets on this machine, newest first, 50 lines at once: names, hosts, decisions and reasons from the [audit](audit.md), never a value",
-  inputSchema: takes({
+  inputSchema: shape({
     secret: { ...TEXT, description: "GROUP/NAME, or GROUP for all of it" },
     host: { ...TEXT, description: "where a value was to go" },
     // No enum: in a strict mode a model must send one, and leaves it out as an empty text.

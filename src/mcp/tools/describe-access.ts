@@ -7,7 +7,7 @@ import {
   useCommandFor,
 } from "../../core/index.js"
 import { argumentsOf } from "../calls/arguments.js"
-import { type Surroundings, TEXT, type Tool, gives, listOf, shape, takes } from "../calls/tool.js"
+import { type Surroundings, TEXT, type Tool, gives, listOf, shape } from "../calls/tool.js"
 import { POLICY_SCHEMA, policyText } from "./policy-text.js"
 import { grantLine } from "./unseen-use.js"
 
@@ -20,7 +20,7 @@ export const DESCRIBE_ACCESS: Tool = {
   description:
     "Says which agent this server acts as, which groups of secrets it may read and until when, which are closed to it, and where secrets may go (`uses`). With `method` and `url` it explains a request: which secret would go with it, or why none does and what an owner would type. For a closed group, `ask` is the line that an owner of the vault would type: pass it on to the person, and do not try to run it.",
   docs: "which agent this is, what it may read and until when, where secrets may go, and for a closed group the line an owner would type; with `url`, which secret would go with that request, or why not",
-  inputSchema: takes({
+  inputSchema: shape({
     method: { ...TEXT, description: "of the request to explain; GET if it is left out" },
     url: { ...TEXT, description: "of the request to explain: https://…" },
   }),

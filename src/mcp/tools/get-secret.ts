@@ -11,7 +11,7 @@ import { argumentsOf } from "../calls/arguments.js"
 import type { Answer } from "../calls/answer.js"
 import { USE_SCHEMA } from "./list-secrets.js"
 import type { Reply } from "../calls/client.js"
-import { type Surroundings, TEXT, type Tool, gives, takes } from "../calls/tool.js"
+import { type Surroundings, TEXT, type Tool, gives, shape } from "../calls/tool.js"
 import { useOf } from "./unseen-use.js"
 
 /** So often it is begun again for a secret that changes while somebody is asked. */
@@ -24,7 +24,7 @@ export const GET_SECRET: Tool = {
     "Shows the value of one secret, which puts it into this conversation: only for what cannot be done with `use.command` of list_secrets. Each secret has a policy: never, confirm (the person at the client is asked), or allow. Where the value is not shown, the error REVEAL_REFUSED carries `use`, which does the work without seeing it: go on with that, and do not ask for the value again.",
   docs: "the value of `name`, if it may be shown: as text (`encoding` is `utf-8`), anything else in `base64`",
   showsValues: true,
-  inputSchema: takes({ name: { ...TEXT, description: "GROUP/NAME, as in list_secrets" } }, [
+  inputSchema: shape({ name: { ...TEXT, description: "GROUP/NAME, as in list_secrets" } }, [
     "name",
   ]),
   outputSchema: gives(

@@ -8,7 +8,8 @@ import {
   type Tool,
   gives,
   listOf,
-  takes,
+  shape,
+  eitherOf,
 } from "../calls/tool.js"
 import { type NamedGoing, namedSecrets, withItsSecret } from "./secrets-going.js"
 import { REPLY_SCHEMA, shownPage, shownReply } from "./shown-reply.js"
@@ -26,7 +27,7 @@ export const HTTP_REQUEST: Tool = {
     "Sends one HTTPS request with a secret in it, and gives the reply; you never see the secret. Write {{GROUP/NAME}} where its value is to go: in a header's value, the query, the path, or a JSON or form body. Without such a name, the one secret whose rule fits the request is put in by itself; one that signs requests signs it, and a name in the place of the signature chooses it. Only what an owner's rule allows is sent (`goes` in list_secrets); an error says what is missing. Redirects are not followed. A long reply ends with `next`: call again with those arguments.",
   docs: "one HTTPS request, sent by the [broker](broker.md) with a secret's value in its place: `{{GROUP/NAME}}` in `headers`, `url` or `body`, or by itself where one rule fits; the reply without values, 16 KiB of text a page",
   changesThings: true,
-  inputSchema: takes(
+  inputSchema: shape(
     {
       method: { ...TEXT, description: "GET if it is left out" },
       url: { ...TEXT, description: "https://…" },
@@ -42,11 +43,7 @@ export const HTTP_REQUEST: Tool = {
   ),
   outputSchema: {
     ...gives(REPLY_SCHEMA, ["body"]),
-    anyOf: [
-      { properties: { body: {} }, required: ["body"] },
-      { properties: { binary: {} }, required: ["binary"] },
-      { properties: { error: {} }, required: ["error"] },
-    ],
+    anyOf: eitherOf(["body"], ["binary"], ["error"]),
   },
   call: async (args, surroundings) => {
     const given = argumentsOf<RequestArguments & { page: string }>(HTTP_REQUEST, loosened(args))

@@ -1,7 +1,7 @@
 import { later, parseDuration, parseTime } from "../../core/index.js"
 import type { AccessAsked } from "../../core/owner.js"
 import { argumentsOf } from "../calls/arguments.js"
-import { type Arguments, TEXT, type Tool, gives, listOf, takes } from "../calls/tool.js"
+import { type Arguments, TEXT, type Tool, gives, listOf, shape } from "../calls/tool.js"
 import { WISH_SCHEMA, wishFacts } from "./shown-wish.js"
 import { grantLine } from "./unseen-use.js"
 import { reasonOf } from "./written-reason.js"
@@ -22,7 +22,7 @@ export const REQUEST_ACCESS: Tool = {
     "Asks the owners of the vault to let this agent open groups of secrets that are closed to it. It writes the grant as a wish on a Git branch of its own, with your reason, and changes nothing else: neither files nor the branch that is checked out. Nobody gains access by it. Tell the person what `owner` says: an owner types those lines, or does not.",
   docs: "a wish for `groups` that are closed to the agent, with `why` and `until`: a [branch of its own](#asking-for-access), which gives no access until an owner applies it; `push` shares it",
   changesThings: true,
-  inputSchema: takes(
+  inputSchema: shape(
     {
       groups: {
         ...listOf(TEXT),

@@ -1,7 +1,7 @@
 import { type AgentVault, parseSecretName } from "../../core/index.js"
 import { argumentsOf } from "../calls/arguments.js"
 import type { SecretGained } from "../../serving/serving.js"
-import { type Surroundings, TEXT, type Tool, gives, takes } from "../calls/tool.js"
+import { type Surroundings, TEXT, type Tool, gives, shape } from "../calls/tool.js"
 import { USE_SCHEMA } from "./list-secrets.js"
 import { WISH_SCHEMA, wishFacts } from "./shown-wish.js"
 import { useOf } from "./unseen-use.js"
@@ -21,7 +21,7 @@ export const REQUEST_SECRET: Tool = {
     "Asks for a secret that the vault does not have. Where an owner's key is on this machine, a page asks the person for the value, which is stored, or they type it in a terminal; you never see it, so never ask for a value in the conversation. Elsewhere it becomes a request for an owner, on a Git branch of its own: tell the person what `owner` says. It waits 120 s for the person. If they say no, go on without it.",
   docs: "the person enters a missing `secret` at a [page or a terminal](#asking-for-a-secret), with its `why` and the `service` that it is for, or it becomes a request for an owner; the model never sees the value",
   changesThings: true,
-  inputSchema: takes(
+  inputSchema: shape(
     {
       secret: { ...TEXT, description: "its name, GROUP/NAME: stripe/api-key" },
       why: { ...TEXT, description: "what you need it for, in one line, for the person" },

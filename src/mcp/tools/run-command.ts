@@ -2,7 +2,15 @@ import { VaultError, parseGroupName, parseSecretName, parseVariableName } from "
 import { argumentsOf, wrong } from "../calls/arguments.js"
 import type { Answer } from "../calls/answer.js"
 import type { SecretProgram } from "../../serving/serving.js"
-import { type Surroundings, TEXT, type Tool, gives, listOf, takes } from "../calls/tool.js"
+import {
+  type Surroundings,
+  TEXT,
+  type Tool,
+  gives,
+  listOf,
+  shape,
+  eitherOf,
+} from "../calls/tool.js"
 import { RUN_SCHEMA, shownRun, shownRunPage } from "./shown-run.js"
 
 /** Bytes of each stream that are taken; what a model reads of it page by page is less. */
@@ -34,7 +42,7 @@ export const RUN_COMMAND: Tool = {
   docs: "runs a program as `run` does, blind or with variables, without a shell unless `shell` says so; its output without values, its exit code or signal; only where the server was started with [`--allow-run`](#a-program-with-secrets)",
   runsPrograms: true,
   changesThings: true,
-  inputSchema: takes(
+  inputSchema: shape(
     {
       program: { ...TEXT, description: "the program; with `shell`, a line for a shell" },
       args: { ...listOf(TEXT), description: "its arguments, a text each" },
@@ -61,12 +69,7 @@ export const RUN_COMMAND: Tool = {
   ),
   outputSchema: {
     ...gives(RUN_SCHEMA, ["mode"]),
-    anyOf: [
-      { properties: { mode: {} }, required: ["mode"] },
-      { properties: { stdout: {} }, required: ["stdout"] },
-      { properties: { stderr: {} }, required: ["stderr"] },
-      { properties: { error: {} }, required: ["error"] },
-    ],
+    anyOf: eitherOf(["mode"], ["stdout"], ["stderr"], ["error"]),
   },
   call: async (args, surroundings) => {
     const given = argumentsOf<CommandArguments>(RUN_COMMAND, args)

@@ -42,7 +42,7 @@ export function shownReply(
   const { status, body, isCut } = reply
   const all = Object.fromEntries(reply.headers)
   const text = textOf(body, all["content-type"], isCut)
-  const more = text === undefined ? binary(reply) : paged(kept.first(text), url.origin)
+  const more = text === undefined ? binary(reply) : shownPage(kept.first(text), url.origin)
   return {
     status,
     headers: Object.fromEntries(
@@ -57,12 +57,8 @@ export function shownReply(
   }
 }
 
-/** The next page of a reply. */
-export function shownPage(page: TextPage, url: string): Readonly<Record<string, unknown>> {
-  return paged(page, url)
-}
-
-function paged({ text, page }: TextPage, url: string) {
+/** A page of a reply. */
+export function shownPage({ text, page }: TextPage, url: string) {
   return { body: text, ...(page === undefined ? {} : { next: { url, page } }) }
 }
 
