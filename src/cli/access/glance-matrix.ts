@@ -1,7 +1,7 @@
 import type { AccessOverview } from "../../core/owner.js"
 import { type Html, markup } from "../../page/html.js"
 import { counted } from "../door/render.js"
-import { type AccessCell, type CellState, cellsOf } from "./glance.js"
+import { type AccessCell, type CellState, cellsOf, namesOf } from "./glance.js"
 
 const LOOKS: Readonly<Record<CellState, readonly [look: string, words: string]>> = {
   open: ["open", "opens"],
@@ -14,12 +14,7 @@ const LOOKS: Readonly<Record<CellState, readonly [look: string, words: string]>>
 /** Agents by groups: what each may open, until when. */
 export function glanceMatrix(overview: AccessOverview): Html {
   const cells = cellsOf(overview)
-  const groups = [
-    ...new Set([...overview.groups.map(({ group }) => group), ...cells.map(({ group }) => group)]),
-  ].sort()
-  const agents = [
-    ...new Set([...overview.agents.map(({ agent }) => agent), ...cells.map(({ agent }) => agent)]),
-  ].sort()
+  const { agents, groups } = namesOf(overview, cells)
   const byPair = new Map(cells.map((each) => [`${each.agent} ${each.group}`, each]))
   return markup`<section aria-labelledby="access"><h2 id="access">Agents and groups</h2>
 ${agents.length === 0 || groups.length === 0 ? empty(agents.length) : matrix(overview, agents, groups, byPair)}</section>`

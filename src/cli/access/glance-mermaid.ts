@@ -1,7 +1,7 @@
 import { harmless } from "../../core/index.js"
 import type { AccessOverview } from "../../core/owner.js"
 import { counted, policyLine } from "../door/render.js"
-import { type AccessCell, cellsOf } from "./glance.js"
+import { type AccessCell, cellsOf, namesOf } from "./glance.js"
 import { hostsByGroup } from "./glance-lines.js"
 
 /** How an arrow from an agent to a group is drawn. */
@@ -16,16 +16,10 @@ const ARROWS: Readonly<Record<AccessCell["state"], string>> = {
 /** A picture for a pull request: agents, the groups that they open, the hosts that these go to. */
 export function glanceMermaid(overview: AccessOverview): string[] {
   const cells = cellsOf(overview)
-  const agents = numbered(
-    "a",
-    new Set([...overview.agents.map(({ agent }) => agent), ...cells.map(({ agent }) => agent)]),
-  )
-  const groups = numbered(
-    "g",
-    new Set([...overview.groups.map(({ group }) => group), ...cells.map(({ group }) => group)]),
-  )
+  const names = namesOf(overview, cells)
+  const [agents, groups] = [numbered("a", names.agents), numbered("g", names.groups)]
   const hostsOf = hostsByGroup(overview)
-  const hosts = numbered("h", new Set([...hostsOf.values()].flat()))
+  const hosts = numbered("h", [...new Set([...hostsOf.values()].flat())].sort())
   const sizes = new Map(overview.groups.map(({ group, secrets }) => [group, secrets]))
   return [
     "```mermaid",
@@ -49,8 +43,8 @@ export function glanceMermaid(overview: AccessOverview): string[] {
   ]
 }
 
-function numbered(letter: string, names: ReadonlySet<string>): ReadonlyMap<string, string> {
-  return new Map([...names].sort().map((name, at) => [name, `${letter}${at}`]))
+function numbered(letter: string, names: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(names.map((name, at) => [name, `${letter}${at}`]))
 }
 
 function wordsOf({ state, until }: AccessCell): string {

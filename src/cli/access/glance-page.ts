@@ -25,11 +25,9 @@ const LIVE = markup`<span id="live" role="status">This is how it was when it was
 
 /** The look as one page, which loads nothing. What comes from the repository is text in it. */
 export function glancePage(glance: Glance, shown: GlanceShown): Page {
-  return pageOf({
-    title: "Who may open what – agent-vault",
-    style: GLANCE_STYLE,
-    ...(shown.in === "file" ? { isFile: true } : { script: shown.script }),
-    body: markup`${head(glance, shown)}
+  return shownPage(
+    "Who may open what",
+    markup`${head(glance, shown)}
 <main>
 ${tiles(glance)}
 ${calls(glance)}
@@ -39,19 +37,24 @@ ${secretsTable(glance.overview)}
 ${readsTable(glance)}
 </main>
 ${foot(glance)}`,
-  })
+    shown,
+  )
 }
 
 /** What is shown of a vault that cannot be looked at now. */
 export function problemPage({ code, message, hint }: VaultError, shown: GlanceShown): Page {
   const next = hint === undefined ? undefined : markup`<p>${hint}</p>`
-  return pageOf({
-    title: `${code} – agent-vault`,
-    style: GLANCE_STYLE,
-    ...(shown.in === "file" ? { isFile: true } : { script: shown.script }),
-    body: markup`<header><h1>Nothing can be shown now</h1><p>${LIVE}</p></header>
+  return shownPage(
+    code,
+    markup`<header><h1>Nothing can be shown now</h1><p>${LIVE}</p></header>
 <main><ul class="calls"><li class="bad"><strong>${code}</strong>: ${message}${next}</li></ul></main>`,
-  })
+    shown,
+  )
+}
+
+function shownPage(title: string, body: Html, shown: GlanceShown): Page {
+  const how = shown.in === "file" ? { isFile: true } : { script: shown.script }
+  return pageOf({ title: `${title} – agent-vault`, style: GLANCE_STYLE, body, ...how })
 }
 
 function head({ overview, branch }: Glance, shown: GlanceShown): Html {
@@ -181,14 +184,9 @@ function secretsTable({ secrets, at }: AccessOverview): Html {
 <td role="cell" data-name="Sent">${usesOf(secret)}</td></tr>`,
   )
   const none = markup`<p class="soft">There are no secrets yet: <code>agent-vault set GROUP/NAME</code></p>`
+  const names = ["Secret", "Version", "Expires", "State", "May be sent, by the broker alone"]
   return markup`<section aria-labelledby="secrets"><h2 id="secrets">Secrets<small>names and rules, never a value</small></h2>
-${
-  rows.length === 0
-    ? none
-    : markup`<div class="scroll" role="region" aria-labelledby="secrets" tabindex="0"><table class="cards" role="table">
-<thead role="rowgroup"><tr role="row">${columns(["Secret", "Version", "Expires", "State", "May be sent, by the broker alone"])}</tr></thead>
-<tbody role="rowgroup">${rows}</tbody></table></div>`
-}</section>`
+${rows.length === 0 ? none : cards("secrets", names, rows)}</section>`
 }
 
 function stateOf({ exposed, expires, reveal }: Secret, at: string): Html[] {
@@ -220,14 +218,9 @@ function readsTable({ reads, readsProblem, overview }: Glance): Html {
 <td role="cell">${decisionOf(line)}</td></tr>`,
   )
   const none = markup`<p class="soft">${readsProblem ?? "The audit of this machine has no reads of this vault."}</p>`
+  const names = ["When", "Who", "What", "Secrets", "Where", "Decision"]
   return markup`<section aria-labelledby="reads"><h2 id="reads">Last reads<small>by the audit of this machine</small></h2>
-${
-  rows.length === 0
-    ? none
-    : markup`<div class="scroll" role="region" aria-labelledby="reads" tabindex="0"><table class="cards" role="table">
-<thead role="rowgroup"><tr role="row">${columns(["When", "Who", "What", "Secrets", "Where", "Decision"])}</tr></thead>
-<tbody role="rowgroup">${rows}</tbody></table></div>`
-}</section>`
+${rows.length === 0 ? none : cards("reads", names, rows)}</section>`
 }
 
 function whereOf({ method, host, port, path }: AuditLine): Html | undefined {
@@ -242,8 +235,12 @@ function decisionOf({ decision, reason }: AuditLine): Html | undefined {
   return markup`<span class="state ${look}">${decision}</span>${reason === undefined ? undefined : markup`<small>${reason}</small>`}`
 }
 
-function columns(names: readonly string[]): Html[] {
-  return names.map((name) => markup`<th scope="col" role="columnheader">${name}</th>`)
+/** A table of a section, whose rows are cards where there is little room. */
+function cards(section: string, names: readonly string[], rows: readonly Html[]): Html {
+  const columns = names.map((name) => markup`<th scope="col" role="columnheader">${name}</th>`)
+  return markup`<div class="scroll" role="region" aria-labelledby="${section}" tabindex="0"><table class="cards" role="table">
+<thead role="rowgroup"><tr role="row">${columns}</tr></thead>
+<tbody role="rowgroup">${rows}</tbody></table></div>`
 }
 
 /** A time for people, with the whole of it for programs. */

@@ -103,6 +103,18 @@ export function cellsOf(overview: AccessOverview): AccessCell[] {
   )
 }
 
+/** The agents and the groups that there are, or that are wished for, in order. */
+export function namesOf(
+  overview: AccessOverview,
+  cells: readonly AccessCell[],
+): { readonly agents: readonly string[]; readonly groups: readonly string[] } {
+  const [agents, groups] = [
+    [...overview.agents, ...cells].map(({ agent }) => agent),
+    [...overview.groups, ...cells].map(({ group }) => group),
+  ]
+  return { agents: [...new Set(agents)].sort(), groups: [...new Set(groups)].sort() }
+}
+
 function stateOf(
   { agent, group, until, isEnded }: OverviewGrant,
   lost: ReadonlySet<string>,
