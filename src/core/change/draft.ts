@@ -2,6 +2,8 @@ import type { VaultFiles } from "../disk/files.js"
 
 /** Changes of a vault's files that exist in memory only, over the files they were made from. */
 export class Draft implements VaultFiles {
+  /** What the secrets' records in it replaced, by their digests. */
+  readonly replaced = new Map<string, string | undefined>()
   readonly #base: VaultFiles
   readonly #files = new Map<string, Uint8Array | undefined>()
   #listing: readonly string[] | undefined

@@ -109,29 +109,22 @@ export function putRecord<R extends VaultDocument>(session: Session, body: Unsig
   const bytes = encodeRecord(record)
   decodeRecord(record.kind, record.path, bytes, session.vault.id)
   session.draft.write(record.path, bytes)
-  if (record.kind === "secret") replacedIn(session.draft).set(digestOf(bytes), record.previous)
+  if (record.kind === "secret") session.draft.replaced.set(digestOf(bytes), record.previous)
   return record
-}
-
-/** What the secrets' records of a draft replaced, by their digests. */
-const replaced = new WeakMap<Draft, Map<string, string | undefined>>()
-
-function replacedIn(draft: Draft): Map<string, string | undefined> {
-  const known = replaced.get(draft) ?? new Map<string, string | undefined>()
-  replaced.set(draft, known)
-  return known
 }
 
 /**
  * A record that the draft has already is in no commit, so one that takes its place names what that
  * one replaced: else the history would lack it for ever.
  */
-function afterCommitted<R extends VaultDocument>(draft: Draft, body: Unsigned<R>): Unsigned<R> {
+function afterCommitted<R extends VaultDocument>(
+  { replaced }: Draft,
+  body: Unsigned<R>,
+): Unsigned<R> {
   if (body.kind !== "secret") return body
   const { previous, ...first } = body as unknown as Unsigned<SecretRecord>
-  const known = replacedIn(draft)
-  if (previous === undefined || !known.has(previous)) return body
-  const before = known.get(previous)
+  if (previous === undefined || !replaced.has(previous)) return body
+  const before = replaced.get(previous)
   return (before === undefined ? first : { ...first, previous: before }) as unknown as Unsigned<R>
 }
 
