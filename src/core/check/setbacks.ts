@@ -3,6 +3,7 @@ import { type CommitGraph, type RecordChange, commitGraph, recordChanges } from 
 import type { Git } from "../git/git.js"
 import { readBlobs } from "../git/git-objects.js"
 import { type Reach, compareReach, reachIn, reachText } from "../records/reach.js"
+import { groupedBy } from "../words/grouped.js"
 import { classify } from "../words/layout.js"
 import type { Progress } from "../words/progress.js"
 
@@ -28,7 +29,7 @@ export async function findSetbacks(
   const graph = await commitGraph(git)
   const changes = await recordChanges(git, folder, graph)
   const reached = await reachedOf(git, changes, onProgress)
-  const walk = { graph, changesOf: byPath(changes), reached }
+  const walk = { graph, changesOf: groupedBy(changes, ({ path }) => path), reached }
   const [further, others] = split(changes, (change) => isFurther(walk, change))
   const [lost, setBack] = split(others, (change) => hasLost(walk, change))
   const removed = changes.filter(({ after }) => after === undefined)
@@ -41,16 +42,6 @@ function split(
   is: (change: RecordChange) => boolean,
 ): readonly [RecordChange[], RecordChange[]] {
   return [changes.filter(is), changes.filter((change) => !is(change))]
-}
-
-function byPath(changes: readonly RecordChange[]): ReadonlyMap<string, readonly RecordChange[]> {
-  const paths = new Map<string, RecordChange[]>()
-  for (const change of changes) {
-    const own = paths.get(change.path)
-    if (own === undefined) paths.set(change.path, [change])
-    else own.push(change)
-  }
-  return paths
 }
 
 async function reachedOf(

@@ -1,3 +1,4 @@
+import { groupedBy } from "../words/grouped.js"
 import { LIMITS } from "../words/limits.js"
 import { VaultError } from "../words/errors.js"
 import { inFolder, readRegularFile, replaceFile } from "../disk/files.js"
@@ -88,14 +89,9 @@ export function commonAnchor(entries: readonly OwnerEntry[]): OwnerEntry | undef
 
 /** The signers of an owner, of those whom it added, of those whom they added, and so on. */
 function broughtBy(signer: string, entries: readonly OwnerEntry[]): ReadonlySet<string> {
-  const added = new Map<string, string[]>()
-  for (const entry of entries) {
-    const own = added.get(entry.by)
-    if (own === undefined) added.set(entry.by, [entry.signer])
-    else own.push(entry.signer)
-  }
+  const added = groupedBy(entries, ({ by }) => by)
   const brought = new Set([signer])
-  for (const each of brought) for (const next of added.get(each) ?? []) brought.add(next)
+  for (const each of brought) for (const next of added.get(each) ?? []) brought.add(next.signer)
   return brought
 }
 

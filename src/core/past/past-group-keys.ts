@@ -1,7 +1,8 @@
 import type { Git } from "../git/git.js"
 import { readObjects } from "../git/git-objects.js"
-import { type GroupRecord, type OwnerEntry, type VaultRecord, digestOf } from "../records/record.js"
+import { type GroupRecord, type OwnerEntry, digestOf } from "../records/record.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
+import { groupedBy } from "../words/grouped.js"
 import { laterOf } from "../words/time.js"
 import type { VaultInGit } from "./past-records.js"
 import type { MissingPast, SignedPast, SignedVersion } from "./signed-past.js"
@@ -23,16 +24,12 @@ export interface PastHolder {
 /** A key that a group had in one of its epochs, and who can open it: for ever, out of a clone. */
 export interface PastGroupKey {
   readonly group: string
-  readonly epoch: number
-  /** The digest of its recipient, as a secret's record names it. */
-  readonly fingerprint: string
   readonly holders: readonly PastHolder[]
 }
 
 interface OpenKey {
   readonly group: string
   readonly epoch: number
-  readonly fingerprint: string
   readonly holders: Map<string, PastHolder>
 }
 
@@ -45,7 +42,7 @@ export async function pastGroupKeys(
   const owners = await ownersAt(where, past, versions)
   const keys = new Map<string, OpenKey>()
   for (const each of versions) addMembers(keys, each)
-  const byGroup = grouped(versions)
+  const byGroup = groupedBy(versions, ({ record }) => record.path)
   for (const [path, own] of byGroup) {
     const ofGroup = [...keys.values()].filter(({ group }) => group === groupOf(path))
     addOwners(ofGroup, own, owners)
@@ -53,9 +50,10 @@ export async function pastGroupKeys(
     const removed = where.vault.files.read(path) === undefined ? past.removals.get(path) : undefined
     if (removed !== undefined) endAll(ofGroup, removed)
   }
-  const told = [...keys].map(([fingerprint, key]) => {
-    return [fingerprint, { ...key, holders: [...key.holders.values()] }] as const
-  })
+  const told = [...keys].map(
+    ([fingerprint, { group, holders }]) =>
+      [fingerprint, { group, holders: [...holders.values()] }] as const,
+  )
   return { keys: new Map(told), missing: [...byGroup].flatMap(missingOf) }
 }
 
@@ -73,7 +71,7 @@ function keyOf(keys: Map<string, OpenKey>, { path, epoch, recipient }: GroupReco
   const fingerprint = digestOf(recipient)
   const known = keys.get(fingerprint)
   if (known !== undefined) return known
-  const key = { group: groupOf(path), epoch, fingerprint, holders: new Map<string, PastHolder>() }
+  const key = { group: groupOf(path), epoch, holders: new Map<string, PastHolder>() }
   keys.set(fingerprint, key)
   return key
 }
@@ -164,18 +162,6 @@ function missingOf([path, versions]: [
 
 const SHOWN = 5
 
-function grouped(
-  versions: readonly SignedVersion<GroupRecord>[],
-): ReadonlyMap<string, readonly SignedVersion<GroupRecord>[]> {
-  const groups = new Map<string, SignedVersion<GroupRecord>[]>()
-  for (const version of versions) {
-    const own = groups.get(version.record.path)
-    if (own === undefined) groups.set(version.record.path, [version])
-    else own.push(version)
-  }
-  return groups
-}
-
 /** The owners in the commit that brought each version: its keys were sealed to them. */
 async function ownersAt(
   { vault, git, folder }: VaultInGit,
@@ -188,7 +174,7 @@ async function ownersAt(
   const owners = new Map<string | undefined, readonly OwnerEntry[]>([[undefined, vault.owners]])
   for (const [index, commit] of commits.entries()) {
     const record = records.get(digests[index] ?? "")
-    owners.set(commit, record === undefined ? [] : activeIn(record))
+    owners.set(commit, record?.owners.filter(({ ended }) => ended === undefined) ?? [])
   }
   return owners
 }
@@ -197,10 +183,6 @@ async function vaultDigests(git: Git, folder: string, commits: string[]): Promis
   const names = commits.map((commit) => `${commit}:${folder}/${VAULT_RECORD}`)
   const found = await readObjects(git, names)
   return found.map((object) => (object === undefined ? "" : digestOf(object.bytes)))
-}
-
-function activeIn({ owners }: VaultRecord): readonly OwnerEntry[] {
-  return owners.filter(({ ended }) => ended === undefined)
 }
 
 function groupOf(path: string): string {

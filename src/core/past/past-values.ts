@@ -2,6 +2,7 @@ import { type Exposure, type SecretRecord, digestOf } from "../records/record.js
 import type { StoreScheme } from "../records/source.js"
 import { type Vault, listSecrets } from "../vault/vault.js"
 import { classify, secretRecordPath } from "../words/layout.js"
+import { groupedBy } from "../words/grouped.js"
 import { laterOf } from "../words/time.js"
 import type { MissingPast, SignedPast, SignedVersion } from "./signed-past.js"
 
@@ -52,8 +53,8 @@ export function pastValues(
   const versions = path === undefined ? all : ofOneSecret(all, path)
   const ground = {
     byDigest: new Map(versions.map((version) => [version.digest, version])),
-    byPath: listed(versions, ({ record }) => record.path),
-    after: listed(versions, ({ record }) => record.previous),
+    byPath: groupedBy(versions, ({ record }) => record.path),
+    after: groupedBy(versions, ({ record }) => record.previous),
     present: presentRecords(vault),
     removals: past.removals,
   }
@@ -67,7 +68,7 @@ export function pastValues(
 
 /** The versions that are linked to one at a path, in either direction. */
 function ofOneSecret(versions: readonly SecretVersion[], path: string): SecretVersion[] {
-  const after = listed(versions, ({ record }) => record.previous)
+  const after = groupedBy(versions, ({ record }) => record.previous)
   const byDigest = new Map(versions.map((version) => [version.digest, version]))
   const linked = new Set(versions.filter(({ record }) => record.path === path))
   for (const { digest, record } of linked) {
@@ -84,7 +85,7 @@ function setsOf(
   { after, byDigest }: PastLinks,
 ): readonly ReadonlySet<SecretVersion>[] {
   // Of a history that lacks records, what has one name, number and time is one value nevertheless.
-  const alike = listed(versions, ({ record }) =>
+  const alike = groupedBy(versions, ({ record }) =>
     JSON.stringify([record.path, record.version, record.created, record.changed]),
   )
   const known = new Set<SecretVersion>()
@@ -175,21 +176,6 @@ function presentRecords(vault: Vault): ReadonlyMap<string, string> {
       return bytes === undefined ? [] : [[digestOf(bytes), name.full] as const]
     }),
   )
-}
-
-function listed(
-  versions: readonly SecretVersion[],
-  keyOf: (version: SecretVersion) => string | undefined,
-): ReadonlyMap<string, readonly SecretVersion[]> {
-  const lists = new Map<string, SecretVersion[]>()
-  for (const version of versions) {
-    const key = keyOf(version)
-    if (key === undefined) continue
-    const own = lists.get(key)
-    if (own === undefined) lists.set(key, [version])
-    else own.push(version)
-  }
-  return lists
 }
 
 function nameOf(path: string): string {

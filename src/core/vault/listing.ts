@@ -1,3 +1,4 @@
+import { groupedBy } from "../words/grouped.js"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
 import { classify, secretRecordPath } from "../words/layout.js"
@@ -251,11 +252,5 @@ function describe(agent: string, record: AgentRecord, memberships: Memberships):
 
 /** The names of all secrets by group: for who asks for those of many groups. */
 export function secretsByGroup(vault: Vault): ReadonlyMap<string, readonly SecretName[]> {
-  const groups = new Map<string, SecretName[]>()
-  for (const name of listSecrets(vault)) {
-    const own = groups.get(name.group)
-    if (own === undefined) groups.set(name.group, [name])
-    else own.push(name)
-  }
-  return groups
+  return groupedBy(listSecrets(vault), ({ group }) => group)
 }

@@ -7,6 +7,7 @@ import {
   type Member,
   digestOf,
 } from "../records/record.js"
+import { groupedBy } from "../words/grouped.js"
 import { hasPassed, utc, laterOf } from "../words/time.js"
 
 /** What the vault's records say now, as far as access is concerned. */
@@ -116,7 +117,7 @@ export function withPolicy(plan: Plan, policy: PolicyPlan | undefined): Plan {
 /** Compares the wish with the truth. Pure: the same input gives the same plan, and the same id. */
 export function makePlan(manifest: Manifest, sealed: SealedState, now: Date): Plan {
   const names = new Set([...Object.keys(manifest.groups), ...sealed.groups.keys()])
-  const grants = byGroup(manifest.grants)
+  const grants = groupedBy(manifest.grants, ({ group }) => group)
   const groups = [...names]
     .sort()
     .map((name) => planGroup(name, manifest, grants.get(name) ?? [], sealed, utc(now)))
@@ -145,16 +146,6 @@ export function isForOwnersOnly(group: GroupPlan): boolean {
 /** A loss means a new key: who lost access holds the present one. */
 export function needsRekey(group: GroupPlan): boolean {
   return group.is === "changed" && (group.losses.length > 0 || group.formerOwners !== undefined)
-}
-
-function byGroup(grants: readonly Grant[]): Map<string, Grant[]> {
-  const groups = new Map<string, Grant[]>()
-  for (const grant of grants) {
-    const own = groups.get(grant.group)
-    if (own === undefined) groups.set(grant.group, [grant])
-    else own.push(grant)
-  }
-  return groups
 }
 
 function planGroup(
