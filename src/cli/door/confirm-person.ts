@@ -14,30 +14,19 @@ const LENGTH = 4
  * `--yes`.
  */
 export async function withPerson<T>(
-  door: Door,
+  { terminal }: Door,
   work: (person?: Confirmed) => T | Promise<T>,
   codes: readonly ErrorCode[] = ["UNCONFIRMED", "REVEAL_REFUSED"],
 ): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (!needsPerson(error, codes) || !isAtTerminal(door)) throw error
-    if (!(await isConfirmed(door, error))) throw error
+    if (!VaultError.is(error) || !codes.includes(error.code)) throw error
+    // Not the terminal behind a pipe, which may be a harness's own, and busy with its screen.
+    if (!terminal.stdin.isTTY || !terminal.stderr.isTTY) throw error
+    if (!(await typedLetters(terminal, `${error.message}.`))) throw error
     return await work("confirmed")
   }
-}
-
-function needsPerson(error: unknown, codes: readonly ErrorCode[]): error is VaultError {
-  return VaultError.is(error) && codes.includes(error.code)
-}
-
-/** Not the terminal behind a pipe, which may be a harness's own, and busy with its screen. */
-function isAtTerminal({ terminal }: Door): boolean {
-  return terminal.stdin.isTTY && terminal.stderr.isTTY
-}
-
-function isConfirmed({ terminal }: Door, { message }: VaultError): Promise<boolean> {
-  return typedLetters(terminal, `${message}.`)
 }
 
 /**

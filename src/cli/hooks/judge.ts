@@ -43,15 +43,11 @@ function pathsIn(input: Readonly<Record<string, unknown>>): string[] {
 }
 
 function pathsAt(key: string, value: unknown): string[] {
-  if (typeof value === "string") return OF_PATHS.test(key) ? [withoutScheme(value)] : []
+  if (typeof value === "string") return OF_PATHS.test(key) ? [value.replace(/^file:\/\//, "")] : []
   if (Array.isArray(value)) return value.flatMap((each) => pathsAt(key, each))
   return typeof value === "object" && value !== null
     ? pathsIn(value as Readonly<Record<string, unknown>>)
     : []
-}
-
-function withoutScheme(text: string): string {
-  return text.replace(/^file:\/\//, "")
 }
 
 /** What may be a path in a command line. A shell can build one that is not seen here. */

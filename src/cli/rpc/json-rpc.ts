@@ -76,7 +76,7 @@ async function* linesOf(input: Readable): AsyncGenerator<Buffer | undefined> {
 
 /** Answers one line, if it is to be answered. Never rejects. */
 async function answerLine(service: RpcService, line: Buffer | undefined): Promise<void> {
-  const answer = line === undefined ? tooLong() : await answerTo(service, line)
+  const answer = line === undefined ? TOO_LONG : await answerTo(service, line)
   if (answer === undefined) return
   const text = asLine(service, answer)
   // An answer that nobody takes must not fail the others: serve() sees that the output is gone.
@@ -159,9 +159,7 @@ function invalid(id: RpcId, message: string): Failure {
   return { id, error: { code: INVALID_REQUEST, message } }
 }
 
-function tooLong(): Failure {
-  return invalid(null, `a line has at most ${LIMITS.bridgeRequest} bytes`)
-}
+const TOO_LONG = invalid(null, `a line has at most ${LIMITS.bridgeRequest} bytes`)
 
 function asText(line: Buffer): string | undefined {
   try {

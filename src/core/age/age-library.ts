@@ -1,10 +1,5 @@
-import {
-  armor,
-  Decrypter,
-  Encrypter,
-  generateHybridIdentity,
-  identityToRecipient,
-} from "age-encryption"
+import { armor, Decrypter, Encrypter } from "age-encryption"
+export { generateHybridIdentity, identityToRecipient } from "age-encryption"
 import { isArmored } from "./age-file.js"
 import { scryptIdentity, scryptRecipient } from "./scrypt.js"
 import type { AgeIdentity, AgeRecipient } from "./stanza.js"
@@ -17,14 +12,6 @@ export type Opening = (file: Uint8Array) => Promise<Uint8Array | undefined>
 
 // age-encryption has no error codes; test/core/age/age.test.ts pins this text.
 const NO_MATCH = "no identity matched any of the file's recipients"
-
-export function newHybridIdentity(): Promise<string> {
-  return generateHybridIdentity()
-}
-
-export function hybridRecipientOf(identity: string): Promise<string> {
-  return identityToRecipient(identity)
-}
 
 /** Seals many files to the same recipients. */
 export function sealingTo(

@@ -60,7 +60,7 @@ export function kindOfRecipient(recipient: string): KeyKind {
 export async function generateIdentity(kind: KeyKind): Promise<string> {
   // Every 32 bytes are a private key of X25519.
   if (kind === "x25519") return identityOf(kind, randomBytes(32))
-  return (await library()).newHybridIdentity()
+  return (await library()).generateHybridIdentity()
 }
 
 /**
@@ -69,7 +69,7 @@ export async function generateIdentity(kind: KeyKind): Promise<string> {
  */
 export async function recipientOf(identity: string): Promise<string> {
   const { kind, bytes } = parseIdentity(identity)
-  if (kind === "mlkem768x25519") return (await library()).hybridRecipientOf(identity)
+  if (kind === "mlkem768x25519") return (await library()).identityToRecipient(identity)
   const publicKey = requiring(() => x25519PublicKey(bytes))
   return encodeBech32("age", publicKey)
 }

@@ -104,7 +104,7 @@ export function setSecret(request: SetRequest): Promise<Outcome<SetResult>> {
       ...(source === undefined ? {} : { source }),
       lease,
     })
-    const version = findSecret(session.vault, name)?.version ?? 0
+    const version = versionOf(session, name)
     const readers = readersOfGroup(group)
     const added = use.slice(known.length)
     const result = {

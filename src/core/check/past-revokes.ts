@@ -1,7 +1,7 @@
 import type { Git } from "../git/git.js"
 import { readBlobs } from "../git/git-objects.js"
 import { everyVerifier } from "../records/owners.js"
-import { type GroupRecord, type Member, decodeRecord } from "../records/record.js"
+import { type GroupRecord, decodeRecord } from "../records/record.js"
 import { type Revoke, revokeAgain, revokesIn, undoneBy, undoneText } from "../records/revokes.js"
 import { type Vault, findGroup, listGroups } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
@@ -31,7 +31,7 @@ export async function findUndoneRevokes(
   const revokes = await pastRevokes(git, folder, past, vault, onProgress)
   return listGroups(vault).flatMap((group) => {
     const path = groupRecordPath(group)
-    const undone = undoneBy(membersOf(vault, group), revokes.get(path) ?? [])
+    const undone = undoneBy(acceptedGroup(vault, group)?.members ?? [], revokes.get(path) ?? [])
     return undone.slice(-1).map((revoke) => undoneFinding(path, revoke))
   })
 }
@@ -40,10 +40,6 @@ export async function findUndoneRevokes(
 export function undoneFinding(subject: string, revoke: Revoke): CheckFinding {
   const hint = `look who brought it; then revoke anew: ${revokeAgain(subject, revoke)}`
   return { severity: "refused", code: "ROLLED_BACK", subject, message: undoneText(revoke), hint }
-}
-
-function membersOf(vault: Vault, group: string): readonly Member[] {
-  return acceptedGroup(vault, group)?.members ?? []
 }
 
 /** A record that is refused lets nobody in; whoever looks at all records tells why. */

@@ -52,7 +52,9 @@ export async function stage(
     makeFolder(place)
     try {
       const before = readIndex(index)
-      if (before !== undefined) writeCopy(copy, before.bytes)
+      if (before !== undefined) {
+        accessing("write", copy, () => writeFileSync(copy, before.bytes))
+      }
       const isSeen = seen !== undefined && isSame(before?.bytes, seen.index)
       const files = choose(isSeen ? seen.staged : await stagedFiles(git, folder, copy))
       if (files.size === 0) return
@@ -105,7 +107,9 @@ async function updateCopy(git: Git, place: string, copy: string, files: Staged):
 function takePlace(copy: string, index: string, before: Index | undefined): boolean {
   const lock = `${index}.lock`
   // Git reads files as young as the index again. The old time keeps these files marked so.
-  if (before !== undefined) datedAs(copy, before.modified)
+  if (before !== undefined) {
+    accessing("write", copy, () => utimesSync(copy, before.modified, before.modified))
+  }
   try {
     linkSync(copy, lock)
   } catch (error) {
@@ -130,14 +134,6 @@ interface Index {
 
 function indexOf(git: Git): string {
   return join(git.checkout.gitFolder, "index")
-}
-
-function writeCopy(copy: string, bytes: Buffer): void {
-  accessing("write", copy, () => writeFileSync(copy, bytes))
-}
-
-function datedAs(copy: string, modified: number): void {
-  accessing("write", copy, () => utimesSync(copy, modified, modified))
 }
 
 function isSame(a: Buffer | undefined, b: Buffer | undefined): boolean {

@@ -94,7 +94,8 @@ function timeOf(value: unknown, shown: string): string | undefined {
   throw invalid(shown, "a time in it cannot be read")
 }
 
-function invalid(shown: string, why: string, cause?: unknown): VaultError {
+/** The refusal of such a vault. */
+export function invalid(shown: string, why: string, cause?: unknown): VaultError {
   return new VaultError("CONFIG_INVALID", `${shown} cannot be imported: ${why}`, {
     hint: "mend it there, or in a copy: nothing in that vault is signed",
     cause,

@@ -11,6 +11,7 @@ import { nearest, ownerNameFrom, parseAgentName, parseSecretName } from "../word
 import {
   type EwimsattManifest,
   checkEwimsattConfig,
+  invalid,
   parseEwimsattManifest,
   parseEwimsattMeta,
 } from "./ewimsatt-records.js"
@@ -76,7 +77,7 @@ export async function readEwimsattVault(
     if (value === undefined) unopened.push(entry.stem)
     else secrets.push({ ...describedAs(files, entry, shown), value })
     bytes += value?.length ?? 0
-    if (bytes > MOST_BYTES) throw refused(shown, `it holds more than ${mebibytes(MOST_BYTES)}`)
+    if (bytes > MOST_BYTES) throw invalid(shown, `it holds more than ${mebibytes(MOST_BYTES)}`)
   }
   if (unopened.length > 0) throw notOpened(unopened, entries.length, shown)
   return secrets
@@ -153,8 +154,8 @@ function entriesOf(files: FolderFiles, manifest: EwimsattManifest, shown: string
       groupsOf.set(stem, (groupsOf.get(stem) ?? new Set()).add(name))
     }
   }
-  if (groupsOf.size > MOST_SECRETS) throw refused(shown, `it has more than ${MOST_SECRETS} secrets`)
-  if (groupsOf.size === 0) throw refused(shown, "it holds no secret")
+  if (groupsOf.size > MOST_SECRETS) throw invalid(shown, `it has more than ${MOST_SECRETS} secrets`)
+  if (groupsOf.size === 0) throw invalid(shown, "it holds no secret")
   const agentsOf = agentsByGroup(manifest, shown)
   const owners = manifest.owners.length === 0 ? ["owner"] : manifest.owners
   return [...groupsOf].map(([stem, groups]) => {
@@ -220,7 +221,7 @@ async function valueOf(
   const path = `secrets/${stem}.enc`
   const sealed = files.read(path)
   files.letGo(path)
-  if (sealed === undefined) throw refused(shown, `its manifest lists ${stem}, which has no ${path}`)
+  if (sealed === undefined) throw invalid(shown, `its manifest lists ${stem}, which has no ${path}`)
   const header = Buffer.from(sealed.subarray(0, LONGEST_HEADER))
   try {
     // Each stanza is tried, and a file of stanzas alone would take minutes.
@@ -265,11 +266,5 @@ function notOpened(stems: readonly string[], all: number, shown: string): VaultE
 }
 
 function tooManyNames(shown: string): VaultError {
-  return refused(shown, `it has more than ${MOST_NAMES} agents`)
-}
-
-function refused(shown: string, why: string): VaultError {
-  return new VaultError("CONFIG_INVALID", `${shown} cannot be imported: ${why}`, {
-    hint: "mend it there, or in a copy: nothing in that vault is signed",
-  })
+  return invalid(shown, `it has more than ${MOST_NAMES} agents`)
 }

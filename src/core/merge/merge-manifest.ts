@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util"
 import type { Git } from "../git/git.js"
 import { type ThreeTexts, mergeText } from "../git/merge-text.js"
 import type { ManifestEdit } from "../records/manifest-edits.js"
@@ -81,8 +82,13 @@ function mergeMaps<V>(
         const left = one ?? other
         return was === undefined && left !== undefined ? [[key, left] as const] : []
       }
-      if (isSame(one, was)) return [[key, other] as const]
-      return [[key, isSame(other, was) || isSame(one, other) ? one : both(one, other)] as const]
+      if (isDeepStrictEqual(one, was)) return [[key, other] as const]
+      return [
+        [
+          key,
+          isDeepStrictEqual(other, was) || isDeepStrictEqual(one, other) ? one : both(one, other),
+        ] as const,
+      ]
     }),
   )
 }
@@ -101,8 +107,12 @@ function strictest(ours: Grant, theirs: Grant): Grant {
 function editsBetween(from: ManifestMeaning, to: ManifestMeaning): ManifestEdit[] {
   const goneGrants = [...from.grants].filter(([key]) => !to.grants.has(key))
   const goneGroups = [...from.groups.keys()].filter((group) => !to.groups.has(group))
-  const newGroups = [...to.groups].filter(([group, said]) => !isSame(from.groups.get(group), said))
-  const newGrants = [...to.grants].filter(([key, grant]) => !isSame(from.grants.get(key), grant))
+  const newGroups = [...to.groups].filter(
+    ([group, said]) => !isDeepStrictEqual(from.groups.get(group), said),
+  )
+  const newGrants = [...to.grants].filter(
+    ([key, grant]) => !isDeepStrictEqual(from.grants.get(key), grant),
+  )
   return [
     ...goneGrants.map(([, { agent, group }]) => ({ do: "drop-grant", agent, group }) as const),
     ...goneGroups.map((group) => ({ do: "drop-group", group }) as const),
@@ -111,14 +121,4 @@ function editsBetween(from: ManifestMeaning, to: ManifestMeaning): ManifestEdit[
     ),
     ...newGrants.map(([, grant]) => ({ do: "put-grant", grant }) as const),
   ]
-}
-
-/** Whether two entries say the same, in whatever order they say it. */
-function isSame(one: unknown, other: unknown): boolean {
-  return JSON.stringify(sorted(one)) === JSON.stringify(sorted(other))
-}
-
-function sorted(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value
-  return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
 }

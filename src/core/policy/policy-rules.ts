@@ -71,7 +71,8 @@ function ruleProblem(rule: unknown): string | undefined {
   if (stranger !== undefined) return `it has no use for ${stranger}`
   const { name, when, effect } = Object(rule) as Readonly<Record<string, unknown>>
   if (!isLine(name)) return `it needs a name of one line, up to ${LONGEST_NAME} characters`
-  if (typeof when !== "string" || when.trim() === "" || !/^[^\p{Cc}]*$/u.test(flat(when))) {
+  // It may have line ends and tabs, and no other control character.
+  if (typeof when !== "string" || when.trim() === "" || /[^\P{Cc}\n\t]/u.test(when)) {
     return "it needs a condition: when"
   }
   if (when.length > LIMITS.policyCondition) {
@@ -84,11 +85,6 @@ function ruleProblem(rule: unknown): string | undefined {
 /** Whether a text is one line for people, of what it may be long. */
 export function isLine(text: unknown): text is string {
   return typeof text === "string" && /^[^\p{Cc}]+$/u.test(text) && text.length <= LONGEST_NAME
-}
-
-/** A condition may have line ends and tabs, and no other control character. */
-function flat(text: string): string {
-  return text.replace(/[\n\t]/g, " ")
 }
 
 /** The first member that does not belong there. */

@@ -149,7 +149,7 @@ export function findGroup(vault: Vault, group: string): GroupRecord | undefined 
   return readRecord(vault, "group", groupRecordPath(group))
 }
 
-/** The record of a group. Throws `GROUP_NOT_FOUND`, with the meantOr name. */
+/** The record of a group. Throws `GROUP_NOT_FOUND`, with the nearest name. */
 export function getGroup(vault: Vault, group: string): GroupRecord {
   const record = findGroup(vault, group)
   if (record !== undefined) return record
@@ -179,7 +179,7 @@ export function agentWithKey(
   return undefined
 }
 
-/** The record of an agent. Throws `AGENT_NOT_FOUND`, with the meantOr name. */
+/** The record of an agent. Throws `AGENT_NOT_FOUND`, with the nearest name. */
 export function getAgent(vault: Vault, agent: string): AgentRecord {
   const record = findAgent(vault, agent)
   if (record !== undefined) return record
@@ -192,7 +192,7 @@ export function findSecret(vault: Vault, name: SecretName): SecretRecord | undef
   return readRecord(vault, "secret", secretRecordPath(name))
 }
 
-/** The record of a secret. Throws `SECRET_NOT_FOUND`, with the meantOr name. */
+/** The record of a secret. Throws `SECRET_NOT_FOUND`, with the nearest name. */
 export function getSecret(vault: Vault, name: SecretName): SecretRecord {
   const record = findSecret(vault, name)
   if (record !== undefined) return record

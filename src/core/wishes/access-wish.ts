@@ -1,6 +1,5 @@
 import { openGit } from "../git/git.js"
 import { type Grant, editManifest, parseManifest } from "../records/manifest.js"
-import type { Member } from "../records/record.js"
 import { withVault } from "../vault/open.js"
 import { type Vault, getGroup, listGroups } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
@@ -73,10 +72,6 @@ function isGranted(vault: Vault, group: string, { key, until, now }: AccessReque
   const { members } = getGroup(vault, group)
   const member = members.find(({ recipient }) => recipient === key.recipient)
   if (member === undefined || hasPassed(member.until, utc(now))) return false
-  return lasts(member, until)
-}
-
-function lasts(member: Member, until: string | undefined): boolean {
   return member.until === undefined || (until !== undefined && until <= member.until)
 }
 

@@ -214,9 +214,6 @@ function reminders(
 function linesWith(text: string, value: string): number[] {
   const escaped = JSON.stringify(value).slice(1, -1)
   const holds = (line: string): boolean => line.includes(value) || line.includes(escaped)
-  return value.length < TELLING ? [] : numbered(text.split("\n"), holds)
-}
-
-function numbered(lines: readonly string[], holds: (line: string) => boolean): number[] {
-  return lines.flatMap((line, at) => (holds(line) ? [at + 1] : []))
+  if (value.length < TELLING) return []
+  return text.split("\n").flatMap((line, at) => (holds(line) ? [at + 1] : []))
 }

@@ -51,8 +51,8 @@ function rows({ version, set, ended = "", readers }: ReadableValue): string[][] 
   return readers.map((reader) => {
     const { who, name, recipient, from } = reader
     const others = readers.filter((each) => each.who === who && each.name === name)
-    // One name, several keys.
-    const which = others.length > 1 && recipient !== undefined ? ` ${shortKey(recipient)}` : ""
+    // One name, several keys: enough of each to tell it from another.
+    const which = others.length > 1 && recipient ? ` ${recipient.slice(0, 12)}…` : ""
     const shown = who === "owner" ? `${name} (owner)${which}` : `${name}${which}`
     return [...value, shown, from, standingText(reader)]
   })
@@ -62,9 +62,4 @@ function standingText({ standing, until, lost }: ReadableValue["readers"][number
   if (standing === "reads") return until === undefined ? "reads it" : `reads it until ${until}`
   if (standing === "ended") return `grant ended ${until ?? ""}; the key still opens it`
   return lost === undefined ? "opens it in Git's history" : `lost it ${lost}; keeps what it had`
-}
-
-/** Enough of a recipient to tell it from another one. */
-function shortKey(recipient: string): string {
-  return `${recipient.slice(0, 12)}…`
 }

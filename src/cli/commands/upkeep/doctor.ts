@@ -1,5 +1,5 @@
 import { VaultError } from "../../../core/index.js"
-import type { Looked, TrialStep } from "../../../serving/blind-program.js"
+import type { TrialStep } from "../../../serving/blind-program.js"
 import type { Door } from "../../door/door.js"
 import { fromHere, inSameFolder } from "../../door/from-here.js"
 import { asJson, print, table, tell } from "../../door/render.js"
@@ -27,7 +27,7 @@ async function examine(door: Door): Promise<number> {
   const seen = await lookAround(door)
   const left = new Set(seen.filter(({ fix }) => fix !== undefined).map(named))
   const fixed = tried.filter((step) => !left.has(step))
-  const code = codeOf(seen)
+  const code = seen.some(({ is }) => is === "wrong") ? 1 : 0
   const steps = seen.map(({ step, is, saw, mend: way }) => ({
     step,
     is,
@@ -83,10 +83,6 @@ async function probe(door: Door, command: readonly string[]): Promise<number> {
 function tellProgram(door: Door, { ended, holds, url }: Probed): void {
   tell(door, `The client ended with ${ended}. It was to reach ${url}, on this machine.`)
   tell(door, `It was ${holds}.`)
-}
-
-function codeOf(seen: readonly Looked[]): number {
-  return seen.some(({ is }) => is === "wrong") ? 1 : 0
 }
 
 const SIGNS = { good: "ok", wrong: "WRONG", unknown: "-" } as const
