@@ -34,6 +34,9 @@ export interface AskedHow {
 /** What they said; `unwanted`: that they want no more such questions, which they said before. */
 type Said = Choice | "unanswered" | "unwanted"
 
+/** Characters of a path and its query that a person is shown. */
+const MOST_SHOWN = 1000
+
 /** A question that may count for the whole run, or what was said to it. */
 interface SessionQuestion {
   readonly answer: Promise<Said>
@@ -151,7 +154,7 @@ function questionOf(
     request: {
       method,
       host: hostPortOf(target),
-      path: `${path}${query}`,
+      path: asShown(`${path}${query}`),
       body: isEach && body !== undefined ? digestOf(body) : undefined,
     },
     yes: {
@@ -162,6 +165,13 @@ function questionOf(
     },
     noMore: `no more questions about ${secret}`,
   }
+}
+
+/** Its end would stand where the answers are, and its beginning out of sight. */
+function asShown(address: string): string {
+  const left = address.length - MOST_SHOWN
+  if (left <= 0) return address
+  return `${address.slice(0, MOST_SHOWN)} … and ${left} more characters, which are not shown`
 }
 
 function digestOf(body: Uint8Array): string {

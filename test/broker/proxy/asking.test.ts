@@ -181,6 +181,17 @@ describe("a yes for the session", () => {
   })
 })
 
+test("a question shows the beginning of a long query, and how much of it is not shown", async () => {
+  const { agreements, questions } = yesOnce()
+  const [begin, rest] = ["?amount=1000000&x=", "y".repeat(60_000)]
+  await agreements.require(ASKED, { ...IN_SESSION, query: `${begin}${rest}&amount=1` })
+  const shown = questions[0]?.request?.path ?? ""
+  expect(shown).toContain(`/v1/charges${begin}yyy`)
+  const whole = `/v1/charges${begin}${rest}&amount=1`.length
+  expect(shown).toMatch(new RegExp(`y … and ${whole - 1000} more characters, which are not shown$`))
+  expect(shown.length).toBeLessThan(1100)
+})
+
 describe("where each request is asked about", () => {
   test("a yes replays nowhere, also one that was meant for the session", async () => {
     const { agreements } = yesOnce()
