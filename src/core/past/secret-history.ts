@@ -13,7 +13,8 @@ import { type PastRecord, type VaultInGit, pastRecords } from "./past-records.js
 export interface SecretEvent {
   /** What the secret was called then. */
   readonly name: string
-  readonly is: "set" | "described" | "sealed anew" | "moved" | "removed" | "unsigned"
+  readonly is:
+    "set" | "described" | "sealed anew" | "moved" | "removed" | "unsigned" | "from before"
   /** Of its record: which value, and which change of the record. */
   readonly version?: number
   readonly serial?: number
@@ -61,6 +62,16 @@ function eventOf(vault: Vault, entry: PastRecord, before: PastRecord | undefined
   if (record === undefined) return { ...common, is: digest === undefined ? "removed" : "unsigned" }
   const { version, serial } = record
   const owner = vault.record.owners.find(({ signer }) => signer === record.signature.signer)?.name
+  if (before === undefined && record.previous !== undefined) {
+    // Of a shallow clone, say, or of a vault that was moved: the commit need not be the one that changed it.
+    return {
+      ...common,
+      is: "from before",
+      version,
+      serial,
+      ...(owner === undefined ? {} : { owner }),
+    }
+  }
   const from = before !== undefined && before.name.full !== name.full ? before.name.full : undefined
   const fields = changedFields(before?.record, record)
   return {

@@ -36,6 +36,7 @@ function whatIs({ is, from, fields }: SecretEvent): string {
     moved: `moved from ${from ?? ""}`,
     removed: "removed",
     unsigned: "not signed by an owner",
+    "from before": "from before: the history here begins with it",
   }
   return [what[is], fields.join(", ")].filter(Boolean).join("; ")
 }
