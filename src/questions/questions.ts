@@ -54,6 +54,9 @@ export class Questions {
     return isOffered ? answer : { without: "failed", words: "the answer was not one to choose" }
   }
 
+  /** A means of others, whose questions take their turn with these. */
+  readonly means: AskBy = (question, signal) => this.#ask(question, signal)
+
   /** Never rejects. */
   readonly enter = async (question: ValueQuestion, gone?: AbortSignal): Promise<Entered> => {
     const answer = await this.#ask(question, gone)
@@ -73,8 +76,9 @@ export class Questions {
     const until = Date.now() + this.#patience
     const late = setTimeout(() => end("timeout"), this.#patience)
     const left = (): void => {
-      if (this.#shown === ending.signal) this.#restLonger()
-      end("cancel")
+      const isLate = gone?.reason === "timeout"
+      if (this.#shown === ending.signal && !isLate) this.#restLonger()
+      end(isLate ? "timeout" : "cancel")
     }
     gone?.addEventListener("abort", left, { once: true })
     if (gone?.aborted === true) left()

@@ -4,7 +4,9 @@ import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { LIMITS } from "../../src/core/index.js"
 import { listen } from "../../src/mcp/listen.js"
+import type { Service } from "../broker/proxy/broker-world.js"
 import { type Machine, vaultMachine } from "../cli/machine.js"
+import { answerPage } from "../questions/answer-page.js"
 import { type Got, HELLO, HttpClient, Listening, got } from "./listening.js"
 import { done, serviceFor } from "./service.js"
 
@@ -223,14 +225,44 @@ describe("a server's beginning and end", () => {
     expect(tools.map(({ name }) => name)).not.toContain("get_secret")
   })
 
-  test("a rule that asks is answered in the client, over HTTP too", async () => {
-    const key = ["not", "a", "real", "key", "Zk41vQ8mB2"].join("-")
+  const key = ["not", "a", "real", "key", "Zk41vQ8mB2"].join("-")
+
+  /** A service to which the key goes by a rule that asks about each request. */
+  async function asked(): Promise<Service> {
     const service = await serviceFor(machine)
+    await done(machine, ["set", "stripe/api-key"], key)
+    const rule = ["--method", "GET", "--path", "/v1/**", "--at", "header:authorization", "--ask"]
+    const named = ["use", "stripe/api-key", "--host", service.authority, ...rule]
+    await done(machine, [...named, "each", "--scheme", "bearer", "--yes"])
+    return service
+  }
+
+  test("who comes again after a no for the session asks nobody, nor at once with another", async () => {
+    const service = await asked()
     try {
-      await done(machine, ["set", "stripe/api-key"], key)
-      const rule = ["--method", "GET", "--path", "/v1/**", "--at", "header:authorization", "--ask"]
-      const named = ["use", "stripe/api-key", "--host", service.authority, ...rule]
-      await done(machine, [...named, "each", "--scheme", "bearer", "--yes"])
+      await using listening = await Listening.open(machine, "--blind")
+      const url = `https://${service.authority}/v1/balance`
+      await using one = await HttpClient.open(listening)
+      await using other = await HttpClient.open(listening)
+      const calls = [one, other].map((client) => client.call("http_request", { url }))
+      const page = (): string =>
+        /http:\/\/127\.0\.0\.1:\d+\/[\w-]{43}\n/.exec(listening.stderr)?.[0].trim() ?? ""
+      await expect.poll(page).not.toBe("")
+      await answerPage(page(), "no-more")
+      await using again = await HttpClient.open(listening)
+      const answers = await Promise.all([...calls, again.call("http_request", { url })])
+      const codes = answers.map(({ document }) => (document["error"] as { code: string }).code)
+      expect(codes).toEqual(["ASK_REFUSED", "ASK_REFUSED", "ASK_REFUSED"])
+      expect(listening.stderr.split("Answer within 120 s")).toHaveLength(2)
+      expect(service.got).toEqual([])
+    } finally {
+      service.close()
+    }
+  })
+
+  test("a rule that asks is answered in the client, over HTTP too", async () => {
+    const service = await asked()
+    try {
       service.handler = (request, response) => response.end(request.headers.authorization)
       await using listening = await Listening.open(machine, "--blind")
       await using http = await HttpClient.open(listening, () => ({

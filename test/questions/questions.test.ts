@@ -200,6 +200,29 @@ function flickering() {
   return { seenAfter, answers: (said: PersonAnswer) => (answer = said), questions }
 }
 
+describe("sessions that ask by the same means", () => {
+  const byClient = says({ without: "unsupported" })
+
+  test("ask one question at a time, and none more about what is unwanted", async () => {
+    const { questions: inFront, asked } = saying({ choice: "no-more" })
+    const sessions = [1, 2].map(() => new Questions([byClient, inFront.means]))
+    const answers = sessions.map((session) => session.choose(TO_CHOOSE))
+    expect(await Promise.all(answers)).toEqual([{ choice: "no-more" }, { without: "unwanted" }])
+    expect(await new Questions([inFront.means]).choose(TO_CHOOSE)).toEqual({ without: "unwanted" })
+    expect(asked).toHaveLength(1)
+  })
+
+  test("say nothing for each other by their clients", async () => {
+    const { questions: inFront, asked } = saying({ choice: "once" })
+    const refusing = new Questions([says({ choice: "no-more" }), inFront.means])
+    expect(await refusing.choose(TO_CHOOSE)).toEqual({ choice: "no-more" })
+    expect(await refusing.choose(TO_CHOOSE)).toEqual({ without: "unwanted" })
+    expect(asked).toEqual([])
+    const other = new Questions([byClient, inFront.means])
+    expect(await other.choose(TO_CHOOSE)).toEqual({ choice: "once" })
+  })
+})
+
 describe("after questions that were withdrawn", () => {
   afterEach(() => vi.useRealTimers())
 
@@ -210,6 +233,24 @@ describe("after questions that were withdrawn", () => {
     expect(waits).toEqual([0, 1, 2, 4, 8, 16, 32, 60, 60].map((seconds) => seconds * 1000))
     answers({ choice: "no" })
     expect([await seenAfter(), await seenAfter()]).toEqual([60_000, 0])
+  })
+
+  test("one that nobody answered in time makes none wait, also of a session", async () => {
+    vi.useFakeTimers()
+    let shown = 0
+    const inFront = new Questions([
+      () => {
+        shown += 1
+        return new Promise(() => {})
+      },
+    ])
+    const session = new Questions([inFront.means], 5000)
+    const late = session.choose(TO_CHOOSE)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(await late).toEqual({ without: "timeout" })
+    void session.choose(TO_CHOOSE)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(shown).toBe(2)
   })
 
   test("what waits is withdrawn at once, and does not make the next one wait longer", async () => {

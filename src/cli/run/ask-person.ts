@@ -14,11 +14,18 @@ export async function questionsByPage(door: Door): Promise<Questions> {
 /** How a session asks: through its client, if that can; else as {@link questionsInFront} does. */
 export type SessionQuestions = (byClient: AskBy) => Promise<Questions>
 
-/** For all that one session does: one question is open at a time, and who said no is asked no more. */
-export function questionsOfSession(door: Door): SessionQuestions {
-  let loading: Promise<Questions> | undefined
-  return (byClient) =>
-    (loading ??= questionsBy([byClient, askAtTerminal(door.terminal), pageFrom(door)]))
+/**
+ * What makes the questions of each session of a server. One is open at a time, and who said no is asked
+ * no more: in front of this process by all of them, since a client may come as often as it likes.
+ */
+export function questionsOfSessions(door: Door): () => SessionQuestions {
+  let inFront: Promise<Questions> | undefined
+  const ofAll: AskBy = async (...asked) =>
+    (await (inFront ??= questionsInFront(door))).means(...asked)
+  return () => {
+    let loading: Promise<Questions> | undefined
+    return (byClient) => (loading ??= questionsBy([byClient, ofAll]))
+  }
 }
 
 /** Asks at the terminal that is ours, or with a page where there is none. */

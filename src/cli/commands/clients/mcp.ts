@@ -14,7 +14,7 @@ import { refusalNotes, senderFor } from "../../tools/own-requests.js"
 import { runnerFor } from "../../tools/own-programs.js"
 import { attributed } from "../../tools/tool-call.js"
 import { wishesOf } from "../../tools/own-wishes.js"
-import { questionsOfSession } from "../../run/ask-person.js"
+import { type SessionQuestions, questionsOfSessions } from "../../run/ask-person.js"
 import { ToldToEnd } from "../../run/told-to-end.js"
 import { OpenOnce } from "../../rpc/open-once.js"
 import { say } from "../../terminal/terminal.js"
@@ -40,7 +40,7 @@ async function overStreams(door: Door): Promise<void> {
     )
   }
   const server = await door.others.mcp()
-  const { close, ...serving } = servingFor(door)
+  const { close, ...serving } = servingFor(door, questionsOfSessions(door)())
   await server.serve({ ...serving, stdin, stdout })
   await close()
 }
@@ -72,14 +72,16 @@ async function overHttp(
 /** The sessions of a server, which ends when they have: a lease takes a moment to end. */
 class EndingSessions {
   readonly #door: Door
+  readonly #questions: ReturnType<typeof questionsOfSessions>
   readonly #ending = new Set<Promise<void>>()
 
   constructor(door: Door) {
     this.#door = door
+    this.#questions = questionsOfSessions(door)
   }
 
   begin(): ReturnType<typeof servingFor> {
-    const { close, ...serving } = servingFor(this.#door)
+    const { close, ...serving } = servingFor(this.#door, this.#questions())
     const end = async (): Promise<void> => {
       const ending = close()
       this.#ending.add(ending)
@@ -111,10 +113,12 @@ function tellUse(
 }
 
 /** What one client's session works with. */
-function servingFor(door: Door): Serving & { readonly close: () => Promise<void> } {
+function servingFor(
+  door: Door,
+  questions: SessionQuestions,
+): Serving & { readonly close: () => Promise<void> } {
   const vault = new OpenOnce()
   const reveal = (option(door, "reveal") ?? "confirm") as Reveal
-  const questions = questionsOfSession(door)
   const mayRun = runOptions(door).length > 0
   return {
     vault: (client, isAgreed) =>
