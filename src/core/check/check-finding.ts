@@ -1,4 +1,5 @@
 import { type ErrorCode, VaultError } from "../words/errors.js"
+import { fileWord } from "../words/shell-word.js"
 
 /** Something a check found. `refused` is what a reader would refuse; the rest needs attention. */
 export interface CheckFinding {
@@ -38,5 +39,5 @@ export function attention(
 
 /** The hint for a file of the vault that is missing or broken. */
 export function restore(path: string): string {
-  return `bring it back: git restore -- .agent-vault/${path}`
+  return `bring it back: git restore -- ${fileWord(path)}`
 }

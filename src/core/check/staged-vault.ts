@@ -16,6 +16,7 @@ import {
   groupRecordPath,
   secretPath,
 } from "../words/layout.js"
+import { fileWord } from "../words/shell-word.js"
 import { pathsOf, unitOf } from "../words/unit.js"
 import { parseManifest } from "../records/manifest.js"
 import { noMemory } from "../memory/memory.js"
@@ -220,7 +221,7 @@ function notSealed(file: StagedFile, bytes: Uint8Array, what: string): VaultProb
   const { path } = file
   const isShown = ageFileForm(bytes) === undefined
   if (!file.isReplaced) return isShown ? plaintext(path, what) : stray(path, bytes)
-  const hint = `bring back the signed version: git restore --source=HEAD --staged --worktree -- .agent-vault/${path}`
+  const hint = `bring back the signed version: git restore --source=HEAD --staged --worktree -- ${fileWord(path)}`
   return { path, is: isShown ? "plaintext" : "invalid", message: `${path} ${what}`, hint }
 }
 

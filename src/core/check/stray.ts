@@ -1,4 +1,5 @@
 import { ARMORED, ageFileForm } from "../age/age-file.js"
+import { fileWord } from "../words/shell-word.js"
 
 /** What is wrong with a file of a vault's folder that has no place in a vault, or no record. */
 export function strayProblem(bytes: Uint8Array): string {
@@ -9,5 +10,5 @@ export function strayProblem(bytes: Uint8Array): string {
 
 /** The way out for such a file, at a path in the vault. */
 export function takeOut(path: string): string {
-  return `move it out: git rm --cached -- .agent-vault/${path}`
+  return `move it out: git rm --cached -- ${fileWord(path)}`
 }

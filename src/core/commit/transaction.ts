@@ -9,7 +9,8 @@ import { seeStaged } from "../git/git-index.js"
 import { commitOf, committedFiles } from "../git/git-objects.js"
 import { type Journal, completeJournal, finishChange, writeJournal } from "./journal.js"
 import { type MaybeUnfinished, withUnfinished } from "../words/unfinished.js"
-import { MANIFEST, POLICY_WISH, VAULT_FOLDER } from "../words/layout.js"
+import { MANIFEST, POLICY_WISH } from "../words/layout.js"
+import { fileWord } from "../words/shell-word.js"
 import type { OnNote } from "../words/note.js"
 import type { Lock } from "./lock.js"
 import type { Checkout } from "../disk/place.js"
@@ -180,7 +181,7 @@ function refuseDirty(
       ? ""
       : "; where a sparse checkout leaves it out: git sparse-checkout disable"
     throw new VaultError("VAULT_DIRTY", `${path} differs from the last commit`, {
-      hint: `${keep}; or bring it back: git restore --staged --worktree -- ${VAULT_FOLDER}/${path.slice(folder.length + 1)}${sparse}`,
+      hint: `${keep}; or bring it back: git restore --staged --worktree -- ${fileWord(path.slice(folder.length + 1))}${sparse}`,
     })
   }
 }

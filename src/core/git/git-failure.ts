@@ -42,7 +42,8 @@ const KNOWN: readonly {
   {
     sign: /detected dubious ownership/,
     words: "the repository belongs to another user, so git refuses it",
-    hint: /git config --global --add safe\.directory .*/,
+    // Nothing else of what git says becomes a line to type: a remote has it say what it likes.
+    hint: /git config --global --add safe\.directory (?:(?:\/|[A-Za-z]:)[\w@%+=:,./~-]*|'(?:\/|[A-Za-z]:|%\(prefix\))[^'*\n]*')$/m,
   },
   {
     sign: /lazy fetching disabled|from promisor remote/,

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { readRegularFile } from "../disk/files.js"
 import { commonFolder } from "../disk/place.js"
 import { VaultError } from "../words/errors.js"
+import { shellWord } from "../words/shell-word.js"
 import { limitOf } from "../words/layout.js"
 import { LIMITS } from "../words/limits.js"
 import type { BlobId, Git, RunOptions } from "./git.js"
@@ -97,7 +98,7 @@ export function refuseOthers(listing: Buffer): void {
     if (entry === "" || /^100(?:644|755) /.test(entry)) continue
     const path = entry.slice(entry.indexOf("\t") + 1)
     throw new VaultError("FILE_UNSAFE", `${path} is refused: Git has no plain file there`, {
-      hint: `look who brought it: git log -- ${path}; put a plain file in its place`,
+      hint: `look who brought it: git log -- ${shellWord(path)}; put a plain file in its place`,
     })
   }
 }
@@ -116,7 +117,7 @@ export async function readVaultFiles(
     const limit = limitOf(path)
     if (size <= limit) continue
     throw new VaultError("FILE_UNSAFE", `${path} is refused: it is larger than ${limit} bytes`, {
-      hint: `look who brought it: git log -- '*/${path}'; put the right file in its place`,
+      hint: `look who brought it: git log -- ${shellWord(`*/${path}`)}; put the right file in its place`,
     })
   }
   const contents = await readBlobs(git, ids)

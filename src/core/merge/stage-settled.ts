@@ -14,7 +14,8 @@ import { storeBlobs } from "../git/new-objects.js"
 import { memoryOf, noMemory } from "../memory/memory.js"
 import { verifyVault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
-import { VAULT_FOLDER, classify } from "../words/layout.js"
+import { classify } from "../words/layout.js"
+import { fileWord } from "../words/shell-word.js"
 import { pathsOf, unitOf } from "../words/unit.js"
 import type { VaultMerge } from "./merge-vault.js"
 import type { IndexSides } from "./sides.js"
@@ -106,7 +107,7 @@ function refuseDirty(
 ): void {
   const present = new FolderFiles(git.checkout.top)
   for (const path of paths.filter((each) => !unmerged.includes(each))) {
-    const own = `${VAULT_FOLDER}/${path}`
+    const own = fileWord(path)
     const file = `${folder}/${path}`
     if (blobIn(present, file, git) === staged.get(path)) continue
     throw new VaultError("VAULT_DIRTY", `${file} differs from what is staged`, {

@@ -6,6 +6,7 @@ import { markOf } from "../memory/marks.js"
 import { type VaultFiles } from "../disk/files.js"
 import { allRecords, verifyVault } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
+import { shellWord } from "../words/shell-word.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
 import { pathsOf } from "../words/unit.js"
 import type { VaultMerge } from "./merge-vault.js"
@@ -27,7 +28,7 @@ export async function verifyTheirs(
   const refused = [...findings, ...undoneRevokes].find(({ severity }) => severity === "refused")
   if (refused !== undefined) {
     throw new VaultError("ROLLED_BACK", `${name}: ${refused.subject} ${refused.message}`, {
-      hint: `look at it before anything else: git fetch ${remote} && git log ${name} -- .agent-vault`,
+      hint: `look at it before anything else: git fetch ${shellWord(remote)} && git log ${shellWord(name)} -- .agent-vault`,
     })
   }
   for (const unit of changedUnits(sides.base, sides.theirs)) {

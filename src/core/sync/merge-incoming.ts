@@ -13,6 +13,7 @@ import { seeTracked } from "../undone/remote-branches.js"
 import { acceptUndoneOr } from "../vault/accept-undone.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
+import { shellWord } from "../words/shell-word.js"
 import type { Draft } from "../change/draft.js"
 import { type DroppedGrant, droppedGrants } from "../merge/dropped-grants.js"
 import { keylessDraft } from "../merge/keyless.js"
@@ -196,7 +197,7 @@ async function openSides(
   ])
   if (!theirs.has(VAULT_RECORD)) throw withoutVault(remote)
   const sides = { base, ours, theirs }
-  const wayBack = `nothing was merged. To drop what is here: git fetch ${remote.remote} && git reset --hard ${remote.name}`
+  const wayBack = `nothing was merged. To drop what is here: git fetch ${shellWord(remote.remote)} && git reset --hard ${shellWord(remote.name)}`
   const beliefs = beliefsAt(place, keyFileTrust, env)
   return mergeVault(git, sides, beliefs, wayBack)
 }
@@ -266,7 +267,7 @@ function refuseConflicts(
   const more = names.length > 5 ? ` and ${names.length - 5} more` : ""
   const first = files.length === 0 ? "" : "settle the files that git names, "
   throw new VaultError("CONFLICT", `this branch and ${name} both changed ${shown}${more}`, {
-    hint: `nothing was merged. Merge it by hand: git merge ${name}; then ${first}agent-vault resolve, git commit, and agent-vault sync`,
+    hint: `nothing was merged. Merge it by hand: git merge ${shellWord(name)}; then ${first}agent-vault resolve, git commit, and agent-vault sync`,
   })
 }
 
@@ -284,12 +285,12 @@ function ownerNeeded(units: readonly string[], cause: VaultError): VaultError {
 
 function withoutVault({ remote, name }: RemoteBranch): VaultError {
   return new VaultError("NO_VAULT", `${name} no longer has this vault: somebody removed it there`, {
-    hint: `ask who did, and why: git fetch ${remote} && git log ${name} -- .agent-vault`,
+    hint: `ask who did, and why: git fetch ${shellWord(remote)} && git log ${shellWord(name)} -- .agent-vault`,
   })
 }
 
 function unrelated({ name }: RemoteBranch): VaultError {
   return new VaultError("CONFLICT", `this branch and ${name} have no common past`, {
-    hint: `if they belong together: git merge --allow-unrelated-histories ${name}; then agent-vault resolve, and agent-vault sync`,
+    hint: `if they belong together: git merge --allow-unrelated-histories ${shellWord(name)}; then agent-vault resolve, and agent-vault sync`,
   })
 }

@@ -2,6 +2,7 @@ import { isAbsolute } from "node:path"
 import { lookAt, realPath } from "../disk/at-path.js"
 import { fateOfMaker, nameByMaker } from "../disk/maker.js"
 import { VaultError } from "../words/errors.js"
+import { shellWord } from "../words/shell-word.js"
 import type { Git } from "../git/git.js"
 import { lockingFiles } from "../git/git-locks.js"
 import { commitOf } from "../git/git-objects.js"
@@ -65,18 +66,19 @@ async function followsNothing(
     })
   }
   const isThere = (await commitOf(git, `refs/remotes/${first}/${short}`)) !== undefined
+  const typed = shellWord(first)
   const forGood = isThere
-    ? `git branch --set-upstream-to=${first}/${short}`
-    : `git push --set-upstream ${first} ${short}`
+    ? `git branch --set-upstream-to=${shellWord(`${first}/${short}`)}`
+    : `git push --set-upstream ${typed} ${shellWord(short)}`
   return new VaultError("REPOSITORY_STATE", `${short} follows no branch of a remote`, {
-    hint: `agent-vault sync --remote ${first}; or for good: ${forGood}`,
+    hint: `agent-vault sync --remote ${typed}; or for good: ${forGood}`,
   })
 }
 
 function noRemote(remote: string, remotes: readonly string[]): VaultError {
   const hint =
     remotes.length === 0
-      ? `git remote add ${remote} URL`
+      ? `git remote add ${shellWord(remote)} URL`
       : `there is ${remotes.join(", ")}; see: git remote -v`
   return new VaultError("REPOSITORY_STATE", `this clone has no remote ${remote}`, { hint })
 }
@@ -138,7 +140,7 @@ async function fetchTo(
     throw new VaultError("GIT_FAILED", `${name} could not be fetched: ${cause.message}`, {
       hint: isFull
         ? "make room on the disk, then repeat the command"
-        : `look at the address and the network: git remote -v; git fetch ${remote}`,
+        : `look at the address and the network: git remote -v; git fetch ${shellWord(remote)}`,
       cause: cause.cause,
     })
   }
@@ -199,7 +201,7 @@ function refusedPush(remote: string, name: string, said: string, cause: VaultErr
   const isRefused = /\[(?:remote )?rejected\]/.test(said)
   if (!isRefused) {
     return new VaultError("GIT_FAILED", `it could not be pushed to ${name}: ${cause.message}`, {
-      hint: `look at the address and your access: git remote -v; git push ${remote}`,
+      hint: `look at the address and your access: git remote -v; git push ${shellWord(remote)}`,
       cause,
     })
   }

@@ -4,6 +4,7 @@ import type { Git } from "../git/git.js"
 import { contains, mergeBase } from "../git/git-merge.js"
 import { commitOf } from "../git/git-objects.js"
 import { VaultError } from "../words/errors.js"
+import { shellWord } from "../words/shell-word.js"
 import { otherVault } from "../merge/merge-vault.js"
 import type { RemoteBranch } from "./remote.js"
 
@@ -28,7 +29,7 @@ export async function refuseRewritten(
     code,
     `${name} no longer has commits that this branch has from it (${shared.slice(0, 12)}), ${what}`,
     {
-      hint: `ask who pushed it. To bring back what was there: git push ${remote} +${known.slice(0, 12)}:${ref}; to follow it, and drop what is here: git fetch ${remote} && git reset --hard ${name}`,
+      hint: `ask who pushed it. To bring back what was there: git push ${shellWord(remote)} ${shellWord(`+${known.slice(0, 12)}:${ref}`)}; to follow it, and drop what is here: git fetch ${shellWord(remote)} && git reset --hard ${shellWord(name)}`,
     },
   )
 }

@@ -3,6 +3,7 @@ import type { Environment } from "../disk/homes.js"
 import { type Git, openGit } from "../git/git.js"
 import { namesIn } from "../vault/listing.js"
 import { harmless } from "../words/harmless.js"
+import { LIMITS } from "../words/limits.js"
 import { utc } from "../words/time.js"
 import { VaultError } from "../words/errors.js"
 import { WISH_BRANCHES, manifestAt } from "./wish-branch.js"
@@ -78,7 +79,13 @@ async function branchesOf(git: Git): Promise<readonly WishingBranch[]> {
     const said = subject.startsWith(SUBJECT) ? subject.slice(SUBJECT.length) : subject
     const at = utc(new Date(Number(seconds) * 1000))
     const secret = kind === "secret" ? { secret: names.replaceAll("+", "/") } : {}
-    branches.set(path, { branch, what: harmless(said), at, ...secret, commit })
+    branches.set(path, {
+      branch,
+      what: harmless(said.slice(0, LIMITS.note)),
+      at,
+      ...secret,
+      commit,
+    })
   }
   return [...branches.values()]
 }

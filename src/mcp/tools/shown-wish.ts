@@ -1,3 +1,4 @@
+import { shellWord } from "../../core/index.js"
 import type { AccessAsked } from "../../core/owner.js"
 import { TEXT, listOf } from "../calls/tool.js"
 
@@ -39,7 +40,7 @@ export function wishFacts(
   }
   const { is, branch, at } = wish
   const { remote, pushed = false, why } = shared ?? {}
-  const share = remote === undefined ? "" : `; to share it: git push ${remote} ${branch}`
+  const share = remote === undefined ? "" : `; to share it: git push ${shellWord(remote)} ${branch}`
   const all = [
     ...(why === undefined ? [] : [`it was not pushed: ${why}`]),
     ...(pushed ? [] : [`the branch is in this clone alone${share}`]),
@@ -47,7 +48,7 @@ export function wishFacts(
   ]
   const merge =
     remote !== undefined && pushed
-      ? [`git fetch ${remote}`, `git merge ${remote}/${branch}`]
+      ? [`git fetch ${shellWord(remote)}`, `git merge ${shellWord(`${remote}/${branch}`)}`]
       : [`git merge ${branch}`]
   const owner = merges ? [...merge, ...lines] : lines
   return { is, branch, at, pushed, owner, note: sentence(all) }

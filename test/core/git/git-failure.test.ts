@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { findCheckout } from "../../../src/core/disk/place.js"
+import { gitFailure } from "../../../src/core/git/git-failure.js"
 import { openGit } from "../../../src/core/git/git.js"
 import { runQuickly } from "../../../src/core/git/git-quick.js"
 import { VaultError } from "../../../src/core/words/errors.js"
@@ -38,6 +39,22 @@ async function bothSay(env = world.env): Promise<readonly object[]> {
 function amongOthers(): World["env"] {
   return { ...world.env, PATH: gitThat(world, "export GIT_TEST_ASSUME_DIFFERENT_OWNER=1") }
 }
+
+test.each([
+  ["a path", "/srv/repo", "/srv/repo"],
+  ["one that git quotes", "'/srv/a repo'", "'/srv/a repo'"],
+  ["all repositories", "'*'", undefined],
+  ["another command after it", "/srv/repo; touch x", undefined],
+  ["one in its place", "$(touch x)", undefined],
+  ["one behind a quote", "'/srv/repo'; touch x", undefined],
+])("a line to type is taken from what a remote has git say only for %s", (_what, word, taken) => {
+  const line = "git config --global --add safe.directory"
+  const said = `fatal: detected dubious ownership in repository\n\t${line} ${word}\n`
+  const { hint } = gitFailure(["fetch"], new Error(said))
+  expect(hint).toBe(
+    taken === undefined ? "solve what git reports, then repeat the command" : `${line} ${taken}`,
+  )
+})
 
 describe("both runners say the same", () => {
   test("of a repository of another user", async () => {

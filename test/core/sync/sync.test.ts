@@ -12,6 +12,8 @@ import {
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { removeAgent } from "../../../src/core/change/agents.js"
+import { findVault } from "../../../src/core/disk/place.js"
+import { inspect } from "../../../src/core/owner.js"
 import { nameByMaker } from "../../../src/core/disk/maker.js"
 import { VaultError } from "../../../src/core/words/errors.js"
 import { gitThat, realGit } from "../processes.js"
@@ -522,6 +524,28 @@ test.each([
   appendFileSync(join(two.top, ".git/config"), setting)
   await outcome(syncAt(two))
   expect(existsSync(ran)).toBe(false)
+})
+
+test("what somebody else named is one word of the lines that are to be typed", async () => {
+  const { one } = clones
+  const named = "x;touch${IFS}x"
+  one.git("checkout", "-q", "-b", named)
+  one.git("config", "--rename-section", "remote.origin", `remote.${named}`)
+  await expect(syncAt(one)).rejects.toMatchObject({
+    hint: `agent-vault sync --remote '${named}'; or for good: git push --set-upstream '${named}' '${named}'`,
+  })
+  one.commit(`.agent-vault/secrets/${named}`, "plaintext")
+  const { findings } = await inspect({
+    place: findVault(one.top),
+    env: one.env,
+    now: new Date(),
+  })
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      code: "STRAY_FILE",
+      hint: `move it out: git rm --cached -- '.agent-vault/secrets/${named}'`,
+    }),
+  )
 })
 
 test("runs no program of a configuration in the work tree that only just came", async () => {
