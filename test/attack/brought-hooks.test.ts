@@ -268,6 +268,11 @@ test("a hook that is a pipe is not waited for", () => {
   expect(machine.run(["guard", "status"]).code).toBe(1)
 })
 
+test("a configuration that is a pipe is not waited for", () => {
+  execFileSync("mkfifo", [join(machine.top, ".pre-commit-config.yaml")])
+  expect(machine.run(["guard", "status"]).code).toBe(1)
+})
+
 function contents(folder: string): Record<string, string> {
   return Object.fromEntries(
     readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]),

@@ -88,12 +88,12 @@ export async function findHooks(cwd: string, told: Environment): Promise<Hooks> 
     // The configuration of one work tree comes after that of the clone.
     return setting?.scope === "worktree" ? place : { ...place, ahead: ours }
   }
-  const lefthook = LEFTHOOK.find((name) => existsSync(at(name)))
+  const lefthook = LEFTHOOK.find((name) => isFile(at(name)))
   if (lefthook !== undefined) {
     const isActive = mentions(folder, "lefthook")
     return hooks("lefthook", at(lefthook), isActive ? undefined : "npx lefthook install")
   }
-  if (existsSync(at(FRAMEWORK))) {
+  if (isFile(at(FRAMEWORK))) {
     const isActive = mentions(folder, "pre-commit")
     return hooks("pre-commit", at(FRAMEWORK), isActive ? undefined : "pre-commit install")
   }
@@ -173,11 +173,16 @@ export function aheadFolder(usual: string): string {
   return join(realpathSync(dirname(usual)), "agent-vault-guard", "hooks")
 }
 
+/** What a pipe is, nobody waits for. */
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+}
+
 /** Whether the hook that git runs, or the one that it starts, is a manager's. */
 function mentions(folder: string, manager: string): boolean {
   return ["pre-commit", beforeName("pre-commit")].some((name) => {
     const file = join(folder, name)
-    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return false
+    if (!isFile(file)) return false
     const text = readFileSync(file, "latin1").replaceAll("agent-vault guard", "")
     return manager === "pre-commit"
       ? /pre-commit\.com|pre_commit/.test(text)
