@@ -1,5 +1,5 @@
-import { exposedName } from "../../core/index.js"
-import type { ExposedSecret } from "../../core/owner.js"
+import { exposedName, parseSecretName } from "../../core/index.js"
+import { type ExposedSecret, isNote } from "../../core/owner.js"
 import type { Door } from "./door.js"
 import { isSet } from "./who.js"
 
@@ -39,6 +39,11 @@ function nextLines(exposed: readonly ExposedSecret[]): string[] {
       ? ["Where a program rotates it: agent-vault rotate --exposed"]
       : []),
     others ? `Make new values at their source, then: agent-vault set NAME. ${left}` : left,
+    ...(exposed.some(({ secret }) => isNote(parseSecretName(secret)))
+      ? [
+          "A note tells of a canary, and is not set: agent-vault canary list, then canary remove and add",
+        ]
+      : []),
     ...(elsewhere === undefined
       ? []
       : [

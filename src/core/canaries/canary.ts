@@ -36,6 +36,19 @@ export function isNote({ full }: SecretName): boolean {
   return NOTE.test(full)
 }
 
+/** Refuses to put anything else in the place of a note. Throws `USAGE`, without repeating it. */
+export function refuseOtherNote(name: SecretName, value: Uint8Array): void {
+  if (!isNote(name)) return
+  try {
+    decodeNote(name, value)
+  } catch (cause) {
+    throw new VaultError("USAGE", `${name.full} tells of a canary, and has no other value`, {
+      hint: "if somebody could read it, take its canary out, and make another: agent-vault canary list, canary remove, canary add",
+      cause,
+    })
+  }
+}
+
 /** Whether a secret still has the value of its canary; another one of that name may be set later. */
 export function isPlaced({ version, placed }: Canary, record: SecretRecord): boolean {
   return record.version === version && record.changed === placed
@@ -61,7 +74,7 @@ export function decodeNote(name: SecretName, bytes: Uint8Array): CanaryNote {
   } catch {
     // The cause would quote what it could not read.
     throw new VaultError("RECORD_INVALID", `${name.full} is not a note of a canary`, {
-      hint: `somebody set it: bring its value back (agent-vault history ${name.full}), or remove it: agent-vault rm ${name.full}`,
+      hint: `somebody set it: bring its value back (agent-vault get ${name.full}@1 --owner | agent-vault set ${name.full}), or remove it: agent-vault rm ${name.full}`,
     })
   }
 }
