@@ -56,7 +56,6 @@ export interface Child {
   pass(signal: NodeJS.Signals): void
 }
 
-const SHOWN = 60
 const DESCRIPTOR_OF_STDERR = 2
 const DESCRIPTOR_OF_INFO = 4
 const OURS_TO_CLOSE = 15
@@ -76,8 +75,11 @@ export async function start(command: Launch, isCaptured: boolean): Promise<Child
   if (pipes === undefined) return asChild(command, await spawned(command, [input, "pipe", "pipe"]))
   try {
     const child = await spawned(command, [input, ...pipes.map(({ written }) => written)])
-    const ours = pipes.map(({ read }) => read)
-    return asChild(command, child, ours)
+    // Not before: to make streams takes as long as the program takes to begin, beside it.
+    return asChild(command, child, pipes.map(readable))
+  } catch (error) {
+    for (const { read } of pipes) closeSync(read)
+    throw error
   } finally {
     // The child alone holds these ends: when it closes them, we see the end of its output.
     for (const { written } of pipes) closeSync(written)
@@ -245,10 +247,15 @@ function handOver(child: ChildProcess, take: LaunchInside["take"], begun: () => 
   })
 }
 
-/** The two ends of a pipe: ours, and the descriptor of the child's. */
+/** The descriptors of a pipe's two ends: ours, and the child's. */
 export interface Pipe {
-  readonly read: Readable
+  readonly read: number
   readonly written: number
+}
+
+/** What comes out of a pipe, which is closed with it. */
+export function readable({ read }: Pipe): Readable {
+  return new Socket({ fd: read, readable: true, writable: false })
 }
 
 /**
@@ -277,12 +284,11 @@ export function makePipes(...names: readonly string[]): readonly Pipe[] | undefi
 
 function openPipe(file: string): Pipe {
   // Without waiting for a writer; then there is a reader, and the writer need not wait either.
-  const descriptor = openSync(file, files.O_RDONLY | files.O_NONBLOCK)
+  const read = openSync(file, files.O_RDONLY | files.O_NONBLOCK)
   try {
-    const read = new Socket({ fd: descriptor, readable: true, writable: false })
     return { read, written: openSync(file, files.O_WRONLY) }
   } catch (error) {
-    closeSync(descriptor)
+    closeSync(read)
     throw error
   }
 }
@@ -290,11 +296,4 @@ function openPipe(file: string): Pipe {
 /** The code of a system's error, to be put behind a message. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? ` (${String(error.code)})` : ""
-}
-
-/** A whole line in place of a program, or `NAME=VALUE` in front of it, could hold a value. */
-export function shownCommand(command: string): string {
-  const [, first = ""] = /^([^\s=]*)/.exec(command) ?? []
-  const short = first.slice(0, SHOWN)
-  return short.length === command.length ? short : `${short}…`
 }

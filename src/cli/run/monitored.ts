@@ -1,6 +1,6 @@
 import { kill } from "node:process"
 import type { Duplex, Readable, Writable } from "node:stream"
-import { type Launch, type Pipe, endOf } from "./child.js"
+import { type Launch, type Pipe, endOf, readable } from "./child.js"
 import { notStarted, refuseUnstartable } from "./not-started.js"
 import { type ShellProcess, type StdioOptions, shellFor, startShell } from "./shell.js"
 
@@ -72,7 +72,7 @@ export async function startMonitored(
     monitor.once("spawn", resolve)
     monitor.once("error", (error) => reject(notStarted(command, env, error)))
   })
-  const read = typeof stderr === "string" ? monitor.stderr : stderr.read
+  const read = typeof stderr === "string" ? monitor.stderr : readable(stderr)
   return monitoredBy(monitor, given, read ?? undefined)
 }
 

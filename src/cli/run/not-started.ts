@@ -12,7 +12,8 @@ import {
 import { join, resolve as pathOf } from "node:path"
 import { platform } from "node:process"
 import { VaultError, isErrno } from "../../core/index.js"
-import { type Launch, codeOf, shownCommand } from "./child.js"
+import { type Launch, codeOf } from "./child.js"
+import { shownCommand } from "./who-runs.js"
 
 /** The most bytes of a variable that Linux gives to a program, with its name. */
 const LARGEST_VARIABLE = 128 * 1024 - 1

@@ -45,12 +45,14 @@ const SENT_BY_TERMINALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGQUIT", "SIGW
  */
 export async function runProgram(command: Launch, outputs: Outputs | undefined): Promise<number> {
   const signals = new Signals()
-  const isAtTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor))
-  const sentAnyway = isAtTerminal ? SENT_BY_TERMINALS : []
   try {
     const child = await start(command, outputs !== undefined)
     // At once: Node drops what nobody reads of a child that has ended.
     const flows = outputs === undefined ? [] : bothFlows(child, outputs)
+    // What follows is done while the program begins. Node asks for stderr when a pipe has ended.
+    if (outputs !== undefined) void process.stderr
+    const isAtTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor))
+    const sentAnyway = isAtTerminal ? SENT_BY_TERMINALS : []
     // What came before the child was there is heard of in the next round, and is not the child's yet.
     await setImmediate()
     const pass = passing(child)

@@ -10,7 +10,9 @@ import {
 import type { Door } from "../door/door.js"
 import { identityIfSet } from "../door/who.js"
 import { quickSpec } from "../parse/quick.js"
-import { shownCommand } from "./child.js"
+
+/** Of a command, in what is said of it. */
+const SHOWN = 60
 
 /** The agent that a program is run as. Throws `NO_IDENTITY`, with the line to type. */
 export async function agentAt(door: Door, place: Place): Promise<Identity> {
@@ -22,6 +24,13 @@ export async function agentAt(door: Door, place: Place): Promise<Identity> {
 /** For the audit: a whole line in place of a program could hold a value. */
 export function programName(command: string): string {
   return command.includes("/") && !command.includes("=") ? basename(command) : shownCommand(command)
+}
+
+/** A whole line in place of a program, or `NAME=VALUE` in front of it, could hold a value. */
+export function shownCommand(command: string): string {
+  const [, first = ""] = /^([^\s=]*)/.exec(command) ?? []
+  const short = first.slice(0, SHOWN)
+  return short.length === command.length ? short : `${short}…`
 }
 
 /** Nothing says which agent: the keys that are here, and the line to type. */

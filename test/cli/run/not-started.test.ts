@@ -4,6 +4,7 @@ import {
   linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -15,9 +16,10 @@ import { platform } from "node:process"
 import { Worker } from "node:worker_threads"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { leadsInto } from "../../../src/broker/isolate/hidden.js"
-import { shownCommand } from "../../../src/cli/run/child.js"
+import { shownCommand } from "../../../src/cli/run/who-runs.js"
+import { start } from "../../../src/cli/run/child.js"
 import { refuseUnstartable } from "../../../src/cli/run/not-started.js"
-import { testUnless } from "../../needs.js"
+import { noProc, testUnless } from "../../needs.js"
 
 let folder: string
 beforeAll(() => {
@@ -187,4 +189,16 @@ testUnless(notLinux, "a pipe that comes in the place of a program is not waited 
   Atomics.store(shared, END, 1)
   await changing.terminate()
   expect(Atomics.load(shared, WAITED)).toBe(0)
+})
+
+function descriptors(): number {
+  return readdirSync("/proc/self/fd").length
+}
+
+testUnless(noProc, "a program that does not start leaves no pipe open", async () => {
+  const launch = { command: join(folder, "nothing"), args: [], env: {} }
+  await expect(start(launch, true)).rejects.toThrow("there is no program")
+  const before = descriptors()
+  await expect(start(launch, true)).rejects.toThrow("there is no program")
+  expect(descriptors()).toBe(before)
 })
