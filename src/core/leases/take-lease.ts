@@ -36,8 +36,8 @@ interface LeasedSecret {
 interface LeasePlace {
   readonly env: Environment
   readonly leases: LeaseBook
-  /** Aborted when nobody waits for values any more. */
-  readonly ended?: AbortSignal | undefined
+  /** When nobody waits for values any more. */
+  readonly ending?: Pick<AbortController, "signal"> | undefined
 }
 
 /** A short-lived value, the caller's own copy, when it ends, and whether it was waited for. */
@@ -146,13 +146,13 @@ function forgetOver({ earlier }: LeaseBook, now: Date): void {
 
 async function issuedFor(
   { name, record, lease, sealed, reader }: LeasedSecret,
-  { env, ended: left }: LeasePlace,
+  { env, ending }: LeasePlace,
   noted: NotedLease,
   now: Date,
   { late, isNear }: OurEnd,
 ): Promise<IssuedValue> {
   const issuer = issuerOf(lease)
-  const unwanted = left === undefined ? late : AbortSignal.any([left, late])
+  const unwanted = ending === undefined ? late : AbortSignal.any([ending.signal, late])
   const ask = (request: IssuerRequest) => askIssuer(request, { env, ended: unwanted })
   const askThrough = (request: IssuerRequest) => askIssuer(request, { env })
   const discard = async (end: IssuedValue["end"]): Promise<void> => {

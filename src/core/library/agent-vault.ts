@@ -14,6 +14,7 @@ import { findVault } from "../disk/place.js"
 import { mayOpen } from "../policy/access.js"
 import { type AskedRead, admitReader, noteRefusal } from "../vault/refusals.js"
 import type { ReadFor } from "../vault/terms.js"
+import { Ending } from "./ending.js"
 import { Reader, type ReaderRequest } from "./reader.js"
 import { SecretValue } from "../words/secret-value.js"
 import { type Vault, findGroup, findSecret, getSecret, listSecrets } from "../vault/vault.js"
@@ -48,7 +49,7 @@ export class AgentVault implements AsyncDisposable {
   readonly agent: string | undefined
   readonly #reader: Reader
   readonly #request: ReaderRequest
-  readonly #closing = new AbortController()
+  readonly #closing = new Ending()
   /** The version of each secret when it was read last. */
   readonly #versions = new Map<string, number>()
 
@@ -183,7 +184,7 @@ export class AgentVault implements AsyncDisposable {
    * if the audit cannot be synced.
    */
   async close(): Promise<void> {
-    this.#closing.abort()
+    this.#closing.come()
     this.#reader.end()
     await this.#reader.endLeases()
     this.#request.audit.close()
@@ -208,7 +209,7 @@ export class AgentVault implements AsyncDisposable {
   async #read(names: readonly SecretName[], by?: ReadFor): Promise<SecretValue[]> {
     this.refuseClosed()
     const reads = await this.#reader.read(names, by).finally(() => {
-      if (this.#closing.signal.aborted) this.#letGo()
+      if (this.#closing.hasCome) this.#letGo()
     })
     this.refuseClosed()
     return reads.map(({ name, record, value }) => {
@@ -234,7 +235,7 @@ export class AgentVault implements AsyncDisposable {
 
   /** Throws `CLOSED` after {@link AgentVault.close}. */
   protected refuseClosed(): void {
-    if (!this.#closing.signal.aborted) return
+    if (!this.#closing.hasCome) return
     throw new VaultError("CLOSED", "this vault was closed", { hint: "open it again" })
   }
 }

@@ -1,4 +1,3 @@
-import { setMaxListeners } from "node:events"
 import { dirname } from "node:path"
 import { Evidence, gather, gatherAll } from "../disk/evidence.js"
 import type { Environment } from "../disk/homes.js"
@@ -20,6 +19,7 @@ import { VaultError } from "../words/errors.js"
 import { secretRecordPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
 import type { OnNote } from "../words/note.js"
+import { Ending } from "./ending.js"
 
 /** Who reads, where, and on which terms. */
 export interface ReaderRequest extends Terms {
@@ -66,7 +66,7 @@ const PATIENCE_MS = 2000
  */
 export class Reader {
   readonly #request: ReaderRequest
-  readonly #ending = new AbortController()
+  readonly #ending = new Ending()
   readonly #sources: Sources
   readonly #terms: Terms
   readonly #vault: string
@@ -81,10 +81,8 @@ export class Reader {
   constructor(request: ReaderRequest, vault: string) {
     this.#request = request
     const { place, env, leases = newLeaseBook() } = request
-    // Each store that is asked listens; all values of a group may lie in one.
-    setMaxListeners(0, this.#ending.signal)
     const anew: Sources["anew"] = (work) => this.with(work)
-    this.#sources = { place, env, kept: new Map(), ended: this.#ending.signal, anew, leases }
+    this.#sources = { place, env, kept: new Map(), ending: this.#ending, anew, leases }
     this.#terms = { ...request, sources: this.#sources }
     this.#place = request.place
     this.#vault = vault
@@ -146,8 +144,7 @@ export class Reader {
 
   /** Overwrites what is remembered, and waits for no store any more: nothing is read from here on. */
   end(): void {
-    // With a reason: Node's own is an error of the web's, which takes longer to make than a read.
-    this.#ending.abort(new Error("nobody waits any more"))
+    this.#ending.come()
     this.#forget()
   }
 

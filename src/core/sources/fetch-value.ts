@@ -28,8 +28,8 @@ export interface SourcePlace {
   readonly env: Environment
   /** By secret and reference. */
   readonly kept: Map<string, KeptValue>
-  /** Aborted when nobody waits for values any more. */
-  readonly ended?: AbortSignal | undefined
+  /** When nobody waits for values any more. */
+  readonly ending?: Pick<AbortController, "signal"> | undefined
 }
 
 /** What is resolved. */
@@ -77,7 +77,7 @@ function isYoung({ asked }: KeptValue, { keep }: Source, now: Date): boolean {
 
 async function ask(
   { name, source, reference }: SealedReference,
-  { place, env, ended }: SourcePlace,
+  { place, env, ending }: SourcePlace,
 ): Promise<Uint8Array> {
   const store = storeOf(source.store)
   const parts = partsOf(source.store, reference)
@@ -87,7 +87,7 @@ async function ask(
     })
   if (parts === undefined) throw failed("its reference is not one of that store")
   const run = (program: string, args: readonly string[]): Promise<Buffer> =>
-    runStore(place, env, program, args, { ended })
+    runStore(place, env, program, args, { ended: ending?.signal })
   let value: Uint8Array | undefined
   try {
     value = await store.read(parts, { env, run })
