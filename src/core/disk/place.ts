@@ -123,6 +123,8 @@ export function commonFolder(gitFolder: string): string {
 
 /** A path as Git names it: from the top of the work tree, with `/`. */
 export function gitPath({ top }: Checkout, path: string): string {
+  // Node compiles `relative` anew in each process, and most paths lie below.
+  if (path.startsWith(`${top}/`)) return path.slice(top.length + 1)
   return relative(top, path).split(sep).join("/")
 }
 
