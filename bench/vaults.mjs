@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { generateIdentity, recipientOf, sealer } from "../dist/core/age/age.js"
 import { addAgent } from "../dist/core/change/agents.js"
 import { grant } from "../dist/core/change/grant.js"
@@ -55,7 +55,8 @@ export async function makeVault({ secrets, agents = 1, keys = "x25519" }) {
 /**
  * A vault that can be set back to where it was, what this machine has seen of it included. To
  * `another` agent nothing is granted. What it was before is put aside, not removed: where thousands
- * of files were just removed, ext4 takes long to make as many.
+ * of files were just removed, ext4 takes long to make as many. Aside is where no command looks: each
+ * change looks through all that this machine remembers of vaults.
  *
  * @param {Parameters<typeof makeVault>[0]} size
  */
@@ -65,13 +66,17 @@ export async function resettableVault(size) {
   const state = join(env.HOME, ".local/state/agent-vault", id)
   await grant({ ...(await request()), agent: "another", groups: ["bulk"], dryRun: true })
   const folders = [repo, state]
-  for (const folder of folders) cpSync(folder, `${folder}.base`, { recursive: true })
+  const aside = join(dirname(repo), "aside")
+  /** @param {string} folder @param {string | number} which */
+  const copyOf = (folder, which) => join(aside, `${basename(folder)}.${which}`)
+  mkdirSync(aside)
+  for (const folder of folders) cpSync(folder, copyOf(folder, "base"), { recursive: true })
   let resets = 0
   const reset = () => {
     resets += 1
     for (const folder of folders) {
-      renameSync(folder, `${folder}.${resets}`)
-      cpSync(`${folder}.base`, folder, { recursive: true })
+      renameSync(folder, copyOf(folder, resets))
+      cpSync(copyOf(folder, "base"), folder, { recursive: true })
     }
     // Else Git would read each file anew, for it knows other inodes.
     execFileSync("git", ["update-index", "-q", "--refresh"], { cwd: repo, env })
