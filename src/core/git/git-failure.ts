@@ -33,6 +33,12 @@ export function isExplained({ hint }: VaultError): boolean {
   return hint !== GENERAL_HINT
 }
 
+/** What a clone lacks that was made with a filter (`git clone --filter=…`). */
+export const PARTIAL = {
+  words: "this is a partial clone, which lacks objects of its history",
+  hint: "fetch them, once: git fetch --refetch --no-filter; then repeat the command",
+}
+
 /** Failures that git explains at length, and what to do about each, as git says it or as we do. */
 const KNOWN: readonly {
   readonly sign: RegExp
@@ -45,11 +51,7 @@ const KNOWN: readonly {
     // Nothing else of what git says becomes a line to type: a remote has it say what it likes.
     hint: /git config --global --add safe\.directory (?:(?:\/|[A-Za-z]:)[\w@%+=:,./~-]*|'(?:\/|[A-Za-z]:|%\(prefix\))[^'*\n]*')$/m,
   },
-  {
-    sign: /lazy fetching disabled|from promisor remote/,
-    words: "this is a partial clone, which lacks objects of its history",
-    hint: "fetch them, once: git fetch --refetch --no-filter; then repeat the command",
-  },
+  { sign: /lazy fetching disabled|from promisor remote/, ...PARTIAL },
 ]
 
 function told(said: string): { words: string; hint: string } {

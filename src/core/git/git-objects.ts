@@ -6,6 +6,7 @@ import { VaultError } from "../words/errors.js"
 import { shellWord } from "../words/shell-word.js"
 import { limitOf } from "../words/layout.js"
 import { LIMITS } from "../words/limits.js"
+import { PARTIAL } from "./git-failure.js"
 import type { BlobId, Git, RunOptions } from "./git.js"
 
 /** The id that Git gives a blob of these bytes. */
@@ -138,10 +139,25 @@ export async function sizesOf(git: Git, ids: readonly string[]): Promise<number[
 /** The contents of blobs, in order. Throws `GIT_FAILED` for one that Git has not. */
 export async function readBlobs(git: Git, ids: readonly BlobId[]): Promise<Buffer[]> {
   const objects = await readObjects(git, ids)
+  refusePartial(git, objects)
   return objects.map((object, index) => {
     if (object?.type === "blob") return object.bytes
-    throw new VaultError("GIT_FAILED", `git has no blob ${ids[index] ?? ""}`)
+    throw new VaultError("GIT_FAILED", `git has no blob ${ids[index] ?? ""}`, {
+      hint: "see what else is missing: git fsck; bring it from a remote: git fetch --refetch",
+    })
   })
+}
+
+/** Refuses to go on without an object that a partial clone lacks: newer Gits say only that it is missing. */
+export function refusePartial(git: Git, objects: readonly (GitObject | undefined)[]): void {
+  if (!isPartial(git) || !objects.includes(undefined)) return
+  throw new VaultError("GIT_FAILED", PARTIAL.words, { hint: PARTIAL.hint })
+}
+
+function isPartial({ configured }: Git): boolean {
+  return configured.some(({ key }) =>
+    /^(?:extensions\.partialclone|remote\..+\.promisor)$/s.test(key),
+  )
 }
 
 /** An object as Git has it. */

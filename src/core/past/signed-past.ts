@@ -1,5 +1,5 @@
 import type { Git } from "../git/git.js"
-import { isShallowClone, readObjects, sizesOf } from "../git/git-objects.js"
+import { isShallowClone, readObjects, refusePartial, sizesOf } from "../git/git-objects.js"
 import {
   type AgentRecord,
   type GroupRecord,
@@ -230,6 +230,7 @@ async function contentsOf(git: Git, blobs: readonly RecordBlob[]): Promise<Walke
     git,
     blobs.filter((_, index) => fits[index]).map(({ blob }) => blob),
   )
+  refusePartial(git, read)
   let next = 0
   return blobs.map(({ path, commit, at }, index) => {
     const bytes = fits[index] === true ? read[next++]?.bytes : undefined

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { findCheckout } from "../../../src/core/disk/place.js"
 import { gitFailure } from "../../../src/core/git/git-failure.js"
 import { openGit } from "../../../src/core/git/git.js"
+import { readBlobs } from "../../../src/core/git/git-objects.js"
 import { runQuickly } from "../../../src/core/git/git-quick.js"
 import { VaultError } from "../../../src/core/words/errors.js"
 import { guard } from "../../../src/precommit/run-guard.js"
@@ -92,6 +93,29 @@ describe("both runners say the same", () => {
     const [one, other] = await bothSay({ ...world.env, PATH: world.folder })
     expect(one).toMatchObject({ code: "NO_GIT" })
     expect(other).toEqual(one)
+  })
+})
+
+/** A Git from 2.45 on says no more of such an object than that it is missing. */
+test.each([
+  ["a partial clone", "remote.origin.promisor", /^this is a partial clone/, /--no-filter/],
+  [
+    "any other clone",
+    "remote.origin.prune",
+    /^git has no blob 0{40}$/,
+    /^see what else is missing/,
+  ],
+])("an object that %s lacks is told with what brings it", async (_what, key, message, hint) => {
+  world.git("config", key, "true")
+  const answer =
+    'case " $* " in *" --batch "*) while read name; do echo "$name missing"; done; exit;; esac'
+  const checkout = findCheckout(world.top)
+  if (checkout === undefined) throw new Error("there is a repository")
+  const git = await openGit(checkout, { ...world.env, PATH: gitThat(world, answer) })
+  await expect(readBlobs(git, ["0".repeat(40)])).rejects.toMatchObject({
+    code: "GIT_FAILED",
+    message: expect.stringMatching(message) as string,
+    hint: expect.stringMatching(hint) as string,
   })
 })
 
