@@ -101,26 +101,35 @@ export function searchedFor(values: readonly Redacted[]): Searched {
   }
 }
 
-/**
- * As it is, and in UTF-16 (RFC 2781). Up to U+00FF every other byte is zero, so one text without the
- * outermost zero is found in both orders of bytes, and its marker, without that too, fits both.
- */
+/** As it is, and, of a text, in UTF-16: also as JSON has it there, where that is another text. */
 function writings({ name, value }: Redacted): Written[] {
-  const marker = `[REDACTED ${name}]`
   const text = Buffer.from(value).toString().trim()
-  const little = Buffer.from(text, "utf16le")
-  const asItIs = { name, value, marker: Buffer.from(marker) }
+  const asItIs = { name, value, marker: Buffer.from(`[REDACTED ${name}]`) }
   if (!Buffer.from(value).includes(text)) return [asItIs]
+  const texts = new Set([text, JSON.stringify(text).slice(1, -1)])
+  return [asItIs, ...[...texts].flatMap((each) => inUtf16(name, each))]
+}
+
+/**
+ * A text in UTF-16 (RFC 2781). Up to U+00FF every other byte is zero, so one without the outermost
+ * zero is found in both orders of bytes, and its marker, without that too, fits both.
+ */
+function inUtf16(name: string, text: string): Written[] {
+  const marker = `[REDACTED ${name}]`
+  const little = Buffer.from(text, "utf16le")
   const markerInLittle = Buffer.from(marker, "utf16le")
   if (/^[\0-\xFF]*$/.test(text)) {
     const inner = { value: little.subarray(0, -1), marker: markerInLittle.subarray(0, -1) }
-    return [asItIs, { name, ...inner }]
+    return [{ name, ...inner }]
   }
   const swapped = {
     value: Buffer.from(little).swap16(),
     marker: Buffer.from(markerInLittle).swap16(),
   }
-  return [asItIs, { name, value: little, marker: markerInLittle }, { name, ...swapped }]
+  return [
+    { name, value: little, marker: markerInLittle },
+    { name, ...swapped },
+  ]
 }
 
 function holds(values: readonly Redacted[], name: string, value: Uint8Array): boolean {

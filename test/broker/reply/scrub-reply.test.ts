@@ -130,6 +130,9 @@ describe("every form that the redactor knows", () => {
     HTML: (value) => value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;"),
     "UTF-16, little end first": (value) => Buffer.from(value, "utf16le"),
     "UTF-16, big end first": (value) => Buffer.from(value, "utf16le").swap16(),
+    "JSON in UTF-16, little end first": (value) => Buffer.from(JSON.stringify(value), "utf16le"),
+    "JSON in UTF-16, big end first": (value) =>
+      Buffer.from(JSON.stringify(value), "utf16le").swap16(),
     "UTF-16 in base64": (value) => Buffer.from(value, "utf16le").toString("base64"),
   }
   const cases = Object.entries(forms).flatMap(([name, form]) => [
