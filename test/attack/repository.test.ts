@@ -153,6 +153,20 @@ function watchGit(): string {
   return log
 }
 
+test.each(["./node_modules/.bin", "node_modules/.bin", ""])(
+  "git is not taken from the repository, by a PATH that begins with %j",
+  (folder) => {
+    const bin = folder === "" ? alice.top : join(alice.top, folder)
+    mkdirSync(bin, { recursive: true })
+    writeFileSync(join(bin, "git"), `#!/bin/sh\necho ran >> '${alice.folder}/executed'\n`)
+    chmodSync(join(bin, "git"), 0o755)
+    const PATH = [folder, process.env["PATH"] ?? ""].join(delimiter)
+    expect(alice.code(["set", "stripe/x"], { stdin: "x", env: { PATH } })).toBe("0 ok")
+    alice.run(["guard"], { env: { PATH } })
+    expect(executed()).toBe("")
+  },
+)
+
 test("objects that are missing are not fetched from where the repository says", () => {
   configure({
     "core.repositoryFormatVersion": "1",

@@ -1,3 +1,4 @@
+import { delimiter, isAbsolute } from "node:path"
 import type { Environment } from "../disk/homes.js"
 
 /** Nothing that a repository or its configuration names is run: hooks, monitors, pagers, editors. */
@@ -47,10 +48,16 @@ export const OURS = {
 /** The environment for a git, without what would lead it elsewhere; `also` is kept besides. */
 export function scrubbed(env: Environment, also: readonly string[] = []): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(env).filter(
-      (entry): entry is [string, string] =>
-        entry[1] !== undefined &&
-        (KEPT.includes(entry[0]) || also.includes(entry[0]) || !DROPPED.test(entry[0])),
-    ),
+    Object.entries(env).flatMap(([name, value]) => {
+      const isKept = KEPT.includes(name) || also.includes(name) || !DROPPED.test(name)
+      if (value === undefined || !isKept) return []
+      return [[name, /^path$/i.test(name) ? steadyPath(value) : value]]
+    }),
   )
+}
+
+/** A PATH without folders that are named from where a program stands: git stands in the work tree. */
+function steadyPath(path: string): string {
+  // An empty PATH would mean that very folder.
+  return path.split(delimiter).filter(isAbsolute).join(delimiter) || "/usr/bin:/bin"
 }
