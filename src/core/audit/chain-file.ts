@@ -180,7 +180,7 @@ export class ChainFile {
       this.#isSeenTo = false
       if (this.#open === undefined) return
       this.#timer ??= setTimeout(() => this.#settle(), SYNC_AFTER_MS).unref()
-    }).unref()
+    })
   }
 
   /** Some time after a line: syncs, and lets the file go unless there was another line meanwhile. */

@@ -78,6 +78,11 @@ async function appender(lines: number, how = "at-once") {
   return { child, ended }
 }
 
+/** How many turns of its loop this process stays for. */
+function turns(): number {
+  return process.getActiveResourcesInfo().filter((each) => each === "Immediate").length
+}
+
 describe("a chain", () => {
   test("is whole as it was written", () => {
     noted(5)
@@ -209,6 +214,15 @@ describe("a chain", () => {
     await audit.noteDurably([event(2)])
     audit.close()
     expect(readChain(file)).toMatchObject({ lines: [{}, {}], faults: [] })
+  })
+
+  test("is synced soon also by a process in which nothing else happens", () => {
+    const before = turns()
+    const audit = auditTo({ file }, { session: "s" })
+    audit.note([event(1)])
+    // One that keeps no process alive would wait until something wakes it.
+    expect(turns()).toBe(before + 1)
+    audit.close()
   })
 
   testUnless(noProc, "keeps no descriptor of a file that it cannot take its turn at", () => {
