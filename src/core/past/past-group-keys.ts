@@ -41,7 +41,7 @@ export async function pastGroupKeys(
   const versions = past.groups()
   const owners = await ownersAt(where, past, versions)
   const keys = new Map<string, OpenKey>()
-  for (const each of versions) addMembers(keys, each)
+  for (const each of versions.toSorted(bySerial)) addMembers(keys, each)
   const byGroup = groupedBy(versions, ({ record }) => record.path)
   for (const [path, own] of byGroup) {
     const ofGroup = [...keys.values()].filter(({ group }) => group === groupOf(path))
@@ -57,6 +57,11 @@ export async function pastGroupKeys(
   return { keys: new Map(told), missing: [...byGroup].flatMap(missingOf) }
 }
 
+function bySerial(one: SignedVersion<GroupRecord>, other: SignedVersion<GroupRecord>): number {
+  return one.record.serial - other.record.serial
+}
+
+/** In the order of their serials: when a grant ends, the last record says. */
 function addMembers(keys: Map<string, OpenKey>, { record }: SignedVersion<GroupRecord>): void {
   const key = keyOf(keys, record)
   for (const { agent, recipient, since, until } of record.members) {

@@ -33,6 +33,10 @@ async function set(month: number, name: string, value: string): Promise<void> {
   await setSecret({ ...(await on(month)), name, value: Buffer.from(value), metadata: {} })
 }
 
+async function give(month: number, until?: string): Promise<void> {
+  await grant({ ...(await on(month)), agent: "ci", groups: ["shop"], ...(until && { until }) })
+}
+
 /** The agents that could open each value: `2: ci reads since 01`. */
 async function told(name: string, at?: string, now = day(9)): Promise<string[]> {
   const place = findVault(world.top)
@@ -75,6 +79,17 @@ test("a grant opens what was set before it, in that epoch; a revoke takes nothin
     "1: ci keeps since 03 until 04",
   ])
   expect(await told("shop/key", undefined, day(9))).toContain("3: ci ended since 07")
+})
+
+test("a grant ends as its last record says, later or sooner than it was to", async () => {
+  await set(1, "shop/key", "value")
+  await give(2, day(5))
+  await give(3, day(8))
+  expect(await told("shop/key", undefined, day(7))).toEqual(["1: ci reads since 02"])
+  await give(4, day(6))
+  expect(await told("shop/key", undefined, day(7))).toEqual(["1: ci ended since 02"])
+  await give(4)
+  expect(await told("shop/key", undefined, day(9))).toEqual(["1: ci reads since 02"])
 })
 
 test("nothing is missing where a change replaces what it made itself: sealed anew, then set", async () => {
