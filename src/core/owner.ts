@@ -68,17 +68,20 @@ export { ownerNameFrom } from "./words/names.js"
 export { type InitRequest, type NewVault, init } from "./change/init.js"
 export { type InspectRequest, inspect } from "./check/inspect.js"
 export {
-  checkKeyFilePlace,
   formatKeyFile,
-  holdsKeyOf,
   keyFileBytes,
   keyIn,
   keychainAccount,
+  wholeKeyFile,
+} from "./keys/key-files.js"
+export {
+  askNobody,
+  checkKeyFilePlace,
+  holdsKeyOf,
   setKeyFileAside,
   setOtherKeyAside,
-  wholeKeyFile,
   writeKeyFile,
-} from "./keys/key-files.js"
+} from "./keys/kept-key-files.js"
 export { refuseOtherVault } from "./keys/identity.js"
 export { inHome } from "./disk/homes.js"
 export { type MaybeUnfinished, withUnfinished } from "./words/unfinished.js"

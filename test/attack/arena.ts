@@ -16,7 +16,8 @@ import {
   findVault,
   withVault,
 } from "../../src/core/index.js"
-import { ownerKeyFile, parseKey, writeKeyFile } from "../../src/core/keys/key-files.js"
+import { ownerKeyFile, parseKey } from "../../src/core/keys/key-files.js"
+import { writeKeyFile } from "../../src/core/keys/kept-key-files.js"
 import {
   type GroupRecord,
   type VaultDocument,

@@ -13,7 +13,8 @@ import { generateIdentity, identityBytes, recipientOf, seal } from "../../dist/c
 import { openGroupKey } from "../../dist/core/vault/group-key.js"
 import { findVault, identityAt, withVault } from "../../dist/core/index.js"
 import { changeRotation } from "../../dist/core/rotation/change-rotation.js"
-import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../../dist/core/keys/key-files.js"
+import { formatKeyFile, ownerKeyFile } from "../../dist/core/keys/key-files.js"
+import { writeKeyFile } from "../../dist/core/keys/kept-key-files.js"
 import { encodePolicy } from "../../dist/core/policy/policy-rules.js"
 import {
   addAgent,

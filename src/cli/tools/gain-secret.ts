@@ -19,6 +19,7 @@ import {
   type MissingSecret,
   type SetRequest,
   type SetResult,
+  askNobody,
   requestSecret,
   secretPath,
   setSecret,
@@ -141,10 +142,6 @@ async function ownerHere({
     if (!VaultError.is(error, "NO_TERMINAL")) throw error
     return "the owner's key on this machine has a passphrase, which nobody is asked for here"
   }
-}
-
-function askNobody(): Promise<string> {
-  return Promise.reject(new VaultError("NO_TERMINAL", "nobody is asked for a passphrase"))
 }
 
 function questionFor(

@@ -10,7 +10,8 @@ import { openGit } from "../git/git.js"
 import { type Environment, inHome } from "../disk/homes.js"
 import { completeJournal } from "../commit/journal.js"
 import { journalExists, lockExists, refuseIncomplete } from "../disk/journal-file.js"
-import { formatKeyFile, ownerKeyFile, writeKeyFile } from "../keys/key-files.js"
+import { formatKeyFile, ownerKeyFile } from "../keys/key-files.js"
+import { writeKeyFile } from "../keys/kept-key-files.js"
 import {
   ATTRIBUTES,
   ATTRIBUTE_LINES,

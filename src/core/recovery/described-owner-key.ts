@@ -11,6 +11,7 @@ import {
   ownerKeyFile,
   wholeKeyFile,
 } from "../keys/key-files.js"
+import { askNobody } from "../keys/kept-key-files.js"
 import { ownerFingerprint } from "../records/join-line.js"
 import { signingKey } from "../records/signature.js"
 import { describeKeys } from "../vault/own-keys.js"
@@ -53,7 +54,8 @@ export async function describeOwnerKey(
   const keychain = keychainAccount(keyFileBytes(file))
   const bytes = await wholeKeyFile(file, env)
   const passphrase = await isPassphraseSealed(bytes)
-  const key = passphrase && ask === undefined ? undefined : await keyIn(bytes, file, noneOr(ask))
+  const key =
+    passphrase && ask === undefined ? undefined : await keyIn(bytes, file, ask ?? askNobody)
   const kept = (await describeKeys(id, vault, env)).filter(({ role }) => role === "owner")
   const mode = modeOf(file)
   return {
@@ -77,10 +79,6 @@ export function requireOwnerKey(id: string, env: Environment): string {
   throw new VaultError("KEY_NOT_FOUND", `there is no owner's key of this vault here (${file})`, {
     hint: "bring it back: agent-vault key add FILE, owner key --from-paper, or owner recovery combine",
   })
-}
-
-function noneOr(ask: AskPassphrase | undefined): AskPassphrase {
-  return ask ?? (() => Promise.reject(new VaultError("NO_TERMINAL", "nobody is asked")))
 }
 
 /** Windows has no such bits; there the profile folder's own access list protects the file. */

@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { readRegularFile, removeFile } from "../disk/files.js"
-import { writeKeyFile } from "../keys/key-files.js"
+import { writeKeyFile } from "../keys/kept-key-files.js"
 import { VaultError } from "../words/errors.js"
 import { LIMITS } from "../words/limits.js"
 import { attempted } from "../words/system-error.js"

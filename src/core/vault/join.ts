@@ -8,8 +8,8 @@ import {
   findOwnKey,
   formatKeyFile,
   ownerKeyFile,
-  writeKeyFile,
 } from "../keys/key-files.js"
+import { writeKeyFile } from "../keys/kept-key-files.js"
 import { readPin } from "../memory/trust.js"
 import {
   formatJoinLine,

@@ -9,14 +9,12 @@ import {
   type Key,
   agentKeyFile,
   formatKeyFile,
-  holdsKeyOf,
   keyFileBytes,
   keychainAccount,
   ownerKeyFile,
   parseKey,
-  setOtherKeyAside,
-  writeKeyFile,
 } from "../keys/key-files.js"
+import { holdsKeyOf, setOtherKeyAside, writeKeyFile } from "../keys/kept-key-files.js"
 import { inTurnOfOwnerKey } from "../keys/key-turn.js"
 import { readPin, writePin } from "../memory/trust.js"
 import { type Confirmed, requirePerson } from "../policy/person.js"

@@ -1,5 +1,6 @@
 import type { Environment } from "../disk/homes.js"
-import { holdsKeyOf, ownerKeyFile } from "../keys/key-files.js"
+import { ownerKeyFile } from "../keys/key-files.js"
+import { holdsKeyOf } from "../keys/kept-key-files.js"
 import { ownerFingerprint } from "../records/join-line.js"
 import { type Vault } from "./vault.js"
 
