@@ -13,7 +13,7 @@ import type { Plan } from "../vault/plan.js"
 import { sealedToOwners } from "../records/owners.js"
 import { type AgentRecord, digestOf, unsigned } from "../records/record.js"
 import type { ExposedSecret } from "./rekey.js"
-import { type Session, editDraftManifest, putRecord, readManifest } from "./session.js"
+import { type Session, dropGrants, putRecord } from "./session.js"
 import { utc } from "../words/time.js"
 import { commonAnchor } from "../memory/trust.js"
 import {
@@ -72,7 +72,7 @@ export function removeAgent(
   return change(request, async (session) => {
     const record = getAgent(session.vault, agent)
     const plan = planEdit(session, () => {
-      dropGrants(session, agent)
+      dropGrants(session, (grant) => grant.agent === agent)
       endAgent(session, agent, record)
     })
     const rekeyed = await rekeyGroupsOf(session, agent, plan)
@@ -188,14 +188,6 @@ async function rekeyGroupsOf(session: Session, agent: string, all: Plan): Promis
   const groups = all.groups.filter(({ losses }) => losses.some((loss) => loss.agent === agent))
   const plan = { ...all, groups }
   return { plan, exposed: await executePlan(session, plan) }
-}
-
-function dropGrants(session: Session, agent: string): void {
-  const own = readManifest(session).grants.filter((line) => line.agent === agent)
-  editDraftManifest(
-    session,
-    own.map(({ group }) => ({ do: "drop-grant", agent, group })),
-  )
 }
 
 function enrolled(session: Session, agent: string, { recipient, made }: AgentKey): Enrolled {

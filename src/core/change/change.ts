@@ -1,10 +1,9 @@
 import { VaultError } from "../words/errors.js"
 import { checkoutAround, openGit } from "../git/git.js"
 import { blobId, commitOf, committedFiles } from "../git/git-objects.js"
-import { completeJournal } from "../commit/journal.js"
 import { refuseIncomplete } from "../disk/journal-file.js"
 import { classify } from "../words/layout.js"
-import { removeLeftovers } from "../commit/leftovers.js"
+import { clearWay } from "../commit/leftovers.js"
 import type { OnNote } from "../words/note.js"
 import { type Lock, withLock } from "../commit/lock.js"
 import { attempted } from "../words/system-error.js"
@@ -77,8 +76,7 @@ async function attempt<T>(request: ChangeRequest, work: Work<T>, lock?: Lock): P
   if (lock === undefined) refuseIncomplete(place)
   const git = await openGit(place.checkout, request.env)
   if (lock !== undefined) {
-    await removeLeftovers(git)
-    await completeJournal(git)
+    await clearWay(git)
   }
   const { session, observed } = openSession(git, place, request)
   // Seen before the commit is there: whatever is published of it moves them from here.

@@ -9,7 +9,7 @@ import { type GroupRecord, digestOf, unsigned } from "../records/record.js"
 import { type ExposedSecret, rekeyGroup, resealStale } from "./rekey.js"
 import { asOpener, sealGroupToOwners } from "./seal-to-owners.js"
 import { type Precedent, precedentsOf } from "./precedent.js"
-import { type Session, editDraftManifest, putRecord, readManifest } from "./session.js"
+import { type Session, dropGrants, putRecord } from "./session.js"
 import { hasPassed, utc, laterOf } from "../words/time.js"
 import {
   findAgentRecord,
@@ -163,13 +163,10 @@ async function resealGroup(session: Session, plan: GroupPlan, record: GroupRecor
 function dropEndedGrants(session: Session, plan: Plan): void {
   const now = utc(session.now)
   const planned = new Set(plan.groups.map(({ group }) => group))
-  const ended = readManifest(session).grants.filter(
+  dropGrants(
+    session,
     ({ agent, group, until }) =>
       planned.has(group) && (hasPassed(until, now) || isRemoved(session, agent)),
-  )
-  editDraftManifest(
-    session,
-    ended.map(({ agent, group }) => ({ do: "drop-grant", agent, group })),
   )
 }
 

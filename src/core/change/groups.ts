@@ -11,7 +11,7 @@ import { type GroupReader, readersOfGroup } from "../vault/group-readers.js"
 import { expiries } from "./ready-group.js"
 import { type ExposedSecret, rekeyGroup } from "./rekey.js"
 import { type RemovedSecret, removeSecret } from "./remove-secrets.js"
-import { type Session, editDraftManifest, readManifest } from "./session.js"
+import { type Session, dropGrants, editDraftManifest } from "./session.js"
 
 /** A group that was made. */
 export interface AddedGroup {
@@ -121,9 +121,8 @@ function refuseTaken(session: Session, group: string): void {
 
 /** Takes a group and its grants out of the manifest in the draft. */
 export function dropGroup(session: Session, group: string): void {
-  const grants = readManifest(session).grants.filter((grant) => grant.group === group)
-  const lines = grants.map(({ agent }) => ({ do: "drop-grant", agent, group }) as const)
-  editDraftManifest(session, [...lines, { do: "drop-group", group }])
+  dropGrants(session, (grant) => grant.group === group)
+  editDraftManifest(session, [{ do: "drop-group", group }])
 }
 
 function holdsSecrets(group: string, count: number): VaultError {

@@ -8,7 +8,6 @@ import { lookAt, realPath } from "../disk/at-path.js"
 import { branchMarks, markOf } from "../memory/marks.js"
 import { openGit } from "../git/git.js"
 import { type Environment, inHome } from "../disk/homes.js"
-import { completeJournal } from "../commit/journal.js"
 import { journalExists, lockExists, refuseIncomplete } from "../disk/journal-file.js"
 import { formatKeyFile, ownerKeyFile } from "../keys/key-files.js"
 import { writeKeyFile } from "../keys/kept-key-files.js"
@@ -19,7 +18,7 @@ import {
   VAULT_FOLDER,
   VAULT_RECORD,
 } from "../words/layout.js"
-import { removeLeftovers } from "../commit/leftovers.js"
+import { clearWay } from "../commit/leftovers.js"
 import { withLock } from "../commit/lock.js"
 import { newManifest } from "../records/manifest.js"
 import { parseOwnerName } from "../words/names.js"
@@ -209,8 +208,7 @@ async function commitVault(
 ): Promise<MaybeUnfinished> {
   return withLock(checkout.gitFolder, async (lock) => {
     const git = await openGit(checkout, env)
-    await removeLeftovers(git)
-    await completeJournal(git)
+    await clearWay(git)
     refuseExisting(root)
     const folder = gitPath(checkout, root)
     return commitChange(git, lock, {

@@ -2,8 +2,7 @@ import { auditFileOf, auditFolder } from "../audit/audit.js"
 import { type AuditChain, readChain } from "../audit/audit-chain.js"
 import { type AuditHead, readHeads, signHead } from "../audit/audit-head.js"
 import { compareHeads } from "../audit/verify-audit.js"
-import { completeJournal } from "../commit/journal.js"
-import { removeLeftovers } from "../commit/leftovers.js"
+import { clearWay } from "../commit/leftovers.js"
 import { withLock } from "../commit/lock.js"
 import { type Committed, changeableBranch, commitChange } from "../commit/transaction.js"
 import type { Environment } from "../disk/homes.js"
@@ -44,8 +43,7 @@ export async function publishAudit(request: PublishRequest): Promise<Published> 
   return withLock<Published>(gitFolder, async (lock) => {
     const place = findVault(request.place.root)
     const git = await openGit(checkoutOf(place), request.env)
-    await removeLeftovers(git)
-    await completeJournal(git)
+    await clearWay(git)
     const due = await withVault(place, request.key.trust, request.env, (vault) =>
       dueHead(vault, request),
     )

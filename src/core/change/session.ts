@@ -7,7 +7,13 @@ import type { Environment } from "../disk/homes.js"
 import type { Identity } from "../keys/identity.js"
 import { MANIFEST, VAULT_FOLDER } from "../words/layout.js"
 import type { ManifestEdit } from "../records/manifest-edits.js"
-import { type Manifest, type ParsedManifest, edited, parseForEdits } from "../records/manifest.js"
+import {
+  type Grant,
+  type Manifest,
+  type ParsedManifest,
+  edited,
+  parseForEdits,
+} from "../records/manifest.js"
 import { type Place, gitPath } from "../disk/place.js"
 import {
   type OwnerEntry,
@@ -144,6 +150,15 @@ export function editDraftManifest(session: Session, edits: readonly ManifestEdit
   const after = edited(before, edits)
   session.draft.write(MANIFEST, after.bytes)
   parsed.set(session.vault, after)
+}
+
+/** Takes lines of grants out of the manifest in the draft. */
+export function dropGrants(session: Session, isMeant: (grant: Grant) => boolean): void {
+  const lines = readManifest(session).grants.filter(isMeant)
+  editDraftManifest(
+    session,
+    lines.map(({ agent, group }) => ({ do: "drop-grant", agent, group })),
+  )
 }
 
 function parsedManifest(session: Session): ParsedManifest {

@@ -11,6 +11,7 @@ import { removeIndexCopies } from "../git/git-index.js"
 import { removeKilledGitsLocks } from "../git/git-locks.js"
 import { removeQuarantines } from "../git/new-objects.js"
 import { asVaultError, attempted } from "../words/system-error.js"
+import { completeJournal } from "./journal.js"
 import { removeDeadClaims } from "./lock.js"
 import { WAITING } from "./queue.js"
 
@@ -36,6 +37,12 @@ export async function removeLeftovers(git: Git): Promise<void> {
   ]
   for (const step of steps) attempted(step)
   await removeKilledGitsLocks(git).catch(asVaultError)
+}
+
+/** The same, and completes a change that was interrupted: then another one may begin. */
+export async function clearWay(git: Git): Promise<void> {
+  await removeLeftovers(git)
+  await completeJournal(git)
 }
 
 /** A killed `init` may have left a key in the folder of a vault that never came to be. */

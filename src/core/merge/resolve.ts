@@ -1,7 +1,6 @@
 import type { ExposedSecret } from "../change/rekey.js"
 import type { Progress } from "../words/progress.js"
-import { completeJournal } from "../commit/journal.js"
-import { removeLeftovers } from "../commit/leftovers.js"
+import { clearWay } from "../commit/leftovers.js"
 import { withLock } from "../commit/lock.js"
 import type { Environment } from "../disk/homes.js"
 import { type Place, gitPath } from "../disk/place.js"
@@ -94,8 +93,7 @@ async function resolveOnce(request: ResolveRequest): Promise<Resolved> {
   if (request.dryRun) return resolveIndex(await openGit(checkout, request.env), request)
   const work = async (): Promise<Resolved> => {
     const git = await openGit(checkout, request.env)
-    await removeLeftovers(git)
-    await completeJournal(git)
+    await clearWay(git)
     return resolveIndex(git, request)
   }
   return withLock(checkout.gitFolder, work)

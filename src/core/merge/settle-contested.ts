@@ -6,6 +6,7 @@ import type { ExposedSecret } from "../change/rekey.js"
 import {
   type Session,
   type SessionRequest,
+  dropGrants,
   editDraftManifest,
   putRecord,
   readManifest,
@@ -80,7 +81,7 @@ export async function settle(
   const session = openMerged(git, place, request, merge)
   for (const unit of merge.units.contested) await settleUnit(session, merge, unit, choices)
   keepGroupsInUse(session, merge)
-  dropGrants(session, takenFromGroups(merge))
+  dropTaken(session, takenFromGroups(merge))
   const allowed = allowedManifest(session, merge)
   countReaders(session, merge, allowed)
   const plan = planSealed(session, allowed)
@@ -224,7 +225,7 @@ function takenFromGroups(merge: VaultMerge): readonly Omit<Grant, "until">[] {
 }
 
 /** Takes out the lines of what one side took away, and of agents that have ended. */
-function dropGrants(session: Session, taken: readonly Omit<Grant, "until">[]): void {
+function dropTaken(session: Session, taken: readonly Omit<Grant, "until">[]): void {
   const ended = new Set(
     listAgents(session.vault).filter(
       (agent) => findAgentRecord(session.vault, agent)?.ended !== undefined,
@@ -232,13 +233,7 @@ function dropGrants(session: Session, taken: readonly Omit<Grant, "until">[]): v
   )
   const isTaken = (grant: Grant): boolean =>
     taken.some(({ agent, group }) => agent === grant.agent && group === grant.group)
-  const lines = readManifest(session).grants.filter(
-    (grant) => ended.has(grant.agent) || isTaken(grant),
-  )
-  editDraftManifest(
-    session,
-    lines.map(({ agent, group }) => ({ do: "drop-grant", agent, group })),
-  )
+  dropGrants(session, (grant) => ended.has(grant.agent) || isTaken(grant))
 }
 
 /**

@@ -5,8 +5,7 @@ import { commitOf } from "../git/git-objects.js"
 import { checkAgainst, vaultAt } from "../check/history.js"
 import { type Past, findUndoneRevokes } from "../check/past-revokes.js"
 import type { Environment } from "../disk/homes.js"
-import { completeJournal } from "../commit/journal.js"
-import { removeLeftovers } from "../commit/leftovers.js"
+import { clearWay } from "../commit/leftovers.js"
 import { withLock } from "../commit/lock.js"
 import { withVault } from "../vault/open.js"
 import { type Place, findVault, gitPath } from "../disk/place.js"
@@ -43,8 +42,7 @@ export async function pull(
   // Readers go on with what is there; the next command completes what is unfinished.
   const { pulled } = await withLock<Moved>(checkout.gitFolder, async () => {
     const git = await openGit(checkout, env)
-    await removeLeftovers(git)
-    await completeJournal(git)
+    await clearWay(git)
     const [from, to] = await Promise.all([commitOf(git, branch), commitOf(git, upstream.tracked)])
     if (from === undefined || to === undefined || from === to) return { pulled: undefined }
     if (!(await isAhead(git, from, to))) return { pulled: undefined }

@@ -1,7 +1,6 @@
 import { dirname } from "node:path"
 import { changeableBranch } from "../commit/transaction.js"
-import { completeJournal } from "../commit/journal.js"
-import { removeLeftovers } from "../commit/leftovers.js"
+import { clearWay } from "../commit/leftovers.js"
 import { withLock } from "../commit/lock.js"
 import type { ExposedSecret } from "../change/rekey.js"
 import { findVault } from "../disk/place.js"
@@ -111,8 +110,7 @@ async function push(
 
 /** Completes what an interrupted command left. */
 async function completeEarlier(git: Git): Promise<MaybeUnfinished> {
-  await removeLeftovers(git)
-  await completeJournal(git)
+  await clearWay(git)
   return {}
 }
 
