@@ -5,16 +5,7 @@ import { FolderFiles } from "../disk/files.js"
 import { type Git, checkoutAround, openGit } from "../git/git.js"
 import { commitOf, isShallowClone, resolveCommit } from "../git/git-objects.js"
 import { lackingFiles } from "../git/object-health.js"
-import {
-  type AccessChange,
-  type Comparison,
-  type RotationDifference,
-  type LeaseDifference,
-  type SourceDifference,
-  type UseDifference,
-  checkAgainst,
-  vaultAt,
-} from "./history.js"
+import { type Comparison, checkAgainst, vaultAt } from "./history.js"
 import { findUndoneRevokes } from "./past-revokes.js"
 import { findSetbacks } from "./setbacks.js"
 import type { Environment } from "../disk/homes.js"
@@ -28,7 +19,6 @@ import { type Attempted, acceptingUndone } from "../vault/open.js"
 import type { OnNote } from "../words/note.js"
 import type { Progress } from "../words/progress.js"
 import { memoryOf, noMemory } from "../memory/memory.js"
-import type { PolicyPlan } from "../policy/policy-wish.js"
 
 export interface InspectRequest {
   readonly place: Place
@@ -44,24 +34,12 @@ export interface InspectRequest {
   readonly onNote?: OnNote | undefined
 }
 
-/** Everything that `check` reports. */
-export interface Inspection extends CheckReport {
+/** Everything that `check` reports; what changed since `against`, if that is given. */
+export interface Inspection extends CheckReport, Partial<Omit<Comparison, "findings">> {
   /** False: the vault agrees with itself, but nothing says that its owners are the right ones. */
   readonly anchored: boolean
   /** The serial of vault.json, for a floor in AGENT_VAULT_MIN_SERIAL. */
   readonly serial: number
-  /** Who gained or lost access since `against`. */
-  readonly access?: readonly AccessChange[]
-  /** Where secrets may be sent since, and may no more. */
-  readonly uses?: readonly UseDifference[]
-  /** Which programs rotate secrets since, and which do no more. */
-  readonly rotations?: readonly RotationDifference[]
-  /** Which values come from another store since, and which do no more. */
-  readonly sources?: readonly SourceDifference[]
-  /** Which values are leased since, or otherwise, and which are no more. */
-  readonly leases?: readonly LeaseDifference[]
-  /** How the policy differs since. */
-  readonly policyChange?: PolicyPlan
 }
 
 /** Checks a vault in full; what is wrong with its owners ends the check at once, with that error. */
