@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { type Use, VaultError } from "../core/index.js"
 import type { RequestSignature, WireRequest } from "../serving/serving.js"
 import { type HmacRequest, hmacOf } from "./sign/hmac.js"
@@ -52,7 +52,7 @@ function withSigV4(
   if (!SCOPE.test(scope)) throw noScope()
   const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")
   const [accessKey, full] = [signerOf(rule), `${time.slice(0, 8)}/${scope}/aws4_request`]
-  const payload = createHash("sha256").update(request.body).digest("hex")
+  const payload = hash("sha256", request.body)
   const dated = withHeaders(request, [
     ["x-amz-date", time],
     ["x-amz-content-sha256", payload],
@@ -91,7 +91,7 @@ function withHeaders(
 
 function signable({ method, target, headers, body }: WireRequest, host: string): HmacRequest {
   const [path = "", query = ""] = target.split(/\?(.*)/s)
-  const bodyDigest = createHash("sha256").update(body).digest("hex")
+  const bodyDigest = hash("sha256", body)
   return { method, path, query, headers: [["host", host], ...headers], body, bodyDigest }
 }
 

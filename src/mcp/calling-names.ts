@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import type { CallMade } from "../serving/serving.js"
 
 /** A call as it arrives. */
@@ -33,7 +33,8 @@ export function namesOf({ requestId, sessionId, _meta = {} }: Arrived): Omit<Cal
   const said = (ways: readonly MetaName[]): string | undefined =>
     ways.map((way) => saidIn(_meta, way)).find((text) => text !== undefined)
   return {
-    session: said(SAID.session) ?? (sessionId === undefined ? undefined : digestOf(sessionId)),
+    // Who knows the id could go on in that session; the audit is read by others.
+    session: said(SAID.session) ?? (sessionId && hash("sha256", sessionId).slice(0, DIGITS)),
     turn: said(SAID.turn),
     call: said(SAID.call) ?? String(requestId),
   }
@@ -51,9 +52,4 @@ function saidIn(
 function partOf(value: unknown, member: string): unknown {
   if (typeof value !== "object" || value === null) return undefined
   return (value as Readonly<Record<string, unknown>>)[member]
-}
-
-/** Who knows the id could go on in that session; the audit is read by others. */
-function digestOf(id: string): string {
-  return createHash("sha256").update(id).digest("hex").slice(0, DIGITS)
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { VaultError, type Target, hostPortOf } from "../../core/index.js"
 import type { Choice, ChoiceQuestion } from "../../questions/question.js"
 import type { Questions } from "../../questions/questions.js"
@@ -155,7 +155,7 @@ function questionOf(
       method,
       host: hostPortOf(target),
       path: asShown(`${path}${query}`),
-      body: isEach && body !== undefined ? digestOf(body) : undefined,
+      body: isEach && body !== undefined ? `sha256:${hash("sha256", body)}` : undefined,
     },
     yes: {
       once: "for this request alone",
@@ -172,8 +172,4 @@ function asShown(address: string): string {
   const left = address.length - MOST_SHOWN
   if (left <= 0) return address
   return `${address.slice(0, MOST_SHOWN)} … and ${left} more characters, which are not shown`
-}
-
-function digestOf(body: Uint8Array): string {
-  return `sha256:${createHash("sha256").update(body).digest("hex")}`
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { type ServedValue, type Use, type UsePlace, VaultError, ruleOf } from "../../core/index.js"
 import { isDigest } from "../coding/digest-header.js"
 import { type RequestHead, rawPathOf } from "../placing/request-head.js"
@@ -59,7 +59,7 @@ export async function findSigV4(
   const others = grants.length === 0 ? signersWithoutGrant(terms, isMeant) : []
   if (grants.length + others.length === 0) return []
   const whole = needsBodyDigest(sigV4, request)
-    ? { ...request, bodyDigest: sha256(await body.asItCame()) }
+    ? { ...request, bodyDigest: hash("sha256", await body.asItCame()) }
     : request
   const made = others.find((secret) => proveSigV4(sigV4, whole, placeholderOf(secret, terms)))
   if (made !== undefined) ruleOf(terms.bound, made, sendingAt(arrival, at), isMeant)
@@ -172,11 +172,7 @@ export function signable(head: RequestHead, body?: Uint8Array): HmacRequest {
 }
 
 function withBody(request: SignedRequest, body: Uint8Array): HmacRequest {
-  return { ...request, body, bodyDigest: sha256(body) }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex")
+  return { ...request, body, bodyDigest: hash("sha256", body) }
 }
 
 /** The signature at a rule's place; undefined if there is none, or more than one. */

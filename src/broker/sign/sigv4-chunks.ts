@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto"
+import { hash, timingSafeEqual } from "node:crypto"
 import { type Framed, framedPieces } from "../coding/aws-chunked.js"
 import { Undecodable } from "../coding/decode.js"
 import { type SigV4, hmac, refusedToSign } from "./sigv4.js"
@@ -14,7 +14,7 @@ const LONGEST_CHUNK = 16 * 2 ** 20
 const BEGINNING = /^([0-9a-f]{1,12};chunk-signature=)([0-9a-f]{64})(\r\n)$/
 const TRAILER_SIGNATURE = /^(x-amz-trailer-signature:[ \t]*)([0-9a-f]{64})([ \t]*)$/i
 /** The SHA-256 of no bytes, in hex. */
-const EMPTY = createHash("sha256").digest("hex")
+const EMPTY = hash("sha256", "")
 
 /**
  * A body whose chunks are signed one by one, each signature over the last (AWS, "Signature calculations
@@ -77,7 +77,7 @@ class SignedChunks {
     if (signature !== undefined) {
       const others = lines.filter((line, index) => index !== at && line !== "")
       const said = others.map((line) => line.replace(/^([^:]*):[ \t]*(.*?)[ \t]*$/, canonicalLine))
-      const digest = sha256(Buffer.from(said.join(""), "latin1"))
+      const digest = hash("sha256", Buffer.from(said.join(""), "latin1"))
       lines[at] = `${name}${this.#signed("TRAILER", [digest], signature)}${behind}`
     }
     yield Buffer.from(lines.join("\r\n"), "latin1")
@@ -94,7 +94,9 @@ class SignedChunks {
 
   *#chunk([, size = "", signature = "", end = ""]: RegExpExecArray, behind: string) {
     const data = Buffer.concat(this.#data)
-    yield Buffer.from(`${size}${this.#signed("PAYLOAD", [EMPTY, sha256(data)], signature)}${end}`)
+    yield Buffer.from(
+      `${size}${this.#signed("PAYLOAD", [EMPTY, hash("sha256", data)], signature)}${end}`,
+    )
     yield data
     yield Buffer.from(behind)
     this.#beginning = undefined
@@ -120,8 +122,4 @@ class SignedChunks {
 
 function canonicalLine(_line: string, name: string, value: string): string {
   return `${name.toLowerCase()}:${value}\n`
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex")
 }

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto"
+import { createHmac, hash } from "node:crypto"
 import { type AwsStsLease, STS_FIELDS } from "../records/lease.js"
 import { fieldOf } from "../sources/field-of.js"
 import { fieldsAsText } from "./fields-as-text.js"
@@ -89,8 +89,8 @@ function signed(
   }
   const names = Object.keys(headers).join(";")
   const lines = Object.entries(headers).map(([name, text]) => `${name}:${text}`)
-  const canonical = ["POST", pathname, "", ...lines, "", names, sha256(body)].join("\n")
-  const toSign = ["AWS4-HMAC-SHA256", time, scope.join("/"), sha256(canonical)].join("\n")
+  const canonical = ["POST", pathname, "", ...lines, "", names, hash("sha256", body)].join("\n")
+  const toSign = ["AWS4-HMAC-SHA256", time, scope.join("/"), hash("sha256", canonical)].join("\n")
   const key = scope.reduce<Buffer>(hmac, Buffer.from(`AWS4${secret}`))
   const signature = hmac(key, toSign).toString("hex")
   const terms = `Credential=${id}/${scope.join("/")}, SignedHeaders=${names}, Signature=${signature}`
@@ -153,8 +153,4 @@ function keyIn(sealed: Uint8Array): AccessKey {
 
 function hmac(key: Uint8Array, text: string): Buffer {
   return createHmac("sha256", key).update(text).digest()
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex")
 }
