@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers/promises"
 import { isatty } from "node:tty"
 import { type Redactor, VaultError, attempted } from "../../core/index.js"
 import { type Child, type Launch, codeOf, start } from "./child.js"
+import { isClosedPipe } from "../terminal/terminal.js"
 import { Signals } from "./signals.js"
 
 /** Where a stream of the program goes, and what is taken out of it on the way. */
@@ -121,10 +122,6 @@ export function flow(from: Readable, output: Output): Promise<Error | undefined>
       })
     })
   })
-}
-
-export function isClosedPipe(error: Error): boolean {
-  return "code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED")
 }
 
 export function notTaken(cause: Error): VaultError {

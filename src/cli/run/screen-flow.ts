@@ -1,7 +1,7 @@
 import { readSync } from "node:fs"
 import type { Writable } from "node:stream"
 import type { ScreenRedactor } from "../../core/index.js"
-import { isClosedPipe } from "./program.js"
+import { isClosedPipe } from "../terminal/terminal.js"
 import type { PseudoTerminal } from "./pseudo-terminal.js"
 
 /** As long as what may be the beginning of a value waits for more: nobody sees the difference. */

@@ -84,6 +84,7 @@ function notTaken(cause: unknown): VaultError {
   })
 }
 
-function isClosedPipe(error: Error): boolean {
+/** A reader that has gone. */
+export function isClosedPipe(error: Error): boolean {
   return "code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED")
 }
