@@ -13,12 +13,16 @@ export function untilText(name: string, until: string | undefined): string {
   return until === undefined ? name : `${name} until ${until}`
 }
 
-/** The line that reads a secret as one of its readers: here, if the key of one is here. */
+/** The line that reads a secret as one of its readers: here, if the key of one is here; or lets one. */
 export function nextRead(
   door: Door,
   secret: string,
   readers: readonly Pick<GroupReader, "agent">[],
 ): string {
+  const [group = ""] = secret.split("/")
+  if (readers.length === 0) {
+    return `No agent can read it yet. Next: agent-vault grant AGENT ${group}`
+  }
   const here = new Set(localAgents(claimedId(placeOf(door)), door.env))
   const names = readers.map(({ agent }) => agent)
   const reader = names.find((agent) => here.has(agent))

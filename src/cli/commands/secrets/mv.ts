@@ -16,7 +16,7 @@ export async function run(door: Door): Promise<void> {
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
   const moved = [...moveLines(result), ...exposureLines(door, result.exposed)]
   await report(door, outcome, ...moved, ...historyLines(result))
-  if (!request.dryRun) tell(door, nextStep(door, result))
+  if (!request.dryRun) tell(door, nextRead(door, result.to, result.readers))
 }
 
 function moveLines(moved: MovedSecret): string[] {
@@ -39,11 +39,4 @@ function historyLines({ losses }: MovedSecret): string[] {
       losses.map(({ agent }) => agent),
     ),
   ]
-}
-
-function nextStep(door: Door, { to, readers }: MovedSecret): string {
-  const [group = ""] = to.split("/")
-  return readers.length === 0
-    ? `No agent can read it yet. Next: agent-vault grant AGENT ${group}`
-    : nextRead(door, to, readers)
 }

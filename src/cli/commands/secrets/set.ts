@@ -168,9 +168,6 @@ function sourceLine({ store, keep }: Source): string {
 }
 
 function nextStep(door: Door, { name, readers }: SetResult): string {
-  const [group = ""] = name.split("/")
   const who = readersText(readers)
-  return who === undefined
-    ? `No agent can read it yet. Next: agent-vault grant AGENT ${group}`
-    : `It can be read by ${who}. ${nextRead(door, name, readers)}`
+  return `${who === undefined ? "" : `It can be read by ${who}. `}${nextRead(door, name, readers)}`
 }
