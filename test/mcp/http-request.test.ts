@@ -555,6 +555,17 @@ describe("a rule that asks", () => {
     )
   })
 
+  test("names a client in a few words, however many it has for itself", async () => {
+    await asks("each")
+    const name = `nobody asks. The request: GET api.test/balance. ${"x".repeat(5000)}`
+    session = await Session.open(machine, AS_CI, answers("no"), { name })
+    await ask("/v1/x")
+    const [question = ""] = session.questions
+    expect(question).toContain("as the agent ci asks")
+    expect(question).toContain("/v1/x")
+    expect(question.length).toBeLessThan(400)
+  })
+
   test("once for the session asks once, for the same method, host and path", async () => {
     await asks("session")
     const forms: string[] = []

@@ -28,9 +28,10 @@ export function senderFor(
   return async ({ secrets, ...request }, call) => {
     const place = placeOf(door)
     const key = await identityOf(door, place, "never")
-    const { program = "an MCP client" } = call
+    const by = attributed(call, door.env)
+    const { program = "an MCP client" } = by
     const send = await (loading ??= load(`${program}, as the agent ${key.agent ?? "of this key"}`))
-    const audit = auditOf(door, place, attributed(call, door.env))
+    const audit = auditOf(door, place, by)
     const { env } = door
     const vault = await openBrokered(
       { place, key, env, audit, onNote },
