@@ -96,7 +96,7 @@ describe("both runners say the same", () => {
   })
 })
 
-/** A Git from 2.45 on says no more of such an object than that it is missing. */
+/** Git 2.47 and 2.55 say no more of such an object than that it is missing. */
 test.each([
   ["a partial clone", "remote.origin.promisor", /^this is a partial clone/, /--no-filter/],
   [
@@ -129,10 +129,10 @@ test("a partial clone is told as that, with the command that completes it", asyn
   const checkout = findCheckout(top)
   if (checkout === undefined) throw new Error("there is a clone")
   const git = await openGit(checkout, world.env)
-  const before = git.run(["cat-file", "blob", "HEAD~1:file"])
-  await expect(before).rejects.toMatchObject({
+  const before = (await git.run(["rev-parse", "HEAD~1:file"])).toString("utf8").trim()
+  await expect(readBlobs(git, [before])).rejects.toMatchObject({
     code: "GIT_FAILED",
-    message: "git cat-file: this is a partial clone, which lacks objects of its history",
+    message: expect.stringMatching(/this is a partial clone, which lacks objects/) as string,
     hint: "fetch them, once: git fetch --refetch --no-filter; then repeat the command",
   })
 })
