@@ -40,7 +40,7 @@ export function tell(door: Door, ...lines: readonly string[]): void {
 
 /** What comes next is typed here, and so in the folder that this call was given. */
 function nextHere({ call }: Door, line: string): string {
-  return /\b(?:Next|Share it|Afterwards): /.test(line) ? inSameFolder(line, call) : line
+  return /\b(?:Next|Share it|Afterwards|then pin it): /.test(line) ? inSameFolder(line, call) : line
 }
 
 /** Who gains, who loses, since when, what was revoked before. */

@@ -71,7 +71,8 @@ export async function run(door: Door): Promise<number> {
     door,
     `Checked ${counted(secrets, "secret")}, ${counted(groups, "group")}, ${counted(agents, "agent")}: ${counted(findings.length, "finding")}.`,
   )
-  tell(door, ...goingLines(inspection), ...rotatingLines(inspection), ...ruleCount(inspection))
+  const held = [...goingLines(inspection), ...rotatingLines(inspection), ...ruleCount(inspection)]
+  tell(door, ...held.map((line) => inSameFolder(line, door.call)))
   if (!anchored) tell(door, inSameFolder(UNANCHORED, door.call))
   return code
 }

@@ -63,6 +63,7 @@ export async function run(door: Door): Promise<number> {
     ...(standing?.report.policy === undefined ? {} : { policy: standing.report.policy }),
     findings: findingsFromHere(standing?.report.findings ?? [], door),
   }
+  const held = [...goingLines(document), ...rotatingLines(document)]
   const code = exitCodeOf(document.findings) || (trust.trusted ? 0 : 1)
   if (await asJson(door, document)) return code
   await print(door, [
@@ -74,8 +75,7 @@ export async function run(door: Door): Promise<number> {
     ...opensLines(identity, standing),
     `here      ${inSameFolder(keysHere(hasOwnerKey, local), door.call)}`,
     `isolate   ${isolationLine(isolation)}`,
-    ...goingLines(document),
-    ...rotatingLines(document),
+    ...held.map((line) => inSameFolder(line, door.call)),
     ...requestLines(requests),
     ...policyLine(standing),
     ...attentionLines(standing, document.findings),

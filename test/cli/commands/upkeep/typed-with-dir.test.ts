@@ -21,6 +21,10 @@ test.each([
     `agent-vault rm stripe/webhook ${DIR}; agent-vault rm stripe/api-key ${DIR}`,
     `agent-vault group remove ${DIR} stripe`,
   ],
+  [
+    `agent-vault use stripe/webhook stripe --yes ${DIR}; agent-vault status ${DIR}`,
+    `agent-vault use ${DIR} --list`,
+  ],
   [`agent-vault doctor ${DIR}`, `agent-vault doctor ${DIR} --fix`],
   [`XDG_STATE_HOME=$PWD/new agent-vault join more ${DIR}`, `agent-vault trust ${DIR}`],
 ])("of %s", async (line, next) => {
