@@ -51,6 +51,12 @@ const KNOWN: readonly {
     // Nothing else of what git says becomes a line to type: a remote has it say what it likes.
     hint: /git config --global --add safe\.directory (?:(?:\/|[A-Za-z]:)[\w@%+=:,./~-]*|'(?:\/|[A-Za-z]:|%\(prefix\))[^'*\n]*')$/m,
   },
+  {
+    // What a killed git wrote into it names no commit, so nobody can tell whose it was.
+    sign: /cannot lock references/,
+    words: "the tables that hold refs are locked",
+    hint: "if no git is at work there, one that was killed left the lock: remove reftable/tables.list.lock in the Git folder, then repeat the command",
+  },
   { sign: /lazy fetching disabled|from promisor remote/, ...PARTIAL },
 ]
 

@@ -96,6 +96,15 @@ describe("both runners say the same", () => {
   })
 })
 
+test("tables of refs that stay locked are told with the lock to remove", () => {
+  const said = "fatal: update_ref failed for ref 'refs/heads/main': cannot lock references"
+  expect(gitFailure(["update-ref", "refs/heads/main"], new Error(said))).toMatchObject({
+    code: "GIT_FAILED",
+    message: "git update-ref: the tables that hold refs are locked",
+    hint: expect.stringContaining("remove reftable/tables.list.lock") as string,
+  })
+})
+
 /** Git 2.47 and 2.55 say no more of such an object than that it is missing. */
 test.each([
   ["a partial clone", "remote.origin.promisor", /^this is a partial clone/, /--no-filter/],
