@@ -6,9 +6,11 @@ import { quickSpec } from "../parse/quick.js"
 /** Git in a hint, where it names files of the vault from the folder that the vault lies in. */
 const GIT_ON_FILES = /\bgit (?=(?:restore|log|add|rm) [^;]*-- \.agent-vault\b)/g
 
-/** A line of ours, by its command; not one that says where, or that an owner types elsewhere. */
-const OURS =
-  /(?<!(?<!with |is )\ban(?:other)? owner\b[^;:]*: |who sees it by )\bagent-vault ([a-z]+(?:[ -][a-z]+)*)(?![^;\n]* --dir\b)/g
+/** A line of ours, by its command; not one that says where. */
+const OURS = /\bagent-vault ([a-z]+(?:[ -][a-z]+)*)(?![^;\n]* --dir\b)/g
+
+/** What stands before a line that an owner types, in a clone of their own. */
+const AN_OWNERS = /(?<!with |is )\ban(?:other)? owner\b[^;:]*: $|who sees it by $/
 
 /** A hint whose lines find these files from where they are typed. No others ask where: it may be gone. */
 export function fromHere(text: string, call: Call, cwd: () => string): string {
@@ -24,7 +26,8 @@ export function fromHere(text: string, call: Call, cwd: () => string): string {
 /** Our own lines, with the folder that the call was given: typed without it they act on another. */
 export function inSameFolder(text: string, { options: { dir } }: Call): string {
   if (typeof dir !== "string") return text
-  return text.replaceAll(OURS, (line, words: string) => {
+  return text.replaceAll(OURS, (line, words: string, at: number) => {
+    if (AN_OWNERS.test(text.slice(0, at))) return line
     const spec = longestNamed(words.split(" "), quickSpec)
     if (spec === undefined || !("dir" in spec.options)) return line
     const name = `agent-vault ${spec.name}`
