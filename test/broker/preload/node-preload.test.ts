@@ -71,7 +71,7 @@ async function run(script: string, env: Readonly<Record<string, string>> = {}): 
     cwd: folder,
     env: {
       PATH: process.env["PATH"],
-      NODE_OPTIONS: `--require ${preload}`,
+      NODE_OPTIONS: `--require ${JSON.stringify(preload)}`,
       NODE_EXTRA_CA_CERTS: join(folder, "root.pem"),
       HTTPS_PROXY: `http://x:${TOKEN}@127.0.0.1:${port}`,
       HTTP_PROXY: `http://x:${TOKEN}@127.0.0.1:${port}`,
