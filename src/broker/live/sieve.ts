@@ -1,5 +1,6 @@
 import { type Redacted, Redactor } from "../../core/index.js"
 import { type LiveValues, type Searched, searchedFor } from "./live-values.js"
+import { WaitAlike } from "./wait-alike.js"
 
 /** What takes the pieces of a stream, and gives them without the values. */
 export interface Pieces {
@@ -52,8 +53,8 @@ export class Sieve {
 
   /**
    * A stream without the values. How it is cut makes no difference; the end of a piece waits for the
-   * next as long as it may be the beginning of a value, at most 64 KiB. `onPiece` is called before
-   * each piece leaves; if it throws, the piece does not.
+   * next as long as it may be the beginning of a value, at most 64 KiB, and so long if it was one for
+   * 16 bytes. `onPiece` is called before each piece leaves; if it throws, the piece does not.
    */
   async *stream(
     source: AsyncIterable<Uint8Array>,
@@ -72,13 +73,15 @@ export class Sieve {
   pieces(onPiece: () => void = () => {}): Pieces {
     let searched = this.#searched()
     let redactor = new Redactor(searched.inBytes)
+    const wait = new WaitAlike()
     const leave = (piece: Uint8Array): Uint8Array => {
       this.#note(redactor, searched)
       onPiece()
       return piece
     }
-    const push = (piece: Uint8Array): Uint8Array => {
+    const redact = (piece: Uint8Array): Uint8Array => {
       if (this.#searched() === searched || redactor.isSwallowing) return leave(redactor.push(piece))
+      wait.hand(redactor.undecided)
       // What waits may be the beginning of a value: the next one looks at it again.
       const chunk = Buffer.concat([redactor.end(), piece])
       this.#note(redactor, searched)
@@ -86,7 +89,9 @@ export class Sieve {
       redactor = new Redactor(searched.inBytes)
       return leave(redactor.push(chunk))
     }
-    const own = { push, end: () => leave(redactor.end()) }
+    const push = (piece: Uint8Array): Uint8Array =>
+      wait.pass(redact(piece), piece.length, redactor.undecided)
+    const own = { push, end: () => wait.end(leave(redactor.end())) }
     return this.#first === undefined ? own : oneAfterOther(this.#first.pieces(), own)
   }
 

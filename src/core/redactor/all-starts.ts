@@ -30,6 +30,8 @@ export class AllStarts {
   #found: Found[] = []
   /** How many bytes it read. */
   position = 0
+  /** Up to where what was near a needle could be held, if it went on as one. */
+  near = 0
 
   constructor(patterns: Patterns, longest: number) {
     this.#patterns = patterns
@@ -51,6 +53,7 @@ export class AllStarts {
     this.#ambiguous = []
     this.#found = []
     this.position = 0
+    this.near = 0
   }
 
   /** The earliest place at which a needle may still begin. */
@@ -101,6 +104,7 @@ export class AllStarts {
     for (const lane of this.#lanes) {
       lane.step(byte)
       if (lane.start >= 0) this.#add(lane.start, lane.secret)
+      this.near = Math.max(this.near, lane.near)
     }
     if (this.#lanes[1].isAmbiguous) this.#beginAmbiguous()
     if (this.#ambiguous.length > 0) this.#followAmbiguous(data, at)
@@ -122,6 +126,7 @@ export class AllStarts {
       const before = track.found
       track.advance(data, at, at + 1)
       if (track.found > before) this.#add(start, track.secret)
+      this.near = Math.max(this.near, start + track.near)
     }
     this.#ambiguous = this.#ambiguous.filter(({ track }) => track.open)
   }

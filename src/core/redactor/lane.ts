@@ -1,5 +1,6 @@
 import { LineEnd, isLetter } from "./line-end.js"
 import { Branch, type Links } from "./links.js"
+import { NEAR, reachOf } from "./near.js"
 import { BEFORE_LINE_END, LAST_GROUP } from "./track.js"
 
 const NONE = -1
@@ -18,6 +19,7 @@ interface Line {
 export class Lane {
   readonly #links: Links
   readonly #branch: Branch
+  readonly #reach: number
   /** Where needles that may be broken into lines stop at a line's end; undefined for others. */
   readonly #stops: Uint8Array | undefined
   readonly lineEnd = new LineEnd()
@@ -38,6 +40,7 @@ export class Lane {
   constructor(links: Links, wraps: boolean) {
     this.#links = links
     this.#branch = new Branch(links.needles)
+    this.#reach = reachOf(links.needles, wraps)
     this.#stops = wraps ? stopsOf(links.needles) : undefined
   }
 
@@ -54,6 +57,11 @@ export class Lane {
   /** The needles that are possible from there. */
   get branch(): Branch {
     return this.#branch
+  }
+
+  /** Up to where the earliest of them can be held; 0 if it is not near a needle. */
+  get near(): number {
+    return this.oldest !== undefined && this.#branch.depth >= NEAR ? this.oldest + this.#reach : 0
   }
 
   step(byte: number): void {

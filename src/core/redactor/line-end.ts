@@ -1,5 +1,5 @@
-/** What may stand between two digits of base64 where a line ends, indentation included. */
-const LONGEST = 64
+/** Bytes that may stand between two digits of base64 where a line ends, indentation included. */
+export const LONGEST_LINE_END = 64
 
 const TAB = 9
 const LINE_FEED = 10
@@ -40,7 +40,7 @@ export class LineEnd {
       if (this.length === 0 || (byte !== SPACE && byte !== TAB)) return "none"
     }
     this.length += 1
-    return this.length <= LONGEST ? "part" : "broken"
+    return this.length <= LONGEST_LINE_END ? "part" : "broken"
   }
 }
 

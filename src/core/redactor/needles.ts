@@ -21,6 +21,8 @@ export class Needles {
   readonly starts: Int32Array
   /** The secret of each. */
   readonly secrets: Int32Array
+  /** How many bytes the longest has. */
+  readonly longest: number
   /** An open hash table: keys, and the first needle and the end of the range of each. */
   readonly #keys: Int32Array
   readonly #from: Int32Array
@@ -33,6 +35,7 @@ export class Needles {
       .toSorted((a, b) => Buffer.compare(a.bytes, b.bytes) || a.secret - b.secret)
       .filter(({ bytes }, i, all) => i === 0 || !all[i - 1]?.bytes.equals(bytes))
     this.count = sorted.length
+    this.longest = sorted.reduce((most, { bytes }) => Math.max(most, bytes.length), 0)
     this.bytes = Buffer.concat(sorted.map(({ bytes }) => bytes))
     this.starts = new Int32Array(sorted.length + 1)
     for (const [i, { bytes }] of sorted.entries()) {

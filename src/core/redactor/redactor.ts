@@ -2,14 +2,13 @@ import { AllStarts } from "./all-starts.js"
 import { Effort } from "./effort.js"
 import { Held } from "./held.js"
 import { KEY_LENGTH, scatter } from "./needles.js"
+import { LONGEST_HELD } from "./near.js"
 import { type Patterns, STRIDE } from "./patterns.js"
 import { type Cut, NO_SECRET, RedactedPiece } from "./redacted-piece.js"
 import { Track } from "./track.js"
 
-/** The most bytes that are held back. A match that has come this far counts as the secret. */
-const LONGEST = 64 * 1024
 /** How many bytes are compared in vain before all places are looked at together. */
-const PATIENCE = 4 * LONGEST
+const PATIENCE = 4 * LONGEST_HELD
 const NOTHING = new Uint8Array(0)
 
 /**
@@ -35,6 +34,8 @@ export class Redactor {
   #covered = 0
   #marked = NO_SECRET
   readonly #found = new Set<number>()
+  /** Up to where in the stream what was near a secret, and was none, could be held if it went on. */
+  #near = 0
 
   constructor(patterns: Patterns, patience = PATIENCE) {
     this.#patterns = patterns
@@ -97,6 +98,16 @@ export class Redactor {
     return Math.max(0, this.#held.length - this.#covered)
   }
 
+  /**
+   * How many bytes have yet to come until what was a form for 16 bytes could be held no longer, if it
+   * went on as one or not. Who waits for so many shows by the time of what they hand out no more of a
+   * secret than so much of each of its forms.
+   */
+  get undecided(): number {
+    const near = this.#waiting ? Math.max(this.#near, this.#passed + this.#nearHere()) : this.#near
+    return Math.max(0, near - this.#passed - this.#held.length)
+  }
+
   /** The same as {@link Redactor.push}, told by places in the stream. */
   cut(chunk: Uint8Array, isLast: boolean): { cuts: readonly Cut[]; settled: number } {
     const before = this.#passed
@@ -151,22 +162,23 @@ export class Redactor {
 
   /** Looks whether something begins at a place, where the tracks stand; returns where to go on. */
   #searchAt(data: Uint8Array, at: number, output: RedactedPiece, isLast: boolean): number {
-    const end = Math.min(data.length, at + LONGEST)
+    const end = Math.min(data.length, at + LONGEST_HELD)
     for (const track of this.#tracks) track.advance(data, at + track.span, end)
-    this.#waiting = this.#isOpen() && end < at + LONGEST && !isLast
+    this.#waiting = this.#isOpen() && end < at + LONGEST_HELD && !isLast
     if (this.#waiting) return at
     this.#effort.add(this.#tracks[0].span + this.#tracks[1].span, this.#passed + at)
-    if (this.#isOpen() && end === at + LONGEST) {
+    if (this.#isOpen() && end === at + LONGEST_HELD) {
       output.mark(at, end, this.#tracks.find(({ open }) => open)?.likely ?? NO_SECRET)
       return this.#swallow(data, end, output)
     }
     const { found, secret } = this.#longest()
     if (found > 0) output.mark(at, at + found, secret)
+    else this.#near = Math.max(this.#near, this.#passed + at + this.#nearHere())
     return at + 1
   }
 
   #beginTogether(): void {
-    this.#allStarts ??= new AllStarts(this.#patterns, LONGEST)
+    this.#allStarts ??= new AllStarts(this.#patterns, LONGEST_HELD)
     this.#allStarts.begin()
     this.#together = true
   }
@@ -177,14 +189,15 @@ export class Redactor {
     if (all === undefined) return at
     const next = all.read(data, at + all.held)
     const shift = next - all.position
-    const isEnd = isLast && all.held < LONGEST
+    this.#near = Math.max(this.#near, this.#passed + shift + all.near)
+    const isEnd = isLast && all.held < LONGEST_HELD
     for (const { start, end, secret } of all.settle(isEnd ? Infinity : all.oldest)) {
       output.mark(start + shift, end + shift, secret)
     }
     const oldest = all.oldest + shift
     this.#together = all.held > 0 && !isEnd
     if (!this.#together) return next
-    if (all.held < LONGEST) return oldest
+    if (all.held < LONGEST_HELD) return oldest
     this.#together = false
     output.mark(oldest, next, all.handOver(this.#tracks))
     return this.#swallow(data, next, output)
@@ -220,6 +233,11 @@ export class Redactor {
 
   #isOpen(): boolean {
     return this.#tracks.some(({ open }) => open)
+  }
+
+  /** For how many bytes from where the tracks began what is near a secret can be held. */
+  #nearHere(): number {
+    return Math.max(this.#tracks[0].near, this.#tracks[1].near)
   }
 
   /** What was found where the tracks began; if both found as much, what comes first in the list. */

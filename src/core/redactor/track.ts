@@ -1,6 +1,7 @@
 import { SHORTEST } from "./forms.js"
 import { LineEnd } from "./line-end.js"
 import type { Branch } from "./links.js"
+import { NEAR, reachOf } from "./near.js"
 import { KEY_LENGTH, type Needles, keyAt } from "./needles.js"
 
 /** Digits after which a line end may come; with fewer, a line would be held back for nothing. */
@@ -15,6 +16,7 @@ export const LAST_GROUP = 4
 export class Track {
   readonly #needles: Needles
   readonly #wraps: boolean
+  readonly #reach: number
   /** The range of possible needles, all of which share their first `#depth` bytes. */
   #from = 0
   #to = 0
@@ -34,11 +36,17 @@ export class Track {
   constructor(needles: Needles, wraps: boolean) {
     this.#needles = needles
     this.#wraps = wraps
+    this.#reach = reachOf(needles, wraps)
   }
 
   /** Whether a longer needle is still possible. */
   get open(): boolean {
     return this.#from < this.#to
+  }
+
+  /** For how many bytes from its beginning a text so near a needle can be held; 0 if it is not near. */
+  get near(): number {
+    return this.span >= NEAR ? this.#reach : 0
   }
 
   /** The secret of the first needle that is still possible. */
@@ -50,6 +58,7 @@ export class Track {
   begin(data: Uint8Array, at: number, end: number): boolean {
     this.found = 0
     this.secret = -1
+    this.span = 0
     this.#to = 0
     this.#from = 0
     if (end - at < KEY_LENGTH) {

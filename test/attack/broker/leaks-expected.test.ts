@@ -64,7 +64,8 @@ describe("a service that is on the program's side can give the value back", () =
     expect(all).toContain(`X-A: ${VALUE.slice(0, 20)}\r\nX-B: ${VALUE.slice(20)}`)
   })
 
-  test("step by step: of what the program sends, it waits for whatever a value begins with", async () => {
+  // test/broker/live/wait-alike.test.ts attacks what comes after these.
+  test("step by step, its first 16 bytes: what the program sends waits if a value begins so", async () => {
     await stage.start()
     /** Whether all of it comes before there is more; the service sends what the program has it send. */
     const isHeld = async (tried: string): Promise<boolean> => {
@@ -77,15 +78,15 @@ describe("a service that is on the program's side can give the value back", () =
       socket.destroy()
       return Number.parseInt(begun, 16) === 1
     }
-    let known = VALUE.slice(0, -4)
-    while (known.length < VALUE.length - 1) {
+    let known = VALUE.slice(0, 12)
+    while (known.length < 15) {
       const next: string[] = []
       for (const digit of "0123456789abcdef") {
         if (await isHeld(`${known}${digit}`)) next.push(digit)
       }
       known += next.join("")
     }
-    expect(known).toBe(VALUE.slice(0, -1))
+    expect(known).toBe(VALUE.slice(0, 15))
   })
 
   test("as a length", async () => {

@@ -1,0 +1,95 @@
+import { createHash } from "node:crypto"
+import { describe, expect, test } from "vitest"
+import { searchedFor } from "../../../src/broker/live/live-values.js"
+import { Sieve } from "../../../src/broker/live/sieve.js"
+
+const VALUE = `fake-${createHash("sha256").update("of a test").digest("hex").slice(0, 43)}`
+/** So many bytes of a form anybody may try out. */
+const KNOWN = 16
+/** More than any form of the value takes in a stream. */
+const FAR = 20_000
+
+const base64 = Buffer.from(VALUE).toString("base64")
+const FORMS: Readonly<Record<string, string>> = {
+  "as it is": VALUE,
+  "in base64": base64,
+  "in base64 in lines that are far apart": base64.replaceAll(/.{6}(?=.)/g, `$&\n${" ".repeat(60)}`),
+  "in hex": Buffer.from(VALUE).toString("hex"),
+  "in numbers of characters": Array.from(VALUE, (letter) => `&#${letter.charCodeAt(0)};`).join(""),
+  "in UTF-16": Buffer.from(VALUE, "utf16le").toString("latin1"),
+}
+
+/** How many bytes come out at each piece that goes in, and at the end. */
+function pace(
+  pieces: readonly string[],
+  searched = searchedFor([{ name: "a/b", value: Buffer.from(VALUE) }]),
+): number[] {
+  const through = new Sieve(() => searched).pieces()
+  const out = pieces.map((piece) => through.push(Buffer.from(piece, "latin1")).length)
+  return [...out, through.end().length]
+}
+
+/** The same text with another byte at a place. */
+function other(text: string, at: number): string {
+  return `${text.slice(0, at)}${text[at] === "~" ? "^" : "~"}${text.slice(at + 1)}`
+}
+
+function filler(bytes: number): string[] {
+  return Array.from({ length: Math.ceil(bytes / 100) }, () => "#".repeat(100))
+}
+
+describe.each(Object.entries(FORMS))("of a text that begins like a value %s", (_what, form) => {
+  const unknown = KNOWN + form.slice(KNOWN).search(/\S/)
+  const lengths = [unknown + 2, unknown + 9, Math.floor(form.length / 2), form.length - 2]
+  test.each(lengths)("no time tells whether %d of its bytes are right", (length) => {
+    const right = form.slice(0, length)
+    const wrong = other(right, unknown)
+    for (const after of [["~", ...filler(FAR)], filler(FAR), [" ".repeat(70), ...filler(FAR)]]) {
+      const alone = pace(["x", right, ...after])
+      expect(pace(["x", wrong, ...after])).toEqual(alone)
+      expect(pace([`x${wrong.slice(0, 7)}`, wrong.slice(7), ...after])).toEqual(
+        pace([`x${right.slice(0, 7)}`, right.slice(7), ...after]),
+      )
+      // All of it came, before the end.
+      expect(alone.reduce((sum, bytes) => sum + bytes)).toBe(`x${right}${after.join("")}`.length)
+      expect(alone.at(-1)).toBe(0)
+    }
+  })
+})
+
+test("what is no value, and what is a whole one, waits for nothing", () => {
+  expect(pace(["data: one\n\n", "data: two\n\n"])).toEqual([11, 11, 0])
+  expect(pace([VALUE.slice(0, KNOWN - 1), "~~"])).toEqual([0, KNOWN + 1, 0])
+  const marker = "[REDACTED a/b]".length
+  expect(pace([`${VALUE}\n`, "two\n"])).toEqual([marker + 1, 4, 0])
+})
+
+test("a search for more values goes on to wait", () => {
+  const values = [VALUE, VALUE.toUpperCase()].map((value, at) => ({
+    name: `a/${at}`,
+    value: Buffer.from(value),
+  }))
+  const paceOf = (text: string): number[] => {
+    let searched = searchedFor(values.slice(0, 1))
+    const through = new Sieve(() => searched).pieces()
+    const first = through.push(Buffer.from(text)).length
+    searched = searchedFor(values)
+    return [
+      first,
+      ...["~", "~"].map((piece) => through.push(Buffer.from(piece)).length),
+      through.end().length,
+    ]
+  }
+  const right = VALUE.slice(0, 30)
+  expect(paceOf(other(right, KNOWN))).toEqual(paceOf(right))
+})
+
+test("also where a stream seems to begin like a value everywhere", () => {
+  const value = `${"a".repeat(2000)}${VALUE}`
+  const searched = searchedFor([{ name: "a/b", value: Buffer.from(value) }])
+  const many = Array.from({ length: 400 }, () => "a".repeat(1000))
+  const right = `${"a".repeat(2000)}${VALUE.slice(0, 30)}`
+  const after = filler(70_000)
+  const paceOf = (text: string): number[] => pace([...many, text, "~", ...after], searched)
+  expect(paceOf(other(right, 2000 + KNOWN))).toEqual(paceOf(right))
+})
