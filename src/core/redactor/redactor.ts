@@ -34,7 +34,7 @@ export class Redactor {
   #covered = 0
   #marked = NO_SECRET
   readonly #found = new Set<number>()
-  /** Up to where in the stream what was near a secret, and was none, could be held if it went on. */
+  /** Up to where in the stream what was near a secret, and not all of it, could be held if it went on. */
   #near = 0
 
   constructor(patterns: Patterns, patience = PATIENCE) {
@@ -173,7 +173,7 @@ export class Redactor {
     }
     const { found, secret } = this.#longest()
     if (found > 0) output.mark(at, at + found, secret)
-    else this.#near = Math.max(this.#near, this.#passed + at + this.#nearHere())
+    this.#near = Math.max(this.#near, this.#passed + at + this.#nearHere())
     return at + 1
   }
 

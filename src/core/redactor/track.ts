@@ -23,6 +23,8 @@ export class Track {
   #depth = 0
   /** How many bytes the needle has that was found last. */
   #complete = 0
+  /** Whether nothing of worth could follow that one. */
+  #isAll = false
   /** What came since the last digit, if a line ended there. */
   readonly #lineEnd = new LineEnd()
 
@@ -44,9 +46,12 @@ export class Track {
     return this.#from < this.#to
   }
 
-  /** For how many bytes from its beginning a text so near a needle can be held; 0 if it is not near. */
+  /**
+   * For how many bytes from its beginning a text so near a needle can be held; 0 if it is not near, or
+   * is all of one. What begins a longer one, as the first line of a value does, is near that.
+   */
   get near(): number {
-    return this.span >= NEAR ? this.#reach : 0
+    return this.span >= NEAR && !this.#isAll ? this.#reach : 0
   }
 
   /** The secret of the first needle that is still possible. */
@@ -111,6 +116,7 @@ export class Track {
     this.#to = to
     this.#depth = depth
     this.#complete = 0
+    this.#isAll = false
     this.#lineEnd.reset()
     this.span = depth
   }
@@ -154,6 +160,7 @@ export class Track {
     this.found = span
     this.secret = this.likely
     this.#from += 1
+    this.#isAll = this.#isComplete()
   }
 
   /** Whether a byte belongs to a line's end, over which a needle goes on. */

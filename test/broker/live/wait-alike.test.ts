@@ -103,3 +103,21 @@ test("also where a stream seems to begin like a value everywhere", () => {
   const paceOf = (text: string): number[] => pace([...many, text, "~", ...after], searched)
   expect(paceOf(other(right, 2000 + KNOWN))).toEqual(paceOf(right))
 })
+
+describe.each([
+  ["a line of the same value", ["somebody@example.com\nfake-hunter-2-7Q"]],
+  ["another value", ["https://example.com/v1/", `https://example.com/v1/${VALUE}`]],
+])("of a text that goes on behind a whole one as a longer one does, %s", (_what, values) => {
+  const searched = searchedFor(
+    values.map((value, at) => ({ name: `a/${at}`, value: Buffer.from(value) })),
+  )
+  const longest = values.at(-1) ?? ""
+  const known = values.length > 1 ? (values[0] ?? "").length : longest.indexOf("\n") + 1
+  test.each([1, 4, 9])("no time tells whether %d of its bytes are right", (more) => {
+    const right = longest.slice(0, known + more)
+    const [one, two] = [right, other(right, known)].map((text) =>
+      pace(["x", text, ...filler(2000)], searched),
+    )
+    expect(two).toEqual(one)
+  })
+})
