@@ -55,7 +55,7 @@ export class Questions {
   }
 
   /** A means of others, whose questions take their turn with these. */
-  readonly means: AskBy = (question, signal) => this.#ask(question, signal)
+  readonly means: AskBy = (...asked) => this.#ask(...asked)
 
   /** Never rejects. */
   readonly enter = async (question: ValueQuestion, gone?: AbortSignal): Promise<Entered> => {
@@ -64,7 +64,8 @@ export class Questions {
     return { without: answer.choice === "no" ? "decline" : "failed" }
   }
 
-  async #ask(asked: Question, gone?: AbortSignal): Promise<PersonAnswer> {
+  /** `latest`, in ms: when nobody waits for its answer any more. */
+  async #ask(asked: Question, gone?: AbortSignal, latest = Infinity): Promise<PersonAnswer> {
     // An answer is to what was asked, whatever becomes of that meanwhile.
     const question = structuredClone(asked)
     const ending = new AbortController()
@@ -73,7 +74,7 @@ export class Questions {
       ending.signal.addEventListener("abort", tell, { once: true })
     })
     const end = (why: Unanswered): void => ending.abort(why)
-    const until = Date.now() + this.#patience
+    const until = Math.min(Date.now() + this.#patience, latest)
     const late = setTimeout(() => end("timeout"), this.#patience)
     const left = (): void => {
       const isLate = gone?.reason === "timeout"

@@ -266,3 +266,18 @@ describe("after questions that were withdrawn", () => {
     expect(await seenAfter()).toBe(1000)
   })
 })
+
+test("who shares a means with others is told when their own time is over", async () => {
+  let told = Infinity
+  const shared = new Questions([
+    (_question, _signal, until) => {
+      told = until
+      return Promise.resolve({ choice: "once" })
+    },
+  ])
+  const patience = 60_000
+  const before = Date.now()
+  const own = new Questions([shared.means], patience)
+  expect(await own.choose(TO_CHOOSE)).toEqual({ choice: "once" })
+  expect(told - before).toBeLessThan(patience + 30_000)
+})
