@@ -16,6 +16,11 @@ export function isSearchableCharset(rawHeaders: readonly string[]): boolean {
 
 function isKnown(charset: string): boolean {
   if (NONE.has(charset) || /^utf[-_]?8/.test(charset)) return true
+  // Some write `latin-1` and `iso8859_1`, as Python and Java call what browsers call `latin1`.
+  return [charset, charset.replaceAll(/[-_]/g, "")].some(isLabel)
+}
+
+function isLabel(charset: string): boolean {
   try {
     return new TextDecoder(charset).encoding !== ""
   } catch {

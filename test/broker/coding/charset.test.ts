@@ -14,6 +14,8 @@ describe("a text can be searched", () => {
     "text/plain; charset=utf8mb4",
     "text/plain; charset=iso-8859-1",
     "text/plain; charset=windows-1252",
+    "text/plain; charset=latin-1",
+    "text/plain; charset=ISO8859_1",
     "text/plain; charset=us-ascii; format=flowed",
     "text/plain; charset=shift_jis",
     "text/plain; charset=gb18030",
@@ -33,6 +35,7 @@ describe("a text cannot be searched", () => {
     "text/plain; Charset = 'UTF-7'",
     "text/plain; charset=ibm037",
     "text/plain; charset=cp500",
+    "text/plain; charset=iso-2022-kr",
     "text/plain; charset=x-anything",
     "text/plain; charset=utf-8; charset=utf-32",
   ])("%s", (type) => {
