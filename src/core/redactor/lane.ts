@@ -19,9 +19,9 @@ interface Line {
 export class Lane {
   readonly #links: Links
   readonly #branch: Branch
-  readonly #reach: number
   /** Where needles that may be broken into lines stop at a line's end; undefined for others. */
   readonly #stops: Uint8Array | undefined
+  readonly #wraps: boolean
   readonly lineEnd = new LineEnd()
   #lines: Line[] = []
   #bytes = 0
@@ -40,7 +40,7 @@ export class Lane {
   constructor(links: Links, wraps: boolean) {
     this.#links = links
     this.#branch = new Branch(links.needles)
-    this.#reach = reachOf(links.needles, wraps)
+    this.#wraps = wraps
     this.#stops = wraps ? stopsOf(links.needles) : undefined
   }
 
@@ -61,7 +61,8 @@ export class Lane {
 
   /** Up to where the earliest of them can be held; 0 if it is not near a needle. */
   get near(): number {
-    return this.oldest !== undefined && this.#branch.depth >= NEAR ? this.oldest + this.#reach : 0
+    if (this.oldest === undefined || this.#branch.depth < NEAR) return 0
+    return this.oldest + reachOf(this.#links.needles, this.#branch.first, this.#wraps)
   }
 
   step(byte: number): void {

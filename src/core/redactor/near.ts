@@ -10,8 +10,9 @@ export const LONGEST_HELD = 64 * 1024
  */
 export const NEAR = 16
 
-/** For how many bytes, from its beginning, a text can be held that begins like one of the needles. */
-export function reachOf({ longest }: Needles, wraps: boolean): number {
+/** For how many bytes, from its beginning, a text can be held that begins like a needle. */
+export function reachOf(needles: Needles, needle: number, wraps: boolean): number {
+  const longest = needles.longestLike(needle)
   // A line may end after each digit.
   return Math.min(LONGEST_HELD, wraps ? longest * (1 + LONGEST_LINE_END) : longest)
 }

@@ -21,12 +21,12 @@ export class Needles {
   readonly starts: Int32Array
   /** The secret of each. */
   readonly secrets: Int32Array
-  /** How many bytes the longest has. */
-  readonly longest: number
   /** An open hash table: keys, and the first needle and the end of the range of each. */
   readonly #keys: Int32Array
   readonly #from: Int32Array
   readonly #to: Int32Array
+  /** How many bytes the longest of them has. */
+  readonly #longest: Int32Array
   readonly #shift: number
 
   /** Of needles with the same bytes, the one of the first secret is kept. */
@@ -35,7 +35,6 @@ export class Needles {
       .toSorted((a, b) => Buffer.compare(a.bytes, b.bytes) || a.secret - b.secret)
       .filter(({ bytes }, i, all) => i === 0 || !all[i - 1]?.bytes.equals(bytes))
     this.count = sorted.length
-    this.longest = sorted.reduce((most, { bytes }) => Math.max(most, bytes.length), 0)
     this.bytes = Buffer.concat(sorted.map(({ bytes }) => bytes))
     this.starts = new Int32Array(sorted.length + 1)
     for (const [i, { bytes }] of sorted.entries()) {
@@ -48,6 +47,7 @@ export class Needles {
     this.#keys = new Int32Array(1 << bits)
     this.#from = new Int32Array(1 << bits).fill(EMPTY)
     this.#to = new Int32Array(1 << bits)
+    this.#longest = new Int32Array(1 << bits)
     for (let i = 0; i < sorted.length; i += 1) this.#index(i)
   }
 
@@ -62,6 +62,11 @@ export class Needles {
     const start = this.starts[other] ?? 0
     const end = Math.min(this.starts[other + 1] ?? 0, start + to - from)
     return Buffer.compare(this.bytes.subarray(from, to), this.bytes.subarray(start, end)) === 0
+  }
+
+  /** How many bytes the longest has that begins with the same 4 bytes as a needle. */
+  longestLike(needle: number): number {
+    return this.#longest[this.#slot(keyAt(this.bytes, this.starts[needle] ?? 0))] ?? 0
   }
 
   /** The slot of the index for needles that begin with `key`, see {@link keyAt}; -1 if none do. */
@@ -81,6 +86,7 @@ export class Needles {
     if (this.#from[slot] === EMPTY) this.#from[slot] = needle
     this.#keys[slot] = key
     this.#to[slot] = needle + 1
+    this.#longest[slot] = Math.max(this.#longest[slot] ?? 0, this.length(needle))
   }
 
   /** Where `key` is, or would be put. */

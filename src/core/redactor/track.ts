@@ -16,11 +16,12 @@ export const LAST_GROUP = 4
 export class Track {
   readonly #needles: Needles
   readonly #wraps: boolean
-  readonly #reach: number
   /** The range of possible needles, all of which share their first `#depth` bytes. */
   #from = 0
   #to = 0
   #depth = 0
+  /** One that begins with the same 4 bytes as they do. */
+  #like = 0
   /** How many bytes the needle has that was found last. */
   #complete = 0
   /** Whether nothing of worth could follow that one. */
@@ -38,7 +39,6 @@ export class Track {
   constructor(needles: Needles, wraps: boolean) {
     this.#needles = needles
     this.#wraps = wraps
-    this.#reach = reachOf(needles, wraps)
   }
 
   /** Whether a longer needle is still possible. */
@@ -51,7 +51,8 @@ export class Track {
    * is all of one. What begins a longer one, as the first line of a value does, is near that.
    */
   get near(): number {
-    return this.span >= NEAR && !this.#isAll ? this.#reach : 0
+    if (this.span < NEAR || this.#isAll) return 0
+    return reachOf(this.#needles, this.#like, this.#wraps)
   }
 
   /** The secret of the first needle that is still possible. */
@@ -88,6 +89,7 @@ export class Track {
   resume(branch: Branch, lineEnd: LineEnd, span: number): void {
     const isComplete = branch.complete !== -1
     this.#follow(isComplete ? branch.first + 1 : branch.first, branch.to, branch.depth)
+    this.#like = branch.first
     this.#complete = isComplete ? branch.depth : 0
     this.#lineEnd.copy(lineEnd)
     this.span = span
@@ -115,6 +117,7 @@ export class Track {
     this.#from = from
     this.#to = to
     this.#depth = depth
+    this.#like = from
     this.#complete = 0
     this.#isAll = false
     this.#lineEnd.reset()
@@ -154,6 +157,7 @@ export class Track {
   /** One more byte is as it should be; of needles that begin alike, the shortest stands first. */
   #accept(span: number): void {
     this.#depth += 1
+    if (this.#depth === KEY_LENGTH) this.#like = this.#from
     if (this.#lineEnd.length > 0) this.#lineEnd.reset()
     if (this.#needles.length(this.#from) > this.#depth) return
     this.#complete = this.#depth

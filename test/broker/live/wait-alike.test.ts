@@ -74,6 +74,16 @@ test("what seems to begin like a value again and again comes out all the same", 
   }
 })
 
+test("a long value has only what begins as it does wait for long", () => {
+  const long = Buffer.from(`other-${"0123456789".repeat(900)}`)
+  const searched = searchedFor([
+    { name: "a/b", value: Buffer.from(VALUE) },
+    { name: "a/long", value: long },
+  ])
+  const pieces = [other(VALUE.slice(0, 30), 29), ...filler(FAR)]
+  expect(pace(pieces, searched)).toEqual(pace(pieces))
+})
+
 test("a search for more values goes on to wait", () => {
   const values = [VALUE, VALUE.toUpperCase()].map((value, at) => ({
     name: `a/${at}`,
