@@ -16,6 +16,7 @@ import {
 } from "node:fs"
 import { dirname, join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { refuseLinksOut } from "../../src/core/git/git-links.js"
 import { outcome } from "../core/world.js"
 import { type Arena, type Machine, copyMachine, makeArena } from "./arena.js"
 
@@ -118,6 +119,23 @@ describe("a link in the Git folder, by which Git would write elsewhere, is refus
     symlinkSync(join(along, "logs"), join(alice.top, ".git/logs"))
     expect(alice.code(["set", "stripe/other"], { stdin: "x" })).toBe("5 FILE_UNSAFE")
     expect(readdirSync(victim)).toEqual([])
+  })
+
+  test("before anybody looks behind it: there is no end to ways that lead back", () => {
+    // Two such links at each step are more ways than anybody can go.
+    for (const name of ["a", "b"]) symlinkSync(".", join(alice.top, ".git/refs", name))
+    expect(alice.code(["set", "stripe/other"], { stdin: "x" })).toBe("5 FILE_UNSAFE")
+  })
+
+  test("and names of refs that lead to others are looked at once, however many ways there are", () => {
+    // Git itself goes all of them where it lists refs, so none is asked here.
+    let folder = join(alice.top, ".git/refs")
+    for (let step = 0; step < 30; step++) {
+      for (const name of ["a", "b"]) symlinkSync("refs/n", join(folder, name))
+      folder = join(folder, "refs/n")
+      mkdirSync(folder, { recursive: true })
+    }
+    expect(() => refuseLinksOut(join(alice.top, ".git"))).not.toThrow()
   })
 
   test("and the guard's hooks are led to by no such configuration", () => {

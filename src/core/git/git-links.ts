@@ -27,14 +27,19 @@ const WRITTEN: readonly (readonly [path: string, depth: number])[] = [
  */
 export function refuseLinksOut(gitFolder: string): void {
   for (const folder of new Set([gitFolder, commonFolder(gitFolder)])) {
-    const links = WRITTEN.flatMap(([path, depth]) => [...linksAt(folder, path, depth)])
-    const out = links.find((path) => isOut(folder, path))
-    if (out === undefined) continue
-    const link = join(folder, out)
-    throw new VaultError("FILE_UNSAFE", `${link} is refused: it is a link out of the repository`, {
-      hint: "Git would write where it leads: put what it leads to in its place, or remove it",
-    })
+    // One at a time: nobody looks behind a link that is refused, where there may be no end.
+    for (const path of linksIn(folder)) if (isOut(folder, path)) throw leadsOut(join(folder, path))
   }
+}
+
+function leadsOut(link: string): VaultError {
+  return new VaultError("FILE_UNSAFE", `${link} is refused: it is a link out of the repository`, {
+    hint: "Git would write where it leads: put what it leads to in its place, or remove it",
+  })
+}
+
+function* linksIn(folder: string): Generator<string> {
+  for (const [path, depth] of WRITTEN) yield* linksAt(folder, path, depth)
 }
 
 /** The links at a path, and as many folders below it. */
@@ -46,7 +51,10 @@ function* linksAt(folder: string, path: string, depth: number): Generator<string
 function* linksBelow(folder: string, path: string, depth: number): Generator<string> {
   for (const entry of entriesOf(join(folder, path))) {
     const below = join(path, entry.name)
-    if (entry.isSymbolicLink()) yield below
+    const isLink = entry.isSymbolicLink()
+    if (isLink) yield below
+    // What a name leads to as a path lies below it, and is looked at there.
+    if (isLink && isName(below, readlinkSync(join(folder, below)))) continue
     if (depth > 1 && !entry.isFile()) yield* linksBelow(folder, below, depth - 1)
   }
 }
@@ -62,11 +70,15 @@ function entriesOf(folder: string) {
 
 function isOut(folder: string, path: string): boolean {
   const target = readlinkSync(join(folder, path))
-  // With core.preferSymlinkRefs a ref that names another one is a link.
-  const isName = path.startsWith(`refs${sep}`) && target.startsWith("refs/")
-  if (isName && !target.split("/").includes("..")) return false
+  if (isName(path, target)) return false
   const end = endOf(join(folder, path), target)
   return !end?.endsWith(`${sep}${path}`) || !isRepository(end.slice(0, -path.length))
+}
+
+/** With core.preferSymlinkRefs a ref that names another one is a link. */
+function isName(path: string, target: string): boolean {
+  const isRef = path.startsWith(`refs${sep}`) && target.startsWith("refs/")
+  return isRef && !target.split("/").includes("..")
 }
 
 /** Where a link ends: git-new-workdir also makes some to files that are not there yet. */
