@@ -1,6 +1,7 @@
 import { vaultAt } from "../check/history.js"
 import { type Place, gitPath } from "../disk/place.js"
 import type { Git } from "../git/git.js"
+import { REWIND } from "../memory/marks.js"
 import { type Memory, noMemory } from "../memory/memory.js"
 import { parseManifest } from "../records/manifest.js"
 import { VaultError } from "../words/errors.js"
@@ -29,7 +30,8 @@ export async function refuseBrokenTip(
     if (manifest !== undefined && hasMergeMarkers(manifest)) parseManifest(manifest, vault.id)
   } catch (cause) {
     if (!VaultError.is(cause)) throw cause
-    if (cause.code === "ROLLED_BACK") throw setBack(cause)
+    // What is older than the user's own floor was not set back by a commit here.
+    if (cause.code === "ROLLED_BACK") throw cause.hint === REWIND ? setBack(cause) : cause
     throw new VaultError(cause.code, `the last commit holds a broken vault: ${cause.message}`, {
       hint: "take the commit back, with all that it brought: git reset --hard HEAD~1; if others have it: git revert HEAD (of a merge: git revert -m 1 HEAD)",
       cause,

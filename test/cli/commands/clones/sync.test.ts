@@ -57,6 +57,14 @@ describe("where nothing but a copied owner's key says whom to trust", () => {
   })
 })
 
+test("what is older than the user's own floor is not called set back by a commit here", async () => {
+  const line = `agent-vault sync && agent-vault set db/two`
+  expect((await machine.shell(line, { stdin: "v" })).code).toBe(0)
+  const refused = await machine.shell("AGENT_VAULT_MIN_SERIAL=99 agent-vault sync")
+  expect(refused.stderr).toContain("ROLLED_BACK: vault.json has the serial")
+  expect(refused.stderr).toContain("or correct AGENT_VAULT_MIN_SERIAL")
+})
+
 test("what the remote has and a commit here set back is not pushed, until somebody decides", async () => {
   const line = `agent-vault sync && agent-vault set db/two && agent-vault grant ci db &&
     agent-vault sync && git revert --no-edit HEAD`
