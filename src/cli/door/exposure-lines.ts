@@ -1,6 +1,7 @@
 import { exposedName, parseSecretName } from "../../core/index.js"
 import { type ExposedSecret, isNote } from "../../core/owner.js"
 import type { Door } from "./door.js"
+import { inSameFolder } from "./from-here.js"
 import { isSet } from "./who.js"
 
 /** What to do about exposed secrets; `lost` is the agent whose key may be in other hands. */
@@ -17,15 +18,16 @@ export function exposureLines(
     return `  ${secret}  (exposed to ${to.map(exposedName).join(", ")}${where}${by})`
   })
   if (isSet(door, "dry-run")) return [`You would have to rotate ${these}:`, ...lines]
+  const next = nextLines(exposed)
+  if (lost !== undefined) {
+    next.push(
+      `If a key of ${lost} is in other hands, see all that it opens: agent-vault blast ${lost}`,
+    )
+  }
   return [
     `Rotate ${these}: what was read cannot be unread.`,
     ...lines,
-    ...nextLines(exposed),
-    ...(lost === undefined
-      ? []
-      : [
-          `If a key of ${lost} is in other hands, see all that it opens: agent-vault blast ${lost}`,
-        ]),
+    ...next.map((line) => inSameFolder(line, door.call)),
   ]
 }
 

@@ -115,7 +115,7 @@ async function lead(clone: Clone, folder: string): Promise<boolean> {
   if (present.length === 1 && settings.at(-1)?.value === ours) return false
   const config = join(dirname(folder), CONFIG)
   // Git would write through a link.
-  rmSync(config, { force: true })
+  if (lstatSync(config, { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(config)
   await runQuickly(top, env, ["config", "--file", config, "core.hooksPath", ours])
   // A section that is new comes last, so what it includes holds.
   for (const { key, value } of present) await unset(clone, key, value)

@@ -25,6 +25,7 @@ test.each([
     `agent-vault use stripe/webhook stripe --yes ${DIR}; agent-vault status ${DIR}`,
     `agent-vault use ${DIR} --list`,
   ],
+  [`agent-vault revoke ci stripe ${DIR}`, `agent-vault list ${DIR} --exposed`],
   [`agent-vault doctor ${DIR}`, `agent-vault doctor ${DIR} --fix`],
   [`XDG_STATE_HOME=$PWD/new agent-vault join more ${DIR}`, `agent-vault trust ${DIR}`],
 ])("of %s", async (line, next) => {
