@@ -50,7 +50,8 @@ const SHORT = 64 * 1024
  * same byte for byte; if it is short, so is its head, with its length.
  *
  * Throws `REPLY_REFUSED`, before anything is handed on, if the body has an encoding that cannot be
- * taken off, or a charset in which values are other bytes, or is a part of something that may hold a half of a value; and what `body` throws.
+ * taken off, or a charset in which values are other bytes, or is a part of something that may hold a
+ * half of a value; and what `body` throws.
  * Where a wider part was asked for than the program did, the reply becomes what that asked for, and
  * fails where a value is in it or beside it.
  */

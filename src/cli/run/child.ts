@@ -73,10 +73,9 @@ export async function start(command: Launch, isCaptured: boolean): Promise<Child
   const pipes = makePipes("stdout", "stderr")
   const input = inputOf(command)
   if (pipes === undefined) return asChild(command, await spawned(command, [input, "pipe", "pipe"]))
+  let child: ChildProcess
   try {
-    const child = await spawned(command, [input, ...pipes.map(({ written }) => written)])
-    // Not before: to make streams takes as long as the program takes to begin, beside it.
-    return asChild(command, child, pipes.map(readable))
+    child = await spawned(command, [input, ...pipes.map(({ written }) => written)])
   } catch (error) {
     for (const { read } of pipes) closeSync(read)
     throw error
@@ -84,6 +83,8 @@ export async function start(command: Launch, isCaptured: boolean): Promise<Child
     // The child alone holds these ends: when it closes them, we see the end of its output.
     for (const { written } of pipes) closeSync(written)
   }
+  // Not before: to make streams takes as long as the program takes to begin, beside it.
+  return asChild(command, child, pipes.map(readable))
 }
 
 function inputOf({ apart }: Launch): StdioPipes[number] {

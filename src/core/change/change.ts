@@ -75,9 +75,7 @@ async function attempt<T>(request: ChangeRequest, work: Work<T>, lock?: Lock): P
   const place = changeableCheckout(request.place)
   if (lock === undefined) refuseIncomplete(place)
   const git = await openGit(place.checkout, request.env)
-  if (lock !== undefined) {
-    await clearWay(git)
-  }
+  if (lock !== undefined) await clearWay(git)
   const { session, observed } = openSession(git, place, request)
   // Seen before the commit is there: whatever is published of it moves them from here.
   // Work that throws at once must not leave the other one without anybody who hears of its failure.
