@@ -12,7 +12,7 @@ import { findGroup, getAgent, getGroup, getSecret } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { parseAgentName, parseGroupName, parseSecretName } from "../words/names.js"
 import { utc } from "../words/time.js"
-import type { Canary, CanaryNote } from "./canary.js"
+import type { Canary, CanaryNote } from "../records/canary.js"
 import { putNotes } from "./canary-notes.js"
 import { type CanaryKind, canaryKindOf } from "./canary-value.js"
 

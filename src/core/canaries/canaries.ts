@@ -15,7 +15,7 @@ import {
   decodeNote,
   isNote,
   isPlaced,
-} from "./canary.js"
+} from "../records/canary.js"
 import { CanarySearch } from "./canary-search.js"
 
 /** How a canary stands in the vault now. */

@@ -16,7 +16,7 @@ import {
   decodeNote,
   encodeNote,
   isNote,
-} from "./canary.js"
+} from "../records/canary.js"
 
 /**
  * The notes of an owner at work, by the names of their secrets. They do not leave the change, so

@@ -1,6 +1,6 @@
 import { compilePatterns } from "../redactor/patterns.js"
 import { Redactor } from "../redactor/redactor.js"
-import type { Canary, CanaryNote } from "./canary.js"
+import type { Canary, CanaryNote } from "../records/canary.js"
 
 /** A canary in a text. */
 export interface CanarySighting {

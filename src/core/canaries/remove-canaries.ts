@@ -8,7 +8,7 @@ import { findGroup, findSecret, listSecrets } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
 import { utc } from "../words/time.js"
-import { type Canary, type CanaryNote, isPlaced } from "./canary.js"
+import { type Canary, type CanaryNote, isPlaced } from "../records/canary.js"
 import { notesOf, putNotes } from "./canary-notes.js"
 
 /** Canaries that were taken out of the vault. */

@@ -1,4 +1,5 @@
 import { type Unlock, sealer, unlocker } from "../age/age.js"
+import { refuseOtherNote } from "../records/canary.js"
 import { exposures } from "../records/exposures.js"
 import type { Reach } from "../records/reach.js"
 import {
@@ -59,9 +60,10 @@ export class SecretStore {
 
   /**
    * Writes what is new: a value with its record, the record alone, or nothing. Rejects with `USAGE` for
-   * what no lease can be taken with.
+   * what no lease can be taken with, and for another value in the place of a canary's note.
    */
   async put(name: SecretName, value: Uint8Array, said: SaidOfSecret): Promise<StoredAs> {
+    refuseOtherNote(name, value)
     const before = findSecret(this.#session.vault, name)
     const lease = "lease" in said ? said.lease : before?.lease
     if (lease !== undefined) {

@@ -20,8 +20,10 @@ import {
   removeAgent,
   removeCanaries,
   removeGroup,
+  moveSecret,
   removeSecrets,
   setSecret,
+  setSecrets,
 } from "../../../src/core/owner.js"
 import { testWithStockAge } from "../../stock-age.js"
 import { outcome, type World, vaultWorld } from "../world.js"
@@ -45,6 +47,15 @@ async function addToStripe() {
 
 async function addFor(agent: string, service?: string) {
   return addCanaries({ ...(await world.request()), whose: { agent }, service })
+}
+
+async function move(from: string, to: string) {
+  return moveSecret({ ...(await world.request()), from, to })
+}
+
+function noteOf(files: readonly string[]): string {
+  const path = files.find((file) => file.startsWith("secrets/owner-notes/")) ?? ""
+  return path.slice("secrets/".length).replace(/\.(age|json)$/, "")
 }
 
 async function remove(...names: string[]) {
@@ -222,19 +233,31 @@ describe("owners are told of a canary", () => {
 
   test("whose note says something else, without what it says", async () => {
     const { files } = await addFor("ci")
-    const path = files.find((file) => file.startsWith("secrets/owner-notes/")) ?? ""
-    const note = path.slice("secrets/".length).replace(/\.(age|json)$/, "")
+    const note = noteOf(files)
+    await removeSecrets({ ...(await world.request()), names: [note] })
     const secret = JSON.stringify({ secret: "not a name: hunter-two" })
     for (const text of ["no json, hunter-two", secret, "null", '{"secret":"a/b"}']) {
-      await world.set(note, text)
+      await world.set("owner-notes/wifi", text)
+      await move("owner-notes/wifi", note)
       const error = await canaries().catch((thrown: unknown) => thrown)
       expect(error).toMatchObject({ code: "RECORD_INVALID" })
       expect(shown(error)).not.toContain("hunter")
+      await move(note, "owner-notes/wifi")
     }
     // What else owners keep in that group is theirs.
-    await removeSecrets({ ...(await world.request()), names: [note] })
-    await world.set("owner-notes/wifi", "any text")
     expect((await canaries()).all).toEqual([])
+  })
+
+  test("whose note takes no other value, alone or among others", async () => {
+    const name = noteOf((await addFor("ci")).files)
+    const value = Buffer.from("another value")
+    expect(await outcome(world.set(name, "another value"))).toBe("USAGE")
+    const secrets = [
+      { name: "owner-notes/wifi", value },
+      { name, value },
+    ]
+    expect(await outcome(setSecrets({ ...(await world.request()), secrets }))).toBe("USAGE")
+    expect(await states()).toEqual(["openai-ci/openai-api-key placed ci"])
   })
 })
 

@@ -7,13 +7,7 @@ import {
   parseSecretName,
   parseUse,
 } from "../../../core/index.js"
-import {
-  type SetResult,
-  type Source,
-  parseSource,
-  refuseOtherNote,
-  setSecret,
-} from "../../../core/owner.js"
+import { type SetResult, type Source, parseSource, setSecret } from "../../../core/owner.js"
 import { valueAsArgument } from "../../parse/call.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
@@ -43,7 +37,6 @@ export async function run(door: Door): Promise<void> {
   const lease = leaseSaid(door)
   const change = await changeRequest(door)
   const { value, source, isTrimmed = false } = await takeValue(door, name)
-  refuseOtherNote(parseSecretName(name), value)
   const request = { ...change, name, value, source, lease, metadata, use }
   const look = () => setSecret({ ...request, dryRun: true })
   if (!(await maySign(door, request, look))) return

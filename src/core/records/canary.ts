@@ -1,7 +1,7 @@
 import { isVague } from "../redactor/vague.js"
-import type { SecretRecord } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
 import { type SecretName, parseAgentName, parseSecretName } from "../words/names.js"
+import type { SecretRecord } from "./record.js"
 
 /** A secret that nobody should use, which one agent opens besides the owners. */
 export interface Canary {
