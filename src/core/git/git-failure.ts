@@ -16,8 +16,9 @@ export function gitFailure(args: readonly string[], cause: unknown): VaultError 
       cause,
     })
   }
-  const { words, hint } = told(said)
-  return new VaultError("GIT_FAILED", `git ${commandOf(args)}: ${words}`, { hint, cause })
+  const command = commandOf(args)
+  const { words, hint } = told(said, WITH_REMOTE.has(command))
+  return new VaultError("GIT_FAILED", `git ${command}: ${words}`, { hint, cause })
 }
 
 function isMissing(cause: unknown, said: string): boolean {
@@ -39,16 +40,22 @@ export const PARTIAL = {
   hint: "fetch them, once: git fetch --refetch --no-filter; then repeat the command",
 }
 
+/** What these print may be a remote's words. The repository here has passed by then. */
+const WITH_REMOTE: ReadonlySet<string> = new Set(["fetch", "push"])
+
 /** Failures that git explains at length, and what to do about each, as git says it or as we do. */
 const KNOWN: readonly {
   readonly sign: RegExp
   readonly words: string
   readonly hint: RegExp | string
+  /** Whether only a git that talks to no remote is believed. */
+  readonly isHere?: boolean
 }[] = [
   {
     sign: /detected dubious ownership/,
     words: "the repository belongs to another user, so git refuses it",
-    // Nothing else of what git says becomes a line to type: a remote has it say what it likes.
+    isHere: true,
+    // Nothing else of what git says becomes a line to type.
     hint: /git config --global --add safe\.directory (?:(?:\/|[A-Za-z]:)[\w@%+=:,./~-]*|'(?:\/|[A-Za-z]:|%\(prefix\))[^'*\n]*')$/m,
   },
   {
@@ -60,8 +67,8 @@ const KNOWN: readonly {
   { sign: /lazy fetching disabled|from promisor remote/, ...PARTIAL },
 ]
 
-function told(said: string): { words: string; hint: string } {
-  const known = KNOWN.find(({ sign }) => sign.test(said))
+function told(said: string, isOfRemote: boolean): { words: string; hint: string } {
+  const known = KNOWN.find(({ sign, isHere }) => sign.test(said) && !(isHere && isOfRemote))
   const [advice] = typeof known?.hint === "string" ? [known.hint] : (known?.hint.exec(said) ?? [])
   if (known !== undefined && advice !== undefined) {
     return { words: known.words, hint: harmless(advice.trim()) }

@@ -48,14 +48,20 @@ test.each([
   ["another command after it", "/srv/repo; touch x", undefined],
   ["one in its place", "$(touch x)", undefined],
   ["one behind a quote", "'/srv/repo'; touch x", undefined],
-])("a line to type is taken from what a remote has git say only for %s", (_what, word, taken) => {
-  const line = "git config --global --add safe.directory"
-  const said = `fatal: detected dubious ownership in repository\n\t${line} ${word}\n`
-  const { hint } = gitFailure(["fetch"], new Error(said))
-  expect(hint).toBe(
-    taken === undefined ? "solve what git reports, then repeat the command" : `${line} ${taken}`,
-  )
-})
+])(
+  "a line to type is taken from what git says only for %s, and of no remote",
+  (_what, word, taken) => {
+    const line = "git config --global --add safe.directory"
+    const said = `fatal: detected dubious ownership in repository\n\t${line} ${word}\n`
+    const none = "solve what git reports, then repeat the command"
+    const { hint } = gitFailure(["rev-parse"], new Error(said))
+    expect(hint).toBe(taken === undefined ? none : `${line} ${taken}`)
+    for (const command of ["fetch", "push"]) {
+      const args = ["-c", "a.b=c", command, "origin"]
+      expect(gitFailure(args, new Error(said)).hint).toBe(none)
+    }
+  },
+)
 
 describe("both runners say the same", () => {
   test("of a repository of another user", async () => {
