@@ -28,11 +28,14 @@ export interface AskedHow {
   /** Aborted when the program waits no longer. */
   readonly gone?: AbortSignal
   /** Hears what the person said, once for each time that they were asked. */
-  readonly onAnswer?: (answer: Exclude<Said, "unwanted">) => void
+  readonly onAnswer?: (answer: Choice | "unanswered") => void
 }
 
-/** What they said; `unwanted`: that they want no more such questions, which they said before. */
-type Said = Choice | "unanswered" | "unwanted"
+/**
+ * What they said; `unwanted`: that they want no more such questions, which they said before. `declined`
+ * is what a client said, some of which ask nobody.
+ */
+type Said = Choice | "unanswered" | "declined" | "unwanted"
 
 /** Characters of a path and its query that a person is shown. */
 const MOST_SHOWN = 1000
@@ -113,7 +116,7 @@ export class Agreements {
     if (said === undefined || "without" in said) {
       if (said?.without === "unwanted") return "unwanted"
       how.onAnswer?.("unanswered")
-      return "unanswered"
+      return said?.without === "decline" ? "declined" : "unanswered"
     }
     how.onAnswer?.(said.choice)
     return said.choice
@@ -123,9 +126,10 @@ export class Agreements {
 /** A program that is told of a no is not told to try again. */
 function refusalBy(answer: Said, { secret, method, target }: AskedSending): VaultError {
   const request = `${method} ${hostPortOf(target)} with ${secret}`
-  if (answer === "no") {
+  if (answer === "no" || answer === "declined") {
     const hint = "go on without it, and do not ask again"
-    return new VaultError("ASK_REFUSED", `a person said no to ${request}`, { hint })
+    const who = answer === "no" ? "a person" : "the MCP client"
+    return new VaultError("ASK_REFUSED", `${who} said no to ${request}`, { hint })
   }
   if (answer === "no-more" || answer === "unwanted") {
     const hint = `go on without ${secret}: nobody is asked about it again in this session`

@@ -107,6 +107,7 @@ describe("a question for the session, whose programs give up", () => {
 test("a program that is told of a no is not told to try again; nor is it noted that nobody was asked", async () => {
   const said = [
     { choice: "no" },
+    { without: "decline" },
     { choice: "no-more" },
     { without: "unwanted" },
     { without: "timeout" },
@@ -127,11 +128,12 @@ test("a program that is told of a no is not told to try again; nor is it noted t
   const silent = "go on without stripe/api-key: nobody is asked about it again in this session"
   expect(refusals).toEqual([
     `ASK_REFUSED: a person said no to ${request}: go on without it, and do not ask again`,
+    `ASK_REFUSED: the MCP client said no to ${request}: go on without it, and do not ask again`,
     `ASK_REFUSED: a person said no to ${request}, for this session: ${silent}`,
     `ASK_REFUSED: a person said no to ${request}, for this session: ${silent}`,
     `ASK_REFUSED: nobody agreed to ${request}: a person says yes when they are asked; then send the request again`,
   ])
-  expect(noted).toEqual(["no", "no-more", "unanswered"])
+  expect(noted).toEqual(["no", "unanswered", "no-more", "unanswered"])
 })
 
 /** What differs from {@link ASKED} in one thing. */
