@@ -85,7 +85,10 @@ class QuestionPage {
 
   async answer(signal: AbortSignal): Promise<PersonAnswer> {
     const late = new Promise<PersonAnswer>((resolve) => {
-      const end = (): void => resolve({ without: "timeout" })
+      // What the person has said holds, though their page is still on its way.
+      const end = (): void => {
+        if (!this.#isAnswered) resolve({ without: "timeout" })
+      }
       if (signal.aborted) end()
       else signal.addEventListener("abort", end, { once: true })
     })

@@ -98,8 +98,10 @@ export class Questions {
 
   async #inTurn(question: Question, signal: AbortSignal, until: number): Promise<PersonAnswer> {
     const key = `${question.kind} ${question.secret}`
-    if (this.#unwanted.has(key)) return { without: "unwanted" }
-    await this.#rested(signal)
+    const isUnwanted = (): boolean => this.#unwanted.has(key)
+    if (!isUnwanted()) await this.#rested(signal)
+    // Of a question that was withdrawn as they said so it is known only now.
+    if (isUnwanted()) return { without: "unwanted" }
     this.#shown = signal
     const answer = await this.#byAnyMeans(question, signal, until)
     if (!("without" in answer)) this.#rest = NO_REST

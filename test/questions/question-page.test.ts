@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { type IncomingMessage, type RequestOptions, request } from "node:http"
+import { type IncomingMessage, type RequestOptions, ServerResponse, request } from "node:http"
 import { connect } from "node:net"
 import { text } from "node:stream/consumers"
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 import type { ChoiceQuestion, PersonAnswer, Question } from "../../src/questions/question.js"
 import { askOnPage } from "../../src/questions/question-page.js"
 import { TO_CHOOSE, TO_ENTER } from "./asked.js"
@@ -67,6 +67,23 @@ describe("a question on a page", () => {
     expect(await answer).toEqual({ choice })
     // Replayed.
     await expect(send(url, form(url, { token, answer: "once" }))).rejects.toThrow("ECONNREFUSED")
+  })
+
+  test("takes an answer whose question is over as the page is on its way back", async () => {
+    const over = new AbortController()
+    const { url, answer } = await asked(TO_CHOOSE, over.signal)
+    const token = await tokenOf(url)
+    const ends = vi.spyOn(ServerResponse.prototype, "end").mockImplementationOnce(function (
+      this: ServerResponse,
+      page: string,
+    ) {
+      over.abort()
+      return this.end(page)
+    })
+    const { page } = await send(url, form(url, { token, answer: "no-more" }))
+    ends.mockRestore()
+    expect(page).toContain("You said no, for this session")
+    expect(await answer).toEqual({ choice: "no-more" })
   })
 
   test("shows all of it, as text, and loads nothing from elsewhere", async () => {

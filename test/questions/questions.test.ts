@@ -226,6 +226,22 @@ describe("sessions that ask by the same means", () => {
 describe("after questions that were withdrawn", () => {
   afterEach(() => vi.useRealTimers())
 
+  test("one that the person wanted no more of, as it was withdrawn, is not asked again", async () => {
+    vi.useFakeTimers()
+    const answers: ((answer: PersonAnswer) => void)[] = []
+    const questions = new Questions([() => new Promise((resolve) => answers.push(resolve))])
+    const gone = new AbortController()
+    const first = questions.choose(TO_CHOOSE, gone.signal)
+    await vi.advanceTimersByTimeAsync(0)
+    gone.abort()
+    expect(await first).toEqual({ without: "cancel" })
+    const next = questions.choose(TO_CHOOSE)
+    answers[0]?.({ choice: "no-more" })
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(answers).toHaveLength(1)
+    expect(await next).toEqual({ without: "unwanted" })
+  })
+
   test("the next one waits, longer each time, until the person answers one", async () => {
     const { seenAfter, answers } = flickering()
     const waits: number[] = []
