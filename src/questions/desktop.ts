@@ -5,7 +5,7 @@ type Variables = Readonly<Record<string, string>>
 
 const TITLE = "agent-vault has a question"
 /** It stands on the screen for everybody to read, locked ones too: it names nothing. */
-const HINT = "A program waits for your answer, for two minutes."
+const HINT = "A program waits for your answer, for two minutes at most."
 
 /**
  * Shows a page in the person's browser, where there is a display. Resolves to whether a browser was

@@ -125,6 +125,6 @@ function valueFields({ line }: ValueQuestion, isAgain: boolean): Html {
     <fieldset class="answers">
       <legend class="unseen">Your answer</legend>
       <button class="yes" name="answer" value="value">Hand it over</button>
-      <button name="answer" value="no">No<small>nothing is stored</small></button>
+      <button name="answer" value="no">No<small>nothing is stored, and nobody asks for it again</small></button>
     </fieldset>`
 }

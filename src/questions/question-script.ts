@@ -16,7 +16,7 @@ const buttons = () => document.querySelectorAll("button")
 const ticking = setInterval(() => {
   const left = Math.max(0, Math.round((until - Date.now()) / 1000))
   time.textContent = left === 0
-    ? "The time is over: this was a no. You can close this page."
+    ? "The time is over: without an answer it was a no. You can close this page."
     : "Without an answer within " + left + " seconds it is no."
   if (left === 30) status.textContent = "30 seconds are left."
   if (left > 0) return

@@ -253,7 +253,7 @@ describe("a server's beginning and end", () => {
       const answers = await Promise.all([...calls, again.call("http_request", { url })])
       const codes = answers.map(({ document }) => (document["error"] as { code: string }).code)
       expect(codes).toEqual(["ASK_REFUSED", "ASK_REFUSED", "ASK_REFUSED"])
-      expect(listening.stderr.split("Answer within 120 s")).toHaveLength(2)
+      expect(listening.stderr.split("Answer within ")).toHaveLength(2)
       expect(service.got).toEqual([])
     } finally {
       service.close()

@@ -95,7 +95,7 @@ describe("the page of request_secret, in Chromium", () => {
         'button "Show"',
         'group "Your answer"',
         'button "Hand it over"',
-        'button "No nothing is stored"',
+        'button "No nothing is stored, and nobody asks for it again"',
       ]) {
         expect(tree).toContain(named)
       }

@@ -41,18 +41,20 @@ async function questionsBy(means: readonly AskBy[]): Promise<Questions> {
 /** What shows the page is loaded when there is something to ask: most runs ask nothing. */
 function pageFrom({ terminal, env }: Door): AskBy {
   const programs = childEnvironment(env, new Map(), false)
-  const show = async (url: string, question: Question): Promise<true> => {
+  const show = async (url: string, question: Question, until: number): Promise<true> => {
     const { hintAtQuestion, openPage } = await import("../../questions/desktop.js")
     const { lineFor, sentenceOf } = await import("../../questions/question-facts.js")
     const line = lineFor(question)
-    say(terminal, `agent-vault: ${sentenceOf(question)} Answer within 120 s:\n  ${url}`)
+    const seconds = Math.max(0, Math.round((until - Date.now()) / 1000))
+    say(terminal, `agent-vault: ${sentenceOf(question)} Answer within ${seconds} s:\n  ${url}`)
     if (line !== undefined) say(terminal, `  or in a terminal: ${line}`)
     await Promise.all([openPage(url, programs), hintAtQuestion(programs)])
     return true
   }
-  return async (...asked) => {
+  return async (question, signal, until) => {
     const { askOnPage } = await import("../../questions/question-page.js")
-    return askOnPage(show)(...asked)
+    const tell = (url: string): Promise<true> => show(url, question, until)
+    return askOnPage(tell)(question, signal, until)
   }
 }
 

@@ -177,7 +177,7 @@ function setLine({ secret, service }: MissingSecret): string {
 
 const WHY_NOT: Readonly<Record<Unanswered, string>> = {
   decline: "the person said no",
-  timeout: "nobody answered within 120 s",
+  timeout: "nobody answered in time",
   cancel: "the question was taken back",
   failed: "the question failed",
   unsupported: "nobody can be asked here",

@@ -1,6 +1,9 @@
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest"
+import { questionsByPage } from "../../../src/cli/run/ask-person.js"
+import type { Door } from "../../../src/cli/door/door.js"
+import { TO_CHOOSE } from "../../questions/asked.js"
 import { answerPage } from "../../questions/answer-page.js"
 import { type Seen, atTerminal, plain } from "../at-terminal.js"
 import { BlindMachine, OTHER, VALUE } from "./blind-machine.js"
@@ -94,8 +97,9 @@ test("yes, once: the browser opens the page, and the next request asks anew", as
   const seen = await run
   const shown = plain(seen)
   const pages = callsOf("xdg-open")
-  const asked = `agent-vault: May stripe/api-key be sent? sh, as the agent ci asks. The request: GET ${blind.service.authority}/v1/a. Answer within 120 s:\n  ${pages[0]}\n`
+  const asked = `agent-vault: May stripe/api-key be sent? sh, as the agent ci asks. The request: GET ${blind.service.authority}/v1/a. Answer within `
   expect(shown).toContain(asked)
+  expect(shown).toContain(` s:\n  ${pages[0]}\n`)
   expect(shown.split("GET /v1/a Bearer [REDACTED stripe/api-key]")).toHaveLength(3)
   expect(shown).not.toContain(VALUE)
   expect(blind.service.got.map(({ request }) => request.headers.authorization)).toEqual([
@@ -214,6 +218,17 @@ test("without a display, or without a browser, the page's address is on the term
     rmSync(join(blind.machine.home, "stderr"))
   }
   expect(callsOf("xdg-open")).toEqual([])
+})
+
+test("who is asked when others waited before hears what time is left", async () => {
+  const shown: string[] = []
+  const stderr = { write: (text: string) => shown.push(text) }
+  const questions = await questionsByPage({ env: {}, terminal: { stderr } } as unknown as Door)
+  const over = new AbortController()
+  const answer = questions.means(TO_CHOOSE, over.signal, Date.now() + 30_000)
+  await expect.poll(() => shown.join("")).toMatch(/ Answer within (?:30|[12]?\d) s:\n {2}http:/)
+  over.abort()
+  await answer
 })
 
 test("programs of the desktop learn no secret and no variable of ours", async () => {
