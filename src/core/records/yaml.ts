@@ -1,4 +1,13 @@
-import { type Document, type YAMLMap, isAlias, isMap, isScalar, parseDocument, visit } from "yaml"
+import {
+  type Document,
+  type YAMLMap,
+  type YAMLParseError,
+  isAlias,
+  isMap,
+  isScalar,
+  parseDocument,
+  visit,
+} from "yaml"
 import type { VaultError } from "../words/errors.js"
 import { LIMITS } from "../words/limits.js"
 
@@ -10,6 +19,15 @@ export type YamlRefusal = (why: string, cause?: unknown) => VaultError
 
 /** Open brackets at one place: far more than our files have, far fewer than hurt the parser. */
 const DEEPEST = 64
+
+/** The parser's errors whose first line may repeat a part of the text. */
+const QUOTING: ReadonlySet<string> = new Set([
+  "BAD_COLLECTION_TYPE",
+  "BAD_DIRECTIVE",
+  "BAD_DQ_ESCAPE",
+  "TAG_RESOLVE_FAILED",
+  "UNEXPECTED_TOKEN",
+])
 
 /**
  * Parses one YAML 1.2 document of the core schema, without anything that lets a text mean what it
@@ -24,7 +42,7 @@ export function parseStrictYaml(bytes: Uint8Array, limit: number, refusal: YamlR
   if (/^%/m.test(text)) throw refusal("it uses a directive")
   const document = parseDocument(text, { uniqueKeys: false, version: "1.2", schema: "core" })
   const [error] = document.errors
-  if (error !== undefined) throw refusal(firstLine(error.message), error)
+  if (error !== undefined) throw refusal(withoutQuotes(error))
   if (document.warnings.length > 0) throw refusal("it uses YAML that it does not need")
   refuseCleverness(document, text, refusal)
   return document
@@ -36,7 +54,7 @@ export function refuseBrokenYaml(text: string, refusal: YamlRefusal): void {
   refuseTooManyEntries(text, refusal)
   const document = parseDocument(text, { uniqueKeys: false })
   const [error] = document.errors
-  if (error !== undefined) throw refusal(firstLine(error.message), error)
+  if (error !== undefined) throw refusal(withoutQuotes(error))
   visit(document, { Map: (_key, map) => refuseDuplicates(map, text, refusal) })
 }
 
@@ -103,7 +121,9 @@ function decodeUtf8(bytes: Uint8Array, refusal: YamlRefusal): string {
   }
 }
 
-/** What the YAML parser says, without the lines that it quotes. */
-function firstLine(message: string): string {
-  return (message.split("\n")[0] ?? "it is not YAML").replace(/:$/, "")
+/** What the YAML parser says, without what it quotes of the text: that may be a value. */
+function withoutQuotes({ code, message }: YAMLParseError): string {
+  const [line = ""] = message.split("\n")
+  if (!QUOTING.has(code)) return line.replace(/:$/, "")
+  return `it is broken${/ at line \d+, column \d+(?=:?$)/.exec(line)?.[0] ?? ""}`
 }

@@ -155,6 +155,10 @@ test("what is wrong with a file is told without its values, and nothing is store
     ["values.yaml", `a: &anchor ${secret}\nb: *anchor\n`, "CONFIG_INVALID"],
     ["values.yaml", `a: "${secret}`, "CONFIG_INVALID"],
     ["values.yaml", `a: !!binary ${secret}\n`, "CONFIG_INVALID"],
+    ["values.yaml", `a: |${secret}\n`, "CONFIG_INVALID"],
+    ["values.yaml", `a: >${secret}\n`, "CONFIG_INVALID"],
+    ["values.yaml", `a: !x!${secret}\n`, "CONFIG_INVALID"],
+    ["values.yaml", `a: "\\U${secret}"\n`, "CONFIG_INVALID"],
     [".env", `A='${secret}`, "CONFIG_INVALID"],
     [".env", "# nothing\n", "CONFIG_INVALID"],
     [".env", `A=av://stripe/api-key\nB=${secret}\n`, "CONFIG_INVALID"],
@@ -166,7 +170,7 @@ test("what is wrong with a file is told without its values, and nothing is store
   for (const [name, text, code] of wrong) {
     const { stdout, stderr } = await imported(name, text)
     expect([text, stdout, stderr.split(": ")[1]]).toEqual([text, "", code])
-    expect(stderr).not.toContain(secret)
+    expect(stderr).not.toContain(secret.slice(0, 6))
   }
   expect(machine.git("rev-parse", "HEAD")).toBe(head)
 })
