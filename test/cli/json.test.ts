@@ -27,6 +27,8 @@ let template: Machine
 let machine: Machine
 const machines: Machine[] = []
 const covered = new Set<string>()
+/** What stands at the top of the documents of a command. */
+const fields = new Map<string, Set<string>>()
 
 beforeAll(async () => {
   template = await vaultMachine()
@@ -44,8 +46,12 @@ async function document(argv: readonly string[], stdin = "", code = 0): Promise<
       ? await machine.shell(["agent-vault", ...whole].map(shellWord).join(" "))
       : await machine.call(whole, stdin)
   expect({ stderr: ran.stderr, code: ran.code }).toEqual({ stderr: "", code })
-  covered.add(commandOf(argv)?.name ?? "")
-  return JSON.parse(ran.stdout)
+  const name = commandOf(argv)?.name ?? ""
+  covered.add(name)
+  const printed: unknown = JSON.parse(ran.stdout)
+  const known = fields.get(name) ?? new Set()
+  fields.set(name, new Set([...known, ...Object.keys(printed as object)]))
+  return printed
 }
 
 function fresh(): void {
@@ -1022,4 +1028,26 @@ test("every command that reports has been looked at", () => {
   covered.add("roll")
   const reporting = COMMANDS.filter(({ options }) => "json" in options).map(({ name }) => name)
   expect([...covered].sort()).toEqual(reporting.sort())
+})
+
+/** The code in a text: `{name, version}`. */
+const codeIn = (text: string): string[] =>
+  [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code ?? "")
+
+test("docs/cli.md has the document of every command, with all that stands at its top", () => {
+  const page = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8")
+  const rows = (page.split("\n## JSON\n")[1] ?? "")
+    .split("\n")
+    .filter((line) => line.startsWith("| `"))
+  const untold = [...fields].flatMap(([name, printed]) => {
+    const ofName = rows.filter((row) => {
+      const commands = codeIn(row.split("|")[1] ?? "")
+      return commands.some((each) => each === name || each.startsWith(`${name} --`))
+    })
+    const told = new Set(
+      ofName.flatMap((row) => row.split("|").slice(2).join().match(/\w+/g) ?? []),
+    )
+    return [...printed].filter((field) => !told.has(field)).map((field) => `${name}: ${field}`)
+  })
+  expect(untold).toEqual([])
 })

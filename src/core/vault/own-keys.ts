@@ -84,12 +84,13 @@ export async function addKey(vault: Vault, request: AddKeyRequest): Promise<Adde
 export interface KeptKey extends KeyHolder {
   readonly file: string
   /**
-   * `opens`: the vault's record of its holder is of this key. `replaced`: of another one, or there is
-   * no such holder. `sealed`: a passphrase keeps it from being told. `keychain`: the key is in the
+   * `opens`: the vault's record of its holder is of this key. `replaced`: of another one. `stranger`:
+   * there is no such holder, or not any more. `sealed`: a passphrase keeps it from being told. `keychain`: the key is in the
    * system's keychain, which was not asked. `damaged`: it holds no key.
    * `unverified`: whether the vault is genuine is not known here.
    */
-  readonly state: "opens" | "replaced" | "sealed" | "keychain" | "damaged" | "unverified"
+  readonly state:
+    "opens" | "replaced" | "stranger" | "sealed" | "keychain" | "damaged" | "unverified"
   /** Other users of this machine can read it. */
   readonly unsafe?: true
 }
@@ -240,10 +241,15 @@ async function stateOf(
   const isTheirs = holder?.role === role && (role === "owner" || holder.name === name)
   const who = role === "owner" ? (holder?.name ?? key.owner) : name
   return {
-    state: isTheirs ? "opens" : "replaced",
+    state: isTheirs ? "opens" : isHolder(vault, role, who) ? "replaced" : "stranger",
     ...unsafe,
     ...(who === undefined ? {} : { name: who }),
   }
+}
+
+function isHolder(vault: Vault, role: KeyHolder["role"], name = ""): boolean {
+  if (role === "owner") return vault.owners.some((owner) => owner.name === name)
+  return findAgent(vault, name) !== undefined
 }
 
 async function parsed(bytes: Uint8Array, file: string): Promise<Key | undefined> {

@@ -8,6 +8,7 @@ import { placeOf } from "../../door/who.js"
 const STATES: Readonly<Record<KeptKey["state"], string>> = {
   opens: "opens this vault",
   replaced: "replaced: it opens only what is in the history",
+  stranger: "not let in yet, or removed: it opens nothing new",
   sealed: "has a passphrase",
   keychain: "in the keychain of this system",
   damaged: "damaged: it holds no key",

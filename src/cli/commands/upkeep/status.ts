@@ -143,7 +143,9 @@ function identityLine(
 
 /** A key file says whose key it was; the vault says whose it is. */
 function stranger({ agent }: Identity): string {
-  return agent === undefined ? "a stranger to this vault" : `an old key of ${agent}`
+  return agent === undefined
+    ? "a stranger to this vault"
+    : `a key that is not, or no longer, that of ${agent}`
 }
 
 function opensLines(identity: Identity | undefined, standing: Standing | undefined): string[] {
@@ -151,7 +153,7 @@ function opensLines(identity: Identity | undefined, standing: Standing | undefin
   const opens = standing.opens.map(({ group, until }) => untilText(group, until))
   const nothing =
     standing.actor === undefined
-      ? "nothing: use the present key"
+      ? "nothing: an owner has to let the key in; or use the present one"
       : "nothing: ask an owner for a grant"
   return [`opens     ${opens.join(", ") || nothing}`]
 }
