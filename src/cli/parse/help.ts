@@ -43,7 +43,7 @@ export function unknownCommand(words: readonly string[]): VaultError {
   const typed = words.slice(family.split(" ").length)
   const meant =
     isFamily && next !== undefined
-      ? (nearSubcommand(family, next) ?? nearSubcommand(family, typed.slice(0, 2).join(" ")))
+      ? (nearSubcommand(family, typed.slice(0, 2).join(" ")) ?? nearSubcommand(family, next))
       : undefined
   const near = isFamily ? meant && `did you mean ${meant}?` : guess(words)
   const help = isFamily ? `agent-vault help ${family}` : "agent-vault help lists the commands"
@@ -59,10 +59,10 @@ export function shownCommand(word: string): string {
 export function nearSubcommand(family: string, word: string): string | undefined {
   const { length } = `${family} `
   const names = COMMANDS.map(({ name }) => name).filter((name) => name.startsWith(`${family} `))
-  // The name of the family was typed as it is, and brings nothing near.
+  // The name of the family was typed as it is, and brings nothing near. A family may be in it.
   const near = nearest(
     word,
-    names.map((name) => name.slice(length)),
+    names.map((name) => name.slice(length)).flatMap((name) => [name, name.split(" ")[0] ?? ""]),
   )
   return near === undefined ? undefined : `${family} ${near}`
 }
@@ -146,6 +146,10 @@ const CALLED_ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ["groups", "group list"],
   ["owners", "owner list"],
   ["keys", "key list"],
+  ["policies", "policy show"],
+  ["push", "sync"],
+  ["pull", "sync"],
+  ["whoami", "status"],
   ["version", "-V"],
 ])
 
@@ -155,7 +159,7 @@ const CALLED_ELSEWHERE: ReadonlyMap<string, string> = new Map([
  */
 function guess(words: readonly string[]): string | undefined {
   const [first = "", second = ""] = words
-  const ends = COMMANDS.filter(({ name }) => first !== "" && name.endsWith(` ${first}`))
+  const ends = COMMANDS.filter(({ name }) => first !== "" && ` ${name} `.includes(` ${first} `))
   const [last, ...others] = ends
   const elsewhere = CALLED_ELSEWHERE.get(first)
   if (elsewhere !== undefined || others.length > 0) {

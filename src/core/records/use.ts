@@ -243,11 +243,23 @@ function parseServiceName(text: string): string {
   throw refused("service", text, "see: agent-vault services")
 }
 
+/** What says it, on the command line. */
+const SAID_AS = {
+  host: "--host HOST, as in --host api.example.com",
+  method: "--method METHOD, as in --method GET",
+  path: "--path PATTERN, as in --path '/v1/**'",
+  place: "--at PLACE, as in --at header:authorization",
+} as const
+
 /** Each text once, in the order in which they were given. */
-function all<T>(what: string, texts: readonly string[], parse: (text: string) => T): readonly T[] {
+function all<T>(
+  what: keyof typeof SAID_AS,
+  texts: readonly string[],
+  parse: (text: string) => T,
+): readonly T[] {
   if (texts.length === 0) {
     throw new VaultError("USAGE", `the rule names no ${what}`, {
-      hint: `--${what === "place" ? "at" : what} …`,
+      hint: SAID_AS[what],
     })
   }
   const parsed = [...new Set(texts.map(parse))]

@@ -17,7 +17,7 @@ export async function run(door: Door): Promise<void> {
   }
   const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell as keyof typeof SCRIPTS] : undefined
   if (script === undefined || words.length > 0) {
-    throw new VaultError("USAGE", "there is completion for bash, zsh and fish", {
+    throw new VaultError("USAGE", "completion takes the name of one shell: bash, zsh or fish", {
       hint: "agent-vault help completion",
     })
   }
