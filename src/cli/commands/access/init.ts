@@ -1,6 +1,6 @@
 import { userInfo } from "node:os"
-import { resolve, sep } from "node:path"
-import { VaultError, agentHarness } from "../../../core/index.js"
+import { dirname, resolve, sep } from "node:path"
+import { VaultError, agentHarness, findVaultOrNone } from "../../../core/index.js"
 import { type NewVault, gitUserName, init, ownerNameFrom } from "../../../core/owner.js"
 import { afterRepair } from "../../door/after-repair.js"
 import type { Door } from "../../door/door.js"
@@ -34,6 +34,7 @@ export async function run(door: Door): Promise<void> {
   const document = dryRun ? { root, owner, files } : { ...made, ...unfinishedPart(made) }
   if (await asJson(door, document)) return
   tell(door, ...(dryRun ? dryRunLines(made) : madeLines(made, passphrase !== undefined)))
+  tell(door, ...hiddenLines(folder))
   if (!dryRun) tell(door, `Next${whereNext(door.cwd, folder)}: ${NEXT}`)
   if (passedOver !== undefined) {
     const why = `Git's user.name (${passedOver}) makes no owner's name, of letters and digits in ASCII`
@@ -99,6 +100,17 @@ function harnessLines({ env }: Door): string[] {
     `${harness} runs here, and your key has no passphrase: so agent add, grant and what else gives`,
     "  access wants your own word. Type it in a terminal of your own.",
   ]
+}
+
+/** Whoever is below a vault may not know that there is one. */
+function hiddenLines(folder: string): string[] {
+  try {
+    const around = findVaultOrNone(dirname(folder))
+    return around === undefined ? [] : [`In ${folder}, it takes the place of ${around.root}`]
+  } catch (error) {
+    if (VaultError.is(error, "BUSY")) return []
+    throw error
+  }
 }
 
 function dryRunLines({ root, owner, keyFile }: NewVault): string[] {
