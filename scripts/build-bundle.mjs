@@ -97,8 +97,13 @@ export async function writeBundle(folder, entryPoints, ending, doors) {
     },
     // Native code stays where an installation put it.
     external: [`./${portableFile}`, "*/pty.node"],
-    // Its main file loads its other files in a way that no bundler can follow.
-    alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
+    alias: {
+      // Its main file loads its other files in a way that no bundler can follow.
+      "jsonc-parser": "jsonc-parser/lib/esm/main.js",
+      // yargs finds a package.json by it, of whose version nothing is used, in the user's folder or
+      // above: there a pipe of that name would be waited for.
+      "escalade/sync": "data:text/javascript,export default () => undefined",
+    },
     inject: [fileURLToPath(new URL("bin-streams.mjs", import.meta.url))],
     plugins: [nativeOrLazy, noSchemaCompiler, streamsOfNode, leanRules, ahead, pastFaces],
   })

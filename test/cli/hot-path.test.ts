@@ -105,6 +105,15 @@ test("get loads of Node what it needs: no sockets, no WebCrypto, no parser of ar
   expect(loaded.filter((name) => costly.has(name))).toEqual([])
 })
 
+test("what yargs has to understand reads no package.json of the folder", () => {
+  const file = join(classic.repo, "package.json")
+  writeFileSync(file, "{}\n")
+  const { loaded, others } = loadedBy(classic, ["list", "--no-such-option"])
+  rmSync(file)
+  expect(loaded.some((name) => readText(name).includes(MARKS.yargs))).toBe(true)
+  expect(others.filter((name) => basename(name) === "package.json")).toEqual([])
+})
+
 test("guard loads nothing to explain with unless that is asked", () => {
   const file = join(classic.repo, "notes.txt")
   writeFileSync(file, "nothing of interest\n")
