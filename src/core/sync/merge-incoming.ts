@@ -266,8 +266,9 @@ function refuseConflicts(
   const shown = names.slice(0, 5).join(", ")
   const more = names.length > 5 ? ` and ${names.length - 5} more` : ""
   const first = files.length === 0 ? "" : "settle the files that git names, "
+  // With merge.ff=only Git merges nothing that has gone two ways.
   throw new VaultError("CONFLICT", `this branch and ${name} both changed ${shown}${more}`, {
-    hint: `nothing was merged. Merge it by hand: git merge ${shellWord(name)}; then ${first}agent-vault resolve, git commit, and agent-vault sync`,
+    hint: `nothing was merged. Merge it by hand: git merge --no-ff ${shellWord(name)}; then ${first}agent-vault resolve, git commit, and agent-vault sync`,
   })
 }
 
@@ -291,6 +292,6 @@ function withoutVault({ remote, name }: RemoteBranch): VaultError {
 
 function unrelated({ name }: RemoteBranch): VaultError {
   return new VaultError("CONFLICT", `this branch and ${name} have no common past`, {
-    hint: `if they belong together: git merge --allow-unrelated-histories ${shellWord(name)}; then agent-vault resolve, and agent-vault sync`,
+    hint: `if they belong together: git merge --no-ff --allow-unrelated-histories ${shellWord(name)}; then agent-vault resolve, and agent-vault sync`,
   })
 }
