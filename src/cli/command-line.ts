@@ -76,14 +76,16 @@ async function runCommand(
 
 /** The next command, typed as the one who acted, and where they are. */
 async function hintOf(
-  { hint }: VaultError,
+  { code, hint }: VaultError,
   call: Call | undefined,
   surroundings: CommandProcess,
 ): Promise<string | undefined> {
   if (hint === undefined || call === undefined) return hint
   const { asActing } = await import("./parse/typed-again.js")
-  const { fromHere } = await import("./door/from-here.js")
-  return fromHere(asActing(hint, call), call, () => surroundings.cwd())
+  const { fromHere, toCheckOut } = await import("./door/from-here.js")
+  const cwd = (): string => surroundings.cwd()
+  const left = code === "NO_VAULT" ? await toCheckOut(call, cwd(), surroundings.env) : undefined
+  return left ?? fromHere(asActing(hint, call), call, cwd)
 }
 
 /** Tells an error. Returns the exit code. */

@@ -63,6 +63,7 @@ export {
 export { type OwnerKeyProof, proveOwnerKey, trustOf } from "./recovery/owner-key-proof.js"
 export { closeToOthers, readRegularFile, replaceFile } from "./disk/files.js"
 export { type GrantRequest, type RevokeRequest, endGrants, grant, revoke } from "./change/grant.js"
+export { vaultLeftOut } from "./git/left-out.js"
 export { gitUserName } from "./git/git-user.js"
 export { ownerNameFrom } from "./words/names.js"
 export { type InitRequest, type NewVault, init } from "./change/init.js"

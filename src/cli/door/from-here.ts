@@ -1,5 +1,5 @@
 import { dirname, relative, resolve } from "node:path"
-import { VaultError, findVault, shellWord } from "../../core/index.js"
+import { type Environment, VaultError, findVault, shellWord } from "../../core/index.js"
 import { type Call, longestNamed } from "../parse/call.js"
 import { quickSpec } from "../parse/quick.js"
 
@@ -33,6 +33,19 @@ export function inSameFolder(text: string, { options: { dir } }: Call): string {
     const name = `agent-vault ${spec.name}`
     return `${name} --dir ${shellWord(dir)}${line.slice(name.length)}`
   })
+}
+
+/** Where a sparse checkout leaves the vault out, the line that brings it. */
+export async function toCheckOut(
+  { options: { dir } }: Call,
+  cwd: string,
+  env: Environment,
+): Promise<string | undefined> {
+  const { vaultLeftOut } = await import("../../core/owner.js")
+  const left = await vaultLeftOut(resolve(cwd, typeof dir === "string" ? dir : ""), env)
+  if (left === undefined) return undefined
+  const git = `git -C ${shellWord(left.top)} sparse-checkout`
+  return `this sparse checkout leaves it out: ${git} add ${shellWord(left.folder)}`
 }
 
 function folderOfVault(start: string): string | undefined {

@@ -169,7 +169,8 @@ function readPointer(file: string): string | undefined {
   return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8").trimEnd()
 }
 
-function* upwards(start: string): Generator<string> {
+/** A folder, and each above it, up to the root. */
+export function* upwards(start: string): Generator<string> {
   for (let folder = start; ; folder = dirname(folder)) {
     yield folder
     if (dirname(folder) === folder) return
