@@ -361,7 +361,7 @@ describe("a rule that asks", () => {
   test("asks at the terminal of the proxy, by letters that nobody types in advance", async () => {
     const script = `(
         until eval "$(agent-vault proxy env 2>/dev/null)" && [ -n "$STRIPE_WEBHOOK" ]; do sleep 0.1; done
-        for n in 1 2; do ${CALL} > said-$n 2>&1; done
+        for n in 1 2 3 4; do ${CALL} > said-$n 2>&1; done
         kill -TERM $$
       ) &
       exec agent-vault proxy --agent ci -g stripe`
@@ -369,6 +369,9 @@ describe("a rule that asks", () => {
     const steps: Steps = [
       ["Type the letters", "\r", letters],
       ["Type the letters", "\r"],
+      // No letters have an a.
+      ["Type the letters", "aaaa\r"],
+      ["Type the letters", "\u0003"],
     ]
     const seenThere = await atTerminal(machine, ["-c", script], steps, { program: ["bash"] })
     const shown = plain(seenThere)
@@ -376,10 +379,11 @@ describe("a rule that asks", () => {
     expect(shown).toContain(`The request: GET ${service.authority}/v1/<b>`)
     // Its rule says each, so there is no yes for the session.
     expect(shown).not.toContain("until the run ends")
-    const said = [1, 2].map((n) => readFileSync(join(machine.repo, `said-${n}`), "utf8"))
+    expect(shown.split("These are none of them: a no.")).toHaveLength(2)
+    const said = [1, 2, 3, 4].map((n) => readFileSync(join(machine.repo, `said-${n}`), "utf8"))
     expect(said).toEqual([
       expect.stringContaining("you sent"),
-      expect.stringContaining("ASK_REFUSED"),
+      ...[2, 3, 4].map(() => expect.stringContaining("a person said no to") as string),
     ])
     expect(seen).toHaveLength(1)
   })

@@ -62,7 +62,11 @@ export async function lettersTyped<T extends string>(
     say(terminal, `  ${letters}  ${harmless(words)}`)
   }
   const question = "Type the letters of your answer; the Return key alone is a no:"
-  return byLetters.get(await askLine(terminal, question, "no", "", signal))
+  const typed = await askLine(terminal, question, "no", "", signal)
+  const choice = byLetters.get(typed)
+  // Not asked again: whoever may go on trying finds them.
+  if (choice === undefined && typed !== "no") say(terminal, "These are none of them: a no.")
+  return choice
 }
 
 function newLetters(): string {

@@ -69,9 +69,9 @@ function askAtTerminal(terminal: Terminal): AskBy {
     try {
       return await inTurn(terminal, () => answerTyped(terminal, question, signal))
     } catch (error) {
+      if (!VaultError.is(error, "INTERRUPTED")) throw error
       // Ctrl-C is an answer, and no reason to ask elsewhere.
-      if (VaultError.is(error, "INTERRUPTED")) return { without: "cancel" }
-      throw error
+      return signal.aborted ? { without: "cancel" } : { choice: "no" }
     }
   }
 }
