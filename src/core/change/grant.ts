@@ -2,13 +2,21 @@ import { type ChangeRequest, type Done, type Outcome, change } from "./change.js
 import { planAccess, planEdit, summary } from "./draft-plan.js"
 import { type Applied, executePlan } from "./execute-plan.js"
 import { VaultError } from "../words/errors.js"
+import { NOTES_GROUP, isNote } from "../records/canary.js"
 import type { ManifestEdit } from "../records/manifest-edits.js"
 import { parseAgentName, parseGroupName, parseNote } from "../words/names.js"
 import { type Session, editDraftManifest, readManifest } from "./session.js"
 import { hasPassed, utc } from "../words/time.js"
 import { refuseKnownKey } from "../vault/sealed-state.js"
 import { isExpiryOnly } from "../vault/plan.js"
-import { type Vault, findAgent, findGroup, getAgent, getGroup } from "../vault/vault.js"
+import {
+  type Vault,
+  findAgent,
+  findGroup,
+  getAgent,
+  getGroup,
+  listSecrets,
+} from "../vault/vault.js"
 
 export interface GrantRequest extends ChangeRequest {
   readonly agent: string
@@ -23,7 +31,10 @@ export interface RevokeRequest extends ChangeRequest {
   readonly groups: readonly string[] | "all"
 }
 
-/** Lets an agent open groups. Granting what is granted changes nothing. Throws `PENDING`. */
+/**
+ * Lets an agent open groups. Granting what is granted changes nothing. Throws `PENDING`, and `USAGE`
+ * for the group that tells owners which secrets are canaries.
+ */
 export function grant(request: GrantRequest): Promise<Outcome<Applied>> {
   const agent = parseAgentName(request.agent)
   const groups = [...new Set(request.groups.map(parseGroupName))]
@@ -38,6 +49,7 @@ export function grant(request: GrantRequest): Promise<Outcome<Applied>> {
     refuseNoAgent(session.vault, agent, groups, "grant")
     refuseKnownKey(session.vault, agent)
     for (const group of groups) getGroup(session.vault, group)
+    if (groups.includes(NOTES_GROUP)) refuseNotes(session.vault)
     const edits = groups.flatMap((group): ManifestEdit[] => {
       const line = { agent, group, ...(until && { until }), ...(reason && { reason }) }
       return isGranted(session, line) ? [] : [{ do: "put-grant", grant: line }]
@@ -89,6 +101,18 @@ function refuseNoAgent(
   throw new VaultError("AGENT_NOT_FOUND", `there is no agent ${agent}, it is a group`, {
     hint: `the agent comes first: agent-vault ${verb} ${meant} ${agent}`,
   })
+}
+
+/** Whoever opens the notes knows each canary. Other things that owners keep beside them can move. */
+function refuseNotes(vault: Vault): void {
+  if (!listSecrets(vault, NOTES_GROUP).some(isNote)) return
+  throw new VaultError(
+    "USAGE",
+    `${NOTES_GROUP} says which secrets are canaries, and is for owners`,
+    {
+      hint: `what an agent is to read goes into another group: agent-vault mv ${NOTES_GROUP}/NAME GROUP/NAME`,
+    },
+  )
 }
 
 async function editAndApply(

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { writeFileSync } from "node:fs"
+import { appendFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { inspect as shown } from "node:util"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
@@ -220,7 +220,10 @@ describe("owners are told of a canary", () => {
     await addFor("ci")
     expect(await outcome(canaries("ci"))).toBe("NOT_OWNER")
     expect((await canaries()).knownTo).toEqual([])
-    await world.grant("ci", "owner-notes")
+    expect(await outcome(world.grant("ci", "owner-notes"))).toBe("USAGE")
+    const manifest = join(world.top, ".agent-vault/manifest.yaml")
+    appendFileSync(manifest, "  - agent: ci\n    group: owner-notes\n")
+    await world.apply()
     expect(await outcome(canaries("ci"))).toBe("NOT_OWNER")
     expect((await canaries()).knownTo).toEqual(["ci"])
     const head = world.git("rev-parse", "HEAD")
