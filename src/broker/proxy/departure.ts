@@ -5,7 +5,14 @@ import type { Passage } from "../gate/passage.js"
 import type { LiveValues } from "../live/live-values.js"
 import { type Putting, putInBody, putInHead } from "../placing/put.js"
 import { type RequestHead, headerValues, withHeader } from "../placing/request-head.js"
-import { endToEnd, flushHead, pairsOf, refuseLateHeaders, without } from "./framing.js"
+import {
+  endToEnd,
+  flushHead,
+  pairsOf,
+  refuseLateHeaders,
+  without,
+  withoutOwnHost,
+} from "./framing.js"
 import type { Granted } from "./granted.js"
 import type { Requester } from "./order.js"
 import type { Placement, Placements } from "./placements.js"
@@ -58,6 +65,7 @@ export function departureOf(
   }
   let body = leaving.body && (inside?.filled ?? leaving.body)
   let head = withReadableReply({ ...filled, rawHeaders: framed(leaving, filled, body) })
+  if (values.size > 0) head = { ...head, rawHeaders: withoutOwnHost(head.rawHeaders) }
   const asked = signed.length === 0 ? undefined : askedIn(head)
   // Others than signatures do not need it, and all of a reply can be searched.
   if (signed.length === 0) head = { ...head, rawHeaders: without(head.rawHeaders, "range") }

@@ -53,6 +53,9 @@ const OF_PROXIES = new Set([
   "x-original-uri",
 ])
 
+/** A host of this machine, which means nothing to a service elsewhere. */
+const OWN_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i
+
 /** What a head alone may say (RFC 9110, section 6.5.1). */
 const OF_HEADS = new Set([
   "authorization",
@@ -94,14 +97,27 @@ export function refuseAmbiguous(head: RequestHead, httpVersion: string): void {
  * in a form, of which `form` is the body. Throws `USE_REFUSED`.
  */
 export function refuseOverride(head: RequestHead, form: Uint8Array | undefined): void {
-  const names = head.rawHeaders.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase())
+  const rawHeaders = withoutOwnHost(head.rawHeaders)
+  const names = rawHeaders.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase())
   const named = names.find((name) => isOverride(name) || OF_PROXIES.has(headerNamed(name)))
   const [, ...query] = head.target.split("?")
   const pairs = [query.join("?"), Buffer.from(form ?? []).toString("latin1")]
   const override = named ?? pairs.map(methodNamedIn).find((name) => name !== undefined)
   if (override === undefined) return
   throw new VaultError("USE_REFUSED", `${override} would change the request on the way`, {
-    hint: "send the request with the method, the host and the path that are meant, and without that",
+    hint: "send the request with the method, the host and the path that are meant, and without that; if a proxy of a development server adds it, switch that off there (xfwd)",
+  })
+}
+
+/**
+ * The headers without that by which the proxy of a development server says whom it was asked for, which
+ * not every one can leave out: as if the program had not sent it.
+ */
+export function withoutOwnHost(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter((_, at) => {
+    const begin = at - (at % 2)
+    if (!OWN_HOST.test(rawHeaders[begin + 1] ?? "")) return true
+    return headerNamed((rawHeaders[begin] ?? "").toLowerCase()) !== "x-forwarded-host"
   })
 }
 

@@ -64,6 +64,13 @@ describe("a request that the server would take for another is refused", () => {
     ["the query, after a semicolon", "/v1/charges/a?a=b;_method=delete", "X: y"],
     ["a header as some of CGI read it", "/v1/charges/a", "X.HTTP~Method!Override: DELETE"],
     ["a host in a header", "/v1/charges/a", "X-Forwarded-Host: other.pay.test"],
+    ["a host behind this machine's", "/v1/charges/a", "X-Forwarded-Host: localhost:3000, a.test"],
+    ["a host that begins like it", "/v1/charges/a", "X-Forwarded-Host: localhost.pay.test"],
+    [
+      "a host beside it",
+      "/v1/charges/a",
+      "X-Forwarded-Host: localhost\r\nX-Forwarded-Host: a.test",
+    ],
     ["a host in another header", "/v1/charges/a", "Forwarded: host=other.pay.test"],
     ["a path before its own", "/v1/charges/a", "X-Forwarded-Prefix: /v1/admin"],
     ["a path in a header", "/v1/charges/a", "X-Original-URL: /v1/admin"],
@@ -75,6 +82,26 @@ describe("a request that the server would take for another is refused", () => {
     await stage.start({}, NARROW)
     const reply = await stage.send({ line: `POST ${path} HTTP/1.1`, more: `\r\n${more}` }, body)
     expect(stage.told(reply)).toEqual([403, "USE_REFUSED", 0])
+  })
+
+  test.each(["localhost:3000", "127.0.0.1:3000", "[::1]:8080", "LOCALHOST"])(
+    "but not for %s, as proxies of development servers add it: the server does not get it",
+    async (host) => {
+      await stage.start({}, NARROW)
+      const more = `\r\nX-Forwarded-Host: ${host}\r\nx_forwarded_host: ${host}\r\nX-Forwarded-For: ::1`
+      expect((await stage.send({ line: "GET /v1/charges/a HTTP/1.1", more })).status).toBe(200)
+      const [got] = stage.service.got
+      expect(got?.request.headers.authorization).toContain(VALUE)
+      const names = Object.keys(got?.request.headers ?? {})
+      expect(names.filter((name) => name.startsWith("x"))).toEqual(["x-forwarded-for"])
+    },
+  )
+
+  test("and reaches it as it is where it gets no value", async () => {
+    await stage.start({}, NARROW)
+    const head = `GET /v1/charges/a HTTP/1.1\r\nHost: ${stage.service.authority}\r\nX-Forwarded-Host: localhost`
+    await stage.broker.send(stage.service, head)
+    expect(stage.service.got[0]?.request.headers["x-forwarded-host"]).toBe("localhost")
   })
 
   test.each(["get", "Get", "POST-X", "PROPFIND"])("with the method %s", async (method) => {
