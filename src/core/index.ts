@@ -138,6 +138,7 @@ export {
   findVault,
   findVaultOrNone,
 } from "./disk/place.js"
+export { mixing } from "./disk/in-progress.js"
 export { type SecretRead, readSecret } from "./vault/read.js"
 export { policyOf, questionOf } from "./vault/policy-of.js"
 export type { PolicyJudge, PolicyVerdict } from "./policy/policy-question.js"

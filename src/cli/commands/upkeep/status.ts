@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs"
 import {
   type Identity,
+  type Place,
   agentHarness,
   claimedId,
   describeTrust,
   localAgents,
+  mixing,
   ownerKeyFile,
 } from "../../../core/index.js"
 import {
@@ -42,7 +44,6 @@ export async function run(door: Door): Promise<number> {
         describeStanding(vault, identity, door.now),
       )
     : undefined
-  const branch = place.checkout?.branch?.replace("refs/heads/", "")
   const [local, hasOwnerKey] = [localAgents(id, door.env), existsSync(ownerKeyFile(id, door.env))]
   const harness = agentHarness(door.env)
   const isolation = await isolationHere(door)
@@ -50,7 +51,7 @@ export async function run(door: Door): Promise<number> {
   const document = {
     vault: id,
     root: place.root,
-    ...(branch === undefined ? {} : { branch }),
+    ...whereInGit(place),
     trust,
     ...(identity === undefined ? {} : { identity: publicIdentity(identity, standing) }),
     ...(harness === undefined ? {} : { harness }),
@@ -69,7 +70,7 @@ export async function run(door: Door): Promise<number> {
   await print(door, [
     `vault     ${id}`,
     `in        ${place.root}`,
-    `branch    ${branch ?? (place.checkout === undefined ? "none: not in a Git work tree" : "none: HEAD is detached, so nothing is remembered as seen")}`,
+    `branch    ${inSameFolder(branchText(place), door.call)}`,
     `trust     ${inSameFolder(trustLine(trust), door.call)}`,
     `identity  ${identityLine(identity, standing, hasOwnerKey ? reading(harness) : undefined)}`,
     ...opensLines(identity, standing),
@@ -81,6 +82,20 @@ export async function run(door: Door): Promise<number> {
     ...attentionLines(standing, document.findings),
   ])
   return code
+}
+
+/** The branch, and what Git is in the middle of. */
+function whereInGit({ checkout }: Place): { readonly branch?: string; readonly during?: string } {
+  const branch = checkout?.branch?.replace("refs/heads/", "")
+  const during = checkout && mixing(checkout.gitFolder)
+  return { ...(branch && { branch }), ...(during && { during }) }
+}
+
+function branchText(place: Place): string {
+  if (place.checkout === undefined) return "none: not in a Git work tree"
+  const { branch, during } = whereInGit(place)
+  const name = branch ?? "none: HEAD is detached, so nothing is remembered as seen"
+  return during === undefined ? name : `${name}; a ${during} is under way: agent-vault resolve`
 }
 
 /** What keeps a blind program from going round the broker, on this machine. */
