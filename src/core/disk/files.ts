@@ -135,7 +135,7 @@ export function readRegularFile(
   }
   try {
     const stat = fstatSync(handle)
-    if (!stat.isFile()) throw unsafe(shown, "it is not a regular file")
+    if (!stat.isFile()) throw unsafe(shown, stat.isDirectory() ? "it is a folder" : "it is no file")
     if (stat.size > limit) throw unsafe(shown, `it is larger than ${limit} bytes`)
     return accessing("read", shown, () => readAll(handle, stat.size))
   } finally {
@@ -290,7 +290,7 @@ function readAll(handle: number, size: number): Uint8Array {
 
 function unsafe(path: string, why: string): VaultError {
   return new VaultError("FILE_UNSAFE", `${path} is refused: ${why}`, {
-    hint: "put a plain file or folder in its place; see: agent-vault check",
+    hint: "put a plain file or folder in its place, or name another; see: agent-vault check",
   })
 }
 

@@ -97,9 +97,7 @@ function setSources(vault: string, choice: IdentityChoice, env: Environment): Id
     identity === undefined
       ? undefined
       : { name: "the identity given", read: () => parseKey(identity, "the identity given") },
-    content === undefined
-      ? undefined
-      : { name: "AGENT_VAULT_IDENTITY", read: () => parseKey(content, "AGENT_VAULT_IDENTITY") },
+    content === undefined ? undefined : contentSource(content, "AGENT_VAULT_IDENTITY"),
     fileVariable === undefined
       ? undefined
       : fileSource(fileVariable, "AGENT_VAULT_IDENTITY_FILE", env),
@@ -128,6 +126,13 @@ function setSource(
       ? "give one of them"
       : `unset ${first.name.split(" ")[0] ?? ""}`,
   })
+}
+
+function contentSource(content: string, name: string): IdentitySource {
+  // What a CI makes of a secret that it does not give.
+  const what = "the content of a key file (a CI gives no secrets to pull requests of forks)"
+  if (content === "") return emptySource("KEY_INVALID", name, what)
+  return { name, read: () => parseKey(content, name) }
 }
 
 function fileSource(file: string, name: string, env: Environment): IdentitySource {
