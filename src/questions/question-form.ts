@@ -15,7 +15,7 @@ h1:focus { outline: none }
 dl { margin: 0 0 1rem; display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.25rem }
 dt { color: var(--soft) } dd { margin: 0; min-width: 0; font-family: var(--mono); font-size: .92em;
   overflow-wrap: anywhere; white-space: pre-wrap }
-dd.said { font-family: inherit; font-size: 1em; font-style: italic }
+dd.said { font-family: inherit; font-size: 1em; font-style: italic; unicode-bidi: plaintext }
 @media (max-width: 32rem) { dl { grid-template-columns: 1fr; gap: 0 } dd { margin-bottom: .5rem } }
 p { margin: 0 0 1rem }
 .answers { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0; padding: 0; border: 0 }

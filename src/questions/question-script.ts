@@ -57,11 +57,14 @@ function show(text) {
 }
 
 function fail(problem) {
-  for (const button of buttons()) button.disabled = false
   status.textContent = ""
-  tell(typeof problem === "string"
-    ? problem
-    : "The answer was not taken: the question is over, or was answered elsewhere.")
+  if (typeof problem === "string") {
+    for (const button of buttons()) button.disabled = false
+    return tell(problem)
+  }
+  clearInterval(ticking)
+  time.textContent = ""
+  tell("The answer was not taken: the question is over, or was answered elsewhere.")
 }
 
 function tell(problem) {

@@ -22,6 +22,15 @@ function valueIn(answer: PersonAnswer | undefined): string | undefined {
   return answer && "value" in answer ? Buffer.from(answer.value).toString() : undefined
 }
 
+/** Where a character of the reason is shown. */
+const leftOf = (from: number): string => `(() => {
+  const range = document.createRange()
+  const text = document.querySelector("dd.said").firstChild
+  range.setStart(text, ${from})
+  range.setEnd(text, ${from} + 1)
+  return range.getBoundingClientRect().left
+})()`
+
 /** A page takes no yes in its first second. */
 const LATER = "performance.now = () => 1e9"
 const READY = { width: 900, height: 700 }
@@ -97,6 +106,36 @@ describe("a question on a page, in Chromium", () => {
     await tab.getByRole("status").waitFor()
     expect(await tab.getByRole("status").textContent()).toBe("You said yes, once")
     expect(problems).toEqual([])
+  })
+
+  testInBrowser("says once that the question was answered elsewhere", async (open) => {
+    const { url, answer } = await asked(TO_CHOOSE)
+    const { tab } = await open()
+    await tab.goto(url)
+    const { tab: other } = await open()
+    await other.goto(url)
+    await other.evaluate(LATER)
+    await other.getByRole("button", { name: /Yes, once/ }).click()
+    expect(await answer).toEqual({ choice: "once" })
+    const no = tab.getByRole("button", { name: "No nothing is sent" })
+    await no.click()
+    await tab.getByRole("alert").waitFor()
+    expect(await tab.getByRole("alert").textContent()).toContain("answered elsewhere")
+    // It does not go on to count to a no.
+    expect(await tab.locator("#time").textContent()).toBe("")
+    expect(await no.isDisabled()).toBe(true)
+  })
+
+  testInBrowser("shows a reason that is written from the right as it is read", async (open) => {
+    const { url, end } = await asked({ ...TO_ENTER, why: "\u05e9\u05dc\u05d5\u05dd." })
+    const { tab } = await open({ viewport: READY })
+    await tab.goto(url)
+    const [last, mark] = [
+      await tab.evaluate<number>(leftOf(3)),
+      await tab.evaluate<number>(leftOf(4)),
+    ]
+    expect(mark).toBeLessThan(last)
+    end()
   })
 
   for (const question of [TO_CHOOSE, TO_ENTER]) {
