@@ -94,7 +94,7 @@ export async function rekeyAgent(request: AgentRequest): Promise<Outcome<Enrolle
       findGroup(session.vault, group)?.members.some((member) => member.agent === agent),
     )
     const edit = (): void => putAgent(session, agent, key)
-    const plan = planEdit(session, edit, opened, "others may wait")
+    const plan = planEdit(session, edit, opened, agent)
     const rekeyed = await rekeyGroupsOf(session, agent, plan)
     return {
       result: { ...enrolled(session, agent, key), ...rekeyed },

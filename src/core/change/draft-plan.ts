@@ -8,6 +8,7 @@ import {
   makePlan,
 } from "../vault/plan.js"
 import { readSealedState, withKept } from "../vault/sealed-state.js"
+import { findGroup } from "../vault/vault.js"
 import { type Session, readManifest } from "./session.js"
 
 /** Every difference between the manifest in the draft and the sealed state. */
@@ -29,24 +30,41 @@ export function planAccess(session: Session): Plan {
 /**
  * The plan of an operation that edits the manifest for `groups`: other differences must not be
  * pending, or they would be applied unseen. Grants that ran out elsewhere can wait, and so can what
- * an owner cannot open yet: the owner who acts may be that one. With `others` they may wait in groups
- * that are not in `groups`. Throws `PENDING`.
+ * an owner cannot open yet: the owner who acts may be that one. Where an agent is `rekeyed`, they may
+ * wait in groups that are not in `groups`, and so may another key of its own. Throws `PENDING`.
  */
 export function planEdit(
   session: Session,
   edit: () => void,
   groups?: readonly string[],
-  others?: "others may wait",
+  rekeyed?: string,
 ): Plan {
   const isOurs = ({ group }: GroupPlan): boolean => groups?.includes(group) ?? true
+  const mayWait = (group: GroupPlan): boolean =>
+    rekeyed !== undefined && (!isOurs(group) || isKeyAlone(session, group, rekeyed))
   const pending = planAccess(session).groups.filter(
-    (group) =>
-      !isExpiryOnly(group) && !isForOwnersOnly(group) && (others === undefined || isOurs(group)),
+    (group) => !isExpiryOnly(group) && !isForOwnersOnly(group) && !mayWait(group),
   )
   if (pending.length > 0) throw pendingError(pending)
   edit()
   const { escrows: _escrows, ...plan } = planAccess(session)
   return withKept(session.vault, { ...plan, groups: plan.groups.filter(isOurs) })
+}
+
+/** Whether all that is pending in a group is that an agent's record has another key than the group. */
+function isKeyAlone({ vault }: Session, plan: GroupPlan, agent: string): boolean {
+  const { group, gains, losses, retimed, unknown, formerOwners } = plan
+  const until = findGroup(vault, group)?.members.find((member) => member.agent === agent)?.until
+  const [[gain], [loss]] = [gains, losses]
+  return (
+    gains.length * losses.length === 1 &&
+    retimed.length + unknown.length === 0 &&
+    formerOwners === undefined &&
+    gain?.agent === agent &&
+    gain.until === until &&
+    loss?.agent === agent &&
+    loss.why === "rekeyed"
+  )
 }
 
 /** A line that says what a plan does, for the commit: `ci -> stripe, deploy -/-> stripe`. */

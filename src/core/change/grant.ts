@@ -7,6 +7,7 @@ import type { ManifestEdit } from "../records/manifest-edits.js"
 import { parseAgentName, parseGroupName, parseNote } from "../words/names.js"
 import { type Session, editDraftManifest, readManifest } from "./session.js"
 import { hasPassed, utc } from "../words/time.js"
+import { refuseReplacedKeys } from "./precedent.js"
 import { refuseKnownKey } from "../vault/sealed-state.js"
 import { isExpiryOnly } from "../vault/plan.js"
 import {
@@ -121,6 +122,7 @@ async function editAndApply(
   groups: readonly string[],
 ): Promise<Done<Applied>> {
   const plan = planEdit(session, () => editDraftManifest(session, edits), groups)
+  await refuseReplacedKeys(session, plan)
   const exposed = await executePlan(session, plan)
   return { result: { plan, exposed }, message: commitMessage(plan, edits) }
 }

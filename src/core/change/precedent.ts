@@ -2,14 +2,16 @@ import { dirname } from "node:path/posix"
 import type { BlobId, Git } from "../git/git.js"
 import { commitOf, readBlobs } from "../git/git-objects.js"
 import type { Reach } from "../records/reach.js"
-import type { GroupRecord } from "../records/record.js"
+import type { GroupRecord, Member } from "../records/record.js"
 import {
   type SignedPastRecord,
   ownersOfPast,
   signedPastRecord,
 } from "../records/signed-past-record.js"
 import { changesBelow } from "../undone/blobs.js"
-import { classify } from "../words/layout.js"
+import type { Plan } from "../vault/plan.js"
+import { VaultError } from "../words/errors.js"
+import { classify, groupRecordPath } from "../words/layout.js"
 import { later, utc } from "../words/time.js"
 import type { Session } from "./session.js"
 
@@ -133,10 +135,65 @@ async function removals(
  * as the branch's history goes.
  */
 export async function formerHolder(
-  { git, folder, vault }: Session,
+  session: Session,
   recipient: string,
 ): Promise<string | undefined> {
-  const changes = await changesBelow(git, { tips: ["HEAD"] }, `${folder}/agents`)
+  for (const { path, record } of await signedBelow(session, "agents")) {
+    const agent = classify(path)
+    if (record?.kind !== "agent" || agent.is !== "agent") continue
+    if (record.recipient === recipient) return agent.agent
+  }
+  return undefined
+}
+
+/**
+ * Refuses to let an agent into a group by a key in whose place the group had a later one of it. Whoever
+ * can push can bring a group that follows a rekey without the agent's record that does. As far as the
+ * branch's history goes. Throws `PENDING`.
+ */
+export async function refuseReplacedKeys(session: Session, { groups }: Plan): Promise<void> {
+  // Whom a group never had, it had by no key: the history need not be looked at.
+  const gaining = groups.filter(({ is, gains, losses }) =>
+    gains.some(({ revokedAt }) => is === "new" || losses.length > 0 || revokedAt !== undefined),
+  )
+  const past = gaining.length === 0 ? [] : await signedBelow(session, "groups")
+  for (const { group, gains, members } of gaining) {
+    const own = past.flatMap(({ path, record }) =>
+      path === groupRecordPath(group) && record?.kind === "group" ? [record] : [],
+    )
+    const gained = new Set(gains.map(({ agent }) => agent))
+    const replaced = members.find((member) => gained.has(member.agent) && isReplaced(member, own))
+    if (replaced === undefined) continue
+    const { agent } = replaced
+    const message = `the record of ${agent} has a key in whose place ${group} had a later one of it`
+    throw new VaultError("PENDING", message, {
+      hint: `the later record is not here; give it a new key: agent-vault agent rekey ${agent}`,
+    })
+  }
+}
+
+/**
+ * Whether a later record of the group has another key of the agent, or one says that the agent lost
+ * what it opened when it had this key: another branch may have come as far with it.
+ */
+function isReplaced({ agent, recipient }: Member, past: readonly GroupRecord[]): boolean {
+  const keys = past.flatMap(({ epoch, members, revoked }) => {
+    const member = members.find((each) => each.agent === agent)
+    const lost = revoked.find((each) => each.agent === agent)?.epoch ?? 0
+    return member === undefined ? [] : [{ isOwn: member.recipient === recipient, epoch, lost }]
+  })
+  const own = keys.filter(({ isOwn }) => isOwn).map(({ epoch }) => epoch)
+  const first = own.reduce((least, epoch) => Math.min(least, epoch), Infinity)
+  const last = own.reduce((most, epoch) => Math.max(most, epoch), 0)
+  return own.length > 0 && keys.some((key) => !key.isOwn && (key.epoch > last || key.lost >= first))
+}
+
+/** All signed records of a folder of the vault that the branch's history brought, by their paths. */
+async function signedBelow(
+  { git, folder, vault }: Session,
+  below: "agents" | "groups",
+): Promise<readonly (Pick<SignedPastRecord, "record"> & { readonly path: string })[]> {
+  const changes = await changesBelow(git, { tips: ["HEAD"] }, `${folder}/${below}`)
   const brought = [...changes].flatMap(([file, own]) =>
     own.flatMap(({ after }) => (after === undefined ? [] : [{ file, blob: after }])),
   )
@@ -145,12 +202,8 @@ export async function formerHolder(
     brought.map(({ blob }) => blob),
   )
   const owners = ownersOfPast(vault.record)
-  for (const [index, { file }] of brought.entries()) {
+  return brought.map(({ file }, index) => {
     const path = file.slice(folder.length + 1)
-    const record = signedPastRecord(owners, path, contents[index])?.record
-    const agent = classify(path)
-    if (record?.kind !== "agent" || agent.is !== "agent") continue
-    if (record.recipient === recipient) return agent.agent
-  }
-  return undefined
+    return { path, ...signedPastRecord(owners, path, contents[index]) }
+  })
 }

@@ -1,6 +1,7 @@
 import { type ChangeRequest, type Outcome, change } from "../change/change.js"
 import { planAll, summary } from "../change/draft-plan.js"
 import { type Applied, executePlan } from "../change/execute-plan.js"
+import { refuseReplacedKeys } from "../change/precedent.js"
 import { sealEscrowsToOwners } from "../change/seal-to-owners.js"
 import { VaultError } from "../words/errors.js"
 import { MANIFEST, POLICY_WISH } from "../words/layout.js"
@@ -25,6 +26,7 @@ export function apply(request: ChangeRequest, planId?: string): Promise<Outcome<
     // Its new groups would be open to whoever knows its key.
     const gaining = new Set(plan.groups.flatMap(({ gains }) => gains.map(({ agent }) => agent)))
     for (const agent of gaining) refuseKnownKey(session.vault, agent)
+    await refuseReplacedKeys(session, plan)
     const manifest = session.draft.read(MANIFEST)
     if (manifest !== undefined) session.draft.write(MANIFEST, manifest)
     const exposed = await executePlan(session, plan)

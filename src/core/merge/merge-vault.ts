@@ -11,6 +11,7 @@ import {
   findAgentRecord,
   findGroup,
   findSecret,
+  listGroups,
   readVaultRecord,
   verifyVault,
 } from "../vault/vault.js"
@@ -235,6 +236,24 @@ export function groupSides(
   const [here, there] = [findGroup(ours, group), findGroup(theirs, group)]
   if (here === undefined || there === undefined) return undefined
   return { base: base && findGroup(base, group), ours: here, theirs: there }
+}
+
+/**
+ * The agents whose record, as `vault` has it, still has the key in whose place a group got another
+ * one. Whoever can push can bring a group that follows a rekey without the agent's record that does.
+ */
+export function withReplacedKeys(vault: Vault, merge: VaultMerge): ReadonlySet<string> {
+  const replaced = listGroups(merge.ours).flatMap((group) => {
+    const sides = groupSides(merge, group)
+    if (sides?.base === undefined) return []
+    const members = [...sides.ours.members, ...sides.theirs.members]
+    return sides.base.members.filter(
+      ({ agent, recipient }) =>
+        findAgentRecord(vault, agent)?.recipient === recipient &&
+        members.some((member) => member.agent === agent && member.recipient !== recipient),
+    )
+  })
+  return new Set(replaced.map(({ agent }) => agent))
 }
 
 function choiceOf({ named, all }: Choices, name: string): Side | undefined {

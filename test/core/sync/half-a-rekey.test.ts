@@ -1,0 +1,76 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
+import { rekeyAgent } from "../../../src/core/owner.js"
+import { type World, outcome, vaultWorld } from "../world.js"
+import { syncAt, twoMachines } from "./clones.js"
+
+// An owner gave ci a new key, since the old one is in other hands. Whoever can push brings another
+// owner the groups that follow the rekey, and not the record of ci: there it still has the old key.
+
+let template: World
+let one: World
+let two: World
+
+beforeAll(async () => {
+  template = await vaultWorld()
+})
+beforeEach(() => {
+  ;[one, two] = twoMachines(template)
+})
+afterEach(() => [one, two].forEach((world) => world.remove()))
+afterAll(() => template.remove())
+
+async function rekeyCi(world: World): Promise<void> {
+  await rekeyAgent({ ...(await world.request()), agent: "ci" })
+}
+
+/** Pushes what the last commits of `one` did to the vault, but for its agents. */
+function pushWithoutAgents(): void {
+  one.git("checkout", "-q", "origin/main", "--", ".agent-vault/agents")
+  one.git("commit", "-q", "--no-verify", "--amend", "--no-edit")
+  one.git("push", "-q", "origin", "main")
+}
+
+/** What the old key opens, on the other machine, of a value that is set now. */
+async function readByOldKey(): Promise<string> {
+  await two.set("stripe/new", "written-since")
+  return two.tryRead("ci", "stripe/new")
+}
+
+test("apply seals nothing to the old key, and agent rekey is the way out", async () => {
+  await rekeyCi(one)
+  pushWithoutAgents()
+  two.git("pull", "-q", "--ff-only")
+  expect(await outcome(two.apply())).toBe("PENDING")
+  await rekeyCi(two)
+  expect(await readByOldKey()).toBe("NOT_GRANTED")
+  expect((await two.apply()).files).toEqual([])
+})
+
+test("neither does apply where ci was revoked and granted again besides", async () => {
+  await one.revoke("ci", "stripe")
+  await rekeyCi(one)
+  await one.grant("ci", "stripe")
+  one.git("reset", "-q", "--soft", "origin/main")
+  one.git("commit", "-q", "--no-verify", "-m", "one commit")
+  pushWithoutAgents()
+  two.git("pull", "-q", "--ff-only")
+  expect(await outcome(two.apply())).toBe("PENDING")
+})
+
+test("a sync that settles the group seals nothing to it, nor does what follows", async () => {
+  await rekeyCi(one)
+  pushWithoutAgents()
+  await two.grant("deploy", "stripe")
+  await two.revoke("deploy", "stripe")
+  await syncAt(two)
+  expect(await readByOldKey()).toBe("NOT_GRANTED")
+  expect(await outcome(two.apply())).toBe("PENDING")
+  const path = ".agent-vault/manifest.yaml"
+  const lines = two.git("show", `HEAD:${path}`).split("\n")
+  two.write(path, `${lines.filter((line) => !line.includes("agent: ci")).join("\n")}\n`)
+  await two.apply()
+  expect(await outcome(two.grant("ci", "stripe"))).toBe("PENDING")
+  await rekeyCi(two)
+  await two.grant("ci", "stripe")
+  expect(await two.tryRead("ci", "stripe/new")).toBe("NOT_GRANTED")
+})
