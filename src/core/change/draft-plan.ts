@@ -3,11 +3,12 @@ import type { Manifest } from "../records/manifest.js"
 import {
   type GroupPlan,
   type Plan,
+  type SealedState,
   isExpiryOnly,
   isForOwnersOnly,
   makePlan,
 } from "../vault/plan.js"
-import { readSealedState, withKept } from "../vault/sealed-state.js"
+import { readSealedState, refuseFormerOwners, withKept } from "../vault/sealed-state.js"
 import { findGroup } from "../vault/vault.js"
 import { type Session, readManifest } from "./session.js"
 
@@ -18,13 +19,18 @@ export function planAll(session: Session): Plan {
 
 /** Every difference between a manifest and the sealed state in the draft. */
 export function planSealed(session: Session, manifest: Manifest): Plan {
-  const plan = makePlan(manifest, readSealedState(session.vault, "read"), session.now)
-  return withKept(session.vault, plan)
+  return withKept(session.vault, makePlan(manifest, sealedState(session, "read"), session.now))
 }
 
 /** {@link planAll} less the secrets that are sealed to an earlier key, which costs far less. */
 export function planAccess(session: Session): Plan {
-  return makePlan(readManifest(session), readSealedState(session.vault, "counted"), session.now)
+  return makePlan(readManifest(session), sealedState(session, "counted"), session.now)
+}
+
+function sealedState({ vault }: Session, secrets: "counted" | "read"): SealedState {
+  const state = readSealedState(vault, secrets)
+  refuseFormerOwners(vault, state)
+  return state
 }
 
 /**

@@ -53,6 +53,22 @@ export function readSealedState(vault: Vault, secrets: "counted" | "read"): Seal
   }
 }
 
+/**
+ * Refuses a vault.json that still lists an owner whose removal a group knows: by it, everything would
+ * be sealed to them again. Throws `ROLLED_BACK`.
+ */
+export function refuseFormerOwners({ owners }: Vault, { groups }: SealedState): void {
+  for (const { record } of groups.values()) {
+    const lost = new Set(record.revokedOwners?.map(({ owner }) => owner))
+    const former = owners.find(({ signer }) => lost.has(signer))
+    if (former === undefined) continue
+    const message = `vault.json lists ${former.name} as an owner, who was removed by ${record.path}`
+    throw new VaultError("ROLLED_BACK", message, {
+      hint: "a later vault.json is missing here: get it from whoever removed them, before anything is sealed",
+    })
+  }
+}
+
 /** A plan that names the leases which those alone take who lose something by it. */
 export function withKept(vault: Vault, plan: Plan): Plan {
   if (plan.groups.every(({ losses }) => losses.length === 0)) return plan

@@ -92,3 +92,16 @@ test("a removed first owner brings nothing in on top of their removal", async ()
   expect(await outcome(syncAt(bob))).toBe("UNTRUSTED")
   expect(bob.git("rev-parse", "HEAD~1")).toBe(before)
 })
+
+test("who brings the groups of a removal, and not vault.json, has nothing sealed to them again", async () => {
+  await remove(alice, "bob")
+  alice.git("checkout", "-q", "HEAD~1", "--", ".agent-vault/vault.json")
+  alice.git("commit", "-q", "--no-verify", "--amend", "--no-edit")
+  alice.git("push", "-q", "origin", "main")
+
+  await carol.set("stripe/later", "a-fake-later-value")
+  expect(await outcome(syncAt(carol))).toBe("ROLLED_BACK")
+  carol.git("reset", "-q", "--hard", "origin/main")
+  expect(await outcome(carol.apply())).toBe("ROLLED_BACK")
+  expect(await outcome(carol.set("stripe/later", "a-fake-later-value"))).toBe("ROLLED_BACK")
+})
