@@ -264,7 +264,8 @@ async function blind(client: Client, how: "none" | "auto"): Promise<Ran> {
   writeFileSync(join(machine.home, "line.sh"), client.line)
   const { secrets = "-s stripe/api-key=KEY -s stripe/aws=AWS_SECRET_ACCESS_KEY" } = client
   const options = `--agent ci --blind --isolate ${how} ${secrets}`
-  return machine.shell(`TOOL='${tool}' agent-vault run ${options} -- sh ../line.sh`)
+  machine.env["TOOL"] = tool
+  return machine.shell(`agent-vault run ${options} -- sh ../line.sh`)
 }
 
 function lackOf({ found }: Client, how: "none" | "auto"): string | undefined {
