@@ -43,6 +43,9 @@ writeFileSync(
     "\tauto = 0",
     "[maintenance]",
     "\tauto = false",
+    // Each push would start a gc, which finds that it has nothing to do.
+    "[receive]",
+    "\tautoGC = false",
     "",
   ].join("\n"),
 )

@@ -27,9 +27,12 @@ export function clonesOf(one: World): Clones {
   return { origin, one, two: one.with({}, top) }
 }
 
-/** Two machines of one owner's, with a remote that both know: what one has seen, the other has not. */
-export function twoMachines(template: World): readonly [one: World, two: World] {
-  const [one, two] = [template.copy(), template.copy()]
+/**
+ * Two machines of one owner's, copied, with a remote that both know and that has the branches of the
+ * first: what one sees from now on, the other has not.
+ */
+export function twoMachines(first: World, second = first): readonly [one: World, two: World] {
+  const [one, two] = [first.copy(), second.copy()]
   const origin = join(one.folder, "origin.git")
   one.git("clone", "-q", "--bare", one.top, origin)
   for (const world of [one, two]) {

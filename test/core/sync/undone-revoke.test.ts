@@ -13,6 +13,8 @@ import { syncAt, twoMachines } from "./clones.js"
 // and ci stayed: that record is genuine, and has come further. Whoever can push can bring it to main.
 
 let template: World
+/** It, with the branch, as its owner left it. */
+let branched: World
 /** The machine of the branch; then the one of main, whose owner never saw the branch. */
 let one: World
 let two: World
@@ -20,18 +22,20 @@ let two: World
 beforeAll(async () => {
   template = await vaultWorld()
   await template.addAgent("third")
+  branched = template.copy()
+  branched.git("switch", "-q", "-c", "side")
+  await rekeyTwice(branched, "deploy")
+  branched.git("switch", "-q", "main")
 })
 beforeEach(async () => {
-  ;[one, two] = twoMachines(template)
-  one.git("switch", "-q", "-c", "side")
-  await rekeyTwice(one, "deploy")
-  one.git("push", "-q", "origin", "side")
+  ;[one, two] = twoMachines(branched, template)
+  one.git("switch", "-q", "side")
   await revokeLater(two, "ci")
   await syncAt(two)
   expect(await two.tryRead("ci", "stripe/api-key")).toBe("NOT_GRANTED")
 })
 afterEach(() => [one, two].forEach((world) => world.remove()))
-afterAll(() => template.remove())
+afterAll(() => [template, branched].forEach((world) => world.remove()))
 
 /** Lets an agent in and out of stripe, twice: two rekeys. */
 async function rekeyTwice(world: World, agent: string): Promise<void> {
