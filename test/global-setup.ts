@@ -33,11 +33,25 @@ export default async function setup(project: TestProject): Promise<() => void> {
   project.onTestsRerun(() => shared().forEach(remove))
   return () => {
     shared().forEach(remove)
-    const left = readdirSync(folder).filter((name) => name.startsWith("agent-vault-"))
+    const left = readdirSync(folder)
+      .filter((name) => name.startsWith("agent-vault-"))
+      .map((name) => `${name} (${heldBy(join(folder, name))})`)
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
     // What was made for tests that `-t` left out is not removed by them.
     const isWhole = project.config.testNamePattern === undefined
     if (isWhole && left.length > 0) throw new Error(`tests left behind: ${left.join(" ")}`)
+  }
+}
+
+/** What is in a folder, or was: by that one finds who wrote it, be it after the folder was removed. */
+function heldBy(path: string): string {
+  const shown = 8
+  try {
+    const held = readdirSync(path, { recursive: true, encoding: "utf8" })
+    const more = held.length > shown ? [`${held.length - shown} more`] : []
+    return [...held.slice(0, shown), ...more].join(", ") || "empty"
+  } catch (error) {
+    return String(error)
   }
 }
 
