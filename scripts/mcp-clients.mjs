@@ -20,5 +20,5 @@ export function langchainAdapters() {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  printFound([await mcpClients(), await langchainAdapters()])
+  printFound(await Promise.all([mcpClients(), langchainAdapters()]))
 }
