@@ -27,6 +27,14 @@ export function toFinding(subject: string, error: unknown): CheckFinding {
   return { severity, code, subject, message, ...(hint === undefined ? {} : { hint }) }
 }
 
+/** Whether a finding is among others: what is refused here is so in each comparison too. */
+export function isTold(finding: CheckFinding, others: readonly CheckFinding[]): boolean {
+  const { code, subject, message } = finding
+  return others.some(
+    (each) => each.code === code && each.subject === subject && each.message === message,
+  )
+}
+
 /** A finding that no reader refuses. */
 export function attention(
   code: CheckFinding["code"],

@@ -1,11 +1,11 @@
-import { type CheckFinding, toFinding } from "./check-finding.js"
+import { type CheckFinding, isTold, toFinding } from "./check-finding.js"
 import type { VaultFiles } from "../disk/files.js"
 import { compareReach, reachOf, reachText } from "../records/reach.js"
 import { revokesIn, undoneBy } from "../records/revokes.js"
 import { undoneFinding } from "./past-revokes.js"
 import type { Git } from "../git/git.js"
 import { plainFiles, readVaultFiles } from "../git/git-objects.js"
-import { classify } from "../words/layout.js"
+import { classify, groupRecordPath, secretRecordPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
 import { noMemory } from "../memory/memory.js"
 import { acceptOwners } from "../records/owners.js"
@@ -84,41 +84,43 @@ export function checkAgainst(base: Vault, vault: Vault): Comparison {
     const other = refused("vault.json", "it is another vault")
     return { findings: [other], access: [], uses: [], rotations: [], sources: [], leases: [] }
   }
-  const attempt = (subject: string, work: () => void): void => {
+  const attempt = <T>(subject: string, work: () => readonly T[]): readonly T[] => {
     try {
-      work()
+      return work()
     } catch (error) {
-      findings.push(toFinding(subject, error))
+      const finding = toFinding(subject, error)
+      if (!isTold(finding, findings)) findings.push(finding)
+      return []
     }
   }
   attempt("vault.json", () => {
     const signers = base.owners.map(({ signer }) => signer)
     acceptOwners(vault.record, { serial: base.record.serial, signers })
+    return []
   })
   for (const before of allRecords(base)) {
-    attempt(before.path, () => {
-      for (const each of compare(before, sameRecord(vault, before))) findings.push(each)
-    })
+    const work = (): CheckFinding[] => compare(before, sameRecord(vault, before))
+    for (const each of attempt(before.path, work)) findings.push(each)
   }
-  const uses: UseDifference[] = []
-  let rotations: readonly RotationDifference[] = []
-  let sources: readonly SourceDifference[] = []
-  let leases: readonly LeaseDifference[] = []
-  attempt("vault.json", () => {
-    const names = namesOfBoth(base, vault)
-    for (const each of useDifferences(base, vault, names)) uses.push(each)
-    const both = [base, vault] as const
-    rotations = memberDifferences(both, names, "rotation", isSameRotation)
-    sources = memberDifferences(both, names, "source", isSameSource)
-    leases = memberDifferences(both, names, "lease", isSameLease)
-  })
-  const access = accessChanges(base, vault)
-  let policyChange: PolicyPlan | undefined
-  attempt("vault.json", () => {
-    policyChange = policyPlan(signedRules(base), signedRules(vault))
-  })
-  const said = { uses, rotations, sources, leases }
-  return { findings, access, ...said, ...(policyChange && { policyChange }) }
+  // One by one: a record that is refused hides nothing that another one says.
+  const secrets = namesOfBoth(base, vault).flatMap((name) =>
+    attempt(secretRecordPath(name), () => [inBoth(base, vault, name)]),
+  )
+  const access = groupsOfBoth(base, vault).flatMap((group) =>
+    attempt(groupRecordPath(group), () => accessChange(base, vault, group)),
+  )
+  const [policyChange] = attempt("vault.json", () => [
+    policyPlan(signedRules(base), signedRules(vault)),
+  ])
+  return {
+    findings,
+    access,
+    uses: secrets.flatMap(useDifference),
+    rotations: memberDifferences(secrets, ({ rotation }) => rotation, isSameRotation),
+    sources: memberDifferences(secrets, ({ source }) => source, isSameSource),
+    leases: memberDifferences(secrets, ({ lease }) => lease, isSameLease),
+    ...(policyChange && { policyChange }),
+  }
 }
 
 /** The vault of a commit, verified against the anchor; ciphertexts are not read. */
@@ -171,14 +173,15 @@ function undoneRevokes(before: VaultDocument, after: VaultDocument): CheckFindin
   return undone.map((revoke) => undoneFinding(before.path, revoke))
 }
 
-function accessChanges(base: Vault, vault: Vault): AccessChange[] {
-  const groups = [...new Set([...listGroups(base), ...listGroups(vault)])].sort()
-  return groups.flatMap((group) => {
-    const [before, after] = [members(base, group), members(vault, group)]
-    const gained = [...after].filter((member) => !before.has(member)).map(agentOf)
-    const lost = [...before].filter((member) => !after.has(member)).map(agentOf)
-    return gained.length + lost.length === 0 ? [] : [{ group, gained, lost }]
-  })
+function groupsOfBoth(base: Vault, vault: Vault): readonly string[] {
+  return [...new Set([...listGroups(base), ...listGroups(vault)])].sort()
+}
+
+function accessChange(base: Vault, vault: Vault, group: string): AccessChange[] {
+  const [before, after] = [members(base, group), members(vault, group)]
+  const gained = [...after].filter((member) => !before.has(member)).map(agentOf)
+  const lost = [...before].filter((member) => !after.has(member)).map(agentOf)
+  return gained.length + lost.length === 0 ? [] : [{ group, gained, lost }]
 }
 
 function namesOfBoth(base: Vault, vault: Vault): readonly SecretName[] {
@@ -186,29 +189,36 @@ function namesOfBoth(base: Vault, vault: Vault): readonly SecretName[] {
   return [...new Map(both.map((name) => [name.full, name])).values()]
 }
 
-function useDifferences(base: Vault, vault: Vault, names: readonly SecretName[]): UseDifference[] {
-  return names.flatMap((name) => {
-    const [before = [], after = []] = [base, vault].map((each) => findSecret(each, name)?.use)
-    const gained = after.filter((rule) => !before.some((other) => isSameUse(rule, other)))
-    const lost = before.filter((rule) => !after.some((other) => isSameUse(rule, other)))
-    return gained.length + lost.length === 0 ? [] : [{ secret: name.full, gained, lost }]
-  })
+/** The record of a secret there, and here. */
+interface InBoth {
+  readonly name: string
+  readonly was: SecretRecord | undefined
+  readonly is: SecretRecord | undefined
 }
 
-/** Of which secrets a member of the record is another in one vault than in the other. */
-function memberDifferences<M extends "rotation" | "source" | "lease">(
-  vaults: readonly [base: Vault, vault: Vault],
-  names: readonly SecretName[],
-  member: M,
-  isSame: (one: SecretRecord[M] | undefined, other: SecretRecord[M] | undefined) => boolean,
-): MemberDifference<NonNullable<SecretRecord[M]>>[] {
-  return names.flatMap((name) => {
-    const [was, is] = vaults.map((each) => findSecret(each, name))
-    const [before, after] = vaults.map((each) => findSecret(each, name)?.[member])
+function inBoth(base: Vault, vault: Vault, name: SecretName): InBoth {
+  return { name: name.full, was: findSecret(base, name), is: findSecret(vault, name) }
+}
+
+function useDifference({ name, was, is }: InBoth): UseDifference[] {
+  const [before, after] = [was?.use ?? [], is?.use ?? []]
+  const gained = after.filter((rule) => !before.some((other) => isSameUse(rule, other)))
+  const lost = before.filter((rule) => !after.some((other) => isSameUse(rule, other)))
+  return gained.length + lost.length === 0 ? [] : [{ secret: name, gained, lost }]
+}
+
+/** Of which secrets a member of the record is another one here. */
+function memberDifferences<Member>(
+  secrets: readonly InBoth[],
+  memberOf: (record: SecretRecord) => Member | undefined,
+  isSame: (one: Member | undefined, other: Member | undefined) => boolean,
+): MemberDifference<Member>[] {
+  return secrets.flatMap(({ name, was, is }) => {
+    const [before, after] = [was && memberOf(was), is && memberOf(is)]
     // What was removed is told as that.
     if (isSame(before, after) || is === undefined) return []
     const isNew = was === undefined
-    return [{ secret: name.full, isNew, ...(before && { before }), ...(after && { after }) }]
+    return [{ secret: name, isNew, ...(before && { before }), ...(after && { after }) }]
   })
 }
 

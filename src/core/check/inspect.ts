@@ -1,5 +1,5 @@
 import { type CheckReport, checkVault } from "./check.js"
-import { type CheckFinding, attention, toFinding } from "./check-finding.js"
+import { type CheckFinding, attention, isTold, toFinding } from "./check-finding.js"
 import { VaultError } from "../words/errors.js"
 import { FolderFiles } from "../disk/files.js"
 import { type Git, checkoutAround, openGit } from "../git/git.js"
@@ -55,7 +55,8 @@ export async function inspect(request: InspectRequest): Promise<Inspection> {
   )
   const past = await inspectPast(request, vault, anchor)
   const lacking = await gitLacks(request)
-  const findings = [...report.findings, ...past.findings, ...lacking].sort(bySeverity)
+  const more = past.findings.filter((each) => !isTold(each, report.findings))
+  const findings = [...report.findings, ...more, ...lacking].sort(bySeverity)
   const { findings: _findings, ...changed } = past
   return {
     ...report,
