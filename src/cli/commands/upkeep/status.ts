@@ -31,6 +31,7 @@ import {
 } from "../../door/render.js"
 import { rotatingLines } from "../../door/rotation-lines.js"
 import { identityIfSet, placeOf } from "../../door/who.js"
+import { whyUntrusted } from "./trust.js"
 
 const SHOWN = 10
 
@@ -121,10 +122,11 @@ function publicIdentity(
   return { decidedBy, recipient, ...(standing?.actor === undefined ? {} : standing.actor) }
 }
 
-function trustLine({ anchor, trusted }: ReturnType<typeof describeTrust>): string {
+function trustLine(report: ReturnType<typeof describeTrust>): string {
+  const { anchor, trusted } = report
   if (anchor === undefined) return "nobody yet: agent-vault trust"
   const who = `${anchor.signer} (said by ${anchor.from.join(" and ")})`
-  return trusted ? who : `${who}, who is not an owner of this vault: agent-vault trust`
+  return trusted ? who : `${who}, ${whyUntrusted(report)}: agent-vault trust`
 }
 
 function keysHere(hasOwnerKey: boolean, agents: readonly string[]): string {

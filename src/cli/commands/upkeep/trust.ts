@@ -50,14 +50,23 @@ export async function run(door: Door): Promise<number> {
   return pin(door, only.signer)
 }
 
-function lines({ vault, owners, anchor, trusted }: TrustReport): string[] {
+/** Why the vault is not that of whom this machine trusts. */
+export function whyUntrusted({ owners, anchor }: TrustReport): string {
+  const isOwner = owners.some(({ signer }) => signer === anchor?.signer)
+  return isOwner
+    ? "who did not bring all owners of this vault"
+    : "who is not an owner of this vault"
+}
+
+function lines(report: TrustReport): string[] {
+  const { vault, owners, anchor, trusted } = report
   const whom =
     anchor === undefined ? "nobody yet" : `${anchor.signer} (said by ${anchor.from.join(" and ")})`
   return [
     `vault   ${vault}`,
     ...owners.map(({ name, signer }) => `owner   ${signer}  ${name}`),
     `trusts  ${whom}`,
-    ...(anchor !== undefined && !trusted ? ["        who is not an owner of this vault"] : []),
+    ...(anchor !== undefined && !trusted ? [`        ${whyUntrusted(report)}`] : []),
   ]
 }
 
