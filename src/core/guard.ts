@@ -16,6 +16,7 @@ export {
   runQuickly,
   userSettings,
 } from "./git/git-quick.js"
+export { gitProgram } from "./git/git-environment.js"
 export { isExplained } from "./git/git-failure.js"
 export { refuseLinksOut } from "./git/git-links.js"
 export { LIMITS } from "./words/limits.js"

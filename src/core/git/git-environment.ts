@@ -1,5 +1,7 @@
+import { platform } from "node:os"
 import { delimiter, isAbsolute } from "node:path"
 import type { Environment } from "../disk/homes.js"
+import { programIn } from "../disk/outside-program.js"
 
 /** Nothing that a repository or its configuration names is run: hooks, monitors, pagers, editors. */
 export const HARDENED = [
@@ -43,6 +45,16 @@ export const OURS = {
   GIT_NO_LAZY_FETCH: "1",
   GIT_ALLOW_PROTOCOL: "none",
   LC_ALL: "C",
+}
+
+/**
+ * Git as it is started. On Windows a bare name is looked for first where a program starts, and Git
+ * starts in the work tree: there it is one of PATH by its path, and where PATH has none, none.
+ */
+export function gitProgram(env: Environment, system: string = platform()): string {
+  if (system !== "win32") return "git"
+  const [, path = ""] = Object.entries(env).find(([name]) => /^path$/i.test(name)) ?? []
+  return programIn(path.split(delimiter).filter(isAbsolute), "git.exe") ?? "/dev/null/git.exe"
 }
 
 /** The environment for a git, without what would lead it elsewhere; `also` is kept besides. */

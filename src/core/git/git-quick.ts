@@ -2,7 +2,7 @@ import { LIMITS } from "../words/limits.js"
 import { type ChildProcess, spawn } from "node:child_process"
 import { VaultError } from "../words/errors.js"
 import { gitFailure } from "./git-failure.js"
-import { HARDENED, OURS, scrubbed } from "./git-environment.js"
+import { HARDENED, OURS, gitProgram, scrubbed } from "./git-environment.js"
 import type { Environment } from "../disk/homes.js"
 
 // Git for the guard, which runs at every commit: no library to load, and one process that hands
@@ -80,7 +80,7 @@ export async function userSettings(
 ): Promise<readonly { readonly scope: string; readonly value: string }[]> {
   const environment = { ...scrubbed(env, TOLD_TO_HOOKS), ...OURS }
   const args = ["config", "--show-scope", "--null", "--type=path", "--get-all", name]
-  const { said, code } = await runAsUser(folder, environment, "git", args)
+  const { said, code } = await runAsUser(folder, environment, gitProgram(env), args)
   const fields = code === 0 ? said.split("\0") : []
   return fields.flatMap((value, at) => (at % 2 === 0 ? [] : { scope: fields[at - 1] ?? "", value }))
 }
@@ -93,7 +93,7 @@ export async function ownSettings(
 ): Promise<readonly { readonly key: string; readonly value: string }[]> {
   const environment = { ...scrubbed(env, TOLD_TO_HOOKS), ...OURS }
   const args = ["config", "--local", "--null", "--get-regexp", keys]
-  const { said, code } = await runAsUser(folder, environment, "git", args)
+  const { said, code } = await runAsUser(folder, environment, gitProgram(env), args)
   const entries = code === 0 ? said.split("\0").slice(0, -1) : []
   return entries.map((entry) => {
     const [, key = "", value = ""] = /^([^\n]*)\n?(.*)$/s.exec(entry) ?? []
@@ -106,14 +106,14 @@ export async function isIgnored(folder: string, env: Environment, file: string):
   // This command takes its path literally, and refuses to be told so.
   const told = { ...scrubbed(env, TOLD_TO_HOOKS), ...OURS, GIT_LITERAL_PATHSPECS: "0" }
   const args = [...ARGUMENTS, "check-ignore", "--quiet", "--", file]
-  return (await runAsUser(folder, told, "git", args)).code === 0
+  return (await runAsUser(folder, told, gitProgram(env), args)).code === 0
 }
 
 /** Whether the repository's own configuration names programs that git runs as hooks (`hook.NAME.command`). */
 export async function namesOwnHooks(folder: string, env: Environment): Promise<boolean> {
   const environment = { ...scrubbed(env, TOLD_TO_HOOKS), ...OURS }
   const args = ["config", "--show-scope", "--null", "--name-only", "--get-regexp", "^hook\\."]
-  const { said } = await runAsUser(folder, environment, "git", args)
+  const { said } = await runAsUser(folder, environment, gitProgram(env), args)
   return /(?:^|\0)(?:local|worktree)\0/.test(said)
 }
 
@@ -256,7 +256,7 @@ function start(
   args: readonly string[],
   stdin: "pipe" | "ignore" = "pipe",
 ): ChildProcess {
-  return spawn("git", [...ARGUMENTS, ...args], {
+  return spawn(gitProgram(env), [...ARGUMENTS, ...args], {
     cwd: folder,
     env: { ...scrubbed(env, TOLD_TO_HOOKS), ...OURS },
     stdio: [stdin, "pipe", "pipe"],

@@ -6,7 +6,7 @@ import { inaccessible } from "../words/system-error.js"
 import { type Setting, settable, settings } from "./git-config.js"
 import { gitFailure } from "./git-failure.js"
 import { refuseLinksOut } from "./git-links.js"
-import { HARDENED, KEPT, OURS, scrubbed } from "./git-environment.js"
+import { HARDENED, KEPT, OURS, gitProgram, scrubbed } from "./git-environment.js"
 import { realPath } from "../disk/at-path.js"
 import type { Environment } from "../disk/homes.js"
 import type { Checkout, Place } from "../disk/place.js"
@@ -112,6 +112,7 @@ function runner(folder: string, env: Environment, config: string[]): RunGit {
     const network = options.network === undefined ? {} : networkVariables(env)
     const git = simpleGit({
       baseDir: folder,
+      binary: gitProgram(env),
       config,
       // simple-git takes an empty text for no input, and leaves git waiting for its end.
       input: () => (options.input === "" ? Buffer.alloc(0) : options.input),
@@ -124,6 +125,7 @@ function runner(folder: string, env: Environment, config: string[]): RunGit {
       },
       allowEnvironment: [...KEPT, ...KEPT_FOR_NETWORK, ...Object.keys(OURS), ...CHOSEN],
       unsafe: {
+        allowUnsafeCustomBinary: true,
         // Our own settings, which switch these off or set them to the user's own choice.
         allowUnsafeHooksPath: true,
         allowUnsafeFsMonitor: true,

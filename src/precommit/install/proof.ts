@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from "node:crypto"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, join, resolve } from "node:path"
-import { type Environment, runAsUser, runQuickly } from "../../core/guard.js"
+import { type Environment, gitProgram, runAsUser, runQuickly } from "../../core/guard.js"
 import { CHAIN_VARIABLE } from "./hook-text.js"
 import { type Hooks, isExecutable } from "./hooks.js"
 import { HOOK_ID, hookIds } from "./manager-text.js"
@@ -75,7 +75,7 @@ async function runHook({ top, runs, file, manager }: Hooks, planted: Environment
   }
   // Where it is no command of Git's own, a configuration could make it one of its own.
   const args = ["-c", "alias.hook=", "hook", "run", "pre-commit"]
-  const ran = await runAsUser(top, env, "git", args)
+  const ran = await runAsUser(top, env, gitProgram(env), args)
   if (!/'hook' is not a git command|alias (?:for hook|'hook')/.test(ran.said)) return ran
   // Git before 2.36 runs no hook by its name.
   const hook = join(runs, "pre-commit")

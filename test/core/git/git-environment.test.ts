@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { findCheckout } from "../../../src/core/disk/place.js"
+import { gitProgram } from "../../../src/core/git/git-environment.js"
 import { runQuickly } from "../../../src/core/git/git-quick.js"
 import { type Git, openGit } from "../../../src/core/git/git.js"
 import { type World, emptyWorld } from "../world.js"
@@ -43,6 +44,18 @@ test("a program that asks for a passphrase is the user's own choice where git ta
   const asking = git.run(["ls-remote", "ssh://host.invalid/vault"], { network: true })
   await expect(asking).rejects.toMatchObject({ code: "GIT_FAILED" })
   expect(readFileSync(seen, "utf8")).toBe("/usr/bin/ssh-askpass\n/usr\n")
+})
+
+test("on Windows git is one of PATH by its path, and none of the work tree", () => {
+  const bin = join(world.folder, "bin")
+  mkdirSync(bin)
+  for (const folder of [world.top, bin]) {
+    writeFileSync(join(folder, "git.exe"), "", { mode: 0o755 })
+  }
+  const here = relative(process.cwd(), world.top)
+  expect(gitProgram({ Path: `:${here}:${bin}` }, "win32")).toBe(join(bin, "git.exe"))
+  expect(gitProgram({ Path: here }, "win32")).toBe("/dev/null/git.exe")
+  expect(gitProgram({ PATH: bin }, "linux")).toBe("git")
 })
 
 test("no graft of a clone hides commits", async () => {
