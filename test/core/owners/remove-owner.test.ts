@@ -33,14 +33,15 @@ import {
 import { signingKey } from "../../../src/core/records/signature.js"
 import { testWithStockAge } from "../../stock-age.js"
 import { openedByAge } from "../past/opened-by-age.js"
-import { syncAt, twoMachines } from "../sync/clones.js"
+import { copiesOf, syncAt, twoMachines } from "../sync/clones.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 import { anotherPerson, findingsAt, lineOf, makeOwner, nobody, readAs, recordOf } from "./people.js"
 
 /** Where ci keeps the latest refresh token, in the state folder. */
 const KEPT = "successors/agents/ci/stripe/token.age"
 
-let template: World
+/** The three as each test begins with them. */
+let begun: readonly [alice: World, elsewhere: World, bob: World]
 /** Alice's two machines, and that of bob, who is an owner too. */
 let alice: World
 let elsewhere: World
@@ -48,20 +49,20 @@ let bob: World
 const worlds: World[] = []
 
 beforeAll(async () => {
-  template = await vaultWorld()
+  const template = await vaultWorld()
   await template.grant("deploy", "stripe")
+  const [one, two] = twoMachines(template)
+  template.remove()
+  begun = [one, two, anotherPerson(one)]
+  await makeOwner(one, begun[2], "bob")
+  for (const world of begun) await syncAt(world)
 })
-beforeEach(async () => {
-  ;[alice, elsewhere] = twoMachines(template)
-  worlds.push(alice, elsewhere)
-  bob = newPerson()
-  await makeOwner(alice, bob, "bob")
-  await syncAt(alice)
-  await syncAt(elsewhere)
-  await syncAt(bob)
+beforeEach(() => {
+  ;[alice, elsewhere, bob] = copiesOf(begun)
+  worlds.push(alice, elsewhere, bob)
 })
 afterEach(() => worlds.splice(0).forEach((world) => world.remove()))
-afterAll(() => template.remove())
+afterAll(() => begun.forEach((world) => world.remove()))
 
 function newPerson(): World {
   const person = anotherPerson(alice)

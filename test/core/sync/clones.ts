@@ -43,6 +43,16 @@ export function twoMachines(first: World, second = first): readonly [one: World,
   return [one, two]
 }
 
+/** Copies of machines that share a remote, with one of their own; it lies in the folder of the first. */
+export function copiesOf<Machines extends readonly [World, ...World[]]>(
+  machines: Machines,
+): { [At in keyof Machines]: World } {
+  const copies = machines.map((machine) => machine.copy()) as { [At in keyof Machines]: World }
+  const origin = join(copies[0].folder, "origin.git")
+  for (const copy of copies) copy.git("remote", "set-url", "origin", origin)
+  return copies
+}
+
 /** Runs `sync` in a clone, as the owner. */
 export function syncAt(world: World, options: Partial<SyncRequest> = {}): Promise<Synced> {
   const place = findVault(world.vaultFolder)
