@@ -239,20 +239,24 @@ export function groupSides(
 }
 
 /**
- * The agents whose record, as `vault` has it, still has the key in whose place a group got another
- * one. Whoever can push can bring a group that follows a rekey without the agent's record that does.
+ * The agents whose record, as `vault` has it, has a key that is not a group's on a side which gave the
+ * agent none: whoever can push can bring a group that follows a rekey without the agent's record that
+ * does. So the key may be the one that was replaced.
  */
-export function withReplacedKeys(vault: Vault, merge: VaultMerge): ReadonlySet<string> {
-  const replaced = listGroups(merge.ours).flatMap((group) => {
-    const sides = groupSides(merge, group)
-    if (sides?.base === undefined) return []
-    const members = [...sides.ours.members, ...sides.theirs.members]
-    return sides.base.members.filter(
-      ({ agent, recipient }) =>
-        findAgentRecord(vault, agent)?.recipient === recipient &&
-        members.some((member) => member.agent === agent && member.recipient !== recipient),
-    )
-  })
+export function withReplacedKeys(
+  vault: Vault,
+  { base, ours, theirs }: Pick<VaultMerge, "base" | "ours" | "theirs">,
+): ReadonlySet<string> {
+  const replaced = [ours, theirs].flatMap((side) =>
+    listGroups(side)
+      .flatMap((group) => findGroup(side, group)?.members ?? [])
+      .filter(({ agent, recipient }) => {
+        const keys = new Set(
+          [side, base, vault].map((at) => at && findAgentRecord(at, agent)?.recipient),
+        )
+        return keys.size === 1 && !keys.has(recipient)
+      }),
+  )
   return new Set(replaced.map(({ agent }) => agent))
 }
 

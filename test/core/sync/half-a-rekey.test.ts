@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { rekeyAgent } from "../../../src/core/owner.js"
 import { type World, outcome, vaultWorld } from "../world.js"
-import { syncAt, twoMachines } from "./clones.js"
+import { mergeAt, syncAt, twoMachines } from "./clones.js"
 
 // An owner gave ci a new key, since the old one is in other hands. Whoever can push brings another
 // owner the groups that follow the rekey, and not the record of ci: there it still has the old key.
@@ -12,6 +12,7 @@ let two: World
 
 beforeAll(async () => {
   template = await vaultWorld()
+  await template.set("other/key", "first")
 })
 beforeEach(() => {
   ;[one, two] = twoMachines(template)
@@ -73,4 +74,16 @@ test("a sync that settles the group seals nothing to it, nor does what follows",
   await rekeyCi(two)
   await two.grant("ci", "stripe")
   expect(await two.tryRead("ci", "stripe/new")).toBe("NOT_GRANTED")
+})
+
+test("a merge after it has come in, which settles something else, seals nothing to it either", async () => {
+  await rekeyCi(one)
+  pushWithoutAgents()
+  two.git("pull", "-q", "--ff-only")
+  await one.set("other/key", "of-one")
+  one.git("push", "-q", "origin", "main")
+  await two.set("other/key", "of-two")
+  await mergeAt(two, "ours")
+  expect(await readByOldKey()).toBe("NOT_GRANTED")
+  expect(await outcome(two.apply())).toBe("PENDING")
 })
