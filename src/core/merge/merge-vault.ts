@@ -3,6 +3,7 @@ import type { Environment } from "../disk/homes.js"
 import type { Place } from "../disk/place.js"
 import { type Memory, memoryOf, noMemory } from "../memory/memory.js"
 import { type Anchor, checkAnchor, findAnchor } from "../memory/trust.js"
+import type { Grant } from "../records/manifest.js"
 import { digestOf } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
@@ -11,7 +12,6 @@ import {
   findAgentRecord,
   findGroup,
   findSecret,
-  listGroups,
   readVaultRecord,
   verifyVault,
 } from "../vault/vault.js"
@@ -239,25 +239,23 @@ export function groupSides(
 }
 
 /**
- * The agents whose record, as `vault` has it, has a key that is not a group's on a side which gave the
+ * Whether an agent's record, as `vault` has it, has a key that is not a group's on a side which gave the
  * agent none: whoever can push can bring a group that follows a rekey without the agent's record that
- * does. So the key may be the one that was replaced.
+ * does. So the key may be the one that was replaced. Its other groups, which have that key, are as they
+ * were: a group may also come from a branch that did not know of a rekey.
  */
-export function withReplacedKeys(
+export function mayBeReplaced(
   vault: Vault,
   { base, ours, theirs }: Pick<VaultMerge, "base" | "ours" | "theirs">,
-): ReadonlySet<string> {
-  const replaced = [ours, theirs].flatMap((side) =>
-    listGroups(side)
-      .flatMap((group) => findGroup(side, group)?.members ?? [])
-      .filter(({ agent, recipient }) => {
-        const keys = new Set(
-          [side, base, vault].map((at) => at && findAgentRecord(at, agent)?.recipient),
-        )
-        return keys.size === 1 && !keys.has(recipient)
-      }),
-  )
-  return new Set(replaced.map(({ agent }) => agent))
+  { agent, group }: Pick<Grant, "agent" | "group">,
+): boolean {
+  return [ours, theirs].some((side) => {
+    const member = findGroup(side, group)?.members.find((each) => each.agent === agent)
+    const keys = new Set(
+      [side, base, vault].map((at) => at && findAgentRecord(at, agent)?.recipient),
+    )
+    return member !== undefined && keys.size === 1 && !keys.has(member.recipient)
+  })
 }
 
 function choiceOf({ named, all }: Choices, name: string): Side | undefined {

@@ -54,8 +54,8 @@ import {
   type VaultMerge,
   agentChoice,
   groupSides,
+  mayBeReplaced,
   mergedSecret,
-  withReplacedKeys,
 } from "./merge-vault.js"
 import { changedUnits, groupOf } from "./units.js"
 
@@ -238,17 +238,16 @@ function dropTaken(session: Session, taken: readonly Omit<Grant, "until">[]): vo
 }
 
 /**
- * The manifest, less whatever no owner has signed on either side, and what agents have whose key a
- * removed owner knows, or an owner replaced: that stays pending.
+ * The manifest, less whatever no owner has signed on either side, what agents have whose key a
+ * removed owner knows, and a group whose key of an agent is not here: that stays pending.
  */
 function allowedManifest(session: Session, merge: VaultMerge): Manifest {
   const manifest = readManifest(session)
-  const replaced = withReplacedKeys(session.vault, merge)
   const grants = manifest.grants.flatMap((grant): Grant[] => {
     const signed = [merge.ours, merge.theirs].flatMap((vault) =>
       (findGroup(vault, grant.group)?.members ?? []).filter(({ agent }) => agent === grant.agent),
     )
-    if (signed.length === 0 || replaced.has(grant.agent)) return []
+    if (signed.length === 0 || mayBeReplaced(session.vault, merge, grant)) return []
     if (whoKnows(session.vault, grant.agent) !== undefined) return []
     const { until: _until, ...line } = grant
     const until = earlier(grant.until, latestEnd(signed))

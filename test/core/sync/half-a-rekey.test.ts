@@ -87,3 +87,20 @@ test("a merge after it has come in, which settles something else, seals nothing 
   expect(await readByOldKey()).toBe("NOT_GRANTED")
   expect(await outcome(two.apply())).toBe("PENDING")
 })
+
+test("a group of a branch from before a rekey costs the agent no other group in a merge", async () => {
+  await two.grant("ci", "other")
+  two.git("push", "-q", "origin", "HEAD:refs/heads/grant")
+  await rekeyCi(one)
+  one.git("fetch", "-q")
+  one.git("merge", "-q", "--no-edit", "origin/grant")
+  one.git("push", "-q", "origin", "main")
+  two.git("pull", "-q", "--ff-only")
+
+  await one.set("stripe/new", "of-one")
+  one.git("push", "-q", "origin", "main")
+  await two.set("stripe/newer", "of-two")
+  const merged = await syncAt(two)
+  expect(merged.exposed.map(({ secret }) => secret)).toEqual(["other/key"])
+  expect((await two.apply()).result.plan.groups.map(({ group }) => group)).toEqual(["other"])
+})
