@@ -156,7 +156,9 @@ export async function refuseReplacedKeys(session: Session, { groups }: Plan): Pr
   const gaining = groups.filter(({ is, gains, losses }) =>
     gains.some(({ revokedAt }) => is === "new" || losses.length > 0 || revokedAt !== undefined),
   )
-  const past = gaining.length === 0 ? [] : await signedBelow(session, "groups")
+  if (gaining.length === 0) return
+  const paths = new Set(gaining.map(({ group }) => groupRecordPath(group)))
+  const past = await signedBelow(session, "groups", paths)
   for (const { group, gains, members } of gaining) {
     const own = past.flatMap(({ path, record }) =>
       path === groupRecordPath(group) && record?.kind === "group" ? [record] : [],
@@ -188,22 +190,25 @@ function isReplaced({ agent, recipient }: Member, past: readonly GroupRecord[]):
   return own.length > 0 && keys.some((key) => !key.isOwn && (key.epoch > last || key.lost >= first))
 }
 
-/** All signed records of a folder of the vault that the branch's history brought, by their paths. */
+/** The signed records of a folder of the vault, or of some paths in it, that the branch's history brought. */
 async function signedBelow(
   { git, folder, vault }: Session,
   below: "agents" | "groups",
+  paths?: ReadonlySet<string>,
 ): Promise<readonly (Pick<SignedPastRecord, "record"> & { readonly path: string })[]> {
   const changes = await changesBelow(git, { tips: ["HEAD"] }, `${folder}/${below}`)
-  const brought = [...changes].flatMap(([file, own]) =>
-    own.flatMap(({ after }) => (after === undefined ? [] : [{ file, blob: after }])),
-  )
+  const brought = [...changes].flatMap(([file, own]) => {
+    const path = file.slice(folder.length + 1)
+    if (paths?.has(path) === false) return []
+    return own.flatMap(({ after }) => (after === undefined ? [] : [{ path, blob: after }]))
+  })
   const contents = await readBlobs(
     git,
     brought.map(({ blob }) => blob),
   )
   const owners = ownersOfPast(vault.record)
-  return brought.map(({ file }, index) => {
-    const path = file.slice(folder.length + 1)
-    return { path, ...signedPastRecord(owners, path, contents[index]) }
-  })
+  return brought.map(({ path }, index) => ({
+    path,
+    ...signedPastRecord(owners, path, contents[index]),
+  }))
 }
