@@ -249,12 +249,14 @@ export function mayBeReplaced(
   { base, ours, theirs }: Pick<VaultMerge, "base" | "ours" | "theirs">,
   { agent, group }: Pick<Grant, "agent" | "group">,
 ): boolean {
+  const own = findAgentRecord(vault, agent)?.recipient
   return [ours, theirs].some((side) => {
     const member = findGroup(side, group)?.members.find((each) => each.agent === agent)
-    const keys = new Set(
-      [side, base, vault].map((at) => at && findAgentRecord(at, agent)?.recipient),
+    // Nor does a side give a key that has no record of the agent: anybody can take that away, too.
+    const gaveNone = [side, base].every(
+      (at) => ((at && findAgentRecord(at, agent)?.recipient) ?? own) === own,
     )
-    return member !== undefined && keys.size === 1 && !keys.has(member.recipient)
+    return member !== undefined && member.recipient !== own && gaveNone
   })
 }
 

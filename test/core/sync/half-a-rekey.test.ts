@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { rekeyAgent } from "../../../src/core/owner.js"
 import { type World, outcome, vaultWorld } from "../world.js"
+import { anotherPerson, makeOwner } from "../owners/people.js"
 import { mergeAt, syncAt, twoMachines } from "./clones.js"
 
 // An owner gave ci a new key, since the old one is in other hands. Whoever can push brings another
@@ -103,4 +104,17 @@ test("a group of a branch from before a rekey costs the agent no other group in 
   const merged = await syncAt(two)
   expect(merged.exposed.map(({ secret }) => secret)).toEqual(["other/key"])
   expect((await two.apply()).result.plan.groups.map(({ group }) => group)).toEqual(["other"])
+})
+
+test("nor does a sync where the record of the agent was taken away besides", async () => {
+  await rekeyCi(one)
+  one.git("rm", "-q", "--cached", ".agent-vault/agents/ci.json", ".agent-vault/agents/ci.age")
+  one.git("commit", "-q", "--no-verify", "--amend", "--no-edit")
+  one.git("push", "-q", "origin", "main")
+  const bob = anotherPerson(one)
+  // The record is signed anew, as its escrow is sealed to another owner.
+  await makeOwner(two, bob, "bob")
+  bob.remove()
+  await syncAt(two)
+  expect(await readByOldKey()).toBe("NOT_GRANTED")
 })
