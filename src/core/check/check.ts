@@ -6,6 +6,7 @@ import {
   MANIFEST,
   POLICY,
   POLICY_WISH,
+  VAULT_RECORD,
   type VaultFile,
   classify,
 } from "../words/layout.js"
@@ -20,8 +21,8 @@ import { type SecretName, foldedCollision } from "../words/names.js"
 import type { Rotation } from "../records/rotation.js"
 import { type Due, whyDue } from "../vault/due.js"
 import { describeSecret } from "../vault/listing.js"
-import { type GroupPlan, type Plan, makePlan } from "../vault/plan.js"
-import { readSealedState } from "../vault/sealed-state.js"
+import { type GroupPlan, type Plan, type SealedState, makePlan } from "../vault/plan.js"
+import { readSealedState, refuseFormerOwners } from "../vault/sealed-state.js"
 import { type Vault, findAgent, findSecret } from "../vault/vault.js"
 
 /** What {@link checkVault} found, and how much it looked at. */
@@ -35,7 +36,7 @@ export interface CheckReport {
   readonly goes: readonly SecretGoing[]
   /** The secrets to which programs give new values, by their records: none in another store. */
   readonly rotates: readonly SecretRotating[]
-  /** What `apply` would do; absent when the manifest cannot be read. */
+  /** What `apply` would do; absent when the manifest cannot be read, or an owner's removal is missing. */
   readonly pending?: Plan
   /** The rules of the policy; absent where there is none, or it is refused. */
   readonly policy?: readonly PolicyRule[]
@@ -197,11 +198,18 @@ function missingFiles(vault: Vault): CheckFinding[] {
 }
 
 async function pendingPlan(vault: Vault, now: Date, attempt: Attempt): Promise<Plan | undefined> {
+  let sealed: SealedState | undefined
   let plan: Plan | undefined
+  await attempt(VAULT_RECORD, () => {
+    const state = readSealedState(vault, "counted")
+    refuseFormerOwners(vault, state)
+    sealed = state
+  })
   await attempt(MANIFEST, () => {
     const bytes = vault.files.read(MANIFEST)
     if (bytes === undefined) return
-    plan = makePlan(parseManifest(bytes, vault.id), readSealedState(vault, "counted"), now)
+    const manifest = parseManifest(bytes, vault.id)
+    if (sealed !== undefined) plan = makePlan(manifest, sealed, now)
   })
   return plan
 }

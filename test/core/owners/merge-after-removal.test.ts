@@ -102,6 +102,7 @@ test("who brings the groups of a removal, and not vault.json, has nothing sealed
   await carol.set("stripe/later", "a-fake-later-value")
   expect(await outcome(syncAt(carol))).toBe("ROLLED_BACK")
   carol.git("reset", "-q", "--hard", "origin/main")
+  expect(await findingsAt(carol)).toEqual(["ROLLED_BACK vault.json"])
   expect(await outcome(carol.apply())).toBe("ROLLED_BACK")
   expect(await outcome(carol.set("stripe/later", "a-fake-later-value"))).toBe("ROLLED_BACK")
 })
