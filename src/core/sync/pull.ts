@@ -80,6 +80,7 @@ async function verify(
     const anchor = findAnchor(here.id, keyFileTrust, env)
     const folder = gitPath(git.checkout, place.root)
     const there = await vaultAt(git, past.to, folder, anchor)
+    allRecords(there)
     const { findings } = checkAgainst(here, there)
     const undone = await findUndoneRevokes(git, folder, past, there)
     const refused = [...findings, ...undone].find(({ severity }) => severity === "refused")
@@ -88,6 +89,5 @@ async function verify(
         hint: "look at it before anything else: git log @{upstream} -- .agent-vault",
       })
     }
-    allRecords(there)
   })
 }
