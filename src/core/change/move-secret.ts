@@ -2,6 +2,7 @@ import { seal, unseal } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
 import { secretPath, secretRecordPath } from "../words/layout.js"
 import { type SecretName, parseSecretName } from "../words/names.js"
+import { isNote } from "../records/canary.js"
 import { utc } from "../words/time.js"
 import { pathsOf } from "../words/unit.js"
 import { type Exposure, type GroupRecord, type SecretRecord, digestOf } from "../records/record.js"
@@ -93,6 +94,7 @@ async function rename(session: Session, way: Way): Promise<MovedSecret> {
 async function moveAcross(session: Session, way: Way): Promise<MovedSecret> {
   const { vault, draft } = session
   const { from, to, before } = way
+  refuseNote(from)
   const source = getGroup(vault, from.group)
   const target = await readyGroup(session, to.group)
   const gains = apart(target.record, source)
@@ -120,6 +122,14 @@ async function moveAcross(session: Session, way: Way): Promise<MovedSecret> {
     ...named(way),
     ...across(target, { own: exposedSecret(to, before, exposedTo(vault, said)), losses, gains }),
   }
+}
+
+/** In another group, whoever opens that would know the canary. */
+function refuseNote(name: SecretName): void {
+  if (!isNote(name)) return
+  throw new VaultError("USAGE", `${name.full} tells of a canary, and stays in its group`, {
+    hint: "see whose it is: agent-vault canary list; to end the canary: agent-vault canary remove GROUP/NAME",
+  })
 }
 
 /** Further than whatever had either name, so that no clone takes it for a set-back. */

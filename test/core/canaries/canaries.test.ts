@@ -262,6 +262,12 @@ describe("owners are told of a canary", () => {
     expect(await outcome(setSecrets({ ...(await world.request()), secrets }))).toBe("USAGE")
     expect(await states()).toEqual(["openai-ci/openai-api-key placed ci"])
   })
+
+  test("whose note moves into no group that an agent opens", async () => {
+    const name = noteOf((await addFor("ci")).files)
+    expect(await outcome(move(name, "stripe/note"))).toBe("USAGE")
+    expect(await states()).toEqual(["openai-ci/openai-api-key placed ci"])
+  })
 })
 
 test("a canary is refused for nobody, for who is not there, and where its group is taken", async () => {
