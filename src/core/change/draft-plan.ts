@@ -58,7 +58,7 @@ export function planEdit(
 }
 
 /** Whether all that is pending in a group is that an agent's record has another key than the group. */
-function isKeyAlone({ vault }: Session, plan: GroupPlan, agent: string): boolean {
+export function isKeyAlone({ vault }: Session, plan: GroupPlan, agent: string): boolean {
   const { group, gains, losses, retimed, unknown, formerOwners } = plan
   const until = findGroup(vault, group)?.members.find((member) => member.agent === agent)?.until
   const [[gain], [loss]] = [gains, losses]

@@ -11,8 +11,9 @@ import {
 import { changesBelow } from "../undone/blobs.js"
 import type { Plan } from "../vault/plan.js"
 import { VaultError } from "../words/errors.js"
-import { classify, groupRecordPath } from "../words/layout.js"
+import { MANIFEST, classify, groupRecordPath } from "../words/layout.js"
 import { later, utc } from "../words/time.js"
+import { isKeyAlone } from "./draft-plan.js"
 import type { Session } from "./session.js"
 
 /** How far the record at a path had come when it was removed. */
@@ -159,7 +160,8 @@ export async function refuseReplacedKeys(session: Session, { groups }: Plan): Pr
   if (gaining.length === 0) return
   const paths = new Set(gaining.map(({ group }) => groupRecordPath(group)))
   const past = await signedBelow(session, "groups", paths)
-  for (const { group, gains, members } of gaining) {
+  for (const plan of gaining) {
+    const { group, gains, losses, members } = plan
     const own = past.flatMap(({ path, record }) =>
       path === groupRecordPath(group) && record?.kind === "group" ? [record] : [],
     )
@@ -168,8 +170,13 @@ export async function refuseReplacedKeys(session: Session, { groups }: Plan): Pr
     if (replaced === undefined) continue
     const { agent } = replaced
     const message = `the record of ${agent} has a key in whose place ${group} had a later one of it`
+    // The rekey itself waits where more is pending in a group that the agent opens.
+    const waits = losses.some((loss) => loss.agent === agent) && !isKeyAlone(session, plan, agent)
+    const rekey = `agent-vault agent rekey ${agent}`
     throw new VaultError("PENDING", message, {
-      hint: `the later record is not here; give it a new key: agent-vault agent rekey ${agent}`,
+      hint: waits
+        ? `the later record is not here: take the grant of ${agent} to ${group} out of ${MANIFEST}, then agent-vault apply; then ${rekey}, and agent-vault grant ${agent} ${group}`
+        : `the later record is not here; give it a new key: ${rekey}`,
     })
   }
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { rekeyAgent } from "../../../src/core/owner.js"
 import { type World, outcome, vaultWorld } from "../world.js"
@@ -30,6 +32,13 @@ function pushWithoutAgents(): void {
   one.git("checkout", "-q", "origin/main", "--", ".agent-vault/agents")
   one.git("commit", "-q", "--no-verify", "--amend", "--no-edit")
   one.git("push", "-q", "origin", "main")
+}
+
+/** Takes the grants of an agent out of the manifest, on the other machine. */
+function takeOut(agent: string): void {
+  const path = ".agent-vault/manifest.yaml"
+  const lines = readFileSync(join(two.top, path), "utf8").split("\n")
+  two.write(path, lines.filter((line) => !line.includes(`agent: ${agent}`)).join("\n"))
 }
 
 /** What the old key opens, on the other machine, of a value that is set now. */
@@ -67,9 +76,7 @@ test("a sync that settles the group seals nothing to it, nor does what follows",
   await syncAt(two)
   expect(await readByOldKey()).toBe("NOT_GRANTED")
   expect(await outcome(two.apply())).toBe("PENDING")
-  const path = ".agent-vault/manifest.yaml"
-  const lines = two.git("show", `HEAD:${path}`).split("\n")
-  two.write(path, `${lines.filter((line) => !line.includes("agent: ci")).join("\n")}\n`)
+  takeOut("ci")
   await two.apply()
   expect(await outcome(two.grant("ci", "stripe"))).toBe("PENDING")
   await rekeyCi(two)
@@ -117,4 +124,25 @@ test("nor does a sync where the record of the agent was taken away besides", asy
   bob.remove()
   await syncAt(two)
   expect(await readByOldKey()).toBe("NOT_GRANTED")
+})
+
+test("where the rekeys of two agents of a group came by half, apply says how to go on", async () => {
+  await one.grant("deploy", "stripe")
+  one.git("push", "-q", "origin", "main")
+  two.git("pull", "-q", "--ff-only")
+  await rekeyCi(one)
+  await rekeyAgent({ ...(await one.request()), agent: "deploy" })
+  one.git("reset", "-q", "--soft", "origin/main")
+  one.git("commit", "-q", "--no-verify", "-m", "one commit")
+  pushWithoutAgents()
+  two.git("pull", "-q", "--ff-only")
+  expect(await outcome(rekeyCi(two))).toBe("PENDING")
+  for (const agent of ["ci", "deploy"]) {
+    const hint = expect.stringContaining(`take the grant of ${agent} to stripe out`) as string
+    await expect(two.apply()).rejects.toMatchObject({ code: "PENDING", hint })
+    takeOut(agent)
+  }
+  await two.apply()
+  await rekeyCi(two)
+  await two.grant("ci", "stripe")
 })
