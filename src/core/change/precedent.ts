@@ -2,7 +2,8 @@ import { dirname } from "node:path/posix"
 import type { BlobId, Git } from "../git/git.js"
 import { commitOf, readBlobs } from "../git/git-objects.js"
 import type { Reach } from "../records/reach.js"
-import type { GroupRecord, Member } from "../records/record.js"
+import { ownersOf } from "../records/owners.js"
+import type { AgentRecord, GroupRecord, Member, OwnerEntry } from "../records/record.js"
 import {
   type SignedPastRecord,
   ownersOfPast,
@@ -11,7 +12,8 @@ import {
 import { changesBelow } from "../undone/blobs.js"
 import type { Plan } from "../vault/plan.js"
 import { VaultError } from "../words/errors.js"
-import { MANIFEST, classify, groupRecordPath } from "../words/layout.js"
+import { getAgent } from "../vault/vault.js"
+import { MANIFEST, agentRecordPath, classify, groupRecordPath } from "../words/layout.js"
 import { later, utc } from "../words/time.js"
 import { isKeyAlone } from "./draft-plan.js"
 import type { Session } from "./session.js"
@@ -195,6 +197,47 @@ function isReplaced({ agent, recipient }: Member, past: readonly GroupRecord[]):
   const first = own.reduce((least, epoch) => Math.min(least, epoch), Infinity)
   const last = own.reduce((most, epoch) => Math.max(most, epoch), 0)
   return own.length > 0 && keys.some((key) => !key.isOwn && (key.epoch > last || key.lost >= first))
+}
+
+/**
+ * Refuses to seal the escrow of an agent to an owner whom it was once taken from: one who knew its
+ * earlier key and not this one, or whom its sealer left out and named a later owner. Whoever can push
+ * can bring the agents of a removal without the rest of it. As far as the branch's history goes.
+ * Throws `PENDING`.
+ */
+export async function refuseTakenEscrows(
+  session: Session,
+  agents: readonly string[],
+): Promise<void> {
+  if (agents.length === 0) return
+  const { owners, record: vault } = session.vault
+  const past = await signedBelow(session, "agents", new Set(agents.map(agentRecordPath)))
+  for (const agent of agents) {
+    const record = getAgent(session.vault, agent)
+    const named = new Set(ownersOf(record, vault.owners))
+    const knew = new Set(
+      past.flatMap(({ path, record: earlier }) =>
+        path === record.path && earlier?.kind === "agent" && isBefore(earlier, record)
+          ? ownersOf(earlier, vault.owners)
+          : [],
+      ),
+    )
+    const isTaken = ({ signer, since }: OwnerEntry): boolean =>
+      knew.has(signer) || owners.some((newer) => named.has(newer.signer) && newer.since > since)
+    const taken = owners.find((owner) => !named.has(owner.signer) && isTaken(owner))
+    if (taken === undefined) continue
+    throw new VaultError(
+      "PENDING",
+      `the key of ${agent} was made without the owner ${taken.name}`,
+      {
+        hint: `if ${taken.name} was removed, get the later vault.json from whoever did it; if not, give it a new key: agent-vault agent rekey ${agent}`,
+      },
+    )
+  }
+}
+
+function isBefore(earlier: AgentRecord, { serial, recipient }: AgentRecord): boolean {
+  return earlier.serial < serial && earlier.recipient !== recipient && earlier.escrow !== undefined
 }
 
 /** The signed records of a folder of the vault, or of some paths in it, that the branch's history brought. */

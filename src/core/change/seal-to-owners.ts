@@ -6,6 +6,7 @@ import { type AgentRecord, type GroupRecord, digestOf, unsigned } from "../recor
 import { VaultError } from "../words/errors.js"
 import { escrowPath, groupKeyPath, groupPastPath } from "../words/layout.js"
 import type { Plan } from "../vault/plan.js"
+import { refuseTakenEscrows } from "./precedent.js"
 import { type Session, putRecord } from "./session.js"
 
 /** Seals a group's keys, the earlier ones too, to its members and every owner; they stay as they are. */
@@ -29,8 +30,9 @@ export async function sealGroupToOwners(session: Session, group: string): Promis
   putRecord<GroupRecord>(session, { ...body, past: digestOf(pastKeys) })
 }
 
-/** Seals the escrows to every owner that a plan names. */
+/** Seals the escrows to every owner that a plan names. Throws `PENDING`. */
 export async function sealEscrowsToOwners(session: Session, { escrows = [] }: Plan): Promise<void> {
+  await refuseTakenEscrows(session, escrows)
   for (const agent of escrows) await asOpener(session, () => sealEscrowToOwners(session, agent))
 }
 

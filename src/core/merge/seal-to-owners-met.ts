@@ -6,7 +6,7 @@ import { VaultError } from "../words/errors.js"
 
 /**
  * Seals what one side has, and an owner whom the other side added cannot open, to all owners. What the
- * owner who acts cannot open either stays pending, for one who can.
+ * owner who acts cannot open either stays pending, for one who can; so does an escrow that an owner was left out of.
  */
 export async function sealToOwners(
   session: Session,
@@ -23,7 +23,7 @@ export async function sealToOwners(
       await executePlan(session, part)
       await sealEscrowsToOwners(session, part)
     } catch (error) {
-      if (!VaultError.is(error, "NOT_A_READER")) throw error
+      if (!VaultError.is(error, "NOT_A_READER") && !VaultError.is(error, "PENDING")) throw error
     }
   }
 }

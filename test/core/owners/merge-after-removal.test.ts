@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { findVault } from "../../../src/core/disk/place.js"
-import { removeOwner, trustOwner } from "../../../src/core/owner.js"
+import { rekeyAgent, removeOwner, trustOwner } from "../../../src/core/owner.js"
 import { syncAt, twoMachines } from "../sync/clones.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 import { anotherPerson, findingsAt, makeOwner, nobody, readAs, recordOf } from "./people.js"
@@ -105,4 +105,45 @@ test("who brings the groups of a removal, and not vault.json, has nothing sealed
   expect(await findingsAt(carol)).toEqual(["ROLLED_BACK vault.json"])
   expect(await outcome(carol.apply())).toBe("ROLLED_BACK")
   expect(await outcome(carol.set("stripe/later", "a-fake-later-value"))).toBe("ROLLED_BACK")
+})
+
+/** Has alice's last commits be one, of which only the agents are left. */
+function publishAgentsAlone(commits: number): void {
+  alice.git("reset", "-q", "--soft", `HEAD~${commits}`)
+  for (const path of ["vault.json", "manifest.yaml", "groups", "secrets"]) {
+    alice.git("checkout", "-q", "HEAD", "--", `.agent-vault/${path}`)
+  }
+  alice.git("commit", "-q", "--no-verify", "-m", "agents alone")
+  alice.git("push", "-q", "origin", "main")
+}
+
+test("who brings the agents of a removal alone has no key of them sealed to them again", async () => {
+  await remove(alice, "bob")
+  publishAgentsAlone(1)
+  const escrow = alice.git("rev-parse", "HEAD:.agent-vault/agents/ci.age")
+
+  await carol.set("stripe/later", "a-fake-later-value")
+  await syncAt(carol)
+  expect(carol.git("rev-parse", "HEAD:.agent-vault/agents/ci.age")).toBe(escrow)
+  expect(await outcome(carol.apply())).toBe("PENDING")
+  // Were it no removal, a key that everybody knows is the way on.
+  for (const agent of ["ci", "deploy"]) await rekeyAgent({ ...(await carol.request()), agent })
+  await carol.apply()
+  expect(await findingsAt(carol)).toEqual([])
+})
+
+test("nor has who brings an agent alone that was added after it", async () => {
+  await remove(alice, "bob")
+  await alice.addAgent("robot")
+  alice.git("checkout", "-q", "HEAD~2", "--", ".agent-vault/agents")
+  publishAgentsAlone(2)
+  const escrow = alice.git("rev-parse", "HEAD:.agent-vault/agents/robot.age")
+
+  await carol.set("stripe/later", "a-fake-later-value")
+  await syncAt(carol)
+  expect(carol.git("rev-parse", "HEAD:.agent-vault/agents/robot.age")).toBe(escrow)
+  await expect(carol.apply()).rejects.toMatchObject({
+    code: "PENDING",
+    message: "the key of robot was made without the owner bob",
+  })
 })
