@@ -6,7 +6,8 @@ import { VaultError } from "../words/errors.js"
 
 /**
  * Seals what one side has, and an owner whom the other side added cannot open, to all owners. What the
- * owner who acts cannot open either stays pending, for one who can; so does an escrow that an owner was left out of.
+ * owner who acts cannot open either stays pending, for one who can; so does an escrow that leaves out
+ * an owner from whom it may have been taken.
  */
 export async function sealToOwners(
   session: Session,

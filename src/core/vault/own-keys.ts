@@ -85,8 +85,8 @@ export interface KeptKey extends KeyHolder {
   readonly file: string
   /**
    * `opens`: the vault's record of its holder is of this key. `replaced`: of another one. `stranger`:
-   * there is no such holder, or not any more. `sealed`: a passphrase keeps it from being told. `keychain`: the key is in the
-   * system's keychain, which was not asked. `damaged`: it holds no key.
+   * there is no such holder, or not any more. `sealed`: a passphrase keeps it from being told.
+   * `keychain`: the key is in the system's keychain, which was not asked. `damaged`: it holds no key.
    * `unverified`: whether the vault is genuine is not known here.
    */
   readonly state:
