@@ -189,7 +189,7 @@ export function replyTo(request: ClientRequest, target: Target): Promise<Answere
   })
 }
 
-/** A connection that was kept, and that the other side had closed: it has read nothing. */
+/** A connection that was kept, and that the other side closed: whether it read the request is not known. */
 export class StaleConnection extends Error {}
 
 function failureOf(error: Error, request: ClientRequest, target: Target): Error {
