@@ -34,7 +34,7 @@ export async function run(door: Door): Promise<void> {
   const document = dryRun ? { root, owner, files } : { ...made, ...unfinishedPart(made) }
   if (await asJson(door, document)) return
   tell(door, ...(dryRun ? dryRunLines(made) : madeLines(made, passphrase !== undefined)))
-  tell(door, ...hiddenLines(folder))
+  tell(door, ...hiddenLines(dirname(root)))
   if (!dryRun) tell(door, `Next${whereNext(door.cwd, folder)}: ${NEXT}`)
   if (passedOver !== undefined) {
     const why = `Git's user.name (${passedOver}) makes no owner's name, of letters and digits in ASCII`
@@ -102,13 +102,14 @@ function harnessLines({ env }: Door): string[] {
   ]
 }
 
-/** Whoever is below a vault may not know that there is one. */
+/** Whoever is below a vault may not know that there is one. `folder` is the new one's, without links. */
 function hiddenLines(folder: string): string[] {
   try {
     const around = findVaultOrNone(dirname(folder))
     return around === undefined ? [] : [`In ${folder}, it takes the place of ${around.root}`]
   } catch (error) {
-    if (VaultError.is(error, "BUSY")) return []
+    // What is there may be another user's, and stands in no way.
+    if (VaultError.is(error)) return []
     throw error
   }
 }
