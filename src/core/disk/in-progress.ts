@@ -3,22 +3,25 @@ import { lookAt } from "./at-path.js"
 import { refInTables } from "./ref-tables.js"
 
 /** How Git brings two states together in a work tree. */
-export type Mixing = "merge" | "rebase" | "cherry-pick" | "revert"
+export type Mixing = "merge" | "am" | "rebase" | "cherry-pick" | "revert"
 
 /** What Git keeps in the folder of a work tree meanwhile. */
 const MIXING: Readonly<Record<string, Mixing>> = {
   MERGE_HEAD: "merge",
+  // Before the folder that a rebase has, too.
+  "rebase-apply/applying": "am",
   "rebase-merge": "rebase",
   "rebase-apply": "rebase",
   CHERRY_PICK_HEAD: "cherry-pick",
   REVERT_HEAD: "revert",
 }
-const IN_PROGRESS = { ...MIXING, BISECT_LOG: "bisect" as const }
+const IN_PROGRESS: Readonly<Record<string, Mixing | "bisect">> = { ...MIXING, BISECT_LOG: "bisect" }
 
 /** What is half done in a work tree, in words; undefined if nothing is. */
 export function inProgress(gitFolder: string): string | undefined {
   const what = firstOf(gitFolder, IN_PROGRESS)
-  return what === undefined ? undefined : `a ${what}`
+  if (what === undefined) return undefined
+  return what === "am" ? "an am" : `a ${what}`
 }
 
 /** How two states are being brought together in a work tree; undefined if they are not. */

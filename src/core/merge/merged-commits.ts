@@ -29,6 +29,7 @@ const BROUGHT_IN: Readonly<
   Record<Mixing, Readonly<Record<"name" | "theirs" | "base", string>> | undefined>
 > = {
   merge: undefined,
+  am: undefined,
   rebase: { name: "REBASE_HEAD", theirs: "REBASE_HEAD", base: "REBASE_HEAD~1" },
   "cherry-pick": {
     name: "CHERRY_PICK_HEAD",

@@ -103,6 +103,7 @@ async function keyLines(
 
 const FINISH: Readonly<Record<Resolved["during"], string>> = {
   merge: "git commit --no-edit",
+  am: "git am --continue",
   rebase: "git rebase --continue",
   "cherry-pick": "git cherry-pick --continue",
   revert: "git revert --continue",

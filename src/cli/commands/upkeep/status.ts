@@ -96,7 +96,7 @@ function branchText(place: Place): string {
   if (place.checkout === undefined) return "none: not in a Git work tree"
   const { branch, during } = whereInGit(place)
   const name = branch ?? "none: HEAD is detached, so nothing is remembered as seen"
-  return during === undefined ? name : `${name}; a ${during} is under way: agent-vault resolve`
+  return during === undefined ? name : `${name}; git ${during} is under way: agent-vault resolve`
 }
 
 /** What keeps a blind program from going round the broker, on this machine. */
