@@ -21,6 +21,9 @@ export async function vaultLeftOut(folder: string, env: Environment): Promise<Le
     if (checkout === undefined) return undefined
     const { top } = checkout
     const git = await openGit(checkout, env)
+    // Whoever marks files by hand knows why they are not there. It throws where this is not set.
+    const isSparse = await git.run(["config", "--type=bool", "--get", "core.sparseCheckout"])
+    if (isSparse.toString("utf8").trim() !== "true") return undefined
     const above = [...upwards(realPath(folder))].filter((each) => each.startsWith(top))
     const vaults = above.map((each) => gitPath(checkout, join(each, VAULT_FOLDER)))
     const records = vaults.map((vault) => `${vault}/${VAULT_RECORD}`)
