@@ -47,6 +47,9 @@ export const OURS = {
   LC_ALL: "C",
 }
 
+/** No file of Windows can have this name. */
+const NOWHERE = "git.exe?"
+
 /**
  * Git as it is started. On Windows a bare name is looked for first where a program starts, and Git
  * starts in the work tree: there it is one of PATH by its path, and where PATH has none, none.
@@ -54,7 +57,7 @@ export const OURS = {
 export function gitProgram(env: Environment, system: string = platform()): string {
   if (system !== "win32") return "git"
   const [, path = ""] = Object.entries(env).find(([name]) => /^path$/i.test(name)) ?? []
-  return programIn(path.split(delimiter).filter(isAbsolute), "git.exe") ?? "/dev/null/git.exe"
+  return programIn(path.split(delimiter).filter(isAbsolute), "git.exe") ?? NOWHERE
 }
 
 /** The environment for a git, without what would lead it elsewhere; `also` is kept besides. */
