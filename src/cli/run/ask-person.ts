@@ -70,8 +70,9 @@ function askAtTerminal(terminal: Terminal): AskBy {
       return await inTurn(terminal, () => answerTyped(terminal, question, signal))
     } catch (error) {
       if (!VaultError.is(error, "INTERRUPTED")) throw error
-      // Ctrl-C is an answer, and no reason to ask elsewhere.
-      return signal.aborted ? { without: "cancel" } : { choice: "no" }
+      // Ctrl-C is an answer, and no reason to ask elsewhere. A terminal that went away has said nothing.
+      const isNo = !signal.aborted && terminal.stdin.readable
+      return isNo ? { choice: "no" } : { without: "cancel" }
     }
   }
 }
