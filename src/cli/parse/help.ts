@@ -155,15 +155,15 @@ const CALLED_ELSEWHERE: ReadonlyMap<string, string> = new Map([
 
 /**
  * `gte` is near get, and `agent ad` near agent add. `rekey` may mean agent rekey or group rekey: where
- * one alone ends so, what that does is said, since it is more than what was typed.
+ * one alone has it, what that does is said, since it is more than what was typed.
  */
 function guess(words: readonly string[]): string | undefined {
   const [first = "", second = ""] = words
-  const ends = COMMANDS.filter(({ name }) => first !== "" && ` ${name} `.includes(` ${first} `))
-  const [last, ...others] = ends
+  const having = COMMANDS.filter(({ name }) => first !== "" && ` ${name} `.includes(` ${first} `))
+  const [last, ...others] = having
   const elsewhere = CALLED_ELSEWHERE.get(first)
   if (elsewhere !== undefined || others.length > 0) {
-    const meant = [elsewhere ?? [], ends.map(({ name }) => name)].flat()
+    const meant = [elsewhere ?? [], having.map(({ name }) => name)].flat()
     return `did you mean ${meant.join(", or ")}?`
   }
   if (last !== undefined) return `did you mean ${last.name}? It is to ${last.summary}`
