@@ -200,16 +200,17 @@ function isReplaced({ agent, recipient }: Member, past: readonly GroupRecord[]):
 }
 
 /**
- * Refuses to seal the escrow of an agent to an owner whom it was once taken from: one who knew its
- * earlier key and not this one, or whom its sealer left out and named a later owner. Whoever can push
- * can bring the agents of a removal without the rest of it. As far as the branch's history goes.
- * Throws `PENDING`.
+ * The agents whose escrow is not to be sealed to every owner, each with the refusal (`PENDING`), since it
+ * was once taken from one: who knew its earlier key and not this one, or whom its sealer left out and
+ * named a later owner. Whoever can push can bring the agents of a removal without the rest of it. As far
+ * as the branch's history goes.
  */
-export async function refuseTakenEscrows(
+export async function takenEscrows(
   session: Session,
   agents: readonly string[],
-): Promise<void> {
-  if (agents.length === 0) return
+): Promise<ReadonlyMap<string, VaultError>> {
+  const refusals = new Map<string, VaultError>()
+  if (agents.length === 0) return refusals
   const { owners, record: vault } = session.vault
   const past = await signedBelow(session, "agents", new Set(agents.map(agentRecordPath)))
   for (const agent of agents) {
@@ -225,15 +226,15 @@ export async function refuseTakenEscrows(
     const isTaken = ({ signer, since }: OwnerEntry): boolean =>
       knew.has(signer) || owners.some((newer) => named.has(newer.signer) && newer.since > since)
     const taken = owners.find((owner) => !named.has(owner.signer) && isTaken(owner))
-    if (taken === undefined) continue
-    throw new VaultError(
-      "PENDING",
-      `the key of ${agent} was made without the owner ${taken.name}`,
-      {
-        hint: `if ${taken.name} was removed, get the later vault.json from whoever did it; if not, give it a new key: agent-vault agent rekey ${agent}`,
-      },
-    )
+    if (taken !== undefined) refusals.set(agent, madeWithout(taken, agent))
   }
+  return refusals
+}
+
+function madeWithout({ name }: OwnerEntry, agent: string): VaultError {
+  return new VaultError("PENDING", `the key of ${agent} was made without the owner ${name}`, {
+    hint: `if ${name} was removed, get the later vault.json from whoever did it; if not, give it a new key: agent-vault agent rekey ${agent}`,
+  })
 }
 
 function isBefore(earlier: AgentRecord, { serial, recipient }: AgentRecord): boolean {

@@ -6,7 +6,7 @@ import { type AgentRecord, type GroupRecord, digestOf, unsigned } from "../recor
 import { VaultError } from "../words/errors.js"
 import { escrowPath, groupKeyPath, groupPastPath } from "../words/layout.js"
 import type { Plan } from "../vault/plan.js"
-import { refuseTakenEscrows } from "./precedent.js"
+import { takenEscrows } from "./precedent.js"
 import { type Session, putRecord } from "./session.js"
 
 /** Seals a group's keys, the earlier ones too, to its members and every owner; they stay as they are. */
@@ -32,12 +32,13 @@ export async function sealGroupToOwners(session: Session, group: string): Promis
 
 /** Seals the escrows to every owner that a plan names. Throws `PENDING`. */
 export async function sealEscrowsToOwners(session: Session, { escrows = [] }: Plan): Promise<void> {
-  await refuseTakenEscrows(session, escrows)
+  const [refusal] = (await takenEscrows(session, escrows)).values()
+  if (refusal !== undefined) throw refusal
   for (const agent of escrows) await asOpener(session, () => sealEscrowToOwners(session, agent))
 }
 
-/** An agent's key stays as it is. */
-async function sealEscrowToOwners(session: Session, agent: string): Promise<void> {
+/** Seals one escrow that is not among {@link takenEscrows}. The agent's key stays as it is. */
+export async function sealEscrowToOwners(session: Session, agent: string): Promise<void> {
   const { vault, draft, identity } = session
   const record = getAgent(vault, agent)
   refuseSealingToOlder(vault, record)

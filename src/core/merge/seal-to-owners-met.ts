@@ -1,5 +1,6 @@
 import { executePlan } from "../change/execute-plan.js"
-import { sealEscrowsToOwners } from "../change/seal-to-owners.js"
+import { takenEscrows } from "../change/precedent.js"
+import { sealEscrowToOwners } from "../change/seal-to-owners.js"
 import type { Session } from "../change/session.js"
 import { type GroupPlan, type Plan, isForOwnersOnly } from "../vault/plan.js"
 import { VaultError } from "../words/errors.js"
@@ -15,16 +16,20 @@ export async function sealToOwners(
   touched: ReadonlySet<string>,
 ): Promise<void> {
   const isOurs = (group: GroupPlan): boolean => touched.has(group.group) && isForOwnersOnly(group)
-  const parts = [
-    ...plan.groups.filter(isOurs).map((group) => ({ id: plan.id, groups: [group] })),
-    ...(plan.escrows ?? []).map((agent) => ({ id: plan.id, groups: [], escrows: [agent] })),
-  ]
-  for (const part of parts) {
-    try {
-      await executePlan(session, part)
-      await sealEscrowsToOwners(session, part)
-    } catch (error) {
-      if (!VaultError.is(error, "NOT_A_READER") && !VaultError.is(error, "PENDING")) throw error
-    }
+  for (const group of plan.groups.filter(isOurs)) {
+    await whereOpen(() => executePlan(session, { id: plan.id, groups: [group] }))
+  }
+  const { escrows = [] } = plan
+  const taken = await takenEscrows(session, escrows)
+  for (const agent of escrows.filter((each) => !taken.has(each))) {
+    await whereOpen(() => sealEscrowToOwners(session, agent))
+  }
+}
+
+async function whereOpen(work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!VaultError.is(error, "NOT_A_READER")) throw error
   }
 }
