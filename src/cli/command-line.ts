@@ -84,7 +84,8 @@ async function hintOf(
   const { asActing } = await import("./parse/typed-again.js")
   const { fromHere, toCheckOut } = await import("./door/from-here.js")
   const cwd = (): string => surroundings.cwd()
-  const left = code === "NO_VAULT" ? await toCheckOut(call, cwd(), surroundings.env) : undefined
+  const isLeftOut = code === "NO_VAULT" || code === "FOREIGN_VAULT"
+  const left = isLeftOut ? await toCheckOut(call, cwd(), surroundings.env) : undefined
   return left ?? fromHere(asActing(hint, call), call, cwd)
 }
 

@@ -26,6 +26,7 @@ import {
 } from "../../core/owner.js"
 import type { Looked } from "../../serving/blind-program.js"
 import type { Door } from "../door/door.js"
+import { toCheckOut } from "../door/from-here.js"
 import { startedByGit } from "../door/git-driver.js"
 import { programFiles } from "../door/own-program.js"
 import { verifiedOr } from "../door/reading.js"
@@ -70,8 +71,9 @@ export async function lookAround(door: Door): Promise<readonly SeenHere[]> {
   ]
   const place = findVaultOrNone(folder)
   if (place === undefined) {
-    const none = unknown("vault", `none around ${folder}`, "go to the clone, or: agent-vault init")
-    return [...machine, none]
+    const way = await toCheckOut(door.call, door.cwd, door.env)
+    const mend = way ?? "go to the clone, or: agent-vault init"
+    return [...machine, unknown("vault", `none around ${folder}`, mend)]
   }
   const here = await Promise.all([
     seeing("trust", () => seeTrust(door, place)),

@@ -45,7 +45,7 @@ export async function toCheckOut(
   const left = await vaultLeftOut(resolve(cwd, typeof dir === "string" ? dir : ""), env)
   if (left === undefined) return undefined
   const git = `git -C ${shellWord(left.top)} sparse-checkout`
-  return `this sparse checkout leaves it out: ${git} add ${shellWord(left.folder)}`
+  return `this sparse checkout leaves it out: ${git} add ${shellWord(left.toAdd)}`
 }
 
 function folderOfVault(start: string): string | undefined {

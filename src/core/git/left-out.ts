@@ -10,8 +10,8 @@ import { openGit } from "./git.js"
 interface LeftOut {
   /** The top of its work tree. */
   readonly top: string
-  /** From there, as Git names it. */
-  readonly folder: string
+  /** From there, what `git sparse-checkout add` takes: a folder, or a pattern that none before it undoes. */
+  readonly toAdd: string
 }
 
 /** The vault of `folder` that a sparse checkout leaves out: the nearest one, upwards. */
@@ -22,15 +22,18 @@ export async function vaultLeftOut(folder: string, env: Environment): Promise<Le
     const { top } = checkout
     const git = await openGit(checkout, env)
     // Whoever marks files by hand knows why they are not there. It throws where this is not set.
-    const isSparse = await git.run(["config", "--type=bool", "--get", "core.sparseCheckout"])
-    if (isSparse.toString("utf8").trim() !== "true") return undefined
+    const said = await git.run(["config", "--type=bool", "--get-regexp", "^core\\.sparsecheckout"])
+    const sparse = said.toString("utf8").split("\n")
+    if (!sparse.includes("core.sparsecheckout true")) return undefined
     const above = [...upwards(realPath(folder))].filter((each) => each.startsWith(top))
     const vaults = above.map((each) => gitPath(checkout, join(each, VAULT_FOLDER)))
     const records = vaults.map((vault) => `${vault}/${VAULT_RECORD}`)
     const listed = await git.run(["ls-files", "-t", "-z", "--", ...records])
     const left = new Set(listed.toString("utf8").split("\0"))
     const nearest = vaults.find((vault) => left.has(`S ${vault}/${VAULT_RECORD}`))
-    return nearest === undefined ? undefined : { top, folder: nearest }
+    if (nearest === undefined) return undefined
+    const byPatterns = sparse.includes("core.sparsecheckoutcone false")
+    return { top, toAdd: byPatterns ? `${nearest}/**` : nearest }
   } catch (error) {
     // Nothing can be told, then, of why there is no vault.
     if (VaultError.is(error)) return undefined
