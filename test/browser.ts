@@ -8,7 +8,7 @@ import { testUnless } from "./needs.js"
 const PICTURES = fileURLToPath(new URL("../.cache/pages/", import.meta.url))
 
 // What we use of playwright-core, which is no dependency of ours.
-export interface Locator {
+interface Locator {
   click(): Promise<void>
   fill(text: string): Promise<void>
   ariaSnapshot(): Promise<string>
@@ -52,7 +52,7 @@ interface Chromium {
   newContext(options: ContextOptions): Promise<Context>
   close(): Promise<void>
 }
-export interface ContextOptions {
+interface ContextOptions {
   readonly colorScheme?: "light" | "dark"
   readonly viewport?: { readonly width: number; readonly height: number }
   readonly javaScriptEnabled?: boolean
@@ -107,8 +107,8 @@ export function testInBrowser(name: string, body: (open: OpenTab) => Promise<voi
 }
 
 /** Opens a tab; `problems` is what the browser complained of, `requests` where it went. */
-export type OpenTab = (options?: ContextOptions) => Promise<Watched>
-export interface Watched {
+type OpenTab = (options?: ContextOptions) => Promise<Watched>
+interface Watched {
   readonly tab: Tab
   readonly problems: readonly string[]
   readonly requests: readonly string[]

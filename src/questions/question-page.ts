@@ -20,7 +20,7 @@ const LONGEST_ANSWER = { choice: 1024, value: 1024 + 3 * LARGEST_VALUE }
  * Shows the address of a page to the person alone, and does not wait for their answer. `false` if it
  * cannot: then nobody is asked here. `signal` says that the address is of no use any more.
  */
-export type Tell = (url: string, question: Question, signal: AbortSignal) => Shown | Promise<Shown>
+type Tell = (url: string, question: Question, signal: AbortSignal) => Shown | Promise<Shown>
 
 /** Whether the person has the address; or why they will not open it. */
 type Shown = boolean | { readonly without: Unanswered; readonly words?: string | undefined }

@@ -47,7 +47,7 @@ export interface Ran {
   readonly stderr: string
 }
 
-export interface RunOptions {
+interface RunOptions {
   readonly stdin?: string | Uint8Array
   readonly env?: Environment
   readonly cwd?: string
@@ -282,7 +282,7 @@ export async function loot(folder: string, identities: readonly string[]): Promi
 }
 
 /** Fails if a text holds a value of the arena or a private key, plain, in base64 or in hex. */
-export function expectSilence(text: string): void {
+function expectSilence(text: string): void {
   expect(text).not.toMatch(/AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{8}/i)
   for (const value of Object.values(VALUES)) expect(text).not.toContain(value)
 }
@@ -291,7 +291,7 @@ export function vaultIdOf(machine: Machine): string {
   return machine.vaultRecord().vault
 }
 
-export function placeOf(machine: Machine) {
+function placeOf(machine: Machine) {
   return findVault(machine.top)
 }
 

@@ -43,7 +43,7 @@ export class Trap {
   }
 }
 
-export interface Canary {
+interface Canary {
   readonly bring: (trap: Trap) => void
   /** Commands of git, one of which runs it. */
   readonly fires: readonly (readonly string[])[]

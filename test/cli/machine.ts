@@ -32,7 +32,7 @@ export interface Ran {
   readonly code: number
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
   readonly isMerged?: boolean

@@ -8,7 +8,7 @@ import { sharedFolder } from "../folders.js"
 import type { World } from "./world.js"
 
 /** What became of a process. */
-export interface Ended {
+interface Ended {
   readonly code: number | null
   readonly signal: string | null
   readonly stderr: string

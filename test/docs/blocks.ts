@@ -23,7 +23,7 @@ export interface Block {
   readonly mark: Mark
 }
 
-export interface Mark {
+interface Mark {
   readonly is: "none" | "not run" | "file" | "shows" | "prints" | "ends with" | "meanwhile"
   /** What follows the word; empty where nothing does. */
   readonly of: string

@@ -6,7 +6,7 @@ const JOINED = new Set(["js", "python"])
 const MARKER = "\u001e"
 
 /** A program of a page: its blocks of one language that follow each other share their names. */
-export interface Program {
+interface Program {
   readonly language: string
   readonly blocks: Block[]
 }

@@ -235,7 +235,7 @@ export class Raw {
 }
 
 /** A message of the protocol, as a test looks at it. */
-export interface Message {
+interface Message {
   readonly id?: number | string | null
   readonly method?: string
   readonly result?: Record<string, unknown>

@@ -8,7 +8,7 @@ import { HANG } from "../hang.js"
 export const root = fileURLToPath(new URL("../..", import.meta.url))
 
 /** What a program of a consumer did. */
-export interface Ran {
+interface Ran {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string

@@ -8,7 +8,7 @@ import { guard } from "../../src/precommit/run-guard.js"
 import type { ReportForm, Subject } from "../../src/serving/guarding.js"
 
 /** What the guard said, and how it ended. */
-export interface Guarded {
+interface Guarded {
   /** 0 clean, 1 findings, else the exit code of the error. */
   readonly code: number
   /** `path:line rule` of each finding, sorted. */

@@ -10,7 +10,7 @@ export interface Putting {
 }
 
 /** A text that holds a value in a form made for this request: base64 of `user:value`. */
-export interface Injected {
+interface Injected {
   readonly secret: string
   readonly text: string
 }

@@ -4,15 +4,7 @@ import type { Sightings } from "./sightings.js"
 import { alertInWords } from "../proxy/distrust.js"
 
 /** What a client has to do to use a secret through the broker, in this order. */
-export const STEPS = [
-  "proxy",
-  "token",
-  "host",
-  "authority",
-  "placeholder",
-  "value",
-  "reply",
-] as const
+const STEPS = ["proxy", "token", "host", "authority", "placeholder", "value", "reply"] as const
 
 /** What the sightings are judged by. */
 interface JudgeTerms {

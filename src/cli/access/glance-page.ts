@@ -244,7 +244,7 @@ function cards(section: string, names: readonly string[], rows: readonly Html[])
 }
 
 /** A time for people, with the whole of it for programs. */
-export function timed(time: string): Html {
+function timed(time: string): Html {
   const [day = "", rest = ""] = time.split("T")
   return markup`<time datetime="${time}">${day}${rest === "00:00:00Z" ? "" : ` ${rest.slice(0, 5)} UTC`}</time>`
 }

@@ -15,7 +15,7 @@ const LOOK_EVERY_MS = 1000
 const SHARE = 20
 
 /** What is served. */
-export interface Served {
+interface Served {
   /** Makes the page, as things are now. Never rejects. */
   readonly page: () => Promise<Page>
   /** Changes with whatever the page shows. */

@@ -13,7 +13,7 @@ import type { Door } from "./door.js"
 import { counted } from "./render.js"
 
 /** What an agent did with secrets, as far as this machine and the vault know it. */
-export interface Used {
+interface Used {
   readonly secrets: readonly UsedSecret[]
   /** Chains that it published, which are not this machine's. */
   readonly elsewhere: number

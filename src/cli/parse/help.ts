@@ -115,7 +115,7 @@ function usageOf(spec: CommandSpec): string {
 }
 
 /** A summary as a sentence. */
-export function sentence(text: string): string {
+function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 }
 

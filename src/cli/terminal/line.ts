@@ -17,10 +17,7 @@ export interface LineOptions {
 const GONE = ["error", "end", "close"]
 
 /** What a line is read from: a terminal in raw mode. */
-export type Keys = Pick<
-  NodeJS.ReadStream,
-  "on" | "once" | "removeListener" | "setEncoding" | "resume"
->
+type Keys = Pick<NodeJS.ReadStream, "on" | "once" | "removeListener" | "setEncoding" | "resume">
 
 const [CONTROL_D, CONTROL_U] = ["\u0004", "\u0015"]
 /** Ctrl-C, Ctrl-\ and Ctrl-Z: no prompt stops for a while, and the `fg` behind would be of the value. */

@@ -21,11 +21,11 @@ export const AUDIT_EVENTS = {
   output: "a value was found in what a program or a tool wrote, and taken out",
 } as const
 
-export type AuditEventName = keyof typeof AUDIT_EVENTS
+type AuditEventName = keyof typeof AUDIT_EVENTS
 
 /** What was decided. */
 const AUDIT_DECISIONS = ["allowed", "refused", "redacted"] as const
-export type AuditDecision = (typeof AUDIT_DECISIONS)[number]
+type AuditDecision = (typeof AUDIT_DECISIONS)[number]
 
 /** A secret that a line speaks of, and which of its values; without a version, no value was opened. */
 export interface AuditedSecret {

@@ -27,7 +27,7 @@ export interface AuditEvent extends AuditFacts {
 }
 
 /** Where lines go: all into one file, or into a file for each agent and owner in a folder. */
-export type AuditPlace = { readonly file: string } | { readonly folder: string }
+type AuditPlace = { readonly file: string } | { readonly folder: string }
 
 /** The folder of a vault's audits when the caller names no file. */
 export function auditFolder(vault: string, env: Environment): string {

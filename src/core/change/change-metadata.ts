@@ -11,7 +11,7 @@ import { requirePersonToWiden, withRules } from "./change-use.js"
 import { type ChangeRequest, type Outcome, change } from "./change.js"
 import { following, putRecord } from "./session.js"
 
-export interface MetadataRequest extends ChangeRequest {
+interface MetadataRequest extends ChangeRequest {
   /** `GROUP/NAME` */
   readonly name: string
   /** What is given replaces what the record says; the rest stays. */

@@ -35,7 +35,7 @@ export interface Outcome<T> extends MaybeUnfinished {
 }
 
 /** Fills the draft of a session, and hands back what is to be committed. */
-export type Work<T> = (session: Session) => Promise<Done<T>>
+type Work<T> = (session: Session) => Promise<Done<T>>
 
 /** What came of it. */
 export interface Done<T> {

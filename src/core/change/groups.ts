@@ -39,13 +39,13 @@ export interface RekeyedGroup {
   readonly exposed: readonly ExposedSecret[]
 }
 
-export interface AddGroupRequest extends ChangeRequest {
+interface AddGroupRequest extends ChangeRequest {
   readonly group: string
   /** A line for people; it stands in the manifest. */
   readonly description?: string | undefined
 }
 
-export interface RemoveGroupRequest extends ChangeRequest {
+interface RemoveGroupRequest extends ChangeRequest {
   readonly group: string
   /** Removes its secrets too; without this a group that has any is refused. */
   readonly withSecrets: boolean

@@ -18,7 +18,7 @@ import { type ReadyGroup, readyGroup } from "./ready-group.js"
 import { type ExposedSecret, exposedSecret, keyOfSecret } from "./rekey.js"
 import { type Session, following, putRecord } from "./session.js"
 
-export interface MoveRequest extends ChangeRequest {
+interface MoveRequest extends ChangeRequest {
   /** `GROUP/NAME` */
   readonly from: string
   readonly to: string

@@ -56,7 +56,7 @@ export function exposedSecret(
 type KeysByFingerprint = ReadonlyMap<string, { readonly epoch: number; readonly identity: string }>
 
 /** Who opens a group from now on, and who does not any more. */
-export interface NewMembers {
+interface NewMembers {
   readonly members: readonly Member[]
   readonly losses: readonly Exposure[]
   /** Who could read the values with the old key, and should not have; without it, `losses`. */
@@ -120,7 +120,7 @@ export async function resealStale(
 }
 
 /** The key that opens a secret, and who lost its group since that key was replaced. */
-export interface OpeningKey {
+interface OpeningKey {
   readonly identity: string
   readonly lostSince: readonly Exposure[]
   readonly ownersLostSince: readonly OwnerExposure[]

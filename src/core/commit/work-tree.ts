@@ -8,13 +8,13 @@ import { blobId, readBlobs } from "../git/git-objects.js"
 
 /** Files by path from the top; undefined, or absent, for one that is not there. */
 export type BlobIds = ReadonlyMap<string, BlobId | undefined>
-export type Contents = ReadonlyMap<string, Uint8Array | undefined>
+type Contents = ReadonlyMap<string, Uint8Array | undefined>
 
 /** Whether a blob (undefined: no file) is what the change found or left, and so may be replaced. */
 export type IsOurs = (path: string, blob: BlobId | undefined) => boolean
 
 /** Which files a change is about: those at `paths`, in the folder of a vault, all from the top. */
-export interface Part {
+interface Part {
   readonly folder: string
   readonly paths: readonly string[]
 }

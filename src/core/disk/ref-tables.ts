@@ -10,7 +10,7 @@ import { inFolder, readRegularFile } from "./files.js"
 export const STUB = "ref: refs/heads/.invalid"
 
 /** A ref of a work tree. */
-export interface OwnRef {
+interface OwnRef {
   /** The ref that it leads to; undefined where it names a commit. */
   readonly leadsTo: string | undefined
 }

@@ -99,7 +99,7 @@ function wishIn(session: Session): Uint8Array {
 }
 
 /** The refusal where a vault has no policy. */
-export function none(): VaultError {
+function none(): VaultError {
   return new VaultError("USAGE", "this vault has no policy", {
     hint: "write one and sign it: agent-vault policy set FILE",
   })

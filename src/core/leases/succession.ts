@@ -14,7 +14,7 @@ import { IssuerFailure, type LeaseReader } from "./lease-issuer.js"
 const PATIENCE_MS = 45_000
 
 /** Whose what is sealed is, and what reads it. */
-export interface Succeeded {
+interface Succeeded {
   readonly vault: string
   readonly name: SecretName
   readonly sealed: Uint8Array

@@ -33,7 +33,7 @@ import { type SetManyResult, type SetResult, setSecret, setSecrets } from "../ch
 import type { Vault } from "../vault/vault.js"
 
 /** The vault of an owner, and their key. */
-export interface OwnerRequest extends ReaderRequest {
+interface OwnerRequest extends ReaderRequest {
   readonly key: Identity
   readonly onProgress?: Progress | undefined
 }

@@ -6,7 +6,7 @@ import { lockingFiles } from "../git/git-locks.js"
 import { settings } from "../git/git-config.js"
 
 /** What a vault's .gitattributes call the merge driver. */
-export const DRIVER = "agent-vault"
+const DRIVER = "agent-vault"
 
 const NAME = `merge.${DRIVER}.name`
 const COMMAND = `merge.${DRIVER}.driver`

@@ -8,7 +8,7 @@ import { mergedSides } from "./merged-commits.js"
 import type { BlobTree, Sides } from "./units.js"
 
 /** Files of a vault to be put in the place of those that git made. */
-export type Mended = ReadonlyMap<string, Uint8Array>
+type Mended = ReadonlyMap<string, Uint8Array>
 
 /**
  * What git merged by itself, line by line and file by file, and does not fit together: a manifest that

@@ -11,7 +11,7 @@ import type { Actor } from "./access.js"
 export type Confirmed = "confirmed"
 
 /** Who acts, under what, and whether a person confirmed it. */
-export interface Attendance {
+interface Attendance {
   readonly under?: UnderHarness | undefined
   readonly person?: Confirmed | undefined
 }

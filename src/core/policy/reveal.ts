@@ -10,7 +10,7 @@ export interface RevealTerms {
 }
 
 /** What tells one value of a secret from another: a secret made anew begins with version 1 again. */
-export type ValueMark = Pick<SecretRecord, "version" | "changed">
+type ValueMark = Pick<SecretRecord, "version" | "changed">
 
 /** The policy of a secret: its signed record's or the surface's own, whichever is stricter. */
 export function revealPolicy(

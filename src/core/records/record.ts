@@ -20,7 +20,7 @@ import type { Signable, SigningKey, Verifier } from "./signature.js"
  * The signed records of a vault. Times are UTC, `YYYY-MM-DDTHH:MM:SSZ`; digests are `sha256:` and
  * 64 hex digits; recipients are age recipients; signers and signatures are as in signature.ts.
  */
-export interface RecordBase {
+interface RecordBase {
   readonly format: Format
   readonly vault: string
   /** Where the record lies, so that a signed record cannot be moved. */

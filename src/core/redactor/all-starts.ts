@@ -4,7 +4,7 @@ import type { Patterns } from "./patterns.js"
 import { Track } from "./track.js"
 
 /** A secret in the stream. */
-export interface Found {
+interface Found {
   readonly start: number
   readonly end: number
   readonly secret: number

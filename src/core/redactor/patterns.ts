@@ -27,7 +27,7 @@ export interface Patterns {
  * wherever it begins, one of those places has 4 of its first 6. An entry has a bit for each
  * distance from the needle's beginning: 1 for none, 2 for one byte, 4 for two.
  */
-export interface Filter {
+interface Filter {
   readonly table: Uint8Array
   /** For {@link scatter}. */
   readonly shift: number

@@ -17,7 +17,7 @@ interface KeptValue {
 }
 
 /** A value of a store, the caller's own copy, and whether it was waited for. */
-export interface ResolvedValue {
+interface ResolvedValue {
   readonly value: Uint8Array
   readonly isAwaited: boolean
 }
@@ -33,7 +33,7 @@ export interface SourcePlace {
 }
 
 /** What is resolved. */
-export interface SealedReference {
+interface SealedReference {
   readonly vault: string
   readonly name: SecretName
   readonly source: Source

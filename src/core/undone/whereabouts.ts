@@ -16,7 +16,7 @@ import type { MadeHere } from "./made-here.js"
 import { type Since, trackedSince } from "./remote-branches.js"
 
 /** A record that a commit made here brought. */
-export interface Brought {
+interface Brought {
   /** From the top of the work tree. */
   readonly file: string
   /** From the vault's folder. */

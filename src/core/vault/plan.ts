@@ -44,7 +44,7 @@ export interface SealedGroup extends SealedToOwners {
 }
 
 /** An agent who would open a group that it cannot open now. */
-export interface Gain {
+interface Gain {
   readonly agent: string
   readonly until?: string
   readonly reason?: string
@@ -53,14 +53,14 @@ export interface Gain {
 }
 
 /** An agent who would no longer open a group. */
-export interface Lost {
+interface Lost {
   readonly agent: string
   readonly since: string
   readonly why: Loss
 }
 
 /** A grant that goes on, with another end. */
-export interface Retimed {
+interface Retimed {
   readonly agent: string
   readonly from?: string
   readonly until?: string

@@ -39,7 +39,7 @@ export interface SecretRead {
 }
 
 /** A value that a request gets: where it goes, by the request as it is after the program sent it. */
-export interface Placed {
+interface Placed {
   readonly secret: OpenedSecret
   readonly sending: Sending
   /** The rules that it may be sent by; all, without it. */

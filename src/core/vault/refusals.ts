@@ -26,7 +26,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
 ])
 
 /** By which door it was asked for, and where that is noted. */
-export type RefusalTerms = Pick<Terms, "outlet" | "audit" | "by">
+type RefusalTerms = Pick<Terms, "outlet" | "audit" | "by">
 
 /** Who asks for which secret, and how, where it is for a read. */
 export interface AskedRead {

@@ -26,7 +26,7 @@ export interface CustomRule {
 }
 
 /** What people write down for the guard in their repository. */
-export interface Settings {
+interface Settings {
   readonly allow: readonly Exception[]
   readonly rules: readonly CustomRule[]
 }

@@ -1,7 +1,7 @@
 import type { Blobs, TakePiece } from "../../core/guard.js"
 
 /** What can be looked for in a file, after what it is. */
-export type Content =
+type Content =
   | Decoded
   /** Taken piece by piece while it was read. */
   | { readonly is: "large" }

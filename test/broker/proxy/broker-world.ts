@@ -27,7 +27,7 @@ import { changeUse, setSecret } from "../../../src/core/owner.js"
 import { type World, vaultWorld } from "../../core/world.js"
 
 /** What the other side does with a request. */
-export type Handler = (request: IncomingMessage, response: ServerResponse) => void
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 /** A service of our own, under TLS, at a name that only the tests' resolver knows. */
 export class Service {

@@ -46,7 +46,7 @@ export function signedByAws(to: ToSign): { target: string; headers: Record<strin
 }
 
 /** How chunks are signed: the first one's signature is over that of the head. */
-export interface ChunksToSign {
+interface ChunksToSign {
   readonly key: string
   readonly scope?: string
   readonly time?: string

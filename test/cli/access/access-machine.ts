@@ -5,7 +5,7 @@ import { type Machine, vaultMachine } from "../machine.js"
 /** A value that must be on no page. */
 export const VALUE = ["not", "a", "real", "value", "Qk41vZ"].join("-")
 /** What whoever may push can write without a key. */
-export const HOSTILE = `<img src=x onerror=alert(1)>"'&`
+const HOSTILE = `<img src=x onerror=alert(1)>"'&`
 
 /**
  * A vault in which there is something of everything: grants with an end, a wish for one and one

@@ -33,7 +33,7 @@ export const vaultNames: readonly string[] = [
   "leases",
 ]
 
-export type Edit = { readonly path: string } & (
+type Edit = { readonly path: string } & (
   | { readonly do: "replace"; readonly old: string; readonly new: string }
   | { readonly do: "write"; readonly text: string }
   | { readonly do: "copy"; readonly from: string }
@@ -60,7 +60,7 @@ export interface Case {
   readonly checker: "ok" | "refused"
 }
 
-export interface Keys {
+interface Keys {
   readonly vault: string
   readonly trust: string
   readonly kind: KeyKind

@@ -1,5 +1,5 @@
 /** A value that somebody set, or chose in a merge: the same text chosen is another value. */
-export interface Value {
+interface Value {
   readonly text: string
 }
 

@@ -4,7 +4,7 @@ import { everyRule } from "../../../src/precommit/detect/rules.js"
 // The set that recall and false alarms are measured on: bench/guard-detection.md tells the result.
 
 /** A file that holds one thing to find, or to let pass. */
-export interface Sample {
+interface Sample {
   readonly kind: string
   readonly context: string
   readonly path: string

@@ -4,7 +4,7 @@ import { expand, type Generator } from "./template.js"
 // What stands where a rule's secret would stand and is none, made from the rule's own examples.
 
 /** A text without a secret, and what makes it look like one. */
-export interface Lookalike {
+interface Lookalike {
   readonly kind: string
   readonly text: string
 }
