@@ -2,7 +2,7 @@ import { type KeyObject, createHash, randomBytes, sign } from "node:crypto"
 import { isIP } from "node:net"
 import {
   bitString,
-  boolean,
+  booleanTrue,
   implicit,
   integer,
   octetString,
@@ -74,7 +74,7 @@ export function certify(certification: Certification, issuer: Issuer): string {
  */
 export function authorityExtensions(below: number, constraints: NameConstraints): Buffer[] {
   return [
-    critical("2.5.29.19", sequence(boolean(true), integer(below))),
+    critical("2.5.29.19", sequence(booleanTrue(), integer(below))),
     critical("2.5.29.15", KEY_CERT_SIGN),
     extension("2.5.29.37", sequence(SERVER_AUTH)),
     critical("2.5.29.30", nameConstraints(constraints)),
@@ -147,7 +147,7 @@ function extension(id: string, value: Uint8Array): Buffer {
 }
 
 function critical(id: string, value: Uint8Array): Buffer {
-  return sequence(oid(id), boolean(true), octetString(value))
+  return sequence(oid(id), booleanTrue(), octetString(value))
 }
 
 function nameOf(commonName: string): Buffer {

@@ -38,8 +38,8 @@ export function setOf(content: Uint8Array): Buffer {
   return element(0x31, content)
 }
 
-export function boolean(isTrue: boolean): Buffer {
-  return element(0x01, Buffer.of(isTrue ? 0xff : 0))
+export function booleanTrue(): Buffer {
+  return element(0x01, Buffer.of(0xff))
 }
 
 /** A positive number, its bytes from the greatest on. */

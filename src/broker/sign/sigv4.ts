@@ -222,11 +222,8 @@ export function hmac(key: Uint8Array, text: string): Buffer {
 }
 
 /** A request that cannot be signed with the value in place of the placeholder. */
-export function refusedToSign(
-  why: string,
-  hint = "let the client sign it in AWS4-HMAC-SHA256, once, with the placeholder as its secret key",
-): VaultError {
+export function refusedToSign(why: string): VaultError {
   return new VaultError("PLACEHOLDER_REFUSED", `the request cannot be signed anew: ${why}`, {
-    hint,
+    hint: "let the client sign it in AWS4-HMAC-SHA256, once, with the placeholder as its secret key",
   })
 }

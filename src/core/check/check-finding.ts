@@ -35,6 +35,11 @@ export function isTold(finding: CheckFinding, others: readonly CheckFinding[]): 
   )
 }
 
+/** What has not come as far as it had. */
+export function rolledBack(subject: string, message: string): CheckFinding {
+  return { severity: "refused", code: "ROLLED_BACK", subject, message }
+}
+
 /** A finding that no reader refuses. */
 export function attention(
   code: CheckFinding["code"],

@@ -1,4 +1,4 @@
-import { type CheckFinding, isTold, toFinding } from "./check-finding.js"
+import { type CheckFinding, isTold, rolledBack, toFinding } from "./check-finding.js"
 import type { VaultFiles } from "../disk/files.js"
 import { compareReach, reachOf, reachText } from "../records/reach.js"
 import { revokesIn, undoneBy } from "../records/revokes.js"
@@ -29,14 +29,14 @@ import { type PolicyPlan, policyPlan } from "../policy/policy-wish.js"
 import { signedRules } from "../vault/signed-rules.js"
 
 /** Who opens a group here and did not there, or the other way round. */
-export interface AccessChange {
+interface AccessChange {
   readonly group: string
   readonly gained: readonly string[]
   readonly lost: readonly string[]
 }
 
 /** Where a secret may be sent here and might not be there, or the other way round. */
-export interface UseDifference {
+interface UseDifference {
   readonly secret: string
   readonly gained: readonly Use[]
   readonly lost: readonly Use[]
@@ -52,13 +52,13 @@ interface MemberDifference<Member> {
 }
 
 /** By which programs a secret was rotated there and is rotated here: owners run them on their machines. */
-export type RotationDifference = MemberDifference<Rotation>
+type RotationDifference = MemberDifference<Rotation>
 
 /** Which store a value came from there and comes from here; absent: it is sealed in the vault. */
-export type SourceDifference = MemberDifference<Source>
+type SourceDifference = MemberDifference<Source>
 
 /** How a value was leased there and is leased here; absent: what is sealed was what left, or is. */
-export type LeaseDifference = MemberDifference<Lease>
+type LeaseDifference = MemberDifference<Lease>
 
 /** What {@link checkAgainst} found. */
 export interface Comparison {
@@ -81,7 +81,7 @@ export interface Comparison {
 export function checkAgainst(base: Vault, vault: Vault): Comparison {
   const findings: CheckFinding[] = []
   if (vault.id !== base.id) {
-    const other = refused("vault.json", "it is another vault")
+    const other = rolledBack("vault.json", "it is another vault")
     return { findings: [other], access: [], uses: [], rotations: [], sources: [], leases: [] }
   }
   const attempt = <T>(subject: string, work: () => readonly T[]): readonly T[] => {
@@ -163,7 +163,7 @@ function compare(before: VaultDocument, after: VaultDocument | undefined): Check
     order < 0
       ? `falls back from ${reachText(reachOf(before))} to ${reachText(reachOf(after))}`
       : "differs at the same serial"
-  return [refused(before.path, how)]
+  return [rolledBack(before.path, how)]
 }
 
 /** A record that came further, but on a branch that did not know what an owner revoked here. */
@@ -237,8 +237,4 @@ function sameRecord(vault: Vault, record: VaultDocument): VaultDocument | undefi
   if (file.is === "group") return findGroup(vault, file.group)
   if (file.is === "secret") return findSecret(vault, file.secret)
   return vault.record
-}
-
-function refused(subject: string, message: string): CheckFinding {
-  return { severity: "refused", code: "ROLLED_BACK", subject, message }
 }

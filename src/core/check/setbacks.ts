@@ -1,4 +1,4 @@
-import type { CheckFinding } from "./check-finding.js"
+import { type CheckFinding, rolledBack } from "./check-finding.js"
 import { type CommitGraph, type RecordChange, commitGraph, recordChanges } from "./commit-graph.js"
 import type { Git } from "../git/git.js"
 import { readBlobs } from "../git/git-objects.js"
@@ -122,13 +122,13 @@ function toldOf({ reached }: Walk, { commit, path, before, after }: RecordChange
   const where = `${path} at ${commit.slice(0, 12)}`
   if (after === undefined) return removal(path, where)
   const [was, is] = [reached.get(before ?? ""), reached.get(after)]
-  if (is === undefined) return [refused(where, "is not a record")]
+  if (is === undefined) return [rolledBack(where, "is not a record")]
   const order = was === undefined ? 1 : compareReach(is, was)
   if (was === undefined || order > 0) {
-    return [refused(where, `is ${reachText(is)} again, which was left behind before`)]
+    return [rolledBack(where, `is ${reachText(is)} again, which was left behind before`)]
   }
   return [
-    refused(
+    rolledBack(
       where,
       order < 0
         ? `fell back from ${reachText(was)} to ${reachText(is)}`
@@ -143,8 +143,4 @@ function removal(path: string, where: string): CheckFinding[] {
   if (is === "secret" || is === "group") return []
   const message = "was removed, and records of this kind only end"
   return [{ severity: "attention", code: "REMOVED", subject: where, message }]
-}
-
-function refused(subject: string, message: string): CheckFinding {
-  return { severity: "refused", code: "ROLLED_BACK", subject, message }
 }

@@ -6,6 +6,7 @@ import { createFile, readRegularFile, removeFile, replaceFile } from "../disk/fi
 import { lookAt } from "../disk/at-path.js"
 import type { BlobId, Git } from "../git/git.js"
 import { authorship, moveRef, movedMeanwhile, writeCommit } from "../git/git-commit.js"
+import { contains } from "../git/git-merge.js"
 import { blobId, commitOf, committedFiles, resolveCommit } from "../git/git-objects.js"
 import { OPEN_MODE, journalFile } from "../disk/journal-file.js"
 import { VAULT_FOLDER, classify } from "../words/layout.js"
@@ -128,7 +129,7 @@ function isOneOf(before: BlobIds, ours: BlobIds, wish: BlobId | null): IsOurs {
 async function hasHappened(git: Git, { branch, from, to }: Journal): Promise<boolean> {
   const tip = await commitOf(git, branch)
   if (tip === undefined || tip === from) return false
-  return tip === to || isAncestor(git, to, tip)
+  return tip === to || contains(git, tip, to)
 }
 
 /**
@@ -214,11 +215,6 @@ function isOld(file: string): boolean {
   const stat = lookAt(file)
   // A clock that was set back dates it ahead.
   return stat !== undefined && Math.abs(Date.now() - stat.mtimeMs) > AFTERLIFE_MS / 2
-}
-
-async function isAncestor(git: Git, old: string, tip: string): Promise<boolean> {
-  const base = await git.run(["rev-list", "--max-count=1", old, `^${tip}`])
-  return base.length === 0
 }
 
 function readText(file: string): string | undefined {

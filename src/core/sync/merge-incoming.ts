@@ -1,6 +1,5 @@
 import type { CheckFinding } from "../check/check-finding.js"
 import { findUndoneRevokes } from "../check/past-revokes.js"
-import type { ExposedSecret } from "../change/rekey.js"
 import type { VaultFiles } from "../disk/files.js"
 import { type Place, gitPath } from "../disk/place.js"
 import type { Git } from "../git/git.js"
@@ -15,7 +14,7 @@ import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
 import { shellWord } from "../words/shell-word.js"
 import type { Draft } from "../change/draft.js"
-import { type DroppedGrant, droppedGrants } from "../merge/dropped-grants.js"
+import { droppedGrants } from "../merge/dropped-grants.js"
 import { keylessDraft } from "../merge/keyless.js"
 import {
   NO_CHOICES,
@@ -30,7 +29,7 @@ import { withRemovals } from "../merge/removed-further.js"
 import { withoutReplays } from "../merge/replayed.js"
 import { settle } from "../merge/settle-contested.js"
 import { treeOf } from "../merge/snapshot.js"
-import type { SyncRequest } from "./sync.js"
+import type { SyncRequest, Synced } from "./sync.js"
 import { type Sides, changedUnits, nameOf } from "../merge/units.js"
 import { verifyForReaders, verifyTheirs } from "../merge/verify.js"
 
@@ -43,13 +42,7 @@ interface Incoming {
 }
 
 /** A merge commit that no branch has yet. */
-interface MergedIncoming {
-  readonly commit: string
-  readonly settled: readonly string[]
-  readonly exposed: readonly ExposedSecret[]
-  readonly dropped: readonly DroppedGrant[]
-  readonly isForOwners: boolean
-}
+type MergedIncoming = Pick<Synced, "commit" | "settled" | "exposed" | "dropped" | "isForOwners">
 
 /** Verifies what the remote has more than this branch. Throws the codes of exit 4 and 5. */
 export async function verifyIncoming(

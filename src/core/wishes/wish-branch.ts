@@ -1,6 +1,7 @@
 import { type Checkout, type Place, findVault, gitPath } from "../disk/place.js"
 import { type Git, checkoutAround } from "../git/git.js"
 import { LEFT_UNSIGNED, authorship, moveRef, writeCommit } from "../git/git-commit.js"
+import { contains } from "../git/git-merge.js"
 import { commitOf, plainFiles, readVaultFiles, resolveCommit } from "../git/git-objects.js"
 import { digestOf } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
@@ -86,7 +87,7 @@ async function attempt(
   const ref = `refs/heads/${branch}`
   const head = await checkedOut(git)
   const tip = await commitOf(git, ref)
-  const isOpen = tip !== undefined && !(await isBehind(git, tip, head))
+  const isOpen = tip !== undefined && !(await contains(git, head, tip))
   const manifestOfHead = await manifestAt(git, head, folder)
   if (wish.isIn(manifestOfHead)) return { is: "pending" }
   // A branch that was merged begins anew from what is checked out; an open one goes on.
@@ -115,11 +116,6 @@ async function checkedOut(git: Git): Promise<string> {
       cause,
     })
   }
-}
-
-async function isBehind(git: Git, commit: string, head: string): Promise<boolean> {
-  const beyond = await git.run(["rev-list", "--max-count=1", commit, `^${head}`])
-  return beyond.length === 0
 }
 
 /** The manifest as a commit has it. Throws `MANIFEST_INVALID`, `FILE_UNSAFE`. */
