@@ -8,7 +8,7 @@ import os
 import threading
 import weakref
 from concurrent.futures import Future
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, NoReturn, Optional
 
 from ._child import Answer, Child, encode_request
 from ._program import find_program
@@ -37,6 +37,9 @@ class Bridge:
         self._finalizer: Optional[weakref.finalize[Any, Any]] = None
         self._is_closed = False
         _bridges.add(self)
+
+    def __reduce_ex__(self, _protocol: Any) -> NoReturn:
+        raise TypeError("a Vault is not pickled: open one in each process")
 
     def call(self, method: str, params: Mapping[str, Any]) -> Answer:
         """The result of a call. Raises what the program answers, and the errors of the bridge."""

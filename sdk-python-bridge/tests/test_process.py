@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pickle
 import shutil
 import signal
 import stat
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from agent_vault import (
+    AsyncVault,
     BinaryNotFound,
     BridgeCrashed,
     BridgeProtocol,
@@ -237,6 +239,14 @@ class PythonEnds(unittest.TestCase):
         self.assertEqual(in_parent, "stripe/api-key %d" % pid)
         self.assertRegex(in_child, r"^stripe/api-key \d+$")
         self.assertNotEqual(in_child, in_parent)
+
+
+    def test_a_spawned_process_is_given_none(self) -> None:
+        # As multiprocessing hands it to a process that it does not fork.
+        for each in (Vault(identity=API_KEY), AsyncVault(identity=API_KEY)):
+            with self.assertRaisesRegex(TypeError, "open one in each process") as raised:
+                pickle.dumps(each)
+            self.assertNotIn(API_KEY, str(raised.exception))
 
 
 class Program(unittest.TestCase):

@@ -146,6 +146,22 @@ describe("an installed package works, with no word on stderr,", () => {
     )
   })
 
+  test("twice in one process, as where a test loads its modules anew", () => {
+    const file = consumer.write(
+      "twice.cjs",
+      `const { VaultError } = require("agent-vault")
+       for (const each of Object.keys(require.cache)) delete require.cache[each]
+       const again = require("agent-vault")
+       const refused = again.openVault({ dir: "nowhere" })
+       refused.catch((error) => {
+         const other = Object.assign(new Error("no"), { name: "VaultError", code: "ENOENT" })
+         console.log(error instanceof VaultError, VaultError.is(error, "NO_VAULT"), VaultError.is(other))
+       })`,
+    )
+    const stdout = "false true false\n"
+    expect(consumer.run(file, [], env())).toEqual({ code: 0, stdout, stderr: "" })
+  })
+
   test("as a command", () => {
     const bin = join(consumer.project, "node_modules/.bin/agent-vault")
     const { code, stdout, stderr } = consumer.run(bin, ["--version"], env())

@@ -153,10 +153,14 @@ export function choiceOf({
 }
 
 /** The environment, in which the owner given is one more voice in whom to trust: all must agree. */
-export function environmentOf({
-  env = processEnvironment,
-  trust,
-}: Pick<OpenOptions, "env" | "trust">): Environment {
+export function environmentOf(options: Pick<OpenOptions, "env" | "trust">): Environment {
+  // From JavaScript: of a text, every option is missing, and another folder's vault would be opened.
+  if (typeof options !== "object") {
+    throw new VaultError("USAGE", "what is opened is said by options, in an object", {
+      hint: 'for example: openVault({ dir: ".", agent: "ci" })',
+    })
+  }
+  const { env = processEnvironment, trust } = options
   const other = env["AGENT_VAULT_TRUST"]
   if (trust === undefined || trust === other) return env
   if (other === undefined) return { ...env, AGENT_VAULT_TRUST: parseSigner(trust) }

@@ -641,6 +641,14 @@ describe("who reads", () => {
     expect(vault.agent).toBe("ci")
   })
 
+  test("a text is no options: the vault of another folder would be opened", async () => {
+    await open()
+    // As a program in JavaScript may call it.
+    const options = world.top as OpenOptions
+    await expect(openVault(options)).rejects.toMatchObject({ code: "USAGE" })
+    await expect(openOwnerVault(options)).rejects.toMatchObject({ code: "USAGE" })
+  })
+
   test("two options contradict", async () => {
     await open()
     expect(await codeOf({ agent: "ci", identity: keyOf("ci") })).toBe("USAGE")
