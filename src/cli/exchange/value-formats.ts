@@ -8,9 +8,15 @@ export const VALUE_FORMATS: Readonly<
   Record<ValueFormat, (values: ReadonlyMap<string, string>) => string>
 > = {
   dotenv: (values) =>
-    [...values].map(([variable, value]) => `${variable}=${quoted(value)}\n`).join(""),
+    [...values].map(([variable, value]) => `${variable}=${inFile(value)}\n`).join(""),
   json: (values) => `${JSON.stringify(Object.fromEntries(values), null, 2)}\n`,
   shell: (values) => variableLines(Object.fromEntries(values), "sh"),
+}
+
+/** As the readers of such files agree on: Docker keeps quotes, and Node and Compose know few escapes. */
+function inFile(value: string): string {
+  if (/^[\w@%+=:,./-]*$/.test(value)) return value
+  return /['\n\r]/.test(value) ? quoted(value) : `'${value}'`
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {

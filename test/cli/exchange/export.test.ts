@@ -27,7 +27,7 @@ test("values in each format, of a group and of single secrets", async () => {
     code: 0,
   })
   const one = ["export", "-s", "stripe/api-key=KEY", "--agent", "ci", "--format"]
-  expect((await machine.call([...one, "dotenv"])).stdout).toBe('KEY="v"\n')
+  expect((await machine.call([...one, "dotenv"])).stdout).toBe("KEY=v\n")
   expect((await machine.call([...one, "shell"])).stdout).toBe("export KEY=v\n")
 })
 
@@ -65,6 +65,26 @@ test("what is exported for a shell or as .env is read as it was, odd as it is", 
   expect(throughEnvFile(ODD)).toBe(ODD)
   const text = string({ unit: "binary" }).map((each) => each.replaceAll("\0", ""))
   assert(property(text, (value) => throughEnvFile(value) === value))
+})
+
+test("a .env file says the same to Node, to a shell, and to Docker, which keeps quotes", () => {
+  const values = new Map([
+    ["PLAIN", "sk_live/+=.:@%,-"],
+    ["EMPTY", ""],
+    ["URL", String.raw`postgres://u:p$1"${"${HOME}"}\d@h/db #1`],
+  ])
+  const text = VALUE_FORMATS.dotenv(values)
+  expect(text).toMatch(/^PLAIN=sk_live\/\+=\.:@%,-\nEMPTY=\n/)
+  const file = join(machine.repo, "said.env")
+  writeFileSync(file, text)
+  const tell =
+    "process.stdout.write(JSON.stringify(['PLAIN', 'EMPTY', 'URL'].map((n) => process.env[n])))"
+  const told = JSON.stringify([...values.values()])
+  const env = { PATH: process.env["PATH"] }
+  const node = [`--env-file=${file}`, "-e", tell]
+  expect(execFileSync(process.execPath, node, { env }).toString()).toBe(told)
+  const sh = ["-c", 'set -a; . "$1"; exec "$2" -e "$3"', "sh", file, process.execPath, tell]
+  expect(execFileSync("sh", sh, { env }).toString()).toBe(told)
 })
 
 test("a file that was exported is imported as it was", async () => {
