@@ -114,7 +114,7 @@ export {
 export { type Agreement, agreements, takeBack } from "./memory/agreements.js"
 export type { LeaseEdit } from "./change/change-lease.js"
 export { parseLease } from "./records/lease-words.js"
-export { parseReference, parseSource } from "./sources/reference.js"
+export { isReference, parseReference, parseSource } from "./sources/reference.js"
 export { type RotationStep, rotationLines } from "./records/rotation.js"
 export { changeMetadata } from "./change/change-metadata.js"
 export { type AddCanariesRequest, addCanaries } from "./canaries/add-canaries.js"

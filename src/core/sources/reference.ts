@@ -44,9 +44,18 @@ export function parseSource(reference: string, keep = "5m"): Source {
   })
 }
 
+/** Whether a text has the form of a reference. */
+export function isReference(text: string): boolean {
+  return schemeOf(text) !== undefined
+}
+
+function schemeOf(text: string): StoreScheme | undefined {
+  return STORES.find((each) => partsOf(each, text) !== undefined)
+}
+
 /** The store that a reference names, which somebody wrote. Throws `USAGE`. */
 export function parseReference(text: string): StoreScheme {
-  const scheme = STORES.find((each) => partsOf(each, text) !== undefined)
+  const scheme = schemeOf(text)
   if (scheme !== undefined) return scheme
   const meant = STORES.find((each) => text.startsWith(`${each}:`))
   const forms =

@@ -1,5 +1,10 @@
 import { VaultError, namesIn, parseGroupName } from "../../../core/index.js"
-import { type ChangeRequest, type SetManyResult, setSecrets } from "../../../core/owner.js"
+import {
+  type ChangeRequest,
+  type SetManyResult,
+  isReference,
+  setSecrets,
+} from "../../../core/owner.js"
 import { afterRepair } from "../../door/after-repair.js"
 import { isAgreed } from "../../door/agreed.js"
 import { withPerson } from "../../door/confirm-person.js"
@@ -19,11 +24,13 @@ export async function run(door: Door): Promise<void> {
   const outcome = await withPerson(door, (person) =>
     setSecrets({ ...request, person, secrets: imported }),
   )
+  const asWritten = asWrittenLines(imported)
   for (const { value } of imported) value.fill(0)
   const { result } = outcome
   if (await asJson(door, { ...result, ...outcomePart(outcome) })) return
   await print(door, resultLines(result))
   tell(door, summary(result, request.dryRun), ...exposureLines(door, result.exposed))
+  tell(door, ...asWritten)
   tell(door, ...outcomeLines(door, outcome), ...(request.dryRun ? [] : nextSteps(door, result)))
 }
 
@@ -68,6 +75,25 @@ async function mayReplace(
   tell(door, `${counted(changed.length, "secret")} of these would change:`)
   tell(door, ...changed.map(({ name }) => `  ${name}`))
   return isAgreed(door, "Give them the imported values?")
+}
+
+/** What other programs fill in or fetch, and we store as the text that it is. */
+function asWrittenLines(imported: readonly ImportedSecret[]): string[] {
+  const named = (means: (text: string) => boolean): string =>
+    imported
+      .filter(({ value }) => means(Buffer.from(value).toString("utf8")))
+      .map(({ name }) => name)
+      .join(", ")
+  const variables = named((text) => /\$\{\w+\}/.test(text))
+  const references = named(isReference)
+  return [
+    ...(variables === "" ? [] : [`Stored as written, nothing fills in \${NAME}: ${variables}`]),
+    ...(references === ""
+      ? []
+      : [
+          `Stored as written, not fetched from another store: ${references}. To fetch it: agent-vault set GROUP/NAME --source REFERENCE`,
+        ]),
+  ]
 }
 
 const MARKS = { new: "+", "new version": "~", metadata: "~", unchanged: "=" }
