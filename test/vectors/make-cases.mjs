@@ -13,6 +13,7 @@ export function casesOf(named) {
   const { classic, "post-quantum": postQuantum, revoked, owners, uses, rotations } = named
   const { removals, policies, sources, tags, leases } = named
   const laterLeases = named["later-leases"]
+  const laterRemovals = named["later-removals"]
   const makers = [
     classic,
     postQuantum,
@@ -21,6 +22,7 @@ export function casesOf(named) {
     uses,
     rotations,
     removals,
+    laterRemovals,
     policies,
     sources,
     tags,
@@ -47,6 +49,7 @@ export function casesOf(named) {
       ...(uses === undefined ? [] : useCases(uses)),
       ...(rotations === undefined ? [] : rotationCases(rotations)),
       ...(removals === undefined ? [] : removalCases(removals)),
+      ...(laterRemovals === undefined ? [] : laterRemovalCases(laterRemovals)),
       ...(policies === undefined ? [] : policyCases(policies)),
       ...(sources === undefined ? [] : sourceCases(sources)),
       ...(tags === undefined ? [] : tagCases(tags)),
@@ -574,6 +577,31 @@ function removalCases(vault) {
       {
         seen: { seen: true },
       },
+    ),
+  ]
+}
+
+/** Who reads a secret does not look at the agent's own record; who checks the vault does. */
+function laterRemovalCases(vault) {
+  const put = (name) => [
+    { path: "agents/ci.json", do: "copy", from: `forged/later-removals/${name}.json` },
+  ]
+  return [
+    {
+      name: "later-removals: the removed owner",
+      vault,
+      as: "bob",
+      error: "NOT_GRANTED",
+      checker: "ok",
+    },
+    ...["plain-unsigned", "removed-in-format-4", "format-10-without-removed", "nobody-removed"].map(
+      (name) => ({
+        name: `later-removals: ${name}`,
+        vault,
+        edits: put(name),
+        value: value(Buffer.from("a value")),
+        checker: "refused",
+      }),
     ),
   ]
 }

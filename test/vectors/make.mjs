@@ -514,6 +514,31 @@ async function removals() {
   return maker
 }
 
+/** An agent and a group that were made after bob was removed: the agent's record has format 10. */
+async function laterRemovals() {
+  const maker = new Maker("later-removals")
+  await maker.init("x25519")
+  const identity = await generateIdentity("x25519")
+  const { signer } = signingKey(identity)
+  const recipient = await recipientOf(identity)
+  const joining = { vault: maker.vault, owner: "bob", recipient, signer }
+  await addOwner({ ...(await maker.request("2026-01-02T00:00:00Z")), joining })
+  await removeOwner({ ...(await maker.request("2026-01-03T00:00:00Z")), owner: "bob" })
+  await maker.addAgent("2026-01-04T00:00:00Z", "ci")
+  await maker.set("2026-01-05T00:00:00Z", "stripe/api-key", "a value")
+  await maker.grant("2026-01-06T00:00:00Z", "ci", ["stripe"])
+  maker.addKey("bob", "owner", identity)
+
+  const agent = { ...maker.record("agents/ci.json"), serial: 9 }
+  const { removedOwners, ...plain } = agent
+  maker.forge("plain-unsigned.json", encodeRecord({ ...plain, format: 1 }))
+  maker.forge("removed-in-format-4.json", maker.signWhole("alice", { ...agent, format: 4 }))
+  maker.forge("format-10-without-removed.json", maker.signWhole("alice", plain))
+  maker.forge("nobody-removed.json", maker.signWhole("alice", { ...agent, removedOwners: [] }))
+  maker.save()
+  return maker
+}
+
 /** A policy, which refuses ci one of two secrets: vault.json has format 5. */
 async function policies() {
   const maker = new Maker("policies")
@@ -743,6 +768,7 @@ const MAKERS = {
   uses,
   rotations,
   removals,
+  "later-removals": laterRemovals,
   policies,
   sources,
   tags,

@@ -28,7 +28,7 @@ def signed(kind, body, signer, signature):
     return ed25519.verify(raw(signer[8:], 32), message, raw(signature, 64))
 
 # The highest format that this knows, of those kinds that have more than four.
-NEWEST = {"vault": 5, "policy": 5, "secret": 9}
+NEWEST = {"vault": 5, "policy": 5, "secret": 9, "agent": 10}
 # The kinds of leases: the format that brought each, what is needed, which are lists, what else.
 LEASES = {
     "github-app": (8, {"app", "installation", "endpoint"}, {"repositories", "permissions"}, set()),
@@ -62,10 +62,11 @@ def record(folder, path, vault=None):
     text = json.dumps(r, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     need(text.encode() == data, f"{path} is not in the one encoding")
     least = 3 if "rotation" in r else 2 if "use" in r else 1
-    owners = [r[name] for name in ("sealedToOwners", "revokedOwners", "exposedToOwners") if name in r]
+    owners = [r[name] for name in ("sealedToOwners", "revokedOwners", "exposedToOwners", "removedOwners") if name in r]
     least = 5 if "policy" in (r["kind"], *r) else 4 if owners else least
     least = 7 if "tags" in r else 6 if "source" in r else least
     least = LEASES.get(r["lease"].get("kind"), (0,))[0] if "lease" in r else least
+    least = 10 if "removedOwners" in r else least
     known = r["format"] == least and r.get("use") != [] and [] not in owners
     known = known and r.get("tags", "a").replace(",", "").strip() != ""
     known = known and "run" in r.get("rotation", {"run": []})

@@ -10,7 +10,7 @@ import { sealEscrow } from "../vault/escrow.js"
 import { agentRecordPath, escrowPath } from "../words/layout.js"
 import { foldedCollision, parseAgentName } from "../words/names.js"
 import type { Plan } from "../vault/plan.js"
-import { sealedToOwners } from "../records/owners.js"
+import { escrowOwners } from "../records/owners.js"
 import { type AgentRecord, digestOf, unsigned } from "../records/record.js"
 import type { ExposedSecret } from "./rekey.js"
 import { type Session, dropGrants, putRecord } from "./session.js"
@@ -171,14 +171,14 @@ function putAgent(
     recipient,
     ...(made === undefined
       ? {}
-      : { escrow: digestOf(made.escrow), ...sealedToOwners(session.vault.record.owners) }),
+      : { escrow: digestOf(made.escrow), ...escrowOwners(session.vault.record.owners) }),
     since: before?.ended === undefined && before !== undefined ? before.since : utc(session.now),
   })
 }
 
 /** The record stays, ended: were it gone, an old one could be brought back. */
 function endAgent(session: Session, agent: string, record: AgentRecord): void {
-  const { escrow, sealedToOwners: _owners, ...body } = unsigned(record)
+  const { escrow, sealedToOwners: _to, removedOwners: _not, ...body } = unsigned(record)
   putRecord<AgentRecord>(session, { ...body, serial: record.serial + 1, ended: utc(session.now) })
   if (escrow !== undefined) session.draft.remove(escrowPath(agent))
 }

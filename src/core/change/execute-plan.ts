@@ -5,7 +5,7 @@ import { groupKeyPath, groupPastPath, groupRecordPath } from "../words/layout.js
 import { type GroupPlan, type Plan, needsRekey } from "../vault/plan.js"
 import type { SecretName } from "../words/names.js"
 import { sealedToOwners } from "../records/owners.js"
-import { type GroupRecord, digestOf, unsigned } from "../records/record.js"
+import { type GroupRecord, type OwnerExposure, digestOf, unsigned } from "../records/record.js"
 import { type ExposedSecret, rekeyGroup, resealStale } from "./rekey.js"
 import { asOpener, sealGroupToOwners } from "./seal-to-owners.js"
 import { type Precedent, precedentsOf } from "./precedent.js"
@@ -13,8 +13,10 @@ import { type Session, dropGrants, putRecord } from "./session.js"
 import { hasPassed, utc, laterOf } from "../words/time.js"
 import {
   findAgentRecord,
+  findGroup,
   getGroup,
   listAgents,
+  listGroups,
   notFound,
   refuseSealingToOlder,
 } from "../vault/vault.js"
@@ -116,19 +118,38 @@ async function createGroup(
   const identity = await generateIdentity(vault.record.keys)
   const key = await sealGroupKey(identity, plan.members, vault.owners)
   draft.write(groupKeyPath(plan.group), key)
+  const former = removedBefore(session)
+  // An epoch that they could open at the latest, and did not.
+  const last = former.length === 0 ? epoch : Math.max(epoch, 1)
   putRecord<GroupRecord>(session, {
     kind: "group",
     vault: vault.id,
     path,
     serial: serial + 1,
-    epoch: epoch + 1,
+    epoch: last + 1,
     recipient: await recipientOf(identity),
     members,
     revoked: revoked.filter(({ agent }) => !stay.has(agent)),
     digest: digestOf(key),
     ...sealedToOwners(vault.record.owners),
+    ...(former.length === 0
+      ? {}
+      : { revokedOwners: former.map((owner) => ({ ...owner, epoch: last })) }),
   })
   return []
+}
+
+/**
+ * The owners who were removed by now, as the record of a new group says: beside it, a vault.json from
+ * before that is told from one that goes on.
+ */
+function removedBefore({ vault, now }: Session): readonly OwnerExposure[] {
+  const known = listGroups(vault).flatMap((group) => findGroup(vault, group)?.revokedOwners ?? [])
+  const times = new Map(known.map(({ owner, at }) => [owner, at]))
+  return vault.record.owners
+    .filter(({ ended }) => ended !== undefined)
+    .map(({ signer }) => ({ owner: signer, at: times.get(signer) ?? utc(now) }))
+    .sort((one, other) => (one.owner < other.owner ? -1 : 1))
 }
 
 function removeGroup(session: Session, { group }: GroupPlan): readonly ExposedSecret[] {

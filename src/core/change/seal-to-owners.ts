@@ -1,7 +1,7 @@
 import { openGroupKey, openPastKeys, sealGroupKey, sealPastKeys } from "../vault/group-key.js"
 import { openEscrow, sealEscrow } from "../vault/escrow.js"
 import { getAgent, getGroup, refuseSealingToOlder } from "../vault/vault.js"
-import { sealedToOwners } from "../records/owners.js"
+import { escrowOwners, sealedToOwners } from "../records/owners.js"
 import { type AgentRecord, type GroupRecord, digestOf, unsigned } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
 import { escrowPath, groupKeyPath, groupPastPath } from "../words/layout.js"
@@ -49,7 +49,7 @@ export async function sealEscrowToOwners(session: Session, agent: string): Promi
     ...unsigned(record),
     serial,
     escrow: digestOf(escrow),
-    ...sealedToOwners(vault.record.owners),
+    ...escrowOwners(vault.record.owners),
   })
 }
 

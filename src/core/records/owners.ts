@@ -2,6 +2,7 @@ import { kindOfRecipient } from "../age/age.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, bringBack } from "../words/layout.js"
 import {
+  type AgentRecord,
   type GroupRecord,
   type OwnerEntry,
   type VaultDocument,
@@ -48,6 +49,14 @@ export function sealedToOwners(
   const signers = entries.filter(({ ended }) => ended === undefined).map(({ signer }) => signer)
   const isFirstAlone = signers.length === 1 && signers[0] === entries[0]?.signer
   return { sealedToOwners: isFirstAlone ? undefined : signers }
+}
+
+/** The members by which an agent's record says that, and who had been removed when it was sealed. */
+export function escrowOwners(
+  entries: readonly OwnerEntry[],
+): Pick<AgentRecord, "sealedToOwners" | "removedOwners"> {
+  const removed = entries.filter(({ ended }) => ended !== undefined).map(({ signer }) => signer)
+  return { ...sealedToOwners(entries), removedOwners: removed.length === 0 ? undefined : removed }
 }
 
 /** The signers of the owners whom something is sealed to, as a record says by {@link sealedToOwners}. */

@@ -6,13 +6,14 @@ import { type Lease, leaseFormat } from "./lease.js"
  * members. So a record that does not use what is new stays as every older reader knows it, and one
  * that does is refused by them, not read without it.
  */
-export type Format = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
+export type Format = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10
 /** The highest that this program knows of most kinds of records, and of the others. */
 const KNOWN_FORMAT: Format = 4
 const KNOWN_OF: ReadonlyMap<unknown, Format> = new Map([
   ["vault", 5],
   ["policy", 5],
   ["secret", 9],
+  ["agent", 10],
 ])
 /** The members that came after format 1, and the format that brought each; a lease's kind says its own. */
 const BROUGHT_BY: ReadonlyMap<string, Format> = new Map([
@@ -24,6 +25,7 @@ const BROUGHT_BY: ReadonlyMap<string, Format> = new Map([
   ["policy", 5],
   ["source", 6],
   ["tags", 7],
+  ["removedOwners", 10],
 ])
 
 /** The format of what is to be signed. There is one for each: no two encodings say the same. */

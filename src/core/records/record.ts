@@ -58,6 +58,8 @@ export interface AgentRecord extends RecordBase {
   readonly escrow?: string
   /** The owners whom the escrow is sealed to, by signer; absent: the first owner alone. */
   readonly sealedToOwners?: readonly string[] | undefined
+  /** The owners who had been removed when the escrow was sealed, by signer; absent: none. */
+  readonly removedOwners?: readonly string[] | undefined
   readonly since: string
   /** Set when the agent was removed: the record stays, so that an old one cannot come back. */
   readonly ended?: string
@@ -223,10 +225,8 @@ export function decodeVerifiedRecord<K extends keyof RecordKinds>(
 export function signRecord<R extends VaultDocument>(body: Unsigned<R>, key: SigningKey): R {
   const content = { ...body, format: formatOf(body), signature: { signer: key.signer } }
   const ed25519 = key.sign(body.kind, withoutUndefined(content))
-  return {
-    ...withoutUndefined(content),
-    signature: { signer: key.signer, ed25519 },
-  } as unknown as R
+  const signature = { signer: key.signer, ed25519 }
+  return { ...withoutUndefined(content), signature } as unknown as R
 }
 
 /** What a record says, to be changed and signed again. */

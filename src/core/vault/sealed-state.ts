@@ -54,15 +54,21 @@ export function readSealedState(vault: Vault, secrets: "counted" | "read"): Seal
 }
 
 /**
- * Refuses a vault.json that still lists an owner whose removal a group knows: by it, everything would
- * be sealed to them again. Throws `ROLLED_BACK`.
+ * Refuses a vault.json that still lists an owner whose removal a group or an agent's record knows: by
+ * it, everything would be sealed to them again. Throws `ROLLED_BACK`.
  */
-export function refuseFormerOwners({ owners }: Vault, { groups }: SealedState): void {
-  for (const { record } of groups.values()) {
-    const lost = new Set(record.revokedOwners?.map(({ owner }) => owner))
-    const former = owners.find(({ signer }) => lost.has(signer))
+export function refuseFormerOwners({ owners }: Vault, { groups, agents }: SealedState): void {
+  const told = [
+    ...[...groups.values()].map(({ record: { path, revokedOwners: lost = [] } }) => ({
+      path,
+      removed: lost.map(({ owner }) => owner),
+    })),
+    ...[...agents.values()].map(({ path, removedOwners: removed = [] }) => ({ path, removed })),
+  ]
+  for (const { path, removed } of told) {
+    const former = owners.find(({ signer }) => removed.includes(signer))
     if (former === undefined) continue
-    const message = `vault.json lists ${former.name} as an owner, who was removed by ${record.path}`
+    const message = `vault.json lists ${former.name} as an owner, who was removed by ${path}`
     throw new VaultError("ROLLED_BACK", message, {
       hint: "a later vault.json is missing here: get it from whoever removed them, before anything is sealed",
     })

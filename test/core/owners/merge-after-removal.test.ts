@@ -1,6 +1,15 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { findVault } from "../../../src/core/disk/place.js"
 import { rekeyAgent, removeOwner, trustOwner } from "../../../src/core/owner.js"
+import {
+  type AgentRecord,
+  encodeRecord,
+  signRecord,
+  unsigned,
+} from "../../../src/core/records/record.js"
+import { signingKey } from "../../../src/core/records/signature.js"
 import { syncAt, twoMachines } from "../sync/clones.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 import { anotherPerson, findingsAt, makeOwner, nobody, readAs, recordOf } from "./people.js"
@@ -107,11 +116,22 @@ test("who brings the groups of a removal, and not vault.json, has nothing sealed
   expect(await outcome(carol.set("stripe/later", "a-fake-later-value"))).toBe("ROLLED_BACK")
 })
 
-/** Has alice's last commits be one, of which only the agents are left. */
-function publishAgentsAlone(commits: number): void {
+/**
+ * Has alice's last commits be one, of which only the agents are left, with records as they were before
+ * format 10: they do not say who had been removed.
+ */
+async function publishAgentsAlone(commits: number): Promise<void> {
   alice.git("reset", "-q", "--soft", `HEAD~${commits}`)
   for (const path of ["vault.json", "manifest.yaml", "groups", "secrets"]) {
     alice.git("checkout", "-q", "HEAD", "--", `.agent-vault/${path}`)
+  }
+  const key = signingKey((await alice.request()).identity.identity)
+  for (const path of alice.git("ls-files", "--", ".agent-vault/agents/*.json").split("\n")) {
+    const { removedOwners: _, ...body } = unsigned(
+      JSON.parse(alice.git("show", `:${path}`)) as AgentRecord,
+    )
+    writeFileSync(join(alice.top, path), encodeRecord(signRecord(body, key)))
+    alice.git("add", "--", path)
   }
   alice.git("commit", "-q", "--no-verify", "-m", "agents alone")
   alice.git("push", "-q", "origin", "main")
@@ -119,7 +139,7 @@ function publishAgentsAlone(commits: number): void {
 
 test("who brings the agents of a removal alone has no key of them sealed to them again", async () => {
   await remove(alice, "bob")
-  publishAgentsAlone(1)
+  await publishAgentsAlone(1)
   const escrow = alice.git("rev-parse", "HEAD:.agent-vault/agents/ci.age")
 
   await carol.set("stripe/later", "a-fake-later-value")
@@ -136,7 +156,7 @@ test("nor has who brings an agent alone that was added after it", async () => {
   await remove(alice, "bob")
   await alice.addAgent("robot")
   alice.git("checkout", "-q", "HEAD~2", "--", ".agent-vault/agents")
-  publishAgentsAlone(2)
+  await publishAgentsAlone(2)
   const escrow = alice.git("rev-parse", "HEAD:.agent-vault/agents/robot.age")
 
   await carol.set("stripe/later", "a-fake-later-value")
@@ -147,3 +167,35 @@ test("nor has who brings an agent alone that was added after it", async () => {
     message: "the key of robot was made without the owner bob",
   })
 })
+
+test.each([
+  ["the agents of a removal", () => Promise.resolve(), ["agents"]],
+  [
+    "an agent that came after all the others",
+    () => alice.addAgent("robot"),
+    ["agents/robot.json", "agents/robot.age"],
+  ],
+  [
+    "a group that did",
+    () => alice.set("payments/key", "a-fake-payments-key"),
+    ["manifest.yaml", "groups/payments.json", "groups/payments.age", "secrets/payments"],
+  ],
+])(
+  "a sync by the vault.json of before a removal is refused where %s came in alone",
+  async (_what, add, paths) => {
+    await remove(alice, "carol")
+    await add()
+    const files = paths.map((path) => `.agent-vault/${path}`)
+    const made = alice.git("rev-parse", "HEAD")
+    alice.git("reset", "-q", "--hard", "origin/main")
+    alice.git("checkout", "-q", made, "--", ...files)
+    alice.git("commit", "-q", "--no-verify", "-m", "one of them alone")
+    alice.git("push", "-q", "origin", "main")
+
+    await bob.set("stripe/later", "a-fake-later-value")
+    expect(await outcome(syncAt(bob))).toBe("ROLLED_BACK")
+    bob.git("reset", "-q", "--hard", "origin/main")
+    expect(await findingsAt(bob)).toEqual(["ROLLED_BACK vault.json"])
+    expect(await outcome(bob.apply())).toBe("ROLLED_BACK")
+  },
+)

@@ -24,6 +24,7 @@ import {
 import { claimedId } from "../../../src/core/vault/open.js"
 import { describeSecrets } from "../../../src/core/vault/listing.js"
 import {
+  type GroupRecord,
   type VaultRecord,
   decodeRecord,
   encodeRecord,
@@ -591,4 +592,18 @@ describe("is refused", () => {
     expect([result.owner, result.groups, commit]).toEqual(["bob", ["stripe"], undefined])
     expect([alice.git("rev-parse", "HEAD"), alice.git("status", "--porcelain")]).toEqual(before)
   })
+})
+
+test("a group that is made afterwards says who had been removed, and when", async () => {
+  await remove(alice, "bob")
+  const now = new Date(Date.now() + 86_400_000)
+  const value = Buffer.from("a-fake-later-value")
+  await setSecret({ ...(await alice.request()), now, name: "later/key", value, metadata: {} })
+  const [stripe, later] = ["stripe", "later"].map(
+    (group) =>
+      JSON.parse(alice.git("show", `HEAD:.agent-vault/groups/${group}.json`)) as GroupRecord,
+  )
+  expect(later?.epoch).toBe(2)
+  expect(later?.revokedOwners).toEqual(stripe?.revokedOwners)
+  expect(await findingsAt(alice)).toEqual([])
 })

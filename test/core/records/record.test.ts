@@ -324,6 +324,26 @@ describe("a record that says where a value may go", () => {
   })
 })
 
+test("an agent's record that tells of removed owners has format 10, and no other has it", () => {
+  const escrow = digestOf("an escrow")
+  const since = "2026-01-01T00:00:00Z"
+  const path = "agents/ci.json"
+  const agent = { kind: "agent", vault: VAULT, path, serial: 1, recipient: "age1x", since } as const
+  const said = { ...agent, escrow, removedOwners: [other.signer] }
+  const whole = signRecord<AgentRecord>(said, key)
+  const decoded = (each: object): unknown =>
+    decodeRecord("agent", path, encodeRecord(each), VAULT, owners)
+  expect([whole.format, decoded(whole)]).toEqual([10, whole])
+  for (const change of [
+    { format: 4, sealedToOwners: [key.signer] },
+    { removedOwners: undefined },
+    { removedOwners: [] },
+    { escrow: undefined },
+  ]) {
+    expect(() => decoded({ ...whole, ...change })).toThrow(invalid(/is not a valid record/))
+  }
+})
+
 function read(bytes: Uint8Array, path = PATH, vault = VAULT): unknown {
   return decodeRecord("secret", path, bytes, vault, owners)
 }

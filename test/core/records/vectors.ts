@@ -27,6 +27,7 @@ export const vaultNames: readonly string[] = [
   "uses",
   "rotations",
   "removals",
+  "later-removals",
   "policies",
   "sources",
   "tags",
