@@ -190,17 +190,14 @@ export function leaseFormat({ kind }: { readonly kind: string }): 8 | 9 {
 
 /** What is wrong with the lease of a record that fits its schema; undefined if nothing is. */
 export function leaseProblem({
-  format,
   lease,
 }: {
-  readonly format: number
   readonly lease?: Readonly<Record<string, string>>
 }): string | undefined {
   if (lease === undefined) return undefined
   const { kind = "" } = lease
   const wrong = isLeaseKind(kind) ? wrongIn(kind, lease) : "kind"
-  if (wrong !== undefined) return `/lease/${wrong} is not what such a lease has`
-  return format === leaseFormat({ kind }) ? undefined : "/format is not that of such a lease"
+  return wrong === undefined ? undefined : `/lease/${wrong} is not what such a lease has`
 }
 
 /** The name of a member that is not as it has to be, that lacks, or that there is not. */

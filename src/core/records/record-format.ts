@@ -45,11 +45,25 @@ export function isOfNewerFormat(record: unknown): boolean {
   return Number.isSafeInteger(format) && (format as number) > knownOf(kind)
 }
 
+/** What is wrong with a record, whose members, but for its format, a schema checks. */
+export function recordProblem(
+  record: unknown,
+  schemaProblem: (record: unknown) => string | undefined,
+): string | undefined {
+  if (isOfNewerFormat(record)) return baseProblem(record)
+  const problem = schemaProblem(record)
+  if (problem !== undefined) return problem
+  const format = formatOf(record as object)
+  return (record as { readonly format: number }).format === format
+    ? undefined
+    : `/format must be ${format}`
+}
+
 /**
  * What is wrong with the members that the records of every format have, whatever else is in them:
  * so an owner's signature tells what is newer from what somebody made up.
  */
-export function baseProblem(record: unknown): string | undefined {
+function baseProblem(record: unknown): string | undefined {
   const { kind, path, vault, signature } = record as Readonly<Record<string, unknown>>
   const { signer, ed25519 } = (signature ?? {}) as Readonly<Record<string, unknown>>
   const texts = { kind, path, vault, signer, ed25519 }

@@ -3,7 +3,7 @@ import type { SecretMetadata } from "./secret-metadata.js"
 import { hash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
 import { ATTRIBUTES, ATTRIBUTE_LINES, VAULT_FOLDER, bringBack } from "../words/layout.js"
-import { type Format, baseProblem, formatOf, isOfNewerFormat, newer } from "./record-format.js"
+import { type Format, formatOf, isOfNewerFormat, newer, recordProblem } from "./record-format.js"
 import { type Lease, leaseProblem } from "./lease.js"
 import type { Rotation } from "./rotation.js"
 import type { Source } from "./source.js"
@@ -182,9 +182,7 @@ export function decodeRecord<K extends keyof RecordKinds>(
   owners?: ReadonlyMap<string, Verifier>,
 ): RecordKinds[K] {
   const record = parse(path, bytes)
-  const isNewer = isOfNewerFormat(record)
-  const check: (value: unknown) => string | undefined = isNewer ? baseProblem : CHECKS[kind]
-  const problem = check(record)
+  const problem = recordProblem(record, CHECKS[kind])
   if (problem !== undefined) throw invalid(path, problem)
   const document = record as RecordKinds[K]
   checkPlace(document, kind, path, vault)
@@ -192,7 +190,7 @@ export function decodeRecord<K extends keyof RecordKinds>(
     throw bytes.includes(CR) ? converted(path) : invalid(path, NOT_ENCODED)
   }
   if (owners !== undefined) checkSignature(document, owners)
-  if (isNewer) throw newer(path, document.format, kind)
+  if (isOfNewerFormat(document)) throw newer(path, document.format, kind)
   return document
 }
 

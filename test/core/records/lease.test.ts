@@ -122,7 +122,7 @@ describe("refused is", () => {
 
 describe("in a record there is", () => {
   const lease = { ...parseLease("github-app", APP) }
-  test("what was written", () => expect(leaseProblem({ format: 8, lease })).toBe(undefined))
+  test("what was written", () => expect(leaseProblem({ lease })).toBe(undefined))
   test.each([
     ["no other kind", { ...lease, kind: "any" }, "kind"],
     ["no other member", { ...lease, secret: "x" }, "secret"],
@@ -133,6 +133,6 @@ describe("in a record there is", () => {
     ["no endpoint that nothing can ask", { ...lease, endpoint: "https://h:99999" }, "endpoint"],
     ["no endpoint left out", { kind: "github-app", app: "1", installation: "2" }, "endpoint"],
   ])("%s", (_what, other, where) => {
-    expect(leaseProblem({ format: 8, lease: other })).toContain(`/lease/${where} `)
+    expect(leaseProblem({ lease: other })).toContain(`/lease/${where} `)
   })
 })
