@@ -167,6 +167,7 @@ export {
   describeSecrets,
   isRefusal,
   namesIn,
+  someSecretIn,
 } from "./vault/listing.js"
 export { type Exposed, exposedName } from "./vault/exposed.js"
 export type { ReaderRequest } from "./library/reader.js"

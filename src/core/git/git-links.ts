@@ -50,7 +50,8 @@ function* linksAt(folder: string, path: string, depth: number): Generator<string
 
 function* linksBelow(folder: string, path: string, depth: number): Generator<string> {
   for (const entry of entriesOf(join(folder, path))) {
-    const below = join(path, entry.name)
+    // Thousands of folders of objects, each of which `join` would take apart.
+    const below = path + sep + entry.name
     const isLink = entry.isSymbolicLink()
     if (isLink) yield below
     // What a name leads to as a path lies below it, and is looked at there.

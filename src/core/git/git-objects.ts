@@ -206,7 +206,8 @@ export function parseEntries(
 ): Map<string, BlobId> {
   const entries = new Map<string, BlobId>()
   for (const line of listing.toString("utf8").split("\0")) {
-    const [, id, path] = pattern.exec(line) ?? []
+    // By index: what takes an array apart in order makes an object for each part of each line.
+    const { 1: id, 2: path } = pattern.exec(line) ?? []
     if (id !== undefined && path !== undefined) entries.set(path, translate(id))
   }
   return entries

@@ -67,12 +67,22 @@ export interface VaultNames {
 
 /** What a shell completes: no file is opened and nothing verified, so do not rely on it. */
 export function namesIn(place: Place): VaultNames {
-  const files = new FolderFiles(place.root).list().map(classify)
+  const paths = new FolderFiles(place.root).list()
+  const files = paths.filter((path) => path.endsWith(".json")).map(classify)
   return {
     secrets: files.flatMap((file) => (file.is === "secret" ? [file.secret.full] : [])),
     groups: files.flatMap((file) => (file.is === "group" ? [file.group] : [])),
     agents: files.flatMap((file) => (file.is === "agent" ? [file.agent] : [])),
   }
+}
+
+/** The name of one secret of a group, told in the same way; undefined where there is none. */
+export function someSecretIn(place: Place, group: string): string | undefined {
+  const folder = `secrets/${group}/`
+  return new FolderFiles(place.root)
+    .list()
+    .find((path) => path.startsWith(folder) && classify(path).is === "secret")
+    ?.slice("secrets/".length, -".json".length)
 }
 
 /** The secrets of a vault, or of one group, from their verified records. Throws `GROUP_NOT_FOUND`. */

@@ -202,7 +202,7 @@ export function getSecret(vault: Vault, name: SecretName): SecretRecord {
 
 /** The names of agents that have a record, removed ones too. */
 export function listAgents(vault: Vault): string[] {
-  return under(vault, "agents/").flatMap((path) => {
+  return recordsUnder(vault, "agents/").flatMap((path) => {
     const file = classify(path)
     return file.is === "agent" ? [file.agent] : []
   })
@@ -210,7 +210,7 @@ export function listAgents(vault: Vault): string[] {
 
 /** The names of groups that have a record. */
 export function listGroups(vault: Vault): string[] {
-  return under(vault, "groups/").flatMap((path) => {
+  return recordsUnder(vault, "groups/").flatMap((path) => {
     const file = classify(path)
     return file.is === "group" ? [file.group] : []
   })
@@ -218,15 +218,17 @@ export function listGroups(vault: Vault): string[] {
 
 /** The names of secrets that have a record, of one group if it is given. */
 export function listSecrets(vault: Vault, group?: string): SecretName[] {
-  return under(vault, group === undefined ? "secrets/" : `secrets/${group}/`).flatMap((path) => {
-    const file = classify(path)
-    return file.is === "secret" ? [file.secret] : []
-  })
+  return recordsUnder(vault, group === undefined ? "secrets/" : `secrets/${group}/`).flatMap(
+    (path) => {
+      const file = classify(path)
+      return file.is === "secret" ? [file.secret] : []
+    },
+  )
 }
 
 /** Parsing names takes time: those of thousands of secrets are not parsed to find one. */
-function under(vault: Vault, folder: string): readonly string[] {
-  return vault.files.list().filter((path) => path.startsWith(folder))
+function recordsUnder(vault: Vault, folder: string): readonly string[] {
+  return vault.files.list().filter((path) => path.startsWith(folder) && path.endsWith(".json"))
 }
 
 /** Every record of the vault, verified and fresh. */

@@ -82,7 +82,8 @@ export function classify(path: string): VaultFile {
 }
 
 function classifyNamed(path: string): VaultFile {
-  const [, folder, stem = "", ending] = /^([a-z]+)\/(.+)\.(json|age)$/.exec(path) ?? []
+  // By index: what takes an array apart in order makes an object for each part of each path.
+  const { 1: folder, 2: stem = "", 3: ending } = /^([a-z]+)\/(.+)\.(json|age)$/.exec(path) ?? []
   const isRecord = ending === "json"
   if (folder === "agents") return { is: isRecord ? "agent" : "escrow", agent: parseAgentName(stem) }
   if (folder === "secrets") {

@@ -60,7 +60,8 @@ export function parseSecretName(text: string): SecretName {
       hint: "write it as GROUP/NAME, for example stripe/api-key",
     })
   }
-  const [group = "", ...rest] = text.split("/")
+  const rest = text.split("/")
+  const group = rest.shift() ?? ""
   if (rest.length === 0) {
     throw new VaultError(
       "NAME_INVALID",

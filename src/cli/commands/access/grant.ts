@@ -1,4 +1,4 @@
-import { VaultError, later, namesIn, parseDuration, parseTime } from "../../../core/index.js"
+import { VaultError, later, parseDuration, parseTime, someSecretIn } from "../../../core/index.js"
 import { grant } from "../../../core/owner.js"
 import { withPerson } from "../../door/confirm-person.js"
 import type { Door } from "../../door/door.js"
@@ -24,8 +24,7 @@ export async function run(door: Door): Promise<void> {
 
 /** The name of a secret that was opened by this; of a group that is empty, how one would be written. */
 function anyOf(door: Door, [group = ""]: readonly string[]): string {
-  const { secrets } = namesIn(placeOf(door))
-  return secrets.find((name) => name.startsWith(`${group}/`)) ?? `${group}/NAME`
+  return someSecretIn(placeOf(door), group) ?? `${group}/NAME`
 }
 
 function endOf(door: Door): string | undefined {
