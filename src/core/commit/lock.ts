@@ -1,6 +1,5 @@
 import { LIMITS } from "../words/limits.js"
 import { randomBytes } from "node:crypto"
-import { existsSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { attempted } from "../words/system-error.js"
@@ -60,8 +59,7 @@ export async function takeLock(gitFolder: string): Promise<Lock> {
   refuseLinkedFolder(gitFolder)
   const file = lockFile(gitFolder)
   const holder = newHolder()
-  const take = (): boolean =>
-    !existsSync(file) && createFile(file, JSON.stringify(holder), OPEN_MODE)
+  const take = (): boolean => createFile(file, JSON.stringify(holder), OPEN_MODE)
   if (isAnyoneWaiting(gitFolder) || !take()) {
     const turn = queueUp(gitFolder)
     try {

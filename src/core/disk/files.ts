@@ -79,19 +79,21 @@ export class FolderFiles implements VaultFiles {
   }
 
   list(): readonly string[] {
-    this.#listing ??= this.#hasFolder(".") ? [...this.#walk("")].sort() : []
+    this.#listing ??= this.#hasFolder(".") ? this.#walk("", []).sort() : []
     return this.#listing
   }
 
-  *#walk(folder: string): Generator<string> {
+  /** Adds the files below a folder to those that were found. */
+  #walk(folder: string, found: string[]): string[] {
     const place = folder === "" ? this.#root : inFolder(this.#root, folder)
     witness(place, "entries")
     const read = () => readdirSync(place, { withFileTypes: true })
     for (const entry of accessing("read", place, read)) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`
-      if (entry.isDirectory()) yield* this.#walk(path)
-      else if (!entry.name.startsWith(TEMPORARY)) yield path
+      if (entry.isDirectory()) this.#walk(path, found)
+      else if (!entry.name.startsWith(TEMPORARY)) found.push(path)
     }
+    return found
   }
 
   /** Whether the folder exists; throws `FILE_UNSAFE` if it or one above it is not a real folder. */
@@ -174,6 +176,8 @@ export function createFile(file: string, bytes: Uint8Array | string, mode: numbe
   // Nothing can be half there of nothing.
   if (bytes.length === 0) return createEmptyFile(file, mode)
   if (mode === PRIVATE) attempted(() => removeAbandoned(dirname(file)))
+  // Nothing is written to be thrown away.
+  if (existsSync(file)) return false
   const temporary = writeTemporary(file, bytes, mode, "lasting")
   try {
     // Unlike rename, link never replaces what is there.
@@ -214,11 +218,7 @@ export function removeFile(file: string): void {
 
 /** Removes a folder with all that is in it; one that is gone already is fine. */
 export function removeFolder(folder: string): void {
-  try {
-    rmSync(folder, { recursive: true, force: true })
-  } catch (error) {
-    throw inaccessible("remove", folder, error)
-  }
+  accessing("remove", folder, () => rmSync(folder, { recursive: true, force: true }))
 }
 
 /** Removes a folder if it is one, and nothing is in it. */
