@@ -28,9 +28,11 @@ const sideEffectImport = /^import "\.\/[^"]+";\n/gm
 // Node takes longer to load its crypto than we take to load the guard, which needs none unless it
 // finds something, and a millisecond and more for its sockets: a chunk loads them where they are
 // first used.
-const lateModules = /^var (import_node_(?:crypto|net|tty)\d*) = require\("node:(\w+)"\);\n/gm
+const lateModules =
+  /^var (import_node_(?:crypto|net|tty|worker_threads)\d*) = require\("node:(\w+)"\);\n/gm
 // The library is loaded to read: each value takes some fifteen calls of crypto.
-const lateInLibrary = /^var (import_node_(?:net|tty)\d*) = require\("node:(\w+)"\);\n/gm
+const lateInLibrary =
+  /^var (import_node_(?:net|tty|worker_threads)\d*) = require\("node:(\w+)"\);\n/gm
 
 // esbuild copies the exports of a file behind a second getter each.
 const copiedExports = /^module\.exports = __toCommonJS\((\w+)\);$/m

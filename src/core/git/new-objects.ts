@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs"
-import { open } from "node:fs/promises"
+import { close, existsSync, fsync, open } from "node:fs"
 import { dirname, join, sep } from "node:path"
+import { promisify } from "node:util"
 import { removeAbandoned } from "../disk/abandoned.js"
 import { listFolder, lookAt } from "../disk/at-path.js"
 import { makeFolder, removeFolder, rename, replaceFile } from "../disk/files.js"
@@ -163,11 +163,12 @@ async function allToDisk(paths: readonly string[]): Promise<void> {
 
 async function toDisk(path: string): Promise<void> {
   try {
-    const handle = await open(path, "r")
+    // Not by node:fs/promises, which Node would load for this alone.
+    const descriptor = await promisify(open)(path, "r")
     try {
-      await handle.sync()
+      await promisify(fsync)(descriptor)
     } finally {
-      await handle.close()
+      await promisify(close)(descriptor)
     }
   } catch (error) {
     // Windows opens no folder, and some network disks sync none.
