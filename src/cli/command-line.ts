@@ -38,7 +38,9 @@ export async function main(
     return await runCommand(call, surroundings, others)
   } catch (thrown) {
     const error = asVaultError(thrown)
-    return renderError(surroundings, error, await hintOf(error, call, surroundings), argv)
+    // Where the code that words it cannot be read, with too many open files, it stays as it is.
+    const hint = await hintOf(error, call, surroundings).catch(() => error.hint)
+    return renderError(surroundings, error, hint, argv)
   }
 }
 

@@ -84,6 +84,20 @@ describe("a failing system call", () => {
     expect([...ends].sort((a, b) => a - b)).toEqual([0, 4])
   })
 
+  test("one that keeps the code from being read that words a hint, hides no error", async () => {
+    const unread = `const fs = require("node:fs"), { readFileSync: read } = fs
+fs.readFileSync = (path, ...rest) => {
+  const file = String(path).includes("typed-again") ? "/none/" : path
+  return read(file, ...rest)
+}`
+    writeFileSync(join(machine.home, "unread.cjs"), unread)
+    const ran = await machine.shell(
+      `NODE_OPTIONS="--require $HOME/unread.cjs" agent-vault run --agent ci -s stripe/api-key -- ./none`,
+    )
+    expect(ran.stderr).toMatch(/^agent-vault: COMMAND_NOT_FOUND: .*\n {2}is it installed.*\n$/m)
+    expect(ran.code).toBe(127)
+  })
+
   test("a key file that cannot be put aside leaves everything as it was", async () => {
     const other = machine.copy()
     const folder = execFileSync("sh", ["-c", "echo ~/.config/agent-vault/*/agents"], {
