@@ -18,7 +18,7 @@ import { tmpdir, userInfo } from "node:os"
 import { dirname, join } from "node:path"
 import { getuid } from "node:process"
 import { fileURLToPath } from "node:url"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import {
   PORT_INSIDE,
   beginning,
@@ -568,3 +568,19 @@ test("without bubblewrap, and without the right to it, it is said what to do", a
   expect(await findBubblewrap({ PATH: folder })).toEqual({ program, version: "" })
   rmSync(join(folder, "bwrap"))
 })
+
+testUnless(
+  lack,
+  "without a folder for temporary files nothing isolates, which is no failure",
+  async () => {
+    vi.stubEnv("TMPDIR", join(folder, "none"))
+    try {
+      expect(await findBubblewrap(process.env)).toEqual({
+        missing: expect.stringMatching(/^cannot write .*: it does not exist$/) as string,
+        hint: expect.stringContaining("TMPDIR") as string,
+      })
+    } finally {
+      vi.unstubAllEnvs()
+    }
+  },
+)
