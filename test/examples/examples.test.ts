@@ -76,12 +76,10 @@ function apiUrl(): string {
 }
 
 /** Runs an example as `ci`. */
-function example(line: string, variables = ""): ReturnType<Machine["shell"]> {
+function example(line: string): ReturnType<Machine["shell"]> {
   // What a machine sets for npm would outweigh the example's .npmrc.
   const plain = "unset $(env | grep -oiE '^npm_config_[a-z_]+' | sort -u)"
-  return machine.shell(
-    `${plain}; export AGENT_VAULT_AGENT=ci API_URL=${apiUrl()} ${variables}; ${line}`,
-  )
+  return machine.shell(`${plain}; export AGENT_VAULT_AGENT=ci API_URL=${apiUrl()}; ${line}`)
 }
 
 /** A long-lived agent, and what it printed so far. */

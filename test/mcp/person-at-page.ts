@@ -1,11 +1,11 @@
 import type { Session } from "./session.js"
 
-const ADDRESS = /http:\/\/127\.0\.0\.1:\d+\/[\w-]{43}/g
+const ADDRESS = /http:\/\/127\.0\.0\.1:\d+\/[\w-]{43}/
 
-/** The address of the page that a server asks its person to open, once it does: the one after `before`. */
-export async function pageOf(session: Session, before = 0): Promise<string> {
+/** The address of the page that a server asks its person to open, once it does. */
+export async function pageOf(session: Session): Promise<string> {
   for (;;) {
-    const url = session.stderr.match(ADDRESS)?.[before]
+    const url = session.stderr.match(ADDRESS)?.[0]
     if (url !== undefined) return url
     await session.said()
   }

@@ -5,7 +5,6 @@ import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
-import type { Use } from "../../../src/core/index.js"
 import { formsOf } from "../../../src/core/redactor/forms.js"
 import { Service, brokeredWorld, useAt } from "../../broker/proxy/broker-world.js"
 import type { World } from "../../core/world.js"
@@ -26,8 +25,8 @@ const PROGRAM = `
 const { execFile } = require("node:child_process")
 const { createInterface } = require("node:readline")
 const does = {
-  async send({ url, more }) {
-    const headers = { authorization: "Bearer " + process.env.STRIPE_API_KEY, ...more }
+  async send({ url }) {
+    const headers = { authorization: "Bearer " + process.env.STRIPE_API_KEY }
     const reply = await fetch(url, { headers, redirect: "manual" })
     const head = JSON.stringify([...reply.headers])
     return reply.status + " " + head + " " + (await reply.text())
@@ -67,10 +66,10 @@ export class BlindWorld {
     this.world = world
   }
 
-  static async start(changes: Partial<Use> = {}): Promise<BlindWorld> {
+  static async start(): Promise<BlindWorld> {
     const value = `canary-${randomBytes(16).toString("hex")}`
     const service = await Service.start("api.localhost")
-    const world = await brokeredWorld({ [KEY]: { value, use: [useAt(service, changes)] } })
+    const world = await brokeredWorld({ [KEY]: { value, use: [useAt(service, {})] } })
     writeFileSync(join(world.folder, "root.pem"), service.root)
     mkdirSync(join(world.folder, "tmp"))
     // What another user may not see is for the modes of files to say.
@@ -83,8 +82,8 @@ export class BlindWorld {
   }
 
   /** The address of something at the service. */
-  url(path = "/v1/charges"): string {
-    return `https://${this.service.authority}${path}`
+  url(): string {
+    return `https://${this.service.authority}/v1/charges`
   }
 
   env(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
@@ -137,8 +136,8 @@ export class BlindProgram {
     })
   }
 
-  send(url: string, more: Readonly<Record<string, string>> = {}): Promise<string> {
-    return this.#tell({ do: "send", url, more })
+  send(url: string): Promise<string> {
+    return this.#tell({ do: "send", url })
   }
 
   /** The statuses of many requests at once. */

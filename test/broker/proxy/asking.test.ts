@@ -13,11 +13,11 @@ const ASKED: AskedSending = {
 const IN_SESSION = { ask: "session", body: undefined } as const
 
 /** How several requests that come at once end, and how often a person was asked. */
-async function atOnce(answers: readonly Choice[], requests = 3) {
+async function atOnce(answers: readonly Choice[]) {
   let asked = 0
   const ask: Ask = () => Promise.resolve({ choice: answers[asked++] ?? "no" })
   const agreements = new Agreements(ask, "sh, as the agent ci")
-  const all = Array.from({ length: requests }, () => agreements.require(ASKED, IN_SESSION))
+  const all = Array.from({ length: 3 }, () => agreements.require(ASKED, IN_SESSION))
   const ends = (await Promise.allSettled(all)).map(({ status }) => status)
   return { yes: ends.filter((end) => end === "fulfilled").length, asked }
 }

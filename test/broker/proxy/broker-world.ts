@@ -71,8 +71,8 @@ export class Service {
     })
   }
 
-  static async start(host: string, authority?: Authority): Promise<Service> {
-    const own = authority ?? Authority.make([host])
+  static async start(host: string): Promise<Service> {
+    const own = Authority.make([host])
     const http = new HttpServer()
     const server = createTlsServer(
       {

@@ -160,21 +160,21 @@ const SCOPE = "AKIDEXAMPLE/20150830/us-east-1/service/aws4_request"
 const TIME = "20150830T123600Z"
 
 /** A case of the suite, signed in its header, as a request on the wire. */
-export function headerRequest(made: AwsCase, signature = made.signature): SignedRequest {
+export function headerRequest(made: AwsCase): SignedRequest {
   const { signedHeaders = "host;x-amz-date" } = made
   return requestOf(made, "", [
     ["Host", "example.amazonaws.com"],
     ...(made.headers ?? []),
     [
       "Authorization",
-      `AWS4-HMAC-SHA256 Credential=${SCOPE}, SignedHeaders=${signedHeaders}, Signature=${signature}`,
+      `AWS4-HMAC-SHA256 Credential=${SCOPE}, SignedHeaders=${signedHeaders}, Signature=${made.signature}`,
     ],
     ["X-Amz-Date", TIME],
   ])
 }
 
 /** A case of the suite, signed in its query. */
-export function queryRequest(made: AwsCase, signature = made.signature): SignedRequest {
+export function queryRequest(made: AwsCase): SignedRequest {
   const { signedHeaders = "host" } = made
   const signed = [
     "X-Amz-Algorithm=AWS4-HMAC-SHA256",
@@ -182,7 +182,7 @@ export function queryRequest(made: AwsCase, signature = made.signature): SignedR
     `X-Amz-Date=${TIME}`,
     `X-Amz-SignedHeaders=${encodeURIComponent(signedHeaders)}`,
     "X-Amz-Expires=3600",
-    `X-Amz-Signature=${signature}`,
+    `X-Amz-Signature=${made.signature}`,
   ].join("&")
   return requestOf(made, signed, [["Host", "example.amazonaws.com"], ...(made.headers ?? [])])
 }

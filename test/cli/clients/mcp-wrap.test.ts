@@ -75,8 +75,8 @@ function cursor(env: object, more: object = {}): Record<string, string> {
   return { [CURSOR]: `${JSON.stringify({ mcpServers: { github } }, null, 2)}\n` }
 }
 
-function entryIn(machine: Machine, path = CURSOR): ServerEntry {
-  const { mcpServers } = JSON.parse(read(machine, path)) as {
+function entryIn(machine: Machine): ServerEntry {
+  const { mcpServers } = JSON.parse(read(machine, CURSOR)) as {
     mcpServers: Readonly<Record<string, ServerEntry>>
   }
   const entry = mcpServers["github"]

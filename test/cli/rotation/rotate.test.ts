@@ -58,8 +58,8 @@ async function fingerprint(): Promise<string> {
 }
 
 /** Rotates, with the agreement of whoever looked at the programs. */
-async function rotate(more = ""): Promise<Ran> {
-  return machine.shell(`agent-vault rotate ${NAME} --agree ${await fingerprint()} ${more}`)
+async function rotate(): Promise<Ran> {
+  return machine.shell(`agent-vault rotate ${NAME} --agree ${await fingerprint()}`)
 }
 
 const value = async (): Promise<string> => (await owner(`agent-vault get ${NAME} --owner`)).stdout

@@ -37,9 +37,12 @@ class Bridge {
   #rest = ""
   readonly ended: Promise<{ code: number | null; signal: string | null }>
 
-  constructor(args: readonly string[] = ["--agent", "ci"], on = machine) {
-    const bin = join(on.home, "bin", "agent-vault")
-    this.child = spawn(process.execPath, [bin, "bridge", ...args], { cwd: on.repo, env: on.env })
+  constructor(args: readonly string[] = ["--agent", "ci"]) {
+    const bin = join(machine.home, "bin", "agent-vault")
+    this.child = spawn(process.execPath, [bin, "bridge", ...args], {
+      cwd: machine.repo,
+      env: machine.env,
+    })
     running.push(this.child)
     this.child.stdout.setEncoding("utf8").on("data", (text: string) => {
       const lines = (this.#rest + text).split("\n")

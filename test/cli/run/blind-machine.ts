@@ -78,9 +78,9 @@ export class BlindMachine {
     return auditFiles(auditFolder(claimedId(findVault(repo)), env))
   }
 
-  /** Every line of the audit of an agent, in the order in which they were written. */
-  lines(agent = "ci"): AuditLine[] {
-    const file = this.audits().find((each) => each.endsWith(`agents/${agent}.jsonl`))
+  /** Every line of the audit of ci, in the order in which they were written. */
+  lines(): AuditLine[] {
+    const file = this.audits().find((each) => each.endsWith("agents/ci.jsonl"))
     if (file === undefined) return []
     const texts = readFileSync(file, "utf8").split("\n").filter(Boolean)
     return texts.map((line) => JSON.parse(line) as AuditLine)

@@ -58,8 +58,8 @@ function at(command: readonly string[], steps: Steps = [], more: More = {}): Pro
 const sh = (line: string, steps: Steps = [], more: More = {}): Promise<Seen> =>
   at(["sh", "-c", line], steps, more)
 
-const node = (program: string, steps: Steps = [], more: More = {}): Promise<Seen> =>
-  at(["node", "-e", `const key = process.env.STRIPE_API_KEY; ${program}`], steps, more)
+const node = (program: string, steps: Steps = []): Promise<Seen> =>
+  at(["node", "-e", `const key = process.env.STRIPE_API_KEY; ${program}`], steps)
 
 /** A script in the repository: its text is not typed, so none of its words is seen too early. */
 function script(name: string, text: string): void {

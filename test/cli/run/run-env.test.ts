@@ -127,8 +127,8 @@ describe("run --env-from", () => {
   })
   afterAll(() => machine.remove())
 
-  const put = (text: string | Uint8Array, file = ".env.vault"): void =>
-    writeFileSync(join(machine.repo, file), text)
+  const put = (text: string | Uint8Array): void =>
+    writeFileSync(join(machine.repo, ".env.vault"), text)
   const shell = (options: string, command = "true") =>
     machine.shell(`agent-vault run --agent ci ${options} -- ${command}`)
 

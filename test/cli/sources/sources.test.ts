@@ -35,13 +35,13 @@ const asked = (): string[] =>
   existsSync(log()) ? readFileSync(log(), "utf8").trimEnd().split("\n") : []
 
 /** A program that speaks as the one of 1Password does. */
-function store(script: string, folder = join(machine.home, "bin"), name = "op"): void {
+function store(script: string, folder = join(machine.home, "bin")): void {
   mkdirSync(folder, { recursive: true })
   writeFileSync(
-    join(folder, name),
+    join(folder, "op"),
     `#!/bin/sh\necho "$0 $*" >> ${log()}; pwd >> ${log()}.at; env > ${log()}.env\n${script}\n`,
   )
-  chmodSync(join(folder, name), 0o755)
+  chmodSync(join(folder, "op"), 0o755)
 }
 
 async function agree(name = NAME): Promise<void> {

@@ -97,8 +97,8 @@ const audited = (agent = "ci"): Readonly<Record<string, unknown>>[] =>
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
-const events = (agent = "ci"): string[] =>
-  audited(agent).map(({ event, decision }) => [event, decision].filter(Boolean).join(" "))
+const events = (): string[] =>
+  audited("ci").map(({ event, decision }) => [event, decision].filter(Boolean).join(" "))
 
 /** Where the successor is kept. */
 const kept = (agent = "ci"): string =>

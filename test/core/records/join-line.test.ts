@@ -12,10 +12,10 @@ import { signingKey } from "../../../src/core/records/signature.js"
 
 const vault = "0".repeat(32)
 
-async function newLine(agent = "ci", of = vault) {
+async function newLine(agent = "ci") {
   const identity = await generateIdentity("x25519")
   const recipient = await recipientOf(identity)
-  return { recipient, line: formatJoinLine({ vault: of, agent, recipient }, signingKey(identity)) }
+  return { recipient, line: formatJoinLine({ vault, agent, recipient }, signingKey(identity)) }
 }
 
 async function ownerLine(owner = "bob") {

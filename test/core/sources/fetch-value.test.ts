@@ -47,9 +47,9 @@ function program(printed: string): void {
   chmodSync(file, 0o755)
 }
 
-async function put(where: World, keep: number, reference = REFERENCE): Promise<void> {
+async function put(where: World, keep: number): Promise<void> {
   const its: Source = { store: "vault", keep }
-  const value = Buffer.from(reference)
+  const value = Buffer.from(REFERENCE)
   const request = { ...(await where.request()), name: NAME.full, metadata: {} }
   await setSecret({ ...request, value, source: its })
 }

@@ -28,8 +28,7 @@ beforeEach(() => {
 afterEach(() => arena.remove())
 
 const SECRET = "stripe/api-key"
-const get = (machine: Machine = alice): string =>
-  machine.code(["get", SECRET, "--agent", "ci"], { shows: true })
+const get = (): string => alice.code(["get", SECRET, "--agent", "ci"], { shows: true })
 
 /** Who opens stripe. */
 function membersOf(machine: Machine): string[] {

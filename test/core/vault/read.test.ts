@@ -22,11 +22,13 @@ beforeAll(async () => {
 })
 afterAll(() => world.remove())
 
-async function opened(agent = "ci", now = new Date()): Promise<OpenedSecret> {
+async function opened(): Promise<OpenedSecret> {
   const place = findVault(world.top)
-  const key = await identityAt(place, { agent }, "never", world.env, () => Promise.resolve(""))
+  const key = await identityAt(place, { agent: "ci" }, "never", world.env, () =>
+    Promise.resolve(""),
+  )
   return withVault(place, key.trust, world.env, (vault) =>
-    openSecret(vault, { key, name: parseSecretName(NAME), now }),
+    openSecret(vault, { key, name: parseSecretName(NAME), now: new Date() }),
   )
 }
 

@@ -66,13 +66,13 @@ async function denyAll(): Promise<void> {
 }
 
 const CLI = { surface: "cli" } as const
-const refused = (reason: string, who: object = { agent: "ci" }): object[] => [
+const refused = (reason: string): object[] => [
   expect.objectContaining({
     event: "refused",
     decision: "refused",
     reason,
     secrets: [{ name: NAME }],
-    ...who,
+    agent: "ci",
   }) as object,
 ]
 

@@ -12,8 +12,8 @@ const LOCKED = "der-private-key, encrypted"
 const STORE = "keystore-private-key, encrypted"
 
 /** What is found in a file, and whether a passphrase is needed to use it. */
-function foundIn(bytes: Buffer, path = "a.bin"): string[] {
-  return scanBytes(path, bytes, {}).findings.map(
+function foundIn(bytes: Buffer): string[] {
+  return scanBytes("a.bin", bytes, {}).findings.map(
     ({ rule, encrypted = false }) => `${rule}${encrypted ? ", encrypted" : ""}`,
   )
 }

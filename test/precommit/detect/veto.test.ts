@@ -6,9 +6,9 @@ import { negatives, positives } from "./corpus.js"
 import { Generator, expand } from "./template.js"
 
 /** What was silenced in a text, as `rule: veto`, each once. */
-function silencedIn(text: string, path?: string): string[] {
+function silencedIn(text: string): string[] {
   const silenced: Silenced[] = []
-  findCredentials(text, path === undefined ? {} : { path }, (each) => silenced.push(each))
+  findCredentials(text, {}, (each) => silenced.push(each))
   return [...new Set(silenced.map(({ rule, veto }) => `${rule}: ${veto}`))]
 }
 

@@ -34,8 +34,8 @@ function expectRefused({ code, said }: Ran, ...commits: readonly string[]): void
 }
 
 /** A commit past the hook, on a branch of its own. */
-function onBranch(branch: string, from = "main"): string {
-  repo.git("checkout", "--quiet", "-b", branch, from)
+function onBranch(branch: string): string {
+  repo.git("checkout", "--quiet", "-b", branch, "main")
   return repo.commit({ [`${branch}.pem`]: pemKey() })
 }
 
