@@ -61,12 +61,6 @@ export class LiveValues {
     })
   }
 
-  /** The names of the secrets that no request is searched for. */
-  get vague(): readonly string[] {
-    const vague = this.#values.filter(({ value }) => isVague(value))
-    return [...new Set(vague.map(({ name }) => name))]
-  }
-
   /** Bytes of the longest value. */
   get longest(): number {
     return [...this.#values, ...this.#put].reduce(
