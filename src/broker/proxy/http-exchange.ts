@@ -25,8 +25,9 @@ export async function exchange(
       resolve()
     })
   })
-  // What an answer came before, nobody reads any more, and the next request is behind it.
-  response.once("finish", () => request.unpipe().resume())
+  // What an answer came before, nobody reads any more, and the next request is behind it. As long as
+  // somebody listened for more, it would not flow.
+  response.once("finish", () => request.removeAllListeners("readable").resume())
   await inOrder(
     {
       hop,

@@ -85,7 +85,7 @@ export class OutgoingBody {
 
   #read(): Promise<Buffer> {
     this.#beforeReading()
-    return gatherBody(this.#head, this.#request)
+    return gatherBody(this.#head, this.#arriving())
   }
 
   async #gather(): Promise<Buffer> {
@@ -101,7 +101,12 @@ export class OutgoingBody {
   #throughGate(): Promise<Gated> {
     if (this.#gated !== undefined) return this.#gated
     if (this.#passage.mode !== "off") this.#beforeReading()
-    this.#gated = this.#passage.body(this.#head, this.#request)
+    this.#gated = this.#passage.body(this.#head, this.#arriving())
     return this.#gated
+  }
+
+  /** Whoever reads no further leaves the rest to be read off: the next request is behind it. */
+  #arriving(): AsyncIterable<Buffer> {
+    return this.#request.iterator({ destroyOnReturn: false })
   }
 }

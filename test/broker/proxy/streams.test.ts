@@ -283,6 +283,20 @@ describe("what comes is handed on at once", () => {
     reader = new Reader(socket)
     expect((await reader.reply("POST")).status).toBe(413)
   })
+
+  test("an answer before the body, the rest of which is let go, and the next request heard", async () => {
+    service.handler = (request, response) => {
+      if (request.method === "GET") taken(request, response)
+      else response.writeHead(401).end("who are you")
+    }
+    await begin("POST /v1/early", `Content-Length: ${BIG}`)
+    reader = new Reader(socket)
+    socket.write(Buffer.alloc(MEGABYTE))
+    expect((await reader.reply("POST")).status).toBe(401)
+    socket.write(Buffer.alloc(BIG - MEGABYTE))
+    socket.write(`GET /v1/next HTTP/1.1\r\nHost: ${service.authority}\r\n\r\n`)
+    expect((await reader.reply()).body.toString()).toBe("taken")
+  })
 })
 
 describe("what breaks off", () => {
@@ -339,18 +353,24 @@ describe("what breaks off", () => {
     const gated = await BrokerWorld.start(both, [KEY, "stripe/webhook"], [service, other])
     socket = await gated.tunnel(other)
     socket.write(
-      `POST /v1/a HTTP/1.1\r\nHost: ${other.authority}\r\nContent-Length: ${MEGABYTE}\r\n\r\n`,
+      `POST /v1/a HTTP/1.1\r\nHost: ${other.authority}\r\nContent-Length: ${MEGABYTE + BIG}\r\n\r\n`,
     )
     socket.write(Buffer.alloc(MEGABYTE / 2, "a"))
     socket.write(VALUE)
     socket.write(Buffer.alloc(MEGABYTE / 2 - VALUE.length, "a"))
-    const reply = await new Reader(socket).reply("POST")
+    reader = new Reader(socket)
+    const reply = await reader.reply("POST")
     expect([reply.status, reply.body.toString()]).toEqual([
       403,
       expect.stringContaining("GATE_REFUSED"),
     ])
     expect(await ended).toBe(false)
     expect(Buffer.concat(bytes).toString("latin1")).not.toContain(VALUE)
+    // Whoever sends all before it reads is not left waiting.
+    other.handler = taken
+    socket.write(Buffer.alloc(BIG, "a"))
+    socket.write(`GET /v1/next HTTP/1.1\r\nHost: ${other.authority}\r\n\r\n`)
+    expect((await reader.reply()).body.toString()).toBe("taken")
     gated.close()
     other.close()
     both.remove()
