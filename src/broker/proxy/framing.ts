@@ -21,6 +21,8 @@ const HOP_BY_HOP = new Set([
   "proxy-authorization",
   "proxy-connection",
   "te",
+  // It announces what may come behind chunks, and whether there are any is for each connection.
+  "trailer",
   "transfer-encoding",
   "upgrade",
 ])

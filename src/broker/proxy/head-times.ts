@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage } from "node:http"
 import { nextTick } from "node:process"
 import type { Duplex } from "node:stream"
 import { VaultError, type Target, hostPortOf } from "../../core/index.js"
+import { LOOK_FIRST } from "./refusal.js"
 
 /** How long a connection may rest before a request and its head together, and a reply's head, in ms. */
 export const HEAD_MS = 120_000
@@ -115,7 +116,7 @@ export function slowRequest(): VaultError {
 function slowReply(target: Target): VaultError {
   const message = `${hostPortOf(target)} did not end the head of its reply in time`
   return new VaultError("UPSTREAM_UNREACHABLE", message, {
-    hint: "whether the request was carried out is not known: look before you send it again",
+    hint: LOOK_FIRST,
     cause: outOfTime(),
   })
 }

@@ -7,7 +7,7 @@ import { scrubReply } from "../reply/scrub-reply.js"
 import { endToEnd, flushHead, pairsOf } from "./framing.js"
 import type { Hop } from "./listener.js"
 import { type OrderTerms, inOrder } from "./order.js"
-import { answerRefusal } from "./refusal.js"
+import { LOOK_FIRST, answerRefusal } from "./refusal.js"
 import type { Answered } from "./upstream.js"
 import { WaitingProgram } from "./waiting-program.js"
 
@@ -28,16 +28,20 @@ export async function exchange(
   // What an answer came before, nobody reads any more, and the next request is behind it. As long as
   // somebody listened for more, it would not flow.
   response.once("finish", () => request.removeAllListeners("readable").resume())
+  // One of an older version waits for no word, whatever it says (RFC 9110, section 10.1.1).
+  let isWaiting = request.headers.expect !== undefined && request.httpVersion === "1.1"
+  const goOn = (): void => {
+    if (isWaiting) response.writeContinue()
+    isWaiting = false
+  }
   await inOrder(
     {
       hop,
       request,
       program,
       accept: () => {},
-      beforeBody: () => {
-        if (request.headers.expect !== undefined) response.writeContinue()
-      },
-      onContinue: () => response.writeContinue(),
+      beforeBody: goOn,
+      onContinue: goOn,
       pass: (answered) => passReply(answered, response, terms.live).catch(ofBrokenReply(answered)),
       refuse: (refusal) => answerRefusal(response, refusal),
     },
@@ -51,7 +55,7 @@ function ofBrokenReply({ reply }: Answered): (error: unknown) => never {
   return (error) => {
     if (error instanceof VaultError || !reply.errored || reply.complete) throw error
     throw new VaultError("UPSTREAM_UNREACHABLE", "the reply broke off", {
-      hint: "whether the request was carried out is not known: look before you send it again",
+      hint: LOOK_FIRST,
       cause: error,
     })
   }

@@ -13,6 +13,10 @@ const STATUSES: Partial<Record<VaultError["code"], number>> = {
   BUG: 500,
 }
 
+/** A hint for whoever sent a request that may have arrived. */
+export const LOOK_FIRST =
+  "whether the request was carried out is not known: look before you send it again"
+
 /** What is one because somebody took too long. */
 const LATE: Partial<Record<VaultError["code"], number>> = {
   REQUEST_REFUSED: 408,

@@ -17,6 +17,7 @@ import {
 import type { RequestHead } from "../placing/request-head.js"
 import type { OfRequest } from "../reply/scrub-reply.js"
 import { HEAD_MS, limitReplyHead } from "./head-times.js"
+import { LOOK_FIRST } from "./refusal.js"
 
 /** For how long a connection that nobody uses is kept, in ms: servers close theirs after 5 s. */
 const IDLE_MS = 4000
@@ -207,6 +208,6 @@ export function lost(target: Target, cause: Error): VaultError {
     isForm
       ? `the reply of ${hostPortOf(target)} is not HTTP/1.1: ${why}`
       : `${hostPortOf(target)} did not answer: ${why}`,
-    { hint: "send the request again; if it stays so, ask whoever runs that host", cause },
+    { hint: LOOK_FIRST, cause },
   )
 }

@@ -191,4 +191,31 @@ describe("requests on one connection", () => {
       `hOsT,${service.authority},X-Twice,1,x-twice,2,X-Latin,\xe9,${rest}`,
     )
   })
+
+  test("may announce trailers where none can come", async () => {
+    service.handler = ({ method, socket }) => {
+      const body = method === "HEAD" ? "" : "2\r\nok\r\n0\r\n\r\n"
+      socket.end(`HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n${body}`)
+    }
+    for (const line of ["POST /v1/a HTTP/1.1", "HEAD /v1/a HTTP/1.1", "GET /v1/a HTTP/1.0"]) {
+      const head = `${line}\r\n${HOST()}Trailer: X-Sum\r\nContent-Length: 3`
+      expect([line, (await brokered.send(service, head, "abc")).status]).toEqual([line, 200])
+    }
+  })
+})
+
+test("a word before the answer is handed on to whoever waits for it, once", async () => {
+  service.handler = (_request, response) => {
+    response.writeContinue()
+    response.writeContinue()
+    response.end("ok")
+  }
+  const more = `${HOST()}Content-Length: 0\r\n`
+  const asked = [`1.1\r\n${more}`, `1.0\r\n${more}Expect: 100-continue\r\n`]
+  for (const version of asked) {
+    const socket = await brokered.tunnel(service)
+    socket.write(`POST /v1/a HTTP/${version}\r\n`)
+    expect((await new Reader(socket).reply("POST", true)).status).toBe(200)
+    socket.destroy()
+  }
 })

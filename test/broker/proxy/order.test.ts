@@ -385,6 +385,21 @@ describe("once a program is gone", () => {
   })
 })
 
+test("a kept connection that ends with a POST: it is sent once, and nobody is told to send it again", async () => {
+  await start()
+  const socket = await brokered.tunnel(service)
+  const reader = new Reader(socket)
+  const head = charges({ line: "POST /v1/a HTTP/1.1", more: "\r\nContent-Length: 0" })
+  socket.write(`${head}\r\n\r\n`)
+  expect((await reader.reply("POST")).status).toBe(200)
+  service.handler = (request) => request.socket.destroy()
+  socket.write(`${head}\r\n\r\n`)
+  const reply = await reader.reply("POST")
+  expect(told(reply)).toEqual([502, "UPSTREAM_UNREACHABLE", 2])
+  expect(refusalIn(reply).hint).toContain("look before you send it again")
+  socket.destroy()
+})
+
 async function takeUsesAway(): Promise<void> {
   await changeUse({ ...(await world.request()), name: KEY, edit: { do: "remove" } })
 }
