@@ -1,11 +1,17 @@
 import { inMarkup } from "./entities.js"
 
 /**
- * A text as JSON, shells and languages write it inside of quotes, without the quotes, and in markup.
- * Most of them are equal for a text without special characters.
+ * A text as JSON, shells, languages and tables write it inside of quotes, without the quotes, and in
+ * markup. Most of them are equal for a text without special characters.
  */
 export function escapesOf(text: string): string[] {
-  return [...inJson(text), ...inShell(text), ...inLanguages(text), ...inMarkup(text)]
+  return [
+    ...inJson(text),
+    ...inShell(text),
+    ...inLanguages(text),
+    ...doubled(text),
+    ...inMarkup(text),
+  ]
 }
 
 /**
@@ -107,6 +113,11 @@ const BASH: Readonly<Record<string, string>> = {
   "\u001B": "\\E",
   "\\": "\\\\",
   "'": "\\'",
+}
+
+/** As SQL and YAML write it between single quotes, and CSV between double ones. */
+function doubled(text: string): string[] {
+  return [text.replaceAll("'", "''"), text.replaceAll('"', '""')]
 }
 
 /** What Python's `repr` and Node's `console.log` of an object show, and fish in single quotes. */

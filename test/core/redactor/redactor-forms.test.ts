@@ -183,6 +183,12 @@ const whole: Readonly<Record<string, Print>> = {
   "PHP, with the names of HTML 5": python(
     "''.join({'<': '&lt;', '>': '&gt;', '&': '&amp;', '\"': '&quot;'}.get(c) or (f'&{name};' if (name := NAMES.get(c) or html.entities.codepoint2name.get(ord(c))) else c) for c in value)",
   ),
+  "SQL, by SQLite": python(
+    "__import__('sqlite3').connect(':memory:').execute('select quote(?)', [value]).fetchone()[0][1:-1]",
+  ),
+  "CSV, by Python": python(
+    "(lambda f: (__import__('csv').writer(f, quoting=1).writerow([value]), f.getvalue())[1])(__import__('io').StringIO())[1:-3]",
+  ),
   "an object on Node's console": (value) =>
     inspect([value], { breakLength: Infinity }).slice(3, -3),
 }
