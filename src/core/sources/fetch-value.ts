@@ -9,9 +9,10 @@ import { partsOf, storeOf } from "./reference.js"
 import { runStore } from "./run-store.js"
 import { StoreFailure } from "./store-failure.js"
 
-/** A value that a store gives, and when it was asked, in ms. */
+/** A value that a store gives, for which version of its secret, and when it was asked, in ms. */
 interface KeptValue {
   readonly value: Promise<Uint8Array>
+  readonly version: number
   readonly asked: number
   isHere: boolean
 }
@@ -36,25 +37,27 @@ export interface SourcePlace {
 interface SealedReference {
   readonly vault: string
   readonly name: SecretName
+  readonly version: number
   readonly source: Source
   readonly reference: string
 }
 
 /**
- * The value that a reference names, from the store, or from memory for as long as the record says. A
- * store is asked for nothing that nobody on this machine agreed to. Rejects with `SOURCE_UNAGREED`,
- * `SOURCE_FAILED`.
+ * The value that a reference names, from the store, or from memory for as long as the record says, and
+ * no longer than its version is the present one: an owner who sets the same reference again says that
+ * the value is another one there. A store is asked for nothing that nobody on this machine agreed to,
+ * nor does what it gave leave then. Rejects with `SOURCE_UNAGREED`, `SOURCE_FAILED`.
  */
 export async function resolveReference(
   sealed: SealedReference,
   at: SourcePlace,
   now: Date,
 ): Promise<ResolvedValue> {
-  const { vault, name, reference, source } = sealed
+  const { name, version, reference, source } = sealed
   const fingerprint = referenceFingerprint(name, reference)
-  if (!isReferenceAgreed(vault, fingerprint, at.env)) throw notAgreed(name, fingerprint)
+  requireAgreed(sealed, fingerprint, at)
   const known = at.kept.get(fingerprint)
-  if (known !== undefined && isYoung(known, source, now)) {
+  if (known?.version === version && isYoung(known, source, now)) {
     const isAwaited = !known.isHere
     return { value: Uint8Array.from(await known.value), isAwaited }
   }
@@ -62,7 +65,7 @@ export async function resolveReference(
   known?.value.then((value) => value.fill(0)).catch(() => {})
   const value = ask(sealed, at)
   if (source.keep === 0) return { value: await value, isAwaited: true }
-  const entry: KeptValue = { value, asked: now.getTime(), isHere: false }
+  const entry: KeptValue = { value, version, asked: now.getTime(), isHere: false }
   at.kept.set(fingerprint, entry)
   value.catch(() => at.kept.get(fingerprint) === entry && at.kept.delete(fingerprint))
   const own = Uint8Array.from(await value)
@@ -75,10 +78,9 @@ function isYoung({ asked }: KeptValue, { keep }: Source, now: Date): boolean {
   return age >= 0 && age < keep * 1000
 }
 
-async function ask(
-  { name, source, reference }: SealedReference,
-  { place, env, ending }: SourcePlace,
-): Promise<Uint8Array> {
+async function ask(sealed: SealedReference, at: SourcePlace): Promise<Uint8Array> {
+  const { name, source, reference } = sealed
+  const { place, env, ending } = at
   const store = storeOf(source.store)
   const parts = partsOf(source.store, reference)
   const failed = (why: string, mend = store.mend): VaultError =>
@@ -95,6 +97,8 @@ async function ask(
     if (error instanceof StoreFailure) throw failed(error.message, error.mend)
     throw error
   }
+  // It may have taken a minute.
+  requireAgreed(sealed, referenceFingerprint(name, reference), at)
   if (value === undefined) throw failed("there is nothing of that name")
   if (value.length === 0) throw failed("what is there is empty")
   if (value.length > LIMITS.value) throw failed("what is there is larger than a secret may be")
@@ -112,8 +116,13 @@ export function elsewhere({ full }: SecretName, { store }: Source): VaultError {
   )
 }
 
-function notAgreed({ full }: SecretName, fingerprint: string): VaultError {
-  return new VaultError(
+function requireAgreed(
+  { vault, name: { full } }: SealedReference,
+  fingerprint: string,
+  { env }: SourcePlace,
+): void {
+  if (isReferenceAgreed(vault, fingerprint, env)) return
+  throw new VaultError(
     "SOURCE_UNAGREED",
     `nobody on this machine agreed to where the value of ${full} comes from`,
     {

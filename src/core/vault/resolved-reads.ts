@@ -68,6 +68,7 @@ function isLeased({ lease }: SecretRecord, { outlet }: Resolving): boolean {
 /** Refuses what was fetched for another value than the secret has now. Throws `BUSY`. */
 export function refuseChanged({ name, record, value }: SecretRead, before?: SecretRead): void {
   const isSame =
+    record.version === before?.record.version &&
     record.source?.store === before?.record.source?.store &&
     isSameLease(record.lease, before?.record.lease)
   if (before && isSame && Buffer.compare(value, before.value) === 0) return
@@ -110,12 +111,16 @@ async function resolve(
 ): Promise<SecretRead & { readonly isAwaited: boolean }> {
   const { name, record, value } = read
   const { sources } = resolving
-  const { source, lease, vault } = record
+  const { source, lease, vault, version } = record
   if (source !== undefined) {
     const { elsewhere, resolveReference } = await import("../sources/fetch-value.js")
     if (sources === undefined) throw elsewhere(name, source)
     const reference = Buffer.from(value).toString("utf8")
-    const resolved = await resolveReference({ vault, name, source, reference }, sources, now)
+    const resolved = await resolveReference(
+      { vault, name, version, source, reference },
+      sources,
+      now,
+    )
     return { name, record, ...resolved }
   }
   if (lease === undefined || !isLeased(record, resolving)) return { ...read, isAwaited: false }

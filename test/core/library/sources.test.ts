@@ -28,9 +28,7 @@ let vault: AgentVault
 
 beforeAll(async () => {
   template = await vaultWorld()
-  const request = { ...(await template.request()), name: NAME.full, metadata: {} }
-  const value = Buffer.from(REFERENCE)
-  await setSecret({ ...request, value, source: { store: "op", keep: 300 } })
+  await put(template)
 })
 beforeEach(async () => {
   world = template.copy().withPrograms()
@@ -41,6 +39,13 @@ afterEach(async () => {
   world.remove()
 })
 afterAll(() => template.remove())
+
+/** An owner points to the store, or says again that the value is another one there. */
+async function put(where: World): Promise<void> {
+  const request = { ...(await where.request()), name: NAME.full, metadata: {} }
+  const value = Buffer.from(REFERENCE)
+  await setSecret({ ...request, value, source: { store: "op", keep: 300 } })
+}
 
 const asked = (): string => join(world.folder, "asked")
 
@@ -56,6 +61,11 @@ function agree(): void {
   agreeToReference(claimedId(findVault(world.top)), NAME, fingerprint, world.env)
 }
 
+function takeBackAll(): void {
+  const id = claimedId(findVault(world.top))
+  for (const agreement of agreements(id, world.env)) takeBack(id, agreement, world.env)
+}
+
 test("get fetches nothing where nobody agreed; then the value, and keeps it", async () => {
   store("printf one")
   expect(await outcome(vault.get(NAME.full))).toBe("SOURCE_UNAGREED")
@@ -66,12 +76,35 @@ test("get fetches nothing where nobody agreed; then the value, and keeps it", as
   expect(readFileSync(asked(), "utf8").trim().split("\n")).toHaveLength(1)
 })
 
+test("what is kept is of its version: an owner who says that it was changed there ends it", async () => {
+  store("printf one")
+  agree()
+  const before = await vault.get(NAME.full)
+  store("printf two")
+  await world.grant("deploy", "stripe")
+  await world.revoke("deploy", "stripe")
+  await put(world)
+  const value = await vault.get(NAME.full)
+  expect([before, value].map((each) => each.reveal())).toEqual(["one", "two"])
+  expect(value.version).toBe(before.version + 1)
+})
+
+test("what a store gave leaves no more once the agreement was taken back meanwhile", async () => {
+  const go = join(world.folder, "go")
+  store(`until [ -e ${go} ]; do sleep 0.01; done; printf one`)
+  agree()
+  const reading = outcome(vault.get(NAME.full))
+  while (!existsSync(asked())) await delay(5)
+  takeBackAll()
+  writeFileSync(go, "")
+  expect(await reading).toBe("SOURCE_UNAGREED")
+})
+
 test("what is kept is handed out no more once the agreement is taken back", async () => {
   store("printf one")
   agree()
   await vault.get(NAME.full)
-  const id = claimedId(findVault(world.top))
-  for (const agreement of agreements(id, world.env)) takeBack(id, agreement, world.env)
+  takeBackAll()
   expect(await outcome(vault.get(NAME.full))).toBe("SOURCE_UNAGREED")
 })
 

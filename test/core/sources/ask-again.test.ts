@@ -68,6 +68,12 @@ async function deny(): Promise<void> {
   await setPolicy(await world.request(), { file: "rules.yaml", bytes: Buffer.from(rules) })
 }
 
+/** The same reference again, of an exposed value. */
+async function changedThere(): Promise<void> {
+  await world.revoke("deploy", "stripe")
+  await putIn(world, REFERENCE)
+}
+
 const none = (): Promise<string> => Promise.reject(new Error("no passphrase"))
 const keyOfCi = () => identityAt(place, { agent: "ci" }, "never", world.env, none)
 
@@ -80,6 +86,7 @@ const CHANGES = {
   "the agent's access was revoked": [() => world.revoke("ci", "stripe"), "NOT_GRANTED"],
   "the secret got another reference": [() => putIn(world, "vault://secret/other#key"), "BUSY"],
   "the secret got a value of its own": [() => world.set(NAME.full, "plain"), "BUSY"],
+  "an owner says that the value was changed there": [() => changedThere(), "BUSY"],
   "a policy was signed that denies it": [() => deny(), "POLICY_REFUSED"],
   "others were revoked, and it stays": [() => world.revoke("deploy", "stripe"), ["one"]],
 } as const

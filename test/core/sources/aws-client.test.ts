@@ -75,7 +75,11 @@ async function resolve(reference: string): Promise<Buffer> {
   const vault = claimedId(at.place)
   agreeToReference(vault, NAME, referenceFingerprint(NAME, reference), at.env)
   const source = { store: parseReference(reference), keep: 0 }
-  const { value } = await resolveReference({ vault, name: NAME, source, reference }, at, new Date())
+  const { value } = await resolveReference(
+    { vault, name: NAME, version: 1, source, reference },
+    at,
+    new Date(),
+  )
   return Buffer.from(value)
 }
 

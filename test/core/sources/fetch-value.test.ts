@@ -74,6 +74,7 @@ function reading(keep: number): (second: number) => Promise<string> {
   const sealed = {
     vault: id,
     name: NAME,
+    version: 1,
     source: { store: "vault", keep } as const,
     reference: REFERENCE,
   }
