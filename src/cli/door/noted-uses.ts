@@ -1,5 +1,6 @@
 import {
   type AuditChain,
+  type AuditLine,
   type UsedSecret,
   type Vault,
   compareHeads,
@@ -31,12 +32,10 @@ export function notedUses(
   const heads = readHeads(vault.files, vault.id).heads.filter(({ agent }) => isMeant(agent))
   const compared = compareHeads(chains, heads)
   const used = usedVersions(
-    chains
-      .flatMap((chain) => chain.lines.map(({ line }) => line))
-      .filter(
-        ({ agent, vault: of, at }) =>
-          agent !== undefined && isMeant(agent) && of === vault.id && at >= since,
-      ),
+    [...eachOnce(chains)].filter(
+      ({ agent, vault: of, at }) =>
+        agent !== undefined && isMeant(agent) && of === vault.id && at >= since,
+    ),
   )
   const isContradicted = (chain: AuditChain): boolean =>
     compared.some(
@@ -54,15 +53,34 @@ export function notedUses(
   }
 }
 
-/** Each chain once, as far as it goes; files without lines are none. */
+/**
+ * Each chain once, as far as it goes; files without lines are none. Two machines that began with one
+ * copy of the state folder have a chain that goes on in two ways: both count.
+ */
 function withoutCopies(files: readonly AuditChain[]): readonly AuditChain[] {
-  const chains = new Map<string, AuditChain>()
-  for (const chain of files) {
-    if (chain.id === undefined) continue
-    const isCopy = (chains.get(chain.id)?.lines.length ?? -1) >= chain.lines.length
-    if (!isCopy) chains.set(chain.id, chain)
+  return files.filter((chain, at) => {
+    const isIn = (other: AuditChain, where: number): boolean => {
+      const further = other.lines.length - chain.lines.length
+      return holds(other, chain) && (further > 0 || (further === 0 && where < at))
+    }
+    return chain.id !== undefined && !files.some(isIn)
+  })
+}
+
+/** Whether a chain has the last line of another one, and so all before it. */
+function holds(longer: AuditChain, { id, lines }: AuditChain): boolean {
+  const last = lines.length - 1
+  return longer.id === id && longer.lines[last]?.digest === lines[last]?.digest
+}
+
+/** The lines of chains, those once that two of them begin with. */
+function* eachOnce(chains: readonly AuditChain[]): Generator<AuditLine> {
+  for (const [at, { id, lines }] of chains.entries()) {
+    const before = chains.slice(0, at).filter((other) => other.id === id)
+    for (const [place, { line, digest }] of lines.entries()) {
+      if (!before.some((other) => other.lines[place]?.digest === digest)) yield line
+    }
   }
-  return [...chains.values()]
 }
 
 /** Whether the audits that are here may lack something, or tell something else than was noted. */

@@ -41,11 +41,16 @@ export async function linesNoted(door: Door): Promise<readonly AuditLine[]> {
   return files.flatMap((each) => new AuditTail(each).more()).filter(isOwn)
 }
 
-/** Whether a line is one that the options of a call ask for. */
+/** Whether a line is one that the options of a call ask for. Throws `USAGE`. */
 export function filterOf(door: Door): (line: AuditLine) => boolean {
   const agent = option(door, "agent")
   const [secrets, hosts] = [options(door, "secret"), options(door, "host")]
   const [since, until] = [momentOf(door, "since"), momentOf(door, "until")]
+  if (since !== undefined && until !== undefined && since >= until) {
+    throw new VaultError("USAGE", `nothing is since ${since} and until ${until}`, {
+      hint: "--since is the earlier of the two: --since 2d --until 1d",
+    })
+  }
   const isMeant = ({ name }: { name: string }): boolean =>
     secrets.some((secret) => name === secret || name.startsWith(`${secret}/`))
   return (line) =>

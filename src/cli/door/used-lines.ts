@@ -21,7 +21,10 @@ interface Used {
   readonly unread?: string
 }
 
-/** What the audit on this machine says of an agent, all groups or these. Throws nothing. */
+/**
+ * What the audit on this machine says of an agent, all groups or these. Throws nothing. To be asked once
+ * all else is done: the agent may have written a file that nobody gets to the end of.
+ */
 export function usedBy(
   door: Door,
   place: Place,
@@ -31,10 +34,9 @@ export function usedBy(
   try {
     const vault = claimedId(place)
     const file = auditFileOf(auditFolder(vault, door.env), { role: "agent", name: agent })
-    const lines = new AuditTail(file).more()
     const isMeant = ({ secret }: UsedSecret): boolean =>
       groups === "all" || groups.some((group) => secret.startsWith(`${group}/`))
-    const secrets = usedSecrets(lines).filter(isMeant)
+    const secrets = usedSecrets(new AuditTail(file).each()).filter(isMeant)
     return { secrets, elsewhere: publishedElsewhere(place, vault, agent, file) }
   } catch (error) {
     return { secrets: [], elsewhere: 0, unread: asVaultError(error).message }

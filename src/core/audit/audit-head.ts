@@ -4,7 +4,8 @@ import { encodeRecord } from "../records/record.js"
 import { signingKey, verifier } from "../records/signature.js"
 import { VaultError } from "../words/errors.js"
 import { auditHeadPath, bringBack, classify } from "../words/layout.js"
-import { readChain } from "./audit-chain.js"
+import { encodeAuditLine, linkDigest } from "./audit-line.js"
+import { AuditTail } from "./audit-tail.js"
 
 /**
  * A head of an agent's audit, published in the vault: how far a chain had come, and what its last
@@ -91,7 +92,10 @@ export function publishedElsewhere(
 ): number {
   const { heads } = readHeads(new FolderFiles(root), vault)
   const chains = new Set(heads.filter((head) => head.agent === agent).map(({ chain }) => chain))
-  if (chains.size > 0) chains.delete(readChain(file).id ?? "")
+  if (chains.size === 0) return 0
+  // Its first line alone: a chain may be larger than the memory.
+  const [first] = new AuditTail(file).each()
+  if (first !== undefined) chains.delete(linkDigest(encodeAuditLine(first)))
   return chains.size
 }
 

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs"
 import { Lines } from "../disk/lines.js"
-import { isErrno } from "../words/system-error.js"
+import { accessing, inaccessible, isErrno } from "../words/system-error.js"
 import { AUDIT_LINE_LIMIT, type AuditLine, decodeAuditLine } from "./audit-line.js"
 
 const CHUNK = 256 * 1024
@@ -16,18 +16,23 @@ export class AuditTail {
     this.#file = file
   }
 
-  /** The lines that were ended since the last call. Throws what the system says. */
+  /** The lines that were ended since the last call. Throws `NO_ACCESS`. */
   more(): AuditLine[] {
+    return [...this.each()]
+  }
+
+  /** The same, one by one: all of a large file would not fit. Throws `NO_ACCESS`. */
+  *each(): Generator<AuditLine> {
     let handle: number
     try {
       handle = openSync(this.#file, constants.O_RDONLY | constants.O_NONBLOCK)
     } catch (error) {
-      if (isErrno(error, "ENOENT")) return []
-      throw error
+      if (isErrno(error, "ENOENT")) return
+      throw inaccessible("read", this.#file, error)
     }
     try {
       this.#look(handle)
-      return [...this.#read(handle)]
+      yield* this.#read(handle)
     } finally {
       closeSync(handle)
     }
@@ -44,7 +49,8 @@ export class AuditTail {
   *#read(handle: number): Generator<AuditLine> {
     const chunk = Buffer.alloc(CHUNK)
     for (;;) {
-      const length = readSync(handle, chunk, 0, CHUNK, this.#offset)
+      const read = () => readSync(handle, chunk, 0, CHUNK, this.#offset)
+      const length = accessing("read", this.#file, read)
       if (length === 0) return
       this.#offset += length
       for (const bytes of this.#lines.push(chunk.subarray(0, length))) {

@@ -13,19 +13,19 @@ export interface UsedSecret {
 }
 
 /** What lines say of how secrets were used, by name. */
-export function usedSecrets(lines: readonly AuditLine[]): UsedSecret[] {
+export function usedSecrets(lines: Iterable<AuditLine>): UsedSecret[] {
   return usedBy(lines, ({ name }) => name)
 }
 
 /** The same of each value by itself; `secret` is `GROUP/NAME@VERSION`. */
-export function usedVersions(lines: readonly AuditLine[]): UsedSecret[] {
+export function usedVersions(lines: Iterable<AuditLine>): UsedSecret[] {
   return usedBy(lines, ({ name, version }) =>
     version === undefined ? undefined : `${name}@${version}`,
   )
 }
 
 function usedBy(
-  lines: readonly AuditLine[],
+  lines: Iterable<AuditLine>,
   nameOf: (secret: AuditedSecret) => string | undefined,
 ): UsedSecret[] {
   const used = new Map<string, UsedSecret>()

@@ -19,7 +19,7 @@ import { execPath } from "node:process"
 import { build } from "esbuild"
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest"
 import { type AuditEvent, auditTo } from "../../../src/core/audit/audit.js"
-import { readChain } from "../../../src/core/audit/audit-chain.js"
+import { type AuditChain, readChain } from "../../../src/core/audit/audit-chain.js"
 import { decodeHead, signHead } from "../../../src/core/audit/audit-head.js"
 import { compareHeads } from "../../../src/core/audit/verify-audit.js"
 import { generateIdentity } from "../../../src/core/age/age.js"
@@ -147,6 +147,27 @@ describe("a chain", () => {
       expect(() => decodeHead(path, Buffer.from(edited), VAULT)).toThrow(/audit/)
     }
     expect(() => decodeHead(path, bytes, "1".repeat(32))).toThrow("another place")
+  })
+
+  test("an earlier copy of it is no end that was cut off; one that goes on otherwise contradicts it", async () => {
+    const lines = noted(5)
+    const chain = readChain(file)
+    const facts = { vault: VAULT, agent: "ci", at: "2026-11-28T00:00:00Z", chain: chain.id ?? "" }
+    const head = signHead(
+      { ...facts, seq: 3, head: chain.lines[2]?.digest ?? "" },
+      await generateIdentity("x25519"),
+    )
+    write(lines.slice(0, 2))
+    const copy = readChain(file)
+    const audit = auditTo({ file }, { session: "another machine" })
+    audit.note([event(2), event(3)])
+    audit.close()
+    const fork = readChain(file)
+    const found = (...chains: AuditChain[]): string[] =>
+      compareHeads(chains, [head]).map(({ is }) => is)
+    expect([found(chain, copy), found(copy, chain)]).toEqual([["held"], ["held"]])
+    expect([found(chain, fork), found(fork, chain)]).toEqual([["changed"], ["changed"]])
+    expect(found(copy)).toEqual(["cut-off"])
   })
 
   test.each([

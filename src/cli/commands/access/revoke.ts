@@ -19,8 +19,9 @@ export async function run(door: Door): Promise<void> {
     )
   }
   const request = await changeRequest(door)
-  const used = usedBy(door, request.place, agent, all ? "all" : named)
-  const outcome = await revoke({ ...request, agent, groups: all ? "all" : named })
+  const groups = all ? "all" : named
+  const outcome = await revoke({ ...request, agent, groups })
+  const used = usedBy(door, request.place, agent, groups)
   const { plan, exposed } = outcome.result
   if (await asJson(door, { used, plan, exposed, ...outcomePart(outcome) })) return
   if (plan.groups.length === 0) {

@@ -20,12 +20,12 @@ export async function run(door: Door): Promise<void> {
     tell(door, "Nothing was changed.")
     return
   }
-  const used = usedBy(door, request.place, agent, "all")
   const outcome = await withPerson(door, (person) =>
     rekeyAgent({ ...request, person, agent, recipient }),
   )
   const replaced = output?.to === "home" ? output.file : undefined
   const aside = await handOver(door, outcome, output, replaced)
+  const used = usedBy(door, request.place, agent, "all")
   const document = { used, ...publicPart(outcome, output) }
   if (output?.to !== "stdout" && (await asJson(door, document))) return
   const { plan, exposed } = outcome.result

@@ -63,9 +63,11 @@ function signedBy(
 
 function chainLines(chain: AuditChain, heads: readonly SignedHead[]): string[] {
   const { file, id, lines, pieces, faults } = chain
-  const held = heads.filter(({ head, is }) => head.chain === id && is === "held")
-  const published = held.reduce((most, { head }) => Math.max(most, head.seq), 0)
   const last = lines.at(-1)?.line.seq ?? 0
+  const held = heads.filter(
+    ({ head, is }) => head.chain === id && is === "held" && head.seq <= last,
+  )
+  const published = held.reduce((most, { head }) => Math.max(most, head.seq), 0)
   const whole = faults.length === 0 ? "whole  " : "BROKEN "
   const left = pieces === 0 ? "" : `, and ${counted(pieces, "piece")} that are none`
   return [

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
+import { copyFileSync, renameSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { AuditLine } from "../../../../src/core/index.js"
@@ -37,6 +38,11 @@ function starts(...args: readonly string[]) {
   }
   const ended = once(child, "close") as Promise<[code: number | null, signal: string | null]>
   return { child, printed, ended }
+}
+
+/** The file of the audit of ci. */
+function fileOfCi(): string {
+  return blind.audits().find((file) => file.endsWith("agents/ci.jsonl")) ?? ""
 }
 
 const SEND = (method: string, path: string): string =>
@@ -163,7 +169,59 @@ describe("processes that share a state folder, as one agent", () => {
   })
 })
 
+test("audit names what it cannot read, and refuses a time that ends before it begins", async () => {
+  const { machine } = blind
+  const folder = await machine.call(["audit", machine.repo])
+  expect([folder.code, folder.stderr]).toEqual([
+    4,
+    expect.stringContaining(`NO_ACCESS: cannot read ${machine.repo}: it is a folder`),
+  ])
+  const turned = await machine.call(["audit", "--since", "1d", "--until", "2d"])
+  expect([turned.code, turned.stderr]).toEqual([2, expect.stringContaining("USAGE: nothing is")])
+})
+
+test("blast counts both ways in which a chain goes on, where two machines began with one copy", async () => {
+  const { machine } = blind
+  const other = join(machine.home, "other.jsonl")
+  const audited = async (): Promise<{ files: number; times: number }> => {
+    const { stdout } = await machine.call(["blast", "ci", other, "--json"])
+    const { audit, opens } = JSON.parse(stdout) as {
+      audit: { files: unknown[] }
+      opens: { name: string; used?: { times: number } }[]
+    }
+    const times = opens.find(({ name }) => name === "stripe/webhook")?.used?.times ?? 0
+    return { files: audit.files.length, times }
+  }
+  await blind.does(["get", "stripe/webhook", "--agent", "ci"])
+  copyFileSync(fileOfCi(), other)
+  const before = await audited()
+  expect(before.files).toBe(1)
+  await blind.does(["get", "stripe/webhook", "--agent", "ci", "--audit", other])
+  await blind.does(["get", "stripe/api-key", "--agent", "ci"])
+  await blind.does(["get", "stripe/api-key", "--agent", "ci"])
+  expect(await audited()).toEqual({ files: 2, times: before.times + 1 })
+})
+
 describe("what an agent used is said first", () => {
+  test("but keeps no revoke waiting: the agent may have written an audit that has no end", async () => {
+    const { machine } = blind
+    const file = fileOfCi()
+    const head = async (): Promise<string> => (await machine.shell("git rev-parse HEAD")).stdout
+    const before = await head()
+    renameSync(file, `${file}.whole`)
+    writeFileSync(file, "")
+    truncateSync(file, 2 ** 40)
+    const { ended, child } = starts("revoke", "ci", "stripe")
+    await expect.poll(head).not.toBe(before)
+    child.kill("SIGKILL")
+    await ended
+    renameSync(`${file}.whole`, file)
+    await blind.does(["repair"])
+    const refused = await machine.call(["get", "stripe/api-key", "--agent", "ci"])
+    expect(refused.stderr).toContain("NOT_GRANTED")
+    await blind.does(["grant", "ci", "stripe"])
+  })
+
   test("by agent rekey and by revoke, with times and hosts", async () => {
     await blind.does(["get", "stripe/api-key", "--agent", "ci"])
     await blind.runs(SEND("GET", "/v1/a"))
