@@ -788,6 +788,7 @@ describe("changes", () => {
     const nothing = { plan: { id: planId, groups: [] }, exposed: [] }
     expect(await document(["agent", "rekey", "third"])).toEqual({
       ...third,
+      replaced: recipient,
       ...nothing,
       files: ["agents/third.age", "agents/third.json"],
       used: { secrets: [], elsewhere: 0 },

@@ -4,11 +4,17 @@ import type { Door } from "./door.js"
 import { inSameFolder } from "./from-here.js"
 import { isSet } from "./who.js"
 
-/** What to do about exposed secrets; `lost` is the agent whose key may be in other hands. */
+/** A key that may be in other hands: any of the agent's, or the one of this recipient. */
+interface KeyElsewhere {
+  readonly agent: string
+  readonly key?: string
+}
+
+/** What to do about exposed secrets, and about the key by which they may be read. */
 export function exposureLines(
   door: Door,
   exposed: readonly ExposedSecret[],
-  lost?: string,
+  lost?: KeyElsewhere,
 ): string[] {
   if (exposed.length === 0) return []
   const these = exposed.length === 1 ? "this value" : `these ${exposed.length} values`
@@ -19,16 +25,21 @@ export function exposureLines(
   })
   if (isSet(door, "dry-run")) return [`You would have to rotate ${these}:`, ...lines]
   const next = nextLines(exposed)
-  if (lost !== undefined) {
-    next.push(
-      `If a key of ${lost} is in other hands, see all that it opens: agent-vault blast ${lost}`,
-    )
-  }
+  if (lost !== undefined) next.push(blastLine(lost))
   return [
     `Rotate ${these}: what was read cannot be unread.`,
     ...lines,
     ...next.map((line) => inSameFolder(line, door.call)),
   ]
+}
+
+/** How a recipient begins is enough for --key; a post-quantum one has 2,000 characters. */
+function blastLine({ agent, key }: KeyElsewhere): string {
+  const [which, only] =
+    key === undefined
+      ? [`a key of ${agent}`, ""]
+      : [`the old key of ${agent}`, ` --key ${key.slice(0, 20)}`]
+  return `If ${which} is in other hands, see all that it opens: agent-vault blast ${agent}${only}`
 }
 
 /** How a value changes depends on where it comes from; one that a program makes is not typed. */

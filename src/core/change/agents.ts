@@ -80,12 +80,15 @@ export function removeAgent(
   })
 }
 
+/** What a new key of an agent brought, and the recipient of the one that it replaced. */
+type NewKey = Enrolled & Rekeyed & { readonly replaced: string }
+
 /** Gives an agent a new key pair; the old one counts as revoked. Throws `RECIPIENT_INVALID`. */
-export async function rekeyAgent(request: AgentRequest): Promise<Outcome<Enrolled & Rekeyed>> {
+export async function rekeyAgent(request: AgentRequest): Promise<Outcome<NewKey>> {
   const agent = parseAgentName(request.agent)
   let owners: readonly string[] = []
   const outcome = await change(request, async (session) => {
-    getAgent(session.vault, agent)
+    const { recipient: replaced } = getAgent(session.vault, agent)
     owners = session.vault.owners.map((owner) => owner.recipient)
     session.requirePerson(`give ${agent} a new key`)
     const key = await makeKey(session, request.recipient)
@@ -97,7 +100,7 @@ export async function rekeyAgent(request: AgentRequest): Promise<Outcome<Enrolle
     const plan = planEdit(session, edit, opened, agent)
     const rekeyed = await rekeyGroupsOf(session, agent, plan)
     return {
-      result: { ...enrolled(session, agent, key), ...rekeyed },
+      result: { ...enrolled(session, agent, key), ...rekeyed, replaced },
       message: `agent rekey ${agent}`,
     }
   })

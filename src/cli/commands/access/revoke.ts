@@ -28,5 +28,11 @@ export async function run(door: Door): Promise<void> {
     tell(door, `${agent} does not open ${all ? "anything" : named.join(", ")}.`)
   }
   const uses = plan.groups.length > 0 ? usedLines(agent, used) : []
-  await report(door, outcome, ...uses, ...planLines(plan), ...exposureLines(door, exposed, agent))
+  await report(
+    door,
+    outcome,
+    ...uses,
+    ...planLines(plan),
+    ...exposureLines(door, exposed, { agent }),
+  )
 }

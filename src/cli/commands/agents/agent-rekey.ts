@@ -28,7 +28,7 @@ export async function run(door: Door): Promise<void> {
   const used = usedBy(door, request.place, agent, "all")
   const document = { used, ...publicPart(outcome, output) }
   if (output?.to !== "stdout" && (await asJson(door, document))) return
-  const { plan, exposed } = outcome.result
+  const { plan, exposed, replaced: key } = outcome.result
   const lines = [
     `${agent} ${request.dryRun ? "would have" : "has"} a new key; the old one opens nothing written from now on.`,
     ...(output !== undefined && !request.dryRun ? deliveryLines(agent, output) : []),
@@ -36,7 +36,13 @@ export async function run(door: Door): Promise<void> {
     ...(aside === undefined ? [] : [`  The old key is now ${aside}`]),
     ...usedLines(agent, used),
   ]
-  await report(door, outcome, ...lines, ...planLines(plan), ...exposureLines(door, exposed, agent))
+  await report(
+    door,
+    outcome,
+    ...lines,
+    ...planLines(plan),
+    ...exposureLines(door, exposed, { agent, key }),
+  )
 }
 
 /** The new key opens at once what the old one did: so whose it is, is compared before. */

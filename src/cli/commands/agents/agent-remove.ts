@@ -19,7 +19,13 @@ export async function run(door: Door): Promise<void> {
     `${agent} ${request.dryRun ? "would no longer be" : "is no longer"} an agent of this vault.`,
     ...(aside === undefined ? [] : [`Its key opens nothing from now on. ${aside}`]),
   ]
-  await report(door, outcome, ...lines, ...planLines(plan), ...exposureLines(door, exposed, agent))
+  await report(
+    door,
+    outcome,
+    ...lines,
+    ...planLines(plan),
+    ...exposureLines(door, exposed, { agent }),
+  )
 }
 
 /** Says where the key file is now; the agent is removed, wherever it is. */

@@ -178,9 +178,11 @@ function nextLines(
   if (groups.length > 0) {
     const isAgent = keys.some(({ isPresent }) => isPresent)
     const rekey = isAgent ? `agent-vault agent rekey ${agent}, or ` : ""
-    return [
-      `It still opens ${groups.join(", ")}. Next: ${rekey}agent-vault revoke ${agent} --all; then rotate`,
-    ]
+    const next =
+      isAgent && keys.length > 1
+        ? `Its present key opens ${groups.join(", ")}. If that was lost too:`
+        : `It still opens ${groups.join(", ")}. Next:`
+    return [`${next} ${rekey}agent-vault revoke ${agent} --all; then rotate`]
   }
   const [first] = rotate
   const store = first === undefined ? undefined : storeOf(opens, first, "present")
