@@ -82,6 +82,23 @@ describe("an agent that runs as another user", () => {
     }
   })
 
+  testUnless(
+    noRoot,
+    "makes a vault where the system has no name for them, as in a container",
+    () => {
+      const [PATH, bin] = [process.env["PATH"], join(installed(), "dist/cli/bin.cjs")]
+      const [author, committer] = ["GIT_AUTHOR", "GIT_COMMITTER"].map((each) => {
+        return { [`${each}_NAME`]: "ü", [`${each}_EMAIL`]: "u@example.com" }
+      })
+      const env = { PATH, HOME: home, ...author, ...committer }
+      const options = { cwd: home, env, encoding: "utf8", uid: OTHER, gid: OTHER } as const
+      spawnSync("git", ["init", "-q", "own"], options)
+      const { stderr, status } = spawnSync(process.execPath, [bin, "init", "own"], options)
+      expect(stderr).toContain("Its owner is owner.")
+      expect(status).toBe(0)
+    },
+  )
+
   testUnless(noRoot, "sees that a change is half done, as its owner does", () => {
     const journal = join(changes(), "journal.json")
     cpSync(join(machine.repo, ".git/HEAD"), journal)

@@ -89,7 +89,16 @@ async function ownerHere(door: Door, folder: string): Promise<OwnerHere> {
   const user = await gitUserName(folder, door.env)
   const name = ownerNameFrom(user ?? "")
   if (name !== undefined) return { name }
-  return { name: ownerNameFrom(userInfo().username) ?? "owner", passedOver: user || undefined }
+  return { name: ownerNameFrom(login()) ?? "owner", passedOver: user || undefined }
+}
+
+/** Nothing for a user whom the system has no name for, in a container say. */
+function login(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return ""
+  }
 }
 
 /** A key that no passphrase protects does not give access where a harness acts. */
