@@ -2,19 +2,15 @@
 import { execSync } from "node:child_process"
 import { existsSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { type World, outcome, vaultWorld } from "../core/world.js"
 
-let template: World
 let world: World
 
-beforeAll(async () => {
-  template = await vaultWorld()
+beforeEach(async () => {
+  world = await vaultWorld()
 })
-
 afterEach(() => world.remove())
-
-afterAll(() => template.remove())
 
 const ATTRIBUTES = ".agent-vault/.gitattributes"
 const FILES = "-- .agent-vault ':!*.yaml' ':!*.gitattributes'"
@@ -23,7 +19,6 @@ const LONG_AGO = new Date("2026-01-01")
 
 /** Somebody pushes attributes of the vault, and everything is checked out anew. */
 function checkedOutWith(attributes: string): void {
-  world = template.copy()
   world.commit(ATTRIBUTES, attributes)
   rmSync(join(world.top, ".agent-vault"), { recursive: true })
   world.git("restore", "--", ".agent-vault")
@@ -66,7 +61,6 @@ describe("attributes that somebody pushes", () => {
   })
 
   test("a filter of the repository is not run by us", async () => {
-    world = template.copy()
     const fired = join(world.folder, "fired")
     world.git("config", "filter.trap.clean", `touch '${fired}'; cat`)
     world.git("config", "filter.trap.smudge", `touch '${fired}'; cat`)
@@ -84,7 +78,6 @@ describe("attributes that somebody pushes", () => {
 
 describe("a sparse checkout", () => {
   test("leaves secrets out: the rest is read, and no change passes over what is missing", async () => {
-    world = template.copy()
     // Git leaves a file in place that its index does not know to be unchanged.
     world.git("update-index", "--refresh")
     const left = join(world.top, ".agent-vault/secrets/stripe/webhook.age")

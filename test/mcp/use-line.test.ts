@@ -28,20 +28,17 @@ interface Use {
   needs?: string[]
 }
 
-let template: Machine
 let machine: Machine
 let consumer: Consumer
 
-beforeAll(async () => {
-  template = await vaultMachine()
+beforeAll(() => {
   consumer = new Consumer()
 })
-beforeEach(() => {
-  machine = template.copy()
+beforeEach(async () => {
+  machine = await vaultMachine()
 })
 afterEach(() => machine.remove())
 afterAll(() => {
-  template.remove()
   consumer.remove()
 })
 

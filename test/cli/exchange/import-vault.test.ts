@@ -11,7 +11,7 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import {
   generateIdentity,
   identityOf,
@@ -26,15 +26,10 @@ const keys = JSON.parse(readFileSync(join(fixture, "keys.json"), "utf8")) as Rec
 const identity = (name: string): string =>
   identityOf("x25519", Buffer.from(keys[name] ?? "", "hex"))
 
-let template: Machine
 let machine: Machine
 
-beforeAll(async () => {
-  template = await vaultMachine()
-})
-afterAll(() => template.remove())
-beforeEach(() => {
-  machine = template.copy()
+beforeEach(async () => {
+  machine = await vaultMachine()
   cpSync(join(fixture, "vault"), join(machine.home, "old"), { recursive: true })
   keyFile("old.key", identity("owner"))
 })

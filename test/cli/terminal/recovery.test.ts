@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { claimedId, findVault, ownerKeyFile } from "../../../src/core/index.js"
 import { keyFileBytes, openKeyFile } from "../../../src/core/owner.js"
 import { type Steps, atTerminal, plain } from "../at-terminal.js"
@@ -11,19 +11,14 @@ const SPLIT = ["owner", "recovery", "split", "--threshold", "2"]
 const HOLDERS = ["--holder", "bob", "--holder", "carol", "--holder", "dave"]
 const SHARE = /agent-vault-share-1:\S+/g
 
-let template: Machine
 let machine: Machine
 let file: string
 
-beforeAll(async () => {
-  template = await vaultMachine()
-})
-beforeEach(() => {
-  machine = template.copy()
+beforeEach(async () => {
+  machine = await vaultMachine()
   file = ownerKeyFile(claimedId(findVault(machine.repo)), machine.env)
 })
 afterEach(() => machine.remove())
-afterAll(() => template.remove())
 
 /** Splits the key at a terminal; the shares, as they were shown. */
 async function split(): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from "vitest"
+import { afterEach, beforeEach, describe, expect } from "vitest"
 import { testUnless } from "../../needs.js"
 import { Machine, vaultMachine } from "../machine.js"
 import { Tmux, noTmux } from "./tmux.js"
@@ -9,22 +9,17 @@ import { Tmux, noTmux } from "./tmux.js"
 
 const FAKE = "not-a-real-value"
 
-let template: Machine
 let machine: Machine
 let tmux: Tmux | undefined
 
-beforeAll(async () => {
-  template = await vaultMachine()
-})
-beforeEach(() => {
-  machine = template.copy()
+beforeEach(async () => {
+  machine = await vaultMachine()
 })
 afterEach(() => {
   tmux?.end()
   tmux = undefined
   machine.remove()
 })
-afterAll(() => template.remove())
 
 function at(place: Machine, more?: ConstructorParameters<typeof Tmux>[1]): Tmux {
   tmux = new Tmux(place, more)

@@ -13,7 +13,7 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { chdir, cwd, pid } from "node:process"
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest"
 import {
   type AuditLine,
   type OpenOptions,
@@ -26,14 +26,12 @@ import { testWithStrace, trace } from "../../attack/tracing.js"
 import { noProc, testUnless } from "../../needs.js"
 import { type World, vaultWorld } from "../world.js"
 
-let template: World
 let world: World
 
-beforeAll(async () => {
-  template = await vaultWorld()
+beforeEach(async () => {
+  world = await vaultWorld()
 })
 afterEach(() => world.remove())
-afterAll(() => template.remove())
 
 const linesOf = (file: string): AuditLine[] =>
   readFileSync(file, "utf8")
@@ -68,7 +66,6 @@ const descriptorsOf = (file: string): number =>
 
 describe("an audit", () => {
   test("has a line for each read, and no value", async () => {
-    world = template.copy()
     const file = join(world.folder, "new/folder/audit.jsonl")
     await using vault = await openNoting(file)
     await vault.getMany(["stripe/api-key", "stripe/webhook"])
@@ -93,7 +90,6 @@ describe("an audit", () => {
   })
 
   test("is appended to, also by several at once", async () => {
-    world = template.copy()
     const file = join(world.folder, "audit.jsonl")
     writeFileSync(file, '{"at":"earlier"}\n')
     await using one = await openNoting(file)
@@ -106,7 +102,6 @@ describe("an audit", () => {
   })
 
   test("that cannot be written holds back the value, from memory too", async () => {
-    world = template.copy()
     const folder = join(world.folder, "is a folder")
     mkdirSync(folder)
     await using vault = await openNoting(folder)
@@ -118,7 +113,6 @@ describe("an audit", () => {
   })
 
   test("does not change who may read a file that is there", async () => {
-    world = template.copy()
     const file = join(world.folder, "audit.jsonl")
     writeFileSync(file, "")
     chmodSync(file, 0o640)
@@ -130,7 +124,6 @@ describe("an audit", () => {
   })
 
   test("lies in the state folder, by vault and by who reads, if nobody says where", async () => {
-    world = template.copy()
     expect(auditFolder("0".repeat(32), world.env)).toBe(
       join(world.folder, "agent-vault", "0".repeat(32), "audit"),
     )
@@ -143,14 +136,12 @@ describe("an audit", () => {
   })
 
   test("is left out only where somebody says so", async () => {
-    world = template.copy()
     await using vault = await openNoting(false)
     await vault.get("stripe/api-key")
     expect(existsSync(ofState("agents/ci"))).toBe(false)
   })
 
   test("names the program that the values are for", () => {
-    world = template.copy()
     const file = join(world.folder, "audit.jsonl")
     const audit = auditTo({ file }, { session: "s", program: "node" })
     audit.note([
@@ -168,7 +159,6 @@ describe("an audit", () => {
   })
 
   test("goes on in a new file where the old one was moved away, as by a rotation of logs", async () => {
-    world = template.copy()
     const file = join(world.folder, "audit.jsonl")
     await using vault = await openNoting(file)
     await vault.get("stripe/api-key")
@@ -180,7 +170,6 @@ describe("an audit", () => {
   })
 
   test("stays where it was named, wherever the program goes", async () => {
-    world = template.copy()
     const before = cwd()
     onTestFinished(() => {
       chdir(before)
@@ -196,7 +185,6 @@ describe("an audit", () => {
   })
 
   testWithStrace("tells, once, that a line could not be synced to the disk", () => {
-    world = template.copy()
     const program = `
       const { openVault } = require(process.argv[1])
       const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -221,7 +209,6 @@ describe("an audit", () => {
   })
 
   test("stays lines of JSON where a write ended within a line, by whomever", async () => {
-    world = template.copy()
     const file = join(world.folder, "audit.jsonl")
     writeFileSync(file, '{"at":"a full disk, before')
     await using vault = await openNoting(file)
@@ -238,7 +225,6 @@ describe("an audit", () => {
   })
 
   testUnless(noProc, "keeps no descriptor of a vault that nobody closes", async () => {
-    world = template.copy()
     const file = join(world.folder, "audit.jsonl")
     for (let count = 0; count < 5; count++) await (await openNoting(file)).get("stripe/api-key")
     await expect.poll(() => descriptorsOf(file)).toBe(0)
@@ -246,7 +232,6 @@ describe("an audit", () => {
   })
 
   testUnless(noProc, "is let go by close, also while a read is under way", async () => {
-    world = template.copy()
     const file = join(world.folder, "audit.jsonl")
     const vault = await openNoting(file)
     const read = vault.get("stripe/api-key")
@@ -256,7 +241,6 @@ describe("an audit", () => {
   })
 
   test("has a line before the value is there, and one for all or none", async () => {
-    world = template.copy()
     const file = join(world.folder, "audit.jsonl")
     let lines = 0
     await using vault = await openVault({

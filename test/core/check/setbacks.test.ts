@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { rekeyAgent } from "../../../src/core/change/agents.js"
 import { inspect } from "../../../src/core/check/inspect.js"
 import { findVault } from "../../../src/core/disk/place.js"
@@ -10,19 +10,12 @@ import { type World, vaultWorld } from "../world.js"
 const RECORD = ".agent-vault/secrets/stripe/api-key.json"
 const GROUP = ".agent-vault/groups/stripe.json"
 
-let template: World
 let world: World
 
-beforeAll(async () => {
-  template = await vaultWorld()
+beforeEach(async () => {
+  world = await vaultWorld()
 })
 afterEach(() => world.remove())
-afterAll(() => template.remove())
-
-/** A machine of its own for a test, on `main`. */
-function fresh(): void {
-  world = template.copy()
-}
 
 /** What `check --history` says that a reader would refuse, without the commits. */
 async function setbacks(): Promise<string[]> {
@@ -83,7 +76,6 @@ describe("the side that lost a merge is not a setback", () => {
   const cases = [1, 2, 3].flatMap((ours) => [1, 2, 3].map((theirs) => [ours, theirs] as const))
 
   test.each(cases)("%d values here, %d there", async (ours, theirs) => {
-    fresh()
     await on("side", "main", () => setTimes(theirs))
     await setTimes(ours)
     world.git("branch", "before")
@@ -95,7 +87,6 @@ describe("the side that lost a merge is not a setback", () => {
   })
 
   test("a value that is set after such a merge", async () => {
-    fresh()
     await on("side", "main", () => setTimes(2))
     await setTimes(1)
     mergeTaking("ours", "side")
@@ -105,7 +96,6 @@ describe("the side that lost a merge is not a setback", () => {
   })
 
   test("different secrets on both sides, in a merge of two and of four", async () => {
-    fresh()
     for (const name of ["a", "b", "c"]) await on(name, "main", () => setTimes(2, `stripe/${name}`))
     await setTimes(1)
     mergeTaking("ours", "a", "b", "c")
@@ -114,14 +104,12 @@ describe("the side that lost a merge is not a setback", () => {
   })
 
   test("two sides that merged each other, and chose differently", async () => {
-    fresh()
     await crossed()
     mergeTaking("ours", "cross")
     expect(await setbacks()).toEqual([])
   })
 
   test("two rekeys at once", async () => {
-    fresh()
     await on("side", "main", () => world.revoke("ci", "stripe"))
     // Another owner's machine has not seen what was done on the side.
     const { root } = findVault(world.top)
@@ -133,7 +121,6 @@ describe("the side that lost a merge is not a setback", () => {
   })
 
   test("the furthest record may come back: somebody thought better of it", async () => {
-    fresh()
     await on("side", "main", () => setTimes(1))
     await setTimes(2)
     mergeTaking("theirs", "side")
@@ -143,7 +130,6 @@ describe("the side that lost a merge is not a setback", () => {
   })
 
   test("a cherry-pick and a rebase of changes that nobody else made", async () => {
-    fresh()
     await on("side", "main", () => setTimes(2, "stripe/other"))
     await setTimes(1)
     world.git("cherry-pick", "side~1")
@@ -154,7 +140,6 @@ describe("the side that lost a merge is not a setback", () => {
   })
 
   test("a secret that was removed and brought back as it was", async () => {
-    fresh()
     await setTimes(1)
     world.git("rm", "--quiet", "-r", ".agent-vault/secrets/stripe")
     world.git("commit", "--quiet", "--message", "gone")
@@ -180,7 +165,6 @@ describe("a setback is found", () => {
   const fell = ["secrets/stripe/api-key.json fell back from serial 3 to serial 1"]
 
   test("a commit that reverts a value", async () => {
-    fresh()
     await setTimes(2)
     world.git("revert", "--no-edit", "HEAD")
     expect(await setbacks()).toEqual([
@@ -189,7 +173,6 @@ describe("a setback is found", () => {
   })
 
   test("a merge that keeps what it had, and drops the other side's newer record", async () => {
-    fresh()
     await on("side", "main", () => setTimes(2))
     world.commit("unrelated.txt")
     mergeWith(["side"])
@@ -197,7 +180,6 @@ describe("a setback is found", () => {
   })
 
   test("a branch from long ago, which changed nothing, wins a merge", async () => {
-    fresh()
     await on("old", "main", () => world.commit("unrelated.txt"))
     await setTimes(2)
     mergeWith(["old"], { [RECORD]: "old" })
@@ -205,7 +187,6 @@ describe("a setback is found", () => {
   })
 
   test("an old record that a side without a common past brings in as new", async () => {
-    fresh()
     const old = world.git("rev-parse", "HEAD")
     await setTimes(2)
     world.git("switch", "--quiet", "--orphan", "strange")
@@ -217,7 +198,6 @@ describe("a setback is found", () => {
   })
 
   test("a merge that sets a record back below both sides", async () => {
-    fresh()
     await on("side", "main", () => setTimes(2))
     world.git("branch", "old")
     await setTimes(2)
@@ -226,7 +206,6 @@ describe("a setback is found", () => {
   })
 
   test("a merge of three, one of which is old", async () => {
-    fresh()
     await on("old", "main", () => world.commit("unrelated.txt"))
     await on("side", "main", () => setTimes(1, "stripe/other"))
     await setTimes(2)
@@ -235,7 +214,6 @@ describe("a setback is found", () => {
   })
 
   test("a merge that takes the lower epoch of a group", async () => {
-    fresh()
     await on("side", "main", () => world.grant("deploy", "stripe"))
     await world.revoke("ci", "stripe")
     mergeWith(["side"], { [GROUP]: "side" })
@@ -247,7 +225,6 @@ describe("a setback is found", () => {
   })
 
   test("a merge that takes an agent's key of fewer changes", async () => {
-    fresh()
     await on("side", "main", rekey)
     await rekey()
     await rekey()
@@ -258,7 +235,6 @@ describe("a setback is found", () => {
   })
 
   test("in two steps: the side that lost, then a record between the two", async () => {
-    fresh()
     await on("side", "main", () => setTimes(1))
     await setTimes(4)
     mergeWith(["side"], { [RECORD]: "side" })
@@ -271,7 +247,6 @@ describe("a setback is found", () => {
   })
 
   test("in two steps: removed, then brought back as it was long ago", async () => {
-    fresh()
     const old = world.git("rev-parse", "HEAD")
     await setTimes(2)
     world.git("rm", "--quiet", "-r", ".agent-vault/secrets/stripe")
@@ -284,7 +259,6 @@ describe("a setback is found", () => {
   })
 
   test("a merge of sides that merged each other takes what this one decided against", async () => {
-    fresh()
     await crossed()
     mergeTaking("theirs", "cross")
     expect(await setbacks()).toEqual([
@@ -293,7 +267,6 @@ describe("a setback is found", () => {
   })
 
   test("a rebase that takes the other of two records of the same serial", async () => {
-    fresh()
     await on("side", "main", () => setTimes(1))
     await setTimes(1)
     take(RECORD, "side")
@@ -302,7 +275,6 @@ describe("a setback is found", () => {
   })
 
   test("a commit whose message looks like Git's own note of a merge's parent", async () => {
-    fresh()
     await setTimes(2)
     take(RECORD, "HEAD~2")
     world.git("commit", "--quiet", "--message", `(from ${"1".repeat(40)}) tidy up`)
@@ -310,7 +282,6 @@ describe("a setback is found", () => {
   })
 
   test("by way of unsigned records whose counts are not numbers", async () => {
-    fresh()
     await setTimes(4)
     const steps = ['{"epoch":1,"serial":1}', '{"epoch":"x","serial":2}']
     for (const step of steps) world.commit(RECORD, step)
@@ -322,7 +293,6 @@ describe("a setback is found", () => {
   })
 
   test("settings of the repository hide no merge", async () => {
-    fresh()
     await on("side", "main", () => setTimes(2))
     mergeWith(["side"])
     world.git("config", "log.diffMerges", "off")
@@ -335,7 +305,6 @@ describe("a setback is found", () => {
 })
 
 test("a shallow clone says that it has not all of the history", async () => {
-  fresh()
   await setTimes(2)
   const clone = join(world.folder, "shallow")
   world.git("clone", "--quiet", "--depth", "1", `file://${world.top}`, clone)

@@ -4,29 +4,25 @@ import { hostname } from "node:os"
 import { join } from "node:path"
 import type { Writable } from "node:stream"
 import { setTimeout as sleep } from "node:timers/promises"
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { takeLock } from "../../../src/core/commit/lock.js"
 import { Processes, gitThat, realGit } from "../processes.js"
 import { type World, unlessBusy, vaultWorld } from "../world.js"
 
 const processes = new Processes()
-let template: World
 let world: World
 
 beforeAll(async () => {
   await processes.prepare()
-  template = await vaultWorld()
 })
 
+beforeEach(async () => {
+  world = await vaultWorld()
+})
 afterEach(() => world.remove())
-
-afterAll(() => {
-  template.remove()
-})
 
 describe("many writers on one machine", () => {
   test("twenty at once: twenty commits, no lost update, no torn read", async () => {
-    world = template.copy()
     const before = Number(world.git("rev-list", "--count", "HEAD"))
     const names = Array.from({ length: 20 }, (_, index) => `stripe/secret-${index}`)
     const writers = Promise.all(names.map((name) => processes.run(world, ["set", name, name])))
@@ -42,7 +38,6 @@ describe("many writers on one machine", () => {
   })
 
   test("values and keys that change all the time are read whole", async () => {
-    world = template.copy()
     const changes = (async () => {
       for (let round = 0; round < 5; round++) {
         await processes.run(world, ["set", "stripe/api-key", `value ${round}`])
@@ -58,7 +53,6 @@ describe("many writers on one machine", () => {
   })
 
   test("of two for the same secret, both are versions of it", async () => {
-    world = template.copy()
     const ended = await Promise.all([
       processes.run(world, ["set", "stripe/api-key", "one"]),
       processes.run(world, ["set", "stripe/api-key", "two"]),
@@ -72,7 +66,6 @@ describe("many writers on one machine", () => {
   })
 
   test("a branch that moved at the last moment: both commits stand", async () => {
-    world = template.copy()
     world.write("theirs.txt", "theirs")
     world.git("add", "theirs.txt")
     const once = `test -e "$0.done" || { touch "$0.done"; ${realGit()} commit -qm theirs; }`
@@ -89,7 +82,6 @@ describe("many writers on one machine", () => {
   })
 
   test("a user who commits before each of our moves: twelve times, and we land", async () => {
-    world = template.copy()
     const git = realGit()
     const theirs = `echo $((n + 1)) > "$0.count"; echo $n > t$n; ${git} add t$n; ${git} commit -qm t$n`
     const path = gitThat(
@@ -104,7 +96,6 @@ describe("many writers on one machine", () => {
   })
 
   test("a user who takes it back unknowingly, and commits while it is restored", async () => {
-    world = template.copy()
     const git = realGit()
     const isCommitted = `${git} log --format=%s | grep -q "set stripe/api-key"`
     const theirs = `echo $((n + 1)) > "$0.count"; echo $n > t$n; ${git} add t$n; ${git} commit -qm t$n`
@@ -124,7 +115,6 @@ describe("many writers on one machine", () => {
   })
 
   test("what the user stages at the last moment stays staged", async () => {
-    world = template.copy()
     const file = ".agent-vault/secrets/stripe/api-key.json"
     const stage = `echo mine > ${file}; ${realGit()} add ${file}`
     const path = gitThat(world, `case "$*" in *update-ref*) ${stage};; esac`)
@@ -137,7 +127,6 @@ describe("many writers on one machine", () => {
   })
 
   test("a reader who meets a half-written file looks again", async () => {
-    world = template.copy()
     const file = join(world.top, ".agent-vault/secrets/stripe/api-key.age")
     const old = readFileSync(file)
     await world.set("stripe/api-key", "new")
@@ -155,7 +144,6 @@ describe("many writers on one machine", () => {
   })
 
   test("a user who commits all the while loses nothing, nor do we", async () => {
-    world = template.copy()
     const names = Array.from({ length: 6 }, (_, index) => `stripe/secret-${index}`)
     const writers = Promise.all(names.map((name) => processes.run(world, ["set", name, name])))
     const isDone = writers.then(() => true)
@@ -179,7 +167,6 @@ describe("many writers on one machine", () => {
 
 describe("two clones", () => {
   test("both set other secrets, and plain git merges them", async () => {
-    world = template.copy()
     const origin = join(world.folder, "origin.git")
     world.git("clone", "-q", "--bare", world.top, origin)
     const [one, two] = ["one", "two"].map((name) => {
@@ -211,7 +198,6 @@ describe("the lock", () => {
   let lockFile: string
 
   function withLockOf(holder: object | string): void {
-    world = template.copy()
     gitFolder = join(world.top, ".git")
     lockFile = join(gitFolder, "agent-vault/lock")
     mkdirSync(join(gitFolder, "agent-vault"), { recursive: true })

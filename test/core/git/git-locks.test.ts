@@ -13,7 +13,7 @@ import {
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { getuid } from "node:process"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { bubblewrap } from "../../../scripts/bubblewrap.mjs"
 import { listedGits } from "../../../src/core/git/listed-gits.js"
 import { nameByMaker } from "../../../src/core/disk/maker.js"
@@ -31,22 +31,17 @@ const BIN = fileURLToPath(new URL("../../../dist/cli/bin.cjs", import.meta.url))
 const UID = getuid?.() ?? 0
 const TRACKED = "refs/remotes/origin/main.lock"
 
-let template: World
 let world: World
 let gits: ChildProcess[] = []
 
-beforeAll(async () => {
-  template = await vaultWorld()
-})
-beforeEach(() => {
-  world = template.copy()
+beforeEach(async () => {
+  world = await vaultWorld()
 })
 afterEach(async () => {
   await Promise.all(gits.map(endOf))
   gits = []
   world.remove()
 })
-afterAll(() => template.remove())
 
 function at(name: string, gitFolder = ".git"): string {
   return join(world.top, gitFolder, name)
@@ -168,7 +163,7 @@ describe("locks of others", () => {
   })
 
   testUnless(noProc, "a git in another repository is no reason to wait", async () => {
-    const other = template.copy()
+    const other = await vaultWorld()
     try {
       await holdIndex(other.top)
       note(["index.lock"])

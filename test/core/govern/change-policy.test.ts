@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { findVault } from "../../../src/core/index.js"
 import {
   addOwner,
@@ -28,17 +28,12 @@ const CASE = `cases:
     expect: deny
 `
 
-let template: World
 let world: World
 
-beforeAll(async () => {
-  template = await vaultWorld()
-})
-beforeEach(() => {
-  world = template.copy()
+beforeEach(async () => {
+  world = await vaultWorld()
 })
 afterEach(() => world.remove())
-afterAll(() => template.remove())
 
 async function sign(rules: string) {
   return setPolicy(await world.request(), { file: "rules.yaml", bytes: Buffer.from(rules) })

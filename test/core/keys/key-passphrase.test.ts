@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from "node:fs"
 import { dirname, join } from "node:path"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { unsealWithPassphrase } from "../../../src/core/age/age.js"
 import { claimedId, findVault, ownerKeyFile } from "../../../src/core/index.js"
 import { openKeyFile, writeUnderPassphrase } from "../../../src/core/owner.js"
@@ -21,24 +21,19 @@ const OTHER = "not a real one either"
 const IDENTITY = "AGE-SECRET-KEY-1"
 
 const processes = new Processes()
-let template: World
 let world: World
 let file: string
 let plain: Buffer
 
 beforeAll(async () => {
   await processes.prepare()
-  template = await vaultWorld()
 })
-beforeEach(() => {
-  world = template.copy()
+beforeEach(async () => {
+  world = await vaultWorld()
   file = ownerKeyFile(claimedId(findVault(world.top)), world.env)
   plain = readFileSync(file)
 })
 afterEach(() => world.remove())
-afterAll(() => {
-  template.remove()
-})
 
 const saying = (passphrase: string) => (): Promise<string> => Promise.resolve(passphrase)
 

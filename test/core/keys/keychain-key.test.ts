@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { generateIdentity } from "../../../src/core/age/age.js"
 import {
   type VaultError,
@@ -28,7 +28,6 @@ import { type World, outcome, vaultWorld } from "../world.js"
 import { Keychain } from "./keychain.js"
 
 const processes = new Processes()
-let template: World
 let world: World
 let file: string
 let plain: Buffer
@@ -38,10 +37,9 @@ let env: NodeJS.ProcessEnv
 
 beforeAll(async () => {
   await processes.prepare()
-  template = await vaultWorld()
 })
-beforeEach(() => {
-  world = template.copy()
+beforeEach(async () => {
+  world = await vaultWorld()
   file = ownerKeyFile(claimedId(findVault(world.top)), world.env)
   plain = readFileSync(file)
   identity = /^AGE-SECRET-KEY-.*$/m.exec(plain.toString())?.[0] ?? ""
@@ -49,9 +47,6 @@ beforeEach(() => {
   env = { ...world.env, PATH: `${keychain.bin}:/usr/bin:/bin`, AGENT_VAULT_X: "ours" }
 })
 afterEach(() => world.remove())
-afterAll(() => {
-  template.remove()
-})
 
 const PASSPHRASE = "not a real passphrase"
 const theirs = (): Promise<string> => Promise.resolve(PASSPHRASE)

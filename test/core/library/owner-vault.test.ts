@@ -1,22 +1,19 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { inspect } from "node:util"
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { agentKeyFile, openVault } from "../../../src/core/index.js"
 import { type OwnerVault, openOwnerVault } from "../../../src/core/owner.js"
 import { type World, vaultWorld } from "../world.js"
 
-let template: World
 let world: World
 
-beforeAll(async () => {
-  template = await vaultWorld()
+beforeEach(async () => {
+  world = await vaultWorld()
 })
 afterEach(() => world.remove())
-afterAll(() => template.remove())
 
 function openOwner(): Promise<OwnerVault> {
-  world = template.copy()
   return openOwnerVault({ dir: world.top, env: world.env })
 }
 
@@ -212,7 +209,6 @@ describe("an owner's vault", () => {
   })
 
   test("takes only an owner's key for changes, and says whose", async () => {
-    world = template.copy()
     const identityFile = agentKeyFile(await idOf(world), "ci", world.env)
     await using vault = await openOwnerVault({ dir: world.top, identityFile, env: world.env })
     await expect(vault.set("stripe/x", "y")).rejects.toMatchObject({ code: "NOT_OWNER" })

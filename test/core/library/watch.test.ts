@@ -2,28 +2,23 @@ import { spawn } from "node:child_process"
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "esbuild"
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { afterEach, describe, expect, test } from "vitest"
 import { type AgentVault, type SecretChange, openVault } from "../../../src/core/index.js"
 import { isMeant, watchVersions } from "../../../src/core/library/watch.js"
 import { HANG } from "../../hang.js"
 import { ended } from "../processes.js"
 import { type World, vaultWorld } from "../world.js"
 
-let template: World
 let world: World
 let vault: AgentVault
 
-beforeAll(async () => {
-  template = await vaultWorld()
-})
 afterEach(async () => {
   await vault.close()
   world.remove()
 })
-afterAll(() => template.remove())
 
 async function open(): Promise<void> {
-  world = template.copy()
+  world = await vaultWorld()
   vault = await openVault({ dir: world.top, agent: "ci", env: world.env })
 }
 

@@ -1,6 +1,6 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import {
   describeSecrets,
   findVault,
@@ -24,18 +24,13 @@ import { type World, outcome, vaultWorld } from "../world.js"
 const NAME = parseSecretName("stripe/api-key")
 const REFERENCE = "vault://secret/stripe#key"
 
-let template: World
 let world: World
 
-beforeAll(async () => {
-  template = await vaultWorld()
-})
-beforeEach(() => {
-  world = template.copy().withPrograms()
+beforeEach(async () => {
+  world = (await vaultWorld()).withPrograms()
   program('{"data":{"data":{"key":"one"}}}')
 })
 afterEach(() => world.remove())
-afterAll(() => template.remove())
 
 const log = (): string => join(world.folder, "log")
 const times = (): number => readFileSync(log(), "utf8").trimEnd().split("\n").length
@@ -227,8 +222,8 @@ async function source(where: World): Promise<Source | undefined> {
 
 describe("two clones", () => {
   let clones: Clones
-  beforeEach(() => {
-    clones = clonesOf(template.copy())
+  beforeEach(async () => {
+    clones = clonesOf(await vaultWorld())
   })
   afterEach(() => clones.one.remove())
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
+import { afterEach, beforeEach, expect, test } from "vitest"
 import { describeSecrets, findVault, withVault } from "../../../src/core/index.js"
 import {
   type LeaseEdit,
@@ -19,17 +19,12 @@ const APP = ["app=12345", "installation=678"]
 const WIDE = parseLease("github-app", APP)
 const NARROW = parseLease("github-app", [...APP, "repositories=web"])
 
-let template: World
 let clones: Clones
 
-beforeAll(async () => {
-  template = await vaultWorld()
-})
-beforeEach(() => {
-  clones = clonesOf(template.copy())
+beforeEach(async () => {
+  clones = clonesOf(await vaultWorld())
 })
 afterEach(() => clones.one.remove())
-afterAll(() => template.remove())
 
 async function meta(world: World, lease?: LeaseEdit, description?: string): Promise<void> {
   const metadata = description === undefined ? {} : { description }

@@ -1,25 +1,20 @@
 import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { afterEach, describe, expect, test } from "vitest"
 import { type AgentVault, openVault } from "../../../src/core/index.js"
 import { CANARIES, Trap, bring } from "../../attack/canaries.js"
 import { gitThat, realGit } from "../processes.js"
 import { type World, unlessBusy, vaultWorld } from "../world.js"
 
-let template: World
 /** Where the owner works, with a bare remote beside it. */
 let world: World
 /** The agent's clone of it. */
 let clone: World
 
-beforeAll(async () => {
-  template = await vaultWorld()
-})
 afterEach(() => world.remove())
-afterAll(() => template.remove())
 
 async function openClone(options: object = {}): Promise<AgentVault> {
-  world = template.copy()
+  world = await vaultWorld()
   const origin = join(world.folder, "origin.git")
   world.git("clone", "-q", "--bare", world.top, origin)
   world.git("remote", "add", "origin", origin)

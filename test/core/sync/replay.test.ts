@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
+import { afterEach, beforeEach, expect, test } from "vitest"
 import { setSecret } from "../../../src/core/change/set.js"
 import type { SecretMetadata } from "../../../src/core/records/secret-metadata.js"
 import { outcome, type World, vaultWorld } from "../world.js"
@@ -7,17 +7,12 @@ import { type Clones, clonesOf, resolveAt, syncAt } from "./clones.js"
 // Whoever can push can bring a state that owners signed once, and have replaced since, as if it were
 // news: in a commit whose history does not say that it was replaced. So does a squash, by mistake.
 
-let template: World
 let clones: Clones
 
-beforeAll(async () => {
-  template = await vaultWorld()
-})
-beforeEach(() => {
-  clones = clonesOf(template.copy())
+beforeEach(async () => {
+  clones = clonesOf(await vaultWorld())
 })
 afterEach(() => clones.one.remove())
-afterAll(() => template.remove())
 
 /** Pushes, over `base`, files as another commit has them. */
 function replay(world: World, commit: string, base: string): void {

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { removeAgent } from "../../../src/core/change/agents.js"
 import { findVault } from "../../../src/core/disk/place.js"
 import { inspect } from "../../../src/core/owner.js"
@@ -21,17 +21,12 @@ import { outcome, type World, vaultWorld } from "../world.js"
 import { NO_CHOICES } from "../../../src/core/merge/merge-vault.js"
 import { type Clones, clonesOf, resolveAt, syncAt } from "./clones.js"
 
-let template: World
 let clones: Clones
 
-beforeAll(async () => {
-  template = await vaultWorld()
-})
-beforeEach(() => {
-  clones = clonesOf(template.copy())
+beforeEach(async () => {
+  clones = clonesOf(await vaultWorld())
 })
 afterEach(() => clones.one.remove())
-afterAll(() => template.remove())
 
 test("goes forward, pushes, and then has nothing to do", async () => {
   const { one, two } = clones

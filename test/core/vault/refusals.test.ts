@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import {
   type AuditLine,
   type Outlet,
@@ -25,19 +25,14 @@ import { type World, outcome, vaultWorld } from "../world.js"
 
 const NAME = "stripe/api-key"
 
-let template: World
 let world: World
 let file: string
 
-beforeAll(async () => {
-  template = await vaultWorld()
-})
-beforeEach(() => {
-  world = template.copy()
+beforeEach(async () => {
+  world = await vaultWorld()
   file = join(world.folder, "audit.jsonl")
 })
 afterEach(() => world.remove())
-afterAll(() => template.remove())
 
 async function read(outlet: Outlet, as: object = { agent: "ci" }, name = NAME): Promise<string> {
   const place = findVault(world.vaultFolder)
