@@ -1,11 +1,11 @@
 import { createCipheriv, createHash } from "node:crypto"
 import type { ServerResponse } from "node:http"
-import { copyFileSync, readdirSync, renameSync, writeFileSync } from "node:fs"
+import { copyFileSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs"
 import { request } from "node:https"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
-import { Reader } from "../../broker/proxy/broker-world.js"
+import { Reader, setUse, useAt } from "../../broker/proxy/broker-world.js"
 import { noProc, noRoot, testUnless } from "../../needs.js"
 import { bin } from "../arena.js"
 import { type BlindProgram, BlindWorld, KEY, noIsolation } from "./blind.js"
@@ -219,6 +219,33 @@ describe("isolation leaves open", () => {
     await running.end()
     blind.close()
   })
+
+  testUnless(
+    noIsolation,
+    "an earlier commit, checked out: no clone remembers for a HEAD that is detached",
+    async () => {
+      const blind = await BlindWorld.start()
+      const { top } = blind.world
+      const before = blind.world.git("rev-parse", "HEAD").trim()
+      const running = blind.run({ isolate: "bwrap" })
+      expect(await running.send(blind.url())).toMatch(/^200 /)
+      await setUse(blind.world, KEY, [useAt(blind.service, { paths: ["/v2/**"] })], blind.value)
+      expect(await running.send(blind.url())).toMatch(/^403 .*USE_REFUSED/)
+      await running.sh(`git -C ${top} checkout -q --detach ${before}`)
+      expect(await running.send(blind.url())).toMatch(/^200 /)
+      await running.sh(`git -C ${top} checkout -q main`)
+      await running.end()
+      // A floor holds there as well.
+      const record = readFileSync(join(top, ".agent-vault/secrets/stripe/api-key.json"), "utf8")
+      const { serial } = JSON.parse(record) as { serial: number }
+      const env = { AGENT_VAULT_MIN_SERIAL: `secrets/stripe/api-key.json=${serial}` }
+      const floored = blind.run({ isolate: "bwrap", env })
+      await floored.sh(`git -C ${top} checkout -q --detach ${before}`)
+      expect(await floored.send(blind.url())).toMatch(/^403 .*ROLLED_BACK/)
+      await floored.end()
+      blind.close()
+    },
+  )
 
   testUnless(noIsolation, "every other file of the user", async () => {
     const blind = await BlindWorld.start()
