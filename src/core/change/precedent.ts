@@ -12,7 +12,7 @@ import {
 import { changesBelow } from "../undone/blobs.js"
 import type { Plan } from "../vault/plan.js"
 import { VaultError } from "../words/errors.js"
-import { getAgent } from "../vault/vault.js"
+import { findGroup, getAgent } from "../vault/vault.js"
 import { MANIFEST, agentRecordPath, classify, groupRecordPath } from "../words/layout.js"
 import { later, utc } from "../words/time.js"
 import { isKeyAlone } from "./draft-plan.js"
@@ -141,18 +141,25 @@ export async function formerHolder(
   session: Session,
   recipient: string,
 ): Promise<string | undefined> {
-  for (const { path, record } of await signedBelow(session, "agents")) {
-    const agent = classify(path)
-    if (record?.kind !== "agent" || agent.is !== "agent") continue
-    if (record.recipient === recipient) return agent.agent
-  }
-  return undefined
+  return (await holders(session)).get(recipient)
+}
+
+/** The agents by the keys that they have or had, as far as the branch's history goes. */
+async function holders(session: Session): Promise<ReadonlyMap<string, string>> {
+  const past = await signedBelow(session, "agents")
+  return new Map(
+    past.flatMap(({ path, record }) => {
+      const agent = classify(path)
+      const isAgent = record?.kind === "agent" && agent.is === "agent"
+      return isAgent ? [[record.recipient, agent.agent] as const] : []
+    }),
+  )
 }
 
 /**
- * Refuses to let an agent into a group by a key in whose place the group had a later one of it. Whoever
- * can push can bring a group that follows a rekey without the agent's record that does. As far as the
- * branch's history goes. Throws `PENDING`.
+ * Refuses to let an agent into a group by a key in whose place the group had a later one of it, or has
+ * one that the agent never had here. Whoever can push can bring a group that follows a rekey without the
+ * agent's record that does. As far as the branch's history goes. Throws `PENDING`.
  */
 export async function refuseReplacedKeys(session: Session, { groups }: Plan): Promise<void> {
   // Whom a group never had, it had by no key: the history need not be looked at.
@@ -162,13 +169,23 @@ export async function refuseReplacedKeys(session: Session, { groups }: Plan): Pr
   if (gaining.length === 0) return
   const paths = new Set(gaining.map(({ group }) => groupRecordPath(group)))
   const past = await signedBelow(session, "groups", paths)
+  const isRekeyed = gaining.some(({ losses }) => losses.some(({ why }) => why === "rekeyed"))
+  const known = isRekeyed ? await holders(session) : new Map<string, string>()
   for (const plan of gaining) {
     const { group, gains, losses, members } = plan
     const own = past.flatMap(({ path, record }) =>
       path === groupRecordPath(group) && record?.kind === "group" ? [record] : [],
     )
     const gained = new Set(gains.map(({ agent }) => agent))
-    const replaced = members.find((member) => gained.has(member.agent) && isReplaced(member, own))
+    // Whoever gains a group of which they are a member has another key there.
+    const strange = findGroup(session.vault, group)
+      ?.members.filter(({ agent, recipient }) => known.get(recipient) !== agent)
+      .map(({ agent }) => agent)
+    const replaced = members.find(
+      (member) =>
+        gained.has(member.agent) &&
+        (isReplaced(member, own) || strange?.includes(member.agent) === true),
+    )
     if (replaced === undefined) continue
     const { agent } = replaced
     const message = `the record of ${agent} has a key in whose place ${group} had a later one of it`

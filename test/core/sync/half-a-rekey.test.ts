@@ -68,6 +68,18 @@ test("neither does apply where ci was revoked and granted again besides", async 
   expect(await outcome(two.apply())).toBe("PENDING")
 })
 
+test("nor does it where the agent was granted the group in the same commit", async () => {
+  await one.grant("deploy", "other")
+  await rekeyAgent({ ...(await one.request()), agent: "deploy" })
+  one.git("reset", "-q", "--soft", "origin/main")
+  one.git("commit", "-q", "--no-verify", "-m", "one commit")
+  pushWithoutAgents()
+  two.git("pull", "-q", "--ff-only")
+  expect(await outcome(two.apply())).toBe("PENDING")
+  await rekeyAgent({ ...(await two.request()), agent: "deploy" })
+  expect((await two.apply()).files).toEqual([])
+})
+
 test("a sync that settles the group seals nothing to it, nor does what follows", async () => {
   await rekeyCi(one)
   pushWithoutAgents()
