@@ -7,7 +7,7 @@ import type { ManifestEdit } from "../records/manifest-edits.js"
 import { parseAgentName, parseGroupName, parseNote } from "../words/names.js"
 import { type Session, editDraftManifest, readManifest } from "./session.js"
 import { hasPassed, utc } from "../words/time.js"
-import { refuseReplacedKeys } from "./precedent.js"
+import { refuseReplacedKeys } from "./replaced-keys.js"
 import { refuseKnownKey } from "../vault/sealed-state.js"
 import { isExpiryOnly } from "../vault/plan.js"
 import {

@@ -3,19 +3,17 @@ import type { BlobId, Git } from "../git/git.js"
 import { commitOf, readBlobs } from "../git/git-objects.js"
 import type { Reach } from "../records/reach.js"
 import { ownersOf } from "../records/owners.js"
-import type { AgentRecord, GroupRecord, Member, OwnerEntry } from "../records/record.js"
+import type { AgentRecord, GroupRecord, OwnerEntry } from "../records/record.js"
 import {
   type SignedPastRecord,
   ownersOfPast,
   signedPastRecord,
 } from "../records/signed-past-record.js"
 import { changesBelow } from "../undone/blobs.js"
-import type { Plan } from "../vault/plan.js"
 import { VaultError } from "../words/errors.js"
-import { findGroup, getAgent } from "../vault/vault.js"
-import { MANIFEST, agentRecordPath, classify, groupRecordPath } from "../words/layout.js"
+import { getAgent } from "../vault/vault.js"
+import { agentRecordPath, classify } from "../words/layout.js"
 import { later, utc } from "../words/time.js"
-import { isKeyAlone } from "./draft-plan.js"
 import type { Session } from "./session.js"
 
 /** How far the record at a path had come when it was removed. */
@@ -141,79 +139,12 @@ export async function formerHolder(
   session: Session,
   recipient: string,
 ): Promise<string | undefined> {
-  return (await holders(session)).get(recipient)
-}
-
-/** The agents by the keys that they have or had, as far as the branch's history goes. */
-async function holders(session: Session): Promise<ReadonlyMap<string, string>> {
-  const past = await signedBelow(session, "agents")
-  return new Map(
-    past.flatMap(({ path, record }) => {
-      const agent = classify(path)
-      const isAgent = record?.kind === "agent" && agent.is === "agent"
-      return isAgent ? [[record.recipient, agent.agent] as const] : []
-    }),
-  )
-}
-
-/**
- * Refuses to let an agent into a group by a key in whose place the group had a later one of it, or has
- * one that the agent never had here. Whoever can push can bring a group that follows a rekey without the
- * agent's record that does. As far as the branch's history goes. Throws `PENDING`.
- */
-export async function refuseReplacedKeys(session: Session, { groups }: Plan): Promise<void> {
-  // Whom a group never had, it had by no key: the history need not be looked at.
-  const gaining = groups.filter(({ is, gains, losses }) =>
-    gains.some(({ revokedAt }) => is === "new" || losses.length > 0 || revokedAt !== undefined),
-  )
-  if (gaining.length === 0) return
-  const paths = new Set(gaining.map(({ group }) => groupRecordPath(group)))
-  const past = await signedBelow(session, "groups", paths)
-  const isRekeyed = gaining.some(({ losses }) => losses.some(({ why }) => why === "rekeyed"))
-  const known = isRekeyed ? await holders(session) : new Map<string, string>()
-  for (const plan of gaining) {
-    const { group, gains, losses, members } = plan
-    const own = past.flatMap(({ path, record }) =>
-      path === groupRecordPath(group) && record?.kind === "group" ? [record] : [],
-    )
-    const gained = new Set(gains.map(({ agent }) => agent))
-    // Whoever gains a group of which they are a member has another key there.
-    const strange = findGroup(session.vault, group)
-      ?.members.filter(({ agent, recipient }) => known.get(recipient) !== agent)
-      .map(({ agent }) => agent)
-    const replaced = members.find(
-      (member) =>
-        gained.has(member.agent) &&
-        (isReplaced(member, own) || strange?.includes(member.agent) === true),
-    )
-    if (replaced === undefined) continue
-    const { agent } = replaced
-    const message = `the record of ${agent} has a key in whose place ${group} had a later one of it`
-    // The rekey itself waits where more is pending in a group that the agent opens.
-    const waits = losses.some((loss) => loss.agent === agent) && !isKeyAlone(session, plan, agent)
-    const rekey = `agent-vault agent rekey ${agent}`
-    throw new VaultError("PENDING", message, {
-      hint: waits
-        ? `the later record is not here: take the grant of ${agent} to ${group} out of ${MANIFEST}, then agent-vault apply; then ${rekey}, and agent-vault grant ${agent} ${group}`
-        : `the later record is not here; give it a new key: ${rekey}`,
-    })
+  for (const { path, record } of await signedBelow(session, "agents")) {
+    const agent = classify(path)
+    if (record?.kind !== "agent" || agent.is !== "agent") continue
+    if (record.recipient === recipient) return agent.agent
   }
-}
-
-/**
- * Whether a later record of the group has another key of the agent, or one says that the agent lost
- * what it opened when it had this key: another branch may have come as far with it.
- */
-function isReplaced({ agent, recipient }: Member, past: readonly GroupRecord[]): boolean {
-  const keys = past.flatMap(({ epoch, members, revoked }) => {
-    const member = members.find((each) => each.agent === agent)
-    const lost = revoked.find((each) => each.agent === agent)?.epoch ?? 0
-    return member === undefined ? [] : [{ isOwn: member.recipient === recipient, epoch, lost }]
-  })
-  const own = keys.filter(({ isOwn }) => isOwn).map(({ epoch }) => epoch)
-  const first = own.reduce((least, epoch) => Math.min(least, epoch), Infinity)
-  const last = own.reduce((most, epoch) => Math.max(most, epoch), 0)
-  return own.length > 0 && keys.some((key) => !key.isOwn && (key.epoch > last || key.lost >= first))
+  return undefined
 }
 
 /**
@@ -259,7 +190,7 @@ function isBefore(earlier: AgentRecord, { serial, recipient }: AgentRecord): boo
 }
 
 /** The signed records of a folder of the vault, or of some paths in it, that the branch's history brought. */
-async function signedBelow(
+export async function signedBelow(
   { git, folder, vault }: Session,
   below: "agents" | "groups",
   paths?: ReadonlySet<string>,

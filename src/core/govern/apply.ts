@@ -1,7 +1,7 @@
 import { type ChangeRequest, type Outcome, change } from "../change/change.js"
 import { planAll, summary } from "../change/draft-plan.js"
 import { type Applied, executePlan } from "../change/execute-plan.js"
-import { refuseReplacedKeys } from "../change/precedent.js"
+import { refuseReplacedKeys } from "../change/replaced-keys.js"
 import { sealEscrowsToOwners } from "../change/seal-to-owners.js"
 import { VaultError } from "../words/errors.js"
 import { MANIFEST, POLICY_WISH } from "../words/layout.js"

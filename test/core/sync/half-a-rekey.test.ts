@@ -158,3 +158,15 @@ test("where the rekeys of two agents of a group came by half, apply says how to 
   await rekeyCi(two)
   await two.grant("ci", "stripe")
 })
+
+test("a key that one of two rekeys gave, and the merge of both chose, is granted what was revoked", async () => {
+  await rekeyCi(one)
+  await two.revoke("ci", "stripe")
+  await two.grant("ci", "stripe")
+  await rekeyCi(two)
+  two.git("push", "-q", "origin", "main")
+  await mergeAt(one, "ours")
+  await one.revoke("ci", "stripe")
+  await one.grant("ci", "stripe")
+  expect((await one.apply()).files).toEqual([])
+})
