@@ -1,6 +1,8 @@
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js"
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
+import { TOOLS } from "./tools/tools.js"
 import { withSafeError } from "./transports.js"
+import type { Message } from "./wire.js"
 
 /** What happens to a session. */
 interface SessionEvents {
@@ -50,6 +52,18 @@ export class HttpSession {
     // Nothing of the address is looked at.
     const request = new Request("http://localhost/", { method, headers: kept })
     return this.#http.handleRequest(request, { parsedBody: message })
+  }
+
+  /**
+   * The client went without the answer to a message, and nobody can have it any more: what was to be
+   * asked or sent for it is not. A program that it started goes on: it may be amid something.
+   */
+  takeBack({ id: requestId, params }: Message): void {
+    const { name } = (params ?? {}) as { readonly name?: unknown }
+    const isProgram = TOOLS.some((tool) => tool.runsPrograms && tool.name === name)
+    if (requestId === undefined || isProgram) return
+    const cancelled = { method: "notifications/cancelled", params: { requestId } }
+    this.#http.onmessage?.({ jsonrpc: "2.0", ...cancelled })
   }
 
   close(): Promise<void> {

@@ -145,6 +145,9 @@ async function exchange(
     const id = idOf(message)
     return refuse(response, { status: id === null ? 400 : 200 }, problem, id)
   }
+  response.once("close", () => {
+    if (!response.writableFinished) session.takeBack(message as Message)
+  })
   await send(response, await session.answer({ method, headers }, message))
 }
 

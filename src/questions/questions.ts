@@ -85,11 +85,11 @@ export class Questions {
     if (gone?.aborted === true) left()
     const before = this.#turn
     const asking = before.then(() => this.#inTurn(question, ending.signal, until))
-    const answered = Promise.race([asking, over])
-    // One that is withdrawn in the line does not end the turn of one that is before the person.
-    this.#turn = before.then(() => answered)
+    // The turn of one that is over goes on until nobody asks it any more: what the person just said
+    // counts for the next.
+    this.#turn = asking
     try {
-      return await answered
+      return await Promise.race([asking, over])
     } finally {
       clearTimeout(late)
       gone?.removeEventListener("abort", left)

@@ -260,6 +260,29 @@ describe("a server's beginning and end", () => {
     }
   })
 
+  test("a client that goes takes its question with it, and the next one is asked", async () => {
+    const service = await asked()
+    try {
+      await using listening = await Listening.open(machine, "--blind")
+      const url = `https://${service.authority}/v1/balance`
+      const pages = (): string[] =>
+        listening.stderr.match(/http:\/\/127\.0\.0\.1:\d+\/[\w-]{43}(?=\n)/g) ?? []
+      {
+        await using gone = await HttpClient.open(listening)
+        gone.call("http_request", { url }).catch(() => {})
+        await expect.poll(() => pages().length).toBe(1)
+      }
+      await using next = await HttpClient.open(listening)
+      const told = next.call("http_request", { url })
+      await expect.poll(() => pages().length).toBe(2)
+      await answerPage(pages()[1] ?? "", "once")
+      expect((await told).document["status"]).toBe(200)
+      expect(service.got).toHaveLength(1)
+    } finally {
+      service.close()
+    }
+  })
+
   test("a rule that asks is answered in the client, over HTTP too", async () => {
     const service = await asked()
     try {

@@ -7,7 +7,12 @@ const says =
   (answer: PersonAnswer): AskBy =>
   () =>
     Promise.resolve(answer)
-const silent: AskBy = () => new Promise(() => {})
+const silent: AskBy = (_question, signal) =>
+  new Promise((resolve) => {
+    const end = (): void => resolve({ without: "timeout" })
+    if (signal.aborted) end()
+    else signal.addEventListener("abort", end, { once: true })
+  })
 const value = Buffer.from("test-only")
 
 describe("a person is asked", () => {
@@ -180,9 +185,9 @@ function flickering() {
   vi.useFakeTimers()
   let shown = 0
   let answer: PersonAnswer | undefined
-  const means: AskBy = () => {
+  const means: AskBy = (...asked) => {
     shown += 1
-    return answer === undefined ? new Promise(() => {}) : Promise.resolve(answer)
+    return answer === undefined ? silent(...asked) : Promise.resolve(answer)
   }
   const questions = new Questions([means])
   const isMore = (before: number) => (): boolean => shown > before
@@ -251,13 +256,27 @@ describe("after questions that were withdrawn", () => {
     expect([await seenAfter(), await seenAfter()]).toEqual([60_000, 0])
   })
 
+  test("one that the person wanted no more of just as its time ended is not asked again", async () => {
+    vi.useFakeTimers()
+    const answers: ((answer: PersonAnswer) => void)[] = []
+    const questions = new Questions([() => new Promise((resolve) => answers.push(resolve))], 5000)
+    const first = questions.choose(TO_CHOOSE)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(await first).toEqual({ without: "timeout" })
+    const next = questions.choose(TO_CHOOSE)
+    await vi.advanceTimersByTimeAsync(0)
+    answers[0]?.({ choice: "no-more" })
+    expect(await next).toEqual({ without: "unwanted" })
+    expect(answers).toHaveLength(1)
+  })
+
   test("one that nobody answered in time makes none wait, also of a session", async () => {
     vi.useFakeTimers()
     let shown = 0
     const inFront = new Questions([
-      () => {
+      (...asked) => {
         shown += 1
-        return new Promise(() => {})
+        return silent(...asked)
       },
     ])
     const session = new Questions([inFront.means], 5000)
