@@ -100,7 +100,7 @@ export { type ScreenPatterns, ScreenRedactor, screenPatterns } from "./redactor/
 export { isVague } from "./redactor/vague.js"
 export { asVaultError, attempted, inaccessible, isErrno } from "./words/system-error.js"
 export { removeOwnAbandoned } from "./disk/abandoned.js"
-export { keyHome, stateHome } from "./disk/homes.js"
+export { keyHome, stateHome, steadyPath } from "./disk/homes.js"
 export { loadOwnValues } from "./own-values/load-own-values.js"
 export { Lines } from "./disk/lines.js"
 export { fateOfMaker, nameByMaker } from "./disk/maker.js"

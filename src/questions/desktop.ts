@@ -1,5 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process"
 import { platform } from "node:process"
+import { steadyPath } from "../core/index.js"
 
 type Variables = Readonly<Record<string, string>>
 
@@ -31,11 +32,16 @@ export async function hintAtQuestion(env: Variables): Promise<boolean> {
 }
 
 function unseen(env: Variables): SpawnOptions {
-  return { env, detached: true, stdio: "ignore" }
+  return { env: steady(env), detached: true, stdio: "ignore" }
 }
 
 function piped(env: Variables): SpawnOptions {
-  return { env, detached: true, stdio: ["pipe", "ignore", "ignore"] }
+  return { env: steady(env), detached: true, stdio: ["pipe", "ignore", "ignore"] }
+}
+
+/** We may stand in a repository: no program of it is meant. */
+function steady(env: Variables): Variables {
+  return { ...env, PATH: steadyPath(env["PATH"]) }
 }
 
 /** A program that is not there is no error: there are other ways. */

@@ -8,8 +8,9 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs"
-import { delimiter, join } from "node:path"
+import { delimiter, join, relative } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { openPage } from "../../src/questions/desktop.js"
 import { type Arena, type Machine, copyMachine, makeArena } from "./arena.js"
 import { CANARIES, Trap, bring } from "./canaries.js"
 
@@ -166,6 +167,23 @@ test.each(["./node_modules/.bin", "node_modules/.bin", ""])(
     expect(executed()).toBe("")
   },
 )
+
+test("nor is what run and status start, or what shows a page", async () => {
+  const names = ["mkfifo", "env", "xdg-open"]
+  for (const name of names) {
+    alice.write(`bin/${name}`, `#!/bin/sh\necho ran >> '${alice.folder}/executed'\n`)
+    chmodSync(join(alice.top, "bin", name), 0o755)
+  }
+  const PATH = ["bin", process.env["PATH"] ?? ""].join(delimiter)
+  const argv = ["run", "--agent", "ci", "-s", "stripe/api-key", "--", "true"]
+  for (const args of [argv, ["status"]]) {
+    expect(alice.code(args, { env: { PATH } })).toBe("0 ok")
+  }
+  const bin = relative(process.cwd(), join(alice.top, "bin"))
+  const desktop = { DISPLAY: ":0", PATH: [bin, "/none"].join(delimiter) }
+  expect(await openPage("http://127.0.0.1/", desktop)).toBe(false)
+  expect(executed()).toBe("")
+})
 
 test("objects that are missing are not fetched from where the repository says", () => {
   configure({

@@ -3,7 +3,7 @@ import { closeSync, existsSync, readFileSync, readdirSync } from "node:fs"
 import { delimiter, isAbsolute, join } from "node:path"
 import { execPath, getuid, platform } from "node:process"
 import { promisify } from "node:util"
-import { VaultError, asVaultError } from "../../core/index.js"
+import { VaultError, asVaultError, steadyPath } from "../../core/index.js"
 import type { Hidden } from "../../serving/blind-program.js"
 import { openRefusedCalls, refusesCalls } from "./refused-calls.js"
 
@@ -85,7 +85,7 @@ async function meansOf(
       hint: `install it: apt-get install bubblewrap (dnf, pacman, apk: bubblewrap); ${WITHOUT}`,
     }
   }
-  const code = await endOfTrial(program, { PATH: env["PATH"] }).catch(asVaultError)
+  const code = await endOfTrial(program, { PATH: steadyPath(env["PATH"]) }).catch(asVaultError)
   if (code instanceof VaultError) {
     return { missing: code.message, hint: `set TMPDIR to a folder that takes files; ${WITHOUT}` }
   }
@@ -107,10 +107,7 @@ function onPath(name: string, env: Readonly<Record<string, string | undefined>>)
 }
 
 /** Its exit code; null if it did not start, or ended otherwise. Rejects as {@link openRefusedCalls} throws. */
-async function endOfTrial(
-  program: string,
-  env: { PATH: string | undefined },
-): Promise<number | null> {
+async function endOfTrial(program: string, env: { PATH: string }): Promise<number | null> {
   const trial = [...base(), "--", "/bin/sh", "-c", TRIAL]
   const calls = openRefusedCalls()
   const stdio = [...Array.from({ length: CALLS }, () => "ignore" as const), calls]

@@ -14,6 +14,7 @@ import { constants, devNull, tmpdir } from "node:os"
 import { join } from "node:path"
 import { kill, env as ourEnvironment, platform, versions } from "node:process"
 import type { Readable } from "node:stream"
+import { steadyPath } from "../../core/index.js"
 import type { ProgramInside } from "../../serving/blind-program.js"
 
 /** What to start. */
@@ -260,9 +261,8 @@ export function readable({ read }: Pipe): Readable {
 }
 
 /**
- * Real pipes. Node would give the child sockets, on which `> /dev/stderr` fails and whose writer
- * gets no SIGPIPE. Node cannot make pipes, so `mkfifo` does, which gets nothing of ours but PATH;
- * their names are gone before anything is written. Undefined where this cannot be done.
+ * Real pipes: on Node's sockets `> /dev/stderr` fails, and a writer gets no SIGPIPE. `mkfifo` makes
+ * them, which knows our PATH alone; their names are gone at once. Undefined where it cannot.
  */
 export function makePipes(...names: readonly string[]): readonly Pipe[] | undefined {
   if (platform === "win32" || !READS_DESCRIPTORS) return undefined
@@ -270,7 +270,7 @@ export function makePipes(...names: readonly string[]): readonly Pipe[] | undefi
   try {
     folder = mkdtempSync(join(tmpdir(), "agent-vault-run-"))
     const paths = names.map((name) => join(folder ?? "", name))
-    const env = { PATH: ourEnvironment["PATH"] }
+    const env = { PATH: steadyPath(ourEnvironment["PATH"]) }
     const { status } = spawnSync("mkfifo", ["-m", "600", ...paths], { env, stdio: "ignore" })
     return status === 0 ? paths.map(openPipe) : undefined
   } catch {

@@ -1,6 +1,7 @@
 import { type ChildProcess, type StdioOptions, spawn, spawnSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { env as ourEnvironment, pid } from "node:process"
+import { steadyPath } from "../../core/index.js"
 
 export type { StdioOptions }
 
@@ -59,6 +60,5 @@ function groupAndFront(): (number | undefined)[] {
 }
 
 function onlyPath(): Record<string, string> {
-  const { PATH } = ourEnvironment
-  return PATH === undefined ? {} : { PATH }
+  return { PATH: steadyPath(ourEnvironment["PATH"]) }
 }

@@ -1,8 +1,14 @@
-import { join } from "node:path"
+import { delimiter, isAbsolute, join } from "node:path"
 import { VaultError } from "../words/errors.js"
 
 /** Environment variables, as Node's `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>
+
+/** A PATH without folders that are named from where a program stands, which may be in a repository. */
+export function steadyPath(path = ""): string {
+  // An empty PATH would mean that very folder.
+  return path.split(delimiter).filter(isAbsolute).join(delimiter) || "/usr/bin:/bin"
+}
 
 /** The folder with this user's keys: `$AGENT_VAULT_HOME`, else by the XDG base directories. */
 export function keyHome(env: Environment): string {

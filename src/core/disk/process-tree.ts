@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process"
 import { readFileSync, readdirSync } from "node:fs"
 import { kill, env as ourEnvironment, platform } from "node:process"
+import { steadyPath } from "./homes.js"
 
 /** A process, as the system tells of it. */
 interface Listed {
@@ -58,7 +59,7 @@ function inProc(pid: number): Listed[] {
 }
 
 function listedByPs(): Listed[] {
-  const env = { PATH: ourEnvironment["PATH"] }
+  const env = { PATH: steadyPath(ourEnvironment["PATH"]) }
   const { stdout } = spawnSync("ps", ["-A", "-o", "pid=,ppid=,pgid=,state="], {
     env,
     encoding: "utf8",

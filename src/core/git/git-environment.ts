@@ -1,6 +1,6 @@
 import { platform } from "node:os"
 import { delimiter, isAbsolute } from "node:path"
-import type { Environment } from "../disk/homes.js"
+import { type Environment, steadyPath } from "../disk/homes.js"
 import { programIn } from "../disk/outside-program.js"
 
 /** Nothing that a repository or its configuration names is run: hooks, monitors, pagers, editors. */
@@ -69,10 +69,4 @@ export function scrubbed(env: Environment, also: readonly string[] = []): Record
       return [[name, /^path$/i.test(name) ? steadyPath(value) : value]]
     }),
   )
-}
-
-/** A PATH without folders that are named from where a program stands: git stands in the work tree. */
-function steadyPath(path: string): string {
-  // An empty PATH would mean that very folder.
-  return path.split(delimiter).filter(isAbsolute).join(delimiter) || "/usr/bin:/bin"
 }

@@ -194,6 +194,13 @@ describe("the terminal", () => {
     expect(shown.split("\n").slice(1)).toEqual(["pipe", REDACTED, ""])
   })
 
+  testHere("is set by no stty of the repository", async () => {
+    mkdirSync(join(machine.repo, "bin"))
+    writeFileSync(join(machine.repo, "bin/stty"), "#!/bin/sh\nexit 1\n", { mode: 0o755 })
+    const env = { PATH: `bin:${machine.env["PATH"] ?? ""}` }
+    expect((await at(["sh", "-c", "test -t 1 && echo yes"], [], { env })).shown).toBe("yes\n")
+  })
+
   testHere("what the program finds: its environment, and no descriptor of ours", async () => {
     const env = { "odd.name": "kept", BASH_ENV: "/nowhere", "BASH_FUNC_f%%": "() { echo f; }" }
     const { shown } = await at(["env"], [], { env })
