@@ -43,7 +43,13 @@ export function pinnedPython(wanted) {
   const python = isWindows ? "Scripts/python.exe" : "bin/python"
   return find({ ...wanted, product: python }, "requirements.txt", async (folder) => {
     await run(isWindows ? "python" : "python3", ["-m", "venv", folder], { env: atHome() })
-    const options = ["--quiet", "--disable-pip-version-check", "--only-binary=:all:"]
+    // What a test imports is compiled then: all of it would take three times as long to install.
+    const options = [
+      "--quiet",
+      "--disable-pip-version-check",
+      "--only-binary=:all:",
+      "--no-compile",
+    ]
     const requirements = fileURLToPath(new URL("requirements.txt", wanted.pins))
     const pinned = ["--require-hashes", "--requirement", requirements]
     const pip = ["-m", "pip", "install", ...options, ...pinned]
