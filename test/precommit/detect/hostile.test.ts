@@ -2,7 +2,15 @@ import { expect, test } from "vitest"
 import { findCredentials } from "../../../src/precommit/detect/detect.js"
 import { everyRule } from "../../../src/precommit/detect/rules.js"
 import { HANG, withoutHang } from "../../hang.js"
-import { type Hostile, costliest, hostileForms, hostileTexts, repeated } from "./hostile.js"
+import {
+  type CostOf,
+  type Hostile,
+  hostileForms,
+  hostileTexts,
+  processorTime,
+  repeated,
+  steepest,
+} from "./hostile.js"
 
 const look = (text: string): void => void findCredentials(text)
 
@@ -13,13 +21,19 @@ const [MANY, ALL] = [2 ** 20, 2 ** 21]
 const limits = { timeout: 20 * HANG }
 
 test("no text made against a rule takes long", limits, () => {
-  // What costs most in short is tried at length. The order alone depends on the machine.
-  const short = costliest(look, everyRule().flatMap(hostileTexts), 2 ** 13, 64)
-  for (const text of costliest(look, short, 2 ** 16, 4)) expectEnd(text, ALL)
+  // What grows most in short is tried at length. The order alone depends on the machine.
+  const cost = processorTime(look)
+  const short = steepest(cost, everyRule().flatMap(hostileTexts), 2 ** 12, 256)
+  for (const text of steepest(cost, short, 2 ** 15, 4)) expectEnd(text, ALL)
 })
 
 test("no way of giving a value takes long", limits, () => {
   for (const text of hostileForms) expectEnd(text, MANY)
+})
+
+test("what grows in squares is found, though all else costs more in short", () => {
+  const texts = ["long", "longer", "steep"].map((unit) => ({ rule: "any", unit }))
+  expect(steepest(plantedCost, texts, 2 ** 12, 1)).toEqual([texts[2]])
 })
 
 test.each([
@@ -27,16 +41,15 @@ test.each([
   ["in powers of two", /(?:a|a)*b/g, 2 ** 13],
 ])("what takes time %s is found", (_, pattern, length) => {
   const planted = (text: string): void => void text.match(pattern)
-  const [first] = costliest(
-    (text) => planted(text.slice(0, 20)),
-    [{ rule: "any", unit: "a" }],
-    99,
-    1,
-  )
+  const short = processorTime((text) => planted(text.slice(0, 20)))
+  const [first] = steepest(short, [{ rule: "any", unit: "a" }], 96, 1)
   expect(() => withoutHang(() => planted(repeated(first?.unit ?? "", length)), 1000)).toThrow(
     "timed out",
   )
 })
+
+const plantedCost: CostOf = ({ unit }, length) =>
+  unit === "steep" ? length ** 2 / 2 ** 16 : unit.length * length + 2 ** 16
 
 function expectEnd({ rule, unit }: Hostile, length: number): void {
   const act = (): void => withoutHang(() => look(repeated(unit, length)))

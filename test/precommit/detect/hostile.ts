@@ -83,28 +83,44 @@ export function repeated(unit: string, length: number): string {
   return unit.repeat(Math.ceil(length / unit.length)).slice(0, length)
 }
 
-/** Those `count` of the texts, repeated to this length, that cost the processor most. */
-export function costliest(
-  look: (text: string) => void,
+/** What a look at a text takes, repeated to a length. */
+export type CostOf = (text: Hostile, length: number) => number
+
+/**
+ * Those `count` of the texts whose cost grows most beyond their length, up to this one: what grows in
+ * squares may cost little as long as it is short.
+ */
+export function steepest(
+  costOf: CostOf,
   texts: readonly Hostile[],
   length: number,
   count: number,
 ): readonly Hostile[] {
+  const excess = (text: Hostile): number => {
+    // The first look also compiles, and V8 collects garbage in any.
+    const first = costOf(text, length / SHORTER)
+    const whole = costOf(text, length)
+    return whole - SHORTER * Math.min(first, costOf(text, length / SHORTER))
+  }
   return texts
-    .map((text) => ({ text, cost: costOf(look, text, length) }))
-    .toSorted((one, other) => other.cost - one.cost)
+    .map((text) => ({ text, steep: excess(text) }))
+    .toSorted((one, other) => other.steep - one.steep)
     .slice(0, count)
     .map(({ text }) => text)
 }
 
-/** In microseconds. What never ends is named. */
-function costOf(look: (text: string) => void, { rule, unit }: Hostile, length: number): number {
-  const before = process.cpuUsage()
-  try {
-    withoutHang(() => look(repeated(unit, length)))
-  } catch (cause) {
-    throw new Error(`${rule}: ${unit.slice(0, 80)}`, { cause })
+const SHORTER = 8
+
+/** What looks take of the processor, in microseconds. One that never ends is named. */
+export function processorTime(look: (text: string) => void): CostOf {
+  return ({ rule, unit }, length) => {
+    const before = process.cpuUsage()
+    try {
+      withoutHang(() => look(repeated(unit, length)))
+    } catch (cause) {
+      throw new Error(`${rule}: ${unit.slice(0, 80)}`, { cause })
+    }
+    const { user, system } = process.cpuUsage(before)
+    return user + system
   }
-  const { user, system } = process.cpuUsage(before)
-  return user + system
 }
