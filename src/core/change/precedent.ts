@@ -164,12 +164,11 @@ export async function takenEscrows(
   for (const agent of agents) {
     const record = getAgent(session.vault, agent)
     const named = new Set(ownersOf(record, vault.owners))
+    const own = past.flatMap(({ path, record: each }) =>
+      path === record.path && each?.kind === "agent" ? [each] : [],
+    )
     const knew = new Set(
-      past.flatMap(({ path, record: earlier }) =>
-        path === record.path && earlier?.kind === "agent" && isBefore(earlier, record)
-          ? ownersOf(earlier, vault.owners)
-          : [],
-      ),
+      keptBefore(record, own).flatMap((earlier) => ownersOf(earlier, vault.owners)),
     )
     const isTaken = ({ signer, since }: OwnerEntry): boolean =>
       knew.has(signer) || owners.some((newer) => named.has(newer.signer) && newer.since > since)
@@ -185,8 +184,16 @@ function madeWithout({ name }: OwnerEntry, agent: string): VaultError {
   })
 }
 
-function isBefore(earlier: AgentRecord, { serial, recipient }: AgentRecord): boolean {
-  return earlier.serial < serial && earlier.recipient !== recipient && earlier.escrow !== undefined
+/** The records with an escrow from before the agent got its key: not those of another branch meanwhile. */
+function keptBefore(record: AgentRecord, past: readonly AgentRecord[]): readonly AgentRecord[] {
+  const hasItsKey = ({ recipient }: AgentRecord): boolean => recipient === record.recipient
+  const its = [record, ...past.filter(hasItsKey)]
+  return past.filter(
+    (each) =>
+      !hasItsKey(each) &&
+      each.escrow !== undefined &&
+      its.every(({ serial }) => each.serial < serial),
+  )
 }
 
 /** The signed records of a folder of the vault, or of some paths in it, that the branch's history brought. */

@@ -168,6 +168,17 @@ test("nor has who brings an agent alone that was added after it", async () => {
   })
 })
 
+test("a key that was made for an agent while an owner came is sealed to them by apply", async () => {
+  await rekeyAgent({ ...(await alice.request()), agent: "ci" })
+  await syncAt(alice)
+  const dave = anotherPerson(alice)
+  worlds.push(dave)
+  await makeOwner(carol, dave, "dave")
+  await syncAt(carol)
+  await carol.apply()
+  expect(await findingsAt(carol)).toEqual([])
+})
+
 test.each([
   ["the agents of a removal", () => Promise.resolve(), ["agents"]],
   [
