@@ -16,8 +16,8 @@ export interface TakenLease {
   /** The issuer's, for the audit. */
   readonly where: Pick<LeaseFacts, "host" | "port">
   readonly note: NoteLease
-  /** When it is to be replaced, and when it is over by itself, in ms, once it is here. */
-  dates?: { readonly stale: number; readonly over: number }
+  /** When it was taken, is to be replaced, and is over by itself, in ms, once it is here. */
+  dates?: { readonly from: number; readonly stale: number; readonly over: number }
 }
 
 /** The leases of one reader, in memory, until they are ended. */

@@ -63,8 +63,9 @@ export async function takeLease(
   const { full } = secret.name
   const key = digestOf(`${full}\n${secret.record.digest}\n${JSON.stringify(secret.lease)}`)
   const known = leases.present.get(key)
-  const isGood = known !== undefined && now.getTime() < (known.dates?.stale ?? Infinity)
-  if (isGood) return handed(known, secret, known.dates === undefined)
+  if (known !== undefined && hasTime(known, now)) {
+    return handed(known, secret, known.dates === undefined)
+  }
   forgetOver(leases, now)
   for (const [other, lease] of leases.present) {
     // Also one that was taken with what was sealed before.
@@ -81,6 +82,14 @@ export async function takeLease(
     leases.earlier.delete(taken)
     throw error
   }
+}
+
+/** Once the clock was set back by what a lease has left at least, nobody can tell whether it is over. */
+function hasTime({ dates }: TakenLease, now: Date): boolean {
+  if (dates === undefined) return true
+  const { from, stale, over } = dates
+  const rest = over - stale
+  return now.getTime() > from - rest && now.getTime() < stale
 }
 
 async function handed(
@@ -132,7 +141,7 @@ async function dated(taken: TakenLease, now: Date): Promise<void> {
   const issued = await taken.issued.catch(() => undefined)
   if (issued === undefined) return
   const [from, over] = [now.getTime(), issued.until.getTime()]
-  taken.dates = { stale: over - Math.min(LONGEST_REST, (over - from) / 4), over }
+  taken.dates = { from, stale: over - Math.min(LONGEST_REST, (over - from) / 4), over }
 }
 
 /** Of leases that are over nobody has to be told, however long a reader lives. */

@@ -139,6 +139,17 @@ test("one that has hardly any time left is replaced, and both are ended", async 
   expect(issuer.live.size).toBe(0)
 })
 
+test("one is taken anew where the clock was set back by more than it may have left", async () => {
+  const [first = ""] = await sent()
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() - 4 * 60_000 })
+  expect(await sent()).toEqual([first])
+  vi.setSystemTime(Date.now() - 2 * 60_000)
+  expect(await sent()).not.toEqual([first])
+  vault.close()
+  await vault.endLeases()
+  expect(issuer.live.size).toBe(0)
+})
+
 test("one that is over is not kept until its reader ends", async () => {
   const leases = newLeaseBook()
   vault.close()
