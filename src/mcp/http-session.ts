@@ -58,10 +58,12 @@ export class HttpSession {
    * The client went without the answer to a message, and nobody can have it any more: what was to be
    * asked or sent for it is not. A program that it started goes on: it may be amid something.
    */
-  takeBack({ id: requestId, params }: Message): void {
+  takeBack({ id: requestId, method, params }: Message): void {
+    // An answer of the client has an id as well: that of a question of ours.
+    if (method !== "tools/call" || requestId === undefined) return
     const { name } = (params ?? {}) as { readonly name?: unknown }
     const isProgram = TOOLS.some((tool) => tool.runsPrograms && tool.name === name)
-    if (requestId === undefined || isProgram) return
+    if (isProgram) return
     const cancelled = { method: "notifications/cancelled", params: { requestId } }
     this.#http.onmessage?.({ jsonrpc: "2.0", ...cancelled })
   }

@@ -3,6 +3,7 @@ import { type Server, createServer } from "node:net"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { LIMITS } from "../../src/core/index.js"
+import { HttpSession } from "../../src/mcp/http-session.js"
 import { listen } from "../../src/mcp/listen.js"
 import type { Service } from "../broker/proxy/broker-world.js"
 import { type Machine, vaultMachine } from "../cli/machine.js"
@@ -281,6 +282,16 @@ describe("a server's beginning and end", () => {
     } finally {
       service.close()
     }
+  })
+
+  test("a client that goes amid an answer of its own takes no call of that number with it", () => {
+    const session = new HttpSession({ newId: () => "one", begun: () => {}, ended: () => {} })
+    const cancelled: unknown[] = []
+    Object.assign(session.transport, { onmessage: (message: unknown) => cancelled.push(message) })
+    session.takeBack({ jsonrpc: "2.0", id: 1 })
+    expect(cancelled).toEqual([])
+    session.takeBack({ jsonrpc: "2.0", id: 1, method: "tools/call" })
+    expect(cancelled).toHaveLength(1)
   })
 
   test("a rule that asks is answered in the client, over HTTP too", async () => {

@@ -67,17 +67,15 @@ export async function passReply(
   response: ServerResponse,
   live: LiveValues,
 ): Promise<void> {
-  if (upgraded !== undefined) {
-    upgraded.socket.destroy()
-    throw new VaultError(
-      "REPLY_REFUSED",
-      "the reply changes the protocol, which nobody asked for",
-      {
-        hint: "ask whoever runs that host",
-      },
-    )
-  }
   const { statusCode: status = 502, statusMessage: statusText = "", rawHeaders } = reply
+  // Node's parser takes any three digits for a status, and writes none below 100.
+  if (upgraded !== undefined || status < 100) {
+    upgraded?.socket.destroy()
+    const why = upgraded ? "changes the protocol, which nobody asked for" : "has no valid status"
+    throw new VaultError("REPLY_REFUSED", `the reply ${why}`, {
+      hint: "ask whoever runs that host",
+    })
+  }
   const { method = "" } = response.req
   const { head, whole, stream, trailers } = await scrubReply(
     method,

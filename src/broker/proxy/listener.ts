@@ -148,6 +148,8 @@ export class Listener {
     server.on("checkContinue", takeInTurn)
     server.on("clientError", (error: Error, socket: Duplex) => {
       const code = "code" in error ? String(error.code) : ""
+      // What follows a request that says it is the last is none, and the answer to that one closes.
+      if (code === "HPE_CLOSED_CONNECTION") return
       // Amid a reply, an answer would be taken for a part of it.
       if (!code.startsWith("HPE_") || this.#turns.has(socket)) socket.destroy()
       else this.#refuse(socket, unreadable(code), this.#hops.get(socket)?.target)

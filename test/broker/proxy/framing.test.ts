@@ -36,6 +36,22 @@ async function answerTo(bytes: string): Promise<[status: number, code: string, g
 const HOST = (): string => `Host: ${service.authority}\r\n`
 const SMUGGLED = "GET /v1/smuggled HTTP/1.1\r\n"
 
+test("what follows a request that says close is none, and cuts off no answer", async () => {
+  const socket = await brokered.tunnel(service)
+  const last = `GET /v1/b HTTP/1.1\r\n${HOST()}Connection: close\r\n\r\n`
+  socket.write(`GET /v1/a HTTP/1.1\r\n${HOST()}\r\n${last}${SMUGGLED}${HOST()}\r\n`)
+  const answers = (await new Reader(socket).rest()).toString()
+  expect(answers.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2)
+  expect(service.got.map(({ request }) => request.url)).toEqual(["/v1/a", "/v1/b"])
+})
+
+test("a reply whose status is none is refused", async () => {
+  service.handler = (_request, response) => {
+    response.socket?.end("HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nok")
+  }
+  expect(await answerTo(`GET /v1/a HTTP/1.1\r\n${HOST()}\r\n`)).toEqual([502, "REPLY_REFUSED", 1])
+})
+
 describe("a message with two meanings", () => {
   const attacks: readonly [what: string, bytes: () => string][] = [
     [
