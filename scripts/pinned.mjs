@@ -42,7 +42,7 @@ export function pinnedNpm(wanted) {
 export function pinnedPython(wanted) {
   const python = isWindows ? "Scripts/python.exe" : "bin/python"
   return find({ ...wanted, product: python }, "requirements.txt", async (folder) => {
-    await run(isWindows ? "python" : "python3", ["-m", "venv", folder], { env: atHome() })
+    await run(await realPython(), ["-m", "venv", folder], { env: atHome() })
     // What a test imports is compiled then: all of it would take three times as long to install.
     const options = [
       "--quiet",
@@ -117,6 +117,8 @@ async function find({ name, what, pins, product }, pinned, install) {
   const folder = await mkdtemp(join(cache, "new-"))
   try {
     await announced(`installing ${name}, ${what}`, () => install(folder))
+    // What is there without its product is broken: its Python was removed, say.
+    if (!existsSync(path)) await rm(installed, { recursive: true, force: true })
     await rename(folder, installed)
   } catch (error) {
     await rm(folder, { recursive: true, force: true })
@@ -124,6 +126,13 @@ async function find({ name, what, pins, product }, pinned, install) {
     if (!existsSync(path)) return { missing: `no ${name} (${reason(error)}): connect, and repeat` }
   }
   return { path }
+}
+
+/** Where Python itself is: PATH may begin with a link that goes with the run of tests that made it. */
+async function realPython() {
+  const ask = ["-c", "import os, sys; print(os.path.realpath(sys.executable))"]
+  const { stdout } = await run(isWindows ? "python" : "python3", ask, { env: atHome() })
+  return stdout.trim()
 }
 
 /** @param {URL} file */
