@@ -164,7 +164,7 @@ async function unsealKeyFile(
   } catch (cause) {
     if (!VaultError.is(cause, "PASSPHRASE_WRONG")) throw cause
     throw new VaultError("PASSPHRASE_WRONG", `the passphrase does not open ${file}`, {
-      hint: "nothing was changed: repeat the command",
+      hint: "nothing was changed: repeat the command; where it is forgotten, see docs/recovery.md",
       cause,
     })
   }

@@ -69,7 +69,8 @@ function chainLines(chain: AuditChain, heads: readonly SignedHead[]): string[] {
   )
   const published = held.reduce((most, { head }) => Math.max(most, head.seq), 0)
   const whole = faults.length === 0 ? "whole  " : "BROKEN "
-  const left = pieces === 0 ? "" : `, and ${counted(pieces, "piece")} that are none`
+  const left =
+    pieces === 0 ? "" : `, and ${counted(pieces, "piece")} that ${pieces === 1 ? "is" : "are"} none`
   return [
     `${whole} ${file}: ${counted(lines.length, "line")}${left}`,
     ...faults.map(({ line, what }) => `    line ${line} ${what}`),
