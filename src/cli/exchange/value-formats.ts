@@ -13,10 +13,13 @@ export const VALUE_FORMATS: Readonly<
   shell: (values) => variableLines(Object.fromEntries(values), "sh"),
 }
 
-/** As the readers of such files agree on: Docker keeps quotes, and Node and Compose know few escapes. */
+/**
+ * As most readers of such files agree on: Docker keeps quotes, and Node and Compose know few escapes.
+ * For python-dotenv a backslash before the quote that ends a value goes on with it, into what follows.
+ */
 function inFile(value: string): string {
   if (/^[\w@%+=:,./-]*$/.test(value)) return value
-  return /['\n\r]/.test(value) ? quoted(value) : `'${value}'`
+  return /['\n\r]|\\$/.test(value) ? quoted(value) : `'${value}'`
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process"
 import { hostname } from "node:os"
 import { basename } from "node:path"
-import type { Environment } from "../disk/homes.js"
+import { type Environment, steadyPath } from "../disk/homes.js"
 import { type Maker, startOf, thisProcess } from "../disk/maker.js"
 import { WATCHES } from "../disk/running-gits.js"
 
@@ -10,8 +10,9 @@ import { WATCHES } from "../disk/running-gits.js"
  * program stands. Undefined where there is no `ps`, or it does not show this process either.
  */
 export function listedGits(user: number, { PATH }: Environment): readonly Maker[] | undefined {
+  const env = { PATH: steadyPath(PATH), LC_ALL: "C" }
   const list = (...options: readonly string[]): string =>
-    spawnSync("ps", options, { env: { PATH, LC_ALL: "C" }, encoding: "utf8" }).stdout ?? ""
+    spawnSync("ps", options, { env, encoding: "utf8" }).stdout ?? ""
   const all = list("-A", "-o", "pid=,uid=,state=,comm=")
     .split("\n")
     .map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*?)\s*$/.exec(line) ?? [])

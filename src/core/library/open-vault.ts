@@ -155,7 +155,7 @@ export function choiceOf({
 /** The environment, in which the owner given is one more voice in whom to trust: all must agree. */
 export function environmentOf(options: Pick<OpenOptions, "env" | "trust">): Environment {
   // From JavaScript: of a text, every option is missing, and another folder's vault would be opened.
-  if (typeof options !== "object") {
+  if (typeof options !== "object" || options === null) {
     throw new VaultError("USAGE", "what is opened is said by options, in an object", {
       hint: 'for example: openVault({ dir: ".", agent: "ci" })',
     })

@@ -87,6 +87,12 @@ test("a .env file says the same to Node, to a shell, and to Docker, which keeps 
   expect(execFileSync("sh", sh, { env }).toString()).toBe(told)
 })
 
+test("no quote in a .env file ends behind a backslash, with which python-dotenv goes on", () => {
+  const text = VALUE_FORMATS.dotenv(new Map([["VALUE", "ends in \\"]]))
+  expect(text).toBe('VALUE="ends in \\\\"\n')
+  expect(throughEnvFile("ends in \\")).toBe("ends in \\")
+})
+
 test("a file that was exported is imported as it was", async () => {
   await machine.call(["set", "odd/value"], `${ODD}\n`)
   const { stdout } = await machine.call(["export", "-g", "odd", "--format", "dotenv", "--owner"])

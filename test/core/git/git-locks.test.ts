@@ -10,7 +10,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs"
-import { dirname, join } from "node:path"
+import { delimiter, dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { getuid } from "node:process"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
@@ -239,6 +239,12 @@ describe("where the system has no /proc", () => {
     expect(before?.some(isIt)).toBe(false)
     expect(listedGits(UID, process.env)?.filter(isIt)).toHaveLength(1)
     expect(listedGits(12_345, process.env)).toEqual([])
+    // A folder that is named from where we stand may be the repository's.
+    const planted = join(world.top, "planted")
+    mkdirSync(planted)
+    writeFileSync(join(planted, "ps"), "#!/bin/sh\nexit 0\n", { mode: 0o755 })
+    const env = { PATH: `${relative(process.cwd(), planted)}${delimiter}${process.env["PATH"]}` }
+    expect(listedGits(UID, env)?.filter(isIt)).toHaveLength(1)
     await endOf(git)
     expect(listedGits(UID, process.env)?.some(isIt)).toBe(false)
   })

@@ -644,9 +644,10 @@ describe("who reads", () => {
   test("a text is no options: the vault of another folder would be opened", async () => {
     await open()
     // As a program in JavaScript may call it.
-    const options = world.top as OpenOptions
-    await expect(openVault(options)).rejects.toMatchObject({ code: "USAGE" })
-    await expect(openOwnerVault(options)).rejects.toMatchObject({ code: "USAGE" })
+    for (const options of [world.top, null] as unknown as OpenOptions[]) {
+      await expect(openVault(options)).rejects.toMatchObject({ code: "USAGE" })
+      await expect(openOwnerVault(options)).rejects.toMatchObject({ code: "USAGE" })
+    }
   })
 
   test("two options contradict", async () => {

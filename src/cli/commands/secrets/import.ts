@@ -87,11 +87,11 @@ function asWrittenLines(imported: readonly ImportedSecret[]): string[] {
   const variables = named((text) => /\$\{\w+\}/.test(text))
   const references = named(isReference)
   return [
-    ...(variables === "" ? [] : [`Stored as written, nothing fills in \${NAME}: ${variables}`]),
+    ...(variables === "" ? [] : [`Taken as written, nothing fills in \${NAME}: ${variables}`]),
     ...(references === ""
       ? []
       : [
-          `Stored as written, not fetched from another store: ${references}. To fetch it: agent-vault set GROUP/NAME --source REFERENCE`,
+          `Taken as written, not fetched from another store: ${references}. To fetch it: agent-vault set GROUP/NAME --source REFERENCE`,
         ]),
   ]
 }
