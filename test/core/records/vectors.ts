@@ -32,6 +32,7 @@ export const vaultNames: readonly string[] = [
   "sources",
   "tags",
   "leases",
+  "later-leases",
 ]
 
 type Edit = { readonly path: string } & (
