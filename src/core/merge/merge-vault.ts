@@ -3,7 +3,6 @@ import type { Environment } from "../disk/homes.js"
 import type { Place } from "../disk/place.js"
 import { type Memory, memoryOf, noMemory } from "../memory/memory.js"
 import { type Anchor, checkAnchor, findAnchor } from "../memory/trust.js"
-import type { Grant } from "../records/manifest.js"
 import { digestOf } from "../records/record.js"
 import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify } from "../words/layout.js"
@@ -32,6 +31,8 @@ export interface VaultMerge {
   readonly mended?: ReadonlyMap<string, Uint8Array> | undefined
   /** How far secrets had come that one side removed, by unit; see removed-further.ts. */
   readonly floors?: ReadonlyMap<string, number> | undefined
+  /** Which keys agents had where the index does not tell, by their names; see given-keys.ts. */
+  readonly given?: Readonly<Record<"base" | "theirs", ReadonlyMap<string, string>>> | undefined
   /** A vault's files, of what was read from Git for this merge. */
   readonly snapshot: (tree: BlobTree) => Snapshot
 }
@@ -236,28 +237,6 @@ export function groupSides(
   const [here, there] = [findGroup(ours, group), findGroup(theirs, group)]
   if (here === undefined || there === undefined) return undefined
   return { base: base && findGroup(base, group), ours: here, theirs: there }
-}
-
-/**
- * Whether an agent's record, as `vault` has it, has a key that is not a group's on a side which gave the
- * agent none: whoever can push can bring a group that follows a rekey without the agent's record that
- * does. So the key may be the one that was replaced. Its other groups, which have that key, are as they
- * were: a group may also come from a branch that did not know of a rekey.
- */
-export function mayBeReplaced(
-  vault: Vault,
-  { base, ours, theirs }: Pick<VaultMerge, "base" | "ours" | "theirs">,
-  { agent, group }: Pick<Grant, "agent" | "group">,
-): boolean {
-  const own = findAgentRecord(vault, agent)?.recipient
-  return [ours, theirs].some((side) => {
-    const member = findGroup(side, group)?.members.find((each) => each.agent === agent)
-    // Nor does a side give a key that has no record of the agent: anybody can take that away, too.
-    const gaveNone = [side, base].every(
-      (at) => ((at && findAgentRecord(at, agent)?.recipient) ?? own) === own,
-    )
-    return member !== undefined && member.recipient !== own && gaveNone
-  })
 }
 
 function choiceOf({ named, all }: Choices, name: string): Side | undefined {

@@ -16,6 +16,7 @@ import { classify } from "../words/layout.js"
 import { unitOf } from "../words/unit.js"
 import { type InProgress, requireCheckout, whatIsInProgress } from "./clone-state.js"
 import { type DroppedGrant, droppedGrants } from "./dropped-grants.js"
+import { withGivenKeys } from "./given-keys.js"
 import { keylessDraft } from "./keyless.js"
 import { mendedFiles } from "./mend.js"
 import {
@@ -123,7 +124,8 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
   const beliefs = beliefsAt(place, keyFileTrust, env)
   const opened = await mergeVault(git, sides, beliefs, wayBackFrom(during))
   const known = await withoutOld(git, folder, opened, during)
-  const merge = { ...(await withRemovals(git, folder, known, await bothSides(git))), mended }
+  const removed = await withRemovals(git, folder, known, await bothSides(git))
+  const merge = { ...(await withGivenKeys(git, folder, removed)), mended }
   refuseUnknown(choices, conflictsOf(merge, NO_CHOICES))
   const conflicts = conflictsOf(merge, choices)
   const { draft, exposed } = await settleWith(git, request, merge)

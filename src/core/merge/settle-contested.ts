@@ -48,13 +48,13 @@ import {
   unitedPast,
   winnerOf,
 } from "./merge-group.js"
+import { mayBeReplaced } from "./given-keys.js"
 import { draftOf, mergedManifest } from "./keyless.js"
 import {
   type Choices,
   type VaultMerge,
   agentChoice,
   groupSides,
-  mayBeReplaced,
   mergedSecret,
 } from "./merge-vault.js"
 import { changedUnits, groupOf } from "./units.js"
