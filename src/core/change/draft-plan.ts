@@ -5,6 +5,7 @@ import {
   type Plan,
   type SealedState,
   isExpiryOnly,
+  isForFormerOwnersOnly,
   isForOwnersOnly,
   makePlan,
 } from "../vault/plan.js"
@@ -36,8 +37,8 @@ function sealedState({ vault }: Session, secrets: "counted" | "read"): SealedSta
 /**
  * The plan of an operation that edits the manifest for `groups`: other differences must not be
  * pending, or they would be applied unseen. Grants that ran out elsewhere can wait, and so can what
- * an owner cannot open yet: the owner who acts may be that one. Where an agent is `rekeyed`, they may
- * wait in groups that are not in `groups`, and so may another key of its own. Throws `PENDING`.
+ * an owner cannot open yet: the owner who acts may be that one. Where an agent is `rekeyed`, only what
+ * {@link holdsUpRekey} must not be pending. Throws `PENDING`.
  */
 export function planEdit(
   session: Session,
@@ -46,10 +47,10 @@ export function planEdit(
   rekeyed?: string,
 ): Plan {
   const isOurs = ({ group }: GroupPlan): boolean => groups?.includes(group) ?? true
-  const mayWait = (group: GroupPlan): boolean =>
-    rekeyed !== undefined && (!isOurs(group) || isKeyAlone(session, group, rekeyed))
-  const pending = planAccess(session).groups.filter(
-    (group) => !isExpiryOnly(group) && !isForOwnersOnly(group) && !mayWait(group),
+  const pending = planAccess(session).groups.filter((group) =>
+    rekeyed === undefined
+      ? !isExpiryOnly(group) && !isForOwnersOnly(group)
+      : holdsUpRekey(session, group, rekeyed),
   )
   if (pending.length > 0) throw pendingError(pending)
   edit()
@@ -57,7 +58,23 @@ export function planEdit(
   return withKept(session.vault, { ...plan, groups: plan.groups.filter(isOurs) })
 }
 
-/** Whether all that is pending in a group is that an agent's record has another key than the group. */
+/**
+ * Whether an agent gets no new key before what is pending in a group is applied. It does not wait for
+ * groups that it does not open, for another key of its own, nor for the end of a grant or of an owner:
+ * they are signed already, and the new key of the group that comes of a rekey brings them about.
+ */
+export function holdsUpRekey(session: Session, plan: GroupPlan, agent: string): boolean {
+  const members = findGroup(session.vault, plan.group)?.members ?? []
+  return (
+    members.some((member) => member.agent === agent) &&
+    !isExpiryOnly(plan) &&
+    !isForOwnersOnly(plan) &&
+    !isForFormerOwnersOnly(plan) &&
+    !isKeyAlone(session, plan, agent)
+  )
+}
+
+/** Whether all that is pending in a group is that an record has another key than the group. */
 export function isKeyAlone({ vault }: Session, plan: GroupPlan, agent: string): boolean {
   const { group, gains, losses, retimed, unknown, formerOwners } = plan
   const until = findGroup(vault, group)?.members.find((member) => member.agent === agent)?.until

@@ -1,11 +1,12 @@
 import { type ChangeRequest, type Outcome, change } from "../change/change.js"
-import { planAll, summary } from "../change/draft-plan.js"
+import { holdsUpRekey, planAll, summary } from "../change/draft-plan.js"
 import { type Applied, executePlan } from "../change/execute-plan.js"
 import { refuseReplacedKeys } from "../change/replaced-keys.js"
 import { sealEscrowsToOwners } from "../change/seal-to-owners.js"
 import { VaultError } from "../words/errors.js"
 import { MANIFEST, POLICY_WISH } from "../words/layout.js"
 import type { Draft } from "../change/draft.js"
+import type { Session } from "../change/session.js"
 import { type PolicyWish, parsePolicyWish, policyPlan } from "../policy/policy-wish.js"
 import { type Plan, withPolicy } from "../vault/plan.js"
 import { refuseKnownKey } from "../vault/sealed-state.js"
@@ -23,9 +24,7 @@ export function apply(request: ChangeRequest, planId?: string): Promise<Outcome<
     const wished = policy && policyPlan(signedRules(session.vault), policy.rules)
     const plan = withPolicy(planAll(session), wished)
     if (planId !== undefined && planId !== plan.id) throw planChanged(plan, planId)
-    // Its new groups would be open to whoever knows its key.
-    const gaining = new Set(plan.groups.flatMap(({ gains }) => gains.map(({ agent }) => agent)))
-    for (const agent of gaining) refuseKnownKey(session.vault, agent)
+    refuseKnownKeys(session, plan)
     await refuseReplacedKeys(session, plan)
     const manifest = session.draft.read(MANIFEST)
     if (manifest !== undefined) session.draft.write(MANIFEST, manifest)
@@ -34,6 +33,16 @@ export function apply(request: ChangeRequest, planId?: string): Promise<Outcome<
     if (policy !== undefined) await signWish(session, policy, POLICY_WISH)
     return { result: { plan, exposed }, message: `apply ${summary(plan)}`, wish: MANIFEST }
   })
+}
+
+/** The new groups of an agent would be open to whoever knows its key. Throws `PENDING`. */
+function refuseKnownKeys(session: Session, { groups }: Plan): void {
+  const gaining = new Set(groups.flatMap(({ gains }) => gains.map(({ agent }) => agent)))
+  for (const agent of gaining) {
+    const waits = groups.some((group) => holdsUpRekey(session, group, agent))
+    const gained = groups.filter(({ gains }) => gains.some((gain) => gain.agent === agent))
+    refuseKnownKey(session.vault, agent, waits ? gained.map(({ group }) => group) : [])
+  }
 }
 
 /** Where there is none, a policy stays as it is: a lost file must not take it away. */

@@ -143,6 +143,13 @@ export function isForOwnersOnly(group: GroupPlan): boolean {
   return group.lacksOwner === true && group.is === "changed" && others + rest === 0
 }
 
+/** Whether all that the plan does to a group is to close it to owners who were removed. */
+export function isForFormerOwnersOnly(group: GroupPlan): boolean {
+  const others = group.gains.length + group.losses.length + group.retimed.length
+  const isAlone = group.is === "changed" && others + group.unknown.length === 0
+  return group.formerOwners !== undefined && isAlone
+}
+
 /** A loss means a new key: who lost access holds the present one. */
 export function needsRekey(group: GroupPlan): boolean {
   return group.is === "changed" && (group.losses.length > 0 || group.formerOwners !== undefined)

@@ -3,7 +3,7 @@ import { keeperOf } from "../leases/keepers.js"
 import type { FormerOwner, Plan, SealedGroup, SealedState, SealedToOwners } from "./plan.js"
 import { type GroupRecord, digestOf } from "../records/record.js"
 import { ownersOf } from "../records/owners.js"
-import { secretRecordPath } from "../words/layout.js"
+import { MANIFEST, secretRecordPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
 import {
   type Vault,
@@ -133,12 +133,19 @@ export function whoKnows(vault: Vault, agent: string): FormerOwner | undefined {
   return record?.escrow === undefined ? undefined : sealedOwners(vault, record).formerOwners[0]
 }
 
-/** Refuses an agent whose key is known to a removed owner. Throws `PENDING`. */
-export function refuseKnownKey(vault: Vault, agent: string): void {
+/**
+ * Refuses an agent whose key is known to a removed owner. `first` are the groups that it is to gain, where
+ * its new key waits for what else is pending. Throws `PENDING`.
+ */
+export function refuseKnownKey(vault: Vault, agent: string, first: readonly string[] = []): void {
   const former = whoKnows(vault, agent)
   if (former === undefined) return
   const message = `the key of ${agent} is known to ${former.name}, who was removed as an owner`
+  const rekey = `agent-vault agent rekey ${agent}`
   throw new VaultError("PENDING", message, {
-    hint: `give it a new one: agent-vault agent rekey ${agent}`,
+    hint:
+      first.length === 0
+        ? `give it a new one: ${rekey}`
+        : `take the grant of ${agent} to ${first.join(", ")} out of ${MANIFEST}, then agent-vault apply; then ${rekey}, and agent-vault grant ${agent} ${first.join(" ")}`,
   })
 }

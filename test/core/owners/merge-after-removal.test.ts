@@ -1,8 +1,8 @@
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { findVault } from "../../../src/core/disk/place.js"
-import { rekeyAgent, removeOwner, trustOwner } from "../../../src/core/owner.js"
+import { addAgent, rekeyAgent, removeOwner, trustOwner } from "../../../src/core/owner.js"
 import {
   type AgentRecord,
   encodeRecord,
@@ -210,3 +210,46 @@ test.each([
     expect(await outcome(bob.apply())).toBe("ROLLED_BACK")
   },
 )
+
+/** What alice has when git has merged what carol made and wished before she knew that bob was removed. */
+async function mergeNewAgent(...wished: readonly string[]): Promise<void> {
+  await addAgent({ ...(await carol.request()), agent: "late" })
+  await carol.set("fresh/one", "a-fake-value")
+  await carol.grant("late", "fresh")
+  const manifest = readFileSync(join(carol.top, MANIFEST_PATH), "utf8")
+  carol.write(MANIFEST_PATH, [manifest.trimEnd(), ...wished, ""].join("\n"))
+  carol.git("commit", "-qam", "wished")
+  carol.git("push", "-q", "origin", "main")
+  await remove(alice, "bob")
+  alice.git("pull", "-q", "--no-rebase", "--no-edit", "origin", "main")
+}
+
+const MANIFEST_PATH = ".agent-vault/manifest.yaml"
+const LATE_TO_STRIPE = "  - { agent: late, group: stripe }"
+
+test("an agent whose key bob knows, and who is to gain a group, gets a new key before apply", async () => {
+  await mergeNewAgent(LATE_TO_STRIPE)
+  const hint = "give it a new one: agent-vault agent rekey late"
+  await expect(alice.apply()).rejects.toMatchObject({ code: "PENDING", hint })
+  const { result } = await rekeyAgent({ ...(await alice.request()), agent: "late" })
+  // The group gets a new key at that, which closes it to bob as well.
+  expect(result.plan.groups).toMatchObject([{ group: "fresh", formerOwners: [{ name: "bob" }] }])
+  await alice.apply()
+  expect(await findingsAt(alice)).toEqual([])
+  expect((await alice.apply()).files).toEqual([])
+})
+
+test("where its own group has more to wait for, apply says how to go on", async () => {
+  await mergeNewAgent(LATE_TO_STRIPE, "  - { agent: ci, group: fresh }")
+  expect(await outcome(rekeyAgent({ ...(await alice.request()), agent: "late" }))).toBe("PENDING")
+  await expect(alice.apply()).rejects.toMatchObject({
+    code: "PENDING",
+    hint: "take the grant of late to stripe out of manifest.yaml, then agent-vault apply; then agent-vault agent rekey late, and agent-vault grant late stripe",
+  })
+  const manifest = readFileSync(join(alice.top, MANIFEST_PATH), "utf8")
+  alice.write(MANIFEST_PATH, manifest.replace(`${LATE_TO_STRIPE}\n`, ""))
+  await alice.apply()
+  await rekeyAgent({ ...(await alice.request()), agent: "late" })
+  await alice.grant("late", "stripe")
+  expect(await findingsAt(alice)).toEqual([])
+})
