@@ -22,10 +22,11 @@ export { refuseLinksOut } from "./git/git-links.js"
 export { LIMITS } from "./words/limits.js"
 export { isObject } from "./words/object.js"
 export { harmless, toJson } from "./words/harmless.js"
-export type { Environment } from "./disk/homes.js"
+export { type Environment, vaultsWithKeys } from "./disk/homes.js"
 export { type PathInVault, VAULT_FOLDER, VAULT_RECORD, vaultPath } from "./words/layout.js"
 export { type Checkout, findCheckout } from "./disk/place.js"
-export { loadOwnValues } from "./own-values/load-own-values.js"
+export { loadOwnValues, loadVaultsBelow } from "./own-values/load-own-values.js"
+export type { NotLooked, OwnValues } from "./own-values/own-values.js"
 export type { StagedFile, VaultProblem } from "./check/staged-vault.js"
 
 /** What {@link import("./check/staged-vault.js")} exports, loaded when a file of a vault is staged. */

@@ -219,7 +219,7 @@ describe("of the program's files", () => {
   test.each([
     ["get", GET, 14, 539_500],
     ["run", RUN, 15, 614_500],
-    ["guard", ["guard"], 32, 965_500],
+    ["guard", ["guard"], 33, 965_500],
     ["completion", ["completion", "bash"], 15, 506_000],
   ])("%s loads no more than are pinned here", (_what, command, most, bytes) => {
     const { loaded } = loadedBy(classic, command)

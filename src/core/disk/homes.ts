@@ -1,5 +1,6 @@
 import { delimiter, isAbsolute, join } from "node:path"
 import { VaultError } from "../words/errors.js"
+import { listFolder } from "./at-path.js"
 
 /** Environment variables, as Node's `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -15,6 +16,16 @@ export function keyHome(env: Environment): string {
   const chosen = env["AGENT_VAULT_HOME"]
   if (chosen) return chosen
   return join(env["XDG_CONFIG_HOME"] || join(userHome(env), ".config"), "agent-vault")
+}
+
+/** The ids of the vaults that this user has keys of, an owner's or agents'; none without a home. */
+export function vaultsWithKeys(env: Environment): readonly string[] {
+  try {
+    return listFolder(keyHome(env)).filter((name) => /^[0-9a-f]{32}$/.test(name))
+  } catch (error) {
+    if (VaultError.is(error, "NO_ACCESS")) return []
+    throw error
+  }
 }
 
 /** The folder with what this user's clones have seen: pins, freshness marks. */

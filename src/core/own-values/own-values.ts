@@ -54,8 +54,20 @@ interface Store {
 
 const MAC = 32
 /** Why the values of a vault are not looked for. */
-interface NotLooked {
+export interface NotLooked {
   readonly why: string
+}
+
+/** A vault, and the id that it says it has. */
+export interface VaultAround {
+  readonly root: string
+  readonly id: string
+}
+
+/** The vault around `folder`; undefined where there is none. */
+export function vaultAround(folder: string): VaultAround | undefined {
+  const place = findVaultOrNone(folder)
+  return place && { root: place.root, id: claimedId(place) }
 }
 
 /**
@@ -69,8 +81,15 @@ export async function ownValuesAt(
   env: Environment,
 ): Promise<OwnValues | NotLooked | undefined> {
   const place = findVaultOrNone(folder)
-  if (place === undefined) return undefined
-  const keys = await keysAtHand(place, env)
+  return place && valuesFor(place, await keysAtHand(place, env), env)
+}
+
+/** The values that these keys open. */
+export async function valuesFor(
+  place: Place,
+  keys: readonly Key[],
+  env: Environment,
+): Promise<OwnValues | NotLooked> {
   if (keys.length === 0) return { why: "no agent's key is on this machine" }
   try {
     const all = together(await Promise.all(keys.map((key) => ownValues(place, key, env))))

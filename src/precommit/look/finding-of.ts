@@ -12,6 +12,8 @@ export interface OwnHit {
   readonly secret: string
   readonly start: number
   readonly end: number
+  /** The folder of its vault, where that is not the one around the folder in which the guard starts. */
+  readonly folder?: string | undefined
 }
 
 /** A finding, and the offset at which it begins in the text that was looked at. */
@@ -51,19 +53,21 @@ export function customFinding(
 export function ownFinding(
   path: string,
   text: string,
-  { secret, start }: OwnHit,
+  { secret, start, folder }: OwnHit,
   lines: Pick<LineIndex, "at">,
 ): Finding {
+  const there = folder === undefined ? "" : `, in ${folder}`
   return {
     rule: OWN_VALUE,
-    title: `the value of ${secret} in this vault`,
+    title: `the value of ${secret} in ${folder === undefined ? "this vault" : `the vault of ${folder}`}`,
     path,
     ...lines.at(start),
     // Nothing of a value of the vault is shown, not even how it begins.
     excerpt: `(${text.length} characters)`,
     text,
     secret,
-    hint: `read it where it is needed: agent-vault get ${secret}`,
+    ...(folder === undefined ? {} : { vault: folder }),
+    hint: `read it where it is needed${there}: agent-vault get ${secret}`,
   }
 }
 

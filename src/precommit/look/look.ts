@@ -1,17 +1,18 @@
 import { existsSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import {
   VAULT_FOLDER,
   VAULT_RECORD,
   findCheckout,
-  loadOwnValues,
+  runQuickly,
   vaultPath,
 } from "../../core/guard.js"
 import { type ChangedFile, allFiles, rangeChanges, stagedChanges } from "./changes.js"
 import { filesAt, refuseFolders } from "./work-files.js"
-import { type FindOwn, firstOfEach } from "./finding-of.js"
+import { firstOfEach } from "./finding-of.js"
 import type { Finding } from "../report/finding.js"
-import { type Repository, openRepository } from "./repository.js"
+import { type Repository, listVaults, openRepository } from "./repository.js"
+import { type OwnValueSearch, searchOwnValues } from "./own-value-search.js"
 import type { GuardRequest, Subject } from "../../serving/guarding.js"
 import { SETTINGS_FILE, type Report } from "../report/request.js"
 import type { Finders } from "./findings-in.js"
@@ -19,12 +20,6 @@ import type { Scanned } from "./scan.js"
 
 /** How many contents the guard asks of git at once. */
 const AT_ONCE = 64
-
-/** How to find this vault's own values, or why the guard does not look for them. */
-interface OwnValueSearch {
-  readonly find?: FindOwn
-  readonly why?: string
-}
 
 /** Looks at the subject of a request. Throws `NO_REPOSITORY`, `NO_GIT`, `GIT_FAILED`, `USAGE`. */
 export async function look(request: GuardRequest): Promise<Report> {
@@ -83,8 +78,13 @@ async function lookAtFiles(
   subject: Extract<Subject, { is: "text" | "paths" }>,
 ): Promise<Report> {
   const { cwd } = request
-  const [{ scanBytes }, own] = await Promise.all([import("./scan.js"), ownValues(request)])
-  const top = findCheckout(cwd)?.top ?? cwd
+  const checkout = findCheckout(cwd)
+  const top = checkout?.top ?? cwd
+  const git = (args: readonly string[]): Promise<Buffer> => runQuickly(top, request.env, args)
+  const [{ scanBytes }, own] = await Promise.all([
+    import("./scan.js"),
+    searchOwnValues(request, top, async () => (checkout === undefined ? [] : listVaults({ git }))),
+  ])
   const files =
     subject.is === "text"
       ? [{ path: "<stdin>", bytes: Buffer.from(subject.bytes) }]
@@ -109,24 +109,13 @@ function changesOf(repository: Repository, subject: Subject): Promise<readonly C
   return subject.is === "all" ? allFiles(repository) : stagedChanges(repository)
 }
 
-/** The own values of the vault in the work tree. A vault only in the index cannot be read. */
-async function ownValuesOf({ blobs }: Repository, request: GuardRequest): Promise<OwnValueSearch> {
-  const own = await ownValues(request)
+/** The own values of the repository's vaults. A vault only in the index cannot be read. */
+async function ownValuesOf(repository: Repository, request: GuardRequest): Promise<OwnValueSearch> {
+  const { top, blobs } = repository
+  const own = await searchOwnValues(request, top, () => listVaults(repository))
   if (own.find !== undefined || own.why !== undefined) return own
   const record = await blobs.read(`:${VAULT_FOLDER}/${VAULT_RECORD}`)
   return record === undefined ? {} : { why: "the vault is not in the work tree" }
-}
-
-/** This vault's own values, as far as the keys of agents on this machine open them. */
-async function ownValues({ cwd, env }: GuardRequest): Promise<OwnValueSearch> {
-  if (!hasVaultAbove(cwd)) return {}
-  const { ownValuesAt } = await loadOwnValues()
-  const own = await ownValuesAt(cwd, env)
-  if (own === undefined || "why" in own) return own ?? {}
-  const [unread] = own.unread
-  return unread === undefined
-    ? { find: own.find }
-    : { find: own.find, why: `${unread.secret} could not be read: ${unread.error.message}` }
 }
 
 /** The finders that run beside the built-in rules. */
@@ -149,12 +138,6 @@ async function explainerFor({ explain, subject, cwd }: GuardRequest) {
   if (subject.is === "paths") refuseFolders(subject.paths, cwd)
   const { Explainer } = await import("./explainer.js")
   return new Explainer()
-}
-
-/** A cheap first question: the code that reads a vault is slow to load. */
-function hasVaultAbove(folder: string): boolean {
-  if (existsSync(join(folder, VAULT_FOLDER))) return true
-  return dirname(folder) !== folder && hasVaultAbove(dirname(folder))
 }
 
 /** The settings as this commit will hold them, or as the end of a range holds them. */

@@ -1,6 +1,14 @@
 import { existsSync, readFileSync } from "node:fs"
-import { join, resolve } from "node:path"
-import { Blobs, type Environment, VaultError, findCheckout, runQuickly } from "../../core/guard.js"
+import { join, posix, resolve } from "node:path"
+import {
+  Blobs,
+  type Environment,
+  VAULT_FOLDER,
+  VAULT_RECORD,
+  VaultError,
+  findCheckout,
+  runQuickly,
+} from "../../core/guard.js"
 
 /** The repository whose commit is looked at: Git for names, and one Git for contents. */
 export interface Repository {
@@ -30,6 +38,14 @@ export function openRepository(cwd: string, env: Environment): Repository {
     git: (args) => runQuickly(top, env, args),
     merged: () => mergeHeads(gitFolder),
   }
+}
+
+/** The folders that hold a vault, by the index: from the top, with `/`; `.` for the top itself. */
+export async function listVaults({ git }: Pick<Repository, "git">): Promise<readonly string[]> {
+  const glob = `:(top,glob)**/${VAULT_FOLDER}/${VAULT_RECORD}`
+  const paths = await git(["--no-literal-pathspecs", "ls-files", "-z", "--", glob])
+  const files = paths.toString("utf8").split("\0").slice(0, -1)
+  return files.map((path) => posix.dirname(posix.dirname(path)))
 }
 
 /** A repository without a work tree, which has ranges all the same. */

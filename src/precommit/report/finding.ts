@@ -24,6 +24,8 @@ export interface Finding {
   readonly inName?: true
   /** The secret of the vault whose value it is. */
   readonly secret?: string
+  /** The folder of that vault, where it is not the one around the folder in which the guard starts. */
+  readonly vault?: string
   /** The commit that added it, where it is made already. */
   readonly commit?: string
   /**
