@@ -6,6 +6,8 @@ import { type Git, checkoutAround, openGit } from "../git/git.js"
 import { commitOf, isShallowClone, resolveCommit } from "../git/git-objects.js"
 import { lackingFiles } from "../git/object-health.js"
 import { type Comparison, checkAgainst, vaultAt } from "./history.js"
+import { contains } from "../git/git-merge.js"
+import { shellWord } from "../words/shell-word.js"
 import { findUndoneRevokes } from "./past-revokes.js"
 import { findSetbacks } from "./setbacks.js"
 import type { Environment } from "../disk/homes.js"
@@ -117,13 +119,22 @@ async function inspectPast(
   const walked = history === true ? await walkHistory(git, folder, vault, onProgress) : []
   if (against === undefined) return { findings: walked }
   try {
-    const base = await vaultAt(git, await resolveCommit(git, against), folder, anchor)
-    const { findings, ...changed } = checkAgainst(base, vault)
-    return { findings: [...walked, ...findings], ...changed }
+    const commit = await resolveCommit(git, against)
+    const { findings, ...changed } = checkAgainst(await vaultAt(git, commit, folder, anchor), vault)
+    const isBehind = !(await contains(git, "HEAD", commit))
+    const told = isBehind ? findings.map((finding) => behind(finding, against)) : findings
+    return { findings: [...walked, ...told], ...changed }
   } catch (error) {
     if (VaultError.is(error, "USAGE")) throw error
     return { findings: [...walked, toFinding(against, error)] }
   }
+}
+
+/** A branch that has not all of what it is compared with may only not know of it. */
+function behind(finding: CheckFinding, against: string): CheckFinding {
+  const merge = `git merge ${shellWord(against)}`
+  const hint = `this branch lacks commits of ${against}, and that may be all: ${merge}; then check again`
+  return { hint, ...finding }
 }
 
 /** What was set back on the way here, and what revokes on the way count no more. */

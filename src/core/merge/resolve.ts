@@ -128,7 +128,7 @@ async function resolveIndex(git: Git, request: ResolveRequest): Promise<Resolved
   const merge = { ...(await withGivenKeys(git, folder, removed)), mended }
   refuseUnknown(choices, conflictsOf(merge, NO_CHOICES))
   const conflicts = conflictsOf(merge, choices)
-  const { draft, exposed } = await settleWith(git, request, merge)
+  const { draft, exposed } = await settleWith(git, request, merge, during)
   const isOpen = (unit: string): boolean => conflicts.some(({ name }) => name === nameOf(unit))
   const isLeft = (unit: string): boolean =>
     classify(unit).is === "stray" || [unit, ...(sides.renamed.get(unit) ?? [])].some(isOpen)
@@ -184,11 +184,27 @@ async function settleWith(
   git: Git,
   { place, env, now, owner, choices, onProgress }: ResolveRequest,
   merge: VaultMerge,
+  during: InProgress,
 ): Promise<SettledMerge> {
   const keyless = await keylessDraft(git, merge)
   if (keyless !== undefined) return { draft: keyless, exposed: [] }
   const session = { env, now, onProgress, identity: await owner() }
-  return settle(git, place, session, merge, choices)
+  try {
+    return await settle(git, place, session, merge, choices)
+  } catch (error) {
+    throw during === "rebase" && VaultError.is(error, "ROLLED_BACK") ? mergeInstead(error) : error
+  }
+}
+
+/**
+ * A rebase takes up the commits of a branch one by one. Before the last of them a group is at an earlier
+ * key than this user has seen of it, to which nothing is sealed. A merge has both sides at once.
+ */
+function mergeInstead(cause: VaultError): VaultError {
+  return new VaultError("ROLLED_BACK", cause.message, {
+    hint: "a rebase does not come to that key; a merge does: git rebase --abort; then agent-vault sync, or git merge and agent-vault resolve",
+    cause,
+  })
 }
 
 function refuseUnknown({ named }: Choices, conflicts: readonly VaultConflict[]): void {

@@ -4,6 +4,7 @@ import type { VaultFiles } from "../disk/files.js"
 import { type Place, gitPath } from "../disk/place.js"
 import type { Git } from "../git/git.js"
 import { LEFT_UNSIGNED, authorship, writeCommit } from "../git/git-commit.js"
+import { isShallowClone } from "../git/git-objects.js"
 import { mergeBase, mergeTrees } from "../git/git-merge.js"
 import type { BlobId } from "../git/git.js"
 import { memoryOf } from "../memory/memory.js"
@@ -98,7 +99,7 @@ export async function mergeIncoming(
   const undone = await undoneRevokes(git, incoming, base, opened)
   await verifyTheirs(opened, remote, undone, request.now)
   await accept()
-  if (base === undefined) throw unrelated(remote)
+  if (base === undefined) throw await unrelated(git, remote)
   const folder = gitPath(git.checkout, place.root)
   const known = await withoutReplays(git, folder, opened, { tips: [from], since: base })
   const tips = [from, incoming.incoming]
@@ -149,7 +150,7 @@ async function mergeBeside(
 ): Promise<MergedIncoming> {
   const { remote, from } = incoming
   await accept()
-  if (base === undefined) throw unrelated(remote)
+  if (base === undefined) throw await unrelated(git, remote)
   const { tree, conflicts } = await mergeTrees(git, from, incoming.incoming)
   refuseConflicts(remote, conflicts, [], [])
   const commit = await commitMerge(git, request, incoming, tree, new Map())
@@ -283,8 +284,13 @@ function withoutVault({ remote, name }: RemoteBranch): VaultError {
   })
 }
 
-function unrelated({ name }: RemoteBranch): VaultError {
-  return new VaultError("CONFLICT", `this branch and ${name} have no common past`, {
-    hint: `if they belong together: git merge --no-ff --allow-unrelated-histories ${shellWord(name)}; then agent-vault resolve, and agent-vault sync`,
-  })
+/** Of a shallow clone nobody can tell before the rest of its history is there. */
+async function unrelated(git: Git, { remote, name }: RemoteBranch): Promise<VaultError> {
+  const merge = `git merge --no-ff --allow-unrelated-histories ${shellWord(name)}; then agent-vault resolve, and agent-vault sync`
+  const what = `this branch and ${name} have no common past`
+  return (await isShallowClone(git))
+    ? new VaultError("CONFLICT", `${what} in this shallow clone`, {
+        hint: `git fetch --unshallow ${shellWord(remote)}; then agent-vault sync`,
+      })
+    : new VaultError("CONFLICT", what, { hint: `if they belong together: ${merge}` })
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import type { CheckFinding } from "../../../src/core/check/check-finding.js"
 import { inspect } from "../../../src/core/check/inspect.js"
 import { findVault } from "../../../src/core/disk/place.js"
 import { changeRotation } from "../../../src/core/rotation/change-rotation.js"
@@ -37,4 +38,27 @@ test("what is refused here is told once, and not of the commit that it is compar
   // The others are compared all the same.
   expect(told.access).toEqual([{ group: "db", gained: ["deploy"], lost: [] }])
   expect(told.rotations?.map(({ secret }) => secret)).toEqual(["db/password"])
+})
+
+test("a branch that lacks commits of the other is told to merge them, and passes then", async () => {
+  world.git("checkout", "-q", "--", ".agent-vault")
+  const place = findVault(world.top)
+  const findings = async (): Promise<readonly CheckFinding[]> =>
+    (await inspect({ place, env: world.env, now: new Date(), against: "main" })).findings
+  world.git("checkout", "-q", "-b", "topic", "main")
+  world.git("checkout", "-q", "main")
+  await world.set("stripe/api-key", "of-main")
+  world.git("checkout", "-q", "topic")
+  await world.set("stripe/webhook", "of-topic")
+  const hint =
+    "this branch lacks commits of main, and that may be all: git merge main; then check again"
+  expect(await findings()).toMatchObject([{ code: "ROLLED_BACK", subject: SECRET, hint }])
+  world.git("merge", "-q", "--no-edit", "main")
+  expect(await findings()).toEqual([])
+  // What was set back on top of it is no lack.
+  world.git("checkout", "-q", "main~1", "--", ".agent-vault/secrets/stripe")
+  world.git("commit", "-q", "--no-verify", "-m", "as before")
+  const setBack = (await findings()).filter(({ message }) => message.startsWith("falls back"))
+  expect(setBack.map(({ subject }) => subject)).toContain(SECRET)
+  expect(setBack.filter((each) => each.hint?.includes("lacks"))).toEqual([])
 })

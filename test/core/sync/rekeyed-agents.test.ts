@@ -58,3 +58,43 @@ describe.each(Object.entries(WAYS))("by %s", (_way, settle) => {
     expect(await two.read("deploy", "stripe/api-key")).toBe("old")
   })
 })
+
+test("where a rebase goes by keys that this user has seen replaced, the hint is a merge, which goes", async () => {
+  await one.revoke("ci", "stripe")
+  await syncAt(one)
+  await two.set("stripe/api-key", "set-meanwhile")
+  for (let times = 0; times < 2; times++) {
+    await two.grant("deploy", "stripe")
+    await two.revoke("deploy", "stripe")
+  }
+  await two.grant("deploy", "stripe")
+  two.git("fetch", "-q")
+  expect(() => two.git("rebase", "-q", "origin/main")).toThrow("Command failed")
+  await expect(resolveAt(two, NO_CHOICES)).rejects.toMatchObject({
+    code: "ROLLED_BACK",
+    hint: expect.stringContaining("git rebase --abort; then agent-vault sync") as string,
+  })
+  two.git("rebase", "--abort")
+  await syncAt(two)
+  expect(await two.read("deploy", "stripe/api-key")).toBe("set-meanwhile")
+  expect(await two.tryRead("ci", "stripe/api-key")).toBe("NOT_GRANTED")
+  expect((await two.apply()).files).toEqual([])
+})
+
+test("a shallow clone that does not see where both sides parted is told to fetch the rest", async () => {
+  const top = join(two.folder, "shallow")
+  const origin = two.git("remote", "get-url", "origin")
+  two.git("clone", "-q", "--depth", "1", `file://${origin.trim()}`, top)
+  const shallow = two.with({}, top)
+  await shallow.set("stripe/new", "of-the-shallow-one")
+  await one.set("stripe/webhook", "of-one")
+  await syncAt(one)
+  shallow.git("fetch", "-q", "--depth", "1")
+  await expect(syncAt(shallow)).rejects.toMatchObject({
+    code: "CONFLICT",
+    hint: "git fetch --unshallow origin; then agent-vault sync",
+  })
+  shallow.git("fetch", "-q", "--unshallow", "origin")
+  expect(await syncAt(shallow)).toMatchObject({ brought: "merge" })
+  expect(await shallow.read("ci", "stripe/webhook")).toBe("of-one")
+})
