@@ -168,7 +168,7 @@ export async function takenEscrows(
       path === record.path && each?.kind === "agent" ? [each] : [],
     )
     const knew = new Set(
-      keptBefore(record, own).flatMap((earlier) => ownersOf(earlier, vault.owners)),
+      keptBefore(record, own, owners).flatMap((earlier) => ownersOf(earlier, vault.owners)),
     )
     const isTaken = ({ signer, since }: OwnerEntry): boolean =>
       knew.has(signer) || owners.some((newer) => named.has(newer.signer) && newer.since > since)
@@ -184,10 +184,19 @@ function madeWithout({ name }: OwnerEntry, agent: string): VaultError {
   })
 }
 
-/** The records with an escrow from before the agent got its key: not those of another branch meanwhile. */
-function keptBefore(record: AgentRecord, past: readonly AgentRecord[]): readonly AgentRecord[] {
+/**
+ * The records with an escrow from before the agent got its key: not those of another branch meanwhile. A
+ * removed owner, who still has their key, could sign that it had it from the beginning.
+ */
+function keptBefore(
+  record: AgentRecord,
+  past: readonly AgentRecord[],
+  owners: readonly OwnerEntry[],
+): readonly AgentRecord[] {
   const hasItsKey = ({ recipient }: AgentRecord): boolean => recipient === record.recipient
-  const its = [record, ...past.filter(hasItsKey)]
+  const signers = new Set(owners.map(({ signer }) => signer))
+  const isProof = ({ signature }: AgentRecord): boolean => signers.has(signature.signer)
+  const its = [record, ...past.filter((each) => hasItsKey(each) && isProof(each))]
   return past.filter(
     (each) =>
       !hasItsKey(each) &&

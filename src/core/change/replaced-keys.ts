@@ -10,7 +10,8 @@ import type { Session } from "./session.js"
 /**
  * Refuses to let an agent into a group by a key in whose place the group has, or had, a later one of it.
  * Whoever can push can bring a group that follows a rekey without the agent's record that does. As far
- * as the branch's history goes. Throws `PENDING`.
+ * as the branch's history goes, in which removed owners, who still have their key, prove nothing that
+ * lets an agent in. Throws `PENDING`.
  */
 export async function refuseReplacedKeys(session: Session, { groups }: Plan): Promise<void> {
   // Whom a group never had, it had by no key: the history need not be looked at.
@@ -18,6 +19,7 @@ export async function refuseReplacedKeys(session: Session, { groups }: Plan): Pr
     gains.some(({ revokedAt }) => is === "new" || losses.length > 0 || revokedAt !== undefined),
   )
   if (gaining.length === 0) return
+  const owners = new Set(session.vault.owners.map(({ signer }) => signer))
   const groupPaths = new Set(gaining.map(({ group }) => groupRecordPath(group)))
   const past = await signedBelow(session, "groups", groupPaths)
   const doubts = gaining.flatMap((plan) => {
@@ -29,7 +31,10 @@ export async function refuseReplacedKeys(session: Session, { groups }: Plan): Pr
     const gained = new Set(plan.gains.map(({ agent }) => agent))
     return plan.members
       .filter(({ agent }) => gained.has(agent))
-      .map((member) => ({ plan, agent: member.agent, later: maybeLater(member, own, present) }))
+      .map((member) => {
+        const later = [...laterIn(own, member, owners), ...otherKey(member, present)]
+        return { plan, agent: member.agent, later }
+      })
       .filter(({ later }) => later.length > 0)
   })
   if (doubts.length === 0) return
@@ -40,7 +45,7 @@ export async function refuseReplacedKeys(session: Session, { groups }: Plan): Pr
     const records = known.flatMap(({ path, record }) =>
       path === present.path && record?.kind === "agent" ? [record] : [],
     )
-    if (!later.every((key) => isLeftBehind(key, present, records))) {
+    if (!later.every((key) => isLeftBehind(key, present, records, owners))) {
       throw keyReplaced(session, plan, agent)
     }
   }
@@ -50,36 +55,52 @@ export async function refuseReplacedKeys(session: Session, { groups }: Plan): Pr
  * Whether the records of an agent show that a key did not take the place of its present one: it is not
  * after that one, and an owner signed the present one further, as in a merge of two rekeys.
  */
-function isLeftBehind(key: string, present: AgentRecord, past: readonly AgentRecord[]): boolean {
-  const serialsOf = (recipient: string): readonly number[] =>
-    [present, ...past].filter((each) => each.recipient === recipient).map(({ serial }) => serial)
-  const [serials, own] = [serialsOf(key), serialsOf(present.recipient)]
-  const isNotAfter = serials.some((serial) => own.every((each) => serial <= each))
-  return isNotAfter && serials.every((serial) => serial < present.serial)
+function isLeftBehind(
+  key: string,
+  present: AgentRecord,
+  past: readonly AgentRecord[],
+  owners: ReadonlySet<string>,
+): boolean {
+  const recordsOf = (recipient: string): readonly AgentRecord[] =>
+    [present, ...past].filter((each) => each.recipient === recipient)
+  const [others, own] = [recordsOf(key), recordsOf(present.recipient)]
+  const isNotAfter = others.some(
+    ({ serial, signature }) =>
+      owners.has(signature.signer) && own.every((each) => serial <= each.serial),
+  )
+  return isNotAfter && others.every(({ serial }) => serial < present.serial)
 }
 
 /**
- * The other keys of an agent that a group may have had after this one: one that it has now, one that a
- * later record has, and one by which the agent lost what it opened when it had this key, since another
- * branch may have come as far with it.
+ * The other keys of an agent that a group may have had after this one: one that a later record has, and
+ * one by which the agent lost what it opened when it had this key, since another branch may have come as
+ * far with it.
  */
-function maybeLater(
-  { agent, recipient }: Member,
+function laterIn(
   past: readonly GroupRecord[],
-  present: GroupRecord | undefined,
+  { agent, recipient }: Member,
+  owners: ReadonlySet<string>,
 ): readonly string[] {
-  const keys = past.flatMap(({ epoch, members, revoked }) => {
+  const keys = past.flatMap(({ epoch, members, revoked, signature }) => {
     const key = members.find((each) => each.agent === agent)?.recipient
     const lost = revoked.find((each) => each.agent === agent)?.epoch ?? 0
-    return key === undefined ? [] : [{ key, epoch, lost }]
+    return key === undefined ? [] : [{ key, epoch, lost, isProof: owners.has(signature.signer) }]
   })
-  const own = keys.filter(({ key }) => key === recipient).map(({ epoch }) => epoch)
+  const own = keys.filter(({ key }) => key === recipient)
   const others = own.length === 0 ? [] : keys.filter(({ key }) => key !== recipient)
-  const later = others.filter(
-    ({ epoch, lost }) => own.every((each) => each < epoch) || own.some((each) => each <= lost),
-  )
+  const isLater = ({ epoch, lost }: { readonly epoch: number; readonly lost: number }): boolean =>
+    own.every((each) => each.epoch < epoch || !each.isProof) ||
+    own.some((each) => each.epoch <= lost)
+  return others.filter(isLater).map(({ key }) => key)
+}
+
+/** Another key by which the group has the agent now. */
+function otherKey(
+  { agent, recipient }: Member,
+  present: GroupRecord | undefined,
+): readonly string[] {
   const here = present?.members.find((each) => each.agent === agent)?.recipient ?? recipient
-  return [...later.map(({ key }) => key), ...(here === recipient ? [] : [here])]
+  return here === recipient ? [] : [here]
 }
 
 function keyReplaced(session: Session, plan: GroupPlan, agent: string): VaultError {

@@ -17,6 +17,8 @@ import { anotherPerson, findingsAt, makeOwner, nobody, readAs, recordOf } from "
 let template: World
 /** Alice, and bob and carol whom she made owners, each with a clone and a home. */
 let alice: World
+/** Another machine of alice's. */
+let elsewhere: World
 let bob: World
 let carol: World
 const worlds: World[] = []
@@ -26,7 +28,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   const machines = twoMachines(template)
-  alice = machines[0]
+  ;[alice, elsewhere] = machines
   bob = anotherPerson(alice)
   carol = anotherPerson(alice)
   worlds.push(...machines, bob, carol)
@@ -165,6 +167,32 @@ test("nor has who brings an agent alone that was added after it", async () => {
   await expect(carol.apply()).rejects.toMatchObject({
     code: "PENDING",
     message: "the key of robot was made without the owner bob",
+  })
+})
+
+test("nor where a removed owner signs that the agent had that key from the beginning", async () => {
+  const bobs = signingKey((await bob.request()).identity.identity)
+  await remove(alice, "bob")
+  await alice.addAgent("robot")
+  await syncAt(alice)
+  await syncAt(elsewhere)
+  await remove(alice, "carol")
+  for (const agent of ["ci", "deploy"]) {
+    alice.git("checkout", "-q", "HEAD~1", "--", `.agent-vault/agents/${agent}.*`)
+  }
+  await publishAgentsAlone(1)
+  const path = join(alice.top, ".agent-vault/agents/robot.json")
+  const made = readFileSync(path)
+  const body = unsigned(JSON.parse(made.toString("utf8")) as AgentRecord)
+  for (const record of [encodeRecord(signRecord({ ...body, serial: 1 }, bobs)), made]) {
+    writeFileSync(path, record)
+    alice.git("commit", "-q", "--no-verify", "-m", "by whoever can push", "--", path)
+  }
+  alice.git("push", "-q", "origin", "main")
+  elsewhere.git("pull", "-q", "--ff-only")
+  await expect(elsewhere.apply()).rejects.toMatchObject({
+    code: "PENDING",
+    message: "the key of robot was made without the owner carol",
   })
 })
 

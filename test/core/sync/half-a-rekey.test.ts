@@ -1,7 +1,16 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest"
-import { rekeyAgent } from "../../../src/core/owner.js"
+import { rekeyAgent, removeOwner } from "../../../src/core/owner.js"
+import {
+  type AgentRecord,
+  type GroupRecord,
+  type Unsigned,
+  encodeRecord,
+  signRecord,
+  unsigned,
+} from "../../../src/core/records/record.js"
+import { type SigningKey, signingKey } from "../../../src/core/records/signature.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 import { anotherPerson, makeOwner } from "../owners/people.js"
 import { mergeAt, syncAt, twoMachines } from "./clones.js"
@@ -170,3 +179,66 @@ test("a key that one of two rekeys gave, and the merge of both chose, is granted
   await one.grant("ci", "stripe")
   expect((await one.apply()).files).toEqual([])
 })
+
+/** Has bob be an owner for a while, on both machines; resolves to what signs as he did. */
+async function removedOwner(): Promise<SigningKey> {
+  const bob = anotherPerson(one)
+  await makeOwner(one, bob, "bob")
+  const key = signingKey((await bob.request()).identity.identity)
+  await removeOwner({ ...(await one.request()), owner: "bob" })
+  bob.remove()
+  one.git("push", "-q", "origin", "main")
+  two.git("pull", "-q", "--ff-only")
+  return key
+}
+
+/** Has a commit of `one` bring a forged record, and another one put back what was there. */
+function forge(forged: AgentRecord | GroupRecord): void {
+  const path = `.agent-vault/${forged.path}`
+  const genuine = readFileSync(join(one.top, path), "utf8")
+  for (const text of [Buffer.from(encodeRecord(forged)).toString("utf8"), genuine]) {
+    one.write(path, text)
+    one.git("commit", "-q", "--no-verify", "-m", "by whoever can push", "--", path)
+  }
+}
+
+test("a removed owner proves by no record that the new key had come before the old one", async () => {
+  const bobs = await removedOwner()
+  await rekeyCi(one)
+  const record = recordAt<AgentRecord>("agents/ci.json")
+  pushWithoutAgents()
+  forge(signRecord<AgentRecord>({ ...record, serial: 1 }, bobs))
+  one.git("push", "-q", "origin", "main")
+  two.git("pull", "-q", "--ff-only")
+  expect(await outcome(two.apply())).toBe("PENDING")
+  await rekeyCi(two)
+  expect(await readByOldKey()).toBe("NOT_GRANTED")
+})
+
+test("nor that the group had the old key after it", async () => {
+  const bobs = await removedOwner()
+  const before = recordAt<GroupRecord>("groups/stripe.json")
+  forge(signRecord<GroupRecord>({ ...before, epoch: 99 }, bobs))
+  one.git("push", "-q", "origin", "main")
+  await rekeyCi(one)
+  await one.grant("deploy", "stripe")
+  const granted = one.git("rev-parse", "HEAD^{tree}")
+  await one.revoke("ci", "stripe")
+  const revoked = one.git("rev-parse", "HEAD^{tree}")
+  one.git("reset", "-q", "--hard", "origin/main")
+  for (const tree of [granted, revoked]) {
+    one.git("read-tree", "-u", "--reset", tree)
+    one.git("commit", "-q", "--no-verify", "-m", "without the agents")
+    pushWithoutAgents()
+  }
+  two.git("pull", "-q", "--ff-only")
+  expect(await outcome(two.grant("ci", "stripe"))).toBe("PENDING")
+  await rekeyCi(two)
+  await two.grant("ci", "stripe")
+  expect(await readByOldKey()).toBe("NOT_GRANTED")
+})
+
+/** What a record of `one` says. */
+function recordAt<R extends AgentRecord | GroupRecord>(path: string): Unsigned<R> {
+  return unsigned(JSON.parse(readFileSync(join(one.top, ".agent-vault", path), "utf8")) as R)
+}
