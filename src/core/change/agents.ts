@@ -10,6 +10,7 @@ import { sealEscrow } from "../vault/escrow.js"
 import { agentRecordPath, escrowPath } from "../words/layout.js"
 import { foldedCollision, parseAgentName } from "../words/names.js"
 import type { Plan } from "../vault/plan.js"
+import { readSealedState, refuseFormerOwners } from "../vault/sealed-state.js"
 import { escrowOwners } from "../records/owners.js"
 import { type AgentRecord, digestOf, unsigned } from "../records/record.js"
 import type { ExposedSecret } from "./rekey.js"
@@ -49,12 +50,14 @@ export interface Rekeyed {
   readonly exposed: readonly ExposedSecret[]
 }
 
-/** Gives a new agent an identity, with a copy in escrow. Throws `EXISTS`, `RECIPIENT_INVALID`. */
+/** Gives a new agent an identity, with a copy in escrow. Throws `EXISTS`, `RECIPIENT_INVALID`, `ROLLED_BACK`. */
 export function addAgent(request: AgentRequest): Promise<Outcome<Enrolled>> {
   const agent = parseAgentName(request.agent)
   return change(request, async (session) => {
     refuseTaken(session, agent)
     session.requirePerson(`make ${agent} an agent, with a key of its own`)
+    // Its escrow is sealed to all whom vault.json lists.
+    refuseFormerOwners(session.vault, readSealedState(session.vault, "counted"))
     const key = await makeKey(session, request.recipient)
     // Whoever can push can delete the record, and bring it back as the later one.
     const path = agentRecordPath(agent)

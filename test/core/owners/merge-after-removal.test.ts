@@ -236,6 +236,7 @@ test.each([
     bob.git("reset", "-q", "--hard", "origin/main")
     expect(await findingsAt(bob)).toEqual(["ROLLED_BACK vault.json"])
     expect(await outcome(bob.apply())).toBe("ROLLED_BACK")
+    expect(await outcome(bob.addAgent("another"))).toBe("ROLLED_BACK")
   },
 )
 
