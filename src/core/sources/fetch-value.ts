@@ -9,10 +9,9 @@ import { partsOf, storeOf } from "./reference.js"
 import { runStore } from "./run-store.js"
 import { StoreFailure } from "./store-failure.js"
 
-/** A value that a store gives, for which version of its secret, and when it was asked, in ms. */
-interface KeptValue {
+/** A value that a store gives, for which value of its secret, and when it was asked, in ms. */
+interface KeptValue extends Pick<SealedReference, "version" | "changed"> {
   readonly value: Promise<Uint8Array>
-  readonly version: number
   readonly asked: number
   isHere: boolean
 }
@@ -38,6 +37,8 @@ interface SealedReference {
   readonly vault: string
   readonly name: SecretName
   readonly version: number
+  /** When it got this version: a secret that is made anew begins with version 1 again. */
+  readonly changed: string
   readonly source: Source
   readonly reference: string
 }
@@ -53,11 +54,12 @@ export async function resolveReference(
   at: SourcePlace,
   now: Date,
 ): Promise<ResolvedValue> {
-  const { name, version, reference, source } = sealed
+  const { name, version, changed, reference, source } = sealed
   const fingerprint = referenceFingerprint(name, reference)
   requireAgreed(sealed, fingerprint, at)
   const known = at.kept.get(fingerprint)
-  if (known?.version === version && isYoung(known, source, now)) {
+  const isPresent = known?.version === version && known.changed === changed
+  if (isPresent && isYoung(known, source, now)) {
     const isAwaited = !known.isHere
     return { value: Uint8Array.from(await known.value), isAwaited }
   }
@@ -65,7 +67,7 @@ export async function resolveReference(
   known?.value.then((value) => value.fill(0)).catch(() => {})
   const value = ask(sealed, at)
   if (source.keep === 0) return { value: await value, isAwaited: true }
-  const entry: KeptValue = { value, version, asked: now.getTime(), isHere: false }
+  const entry: KeptValue = { value, version, changed, asked: now.getTime(), isHere: false }
   at.kept.set(fingerprint, entry)
   value.catch(() => at.kept.get(fingerprint) === entry && at.kept.delete(fingerprint))
   const own = Uint8Array.from(await value)

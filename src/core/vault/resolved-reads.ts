@@ -69,6 +69,7 @@ function isLeased({ lease }: SecretRecord, { outlet }: Resolving): boolean {
 export function refuseChanged({ name, record, value }: SecretRead, before?: SecretRead): void {
   const isSame =
     record.version === before?.record.version &&
+    record.changed === before.record.changed &&
     record.source?.store === before?.record.source?.store &&
     isSameLease(record.lease, before?.record.lease)
   if (before && isSame && Buffer.compare(value, before.value) === 0) return
@@ -111,13 +112,13 @@ async function resolve(
 ): Promise<SecretRead & { readonly isAwaited: boolean }> {
   const { name, record, value } = read
   const { sources } = resolving
-  const { source, lease, vault, version } = record
+  const { source, lease, vault, version, changed } = record
   if (source !== undefined) {
     const { elsewhere, resolveReference } = await import("../sources/fetch-value.js")
     if (sources === undefined) throw elsewhere(name, source)
     const reference = Buffer.from(value).toString("utf8")
     const resolved = await resolveReference(
-      { vault, name, version, source, reference },
+      { vault, name, version, changed, source, reference },
       sources,
       now,
     )

@@ -13,6 +13,7 @@ import {
   agreeToReference,
   agreements,
   referenceFingerprint,
+  removeSecrets,
   setPolicy,
   setSecret,
   takeBack,
@@ -41,8 +42,8 @@ afterEach(async () => {
 afterAll(() => template.remove())
 
 /** An owner points to the store, or says again that the value is another one there. */
-async function put(where: World): Promise<void> {
-  const request = { ...(await where.request()), name: NAME.full, metadata: {} }
+async function put(where: World, now = new Date()): Promise<void> {
+  const request = { ...(await where.request()), now, name: NAME.full, metadata: {} }
   const value = Buffer.from(REFERENCE)
   await setSecret({ ...request, value, source: { store: "op", keep: 300 } })
 }
@@ -87,6 +88,21 @@ test("what is kept is of its version: an owner who says that it was changed ther
   const value = await vault.get(NAME.full)
   expect([before, value].map((each) => each.reveal())).toEqual(["one", "two"])
   expect(value.version).toBe(before.version + 1)
+})
+
+test("so does one who removes the secret and makes it anew, which begins with version 1 again", async () => {
+  const remake = async (now: Date): Promise<void> => {
+    await removeSecrets({ ...(await world.request()), names: [NAME.full] })
+    await put(world, now)
+  }
+  await remake(new Date())
+  store("printf one")
+  agree()
+  expect((await vault.get(NAME.full)).reveal()).toBe("one")
+  store("printf two")
+  await remake(new Date(Date.now() + 1000))
+  const { version } = await vault.get(NAME.full)
+  expect([version, (await vault.get(NAME.full)).reveal()]).toEqual([1, "two"])
 })
 
 test("what a store gave leaves no more once the agreement was taken back meanwhile", async () => {

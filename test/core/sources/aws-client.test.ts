@@ -76,7 +76,7 @@ async function resolve(reference: string): Promise<Buffer> {
   agreeToReference(vault, NAME, referenceFingerprint(NAME, reference), at.env)
   const source = { store: parseReference(reference), keep: 0 }
   const { value } = await resolveReference(
-    { vault, name: NAME, version: 1, source, reference },
+    { vault, name: NAME, version: 1, changed: "2026-12-01T00:00:00Z", source, reference },
     at,
     new Date(),
   )

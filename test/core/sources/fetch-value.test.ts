@@ -70,6 +70,7 @@ function reading(keep: number): (second: number) => Promise<string> {
     vault: id,
     name: NAME,
     version: 1,
+    changed: "2026-12-01T00:00:00Z",
     source: { store: "vault", keep } as const,
     reference: REFERENCE,
   }
