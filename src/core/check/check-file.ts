@@ -166,15 +166,18 @@ function whoCouldRead(exposed: Exposed): string {
   return why === "rekeyed" ? `an earlier key of ${exposed.agent}` : `${exposed.agent}, until ${at}`
 }
 
-/** A secret whose group has no record cannot be opened by anyone. */
-function groupOf(vault: Vault, name: SecretName): GroupRecord {
+/**
+ * A secret whose group has no record cannot be opened by anyone. Nothing but the file may be gone; or a
+ * rebase, or the like, brought the secret on top of the group's end. Throws `RECORD_INVALID`.
+ */
+export function groupOf(vault: Vault, name: SecretName): GroupRecord {
   const group = findGroup(vault, name.group)
   if (group !== undefined) return group
   throw new VaultError(
     "RECORD_INVALID",
     `${name.full} belongs to ${name.group}, which has no record`,
     {
-      hint: restore(groupRecordPath(name.group)),
+      hint: `${restore(groupRecordPath(name.group))}; if it was removed while this was set: agent-vault resolve`,
     },
   )
 }

@@ -1,9 +1,11 @@
+import { groupOf } from "../check/check-file.js"
 import { vaultAt } from "../check/history.js"
 import { type Place, gitPath } from "../disk/place.js"
 import type { Git } from "../git/git.js"
 import { REWIND } from "../memory/marks.js"
 import { type Memory, noMemory } from "../memory/memory.js"
 import { parseManifest } from "../records/manifest.js"
+import { type Vault, listSecrets } from "../vault/vault.js"
 import { VaultError } from "../words/errors.js"
 import { MANIFEST } from "../words/layout.js"
 import { hasMergeMarkers } from "../words/markers.js"
@@ -22,8 +24,9 @@ export async function refuseBrokenTip(
   memory: Memory = noMemory(),
 ): Promise<void> {
   const folder = gitPath(requireCheckout(place), place.root)
+  let vault: Vault
   try {
-    const vault = await vaultAt(git, commit, folder, undefined)
+    vault = await vaultAt(git, commit, folder, undefined)
     verifyForReaders(vault.files, memory)
     // A manifest that is not valid for another reason is an owner's to correct, and hurts no reader.
     const manifest = vault.files.read(MANIFEST)
@@ -37,6 +40,7 @@ export async function refuseBrokenTip(
       cause,
     })
   }
+  for (const name of listSecrets(vault)) groupOf(vault, name)
 }
 
 function setBack({ code, message, cause }: VaultError): VaultError {

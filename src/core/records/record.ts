@@ -1,4 +1,4 @@
-import { hasMergeMarkers } from "../words/markers.js"
+import { hasMergeMarkers, settledBy } from "../words/markers.js"
 import type { SecretMetadata } from "./secret-metadata.js"
 import { hash } from "node:crypto"
 import { VaultError } from "../words/errors.js"
@@ -273,7 +273,7 @@ function parse(path: string, bytes: Uint8Array): unknown {
 
 function inConflict(path: string): VaultError {
   return new VaultError("RECORD_INVALID", `${path} is in the middle of a merge`, {
-    hint: "an owner settles it: agent-vault resolve",
+    hint: settledBy(path),
   })
 }
 

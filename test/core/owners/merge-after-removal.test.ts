@@ -10,7 +10,8 @@ import {
   unsigned,
 } from "../../../src/core/records/record.js"
 import { signingKey } from "../../../src/core/records/signature.js"
-import { syncAt, twoMachines } from "../sync/clones.js"
+import { NO_CHOICES } from "../../../src/core/merge/merge-vault.js"
+import { resolveAt, syncAt, twoMachines } from "../sync/clones.js"
 import { type World, outcome, vaultWorld } from "../world.js"
 import { anotherPerson, findingsAt, makeOwner, nobody, readAs, recordOf } from "./people.js"
 
@@ -281,4 +282,19 @@ test("where its own group has more to wait for, apply says how to go on", async 
   await rekeyAgent({ ...(await alice.request()), agent: "late" })
   await alice.grant("late", "stripe")
   expect(await findingsAt(alice)).toEqual([])
+})
+
+test("where both sides changed the owners, what git left is taken back: nothing settles it", async () => {
+  await remove(alice, "bob")
+  await syncAt(alice)
+  await remove(carol, "bob")
+  expect(() => carol.git("pull", "-q", "--no-rebase", "origin", "main")).toThrow("Command failed")
+  const hint = expect.stringContaining("no command settles that: git merge --abort") as string
+  await expect(readAs(carol, "stripe/api-key")).rejects.toMatchObject({
+    code: "RECORD_INVALID",
+    hint,
+  })
+  expect(await outcome(resolveAt(carol, NO_CHOICES))).toBe("CONFLICT")
+  carol.git("merge", "--abort")
+  await expect(syncAt(carol)).rejects.toMatchObject({ code: "CONFLICT" })
 })

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { inspect } from "../../../src/core/check/inspect.js"
+import { removeGroup } from "../../../src/core/change/groups.js"
+import { NO_CHOICES } from "../../../src/core/merge/merge-vault.js"
 import { changeMetadata } from "../../../src/core/change/change-metadata.js"
 import { moveSecret } from "../../../src/core/change/move-secret.js"
 import { removeSecrets } from "../../../src/core/change/remove-secrets.js"
@@ -254,4 +256,23 @@ test("what was made here, published and set back stands in the way", async () =>
   await there.set("stripe/new", "another")
   await syncAt(there)
   expect(await outcome(syncAt(here))).toBe("ROLLED_BACK")
+})
+
+test("a group that a rebase left out from under a secret is handed on by no sync, and comes back", async () => {
+  const [here, there] = both()
+  await here.set("fresh/one", "first")
+  await syncAt(here)
+  await syncAt(there)
+  await removeGroup({ ...(await here.request()), group: "fresh", withSecrets: true })
+  await syncAt(here)
+  await there.set("fresh/two", "second")
+  there.git("pull", "-q", "--rebase", "origin", "main")
+  const hint = expect.stringContaining("agent-vault resolve") as string
+  await expect(syncAt(there)).rejects.toMatchObject({ code: "RECORD_INVALID", hint })
+  expect((await resolveAt(there, NO_CHOICES)).settled).toContain("fresh")
+  there.git("commit", "-q", "--no-verify", "-m", "the group is back")
+  expect((await there.apply()).files).toEqual([])
+  await there.grant("ci", "fresh")
+  await syncAt(there)
+  await expectReads("fresh/two", "second")
 })
