@@ -121,13 +121,21 @@ async function inspectPast(
   try {
     const commit = await resolveCommit(git, against)
     const { findings, ...changed } = checkAgainst(await vaultAt(git, commit, folder, anchor), vault)
-    const isBehind = !(await contains(git, "HEAD", commit))
-    const told = isBehind ? findings.map((finding) => behind(finding, against)) : findings
+    const told = (await isBehind(git, commit))
+      ? findings.map((finding) => behind(finding, against))
+      : findings
     return { findings: [...walked, ...told], ...changed }
   } catch (error) {
     if (VaultError.is(error, "USAGE")) throw error
     return { findings: [...walked, toFinding(against, error)] }
   }
+}
+
+/** Whether what is checked out lacks commits; where nothing is committed yet, it lacks none. */
+async function isBehind(git: Git, commit: string): Promise<boolean> {
+  const { branch } = git.checkout
+  const isBegun = branch === undefined || (await commitOf(git, branch)) !== undefined
+  return isBegun && !(await contains(git, "HEAD", commit))
 }
 
 /** A branch that has not all of what it is compared with may only not know of it. */

@@ -62,3 +62,12 @@ test("a branch that lacks commits of the other is told to merge them, and passes
   expect(setBack.map(({ subject }) => subject)).toContain(SECRET)
   expect(setBack.filter((each) => each.hint?.includes("lacks"))).toEqual([])
 })
+
+test("a branch without a commit is compared all the same", async () => {
+  world.git("checkout", "-q", "-f", "main")
+  world.git("checkout", "-q", "--orphan", "anew")
+  const request = { place: findVault(world.top), env: world.env, now: new Date(), against: "base" }
+  const { findings, access } = await inspect(request)
+  expect(findings).toEqual([])
+  expect(access).toEqual([{ group: "db", gained: ["deploy"], lost: [] }])
+})
