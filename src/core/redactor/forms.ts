@@ -31,6 +31,13 @@ const SPACE = 32
  * begins with a line end, so that the last line end of an output is never held back.
  */
 export function formsOf(value: Uint8Array): Form[] {
+  const forms = formsAsStored(value)
+  const others = forms.length === 0 ? [] : withOtherLineEnds(trimmed(Buffer.from(value)))
+  return others.length === 0 ? forms : distinct([...forms, ...inOnePiece(others)])
+}
+
+/** The same, but for those whose lines end in another way: on a screen the line ends stay. */
+export function formsAsStored(value: Uint8Array): Form[] {
   const whole = trimmed(Buffer.from(value))
   if (whole.length < SHORTEST) return []
   const untrimmed = Buffer.from(value)
@@ -67,6 +74,16 @@ function trimmed(bytes: Buffer): Buffer {
 
 function isBlank(byte: number | undefined): boolean {
   return byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === SPACE
+}
+
+/** The same lines, as they are told by who reads or writes them in another way. */
+function withOtherLineEnds(value: Buffer): Buffer[] {
+  if (!isSmall(value)) return []
+  const text = value.toString("latin1")
+  return ["\n", "\r\n"].flatMap((end) => {
+    const other = text.replaceAll(/\r\n|\r|\n/g, end)
+    return other === text ? [] : Buffer.from(other, "latin1")
+  })
 }
 
 function isSmall({ length }: Buffer): boolean {

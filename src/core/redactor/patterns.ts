@@ -1,4 +1,4 @@
-import { SHORTEST, formsOf } from "./forms.js"
+import { type Form, SHORTEST, formsOf } from "./forms.js"
 import { KEY_LENGTH, type Needle, Needles, keyAt, scatter } from "./needles.js"
 
 /** A secret that is to be kept out of a stream. */
@@ -48,11 +48,19 @@ const FEWEST_BITS = 12
  * first gives its name. Values under 6 bytes are not looked for, and named in `short`.
  */
 export function compilePatterns(secrets: readonly Redacted[]): Patterns {
+  return patternsOf(secrets, formsOf)
+}
+
+/** The same for other forms of each value. */
+export function patternsOf(
+  secrets: readonly Redacted[],
+  formsIn: (value: Uint8Array) => readonly Form[],
+): Patterns {
   const short: string[] = []
   const whole: Needle[] = []
   const wrapping: Needle[] = []
   for (const [secret, { name, value }] of secrets.entries()) {
-    const forms = formsOf(value)
+    const forms = formsIn(value)
     if (forms.length === 0) short.push(name)
     for (const { bytes, wraps } of forms) (wraps ? wrapping : whole).push({ bytes, secret })
   }

@@ -1,6 +1,7 @@
 import { ControlCodes, shownOf } from "./control-codes.js"
+import { formsAsStored } from "./forms.js"
 import { Held } from "./held.js"
-import { type Patterns, type Redacted, compilePatterns } from "./patterns.js"
+import { type Patterns, type Redacted, compilePatterns, patternsOf } from "./patterns.js"
 import type { Cut } from "./redacted-piece.js"
 import { Redactor } from "./redactor.js"
 
@@ -20,7 +21,10 @@ export function screenPatterns(plain: Patterns, secrets: readonly Redacted[]): S
     const shown = shownOf(value)
     return shown === value ? [] : [{ name, value: shown }]
   })
-  return { plain, text: others.length === 0 ? plain : compilePatterns([...secrets, ...others]) }
+  if (others.length === 0) return { plain, text: plain }
+  // The ends of its lines are codes as well, and stay.
+  const asStored = patternsOf(secrets, formsAsStored)
+  return { plain: asStored, text: compilePatterns([...secrets, ...others]) }
 }
 
 /**

@@ -269,6 +269,15 @@ describe("a value of many lines", () => {
     for (const line of lines.slice(1, -1)) expect(redacted).not.toContain(line)
   })
 
+  test.each(["\n", "\r\n", "\r"])("short ones, that end in %j, with other ends", (stored) => {
+    const codes = ["a1b2-c3d4", "e5f6-g7h8", "", "i9j0-k1l2"]
+    const bytes = Buffer.from(codes.join(stored))
+    const hidden = compilePatterns([{ name: "test/value", value: bytes }])
+    for (const end of ["\n", "\r\n"]) {
+      expect(redactText(hidden, `<${codes.join(end)}>${end}`)).toBe(`<${MARKER}>${end}`)
+    }
+  })
+
   test("in a JSON file: its lines, printed by whom has parsed it", () => {
     const account = JSON.stringify({ type: "fake_account", private_key: value })
     const hidden = compilePatterns([{ name: "test/value", value: Buffer.from(account) }])
