@@ -131,11 +131,12 @@ async function inspectPast(
   }
 }
 
-/** Whether what is checked out lacks commits; where nothing is committed yet, it lacks none. */
+/** Whether what is checked out is known to lack commits. Where nothing is committed yet, it lacks none. */
 async function isBehind(git: Git, commit: string): Promise<boolean> {
   const { branch } = git.checkout
   const isBegun = branch === undefined || (await commitOf(git, branch)) !== undefined
-  return isBegun && !(await contains(git, "HEAD", commit))
+  // Of a history that is cut off, nobody can tell.
+  return isBegun && !(await contains(git, "HEAD", commit)) && !(await isShallowClone(git))
 }
 
 /** A branch that has not all of what it is compared with may only not know of it. */

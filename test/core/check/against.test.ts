@@ -63,6 +63,21 @@ test("a branch that lacks commits of the other is told to merge them, and passes
   expect(setBack.filter((each) => each.hint?.includes("lacks"))).toEqual([])
 })
 
+test("a shallow clone, whose history is cut off, is not told that its branch lacks commits", async () => {
+  world.git("checkout", "-q", "-f", "-B", "topic", "main")
+  world.git("checkout", "-q", "base", "--", `.agent-vault/${SECRET}`)
+  world.git("commit", "-q", "--no-verify", "-m", "as before")
+  const top = join(world.folder, "shallow")
+  const from = `file://${world.top}`
+  world.git("clone", "-q", "--no-single-branch", "--depth=1", "--branch=topic", from, top)
+  const clone = world.with({}, top)
+  const request = { place: findVault(top), env: clone.env, now: new Date() }
+  const { findings } = await inspect({ ...request, against: "origin/main" })
+  const setBack = findings.filter(({ message }) => message.startsWith("falls back"))
+  expect(setBack).toMatchObject([{ code: "ROLLED_BACK", subject: SECRET }])
+  expect(setBack[0]?.hint ?? "").not.toContain("lacks")
+})
+
 test("a branch without a commit is compared all the same", async () => {
   world.git("checkout", "-q", "-f", "main")
   world.git("checkout", "-q", "--orphan", "anew")
