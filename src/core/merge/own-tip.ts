@@ -40,7 +40,20 @@ export async function refuseBrokenTip(
       cause,
     })
   }
-  for (const name of listSecrets(vault)) groupOf(vault, name)
+  refuseLostGroups(vault)
+}
+
+/** `resolve` comes here as well, where it could bring nothing back. */
+function refuseLostGroups(vault: Vault): void {
+  try {
+    for (const name of listSecrets(vault)) groupOf(vault, name)
+  } catch (cause) {
+    if (!VaultError.is(cause)) throw cause
+    throw new VaultError(cause.code, cause.message, {
+      hint: "agent-vault resolve brings back a group that this branch had; where it had none, take the commit back: git reset --hard HEAD~1",
+      cause,
+    })
+  }
 }
 
 function setBack({ code, message, cause }: VaultError): VaultError {

@@ -276,3 +276,18 @@ test("a group that a rebase left out from under a secret is handed on by no sync
   await syncAt(there)
   await expectReads("fresh/two", "second")
 })
+
+test("where the branch never had the group, a pick is to be taken back", async () => {
+  const [here, there] = both()
+  await here.set("fresh/one", "first")
+  await here.set("fresh/two", "second")
+  await syncAt(here)
+  there.git("fetch", "-q", "origin")
+  there.git("cherry-pick", "origin/main")
+  const hint = expect.stringContaining("take the commit back: git reset --hard HEAD~1") as string
+  const refused = { code: "RECORD_INVALID", hint }
+  await expect(resolveAt(there, NO_CHOICES)).rejects.toMatchObject(refused)
+  there.git("reset", "-q", "--hard", "HEAD~1")
+  await syncAt(there)
+  expect((await resolveAt(there, NO_CHOICES)).settled).toEqual([])
+})
