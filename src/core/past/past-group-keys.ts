@@ -169,25 +169,33 @@ const SHOWN = 5
 
 /** The owners in the commit that brought each version: its keys were sealed to them. */
 async function ownersAt(
-  { vault, git, folder }: VaultInGit,
+  { vault, git }: VaultInGit,
   past: SignedPast,
   versions: readonly SignedVersion<GroupRecord>[],
 ): Promise<ReadonlyMap<string | undefined, readonly OwnerEntry[]>> {
   const records = new Map(past.vaults().map(({ record, digest }) => [digest, record]))
   const commits = [...new Set(versions.flatMap(({ commit }) => commit ?? []))]
-  const digests = await vaultDigests(git, folder, commits)
+  const digests = await vaultDigests(git, past.folders, commits)
   const owners = new Map<string | undefined, readonly OwnerEntry[]>([[undefined, vault.owners]])
   for (const [index, commit] of commits.entries()) {
-    const record = records.get(digests[index] ?? "")
+    const record = digests[index]?.flatMap((digest) => records.get(digest) ?? [])[0]
     owners.set(commit, record?.owners.filter(({ ended }) => ended === undefined) ?? [])
   }
   return owners
 }
 
-async function vaultDigests(git: Git, folder: string, commits: string[]): Promise<string[]> {
-  const names = commits.map((commit) => `${commit}:${folder}/${VAULT_RECORD}`)
-  const found = await readObjects(git, names)
-  return found.map((object) => (object === undefined ? "" : digestOf(object.bytes)))
+/** Of `vault.json` in each commit, in whichever of the vault's folders it was. */
+async function vaultDigests(
+  git: Git,
+  folders: readonly string[],
+  commits: readonly string[],
+): Promise<string[][]> {
+  const inFolders = (commit: string) => folders.map((each) => `${commit}:${each}/${VAULT_RECORD}`)
+  const found = await readObjects(git, commits.flatMap(inFolders))
+  const digests = found.map((object) => (object === undefined ? "" : digestOf(object.bytes)))
+  return commits.map((_, index) =>
+    digests.slice(index * folders.length, (index + 1) * folders.length),
+  )
 }
 
 function groupOf(path: string): string {

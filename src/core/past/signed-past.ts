@@ -17,6 +17,7 @@ import { VaultError } from "../words/errors.js"
 import { VAULT_RECORD, classify, limitOf } from "../words/layout.js"
 import type { Progress } from "../words/progress.js"
 import { utc } from "../words/time.js"
+import { formerFolders } from "./former-folders.js"
 import type { VaultInGit } from "./past-records.js"
 
 /** A record as a commit brought it first, verified by whoever was an owner at any time. */
@@ -56,6 +57,8 @@ interface WalkedRecord {
  * here, since whoever has a key has the clone. Read in one walk; verified as it is asked for.
  */
 export class SignedPast {
+  /** Where the vault lies, and lay, from the top of the work tree. */
+  readonly folders: readonly string[]
   /** Whether commits before some are not in this clone. */
   readonly isShallow: boolean
   /** When a path was removed last, by path, as Git says it. */
@@ -70,6 +73,7 @@ export class SignedPast {
     vault: Vault,
     found: readonly WalkedRecord[],
     removals: ReadonlyMap<string, string>,
+    folders: readonly string[],
     isShallow: boolean,
     onProgress: Progress | undefined,
   ) {
@@ -77,6 +81,7 @@ export class SignedPast {
     this.#found = found
     this.#owners = everyVerifier(vault.record)
     this.removals = removals
+    this.folders = folders
     this.isShallow = isShallow
     this.#onProgress = onProgress
   }
@@ -87,8 +92,9 @@ export class SignedPast {
     now: Date,
     onProgress?: Progress,
   ): Promise<SignedPast> {
-    const times = await commitTimes(git, folder)
-    const { blobs, removals } = await recordBlobs(git, folder, times)
+    const folders = await formerFolders(git, folder)
+    const times = await commitTimes(git, folders)
+    const { blobs, removals } = await recordBlobs(git, folders, times)
     const found = await contentsOf(git, blobs)
     const known = new Set(found.map(({ path, digest }) => `${path} ${digest}`))
     const here = workTree(vault, now).filter(({ path, digest }) => !known.has(`${path} ${digest}`))
@@ -96,6 +102,7 @@ export class SignedPast {
       vault,
       [...found, ...here],
       removals,
+      folders,
       await isShallowClone(git),
       onProgress,
     )
@@ -168,8 +175,11 @@ export class SignedPast {
 }
 
 /** When each commit was made that may have changed the vault. */
-async function commitTimes(git: Git, folder: string): Promise<ReadonlyMap<string, string>> {
-  const walk = ["rev-list", "--full-history", "--format=%at", "--all", "--", folder]
+async function commitTimes(
+  git: Git,
+  folders: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const walk = ["rev-list", "--full-history", "--format=%at", "--all", "--", ...folders]
   const printed = (await git.run(walk)).toString("utf8")
   const entries = printed.matchAll(/^commit ([0-9a-f]{40,64})\n(.*)$/gm)
   return new Map([...entries].map(([, id = "", at]) => [id, timeOf(Number(at))]))
@@ -194,24 +204,26 @@ interface RecordBlob {
 /** Each record's blobs, with the earliest commit of each. */
 async function recordBlobs(
   git: Git,
-  folder: string,
+  folders: readonly string[],
   times: ReadonlyMap<string, string>,
 ): Promise<{ blobs: RecordBlob[]; removals: ReadonlyMap<string, string> }> {
   const earliest = new Map<string, RecordBlob>()
   const removals = new Map<string, string>()
-  for (const [file, changes] of await changesOf(git, [...times.keys()], folder)) {
-    const path = file.slice(folder.length + 1)
-    if (!RECORDS.has(classify(path).is)) continue
-    for (const { commit, after } of changes) {
-      const at = times.get(commit) ?? ""
-      if (after === undefined) {
-        if (at > (removals.get(path) ?? "")) removals.set(path, at)
-        continue
-      }
-      const key = `${path} ${after}`
-      const before = earliest.get(key)
-      if (before === undefined || at < before.at) {
-        earliest.set(key, { path, blob: after, commit, at })
+  for (const folder of folders) {
+    for (const [file, changes] of await changesOf(git, [...times.keys()], folder)) {
+      const path = file.slice(folder.length + 1)
+      if (!RECORDS.has(classify(path).is)) continue
+      for (const { commit, after } of changes) {
+        const at = times.get(commit) ?? ""
+        if (after === undefined) {
+          if (at > (removals.get(path) ?? "")) removals.set(path, at)
+          continue
+        }
+        const key = `${path} ${after}`
+        const before = earliest.get(key)
+        if (before === undefined || at < before.at) {
+          earliest.set(key, { path, blob: after, commit, at })
+        }
       }
     }
   }

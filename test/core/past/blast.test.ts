@@ -30,6 +30,16 @@ async function blastOf(agent: string, only?: string, where = world) {
   )
 }
 
+function within(folder: string): World {
+  return world.with({}, join(world.top, folder))
+}
+
+function moveVault(from: string, to: string): void {
+  mkdirSync(join(world.top, to), { recursive: true })
+  world.git("mv", join(from, ".agent-vault"), to)
+  world.git("commit", "-qm", `the vault moves to ${to}`)
+}
+
 /** `GROUP/NAME@VERSION is`, sorted. */
 async function told(agent: string, only?: string): Promise<string[]> {
   const { opens } = await blastOf(agent, only)
@@ -224,6 +234,41 @@ test("a merge of both sides of a vault is counted once", async () => {
     "stripe/side@1 present",
     "stripe/webhook@1 present",
   ])
+})
+
+describe("a vault that was moved to another folder", () => {
+  test("what was removed before counts, and nothing is said to be missing", async () => {
+    await removeSecrets({ ...(await world.request()), names: ["stripe/webhook"] })
+    await world.set("stripe/api-key", "second")
+    const before = await blastOf("ci")
+    moveVault(".", "services/web")
+    moveVault("services/web", "apps/web")
+    const after = await blastOf("ci", undefined, within("apps/web"))
+    expect(after).toEqual(before)
+    expect(after.missing).toEqual([])
+    expect(after.opens.map(({ name, is }) => `${name} ${is}`)).toContain("stripe/webhook gone")
+  })
+
+  test("what a branch set counts that has it where it was, or where it went", async () => {
+    world.git("switch", "-q", "-c", "moved")
+    moveVault(".", "apps/web")
+    world.git("switch", "-q", "main")
+    await world.set("stripe/late", "on main")
+    expect(await told("ci")).toContain("stripe/late@1 present")
+    world.git("switch", "-q", "moved")
+    const { opens } = await blastOf("ci", undefined, within("apps/web"))
+    expect(opens.map(({ name, is }) => `${name} ${is}`)).toContain("stripe/late gone")
+  })
+
+  test("another vault of the repository has no part in it", async () => {
+    const folder = within("services/api").top
+    mkdirSync(folder, { recursive: true })
+    await init({ folder, name: "alice", keys: "x25519", env: world.env, now: new Date() })
+    moveVault("services/api", "apps/api")
+    moveVault(".", "apps/web")
+    const { uncounted, missing } = await blastOf("ci", undefined, within("apps/web"))
+    expect({ uncounted, missing }).toEqual({ uncounted: [], missing: [] })
+  })
 })
 
 test("a shallow clone says that it is one", async () => {
