@@ -122,9 +122,9 @@ async function sealedValue(
 
 /** The group's key of that time: of those that the group had, else the one in that commit. */
 async function keyOf(
-  { vault, git, folder }: VaultInGit,
+  { vault, git }: VaultInGit,
   { identity }: Identity,
-  { name, by }: PastRecord,
+  { name, by, folder }: PastRecord,
   { sealedTo }: SecretRecord,
 ): Promise<string> {
   const group = findGroup(vault, name.group)

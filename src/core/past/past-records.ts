@@ -9,6 +9,7 @@ import { type BlobChange, changesOf } from "../undone/blobs.js"
 import type { Vault } from "../vault/vault.js"
 import { classify, secretPath, secretRecordPath } from "../words/layout.js"
 import type { SecretName } from "../words/names.js"
+import { formerFolders } from "./former-folders.js"
 import { VaultError } from "../words/errors.js"
 import type { Progress } from "../words/progress.js"
 
@@ -25,6 +26,8 @@ export interface PastRecord {
   readonly by: PastCommit
   /** What the secret was called then. */
   readonly name: SecretName
+  /** Where the vault lay then, from the top of the work tree. */
+  readonly folder: string
   /** What an owner signed; undefined where the commit removed it, or no owner signed what it has. */
   readonly record: SecretRecord | undefined
   /** Of the bytes that the commit has; undefined where it removed them. */
@@ -52,23 +55,24 @@ export async function vaultInGit(
 
 /**
  * Every record that a secret ever had on this branch, newest first, also under the names that it was
- * moved from. Each is verified by the signature of whoever was an owner at any time.
+ * moved from, and where the vault lay before it was moved. Each is verified by the signature of whoever was an owner at any time.
  */
 export async function pastRecords(
   where: VaultInGit,
   name: SecretName,
   onProgress?: Progress,
 ): Promise<PastRecord[]> {
+  const folders = await formerFolders(where.git, where.folder)
   const found: PastRecord[] = []
   const seen = new Set<string>()
   let tip: string | undefined = "HEAD"
   let next: SecretName | undefined = name
   while (next !== undefined && tip !== undefined && !seen.has(next.full)) {
     seen.add(next.full)
-    const own: PastRecord[] = await recordsAt(where, next, tip, onProgress)
+    const own: PastRecord[] = await recordsAt(where, folders, { name: next, tip }, onProgress)
     for (const each of own) found.push(each)
     const first: PastRecord | undefined = own.at(-1)
-    next = first?.record === undefined ? undefined : await movedFrom(where, first)
+    next = first?.record === undefined ? undefined : await movedFrom(where.git, first)
     tip = first === undefined ? undefined : `${first.by.commit}^`
   }
   return found
@@ -76,8 +80,8 @@ export async function pastRecords(
 
 /** The blob of a secret's value in a commit. */
 export async function sealedIn(
-  { git, folder }: VaultInGit,
-  { by, name }: PastRecord,
+  { git }: VaultInGit,
+  { by, name, folder }: PastRecord,
 ): Promise<Uint8Array | undefined> {
   return fileIn(git, by.commit, `${folder}/${secretPath(name)}`)
 }
@@ -96,25 +100,24 @@ export async function fileIn(
 }
 
 async function recordsAt(
-  { vault, git, folder }: VaultInGit,
-  name: SecretName,
-  tip: string,
+  { vault, git }: VaultInGit,
+  folders: readonly string[],
+  { name, tip }: { readonly name: SecretName; readonly tip: string },
   onProgress?: Progress,
 ): Promise<PastRecord[]> {
   const path = secretRecordPath(name)
-  const commits = await commitsOf(git, tip, `${folder}/${path}`)
-  const changes = await changesOf(
-    git,
-    commits.map(({ commit }) => commit),
-    `${folder}/${path}`,
-    "all",
-  )
-  const byCommit = new Map(
-    (changes.get(`${folder}/${path}`) ?? []).map((each) => [each.commit, each]),
-  )
+  const files = folders.map((folder) => `${folder}/${path}`)
+  const commits = await commitsOf(git, tip, files)
+  const changes = new Map<string, readonly FolderChange[]>()
+  const ids = commits.map(({ commit }) => commit)
+  for (const [index, folder] of folders.entries()) {
+    const file = files[index] ?? ""
+    for (const change of (await changesOf(git, ids, file, "all")).get(file) ?? []) {
+      changes.set(change.commit, [...(changes.get(change.commit) ?? []), { ...change, folder }])
+    }
+  }
   const told = commits.flatMap((by) => {
-    const change = byCommit.get(by.commit)
-    return change === undefined ? [] : [{ by, change }]
+    return withoutMoves(changes.get(by.commit) ?? []).map((change) => ({ by, change }))
   })
   const contents = await contentsOf(
     git,
@@ -122,18 +125,30 @@ async function recordsAt(
   )
   // Signatures of removed owners were good once, and this is the past.
   const verifiers = everyVerifier(vault.record)
-  return told.map(({ by, change }, index) => {
+  return told.map(({ by, change: { after, folder } }, index) => {
     onProgress?.(index + 1, told.length, "verifying secret records")
-    const bytes = contents.get(change.after ?? "")
+    const bytes = contents.get(after ?? "")
     const record = bytes && verified(vault, path, bytes, verifiers)
-    return { by, name, record, digest: bytes && digestOf(bytes) }
+    return { by, name, folder, record, digest: bytes && digestOf(bytes) }
   })
 }
 
-/** The commits that may have changed a file, newest first. */
-async function commitsOf(git: Git, tip: string, path: string): Promise<PastCommit[]> {
+interface FolderChange extends BlobChange {
+  readonly folder: string
+}
+
+/** What a commit did to a record, but for moving it with its vault from one folder to another. */
+function withoutMoves(changes: readonly FolderChange[]): readonly FolderChange[] {
+  const left = changes.flatMap(({ before, after }) => (after === undefined ? [before] : []))
+  const came = changes.filter(({ after }) => after !== undefined)
+  if (left.length === 0 || came.length === 0) return changes
+  return came.filter(({ before, after }) => before !== undefined || !left.includes(after))
+}
+
+/** The commits that may have changed some files, newest first. */
+async function commitsOf(git: Git, tip: string, paths: readonly string[]): Promise<PastCommit[]> {
   const walk = ["rev-list", "--full-history", "--topo-order", "--format=%at %an <%ae>"]
-  const printed = (await git.run([...walk, tip, "--", path])).toString("utf8")
+  const printed = (await git.run([...walk, tip, "--", ...paths])).toString("utf8")
   return printed
     .split(/^commit (?=[0-9a-f]{40,64}$)/m)
     .filter(Boolean)
@@ -170,8 +185,8 @@ function verified(
 
 /** The name that a secret had before its first record here: that record names what it replaced. */
 async function movedFrom(
-  { git, folder }: VaultInGit,
-  { by, record }: PastRecord,
+  git: Git,
+  { by, record, folder }: PastRecord,
 ): Promise<SecretName | undefined> {
   const previous = record?.previous
   if (previous === undefined) return undefined

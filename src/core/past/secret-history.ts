@@ -63,7 +63,7 @@ function eventOf(vault: Vault, entry: PastRecord, before: PastRecord | undefined
   const { version, serial } = record
   const owner = vault.record.owners.find(({ signer }) => signer === record.signature.signer)?.name
   if (before === undefined && record.previous !== undefined) {
-    // Of a shallow clone, say, or of a vault that was moved: the commit need not be the one that changed it.
+    // Of a shallow clone, say: the commit need not be the one that changed it.
     return {
       ...common,
       is: "from before",

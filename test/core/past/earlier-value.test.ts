@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { findVault, identityAt, noAudit, withVault } from "../../../src/core/index.js"
@@ -23,10 +23,10 @@ beforeEach(async () => {
 afterEach(() => world.remove())
 
 /** What an earlier value is for an owner, or an agent. */
-async function earlier(word: string, agent?: string): Promise<string> {
+async function earlier(word: string, agent?: string, top = world.top): Promise<string> {
   const meant = parseEarlier(word)
   if (meant === undefined) throw new Error(`${word} names no version`)
-  const place = findVault(world.top)
+  const place = findVault(top)
   const who = agent === undefined ? { owner: true } : { agent }
   const key = await identityAt(place, who, "never", world.env, () => Promise.reject(new Error()))
   const terms = {
@@ -41,8 +41,11 @@ async function earlier(word: string, agent?: string): Promise<string> {
   return typeof got === "string" ? got : Buffer.from(got.value).toString("utf8")
 }
 
-async function history(name: string): Promise<readonly (string | number | undefined)[][]> {
-  const place = findVault(world.top)
+async function history(
+  name: string,
+  top = world.top,
+): Promise<readonly (string | number | undefined)[][]> {
+  const place = findVault(top)
   const told = await withVault(place, undefined, world.env, async (vault) =>
     secretHistory(await vaultInGit(vault, place, world.env), name),
   )
@@ -68,6 +71,19 @@ test("every value that a secret had, also before a rekey of its group; the read 
     ["set", 2, "alice"],
     ["set", 1, "alice"],
   ])
+})
+
+test("from before the vault was moved to another folder, which is no change of a secret", async () => {
+  await world.set("stripe/api-key", "second")
+  await moveSecret({ ...(await world.request()), from: "stripe/api-key", to: "db/stripe" })
+  const before = await history("db/stripe")
+  const top = join(world.top, "services/web")
+  mkdirSync(top, { recursive: true })
+  world.git("mv", ".agent-vault", "services/web")
+  world.git("commit", "-qm", "the vault moves")
+  expect(await earlier("db/stripe@1", undefined, top)).toBe("old")
+  expect(await earlier("db/stripe@2", undefined, top)).toBe("second")
+  expect(await history("db/stripe", top)).toEqual(before)
 })
 
 test("under another name, in another group, and when that group is gone", async () => {
