@@ -122,12 +122,17 @@ async function relay(
       server.destroy()
       resolve()
     })
-    for (const stream of [client, server, leaving, coming]) {
-      stream.once("error", (error) => {
-        client.destroy()
-        reject(error)
-      })
+    const fail = (error: Error): void => {
+      client.destroy()
+      reject(error)
     }
+    for (const frames of [leaving, coming]) frames.once("error", fail)
+    // Of a program that broke off nothing was refused.
+    client.once("error", () => client.destroy())
+    server.once("error", (cause) => {
+      // Some take nothing more once all is said, such as the word that ends it.
+      if (!server.readableEnded) fail(brokeOff(cause))
+    })
     client.pipe(leaving).pipe(server)
     server.pipe(coming).pipe(client)
   })
@@ -157,6 +162,11 @@ function searchOf(passage: Passage, isText: boolean): Pieces {
     },
     end: () => Buffer.from(passage.text(Buffer.concat(pieces).toString())),
   }
+}
+
+function brokeOff(cause: Error): VaultError {
+  const hint = "connect again; look first what of it was carried out"
+  return new VaultError("UPSTREAM_UNREACHABLE", "the WebSocket broke off", { hint, cause })
 }
 
 function tooLong(): VaultError {

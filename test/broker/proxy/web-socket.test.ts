@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from "node:crypto"
+import { once } from "node:events"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
@@ -25,6 +27,7 @@ let reader: Reader
 let server: Duplex
 let serverReader: Reader
 let asked: IncomingMessage
+const refused: string[] = []
 
 beforeAll(async () => {
   service = await Service.start("api.pay.test")
@@ -33,9 +36,12 @@ beforeAll(async () => {
     [KEY]: { value: VALUE, use: [useAt(service)] },
     "stripe/webhook": { value: OTHER, use: [useAt(elsewhere)] },
   })
-  brokered = await BrokerWorld.start(world, [KEY, "stripe/webhook"], [service, elsewhere])
+  const onRefused = ({ code }: { code: string }): void => void refused.push(code)
+  const secrets = [KEY, "stripe/webhook"]
+  brokered = await BrokerWorld.start(world, secrets, [service, elsewhere], { onRefused })
 })
 afterEach(() => {
+  refused.length = 0
   client.destroy()
   service.http.removeAllListeners("upgrade")
 })
@@ -95,6 +101,14 @@ function frame(opcode: number, payload: string | Buffer, isMasked: boolean, isLa
   head[1] = (head[1] ?? 0) | 0x80
   const key = Buffer.from([1, 2, 3, 4])
   return Buffer.concat([head, key, bytes.map((byte, at) => byte ^ (key[at & 3] ?? 0))])
+}
+
+/** Ends a connection in the hard way, as a process that is killed with bytes unread. */
+async function breakOff(secured: TLSSocket): Promise<void> {
+  const closed = once(secured, "close")
+  const { _parent: raw } = secured as unknown as { _parent: Socket }
+  raw.resetAndDestroy()
+  await closed
 }
 
 /** One more of a message of text, which does not end. */
@@ -173,6 +187,20 @@ describe("a WebSocket with a rule", () => {
     client.write(frame(0, OTHER.slice(8), true))
     expect((await serverReader.rest()).toString("latin1")).not.toContain("leak")
     await reader.rest()
+  })
+
+  test("that its program breaks off was refused nothing", async () => {
+    await open()
+    await breakOff(client)
+    await serverReader.rest()
+    expect(refused).toEqual([])
+  })
+
+  test("that the other side breaks off is told as that", async () => {
+    await open()
+    await breakOff(server as TLSSocket)
+    await reader.rest()
+    expect(refused).toEqual(["UPSTREAM_UNREACHABLE"])
   })
 
   test.each([
