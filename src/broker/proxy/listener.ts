@@ -150,8 +150,9 @@ export class Listener {
       const code = "code" in error ? String(error.code) : ""
       // What follows a request that says it is the last is none, and the answer to that one closes.
       if (code === "HPE_CLOSED_CONNECTION") return
-      // Amid a reply, an answer would be taken for a part of it.
-      if (!code.startsWith("HPE_") || this.#turns.has(socket)) socket.destroy()
+      // Who hung up asks for nothing. Amid a reply, an answer would be taken for a part of it.
+      const isOver = !code.startsWith("HPE_") || code === "HPE_INVALID_EOF_STATE"
+      if (isOver || this.#turns.has(socket)) socket.destroy()
       else this.#refuse(socket, unreadable(code), this.#hops.get(socket)?.target)
     })
     return server

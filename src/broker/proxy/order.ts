@@ -6,8 +6,10 @@ import {
   type ServedValue,
   type ServedVault,
   type Use,
+  VaultError,
   askOf,
   isBound,
+  isErrno,
   overwrite,
   secretsIn,
   type Target,
@@ -105,11 +107,23 @@ export async function inOrder(client: Requester, terms: OrderTerms): Promise<voi
     await client.pass({ ...answered, asked, presigned }, passage)
   } catch (error) {
     refusal = refusalOf(error)
-    note.refused(refusal.error, namesIn(placements))
+    if (!isOfLeaving(error, client)) note.refused(refusal.error, namesIn(placements))
     client.refuse(refusal)
   } finally {
     if (passage !== undefined) note.gate(passage, refusal?.error)
   }
+}
+
+/**
+ * Whether a request came to nothing because its program had hung up: nobody refused it. What somebody
+ * decided stays a refusal, whether the program waits for it or not.
+ */
+function isOfLeaving(error: unknown, { program }: Requester): boolean {
+  if (!program.isGone) return false
+  return (
+    VaultError.is(error, "UPSTREAM_UNREACHABLE") ||
+    isErrno(error, "ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE")
+  )
 }
 
 /**

@@ -29,6 +29,10 @@ let serverReader: Reader
 let asked: IncomingMessage
 const refused: string[] = []
 
+function onRefused({ code }: { code: string }): void {
+  refused.push(code)
+}
+
 beforeAll(async () => {
   service = await Service.start("api.pay.test")
   elsewhere = await Service.start("other.pay.test")
@@ -36,7 +40,6 @@ beforeAll(async () => {
     [KEY]: { value: VALUE, use: [useAt(service)] },
     "stripe/webhook": { value: OTHER, use: [useAt(elsewhere)] },
   })
-  const onRefused = ({ code }: { code: string }): void => void refused.push(code)
   const secrets = [KEY, "stripe/webhook"]
   brokered = await BrokerWorld.start(world, secrets, [service, elsewhere], { onRefused })
 })
