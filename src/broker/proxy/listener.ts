@@ -112,7 +112,11 @@ export class Listener {
   async listen(at: number | Server): Promise<number> {
     if (at instanceof Server) {
       this.#handed = at
-      at.on("connection", (socket) => this.#outer.emit("connection", socket))
+      at.on("connection", (socket) => {
+        // As a server of HTTP takes its own: who has said all still hears.
+        socket.allowHalfOpen = true
+        this.#outer.emit("connection", socket)
+      })
       return portOf(at)
     }
     try {

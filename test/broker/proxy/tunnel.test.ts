@@ -82,6 +82,21 @@ test("a listening server that is handed over is listened on", async () => {
   expect((await reader.take(7)).toString()).toBe("\x16\x03early")
 })
 
+test("who has said all in a tunnel hears the answer, at a server that was handed over too", async () => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.resume().once("end", () => socket.end("all of it came"))
+  })
+  server.listen(0, "127.0.0.1")
+  ends.push(() => server.close())
+  const handed = new Server()
+  handed.listen(0, "127.0.0.1")
+  await Promise.all([once(server, "listening"), once(handed, "listening")])
+  const { port, token } = await tunnelling((server.address() as AddressInfo).port, handed)
+  const { socket, reader } = await through(port, token)
+  socket.end("that is all")
+  expect((await reader.rest()).toString()).toBe("all of it came")
+})
+
 test("a port that is taken is told", async () => {
   const port = await echo()
   await expect(tunnelling(port, port)).rejects.toMatchObject({ code: "PORT_TAKEN" })
