@@ -18,6 +18,9 @@ import { isSet } from "./who.js"
 /** Secrets with a use that a line names; the others are counted. */
 const SHOWN_USES = 5
 
+/** So many lines are one text: that of millions would be longer than a text can be. */
+const AT_ONCE = 10_000
+
 /** Prints the one JSON document of a command, if it was asked for; says whether it was. */
 export async function asJson(door: Door, document: unknown): Promise<boolean> {
   if (!isSet(door, "json")) return false
@@ -28,8 +31,10 @@ export async function asJson(door: Door, document: unknown): Promise<boolean> {
 /** Lines for a person, on stdout: the data of a report. */
 export async function print(door: Door, lines: readonly string[]): Promise<void> {
   const { stdout, env } = door.terminal
-  const shown = lines.map((line) => toned(harmless(line), stdout, env))
-  if (shown.length > 0) await writeOut(door.terminal, `${shown.join("\n")}\n`)
+  for (let at = 0; at < lines.length; at += AT_ONCE) {
+    const shown = lines.slice(at, at + AT_ONCE).map((line) => toned(harmless(line), stdout, env))
+    if (!(await writeOut(door.terminal, `${shown.join("\n")}\n`))) return
+  }
 }
 
 /** Lines for a person, on stderr: what happened, and the next step. */

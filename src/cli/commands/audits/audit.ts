@@ -11,11 +11,13 @@ import type { Canaries, CanaryState } from "../../../core/owner.js"
 import { canariesForAudit } from "../../door/canaries-here.js"
 import type { Door } from "../../door/door.js"
 import { auditFilesOf, filterOf } from "../../door/noted.js"
-import { asJson, print, table, tell } from "../../door/render.js"
+import { print, table, tell } from "../../door/render.js"
 import { isSet, option, placeOf } from "../../door/who.js"
 import { writeOut } from "../../terminal/terminal.js"
 
 const LOOK_EVERY_MS = 500
+/** How many lines are written at once. */
+const AT_ONCE = 1000
 
 export async function run(door: Door): Promise<void> {
   const canaries = await meantCanaries(door)
@@ -27,15 +29,18 @@ export async function run(door: Door): Promise<void> {
     for (const file of auditFilesOf(door)) {
       if (!tails.has(file)) tails.set(file, new AuditTail(file))
     }
-    const noted = [...tails.values()].flatMap((tail) => tail.more())
-    isEmpty &&= noted.length === 0
-    return noted
-      .filter(isMeant)
-      .toSorted((one, other) => (one.at < other.at ? -1 : one.at > other.at ? 1 : 0))
+    const meant: AuditLine[] = []
+    for (const tail of tails.values()) {
+      for (const line of tail.each()) {
+        isEmpty = false
+        if (isMeant(line)) meant.push(line)
+      }
+    }
+    return meant.toSorted((one, other) => (one.at < other.at ? -1 : one.at > other.at ? 1 : 0))
   }
   const lines = more()
   if (isSet(door, "follow")) return follow(door, lines, more, canaries)
-  if (await asJson(door, canaries === undefined ? { lines } : marked(lines, canaries))) return
+  if (isSet(door, "json")) return printJson(door, lines, canaries)
   if (lines.length === 0) {
     tell(door, `Nothing is noted here ${isEmpty ? "yet" : "that these options ask for"}.`)
     return
@@ -72,9 +77,30 @@ function canariesIn({ at, secrets = [] }: AuditLine, canaries: Canaries): Canary
   return secrets.flatMap((secret) => canaries.of(secret, at) ?? [])
 }
 
-/** Lines as they are, and beside them for whom the canaries that they name were made. */
-function marked(lines: readonly AuditLine[], canaries: Canaries): object {
-  return { lines, canaries: [...new Set(lines.flatMap((line) => canariesIn(line, canaries)))] }
+/**
+ * Lines as they are, and beside them for whom the canaries that they name were made: one document, but
+ * never as one text, for of a million lines that would be longer than a text can be.
+ */
+async function printJson(
+  door: Door,
+  lines: readonly AuditLine[],
+  canaries: Canaries | undefined,
+): Promise<void> {
+  let before = '{\n  "lines": ['
+  for (let at = 0; at < lines.length; at += AT_ONCE) {
+    const some = lines.slice(at, at + AT_ONCE).map((line) => `\n    ${within(toJson(line, 2), 4)}`)
+    if (!(await writeOut(door.terminal, `${before}${some.join(",")}`))) return
+    before = ","
+  }
+  const made = canaries && [...new Set(lines.flatMap((line) => canariesIn(line, canaries)))]
+  const end = lines.length === 0 ? `${before}]` : "\n  ]"
+  const rest = made === undefined ? "" : `,\n  "canaries": ${within(toJson(made, 2), 2)}`
+  await writeOut(door.terminal, `${end}${rest}\n}\n`)
+}
+
+/** JSON as it stands so far to the right in another. */
+function within(json: string, indent: number): string {
+  return json.replaceAll("\n", `\n${" ".repeat(indent)}`)
 }
 
 /**

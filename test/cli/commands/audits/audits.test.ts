@@ -80,6 +80,31 @@ describe("audit --follow", () => {
   })
 })
 
+test("audit prints as one document, or a row each, what is longer than it writes at once", async () => {
+  const lines = Array.from({ length: 12_345 }, (_, at): Partial<AuditLine> => ({
+    agent: "ci",
+    at: `2026-11-28T${String(at % 24).padStart(2, "0")}:00:00Z`,
+    door: "run",
+    event: "read",
+    pid: 7,
+    secrets: [{ name: "stripe/api-key", version: at }],
+    seq: at + 1,
+    session: "of a test",
+    v: 1,
+    vault: "0".repeat(32),
+  }))
+  const file = join(blind.machine.home, "many.jsonl")
+  writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""))
+  const sorted = lines.toSorted((one, other) =>
+    (one.at ?? "") < (other.at ?? "") ? -1 : one.at === other.at ? 0 : 1,
+  )
+  const document = { lines: sorted }
+  expect(await blind.does(["audit", file, "--json"])).toBe(`${JSON.stringify(document, null, 2)}\n`)
+  expect((await blind.does(["audit", file])).match(/^2026-11-28T.*api-key/gm)).toHaveLength(12_345)
+  const none = await blind.does(["audit", file, "--json", "--since", "1d", "--until", "2h"])
+  expect(JSON.parse(none)).toEqual({ lines: [] })
+})
+
 test("audit suggest proposes what lets the same requests pass, and no wider", async () => {
   await blind.runs(`${SEND("GET", "/v1/a")}; ${SEND("POST", "/v1/b")}; ${SEND("GET", "/v1/a")}`)
   const since = ["--agent", "ci", "--secret", "stripe/api-key", "--json"]
