@@ -28,10 +28,13 @@ interface WishingBranch extends WaitingWish {
 const FORMAT = "%(refname)%00%(objectname)%00%(committerdate:unix)%00%(contents:subject)"
 /** Whoever can push names branches: another one is none of ours, and might not be typed safely. */
 const REF = new RegExp(
-  `^refs/(?:heads/|remotes/([\\w.-]+)/)${WISH_BRANCHES}((access|secret)/[\\w.+-]+/([\\w.+-]+))$`,
+  `^refs/(?:heads/|remotes/([\\w.-]+)/)${WISH_BRANCHES}((?:in-[\\w.+-]+/)?(access|secret)/[\\w.+-]+/([\\w.+-]+))$`,
 )
-/** Where such branches are: a kind, an agent and a name below. */
-const PLACES = [`refs/heads/${WISH_BRANCHES}*/*/*`, `refs/remotes/*/${WISH_BRANCHES}*/*/*`]
+/** Where such branches are: a kind, an agent and a name below, or below a vault's folder. */
+const PLACES = ["*/*/*", "*/*/*/*"].flatMap((below) => [
+  `refs/heads/${WISH_BRANCHES}${below}`,
+  `refs/remotes/*/${WISH_BRANCHES}${below}`,
+])
 const SUBJECT = "agent-vault: "
 /** Whoever can push can push many. */
 const LOOKED_AT = 50

@@ -1,3 +1,4 @@
+import { posix } from "node:path"
 import { type Checkout, type Place, findVault, gitPath } from "../disk/place.js"
 import { type Git, checkoutAround } from "../git/git.js"
 import { LEFT_UNSIGNED, authorship, moveRef, writeCommit } from "../git/git-commit.js"
@@ -18,7 +19,7 @@ const ATTEMPTS = 5
 
 /** A change of the manifest that somebody wishes for. */
 export interface Wish {
-  /** Where it goes below {@link WISH_BRANCHES}: `access/ci/stripe`. */
+  /** Where it goes below {@link WISH_BRANCHES}, and the vault's part there: `access/ci/stripe`. */
   readonly branch: string
   /** Whether a manifest holds it already. */
   readonly isIn: (manifest: Uint8Array) => boolean
@@ -48,6 +49,18 @@ export function wishBranch(kind: string, agent: string, names: readonly string[]
 
 function asPart(name: string): string {
   return PLAIN.test(name) ? name : `x-${digestOf(name).slice("sha256:".length).slice(0, 16)}`
+}
+
+/**
+ * What names the vault in a branch's path, where it is not at the top of the repository: of two vaults
+ * that are asked for the same, each has a branch of its own. `folder` is the vault's, from the top.
+ */
+function vaultPart(folder: string): string {
+  const above = posix.dirname(folder)
+  if (above === ".") return ""
+  // With a `/` it is no plain name, and told by its digest.
+  const name = above.includes("+") ? `${above}/` : above.replaceAll("/", "+")
+  return `in-${asPart(name)}/`
 }
 
 /** The checkout around a vault. Throws `NO_REPOSITORY`. */
@@ -83,7 +96,7 @@ async function attempt(
   wish: Wish,
   onNote: OnNote | undefined,
 ): Promise<WishPlace> {
-  const branch = `${WISH_BRANCHES}${wish.branch}`
+  const branch = `${WISH_BRANCHES}${vaultPart(folder)}${wish.branch}`
   const ref = `refs/heads/${branch}`
   const head = await checkedOut(git)
   const tip = await commitOf(git, ref)

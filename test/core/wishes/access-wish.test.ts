@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type VaultError, findVault, identityAt, openVault } from "../../../src/core/index.js"
-import { type AccessAsked, grant, requestAccess } from "../../../src/core/owner.js"
+import { type AccessAsked, grant, requestAccess, waitingWishes } from "../../../src/core/owner.js"
 import { World, vaultWorld } from "../world.js"
 
 let template: World
@@ -199,8 +199,39 @@ describe("wherever the user is", () => {
     execFileSync("cp", ["-r", join(world.top, ".agent-vault"), spaced.vaultFolder])
     spaced.git("add", "-A")
     spaced.git("commit", "--quiet", "-m", "copied")
-    expect((await ask({ from: spaced })).wish).toMatchObject({ is: "asked", branch: BRANCH })
-    expect(spaced.git("diff", "--name-only", `main...${BRANCH}`)).toBe(`sub folder/${MANIFEST}`)
+    const { wish } = await ask({ from: spaced })
+    const branch = spaced.git("branch", "--list", "agent-vault/*", "--format=%(refname:short)")
+    expect(branch).toMatch(/^agent-vault\/request\/in-x-[0-9a-f]{16}\/access\/ci\/db$/)
+    expect(wish).toMatchObject({ is: "asked", branch })
+    expect(spaced.git("diff", "--name-only", `main...${branch}`)).toBe(`sub folder/${MANIFEST}`)
+  })
+
+  test("of two vaults of a repository each has branches of its own, and waits for its own owner", async () => {
+    const vaults = ["services/web", "services/api", "services+api"].map((folder) => {
+      const one = new World(world.folder, world.env, world.top, join(world.top, folder))
+      mkdirSync(one.vaultFolder, { recursive: true })
+      execFileSync("cp", ["-r", join(world.top, ".agent-vault"), one.vaultFolder])
+      return { folder, one }
+    })
+    world.git("add", "-A")
+    world.git("commit", "--quiet", "-m", "copied")
+    const branches = new Set<string>()
+    for (const { folder, one } of [{ folder: ".", one: world }, ...vaults]) {
+      const { wish } = await ask({ from: one })
+      if (wish === undefined || !("branch" in wish)) throw new Error("nothing was asked")
+      branches.add(wish.branch)
+      const path = folder === "." ? MANIFEST : `${folder}/${MANIFEST}`
+      expect(world.git("diff", "--name-only", `main...${wish.branch}`)).toBe(path)
+      expect((await ask({ from: one })).wish).toMatchObject({ is: "asked-already" })
+      const waiting = await waitingWishes(findVault(one.vaultFolder), one.env)
+      expect(waiting).toMatchObject([{ branch: wish.branch, what: "ci asks for db" }])
+    }
+    expect([...branches].slice(0, 3)).toEqual([
+      BRANCH,
+      "agent-vault/request/in-services+web/access/ci/db",
+      "agent-vault/request/in-services+api/access/ci/db",
+    ])
+    expect(branches.size).toBe(4)
   })
 
   test("a branch without a commit, or a vault that is in none, is refused with what to do", async () => {
