@@ -25,6 +25,14 @@ const USUAL_PATH = "/usr/bin:/bin"
 /** So much of a file the system looks at to find its interpreter. */
 const FIRST_BYTES = 256
 
+/** What the machine lacks to start any program: what that is, and what helps. */
+const LACKS: Readonly<Record<string, readonly [string, string]>> = {
+  EAGAIN: ["there are too many processes", "end some, or raise the limit (ulimit -u)"],
+  EMFILE: ["too many files are open in this process", "raise the limit (ulimit -n)"],
+  ENFILE: ["too many files are open on this machine", "end what holds many files, then repeat it"],
+  ENOMEM: ["there is no memory left", "end what takes much memory, then repeat it"],
+}
+
 /** Why a program did not start. Node's own error would repeat its arguments. */
 export function notStarted(
   command: string,
@@ -32,7 +40,7 @@ export function notStarted(
   error: unknown,
   cwd = ".",
 ): VaultError {
-  const code = error instanceof Error && "code" in error ? error.code : undefined
+  const code = error instanceof Error && "code" in error ? String(error.code) : ""
   const shown = shownCommand(command)
   if (code === "ENOENT" && command.includes("/") && existsSync(pathOf(cwd, command))) {
     return new VaultError("COMMAND_NOT_FOUND", `${shown} is there, but what it runs with is not`, {
@@ -46,6 +54,11 @@ export function notStarted(
     return new VaultError("COMMAND_NOT_STARTED", `${largest(env)} is more than the system takes`, {
       hint: "Linux takes 128 KiB a variable, and a quarter of ulimit -s in all: let the program read the value, with the SDK or agent-vault get",
     })
+  }
+  const lack = LACKS[code]
+  if (lack !== undefined) {
+    const [what, hint] = lack
+    return new VaultError("COMMAND_NOT_STARTED", `${shown} cannot be run: ${what}`, { hint })
   }
   return new VaultError("COMMAND_NOT_STARTED", `${shown} cannot be run${codeOf(error)}`, {
     hint: "check that it is a program that you may execute; for a script, name its interpreter first",

@@ -18,7 +18,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { leadsInto } from "../../../src/broker/isolate/hidden.js"
 import { shownCommand } from "../../../src/cli/run/who-runs.js"
 import { start } from "../../../src/cli/run/child.js"
-import { refuseUnstartable } from "../../../src/cli/run/not-started.js"
+import { notStarted, refuseUnstartable } from "../../../src/cli/run/not-started.js"
 import { noProc, testUnless } from "../../needs.js"
 
 let folder: string
@@ -69,6 +69,15 @@ testUnless(notLinux, "so it is with a single variable", () => {
   for (const size of [128 * 1024 - 2, 128 * 1024 - 1, 128 * 1024]) {
     const env = { V: "x".repeat(size - 2) }
     expect(isRefused(env), String(size)).toBe(!isStarted(env))
+  }
+})
+
+test("what the machine lacks is not told as the fault of the program", () => {
+  for (const code of ["EAGAIN", "EMFILE", "ENFILE", "ENOMEM"]) {
+    const told = notStarted("true", {}, Object.assign(new Error(code), { code }))
+    expect(told.code).toBe("COMMAND_NOT_STARTED")
+    expect(told.message, code).toMatch(/^true cannot be run: (?:there|too many)/)
+    expect(told.hint, code).not.toContain("check that it is a program")
   }
 })
 
