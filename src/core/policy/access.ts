@@ -47,7 +47,10 @@ export function admit(
 ): Actor {
   const actor = actorOf(vault, group, key.recipient)
   const who = actor?.name ?? key.agent
-  const ask = `ask an owner: agent-vault grant ${who ?? "AGENT"} ${name}`
+  const ask =
+    key.owner === undefined
+      ? `ask an owner: agent-vault grant ${who ?? "AGENT"} ${name}`
+      : "who the owners are: agent-vault owner list; how a key becomes one's: agent-vault join NAME --owner"
   if (actor === undefined && group.members.some(({ agent }) => agent === key.agent)) {
     throw new VaultError("NOT_GRANTED", `this key of ${key.agent ?? ""} is not its present one`, {
       hint: `${key.agent ?? "the agent"} was given a new key since: use that; whether an owner can recover it: agent-vault agent show ${key.agent ?? "AGENT"}`,

@@ -143,7 +143,7 @@ function refuser({ name }: OwnerEntry): Verifier {
   return (_kind, body) => {
     const { path } = body as unknown as VaultDocument
     const message = `${path} is signed by ${name}, who was removed as an owner`
-    const hint = "look at it (git log), bring back what was there before, and change it as an owner"
+    const hint = `take back the commits in which ${name} changed it (git log, git revert COMMIT), and have a present owner make the change`
     throw new VaultError("SIGNATURE_INVALID", message, { hint })
   }
 }

@@ -298,3 +298,20 @@ test("where both sides changed the owners, what git left is taken back: nothing 
   carol.git("merge", "--abort")
   await expect(syncAt(carol)).rejects.toMatchObject({ code: "CONFLICT" })
 })
+
+test("a removed owner who set a value offline takes it back, syncs, and learns what they are", async () => {
+  await bob.set("stripe/offline", "a-fake-value-by-bob")
+  await remove(alice, "bob")
+  await syncAt(alice)
+  await expect(syncAt(bob)).rejects.toMatchObject({
+    code: "SIGNATURE_INVALID",
+    hint: expect.stringContaining("git revert COMMIT") as string,
+  })
+  bob.git("revert", "--no-edit", "HEAD")
+  for (const world of [bob, alice]) await syncAt(world)
+  expect(await findingsAt(alice)).toEqual([])
+  await expect(readAs(bob, "stripe/api-key")).rejects.toMatchObject({
+    code: "NOT_GRANTED",
+    hint: expect.stringContaining("agent-vault join NAME --owner") as string,
+  })
+})
