@@ -74,7 +74,7 @@ export function holdsUpRekey(session: Session, plan: GroupPlan, agent: string): 
   )
 }
 
-/** Whether all that is pending in a group is that an record has another key than the group. */
+/** Whether all that is pending in a group is that an agent's record has another key than the group. */
 export function isKeyAlone({ vault }: Session, plan: GroupPlan, agent: string): boolean {
   const { group, gains, losses, retimed, unknown, formerOwners } = plan
   const until = findGroup(vault, group)?.members.find((member) => member.agent === agent)?.until
