@@ -5,7 +5,8 @@ import { FolderFiles } from "../disk/files.js"
 import { type Git, checkoutAround, openGit } from "../git/git.js"
 import { commitOf, isShallowClone, resolveCommit } from "../git/git-objects.js"
 import { lackingFiles } from "../git/object-health.js"
-import { type Comparison, checkAgainst, vaultAt } from "./history.js"
+import { baseVault } from "./base-vault.js"
+import { type Comparison, checkAgainst } from "./history.js"
 import { contains } from "../git/git-merge.js"
 import { shellWord } from "../words/shell-word.js"
 import { findUndoneRevokes } from "./past-revokes.js"
@@ -120,7 +121,8 @@ async function inspectPast(
   if (against === undefined) return { findings: walked }
   try {
     const commit = await resolveCommit(git, against)
-    const { findings, ...changed } = checkAgainst(await vaultAt(git, commit, folder, anchor), vault)
+    const base = await baseVault(git, commit, folder, vault, anchor)
+    const { findings, ...changed } = checkAgainst(base, vault)
     const told = (await isBehind(git, commit))
       ? findings.map((finding) => behind(finding, against))
       : findings

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { cpSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { CheckFinding } from "../../../src/core/check/check-finding.js"
@@ -85,4 +85,43 @@ test("a branch without a commit is compared all the same", async () => {
   const { findings, access } = await inspect(request)
   expect(findings).toEqual([])
   expect(access).toEqual([{ group: "db", gained: ["deploy"], lost: [] }])
+})
+
+test("a vault that was moved is compared with itself, and with no copy of it", async () => {
+  const moved = await vaultWorld()
+  const against = async (): Promise<readonly CheckFinding[]> => {
+    const place = findVault(moved.vaultFolder)
+    const request = { place, env: moved.env, now: new Date(), against: "base" }
+    return (await inspect(request)).findings
+  }
+  try {
+    moved.git("branch", "base")
+    moved.write("apps/README", "x")
+    moved.git("mv", ".agent-vault", "apps/.agent-vault")
+    moved.git("add", "-A")
+    moved.git("commit", "-q", "-m", "moved")
+    moved.vaultFolder = join(moved.top, "apps")
+    expect(await against()).toEqual([])
+    await moved.set("stripe/api-key", "later")
+    expect(await against()).toEqual([])
+    // Moved once more, and a secret set back with that.
+    moved.git("branch", "-f", "base")
+    moved.git("checkout", "-q", "HEAD~1", "--", "apps/.agent-vault/secrets")
+    moved.write("web/README", "x")
+    moved.git("mv", "apps/.agent-vault", "web/.agent-vault")
+    moved.vaultFolder = join(moved.top, "web")
+    expect(await against()).toMatchObject([{ code: "ROLLED_BACK", subject: SECRET }])
+    // Of two that say they are this one, neither is.
+    moved.git("commit", "-q", "-m", "moved again")
+    for (const copy of ["one", "two"]) {
+      cpSync(moved.vaultFolder, join(moved.top, copy), { recursive: true })
+    }
+    moved.git("add", "one", "two")
+    moved.git("rm", "-q", "-r", "--cached", "web")
+    moved.git("commit", "-q", "-m", "two copies")
+    moved.git("branch", "-f", "base")
+    expect((await against()).map(({ code }) => code)).toContain("NO_VAULT")
+  } finally {
+    moved.remove()
+  }
 })
