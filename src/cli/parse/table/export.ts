@@ -47,6 +47,6 @@ export const EXPORT: readonly CommandSpec[] = [
       ["agent-vault export srt --agent ci -s stripe/api-key", "for sandbox-runtime"],
     ],
     notes:
-      "With a sandbox it prints settings, made from the uses of secrets, and no value; without one, `--format` prints the values of the secrets themselves. Sandboxes: claude, srt. They keep to the hosts of a use, not to its methods, paths and places; `agent-vault run --blind` keeps to all of it.",
+      "With a sandbox it prints settings, made from the uses of secrets, and no value; without one, `--format` prints the values of the secrets themselves. Sandboxes: claude, srt. They keep to the hosts of a use, not to its methods, paths and places; `agent-vault run --blind` keeps to all of it. Programs differ in how they read backslashes, line breaks and mixed quotes of a dotenv file: give such values by `run`, or as json or shell.",
   },
 ]
