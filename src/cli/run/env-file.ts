@@ -99,7 +99,7 @@ function parseName(name: string | undefined, at: string): string {
   try {
     return parseVariableName(name)
   } catch {
-    throw invalid(at, "what stands before = is not a variable name")
+    throw invalid(at, "what stands before = is not a variable name", UNNAMEABLE)
   }
 }
 
@@ -142,10 +142,13 @@ function parseReference(text: string, at: string): FileVariable["value"] {
   }
 }
 
-function invalid(at: string, what: string): VaultError {
-  return new VaultError("CONFIG_INVALID", `${at}: ${what}`, {
-    hint: "a line is NAME=VALUE, or NAME=av://GROUP/NAME",
-  })
+const LINE = "a line is NAME=VALUE, or NAME=av://GROUP/NAME"
+/** What programs that parse such files themselves let pass, and no shell. */
+const UNNAMEABLE =
+  "a name has letters, digits and _, and begins with no digit: give it such a name there; or leave the line out, and store its value alone: agent-vault set GROUP/NAME"
+
+function invalid(at: string, what: string, hint = LINE): VaultError {
+  return new VaultError("CONFIG_INVALID", `${at}: ${what}`, { hint })
 }
 
 function readText(path: string, shown: string): string {

@@ -170,6 +170,15 @@ test("what is wrong with a file is told without its values, and nothing is store
   expect(machine.git("rev-parse", "HEAD")).toBe(head)
 })
 
+test.each(["MY.KEY", "my-key", "1ST"])(
+  "the way on where %s is no variable is told",
+  async (name) => {
+    const { code, stderr } = await imported(".env", `A=${value("one")}\n${name}=${value("two")}\n`)
+    expect([code, stderr]).toEqual([2, expect.stringContaining(".env:2: what stands before =")])
+    expect(stderr).toContain("store its value alone: agent-vault set GROUP/NAME")
+  },
+)
+
 /**
  * A program of ours in the place of sops, which no registry of this project has: it is called as sops
  * is, and prints the JSON of a file's values, or fails.
